@@ -1,0 +1,1 @@
+"""What every other part stands on: types, errors, parameters, stable mathematics, threads."""

@@ -1,0 +1,69 @@
+"""Stable mathematics on arrays: the formulas that layers and losses share.
+
+Every function works along the last axis, for any number of leading axes, and accepts ``out`` where
+a result of the input's shape can be written into an array that the caller keeps.
+"""
+
+import numpy as np
+
+from backprop.core.types import Array
+
+PROBABILITY_FLOOR = float(np.e) * 1e-7
+"""Below this probability ``safe_log`` goes on as a straight line (see there)."""
+
+
+def sigmoid(Z: Array, out: Array | None = None) -> Array:
+    """σ(z) = 1 / (1 + e⁻ᶻ), computed as ½ (1 + tanh(z/2)), which cannot overflow."""
+    A: Array = np.multiply(Z, 0.5, out=out)
+    np.tanh(A, out=A)
+    A *= 0.5
+    A += 0.5
+    return A
+
+
+def softplus(Z: Array) -> Array:
+    """log(1 + eᶻ) = max(z, 0) + log(1 + e^−|z|), which cannot overflow."""
+    E: Array = np.abs(Z)
+    np.negative(E, out=E)
+    np.exp(E, out=E)
+    np.log1p(E, out=E)
+    E += np.maximum(Z, 0.0)
+    return E
+
+
+def softmax(Z: Array, out: Array | None = None) -> tuple[Array, Array]:
+    """Softmax and its log-partition by the log-sum-exp identity.
+
+    softmax(z)_k = exp(z_k − m) / Σ_j exp(z_j − m) and log Σ_j exp(z_j) = m + log Σ_j exp(z_j − m)
+    with m = max_j z_j, so that no exponential exceeds 1.
+
+    Returns:
+        The probabilities, of Z's shape, and the log-partition, of Z's shape with a last axis of 1.
+    """
+    m = np.maximum.reduce(Z, axis=-1, keepdims=True)
+    A: Array = np.subtract(Z, m, out=out)
+    np.exp(A, out=A)
+    total = np.add.reduce(A, axis=-1, keepdims=True)
+    A /= total
+    np.log(total, out=total)
+    total += m
+    return A, total
+
+
+def safe_log(P: Array) -> Array:
+    """Log p, with the tangent of the logarithm in its place where p is below the floor τ = e·10⁻⁷.
+
+    log p for p ≥ τ and log τ + (p − τ)/τ below: continuous with a continuous derivative
+    1/max(p, τ), finite at 0, where its value is log 10⁻⁷, the one that Keras's clipping gives.
+    A clipped logarithm would have slope 0 there, and a wrong certainty could never be unlearnt.
+    """
+    M = np.maximum(P, PROBABILITY_FLOOR)
+    logarithm: Array = np.log(M)
+    logarithm += (P - M) / PROBABILITY_FLOOR
+    return logarithm
+
+
+def safe_log_slope(P: Array) -> Array:
+    """The derivative of ``safe_log``: 1 / max(p, τ)."""
+    slope: Array = 1.0 / np.maximum(P, PROBABILITY_FLOOR)
+    return slope

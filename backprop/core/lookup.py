@@ -1,0 +1,33 @@
+"""Objects by their names: ``loss="mse"``, ``optimizer="sgd"``, ``kernel_initializer="zeros"``."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def resolve(given: str | T, base: type[T], names: Mapping[str, Callable[[], T]], what: str) -> T:
+    """The object that ``given`` names, or ``given`` itself.
+
+    Args:
+        given: A key of ``names`` or an instance of ``base``.
+        base: The class of the family.
+        names: What each name makes.
+        what: The argument's name, for the error message.
+
+    Raises:
+        ValueError: No member of the family has that name.
+        TypeError: It is neither a name nor an instance.
+    """
+    if isinstance(given, base):
+        return given
+    if isinstance(given, str):
+        if given not in names:
+            raise ValueError(f"{what} {given!r} is not known: the names are {', '.join(names)}.")
+        return names[given]()
+    hint = " (an instance: add the parentheses)" if inspect.isclass(given) else ""
+    raise TypeError(
+        f"{what} must be a name or an object of backprop's class {base.__name__}{hint}, "
+        f"but it is {given!r}."
+    )

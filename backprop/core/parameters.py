@@ -1,0 +1,127 @@
+"""All of a model's parameters as one vector θ, all of their gradients as one vector g."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from backprop.core.types import Array, Shape
+
+
+class Parameter:
+    """One named array of weights and the gradient of the loss by it.
+
+    In a model ``value`` and ``gradient`` are views of θ and g: write into them (``value[...] = …``)
+    and the model changes.
+
+    Attributes:
+        name: ``"W"`` in a layer by itself, ``"dense_1.W"`` in a model.
+        value: The weights.
+        gradient: ∂E/∂value of the last backward pass, of the same shape.
+        trainable: Whether optimizers may change it.
+        decays: Whether weight decay applies to it; biases are left out of it.
+    """
+
+    __slots__ = ("decays", "gradient", "name", "trainable", "value")
+
+    def __init__(
+        self, name: str, value: Array, *, trainable: bool = True, decays: bool = True
+    ) -> None:
+        self.name = name
+        self.value = value
+        self.gradient = np.zeros_like(value)
+        self.trainable = trainable
+        self.decays = decays
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of the value."""
+        return self.value.shape
+
+    def __repr__(self) -> str:
+        flags = ("" if self.trainable else ", trainable=False") + (
+            "" if self.decays else ", decays=False"
+        )
+        return f"Parameter(name={self.name!r}, shape={self.shape}, dtype={self.value.dtype}{flags})"
+
+
+class Parameters:
+    """θ and g: every parameter of a model, joined into two contiguous vectors.
+
+    Joining moves each parameter's numbers into θ and leaves views of θ and g in their place, so
+    what an optimizer does to ``values`` is what the layers see in ``W`` and ``b``.
+
+    Args:
+        parameters: The parameters in the order of the layers; their names must differ.
+        dtype: The dtype of both vectors.
+
+    Attributes:
+        values: θ, shape ``(size,)``.
+        gradients: g = ∂E/∂θ, shape ``(size,)``.
+    """
+
+    def __init__(self, parameters: Sequence[Parameter], dtype: np.dtype[Any]) -> None:
+        self._parameters = list(parameters)
+        self._join(dtype)
+
+    def _join(self, dtype: np.dtype[Any]) -> None:
+        size = sum(p.value.size for p in self._parameters)
+        self.values: Array = np.zeros(size, dtype)
+        self.gradients: Array = np.zeros(size, dtype)
+        self._bounds: list[tuple[int, int]] = []
+        start = 0
+        for p in self._parameters:
+            stop = start + p.value.size
+            shape = p.value.shape
+            value = self.values[start:stop].reshape(shape)
+            gradient = self.gradients[start:stop].reshape(shape)
+            value[...], gradient[...] = p.value, p.gradient
+            p.value, p.gradient = value, gradient
+            self._bounds.append((start, stop))
+            start = stop
+        self._runs: tuple[list[bool], list[slice]] | None = None
+
+    def trainable_slices(self) -> list[slice]:
+        """The stretches of θ that training may change, neighbours merged into one slice."""
+        flags = [p.trainable for p in self._parameters]
+        if self._runs is None or self._runs[0] != flags:
+            slices: list[slice] = []
+            for trainable, (start, stop) in zip(flags, self._bounds, strict=True):
+                if not trainable:
+                    continue
+                if slices and slices[-1].stop == start:
+                    slices[-1] = slice(slices[-1].start, stop)
+                else:
+                    slices.append(slice(start, stop))
+            self._runs = flags, slices
+        return self._runs[1]
+
+    def __iter__(self) -> Iterator[Parameter]:
+        return iter(self._parameters)
+
+    def __len__(self) -> int:
+        return len(self._parameters)
+
+    def __getitem__(self, name: str) -> Parameter:
+        """The parameter of that name, for example ``parameters["dense_1.W"]``.
+
+        Raises:
+            KeyError: There is none of that name.
+        """
+        for p in self._parameters:
+            if p.name == name:
+                return p
+        names = ", ".join(p.name for p in self._parameters)
+        raise KeyError(f"no parameter is called {name!r}: there are {names}.")
+
+    def __repr__(self) -> str:
+        rows = "".join(f"\n  {p!r}," for p in self._parameters)
+        return f"Parameters(size={self.values.size}, dtype={self.values.dtype}, [{rows}\n])"
+
+    # A copied or unpickled array is no longer a view: join the copies into vectors of their own.
+    def __getstate__(self) -> dict[str, Any]:
+        return {"parameters": self._parameters, "dtype": self.values.dtype}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._parameters = state["parameters"]
+        self._join(state["dtype"])

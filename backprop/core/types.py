@@ -1,0 +1,18 @@
+"""The names of types that the whole package shares."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+"""A NumPy array of any floating-point (or integer) type."""
+
+Shape = tuple[int, ...]
+"""The shape of one sample: a batch of N such samples has the shape ``(N, *shape)``."""
+
+DTypeLike = str | type[np.generic] | np.dtype[Any]
+"""What names a dtype: ``"float32"``, ``np.float64``, …"""
+
+FLOAT_DTYPES = ("float32", "float64")
+"""The dtypes that a model may compute in."""

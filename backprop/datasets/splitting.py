@@ -1,0 +1,129 @@
+"""From one table of samples to a training and a test part, scaled without a leak between them."""
+
+import numpy as np
+import numpy.typing as npt
+
+from backprop.core.errors import ShapeError
+from backprop.core.types import Array
+
+Parts = tuple[tuple[Array, Array], tuple[Array, Array]]
+"""What every loader returns: ``(X, y), (X_test, y_test)``."""
+
+
+def stratified_split(
+    X: npt.ArrayLike, y: npt.ArrayLike, test_fraction: float = 0.2, seed: int = 0
+) -> Parts:
+    """Split samples at random into a training and a test part with the same class proportions.
+
+        n_test(c) = round(test_fraction · n(c))   of each class c, but never none or all of it
+
+    Both parts come in random order, so that a further cut at any row (``validation_split``) meets
+    all the classes again.
+
+    Args:
+        X: Samples, ``(N, …)``.
+        y: Class of each sample, ``(N,)``.
+        test_fraction: Part of the samples to put aside for the test, between 0 and 1.
+        seed: Seed of the permutations: the same seed gives the same split.
+
+    Returns:
+        ``(X, y), (X_test, y_test)``, copies of the rows.
+
+    Raises:
+        ShapeError: ``y`` is not one column as long as ``X``.
+        TypeError: ``test_fraction`` is not a number or ``seed`` not an integer.
+        ValueError: ``test_fraction`` is not between 0 and 1, ``seed`` is negative, or a class has
+            fewer than two samples, so that it cannot be in both parts.
+    """
+    X, y = np.asarray(X), np.asarray(y)
+    if y.ndim != 1:
+        raise ShapeError(
+            f"stratified_split needs one class a sample in y, of shape (N,), but received shape "
+            f"{y.shape}: pass y.argmax(axis=1) for one-hot rows, y.ravel() for a single column."
+        )
+    if X.ndim == 0 or len(X) != len(y):
+        raise ShapeError(
+            f"stratified_split needs as many rows in X as classes in y, but received X of shape "
+            f"{X.shape} and {len(y)} classes: pass one class for each row."
+        )
+    if len(y) == 0:
+        raise ValueError("stratified_split received no samples: pass at least two of each class.")
+    if isinstance(test_fraction, bool) or not isinstance(test_fraction, float | np.floating | int):
+        raise TypeError(f"test_fraction must be a number, received {test_fraction!r}: pass 0.2.")
+    if not 0 < test_fraction < 1:
+        raise ValueError(
+            f"test_fraction must lie between 0 and 1, both excluded, received {test_fraction}: "
+            f"pass 0.2 to test on every fifth sample."
+        )
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
+        raise TypeError(f"seed must be an integer, received {seed!r}: pass 0.")
+    if seed < 0:
+        raise ValueError(f"seed must be at least 0, received {seed}: pass 0.")
+
+    rng = np.random.default_rng(seed)
+    train, test = [], []
+    for label in np.unique(y):
+        rows = rng.permutation(np.flatnonzero(y == label))
+        if len(rows) < 2:
+            raise ValueError(
+                f"stratified_split needs at least two samples of every class, but y holds "
+                f"{len(rows)} of class {label}: leave that class out, or pass classes, not values."
+            )
+        n_test = min(max(round(test_fraction * len(rows)), 1), len(rows) - 1)
+        test.append(rows[:n_test])
+        train.append(rows[n_test:])
+    # So far the classes stand one after the other.
+    train_rows = rng.permutation(np.concatenate(train))
+    test_rows = rng.permutation(np.concatenate(test))
+    return (X[train_rows], y[train_rows]), (X[test_rows], y[test_rows])
+
+
+def standardize(X: npt.ArrayLike, *others: npt.ArrayLike) -> tuple[Array, ...]:
+    """Bring every feature of ``X`` to mean 0 and standard deviation 1, and ``others`` alike.
+
+        X′ = (X − μ) / σ      with μ, σ of each feature over the rows of X alone
+
+    Pass the training inputs first: ``X, X_test = standardize(X, X_test)``. The test inputs then
+    have no part in μ and σ. A feature that is constant in ``X`` is divided by 1.
+
+    Args:
+        X: Training inputs, ``(N, …)``; they alone give μ and σ.
+        *others: More inputs with the same features, ``(M, …)``.
+
+    Returns:
+        The scaled arrays, as many as were passed. The arithmetic is in float64; a floating-point
+        array keeps its dtype, any other becomes float64.
+
+    Raises:
+        TypeError: An array does not hold real numbers.
+        ShapeError: ``X`` has no rows, or another array has other features.
+        ValueError: ``X`` holds NaN or an infinity, which would spoil a whole feature.
+    """
+    arrays = [np.asarray(array) for array in (X, *others)]
+    X = arrays[0]
+    for array in arrays:
+        if array.dtype.kind not in "fiub":
+            raise TypeError(
+                f"standardize needs arrays of real numbers, received dtype {array.dtype}: "
+                f"turn names and categories into numbers first."
+            )
+        if array.ndim == 0 or array.shape[1:] != X.shape[1:]:
+            raise ShapeError(
+                f"standardize needs the same features in every array, but received shape "
+                f"{array.shape} beside X of shape {X.shape}: pass rows with the features of X."
+            )
+    if len(X) == 0:
+        raise ShapeError(f"standardize needs at least one row in X, received shape {X.shape}.")
+    if not np.isfinite(X).all():
+        raise ValueError(
+            "X holds NaN or infinite values, which would spoil the mean of their feature: "
+            "fill them in or leave those samples out."
+        )
+    mean = X.mean(axis=0, dtype=np.float64)
+    std = X.std(axis=0, dtype=np.float64)
+    # Rounding gives a constant feature a std of about 1e-17 instead of 0: compare the values.
+    std = np.where(X.max(axis=0) == X.min(axis=0), 1.0, std)
+    return tuple(
+        ((array - mean) / std).astype(array.dtype if array.dtype.kind == "f" else np.float64)
+        for array in arrays
+    )

@@ -1,0 +1,239 @@
+"""How weights start: Keras's initialisers, drawn from a generator that the model's seed made.
+
+With fans n_in and n_out and c the scale, a *uniform* initialiser draws from [−ℓ, ℓ] with
+ℓ = √(3 c / n), a *normal* one from a normal distribution of variance c / n that is truncated at two
+standard deviations, where n is n_in (LeCun, He) or (n_in + n_out)/2 (Glorot).
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from backprop.core.lookup import resolve
+from backprop.core.types import Array, DTypeLike, Shape
+
+TRUNCATED_STDDEV = 0.87962566103423978
+"""Standard deviation of a standard normal distribution truncated to [−2, 2]."""
+
+
+class Initializer:
+    """The base of the initialisers: a subclass writes ``draw``."""
+
+    def __call__(
+        self, shape: Shape, rng: np.random.Generator, dtype: DTypeLike = "float32"
+    ) -> Array:
+        """Initial weights.
+
+        Args:
+            shape: The shape of the weights; ``(n_in, n_out)`` for a Dense kernel.
+            rng: The only source of randomness.
+            dtype: The dtype of the result. The numbers are drawn in float64 and then rounded, so
+                that models of both dtypes start from the same weights.
+
+        Returns:
+            An array of that shape and dtype.
+        """
+        return np.asarray(self.draw(shape, rng), dtype)
+
+    def draw(self, shape: Shape, rng: np.random.Generator) -> Array:
+        """The weights in float64."""
+        raise NotImplementedError(f"{type(self).__name__} must define draw(shape, rng).")
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{key}={value!r}" for key, value in vars(self).items())
+        return f"{type(self).__name__}({values})"
+
+
+class Constant(Initializer):
+    """Every weight is ``value``: a number, or an array of the weights' shape."""
+
+    def __init__(self, value: float | Array = 0.0) -> None:
+        self.value = value
+
+    def draw(self, shape: Shape, rng: np.random.Generator) -> Array:
+        """The constant.
+
+        Raises:
+            ValueError: The value is an array of another shape.
+        """
+        value = np.asarray(self.value, np.float64)
+        if value.ndim and value.shape != shape:
+            raise ValueError(
+                f"Constant(value) holds an array of shape {value.shape}, but the weights have the "
+                f"shape {shape}: pass a number or an array of that shape."
+            )
+        return np.full(shape, value)
+
+
+class Zeros(Constant):
+    """Every weight is 0."""
+
+    def __init__(self) -> None:
+        super().__init__(0.0)
+
+
+class Ones(Constant):
+    """Every weight is 1."""
+
+    def __init__(self) -> None:
+        super().__init__(1.0)
+
+
+class RandomUniform(Initializer):
+    """Uniform in [minval, maxval)."""
+
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05) -> None:
+        if not minval <= maxval:
+            raise ValueError(
+                f"RandomUniform needs minval <= maxval, but received {minval} and {maxval}."
+            )
+        self.minval, self.maxval = minval, maxval
+
+    def draw(self, shape: Shape, rng: np.random.Generator) -> Array:
+        """Uniform numbers."""
+        return rng.uniform(self.minval, self.maxval, shape)
+
+
+class RandomNormal(Initializer):
+    """Normal with the given mean and standard deviation."""
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05) -> None:
+        if stddev < 0:
+            raise ValueError(f"RandomNormal needs stddev >= 0, but received {stddev}.")
+        self.mean, self.stddev = mean, stddev
+
+    def draw(self, shape: Shape, rng: np.random.Generator) -> Array:
+        """Normal numbers."""
+        return rng.normal(self.mean, self.stddev, shape)
+
+
+class TruncatedNormal(RandomNormal):
+    """Normal, with what lies more than two standard deviations from the mean drawn again."""
+
+    def draw(self, shape: Shape, rng: np.random.Generator) -> Array:
+        """Truncated normal numbers."""
+        Z = rng.standard_normal(shape)
+        while np.any(outside := np.abs(Z) > 2):
+            Z[outside] = rng.standard_normal(np.count_nonzero(outside))
+        return self.mean + self.stddev * Z
+
+
+class VarianceScaling(Initializer):
+    """Weights whose variance is scale / n, with n counted from the shape.
+
+    Args:
+        scale: c in the module's formulas.
+        mode: n is ``"fan_in"``, ``"fan_out"`` or ``"fan_avg"``, their mean.
+        distribution: ``"truncated_normal"``, ``"untruncated_normal"`` or ``"uniform"``.
+    """
+
+    def __init__(
+        self, scale: float = 1.0, mode: str = "fan_in", distribution: str = "truncated_normal"
+    ) -> None:
+        modes = ("fan_in", "fan_out", "fan_avg")
+        distributions = ("truncated_normal", "untruncated_normal", "uniform")
+        if scale <= 0:
+            raise ValueError(f"scale must be positive, but it is {scale}.")
+        if mode not in modes:
+            raise ValueError(f"mode must be one of {modes}, but it is {mode!r}.")
+        if distribution not in distributions:
+            raise ValueError(f"distribution must be one of {distributions}, not {distribution!r}.")
+        self.scale, self.mode, self.distribution = scale, mode, distribution
+
+    def draw(self, shape: Shape, rng: np.random.Generator) -> Array:
+        """Numbers of variance scale / n."""
+        n_in, n_out = fans(shape)
+        n = {"fan_in": n_in, "fan_out": n_out, "fan_avg": (n_in + n_out) / 2}[self.mode]
+        variance = self.scale / max(1.0, n)
+        if self.distribution == "uniform":
+            limit = np.sqrt(3 * variance)
+            return rng.uniform(-limit, limit, shape)
+        if self.distribution == "untruncated_normal":
+            return rng.normal(0.0, np.sqrt(variance), shape)
+        # cutting the tails off makes the variance smaller: start from a wider normal
+        stddev = float(np.sqrt(variance)) / TRUNCATED_STDDEV
+        return TruncatedNormal(0.0, stddev).draw(shape, rng)
+
+
+class GlorotUniform(VarianceScaling):
+    """Uniform in ±√(6 / (n_in + n_out)) (Glorot & Bengio 2010)."""
+
+    def __init__(self) -> None:
+        super().__init__(1.0, "fan_avg", "uniform")
+
+
+class GlorotNormal(VarianceScaling):
+    """Truncated normal of variance 2 / (n_in + n_out) (Glorot & Bengio 2010)."""
+
+    def __init__(self) -> None:
+        super().__init__(1.0, "fan_avg", "truncated_normal")
+
+
+class HeUniform(VarianceScaling):
+    """Uniform in ±√(6 / n_in), for layers that a ReLU follows (He et al. 2015)."""
+
+    def __init__(self) -> None:
+        super().__init__(2.0, "fan_in", "uniform")
+
+
+class HeNormal(VarianceScaling):
+    """Truncated normal of variance 2 / n_in, for layers that a ReLU follows (He et al. 2015)."""
+
+    def __init__(self) -> None:
+        super().__init__(2.0, "fan_in", "truncated_normal")
+
+
+class LecunUniform(VarianceScaling):
+    """Uniform in ±√(3 / n_in) (LeCun et al. 1998)."""
+
+    def __init__(self) -> None:
+        super().__init__(1.0, "fan_in", "uniform")
+
+
+class LecunNormal(VarianceScaling):
+    """Truncated normal of variance 1 / n_in (LeCun et al. 1998)."""
+
+    def __init__(self) -> None:
+        super().__init__(1.0, "fan_in", "truncated_normal")
+
+
+def fans(shape: Shape) -> tuple[int, int]:
+    """(n_in, n_out) of weights of this shape, as Keras counts them.
+
+    ``(n_in, n_out)`` for a Dense kernel, the length for both of a vector, and
+    (area · C_in, area · C_out) for a convolution kernel ``(*area, C_in, C_out)``.
+    """
+    if not shape:
+        return 1, 1
+    if len(shape) == 1:
+        return shape[0], shape[0]
+    area = int(np.prod(shape[:-2]))
+    return area * shape[-2], area * shape[-1]
+
+
+_BY_NAME: dict[str, Callable[[], Initializer]] = {
+    "zeros": Zeros,
+    "ones": Ones,
+    "constant": Constant,
+    "random_uniform": RandomUniform,
+    "uniform": RandomUniform,
+    "random_normal": RandomNormal,
+    "normal": RandomNormal,
+    "truncated_normal": TruncatedNormal,
+    "glorot_uniform": GlorotUniform,
+    "glorot_normal": GlorotNormal,
+    "he_uniform": HeUniform,
+    "he_normal": HeNormal,
+    "lecun_uniform": LecunUniform,
+    "lecun_normal": LecunNormal,
+}
+
+
+def get(initializer: str | Initializer) -> Initializer:
+    """The initialiser of that name, or the object itself.
+
+    Raises:
+        ValueError: No initialiser has that name.
+        TypeError: It is neither a name nor an initialiser.
+    """
+    return resolve(initializer, Initializer, _BY_NAME, "initializer")

@@ -1,0 +1,251 @@
+"""The contract of a layer: build, forward, backward."""
+
+import re
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+
+from backprop.core.errors import NoForwardError, NotBuiltError, ShapeError
+from backprop.core.parameters import Parameter
+from backprop.core.types import Array, DTypeLike, Shape
+from backprop.initializers import Initializer
+from backprop.initializers import get as get_initializer
+
+
+class Layer:
+    """Two formulas: ``forward`` computes Y from X, ``backward`` ∂E/∂X from ∂E/∂Y.
+
+    A layer of your own defines both, in matrix form with samples in rows, and ``build`` if it has
+    parameters::
+
+        class Scale(Layer):
+            def build(self, input_shape, rng=None, dtype="float32"):
+                super().build(input_shape, rng, dtype)
+                self.gamma = self.add_parameter("gamma", input_shape[-1:], "ones")
+
+            def forward(self, X, training=False):  # Y = X ⊙ γ
+                if training:
+                    self.X = X
+                return X * self.gamma.value
+
+            def backward(self, delta):  # ∂E/∂γ = Σ_N δ ⊙ X;  ∂E/∂X = δ ⊙ γ
+                self.gamma.gradient[...] = np.sum(delta * self.X, axis=0)
+                return delta * self.gamma.value
+
+    ``forward`` keeps what ``backward`` needs only when ``training`` is true, and changes nothing in
+    the layer otherwise. Neither writes into an array that it was given.
+
+    Args:
+        name: What error messages, the summary and the parameters call it; a model numbers the
+            layers without a name: ``dense_1``, ``relu_1``.
+
+    Attributes:
+        delta: ∂E/∂Y of the last backward pass of a model, shape ``(N, *output)``, for looking at.
+        input_shape: The shape of one input sample once built.
+        parameters: The layer's ``Parameter`` objects.
+        needs_input_gradient: Whether ∂E/∂X is wanted; a model turns it off in its first layer.
+    """
+
+    def __init__(self, name: str | None = None) -> None:
+        self.name = name
+        self.input_shape: Shape | None = None
+        self.dtype: np.dtype[Any] = np.dtype("float32")
+        self.parameters: list[Parameter] = []
+        self.needs_input_gradient = True
+        self._delta: Any = None
+        self._trainable = True
+        self._rng = np.random.default_rng()
+        self._buffers: dict[tuple[str, Shape], Array] = {}
+
+    # ------------------------------------------------------------------ what a subclass defines
+
+    def build(
+        self,
+        input_shape: Shape,
+        rng: np.random.Generator | None = None,
+        dtype: DTypeLike = "float32",
+    ) -> None:
+        """Makes the parameters, knowing the shape of one sample; a subclass extends this.
+
+        Args:
+            input_shape: The shape of one sample, without the batch axis.
+            rng: Where the initial weights are drawn from; fresh entropy if None.
+            dtype: The dtype of the parameters.
+        """
+        self.input_shape = tuple(input_shape)
+        self.dtype = np.dtype(dtype)
+        self.parameters = []
+        self._buffers.clear()
+        if rng is not None:
+            self._rng = rng
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """The shape of one output sample for inputs of that shape; the same unless overridden."""
+        return tuple(input_shape)
+
+    def forward(self, X: Array, training: bool = False) -> Array:
+        """Y for a batch X of shape ``(N, *input_shape)``."""
+        raise NotImplementedError(f"{type(self).__name__} must define forward(X, training).")
+
+    def backward(self, delta: Array) -> Array | None:
+        """∂E/∂X for delta = ∂E/∂Y, and the parameters' gradients written on the way.
+
+        Raises:
+            NoForwardError: No ``forward(X, training=True)`` came before.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define backward(delta).")
+
+    # --------------------------------------------------------------------- what it then can use
+
+    def add_parameter(
+        self,
+        name: str,
+        shape: Shape,
+        initializer: str | Initializer = "glorot_uniform",
+        *,
+        decays: bool = True,
+    ) -> Parameter:
+        """A new parameter of this layer, to be called in ``build``.
+
+        Args:
+            name: Its name inside the layer.
+            shape: Its shape.
+            initializer: How its values start.
+            decays: Whether weight decay applies to it.
+        """
+        value = get_initializer(initializer)(tuple(shape), self._rng, self.dtype)
+        parameter = Parameter(name, value, trainable=self._trainable, decays=decays)
+        self.parameters.append(parameter)
+        setattr(self, f"_{name}", parameter)
+        return parameter
+
+    def buffer(self, name: str, shape: Shape, dtype: np.dtype[Any]) -> Array:
+        """An array to write a training result into, the same one at every call.
+
+        A smaller last batch gets the first rows of the array of the full one.
+        """
+        found = self._buffers.get((name, shape))
+        if found is None or found.dtype != dtype:
+            found = self._new_buffer(name, shape, dtype)
+        return found
+
+    def _new_buffer(self, name: str, shape: Shape, dtype: np.dtype[Any]) -> Array:
+        mine = [key for key in self._buffers if key[0] == name]
+        for key in mine:
+            base = self._buffers[key]
+            if key[1][1:] == shape[1:] and key[1][0] >= shape[0] and base.dtype == dtype:
+                view = base[: shape[0]]
+                if len(mine) < 8:
+                    self._buffers[name, shape] = view
+                return view
+        for key in mine:  # none is large enough: let them go
+            del self._buffers[key]
+        array = np.empty(shape, dtype)
+        self._buffers[name, shape] = array
+        return array
+
+    def check_input(self, X: Array) -> Array:
+        """X in the layer's dtype, if the layer is built and X has the columns that it needs.
+
+        Raises:
+            NotBuiltError: The layer is not built.
+            ShapeError: The last axis is not the one that the layer was built for.
+        """
+        X = np.asarray(X, self.dtype)
+        if self.input_shape is None:
+            raise NotBuiltError(f"{self} is not built: call build((n_features,)) first.")
+        if X.ndim < 2 or X.shape[-1] != self.input_shape[-1]:
+            n_in = self.input_shape[-1]
+            raise ShapeError(
+                f"{self} was built for {n_in} features but received an array of shape {X.shape}: "
+                f"pass samples with {n_in} columns."
+            )
+        return X
+
+    def check_delta(self, delta: Array, Y: Array | None) -> None:
+        """Checks that there is a training output Y to differentiate, and that delta fits it.
+
+        Raises:
+            NoForwardError: No ``forward(X, training=True)`` came before.
+            ShapeError: delta has another shape than Y; it would be broadcast.
+        """
+        if Y is None:
+            raise NoForwardError(
+                f"{self}: backward needs the activations of a training pass: call "
+                f"forward(X, training=True) first."
+            )
+        if delta.shape != Y.shape:
+            raise ShapeError(
+                f"{self} returned an array of shape {Y.shape}, but backward received a delta of "
+                f"shape {delta.shape}: pass ∂E/∂Y, one number for each output."
+            )
+
+    @property
+    def trainable(self) -> bool:
+        """Whether optimizers may change this layer's parameters; set it to False to freeze them."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        for parameter in self.parameters:
+            parameter.trainable = self._trainable
+
+    @property
+    def delta(self) -> Array | None:
+        """∂E/∂Y of the last backward pass; None before the first."""
+        # a matched pair skips its activation and leaves a function that computes its delta
+        delta: Array | None = self._delta() if callable(self._delta) else self._delta
+        return delta
+
+    @delta.setter
+    def delta(self, value: Any) -> None:
+        self._delta = value
+
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("_") and self.__dict__.get("input_shape", ()) is None:
+            raise AttributeError(
+                f"{self} has no attribute {name!r}, perhaps because it is not built: "
+                f"call build((n_features,)), or fit the model."
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __str__(self) -> str:
+        name = self.__dict__.get("name")
+        return f"{type(self).__name__} {name!r}" if name else type(self).__name__
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+
+def parameter_views(name: str) -> tuple[Any, Any]:
+    """Class attributes for a parameter and its gradient, W and dW for the name ``"W"``.
+
+    Reading gives the views of θ and g. Assigning writes into them, since an attribute that were
+    replaced would no longer be what the optimizer changes.
+    """
+
+    def write(layer: Layer, given: Any, attribute: str) -> None:
+        parameter: Parameter = getattr(layer, f"_{name}")
+        view = getattr(parameter, attribute)
+        array = np.asarray(given)
+        if array.shape != view.shape:
+            raise ShapeError(
+                f"{layer}: {name} has the shape {view.shape}, but the array assigned to it has "
+                f"the shape {array.shape}."
+            )
+        view[...] = array
+
+    value = property(
+        attrgetter(f"_{name}.value"), lambda layer, given: write(layer, given, "value")
+    )
+    gradient = property(
+        attrgetter(f"_{name}.gradient"), lambda layer, given: write(layer, given, "gradient")
+    )
+    return value, gradient
+
+
+def default_name(layer: Layer) -> str:
+    """The class's name in snake case: ``dense``, ``relu``, ``batch_normalization``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", type(layer).__name__).lower()

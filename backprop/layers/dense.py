@@ -1,0 +1,101 @@
+"""The fully connected layer."""
+
+from typing import Any
+
+import numpy as np
+
+from backprop.core.types import Array, DTypeLike, Shape
+from backprop.initializers import Initializer
+from backprop.initializers import get as get_initializer
+from backprop.layers.base import Layer, parameter_views
+
+
+class Dense(Layer):
+    """Fully connected layer: every output is a weighted sum of all inputs plus a bias.
+
+        Z = X W + b
+
+        ∂E/∂W = Xᵀ δ,   ∂E/∂b = Σ_N δ,   ∂E/∂X = δ Wᵀ        with δ = ∂E/∂Z
+
+    Shapes: X ``(N, n_in)``, W ``(n_in, units)``, b ``(units,)``, Z ``(N, units)``; w_ij runs from
+    input i to output j. With more axes, X ``(N, T, n_in)``, the last one is transformed.
+
+    Textbooks write δˡ = ((Wˡ⁺¹)ᵀ δˡ⁺¹) ⊙ f′(zˡ) for column vectors and for the δ at a layer's
+    pre-activation. Here a row is a sample, so the same line reads
+    ``delta = (delta_next @ W.T) * f_prime(Z)``: its first factor is this layer's ``backward``, its
+    second that of the activation layer below.
+
+    Args:
+        units: Number of outputs.
+        use_bias: Whether b is there.
+        kernel_initializer: How W starts.
+        bias_initializer: How b starts.
+        name: The layer's name.
+
+    Attributes:
+        W: Weights, a view of the model's θ; assigning writes into it.
+        b: Biases, likewise.
+        dW: ∂E/∂W of the last backward pass.
+        db: ∂E/∂b, likewise.
+    """
+
+    W, dW = parameter_views("W")
+    b, db = parameter_views("b")
+
+    def __init__(
+        self,
+        units: int,
+        use_bias: bool = True,
+        kernel_initializer: str | Initializer = "glorot_uniform",
+        bias_initializer: str | Initializer = "zeros",
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name)
+        if isinstance(units, bool) or not isinstance(units, int | np.integer) or units < 1:
+            raise ValueError(f"Dense(units) must be a positive integer, but it is {units!r}.")
+        self.units = int(units)
+        self.use_bias = use_bias
+        self.kernel_initializer = get_initializer(kernel_initializer)
+        self.bias_initializer = get_initializer(bias_initializer)
+        self.X: Any = None
+        self.Z: Any = None
+
+    def build(
+        self,
+        input_shape: Shape,
+        rng: np.random.Generator | None = None,
+        dtype: DTypeLike = "float32",
+    ) -> None:
+        """Makes W and b for samples with ``input_shape[-1]`` features."""
+        super().build(input_shape, rng, dtype)
+        self.X = self.Z = None
+        self.add_parameter("W", (input_shape[-1], self.units), self.kernel_initializer)
+        if self.use_bias:
+            self.add_parameter("b", (self.units,), self.bias_initializer, decays=False)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """``units`` in place of the last axis."""
+        return (*input_shape[:-1], self.units)
+
+    def forward(self, X: Array, training: bool = False) -> Array:
+        """Z = X W + b."""
+        X = self.check_input(X)
+        out = None
+        if training:
+            out = self.buffer("Z", (*X.shape[:-1], self.units), self.dtype)
+            self.X, self.Z = X, out
+        Z: Array = np.dot(X, self.W, out=out)
+        if self.use_bias:
+            Z += self.b
+        return Z
+
+    def backward(self, delta: Array) -> Array | None:
+        """∂E/∂W = Xᵀ δ, ∂E/∂b = Σ δ, ∂E/∂X = δ Wᵀ."""
+        self.check_delta(delta, self.Z)
+        rows = delta.reshape(-1, self.units)  # (N·T, units): every leading axis counts as samples
+        np.dot(self.X.reshape(len(rows), -1).T, rows, out=self.dW)
+        if self.use_bias:
+            np.add.reduce(rows, axis=0, out=self.db)
+        if not self.needs_input_gradient:
+            return None
+        return np.dot(delta, self.W.T, out=self.buffer("dX", self.X.shape, self.dtype))

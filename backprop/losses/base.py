@@ -1,0 +1,188 @@
+"""The contract of a loss: E from predictions and targets, and its exact gradient.
+
+With w_i the sample weights (1 unless given) and ℓ_i the loss of sample i, every loss returns
+
+    E = (1/N) Σ_i w_i ℓ_i
+
+and ``backward`` the derivative of that very number, the mean and the weights included.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from backprop.core.errors import NoForwardError, ShapeError
+from backprop.core.types import Array, Shape
+
+
+class Loss:
+    """E = (1/N) Σ_i w_i ℓ_i over the N samples of a batch.
+
+    A loss of your own writes two formulas for the samples of a batch, ``values`` and, directly
+    below it, ``gradient``; the mean and the weights are applied here.
+
+    With more axes, predictions ``(N, T, K)``, ℓ has the shape ``(N, T)`` and the mean runs over
+    both.
+    """
+
+    def __init__(self) -> None:
+        self._prediction: Any = None
+        self._target: Any = None
+        self._scale: Any = None
+        self._buffers: dict[str, Array] = {}
+
+    # ------------------------------------------------------------------ what a subclass defines
+
+    def values(self, prediction: Array, target: Array) -> Array:
+        """ℓ, shape ``(N,)``, for predictions of shape ``(N, K)``."""
+        raise NotImplementedError(f"{type(self).__name__} must define values(prediction, target).")
+
+    def gradient(self, prediction: Array, target: Array) -> Array:
+        """∂ℓ_i/∂prediction_i in row i, shape ``(N, K)``; called after ``values``."""
+        raise NotImplementedError(
+            f"{type(self).__name__} must define gradient(prediction, target)."
+        )
+
+    def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
+        """Targets as the formulas need them: checked, and converted to ``dtype``.
+
+        Args:
+            target: All targets, shape ``(N, *output_shape)``; ``(N,)`` will do for one output.
+            output_shape: The shape of one prediction.
+            dtype: The dtype that the model computes in.
+
+        Raises:
+            ShapeError: The shapes differ. Nothing is ever broadcast.
+            ValueError: The targets are not finite.
+        """
+        target = np.asarray(target)
+        if target.dtype.kind not in "fiub":
+            raise TypeError(f"{self}: targets must be numbers, but their dtype is {target.dtype}.")
+        if output_shape[-1] == 1 and target.shape[1:] == output_shape[:-1]:
+            target = target[..., np.newaxis]  # (N,) -> (N, 1)
+        if target.shape[1:] != output_shape:
+            raise ShapeError(
+                f"{self}: the predictions have the shape {show_shape(output_shape)}, but the "
+                f"targets have the shape {target.shape}: {self.shape_hint(target, output_shape)}"
+            )
+        target = target.astype(dtype, copy=False)
+        if not np.isfinite(target).all():
+            raise ValueError(f"{self}: the targets hold nan or infinite numbers: remove them.")
+        return target
+
+    def shape_hint(self, target: Array, output_shape: Shape) -> str:
+        """What to do about targets of another shape than the predictions."""
+        return "pass one target for each output, or change the number of units of the last layer."
+
+    # --------------------------------------------------------------------------- what users call
+
+    def forward(
+        self, prediction: Array, target: Array, sample_weight: Array | None = None
+    ) -> float:
+        """E of a batch.
+
+        Args:
+            prediction: The network's output, shape ``(N, K)``.
+            target: What it should have been, of the same shape; class indices of shape ``(N,)``
+                for the sparse cross-entropy.
+            sample_weight: w, shape ``(N,)``.
+
+        Returns:
+            E, with what ``backward`` needs kept.
+
+        Raises:
+            ShapeError: The shapes do not fit. Nothing is ever broadcast.
+        """
+        prediction = np.asarray(prediction)
+        if prediction.dtype.kind != "f":
+            prediction = prediction.astype(np.float64)
+        target = self.check_target(target, prediction.shape[1:], prediction.dtype)
+        if len(target) != len(prediction):
+            raise ShapeError(
+                f"{self}: there are {len(prediction)} predictions but {len(target)} targets."
+            )
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(sample_weight, len(prediction), prediction.dtype)
+        return self.compute(prediction, target, sample_weight)
+
+    def backward(self) -> Array:
+        """∂E/∂prediction of the last ``forward``, of the prediction's shape.
+
+        Raises:
+            NoForwardError: There was none.
+        """
+        if self._scale is None:
+            raise NoForwardError(f"{self}: call forward(prediction, target) before backward().")
+        delta = self.gradient(self._prediction, self._target)
+        delta *= self._scale
+        return delta
+
+    def __str__(self) -> str:
+        return type(self).__name__
+
+    def __repr__(self) -> str:
+        options = ", ".join(f"{k}={v!r}" for k, v in vars(self).items() if k[0] != "_")
+        return f"{type(self).__name__}({options})"
+
+    # --------------------------------------------------------------- what the training loop calls
+
+    def compute(self, prediction: Array, target: Array, sample_weight: Array | None) -> float:
+        """``forward`` for arrays that were checked before."""
+        self._prediction, self._target = prediction, target
+        return self.reduce(self.values(prediction, target), sample_weight)
+
+    def reduce(self, values: Array, sample_weight: Array | None) -> float:
+        """(1/N) Σ w ℓ; keeps w/N for ``backward``."""
+        n = values.size
+        if sample_weight is None:
+            self._scale = 1.0 / n
+            return float(np.add.reduce(values, axis=None)) / n
+        # (N,) -> (N, 1, …): one weight for all of a sample's values
+        w = sample_weight.reshape(-1, *[1] * (values.ndim - 1))
+        self._scale = (w / n)[..., np.newaxis]
+        return float(np.add.reduce(w * values, axis=None)) / n
+
+    def buffer(self, name: str, like: Array) -> Array:
+        """An array of that shape and dtype to write into, the same one from step to step."""
+        found = self._buffers.get(name)
+        if (
+            found is None
+            or found.dtype != like.dtype
+            or found.shape[1:] != like.shape[1:]
+            or len(found) < len(like)
+        ):
+            found = self._buffers[name] = np.empty_like(like)
+        return found[: len(like)]  # fewer rows in the last, short batch of an epoch
+
+
+def row_dot(A: Array, B: Array) -> Array:
+    """Σ_k a_k b_k of every row, without an array of the products."""
+    return np.asarray(np.vecdot(A, B))
+
+
+def row_sum(A: Array) -> Array:
+    """Σ_k a_k of every row."""
+    return np.asarray(np.add.reduce(A, axis=-1))
+
+
+def check_sample_weight(weight: Array, n: int, dtype: Any) -> Array:
+    """Sample weights in ``dtype``: one number for each of n samples.
+
+    Raises:
+        ShapeError: There is not exactly one for each sample.
+        ValueError: A weight is negative or not finite.
+    """
+    weight = np.asarray(weight, dtype)
+    if weight.shape != (n,):
+        raise ShapeError(
+            f"sample_weight must hold one number for each of the {n} samples, shape ({n},), but "
+            f"its shape is {weight.shape}."
+        )
+    if not np.isfinite(weight).all() or (weight < 0).any():
+        raise ValueError("sample_weight must hold finite numbers that are not negative.")
+    return weight
+
+
+def show_shape(output_shape: Shape) -> str:
+    """``(N, 10)`` for samples of shape ``(10,)``."""
+    return f"({', '.join(['N', *map(str, output_shape)])})"

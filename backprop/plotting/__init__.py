@@ -1,0 +1,16 @@
+"""Pictures from plain arrays: each function returns a matplotlib ``Figure`` and can save it."""
+
+from backprop.plotting.curves import loss_curves
+from backprop.plotting.distributions import histograms
+from backprop.plotting.landscape import loss_surface
+from backprop.plotting.predictions import confusion_matrix, predictions_grid
+from backprop.plotting.regions import decision_regions
+
+__all__ = [
+    "confusion_matrix",
+    "decision_regions",
+    "histograms",
+    "loss_curves",
+    "loss_surface",
+    "predictions_grid",
+]

@@ -1,0 +1,209 @@
+"""Learning curves: how loss and metrics went over the epochs of one training or several."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+
+import numpy as np
+
+from backprop.core.types import Array
+from backprop.plotting.style import (
+    colours,
+    epoch_ticks,
+    finite_array,
+    new_figure,
+    save,
+    spans_decades,
+    unbox,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_VALIDATION = "val_"
+_SHARES = ("acc", "precision", "recall", "f1", "auc", "r2")  # parts of names never drawn in logs
+_RING: dict[str, Any] = {"marker": "o", "markersize": 9, "fillstyle": "none"}
+
+
+class HasHistory(Protocol):
+    """What a training returns: one list of numbers for each quantity."""
+
+    @property
+    def history(self) -> Mapping[str, Sequence[float]]:
+        """The values of each quantity, one an epoch."""
+        ...
+
+
+Curves = Mapping[str, Sequence[float]] | HasHistory
+"""One training: ``{"loss": [...], "val_loss": [...]}`` or an object whose ``history`` is that."""
+
+
+class _Run(NamedTuple):
+    """One training, checked: its values, and the epochs (from 1) that they belong to."""
+
+    label: str
+    values: dict[str, Array]
+    epochs: Array
+
+
+def loss_curves(
+    histories: Curves | Mapping[str, Curves],
+    keys: str | Sequence[str] | None = None,
+    path: str | os.PathLike[str] | None = None,
+) -> Figure:
+    """Draw a panel for each quantity, training solid and validation dashed, over the epochs.
+
+    The y axis is logarithmic where all values are positive and span more than a factor of 20, but
+    never for accuracy and its like. A ring marks the lowest validation loss. Values that are not
+    finite are gaps; a quantity that ended so says it in its title.
+
+    Args:
+        histories: One training, or ``{label: training}`` for several. Epochs are counted from 1;
+            an ``epoch`` attribute beside ``history`` gives them otherwise, counted from 0.
+        keys: The quantities to draw, all by default; ``"loss"`` takes ``"val_loss"`` with it.
+        path: Where to save the picture, if anywhere.
+
+    Returns:
+        The figure, with one axes for each quantity.
+
+    Raises:
+        TypeError: If ``histories`` is neither of the two.
+        ValueError: If a key is unknown, or quantities of one training differ in length.
+        FileNotFoundError: If the folder of ``path`` does not exist.
+    """
+    runs = _read_runs(histories)
+    quantities = _choose(runs, keys)
+    columns = {1: 1, 2: 2, 4: 2}.get(len(quantities), 3)
+    rows = -(-len(quantities) // columns)
+    figure = new_figure({1: 6.5, 2: 9.0, 3: 11.0}[columns], 3.6 * rows)
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for panel in panels[len(quantities) :]:
+        panel.remove()
+    for panel, (quantity, names) in zip(panels, quantities.items(), strict=False):
+        _draw_quantity(panel, quantity, names, runs)
+    if len(runs) > 1:
+        validated = any(
+            name.startswith(_VALIDATION) for names in quantities.values() for name in names
+        )
+        _name_runs(figure, [run.label for run in runs], validated)
+    return save(figure, path)
+
+
+def _draw_quantity(axes: Axes, quantity: str, names: list[str], runs: list[_Run]) -> None:
+    """Draw the lines of one quantity: each run's training values, its validation values."""
+    alone = len(runs) == 1
+    # One run: a colour each for training and validation. Several: a colour for each run.
+    shades = colours(2 if alone else len(runs))
+    known: list[Array] = []  # the finite values of each line
+    ended: list[int] = []  # the epochs from which on lines are not finite
+    for number, run in enumerate(runs):
+        for name in (name for name in names if name in run.values):
+            values = run.values[name]
+            finite = np.flatnonzero(~np.isnan(values))
+            validation = name.startswith(_VALIDATION)
+            label = "validation" if validation else "training"
+            colour = shades[int(validation) if alone else number]
+            if name == "val_loss" and finite.size:
+                best = int(np.nanargmin(values))
+                label += f" (best: epoch {run.epochs[best]})"
+                axes.plot(run.epochs[best], values[best], color=colour, label="_best", **_RING)
+            axes.plot(
+                run.epochs,
+                values,
+                color=colour,
+                linestyle="--" if validation else "-",
+                marker="o" if _has_lone_point(values) else None,
+                markersize=5,
+                label=label if alone else f"{run.label}, {label}",
+            )
+            known.append(values[finite])
+            if np.isnan(values[-1]):
+                ended.append(int(run.epochs[finite.max(initial=-1) + 1]))
+    lost = f" (not finite from epoch {min(ended)})" if ended else ""
+    axes.set_title(quantity.replace("_", " ") + lost)
+    axes.set_xlabel("epoch")
+    epochs = np.concatenate([run.epochs for run in runs])
+    axes.set_xticks(epoch_ticks(int(epochs.min()), int(epochs.max())))
+    if epochs.min() == epochs.max():
+        axes.margins(y=0.4)  # room for the legend above lone points
+    unbox(axes)
+    is_share = any(part in quantity for part in _SHARES)
+    if not is_share and spans_decades(np.concatenate(known)):
+        axes.set_yscale("log")
+    if alone and len(known) > 1:
+        axes.legend(frameon=False, fontsize="small")
+
+
+def _name_runs(figure: Figure, labels: list[str], validated: bool) -> None:
+    """Put one legend for all panels below them: a colour for each run, and what dashes mean."""
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], color=colour, label=label)
+        for colour, label in zip(colours(len(labels)), labels, strict=True)
+    ]
+    if validated:
+        handles.append(Line2D([], [], color="0.3", linestyle="--", label="validation"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False)
+
+
+def _has_lone_point(values: Array) -> bool:
+    """Return whether some value has no neighbour, so that a line alone would not show it."""
+    known = np.pad(~np.isnan(values), 1)
+    return bool(np.any(known[1:-1] & ~known[:-2] & ~known[2:]))
+
+
+def _choose(runs: list[_Run], keys: str | Sequence[str] | None) -> dict[str, list[str]]:
+    """Return ``{quantity: names of its lines}`` for the keys asked for, in their order."""
+    there = list(dict.fromkeys(name for run in runs for name in run.values))
+    if keys is None:
+        keys = list(dict.fromkeys(name.removeprefix(_VALIDATION) for name in there))
+    chosen = {}
+    for key in [keys] if isinstance(keys, str) else keys:
+        chosen[key] = [name for name in (key, _VALIDATION + key) if name in there]
+        if not chosen[key]:
+            raise ValueError(f"keys holds {key!r}, which is not recorded; there are: {there}.")
+    if not chosen:
+        raise ValueError(f"There is nothing to draw: keys is {keys!r}, recorded are: {there}.")
+    return chosen
+
+
+def _read_runs(histories: Curves | Mapping[str, Curves]) -> list[_Run]:
+    """Return the trainings in ``histories``, which is a single one or several with labels."""
+    if isinstance(histories, Mapping) and any(map(_is_training, histories.values())):
+        several = cast("Mapping[str, Curves]", histories)
+        return [_read_run(str(label), curves) for label, curves in several.items()]
+    return [_read_run("", cast("Curves", histories))]
+
+
+def _is_training(value: object) -> bool:
+    return isinstance(value, Mapping) or hasattr(value, "history")
+
+
+def _read_run(label: str, curves: Curves) -> _Run:
+    """Check one training and bring it into arrays."""
+    where = f"histories[{label!r}]" if label else "histories"
+    record = getattr(curves, "history", curves)
+    if not isinstance(record, Mapping):
+        raise TypeError(
+            f"{where} must be a mapping such as {{'loss': [0.7, 0.4]}} or have one as its "
+            f"'history' but is of type {type(record).__name__}."
+        )
+    values = {
+        str(name): finite_array(f"{where}[{name!r}]", numbers, 1)
+        for name, numbers in record.items()
+    }
+    lengths = {name: len(numbers) for name, numbers in values.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(
+            f"{where} must hold one value an epoch for each quantity but has the lengths "
+            f"{lengths}: put NaN where an epoch has no value."
+        )
+    count = max(lengths.values(), default=0)
+    epochs = np.asarray(getattr(curves, "epoch", range(count)), dtype=np.int64) + 1
+    if epochs.shape != (count,):
+        raise ValueError(f"{where}.epoch must hold {count} epochs but has shape {epochs.shape}.")
+    return _Run(label, values, epochs)

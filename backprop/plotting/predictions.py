@@ -1,0 +1,228 @@
+"""What a classifier got right and wrong: single images, and counts for each pair of classes."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from backprop.core.types import Array
+from backprop.plotting.style import (
+    MISTAKE,
+    class_indices,
+    finite_array,
+    name_classes,
+    new_figure,
+    save,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_WIDTH = 8.0  # inches
+_GAP = 0.12  # between images, as a share of an image's width
+_MOST_NUMBERED = 20  # classes; above that the numbers in the cells would be too small to read
+
+
+def predictions_grid(
+    images: Array,
+    labels: Array,
+    predictions: Array,
+    probabilities: Array | None = None,
+    class_names: Sequence[str] | None = None,
+    columns: int = 10,
+    path: str | os.PathLike[str] | None = None,
+) -> Figure:
+    """Draw images in rows, the prediction above each; mistakes are framed red with the truth.
+
+    Args:
+        images: Grey images ``(N, h, w)``, ``(N, h, w, 1)``, or flat square ones ``(N, h*h)``.
+        labels: The true classes ``(N,)``, as indices.
+        predictions: The predicted classes ``(N,)``, as indices.
+        probabilities: The model's output ``(N, K)``, or the probability of each prediction
+            ``(N,)``, to write beside the prediction.
+        class_names: Names of the classes; their indices by default.
+        columns: Images in a row.
+        path: Where to save the picture, if anywhere.
+
+    Returns:
+        The figure, with one axes that holds all images.
+
+    Raises:
+        ValueError: If shapes do not fit together or a class has no name.
+        FileNotFoundError: If the folder of ``path`` does not exist.
+    """
+    from matplotlib.patches import Rectangle
+
+    pictures = _as_pictures(images)
+    count, height, width = pictures.shape
+    truth = class_indices("labels", labels, count)
+    guess = class_indices("predictions", predictions, count)
+    names = name_classes(class_names, int(max(truth.max(), guess.max())) + 1)
+    sure = _probability_of(guess, probabilities)
+    if columns < 1:
+        raise ValueError(f"columns must be at least 1 but is {columns}.")
+    columns = min(columns, count)
+    rows = math.ceil(count / columns)
+
+    captions = [
+        _caption(names[g], names[t], None if sure is None else sure[i])
+        for i, (g, t) in enumerate(zip(guess, truth, strict=True))
+    ]
+    longest = max(len(line) for caption in captions for line in caption.split("\n"))
+    tile = min(_WIDTH / columns, 1.6)  # inches from image to image
+    # A letter is about 0.6 of the font size wide; 72 points are an inch.
+    size = min(9.0, max(4.5, 72 * tile / (0.6 * longest)))
+    # From here on an image and the gap beside it are 1 wide.
+    tall = (1 - _GAP) * height / width
+    lines = [
+        max(caption.count("\n") + 1 for caption in captions[row * columns : (row + 1) * columns])
+        for row in range(rows)
+    ]
+    headroom = np.array(lines) * 1.35 * size / 72 / tile + _GAP
+    bottoms = np.cumsum(headroom + tall)
+
+    figure = new_figure(max(tile * columns, 3.0), tile * (bottoms[-1] + _GAP) + 0.35)
+    axes = figure.subplots()
+    low, high = np.nanmin(pictures), np.nanmax(pictures)
+    for i, picture in enumerate(pictures):
+        left, bottom = i % columns, bottoms[i // columns]
+        right, top = left + 1 - _GAP, bottom - tall
+        axes.imshow(
+            picture, cmap="gray", vmin=low, vmax=high, extent=(left, right, bottom, top), zorder=1
+        )
+        wrong = guess[i] != truth[i]
+        if wrong:
+            frame = Rectangle((left, top), right - left, bottom - top, fill=False)
+            frame.set(edgecolor=MISTAKE, linewidth=2.5, zorder=2)
+            axes.add_patch(frame)
+        axes.text(
+            (left + right) / 2,
+            top - _GAP / 3,
+            captions[i],
+            fontsize=size,
+            ha="center",
+            va="bottom",
+            linespacing=1.0,
+            color=MISTAKE if wrong else "0.2",
+            fontweight="bold" if wrong else "normal",
+        )
+    axes.set(xlim=(-_GAP / 2, columns - _GAP / 2), ylim=(bottoms[-1] + _GAP / 2, 0), aspect="equal")
+    axes.set_axis_off()
+    axes.set_title(f"{np.count_nonzero(guess == truth)} of {count} correct")
+    return save(figure, path)
+
+
+def confusion_matrix(
+    matrix: Array,
+    class_names: Sequence[str] | None = None,
+    normalize: bool = False,
+    path: str | os.PathLike[str] | None = None,
+) -> Figure:
+    """Draw how often each true class (row) was predicted as each class (column).
+
+    The colour of a cell is its share of the row, on a square-root scale, so that confusions of
+    one in a hundred can be seen beside a diagonal near 100 %.
+
+    Args:
+        matrix: Counts ``(K, K)``; ``matrix[i, j]`` samples of class i were predicted as class j.
+        class_names: Names of the classes; their indices by default.
+        normalize: Write each cell's share of its row, in percent, in place of the count.
+        path: Where to save the picture, if anywhere.
+
+    Returns:
+        The figure: the axes of the matrix and that of the colour scale.
+
+    Raises:
+        ValueError: If ``matrix`` is not square, has negative counts or a class has no name.
+        FileNotFoundError: If the folder of ``path`` does not exist.
+    """
+    from matplotlib.colors import PowerNorm
+    from matplotlib.ticker import PercentFormatter
+
+    counts = finite_array("matrix", matrix, 2)
+    classes = len(counts)
+    if counts.shape != (classes, classes) or not (counts >= 0).all():
+        raise ValueError(
+            f"matrix must be square and hold counts but has the shape {counts.shape} and the "
+            f"smallest value {counts.min():g}."
+        )
+    names = name_classes(class_names, classes)[:classes]
+    totals = counts.sum(axis=1, keepdims=True)  # (K, 1)
+    shares = counts / np.where(totals > 0, totals, 1)  # (K, K); a class without samples stays 0
+
+    side = min(max(3.6, 1.0 + 0.5 * classes), 7.0)
+    figure = new_figure(side + 1.2, side + 0.4)
+    axes = figure.subplots()
+    colour = PowerNorm(0.5, vmin=0, vmax=1)
+    picture = axes.imshow(shares, cmap="Blues", norm=colour)
+    bar = figure.colorbar(picture, ax=axes, shrink=0.9, label="share of the true class")
+    bar.set_ticks([0, 0.01, 0.1, 0.25, 0.5, 1])
+    bar.ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    named = range(0, classes, math.ceil(classes / 40))  # more names would overlap
+    axes.set_xticks(named, [names[k] for k in named])
+    axes.set_yticks(named, [names[k] for k in named])
+    axes.tick_params(labelsize=10 if classes <= 20 else 7)
+    if 0.09 * max(map(len, names)) > (side - 1) / classes:  # inches: too wide for its column
+        for label in axes.get_xticklabels():
+            label.set(rotation=60, ha="right", rotation_mode="anchor")
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    total = counts.sum()
+    correct = np.trace(counts)
+    axes.set_title(f"{correct:.10g} of {total:.10g} correct ({correct / max(total, 1):.1%})")
+    if classes <= _MOST_NUMBERED:
+        size = 10.0 if classes <= 10 else 7.0
+        for i, j in np.ndindex(classes, classes):
+            cell = f"{100 * shares[i, j]:.1f}" if normalize else f"{counts[i, j]:.10g}"
+            dark = colour(shares[i, j]) > 0.55
+            pale = "0.75" if counts[i, j] == 0 else "black"
+            axes.text(
+                j, i, cell, ha="center", va="center", fontsize=size, color="white" if dark else pale
+            )
+    return save(figure, path)
+
+
+def _as_pictures(images: Array) -> Array:
+    """Return grey images with the shape ``(N, h, w)``."""
+    array = np.asarray(images)
+    if array.ndim == 4 and array.shape[3] == 1:
+        array = array[..., 0]
+    if array.ndim == 2:
+        side = math.isqrt(array.shape[1])
+        if side * side == array.shape[1]:
+            array = array.reshape(len(array), side, side)  # (N, h*h) -> (N, h, h)
+    if array.ndim != 3 or not array.size:
+        raise ValueError(
+            f"images must have the shape (N, h, w), (N, h, w, 1) or (N, h*h) but has "
+            f"{np.shape(images)}: reshape flat images that are not square."
+        )
+    return finite_array("images", array, 3)
+
+
+def _probability_of(guess: Array, probabilities: Array | None) -> Array | None:
+    """Return the probability ``(N,)`` of each predicted class, if probabilities are there."""
+    if probabilities is None:
+        return None
+    array = np.asarray(probabilities)
+    if array.shape == guess.shape:
+        return array
+    if array.ndim == 2 and len(array) == len(guess) and array.shape[1] > guess.max(initial=0):
+        return np.asarray(np.take_along_axis(array, guess[:, None], axis=1)[:, 0])
+    raise ValueError(
+        f"probabilities must have the shape ({len(guess)},), or ({len(guess)}, K) with a column "
+        f"for each class, but has {array.shape}."
+    )
+
+
+def _caption(guess: str, truth: str, probability: float | None) -> str:
+    """Return what stands above an image, broken into lines where it would be too wide."""
+    caption = guess
+    if guess != truth:
+        caption += ("\n" if len(guess + truth) > 6 else " ") + f"(true {truth})"
+    if probability is not None:
+        caption += ("\n" if guess != truth else " · ") + f"{probability:.0%}"
+    return caption

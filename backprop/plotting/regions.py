@@ -1,0 +1,133 @@
+"""What a classifier says about every point of the plane, with the samples it learned from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from backprop.core.types import Array
+from backprop.plotting.style import (
+    class_indices,
+    colours,
+    finite_array,
+    name_classes,
+    new_figure,
+    save,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_MARKERS = "os^DvPX"
+_MARGIN = 0.08  # around the samples, as a share of their extent
+
+
+def decision_regions(
+    predict: Callable[[Array], Array],
+    X: Array,
+    y: Array,
+    class_names: Sequence[str] | None = None,
+    resolution: int = 200,
+    path: str | os.PathLike[str] | None = None,
+) -> Figure:
+    """Draw the class that ``predict`` gives each point of the plane, paler where it is unsure.
+
+    Args:
+        predict: Takes points ``(M, 2)`` and returns class probabilities ``(M, K)``, or the
+            probability of class 1 ``(M,)`` or ``(M, 1)``, or class indices (integers) ``(M,)``.
+        X: Samples ``(N, 2)``.
+        y: Their classes ``(N,)``, as indices.
+        class_names: Names of the classes; their indices by default.
+        resolution: Points along each side of the grid.
+        path: Where to save the picture, if anywhere.
+
+    Returns:
+        The figure, with one axes.
+
+    Raises:
+        ValueError: If shapes do not fit, or ``predict`` returns anything else.
+        FileNotFoundError: If the folder of ``path`` does not exist.
+    """
+    from matplotlib.colors import to_rgb
+
+    samples = finite_array("X", X, 2)
+    if samples.shape[1] != 2:
+        raise ValueError(
+            f"X must have two columns, the axes of the plane, but has the shape {samples.shape}."
+        )
+    classes = class_indices("y", y, len(samples))
+    if resolution < 2:
+        raise ValueError(f"resolution must be at least 2 but is {resolution}.")
+    low, high = np.nanmin(samples, axis=0), np.nanmax(samples, axis=0)
+    margin = np.where(high > low, _MARGIN * (high - low), 1.0)
+    across, up = np.linspace(low - margin, high + margin, resolution).T
+    points = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)  # (r, r, 2) -> (r*r, 2)
+    if np.asarray(X).dtype.kind == "f":
+        points = points.astype(np.asarray(X).dtype)
+    share = _as_probabilities(predict(points), len(points), int(classes.max()) + 1)
+    count = share.shape[1]
+    names = name_classes(class_names, count)
+    shades = colours(count)
+
+    winner, certainty = share.argmax(axis=1), share.max(axis=1)
+    # Certainty runs from 1/K (all classes alike) to 1; the colour from nearly white to soft.
+    strength = 0.1 + 0.4 * np.clip((certainty - 1 / count) / (1 - 1 / count), 0, 1)
+    pure = np.array([to_rgb(shade) for shade in shades])[winner]  # (r*r, 3)
+    tint = 1 - strength[:, None] * (1 - pure)
+
+    figure = new_figure(6.5, 4.8)
+    axes = figure.subplots()
+    extent = (across[0], across[-1], up[0], up[-1])
+    axes.imshow(
+        tint.reshape(resolution, resolution, 3),
+        origin="lower",
+        extent=extent,
+        aspect="auto",
+        interpolation="bilinear",
+    )
+    for k in np.unique(winner) if count > 2 else [1]:
+        # Where class k is as probable as the best other one, its region ends.
+        lead = (share[:, k] - np.delete(share, k, axis=1).max(axis=1)).reshape(resolution, -1)
+        if lead.min() < 0 < lead.max():
+            axes.contour(across, up, lead, levels=[0], colors="0.35", linewidths=0.8)
+    for k in np.unique(classes):
+        axes.scatter(
+            samples[classes == k, 0],
+            samples[classes == k, 1],
+            color=shades[k],
+            marker=_MARKERS[k % len(_MARKERS)],
+            s=26,
+            edgecolors="white",
+            linewidths=0.6,
+            label=names[k],
+        )
+    axes.set(xlim=extent[:2], ylim=extent[2:], title="decision regions")
+    axes.set(xlabel="$x_1$", ylabel="$x_2$")
+    figure.legend(loc="outside right upper", frameon=False, title="class")
+    return save(figure, path)
+
+
+def _as_probabilities(answer: Array, points: int, classes: int) -> Array:
+    """Return what ``predict`` answered as probabilities ``(points, K)``, K at least 2."""
+    array = np.asarray(answer)
+    if array.shape == (points, 1):
+        array = array[:, 0]
+    if array.shape == (points,) and array.dtype.kind in "iub":
+        indices = class_indices("predict(points)", array, points)
+        return np.eye(max(classes, int(indices.max()) + 1, 2))[indices]
+    if array.shape == (points,):
+        array = np.stack([1 - array, array], axis=1)
+    if array.ndim != 2 or len(array) != points or array.shape[1] < classes:
+        raise ValueError(
+            f"predict must return probabilities ({points}, K) for at least the {classes} classes "
+            f"in y, or ({points},) for two, but returned the shape {np.shape(answer)}."
+        )
+    if not (array.min() >= -1e-6 and array.max() <= 1 + 1e-6):
+        raise ValueError(
+            f"predict must return probabilities but its values go from {array.min():.3g} to "
+            f"{array.max():.3g}: apply a softmax or sigmoid to logits."
+        )
+    return array

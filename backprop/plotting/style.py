@@ -1,0 +1,137 @@
+"""What all pictures share: colours, axes, saving, and the checks of their arguments."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from backprop.core.types import Array
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#555555")
+"""Colours that colour-blind readers tell apart, after Okabe and Ito, *Color Universal Design*
+(2008)."""
+
+MISTAKE = "#D5001C"
+"""The red of wrong predictions; never the only sign of one."""
+
+LOG_SPAN = 20.0
+"""Positive values whose largest is more than this many times the smallest get a log scale."""
+
+SAVED_DPI = 150
+"""Pixels per inch of a saved picture: 8 inches are 1200 pixels, sharp on a page 800 wide."""
+
+
+def colours(count: int) -> list[str]:
+    """Return ``count`` colours to tell lines or classes apart: the palette, or viridis for many."""
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    if count <= len(PALETTE):
+        return list(PALETTE[:count])
+    return [to_hex(colormaps["viridis"](share)) for share in np.linspace(0, 1, count)]
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure of ``width`` by ``height`` inches that belongs to no window."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def unbox(axes: Axes) -> None:
+    """Draw the axes lightly: no upper and right border, a pale grid behind the data."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(True, color="0.9", linewidth=0.7)
+    axes.set_axisbelow(True)
+
+
+def save(figure: Figure, path: str | os.PathLike[str] | None) -> Figure:
+    """Write the figure to ``path`` if one is given, in the format of its ending; return it.
+
+    Raises:
+        FileNotFoundError: If the folder of ``path`` does not exist.
+    """
+    if path is not None:
+        file = os.fspath(path)
+        folder = os.path.dirname(file)
+        if folder and not os.path.isdir(folder):
+            raise FileNotFoundError(f"path is {file!r}: create the folder {folder!r} first.")
+        figure.savefig(file, dpi=SAVED_DPI)
+    return figure
+
+
+def spans_decades(values: Array) -> bool:
+    """Return whether all of these finite values are positive and worth a log scale."""
+    return bool(values.size and values.min() > 0 and values.max() / LOG_SPAN > values.min())
+
+
+def epoch_ticks(first: int, last: int) -> list[int]:
+    """Return at most about eight round epoch numbers, the first epoch among them."""
+    steps = (base * 10**power for power in range(12) for base in (1, 2, 5))
+    step = next(step for step in steps if (last - first) / step <= 8)
+    round_epochs = range(-(-first // step) * step, last + 1, step)
+    # A round number right beside the first epoch would write over it.
+    return [first, *(epoch for epoch in round_epochs if epoch - first > step / 2)]
+
+
+def finite_array(name: str, values: object, ndim: int) -> Array:
+    """Return ``values`` as a float array with ``ndim`` axes whose non-finite entries are NaN.
+
+    Raises:
+        ValueError: If it is no such array.
+    """
+    try:
+        array = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must hold numbers, with {ndim} axes: {error}.") from error
+    if array.ndim != ndim or not array.size:
+        raise ValueError(
+            f"{name} must be a non-empty array with {ndim} axes but has the shape {array.shape}."
+        )
+    array[~np.isfinite(array)] = np.nan
+    return array
+
+
+def class_indices(name: str, values: object, count: int) -> Array:
+    """Return ``values``, one class index for each of ``count`` samples, with the shape ``(N,)``.
+
+    Raises:
+        ValueError: If they are not ``count`` whole numbers from 0 on.
+    """
+    array = np.asarray(values)
+    if array.shape not in ((count,), (count, 1)):
+        raise ValueError(
+            f"{name} must hold one class index for each of {count} samples but has the shape "
+            f"{array.shape}: of one row per sample take .argmax(axis=1)."
+        )
+    array = array.reshape(count)
+    if array.dtype.kind not in "iub" and not (
+        array.dtype.kind == "f" and np.isfinite(array).all() and (array == np.round(array)).all()
+    ):
+        raise ValueError(f"{name} must hold class indices 0, 1, … but has the dtype {array.dtype}.")
+    array = array.astype(np.int64)
+    if count and array.min() < 0:
+        raise ValueError(f"{name} must hold class indices from 0 on but holds {array.min()}.")
+    return array
+
+
+def name_classes(class_names: Sequence[str] | None, count: int) -> list[str]:
+    """Return the names of classes 0 to ``count - 1``, which are their numbers if not given.
+
+    Raises:
+        ValueError: If there are fewer names than classes.
+    """
+    if class_names is None:
+        return [str(index) for index in range(count)]
+    if len(class_names) < count:
+        raise ValueError(
+            f"class_names has {len(class_names)} names but there are {count} classes: name each."
+        )
+    return [str(name) for name in class_names]

@@ -1,0 +1,174 @@
+"""A chain of layers as a function of its input: built, called, looked at, not yet trained."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from backprop.core.errors import NotBuiltError, ShapeError
+from backprop.core.parameters import Parameters
+from backprop.core.types import FLOAT_DTYPES, Array, DTypeLike, Shape
+from backprop.inspection.summary import summary
+from backprop.layers import Chain, Input, Layer
+from backprop.training import loop
+from backprop.training.data import check_inputs, check_positive_integer
+
+
+class Network:
+    """ŷ = f(X; θ): the layers, their parameters as one vector, and the forward pass.
+
+    ``Sequential`` adds a loss, an optimizer and the verbs of training.
+    """
+
+    def __init__(
+        self,
+        layers: Iterable[Layer | Input] = (),
+        seed: int | None = None,
+        dtype: DTypeLike = "float32",
+    ) -> None:
+        if np.dtype(dtype).name not in FLOAT_DTYPES:
+            raise ValueError(f"dtype must be one of {FLOAT_DTYPES}, but it is {dtype!r}.")
+        self._chain = Chain()
+        self.dtype: np.dtype[Any] = np.dtype(dtype)
+        self._weights_seed, shuffle_seed = np.random.SeedSequence(seed).spawn(2)
+        self._shuffle_rng = np.random.default_rng(shuffle_seed)
+        self._parameters: Parameters | None = None
+        for layer in layers:
+            self.add(layer)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers in order."""
+        return self._chain.layers
+
+    def add(self, layer: Layer | Input) -> None:
+        """Appends a layer; the weights of those before it stay as they are.
+
+        Raises:
+            TypeError: It is not a layer.
+            ValueError: It belongs to a model already, or is an ``Input`` that does not stand first.
+        """
+        if isinstance(layer, Input):
+            if self.layers or self._parameters is not None:
+                raise ValueError("Input must stand first, and once.")
+            self.build((None, *layer.shape))
+            return
+        self._chain.append(layer)
+        if self._parameters is not None:
+            self._join()
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Makes the parameters for inputs of that shape; ``fit`` does it by itself.
+
+        Args:
+            input_shape: The shape of a batch, with None for the number of samples: ``(None, 784)``.
+
+        Raises:
+            ShapeError: It is not of that form, or the model is built for another one.
+        """
+        sizes = tuple(input_shape)
+        if len(sizes) < 2 or sizes[0] is not None or not all(n and n > 0 for n in sizes[1:]):
+            raise ShapeError(
+                f"input_shape must be the shape of a batch with None in front, such as "
+                f"(None, 784), but it is {input_shape!r}."
+            )
+        shape: Shape = tuple(int(n) for n in sizes[1:] if n is not None)
+        if self._parameters is not None:
+            if shape != self.input_shape:
+                raise ShapeError(
+                    f"the model is built for samples of shape {self.input_shape} already, and "
+                    f"cannot be built again for {shape}."
+                )
+            return
+        self._chain.build(shape, np.random.default_rng(self._weights_seed), self.dtype)
+        self._join()
+
+    def _join(self) -> None:
+        self._parameters = Parameters(self._chain.parameters, self.dtype)
+        if self.layers:
+            self.layers[0].needs_input_gradient = False
+
+    def forward(self, X: Array, training: bool = False) -> Array:
+        """The output for a batch; with ``training`` the layers keep what ``backward`` needs.
+
+        Args:
+            X: A batch, shape ``(N, n_features)``.
+            training: Whether a backward pass is to follow.
+        """
+        X = np.asarray(X, self.dtype)
+        if self._parameters is None:
+            self.build((None, *X.shape[1:]))
+        return self._chain.forward(X, training)
+
+    def predict(self, x: Any, batch_size: int | None = None) -> Array:
+        """The network's outputs, shape ``(N, n_outputs)``; silent, and in bounded memory.
+
+        Args:
+            x: Inputs.
+            batch_size: Samples computed at once, 1024 unless given.
+        """
+        X = check_inputs(x, self.input_shape, self._first_layer())
+        size = check_positive_integer(batch_size or loop.EVALUATION_BATCH, "batch_size")
+        self.build((None, *X.shape[1:]))
+        predictions = np.empty((len(X), *self.output_shape), self.dtype)
+        for start in range(0, len(X), size):
+            rows = slice(start, start + size)
+            predictions[rows] = self.forward(X[rows])
+        return predictions
+
+    @property
+    def parameters(self) -> Parameters:
+        """θ (``.values``) and g (``.gradients``), and by iteration each named parameter.
+
+        Raises:
+            NotBuiltError: The number of inputs is not known yet.
+        """
+        if self._parameters is None:
+            raise NotBuiltError(
+                "the model is not built, so that it has no parameters yet: call "
+                "build((None, n_features)), start with Input((n_features,)), or fit it."
+            )
+        return self._parameters
+
+    @property
+    def input_shape(self) -> Shape | None:
+        """The shape of one sample; None before it is known."""
+        return self._chain.input_shape if self._parameters is not None else None
+
+    @property
+    def output_shape(self) -> Shape:
+        """The shape of one prediction."""
+        if self.input_shape is None:
+            raise NotBuiltError("the model is not built: its shapes are not known yet.")
+        return self._chain.output_shape(self.input_shape)
+
+    def summary(self, print_fn: Callable[[str], object] = print) -> None:
+        """Prints the layers, the shapes of their outputs, and how many parameters they have."""
+        print_fn(summary(self.layers, self.input_shape))
+
+    def get_weights(self) -> list[Array]:
+        """Copies of all parameters, in the order of the layers."""
+        return [p.value.copy() for p in self.parameters]
+
+    def set_weights(self, weights: Sequence[Array]) -> None:
+        """Sets all parameters, in the order of ``get_weights``.
+
+        Raises:
+            ShapeError: Their number or a shape differs; nothing is changed then.
+        """
+        mine = list(self.parameters)
+        arrays = [np.asarray(w) for w in weights]
+        if [a.shape for a in arrays] != [p.shape for p in mine]:
+            expected = ", ".join(f"{p.name} {p.shape}" for p in mine)
+            received = ", ".join(str(a.shape) for a in arrays)
+            raise ShapeError(f"set_weights expects {expected}, but received {received}.")
+        for parameter, array in zip(mine, arrays, strict=True):
+            parameter.value[...] = array
+
+    def __repr__(self) -> str:
+        return f"<Sequential [{', '.join(str(layer) for layer in self.layers)}]>"
+
+    def _first_layer(self) -> Layer:
+        if not self.layers:
+            raise NotBuiltError("the model has no layers: add some first.")
+        return self.layers[0]

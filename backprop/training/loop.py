@@ -1,0 +1,131 @@
+"""The loop: batches through the layers and back, epoch after epoch."""
+
+import copy
+import math
+import warnings
+from collections.abc import Iterable
+
+from backprop.callbacks import CallbackList
+from backprop.core.types import Array
+from backprop.layers import Layer
+from backprop.training.batches import Batches
+from backprop.training.head import MatchedPair
+from backprop.training.protocol import Model
+
+EVALUATION_BATCH = 1024
+"""Samples in a batch where no gradient is needed, unless the user says otherwise."""
+
+
+def train_step(model: Model, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
+    """The five steps on a batch: forward, loss, backward, gradients, update.
+
+    Returns:
+        E before the update, and the prediction that it was computed from.
+    """
+    prediction = model.forward(X, training=True)
+    loss = model.loss.compute(prediction, y, weight)
+    model.backward()
+    model.optimizer.step(model.parameters)
+    return loss, prediction
+
+
+def fit(
+    model: Model,
+    batches: Batches,
+    validation: Batches | None,
+    callbacks: CallbackList,
+    epochs: range,
+) -> None:
+    """Trains a built model for these epochs; the callbacks collect and show the numbers."""
+    before_batch = callbacks.listeners("on_train_batch_begin")
+    after_batch = callbacks.listeners("on_train_batch_end")
+    metrics = model.metrics
+    model.stop_training = False
+    callbacks.call("on_train_begin", {})
+    logs: dict[str, float] = {}
+    try:
+        for epoch in epochs:
+            callbacks.call("on_epoch_begin", epoch, {})
+            total, seen = 0.0, 0
+            for metric in metrics:
+                metric.reset()
+            for batch, (X, y, weight) in enumerate(batches):
+                for hook in before_batch:
+                    hook(batch, {})
+                loss, prediction = train_step(model, X, y, weight)
+                total += loss * len(X)  # the last batch may be shorter and counts for less
+                seen += len(X)
+                for metric in metrics:
+                    metric.update(prediction, y)
+                for hook in after_batch:
+                    hook(batch, collect(total / seen, model))
+                if model.stop_training:
+                    break
+            logs = collect(total / seen, model)
+            if validation is not None:
+                found = evaluate(model, validation, callbacks)
+                logs |= {f"val_{key}": value for key, value in found.items()}
+            warn_if_diverged(logs["loss"], epoch)
+            callbacks.call("on_epoch_end", epoch, logs)
+            if model.stop_training:
+                break
+    finally:
+        callbacks.call("on_train_end", logs)
+
+
+def collect(loss: float, model: Model) -> dict[str, float]:
+    """The loss and the metrics' results by name."""
+    return {"loss": loss, **{metric.name: metric.result() for metric in model.metrics}}
+
+
+def warn_if_diverged(loss: float, epoch: int) -> None:
+    """A loss that is no number any more is said, once, where Python shows warnings."""
+    if not math.isfinite(loss):
+        warnings.warn(
+            f"the loss became {loss} in epoch {epoch + 1}: training has diverged. Lower the "
+            f"learning rate, or scale the inputs.",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+
+
+def evaluate(
+    model: Model,
+    batches: Iterable[tuple[Array, Array, Array | None]],
+    callbacks: CallbackList | None = None,
+) -> dict[str, float]:
+    """The loss and the metrics over all batches, without changing anything in the model."""
+    # what a training step left in the layers and in the loss is still there afterwards
+    loss, metrics = copy.deepcopy((model.loss, model.metrics))
+    body = model.layers[:-1] if isinstance(loss, MatchedPair) else model.layers
+    for metric in metrics:
+        metric.reset()
+    before = callbacks.listeners("on_test_batch_begin") if callbacks else []
+    after = callbacks.listeners("on_test_batch_end") if callbacks else []
+    if callbacks:
+        callbacks.call("on_test_begin", {})
+    total, seen = 0.0, 0
+    logs: dict[str, float] = {}
+    for batch, (X, y, weight) in enumerate(batches):
+        for hook in before:
+            hook(batch, {})
+        prediction = forward(body, X)
+        if isinstance(loss, MatchedPair):
+            prediction = loss.activation.forward(prediction, training=True)
+        total += loss.compute(prediction, y, weight) * len(X)
+        seen += len(X)
+        for metric in metrics:
+            metric.update(prediction, y)
+        logs = {"loss": total / seen, **{metric.name: metric.result() for metric in metrics}}
+        for hook in after:
+            hook(batch, dict(logs))
+    if callbacks:
+        callbacks.call("on_test_end", logs)
+    return logs
+
+
+def forward(layers: Iterable[Layer], X: Array) -> Array:
+    """The inference pass through these layers."""
+    for layer in layers:
+        X = layer.forward(X)
+    return X

@@ -1,0 +1,114 @@
+"""What ``fit`` shows while it runs: a bar an epoch on a terminal, a line an epoch elsewhere."""
+
+import shutil
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from backprop.callbacks import Callback, Logs
+
+REFRESH = 0.1
+"""Seconds between two redrawings of a bar."""
+
+
+class ProgressBar(Callback):
+    """One bar an epoch: steps, time, loss and metrics, at the end of the epoch the validation's."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Starts the epoch's bar."""
+        from tqdm import tqdm
+
+        self._title = epoch_title(epoch, self.params)
+        self._start = self._shown = time.perf_counter()
+        self._bar = tqdm(
+            total=self.params["steps"],
+            desc=self._title,
+            file=sys.stdout,
+            bar_format="{desc} {n_fmt}/{total_fmt} {bar:10}{postfix}",
+            mininterval=0,
+            dynamic_ncols=True,
+        )
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Redraws the bar, a few times a second."""
+        now = time.perf_counter()
+        if now - self._shown < REFRESH:
+            return
+        self._shown = now
+        self._draw(batch + 1, now, logs or {})
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Leaves the finished bar with the epoch's numbers."""
+        self._draw(self.params["steps"], time.perf_counter(), logs or {})
+        self._bar.close()
+        self._bar = None
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Closes a bar that an interrupt left open."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def _draw(self, steps: int, now: float, logs: Mapping[str, float]) -> None:
+        text = describe(now - self._start, logs)
+        counts = len(f"{self._title} {steps}/{self.params['steps']} , ")
+        room = shutil.get_terminal_size().columns - counts - len(text) - 1
+        width = min(max(room, 1), 24)  # the numbers matter more than the bar
+        self._bar.bar_format = f"{{desc}} {{n_fmt}}/{{total_fmt}} {{bar:{width}}}{{postfix}}"
+        self._bar.n = steps
+        self._bar.set_postfix_str(text)
+
+
+class ProgressLines(Callback):
+    """One printed line an epoch, for logs and for terminals that cannot redraw a line."""
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Starts the epoch's clock."""
+        self._start = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Prints the epoch's numbers."""
+        steps = self.params["steps"]
+        text = describe(time.perf_counter() - self._start, logs or {})
+        print(f"{epoch_title(epoch, self.params)} {steps}/{steps}, {text}", flush=True)
+
+
+def progress(verbose: int | str) -> list[Callback]:
+    """The callback that shows progress as ``verbose`` asks for it.
+
+    Args:
+        verbose: 0 for silence, 1 for a bar, 2 for a line an epoch, ``"auto"`` for a bar on a
+            terminal or in a notebook and lines elsewhere.
+
+    Raises:
+        ValueError: It is none of these.
+    """
+    if verbose == "auto":
+        verbose = 1 if sys.stdout.isatty() or "ipykernel" in sys.modules else 2
+    if verbose not in (0, 1, 2):
+        raise ValueError(f"verbose must be 0, 1, 2 or 'auto', but it is {verbose!r}.")
+    if verbose == 0:
+        return []
+    return [ProgressBar() if verbose == 1 else ProgressLines()]
+
+
+def epoch_title(epoch: int, params: Mapping[str, Any]) -> str:
+    """``Epoch  3/30``, aligned."""
+    total = params["epochs"]
+    return f"Epoch {epoch + 1:{len(str(total))}}/{total}"
+
+
+def describe(seconds: float, logs: Mapping[str, float]) -> str:
+    """``20 ms, loss: 0.1234, accuracy: 0.9612``."""
+    numbers = [f"{key}: {show_number(value)}" for key, value in logs.items()]
+    duration = f"{seconds * 1e3:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+    return ", ".join([duration, *numbers])
+
+
+def show_number(value: float) -> str:
+    """Four decimals, or four digits of a number too small or too large for that."""
+    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.3e}"

@@ -1,0 +1,334 @@
+"""The house rules: who may import whom, what loads at import time, and how long a file may be."""
+
+import ast
+import graphlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = "backprop"
+LONGEST_FILE = 330  # lines
+
+FLOORS = (
+    {"core"},
+    {"initializers", "regularizers", "schedules", "plotting"},
+    {"layers", "losses", "optimizers", "metrics", "callbacks"},
+    {"training"},
+    {"inspection", "saving", "datasets"},
+    {"sequential"},
+    {"__init__", "__main__"},
+)
+FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+
+# Rooms whose files may import these siblings and no others.
+ONLY_SIBLINGS = {"layers": {"base"}}
+
+ON_DEMAND = {"scipy", "matplotlib", "tqdm", "threadpoolctl", "IPython"}
+AT_IMPORT = {"numpy", *sys.stdlib_module_names}
+TYPE_ONLY = {"TYPE_CHECKING", "typing.TYPE_CHECKING"}
+
+SEEDED_RANDOM = {
+    *("default_rng", "Generator", "SeedSequence", "BitGenerator"),
+    *("PCG64", "PCG64DXSM", "Philox", "SFC64", "MT19937"),
+}
+
+
+class Import(NamedTuple):
+    """One imported module: its full name, its line, and whether it runs at import time."""
+
+    target: str
+    line: int
+    context: str  # "module", "function" or "type-only"
+
+
+def read_sources() -> dict[str, str]:
+    """Every module of the package by its dotted name; a folder's file is ``….__init__``."""
+    files = sorted((ROOT / PACKAGE).rglob("*.py"))
+    return {
+        ".".join(file.relative_to(ROOT).with_suffix("").parts): file.read_text(encoding="utf-8")
+        for file in files
+    }
+
+
+def room_of(module: str) -> str:
+    """The room that a module stands in: ``backprop.layers.dense`` stands in ``layers``."""
+    return module.split(".")[1]
+
+
+def imports_of(module: str, tree: ast.Module, known: set[str]) -> Iterator[Import]:
+    """All imports of a module, absolute names, with those of the package down to the file."""
+
+    def file_of(name: str) -> str | None:
+        return next((file for file in (name, f"{name}.__init__") if file in known), None)
+
+    def targets(node: ast.Import | ast.ImportFrom) -> Iterator[str]:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield file_of(alias.name) or alias.name
+            return
+        base = node.module or ""
+        if node.level:
+            package = module.split(".")[: -node.level]
+            base = ".".join([*package, *([node.module] if node.module else [])])
+        for alias in node.names:  # a name may be a file of the folder, or something inside it
+            yield file_of(f"{base}.{alias.name}") or file_of(base) or base
+
+    def walk(node: ast.AST, context: str) -> Iterator[Import]:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            for target in dict.fromkeys(targets(node)):
+                yield Import(target, node.lineno, context)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            for statement in node.body:
+                yield from walk(statement, "function")
+        elif isinstance(node, ast.If) and ast.unparse(node.test) in TYPE_ONLY:
+            for statement in node.body:
+                yield from walk(statement, "type-only")
+            for statement in node.orelse:
+                yield from walk(statement, context)
+        else:
+            for child in ast.iter_child_nodes(node):
+                yield from walk(child, context)
+
+    yield from walk(tree, "module")
+
+
+def misplaced(found: Import) -> str | None:
+    """What is wrong with the place of an import, if anything."""
+    top = found.target.split(".")[0]
+    if found.context == "function":
+        if top in ON_DEMAND or top in sys.stdlib_module_names:
+            return None
+        return f"imports {found.target} inside a function: import it at the top"
+    if top == PACKAGE or top in AT_IMPORT or (found.context == "type-only" and top in ON_DEMAND):
+        return None
+    return f"imports {found.target} at import time: NumPy alone may be needed there"
+
+
+def wrong_arrow(module: str, target: str) -> str | None:
+    """What is wrong with ``module`` importing ``target``, both of the package, if anything."""
+    here, there = room_of(module), room_of(target)
+    if here == there and here not in ("__init__", "__main__"):
+        if target.endswith(".__init__"):
+            return f"imports its own folder {there}/: import the file that defines the name"
+        sibling = target.split(".")[2]
+        if module.endswith(".__init__") or sibling in ONLY_SIBLINGS.get(here, {sibling}):
+            return None
+        return f"imports its sibling {target}: in {here}/ only {ONLY_SIBLINGS[here]} may be"
+    if there in FLOOR_OF and FLOOR_OF[there] >= FLOOR_OF[here]:
+        floors = f"floor {FLOOR_OF[there]} is not below floor {FLOOR_OF[here]}"
+        return f"imports {target}: {floors}"
+    return None
+
+
+def more_than_exports(module: str, tree: ast.Module) -> Iterator[str]:
+    """What a folder's ``__init__`` holds besides its docstring, imports and ``__all__``."""
+    allowed = {"__all__", "__version__"} if module == f"{PACKAGE}.__init__" else {"__all__"}
+    for position, node in enumerate(tree.body):
+        docstring = position == 0 and isinstance(node, ast.Expr)
+        names = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        assignment = isinstance(node, ast.Assign | ast.AnnAssign) and all(
+            isinstance(name, ast.Name) and name.id in allowed for name in names
+        )
+        if not (docstring or assignment or isinstance(node, ast.Import | ast.ImportFrom)):
+            yield f"{module}:{node.lineno} holds code: a folder's __init__ only re-exports"
+
+
+def violations(sources: dict[str, str]) -> list[str]:
+    """Every break of the import rules in ``{module name: source}``, one sentence each."""
+    trees = {module: ast.parse(source) for module, source in sources.items()}
+    found: list[str] = []
+    arrows: dict[str, set[str]] = {}
+    for module, tree in trees.items():
+        if room_of(module) not in FLOOR_OF:
+            found.append(f"{module} stands on no floor: put {room_of(module)!r} on one in FLOORS")
+            continue
+        if module.endswith(".__init__"):
+            found.extend(more_than_exports(module, tree))
+        arrows[module] = set()
+        for one in imports_of(module, tree, set(sources)):
+            wrong = misplaced(one)
+            if wrong is None and one.target in sources:
+                wrong = wrong_arrow(module, one.target)
+                arrows[module] |= set() if wrong else {one.target}
+            elif wrong is None and one.target.split(".")[0] == PACKAGE:
+                wrong = f"imports {one.target}, which is not a file of the package"
+            if wrong:
+                found.append(f"{module}:{one.line} {wrong}")
+    try:
+        graphlib.TopologicalSorter(arrows).prepare()
+    except graphlib.CycleError as error:
+        found.append(f"a circle of imports: {' <- '.join(error.args[1])}")
+    return found
+
+
+def random_names(node: ast.AST) -> list[tuple[int, str]]:
+    """The lines and full names by which a node reaches for randomness that may be global."""
+    if isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("np.random", "numpy.random"):
+        return [(node.lineno, f"numpy.random.{node.attr}")]
+    if isinstance(node, ast.ImportFrom) and not node.level:
+        return [(node.lineno, f"{node.module}.{alias.name}") for alias in node.names]
+    if isinstance(node, ast.Import):
+        # NumPy under a third name would hide its random module from this check.
+        hidden = [a for a in node.names if a.name == "numpy" and a.asname not in (None, "np")]
+        names = [a.name for a in node.names] + ["numpy.random" for _ in hidden]
+        return [(node.lineno, name) for name in names]
+    return []
+
+
+def global_random_uses(sources: dict[str, str]) -> list[str]:
+    """Every use of randomness that does not come from a NumPy Generator."""
+    seeded = {f"numpy.random.{name}" for name in SEEDED_RANDOM}
+    return [
+        f"{module}:{line} uses {name}: draw from a Generator that was handed in"
+        for module, source in sources.items()
+        for node in ast.walk(ast.parse(source))
+        for line, name in random_names(node)
+        if f"{name}.".startswith(("random.", "numpy.random.")) and name not in seeded
+    ]
+
+
+# --- the package ---------------------------------------------------------------------------------
+
+
+def test_package_keeps_to_its_floors() -> None:
+    sources = read_sources()
+    assert f"{PACKAGE}.core.__init__" in sources
+    assert violations(sources) == []
+
+
+def test_package_never_touches_global_random_state() -> None:
+    assert global_random_uses(read_sources()) == []
+
+
+def test_files_stay_short() -> None:
+    lengths = {module: source.count("\n") for module, source in read_sources().items()}
+    assert {module: n for module, n in lengths.items() if n > LONGEST_FILE} == {}
+
+
+def test_import_needs_numpy_alone(tmp_path: Path) -> None:
+    heavy = ["scipy", "matplotlib", "tqdm", "threadpoolctl", "urllib.request", "IPython"]
+    code = (
+        f"import sys, backprop; print(backprop.__file__, [m for m in {heavy} if m in sys.modules])"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout.strip() == f"{ROOT / PACKAGE / '__init__.py'} []"
+
+
+# --- the checks themselves -----------------------------------------------------------------------
+
+GOOD = {
+    "backprop.__init__": '"""Doc."""\nfrom backprop.layers import Dense\n__version__ = "1"\n',
+    "backprop.core.__init__": '"""Doc."""\n',
+    "backprop.core.types": "import numpy as np\n",
+    "backprop.sequential": "import backprop.training\n",
+    "backprop.losses": "from backprop.core.types import Array\n",
+    "backprop.layers.__init__": 'from backprop.layers.dense import Dense\n__all__ = ["Dense"]\n',
+    "backprop.layers.base": "from ..core import types\n",
+    "backprop.layers.dense": "from backprop.layers.base import Layer\nimport backprop.core.types\n",
+    "backprop.training.__init__": "from .loop import train\n",
+    "backprop.training.batches": "import math\n",
+    "backprop.training.loop": "from . import batches\nfrom backprop import losses\n",
+    "backprop.plotting": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n"
+    "    from matplotlib.figure import Figure\n"
+    "def draw():\n    import gzip\n    from matplotlib.figure import Figure\n",
+}
+
+
+def test_sound_package_has_no_violations() -> None:
+    assert violations(GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "complaint"),
+    [
+        ("layers.dense", "from backprop.sequential import Sequential", "floor 5 is not below"),
+        ("layers.dense", "from ..training.loop import train", "floor 3 is not below"),
+        ("layers.dense", "from .. import losses", "floor 2 is not below floor 2"),
+        ("layers.dense", "import backprop.losses as head", "floor 2 is not below floor 2"),
+        ("core.types", "from backprop.plotting import draw", "floor 1 is not below floor 0"),
+        ("training.loop", "import backprop", "floor 6 is not below floor 3"),
+        ("training.loop", "from backprop import Dense", "floor 6 is not below floor 3"),
+        ("training.loop", "from backprop.nowhere import x", "not a file of the package"),
+        ("training.batches", "from .loop import train", "a circle of imports"),
+        ("training.loop", "from . import train", "its own folder"),
+        ("training.loop", "import backprop.training", "its own folder"),
+        ("layers.relu", "from backprop.layers.dense import Dense", "its sibling"),
+        ("layers.relu", "from . import dense", "its sibling"),
+        ("losses", "def f():\n    from backprop.core import types", "inside a function"),
+        ("losses", "class C:\n    async def f(self):\n        import numpy", "inside a function"),
+        ("losses", "def f():\n    import pandas", "inside a function"),
+        ("losses", "import scipy.special", "at import time"),
+        ("losses", "try:\n    import tqdm\nexcept ImportError:\n    tqdm = None", "at import time"),
+        ("losses", "class C:\n    import tqdm", "at import time"),
+        ("losses", "if TYPE_CHECKING:\n    pass\nelse:\n    import scipy", "at import time"),
+        ("losses", "if not TYPE_CHECKING:\n    import scipy", "at import time"),
+        ("losses", "if typing.TYPE_CHECKING:\n    from backprop.layers import Dense", "floor 2"),
+        ("losses", "if TYPE_CHECKING:\n    import pandas", "at import time"),
+        ("layers.__init__", "from .dense import Dense\nif Dense:\n    x = 1", "only re-exports"),
+        ("layers.__init__", "def helper(): ...", "only re-exports"),
+        ("layers.__init__", "TABLE: dict = {}", "only re-exports"),
+        ("layers.__init__", '__version__ = "1"', "only re-exports"),
+        ("losses.__init__", "from .mean import Mean\nfrom ..layers import Dense", "floor 2"),
+        ("utilities", "import math", "put 'utilities' on one"),
+        ("helpers.text", "import math", "put 'helpers' on one"),
+    ],
+)
+def test_planted_violation_is_found(module: str, source: str, complaint: str) -> None:
+    planted = {**GOOD, f"backprop.{module}": source + "\n"}
+    if module == "losses.__init__":  # the family grew into a folder of the same name
+        del planted["backprop.losses"]
+        planted["backprop.losses.mean"] = ""
+    found = violations(planted)
+    assert len(found) == 1, found
+    assert complaint in found[0]
+
+
+def test_family_may_become_a_folder() -> None:
+    grown = {
+        **{name: source for name, source in GOOD.items() if name != "backprop.losses"},
+        "backprop.losses.__init__": "from backprop.losses.mean import Mean\n",
+        "backprop.losses.mean": "from backprop.losses.base import Loss\n",
+        "backprop.losses.base": "from backprop.core.types import Array\n",
+    }
+    assert violations(grown) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import numpy as np\nx = np.random.rand(3)",
+        "import numpy\nnumpy.random.seed(0)",
+        "import numpy as np\ndraw = np.random.normal",
+        "import numpy as np\nx = np.random.RandomState(0)",
+        "from numpy.random import rand",
+        "from numpy import random",
+        "import numpy.random as npr",
+        "import numpy as onp",
+        "import random",
+        "from random import shuffle",
+    ],
+)
+def test_planted_global_randomness_is_found(source: str) -> None:
+    assert len(global_random_uses({"backprop.losses": source})) == 1
+
+
+def test_generators_are_no_global_randomness() -> None:
+    source = (
+        "import numpy as np\nfrom numpy.random import Generator\n"
+        "def f(rng: np.random.Generator):\n    return rng.random(3)\n"
+        "seed = np.random.SeedSequence(0)\nrng = np.random.default_rng(seed)\n"
+    )
+    assert global_random_uses({"backprop.losses": source}) == []

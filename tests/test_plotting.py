@@ -1,0 +1,578 @@
+"""The pictures: what is drawn equals what was given, and wrong arguments are refused."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection, QuadMesh
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+
+from backprop.plotting import (
+    confusion_matrix,
+    decision_regions,
+    histograms,
+    loss_curves,
+    loss_surface,
+    predictions_grid,
+)
+from backprop.plotting.style import MISTAKE, colours, epoch_ticks
+
+Array = Any
+
+
+def line(axes: Axes, label: str) -> Line2D:
+    """The one line of the axes whose label starts so."""
+    (found,) = [line for line in axes.lines if str(line.get_label()).startswith(label)]
+    return found
+
+
+def texts(axes: Axes) -> list[str]:
+    return [text.get_text() for text in axes.texts]
+
+
+# --- every picture -------------------------------------------------------------------------------
+
+
+def sigmoid_of_first_column(points: Array) -> Array:
+    return 1 / (1 + np.exp(-points[:, 0]))
+
+
+PICTURES: dict[str, Callable[..., Figure]] = {
+    "loss_curves": lambda path: loss_curves({"loss": [2.0, 1.0]}, path=path),
+    "predictions_grid": lambda path: predictions_grid(
+        np.eye(4).reshape(1, 4, 4), [0], [1], path=path
+    ),
+    "confusion_matrix": lambda path: confusion_matrix([[3, 1], [0, 2]], path=path),
+    "decision_regions": lambda path: decision_regions(
+        sigmoid_of_first_column, [[-1.0, 0.0], [1.0, 1.0]], [0, 1], resolution=8, path=path
+    ),
+    "histograms": lambda path: histograms({"dense": [np.arange(5.0)]}, "weights", path=path),
+    "loss_surface": lambda path: loss_surface([0, 1], [0, 1, 2], np.ones((2, 3)), path=path),
+}
+
+
+@pytest.mark.parametrize("draw", PICTURES.values(), ids=PICTURES)
+def test_picture_is_returned_and_saved(
+    draw: Callable[..., Figure], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)  # importing it would now fail
+    file = tmp_path / "picture.png"
+    figure = draw(file)
+    assert type(figure) is Figure
+    assert file.read_bytes().startswith(b"\x89PNG\r\n")
+    draw(str(tmp_path / "picture.svg"))
+    assert "<svg" in (tmp_path / "picture.svg").read_text()
+
+
+@pytest.mark.parametrize("draw", PICTURES.values(), ids=PICTURES)
+def test_missing_folder_is_named_and_not_created(
+    draw: Callable[..., Figure], tmp_path: Path
+) -> None:
+    with pytest.raises(FileNotFoundError, match=r"create the folder .*absent"):
+        draw(tmp_path / "absent" / "picture.png")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_colours_are_distinct_however_many() -> None:
+    assert all(len(set(colours(count))) == count for count in (1, 7, 8, 30))
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "ticks"),
+    [
+        (1, 1, [1]),
+        (1, 5, [1, 2, 3, 4, 5]),
+        (1, 10, [1, 4, 6, 8, 10]),
+        (1, 100, [1, 20, 40, 60, 80, 100]),
+        (4, 7, [4, 5, 6, 7]),
+    ],
+)
+def test_epoch_ticks_are_round_and_start_at_the_first(
+    first: int, last: int, ticks: list[int]
+) -> None:
+    assert epoch_ticks(first, last) == ticks
+
+
+# --- loss_curves ---------------------------------------------------------------------------------
+
+TRAINING = {
+    "loss": [0.9, 0.6, 0.5, 0.4],
+    "accuracy": [0.02, 0.3, 0.6, 0.8],
+    "val_loss": [1.0, 0.8, 0.7, 0.75],
+    "val_accuracy": [0.02, 0.2, 0.5, 0.6],
+}
+
+
+def test_curves_pair_training_and_validation() -> None:
+    loss, accuracy = loss_curves(TRAINING).axes
+    assert (loss.get_title(), accuracy.get_title()) == ("loss", "accuracy")
+    assert loss.get_xlabel() == "epoch"
+    training, validation = line(loss, "training"), line(loss, "validation")
+    assert list(training.get_xdata()) == [1, 2, 3, 4]
+    assert list(training.get_ydata()) == TRAINING["loss"]
+    assert list(validation.get_ydata()) == TRAINING["val_loss"]
+    assert (training.get_linestyle(), validation.get_linestyle()) == ("-", "--")
+    assert list(line(accuracy, "validation").get_ydata()) == TRAINING["val_accuracy"]
+    assert list(loss.get_xticks()) == [1, 2, 3, 4]
+    assert loss.get_legend() is not None
+
+
+def test_curves_mark_the_best_validation_epoch() -> None:
+    loss, accuracy = loss_curves(TRAINING).axes
+    ring = line(loss, "_best")
+    assert (list(ring.get_xdata()), list(ring.get_ydata())) == ([3], [0.7])
+    assert line(loss, "validation").get_label() == "validation (best: epoch 3)"
+    assert not [one for one in accuracy.lines if one.get_label() == "_best"]
+
+
+def test_curves_of_one_line_have_no_legend() -> None:
+    (axes,) = loss_curves({"loss": [0.9, 0.5]}).axes
+    assert axes.get_legend() is None
+
+
+def test_curves_take_objects_with_history_and_resumed_epochs() -> None:
+    resumed = SimpleNamespace(history={"loss": [0.5, 0.4, 0.3]}, epoch=[5, 6, 7])
+    (axes,) = loss_curves(resumed).axes
+    assert list(line(axes, "training").get_xdata()) == [6, 7, 8]
+    assert list(axes.get_xticks()) == [6, 7, 8]
+
+
+def test_curves_of_several_trainings_share_one_legend() -> None:
+    object_with_history = SimpleNamespace(history={"loss": [0.5]})
+    figure = loss_curves({"SGD": TRAINING, "Adam": object_with_history})
+    loss, accuracy = figure.axes
+    assert list(line(loss, "SGD, training").get_ydata()) == TRAINING["loss"]
+    assert list(line(loss, "Adam, training").get_ydata()) == [0.5]
+    assert len(accuracy.lines) == 2
+    shades = [line(loss, f"SGD, {part}").get_color() for part in ("training", "validation")]
+    assert shades[0] == shades[1] != line(loss, "Adam").get_color()
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["SGD", "Adam", "validation"]
+    assert loss.get_legend() is None
+
+
+def test_curves_pick_keys_in_their_order() -> None:
+    accuracy, loss = loss_curves(TRAINING, keys=["accuracy", "val_loss"]).axes
+    assert (accuracy.get_title(), loss.get_title()) == ("accuracy", "val loss")
+    assert [one.get_label() for one in loss.lines][1:] == ["validation (best: epoch 3)"]
+    (only,) = loss_curves(TRAINING, keys="loss").axes
+    assert len(only.lines) == 3  # training, validation and the ring
+
+
+@pytest.mark.parametrize(
+    ("quantity", "values", "scale"),
+    [
+        ("loss", [2.0, 0.05], "log"),
+        ("loss", [2.0, 0.15], "linear"),
+        ("loss", [2.0, 0.0], "linear"),
+        ("loss", [2.0, -0.05], "linear"),
+        ("loss", [np.nan, np.nan], "linear"),
+        ("learning_rate", [0.1, 0.0001], "log"),
+        ("accuracy", [0.01, 0.99], "linear"),
+        ("sparse_categorical_accuracy", [0.01, 0.99], "linear"),
+    ],
+)
+def test_curves_use_logs_where_they_help(quantity: str, values: list[float], scale: str) -> None:
+    (axes,) = loss_curves({quantity: values}).axes
+    assert axes.get_yscale() == scale
+
+
+def test_curves_show_lone_points(tmp_path: Path) -> None:
+    once = loss_curves({"loss": [0.7]}, path=tmp_path / "once.png").axes[0]
+    assert line(once, "training").get_marker() == "o"
+    gaps = loss_curves({"loss": [0.7, np.nan, 0.6]}).axes[0]
+    assert line(gaps, "training").get_marker() == "o"
+    whole = loss_curves({"loss": [0.7, 0.6]}).axes[0]
+    assert line(whole, "training").get_marker() == "None"
+
+
+@pytest.mark.parametrize(
+    ("values", "title"),
+    [
+        ([0.5, 0.4, np.nan, np.inf], "loss (not finite from epoch 3)"),
+        ([0.5, np.inf, 0.4, 0.3], "loss"),
+        ([np.nan, np.nan], "loss (not finite from epoch 1)"),
+    ],
+)
+def test_curves_say_when_training_broke(values: list[float], title: str, tmp_path: Path) -> None:
+    record = {"loss": values, "val_loss": values}
+    (axes,) = loss_curves(record, path=tmp_path / "broken.png").axes
+    assert axes.get_title() == title
+    drawn = line(axes, "training").get_ydata()
+    np.testing.assert_array_equal(drawn, np.where(np.isfinite(values), values, np.nan))
+
+
+@pytest.mark.parametrize(
+    ("histories", "keys", "error", "message"),
+    [
+        (TRAINING, "f1", ValueError, "'f1', which is not recorded; .*'val_accuracy'"),
+        (TRAINING, [], ValueError, "nothing to draw"),
+        ({}, None, ValueError, "nothing to draw"),
+        ({"loss": [1.0, 2.0], "val_loss": [1.0]}, None, ValueError, "'val_loss': 1.*put NaN"),
+        ({"loss": ["low"]}, None, ValueError, r"histories\['loss'\] must hold numbers"),
+        ({"loss": []}, None, ValueError, r"histories\['loss'\] must be a non-empty"),
+        ({"A": TRAINING, "B": [1.0]}, None, TypeError, r"histories\['B'\] must be a mapping"),
+        ([0.9, 0.8], None, TypeError, "histories must be a mapping"),
+        (
+            SimpleNamespace(history={"loss": [1.0]}, epoch=[0, 1]),
+            None,
+            ValueError,
+            "epoch must hold 1 epochs",
+        ),
+    ],
+)
+def test_curves_refuse(histories: Any, keys: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        loss_curves(histories, keys)
+
+
+# --- predictions_grid ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def images(rng: np.random.Generator) -> Array:
+    return rng.random((12, 3, 3))
+
+
+LABELS = np.arange(12) % 10
+WRONG = np.where(LABELS == 8, 3, LABELS)
+
+
+def frames(axes: Axes) -> list[Rectangle]:
+    return [patch for patch in axes.patches if isinstance(patch, Rectangle)]
+
+
+def test_grid_draws_each_image_once_and_upright(images: Array) -> None:
+    (axes,) = predictions_grid(images, LABELS, WRONG, columns=5).axes
+    for drawn, image in zip(axes.images, images, strict=True):
+        np.testing.assert_array_equal(drawn.get_array(), image)
+    places = np.array([drawn.get_extent() for drawn in axes.images])  # left, right, bottom, top
+    assert axes.yaxis_inverted()
+    assert (places[:, 2] > places[:, 3]).all()
+    assert (np.diff(places[:5, 0]) > 0).all()
+    assert (np.ptp(places[:5, 3]), np.unique(places[:, 3]).size) == (0, 3)
+    np.testing.assert_allclose(places[:, 2] - places[:, 3], places[:, 1] - places[:, 0])
+
+
+def test_grid_marks_mistakes_and_only_them(images: Array) -> None:
+    (axes,) = predictions_grid(images, LABELS, WRONG).axes
+    assert axes.get_title() == "11 of 12 correct"
+    assert texts(axes) == ["0", "1", "2", "3", "4", "5", "6", "7", "3 (true 8)", "9", "0", "1"]
+    (frame,) = frames(axes)
+    assert to_hex(frame.get_edgecolor()).upper() == MISTAKE
+    left, right, bottom, top = axes.images[8].get_extent()
+    np.testing.assert_allclose(frame.get_bbox().extents, [left, top, right, bottom])
+    red = [text.get_text() for text in axes.texts if text.get_color() == MISTAKE]
+    assert red == ["3 (true 8)"]
+
+
+def test_grid_takes_flat_and_one_channel_images(images: Array) -> None:
+    for same in (images.reshape(12, 9), images[..., None]):
+        (axes,) = predictions_grid(same, LABELS, LABELS).axes
+        np.testing.assert_array_equal(axes.images[7].get_array(), images[7])
+        assert frames(axes) == []
+
+
+def test_grid_writes_names_and_probabilities(images: Array) -> None:
+    names = ["cat", "dog"]
+    output = np.array([[0.9, 0.1], [0.25, 0.75]])
+    (axes,) = predictions_grid(images[:2], [0, 0], [0, 1], output, names).axes
+    assert texts(axes) == ["cat · 90%", "dog (true cat)\n75%"]
+    (again,) = predictions_grid(images[:2], [0, 0], [0, 1], output.max(axis=1), names).axes
+    assert texts(again) == texts(axes)
+
+
+def test_grid_captions_do_not_overlap(images: Array) -> None:
+    names = ["T-shirt/top", "Ankle boot"]
+    figure = predictions_grid(images, np.zeros(12, int), np.ones(12, int), class_names=names)
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert all(one.x1 < other.x0 for one, other in itertools.pairwise(boxes[:10]))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"images": np.ones((12, 8))}, r"images must have the shape .* \(12, 8\)"),
+        ({"images": np.ones((12, 3, 3, 3))}, r"images must have the shape .* \(12, 3, 3, 3\)"),
+        ({"labels": np.ones((12, 10))}, r"labels .*\(12, 10\).*argmax"),
+        ({"labels": LABELS[:3]}, "labels must hold one class index for each of 12"),
+        ({"predictions": LABELS + 0.5}, "predictions must hold class indices"),
+        ({"predictions": np.full(12, np.inf)}, "predictions must hold class indices"),
+        ({"predictions": LABELS - 1}, "predictions .* holds -1"),
+        ({"probabilities": np.ones((12, 3))}, r"probabilities .*\(12, 3\)"),
+        ({"class_names": ["zero"]}, "class_names has 1 names but there are 10"),
+        ({"columns": 0}, "columns must be at least 1"),
+    ],
+)
+def test_grid_refuses(images: Array, change: dict[str, Any], message: str) -> None:
+    arguments = {"images": images, "labels": LABELS, "predictions": LABELS, **change}
+    with pytest.raises(ValueError, match=message):
+        predictions_grid(**arguments)
+
+
+# --- confusion_matrix ----------------------------------------------------------------------------
+
+
+def test_confusion_shows_counts_and_colours_shares_of_rows() -> None:
+    axes, _ = confusion_matrix([[8, 2], [0, 40]]).axes
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "true")
+    assert texts(axes) == ["8", "2", "0", "40"]
+    assert [text.get_position() for text in axes.texts] == [(0, 0), (1, 0), (0, 1), (1, 1)]
+    np.testing.assert_allclose(axes.images[0].get_array(), [[0.8, 0.2], [0, 1]])
+    assert axes.get_title() == "48 of 50 correct (96.0%)"
+
+
+def test_confusion_normalized_writes_percents() -> None:
+    axes, _ = confusion_matrix([[8, 2], [0, 40]], class_names=["no", "yes"], normalize=True).axes
+    assert texts(axes) == ["80.0", "20.0", "0.0", "100.0"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["no", "yes"]
+
+
+def test_confusion_leaves_numbers_out_where_they_cannot_be_read() -> None:
+    assert len(texts(confusion_matrix(np.eye(20)).axes[0])) == 400
+    assert texts(confusion_matrix(np.eye(21)).axes[0]) == []
+
+
+def test_confusion_with_a_class_without_samples() -> None:
+    axes, _ = confusion_matrix([[0, 0], [1, 3]]).axes
+    np.testing.assert_array_equal(axes.images[0].get_array(), [[0, 0], [0.25, 0.75]])
+
+
+@pytest.mark.parametrize(
+    ("matrix", "message"),
+    [
+        (np.ones((2, 3)), r"square .*\(2, 3\)"),
+        ([[1, -1], [0, 1]], "smallest value -1"),
+        ([[1, np.nan], [0, 1]], "must be square and hold counts"),
+        ([1, 2], "with 2 axes"),
+    ],
+)
+def test_confusion_refuses(matrix: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        confusion_matrix(matrix)
+
+
+# --- decision_regions ----------------------------------------------------------------------------
+
+CORNERS = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
+SIDES = np.array([0, 1, 1, 0])
+
+
+def test_regions_take_every_form_of_answer() -> None:
+    forms: list[Callable[[Array], Array]] = [
+        lambda p: (p[:, 0] > 0).astype(np.float32),
+        lambda p: (p[:, :1] > 0).astype(np.float32),
+        lambda p: np.stack([p[:, 0] <= 0, p[:, 0] > 0], axis=1).astype(float),
+        lambda p: (p[:, 0] > 0).astype(np.int64),
+        lambda p: p[:, 0] > 0,
+    ]
+    drawn = [decision_regions(form, CORNERS, SIDES, resolution=20).axes[0] for form in forms]
+    pictures = [axes.images[0].get_array() for axes in drawn]
+    for picture in pictures[1:]:
+        np.testing.assert_allclose(picture, pictures[0])
+    # The left half leans to the blue of class 0, the right one to the red of class 1.
+    assert pictures[0].shape == (20, 20, 3)
+    assert pictures[0][:, :10, 2].min() > pictures[0][:, :10, 0].max()
+    assert pictures[0][:, 10:, 0].min() > pictures[0][:, 10:, 2].max()
+
+
+def test_regions_are_not_mirrored() -> None:
+    top_right = decision_regions(
+        lambda p: (p.min(axis=1) > 0).astype(int), CORNERS, SIDES, resolution=20
+    ).axes[0]
+    picture = top_right.images[0].get_array()
+    red = picture[:, :, 0] > picture[:, :, 2]
+    assert top_right.images[0].origin == "lower"
+    assert red[10:, 10:].all()
+    assert red.sum() == 100
+
+
+def test_regions_grow_pale_where_unsure() -> None:
+    axes = decision_regions(sigmoid_of_first_column, CORNERS, SIDES, resolution=21).axes[0]
+    darkness = 1 - axes.images[0].get_array().min(axis=2)[0]
+    assert darkness[10] < darkness[5] < darkness[0]
+
+
+def test_regions_show_the_samples() -> None:
+    figure = decision_regions(
+        sigmoid_of_first_column, CORNERS, SIDES, class_names=["left", "right"], resolution=8
+    )
+    (axes,) = figure.axes
+    left, right = [c for c in axes.collections if isinstance(c, PathCollection)]
+    np.testing.assert_array_equal(left.get_offsets(), CORNERS[SIDES == 0])
+    np.testing.assert_array_equal(right.get_offsets(), CORNERS[SIDES == 1])
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["left", "right"]
+    assert axes.get_xlim()[0] < -1
+    assert axes.get_xlim()[1] > 1
+
+
+def test_regions_ask_in_the_dtype_of_the_samples() -> None:
+    asked: list[np.dtype[Any]] = []
+
+    def predict(points: Array) -> Array:
+        asked.append(points.dtype)
+        return np.full((len(points), 3), 1 / 3)
+
+    decision_regions(predict, CORNERS.astype(np.float32), SIDES, resolution=4)
+    decision_regions(predict, CORNERS.astype(int), SIDES, resolution=4)
+    assert asked == [np.float32, np.float64]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"X": np.ones((4, 3))}, r"two columns.*\(4, 3\)"),
+        ({"y": np.eye(4)}, "y must hold one class index"),
+        ({"resolution": 1}, "resolution must be at least 2"),
+        ({"predict": lambda p: 5 * p}, "softmax or sigmoid"),
+        ({"predict": lambda p: p[:3]}, r"returned the shape \(3, 2\)"),
+        ({"predict": lambda p: np.ones((len(p), 2)), "y": [0, 1, 2, 2]}, "the 3 classes in y"),
+        ({"class_names": ["left"]}, "class_names has 1 names"),
+    ],
+)
+def test_regions_refuse(change: dict[str, Any], message: str) -> None:
+    arguments = {"predict": sigmoid_of_first_column, "X": CORNERS, "y": SIDES, "resolution": 4}
+    with pytest.raises(ValueError, match=message):
+        decision_regions(**{**arguments, **change})
+
+
+# --- histograms ----------------------------------------------------------------------------------
+
+
+def heat(axes: Axes) -> Array:
+    (mesh,) = [c for c in axes.collections if isinstance(c, QuadMesh)]
+    return np.asarray(mesh.get_array())
+
+
+def test_histograms_share_the_axis_and_follow_the_epochs(rng: np.random.Generator) -> None:
+    weights = {
+        "dense": [rng.normal(size=(20, 30)) for _ in range(4)],
+        "dense_1": [rng.normal(size=50) * 2 for _ in range(4)],
+    }
+    figure = histograms(weights, "weights")
+    first, second, _ = figure.axes
+    assert figure.get_suptitle() == "weights"
+    assert (first.get_title(), second.get_title()) == ("dense", "dense_1")
+    assert first.get_ylim() == second.get_ylim()
+    assert first.get_yscale() == "linear"
+    assert (first.get_ylabel(), first.get_xlabel()) == ("value", "epoch")
+    assert list(first.get_xticks()) == [1, 2, 3, 4]
+    assert heat(first).shape[1] == 4
+    np.testing.assert_array_equal(heat(first).max(axis=0), 1)
+    median = first.lines[1]
+    assert list(median.get_xdata()) == [1, 2, 3, 4]
+    np.testing.assert_allclose(median.get_ydata(), [np.median(w) for w in weights["dense"]])
+
+
+def test_histograms_show_vanishing_gradients(rng: np.random.Generator) -> None:
+    deltas = {
+        f"dense_{depth}": [rng.normal(size=500) * 10.0 ** -(3 * depth) for _ in range(3)]
+        for depth in range(3)
+    }
+    panels = histograms(deltas, "δ").axes[:3]
+    assert all(axes.get_yscale() == "log" for axes in panels)
+    assert panels[0].get_ylabel() == "|value|"
+    peaks = [heat(axes)[:, 0].argmax() for axes in panels]
+    assert peaks[0] - peaks[1] > 10
+    assert peaks[1] - peaks[2] > 10
+
+
+def test_histograms_tell_the_zeros_that_logs_cannot_show(rng: np.random.Generator) -> None:
+    values = rng.normal(size=100)
+    values[:40] = 0
+    dead = np.zeros(100)
+    figure = histograms({"a": [values], "b": [values * 1e-4], "c": [dead]}, "δ")
+    titles = [axes.get_title() for axes in figure.axes[:3]]
+    assert titles == ["a\n40% zeros", "b\n40% zeros", "c\n100% zeros"]
+    assert heat(figure.axes[2]).max() == 0
+
+
+def test_histograms_leave_out_what_is_not_finite(tmp_path: Path) -> None:
+    broken = {"a": [np.array([1.0, 2.0, 3.0]), np.array([np.nan, np.inf])]}
+    axes = histograms(broken, "weights", path=tmp_path / "broken.png").axes[0]
+    np.testing.assert_array_equal(axes.lines[1].get_ydata(), [2, np.nan])
+    assert heat(axes)[:, 1].max() == 0
+
+
+@pytest.mark.parametrize("value", [0.0, 5.0, np.nan])
+def test_histograms_of_one_value_have_a_range(value: float, tmp_path: Path) -> None:
+    figure = histograms({"b": [np.full(4, value)]}, "biases", path=tmp_path / "constant.png")
+    low, high = figure.axes[0].get_ylim()
+    assert low < high
+    assert heat(figure.axes[0]).max() == (0 if np.isnan(value) else 1)
+
+
+@pytest.mark.parametrize("arrays", [{}, {"dense": []}])
+def test_histograms_refuse_nothing(arrays: dict[str, list[Array]]) -> None:
+    with pytest.raises(ValueError, match="at least one layer"):
+        histograms(arrays, "weights")
+
+
+# --- loss_surface --------------------------------------------------------------------------------
+
+ALPHAS, BETAS = np.linspace(-1, 1, 7), np.linspace(0, 3, 9)
+
+
+def test_surface_has_alpha_across_and_beta_up(tmp_path: Path) -> None:
+    losses = np.tile(np.arange(7.0)[:, None], (1, 9))  # grows with alpha alone
+    axes, bar = loss_surface(ALPHAS, BETAS, losses, path=tmp_path / "surface.png").axes
+    assert (axes.get_xlabel(), axes.get_ylabel(), bar.get_ylabel()) == ("α", "β", "loss")
+    filled = axes.collections[0]
+    for level, region in zip(filled.levels, filled.get_paths(), strict=False):
+        left = region.vertices[:, 0].min()
+        np.testing.assert_allclose(left, np.interp(level, np.arange(7), ALPHAS), atol=1e-12)
+    assert filled.levels[0] == 0
+    assert filled.levels[-1] == 6
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ratio"), [(0.01, 10.0, True), (1.0, 10.0, False), (-1.0, 100.0, False)]
+)
+def test_surface_spaces_levels_in_logs_where_it_helps(low: float, high: float, ratio: bool) -> None:
+    losses = np.linspace(low, high, 63).reshape(7, 9)
+    levels = loss_surface(ALPHAS, BETAS, losses).axes[0].collections[0].levels
+    steps = levels[1:] / levels[:-1] if ratio else np.diff(levels)
+    np.testing.assert_allclose(steps, steps[0])
+
+
+def test_surface_draws_the_path_with_start_and_end() -> None:
+    way = np.array([[-0.5, 2.5], [0.0, 1.0], [0.2, 0.5]])
+    axes = loss_surface(ALPHAS, BETAS, np.add.outer(ALPHAS**2, BETAS), way).axes[0]
+    np.testing.assert_array_equal(line(axes, "optimizer").get_xydata(), way)
+    np.testing.assert_array_equal(line(axes, "start").get_xydata(), way[:1])
+    np.testing.assert_array_equal(line(axes, "end").get_xydata(), way[-1:])
+
+
+def test_surface_leaves_holes_where_the_loss_is_not_finite(tmp_path: Path) -> None:
+    losses = np.add.outer(ALPHAS**2, BETAS)
+    losses[0, 0], losses[3, 3] = np.nan, np.inf
+    axes = loss_surface(ALPHAS, BETAS, losses, path=tmp_path / "holes.png").axes[0]
+    assert axes.collections[0].levels[-1] == losses[np.isfinite(losses)].max()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"losses": np.ones((9, 7))}, r"\(7, 9\) but has \(9, 7\)"),
+        ({"losses": np.full((7, 9), np.nan)}, "at least one finite"),
+        ({"alphas": ALPHAS[::-1]}, "alphas must hold at least two increasing"),
+        ({"betas": [1.0]}, "betas must hold at least two increasing"),
+        ({"path_points": np.ones((4, 3))}, r"path_points must have the shape .*\(4, 3\)"),
+    ],
+)
+def test_surface_refuses(change: dict[str, Any], message: str) -> None:
+    arguments = {"alphas": ALPHAS, "betas": BETAS, "losses": np.ones((7, 9)), **change}
+    with pytest.raises(ValueError, match=message):
+        loss_surface(**arguments)

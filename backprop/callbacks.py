@@ -78,9 +78,10 @@ class CallbackList:
     def __init__(self, callbacks: list[Callback], model: Any, params: dict[str, Any]) -> None:
         for callback in callbacks:
             if not isinstance(callback, Callback):
+                hint = " (instances: add the parentheses)" if isinstance(callback, type) else ""
                 raise TypeError(
-                    f"callbacks must hold objects of backprop's class Callback, but one of them is "
-                    f"{callback!r}."
+                    f"callbacks must hold objects of backprop's class Callback{hint}, but one of "
+                    f"them is {callback!r}."
                 )
         self.callbacks = callbacks
         for callback in callbacks:

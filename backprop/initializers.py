@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from backprop.core.lookup import resolve
+from backprop.core.lookup import resolve, show_call
 from backprop.core.types import Array, DTypeLike, Shape
 
 TRUNCATED_STDDEV = 0.87962566103423978
@@ -40,8 +40,7 @@ class Initializer:
         raise NotImplementedError(f"{type(self).__name__} must define draw(shape, rng).")
 
     def __repr__(self) -> str:
-        values = ", ".join(f"{key}={value!r}" for key, value in vars(self).items())
-        return f"{type(self).__name__}({values})"
+        return show_call(self)
 
 
 class Constant(Initializer):

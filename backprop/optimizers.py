@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from backprop.core.lookup import resolve
+from backprop.core.lookup import resolve, show_call
 from backprop.core.parameters import Parameters
 from backprop.core.types import Array
 
-BLOCK = 16384
+BLOCK = 65536
 """Elements that are updated in one go: temporaries of this size stay in the cache."""
 
 
@@ -31,6 +31,8 @@ class Optimizer:
         self.iterations = 0
         self.state: dict[str, Array] = {}
         self._parameters: Parameters | None = None
+        self._runs: list[slice] | None = None
+        self._blocks: list[tuple[Array, ...]] = []
 
     @property
     def learning_rate(self) -> float:
@@ -54,14 +56,12 @@ class Optimizer:
         """
         if self._parameters is not parameters:
             self._bind(parameters)
+        runs = parameters.trainable_slices()
+        if runs is not self._runs:
+            self._runs, self._blocks = runs, self._cut(parameters, runs)
         self.iterations += 1
-        theta, g = parameters.values, parameters.gradients
-        for run in parameters.trainable_slices():
-            for start in range(run.start, run.stop, BLOCK):
-                block = slice(start, min(start + BLOCK, run.stop))
-                state = [vector[block] for vector in self._vectors]
-                scratch = self._scratch[: block.stop - start]
-                self.update(theta[block], g[block], scratch, *state)
+        for block in self._blocks:
+            self.update(*block)
 
     def update(self, theta: Array, g: Array, scratch: Array, *state: Array) -> None:
         """Changes a stretch of θ and of the state vectors in place.
@@ -85,16 +85,23 @@ class Optimizer:
             raise ValueError(
                 f"this {type(self).__name__} already trains another model: make one for each model."
             )
-        self._parameters = parameters
+        self._parameters, self._runs = parameters, None
         self.state = {name: np.zeros_like(parameters.values) for name in self.slots}
-        self._vectors = list(self.state.values())
-        self._scratch = np.empty(min(BLOCK, parameters.values.size), parameters.values.dtype)
+
+    def _cut(self, parameters: Parameters, runs: list[slice]) -> list[tuple[Array, ...]]:
+        """Views of θ, g, scratch and the state vectors, block by block of what may be trained."""
+        theta, g = parameters.values, parameters.gradients
+        scratch = np.empty(min(BLOCK, theta.size), theta.dtype)
+        blocks = []
+        for run in runs:
+            for start in range(run.start, run.stop, BLOCK):
+                block = slice(start, min(start + BLOCK, run.stop))
+                state = [vector[block] for vector in self.state.values()]
+                blocks.append((theta[block], g[block], scratch[: block.stop - start], *state))
+        return blocks
 
     def __repr__(self) -> str:
-        options = {key.lstrip("_"): value for key, value in vars(self).items()}
-        for hidden in ("iterations", "state", "parameters", "vectors", "scratch"):
-            options.pop(hidden, None)
-        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in options.items())})"
+        return show_call(self)
 
 
 class SGD(Optimizer):

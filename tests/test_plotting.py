@@ -162,6 +162,12 @@ def test_curves_of_several_trainings_share_one_legend() -> None:
     assert loss.get_legend() is None
 
 
+def test_curves_of_one_labelled_training_keep_its_label() -> None:
+    figure = loss_curves({"SGD": TRAINING})
+    assert figure.get_suptitle() == "SGD"
+    assert list(line(figure.axes[0], "training").get_ydata()) == TRAINING["loss"]
+
+
 def test_curves_pick_keys_in_their_order() -> None:
     accuracy, loss = loss_curves(TRAINING, keys=["accuracy", "val_loss"]).axes
     assert (accuracy.get_title(), loss.get_title()) == ("accuracy", "val loss")

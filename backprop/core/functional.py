@@ -21,14 +21,15 @@ def sigmoid(Z: Array, out: Array | None = None) -> Array:
     return A
 
 
-def softplus(Z: Array) -> Array:
-    """log(1 + eᶻ) = max(z, 0) + log(1 + e^−|z|), which cannot overflow."""
-    E: Array = np.abs(Z)
-    np.negative(E, out=E)
-    np.exp(E, out=E)
-    np.log1p(E, out=E)
-    E += np.maximum(Z, 0.0)
-    return E
+def softplus(Z: Array, out: Array | None = None) -> Array:
+    """log(1 + eᶻ), computed as the larger one of z and log(1 + e^min(z, 40)), without overflow.
+
+    It lies above z everywhere, but from 40 on by less than rounding.
+    """
+    A: Array = np.minimum(Z, 40, out=out)
+    np.exp(A, out=A)
+    np.log1p(A, out=A)
+    return np.maximum(A, Z, out=A)
 
 
 def softmax(Z: Array, out: Array | None = None) -> tuple[Array, Array]:

@@ -1,4 +1,4 @@
-"""Objects by their names: ``loss="mse"``, ``optimizer="sgd"``, ``kernel_initializer="zeros"``."""
+"""Objects by their names (``loss="mse"``, ``optimizer="sgd"``), and how they show themselves."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -31,3 +31,10 @@ def resolve(given: str | T, base: type[T], names: Mapping[str, Callable[[], T]],
         f"{what} must be a name or an object of backprop's class {base.__name__}{hint}, "
         f"but it is {given!r}."
     )
+
+
+def show_call(made: object) -> str:
+    """The call that makes such an object, from its attributes: ``SGD(learning_rate=0.1, …)``."""
+    names = inspect.signature(type(made)).parameters
+    arguments = ", ".join(f"{name}={getattr(made, name)!r}" for name in names)
+    return f"{type(made).__name__}({arguments})"

@@ -1,20 +1,41 @@
 """The layers that a ``Sequential`` model is made of."""
 
-from backprop.layers.activations import Activation, Identity, ReLU, Sigmoid, Softmax, Tanh
-from backprop.layers.base import Layer
+from backprop.layers.activations import (
+    Identity,
+    LogSoftmax,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
+from backprop.layers.base import Activation, Layer
 from backprop.layers.chain import Chain
 from backprop.layers.dense import Dense
 from backprop.layers.input import Input
+from backprop.layers.rectifiers import ELU, SELU, HardSigmoid, LeakyReLU, PReLU
+from backprop.layers.smooth import GELU, Exponential, Mish, SiLU, Softplus, Softsign
 
 __all__ = [
+    "ELU",
+    "GELU",
+    "SELU",
     "Activation",
     "Chain",
     "Dense",
+    "Exponential",
+    "HardSigmoid",
     "Identity",
     "Input",
     "Layer",
+    "LeakyReLU",
+    "LogSoftmax",
+    "Mish",
+    "PReLU",
     "ReLU",
+    "SiLU",
     "Sigmoid",
     "Softmax",
+    "Softplus",
+    "Softsign",
     "Tanh",
 ]

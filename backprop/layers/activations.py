@@ -1,4 +1,4 @@
-"""Activation functions as layers: elementwise formulas with their derivatives, and Softmax."""
+"""The classic activation functions as layers: formulas with their derivatives, and Softmax."""
 
 from typing import Any
 
@@ -6,43 +6,7 @@ import numpy as np
 
 from backprop.core import functional
 from backprop.core.types import Array
-from backprop.layers.base import Layer
-
-
-class Activation(Layer):
-    """A = f(Z) for every element; ∂E/∂Z = ∂E/∂A ⊙ f′(Z). The base of all elementwise activations.
-
-    A subclass writes ``f`` and, directly below it, ``f_prime``.
-    """
-
-    def __init__(self, name: str | None = None) -> None:
-        super().__init__(name)
-        self.Z: Any = None
-        self.A: Any = None
-
-    def f(self, Z: Array, out: Array | None = None) -> Array:
-        """The values of f, into ``out`` if that is given, never into Z."""
-        raise NotImplementedError(f"{type(self).__name__} must define f(Z, out).")
-
-    def f_prime(self, Z: Array, A: Array, out: Array) -> Array:
-        """f′(Z), where A = f(Z), into ``out``."""
-        raise NotImplementedError(f"{type(self).__name__} must define f_prime(Z, A, out).")
-
-    def forward(self, Z: Array, training: bool = False) -> Array:
-        """A = f(Z)."""
-        Z = as_floats(Z)
-        if not training:
-            return self.f(Z)
-        self.Z = Z
-        self.A = self.f(Z, out=self.buffer("A", Z.shape, Z.dtype))
-        return self.A  # type: ignore[no-any-return]
-
-    def backward(self, delta: Array) -> Array:
-        """∂E/∂Z = ∂E/∂A ⊙ f′(Z)."""
-        self.check_delta(delta, self.A)
-        slope = self.f_prime(self.Z, self.A, self.buffer("dZ", self.Z.shape, self.Z.dtype))
-        slope *= delta
-        return slope
+from backprop.layers.base import Activation, Layer, as_floats
 
 
 class Identity(Activation):
@@ -135,7 +99,36 @@ class Softmax(Layer):
         return dZ
 
 
-def as_floats(Z: Array) -> Array:
-    """Z as an array of floating-point numbers; integers become float64."""
-    Z = np.asarray(Z)
-    return Z if Z.dtype.kind in "fc" else Z.astype(np.float64)
+class LogSoftmax(Layer):
+    """Logarithms of the probabilities of K classes from K logits, along the last axis.
+
+        A_k = z_k − log Σ_j e^{z_j}
+
+        ∂E/∂z_k = δ_k − e^{A_k} Σ_j δ_j        with δ = ∂E/∂A
+
+    Shapes: Z and A ``(N, K)``, or with further leading axes.
+    """
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(name)
+        self.Z: Any = None
+        self.A: Any = None
+
+    def forward(self, Z: Array, training: bool = False) -> Array:
+        """A = (Z − m) − log Σ e^{Z − m} with m = max Z: nothing overflows or rounds to log 0."""
+        Z = as_floats(Z)
+        out = P = None
+        if training:
+            out, P = (self.buffer(name, Z.shape, Z.dtype) for name in ("A", "dZ"))
+            self.Z, self.A = Z, out
+        A: Array = np.subtract(Z, np.maximum.reduce(Z, axis=-1, keepdims=True), out=out)
+        total = np.add.reduce(np.exp(A, out=P), axis=-1, keepdims=True)  # (N, 1)
+        A -= np.log(total, out=total)
+        return A
+
+    def backward(self, delta: Array) -> Array:
+        """∂E/∂Z = δ − e^A Σ_k δ_k."""
+        self.check_delta(delta, self.A)
+        dZ: Array = np.exp(self.A, out=self.buffer("dZ", self.Z.shape, self.Z.dtype))
+        dZ *= np.add.reduce(delta, axis=-1, keepdims=True)  # (N, 1)
+        return np.subtract(delta, dZ, out=dZ)

@@ -1,4 +1,4 @@
-"""The contract of a layer: build, forward, backward."""
+"""The contract of a layer: build, forward, backward; and of an elementwise one: f, f_prime."""
 
 import re
 from operator import attrgetter
@@ -219,6 +219,42 @@ class Layer:
         return f"<{self}>"
 
 
+class Activation(Layer):
+    """A = f(Z) for every element; ∂E/∂Z = ∂E/∂A ⊙ f′(Z). The base of all elementwise activations.
+
+    A subclass writes ``f`` and, directly below it, ``f_prime``.
+    """
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(name)
+        self.Z: Any = None
+        self.A: Any = None
+
+    def f(self, Z: Array, out: Array | None = None) -> Array:
+        """The values of f, into ``out`` if that is given, never into Z."""
+        raise NotImplementedError(f"{type(self).__name__} must define f(Z, out).")
+
+    def f_prime(self, Z: Array, A: Array, out: Array) -> Array:
+        """f′(Z), where A = f(Z), into ``out``."""
+        raise NotImplementedError(f"{type(self).__name__} must define f_prime(Z, A, out).")
+
+    def forward(self, Z: Array, training: bool = False) -> Array:
+        """A = f(Z)."""
+        Z = as_floats(Z)
+        if not training:
+            return self.f(Z)
+        self.Z = Z
+        self.A = self.f(Z, out=self.buffer("A", Z.shape, Z.dtype))
+        return self.A  # type: ignore[no-any-return]
+
+    def backward(self, delta: Array) -> Array:
+        """∂E/∂Z = ∂E/∂A ⊙ f′(Z)."""
+        self.check_delta(delta, self.A)
+        slope = self.f_prime(self.Z, self.A, self.buffer("dZ", self.Z.shape, self.Z.dtype))
+        slope *= delta
+        return slope
+
+
 def parameter_views(name: str) -> tuple[Any, Any]:
     """Class attributes for a parameter and its gradient, W and dW for the name ``"W"``.
 
@@ -249,3 +285,9 @@ def parameter_views(name: str) -> tuple[Any, Any]:
 def default_name(layer: Layer) -> str:
     """The class's name in snake case: ``dense``, ``relu``, ``batch_normalization``."""
     return re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", type(layer).__name__).lower()
+
+
+def as_floats(Z: Array) -> Array:
+    """Z as an array of floating-point numbers; integers become float64."""
+    Z = np.asarray(Z)
+    return Z if Z.dtype.kind in "fc" else Z.astype(np.float64)

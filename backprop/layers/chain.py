@@ -69,6 +69,7 @@ class Chain(Layer):
         self._shape = layer.output_shape(self._shape)
         for parameter in layer.parameters:
             parameter.name = f"{layer.name}.{parameter.name}"
+            parameter.trainable = parameter.trainable and self.trainable
         self.parameters += layer.parameters
 
     def output_shape(self, input_shape: Shape) -> Shape:

@@ -91,6 +91,7 @@ class Dense(Layer):
 
     def backward(self, delta: Array) -> Array | None:
         """∂E/∂W = Xᵀ δ, ∂E/∂b = Σ δ, ∂E/∂X = δ Wᵀ."""
+        delta = np.asarray(delta, self.dtype)
         self.check_delta(delta, self.Z)
         rows = delta.reshape(-1, self.units)  # (N·T, units): every leading axis counts as samples
         np.dot(self.X.reshape(len(rows), -1).T, rows, out=self.dW)

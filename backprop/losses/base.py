@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.errors import NoForwardError, ShapeError
+from backprop.core.lookup import show_call
 from backprop.core.types import Array, Shape
 
 
@@ -121,8 +122,7 @@ class Loss:
         return type(self).__name__
 
     def __repr__(self) -> str:
-        options = ", ".join(f"{k}={v!r}" for k, v in vars(self).items() if k[0] != "_")
-        return f"{type(self).__name__}({options})"
+        return show_call(self)
 
     # --------------------------------------------------------------- what the training loop calls
 
@@ -151,7 +151,7 @@ class Loss:
             or found.shape[1:] != like.shape[1:]
             or len(found) < len(like)
         ):
-            found = self._buffers[name] = np.empty_like(like)
+            found = self._buffers[name] = np.empty(like.shape, like.dtype)
         return found[: len(like)]  # fewer rows in the last, short batch of an epoch
 
 

@@ -236,7 +236,7 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         index, flat = self.at_target(prediction, target)
         q = flat[index].reshape(total.shape) / total
         s = functional.safe_log_slope(q)
-        D = np.zeros_like(prediction)
+        D = np.zeros(prediction.shape, prediction.dtype)
         D += s * q
         D.reshape(-1)[index] -= s.reshape(-1)
         D /= total

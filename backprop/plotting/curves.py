@@ -89,6 +89,8 @@ def loss_curves(
             name.startswith(_VALIDATION) for names in quantities.values() for name in names
         )
         _name_runs(figure, [run.label for run in runs], validated)
+    elif runs[0].label:
+        figure.suptitle(runs[0].label)
     return save(figure, path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -42,7 +43,16 @@ def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure of ``width`` by ``height`` inches that belongs to no window."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained")
+
+    def as_png() -> bytes:
+        png = io.BytesIO()
+        figure.savefig(png, format="png", dpi=100)
+        return png.getvalue()
+
+    # notebooks show what has this method; of itself matplotlib gives it to pyplot's figures only
+    figure._repr_png_ = as_png  # type: ignore[attr-defined]
+    return figure
 
 
 def unbox(axes: Axes) -> None:

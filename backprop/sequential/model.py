@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from backprop import losses, optimizers
 from backprop.callbacks import Callback, CallbackList
 from backprop.core.errors import NotCompiledError
+from backprop.core.threads import blas_threads
 from backprop.core.types import Array, DTypeLike, Shape
 from backprop.layers import Input, Layer
 from backprop.losses import Loss
@@ -19,6 +20,7 @@ from backprop.training.data import (
     Data,
     check_data,
     check_inputs,
+    check_list,
     check_positive_integer,
     split_validation,
 )
@@ -65,15 +67,18 @@ class Sequential(Network):
         super().__init__(layers, seed, dtype)
 
     def add(self, layer: Layer | Input) -> None:
-        """Appends a layer; not possible once the model is built.
+        """Appends a layer; the weights of those before it stay as they are.
 
         Raises:
             TypeError: It is not a layer.
-            ValueError: The model is built, or the layer belongs to a model already.
+            ValueError: It belongs to a model already, is an ``Input`` that does not stand first, or
+                the compiled loss cannot follow it.
         """
+        loss = self._loss
+        if self._given_loss is not None and isinstance(layer, Layer):
+            loss = join(layer, self._given_loss)
         super().add(layer)
-        if self._given_loss is not None and self.layers:
-            self._loss = join(self.layers[-1], self._given_loss)
+        self._loss = loss
 
     def compile(
         self,
@@ -93,9 +98,13 @@ class Sequential(Network):
         """
         given_optimizer = optimizers.get(optimizer)
         given_loss = losses.get(loss)
-        if isinstance(metrics, str):
-            raise TypeError(f"metrics must be a list: write metrics=[{metrics!r}].")
-        found = [get_metric(metric) for metric in metrics or []]
+        found = [get_metric(metric) for metric in check_list(metrics, "metrics")]
+        names = ["loss", *(metric.name for metric in found)]
+        if len(set(names)) < len(names):
+            raise ValueError(
+                f"the names of the metrics must differ from each other and from 'loss', but they "
+                f"are {', '.join(names[1:])}: pass name=…."
+            )
         joined = join(self.layers[-1] if self.layers else None, given_loss)
         self._optimizer, self._given_loss, self._loss = given_optimizer, given_loss, joined
         self._metrics = found
@@ -124,8 +133,8 @@ class Sequential(Network):
             y: Targets, as the loss takes them.
             batch_size: Samples in a step, 32 unless given; ``len(x)`` is full-batch descent, 1 is
                 online learning. The last batch of an epoch may be shorter.
-            epochs: The number of passes over the data (counted from 0 even if ``initial_epoch``
-                is larger, as in Keras).
+            epochs: The number of passes over the data, or with ``initial_epoch`` the number of the
+                epoch to stop before, as in Keras.
             verbose: 0 shows nothing, 1 a bar, 2 a line an epoch, ``"auto"`` a bar on a terminal
                 and in notebooks and lines elsewhere.
             callbacks: Objects whose hooks are called on the way.
@@ -148,7 +157,7 @@ class Sequential(Network):
         if validation_data is not None:
             if not isinstance(validation_data, Sequence) or len(validation_data) not in (2, 3):
                 raise ValueError(
-                    "validation_data must be (x, y) or (x, y, sample_weight), but it is "
+                    "validation_data must be (x, y) or (x, y, sample_weight), but it is a "
                     f"{type(validation_data).__name__} of another form."
                 )
             xv, yv, *rest = validation_data
@@ -156,6 +165,8 @@ class Sequential(Network):
             validation = self._check(xv, yv, rest[0] if rest else None, None, "validation ", shape)
         elif validation_split:
             data, validation = split_validation(data, validation_split)
+            if class_weight is not None:  # they weight the training loss alone
+                validation = Data(validation.X, validation.y)
         size = check_positive_integer(32 if batch_size is None else batch_size, "batch_size")
         first = check_positive_integer(initial_epoch, "initial_epoch", 0)
         last = check_positive_integer(epochs, "epochs", 0)
@@ -168,10 +179,13 @@ class Sequential(Network):
             held_out = Batches(validation, loop.EVALUATION_BATCH, self.dtype)
         history = History()
         params = {"epochs": last, "steps": len(batches), "verbose": verbose}
-        called = CallbackList([*(callbacks or []), *shown, history], self, params)
+        users = check_list(callbacks, "callbacks")
+        called = CallbackList([*users, *shown, history], self, params)
         self.build((None, *data.X.shape[1:]))
         self.history = history
-        loop.fit(self, batches, held_out, called, range(first, last))
+        # forward, ∂E/∂W and ∂E/∂X take a multiplication each for every weight and sample
+        with blas_threads(3.0 * min(size, len(data)) * self.parameters.values.size):
+            loop.fit(self, batches, held_out, called, range(first, last))
         return history
 
     def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None) -> float | list[float]:
@@ -204,7 +218,7 @@ class Sequential(Network):
             x: Inputs.
             y: Targets.
             batch_size: Samples computed at once, 1024 unless given; it does not change the result.
-            verbose: Whether to print the numbers too.
+            verbose: Whether to print the numbers too, as for ``fit``; 0 does not.
             sample_weight: Weights of the samples in the loss.
             return_dict: Whether to return them by name.
 
@@ -212,10 +226,11 @@ class Sequential(Network):
             The loss, or ``[loss, metrics…]`` if the model has metrics, or a dict.
         """
         data = self._check(x, y, sample_weight, None)
-        size = check_positive_integer(batch_size or loop.EVALUATION_BATCH, "batch_size")
+        size = loop.EVALUATION_BATCH if batch_size is None else batch_size
+        size = check_positive_integer(size, "batch_size")
         self.build((None, *data.X.shape[1:]))
         logs = loop.evaluate(self, Batches(data, size, self.dtype))
-        if verbose and verbose != "auto":
+        if progress(verbose):
             print(", ".join(f"{key}: {value:.4f}" for key, value in logs.items()))
         return logs if return_dict else unwrap(logs)
 

@@ -7,11 +7,18 @@ import numpy as np
 
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.core.parameters import Parameters
-from backprop.core.types import FLOAT_DTYPES, Array, DTypeLike, Shape
+from backprop.core.types import Array, DTypeLike, Shape
 from backprop.inspection.summary import summary
 from backprop.layers import Chain, Input, Layer
 from backprop.training import loop
-from backprop.training.data import check_inputs, check_positive_integer
+from backprop.training.data import (
+    as_numbers,
+    check_dtype,
+    check_inputs,
+    check_list,
+    check_positive_integer,
+    check_rows,
+)
 
 
 class Network:
@@ -26,14 +33,14 @@ class Network:
         seed: int | None = None,
         dtype: DTypeLike = "float32",
     ) -> None:
-        if np.dtype(dtype).name not in FLOAT_DTYPES:
-            raise ValueError(f"dtype must be one of {FLOAT_DTYPES}, but it is {dtype!r}.")
         self._chain = Chain()
-        self.dtype: np.dtype[Any] = np.dtype(dtype)
+        self.dtype = check_dtype(dtype)
+        if seed is not None:
+            seed = check_positive_integer(seed, "seed", 0)
         self._weights_seed, shuffle_seed = np.random.SeedSequence(seed).spawn(2)
         self._shuffle_rng = np.random.default_rng(shuffle_seed)
         self._parameters: Parameters | None = None
-        for layer in layers:
+        for layer in check_list(layers, "layers"):
             self.add(layer)
 
     @property
@@ -66,8 +73,9 @@ class Network:
         Raises:
             ShapeError: It is not of that form, or the model is built for another one.
         """
-        sizes = tuple(input_shape)
-        if len(sizes) < 2 or sizes[0] is not None or not all(n and n > 0 for n in sizes[1:]):
+        sizes = tuple(input_shape) if isinstance(input_shape, Sequence) else ()
+        whole = all(isinstance(n, int | np.integer) and n > 0 for n in sizes[1:])
+        if len(sizes) < 2 or sizes[0] is not None or not whole:
             raise ShapeError(
                 f"input_shape must be the shape of a batch with None in front, such as "
                 f"(None, 784), but it is {input_shape!r}."
@@ -95,8 +103,9 @@ class Network:
             X: A batch, shape ``(N, n_features)``.
             training: Whether a backward pass is to follow.
         """
-        X = np.asarray(X, self.dtype)
+        X = as_numbers(X, "X").astype(self.dtype, copy=False)
         if self._parameters is None:
+            check_rows(X, "X")
             self.build((None, *X.shape[1:]))
         return self._chain.forward(X, training)
 
@@ -108,7 +117,8 @@ class Network:
             batch_size: Samples computed at once, 1024 unless given.
         """
         X = check_inputs(x, self.input_shape, self._first_layer())
-        size = check_positive_integer(batch_size or loop.EVALUATION_BATCH, "batch_size")
+        size = loop.EVALUATION_BATCH if batch_size is None else batch_size
+        size = check_positive_integer(size, "batch_size")
         self.build((None, *X.shape[1:]))
         predictions = np.empty((len(X), *self.output_shape), self.dtype)
         for start in range(0, len(X), size):
@@ -154,14 +164,15 @@ class Network:
         """Sets all parameters, in the order of ``get_weights``.
 
         Raises:
+            TypeError: They are not arrays of numbers.
             ShapeError: Their number or a shape differs; nothing is changed then.
         """
         mine = list(self.parameters)
-        arrays = [np.asarray(w) for w in weights]
+        arrays = [as_numbers(w, "weights") for w in check_list(weights, "weights")]
         if [a.shape for a in arrays] != [p.shape for p in mine]:
             expected = ", ".join(f"{p.name} {p.shape}" for p in mine)
             received = ", ".join(str(a.shape) for a in arrays)
-            raise ShapeError(f"set_weights expects {expected}, but received {received}.")
+            raise ShapeError(f"set_weights expects {expected}, but received {received or 'none'}.")
         for parameter, array in zip(mine, arrays, strict=True):
             parameter.value[...] = array
 

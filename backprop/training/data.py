@@ -1,13 +1,14 @@
 """Users' arrays made fit for training, with every mistake found before the first weight moves."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from backprop.core.errors import ShapeError
-from backprop.core.types import Array, Shape
+from backprop.core.types import FLOAT_DTYPES, Array, Shape
 from backprop.losses import Loss
 from backprop.losses.base import check_sample_weight
 
@@ -43,18 +44,8 @@ def check_inputs(x: Any, input_shape: Shape | None, layer: object, name: str = "
         ShapeError: There is no batch axis, no sample, or another number of features.
         ValueError: They hold nan or infinite numbers.
     """
-    X = x if isinstance(x, np.ndarray) else as_array(x, name)
-    if X.dtype.kind not in "fiub":
-        raise TypeError(
-            f"{name} must hold numbers, but its dtype is {X.dtype}: encode text and categories as "
-            f"numbers first."
-        )
-    if X.ndim < 2:
-        raise ShapeError(
-            f"{name} must have a row for each sample, shape (N, features), but its shape is "
-            f"{X.shape}: use {name}.reshape(-1, 1) for one feature or {name}.reshape(1, -1) for "
-            f"one sample."
-        )
+    X = as_numbers(x, name)
+    check_rows(X, name)
     if input_shape is not None and X.shape[1:] != input_shape:
         n = " × ".join(map(str, input_shape))
         raise ShapeError(
@@ -63,10 +54,10 @@ def check_inputs(x: Any, input_shape: Shape | None, layer: object, name: str = "
         )
     # a memory map may be larger than memory: it is looked at batch by batch only
     if X.dtype.kind == "f" and not isinstance(X, np.memmap):
-        for start in range(0, len(X), 4096):
-            if not np.isfinite(X[start : start + 4096]).all():
-                finite = np.isfinite(X[start : start + 4096]).reshape(-1, X[0].size)
-                row = start + int(np.flatnonzero(~finite.all(axis=1))[0])
+        for start in range(0, len(X), 256):
+            finite = np.isfinite(X[start : start + 256])
+            if not finite.all():
+                row = start + int(np.flatnonzero(~finite.reshape(len(finite), -1).all(axis=1))[0])
                 raise ValueError(
                     f"{name} holds nan or infinite numbers, the first in row {row}: remove or "
                     f"replace them before training."
@@ -74,13 +65,42 @@ def check_inputs(x: Any, input_shape: Shape | None, layer: object, name: str = "
     return X
 
 
+def check_rows(X: Array, name: str) -> None:
+    """Checks that the first axis counts samples.
+
+    Raises:
+        ShapeError: There is no second axis, or nothing along it.
+    """
+    if X.ndim < 2 or 0 in X.shape[1:]:
+        raise ShapeError(
+            f"{name} must have a row for each sample, shape (N, features), but its shape is "
+            f"{X.shape}: use {name}.reshape(-1, 1) for one feature or {name}.reshape(1, -1) for "
+            f"one sample."
+        )
+
+
+def as_numbers(x: Any, name: str) -> Array:
+    """``as_array`` for what must hold numbers.
+
+    Raises:
+        TypeError: They are not real numbers.
+    """
+    X = x if isinstance(x, np.ndarray) else as_array(x, name)  # a memory map stays one
+    if X.dtype.kind not in "fiub":
+        raise TypeError(
+            f"{name} must hold numbers, but its dtype is {X.dtype}: encode text and categories as "
+            f"numbers first."
+        )
+    return X
+
+
 def as_array(x: Any, name: str) -> Array:
     """``np.asarray`` with an error that names the argument."""
     try:
         return np.asarray(x)
-    except ValueError as error:
+    except ValueError:
         raise ShapeError(
-            f"{name} cannot be made an array of samples ({error}): its rows must have equal length."
+            f"{name} cannot be made an array of samples: give all of its rows the same length."
         ) from None
 
 
@@ -126,7 +146,8 @@ def check_data(
     if sample_weight is not None:
         if class_weight is not None:
             raise ValueError("pass sample_weight or class_weight, not both.")
-        weight = check_sample_weight(sample_weight, len(X), dtype)
+        given = as_numbers(sample_weight, f"{prefix}sample_weight")
+        weight = check_sample_weight(given, len(X), dtype)
     elif class_weight is not None:
         weight = weight_by_class(target, output_shape, class_weight, dtype)
     return Data(X, target, weight)
@@ -138,24 +159,63 @@ def weight_by_class(
     """The weight of each sample's class: class indices, one-hot rows, or 0/1 for one output.
 
     Raises:
-        ValueError: A key is no class, or the targets are not classes.
+        TypeError: It is not a dict.
+        ValueError: A key is no class, a weight is no finite number of 0 or more, or the targets are
+            not classes.
     """
+    if not isinstance(class_weight, Mapping):
+        raise TypeError(
+            f"class_weight must be a dict such as {{0: 1.0, 1: 2.5}}, but it is {class_weight!r}."
+        )
     n_classes = max(output_shape[-1], 2)
     classes = target
     if target.ndim == 2:
         classes = target[:, 0] if target.shape[1] == 1 else target.argmax(axis=1)
-    if classes.ndim != 1 or not np.array_equal(classes, np.floor(classes)):
-        raise ValueError("class_weight needs targets that are classes, one for each sample.")
+    if classes.ndim != 1 or not np.isin(classes, np.arange(n_classes)).all():
+        raise ValueError(
+            f"class_weight needs targets that are classes from 0 to {n_classes - 1}, one for each "
+            f"sample: use sample_weight for others."
+        )
     table = np.ones(n_classes, dtype)
     for key, value in class_weight.items():
-        if not 0 <= key < n_classes:
+        if key not in range(n_classes):
             raise ValueError(
                 f"class_weight has the key {key!r}, but classes run from 0 to {n_classes - 1}."
             )
-        if not value >= 0:
-            raise ValueError(f"class_weight[{key}] must be 0 or more, but it is {value!r}.")
+        if not isinstance(value, Real) or not 0 <= value < np.inf:
+            raise ValueError(
+                f"class_weight[{key}] must be a finite number of 0 or more, but it is {value!r}."
+            )
         table[int(key)] = value
     return table[classes.astype(np.intp)]
+
+
+def check_list(given: Any, name: str) -> list[Any]:
+    """The objects of a list; none for None.
+
+    Raises:
+        TypeError: It is no list, perhaps one object that is not in brackets.
+    """
+    if given is None:
+        return []
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise TypeError(f"{name} must be a list: write {name}=[{given!r}].")
+    return list(given)
+
+
+def check_dtype(dtype: Any) -> np.dtype[Any]:
+    """The dtype that a model computes in.
+
+    Raises:
+        ValueError: It is neither float32 nor float64.
+    """
+    try:
+        found: np.dtype[Any] = np.dtype(dtype)
+    except TypeError:
+        found = np.dtype(object)
+    if dtype is None or found.name not in FLOAT_DTYPES:  # NumPy takes None for float64
+        raise ValueError(f"dtype must be one of {FLOAT_DTYPES}, but it is {dtype!r}.")
+    return found
 
 
 def check_positive_integer(value: Any, name: str, least: int = 1) -> int:
@@ -175,7 +235,7 @@ def split_validation(data: Data, fraction: float) -> tuple[Data, Data]:
     Raises:
         ValueError: The fraction is not inside (0, 1), or leaves one side empty.
     """
-    if not 0 < fraction < 1:
+    if not isinstance(fraction, Real) or not 0 < fraction < 1:
         raise ValueError(f"validation_split must lie between 0 and 1, but it is {fraction!r}.")
     cut = int(np.floor(len(data) * (1 - fraction)))
     if not 0 < cut < len(data):

@@ -43,6 +43,7 @@ def fit(
     model.stop_training = False
     callbacks.call("on_train_begin", {})
     logs: dict[str, float] = {}
+    diverged = False
     try:
         for epoch in epochs:
             callbacks.call("on_epoch_begin", epoch, {})
@@ -65,7 +66,9 @@ def fit(
             if validation is not None:
                 found = evaluate(model, validation, callbacks)
                 logs |= {f"val_{key}": value for key, value in found.items()}
-            warn_if_diverged(logs["loss"], epoch)
+            if not (diverged or math.isfinite(logs["loss"])):
+                diverged = True
+                warn_of_divergence(logs["loss"], epoch)
             callbacks.call("on_epoch_end", epoch, logs)
             if model.stop_training:
                 break
@@ -78,15 +81,14 @@ def collect(loss: float, model: Model) -> dict[str, float]:
     return {"loss": loss, **{metric.name: metric.result() for metric in model.metrics}}
 
 
-def warn_if_diverged(loss: float, epoch: int) -> None:
-    """A loss that is no number any more is said, once, where Python shows warnings."""
-    if not math.isfinite(loss):
-        warnings.warn(
-            f"the loss became {loss} in epoch {epoch + 1}: training has diverged. Lower the "
-            f"learning rate, or scale the inputs.",
-            RuntimeWarning,
-            stacklevel=4,
-        )
+def warn_of_divergence(loss: float, epoch: int) -> None:
+    """Says where Python shows warnings that the loss is no number any more."""
+    warnings.warn(
+        f"the loss became {loss} in epoch {epoch + 1}: training has diverged. Lower the learning "
+        f"rate, or scale the inputs.",
+        RuntimeWarning,
+        stacklevel=4,  # the line that called fit
+    )
 
 
 def evaluate(

@@ -11,6 +11,9 @@ from backprop.callbacks import Callback, Logs
 REFRESH = 0.1
 """Seconds between two redrawings of a bar."""
 
+WIDEST = 24
+"""Characters of a bar where there is room for them."""
+
 
 class ProgressBar(Callback):
     """One bar an epoch: steps, time, loss and metrics, at the end of the epoch the validation's."""
@@ -26,9 +29,8 @@ class ProgressBar(Callback):
         self._start = self._shown = time.perf_counter()
         self._bar = tqdm(
             total=self.params["steps"],
-            desc=self._title,
             file=sys.stdout,
-            bar_format="{desc} {n_fmt}/{total_fmt} {bar:10}{postfix}",
+            bar_format=f"{self._title} {{n_fmt}}/{{total_fmt}} {{bar:{WIDEST}}}",
             mininterval=0,
             dynamic_ncols=True,
         )
@@ -42,25 +44,35 @@ class ProgressBar(Callback):
         self._draw(batch + 1, now, logs or {})
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Leaves the finished bar with the epoch's numbers."""
-        self._draw(self.params["steps"], time.perf_counter(), logs or {})
-        self._bar.close()
-        self._bar = None
+        """Leaves a line with the epoch's numbers."""
+        line = self._draw(self.params["steps"], time.perf_counter(), logs or {})
+        fits = self._bar.leave
+        self.on_train_end()
+        if not fits:
+            print(line)
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        """Closes a bar that an interrupt left open."""
+        """Closes the bar, also one that an interrupt left open."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
 
-    def _draw(self, steps: int, now: float, logs: Mapping[str, float]) -> None:
+    def _draw(self, steps: int, now: float, logs: Mapping[str, float]) -> str:
         text = describe(now - self._start, logs)
-        counts = len(f"{self._title} {steps}/{self.params['steps']} , ")
-        room = shutil.get_terminal_size().columns - counts - len(text) - 1
-        width = min(max(room, 1), 24)  # the numbers matter more than the bar
-        self._bar.bar_format = f"{{desc}} {{n_fmt}}/{{total_fmt}} {{bar:{width}}}{{postfix}}"
+        head = f"{self._title} {steps}/{self.params['steps']} "
+        columns = shutil.get_terminal_size().columns - 1
+        room = columns - len(f"{head}, {text}")
+        line = f"{head}{{bar:{min(room, WIDEST)}}}, {text}"
+        if room < 1:  # the numbers matter more than the bar and the punctuation
+            line = f"{self._title} {text}".replace(",", "").replace(":", "")
+            if len(line) > columns:
+                line = line.removeprefix("Epoch").lstrip()
+        # tqdm cuts a line off at the edge of the terminal; what is printed goes on below
+        self._bar.leave = room >= 1 or len(line) <= columns
+        self._bar.bar_format = line
         self._bar.n = steps
-        self._bar.set_postfix_str(text)
+        self._bar.refresh()
+        return line
 
 
 class ProgressLines(Callback):
@@ -105,7 +117,7 @@ def epoch_title(epoch: int, params: Mapping[str, Any]) -> str:
 def describe(seconds: float, logs: Mapping[str, float]) -> str:
     """``20 ms, loss: 0.1234, accuracy: 0.9612``."""
     numbers = [f"{key}: {show_number(value)}" for key, value in logs.items()]
-    duration = f"{seconds * 1e3:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+    duration = f"{seconds * 1e3:3.0f} ms" if seconds < 0.9995 else f"{seconds:4.1f} s"
     return ", ".join([duration, *numbers])
 
 

@@ -1,0 +1,218 @@
+"""Rectifiers: activations put together from pieces that meet at a point, relatives of the ReLU.
+
+Where a slope jumps there is no derivative; every class says which side's slope it takes there.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from backprop.core.errors import ShapeError
+from backprop.core.types import Array, DTypeLike, Shape
+from backprop.initializers import Initializer
+from backprop.initializers import get as get_initializer
+from backprop.layers.base import Activation, parameter_views
+
+SELU_SCALE = 1.0507009873554805
+"""λ of SELU."""
+
+SELU_ALPHA = 1.6732632423543772
+"""α of SELU."""
+
+
+class LeakyReLU(Activation):
+    """f(z) = z where z > 0, else s z;  f′(z) = 1 where z > 0, else s (also at 0).
+
+    Source: Maas, Hannun & Ng 2013, "Rectifier nonlinearities improve neural network acoustic
+    models".
+
+    Args:
+        negative_slope: s, 0 or more.
+        name: The layer's name.
+
+    Raises:
+        ValueError: The slope is negative or not finite.
+    """
+
+    def __init__(self, negative_slope: float = 0.3, name: str | None = None) -> None:
+        super().__init__(name)
+        self.negative_slope = check_number("LeakyReLU", "negative_slope", negative_slope)
+
+    def f(self, Z: Array, out: Array | None = None) -> Array:
+        """max(Z, s Z); for a slope s above 1 the smaller one of the two."""
+        steeper: Any = np.maximum if self.negative_slope <= 1 else np.minimum
+        A: Array = np.multiply(Z, self.negative_slope, out=out)
+        return steeper(Z, A, out=A)  # type: ignore[no-any-return]
+
+    def f_prime(self, Z: Array, A: Array, out: Array) -> Array:
+        """1 + (s − 1) [Z ≤ 0]."""
+        np.less_equal(Z, 0, out=out)
+        out *= self.negative_slope - 1
+        out += 1
+        return out
+
+
+class PReLU(Activation):
+    """f(z) = z where z > 0, else α z, with a trainable α for each feature of a sample.
+
+        ∂f/∂z = 1 where z > 0, else α (also at 0),   ∂E/∂α = Σ_N δ ⊙ min(Z, 0)
+
+    Shapes: Z and A ``(N, *features)``, α ``features``.
+
+    Source: He, Zhang, Ren & Sun 2015, "Delving deep into rectifiers".
+
+    Args:
+        alpha_initializer: How α starts.
+        name: The layer's name.
+
+    Attributes:
+        alpha: α, a view of the model's θ; assigning writes into it.
+        dalpha: ∂E/∂α of the last backward pass.
+    """
+
+    alpha, dalpha = parameter_views("alpha")
+
+    def __init__(
+        self, alpha_initializer: str | Initializer = "zeros", name: str | None = None
+    ) -> None:
+        super().__init__(name)
+        self.alpha_initializer = get_initializer(alpha_initializer)
+
+    def build(
+        self,
+        input_shape: Shape,
+        rng: np.random.Generator | None = None,
+        dtype: DTypeLike = "float32",
+    ) -> None:
+        """Makes α for samples of that shape."""
+        super().build(input_shape, rng, dtype)
+        self.Z = self.A = None
+        # no weight decay, as in the paper: decay would push the layer towards a plain ReLU
+        self.add_parameter("alpha", tuple(input_shape), self.alpha_initializer, decays=False)
+
+    def forward(self, Z: Array, training: bool = False) -> Array:
+        """A = f(Z).
+
+        Raises:
+            ShapeError: Z holds samples of another shape than α has.
+        """
+        Z = self.check_input(Z)
+        if Z.shape[1:] != self.input_shape:
+            raise ShapeError(
+                f"{self} has an alpha for each number of a sample of shape {self.input_shape}, but "
+                f"received an array of shape {Z.shape}: pass samples of that shape."
+            )
+        return super().forward(Z, training)
+
+    def f(self, Z: Array, out: Array | None = None) -> Array:
+        """Z f′(Z): each piece is a line through 0."""
+        A = self.f_prime(Z, Z, np.empty_like(Z) if out is None else out)
+        A *= Z
+        return A
+
+    def f_prime(self, Z: Array, A: Array, out: Array) -> Array:
+        """1 + (α − 1) [Z ≤ 0]."""
+        np.less_equal(Z, 0, out=out)
+        out *= self.alpha - 1
+        out += 1
+        return out
+
+    def backward(self, delta: Array) -> Array:
+        """∂E/∂α = Σ_N δ ⊙ min(Z, 0), ∂E/∂Z = δ ⊙ f′(Z)."""
+        self.check_delta(delta, self.A)
+        products = np.minimum(self.Z, 0, out=self.buffer("dZ", self.Z.shape, self.Z.dtype))
+        products *= delta
+        np.add.reduce(products, axis=0, out=self.dalpha)
+        return super().backward(delta)
+
+
+class ELU(Activation):
+    """f(z) = z where z > 0, else α (eᶻ − 1);  f′(z) = 1 where z > 0, else α eᶻ (also at 0).
+
+    Source: Clevert, Unterthiner & Hochreiter 2016, "Fast and accurate deep network learning by
+    exponential linear units".
+
+    Args:
+        alpha: α; the slope jumps at 0 unless it is 1.
+        name: The layer's name.
+
+    Raises:
+        ValueError: α is negative or not finite.
+    """
+
+    scale = 1.0
+
+    def __init__(self, alpha: float = 1.0, name: str | None = None) -> None:
+        super().__init__(name)
+        self.alpha = check_number("ELU", "alpha", alpha)
+
+    def f(self, Z: Array, out: Array | None = None) -> Array:
+        """λ (α (e^min(Z, 0) − 1) + max(Z, 0)), with λ = 1 but for SELU."""
+        A: Array = np.minimum(Z, 0, out=out)
+        np.expm1(A, out=A)
+        A *= self.alpha
+        A += np.maximum(Z, 0, out=None if out is None else self.buffer("S", Z.shape, Z.dtype))
+        if self.scale != 1:
+            A *= self.scale
+        return A
+
+    def f_prime(self, Z: Array, A: Array, out: Array) -> Array:
+        """A + λα where Z ≤ 0, which is λα eᶻ, and λ elsewhere."""
+        slope_at_0 = self.scale * self.alpha
+        np.minimum(A, 0, out=out)
+        out += slope_at_0
+        if slope_at_0 != self.scale:
+            jump = np.greater(Z, 0, out=self.buffer("S", Z.shape, Z.dtype))
+            jump *= self.scale - slope_at_0
+            out += jump
+        return out
+
+
+class SELU(ELU):
+    """f(z) = λ z where z > 0, else λα (eᶻ − 1);  f′(z) = λ where z > 0, else λα eᶻ (also at 0).
+
+    With λ = 1.0507… and α = 1.6732…, activations of mean 0 and variance 1 keep them through layers
+    whose weights are drawn with ``"lecun_normal"``.
+
+    Source: Klambauer, Unterthiner, Mayr & Hochreiter 2017, "Self-normalizing neural networks".
+
+    Args:
+        name: The layer's name.
+    """
+
+    scale = SELU_SCALE
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(SELU_ALPHA, name)
+
+
+class HardSigmoid(Activation):
+    """f(z) = min(max(z/6 + ½, 0), 1);  f′(z) = ⅙ where −3 < z < 3, else 0 (also at ±3).
+
+    The straight line that stands in for the sigmoid, without an exponential.
+    """
+
+    def f(self, Z: Array, out: Array | None = None) -> Array:
+        """Z/6 + ½, cut off below 0 and above 1."""
+        A: Array = np.multiply(Z, 1 / 6, out=out)
+        A += 0.5
+        np.maximum(A, 0, out=A)
+        return np.minimum(A, 1, out=A)
+
+    def f_prime(self, Z: Array, A: Array, out: Array) -> Array:
+        """⅙ where |Z| < 3, else 0."""
+        np.abs(Z, out=out)
+        np.less(out, 3, out=out)
+        out *= 1 / 6
+        return out
+
+
+def check_number(layer: str, argument: str, value: float) -> float:
+    """The value as a float.
+
+    Raises:
+        ValueError: It is not a finite number of 0 or more.
+    """
+    if not isinstance(value, int | float | np.number) or not 0 <= value < np.inf:
+        raise ValueError(f"{layer}({argument}) must be a number of 0 or more, but it is {value!r}.")
+    return float(value)

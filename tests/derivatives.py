@@ -1,0 +1,51 @@
+"""An independent derivative: finite differences of a function of an array, and nothing else.
+
+No backward pass is used here, so that whatever agrees with it is right for its own reasons. With
+D(h) = (f(x + h) − f(x − h)) / 2h, whose error is a series in h², two rounds of Richardson's
+extrapolation over h, h/2 and h/4 leave an error of the order h⁶: some 1e-12 of f in float64.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+STEP = 2e-3
+"""The widest h; inputs must keep further than this from a kink."""
+
+
+def derivative(f: Callable[[], float], X: Array) -> Array:
+    """∂f/∂X, one element after the other, where f reads X.
+
+    X is moved in place, so that it may be a layer's own weights, and is put back to the last bit.
+    """
+    assert X.dtype == np.float64, "finite differences need float64"
+    result = np.empty(X.shape)
+    for index in np.ndindex(X.shape):
+        x = X[index]
+
+        def slope(h: float, index: tuple[int, ...] = index, x: Any = x) -> float:
+            X[index] = up = x + h
+            above = f()
+            X[index] = down = x - h
+            below = f()
+            return (above - below) / float(up - down)  # the step that rounding left
+
+        coarse, middle, fine = slope(STEP), slope(STEP / 2), slope(STEP / 4)
+        X[index] = x
+        first, second = (4 * middle - coarse) / 3, (4 * fine - middle) / 3
+        result[index] = (16 * second - first) / 15
+    return result
+
+
+def relative_error(A: Array, B: Array) -> float:
+    """The largest |a − b| by its own size; elements below 1e-3 of the largest count as that."""
+    A, B = np.asarray(A), np.asarray(B)
+    assert A.shape == B.shape, f"shapes differ: {A.shape} and {B.shape}"
+    sizes = np.maximum(np.abs(A), np.abs(B))
+    if not sizes.size or not sizes.max():
+        return 0.0
+    return float(np.max(np.abs(A - B) / np.maximum(sizes, 1e-3 * sizes.max())))

@@ -1,0 +1,66 @@
+"""The activations against published numbers, and where they have no derivative.
+
+The vectors in ``data/`` come from PyTorch 2.13 and Keras 3.15 in float64.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backprop.layers import Identity, ReLU, Sigmoid, Softmax, Tanh
+
+DATA = Path(__file__).parent / "data"
+
+
+@pytest.mark.parametrize("source", ["torch", "keras"])
+@pytest.mark.parametrize(
+    ("name", "layer"),
+    [("sigmoid", Sigmoid()), ("tanh", Tanh()), ("relu", ReLU()), ("linear", Identity())],
+)
+def test_published_activations(source, name, layer):
+    """Values and slopes on a grid with ±1e4 and both zeros.
+
+    Absolute 1e-15 where a value is tiny: σ computed by tanh is good to 1e-16, but not relatively,
+    and σ(−100) = 4e-44 becomes 0.
+    """
+    if source == "torch":
+        with np.load(DATA / "activations.npz") as data:
+            x, value, grad = data["x/x"], data[f"{name}/value"], data[f"{name}/grad"]
+    else:
+        with np.load(DATA / "keras_activations.npz") as data:
+            x, value, grad = (data[f"{name}/{key}"] for key in ("x", "value", "grad"))
+    Y = layer.forward(x[np.newaxis], training=True)
+    np.testing.assert_allclose(Y[0], value, rtol=1e-12, atol=1e-15)
+    dX = layer.backward(np.ones_like(Y))
+    np.testing.assert_allclose(dX[0], grad, rtol=1e-12, atol=1e-15)
+
+
+def test_published_softmax():
+    with np.load(DATA / "activations.npz") as data:
+        x, upstream, value, grad = (
+            data[f"softmax/{key}"] for key in ("x", "upstream", "value", "grad")
+        )
+    layer = Softmax()
+    np.testing.assert_allclose(layer.forward(x, training=True), value, rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(layer.backward(upstream), grad, rtol=1e-12, atol=1e-15)
+
+
+def test_published_softmax_jacobian():
+    with np.load(DATA / "activations.npz") as data:
+        x, jacobian = data["softmax_jacobian/x"], data["softmax_jacobian/jac"]
+    layer = Softmax()
+    layer.forward(np.tile(x, (3, 1)), training=True)
+    np.testing.assert_allclose(layer.backward(np.eye(3)), jacobian, rtol=1e-12, atol=1e-15)
+
+
+def test_relu_has_slope_0_at_0():
+    layer = ReLU()
+    layer.forward(np.array([[-1.0, -0.0, 0.0, 1e-300]]), training=True)
+    np.testing.assert_array_equal(layer.backward(np.ones((1, 4))), [[0, 0, 0, 1]])
+
+
+def test_integers_become_float64_in_activations():
+    layer = Tanh()
+    Z = layer.forward(np.array([[1, 2]]))
+    np.testing.assert_array_equal(Z, np.tanh([[1.0, 2.0]]))

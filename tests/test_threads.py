@@ -1,0 +1,52 @@
+import pytest
+import scipy.linalg  # noqa: F401  (brings the second BLAS into the process)
+from threadpoolctl import ThreadpoolController, threadpool_limits
+
+from backprop.core.threads import SETTINGS, WORTH_THREADS, blas_threads
+
+
+def threads() -> dict[bool, int]:
+    """The number of threads of NumPy's BLAS (True) and of SciPy's (False)."""
+    pools = ThreadpoolController().select(user_api="blas").lib_controllers
+    return {"numpy.libs" in pool.filepath: pool.num_threads for pool in pools}
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_small_work_gets_one_thread_and_the_setting_comes_back() -> None:
+    before = threads()
+    with blas_threads(WORTH_THREADS / 2):
+        assert set(threads().values()) == {1}
+    assert threads() == before
+
+
+def test_large_work_keeps_numpys_threads_and_takes_those_of_other_pools() -> None:
+    before = threads()
+    if len(before) < 2:
+        pytest.fail("the test needs NumPy's and SciPy's own BLAS in one process")
+    with blas_threads(WORTH_THREADS * 2):
+        assert threads() == {True: before[True], False: 1}
+    assert threads() == before
+
+
+def test_a_users_limit_is_never_raised() -> None:
+    with threadpool_limits(limits=1, user_api="blas"), blas_threads(WORTH_THREADS * 2):
+        assert set(threads().values()) == {1}
+
+
+def test_the_setting_comes_back_after_an_error() -> None:
+    before = threads()
+    with pytest.raises(ZeroDivisionError), blas_threads(0):
+        raise ZeroDivisionError
+    assert threads() == before
+
+
+def test_an_environment_setting_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
+    before = threads()
+    with blas_threads(0):
+        assert threads() == before

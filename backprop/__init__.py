@@ -1,8 +1,19 @@
 """backprop: deep learning in NumPy that one can read, with exact gradients and a fast ``fit``."""
 
-from backprop import callbacks, datasets, initializers, layers, losses, metrics, optimizers
+from backprop import (
+    callbacks,
+    constraints,
+    datasets,
+    initializers,
+    inspection,
+    layers,
+    losses,
+    metrics,
+    optimizers,
+    regularizers,
+)
 from backprop.layers import Input
-from backprop.sequential import Sequential
+from backprop.sequential import Sequential, load_model
 from backprop.training import History
 
 __version__ = "0.1.0"
@@ -12,10 +23,14 @@ __all__ = [
     "Input",
     "Sequential",
     "callbacks",
+    "constraints",
     "datasets",
     "initializers",
+    "inspection",
     "layers",
+    "load_model",
     "losses",
     "metrics",
     "optimizers",
+    "regularizers",
 ]

@@ -60,7 +60,13 @@ def test_relu_has_slope_0_at_0():
     np.testing.assert_array_equal(layer.backward(np.ones((1, 4))), [[0, 0, 0, 1]])
 
 
-def test_integers_become_float64_in_activations():
-    layer = Tanh()
-    Z = layer.forward(np.array([[1, 2]]))
-    np.testing.assert_array_equal(Z, np.tanh([[1.0, 2.0]]))
+@pytest.mark.parametrize("make", [Identity, Sigmoid, Tanh, ReLU, Softmax])
+def test_integers_become_float64(make):
+    Z = np.array([[1, 2], [-3, 0]])
+    layer, delta = make(), np.array([[1, -2], [3, 1]])
+    expected = layer.forward(Z.astype(float), training=True).copy()
+    expected_delta = layer.backward(delta.astype(float)).copy()
+    assert layer.forward(Z).dtype == layer.forward(Z, training=True).dtype == np.float64
+    np.testing.assert_array_equal(layer.forward(Z), expected)
+    np.testing.assert_array_equal(layer.forward(Z, training=True), expected)
+    np.testing.assert_array_equal(layer.backward(delta), expected_delta)

@@ -17,7 +17,7 @@ LONGEST_FILE = 330  # lines
 
 FLOORS = (
     {"core"},
-    {"initializers", "regularizers", "schedules", "plotting"},
+    {"initializers", "regularizers", "schedules", "constraints", "plotting"},
     {"layers", "losses", "optimizers", "metrics", "callbacks"},
     {"training"},
     {"inspection", "saving", "datasets"},

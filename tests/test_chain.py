@@ -128,6 +128,7 @@ def test_an_unbuilt_chain_says_so():
 def test_input_shapes():
     assert Input(784).shape == Input((784,)).shape == Input([784]).shape == (784,)
     assert Input((28, 28, 1)).shape == (28, 28, 1)
+    assert Input(np.int64(3)).shape == Input(np.array([3])).shape == (3,)
     assert repr(Input(3)) == "Input(shape=(3,))"
 
 

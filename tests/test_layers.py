@@ -15,14 +15,26 @@ from derivatives import derivative, relative_error
 
 from backprop.core.errors import NoForwardError, ShapeError
 from backprop.layers import (
+    ELU,
+    GELU,
+    SELU,
     Activation,
     Chain,
     Dense,
+    Exponential,
+    HardSigmoid,
     Identity,
     Layer,
+    LeakyReLU,
+    LogSoftmax,
+    Mish,
+    PReLU,
     ReLU,
     Sigmoid,
+    SiLU,
     Softmax,
+    Softplus,
+    Softsign,
     Tanh,
 )
 
@@ -99,6 +111,21 @@ CASES = [
     Case("sigmoid", Sigmoid),
     Case("tanh", Tanh),
     Case("relu", ReLU, draw=away_from(0.0)),
+    Case("leaky_relu", LeakyReLU, draw=away_from(0.0)),
+    Case("prelu", PReLU, draw=away_from(0.0), leading=False),
+    Case("prelu_of_images", PReLU, shape=(3, 2, 4), draw=away_from(0.0), leading=False),
+    Case("elu", ELU, draw=away_from(0.0)),
+    Case("elu_with_a_kink", lambda: ELU(0.5), draw=away_from(0.0)),
+    Case("selu", SELU, draw=away_from(0.0)),
+    Case("hard_sigmoid", HardSigmoid, draw=away_from(-3.0, 3.0)),
+    Case("softplus", Softplus),
+    Case("softsign", Softsign, draw=away_from(0.0)),
+    Case("silu", SiLU),
+    Case("mish", Mish),
+    Case("gelu", GELU),
+    Case("gelu_approximate", lambda: GELU(approximate=True)),
+    Case("exponential", Exponential, large=80),  # e^89 is infinite in float32
+    Case("log_softmax", LogSoftmax),
     Case("softmax", Softmax),
     Case("softmax_of_one", Softmax, shape=(1,)),
     Case("chain", lambda: Chain([Dense(5), Tanh(), Dense(3), Softmax()])),
@@ -289,6 +316,17 @@ def test_batches_of_changing_size(case):
     layer = built(case)
     for k, n in enumerate([6, 4, 6, 9, *range(8, 0, -1), 9, 1, 12, 6]):
         X, delta = samples(case, n, seed=k)
+        fresh = train(built(case), X, delta)
+        for one, other in zip(train(layer, X, delta), fresh, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.leading], ids=lambda case: case.name)
+def test_sequences_of_changing_length(case):
+    """A buffer for other sequences must not be used again."""
+    layer = built(case)
+    for k, (n, length) in enumerate([(6, 4), (5, 3), (5, 5), (6, 4), (2, 6), (1, 1), (6, 4)]):
+        X, delta = samples(replace(case, shape=(length, *case.shape)), n, seed=k)
         fresh = train(built(case), X, delta)
         for one, other in zip(train(layer, X, delta), fresh, strict=True):
             np.testing.assert_array_equal(one, other)

@@ -60,11 +60,13 @@ def safe_log(P: Array) -> Array:
     """
     M = np.maximum(P, PROBABILITY_FLOOR)
     logarithm: Array = np.log(M)
-    logarithm += (P - M) / PROBABILITY_FLOOR
+    below = np.subtract(P, M, out=M)  # 0 from the floor on
+    below /= PROBABILITY_FLOOR
+    logarithm += below
     return logarithm
 
 
 def safe_log_slope(P: Array) -> Array:
     """The derivative of ``safe_log``: 1 / max(p, τ)."""
-    slope: Array = 1.0 / np.maximum(P, PROBABILITY_FLOOR)
-    return slope
+    slope: Array = np.maximum(P, PROBABILITY_FLOOR)
+    return np.reciprocal(slope, out=slope)

@@ -36,5 +36,7 @@ def resolve(given: str | T, base: type[T], names: Mapping[str, Callable[[], T]],
 def show_call(made: object) -> str:
     """The call that makes such an object, from its attributes: ``SGD(learning_rate=0.1, …)``."""
     names = inspect.signature(type(made)).parameters
-    arguments = ", ".join(f"{name}={getattr(made, name)!r}" for name in names)
+    arguments = ", ".join(
+        f"{name}={getattr(made, name)!r}" for name in names if hasattr(made, name)
+    )
     return f"{type(made).__name__}({arguments})"

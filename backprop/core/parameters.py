@@ -5,14 +5,15 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.errors import ShapeError
 from backprop.core.types import Array, Shape
 
 
 class Parameter:
     """One named array of weights and the gradient of the loss by it.
 
-    In a model ``value`` and ``gradient`` are views of θ and g: write into them (``value[...] = …``)
-    and the model changes.
+    In a model ``value`` and ``gradient`` are views of θ and g: write into them and the model
+    changes.
 
     Attributes:
         name: ``"W"`` in a layer by itself, ``"dense_1.W"`` in a model.
@@ -20,23 +21,78 @@ class Parameter:
         gradient: ∂E/∂value of the last backward pass, of the same shape.
         trainable: Whether optimizers may change it.
         decays: Whether weight decay applies to it; biases are left out of it.
+        learned: Whether it is learnt by gradients at all; a moving average is not.
+        regularizer: Its penalty in the loss, if any.
+        constraint: The condition that is restored after every step, if any.
     """
 
-    __slots__ = ("decays", "gradient", "name", "trainable", "value")
+    __slots__ = (
+        "_gradient",
+        "_value",
+        "constraint",
+        "decays",
+        "learned",
+        "name",
+        "regularizer",
+        "trainable",
+    )
 
     def __init__(
-        self, name: str, value: Array, *, trainable: bool = True, decays: bool = True
+        self,
+        name: str,
+        value: Array,
+        *,
+        trainable: bool = True,
+        decays: bool = True,
+        learned: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
     ) -> None:
         self.name = name
-        self.value = value
-        self.gradient = np.zeros_like(value)
-        self.trainable = trainable
+        self._value = value
+        self._gradient = np.zeros_like(value)
+        self.trainable = trainable and learned
         self.decays = decays
+        self.learned = learned
+        self.regularizer = regularizer
+        self.constraint = constraint
+
+    @property
+    def value(self) -> Array:
+        """The weights; assigning writes into the array that is there."""
+        return self._value
+
+    @value.setter
+    def value(self, given: Array) -> None:
+        self._value[...] = self._fitting(given, "value")
+
+    @property
+    def gradient(self) -> Array:
+        """∂E/∂value; assigning writes into the array that is there."""
+        return self._gradient
+
+    @gradient.setter
+    def gradient(self, given: Array) -> None:
+        self._gradient[...] = self._fitting(given, "gradient")
+
+    def _fitting(self, given: Array, what: str) -> Array:
+        array = np.asarray(given)
+        if array.shape != self.shape:
+            raise ShapeError(
+                f"the {what} of {self.name} has the shape {self.shape}, but the array assigned to "
+                f"it has the shape {array.shape}."
+            )
+        return array
+
+    def move(self, value: Array, gradient: Array) -> None:
+        """Goes on in these arrays, with the numbers that it has."""
+        value[...], gradient[...] = self._value, self._gradient
+        self._value, self._gradient = value, gradient
 
     @property
     def shape(self) -> Shape:
         """The shape of the value."""
-        return self.value.shape
+        return self._value.shape
 
     def __repr__(self) -> str:
         flags = ("" if self.trainable else ", trainable=False") + (
@@ -58,10 +114,12 @@ class Parameters:
     Attributes:
         values: θ, shape ``(size,)``.
         gradients: g = ∂E/∂θ, shape ``(size,)``.
+        constrained: The parameters with a condition that optimizers restore after every step.
     """
 
     def __init__(self, parameters: Sequence[Parameter], dtype: np.dtype[Any]) -> None:
         self._parameters = list(parameters)
+        self.constrained = [p for p in self._parameters if p.constraint is not None]
         self._join(dtype)
 
     def _join(self, dtype: np.dtype[Any]) -> None:
@@ -73,10 +131,9 @@ class Parameters:
         for p in self._parameters:
             stop = start + p.value.size
             shape = p.value.shape
-            value = self.values[start:stop].reshape(shape)
-            gradient = self.gradients[start:stop].reshape(shape)
-            value[...], gradient[...] = p.value, p.gradient
-            p.value, p.gradient = value, gradient
+            p.move(
+                self.values[start:stop].reshape(shape), self.gradients[start:stop].reshape(shape)
+            )
             self._bounds.append((start, stop))
             start = stop
         self._runs: tuple[list[bool], list[slice]] | None = None
@@ -124,4 +181,5 @@ class Parameters:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._parameters = state["parameters"]
+        self.constrained = [p for p in self._parameters if p.constraint is not None]
         self._join(state["dtype"])

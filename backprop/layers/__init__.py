@@ -12,6 +12,8 @@ from backprop.layers.base import Activation, Layer
 from backprop.layers.chain import Chain
 from backprop.layers.dense import Dense
 from backprop.layers.input import Input
+from backprop.layers.noise import Dropout, GaussianDropout, GaussianNoise
+from backprop.layers.normalization import BatchNormalization, LayerNormalization
 from backprop.layers.rectifiers import ELU, SELU, HardSigmoid, LeakyReLU, PReLU
 from backprop.layers.smooth import GELU, Exponential, Mish, SiLU, Softplus, Softsign
 
@@ -20,13 +22,18 @@ __all__ = [
     "GELU",
     "SELU",
     "Activation",
+    "BatchNormalization",
     "Chain",
     "Dense",
+    "Dropout",
     "Exponential",
+    "GaussianDropout",
+    "GaussianNoise",
     "HardSigmoid",
     "Identity",
     "Input",
     "Layer",
+    "LayerNormalization",
     "LeakyReLU",
     "LogSoftmax",
     "Mish",

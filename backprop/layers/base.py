@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from backprop import constraints, initializers, regularizers
+from backprop.constraints import Constraint
 from backprop.core.errors import NoForwardError, NotBuiltError, ShapeError
 from backprop.core.parameters import Parameter
 from backprop.core.types import Array, DTypeLike, Shape
 from backprop.initializers import Initializer
-from backprop.initializers import get as get_initializer
+from backprop.regularizers import Regularizer
 
 
 class Layer:
@@ -105,6 +107,9 @@ class Layer:
         initializer: str | Initializer = "glorot_uniform",
         *,
         decays: bool = True,
+        learned: bool = True,
+        regularizer: str | Regularizer | None = None,
+        constraint: str | Constraint | None = None,
     ) -> Parameter:
         """A new parameter of this layer, to be called in ``build``.
 
@@ -113,9 +118,19 @@ class Layer:
             shape: Its shape.
             initializer: How its values start.
             decays: Whether weight decay applies to it.
+            learned: Whether it is learnt by gradients; False for a moving average.
+            regularizer: Its penalty, added to the loss.
+            constraint: What is restored after every step.
         """
-        value = get_initializer(initializer)(tuple(shape), self._rng, self.dtype)
-        parameter = Parameter(name, value, trainable=self._trainable, decays=decays)
+        parameter = Parameter(
+            name,
+            initializers.get(initializer)(tuple(shape), self._rng, self.dtype),
+            trainable=self._trainable,
+            decays=decays,
+            learned=learned,
+            regularizer=regularizers.get(regularizer),
+            constraint=constraints.get(constraint),
+        )
         self.parameters.append(parameter)
         setattr(self, f"_{name}", parameter)
         return parameter
@@ -190,7 +205,7 @@ class Layer:
     def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
         for parameter in self.parameters:
-            parameter.trainable = self._trainable
+            parameter.trainable = self._trainable and parameter.learned
 
     @property
     def delta(self) -> Array | None:
@@ -222,7 +237,7 @@ class Layer:
 class Activation(Layer):
     """A = f(Z) for every element; ∂E/∂Z = ∂E/∂A ⊙ f′(Z). The base of all elementwise activations.
 
-    A subclass writes ``f`` and, directly below it, ``f_prime``.
+    A subclass writes ``f`` and, directly below it, ``f_prime``, which may work in ``self.buffer``s.
     """
 
     def __init__(self, name: str | None = None) -> None:
@@ -262,23 +277,14 @@ def parameter_views(name: str) -> tuple[Any, Any]:
     replaced would no longer be what the optimizer changes.
     """
 
-    def write(layer: Layer, given: Any, attribute: str) -> None:
-        parameter: Parameter = getattr(layer, f"_{name}")
-        view = getattr(parameter, attribute)
-        array = np.asarray(given)
-        if array.shape != view.shape:
-            raise ShapeError(
-                f"{layer}: {name} has the shape {view.shape}, but the array assigned to it has "
-                f"the shape {array.shape}."
-            )
-        view[...] = array
+    def write_value(layer: Layer, given: Any) -> None:
+        getattr(layer, f"_{name}").value = given
 
-    value = property(
-        attrgetter(f"_{name}.value"), lambda layer, given: write(layer, given, "value")
-    )
-    gradient = property(
-        attrgetter(f"_{name}.gradient"), lambda layer, given: write(layer, given, "gradient")
-    )
+    def write_gradient(layer: Layer, given: Any) -> None:
+        getattr(layer, f"_{name}").gradient = given
+
+    value = property(attrgetter(f"_{name}._value"), write_value)
+    gradient = property(attrgetter(f"_{name}._gradient"), write_gradient)
     return value, gradient
 
 

@@ -4,10 +4,12 @@ from typing import Any
 
 import numpy as np
 
+from backprop import constraints, initializers, regularizers
+from backprop.constraints import Constraint
 from backprop.core.types import Array, DTypeLike, Shape
 from backprop.initializers import Initializer
-from backprop.initializers import get as get_initializer
 from backprop.layers.base import Layer, parameter_views
+from backprop.regularizers import Regularizer
 
 
 class Dense(Layer):
@@ -30,6 +32,10 @@ class Dense(Layer):
         use_bias: Whether b is there.
         kernel_initializer: How W starts.
         bias_initializer: How b starts.
+        kernel_regularizer: The penalty on W, added to the loss.
+        bias_regularizer: The penalty on b.
+        kernel_constraint: What is restored in W after every step.
+        bias_constraint: What is restored in b.
         name: The layer's name.
 
     Attributes:
@@ -48,15 +54,28 @@ class Dense(Layer):
         use_bias: bool = True,
         kernel_initializer: str | Initializer = "glorot_uniform",
         bias_initializer: str | Initializer = "zeros",
+        kernel_regularizer: str | Regularizer | None = None,
+        bias_regularizer: str | Regularizer | None = None,
+        kernel_constraint: str | Constraint | None = None,
+        bias_constraint: str | Constraint | None = None,
         name: str | None = None,
     ) -> None:
         super().__init__(name)
+        if not isinstance(use_bias, bool):
+            raise TypeError(
+                f"Dense(use_bias) must be True or False, but it is {use_bias!r}: an activation is "
+                f"a layer of its own, Dense({units}), ReLU()."
+            )
         if isinstance(units, bool) or not isinstance(units, int | np.integer) or units < 1:
             raise ValueError(f"Dense(units) must be a positive integer, but it is {units!r}.")
         self.units = int(units)
         self.use_bias = use_bias
-        self.kernel_initializer = get_initializer(kernel_initializer)
-        self.bias_initializer = get_initializer(bias_initializer)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
         self.X: Any = None
         self.Z: Any = None
 
@@ -69,9 +88,22 @@ class Dense(Layer):
         """Makes W and b for samples with ``input_shape[-1]`` features."""
         super().build(input_shape, rng, dtype)
         self.X = self.Z = None
-        self.add_parameter("W", (input_shape[-1], self.units), self.kernel_initializer)
+        self.add_parameter(
+            "W",
+            (input_shape[-1], self.units),
+            self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
         if self.use_bias:
-            self.add_parameter("b", (self.units,), self.bias_initializer, decays=False)
+            self.add_parameter(
+                "b",
+                (self.units,),
+                self.bias_initializer,
+                decays=False,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """``units`` in place of the last axis."""

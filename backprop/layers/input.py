@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from backprop.core.types import Shape
 
 
@@ -20,13 +22,13 @@ class Input:
     """
 
     def __init__(self, shape: int | Iterable[int]) -> None:
-        sizes: Shape = (shape,) if isinstance(shape, int) else tuple(shape)
-        if not sizes or not all(isinstance(size, int) and size > 0 for size in sizes):
+        sizes: Shape = tuple(shape) if isinstance(shape, Iterable) else (shape,)
+        if not sizes or not all(isinstance(size, int | np.integer) and size > 0 for size in sizes):
             raise ValueError(
                 f"Input(shape) takes the shape of one sample, such as (784,), without the batch "
                 f"axis, but it is {shape!r}."
             )
-        self.shape = sizes
+        self.shape = tuple(int(size) for size in sizes)
 
     def __repr__(self) -> str:
         return f"Input(shape={self.shape})"

@@ -3,8 +3,6 @@
 Where a slope jumps there is no derivative; every class says which side's slope it takes there.
 """
 
-from typing import Any
-
 import numpy as np
 
 from backprop.core.errors import ShapeError
@@ -39,10 +37,11 @@ class LeakyReLU(Activation):
         self.negative_slope = check_number("LeakyReLU", "negative_slope", negative_slope)
 
     def f(self, Z: Array, out: Array | None = None) -> Array:
-        """max(Z, s Z); for a slope s above 1 the smaller one of the two."""
-        steeper: Any = np.maximum if self.negative_slope <= 1 else np.minimum
+        """max(Z, s Z), or where s > 1 the smaller one of the two."""
         A: Array = np.multiply(Z, self.negative_slope, out=out)
-        return steeper(Z, A, out=A)  # type: ignore[no-any-return]
+        if self.negative_slope > 1:
+            return np.minimum(Z, A, out=A)
+        return np.maximum(Z, A, out=A)
 
     def f_prime(self, Z: Array, A: Array, out: Array) -> Array:
         """1 + (s − 1) [Z ≤ 0]."""

@@ -7,16 +7,36 @@ from backprop.losses.cross_entropy import (
     CrossEntropy,
     SparseCategoricalCrossentropy,
 )
+from backprop.losses.distribution import KLDivergence, Poisson
+from backprop.losses.hinge import CategoricalHinge, Hinge, SquaredHinge
 from backprop.losses.names import get
-from backprop.losses.regression import HalfSquaredError, MeanSquaredError
+from backprop.losses.regression import (
+    CosineSimilarity,
+    HalfSquaredError,
+    Huber,
+    LogCosh,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    RootMeanSquaredError,
+)
 
 __all__ = [
     "BinaryCrossentropy",
     "CategoricalCrossentropy",
+    "CategoricalHinge",
+    "CosineSimilarity",
     "CrossEntropy",
     "HalfSquaredError",
+    "Hinge",
+    "Huber",
+    "KLDivergence",
+    "LogCosh",
     "Loss",
+    "MeanAbsoluteError",
     "MeanSquaredError",
+    "Poisson",
+    "RootMeanSquaredError",
     "SparseCategoricalCrossentropy",
+    "SquaredHinge",
     "get",
 ]

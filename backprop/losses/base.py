@@ -95,6 +95,13 @@ class Loss:
             ShapeError: The shapes do not fit. Nothing is ever broadcast.
         """
         prediction = np.asarray(prediction)
+        if prediction.ndim < 2:
+            raise ShapeError(
+                f"{self}: predictions must have a row for each sample, shape (N, K), but their "
+                f"shape is {prediction.shape}."
+            )
+        if not len(prediction):
+            raise ShapeError(f"{self}: there are no samples: the predictions are empty.")
         if prediction.dtype.kind != "f":
             prediction = prediction.astype(np.float64)
         target = self.check_target(target, prediction.shape[1:], prediction.dtype)
@@ -181,6 +188,25 @@ def check_sample_weight(weight: Array, n: int, dtype: Any) -> Array:
     if not np.isfinite(weight).all() or (weight < 0).any():
         raise ValueError("sample_weight must hold finite numbers that are not negative.")
     return weight
+
+
+def check_probabilities(prediction: Array, loss: str, advice: str) -> None:
+    """Checks that predictions are probabilities.
+
+    Args:
+        prediction: The network's output.
+        loss: What wants them, for the error message.
+        advice: What to do about it, likewise.
+
+    Raises:
+        ValueError: They are not.
+    """
+    low, high = prediction.min(), prediction.max()
+    if low < 0 or high > 1.0001:  # rounding may lift a sum of probabilities above 1
+        raise ValueError(
+            f"{loss}: predictions must be probabilities between 0 and 1, but they run from "
+            f"{low:.4g} to {high:.4g}: {advice}"
+        )
 
 
 def show_shape(output_shape: Shape) -> str:

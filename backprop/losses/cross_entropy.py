@@ -7,7 +7,7 @@ import numpy as np
 from backprop.core import functional
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, Shape
-from backprop.losses.base import Loss, row_dot, row_sum
+from backprop.losses.base import Loss, check_probabilities, row_dot, row_sum
 
 
 class CrossEntropy(Loss):
@@ -21,10 +21,21 @@ class CrossEntropy(Loss):
         from_logits: Whether predictions are logits; else they are probabilities.
     """
 
+    label_smoothing = 0.0  # a: what the two losses on label distributions let users set
+
     def __init__(self, from_logits: bool = False) -> None:
         super().__init__()
         self.from_logits = from_logits
         self._on_logits = from_logits
+
+    def smooth(self, target: Array, n_classes: int) -> Array:
+        """The targets with the share a of every label spread over all classes."""
+        a = self.label_smoothing
+        if not a:
+            return target
+        Y = np.multiply(target, 1 - a, out=self.buffer("smooth", target))
+        Y += a / n_classes
+        return Y
 
     def link(self, Z: Array) -> tuple[Array, Array]:
         """(a, log-partition) for logits Z."""
@@ -43,14 +54,9 @@ class CrossEntropy(Loss):
         if self.from_logits:
             A, log_partition = self.link(prediction)
             return self.compute_on_logits(prediction, A, log_partition, target, sample_weight)
-        low, high = prediction.min(), prediction.max()
-        if low < 0 or high > 1.0001:  # rounding may lift a sum of probabilities above 1
-            raise ValueError(
-                f"{self}: predictions must be probabilities between 0 and 1, but they run from "
-                f"{low:.4g} to {high:.4g}: end the model with a "
-                f"{'Sigmoid' if isinstance(self, BinaryCrossentropy) else 'Softmax'}(), or pass "
-                f"from_logits=True."
-            )
+        end = "Sigmoid" if isinstance(self, BinaryCrossentropy) else "Softmax"
+        advice = f"end the model with a {end}(), or pass from_logits=True."
+        check_probabilities(prediction, f"{self}", advice)
         self._on_logits = False
         return super().compute(prediction, target, sample_weight)
 
@@ -87,22 +93,32 @@ class BinaryCrossentropy(CrossEntropy):
     and by the logits z, where p = σ(z):
 
         ℓ = (1/K) Σ_k [log(1 + e^{z_k}) − y_k z_k],   ∂ℓ/∂z = (p − y) / K
+
+    Args:
+        from_logits: Whether predictions are logits; else they are probabilities.
+        label_smoothing: a in [0, 1): y (1 − a) + a/2 stands in for y in all formulas.
     """
+
+    def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
+        super().__init__(from_logits)
+        self.label_smoothing = check_label_smoothing(label_smoothing)
 
     def values(self, prediction: Array, target: Array) -> Array:
         """The mean over the outputs of −log of the probability given to what came true."""
-        P, y = prediction, target
-        log_likelihood: Array = y * functional.safe_log(P) + (1 - y) * functional.safe_log(1 - P)
-        log_likelihood /= -P.shape[-1]
-        return row_sum(log_likelihood)
+        P, y = prediction, self.smooth(target, 2)
+        total = row_dot(y, functional.safe_log(P)) + row_dot(1 - y, functional.safe_log(1 - P))
+        total /= -P.shape[-1]
+        return total
 
     def gradient(self, prediction: Array, target: Array) -> Array:
         """(−y/p + (1 − y)/(1 − p)) / K."""
-        P, y = prediction, target
+        P, y = prediction, self.smooth(target, 2)
         slope = functional.safe_log_slope
-        total: Array = (1 - y) * slope(1 - P) - y * slope(P)
-        total /= P.shape[-1]
-        return total
+        G = slope(1 - P)
+        G *= 1 - y
+        G -= y * slope(P)
+        G *= 1 / P.shape[-1]
+        return G
 
     def link(self, Z: Array) -> tuple[Array, Array]:
         """(σ(z), log(1 + eᶻ))."""
@@ -110,13 +126,13 @@ class BinaryCrossentropy(CrossEntropy):
 
     def logit_values(self, Z: Array, log_partition: Array, target: Array) -> Array:
         """(1/K) Σ_k [log(1 + e^{z_k}) − y_k z_k]."""
-        total = row_sum(log_partition) - row_dot(target, Z)
+        total = row_sum(log_partition) - row_dot(self.smooth(target, 2), Z)
         total /= Z.shape[-1]
         return total
 
     def logit_gradient(self, A: Array, target: Array) -> Array:
         """(σ(z) − y) / K."""
-        D = np.subtract(A, target, out=self.buffer("delta", A))
+        D = np.subtract(A, self.smooth(target, 2), out=self.buffer("delta", A))
         D *= 1 / A.shape[-1]
         return D
 
@@ -130,18 +146,26 @@ class CategoricalCrossentropy(CrossEntropy):
     term Σ_j y_j drops out; by the logits z, where p = softmax(z):
 
         ℓ = Σ_k y_k (log Σ_j e^{z_j} − z_k),   ∂ℓ/∂z = p Σ_j y_j − y
+
+    Args:
+        from_logits: Whether predictions are logits; else they are probabilities.
+        label_smoothing: a in [0, 1): y (1 − a) + a/K stands in for y in all formulas.
     """
+
+    def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
+        super().__init__(from_logits)
+        self.label_smoothing = check_label_smoothing(label_smoothing)
 
     def values(self, prediction: Array, target: Array) -> Array:
         """−Σ_k y_k log q_k."""
         Q = prediction / row_sum(prediction)[..., np.newaxis]
-        return -row_dot(target, functional.safe_log(Q))
+        return -row_dot(self.smooth(target, target.shape[-1]), functional.safe_log(Q))
 
     def gradient(self, prediction: Array, target: Array) -> Array:
         """(Σ_j s_j q_j − s_k) / Σ_j p_j, where s = y ⊙ d(log q)/dq."""
         total = row_sum(prediction)[..., np.newaxis]
         Q = prediction / total
-        S = target * functional.safe_log_slope(Q)
+        S = self.smooth(target, target.shape[-1]) * functional.safe_log_slope(Q)
         gradient: Array = row_dot(S, Q)[..., np.newaxis] - S
         gradient /= total
         return gradient
@@ -152,13 +176,15 @@ class CategoricalCrossentropy(CrossEntropy):
 
     def logit_values(self, Z: Array, log_partition: Array, target: Array) -> Array:
         """Σ_k y_k (log Σ_j e^{z_j} − z_k)."""
-        return row_sum(target) * log_partition[..., 0] - row_dot(target, Z)
+        Y = self.smooth(target, target.shape[-1])
+        return row_sum(Y) * log_partition[..., 0] - row_dot(Y, Z)
 
     def logit_gradient(self, A: Array, target: Array) -> Array:
         """A Σ_j y_j − y."""
-        total = row_sum(target)[..., np.newaxis]  # 1 for one-hot targets
+        Y = self.smooth(target, target.shape[-1])
+        total = row_sum(Y)[..., np.newaxis]  # 1 for one-hot targets
         D = np.multiply(A, total, out=self.buffer("delta", A))
-        D -= target
+        D -= Y
         return D
 
     def shape_hint(self, target: Array, output_shape: Shape) -> str:
@@ -188,7 +214,7 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         n_classes = output_shape[-1]
         if target.shape[1:] == (*output_shape[:-1], 1):
             target = target[..., 0]  # (N, 1) -> (N,)
-        if target.shape[1:] != output_shape[:-1]:
+        if target.ndim == 0 or target.shape[1:] != output_shape[:-1]:
             hint = ""
             if target.shape[1:] == output_shape:
                 hint = ": one-hot targets need loss='categorical_crossentropy'"
@@ -258,3 +284,14 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         index, flat = self.at_target(D, target)
         flat[index] -= 1
         return D
+
+
+def check_label_smoothing(a: float) -> float:
+    """The value as a float.
+
+    Raises:
+        ValueError: It is not a number in [0, 1).
+    """
+    if not isinstance(a, int | float | np.number) or not 0 <= a < 1:
+        raise ValueError(f"label_smoothing must be 0 or more and below 1, but it is {a!r}.")
+    return float(a)

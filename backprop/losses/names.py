@@ -7,16 +7,40 @@ from backprop.losses.cross_entropy import (
     CategoricalCrossentropy,
     SparseCategoricalCrossentropy,
 )
-from backprop.losses.regression import HalfSquaredError, MeanSquaredError
+from backprop.losses.distribution import KLDivergence, Poisson
+from backprop.losses.hinge import CategoricalHinge, Hinge, SquaredHinge
+from backprop.losses.regression import (
+    CosineSimilarity,
+    HalfSquaredError,
+    Huber,
+    LogCosh,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    RootMeanSquaredError,
+)
 
 _BY_NAME: dict[str, type[Loss]] = {
     "mse": MeanSquaredError,
     "mean_squared_error": MeanSquaredError,
+    "rmse": RootMeanSquaredError,
+    "root_mean_squared_error": RootMeanSquaredError,
     "half_squared_error": HalfSquaredError,
+    "mae": MeanAbsoluteError,
+    "mean_absolute_error": MeanAbsoluteError,
+    "huber": Huber,
+    "log_cosh": LogCosh,
+    "logcosh": LogCosh,
+    "cosine_similarity": CosineSimilarity,
     "bce": BinaryCrossentropy,
     "binary_crossentropy": BinaryCrossentropy,
     "categorical_crossentropy": CategoricalCrossentropy,
     "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
+    "poisson": Poisson,
+    "kld": KLDivergence,
+    "kl_divergence": KLDivergence,
+    "hinge": Hinge,
+    "squared_hinge": SquaredHinge,
+    "categorical_hinge": CategoricalHinge,
 }
 
 

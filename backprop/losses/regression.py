@@ -1,9 +1,14 @@
-"""Losses on numbers: the squared errors."""
+"""Losses on numbers: the squared errors, their robust relatives, and the angle between vectors."""
+
+import math
 
 import numpy as np
 
 from backprop.core.types import Array
-from backprop.losses.base import Loss, row_dot
+from backprop.losses.base import Loss, row_dot, row_sum
+
+SMALLEST_NORM = 1e-7
+"""Vectors shorter than this are not stretched to length 1 by the cosine similarity."""
 
 
 class MeanSquaredError(Loss):
@@ -23,6 +28,23 @@ class MeanSquaredError(Loss):
         return D
 
 
+class RootMeanSquaredError(MeanSquaredError):
+    """E = √((1/N) Σ_i w_i ℓ_i) with ℓ the squared errors' mean (1/K) Σ_k (ŷ_k − y_k)².
+
+        ∂E/∂ŷ = w (ŷ − y) / (N K E),   0 where E = 0, which is a kink
+
+    The root is taken of the mean over the whole batch: unlike other losses this one is no mean of
+    what the samples lose, and E of many batches is not the mean of theirs (an epoch's ``"loss"``
+    is that mean, a little below the root of the epoch's mean squared error).
+    """
+
+    def reduce(self, values: Array, sample_weight: Array | None) -> float:
+        """E = √M with M the weighted mean; ∂E/∂ŷ = ∂M/∂ŷ / (2E)."""
+        root = math.sqrt(super().reduce(values, sample_weight))
+        self._scale = self._scale * (0.5 / root if root > 0 else 0.0)
+        return root
+
+
 class HalfSquaredError(Loss):
     """ℓ = ½ Σ_k (ŷ_k − y_k)²,  ∂ℓ/∂ŷ = ŷ − y: the quadratic cost of the textbooks.
 
@@ -38,3 +60,122 @@ class HalfSquaredError(Loss):
     def gradient(self, prediction: Array, target: Array) -> Array:
         """ŷ − y."""
         return np.subtract(prediction, target, out=self.buffer("delta", prediction))
+
+
+class MeanAbsoluteError(Loss):
+    """ℓ = (1/K) Σ_k |ŷ_k − y_k|,  ∂ℓ/∂ŷ = sign(ŷ − y) / K, with sign(0) = 0 at the kink."""
+
+    def values(self, prediction: Array, target: Array) -> Array:
+        """The mean of the absolute errors of each sample."""
+        D = np.subtract(prediction, target, out=self.buffer("delta", prediction))
+        errors = row_sum(np.abs(D, out=D))
+        errors /= D.shape[-1]
+        return errors
+
+    def gradient(self, prediction: Array, target: Array) -> Array:
+        """sign(ŷ − y) / K."""
+        D = np.subtract(prediction, target, out=self.buffer("delta", prediction))
+        np.sign(D, out=D)
+        D *= 1 / D.shape[-1]
+        return D
+
+
+class Huber(Loss):
+    """Squared for small errors, linear for large ones; the slopes meet at ±δ.
+
+        h(d) = ½ d² where |d| ≤ δ, else δ |d| − ½ δ²,   h′(d) = min(max(d, −δ), δ) = c
+        ℓ = (1/K) Σ_k h(ŷ_k − y_k),   ∂ℓ/∂ŷ = h′(ŷ − y) / K
+
+    Both branches are h = c d − ½ c². Source: Huber 1964, "Robust estimation of a location
+    parameter".
+
+    Args:
+        delta: δ, positive.
+
+    Raises:
+        ValueError: δ is not a positive number.
+    """
+
+    def __init__(self, delta: float = 1.0) -> None:
+        super().__init__()
+        if not isinstance(delta, int | float | np.number) or not 0 < delta < np.inf:
+            raise ValueError(f"Huber(delta) must be a positive number, but it is {delta!r}.")
+        self.delta = float(delta)
+
+    def cut(self, D: Array) -> Array:
+        """C: D cut off at ±δ."""
+        C = np.maximum(D, -self.delta, out=self.buffer("cut", D))
+        return np.minimum(C, self.delta, out=C)
+
+    def values(self, prediction: Array, target: Array) -> Array:
+        """(1/K) Σ_k (c d − ½ c²)."""
+        D = np.subtract(prediction, target, out=self.buffer("delta", prediction))
+        C = self.cut(D)
+        errors = row_dot(C, D) - 0.5 * row_dot(C, C)
+        errors /= D.shape[-1]
+        return errors
+
+    def gradient(self, prediction: Array, target: Array) -> Array:
+        """C / K."""
+        D = np.subtract(prediction, target, out=self.buffer("delta", prediction))
+        C = self.cut(D)
+        C *= 1 / D.shape[-1]
+        return C
+
+
+class LogCosh(Loss):
+    """ℓ = (1/K) Σ_k log cosh(ŷ_k − y_k),  ∂ℓ/∂ŷ = tanh(ŷ − y) / K.
+
+    About ½ d² for small errors d and |d| − log 2 for large ones: a Huber loss without seams.
+    """
+
+    def values(self, prediction: Array, target: Array) -> Array:
+        """(1/K) Σ_k [|d| + log(1 + ½ (e^−2|d| − 1))]: nothing grows, and small d keep digits."""
+        D = np.subtract(prediction, target, out=self.buffer("delta", prediction))
+        np.abs(D, out=D)
+        L = np.multiply(D, -2, out=self.buffer("log", D))
+        np.expm1(L, out=L)
+        L *= 0.5
+        np.log1p(L, out=L)
+        L += D
+        errors = row_sum(L)
+        errors /= D.shape[-1]
+        return errors
+
+    def gradient(self, prediction: Array, target: Array) -> Array:
+        """tanh(ŷ − y) / K."""
+        D = np.subtract(prediction, target, out=self.buffer("delta", prediction))
+        np.tanh(D, out=D)
+        D *= 1 / D.shape[-1]
+        return D
+
+
+class CosineSimilarity(Loss):
+    """ℓ = −cos ∠(ŷ, y) = −Σ_k u_k v_k with u = ŷ/‖ŷ‖ and v = y/‖y‖: −1 where they are parallel.
+
+        ∂ℓ/∂ŷ = (−ℓ u − v) / ‖ŷ‖
+
+    The negative sign is Keras's, so that minimising aligns the two. A norm below 10⁻⁷ counts as
+    10⁻⁷; there ℓ is linear in ŷ and ∂ℓ/∂ŷ = −v/10⁻⁷.
+    """
+
+    def values(self, prediction: Array, target: Array) -> Array:
+        """−ŷ · y / (‖ŷ‖ ‖y‖)."""
+        cosines = row_dot(prediction, target)
+        cosines /= -norm(prediction) * norm(target)
+        return cosines
+
+    def gradient(self, prediction: Array, target: Array) -> Array:
+        """(−ℓ u − v) / ‖ŷ‖, without the first term where ‖ŷ‖ counts as 10⁻⁷."""
+        n = norm(prediction)
+        along = np.where(n > SMALLEST_NORM, -self.values(prediction, target) / n, 0)
+        G = np.multiply(prediction, along[..., np.newaxis], out=self.buffer("delta", prediction))
+        G -= target / norm(target)[..., np.newaxis]
+        G /= n[..., np.newaxis]
+        return G
+
+
+def norm(A: Array) -> Array:
+    """The length of every row, 10⁻⁷ at least."""
+    lengths: Array = np.maximum(np.sqrt(row_dot(A, A)), SMALLEST_NORM)
+    return lengths

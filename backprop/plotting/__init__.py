@@ -1,5 +1,6 @@
 """Pictures from plain arrays: each function returns a matplotlib ``Figure`` and can save it."""
 
+from backprop.plotting.costs import gradient_costs
 from backprop.plotting.curves import loss_curves
 from backprop.plotting.distributions import histograms
 from backprop.plotting.landscape import loss_surface
@@ -9,6 +10,7 @@ from backprop.plotting.regions import decision_regions
 __all__ = [
     "confusion_matrix",
     "decision_regions",
+    "gradient_costs",
     "histograms",
     "loss_curves",
     "loss_surface",

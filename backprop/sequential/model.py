@@ -8,6 +8,7 @@ from backprop.callbacks import Callback, CallbackList
 from backprop.core.errors import NotCompiledError
 from backprop.core.threads import blas_threads
 from backprop.core.types import Array, DTypeLike, Shape
+from backprop.inspection import Explanation, GradientReport, check_gradients, explain
 from backprop.layers import Input, Layer
 from backprop.losses import Loss
 from backprop.metrics import Metric
@@ -24,7 +25,7 @@ from backprop.training.data import (
     check_positive_integer,
     split_validation,
 )
-from backprop.training.head import MatchedPair, join
+from backprop.training.head import MatchedPair, check_ending, join
 from backprop.training.history import History
 from backprop.training.progress import progress
 
@@ -45,6 +46,8 @@ class Sequential(Network):
         dtype: The dtype of all parameters and activations.
         history: The History of the last ``fit``.
         stop_training: Callbacks set it to True to end training after the step in hand.
+        resume_at: The epoch and step that a fit begins with; a callback that knows the state of an
+            interrupted one may change it in ``on_train_begin``.
 
     Example:
         >>> from backprop.layers import Dense, ReLU, Softmax
@@ -64,6 +67,7 @@ class Sequential(Network):
         self._metrics: list[Metric] = []
         self.history: History | None = None
         self.stop_training = False
+        self.resume_at = (0, 0)
         super().__init__(layers, seed, dtype)
 
     def add(self, layer: Layer | Input) -> None:
@@ -108,6 +112,7 @@ class Sequential(Network):
         joined = join(self.layers[-1] if self.layers else None, given_loss)
         self._optimizer, self._given_loss, self._loss = given_optimizer, given_loss, joined
         self._metrics = found
+        self.compiled = True
 
     def fit(
         self,
@@ -201,7 +206,7 @@ class Sequential(Network):
         for metric in self._metrics:
             metric.reset()
             metric.update(prediction, data.y)
-        return unwrap(loop.collect(loss, self))
+        return unwrap(loop.collect(loss, self._metrics))
 
     def evaluate(
         self,
@@ -234,8 +239,20 @@ class Sequential(Network):
             print(", ".join(f"{key}: {value:.4f}" for key, value in logs.items()))
         return logs if return_dict else unwrap(logs)
 
+    def explain(self, X: Any, y: Any, sample_weight: Any = None) -> Explanation:
+        """One pass laid open, formula by formula (see ``inspection.explain``)."""
+        return explain(self, X, y, sample_weight)
+
+    def check_gradients(
+        self, X: Any, y: Any, sample_weight: Any = None, max_entries: int = 100
+    ) -> GradientReport:
+        """Every gradient against an independent derivative (see ``inspection.check_gradients``)."""
+        return check_gradients(self, X, y, sample_weight, max_entries)
+
     def backward(self, delta: Array | None = None) -> Array | None:
         """Writes the gradient of every parameter, from the last layer to the first.
+
+        They are the derivatives of loss + ``penalty()``.
 
         Args:
             delta: ∂E/∂output, or None for that of the last ``model.loss.forward(…)``.
@@ -243,11 +260,21 @@ class Sequential(Network):
         Returns:
             ∂E/∂X if the first layer's ``needs_input_gradient`` is set, else None.
         """
-        if delta is not None:
-            return self._chain.backward(delta)
-        # a matched pair's delta is by the input of the activation
-        skip = 1 if isinstance(self._loss, MatchedPair) else 0
-        return self._chain.backward(self.loss.backward(), skip)
+        skip = 0
+        if delta is None:
+            delta = self.loss.backward()
+            # a matched pair's delta is by the input of the activation
+            skip = 1 if isinstance(self._loss, MatchedPair) else 0
+        delta_input = self._chain.backward(delta, skip)
+        for p in self._regularized:
+            if p.trainable:
+                p.gradient += p.regularizer.gradient(p.value)
+        return delta_input
+
+    def penalty(self) -> float:
+        """Ω(θ), the sum of the regularisers' penalties; what ``fit`` reports is loss + penalty."""
+        trained = (p for p in self._regularized if p.trainable)
+        return sum((float(p.regularizer.penalty(p.value)) for p in trained), start=0.0)
 
     @property
     def loss(self) -> Loss:
@@ -281,6 +308,7 @@ class Sequential(Network):
         input_shape: Shape | None = None,
     ) -> Data:
         loss, first = self.loss, self._first_layer()
+        check_ending(self.layers[-1], loss)
         expected = self.input_shape or input_shape
         X = check_inputs(x, expected, first, f"{prefix}x")
         return check_data(

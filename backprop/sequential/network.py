@@ -1,13 +1,17 @@
 """A chain of layers as a function of its input: built, called, looked at, not yet trained."""
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.random import Generator
 
+from backprop import saving
 from backprop.core.errors import NotBuiltError, ShapeError
-from backprop.core.parameters import Parameters
+from backprop.core.parameters import Parameter, Parameters
 from backprop.core.types import Array, DTypeLike, Shape
+from backprop.inspection.copies import parts
 from backprop.inspection.summary import summary
 from backprop.layers import Chain, Input, Layer
 from backprop.training import loop
@@ -25,6 +29,9 @@ class Network:
     """ŷ = f(X; θ): the layers, their parameters as one vector, and the forward pass.
 
     ``Sequential`` adds a loss, an optimizer and the verbs of training.
+
+    Attributes:
+        compiled: Whether there are a loss and an optimizer.
     """
 
     def __init__(
@@ -40,6 +47,8 @@ class Network:
         self._weights_seed, shuffle_seed = np.random.SeedSequence(seed).spawn(2)
         self._shuffle_rng = np.random.default_rng(shuffle_seed)
         self._parameters: Parameters | None = None
+        self._regularized: list[Parameter] = []
+        self.compiled = False
         for layer in check_list(layers, "layers"):
             self.add(layer)
 
@@ -93,6 +102,7 @@ class Network:
 
     def _join(self) -> None:
         self._parameters = Parameters(self._chain.parameters, self.dtype)
+        self._regularized = [p for p in self._parameters if p.regularizer is not None]
         if self.layers:
             self.layers[0].needs_input_gradient = False
 
@@ -175,6 +185,35 @@ class Network:
             raise ShapeError(f"set_weights expects {expected}, but received {received or 'none'}.")
         for parameter, array in zip(mine, arrays, strict=True):
             parameter.value[...] = array
+
+    @property
+    def seed(self) -> int:
+        """What determines the model's random numbers, also where it was left to chance."""
+        return self._weights_seed.entropy  # type: ignore[return-value]
+
+    @property
+    def generators(self) -> dict[str, np.random.Generator]:
+        """Every random generator of the model, by the way that leads to it."""
+        inside = {way: part for way, part in parts(self._chain) if isinstance(part, Generator)}
+        return {"shuffle": self._shuffle_rng, **inside}
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the whole model as one file, from which training goes on with the same bits.
+
+        ``bp.load_model(path)`` reads it (see ``saving.save``).
+
+        Args:
+            path: The file, for example ``"digits.npz"``.
+        """
+        saving.save(self, path)
+
+    def save_weights(self, path: str | os.PathLike[str]) -> None:
+        """Writes the parameters alone, each under its name (see ``saving.save_weights``)."""
+        saving.save_weights(self, path)
+
+    def load_weights(self, path: str | os.PathLike[str]) -> None:
+        """Sets the parameters from a file (see ``saving.load_weights`` for the errors)."""
+        saving.load_weights(self, path)
 
     def __repr__(self) -> str:
         return f"<Sequential [{', '.join(str(layer) for layer in self.layers)}]>"

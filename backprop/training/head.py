@@ -4,7 +4,7 @@ import copy
 from typing import Any
 
 from backprop.core.types import Array, Shape
-from backprop.layers import Layer, Sigmoid, Softmax
+from backprop.layers import Dense, Layer, Sigmoid, Softmax
 from backprop.losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -89,6 +89,22 @@ def join(last: Layer | None, loss: Loss) -> Loss:
                 f"makes probabilities of them: drop one of the two."
             )
         return loss
-    if isinstance(last, Softmax | Sigmoid) and isinstance(loss, pairs[type(last)]):
-        return MatchedPair(last, loss)
+    if isinstance(last, Softmax | Sigmoid):
+        matching = pairs.get(type(last), ())  # none of a subclass: it may compute something else
+        if type(loss) in matching:
+            return MatchedPair(last, loss)
     return loss
+
+
+def check_ending(last: Layer, loss: Loss) -> None:
+    """Checks that a loss on probabilities does not follow a layer that never makes any.
+
+    Raises:
+        ValueError: It does.
+    """
+    if isinstance(loss, CrossEntropy) and not loss.from_logits and isinstance(last, Dense):
+        end = "Sigmoid" if isinstance(loss, BinaryCrossentropy) else "Softmax"
+        raise ValueError(
+            f"{loss} takes probabilities, but the model ends with {last}: end it with {end}(), or "
+            f"pass from_logits=True to the loss."
+        )

@@ -4,12 +4,15 @@ import copy
 import math
 import warnings
 from collections.abc import Iterable
+from itertools import islice
 
 from backprop.callbacks import CallbackList
 from backprop.core.types import Array
 from backprop.layers import Layer
+from backprop.metrics import Metric
 from backprop.training.batches import Batches
 from backprop.training.head import MatchedPair
+from backprop.training.interrupt import DelayedInterrupt
 from backprop.training.protocol import Model
 
 EVALUATION_BATCH = 1024
@@ -23,7 +26,7 @@ def train_step(model: Model, X: Array, y: Array, weight: Array | None) -> tuple[
         E before the update, and the prediction that it was computed from.
     """
     prediction = model.forward(X, training=True)
-    loss = model.loss.compute(prediction, y, weight)
+    loss = model.loss.compute(prediction, y, weight) + model.penalty()
     model.backward()
     model.optimizer.step(model.parameters)
     return loss, prediction
@@ -36,49 +39,58 @@ def fit(
     callbacks: CallbackList,
     epochs: range,
 ) -> None:
-    """Trains a built model for these epochs; the callbacks collect and show the numbers."""
+    """Trains a built model for these epochs; the callbacks collect and show the numbers.
+
+    A callback may set ``model.resume_at`` in ``on_train_begin`` to start later.
+    """
     before_batch = callbacks.listeners("on_train_batch_begin")
     after_batch = callbacks.listeners("on_train_batch_end")
     metrics = model.metrics
     model.stop_training = False
-    callbacks.call("on_train_begin", {})
+    model.resume_at = epochs.start, 0
     logs: dict[str, float] = {}
     diverged = False
-    try:
-        for epoch in epochs:
-            callbacks.call("on_epoch_begin", epoch, {})
-            total, seen = 0.0, 0
-            for metric in metrics:
-                metric.reset()
-            for batch, (X, y, weight) in enumerate(batches):
-                for hook in before_batch:
-                    hook(batch, {})
-                loss, prediction = train_step(model, X, y, weight)
-                total += loss * len(X)  # the last batch may be shorter and counts for less
-                seen += len(X)
+    with DelayedInterrupt() as interrupt:
+        callbacks.call("on_train_begin", {})
+        first, step = model.resume_at
+        try:
+            for epoch in range(first, epochs.stop):
+                callbacks.call("on_epoch_begin", epoch, {})
+                total, seen = 0.0, 0
                 for metric in metrics:
-                    metric.update(prediction, y)
-                for hook in after_batch:
-                    hook(batch, collect(total / seen, model))
+                    metric.reset()
+                steps = interrupt.after_each(islice(batches, step, None))
+                for batch, (X, y, weight) in enumerate(steps, step):
+                    for hook in before_batch:
+                        hook(batch, {})
+                    loss, prediction = train_step(model, X, y, weight)
+                    total += loss * len(X)  # the last batch may be shorter and counts for less
+                    seen += len(X)
+                    for metric in metrics:
+                        metric.update(prediction, y)
+                    for hook in after_batch:
+                        hook(batch, collect(total / seen, metrics))
+                    if model.stop_training:
+                        break
+                step = 0
+                logs = collect(total / seen, metrics)
+                if validation is not None:
+                    found = evaluate(model, interrupt.after_each(validation), callbacks)
+                    logs |= {f"val_{key}": value for key, value in found.items()}
+                if not (diverged or math.isfinite(logs["loss"])):
+                    diverged = True
+                    warn_of_divergence(logs["loss"], epoch)
+                callbacks.call("on_epoch_end", epoch, logs)
+                interrupt.check()
                 if model.stop_training:
                     break
-            logs = collect(total / seen, model)
-            if validation is not None:
-                found = evaluate(model, validation, callbacks)
-                logs |= {f"val_{key}": value for key, value in found.items()}
-            if not (diverged or math.isfinite(logs["loss"])):
-                diverged = True
-                warn_of_divergence(logs["loss"], epoch)
-            callbacks.call("on_epoch_end", epoch, logs)
-            if model.stop_training:
-                break
-    finally:
-        callbacks.call("on_train_end", logs)
+        finally:
+            callbacks.call("on_train_end", logs)
 
 
-def collect(loss: float, model: Model) -> dict[str, float]:
+def collect(loss: float, metrics: list[Metric]) -> dict[str, float]:
     """The loss and the metrics' results by name."""
-    return {"loss": loss, **{metric.name: metric.result() for metric in model.metrics}}
+    return {"loss": loss, **{metric.name: metric.result() for metric in metrics}}
 
 
 def warn_of_divergence(loss: float, epoch: int) -> None:
@@ -106,8 +118,8 @@ def evaluate(
     after = callbacks.listeners("on_test_batch_end") if callbacks else []
     if callbacks:
         callbacks.call("on_test_begin", {})
+    penalty = model.penalty()
     total, seen = 0.0, 0
-    logs: dict[str, float] = {}
     for batch, (X, y, weight) in enumerate(batches):
         for hook in before:
             hook(batch, {})
@@ -118,9 +130,9 @@ def evaluate(
         seen += len(X)
         for metric in metrics:
             metric.update(prediction, y)
-        logs = {"loss": total / seen, **{metric.name: metric.result() for metric in metrics}}
         for hook in after:
-            hook(batch, dict(logs))
+            hook(batch, collect(total / seen + penalty, metrics))
+    logs = collect(total / seen + penalty, metrics)
     if callbacks:
         callbacks.call("on_test_end", logs)
     return logs

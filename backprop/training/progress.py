@@ -30,7 +30,7 @@ class ProgressBar(Callback):
         self._bar = tqdm(
             total=self.params["steps"],
             file=sys.stdout,
-            bar_format=f"{self._title} {{n_fmt}}/{{total_fmt}} {{bar:{WIDEST}}}",
+            bar_format=self._title,
             mininterval=0,
             dynamic_ncols=True,
         )
@@ -59,7 +59,8 @@ class ProgressBar(Callback):
 
     def _draw(self, steps: int, now: float, logs: Mapping[str, float]) -> str:
         text = describe(now - self._start, logs)
-        head = f"{self._title} {steps}/{self.params['steps']} "
+        total = self.params["steps"]
+        head = f"{self._title} {steps:{len(str(total))}}/{total} "
         columns = shutil.get_terminal_size().columns - 1
         room = columns - len(f"{head}, {text}")
         line = f"{head}{{bar:{min(room, WIDEST)}}}, {text}"

@@ -17,6 +17,7 @@ class Model(Protocol):
 
     dtype: np.dtype[Any]
     stop_training: bool
+    resume_at: tuple[int, int]
 
     @property
     def layers(self) -> list[Layer]:
@@ -44,6 +45,9 @@ class Model(Protocol):
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """The prediction for a batch."""
+
+    def penalty(self) -> float:
+        """The sum of the regularisers' penalties."""
 
     def backward(self, delta: Array | None = None) -> Array | None:
         """The gradients of all parameters."""

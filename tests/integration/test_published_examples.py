@@ -156,7 +156,7 @@ def test_mazur_error_after_one_round_with_trained_biases():
 
 @pytest.mark.parametrize(("n_outputs", "half", "mean"), [(1, 0.125, 0.25), (3, 2.625, 1.75)])
 def test_one_and_three_outputs_tell_the_half_squared_error_from_the_mean(n_outputs, half, mean):
-    """With Mazur's two outputs the two losses agree; errors of 0.5, 1, 2 on other numbers."""
+    """With Mazur's two outputs the two losses agree, so that his example cannot."""
     target = np.zeros((1, n_outputs))
     prediction = np.array([[0.5, 1.0, 2.0]])[:, :n_outputs]
     assert HalfSquaredError().forward(prediction, target) == half
@@ -167,16 +167,8 @@ def test_one_and_three_outputs_tell_the_half_squared_error_from_the_mean(n_outpu
 
 
 def network_231(*last):
-    model = bp.Sequential(
-        [
-            bp.Input(2),
-            Dense(3, use_bias=False),
-            Sigmoid(),
-            Dense(1, use_bias=False),
-            *last,
-        ],
-        dtype="float64",
-    )
+    hidden, output = Dense(3, use_bias=False), Dense(1, use_bias=False)
+    model = bp.Sequential([bp.Input(2), hidden, Sigmoid(), output, *last], dtype="float64")
     model.set_weights([[[0.8, 0.4, 0.3], [0.2, 0.9, 0.5]], [[0.3], [0.5], [0.9]]])
     return model
 
@@ -193,7 +185,7 @@ def test_231_has_nine_weights_that_start_in_the_unit_interval():
     assert np.ptp(theta) > 0.5
 
 
-def test_231_forward_backward_by_hand():
+def test_231_forward_and_backward():
     model = network_231()
     model.compile(SGD(0.1), "mse")
     x, y = np.array([[1.0, 1.0]]), np.array([[0.0]])

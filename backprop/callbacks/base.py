@@ -1,9 +1,15 @@
-"""Callbacks: code of the user's that the training loop calls at its turning points."""
+"""The contract of a callback, and the list of them that a training loop calls."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
-Logs = Mapping[str, float]
+Logs = dict[str, float]
+
+ALIASES = {
+    "on_train_batch_begin": "on_batch_begin",
+    "on_train_batch_end": "on_batch_end",
+}
+"""Keras's second names: the first calls the second unless it is overridden."""
 
 
 class Callback:
@@ -11,10 +17,11 @@ class Callback:
 
     The names, arguments and times are Keras's. ``logs`` holds the numbers of the moment, such as
     ``{"loss": 0.31, "accuracy": 0.91}``; at the end of an epoch the validation's too, as
-    ``"val_loss"`` and so on.
+    ``"val_loss"`` and so on. What a callback writes into the logs of an epoch, those after it and
+    the History see.
 
     Attributes:
-        model: The model in training.
+        model: The model in training. Setting ``model.stop_training`` to True ends it.
         params: ``{"epochs": …, "steps": …, "verbose": …}``.
     """
 
@@ -33,7 +40,7 @@ class Callback:
         """Before the first epoch."""
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        """After the last epoch, also when training was stopped or interrupted."""
+        """After the last epoch, also when training was stopped, interrupted or failed."""
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Before an epoch, counted from 0."""
@@ -43,9 +50,17 @@ class Callback:
 
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         """Before a training step, counted from 0 in each epoch."""
+        self.on_batch_begin(batch, logs)
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """After a training step; ``logs`` are the means over the epoch so far."""
+        self.on_batch_end(batch, logs)
+
+    def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Another name of ``on_train_batch_begin``."""
+
+    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Another name of ``on_train_batch_end``."""
 
     def on_test_begin(self, logs: Logs | None = None) -> None:
         """Before an evaluation, of the validation data too."""
@@ -72,6 +87,31 @@ class Callback:
         """After a batch of a prediction."""
 
 
+HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
+"""The names of all hooks."""
+
+
+class LambdaCallback(Callback):
+    """A callback made of functions: ``LambdaCallback(on_epoch_end=lambda epoch, logs: …)``.
+
+    Args:
+        **hooks: The function of each hook, called with the hook's arguments; None for none.
+
+    Raises:
+        TypeError: There is no hook of that name, or what is given for it cannot be called.
+    """
+
+    def __init__(self, **hooks: Callable[..., object] | None) -> None:
+        for name, function in hooks.items():
+            if name not in HOOKS:
+                raise TypeError(f"there is no hook {name!r}: the hooks are {', '.join(HOOKS)}.")
+            if function is None:
+                continue
+            if not callable(function):
+                raise TypeError(f"{name} must be a function, but it is {function!r}.")
+            setattr(self, name, function)
+
+
 class CallbackList:
     """Calls a hook of every callback in turn; a batch hook costs only those who define it."""
 
@@ -89,15 +129,27 @@ class CallbackList:
             callback.set_model(model)
 
     def listeners(self, hook: str) -> list[Any]:
-        """The bound methods of those callbacks that override that hook."""
+        """The bound methods of those callbacks that override that hook, or its other name."""
+        names = (hook, ALIASES.get(hook, hook))
         return [
             getattr(callback, hook)
             for callback in self.callbacks
-            if getattr(type(callback), hook) is not getattr(Callback, hook)
-            or hook in vars(callback)
+            if any(overrides(callback, name) for name in names)
         ]
 
     def call(self, hook: str, *arguments: Any) -> None:
         """Calls that hook of every callback."""
         for listener in self.listeners(hook):
             listener(*arguments)
+
+
+def overrides(callback: Callback, hook: str) -> bool:
+    """Whether a callback's class defines that hook itself, or the object has one of its own."""
+    return getattr(type(callback), hook) is not getattr(Callback, hook) or hook in vars(callback)
+
+
+def say(text: str) -> None:
+    """Prints a line above the progress bar, if one is there."""
+    from tqdm import tqdm
+
+    tqdm.write(text)

@@ -1,0 +1,222 @@
+"""Callbacks that write a model to files while it is trained."""
+
+import os
+from typing import Any
+
+from backprop.callbacks.base import Callback, Logs, say
+from backprop.callbacks.monitoring import Monitor
+from backprop.core import files, snapshot
+
+
+class ModelCheckpoint(Monitor):
+    """Saves the model after every epoch or every so many steps, or when it has become better.
+
+    A file appears whole or not at all: a crash while one is written leaves the one before.
+
+    Args:
+        filepath: Where to, with the epoch (from 1) and the logs filled in if wanted:
+            ``"{epoch:02d}-{val_loss:.2f}.npz"``; ``{batch}`` (from 1) too if ``save_freq`` is a
+            number. Folders that are missing are made.
+        monitor: The number in the logs that ``save_best_only`` goes by.
+        verbose: 1 says what it does.
+        save_best_only: Whether to save only when the number is better than ever before. It goes
+            on comparing with the best of all fits that the object was used in.
+        save_weights_only: Whether to save the weights alone (``model.save_weights``) in place of
+            all that training needs to go on (``model.save``).
+        mode: ``"min"``, ``"max"`` or ``"auto"`` (see ``Monitor``).
+        save_freq: ``"epoch"``, or the number of steps between two files.
+        initial_value_threshold: A number that the first file must be better than.
+
+    Attributes:
+        best: The best number so far.
+    """
+
+    def __init__(
+        self,
+        filepath: str | os.PathLike[str],
+        monitor: str = "val_loss",
+        verbose: int = 0,
+        save_best_only: bool = False,
+        save_weights_only: bool = False,
+        mode: str = "auto",
+        save_freq: str | int = "epoch",
+        initial_value_threshold: float | None = None,
+    ) -> None:
+        super().__init__(monitor, mode)
+        self.filepath = os.fspath(filepath)
+        self.verbose = verbose
+        self.save_best_only = save_best_only
+        self.save_weights_only = save_weights_only
+        self.save_freq = check_frequency(save_freq)
+        if initial_value_threshold is not None:
+            self.best = initial_value_threshold
+        self._steps = self._epoch = 0
+        if save_freq != "epoch":  # a hook costs time in every step: have it only where it is needed
+            self.on_train_batch_end = self._count  # type: ignore[method-assign]
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Takes note of the epoch."""
+        self._epoch = epoch
+
+    def _count(self, batch: int, logs: Logs | None = None) -> None:
+        self._steps += 1
+        if self._steps % int(self.save_freq) == 0 and self._is_due(logs):
+            self._save({"batch": batch + 1, **(logs or {})})
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Saves the model, if it is to be saved after epochs."""
+        if self.save_freq == "epoch" and self._is_due(logs):
+            self._save(logs or {})
+
+    def _is_due(self, logs: Logs | None) -> bool:
+        if not self.save_best_only:
+            return True
+        current = self.current(logs, stacklevel=7)
+        if current is None:  # better one file too many than none
+            return True
+        improved = self.improves(current, self.best)
+        if self.verbose:
+            change = "better" if improved else "no better"
+            say(
+                f"Epoch {self._epoch + 1}: {self.monitor} is {current:.5g}, {change} than "
+                f"{self.best:.5g}."
+            )
+        if improved:
+            self.best = current
+        return improved
+
+    def _save(self, logs: Logs) -> None:
+        path = self._path(logs)
+        folder = os.path.dirname(path)
+        if folder:
+            os.makedirs(folder, exist_ok=True)
+        (self.model.save_weights if self.save_weights_only else self.model.save)(path)
+        if self.verbose:
+            say(f"Epoch {self._epoch + 1}: saved to {path}.")
+
+    def _path(self, logs: Logs) -> str:
+        numbers: dict[str, Any] = {"epoch": self._epoch + 1, **logs}
+        try:
+            return self.filepath.format(**numbers)
+        except (KeyError, IndexError, ValueError) as error:
+            raise ValueError(
+                f"filepath {self.filepath!r} cannot be filled in ({error!r}): the numbers there "
+                f"are {', '.join(numbers)}."
+            ) from error
+
+
+class BackupAndRestore(Callback):
+    """Lets a training that was interrupted go on where it stopped, with the same bits.
+
+    Give it to ``fit`` and start the program again after a crash: weights, optimizer, shuffling and
+    noise are what they were, and epochs that were completed are not run again. Callbacks that count
+    epochs, such as ``EarlyStopping``, start anew, and so does the History.
+
+    Args:
+        backup_dir: A folder for the backup, made if it is missing.
+        save_freq: ``"epoch"``, or the number of steps between two backups. An epoch that is taken
+            up in the middle reports the means over the steps that were left.
+        double_checkpoint: Whether the backup before the last is kept too, and used if the last
+            cannot be read.
+        delete_checkpoint: Whether the backup is deleted when training has reached its end.
+    """
+
+    def __init__(
+        self,
+        backup_dir: str | os.PathLike[str],
+        save_freq: str | int = "epoch",
+        double_checkpoint: bool = False,
+        delete_checkpoint: bool = True,
+    ) -> None:
+        self.backup_dir = os.fspath(backup_dir)
+        if not self.backup_dir:
+            raise ValueError("backup_dir must be the name of a folder, but it is empty.")
+        self.save_freq = check_frequency(save_freq)
+        self.double_checkpoint = double_checkpoint
+        self.delete_checkpoint = delete_checkpoint
+        self._latest = os.path.join(self.backup_dir, "latest.npz")
+        self._previous = os.path.join(self.backup_dir, "previous.npz")
+        self._steps = self._epoch = 0
+        if save_freq != "epoch":
+            self.on_train_batch_end = self._count  # type: ignore[method-assign]
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Brings the model into the state of the backup, if there is one."""
+        self._steps = 0
+        self._epoch = self.model.resume_at[0]
+        backup = self._read()
+        if backup is None:
+            return
+        step, steps = backup["step"], self.params["steps"]
+        if step and backup["steps"] != steps:
+            raise ValueError(
+                f"the backup in {self.backup_dir!r} is from the middle of an epoch of "
+                f"{backup['steps']} steps, but an epoch has {steps} now: take the same data and "
+                f"batch_size, or delete the folder to start anew."
+            )
+        snapshot.put_back(self.model, backup["state"], f"the backup in {self.backup_dir!r}")
+        self.model.resume_at = backup["epoch"], step
+        self._epoch = backup["epoch"]
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Takes note of the state that the epoch's shuffling starts from."""
+        self._shuffle = self.model.generators["shuffle"].bit_generator.state
+
+    def _count(self, batch: int, logs: Logs | None = None) -> None:
+        self._steps += 1
+        if self._steps % int(self.save_freq) == 0:
+            self._write(self._epoch, batch + 1)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Writes a backup, if they are written after epochs."""
+        self._epoch = epoch + 1
+        if self.save_freq == "epoch":
+            self._write(self._epoch, 0)
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Deletes the backup, unless training was cut short."""
+        finished = self.model.stop_training or self._epoch >= self.params["epochs"]
+        if not (finished and self.delete_checkpoint):
+            return
+        for path in (self._latest, self._previous):
+            if os.path.exists(path):
+                os.remove(path)
+        if os.path.isdir(self.backup_dir) and not os.listdir(self.backup_dir):
+            os.rmdir(self.backup_dir)
+
+    def _write(self, epoch: int, step: int) -> None:
+        state, steps = snapshot.take(self.model), self.params["steps"]
+        if step == steps:
+            epoch, step = epoch + 1, 0
+        elif step:  # the epoch is shuffled once more, and the steps before this one are left out
+            state["generators"]["shuffle"] = self._shuffle
+        os.makedirs(self.backup_dir, exist_ok=True)
+        if self.double_checkpoint and os.path.exists(self._latest):
+            os.replace(self._latest, self._previous)
+        backup = {"epoch": epoch, "step": step, "steps": steps, "state": state}
+        files.write(self._latest, "backup", backup)
+
+    def _read(self) -> dict[str, Any] | None:
+        paths = [path for path in (self._latest, self._previous) if os.path.exists(path)]
+        for path in paths:
+            try:
+                return files.read(path, "backup")
+            except ValueError:
+                if path == paths[-1]:
+                    raise
+        return None
+
+
+def check_frequency(save_freq: str | int) -> str | int:
+    """``"epoch"`` or a number of steps.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    if save_freq != "epoch" and (
+        isinstance(save_freq, bool) or not isinstance(save_freq, int) or save_freq < 1
+    ):
+        raise ValueError(
+            f"save_freq must be 'epoch' or a number of steps of 1 or more, but it is {save_freq!r}."
+        )
+    return save_freq

@@ -1,0 +1,154 @@
+"""Callbacks that change the learning rate from epoch to epoch."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from backprop.callbacks.base import Callback, Logs, say
+from backprop.callbacks.monitoring import Monitor, check_patience
+
+
+class LearningRateScheduler(Callback):
+    """Sets the learning rate at the beginning of every epoch, and writes it into the logs.
+
+    Args:
+        schedule: A function of the epoch, counted from 0, and of the learning rate so far, or of
+            the epoch alone; it returns the new learning rate.
+        verbose: 1 says what it does.
+    """
+
+    def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
+        if not callable(schedule):
+            raise TypeError(
+                f"schedule must be a function of (epoch, learning_rate), but it is {schedule!r}."
+            )
+        self.schedule = schedule
+        self.verbose = verbose
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Checks that the learning rate can be set."""
+        check_settable(self.model.optimizer, self)
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Asks the schedule."""
+        given = (epoch, self.model.optimizer.learning_rate)
+        rate = self.schedule(*given if takes_two(self.schedule) else given[:1])
+        if isinstance(rate, bool) or not isinstance(rate, int | float | np.number):
+            raise TypeError(
+                f"schedule must return a learning rate, but for epoch {epoch} it returned {rate!r}."
+            )
+        self.model.optimizer.learning_rate = float(rate)
+        if self.verbose:
+            say(f"Epoch {epoch + 1}: the learning rate is {float(rate):g}.")
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Writes the learning rate of the epoch into its logs."""
+        if logs is not None:
+            logs["learning_rate"] = self.model.optimizer.learning_rate
+
+
+class ReduceLROnPlateau(Monitor):
+    """Lowers the learning rate when a number has not become better for a while.
+
+        η ← max(η · factor, min_lr)    after ``patience`` epochs without progress
+
+    The learning rate that an epoch was trained with is written into its logs.
+
+    Args:
+        monitor: The number's name in the logs.
+        factor: What η is multiplied by, below 1.
+        patience: Epochs without progress; at the last of them η is lowered.
+        verbose: 1 says what it does.
+        mode: ``"min"``, ``"max"`` or ``"auto"`` (see ``Monitor``).
+        min_delta: By how much the number must become better to count.
+        cooldown: Epochs after a reduction in which the lack of progress is not counted.
+        min_lr: The lowest η.
+
+    Attributes:
+        best: The best number so far.
+        wait: Epochs since the last progress or reduction.
+        cooldown_counter: Epochs of the cooldown that are left.
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        factor: float = 0.1,
+        patience: int = 10,
+        verbose: int = 0,
+        mode: str = "auto",
+        min_delta: float = 1e-4,
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+    ) -> None:
+        super().__init__(monitor, mode, min_delta)
+        if not 0 <= factor < 1:
+            raise ValueError(f"factor must be 0 or more and below 1, but it is {factor!r}.")
+        if not min_lr >= 0:
+            raise ValueError(f"min_lr must be 0 or more, but it is {min_lr!r}.")
+        self.factor = factor
+        self.patience = check_patience(patience)
+        self.verbose = verbose
+        self.cooldown = check_patience(cooldown, "cooldown")
+        self.min_lr = min_lr
+        self.wait = self.cooldown_counter = 0
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Starts anew, so that the object can be used again."""
+        super().on_train_begin()
+        check_settable(self.model.optimizer, self)
+        self.wait = self.cooldown_counter = 0
+        self.best = self.worst
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Compares, and lowers the learning rate if patience has run out."""
+        rate = self.model.optimizer.learning_rate
+        if logs is not None:
+            logs["learning_rate"] = rate
+        current = self.current(logs)
+        if current is None:
+            return
+        if self.cooldown_counter:
+            self.cooldown_counter -= 1
+            self.wait = 0
+        if self.improves(current, self.best):
+            self.best = current
+            self.wait = 0
+        elif not self.cooldown_counter:
+            self.wait += 1
+            if self.wait >= self.patience and rate > self.min_lr:
+                lower = max(rate * self.factor, self.min_lr)
+                self.model.optimizer.learning_rate = lower
+                self.cooldown_counter = self.cooldown
+                self.wait = 0
+                if self.verbose:
+                    say(
+                        f"Epoch {epoch + 1}: no progress of {self.monitor}, the learning rate is "
+                        f"lowered to {lower:g}."
+                    )
+
+
+def takes_two(schedule: Callable[..., float]) -> bool:
+    """Whether a schedule takes the learning rate besides the epoch."""
+    try:
+        inspect.signature(schedule).bind(0, 0.0)
+    except TypeError:
+        return False
+    except ValueError:  # of a function written in C, which does not tell
+        return True
+    return True
+
+
+def check_settable(optimizer: Any, callback: Callback) -> None:
+    """Checks that no schedule of the optimizer's own determines its learning rate.
+
+    Raises:
+        ValueError: One does.
+    """
+    if callable(optimizer.learning_rate):
+        raise ValueError(
+            f"{type(callback).__name__} sets the learning rate, but that of {optimizer} follows a "
+            f"schedule: use one of the two."
+        )

@@ -1,0 +1,139 @@
+"""Callbacks that show or keep the numbers of training: a table in a file, curves as they grow."""
+
+import csv
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from backprop import plotting
+from backprop.callbacks.base import Callback, Logs
+from backprop.core import files
+
+
+class CSVLogger(Callback):
+    """Writes a line of numbers into a file after every epoch.
+
+    The columns are the epoch, counted from 0, and the logs of the first epoch in alphabetical
+    order; ``NA`` stands for a number that is missing later.
+
+    Args:
+        filename: The file.
+        separator: The character between two numbers.
+        append: Whether a file that is there is continued, in its columns, or replaced.
+    """
+
+    def __init__(
+        self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False
+    ) -> None:
+        if not isinstance(separator, str) or len(separator) != 1:
+            raise ValueError(f"separator must be one character, but it is {separator!r}.")
+        self.filename = os.fspath(filename)
+        self.separator = separator
+        self.append = append
+        self._columns: list[str] = []
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Reads the columns of the file to be continued, or empties the file."""
+        self._columns = []
+        with open(self.filename, "a+" if self.append else "w+", newline="") as file:
+            file.seek(0)
+            self._columns = next(csv.reader(file, delimiter=self.separator), [])
+        self._is_checked = not self._columns
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Writes the epoch's line.
+
+        Raises:
+            ValueError: The file that is continued has no column for one of the numbers.
+        """
+        row: dict[str, Any] = {"epoch": epoch, **(logs or {})}
+        missing = [name for name in row if name not in self._columns]
+        if missing and not self._is_checked:
+            raise ValueError(
+                f"{self.filename!r} has the columns {', '.join(self._columns)}, but none for "
+                f"{', '.join(missing)}: name another file, or pass append=False to replace it."
+            )
+        self._is_checked = True
+        with open(self.filename, "a", newline="") as file:
+            write = csv.writer(file, delimiter=self.separator, lineterminator="\n").writerow
+            if not self._columns:
+                self._columns = ["epoch", *sorted(logs or {})]
+                write(self._columns)
+            write([row.get(column, "NA") for column in self._columns])
+
+
+class LivePlot(Callback):
+    """Draws the curves of loss and metrics while they grow.
+
+    In a notebook the picture below the cell is redrawn; with a path a file is rewritten, which an
+    image viewer can show meanwhile. A picture takes some tenths of a second.
+
+    Args:
+        path: The file, for example ``"training.png"``; None for a notebook.
+        every: How many epochs there are between two pictures; the last epoch has one always.
+        keys: Which quantities; all unless given.
+
+    Attributes:
+        figure: The last picture, a matplotlib figure.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        every: int = 1,
+        keys: str | Sequence[str] | None = None,
+    ) -> None:
+        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
+            raise ValueError(f"every must be a number of epochs of 1 or more, not {every!r}.")
+        if path is None and not in_notebook():
+            raise ValueError(
+                "LivePlot() draws in notebooks only: pass a path here, LivePlot('training.png')."
+            )
+        self.path = path
+        self.every = every
+        self.keys = keys
+        self.figure: Any = None
+        self._display: Any = None
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Starts a new picture."""
+        self.history: dict[str, list[float]] = {}
+        self.epoch: list[int] = []
+        self._display = None
+        self._drawn = 0
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Adds the epoch's numbers, and draws if it is time."""
+        self.epoch.append(epoch)
+        for key in {**self.history, **(logs or {})}:
+            values = self.history.setdefault(key, [])
+            values += [float("nan")] * (len(self.epoch) - 1 - len(values))
+            values.append((logs or {}).get(key, float("nan")))
+        if len(self.epoch) % self.every == 0:
+            self._draw()
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Draws what is not drawn yet."""
+        if len(self.epoch) > self._drawn:
+            self._draw()
+
+    def _draw(self) -> None:
+        self._drawn = len(self.epoch)
+        if self.path is not None:
+            with files.replacing(self.path) as temporary:
+                self.figure = plotting.loss_curves(self, self.keys, temporary)
+            return
+        from IPython.display import display
+
+        self.figure = plotting.loss_curves(self, self.keys)
+        if self._display is None:
+            self._display = display(self.figure, display_id=True)  # type: ignore[no-untyped-call]
+        else:
+            self._display.update(self.figure)
+
+
+def in_notebook() -> bool:
+    """Whether IPython runs this program."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and ipython.get_ipython() is not None

@@ -1,0 +1,106 @@
+"""Callbacks that end training early."""
+
+import math
+
+from backprop.callbacks.base import Callback, Logs, say
+from backprop.callbacks.monitoring import Monitor, check_patience
+from backprop.core.types import Array
+
+
+class EarlyStopping(Monitor):
+    """Ends training when a number has not become better for a while.
+
+    Source: Prechelt 1998, "Early stopping – but when?".
+
+    Args:
+        monitor: The number's name in the logs.
+        min_delta: By how much it must become better to count.
+        patience: After how many epochs without progress training ends; 0 is after the first.
+        verbose: 1 says what it does.
+        mode: ``"min"``, ``"max"`` or ``"auto"`` (see ``Monitor``).
+        baseline: A number that must be beaten too before the epochs without progress are forgotten.
+        restore_best_weights: Whether the model gets the weights of the best epoch in the end,
+            however training ends. The optimizer's state stays that of the last step.
+        start_from_epoch: The first epoch that counts.
+
+    Attributes:
+        best: The best number.
+        best_epoch: The epoch that it is from, counted from 0.
+        stopped_epoch: The epoch after which training was ended, counted from 0; 0 if it was not.
+        wait: Epochs since the last progress.
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        min_delta: float = 0,
+        patience: int = 0,
+        verbose: int = 0,
+        mode: str = "auto",
+        baseline: float | None = None,
+        restore_best_weights: bool = False,
+        start_from_epoch: int = 0,
+    ) -> None:
+        super().__init__(monitor, mode, min_delta)
+        self.patience = check_patience(patience)
+        self.verbose = verbose
+        self.baseline = baseline
+        self.restore_best_weights = restore_best_weights
+        self.start_from_epoch = check_patience(start_from_epoch, "start_from_epoch")
+        self._reset()
+
+    def _reset(self) -> None:
+        self.wait = self.stopped_epoch = self.best_epoch = 0
+        self.best = self.worst
+        self._best_theta: Array | None = None
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Starts anew, so that the object can be used again."""
+        super().on_train_begin()
+        self._reset()
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Compares, and ends training if patience has run out."""
+        current = self.current(logs)
+        if current is None or epoch < self.start_from_epoch:
+            return
+        if self.restore_best_weights and self._best_theta is None:
+            self._keep(epoch)  # even nan is the best so far if it is the first
+        self.wait += 1
+        if self.improves(current, self.best):
+            self.best = current
+            self._keep(epoch)
+            if self.baseline is None or self.improves(current, self.baseline):
+                self.wait = 0
+        elif self.wait >= self.patience and epoch > 0:
+            self.stopped_epoch = epoch
+            self.model.stop_training = True
+
+    def _keep(self, epoch: int) -> None:
+        self.best_epoch = epoch
+        if self.restore_best_weights:
+            self._best_theta = self.model.parameters.values.copy()
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Puts the best weights back if that was asked for."""
+        if self.stopped_epoch and self.verbose:
+            say(
+                f"Epoch {self.stopped_epoch + 1}: no progress of {self.monitor} in the last "
+                f"{self.wait} epochs, training ends."
+            )
+        if self._best_theta is not None:
+            self.model.parameters.values[...] = self._best_theta
+            self._best_theta = None
+            if self.verbose:
+                say(f"The weights of epoch {self.best_epoch + 1}, the best, are put back.")
+
+
+class TerminateOnNaN(Callback):
+    """Ends training at the first step after which the loss is nan or infinite."""
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Looks at the loss."""
+        loss = (logs or {}).get("loss", 0.0)
+        if not math.isfinite(loss):
+            say(f"Step {batch + 1}: the loss is {loss}, training ends.")
+            self.model.stop_training = True

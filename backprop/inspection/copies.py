@@ -1,0 +1,133 @@
+"""Copies of a model, a layer or a loss in another dtype, and a walk through all that they hold."""
+
+import copy
+from collections.abc import Callable, Iterator
+from types import MethodType, ModuleType
+from typing import Any, TypeVar
+
+import numpy as np
+
+from backprop.core.parameters import Parameter, Parameters
+from backprop.core.types import Array, DTypeLike
+from backprop.inspection.real_branches import branching_as_real
+from backprop.layers import Layer
+from backprop.losses import Loss
+
+T = TypeVar("T")
+
+
+def parts(root: object) -> Iterator[tuple[str, Any]]:
+    """Every object that can be reached from ``root``, each once, with the way to it.
+
+    The way leads through attributes, lists, tuples and dicts: ``".layers[0]._rng"``.
+    """
+    seen: set[int] = set()
+    waiting: list[tuple[str, Any]] = [("", root)]
+    while waiting:
+        path, part = waiting.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        yield path, part
+        inside = [(path + step, value) for step, value in members(part)]
+        waiting.extend(reversed(inside))
+
+
+def members(part: object) -> list[tuple[str, Any]]:
+    """What an object holds directly, by the step that leads there."""
+    if isinstance(part, dict):
+        return [(f"[{key!r}]", value) for key, value in part.items()]
+    if isinstance(part, list | tuple):
+        return [(f"[{k}]", value) for k, value in enumerate(part)]
+    if isinstance(part, Parameter):
+        return [(f".{name}", getattr(part, name)) for name in Parameter.__slots__]
+    if isinstance(part, type | ModuleType) or not hasattr(part, "__dict__"):
+        return []
+    return [(f".{name}", value) for name, value in vars(part).items()]
+
+
+def generators(root: object) -> list[np.random.Generator]:
+    """The random generators that an object holds."""
+    return [part for _, part in parts(root) if isinstance(part, np.random.Generator)]
+
+
+def in_dtype(thing: T, dtype: DTypeLike) -> T:
+    """A copy that shares nothing with ``thing`` and computes in another dtype.
+
+    Every floating-point array in it is converted (weights, gradients, running statistics), and
+    every attribute that is a floating-point dtype is set to the new one. Buffers are dropped.
+    """
+    twin = copy.deepcopy(thing)
+    new = np.dtype(dtype)
+    converted: dict[int, Array] = {}  # two names for one array stay two names for one array
+
+    def convert(value: Any) -> Any:
+        if isinstance(value, np.dtype) and value.kind == "f":
+            return new
+        if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+            return converted.setdefault(id(value), value.astype(new))
+        return value
+
+    found = [part for _, part in parts(twin)]
+    for part in found:
+        if isinstance(part, Layer | Loss):
+            part._buffers.clear()
+        if isinstance(part, dict):
+            part.update({key: convert(value) for key, value in part.items()})
+        elif isinstance(part, list):
+            part[:] = [convert(value) for value in part]
+        elif isinstance(part, Parameter):
+            part.move(np.empty(part.shape, new), np.empty(part.shape, new))
+        elif not isinstance(part, type | ModuleType) and hasattr(part, "__dict__"):
+            vars(part).update({name: convert(value) for name, value in vars(part).items()})
+    for part in found:
+        if isinstance(part, Parameters):  # join the converted arrays again: θ and g
+            Parameters.__init__(part, list(part), new)
+    return twin
+
+
+def prepare_for_complex(twin: object) -> None:
+    """Lets a copy compute with complex numbers: its buffers branch as real numbers do.
+
+    A loss reduces its values to a Python float, which has no imaginary part; since that is linear
+    in the values, it is called once for the real and once for the imaginary parts.
+    """
+
+    def buffer(name: str, shape: Any, dtype: Any) -> Array:
+        array = np.empty(shape, dtype)
+        return branching_as_real(array) if array.dtype.kind == "c" else array
+
+    def buffer_like(name: str, like: Array) -> Array:
+        return buffer(name, like.shape, like.dtype)
+
+    def by_parts(reduce: Callable[[Array, Any], float]) -> Callable[[Array, Any], complex]:
+        def reduce_both(values: Array, weight: Any) -> complex:
+            values = np.asarray(values)
+            return complex(reduce(values.real, weight), reduce(values.imag, weight))
+
+        return reduce_both
+
+    for _, part in list(parts(twin)):
+        if isinstance(part, Layer):
+            vars(part)["buffer"] = buffer
+        elif isinstance(part, Loss):
+            vars(part)["buffer"] = buffer_like
+            vars(part)["reduce"] = by_parts(part.reduce)
+
+
+def with_spoilt_buffers(twin: T) -> T:
+    """The same copy, whose new buffers hold nan, so that numbers that nobody wrote are noticed."""
+    for _, part in list(parts(twin)):
+        if isinstance(part, Layer | Loss):
+            vars(part)["buffer"] = MethodType(spoilt_buffer, part)
+    return twin
+
+
+def spoilt_buffer(part: Layer | Loss, *arguments: Any) -> Array:
+    """What ``part.buffer`` returns, filled with nan if it is new."""
+    known = {id(array) for array in part._buffers.values()}
+    array: Array = type(part).buffer(part, *arguments)  # type: ignore[arg-type]
+    for found in part._buffers.values():
+        if id(found) not in known and found.dtype.kind == "f":
+            found.fill(np.nan)
+    return array

@@ -1,0 +1,171 @@
+"""What a gradient check found: a verdict, and for every tensor the entry that is furthest off."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from backprop.core.types import Shape
+
+
+@dataclass(frozen=True)
+class TensorReport:
+    """The gradient of one tensor, a the one that ``backward`` gave and n the numeric one.
+
+    Attributes:
+        name: ``"dense_1.W"``, or ``"X"`` for the input.
+        shape: The tensor's shape.
+        checked: For how many of its entries a was compared with n.
+        directions: Along how many random directions of the whole tensor, if it has more entries.
+        error: The largest relative error, |a − n| / max(|a|, |n|, s) with s a thousandth of the
+            root mean square of the tensor's whole gradient, so that an entry that should be 0 is
+            not 100 % off for a rounding error.
+        index: Where the largest error stands; None if it was found along a direction.
+        analytic: a there.
+        numeric: n there.
+        kinks: How many slopes were not judged since E has a kink there, and so no derivative.
+        unresolved: How many were not judged since rounding hides them: |a − n| is below the last
+            digits of E.
+        finding: What is wrong, in words; empty if nothing is.
+    """
+
+    name: str
+    shape: Shape
+    checked: int
+    directions: int
+    error: float
+    index: tuple[int, ...] | None
+    analytic: float
+    numeric: float
+    kinks: int
+    unresolved: int
+    finding: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether the gradient is right."""
+        return not self.finding
+
+    @property
+    def size(self) -> int:
+        """The number of entries."""
+        size = 1
+        for length in self.shape:
+            size *= length
+        return size
+
+
+@dataclass(frozen=True, repr=False)
+class GradientReport:
+    """The verdict of a gradient check; print it to see the table, ``assert report.ok, report``.
+
+    Attributes:
+        title: What was checked.
+        tensors: A ``TensorReport`` for every gradient.
+        problems: What else is wrong, a sentence each.
+        method: How the numeric derivative was taken: ``"complex step"`` or
+            ``"central differences"``.
+        tolerance: The relative error that a right gradient stays below with this method.
+        forward_passes: How many forward passes the numeric derivative took.
+        stepped_around: How many differences were taken with a smaller step, since the function has
+            a kink nearby.
+    """
+
+    title: str
+    tensors: Sequence[TensorReport]
+    problems: Sequence[str]
+    method: str
+    tolerance: float
+    forward_passes: int
+    stepped_around: int
+
+    @property
+    def ok(self) -> bool:
+        """Whether every gradient is right and nothing else is wrong."""
+        return not self.problems and all(tensor.ok for tensor in self.tensors)
+
+    @property
+    def error(self) -> float:
+        """The largest relative error of all."""
+        return max((tensor.error for tensor in self.tensors), default=0.0)
+
+    @property
+    def kinks(self) -> int:
+        """How many slopes were not judged, for a kink at the point itself."""
+        return sum(tensor.kinks for tensor in self.tensors)
+
+    @property
+    def unresolved(self) -> int:
+        """How many slopes were not judged, for they drown in rounding."""
+        return sum(tensor.unresolved for tensor in self.tensors)
+
+    def __getitem__(self, name: str) -> TensorReport:
+        """The report on the tensor of that name.
+
+        Raises:
+            KeyError: There is none of that name.
+        """
+        for tensor in self.tensors:
+            if tensor.name == name:
+                return tensor
+        names = ", ".join(tensor.name for tensor in self.tensors)
+        raise KeyError(f"no gradient of {name!r} was checked: there are {names}.")
+
+    def __str__(self) -> str:
+        heads = ("Gradient of", "Shape", "Compared", "Worst error", "at", "backward", "numeric")
+        rows = [heads, *map(cells, self.tensors)]
+        widths = [max(len(row[k]) for row in rows) for k in range(len(heads))]
+        left = (True, True, False, False, True, False, False)
+
+        def line(mark: str, row: Sequence[str]) -> str:
+            columns = (
+                f"{cell:<{width}}" if to_left else f"{cell:>{width}}"
+                for cell, width, to_left in zip(row, widths, left, strict=True)
+            )
+            return f"{mark} {'   '.join(columns)}".rstrip()
+
+        rule = "─" * (2 + sum(widths) + 3 * (len(widths) - 1))
+        marks = ["✓" if tensor.ok else "✗" for tensor in self.tensors]
+        table = [line(mark, row) for mark, row in zip(marks, rows[1:], strict=True)]
+        text = [self.title, rule, line(" ", heads), rule, *table, rule]
+        text += [f"✗ {tensor.name} {tensor.finding}" for tensor in self.tensors if not tensor.ok]
+        text += [f"✗ {problem}" for problem in self.problems]
+        if self.ok:
+            n = len(self.tensors)
+            subject = "The gradient is" if n == 1 else f"All {n} gradients are"
+            text.append(
+                f"✓ {subject} right: the largest relative error is {self.error:.1e} "
+                f"(tolerance {self.tolerance:.0e})."
+            )
+        text.append(f"  {self._method()}")
+        return "\n".join(text)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _method(self) -> str:
+        sentence = (
+            f"By {self.method} in float64: {self.forward_passes:,} forward passes; "
+            f"kinks stepped around: {self.stepped_around + self.kinks}"
+        )
+        if self.kinks:
+            sentence += f" ({self.kinks} at the point itself, not judged)"
+        if self.unresolved:
+            sentence += f"; below rounding, not judged: {self.unresolved}"
+        return sentence + "."
+
+
+def cells(tensor: TensorReport) -> tuple[str, ...]:
+    """The row of a tensor."""
+    compared = f"{tensor.checked:,} of {tensor.size:,}"
+    if tensor.directions:
+        compared += f" + {tensor.directions} directions"
+    if tensor.index is not None:
+        at = show(tensor.index)
+    else:
+        at = "direction" if tensor.directions else "–"
+    numbers = (f"{tensor.analytic:+.4e}", f"{tensor.numeric:+.4e}")
+    return tensor.name, show(tensor.shape), compared, f"{tensor.error:.1e}", at, *numbers
+
+
+def show(numbers: Sequence[int]) -> str:
+    """``(3, 4)``, and ``(3,)`` for one."""
+    return str(tuple(int(n) for n in numbers))

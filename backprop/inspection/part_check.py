@@ -1,0 +1,275 @@
+"""A single layer or a single loss by itself: its derivative, and what the contract asks."""
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from backprop.core.errors import ShapeError
+from backprop.core.types import Array, Shape
+from backprop.inspection.copies import (
+    generators,
+    in_dtype,
+    parts,
+    prepare_for_complex,
+    with_spoilt_buffers,
+)
+from backprop.inspection.derivatives import Function
+from backprop.inspection.gradient_check import (
+    compare,
+    differentiate,
+    tensors_of,
+)
+from backprop.inspection.gradient_report import GradientReport
+from backprop.inspection.real_branches import branching_as_real
+from backprop.layers import Layer
+from backprop.losses import Loss
+from backprop.training.data import check_positive_integer
+
+
+def check_layer(
+    layer: Layer, input_shape: int | Shape, *, batch_size: int = 5, seed: int = 0
+) -> GradientReport:
+    """Checks ``backward`` of one layer against the derivative of its ``forward``, in float64.
+
+    With random inputs X and a random upstream delta R, E = Σ R ⊙ Y is differentiated by every
+    parameter and by X; an R of ones would miss much, such as a softmax that passes nothing back.
+    The rest of the contract is checked as well: ``report.problems``.
+
+    Args:
+        layer: Any layer, also one of your own. It is not changed: a copy is checked. If it is not
+            built, the copy is, and its parameters get random values, so that no b = 0 or γ = 1
+            hides an error; a built layer is checked at the weights that it has.
+        input_shape: The shape of one sample, such as ``(4,)``.
+        batch_size: The number of samples.
+        seed: Of the random numbers.
+
+    Raises:
+        ShapeError: The layer is built for another shape.
+    """
+    shape: Shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
+    check_positive_integer(batch_size, "batch_size")
+    rng = np.random.default_rng(seed)
+    twin = with_spoilt_buffers(in_dtype(layer, np.float64))
+    if twin.input_shape is None:
+        twin.build(shape, rng, np.float64)
+        for p in twin.parameters:
+            if p.learned:
+                p.value += 0.5 * rng.standard_normal(p.shape)
+    elif twin.input_shape != shape:
+        raise ShapeError(f"{layer} is built for samples of shape {layer.input_shape}, not {shape}.")
+    X = 2 * rng.standard_normal((batch_size, *shape))
+    X.flat[0] = 0.0  # where many a formula has a case of its own
+    expected = (batch_size, *twin.output_shape(shape))
+    problems: list[str] = []
+    untouched = copy.deepcopy(twin)
+    Y = np.asarray(copy.deepcopy(twin).forward(X.copy(), training=True))
+    if Y.shape != expected:
+        problems.append(
+            f"forward returned an array of shape {Y.shape}, but output_shape({shape}) promises "
+            f"{expected}."
+        )
+    R = rng.standard_normal(Y.shape)
+    if layer.input_shape is None and accepts(copy.deepcopy(untouched), R):
+        problems.append("backward without a training forward before it must raise an error.")
+    problems += contract(untouched, X, R)
+
+    real = Function(
+        lambda: float(np.sum(R * twin.forward(X, training=True))),
+        tensors_of(twin.parameters, X),
+        generators(twin),
+    )
+
+    def make_complex() -> Function:
+        complex_twin = in_dtype(twin, np.complex128)
+        prepare_for_complex(complex_twin)
+        Z = X.astype(np.complex128)
+
+        def evaluate() -> Any:
+            output = complex_twin.forward(branching_as_real(Z), training=True)
+            return np.sum(R * np.asarray(output))
+
+        tensors = tensors_of(complex_twin.parameters, Z)
+        return Function(evaluate, tensors, generators(complex_twin))
+
+    gradients = {p.name: p.gradient for p in twin.parameters if p.learned}
+    delta = differentiate(twin, real, gradients, lambda: twin.backward(R.copy()))
+    if delta is None:
+        problems.append("backward returned None instead of ∂E/∂X.")
+    elif delta.shape != X.shape:
+        problems.append(
+            f"backward returned an array of shape {delta.shape} for inputs of shape {X.shape}."
+        )
+    else:
+        gradients["X"] = delta
+    title = f"Gradient check: {layer}, {batch_size} samples of shape {shape}"
+    return compare(title, real, make_complex, gradients, problems)
+
+
+def contract(layer: Layer, X: Array, R: Array) -> Iterator[str]:
+    """What a layer does to what it is not meant to touch, a sentence each."""
+    given, delta = X.copy(), R.copy()
+    before = state(layer)
+    first = np.array(layer.forward(given, training=False))
+    changed = difference(before, state(layer))
+    if changed:
+        yield f"forward(X, training=False) must change nothing in the layer: {changed} changed."
+    second = np.array(layer.forward(given, training=False))
+    if not np.array_equal(first, second):
+        yield "forward(X, training=False) returned different outputs for the same inputs."
+    layer.forward(given, training=True)
+    if not np.array_equal(given, X):
+        yield "forward wrote into its input."
+    layer.backward(delta)
+    if not np.array_equal(delta, R):
+        yield "backward wrote into the delta that it was given."
+    if not np.array_equal(given, X):
+        yield "backward wrote into the layer's input."
+
+
+def accepts(layer: Layer, delta: Array) -> bool:
+    """Whether backward goes through."""
+    try:
+        layer.backward(delta)
+    except Exception:
+        return False
+    return True
+
+
+def state(thing: object) -> dict[str, Any]:
+    """All that an object holds, by the way that leads there, in a form that can be compared."""
+    found: dict[str, Any] = {}
+    for path, part in parts(thing):
+        if isinstance(part, np.ndarray):
+            found[path] = (part.shape, part.tobytes())
+        elif isinstance(part, np.random.Generator):
+            found[path] = str(part.bit_generator.state)
+        elif isinstance(part, dict | list | tuple):
+            found[path] = (type(part), len(part))
+        else:
+            found[path] = part if isinstance(part, str | int | float) else id(part)
+    return found
+
+
+def difference(before: dict[str, Any], after: dict[str, Any]) -> str:
+    """Which attributes differ."""
+    paths = [path for path in {**before, **after} if before.get(path) != after.get(path)]
+    return ", ".join(path.removeprefix(".") for path in paths[:3])
+
+
+def check_loss(
+    loss: Loss,
+    output_shape: int | Shape,
+    *,
+    batch_size: int = 5,
+    seed: int = 0,
+    prediction: Any = None,
+    target: Any = None,
+) -> GradientReport:
+    """Checks ``backward`` of a loss against the derivative of the number that it returns.
+
+    Without sample weights and with random ones.
+
+    Args:
+        loss: Any loss, also one of your own; a copy is checked.
+        output_shape: The shape of one prediction, such as ``(3,)``.
+        batch_size: The number of samples.
+        seed: Of the random numbers.
+        prediction: Where to check, shape ``(N, *output_shape)``; random numbers of a kind that the
+            loss takes (any numbers, or probabilities) unless given.
+        target: Its targets, likewise: numbers, probabilities, class indices, or −1 and 1.
+
+    Raises:
+        ValueError: The loss takes none of the random predictions and targets.
+    """
+    shape: Shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
+    check_positive_integer(batch_size, "batch_size")
+    rng = np.random.default_rng(seed)
+    twin = with_spoilt_buffers(in_dtype(loss, np.float64))
+    P, y = suitable(twin, (batch_size, *shape), rng, prediction, target)
+    w = rng.uniform(0.5, 2.0, len(P))
+    checked = twin.check_target(y, P.shape[1:], np.dtype(np.float64))
+
+    # E = E(P) + E(P weighted) has the gradients of both
+    points = {"prediction": P.copy(), "prediction, weighted": P.copy()}
+    weights = {"prediction": None, "prediction, weighted": w}
+    real = Function(
+        lambda: sum(twin.forward(points[name], y, weights[name]) for name in points), points
+    )
+
+    def make_complex() -> Function:
+        complex_twin = in_dtype(twin, np.complex128)
+        prepare_for_complex(complex_twin)
+        tensors = {name: point.astype(np.complex128) for name, point in points.items()}
+        return Function(
+            lambda: sum(
+                complex_twin.compute(branching_as_real(tensors[name]), checked, weights[name])
+                for name in tensors
+            ),
+            tensors,
+        )
+
+    problems: list[str] = []
+    gradients: dict[str, Array] = {}
+    for name, point in points.items():
+        E = twin.forward(point, y, weights[name])
+        gradient = np.array(twin.backward())
+        if not isinstance(E, float):
+            problems.append(f"forward returned {type(E).__name__} instead of a float.")
+        if gradient.shape != P.shape:
+            problems.append(
+                f"backward returned an array of shape {gradient.shape} for predictions of shape "
+                f"{P.shape}."
+            )
+            continue
+        gradients[name] = gradient
+        if not np.array_equal(gradient, twin.backward()):
+            problems.append("backward returned another gradient when it was called again.")
+    E, twice = (twin.forward(np.tile(P, (k, *[1] * len(shape))), repeat(y, k)) for k in (1, 2))
+    if abs(E - twice) > 1e-12 * abs(E):
+        problems.append(
+            f"the same batch twice over must have the same loss, a mean, but {E:.6g} became "
+            f"{twice:.6g}."
+        )
+    title = f"Gradient check: {loss}, {len(P)} predictions of shape {shape}"
+    return compare(title, real, make_complex, gradients, list(dict.fromkeys(problems)))
+
+
+def repeat(y: Array, k: int) -> Array:
+    """The samples of y, k times over."""
+    return np.concatenate([y] * k)
+
+
+def suitable(
+    loss: Loss, shape: Shape, rng: np.random.Generator, prediction: Any, target: Any
+) -> tuple[Array, Array]:
+    """Predictions and targets that the loss takes, of shape ``(N, *output_shape)``.
+
+    Raises:
+        ValueError: None of the kinds that were tried.
+    """
+    numbers, other = rng.standard_normal((2, *shape))
+    shares, others = rng.uniform(0.05, 0.95, (2, *shape))  # rows need not have the sum 1
+    classes = rng.integers(0, shape[-1], shape[:-1])
+    one_hot = np.eye(shape[-1])[classes]
+    signs = rng.choice([-1.0, 1.0], shape)
+    predictions = [numbers, shares, shares / shares.sum(axis=-1, keepdims=True)]
+    targets = [other, others, others / others.sum(axis=-1, keepdims=True), classes, one_hot, signs]
+    if prediction is not None:
+        predictions = [np.asarray(prediction, np.float64)]
+    if target is not None:
+        targets = [np.asarray(target)]
+    refused: Exception = ValueError()
+    for y in targets:
+        for P in predictions:
+            try:
+                with np.errstate(all="ignore"):
+                    if np.isfinite(loss.forward(P, y)) and np.isfinite(loss.backward()).all():
+                        return P, y
+            except Exception as error:
+                refused = error
+    raise ValueError(
+        f"{loss} took none of the predictions and targets that were tried: pass prediction=… and "
+        f"target=…. The last error was: {refused}"
+    ) from refused

@@ -1,0 +1,149 @@
+"""Layers that disturb their input in training, and leave it alone otherwise."""
+
+from typing import Any
+
+import numpy as np
+
+from backprop.core.types import Array, DTypeLike, Shape
+from backprop.layers.base import Layer, as_floats
+
+
+class Noise(Layer):
+    """The base of the random layers: each draws from a generator of its own.
+
+    Args:
+        seed: Determines the noise; None takes it from the model's seed.
+        name: The layer's name.
+    """
+
+    def __init__(self, seed: int | None = None, name: str | None = None) -> None:
+        super().__init__(name)
+        self.seed = seed
+        self._rng = np.random.default_rng(seed)
+        self._factor: Any = None  # ∂Y/∂X of the last training forward
+
+    def build(
+        self,
+        input_shape: Shape,
+        rng: np.random.Generator | None = None,
+        dtype: DTypeLike = "float32",
+    ) -> None:
+        """Takes a generator of its own, so that it does not change what other layers draw."""
+        super().build(input_shape, rng, dtype)
+        self._factor = None
+        self._rng = self._rng.spawn(1)[0] if self.seed is None else np.random.default_rng(self.seed)
+
+    def draw(self, out: Array) -> None:
+        """Fills ``out`` with the factors that the input is multiplied by."""
+        raise NotImplementedError(f"{type(self).__name__} must define draw(out).")
+
+    def forward(self, X: Array, training: bool = False) -> Array:
+        """Y = X ⊙ M in training, else X."""
+        X = as_floats(X)
+        if not training:
+            return X.copy()
+        self._factor = self.buffer("M", X.shape, X.dtype)
+        self.draw(self._factor)
+        Y: Array = np.multiply(X, self._factor, out=self.buffer("Y", X.shape, X.dtype))
+        return Y
+
+    def backward(self, delta: Array) -> Array:
+        """∂E/∂X = δ ⊙ M."""
+        self.check_delta(delta, self._factor)
+        M = self._factor
+        dX: Array = np.multiply(delta, M, out=self.buffer("dX", M.shape, M.dtype))
+        return dX
+
+
+class Dropout(Noise):
+    """Sets a share of the inputs to 0 in training, and scales the others up.
+
+        Y = X ⊙ M,   m = 0 with probability p, else 1 / (1 − p)
+
+    so that the expectation of Y is X, and nothing is to be done in inference. Source: Srivastava et
+    al. 2014.
+
+    Args:
+        rate: p, the share that is dropped, in [0, 1).
+        seed: Determines the noise; None takes it from the model's seed.
+        name: The layer's name.
+    """
+
+    def __init__(self, rate: float, seed: int | None = None, name: str | None = None) -> None:
+        super().__init__(seed, name)
+        self.rate = check_rate(rate, "Dropout")
+
+    def draw(self, out: Array) -> None:
+        """0 or 1 / (1 − p)."""
+        self._rng.random(out=out, dtype=out.dtype.type)
+        np.greater_equal(out, self.rate, out=out)
+        out *= 1 / (1 - self.rate)
+
+
+class GaussianDropout(Noise):
+    """Multiplies the inputs by normal noise of mean 1 in training.
+
+        Y = X ⊙ M,   m ~ N(1, p / (1 − p))        (mean, variance)
+
+    Source: Srivastava et al. 2014.
+
+    Args:
+        rate: p in [0, 1), so that the noise has the variance that Dropout's has.
+        seed: Determines the noise; None takes it from the model's seed.
+        name: The layer's name.
+    """
+
+    def __init__(self, rate: float, seed: int | None = None, name: str | None = None) -> None:
+        super().__init__(seed, name)
+        self.rate = check_rate(rate, "GaussianDropout")
+
+    def draw(self, out: Array) -> None:
+        """Normal numbers around 1."""
+        self._rng.standard_normal(out=out, dtype=out.dtype.type)
+        out *= np.sqrt(self.rate / (1 - self.rate)).astype(out.dtype)
+        out += 1
+
+
+class GaussianNoise(Noise):
+    """Adds normal noise to the inputs in training: Y = X + ε, ε ~ N(0, σ²).
+
+    Args:
+        stddev: σ.
+        seed: Determines the noise; None takes it from the model's seed.
+        name: The layer's name.
+    """
+
+    def __init__(self, stddev: float, seed: int | None = None, name: str | None = None) -> None:
+        super().__init__(seed, name)
+        if not 0 <= stddev < np.inf:
+            raise ValueError(f"GaussianNoise(stddev) must be 0 or more, but it is {stddev!r}.")
+        self.stddev = float(stddev)
+
+    def forward(self, X: Array, training: bool = False) -> Array:
+        """Y = X + ε in training, else X."""
+        X = as_floats(X)
+        if not training:
+            return X.copy()
+        Y = self._factor = self.buffer("Y", X.shape, X.dtype)
+        self._rng.standard_normal(out=Y, dtype=Y.dtype.type)
+        Y *= self.stddev
+        Y += X
+        return Y
+
+    def backward(self, delta: Array) -> Array:
+        """∂E/∂X = δ."""
+        self.check_delta(delta, self._factor)
+        dX = self.buffer("dX", delta.shape, delta.dtype)
+        np.copyto(dX, delta)
+        return dX
+
+
+def check_rate(rate: float, layer: str) -> float:
+    """The rate as a float.
+
+    Raises:
+        ValueError: It is not in [0, 1).
+    """
+    if isinstance(rate, bool) or not 0 <= rate < 1:
+        raise ValueError(f"{layer}(rate) must lie in [0, 1), but it is {rate!r}.")
+    return float(rate)

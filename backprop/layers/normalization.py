@@ -1,0 +1,205 @@
+"""Layers that give their inputs mean 0 and variance 1: over the batch, or over each sample."""
+
+from typing import Any
+
+import numpy as np
+
+from backprop.core.types import Array, DTypeLike, Shape
+from backprop.initializers import Initializer
+from backprop.initializers import get as get_initializer
+from backprop.layers.base import Layer, parameter_views
+
+
+class Normalization(Layer):
+    """What both kinds share: Y = γ ⊙ X̂ + β with X̂ = (X − μ) / √(v + ε), and its derivative.
+
+    Args:
+        epsilon: ε, which keeps a constant input finite.
+        center: Whether β is there.
+        scale: Whether γ is there.
+        beta_initializer: How β starts.
+        gamma_initializer: How γ starts.
+        name: The layer's name.
+    """
+
+    gamma, dgamma = parameter_views("gamma")
+    beta, dbeta = parameter_views("beta")
+
+    def __init__(
+        self,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: str | Initializer = "zeros",
+        gamma_initializer: str | Initializer = "ones",
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name)
+        if not epsilon > 0:
+            raise ValueError(f"epsilon must be positive, but it is {epsilon!r}.")
+        self.epsilon, self.center, self.scale = float(epsilon), center, scale
+        self.beta_initializer = get_initializer(beta_initializer)
+        self.gamma_initializer = get_initializer(gamma_initializer)
+        self.X_hat: Any = None
+        self._inverse: Any = None  # 1 / √(v + ε)
+
+    def build(
+        self,
+        input_shape: Shape,
+        rng: np.random.Generator | None = None,
+        dtype: DTypeLike = "float32",
+    ) -> None:
+        """Makes γ and β, a number for each feature."""
+        super().build(input_shape, rng, dtype)
+        self.X_hat = None
+        if self.scale:
+            self.add_parameter("gamma", input_shape[-1:], self.gamma_initializer, decays=False)
+        if self.center:
+            self.add_parameter("beta", input_shape[-1:], self.beta_initializer, decays=False)
+
+    def standardize(self, X: Array, axis: int | tuple[int, ...], out: Array) -> tuple[Array, Array]:
+        """Writes X̂ into ``out``, keeps 1 / √(v + ε), and returns μ and the biased v."""
+        mean = X.mean(axis=axis, keepdims=True)
+        np.subtract(X, mean, out=out)
+        variance = np.mean(out * out, axis=axis, keepdims=True)
+        self._inverse = 1 / np.sqrt(variance + self.dtype.type(self.epsilon))
+        out *= self._inverse
+        return mean, variance
+
+    def stretch(self, X_hat: Array, out: Array | None = None) -> Array:
+        """γ ⊙ X̂ + β."""
+        Y: Array = np.multiply(X_hat, self.gamma if self.scale else 1, out=out)
+        if self.center:
+            Y += self.beta
+        return Y
+
+    def backpropagate(self, delta: Array, axis: int | tuple[int, ...]) -> Array:
+        """∂E/∂X = (d − mean(d) − X̂ mean(d ⊙ X̂)) / √(v + ε), where d = δ ⊙ γ.
+
+        The means run over the axes that μ and v were taken over; both depend on X.
+        """
+        X_hat = self.X_hat
+        samples = tuple(range(delta.ndim - 1))
+        if self.scale:
+            np.sum(delta * X_hat, axis=samples, out=self.dgamma)
+        if self.center:
+            np.sum(delta, axis=samples, out=self.dbeta)
+        dX = self.buffer("dX", X_hat.shape, self.dtype)
+        np.multiply(delta, self.gamma if self.scale else 1, out=dX)
+        along = np.mean(dX * X_hat, axis=axis, keepdims=True)
+        dX -= dX.mean(axis=axis, keepdims=True)
+        dX -= X_hat * along
+        dX *= self._inverse
+        return dX
+
+
+class BatchNormalization(Normalization):
+    """Normalises every feature over the batch in training, by moving averages in inference.
+
+        X̂ = (X − μ) / √(v + ε),   Y = γ ⊙ X̂ + β
+
+    In training μ and v are the batch's mean and biased variance, and the moving averages become
+    m · average + (1 − m) · batch value; a frozen layer uses the averages in training too. With more
+    axes than two, every axis but the last counts as samples. Source: Ioffe & Szegedy 2015; Keras's
+    constants.
+
+    Args:
+        momentum: m.
+        epsilon: ε.
+        center: Whether β is there.
+        scale: Whether γ is there.
+        beta_initializer: How β starts.
+        gamma_initializer: How γ starts.
+        name: The layer's name.
+    """
+
+    moving_mean, _ = parameter_views("moving_mean")
+    moving_variance, _ = parameter_views("moving_variance")
+
+    def __init__(
+        self,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: str | Initializer = "zeros",
+        gamma_initializer: str | Initializer = "ones",
+        name: str | None = None,
+    ) -> None:
+        super().__init__(epsilon, center, scale, beta_initializer, gamma_initializer, name)
+        if not 0 <= momentum <= 1:
+            raise ValueError(f"momentum must lie between 0 and 1, but it is {momentum!r}.")
+        self.momentum = float(momentum)
+        self._by_batch = True
+
+    def build(
+        self,
+        input_shape: Shape,
+        rng: np.random.Generator | None = None,
+        dtype: DTypeLike = "float32",
+    ) -> None:
+        """Makes γ, β, and the moving averages, which no optimizer touches."""
+        super().build(input_shape, rng, dtype)
+        n = input_shape[-1:]
+        self.add_parameter("moving_mean", n, "zeros", decays=False, learned=False)
+        self.add_parameter("moving_variance", n, "ones", decays=False, learned=False)
+
+    def forward(self, X: Array, training: bool = False) -> Array:
+        """γ ⊙ X̂ + β."""
+        X = self.check_input(X)
+        if not training:
+            return self.stretch(self.by_averages(X)[0])
+        self._by_batch = self.trainable
+        out = self.buffer("X_hat", X.shape, self.dtype)
+        if self._by_batch:
+            mean, variance = self.standardize(X, tuple(range(X.ndim - 1)), out)
+            for average, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
+                average *= self.momentum
+                average += (1 - self.momentum) * value.reshape(-1)
+            self.X_hat = out
+        else:
+            self.X_hat, self._inverse = self.by_averages(X)
+        return self.stretch(self.X_hat, self.buffer("Y", X.shape, self.dtype))
+
+    def backward(self, delta: Array) -> Array:
+        """Through μ and v of the batch; by moving averages they are constants."""
+        delta = np.asarray(delta, self.dtype)
+        self.check_delta(delta, self.X_hat)
+        if self._by_batch:
+            return self.backpropagate(delta, tuple(range(delta.ndim - 1)))
+        dX = self.backpropagate(delta, tuple(range(delta.ndim - 1)))
+        np.multiply(delta, self.gamma if self.scale else 1, out=dX)
+        dX *= self._inverse
+        return dX
+
+    def by_averages(self, X: Array) -> tuple[Array, Array]:
+        """X̂ by the moving averages, and their 1 / √(v + ε)."""
+        inverse = 1 / np.sqrt(self.moving_variance + self.dtype.type(self.epsilon))
+        return (X - self.moving_mean) * inverse, inverse
+
+
+class LayerNormalization(Normalization):
+    """Normalises every sample over its features, in training and inference alike.
+
+        X̂ = (X − μ) / √(v + ε),   Y = γ ⊙ X̂ + β
+
+    with μ and v each sample's mean and biased variance along the last axis. Source: Ba, Kiros &
+    Hinton 2016; Keras's constants.
+    """
+
+    def forward(self, X: Array, training: bool = False) -> Array:
+        """γ ⊙ X̂ + β."""
+        X = self.check_input(X)
+        if not training:
+            mean = X.mean(axis=-1, keepdims=True)
+            variance = X.var(axis=-1, keepdims=True)
+            return self.stretch((X - mean) / np.sqrt(variance + self.dtype.type(self.epsilon)))
+        self.X_hat = self.buffer("X_hat", X.shape, self.dtype)
+        self.standardize(X, -1, self.X_hat)
+        return self.stretch(self.X_hat, self.buffer("Y", X.shape, self.dtype))
+
+    def backward(self, delta: Array) -> Array:
+        """Through μ and v of each sample."""
+        delta = np.asarray(delta, self.dtype)
+        self.check_delta(delta, self.X_hat)
+        return self.backpropagate(delta, -1)

@@ -1,0 +1,109 @@
+"""Losses on the parameters of distributions: counts with their rates, and class probabilities."""
+
+from typing import Any
+
+import numpy as np
+
+from backprop.core import functional
+from backprop.core.types import Array, Shape
+from backprop.losses.base import Loss, check_probabilities, row_dot, row_sum
+
+EPSILON = 1e-7
+"""What Keras adds to a rate, and the probability below which it takes none in a target."""
+
+
+class Poisson(Loss):
+    """−log-likelihood of counts y at rates ŷ, but for the constant log y!.
+
+        ℓ = (1/K) Σ_k [ŷ_k − y_k log(ŷ_k + ε)],   ∂ℓ/∂ŷ = (1 − y / (ŷ + ε)) / K,   ε = 10⁻⁷
+
+    Rates are positive: end the model with an ``Exponential`` or a ``Softplus``.
+    """
+
+    def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
+        """Counts, not negative.
+
+        Raises:
+            ValueError: A target is negative or not finite.
+        """
+        target = super().check_target(target, output_shape, dtype)
+        if target.size and target.min() < 0:
+            raise ValueError(f"{self}: targets are counts, but one is {target.min():.4g}.")
+        return target
+
+    def compute(self, prediction: Array, target: Array, sample_weight: Array | None) -> float:
+        """``forward`` for arrays that were checked before.
+
+        Raises:
+            ValueError: A rate is negative.
+        """
+        lowest = prediction.min()
+        if lowest < 0:
+            raise ValueError(
+                f"{self}: predictions are rates and must not be negative, but one is "
+                f"{lowest:.4g}: end the model with an Exponential() or a Softplus()."
+            )
+        return super().compute(prediction, target, sample_weight)
+
+    def values(self, prediction: Array, target: Array) -> Array:
+        """(1/K) Σ_k [ŷ − y log(ŷ + ε)]."""
+        L = np.add(prediction, EPSILON, out=self.buffer("delta", prediction))
+        np.log(L, out=L)
+        cost = row_sum(prediction) - row_dot(target, L)
+        cost /= L.shape[-1]
+        return cost
+
+    def gradient(self, prediction: Array, target: Array) -> Array:
+        """(1 − y / (ŷ + ε)) / K."""
+        G = np.add(prediction, EPSILON, out=self.buffer("delta", prediction))
+        np.divide(target, G, out=G)
+        np.subtract(1, G, out=G)
+        G *= 1 / G.shape[-1]
+        return G
+
+
+class KLDivergence(Loss):
+    """Kullback–Leibler divergence of the predicted distribution p from the target's y.
+
+        ℓ = Σ_k y_k log(y_k / p_k),   ∂ℓ/∂p = −y / p
+
+    0 where p = y. As in Keras, a target below 10⁻⁷ counts as 10⁻⁷ and p is not divided by its sum.
+    Below e·10⁻⁷, log p goes on as a straight line (``functional.safe_log``), with Keras's value at
+    0, but with a slope there.
+    """
+
+    def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
+        """Probabilities.
+
+        Raises:
+            ValueError: A target lies outside [0, 1].
+        """
+        target = super().check_target(target, output_shape, dtype)
+        if target.size and (target.min() < 0 or target.max() > 1):
+            raise ValueError(
+                f"{self}: targets must be probabilities between 0 and 1, but they run from "
+                f"{target.min():.4g} to {target.max():.4g}."
+            )
+        return target
+
+    def compute(self, prediction: Array, target: Array, sample_weight: Array | None) -> float:
+        """``forward`` for arrays that were checked before.
+
+        Raises:
+            ValueError: Predictions lie outside [0, 1].
+        """
+        check_probabilities(prediction, f"{self}", "end the model with a Softmax().")
+        return super().compute(prediction, target, sample_weight)
+
+    def values(self, prediction: Array, target: Array) -> Array:
+        """Σ_k y_k (log y_k − log p_k)."""
+        Y = np.maximum(target, EPSILON, out=self.buffer("delta", prediction))
+        L = np.log(Y, out=self.buffer("log", prediction))
+        L -= functional.safe_log(prediction)
+        return row_dot(Y, L)
+
+    def gradient(self, prediction: Array, target: Array) -> Array:
+        """−y / p."""
+        G: Array = np.maximum(target, EPSILON, out=self.buffer("delta", prediction))
+        G *= functional.safe_log_slope(prediction)
+        return np.negative(G, out=G)

@@ -1,0 +1,109 @@
+"""The hinge losses: they ask that the right side is chosen with a margin of 1, and no more."""
+
+from typing import Any
+
+import numpy as np
+
+from backprop.core.types import Array, Shape
+from backprop.losses.base import Loss, row_dot, row_sum
+
+
+class Hinge(Loss):
+    """Cost of being on the wrong side, or less than 1 on the right side, of 0.
+
+        ℓ = (1/K) Σ_k max(1 − t_k ŷ_k, 0),   ∂ℓ/∂ŷ = −t/K where t ŷ < 1, else 0 (also at the kink)
+
+    Targets y are −1/+1, or 0/1 as in Keras, where 0 stands for t = −1. Predictions are scores of
+    any size: end the model with a Dense layer or a Tanh.
+    """
+
+    def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
+        """Labels of two kinds.
+
+        Raises:
+            ValueError: They are neither all −1 or 1 nor all 0 or 1.
+        """
+        target = super().check_target(target, output_shape, dtype)
+        if not any(np.isin(target, labels).all() for labels in ((-1, 1), (0, 1))):
+            raise ValueError(f"{self}: targets must be -1 and 1, or 0 and 1, and nothing else.")
+        return target
+
+    def signs(self, target: Array) -> Array:
+        """T: the targets with −1 in place of 0."""
+        T = np.equal(target, 0, out=self.buffer("signs", target))
+        return np.subtract(target, T, out=T)
+
+    def values(self, prediction: Array, target: Array) -> Array:
+        """(1/K) Σ_k max(1 − t ŷ, 0)."""
+        costs = row_sum(self.shortfall(prediction, self.signs(target)))
+        costs /= prediction.shape[-1]
+        return costs
+
+    def gradient(self, prediction: Array, target: Array) -> Array:
+        """−t/K where t ŷ < 1."""
+        T = self.signs(target)
+        G = np.sign(self.shortfall(prediction, T), out=self.buffer("delta", prediction))
+        G *= T
+        G *= -1 / G.shape[-1]
+        return G
+
+    def shortfall(self, prediction: Array, T: Array) -> Array:
+        """M = max(1 − t ŷ, 0): what is missing from a margin of 1."""
+        M = np.multiply(prediction, T, out=self.buffer("delta", prediction))
+        np.subtract(1, M, out=M)
+        return np.maximum(M, 0, out=M)
+
+
+class SquaredHinge(Hinge):
+    """The hinge squared, so that its slope has no jump; targets as for ``Hinge``.
+
+    ℓ = (1/K) Σ_k max(1 − t_k ŷ_k, 0)²,   ∂ℓ/∂ŷ = −(2/K) t max(1 − t ŷ, 0)
+    """
+
+    def values(self, prediction: Array, target: Array) -> Array:
+        """(1/K) Σ_k max(1 − t ŷ, 0)²."""
+        M = self.shortfall(prediction, self.signs(target))
+        costs = row_dot(M, M)
+        costs /= prediction.shape[-1]
+        return costs
+
+    def gradient(self, prediction: Array, target: Array) -> Array:
+        """−(2/K) t max(1 − t ŷ, 0)."""
+        T = self.signs(target)
+        G = self.shortfall(prediction, T)
+        G *= T
+        G *= -2 / G.shape[-1]
+        return G
+
+
+class CategoricalHinge(Loss):
+    """The true class's score must exceed every other one by 1; targets are one-hot rows.
+
+        ℓ = max(1 + n − Σ_k y_k ŷ_k, 0)   with n = max_k (1 − y_k) ŷ_k, at k = j
+
+        ∂ℓ/∂ŷ_k = (1 − y_k) [k = j] − y_k where ℓ > 0, else 0 (also at the kink)
+
+    As in Keras, (1 − y) ŷ = 0 of the true class is among the numbers that n is the largest of. Of
+    equal ones the first counts.
+    """
+
+    def values(self, prediction: Array, target: Array) -> Array:
+        """max(1 + n − Σ_k y_k ŷ_k, 0)."""
+        others = self.others(prediction, target)
+        cost = 1 + np.maximum.reduce(others, axis=-1) - row_dot(prediction, target)
+        return np.asarray(np.maximum(cost, 0))
+
+    def gradient(self, prediction: Array, target: Array) -> Array:
+        """(1 − y_k) [k = j] − y_k where ℓ > 0."""
+        active = (self.values(prediction, target) > 0)[..., np.newaxis]
+        j = self.others(prediction, target).argmax(axis=-1)[..., np.newaxis]
+        G: Array = np.negative(target, out=self.buffer("delta", prediction))
+        np.put_along_axis(G, j, 1 - 2 * np.take_along_axis(target, j, axis=-1), axis=-1)
+        G *= active
+        return G
+
+    def others(self, prediction: Array, target: Array) -> Array:
+        """(1 − y) ŷ."""
+        M = np.subtract(1, target, out=self.buffer("delta", prediction))
+        M *= prediction
+        return M

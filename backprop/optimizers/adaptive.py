@@ -1,0 +1,190 @@
+"""Steps that each weight's own past gradients have scaled: Adagrad, RMSprop, Adadelta.
+
+With G, D, … for moving averages, G ← ρ G + (1 − ρ) g², the code keeps their sums G / (1 − ρ): that
+is G/(1 − ρ) ← ρ G/(1 − ρ) + g², one pass over the memory less, and the factor 1 − ρ goes into the
+numbers that are computed once for a step.
+"""
+
+import math
+from typing import Unpack
+
+import numpy as np
+
+from backprop.core.types import Array
+from backprop.optimizers.base import Common, LearningRate, Optimizer, check_share
+from backprop.schedules import check_number, check_positive
+
+
+class Adagrad(Optimizer):
+    """The more a weight has been moved, the smaller its steps.
+
+        G ← G + g²,  θ ← θ − η g / √(G + ε)
+
+    Source: Duchi, Hazan & Singer 2011, "Adaptive subgradient methods".
+
+    Args:
+        learning_rate: η; 1 in the paper.
+        initial_accumulator_value: What G begins with.
+        epsilon: ε, above 0; inside the root, as in Keras.
+        **common: Weight decay, clipping and averaging, see ``Optimizer``.
+    """
+
+    slots = ("accumulator",)
+
+    def __init__(
+        self,
+        learning_rate: LearningRate = 0.001,
+        initial_accumulator_value: float = 0.1,
+        epsilon: float = 1e-7,
+        **common: Unpack[Common],
+    ) -> None:
+        super().__init__(learning_rate, **common)
+        self.initial_accumulator_value = check_number(
+            initial_accumulator_value, "initial_accumulator_value"
+        )
+        self.initial_state = self.initial_accumulator_value
+        self.epsilon = check_positive(epsilon, "epsilon")
+
+    def coefficients(self, t: int, eta: float) -> tuple[float, ...]:
+        """η, ε."""
+        return eta, self.epsilon
+
+    def update(self, theta: Array, g: Array, scratch: Array, *state: Array) -> None:
+        """θ and G after one step."""
+        eta, epsilon = self.c
+        (G,) = state
+        np.multiply(g, g, out=scratch)
+        G += scratch
+        np.add(G, epsilon, out=scratch)
+        np.sqrt(scratch, out=scratch)
+        np.divide(g, scratch, out=scratch)
+        scratch *= eta
+        theta -= scratch
+
+
+class RMSprop(Optimizer):
+    """The gradient over the root of the moving average of its square.
+
+        G ← ρ G + (1 − ρ) g²,   r = g / √(G + ε)
+        G ← ρ G + (1 − ρ) g²,   A ← ρ A + (1 − ρ) g,   r = g / √(G − A² + ε)     if centered
+
+        θ ← θ − η r                       without momentum
+        v ← μ v + η r,  θ ← θ − v         with momentum μ
+
+    Sources: Hinton 2012, "Neural networks for machine learning", lecture 6; centred by the mean:
+    Graves 2013, "Generating sequences with recurrent neural networks".
+
+    Args:
+        learning_rate: η.
+        rho: ρ in [0, 1).
+        momentum: μ in [0, 1].
+        epsilon: ε, above 0; inside the root, as in Keras.
+        centered: Whether the square of the average is taken off, so that a variance is left.
+        **common: Weight decay, clipping and averaging, see ``Optimizer``.
+    """
+
+    def __init__(
+        self,
+        learning_rate: LearningRate = 0.001,
+        rho: float = 0.9,
+        momentum: float = 0.0,
+        epsilon: float = 1e-7,
+        centered: bool = False,
+        **common: Unpack[Common],
+    ) -> None:
+        super().__init__(learning_rate, **common)
+        self.rho = check_number(rho, "rho", below=1)
+        self.momentum = check_share(momentum, "momentum")
+        self.epsilon = check_positive(epsilon, "epsilon")
+        self.centered = centered
+        self.slots = (
+            "mean_square",
+            *(["mean_gradient"] if centered else []),
+            *(["velocity"] if momentum else []),
+        )
+
+    def coefficients(self, t: int, eta: float) -> tuple[float, ...]:
+        """η/√(1 − ρ), ρ, 1 − ρ, ε/(1 − ρ), μ."""
+        rest = 1 - self.rho
+        return eta / math.sqrt(rest), self.rho, rest, self.epsilon / rest, self.momentum
+
+    def update(self, theta: Array, g: Array, scratch: Array, *state: Array) -> None:
+        """θ, G, A and v after one step."""
+        eta, rho, rest, epsilon, mu = self.c
+        G = state[0]
+        np.multiply(g, g, out=scratch)
+        G *= rho
+        G += scratch
+        if self.centered:
+            A = state[1]
+            A *= rho
+            A += g
+            np.multiply(A, A, out=scratch)
+            scratch *= rest
+            np.subtract(G, scratch, out=scratch)
+            scratch += epsilon
+        else:
+            np.add(G, epsilon, out=scratch)
+        np.sqrt(scratch, out=scratch)
+        np.divide(g, scratch, out=scratch)
+        scratch *= eta
+        if "velocity" in self.slots:
+            v = state[-1]
+            v *= mu
+            v += scratch
+            theta -= v
+        else:
+            theta -= scratch
+
+
+class Adadelta(Optimizer):
+    """RMSprop with a learning rate of its own for each weight, found from the steps so far.
+
+        G ← ρ G + (1 − ρ) g²,   Δ = g √(D + ε) / √(G + ε)
+        D ← ρ D + (1 − ρ) Δ²,   θ ← θ − η Δ
+
+    Source: Zeiler 2012, "ADADELTA: an adaptive learning rate method".
+
+    Args:
+        learning_rate: η; 1 in the paper.
+        rho: ρ in [0, 1).
+        epsilon: ε, above 0.
+        **common: Weight decay, clipping and averaging, see ``Optimizer``.
+    """
+
+    slots = ("mean_square", "mean_square_step")
+    scratches = 2
+
+    def __init__(
+        self,
+        learning_rate: LearningRate = 0.001,
+        rho: float = 0.95,
+        epsilon: float = 1e-7,
+        **common: Unpack[Common],
+    ) -> None:
+        super().__init__(learning_rate, **common)
+        self.rho = check_number(rho, "rho", below=1)
+        self.epsilon = check_positive(epsilon, "epsilon")
+
+    def coefficients(self, t: int, eta: float) -> tuple[float, ...]:
+        """η, ρ, ε/(1 − ρ)."""
+        return eta, self.rho, self.epsilon / (1 - self.rho)
+
+    def update(self, theta: Array, g: Array, scratch: Array, *state: Array) -> None:
+        """θ, G and D after one step."""
+        eta, rho, epsilon = self.c
+        G, D = state
+        step, square = scratch
+        np.multiply(g, g, out=square)
+        G *= rho
+        G += square
+        np.add(D, epsilon, out=step)
+        np.add(G, epsilon, out=square)
+        step /= square
+        np.sqrt(step, out=step)
+        step *= g  # Δ
+        np.multiply(step, step, out=square)
+        D *= rho
+        D += square
+        step *= eta
+        theta -= step

@@ -1,0 +1,309 @@
+"""The contract of an optimizer: a formula on stretches of two vectors, θ and its gradient g."""
+
+import inspect
+from collections.abc import Callable
+from itertools import accumulate, pairwise
+from typing import Any, NamedTuple, TypedDict
+
+import numpy as np
+
+from backprop.core.parameters import Parameters
+from backprop.core.types import Array
+from backprop.optimizers.vectors import clip, round_to_0
+from backprop.schedules import Schedule, check_number, check_positive
+
+BLOCK = 32768
+"""Elements that are updated in one go, so that all that a formula touches stays in the cache."""
+
+ROUNDING = 32
+"""Steps between two roundings of the state (see ``Optimizer.step``)."""
+
+LearningRate = float | Schedule | Callable[[int], float]
+"""A number, or a function of the number of steps taken."""
+
+
+class Shared(TypedDict, total=False):
+    """The keyword arguments of every optimizer but ``weight_decay``; see ``Optimizer``."""
+
+    clipnorm: float | None
+    global_clipnorm: float | None
+    clipvalue: float | None
+    use_ema: bool
+    ema_momentum: float
+    ema_overwrite_frequency: int | None
+
+
+class Common(Shared, total=False):
+    """The keyword arguments of every optimizer; see ``Optimizer``."""
+
+    weight_decay: float | None
+
+
+class Block(NamedTuple):
+    """Views of one block: the arguments of ``update``, what decays in it, and its average."""
+
+    arguments: tuple[Array, ...]
+    decaying: list[Array]
+    average: Array | None
+
+
+class Optimizer:
+    """Changes θ in place from g, block by block; a frozen layer's stretch is never touched.
+
+    A subclass writes its formula in ``update`` and, directly above it in ``coefficients``, the
+    numbers in it that are the same for all of θ; ``slots`` names the state vectors that it needs.
+
+    A step first clips g, in place, if that was asked for; then θ ← θ − η λ θ if there is a weight
+    decay λ, which leaves out biases and the parameters of normalisation (Keras leaves out nothing
+    unless told to); then comes the formula; and then a ← κ a + (1 − κ) θ if an average is kept.
+
+    Args:
+        learning_rate: η, the size of a step: a number or a schedule.
+        weight_decay: λ.
+        clipnorm: The length that each parameter's gradient is shortened to if it is longer.
+        global_clipnorm: The same for the gradient of all parameters together.
+        clipvalue: What each component of g is cut off at, up and down. Only one of the three.
+        use_ema: Whether to keep the moving average a of θ, which begins with the θ of the first
+            step. It is put in the place of θ at the end of training.
+        ema_momentum: κ.
+        ema_overwrite_frequency: Every so many steps a is put in the place of θ too.
+
+    Attributes:
+        iterations: The number of steps taken.
+        state: The state vectors by name, each as long as θ; with ``use_ema`` a is ``"average"``.
+        c: What ``coefficients`` returned for the step in hand, each as an array of θ's dtype
+            without axes, which NumPy takes faster than one of Python's floats.
+    """
+
+    slots: tuple[str, ...] = ()
+    scratches = 1
+    initial_state = 0.0
+
+    def __init__(
+        self,
+        learning_rate: LearningRate,
+        *,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        global_clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+    ) -> None:
+        self._schedule: Callable[[int], float] | None = None
+        self.learning_rate = learning_rate
+        if weight_decay is not None:
+            weight_decay = check_number(weight_decay, "weight_decay")
+        self.weight_decay = weight_decay
+        clips = {"clipnorm": clipnorm, "global_clipnorm": global_clipnorm, "clipvalue": clipvalue}
+        given = {n: check_positive(limit, n) for n, limit in clips.items() if limit is not None}
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} cannot be used together: choose one.")
+        self.clipnorm = given.get("clipnorm")
+        self.global_clipnorm = given.get("global_clipnorm")
+        self.clipvalue = given.get("clipvalue")
+        self.use_ema = use_ema
+        self.ema_momentum = check_share(ema_momentum, "ema_momentum")
+        k = ema_overwrite_frequency
+        if k is not None and (isinstance(k, bool) or not isinstance(k, int) or k < 1):
+            raise ValueError(
+                f"ema_overwrite_frequency must be an integer of 1 or more, or None, not {k!r}."
+            )
+        self.ema_overwrite_frequency = k
+        self.iterations = 0
+        self.state: dict[str, Array] = {}
+        self.c: list[Array] = []
+        self._parameters: Parameters | None = None
+        self._runs: list[slice] | None = None
+        self._decays: list[bool] = []
+        self._blocks: list[Block] = []
+        self._numbers: tuple[float, ...] = ()
+
+    # ------------------------------------------------------------------ what a subclass defines
+
+    def coefficients(self, t: int, eta: float) -> tuple[float, ...]:
+        """The numbers that ``update`` finds in ``c``, computed once for a step.
+
+        Args:
+            t: The number of the step: 1, 2, ….
+            eta: η in this step.
+        """
+        return ()
+
+    def update(self, theta: Array, g: Array, scratch: Array, *state: Array) -> None:
+        """Changes a stretch of θ and of the state vectors in place.
+
+        Args:
+            theta: The stretch of θ, shape ``(n,)``.
+            g: Its gradient, to be left as it is.
+            scratch: An array of the same shape, to be used freely; shape ``(scratches, n)`` in a
+                class that sets ``scratches`` to more than 1.
+            *state: The stretches of the state vectors, in the order of ``slots``.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define update.")
+
+    # --------------------------------------------------------------------------- what users call
+
+    @property
+    def learning_rate(self) -> float:
+        """η of the next step; may be set between steps where no schedule determines it.
+
+        Raises:
+            ValueError: It is negative or not finite.
+            TypeError: It is no number, or a number is set while there is a schedule.
+        """
+        if self._schedule is None:
+            return self._learning_rate
+        return check_number(self._schedule(self.iterations), "the schedule's learning rate")
+
+    @learning_rate.setter
+    def learning_rate(self, value: LearningRate) -> None:
+        if inspect.isclass(value):
+            raise TypeError(f"learning_rate must be an object: write {value.__name__}(…).")
+        if callable(value):
+            self._schedule = value
+        elif self._schedule is not None:
+            raise TypeError(
+                f"learning_rate cannot be set to {value!r}, as {self._schedule!r} determines it: "
+                f"set another schedule, or make the optimizer with a number."
+            )
+        else:
+            self._learning_rate = check_number(value, "learning_rate")
+
+    @property
+    def schedule(self) -> Callable[[int], float] | None:
+        """What determines the learning rate; None if it is a number."""
+        return self._schedule
+
+    def step(self, parameters: Parameters) -> None:
+        """One update of θ from g.
+
+        Every 32 steps numbers of the state below 10⁻³⁶ (10⁻³⁰⁶ in float64) are rounded to 0. Where
+        a gradient stays 0 they would shrink to denormal numbers and remain there for good, and
+        steps with those were measured to take ten times as long.
+
+        Args:
+            parameters: A model's ``parameters``, their gradients written by its ``backward``.
+
+        Raises:
+            ValueError: This optimizer already trains another model, whose state it holds.
+        """
+        t, eta = self.iterations + 1, self.learning_rate
+        if self._parameters is not parameters:
+            self._bind(parameters)
+        runs = parameters.trainable_slices()
+        decays = [p.decays for p in parameters] if self.weight_decay else []
+        if runs is not self._runs or decays != self._decays:
+            self._cut(parameters, runs, decays)
+        numbers = self.coefficients(t, eta)
+        if numbers != self._numbers:
+            self._numbers = numbers
+            self.c = self.c or [np.empty((), parameters.values.dtype) for _ in numbers]
+            for scalar, number in zip(self.c, numbers, strict=True):
+                scalar[()] = number
+        if self.clipnorm or self.global_clipnorm or self.clipvalue:
+            clip(parameters, self.clipnorm, self.global_clipnorm, self.clipvalue)
+        keep = 1 - eta * (self.weight_decay or 0)
+        for arguments, decaying, average in self._blocks:
+            for theta in decaying:
+                theta *= keep
+            self.update(*arguments)
+            if average is not None:
+                self._average(t, arguments[0], average)
+            if not t % ROUNDING:
+                for vector in arguments[3:]:
+                    round_to_0(vector)
+        for p in parameters.constrained:
+            if p.trainable:
+                p.constraint.project(p.value)
+        self.iterations = t
+
+    def finalize(self, parameters: Parameters) -> None:
+        """Puts the moving average in the place of θ at the end of training, if one is kept."""
+        if self.use_ema and self._parameters is parameters:
+            for run in parameters.trainable_slices():
+                parameters.values[run] = self.state["average"][run]
+
+    def reset(self) -> None:
+        """Forgets the state and the model, as if no step had been taken."""
+        self.iterations = 0
+        self.state = {}
+        self._parameters = None
+        self._blocks = []
+
+    # -------------------------------------------------------------------------------- the parts
+
+    def _bind(self, parameters: Parameters) -> None:
+        if self._parameters is not None:
+            raise ValueError(
+                f"this {type(self).__name__} already trains another model: make one for each model."
+            )
+        theta = parameters.values
+        self._parameters, self._runs = parameters, None
+        self.c, self._numbers = [], ()
+        self.state = {name: np.full_like(theta, self.initial_state) for name in self.slots}
+        if self.use_ema:
+            self.state["average"] = theta.copy()
+
+    def _cut(self, parameters: Parameters, runs: list[slice], decays: list[bool]) -> None:
+        """Cuts into blocks what is to be trained of θ.
+
+        Args:
+            parameters: θ and g.
+            runs: The stretches that are to be trained.
+            decays: Whether each parameter decays; empty without weight decay.
+        """
+        self._runs, self._decays = runs, decays
+        theta, g = parameters.values, parameters.gradients
+        scratch = np.empty((self.scratches, min(BLOCK, theta.size)), theta.dtype)
+        stops = list(accumulate((p.value.size for p in parameters), initial=0))
+        decaying = [bound for bound, on in zip(pairwise(stops), decays, strict=False) if on]
+        self._blocks = []
+        for run in runs:
+            for start in range(run.start, run.stop, BLOCK):
+                stop = min(start + BLOCK, run.stop)
+                block = slice(start, stop)
+                spare = scratch[:, : stop - start]
+                views = [self.state[name][block] for name in self.slots]
+                arguments = (theta[block], g[block], spare if len(spare) > 1 else spare[0], *views)
+                parts = [
+                    theta[max(start, a) : min(stop, b)]
+                    for a, b in decaying
+                    if a < stop and start < b
+                ]
+                average = self.state["average"][block] if self.use_ema else None
+                self._blocks.append(Block(arguments, parts, average))
+
+    def _average(self, t: int, theta: Array, average: Array) -> None:
+        """A ← κ (a − θ) + θ with κ = 0 in the first step; and θ ← a if it is time for that."""
+        average -= theta
+        average *= self.ema_momentum if t > 1 else 0.0
+        average += theta
+        if self.ema_overwrite_frequency and not t % self.ema_overwrite_frequency:
+            theta[...] = average
+
+    # Views of a copied or unpickled array would still be of the old one: cut new ones.
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_runs": None, "_blocks": []}
+
+    def __repr__(self) -> str:
+        own = inspect.signature(type(self)).parameters
+        common = {n: p.default for n, p in inspect.signature(Optimizer).parameters.items()}
+        del common["learning_rate"]
+        given = {n: getattr(self, n) for n in own if hasattr(self, n)}
+        given |= {n: getattr(self, n) for n in common if getattr(self, n) != common[n]}
+        if "learning_rate" in given:
+            given["learning_rate"] = self._schedule or self._learning_rate
+        return f"{type(self).__name__}({', '.join(f'{n}={v!r}' for n, v in given.items())})"
+
+
+def check_share(value: float, name: str) -> float:
+    """The value as a float, if it lies between 0 and 1 or is one of the two.
+
+    Raises:
+        ValueError: It does not.
+    """
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} must lie between 0 and 1, but it is {value!r}.")
+    return float(value)

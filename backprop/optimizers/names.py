@@ -1,0 +1,26 @@
+"""Optimizers by Keras's strings."""
+
+from collections.abc import Callable
+
+from backprop.core.lookup import resolve
+from backprop.optimizers.adam import Adam, Adamax, AdamW, Nadam
+from backprop.optimizers.adaptive import Adadelta, Adagrad, RMSprop
+from backprop.optimizers.base import Optimizer
+from backprop.optimizers.sgd import SGD, Lion
+
+_BY_NAME: dict[str, Callable[[], Optimizer]] = {
+    "sgd": SGD,
+    "rmsprop": RMSprop,
+    "adagrad": Adagrad,
+    "adadelta": Adadelta,
+    "adam": Adam,
+    "adamw": AdamW,
+    "nadam": Nadam,
+    "adamax": Adamax,
+    "lion": Lion,
+}
+
+
+def get(optimizer: str | Optimizer) -> Optimizer:
+    """The optimizer of that name, or the object itself (see ``core.lookup.resolve``)."""
+    return resolve(optimizer, Optimizer, _BY_NAME, "optimizer")

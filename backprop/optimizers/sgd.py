@@ -1,0 +1,113 @@
+"""Descent along the gradient itself, or along its sign."""
+
+from typing import Unpack
+
+import numpy as np
+
+from backprop.core.types import Array
+from backprop.optimizers.base import Common, LearningRate, Optimizer, check_share
+from backprop.schedules import check_number
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent, with momentum if asked for.
+
+        θ ← θ − η g                              without momentum
+        v ← μ v − η g,  θ ← θ + v                with momentum μ
+        v ← μ v − η g,  θ ← θ + μ v − η g        with Nesterov's momentum
+
+    Keras's formula: the learning rate stands inside the velocity. Sources: Robbins & Monro 1951,
+    Polyak 1964, Nesterov 1983.
+
+    Args:
+        learning_rate: η, a number or a schedule.
+        momentum: μ in [0, 1].
+        nesterov: Whether to look ahead, as Nesterov's variant does.
+        **common: Weight decay, clipping and averaging, see ``Optimizer``.
+    """
+
+    def __init__(
+        self,
+        learning_rate: LearningRate = 0.01,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        **common: Unpack[Common],
+    ) -> None:
+        super().__init__(learning_rate, **common)
+        self.momentum = check_share(momentum, "momentum")
+        self.nesterov = nesterov
+        self.slots = ("velocity",) if momentum else ()
+
+    def coefficients(self, t: int, eta: float) -> tuple[float, ...]:
+        """η, μ."""
+        return eta, self.momentum
+
+    def update(self, theta: Array, g: Array, scratch: Array, *state: Array) -> None:
+        """θ and v after one step."""
+        eta, mu = self.c
+        np.multiply(g, eta, out=scratch)  # η g
+        if not state:
+            theta -= scratch
+            return
+        v = state[0]
+        v *= mu
+        v -= scratch
+        if self.nesterov:
+            theta -= scratch
+            np.multiply(v, mu, out=scratch)
+            theta += scratch
+        else:
+            theta += v
+
+
+class Lion(Optimizer):
+    """Steps of the same size for every weight: only the sign of an averaged gradient counts.
+
+        θ ← θ − η sign(β₁ m̄ + (1 − β₁) g),  m̄ ← β₂ m̄ + (1 − β₂) g
+
+    Kept is the sum m = m̄ / (1 − β₂) in the place of the average: m ← β₂ m + g, and the sign is
+    that of m + κ g with κ = (1 − β₁) / (β₁ (1 − β₂)). Source: Chen et al. 2023, "Symbolic discovery
+    of optimization algorithms".
+
+    Where the gradient stays 0 the steps go on, by the sign of what is left of m, until that is
+    rounded to 0.
+
+    Args:
+        learning_rate: η; three to ten times smaller than for Adam.
+        beta_1: β₁, above 0 and at most 1.
+        beta_2: β₂ in [0, 1).
+        **common: Weight decay, clipping and averaging, see ``Optimizer``.
+    """
+
+    slots = ("momentum",)
+    scratches = 2
+
+    def __init__(
+        self,
+        learning_rate: LearningRate = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.99,
+        **common: Unpack[Common],
+    ) -> None:
+        super().__init__(learning_rate, **common)
+        if not check_share(beta_1, "beta_1"):
+            raise ValueError(f"beta_1 must be above 0, but it is {beta_1!r}.")
+        self.beta_1 = float(beta_1)
+        self.beta_2 = check_number(beta_2, "beta_2", below=1)
+
+    def coefficients(self, t: int, eta: float) -> tuple[float, ...]:
+        """η, κ, β₂."""
+        return eta, (1 - self.beta_1) / (self.beta_1 * (1 - self.beta_2)), self.beta_2
+
+    def update(self, theta: Array, g: Array, scratch: Array, *state: Array) -> None:
+        """θ and m after one step."""
+        eta, kappa, beta_2 = self.c
+        (m,) = state
+        mixed, step = scratch
+        np.multiply(g, kappa, out=mixed)
+        mixed += m
+        np.sign(mixed, out=step)  # ten times slower in place
+        step *= eta
+        theta -= step
+        m *= beta_2
+        m += g

@@ -1,0 +1,62 @@
+"""What every optimizer does to whole vectors beside its formula: clipping g, rounding the state."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from backprop.core.parameters import Parameters
+from backprop.core.types import Array
+
+
+def clip(
+    parameters: Parameters,
+    norm: float | None = None,
+    global_norm: float | None = None,
+    value: float | None = None,
+) -> None:
+    """Makes g smaller, in place, where it is trained on; a frozen stretch stays as it is.
+
+    Args:
+        parameters: θ and g.
+        norm: The greatest length of each parameter's gradient.
+        global_norm: The greatest length of all of them taken together.
+        value: The greatest size of a component.
+    """
+    if norm is not None:
+        for p in parameters:
+            if p.trainable:
+                shorten([p.gradient.ravel()], norm)
+    elif global_norm is not None:
+        shorten([parameters.gradients[run] for run in parameters.trainable_slices()], global_norm)
+    elif value is not None:
+        for run in parameters.trainable_slices():
+            g = parameters.gradients[run]
+            np.minimum(g, value, out=g)
+            np.maximum(g, -value, out=g)
+
+
+def shorten(vectors: Sequence[Array], length: float) -> None:
+    """Shortens the one long vector v of which these are parts: v ← v · min(1, length / ‖v‖).
+
+    If it is not finite it stays as it is, and the loss will show it.
+    """
+    with np.errstate(over="ignore"):
+        squares = sum(float(np.dot(v, v)) for v in vectors)
+        if not math.isfinite(squares):  # 10²⁰ squared is too large for float32
+            squares = sum(float(np.dot(v, v)) for v in (w.astype(np.float64) for w in vectors))
+    norm = math.sqrt(squares)
+    if length < norm < math.inf:
+        for v in vectors:
+            v *= length / norm
+
+
+def round_to_0(v: Array) -> None:
+    """Turns into 0 what is about to become denormal, by v ← (v + C) − C.
+
+    C is chosen so that only those numbers are lost in its last digit.
+    """
+    limits = np.finfo(v.dtype)
+    C = limits.tiny * v.dtype.type(2.0 ** (limits.nmant + 7))
+    v += C
+    v -= C

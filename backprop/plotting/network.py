@@ -1,0 +1,249 @@
+"""One pass through a network: values flowing forward above, the error flowing back below."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from backprop.core.types import Array
+from backprop.plotting.nodes import (
+    BACKWARD,
+    FORWARD,
+    NEGATIVE,
+    POSITIVE,
+    draw_line,
+    draw_node,
+    short,
+    unit_name,
+    write,
+    write_on_line,
+)
+from backprop.plotting.style import new_figure, save
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST_UNITS = 8
+"""Layers with more units than this are not legible as nodes; draw them as heat maps."""
+
+_MOST_NUMBERS = 40  # edges; more of them are drawn without numbers, and nodes without notes
+_TO_LOSS = 2.3  # inches from the outputs to the loss
+
+
+class Scale(NamedTuple):
+    """Sizes in inches, and whether edges bear their numbers."""
+
+    rows: float  # from node to node in a column
+    radius: float
+    font: float  # points
+    numbers: bool
+
+
+class Side(NamedTuple):
+    """What one of the two panels shows."""
+
+    nodes: Sequence[Array]  # for each column
+    edges: Sequence[Array]  # (n_in, n_out) for each pair of neighbours
+    notes: Sequence[Sequence[str]]  # under each node
+    heads: Sequence[str]  # above each column
+    ends: Sequence[str]  # on the lines between the last column and the loss
+    loss: str
+    back: bool
+
+
+def network_diagram(
+    activations: Sequence[Array],
+    weights: Sequence[Array],
+    biases: Sequence[Array | None],
+    deltas: Sequence[Array],
+    weight_gradients: Sequence[Array],
+    bias_gradients: Sequence[Array | None],
+    activation_gradients: Sequence[Array],
+    loss: float,
+    targets: Array,
+    forward_names: Sequence[str],
+    backward_names: Sequence[str],
+    caption: str = "",
+    path: str | os.PathLike[str] | None = None,
+) -> Figure:
+    """Draw a network twice: values flowing forward, and the error flowing back.
+
+    Forward, nodes hold the activations and edges the weights; back, nodes hold δ = ∂E/∂z and edges
+    ∂E/∂w. Lines are the thicker and darker the larger the number; negative ones are dashed and of
+    another colour. With more than 40 edges, the edges' numbers and the biases are left out.
+
+    Args:
+        activations: The inputs, then each layer's activations: L + 1 arrays ``(n_l,)``.
+        weights: L arrays ``(n_in, n_out)``.
+        biases: L arrays ``(n_out,)``, or None where a layer has none.
+        deltas: ∂E/∂z of each layer, L arrays ``(n_out,)``.
+        weight_gradients: ∂E/∂W, shaped like the weights.
+        bias_gradients: ∂E/∂b, likewise.
+        activation_gradients: ∂E/∂x and ∂E/∂a, shaped like the activations.
+        loss: E.
+        targets: What the outputs should have been, ``(n_L,)``.
+        forward_names: What stands above the L + 1 columns in the upper panel: ``a⁽¹⁾ = σ(z⁽¹⁾)``.
+        backward_names: The same for the lower panel: ``δ⁽¹⁾ = ∂E/∂z⁽¹⁾``.
+        caption: What stands below the picture.
+        path: Where to save the picture, if anywhere.
+
+    Returns:
+        The figure, with an axes for each of the two directions.
+
+    Raises:
+        ValueError: The shapes do not fit together.
+        FileNotFoundError: If the folder of ``path`` does not exist.
+    """
+    _check_shapes(activations, weights, deltas, weight_gradients, activation_gradients)
+    sizes = [len(column) for column in activations]
+    numbers = sum(w.size for w in weights) <= _MOST_NUMBERS
+    scale = Scale(1.15, 0.37, 8.5, True) if numbers else Scale(0.6, 0.26, 6.5, False)
+    xs = np.cumsum([0.0, *(_distance(n, m, scale) for n, m in pairwise(sizes))])
+    forward = Side(
+        activations,
+        weights,
+        [[""] * sizes[0], *(_notes("b", b, n) for b, n in zip(biases, sizes[1:], strict=True))],
+        forward_names,
+        [f"target {short(target)}" for target in targets],
+        f"E = {loss:.6g}",
+        back=False,
+    )
+    notes = [[""] * sizes[0]]
+    for delta, db, da in zip(deltas, bias_gradients, activation_gradients[1:], strict=True):
+        own = [_notes("∂E/∂a", da, len(da))] if da is not activation_gradients[-1] else []
+        if db is not None and not np.allclose(db, delta):  # of one sample they are equal
+            own.append(_notes("∂E/∂b", db, len(db)))
+        notes.append(["\n".join(lines) for lines in zip(*own, strict=True)] or [""] * len(delta))
+    backward = Side(
+        [activation_gradients[0], *deltas],
+        weight_gradients,
+        notes,
+        backward_names,
+        [f"∂E/∂ŷ = {short(d)}" for d in activation_gradients[-1]],
+        "E",
+        back=True,
+    )
+
+    width = max(xs[-1] + _TO_LOSS + 1.6, 7.0)
+    panel = max(sizes) * scale.rows + 0.75
+    words = textwrap.wrap(caption, int(13 * width))
+    figure = new_figure(width, 2 * panel + 0.7 + 0.17 * len(words))
+    for axes, side in zip(figure.subplots(2, 1), (forward, backward), strict=True):
+        _draw_side(axes, side, xs, scale)
+    _explain(figure, words)
+    return save(figure, path)
+
+
+def _draw_side(axes: Axes, side: Side, xs: Array, scale: Scale) -> None:
+    """Draw one direction: its edges, nodes, column heads, and the loss at the right."""
+    shade = BACKWARD if side.back else FORWARD
+    columns = [_places(x, len(column), scale) for x, column in zip(xs, side.nodes, strict=True)]
+    top = max(len(column) for column in columns) * scale.rows / 2 + 0.1
+    largest = max(float(np.abs(edges).max()) for edges in side.edges) or 1.0
+    for start, stop, edges in zip(columns, columns[1:], side.edges, strict=False):
+        n, m = edges.shape
+        # Here all edges' numbers stand one above the other with even gaps, and of two such
+        # places (for m = n) it is the one farther from the arrow heads.
+        share = 1 / (m + 1) if m < n or (m == n and not side.back) else n / (n + 1)
+        for i, j in np.ndindex(n, m):
+            value = float(edges[i, j])
+            draw_line(axes, start[i], stop[j], (scale.radius,) * 2, value / largest, side.back)
+            if scale.numbers:
+                write_on_line(axes, start[i] + share * (stop[j] - start[i]), short(value), shade)
+    loss = np.array([xs[-1] + _TO_LOSS, 0.0])
+    for place, words in zip(columns[-1], side.ends, strict=True):
+        draw_line(axes, place, loss, (scale.radius, 0.2 if side.back else 0.62), None, side.back)
+        if words:
+            write_on_line(axes, place + 0.47 * (loss - place), words, shade)
+    box = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": "0.4"}
+    axes.text(loss[0], 0, side.loss, fontsize=9, color=shade, ha="center", va="center", bbox=box)
+
+    strongest = [float(np.abs(column).max()) or 1.0 for column in side.nodes]
+    for k, most in enumerate(strongest):
+        for unit, (place, value) in enumerate(zip(columns[k], side.nodes[k], strict=True)):
+            draw_node(
+                axes, place, float(value), float(value) / most, scale.radius, scale.font, shade
+            )
+            if scale.numbers:
+                symbol = unit_name(side.heads[k].partition(" ")[0], unit)
+                write(axes, place + np.array([0, 0.2]), symbol, 6.5, shade)
+                note = side.notes[k][unit]
+                lines = note.count("\n") + 1
+                write(axes, place - (0, scale.radius + 0.03 + 0.065 * lines), note, 7.5, shade)
+    for x, head in zip(xs, side.heads, strict=True):
+        axes.text(x, top, head, fontsize=10, color=shade, ha="center", va="bottom")
+    axes.text(loss[0], top, "loss", fontsize=10, color=shade, ha="center", va="bottom")
+    on_lines = ", ∂E/∂w on the lines" if side.back else ", w on the lines"
+    direction = "Backward: δ in the units" if side.back else "Forward: activations in the units"
+    axes.set_title(direction + on_lines * scale.numbers, color=shade, loc="left", weight="bold")
+    axes.set(xlim=(xs[0] - 0.7, loss[0] + 0.9), ylim=(-top, top + 0.3), aspect="equal")
+    axes.set_axis_off()
+
+
+def _places(x: float, count: int, scale: Scale) -> Array:
+    """The nodes' centres in a column, from top to bottom, shape ``(count, 2)``."""
+    y = scale.rows * ((count - 1) / 2 - np.arange(count))
+    return np.stack([np.full(count, x), y], axis=1)
+
+
+def _distance(n: int, m: int, scale: Scale) -> float:
+    """From column to column, so that the edges' numbers keep clear of the nodes."""
+    if not scale.numbers:
+        return 1.9
+    return max(2.3, (min(n, m) + 1) * (scale.radius + 0.42))
+
+
+def _notes(name: str, values: Array | None, count: int) -> list[str]:
+    if values is None:
+        return [""] * count
+    return [f"{name} = {short(value)}" for value in values]
+
+
+def _explain(figure: Figure, caption: list[str]) -> None:
+    """Put the meaning of the lines and the caption below the picture."""
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], color=POSITIVE, linewidth=2, label="positive"),
+        Line2D([], [], color=NEGATIVE, linewidth=2, linestyle="--", label="negative"),
+        Line2D([], [], color="0.4", linewidth=3.2, label="thick: large"),
+        Line2D([], [], color="0.4", linewidth=0.8, label="thin: small"),
+    ]
+    legend = figure.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=4,
+        frameon=False,
+        fontsize=9,
+        title="\n".join(caption),
+        title_fontsize=9,
+    )
+    legend.get_title().set_multialignment("center")
+
+
+def _check_shapes(
+    activations: Sequence[Array],
+    weights: Sequence[Array],
+    deltas: Sequence[Array],
+    weight_gradients: Sequence[Array],
+    activation_gradients: Sequence[Array],
+) -> None:
+    sizes = [np.shape(column) for column in activations]
+    expected = [(*n, *m) for n, m in pairwise(sizes)]
+    for name, arrays, shapes in (
+        ("weights", weights, expected),
+        ("deltas", deltas, sizes[1:]),
+        ("weight_gradients", weight_gradients, expected),
+        ("activation_gradients", activation_gradients, sizes),
+    ):
+        found = [np.shape(array) for array in arrays]
+        if found != shapes:
+            raise ValueError(
+                f"{name} must have the shapes {shapes} to fit the activations, but has {found}."
+            )

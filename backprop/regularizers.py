@@ -1,0 +1,81 @@
+"""Penalties on weights, which are added to the loss."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from backprop.core.lookup import resolve, show_call
+from backprop.core.types import Array
+
+
+class Regularizer:
+    """Ω(W), added to the loss. A subclass writes ``penalty`` and, below it, ``gradient``."""
+
+    def penalty(self, W: Array) -> float:
+        """Ω(W)."""
+        raise NotImplementedError(f"{type(self).__name__} must define penalty(W).")
+
+    def gradient(self, W: Array) -> Array:
+        """∂Ω/∂W, of W's shape."""
+        raise NotImplementedError(f"{type(self).__name__} must define gradient(W).")
+
+    def __repr__(self) -> str:
+        return show_call(self)
+
+
+class L1L2(Regularizer):
+    """Ω(W) = λ₁ Σ |w| + λ₂ Σ w²,  ∂Ω/∂w = λ₁ sign(w) + 2 λ₂ w (and sign(0) = 0).
+
+    There is no ½ in front of λ₂, as in Keras. Nielsen's λ/2n Σ w² is λ₂ = λ / 2n.
+
+    Args:
+        l1: λ₁.
+        l2: λ₂.
+    """
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
+        for name, value in (("l1", l1), ("l2", l2)):
+            if not 0 <= value < np.inf:
+                raise ValueError(f"{name} must be a finite number of 0 or more, not {value!r}.")
+        self.l1, self.l2 = float(l1), float(l2)
+
+    def penalty(self, W: Array) -> float:
+        """λ₁ Σ |w| + λ₂ Σ w²."""
+        w = W.ravel()
+        total = self.l2 * float(np.dot(w, w)) if self.l2 else 0.0
+        return total + self.l1 * float(np.abs(w).sum()) if self.l1 else total
+
+    def gradient(self, W: Array) -> Array:
+        """λ₁ sign(w) + 2 λ₂ w."""
+        gradient: Array = W * (2 * self.l2)
+        if self.l1:
+            gradient += self.l1 * np.sign(W)
+        return gradient
+
+
+class L1(L1L2):
+    """Ω(W) = λ Σ |w|, which drives weights to 0 (Tibshirani 1996)."""
+
+    def __init__(self, l1: float = 0.01) -> None:
+        super().__init__(l1=l1)
+
+
+class L2(L1L2):
+    """Ω(W) = λ Σ w², which keeps weights small (Hoerl & Kennard 1970)."""
+
+    def __init__(self, l2: float = 0.01) -> None:
+        super().__init__(l2=l2)
+
+
+_BY_NAME: dict[str, Callable[[], Regularizer]] = {
+    "l1": L1,
+    "l2": L2,
+    "l1_l2": lambda: L1L2(0.01, 0.01),
+}
+
+
+def get(regularizer: str | Regularizer | None) -> Regularizer | None:
+    """The regulariser of that name, or the object itself; None for none."""
+    if regularizer is None:
+        return None
+    return resolve(regularizer, Regularizer, _BY_NAME, "regularizer")

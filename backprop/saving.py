@@ -1,0 +1,257 @@
+"""Model files: one ``.npz`` with all that a model is, from which training goes on.
+
+An object is written down as the call that makes it: its class's name and, for every argument of
+the constructor, the attribute of that name. So a layer, loss, metric or schedule of one's own can
+be saved if it keeps its arguments under their names; to load it, hand over its class in
+``custom_objects``. Nothing is pickled, and a file cannot run code: classes are looked up by name in
+the package and in ``custom_objects``, nowhere else.
+"""
+
+import inspect
+import os
+from collections.abc import Mapping
+from types import BuiltinFunctionType, FunctionType, MethodType
+from typing import Any, TypeVar
+
+import numpy as np
+
+from backprop import (
+    constraints,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    optimizers,
+    regularizers,
+    schedules,
+)
+from backprop.core import files, snapshot
+from backprop.layers import Layer
+
+M = TypeVar("M")
+
+FAMILIES = {
+    "layers": layers,
+    "losses": losses,
+    "optimizers": optimizers,
+    "metrics": metrics,
+    "initializers": initializers,
+    "regularizers": regularizers,
+    "constraints": constraints,
+    "schedules": schedules,
+}
+"""Where the package's own classes are looked up: ``layers.Dense``."""
+
+CLASS, FUNCTION, DTYPE, DICT = "class", "function", "dtype", "dict"
+"""What an object is written down as: a dict with one of these keys."""
+
+
+def save(model: Any, path: str | os.PathLike[str]) -> None:
+    """Writes a model as one file, atomically: architecture, weights and how it is trained.
+
+    Args:
+        model: A ``Sequential``.
+        path: The file, for example ``"digits.npz"``; one that is there is replaced.
+
+    Raises:
+        TypeError: A part of the model cannot be written down; the message says which and why.
+    """
+    compiled = None
+    if model.compiled:
+        compiled = {
+            "optimizer": describe(model.optimizer, "the optimizer"),
+            "loss": describe(model._given_loss, "the loss"),
+            "metrics": describe(model.metrics, "the metrics"),
+        }
+    tree: dict[str, Any] = {
+        "class": type(model).__name__,
+        "layers": [describe(layer, str(layer)) for layer in model.layers],
+        "seed": model.seed,
+        "dtype": model.dtype.name,
+        "input_shape": model.input_shape,
+        "compiled": compiled,
+    }
+    if model.input_shape is not None:
+        tree["trainable"] = [p.trainable for p in model.parameters]
+        tree |= snapshot.take(model)
+    files.write(path, "model", tree)
+
+
+def load(
+    model_class: type[M],
+    path: str | os.PathLike[str],
+    custom_objects: Mapping[str, Any] | None = None,
+) -> M:
+    """The model that ``save`` wrote: predicting and training give the same bits.
+
+    Args:
+        model_class: ``Sequential``.
+        path: The file.
+        custom_objects: Classes and functions of one's own by name: ``{"Scale": Scale}``.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is no model's, or damaged, or of a newer version; or a class is not
+            known, or cannot be made as it was.
+    """
+    if custom_objects is not None and not isinstance(custom_objects, Mapping):
+        raise TypeError(
+            f"custom_objects must be a dict such as {{'Scale': Scale}}, not {custom_objects!r}."
+        )
+    source, custom = repr(os.fspath(path)), custom_objects or {}
+    tree = files.read(path, "model")
+    kind: Any = model_class
+    if tree["class"] != kind.__name__:
+        kind = find(tree["class"], custom, source)
+    made = [remake(layer, custom, source) for layer in tree["layers"]]
+    model = kind(made, seed=tree["seed"], dtype=tree["dtype"])
+    if tree["compiled"] is not None:
+        model.compile(**{k: remake(v, custom, source) for k, v in tree["compiled"].items()})
+    if tree["input_shape"] is not None:
+        model.build((None, *tree["input_shape"]))
+        snapshot.put_back(model, tree, source)
+        for parameter, trainable in zip(model.parameters, tree["trainable"], strict=True):
+            parameter.trainable = trainable
+    return model  # type: ignore[no-any-return]
+
+
+def save_weights(model: Any, path: str | os.PathLike[str]) -> None:
+    """Writes θ alone, each parameter under its name, atomically."""
+    files.write(path, "weights", {"weights": {p.name: p.value for p in model.parameters}})
+
+
+def load_weights(model: Any, path: str | os.PathLike[str]) -> None:
+    """Puts the weights of a file, of weights or of a whole model, into a built model.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ShapeError: A name or a shape differs; nothing is changed then.
+        ValueError: The file is none of ours, or damaged, or of a newer version.
+    """
+    parameters, source = model.parameters, repr(os.fspath(path))
+    weights = files.read(path, "weights", "model").get("weights", {})
+    snapshot.check_weights(parameters, weights, source)
+    snapshot.set_weights(parameters, weights)
+
+
+# ------------------------------------------------------------------- objects as calls, and back
+
+
+def describe(value: Any, what: str) -> Any:
+    """A value, or an object as the call that makes it, as a tree for ``core.files``.
+
+    Args:
+        value: What is to be written down.
+        what: What it is, for error messages.
+
+    Raises:
+        TypeError: It cannot be written down.
+    """
+    if value is None or isinstance(value, bool | int | float | str | np.generic | np.ndarray):
+        return value
+    if isinstance(value, list):
+        return [describe(item, what) for item in value]
+    if isinstance(value, tuple):
+        return tuple(describe(item, what) for item in value)
+    if isinstance(value, dict):
+        return {DICT: {key: describe(item, what) for key, item in value.items()}}
+    if isinstance(value, np.dtype):
+        return {DTYPE: value.name}
+    if isinstance(value, FunctionType) and value.__name__ != "<lambda>":
+        return {FUNCTION: value.__name__}
+    if isinstance(value, FunctionType | BuiltinFunctionType | MethodType | np.ufunc | type):
+        raise TypeError(
+            f"{what} cannot be saved: it holds {value!r}. Write a function with a name, or an "
+            f"object that keeps its arguments."
+        )
+    return call_of(value, what)
+
+
+def call_of(made: Any, what: str) -> dict[str, Any]:
+    """The class of an object, and the arguments that its constructor takes from its attributes."""
+    kind = type(made)
+    try:
+        signature = inspect.signature(kind).parameters
+    except ValueError:
+        raise TypeError(f"{what} cannot be saved: it holds {made!r}.") from None
+    arguments: dict[str, Any] = {}
+    for name, parameter in signature.items():
+        if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+            continue  # they go on to a base class, whose name and flags are kept below
+        if not hasattr(made, name):
+            raise TypeError(
+                f"{what} cannot be saved: {kind.__name__} takes the argument {name!r}, but has no "
+                f"attribute of that name: keep it as self.{name}."
+            )
+        arguments[name] = describe(getattr(made, name), f"{what}, {name},")
+    found: dict[str, Any] = {CLASS: name_of(kind), "arguments": arguments}
+    if isinstance(made, Layer):
+        found |= {"name": made.name, "trainable": made.trainable}
+    return found
+
+
+def name_of(kind: type) -> str:
+    """``layers.Dense`` for a class of the package, ``Scale`` for one of the user's own."""
+    for family, module in FAMILIES.items():
+        if getattr(module, kind.__name__, None) is kind:
+            return f"{family}.{kind.__name__}"
+    return kind.__name__
+
+
+def remake(value: Any, custom: Mapping[str, Any], source: str) -> Any:
+    """The inverse of ``describe``.
+
+    Args:
+        value: What ``describe`` made.
+        custom: Classes and functions of the user's own by name.
+        source: The file, for error messages.
+
+    Raises:
+        ValueError: A class is not known, or does not take the arguments that it took.
+    """
+    if isinstance(value, list | tuple):
+        return type(value)(remake(item, custom, source) for item in value)
+    if not isinstance(value, dict):
+        return value
+    if DICT in value:
+        return {key: remake(item, custom, source) for key, item in value[DICT].items()}
+    if DTYPE in value:
+        return np.dtype(value[DTYPE])
+    if FUNCTION in value:
+        return find(value[FUNCTION], custom, source)
+    kind = find(value[CLASS], custom, source)
+    arguments = {k: remake(item, custom, source) for k, item in value["arguments"].items()}
+    try:
+        made = kind(**arguments)
+    except (TypeError, ValueError) as error:
+        shown = ", ".join(f"{k}={item!r}" for k, item in arguments.items())
+        raise ValueError(
+            f"{source} holds {value[CLASS]}({shown}), which cannot be made again: {error}"
+        ) from error
+    if isinstance(made, Layer):
+        made.name = value["name"]
+        if made.trainable != value["trainable"]:  # of layers within layers each keeps its own
+            made.trainable = value["trainable"]
+    return made
+
+
+def find(name: str, custom: Mapping[str, Any], source: str) -> Any:
+    """A class of the package, or a class or function of the user's own.
+
+    Raises:
+        ValueError: There is none of that name.
+    """
+    family, dot, last = name.partition(".")
+    if not dot:
+        if name not in custom:
+            raise ValueError(
+                f"{source} holds {name!r}, which is not backprop's: pass "
+                f"custom_objects={{{name!r}: {name}}}."
+            )
+        return custom[name]
+    kind = getattr(FAMILIES.get(family), last, None)
+    if not isinstance(kind, type) or kind.__module__.partition(".")[0] != "backprop":
+        raise ValueError(
+            f"{source} holds {name}, which this version of backprop does not have: update backprop."
+        )
+    return kind

@@ -1,0 +1,286 @@
+"""Learning rates that change with the number of steps taken, with Keras's names and formulas.
+
+A schedule is a function η(s) of the number of steps taken so far: η(0) is the learning rate of the
+first step. Any function of one's own will do as well: ``SGD(lambda step: 0.1 / (1 + step))``.
+"""
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+def check_number(value: float, name: str, least: float = 0.0, below: float = math.inf) -> float:
+    """The value as a float.
+
+    Raises:
+        TypeError: It is no number.
+        ValueError: It is smaller than ``least``, or not smaller than ``below``, or nan.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        raise TypeError(f"{name} must be a number, but it is {value!r}.")
+    if not least <= value < below:
+        end = f" and below {below:g}" if below < math.inf else ""
+        raise ValueError(f"{name} must be {least:g} or more{end}, but it is {value!r}.")
+    return float(value)
+
+
+def check_positive(value: float, name: str) -> float:
+    """The value as a float.
+
+    Raises:
+        TypeError: It is no number.
+        ValueError: It is not above 0, or not finite.
+    """
+    if isinstance(value, int | float | np.number) and not 0 < value < math.inf:
+        raise ValueError(f"{name} must be above 0, but it is {value!r}.")
+    return check_number(value, name)
+
+
+class Schedule:
+    """η(s), the learning rate after s steps; a subclass defines ``__call__``."""
+
+    def __call__(self, step: int) -> float:
+        """η(s) for s = ``step``."""
+        raise NotImplementedError(f"{type(self).__name__} must define __call__(step).")
+
+
+@dataclass(frozen=True)
+class RateDecay(Schedule):
+    """The base of the two schedules with a rate of decay for every so many steps.
+
+    Args:
+        initial_learning_rate: η₀.
+        decay_steps: d, in steps, which are batches, not epochs.
+        decay_rate: r.
+        staircase: Whether η changes every d steps only, s/d being rounded down.
+    """
+
+    initial_learning_rate: float
+    decay_steps: float
+    decay_rate: float
+    staircase: bool = False
+
+    def __post_init__(self) -> None:
+        check_number(self.initial_learning_rate, "initial_learning_rate")
+        check_positive(self.decay_steps, "decay_steps")
+        check_number(self.decay_rate, "decay_rate")
+
+    def periods(self, step: int) -> float:
+        """s/d."""
+        return step // self.decay_steps if self.staircase else step / self.decay_steps
+
+
+class ExponentialDecay(RateDecay):
+    """η(s) = η₀ r^(s/d)."""
+
+    def __call__(self, step: int) -> float:
+        """η₀ r^(s/d)."""
+        return float(self.initial_learning_rate * self.decay_rate ** self.periods(step))
+
+
+class InverseTimeDecay(RateDecay):
+    """η(s) = η₀ / (1 + r s/d)."""
+
+    def __call__(self, step: int) -> float:
+        """η₀ / (1 + r s/d)."""
+        return self.initial_learning_rate / (1 + self.decay_rate * self.periods(step))
+
+
+@dataclass(frozen=True)
+class PiecewiseConstantDecay(Schedule):
+    """η(s) = values[k] for boundaries[k − 1] < s ≤ boundaries[k].
+
+    Args:
+        boundaries: Increasing numbers of steps.
+        values: The learning rates, one more than boundaries.
+    """
+
+    boundaries: Sequence[float]
+    values: Sequence[float]
+
+    def __post_init__(self) -> None:
+        if len(self.values) != len(self.boundaries) + 1:
+            raise ValueError(
+                f"values must hold one learning rate more than there are boundaries, but there are "
+                f"{len(self.values)} values and {len(self.boundaries)} boundaries."
+            )
+        for value in self.values:
+            check_number(value, "each of values")
+        for value in self.boundaries:
+            check_number(value, "each of boundaries")
+        if any(b >= c for b, c in zip(self.boundaries, self.boundaries[1:], strict=False)):
+            raise ValueError(f"boundaries must increase, but they are {self.boundaries!r}.")
+
+    def __call__(self, step: int) -> float:
+        """The value of the interval that s lies in."""
+        return self.values[bisect_left(self.boundaries, step)]
+
+
+@dataclass(frozen=True)
+class PolynomialDecay(Schedule):
+    """η(s) = (η₀ − η₁) (1 − s/d)^p + η₁ up to s = d, and η₁ from there on.
+
+    With ``cycle`` d is doubled, tripled, … as often as s outgrows it: η rises again then, less each
+    time.
+
+    Args:
+        initial_learning_rate: η₀.
+        decay_steps: d.
+        end_learning_rate: η₁.
+        power: p; 1 is a straight line.
+        cycle: Whether η rises again after d steps.
+    """
+
+    initial_learning_rate: float
+    decay_steps: float
+    end_learning_rate: float = 0.0001
+    power: float = 1.0
+    cycle: bool = False
+
+    def __post_init__(self) -> None:
+        check_number(self.initial_learning_rate, "initial_learning_rate")
+        check_positive(self.decay_steps, "decay_steps")
+        check_number(self.end_learning_rate, "end_learning_rate")
+        check_positive(self.power, "power")
+
+    def __call__(self, step: int) -> float:
+        """(η₀ − η₁) (1 − s/d)^p + η₁."""
+        d = self.decay_steps
+        if self.cycle:
+            d *= max(1, math.ceil(step / d))
+        first, last = self.initial_learning_rate, self.end_learning_rate
+        return float((first - last) * (1 - min(step, d) / d) ** self.power + last)
+
+
+@dataclass(frozen=True)
+class CosineDecay(Schedule):
+    """Half a wave of the cosine down to α η₀, after a straight warm-up if asked for.
+
+        η(s) = η₀ [(1 − α) ½ (1 + cos(π s/d)) + α] up to s = d, and α η₀ from there on
+
+    With a warm-up of w steps to η_w, η rises from η₀ to η_w in a straight line; the wave begins
+    then, with η_w in the place of η₀ and s − w in that of s. Source: Loshchilov & Hutter 2017,
+    "SGDR"; for the warm-up Goyal et al. 2017, "Accurate, large minibatch SGD".
+
+    Args:
+        initial_learning_rate: η₀.
+        decay_steps: d, without the warm-up.
+        alpha: α, the share of the learning rate that is left in the end.
+        warmup_target: η_w; None for no warm-up.
+        warmup_steps: w.
+    """
+
+    initial_learning_rate: float
+    decay_steps: float
+    alpha: float = 0.0
+    warmup_target: float | None = None
+    warmup_steps: float = 0
+
+    def __post_init__(self) -> None:
+        check_number(self.initial_learning_rate, "initial_learning_rate")
+        check_positive(self.decay_steps, "decay_steps")
+        check_number(self.alpha, "alpha")
+        check_number(self.warmup_steps, "warmup_steps")
+        if self.warmup_target is not None:
+            check_number(self.warmup_target, "warmup_target")
+        elif self.warmup_steps:
+            raise ValueError("warmup_steps needs warmup_target: say what η rises to.")
+
+    def __call__(self, step: int) -> float:
+        """η on the way up, or on the wave down."""
+        start, w = self.initial_learning_rate, self.warmup_steps
+        if self.warmup_target is not None:
+            if step < w:
+                return start + (self.warmup_target - start) * step / w
+            start = self.warmup_target
+        return start * wave(min(step - w, self.decay_steps) / self.decay_steps, self.alpha)
+
+
+@dataclass(frozen=True)
+class CosineDecayRestarts(Schedule):
+    """Waves of the cosine, each begun with a jump back up.
+
+        η(s) = η₀ [(1 − α) m^i ½ (1 + cos(π s_i/d_i)) + α]
+
+    with s_i the steps since the i-th restart and d_i = d tⁱ the length of that wave. Source:
+    Loshchilov & Hutter 2017, "SGDR".
+
+    Args:
+        initial_learning_rate: η₀.
+        first_decay_steps: d.
+        t_mul: t, by which each wave is longer than the one before, 1 or more.
+        m_mul: m, by which each wave is higher.
+        alpha: α, the share of η₀ that a wave ends with.
+    """
+
+    initial_learning_rate: float
+    first_decay_steps: float
+    t_mul: float = 2.0
+    m_mul: float = 1.0
+    alpha: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_number(self.initial_learning_rate, "initial_learning_rate")
+        check_positive(self.first_decay_steps, "first_decay_steps")
+        check_number(self.t_mul, "t_mul", 1)
+        check_number(self.m_mul, "m_mul")
+        check_number(self.alpha, "alpha")
+
+    def __call__(self, step: int) -> float:
+        """η on the wave that s lies in."""
+        if self.t_mul == 1:
+            i, since = divmod(step, self.first_decay_steps)
+            length = self.first_decay_steps
+        else:
+            # lengths are added up, as logarithms would round a restart to the step before or after
+            i, since, length = 0, float(step), self.first_decay_steps
+            while since >= length:
+                i, since, length = i + 1, since - length, length * self.t_mul
+        return self.initial_learning_rate * wave(since / length, self.alpha, self.m_mul**i)
+
+
+@dataclass(frozen=True)
+class OneCycle(Schedule):
+    """Up and down once in the whole of a training, and far down in the end.
+
+        η rises from η_max/a to η_max until s = p n − 1, and falls to η_max/(a b) at s = n − 1,
+
+    each time along half a wave of the cosine, and stays there. PyTorch's ``OneCycleLR``; Keras has
+    none. Source: Smith & Topin 2018, "Super-convergence".
+
+    Args:
+        max_learning_rate: η_max.
+        total_steps: n, the number of steps of the training: epochs times batches.
+        pct_start: p, the share of them that η rises in, below 1.
+        div_factor: a.
+        final_div_factor: b.
+    """
+
+    max_learning_rate: float
+    total_steps: int
+    pct_start: float = 0.3
+    div_factor: float = 25.0
+    final_div_factor: float = 1e4
+
+    def __post_init__(self) -> None:
+        check_number(self.max_learning_rate, "max_learning_rate")
+        check_positive(self.total_steps, "total_steps")
+        check_number(self.pct_start, "pct_start", below=1)
+        check_positive(self.div_factor, "div_factor")
+        check_positive(self.final_div_factor, "final_div_factor")
+
+    def __call__(self, step: int) -> float:
+        """η on the way up, or on the way down."""
+        top, last = self.pct_start * self.total_steps - 1, self.total_steps - 1
+        if step < top:
+            return self.max_learning_rate * wave(1 - step / top, 1 / self.div_factor)
+        bottom = 1 / (self.div_factor * self.final_div_factor)
+        return self.max_learning_rate * wave((min(step, last) - top) / (last - top), bottom)
+
+
+def wave(x: float, low: float, height: float = 1.0) -> float:
+    """(1 − low) · height · ½ (1 + cos πx) + low: from its height at x = 0 to ``low`` at x = 1."""
+    return (1 - low) * height * 0.5 * (1 + math.cos(math.pi * x)) + low

@@ -1,0 +1,279 @@
+"""Mutants of every backward pass in the package: the same source with one small mistake planted.
+
+A gradient check is worth what it finds. Here each ``backward``, ``f_prime``, ``gradient`` and
+``logit_gradient`` is taken as source, one place in it is changed (a sign, a factor, a transpose, a
+dropped line), and the result is put into a subclass, which the check must then find wrong.
+"""
+
+import ast
+import copy
+import inspect
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain, count, islice, zip_longest
+from typing import Any
+
+import numpy as np
+
+from backprop import Sequential, layers, losses
+from backprop.inspection import GradientReport, check_layer, check_loss
+from backprop.layers import Activation, Chain, Dense, Layer, Softmax, Tanh
+from backprop.losses import CrossEntropy, Loss
+
+SHAPE = (4,)
+
+
+def frozen(layer: Layer) -> Layer:
+    layer.trainable = False
+    return layer
+
+
+MAKE: dict[str, list[Callable[[], Any]]] = {
+    "BatchNormalization": [
+        layers.BatchNormalization,
+        lambda: layers.BatchNormalization(scale=False),
+        lambda: frozen(layers.BatchNormalization()),
+        lambda: frozen(layers.BatchNormalization(scale=False)),
+    ],
+    "Chain": [lambda: Chain([Dense(3), Tanh(), Dense(2)])],
+    "Dense": [lambda: Dense(3)],
+    "Dropout": [lambda: layers.Dropout(0.4)],
+    "ELU": [lambda: layers.ELU(0.5)],
+    "GELU": [layers.GELU, lambda: layers.GELU(approximate=True)],
+    "GaussianDropout": [lambda: layers.GaussianDropout(0.4)],
+    "GaussianNoise": [lambda: layers.GaussianNoise(0.4)],
+    "BinaryCrossentropy": [
+        lambda: losses.BinaryCrossentropy(label_smoothing=0.2),
+        lambda: losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.2),
+    ],
+    "CategoricalCrossentropy": [
+        losses.CategoricalCrossentropy,
+        lambda: losses.CategoricalCrossentropy(from_logits=True),
+    ],
+    "SparseCategoricalCrossentropy": [
+        losses.SparseCategoricalCrossentropy,
+        lambda: losses.SparseCategoricalCrossentropy(from_logits=True),
+    ],
+}
+"""How to make objects of the classes that need arguments, or have branches that need some."""
+
+LAYER_METHODS = ("backward", "backpropagate", "f_prime")
+LOSS_METHODS = ("backward", "gradient", "logit_gradient")
+
+
+def examples() -> Iterator[Layer | Loss]:
+    """A fresh object, or several, of every concrete layer and loss that the package exports."""
+    abstract = (Layer, Activation, Loss, CrossEntropy)
+    for module, base in ((layers, Layer), (losses, Loss)):
+        for name in module.__all__:
+            cls = getattr(module, name)
+            if not inspect.isclass(cls) or not issubclass(cls, base) or cls in abstract:
+                continue
+            for make in MAKE.get(name, [cls]):
+                yield make()
+
+
+def checks(thing: Layer | Loss) -> Iterator[GradientReport]:
+    """The checks that a mutant must not pass, all of them."""
+    if isinstance(thing, Chain):  # as in a model, whose matched pair skips the last layer
+        model = Sequential([Dense(3), Tanh(), Dense(4), Softmax()], seed=0)
+        model.compile(loss="sparse_categorical_crossentropy")
+        yield model.check_gradients(np.eye(4), [0, 1, 2, 3])
+    yield check_layer(thing, SHAPE) if isinstance(thing, Layer) else check_loss(thing, SHAPE)
+    if isinstance(thing, losses.CosineSimilarity):  # the second is too short to be stretched
+        rows = np.array([[0.3, -1.2, 0.4, 0.9], [2e-8, 1e-8, -1e-8, 3e-8]])
+        yield check_loss(thing, SHAPE, prediction=rows, target=rows[::-1] + 0.1)
+    if isinstance(thing, losses.CategoricalHinge):  # the second costs nothing
+        rows = np.array([[0.3, -1.2, 0.4, 0.9], [3.5, 1.0, -1.0, 0.7]])
+        yield check_loss(thing, SHAPE, prediction=rows, target=np.eye(4)[[1, 0]])
+
+
+# --- where a mistake can be made ------------------------------------------------------------------
+
+OTHER_OPERATOR: dict[type[ast.operator], type[ast.operator]] = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+}
+OTHER_COMPARISON: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Gt: ast.Lt,
+    ast.Lt: ast.Gt,
+    ast.GtE: ast.Lt,
+    ast.LtE: ast.Gt,
+}
+OTHER_FUNCTION = {
+    "add": "subtract",
+    "subtract": "add",
+    "multiply": "divide",
+    "divide": "multiply",
+    "negative": "positive",
+    "positive": "negative",
+    "greater": "less",
+    "less": "greater",
+    "greater_equal": "less",
+    "less_equal": "greater",
+    "maximum": "minimum",
+    "minimum": "maximum",
+}
+
+OTHER_NUMBER = {"0": 1, "1": 2, "2": 1, "0.5": 1}
+
+
+def replacements(node: ast.AST) -> Iterator[tuple[str, ast.AST | None]]:
+    """What may stand wrongly in place of a node: its description and the other node."""
+    if isinstance(node, ast.BinOp | ast.AugAssign) and type(node.op) in OTHER_OPERATOR:
+        other = copy.deepcopy(node)
+        other.op = OTHER_OPERATOR[type(node.op)]()
+        yield "another operator", other
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
+        yield "a factor dropped", node.left
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+        yield "a factor dropped", node.right
+    if isinstance(node, ast.Compare) and type(node.ops[0]) in OTHER_COMPARISON:
+        other_compare = copy.deepcopy(node)
+        other_compare.ops[0] = OTHER_COMPARISON[type(node.ops[0])]()
+        yield "another comparison", other_compare
+    if isinstance(node, ast.Attribute) and node.attr == "T":
+        yield "not transposed", node.value
+    if isinstance(node, ast.Attribute) and node.attr in OTHER_FUNCTION:
+        other_function = copy.deepcopy(node)
+        other_function.attr = OTHER_FUNCTION[node.attr]
+        yield "another function", other_function
+    if isinstance(node, ast.UnaryOp) and not isinstance(node.operand, ast.Constant):
+        yield "a sign dropped", node.operand
+    if isinstance(node, ast.Return) and not isinstance(node.value, ast.Constant | None):
+        negated = copy.deepcopy(node)
+        negated.value = ast.UnaryOp(ast.USub(), copy.deepcopy(node.value))
+        yield "negated", negated
+    if isinstance(node, ast.Constant) and str(node.value) in OTHER_NUMBER:
+        yield "another constant", ast.Constant(OTHER_NUMBER[str(node.value)])
+    if isinstance(node, ast.AugAssign) or (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Call)
+        and "check" not in ast.unparse(node.value.func)  # no part of the formula
+    ):
+        yield "a line dropped", ast.Pass()
+
+
+def places(tree: ast.Module) -> Iterator[tuple[ast.AST, str, Any]]:
+    """Every node below, with the field, or field and position, of its parent that holds it."""
+    function = tree.body[0]
+    for position in range(len(function.body)):
+        yield function, "body", position
+    for parent in chain.from_iterable(map(ast.walk, function.body)):
+        if isinstance(parent, ast.UnaryOp) and isinstance(parent.operand, ast.Constant):
+            continue  # -1 is an axis, no part of a formula
+        for field, value in ast.iter_fields(parent):
+            if isinstance(value, list):
+                for position, child in enumerate(value):
+                    if isinstance(child, ast.AST):
+                        yield parent, field, position
+            elif isinstance(value, ast.AST):
+                yield parent, field, None
+
+
+def at(parent: ast.AST, field: str, position: int | None) -> Any:
+    value = getattr(parent, field)
+    return value if position is None else value[position]
+
+
+def put(parent: ast.AST, field: str, position: int | None, node: Any) -> None:
+    if position is None:
+        setattr(parent, field, node)
+    else:
+        getattr(parent, field)[position] = node
+
+
+# --- mutants --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One method with one mistake.
+
+    Attributes:
+        owner: The class that defines the method.
+        name: The method's name.
+        method: The method with the mistake.
+        mistake: What was done.
+        original: The changed line as it should be.
+        line: The changed line.
+        things: Objects that have the method.
+    """
+
+    owner: type
+    name: str
+    method: Any
+    mistake: str
+    original: str
+    line: str
+    things: list[Layer | Loss]
+
+    def __str__(self) -> str:
+        where = f"{self.owner.__name__}.{self.name}"
+        return f"{where}: {self.mistake}: `{self.original}` -> `{self.line}`"
+
+
+def mutants() -> Iterator[Mutant]:
+    """All mutants; a method that is inherited is mutated once, for all that inherit it."""
+    users: dict[tuple[type, str], list[Layer | Loss]] = {}
+    for thing in examples():
+        for name in LAYER_METHODS if isinstance(thing, Layer) else LOSS_METHODS:
+            for owner in type(thing).__mro__:
+                if name in vars(owner) and owner is not Layer:
+                    users.setdefault((owner, name), []).append(thing)
+    for (owner, name), things in users.items():
+        source = textwrap.dedent(inspect.getsource(vars(owner)[name]))
+        sound = ast.unparse(ast.parse(source)).splitlines()
+        for mistake, tree in mutated(source):
+            pairs = zip_longest(sound, ast.unparse(tree).splitlines(), fillvalue="")
+            original, line = next((a.strip(), b.strip()) for a, b in pairs if a != b)
+            method = compiled(tree, owner, name)
+            yield Mutant(owner, name, method, mistake, original, line, things)
+
+
+def mutated(source: str) -> Iterator[tuple[str, ast.Module]]:
+    """Every wrong version of a function's source, with what is wrong."""
+    for place in count():
+        for choice in count():
+            tree = ast.parse(source)
+            found = next(islice(places(tree), place, None), None)
+            if found is None:
+                return
+            options = list(replacements(at(*found)))
+            if choice == len(options):
+                break
+            mistake, node = options[choice]
+            put(*found, node)
+            yield mistake, ast.fix_missing_locations(tree)
+
+
+def compiled(tree: ast.Module, owner: type, name: str) -> Any:
+    """The function of a tree, as if it stood in the class."""
+    # the argument called __class__ is what super() looks for
+    frame = ast.parse(f"def make(__class__):\n    return {name}")
+    frame.body[0].body.insert(0, tree.body[0])
+    namespace: dict[str, Any] = {}
+    code = compile(ast.fix_missing_locations(frame), f"<mutant of {name}>", "exec")
+    exec(code, vars(sys.modules[owner.__module__]), namespace)
+    return namespace["make"](owner)
+
+
+def survives(mutant: Mutant) -> bool:
+    """Whether the check lets a mutant pass for every object; one that raises does not pass."""
+    sound = vars(mutant.owner)[mutant.name]
+    setattr(mutant.owner, mutant.name, mutant.method)
+    try:
+        return all(map(passes, mutant.things))
+    finally:
+        setattr(mutant.owner, mutant.name, sound)
+
+
+def passes(thing: Layer | Loss) -> bool:
+    try:
+        return all(report.ok for report in checks(thing))
+    except Exception:
+        return False

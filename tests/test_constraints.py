@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+
+import backprop as bp
+from backprop.constraints import MaxNorm, NonNegative
+from backprop.layers import Dense, Input
+
+
+def test_max_norm_shrinks_the_weights_into_a_unit_that_are_too_long() -> None:
+    W = np.array([[3.0, 0.3], [4.0, 0.4]])
+    MaxNorm(2).project(W)
+    assert np.allclose(W, [[1.2, 0.3], [1.6, 0.4]], rtol=1e-15)
+
+
+def test_max_norm_along_the_other_axis_and_of_zeros() -> None:
+    W = np.array([[3.0, 4.0], [0.0, 0.0]])
+    MaxNorm(1, axis=1).project(W)
+    assert np.allclose(W, [[0.6, 0.8], [0, 0]], rtol=1e-15)
+
+
+def test_non_negative_sets_what_is_negative_to_zero() -> None:
+    W = np.array([-1.0, 0.0, 2.0], np.float32)
+    NonNegative().project(W)
+    assert np.array_equal(W, [0, 0, 2])
+
+
+def test_constraints_hold_after_every_step(rng: np.random.Generator) -> None:
+    layer = Dense(3, kernel_constraint="max_norm", bias_constraint=NonNegative())
+    model = bp.Sequential([Input(4), layer], seed=0)
+    model.compile(bp.optimizers.SGD(0.3), "mse")
+    X, y = rng.standard_normal((20, 4)), 100 * np.ones((20, 3)) * rng.standard_normal((20, 1)) - 200
+    model.fit(X, y, batch_size=5, epochs=2, verbose=0)
+    norms = np.linalg.norm(layer.W, axis=0)
+    assert (norms <= 2 + 1e-6).all()
+    assert norms.max() == pytest.approx(2, rel=1e-5)  # it was needed
+    assert np.array_equal(layer.b, [0, 0, 0])
+
+
+def test_a_frozen_layer_is_not_projected() -> None:
+    layer = Dense(1, kernel_constraint=NonNegative())
+    model = bp.Sequential([Input(1), layer, Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    layer.W = [[-3.0]]
+    layer.trainable = False
+    model.fit(np.ones((2, 1)), np.ones(2), epochs=1, verbose=0)
+    assert np.array_equal(layer.W, [[-3.0]])
+
+
+def test_mistakes_are_named() -> None:
+    with pytest.raises(ValueError, match="max_value must be a positive number, but it is 0"):
+        MaxNorm(0)
+    with pytest.raises(ValueError, match="constraint 'unit' is not known"):
+        Dense(2, kernel_constraint="unit")

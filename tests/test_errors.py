@@ -1,0 +1,201 @@
+"""Users' mistakes in ``fit``: what is raised, the words in it, and that nothing has changed."""
+
+import numpy as np
+import pytest
+from mistakes import ONE_HOT, C, X, Y, assert_speaks, classifier
+
+import backprop as bp
+from backprop.callbacks import Callback
+from backprop.core.errors import NotBuiltError, ShapeError
+from backprop.initializers import Constant
+from backprop.layers import Dense, Sigmoid, Softmax
+from backprop.optimizers import SGD
+
+
+def compiled(loss, *layers):
+    model = bp.Sequential(layers or [Dense(3)], seed=1)
+    model.compile(SGD(0.1, momentum=0.9), loss)
+    return model
+
+
+def with_nan(row):
+    changed = X.copy()
+    changed[row, 1] = np.nan
+    return changed
+
+
+# --------------------------------------------------------------- mistakes in fit, and no traces
+
+FIT = {
+    "1-D inputs": ({"x": X[:, 0]}, ShapeError, ["x", "(12,)", "x.reshape(-1, 1)"]),
+    "scalar": ({"x": 3.0}, ShapeError, ["x", "shape is ()"]),
+    "no features": ({"x": np.empty((12, 0))}, ShapeError, ["x", "(12, 0)"]),
+    "strings": ({"x": [["a", "b"]] * 12}, TypeError, ["x", "must hold numbers", "encode"]),
+    "objects": ({"x": [[None, 1]] * 12}, TypeError, ["x", "must hold numbers", "object"]),
+    "complex": ({"x": X + 1j}, TypeError, ["x", "must hold numbers", "complex128"]),
+    "nothing": ({"x": None}, TypeError, ["x", "must hold numbers"]),
+    "ragged": ({"x": [[1, 2], [3]]}, ShapeError, ["x", "same length"]),
+    "nan": ({"x": with_nan(7)}, ValueError, ["x", "nan", "row 7", "remove"]),
+    "infinite": ({"x": np.full((12, 4), np.inf)}, ValueError, ["x", "infinite", "row 0"]),
+    "empty": ({"x": X[:0], "y": C[:0]}, ShapeError, ["x", "no samples", "(0, 4)"]),
+    "no targets": ({"y": None}, ValueError, ["y is missing"]),
+    "lengths": ({"y": C[:5]}, ShapeError, ["x has 12 samples", "y", "(5,)", "one target"]),
+    "scalar target": ({"y": 1}, ShapeError, ["x has 12 samples", "y", "()"]),
+    "one-hot": ({"y": ONE_HOT}, ShapeError, ["(12, 3)", "categorical_crossentropy"]),
+    "class names": ({"y": ["cat"] * 12}, TypeError, ["class indices", "np.unique"]),
+    "class too large": ({"y": C + 1}, ValueError, ["0 to 2", "3 outputs", "from 0"]),
+    "class negative": ({"y": C - 1}, ValueError, ["0 to 2", "-1"]),
+    "class not whole": ({"y": C + 0.5}, ValueError, ["whole numbers"]),
+    "ragged y": ({"y": [[1]] * 11 + [[1, 2]]}, ShapeError, ["y", "same length"]),
+    "batch_size 0": ({"batch_size": 0}, ValueError, ["batch_size", "1 or more", "it is 0"]),
+    "batch_size True": ({"batch_size": True}, ValueError, ["batch_size", "True"]),
+    "batch_size 2.5": ({"batch_size": 2.5}, ValueError, ["batch_size", "integer", "2.5"]),
+    "batch_size text": ({"batch_size": "32"}, ValueError, ["batch_size", "'32'"]),
+    "epochs -1": ({"epochs": -1}, ValueError, ["epochs", "0 or more", "-1"]),
+    "epochs 1.5": ({"epochs": 1.5}, ValueError, ["epochs", "integer", "1.5"]),
+    "initial_epoch": ({"initial_epoch": -2}, ValueError, ["initial_epoch", "0 or more", "-2"]),
+    "verbose": ({"verbose": 7}, ValueError, ["verbose", "0, 1, 2 or 'auto'", "7"]),
+    "verbose text": ({"verbose": "loud"}, ValueError, ["verbose", "'loud'"]),
+    "callback type": ({"callbacks": [print]}, TypeError, ["callbacks", "Callback", "print"]),
+    "callback class": ({"callbacks": [Callback]}, TypeError, ["callbacks", "parentheses"]),
+    "one callback": ({"callbacks": Callback()}, TypeError, ["callbacks must be a list"]),
+    "split": ({"validation_split": 1.0}, ValueError, ["validation_split", "0 and 1", "1.0"]),
+    "split text": ({"validation_split": "0.2"}, ValueError, ["validation_split", "'0.2'"]),
+    "split too small": ({"validation_split": 1e-17}, ValueError, ["validation_split", "no sample"]),
+    "both weights": (
+        {"class_weight": {0: 1.0}, "sample_weight": np.ones(12)},
+        ValueError,
+        ["sample_weight or class_weight"],
+    ),
+    "weights' length": ({"sample_weight": [1, 2]}, ShapeError, ["sample_weight", "(12,)", "(2,)"]),
+    "weights 2-D": ({"sample_weight": np.ones((12, 1))}, ShapeError, ["sample_weight", "(12, 1)"]),
+    "weights negative": ({"sample_weight": -np.ones(12)}, ValueError, ["sample_weight"]),
+    "weights nan": ({"sample_weight": [np.nan] * 12}, ValueError, ["sample_weight", "finite"]),
+    "weights text": ({"sample_weight": ["a"] * 12}, TypeError, ["sample_weight", "numbers"]),
+    "weights ragged": ({"sample_weight": [[1], [1, 2]]}, ShapeError, ["sample_weight"]),
+    "class weights": ({"class_weight": {3: 1.0}}, ValueError, ["class_weight", "3", "0 to 2"]),
+    "class weight list": ({"class_weight": [1, 2, 3]}, TypeError, ["class_weight", "dict"]),
+    "validation one": ({"validation_data": (X,)}, ValueError, ["validation_data", "(x, y)"]),
+    "validation four": ({"validation_data": (X, C, C, C)}, ValueError, ["validation_data"]),
+    "validation array": ({"validation_data": X}, ValueError, ["validation_data", "ndarray"]),
+    "validation features": (
+        {"validation_data": (X[:, :3], C)},
+        ShapeError,
+        ["4 features", "validation x", "(12, 3)", "4 columns"],
+    ),
+    "validation lengths": (
+        {"validation_data": (X, C[:5])},
+        ShapeError,
+        ["validation x has 12 samples", "validation y", "(5,)"],
+    ),
+    "validation empty": ({"validation_data": (X[:0], C[:0])}, ShapeError, ["validation x"]),
+    "validation nan": ({"validation_data": (with_nan(2), C)}, ValueError, ["validation x", "2"]),
+    "validation classes": ({"validation_data": (X, C + 1)}, ValueError, ["0 to 2"]),
+    "validation weights": (
+        {"validation_data": (X, C, ["a"] * 12)},
+        TypeError,
+        ["validation sample_weight"],
+    ),
+}  # fmt: skip
+
+
+def fit(model, options):
+    return model.fit(**({"x": X, "y": C, "verbose": 0, "batch_size": 5} | options))
+
+
+@pytest.mark.parametrize("state", ["unbuilt", "trained"])
+@pytest.mark.parametrize(("options", "error", "words"), FIT.values(), ids=FIT)
+def test_mistake_in_fit_is_found_before_anything_changes(options, error, words, state):
+    model, other = classifier(), classifier()
+    if state == "trained":
+        for one in (model, other):
+            fit(one, {"epochs": 2})
+    history = model.history
+    before = model.parameters.values.copy() if model.input_shape else None
+
+    with pytest.raises(error) as caught:
+        fit(model, options)
+    assert_speaks(caught, words)
+
+    assert model.history is history
+    if state == "unbuilt":
+        assert model.input_shape is None
+        assert all(layer.input_shape is None for layer in model.layers)
+        with pytest.raises(NotBuiltError):
+            model.parameters  # noqa: B018
+        assert model.optimizer.iterations == 0
+    else:
+        np.testing.assert_array_equal(model.parameters.values, before)
+        assert model.optimizer.iterations == other.optimizer.iterations
+    # the next training has the same bits as if the call that failed had never been
+    assert fit(model, {"epochs": 2}).history == fit(other, {"epochs": 2}).history
+    for mine, its in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, its)
+
+
+REGRESSION = {
+    "more columns": ({"y": Y[:, :2]}, ShapeError, ["(N, 3)", "(12, 2)", "number of units"]),
+    "one column": ({"y": Y[:, 0]}, ShapeError, ["(N, 3)", "(12,)"]),
+    "third axis": ({"y": Y[:, :, None]}, ShapeError, ["(N, 3)", "(12, 3, 1)"]),
+    "nan": ({"y": Y * np.nan}, ValueError, ["targets", "nan"]),
+    "text": ({"y": [["a"] * 3] * 12}, TypeError, ["targets", "numbers"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("options", "error", "words"), REGRESSION.values(), ids=REGRESSION)
+def test_targets_are_never_broadcast(options, error, words):
+    model = compiled("mse")
+    with pytest.raises(error) as caught:
+        fit(model, options)
+    assert_speaks(caught, ["MeanSquaredError", *words])
+    assert model.input_shape is None
+
+
+@pytest.mark.parametrize("y", [Y[:, :2], Y, Y[:, :1].T])
+def test_one_output_takes_one_target_a_sample(y):
+    model = compiled("mse", Dense(1))
+    with pytest.raises(ShapeError):
+        fit(model, {"y": y})
+    assert model.input_shape is None
+
+
+@pytest.mark.parametrize(
+    ("model", "y", "words"),
+    [
+        (compiled("categorical_crossentropy", Dense(3), Softmax()), C, ["sparse_categorical"]),
+        (compiled("binary_crossentropy", Dense(3), Sigmoid()), C, ["(N, 3)", "(12,)"]),
+        (compiled("sparse_categorical_crossentropy", Dense(1), Sigmoid()), C * 0, ["one output"]),
+        (compiled("bce", Dense(1)), C * 0, ["probabilities", "'dense_1'", "Sigmoid()", "logits"]),
+        (compiled("categorical_crossentropy"), ONE_HOT, ["probabilities", "Softmax()"]),
+        (compiled("sparse_categorical_crossentropy"), C, ["probabilities", "from_logits=True"]),
+    ],
+)
+def test_loss_that_does_not_suit_the_model_or_the_targets(model, y, words):
+    for call in (model.fit, model.evaluate, model.train_on_batch):
+        with pytest.raises(ValueError) as caught:  # noqa: PT011, the words are checked
+            call(X, y)
+        assert_speaks(caught, words)
+    assert model.input_shape is None
+
+
+@pytest.mark.parametrize("call", ["evaluate", "train_on_batch"])
+@pytest.mark.parametrize("mistake", ["1-D inputs", "nan", "lengths", "empty", "weights' length"])
+def test_evaluate_and_train_on_batch_check_the_same(call, mistake):
+    options, error, words = FIT[mistake]
+    model = classifier()
+    with pytest.raises(error) as caught:
+        getattr(model, call)(**({"x": X, "y": C} | options))
+    assert_speaks(caught, words)
+    assert model.input_shape is None
+
+
+def test_weights_that_cannot_be_made_leave_the_model_unbuilt_and_usable():
+    given = Constant(np.arange(20.0).reshape(4, 5))
+    model = compiled("mse", Dense(5, kernel_initializer=given), Dense(3))
+    with pytest.raises(ValueError) as caught:  # noqa: PT011, the words are checked
+        model.fit(X[:, :2], Y, verbose=0)
+    assert_speaks(caught, ["Constant(value)", "(4, 5)", "(2, 5)"])
+    assert model.input_shape is None
+    assert model.history is None
+    model.fit(X, Y, epochs=0, verbose=0)
+    np.testing.assert_array_equal(model.get_weights()[0], np.arange(20.0).reshape(4, 5))

@@ -1,0 +1,239 @@
+"""Matched pairs: one stable function that gives what its two halves give one after the other."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from derivatives import derivative, relative_error
+
+from backprop.core.errors import NoForwardError, ShapeError
+from backprop.layers import Dense, Layer, Sigmoid, Softmax
+from backprop.losses import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    Loss,
+    MeanSquaredError,
+    SparseCategoricalCrossentropy,
+)
+from backprop.training.head import MatchedPair, join
+
+N, K = 6, 3
+CLASSES = np.array([0, 2, 1, 1, 0, 2])
+ONE_HOT = np.eye(K)[CLASSES]
+SOFT = np.random.default_rng(3).uniform(0, 1, (N, K))
+WEIGHT = np.array([0.5, 0.0, 2.0, 1.0, 3.0, 0.1])
+
+# activation, loss, targets, the same as an array (N, K), and what the mean divides by
+PAIRS = {
+    "categorical": (Softmax, CategoricalCrossentropy, ONE_HOT, ONE_HOT, N),
+    "sparse": (Softmax, SparseCategoricalCrossentropy, CLASSES, ONE_HOT, N),
+    "binary": (Sigmoid, BinaryCrossentropy, ONE_HOT, ONE_HOT, N * K),
+    "binary_soft": (Sigmoid, BinaryCrossentropy, SOFT, SOFT, N * K),
+    "categorical_smoothed": (
+        Softmax,
+        lambda: CategoricalCrossentropy(label_smoothing=0.3),
+        ONE_HOT,
+        0.7 * ONE_HOT + 0.3 / K,
+        N,
+    ),
+    "binary_smoothed": (
+        Sigmoid,
+        lambda: BinaryCrossentropy(label_smoothing=0.3),
+        ONE_HOT,
+        0.7 * ONE_HOT + 0.3 / 2,
+        N * K,
+    ),
+}
+
+each_pair = pytest.mark.parametrize("name", PAIRS)
+with_and_without_weights = pytest.mark.parametrize("weight", [None, WEIGHT], ids=["", "weighted"])
+
+
+def logits(dtype: str = "float64") -> np.ndarray:
+    return np.random.default_rng(1).standard_normal((N, K)).astype(dtype)
+
+
+def joined(name: str) -> tuple[Layer, MatchedPair]:
+    activation, loss, *_ = PAIRS[name]
+    layer = activation()
+    pair = join(layer, loss())
+    assert isinstance(pair, MatchedPair)
+    return layer, pair
+
+
+def matched(name: str, Z: np.ndarray, weight: np.ndarray | None = None):
+    """Value and ∂E/∂Z of the pair."""
+    layer, pair = joined(name)
+    value = pair.forward(layer.forward(Z, training=True), PAIRS[name][2], weight)
+    return value, pair.backward()
+
+
+def unmatched(name: str, Z: np.ndarray, weight: np.ndarray | None = None):
+    """Value, ∂E/∂A and ∂E/∂Z of the two halves, one after the other."""
+    activation, make, target, *_ = PAIRS[name]
+    layer, loss = activation(), make()
+    value = loss.forward(layer.forward(Z, training=True), target, weight)
+    delta = loss.backward()
+    return value, delta, layer.backward(delta)
+
+
+@each_pair
+@with_and_without_weights
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_delta_is_prediction_minus_target(name, weight, dtype):
+    activation, _, _, y, n = PAIRS[name]
+    Z = logits(dtype)
+    value, delta = matched(name, Z, weight)
+    w = 1 if weight is None else weight[:, np.newaxis].astype(dtype)
+    expected = w * (activation().forward(Z) - y.astype(dtype)) / n
+    assert isinstance(value, float)
+    assert delta.dtype == dtype
+    np.testing.assert_allclose(delta, expected, rtol=4 * np.finfo(dtype).eps)
+
+
+@each_pair
+@with_and_without_weights
+def test_equals_the_unmatched_way(name, weight):
+    value, delta = matched(name, logits(), weight)
+    other_value, _, other_delta = unmatched(name, logits(), weight)
+    assert value == pytest.approx(other_value, rel=1e-13)
+    np.testing.assert_allclose(delta, other_delta, rtol=1e-12, atol=1e-16)
+
+
+@each_pair
+@with_and_without_weights
+def test_delta_is_the_exact_derivative_by_the_logits(name, weight):
+    Z = logits()
+    _, delta = matched(name, Z, weight)
+    assert relative_error(delta, derivative(lambda: matched(name, Z, weight)[0], Z)) <= 1e-7
+
+
+def test_soft_targets_need_not_sum_to_1():
+    layer = Softmax()
+    pair = join(layer, CategoricalCrossentropy())
+    A = layer.forward(logits(), training=True)
+    pair.forward(A, SOFT)
+    expected = (A * SOFT.sum(axis=1, keepdims=True) - SOFT) / N
+    np.testing.assert_allclose(pair.backward(), expected, rtol=1e-13, atol=1e-16)
+
+
+@each_pair
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_logits_of_ten_thousand(name, dtype):
+    activation, _, _, y, n = PAIRS[name]
+    Z = (1e4 * np.sign(logits())).astype(dtype)
+    value, delta = matched(name, Z)
+    assert np.isfinite(value)
+    assert value > 1000
+    np.testing.assert_allclose(delta, (activation().forward(Z) - y) / n, rtol=1e-6)
+
+
+@each_pair
+@with_and_without_weights
+def test_activation_delta_is_the_gradient_of_the_loss_itself(name, weight):
+    layer, pair = joined(name)
+    assert layer.delta is None
+    value = pair.forward(layer.forward(logits(), training=True), PAIRS[name][2], weight)
+    delta = pair.backward().copy()
+    A = layer.A.copy()
+    np.testing.assert_allclose(layer.delta, unmatched(name, logits(), weight)[1], rtol=1e-14)
+    np.testing.assert_array_equal(layer.A, A)
+    np.testing.assert_array_equal(pair.backward(), delta)  # looking disturbed nothing
+    assert pair.forward(layer.A, PAIRS[name][2], weight) == value
+    np.testing.assert_allclose(layer.backward(layer.delta), delta, rtol=1e-12, atol=1e-16)
+
+
+@each_pair
+def test_second_backward_gives_the_same(name):
+    layer, pair = joined(name)
+    pair.forward(layer.forward(logits(), training=True), PAIRS[name][2], WEIGHT)
+    first = pair.backward().copy()
+    np.testing.assert_array_equal(pair.backward(), first)
+
+
+@each_pair
+def test_only_the_very_array_of_the_training_forward(name):
+    layer, pair = joined(name)
+    target = PAIRS[name][2]
+    A = np.full((N, K), 1 / K)
+    with pytest.raises(ValueError, match="very array that"):
+        pair.forward(A, target)
+    A = layer.forward(logits(), training=True)
+    for other in (A.copy(), layer.forward(logits()), A[:], A.tolist()):
+        with pytest.raises(ValueError, match=rf"very array.*losses\.{type(pair.loss).__name__}\("):
+            pair.forward(other, target)
+    assert pair.forward(A, target) > 0
+
+
+@each_pair
+def test_targets_are_checked_as_the_loss_does(name):
+    layer, pair = joined(name)
+    with pytest.raises(NoForwardError, match="forward"):
+        pair.backward()
+    A = layer.forward(logits(), training=True)
+    with pytest.raises(ShapeError, match=type(pair.loss).__name__):
+        pair.forward(A, np.zeros((N, K + 1)))
+    with pytest.raises(ShapeError, match="sample_weight"):
+        pair.forward(A, PAIRS[name][2], np.ones(N + 1))
+    assert str(pair) == type(pair.loss).__name__
+
+
+@each_pair
+@pytest.mark.parametrize(
+    "clone", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))], ids=["copy", "pickle"]
+)
+def test_copies_stay_joined(name, clone):
+    layer, pair = joined(name)
+    value = pair.forward(layer.forward(logits(), training=True), PAIRS[name][2])
+    delta = pair.backward().copy()
+    twin_layer, twin = clone((layer, pair))
+    np.testing.assert_array_equal(twin.backward(), delta)
+    np.testing.assert_array_equal(twin_layer.delta, layer.delta)
+    other = twin.forward(twin_layer.forward(logits() + 1e-3 * SOFT, training=True), PAIRS[name][2])
+    assert other != value
+    np.testing.assert_array_equal(pair.backward(), delta)
+
+
+# ------------------------------------------------------------------------------ what is joined
+
+
+@pytest.mark.parametrize(
+    ("last", "loss"),
+    [
+        (None, CategoricalCrossentropy()),
+        (Dense(3), CategoricalCrossentropy()),
+        (Dense(3), CategoricalCrossentropy(from_logits=True)),
+        (Softmax(), BinaryCrossentropy()),
+        (Sigmoid(), CategoricalCrossentropy()),
+        (Sigmoid(), SparseCategoricalCrossentropy()),
+        (Softmax(), MeanSquaredError()),
+        (Sigmoid(), MeanSquaredError()),
+    ],
+)
+def test_what_does_not_match_is_left_alone(last, loss):
+    assert join(last, loss) is loss
+
+
+@pytest.mark.parametrize("last", [Softmax(name="out"), Sigmoid(name="out")])
+@pytest.mark.parametrize(
+    "make", [BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy]
+)
+def test_logits_are_not_what_an_activation_returns(last, make):
+    with pytest.raises(ValueError, match=r"takes logits, but the model ends with \w+ 'out'"):
+        join(last, make(from_logits=True))
+
+
+def test_subclasses_are_not_joined():
+    """They may compute something else; a subclass of Softmax once met a KeyError."""
+
+    class Sharper(Softmax):
+        pass
+
+    class Focal(CategoricalCrossentropy):
+        pass
+
+    loss: Loss = CategoricalCrossentropy()
+    assert join(Sharper(), loss) is loss
+    loss = Focal()
+    assert join(Softmax(), loss) is loss

@@ -1,0 +1,230 @@
+"""Initialisers: their formulas against large samples, and the fans that they count."""
+
+import re
+
+import numpy as np
+import pytest
+
+from backprop import initializers
+from backprop.initializers import (
+    TRUNCATED_STDDEV,
+    Constant,
+    GlorotNormal,
+    GlorotUniform,
+    HeNormal,
+    HeUniform,
+    Initializer,
+    LecunNormal,
+    LecunUniform,
+    Ones,
+    RandomNormal,
+    RandomUniform,
+    TruncatedNormal,
+    VarianceScaling,
+    Zeros,
+    fans,
+)
+
+N_IN, N_OUT = 300, 500  # 150,000 numbers: a variance is known to 0.4 %
+
+VARIANCES = {
+    GlorotUniform: 2 / (N_IN + N_OUT),
+    GlorotNormal: 2 / (N_IN + N_OUT),
+    HeUniform: 2 / N_IN,
+    HeNormal: 2 / N_IN,
+    LecunUniform: 1 / N_IN,
+    LecunNormal: 1 / N_IN,
+}
+ALL = [Zeros, Ones, Constant, RandomUniform, RandomNormal, TruncatedNormal, *VARIANCES]
+
+
+@pytest.mark.parametrize("kind", VARIANCES)
+def test_variance_is_the_formula(kind, rng):
+    W = kind()((N_IN, N_OUT), rng, "float64")
+    assert W.var() == pytest.approx(VARIANCES[kind], rel=0.015)
+    assert abs(W.mean()) < 5 * np.sqrt(VARIANCES[kind] / W.size)
+
+
+@pytest.mark.parametrize(
+    ("kind", "limit"),
+    [
+        (GlorotUniform, np.sqrt(6 / (N_IN + N_OUT))),
+        (HeUniform, np.sqrt(6 / N_IN)),
+        (LecunUniform, np.sqrt(3 / N_IN)),
+        (RandomUniform, 0.05),
+    ],
+)
+def test_uniform_numbers_fill_their_limits(kind, limit, rng):
+    W = kind()((N_IN, N_OUT), rng, "float64")
+    assert 0.9999 * limit < W.max() <= limit
+    assert -limit <= W.min() < -0.9999 * limit
+    assert np.mean(np.abs(W) < limit / 2) == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("initializer", "stddev"),
+    [
+        (GlorotNormal(), np.sqrt(2 / (N_IN + N_OUT)) / TRUNCATED_STDDEV),
+        (HeNormal(), np.sqrt(2 / N_IN) / TRUNCATED_STDDEV),
+        (LecunNormal(), np.sqrt(1 / N_IN) / TRUNCATED_STDDEV),
+        (TruncatedNormal(), 0.05),
+        (TruncatedNormal(0.0, 3.0), 3.0),
+    ],
+)
+def test_truncated_normals_end_at_two_standard_deviations(initializer, stddev, rng):
+    W = initializer((N_IN, N_OUT), rng, "float64")
+    assert 1.999 * stddev < np.abs(W).max() <= 2 * stddev
+    # of a truncated normal Φ(1) − Φ(−1) over Φ(2) − Φ(−2) lie within one
+    assert np.mean(np.abs(W) < stddev) == pytest.approx(0.682689 / 0.954500, abs=0.005)
+    assert W.std() == pytest.approx(TRUNCATED_STDDEV * stddev, rel=0.01)
+
+
+def test_stddev_of_the_truncated_normal():
+    """√(1 − 2·2φ(2)/(2Φ(2) − 1)) with the density φ and 2Φ(2) − 1 = erf(√2)."""
+    density = np.exp(-2) / np.sqrt(2 * np.pi)
+    assert pytest.approx(np.sqrt(1 - 4 * density / 0.9544997361036416), rel=1e-14) == (
+        TRUNCATED_STDDEV
+    )
+
+
+def test_truncated_normal_has_its_mean(rng):
+    W = TruncatedNormal(mean=7.0, stddev=0.5)((N_IN, N_OUT), rng, "float64")
+    assert W.mean() == pytest.approx(7, abs=0.005)
+    assert W.min() >= 6
+    assert W.max() <= 8
+
+
+def test_normals_are_not_cut_off(rng):
+    W = RandomNormal(mean=1.0, stddev=2.0)((N_IN, N_OUT), rng, "float64")
+    assert W.mean() == pytest.approx(1, abs=0.03)
+    assert W.std() == pytest.approx(2, rel=0.01)
+    assert np.abs(W - 1).max() > 6
+    V = VarianceScaling(3.0, "fan_out", "untruncated_normal")((N_IN, N_OUT), rng, "float64")
+    assert V.var() == pytest.approx(3 / N_OUT, rel=0.015)
+    assert np.abs(V).max() > 3 * V.std()
+
+
+@pytest.mark.parametrize(
+    ("mode", "n"), [("fan_in", N_IN), ("fan_out", N_OUT), ("fan_avg", (N_IN + N_OUT) / 2)]
+)
+@pytest.mark.parametrize("distribution", ["truncated_normal", "untruncated_normal", "uniform"])
+def test_variance_scaling(mode, n, distribution, rng):
+    W = VarianceScaling(0.5, mode, distribution)((N_IN, N_OUT), rng, "float64")
+    assert W.var() == pytest.approx(0.5 / n, rel=0.015)
+
+
+def test_constants(rng):
+    assert (Zeros()((2, 3), rng) == 0).all()
+    assert (Ones()((2, 3), rng) == 1).all()
+    assert (Constant(2.5)((2, 3), rng) == 2.5).all()
+    given = np.arange(6.0).reshape(2, 3)
+    W = Constant(given)((2, 3), rng, "float64")
+    np.testing.assert_array_equal(W, given)
+    assert not np.shares_memory(W, given)
+    for shape in ((3, 2), (6,), (3,), (4, 2, 3)):
+        with pytest.raises(ValueError, match=r"array of shape \(2, 3\).*" + re.escape(str(shape))):
+            Constant(given)(shape, rng)
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ((), (1, 1)),
+        ((7,), (7, 7)),
+        ((3, 5), (3, 5)),
+        ((4, 3, 5), (12, 20)),
+        ((3, 2, 8, 16), (48, 96)),
+        ((2, 3, 4, 5, 6), (120, 144)),
+    ],
+)
+def test_fans(shape, expected):
+    assert fans(shape) == expected
+
+
+def test_kernels_of_convolutions_use_their_fans(rng):
+    W = HeUniform()((3, 3, 50, 100), rng, "float64")
+    assert np.abs(W).max() == pytest.approx(np.sqrt(6 / 450), rel=1e-3)
+    V = GlorotUniform()((100_000,), rng, "float64")
+    assert np.abs(V).max() == pytest.approx(np.sqrt(3 / 100_000), rel=1e-3)
+
+
+@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("shape", [(), (5,), (4, 3), (2, 2, 3, 4)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_shape_and_dtype(kind, shape, dtype):
+    for seed in range(50):  # a few of which draw numbers that are cut off
+        W = kind()(shape, np.random.default_rng(seed), dtype)
+        assert W.shape == shape
+        assert W.dtype == dtype
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_the_generator_alone_decides(kind):
+    state = np.random.get_state()[1].copy()  # noqa: NPY002 - to see that it stays as it is
+    W = kind()((4, 3), np.random.default_rng(1), "float64")
+    np.testing.assert_array_equal(W, kind()((4, 3), np.random.default_rng(1), "float64"))
+    if not isinstance(kind(), Constant):
+        assert not np.array_equal(W, kind()((4, 3), np.random.default_rng(2), "float64"))
+        rng = np.random.default_rng(1)
+        assert not np.array_equal(kind()((4, 3), rng), kind()((4, 3), rng))
+    np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_both_dtypes_get_the_same_numbers(kind):
+    single = kind()((4, 3), np.random.default_rng(1), "float32")
+    double = kind()((4, 3), np.random.default_rng(1), "float64")
+    np.testing.assert_array_equal(single, double.astype("float32"))
+    assert single.dtype == kind()((4, 3), np.random.default_rng(1)).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: RandomUniform(1, 0), "minval <= maxval, but received 1 and 0"),
+        (lambda: RandomUniform(np.nan, 0), "minval <= maxval"),
+        (lambda: RandomNormal(0, -1), "stddev >= 0, but received -1"),
+        (lambda: TruncatedNormal(0, -1), "stddev >= 0, but received -1"),
+        (lambda: VarianceScaling(0), "scale must be positive, but it is 0"),
+        (lambda: VarianceScaling(-1), "scale must be positive, but it is -1"),
+        (lambda: VarianceScaling(1, "fan"), "mode must be one of .*fan_avg.*'fan'"),
+        (lambda: VarianceScaling(1, "fan_in", "normal"), "distribution must be one of .*'normal'"),
+    ],
+)
+def test_wrong_arguments(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_initializers_by_their_names():
+    names = {
+        "zeros": Zeros,
+        "ones": Ones,
+        "constant": Constant,
+        "random_uniform": RandomUniform,
+        "uniform": RandomUniform,
+        "random_normal": RandomNormal,
+        "normal": RandomNormal,
+        "truncated_normal": TruncatedNormal,
+        "glorot_uniform": GlorotUniform,
+        "glorot_normal": GlorotNormal,
+        "he_uniform": HeUniform,
+        "he_normal": HeNormal,
+        "lecun_uniform": LecunUniform,
+        "lecun_normal": LecunNormal,
+    }
+    for name, kind in names.items():
+        assert type(initializers.get(name)) is kind
+    given = HeNormal()
+    assert initializers.get(given) is given
+    with pytest.raises(ValueError, match="initializer 'xavier' is not known"):
+        initializers.get("xavier")
+    with pytest.raises(TypeError, match="add the parentheses"):
+        initializers.get(HeNormal)
+
+
+def test_representation_and_base(rng):
+    assert repr(RandomNormal(0.5, 2)) == "RandomNormal(mean=0.5, stddev=2)"
+    assert repr(Zeros()) == "Zeros()"
+    with pytest.raises(NotImplementedError, match="Initializer must define draw"):
+        Initializer()((2,), rng)

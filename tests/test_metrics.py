@@ -1,0 +1,124 @@
+"""Metrics: accuracy in its three forms, and metrics of one's own."""
+
+import math
+
+import numpy as np
+import pytest
+
+import backprop as bp
+from backprop.layers import Dense, Sigmoid, Softmax
+from backprop.metrics import Accuracy, Metric
+
+
+def accuracy(prediction, target, **options):
+    metric = Accuracy(**options)
+    metric.update(np.asarray(prediction), np.asarray(target))
+    return metric.result()
+
+
+THREE_CLASSES = [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4], [0.2, 0.5, 0.3]]
+
+
+def test_class_indices_are_compared_with_the_largest_output():
+    assert accuracy(THREE_CLASSES, [0, 1, 2, 0]) == 0.75  # the last one says 1
+
+
+def test_one_hot_rows_are_compared_with_the_largest_output():
+    assert accuracy(THREE_CLASSES, np.eye(3)[[0, 1, 2, 0]]) == 0.75
+
+
+def test_single_output_counts_as_class_1_above_the_threshold():
+    p, y = [[0.2], [0.5], [0.51], [0.9], [0.4]], [[0.0], [0.0], [1.0], [0.0], [1.0]]
+    assert accuracy(p, y) == 3 / 5  # 0.5 itself is class 0
+    assert accuracy(p, y, threshold=0.45) == 2 / 5  # 0, 1, 1, 1, 0 against 0, 0, 1, 0, 1
+    assert accuracy(p, y, threshold=0.85) == 2 / 5  # 0, 0, 0, 1, 0
+    assert accuracy(p, y, threshold=0.1) == 2 / 5  # always 1
+
+
+def test_batches_count_by_their_samples_and_reset_starts_anew():
+    metric = Accuracy()
+    metric.update(np.array([[0.9, 0.1]]), np.array([0]))  # 1 of 1
+    metric.update(np.array([[0.9, 0.1]] * 4), np.array([1, 1, 1, 0]))  # 1 of 4
+    assert metric.result() == 2 / 5
+    metric.reset()
+    assert math.isnan(metric.result())
+    metric.update(np.array([[0.9, 0.1]]), np.array([1]))
+    assert metric.result() == 0
+
+
+def test_predictions_with_a_time_axis_count_at_every_step():
+    P = np.array([THREE_CLASSES, THREE_CLASSES])  # (2, 4, 3)
+    assert accuracy(P, [[0, 1, 2, 0], [0, 1, 2, 1]]) == 7 / 8
+
+
+def test_names_give_metrics_that_keep_the_name():
+    assert [type(bp.metrics.get(name)) for name in ("accuracy", "acc")] == [Accuracy, Accuracy]
+    assert [bp.metrics.get(name).name for name in ("accuracy", "acc")] == ["accuracy", "acc"]
+    mine = Accuracy(name="hits")
+    assert bp.metrics.get(mine) is mine
+    assert repr(mine) == "Accuracy(name='hits')"
+    assert bp.metrics.get("acc") is not bp.metrics.get("acc")
+
+
+def test_unfinished_metric_says_what_is_missing():
+    metric = Metric("mine")
+    with pytest.raises(NotImplementedError, match=r"Metric must define reset\(\)"):
+        metric.reset()
+    with pytest.raises(NotImplementedError, match=r"Metric must define update"):
+        metric.update(np.zeros((1, 1)), np.zeros((1, 1)))
+    with pytest.raises(NotImplementedError, match=r"Metric must define result\(\)"):
+        metric.result()
+
+
+class WorstError(Metric):
+    """max |ŷ − y|, a metric that is no mean over batches."""
+
+    def reset(self):
+        self.worst = 0.0
+
+    def update(self, prediction, target):
+        self.worst = max(self.worst, float(np.max(np.abs(prediction - target))))
+
+    def result(self):
+        return self.worst
+
+
+def test_metric_of_ones_own_in_fit_and_evaluate(rng):
+    X, Y = rng.normal(size=(10, 3)), rng.normal(size=(10, 2))
+    model = bp.Sequential([Dense(2)], seed=0, dtype="float64")
+    model.compile(bp.optimizers.SGD(0), "mse", metrics=[WorstError("worst"), "accuracy"])
+    history = model.fit(X, Y, batch_size=4, epochs=2, verbose=0)
+    error = np.abs(model.predict(X) - Y)
+    # the second epoch starts anew, and without learning it sees the same errors in another order
+    np.testing.assert_allclose(history.history["worst"], [error.max()] * 2, rtol=1e-12)
+    loss, worst, _ = model.evaluate(X, Y, batch_size=3)
+    assert worst == pytest.approx(error.max(), rel=1e-12)
+    assert loss == pytest.approx(np.mean((model.predict(X) - Y) ** 2), rel=1e-12)
+
+
+def test_metrics_start_anew_in_each_epoch_and_are_of_predictions_before_the_update(rng):
+    X, y = rng.normal(size=(12, 3)), rng.integers(0, 2, 12)
+    model = bp.Sequential([Dense(2), Softmax()], seed=0, dtype="float64")
+    model.compile(bp.optimizers.SGD(3.0), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    expected = []
+    for _ in range(5):
+        expected.append(np.mean(model.predict(X).argmax(axis=1) == y))
+        history = model.fit(X, y, batch_size=12, verbose=0)
+        assert history.history["accuracy"] == expected[-1:]
+    assert len(set(expected)) > 1
+
+    again = bp.Sequential([Dense(2), Softmax()], seed=0, dtype="float64")
+    again.compile(bp.optimizers.SGD(3.0), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    assert again.fit(X, y, batch_size=12, epochs=5, verbose=0).history["accuracy"] == expected
+
+
+@pytest.mark.parametrize("y_shape", [(20,), (20, 1)])
+def test_binary_accuracy_of_a_trained_model_whatever_the_shape_of_y(rng, y_shape):
+    X = rng.normal(size=(20, 2))
+    y = (X[:, 0] > 0).astype(int)
+    model = bp.Sequential([Dense(1), Sigmoid()], seed=1)
+    model.compile(bp.optimizers.SGD(1.0), "binary_crossentropy", metrics=["acc"])
+    history = model.fit(X, y.reshape(y_shape), epochs=3, batch_size=5, verbose=0)
+    assert list(history.history) == ["loss", "acc"]
+    expected = np.mean((model.predict(X)[:, 0] > 0.5) == y)
+    assert model.evaluate(X, y.reshape(y_shape))[1] == expected

@@ -1,0 +1,124 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+import backprop as bp
+from backprop.core.errors import NoForwardError, ShapeError
+from backprop.layers import Dense, Dropout, GaussianDropout, GaussianNoise, Input, ReLU
+
+MAKERS = [lambda: Dropout(0.4), lambda: GaussianDropout(0.4), lambda: GaussianNoise(0.5)]
+
+
+@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_inference_returns_the_input_in_a_fresh_array(make: Any, dtype: str) -> None:
+    X = np.ones((3, 4), dtype)
+    Y = make().forward(X)
+    assert np.array_equal(X, Y)
+    assert Y.dtype == X.dtype
+    assert not np.shares_memory(X, Y)
+
+
+def test_dropout_drops_its_share_and_scales_the_others_up() -> None:
+    layer = Dropout(0.3, seed=1)
+    X = np.full((400, 500), 2.0)
+    Y = layer.forward(X, training=True)
+    assert set(np.unique(Y)) == {0.0, 2 / 0.7}
+    # 200,000 draws: the share's standard deviation is 0.001
+    assert np.mean(Y == 0) == pytest.approx(0.3, abs=0.005)
+    delta = np.arange(X.size, dtype=float).reshape(X.shape)
+    assert np.array_equal(layer.backward(delta), delta * (Y != 0) * (1 / 0.7))
+
+
+def test_gaussian_dropout_has_mean_one_and_the_variance_of_dropout() -> None:
+    layer = GaussianDropout(0.2, seed=1)
+    X = np.full((400, 500), 3.0)
+    M = layer.forward(X, training=True) / 3
+    assert M.mean() == pytest.approx(1, abs=0.006)
+    assert M.var() == pytest.approx(0.25, abs=0.005)
+    delta = np.full(X.shape, 2.0)
+    assert np.allclose(layer.backward(delta), 2 * M, rtol=1e-15)
+
+
+def test_gaussian_noise_is_added_and_does_not_change_the_gradient() -> None:
+    layer = GaussianNoise(0.5, seed=1)
+    X = np.full((400, 500), 3.0)
+    noise = layer.forward(X, training=True) - 3
+    assert noise.mean() == pytest.approx(0, abs=0.006)
+    assert noise.std() == pytest.approx(0.5, abs=0.005)
+    delta = np.arange(X.size, dtype=float).reshape(X.shape)
+    result = layer.backward(delta)
+    assert np.array_equal(result, delta)
+    assert not np.shares_memory(result, delta)
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_noise_is_new_in_every_step_and_the_same_from_the_same_seed(make: Any) -> None:
+    def draws() -> list[np.ndarray]:
+        layer = make()
+        layer.build((4,), np.random.default_rng(7), "float64")
+        return [layer.forward(np.ones((5, 4)), training=True).copy() for _ in range(2)]
+
+    first, second = draws(), draws()
+    assert not np.array_equal(first[0], first[1])
+    assert np.array_equal(first, second)
+
+
+def test_a_random_layer_does_not_change_the_weights_that_others_start_from() -> None:
+    plain = bp.Sequential([Input(3), Dense(4), ReLU(), Dense(2)], seed=5)
+    noisy = bp.Sequential([Input(3), Dense(4), Dropout(0.5), ReLU(), Dense(2)], seed=5)
+    assert np.array_equal(plain.parameters.values, noisy.parameters.values)
+
+
+def test_two_random_layers_draw_different_numbers() -> None:
+    model = bp.Sequential([Input(50), Dropout(0.5), Dropout(0.5)], seed=5)
+    model.forward(np.ones((4, 50)), training=True)
+    first, second = (layer._factor for layer in model.layers)
+    assert not np.array_equal(first, second)
+
+
+def test_the_same_seed_trains_to_the_same_bits_and_predict_is_not_random(
+    rng: np.random.Generator,
+) -> None:
+    X, y = rng.standard_normal((40, 3)), rng.standard_normal(40)
+
+    def train() -> bp.Sequential:
+        layers = [Dense(8), ReLU(), Dropout(0.3), GaussianNoise(0.1), Dense(1)]
+        model = bp.Sequential(layers, seed=3)
+        model.compile("sgd", "mse")
+        model.fit(X, y, epochs=3, verbose=0)
+        return model
+
+    one, two = train(), train()
+    assert np.array_equal(one.parameters.values, two.parameters.values)
+    assert np.array_equal(one.predict(X), one.predict(X))
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_backward_wants_a_training_forward_and_a_fitting_delta(make: Any) -> None:
+    layer = make()
+    with pytest.raises(NoForwardError):
+        layer.backward(np.ones((2, 3)))
+    layer.forward(np.ones((2, 3)), training=True)
+    with pytest.raises(ShapeError):
+        layer.backward(np.ones((2, 1)))
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_a_smaller_batch_and_read_only_inputs_work(make: Any) -> None:
+    layer = make()
+    for n in (6, 2, 6):
+        X = np.ones((n, 3), np.float32)
+        X.flags.writeable = False
+        assert layer.forward(X, training=True).shape == (n, 3)
+        assert layer.backward(X).dtype == np.float32
+
+
+def test_mistakes_are_named() -> None:
+    with pytest.raises(ValueError, match=r"Dropout\(rate\) must lie in \[0, 1\), but it is 1"):
+        Dropout(1)
+    with pytest.raises(ValueError, match=r"GaussianDropout\(rate\) must lie"):
+        GaussianDropout(-0.1)
+    with pytest.raises(ValueError, match=r"GaussianNoise\(stddev\) must be 0 or more"):
+        GaussianNoise(-1)

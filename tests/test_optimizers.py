@@ -1,0 +1,344 @@
+"""Optimizers as functions of θ and g, against the steps that Keras and PyTorch take."""
+
+import copy
+import pickle
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backprop import optimizers
+from backprop.core.parameters import Parameter, Parameters
+from backprop.optimizers import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    Lion,
+    Nadam,
+    Optimizer,
+    RMSprop,
+)
+
+DATA = Path(__file__).parent / "data"
+
+with np.load(DATA / "optimizers.npz") as data:
+    PROBLEM = {key.split("/")[1]: data[key] for key in data.files if key.startswith("problem/")}
+
+
+def vector(*sizes: int, dtype: str = "float64", seed: int = 0) -> Parameters:
+    """Parameters of these sizes with random values and gradients."""
+    rng = np.random.default_rng(seed)
+    parts = [Parameter(f"p{k}", rng.standard_normal(n)) for k, n in enumerate(sizes)]
+    parameters = Parameters(parts, np.dtype(dtype))
+    parameters.gradients[...] = rng.standard_normal(sum(sizes))
+    return parameters
+
+
+# ------------------------------------------------------------------------- published numbers
+
+
+def quad_gradient(x):  # of ½ xᵀ A x − bᵀ x
+    return PROBLEM["A"] @ x - PROBLEM["b"]
+
+
+def rosen_gradient(x):  # of (1 − x)² + 100 (y − x²)²
+    return np.array([-2 * (1 - x[0]) - 400 * x[0] * (x[1] - x[0] ** 2), 200 * (x[1] - x[0] ** 2)])
+
+
+def trajectory(optimizer: Optimizer, problem: str) -> np.ndarray:
+    """θ before and after each of 50 steps."""
+    start = PROBLEM[f"x0_{problem}"]
+    gradient = {"quad": quad_gradient, "rosen": rosen_gradient}[problem]
+    # two parameters, so that the vector is what is stepped on
+    parts = [Parameter("first", start[:1].copy()), Parameter("rest", start[1:].copy())]
+    parameters = Parameters(parts, np.dtype("float64"))
+    points = [start]
+    for _ in range(50):
+        parameters.gradients[...] = gradient(parameters.values)
+        optimizer.step(parameters)
+        points.append(parameters.values.copy())
+    return np.array(points)
+
+
+@pytest.mark.parametrize(
+    ("keras", "torch", "options"),
+    [
+        ("SGD_quad", "sgd_quad", {"learning_rate": 0.1}),
+        ("SGD_rosen", "sgd_rosen", {"learning_rate": 0.001}),
+        ("SGD_momentum_quad", "sgd_momentum_quad", {"learning_rate": 0.05, "momentum": 0.9}),
+        ("SGD_momentum_rosen", "sgd_momentum_rosen", {"learning_rate": 1e-4, "momentum": 0.9}),
+        (
+            "SGD_nesterov_quad",
+            "sgd_nesterov_quad",
+            {"learning_rate": 0.05, "momentum": 0.9, "nesterov": True},
+        ),
+        (
+            "SGD_nesterov_rosen",
+            "sgd_nesterov_rosen",
+            {"learning_rate": 1e-4, "momentum": 0.9, "nesterov": True},
+        ),
+    ],
+)
+def test_published_trajectories_of_sgd(keras, torch, options):
+    """The two frameworks agree as long as the learning rate stays the same."""
+    with np.load(DATA / "keras_optimizers.npz") as data:
+        expected = data[f"{keras}/traj"]
+    found = trajectory(SGD(**options), keras.rsplit("_", 1)[1])
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
+    with np.load(DATA / "optimizers.npz") as data:
+        np.testing.assert_allclose(found, data[f"{torch}/traj"], rtol=1e-12, atol=1e-14)
+
+
+# ------------------------------------------------------------------------------- every optimizer
+
+EVERY = {
+    "sgd": lambda: SGD(0.1),
+    "momentum": lambda: SGD(0.1, momentum=0.9),
+    "nesterov": lambda: SGD(0.1, momentum=0.9, nesterov=True),
+    "rmsprop": lambda: RMSprop(0.1, momentum=0.9, centered=True),
+    "adagrad": lambda: Adagrad(0.1),
+    "adadelta": lambda: Adadelta(0.1),
+    "adam": lambda: Adam(0.1, amsgrad=True),
+    "adamw": lambda: AdamW(0.1),
+    "adamax": lambda: Adamax(0.1),
+    "nadam": lambda: Nadam(0.1),
+    "lion": lambda: Lion(0.1),
+    "average": lambda: SGD(0.1, use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=2),
+}
+every_optimizer = pytest.mark.parametrize("make", EVERY.values(), ids=EVERY)
+
+
+def run(optimizer: Optimizer, parameters: Parameters, steps: int = 3) -> np.ndarray:
+    """θ after some steps with gradients that change."""
+    for k in range(steps):
+        noise = np.random.default_rng(k).standard_normal(parameters.values.size)
+        parameters.gradients[...] = parameters.values + noise
+        optimizer.step(parameters)
+    return parameters.values.copy()
+
+
+@every_optimizer
+@pytest.mark.parametrize("block", [1, 3, 4, 5])
+def test_blocks_change_nothing(make, block, monkeypatch):
+    expected = run(make(), vector(4, 7))
+    monkeypatch.setattr(sys.modules[Optimizer.__module__], "BLOCK", block)
+    np.testing.assert_array_equal(run(make(), vector(4, 7)), expected)
+
+
+@every_optimizer
+def test_a_vector_of_several_blocks_moves_as_its_parts_do(make):
+    n = 2 * optimizers.BLOCK + 5
+    long = run(make(), vector(n))
+    short = vector(n)
+    for first in (0, optimizers.BLOCK - 1, n - 7):
+        part = slice(first, first + 7)
+        little = Parameters([Parameter("p", short.values[part].copy())], np.dtype("float64"))
+        optimizer = make()
+        for k in range(3):
+            noise = np.random.default_rng(k).standard_normal(n)[part]
+            little.gradients[...] = little.values + noise
+            optimizer.step(little)
+        np.testing.assert_array_equal(little.values, long[part])
+
+
+@every_optimizer
+def test_one_vector_or_many_parameters_are_the_same(make):
+    np.testing.assert_array_equal(run(make(), vector(12)), run(make(), vector(5, 4, 3)))
+
+
+@every_optimizer
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_dtype_kept_and_gradient_left_alone(make, dtype):
+    parameters = vector(5, 3, dtype=dtype)
+    theta, g, before = parameters.values, parameters.gradients, parameters.gradients.copy()
+    optimizer = make()
+    for _ in range(3):
+        optimizer.step(parameters)
+    assert parameters.values is theta
+    assert parameters.gradients is g
+    assert theta.dtype == dtype
+    np.testing.assert_array_equal(g, before)
+    assert {v.dtype for v in optimizer.state.values()} <= {np.dtype(dtype)}
+    assert all(v.shape == theta.shape for v in optimizer.state.values())
+
+
+@every_optimizer
+def test_frozen_stretches_are_never_touched(make):
+    parameters, whole = vector(4, 3, 5), vector(4, 3, 5)
+    before = parameters.values.copy()
+    parameters["p1"].trainable = False
+    found, expected = run(make(), parameters), run(make(), whole)
+    np.testing.assert_array_equal(found[4:7], before[4:7])
+    np.testing.assert_array_equal(found[:4], expected[:4])
+    np.testing.assert_array_equal(found[7:], expected[7:])
+
+
+@every_optimizer
+def test_thawing_takes_effect_at_the_next_step(make):
+    parameters = vector(4, 3)
+    parameters["p1"].trainable = False
+    optimizer = make()
+    before = parameters.values.copy()
+    optimizer.step(parameters)
+    np.testing.assert_array_equal(parameters.values[4:], before[4:])
+    parameters["p1"].trainable = True
+    optimizer.step(parameters)
+    assert (parameters.values[4:] != before[4:]).all()
+
+
+@every_optimizer
+def test_a_learning_rate_of_0_stands_still(make):
+    optimizer = make()
+    optimizer.learning_rate = 0
+    parameters = vector(4)
+    before = parameters.values.copy()
+    np.testing.assert_array_equal(run(optimizer, parameters), before)
+
+
+@every_optimizer
+def test_steps_are_counted(make):
+    optimizer, parameters = make(), vector(4)
+    assert optimizer.iterations == 0
+    run(optimizer, parameters, 3)
+    assert optimizer.iterations == 3
+    optimizer.reset()
+    assert optimizer.iterations == 0
+
+
+@every_optimizer
+def test_a_second_model_is_refused_until_reset(make):
+    optimizer, first, second = make(), vector(4), vector(4)
+    expected = run(make(), vector(4))
+    run(optimizer, first)
+    before = second.values.copy()
+    with pytest.raises(ValueError, match=r"already trains another model: make one for each"):
+        optimizer.step(second)
+    np.testing.assert_array_equal(second.values, before)
+    assert optimizer.iterations == 3
+    optimizer.reset()
+    np.testing.assert_array_equal(run(optimizer, second), expected)
+
+
+@every_optimizer
+@pytest.mark.parametrize(
+    "clone",
+    [copy.deepcopy, lambda given: pickle.loads(pickle.dumps(given))],
+    ids=["copy", "pickle"],
+)
+def test_copies_go_on_where_the_original_stood(make, clone):
+    optimizer, parameters = make(), vector(4, 3)
+    run(optimizer, parameters)
+    twin, twin_parameters = clone((optimizer, parameters))
+    expected = run(optimizer, parameters)
+    np.testing.assert_array_equal(run(twin, twin_parameters), expected)
+    np.testing.assert_array_equal(parameters.values, expected)
+    assert twin.iterations == optimizer.iterations == 6
+
+
+@every_optimizer
+def test_no_parameters(make):
+    optimizer = make()
+    optimizer.step(Parameters([], np.dtype("float32")))
+    assert optimizer.iterations == 1
+
+
+@every_optimizer
+@pytest.mark.parametrize("bad", [-1e-9, -1, float("nan")])
+def test_learning_rates_that_are_none(make, bad):
+    optimizer = make()
+    with pytest.raises(ValueError, match="learning_rate must be 0 or more, but it is"):
+        optimizer.learning_rate = bad
+    assert optimizer.learning_rate == 0.1
+    with pytest.raises(ValueError, match="learning_rate"):
+        type(optimizer)(bad)
+
+
+# --------------------------------------------------------------------------------------- SGD
+
+
+def test_sgd_by_hand():
+    parameters = vector(2)
+    parameters.values[...] = [1, 2]
+    parameters.gradients[...] = [10, -10]
+    SGD(0.1).step(parameters)
+    np.testing.assert_allclose(parameters.values, [0, 3], atol=1e-15)
+
+
+def test_momentum_by_hand():
+    """With g = 1, η = 1, μ = 0.9: v = −1, −1.9. Nesterov's variant adds μ v − η g instead of v."""
+    for nesterov, expected in ((False, [-1, -2.9]), (True, [-1.9, -4.61])):
+        parameters = vector(1)
+        parameters.values[...], parameters.gradients[...] = 0, 1
+        optimizer = SGD(1.0, momentum=0.9, nesterov=nesterov)
+        for theta in expected:
+            optimizer.step(parameters)
+            np.testing.assert_allclose(parameters.values, [theta], rtol=1e-15)
+        np.testing.assert_allclose(optimizer.state["velocity"], [-1.9], rtol=1e-15)
+
+
+def test_learning_rate_stands_inside_the_velocity():
+    """As in Keras: what was gathered keeps the learning rate that it was gathered with."""
+    parameters = vector(1)
+    parameters.values[...], parameters.gradients[...] = 0, 1
+    optimizer = SGD(1.0, momentum=0.5)
+    optimizer.step(parameters)
+    optimizer.learning_rate = 0.0
+    optimizer.step(parameters)
+    np.testing.assert_array_equal(parameters.values, [-1.5])
+
+
+def test_plain_sgd_keeps_no_state():
+    optimizer = SGD(0.1)
+    run(optimizer, vector(4))
+    assert optimizer.state == {}
+    assert SGD().learning_rate == 0.01
+
+
+@pytest.mark.parametrize("momentum", [-0.1, 1.1, float("nan")])
+def test_momentum_outside_0_to_1(momentum):
+    with pytest.raises(ValueError, match="momentum must lie between 0 and 1"):
+        SGD(0.1, momentum)
+
+
+def test_representation_shows_the_options_alone():
+    optimizer = SGD(0.5, momentum=0.9)
+    text = repr(optimizer)
+    assert text.startswith("SGD(learning_rate=0.5, momentum=0.9, nesterov=False")
+    run(optimizer, vector(4))
+    assert repr(optimizer) == text
+    assert not re.search("slots|iterations|state|velocity|parameters", text)
+
+
+def test_optimizers_by_their_names():
+    assert type(optimizers.get("sgd")) is SGD
+    given = SGD(0.3)
+    assert optimizers.get(given) is given
+    with pytest.raises(ValueError, match="optimizer 'sdg' is not known"):
+        optimizers.get("sdg")
+    with pytest.raises(TypeError, match="add the parentheses"):
+        optimizers.get(SGD)
+
+
+def test_an_optimizer_of_the_users_own():
+    class SignDescent(Optimizer):
+        slots = ("steps",)
+
+        def update(self, theta, g, scratch, *state):
+            np.sign(g, out=scratch)
+            scratch *= self.learning_rate
+            theta -= scratch
+            state[0][...] += 1
+
+    parameters = vector(4)
+    expected = parameters.values - 0.25 * np.sign(parameters.gradients)
+    optimizer = SignDescent(0.25)
+    optimizer.step(parameters)
+    np.testing.assert_array_equal(parameters.values, expected)
+    np.testing.assert_array_equal(optimizer.state["steps"], np.ones(4))
+    with pytest.raises(NotImplementedError, match="Optimizer must define update"):
+        Optimizer(0.1).step(vector(4))

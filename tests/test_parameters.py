@@ -1,0 +1,204 @@
+"""θ and g: many arrays, two vectors, the same memory."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+from backprop.core.errors import ShapeError
+from backprop.core.parameters import Parameter, Parameters
+from backprop.layers import Chain, Dense, Tanh
+
+FLOAT64 = np.dtype("float64")
+
+
+def three() -> list[Parameter]:
+    return [
+        Parameter("a.W", np.arange(6.0).reshape(2, 3)),
+        Parameter("a.b", np.array([6.0, 7.0, 8.0]), decays=False),
+        Parameter("c.scale", np.array(9.0)),
+    ]
+
+
+def chain(dtype: str = "float64") -> tuple[Chain, Parameters]:
+    layers = Chain([Dense(5), Tanh(), Dense(3)])
+    layers.build((4,), np.random.default_rng(0), dtype)
+    return layers, Parameters(layers.parameters, np.dtype(dtype))
+
+
+def assert_joined(parameters: Parameters) -> None:
+    """What is written into a vector is seen in the arrays, and the other way round."""
+    size = parameters.values.size
+    parameters.values[...] = np.arange(size)
+    parameters.gradients[...] = -np.arange(size)
+    start = 0
+    for p in parameters:
+        stop = start + p.value.size
+        np.testing.assert_array_equal(p.value.ravel(), np.arange(start, stop))
+        np.testing.assert_array_equal(p.gradient.ravel(), -np.arange(start, stop))
+        assert p.gradient.shape == p.value.shape == p.shape
+        p.value[...] = 100
+        p.gradient[...] = 200
+        assert (parameters.values[start:stop] == 100).all()
+        assert (parameters.gradients[start:stop] == 200).all()
+        start = stop
+    assert start == size
+
+
+def test_values_stand_one_after_the_other():
+    parameters = Parameters(three(), FLOAT64)
+    np.testing.assert_array_equal(parameters.values, np.arange(10.0))
+    np.testing.assert_array_equal(parameters.gradients, np.zeros(10))
+    for vector in (parameters.values, parameters.gradients):
+        assert vector.shape == (10,)
+        assert vector.flags.c_contiguous
+        assert vector.flags.owndata
+    assert len(parameters) == 3
+    assert [p.shape for p in parameters] == [(2, 3), (3,), ()]
+
+
+def test_arrays_are_views_of_the_vectors():
+    assert_joined(Parameters(three(), FLOAT64))
+
+
+def test_gradients_come_along():
+    given = three()
+    given[1].gradient[...] = [1, 2, 3]
+    np.testing.assert_array_equal(
+        Parameters(given, FLOAT64).gradients, [0, 0, 0, 0, 0, 0, 1, 2, 3, 0]
+    )
+
+
+def test_dtype_is_the_models():
+    parameters = Parameters(three(), np.dtype("float32"))
+    arrays = [parameters.values, parameters.gradients]
+    arrays += [array for p in parameters for array in (p.value, p.gradient)]
+    assert {array.dtype for array in arrays} == {np.dtype("float32")}
+
+
+def test_no_parameters():
+    parameters = Parameters([], FLOAT64)
+    assert parameters.values.shape == parameters.gradients.shape == (0,)
+    assert parameters.trainable_slices() == []
+    assert list(parameters) == []
+
+
+def test_layers_see_what_happens_to_the_vector():
+    layers, parameters = chain()
+    first = layers.layers[0]
+    parameters.values[...] = 1
+    assert (first.W == 1).all()
+    first.W = np.full((4, 5), 2.0)
+    first.b = np.full(5, 3.0)
+    np.testing.assert_array_equal(parameters.values[:25], [2.0] * 20 + [3.0] * 5)
+    assert (parameters.values[25:] == 1).all()
+
+
+def test_backward_writes_into_the_gradient_vector():
+    layers, parameters = chain()
+    rng = np.random.default_rng(1)
+    layers.forward(rng.standard_normal((6, 4)), training=True)
+    g = parameters.gradients
+    layers.backward(rng.standard_normal((6, 3)))
+    first, _, last = layers.layers
+    expected = [first.dW.ravel(), first.db, last.dW.ravel(), last.db]
+    assert parameters.gradients is g
+    assert np.abs(g).min() > 0
+    np.testing.assert_array_equal(g, np.concatenate(expected))
+
+
+@pytest.mark.parametrize("name", ["value", "gradient"])
+def test_assigning_to_a_parameter_writes_into_the_vector(name):
+    parameters = Parameters(three(), FLOAT64)
+    vector = {"value": parameters.values, "gradient": parameters.gradients}[name]
+    before = getattr(parameters["a.b"], name)
+    setattr(parameters["a.b"], name, [-1, -2, -3])
+    assert getattr(parameters["a.b"], name) is before
+    np.testing.assert_array_equal(vector[6:9], [-1, -2, -3])
+    for wrong in (0.0, np.ones(2), np.ones((1, 3)), np.ones((3, 1))):
+        with pytest.raises(ShapeError, match=r"a\.b has the shape \(3,\), but the array assigned"):
+            setattr(parameters["a.b"], name, wrong)
+    np.testing.assert_array_equal(vector[6:9], [-1, -2, -3])
+
+
+def test_parameters_by_their_names():
+    parameters = Parameters(three(), FLOAT64)
+    assert parameters["a.b"] is list(parameters)[1]
+    np.testing.assert_array_equal(parameters["a.b"].value, [6, 7, 8])
+    with pytest.raises(KeyError, match=r"'b': there are a\.W, a\.b, c\.scale"):
+        parameters["b"]
+
+
+def test_flags_and_representation():
+    W, b, _ = three()
+    assert (W.trainable, W.decays, b.trainable, b.decays) == (True, True, True, False)
+    assert repr(b) == "Parameter(name='a.b', shape=(3,), dtype=float64, decays=False)"
+    b.trainable = False
+    assert repr(b).endswith("trainable=False, decays=False)")
+    text = repr(Parameters(three(), FLOAT64))
+    assert text.startswith("Parameters(size=10, dtype=float64, [")
+    assert text.count("Parameter(name=") == 3
+
+
+@pytest.mark.parametrize(
+    ("flags", "slices"),
+    [
+        ([True, True, True], [slice(0, 10)]),
+        ([False, True, True], [slice(6, 10)]),
+        ([True, False, True], [slice(0, 6), slice(9, 10)]),
+        ([True, True, False], [slice(0, 9)]),
+        ([False, True, False], [slice(6, 9)]),
+        ([False, False, False], []),
+    ],
+)
+def test_trainable_neighbours_are_one_slice(flags, slices):
+    parameters = Parameters(three(), FLOAT64)
+    assert parameters.trainable_slices() == [slice(0, 10)]
+    for p, flag in zip(parameters, flags, strict=True):
+        p.trainable = flag
+    assert parameters.trainable_slices() == slices
+    assert parameters.trainable_slices() == slices
+    for p in parameters:
+        p.trainable = True
+    assert parameters.trainable_slices() == [slice(0, 10)]
+
+
+CLONES = pytest.mark.parametrize(
+    "clone",
+    [copy.deepcopy, lambda given: pickle.loads(pickle.dumps(given))],
+    ids=["copy", "pickle"],
+)
+
+
+@CLONES
+def test_copies_stay_joined(clone):
+    parameters = Parameters(three(), FLOAT64)
+    parameters.gradients[...] = np.arange(10)
+    list(parameters)[1].trainable = False
+    twin = clone(parameters)
+    np.testing.assert_array_equal(twin.values, parameters.values)
+    np.testing.assert_array_equal(twin.gradients, parameters.gradients)
+    assert twin.trainable_slices() == [slice(0, 6), slice(9, 10)]
+    assert [p.name for p in twin] == ["a.W", "a.b", "c.scale"]
+    assert [p.decays for p in twin] == [True, False, True]
+    assert_joined(twin)
+    np.testing.assert_array_equal(parameters.values, np.arange(10))
+    assert_joined(parameters)
+
+
+@CLONES
+@pytest.mark.parametrize("order", ["layers first", "parameters first"])
+def test_copied_layers_and_parameters_stay_joined(clone, order):
+    given = chain("float32")
+    if order == "layers first":
+        layers, parameters = clone(given)
+    else:
+        parameters, layers = clone(given[::-1])
+    assert parameters.values.dtype == "float32"
+    assert_joined(parameters)
+    parameters.values[...] = 0.5
+    assert (layers.layers[0].W == 0.5).all()
+    layers.layers[2].db = [1, 2, 3]
+    np.testing.assert_array_equal(parameters.gradients[-3:], [1, 2, 3])
+    assert not (given[1].values == 0.5).any()

@@ -1,0 +1,317 @@
+import copy
+
+import mutations
+import numpy as np
+import pytest
+
+from backprop import layers, losses
+from backprop.core.errors import ShapeError
+from backprop.inspection import check_layer, check_loss
+from backprop.inspection.part_check import state
+from backprop.layers import Dense, Identity, Layer, ReLU, Softmax
+from backprop.losses import Loss, MeanSquaredError
+
+LAYERS = [thing for thing in mutations.examples() if isinstance(thing, Layer)]
+LOSSES = [thing for thing in mutations.examples() if isinstance(thing, Loss)]
+
+# --- layers ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: type(layer).__name__)
+@pytest.mark.parametrize("batch_size", [1, 6])
+def test_every_layer_is_right_and_keeps_the_contract(layer, batch_size):
+    for shape in (4, (3, 4)):
+        report = check_layer(layer, shape, batch_size=batch_size, seed=2)
+        assert report.ok, report
+
+
+class Scale(Layer):
+    """The example of the contract's own documentation."""
+
+    def build(self, input_shape, rng=None, dtype="float32"):
+        super().build(input_shape, rng, dtype)
+        self.gamma = self.add_parameter("gamma", input_shape[-1:], "ones")
+
+    def forward(self, X, training=False):
+        if training:
+            self.X = X
+        return X * self.gamma.value
+
+    def backward(self, delta):
+        self.gamma.gradient[...] = np.sum(delta * self.X, axis=0)
+        return delta * self.gamma.value
+
+
+class ForgetsGamma(Scale):
+    def backward(self, delta):
+        super().backward(delta)
+        return delta
+
+
+def test_layer_of_a_users_own_passes():
+    layer = Scale()
+    report = check_layer(layer, 3)
+    assert report.ok, report
+    assert [tensor.name for tensor in report.tensors] == ["gamma", "X"]
+    assert report.error < 1e-12
+    assert layer.input_shape is None
+
+
+def test_parameters_that_start_at_one_do_not_hide_a_mistake():
+    report = check_layer(ForgetsGamma(), 3)
+    assert [tensor.name for tensor in report.tensors if not tensor.ok] == ["X"]
+
+
+def test_built_layer_is_checked_at_its_weights_and_left_alone():
+    layer = Scale()
+    layer.build((3,), np.random.default_rng(0))
+    layer.gamma.value[...] = 0
+    layer.forward(np.ones((2, 3), "float32"), training=True)
+    layer.backward(np.ones((2, 3), "float32"))
+    before = state(layer)
+    report = check_layer(layer, 3)
+    assert report.ok, report
+    assert (report["X"].analytic, report["X"].numeric) == (0, 0)
+    assert state(layer) == before
+    assert layer.gamma.value.dtype == np.float32
+    with pytest.raises(ShapeError, match=r"is built for samples of shape \(3,\), not \(4,\)"):
+        check_layer(layer, 4)
+
+
+def test_another_seed_is_another_point():
+    first, same, other = (check_layer(Dense(2), 3, seed=seed)["X"].numeric for seed in (0, 0, 1))
+    assert first == same != other
+
+
+class WritesIntoItsInput(ReLU):
+    def forward(self, Z, training=False):
+        if training:
+            np.maximum(Z, 0, out=Z)
+        return super().forward(Z, training)
+
+
+class WritesIntoDelta(ReLU):
+    def backward(self, delta):
+        delta *= np.greater(self.Z, 0)
+        return delta
+
+
+class RemembersInference(Scale):
+    def forward(self, X, training=False):
+        return super().forward(X, training=True)
+
+
+class CountsInference(Scale):
+    calls = 0
+
+    def forward(self, X, training=False):
+        self.calls += not training
+        return super().forward(X, training)
+
+
+class DrawsInInference(Identity):
+    def forward(self, Z, training=False):
+        return super().forward(Z, training) + (0 if training else self._rng.random())
+
+
+class NeedsNoForward(Layer):
+    def forward(self, X, training=False):
+        return -X
+
+    def backward(self, delta):
+        return -delta
+
+
+class PromisesTwo(Scale):
+    def output_shape(self, input_shape):
+        return (2,)
+
+
+class ReturnsNothing(Scale):
+    def backward(self, delta):
+        super().backward(delta)
+
+
+class ReturnsARow(Scale):
+    def backward(self, delta):
+        return super().backward(delta)[0]
+
+
+class OverwritesWhatBackwardReads(Scale):
+    def backward(self, delta):
+        dX = super().backward(delta)
+        self.X *= 2
+        return dX
+
+
+@pytest.mark.parametrize(
+    ("layer", "problem"),
+    [
+        (WritesIntoItsInput(), "forward wrote into its input."),
+        (WritesIntoDelta(), "backward wrote into the delta that it was given."),
+        (
+            RemembersInference(),
+            "forward(X, training=False) must change nothing in the layer: X changed.",
+        ),
+        (
+            CountsInference(),
+            "forward(X, training=False) must change nothing in the layer: calls changed.",
+        ),
+        (
+            DrawsInInference(),
+            "forward(X, training=False) must change nothing in the layer: _rng changed.",
+        ),
+        (NeedsNoForward(), "backward without a training forward before it must raise an error."),
+        (
+            PromisesTwo(),
+            "forward returned an array of shape (5, 3), but output_shape((3,)) promises (5, 2).",
+        ),
+        (ReturnsNothing(), "backward returned None instead of ∂E/∂X."),
+        (
+            ReturnsARow(),
+            "backward returned an array of shape (3,) for inputs of shape (5, 3).",
+        ),
+        (OverwritesWhatBackwardReads(), "backward wrote into the layer's input."),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Layer) else "",
+)
+def test_breach_of_the_contract_is_named(layer, problem):
+    report = check_layer(layer, 3)
+    assert problem in report.problems, report
+    assert not report.ok
+    assert f"✗ {problem}" in str(report)
+
+
+def test_softmax_that_passes_nothing_back_is_found():
+    class ZeroSoftmax(Softmax):
+        def backward(self, delta):
+            return 0 * super().backward(delta)
+
+    assert check_layer(ZeroSoftmax(), 4)["X"].finding == "is 0 everywhere, but should not be"
+
+
+def test_shared_buffer_that_backward_overwrites_is_found():
+    class OneBuffer(layers.Activation):
+        """σ without a second buffer: its slope destroys the A that a second call needs."""
+
+        def f(self, Z, out=None):
+            return np.tanh(Z, out=self.buffer("shared", Z.shape, Z.dtype))
+
+        def f_prime(self, Z, A, out):
+            shared = self.buffer("shared", Z.shape, Z.dtype)
+            np.copyto(shared, 0)
+            return 1 - A * A
+
+    assert not check_layer(OneBuffer(), 4).ok
+
+
+# --- losses ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+def test_every_loss_is_right(loss):
+    before = state(loss)
+    for shape in (1, 3, (2, 3)):
+        if shape == 1 and "Categorical" in type(loss).__name__:
+            continue  # one class is no choice
+        for batch_size in (1, 6):
+            report = check_loss(loss, shape, batch_size=batch_size)
+            assert report.ok, report
+            assert [tensor.name for tensor in report.tensors] == [
+                "prediction",
+                "prediction, weighted",
+            ]
+    assert state(loss) == before
+
+
+def test_loss_is_checked_where_the_user_says():
+    prediction = np.array([[0.0, 1.0], [1e-9, 1 - 1e-9]])
+    report = check_loss(losses.BinaryCrossentropy(), 2, prediction=prediction, target=np.eye(2))
+    assert report.ok, report
+    assert report["prediction"].checked == 4
+    assert abs(report["prediction"].numeric) > 1e5
+
+
+def test_users_mistake_in_a_target_is_passed_on():
+    with pytest.raises(ValueError, match="took none of the predictions and targets") as error:
+        check_loss(losses.SparseCategoricalCrossentropy(), 3, target=[0, 1, 2, 3, 1])
+    assert "class indices run from 0 to 2" in str(error.value)
+
+
+class Cubes(Loss):
+    """One formula of a user's own."""
+
+    def values(self, prediction, target):
+        return np.sum(np.abs(prediction - target) ** 3, axis=-1)
+
+    def gradient(self, prediction, target):
+        D = prediction - target
+        return 3 * D * np.abs(D)
+
+
+class NotAMean(Cubes):
+    def reduce(self, values, sample_weight):
+        return super().reduce(values, sample_weight) * len(values)
+
+    def backward(self):
+        return super().backward() * len(self._prediction)
+
+
+class NoMeanInTheGradient(Cubes):
+    def backward(self):
+        return super().backward() * len(self._prediction)
+
+
+class SignFlipped(Cubes):
+    def gradient(self, prediction, target):
+        return -super().gradient(prediction, target)
+
+
+class ForgetsWeights(Cubes):
+    def backward(self):
+        return self.gradient(self._prediction, self._target) / len(self._prediction)
+
+
+class GrowsWhenCalledAgain(MeanSquaredError):
+    def backward(self):
+        self._scale = 2 * self._scale
+        return super().backward() / 2
+
+
+class ArrayInsteadOfFloat(Cubes):
+    def forward(self, prediction, target, sample_weight=None):
+        return np.array(super().forward(prediction, target, sample_weight))
+
+
+def findings(loss):
+    return [tensor.finding for tensor in check_loss(loss, 3).tensors]
+
+
+def test_loss_of_a_users_own_passes():
+    report = check_loss(Cubes(), 3)
+    assert report.ok, report
+    assert report.method == "complex step"
+
+
+def test_planted_mistakes_in_losses_are_found():
+    assert findings(NoMeanInTheGradient()) == ["is 5 times the right one everywhere"] * 2
+    assert findings(SignFlipped()) == ["has the wrong sign everywhere"] * 2
+    unweighted, weighted = findings(ForgetsWeights())
+    assert unweighted == ""
+    assert weighted == "is wrong at 15 of 15 entries"
+
+
+def test_breach_of_a_losss_contract_is_named():
+    assert "a mean" in check_loss(NotAMean(), 3).problems[0]
+    assert findings(NotAMean()) == ["", ""]
+    again = check_loss(GrowsWhenCalledAgain(), 3).problems
+    assert again == ("backward returned another gradient when it was called again.",)
+    kind = check_loss(ArrayInsteadOfFloat(), 3).problems
+    assert kind == ("forward returned ndarray instead of a float.",)
+
+
+def test_check_leaves_a_layer_that_cannot_be_shared_usable():
+    layer = Dense(2)
+    check_layer(layer, 3)
+    check_layer(copy.deepcopy(layer), (2, 3))
+    assert layer.input_shape is None

@@ -1,0 +1,251 @@
+"""What ``fit`` shows: nothing, a line an epoch, or a bar, looked at in a terminal of its own."""
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+
+import backprop as bp
+from backprop.callbacks import Callback
+from backprop.layers import Dense, Softmax
+from backprop.training.progress import (
+    ProgressBar,
+    ProgressLines,
+    describe,
+    epoch_title,
+    progress,
+    show_number,
+)
+
+LINE = re.compile(
+    r"Epoch (?P<epoch> ?\d+)/10 3/3, +(\d+ ms|\d\.\d s), loss: (?P<loss>\S+), "
+    r"accuracy: (?P<accuracy>\S+), val_loss: (?P<val_loss>\S+), val_accuracy: (?P<val_accuracy>\S+)"
+)
+
+
+@pytest.fixture
+def data(rng):
+    return rng.normal(size=(12, 3)), rng.integers(0, 2, 12)
+
+
+def fit(data, epochs=10, **options):
+    model = bp.Sequential([Dense(2), Softmax()], seed=0)
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model.fit(*data, 3, epochs=epochs, validation_split=0.25, **options)
+
+
+# ------------------------------------------------------------------------------ 0, 2 and "auto"
+
+
+def test_silence(data, capsys):
+    fit(data, verbose=0)
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("options", [{"verbose": 2}, {"verbose": "auto"}, {}])
+def test_one_line_an_epoch_where_no_terminal_is(data, capsys, monkeypatch, options):
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    history = fit(data, **options).history
+    out, err = capsys.readouterr()
+    assert err == ""
+    lines = out.split("\n")
+    assert lines.pop() == ""
+    found = [LINE.fullmatch(line) for line in lines]
+    assert [match["epoch"] for match in found] == [f"{epoch:2d}" for epoch in range(1, 11)]
+    for key, values in history.items():
+        assert [match[key] for match in found] == [f"{value:.4f}" for value in values]
+
+
+def test_auto_is_a_bar_on_a_terminal_and_in_notebooks(monkeypatch):
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    assert [type(callback) for callback in progress("auto")] == [ProgressBar]
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: False, raising=False)
+    assert [type(callback) for callback in progress("auto")] == [ProgressLines]
+    monkeypatch.setitem(sys.modules, "ipykernel", object())
+    assert [type(callback) for callback in progress("auto")] == [ProgressBar]
+    assert progress(0) == []
+    assert [type(callback) for callback in progress(True)] == [ProgressBar]
+
+
+@pytest.mark.parametrize("verbose", [3, -1, None, "yes"])
+def test_what_verbose_cannot_be(verbose):
+    with pytest.raises(ValueError, match="verbose must be 0, 1, 2 or 'auto', but it is"):
+        progress(verbose)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0.0000"),
+        (0.5, "0.5000"),
+        (1, "1.0000"),
+        (0.0012345, "0.0012"),
+        (0.00012345, "1.234e-04"),
+        (-2.5, "-2.5000"),
+        (9999.0, "9999.0000"),
+        (12345.6, "1.235e+04"),
+        (float("inf"), "inf"),
+        (float("nan"), "nan"),
+    ],
+)
+def test_numbers(value, text):
+    assert show_number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.0, "  0 ms"), (0.0204, " 20 ms"), (0.123, "123 ms"), (0.9994, "999 ms"),
+     (0.9996, " 1.0 s"), (12.34, "12.3 s"), (123.4, "123.4 s")],
+)  # fmt: skip
+def test_times_have_a_width_that_stays(seconds, text):
+    assert describe(seconds, {}) == text
+    assert describe(seconds, {"loss": 0.5, "acc": 1}) == f"{text}, loss: 0.5000, acc: 1.0000"
+
+
+def test_titles_are_aligned():
+    assert epoch_title(0, {"epochs": 3}) == "Epoch 1/3"
+    assert epoch_title(4, {"epochs": 100}) == "Epoch   5/100"
+
+
+def test_bar_is_closed_when_training_is_interrupted(data, capsys):
+    class Interrupt(Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(data, verbose=1, callbacks=[Interrupt()])
+    print("the next line")
+    assert capsys.readouterr().out.split("\n")[-2] == "the next line"
+
+
+# ------------------------------------------------------------------------------ 1, on a terminal
+
+PROGRAM = """
+import sys, time
+import numpy as np
+import backprop as bp
+from backprop.callbacks import Callback
+from backprop.layers import Dense, Softmax
+
+class Wait(Callback):
+    def on_train_batch_begin(self, batch, logs=None):
+        time.sleep(0.04)
+
+split, verbose = float(sys.argv[1]), sys.argv[2]
+X, y = np.random.default_rng(0).normal(size=(1600, 4)), np.arange(1600) % 2
+model = bp.Sequential([Dense(2), Softmax()], seed=0)
+model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+verbose = {} if verbose == "default" else {"verbose": int(verbose)}
+history = model.fit(X, y, 200, epochs=2, validation_split=split, callbacks=[Wait()], **verbose)
+print("after")
+print(*(f"{value:.4f}" for e in range(2) for value in (v[e] for v in history.history.values())))
+"""
+
+
+def run_on_a_terminal(columns, *arguments):
+    """What a program writes to a terminal of that many columns."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
+    environment |= {"PYTHONPATH": str(Path(bp.__file__).parents[1]), "PYTHONIOENCODING": "utf-8"}
+    command = [sys.executable, "-c", PROGRAM, *map(str, arguments)]
+    with subprocess.Popen(
+        command, stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True
+    ) as process:
+        os.close(slave)
+        written = b""
+        try:
+            while piece := os.read(master, 65536):
+                written += piece
+        except OSError:  # the other end is closed
+            pass
+        os.close(master)
+    assert process.returncode == 0, written.decode()
+    return written.decode()
+
+
+def screen(written, columns):
+    """The rows that such a terminal shows in the end, and all states of each while it was drawn."""
+    rows, states, column = [""], [[]], 0
+    for character in written:
+        if character == "\r":
+            states[-1].append(rows[-1].rstrip())
+            column = 0
+            continue
+        if character == "\n" or column == columns:  # at the edge the text goes on below
+            rows.append("")
+            states.append([])
+            column = 0
+        if character != "\n":
+            assert character.isprintable(), "an escape sequence, which this terminal cannot read"
+            rows[-1] = rows[-1][:column] + character + rows[-1][column + 1 :]
+            column += 1
+    return [row.rstrip() for row in rows], states
+
+
+@pytest.mark.parametrize(
+    ("columns", "split", "pattern"),
+    [
+        (120, 0.25, r"Epoch {e}/2 6/6 █+, +\d+ ms, loss: {}, accuracy: {}, val_loss: {}, val.*"),
+        (80, 0.25, r"{e}/2 +\d+ ms loss {} accuracy {} val_loss {} val_accuracy {}"),
+        (80, 0.0, r"Epoch {e}/2 8/8 █+, +\d+ ms, loss: {}, accuracy: {}"),
+    ],
+)  # fmt: skip
+def test_bar_leaves_one_whole_line_an_epoch(columns, split, pattern):
+    rows, states = screen(run_on_a_terminal(columns, split, "default"), columns)
+    assert rows[2] == "after"
+    assert rows[4:] == [""]
+    numbers = rows[3].split()
+    per_epoch = len(numbers) // 2
+    for epoch in range(2):
+        assert len(rows[epoch]) < columns
+        expected = pattern.replace("{e}", str(epoch + 1))
+        for value in numbers[epoch * per_epoch : (epoch + 1) * per_epoch]:
+            expected = expected.replace("{}", re.escape(value), 1)
+            assert value in rows[epoch]
+        assert re.fullmatch(expected, rows[epoch]), rows[epoch]
+        # on its way it showed the steps, a growing bar and the loss so far
+        drawn = [s for s in states[epoch] if "█" in s and "val" not in s]
+        steps = [int(re.match(r"Epoch \d/2 (\d)/\d ", state)[1]) for state in drawn]
+        assert len(set(steps)) >= 2
+        assert steps == sorted(steps)
+        assert all(re.search(r"ms, loss: \d\.\d{4}, accuracy: \d\.\d{4}$", s) for s in drawn)
+
+
+def test_narrow_terminal_wraps_the_line_and_loses_no_number():
+    rows, _ = screen(run_on_a_terminal(60, 0.25, "1"), 60)
+    assert rows[4] == "after"
+    numbers = rows[5].split()
+    for epoch in range(2):
+        text = rows[2 * epoch].ljust(60) + rows[2 * epoch + 1]
+        assert re.findall(r"\d\.\d{4}", text) == numbers[4 * epoch : 4 * epoch + 4]
+        assert text.startswith(f"{epoch + 1}/2 ")
+        assert "{" not in text
+
+
+@pytest.mark.parametrize("columns", range(20, 140))
+def test_line_is_whole_at_every_width(columns, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    bar = ProgressBar()
+    bar.set_params({"epochs": 30, "steps": 1875, "verbose": 1})
+    bar.on_train_begin()
+    for epoch in (0, 29):
+        bar.on_epoch_begin(epoch)
+        logs = {"loss": 0.1234, "accuracy": 0.9612, "val_loss": 0.2345, "val_accuracy": 0.9501}
+        bar.on_epoch_end(epoch, logs)
+    bar.on_train_end()
+    lines = capsys.readouterr().out.split("\n")
+    assert len(lines) == 3
+    for line in lines[:2]:
+        last = line.rstrip("\r").split("\r")[-1].rstrip()
+        assert re.findall(r"0\.\d{4}", last) == ["0.1234", "0.9612", "0.2345", "0.9501"]
+        assert "{" not in last
+        assert len(last) < columns or columns < 79

@@ -1,0 +1,238 @@
+"""Ending training early: every argument of EarlyStopping, with Keras 3's meaning of each."""
+
+import math
+
+import numpy as np
+import pytest
+from scripts import line, play
+
+from backprop.callbacks import Callback, EarlyStopping, TerminateOnNaN
+from backprop.callbacks.monitoring import is_rising
+
+NAN = float("nan")
+VALUES = [5.0, 4.0, 4.5, 4.2, 4.1, 3.0, 2.0]
+
+
+def test_training_ends_after_patience_epochs_without_progress():
+    stop = EarlyStopping(patience=2)
+    _, _, history = play(VALUES, stop)
+    assert history.epoch == [0, 1, 2, 3]
+    assert (stop.stopped_epoch, stop.best_epoch, stop.best, stop.wait) == (3, 1, 4.0, 2)
+
+
+@pytest.mark.parametrize("patience", [0, 1])  # as in Keras both end at the first such epoch
+def test_without_patience_the_first_epoch_without_progress_is_the_last(patience):
+    stop = EarlyStopping(patience=patience)
+    assert play(VALUES, stop)[2].epoch == [0, 1, 2]
+    assert stop.stopped_epoch == 2
+
+
+def test_equal_is_no_progress():
+    assert play([3.0, 3.0, 3.0], EarlyStopping(patience=1))[2].epoch == [0, 1]
+
+
+def test_with_enough_patience_training_does_not_end():
+    stop = EarlyStopping(patience=4)
+    assert len(play(VALUES, stop)[2].epoch) == 7
+    assert (stop.stopped_epoch, stop.best_epoch, stop.best, stop.wait) == (0, 6, 2.0, 0)
+
+
+def test_progress_makes_patience_start_anew():
+    values = [5.0, 6.0, 4.0, 6.0, 3.0, 6.0, 7.0]
+    assert play(values, EarlyStopping(patience=2))[2].epoch == list(range(7))
+
+
+@pytest.mark.parametrize("min_delta", [0.5, -0.5])
+def test_min_delta_is_counted_from_the_best(min_delta):
+    stop = EarlyStopping(min_delta=min_delta, patience=2)
+    # 4.6 is not enough below 5, 4.4 is; then 4.0 is not enough below 4.4, nor is 3.95
+    assert play([5.0, 4.6, 4.4, 4.0, 3.95, 3.0], stop)[2].epoch == [0, 1, 2, 3, 4]
+    assert (stop.best, stop.best_epoch) == (4.4, 2)
+
+
+def test_min_delta_of_a_number_that_rises():
+    stop = EarlyStopping("val_accuracy", min_delta=0.5, patience=1)
+    assert play([1.0, 1.6, 2.0], stop, name="val_accuracy")[2].epoch == [0, 1, 2]
+    assert stop.best == 1.6
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "epochs"),
+    [
+        ("val_loss", "auto", 2),
+        ("val_accuracy", "auto", 3),
+        ("val_accuracy", "min", 2),
+        ("val_loss", "max", 3),
+    ],
+)
+def test_mode_says_which_way_is_better(name, mode, epochs):
+    stop = EarlyStopping(name, mode=mode)
+    assert len(play([1.0, 2.0, 1.5, 1.0], stop, name=name)[2].epoch) == epochs
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("accuracy", "val_accuracy", "acc", "val_acc", "sparse_categorical_accuracy", "top_k_acc"),
+        *("auc", "AUC_1", "precision", "val_recall_2", "f1_score", "f1", "fbeta_score", "r2_score"),
+        *("sensitivity_at_specificity", "binary_iou"),
+    ],
+)
+def test_names_of_numbers_that_rise(name):
+    assert is_rising(name)
+
+
+@pytest.mark.parametrize("name", ["loss", "val_loss", "mse", "val_mae", "kl_divergence", "hinge"])
+def test_names_of_numbers_that_fall(name):
+    assert not is_rising(name)
+
+
+def test_baseline_must_be_beaten_before_patience_starts_anew():
+    values = [5.0, 4.0, 3.5, 3.6, 3.4]
+    stop = EarlyStopping(patience=2, baseline=3.0)
+    assert play(values, stop)[2].epoch == [0, 1, 2, 3]
+    assert (stop.wait, stop.best) == (4, 3.5)  # every epoch counted
+    assert play(values, EarlyStopping(patience=2))[2].epoch == list(range(5))
+    beaten = EarlyStopping(patience=2, baseline=3.8)
+    assert play(values, beaten)[2].epoch == list(range(5))
+    assert beaten.wait == 0
+
+
+def test_epochs_before_start_from_epoch_do_not_count():
+    stop = EarlyStopping(patience=1, start_from_epoch=2)
+    assert play([1.0, 2.0, 9.0, 8.0, 8.5], stop)[2].epoch == list(range(5))
+    assert (stop.best, stop.best_epoch, stop.stopped_epoch) == (8.0, 3, 4)
+
+
+def test_nan_is_never_progress():
+    stop = EarlyStopping(patience=2)
+    assert play([NAN, 5.0, 4.0, NAN, NAN, 1.0], stop)[2].epoch == list(range(5))
+    assert (stop.best, stop.best_epoch) == (4.0, 2)
+
+
+def test_nan_from_the_first_epoch_on():
+    stop = EarlyStopping(patience=0, restore_best_weights=True)
+    model, script, history = play([NAN, NAN, NAN], stop)
+    assert history.epoch == [0, 1]  # never after the first epoch, as in Keras
+    assert stop.best == math.inf
+    np.testing.assert_array_equal(model.parameters.values, script.thetas[0])
+
+
+# --------------------------------------------------------------------------- the best weights
+
+
+def test_best_weights_are_put_back_when_training_is_ended():
+    stop = EarlyStopping(patience=2, restore_best_weights=True)
+    model, script, _ = play(VALUES, stop)
+    assert len(script.thetas) == 4
+    np.testing.assert_array_equal(model.parameters.values, script.thetas[1])
+    assert script.thetas[1] != script.thetas[3]
+
+
+def test_best_weights_are_put_back_when_training_ends_by_itself():
+    stop = EarlyStopping(patience=9, restore_best_weights=True)
+    model, script, _ = play([5.0, 3.0, 4.0, 3.5], stop)
+    assert stop.stopped_epoch == 0
+    np.testing.assert_array_equal(model.parameters.values, script.thetas[1])
+
+
+def test_without_restoring_the_last_weights_stay():
+    model, script, _ = play(VALUES, EarlyStopping(patience=2))
+    np.testing.assert_array_equal(model.parameters.values, script.thetas[3])
+
+
+def test_best_weights_are_put_back_after_an_interrupt():
+    class Interrupt(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    stop, thetas, model = EarlyStopping(patience=9, restore_best_weights=True), [], line()[0]
+    keep = Callback()
+    keep.on_epoch_end = lambda epoch, logs=None: thetas.append(model.parameters.values.copy())
+    with pytest.raises(KeyboardInterrupt):
+        play([5.0, 3.0, 4.0, 3.5], keep, stop, Interrupt(), model=model)
+    np.testing.assert_array_equal(model.parameters.values, thetas[1])
+
+
+def test_weights_of_an_epoch_that_does_not_beat_the_baseline_are_put_back_too():
+    stop = EarlyStopping(patience=2, baseline=0.0, restore_best_weights=True)
+    model, script, _ = play([5.0, 4.0, 4.5], stop)
+    np.testing.assert_array_equal(model.parameters.values, script.thetas[1])
+
+
+def test_an_object_can_be_used_again():
+    stop = EarlyStopping(patience=1, restore_best_weights=True)
+    play([1.0, 2.0], stop)
+    model, script, history = play([9.0, 8.0, 8.5], stop)
+    assert history.epoch == [0, 1, 2]
+    assert (stop.best, stop.best_epoch, stop.stopped_epoch) == (8.0, 1, 2)
+    np.testing.assert_array_equal(model.parameters.values, script.thetas[1])
+
+
+# ------------------------------------------------------------------------- messages, mistakes
+
+
+def test_missing_number_is_warned_of_once_with_those_that_are_there():
+    with pytest.warns(RuntimeWarning, match="'val_loss', which is not among") as caught:
+        _, _, history = play([1.0, 2.0, 3.0], EarlyStopping(), name="other")
+    assert history.epoch == [0, 1, 2]
+    assert len(caught) == 1
+    assert "there are 'loss', 'other'. Does fit have validation_data" in str(caught[0].message)
+    assert caught[0].filename.endswith("scripts.py")  # where fit is called
+
+
+def test_warning_comes_again_in_the_next_fit():
+    stop = EarlyStopping("speed")
+    for _ in range(2):
+        with pytest.warns(RuntimeWarning, match="'speed'") as caught:
+            play([1.0, 2.0], stop)
+        assert "validation_data" not in str(caught[0].message)
+
+
+def test_messages_are_printed_when_asked_for(capsys):
+    play(VALUES, EarlyStopping(patience=2, restore_best_weights=True))
+    assert capsys.readouterr().out == ""
+    play(VALUES, EarlyStopping(patience=2, verbose=1, restore_best_weights=True))
+    assert capsys.readouterr().out.splitlines() == [
+        "Epoch 4: no progress of val_loss in the last 2 epochs, training ends.",
+        "The weights of epoch 2, the best, are put back.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"mode": "minimum"}, "mode must be 'auto', 'min' or 'max', but it is 'minimum'"),
+        ({"patience": -1}, "patience must be an integer of 0 or more, but it is -1"),
+        ({"patience": 2.5}, "patience must be an integer"),
+        ({"start_from_epoch": -1}, "start_from_epoch must be an integer of 0 or more"),
+    ],
+)
+def test_mistakes_are_found_at_once(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        EarlyStopping(**arguments)
+
+
+# ----------------------------------------------------------------------------- TerminateOnNaN
+
+
+@pytest.mark.parametrize("value", [NAN, math.inf])
+def test_training_ends_at_the_step_in_which_the_loss_is_lost(value, capsys):
+    class Poison(Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            if batch == 1:
+                self.model.layers[0].W[...] = value
+
+    model, X, y = line()
+    with np.errstate(all="ignore"), pytest.warns(RuntimeWarning, match="diverged"):
+        history = model.fit(
+            X, y, 1, epochs=3, verbose=0, callbacks=[Poison(), TerminateOnNaN()], shuffle=False
+        )
+    assert history.epoch == [0]
+    assert model.optimizer.iterations == 2
+    assert capsys.readouterr().out == f"Step 2: the loss is {value}, training ends.\n"
+
+
+def test_finite_losses_do_not_end_training():
+    assert play([1.0, 1.0], TerminateOnNaN())[2].epoch == [0, 1]

@@ -27,6 +27,7 @@ from backprop import (
 )
 from backprop.core import files, snapshot
 from backprop.layers import Layer
+from backprop.optimizers import Optimizer
 
 M = TypeVar("M")
 
@@ -55,22 +56,26 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
 
     Raises:
         TypeError: A part of the model cannot be written down; the message says which and why.
+        ValueError: A part could not be made again from what would be written down.
     """
-    compiled = None
-    if model.compiled:
-        compiled = {
-            "optimizer": describe(model.optimizer, "the optimizer"),
-            "loss": describe(model._given_loss, "the loss"),
-            "metrics": describe(model.metrics, "the metrics"),
-        }
+    known: dict[str, Any] = {}
     tree: dict[str, Any] = {
         "class": type(model).__name__,
-        "layers": [describe(layer, str(layer)) for layer in model.layers],
+        "layers": [describe(layer, str(layer), known) for layer in model.layers],
         "seed": model.seed,
         "dtype": model.dtype.name,
         "input_shape": model.input_shape,
-        "compiled": compiled,
+        "compiled": None,
     }
+    if model.compiled:
+        tree["compiled"] = {
+            "optimizer": describe(model.optimizer, "the optimizer", known),
+            "loss": describe(model._given_loss, "the loss", known),
+            "metrics": describe(model.metrics, "the metrics", known),
+        }
+    # what could not be made again is to be found now, not when the file is needed
+    for part in (tree["layers"], *(tree["compiled"] or {}).values()):
+        remake(part, known, "the model")
     if model.input_shape is not None:
         tree["trainable"] = [p.trainable for p in model.parameters]
         tree |= snapshot.take(model)
@@ -137,12 +142,13 @@ def load_weights(model: Any, path: str | os.PathLike[str]) -> None:
 # ------------------------------------------------------------------- objects as calls, and back
 
 
-def describe(value: Any, what: str) -> Any:
+def describe(value: Any, what: str, known: dict[str, Any]) -> Any:
     """A value, or an object as the call that makes it, as a tree for ``core.files``.
 
     Args:
         value: What is to be written down.
         what: What it is, for error messages.
+        known: Collects the classes and functions of the user's own by name.
 
     Raises:
         TypeError: It cannot be written down.
@@ -150,44 +156,70 @@ def describe(value: Any, what: str) -> Any:
     if value is None or isinstance(value, bool | int | float | str | np.generic | np.ndarray):
         return value
     if isinstance(value, list):
-        return [describe(item, what) for item in value]
+        return [describe(item, what, known) for item in value]
     if isinstance(value, tuple):
-        return tuple(describe(item, what) for item in value)
+        return tuple(describe(item, what, known) for item in value)
     if isinstance(value, dict):
-        return {DICT: {key: describe(item, what) for key, item in value.items()}}
+        return {DICT: {key: describe(item, what, known) for key, item in value.items()}}
     if isinstance(value, np.dtype):
         return {DTYPE: value.name}
     if isinstance(value, FunctionType) and value.__name__ != "<lambda>":
+        known[value.__name__] = value
         return {FUNCTION: value.__name__}
-    if isinstance(value, FunctionType | BuiltinFunctionType | MethodType | np.ufunc | type):
+    if isinstance(
+        value,
+        FunctionType | BuiltinFunctionType | MethodType | np.ufunc | np.random.Generator | type,
+    ):
         raise TypeError(
             f"{what} cannot be saved: it holds {value!r}. Write a function with a name, or an "
             f"object that keeps its arguments."
         )
-    return call_of(value, what)
+    return call_of(value, what, known)
 
 
-def call_of(made: Any, what: str) -> dict[str, Any]:
+def call_of(made: Any, what: str, known: dict[str, Any]) -> dict[str, Any]:
     """The class of an object, and the arguments that its constructor takes from its attributes."""
     kind = type(made)
     try:
-        signature = inspect.signature(kind).parameters
+        names = arguments_of(made)
     except ValueError:
         raise TypeError(f"{what} cannot be saved: it holds {made!r}.") from None
     arguments: dict[str, Any] = {}
-    for name, parameter in signature.items():
-        if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
-            continue  # they go on to a base class, whose name and flags are kept below
+    for name in names:
         if not hasattr(made, name):
             raise TypeError(
                 f"{what} cannot be saved: {kind.__name__} takes the argument {name!r}, but has no "
                 f"attribute of that name: keep it as self.{name}."
             )
-        arguments[name] = describe(getattr(made, name), f"{what}, {name},")
+        value = getattr(made, name)
+        if isinstance(made, Optimizer) and name == "learning_rate":
+            value = made.schedule or value
+        arguments[name] = describe(value, f"{name} of {what}", known)
     found: dict[str, Any] = {CLASS: name_of(kind), "arguments": arguments}
+    if "." not in found[CLASS]:
+        known[kind.__name__] = kind
     if isinstance(made, Layer):
         found |= {"name": made.name, "trainable": made.trainable}
     return found
+
+
+def arguments_of(made: object) -> list[str]:
+    """The names of the arguments of an object's constructor.
+
+    If it hands ``**others`` on to the classes that it is derived from, those of their arguments
+    belong to them that have another value than they have by default.
+    """
+    names: list[str] = []
+    for kind in type(made).__mro__:
+        given = inspect.signature(kind).parameters.values()
+        for p in given:
+            if p.name in names or p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL):
+                continue
+            if kind is type(made) or getattr(made, p.name, p.default) != p.default:
+                names.append(p.name)
+        if not any(p.kind is p.VAR_KEYWORD for p in given):
+            break
+    return names
 
 
 def name_of(kind: type) -> str:

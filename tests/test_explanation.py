@@ -28,7 +28,8 @@ from backprop.losses import (
     CategoricalCrossentropy,
     MeanSquaredError,
 )
-from backprop.optimizers import SGD
+from backprop.optimizers import SGD, Adam
+from backprop.schedules import ExponentialDecay
 
 
 @pytest.fixture
@@ -210,6 +211,31 @@ def test_update_is_the_one_that_training_makes(rng: np.random.Generator) -> None
     np.testing.assert_array_equal(explanation["dense_2"].b_new, model.layers[2].b)
     assert "W⁽¹⁾ ← W⁽¹⁾ + 0.9 v − 0.1 ∂E/∂W⁽¹⁾" in str(explanation)
     assert "v its velocity" in str(explanation)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "formula"),
+    [
+        (SGD(ExponentialDecay(0.5, 1, 0.5)), "W⁽¹⁾ ← W⁽¹⁾ − 0.5 ∂E/∂W⁽¹⁾"),
+        (SGD(0.5, weight_decay=0.25), "W⁽¹⁾ ← (1 − 0.5 · 0.25) W⁽¹⁾ − 0.5 ∂E/∂W⁽¹⁾"),
+        (SGD(0.5, weight_decay=0.25), "b⁽¹⁾ ← b⁽¹⁾ − 0.5 ∂E/∂b⁽¹⁾"),
+        (SGD(0.5, clipvalue=0.1), "W⁽¹⁾ ← W⁽¹⁾ − 0.5 clip(∂E/∂W⁽¹⁾)"),
+        (SGD(0.5, momentum=0.9, nesterov=True), "W⁽¹⁾ ← W⁽¹⁾ + ΔW⁽¹⁾"),
+        (Adam(), "W⁽¹⁾ ← W⁽¹⁾ + ΔW⁽¹⁾"),
+    ],
+    ids=["schedule", "decay", "no decay of biases", "clipping", "nesterov", "adam"],
+)
+def test_optimizers_formula_is_the_one_of_this_step(
+    optimizer: Any, formula: str, rng: np.random.Generator
+) -> None:
+    model = compiled(Dense(3), optimizer=optimizer)
+    X, Y = rng.normal(size=(4, 2)), rng.normal(size=(4, 3))
+    explanation = model.explain(X, Y)
+    assert f"  {formula}  " in str(explanation)
+    dense = explanation["dense_1"]
+    np.testing.assert_allclose(dense.dW, X.T @ dense.delta)  # not the clipped one
+    model.train_on_batch(X, Y)
+    np.testing.assert_array_equal(dense.W_new, model.layers[0].W)
 
 
 def test_model_that_is_not_built_stays_so() -> None:

@@ -70,6 +70,7 @@ def test_learning_rates_are_those_of_torch(name):
             CosineDecayRestarts(0.4, 2, m_mul=0.5),
             {0: 0.4, 1: 0.2, 2: 0.2, 4: 0.1, 6: 0.1, 10: 0.05},
         ),
+        (CosineDecayRestarts(0.4, 2, m_mul=0.5, alpha=0.25), {0: 0.4, 2: 0.25, 4: 0.175}),
         (CosineDecayRestarts(0.4, 2, t_mul=1.5, alpha=0.25), {0: 0.4, 1: 0.25, 2: 0.4, 5: 0.4}),
         (OneCycle(1.0, 20, pct_start=0.3, div_factor=10, final_div_factor=5), {0: 0.1, 5: 1}),
         (OneCycle(1.0, 20, 0.3, 10, 5), {2: 0.55 - 0.45 * math.cos(0.4 * math.pi), 12: 0.51}),

@@ -147,7 +147,7 @@ def check_settable(optimizer: Any, callback: Callback) -> None:
     Raises:
         ValueError: One does.
     """
-    if callable(optimizer.learning_rate):
+    if optimizer.schedule is not None:
         raise ValueError(
             f"{type(callback).__name__} sets the learning rate, but that of {optimizer} follows a "
             f"schedule: use one of the two."

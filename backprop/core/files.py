@@ -79,7 +79,8 @@ def read(path: str | os.PathLike[str], *kinds: str) -> dict[str, Any]:
     name = os.fspath(path)
     tree: dict[str, Any] = {}
     try:
-        with np.load(name, allow_pickle=False) as found:
+        # given a name, np.load would leave the file open if it is no archive
+        with open(name, "rb") as file, np.load(file, allow_pickle=False) as found:
             arrays = {key: found[key] for key in found.files}
         header = json.loads(arrays.pop(TEXT).tobytes())
         kind, version = header["backprop"], header["version"]

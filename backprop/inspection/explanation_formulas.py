@@ -44,7 +44,7 @@ def derivation(record: Record) -> list[tuple[str, list[Section]]]:
             backward.append(as_one(record, last, record.chained_delta))
         else:
             backward.append(_backward(layer, own, record.single, layer.delta_input))
-    update = [_update(layer, own, record.optimizer) for layer, own in layers]
+    update = [_update(layer, own, record) for layer, own in layers]
     velocity = ", `v` its velocity" if "velocity" in record.optimizer.state else ""
     return [
         ("Forward", forward),
@@ -132,13 +132,13 @@ def _gradient(
 # -------------------------------------------------------------------------------------- update
 
 
-def _update(layer: LayerRecord, names: Names, optimizer: Optimizer) -> Section:
+def _update(layer: LayerRecord, names: Names, record: Record) -> Section:
     rows: list[Row] = []
     remarks: list[str] = []
     for name, p in layer.parameters.items():
         symbol = names.parameter(name)
         if p.parameter.trainable:
-            rows.append(_step(symbol, p, optimizer))
+            rows.append(_step(symbol, p, record.optimizer, record.learning_rate))
         elif p.parameter.learned:
             rows.append(Row(f"{symbol} ← {symbol}", p.value))
             remarks.append(f"`{symbol}` is frozen (trainable = False).")
@@ -150,15 +150,24 @@ def _update(layer: LayerRecord, names: Names, optimizer: Optimizer) -> Section:
     return Section(title(layer), rows, " ".join(remarks))
 
 
-def _step(symbol: str, p: ParameterRecord, optimizer: Optimizer) -> Row:
-    """The optimizer's formula where it is a short one; v is the velocity before the step."""
+def _step(symbol: str, p: ParameterRecord, optimizer: Optimizer, rate: float) -> Row:
+    """The update of one parameter: gradient descent written out, of other optimizers its Δ.
+
+    v is the velocity before the step; clip and P are the optimizer's clipping and the parameter's
+    constraint.
+    """
     right = f"{symbol} + Δ{symbol}"
     operands: tuple[Array | str, ...] = ()
-    rate = optimizer.learning_rate
-    if type(optimizer) is SGD and not optimizer.nesterov and isinstance(rate, float):
+    if type(optimizer) is SGD and not optimizer.nesterov and not optimizer.use_ema:
+        kept, gradient = symbol, f"∂E/∂{symbol}"
+        if optimizer.weight_decay and p.parameter.decays:
+            kept = f"(1 − {rate:g} · {optimizer.weight_decay:g}) {symbol}"
+        if optimizer.clipnorm or optimizer.global_clipnorm or optimizer.clipvalue:
+            gradient = f"clip({gradient})"
         velocity = f"+ {optimizer.momentum:g} v " if optimizer.momentum else ""
-        right = f"{symbol} {velocity}− {rate:g} ∂E/∂{symbol}"
-        operands = () if velocity else (p.value, f"− {rate:g} ·", p.gradient)
+        right = f"{kept} {velocity}− {rate:g} {gradient}"
+        if right == f"{symbol} − {rate:g} ∂E/∂{symbol}":
+            operands = (p.value, f"− {rate:g} ·", p.gradient)
     if p.parameter.constraint is not None:
         right, operands = f"P({right})", ()
     return Row(f"{symbol} ← {right}", p.value, p.new, operands)

@@ -80,9 +80,9 @@ def formula(text: str) -> str:
     return " ".join(filter(None, map(_token, re.finditer(_TOKEN, text))))
 
 
-def matrix(array: Array) -> str:
-    """A ``bmatrix``, or a plain number for a single one."""
-    rows = [[formula(cell.replace("-", "−")) for cell in row] for row in table(array)]
+def matrix(array: Array, columns: int = 5) -> str:
+    """A ``bmatrix`` of at most so many columns, or a plain number for a single one."""
+    rows = [[formula(cell.replace("-", "−")) for cell in row] for row in table(array, columns)]
     if len(rows) == len(rows[0]) == 1:
         return rows[0][0]
     inner = r" \\ ".join(" & ".join(row) for row in rows)
@@ -104,8 +104,8 @@ def _row(row: Row) -> list[str]:
     if row.value is not None and row.after is None:
         lines.append(f"{start} {matrix(row.value)}")
     if row.value is not None and row.after is not None:
-        before = "" if _fits(row.operands) else rf"{matrix(row.value)} \;\to\; "
-        lines.append(f"&{'=' if not before else ':'} {before}{matrix(row.after)}")
+        change = rf"{matrix(row.value, 3)} \to {matrix(row.after, 3)}"
+        lines.append(f"&= {matrix(row.after)}" if _fits(row.operands) else rf"&\quad {change}")
     return lines
 
 

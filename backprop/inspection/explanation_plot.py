@@ -33,7 +33,9 @@ def draw(record: Record, path: str | os.PathLike[str] | None, sample: int) -> Fi
     stages = _stages(record.layers)
     widths = [record.layers[0].X[0].size, *(layer.Y[0].size for layer in record.layers)]
     drawable = 0 < len(stages) <= _MOST_STAGES and max(widths) <= MOST_UNITS
-    return (_network if drawable else _maps)(record, stages, path, sample)
+    if drawable:
+        return _network(record, stages, path, sample)
+    return _maps(record, path, sample)
 
 
 def _stages(layers: list[LayerRecord]) -> list[tuple[int, int]]:
@@ -89,18 +91,13 @@ def _network(
     )
 
 
-def _maps(
-    record: Record,
-    stages: list[tuple[int, int]],
-    path: str | os.PathLike[str] | None,
-    sample: int,
-) -> Figure:
+def _maps(record: Record, path: str | os.PathLike[str] | None, sample: int) -> Figure:
     names = name_layers(record.layers, single=True)
     pairs = []
 
     def add(name: str, values: Array, derivative: str, derivatives: Array | None) -> None:
-        zeros = np.zeros_like(values) if derivatives is None else derivatives
-        pairs.append((name, _flat(values), derivative, _flat(zeros)))
+        if derivatives is not None:  # inputs such as indices of words have none
+            pairs.append((name, _flat(values), derivative, _flat(derivatives)))
 
     first = record.layers[0]
     add("x", first.X[sample], "∂E/∂x", _row(first.delta_input, sample))

@@ -137,6 +137,7 @@ class Record:
         chained_delta: For a matched pair, the last layer's ∂E/∂Z as the product of ∂E/∂ŷ and the
             activation's derivative, beside ``layers[-1].delta_input`` from (ŷ − y)/N; else None.
         optimizer: A copy of the optimizer, after the step.
+        learning_rate: η of the step; a schedule may have changed it since.
     """
 
     layers: list[LayerRecord]
@@ -148,6 +149,7 @@ class Record:
     loss_function: Loss
     chained_delta: Array | None
     optimizer: Optimizer
+    learning_rate: float
 
     @property
     def prediction(self) -> Array:
@@ -176,6 +178,7 @@ def record_pass(model: Explainable, X: Any, y: Any, sample_weight: Any = None) -
     if isinstance(head, MatchedPair):
         chained, logits = copy.deepcopy(head.activation).backward(deltas[-1]), arrays[-2]
         head = head.loss
+    learning_rate = model.optimizer.learning_rate
     layers = _layers(model, arrays, deltas, _step(model, values))
     target = _smoothed(head, data.y)
     return Record(
@@ -188,6 +191,7 @@ def record_pass(model: Explainable, X: Any, y: Any, sample_weight: Any = None) -
         loss_function=head,
         chained_delta=chained,
         optimizer=model.optimizer,
+        learning_rate=learning_rate,
     )
 
 

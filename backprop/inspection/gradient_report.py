@@ -130,7 +130,9 @@ class GradientReport:
         text += [f"✗ {problem}" for problem in self.problems]
         if self.ok:
             n = len(self.tensors)
-            subject = "The gradient is" if n == 1 else f"All {n} gradients are"
+            subject = {1: "The gradient is", 2: "Both gradients are"}.get(
+                n, f"All {n} gradients are"
+            )
             text.append(
                 f"✓ {subject} right: the largest relative error is {self.error:.1e} "
                 f"(tolerance {self.tolerance:.0e})."

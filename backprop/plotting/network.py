@@ -181,7 +181,7 @@ def _draw_side(axes: Axes, side: Side, xs: Array, scale: Scale) -> None:
     axes.text(loss[0], top, "loss", fontsize=10, color=shade, ha="center", va="bottom")
     on_lines = ", ∂E/∂w on the lines" if side.back else ", w on the lines"
     direction = "Backward: δ in the units" if side.back else "Forward: activations in the units"
-    axes.set_title(direction + on_lines * scale.numbers, color=shade, loc="left", weight="bold")
+    axes.set_title(direction + on_lines, color=shade, loc="left", weight="bold")
     axes.set(xlim=(xs[0] - 0.7, loss[0] + 0.9), ylim=(-top, top + 0.3), aspect="equal")
     axes.set_axis_off()
 

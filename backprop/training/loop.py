@@ -68,8 +68,10 @@ def fit(
                     seen += len(X)
                     for metric in metrics:
                         metric.update(prediction, y)
+                    if after_batch:
+                        so_far = collect(total / seen, metrics)
                     for hook in after_batch:
-                        hook(batch, collect(total / seen, metrics))
+                        hook(batch, so_far)
                     if model.stop_training:
                         break
                 step = 0

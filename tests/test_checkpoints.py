@@ -1,0 +1,376 @@
+"""Files written while a model is trained: checkpoints, and backups that training goes on from."""
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+from scripts import classes, classifier, line, play
+
+import backprop as bp
+from backprop.callbacks import BackupAndRestore, Callback, ModelCheckpoint
+from backprop.layers import Dense, Softmax
+from backprop.optimizers import SGD
+
+NAN = float("nan")
+
+
+def weight(path):
+    """The one weight of the model that ``play`` trains."""
+    return float(np.load(path)["weights/dense_1.W"][0, 0])
+
+
+def names(folder):
+    return sorted(os.listdir(folder))
+
+
+# ---------------------------------------------------------------------------- ModelCheckpoint
+
+
+def test_every_epoch_is_saved_under_its_number_and_logs(tmp_path):
+    path = tmp_path / "{epoch:02d}-{val_loss:.2f}.npz"
+    model, script, _ = play([3.0, 2.5, 2.754], ModelCheckpoint(path))
+    assert names(tmp_path) == ["01-3.00.npz", "02-2.50.npz", "03-2.75.npz"]
+    for name, theta in zip(names(tmp_path), script.thetas, strict=True):
+        assert weight(tmp_path / name) == theta[0]
+        assert bp.load_model(tmp_path / name).parameters.values == theta
+    assert model.parameters.values == script.thetas[2]
+
+
+def test_one_name_is_written_again_and_again(tmp_path):
+    path = tmp_path / "last.npz"
+    _, script, _ = play([3.0, 2.0, 4.0], ModelCheckpoint(str(path)))
+    assert names(tmp_path) == ["last.npz"]
+    assert weight(path) == script.thetas[2][0]
+
+
+@pytest.mark.parametrize(
+    ("monitor", "mode", "values", "saved"),
+    [
+        ("val_loss", "auto", [3.0, 2.0, 2.5, 2.0, 1.5], ["1", "2", "5"]),
+        ("val_loss", "auto", [NAN, 2.0, NAN, 1.0], ["2", "4"]),
+        ("val_accuracy", "auto", [0.3, 0.5, 0.4, 0.6], ["1", "2", "4"]),
+        ("speed", "max", [3.0, 2.0, 3.5], ["1", "3"]),
+        ("val_accuracy", "min", [0.3, 0.5, 0.2], ["1", "3"]),
+    ],
+)
+def test_only_the_best_are_saved(tmp_path, monitor, mode, values, saved):
+    checkpoint = ModelCheckpoint(
+        tmp_path / "{epoch}", monitor=monitor, mode=mode, save_best_only=True
+    )
+    play(values, checkpoint, name=monitor)
+    assert names(tmp_path) == saved
+    assert checkpoint.best == values[int(saved[-1]) - 1]
+
+
+def test_the_first_file_must_be_better_than_the_threshold(tmp_path):
+    checkpoint = ModelCheckpoint(
+        tmp_path / "{epoch}", save_best_only=True, initial_value_threshold=2.2
+    )
+    play([3.0, 2.2, 2.1, 2.15], checkpoint)
+    assert names(tmp_path) == ["3"]
+
+
+def test_a_second_fit_is_compared_with_the_best_of_the_first(tmp_path):
+    checkpoint = ModelCheckpoint(tmp_path / "{val_loss}", save_best_only=True)
+    play([3.0, 2.0], checkpoint)
+    play([2.5, 1.0], checkpoint)
+    assert names(tmp_path) == ["1.0", "2.0", "3.0"]
+
+
+def test_missing_number_is_warned_of_once_and_every_epoch_saved(tmp_path):
+    checkpoint = ModelCheckpoint(tmp_path / "{epoch}", save_best_only=True)
+    with pytest.warns(RuntimeWarning, match="ModelCheckpoint watches 'val_loss'") as caught:
+        play([1.0, 2.0], checkpoint, name="speed")
+    assert names(tmp_path) == ["1", "2"]
+    assert len(caught) == 1
+    assert caught[0].filename.endswith("scripts.py")
+
+
+def test_weights_alone(tmp_path):
+    _, script, _ = play([3.0], ModelCheckpoint(tmp_path / "w.npz", save_weights_only=True))
+    with pytest.raises(ValueError, match="holds a weights, but a model is needed"):
+        bp.load_model(tmp_path / "w.npz")
+    other, _, _ = line()
+    other.build((None, 1))
+    other.load_weights(tmp_path / "w.npz")
+    assert other.parameters.values == script.thetas[0]
+
+
+def test_every_so_many_steps_are_counted_through_the_epochs(tmp_path):
+    model, X, y = line()  # 4 samples
+    thetas, keep = [], Callback()
+    keep.on_train_batch_end = lambda batch, logs=None: thetas.append(model.parameters.values[0])
+    checkpoint = ModelCheckpoint(tmp_path / "{epoch}-{batch}", save_freq=3)
+    model.fit(X, y, 1, epochs=3, verbose=0, callbacks=[keep, checkpoint])
+    steps = {"1-3": 3, "2-2": 6, "3-1": 9, "3-4": 12}  # of 4 an epoch
+    assert {name: weight(tmp_path / name) for name in names(tmp_path)} == {
+        name: thetas[step - 1] for name, step in steps.items()
+    }
+
+
+def test_steps_with_the_best_loss_only(tmp_path):
+    class Losses(Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            logs["loss"] = [4.0, 2.0, 3.0, 1.0][batch]
+
+    model, X, y = line()
+    checkpoint = ModelCheckpoint(
+        tmp_path / "{batch}", monitor="loss", save_best_only=True, save_freq=1
+    )
+    model.fit(X, y, 1, verbose=0, callbacks=[Losses(), checkpoint])
+    assert names(tmp_path) == ["1", "2", "4"]
+
+
+def test_a_batch_hook_is_there_only_where_it_is_needed(tmp_path):
+    listed = bp.callbacks.CallbackList([ModelCheckpoint("a"), BackupAndRestore("b")], None, {})
+    assert listed.listeners("on_train_batch_end") == []
+    steps = ModelCheckpoint("a", save_freq=2)
+    listed = bp.callbacks.CallbackList([steps], None, {})
+    assert len(listed.listeners("on_train_batch_end")) == 1
+
+
+def test_missing_folders_are_made(tmp_path):
+    play([1.0], ModelCheckpoint(tmp_path / "runs" / "{epoch}" / "model.npz"))
+    assert names(tmp_path / "runs" / "1") == ["model.npz"]
+
+
+def test_checkpoint_messages(tmp_path, capsys):
+    play([2.0, 3.0], ModelCheckpoint(tmp_path / "m", verbose=1, save_best_only=True))
+    assert capsys.readouterr().out.splitlines() == [
+        "Epoch 1: val_loss is 2, better than inf.",
+        f"Epoch 1: saved to {tmp_path / 'm'}.",
+        "Epoch 2: val_loss is 3, no better than 2.",
+    ]
+    play([2.0, 3.0], ModelCheckpoint(tmp_path / "m", save_best_only=True))
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("template", ["{val_acc:.2f}", "{}", "{loss:d}", "{epoch"])
+def test_name_that_cannot_be_filled_in(tmp_path, template):
+    with pytest.raises(ValueError, match=r"cannot be filled in .* there are epoch, loss, val_loss"):
+        play([1.0], ModelCheckpoint(tmp_path / template))
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("save_freq", ["batch", 0, -1, 1.5, True, None])
+@pytest.mark.parametrize("kind", [ModelCheckpoint, BackupAndRestore])
+def test_frequency_must_be_epoch_or_a_number(kind, save_freq):
+    with pytest.raises(ValueError, match="save_freq must be 'epoch' or a number of steps"):
+        kind("x", save_freq=save_freq)
+
+
+# --------------------------------------------------------------------------- BackupAndRestore
+
+
+class PowerCut(Exception):
+    """What ends a training that a test interrupts."""
+
+
+class CutAt(Callback):
+    """Raises after the batch of that number in that epoch; batch None is in the validation."""
+
+    def __init__(self, epoch, batch):
+        self.at = (epoch, batch)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if (self.epoch, batch) == self.at:
+            raise PowerCut
+
+    def on_test_begin(self, logs=None):
+        if (self.epoch, None) == self.at:
+            raise PowerCut
+
+
+def train(model, *callbacks, epochs=5, batch_size=8, n=50):
+    X, y = classes(n)  # 7 steps an epoch
+    return model.fit(
+        X,
+        y,
+        batch_size,
+        epochs=epochs,
+        verbose=0,
+        callbacks=callbacks,
+        validation_data=(X[:5], y[:5]),
+    )
+
+
+def interrupted(backup, at, **arguments):
+    """A model whose training was cut off, and is dead."""
+    with pytest.raises(PowerCut):
+        train(classifier(), backup, CutAt(*at), **arguments)
+
+
+@pytest.fixture(scope="module")
+def whole():
+    """The model and the history of a training that nothing interrupts."""
+    model = classifier()
+    return model, train(model)
+
+
+@pytest.mark.parametrize("at", [(0, 3), (2, 0), (3, 4), (4, 6), (4, None)])
+def test_training_goes_on_at_the_epoch_that_was_cut_off_with_the_same_bits(tmp_path, whole, at):
+    interrupted(BackupAndRestore(tmp_path / "b"), at)
+    resumed = classifier(seed=99)  # other weights, shuffling and noise: all must come back
+    if at[0] == 0:  # there is no backup yet
+        resumed = classifier()
+    history = train(resumed, BackupAndRestore(tmp_path / "b"))
+    model, full = whole
+    assert history.epoch == list(range(at[0], 5))
+    np.testing.assert_array_equal(resumed.parameters.values, model.parameters.values)
+    for key, values in full.history.items():
+        assert history.history[key] == values[at[0] :]
+    velocity = resumed.optimizer.state["velocity"]
+    np.testing.assert_array_equal(velocity, model.optimizer.state["velocity"])
+    assert resumed.optimizer.iterations == model.optimizer.iterations == 35
+    assert not os.path.exists(tmp_path / "b")
+    # and so would a further fit
+    again = classifier()
+    train(again)
+    for one in (again, resumed):
+        train(one, epochs=2)
+    np.testing.assert_array_equal(resumed.parameters.values, again.parameters.values)
+
+
+@pytest.mark.parametrize(
+    ("save_freq", "at", "epoch", "step"),
+    [
+        (3, (1, 3), 1, 2),  # after 11 steps: the backup is from the 9th, the 2nd of epoch 1
+        (3, (2, 2), 2, 1),
+        (1, (3, 2), 3, 3),
+        (7, (2, 5), 2, 0),  # at the end of an epoch: the next begins
+        (14, (1, 5), 0, 0),  # cut off before the first
+        (7, (1, None), 2, 0),  # after the last step, in the validation
+    ],
+)
+def test_training_goes_on_in_the_middle_of_an_epoch(tmp_path, whole, save_freq, at, epoch, step):
+    interrupted(BackupAndRestore(tmp_path / "b", save_freq=save_freq), at)
+    resumed = classifier(seed=99 if (tmp_path / "b").exists() else 0)
+    assert (tmp_path / "b").exists() == (save_freq != 14)
+    seen = []
+    keep = Callback()
+    keep.on_train_batch_begin = lambda batch, logs=None: seen.append(batch)
+    history = train(resumed, keep, BackupAndRestore(tmp_path / "b", save_freq=save_freq))
+    assert history.epoch == list(range(epoch, 5))
+    assert seen == [*range(step, 7), *(list(range(7)) * (4 - epoch))]
+    model, full = whole
+    np.testing.assert_array_equal(resumed.parameters.values, model.parameters.values)
+    assert history.history["val_loss"] == full.history["val_loss"][epoch:]
+    assert history.history["loss"][1:] == full.history["loss"][epoch + 1 :]
+
+
+def test_a_reduced_learning_rate_comes_back(tmp_path):
+    class Reduce(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.optimizer.learning_rate /= 2
+
+    with pytest.raises(PowerCut):
+        train(classifier(), Reduce(), BackupAndRestore(tmp_path), CutAt(2, 1))
+    resumed = classifier()
+    train(resumed, BackupAndRestore(tmp_path), epochs=3)
+    assert resumed.optimizer.learning_rate == 0.1 / 4
+
+
+def test_two_cuts_in_a_row(tmp_path, whole):
+    interrupted(BackupAndRestore(tmp_path), (1, 2))
+    with pytest.raises(PowerCut):
+        train(classifier(), BackupAndRestore(tmp_path), CutAt(1, 5))
+    with pytest.raises(PowerCut):
+        train(classifier(), BackupAndRestore(tmp_path), CutAt(3, 0))
+    resumed = classifier()
+    assert train(resumed, BackupAndRestore(tmp_path)).epoch == [3, 4]
+    np.testing.assert_array_equal(resumed.parameters.values, whole[0].parameters.values)
+
+
+def test_backup_is_there_meanwhile_and_deleted_at_the_end(tmp_path):
+    folder, seen = tmp_path / "b", []
+    look = Callback()
+    look.on_epoch_end = lambda epoch, logs=None: seen.append(names(folder))
+    train(classifier(), BackupAndRestore(folder), look, epochs=2)
+    assert seen == [["latest.npz"]] * 2
+    assert not folder.exists()
+
+
+def test_only_the_backup_itself_is_deleted(tmp_path):
+    (tmp_path / "mine.txt").write_text("keep me")
+    train(classifier(), BackupAndRestore(tmp_path), epochs=1)
+    assert names(tmp_path) == ["mine.txt"]
+
+
+def test_backup_is_deleted_when_a_callback_ends_training(tmp_path):
+    stop = Callback()
+    stop.on_epoch_end = lambda epoch, logs=None: setattr(stop.model, "stop_training", True)
+    assert train(classifier(), stop, BackupAndRestore(tmp_path / "b")).epoch == [0]
+    assert not (tmp_path / "b").exists()
+
+
+def test_kept_backup_of_a_finished_training_leaves_nothing_to_do(tmp_path, whole):
+    train(classifier(), BackupAndRestore(tmp_path, delete_checkpoint=False))
+    assert names(tmp_path) == ["latest.npz"]
+    again = classifier()
+    assert train(again, BackupAndRestore(tmp_path, delete_checkpoint=False)).epoch == []
+    np.testing.assert_array_equal(again.parameters.values, whole[0].parameters.values)
+    more = BackupAndRestore(tmp_path, delete_checkpoint=False)
+    assert train(again, more, epochs=7).epoch == [5, 6]
+
+
+def test_double_checkpoint_keeps_the_one_before_for_the_case_of_damage(tmp_path, whole):
+    interrupted(BackupAndRestore(tmp_path, double_checkpoint=True), (3, 1))
+    assert names(tmp_path) == ["latest.npz", "previous.npz"]
+    (tmp_path / "latest.npz").write_bytes(b"half a file")
+    resumed = classifier(seed=99)
+    backup = BackupAndRestore(tmp_path, double_checkpoint=True)
+    assert train(resumed, backup).epoch == [2, 3, 4]
+    np.testing.assert_array_equal(resumed.parameters.values, whole[0].parameters.values)
+    assert not tmp_path.exists()
+
+
+def test_a_cut_between_the_two_files_is_no_loss(tmp_path, whole):
+    interrupted(BackupAndRestore(tmp_path, double_checkpoint=True), (3, 1))
+    os.remove(tmp_path / "latest.npz")
+    resumed = classifier()
+    assert train(resumed, BackupAndRestore(tmp_path, double_checkpoint=True)).epoch == [2, 3, 4]
+    np.testing.assert_array_equal(resumed.parameters.values, whole[0].parameters.values)
+
+
+def test_damaged_backup_is_an_error_and_not_a_new_beginning(tmp_path):
+    interrupted(BackupAndRestore(tmp_path), (2, 1))
+    assert names(tmp_path) == ["latest.npz"]
+    (tmp_path / "latest.npz").write_bytes(b"half a file")
+    model = classifier()
+    model.build((None, 4))
+    before = model.parameters.values.copy()
+    with pytest.raises(ValueError, match="is no file that backprop saved, or it is damaged"):
+        train(model, BackupAndRestore(tmp_path))
+    np.testing.assert_array_equal(model.parameters.values, before)
+
+
+def test_backup_of_another_model_is_refused(tmp_path):
+    interrupted(BackupAndRestore(tmp_path), (2, 1))
+    other = bp.Sequential([Dense(3), Softmax()], seed=0)
+    other.compile(SGD(0.1), "sparse_categorical_crossentropy")
+    with pytest.raises(ValueError, match=r"the backup in .* does not fit the model") as error:
+        train(other, BackupAndRestore(tmp_path))
+    assert "its 'dense_1.W' has the shape (4, 8), but the model's has (4, 3)" in str(error.value)
+    assert "the model has no 'dense_2.W'" in str(error.value)
+    plain = classifier(momentum=0.0)
+    with pytest.raises(ValueError, match="SGD with the state vectors velocity, but"):
+        train(plain, BackupAndRestore(tmp_path))
+
+
+def test_backup_from_the_middle_of_an_epoch_of_other_data_is_refused(tmp_path):
+    interrupted(BackupAndRestore(tmp_path, save_freq=3), (1, 4))
+    with pytest.raises(ValueError, match="an epoch of 7 steps, but an epoch has 5 now"):
+        train(classifier(), BackupAndRestore(tmp_path), n=40)
+    # between two epochs the data may change
+    shutil.rmtree(tmp_path)
+    interrupted(BackupAndRestore(tmp_path), (1, 4))
+    assert train(classifier(), BackupAndRestore(tmp_path), n=40).epoch == [1, 2, 3, 4]
+
+
+def test_backup_needs_a_folder():
+    with pytest.raises(ValueError, match="backup_dir must be the name of a folder"):
+        BackupAndRestore("")

@@ -1,0 +1,620 @@
+"""Model files: what is saved comes back with the same bits, and nothing else is believed."""
+
+import inspect
+import json
+import os
+import pickle
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+from scripts import classes, classifier
+
+import backprop as bp
+from backprop import saving
+from backprop.core.errors import NotBuiltError, ShapeError
+from backprop.initializers import Constant, HeNormal, RandomNormal
+from backprop.layers import (
+    Activation,
+    BatchNormalization,
+    Chain,
+    Dense,
+    Dropout,
+    Input,
+    Layer,
+    ReLU,
+    Softmax,
+)
+from backprop.losses import CategoricalCrossentropy, CrossEntropy, Loss
+from backprop.metrics import Accuracy, Metric
+from backprop.optimizers import SGD, Optimizer
+from backprop.regularizers import L1L2
+
+# ------------------------------------------------------------------------- the whole round trip
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "model.npz"
+
+
+def same(one, other):
+    np.testing.assert_array_equal(one.parameters.values, other.parameters.values)
+    assert [p.name for p in one.parameters] == [p.name for p in other.parameters]
+
+
+def test_training_goes_on_with_the_same_bits(path):
+    X, y = classes()
+    whole, first = classifier(), classifier()
+    history = whole.fit(X, y, 8, epochs=5, verbose=0, validation_split=0.2).history
+    first.fit(X, y, 8, epochs=2, verbose=0, validation_split=0.2)
+    first.save(path)
+    loaded = bp.load_model(path)
+    np.testing.assert_array_equal(loaded.predict(X), first.predict(X))
+    assert loaded.evaluate(X, y) == first.evaluate(X, y)
+    more = loaded.fit(X, y, 8, epochs=5, initial_epoch=2, verbose=0, validation_split=0.2).history
+    same(loaded, whole)
+    assert more == {key: values[2:] for key, values in history.items()}
+
+
+def test_training_goes_on_in_another_process(path):
+    X, y = classes()
+    whole, first = classifier(), classifier()
+    whole.fit(X, y, 8, epochs=4, verbose=0)
+    first.fit(X, y, 8, epochs=2, verbose=0)
+    first.save(path)
+    program = (
+        "import sys, backprop as bp\nfrom scripts import classes\n"
+        "model = bp.load_model(sys.argv[1])\n"
+        "model.fit(*classes(), 8, epochs=2, verbose=0)\nmodel.save(sys.argv[1])"
+    )
+    folders = [os.path.dirname(__file__), os.path.dirname(os.path.dirname(bp.__file__))]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
+    subprocess.run([sys.executable, "-c", program, str(path)], check=True, env=environment)
+    same(bp.load_model(path), whole)
+
+
+def test_saving_changes_nothing_in_the_model(path):
+    X, y = classes()
+    one, other = classifier(), classifier()
+    for model in (one, other):
+        model.fit(X, y, epochs=1, verbose=0)
+    one.save(path)
+    for model in (one, other):
+        model.fit(X, y, epochs=1, verbose=0)
+    same(one, other)
+
+
+def test_layers_names_seed_dtype_and_shape_come_back(path):
+    layers = [Input(7), Dense(5, use_bias=False, name="first"), ReLU(), Dense(2)]
+    model = bp.Sequential(layers, seed=3, dtype="float64")
+    model.save(path)
+    loaded = bp.load_model(path)
+    assert [layer.name for layer in loaded.layers] == ["first", "relu_1", "dense_1"]
+    assert loaded.layers[0].use_bias is False
+    assert (loaded.seed, loaded.dtype, loaded.input_shape) == (3, np.float64, (7,))
+    assert not loaded.compiled
+    same(loaded, model)
+    for either in (model, loaded):  # what is added later starts from the same weights too
+        either.add(Dropout(0.5))
+        either.add(Dense(3))
+    same(loaded, model)
+    assert loaded.layers[-1].name == "dense_2"
+    X = np.ones((4, 7))
+    np.testing.assert_array_equal(loaded.forward(X, True), model.forward(X, True))
+
+
+def test_a_model_that_is_not_built_yet(path):
+    X, y = classes()
+    model = classifier(seed=None)  # its entropy comes back
+    model.save(path)
+    loaded = bp.load_model(path)
+    assert loaded.input_shape is None
+    assert loaded.seed == model.seed
+    for either in (model, loaded):
+        either.fit(X, y, epochs=1, verbose=0)
+    same(loaded, model)
+
+
+def test_a_model_without_layers(path):
+    bp.Sequential(seed=1).save(path)
+    assert bp.load_model(path).layers == []
+
+
+def test_arguments_of_every_kind_come_back(path):
+    values = np.arange(6.0).reshape(2, 3)
+    model = bp.Sequential(
+        [
+            Input(2),
+            Dense(
+                3,
+                kernel_initializer=Constant(values),
+                bias_initializer=RandomNormal(0.5, 0.25),
+                kernel_regularizer=L1L2(0.1, 0.2),
+                kernel_constraint=bp.constraints.MaxNorm(3.0, axis=1),
+            ),
+            Chain([Dense(4, kernel_initializer="he_normal"), Softmax()], name="head"),
+        ],
+        seed=0,
+    )
+    model.save(path)
+    first, head = bp.load_model(path).layers
+    np.testing.assert_array_equal(first.kernel_initializer.value, values)
+    assert repr(first.bias_initializer) == "RandomNormal(mean=0.5, stddev=0.25)"
+    assert repr(first.kernel_regularizer) == "L1L2(l1=0.1, l2=0.2)"
+    assert repr(first.kernel_constraint) == "MaxNorm(max_value=3.0, axis=1)"
+    assert first.bias_constraint is None
+    assert isinstance(head.layers[0].kernel_initializer, HeNormal)
+    assert (head.name, head.layers[0].name) == ("head", "dense_1")
+    assert first.parameters[0].regularizer is first.kernel_regularizer
+
+
+def test_optimizer_loss_and_metrics_come_back(path):
+    model = bp.Sequential([Dense(2), Softmax()], seed=0)
+    optimizer = SGD(0.3, momentum=0.5, nesterov=True)
+    model.compile(optimizer, CategoricalCrossentropy(label_smoothing=0.2), [Accuracy("hits", 0.7)])
+    optimizer.learning_rate = 0.2
+    model.save(path)
+    loaded = bp.load_model(path)
+    assert repr(loaded.optimizer) == "SGD(learning_rate=0.2, momentum=0.5, nesterov=True)"
+    assert repr(loaded.loss.loss) == repr(model.loss.loss)
+    assert [repr(metric) for metric in loaded.metrics] == [repr(metric) for metric in model.metrics]
+    assert loaded.metrics[0].threshold == 0.7
+
+
+def test_frozen_layers_and_parameters_stay_frozen(path):
+    inner = Chain([Dense(3), Dense(3)], name="inner")
+    model = bp.Sequential([Input(4), Dense(5), BatchNormalization(), inner, Dense(2)], seed=0)
+    model.layers[0].trainable = False
+    inner.layers[1].trainable = False
+    model.parameters["dense_2.b"].trainable = False
+    model.save(path)
+    loaded = bp.load_model(path)
+    assert not loaded.layers[0].trainable
+    assert [layer.trainable for layer in loaded.layers[2].layers] == [True, False]
+    flags = {p.name: p.trainable for p in model.parameters}
+    assert {p.name: p.trainable for p in loaded.parameters} == flags
+    assert sorted(name for name, flag in flags.items() if not flag) == [
+        "batch_normalization_1.moving_mean",
+        "batch_normalization_1.moving_variance",
+        "dense_1.W",
+        "dense_1.b",
+        "dense_2.b",
+        "inner.dense_2.W",
+        "inner.dense_2.b",
+    ]
+
+
+def test_numpy_alone_can_read_the_weights(path):
+    model = classifier()
+    model.build((None, 4))
+    model.save(path)
+    with np.load(path) as found:
+        np.testing.assert_array_equal(found["weights/dense_1.W"], model.layers[0].W)
+
+
+# ---------------------------------------------------------------- every class of the package
+
+BASES = {
+    "layers": Layer,
+    "losses": Loss,
+    "optimizers": Optimizer,
+    "metrics": Metric,
+    "initializers": bp.initializers.Initializer,
+    "regularizers": bp.regularizers.Regularizer,
+    "constraints": bp.constraints.Constraint,
+    "schedules": bp.schedules.Schedule,
+}
+ABSTRACT = {*BASES.values(), Activation, CrossEntropy, bp.schedules.RateDecay}
+ARGUMENTS = {
+    "units": 3,
+    "rate": 0.25,
+    "stddev": 0.5,
+    "initial_learning_rate": 0.1,
+    "max_learning_rate": 0.1,
+    "decay_steps": 10,
+    "decay_rate": 0.5,
+    "first_decay_steps": 10,
+    "total_steps": 10,
+    "boundaries": (3, 6),
+    "values": (0.3, 0.2, 0.1),
+    "layers": lambda: [Dense(3), ReLU()],
+}
+"""Arguments without a default, by name; a class that takes another one needs a line here."""
+SHAPES = [(4,), (6, 4), (6, 6, 4)]
+"""Samples of these shapes are offered to each layer; one of them must do."""
+
+
+def public_classes(*families):
+    found = []
+    for family in families:
+        module = getattr(bp, family)
+        for name in getattr(module, "__all__", None) or dir(module):
+            kind = getattr(module, name)
+            if isinstance(kind, type) and issubclass(kind, BASES[family]) and kind not in ABSTRACT:
+                found.append(pytest.param(kind, id=f"{family}.{name}"))
+    return found
+
+
+def required(kind):
+    """The arguments that have no default."""
+    found = {}
+    for name, p in inspect.signature(kind).parameters.items():
+        if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL):
+            assert name in ARGUMENTS, f"{kind.__name__} needs {name}: add it to ARGUMENTS"
+            value = ARGUMENTS[name]
+            found[name] = value() if callable(value) else value
+    return found
+
+
+def variants(kind):
+    """Calls of a class: with its defaults, and with each argument changed if it may be."""
+    yield required(kind)
+    for name, p in inspect.signature(kind).parameters.items():
+        changed = {
+            bool: lambda old: not old,
+            int: lambda old: old + 1,
+            float: lambda old: old * 0.5 + 0.1,
+        }.get(type(p.default))
+        if changed is not None:
+            yield {**required(kind), name: changed(p.default)}
+    if "name" in inspect.signature(kind).parameters:
+        yield {**required(kind), "name": "mine"}
+
+
+def round_trip(made):
+    known = {}
+    found = saving.describe(made, "it", known)
+    assert known == {}
+    assert json.loads(json.dumps(found, default=str))  # nothing but what a file can hold
+    return saving.remake(found, {}, "file"), found
+
+
+@pytest.mark.parametrize("kind", public_classes(*BASES))
+def test_every_class_is_made_again_with_the_arguments_that_it_had(kind):
+    made = 0
+    for arguments in variants(kind):
+        try:
+            one = kind(**arguments)
+        except (TypeError, ValueError):
+            assert arguments != required(kind)  # a value that this class does not take
+            continue
+        other, found = round_trip(one)
+        made += 1
+        assert type(other) is kind
+        assert saving.describe(other, "it", {}) == found
+        for name, value in arguments.items():
+            if name != "layers":
+                assert getattr(other, name) == getattr(one, name) == value
+    assert made
+
+
+@pytest.mark.parametrize("kind", public_classes("layers"))
+def test_every_layer_computes_the_same_from_a_file(kind, path):
+    for shape in SHAPES:
+        model = bp.Sequential([kind(**required(kind))], seed=1)
+        X = np.random.default_rng(0).integers(0, 3, (5, *shape)).astype("float32")
+        try:
+            model.build((None, *shape))
+            Y = model.forward(X)
+        except ValueError:
+            continue
+        noise = np.random.default_rng(2)
+        model.parameters.values += noise.random(model.parameters.values.size, "float32")
+        Y = model.forward(X)
+        model.save(path)
+        loaded = bp.load_model(path)
+        same(loaded, model)
+        np.testing.assert_array_equal(loaded.forward(X), Y)
+        np.testing.assert_array_equal(loaded.forward(X, True), model.forward(X, True))
+        return
+    pytest.fail(f"{kind.__name__} takes samples of none of the shapes {SHAPES}: add one")
+
+
+@pytest.mark.parametrize("use_ema", [False, True])
+@pytest.mark.parametrize("kind", public_classes("optimizers"))
+def test_every_optimizer_goes_on_with_the_same_bits(kind, use_ema, path):
+    def trained(epochs):
+        model = classifier()
+        model.compile(kind(weight_decay=0.01, use_ema=use_ema), "sparse_categorical_crossentropy")
+        model.fit(*classes(), epochs=epochs, verbose=0)
+        return model
+
+    trained(3).save(path)
+    loaded = bp.load_model(path)
+    loaded.fit(*classes(), epochs=2, verbose=0)
+    whole = trained(3)
+    whole.fit(*classes(), epochs=2, verbose=0)
+    same(loaded, whole)
+    assert loaded.optimizer.iterations == 10
+    assert repr(loaded.optimizer) == repr(whole.optimizer)
+
+
+@pytest.mark.parametrize("kind", public_classes("losses"))
+def test_every_loss_is_the_same_from_a_file(kind, path):
+    model = bp.Sequential([Input(4), Dense(3), Softmax()], seed=0)
+    model.compile("sgd", kind())
+    model.save(path)
+    loaded = bp.load_model(path)
+    assert repr(loaded._given_loss) == repr(model._given_loss)
+    assert type(loaded.loss) is type(model.loss)
+
+
+@pytest.mark.parametrize("kind", public_classes("schedules"))
+def test_every_schedule_is_the_same_from_a_file(kind, path):
+    schedule = kind(**required(kind))
+    model = bp.Sequential([Input(4), Dense(3)], seed=0)
+    model.compile(SGD(schedule), "mse")
+    for _ in range(3):
+        model.train_on_batch(np.ones((2, 4)), np.ones((2, 3)))
+    model.save(path)
+    loaded = bp.load_model(path)
+    assert type(loaded.optimizer.schedule) is kind
+    rates = [schedule(step) for step in range(20)]
+    assert [loaded.optimizer.schedule(step) for step in range(20)] == rates
+    assert loaded.optimizer.learning_rate == schedule(3)
+
+
+def test_arguments_that_are_handed_on_come_back(path):
+    model = bp.Sequential([Input(4), Dense(3)], seed=0)
+    model.compile(SGD(0.2, weight_decay=0.1, clipnorm=2.0, use_ema=True, ema_momentum=0.5), "mse")
+    model.save(path)
+    loaded = bp.load_model(path)
+    assert repr(loaded.optimizer) == repr(model.optimizer)
+    assert loaded.optimizer.clipnorm == 2.0
+
+
+# ----------------------------------------------------------------------- classes of one's own
+
+
+class Scale(Layer):
+    """Y = k X."""
+
+    def __init__(self, k, **others):
+        super().__init__(**others)
+        self.k = k
+
+    def forward(self, X, training=False):
+        return self.k * X
+
+    def backward(self, delta):
+        return self.k * delta
+
+
+class Forgetful(Scale):
+    """Does not keep its argument."""
+
+    def __init__(self, factor):
+        super().__init__(factor)
+
+
+class Fixed(Dense):
+    """Decides itself on an argument of the base class, which it hands on nevertheless."""
+
+    def __init__(self, **others):
+        super().__init__(units=3, **others)
+
+
+class Network(bp.Sequential):
+    """A model class of one's own."""
+
+
+def halve(step):
+    return 0.5**step
+
+
+def test_own_layer_needs_its_class_to_be_loaded(path):
+    model = bp.Sequential([Input(2), Dense(2), Scale(3.0, name="triple")], seed=0)
+    model.save(path)
+    with pytest.raises(ValueError, match=r"holds 'Scale', which is not backprop's: pass custom_ob"):
+        bp.load_model(path)
+    loaded = bp.load_model(path, custom_objects={"Scale": Scale})
+    assert (loaded.layers[1].k, loaded.layers[1].name) == (3.0, "triple")
+    X = np.ones((3, 2))
+    np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+
+
+def test_own_functions_and_model_classes_too(path):
+    model = Network([Input(2), Dense(2)], seed=0)
+    model.compile(SGD(halve), "mse")
+    model.save(path)
+    with pytest.raises(ValueError, match="'Network', which is not backprop's"):
+        bp.load_model(path, {"halve": halve})
+    with pytest.raises(ValueError, match=r"'halve', .* custom_objects=\{'halve': halve\}"):
+        bp.load_model(path, {"Network": Network})
+    loaded = bp.load_model(path, {"halve": halve, "Network": Network})
+    assert type(loaded) is Network
+    assert loaded.optimizer.schedule is halve
+
+
+def test_what_cannot_be_written_down_is_found_when_it_is_saved(path):
+    def model(layer=None, rate=0.1):
+        made = bp.Sequential([Input(2), layer or Dense(2)], seed=0)
+        made.compile(SGD(rate), "mse")
+        return made
+
+    model().save(path)
+    before = path.read_bytes()
+    with pytest.raises(TypeError, match=r"Forgetful 'forgetful_1' cannot be saved: .* self.factor"):
+        model(Forgetful(2.0)).save(path)
+    with pytest.raises(TypeError, match=r"learning_rate of the optimizer cannot .* function with a"):
+        model(rate=lambda step: 0.1).save(path)
+    with pytest.raises(ValueError, match=r"the model holds Fixed\(.* which cannot be made again"):
+        model(Fixed(use_bias=False)).save(path)
+    with pytest.raises(TypeError, match="k of Scale 'scale_1' cannot be saved: it holds"):
+        model(Scale(np.tanh)).save(path)
+    with pytest.raises(TypeError, match="k of Scale 'scale_1' cannot be saved: it holds"):
+        model(Scale(np.random.default_rng(0))).save(path)
+    assert path.read_bytes() == before
+    assert os.listdir(path.parent) == ["model.npz"]
+
+
+def test_class_of_other_arguments_than_it_had(path):
+    class Other(Layer):
+        def __init__(self, depth):
+            super().__init__()
+
+    bp.Sequential([Input(2), Scale(3.0)], seed=0).save(path)
+    with pytest.raises(ValueError, match=r"holds Scale\(k=3.0, .*\), which cannot be made again"):
+        bp.load_model(path, {"Scale": Other})
+
+
+@pytest.mark.parametrize("custom", [[Scale], Scale, "Scale"])
+def test_custom_objects_must_be_a_dict(path, custom):
+    bp.Sequential([Dense(2)]).save(path)
+    with pytest.raises(TypeError, match="custom_objects must be a dict such as"):
+        bp.load_model(path, custom)
+
+
+# -------------------------------------------------------------------------------- the weights
+
+
+def test_weights_come_back_into_a_model_of_the_same_layers(path):
+    one, other = classifier(seed=1), classifier(seed=2)
+    for model in (one, other):
+        model.build((None, 4))
+    one.save_weights(path)
+    other.load_weights(path)
+    same(other, one)
+    assert np.shares_memory(other.layers[0].W, other.parameters.values)
+
+
+def test_weights_come_from_a_whole_model_too(path):
+    one, other = classifier(seed=1), classifier(seed=2)
+    one.fit(*classes(), epochs=1, verbose=0)
+    one.save(path)
+    other.build((None, 4))
+    other.load_weights(path)
+    same(other, one)
+    assert other.optimizer.iterations == 0
+
+
+def test_weights_of_another_dtype_are_converted(path):
+    one = bp.Sequential([Input(3), Dense(2)], seed=0, dtype="float64")
+    other = bp.Sequential([Input(3), Dense(2)], seed=1)
+    one.save_weights(path)
+    other.load_weights(path)
+    np.testing.assert_array_equal(other.layers[0].W, one.layers[0].W.astype("float32"))
+
+
+def test_weights_that_do_not_fit_are_named_and_change_nothing(path):
+    bp.Sequential([Input(3), Dense(4), Dense(2, name="out")], seed=0).save_weights(path)
+    other = bp.Sequential([Input(3), Dense(5), Dense(2, name="end")], seed=1)
+    before = other.parameters.values.copy()
+    with pytest.raises(ShapeError) as error:
+        other.load_weights(path)
+    message = str(error.value)
+    assert message.startswith(f"{str(path)!r} does not fit the model: it has no 'end.W'; it has no")
+    assert "the model has no 'out.W'; the model has no 'out.b'; and 2 more." in message
+    np.testing.assert_array_equal(other.parameters.values, before)
+    same_names = bp.Sequential([Input(3), Dense(4), Dense(1, name="out")], seed=1)
+    with pytest.raises(ShapeError, match=r"its 'out.W' has the shape \(4, 2\), but .* \(4, 1\);"):
+        same_names.load_weights(path)
+
+
+def test_weights_of_a_model_that_is_not_built(path):
+    model = classifier()
+    with pytest.raises(NotBuiltError):
+        model.save_weights(path)
+    assert not path.exists()
+    classifier().save(path)
+    with pytest.raises(NotBuiltError):
+        model.load_weights(path)
+    model.build((None, 4))
+    with pytest.raises(ShapeError, match=r"it has no 'dense_1.W'"):
+        model.load_weights(path)
+
+
+# ---------------------------------------------------------------------------------- bad files
+
+
+def test_a_file_cannot_name_a_class_outside_the_package(path):
+    bp.Sequential([Dense(2)]).save(path)
+    with np.load(path) as found:
+        arrays = {key: found[key] for key in found.files}
+    for name in ("layers.np", "layers.Any", "os.system", "optimizers.inspect", "layers.NoSuch"):
+        text = arrays["backprop.json"].tobytes().decode().replace("layers.Dense", name)
+        planted = np.frombuffer(text.encode(), np.uint8)
+        np.savez(path, **{**arrays, "backprop.json": planted})
+        with pytest.raises(ValueError, match="which this version of backprop does not have"):
+            bp.load_model(path)
+
+
+def test_pickles_are_never_opened(path):
+    class Trap:
+        def __reduce__(self):
+            return os.mkdir, (str(path.parent / "sprung"),)
+
+    path.write_bytes(pickle.dumps(Trap()))
+    with pytest.raises(ValueError, match="is no file that backprop saved"):
+        bp.load_model(path)
+    np.savez(path, allow_pickle=True, **{"backprop.json": np.array([Trap()], object)})
+    with pytest.raises(ValueError, match="is no file that backprop saved"):
+        bp.load_model(path)
+    assert not (path.parent / "sprung").exists()
+
+
+def test_every_truncation_is_noticed(path):
+    model = classifier()
+    model.build((None, 4))
+    model.save(path)
+    whole = path.read_bytes()
+    for share in (0.0, 0.1, 0.5, 0.9, 0.99):
+        path.write_bytes(whole[: int(share * len(whole))])
+        with pytest.raises(ValueError, match=r"is no file that backprop saved, or it is damaged"):
+            bp.load_model(path)
+
+
+def test_a_flipped_bit_in_the_weights_is_noticed(path):
+    model = classifier()
+    model.build((None, 4))
+    model.save(path)
+    content = bytearray(path.read_bytes())
+    start = content.index(model.layers[0].W.tobytes())
+    content[start + 5] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="damaged"):
+        bp.load_model(path)
+
+
+def test_other_files_are_refused(path):
+    def single():
+        with open(path, "wb") as file:
+            np.save(file, np.ones(3))
+
+    for write in (
+        single,
+        lambda: np.savez(path, W=np.ones(3)),
+        lambda: path.write_text("hello"),
+        lambda: zipfile.ZipFile(path, "w").close(),
+    ):
+        write()
+        with pytest.raises(ValueError, match="is no file that backprop saved"):
+            bp.load_model(path)
+
+
+def test_missing_file_and_folder(tmp_path):
+    model = classifier()
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        bp.load_model(tmp_path / "nowhere.npz")
+    with pytest.raises(FileNotFoundError, match="create the folder"):
+        model.save(tmp_path / "no" / "model.npz")
+    with pytest.raises(IsADirectoryError, match="a folder: name a file"):
+        model.save(tmp_path)
+    with pytest.raises(IsADirectoryError):
+        bp.load_model(tmp_path)
+
+
+def test_file_of_a_newer_version(path, monkeypatch):
+    with monkeypatch.context() as later:
+        later.setattr("backprop.core.files.VERSION", 7)
+        classifier().save(path)
+    with pytest.raises(ValueError, match=r"by a newer backprop, in version 7 .* up to 1: update"):
+        bp.load_model(path)
+
+
+def test_import_of_the_package_opens_no_zip_module():
+    code = "import sys, backprop; sys.exit('zipfile' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

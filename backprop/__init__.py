@@ -10,11 +10,13 @@ from backprop import (
     losses,
     metrics,
     optimizers,
+    plotting,
     regularizers,
+    schedules,
 )
 from backprop.layers import Input
 from backprop.sequential import Sequential, load_model
-from backprop.training import History
+from backprop.training import History, cross_validate
 
 __version__ = "0.1.0"
 
@@ -24,6 +26,7 @@ __all__ = [
     "Sequential",
     "callbacks",
     "constraints",
+    "cross_validate",
     "datasets",
     "initializers",
     "inspection",
@@ -32,5 +35,7 @@ __all__ = [
     "losses",
     "metrics",
     "optimizers",
+    "plotting",
     "regularizers",
+    "schedules",
 ]

@@ -285,6 +285,30 @@ def test_two_cuts_in_a_row(tmp_path, whole):
     np.testing.assert_array_equal(resumed.parameters.values, whole[0].parameters.values)
 
 
+def test_two_cuts_in_the_same_epoch(tmp_path, whole):
+    def backup():
+        return BackupAndRestore(tmp_path / "b", save_freq=1)
+
+    interrupted(backup(), (2, 1))
+    with pytest.raises(PowerCut):
+        train(classifier(seed=98), backup(), CutAt(2, 3))
+    resumed = classifier(seed=99)
+    assert train(resumed, backup()).epoch == [2, 3, 4]
+    np.testing.assert_array_equal(resumed.parameters.values, whole[0].parameters.values)
+
+
+def test_an_object_can_be_used_again(tmp_path, whole):
+    backup = BackupAndRestore(tmp_path / "b", save_freq=2)
+    train(classifier(), backup, epochs=3)  # 21 steps
+    interrupted(backup, (1, 3), epochs=2)
+    resumed, steps = classifier(seed=99), []
+    keep = Callback()
+    keep.on_train_batch_begin = lambda batch, logs=None: steps.append(batch)
+    assert train(resumed, backup, keep).epoch == [1, 2, 3, 4]
+    assert steps[0] == 3  # the backup was made after step 10 of the fit
+    np.testing.assert_array_equal(resumed.parameters.values, whole[0].parameters.values)
+
+
 def test_backup_is_there_meanwhile_and_deleted_at_the_end(tmp_path):
     folder, seen = tmp_path / "b", []
     look = Callback()
@@ -369,6 +393,26 @@ def test_backup_from_the_middle_of_an_epoch_of_other_data_is_refused(tmp_path):
     shutil.rmtree(tmp_path)
     interrupted(BackupAndRestore(tmp_path), (1, 4))
     assert train(classifier(), BackupAndRestore(tmp_path), n=40).epoch == [1, 2, 3, 4]
+
+
+def test_a_stream_of_batches_goes_on_too(tmp_path):
+    X, y = classes()
+
+    def batches():
+        for start in range(0, 50, 8):
+            yield X[start : start + 8], y[start : start + 8]
+
+    def fit(model, *callbacks):
+        return model.fit(batches, epochs=3, verbose=0, callbacks=callbacks)
+
+    whole, resumed = classifier(), classifier(seed=99)
+    fit(whole)
+    for at in ((0, 6), (1, 6), (2, 1)):  # of unknown length at first: from epoch 1 on it is 7
+        backup = BackupAndRestore(tmp_path / "b", save_freq=1)
+        with pytest.raises(PowerCut):
+            fit(classifier(), backup, CutAt(*at))
+    assert fit(resumed, BackupAndRestore(tmp_path / "b", save_freq=1)).epoch == [2]
+    np.testing.assert_array_equal(resumed.parameters.values, whole.parameters.values)
 
 
 def test_backup_needs_a_folder():

@@ -284,3 +284,25 @@ def test_where_the_binary_loss_differs_from_keras():
     assert not v["grad"][0].any()
     np.testing.assert_array_equal(np.sign(delta[0]), [1, -1, -1, 1])
     np.testing.assert_allclose(other[0, :2], [1 / FLOOR / 4, -1 / FLOOR / 4], rtol=1e-12)
+
+
+@pytest.mark.parametrize("z", [3.0, 12.0, 15.0])
+def test_float32_keeps_the_digits_of_a_small_loss(z):
+    """log(1 + eᶻ) − z would lose what is small beside z."""
+    exact = math.log1p(math.exp(-z))
+    loss = BinaryCrossentropy(from_logits=True)
+    Z = np.array([[z]], np.float32)
+    assert loss.forward(Z, np.array([[1.0]])) == pytest.approx(exact, rel=3e-7)
+    pair = np.array([[z, 0.0]], np.float32) + np.float32(4096)
+    sparse = SparseCategoricalCrossentropy(from_logits=True)
+    expected = float(np.log(np.float32(1) + np.exp(np.float32(-z))))
+    assert sparse.forward(pair, np.array([0])) == expected
+    dense = CategoricalCrossentropy(from_logits=True)
+    assert dense.forward(pair, np.array([[1.0, 0.0]])) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("loss", [BinaryCrossentropy, CategoricalCrossentropy])
+@pytest.mark.parametrize("wrong", [-1.0, 2.0])
+def test_targets_that_are_no_probabilities_are_refused(loss, wrong):
+    with pytest.raises(ValueError, match="targets are probabilities or 0 and 1, but they run from"):
+        loss().forward(np.array([[0.5, 0.5]]), np.array([[wrong, 1.0]]))

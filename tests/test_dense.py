@@ -192,6 +192,21 @@ def test_freezing_before_and_after_build():
     assert [p.trainable for p in layer.parameters] == [True, True]
 
 
+def test_what_is_not_learnt_by_gradients_is_never_trainable():
+    class Averaging(Layer):
+        def build(self, input_shape, rng=None, dtype="float32"):
+            super().build(input_shape, rng, dtype)
+            self.add_parameter("mean", input_shape, "zeros", learned=False)
+            self.add_parameter("gamma", input_shape, "ones")
+
+    layer = Averaging()
+    layer.build((3,))
+    assert [p.trainable for p in layer.parameters] == [False, True]
+    layer.trainable = False
+    layer.trainable = True
+    assert [p.trainable for p in layer.parameters] == [False, True]
+
+
 def test_delta_may_be_left_as_a_function_of_no_arguments():
     layer = Dense(3)
     assert layer.delta is None

@@ -125,6 +125,10 @@ def signs(rng, n, k):
     return y + away_from_kinks(rng, n, k), y
 
 
+def bits(rng, n, k):
+    return rng.standard_normal((n, k)), rng.choice([0.0, 1.0], (n, k))
+
+
 def classes(rng, n, k):
     return rng.standard_normal((n, k)), np.eye(k)[rng.integers(0, k, n)]
 
@@ -152,7 +156,7 @@ DERIVATIVES = [
     (SquaredHinge(), signs),
     (CategoricalHinge(), classes),
     (BinaryCrossentropy(label_smoothing=0.2), distributions),
-    (BinaryCrossentropy(from_logits=True, label_smoothing=0.2), signs),
+    (BinaryCrossentropy(from_logits=True, label_smoothing=0.2), bits),
     (CategoricalCrossentropy(label_smoothing=0.2), distributions),
     (CategoricalCrossentropy(from_logits=True, label_smoothing=0.2), classes),
 ]

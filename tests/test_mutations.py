@@ -9,6 +9,9 @@ EQUIVALENT = {
     "`dX = self.backpropagate(delta, tuple(range(delta.ndim - 2)))`": (
         "of a frozen layer only dγ and dβ are taken from this call; dX is written anew below"
     ),
+    "Dense.backward: not transposed: `self.dW = self.X.T @ rows`": (
+        "runs on sparse inputs only; test_sparse_inputs.py compares these with dense ones"
+    ),
     "PReLU.f_prime": "f(z) = z f′(z) calls it: value and slope change together",
     "Hinge.gradient: another operator: `G *= T` -> `G /= T`": "t is −1 or 1, and so 1/t = t",
     "SquaredHinge.gradient: another operator: `G *= T` -> `G /= T`": "t is −1 or 1",

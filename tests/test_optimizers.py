@@ -216,7 +216,7 @@ def test_a_second_model_is_refused_until_reset(make):
     expected = run(make(), vector(4))
     run(optimizer, first)
     before = second.values.copy()
-    with pytest.raises(ValueError, match=r"already trains another model: make one for each"):
+    with pytest.raises(ValueError, match=r"already trains another model, or this one before"):
         optimizer.step(second)
     np.testing.assert_array_equal(second.values, before)
     assert optimizer.iterations == 3

@@ -27,8 +27,15 @@ def test_without_patience_the_first_epoch_without_progress_is_the_last(patience)
     assert stop.stopped_epoch == 2
 
 
-def test_equal_is_no_progress():
-    assert play([3.0, 3.0, 3.0], EarlyStopping(patience=1))[2].epoch == [0, 1]
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_equal_is_no_progress(mode):
+    assert play([3.0, 3.0, 3.0], EarlyStopping(patience=1, mode=mode))[2].epoch == [0, 1]
+
+
+def test_nothing_is_found_before_training():
+    stop = EarlyStopping()
+    assert (stop.best, stop.best_epoch, stop.stopped_epoch, stop.wait) == (math.inf, 0, 0, 0)
+    assert EarlyStopping("val_accuracy").best == -math.inf
 
 
 def test_with_enough_patience_training_does_not_end():
@@ -198,6 +205,8 @@ def test_messages_are_printed_when_asked_for(capsys):
         "Epoch 4: no progress of val_loss in the last 2 epochs, training ends.",
         "The weights of epoch 2, the best, are put back.",
     ]
+    play([2.0, 1.0], EarlyStopping(verbose=1))
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize(
@@ -206,6 +215,7 @@ def test_messages_are_printed_when_asked_for(capsys):
         ({"mode": "minimum"}, "mode must be 'auto', 'min' or 'max', but it is 'minimum'"),
         ({"patience": -1}, "patience must be an integer of 0 or more, but it is -1"),
         ({"patience": 2.5}, "patience must be an integer"),
+        ({"patience": True}, "patience must be an integer"),
         ({"start_from_epoch": -1}, "start_from_epoch must be an integer of 0 or more"),
     ],
 )

@@ -123,7 +123,7 @@ class CallbackList:
                     f"callbacks must hold objects of backprop's class Callback{hint}, but one of "
                     f"them is {callback!r}."
                 )
-        self.callbacks = callbacks
+        self.callbacks, self.params = callbacks, params
         for callback in callbacks:
             callback.set_params(params)
             callback.set_model(model)

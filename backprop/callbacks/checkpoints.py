@@ -71,7 +71,7 @@ class ModelCheckpoint(Monitor):
     def _is_due(self, logs: Logs | None) -> bool:
         if not self.save_best_only:
             return True
-        current = self.current(logs, stacklevel=7)
+        current = self.current(logs, stacklevel=8)
         if current is None:  # better one file too many than none
             return True
         improved = self.improves(current, self.best)
@@ -148,7 +148,7 @@ class BackupAndRestore(Callback):
         if backup is None:
             return
         step, steps = backup["step"], self.params["steps"]
-        if step and backup["steps"] != steps:
+        if step and steps not in (None, backup["steps"]):
             raise ValueError(
                 f"the backup in {self.backup_dir!r} is from the middle of an epoch of "
                 f"{backup['steps']} steps, but an epoch has {steps} now: take the same data and "
@@ -164,7 +164,8 @@ class BackupAndRestore(Callback):
 
     def _count(self, batch: int, logs: Logs | None = None) -> None:
         self._steps += 1
-        if self._steps % int(self.save_freq) == 0:
+        # how long the first epoch of a stream is only its end tells: no backup before that
+        if self._steps % int(self.save_freq) == 0 and self.params["steps"] is not None:
             self._write(self._epoch, batch + 1)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:

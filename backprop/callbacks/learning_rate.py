@@ -112,7 +112,6 @@ class ReduceLROnPlateau(Monitor):
             return
         if self.cooldown_counter:
             self.cooldown_counter -= 1
-            self.wait = 0
         if self.improves(current, self.best):
             self.best = current
             self.wait = 0

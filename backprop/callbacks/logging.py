@@ -15,12 +15,13 @@ class CSVLogger(Callback):
     """Writes a line of numbers into a file after every epoch.
 
     The columns are the epoch, counted from 0, and the logs of the first epoch in alphabetical
-    order; ``NA`` stands for a number that is missing later.
+    order; one that comes later, of a validation that is not made after every epoch, say, is added
+    behind them. ``NA`` stands for a number that is missing.
 
     Args:
         filename: The file.
         separator: The character between two numbers.
-        append: Whether a file that is there is continued, in its columns, or replaced.
+        append: Whether a file that is there is continued or replaced.
     """
 
     def __init__(
@@ -31,36 +32,30 @@ class CSVLogger(Callback):
         self.filename = os.fspath(filename)
         self.separator = separator
         self.append = append
-        self._columns: list[str] = []
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Reads the columns of the file to be continued, or empties the file."""
-        self._columns = []
+        """Reads the file that is to be continued, or empties it."""
         with open(self.filename, "a+" if self.append else "w+", newline="") as file:
             file.seek(0)
-            self._columns = next(csv.reader(file, delimiter=self.separator), [])
-        self._is_checked = not self._columns
+            self._rows = list(csv.reader(file, delimiter=self.separator))
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Writes the epoch's line.
+        """Writes the epoch's line, and the whole file again if there are new columns."""
+        numbers: dict[str, Any] = {"epoch": epoch, **(logs or {})}
+        columns, *rows = self._rows or [[]]
+        new = [name for name in ("epoch", *sorted(logs or {})) if name not in columns]
+        if new:
+            columns = [*columns, *new]
+            self._rows = [columns, *(row + ["NA"] * len(new) for row in rows)]
+            with files.replacing(self.filename) as temporary:
+                self._write(temporary, "w", self._rows)
+        line = [str(numbers.get(name, "NA")) for name in columns]
+        self._rows.append(line)
+        self._write(self.filename, "a", [line])
 
-        Raises:
-            ValueError: The file that is continued has no column for one of the numbers.
-        """
-        row: dict[str, Any] = {"epoch": epoch, **(logs or {})}
-        missing = [name for name in row if name not in self._columns]
-        if missing and not self._is_checked:
-            raise ValueError(
-                f"{self.filename!r} has the columns {', '.join(self._columns)}, but none for "
-                f"{', '.join(missing)}: name another file, or pass append=False to replace it."
-            )
-        self._is_checked = True
-        with open(self.filename, "a", newline="") as file:
-            write = csv.writer(file, delimiter=self.separator, lineterminator="\n").writerow
-            if not self._columns:
-                self._columns = ["epoch", *sorted(logs or {})]
-                write(self._columns)
-            write([row.get(column, "NA") for column in self._columns])
+    def _write(self, path: str, mode: str, rows: list[list[str]]) -> None:
+        with open(path, mode, newline="") as file:
+            csv.writer(file, delimiter=self.separator, lineterminator="\n").writerows(rows)
 
 
 class LivePlot(Callback):

@@ -29,7 +29,6 @@ class Monitor(Callback):
         if mode not in ("auto", "min", "max"):
             raise ValueError(f"mode must be 'auto', 'min' or 'max', but it is {mode!r}.")
         self.monitor = monitor
-        self.mode = mode
         self.min_delta = abs(min_delta)
         self.rises = mode == "max" or (mode == "auto" and is_rising(monitor))
         self.best = self.worst
@@ -50,7 +49,7 @@ class Monitor(Callback):
             return value - self.min_delta > reference
         return value + self.min_delta < reference
 
-    def current(self, logs: Logs | None, stacklevel: int = 6) -> float | None:
+    def current(self, logs: Logs | None, stacklevel: int = 7) -> float | None:
         """The number now; None, with a warning at the first time, if it is not in the logs.
 
         Args:

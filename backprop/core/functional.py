@@ -32,14 +32,16 @@ def softplus(Z: Array, out: Array | None = None) -> Array:
     return np.maximum(A, Z, out=A)
 
 
-def softmax(Z: Array, out: Array | None = None) -> tuple[Array, Array]:
+def softmax(Z: Array, out: Array | None = None) -> tuple[Array, tuple[Array, Array]]:
     """Softmax and its log-partition by the log-sum-exp identity.
 
     softmax(z)_k = exp(z_k − m) / Σ_j exp(z_j − m) and log Σ_j exp(z_j) = m + log Σ_j exp(z_j − m)
     with m = max_j z_j, so that no exponential exceeds 1.
 
     Returns:
-        The probabilities, of Z's shape, and the log-partition, of Z's shape with a last axis of 1.
+        The probabilities, of Z's shape, and the two terms of the log-partition, m and the rest,
+        each of Z's shape with a last axis of 1. They are apart since log Σ_j exp(z_j) − z_k is the
+        rest + (m − z_k): added up first, a large m would swallow the digits of the rest.
     """
     m = np.maximum.reduce(Z, axis=-1, keepdims=True)
     A: Array = np.subtract(Z, m, out=out)
@@ -47,8 +49,7 @@ def softmax(Z: Array, out: Array | None = None) -> tuple[Array, Array]:
     total = np.add.reduce(A, axis=-1, keepdims=True)
     A /= total
     np.log(total, out=total)
-    total += m
-    return A, total
+    return A, (m, total)
 
 
 def safe_log(P: Array) -> Array:

@@ -14,5 +14,11 @@ Shape = tuple[int, ...]
 DTypeLike = str | type[np.generic] | np.dtype[Any]
 """What names a dtype: ``"float32"``, ``np.float64``, …"""
 
+
+def is_sparse(X: Any) -> bool:
+    """Whether X is a matrix of ``scipy.sparse``; told without importing SciPy."""
+    return hasattr(X, "tocsr") and hasattr(X, "nnz")
+
+
 FLOAT_DTYPES = ("float32", "float64")
 """The dtypes that a model may compute in."""

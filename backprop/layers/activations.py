@@ -77,7 +77,7 @@ class Softmax(Layer):
         super().__init__(name)
         self.Z: Any = None
         self.A: Any = None
-        self.log_partition: Any = None  # log Σ_j e^{z_j}: what a cross-entropy on Z needs
+        self.log_partition: Any = None  # log Σ_j e^{z_j} in two terms: a cross-entropy needs it
 
     def forward(self, Z: Array, training: bool = False) -> Array:
         """A = softmax(Z)."""

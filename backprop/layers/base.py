@@ -10,7 +10,7 @@ from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.errors import NoForwardError, NotBuiltError, ShapeError
 from backprop.core.parameters import Parameter
-from backprop.core.types import Array, DTypeLike, Shape
+from backprop.core.types import Array, DTypeLike, Shape, is_sparse
 from backprop.initializers import Initializer
 from backprop.regularizers import Regularizer
 
@@ -48,6 +48,9 @@ class Layer:
         parameters: The layer's ``Parameter`` objects.
         needs_input_gradient: Whether ∂E/∂X is wanted; a model turns it off in its first layer.
     """
+
+    accepts_sparse = False
+    random = False
 
     def __init__(self, name: str | None = None) -> None:
         self.name = name
@@ -167,7 +170,8 @@ class Layer:
             NotBuiltError: The layer is not built.
             ShapeError: The last axis is not the one that the layer was built for.
         """
-        X = np.asarray(X, self.dtype)
+        if not (self.accepts_sparse and is_sparse(X)):
+            X = np.asarray(X, self.dtype)
         if self.input_shape is None:
             raise NotBuiltError(f"{self} is not built: call build((n_features,)) first.")
         if X.ndim < 2 or X.shape[-1] != self.input_shape[-1]:

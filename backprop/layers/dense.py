@@ -6,7 +6,7 @@ import numpy as np
 
 from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
-from backprop.core.types import Array, DTypeLike, Shape
+from backprop.core.types import Array, DTypeLike, Shape, is_sparse
 from backprop.initializers import Initializer
 from backprop.layers.base import Layer, parameter_views
 from backprop.regularizers import Regularizer
@@ -20,7 +20,8 @@ class Dense(Layer):
         ∂E/∂W = Xᵀ δ,   ∂E/∂b = Σ_N δ,   ∂E/∂X = δ Wᵀ        with δ = ∂E/∂Z
 
     Shapes: X ``(N, n_in)``, W ``(n_in, units)``, b ``(units,)``, Z ``(N, units)``; w_ij runs from
-    input i to output j. With more axes, X ``(N, T, n_in)``, the last one is transformed.
+    input i to output j. With more axes, X ``(N, T, n_in)``, the last one is transformed. X may be a
+    matrix of ``scipy.sparse``; it is never made dense.
 
     Textbooks write δˡ = ((Wˡ⁺¹)ᵀ δˡ⁺¹) ⊙ f′(zˡ) for column vectors and for the δ at a layer's
     pre-activation. Here a row is a sample, so the same line reads
@@ -44,6 +45,8 @@ class Dense(Layer):
         dW: ∂E/∂W of the last backward pass.
         db: ∂E/∂b, likewise.
     """
+
+    accepts_sparse = True
 
     W, dW = parameter_views("W")
     b, db = parameter_views("b")
@@ -116,17 +119,30 @@ class Dense(Layer):
         if training:
             out = self.buffer("Z", (*X.shape[:-1], self.units), self.dtype)
             self.X, self.Z = X, out
-        Z: Array = np.dot(X, self.W, out=out)
+        Z = self.times_W(X, out)
         if self.use_bias:
             Z += self.b
         return Z
+
+    def times_W(self, X: Array, out: Array | None) -> Array:
+        """X W; a sparse X is never made dense."""
+        if not is_sparse(X):
+            return np.dot(X, self.W, out=out)
+        product: Array = X @ self.W
+        if out is None:
+            return product
+        np.copyto(out, product)
+        return out
 
     def backward(self, delta: Array) -> Array | None:
         """∂E/∂W = Xᵀ δ, ∂E/∂b = Σ δ, ∂E/∂X = δ Wᵀ."""
         delta = np.asarray(delta, self.dtype)
         self.check_delta(delta, self.Z)
         rows = delta.reshape(-1, self.units)  # (N·T, units): every leading axis counts as samples
-        np.dot(self.X.reshape(len(rows), -1).T, rows, out=self.dW)
+        if is_sparse(self.X):
+            self.dW = self.X.T @ rows
+        else:
+            np.dot(self.X.reshape(len(rows), -1).T, rows, out=self.dW)
         if self.use_bias:
             np.add.reduce(rows, axis=0, out=self.db)
         if not self.needs_input_gradient:

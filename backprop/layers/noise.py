@@ -16,6 +16,8 @@ class Noise(Layer):
         name: The layer's name.
     """
 
+    random = True
+
     def __init__(self, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(name)
         self.seed = seed

@@ -5,7 +5,6 @@ from backprop.losses.cross_entropy import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
     CrossEntropy,
-    SparseCategoricalCrossentropy,
 )
 from backprop.losses.distribution import KLDivergence, Poisson
 from backprop.losses.hinge import CategoricalHinge, Hinge, SquaredHinge
@@ -19,6 +18,7 @@ from backprop.losses.regression import (
     MeanSquaredError,
     RootMeanSquaredError,
 )
+from backprop.losses.sparse_cross_entropy import SparseCategoricalCrossentropy
 
 __all__ = [
     "BinaryCrossentropy",

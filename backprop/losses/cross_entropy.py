@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 
 from backprop.core import functional
-from backprop.core.errors import ShapeError
 from backprop.core.types import Array, Shape
 from backprop.losses.base import Loss, check_probabilities, row_dot, row_sum
+
+Partition = tuple[Array, Array] | None
 
 
 class CrossEntropy(Loss):
@@ -37,11 +38,11 @@ class CrossEntropy(Loss):
         Y += a / n_classes
         return Y
 
-    def link(self, Z: Array) -> tuple[Array, Array]:
-        """(a, log-partition) for logits Z."""
-        raise NotImplementedError(f"{type(self).__name__} must define link(Z).")
+    def link(self, Z: Array) -> tuple[Array, Partition]:
+        """softmax(z) and the log-partition in two terms, or σ(z)."""
+        return functional.softmax(Z)
 
-    def logit_values(self, Z: Array, log_partition: Array, target: Array) -> Array:
+    def logit_values(self, Z: Array, partition: Partition, target: Array) -> Array:
         """ℓ for logits Z."""
         raise NotImplementedError(f"{type(self).__name__} must define logit_values.")
 
@@ -52,8 +53,8 @@ class CrossEntropy(Loss):
     def compute(self, prediction: Array, target: Array, sample_weight: Array | None) -> float:
         """``forward`` for arrays that were checked before."""
         if self.from_logits:
-            A, log_partition = self.link(prediction)
-            return self.compute_on_logits(prediction, A, log_partition, target, sample_weight)
+            A, partition = self.link(prediction)
+            return self.compute_on_logits(prediction, A, partition, target, sample_weight)
         end = "Sigmoid" if isinstance(self, BinaryCrossentropy) else "Softmax"
         advice = f"end the model with a {end}(), or pass from_logits=True."
         check_probabilities(prediction, f"{self}", advice)
@@ -64,16 +65,14 @@ class CrossEntropy(Loss):
         self,
         Z: Array,
         A: Array,
-        log_partition: Array | None,
+        partition: Partition,
         target: Array,
         sample_weight: Array | None,
     ) -> float:
         """E for logits whose probabilities A are known; ``backward`` then returns ∂E/∂Z."""
-        if log_partition is None:
-            log_partition = self.link(Z)[1]
         self._on_logits = True
         self._prediction, self._target = A, target
-        return self.reduce(self.logit_values(Z, log_partition, target), sample_weight)
+        return self.reduce(self.logit_values(Z, partition, target), sample_weight)
 
     def backward(self) -> Array:
         """∂E/∂prediction of the last ``forward``: by the logits if it was given logits."""
@@ -103,6 +102,14 @@ class BinaryCrossentropy(CrossEntropy):
         super().__init__(from_logits)
         self.label_smoothing = check_label_smoothing(label_smoothing)
 
+    def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
+        """Targets between 0 and 1 (see ``Loss.check_target``).
+
+        Raises:
+            ValueError: A target lies outside.
+        """
+        return check_shares(super().check_target(target, output_shape, dtype), f"{self}")
+
     def values(self, prediction: Array, target: Array) -> Array:
         """The mean over the outputs of −log of the probability given to what came true."""
         P, y = prediction, self.smooth(target, 2)
@@ -120,13 +127,22 @@ class BinaryCrossentropy(CrossEntropy):
         G *= 1 / P.shape[-1]
         return G
 
-    def link(self, Z: Array) -> tuple[Array, Array]:
-        """(σ(z), log(1 + eᶻ))."""
-        return functional.sigmoid(Z), functional.softplus(Z)
+    def link(self, Z: Array) -> tuple[Array, Partition]:
+        """σ(z)."""
+        return functional.sigmoid(Z), None
 
-    def logit_values(self, Z: Array, log_partition: Array, target: Array) -> Array:
-        """(1/K) Σ_k [log(1 + e^{z_k}) − y_k z_k]."""
-        total = row_sum(log_partition) - row_dot(self.smooth(target, 2), Z)
+    def logit_values(self, Z: Array, partition: Partition, target: Array) -> Array:
+        """(1/K) Σ_k [max(z_k, 0) − y_k z_k + log(1 + e^−|z_k|)]: no large terms cancel."""
+        V, W = self.buffer("values", Z), self.buffer("terms", Z)
+        np.abs(Z, out=V)
+        np.negative(V, out=V)
+        np.exp(V, out=V)
+        np.log1p(V, out=V)
+        np.maximum(Z, 0, out=W)
+        total = row_sum(V)
+        np.multiply(self.smooth(target, 2), Z, out=V)
+        W -= V
+        total += row_sum(W)
         total /= Z.shape[-1]
         return total
 
@@ -156,6 +172,14 @@ class CategoricalCrossentropy(CrossEntropy):
         super().__init__(from_logits)
         self.label_smoothing = check_label_smoothing(label_smoothing)
 
+    def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
+        """Targets between 0 and 1 (see ``Loss.check_target``).
+
+        Raises:
+            ValueError: A target lies outside.
+        """
+        return check_shares(super().check_target(target, output_shape, dtype), f"{self}")
+
     def values(self, prediction: Array, target: Array) -> Array:
         """−Σ_k y_k log q_k."""
         Q = prediction / row_sum(prediction)[..., np.newaxis]
@@ -170,14 +194,13 @@ class CategoricalCrossentropy(CrossEntropy):
         gradient /= total
         return gradient
 
-    def link(self, Z: Array) -> tuple[Array, Array]:
-        """(softmax(z), log Σ_j e^{z_j})."""
-        return functional.softmax(Z)
-
-    def logit_values(self, Z: Array, log_partition: Array, target: Array) -> Array:
-        """Σ_k y_k (log Σ_j e^{z_j} − z_k)."""
+    def logit_values(self, Z: Array, partition: Partition, target: Array) -> Array:
+        """Σ_k y_k (log Σ_j e^{z_j − m} + m − z_k)."""
+        m, rest = partition_terms(partition)
         Y = self.smooth(target, target.shape[-1])
-        return row_sum(Y) * log_partition[..., 0] - row_dot(Y, Z)
+        total = row_sum(Y)
+        values: Array = total * rest + (total * m - row_dot(Y, Z))
+        return values
 
     def logit_gradient(self, A: Array, target: Array) -> Array:
         """A Σ_j y_j − y."""
@@ -194,96 +217,26 @@ class CategoricalCrossentropy(CrossEntropy):
         return super().shape_hint(target, output_shape)
 
 
-class SparseCategoricalCrossentropy(CrossEntropy):
-    """Cross-entropy of one of K classes; targets are class indices c in 0 … K − 1.
+def check_shares(target: Array, loss: str) -> Array:
+    """The targets, if they lie between 0 and 1.
 
-        ℓ = −log q_c   with q = p / Σ_j p_j,       ∂ℓ/∂p_k = (1 − [k = c] / q_c) / Σ_j p_j
-
-    and by the logits z, where p = softmax(z): ℓ = log Σ_j e^{z_j} − z_c, ∂ℓ/∂z_k = p_k − [k = c].
-    The same numbers as ``CategoricalCrossentropy`` on one-hot targets, without making them.
+    Raises:
+        ValueError: One does not.
     """
+    if target.size and (target.min() < 0 or target.max() > 1):
+        raise ValueError(
+            f"{loss}: targets are probabilities or 0 and 1, but they run from {target.min():.4g} "
+            f"to {target.max():.4g}: write 0 for -1, or number more than two classes and take "
+            f"loss='sparse_categorical_crossentropy'."
+        )
+    return target
 
-    def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
-        """Class indices as integers, shape ``(N,)``.
 
-        Raises:
-            ShapeError: They are not one integer a sample.
-            ValueError: An index is negative, K or more, or not whole.
-        """
-        target = np.asarray(target)
-        n_classes = output_shape[-1]
-        if target.shape[1:] == (*output_shape[:-1], 1):
-            target = target[..., 0]  # (N, 1) -> (N,)
-        if target.ndim == 0 or target.shape[1:] != output_shape[:-1]:
-            hint = ""
-            if target.shape[1:] == output_shape:
-                hint = ": one-hot targets need loss='categorical_crossentropy'"
-            raise ShapeError(
-                f"{self}: targets must be class indices, one for each sample, but their shape is "
-                f"{target.shape}{hint}."
-            )
-        if n_classes == 1:
-            raise ShapeError(
-                f"{self}: the model has one output, but it needs one for each class: use two "
-                f"outputs and a Softmax(), or a Sigmoid() with loss='binary_crossentropy'."
-            )
-        if target.dtype.kind not in "fiub":
-            raise TypeError(
-                f"{self}: targets must be class indices, but their dtype is {target.dtype}: "
-                f"number the classes, for example with np.unique(y, return_inverse=True)."
-            )
-        if target.dtype.kind == "f" and not np.array_equal(target, np.floor(target)):
-            raise ValueError(f"{self}: class indices must be whole numbers.")
-        if target.size and (target.min() < 0 or target.max() >= n_classes):
-            wrong = target.flat[np.flatnonzero((target < 0) | (target >= n_classes))[0]]
-            raise ValueError(
-                f"{self}: class indices run from 0 to {n_classes - 1} for {n_classes} outputs, but "
-                f"the targets hold {wrong}: number the classes from 0, or give the last layer more "
-                f"units."
-            )
-        return target.astype(np.intp, copy=False)
-
-    def at_target(self, P: Array, target: Array) -> tuple[Array, Array]:
-        """The flat index of every sample's own class in P, and P as a flat view."""
-        flat = P.reshape(-1)
-        index = np.arange(0, flat.size, P.shape[-1])
-        index += target.reshape(-1)
-        return index, flat
-
-    def values(self, prediction: Array, target: Array) -> Array:
-        """−log q_c."""
-        index, flat = self.at_target(prediction, target)
-        Q = flat[index].reshape(target.shape) / row_sum(prediction)
-        return -functional.safe_log(Q)
-
-    def gradient(self, prediction: Array, target: Array) -> Array:
-        """(s q_c − s [k = c]) / Σ_j p_j, where s = d(log q)/dq at q_c."""
-        total = row_sum(prediction)[..., np.newaxis]
-        index, flat = self.at_target(prediction, target)
-        q = flat[index].reshape(total.shape) / total
-        s = functional.safe_log_slope(q)
-        D = np.zeros(prediction.shape, prediction.dtype)
-        D += s * q
-        D.reshape(-1)[index] -= s.reshape(-1)
-        D /= total
-        return D
-
-    def link(self, Z: Array) -> tuple[Array, Array]:
-        """(softmax(z), log Σ_j e^{z_j})."""
-        return functional.softmax(Z)
-
-    def logit_values(self, Z: Array, log_partition: Array, target: Array) -> Array:
-        """Log Σ_j e^{z_j} − z_c."""
-        index, flat = self.at_target(Z, target)
-        return log_partition[..., 0] - flat[index].reshape(target.shape)
-
-    def logit_gradient(self, A: Array, target: Array) -> Array:
-        """A − [k = c]."""
-        D = self.buffer("delta", A)
-        np.copyto(D, A)
-        index, flat = self.at_target(D, target)
-        flat[index] -= 1
-        return D
+def partition_terms(partition: Partition) -> tuple[Array, Array]:
+    """M and log Σ_j e^{z_j − m} of every row, without the last axis of 1."""
+    assert partition is not None
+    m, rest = partition
+    return m[..., 0], rest[..., 0]
 
 
 def check_label_smoothing(a: float) -> float:

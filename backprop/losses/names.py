@@ -5,7 +5,6 @@ from backprop.losses.base import Loss
 from backprop.losses.cross_entropy import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
-    SparseCategoricalCrossentropy,
 )
 from backprop.losses.distribution import KLDivergence, Poisson
 from backprop.losses.hinge import CategoricalHinge, Hinge, SquaredHinge
@@ -18,6 +17,7 @@ from backprop.losses.regression import (
     MeanSquaredError,
     RootMeanSquaredError,
 )
+from backprop.losses.sparse_cross_entropy import SparseCategoricalCrossentropy
 
 _BY_NAME: dict[str, type[Loss]] = {
     "mse": MeanSquaredError,

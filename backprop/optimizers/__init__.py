@@ -3,11 +3,13 @@
 from backprop.optimizers.adam import Adam, Adamax, AdamW, Nadam
 from backprop.optimizers.adaptive import Adadelta, Adagrad, RMSprop
 from backprop.optimizers.base import BLOCK, Optimizer
+from backprop.optimizers.lbfgs import LBFGS
 from backprop.optimizers.names import get
 from backprop.optimizers.sgd import SGD, Lion
 
 __all__ = [
     "BLOCK",
+    "LBFGS",
     "SGD",
     "Adadelta",
     "Adagrad",

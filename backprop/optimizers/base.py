@@ -219,6 +219,18 @@ class Optimizer:
                 p.constraint.project(p.value)
         self.iterations = t
 
+    def check_free(self, parameters: Parameters | None) -> None:
+        """Checks that the state is not that of another model; None is a model without parameters.
+
+        Raises:
+            ValueError: It is.
+        """
+        if self._parameters is not None and self._parameters is not parameters:
+            raise ValueError(
+                f"this {type(self).__name__} already trains another model, or this one before "
+                f"layers were added: compile each model with an optimizer of its own."
+            )
+
     def finalize(self, parameters: Parameters) -> None:
         """Puts the moving average in the place of θ at the end of training, if one is kept."""
         if self.use_ema and self._parameters is parameters:
@@ -235,10 +247,7 @@ class Optimizer:
     # -------------------------------------------------------------------------------- the parts
 
     def _bind(self, parameters: Parameters) -> None:
-        if self._parameters is not None:
-            raise ValueError(
-                f"this {type(self).__name__} already trains another model: make one for each model."
-            )
+        self.check_free(parameters)
         theta = parameters.values
         self._parameters, self._runs = parameters, None
         self.c, self._numbers = [], ()

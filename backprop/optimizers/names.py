@@ -6,6 +6,7 @@ from backprop.core.lookup import resolve
 from backprop.optimizers.adam import Adam, Adamax, AdamW, Nadam
 from backprop.optimizers.adaptive import Adadelta, Adagrad, RMSprop
 from backprop.optimizers.base import Optimizer
+from backprop.optimizers.lbfgs import LBFGS
 from backprop.optimizers.sgd import SGD, Lion
 
 _BY_NAME: dict[str, Callable[[], Optimizer]] = {
@@ -18,6 +19,7 @@ _BY_NAME: dict[str, Callable[[], Optimizer]] = {
     "nadam": Nadam,
     "adamax": Adamax,
     "lion": Lion,
+    "lbfgs": LBFGS,
 }
 
 

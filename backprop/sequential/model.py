@@ -3,31 +3,28 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
+import numpy as np
+
 from backprop import losses, optimizers
 from backprop.callbacks import Callback, CallbackList
 from backprop.core.errors import NotCompiledError
 from backprop.core.threads import blas_threads
-from backprop.core.types import Array, DTypeLike, Shape
+from backprop.core.types import Array, DTypeLike
 from backprop.inspection import Explanation, GradientReport, check_gradients, explain
 from backprop.layers import Input, Layer
 from backprop.losses import Loss
 from backprop.metrics import Metric
 from backprop.metrics import get as get_metric
-from backprop.optimizers import Optimizer
+from backprop.optimizers import LBFGS, Optimizer
 from backprop.sequential.network import Network
 from backprop.training import loop
-from backprop.training.batches import Batches
-from backprop.training.data import (
-    Data,
-    check_data,
-    check_inputs,
-    check_list,
-    check_positive_integer,
-    split_validation,
-)
-from backprop.training.head import MatchedPair, check_ending, join
+from backprop.training.data import check_list, check_positive_integer
+from backprop.training.evaluation import collect, evaluate, unwrap
+from backprop.training.head import MatchedPair, join
 from backprop.training.history import History
 from backprop.training.progress import progress
+from backprop.training.run import train_step
+from backprop.training.setup import check, check_frequency, evaluation_source, training_sources
 
 T = TypeVar("T")
 
@@ -71,18 +68,27 @@ class Sequential(Network):
         super().__init__(layers, seed, dtype)
 
     def add(self, layer: Layer | Input) -> None:
-        """Appends a layer; the weights of those before it stay as they are.
+        """Appends a layer (see ``Network.add``).
 
         Raises:
-            TypeError: It is not a layer.
-            ValueError: It belongs to a model already, is an ``Input`` that does not stand first, or
-                the compiled loss cannot follow it.
+            ValueError: The compiled loss cannot follow it, too.
         """
         loss = self._loss
         if self._given_loss is not None and isinstance(layer, Layer):
             loss = join(layer, self._given_loss)
         super().add(layer)
         self._loss = loss
+
+    def reset(self, seed: int | None = None) -> None:
+        """Draws new weights and forgets all training, the optimizer's state included.
+
+        Args:
+            seed: Takes the place of the model's seed; None keeps it (see ``Network.reset``).
+        """
+        super().reset(seed)
+        self.history = None
+        if self._optimizer is not None:
+            self._optimizer.reset()
 
     def compile(
         self,
@@ -128,13 +134,19 @@ class Sequential(Network):
         class_weight: Mapping[int, float] | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Iterable[int] = 1,
     ) -> History:
         """Trains by mini-batch gradient descent; a second call continues where the first ended.
 
         Everything is checked first: a call that fails leaves the model as it was.
 
         Args:
-            x: Inputs, shape ``(N, n_features)``.
+            x: Inputs, shape ``(N, n_features)``: an array, a memory map, a DataFrame, a list, or a
+                matrix of ``scipy.sparse``; or, without y, a function, an iterable or a generator
+                that makes batches ``(x, y)`` or ``(x, y, sample_weight)``.
             y: Targets, as the loss takes them.
             batch_size: Samples in a step, 32 unless given; ``len(x)`` is full-batch descent, 1 is
                 online learning. The last batch of an epoch may be shorter.
@@ -150,6 +162,10 @@ class Sequential(Network):
             class_weight: Weights of the classes in the training loss, 1 where missing.
             sample_weight: Weights of the samples in the training loss, shape ``(N,)``.
             initial_epoch: The number of the first epoch.
+            steps_per_epoch: The most steps that an epoch takes; all batches unless given.
+            validation_steps: The most batches that a validation takes.
+            validation_batch_size: Samples computed at once in a validation, 1024 unless given.
+            validation_freq: Validate after every so many epochs, or after these (counted from 1).
 
         Returns:
             The History: ``.history["loss"]``, …, and ``.plot()``.
@@ -157,56 +173,67 @@ class Sequential(Network):
         Raises:
             ValueError: An argument cannot be used; the message says which, and what to do.
         """
-        data = self._check(x, y, sample_weight, class_weight)
-        validation: Data | None = None
-        if validation_data is not None:
-            if not isinstance(validation_data, Sequence) or len(validation_data) not in (2, 3):
-                raise ValueError(
-                    "validation_data must be (x, y) or (x, y, sample_weight), but it is a "
-                    f"{type(validation_data).__name__} of another form."
-                )
-            xv, yv, *rest = validation_data
-            shape = data.X.shape[1:]
-            validation = self._check(xv, yv, rest[0] if rest else None, None, "validation ", shape)
-        elif validation_split:
-            data, validation = split_validation(data, validation_split)
-            if class_weight is not None:  # they weight the training loss alone
-                validation = Data(validation.X, validation.y)
-        size = check_positive_integer(32 if batch_size is None else batch_size, "batch_size")
         first = check_positive_integer(initial_epoch, "initial_epoch", 0)
         last = check_positive_integer(epochs, "epochs", 0)
+        validate_after = check_frequency(validation_freq)
         shown = progress(verbose)
-
-        rng = self._shuffle_rng if shuffle else None
-        batches = Batches(data, size, self.dtype, rng)
-        held_out = None
-        if validation is not None:
-            held_out = Batches(validation, loop.EVALUATION_BATCH, self.dtype)
-        history = History()
-        params = {"epochs": last, "steps": len(batches), "verbose": verbose}
         users = check_list(callbacks, "callbacks")
+        self.optimizer.check_free(self._parameters)
+        batches, held_out = training_sources(
+            self,
+            x,
+            y,
+            sample_weight,
+            class_weight,
+            batch_size=batch_size,
+            # the order of the samples means nothing to a method that sums over all of them
+            rng=self._shuffle_rng if shuffle and not isinstance(self.optimizer, LBFGS) else None,
+            steps=steps_per_epoch,
+            validation_split=validation_split,
+            validation_data=validation_data,
+            validation_batch_size=validation_batch_size,
+            validation_steps=validation_steps,
+        )
+        history = History()
+        params = {"epochs": last, "steps": batches.steps, "verbose": verbose}
         called = CallbackList([*users, *shown, history], self, params)
-        self.build((None, *data.X.shape[1:]))
+        self.build((None, *batches.sample_shape))
         self.history = history
         # forward, ∂E/∂W and ∂E/∂X take a multiplication each for every weight and sample
-        with blas_threads(3.0 * min(size, len(data)) * self.parameters.values.size):
-            loop.fit(self, batches, held_out, called, range(first, last))
+        with blas_threads(3.0 * batches.batch_size * self.parameters.values.size):
+            loop.fit(self, batches, held_out, called, range(first, last), validate_after)
         return history
 
-    def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None) -> float | list[float]:
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any,
+        sample_weight: Any = None,
+        class_weight: Mapping[int, float] | None = None,
+        return_dict: bool = False,
+    ) -> Any:
         """One step on one batch.
 
         Returns:
-            The loss before the update, or ``[loss, metrics…]`` if the model has metrics.
+            The loss before the update, or ``[loss, metrics…]`` if the model has metrics, or a dict.
         """
-        data = self._check(x, y, sample_weight, None)
+        data = check(self, x, y, sample_weight, class_weight)
+        self.optimizer.check_free(self._parameters)
         self.build((None, *data.X.shape[1:]))
         X = data.X.astype(self.dtype, copy=False)
-        loss, prediction = loop.train_step(self, X, data.y, data.weight)
+        loss, prediction = train_step(self, X, data.y, data.weight)
         for metric in self._metrics:
             metric.reset()
             metric.update(prediction, data.y)
-        return unwrap(loop.collect(loss, self._metrics))
+        logs = collect(loss, self._metrics)
+        return logs if return_dict else unwrap(logs)
+
+    def test_on_batch(
+        self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """The loss and the metrics on one batch, as ``evaluate`` computes them."""
+        n = max(np.shape(x)[0], 1)
+        return self.evaluate(x, y, n, sample_weight=sample_weight, return_dict=return_dict)
 
     def evaluate(
         self,
@@ -215,26 +242,30 @@ class Sequential(Network):
         batch_size: int | None = None,
         verbose: int | str = 0,
         sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Sequence[Callback] | None = None,
         return_dict: bool = False,
     ) -> Any:
         """The loss and the metrics on data, without training on it.
 
         Args:
-            x: Inputs.
+            x: Inputs, or what makes batches, as for ``fit``.
             y: Targets.
             batch_size: Samples computed at once, 1024 unless given; it does not change the result.
             verbose: Whether to print the numbers too, as for ``fit``; 0 does not.
             sample_weight: Weights of the samples in the loss.
+            steps: The most batches that are taken.
+            callbacks: Objects whose test hooks are called on the way.
             return_dict: Whether to return them by name.
 
         Returns:
             The loss, or ``[loss, metrics…]`` if the model has metrics, or a dict.
         """
-        data = self._check(x, y, sample_weight, None)
-        size = loop.EVALUATION_BATCH if batch_size is None else batch_size
-        size = check_positive_integer(size, "batch_size")
-        self.build((None, *data.X.shape[1:]))
-        logs = loop.evaluate(self, Batches(data, size, self.dtype))
+        batches = evaluation_source(self, x, y, sample_weight, batch_size=batch_size, steps=steps)
+        params = {"steps": batches.steps, "verbose": verbose}
+        called = CallbackList(check_list(callbacks, "callbacks"), self, params)
+        self.build((None, *batches.sample_shape))
+        logs = evaluate(self, batches, called)
         if progress(verbose):
             print(", ".join(f"{key}: {value:.4f}" for key, value in logs.items()))
         return logs if return_dict else unwrap(logs)
@@ -297,33 +328,3 @@ class Sequential(Network):
                 "the model is not compiled: call compile(optimizer=…, loss=…) first."
             )
         return part
-
-    def _check(
-        self,
-        x: Any,
-        y: Any,
-        sample_weight: Any,
-        class_weight: Mapping[int, float] | None,
-        prefix: str = "",
-        input_shape: Shape | None = None,
-    ) -> Data:
-        loss, first = self.loss, self._first_layer()
-        check_ending(self.layers[-1], loss)
-        expected = self.input_shape or input_shape
-        X = check_inputs(x, expected, first, f"{prefix}x")
-        return check_data(
-            X,
-            y,
-            sample_weight,
-            class_weight,
-            output_shape=self._chain.output_shape(X.shape[1:]),
-            loss=loss,
-            dtype=self.dtype,
-            prefix=prefix,
-        )
-
-
-def unwrap(logs: Mapping[str, float]) -> float | list[float]:
-    """The loss alone, or ``[loss, metrics…]``."""
-    values = list(logs.values())
-    return values[0] if len(values) == 1 else values

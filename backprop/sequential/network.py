@@ -8,13 +8,13 @@ import numpy as np
 from numpy.random import Generator
 
 from backprop import saving
+from backprop.callbacks import Callback, CallbackList
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.core.parameters import Parameter, Parameters
 from backprop.core.types import Array, DTypeLike, Shape
 from backprop.inspection.copies import parts
 from backprop.inspection.summary import summary
 from backprop.layers import Chain, Input, Layer
-from backprop.training import loop
 from backprop.training.data import (
     as_numbers,
     check_dtype,
@@ -23,6 +23,7 @@ from backprop.training.data import (
     check_positive_integer,
     check_rows,
 )
+from backprop.training.setup import EVALUATION_BATCH
 
 
 class Network:
@@ -42,10 +43,7 @@ class Network:
     ) -> None:
         self._chain = Chain()
         self.dtype = check_dtype(dtype)
-        if seed is not None:
-            seed = check_positive_integer(seed, "seed", 0)
-        self._weights_seed, shuffle_seed = np.random.SeedSequence(seed).spawn(2)
-        self._shuffle_rng = np.random.default_rng(shuffle_seed)
+        self._seed_with(seed)
         self._parameters: Parameters | None = None
         self._regularized: list[Parameter] = []
         self.compiled = False
@@ -100,6 +98,26 @@ class Network:
         self._chain.build(shape, np.random.default_rng(self._weights_seed), self.dtype)
         self._join()
 
+    def _seed_with(self, seed: int | None) -> None:
+        if seed is not None:
+            seed = check_positive_integer(seed, "seed", 0)
+        self._seed = seed
+        self._weights_seed, shuffle_seed = np.random.SeedSequence(seed).spawn(2)
+        self._shuffle_rng = np.random.default_rng(shuffle_seed)
+
+    def reset(self, seed: int | None = None) -> None:
+        """Draws new weights and forgets all training, as if the model had just been made.
+
+        Args:
+            seed: Takes the place of the model's seed; None keeps that one, so that the same weights
+                are drawn again, or other ones if the model has none.
+        """
+        self._seed_with(self._seed if seed is None else seed)
+        shape = self.input_shape
+        if shape is not None:
+            self._chain.build(shape, np.random.default_rng(self._weights_seed), self.dtype)
+            self._join()
+
     def _join(self) -> None:
         self._parameters = Parameters(self._chain.parameters, self.dtype)
         self._regularized = [p for p in self._parameters if p.regularizer is not None]
@@ -119,22 +137,52 @@ class Network:
             self.build((None, *X.shape[1:]))
         return self._chain.forward(X, training)
 
-    def predict(self, x: Any, batch_size: int | None = None) -> Array:
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: int | str = 0,
+        callbacks: Sequence[Callback] | None = None,
+    ) -> Array:
         """The network's outputs, shape ``(N, n_outputs)``; silent, and in bounded memory.
 
         Args:
             x: Inputs.
             batch_size: Samples computed at once, 1024 unless given.
+            verbose: For those who come from Keras; nothing is shown in any case.
+            callbacks: Objects whose predict hooks are called on the way.
         """
         X = check_inputs(x, self.input_shape, self._first_layer())
-        size = loop.EVALUATION_BATCH if batch_size is None else batch_size
+        size = EVALUATION_BATCH if batch_size is None else batch_size
         size = check_positive_integer(size, "batch_size")
         self.build((None, *X.shape[1:]))
-        predictions = np.empty((len(X), *self.output_shape), self.dtype)
-        for start in range(0, len(X), size):
+        predictions = np.empty((X.shape[0], *self.output_shape), self.dtype)
+        params = {"steps": -(-X.shape[0] // size), "verbose": verbose}
+        told = CallbackList(check_list(callbacks, "callbacks"), self, params)
+        told.call("on_predict_begin", {})
+        for batch, start in enumerate(range(0, X.shape[0], size)):
+            told.call("on_predict_batch_begin", batch, {})
             rows = slice(start, start + size)
             predictions[rows] = self.forward(X[rows])
+            told.call("on_predict_batch_end", batch, {"outputs": predictions[rows]})
+        told.call("on_predict_end", {})
         return predictions
+
+    def predict_on_batch(self, x: Any) -> Array:
+        """The outputs for one batch, computed at once."""
+        return self.predict(x, max(np.shape(x)[0], 1))
+
+    def get_layer(self, name: str) -> Layer:
+        """The layer of that name.
+
+        Raises:
+            ValueError: There is none.
+        """
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        names = ", ".join(str(layer.name) for layer in self.layers)
+        raise ValueError(f"no layer is called {name!r}: the names are {names}.")
 
     @property
     def parameters(self) -> Parameters:

@@ -1,5 +1,6 @@
 """The training loop, its batches, its History and its progress bar."""
 
+from backprop.training.cross_validation import CrossValidation, cross_validate
 from backprop.training.history import History
 
-__all__ = ["History"]
+__all__ = ["CrossValidation", "History", "cross_validate"]

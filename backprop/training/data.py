@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.errors import ShapeError
-from backprop.core.types import FLOAT_DTYPES, Array, Shape
+from backprop.core.types import FLOAT_DTYPES, Array, Shape, is_sparse
 from backprop.losses import Loss
 from backprop.losses.base import check_sample_weight
 
@@ -22,7 +22,7 @@ class Data:
     weight: Array | None = None
 
     def __len__(self) -> int:
-        return len(self.X)
+        return int(self.X.shape[0])
 
     def rows(self, which: slice) -> "Data":
         """Some of the samples, as views."""
@@ -45,6 +45,8 @@ def check_inputs(x: Any, input_shape: Shape | None, layer: object, name: str = "
         ValueError: They hold nan or infinite numbers.
     """
     X = as_numbers(x, name)
+    if is_sparse(X):
+        X = as_rows(X, layer, name)
     check_rows(X, name)
     if input_shape is not None and X.shape[1:] != input_shape:
         n = " × ".join(map(str, input_shape))
@@ -53,16 +55,29 @@ def check_inputs(x: Any, input_shape: Shape | None, layer: object, name: str = "
             f"with {n} columns."
         )
     # a memory map may be larger than memory: it is looked at batch by batch only
-    if X.dtype.kind == "f" and not isinstance(X, np.memmap):
+    if is_sparse(X):
+        refuse_rows(row_of_entries(X)[~np.isfinite(X.data)], name)
+    elif X.dtype.kind == "f" and not isinstance(X, np.memmap):
         for start in range(0, len(X), 256):
             finite = np.isfinite(X[start : start + 256])
             if not finite.all():
-                row = start + int(np.flatnonzero(~finite.reshape(len(finite), -1).all(axis=1))[0])
-                raise ValueError(
-                    f"{name} holds nan or infinite numbers, the first in row {row}: remove or "
-                    f"replace them before training."
-                )
+                wrong = ~finite.reshape(len(finite), -1).all(axis=1)
+                refuse_rows(start + np.flatnonzero(wrong), name)
     return X
+
+
+def row_of_entries(X: Any) -> Array:
+    """The row of every stored number of a sparse matrix in CSR form."""
+    return np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
+
+
+def refuse_rows(rows: Array, name: str) -> None:
+    """The error for rows that hold what is no number, if there are any."""
+    if len(rows):
+        raise ValueError(
+            f"{name} holds nan or infinite numbers, the first in row {rows[0]}: remove or replace "
+            f"them before training."
+        )
 
 
 def check_rows(X: Array, name: str) -> None:
@@ -79,13 +94,28 @@ def check_rows(X: Array, name: str) -> None:
         )
 
 
+def as_rows(X: Any, layer: Any, name: str) -> Any:
+    """A sparse matrix in the form from which rows are drawn quickly.
+
+    Raises:
+        TypeError: The first layer takes arrays only.
+    """
+    if not layer.accepts_sparse:
+        raise TypeError(
+            f"{name} is a sparse matrix, but the first layer, {layer}, takes arrays only: begin "
+            f"with a Dense layer, or pass {name}.toarray()."
+        )
+    return X.tocsr()
+
+
 def as_numbers(x: Any, name: str) -> Array:
     """``as_array`` for what must hold numbers.
 
     Raises:
         TypeError: They are not real numbers.
     """
-    X = x if isinstance(x, np.ndarray) else as_array(x, name)  # a memory map stays one
+    # a memory map stays one, and so does a sparse matrix
+    X = x if isinstance(x, np.ndarray) or is_sparse(x) else as_array(x, name)
     if X.dtype.kind not in "fiub":
         raise TypeError(
             f"{name} must hold numbers, but its dtype is {X.dtype}: encode text and categories as "
@@ -131,14 +161,15 @@ def check_data(
         ShapeError: Lengths or shapes do not fit.
         ValueError: Values that cannot be trained on, or both kinds of weights at once.
     """
-    if len(X) == 0:
+    n = X.shape[0]
+    if n == 0:
         raise ShapeError(f"{prefix}x holds no samples: its shape is {X.shape}.")
     if y is None:
         raise ValueError(f"{prefix}y is missing: pass the targets.")
     target = as_array(y, f"{prefix}y")
-    if target.ndim == 0 or len(target) != len(X):
+    if target.ndim == 0 or len(target) != n:
         raise ShapeError(
-            f"{prefix}x has {len(X)} samples, but {prefix}y has the shape {target.shape}: pass one "
+            f"{prefix}x has {n} samples, but {prefix}y has the shape {target.shape}: pass one "
             f"target for each sample."
         )
     target = loss.check_target(target, output_shape, dtype)
@@ -147,7 +178,7 @@ def check_data(
         if class_weight is not None:
             raise ValueError("pass sample_weight or class_weight, not both.")
         given = as_numbers(sample_weight, f"{prefix}sample_weight")
-        weight = check_sample_weight(given, len(X), dtype)
+        weight = check_sample_weight(given, n, dtype)
     elif class_weight is not None:
         weight = weight_by_class(target, output_shape, class_weight, dtype)
     return Data(X, target, weight)

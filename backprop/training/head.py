@@ -51,8 +51,8 @@ class MatchedPair(Loss):
                 f"your own: bp.losses.{type(self.loss).__name__}()."
             )
         self._target, self._weight = target, sample_weight
-        log_partition = last.log_partition if isinstance(last, Softmax) else None
-        return self.loss.compute_on_logits(last.Z, last.A, log_partition, target, sample_weight)
+        partition = last.log_partition if isinstance(last, Softmax) else None
+        return self.loss.compute_on_logits(last.Z, last.A, partition, target, sample_weight)
 
     def backward(self) -> Array:
         """∂E/∂Z, by the input of the activation."""

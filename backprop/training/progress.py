@@ -59,7 +59,7 @@ class ProgressBar(Callback):
 
     def _draw(self, steps: int, now: float, logs: Mapping[str, float]) -> str:
         text = describe(now - self._start, logs)
-        total = self.params["steps"]
+        total = self.params["steps"] or "?"  # not known in a generator's first epoch
         head = f"{self._title} {steps:{len(str(total))}}/{total} "
         columns = shutil.get_terminal_size().columns - 1
         room = columns - len(f"{head}, {text}")

@@ -4,14 +4,11 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import numpy as np
+
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array
 from backprop.training.data import Data
-
-
-def is_stream(x: Any) -> bool:
-    """Whether x makes batches by itself, rather than being an array of samples."""
-    return callable(x) or isinstance(x, Iterator) or hasattr(x, "__next__")
 
 
 class Stream:
@@ -25,7 +22,16 @@ class Stream:
             generator.
         steps: Batches in an epoch; None for all of them.
         check: Makes checked arrays of one batch's ``(x, y, sample_weight)``.
+        dtype: The dtype that the model computes in.
         name: What error messages call it.
+
+    Attributes:
+        sample_shape: The shape of one input sample.
+        steps: Batches in an epoch; None while that is not known.
+        batch_size: Samples in the first batch.
+
+    Raises:
+        ValueError: There is no batch.
     """
 
     def __init__(
@@ -33,47 +39,39 @@ class Stream:
         source: Any,
         steps: int | None,
         check: Callable[[Any, Any, Any], Data],
+        dtype: np.dtype[Any],
         name: str = "x",
     ) -> None:
-        self._source, self._steps, self._check, self._name = source, steps, check, name
-        self._waiting: list[Any] = []  # the batch that was looked at before the first epoch
+        self._source, self._limit, self._check = source, steps, check
+        self._dtype, self._name = dtype, name
         self._iterator: Iterator[Any] | None = source if isinstance(source, Iterator) else None
-
-    @property
-    def steps(self) -> int | None:
-        """Batches in an epoch, if that is known."""
-        if self._steps is None and hasattr(self._source, "__len__"):
-            return len(self._source)
-        return self._steps
-
-    def first(self) -> Data:
-        """The first batch, which is kept for the first epoch.
-
-        Raises:
-            ValueError: There is none.
-        """
-        batch = next(self._begin(), None)
-        if batch is None:
-            raise ValueError(f"{self._name} makes no batches: it is empty.")
-        if self._iterator is not None:
-            self._waiting.append(batch)  # a generator does not give it twice
-        return self._unpack(batch)
+        first = next(self._begin(), None)
+        if first is None:
+            raise ValueError(f"{name} makes no batches: it is empty.")
+        data = self._unpack(first)
+        self.sample_shape, self.batch_size = tuple(data.X.shape[1:]), len(data)
+        # a generator does not give its first batch twice
+        self._waiting = [] if self._iterator is None else [first]
+        self.steps = steps
+        if steps is None and hasattr(source, "__len__"):
+            self.steps = len(source)
 
     def __iter__(self) -> Iterator[tuple[Array, Array, Array | None]]:
         batches = itertools.chain(self._waiting, self._begin())
         self._waiting = []
         count = 0
-        for batch in itertools.islice(batches, self._steps):
+        for batch in itertools.islice(batches, self._limit):
             data = self._unpack(batch)
             count += 1
-            yield data.X, data.y, data.weight
-        if count == 0 or (self._steps is not None and count < self._steps):
-            wanted = "at least one" if self._steps is None else f"the {self._steps}"
+            yield data.X.astype(self._dtype, copy=False), data.y, data.weight
+        if count == 0 or (self._limit is not None and count < self._limit):
+            wanted = "at least one" if self._limit is None else f"the {self._limit}"
             raise ValueError(
                 f"{self._name} ran out: this epoch got {count} batches of {wanted} it needs. Pass "
                 f"a function that returns a new generator, which is called for each epoch, or a "
                 f"smaller number of steps."
             )
+        self.steps = count
 
     def _begin(self) -> Iterator[Any]:
         if self._iterator is not None:

@@ -1,0 +1,101 @@
+"""The cross-entropy for class indices."""
+
+from typing import Any
+
+import numpy as np
+
+from backprop.core import functional
+from backprop.core.errors import ShapeError
+from backprop.core.types import Array, Shape
+from backprop.losses.base import row_sum
+from backprop.losses.cross_entropy import CrossEntropy, Partition, partition_terms
+
+
+class SparseCategoricalCrossentropy(CrossEntropy):
+    """Cross-entropy of one of K classes; targets are class indices c in 0 … K − 1.
+
+        ℓ = −log q_c   with q = p / Σ_j p_j,       ∂ℓ/∂p_k = (1 − [k = c] / q_c) / Σ_j p_j
+
+    and by the logits z, where p = softmax(z): ℓ = log Σ_j e^{z_j} − z_c, ∂ℓ/∂z_k = p_k − [k = c].
+    The same numbers as ``CategoricalCrossentropy`` on one-hot targets, without making them.
+    """
+
+    def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
+        """Class indices as integers, shape ``(N,)``.
+
+        Raises:
+            ShapeError: They are not one integer a sample.
+            ValueError: An index is negative, K or more, or not whole.
+        """
+        target = np.asarray(target)
+        n_classes = output_shape[-1]
+        if target.shape[1:] == (*output_shape[:-1], 1):
+            target = target[..., 0]  # (N, 1) -> (N,)
+        if target.ndim == 0 or target.shape[1:] != output_shape[:-1]:
+            hint = ""
+            if target.shape[1:] == output_shape:
+                hint = ": one-hot targets need loss='categorical_crossentropy'"
+            raise ShapeError(
+                f"{self}: targets must be class indices, one for each sample, but their shape is "
+                f"{target.shape}{hint}."
+            )
+        if n_classes == 1:
+            raise ShapeError(
+                f"{self}: the model has one output, but it needs one for each class: use two "
+                f"outputs and a Softmax(), or a Sigmoid() with loss='binary_crossentropy'."
+            )
+        if target.dtype.kind not in "fiub":
+            raise TypeError(
+                f"{self}: targets must be class indices, but their dtype is {target.dtype}: "
+                f"number the classes, for example with np.unique(y, return_inverse=True)."
+            )
+        if target.dtype.kind == "f" and not np.array_equal(target, np.floor(target)):
+            raise ValueError(f"{self}: class indices must be whole numbers.")
+        if target.size and (target.min() < 0 or target.max() >= n_classes):
+            wrong = target.flat[np.flatnonzero((target < 0) | (target >= n_classes))[0]]
+            raise ValueError(
+                f"{self}: class indices run from 0 to {n_classes - 1} for {n_classes} outputs, but "
+                f"the targets hold {wrong}: number the classes from 0, or give the last layer more "
+                f"units."
+            )
+        return target.astype(np.intp, copy=False)
+
+    def at_target(self, P: Array, target: Array) -> tuple[Array, Array]:
+        """The flat index of every sample's own class in P, and P as a flat view."""
+        flat = P.reshape(-1)
+        index = np.arange(0, flat.size, P.shape[-1])
+        index += target.reshape(-1)
+        return index, flat
+
+    def values(self, prediction: Array, target: Array) -> Array:
+        """−log q_c."""
+        index, flat = self.at_target(prediction, target)
+        Q = flat[index].reshape(target.shape) / row_sum(prediction)
+        return -functional.safe_log(Q)
+
+    def gradient(self, prediction: Array, target: Array) -> Array:
+        """(s q_c − s [k = c]) / Σ_j p_j, where s = d(log q)/dq at q_c."""
+        total = row_sum(prediction)[..., np.newaxis]
+        index, flat = self.at_target(prediction, target)
+        q = flat[index].reshape(total.shape) / total
+        s = functional.safe_log_slope(q)
+        D = np.zeros(prediction.shape, prediction.dtype)
+        D += s * q
+        D.reshape(-1)[index] -= s.reshape(-1)
+        D /= total
+        return D
+
+    def logit_values(self, Z: Array, partition: Partition, target: Array) -> Array:
+        """Log Σ_j e^{z_j − m} + m − z_c."""
+        m, rest = partition_terms(partition)
+        index, flat = self.at_target(Z, target)
+        values: Array = rest + (m - flat[index].reshape(target.shape))
+        return values
+
+    def logit_gradient(self, A: Array, target: Array) -> Array:
+        """A − [k = c]."""
+        D = self.buffer("delta", A)
+        np.copyto(D, A)
+        index, flat = self.at_target(D, target)
+        flat[index] -= 1
+        return D

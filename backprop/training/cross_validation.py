@@ -1,0 +1,105 @@
+"""k-fold cross-validation: every sample is held out once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backprop.core.types import Array, is_sparse
+from backprop.training.data import as_array, check_positive_integer
+from backprop.training.history import History
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """What the folds gave; prints as a table.
+
+    Attributes:
+        histories: The History of each fold, with the held-out numbers as ``val_…``.
+        models: The trained model of each fold.
+        held_out: The rows that each fold held out.
+        scores: For each number that ``evaluate`` gives the values of the folds, shape ``(folds,)``.
+    """
+
+    histories: list[History]
+    models: list[Any]
+    held_out: list[Array]
+    scores: dict[str, Array]
+
+    def __str__(self) -> str:
+        width = max(map(len, self.scores))
+        folds = len(self.histories)
+        lines = [f"{folds} folds, each held out once: mean ± standard deviation over the folds"]
+        for name, values in self.scores.items():
+            spread = values.std(ddof=1)
+            lines.append(f"{name:<{width}}  {values.mean():.4f} ± {spread:.4f}")
+        return "\n".join(lines)
+
+
+def cross_validate(
+    build: Callable[[], Any],
+    X: Any,
+    y: Any,
+    folds: int = 5,
+    seed: int = 0,
+    verbose: int = 0,
+    **fit_arguments: Any,
+) -> CrossValidation:
+    """Trains a new model for each fold on the other folds, and evaluates it on the fold.
+
+    Where y are classes (integers, or one-hot rows) every fold has their proportions.
+
+    Args:
+        build: Returns a new compiled model, ``lambda: make_model()``; called once for each fold.
+        X: Inputs: an array, or a matrix of ``scipy.sparse``.
+        y: Targets.
+        folds: How many parts the samples are cut into.
+        seed: Determines the cut: the same seed gives the same folds.
+        verbose: As for ``fit``.
+        **fit_arguments: What else ``fit`` is to be given, such as ``epochs=20``.
+
+    Returns:
+        Histories, models and scores of the folds.
+
+    Raises:
+        ValueError: There are fewer samples than folds, or ``build`` returns the same model twice.
+    """
+    check_positive_integer(folds, "folds", 2)
+    X = X.tocsr() if is_sparse(X) else as_array(X, "X")
+    y = as_array(y, "y")
+    if len(y) != X.shape[0] or len(y) < folds:
+        raise ValueError(
+            f"X has {X.shape[0]} samples and y has {len(y)}: pass one target for each sample, and "
+            f"at least as many samples as folds ({folds})."
+        )
+    histories: list[History] = []
+    models: list[Any] = []
+    logs: list[dict[str, float]] = []
+    rows = cut(y, folds, seed)
+    for k, held_out in enumerate(rows):
+        rest = np.concatenate(rows[:k] + rows[k + 1 :])
+        model = build()
+        if any(model is other for other in models):
+            raise ValueError("build returned the same model twice: let it make a new one.")
+        held = X[held_out], y[held_out]
+        arguments = {"validation_data": held, "verbose": verbose, **fit_arguments}
+        histories.append(model.fit(X[rest], y[rest], **arguments))
+        logs.append(model.evaluate(*held, return_dict=True))
+        models.append(model)
+    scores = {name: np.array([each[name] for each in logs]) for name in logs[0]}
+    return CrossValidation(histories, models, rows, scores)
+
+
+def cut(y: Array, folds: int, seed: int) -> list[Array]:
+    """The row numbers of every fold, at random, with the proportions of the classes if y are any.
+
+    The samples are put in random order and sorted by class; dealt out in turn like cards, every
+    fold gets its share of each class.
+    """
+    order = np.random.default_rng(seed).permutation(len(y))
+    classes = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(len(y), -1)[:, 0]
+    one_hot = y.ndim == 2 and y.shape[1] > 1 and np.isin(y, (0, 1)).all()
+    if one_hot or classes.dtype.kind in "iub":
+        order = order[np.argsort(classes[order], kind="stable")]
+    return [np.sort(order[k::folds]) for k in range(folds)]

@@ -1,0 +1,64 @@
+"""The loss and the metrics over batches, without learning from them."""
+
+import copy
+from collections.abc import Iterable, Mapping
+
+from backprop.callbacks import CallbackList
+from backprop.core.types import Array
+from backprop.layers import Layer
+from backprop.metrics import Metric
+from backprop.training.head import MatchedPair
+from backprop.training.protocol import Model
+
+
+def evaluate(
+    model: Model,
+    batches: Iterable[tuple[Array, Array, Array | None]],
+    callbacks: CallbackList | None = None,
+) -> dict[str, float]:
+    """The loss and the metrics over all batches, without changing anything in the model."""
+    # what a training step left in the layers and in the loss is still there afterwards
+    loss, metrics = copy.deepcopy((model.loss, model.metrics))
+    body = model.layers[:-1] if isinstance(loss, MatchedPair) else model.layers
+    for metric in metrics:
+        metric.reset()
+    before = callbacks.listeners("on_test_batch_begin") if callbacks else []
+    after = callbacks.listeners("on_test_batch_end") if callbacks else []
+    if callbacks:
+        callbacks.call("on_test_begin", {})
+    penalty = model.penalty()
+    total, seen = 0.0, 0
+    for batch, (X, y, weight) in enumerate(batches):
+        for hook in before:
+            hook(batch, {})
+        prediction = forward(body, X)
+        if isinstance(loss, MatchedPair):
+            prediction = loss.activation.forward(prediction, training=True)
+        total += loss.compute(prediction, y, weight) * len(y)
+        seen += len(y)
+        for metric in metrics:
+            metric.update(prediction, y)
+        for hook in after:
+            hook(batch, collect(total / seen + penalty, metrics))
+    logs = collect(total / seen + penalty, metrics)
+    if callbacks:
+        callbacks.call("on_test_end", logs)
+    return logs
+
+
+def forward(layers: Iterable[Layer], X: Array) -> Array:
+    """The inference pass through these layers."""
+    for layer in layers:
+        X = layer.forward(X)
+    return X
+
+
+def collect(loss: float, metrics: list[Metric]) -> dict[str, float]:
+    """The loss and the metrics' results by name."""
+    return {"loss": loss, **{metric.name: metric.result() for metric in metrics}}
+
+
+def unwrap(logs: Mapping[str, float]) -> float | list[float]:
+    """The loss alone, or ``[loss, metrics…]``."""
+    values = list(logs.values())
+    return values[0] if len(values) == 1 else values

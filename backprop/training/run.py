@@ -1,0 +1,114 @@
+"""A run of training: what it works on, an epoch of mini-batches, and the end of any epoch."""
+
+import math
+import warnings
+from collections.abc import Callable
+from itertools import islice
+
+from backprop.callbacks import CallbackList
+from backprop.core.types import Array
+from backprop.training.evaluation import collect, evaluate
+from backprop.training.interrupt import DelayedInterrupt
+from backprop.training.protocol import Model
+from backprop.training.setup import Source
+
+
+class Run:
+    """What a call of ``fit`` works on.
+
+    Args:
+        model: A built and compiled model.
+        batches: What it is trained on.
+        validation: What it is evaluated on after epochs; None for nothing.
+        callbacks: Who is told.
+        validate_after: Whether to evaluate after an epoch, counted from 0.
+        interrupt: Keeps Ctrl-C waiting until a step is through.
+
+    Attributes:
+        logs: The numbers of the last epoch.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        batches: Source,
+        validation: Source | None,
+        callbacks: CallbackList,
+        validate_after: Callable[[int], bool],
+        interrupt: DelayedInterrupt,
+    ) -> None:
+        self.model, self.batches, self.validation = model, batches, validation
+        self.callbacks, self.validate_after, self.interrupt = callbacks, validate_after, interrupt
+        self.logs: dict[str, float] = {}
+        self._before_batch = callbacks.listeners("on_train_batch_begin")
+        self._after_batch = callbacks.listeners("on_train_batch_end")
+        self._diverged = False
+
+    def epoch(self, first_step: int) -> dict[str, float]:
+        """A pass over the batches, a step each; returns the means over the epoch."""
+        model, metrics = self.model, self.model.metrics
+        total, seen = 0.0, 0
+        for metric in metrics:
+            metric.reset()
+        steps = self.interrupt.after_each(islice(self.batches, first_step, None))
+        for batch, (X, y, weight) in enumerate(steps, first_step):
+            self.before_step(batch)
+            loss, prediction = train_step(model, X, y, weight)
+            total += loss * len(y)  # the last batch may be shorter and counts for less
+            seen += len(y)
+            for metric in metrics:
+                metric.update(prediction, y)
+            if self._after_batch:
+                self.after_step(batch, collect(total / seen, metrics))
+            if model.stop_training:
+                break
+        return collect(total / seen, metrics)
+
+    def before_step(self, batch: int) -> None:
+        """Tells the callbacks that a step begins."""
+        for hook in self._before_batch:
+            hook(batch, {})
+
+    def after_step(self, batch: int, logs: dict[str, float]) -> None:
+        """Tells the callbacks that a step is through."""
+        for hook in self._after_batch:
+            hook(batch, logs)
+
+    def finish(self, epoch: int, logs: dict[str, float]) -> None:
+        """Validates after an epoch, and tells the callbacks its numbers."""
+        self.logs = logs
+        if self.validation is not None and self.validate_after(epoch):
+            held_out = self.interrupt.after_each(self.validation)
+            found = evaluate(self.model, held_out, self.callbacks)
+            logs |= {f"val_{key}": value for key, value in found.items()}
+        if self.model.optimizer.schedule is not None:
+            logs["learning_rate"] = self.model.optimizer.learning_rate
+        if not (self._diverged or math.isfinite(logs["loss"])):
+            self._diverged = True
+            warn_of_divergence(logs["loss"], epoch)
+        self.callbacks.params["steps"] = self.batches.steps  # a stream knows it after an epoch
+        self.callbacks.call("on_epoch_end", epoch, logs)
+        self.interrupt.check()
+
+
+def train_step(model: Model, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
+    """The five steps on a batch: forward, loss, backward, gradients, update.
+
+    Returns:
+        E before the update, and the prediction that it was computed from.
+    """
+    prediction = model.forward(X, training=True)
+    loss = model.loss.compute(prediction, y, weight) + model.penalty()
+    model.backward()
+    model.optimizer.step(model.parameters)
+    return loss, prediction
+
+
+def warn_of_divergence(loss: float, epoch: int) -> None:
+    """Says where Python shows warnings that the loss is no number any more."""
+    warnings.warn(
+        f"the loss became {loss} in epoch {epoch + 1}: training has diverged. Lower the learning "
+        f"rate, or scale the inputs.",
+        RuntimeWarning,
+        stacklevel=5,  # the line that called fit
+    )

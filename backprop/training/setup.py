@@ -1,0 +1,182 @@
+"""From the arguments of ``fit`` and ``evaluate`` to batches, every mistake found on the way."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from backprop.core.errors import NotBuiltError
+from backprop.core.types import Shape
+from backprop.training.batches import Batches
+from backprop.training.data import (
+    Data,
+    check_data,
+    check_inputs,
+    check_positive_integer,
+    split_validation,
+)
+from backprop.training.head import check_ending
+from backprop.training.protocol import Model
+from backprop.training.stream import Stream
+
+EVALUATION_BATCH = 1024
+"""Samples in a batch where no gradient is needed, unless the user says otherwise."""
+
+Source = Batches | Stream
+ClassWeight = Mapping[int, float] | None
+
+
+def check(
+    model: Model,
+    x: Any,
+    y: Any,
+    sample_weight: Any = None,
+    class_weight: ClassWeight = None,
+    prefix: str = "",
+    sample_shape: Shape | None = None,
+) -> Data:
+    """Arrays that a compiled model can be trained or evaluated on.
+
+    Args:
+        model: The model; it need not be built.
+        x: Inputs.
+        y: Targets.
+        sample_weight: Weights of the samples.
+        class_weight: Weights of the classes.
+        prefix: What stands before the arguments' names in error messages.
+        sample_shape: The shape that samples must have, for a model that is not built.
+    """
+    loss = model.loss
+    if not model.layers:
+        raise NotBuiltError("the model has no layers: add some first.")
+    check_ending(model.layers[-1], loss)
+    X = check_inputs(x, model.input_shape or sample_shape, model.layers[0], f"{prefix}x")
+    output_shape = X.shape[1:]
+    for layer in model.layers:
+        output_shape = layer.output_shape(output_shape)
+    return check_data(
+        X,
+        y,
+        sample_weight,
+        class_weight,
+        output_shape=output_shape,
+        loss=loss,
+        dtype=model.dtype,
+        prefix=prefix,
+    )
+
+
+def makes_batches(x: Any, y: Any) -> bool:
+    """Whether x makes batches by itself: a function, a generator, an iterable that is no array."""
+    if y is not None or isinstance(x, np.ndarray) or hasattr(x, "shape"):
+        return False
+    return callable(x) or isinstance(x, Iterable)
+
+
+def evaluation_source(
+    model: Model,
+    x: Any,
+    y: Any,
+    sample_weight: Any = None,
+    *,
+    batch_size: int | None = None,
+    steps: int | None = None,
+    prefix: str = "",
+    sample_shape: Shape | None = None,
+) -> Source:
+    """Batches to evaluate on, in order."""
+
+    def checked(x: Any, y: Any, weight: Any) -> Data:
+        return check(model, x, y, weight, None, prefix, sample_shape)
+
+    if steps is not None:
+        steps = check_positive_integer(steps, f"{prefix.replace(' ', '_')}steps")
+    if makes_batches(x, y):
+        return Stream(x, steps, checked, model.dtype, f"{prefix}x")
+    data = checked(x, y, sample_weight)
+    size = EVALUATION_BATCH if batch_size is None else batch_size
+    size = check_positive_integer(size, f"{prefix.replace(' ', '_')}batch_size")
+    return Batches(data, size, model.dtype, steps=steps)
+
+
+def training_sources(
+    model: Model,
+    x: Any,
+    y: Any,
+    sample_weight: Any,
+    class_weight: ClassWeight,
+    *,
+    batch_size: int | None,
+    rng: np.random.Generator | None,
+    steps: int | None,
+    validation_split: float,
+    validation_data: Any,
+    validation_batch_size: int | None,
+    validation_steps: int | None,
+) -> tuple[Source, Source | None]:
+    """Batches to train on, and to validate on if that was asked for (see ``Sequential.fit``)."""
+    if steps is not None:
+        steps = check_positive_integer(steps, "steps_per_epoch")
+    size = check_positive_integer(32 if batch_size is None else batch_size, "batch_size")
+    source: Source
+    held_out: Data | None = None
+    if makes_batches(x, y):
+        if sample_weight is not None or validation_split:
+            name = "sample_weight" if sample_weight is not None else "validation_split"
+            raise ValueError(
+                f"{name} needs arrays, but x makes batches by itself: let it make batches "
+                f"(x, y, sample_weight), and pass validation_data."
+            )
+        source = Stream(x, steps, lambda x, y, w: check(model, x, y, w, class_weight), model.dtype)
+    else:
+        data = check(model, x, y, sample_weight, class_weight)
+        if validation_split and validation_data is None:
+            data, held_out = split_validation(data, validation_split)
+            if class_weight is not None:  # they weight the training loss alone
+                held_out = Data(held_out.X, held_out.y)
+        source = Batches(data, size, model.dtype, rng, steps)
+    if held_out is not None:
+        held_size = EVALUATION_BATCH if validation_batch_size is None else validation_batch_size
+        held_size = check_positive_integer(held_size, "validation_batch_size")
+        return source, Batches(held_out, held_size, model.dtype, steps=validation_steps)
+    if validation_data is None:
+        return source, None
+    xv, yv, weight = validation_data, None, None
+    if not makes_batches(validation_data, None) or is_arrays(validation_data):
+        if not isinstance(validation_data, Sequence) or len(validation_data) not in (2, 3):
+            raise ValueError(
+                "validation_data must be (x, y) or (x, y, sample_weight), or make batches of "
+                f"these, but it is a {type(validation_data).__name__} of another form."
+            )
+        xv, yv, *rest = validation_data
+        weight = rest[0] if rest else None
+    return source, evaluation_source(
+        model,
+        xv,
+        yv,
+        weight,
+        batch_size=validation_batch_size,
+        steps=validation_steps,
+        prefix="validation ",
+        sample_shape=source.sample_shape,
+    )
+
+
+def is_arrays(validation_data: Any) -> bool:
+    """Whether it is ``(x, y)`` or ``(x, y, sample_weight)``, rather than a list of batches."""
+    if not isinstance(validation_data, Sequence):
+        return False
+    return not all(isinstance(part, tuple) for part in validation_data) or not validation_data
+
+
+def check_frequency(frequency: int | Iterable[int]) -> Callable[[int], bool]:
+    """Whether to validate after an epoch that is counted from 0.
+
+    Args:
+        frequency: Every so many epochs, or the epochs themselves, counted from 1 as Keras does.
+    """
+    if isinstance(frequency, Iterable):
+        chosen = {check_positive_integer(epoch, "validation_freq") for epoch in frequency}
+        return lambda epoch: epoch + 1 in chosen
+    every = check_positive_integer(frequency, "validation_freq")
+    return lambda epoch: (epoch + 1) % every == 0

@@ -1,0 +1,186 @@
+"""The results as Markdown and as JSON."""
+
+import os
+import platform
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rounds import COLUMNS, DISAGREEMENT, OWN, SAME_LOSS, Result, spread
+from scaling import TITLES
+
+METHOD = """\
+ReLU, softmax cross-entropy, float32. Everyone has the same random samples, labels and initial \
+weights, and draws the batches anew in each epoch; the first epochs' losses agree to {loss:.0%}.
+Everyone runs in a process of its own. They take turns, in {rounds} rounds of {seconds} s or more; \
+the medians are shown. Rounds disagree if the interquartile range of a ratio is over {limit:.0%} \
+of its median (marked †); then there are up to three times as many.
+control: the arithmetic written by hand in NumPy. floor: the step's matrix products alone. \
+jax scan: a whole epoch as one program. keras × 16: sixteen steps as one program.
+The environment variables that choose BLAS threads are unset, or 1 where one thread is tried; ours \
+chooses for itself.
+"""
+TIMES = "Microseconds per {unit}; in brackets the BLAS threads where 1 and all were tried."
+RATIOS = "Ratios of the times, ± half of their interquartile range:"
+LAUNCHES = {
+    "digits": "The whole process: 64 hidden units, Adam, 15 epochs; accuracy on unseen digits.",
+    "mnist-sized": "The whole process: 784-128-10 @ 100, Adam, one epoch of 60,000 samples, which "
+    "are 180 MB of float32 by themselves.",
+}
+SWEEPS = "Microseconds per step with SGD; p of time ∝ sizeᵖ, fitted to the upper half of the sizes."
+
+
+@dataclass
+class Report:
+    """Everything that was measured.
+
+    Attributes:
+        parts: The results by the title of their section.
+        versions: By column.
+        rounds: Rounds of each job.
+        seconds: What a round lasts at least.
+        absent: Why a column is missing.
+        launches: By name of the job and column (see ``launch.launches``).
+        imports: By module.
+        sweeps: See ``scaling.fitted``.
+    """
+
+    parts: dict[str, list[Result]]
+    versions: dict[str, str]
+    rounds: int
+    seconds: float
+    absent: dict[str, str] = field(default_factory=dict)
+    launches: dict[str, dict[str, dict]] = field(default_factory=dict)
+    imports: dict[str, list[float]] = field(default_factory=dict)
+    sweeps: dict[str, dict] = field(default_factory=dict)
+
+    def markdown(self) -> str:
+        """The whole page."""
+        blocks = ["# What a step costs", self.circumstances()]
+        for title, results in self.parts.items():
+            unit = "call" if title == "Prediction" else "training step"
+            blocks += [f"## {title}", TIMES.format(unit=unit), times(results), RATIOS]
+            blocks += [ratios(results)]
+            failed = [f"{r.job.name}: {c}: {why}" for r in results for c, why in r.failed.items()]
+            blocks += [f"Failed: {line}" for line in failed]
+        for name, records in self.launches.items():
+            blocks += [f"## Launch to a trained classifier: {name}", LAUNCHES[name]]
+            blocks += [launched(records)]
+        if self.imports:
+            blocks += ["## Import", imported(self.imports)]
+        if self.sweeps:
+            blocks += ["## How the cost grows", SWEEPS]
+            blocks += [swept(what, sweep) for what, sweep in self.sweeps.items()]
+        return "\n\n".join(blocks) + "\n"
+
+    def circumstances(self) -> str:
+        """Machine, versions, and how the numbers came about."""
+        machine = f"{cpu()}, {cores()} cores, {platform.system()} {platform.machine()}"
+        lines = [f"{machine}, Python {platform.python_version()}"]
+        lines += [", ".join(dict.fromkeys(self.versions.values()))]
+        lines += METHOD.format(
+            rounds=self.rounds, seconds=self.seconds, limit=DISAGREEMENT, loss=SAME_LOSS
+        ).splitlines()
+        lines += [f"Not measured: {column} ({why})" for column, why in self.absent.items()]
+        return "\n".join(f"- {line}" for line in lines)
+
+    def json(self) -> dict[str, Any]:
+        """Every round of everything."""
+        parts = {
+            title: [
+                {
+                    "job": asdict(result.job),
+                    "microseconds": {f"{c}, threads {n or 'default'}": t
+                                     for (c, n), t in result.times.items()},
+                    "medians of ratios": {k: float(np.median(v))
+                                          for k, v in result.ratios().items()},
+                    "failed": result.failed,
+                }
+                for result in results
+            ]
+            for title, results in self.parts.items()
+        }  # fmt: skip
+        machine = {"cpu": cpu(), "cores": cores(), "python": sys.version}
+        rest = ("versions", "absent", "launches", "imports", "sweeps")
+        return {"machine": machine, "parts": parts, **{name: getattr(self, name) for name in rest}}
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table whose numbers stand to the right."""
+    rule = ["---", *["---:"] * (len(head) - 1)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *rows))
+
+
+def times(results: list[Result]) -> str:
+    columns = [c for c in COLUMNS if any(r.best(c) for r in results)]
+    rows = []
+    for result in results:
+        cells = []
+        for column in columns:
+            best = result.best(column)
+            tried = len(COLUMNS[column][1]) > 1
+            threads = f" ({best[0] or cores()})" if best and tried else ""
+            cells.append(f"{number(np.median(best[1]))}{threads}" if best else "–")
+        rows.append([result.job.network, *cells])
+    return table(["network @ batch", *columns], rows)
+
+
+def ratios(results: list[Result]) -> str:
+    peers = [f"{c}/ours" for c in COLUMNS if c not in OWN]
+    names = ["ours/control", "ours/floor", *peers]
+    names = [name for name in names if any(name in r.ratios() for r in results)]
+    rows = []
+    for result in results:
+        found = result.ratios()
+        rows.append([result.job.network, *(ratio(found.get(name)) for name in names)])
+    return table(["network @ batch", *names], rows)
+
+
+def ratio(values: np.ndarray | None) -> str:
+    if values is None:
+        return "–"
+    mark = " †" if spread(values) > DISAGREEMENT else ""
+    return f"**{np.median(values):.2f}** ± {spread(values) / 2:.0%}{mark}"
+
+
+def launched(records: dict[str, dict]) -> str:
+    rows = []
+    for column, record in records.items():
+        accuracy = f"{record['accuracy']:.1%}" if record["accuracy"] else "–"
+        seconds, megabytes = np.median(record["seconds"]), np.median(record["megabytes"])
+        rows.append([column, f"{seconds:.2f}", f"{megabytes:.0f}", accuracy])
+    return table(["", "seconds", "peak memory, MB", "accuracy"], rows)
+
+
+def imported(imports: dict[str, list[float]]) -> str:
+    base = np.array(imports["numpy"])
+    rows = [
+        [f"`import {name}`", f"{np.median(seconds):.3f}", f"{np.median(seconds / base):.2f}"]
+        for name, seconds in imports.items()
+    ]
+    return table(["", "seconds", "of NumPy's"], rows)
+
+
+def swept(what: str, sweep: dict) -> str:
+    rows = [
+        [c, *(number(t) for t in medians), f"**{sweep['exponents'][c]:.2f}**"]
+        for c, medians in sweep["medians"].items()
+    ]
+    return table([TITLES[what], *map(str, sweep["values"]), "exponent"], rows)
+
+
+def number(value: float) -> str:
+    return f"{value:.1f}" if value < 100 else f"{value:,.0f}"
+
+
+def cpu() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or "unknown processor")
+
+
+def cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

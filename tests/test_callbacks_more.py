@@ -1,0 +1,479 @@
+"""The learning rate's callbacks, the logger, the live picture, functions as callbacks."""
+
+import sys
+import types
+
+import numpy as np
+import pytest
+from scripts import line, play
+
+from backprop.callbacks import (
+    Callback,
+    CallbackList,
+    CSVLogger,
+    LambdaCallback,
+    LearningRateScheduler,
+    LivePlot,
+    ReduceLROnPlateau,
+)
+from backprop.callbacks.base import HOOKS
+from backprop.optimizers import SGD
+from backprop.schedules import ExponentialDecay
+
+NAN = float("nan")
+
+
+# ------------------------------------------------------------------------ ReduceLROnPlateau
+
+
+def rates(values, name="val_loss", **arguments):
+    """The learning rate that each epoch was trained with, and the one after the last."""
+    reduce = ReduceLROnPlateau(monitor=name, **arguments)
+    model, _, history = play(values, reduce, name=name)
+    return [round(rate, 10) for rate in history.history["learning_rate"]] + [
+        round(model.optimizer.learning_rate, 10)
+    ]
+
+
+def test_the_rate_is_lowered_after_patience_epochs_without_progress():
+    # 3 is the best; the two epochs after it are the patience, and the next has the lower rate
+    assert rates([4.0, 3.0, 3.0, 3.5, 3.0, 3.0], factor=0.5, patience=2) == [
+        *(0.1, 0.1, 0.1, 0.1),
+        *(0.05, 0.05),
+        0.025,
+    ]
+
+
+def test_a_factor_of_0_goes_straight_to_the_lowest_rate():
+    assert rates([1.0] * 2, patience=1, factor=0.0, min_lr=0.001)[-1] == 0.001
+
+
+def test_plateaus_of_a_published_implementation():
+    # PyTorch's ReduceLROnPlateau(factor=0.5, patience=2) lowers when *more* than 2 epochs were
+    # bad, so that its patience is one less than Keras's; these are the rates after each epoch
+    metric = [1.0, 0.9, 0.9, 0.9, 0.9, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.7]
+    after = [0.1] * 4 + [0.05] * 4 + [0.025] * 4
+    assert rates(metric, factor=0.5, patience=3)[1:] == after
+    assert (
+        rates(metric, factor=0.5, patience=2)[1:]
+        == [0.1] * 3 + [0.05] * 4 + [0.025] * 2 + [0.0125] * 3
+    )
+
+
+def test_defaults_are_a_tenth_after_ten_epochs():
+    assert rates([1.0] * 12) == [0.1] * 11 + [0.01] * 2
+
+
+def test_progress_must_exceed_min_delta():
+    falling = [1.0, 0.95, 0.9, 0.85]  # by 0.05 an epoch
+    assert rates(falling, patience=2, min_delta=0.2)[-3:] == [0.1, 0.01, 0.01]
+    assert rates(falling, patience=2, min_delta=0.01)[-1] == 0.1
+    assert rates([1.0, 0.99995, 0.99992, 0.99991], patience=3)[-2:] == [0.1, 0.01]  # 1e-4
+
+
+def test_cooldown_epochs_do_not_count():
+    # patience 1: lowered after epochs 1, then 2 epochs of cooldown; epoch 3 counts again, as the
+    # last epoch of a cooldown does
+    flat = [1.0] * 6
+    assert rates(flat, factor=0.5, patience=1, cooldown=0) == [
+        *(0.1, 0.1, 0.05, 0.025, 0.0125, 0.00625),
+        0.003125,
+    ]
+    assert rates(flat, factor=0.5, patience=1, cooldown=2) == [
+        *(0.1, 0.1, 0.05, 0.05, 0.025, 0.025),
+        0.0125,
+    ]
+
+
+def test_the_rate_does_not_fall_below_min_lr():
+    assert rates([1.0] * 5, patience=1, min_lr=0.004) == [0.1, 0.1, 0.01, 0.004, 0.004, 0.004]
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "last"),
+    [
+        ("val_loss", "auto", 0.01),
+        ("val_loss", "max", 0.1),
+        ("val_accuracy", "auto", 0.1),
+        ("val_accuracy", "min", 0.01),
+    ],
+)
+def test_mode_says_which_way_is_better(name, mode, last):
+    assert rates([1.0, 2.0, 3.0], name, mode=mode, patience=2)[-1] == last
+
+
+def test_nan_is_a_plateau():
+    assert rates([1.0, NAN, NAN], patience=2)[-1] == 0.01
+
+
+def test_reduction_starts_anew_in_each_fit():
+    reduce = ReduceLROnPlateau(patience=3)
+    model, _, _ = play([1.0, 1.0, 1.0], reduce)
+    play([5.0, 5.0, 5.0], reduce, model=model)
+    assert model.optimizer.learning_rate == 0.1
+    assert (reduce.best, reduce.wait) == (5.0, 2)
+    play([NAN], reduce, model=model)
+    assert (model.optimizer.learning_rate, reduce.wait) == (0.1, 1)
+    calm = ReduceLROnPlateau(patience=1, cooldown=9)
+    assert (calm.wait, calm.cooldown_counter, calm.best) == (0, 0, float("inf"))
+    for _ in range(2):
+        model, _, _ = play([1.0, 1.0], calm)
+        assert model.optimizer.learning_rate == pytest.approx(0.01)
+
+
+def test_reduction_is_told_when_asked_for(capsys):
+    rates([1.0, 1.0], patience=1)
+    assert capsys.readouterr().out == ""
+    rates([1.0, 1.0], patience=1, verbose=1)
+    assert capsys.readouterr().out == (
+        "Epoch 2: no progress of val_loss, the learning rate is lowered to 0.01.\n"
+    )
+    rates([1.0] * 6, patience=1, verbose=1, min_lr=0.02)  # nothing to tell at the bottom
+    assert capsys.readouterr().out.count("\n") == 1
+
+
+def test_missing_number_is_warned_of_once():
+    reduce = ReduceLROnPlateau(patience=1)
+    for _ in range(2):
+        with pytest.warns(RuntimeWarning, match="ReduceLROnPlateau watches 'val_loss'") as caught:
+            model, _, _ = play([None, None], reduce)
+        assert model.optimizer.learning_rate == 0.1
+        assert len(caught) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"factor": 1.0}, "factor must be 0 or more and below 1, but it is 1.0"),
+        ({"factor": -0.1}, "factor must be"),
+        ({"min_lr": -1.0}, "min_lr must be 0 or more"),
+        ({"patience": -1}, "patience must be an integer of 0 or more"),
+        ({"cooldown": 1.5}, "cooldown must be an integer of 0 or more"),
+        ({"mode": "up"}, "mode must be"),
+    ],
+)
+def test_mistakes_are_found_at_once(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        ReduceLROnPlateau(**arguments)
+
+
+# -------------------------------------------------------------------- LearningRateScheduler
+
+
+def test_a_schedule_of_epoch_and_rate():
+    asked = []
+
+    def halve(epoch, rate):
+        asked.append((epoch, rate))
+        return rate / 2
+
+    model, _, history = play([0.0] * 3, LearningRateScheduler(halve))
+    assert asked == [(0, 0.1), (1, 0.05), (2, 0.025)]
+    assert history.history["learning_rate"] == [0.05, 0.025, 0.0125]
+    assert model.optimizer.learning_rate == 0.0125
+
+
+def test_a_schedule_of_the_epoch_alone():
+    _, _, history = play([0.0] * 3, LearningRateScheduler(lambda epoch: 0.3 / (1 + epoch)))
+    assert history.history["learning_rate"] == [0.3, 0.15, 0.3 / 3]
+
+
+def test_the_rate_of_the_schedule_is_the_one_that_is_trained_with():
+    model, X, y = line()
+    model.build((None, 1))
+    before = model.parameters.values.copy()
+    model.fit(X, y, verbose=0, callbacks=[LearningRateScheduler(lambda epoch: 0.0)])
+    np.testing.assert_array_equal(model.parameters.values, before)
+
+
+def test_a_schedule_that_does_not_tell_its_arguments():
+    _, _, history = play([0.0] * 3, LearningRateScheduler(max))  # of epoch and rate
+    assert history.history["learning_rate"] == [0.1, 1.0, 2.0]
+
+
+def test_type_error_inside_a_schedule_is_not_mistaken_for_one_argument():
+    def broken(epoch, rate):
+        return rate + "a"
+
+    with pytest.raises(TypeError, match="unsupported operand"):
+        play([0.0], LearningRateScheduler(broken))
+
+
+def test_scheduler_messages_and_mistakes(capsys):
+    play([0.0], LearningRateScheduler(lambda epoch: 0.25))
+    assert capsys.readouterr().out == ""
+    play([0.0], LearningRateScheduler(lambda epoch: 0.25, verbose=1))
+    assert capsys.readouterr().out == "Epoch 1: the learning rate is 0.25.\n"
+    with pytest.raises(TypeError, match="for epoch 0 it returned None"):
+        play([0.0], LearningRateScheduler(lambda epoch: None))
+    with pytest.raises(TypeError, match="for epoch 0 it returned True"):
+        play([0.0], LearningRateScheduler(lambda epoch: True))
+    with pytest.raises(ValueError, match="learning_rate must be 0 or more"):
+        play([0.0], LearningRateScheduler(lambda epoch: -1.0))
+    with pytest.raises(TypeError, match="schedule must be a function of"):
+        LearningRateScheduler(0.1)
+
+
+@pytest.mark.parametrize("make", [lambda: LearningRateScheduler(abs), ReduceLROnPlateau])
+def test_two_masters_of_the_rate_are_refused_before_training(make):
+    callback = make()
+    model, X, y = line()
+    model.compile(SGD(ExponentialDecay(0.1, 10, 0.5)), "mse")
+    model.build((None, 1))
+    before = model.parameters.values.copy()
+    with pytest.raises(ValueError, match=f"{type(callback).__name__} sets the learning rate, but"):
+        model.fit(X, y, verbose=0, callbacks=[callback])
+    np.testing.assert_array_equal(model.parameters.values, before)
+
+
+# -------------------------------------------------------------------------------- CSVLogger
+
+
+def test_a_line_for_every_epoch(tmp_path):
+    path = tmp_path / "log.csv"
+    _, _, history = play([0.5, 0.25], CSVLogger(path), name="b_score")
+    losses = history.history["loss"]
+    assert path.read_bytes().decode() == (
+        f"epoch,b_score,loss\n0,0.5,{losses[0]!r}\n1,0.25,{losses[1]!r}\n"
+    )
+
+
+def test_each_line_is_there_after_its_epoch(tmp_path):
+    path, seen = tmp_path / "log.csv", []
+    look = LambdaCallback(on_epoch_end=lambda *_: seen.append(path.read_text().count("\n")))
+    play([1.0, 2.0, 3.0], CSVLogger(str(path)), look)
+    assert seen == [2, 3, 4]
+
+
+def test_a_number_that_is_missing_later(tmp_path):
+    path = tmp_path / "log.csv"
+    play([0.5, None, 0.25], CSVLogger(path), name="score")
+    rows = [row.split(",") for row in path.read_text().splitlines()]
+    assert [row[2] for row in rows] == ["score", "0.5", "NA", "0.25"]
+
+
+def test_a_number_that_comes_later(tmp_path):
+    path = tmp_path / "log.csv"
+    model, X, y = line()
+    history = model.fit(
+        *(X, y, 4, 3, 0, [CSVLogger(path)]), validation_data=(X, y), validation_freq=2
+    ).history
+    losses, (validation,) = history["loss"], history["val_loss"]
+    assert path.read_text() == (
+        f"epoch,loss,val_loss\n0,{losses[0]!r},NA\n1,{losses[1]!r},{validation!r}\n"
+        f"2,{losses[2]!r},NA\n"
+    )
+
+
+def test_separator(tmp_path):
+    path = tmp_path / "log.csv"
+    play([0.5], CSVLogger(path, separator=";"))
+    assert path.read_text().splitlines()[0] == "epoch;loss;val_loss"
+    with pytest.raises(ValueError, match="separator must be one character, but it is ', '"):
+        CSVLogger(path, separator=", ")
+
+
+def test_an_old_file_is_replaced_or_continued(tmp_path):
+    path = tmp_path / "log.csv"
+    for append, epochs in ((False, "01"), (False, "01"), (True, "0101"), (True, "010101")):
+        play([0.5, 0.25], CSVLogger(path, append=append))
+        header, *rows = path.read_text().splitlines()
+        assert header == "epoch,loss,val_loss"
+        assert "".join(row[0] for row in rows) == epochs
+
+
+def test_a_file_that_is_continued_keeps_its_columns_and_gets_new_ones(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text('loss;"a;b";epoch\n0.25;3;0\n')
+    _, _, history = play([0.5], CSVLogger(path, separator=";", append=True))
+    assert path.read_text() == (
+        f'loss;"a;b";epoch;val_loss\n0.25;3;0;NA\n{history.history["loss"][0]!r};NA;0;0.5\n'
+    )
+    assert [file.name for file in tmp_path.iterdir()] == ["log.csv"]
+
+
+def test_continuing_a_file_that_is_not_there(tmp_path):
+    play([0.5], CSVLogger(tmp_path / "log.csv", append=True))
+    assert (tmp_path / "log.csv").read_text().startswith("epoch,loss,val_loss\n0,")
+
+
+# --------------------------------------------------------------------------------- LivePlot
+
+
+def curves(figure):
+    """The y values of each line of a figure by panel and label."""
+    return {
+        panel.get_title(): [list(drawn.get_ydata()) for drawn in panel.get_lines()]
+        for panel in figure.axes
+    }
+
+
+def test_a_picture_is_rewritten_after_every_epoch(tmp_path):
+    path, sizes = tmp_path / "training.png", []
+    live = LivePlot(path)
+    look = LambdaCallback(on_epoch_end=lambda *_: sizes.append(path.read_bytes()))
+    _, _, history = play([1.0, 0.5, 0.7], live, look, name="score")
+    assert len(set(sizes)) == 3
+    assert all(picture.startswith(b"\x89PNG") for picture in sizes)
+    assert [file.name for file in tmp_path.iterdir()] == ["training.png"]
+    assert curves(live.figure)["score"][0] == [1.0, 0.5, 0.7]
+    assert curves(live.figure)["loss"][0] == history.history["loss"]
+
+
+def test_every_few_epochs_and_the_last(tmp_path):
+    drawn = []
+    live = LivePlot(tmp_path / "a.png", every=2)
+    look = LambdaCallback(
+        on_epoch_end=lambda *_: drawn.append(live.figure), on_train_end=lambda _: drawn.append(0)
+    )
+    play([1.0] * 5, live, look)
+    assert drawn[0] is None
+    assert drawn[1] is drawn[2]
+    assert drawn[3] is drawn[4] is not drawn[1]
+    assert live.figure is not drawn[4]
+    assert len(curves(live.figure)["loss"][0]) == 5
+
+
+def test_only_the_quantities_asked_for(tmp_path):
+    live = LivePlot(tmp_path / "a.png", keys=["score"])
+    play([1.0, 2.0], live, name="score")
+    assert list(curves(live.figure)) == ["score"]
+
+
+def test_numbers_that_come_and_go_leave_gaps(tmp_path):
+    live = LivePlot(tmp_path / "a.png", keys="score")
+    play([2.0, None, None, 3.0], live, name="score")
+    np.testing.assert_array_equal(curves(live.figure)["score"][0], [2.0, NAN, NAN, 3.0])
+    late = LivePlot(tmp_path / "b.png")
+    play([None, 3.0], late, name="score")
+    np.testing.assert_array_equal(curves(late.figure)["score"][0], [NAN, 3.0])
+
+
+def test_a_new_fit_begins_a_new_picture(tmp_path):
+    live = LivePlot(tmp_path / "a.png", keys="score")
+    play([1.0, 2.0], live, name="score")
+    play([3.0, 4.0, 5.0], live, name="score")
+    assert curves(live.figure)["score"][0] == [3.0, 4.0, 5.0]
+
+
+class Handle:
+    def __init__(self, shown):
+        self.shown = shown
+
+    def update(self, figure):
+        self.shown.append(("update", figure))
+
+
+@pytest.fixture
+def notebook(monkeypatch):
+    """IPython as a notebook has it, and what it was asked to show."""
+    shown = []
+
+    def display(figure, display_id):
+        assert display_id is True
+        shown.append(("display", figure))
+        return Handle(shown)
+
+    ipython = types.ModuleType("IPython")
+    ipython.get_ipython = lambda: object()
+    ipython.display = types.ModuleType("IPython.display")
+    ipython.display.display = display
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setitem(sys.modules, "IPython.display", ipython.display)
+    return shown
+
+
+def test_in_a_notebook_one_picture_is_redrawn(notebook):
+    live = LivePlot()
+    play([1.0, 0.5, 0.7], live)
+    assert [kind for kind, _ in notebook] == ["display", "update", "update"]
+    assert notebook[-1][1] is live.figure
+    assert live.figure._repr_png_().startswith(b"\x89PNG")
+    play([1.0], live)
+    assert notebook[-1][0] == "display"  # the next fit has a picture of its own
+
+
+def test_outside_of_notebooks_a_path_is_needed(monkeypatch):
+    with pytest.raises(ValueError, match=r"pass a path here, LivePlot\('training.png'\)"):
+        LivePlot()
+    terminal = types.ModuleType("IPython")
+    terminal.get_ipython = lambda: None
+    monkeypatch.setitem(sys.modules, "IPython", terminal)
+    with pytest.raises(ValueError, match="draws in notebooks only"):
+        LivePlot()
+
+
+@pytest.mark.parametrize("every", [0, -1, 1.5, True])
+def test_every_must_be_a_number_of_epochs(every):
+    with pytest.raises(ValueError, match="every must be a number of epochs of 1 or more"):
+        LivePlot("a.png", every=every)
+
+
+# ---------------------------------------------------------- functions, second names, messages
+
+
+def test_there_are_the_sixteen_hooks_of_keras():
+    kinds = ("train", "test", "predict")
+    expected = {f"on_{kind}_{end}" for kind in kinds for end in ("begin", "end")}
+    expected |= {f"on_{kind}_batch_{end}" for kind in kinds for end in ("begin", "end")}
+    expected |= {f"on_{kind}_{end}" for kind in ("epoch", "batch") for end in ("begin", "end")}
+    assert len(expected) == 16
+    assert set(HOOKS) == expected
+
+
+def test_functions_as_callbacks():
+    seen = []
+    callback = LambdaCallback(
+        on_train_begin=lambda logs: seen.append("begin"),
+        on_epoch_begin=lambda epoch, logs: seen.append(epoch),
+        on_train_batch_end=lambda batch, logs: seen.append(sorted(logs)),
+        on_epoch_end=None,
+        on_train_end=lambda logs: seen.append("end"),
+    )
+    play([1.0, 2.0], callback)
+    assert seen == ["begin", 0, ["loss"], 1, ["loss"], "end"]
+    assert CallbackList([callback], None, {}).listeners("on_test_begin") == []
+
+
+def test_functions_for_hooks_that_do_not_exist():
+    with pytest.raises(TypeError, match="there is no hook 'on_epoch': the hooks are on_train_begi"):
+        LambdaCallback(on_epoch=print)
+    with pytest.raises(TypeError, match="on_epoch_end must be a function, but it is 3"):
+        LambdaCallback(on_epoch_end=3)
+
+
+def test_second_names_of_the_batch_hooks():
+    class Short(Callback):
+        def on_batch_begin(self, batch, logs=None):
+            seen.append(("begin", batch, logs))
+
+        def on_batch_end(self, batch, logs=None):
+            seen.append(("end", batch, sorted(logs)))
+
+    class Both(Short):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append("only me")
+
+    seen = []
+    model, X, y = line()
+    model.fit(X, y, 2, verbose=0, callbacks=[Short()])
+    assert seen == [("begin", 0, {}), ("end", 0, ["loss"]), ("begin", 1, {}), ("end", 1, ["loss"])]
+    seen = []
+    model.fit(X, y, 4, verbose=0, callbacks=[Both()])
+    assert seen == [("begin", 0, {}), "only me"]
+
+
+def test_what_one_callback_writes_into_the_logs_the_next_and_the_history_see():
+    write = LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(mine=epoch * 2.0))
+    seen = []
+    read = LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(logs["mine"]))
+    _, _, history = play([1.0, 2.0], write, read)
+    assert seen == history.history["mine"] == [0.0, 2.0]
+
+
+def test_logs_of_a_batch_are_computed_once_for_all():
+    seen = []
+    hooks = [LambdaCallback(on_train_batch_end=lambda _, logs: seen.append(logs)) for _ in "ab"]
+    play([1.0], *hooks)
+    assert seen[0] is seen[1]
+    assert set(seen[0]) == {"loss"}  # not those of the epoch

@@ -1,0 +1,118 @@
+"""Files that appear whole or not at all, and what can be in them."""
+
+import os
+
+import numpy as np
+import pytest
+
+from backprop.core import files
+
+
+def names(folder):
+    return sorted(os.listdir(folder))
+
+
+def test_the_new_file_takes_the_place_of_the_old_one_at_the_end(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with files.replacing(path) as temporary:
+        with open(temporary, "w") as file:
+            file.write("new")
+        assert path.read_text() == "old"
+        assert temporary.endswith("a.txt")
+        assert os.path.dirname(temporary) == str(tmp_path)
+    assert path.read_text() == "new"
+    assert names(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, error):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def write():
+        with files.replacing(path) as temporary:
+            with open(temporary, "w") as file:
+                file.write("half")
+            raise error
+
+    with pytest.raises(error):
+        write()
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "real").mkdir()
+    target, link = tmp_path / "real" / "a.txt", tmp_path / "link.txt"
+    target.write_text("old")
+    link.symlink_to(target)
+    with files.replacing(link) as temporary, open(temporary, "w") as file:
+        file.write("new")
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+
+
+def test_a_name_without_a_folder_is_in_the_present_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    files.write("a.npz", "thing", {"x": 1})
+    assert names(tmp_path) == ["a.npz"]
+    assert files.read("a.npz", "thing") == {"x": 1}
+
+
+def test_a_tree_comes_back_as_it_was(tmp_path):
+    tree = {
+        "numbers": [1, -2.5, True, None, float("inf"), 1e-300, 2**130],
+        "text": "∂E/∂W",
+        "tuples": ((1, 2), [(3,)], ()),
+        "keys": {1: "one", (2, 3): "pair", "__array__": "not one"},
+        "empty": [{}, []],
+        "one": {"key": {"a": 1}},
+        "scalars": [np.float32(0.1), np.int64(3), np.bool_(True)],
+    }
+    files.write(tmp_path / "a", "thing", tree)
+    found = files.read(tmp_path / "a", "thing")
+    assert found == {**tree, "scalars": [float(np.float32(0.1)), 3, True]}
+    assert type(found["tuples"]) is tuple
+    assert type(found["tuples"][1]) is list
+    assert found["numbers"][2] is True
+
+
+def test_arrays_come_back_with_their_dtypes_and_shapes(tmp_path):
+    tree = {
+        "a": np.arange(6, dtype="float32").reshape(2, 3).T,
+        "b": [np.array(2.5), {"c": np.zeros((0, 3), "uint8")}],
+        "x/0": np.array([1]),
+        "x": [np.array([2])],  # leads to the same name
+        "yes": np.array([True]),
+    }
+    files.write(tmp_path / "a", "thing", tree)
+    found = files.read(tmp_path / "a", "thing")
+    pairs = [
+        (found["a"], tree["a"]),
+        (found["b"][0], tree["b"][0]),
+        (found["b"][1]["c"], tree["b"][1]["c"]),
+        (found["x/0"], tree["x/0"]),
+        (found["x"][0], tree["x"][0]),
+        (found["yes"], tree["yes"]),
+    ]
+    for mine, its in pairs:
+        np.testing.assert_array_equal(mine, its, strict=True)
+    with np.load(tmp_path / "a") as archive:
+        assert {"a", "b/0", "b/1/c"} <= set(archive.files)
+
+
+@pytest.mark.parametrize(
+    "value", [object(), {1, 2}, b"bytes", 1j, np.array([None]), np.array(["text"]), len]
+)
+def test_other_values_are_refused_before_anything_is_written(tmp_path, value):
+    with pytest.raises(TypeError, match="a/0 cannot be saved: it is"):
+        files.write(tmp_path / "a", "thing", {"a": [value]})
+    assert names(tmp_path) == []
+
+
+def test_kinds_are_told_apart(tmp_path):
+    files.write(tmp_path / "a", "thing", {})
+    assert files.read(tmp_path / "a", "other", "thing") == {}
+    with pytest.raises(ValueError, match="holds a thing, but a model or a weights is needed"):
+        files.read(tmp_path / "a", "model", "weights")

@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+import scipy.sparse
+
+import backprop as bp
+from backprop.core.errors import ShapeError
+from backprop.layers import Dense, ReLU, Softmax, Tanh
+
+
+def matrix(n: int = 60, d: int = 40, seed: int = 0) -> scipy.sparse.csr_matrix:
+    return scipy.sparse.random(n, d, density=0.1, random_state=seed, format="csr")
+
+
+def classifier(*first: object) -> bp.Sequential:
+    layers = [*first, Dense(5), Tanh(), Dense(2), Softmax()]
+    model = bp.Sequential(layers, seed=0, dtype="float64")
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def labels(X: scipy.sparse.csr_matrix) -> np.ndarray:
+    return (np.asarray(X.sum(axis=1)).ravel() > 2).astype(int)
+
+
+@pytest.mark.parametrize("kind", ["csr", "csc", "coo"])
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_a_sparse_matrix_trains_as_the_dense_one_does(kind: str, shuffle: bool) -> None:
+    X = matrix()
+    y = labels(X)
+    models = []
+    for given in (X.asformat(kind), X.toarray()):
+        model = classifier()
+        model.fit(given, y, epochs=3, batch_size=7, shuffle=shuffle, verbose=0)
+        models.append(model)
+    sparse, dense = models
+    assert np.allclose(sparse.parameters.values, dense.parameters.values, rtol=1e-10, atol=1e-12)
+    assert np.allclose(sparse.predict(X), dense.predict(X.toarray()), rtol=1e-10)
+    assert sparse.evaluate(X, y) == pytest.approx(dense.evaluate(X.toarray(), y), rel=1e-10)
+
+
+def test_validation_and_weights_work_on_sparse_inputs() -> None:
+    X = matrix()
+    model = classifier()
+    history = model.fit(
+        X, labels(X), validation_split=0.25, class_weight={1: 2.0}, epochs=2, verbose=0
+    )
+    assert list(history.history) == ["loss", "accuracy", "val_loss", "val_accuracy"]
+    direct = model.evaluate(X[45:], labels(X)[45:])
+    assert history.history["val_loss"][-1] == pytest.approx(direct[0], rel=1e-12)
+
+
+def test_training_never_holds_a_tenth_of_the_dense_matrix() -> None:
+    """20,000 features, 0.1 % filled, as a text might give."""
+    import tracemalloc
+
+    n, d = 4000, 20_000
+    X = scipy.sparse.random(n, d, density=0.001, random_state=0, format="csr", dtype=np.float32)
+    y = np.arange(n) % 2
+    model = bp.Sequential([Dense(16), ReLU(), Dense(2), Softmax()], seed=0)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    tracemalloc.start()
+    model.fit(X, y, epochs=1, verbose=0)
+    model.predict(X)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < n * d * 4 / 10
+
+
+def test_mistakes_are_named() -> None:
+    X = matrix()
+    with pytest.raises(TypeError, match=r"the first layer, Tanh 'tanh_1', takes arrays only"):
+        classifier(Tanh()).fit(X, labels(X), verbose=0)
+    model = classifier()
+    model.fit(X, labels(X), verbose=0)
+    with pytest.raises(ShapeError, match="was built for 40 features but x has the shape"):
+        model.predict(X[:, :39])
+    X.data[3] = np.nan
+    with pytest.raises(ValueError, match="holds nan or infinite numbers, the first in row"):
+        model.fit(X, labels(matrix()), verbose=0)

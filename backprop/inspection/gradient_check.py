@@ -121,7 +121,7 @@ def check_gradients(
     kinds = [type(layer).__name__ for layer in model.layers]
     if len(kinds) > 7:
         kinds[4:-2] = ["…"]
-    title = f"Gradient check: {' → '.join(kinds)}, {model.loss}, {len(inputs)} samples"
+    title = f"Gradient check: {' → '.join(kinds)}, {model.loss}, {count(len(inputs))}"
     return compare(title, real, make_complex, gradients, problems, max_entries)
 
 
@@ -273,3 +273,8 @@ def describe(judged: Sequence[tuple[float, Move, float, float]], tolerance: floa
     if not bad:
         return "is wrong at entries that were not sampled, as random directions show"
     return f"is wrong at {bad} of {entries} entries"
+
+
+def count(n: int) -> str:
+    """``1 sample``, ``2 samples``."""
+    return f"{n} sample{'s' * (n != 1)}"

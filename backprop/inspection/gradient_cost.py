@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.threads import blas_threads
 from backprop.core.types import Array
 from backprop.training.protocol import Model
 
@@ -89,8 +90,14 @@ def gradient_cost(model: Model, X: Array, y: Array, max_passes: int = 2000) -> G
     Returns:
         The costs, for each of the three.
     """
-    theta, loss = model.parameters.values, model.loss
     X = np.asarray(X, model.dtype)
+    with blas_threads(3.0 * len(X) * model.parameters.values.size):
+        return compare_costs(model, X, y, max_passes)
+
+
+def compare_costs(model: Model, X: Array, y: Array, max_passes: int) -> GradientCost:
+    """``gradient_cost`` on the BLAS threads that there are."""
+    theta, loss = model.parameters.values, model.loss
 
     def evaluate() -> float:
         return loss.forward(model.forward(X, training=True), y)

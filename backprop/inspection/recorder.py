@@ -60,5 +60,5 @@ class Recorder(Callback):
         return plotting.histograms(self.weights, "weights", path)
 
     def plot_deltas(self, path: str | os.PathLike[str] | None = None) -> "Figure":
-        """The distribution of each layer's δ over the epochs: vanishing gradients are seen here."""
-        return plotting.histograms(self.deltas, "δ = ∂E/∂Z", path)
+        """The sizes of each layer's δ over the epochs, on a log axis: vanishing ones are seen."""
+        return plotting.histograms(self.deltas, "δ = ∂E/∂Z", path, logarithmic=True)

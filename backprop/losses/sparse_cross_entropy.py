@@ -20,6 +20,8 @@ class SparseCategoricalCrossentropy(CrossEntropy):
     The same numbers as ``CategoricalCrossentropy`` on one-hot targets, without making them.
     """
 
+    _index: Any = None  # where in the flat logits the samples' own classes stand
+
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
         """Class indices as integers, shape ``(N,)``.
 
@@ -89,6 +91,7 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         """Log Σ_j e^{z_j − m} + m − z_c."""
         m, rest = partition_terms(partition)
         index, flat = self.at_target(Z, target)
+        self._index = index
         values: Array = rest + (m - flat[index].reshape(target.shape))
         return values
 
@@ -96,6 +99,5 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         """A − [k = c]."""
         D = self.buffer("delta", A)
         np.copyto(D, A)
-        index, flat = self.at_target(D, target)
-        flat[index] -= 1
+        D.reshape(-1)[self._index] -= 1  # where logit_values found the classes
         return D

@@ -22,6 +22,7 @@ def histograms(
     arrays_by_layer: Mapping[str, Sequence[Array]],
     title: str,
     path: str | os.PathLike[str] | None = None,
+    logarithmic: bool | None = None,
 ) -> Figure:
     """Draw the distribution of each layer's values over the epochs, one panel for each layer.
 
@@ -35,6 +36,7 @@ def histograms(
             shape, such as a layer's weights or its δ. Values that are not finite are left out.
         title: What the values are, such as ``"δ at the pre-activations"``.
         path: Where to save the picture, if anywhere.
+        logarithmic: Whether the axis is log |value|; chosen as said above unless given.
 
     Returns:
         The figure: an axes for each layer, then that of the colour scale.
@@ -54,7 +56,9 @@ def histograms(
         )
     layers = {n: [v[np.isfinite(v)] for v in epochs] for n, epochs in layers.items()}
     magnitudes = [np.abs(v[v != 0]) for epochs in layers.values() for v in epochs]
-    logarithmic = spans_decades(np.array([np.median(m) for m in magnitudes if m.size]))
+    if logarithmic is None:
+        logarithmic = spans_decades(np.array([np.median(m) for m in magnitudes if m.size]))
+    logarithmic = logarithmic and any(m.size for m in magnitudes)
     edges = _bin_edges([v for epochs in layers.values() for v in epochs], magnitudes, logarithmic)
 
     rows = -(-len(layers) // 4)

@@ -1,6 +1,6 @@
 """The model that users train: a network with a loss, an optimizer, and the verbs of training."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,8 +13,7 @@ from backprop.core.types import Array, DTypeLike
 from backprop.inspection import Explanation, GradientReport, check_gradients, explain
 from backprop.layers import Input, Layer
 from backprop.losses import Loss
-from backprop.metrics import Metric
-from backprop.metrics import get as get_metric
+from backprop.metrics import Metric, get_all
 from backprop.optimizers import LBFGS, Optimizer
 from backprop.sequential.network import Network
 from backprop.training import loop
@@ -24,6 +23,7 @@ from backprop.training.head import MatchedPair, join
 from backprop.training.history import History
 from backprop.training.progress import progress
 from backprop.training.run import train_step
+from backprop.training.scoring import decision_threshold, update_metrics
 from backprop.training.setup import check, check_frequency, evaluation_source, training_sources
 
 T = TypeVar("T")
@@ -94,7 +94,8 @@ class Sequential(Network):
         self,
         optimizer: str | Optimizer = "sgd",
         loss: str | Loss = "mse",
-        metrics: Iterable[str | Metric] | None = None,
+        metrics: Iterable[str | Metric | Callable[[Array, Array], Any]] | None = None,
+        weighted_metrics: Iterable[str | Metric | Callable[[Array, Array], Any]] | None = None,
     ) -> None:
         """Says how to train: what to minimise, how, and what to report.
 
@@ -104,20 +105,16 @@ class Sequential(Network):
         Args:
             optimizer: An object or its name.
             loss: An object or its name.
-            metrics: Objects or names; they do not influence training.
+            metrics: Objects, names or functions ``f(y_true, y_pred)``: only reported, unweighted.
+            weighted_metrics: Likewise, weighted by ``sample_weight`` and ``class_weight``.
         """
         given_optimizer = optimizers.get(optimizer)
         given_loss = losses.get(loss)
-        found = [get_metric(metric) for metric in check_list(metrics, "metrics")]
-        names = ["loss", *(metric.name for metric in found)]
-        if len(set(names)) < len(names):
-            raise ValueError(
-                f"the names of the metrics must differ from each other and from 'loss', but they "
-                f"are {', '.join(names[1:])}: pass name=…."
-            )
+        plain = check_list(metrics, "metrics")
+        weighted = check_list(weighted_metrics, "weighted_metrics")
         joined = join(self.layers[-1] if self.layers else None, given_loss)
+        self._metrics = get_all(plain, weighted, decision_threshold(given_loss))
         self._optimizer, self._given_loss, self._loss = given_optimizer, given_loss, joined
-        self._metrics = found
         self.compiled = True
 
     def fit(
@@ -224,7 +221,7 @@ class Sequential(Network):
         loss, prediction = train_step(self, X, data.y, data.weight)
         for metric in self._metrics:
             metric.reset()
-            metric.update(prediction, data.y)
+        update_metrics(self._metrics, prediction, data.y, data.weight)
         logs = collect(loss, self._metrics)
         return logs if return_dict else unwrap(logs)
 

@@ -9,6 +9,7 @@ from backprop.layers import Layer
 from backprop.metrics import Metric
 from backprop.training.head import MatchedPair
 from backprop.training.protocol import Model
+from backprop.training.scoring import update_metrics
 
 
 def evaluate(
@@ -36,8 +37,7 @@ def evaluate(
             prediction = loss.activation.forward(prediction, training=True)
         total += loss.compute(prediction, y, weight) * len(y)
         seen += len(y)
-        for metric in metrics:
-            metric.update(prediction, y)
+        update_metrics(metrics, prediction, y, weight)
         for hook in after:
             hook(batch, collect(total / seen + penalty, metrics))
     logs = collect(total / seen + penalty, metrics)

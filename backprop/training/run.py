@@ -10,6 +10,7 @@ from backprop.core.types import Array
 from backprop.training.evaluation import collect, evaluate
 from backprop.training.interrupt import DelayedInterrupt
 from backprop.training.protocol import Model
+from backprop.training.scoring import update_metrics
 from backprop.training.setup import Source
 
 
@@ -56,8 +57,7 @@ class Run:
             loss, prediction = train_step(model, X, y, weight)
             total += loss * len(y)  # the last batch may be shorter and counts for less
             seen += len(y)
-            for metric in metrics:
-                metric.update(prediction, y)
+            update_metrics(metrics, prediction, y, weight)
             if self._after_batch:
                 self.after_step(batch, collect(total / seen, metrics))
             if model.stop_training:

@@ -54,7 +54,7 @@ def check(
     output_shape = X.shape[1:]
     for layer in model.layers:
         output_shape = layer.output_shape(output_shape)
-    return check_data(
+    data = check_data(
         X,
         y,
         sample_weight,
@@ -64,6 +64,9 @@ def check(
         dtype=model.dtype,
         prefix=prefix,
     )
+    for metric in model.metrics:
+        metric.check(output_shape, data.y)
+    return data
 
 
 def makes_batches(x: Any, y: Any) -> bool:

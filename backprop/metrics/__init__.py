@@ -1,0 +1,50 @@
+"""Metrics, with Keras's names, strings and meanings: what training reports and never follows."""
+
+from backprop.metrics.accuracy import (
+    Accuracy,
+    BinaryAccuracy,
+    CategoricalAccuracy,
+    SparseCategoricalAccuracy,
+    SparseTopKCategoricalAccuracy,
+    TopKCategoricalAccuracy,
+)
+from backprop.metrics.base import FunctionMetric, MeanMetric, Metric
+from backprop.metrics.classification import (
+    F1Score,
+    FBetaScore,
+    Precision,
+    Recall,
+    confusion_matrix,
+)
+from backprop.metrics.names import get, get_all
+from backprop.metrics.ranking import AUC
+from backprop.metrics.regression import (
+    MeanAbsoluteError,
+    MeanSquaredError,
+    R2Score,
+    RootMeanSquaredError,
+)
+
+__all__ = [
+    "AUC",
+    "Accuracy",
+    "BinaryAccuracy",
+    "CategoricalAccuracy",
+    "F1Score",
+    "FBetaScore",
+    "FunctionMetric",
+    "MeanAbsoluteError",
+    "MeanMetric",
+    "MeanSquaredError",
+    "Metric",
+    "Precision",
+    "R2Score",
+    "Recall",
+    "RootMeanSquaredError",
+    "SparseCategoricalAccuracy",
+    "SparseTopKCategoricalAccuracy",
+    "TopKCategoricalAccuracy",
+    "confusion_matrix",
+    "get",
+    "get_all",
+]

@@ -1,0 +1,122 @@
+"""Accuracies: the share of predictions that are right."""
+
+import numpy as np
+
+from backprop.core.types import Array
+from backprop.metrics.base import MeanMetric
+
+
+class Accuracy(MeanMetric):
+    """The share of correct predictions; what is correct follows from the shapes, as in Keras.
+
+    - one output: the target's side of the threshold was hit (binary),
+    - K outputs and one-hot targets: the largest output is the largest target (categorical),
+    - K outputs and class indices: the largest output is at that index (sparse categorical).
+
+    Args:
+        name: Its key in logs and History.
+        threshold: Above it a single output means class 1; 0 for a model that ends in logits.
+    """
+
+    def __init__(self, name: str = "accuracy", threshold: float = 0.5) -> None:
+        super().__init__(name)
+        self.threshold = threshold
+
+    def update(self, prediction: Array, target: Array, sample_weight: Array | None = None) -> None:
+        """Counts the right ones of a batch."""
+        prediction, target = np.asarray(prediction), np.asarray(target)
+        shape = prediction.shape
+        if shape[-1] == 1 or len(shape) == 1:
+            if target.shape != shape:
+                prediction, target = self.paired(prediction, target)
+            hits = (prediction > self.threshold) == (target > 0.5)
+        else:
+            guess = prediction.argmax(-1)
+            if target.shape != guess.shape:
+                one_hot = target.shape == shape
+                target = target.argmax(-1) if one_hot else self.class_indices(prediction, target)
+            hits = guess == target
+        if sample_weight is not None:
+            self.add(hits, sample_weight)
+        else:  # once a training step: for small batches this is the quickest way to count them
+            self._total += hits.tobytes().count(1)
+            self._weight += hits.size
+
+
+class BinaryAccuracy(MeanMetric):
+    """The share of outputs on the target's side of the threshold: K yes/no answers a sample.
+
+    Args:
+        name: Its key in logs and History.
+        threshold: Above it an output means yes; 0 for a model that ends in logits.
+    """
+
+    def __init__(self, name: str = "binary_accuracy", threshold: float = 0.5) -> None:
+        super().__init__(name)
+        self.threshold = threshold
+
+    def values(self, prediction: Array, target: Array) -> Array:
+        """Whether each output is right."""
+        prediction, target = self.paired(prediction, target)
+        hits: Array = (prediction > self.threshold) == (target > 0.5)
+        return hits
+
+
+class CategoricalAccuracy(MeanMetric):
+    """The share of samples whose largest output is that of their class.
+
+    Args:
+        name: Its key in logs and History.
+    """
+
+    def __init__(self, name: str = "categorical_accuracy") -> None:
+        super().__init__(name)
+
+    def values(self, prediction: Array, target: Array) -> Array:
+        """Whether each prediction is right, for one-hot rows or class indices."""
+        hits: Array = prediction.argmax(-1) == self.class_indices(prediction, target)
+        return hits
+
+
+class SparseCategoricalAccuracy(CategoricalAccuracy):
+    """``CategoricalAccuracy`` by the name that Keras gives it for class indices."""
+
+    def __init__(self, name: str = "sparse_categorical_accuracy") -> None:
+        super().__init__(name)
+
+
+class TopKCategoricalAccuracy(MeanMetric):
+    """The share of samples whose class is among the k largest outputs.
+
+    It is if fewer than k outputs are larger than that of the class: ties count in its favour. The
+    targets may be one-hot rows or class indices.
+
+    Args:
+        k: How many guesses a prediction has.
+        name: Its key in logs and History.
+
+    Raises:
+        ValueError: k is not a positive integer.
+    """
+
+    def __init__(self, k: int = 5, name: str = "top_k_categorical_accuracy") -> None:
+        super().__init__(name)
+        if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+            raise ValueError(
+                f"{type(self).__name__}(k) must be an integer of 1 or more, not {k!r}."
+            )
+        self.k = int(k)
+
+    def values(self, prediction: Array, target: Array) -> Array:
+        """Whether each class is among the first k."""
+        c = self.checked_class_indices(prediction, target)[..., np.newaxis]
+        # p > p_c fails for nan too: "not larger" is counted, so that nan is never a hit
+        not_larger = prediction <= np.take_along_axis(prediction, c, axis=-1)
+        return np.asarray(np.count_nonzero(not_larger, axis=-1) > prediction.shape[-1] - self.k)
+
+
+class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
+    """``TopKCategoricalAccuracy`` by the name that Keras gives it for class indices."""
+
+    def __init__(self, k: int = 5, name: str = "sparse_top_k_categorical_accuracy") -> None:
+        super().__init__(k, name)

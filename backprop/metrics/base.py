@@ -1,0 +1,223 @@
+"""The contract of a metric, and the many that are a mean of one value for each sample.
+
+Losses and metrics of this package take ``(prediction, target)``; functions that users write take
+``(y_true, y_pred)``, as in Keras.
+"""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from backprop.core.errors import ShapeError
+from backprop.core.types import Array, Shape
+
+
+class Metric:
+    """A number over all samples seen since the last ``reset``.
+
+    It is the number of those samples together: where that is not the mean of the batches' numbers,
+    as for a root, a ratio or a ranking, the subclass keeps what it needs. Predictions may lie in a
+    buffer that the next batch overwrites: keep copies.
+
+    A subclass writes ``update``, ``result`` and ``reset``; one that is a mean over samples derives
+    from ``MeanMetric`` and writes its formula alone.
+
+    Args:
+        name: Its key in logs and History.
+
+    Attributes:
+        weighted: Whether training gives it the sample weights; ``compile`` sets it.
+    """
+
+    weighted = False
+    _tried: tuple[Shape, Shape, bool] | None = None
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def reset(self) -> None:
+        """Starts anew, at the beginning of an epoch."""
+        raise NotImplementedError(f"{type(self).__name__} must define reset().")
+
+    def update(self, prediction: Array, target: Array, sample_weight: Array | None = None) -> None:
+        """Counts a batch.
+
+        Args:
+            prediction: The network's output, shape ``(N, K)``.
+            target: What it should have been: of the same shape, or class indices ``(N,)``.
+            sample_weight: How often each sample counts, shape ``(N,)``; once if it is None.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define update(prediction, target).")
+
+    def result(self) -> float:
+        """The number over all samples counted so far; nan if there were none."""
+        raise NotImplementedError(f"{type(self).__name__} must define result().")
+
+    def check(self, output_shape: Shape, target: Array) -> None:
+        """Tries ``update`` on a copy of itself, so that misfits show before the first step.
+
+        What was tried is not tried again.
+
+        Args:
+            output_shape: The shape of one prediction.
+            target: All targets, shape ``(N, …)``.
+        """
+        form = output_shape, target.shape[1:], self.weighted
+        if form == self._tried:
+            return
+        trial = copy.deepcopy(self)
+        trial.reset()
+        weight = (np.ones(1),) if self.weighted else ()
+        trial.update(np.full((1, *output_shape), 0.5), target[:1], *weight)
+        self._tried = form
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(name={self.name!r})"
+
+    # ------------------------------------------------------------- what a subclass may make use of
+
+    def paired(self, prediction: Array, target: Array) -> tuple[Array, Array]:
+        """Both as arrays of one shape ``(N, …, K)``; ``(N,)`` will do for one output.
+
+        Raises:
+            ShapeError: There is not exactly one target for each output. Nothing is ever broadcast.
+        """
+        P, Y = np.asarray(prediction), np.asarray(target)
+        if P.ndim == 1:
+            P = P[:, np.newaxis]  # (N,) -> (N, 1)
+        if P.shape[-1:] == (1,) and Y.shape == P.shape[:-1]:
+            Y = Y[..., np.newaxis]
+        if P.shape != Y.shape or P.ndim == 0:
+            raise self.misfit(P, Y, "there must be one target for each output")
+        return P, Y
+
+    def class_indices(self, prediction: Array, target: Array) -> Array:
+        """The true classes ``(N, …)`` from targets that are class indices or one-hot rows.
+
+        Raises:
+            ShapeError: They are neither.
+        """
+        shape = prediction.shape
+        if target.shape == shape:
+            return np.asarray(target.argmax(-1))
+        if target.shape == shape[:-1]:
+            return target
+        if target.shape == (*shape[:-1], 1):
+            return target[..., 0]  # (N, 1) -> (N,)
+        raise self.misfit(
+            prediction, target, "there must be a class index or a one-hot row for each sample"
+        )
+
+    def checked_class_indices(self, prediction: Array, target: Array) -> Array:
+        """``class_indices`` as integers, each of them the index of an output.
+
+        Raises:
+            ShapeError: They are neither indices nor one-hot rows.
+            ValueError: There is no such output.
+        """
+        c = self.class_indices(prediction, target)
+        n_classes = prediction.shape[-1]
+        if c.size and not 0 <= c.min() <= c.max() < n_classes:
+            raise ValueError(
+                f"metric {self.name!r}: class indices run from 0 to {n_classes - 1} for "
+                f"{n_classes} outputs, but the targets run from {c.min()} to {c.max()}."
+            )
+        return c.astype(np.intp, copy=False)
+
+    def spread(self, sample_weight: Array, shape: Shape) -> Array:
+        """A sample's weight for each of its values: ``(N,)`` as an array of that shape.
+
+        Raises:
+            ShapeError: There is not one weight for each sample.
+        """
+        w = np.asarray(sample_weight, np.float64)
+        if w.shape != shape[:1]:
+            raise ShapeError(
+                f"metric {self.name!r}: sample_weight must hold one number for each of the "
+                f"{shape[0]} samples, shape ({shape[0]},), but its shape is {w.shape}."
+            )
+        return np.broadcast_to(w.reshape(-1, *[1] * (len(shape) - 1)), shape)
+
+    def misfit(self, prediction: Array, target: Array, rule: str) -> ShapeError:
+        """The error that says that predictions and targets cannot be compared."""
+        return ShapeError(
+            f"metric {self.name!r}: {rule}, but the predictions have the shape {prediction.shape} "
+            f"and the targets {target.shape}: choose another metric, or reshape the targets."
+        )
+
+
+class MeanMetric(Metric):
+    """Σ_i w_i v_i / Σ_i w_i, the mean of a value v_i of each sample i (w_i = 1 unless given).
+
+    A subclass writes ``values``, the formula for the samples of one batch.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.reset()
+
+    def values(self, prediction: Array, target: Array) -> Array:
+        """v, shape ``(N,)`` or ``(N, …)``: then the mean is over the further axes too."""
+        raise NotImplementedError(f"{type(self).__name__} must define values(prediction, target).")
+
+    def reset(self) -> None:
+        """Starts anew."""
+        self._total: float = 0
+        self._weight: float = 0
+
+    def update(self, prediction: Array, target: Array, sample_weight: Array | None = None) -> None:
+        """Counts a batch."""
+        self.add(self.values(np.asarray(prediction), np.asarray(target)), sample_weight)
+
+    def add(self, values: Array, sample_weight: Array | None) -> None:
+        """Adds Σ w v and Σ w of a batch."""
+        if sample_weight is None:
+            self._total += float(np.add.reduce(values, axis=None, dtype=np.float64))
+            self._weight += values.size
+        else:
+            w = self.spread(sample_weight, values.shape)
+            self._total += float(np.add.reduce(w * values, axis=None))
+            self._weight += float(np.add.reduce(w, axis=None))
+
+    def result(self) -> float:
+        """The mean; nan if nothing was counted."""
+        return self._total / self._weight if self._weight else float("nan")
+
+
+class FunctionMetric(MeanMetric):
+    """The mean of what a function returns: a value for each sample, or one for the batch.
+
+    A batch's single value counts once for each of its samples.
+
+    Args:
+        function: ``function(y_true, y_pred)``: in Keras's order, which is the reverse of the order
+            of the methods here. It must not write into its arguments.
+        name: Its key in logs and History; the function's own name by default.
+    """
+
+    def __init__(self, function: Callable[[Array, Array], Any], name: str | None = None) -> None:
+        own_name: str = getattr(function, "__name__", type(function).__name__)
+        super().__init__(own_name if name is None else name)
+        self.function = function
+
+    def values(self, prediction: Array, target: Array) -> Array:
+        """f(y_true, y_pred).
+
+        Raises:
+            ValueError: It is neither a number nor an array with a row for each sample.
+        """
+        v = np.asarray(self.function(target, prediction))
+        if v.ndim == 0:
+            v = np.broadcast_to(v, (len(prediction),))
+        if v.dtype.kind not in "fiub" or len(v) != len(prediction):
+            raise ValueError(
+                f"metric {self.name!r}: the function must return a number, or one for each of the "
+                f"{len(prediction)} samples, but it returned an array of shape {v.shape} and dtype "
+                f"{v.dtype}."
+            )
+        return v
+
+    def check(self, output_shape: Shape, target: Array) -> None:
+        """Nothing: a user's function sees the batches of the training and no others."""

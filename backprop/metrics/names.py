@@ -1,0 +1,128 @@
+"""Metrics by Keras's strings, and the names under which their numbers are kept."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+from backprop.core.lookup import resolve
+from backprop.core.types import Array
+from backprop.metrics.accuracy import (
+    Accuracy,
+    BinaryAccuracy,
+    CategoricalAccuracy,
+    SparseCategoricalAccuracy,
+    SparseTopKCategoricalAccuracy,
+    TopKCategoricalAccuracy,
+)
+from backprop.metrics.base import FunctionMetric, Metric
+from backprop.metrics.classification import F1Score, FBetaScore, Precision, Recall
+from backprop.metrics.ranking import AUC
+from backprop.metrics.regression import (
+    MeanAbsoluteError,
+    MeanSquaredError,
+    R2Score,
+    RootMeanSquaredError,
+)
+
+_WITH_THRESHOLD: dict[str, Callable[..., Metric]] = {
+    "accuracy": Accuracy,
+    "acc": Accuracy,
+    "binary_accuracy": BinaryAccuracy,
+    "precision": Precision,
+    "recall": Recall,
+    "f1_score": F1Score,
+    "fbeta_score": FBetaScore,
+}
+
+_OTHERS: dict[str, Callable[..., Metric]] = {
+    "categorical_accuracy": CategoricalAccuracy,
+    "sparse_categorical_accuracy": SparseCategoricalAccuracy,
+    "top_k_categorical_accuracy": TopKCategoricalAccuracy,
+    "sparse_top_k_categorical_accuracy": SparseTopKCategoricalAccuracy,
+    "auc": AUC,
+    "mse": MeanSquaredError,
+    "mean_squared_error": MeanSquaredError,
+    "rmse": RootMeanSquaredError,
+    "root_mean_squared_error": RootMeanSquaredError,
+    "mae": MeanAbsoluteError,
+    "mean_absolute_error": MeanAbsoluteError,
+    "r2_score": R2Score,
+    "r2": R2Score,
+}
+
+
+def get(
+    metric: str | Metric | Callable[[Array, Array], Any], threshold: float | None = None
+) -> Metric:
+    """The metric of that name, the object itself, or a function as a ``FunctionMetric``.
+
+    A string stays the metric's name as it was written.
+
+    Args:
+        metric: A name, an object or a function ``f(y_true, y_pred)``, in Keras's order.
+        threshold: Above it an output means yes, for the metrics on decisions that were given by
+            name: 0 where the outputs are logits; None leaves the metrics' own default.
+
+    Raises:
+        ValueError: There is no metric of that name.
+        TypeError: It is a class, or nothing that could be a metric.
+    """
+    if callable(metric) and not isinstance(metric, Metric | type):
+        return FunctionMetric(metric)
+    options = {} if threshold is None else {"threshold": threshold}
+    names: dict[str, Callable[[], Metric]] = {
+        **{key: partial(made, name=key, **options) for key, made in _WITH_THRESHOLD.items()},
+        **{key: partial(made, name=key) for key, made in _OTHERS.items()},
+    }
+    given: Any = metric
+    found: Metric = resolve(given, Metric, names, "metric")
+    return found
+
+
+def get_all(
+    metrics: Iterable[Any], weighted_metrics: Iterable[Any] = (), threshold: float | None = None
+) -> list[Metric]:
+    """The metrics of a model, each under a name of its own and told whether weights count.
+
+    As in Keras the second ``"accuracy"`` is ``"accuracy_1"`` in the logs, and a weighted one beside
+    one that is not is ``"weighted_accuracy"``. Their objects are renamed.
+
+    Args:
+        metrics: Those that count all samples alike, as for ``get``.
+        weighted_metrics: Those that follow the sample weights, likewise.
+        threshold: As for ``get``.
+
+    Raises:
+        ValueError: An object stands there twice, or a name would hide another number of the logs.
+    """
+    plain = [get(metric, threshold) for metric in metrics]
+    found = plain + [get(metric, threshold) for metric in weighted_metrics]
+    names: list[str] = []
+    for position, metric in enumerate(found):
+        name = metric.name
+        if any(metric is other for other in found[:position]):
+            raise ValueError(
+                f"metrics and weighted_metrics hold the same object {metric!r} twice: make a "
+                f"second one."
+            )
+        if name == "loss" or name.startswith("val_"):
+            raise ValueError(
+                f"a metric among metrics or weighted_metrics is called {name!r}, but 'loss' and "
+                f"names that begin with 'val_' are those of other numbers: pass name=…."
+            )
+        if position >= len(plain) and name in names:
+            name = f"weighted_{name}"
+        names.append(free_name(name, names))
+    for position, (metric, name) in enumerate(zip(found, names, strict=True)):
+        metric.name = name
+        metric.weighted = position >= len(plain)
+    return found
+
+
+def free_name(name: str, taken: list[str]) -> str:
+    """The name, with the first of _1, _2, … that makes it a new one if it is taken."""
+    candidate, n = name, 0
+    while candidate in taken:
+        n += 1
+        candidate = f"{name}_{n}"
+    return candidate

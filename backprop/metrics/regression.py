@@ -1,0 +1,108 @@
+"""Metrics on numbers: squared and absolute errors, and the share of variance explained."""
+
+import math
+
+import numpy as np
+
+from backprop.core.types import Array
+from backprop.metrics.base import MeanMetric, Metric
+
+
+class MeanSquaredError(MeanMetric):
+    """Σ (ŷ − y)² / (N K) over N samples of K outputs.
+
+    Args:
+        name: Its key in logs and History.
+    """
+
+    def __init__(self, name: str = "mean_squared_error") -> None:
+        super().__init__(name)
+
+    def values(self, prediction: Array, target: Array) -> Array:
+        """(ŷ − y)², in float64."""
+        P, Y = self.paired(prediction, target)
+        D: Array = np.subtract(P, Y, dtype=np.float64)
+        return np.square(D, out=D)
+
+
+class RootMeanSquaredError(MeanSquaredError):
+    """√(Σ (ŷ − y)² / (N K)): the root of the whole epoch's mean, in the unit of the targets.
+
+    Args:
+        name: Its key in logs and History.
+    """
+
+    def __init__(self, name: str = "root_mean_squared_error") -> None:
+        super().__init__(name)
+
+    def result(self) -> float:
+        """The root; nan if nothing was counted."""
+        return math.sqrt(super().result())
+
+
+class MeanAbsoluteError(MeanMetric):
+    """Σ |ŷ − y| / (N K) over N samples of K outputs.
+
+    Args:
+        name: Its key in logs and History.
+    """
+
+    def __init__(self, name: str = "mean_absolute_error") -> None:
+        super().__init__(name)
+
+    def values(self, prediction: Array, target: Array) -> Array:
+        """|ŷ − y|, in float64."""
+        P, Y = self.paired(prediction, target)
+        D: Array = np.subtract(P, Y, dtype=np.float64)
+        return np.abs(D, out=D)
+
+
+class R2Score(Metric):
+    """R² = 1 − Σ_i w_i (y_i − ŷ_i)² / Σ_i w_i (y_i − ȳ)², the mean of it over the K outputs.
+
+    1 is perfect, and 0 is what always predicting the mean ȳ would give. Where the targets do not
+    vary R² counts as 1 if all predictions are exact and as 0 if not, as in scikit-learn.
+
+    Args:
+        name: Its key in logs and History.
+    """
+
+    def __init__(self, name: str = "r2_score") -> None:
+        super().__init__(name)
+        self.reset()
+
+    def reset(self) -> None:
+        """Starts anew."""
+        self._origin: Array | None = None
+        self._weight = 0.0  # Σ w
+        self._sum: Array = np.zeros(1)  # Σ w y′, with y′ = y − origin
+        self._squares: Array = np.zeros(1)  # Σ w y′²
+        self._residual: Array = np.zeros(1)  # Σ w (y − ŷ)²
+
+    def update(self, prediction: Array, target: Array, sample_weight: Array | None = None) -> None:
+        """Adds the sums of a batch."""
+        P, Y = self.paired(prediction, target)
+        shape = P.shape[:-1]
+        w = np.ones(shape) if sample_weight is None else self.spread(sample_weight, shape)
+        w, P = w.reshape(-1), P.reshape(-1, P.shape[-1])  # (N, T, K) -> (N T, K)
+        Y = Y.reshape(P.shape).astype(np.float64)
+        E = P - Y
+        if self._origin is None:
+            # Σ y² − (Σ y)²/n would lose the digits of targets that lie far from 0; counted from
+            # the first of them it cannot, and for equal targets it is exactly 0
+            self._origin = Y[0].copy()
+        Y -= self._origin
+        self._weight += float(w.sum())
+        self._sum = self._sum + w @ Y
+        self._squares = self._squares + w @ np.square(Y)
+        self._residual = self._residual + w @ np.square(E)
+
+    def result(self) -> float:
+        """R²; nan if nothing was counted."""
+        if not self._weight:
+            return float("nan")
+        variation = self._squares - self._sum**2 / self._weight
+        exact = self._residual == 0
+        varies = variation > 0
+        unexplained = self._residual / np.where(varies, variation, 1)
+        return float(np.mean(np.where(varies, 1 - unexplained, exact)))

@@ -1,0 +1,374 @@
+"""How metrics get their names, what functions they may be, and what training gives them."""
+
+import functools
+import math
+
+import numpy as np
+import pytest
+
+import backprop as bp
+from backprop import metrics
+from backprop.layers import Dense, Sigmoid, Softmax
+from backprop.losses import BinaryCrossentropy
+from backprop.metrics import (
+    AUC,
+    Accuracy,
+    BinaryAccuracy,
+    CategoricalAccuracy,
+    F1Score,
+    FBetaScore,
+    FunctionMetric,
+    MeanAbsoluteError,
+    MeanMetric,
+    MeanSquaredError,
+    Metric,
+    Precision,
+    R2Score,
+    Recall,
+    RootMeanSquaredError,
+    SparseCategoricalAccuracy,
+    SparseTopKCategoricalAccuracy,
+    TopKCategoricalAccuracy,
+)
+
+
+def measure(metric, prediction, target, weight=None):
+    metric.reset()
+    metric.update(prediction, target, weight)
+    return metric.result()
+
+
+def column(array):
+    return np.asarray(array)[:, np.newaxis]
+
+
+def near(value):
+    return pytest.approx(value, rel=1e-12, abs=1e-15)
+
+
+# --- functions -----------------------------------------------------------------------------------
+
+
+def largest_error(y_true, y_pred):
+    return np.max(np.abs(y_true - y_pred))
+
+
+def mean_error(y_true, y_pred):
+    return np.mean(y_true - y_pred, axis=-1)
+
+
+def test_function_takes_keras_order_and_gives_its_name():
+    metric = metrics.get(mean_error)
+    assert metric.name == "mean_error"
+    assert measure(metric, np.ones((2, 2)), np.full((2, 2), 3.0)) == 2  # y_true - y_pred
+
+
+def test_function_of_a_batch_counts_by_its_samples():
+    metric = FunctionMetric(largest_error)
+    metric.update(np.zeros((3, 1)), np.array([[1.0], [2.0], [0.0]]))  # 2
+    metric.update(np.zeros((1, 1)), np.array([[6.0]]))
+    assert metric.result() == (3 * 2 + 6) / 4
+    metric.reset()
+    metric.update(np.zeros((3, 1)), np.array([[1.0], [2.0], [0.0]]), np.array([1, 0, 1.0]))
+    metric.update(np.zeros((1, 1)), np.array([[6.0]]), np.array([3.0]))
+    assert metric.result() == (2 * 2 + 3 * 6) / 5
+
+
+def test_function_may_return_booleans_or_a_column():
+    P, Y = np.array([[0.2], [0.9]]), np.array([[0], [0]])
+    assert measure(FunctionMetric(lambda y, p: p > 0.5), P, Y) == 0.5
+    assert measure(FunctionMetric(lambda y, p: p - y), P, Y, [3, 1]) == near((3 * 0.2 + 0.9) / 4)
+
+
+@pytest.mark.parametrize("returned", [np.ones(3), "good", [None, None], np.ones((1, 2))])
+def test_function_must_return_numbers(returned):
+    metric = FunctionMetric(lambda y_true, y_pred: returned, name="mine")
+    with pytest.raises(ValueError, match="metric 'mine': the function must return a number, or"):
+        metric.update(np.ones((2, 1)), np.ones((2, 1)))
+
+
+def test_names_of_functions():
+    class Scorer:
+        def __call__(self, y_true, y_pred):
+            return 0.25
+
+    assert metrics.get(lambda y_true, y_pred: 0.0).name == "<lambda>"
+    assert metrics.get(functools.partial(largest_error)).name == "partial"
+    assert metrics.get(Scorer()).name == "Scorer"
+    assert measure(metrics.get(Scorer()), [[1.0]], [[1.0]]) == 0.25
+    assert FunctionMetric(largest_error, name="worst").name == "worst"
+
+
+def test_mean_of_a_formula_of_ones_own():
+    class AngleError(MeanMetric):
+        def values(self, prediction, target):
+            return 1 - np.cos(prediction - target)[:, 0]
+
+    metric = AngleError("angle")
+    assert measure(metric, [[0.0], [np.pi]], [[0.0], [0.0]]) == near(1)
+    assert measure(metric, [[0.0], [np.pi]], [[0.0], [0.0]], [3, 1]) == near(0.5)
+    with pytest.raises(NotImplementedError, match="MeanMetric must define values"):
+        MeanMetric("mine").update(np.ones((1, 1)), np.ones((1, 1)))
+
+
+# --- names ---------------------------------------------------------------------------------------
+
+NAMES = {
+    "accuracy": Accuracy,
+    "acc": Accuracy,
+    "binary_accuracy": BinaryAccuracy,
+    "categorical_accuracy": CategoricalAccuracy,
+    "sparse_categorical_accuracy": SparseCategoricalAccuracy,
+    "top_k_categorical_accuracy": TopKCategoricalAccuracy,
+    "sparse_top_k_categorical_accuracy": SparseTopKCategoricalAccuracy,
+    "precision": Precision,
+    "recall": Recall,
+    "f1_score": F1Score,
+    "fbeta_score": FBetaScore,
+    "auc": AUC,
+    "mse": MeanSquaredError,
+    "mean_squared_error": MeanSquaredError,
+    "rmse": RootMeanSquaredError,
+    "root_mean_squared_error": RootMeanSquaredError,
+    "mae": MeanAbsoluteError,
+    "mean_absolute_error": MeanAbsoluteError,
+    "r2_score": R2Score,
+    "r2": R2Score,
+}
+SHORT = ("acc", "mse", "rmse", "mae", "r2")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_name_makes_a_metric_that_keeps_it(name):
+    metric = metrics.get(name)
+    assert type(metric) is NAMES[name]
+    assert metric.name == name
+    if name not in SHORT:
+        assert NAMES[name]().name == name
+
+
+def test_unknown_name_lists_the_known_ones():
+    with pytest.raises(ValueError, match="metric 'acuracy' is not known") as caught:
+        metrics.get("acuracy")
+    assert str(caught.value).endswith(f"{', '.join(sorted(NAMES, key=str(caught.value).find))}.")
+
+
+@pytest.mark.parametrize("wrong", [None, 3, Accuracy, dict])
+def test_what_is_no_metric(wrong):
+    with pytest.raises(TypeError, match="metric must be a name or an object"):
+        metrics.get(wrong)
+
+
+def test_threshold_reaches_the_metrics_that_were_given_by_name():
+    for name in ("accuracy", "acc", "binary_accuracy", "precision", "recall", "f1_score"):
+        metric = metrics.get(name, threshold=0.0)
+        assert measure(metric, [[-1.0], [0.2]], [[0], [1]]) == 1
+        assert metrics.get(name).threshold in (0.5, None)
+    assert metrics.get("fbeta_score", threshold=0.0).threshold == 0
+    assert metrics.get("auc", threshold=0.0).name == "auc"
+    mine = Accuracy()
+    assert metrics.get(mine, threshold=0.0) is mine
+    assert mine.threshold == 0.5
+
+
+def names(*groups):
+    return [(m.name, m.weighted) for m in metrics.get_all(*groups)]
+
+
+def test_names_are_made_distinct_as_in_keras():
+    assert names(["acc", "mse", "acc", "acc"]) == [
+        ("acc", False),
+        ("mse", False),
+        ("acc_1", False),
+        ("acc_2", False),
+    ]
+    assert names(["acc"], ["acc", "mse", "acc", "mse"]) == [
+        ("acc", False),
+        ("weighted_acc", True),
+        ("mse", True),
+        ("weighted_acc_1", True),
+        ("weighted_mse", True),
+    ]
+    first, second = Precision(class_id=0), Precision(class_id=1)
+    for _ in range(2):  # and stay as they are when a model is compiled again
+        assert [m.name for m in metrics.get_all([first, second])] == ["precision", "precision_1"]
+    assert names([Accuracy("a_1"), Accuracy("a"), Accuracy("a")]) == [
+        ("a_1", False),
+        ("a", False),
+        ("a_2", False),
+    ]
+
+
+def test_weighted_flag_follows_the_last_call():
+    metric = Accuracy()
+    assert metrics.get_all([], [metric])[0].weighted
+    assert not metrics.get_all([metric])[0].weighted
+
+
+def test_refused_metrics_stay_as_they_were():
+    metric, other = Accuracy(), Accuracy()
+    for group in ([metric, metric], [metric, other, "loss_"], [other, metric, Accuracy("val_acc")]):
+        with pytest.raises(ValueError, match="metric"):
+            metrics.get_all([], group)
+    with pytest.raises(ValueError, match="hold the same object Accuracy"):
+        metrics.get_all([metric], [metric])
+    with pytest.raises(ValueError, match="is called 'loss'"):
+        metrics.get_all(["acc", Accuracy("loss")])
+    assert [metric.name, other.name] == ["accuracy"] * 2
+    assert not metric.weighted
+
+
+# --- in training ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def data(rng):
+    X = rng.normal(size=(24, 3))
+    y = (X[:, 0] + 0.5 * rng.normal(size=24) > 0).astype(int)
+    return X, y, rng.random(24)
+
+
+def binary_model(layers, loss, **options):
+    model = bp.Sequential(layers, seed=1, dtype="float64")
+    model.compile(bp.optimizers.SGD(0.0), loss, **options)  # a model that stays as it is
+    return model
+
+
+def test_weighted_metrics_alone_follow_the_weights(data):
+    X, y, w = data
+    names = ["accuracy", "mse", AUC(), largest_error]
+    weighted = ["accuracy", "mse", AUC(), "recall"]
+    model = binary_model(
+        [Dense(1), Sigmoid()], "binary_crossentropy", metrics=names, weighted_metrics=weighted
+    )
+    p, Y = model.predict(X), column(y)
+    expected = {name: measure(metrics.get(name), p, Y) for name in ("accuracy", "mse", "auc")}
+    expected["largest_error"] = largest_error(Y, p)
+    weights = [1, 1, 1] + [0] * 21
+    for sample_weight in (w, weights, None):
+        for name in ("accuracy", "mse", "auc"):
+            value = measure(metrics.get(name), p, Y, sample_weight)
+            expected[f"weighted_{name}"] = value
+        expected["recall"] = measure(Recall(), p, Y, sample_weight)
+        loss = pytest.approx(BinaryCrossentropy().forward(p, Y, sample_weight))
+        close = {"loss": loss} | {k: pytest.approx(v, nan_ok=True) for k, v in expected.items()}
+        found = model.evaluate(X, y, sample_weight=sample_weight, return_dict=True)
+        assert found == close
+        assert list(found)[:5] == ["loss", "accuracy", "mse", "auc", "largest_error"]
+        history = model.fit(X, y, 24, verbose=0, sample_weight=sample_weight).history
+        assert {key: values[0] for key, values in history.items()} == close
+        batch = model.train_on_batch(X, y, sample_weight=sample_weight)
+        assert dict(zip(found, batch, strict=True)) == close
+
+
+def test_batches_and_validation_give_the_whole_epochs_numbers(data):
+    X, y, w = data
+    model = binary_model(
+        [Dense(1), Sigmoid()],
+        "mse",
+        metrics=["auc", "r2"],
+        weighted_metrics=["f1_score", AUC("PR")],
+    )
+    p, Y = model.predict(X), column(y)
+    history = model.fit(
+        X, y, 7, sample_weight=w, validation_data=(X[:9], y[:9], w[:9]), verbose=0
+    ).history
+    assert list(history) == [
+        *("loss", "auc", "r2", "f1_score", "weighted_auc"),
+        *("val_loss", "val_auc", "val_r2", "val_f1_score", "val_weighted_auc"),
+    ]
+    for part, rows in (("", slice(None)), ("val_", slice(0, 9))):
+        assert history[f"{part}auc"][0] == near(measure(AUC(), p[rows], Y[rows]))
+        assert history[f"{part}r2"][0] == near(measure(R2Score(), p[rows], Y[rows]))
+        assert history[f"{part}f1_score"][0] == near(measure(F1Score(), p[rows], Y[rows], w[rows]))
+        pr = measure(AUC("PR"), p[rows], Y[rows], w[rows])
+        assert history[f"{part}weighted_auc"][0] == near(pr)
+
+
+def test_class_weights_reach_weighted_metrics(data):
+    X, y, _ = data
+    model = binary_model(
+        [Dense(1), Sigmoid()], "mse", metrics=["acc"], weighted_metrics=[Accuracy("mine")]
+    )
+    p = model.predict(X)
+    history = model.fit(X, y, 24, class_weight={0: 0.2, 1: 3.0}, verbose=0).history
+    assert history["acc"][0] == near(measure(Accuracy(), p, y))
+    assert history["mine"][0] == near(measure(Accuracy(), p, y, np.where(y, 3.0, 0.2)))
+
+
+@pytest.mark.parametrize("loss", [BinaryCrossentropy(from_logits=True), "hinge", "squared_hinge"])
+def test_names_know_where_yes_begins_for_logits_and_hinge_scores(data, loss):
+    X, y, _ = data
+    by_name = ["accuracy", "precision", "recall", "f1_score", "auc"]
+    model = binary_model(
+        [Dense(1)], loss, metrics=[*by_name, Accuracy("given")], weighted_metrics=["acc"]
+    )
+    z = model.predict(X)
+    assert np.any((z > 0) & (z < 0.5))  # where the thresholds 0 and ½ differ
+    found = model.evaluate(X, y, return_dict=True)
+    on_sides = column(np.where(z[:, 0] > 0, 1.0, 0.0))
+    for name in by_name[:-1]:
+        assert found[name] == measure(metrics.get(name), on_sides, y)
+    assert found["acc"] == found["accuracy"]
+    assert found["auc"] == measure(AUC(), z, y)
+    assert found["given"] == measure(Accuracy(), z, y)  # an object is as it was made
+
+
+def test_probabilities_keep_the_threshold_of_one_half(data):
+    X, y, _ = data
+    model = binary_model([Dense(1), Sigmoid()], "binary_crossentropy", metrics=["acc"])
+    assert model.metrics[0].threshold == 0.5
+    assert 0 < model.evaluate(X, y)[1] < 1
+
+
+@pytest.mark.parametrize(
+    ("metric", "message"),
+    [
+        ("mse", "metric 'mse': there must be one target for each output"),
+        (Precision(class_id=3), "class_id must be one of the 3 outputs"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["fit", "evaluate", "train_on_batch"])
+def test_metric_that_does_not_fit_is_found_before_the_first_step(rng, metric, message, verb):
+    X, y = rng.normal(size=(6, 2)), rng.integers(0, 3, 6)
+    model = bp.Sequential([Dense(3), Softmax()], seed=0)
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["acc", metric])
+    model.build((None, 2))
+    before = model.parameters.values.copy()
+    with pytest.raises(ValueError, match=message):
+        getattr(model, verb)(X, y)
+    np.testing.assert_array_equal(model.parameters.values, before)
+    assert model.history is None
+
+
+def test_check_disturbs_nothing_that_was_counted():
+    for metric in (Accuracy(), AUC(), R2Score()):
+        expected = measure(metric, [[0.1], [0.9], [0.4]], [[0.0], [1.0], [1.0]])
+        metric.check((1,), np.zeros((5, 1)))
+        assert metric.result() == expected
+    seen = []
+    metric = FunctionMetric(lambda y_true, y_pred: seen.append(1) or 0.0)
+    metric.check((1,), np.zeros((5, 1)))
+    assert seen == []
+
+
+def test_metric_of_ones_own_without_weights_is_never_given_any(data):
+    class Smallest(Metric):
+        def reset(self):
+            self.least = math.inf
+
+        def update(self, prediction, target):
+            self.least = min(self.least, float(prediction.min()))
+
+        def result(self):
+            return self.least
+
+    X, y, w = data
+    model = binary_model([Dense(1)], "mse", metrics=[Smallest("least")])
+    history = model.fit(X, y, 5, sample_weight=w, verbose=0).history
+    assert history["least"][0] == near(model.predict(X).min())
+    model.compile("sgd", "mse", weighted_metrics=[Smallest("least")])
+    before = model.parameters.values.copy()
+    with pytest.raises(TypeError, match="update"):
+        model.fit(X, y, sample_weight=w, verbose=0)
+    np.testing.assert_array_equal(model.parameters.values, before)

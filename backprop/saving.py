@@ -71,7 +71,8 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
         tree["compiled"] = {
             "optimizer": describe(model.optimizer, "the optimizer", known),
             "loss": describe(model._given_loss, "the loss", known),
-            "metrics": describe(model.metrics, "the metrics", known),
+            "metrics": metrics_of(model, False, known),
+            "weighted_metrics": metrics_of(model, True, known),
         }
     # what could not be made again is to be found now, not when the file is needed
     for part in (tree["layers"], *(tree["compiled"] or {}).values()):
@@ -80,6 +81,12 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
         tree["trainable"] = [p.trainable for p in model.parameters]
         tree |= snapshot.take(model)
     files.write(path, "model", tree)
+
+
+def metrics_of(model: Any, weighted: bool, known: dict[str, Any]) -> list[Any]:
+    """The descriptions of those metrics that follow the sample weights, or of the others."""
+    found = [metric for metric in model.metrics if metric.weighted == weighted]
+    return [describe(metric, f"metric {metric.name!r}", known) for metric in found]
 
 
 def load(

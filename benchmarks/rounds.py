@@ -233,4 +233,16 @@ def measure(job: Job, workers: list[Worker], rounds: int) -> Result:
             time.sleep(PAUSE)
             result.times[worker.column, worker.threads].append(worker.ask("round"))
         done += 1
+        if done == 1:
+            ready = [worker for worker in ready if not hopeless(worker, result)]
     return result
+
+
+def hopeless(worker: Worker, result: Result) -> bool:
+    """Whether another number of threads took less than half the time; its time is dropped then."""
+    key = worker.column, worker.threads
+    _, best = result.best(worker.column)
+    if result.times[key][0] > 2 * best[0]:
+        del result.times[key]
+        return True
+    return False

@@ -109,6 +109,15 @@ def test_every_so_many_steps_are_counted_through_the_epochs(tmp_path):
     }
 
 
+def test_the_logs_of_a_step_can_be_in_the_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model, X, y = line(learning_rate=0.0)
+    checkpoint = ModelCheckpoint("{epoch}-{batch}-{loss:.3f}", save_freq=4)
+    model.fit(X, y, 1, epochs=2, verbose=0, callbacks=[checkpoint])
+    loss = model.evaluate(X, y)
+    assert names(tmp_path) == [f"1-4-{loss:.3f}", f"2-4-{loss:.3f}"]
+
+
 def test_steps_with_the_best_loss_only(tmp_path):
     class Losses(Callback):
         def on_train_batch_end(self, batch, logs=None):
@@ -316,6 +325,11 @@ def test_backup_is_there_meanwhile_and_deleted_at_the_end(tmp_path):
     train(classifier(), BackupAndRestore(folder), look, epochs=2)
     assert seen == [["latest.npz"]] * 2
     assert not folder.exists()
+
+
+def test_a_fit_of_no_epochs_needs_no_backup(tmp_path):
+    assert train(classifier(), BackupAndRestore(tmp_path / "b"), epochs=0).epoch == []
+    assert names(tmp_path) == []
 
 
 def test_only_the_backup_itself_is_deleted(tmp_path):

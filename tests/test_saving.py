@@ -29,7 +29,7 @@ from backprop.layers import (
     Tanh,
 )
 from backprop.losses import CategoricalCrossentropy, CrossEntropy, Loss
-from backprop.metrics import Accuracy, Metric
+from backprop.metrics import Accuracy, FunctionMetric, MeanMetric, Metric
 from backprop.optimizers import LBFGS, SGD, Optimizer
 from backprop.regularizers import L1L2
 
@@ -165,6 +165,33 @@ def test_optimizer_loss_and_metrics_come_back(path):
     assert loaded.metrics[0].threshold == 0.7
 
 
+def largest_error(y_true, y_pred):
+    return np.abs(y_pred - y_true[:, np.newaxis]).max()
+
+
+def test_metrics_come_back_with_their_names_and_weights(path):
+    def compiled():
+        model = bp.Sequential([Dense(2), Softmax()], seed=0)
+        model.compile(
+            "sgd",
+            "sparse_categorical_crossentropy",
+            metrics=["accuracy", Accuracy(), largest_error],
+            weighted_metrics=["accuracy", "acc"],
+        )
+        return model
+
+    X, y, w = np.ones((4, 3)), np.array([0, 1, 0, 0]), np.array([1.0, 5.0, 1.0, 1.0])
+    model = compiled()
+    model.fit(X, y, verbose=0, sample_weight=w)
+    model.save(path)
+    loaded = bp.load_model(path, {"largest_error": largest_error})
+    names = ["accuracy", "accuracy_1", "largest_error", "weighted_accuracy", "acc"]
+    assert [metric.name for metric in loaded.metrics] == names
+    assert [metric.weighted for metric in loaded.metrics] == [False] * 3 + [True] * 2
+    mine, its = (m.evaluate(X, y, sample_weight=w, return_dict=True) for m in (model, loaded))
+    assert mine == its
+
+
 def test_frozen_layers_and_parameters_stay_frozen(path):
     inner = Chain([Dense(3), Dense(3)], name="inner")
     model = bp.Sequential([Input(4), Dense(5), BatchNormalization(), inner, Dense(2)], seed=0)
@@ -208,7 +235,10 @@ BASES = {
     "constraints": bp.constraints.Constraint,
     "schedules": bp.schedules.Schedule,
 }
-ABSTRACT = {*BASES.values(), Activation, CrossEntropy, bp.schedules.RateDecay}
+ABSTRACT = {
+    *BASES.values(),
+    *(Activation, CrossEntropy, bp.schedules.RateDecay, MeanMetric, FunctionMetric),
+}
 ARGUMENTS = {
     "units": 3,
     "rate": 0.25,
@@ -457,9 +487,7 @@ def test_what_cannot_be_written_down_is_found_when_it_is_saved(path):
     before = path.read_bytes()
     with pytest.raises(TypeError, match=r"Forgetful 'forgetful_1' cannot be saved: .* self.factor"):
         model(Forgetful(2.0)).save(path)
-    with pytest.raises(
-        TypeError, match="learning_rate of the optimizer cannot be saved"
-    ):
+    with pytest.raises(TypeError, match="learning_rate of the optimizer cannot be saved"):
         model(rate=lambda step: 0.1).save(path)
     with pytest.raises(ValueError, match=r"the model holds Fixed\(.* which cannot be made again"):
         model(Fixed(use_bias=False)).save(path)

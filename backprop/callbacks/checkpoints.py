@@ -136,7 +136,6 @@ class BackupAndRestore(Callback):
         self.delete_checkpoint = delete_checkpoint
         self._latest = os.path.join(self.backup_dir, "latest.npz")
         self._previous = os.path.join(self.backup_dir, "previous.npz")
-        self._steps = self._epoch = 0
         if save_freq != "epoch":
             self.on_train_batch_end = self._count  # type: ignore[method-assign]
 

@@ -6,6 +6,7 @@ from backprop.inspection.explanation_record import LayerRecord
 from backprop.inspection.gradient_check import check_gradients
 from backprop.inspection.gradient_cost import GradientCost, MethodCost, gradient_cost
 from backprop.inspection.gradient_report import GradientReport, TensorReport
+from backprop.inspection.learning_rate_range import LearningRateRange, learning_rate_range
 from backprop.inspection.part_check import check_layer, check_loss
 from backprop.inspection.recorder import Recorder
 from backprop.inspection.summary import summary
@@ -17,6 +18,7 @@ __all__ = [
     "GradientCost",
     "GradientReport",
     "LayerRecord",
+    "LearningRateRange",
     "LossSurface",
     "MethodCost",
     "Path",
@@ -28,6 +30,7 @@ __all__ = [
     "check_loss",
     "explain",
     "gradient_cost",
+    "learning_rate_range",
     "loss_surface",
     "summary",
 ]

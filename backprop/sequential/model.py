@@ -1,9 +1,8 @@
 """The model that users train: a network with a loss, an optimizer, and the verbs of training."""
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
-
-import numpy as np
 
 from backprop import losses, optimizers
 from backprop.callbacks import Callback, CallbackList
@@ -14,7 +13,7 @@ from backprop.inspection import Explanation, GradientReport, check_gradients, ex
 from backprop.layers import Input, Layer
 from backprop.losses import Loss
 from backprop.metrics import Metric, get_all
-from backprop.optimizers import LBFGS, Optimizer
+from backprop.optimizers import Optimizer
 from backprop.sequential.network import Network
 from backprop.training import loop
 from backprop.training.data import check_list, check_positive_integer
@@ -183,8 +182,7 @@ class Sequential(Network):
             sample_weight,
             class_weight,
             batch_size=batch_size,
-            # the order of the samples means nothing to a method that sums over all of them
-            rng=self._shuffle_rng if shuffle and not isinstance(self.optimizer, LBFGS) else None,
+            rng=self._shuffle_rng if shuffle else None,
             steps=steps_per_epoch,
             validation_split=validation_split,
             validation_data=validation_data,
@@ -229,8 +227,9 @@ class Sequential(Network):
         self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
         """The loss and the metrics on one batch, as ``evaluate`` computes them."""
-        n = max(np.shape(x)[0], 1)
-        return self.evaluate(x, y, n, sample_weight=sample_weight, return_dict=return_dict)
+        return self.evaluate(
+            x, y, sys.maxsize, sample_weight=sample_weight, return_dict=return_dict
+        )
 
     def evaluate(
         self,
@@ -261,9 +260,10 @@ class Sequential(Network):
         batches = evaluation_source(self, x, y, sample_weight, batch_size=batch_size, steps=steps)
         params = {"steps": batches.steps, "verbose": verbose}
         called = CallbackList(check_list(callbacks, "callbacks"), self, params)
+        shown = progress(verbose)
         self.build((None, *batches.sample_shape))
         logs = evaluate(self, batches, called)
-        if progress(verbose):
+        if shown:
             print(", ".join(f"{key}: {value:.4f}" for key, value in logs.items()))
         return logs if return_dict else unwrap(logs)
 

@@ -1,6 +1,7 @@
 """A chain of layers as a function of its input: built, called, looked at, not yet trained."""
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -155,10 +156,10 @@ class Network:
         X = check_inputs(x, self.input_shape, self._first_layer())
         size = EVALUATION_BATCH if batch_size is None else batch_size
         size = check_positive_integer(size, "batch_size")
-        self.build((None, *X.shape[1:]))
-        predictions = np.empty((X.shape[0], *self.output_shape), self.dtype)
         params = {"steps": -(-X.shape[0] // size), "verbose": verbose}
         told = CallbackList(check_list(callbacks, "callbacks"), self, params)
+        self.build((None, *X.shape[1:]))
+        predictions = np.empty((X.shape[0], *self.output_shape), self.dtype)
         told.call("on_predict_begin", {})
         for batch, start in enumerate(range(0, X.shape[0], size)):
             told.call("on_predict_batch_begin", batch, {})
@@ -170,7 +171,7 @@ class Network:
 
     def predict_on_batch(self, x: Any) -> Array:
         """The outputs for one batch, computed at once."""
-        return self.predict(x, max(np.shape(x)[0], 1))
+        return self.predict(x, sys.maxsize)
 
     def get_layer(self, name: str) -> Layer:
         """The layer of that name.

@@ -64,14 +64,21 @@ def cross_validate(
 
     Raises:
         ValueError: There are fewer samples than folds, or ``build`` returns the same model twice.
+        TypeError: ``build`` is no function.
     """
-    check_positive_integer(folds, "folds", 2)
+    if not callable(build):
+        raise TypeError(
+            f"build must be a function that returns a new compiled model for each fold, but it is "
+            f"{build!r}."
+        )
+    folds = check_positive_integer(folds, "folds", 2)
+    seed = check_positive_integer(seed, "seed", 0)
     X = X.tocsr() if is_sparse(X) else as_array(X, "X")
     y = as_array(y, "y")
-    if len(y) != X.shape[0] or len(y) < folds:
+    if X.ndim == 0 or y.ndim == 0 or len(y) != X.shape[0] or len(y) < folds:
         raise ValueError(
-            f"X has {X.shape[0]} samples and y has {len(y)}: pass one target for each sample, and "
-            f"at least as many samples as folds ({folds})."
+            f"X has the shape {X.shape} and y {y.shape}: pass one target for each sample, and at "
+            f"least as many samples as folds ({folds})."
         )
     histories: list[History] = []
     models: list[Any] = []

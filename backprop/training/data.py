@@ -1,5 +1,6 @@
 """Users' arrays made fit for training, with every mistake found before the first weight moves."""
 
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Real
@@ -260,8 +261,15 @@ def check_positive_integer(value: Any, name: str, least: int = 1) -> int:
     return int(value)
 
 
-def split_validation(data: Data, fraction: float) -> tuple[Data, Data]:
+def split_validation(data: Data, fraction: float, categorical: bool = False) -> tuple[Data, Data]:
     """The first rows for training and the last for validation, cut at ⌊n (1 − fraction)⌋.
+
+    Warns where the targets are classes and one of them is in the last rows only.
+
+    Args:
+        data: Checked arrays.
+        fraction: The share of the last rows.
+        categorical: Whether the targets are class indices, or a probability for each class.
 
     Raises:
         ValueError: The fraction is not inside (0, 1), or leaves one side empty.
@@ -274,4 +282,22 @@ def split_validation(data: Data, fraction: float) -> tuple[Data, Data]:
             f"validation_split={fraction} of {len(data)} samples leaves no sample for "
             f"{'training' if cut == 0 else 'validation'}."
         )
-    return data.rows(slice(cut)), data.rows(slice(cut, None))
+    first, last = data.rows(slice(cut)), data.rows(slice(cut, None))
+    missing = np.setdiff1d(classes_in(last.y), classes_in(first.y)) if categorical else ()
+    if len(missing):
+        some = ", ".join(map(str, missing[:5])) + (", …" if len(missing) > 5 else "")
+        warnings.warn(
+            f"validation_split={fraction} takes the last {len(last)} samples, and only they are of "
+            f"class {some}, which is therefore never trained on: shuffle x and y together first, "
+            f"or pass validation_data.",
+            RuntimeWarning,
+            stacklevel=4,  # the line that called fit
+        )
+    return first, last
+
+
+def classes_in(y: Array) -> Array:
+    """The classes that occur, of indices ``(N,)`` or of rows with a probability for each class."""
+    if y.dtype.kind in "iu":
+        return np.unique(y)
+    return np.flatnonzero(y.reshape(-1, y.shape[-1]).any(axis=0))

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from backprop.core.types import Array
-from backprop.layers import Layer
 from backprop.optimizers import LBFGS
 from backprop.training.evaluation import evaluate
 from backprop.training.run import Run
@@ -20,12 +19,15 @@ def minimize(run: Run, optimizer: LBFGS, epochs: range) -> None:
     from scipy.optimize import minimize as scipy_minimize
 
     model = run.model
-    refuse_noise(model.layers)
     theta = model.parameters.values
     runs = model.parameters.trainable_slices()
     if optimizer.max_iterations is not None:
         epochs = epochs[: optimizer.max_iterations]
     epoch = epochs.start
+    if epoch >= epochs.stop or not runs:
+        return
+    reached = np.concatenate([theta[where] for where in runs]).astype(np.float64)
+    evaluations, begun = 0, False
 
     def place(x: Array) -> None:
         start = 0
@@ -35,6 +37,12 @@ def minimize(run: Run, optimizer: LBFGS, epochs: range) -> None:
             start = stop
 
     def loss_and_gradient(x: Array) -> tuple[float, Array]:
+        nonlocal evaluations, begun
+        if evaluations and not begun:  # the first one says whether there is anything to be done
+            begun = True
+            run.callbacks.call("on_epoch_begin", epoch, {})
+            run.before_step(0)
+        evaluations += 1
         place(x)
         total, seen, gradient = 0.0, 0, np.zeros(len(x))
         for X, y, weight in run.batches:
@@ -48,56 +56,37 @@ def minimize(run: Run, optimizer: LBFGS, epochs: range) -> None:
         return total / seen, gradient / seen
 
     def after_iteration(intermediate_result: Any) -> None:
-        nonlocal epoch
-        place(intermediate_result.x)
+        nonlocal epoch, begun, reached
+        reached = intermediate_result.x.copy()
+        place(reached)
         optimizer.iterations += 1
         logs = evaluate(model, run.batches)
         run.after_step(0, logs)
         run.finish(epoch, logs)
-        epoch += 1
+        epoch, begun = epoch + 1, False
         if model.stop_training or epoch >= epochs.stop:
             raise StopIteration
-        begin()
 
-    def begin() -> None:
-        run.callbacks.call("on_epoch_begin", epoch, {})
-        run.before_step(0)
-
-    if epoch >= epochs.stop or not runs:
-        return
-    begin()
-    result = scipy_minimize(
-        loss_and_gradient,
-        np.concatenate([theta[where] for where in runs]).astype(np.float64),
-        jac=True,
-        method="L-BFGS-B",
-        callback=after_iteration,
-        options={
-            "maxiter": len(epochs),
-            "maxfun": optimizer.max_evaluations * len(epochs),
-            "maxcor": optimizer.history_size,
-            "maxls": optimizer.max_evaluations,
-            "ftol": optimizer.tolerance,
-            "gtol": optimizer.gradient_tolerance,
-        },
-    )
-    place(result.x)
+    try:
+        result = scipy_minimize(
+            loss_and_gradient,
+            reached,
+            jac=True,
+            method="L-BFGS-B",
+            callback=after_iteration,
+            options={
+                "maxiter": len(epochs),
+                "maxfun": optimizer.max_evaluations * (len(epochs) + 1),
+                "maxcor": optimizer.history_size,
+                "maxls": optimizer.max_evaluations,
+                "ftol": optimizer.tolerance,
+                "gtol": optimizer.gradient_tolerance,
+            },
+        )
+    finally:
+        place(reached)  # and not where a line search was when it was interrupted or gave up
     optimizer.message = str(result.message)
     if epoch >= epochs.stop:
         optimizer.message = f"made {len(epochs)} iterations, as many as it might"
     elif model.stop_training:
         optimizer.message = "stopped by a callback"
-
-
-def refuse_noise(layers: list[Layer]) -> None:
-    """L-BFGS compares losses, which must therefore be no random numbers.
-
-    Raises:
-        ValueError: A layer draws random numbers in training.
-    """
-    for layer in layers:
-        if layer.random:
-            raise ValueError(
-                f"LBFGS needs a loss that is the same at every call, but {layer} draws random "
-                f"numbers: leave it out, or take another optimizer."
-            )

@@ -27,6 +27,7 @@ class ProgressBar(Callback):
 
         self._title = epoch_title(epoch, self.params)
         self._start = self._shown = time.perf_counter()
+        self._done = 0
         self._bar = tqdm(
             total=self.params["steps"],
             file=sys.stdout,
@@ -37,15 +38,18 @@ class ProgressBar(Callback):
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Redraws the bar, a few times a second."""
+        self._done = batch + 1
         now = time.perf_counter()
         if now - self._shown < REFRESH:
             return
         self._shown = now
-        self._draw(batch + 1, now, logs or {})
+        self._draw(self._done, now, logs or {})
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Leaves a line with the epoch's numbers."""
-        line = self._draw(self.params["steps"], time.perf_counter(), logs or {})
+        steps = self.params["steps"] or self._done  # it may have been stopped before it is known
+        self._bar.total = steps
+        line = self._draw(steps, time.perf_counter(), logs or {})
         fits = self._bar.leave
         self.on_train_end()
         if not fits:
@@ -85,7 +89,7 @@ class ProgressLines(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Prints the epoch's numbers."""
-        steps = self.params["steps"]
+        steps = self.params["steps"] or "?"
         text = describe(time.perf_counter() - self._start, logs or {})
         print(f"{epoch_title(epoch, self.params)} {steps}/{steps}, {text}", flush=True)
 

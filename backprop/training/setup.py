@@ -1,12 +1,21 @@
 """From the arguments of ``fit`` and ``evaluate`` to batches, every mistake found on the way."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from backprop.constraints import Constraint
 from backprop.core.errors import NotBuiltError
 from backprop.core.types import Shape
+from backprop.layers import Layer
+from backprop.losses import (
+    CategoricalCrossentropy,
+    CategoricalHinge,
+    Loss,
+    SparseCategoricalCrossentropy,
+)
+from backprop.optimizers import LBFGS
 from backprop.training.batches import Batches
 from backprop.training.data import (
     Data,
@@ -15,7 +24,7 @@ from backprop.training.data import (
     check_positive_integer,
     split_validation,
 )
-from backprop.training.head import check_ending
+from backprop.training.head import MatchedPair, check_ending
 from backprop.training.protocol import Model
 from backprop.training.stream import Stream
 
@@ -95,6 +104,7 @@ def evaluation_source(
     if steps is not None:
         steps = check_positive_integer(steps, f"{prefix.replace(' ', '_')}steps")
     if makes_batches(x, y):
+        refuse_beside_stream(sample_weight=sample_weight)
         return Stream(x, steps, checked, model.dtype, f"{prefix}x")
     data = checked(x, y, sample_weight)
     size = EVALUATION_BATCH if batch_size is None else batch_size
@@ -120,21 +130,21 @@ def training_sources(
     """Batches to train on, and to validate on if that was asked for (see ``Sequential.fit``)."""
     if steps is not None:
         steps = check_positive_integer(steps, "steps_per_epoch")
+    if validation_steps is not None:
+        validation_steps = check_positive_integer(validation_steps, "validation_steps")
+    if isinstance(model.optimizer, LBFGS):
+        check_same_every_time(model.layers, x)
+        rng = None  # the order of the samples means nothing to a sum over all of them
     size = check_positive_integer(32 if batch_size is None else batch_size, "batch_size")
     source: Source
     held_out: Data | None = None
     if makes_batches(x, y):
-        if sample_weight is not None or validation_split:
-            name = "sample_weight" if sample_weight is not None else "validation_split"
-            raise ValueError(
-                f"{name} needs arrays, but x makes batches by itself: let it make batches "
-                f"(x, y, sample_weight), and pass validation_data."
-            )
+        refuse_beside_stream(sample_weight=sample_weight, validation_split=validation_split or None)
         source = Stream(x, steps, lambda x, y, w: check(model, x, y, w, class_weight), model.dtype)
     else:
         data = check(model, x, y, sample_weight, class_weight)
         if validation_split and validation_data is None:
-            data, held_out = split_validation(data, validation_split)
+            data, held_out = split_validation(data, validation_split, is_categorical(model.loss))
             if class_weight is not None:  # they weight the training loss alone
                 held_out = Data(held_out.X, held_out.y)
         source = Batches(data, size, model.dtype, rng, steps)
@@ -170,6 +180,54 @@ def is_arrays(validation_data: Any) -> bool:
     if not isinstance(validation_data, Sequence):
         return False
     return not all(isinstance(part, tuple) for part in validation_data) or not validation_data
+
+
+def refuse_beside_stream(**arguments: Any) -> None:
+    """Checks that none of what needs arrays is given beside an x that makes batches by itself.
+
+    Raises:
+        ValueError: One of them is.
+    """
+    for name, value in arguments.items():
+        if value is not None:
+            raise ValueError(
+                f"{name} needs arrays, but x makes batches by itself: let it make batches "
+                f"(x, y, sample_weight), and pass validation_data."
+            )
+
+
+def is_categorical(loss: Loss) -> bool:
+    """Whether its targets are classes: indices, or a probability for each class."""
+    loss = loss.loss if isinstance(loss, MatchedPair) else loss
+    return isinstance(
+        loss, CategoricalCrossentropy | SparseCategoricalCrossentropy | CategoricalHinge
+    )
+
+
+def check_same_every_time(layers: Iterable[Layer], x: Any) -> None:
+    """L-BFGS compares losses: they must depend on θ alone, and θ must be free.
+
+    Raises:
+        ValueError: A layer draws random numbers in training or has a constraint, or x is a
+            generator, which gives no batch twice.
+    """
+    if isinstance(x, Iterator):
+        raise ValueError(
+            "LBFGS goes through the data many times, but x is a generator, which makes them once: "
+            "pass a function that returns a new generator."
+        )
+    for layer in layers:
+        check_same_every_time(getattr(layer, "layers", ()), None)
+        if layer.random:
+            raise ValueError(
+                f"LBFGS needs a loss that is the same at every call, but {layer} draws random "
+                f"numbers: leave it out, or take another optimizer."
+            )
+        if any(isinstance(part, Constraint) for part in vars(layer).values()):
+            raise ValueError(
+                f"LBFGS cannot keep constraints, but {layer} has one: leave it out, or take "
+                f"another optimizer."
+            )
 
 
 def check_frequency(frequency: int | Iterable[int]) -> Callable[[int], bool]:

@@ -15,7 +15,8 @@ class Stream:
     """The batches ``(x, y)`` or ``(x, y, sample_weight)`` of an epoch; iterate once for each.
 
     A function is called for each epoch, an iterable is begun anew, and a generator goes on where
-    it was: it needs ``steps``, or it lasts for one epoch only.
+    it was: it needs ``steps``, or it lasts for one epoch only. The first batch is drawn at once,
+    for the shapes; it opens the first epoch.
 
     Args:
         source: A function without arguments that returns an iterable, or an iterable, or a
@@ -32,6 +33,7 @@ class Stream:
 
     Raises:
         ValueError: There is no batch.
+        TypeError: The function returns nothing to iterate over.
     """
 
     def __init__(
@@ -45,20 +47,19 @@ class Stream:
         self._source, self._limit, self._check = source, steps, check
         self._dtype, self._name = dtype, name
         self._iterator: Iterator[Any] | None = source if isinstance(source, Iterator) else None
-        first = next(self._begin(), None)
+        begun = self._begin()
+        first = next(begun, None)
         if first is None:
             raise ValueError(f"{name} makes no batches: it is empty.")
         data = self._unpack(first)
         self.sample_shape, self.batch_size = tuple(data.X.shape[1:]), len(data)
-        # a generator does not give its first batch twice
-        self._waiting = [] if self._iterator is None else [first]
+        self._begun: Iterator[Any] | None = itertools.chain([first], begun)
         self.steps = steps
         if steps is None and hasattr(source, "__len__"):
             self.steps = len(source)
 
     def __iter__(self) -> Iterator[tuple[Array, Array, Array | None]]:
-        batches = itertools.chain(self._waiting, self._begin())
-        self._waiting = []
+        batches, self._begun = self._begun or self._begin(), None
         count = 0
         for batch in itertools.islice(batches, self._limit):
             data = self._unpack(batch)
@@ -76,14 +77,19 @@ class Stream:
     def _begin(self) -> Iterator[Any]:
         if self._iterator is not None:
             return self._iterator
-        made: Iterable[Any] = self._source() if callable(self._source) else self._source
+        made = self._source() if callable(self._source) else self._source
+        if not isinstance(made, Iterable):
+            raise TypeError(
+                f"{self._name} must be a function that returns batches (x, y), such as one that "
+                f"yields them, but it returned {made!r}."
+            )
         return iter(made)
 
     def _unpack(self, batch: Any) -> Data:
         if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
             raise ShapeError(
                 f"{self._name} must make batches (x, y) or (x, y, sample_weight), but it made "
-                f"{type(batch).__name__} of another form."
+                f"{type(batch).__name__} of another form. If it holds the samples themselves, pass y."
             )
         x, y, *weight = batch
         return self._check(x, y, weight[0] if weight else None)

@@ -403,6 +403,16 @@ def test_outside_of_notebooks_a_path_is_needed(monkeypatch):
         LivePlot()
 
 
+def test_missing_folder_is_found_before_training(tmp_path):
+    model, X, y = line()
+    model.build((None, 1))
+    before = model.parameters.values.copy()
+    for callback in (LivePlot(tmp_path / "no" / "a.png"), CSVLogger(tmp_path / "no" / "a.csv")):
+        with pytest.raises(FileNotFoundError):
+            model.fit(X, y, verbose=0, callbacks=[callback])
+    np.testing.assert_array_equal(model.parameters.values, before)
+
+
 @pytest.mark.parametrize("every", [0, -1, 1.5, True])
 def test_every_must_be_a_number_of_epochs(every):
     with pytest.raises(ValueError, match="every must be a number of epochs of 1 or more"):

@@ -92,7 +92,13 @@ class LivePlot(Callback):
         self._display: Any = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Starts a new picture."""
+        """Starts a new picture.
+
+        Raises:
+            OSError: The folder of the path does not exist.
+        """
+        if self.path is not None:
+            files.check_target(self.path)
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
         self._display = None

@@ -25,6 +25,22 @@ ARRAY, TUPLE, ITEMS = "__array__", "__tuple__", "__items__"
 """What JSON does not know, as dicts of one key."""
 
 
+def check_target(path: str | os.PathLike[str]) -> str:
+    """Where a file is to be written: the path, or what it links to.
+
+    Raises:
+        FileNotFoundError: The folder does not exist.
+        IsADirectoryError: ``path`` is a folder.
+    """
+    target = os.path.realpath(path)
+    folder = os.path.dirname(target)
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"path is {os.fspath(path)!r}: create the folder {folder!r} first.")
+    if os.path.isdir(target):
+        raise IsADirectoryError(f"path is {os.fspath(path)!r}, a folder: name a file.")
+    return target
+
+
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
     """A path in the same folder to write to; its file takes the place of ``path`` at the end.
@@ -33,15 +49,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
     nothing is left behind.
 
     Raises:
-        FileNotFoundError: The folder does not exist.
-        IsADirectoryError: ``path`` is a folder.
+        OSError: The file cannot be written, see ``check_target``.
     """
-    target = os.path.realpath(path)  # a link stays a link
+    target = check_target(path)
     folder, name = os.path.split(target)
-    if not os.path.isdir(folder):
-        raise FileNotFoundError(f"path is {os.fspath(path)!r}: create the folder {folder!r} first.")
-    if os.path.isdir(target):
-        raise IsADirectoryError(f"path is {os.fspath(path)!r}, a folder: name a file.")
     temporary = os.path.join(folder, f".{os.getpid()}-{name}")  # the ending may say the format
     try:
         yield temporary

@@ -20,7 +20,7 @@ from backprop.layers import Dense, Dropout, ReLU, Softmax
 from backprop.optimizers import Adam
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-BATCH, EPOCHS, VALIDATION = 128, 60, 0.1
+BATCH, EPOCHS, VALIDATION = 128, 40, 0.1
 
 
 def network(seed: int) -> bp.Sequential:
@@ -51,8 +51,8 @@ def main() -> None:
     if arguments.quick:
         X, y = X[:10_000], y[:10_000]
     model = network(arguments.seed)
-    stopping = EarlyStopping("val_accuracy", patience=6, restore_best_weights=True)
-    lowering = ReduceLROnPlateau("val_accuracy", factor=0.3, patience=3)
+    stopping = EarlyStopping("val_accuracy", patience=5, restore_best_weights=True)
+    lowering = ReduceLROnPlateau("val_loss", factor=0.3, patience=2)
     start = time.perf_counter()
     history = model.fit(
         X,

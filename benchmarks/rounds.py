@@ -231,8 +231,14 @@ def measure(job: Job, workers: list[Worker], rounds: int) -> Result:
         for k in range(len(ready)):
             worker = ready[(k + done) % len(ready)]  # nobody is always the first
             time.sleep(PAUSE)
-            result.times[worker.column, worker.threads].append(worker.ask("round"))
+            key = worker.column, worker.threads
+            try:
+                result.times[key].append(worker.ask("round"))
+            except (RuntimeError, OSError) as error:
+                result.failed[worker.column] = str(error)
+                del result.times[key]
         done += 1
+        ready = [worker for worker in ready if (worker.column, worker.threads) in result.times]
         if done == 1:
             ready = [worker for worker in ready if not hopeless(worker, result)]
     return result

@@ -115,6 +115,8 @@ def write(report: Report, options: argparse.Namespace) -> int:
         print(f"failed: {[r.failed for r in results if r.failed]}", file=sys.stderr)
         return 1
     unsure = {result.job.name: result.disagreement() for result in results}
+    for sweep in report.sweeps.values():
+        unsure |= sweep["disagreement"]
     unsure = {job: ratios for job, ratios in unsure.items() if ratios}
     if unsure and not options.quick and not options.force:
         print(f"\nNo table: over {DISAGREEMENT:.0%} of the median is the interquartile range of",

@@ -40,11 +40,12 @@ def exponent(values: list[float], times: list[float]) -> float:
 
 
 def fitted(results: dict[str, list[tuple[int, Result]]]) -> dict[str, dict]:
-    """For each sweep its values, and medians and exponent of each column."""
+    """For each sweep its values, medians and exponent of each column, and what disagrees."""
     found = {}
     for what, points in results.items():
         values = [value for value, _ in points]
-        found[what] = {"values": values, "medians": {}, "exponents": {}}
+        unsure = {result.job.name: result.disagreement() for _, result in points}
+        found[what] = {"values": values, "medians": {}, "exponents": {}, "disagreement": unsure}
         for column in ("ours", "control", "floor"):
             best = [result.best(column) for _, result in points]
             if all(best):

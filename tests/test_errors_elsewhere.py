@@ -112,10 +112,10 @@ CALLS = {
         TypeError,
         ["metrics must be a list"],
     ),
-    "two metrics of a name": (
-        lambda: classifier().compile(metrics=["accuracy", "accuracy"]),
+    "same metric twice": (
+        lambda: classifier().compile(metrics=[Accuracy()] * 2),
         ValueError,
-        ["metrics", "differ", "accuracy, accuracy"],
+        ["metrics", "same object", "Accuracy(name='accuracy')", "second one"],
     ),
     "metric called loss": (
         lambda: classifier().compile(metrics=[Accuracy(name="loss")]),

@@ -115,6 +115,27 @@ def test_titles_are_aligned():
     assert epoch_title(4, {"epochs": 100}) == "Epoch   5/100"
 
 
+def test_numbers_for_a_bar_alone_are_computed_when_it_is_redrawn(rng, capsys):
+    class Counted(bp.metrics.MeanSquaredError):
+        results = 0
+
+        def result(self):
+            self.results += 1
+            return super().result()
+
+    class Listener(Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            assert list(logs) == ["loss", "mean_squared_error"]
+
+    X = rng.normal(size=(400, 1))
+    for callbacks, enough in (([], range(1, 100)), ([Listener()], range(400, 500))):
+        model, metric = bp.Sequential([Dense(1)], seed=0), Counted()
+        model.compile("sgd", "mse", metrics=[metric])
+        model.fit(X, X, 1, verbose=1, callbacks=callbacks)
+        assert metric.results in enough
+    assert capsys.readouterr().err == ""
+
+
 def test_bar_is_closed_when_training_is_interrupted(data, capsys):
     class Interrupt(Callback):
         def on_train_batch_end(self, batch, logs=None):

@@ -39,11 +39,14 @@ class ProgressBar(Callback):
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Redraws the bar, a few times a second."""
         self._done = batch + 1
-        now = time.perf_counter()
-        if now - self._shown < REFRESH:
+        if not logs or not self.due():
             return
-        self._shown = now
+        self._shown = now = time.perf_counter()
         self._draw(self._done, now, logs or {})
+
+    def due(self) -> bool:
+        """Whether it is time to redraw the bar; until then nobody need compute its numbers."""
+        return time.perf_counter() - self._shown >= REFRESH
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Leaves a line with the epoch's numbers."""

@@ -9,6 +9,7 @@ from backprop.callbacks import CallbackList
 from backprop.core.types import Array
 from backprop.training.evaluation import collect, evaluate
 from backprop.training.interrupt import DelayedInterrupt
+from backprop.training.progress import ProgressBar
 from backprop.training.protocol import Model
 from backprop.training.scoring import update_metrics
 from backprop.training.setup import Source
@@ -43,6 +44,9 @@ class Run:
         self.logs: dict[str, float] = {}
         self._before_batch = callbacks.listeners("on_train_batch_begin")
         self._after_batch = callbacks.listeners("on_train_batch_end")
+        # what only a bar listens to is computed when it is redrawn: an AUC sorts all scores for it
+        bars = [callback for callback in callbacks.callbacks if isinstance(callback, ProgressBar)]
+        self._bar = bars[0] if bars and len(self._after_batch) == 1 else None
         self._diverged = False
 
     def epoch(self, first_step: int) -> dict[str, float]:
@@ -59,7 +63,8 @@ class Run:
             seen += len(y)
             update_metrics(metrics, prediction, y, weight)
             if self._after_batch:
-                self.after_step(batch, collect(total / seen, metrics))
+                wanted = self._bar is None or self._bar.due()
+                self.after_step(batch, collect(total / seen, metrics) if wanted else {})
             if model.stop_training:
                 break
         return collect(total / seen, metrics)

@@ -177,6 +177,8 @@ def training_sources(
 
 def is_arrays(validation_data: Any) -> bool:
     """Whether it is ``(x, y)`` or ``(x, y, sample_weight)``, rather than a list of batches."""
+    if isinstance(validation_data, tuple) and len(validation_data) in (2, 3):
+        return True
     if not isinstance(validation_data, Sequence):
         return False
     return not all(isinstance(part, tuple) for part in validation_data) or not validation_data

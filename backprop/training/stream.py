@@ -48,12 +48,12 @@ class Stream:
         self._dtype, self._name = dtype, name
         self._iterator: Iterator[Any] | None = source if isinstance(source, Iterator) else None
         begun = self._begin()
-        first = next(begun, None)
-        if first is None:
+        first = list(itertools.islice(begun, 1))
+        if not first:
             raise ValueError(f"{name} makes no batches: it is empty.")
-        data = self._unpack(first)
+        data = self._unpack(first[0])
         self.sample_shape, self.batch_size = tuple(data.X.shape[1:]), len(data)
-        self._begun: Iterator[Any] | None = itertools.chain([first], begun)
+        self._begun: Iterator[Any] | None = itertools.chain(first, begun)
         self.steps = steps
         if steps is None and hasattr(source, "__len__"):
             self.steps = len(source)
@@ -89,7 +89,8 @@ class Stream:
         if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
             raise ShapeError(
                 f"{self._name} must make batches (x, y) or (x, y, sample_weight), but it made "
-                f"{type(batch).__name__} of another form. If it holds the samples themselves, pass y."
+                f"{type(batch).__name__} of another form. If it holds the samples themselves, pass "
+                f"y."
             )
         x, y, *weight = batch
         return self._check(x, y, weight[0] if weight else None)

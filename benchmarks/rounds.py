@@ -153,12 +153,19 @@ class Worker:
         self.process.kill()
 
 
-def start(columns: Iterable[str], seconds: float) -> tuple[list[Worker], dict[str, str]]:
-    """The workers, whose rounds last that long at least, and why a column has none."""
+def start(
+    columns: Iterable[str], seconds: float, one_thread: bool = False
+) -> tuple[list[Worker], dict[str, str]]:
+    """The workers, whose rounds last that long at least, and why a column has none.
+
+    With ``one_thread`` nobody tries more than the first of the numbers of threads.
+    """
     workers, absent = [], {}
     for column in columns:
+        numbers = COLUMNS[column][1]
         try:
-            workers += [Worker(column, threads, seconds) for threads in COLUMNS[column][1]]
+            for threads in numbers[:1] if one_thread else numbers:
+                workers.append(Worker(column, threads, seconds))
         except (Absent, RuntimeError) as error:
             absent[column] = str(error)
     return workers, absent

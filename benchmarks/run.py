@@ -87,7 +87,7 @@ def main() -> int:
     options = arguments()
     columns = [c for c in COLUMNS if c in OWN or c.split()[0] in options.peers]
     seconds = 0.1 if options.quick else 0.3
-    workers, absent = start(columns, seconds)
+    workers, absent = start(columns, seconds, one_thread=options.quick)
     for column, why in absent.items():
         print(f"skipped: {column} ({why})", file=sys.stderr)
     versions = {worker.column: worker.version for worker in workers}
@@ -114,10 +114,10 @@ def write(report: Report, options: argparse.Namespace) -> int:
     if any("ours" in result.failed for result in results):
         print(f"failed: {[r.failed for r in results if r.failed]}", file=sys.stderr)
         return 1
-    unsure = {result.job.name: result.disagreement() for result in results}
+    found = [(result.job.name, result.disagreement()) for result in results]
     for sweep in report.sweeps.values():
-        unsure |= sweep["disagreement"]
-    unsure = {job: ratios for job, ratios in unsure.items() if ratios}
+        found += sweep["disagreement"].items()
+    unsure = {job: ratios for job, ratios in found if ratios}
     if unsure and not options.quick and not options.force:
         print(f"\nNo table: over {DISAGREEMENT:.0%} of the median is the interquartile range of",
               file=sys.stderr)  # fmt: skip

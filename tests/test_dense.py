@@ -242,3 +242,8 @@ def test_a_layer_without_formulas_says_what_is_missing():
         BareActivation().forward(np.ones((1, 2)))
     with pytest.raises(NotImplementedError, match=r"BareActivation must define f_prime\("):
         BareActivation().f_prime(np.ones((1, 2)), np.ones((1, 2)), np.ones((1, 2)))
+
+
+def test_writing_weights_before_the_layer_is_built_is_refused_with_the_reason():
+    with pytest.raises(NotBuiltError, match="Dense has no W to write into before it is built"):
+        Dense(3).W = np.ones((2, 3))

@@ -281,11 +281,17 @@ def parameter_views(name: str) -> tuple[Any, Any]:
     replaced would no longer be what the optimizer changes.
     """
 
+    def parameter_of(layer: Layer) -> Parameter:
+        found: Parameter | None = vars(layer).get(f"_{name}")
+        if found is None:
+            raise NotBuiltError(f"{layer} has no {name} to write into before it is built.")
+        return found
+
     def write_value(layer: Layer, given: Any) -> None:
-        getattr(layer, f"_{name}").value = given
+        parameter_of(layer).value = given
 
     def write_gradient(layer: Layer, given: Any) -> None:
-        getattr(layer, f"_{name}").gradient = given
+        parameter_of(layer).gradient = given
 
     value = property(attrgetter(f"_{name}._value"), write_value)
     gradient = property(attrgetter(f"_{name}._gradient"), write_gradient)

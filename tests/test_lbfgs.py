@@ -1,0 +1,559 @@
+"""L-BFGS: the minimum that a formula or SciPy finds, and a ``fit`` like any other."""
+
+import numpy as np
+import pytest
+import scipy.optimize
+import scipy.sparse
+from small_models import assert_same_weights, built
+
+import backprop as bp
+from backprop.callbacks import Callback, EarlyStopping, LambdaCallback
+from backprop.callbacks.base import HOOKS
+from backprop.constraints import NonNegative
+from backprop.layers import (
+    BatchNormalization,
+    Chain,
+    Dense,
+    Dropout,
+    GaussianNoise,
+    Layer,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
+from backprop.losses import MeanSquaredError
+from backprop.optimizers import LBFGS
+from backprop.regularizers import L2
+
+N = 40
+
+
+@pytest.fixture
+def data(rng):
+    X = rng.normal(size=(N, 3))
+    noise = 0.1 * rng.normal(size=(N, 2))
+    return X, np.stack([np.sin(X[:, 0]), X[:, 1] * X[:, 2]], axis=1) + noise
+
+
+def network(optimizer=None, dtype="float64", metrics=None, seed=0, **options):
+    layers = [Dense(6, **options), Tanh(), Dense(2, **options)]
+    model = bp.Sequential(layers, seed=seed, dtype=dtype)
+    model.compile(optimizer or LBFGS(), "mse", metrics)
+    return model
+
+
+def linear(n_out, optimizer=None, loss="mse", **options):
+    model = bp.Sequential([Dense(n_out, **options)], seed=0, dtype="float64")
+    model.compile(optimizer or LBFGS(), loss)
+    return model
+
+
+def fit(model, *data, epochs=20, **options):
+    return model.fit(*data, epochs=epochs, verbose=0, **options)
+
+
+# ------------------------------------------------------------------------------- the minimum
+
+
+@pytest.mark.parametrize("n_out", [1, 3])
+def test_least_squares_of_several_outputs(rng, n_out):
+    X, Y = rng.normal(size=(N, 4)), rng.normal(size=(N, n_out))
+    model = linear(n_out)
+    history = fit(model, X, Y, epochs=100)
+    solution, squares, *_ = np.linalg.lstsq(np.c_[X, np.ones(N)], Y)
+    np.testing.assert_allclose(np.vstack(model.get_weights()), solution, atol=1e-6)
+    assert history.history["loss"][-1] == pytest.approx(squares.sum() / (N * n_out), rel=1e-10)
+    assert history.history["loss"][-1] == pytest.approx(model.evaluate(X, Y), rel=1e-12)
+    assert "CONVERGENCE" in model.optimizer.message
+
+
+def test_penalty_stands_against_the_mean_over_samples_and_outputs(rng):
+    """The minimum of (1/NK) ‖XW − Y‖² + λ ‖W‖², which a gradient K times too large would miss."""
+    X, Y = rng.normal(size=(N, 4)), rng.normal(size=(N, 3))
+    model = linear(3, use_bias=False, kernel_regularizer=L2(0.1))
+    history = fit(model, X, Y, epochs=100)
+    ridge = np.linalg.solve(X.T @ X / (N * 3) + 0.1 * np.eye(4), X.T @ Y / (N * 3))
+    np.testing.assert_allclose(model.layers[0].W, ridge, atol=1e-6)
+    loss = np.mean((X @ ridge - Y) ** 2) + 0.1 * np.sum(ridge**2)
+    assert history.history["loss"][-1] == pytest.approx(loss, rel=1e-10)
+
+
+def test_gradient_that_is_followed_is_that_of_the_loss_that_is_reported(data, monkeypatch):
+    """By central differences of ``evaluate``, at several θ on the way."""
+    X, Y = data
+    asked = []
+    minimize = scipy.optimize.minimize
+
+    def watch(function, x0, **options):
+        def watched(x):
+            loss, gradient = function(x)
+            asked.append((x.copy(), loss, gradient))
+            return loss, gradient
+
+        return minimize(watched, x0, **options)
+
+    monkeypatch.setattr(scipy.optimize, "minimize", watch)
+    model = network(kernel_regularizer=L2(0.01))
+    fit(model, X, Y, epochs=4, batch_size=7)
+    theta = model.parameters.values
+    for x, loss, gradient in asked[::2]:
+        numeric = np.empty_like(x)
+        for k in range(len(x)):
+            step = np.zeros_like(x)
+            step[k] = 1e-6
+            theta[:] = x + step
+            above = model.evaluate(X, Y)
+            theta[:] = x - step
+            numeric[k] = (above - model.evaluate(X, Y)) / 2e-6
+        np.testing.assert_allclose(gradient, numeric, atol=1e-8)
+        theta[:] = x
+        assert loss == pytest.approx(model.evaluate(X, Y), rel=1e-12)
+    assert len(asked) >= 5
+
+
+@pytest.mark.parametrize("head", ["sigmoid", "softmax"])
+def test_logistic_regression_agrees_with_scipy_on_a_function_by_hand(rng, head):
+    X = rng.normal(size=(N, 3))
+    y = (X @ [1.0, -2.0, 0.5] + rng.logistic(size=N) > 0).astype(int)
+    decay = 0.02
+    k = 1 if head == "sigmoid" else 2
+
+    def loss(theta):  # mean of log(1 + e^z) − y z, or of log Σ e^z − z_y, and λ Σ w²
+        W, b = theta[: 3 * k].reshape(3, k), theta[3 * k :]
+        Z = X @ W + b
+        if k == 1:
+            values = np.logaddexp(0, Z[:, 0]) - y * Z[:, 0]
+        else:
+            values = np.logaddexp(Z[:, 0], Z[:, 1]) - Z[np.arange(N), y]
+        return np.mean(values) + decay * np.sum(W**2)
+
+    found = scipy.optimize.minimize(loss, np.zeros(4 * k), method="BFGS", options={"gtol": 1e-9})
+    layers = [Dense(k, kernel_regularizer=L2(decay)), Sigmoid() if k == 1 else Softmax()]
+    model = bp.Sequential(layers, seed=0, dtype="float64")
+    kind = "binary_crossentropy" if k == 1 else "sparse_categorical_crossentropy"
+    model.compile(LBFGS(), kind, ["accuracy"])
+    history = fit(model, X, y, epochs=200)
+    assert history.history["loss"][-1] == pytest.approx(found.fun, rel=1e-9)
+    np.testing.assert_allclose(model.layers[0].W.ravel(), found.x[: 3 * k], atol=1e-5)
+    assert history.history["accuracy"][-1] == model.evaluate(X, y)[1]
+
+
+def test_iterations_are_those_of_scipy_on_the_same_function(rng):
+    X, y = rng.normal(size=(N, 3)), rng.normal(size=N)
+    model = built(linear(1))
+    start = model.parameters.values.copy()
+    A = np.c_[X, np.ones(N)]
+    losses = []
+    scipy.optimize.minimize(
+        lambda t: (np.mean((A @ t - y) ** 2), 2 / N * A.T @ (A @ t - y)),
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        callback=lambda t: losses.append(np.mean((A @ t - y) ** 2)),
+        options={"maxcor": 10, "ftol": 1e-12, "gtol": 1e-8},
+    )
+    history = fit(model, X, y, epochs=100)
+    np.testing.assert_allclose(history.history["loss"], losses, rtol=1e-7)
+
+
+# ------------------------------------------------------------------ an epoch is an iteration
+
+
+def test_an_epoch_is_an_iteration_and_the_loss_never_rises(data):
+    model = network(metrics=["mae"])
+    start = built(network()).evaluate(*data)
+    history = fit(model, *data, epochs=25)
+    losses = history.history["loss"]
+    assert history.epoch == list(range(25))
+    assert len(losses) == len(history.history["mae"]) == model.optimizer.iterations == 25
+    assert losses[0] < start
+    assert np.all(np.diff(losses) <= 0)
+    assert [losses[-1], history.history["mae"][-1]] == pytest.approx(
+        model.evaluate(*data), rel=1e-12
+    )
+    assert model.optimizer.message == "made 25 iterations, as many as it might"
+
+
+@pytest.mark.parametrize(("most", "epochs", "made"), [(3, 10, 3), (10, 3, 3), (1, 1, 1)])
+def test_max_iterations_and_epochs_are_both_limits(data, most, epochs, made):
+    model = network(LBFGS(max_iterations=most))
+    assert len(fit(model, *data, epochs=epochs).epoch) == made
+    assert model.optimizer.message == f"made {made} iterations, as many as it might"
+
+
+def test_initial_epoch_numbers_the_epochs(data):
+    assert fit(network(), *data, epochs=6, initial_epoch=4).epoch == [4, 5]
+    limited = network(LBFGS(max_iterations=1))
+    assert fit(limited, *data, epochs=6, initial_epoch=4).epoch == [4]
+
+
+@pytest.mark.parametrize("epochs", [0, 3])
+def test_no_epochs_left(data, epochs):
+    model = built(network())
+    before = model.get_weights()
+    assert fit(model, *data, epochs=epochs, initial_epoch=3).epoch == []
+    assert_same_weights(model, before)
+
+
+def test_history_size_is_how_much_of_the_path_is_known(data):
+    short, long = (fit(network(LBFGS(history_size=m)), *data, epochs=20) for m in (1, 10))
+    one, ten = short.history["loss"], long.history["loss"]
+    assert one[:2] == pytest.approx(ten[:2], rel=1e-12)  # neither has more than one step to know
+    assert one[2] != ten[2]
+    assert ten[-1] < one[-1]
+
+
+def test_tolerances_end_training(data):
+    tight = fit(network(), *data, epochs=60)
+    loose = network(LBFGS(tolerance=0.05))
+    losses = np.array(fit(loose, *data, epochs=60).history["loss"])
+    shares = -np.diff(losses) / losses[:-1]
+    assert len(losses) < len(tight.epoch)
+    assert shares[-1] < 0.05 < min(shares[:-1])
+    assert "REDUCTION" in loose.optimizer.message or "FACTR" in loose.optimizer.message
+    flat = network(LBFGS(gradient_tolerance=0.05))
+    assert len(fit(flat, *data, epochs=60).epoch) < len(tight.epoch)
+    flat.forward(data[0], training=True)
+    flat.loss.compute(flat.forward(data[0], training=True), data[1], None)
+    flat.backward()
+    assert np.abs(flat.parameters.gradients).max() <= 0.05
+
+
+def test_second_fit_goes_on_from_where_the_first_ended(data):
+    model = network()
+    first = fit(model, *data, epochs=5).history["loss"]
+    theta = model.parameters.values.copy()
+    second = fit(model, *data, epochs=5).history["loss"]
+    assert second[0] < first[-1]
+    assert model.optimizer.iterations == 10
+    other = built(network(seed=1))
+    other.parameters.values[:] = theta
+    assert fit(other, *data, epochs=5).history["loss"] == second
+
+
+def test_fit_at_the_minimum_changes_nothing_and_begins_no_epoch(rng):
+    X, Y = rng.normal(size=(N, 3)), rng.normal(size=(N, 2))
+    model = linear(2)
+    fit(model, X, Y, epochs=100)
+    before, record = model.get_weights(), Record()
+    history = fit(model, X, Y, epochs=100, callbacks=[record])
+    assert_same_weights(model, before)
+    assert (history.epoch, history.history) == ([], {})
+    assert record.calls == ["train_begin", "train_end"]
+    assert "CONVERGENCE" in model.optimizer.message
+
+
+# ------------------------------------------------------------------------------- a fit like any
+
+
+class Record(Callback):
+    """The names of the hooks in the order of their calls."""
+
+    def __init__(self):
+        self.calls = []
+        for hook in HOOKS:
+            setattr(self, hook, self._listener(hook.removeprefix("on_")))
+
+    def _listener(self, name):
+        return lambda *_: self.calls.append(name)
+
+
+def test_hooks_are_called_in_their_order(data):
+    record = Record()
+    fit(network(), *data, epochs=2, callbacks=[record], validation_data=data)
+    test = ["test_begin", "test_batch_begin", "test_batch_end", "test_end"]
+    epoch = ["epoch_begin", "train_batch_begin", "train_batch_end", *test, "epoch_end"]
+    assert record.calls == ["train_begin", *epoch * 2, "train_end"]
+
+
+def test_every_epoch_that_begins_ends_when_it_converges(rng):
+    X, Y = rng.normal(size=(N, 3)), rng.normal(size=(N, 2))
+    record = Record()
+    history = fit(linear(2), X, Y, epochs=100, callbacks=[record])
+    n = len(history.epoch)
+    assert 1 < n < 100
+    for hook in ("epoch_begin", "train_batch_begin", "train_batch_end", "epoch_end"):
+        assert record.calls.count(hook) == n
+    assert record.calls[-2:] == ["epoch_end", "train_end"]
+
+
+def test_a_callback_ends_training(data):
+    model = network()
+
+    def stop(epoch, logs):
+        model.stop_training = epoch == 3
+
+    history = fit(model, *data, callbacks=[LambdaCallback(on_epoch_end=stop)])
+    assert history.epoch == [0, 1, 2, 3]
+    assert history.history["loss"][-1] == pytest.approx(model.evaluate(*data), rel=1e-12)
+    assert model.optimizer.message == "stopped by a callback"
+
+
+def test_early_stopping_puts_the_best_weights_back(rng):
+    X, Y = rng.normal(size=(12, 3)), rng.normal(size=(12, 2))  # noise: it is learnt by heart
+    held_out = rng.normal(size=(50, 3)), rng.normal(size=(50, 2))
+    model = network()
+    stopping = EarlyStopping(patience=3, restore_best_weights=True)
+    history = fit(model, X, Y, epochs=50, validation_data=held_out, callbacks=[stopping])
+    losses = history.history["val_loss"]
+    assert len(losses) == int(np.argmin(losses)) + 4 < 50
+    assert model.evaluate(*held_out) == pytest.approx(min(losses), rel=1e-12)
+    assert model.optimizer.message == "stopped by a callback"
+
+
+def test_validation_is_evaluate_after_each_iteration(data):
+    X, Y = data
+    model = network(metrics=["mae"])
+    seen = []
+    look = LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(model.evaluate(X, Y)))
+    history = fit(
+        model, X[:30], Y[:30], epochs=4, validation_data=(X, Y), validation_freq=2, callbacks=[look]
+    ).history
+    assert list(history) == ["loss", "mae", "val_loss", "val_mae"]
+    assert list(zip(history["val_loss"], history["val_mae"], strict=True)) == [
+        tuple(seen[1]),
+        tuple(seen[3]),
+    ]
+    split = network(metrics=["mae"])
+    logs = fit(split, X, Y, epochs=4, validation_split=0.25).history
+    assert logs["loss"] == history["loss"]  # the same 30 samples
+    assert logs["val_loss"][-1] == split.evaluate(X[30:], Y[30:])[0]
+
+
+def test_weights_of_samples_are_repetitions(data):
+    X, Y = data
+    w = np.arange(N) % 3
+    weighted, repeated = linear(2), linear(2)  # Σ w ℓ / N and a mean over Σ w samples
+    losses = fit(weighted, X, Y, epochs=100, sample_weight=w).history["loss"]
+    others = fit(repeated, np.repeat(X, w, axis=0), np.repeat(Y, w, axis=0), epochs=100).history
+    np.testing.assert_allclose(weighted.parameters.values, repeated.parameters.values, atol=1e-6)
+    assert losses[-1] == pytest.approx(others["loss"][-1] * w.sum() / N, rel=1e-10)
+
+
+@pytest.mark.parametrize("regularizer", [L2(0.01), "l1_l2"])
+def test_penalty_is_in_the_loss(data, regularizer):
+    model = network(kernel_regularizer=regularizer)
+    losses = fit(model, *data, epochs=10).history["loss"]
+    error = np.mean((model.predict(data[0]) - data[1]) ** 2)
+    assert model.penalty() > 0
+    assert losses[-1] == pytest.approx(error + model.penalty(), rel=1e-12)
+
+
+@pytest.mark.parametrize("frozen", [[0], [2], [0, 2]])
+def test_frozen_layers_are_not_touched(data, frozen):
+    model = built(network())
+    before = model.get_weights()
+    for k in frozen:
+        model.layers[k].trainable = False
+    history = fit(model, *data, epochs=5)
+    for k in (0, 2):
+        same = np.array_equal(model.layers[k].W, before[k])  # W, b, W, b
+        assert same == (k in frozen)
+        assert np.array_equal(model.layers[k].b, before[k + 1]) == (k in frozen)
+    assert len(history.epoch) == (0 if len(frozen) == 2 else 5)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 32, 1000])
+def test_batch_size_changes_nothing_but_the_memory(data, batch_size):
+    whole, parts = network(kernel_regularizer=L2(0.01)), network(kernel_regularizer=L2(0.01))
+    expected = fit(whole, *data, epochs=8, batch_size=N).history["loss"]
+    losses = fit(parts, *data, epochs=8, batch_size=batch_size).history["loss"]
+    np.testing.assert_allclose(losses, expected, rtol=1e-9)
+    np.testing.assert_allclose(parts.parameters.values, whole.parameters.values, rtol=1e-6)
+
+
+def test_shuffling_is_neither_needed_nor_drawn(data):
+    shuffled, in_order = network(), network()
+    state = shuffled._shuffle_rng.bit_generator.state
+    fit(shuffled, *data, shuffle=True)
+    fit(in_order, *data, shuffle=False)
+    assert_same_weights(shuffled, in_order)
+    assert shuffled._shuffle_rng.bit_generator.state == state
+
+
+def test_steps_per_epoch_takes_the_same_batches_at_every_call(data):
+    X, Y = data
+    some, all_of_some = network(), network()
+    fit(some, X, Y, epochs=5, batch_size=8, steps_per_epoch=3)
+    fit(all_of_some, X[:24], Y[:24], epochs=5, batch_size=8)
+    assert_same_weights(some, all_of_some)
+
+
+def test_float32_comes_close(data):
+    X, Y = data
+    model = network(dtype="float32")
+    losses = fit(model, X, Y, epochs=40).history["loss"]
+    exact = fit(network(), X, Y, epochs=40).history["loss"]
+    assert model.parameters.values.dtype == np.float32
+    assert losses[5] == pytest.approx(exact[5], rel=1e-3)
+    assert np.all(np.diff(losses) <= 1e-6)
+    assert losses[-1] == pytest.approx(model.evaluate(X, Y), rel=1e-6)
+    solution = np.linalg.lstsq(np.c_[X, np.ones(N)], Y)[0]
+    line = bp.Sequential([Dense(2)], seed=0)
+    line.compile(LBFGS(), "mse")
+    fit(line, X, Y, epochs=100)
+    np.testing.assert_allclose(np.vstack(line.get_weights()), solution, atol=1e-3)
+
+
+def test_sparse_inputs_and_functions_of_batches_are_the_same_data(data):
+    X, Y = np.where(data[0] > 0, data[0], 0.0), data[1]
+    dense, sparse, streamed = network(), network(), network()
+    expected = fit(dense, X, Y, epochs=5, batch_size=16).history["loss"]
+    of_sparse = fit(sparse, scipy.sparse.csr_matrix(X), Y, epochs=5, batch_size=16)
+    cuts = [slice(0, 16), slice(16, 32), slice(32, N)]
+    of_stream = fit(streamed, lambda: ((X[cut], Y[cut]) for cut in cuts), epochs=5)
+    np.testing.assert_allclose(of_sparse.history["loss"], expected, rtol=1e-9)
+    assert of_stream.history["loss"] == expected
+    assert_same_weights(streamed, dense)
+
+
+def test_moving_statistics_follow_and_the_loss_is_that_of_evaluate(data):
+    model = bp.Sequential([Dense(4), BatchNormalization(), Tanh(), Dense(2)], seed=0)
+    model.compile(LBFGS(), "mse")
+    history = fit(model, *data, epochs=10)
+    assert history.history["loss"][-1] == pytest.approx(model.evaluate(*data), rel=1e-6)
+    assert np.all(model.layers[1].moving_mean != 0)
+
+
+# ------------------------------------------------------------------------------------- refusals
+
+
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [
+        (lambda: Dropout(0.5), "Dropout 'dropout_1' draws random numbers"),
+        (lambda: GaussianNoise(0.1), "draws random numbers"),
+        (lambda: Chain([Dense(3), Dropout(0.5)]), "Dropout 'dropout_1' draws random numbers"),
+        (lambda: Dense(3, kernel_constraint=NonNegative()), "cannot keep constraints, but Dense"),
+        (lambda: Dense(3, bias_constraint="non_neg"), "cannot keep constraints, but Dense"),
+    ],
+)
+@pytest.mark.parametrize("beforehand", [False, True], ids=["not built", "built"])
+def test_what_it_cannot_train_is_refused_before_any_change(data, layer, words, beforehand):
+    model = bp.Sequential([layer(), Dense(2)], seed=0, dtype="float64")
+    model.compile(LBFGS(), "mse")
+    if beforehand:
+        built(model)
+    before = model.get_weights() if beforehand else None
+    record = Record()
+    with pytest.raises(ValueError, match=words):
+        fit(model, *data, callbacks=[record])
+    assert record.calls == []
+    assert model.history is None
+    if beforehand:
+        assert_same_weights(model, before)
+    else:
+        assert model.input_shape is None
+
+
+def test_a_generator_is_refused_as_it_makes_its_batches_once(data):
+    with pytest.raises(ValueError, match="pass a function that returns a new generator"):
+        fit(network(), iter([data, data]))
+    assert len(fit(network(), [data], epochs=2).epoch) == 2
+
+
+def test_single_steps_are_refused(data):
+    model = built(network())
+    before = model.get_weights()
+    with pytest.raises(ValueError, match="LBFGS cannot take a step from one gradient: use fit"):
+        model.train_on_batch(*data)
+    assert_same_weights(model, before)
+    assert model.optimizer.iterations == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"max_iterations": 0},
+        {"history_size": 1.5},
+        {"max_evaluations": True},
+        {"tolerance": -1e-3},
+        {"gradient_tolerance": np.nan},
+    ],
+)
+def test_arguments_are_checked(arguments):
+    with pytest.raises(ValueError, match=f"{next(iter(arguments))} must be"):
+        LBFGS(**arguments)
+
+
+# ------------------------------------------------------------------------ when something happens
+
+
+class Breaks(MeanSquaredError):
+    """A loss that raises at its n-th value."""
+
+    def __init__(self, error, at):
+        super().__init__()
+        self.error, self.left = error, [at]  # shared by the copies that evaluate makes
+
+    def values(self, prediction, target):
+        self.left[0] -= 1
+        if self.left[0] == 0:
+            raise self.error
+        return super().values(prediction, target)
+
+    def __deepcopy__(self, memo):
+        return MeanSquaredError()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, FloatingPointError("overflow")])
+@pytest.mark.parametrize("at", [1, 2, 6])
+def test_training_ends_properly_when_the_loss_raises(data, error, at):
+    model = built(network())
+    model.compile(LBFGS(), Breaks(error, at))
+    thetas, ends = [model.parameters.values.copy()], []
+    watch = LambdaCallback(
+        on_epoch_end=lambda epoch, logs: thetas.append(model.parameters.values.copy()),
+        on_train_end=lambda logs: ends.append(logs),
+    )
+    with pytest.raises(type(error) if isinstance(error, Exception) else error):
+        fit(model, *data, batch_size=N, callbacks=[watch])
+    assert len(ends) == 1
+    assert len(model.history.epoch) == len(thetas) - 1
+    # where the last iteration ended, and not at the θ that a line search was trying
+    np.testing.assert_array_equal(model.parameters.values, thetas[-1])
+    if at == 6:
+        assert len(thetas) > 1
+
+
+def test_training_ends_properly_when_a_callback_raises(data):
+    model, ends = network(), []
+
+    def fail(epoch, logs):
+        if epoch == 2:
+            raise OSError("no space left")
+
+    watch = LambdaCallback(on_epoch_end=fail, on_train_end=lambda logs: ends.append(logs))
+    with pytest.raises(OSError, match="no space left"):
+        fit(model, *data, callbacks=[watch])
+    assert ends[0]["loss"] == pytest.approx(model.evaluate(*data), rel=1e-12)
+
+
+def test_reset_forgets_the_iterations(data):
+    model = network()
+    first = fit(model, *data, epochs=5).history
+    model.reset()
+    assert model.optimizer.iterations == 0
+    assert fit(model, *data, epochs=5).history == first
+
+
+def test_layers_of_ones_own_are_trained(data):
+    class Scale(Layer):
+        def build(self, input_shape, rng=None, dtype="float32"):
+            super().build(input_shape, rng, dtype)
+            self.gamma = self.add_parameter("gamma", input_shape[-1:], "ones")
+
+        def forward(self, X, training=False):
+            if training:
+                self.X = X
+            return X * self.gamma.value
+
+        def backward(self, delta):
+            self.gamma.gradient[...] = np.sum(delta * self.X, axis=0)
+            return delta * self.gamma.value
+
+    X = data[0]
+    model = bp.Sequential([Scale()], seed=0, dtype="float64")
+    model.compile(LBFGS(), "mse")
+    fit(model, X, X * [1.0, -2.0, 3.0], epochs=50)
+    np.testing.assert_allclose(model.get_weights()[0], [1, -2, 3], atol=1e-6)

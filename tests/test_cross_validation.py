@@ -10,6 +10,7 @@ from backprop import cross_validate
 from backprop.callbacks import EarlyStopping, LambdaCallback
 from backprop.core.errors import NotCompiledError
 from backprop.layers import Dense, Sigmoid, Softmax
+from backprop.training.cross_validation import cut
 
 
 @pytest.fixture
@@ -76,6 +77,18 @@ def test_numbers_are_not_sorted_into_the_folds(rng):
     result = cross_validate(lambda: regressor(n_out=1), X, y, folds=10, seed=3, epochs=0)
     ones = [int(y[rows].sum()) for rows in result.held_out]
     assert len(set(ones)) > 1
+
+
+@pytest.mark.parametrize("kind", ["float", "int", "multi-label", "sequence"])
+def test_rows_of_numbers_are_dealt_as_any_measurements(rng, kind):
+    Y = {
+        "float": rng.normal(size=(40, 3)),
+        "int": rng.integers(0, 9, (40, 3)),
+        "multi-label": rng.integers(0, 2, (40, 3)),
+        "sequence": rng.integers(0, 2, (40, 3, 1)),
+    }[kind]
+    for rows, expected in zip(cut(Y, 4, 7), cut(rng.normal(size=40), 4, 7), strict=True):
+        np.testing.assert_array_equal(rows, expected)
 
 
 def test_the_same_seed_gives_the_same_folds_and_numbers(labelled):

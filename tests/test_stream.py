@@ -435,8 +435,10 @@ def test_a_wrong_first_batch_is_found_before_the_first_weight_moves(data):
         fit(model, X, Y, validation_data=held_out)
     assert model.optimizer.iterations == 0
     # a model that is not built learns from the training batches what the others must be
+    unbuilt = regressor()
     with pytest.raises(ShapeError, match="was built for 3 features but validation x has"):
-        fit(regressor(), Rows(X, Y), validation_data=held_out)
+        fit(unbuilt, Rows(X, Y), validation_data=held_out)
+    assert unbuilt.input_shape is None
 
 
 def test_error_in_the_users_generator_reaches_the_user(data):

@@ -105,8 +105,11 @@ def cut(y: Array, folds: int, seed: int) -> list[Array]:
     fold gets its share of each class.
     """
     order = np.random.default_rng(seed).permutation(len(y))
-    classes = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(len(y), -1)[:, 0]
-    one_hot = y.ndim == 2 and y.shape[1] > 1 and np.isin(y, (0, 1)).all()
-    if one_hot or classes.dtype.kind in "iub":
+    classes = None
+    if y.size == len(y) and y.dtype.kind in "iub":
+        classes = y.ravel()
+    elif y.ndim == 2 and np.isin(y, (0, 1)).all() and (np.count_nonzero(y, axis=1) == 1).all():
+        classes = y.argmax(axis=1)
+    if classes is not None:
         order = order[np.argsort(classes[order], kind="stable")]
     return [np.sort(order[k::folds]) for k in range(folds)]

@@ -297,7 +297,9 @@ def split_validation(data: Data, fraction: float, categorical: bool = False) -> 
 
 
 def classes_in(y: Array) -> Array:
-    """The classes that occur, of indices ``(N,)`` or of rows with a probability for each class."""
+    """The classes that occur: of indices ``(N,)``, of one 0 or 1 a row, or of a share for each."""
     if y.dtype.kind in "iu":
         return np.unique(y)
+    if y.shape[-1] == 1:
+        return np.unique(y[np.isin(y, (0, 1))]).astype(int)
     return np.flatnonzero(y.reshape(-1, y.shape[-1]).any(axis=0))

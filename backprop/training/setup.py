@@ -7,9 +7,10 @@ import numpy as np
 
 from backprop.constraints import Constraint
 from backprop.core.errors import NotBuiltError
-from backprop.core.types import Shape
+from backprop.core.types import Array, Shape
 from backprop.layers import Layer
 from backprop.losses import (
+    BinaryCrossentropy,
     CategoricalCrossentropy,
     CategoricalHinge,
     Loss,
@@ -144,7 +145,9 @@ def training_sources(
     else:
         data = check(model, x, y, sample_weight, class_weight)
         if validation_split and validation_data is None:
-            data, held_out = split_validation(data, validation_split, is_categorical(model.loss))
+            data, held_out = split_validation(
+                data, validation_split, has_classes(model.loss, data.y)
+            )
             if class_weight is not None:  # they weight the training loss alone
                 held_out = Data(held_out.X, held_out.y)
         source = Batches(data, size, model.dtype, rng, steps)
@@ -198,9 +201,11 @@ def refuse_beside_stream(**arguments: Any) -> None:
             )
 
 
-def is_categorical(loss: Loss) -> bool:
-    """Whether its targets are classes: indices, or a probability for each class."""
+def has_classes(loss: Loss, y: Array) -> bool:
+    """Whether the targets are classes: indices, a probability for each, or one 0 or 1 a row."""
     loss = loss.loss if isinstance(loss, MatchedPair) else loss
+    if isinstance(loss, BinaryCrossentropy):
+        return y.shape[-1] == 1
     return isinstance(
         loss, CategoricalCrossentropy | SparseCategoricalCrossentropy | CategoricalHinge
     )

@@ -269,14 +269,16 @@ def test_separator(tmp_path):
     path = tmp_path / "log.csv"
     play([0.5], CSVLogger(path, separator=";"))
     assert path.read_text().splitlines()[0] == "epoch;loss;val_loss"
-    with pytest.raises(ValueError, match="separator must be one character, but it is ', '"):
-        CSVLogger(path, separator=", ")
+    for wrong in (", ", "", 5, None):
+        with pytest.raises(ValueError, match=f"separator must be one character, .* {wrong!r}"):
+            CSVLogger(path, separator=wrong)
 
 
 def test_an_old_file_is_replaced_or_continued(tmp_path):
     path = tmp_path / "log.csv"
-    for append, epochs in ((False, "01"), (False, "01"), (True, "0101"), (True, "010101")):
-        play([0.5, 0.25], CSVLogger(path, append=append))
+    again, more = {}, {"append": True}
+    for arguments, epochs in ((again, "01"), (again, "01"), (more, "0101"), (more, "010101")):
+        play([0.5, 0.25], CSVLogger(path, **arguments))
         header, *rows = path.read_text().splitlines()
         assert header == "epoch,loss,val_loss"
         assert "".join(row[0] for row in rows) == epochs
@@ -354,6 +356,10 @@ def test_a_new_fit_begins_a_new_picture(tmp_path):
     play([1.0, 2.0], live, name="score")
     play([3.0, 4.0, 5.0], live, name="score")
     assert curves(live.figure)["score"][0] == [3.0, 4.0, 5.0]
+    rare = LivePlot(tmp_path / "b.png", every=9, keys="score")
+    play([1.0, 2.0, 3.0], rare, name="score")
+    play([4.0, 5.0], rare, name="score")
+    assert curves(rare.figure)["score"][0] == [4.0, 5.0]
 
 
 class Handle:

@@ -286,6 +286,15 @@ def test_no_warning_where_targets_are_no_classes(rng, y, loss, last):
     ).history  # fmt: skip
 
 
+def test_warning_where_all_of_the_last_rows_are_of_the_second_of_two_classes(rng):
+    model = bp.Sequential([Dense(1), Sigmoid()], seed=0)
+    model.compile(SGD(0.001), "binary_crossentropy")
+    X = rng.normal(size=(8, 3))
+    with pytest.warns(RuntimeWarning, match="only they are of class 1, which"):
+        model.fit(X, [0, 0, 0, 0, 0, 0, 1, 1], verbose=0, validation_split=0.25)
+    model.fit(X, [0, 1, 0, 0, 0, 0, 1, 1], verbose=0, validation_split=0.25)
+
+
 def test_soft_labels_are_classes_wherever_they_are_not_zero():
     soft = np.array([[0.5, 0.5, 0], [1, 0, 0], [0.3, 0.7, 0], [0.9, 0.1, 0]])
     first, last = split_validation(Data(np.zeros((4, 1)), soft), 0.5, categorical=True)

@@ -43,9 +43,12 @@ def fit(model, X, y, callback, **arguments):
 
 @pytest.fixture(autouse=True)
 def handler_is_put_back():
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    yield
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may ignore SIGINT
+    try:
+        yield
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_the_step_in_hand_is_finished_and_the_history_is_there():
@@ -141,6 +144,17 @@ def test_what_the_user_made_of_ctrl_c_stays():
     assert model.history.epoch == [0, 1, 2]
 
 
+def test_a_program_that_ignores_ctrl_c_goes_on_ignoring_it():
+    model, X, y = line()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        fit(model, X, y, Press("on_train_batch_end"))
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    assert model.history.epoch == [0, 1, 2]
+
+
 def test_training_in_another_thread():
     model, X, y = line()
     thread = threading.Thread(target=fit, args=(model, X, y, Callback()))
@@ -150,8 +164,11 @@ def test_training_in_another_thread():
 
 
 PROGRAM = """
+import signal
 import numpy as np, backprop as bp
 from backprop.callbacks import Callback
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 class Tell(Callback):
     def on_train_batch_begin(self, batch, logs=None):

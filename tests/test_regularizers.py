@@ -98,5 +98,5 @@ def test_mistakes_are_named() -> None:
         L2(-1)
     with pytest.raises(ValueError, match="regularizer 'l3' is not known: the names are l1, l2"):
         Dense(2, kernel_regularizer="l3")
-    with pytest.raises(TypeError, match="an activation is a layer of its own"):
+    with pytest.raises(TypeError, match="activation is a layer of its own"):
         Dense(2, "relu")  # type: ignore[arg-type]

@@ -62,12 +62,14 @@ class Dense(Layer):
         kernel_constraint: str | Constraint | None = None,
         bias_constraint: str | Constraint | None = None,
         name: str | None = None,
+        **unknown: Any,
     ) -> None:
         super().__init__(name)
-        if not isinstance(use_bias, bool):
+        if unknown or not isinstance(use_bias, bool):
+            given = unknown or {"use_bias": use_bias}
             raise TypeError(
-                f"Dense(use_bias) must be True or False, but it is {use_bias!r}: an activation is "
-                f"a layer of its own, Dense({units}), ReLU()."
+                f"Dense({units}) cannot be made with {given}: use_bias is True or False, and an "
+                f"activation is a layer of its own: Dense({units}), ReLU()."
             )
         if isinstance(units, bool) or not isinstance(units, int | np.integer) or units < 1:
             raise ValueError(f"Dense(units) must be a positive integer, but it is {units!r}.")

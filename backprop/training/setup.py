@@ -205,7 +205,7 @@ def has_classes(loss: Loss, y: Array) -> bool:
     """Whether the targets are classes: indices, a probability for each, or one 0 or 1 a row."""
     loss = loss.loss if isinstance(loss, MatchedPair) else loss
     if isinstance(loss, BinaryCrossentropy):
-        return y.shape[-1] == 1
+        return y.ndim == 2 and bool(y.shape[1] == 1)
     return isinstance(
         loss, CategoricalCrossentropy | SparseCategoricalCrossentropy | CategoricalHinge
     )

@@ -171,7 +171,7 @@ def describe(value: Any, what: str, known: dict[str, Any]) -> Any:
     if isinstance(value, np.dtype):
         return {DTYPE: value.name}
     if isinstance(value, FunctionType) and value.__name__ != "<lambda>":
-        known[value.__name__] = value
+        note(value, known)
         return {FUNCTION: value.__name__}
     if isinstance(
         value,
@@ -204,10 +204,24 @@ def call_of(made: Any, what: str, known: dict[str, Any]) -> dict[str, Any]:
         arguments[name] = describe(value, f"{name} of {what}", known)
     found: dict[str, Any] = {CLASS: name_of(kind), "arguments": arguments}
     if "." not in found[CLASS]:
-        known[kind.__name__] = kind
+        note(kind, known)
     if isinstance(made, Layer):
         found |= {"name": made.name, "trainable": made.trainable}
     return found
+
+
+def note(own: Any, known: dict[str, Any]) -> None:
+    """Adds a class or function of the user's own to those known by name.
+
+    Raises:
+        TypeError: Another one has that name.
+    """
+    name = own.__name__
+    if known.setdefault(name, own) is not own:
+        raise TypeError(
+            f"{known[name]!r} and {own!r} have the same name, so that a file cannot tell one from "
+            f"the other: rename one of them."
+        )
 
 
 def arguments_of(made: object) -> list[str]:

@@ -294,6 +294,14 @@ def test_a_file_that_is_continued_keeps_its_columns_and_gets_new_ones(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["log.csv"]
 
 
+def test_continuing_a_file_whose_last_line_was_cut_off(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("epoch,loss,val_loss\n0,0.5,0.25\n1,0.")
+    play([0.5], CSVLogger(path, append=True))
+    assert path.read_text().splitlines()[:3] == ["epoch,loss,val_loss", "0,0.5,0.25", "1,0."]
+    assert path.read_text().splitlines()[3].startswith("0,")
+
+
 def test_continuing_a_file_that_is_not_there(tmp_path):
     play([0.5], CSVLogger(tmp_path / "log.csv", append=True))
     assert (tmp_path / "log.csv").read_text().startswith("epoch,loss,val_loss\n0,")

@@ -499,6 +499,18 @@ def test_what_cannot_be_written_down_is_found_when_it_is_saved(path):
     assert os.listdir(path.parent) == ["model.npz"]
 
 
+def test_two_things_of_one_name_are_refused(path):
+    class Other(Scale):
+        pass
+
+    Other.__name__ = "Scale"
+    model = bp.Sequential([Input(2), Scale(2.0), Other(3.0)], seed=0)
+    with pytest.raises(TypeError, match="have the same name, so that a file cannot tell one from"):
+        model.save(path)
+    bp.Sequential([Input(2), Scale(2.0), Scale(3.0)], seed=0).save(path)
+    assert [layer.k for layer in bp.load_model(path, {"Scale": Scale}).layers] == [2.0, 3.0]
+
+
 def test_class_of_other_arguments_than_it_had(path):
     class Other(Layer):
         def __init__(self, depth):

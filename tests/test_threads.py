@@ -50,3 +50,14 @@ def test_an_environment_setting_is_honoured(monkeypatch: pytest.MonkeyPatch) -> 
     before = threads()
     with blas_threads(0):
         assert threads() == before
+
+
+def test_of_loops_in_several_threads_the_last_one_restores() -> None:
+    before = threads()
+    first, second = blas_threads(0), blas_threads(0)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert set(threads().values()) == {1}
+    second.__exit__(None, None, None)
+    assert threads() == before

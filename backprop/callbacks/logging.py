@@ -35,9 +35,11 @@ class CSVLogger(Callback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Reads the file that is to be continued, or empties it."""
-        with open(self.filename, "a+" if self.append else "w+", newline="") as file:
-            file.seek(0)
-            self._rows = list(csv.reader(file, delimiter=self.separator))
+        self._rows: list[list[str]] = []
+        if self.append and os.path.exists(self.filename):
+            with open(self.filename, newline="") as file:
+                self._rows = list(csv.reader(file, delimiter=self.separator))
+        self._replace()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Writes the epoch's line, and the whole file again if there are new columns."""
@@ -47,11 +49,14 @@ class CSVLogger(Callback):
         if new:
             columns = [*columns, *new]
             self._rows = [columns, *(row + ["NA"] * len(new) for row in rows)]
-            with files.replacing(self.filename) as temporary:
-                self._write(temporary, "w", self._rows)
+            self._replace()
         line = [str(numbers.get(name, "NA")) for name in columns]
         self._rows.append(line)
         self._write(self.filename, "a", [line])
+
+    def _replace(self) -> None:
+        with files.replacing(self.filename) as temporary:
+            self._write(temporary, "w", self._rows)
 
     def _write(self, path: str, mode: str, rows: list[list[str]]) -> None:
         with open(path, mode, newline="") as file:

@@ -17,7 +17,7 @@ DTypeLike = str | type[np.generic] | np.dtype[Any]
 
 def is_sparse(X: Any) -> bool:
     """Whether X is a matrix of ``scipy.sparse``; told without importing SciPy."""
-    return hasattr(X, "tocsr") and hasattr(X, "nnz")
+    return type(X) is not np.ndarray and hasattr(X, "tocsr") and hasattr(X, "nnz")
 
 
 FLOAT_DTYPES = ("float32", "float64")

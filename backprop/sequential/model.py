@@ -96,7 +96,7 @@ class Sequential(Network):
         metrics: Iterable[str | Metric | Callable[[Array, Array], Any]] | None = None,
         weighted_metrics: Iterable[str | Metric | Callable[[Array, Array], Any]] | None = None,
     ) -> None:
-        """Says how to train: what to minimise, how, and what to report.
+        """Says what to minimise, how, and what to report.
 
         A loss that forms a matched pair with the last layer (Softmax and a categorical
         cross-entropy, Sigmoid and the binary one) is joined with it.
@@ -137,7 +137,8 @@ class Sequential(Network):
     ) -> History:
         """Trains by mini-batch gradient descent; a second call continues where the first ended.
 
-        Everything is checked first: a call that fails leaves the model as it was.
+        Everything is checked first: a call that fails leaves the model as it was. Ctrl-C lets the
+        step in hand finish; ``model.history`` then holds the epochs so far.
 
         Args:
             x: Inputs, shape ``(N, n_features)``: an array, a memory map, a DataFrame, a list, or a
@@ -262,7 +263,8 @@ class Sequential(Network):
         called = CallbackList(check_list(callbacks, "callbacks"), self, params)
         shown = progress(verbose)
         self.build((None, *batches.sample_shape))
-        logs = evaluate(self, batches, called)
+        with blas_threads(1.0 * batches.batch_size * self.parameters.values.size):
+            logs = evaluate(self, batches, called)
         if shown:
             print(", ".join(f"{key}: {value:.4f}" for key, value in logs.items()))
         return logs if return_dict else unwrap(logs)
@@ -301,7 +303,7 @@ class Sequential(Network):
 
     def penalty(self) -> float:
         """Ω(θ), the sum of the regularisers' penalties; what ``fit`` reports is loss + penalty."""
-        trained = (p for p in self._regularized if p.trainable)
+        trained = [p for p in self._regularized if p.trainable]
         return sum((float(p.regularizer.penalty(p.value)) for p in trained), start=0.0)
 
     @property

@@ -12,6 +12,7 @@ from backprop import saving
 from backprop.callbacks import Callback, CallbackList
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.core.parameters import Parameter, Parameters
+from backprop.core.threads import blas_threads
 from backprop.core.types import Array, DTypeLike, Shape
 from backprop.inspection.copies import parts
 from backprop.inspection.summary import summary
@@ -132,7 +133,8 @@ class Network:
             X: A batch, shape ``(N, n_features)``.
             training: Whether a backward pass is to follow.
         """
-        X = as_numbers(X, "X").astype(self.dtype, copy=False)
+        if not isinstance(X, np.ndarray) or X.dtype != self.dtype:
+            X = as_numbers(X, "X").astype(self.dtype, copy=False)
         if self._parameters is None:
             check_rows(X, "X")
             self.build((None, *X.shape[1:]))
@@ -161,11 +163,12 @@ class Network:
         self.build((None, *X.shape[1:]))
         predictions = np.empty((X.shape[0], *self.output_shape), self.dtype)
         told.call("on_predict_begin", {})
-        for batch, start in enumerate(range(0, X.shape[0], size)):
-            told.call("on_predict_batch_begin", batch, {})
-            rows = slice(start, start + size)
-            predictions[rows] = self.forward(X[rows])
-            told.call("on_predict_batch_end", batch, {"outputs": predictions[rows]})
+        with blas_threads(1.0 * min(size, X.shape[0]) * self.parameters.values.size):
+            for batch, start in enumerate(range(0, X.shape[0], size)):
+                told.call("on_predict_batch_begin", batch, {})
+                rows = slice(start, start + size)
+                predictions[rows] = self.forward(X[rows])
+                told.call("on_predict_batch_end", batch, {"outputs": predictions[rows]})
         told.call("on_predict_end", {})
         return predictions
 

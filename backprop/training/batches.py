@@ -78,7 +78,7 @@ class Batches:
             out = out[: len(index)]
         if source.dtype == out.dtype and source.flags.c_contiguous:
             # "clip" writes straight into out; the indices are in range by construction
-            return np.take(source, index, axis=0, out=out, mode="clip")
+            return source.take(index, 0, out, "clip")
         out[...] = source[index]
         return out
 

@@ -35,7 +35,6 @@ class DelayedInterrupt:
     def check(self) -> None:
         """Raises KeyboardInterrupt if Ctrl-C was pressed."""
         if self._waiting:
-            self._waiting = False
             raise KeyboardInterrupt
 
     def after_each(self, batches: Iterable[T]) -> Iterator[T]:

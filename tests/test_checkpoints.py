@@ -9,8 +9,8 @@ from scripts import classes, classifier, line, play
 
 import backprop as bp
 from backprop.callbacks import BackupAndRestore, Callback, ModelCheckpoint
-from backprop.layers import Dense, Softmax
-from backprop.optimizers import SGD
+from backprop.layers import Dense, ReLU, Softmax
+from backprop.optimizers import SGD, Adam
 
 NAN = float("nan")
 
@@ -283,6 +283,15 @@ def test_a_reduced_learning_rate_comes_back(tmp_path):
     assert resumed.optimizer.learning_rate == 0.1 / 4
 
 
+def test_the_same_model_goes_on_in_the_same_program(tmp_path, whole):
+    model = classifier()
+    with pytest.raises(PowerCut):
+        train(model, BackupAndRestore(tmp_path), CutAt(2, 4))
+    assert train(model, BackupAndRestore(tmp_path)).epoch == [2, 3, 4]
+    np.testing.assert_array_equal(model.parameters.values, whole[0].parameters.values)
+    assert model.optimizer.iterations == 35
+
+
 def test_two_cuts_in_a_row(tmp_path, whole):
     interrupted(BackupAndRestore(tmp_path), (1, 2))
     with pytest.raises(PowerCut):
@@ -394,6 +403,16 @@ def test_backup_of_another_model_is_refused(tmp_path):
         train(other, BackupAndRestore(tmp_path))
     assert "its 'dense_1.W' has the shape (4, 8), but the model's has (4, 3)" in str(error.value)
     assert "the model has no 'dense_2.W'" in str(error.value)
+    quiet = bp.Sequential([Dense(8), ReLU(), Dense(3), Softmax()], seed=0)
+    quiet.compile(SGD(0.1, momentum=0.9), "sparse_categorical_crossentropy")
+    with pytest.raises(ValueError, match="belongs to a model with other random layers than <Sequ"):
+        train(quiet, BackupAndRestore(tmp_path))
+    adaptive = classifier()
+    adaptive.compile(Adam(), "sparse_categorical_crossentropy")
+    with pytest.raises(
+        ValueError, match="with the optimizer SGD, but the model is compiled with A"
+    ):
+        train(adaptive, BackupAndRestore(tmp_path))
     plain = classifier(momentum=0.0)
     with pytest.raises(ValueError, match="SGD with the state vectors velocity, but"):
         train(plain, BackupAndRestore(tmp_path))

@@ -66,6 +66,7 @@ def test_a_tree_comes_back_as_it_was(tmp_path):
         "text": "∂E/∂W",
         "tuples": ((1, 2), [(3,)], ()),
         "keys": {1: "one", (2, 3): "pair", "__array__": "not one"},
+        "like a marker": [{"__array__": "x"}, {"__tuple__": [1]}, {"__items__": 1}],
         "empty": [{}, []],
         "one": {"key": {"a": 1}},
         "scalars": [np.float32(0.1), np.int64(3), np.bool_(True)],
@@ -103,12 +104,24 @@ def test_arrays_come_back_with_their_dtypes_and_shapes(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "value", [object(), {1, 2}, b"bytes", 1j, np.array([None]), np.array(["text"]), len]
+    "value",
+    [object(), {1, 2}, b"bytes", 1j, np.array([None]), np.array(["text"]), len, np.complex64(1j)],
 )
 def test_other_values_are_refused_before_anything_is_written(tmp_path, value):
     with pytest.raises(TypeError, match="a/0 cannot be saved: it is"):
         files.write(tmp_path / "a", "thing", {"a": [value]})
     assert names(tmp_path) == []
+
+
+def test_a_newer_form_is_said_to_be_newer_also_if_it_cannot_be_read(tmp_path):
+    header = b'{"backprop": "thing", "version": 2, "tree": {"__array__": "elsewhere"}}'
+    np.savez(tmp_path / "a.npz", **{files.TEXT: np.frombuffer(header, np.uint8)})
+    with pytest.raises(ValueError, match="was written by a newer backprop, in version 2"):
+        files.read(tmp_path / "a.npz", "thing")
+    older = header.replace(b"2,", b"1,")
+    np.savez(tmp_path / "a.npz", **{files.TEXT: np.frombuffer(older, np.uint8)})
+    with pytest.raises(ValueError, match="or it is damaged"):
+        files.read(tmp_path / "a.npz", "thing")
 
 
 def test_kinds_are_told_apart(tmp_path):

@@ -116,6 +116,4 @@ def set_optimizer(
             )
         for key, vector in vectors.items():
             optimizer.state[key][...] = vector
-    else:
-        optimizer.reset()
     vars(optimizer).update(state["numbers"])

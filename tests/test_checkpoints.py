@@ -409,9 +409,7 @@ def test_backup_of_another_model_is_refused(tmp_path):
         train(quiet, BackupAndRestore(tmp_path))
     adaptive = classifier()
     adaptive.compile(Adam(), "sparse_categorical_crossentropy")
-    with pytest.raises(
-        ValueError, match="with the optimizer SGD, but the model is compiled with A"
-    ):
+    with pytest.raises(ValueError, match=r"with the optimizer SGD, but the model is .* Adam"):
         train(adaptive, BackupAndRestore(tmp_path))
     plain = classifier(momentum=0.0)
     with pytest.raises(ValueError, match="SGD with the state vectors velocity, but"):

@@ -28,7 +28,7 @@ from backprop.layers import (
     Softmax,
     Tanh,
 )
-from backprop.losses import CategoricalCrossentropy, CrossEntropy, Loss
+from backprop.losses import CategoricalCrossentropy, CrossEntropy, Huber, Loss
 from backprop.metrics import Accuracy, FunctionMetric, MeanMetric, Metric
 from backprop.optimizers import LBFGS, SGD, Optimizer
 from backprop.regularizers import L1L2
@@ -445,6 +445,23 @@ class Fixed(Dense):
         super().__init__(units=3, **others)
 
 
+class FixedLoss(Huber):
+    """Likewise."""
+
+    def __init__(self, **others):
+        super().__init__(delta=2.0, **others)
+
+
+class Nameless(Layer):
+    """Takes no name."""
+
+    def __init__(self):
+        super().__init__()
+
+    def forward(self, X, training=False):
+        return X
+
+
 class Network(bp.Sequential):
     """A model class of one's own."""
 
@@ -464,6 +481,37 @@ def test_own_layer_needs_its_class_to_be_loaded(path):
     np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
 
 
+@pytest.mark.parametrize(
+    "k",
+    [
+        {"a": (1, [2.5]), 3: None, "class": "x", (1, 2): {"dict": {}}},
+        np.dtype("float32"),
+        ("x", True, np.float64(0.1)),
+        [],
+    ],
+)
+def test_arguments_of_own_layers_may_be_any_plain_values(path, k):
+    bp.Sequential([Scale(k)]).save(path)
+    found = bp.load_model(path, {"Scale": Scale}).layers[0].k
+    assert found == k
+    assert type(found) is type(k)
+
+
+def test_objects_inside_of_dicts(path):
+    bp.Sequential([Scale({"in": [HeNormal(), Scale(Dense(3, name="d"))]})]).save(path)
+    he, scale = bp.load_model(path, {"Scale": Scale}).layers[0].k["in"]
+    assert isinstance(he, HeNormal)
+    assert repr(scale.k) == "<Dense 'd'>"
+
+
+def test_layer_whose_class_takes_no_name_keeps_it(path):
+    model = bp.Sequential([Nameless(), Nameless()])
+    model.layers[1].name = "mine"
+    model.save(path)
+    loaded = bp.load_model(path, {"Nameless": Nameless})
+    assert [layer.name for layer in loaded.layers] == ["nameless_1", "mine"]
+
+
 def test_own_functions_and_model_classes_too(path):
     model = Network([Input(2), Dense(2)], seed=0)
     model.compile(SGD(halve), "mse")
@@ -478,9 +526,9 @@ def test_own_functions_and_model_classes_too(path):
 
 
 def test_what_cannot_be_written_down_is_found_when_it_is_saved(path):
-    def model(layer=None, rate=0.1):
+    def model(layer=None, rate=0.1, loss="mse"):
         made = bp.Sequential([Input(2), layer or Dense(2)], seed=0)
-        made.compile(SGD(rate), "mse")
+        made.compile(SGD(rate), loss)
         return made
 
     model().save(path)
@@ -491,10 +539,11 @@ def test_what_cannot_be_written_down_is_found_when_it_is_saved(path):
         model(rate=lambda step: 0.1).save(path)
     with pytest.raises(ValueError, match=r"the model holds Fixed\(.* which cannot be made again"):
         model(Fixed(use_bias=False)).save(path)
-    with pytest.raises(TypeError, match="k of Scale 'scale_1' cannot be saved: it holds"):
-        model(Scale(np.tanh)).save(path)
-    with pytest.raises(TypeError, match="k of Scale 'scale_1' cannot be saved: it holds"):
-        model(Scale(np.random.default_rng(0))).save(path)
+    with pytest.raises(ValueError, match=r"the model holds FixedLoss\(.* which cannot be made ag"):
+        model(loss=FixedLoss()).save(path)
+    for argument in (np.tanh, len, Dense, [].append, np.random.default_rng(0), map(len, [])):
+        with pytest.raises(TypeError, match="k of Scale 'scale_1' cannot be saved: it holds"):
+            model(Scale(argument)).save(path)
     assert path.read_bytes() == before
     assert os.listdir(path.parent) == ["model.npz"]
 
@@ -594,7 +643,7 @@ def test_a_file_cannot_name_a_class_outside_the_package(path):
     bp.Sequential([Dense(2)]).save(path)
     with np.load(path) as found:
         arrays = {key: found[key] for key in found.files}
-    for name in ("layers.np", "layers.Any", "os.system", "optimizers.inspect", "layers.NoSuch"):
+    for name in ("layers.np", "layers.Any", "os.system", "schedules.Sequence", "layers.NoSuch"):
         text = arrays["backprop.json"].tobytes().decode().replace("layers.Dense", name)
         planted = np.frombuffer(text.encode(), np.uint8)
         np.savez(path, **{**arrays, "backprop.json": planted})

@@ -86,8 +86,9 @@ class Softmax(Layer):
             return functional.softmax(Z)[0]
         self.Z = Z
         out = self.buffer("A", Z.shape, Z.dtype)
-        self.A, self.log_partition = functional.softmax(Z, out)
-        return self.A  # type: ignore[no-any-return]
+        A, self.log_partition = functional.softmax(Z, out)
+        self.A = A
+        return A
 
     def backward(self, delta: Array) -> Array:
         """∂E/∂Z = A ⊙ (δ − Σ_k δ_k A_k)."""

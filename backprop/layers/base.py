@@ -263,8 +263,8 @@ class Activation(Layer):
         if not training:
             return self.f(Z)
         self.Z = Z
-        self.A = self.f(Z, out=self.buffer("A", Z.shape, Z.dtype))
-        return self.A  # type: ignore[no-any-return]
+        A = self.A = self.f(Z, out=self.buffer("A", Z.shape, Z.dtype))
+        return A
 
     def backward(self, delta: Array) -> Array:
         """∂E/∂Z = ∂E/∂A ⊙ f′(Z)."""

@@ -73,24 +73,29 @@ class Normalization(Layer):
             Y += self.beta
         return Y
 
-    def backpropagate(self, delta: Array, axis: int | tuple[int, ...]) -> Array:
-        """∂E/∂X = (d − mean(d) − X̂ mean(d ⊙ X̂)) / √(v + ε), where d = δ ⊙ γ.
+    def unstretch(self, delta: Array) -> Array:
+        """∂E/∂X̂ = δ ⊙ γ; on the way ∂E/∂γ = Σ_N δ ⊙ X̂ and ∂E/∂β = Σ_N δ."""
+        delta = np.asarray(delta, self.dtype)
+        self.check_delta(delta, self.X_hat)
+        samples = tuple(range(delta.ndim - 1))
+        if self.scale:
+            np.sum(delta * self.X_hat, axis=samples, out=self.dgamma)
+        if self.center:
+            np.sum(delta, axis=samples, out=self.dbeta)
+        d = self.buffer("dX", delta.shape, self.dtype)
+        np.multiply(delta, self.gamma if self.scale else 1, out=d)
+        return d
+
+    def unstandardize(self, d: Array, axis: int | tuple[int, ...]) -> Array:
+        """∂E/∂X = (d − mean(d) − X̂ mean(d ⊙ X̂)) / √(v + ε), where d = ∂E/∂X̂, written into d.
 
         The means run over the axes that μ and v were taken over; both depend on X.
         """
-        X_hat = self.X_hat
-        samples = tuple(range(delta.ndim - 1))
-        if self.scale:
-            np.sum(delta * X_hat, axis=samples, out=self.dgamma)
-        if self.center:
-            np.sum(delta, axis=samples, out=self.dbeta)
-        dX = self.buffer("dX", X_hat.shape, self.dtype)
-        np.multiply(delta, self.gamma if self.scale else 1, out=dX)
-        along = np.mean(dX * X_hat, axis=axis, keepdims=True)
-        dX -= dX.mean(axis=axis, keepdims=True)
-        dX -= X_hat * along
-        dX *= self._inverse
-        return dX
+        along = np.mean(d * self.X_hat, axis=axis, keepdims=True)
+        d -= d.mean(axis=axis, keepdims=True)
+        d -= self.X_hat * along
+        d *= self._inverse
+        return d
 
 
 class BatchNormalization(Normalization):
@@ -163,14 +168,11 @@ class BatchNormalization(Normalization):
 
     def backward(self, delta: Array) -> Array:
         """Through μ and v of the batch; by moving averages they are constants."""
-        delta = np.asarray(delta, self.dtype)
-        self.check_delta(delta, self.X_hat)
+        d = self.unstretch(delta)
         if self._by_batch:
-            return self.backpropagate(delta, tuple(range(delta.ndim - 1)))
-        dX = self.backpropagate(delta, tuple(range(delta.ndim - 1)))
-        np.multiply(delta, self.gamma if self.scale else 1, out=dX)
-        dX *= self._inverse
-        return dX
+            return self.unstandardize(d, tuple(range(d.ndim - 1)))
+        d *= self._inverse
+        return d
 
     def by_averages(self, X: Array) -> tuple[Array, Array]:
         """X̂ by the moving averages, and their 1 / √(v + ε)."""
@@ -200,6 +202,4 @@ class LayerNormalization(Normalization):
 
     def backward(self, delta: Array) -> Array:
         """Through μ and v of each sample."""
-        delta = np.asarray(delta, self.dtype)
-        self.check_delta(delta, self.X_hat)
-        return self.backpropagate(delta, -1)
+        return self.unstandardize(self.unstretch(delta), -1)

@@ -108,9 +108,15 @@ def evaluation_source(
         refuse_beside_stream(sample_weight=sample_weight)
         return Stream(x, steps, checked, model.dtype, f"{prefix}x")
     data = checked(x, y, sample_weight)
+    return in_order(data, batch_size, f"{prefix.replace(' ', '_')}batch_size", steps, model.dtype)
+
+
+def in_order(
+    data: Data, batch_size: int | None, name: str, steps: int | None, dtype: np.dtype[Any]
+) -> Batches:
+    """Batches of checked arrays to evaluate on."""
     size = EVALUATION_BATCH if batch_size is None else batch_size
-    size = check_positive_integer(size, f"{prefix.replace(' ', '_')}batch_size")
-    return Batches(data, size, model.dtype, steps=steps)
+    return Batches(data, check_positive_integer(size, name), dtype, steps=steps)
 
 
 def training_sources(
@@ -152,9 +158,10 @@ def training_sources(
                 held_out = Data(held_out.X, held_out.y)
         source = Batches(data, size, model.dtype, rng, steps)
     if held_out is not None:
-        held_size = EVALUATION_BATCH if validation_batch_size is None else validation_batch_size
-        held_size = check_positive_integer(held_size, "validation_batch_size")
-        return source, Batches(held_out, held_size, model.dtype, steps=validation_steps)
+        name = "validation_batch_size"
+        return source, in_order(
+            held_out, validation_batch_size, name, validation_steps, model.dtype
+        )
     if validation_data is None:
         return source, None
     xv, yv, weight = validation_data, None, None

@@ -59,7 +59,7 @@ MAKE: dict[str, list[Callable[[], Any]]] = {
 }
 """How to make objects of the classes that need arguments, or have branches that need some."""
 
-LAYER_METHODS = ("backward", "backpropagate", "f_prime")
+LAYER_METHODS = ("backward", "unstretch", "unstandardize", "f_prime")
 LOSS_METHODS = ("backward", "gradient", "logit_gradient")
 
 

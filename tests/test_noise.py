@@ -1,3 +1,4 @@
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -113,6 +114,20 @@ def test_a_smaller_batch_and_read_only_inputs_work(make: Any) -> None:
         X.flags.writeable = False
         assert layer.forward(X, training=True).shape == (n, 3)
         assert layer.backward(X).dtype == np.float32
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_a_training_step_allocates_no_array_of_the_batchs_size(make: Any) -> None:
+    layer, X = make(), np.ones((1000, 200), np.float32)
+    layer.forward(X, training=True)
+    layer.backward(X)
+    tracemalloc.start()
+    layer.forward(X, training=True)
+    layer.backward(X)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # NumPy converts and broadcasts through buffers of 8192 numbers, whatever the arrays' size
+    assert peak < X.nbytes / 8
 
 
 def test_mistakes_are_named() -> None:

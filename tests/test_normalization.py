@@ -1,3 +1,4 @@
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,38 @@ def test_a_last_batch_of_one_sample_stays_finite(rng: np.random.Generator) -> No
     history = model.fit(X, y, batch_size=4, epochs=3, verbose=0)
     assert np.isfinite(history.history["loss"]).all()
     assert np.isfinite(model.predict(X)).all()
+
+
+@pytest.mark.parametrize("make", [BatchNormalization, LayerNormalization])
+@pytest.mark.parametrize(("trainable", "scale"), [(True, True), (True, False), (False, True)])
+def test_a_training_step_allocates_no_array_of_the_batchs_size(
+    make: Any, trainable: bool, scale: bool, rng: np.random.Generator
+) -> None:
+    layer = built(make(scale=scale), 200, "float32")
+    layer.trainable = trainable
+    X, delta = (rng.standard_normal((1000, 200)).astype(np.float32) for _ in range(2))
+    layer.forward(X, training=True)
+    layer.backward(delta)
+    tracemalloc.start()
+    layer.forward(X, training=True)
+    layer.backward(delta)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # NumPy converts and broadcasts through buffers of 8192 numbers, whatever the arrays' size
+    assert peak < X.nbytes / 8
+
+
+@pytest.mark.parametrize("make", [BatchNormalization, LayerNormalization])
+def test_what_backward_keeps_its_products_in_is_not_what_forward_returned(
+    make: Any, rng: np.random.Generator
+) -> None:
+    layer = built(make(), 3)
+    X, upstream = rng.standard_normal((5, 3)), rng.standard_normal((5, 3))
+    Y = layer.forward(X, training=True)
+    before = Y.copy()
+    first = layer.backward(upstream).copy()
+    assert np.array_equal(Y, before)
+    assert np.array_equal(layer.backward(upstream), first)
 
 
 def test_mistakes_are_named() -> None:

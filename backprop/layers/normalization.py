@@ -61,13 +61,14 @@ class Normalization(Layer):
         """Writes X̂ into ``out``, keeps 1 / √(v + ε), and returns μ and the biased v."""
         mean = X.mean(axis=axis, keepdims=True)
         np.subtract(X, mean, out=out)
-        variance = np.mean(out * out, axis=axis, keepdims=True)
+        squares = np.multiply(out, out, out=self.scratch(X.shape))
+        variance = squares.mean(axis=axis, keepdims=True)
         self._inverse = 1 / np.sqrt(variance + self.dtype.type(self.epsilon))
         out *= self._inverse
         return mean, variance
 
-    def stretch(self, X_hat: Array, out: Array | None = None) -> Array:
-        """γ ⊙ X̂ + β."""
+    def stretch(self, X_hat: Array, out: Array) -> Array:
+        """γ ⊙ X̂ + β, into ``out``, which may be X̂ itself."""
         Y: Array = np.multiply(X_hat, self.gamma if self.scale else 1, out=out)
         if self.center:
             Y += self.beta
@@ -75,27 +76,31 @@ class Normalization(Layer):
 
     def unstretch(self, delta: Array) -> Array:
         """∂E/∂X̂ = δ ⊙ γ; on the way ∂E/∂γ = Σ_N δ ⊙ X̂ and ∂E/∂β = Σ_N δ."""
-        delta = np.asarray(delta, self.dtype)
         self.check_delta(delta, self.X_hat)
         samples = tuple(range(delta.ndim - 1))
         if self.scale:
-            np.sum(delta * self.X_hat, axis=samples, out=self.dgamma)
+            products = np.multiply(delta, self.X_hat, out=self.scratch(delta.shape))
+            np.sum(products, axis=samples, out=self.dgamma)
         if self.center:
             np.sum(delta, axis=samples, out=self.dbeta)
         d = self.buffer("dX", delta.shape, self.dtype)
-        np.multiply(delta, self.gamma if self.scale else 1, out=d)
-        return d
+        return np.multiply(delta, self.gamma if self.scale else 1, out=d)
 
     def unstandardize(self, d: Array, axis: int | tuple[int, ...]) -> Array:
         """∂E/∂X = (d − mean(d) − X̂ mean(d ⊙ X̂)) / √(v + ε), where d = ∂E/∂X̂, written into d.
 
         The means run over the axes that μ and v were taken over; both depend on X.
         """
-        along = np.mean(d * self.X_hat, axis=axis, keepdims=True)
+        products = np.multiply(d, self.X_hat, out=self.scratch(d.shape))
+        along = products.mean(axis=axis, keepdims=True)
         d -= d.mean(axis=axis, keepdims=True)
-        d -= self.X_hat * along
+        d -= np.multiply(self.X_hat, along, out=products)
         d *= self._inverse
         return d
+
+    def scratch(self, shape: Shape) -> Array:
+        """Where a training step keeps products until they are summed."""
+        return self.buffer("S", shape, self.dtype)
 
 
 class BatchNormalization(Normalization):
@@ -153,18 +158,18 @@ class BatchNormalization(Normalization):
         """γ ⊙ X̂ + β."""
         X = self.check_input(X)
         if not training:
-            return self.stretch(self.by_averages(X)[0])
+            X_hat = self.by_averages(X)[0]
+            return self.stretch(X_hat, out=X_hat)
         self._by_batch = self.trainable
-        out = self.buffer("X_hat", X.shape, self.dtype)
+        self.X_hat = self.buffer("X_hat", X.shape, self.dtype)
         if self._by_batch:
-            mean, variance = self.standardize(X, tuple(range(X.ndim - 1)), out)
+            mean, variance = self.standardize(X, tuple(range(X.ndim - 1)), self.X_hat)
             for average, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
                 average *= self.momentum
                 average += (1 - self.momentum) * value.reshape(-1)
-            self.X_hat = out
         else:
-            self.X_hat, self._inverse = self.by_averages(X)
-        return self.stretch(self.X_hat, self.buffer("Y", X.shape, self.dtype))
+            _, self._inverse = self.by_averages(X, out=self.X_hat)
+        return self.stretch(self.X_hat, out=self.buffer("Y", X.shape, self.dtype))
 
     def backward(self, delta: Array) -> Array:
         """Through μ and v of the batch; by moving averages they are constants."""
@@ -174,10 +179,12 @@ class BatchNormalization(Normalization):
         d *= self._inverse
         return d
 
-    def by_averages(self, X: Array) -> tuple[Array, Array]:
+    def by_averages(self, X: Array, out: Array | None = None) -> tuple[Array, Array]:
         """X̂ by the moving averages, and their 1 / √(v + ε)."""
         inverse = 1 / np.sqrt(self.moving_variance + self.dtype.type(self.epsilon))
-        return (X - self.moving_mean) * inverse, inverse
+        X_hat = np.subtract(X, self.moving_mean, out=out)
+        X_hat *= inverse
+        return X_hat, inverse
 
 
 class LayerNormalization(Normalization):
@@ -193,12 +200,13 @@ class LayerNormalization(Normalization):
         """γ ⊙ X̂ + β."""
         X = self.check_input(X)
         if not training:
-            mean = X.mean(axis=-1, keepdims=True)
             variance = X.var(axis=-1, keepdims=True)
-            return self.stretch((X - mean) / np.sqrt(variance + self.dtype.type(self.epsilon)))
+            X_hat = X - X.mean(axis=-1, keepdims=True)
+            X_hat /= np.sqrt(variance + self.dtype.type(self.epsilon))
+            return self.stretch(X_hat, out=X_hat)
         self.X_hat = self.buffer("X_hat", X.shape, self.dtype)
         self.standardize(X, -1, self.X_hat)
-        return self.stretch(self.X_hat, self.buffer("Y", X.shape, self.dtype))
+        return self.stretch(self.X_hat, out=self.buffer("Y", X.shape, self.dtype))
 
     def backward(self, delta: Array) -> Array:
         """Through μ and v of each sample."""

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 import pytest
 
@@ -32,6 +32,10 @@ ONLY_SIBLINGS = {"layers": {"base"}}
 ON_DEMAND = {"scipy", "matplotlib", "tqdm", "threadpoolctl", "IPython"}
 AT_IMPORT = {"numpy", *sys.stdlib_module_names}
 TYPE_ONLY = {"TYPE_CHECKING", "typing.TYPE_CHECKING"}
+
+# The one file that imports by name, for the folders' __init__ that name their files in a table.
+LAZY, LAZY_CALL = "core.lazy", "lazy_names"
+BY_NAME = {"import_module", "__import__", "LazyLoader", "run_module"}
 
 SEEDED_RANDOM = {
     *("default_rng", "Generator", "SeedSequence", "BitGenerator"),
@@ -92,10 +96,78 @@ def imports_of(module: str, tree: ast.Module, known: set[str]) -> Iterator[Impor
             for statement in node.orelse:
                 yield from walk(statement, context)
         else:
+            if is_lazy_call(node):  # a name of the table is an arrow as if it were imported here
+                for file in lazy_table(node):
+                    target = f"{module.removesuffix('.__init__')}.{file}"
+                    yield Import(file_of(target) or target, node.lineno, "module")
             for child in ast.iter_child_nodes(node):
                 yield from walk(child, context)
 
     yield from walk(tree, "module")
+
+
+def is_lazy_call(node: ast.AST) -> TypeGuard[ast.Call]:
+    """Whether a node calls the helper that makes the names of a folder load when they are used."""
+    return isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == LAZY_CALL
+
+
+def lazy_table(call: ast.Call) -> dict[str, list[str]]:
+    """The names by file in ``lazy_names(__name__, dense=["Dense"])``, which is written out."""
+    return {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
+
+
+def is_lazy_block(node: ast.AST) -> bool:
+    """Whether a statement is imports for type checkers, and else the table for the interpreter."""
+    if not (isinstance(node, ast.If) and ast.unparse(node.test) in TYPE_ONLY):
+        return False
+    if len(node.orelse) != 1 or not isinstance(made := node.orelse[0], ast.Assign):
+        return False
+    return (
+        all(isinstance(statement, ast.ImportFrom) for statement in node.body)
+        and [ast.unparse(target) for target in made.targets] == ["(__getattr__, __dir__)"]
+        and is_lazy_call(made.value)
+    )
+
+
+def lazy_faults(module: str, tree: ast.Module, known: set[str]) -> Iterator[str]:
+    """Imports by name outside of the helper, and tables that do not say what stands beside them."""
+    folder = module.removesuffix(".__init__")
+    nodes = list(ast.walk(tree))
+    used = {getattr(node, "id", getattr(node, "attr", None)) for node in nodes}
+    used |= {
+        alias.name
+        for node in nodes
+        for alias in getattr(node, "names", [])  # of imports
+        if isinstance(alias, ast.alias)
+    }
+    forbidden = BY_NAME if folder != module else {*BY_NAME, LAZY_CALL}
+    if used & forbidden and module != f"{PACKAGE}.{LAZY}":
+        yield f"{module} uses {used & forbidden}: only {LAZY} may, for a folder's __init__"
+    if folder == module:
+        return
+    tables = [lazy_table(node) for node in nodes if is_lazy_call(node)]
+    run = {(f"{folder}.{file}", name) for table in tables for file in table for name in table[file]}
+    typed = {
+        (statement.module, alias.asname or alias.name)
+        for node in tree.body
+        if isinstance(node, ast.If)
+        for statement in node.body
+        if isinstance(statement, ast.ImportFrom)
+        for alias in statement.names
+    }
+    exported = {
+        name
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+        for name in ast.literal_eval(node.value)
+    }
+    if run != typed:
+        yield f"{module} tells type checkers other names: {sorted(map(str, run ^ typed))}"
+    for _, name in sorted(run):
+        if name not in exported:
+            yield f"{module} loads {name}, which is missing from __all__"
+        if f"{folder}.{name}" in known:
+            yield f"{module} loads {name}, but a file is called so: rename the file"
 
 
 def misplaced(found: Import) -> str | None:
@@ -127,7 +199,7 @@ def wrong_arrow(module: str, target: str) -> str | None:
 
 
 def more_than_exports(module: str, tree: ast.Module) -> Iterator[str]:
-    """What a folder's ``__init__`` holds besides its docstring, imports and ``__all__``."""
+    """What a folder's ``__init__`` holds besides docstring, imports, table and ``__all__``."""
     allowed = {"__all__", "__version__"} if module == f"{PACKAGE}.__init__" else {"__all__"}
     for position, node in enumerate(tree.body):
         docstring = position == 0 and isinstance(node, ast.Expr)
@@ -135,7 +207,8 @@ def more_than_exports(module: str, tree: ast.Module) -> Iterator[str]:
         assignment = isinstance(node, ast.Assign | ast.AnnAssign) and all(
             isinstance(name, ast.Name) and name.id in allowed for name in names
         )
-        if not (docstring or assignment or isinstance(node, ast.Import | ast.ImportFrom)):
+        imports = isinstance(node, ast.Import | ast.ImportFrom) or is_lazy_block(node)
+        if not (docstring or assignment or imports):
             yield f"{module}:{node.lineno} holds code: a folder's __init__ only re-exports"
 
 
@@ -150,6 +223,7 @@ def violations(sources: dict[str, str]) -> list[str]:
             continue
         if module.endswith(".__init__"):
             found.extend(more_than_exports(module, tree))
+        found.extend(lazy_faults(module, tree, set(sources)))
         arrows[module] = set()
         for one in imports_of(module, tree, set(sources)):
             wrong = misplaced(one)
@@ -247,8 +321,73 @@ GOOD = {
 }
 
 
+LAZILY = """from typing import TYPE_CHECKING
+from backprop.core.lazy import lazy_names
+if TYPE_CHECKING:
+    from backprop.inspection.checks import check
+    from backprop.inspection.report import Report
+else:
+    __getattr__, __dir__ = lazy_names(__name__, checks=["check"], report=["Report"])
+__all__ = ["Report", "check"]
+"""
+GOOD |= {
+    "backprop.core.lazy": "from importlib import import_module\ndef lazy_names(): ...\n",
+    "backprop.inspection.__init__": LAZILY,
+    "backprop.inspection.checks": "from backprop.inspection.report import Report\n",
+    "backprop.inspection.report": "from backprop.core.types import Array\n",
+}
+
+
 def test_sound_package_has_no_violations() -> None:
     assert violations(GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ('["Report"])', "[])", "tells type checkers other names"),
+        (', report=["Report"])', ")", "tells type checkers other names"),
+        ('checks=["check"]', 'report=["check"]', "tells type checkers other names"),
+        ("import check\n", "import check as other_check\n", "tells type checkers other names"),
+        ('__all__ = ["Report", "check"]', '__all__ = ["Report"]', "check, which is missing from"),
+        ("else:\n", "else:\n    import math\n", "only re-exports"),
+        ("if TYPE_CHECKING:\n", "if TYPE_CHECKING:\n    x = 1\n", "only re-exports"),
+        ("__getattr__, __dir__ =", "__getattr__ =", "only re-exports"),
+        ("lazy_names(__name__", "dict(folder=__name__", None),
+        ("backprop.inspection.checks import", "backprop.sequential import", None),
+        ('["check"]', '["check", "more"]', None),
+        ('checks=["check"]', 'nowhere=["check"]', None),
+    ],
+)
+def test_planted_fault_of_a_lazy_folder_is_found(old: str, new: str, complaint: str | None) -> None:
+    assert LAZILY.count(old) == 1
+    found = violations({**GOOD, "backprop.inspection.__init__": LAZILY.replace(old, new)})
+    if complaint is None:  # more than one rule is broken
+        assert len(found) > 1
+    else:
+        assert len(found) == 1, found
+        assert complaint in found[0]
+
+
+def test_lazy_tables_are_arrows() -> None:
+    """The files behind a lazy name count as imported, though only type checkers see an import."""
+    upwards = {**GOOD, "backprop.inspection.report": "from backprop.sequential import Sequential\n"}
+    assert ["floor 5 is not below floor 4" in one for one in violations(upwards)] == [True]
+    table_alone = LAZILY.replace("if TYPE_CHECKING:", "if TYPE_CHECKING and False:")
+    imports = imports_of("backprop.inspection.__init__", ast.parse(table_alone), set(GOOD))
+    by_context = {one.target: one.context for one in imports}
+    assert by_context["backprop.inspection.checks"] == "module"
+    assert by_context["backprop.inspection.report"] == "module"
+
+
+def test_no_file_is_called_like_a_lazy_name() -> None:
+    """Once such a file is loaded Python sets the folder's attribute of that name to the file."""
+    lazily = LAZILY.replace('checks=["check"]', 'check=["check"]').replace("on.checks", "on.check")
+    sources = {name: source for name, source in GOOD.items() if not name.endswith(".checks")}
+    sources |= {"backprop.inspection.__init__": lazily, "backprop.inspection.check": ""}
+    found = violations(sources)
+    assert len(found) == 1, found
+    assert "loads check, but a file is called so" in found[0]
 
 
 @pytest.mark.parametrize(
@@ -282,6 +421,10 @@ def test_sound_package_has_no_violations() -> None:
         ("layers.__init__", "TABLE: dict = {}", "only re-exports"),
         ("layers.__init__", '__version__ = "1"', "only re-exports"),
         ("losses.__init__", "from .mean import Mean\nfrom ..layers import Dense", "floor 2"),
+        ("losses", "from importlib import import_module", "only core.lazy may"),
+        ("losses", "import importlib\nx = importlib.import_module('backprop.a')", "only core.lazy"),
+        ("losses", "def f():\n    __import__('backprop.sequential')", "only core.lazy may"),
+        ("losses", "from backprop.core.lazy import lazy_names", "only core.lazy may"),
         ("utilities", "import math", "put 'utilities' on one"),
         ("helpers.text", "import math", "put 'helpers' on one"),
     ],

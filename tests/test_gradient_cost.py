@@ -3,7 +3,7 @@ import pytest
 
 import backprop as bp
 from backprop.inspection import gradient_cost
-from backprop.inspection.gradient_cost import show_seconds
+from backprop.inspection.costs import show_seconds
 from backprop.layers import Dense, Input, Sigmoid
 
 
@@ -32,7 +32,7 @@ def test_nine_weights_need_ten_forward_passes_or_eighteen_or_one() -> None:
 
 
 def test_the_passes_it_names_are_the_passes_it_makes() -> None:
-    from backprop.inspection.gradient_cost import central_difference, forward_difference
+    from backprop.inspection.costs import central_difference, forward_difference
 
     model = two_three_one()
     model.compile("sgd", Counting())

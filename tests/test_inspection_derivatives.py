@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import backprop as bp
-from backprop.inspection.copies import generators, in_dtype, parts
+from backprop.core.walk import parts
+from backprop.inspection.copies import generators, in_dtype
 from backprop.inspection.derivatives import (
     CentralDifferences,
     ComplexStep,

@@ -8,10 +8,10 @@ import numpy as np
 
 from backprop.core.parameters import Parameter
 from backprop.core.types import Array
+from backprop.core.walk import parts
 from backprop.inspection.copies import (
     generators,
     in_dtype,
-    parts,
     prepare_for_complex,
     with_spoilt_buffers,
 )

@@ -1,12 +1,28 @@
 """Pictures from plain arrays: each function returns a matplotlib ``Figure`` and can save it."""
 
-from backprop.plotting.costs import gradient_costs
-from backprop.plotting.curves import loss_curves
-from backprop.plotting.distributions import histograms
-from backprop.plotting.landscape import loss_surface
-from backprop.plotting.learning_rates import learning_rates
-from backprop.plotting.predictions import confusion_matrix, predictions_grid
-from backprop.plotting.regions import decision_regions
+from typing import TYPE_CHECKING
+
+from backprop.core.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from backprop.plotting.costs import gradient_costs
+    from backprop.plotting.curves import loss_curves
+    from backprop.plotting.distributions import histograms
+    from backprop.plotting.landscape import loss_surface
+    from backprop.plotting.predictions import confusion_matrix, predictions_grid
+    from backprop.plotting.rate_range import learning_rates
+    from backprop.plotting.regions import decision_regions
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        costs=["gradient_costs"],
+        curves=["loss_curves"],
+        distributions=["histograms"],
+        landscape=["loss_surface"],
+        predictions=["confusion_matrix", "predictions_grid"],
+        rate_range=["learning_rates"],
+        regions=["decision_regions"],
+    )
 
 __all__ = [
     "confusion_matrix",

@@ -4,12 +4,11 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from backprop import losses, optimizers
+from backprop import inspection, losses, optimizers
 from backprop.callbacks import Callback, CallbackList
 from backprop.core.errors import NotCompiledError
 from backprop.core.threads import blas_threads
 from backprop.core.types import Array, DTypeLike
-from backprop.inspection import Explanation, GradientReport, check_gradients, explain
 from backprop.layers import Input, Layer
 from backprop.losses import Loss
 from backprop.metrics import Metric, get_all
@@ -269,15 +268,15 @@ class Sequential(Network):
             print(", ".join(f"{key}: {value:.4f}" for key, value in logs.items()))
         return logs if return_dict else unwrap(logs)
 
-    def explain(self, X: Any, y: Any, sample_weight: Any = None) -> Explanation:
+    def explain(self, X: Any, y: Any, sample_weight: Any = None) -> "inspection.Explanation":
         """One pass laid open, formula by formula (see ``inspection.explain``)."""
-        return explain(self, X, y, sample_weight)
+        return inspection.explain(self, X, y, sample_weight)
 
     def check_gradients(
         self, X: Any, y: Any, sample_weight: Any = None, max_entries: int = 100
-    ) -> GradientReport:
+    ) -> "inspection.GradientReport":
         """Every gradient against an independent derivative (see ``inspection.check_gradients``)."""
-        return check_gradients(self, X, y, sample_weight, max_entries)
+        return inspection.check_gradients(self, X, y, sample_weight, max_entries)
 
     def backward(self, delta: Array | None = None) -> Array | None:
         """Writes the gradient of every parameter, from the last layer to the first.

@@ -1,21 +1,21 @@
 """A chain of layers as a function of its input: built, called, looked at, not yet trained."""
 
+from __future__ import annotations  # numpy.random loads when the first model is made
+
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.random import Generator
 
-from backprop import saving
+from backprop import inspection, saving
 from backprop.callbacks import Callback, CallbackList
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.core.parameters import Parameter, Parameters
 from backprop.core.threads import blas_threads
 from backprop.core.types import Array, DTypeLike, Shape
-from backprop.inspection.copies import parts
-from backprop.inspection.summary import summary
+from backprop.core.walk import parts
 from backprop.layers import Chain, Input, Layer
 from backprop.training.data import (
     as_numbers,
@@ -216,7 +216,7 @@ class Network:
 
     def summary(self, print_fn: Callable[[str], object] = print) -> None:
         """Prints the layers, the shapes of their outputs, and how many parameters they have."""
-        print_fn(summary(self.layers, self.input_shape))
+        print_fn(inspection.summary(self.layers, self.input_shape))
 
     def get_weights(self) -> list[Array]:
         """Copies of all parameters, in the order of the layers."""
@@ -246,7 +246,8 @@ class Network:
     @property
     def generators(self) -> dict[str, np.random.Generator]:
         """Every random generator of the model, by the way that leads to it."""
-        inside = {way: part for way, part in parts(self._chain) if isinstance(part, Generator)}
+        kind = np.random.Generator
+        inside = {way: part for way, part in parts(self._chain) if isinstance(part, kind)}
         return {"shuffle": self._shuffle_rng, **inside}
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -1,0 +1,34 @@
+"""Folders whose files load when one of their names is first used, so that importing is quick."""
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
+
+
+def lazy_names(
+    folder: str, **names: Sequence[str]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """The ``__getattr__`` and ``__dir__`` of a folder's ``__init__`` (PEP 562).
+
+    Beside the call the same names stand as ordinary imports under ``TYPE_CHECKING``, for readers,
+    editors and type checkers. The files of the table are found, too. No file of the folder may be
+    called like one of the names: Python sets a folder's attribute to the file once that is loaded.
+
+    Args:
+        folder: The ``__name__`` of the ``__init__``.
+        **names: The names by the file that defines them: ``surface=["loss_surface"]``.
+    """
+    file_of = {name: f"{folder}.{file}" for file, defined in names.items() for name in defined}
+
+    def getattr_(name: str) -> Any:
+        if name in names:
+            return import_module(f"{folder}.{name}")
+        if name not in file_of:
+            raise AttributeError(f"module {folder!r} has no attribute {name!r}")
+        return getattr(import_module(file_of[name]), name)
+
+    def dir_() -> list[str]:
+        return sorted({*vars(sys.modules[folder]), *file_of})
+
+    return getattr_, dir_

@@ -1,0 +1,37 @@
+"""A walk through all that an object holds."""
+
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+from backprop.core.parameters import Parameter
+
+
+def parts(root: object) -> Iterator[tuple[str, Any]]:
+    """Every object that can be reached from ``root``, each once, with the way to it.
+
+    The way leads through attributes, lists, tuples and dicts: ``".layers[0]._rng"``.
+    """
+    seen: set[int] = set()
+    waiting: list[tuple[str, Any]] = [("", root)]
+    while waiting:
+        path, part = waiting.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        yield path, part
+        inside = [(path + step, value) for step, value in members(part)]
+        waiting.extend(reversed(inside))
+
+
+def members(part: object) -> list[tuple[str, Any]]:
+    """What an object holds directly, by the step that leads there."""
+    if isinstance(part, dict):
+        return [(f"[{key!r}]", value) for key, value in part.items()]
+    if isinstance(part, list | tuple):
+        return [(f"[{k}]", value) for k, value in enumerate(part)]
+    if isinstance(part, Parameter):
+        return [(f".{name}", getattr(part, name)) for name in Parameter.__slots__]
+    if isinstance(part, type | ModuleType) or not hasattr(part, "__dict__"):
+        return []
+    return [(f".{name}", value) for name, value in vars(part).items()]

@@ -1,0 +1,50 @@
+"""Learning rates that change with the number of steps taken, with Keras's names and formulas.
+
+A schedule is a function η(s) of the number of steps taken so far: η(0) is the learning rate of the
+first step. Any function of one's own will do as well: ``SGD(lambda step: 0.1 / (1 + step))``.
+"""
+
+from typing import TYPE_CHECKING
+
+from backprop.core.lazy import lazy_names
+from backprop.schedules.base import Schedule, check_number, check_positive
+
+if TYPE_CHECKING:
+    from backprop.schedules.formulas import (
+        CosineDecay,
+        CosineDecayRestarts,
+        ExponentialDecay,
+        InverseTimeDecay,
+        OneCycle,
+        PiecewiseConstantDecay,
+        PolynomialDecay,
+        RateDecay,
+    )
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        formulas=[
+            "CosineDecay",
+            "CosineDecayRestarts",
+            "ExponentialDecay",
+            "InverseTimeDecay",
+            "OneCycle",
+            "PiecewiseConstantDecay",
+            "PolynomialDecay",
+            "RateDecay",
+        ],
+    )
+
+__all__ = [
+    "CosineDecay",
+    "CosineDecayRestarts",
+    "ExponentialDecay",
+    "InverseTimeDecay",
+    "OneCycle",
+    "PiecewiseConstantDecay",
+    "PolynomialDecay",
+    "RateDecay",
+    "Schedule",
+    "check_number",
+    "check_positive",
+]

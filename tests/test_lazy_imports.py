@@ -1,0 +1,153 @@
+"""What loads when: little at ``import backprop``, and the rest when one of its names is used."""
+
+import inspect
+import json
+import os
+import pkgutil
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import backprop as bp
+from backprop.core.lazy import lazy_names
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDERS = ("inspection", "plotting", "datasets", "callbacks", "schedules")
+EAGER = {
+    *(f"backprop.{folder}" for folder in FOLDERS),
+    *("backprop.callbacks.base", "backprop.schedules.base"),
+}
+"""All that ``import backprop`` loads of those folders."""
+
+SLOW = {"csv", "gzip", "http.client", "urllib.request", "zipfile", "tempfile"}
+PUBLIC = [(folder, name) for folder in FOLDERS for name in getattr(bp, folder).__all__]
+
+
+def in_a_new_process(code: str) -> Any:
+    """What the code prints, from JSON."""
+    answer = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "agg"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(answer.stdout)
+
+
+def test_importing_loads_what_training_needs_and_no_more():
+    loaded = in_a_new_process(
+        "import sys, numpy; before = set(sys.modules); import backprop;"
+        "loaded = sorted(set(sys.modules) - before); import json; print(json.dumps(loaded))"
+    )
+    rooms = {name for name in loaded if name.split(".")[1:2] and name.split(".")[1] in FOLDERS}
+    assert "backprop.sequential.model" in loaded
+    assert rooms == EAGER
+    assert SLOW & set(loaded) == set()
+
+
+def test_training_loads_no_picture_and_no_tool_either():
+    loaded = in_a_new_process(
+        "import sys, json, numpy as np, backprop as bp\n"
+        "model = bp.Sequential([bp.layers.Dense(2)], seed=0)\n"
+        "model.compile('adam', 'mse', metrics=['mae'])\n"
+        "model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)\n"
+        "model.evaluate(np.ones((4, 3)), np.ones((4, 2)))\n"
+        "print(json.dumps(sorted(m for m in sys.modules if m.startswith('backprop.'))))"
+    )
+    assert {name for name in loaded if name.split(".")[1] in FOLDERS} == EAGER
+
+
+def test_names_are_not_hidden_by_files_that_are_loaded_first():
+    files = [
+        f"backprop.{folder}.{file.name}"
+        for folder in FOLDERS
+        for file in pkgutil.iter_modules([str(ROOT / "backprop" / folder)])
+    ]
+    hidden = in_a_new_process(
+        "import importlib, json, types, backprop as bp\n"
+        f"for file in {files}: importlib.import_module(file)\n"
+        f"found = {{(f, n): getattr(getattr(bp, f), n) for f, n in {PUBLIC}}}\n"
+        "print(json.dumps([key for key, v in found.items() if isinstance(v, types.ModuleType)]))"
+    )
+    assert len(files) > 30
+    assert hidden == []
+
+
+@pytest.mark.parametrize("use", ["bp.inspection.explain", "bp.plotting.loss_curves"])
+def test_threads_may_use_a_name_first_at_the_same_time(use):
+    found = in_a_new_process(
+        "import threading, json, backprop as bp\n"
+        "together, found = threading.Barrier(8), []\n"
+        f"def first():\n    together.wait()\n    found.append(id({use}))\n"
+        "threads = [threading.Thread(target=first) for _ in range(8)]\n"
+        "for thread in threads: thread.start()\n"
+        "for thread in threads: thread.join()\n"
+        "print(json.dumps(found))"
+    )
+    assert len(found) == 8
+    assert len(set(found)) == 1
+
+
+@pytest.mark.parametrize(("folder", "name"), PUBLIC)
+def test_every_public_name_is_found_and_listed(folder, name):
+    room = getattr(bp, folder)
+    value = getattr(room, name)
+    assert not inspect.ismodule(value)
+    assert name in dir(room)
+    assert value is getattr(room, name)
+    if inspect.isclass(value) or inspect.isfunction(value):
+        assert value.__name__ == name
+        assert value.__module__.startswith(f"backprop.{folder}.")
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_star_imports_bring_every_name(folder):
+    names: dict[str, Any] = {}
+    exec(f"from backprop.{folder} import *", names)
+    assert set(getattr(bp, folder).__all__) <= set(names)
+
+
+def test_star_import_of_the_package_brings_its_folders():
+    names: dict[str, Any] = {}
+    exec("from backprop import *", names)
+    assert {*FOLDERS, "Sequential"} <= set(names)
+    assert set(bp.__all__) <= {*names, *dir(bp)}
+    assert names["inspection"].explain is import_module("backprop.inspection.explanation").explain
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_name_that_is_not_there_is_an_ordinary_error(folder):
+    room = getattr(bp, folder)
+    assert not hasattr(room, "no_such_name")
+    with pytest.raises(AttributeError, match=f"'backprop.{folder}' has no attribute 'no_such_name"):
+        _ = room.no_such_name
+    with pytest.raises(ImportError, match="cannot import name 'no_such_name'"):
+        exec(f"from backprop.{folder} import no_such_name")
+
+
+def test_a_table_loads_the_file_of_the_name_alone(tmp_path, monkeypatch):
+    folder = tmp_path / "a_folder"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    (folder / "one.py").write_text("first = 1\n")
+    (folder / "two.py").write_text("second = 2\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    module = import_module("a_folder")
+    find, names = lazy_names("a_folder", one=["first"], two=["second"])
+    assert {"first", "second", "__name__"} <= set(names())
+    assert names() == sorted(names())
+    assert "a_folder.one" not in sys.modules
+    assert find("first") == 1
+    assert "a_folder.one" in sys.modules
+    assert "a_folder.two" not in sys.modules
+    assert "one" in names()
+    assert "two" not in names()
+    assert not hasattr(module, "two")
+    assert find("two") is import_module("a_folder.two")
+    with pytest.raises(AttributeError, match="module 'a_folder' has no attribute 'third'"):
+        find("third")

@@ -24,6 +24,7 @@ EAGER = {
 """All that ``import backprop`` loads of those folders."""
 
 SLOW = {"csv", "gzip", "http.client", "urllib.request", "zipfile", "tempfile"}
+SLOW |= {"numpy.random", "json", "shutil", "hashlib", "zlib"}
 PUBLIC = [(folder, name) for folder in FOLDERS for name in getattr(bp, folder).__all__]
 
 

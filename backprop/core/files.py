@@ -5,7 +5,6 @@ are stored under the way that leads to them, ``weights/dense_1.W``, so that NumP
 them; all the rest is a JSON text beside them. Nothing is ever pickled.
 """
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -73,6 +72,8 @@ def write(path: str | os.PathLike[str], kind: str, tree: dict[str, Any]) -> None
     Raises:
         TypeError: The tree holds something else than the module's first lines name.
     """
+    import json  # slow to load, and only files need it
+
     arrays: dict[str, Array] = {}
     header = {"backprop": kind, "version": VERSION, "tree": pack(tree, "", arrays)}
     text = np.frombuffer(json.dumps(header).encode(), np.uint8)
@@ -87,6 +88,8 @@ def read(path: str | os.PathLike[str], *kinds: str) -> dict[str, Any]:
         FileNotFoundError: There is no such file.
         ValueError: It is no file of ours, damaged, of another kind, or of a newer version.
     """
+    import json  # slow to load, and only files need it
+
     name = os.fspath(path)
     tree: dict[str, Any] = {}
     try:

@@ -1,6 +1,6 @@
 """All of a model's parameters as one vector θ, all of their gradients as one vector g."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -76,7 +76,7 @@ class Parameter:
         self._gradient[...] = self._fitting(given, "gradient")
 
     def _fitting(self, given: Array, what: str) -> Array:
-        array = np.asarray(given)
+        array = np.asanyarray(given)
         if array.shape != self.shape:
             raise ShapeError(
                 f"the {what} of {self.name} has the shape {self.shape}, but the array assigned to "
@@ -88,6 +88,10 @@ class Parameter:
         """Goes on in these arrays, with the numbers that it has."""
         value[...], gradient[...] = self._value, self._gradient
         self._value, self._gradient = value, gradient
+
+    def exchange(self, change: Callable[[Any], Any]) -> None:
+        """Puts other views of the same numbers in the place of its arrays."""
+        self._value, self._gradient = change(self._value), change(self._gradient)
 
     @property
     def shape(self) -> Shape:

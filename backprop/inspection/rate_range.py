@@ -17,7 +17,7 @@ from backprop.optimizers import LBFGS
 from backprop.training.batches import Batches
 from backprop.training.data import check_positive_integer
 from backprop.training.protocol import Model
-from backprop.training.run import train_step
+from backprop.training.replay import train_step
 from backprop.training.setup import check
 
 if TYPE_CHECKING:

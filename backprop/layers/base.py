@@ -1,5 +1,7 @@
 """The contract of a layer: build, forward, backward; and of an elementwise one: f, f_prime."""
 
+from __future__ import annotations  # numpy.random loads when the first model is made
+
 import re
 from operator import attrgetter
 from typing import Any
@@ -170,7 +172,8 @@ class Layer:
             NotBuiltError: The layer is not built.
             ShapeError: The last axis is not the one that the layer was built for.
         """
-        if not (self.accepts_sparse and is_sparse(X)):
+        fits = isinstance(X, np.ndarray) and X.dtype == self.dtype
+        if not fits and not (self.accepts_sparse and is_sparse(X)):
             X = np.asarray(X, self.dtype)
         if self.input_shape is None:
             raise NotBuiltError(f"{self} is not built: call build((n_features,)) first.")
@@ -305,5 +308,5 @@ def default_name(layer: Layer) -> str:
 
 def as_floats(Z: Array) -> Array:
     """Z as an array of floating-point numbers; integers become float64."""
-    Z = np.asarray(Z)
+    Z = np.asanyarray(Z)
     return Z if Z.dtype.kind in "fc" else Z.astype(np.float64)

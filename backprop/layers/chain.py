@@ -1,5 +1,7 @@
 """Layers one after the other, as one layer."""
 
+from __future__ import annotations  # numpy.random loads when the first model is made
+
 from collections.abc import Iterable
 from typing import Any
 

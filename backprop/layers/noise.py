@@ -1,5 +1,7 @@
 """Layers that disturb their input in training, and leave it alone otherwise."""
 
+from __future__ import annotations  # numpy.random loads when the first model is made
+
 from typing import Any
 
 import numpy as np

@@ -1,5 +1,7 @@
 """Layers that give their inputs mean 0 and variance 1: over the batch, or over each sample."""
 
+from __future__ import annotations  # numpy.random loads when the first model is made
+
 from typing import Any
 
 import numpy as np

@@ -3,6 +3,8 @@
 Where a slope jumps there is no derivative; every class says which side's slope it takes there.
 """
 
+from __future__ import annotations  # numpy.random loads when the first model is made
+
 import numpy as np
 
 from backprop.core.errors import ShapeError

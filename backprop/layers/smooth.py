@@ -168,7 +168,7 @@ def gaussian_gate(Z: Array, out: Array | None) -> Array:
     """Φ(Z) = ½ (1 + erf(Z/√2))."""
     from scipy.special import ndtr
 
-    return np.asarray(ndtr(Z, out=out))
+    return np.asanyarray(ndtr(Z, out=out))
 
 
 def sigmoid_gate(Z: Array, out: Array | None) -> Array:

@@ -135,19 +135,28 @@ class Loss:
 
     def compute(self, prediction: Array, target: Array, sample_weight: Array | None) -> float:
         """``forward`` for arrays that were checked before."""
+        return self.reduce(self.sample_losses(prediction, target), sample_weight)
+
+    def sample_losses(self, prediction: Array, target: Array) -> Array:
+        """ℓ; keeps what ``backward`` needs."""
         self._prediction, self._target = prediction, target
-        return self.reduce(self.values(prediction, target), sample_weight)
+        return self.values(prediction, target)
 
     def reduce(self, values: Array, sample_weight: Array | None) -> float:
         """(1/N) Σ w ℓ; keeps w/N for ``backward``."""
-        n = values.size
+        return float(self.total(values, sample_weight)) / values.size
+
+    def total(self, values: Array, sample_weight: Array | None) -> Array:
+        """Σ w ℓ; keeps w/N for ``backward``."""
         if sample_weight is None:
-            self._scale = 1.0 / n
-            return float(np.add.reduce(values, axis=None)) / n
-        # (N,) -> (N, 1, …): one weight for all of a sample's values
-        w = sample_weight.reshape(-1, *[1] * (values.ndim - 1))
-        self._scale = (w / n)[..., np.newaxis]
-        return float(np.add.reduce(w * values, axis=None)) / n
+            self._scale = 1.0 / values.size
+        else:
+            # (N,) -> (N, 1, …): one weight for all of a sample's values
+            w = sample_weight.reshape(-1, *[1] * (values.ndim - 1))
+            self._scale = (w / values.size)[..., np.newaxis]
+            values = w * values
+        total: Array = np.add.reduce(values, axis=None)
+        return total
 
     def buffer(self, name: str, like: Array) -> Array:
         """An array of that shape and dtype to write into, the same one from step to step."""
@@ -164,12 +173,12 @@ class Loss:
 
 def row_dot(A: Array, B: Array) -> Array:
     """Σ_k a_k b_k of every row, without an array of the products."""
-    return np.asarray(np.vecdot(A, B))
+    return np.asanyarray(np.vecdot(A, B))
 
 
 def row_sum(A: Array) -> Array:
     """Σ_k a_k of every row."""
-    return np.asarray(np.add.reduce(A, axis=-1))
+    return np.asanyarray(np.add.reduce(A, axis=-1))
 
 
 def check_sample_weight(weight: Array, n: int, dtype: Any) -> Array:

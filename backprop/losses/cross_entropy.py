@@ -50,29 +50,24 @@ class CrossEntropy(Loss):
         """∂ℓ/∂z, where a = σ(z) or softmax(z)."""
         raise NotImplementedError(f"{type(self).__name__} must define logit_gradient.")
 
-    def compute(self, prediction: Array, target: Array, sample_weight: Array | None) -> float:
-        """``forward`` for arrays that were checked before."""
+    def sample_losses(self, prediction: Array, target: Array) -> Array:
+        """ℓ; keeps what ``backward`` needs."""
         if self.from_logits:
             A, partition = self.link(prediction)
-            return self.compute_on_logits(prediction, A, partition, target, sample_weight)
+            return self.sample_losses_on_logits(prediction, A, partition, target)
         end = "Sigmoid" if isinstance(self, BinaryCrossentropy) else "Softmax"
         advice = f"end the model with a {end}(), or pass from_logits=True."
         check_probabilities(prediction, f"{self}", advice)
         self._on_logits = False
-        return super().compute(prediction, target, sample_weight)
+        return super().sample_losses(prediction, target)
 
-    def compute_on_logits(
-        self,
-        Z: Array,
-        A: Array,
-        partition: Partition,
-        target: Array,
-        sample_weight: Array | None,
-    ) -> float:
-        """E for logits whose probabilities A are known; ``backward`` then returns ∂E/∂Z."""
+    def sample_losses_on_logits(
+        self, Z: Array, A: Array, partition: Partition, target: Array
+    ) -> Array:
+        """ℓ for logits whose probabilities A are known; ``backward`` then returns ∂E/∂Z."""
         self._on_logits = True
         self._prediction, self._target = A, target
-        return self.reduce(self.logit_values(Z, partition, target), sample_weight)
+        return self.logit_values(Z, partition, target)
 
     def backward(self) -> Array:
         """∂E/∂prediction of the last ``forward``: by the logits if it was given logits."""

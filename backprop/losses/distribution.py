@@ -31,8 +31,8 @@ class Poisson(Loss):
             raise ValueError(f"{self}: targets are counts, but one is {target.min():.4g}.")
         return target
 
-    def compute(self, prediction: Array, target: Array, sample_weight: Array | None) -> float:
-        """``forward`` for arrays that were checked before.
+    def sample_losses(self, prediction: Array, target: Array) -> Array:
+        """ℓ; keeps what ``backward`` needs.
 
         Raises:
             ValueError: A rate is negative.
@@ -43,7 +43,7 @@ class Poisson(Loss):
                 f"{self}: predictions are rates and must not be negative, but one is "
                 f"{lowest:.4g}: end the model with an Exponential() or a Softplus()."
             )
-        return super().compute(prediction, target, sample_weight)
+        return super().sample_losses(prediction, target)
 
     def values(self, prediction: Array, target: Array) -> Array:
         """(1/K) Σ_k [ŷ − y log(ŷ + ε)]."""
@@ -86,14 +86,14 @@ class KLDivergence(Loss):
             )
         return target
 
-    def compute(self, prediction: Array, target: Array, sample_weight: Array | None) -> float:
-        """``forward`` for arrays that were checked before.
+    def sample_losses(self, prediction: Array, target: Array) -> Array:
+        """ℓ; keeps what ``backward`` needs.
 
         Raises:
             ValueError: Predictions lie outside [0, 1].
         """
         check_probabilities(prediction, f"{self}", "end the model with a Softmax().")
-        return super().compute(prediction, target, sample_weight)
+        return super().sample_losses(prediction, target)
 
     def values(self, prediction: Array, target: Array) -> Array:
         """Σ_k y_k (log y_k − log p_k)."""

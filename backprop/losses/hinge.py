@@ -91,7 +91,7 @@ class CategoricalHinge(Loss):
         """max(1 + n − Σ_k y_k ŷ_k, 0)."""
         others = self.others(prediction, target)
         cost = 1 + np.maximum.reduce(others, axis=-1) - row_dot(prediction, target)
-        return np.asarray(np.maximum(cost, 0))
+        return np.asanyarray(np.maximum(cost, 0))
 
     def gradient(self, prediction: Array, target: Array) -> Array:
         """(1 − y_k) [k = j] − y_k where ℓ > 0."""

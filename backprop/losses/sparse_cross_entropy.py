@@ -20,7 +20,8 @@ class SparseCategoricalCrossentropy(CrossEntropy):
     The same numbers as ``CategoricalCrossentropy`` on one-hot targets, without making them.
     """
 
-    _index: Any = None  # where in the flat logits the samples' own classes stand
+    _rows: Any = (None, None)  # where the rows begin in a flat array of this size and row length
+    _index: Any = None  # where in it the samples' own classes stand
 
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
         """Class indices as integers, shape ``(N,)``.
@@ -64,26 +65,27 @@ class SparseCategoricalCrossentropy(CrossEntropy):
 
     def at_target(self, P: Array, target: Array) -> tuple[Array, Array]:
         """The flat index of every sample's own class in P, and P as a flat view."""
-        flat = P.reshape(-1)
-        index = np.arange(0, flat.size, P.shape[-1])
-        index += target.reshape(-1)
-        return index, flat
+        flat, n_classes = P.reshape(-1), P.shape[-1]
+        if self._rows[0] != (flat.size, n_classes):
+            self._rows = (flat.size, n_classes), np.arange(0, flat.size, n_classes)
+        index = self.buffer("index", target).reshape(-1)
+        return np.add(self._rows[1], target.reshape(-1), out=index), flat
 
     def values(self, prediction: Array, target: Array) -> Array:
         """−log q_c."""
         index, flat = self.at_target(prediction, target)
-        Q = flat[index].reshape(target.shape) / row_sum(prediction)
+        Q = flat.take(index, mode="clip").reshape(target.shape) / row_sum(prediction)
         return -functional.safe_log(Q)
 
     def gradient(self, prediction: Array, target: Array) -> Array:
         """(s q_c − s [k = c]) / Σ_j p_j, where s = d(log q)/dq at q_c."""
         total = row_sum(prediction)[..., np.newaxis]
         index, flat = self.at_target(prediction, target)
-        q = flat[index].reshape(total.shape) / total
+        q = flat.take(index, mode="clip").reshape(total.shape) / total
         s = functional.safe_log_slope(q)
-        D = np.zeros(prediction.shape, prediction.dtype)
-        D += s * q
-        D.reshape(-1)[index] -= s.reshape(-1)
+        D = self.buffer("delta", prediction)
+        np.copyto(D, s * q)
+        subtract_at(D, index, s.reshape(-1))
         D /= total
         return D
 
@@ -92,12 +94,18 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         m, rest = partition_terms(partition)
         index, flat = self.at_target(Z, target)
         self._index = index
-        values: Array = rest + (m - flat[index].reshape(target.shape))
+        values: Array = rest + (m - flat.take(index, mode="clip").reshape(target.shape))
         return values
 
     def logit_gradient(self, A: Array, target: Array) -> Array:
         """A − [k = c]."""
         D = self.buffer("delta", A)
         np.copyto(D, A)
-        D.reshape(-1)[self._index] -= 1  # where logit_values found the classes
+        subtract_at(D, self._index, 1)  # where logit_values found the classes
         return D
+
+
+def subtract_at(D: Array, index: Array, amount: Array | float) -> None:
+    """Subtracts from the elements of D at these flat indices, none of which comes twice."""
+    flat = D.reshape(-1)
+    flat.put(index, flat.take(index, mode="clip") - amount, mode="clip")

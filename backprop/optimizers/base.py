@@ -100,6 +100,7 @@ class Optimizer:
         given = {n: check_positive(limit, n) for n, limit in clips.items() if limit is not None}
         if len(given) > 1:
             raise ValueError(f"{' and '.join(given)} cannot be used together: choose one.")
+        self._clips = bool(given)
         self.clipnorm = given.get("clipnorm")
         self.global_clipnorm = given.get("global_clipnorm")
         self.clipvalue = given.get("clipvalue")
@@ -202,21 +203,23 @@ class Optimizer:
             self.c = self.c or [np.empty((), parameters.values.dtype) for _ in numbers]
             for scalar, number in zip(self.c, numbers, strict=True):
                 scalar[()] = number
-        if self.clipnorm or self.global_clipnorm or self.clipvalue:
+        if self._clips:
             clip(parameters, self.clipnorm, self.global_clipnorm, self.clipvalue)
-        keep = 1 - eta * (self.weight_decay or 0)
         for arguments, decaying, average in self._blocks:
-            for theta in decaying:
-                theta *= keep
+            if decaying:
+                keep = 1 - eta * self.weight_decay  # type: ignore[operator]
+                for theta in decaying:
+                    theta *= keep
             self.update(*arguments)
             if average is not None:
                 self._average(t, arguments[0], average)
             if not t % ROUNDING:
                 for vector in arguments[3:]:
                     round_to_0(vector)
-        for p in parameters.constrained:
-            if p.trainable:
-                p.constraint.project(p.value)
+        if parameters.constrained:
+            for p in parameters.constrained:
+                if p.trainable:
+                    p.constraint.project(p.value)
         self.iterations = t
 
     def check_free(self, parameters: Parameters | None) -> None:

@@ -4,6 +4,8 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
+import numpy as np
+
 from backprop import inspection, losses, optimizers
 from backprop.callbacks import Callback, CallbackList
 from backprop.core.errors import NotCompiledError
@@ -20,7 +22,7 @@ from backprop.training.evaluation import collect, evaluate, unwrap
 from backprop.training.head import MatchedPair, join
 from backprop.training.history import History
 from backprop.training.progress import progress
-from backprop.training.run import train_step
+from backprop.training.replay import train_step
 from backprop.training.scoring import decision_threshold, update_metrics
 from backprop.training.setup import check, check_frequency, evaluation_source, training_sources
 
@@ -297,7 +299,7 @@ class Sequential(Network):
         delta_input = self._chain.backward(delta, skip)
         for p in self._regularized:
             if p.trainable:
-                p.gradient += p.regularizer.gradient(p.value)
+                np.add(p.gradient, p.regularizer.gradient(p.value), out=p.gradient)
         return delta_input
 
     def penalty(self) -> float:

@@ -1,5 +1,7 @@
 """Mini-batches drawn from arrays into buffers that are used again and again."""
 
+from __future__ import annotations  # numpy.random loads when the first model is made
+
 from collections.abc import Iterator
 from typing import Any
 
@@ -52,6 +54,7 @@ class Batches:
             None if is_sparse(array) else np.empty((self._size, *array.shape[1:]), kind)
             for array, kind in zip(self._arrays, dtypes, strict=True)
         ]
+        self._shorter: dict[int, list[Array | None]] = {}
         self._rng = rng
         self._n = len(data)
         self.sample_shape = tuple(X.shape[1:])
@@ -63,29 +66,41 @@ class Batches:
         order = None if self._rng is None else self._rng.permutation(n)
         for start in range(0, self.steps * size, size):
             stop = min(start + size, n)
+            buffers = self._buffers if stop - start == size else self._first_rows(stop - start)
             if order is None:
-                rows = [self._slice(k, start, stop) for k in range(len(self._arrays))]
+                rows = [
+                    pass_on(source[start:stop], out)
+                    for source, out in zip(self._arrays, buffers, strict=True)
+                ]
             else:
                 index = order[start:stop]
-                rows = [self._draw(k, index) for k in range(len(self._arrays))]
+                rows = [
+                    draw(source, index, out)
+                    for source, out in zip(self._arrays, buffers, strict=True)
+                ]
             yield rows[0], rows[1], rows[2] if len(rows) > 2 else None
 
-    def _draw(self, k: int, index: Array) -> Array:
-        source, out = self._arrays[k], self._buffers[k]
-        if out is None:
-            return source[index]
-        if len(index) < len(out):
-            out = out[: len(index)]
-        if source.dtype == out.dtype and source.flags.c_contiguous:
-            # "clip" writes straight into out; the indices are in range by construction
-            return source.take(index, 0, out, "clip")
-        out[...] = source[index]
-        return out
+    def _first_rows(self, n: int) -> list[Array | None]:
+        """The buffers of a shorter batch: the same arrays at every call."""
+        if n not in self._shorter:
+            self._shorter[n] = [None if out is None else out[:n] for out in self._buffers]
+        return self._shorter[n]
 
-    def _slice(self, k: int, start: int, stop: int) -> Array:
-        source, out = self._arrays[k][start:stop], self._buffers[k]
-        if out is None or source.dtype == out.dtype:
-            return source
-        out = out[: len(source)]
-        out[...] = source
-        return out
+
+def draw(source: Array, index: Array, out: Array | None) -> Array:
+    """These rows of the source, in ``out`` unless they are sparse."""
+    if out is None:
+        return source[index]
+    if source.dtype == out.dtype and source.flags.c_contiguous:
+        # "clip" writes straight into out; the indices are in range by construction
+        return source.take(index, 0, out, "clip")
+    out[...] = source[index]
+    return out
+
+
+def pass_on(rows: Array, out: Array | None) -> Array:
+    """The rows themselves, or in ``out`` if they have another dtype."""
+    if out is None or rows.dtype == out.dtype:
+        return rows
+    out[...] = rows
+    return out

@@ -41,8 +41,8 @@ class MatchedPair(Loss):
         """The loss's own check."""
         return self.loss.check_target(target, output_shape, dtype)
 
-    def compute(self, prediction: Array, target: Array, sample_weight: Array | None) -> float:
-        """E of the activation's last training forward, whose result ``prediction`` must be."""
+    def sample_losses(self, prediction: Array, target: Array) -> Array:
+        """ℓ of the activation's last training forward, whose result ``prediction`` must be."""
         last = self.activation
         if prediction is not last.A:
             raise ValueError(
@@ -50,9 +50,14 @@ class MatchedPair(Loss):
                 f"model.forward(X, training=True) returned last. For other arrays use a loss of "
                 f"your own: bp.losses.{type(self.loss).__name__}()."
             )
-        self._target, self._weight = target, sample_weight
+        self._target = target
         partition = last.log_partition if isinstance(last, Softmax) else None
-        return self.loss.compute_on_logits(last.Z, last.A, partition, target, sample_weight)
+        return self.loss.sample_losses_on_logits(last.Z, last.A, partition, target)
+
+    def total(self, values: Array, sample_weight: Array | None) -> Array:
+        """Σ w ℓ; the loss keeps w/N for ``backward``."""
+        self._weight = sample_weight
+        return self.loss.total(values, sample_weight)
 
     def backward(self) -> Array:
         """∂E/∂Z, by the input of the activation."""
@@ -62,7 +67,7 @@ class MatchedPair(Loss):
 
     def activation_delta(self) -> Array:
         """∂E/∂A, the way through the activation: equal, but for overflow, and only for looking."""
-        loss = copy.copy(self.loss)
+        loss = copy.deepcopy(self.loss)  # with buffers of its own
         loss.compute(self.activation.A.copy(), self._target, self._weight)
         return loss.backward()
 

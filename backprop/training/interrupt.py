@@ -18,7 +18,7 @@ class DelayedInterrupt:
     """
 
     def __init__(self) -> None:
-        self._waiting = False
+        self.waiting = False
         self._installed = False
 
     def __enter__(self) -> Self:
@@ -29,12 +29,12 @@ class DelayedInterrupt:
         return self
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        self._waiting = True
+        self.waiting = True
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def check(self) -> None:
         """Raises KeyboardInterrupt if Ctrl-C was pressed."""
-        if self._waiting:
+        if self.waiting:
             raise KeyboardInterrupt
 
     def after_each(self, batches: Iterable[T]) -> Iterator[T]:

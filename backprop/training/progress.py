@@ -1,6 +1,5 @@
 """What ``fit`` shows while it runs: a bar an epoch on a terminal, a line an epoch elsewhere."""
 
-import shutil
 import sys
 import time
 from collections.abc import Mapping
@@ -65,6 +64,8 @@ class ProgressBar(Callback):
             self._bar = None
 
     def _draw(self, steps: int, now: float, logs: Mapping[str, float]) -> str:
+        import shutil  # takes as long to load as all losses together
+
         text = describe(now - self._start, logs)
         total = self.params["steps"] or "?"  # not known in a generator's first epoch
         head = f"{self._title} {steps:{len(str(total))}}/{total} "

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from itertools import islice
 
 from backprop.callbacks import CallbackList
-from backprop.core.types import Array
 from backprop.training.evaluation import collect, evaluate
 from backprop.training.interrupt import DelayedInterrupt
 from backprop.training.progress import ProgressBar
 from backprop.training.protocol import Model
+from backprop.training.replay import Steps
 from backprop.training.scoring import update_metrics
 from backprop.training.setup import Source
 
@@ -42,6 +42,7 @@ class Run:
         self.model, self.batches, self.validation = model, batches, validation
         self.callbacks, self.validate_after, self.interrupt = callbacks, validate_after, interrupt
         self.logs: dict[str, float] = {}
+        self.step = Steps(model)
         self._before_batch = callbacks.listeners("on_train_batch_begin")
         self._after_batch = callbacks.listeners("on_train_batch_end")
         # what only a bar listens to is computed when it is redrawn: an AUC sorts all scores for it
@@ -51,33 +52,41 @@ class Run:
 
     def epoch(self, first_step: int) -> dict[str, float]:
         """A pass over the batches, a step each; returns the means over the epoch."""
-        model, metrics = self.model, self.model.metrics
+        model, metrics, interrupt = self.model, self.model.metrics, self.interrupt
         total, seen = 0.0, 0
+        self.step.refresh()
         for metric in metrics:
             metric.reset()
-        steps = self.interrupt.after_each(islice(self.batches, first_step, None))
-        for batch, (X, y, weight) in enumerate(steps, first_step):
-            self.before_step(batch)
-            loss, prediction = train_step(model, X, y, weight)
+        batches = islice(self.batches, first_step, None) if first_step else self.batches
+        for batch, (X, y, weight) in enumerate(batches, first_step):
+            if self._before_batch:
+                self.before_step(batch)
+            loss, prediction = self.step(X, y, weight)
             total += loss * len(y)  # the last batch may be shorter and counts for less
             seen += len(y)
-            update_metrics(metrics, prediction, y, weight)
+            if metrics:
+                update_metrics(metrics, prediction, y, weight)
             if self._after_batch:
                 wanted = self._bar is None or self._bar.due()
                 self.after_step(batch, collect(total / seen, metrics) if wanted else {})
             if model.stop_training:
                 break
+            if interrupt.waiting:
+                interrupt.check()
         return collect(total / seen, metrics)
 
     def before_step(self, batch: int) -> None:
         """Tells the callbacks that a step begins."""
         for hook in self._before_batch:
             hook(batch, {})
+        self.step.refresh()
 
     def after_step(self, batch: int, logs: dict[str, float]) -> None:
         """Tells the callbacks that a step is through."""
         for hook in self._after_batch:
             hook(batch, logs)
+        if self._bar is None:
+            self.step.refresh()
 
     def finish(self, epoch: int, logs: dict[str, float]) -> None:
         """Validates after an epoch, and tells the callbacks its numbers."""
@@ -94,19 +103,6 @@ class Run:
         self.callbacks.params["steps"] = self.batches.steps  # a stream knows it after an epoch
         self.callbacks.call("on_epoch_end", epoch, logs)
         self.interrupt.check()
-
-
-def train_step(model: Model, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
-    """The five steps on a batch: forward, loss, backward, gradients, update.
-
-    Returns:
-        E before the update, and the prediction that it was computed from.
-    """
-    prediction = model.forward(X, training=True)
-    loss = model.loss.compute(prediction, y, weight) + model.penalty()
-    model.backward()
-    model.optimizer.step(model.parameters)
-    return loss, prediction
 
 
 def warn_of_divergence(loss: float, epoch: int) -> None:

@@ -1,5 +1,7 @@
 """From the arguments of ``fit`` and ``evaluate`` to batches, every mistake found on the way."""
 
+from __future__ import annotations  # numpy.random loads when the first model is made
+
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 

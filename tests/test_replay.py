@@ -1,0 +1,314 @@
+"""Replayed training steps: they leave the same bits as steps by the layers, or are not replayed."""
+
+import copy
+
+import numpy as np
+import pytest
+from loss_cases import CASES as LOSSES
+from loss_cases import batch
+from optimizer_cases import EVERY
+
+import backprop as bp
+from backprop.callbacks import Callback
+from backprop.layers import (
+    ELU,
+    GELU,
+    SELU,
+    Activation,
+    BatchNormalization,
+    Chain,
+    Dense,
+    Dropout,
+    Exponential,
+    GaussianDropout,
+    GaussianNoise,
+    HardSigmoid,
+    Identity,
+    LayerNormalization,
+    LeakyReLU,
+    LogSoftmax,
+    Mish,
+    PReLU,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Softsign,
+    Tanh,
+)
+from backprop.losses import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    SparseCategoricalCrossentropy,
+)
+from backprop.training import replay
+
+LAYERS = {
+    **{kind.__name__: kind for kind in (ELU, GELU, HardSigmoid, Identity, LeakyReLU, Mish, PReLU)},
+    **{kind.__name__: kind for kind in (ReLU, SELU, SiLU, Sigmoid, Softmax, Softplus, Softsign)},
+    **{kind.__name__: kind for kind in (Tanh, LogSoftmax, Exponential, LayerNormalization)},
+    "GELU_approximate": lambda: GELU(approximate=True),
+    "Dense_regularised": lambda: Dense(4, kernel_regularizer="l2", bias_regularizer="l1"),
+    "Dense_constrained": lambda: Dense(4, use_bias=False, kernel_constraint="max_norm"),
+    "BatchNormalization": lambda: BatchNormalization(),
+    "BatchNormalization_plain": lambda: BatchNormalization(center=False, scale=False),
+    "Dropout": lambda: Dropout(0.4),
+    "GaussianDropout": lambda: GaussianDropout(0.3),
+    "GaussianNoise": lambda: GaussianNoise(0.2),
+}
+NOT_REPLAYED = {  # they look at numbers: what they do depends on these
+    *("rmse", "poisson", "kl", "bce", "bce_smooth", "cce", "cce_smooth", "scce"),
+    *("cosine", "categorical_hinge"),
+}
+
+
+@pytest.fixture
+def by_layers(monkeypatch):
+    """Switches replay off, so that every step is made by the layers."""
+
+    def switch():
+        monkeypatch.setattr(replay, "replayable", lambda model: False)
+
+    return switch
+
+
+@pytest.fixture
+def replayed(monkeypatch):
+    """Counts the steps that were recorded, and whether they can be replayed."""
+    found = []
+    record = replay.RecordedStep.__init__
+
+    def watched(self, *arguments):
+        record(self, *arguments)
+        found.append(self.works)
+
+    monkeypatch.setattr(replay.RecordedStep, "__init__", watched)
+    return found
+
+
+def inside(model):
+    """All numbers that a training left in a model, by the way to them."""
+    optimizer = model.optimizer
+    kept = {f"parameter {p.name}": p.value for p in model.parameters}
+    kept |= {f"gradient {p.name}": p.gradient for p in model.parameters}
+    kept |= {f"state {name}": value for name, value in optimizer.state.items()}
+    for part in replay.parts(model):
+        for name, value in vars(part).items():
+            values = value if isinstance(value, tuple) else (value,)
+            for k, each in enumerate(values):
+                if isinstance(each, np.ndarray):
+                    assert type(each) is np.ndarray, f"{part}.{name} is still traced"
+                    kept[f"{part}.{name}.{k}"] = each
+    for name, generator in model.generators.items():
+        state = generator.bit_generator.state["state"]
+        kept[f"generator {name}"] = np.array([str(state)])
+    return {name: np.array(value) for name, value in kept.items()}
+
+
+def assert_same(one, other):
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        np.testing.assert_array_equal(value, other[name], err_msg=name)
+
+
+def data(n=26, n_in=3):
+    rng = np.random.default_rng(3)
+    return rng.standard_normal((n, n_in)), rng.integers(0, 3, n), rng.uniform(0.1, 2, n)
+
+
+def compare(make, x, y, by_layers, callbacks=list, **options):
+    """Trains two models of the same seed, the second one by its layers, and compares all bits."""
+    models = make(), make()
+    options = {"batch_size": 4, "epochs": 4, "verbose": 0, **options}
+    histories = [models[0].fit(x, y, callbacks=callbacks(), **options)]
+    by_layers()
+    histories.append(models[1].fit(x, y, callbacks=callbacks(), **options))
+    assert histories[0].history == histories[1].history
+    assert_same(*map(inside, models))
+
+
+def network(*layers, optimizer="adam", loss="sparse_categorical_crossentropy", dtype="float32"):
+    model = bp.Sequential([*layers, Dense(3), Softmax()], seed=1, dtype=dtype)
+    model.compile(optimizer, loss, metrics=["accuracy"])
+    return model
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_network_with_any_layer(name, weighted, dtype, by_layers, replayed):
+    x, y, w = data()
+
+    def make():
+        return network(Dense(5), Tanh(), LAYERS[name](), dtype=dtype)
+
+    compare(make, x, y, by_layers, sample_weight=w if weighted else None)
+    assert replayed == [True, True]  # full batches and the short one at the end of an epoch
+
+
+def ending(case):
+    """A last layer whose outputs the loss takes, and which it is not joined with."""
+    if case.prediction.__name__ == "probabilities":
+        return Chain([Sigmoid() if "bce" in case.name else Softmax()])
+    return Softplus() if case.prediction.__name__ == "rates" else Identity()
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.name)
+def test_a_network_with_any_loss(case, weighted, by_layers, replayed):
+    n_out = case.sizes[-1]
+    _, y, w = batch(case, 26, n_out)
+
+    def make():
+        layers = [Dense(4), Tanh(), Dense(n_out), ending(case)]
+        model = bp.Sequential(layers, seed=1, dtype="float64")
+        model.compile("sgd", case.make())
+        return model
+
+    compare(make, data()[0], y, by_layers, sample_weight=w if weighted else None)
+    if case.name in NOT_REPLAYED:
+        assert not any(replayed)
+    else:
+        assert replayed == [True, True]
+
+
+PAIRS = {
+    "sparse": (Softmax, lambda: SparseCategoricalCrossentropy(), lambda c: c),
+    "categorical": (Softmax, lambda: CategoricalCrossentropy(), lambda c: np.eye(3)[c]),
+    "smooth": (
+        Softmax,
+        lambda: CategoricalCrossentropy(label_smoothing=0.2),
+        lambda c: np.eye(3)[c],
+    ),
+    "binary": (Sigmoid, lambda: BinaryCrossentropy(label_smoothing=0.2), lambda c: np.eye(3)[c]),
+}
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", PAIRS)
+def test_matched_pairs(name, weighted, by_layers, replayed):
+    end, loss, form = PAIRS[name]
+    x, c, w = data()
+
+    def make():
+        model = bp.Sequential([Dense(5), ReLU(), Dense(3), end()], seed=1)
+        model.compile("sgd", loss(), metrics=["accuracy"])
+        return model
+
+    compare(make, x, form(c), by_layers, sample_weight=w if weighted else None)
+    assert replayed == [True, True]
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_any_optimizer(name, by_layers, replayed):
+    kind, options = EVERY[name]
+    x, y, _ = data()
+    compare(lambda: network(Dense(5), ReLU(), optimizer=kind(0.05, **options)), x, y, by_layers)
+    assert replayed == [True, True]
+
+
+def test_samples_of_several_axes(by_layers, replayed):
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((26, 2, 3)), rng.integers(0, 3, (26, 2))
+    compare(lambda: network(Dense(5), ReLU(), LayerNormalization()), x, y, by_layers)
+    assert replayed == [True, True]
+
+
+class At(Callback):
+    """Does something at one of the hooks."""
+
+    def __init__(self, hook, action):
+        setattr(self, hook, lambda number, logs=None: action(self.model, number))
+
+
+def freeze(model, number):
+    model.layers[0].trainable = number % 2 == 0
+
+
+def drop_more(model, number):
+    model.layers[2].rate = 0.1 + 0.1 * (number % 3)
+
+
+def train_on_others(model, number):
+    x, y, _ = data(7)
+    model.train_on_batch(x, y)
+
+
+def look(model, number):
+    x, y, _ = data(5)
+    model.evaluate(x, y)
+    model.predict(x)
+    model.explain(x[:2], y[:2])
+
+
+def new_weights(model, number):
+    model.set_weights([w + 0.01 for w in model.get_weights()])
+
+
+def compile_anew(model, number):
+    if number == 2:
+        model.compile(bp.optimizers.SGD(0.3), "sparse_categorical_crossentropy")
+
+
+def new_rate(model, number):
+    model.optimizer.learning_rate = 0.01 / (number + 1)
+
+
+ACTIONS = (freeze, drop_more, train_on_others, look, new_weights, compile_anew, new_rate)
+
+
+@pytest.mark.parametrize("hook", ["on_epoch_begin", "on_train_batch_begin", "on_train_batch_end"])
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.__name__)
+def test_what_callbacks_change_is_noticed(action, hook, by_layers, replayed):
+    x, y, _ = data()
+
+    def make():
+        return network(Dense(5), BatchNormalization(), Dropout(0.2))
+
+    compare(make, x, y, by_layers, callbacks=lambda: [At(hook, action)])
+    if hook == "on_epoch_begin" or action not in (freeze, drop_more):  # these change every step
+        assert replayed
+
+
+def test_layers_of_ones_own_are_called_at_every_step():
+    class Counted(Activation):
+        calls = 0
+
+        def f(self, Z, out=None):
+            self.calls += 1
+            return np.positive(Z, out=out)
+
+        def f_prime(self, Z, A, out):
+            out.fill(1)
+            return out
+
+    x, y, _ = data(24)
+    own = Counted()
+    network(own).fit(x, y, batch_size=4, epochs=3, verbose=0)
+    assert own.calls == 18
+
+
+def test_a_method_that_was_replaced_is_called_at_every_step():
+    x, y, _ = data(24)
+    model = network(Dense(5), ReLU())
+    calls = []
+    forward = model.layers[1].forward
+    model.layers[1].forward = lambda *a, **k: calls.append(1) or forward(*a, **k)
+    model.fit(x, y, batch_size=4, epochs=3, verbose=0)
+    assert len(calls) == 18
+
+
+def test_training_without_shuffling(by_layers):
+    x, y, _ = data()
+    compare(lambda: network(Dense(5), ReLU()), x, y, by_layers, shuffle=False)
+
+
+def test_a_model_can_be_copied_after_replay(rng):
+    x, y, _ = data()
+    model = network(Dense(5), Dropout(0.5))
+    model.fit(x, y, batch_size=4, epochs=3, verbose=0)
+    other = copy.deepcopy(model)
+    for each in (model, other):
+        each.fit(x, y, batch_size=4, epochs=3, verbose=0)
+    assert_same(inside(model), inside(other))

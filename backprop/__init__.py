@@ -16,7 +16,7 @@ from backprop import (
 )
 from backprop.layers import Input
 from backprop.sequential import Sequential, load_model
-from backprop.training import History, cross_validate
+from backprop.training import History, cross_validate, fit_many
 
 __version__ = "0.1.0"
 
@@ -28,6 +28,7 @@ __all__ = [
     "constraints",
     "cross_validate",
     "datasets",
+    "fit_many",
     "initializers",
     "inspection",
     "layers",

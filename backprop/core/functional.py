@@ -4,9 +4,15 @@ Every function works along the last axis, for any number of leading axes, and ac
 a result of the input's shape can be written into an array that the caller keeps.
 """
 
+from functools import lru_cache
+from typing import Any
+
 import numpy as np
 
 from backprop.core.types import Array
+
+FEW_COLUMNS = 16
+"""Up to here the maximum of every row is found faster in a transposed copy."""
 
 PROBABILITY_FLOOR = float(np.e) * 1e-7
 """Below this probability ``safe_log`` goes on as a straight line (see there)."""
@@ -43,13 +49,37 @@ def softmax(Z: Array, out: Array | None = None) -> tuple[Array, tuple[Array, Arr
         each of Z's shape with a last axis of 1. They are apart since log Σ_j exp(z_j) − z_k is the
         rest + (m − z_k): added up first, a large m would swallow the digits of the rest.
     """
-    m = np.maximum.reduce(Z, axis=-1, keepdims=True)
+    m = row_max(Z)[..., np.newaxis]
     A: Array = np.subtract(Z, m, out=out)
     np.exp(A, out=A)
-    total = np.add.reduce(A, axis=-1, keepdims=True)
+    total = row_sum(A)[..., np.newaxis]
     A /= total
     np.log(total, out=total)
     return A, (m, total)
+
+
+@lru_cache(maxsize=64)
+def ones(n: int, dtype: np.dtype[Any]) -> Array:
+    """A vector of n ones for sums as products, not to be written to: it is kept."""
+    vector = np.ones(n, dtype)
+    vector.setflags(write=False)
+    return vector
+
+
+def row_sum(A: Array) -> Array:
+    """Σ_k a_k of every row, as the product A 1: several times faster than a sum along an axis."""
+    return np.asanyarray(np.dot(A, ones(A.shape[-1], A.dtype)))
+
+
+def row_max(A: Array) -> Array:
+    """max_k a_k of every row."""
+    n_columns = A.shape[-1]
+    n_rows = A.size // n_columns
+    if n_columns > FEW_COLUMNS or n_rows < FEW_COLUMNS:
+        return np.asanyarray(np.maximum.reduce(A, axis=-1))
+    columns = A.reshape(n_rows, n_columns).T.copy()  # NumPy is slow along an axis this short
+    highest: Array = np.maximum.reduce(columns, axis=0)
+    return highest.reshape(A.shape[:-1])
 
 
 def safe_log(P: Array) -> Array:

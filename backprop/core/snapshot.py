@@ -106,7 +106,7 @@ def set_optimizer(
         )
     if vectors:
         if optimizer._parameters is not parameters:
-            optimizer._bind(parameters)
+            optimizer.bind(parameters)
         if {key: v.shape for key, v in vectors.items()} != {
             key: v.shape for key, v in optimizer.state.items()
         }:

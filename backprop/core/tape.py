@@ -22,6 +22,10 @@ CONVERSIONS = {"__float__", "__int__", "__bool__", "__index__", "__complex__", "
 CONVERSIONS |= {"__contains__", "__copy__", "__deepcopy__", "__reduce__", "__reduce_ex__"}
 
 
+SMALL = 64
+"""Elements up to which NumPy takes longer to repeat a number than to read it from an array."""
+
+
 class Call(NamedTuple):
     """One call, without any of the Python that led to it.
 
@@ -125,7 +129,7 @@ class Traced(np.ndarray[Any, Any]):
             inputs = (operands[0], ufunc, axis)
             self.tape.note("reduce", inputs, out, dtype=dtype, keepdims=keepdims)
         else:
-            self.tape.note(ufunc, constants(operands), out, **options)
+            self.tape.note(ufunc, constants(operands, out), out, **options)
         return self.tape.trace(out) if given is None else given
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -190,6 +194,12 @@ class Traced(np.ndarray[Any, Any]):
         """A view of another shape."""
         return self._still_a_view(plain(self).reshape(*shape, **options))
 
+    def copy(self, order: Any = "C") -> Any:
+        """A new array with the same numbers."""
+        copied = plain(self).copy(order)
+        self.tape.note("copy", (plain(self),), copied)
+        return self.tape.trace(copied)
+
     def ravel(self, order: Any = "C") -> Any:
         """A view with one axis."""
         return self._still_a_view(plain(self).ravel(order))
@@ -224,16 +234,19 @@ class TracedGenerator:
         return draw
 
 
-def constants(operands: tuple[Any, ...]) -> tuple[Any, ...]:
+def constants(operands: tuple[Any, ...], out: Array) -> tuple[Any, ...]:
     """Python's numbers beside floating-point arrays as arrays of their dtype: NumPy is faster so.
 
-    That is the dtype which NumPy takes them in, too.
+    That is the dtype which NumPy takes them in, too. It is fastest if they have the shape of the
+    other operands, as long as these are small.
     """
-    dtypes = {value.dtype for value in operands if isinstance(value, np.ndarray)}
+    arrays = [value for value in operands if isinstance(value, np.ndarray)]
+    dtypes = {value.dtype for value in arrays}
     if len(dtypes) != 1 or next(iter(dtypes)).kind != "f":
         return operands
     (dtype,) = dtypes
-    return tuple(np.array(v, dtype) if type(v) in (int, float) else v for v in operands)
+    shape = out.shape if out.size <= SMALL and out.shape == arrays[0].shape else ()
+    return tuple(np.full(shape, v, dtype) if type(v) in (int, float) else v for v in operands)
 
 
 def _refusing(name: str) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 
 from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
+from backprop.core.functional import ones
 from backprop.core.types import Array, DTypeLike, Shape, is_sparse
 from backprop.initializers import Initializer
 from backprop.layers.base import Layer, parameter_views
@@ -85,7 +86,6 @@ class Dense(Layer):
         self.bias_constraint = constraints.get(bias_constraint)
         self.X: Any = None
         self.Z: Any = None
-        self._ones = np.ones(0)
 
     def build(
         self,
@@ -139,12 +139,6 @@ class Dense(Layer):
         np.copyto(out, product)
         return out
 
-    def ones(self, n: int) -> Array:
-        """A row of n ones."""
-        if self._ones.size != n or self._ones.dtype != self.dtype:
-            self._ones = np.ones(n, self.dtype)
-        return self._ones
-
     def backward(self, delta: Array) -> Array | None:
         """∂E/∂W = Xᵀ δ, ∂E/∂b = Σ δ, ∂E/∂X = δ Wᵀ."""
         delta = np.asanyarray(delta, self.dtype)
@@ -155,7 +149,7 @@ class Dense(Layer):
         else:
             np.dot(self.X.reshape(len(rows), -1).T, rows, out=self.dW)
         if self.use_bias:
-            np.dot(self.ones(len(rows)), rows, out=self.db)  # 1ᵀ δ, faster than a sum over axis 0
+            np.dot(ones(len(rows), self.dtype), rows, out=self.db)  # 1ᵀ δ: faster than a sum
         if not self.needs_input_gradient:
             return None
         return np.dot(delta, self.W.T, out=self.buffer("dX", self.X.shape, self.dtype))

@@ -176,11 +176,6 @@ def row_dot(A: Array, B: Array) -> Array:
     return np.asanyarray(np.vecdot(A, B))
 
 
-def row_sum(A: Array) -> Array:
-    """Σ_k a_k of every row."""
-    return np.asanyarray(np.add.reduce(A, axis=-1))
-
-
 def check_sample_weight(weight: Array, n: int, dtype: Any) -> Array:
     """Sample weights in ``dtype``: one number for each of n samples.
 

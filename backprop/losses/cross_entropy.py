@@ -6,7 +6,7 @@ import numpy as np
 
 from backprop.core import functional
 from backprop.core.types import Array, Shape
-from backprop.losses.base import Loss, check_probabilities, row_dot, row_sum
+from backprop.losses.base import Loss, check_probabilities, row_dot
 
 Partition = tuple[Array, Array] | None
 
@@ -134,10 +134,10 @@ class BinaryCrossentropy(CrossEntropy):
         np.exp(V, out=V)
         np.log1p(V, out=V)
         np.maximum(Z, 0, out=W)
-        total = row_sum(V)
+        total = functional.row_sum(V)
         np.multiply(self.smooth(target, 2), Z, out=V)
         W -= V
-        total += row_sum(W)
+        total += functional.row_sum(W)
         total /= Z.shape[-1]
         return total
 
@@ -177,12 +177,12 @@ class CategoricalCrossentropy(CrossEntropy):
 
     def values(self, prediction: Array, target: Array) -> Array:
         """−Σ_k y_k log q_k."""
-        Q = prediction / row_sum(prediction)[..., np.newaxis]
+        Q = prediction / functional.row_sum(prediction)[..., np.newaxis]
         return -row_dot(self.smooth(target, target.shape[-1]), functional.safe_log(Q))
 
     def gradient(self, prediction: Array, target: Array) -> Array:
         """(Σ_j s_j q_j − s_k) / Σ_j p_j, where s = y ⊙ d(log q)/dq."""
-        total = row_sum(prediction)[..., np.newaxis]
+        total = functional.row_sum(prediction)[..., np.newaxis]
         Q = prediction / total
         S = self.smooth(target, target.shape[-1]) * functional.safe_log_slope(Q)
         gradient: Array = row_dot(S, Q)[..., np.newaxis] - S
@@ -193,14 +193,14 @@ class CategoricalCrossentropy(CrossEntropy):
         """Σ_k y_k (log Σ_j e^{z_j − m} + m − z_k)."""
         m, rest = partition_terms(partition)
         Y = self.smooth(target, target.shape[-1])
-        total = row_sum(Y)
+        total = functional.row_sum(Y)
         values: Array = total * rest + (total * m - row_dot(Y, Z))
         return values
 
     def logit_gradient(self, A: Array, target: Array) -> Array:
         """A Σ_j y_j − y."""
         Y = self.smooth(target, target.shape[-1])
-        total = row_sum(Y)[..., np.newaxis]  # 1 for one-hot targets
+        total = functional.row_sum(Y)[..., np.newaxis]  # 1 for one-hot targets
         D = np.multiply(A, total, out=self.buffer("delta", A))
         D -= Y
         return D

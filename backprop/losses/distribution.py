@@ -6,7 +6,7 @@ import numpy as np
 
 from backprop.core import functional
 from backprop.core.types import Array, Shape
-from backprop.losses.base import Loss, check_probabilities, row_dot, row_sum
+from backprop.losses.base import Loss, check_probabilities, row_dot
 
 EPSILON = 1e-7
 """What Keras adds to a rate, and the probability below which it takes none in a target."""
@@ -49,7 +49,7 @@ class Poisson(Loss):
         """(1/K) Σ_k [ŷ − y log(ŷ + ε)]."""
         L = np.add(prediction, EPSILON, out=self.buffer("delta", prediction))
         np.log(L, out=L)
-        cost = row_sum(prediction) - row_dot(target, L)
+        cost = functional.row_sum(prediction) - row_dot(target, L)
         cost /= L.shape[-1]
         return cost
 

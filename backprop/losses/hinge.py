@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.functional import row_sum
 from backprop.core.types import Array, Shape
-from backprop.losses.base import Loss, row_dot, row_sum
+from backprop.losses.base import Loss, row_dot
 
 
 class Hinge(Loss):

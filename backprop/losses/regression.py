@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 
+from backprop.core.functional import row_sum
 from backprop.core.types import Array
-from backprop.losses.base import Loss, row_dot, row_sum
+from backprop.losses.base import Loss, row_dot
 
 SMALLEST_NORM = 1e-7
 """Vectors shorter than this are not stretched to length 1 by the cosine similarity."""

@@ -7,7 +7,6 @@ import numpy as np
 from backprop.core import functional
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, Shape
-from backprop.losses.base import row_sum
 from backprop.losses.cross_entropy import CrossEntropy, Partition, partition_terms
 
 
@@ -74,12 +73,12 @@ class SparseCategoricalCrossentropy(CrossEntropy):
     def values(self, prediction: Array, target: Array) -> Array:
         """−log q_c."""
         index, flat = self.at_target(prediction, target)
-        Q = flat.take(index, mode="clip").reshape(target.shape) / row_sum(prediction)
+        Q = flat.take(index, mode="clip").reshape(target.shape) / functional.row_sum(prediction)
         return -functional.safe_log(Q)
 
     def gradient(self, prediction: Array, target: Array) -> Array:
         """(s q_c − s [k = c]) / Σ_j p_j, where s = d(log q)/dq at q_c."""
-        total = row_sum(prediction)[..., np.newaxis]
+        total = functional.row_sum(prediction)[..., np.newaxis]
         index, flat = self.at_target(prediction, target)
         q = flat.take(index, mode="clip").reshape(total.shape) / total
         s = functional.safe_log_slope(q)

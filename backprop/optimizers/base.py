@@ -100,7 +100,7 @@ class Optimizer:
         given = {n: check_positive(limit, n) for n, limit in clips.items() if limit is not None}
         if len(given) > 1:
             raise ValueError(f"{' and '.join(given)} cannot be used together: choose one.")
-        self._clips = bool(given)
+        self.clips = bool(given)
         self.clipnorm = given.get("clipnorm")
         self.global_clipnorm = given.get("global_clipnorm")
         self.clipvalue = given.get("clipvalue")
@@ -192,7 +192,7 @@ class Optimizer:
         """
         t, eta = self.iterations + 1, self.learning_rate
         if self._parameters is not parameters:
-            self._bind(parameters)
+            self.bind(parameters)
         runs = parameters.trainable_slices()
         decays = [p.decays for p in parameters] if self.weight_decay else []
         if runs is not self._runs or decays != self._decays:
@@ -203,7 +203,7 @@ class Optimizer:
             self.c = self.c or [np.empty((), parameters.values.dtype) for _ in numbers]
             for scalar, number in zip(self.c, numbers, strict=True):
                 scalar[()] = number
-        if self._clips:
+        if self.clips:
             clip(parameters, self.clipnorm, self.global_clipnorm, self.clipvalue)
         for arguments, decaying, average in self._blocks:
             if decaying:
@@ -249,7 +249,8 @@ class Optimizer:
 
     # -------------------------------------------------------------------------------- the parts
 
-    def _bind(self, parameters: Parameters) -> None:
+    def bind(self, parameters: Parameters) -> None:
+        """Makes the state for a model's parameters, as the first step does."""
         self.check_free(parameters)
         theta = parameters.values
         self._parameters, self._runs = parameters, None

@@ -9,6 +9,7 @@ import numpy as np
 from backprop.core.types import Array, is_sparse
 from backprop.training.data import as_array, check_positive_integer
 from backprop.training.history import History
+from backprop.training.many import fit_many
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ def cross_validate(
 ) -> CrossValidation:
     """Trains a new model for each fold on the other folds, and evaluates it on the fold.
 
+    Small models are trained together (see ``fit_many``), with the results that each would have had.
     Where y are classes (integers, or one-hot rows) every fold has their proportions.
 
     Args:
@@ -80,20 +82,17 @@ def cross_validate(
             f"X has the shape {X.shape} and y {y.shape}: pass one target for each sample, and at "
             f"least as many samples as folds ({folds})."
         )
-    histories: list[History] = []
-    models: list[Any] = []
-    logs: list[dict[str, float]] = []
+    models = [build() for _ in range(folds)]
+    if len({id(model) for model in models}) < folds:
+        raise ValueError("build returned the same model twice: let it make a new one.")
     rows = cut(y, folds, seed)
-    for k, held_out in enumerate(rows):
-        rest = np.concatenate(rows[:k] + rows[k + 1 :])
-        model = build()
-        if any(model is other for other in models):
-            raise ValueError("build returned the same model twice: let it make a new one.")
-        held = X[held_out], y[held_out]
-        arguments = {"validation_data": held, "verbose": verbose, **fit_arguments}
-        histories.append(model.fit(X[rest], y[rest], **arguments))
-        logs.append(model.evaluate(*held, return_dict=True))
-        models.append(model)
+    rest = [np.concatenate(rows[:k] + rows[k + 1 :]) for k in range(folds)]
+    arguments = {"verbose": verbose, **fit_arguments}
+    histories = fit_many(models, X, y, rows=rest, validation_rows=rows, **arguments)
+    logs = [
+        model.evaluate(X[held_out], y[held_out], return_dict=True)
+        for model, held_out in zip(models, rows, strict=True)
+    ]
     scores = {name: np.array([each[name] for each in logs]) for name in logs[0]}
     return CrossValidation(histories, models, rows, scores)
 

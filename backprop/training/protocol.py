@@ -1,5 +1,7 @@
 """What the training loop and the tools need of a model, so that none of them imports Sequential."""
 
+from __future__ import annotations  # numpy.random loads when the first model is made
+
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +18,8 @@ class Model(Protocol):
     """A built and compiled model; see ``Sequential`` for what each of these is."""
 
     dtype: np.dtype[Any]
+    compiled: bool
+    history: Any
     stop_training: bool
     resume_at: tuple[int, int]
 
@@ -42,6 +46,10 @@ class Model(Protocol):
     @property
     def metrics(self) -> list[Metric]:
         """The metrics."""
+
+    @property
+    def generators(self) -> dict[str, np.random.Generator]:
+        """The random generators, ``"shuffle"`` among them."""
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """The prediction for a batch."""

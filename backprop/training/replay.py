@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.parameters import Parameter
 from backprop.core.tape import Tape, plain
 from backprop.core.types import Array
 from backprop.losses import Loss
@@ -30,12 +31,13 @@ class RecordedStep:
         calls: Functions that make the step again.
         loss: The step's loss, an array without axes, times ``1 / scale``.
         prediction: The model's output.
+        tape: What was recorded.
         works: Whether everything could be recorded.
     """
 
     def __init__(self, model: Model, X: Array, y: Array, weight: Array | None) -> None:
         self.X, self.y, self.weight = X, y, weight
-        tape = Tape()
+        tape = self.tape = Tape()
         objects = list(parts(model))
         exchange(objects, model, tape.trace)
         try:
@@ -144,8 +146,13 @@ def parts(model: Model) -> Iterator[Any]:
         part = pending.pop()
         yield part
         pending += getattr(part, "layers", ())
-        pending += [inner for inner in [getattr(part, "loss", None)] if inner is not None]
-    yield from (p.regularizer for p in model.parameters if p.regularizer is not None)
+        inner = [getattr(part, "loss", None), *(p.regularizer for p in own_parameters(part))]
+        pending += [each for each in inner if each is not None]
+
+
+def own_parameters(part: Any) -> list[Parameter]:
+    """The parameters of a layer, but not those of the layers in it."""
+    return [] if hasattr(part, "layers") else getattr(part, "parameters", [])
 
 
 def replayable(model: Model) -> bool:

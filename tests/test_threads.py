@@ -1,7 +1,12 @@
+import os
+import subprocess
+import sys
+
 import pytest
 import scipy.linalg  # noqa: F401  (brings the second BLAS into the process)
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
+from backprop.core import threads as core_threads
 from backprop.core.threads import SETTINGS, WORTH_THREADS, blas_threads
 
 
@@ -13,8 +18,7 @@ def threads() -> dict[bool, int]:
 
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in SETTINGS:
-        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(core_threads, "CHOSEN", False)
 
 
 def test_small_work_gets_one_thread_and_the_setting_comes_back() -> None:
@@ -45,11 +49,26 @@ def test_the_setting_comes_back_after_an_error() -> None:
     assert threads() == before
 
 
-def test_an_environment_setting_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
-    before = threads()
-    with blas_threads(0):
-        assert threads() == before
+@pytest.mark.parametrize("name", SETTINGS)
+def test_an_environment_setting_is_honoured(name: str) -> None:
+    code = (
+        "import backprop, threadpoolctl\n"
+        "from backprop.core.threads import blas_threads\n"
+        "with blas_threads(0):\n"
+        "    print([pool['num_threads'] for pool in threadpoolctl.threadpool_info()])"
+    )
+    free = {key: value for key, value in os.environ.items() if key not in SETTINGS}
+    shown = [
+        subprocess.run(
+            [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
+        ).stdout
+        for env in (free, {**free, name: "2"})
+    ]
+    assert shown[0] == "[1]\n"
+    if name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):  # NumPy's wheel reads these two
+        assert shown[1] == "[2]\n"
+    else:
+        assert shown[1] in ("[2]\n", f"[{os.cpu_count()}]\n")
 
 
 def test_of_loops_in_several_threads_the_last_one_restores() -> None:

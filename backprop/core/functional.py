@@ -39,23 +39,22 @@ def softplus(Z: Array, out: Array | None = None) -> Array:
 
 
 def softmax(Z: Array, out: Array | None = None) -> tuple[Array, tuple[Array, Array]]:
-    """Softmax and its log-partition by the log-sum-exp identity.
+    """Softmax, and the two terms of its log-partition.
 
-    softmax(z)_k = exp(z_k − m) / Σ_j exp(z_j − m) and log Σ_j exp(z_j) = m + log Σ_j exp(z_j − m)
-    with m = max_j z_j, so that no exponential exceeds 1.
+    softmax(z)_k = exp(z_k − m) / S with m = max_j z_j and S = Σ_j exp(z_j − m), so that no
+    exponential exceeds 1; and log Σ_j exp(z_j) = m + log S, the log-sum-exp identity.
 
     Returns:
-        The probabilities, of Z's shape, and the two terms of the log-partition, m and the rest,
-        each of Z's shape with a last axis of 1. They are apart since log Σ_j exp(z_j) − z_k is the
-        rest + (m − z_k): added up first, a large m would swallow the digits of the rest.
+        The probabilities, of Z's shape, and (m, S), each of Z's shape with a last axis of 1. They
+        are apart since log Σ_j exp(z_j) − z_k is log S + (m − z_k): added up first, a large m would
+        swallow the digits of log S.
     """
     m = row_max(Z)[..., np.newaxis]
     A: Array = np.subtract(Z, m, out=out)
     np.exp(A, out=A)
-    total = row_sum(A)[..., np.newaxis]
-    A /= total
-    np.log(total, out=total)
-    return A, (m, total)
+    S = row_sum(A)[..., np.newaxis]
+    A /= S
+    return A, (m, S)
 
 
 @lru_cache(maxsize=64)

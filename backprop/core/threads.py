@@ -9,8 +9,6 @@ the two spin against each other when a loop uses both.
 import os
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 WORTH_THREADS = 50e6
@@ -20,15 +18,18 @@ SETTINGS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_
 """Environment variables by which users choose the number of threads themselves."""
 
 
+CHOSEN = any(os.environ.get(name) for name in SETTINGS)
+"""Whether they did, when BLAS read the variables, which is when NumPy was imported."""
+
 _lock = threading.Lock()
 _users = 0  # how many loops are running, in all threads of the process
 _pools: list[Any] = []
+_numpys: list[bool] = []  # whether each pool is that of NumPy
 _before: list[int] = []  # their threads before the first of these loops
 _modules = 0  # how many modules there were when the pools were looked for
 
 
-@contextmanager
-def blas_threads(work: float) -> Iterator[None]:
+class blas_threads:
     """Suits the BLAS threads to the work of a step, and restores them afterwards.
 
     Inside, NumPy's BLAS has one thread if ``work`` is small, and as many as before if it is not;
@@ -39,31 +40,40 @@ def blas_threads(work: float) -> Iterator[None]:
     Args:
         work: The multiplications of a step, about 3 · batch size · number of weights.
     """
-    if any(os.environ.get(name) for name in SETTINGS):
-        yield
-        return
-    _limit(work)
-    try:
-        yield
-    finally:
-        _release()
+
+    def __init__(self, work: float) -> None:
+        self._work = work
+
+    def __enter__(self) -> None:
+        if not CHOSEN:
+            _limit(self._work)
+
+    def __exit__(self, *error: object) -> None:
+        if not CHOSEN:
+            _release()
 
 
 def _limit(work: float) -> None:
-    global _users, _pools, _before, _modules
+    global _users, _before
     with _lock:
         if _users == 0:
             if _modules != len(sys.modules):  # a module may have brought a BLAS of its own
-                from threadpoolctl import ThreadpoolController
-
-                _pools = ThreadpoolController().select(user_api="blas").lib_controllers
-                _modules = len(sys.modules)
+                _find_pools()
             _before = [pool.num_threads for pool in _pools]
         _users += 1
-        for pool in _pools:
-            numpys = len(_pools) == 1 or "numpy" in os.path.basename(os.path.dirname(pool.filepath))
-            if work < WORTH_THREADS or not numpys:
+        for pool, numpys, threads in zip(_pools, _numpys, _before, strict=True):
+            if threads > 1 and (work < WORTH_THREADS or not numpys):
                 pool.set_num_threads(1)
+
+
+def _find_pools() -> None:
+    global _pools, _numpys, _modules
+    from threadpoolctl import ThreadpoolController
+
+    _pools = ThreadpoolController().select(user_api="blas").lib_controllers
+    folders = [os.path.basename(os.path.dirname(pool.filepath)) for pool in _pools]
+    _numpys = [len(_pools) == 1 or "numpy" in folder for folder in folders]
+    _modules = len(sys.modules)
 
 
 def _release() -> None:
@@ -72,4 +82,5 @@ def _release() -> None:
         _users -= 1
         if _users == 0:
             for pool, threads in zip(_pools, _before, strict=True):
-                pool.set_num_threads(threads)
+                if threads > 1:
+                    pool.set_num_threads(threads)

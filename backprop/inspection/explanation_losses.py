@@ -56,8 +56,8 @@ def _cross_entropy(P: Array, Y: Array) -> Array:
 
 def _logit_cross_entropy(Z: Array, Y: Array) -> Array:
     """y_k (ln Σ_j exp z_j − z_k)."""
-    m, rest = functional.softmax(Z)[1]
-    parts: Array = Y * (rest + (m - Z))
+    m, S = functional.softmax(Z)[1]
+    parts: Array = Y * (np.log(S) + (m - Z))
     return parts
 
 

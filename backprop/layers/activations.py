@@ -77,7 +77,7 @@ class Softmax(Layer):
         super().__init__(name)
         self.Z: Any = None
         self.A: Any = None
-        self.log_partition: Any = None  # log Σ_j e^{z_j} in two terms: a cross-entropy needs it
+        self.partition: Any = None  # m and S, log Σ_j e^{z_j} = m + log S: for a cross-entropy
 
     def forward(self, Z: Array, training: bool = False) -> Array:
         """A = softmax(Z)."""
@@ -86,7 +86,7 @@ class Softmax(Layer):
             return functional.softmax(Z)[0]
         self.Z = Z
         out = self.buffer("A", Z.shape, Z.dtype)
-        A, self.log_partition = functional.softmax(Z, out)
+        A, self.partition = functional.softmax(Z, out)
         self.A = A
         return A
 

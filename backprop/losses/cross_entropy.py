@@ -39,7 +39,7 @@ class CrossEntropy(Loss):
         return Y
 
     def link(self, Z: Array) -> tuple[Array, Partition]:
-        """softmax(z) and the log-partition in two terms, or σ(z)."""
+        """softmax(z) and the terms of its log-partition, or σ(z)."""
         return functional.softmax(Z)
 
     def logit_values(self, Z: Array, partition: Partition, target: Array) -> Array:
@@ -228,10 +228,10 @@ def check_shares(target: Array, loss: str) -> Array:
 
 
 def partition_terms(partition: Partition) -> tuple[Array, Array]:
-    """M and log Σ_j e^{z_j − m} of every row, without the last axis of 1."""
+    """M and log S = log Σ_j e^{z_j − m} of every row, without the last axis of 1."""
     assert partition is not None
-    m, rest = partition
-    return m[..., 0], rest[..., 0]
+    m, S = partition
+    return m[..., 0], np.log(S[..., 0])
 
 
 def check_label_smoothing(a: float) -> float:

@@ -161,14 +161,19 @@ class Network:
         params = {"steps": -(-X.shape[0] // size), "verbose": verbose}
         told = CallbackList(check_list(callbacks, "callbacks"), self, params)
         self.build((None, *X.shape[1:]))
+        with blas_threads(1.0 * min(size, X.shape[0]) * self.parameters.values.size):
+            if X.shape[0] <= size and not told.callbacks:
+                return self.forward(X)
+            return self._predict_by_batches(X, size, told)
+
+    def _predict_by_batches(self, X: Array, size: int, told: CallbackList) -> Array:
         predictions = np.empty((X.shape[0], *self.output_shape), self.dtype)
         told.call("on_predict_begin", {})
-        with blas_threads(1.0 * min(size, X.shape[0]) * self.parameters.values.size):
-            for batch, start in enumerate(range(0, X.shape[0], size)):
-                told.call("on_predict_batch_begin", batch, {})
-                rows = slice(start, start + size)
-                predictions[rows] = self.forward(X[rows])
-                told.call("on_predict_batch_end", batch, {"outputs": predictions[rows]})
+        for batch, start in enumerate(range(0, X.shape[0], size)):
+            told.call("on_predict_batch_begin", batch, {})
+            rows = slice(start, start + size)
+            predictions[rows] = self.forward(X[rows])
+            told.call("on_predict_batch_end", batch, {"outputs": predictions[rows]})
         told.call("on_predict_end", {})
         return predictions
 

@@ -51,7 +51,7 @@ class MatchedPair(Loss):
                 f"your own: bp.losses.{type(self.loss).__name__}()."
             )
         self._target = target
-        partition = last.log_partition if isinstance(last, Softmax) else None
+        partition = last.partition if isinstance(last, Softmax) else None
         return self.loss.sample_losses_on_logits(last.Z, last.A, partition, target)
 
     def total(self, values: Array, sample_weight: Array | None) -> Array:

@@ -15,7 +15,11 @@ WIDEST = 24
 
 
 class ProgressBar(Callback):
-    """One bar an epoch: steps, time, loss and metrics, at the end of the epoch the validation's."""
+    """One bar an epoch: steps, time, loss and metrics, at the end of the epoch the validation's.
+
+    Attributes:
+        done: Steps of the epoch that are through.
+    """
 
     def __init__(self) -> None:
         self._bar: Any = None
@@ -26,7 +30,7 @@ class ProgressBar(Callback):
 
         self._title = epoch_title(epoch, self.params)
         self._start = self._shown = time.perf_counter()
-        self._done = 0
+        self.done = 0
         self._bar = tqdm(
             total=self.params["steps"],
             file=sys.stdout,
@@ -37,11 +41,11 @@ class ProgressBar(Callback):
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Redraws the bar, a few times a second."""
-        self._done = batch + 1
+        self.done = batch + 1
         if not logs or not self.due():
             return
         self._shown = now = time.perf_counter()
-        self._draw(self._done, now, logs or {})
+        self._draw(self.done, now, logs or {})
 
     def due(self) -> bool:
         """Whether it is time to redraw the bar; until then nobody need compute its numbers."""
@@ -49,7 +53,7 @@ class ProgressBar(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Leaves a line with the epoch's numbers."""
-        steps = self.params["steps"] or self._done  # it may have been stopped before it is known
+        steps = self.params["steps"] or self.done  # it may have been stopped before it is known
         self._bar.total = steps
         line = self._draw(steps, time.perf_counter(), logs or {})
         fits = self._bar.leave

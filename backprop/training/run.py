@@ -11,7 +11,7 @@ from backprop.training.interrupt import DelayedInterrupt
 from backprop.training.progress import ProgressBar
 from backprop.training.protocol import Model
 from backprop.training.replay import Steps
-from backprop.training.scoring import update_metrics
+from backprop.training.scoring import Tally
 from backprop.training.setup import Source
 
 
@@ -43,9 +43,10 @@ class Run:
         self.callbacks, self.validate_after, self.interrupt = callbacks, validate_after, interrupt
         self.logs: dict[str, float] = {}
         self.step = Steps(model)
+        self._tally = Tally(model.metrics)
         self._before_batch = callbacks.listeners("on_train_batch_begin")
         self._after_batch = callbacks.listeners("on_train_batch_end")
-        # what only a bar listens to is computed when it is redrawn: an AUC sorts all scores for it
+        # a bar that is alone is told, and its numbers are computed, when it is to be redrawn
         bars = [callback for callback in callbacks.callbacks if isinstance(callback, ProgressBar)]
         self._bar = bars[0] if bars and len(self._after_batch) == 1 else None
         self._diverged = False
@@ -55,8 +56,11 @@ class Run:
         model, metrics, interrupt = self.model, self.model.metrics, self.interrupt
         total, seen = 0.0, 0
         self.step.refresh()
-        for metric in metrics:
-            metric.reset()
+        if self._tally.metrics is not metrics:  # compiled anew on the way
+            self._tally = Tally(metrics)
+        tally = self._tally
+        tally.reset()
+        batch = first_step - 1
         batches = islice(self.batches, first_step, None) if first_step else self.batches
         for batch, (X, y, weight) in enumerate(batches, first_step):
             if self._before_batch:
@@ -65,15 +69,16 @@ class Run:
             total += loss * len(y)  # the last batch may be shorter and counts for less
             seen += len(y)
             if metrics:
-                update_metrics(metrics, prediction, y, weight)
-            if self._after_batch:
-                wanted = self._bar is None or self._bar.due()
-                self.after_step(batch, collect(total / seen, metrics) if wanted else {})
+                tally.add(prediction, y, weight)
+            if self._after_batch and (self._bar is None or self._bar.due()):
+                self.after_step(batch, collect(total / seen, tally.counted()))
             if model.stop_training:
                 break
             if interrupt.waiting:
                 interrupt.check()
-        return collect(total / seen, metrics)
+        if self._bar is not None:
+            self._bar.done = batch + 1
+        return collect(total / seen, tally.counted())
 
     def before_step(self, batch: int) -> None:
         """Tells the callbacks that a step begins."""

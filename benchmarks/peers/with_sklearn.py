@@ -32,6 +32,8 @@ class Network:
         # its weights exist only after a first call: a step on one batch
         X = np.zeros((job.batch, job.sizes[0]), np.float32)
         self.model.partial_fit(X, np.resize(classes, job.batch), classes=classes)
+        if len(classes) == 2:  # one logistic output, which is a softmax of two
+            weights = [*weights[:-2], *(w[..., 1:] - w[..., :1] for w in weights[-2:])]
         mine = self.model.coefs_ + self.model.intercepts_
         for own_array, given in zip(mine, weights[::2] + weights[1::2], strict=True):
             own_array[...] = given

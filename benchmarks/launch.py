@@ -54,9 +54,11 @@ def import_times(columns: list[str], rounds: int) -> dict[str, list[float]]:
     code = "import time; t = time.perf_counter(); import {}; print(time.perf_counter() - t)"
     modules = ["numpy", *(IMPORTS[column] for column in columns if column in IMPORTS)]
     found: dict[str, list[float]] = {module: [] for module in modules}
-    for _ in range(rounds):
+    for round_ in range(rounds + 1):
         for module, times in found.items():
-            times.append(float(run(None, "-c", code.format(module))))
+            seconds = float(run(None, "-c", code.format(module)))
+            if round_:  # the first import may have had to compile the module
+                times.append(seconds)
     return found
 
 

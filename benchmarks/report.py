@@ -29,6 +29,10 @@ LAUNCHES = {
     "mnist-sized": "The whole process: 784-128-10 @ 100, Adam, one epoch of 60,000 samples, which "
     "are 180 MB of float32 by themselves.",
 }
+PROFILE = (
+    "Ours, medians of the parts, with the threads that it chooses: drawing the batch, the matrix "
+    "products, all other NumPy calls of the two passes and the loss, the update."
+)
 SWEEPS = "Microseconds per step with SGD; p of time ∝ sizeᵖ, fitted to the upper half of the sizes."
 
 
@@ -45,6 +49,7 @@ class Report:
         launches: By name of the job and column (see ``launch.launches``).
         imports: By module.
         sweeps: See ``scaling.fitted``.
+        profile: Microseconds of a step's parts by job (see ``parts.parts``).
     """
 
     parts: dict[str, list[Result]]
@@ -55,6 +60,7 @@ class Report:
     launches: dict[str, dict[str, dict]] = field(default_factory=dict)
     imports: dict[str, list[float]] = field(default_factory=dict)
     sweeps: dict[str, dict] = field(default_factory=dict)
+    profile: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def markdown(self) -> str:
         """The whole page."""
@@ -65,6 +71,8 @@ class Report:
             blocks += [ratios(results)]
             failed = [f"{r.job.name}: {c}: {why}" for r in results for c, why in r.failed.items()]
             blocks += [f"Failed: {line}" for line in failed]
+        if self.profile:
+            blocks += ["## Where the time of a step goes", PROFILE, profiled(self.profile)]
         for name, records in self.launches.items():
             blocks += [f"## Launch to a trained classifier: {name}", LAUNCHES[name]]
             blocks += [launched(records)]
@@ -103,7 +111,7 @@ class Report:
             for title, results in self.parts.items()
         }  # fmt: skip
         machine = {"cpu": cpu(), "cores": cores(), "python": sys.version}
-        rest = ("versions", "absent", "launches", "imports", "sweeps")
+        rest = ("versions", "absent", "launches", "imports", "sweeps", "profile")
         return {"machine": machine, "parts": parts, **{name: getattr(self, name) for name in rest}}
 
 
@@ -125,6 +133,16 @@ def times(results: list[Result]) -> str:
             cells.append(f"{number(np.median(best[1]))}{threads}" if best else "–")
         rows.append([result.job.network, *cells])
     return table(["network @ batch", *columns], rows)
+
+
+def profiled(profile: dict[str, dict[str, float]]) -> str:
+    rows = []
+    for name, found in profile.items():
+        total = sum(found.values())
+        cells = [f"{number(each)} ({each / total:.0%})" for each in found.values()]
+        rows.append([name, *cells, number(total)])
+    parts = list(next(iter(profile.values())))
+    return table(["network @ batch", *parts, "together, µs"], rows)
 
 
 def ratios(results: list[Result]) -> str:

@@ -53,6 +53,7 @@ def environment(threads: int | None) -> Any:
         if threads:
             os.environ[name] = str(threads)
     os.environ["KERAS_BACKEND"] = "jax"
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # modules are compiled once, not every time
     try:
         yield
     finally:

@@ -99,6 +99,10 @@ def main() -> int:
         report.sweeps = sweeps(workers, min(options.rounds, 5))
     for worker in workers:
         worker.close()
+    if not (options.quick or options.only):
+        from parts import parts  # here, as it loads backprop and its BLAS
+
+        report.profile = {job.name: parts(job, 0.5) for job in (*SGD, *ADAM)}
     if not options.only:
         few = min(options.rounds, 5)
         report.launches["digits"] = launches("digits", list(versions), few)

@@ -1,6 +1,8 @@
 """Replayed training steps: they leave the same bits as steps by the layers, or are not replayed."""
 
 import copy
+import gc
+import warnings
 
 import numpy as np
 import pytest
@@ -10,6 +12,8 @@ from optimizer_cases import EVERY
 
 import backprop as bp
 from backprop.callbacks import Callback
+from backprop.core.tape import Tape
+from backprop.core.traced import Traced
 from backprop.layers import (
     ELU,
     GELU,
@@ -42,7 +46,7 @@ from backprop.losses import (
     CategoricalCrossentropy,
     SparseCategoricalCrossentropy,
 )
-from backprop.training import replay
+from backprop.training import batches, replay
 
 LAYERS = {
     **{kind.__name__: kind for kind in (ELU, GELU, HardSigmoid, Identity, LeakyReLU, Mish, PReLU)},
@@ -97,6 +101,8 @@ def inside(model):
         for name, value in vars(part).items():
             values = value if isinstance(value, tuple) else (value,)
             for k, each in enumerate(values):
+                if isinstance(each, float):
+                    kept[f"{part}.{name}.{k}"] = each
                 if isinstance(each, np.ndarray):
                     assert type(each) is np.ndarray, f"{part}.{name} is still traced"
                     kept[f"{part}.{name}.{k}"] = each
@@ -235,6 +241,19 @@ def train_on_others(model, number):
     model.train_on_batch(x, y)
 
 
+def drop_a_number_of_numpys(model, number):
+    model.layers[2].rate = np.float32(0.1 + 0.1 * (number % 3))
+
+
+def freeze_a_parameter(model, number):
+    model.parameters["dense_1.W"].trainable = number % 2 == 0
+
+
+def begin_anew(model, number):
+    if number == 2:
+        model.reset(seed=5)
+
+
 def look(model, number):
     x, y, _ = data(5)
     model.evaluate(x, y)
@@ -256,6 +275,7 @@ def new_rate(model, number):
 
 
 ACTIONS = (freeze, drop_more, train_on_others, look, new_weights, compile_anew, new_rate)
+ACTIONS += (drop_a_number_of_numpys, freeze_a_parameter, begin_anew)
 
 
 @pytest.mark.parametrize("hook", ["on_epoch_begin", "on_train_batch_begin", "on_train_batch_end"])
@@ -264,10 +284,11 @@ def test_what_callbacks_change_is_noticed(action, hook, by_layers, replayed):
     x, y, _ = data()
 
     def make():
-        return network(Dense(5), BatchNormalization(), Dropout(0.2))
+        return network(Dense(5, kernel_regularizer="l2"), BatchNormalization(), Dropout(0.2))
 
     compare(make, x, y, by_layers, callbacks=lambda: [At(hook, action)])
-    if hook == "on_epoch_begin" or action not in (freeze, drop_more):  # these change every step
+    every_step = (freeze, drop_more, drop_a_number_of_numpys, freeze_a_parameter)
+    if hook == "on_epoch_begin" or action not in every_step:
         assert replayed
 
 
@@ -299,9 +320,142 @@ def test_a_method_that_was_replaced_is_called_at_every_step():
     assert len(calls) == 18
 
 
-def test_training_without_shuffling(by_layers):
+@pytest.mark.parametrize("method", ["f", "f_prime", "check_delta", "buffer"])
+def test_any_method_that_was_replaced_is_called_at_every_step(method):
+    x, y, _ = data(24)
+    model = network(Dense(5), ReLU())
+    calls = []
+    original = getattr(model.layers[1], method)
+    setattr(model.layers[1], method, lambda *a, **k: calls.append(1) or original(*a, **k))
+    model.fit(x, y, batch_size=4, epochs=3, verbose=0)
+    assert len(calls) in (18, 36)  # once or twice a step
+
+
+def test_a_model_that_computes_on_its_own_is_called_at_every_step():
+    class Own(bp.Sequential):
+        calls = 0
+
+        def forward(self, X, training=False):
+            self.calls += training
+            return super().forward(X, training)
+
+    x, y, _ = data(24)
+    model = Own([Dense(3), Softmax()], seed=1)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.fit(x, y, batch_size=4, epochs=3, verbose=0)
+    assert model.calls == 18
+
+
+def test_training_without_shuffling(by_layers, replayed):
     x, y, _ = data()
     compare(lambda: network(Dense(5), ReLU()), x, y, by_layers, shuffle=False)
+    assert replayed == []
+
+
+def test_inputs_in_a_buffer_with_targets_that_are_not(by_layers, replayed, monkeypatch):
+    monkeypatch.setattr(batches, "CONVERT_BELOW", 0)
+    x, y, _ = data()
+    compare(lambda: network(Dense(5), ReLU()), x, y, by_layers, shuffle=False)
+    assert replayed == []  # and not at every step
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 7, 11, 13, 25, 26])
+def test_any_batch_size(batch_size, by_layers):
+    x, y, _ = data()
+    compare(
+        lambda: network(Dense(5), ReLU(), dtype="float64"),
+        x,
+        y,
+        by_layers,
+        batch_size=batch_size,
+        epochs=9,
+    )
+
+
+def test_batches_that_share_their_inputs(by_layers, replayed):
+    x, y, w = data(4)
+    x = x.astype("float32")
+    others = [np.roll(y, k) for k in (0, 1)]
+    weights = [w.astype("float32"), 2 * w.astype("float32")]
+    for made in (
+        [(x, others[k]) for k in (0, 0, 0, 0, 1, 1, 1, 0, 0)],
+        [(x, others[0], weights[k]) for k in (0, 0, 0, 0, 1, 1, 1, 0, 0)],
+        [(x, others[0], *weights[:k]) for k in (0, 0, 0, 0, 1, 1, 1, 0, 0)],
+        [(x, np.roll(y, k)) for k in range(9)],
+    ):
+        replayed.clear()
+        models = network(Dense(5), Tanh()), network(Dense(5), Tanh())
+        histories = [models[0].fit(made, epochs=2, verbose=0).history]
+        recorded = len(replayed)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(replay, "replayable", lambda model: False)
+            histories.append(models[1].fit(made, epochs=2, verbose=0).history)
+        assert histories[0] == histories[1]
+        assert_same(*map(inside, models))
+        assert recorded == (2 if made[0][1] is made[1][1] else 0)
+
+
+def test_a_backward_pass_after_the_last_step(by_layers):
+    """What a loss keeps is that of the last batch, which was the short one."""
+    x, y, _ = data()
+    models = network(Dense(5), Tanh()), network(Dense(5), Tanh())
+    models[0].fit(x, y, batch_size=4, epochs=4, verbose=0)
+    by_layers()
+    models[1].fit(x, y, batch_size=4, epochs=4, verbose=0)
+    for model in models:
+        model.backward()
+    assert_same(*map(inside, models))
+    np.testing.assert_array_equal(models[0].layers[-1].delta, models[1].layers[-1].delta)
+
+
+def test_an_exponential_overflows_silently_by_replay_too(by_layers):
+    def make():
+        model = bp.Sequential(
+            [Dense(4, kernel_initializer="ones"), Exponential(), Dense(2)], seed=1
+        )
+        model.compile(bp.optimizers.SGD(0.0), "mae")
+        return model
+
+    x, y = np.full((24, 3), 400.0), np.zeros((24, 2))
+    with np.errstate(over="raise", invalid="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that the training has diverged
+        histories = [make().fit(x, y, batch_size=4, epochs=3, verbose=0).history]
+        by_layers()
+        histories.append(make().fit(x, y, batch_size=4, epochs=3, verbose=0).history)
+    np.testing.assert_array_equal(histories[0]["loss"], histories[1]["loss"])
+    assert not np.isfinite(histories[0]["loss"]).all()
+
+
+def test_nothing_of_the_recording_is_kept():
+    gc.collect()
+    before = sum(isinstance(each, Tape | Traced) for each in gc.get_objects())
+    x, y, _ = data()
+    model = network(Dense(5), BatchNormalization(), Dropout(0.2))
+    for _ in range(3):
+        model.fit(x, y, batch_size=4, epochs=3, verbose=0)
+    gc.collect()
+    assert sum(isinstance(each, Tape | Traced) for each in gc.get_objects()) == before
+    for value in inside(model):
+        assert value is not None
+    array = model.layers[0].Z
+    while array.base is not None:
+        array = array.base
+        assert type(array) is np.ndarray
+
+
+def test_the_tables_hold_every_layer_and_loss():
+    ours = {kind.__name__ for kind in LAYERS.values() if isinstance(kind, type)}
+    ours |= {name.partition("_")[0] for name in LAYERS}
+    bases = {"Layer", "Activation", "Input", "Chain"}  # the first two are abstract
+    assert set(bp.layers.__all__) - ours - bases == set()
+    tested = {type(case.make()).__name__ for case in LOSSES}
+    assert set(bp.losses.__all__) - tested - {"Loss", "CrossEntropy", "get"} == set()
+
+
+def test_a_chain_in_a_network(by_layers, replayed):
+    x, y, _ = data()
+    compare(lambda: network(Chain([Dense(5), Tanh()]), Chain([Dropout(0.3)])), x, y, by_layers)
+    assert replayed == [True, True]
 
 
 def test_a_model_can_be_copied_after_replay(rng):

@@ -14,8 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.tape import Call, Tape
+from backprop.core.tape import Call
 from backprop.core.types import Array
+
+Generators = Mapping[int, "Sequence[np.random.Generator]"]  # in quotes: numpy.random loads later
+"""The K generators in the place of one, by its id."""
 
 
 class CannotLift(Exception):
@@ -26,28 +29,27 @@ class Lift:
     """The blocks of K times the arrays of a tape.
 
     Args:
-        tape: What one of the K did.
+        calls: What one of the K did.
         k: K.
-        given: Arrays that have a block already, beside it.
+        given: Arrays that own their memory and have a block already, beside it.
 
     Raises:
         CannotLift: An array is not contiguous.
     """
 
-    def __init__(self, tape: Tape, k: int, given: Sequence[tuple[Array, Array]]) -> None:
+    def __init__(self, calls: Sequence[Call], k: int, given: Sequence[tuple[Array, Array]]) -> None:
         self.k = k
-        self._calls = tape.calls
+        self._calls = calls
         self._blocks = {id(array): (array, block) for array, block in given}
-        for call in self._calls:
+        for call in calls:
             self._block_of(call.out)
 
     def block(self, array: Array) -> Array:
         """The K arrays in the place of this one, shape ``(K, *shape)``."""
         base, block = self._block_of(array)
-        start = array.__array_interface__["data"][0] - base.__array_interface__["data"][0]
         strides = (base.nbytes, *array.strides)
         shape = (self.k, *array.shape)
-        return np.ndarray(shape, array.dtype, block.data, start, strides)
+        return np.ndarray(shape, array.dtype, block.data, start_in(base, array), strides)
 
     def _block_of(self, array: Array) -> tuple[Array, Array]:
         base = owner(array)
@@ -59,61 +61,57 @@ class Lift:
             self._blocks[id(base)] = base, block
         return self._blocks[id(base)]
 
-    def bind(
-        self, generators: Mapping[int, Sequence[np.random.Generator]]
-    ) -> list[Callable[[], Any]]:
+    def bind(self, generators: Generators) -> list[Callable[[], Any]]:
         """Functions without arguments that make the tape's calls for all K.
 
-        Args:
-            generators: The K generators in the place of one, by its id.
+        Where elements are taken or put by their index, this must be one of those that there are.
 
         Raises:
             CannotLift: A call has no such form.
         """
-        return [made for call in self._calls for made in self._bound(call, generators)]
+        return [
+            call.guarded(made) for call in self._calls for made in self._bound(call, generators)
+        ]
 
-    def _bound(
-        self, call: Call, generators: Mapping[int, Sequence[np.random.Generator]]
-    ) -> list[Callable[[], Any]]:
-        out, inputs = self.block(call.out), call.inputs
-        if call.function == "reduce":
-            a, ufunc, axis = inputs
-            return [
-                partial(
-                    ufunc.reduce,
-                    self._lifted(a),
-                    axis_after(axis, a.ndim),
-                    call.options["dtype"],
-                    out,
-                    call.options["keepdims"],
-                )
-            ]
-        if call.function == "dot":
-            a, b = inputs
-            return [self._product(a, b, out)]
-        if call.function == "take":
-            source, indices, axis, mode = inputs
-            flat, moved, add = self._flat(source, indices, axis)
-            return [add, partial(flat.take, moved, None, out, mode)]
-        if call.function == "put":
-            indices, values, mode = inputs
-            flat, moved, add = self._flat(call.out, indices, None)
-            return [add, partial(flat.put, moved, self._lifted(values), mode)]
-        if call.function == "copy":
-            return [partial(np.copyto, out, self._aligned(inputs[0], call.out.ndim))]
-        if call.function == "draw":
-            generator, name = inputs
-            draws = [getattr(each, name) for each in generators[id(generator)]]
-            return [
-                partial(draw, out=part, **call.options)
-                for draw, part in zip(draws, out, strict=True)
-            ]
-        if call.function.signature is not None and call.function is not np.vecdot:
-            raise CannotLift(call.function.__name__)
-        core = 1 if call.function is np.vecdot else 0  # axes that the function itself uses up
-        operands = [self._aligned(value, call.out.ndim + core) for value in inputs]
-        options = {n: self._aligned(v, call.out.ndim) for n, v in call.options.items()}
-        return [partial(call.function, *operands, out=out, **options)]
+    def _bound(self, call: Call, generators: Generators) -> list[Callable[[], Any]]:
+        out, options = self.block(call.out), call.options
+        first, *rest = call.inputs
+        match call.function:
+            case "reduce":
+                axis, dtype, keepdims = options["axis"], options["dtype"], options["keepdims"]
+                axis = axis_after(axis, first.ndim)
+                return [partial(rest[0].reduce, self.block(first), axis, dtype, out, keepdims)]
+            case "dot":
+                return [self._product(first, rest[0], out)]
+            case "take":
+                indices, axis, mode = rest
+                if axis is not None or mode != "clip":
+                    raise CannotLift("elements taken along an axis, or counted from the end")
+                flat, moved, add = self._flat(first, indices)
+                return [add, partial(flat.take, moved, None, out, mode)]
+            case "put":
+                values, mode = rest
+                if mode != "clip" or np.shape(values) not in ((), np.shape(first)):
+                    raise CannotLift("elements counted from the end, or one value for several")
+                flat, moved, add = self._flat(call.out, first)
+                values = self._aligned(values, moved.ndim - 1)
+                if isinstance(values, np.ndarray):
+                    values = np.broadcast_to(values, moved.shape)
+                return [add, partial(flat.put, moved, values, mode)]
+            case "copy":
+                return [partial(np.copyto, out, self._aligned(first, call.out.ndim))]
+            case "draw":
+                if id(first) not in generators:
+                    raise CannotLift("a random generator of which there is only one")
+                draws = [getattr(each, rest[0]) for each in generators[id(first)]]
+                return [partial(d, out=o, **options) for d, o in zip(draws, out, strict=True)]
+        ufunc = call.function
+        if ufunc.signature is not None and ufunc is not np.vecdot:
+            raise CannotLift(ufunc.__name__)
+        core = 1 if ufunc is np.vecdot else 0  # axes that the function itself uses up
+        operands = [self._aligned(value, call.out.ndim + core) for value in call.inputs]
+        options = {name: self._aligned(value, call.out.ndim) for name, value in options.items()}
+        return [partial(ufunc, *operands, out=out, **options)]
 
     def _lifted(self, value: Any) -> Any:
         """The block in the place of an array, if it has one; else the value."""
@@ -125,32 +123,31 @@ class Lift:
         lifted = self._lifted(value)
         if lifted is value:
             return value
+        if value.ndim > ndim:
+            raise CannotLift("an array with more axes than the result")
         return lifted[(slice(None), *[np.newaxis] * (ndim - value.ndim))]
 
     def _product(self, a: Array, b: Array, out: Array) -> Callable[[], Any]:
+        if a.ndim == 0 or b.ndim not in (1, 2):
+            raise CannotLift("a product with a number, or with an array of more than two axes")
         A, B = self._lifted(a), self._lifted(b)
+        lifted = B is not b
         if b.ndim == 1:  # (…, n) · (n,) as a product with a column
             B, out = B[..., np.newaxis], out[..., np.newaxis]
-        elif b.ndim != 2:
-            raise CannotLift("a product with an array of more than two axes")
         if a.ndim == 1:  # (n,) · (n, m) as a product with a row
-            A = A[..., np.newaxis, :]
-            out = out[..., np.newaxis, :]
-        elif B is not b and a.ndim > 2:
+            A, out = A[..., np.newaxis, :], out[..., np.newaxis, :]
+        elif lifted:
             B = B[(slice(None), *[np.newaxis] * (a.ndim - 2))]
         return partial(np.matmul, A, B, out=out)
 
-    def _flat(
-        self, source: Array, indices: Array, axis: int | None
-    ) -> tuple[Array, Array, Callable[[], Any]]:
+    def _flat(self, source: Array, indices: Array) -> tuple[Array, Array, Callable[[], Any]]:
         """The whole block of a source as one vector, indices into it, and what fills these."""
         base, block = self._block_of(source)
-        if axis is not None or not source.flags.c_contiguous:
-            raise CannotLift("elements taken along an axis")
-        start = source.__array_interface__["data"][0] - base.__array_interface__["data"][0]
-        first = start // base.itemsize + base.size * np.arange(self.k)
-        first = first.reshape(-1, *[1] * indices.ndim)
-        moved = np.empty((self.k, *indices.shape), np.intp)
+        if not source.flags.c_contiguous or source.dtype != base.dtype:
+            raise CannotLift("elements of a view that is not contiguous")
+        first = start_in(base, source) // base.itemsize + base.size * np.arange(self.k)
+        first = first.reshape(-1, *[1] * np.ndim(indices))
+        moved = np.empty((self.k, *np.shape(indices)), np.intp)
         return block.reshape(-1), moved, partial(np.add, self._lifted(indices), first, out=moved)
 
 
@@ -159,6 +156,12 @@ def owner(array: Array) -> Array:
     while isinstance(array.base, np.ndarray):
         array = array.base
     return array
+
+
+def start_in(base: Array, array: Array) -> int:
+    """Where in the memory of its owner a view begins, in bytes."""
+    start: int = array.__array_interface__["data"][0] - base.__array_interface__["data"][0]
+    return start
 
 
 def axis_after(axis: Any, ndim: int) -> Any:

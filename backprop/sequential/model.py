@@ -18,7 +18,7 @@ from backprop.optimizers import Optimizer
 from backprop.sequential.network import Network
 from backprop.training import loop
 from backprop.training.data import check_list, check_positive_integer
-from backprop.training.evaluation import collect, evaluate, unwrap
+from backprop.training.evaluation import Evaluator, collect, unwrap
 from backprop.training.head import MatchedPair, join
 from backprop.training.history import History
 from backprop.training.progress import progress
@@ -265,7 +265,7 @@ class Sequential(Network):
         shown = progress(verbose)
         self.build((None, *batches.sample_shape))
         with blas_threads(1.0 * batches.batch_size * self.parameters.values.size):
-            logs = evaluate(self, batches, called)
+            logs = Evaluator(self)(batches, called)
         if shown:
             print(", ".join(f"{key}: {value:.4f}" for key, value in logs.items()))
         return logs if return_dict else unwrap(logs)

@@ -2,48 +2,74 @@
 
 import copy
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from backprop.callbacks import CallbackList
 from backprop.core.types import Array
 from backprop.layers import Layer
+from backprop.losses import Loss
 from backprop.metrics import Metric
 from backprop.training.head import MatchedPair
 from backprop.training.protocol import Model
+from backprop.training.replay import numbers_of
 from backprop.training.scoring import update_metrics
 
 
-def evaluate(
-    model: Model,
-    batches: Iterable[tuple[Array, Array, Array | None]],
-    callbacks: CallbackList | None = None,
-) -> dict[str, float]:
-    """The loss and the metrics over all batches, without changing anything in the model."""
-    # what a training step left in the layers and in the loss is still there afterwards
-    loss, metrics = copy.deepcopy((model.loss, model.metrics))
-    body = model.layers[:-1] if isinstance(loss, MatchedPair) else model.layers
-    for metric in metrics:
-        metric.reset()
-    before = callbacks.listeners("on_test_batch_begin") if callbacks else []
-    after = callbacks.listeners("on_test_batch_end") if callbacks else []
-    if callbacks:
-        callbacks.call("on_test_begin", {})
-    penalty = model.penalty()
-    total, seen = 0.0, 0
-    for batch, (X, y, weight) in enumerate(batches):
-        for hook in before:
-            hook(batch, {})
-        prediction = forward(body, X)
-        if isinstance(loss, MatchedPair):
-            prediction = loss.activation.forward(prediction, training=True)
-        total += loss.compute(prediction, y, weight) * len(y)
-        seen += len(y)
-        update_metrics(metrics, prediction, y, weight)
-        for hook in after:
-            hook(batch, collect(total / seen + penalty, metrics))
-    logs = collect(total / seen + penalty, metrics)
-    if callbacks:
-        callbacks.call("on_test_end", logs)
-    return logs
+class Evaluator:
+    """Evaluates a model, as often as it is called, without changing anything in it.
+
+    What a training step left in the layers and in the loss is still there afterwards: the loss and
+    the metrics are copies, made once, and again when those of the model are other ones.
+
+    Args:
+        model: A built and compiled model.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self._known: Any = None
+
+    def __call__(
+        self,
+        batches: Iterable[tuple[Array, Array, Array | None]],
+        callbacks: CallbackList | None = None,
+    ) -> dict[str, float]:
+        """The loss and the metrics over all batches."""
+        model = self.model
+        loss, metrics = self._copies()
+        body = model.layers[:-1] if isinstance(loss, MatchedPair) else model.layers
+        for metric in metrics:
+            metric.reset()
+        before = callbacks.listeners("on_test_batch_begin") if callbacks else []
+        after = callbacks.listeners("on_test_batch_end") if callbacks else []
+        if callbacks:
+            callbacks.call("on_test_begin", {})
+        penalty = model.penalty()
+        total, seen = 0.0, 0
+        for batch, (X, y, weight) in enumerate(batches):
+            for hook in before:
+                hook(batch, {})
+            prediction = forward(body, X)
+            if isinstance(loss, MatchedPair):
+                prediction = loss.activation.forward(prediction, training=True)
+            total += loss.compute(prediction, y, weight) * len(y)
+            seen += len(y)
+            update_metrics(metrics, prediction, y, weight)
+            for hook in after:
+                hook(batch, collect(total / seen + penalty, metrics))
+        logs = collect(total / seen + penalty, metrics)
+        if callbacks:
+            callbacks.call("on_test_end", logs)
+        return logs
+
+    def _copies(self) -> tuple[Loss, list[Metric]]:
+        """Copies of the loss and the metrics, for whose sake nothing of the model's is touched."""
+        of = [self.model.loss, getattr(self.model.loss, "loss", None), *self.model.metrics]
+        known = [(each, numbers_of(each)) for each in of if each is not None]
+        if known != self._known:
+            self._known = known
+            self._made = copy.deepcopy((self.model.loss, self.model.metrics))
+        return self._made
 
 
 def forward(layers: Iterable[Layer], X: Array) -> Array:

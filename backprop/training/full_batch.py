@@ -6,7 +6,7 @@ import numpy as np
 
 from backprop.core.types import Array
 from backprop.optimizers import LBFGS
-from backprop.training.evaluation import evaluate
+from backprop.training.evaluation import Evaluator
 from backprop.training.run import Run
 
 
@@ -36,6 +36,8 @@ def minimize(run: Run, optimizer: LBFGS, epochs: range) -> None:
             theta[where] = x[start:stop]
             start = stop
 
+    evaluate = Evaluator(model)
+
     def loss_and_gradient(x: Array) -> tuple[float, Array]:
         nonlocal evaluations, begun
         if evaluations and not begun:  # the first one says whether there is anything to be done
@@ -60,7 +62,7 @@ def minimize(run: Run, optimizer: LBFGS, epochs: range) -> None:
         reached = intermediate_result.x.copy()
         place(reached)
         optimizer.iterations += 1
-        logs = evaluate(model, run.batches)
+        logs = evaluate(run.batches)
         run.after_step(0, logs)
         run.finish(epoch, logs)
         epoch, begun = epoch + 1, False

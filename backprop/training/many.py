@@ -2,22 +2,26 @@
 
 from __future__ import annotations  # numpy.random loads when the first model is made
 
-from collections.abc import Sequence
+import inspect
+import warnings
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from backprop.callbacks import CallbackList
+from backprop.core.errors import ShapeError
 from backprop.core.lift import CannotLift
 from backprop.core.threads import blas_threads
 from backprop.core.types import Array, is_sparse
+from backprop.losses.base import check_sample_weight
 from backprop.optimizers import LBFGS
-from backprop.training.data import Data, check_list, check_positive_integer
+from backprop.training.data import Data, as_array, as_numbers, check_list, check_positive_integer
 from backprop.training.history import History
 from backprop.training.progress import progress
 from backprop.training.protocol import Model
-from backprop.training.replay import numbers_of, parts, replayable
-from backprop.training.setup import Source, check, evaluation_source, in_order
+from backprop.training.replay import form, from_here, replayable
+from backprop.training.setup import Source, check, check_frequency, training_sources
 from backprop.training.together import Together
 
 TOGETHER_BELOW = 500_000
@@ -28,7 +32,8 @@ two thirds at 64-64-10, batches of 32, and the same time at 784-30-10.
 """
 
 UNDERSTOOD = {"batch_size", "epochs", "verbose", "shuffle", "validation_data"}
-"""What of ``fit``'s arguments models can be trained together with."""
+UNDERSTOOD |= {"class_weight", "callbacks"}
+"""What of ``fit``'s arguments models can be trained together with, callbacks only if none."""
 
 
 def fit_many(
@@ -47,40 +52,59 @@ def fit_many(
     K matrix products are one call. The results are those of ``model.fit`` for each of them, to
     rounding. All other models, and all other arguments, are trained one after the other.
 
+    Everything is checked first, for all models: a call that fails moves none of their weights.
+
     Args:
         models: Compiled models.
         x: Inputs for all of them.
         y: Targets.
         rows: For each model the numbers of the samples that it is trained on, all unless given:
             folds, bootstrap samples.
-        validation_rows: For each model the samples that it is evaluated on after every epoch.
-        **fit_arguments: What else ``fit`` is to be given, such as ``epochs=20``.
+        validation_rows: For each model the samples that it is evaluated on after every epoch, where
+            no ``validation_data`` are given for all.
+        **fit_arguments: What else ``fit`` is to be given, such as ``epochs=20``. A
+            ``sample_weight`` has one number for each sample of x; ``rows`` takes its part of it.
 
     Returns:
         The History of each model.
 
     Raises:
-        ValueError: A model comes twice, or ``rows`` does not fit the models or the samples.
+        TypeError: ``models`` holds something else, or ``fit`` has no such argument.
+        ValueError: Models come twice or share an optimizer, ``rows`` does not fit the models or the
+            samples, or ``fit`` would refuse an argument.
     """
-    models = check_list(models, "models")
-    if len({id(model) for model in models}) < len(models):
-        raise ValueError("models holds one model twice: pass a model for each training.")
-    x = x if is_sparse(x) else np.asanyarray(x)
-    y = np.asanyarray(y)
+    models = checked_models(models)
+    for model in {type(each): each for each in models}.values():
+        inspect.signature(model.fit).bind(x, y, **fit_arguments)
+    weight = fit_arguments.pop("sample_weight", None)
+    x, y, weight = checked_samples(x, y, weight)
     trained = checked_rows(rows, "rows", len(models), len(y))
     held_out = checked_rows(validation_rows, "validation_rows", len(models), len(y))
+    callbacks = check_list(fit_arguments.get("callbacks"), "callbacks")
+    shared = {**fit_arguments, "callbacks": callbacks}
+
+    def arguments(k: int) -> dict[str, Any]:
+        """What the fit of a model is given."""
+        found = {"x": x, "y": y, "sample_weight": weight}
+        if (mine := trained[k]) is not None:
+            found = {name: None if all_ is None else all_[mine] for name, all_ in found.items()}
+        if (kept := held_out[k]) is not None:
+            found["validation_data"] = x[kept], y[kept]
+        return found | shared
+
+    sources = [checked(model, **arguments(k)) for k, model in enumerate(models)]
+    for model in models:
+        model.build((None, *x.shape[1:]))
     histories: dict[int, History] = {}
-    for group in groups(models, trained, x, fit_arguments):
-        mine = [models[k] for k in group]
-        chosen = [trained[k] for k in group]
-        held = [held_out[k] for k in group]
-        found = fit_together(mine, x, y, chosen, held, **fit_arguments) if len(group) > 1 else None
+    for group in groups(models, trained):
+        found = None
+        if len(group) > 1 and type(x) is np.ndarray and can_be_shared(shared):
+            mine = [trained[k] for k in group]
+            held = [sources[k] for k in group]
+            found = fit_together([models[k] for k in group], x, y, weight, mine, held, **shared)
         if found is None:
-            found = [
-                model.fit(*picked(x, y, which), **(validation(x, y, kept) | fit_arguments))
-                for model, which, kept in zip(mine, chosen, held, strict=True)
-            ]
-        histories |= dict(zip(group, found, strict=True))
+            found = [models[k].fit(**arguments(k)) for k in group]
+        histories |= zip(group, found, strict=True)
     return [histories[k] for k in range(len(models))]
 
 
@@ -88,50 +112,49 @@ def fit_together(
     models: Sequence[Any],
     x: Array,
     y: Array,
+    weight: Array | None,
     rows: Sequence[Array | None],
-    held_out: Sequence[Array | None],
+    held_out: Sequence[Source | None],
+    *,
     batch_size: int | None = None,
     epochs: int = 1,
     verbose: int | str = "auto",
     shuffle: bool = True,
-    validation_data: Any = None,
+    class_weight: Any = None,
+    **known: Any,
 ) -> list[History] | None:
     """Trains models of one form in step; None if that is impossible or would not be quicker."""
-    first = models[0]
-    size = check_positive_integer(32 if batch_size is None else batch_size, "batch_size")
-    last = check_positive_integer(epochs, "epochs", 0)
-    shown = progress(verbose)
-    for model in models:
-        data = check(model, x, y)
-    held = [
-        validated(model, data, each, validation_data)
-        for model, each in zip(models, held_out, strict=True)
-    ]
-    for model in models:
-        model.optimizer.check_free(model.parameters if model.input_shape else None)
-        model.build((None, *data.X.shape[1:]))
-    n = len(data)
+    first, n = models[0], len(y)
     chosen = np.stack([np.arange(n) if each is None else each for each in rows])
-    work = 3.0 * min(size, chosen.shape[1]) * first.parameters.values.size
-    if work > TOGETHER_BELOW or not all(plain_training(model) for model in models):
+    size = min(batch_size or 32, chosen.shape[1])
+    work = 3.0 * size * first.parameters.values.size
+    metrics = [metric for model in models for metric in model.metrics]
+    apart = len({id(metric) for metric in metrics}) == len(metrics)
+    if not apart or work > TOGETHER_BELOW:
         return None
-    data = Data(np.ascontiguousarray(data.X, first.dtype), data.y)
+    used = np.unique(chosen)
+    if len(used) < n:  # what nobody is trained on is not checked either
+        x, y, weight = x[used], y[used], None if weight is None else weight[used]
+        chosen = np.searchsorted(used, chosen)
     try:
-        together = Together(models, data, chosen, held, size, shuffle)
-    except CannotLift:
+        data = check(first, x, y, weight, class_weight)
+        X, targets = np.ascontiguousarray(data.X, first.dtype), np.ascontiguousarray(data.y)
+        data = Data(X, targets, data.weight)
+        together = Together(models, data, chosen, held_out, size, shuffle)
+    except (CannotLift, TypeError, ValueError):  # what a fit alone refuses, too, it says itself
         return None
-    params = {"epochs": last, "steps": -(-chosen.shape[1] // size), "verbose": verbose}
+    params = {"epochs": int(epochs), "steps": -(-chosen.shape[1] // size), "verbose": verbose}
     with blas_threads(work):
-        return together.fit(range(last), CallbackList(shown, first, params))
+        return together.fit(range(int(epochs)), CallbackList(progress(verbose), first, params))
 
 
-def validated(model: Model, data: Data, rows: Array | None, validation_data: Any) -> Source | None:
-    """What a model is evaluated on after an epoch."""
-    if validation_data is not None:
-        return evaluation_source(model, *validation_data, prefix="validation ")
-    if rows is None:
-        return None
-    return in_order(Data(data.X[rows], data.y[rows]), None, "batch_size", None, model.dtype)
+def can_be_shared(arguments: dict[str, Any]) -> bool:
+    """Whether models can be trained together with these arguments of ``fit``."""
+    return (
+        arguments.keys() <= UNDERSTOOD
+        and not arguments["callbacks"]
+        and not isinstance(arguments.get("validation_data"), Iterator)
+    )
 
 
 def plain_training(model: Model) -> bool:
@@ -140,10 +163,102 @@ def plain_training(model: Model) -> bool:
     return (
         replayable(model)
         and not isinstance(optimizer, LBFGS)
-        and type(optimizer).__module__.startswith("backprop.")
+        and from_here(optimizer)
         and not (optimizer.weight_decay or optimizer.use_ema or optimizer.clips)
         and not any(p.regularizer or p.constraint for p in model.parameters)
     )
+
+
+def checked(
+    model: Any,
+    x: Any,
+    y: Any,
+    batch_size: Any = None,
+    epochs: Any = 1,
+    verbose: Any = "auto",
+    callbacks: Any = None,
+    validation_split: Any = 0.0,
+    validation_data: Any = None,
+    class_weight: Any = None,
+    sample_weight: Any = None,
+    initial_epoch: Any = 0,
+    steps_per_epoch: Any = None,
+    validation_steps: Any = None,
+    validation_batch_size: Any = None,
+    validation_freq: Any = 1,
+    **unchecked: Any,
+) -> Source | None:
+    """Makes all checks that ``fit`` makes before it begins, and changes nothing in the model.
+
+    Returns:
+        What the model is to be evaluated on.
+    """
+    check_positive_integer(initial_epoch, "initial_epoch", 0)
+    check_positive_integer(epochs, "epochs", 0)
+    check_frequency(validation_freq)
+    progress(verbose)
+    CallbackList(callbacks, model, {})
+    model.optimizer.check_free(model.parameters if model.input_shape else None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # fit is going to say it
+        _, held_out = training_sources(
+            model,
+            x,
+            y,
+            sample_weight,
+            class_weight,
+            batch_size=batch_size,
+            rng=None,
+            steps=steps_per_epoch,
+            validation_split=validation_split,
+            # a generator would be drawn from
+            validation_data=None if isinstance(validation_data, Iterator) else validation_data,
+            validation_batch_size=validation_batch_size,
+            validation_steps=validation_steps,
+        )
+    return held_out
+
+
+def checked_models(models: Any) -> list[Any]:
+    """The models as a list.
+
+    Raises:
+        TypeError: There is something else among them.
+        ValueError: A model comes twice, or two have one optimizer.
+        NotCompiledError: One is not compiled.
+    """
+    found = check_list(models, "models")
+    for model in found:
+        if not hasattr(model, "compiled"):
+            raise TypeError(f"models must hold compiled models, but one of them is {model!r}.")
+    if len({id(model) for model in found}) < len(found):
+        raise ValueError("models holds one model twice: pass a model for each training.")
+    if len({id(model.optimizer) for model in found}) < len(found):
+        raise ValueError(
+            "two of the models have the same optimizer, which keeps the state of one training: "
+            "compile each model with an optimizer of its own."
+        )
+    return found
+
+
+def checked_samples(x: Any, y: Any, weight: Any) -> tuple[Any, Array, Array | None]:
+    """Inputs, targets and weights as arrays with as many rows.
+
+    Raises:
+        TypeError: x is no array.
+        ShapeError: Their lengths differ.
+    """
+    if callable(x) or isinstance(x, Iterator):
+        raise TypeError(f"x must be an array for several models, but it is {x!r}.")
+    x, y = as_numbers(x, "x"), as_array(y, "y")
+    if x.ndim == 0 or y.ndim == 0 or x.shape[0] != len(y):
+        raise ShapeError(
+            f"x has the shape {x.shape}, but y has the shape {y.shape}: pass one target for each "
+            f"sample."
+        )
+    if weight is not None:
+        weight = check_sample_weight(as_numbers(weight, "sample_weight"), len(y), np.float64)
+    return x.tocsr() if is_sparse(x) else x, y, weight
 
 
 def checked_rows(rows: Any, name: str, n_models: int, n: int) -> list[Array | None]:
@@ -154,70 +269,35 @@ def checked_rows(rows: Any, name: str, n_models: int, n: int) -> list[Array | No
     """
     if rows is None:
         return [None] * n_models
-    found = [np.asarray(each) for each in check_list(rows, name)]
+    found = [as_array(each, name) for each in check_list(rows, name)]
     if len(found) != n_models:
-        raise ValueError(f"{name} must hold one array for each of the {n_models} models.")
-    for each in found:
+        raise ValueError(
+            f"{name} must hold one vector of sample numbers for each of the {n_models} models, but "
+            f"it holds {len(found)}."
+        )
+    for k, each in enumerate(found):
         if each.ndim != 1 or each.dtype.kind not in "iu" or not each.size:
-            raise ValueError(f"{name} must hold vectors of sample numbers, but one is {each!r}.")
+            raise ValueError(
+                f"{name} must hold vectors of sample numbers, but {name}[{k}] has the shape "
+                f"{each.shape} and the dtype {each.dtype}: np.flatnonzero makes numbers of a mask."
+            )
         if each.min() < 0 or each.max() >= n:
             raise ValueError(
-                f"{name} must hold sample numbers from 0 to {n - 1}, but one runs from "
+                f"{name} must hold sample numbers from 0 to {n - 1}, but {name}[{k}] runs from "
                 f"{each.min()} to {each.max()}."
             )
-    return list(found)
+    return [each.astype(np.intp) for each in found]
 
 
-def picked(x: Any, y: Array, rows: Array | None) -> tuple[Any, Array]:
-    """These samples; all for None."""
-    return (x, y) if rows is None else (x[rows], y[rows])
-
-
-def validation(x: Any, y: Array, rows: Array | None) -> dict[str, Any]:
-    """The argument of ``fit`` for evaluating on these samples."""
-    return {} if rows is None else {"validation_data": picked(x, y, rows)}
-
-
-def groups(
-    models: Sequence[Model], rows: Sequence[Array | None], x: Any, arguments: dict[str, Any]
-) -> list[list[int]]:
+def groups(models: Sequence[Model], rows: Sequence[Array | None]) -> list[list[int]]:
     """The numbers of the models that may be trained together: alike, on as many samples each."""
-    found: list[list[int]] = []
-    for k, model in enumerate(models):
-        size = -1 if rows[k] is None else len(rows[k])  # type: ignore[arg-type]
-        for group in found:
-            first = group[0]
-            other = -1 if rows[first] is None else len(rows[first])  # type: ignore[arg-type]
-            if size == other and alike(models[first], model):
+    found: list[tuple[Any, list[int]]] = []
+    for k, (model, mine) in enumerate(zip(models, rows, strict=True)):
+        kind = (None if mine is None else len(mine), form(model)) if plain_training(model) else k
+        for other, group in found:
+            if kind == other:
                 group.append(k)
                 break
         else:
-            found.append([k])
-    usable = isinstance(x, np.ndarray) and not isinstance(x, np.memmap)
-    if not usable or not arguments.keys() <= UNDERSTOOD:
-        return [[k] for k in range(len(models))]
-    return found
-
-
-def alike(one: Model, other: Model) -> bool:
-    """Whether two models differ in weights, names, seeds and learning rates at most."""
-    if not (one.compiled and other.compiled and one.dtype == other.dtype):
-        return False
-    if [type(part) for part in form(one)] != [type(part) for part in form(other)]:
-        return False
-    left_out = {"name", "seed"}
-    return all(
-        without(numbers_of(a), left_out) == without(numbers_of(b), left_out)
-        and getattr(a, "trainable", None) == getattr(b, "trainable", None)
-        for a, b in zip(form(one), form(other), strict=True)
-    )
-
-
-def form(model: Model) -> list[Any]:
-    """What the form of a model consists of."""
-    return [*parts(model), model.optimizer, *model.metrics]
-
-
-def without(numbers: dict[str, Any], names: set[str]) -> dict[str, Any]:
-    """The numbers but for these."""
-    return {name: value for name, value in numbers.items() if name not in names}
+            found.append((kind, [k]))
+    return [group for _, group in found]

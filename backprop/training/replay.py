@@ -1,17 +1,20 @@
 """Training steps: made by the layers once, and then by the NumPy calls that these made."""
 
 from collections.abc import Callable, Iterator
+from operator import is_
+from types import NoneType
 from typing import Any
 
 import numpy as np
 
 from backprop.core.parameters import Parameter
-from backprop.core.tape import Tape, plain
+from backprop.core.tape import Tape
+from backprop.core.traced import plain
 from backprop.core.types import Array
 from backprop.losses import Loss
 from backprop.training.protocol import Model
 
-SIMPLE = (bool, int, float, str)
+SIMPLE = (bool, int, float, str, np.generic)
 
 
 class RecordedStep:
@@ -29,7 +32,8 @@ class RecordedStep:
 
     Attributes:
         calls: Functions that make the step again.
-        loss: The step's loss, an array without axes, times ``1 / scale``.
+        total: The sum of the losses, an array without axes.
+        size: How many losses there are.
         prediction: The model's output.
         tape: What was recorded.
         works: Whether everything could be recorded.
@@ -48,15 +52,15 @@ class RecordedStep:
         finally:
             exchange(objects, model, plain)
         self.prediction, self.total = plain(prediction), plain(total)
-        self.scale = 1.0 / losses.size
+        self.size = losses.size
         self.works = tape.failure is None
         self.calls = [call.bind() for call in tape.calls] if self.works else []
-        self._attributes = [(vars(each), arrays_of(each)) for each in objects]
+        self._attributes = [(vars(each), results_of(each)) for each in objects]
 
     def enter(self) -> None:
-        """Leaves in the layers the arrays of this step, after a step with others."""
-        for attributes, arrays in self._attributes:
-            attributes.update(arrays)
+        """Leaves in the layers what this step does, after a step with other arrays."""
+        for attributes, results in self._attributes:
+            attributes.update(results)
 
 
 class Steps:
@@ -71,9 +75,9 @@ class Steps:
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self._recorded: dict[int, RecordedStep] = {}
+        self._recorded: dict[tuple[int, int, int], RecordedStep] = {}
         self._current: RecordedStep | None = None
-        self._seen: dict[int, Array] = {}
+        self._seen: dict[int, tuple[Array, Array, Array | None]] = {}
         self._settings: Any = None
         self._replayable = self._penalised = False
 
@@ -95,15 +99,15 @@ class Steps:
             E before the update, and the prediction that it was computed from.
         """
         model, step = self.model, self._current
-        if step is None or step.X is not X:
-            step = self._recorded.get(id(X))
-            if step is None or step.y is not y or step.weight is not weight:
+        if step is None or step.X is not X or step.y is not y or step.weight is not weight:
+            step = self._recorded.get((id(X), id(y), id(weight)))
+            if step is None:
                 return self._first(X, y, weight)
             step.enter()
             self._current = step
         for call in step.calls:
             call()
-        loss = float(step.total) * step.scale
+        loss = float(step.total) / step.size
         if self._penalised:
             loss += model.penalty()
         model.optimizer.step(model.parameters)
@@ -112,16 +116,17 @@ class Steps:
     def _first(self, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
         """A step by the layers; recorded if one with these arrays has come before."""
         self._current = None
-        if self._seen.get(len(y)) is not X or not self._replayable:
+        arrays = X, y, weight
+        if not (self._replayable and all(map(is_, arrays, self._seen.get(len(y), (None,))))):
             if type(X) is np.ndarray:
-                self._seen[len(y)] = X
+                self._seen[len(y)] = arrays
             return train_step(self.model, X, y, weight)
         step = RecordedStep(self.model, X, y, weight)
         if step.works:
-            self._recorded[id(X)] = step  # keeps X: its id is not given to another array
+            self._recorded[id(X), id(y), id(weight)] = step  # keeps them: their ids stay theirs
         else:
             self._replayable = False
-        loss = float(step.total) * step.scale + self.model.penalty()
+        loss = float(step.total) / step.size + self.model.penalty()
         self.model.optimizer.step(self.model.parameters)
         return loss, step.prediction
 
@@ -157,17 +162,20 @@ def own_parameters(part: Any) -> list[Parameter]:
 
 def replayable(model: Model) -> bool:
     """Whether a step is made by parts of this package alone, none of them changed by hand."""
-    ours = all(
-        type(part).__module__.startswith("backprop.")
-        and not {"forward", "backward", "compute"} & vars(part).keys()
-        for part in parts(model)
-    )
+    ours = all(map(from_here, (model, *parts(model))))
     return ours and type(model.loss).reduce is Loss.reduce
 
 
+def from_here(part: Any) -> bool:
+    """Whether the package wrote its class, and nobody put other functions in place of methods."""
+    own = type(part).__module__.startswith("backprop.")
+    return own and not any(callable(getattr(type(part), name, None)) for name in vars(part))
+
+
 def settings(model: Model) -> list[Any]:
-    """What a recorded step has in it besides arrays: the parts, and their numbers and switches."""
-    return [(part, getattr(part, "trainable", None), numbers_of(part)) for part in parts(model)]
+    """What a recorded step has in it besides numbers in arrays: parts, their numbers, switches."""
+    found = [(part, getattr(part, "trainable", None), numbers_of(part)) for part in parts(model)]
+    return [*found, model.parameters, [p.trainable for p in model.parameters]]
 
 
 def numbers_of(part: Any) -> dict[str, Any]:
@@ -179,13 +187,24 @@ def numbers_of(part: Any) -> dict[str, Any]:
     }
 
 
+def form(model: Model) -> list[Any]:
+    """What is the same in built models that differ in weights, names, seeds and learning rates."""
+    found: list[Any] = [model.dtype, *(p.trainable for p in model.parameters)]
+    for part in (*parts(model), model.optimizer, *model.metrics):
+        numbers = numbers_of(part)
+        found.append((type(part), {n: numbers[n] for n in numbers.keys() - {"name", "seed"}}))
+    return found
+
+
 def exchange(objects: list[Any], model: Model, change: Callable[[Any], Any]) -> None:
     """Changes every array and generator in these objects and in the model's parameters."""
 
     def changed(value: Any) -> Any:
         if isinstance(value, dict):
             return {key: changed(inner) for key, inner in value.items()}
-        return tuple(map(changed, value)) if type(value) is tuple else change(value)
+        if type(value) is tuple:
+            return tuple(map(changed, value))
+        return value if isinstance(value, list) else change(value)
 
     for each in objects:
         for name, value in vars(each).items():
@@ -194,6 +213,8 @@ def exchange(objects: list[Any], model: Model, change: Callable[[Any], Any]) -> 
         parameter.exchange(change)
 
 
-def arrays_of(part: Any) -> dict[str, Any]:
-    """The attributes that hold arrays."""
-    return {n: v for n, v in vars(part).items() if isinstance(v, np.ndarray | tuple)}
+def results_of(part: Any) -> dict[str, Any]:
+    """What a step leaves in a part: arrays, and a loss's factor if that is a number."""
+    found = {n: v for n, v in vars(part).items() if isinstance(v, np.ndarray | tuple)}
+    private = {n: v for n, v in vars(part).items() if n[0] == "_"}
+    return found | {n: v for n, v in private.items() if isinstance(v, float | NoneType)}

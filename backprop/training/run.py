@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import islice
 
 from backprop.callbacks import CallbackList
-from backprop.training.evaluation import collect, evaluate
+from backprop.training.evaluation import Evaluator, collect
 from backprop.training.interrupt import DelayedInterrupt
 from backprop.training.progress import ProgressBar
 from backprop.training.protocol import Model
@@ -44,6 +44,7 @@ class Run:
         self.logs: dict[str, float] = {}
         self.step = Steps(model)
         self._tally = Tally(model.metrics)
+        self._evaluate = Evaluator(model)
         self._before_batch = callbacks.listeners("on_train_batch_begin")
         self._after_batch = callbacks.listeners("on_train_batch_end")
         # a bar that is alone is told, and its numbers are computed, when it is to be redrawn
@@ -98,7 +99,7 @@ class Run:
         self.logs = logs
         if self.validation is not None and self.validate_after(epoch):
             held_out = self.interrupt.after_each(self.validation)
-            found = evaluate(self.model, held_out, self.callbacks)
+            found = self._evaluate(held_out, self.callbacks)
             logs |= {f"val_{key}": value for key, value in found.items()}
         if self.model.optimizer.schedule is not None:
             logs["learning_rate"] = self.model.optimizer.learning_rate

@@ -12,20 +12,18 @@ import numpy as np
 from backprop.callbacks import CallbackList
 from backprop.core.lift import CannotLift, Lift
 from backprop.core.types import Array
+from backprop.metrics import FunctionMetric
 from backprop.optimizers.base import ROUNDING
 from backprop.optimizers.vectors import round_to_0
 from backprop.training.data import Data
-from backprop.training.evaluation import collect, evaluate
+from backprop.training.evaluation import Evaluator, collect
 from backprop.training.history import History
 from backprop.training.interrupt import DelayedInterrupt
 from backprop.training.protocol import Model
-from backprop.training.replay import RecordedStep, parts, train_step
+from backprop.training.replay import RecordedStep, from_here, parts, train_step
 from backprop.training.run import warn_of_divergence
-from backprop.training.scoring import update_metrics
+from backprop.training.scoring import COUNTED_AT_ONCE, update_metrics
 from backprop.training.setup import Source
-
-SCORED_AT_ONCE = 1024
-"""Samples of a model whose predictions are kept until its metrics count them."""
 
 
 class Together:
@@ -55,38 +53,40 @@ class Together:
     ) -> None:
         self.models, self.data, self.rows, self.held_out = models, data, rows, held_out
         self.size, self.shuffle = min(batch_size, rows.shape[1]), shuffle
-        self.diverged = False
+        self.evaluators = [Evaluator(model) for model in models]
         self.generators = [model.generators["shuffle"] for model in models]
         self.theta = np.stack([model.parameters.values for model in models])
-        self.g = np.zeros_like(self.theta)
-        self.optimizer = Optimizers(models, self.theta, self.g)
+        self.g = np.stack([model.parameters.gradients for model in models])
         self.steps = {}
         for size in {self.size, rows.shape[1] % self.size} - {0}:
-            self.steps[size] = Step(models, data, size, self.theta, self.g)
+            self.steps[size] = Step(models, data, rows[0, :size], self.theta, self.g)
+        self.optimizer = Optimizers(models, self.theta, self.g)
 
     def fit(self, epochs: range, callbacks: CallbackList) -> list[History]:
         """Trains; the callbacks see the means over the models."""
         histories = [History() for _ in self.models]
         for model, history in zip(self.models, histories, strict=True):
             history.set_params(callbacks.params)
+            history.set_model(model)
             model.history = history
+            model.stop_training, model.resume_at = False, (epochs.start, 0)
+        diverged = False
         with DelayedInterrupt() as interrupt:
+            callbacks.call("on_train_begin", {})
             try:
                 for epoch in epochs:
                     callbacks.call("on_epoch_begin", epoch, {})
                     logs = self.epoch(interrupt)
                     self.hand_back()
-                    self.validate(logs)
-                    for each in logs:
-                        if not (math.isfinite(each["loss"]) or self.diverged):
-                            self.diverged = True
-                            warn_of_divergence(each["loss"], epoch)
+                    self.validate(logs, interrupt)
+                    wrong = [each["loss"] for each in logs if not math.isfinite(each["loss"])]
+                    if wrong and not diverged:
+                        diverged = True
+                        warn_of_divergence(wrong[0], epoch)
                     for history, each in zip(histories, logs, strict=True):
                         history.on_epoch_end(epoch, each)
-                    means = {
-                        name: float(np.mean([each[name] for each in logs])) for name in logs[0]
-                    }
-                    callbacks.call("on_epoch_end", epoch, means)
+                    callbacks.call("on_epoch_end", epoch, means(logs))
+                    interrupt.check()
             finally:
                 self.hand_back()
                 callbacks.call("on_train_end", {})
@@ -115,17 +115,21 @@ class Together:
         ]
 
     def hand_back(self) -> None:
-        """Writes θ and the optimizers' state into the models."""
-        for model, theta in zip(self.models, self.theta, strict=True):
+        """Writes θ, g and the optimizers' state into the models."""
+        for model, theta, g in zip(self.models, self.theta, self.g, strict=True):
             model.parameters.values[...] = theta
+            model.parameters.gradients[...] = g
         self.optimizer.hand_back()
 
-    def validate(self, logs: list[dict[str, float]]) -> None:
-        """Adds the numbers of what was held out."""
-        for model, batches, mine in zip(self.models, self.held_out, logs, strict=True):
+    def validate(self, logs: list[dict[str, float]], interrupt: DelayedInterrupt) -> None:
+        """Adds the numbers of what was held out, and learning rates that a schedule determines."""
+        for evaluate, batches, mine in zip(self.evaluators, self.held_out, logs, strict=True):
+            model = evaluate.model
             if batches is not None:
-                found = evaluate(model, batches)
+                found = evaluate(interrupt.after_each(batches))
                 mine |= {f"val_{key}": value for key, value in found.items()}
+            if model.optimizer.schedule is not None:
+                mine["learning_rate"] = model.optimizer.learning_rate
 
 
 class Step:
@@ -134,43 +138,42 @@ class Step:
     Args:
         models: The models.
         data: The samples of all of them.
-        size: Samples in a batch of each.
+        example: Which samples to record a step with: as many as are in a batch.
         theta: θ of each model in a row.
         g: Likewise ∂E/∂θ.
 
     Attributes:
         calls: Functions that make the step.
-        total: The loss of each model, times ``1 / scale``.
+        total: The sum of the losses of each model.
+        size: How many losses there are in each.
         prediction: The output of each.
         y: The targets that were drawn.
         weight: The sample weights, if there are any.
     """
 
     def __init__(
-        self, models: Sequence[Model], data: Data, size: int, theta: Array, g: Array
+        self, models: Sequence[Model], data: Data, example: Array, theta: Array, g: Array
     ) -> None:
         model = copy.deepcopy(models[0])  # what its step changes is thrown away
-        arrays = [data.X[:size].copy(), data.y[:size].copy()]
-        if data.weight is not None:
-            arrays.append(data.weight[:size].copy())
+        self._sources = [data.X, data.y] + ([] if data.weight is None else [data.weight])
+        arrays = [source[example] for source in self._sources]
         batch = arrays[0], arrays[1], arrays[2] if len(arrays) > 2 else None
         train_step(model, *batch)  # makes all buffers
         recorded = RecordedStep(model, *batch)
         if not recorded.works:
             raise CannotLift(recorded.tape.failure)
         vectors = [(model.parameters.values, theta), (model.parameters.gradients, g)]
-        lift = Lift(recorded.tape, len(models), vectors)
-        self._sources = [data.X, data.y, data.weight]
+        lift = Lift(recorded.tape.calls, len(models), vectors)
         self._drawn = [lift.block(array) for array in arrays]
         self.y, self.weight = self._drawn[1], self._drawn[2] if len(arrays) > 2 else None
         self.calls = lift.bind(generators_of(model, models))
-        self.total, self.scale = lift.block(recorded.total), recorded.scale
+        self.total, self.size = lift.block(recorded.total), recorded.size
         self.prediction = lift.block(recorded.prediction)
 
     def draw(self, index: Array) -> None:
         """Draws a batch for each model: samples with these numbers, shape ``(K, size)``."""
-        for source, out in zip(self._sources, self._drawn, strict=False):
-            source.take(index, 0, out, "clip")  # type: ignore[union-attr]
+        for source, out in zip(self._sources, self._drawn, strict=True):
+            source.take(index, 0, out, "clip")
 
 
 class Scores:
@@ -184,20 +187,22 @@ class Scores:
         self.models = models
         self.totals = np.zeros(len(models))
         self._kept: list[tuple[Array, Array, Array | None]] = []
-        self._scored = any(model.metrics for model in models)
-        for model in models:
-            for metric in model.metrics:
-                metric.reset()
+        metrics = [metric for model in models for metric in model.metrics]
+        # what a user's own metric gives may depend on which samples it is shown at once
+        own = any(isinstance(m, FunctionMetric) or not from_here(m) for m in metrics)
+        self._scored, self._at_once = bool(metrics), 1 if own else COUNTED_AT_ONCE
+        for metric in metrics:
+            metric.reset()
 
     def note(self, step: Step) -> None:
         """Counts a step."""
         n = step.y.shape[1]
-        self.totals += step.total.astype(np.float64) * step.scale * n
+        self.totals += step.total.astype(np.float64) / step.size * n
         if not self._scored:
             return
         weight = None if step.weight is None else step.weight.copy()
         self._kept.append((step.prediction.copy(), step.y.copy(), weight))
-        if len(self._kept) * n >= SCORED_AT_ONCE:
+        if len(self._kept) * n >= self._at_once:
             self._count()
 
     def finish(self) -> list[float]:
@@ -249,7 +254,9 @@ class Optimizers:
     def _find_rates(self) -> None:
         """The different learning rates of the models, and which one each of them has."""
         etas = [optimizer.learning_rate for optimizer in self.each]
-        self._etas, self._which = np.unique(etas, return_inverse=True)
+        _, first, self._which = np.unique(etas, return_index=True, return_inverse=True)
+        # each by an optimizer that has it: Nadam's keeps what it multiplied up to this step
+        self._rated = [(self.each[k], etas[k]) for k in first]
 
     def step(self) -> None:
         """One update of all θ."""
@@ -257,7 +264,7 @@ class Optimizers:
             self.count()
             self._find_rates()
         self.t += 1
-        numbers = [self.formula.coefficients(self.t, eta) for eta in self._etas.tolist()]
+        numbers = [optimizer.coefficients(self.t, eta) for optimizer, eta in self._rated]
         if numbers != self._numbers:
             self._numbers = numbers
             columns = np.array(numbers, self._dtype)
@@ -282,6 +289,12 @@ class Optimizers:
         for name, rows in self.state.items():
             for optimizer, row in zip(self.each, rows, strict=True):
                 optimizer.state[name][...] = row
+
+
+def means(logs: Sequence[dict[str, float]]) -> dict[str, float]:
+    """The mean of each number over the models that have it."""
+    names = dict.fromkeys(name for each in logs for name in each)
+    return {name: float(np.mean([each[name] for each in logs if name in each])) for name in names}
 
 
 def generators_of(model: Model, models: Sequence[Model]) -> dict[int, list[np.random.Generator]]:

@@ -1,0 +1,62 @@
+"""What watching a training costs: steps with accuracy and with a progress bar against bare steps.
+
+The three take turns, an epoch each; the ratios are medians over the turns.
+
+    python benchmarks/bench_watching.py [--quick]
+"""
+
+import argparse
+import contextlib
+import os
+import time
+
+import jobs
+import numpy as np
+from jobs import Job
+from peers import with_backprop
+from report import cores, cpu, table
+from threadpoolctl import threadpool_limits
+
+NETWORKS = (Job((2, 3, 2), 4, 2000), Job((64, 64, 10), 32, 1000), Job((784, 30, 10), 10, 1000))
+WAYS = {"nothing": ([], 0), "accuracy": (["accuracy"], 0), "a bar": ([], 1)}
+"""Metrics, and ``verbose``."""
+TURNS = 31
+
+
+def microseconds(job: Job, turns: int) -> dict[str, np.ndarray]:
+    """The time of a step in each turn, watched in each way."""
+    X, y = jobs.data(job)
+    models = {}
+    for way, (metrics, _) in WAYS.items():
+        model = with_backprop.Network(job, jobs.weights(job)).model
+        model.compile("sgd", "sparse_categorical_crossentropy", metrics=metrics)
+        models[way] = model
+    times: dict[str, list[float]] = {way: [] for way in WAYS}
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, threadpool_limits(1):
+        for turn in range(turns + 1):
+            for way, (_, verbose) in WAYS.items():
+                with contextlib.redirect_stdout(nowhere):
+                    start = time.perf_counter()
+                    models[way].fit(X, y, batch_size=job.batch, verbose=verbose)
+                    taken = time.perf_counter() - start
+                if turn:  # the first one is for warming up
+                    times[way].append(taken / job.steps * 1e6)
+    return {way: np.array(found) for way, found in times.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Time training with and without watching it.")
+    parser.add_argument("--quick", action="store_true", help="few turns")
+    turns = 3 if parser.parse_args().quick else TURNS
+    rows = []
+    for job in NETWORKS:
+        times = microseconds(job, turns)
+        bare = times.pop("nothing")
+        shares = [f"{np.median(found / bare) - 1:+.1%}" for found in times.values()]
+        rows.append([job.network, f"{np.median(bare):.1f}", *shares])
+    print(f"- {cpu()}, {cores()} cores, NumPy {np.__version__}, {turns} turns\n")
+    print(table(["network @ batch", "bare step, µs", *list(WAYS)[1:]], rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -249,6 +249,18 @@ def freeze_a_parameter(model, number):
     model.parameters["dense_1.W"].trainable = number % 2 == 0
 
 
+def replace_a_method(model, number):
+    layer = model.layers[0]
+    if number == 2 and "forward" not in vars(layer):
+        forward = type(layer).forward
+        layer.forward = lambda *a, **k: forward(layer, *a, **k) * np.float32(0.5)
+
+
+def replace_a_method_of_the_model(model, number):
+    if number == 2 and "penalty" not in vars(model):
+        model.penalty = lambda: 3.0
+
+
 def begin_anew(model, number):
     if number == 2:
         model.reset(seed=5)
@@ -276,6 +288,7 @@ def new_rate(model, number):
 
 ACTIONS = (freeze, drop_more, train_on_others, look, new_weights, compile_anew, new_rate)
 ACTIONS += (drop_a_number_of_numpys, freeze_a_parameter, begin_anew)
+ACTIONS += (replace_a_method, replace_a_method_of_the_model)
 
 
 @pytest.mark.parametrize("hook", ["on_epoch_begin", "on_train_batch_begin", "on_train_batch_end"])

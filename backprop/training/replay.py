@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from operator import is_
-from types import NoneType
+from types import FunctionType, MethodType, NoneType
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from backprop.losses import Loss
 from backprop.training.protocol import Model
 
 SIMPLE = (bool, int, float, str, np.generic)
+REPLACED = (*SIMPLE, FunctionType, MethodType)  # a function may stand in the place of a method
 
 
 class RecordedStep:
@@ -173,17 +174,20 @@ def from_here(part: Any) -> bool:
 
 
 def settings(model: Model) -> list[Any]:
-    """What a recorded step has in it besides numbers in arrays: parts, their numbers, switches."""
-    found = [(part, getattr(part, "trainable", None), numbers_of(part)) for part in parts(model)]
+    """What a recorded step has in it besides arrays: parts, their numbers, switches, methods."""
+    found = [
+        (part, getattr(part, "trainable", None), numbers_of(part, REPLACED))
+        for part in (model, *parts(model))
+    ]
     return [*found, model.parameters, [p.trainable for p in model.parameters]]
 
 
-def numbers_of(part: Any) -> dict[str, Any]:
-    """The public attributes that are no arrays and hold nothing else."""
+def numbers_of(part: Any, kinds: tuple[type, ...] = SIMPLE) -> dict[str, Any]:
+    """The public attributes that are of these kinds, which hold nothing else."""
     return {
         name: value
         for name, value in vars(part).items()
-        if name[0] != "_" and isinstance(value, SIMPLE)
+        if name[0] != "_" and isinstance(value, kinds)
     }
 
 

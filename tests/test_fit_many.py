@@ -14,6 +14,7 @@ from test_replay import LAYERS, NOT_REPLAYED, PAIRS, ending
 
 import backprop as bp
 from backprop.callbacks import Callback, EarlyStopping, LambdaCallback
+from backprop.callbacks.base import HOOKS
 from backprop.core.errors import NotCompiledError, ShapeError
 from backprop.layers import BatchNormalization, Chain, Dense, Dropout, ReLU, Softmax, Tanh
 from backprop.optimizers import SGD, Adam, Nadam
@@ -721,6 +722,28 @@ def test_a_model_that_was_told_to_stop_begins_again(stacked):
     assert [model.stop_training for model in models] == [False, False]
     assert [model.resume_at for model in models] == [(0, 0), (0, 0)]
     assert models[0].history.epoch == [0, 1]
+
+
+def test_what_shows_the_progress_is_told_of_all(monkeypatch, stacked):
+    told = []
+
+    class Spy(Callback):
+        def __getattribute__(self, name):
+            if name.startswith("on_"):
+                return lambda *arguments: told.append((name, *arguments[:-1]))
+            return super().__getattribute__(name)
+
+    spy = Spy()
+    for hook in HOOKS:
+        setattr(spy, hook, None)
+    monkeypatch.setattr(many, "progress", lambda verbose: [spy])
+    models = [small(k) for k in range(2)]
+    bp.fit_many(models, *data(), epochs=2, batch_size=4, verbose=1)
+    epochs = [(f"on_epoch_{when}", k) for k in range(2) for when in ("begin", "end")]
+    assert told == [("on_train_begin",), *epochs, ("on_train_end",)]
+    assert spy.model is models[0]
+    assert spy.params == {"epochs": 2, "steps": 7, "verbose": 1}
+    assert stacked == [2]
 
 
 def test_callbacks_are_each_fits_own(stacked):

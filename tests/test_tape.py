@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.special import ndtr
+from scipy.special import betainc, ndtr
 
 import backprop
 from backprop.core.tape import SMALL, Tape
@@ -156,6 +156,7 @@ RECORDED = {
     "integer and float": lambda a, b, row, index, out: index[:3] * row,
     "float and integer": lambda a, b, row, index, out: np.ldexp(a, 2),
     "dtypes": lambda a, b, row, index, out: np.copysign(a, np.float64(-1)) + 0.1,
+    "three": lambda a, b, row, index, out: betainc(a, b, 0.3) + betainc(a, np.float64(2), 0.1),
     "reduce": lambda a, b, row, index, out: np.add.reduce(a),
     "reduce, axis": lambda a, b, row, index, out: np.maximum.reduce(a, axis=-1),
     "reduce, by position": lambda a, b, row, index, out: np.add.reduce(a, 1, None, None, True),

@@ -479,3 +479,20 @@ def test_a_model_can_be_copied_after_replay(rng):
     for each in (model, other):
         each.fit(x, y, batch_size=4, epochs=3, verbose=0)
     assert_same(inside(model), inside(other))
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
+@pytest.mark.parametrize("kind", [np.matrix, np.ma.masked_array])
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_other_classes_of_arrays_count_as_arrays(kind, shuffle):
+    x, y, _ = data()
+    models = [network(Dense(4), ReLU()) for _ in range(2)]
+    for model, given in zip(models, (x, kind(x)), strict=True):
+        model.fit(given, y, batch_size=4, epochs=3, verbose=0, shuffle=shuffle)
+    assert_same(*map(inside, models))
+    found = models[1].predict(kind(x))
+    assert type(found) is np.ndarray
+    np.testing.assert_array_equal(found, models[0].predict(x))
+    for layer in (Dense(2), ReLU(), Softmax()):
+        layer.build((3,))
+        assert type(layer.forward(kind(x))) is np.ndarray

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.errors import ShapeError
+from backprop.core.traced import as_array
 from backprop.core.types import Array, Shape
 
 
@@ -76,7 +77,7 @@ class Parameter:
         self._gradient[...] = self._fitting(given, "gradient")
 
     def _fitting(self, given: Array, what: str) -> Array:
-        array = np.asanyarray(given)
+        array = as_array(given)
         if array.shape != self.shape:
             raise ShapeError(
                 f"the {what} of {self.name} has the shape {self.shape}, but the array assigned to "

@@ -39,6 +39,13 @@ def plain(value: Any) -> Any:
     return value.generator if kind is TracedGenerator else value
 
 
+def as_array(value: Any, dtype: Any = None) -> Array:
+    """``np.asarray``, but that a traced array remains one; matrices and masked arrays do not."""
+    if isinstance(value, Traced) and (dtype is None or value.dtype == dtype):
+        return value
+    return np.asarray(value, dtype)
+
+
 class Traced(np.ndarray[Any, Any]):
     """A view of an array: what is computed with it is noted on its tape.
 

@@ -12,6 +12,7 @@ from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.errors import NoForwardError, NotBuiltError, ShapeError
 from backprop.core.parameters import Parameter
+from backprop.core.traced import as_array
 from backprop.core.types import Array, DTypeLike, Shape, is_sparse
 from backprop.initializers import Initializer
 from backprop.regularizers import Regularizer
@@ -172,9 +173,8 @@ class Layer:
             NotBuiltError: The layer is not built.
             ShapeError: The last axis is not the one that the layer was built for.
         """
-        fits = isinstance(X, np.ndarray) and X.dtype == self.dtype
-        if not fits and not (self.accepts_sparse and is_sparse(X)):
-            X = np.asarray(X, self.dtype)
+        if not (self.accepts_sparse and is_sparse(X)):
+            X = as_array(X, self.dtype)
         if self.input_shape is None:
             raise NotBuiltError(f"{self} is not built: call build((n_features,)) first.")
         if X.ndim < 2 or X.shape[-1] != self.input_shape[-1]:
@@ -308,5 +308,5 @@ def default_name(layer: Layer) -> str:
 
 def as_floats(Z: Array) -> Array:
     """Z as an array of floating-point numbers; integers become float64."""
-    Z = np.asanyarray(Z)
+    Z = as_array(Z)
     return Z if Z.dtype.kind in "fc" else Z.astype(np.float64)

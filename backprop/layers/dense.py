@@ -9,6 +9,7 @@ import numpy as np
 from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.functional import ones
+from backprop.core.traced import as_array
 from backprop.core.types import Array, DTypeLike, Shape, is_sparse
 from backprop.initializers import Initializer
 from backprop.layers.base import Layer, parameter_views
@@ -141,7 +142,7 @@ class Dense(Layer):
 
     def backward(self, delta: Array) -> Array | None:
         """∂E/∂W = Xᵀ δ, ∂E/∂b = Σ δ, ∂E/∂X = δ Wᵀ."""
-        delta = np.asanyarray(delta, self.dtype)
+        delta = as_array(delta, self.dtype)
         self.check_delta(delta, self.Z)
         rows = delta.reshape(-1, self.units)  # (N·T, units): every leading axis counts as samples
         if is_sparse(self.X):

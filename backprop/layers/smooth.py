@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from backprop.core import functional
+from backprop.core.traced import as_array
 from backprop.core.types import Array
 from backprop.layers.base import Activation
 
@@ -168,7 +169,7 @@ def gaussian_gate(Z: Array, out: Array | None) -> Array:
     """Φ(Z) = ½ (1 + erf(Z/√2))."""
     from scipy.special import ndtr
 
-    return np.asanyarray(ndtr(Z, out=out))
+    return as_array(ndtr(Z, out=out))
 
 
 def sigmoid_gate(Z: Array, out: Array | None) -> Array:

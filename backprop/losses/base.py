@@ -13,6 +13,7 @@ import numpy as np
 
 from backprop.core.errors import NoForwardError, ShapeError
 from backprop.core.lookup import show_call
+from backprop.core.traced import as_array
 from backprop.core.types import Array, Shape
 
 
@@ -173,7 +174,7 @@ class Loss:
 
 def row_dot(A: Array, B: Array) -> Array:
     """Σ_k a_k b_k of every row, without an array of the products."""
-    return np.asanyarray(np.vecdot(A, B))
+    return as_array(np.vecdot(A, B))
 
 
 def check_sample_weight(weight: Array, n: int, dtype: Any) -> Array:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.functional import row_sum
+from backprop.core.traced import as_array
 from backprop.core.types import Array, Shape
 from backprop.losses.base import Loss, row_dot
 
@@ -92,7 +93,7 @@ class CategoricalHinge(Loss):
         """max(1 + n − Σ_k y_k ŷ_k, 0)."""
         others = self.others(prediction, target)
         cost = 1 + np.maximum.reduce(others, axis=-1) - row_dot(prediction, target)
-        return np.asanyarray(np.maximum(cost, 0))
+        return as_array(np.maximum(cost, 0))
 
     def gradient(self, prediction: Array, target: Array) -> Array:
         """(1 − y_k) [k = j] − y_k where ℓ > 0."""

@@ -207,7 +207,7 @@ class Optimizer:
             clip(parameters, self.clipnorm, self.global_clipnorm, self.clipvalue)
         for arguments, decaying, average in self._blocks:
             if decaying:
-                keep = 1 - eta * self.weight_decay  # type: ignore[operator]
+                keep = 1 - eta * (self.weight_decay or 0)
                 for theta in decaying:
                     theta *= keep
             self.update(*arguments)
@@ -216,10 +216,9 @@ class Optimizer:
             if not t % ROUNDING:
                 for vector in arguments[3:]:
                     round_to_0(vector)
-        if parameters.constrained:
-            for p in parameters.constrained:
-                if p.trainable:
-                    p.constraint.project(p.value)
+        for p in parameters.constrained:
+            if p.trainable:
+                p.constraint.project(p.value)
         self.iterations = t
 
     def check_free(self, parameters: Parameters | None) -> None:

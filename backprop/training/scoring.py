@@ -7,6 +7,7 @@ import numpy as np
 from backprop.core.types import Array
 from backprop.losses import BinaryCrossentropy, Hinge, Loss
 from backprop.metrics import FunctionMetric, Metric
+from backprop.training.replay import from_here
 
 COUNTED_AT_ONCE = 1024
 """Samples that metrics count in one go."""
@@ -23,6 +24,14 @@ def update_metrics(
             metric.update(prediction, y)
 
 
+def is_a_sum(metric: Metric) -> bool:
+    """Whether a metric gives the same for batches together as for one after the other.
+
+    What a user's own metric gives may depend on which samples it is shown at once.
+    """
+    return from_here(metric) and not isinstance(metric, FunctionMetric)
+
+
 class Tally:
     """Counts the batches of epochs for a model's metrics, many small ones at once.
 
@@ -35,11 +44,7 @@ class Tally:
 
     def __init__(self, metrics: list[Metric]) -> None:
         self.metrics = metrics
-        self._gathers = all(
-            type(metric).__module__.startswith("backprop.")
-            and not isinstance(metric, FunctionMetric)
-            for metric in metrics
-        )
+        self._gathers = all(map(is_a_sum, metrics))
         self._n = -1  # samples in the batches that are gathered
         self._kept = 0
 

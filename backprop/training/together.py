@@ -12,7 +12,6 @@ import numpy as np
 from backprop.callbacks import CallbackList
 from backprop.core.lift import CannotLift, Lift
 from backprop.core.types import Array
-from backprop.metrics import FunctionMetric
 from backprop.optimizers.base import ROUNDING
 from backprop.optimizers.vectors import round_to_0
 from backprop.training.data import Data
@@ -20,9 +19,9 @@ from backprop.training.evaluation import Evaluator, collect
 from backprop.training.history import History
 from backprop.training.interrupt import DelayedInterrupt
 from backprop.training.protocol import Model
-from backprop.training.replay import RecordedStep, from_here, parts, train_step
+from backprop.training.replay import RecordedStep, parts, train_step
 from backprop.training.run import warn_of_divergence
-from backprop.training.scoring import COUNTED_AT_ONCE, update_metrics
+from backprop.training.scoring import COUNTED_AT_ONCE, is_a_sum, update_metrics
 from backprop.training.setup import Source
 
 
@@ -188,9 +187,8 @@ class Scores:
         self.totals = np.zeros(len(models))
         self._kept: list[tuple[Array, Array, Array | None]] = []
         metrics = [metric for model in models for metric in model.metrics]
-        # what a user's own metric gives may depend on which samples it is shown at once
-        own = any(isinstance(m, FunctionMetric) or not from_here(m) for m in metrics)
-        self._scored, self._at_once = bool(metrics), 1 if own else COUNTED_AT_ONCE
+        self._scored = bool(metrics)
+        self._at_once = COUNTED_AT_ONCE if all(map(is_a_sum, metrics)) else 1
         for metric in metrics:
             metric.reset()
 

@@ -11,7 +11,7 @@ from loss_cases import batch
 from optimizer_cases import EVERY
 
 import backprop as bp
-from backprop.callbacks import Callback
+from backprop.callbacks import Callback, LambdaCallback
 from backprop.core.tape import Tape
 from backprop.core.traced import Traced
 from backprop.layers import (
@@ -496,3 +496,30 @@ def test_other_classes_of_arrays_count_as_arrays(kind, shuffle):
     for layer in (Dense(2), ReLU(), Softmax()):
         layer.build((3,))
         assert type(layer.forward(kind(x))) is np.ndarray
+
+
+def test_metrics_count_every_sample_of_long_epochs_of_small_batches():
+    x, y, _ = data(1501)
+    seen = []
+
+    def same(y_true, y_pred):  # a function is shown every batch by itself
+        seen.append(len(y_true))
+        return y_pred.argmax(axis=-1) == y_true
+
+    models = [network(Dense(4), ReLU()) for _ in range(2)]
+    models[1].compile("adam", "sparse_categorical_crossentropy", metrics=[same])
+    found = [model.fit(x, y, batch_size=4, verbose=0).history for model in models]
+    assert found[0]["accuracy"] == found[1]["same"]
+    assert max(seen[1:]) == 4
+
+
+def test_validation_notices_a_loss_that_changes_on_the_way():
+    x, y, _ = data(24)
+    model = bp.Sequential([Dense(3)], seed=0, dtype="float64")
+    loss = bp.losses.Huber(delta=1.0)
+    model.compile(bp.optimizers.SGD(0.0), loss)
+    widen = LambdaCallback(on_epoch_begin=lambda epoch, logs: setattr(loss, "delta", 1.0 + epoch))
+    held_out = x, 10.0 * np.eye(3)[y]
+    history = model.fit(*held_out, epochs=2, verbose=0, callbacks=[widen], validation_data=held_out)
+    np.testing.assert_allclose(history.history["val_loss"], history.history["loss"], rtol=1e-12)
+    assert history.history["val_loss"][0] < history.history["val_loss"][1]

@@ -1,5 +1,7 @@
 """backprop: deep learning in NumPy that one can read, with exact gradients and a fast ``fit``."""
 
+from typing import TYPE_CHECKING
+
 from backprop import (
     callbacks,
     constraints,
@@ -14,9 +16,15 @@ from backprop import (
     regularizers,
     schedules,
 )
+from backprop.core.lazy import lazy_names
 from backprop.layers import Input
 from backprop.sequential import Sequential, load_model
-from backprop.training import History, cross_validate, fit_many
+from backprop.training import History
+
+if TYPE_CHECKING:
+    from backprop.training import cross_validate, fit_many
+else:
+    __getattr__, __dir__ = lazy_names(__name__, training=["cross_validate", "fit_many"])
 
 __version__ = "0.1.0"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations  # numpy.random loads when the first model is made
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from backprop.training.data import Data
 
 CONVERT_BELOW = 1 << 26
 """Inputs of another dtype are converted once if that takes less than these 64 MiB."""
+
+Batch = tuple[Array, Array, Array | None]
 
 
 class Batches:
@@ -61,24 +63,28 @@ class Batches:
         whole = -(-self._n // self._size)
         self.steps = whole if steps is None else min(steps, whole)
 
-    def __iter__(self) -> Iterator[tuple[Array, Array, Array | None]]:
+    def __iter__(self) -> Iterator[Batch]:
+        return self._in_order() if self._rng is None else self._shuffled(self._rng)
+
+    def _in_order(self) -> Iterator[Batch]:
         n, size = self._n, self._size
-        order = None if self._rng is None else self._rng.permutation(n)
         for start in range(0, self.steps * size, size):
             stop = min(start + size, n)
             buffers = self._buffers if stop - start == size else self._first_rows(stop - start)
-            if order is None:
-                rows = [
-                    pass_on(source[start:stop], out)
-                    for source, out in zip(self._arrays, buffers, strict=True)
-                ]
-            else:
-                index = order[start:stop]
-                rows = [
-                    draw(source, index, out)
-                    for source, out in zip(self._arrays, buffers, strict=True)
-                ]
-            yield rows[0], rows[1], rows[2] if len(rows) > 2 else None
+            rows = zip(self._arrays, buffers, strict=True)
+            yield as_batch([pass_on(source[start:stop], out) for source, out in rows])
+
+    def _shuffled(self, rng: np.random.Generator) -> Iterator[Batch]:
+        size = self._size
+        order = rng.permutation(self._n)[: self.steps * size]
+        rest = len(order) % size
+        draws = list(map(drawing, self._arrays, self._buffers))
+        for start in range(0, len(order) - rest, size):
+            index = order[start : start + size]
+            yield as_batch([draw(index) for draw in draws])
+        if rest:
+            draws = list(map(drawing, self._arrays, self._first_rows(rest)))
+            yield as_batch([draw(order[-rest:]) for draw in draws])
 
     def _first_rows(self, n: int) -> list[Array | None]:
         """The buffers of a shorter batch: the same arrays at every call."""
@@ -87,15 +93,24 @@ class Batches:
         return self._shorter[n]
 
 
-def draw(source: Array, index: Array, out: Array | None) -> Array:
-    """These rows of the source, in ``out`` unless they are sparse."""
+def as_batch(arrays: list[Array]) -> Batch:
+    """Inputs, targets, and weights if there are any."""
+    return arrays[0], arrays[1], arrays[2] if len(arrays) > 2 else None
+
+
+def drawing(source: Array, out: Array | None) -> Callable[[Array], Array]:
+    """What draws rows of the source by their indices: into ``out`` unless they are sparse."""
     if out is None:
-        return source[index]
+        return lambda index: source[index]
     if source.dtype == out.dtype and source.flags.c_contiguous:
         # "clip" writes straight into out; the indices are in range by construction
-        return source.take(index, 0, out, "clip")
-    out[...] = source[index]
-    return out
+        return lambda index: source.take(index, 0, out, "clip")
+
+    def copy(index: Array) -> Array:
+        out[...] = source[index]
+        return out
+
+    return copy
 
 
 def pass_on(rows: Array, out: Array | None) -> Array:

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
@@ -14,13 +13,11 @@ from backprop.losses import Loss
 from backprop.losses.base import check_sample_weight
 
 
-@dataclass(frozen=True)
 class Data:
     """Samples in rows: inputs, targets, and weights if there are any."""
 
-    X: Array
-    y: Array
-    weight: Array | None = None
+    def __init__(self, X: Array, y: Array, weight: Array | None = None) -> None:
+        self.X, self.y, self.weight = X, y, weight
 
     def __len__(self) -> int:
         return int(self.X.shape[0])

@@ -21,7 +21,7 @@ from backprop.optimizers import (
     Nadam,
     Optimizer,
     RMSprop,
-    base,
+    blocks,
 )
 
 # ---------------------------------------------------------------------------------- weight decay
@@ -29,7 +29,7 @@ from backprop.optimizers import (
 
 @pytest.mark.parametrize("block", [2, 3, 100])
 def test_weight_decay_takes_the_learning_rate_times_lambda_from_what_decays(block, monkeypatch):
-    monkeypatch.setattr(base, "BLOCK", block)
+    monkeypatch.setattr(blocks, "BLOCK", block)
     parameters = vector(4, 3, 2, 3, decays=(0, 3))
     parameters["p2"].trainable = False
     theta, g = parameters.values.copy(), parameters.gradients.copy()

@@ -24,6 +24,7 @@ from backprop.optimizers import (
     Optimizer,
     RMSprop,
     base,
+    blocks,
     vectors,
 )
 
@@ -162,7 +163,7 @@ def test_lion_leaves_alone_what_never_had_a_gradient():
 @pytest.mark.parametrize("block", [1, 2, 3, 7])
 def test_blocks_change_nothing(kind, options, block, monkeypatch):
     expected = run(kind(0.1, **options), vector(4, 3, 5, decays=(0, 2)))
-    monkeypatch.setattr(base, "BLOCK", block)
+    monkeypatch.setattr(blocks, "BLOCK", block)
     found = run(kind(0.1, **options), vector(4, 3, 5, decays=(0, 2)))
     np.testing.assert_array_equal(found, expected)
 

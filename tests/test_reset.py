@@ -112,6 +112,38 @@ def test_a_schedule_begins_anew(data):
     assert first["learning_rate"] == [0.05, 0.025]
 
 
+def test_a_learning_rate_that_a_callback_lowered_is_as_before_training(data):
+    model = regressor()
+    model.compile(SGD(0.1), "mse")
+    model.optimizer.learning_rate = 0.05  # by the user, before training
+    lower = bp.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
+    first = model.fit(*data, epochs=3, callbacks=[lower], **SHARED).history
+    assert model.optimizer.learning_rate == 0.05 / 8
+    model.reset()
+    assert model.optimizer.learning_rate == 0.05
+    assert model.fit(*data, epochs=3, callbacks=[lower], **SHARED).history == first
+
+
+def test_a_schedule_that_was_set_in_training_goes_and_the_first_one_returns(data):
+    model = regressor()
+    model.compile(SGD(0.1), "mse")
+    model.fit(*data, **SHARED)
+    model.optimizer.learning_rate = lambda step: 0.01
+    model.reset()
+    assert model.optimizer.schedule is None
+    assert model.optimizer.learning_rate == 0.1
+
+
+def test_a_learning_rate_set_after_a_reset_stays(data):
+    model = regressor()
+    model.compile(SGD(0.1), "mse")
+    model.fit(*data, **SHARED)
+    model.reset()
+    model.optimizer.learning_rate = 0.3
+    model.reset()
+    assert model.optimizer.learning_rate == 0.3
+
+
 def test_another_seed_is_that_of_another_model(data):
     model = varied(seed=0)
     model.fit(*data, **SHARED)

@@ -374,6 +374,15 @@ def test_weights_and_splits_need_arrays(data):
     refused(ValueError, ["validation_split needs arrays"], Rows(*data), validation_split=0.2)
     with pytest.raises(ValueError, match="sample_weight needs arrays, but x makes batches"):
         regressor().evaluate(Rows(*data), sample_weight=np.ones(N))
+
+
+def test_a_batch_size_beside_a_stream_is_refused_not_ignored(data):
+    stream = Rows(*data)
+    refused(ValueError, ["batch_size needs arrays", "x makes batches"], stream, batch_size=8)
+    words = ["validation_batch_size needs arrays", "validation x makes batches"]
+    refused(ValueError, words, data[0], y=data[1], validation_data=stream, validation_batch_size=8)
+    with pytest.raises(ValueError, match="batch_size needs arrays, but x makes batches"):
+        regressor().evaluate(stream, batch_size=8)
     assert len(fit(regressor(), Rows(*data), validation_split=0.0).epoch) == 1
 
 

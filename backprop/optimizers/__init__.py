@@ -2,7 +2,8 @@
 
 from backprop.optimizers.adam import Adam, Adamax, AdamW, Nadam
 from backprop.optimizers.adaptive import Adadelta, Adagrad, RMSprop
-from backprop.optimizers.base import BLOCK, Optimizer
+from backprop.optimizers.base import Optimizer
+from backprop.optimizers.blocks import BLOCK
 from backprop.optimizers.lbfgs import LBFGS
 from backprop.optimizers.names import get
 from backprop.optimizers.sgd import SGD, Lion

@@ -3,17 +3,15 @@
 import inspect
 from collections.abc import Callable
 from itertools import accumulate, pairwise
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 
 from backprop.core.parameters import Parameters
 from backprop.core.types import Array
+from backprop.optimizers.blocks import Block, cut
 from backprop.optimizers.vectors import clip, round_to_0
 from backprop.schedules import Schedule, check_number, check_positive
-
-BLOCK = 32768
-"""Elements that are updated in one go, so that all that a formula touches stays in the cache."""
 
 ROUNDING = 32
 """Steps between two roundings of the state (see ``Optimizer.step``)."""
@@ -37,14 +35,6 @@ class Common(Shared, total=False):
     """The keyword arguments of every optimizer; see ``Optimizer``."""
 
     weight_decay: float | None
-
-
-class Block(NamedTuple):
-    """Views of one block: the arguments of ``update``, what decays in it, and its average."""
-
-    arguments: tuple[Array, ...]
-    decaying: list[Array]
-    average: Array | None
 
 
 class Optimizer:
@@ -92,6 +82,7 @@ class Optimizer:
         ema_overwrite_frequency: int | None = None,
     ) -> None:
         self._schedule: Callable[[int], float] | None = None
+        self._learning_rate = 0.0
         self.learning_rate = learning_rate
         if weight_decay is not None:
             weight_decay = check_number(weight_decay, "weight_decay")
@@ -191,8 +182,7 @@ class Optimizer:
             ValueError: This optimizer already trains another model, whose state it holds.
         """
         t, eta = self.iterations + 1, self.learning_rate
-        if self._parameters is not parameters:
-            self.bind(parameters)
+        self.begin(parameters)
         runs = parameters.trainable_slices()
         decays = [p.decays for p in parameters] if self.weight_decay else []
         if runs is not self._runs or decays != self._decays:
@@ -239,8 +229,18 @@ class Optimizer:
             for run in parameters.trainable_slices():
                 parameters.values[run] = self.state["average"][run]
 
+    def begin(self, parameters: Parameters) -> None:
+        """Makes the state for a model's parameters if that has not been done.
+
+        ``fit`` does so before callbacks may change the learning rate, which ``reset`` restores.
+        """
+        if self._parameters is not parameters:
+            self.bind(parameters)
+
     def reset(self) -> None:
         """Forgets the state and the model, as if no step had been taken."""
+        if self._parameters is not None:
+            self._schedule, self._learning_rate = self._first_rate
         self.iterations = 0
         self.state = {}
         self._parameters = None
@@ -253,6 +253,7 @@ class Optimizer:
         self.check_free(parameters)
         theta = parameters.values
         self._parameters, self._runs = parameters, None
+        self._first_rate = self._schedule, self._learning_rate
         self.c, self._numbers = [], ()
         self.state = {name: np.full_like(theta, self.initial_state) for name in self.slots}
         if self.use_ema:
@@ -267,25 +268,11 @@ class Optimizer:
             decays: Whether each parameter decays; empty without weight decay.
         """
         self._runs, self._decays = runs, decays
-        theta, g = parameters.values, parameters.gradients
-        scratch = np.empty((self.scratches, min(BLOCK, theta.size)), theta.dtype)
         stops = list(accumulate((p.value.size for p in parameters), initial=0))
         decaying = [bound for bound, on in zip(pairwise(stops), decays, strict=False) if on]
-        self._blocks = []
-        for run in runs:
-            for start in range(run.start, run.stop, BLOCK):
-                stop = min(start + BLOCK, run.stop)
-                block = slice(start, stop)
-                spare = scratch[:, : stop - start]
-                views = [self.state[name][block] for name in self.slots]
-                arguments = (theta[block], g[block], spare if len(spare) > 1 else spare[0], *views)
-                parts = [
-                    theta[max(start, a) : min(stop, b)]
-                    for a, b in decaying
-                    if a < stop and start < b
-                ]
-                average = self.state["average"][block] if self.use_ema else None
-                self._blocks.append(Block(arguments, parts, average))
+        vectors = [parameters.gradients, *(self.state[name] for name in self.slots)]
+        average = self.state["average"] if self.use_ema else None
+        self._blocks = cut(parameters.values, vectors, average, self.scratches, runs, decaying)
 
     def _average(self, t: int, theta: Array, average: Array) -> None:
         """A ← κ (a − θ) + θ with κ = 0 in the first step; and θ ← a if it is time for that."""

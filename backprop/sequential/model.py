@@ -17,14 +17,15 @@ from backprop.metrics import Metric, get_all
 from backprop.optimizers import Optimizer
 from backprop.sequential.network import Network
 from backprop.training import loop
-from backprop.training.data import check_list, check_positive_integer
+from backprop.training.data import check_list
 from backprop.training.evaluation import Evaluator, collect, unwrap
 from backprop.training.head import MatchedPair, join
 from backprop.training.history import History
+from backprop.training.plan import plan_fit
 from backprop.training.progress import progress
 from backprop.training.replay import train_step
 from backprop.training.scoring import decision_threshold, update_metrics
-from backprop.training.setup import check, check_frequency, evaluation_source, training_sources
+from backprop.training.setup import check, evaluation_source
 
 T = TypeVar("T")
 
@@ -80,7 +81,9 @@ class Sequential(Network):
         self._loss = loss
 
     def reset(self, seed: int | None = None) -> None:
-        """Draws new weights and forgets all training, the optimizer's state included.
+        """Draws new weights and forgets all training.
+
+        That includes the optimizer's state and what callbacks made of its learning rate.
 
         Args:
             seed: Takes the place of the model's seed; None keeps it (see ``Network.reset``).
@@ -171,35 +174,32 @@ class Sequential(Network):
         Raises:
             ValueError: An argument cannot be used; the message says which, and what to do.
         """
-        first = check_positive_integer(initial_epoch, "initial_epoch", 0)
-        last = check_positive_integer(epochs, "epochs", 0)
-        validate_after = check_frequency(validation_freq)
-        shown = progress(verbose)
-        users = check_list(callbacks, "callbacks")
-        self.optimizer.check_free(self._parameters)
-        batches, held_out = training_sources(
+        plan = plan_fit(
             self,
             x,
             y,
-            sample_weight,
+            batch_size,
+            epochs,
+            verbose,
+            callbacks,
+            validation_split,
+            validation_data,
+            shuffle,
             class_weight,
-            batch_size=batch_size,
-            rng=self._shuffle_rng if shuffle else None,
-            steps=steps_per_epoch,
-            validation_split=validation_split,
-            validation_data=validation_data,
-            validation_batch_size=validation_batch_size,
-            validation_steps=validation_steps,
+            sample_weight,
+            initial_epoch,
+            steps_per_epoch,
+            validation_steps,
+            validation_batch_size,
+            validation_freq,
+            self._shuffle_rng,
         )
-        history = History()
-        params = {"epochs": last, "steps": batches.steps, "verbose": verbose}
-        called = CallbackList([*users, *shown, history], self, params)
-        self.build((None, *batches.sample_shape))
-        self.history = history
+        self.build((None, *plan.batches.sample_shape))
+        self.history = plan.history
         # forward, ∂E/∂W and ∂E/∂X take a multiplication each for every weight and sample
-        with blas_threads(3.0 * batches.batch_size * self.parameters.values.size):
-            loop.fit(self, batches, held_out, called, range(first, last), validate_after)
-        return history
+        with blas_threads(3.0 * plan.batches.batch_size * self.parameters.values.size):
+            loop.fit(self, plan)
+        return plan.history
 
     def train_on_batch(
         self,

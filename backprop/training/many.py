@@ -16,12 +16,13 @@ from backprop.core.threads import blas_threads
 from backprop.core.types import Array, is_sparse
 from backprop.losses.base import check_sample_weight
 from backprop.optimizers import LBFGS
-from backprop.training.data import Data, as_array, as_numbers, check_list, check_positive_integer
+from backprop.training.data import Data, as_array, as_numbers, check_list
 from backprop.training.history import History
+from backprop.training.plan import Plan, plan_fit
 from backprop.training.progress import progress
 from backprop.training.protocol import Model
 from backprop.training.replay import form, from_here, replayable
-from backprop.training.setup import Source, check, check_frequency, training_sources
+from backprop.training.setup import Source, check
 from backprop.training.together import Together
 
 TOGETHER_BELOW = 500_000
@@ -92,7 +93,7 @@ def fit_many(
             found["validation_data"] = x[kept], y[kept]
         return found | shared
 
-    sources = [checked(model, **arguments(k)) for k, model in enumerate(models)]
+    plans = [planned(model, **arguments(k)) for k, model in enumerate(models)]
     for model in models:
         model.build((None, *x.shape[1:]))
     histories: dict[int, History] = {}
@@ -100,7 +101,7 @@ def fit_many(
         found = None
         if len(group) > 1 and type(x) is np.ndarray and can_be_shared(shared):
             mine = [trained[k] for k in group]
-            held = [sources[k] for k in group]
+            held = [plans[k].validation for k in group]
             found = fit_together([models[k] for k in group], x, y, weight, mine, held, **shared)
         if found is None:
             found = [models[k].fit(**arguments(k)) for k in group]
@@ -169,54 +170,13 @@ def plain_training(model: Model) -> bool:
     )
 
 
-def checked(
-    model: Any,
-    x: Any,
-    y: Any,
-    batch_size: Any = None,
-    epochs: Any = 1,
-    verbose: Any = "auto",
-    callbacks: Any = None,
-    validation_split: Any = 0.0,
-    validation_data: Any = None,
-    class_weight: Any = None,
-    sample_weight: Any = None,
-    initial_epoch: Any = 0,
-    steps_per_epoch: Any = None,
-    validation_steps: Any = None,
-    validation_batch_size: Any = None,
-    validation_freq: Any = 1,
-    **unchecked: Any,
-) -> Source | None:
-    """Makes all checks that ``fit`` makes before it begins, and changes nothing in the model.
-
-    Returns:
-        What the model is to be evaluated on.
-    """
-    check_positive_integer(initial_epoch, "initial_epoch", 0)
-    check_positive_integer(epochs, "epochs", 0)
-    check_frequency(validation_freq)
-    progress(verbose)
-    CallbackList(callbacks, model, {})
-    model.optimizer.check_free(model.parameters if model.input_shape else None)
+def planned(model: Any, validation_data: Any = None, **arguments: Any) -> Plan:
+    """Makes all checks that ``fit`` makes before it begins, and changes nothing in the model."""
+    if isinstance(validation_data, Iterator):  # it would be drawn from
+        validation_data = None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # fit is going to say it
-        _, held_out = training_sources(
-            model,
-            x,
-            y,
-            sample_weight,
-            class_weight,
-            batch_size=batch_size,
-            rng=None,
-            steps=steps_per_epoch,
-            validation_split=validation_split,
-            # a generator would be drawn from
-            validation_data=None if isinstance(validation_data, Iterator) else validation_data,
-            validation_batch_size=validation_batch_size,
-            validation_steps=validation_steps,
-        )
-    return held_out
+        return plan_fit(model, validation_data=validation_data, **arguments)
 
 
 def checked_models(models: Any) -> list[Any]:

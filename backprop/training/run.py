@@ -2,17 +2,15 @@
 
 import math
 import warnings
-from collections.abc import Callable
 from itertools import islice
 
-from backprop.callbacks import CallbackList
 from backprop.training.evaluation import Evaluator, collect
 from backprop.training.interrupt import DelayedInterrupt
+from backprop.training.plan import Plan
 from backprop.training.progress import ProgressBar
 from backprop.training.protocol import Model
 from backprop.training.replay import Steps
 from backprop.training.scoring import Tally
-from backprop.training.setup import Source
 
 
 class Run:
@@ -20,35 +18,27 @@ class Run:
 
     Args:
         model: A built and compiled model.
-        batches: What it is trained on.
-        validation: What it is evaluated on after epochs; None for nothing.
-        callbacks: Who is told.
-        validate_after: Whether to evaluate after an epoch, counted from 0.
+        plan: What is to be done.
         interrupt: Keeps Ctrl-C waiting until a step is through.
 
     Attributes:
         logs: The numbers of the last epoch.
     """
 
-    def __init__(
-        self,
-        model: Model,
-        batches: Source,
-        validation: Source | None,
-        callbacks: CallbackList,
-        validate_after: Callable[[int], bool],
-        interrupt: DelayedInterrupt,
-    ) -> None:
-        self.model, self.batches, self.validation = model, batches, validation
-        self.callbacks, self.validate_after, self.interrupt = callbacks, validate_after, interrupt
+    def __init__(self, model: Model, plan: Plan, interrupt: DelayedInterrupt) -> None:
+        self.model, self.batches, self.validation = model, plan.batches, plan.validation
+        self.callbacks, self.validate_after = plan.callbacks, plan.validate_after
+        self.interrupt = interrupt
         self.logs: dict[str, float] = {}
         self.step = Steps(model)
         self._tally = Tally(model.metrics)
         self._evaluate = Evaluator(model)
-        self._before_batch = callbacks.listeners("on_train_batch_begin")
-        self._after_batch = callbacks.listeners("on_train_batch_end")
+        self._before_batch = plan.callbacks.listeners("on_train_batch_begin")
+        self._after_batch = plan.callbacks.listeners("on_train_batch_end")
         # a bar that is alone is told, and its numbers are computed, when it is to be redrawn
-        bars = [callback for callback in callbacks.callbacks if isinstance(callback, ProgressBar)]
+        bars = [
+            callback for callback in plan.callbacks.callbacks if isinstance(callback, ProgressBar)
+        ]
         self._bar = bars[0] if bars and len(self._after_batch) == 1 else None
         self._diverged = False
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations  # numpy.random loads when the first model is made
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,14 +18,12 @@ from backprop.losses import (
     Loss,
     SparseCategoricalCrossentropy,
 )
-from backprop.optimizers import LBFGS
 from backprop.training.batches import Batches
 from backprop.training.data import (
     Data,
     check_data,
     check_inputs,
     check_positive_integer,
-    split_validation,
 )
 from backprop.training.head import MatchedPair, check_ending
 from backprop.training.protocol import Model
@@ -107,7 +105,7 @@ def evaluation_source(
     if steps is not None:
         steps = check_positive_integer(steps, f"{prefix.replace(' ', '_')}steps")
     if makes_batches(x, y):
-        refuse_beside_stream(sample_weight=sample_weight)
+        refuse_beside_stream(f"{prefix}x", sample_weight, batch_size)
         return Stream(x, steps, checked, model.dtype, f"{prefix}x")
     data = checked(x, y, sample_weight)
     return in_order(data, batch_size, f"{prefix.replace(' ', '_')}batch_size", steps, model.dtype)
@@ -121,69 +119,32 @@ def in_order(
     return Batches(data, check_positive_integer(size, name), dtype, steps=steps)
 
 
-def training_sources(
+def validation_source(
     model: Model,
-    x: Any,
-    y: Any,
-    sample_weight: Any,
-    class_weight: ClassWeight,
-    *,
-    batch_size: int | None,
-    rng: np.random.Generator | None,
-    steps: int | None,
-    validation_split: float,
     validation_data: Any,
-    validation_batch_size: int | None,
-    validation_steps: int | None,
-) -> tuple[Source, Source | None]:
-    """Batches to train on, and to validate on if that was asked for (see ``Sequential.fit``)."""
-    if steps is not None:
-        steps = check_positive_integer(steps, "steps_per_epoch")
-    if validation_steps is not None:
-        validation_steps = check_positive_integer(validation_steps, "validation_steps")
-    if isinstance(model.optimizer, LBFGS):
-        check_same_every_time(model.layers, x)
-        rng = None  # the order of the samples means nothing to a sum over all of them
-    size = check_positive_integer(32 if batch_size is None else batch_size, "batch_size")
-    source: Source
-    held_out: Data | None = None
-    if makes_batches(x, y):
-        refuse_beside_stream(sample_weight=sample_weight, validation_split=validation_split or None)
-        source = Stream(x, steps, lambda x, y, w: check(model, x, y, w, class_weight), model.dtype)
-    else:
-        data = check(model, x, y, sample_weight, class_weight)
-        if validation_split and validation_data is None:
-            data, held_out = split_validation(
-                data, validation_split, has_classes(model.loss, data.y)
-            )
-            if class_weight is not None:  # they weight the training loss alone
-                held_out = Data(held_out.X, held_out.y)
-        source = Batches(data, size, model.dtype, rng, steps)
-    if held_out is not None:
-        name = "validation_batch_size"
-        return source, in_order(
-            held_out, validation_batch_size, name, validation_steps, model.dtype
-        )
-    if validation_data is None:
-        return source, None
-    xv, yv, weight = validation_data, None, None
+    batch_size: int | None,
+    steps: int | None,
+    sample_shape: Shape,
+) -> Source:
+    """Batches of what ``fit`` is given as ``validation_data``."""
+    x, y, weight = validation_data, None, None
     if not makes_batches(validation_data, None) or is_arrays(validation_data):
         if not isinstance(validation_data, Sequence) or len(validation_data) not in (2, 3):
             raise ValueError(
                 "validation_data must be (x, y) or (x, y, sample_weight), or make batches of "
                 f"these, but it is a {type(validation_data).__name__} of another form."
             )
-        xv, yv, *rest = validation_data
+        x, y, *rest = validation_data
         weight = rest[0] if rest else None
-    return source, evaluation_source(
+    return evaluation_source(
         model,
-        xv,
-        yv,
+        x,
+        y,
         weight,
-        batch_size=validation_batch_size,
-        steps=validation_steps,
+        batch_size=batch_size,
+        steps=steps,
         prefix="validation ",
-        sample_shape=source.sample_shape,
+        sample_shape=sample_shape,
     )
 
 
@@ -196,17 +157,31 @@ def is_arrays(validation_data: Any) -> bool:
     return not all(isinstance(part, tuple) for part in validation_data) or not validation_data
 
 
-def refuse_beside_stream(**arguments: Any) -> None:
-    """Checks that none of what needs arrays is given beside an x that makes batches by itself.
+def refuse_beside_stream(
+    name: str, sample_weight: Any, batch_size: int | None, validation_split: float = 0.0
+) -> None:
+    """Checks that what needs arrays is not given beside what makes batches by itself.
+
+    Args:
+        name: What error messages call that.
+        sample_weight: Must be None, as every batch brings its own.
+        batch_size: Must be None, as the batches have their sizes.
+        validation_split: Must be 0.
 
     Raises:
-        ValueError: One of them is.
+        ValueError: One of them is given.
     """
-    for name, value in arguments.items():
+    instead = {
+        "sample_weight": (sample_weight, "let it make batches (x, y, sample_weight)"),
+        "batch_size": (batch_size, "let it make batches of the size that you want"),
+        "validation_split": (validation_split or None, "pass validation_data"),
+    }
+    for argument, (value, advice) in instead.items():
         if value is not None:
+            if "validation" in name:
+                argument = f"validation_{argument}"
             raise ValueError(
-                f"{name} needs arrays, but x makes batches by itself: let it make batches "
-                f"(x, y, sample_weight), and pass validation_data."
+                f"{argument} needs arrays, but {name} makes batches by itself: {advice}."
             )
 
 
@@ -244,16 +219,3 @@ def check_same_every_time(layers: Iterable[Layer], x: Any) -> None:
                 f"LBFGS cannot keep constraints, but {layer} has one: leave it out, or take "
                 f"another optimizer."
             )
-
-
-def check_frequency(frequency: int | Iterable[int]) -> Callable[[int], bool]:
-    """Whether to validate after an epoch that is counted from 0.
-
-    Args:
-        frequency: Every so many epochs, or the epochs themselves, counted from 1 as Keras does.
-    """
-    if isinstance(frequency, Iterable):
-        chosen = {check_positive_integer(epoch, "validation_freq") for epoch in frequency}
-        return lambda epoch: epoch + 1 in chosen
-    every = check_positive_integer(frequency, "validation_freq")
-    return lambda epoch: (epoch + 1) % every == 0

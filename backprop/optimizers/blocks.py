@@ -1,0 +1,53 @@
+"""θ cut into blocks, so that all that a formula touches in one go stays in the cache."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from backprop.core.types import Array
+
+BLOCK = 32768
+"""Elements of a block."""
+
+
+class Block(NamedTuple):
+    """Views of one block: the arguments of ``update``, what decays in it, and its average."""
+
+    arguments: tuple[Array, ...]
+    decaying: list[Array]
+    average: Array | None
+
+
+def cut(
+    theta: Array,
+    vectors: Sequence[Array],
+    average: Array | None,
+    scratches: int,
+    runs: Sequence[slice],
+    decaying: Sequence[tuple[int, int]],
+) -> list[Block]:
+    """Cuts into blocks what is to be trained of θ.
+
+    Args:
+        theta: θ.
+        vectors: g and the state vectors, each as long as θ.
+        average: The moving average of θ, if one is kept.
+        scratches: How many arrays an update may use freely; all blocks share them.
+        runs: The stretches that are to be trained.
+        decaying: Where the stretches that decay begin and end.
+    """
+    scratch = np.empty((scratches, min(BLOCK, theta.size)), theta.dtype)
+    found = []
+    for run in runs:
+        for start in range(run.start, run.stop, BLOCK):
+            stop = min(start + BLOCK, run.stop)
+            block = slice(start, stop)
+            spare = scratch[:, : stop - start]
+            g, *state = (vector[block] for vector in vectors)
+            arguments = (theta[block], g, spare if scratches > 1 else spare[0], *state)
+            parts = [
+                theta[max(start, a) : min(stop, b)] for a, b in decaying if a < stop and start < b
+            ]
+            found.append(Block(arguments, parts, None if average is None else average[block]))
+    return found

@@ -1,0 +1,126 @@
+"""What a call of ``fit`` is going to do, with every mistake in its arguments found beforehand."""
+
+from __future__ import annotations  # numpy.random loads when the first model is made
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from backprop.callbacks import Callback, CallbackList
+from backprop.optimizers import LBFGS
+from backprop.training.batches import Batches
+from backprop.training.data import Data, check_list, check_positive_integer, split_validation
+from backprop.training.history import History
+from backprop.training.progress import progress
+from backprop.training.protocol import Model
+from backprop.training.setup import (
+    Source,
+    check,
+    check_same_every_time,
+    has_classes,
+    in_order,
+    makes_batches,
+    refuse_beside_stream,
+    validation_source,
+)
+from backprop.training.stream import Stream
+
+
+class Plan(NamedTuple):
+    """The checked arguments of ``fit``.
+
+    Attributes:
+        batches: What the model is trained on.
+        validation: What it is evaluated on after epochs; None for nothing.
+        callbacks: Who is told, the History among them.
+        history: The History.
+        epochs: The epochs.
+        validate_after: Whether to evaluate after an epoch, counted from 0.
+    """
+
+    batches: Source
+    validation: Source | None
+    callbacks: CallbackList
+    history: History
+    epochs: range
+    validate_after: Callable[[int], bool]
+
+
+def plan_fit(
+    model: Model,
+    x: Any,
+    y: Any = None,
+    batch_size: int | None = None,
+    epochs: int = 1,
+    verbose: int | str = "auto",
+    callbacks: Sequence[Callback] | None = None,
+    validation_split: float = 0.0,
+    validation_data: Sequence[Any] | None = None,
+    shuffle: bool = True,
+    class_weight: Mapping[int, float] | None = None,
+    sample_weight: Any = None,
+    initial_epoch: int = 0,
+    steps_per_epoch: int | None = None,
+    validation_steps: int | None = None,
+    validation_batch_size: int | None = None,
+    validation_freq: int | Iterable[int] = 1,
+    rng: np.random.Generator | None = None,
+) -> Plan:
+    """Checks the arguments of ``Sequential.fit``, where they are described.
+
+    The model stays as it is; ``rng`` is what shuffles the samples.
+    """
+    first = check_positive_integer(initial_epoch, "initial_epoch", 0)
+    last = check_positive_integer(epochs, "epochs", 0)
+    validate_after = check_frequency(validation_freq)
+    shown = progress(verbose)
+    users = check_list(callbacks, "callbacks")
+    model.optimizer.check_free(model.parameters if model.input_shape else None)
+    steps, validation_steps = (
+        None if count is None else check_positive_integer(count, name)
+        for count, name in (
+            (steps_per_epoch, "steps_per_epoch"),
+            (validation_steps, "validation_steps"),
+        )
+    )
+    if isinstance(model.optimizer, LBFGS):
+        check_same_every_time(model.layers, x)
+        shuffle = False  # the order of the samples means nothing to a sum over all of them
+    batches: Source
+    held_out: Source | None = None
+    if makes_batches(x, y):
+        refuse_beside_stream("x", sample_weight, batch_size, validation_split=validation_split)
+        batches = Stream(x, steps, lambda x, y, w: check(model, x, y, w, class_weight), model.dtype)
+    else:
+        size = check_positive_integer(32 if batch_size is None else batch_size, "batch_size")
+        data = check(model, x, y, sample_weight, class_weight)
+        if validation_split and validation_data is None:
+            classes = has_classes(model.loss, data.y)
+            data, kept = split_validation(data, validation_split, classes)
+            if class_weight is not None:  # they weight the training loss alone
+                kept = Data(kept.X, kept.y)
+            name = "validation_batch_size"
+            held_out = in_order(kept, validation_batch_size, name, validation_steps, model.dtype)
+        batches = Batches(data, size, model.dtype, rng if shuffle else None, steps)
+    if validation_data is not None:
+        held_out = validation_source(
+            model, validation_data, validation_batch_size, validation_steps, batches.sample_shape
+        )
+    history = History()
+    params = {"epochs": last, "steps": batches.steps, "verbose": verbose}
+    told = CallbackList([*users, *shown, history], model, params)
+    return Plan(batches, held_out, told, history, range(first, last), validate_after)
+
+
+def check_frequency(frequency: int | Iterable[int]) -> Callable[[int], bool]:
+    """Whether to validate after an epoch that is counted from 0.
+
+    Args:
+        frequency: Every so many epochs, or the epochs themselves, counted from 1 as Keras does.
+    """
+    if isinstance(frequency, Iterable):
+        chosen = {check_positive_integer(epoch, "validation_freq") for epoch in frequency}
+        return lambda epoch: epoch + 1 in chosen
+    every = check_positive_integer(frequency, "validation_freq")
+    return lambda epoch: (epoch + 1) % every == 0

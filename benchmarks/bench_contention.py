@@ -1,7 +1,7 @@
 """What another process that keeps a core busy does to the time of a training step.
 
 BLAS threads that wait for each other are the danger: where one of them has no core to run on, all
-wait for it. The control is the same arithmetic in NumPy with its default threads, as many as cores.
+wait for it.
 
 It ends with status 1 if a network takes more than three times as long.
 
@@ -12,12 +12,14 @@ import argparse
 import multiprocessing
 import sys
 import time
+from types import ModuleType
 
 import jobs
 import numpy as np
 from jobs import ADAM, SGD, Job
 from peers import with_backprop, with_numpy
-from report import cores, cpu, table
+from report import cores, cpu, slowed
+from threadpoolctl import threadpool_limits
 
 LIMIT = 3.0
 ROUNDS = 7
@@ -44,36 +46,40 @@ def seconds(network: with_backprop.Network | with_numpy.Network, job: Job, least
     return float(np.median(rounds))
 
 
-def slowdown(peer, job: Job, least: float) -> tuple[float, float]:
-    """Seconds of a step alone, and how many times that it takes beside a busy process."""
+def slowdown(peer: ModuleType, job: Job, least: float) -> list[float]:
+    """Seconds of a step alone, and beside a busy process."""
     network = peer.Network(job, jobs.weights(job))
     alone = seconds(network, job, least)
     busy = multiprocessing.get_context("spawn").Process(target=burn, daemon=True)
     busy.start()
     try:
         time.sleep(0.3)
-        return alone, seconds(network, job, least) / alone
+        return [alone, seconds(network, job, least)]
     finally:
         busy.kill()
         busy.join()
+
+
+def contention(job: Job, least: float = 0.3) -> dict[str, list[float]]:
+    """``slowdown`` of ours with the threads that it chooses, of ours on one, and of the control."""
+    found = {"ours": slowdown(with_backprop, job, least)}
+    with threadpool_limits(1):
+        found["ours on one thread"] = slowdown(with_backprop, job, least)
+    return found | {"control": slowdown(with_numpy, job, least)}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Time training beside a busy process.")
     parser.add_argument("--quick", action="store_true", help="two networks, short rounds")
     quick = parser.parse_args().quick
-    ladder = [SGD[1], SGD[4]] if quick else [*SGD, *ADAM]
-    rows, slow = [], []
-    for job in ladder:
-        alone, times = slowdown(with_backprop, job, 0.03 if quick else 0.3)
-        _, control = slowdown(with_numpy, job, 0.03 if quick else 0.3)
-        rows.append([job.name, f"{alone * 1e6:,.0f}", f"**{times:.2f}**", f"{control:.2f}"])
-        print(rows[-1], file=sys.stderr, flush=True)
-        if times > LIMIT:
-            slow.append(f"{job.name}: {times:.1f} times")
+    found = {}
+    for job in [SGD[1], SGD[4]] if quick else [*SGD, *ADAM]:
+        found[job.name] = contention(job, 0.03 if quick else 0.3)
+        print(job.name, found[job.name], file=sys.stderr, flush=True)
     print(f"- {cpu()}, {cores()} cores, NumPy {np.__version__}, medians of {ROUNDS} rounds\n")
-    head = ["", "alone, µs a step", "beside a busy process", "NumPy, default threads"]
-    print(table(head, rows))
+    print(slowed(found))
+    times = {name: each["ours"][1] / each["ours"][0] for name, each in found.items()}
+    slow = [f"{name}: {ratio:.1f} times" for name, ratio in times.items() if ratio > LIMIT]
     if slow and not quick:
         raise SystemExit("\n".join(["", f"More than {LIMIT:g} times as slow:", *slow]))
 

@@ -33,6 +33,11 @@ PROFILE = (
     "Ours, medians of the parts, with the threads that it chooses: drawing the batch, the matrix "
     "products, all other NumPy calls of the two passes and the loss, the update."
 )
+CONTENTION = """\
+Microseconds per step alone → beside a process that keeps a core busy, and how many times that is. \
+Threads that wait for each other lose more than half of their speed where one of them has no core \
+to run on. One thread loses nothing, and is slower where there is nothing beside it. The control \
+has NumPy's default, as many threads as cores."""
 SWEEPS = "Microseconds per step with SGD; p of time ∝ sizeᵖ, fitted to the upper half of the sizes."
 
 
@@ -50,6 +55,8 @@ class Report:
         imports: By module.
         sweeps: See ``scaling.fitted``.
         profile: Microseconds of a step's parts by job (see ``parts.parts``).
+        contention: Seconds of a step alone and beside another process by job (see
+            ``bench_contention.contention``).
     """
 
     parts: dict[str, list[Result]]
@@ -61,6 +68,7 @@ class Report:
     imports: dict[str, list[float]] = field(default_factory=dict)
     sweeps: dict[str, dict] = field(default_factory=dict)
     profile: dict[str, dict[str, float]] = field(default_factory=dict)
+    contention: dict[str, dict[str, list[float]]] = field(default_factory=dict)
 
     def markdown(self) -> str:
         """The whole page."""
@@ -73,6 +81,8 @@ class Report:
             blocks += [f"Failed: {line}" for line in failed]
         if self.profile:
             blocks += ["## Where the time of a step goes", PROFILE, profiled(self.profile)]
+        if self.contention:
+            blocks += ["## Beside a busy process", CONTENTION, slowed(self.contention)]
         for name, records in self.launches.items():
             blocks += [f"## Launch to a trained classifier: {name}", LAUNCHES[name]]
             blocks += [launched(records)]
@@ -111,7 +121,7 @@ class Report:
             for title, results in self.parts.items()
         }  # fmt: skip
         machine = {"cpu": cpu(), "cores": cores(), "python": sys.version}
-        rest = ("versions", "absent", "launches", "imports", "sweeps", "profile")
+        rest = ("versions", "absent", "launches", "imports", "sweeps", "profile", "contention")
         return {"machine": machine, "parts": parts, **{name: getattr(self, name) for name in rest}}
 
 
@@ -143,6 +153,17 @@ def profiled(profile: dict[str, dict[str, float]]) -> str:
         rows.append([name, *cells, number(total)])
     parts = list(next(iter(profile.values())))
     return table(["network @ batch", *parts, "together, µs"], rows)
+
+
+def slowed(contention: dict[str, dict[str, list[float]]]) -> str:
+    rows = []
+    for name, found in contention.items():
+        cells = [
+            f"{number(alone * 1e6)} → {number(beside * 1e6)}: **{beside / alone:.2f}**"
+            for alone, beside in found.values()
+        ]
+        rows.append([name, *cells])
+    return table(["network @ batch", *next(iter(contention.values()))], rows)
 
 
 def ratios(results: list[Result]) -> str:

@@ -100,9 +100,11 @@ def main() -> int:
     for worker in workers:
         worker.close()
     if not (options.quick or options.only):
-        from parts import parts  # here, as it loads backprop and its BLAS
+        from bench_contention import contention  # here, as it loads backprop and its BLAS
+        from parts import parts
 
         report.profile = {job.name: parts(job, 0.5) for job in (*SGD, *ADAM)}
+        report.contention = {job.name: contention(job) for job in SGD}
     if not options.only:
         few = min(options.rounds, 5)
         report.launches["digits"] = launches("digits", list(versions), few)

@@ -231,8 +231,7 @@ class Optimizers:
         self.each = [model.optimizer for model in models]
         first = self.formula = copy.copy(self.each[0])
         for optimizer, model in zip(self.each, models, strict=True):
-            if not optimizer.state:
-                optimizer.bind(model.parameters)
+            optimizer.begin(model.parameters)
         self.t = first.iterations
         self.scheduled = any(optimizer.schedule is not None for optimizer in self.each)
         self.state = {

@@ -27,9 +27,8 @@ def parts(job: Job, seconds: float) -> dict[str, float]:
     rng = np.random.default_rng(0)
     batches = Batches(Data(X, y.astype(np.intp)), job.batch, model.dtype, rng)
     batch = next(iter(batches))
-    work = 3.0 * job.batch * model.parameters.values.size
     steps: list[dict[str, float]] = []
-    with blas_threads(work):
+    with blas_threads(job.batch * model.parameters.largest):
         train_step(model, *batch)
         recorded = RecordedStep(model, *batch)
         calls = [(is_product(call), call) for call in recorded.calls]

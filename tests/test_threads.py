@@ -2,12 +2,15 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import scipy.linalg  # noqa: F401  (brings the second BLAS into the process)
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
+import backprop as bp
 from backprop.core import threads as core_threads
 from backprop.core.threads import SETTINGS, WORTH_THREADS, blas_threads
+from backprop.layers import Dense, Input
 
 
 def threads() -> dict[bool, int]:
@@ -80,3 +83,37 @@ def test_of_loops_in_several_threads_the_last_one_restores() -> None:
     assert set(threads().values()) == {1}
     second.__exit__(None, None, None)
     assert threads() == before
+
+
+class Count(bp.callbacks.Callback):
+    """Notes NumPy's threads in the middle of a fit or an evaluation."""
+
+    def on_train_begin(self, logs=None):
+        self.seen = threads()[True]
+
+    on_test_begin = on_predict_begin = on_train_begin
+
+
+def wide(*units: int) -> bp.Sequential:
+    model = bp.Sequential([Input(1000), *map(Dense, units)])
+    model.compile("sgd", "mse")
+    return model
+
+
+@pytest.mark.parametrize(("batch_size", "expected"), [(14, 1), (16, 2)])
+def test_the_largest_product_decides(batch_size: int, expected: int) -> None:
+    if threads()[True] < 2:
+        pytest.skip("one core")
+    X, y, count = np.ones((16, 1000)), np.ones((16, 1000)), Count()
+    options = {"batch_size": batch_size, "verbose": 0, "callbacks": [count]}
+    for verb in ("fit", "evaluate", "predict"):
+        data = (X,) if verb == "predict" else (X, y)
+        getattr(wide(1000), verb)(*data, **options)
+        assert count.seen == min(expected, threads()[True])
+
+
+def test_many_small_products_are_no_large_one() -> None:
+    count = Count()
+    X, y = np.ones((9, 1000)), np.ones((9, 1))
+    wide(*[1000] * 8, 1).fit(X, y, batch_size=9, verbose=0, callbacks=[count])
+    assert count.seen == 1

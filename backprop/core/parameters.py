@@ -120,6 +120,7 @@ class Parameters:
         values: θ, shape ``(size,)``.
         gradients: g = ∂E/∂θ, shape ``(size,)``.
         constrained: The parameters with a condition that optimizers restore after every step.
+        largest: The number of weights in the largest of them.
     """
 
     def __init__(self, parameters: Sequence[Parameter], dtype: np.dtype[Any]) -> None:
@@ -128,7 +129,8 @@ class Parameters:
         self._join(dtype)
 
     def _join(self, dtype: np.dtype[Any]) -> None:
-        size = sum(p.value.size for p in self._parameters)
+        sizes = [p.value.size for p in self._parameters]
+        size, self.largest = sum(sizes), max(sizes, default=0)
         self.values: Array = np.zeros(size, dtype)
         self.gradients: Array = np.zeros(size, dtype)
         self._bounds: list[tuple[int, int]] = []

@@ -91,7 +91,7 @@ def gradient_cost(model: Model, X: Array, y: Array, max_passes: int = 2000) -> G
         The costs, for each of the three.
     """
     X = np.asarray(X, model.dtype)
-    with blas_threads(3.0 * len(X) * model.parameters.values.size):
+    with blas_threads(len(X) * model.parameters.largest):
         return compare_costs(model, X, y, max_passes)
 
 

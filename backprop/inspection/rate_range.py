@@ -126,7 +126,7 @@ def learning_rate_range(
     total = weights = 0.0
     lowest = limit = math.inf
     diverged = False
-    with blas_threads(3.0 * batch_size * twin.parameters.values.size), np.errstate(all="ignore"):
+    with blas_threads(batch_size * twin.parameters.largest), np.errstate(all="ignore"):
         for batch in islice(again_and_again(batches), steps):
             loss = train_step(twin, *batch)[0]
             if not math.isfinite(loss):

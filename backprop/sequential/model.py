@@ -150,7 +150,7 @@ class Sequential(Network):
                 that makes batches ``(x, y)`` or ``(x, y, sample_weight)``.
             y: Targets, as the loss takes them.
             batch_size: Samples in a step, 32 unless given; ``len(x)`` is full-batch descent, 1 is
-                online learning. The last batch of an epoch may be shorter.
+                online learning. The last batch may be shorter. Refused where x makes batches.
             epochs: The number of passes over the data, or with ``initial_epoch`` the number of the
                 epoch to stop before, as in Keras.
             verbose: 0 shows nothing, 1 a bar, 2 a line an epoch, ``"auto"`` a bar on a terminal
@@ -196,8 +196,7 @@ class Sequential(Network):
         )
         self.build((None, *plan.batches.sample_shape))
         self.history = plan.history
-        # forward, ∂E/∂W and ∂E/∂X take a multiplication each for every weight and sample
-        with blas_threads(3.0 * plan.batches.batch_size * self.parameters.values.size):
+        with blas_threads(plan.batches.batch_size * self.parameters.largest):
             loop.fit(self, plan)
         return plan.history
 
@@ -264,7 +263,7 @@ class Sequential(Network):
         called = CallbackList(check_list(callbacks, "callbacks"), self, params)
         shown = progress(verbose)
         self.build((None, *batches.sample_shape))
-        with blas_threads(1.0 * batches.batch_size * self.parameters.values.size):
+        with blas_threads(batches.batch_size * self.parameters.largest):
             logs = Evaluator(self)(batches, called)
         if shown:
             print(", ".join(f"{key}: {value:.4f}" for key, value in logs.items()))

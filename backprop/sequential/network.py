@@ -161,7 +161,7 @@ class Network:
         params = {"steps": -(-X.shape[0] // size), "verbose": verbose}
         told = CallbackList(check_list(callbacks, "callbacks"), self, params)
         self.build((None, *X.shape[1:]))
-        with blas_threads(1.0 * min(size, X.shape[0]) * self.parameters.values.size):
+        with blas_threads(min(size, X.shape[0]) * self.parameters.largest):
             if X.shape[0] <= size and not told.callbacks:
                 return self.forward(X)
             return self._predict_by_batches(X, size, told)

@@ -145,7 +145,7 @@ def fit_together(
     except (CannotLift, TypeError, ValueError):  # what a fit alone refuses, too, it says itself
         return None
     params = {"epochs": int(epochs), "steps": -(-chosen.shape[1] // size), "verbose": verbose}
-    with blas_threads(work):
+    with blas_threads(size * first.parameters.largest):
         return together.fit(range(int(epochs)), CallbackList(progress(verbose), first, params))
 
 

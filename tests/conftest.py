@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from backprop.training import replay
+
 
 @pytest.fixture
 def rng() -> np.random.Generator:
@@ -17,3 +19,9 @@ def floating_point_errors_raise() -> Iterator[None]:
     """Overflow, division by zero and invalid operations fail a test; underflow to 0 is harmless."""
     with np.errstate(all="raise", under="ignore"):
         yield
+
+
+@pytest.fixture(autouse=True)
+def steps_are_recorded_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The short fits of tests go through both kinds of steps, as long ones do."""
+    monkeypatch.setattr(replay, "RECORD_AFTER", 1)

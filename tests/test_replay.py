@@ -408,6 +408,30 @@ def test_batches_that_share_their_inputs(by_layers, replayed):
         assert recorded == (2 if made[0][1] is made[1][1] else 0)
 
 
+@pytest.mark.parametrize(("epochs", "recorded"), [(1, 0), (2, 1), (4, 1), (5, 2)])
+def test_recording_waits_for_a_number_of_steps_of_a_size(epochs, recorded, replayed, monkeypatch):
+    monkeypatch.setattr(replay, "RECORD_AFTER", 4)
+    x, y, _ = data(14)  # an epoch: three batches of 4 and one of 2
+    network(Dense(4), ReLU()).fit(x, y, batch_size=4, epochs=epochs, verbose=0)
+    assert len(replayed) == recorded
+
+
+def test_after_a_change_steps_are_counted_anew(replayed, monkeypatch):
+    monkeypatch.setattr(replay, "RECORD_AFTER", 4)
+    model = network(Dense(4), ReLU())
+    x, y, _ = data(12)  # an epoch: three batches
+    recorded = []
+
+    def change(epoch, logs):
+        recorded.append(len(replayed))
+        model.layers[0].trainable = not model.layers[0].trainable
+
+    wary = LambdaCallback(on_epoch_end=change)
+    model.fit(x, y, batch_size=4, epochs=5, verbose=0, callbacks=[wary])
+    # steps 5 and, as the change after epoch 2 undoes that, 11
+    assert recorded == [0, 1, 1, 2, 2]
+
+
 def test_a_backward_pass_after_the_last_step(by_layers):
     """What a loss keeps is that of the last batch, which was the short one."""
     x, y, _ = data()

@@ -14,6 +14,12 @@ from backprop.core.types import Array
 from backprop.losses import Loss
 from backprop.training.protocol import Model
 
+RECORD_AFTER = 8
+"""Steps on the same arrays that go by the layers before one is recorded.
+
+Recording takes as long as a replay saves in some 20 steps: a short fit is quicker without it.
+"""
+
 SIMPLE = (bool, int, float, str, np.generic)
 REPLACED = (*SIMPLE, FunctionType, MethodType)  # a function may stand in the place of a method
 
@@ -78,20 +84,17 @@ class Steps:
         self.model = model
         self._recorded: dict[tuple[int, int, int], RecordedStep] = {}
         self._current: RecordedStep | None = None
-        self._seen: dict[int, tuple[Array, Array, Array | None]] = {}
-        self._settings: Any = None
+        self._seen: dict[int, tuple[tuple[Array, Array, Array | None], int]] = {}
+        self._settings: Any = None  # those of the recorded steps; None before the first one
         self._replayable = self._penalised = False
 
     def refresh(self) -> None:
         """Notices what others changed in the model since the last step."""
-        found = settings(self.model)
         self._current = None
-        if found != self._settings:
+        if self._settings is not None and self._settings != settings(self.model):
             self._recorded.clear()
             self._seen.clear()
-            self._settings = found
-            self._replayable = replayable(self.model)
-            self._penalised = any(p.regularizer is not None for p in self.model.parameters)
+            self._settings = None
 
     def __call__(self, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
         """The five steps on a batch: forward, loss, backward, gradients, update.
@@ -115,12 +118,15 @@ class Steps:
         return loss, step.prediction
 
     def _first(self, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
-        """A step by the layers; recorded if one with these arrays has come before."""
+        """A step by the layers; recorded if enough with these arrays have come before."""
         self._current = None
         arrays = X, y, weight
-        if not (self._replayable and all(map(is_, arrays, self._seen.get(len(y), (None,))))):
+        before, times = self._seen.get(len(y), ((), 0))
+        if not (before and all(map(is_, arrays, before))):
+            times = 0
+        if times < RECORD_AFTER or not self._can_replay():
             if type(X) is np.ndarray:
-                self._seen[len(y)] = arrays
+                self._seen[len(y)] = arrays, times + 1
             return train_step(self.model, X, y, weight)
         step = RecordedStep(self.model, X, y, weight)
         if step.works:
@@ -130,6 +136,14 @@ class Steps:
         loss = float(step.total) / step.size + self.model.penalty()
         self.model.optimizer.step(self.model.parameters)
         return loss, step.prediction
+
+    def _can_replay(self) -> bool:
+        """Whether the steps of the model as it is can be replayed."""
+        if self._settings is None:
+            self._settings = settings(self.model)
+            self._replayable = replayable(self.model)
+            self._penalised = any(p.regularizer is not None for p in self.model.parameters)
+        return self._replayable
 
 
 def train_step(model: Model, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:

@@ -241,6 +241,10 @@ def train_on_others(model, number):
     model.train_on_batch(x, y)
 
 
+def penalise_more(model, number):
+    model.parameters["dense_1.W"].regularizer.l2 = 0.01 * (number % 3)
+
+
 def drop_a_number_of_numpys(model, number):
     model.layers[2].rate = np.float32(0.1 + 0.1 * (number % 3))
 
@@ -287,7 +291,7 @@ def new_rate(model, number):
 
 
 ACTIONS = (freeze, drop_more, train_on_others, look, new_weights, compile_anew, new_rate)
-ACTIONS += (drop_a_number_of_numpys, freeze_a_parameter, begin_anew)
+ACTIONS += (penalise_more, drop_a_number_of_numpys, freeze_a_parameter, begin_anew)
 ACTIONS += (replace_a_method, replace_a_method_of_the_model)
 
 
@@ -300,7 +304,7 @@ def test_what_callbacks_change_is_noticed(action, hook, by_layers, replayed):
         return network(Dense(5, kernel_regularizer="l2"), BatchNormalization(), Dropout(0.2))
 
     compare(make, x, y, by_layers, callbacks=lambda: [At(hook, action)])
-    every_step = (freeze, drop_more, drop_a_number_of_numpys, freeze_a_parameter)
+    every_step = (freeze, drop_more, penalise_more, drop_a_number_of_numpys, freeze_a_parameter)
     if hook == "on_epoch_begin" or action not in every_step:
         assert replayed
 
@@ -390,10 +394,12 @@ def test_batches_that_share_their_inputs(by_layers, replayed):
     x = x.astype("float32")
     others = [np.roll(y, k) for k in (0, 1)]
     weights = [w.astype("float32"), 2 * w.astype("float32")]
+    inputs = x, -x
     for made in (
         [(x, others[k]) for k in (0, 0, 0, 0, 1, 1, 1, 0, 0)],
         [(x, others[0], weights[k]) for k in (0, 0, 0, 0, 1, 1, 1, 0, 0)],
         [(x, others[0], *weights[:k]) for k in (0, 0, 0, 0, 1, 1, 1, 0, 0)],
+        [(inputs[k], y) for k in (0, 0, 0, 0, 1, 1, 1, 0, 0)],
         [(x, np.roll(y, k)) for k in range(9)],
     ):
         replayed.clear()
@@ -406,6 +412,40 @@ def test_batches_that_share_their_inputs(by_layers, replayed):
         assert histories[0] == histories[1]
         assert_same(*map(inside, models))
         assert recorded == (2 if made[0][1] is made[1][1] else 0)
+
+
+def test_a_replay_after_a_step_by_the_layers_leaves_its_own_numbers(by_layers, replayed):
+    x, y, _ = data(4)
+    x = x.astype("float32")
+    made = [(x, y)] * 3 + [(x[:2], y[:2]), (x, y)]
+    compare(lambda: network(Dense(5), Tanh()), made, None, by_layers, epochs=1, batch_size=None)
+    assert replayed == [True]
+
+
+def test_penalties_of_every_parameter_are_reported(by_layers, replayed):
+    def make():
+        model = bp.Sequential(
+            [Dense(3, use_bias=False, kernel_regularizer="l2"), Softmax()], seed=1
+        )
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        return model
+
+    compare(make, *data()[:2], by_layers)
+    assert all(replayed)
+    assert replayed
+
+
+def test_a_regulariser_of_ones_own_is_called_at_every_step():
+    class Counted(bp.regularizers.L2):
+        calls = 0
+
+        def gradient(self, value):
+            Counted.calls += 1
+            return super().gradient(value)
+
+    x, y, _ = data(24)
+    network(Dense(4, kernel_regularizer=Counted())).fit(x, y, batch_size=4, epochs=3, verbose=0)
+    assert Counted.calls == 18
 
 
 @pytest.mark.parametrize(("epochs", "recorded"), [(1, 0), (2, 1), (4, 1), (5, 2)])

@@ -122,7 +122,7 @@ class Steps:
         self._current = None
         arrays = X, y, weight
         before, times = self._seen.get(len(y), ((), 0))
-        if not (before and all(map(is_, arrays, before))):
+        if not all(map(is_, arrays, before)):
             times = 0
         if times < RECORD_AFTER or not self._can_replay():
             if type(X) is np.ndarray:

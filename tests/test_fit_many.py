@@ -1,5 +1,6 @@
 """fit_many: what it makes of several models is what the fit of each would have made of it."""
 
+import itertools
 import signal
 import threading
 import warnings
@@ -314,16 +315,33 @@ def test_a_generator_of_validation_data_is_left_to_the_fits(stacked):
     x, y = data()
 
     def endless():
-        while True:
-            yield x[:5], y[:5]
+        for k in itertools.count():
+            yield x[k % 20 :][:5], y[k % 20 :][:5]
 
     models, others = [small(k) for k in range(2)], [small(k) for k in range(2)]
     found = bp.fit_many(models, x, y, validation_data=endless(), validation_steps=2, verbose=0)
+    held_out = endless()  # which the checks do not draw from
     for model, other, history in zip(models, others, found, strict=True):
-        expected = other.fit(x, y, validation_data=endless(), validation_steps=2, verbose=0)
+        expected = other.fit(x, y, validation_data=held_out, validation_steps=2, verbose=0)
         assert history.history == expected.history
         assert_alike(model, other, exact=True)
     assert stacked == []
+
+
+def test_a_generator_that_the_first_fit_uses_up_is_no_silent_loss_of_validation():
+    x, y = data()
+    with pytest.raises(ValueError, match="validation x makes no batches: it is empty"):
+        bp.fit_many([small(0), small(1)], x, y, validation_data=iter([(x, y)]), verbose=0)
+
+
+def test_weights_may_be_a_list():
+    x, y = data()
+    weights, rows = list(range(26)), [list(range(k, 20 + k)) for k in range(2)]
+    models, others = [small(k) for k in range(2)], [small(k) for k in range(2)]
+    bp.fit_many(models, x, y, rows=rows, sample_weight=weights, verbose=0)
+    bp.fit_many(others, x, y, rows=rows, sample_weight=np.array(weights, float), verbose=0)
+    for model, other in zip(models, others, strict=True):
+        assert_alike(model, other, exact=True)
 
 
 @pytest.mark.parametrize("rows", [None, "bootstrap"])
@@ -900,6 +918,7 @@ BAD_ARGUMENTS = [
     wrong("epochs must be an integer of 0 or more, but it is 1.5", epochs=1.5),
     wrong("verbose must be 0, 1, 2 or 'auto', but it is 3", verbose=3),
     wrong("unexpected keyword argument 'epoch'", TypeError, epoch=3),
+    wrong("unexpected keyword argument 'rng'", TypeError, rng=np.random.default_rng(0)),
     wrong("callbacks must be a list", TypeError, callbacks=Callback()),
     wrong("callbacks must hold objects of", TypeError, callbacks=[Callback]),
     wrong("validation_split must lie between", validation_split=2.0),

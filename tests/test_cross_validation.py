@@ -70,6 +70,14 @@ def test_folds_have_the_proportions_of_the_classes(labelled, form):
     assert np.all(np.ptp(counts, axis=0) <= 1)  # each fold its share, up to what cannot be divided
 
 
+def test_rows_with_one_number_each_are_no_classes(rng):
+    labels = rng.permutation(np.repeat([0, 1], [12, 11]))
+    one_hot, numbers = np.eye(2)[labels], 2.5 * np.eye(2)[labels]
+    assert [rows.tolist() for rows in cut(one_hot, 4, 0)] != [
+        rows.tolist() for rows in cut(numbers, 4, 0)
+    ]
+
+
 def test_numbers_are_not_sorted_into_the_folds(rng):
     """Integers are taken for classes, floats for measurements, which are dealt at random."""
     y = np.repeat([0.0, 1.0], 50)

@@ -908,6 +908,7 @@ BAD_ARGUMENTS = [
           rows=[[0], [1], np.ones(26, bool)]),
     wrong(r"rows\[0\] has the shape \(1,\) and the dtype float64", rows=[[0.5], [1], [2]]),
     wrong(r"rows\[0\] has the shape \(0,\)", rows=[[], [1], [2]]),
+    wrong(r"rows\[2\] has the shape \(0,\)", rows=[[0], [1], np.array([], int)]),
     wrong(r"rows must hold sample numbers from 0 to 25, but rows\[1\] runs from 3 to 26",
           rows=[[0], [3, 26], [2]]),
     wrong(r"rows must hold sample numbers from 0 to 25, but rows\[1\] runs from -1 to 3",

@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import termios
+import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ import backprop as bp
 from backprop.callbacks import Callback
 from backprop.layers import Dense, Softmax
 from backprop.training.progress import (
+    REFRESH,
     ProgressBar,
     ProgressLines,
     describe,
@@ -134,6 +136,31 @@ def test_numbers_for_a_bar_alone_are_computed_when_it_is_redrawn(rng, capsys):
         model.fit(X, X, 1, verbose=1, callbacks=callbacks)
         assert metric.results in enough
     assert capsys.readouterr().err == ""
+
+
+def test_the_clock_is_looked_at_some_times_in_every_interval_of_redrawing(monkeypatch, capsys):
+    now, looks = 0.0, []
+
+    def clock():
+        looks.append(now)
+        return now
+
+    monkeypatch.setattr(time, "perf_counter", clock)
+    bar = ProgressBar()
+    bar.set_params({"epochs": 1, "steps": 20_000})
+    for first in (0, 9_000):  # from the beginning, and where an interrupted epoch goes on
+        bar.on_epoch_begin(0)
+        looks.clear()
+        shown, begun = 0, now
+        for batch in range(first, 20_000):
+            now += 20e-6 if batch < 15_000 else 2e-3  # it becomes slower
+            if batch >= bar.look_at and bar.due(batch):
+                bar.on_train_batch_end(batch, {"loss": 0.5})
+                shown += 1
+        assert len(looks) < 30 * (now - begun) / REFRESH
+        assert shown == pytest.approx((now - begun) / REFRESH, rel=0.15)
+        bar.on_epoch_end(0, {"loss": 0.5})
+    capsys.readouterr()
 
 
 def test_bar_is_closed_when_training_is_interrupted(data, capsys):

@@ -19,6 +19,7 @@ class ProgressBar(Callback):
 
     Attributes:
         done: Steps of the epoch that are through.
+        look_at: The step at which to ask next whether the bar is ``due``.
     """
 
     def __init__(self) -> None:
@@ -29,8 +30,9 @@ class ProgressBar(Callback):
         from tqdm import tqdm
 
         self._title = epoch_title(epoch, self.params)
-        self._start = self._shown = time.perf_counter()
-        self.done = 0
+        self._start = self._shown = self._looked = time.perf_counter()
+        self.done = self.look_at = 0
+        self._looked_at: int | None = None
         self._bar = tqdm(
             total=self.params["steps"],
             file=sys.stdout,
@@ -42,14 +44,22 @@ class ProgressBar(Callback):
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Redraws the bar, a few times a second."""
         self.done = batch + 1
-        if not logs or not self.due():
+        if not logs or not self.due(batch):
             return
         self._shown = now = time.perf_counter()
         self._draw(self.done, now, logs or {})
 
-    def due(self) -> bool:
-        """Whether it is time to redraw the bar; until then nobody need compute its numbers."""
-        return time.perf_counter() - self._shown >= REFRESH
+    def due(self, batch: int) -> bool:
+        """Whether it is time to redraw the bar; until then nobody need compute its numbers.
+
+        Even to look at the clock takes a while beside a small step, so it names the next step at
+        which that is worth it: after a tenth of ``REFRESH``, as fast as steps are at the moment.
+        """
+        now = time.perf_counter()
+        steps = 0 if self._looked_at is None else batch - self._looked_at
+        self.look_at = batch + 1 + int(steps * 0.1 * REFRESH / max(now - self._looked, 1e-9))
+        self._looked, self._looked_at = now, batch
+        return now - self._shown >= REFRESH
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Leaves a line with the epoch's numbers."""

@@ -49,7 +49,7 @@ class Run:
         self.step.refresh()
         if self._tally.metrics is not metrics:  # compiled anew on the way
             self._tally = Tally(metrics)
-        tally = self._tally
+        tally, bar, after = self._tally, self._bar, self._after_batch
         tally.reset()
         batch = first_step - 1
         batches = islice(self.batches, first_step, None) if first_step else self.batches
@@ -61,14 +61,14 @@ class Run:
             seen += len(y)
             if metrics:
                 tally.add(prediction, y, weight)
-            if self._after_batch and (self._bar is None or self._bar.due()):
+            if after and (bar is None or (batch >= bar.look_at and bar.due(batch))):
                 self.after_step(batch, collect(total / seen, tally.counted()))
             if model.stop_training:
                 break
             if interrupt.waiting:
                 interrupt.check()
-        if self._bar is not None:
-            self._bar.done = batch + 1
+        if bar is not None:
+            bar.done = batch + 1
         return collect(total / seen, tally.counted())
 
     def before_step(self, batch: int) -> None:

@@ -1,6 +1,7 @@
 """What a model's metrics are given in training and evaluation."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -46,46 +47,52 @@ class Tally:
         self.metrics = metrics
         self._gathers = all(map(is_a_sum, metrics))
         self._n = -1  # samples in the batches that are gathered
-        self._kept = 0
+        self._dtype: Any = None  # of their targets
+        # copied as bytes, which is quicker than into a place in an array
+        self._predictions: list[bytes] = []
+        self._targets: list[bytes] = []
 
     def reset(self) -> None:
         """Starts anew, at the beginning of an epoch."""
-        self._kept = 0
+        self._predictions.clear()
+        self._targets.clear()
         for metric in self.metrics:
             metric.reset()
 
     def add(self, prediction: Array, y: Array, weight: Array | None) -> None:
         """Takes note of a batch, whose arrays the next one may overwrite."""
-        if len(y) != self._n and not self._can_gather(prediction, y, weight):
+        alike = len(y) == self._n and y.dtype is self._dtype and weight is None
+        if not alike and not self._can_gather(prediction, y, weight):
             update_metrics(self.metrics, prediction, y, weight)
             return
-        kept_prediction, kept_y = self._places[self._kept]
-        kept_prediction[...] = prediction
-        kept_y[...] = y
-        self._kept += 1
-        if self._kept == len(self._places):
+        kept = self._predictions
+        kept.append(prediction.tobytes())
+        self._targets.append(y.tobytes())
+        if len(kept) == self._most:
             self.counted()
 
     def _can_gather(self, prediction: Array, y: Array, weight: Array | None) -> bool:
-        """Whether batches like this one are gathered; the first one makes room for them."""
-        places = COUNTED_AT_ONCE // max(1, len(y))
-        if self._n >= 0 or not self._gathers or places < 4 or weight is not None:
+        """Whether batches like this one are gathered; the first one says what they are like."""
+        most = COUNTED_AT_ONCE // max(1, len(y))
+        if self._n >= 0 or not self._gathers or most < 4 or weight is not None:
             return False
-        self._n = len(y)
-        self._predictions = np.empty((places, *prediction.shape), prediction.dtype)
-        self._targets = np.empty((places, *y.shape), y.dtype)
-        self._places = list(zip(self._predictions, self._targets, strict=True))
+        self._n, self._dtype, self._most = len(y), y.dtype, most
+        self._like = prediction[:0].copy(), y[:0].copy()
         return True
 
     def counted(self) -> list[Metric]:
         """The metrics, when they have counted everything."""
-        if self._kept:
-            P, Y = self._predictions[: self._kept], self._targets[: self._kept]
-            # (batches, N, …) -> (batches · N, …)
-            P, Y = P.reshape(-1, *P.shape[2:]), Y.reshape(-1, *Y.shape[2:])
+        if self._predictions:
+            P, Y = map(joined, (self._predictions, self._targets), self._like)
             update_metrics(self.metrics, P, Y, None)
-            self._kept = 0
+            self._predictions.clear()
+            self._targets.clear()
         return self.metrics
+
+
+def joined(pieces: list[bytes], like: Array) -> Array:
+    """The array whose rows these are the bytes of, one after the other."""
+    return np.frombuffer(b"".join(pieces), like.dtype).reshape(-1, *like.shape[1:])
 
 
 def decision_threshold(loss: Loss) -> float | None:

@@ -13,6 +13,9 @@ from backprop.training.replay import from_here
 COUNTED_AT_ONCE = 1024
 """Samples that metrics count in one go."""
 
+SMALL = 2048
+"""Bytes of a prediction up to which a copy takes less time than a look at it."""
+
 
 def update_metrics(
     metrics: Iterable[Metric], prediction: Array, y: Array, weight: Array | None
@@ -74,7 +77,8 @@ class Tally:
     def _can_gather(self, prediction: Array, y: Array, weight: Array | None) -> bool:
         """Whether batches like this one are gathered; the first one says what they are like."""
         most = COUNTED_AT_ONCE // max(1, len(y))
-        if self._n >= 0 or not self._gathers or most < 4 or weight is not None:
+        fits = prediction.nbytes <= SMALL and most >= 4 and weight is None
+        if self._n >= 0 or not self._gathers or not fits:
             return False
         self._n, self._dtype, self._most = len(y), y.dtype, most
         self._like = prediction[:0].copy(), y[:0].copy()

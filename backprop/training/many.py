@@ -151,11 +151,7 @@ def fit_together(
 
 def can_be_shared(arguments: dict[str, Any]) -> bool:
     """Whether models can be trained together with these arguments of ``fit``."""
-    return (
-        arguments.keys() <= UNDERSTOOD
-        and not arguments["callbacks"]
-        and not isinstance(arguments.get("validation_data"), Iterator)
-    )
+    return arguments.keys() <= UNDERSTOOD and not arguments["callbacks"]
 
 
 def plain_training(model: Model) -> bool:
@@ -171,9 +167,18 @@ def plain_training(model: Model) -> bool:
 
 
 def planned(model: Any, validation_data: Any = None, **arguments: Any) -> Plan:
-    """Makes all checks that ``fit`` makes before it begins, and changes nothing in the model."""
-    if isinstance(validation_data, Iterator):  # it would be drawn from
-        validation_data = None
+    """Makes all checks that ``fit`` makes before it begins, and changes nothing in the model.
+
+    Raises:
+        ValueError: ``validation_data`` is a generator that the first model would use up.
+    """
+    if isinstance(validation_data, Iterator):
+        if arguments.get("validation_steps") is None:
+            raise ValueError(
+                "validation_data is a generator, which would be used up by the first model: give "
+                "validation_steps too, or a function that returns a new generator."
+            )
+        validation_data = None  # it would be drawn from
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # fit is going to say it
         return plan_fit(model, validation_data=validation_data, **arguments)

@@ -3,6 +3,7 @@
 import itertools
 import signal
 import threading
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -326,6 +327,24 @@ def test_a_generator_of_validation_data_is_left_to_the_fits(stacked):
         assert history.history == expected.history
         assert_alike(model, other, exact=True)
     assert stacked == []
+
+
+def test_one_model_may_use_a_generator_up():
+    x, y = data()
+    (history,) = bp.fit_many([small(0)], x, y, validation_data=iter([(x, y)]), verbose=0)
+    assert len(history.history["val_loss"]) == 1
+
+
+def test_the_samples_are_not_copied_for_every_model():
+    x, y = np.ones((20_000, 30)), np.zeros(20_000, int)
+    models = [small(k) for k in range(20)]
+    tracemalloc.start()
+    try:
+        bp.fit_many(models, x, y, epochs=0, verbose=0)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 5 * x.nbytes  # each would have had its own in float32
 
 
 def test_weights_may_be_a_list():

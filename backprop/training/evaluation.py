@@ -9,6 +9,7 @@ from backprop.core.types import Array
 from backprop.layers import Layer
 from backprop.losses import Loss
 from backprop.metrics import Metric
+from backprop.training.batches import Batch
 from backprop.training.head import MatchedPair
 from backprop.training.protocol import Model
 from backprop.training.replay import numbers_of
@@ -31,7 +32,7 @@ class Evaluator:
 
     def __call__(
         self,
-        batches: Iterable[tuple[Array, Array, Array | None]],
+        batches: Iterable[Batch],
         callbacks: CallbackList | None = None,
     ) -> dict[str, float]:
         """The loss and the metrics over all batches."""

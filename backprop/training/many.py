@@ -18,7 +18,7 @@ from backprop.losses.base import check_sample_weight
 from backprop.optimizers import LBFGS
 from backprop.training.data import Data, as_array, as_numbers, check_list
 from backprop.training.history import History
-from backprop.training.plan import Plan, plan_fit
+from backprop.training.plan import plan_fit
 from backprop.training.progress import progress
 from backprop.training.protocol import Model
 from backprop.training.replay import form, from_here, replayable
@@ -93,7 +93,13 @@ def fit_many(
             found["validation_data"] = x[kept], y[kept]
         return found | shared
 
-    plans = [planned(model, **arguments(k)) for k, model in enumerate(models)]
+    once = isinstance(shared.get("validation_data"), Iterator)
+    if once and len(models) > 1 and shared.get("validation_steps") is None:
+        raise ValueError(
+            "validation_data is a generator, which would be used up by the first model: give "
+            "validation_steps too, or a function that returns a new generator."
+        )
+    sources = [validation(model, **arguments(k)) for k, model in enumerate(models)]
     for model in models:
         model.build((None, *x.shape[1:]))
     histories: dict[int, History] = {}
@@ -101,7 +107,7 @@ def fit_many(
         found = None
         if len(group) > 1 and type(x) is np.ndarray and can_be_shared(shared):
             mine = [trained[k] for k in group]
-            held = [plans[k].validation for k in group]
+            held = [sources[k] for k in group]
             found = fit_together([models[k] for k in group], x, y, weight, mine, held, **shared)
         if found is None:
             found = [models[k].fit(**arguments(k)) for k in group]
@@ -166,22 +172,18 @@ def plain_training(model: Model) -> bool:
     )
 
 
-def planned(model: Any, validation_data: Any = None, **arguments: Any) -> Plan:
+def validation(model: Any, validation_data: Any = None, **arguments: Any) -> Source | None:
     """Makes all checks that ``fit`` makes before it begins, and changes nothing in the model.
 
-    Raises:
-        ValueError: ``validation_data`` is a generator that the first model would use up.
+    Returns:
+        What the model is to be evaluated on. Nothing else of the plan is kept: it may hold a copy
+        of the samples for each model.
     """
-    if isinstance(validation_data, Iterator):
-        if arguments.get("validation_steps") is None:
-            raise ValueError(
-                "validation_data is a generator, which would be used up by the first model: give "
-                "validation_steps too, or a function that returns a new generator."
-            )
-        validation_data = None  # it would be drawn from
+    if isinstance(validation_data, Iterator):  # it would be drawn from
+        validation_data = None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # fit is going to say it
-        return plan_fit(model, validation_data=validation_data, **arguments)
+        return plan_fit(model, validation_data=validation_data, **arguments).validation
 
 
 def checked_models(models: Any) -> list[Any]:

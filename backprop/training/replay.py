@@ -12,6 +12,7 @@ from backprop.core.tape import Tape
 from backprop.core.traced import plain
 from backprop.core.types import Array
 from backprop.losses import Loss
+from backprop.training.batches import Batch
 from backprop.training.protocol import Model
 
 RECORD_AFTER = 8
@@ -84,7 +85,7 @@ class Steps:
         self.model = model
         self._recorded: dict[tuple[int, int, int], RecordedStep] = {}
         self._current: RecordedStep | None = None
-        self._seen: dict[int, tuple[tuple[Array, Array, Array | None], int]] = {}
+        self._seen: dict[int, tuple[Batch, int]] = {}
         self._settings: Any = None  # those of the recorded steps; None before the first one
         self._replayable = self._penalised = False
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.errors import ShapeError
-from backprop.core.types import Array
+from backprop.training.batches import Batch
 from backprop.training.data import Data
 
 
@@ -58,7 +58,7 @@ class Stream:
         if steps is None and hasattr(source, "__len__"):
             self.steps = len(source)
 
-    def __iter__(self) -> Iterator[tuple[Array, Array, Array | None]]:
+    def __iter__(self) -> Iterator[Batch]:
         batches, self._begun = self._begun or self._begin(), None
         count = 0
         for batch in itertools.islice(batches, self._limit):

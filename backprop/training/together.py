@@ -14,6 +14,7 @@ from backprop.core.lift import CannotLift, Lift
 from backprop.core.types import Array
 from backprop.optimizers.base import ROUNDING
 from backprop.optimizers.vectors import round_to_0
+from backprop.training.batches import Batch, as_batch
 from backprop.training.data import Data
 from backprop.training.evaluation import Evaluator, collect
 from backprop.training.history import History
@@ -156,7 +157,7 @@ class Step:
         model = copy.deepcopy(models[0])  # what its step changes is thrown away
         self._sources = [data.X, data.y] + ([] if data.weight is None else [data.weight])
         arrays = [source[example] for source in self._sources]
-        batch = arrays[0], arrays[1], arrays[2] if len(arrays) > 2 else None
+        batch = as_batch(arrays)
         train_step(model, *batch)  # makes all buffers
         recorded = RecordedStep(model, *batch)
         if not recorded.works:
@@ -185,7 +186,7 @@ class Scores:
     def __init__(self, models: Sequence[Model]) -> None:
         self.models = models
         self.totals = np.zeros(len(models))
-        self._kept: list[tuple[Array, Array, Array | None]] = []
+        self._kept: list[Batch] = []
         metrics = [metric for model in models for metric in model.metrics]
         self._scored = bool(metrics)
         self._at_once = COUNTED_AT_ONCE if all(map(is_a_sum, metrics)) else 1

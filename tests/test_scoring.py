@@ -3,7 +3,8 @@
 import pytest
 
 from backprop.metrics import Accuracy, MeanSquaredError
-from backprop.training.scoring import Tally, update_metrics
+from backprop.training import scoring
+from backprop.training.scoring import COUNTED_AT_ONCE, Tally, update_metrics
 
 
 def results(metrics):
@@ -44,3 +45,13 @@ def test_gathered_batches_count_as_one_after_the_other(rng, kind):
         assert tally.counted() is mine
         assert results(mine) == pytest.approx(results(expected), rel=1e-6)
         assert results(tally.counted()) == results(mine)  # counted once
+
+
+def test_no_more_than_so_many_samples_wait_to_be_counted(rng, monkeypatch):
+    counted = []
+    monkeypatch.setattr(scoring, "update_metrics", lambda metrics, P, y, w: counted.append(len(y)))
+    tally = Tally([Accuracy()])
+    for prediction, y, weight in batches(rng, "alike"):
+        tally.add(prediction, y, weight)
+    tally.counted()
+    assert counted == [COUNTED_AT_ONCE, 60 * 32 - COUNTED_AT_ONCE]

@@ -9,7 +9,7 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 
 import backprop as bp
 from backprop.core import threads as core_threads
-from backprop.core.threads import SETTINGS, WORTH_THREADS, blas_threads
+from backprop.core.threads import SETTINGS, WORTH_THREADS, blas_threads, several, use
 from backprop.layers import Dense, Input
 
 
@@ -117,3 +117,27 @@ def test_many_small_products_are_no_large_one() -> None:
     X, y = np.ones((9, 1000)), np.ones((9, 1))
     wide(*[1000] * 8, 1).fit(X, y, batch_size=9, verbose=0, callbacks=[count])
     assert count.seen == 1
+
+
+def test_how_many_threads_a_loop_may_give_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = threads()[True]
+    assert several() == 1  # no loop runs
+    with blas_threads(0):
+        assert several() == 1
+    with blas_threads(WORTH_THREADS * 2):
+        assert several() == before
+        with blas_threads(WORTH_THREADS * 2):  # another loop: the threads are its threads, too
+            assert several() == 1
+        monkeypatch.setattr(core_threads, "CHOSEN", True)
+        assert several() == 1
+        monkeypatch.setattr(core_threads, "CHOSEN", False)
+
+
+def test_a_loop_gives_up_numpys_threads_alone() -> None:
+    before = threads()
+    with threadpool_limits(limits=2, user_api="blas"), blas_threads(WORTH_THREADS * 2):
+        core_threads._pools[core_threads._numpys.index(False)].set_num_threads(2)
+        use(1)
+        assert threads() == {True: 1, False: 2}
+        assert several() == 1
+    assert threads() == before

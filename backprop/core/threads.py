@@ -58,6 +58,24 @@ class blas_threads:
             _release()
 
 
+def several() -> int:
+    """How many threads NumPy's products have in the loop that runs, if they may be taken away.
+
+    1 if other loops run beside it, or if the user has chosen.
+    """
+    if CHOSEN or _users != 1:
+        return 1
+    counts = [pool.num_threads for pool, numpys in zip(_pools, _numpys, strict=True) if numpys]
+    return max(counts, default=1)
+
+
+def use(threads: int) -> None:
+    """Lets NumPy's products have that many threads, in the loop that runs."""
+    for pool, numpys in zip(_pools, _numpys, strict=True):
+        if numpys:
+            pool.set_num_threads(threads)
+
+
 def _limit(work: float) -> None:
     global _users, _before
     with _lock:

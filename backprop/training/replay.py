@@ -1,18 +1,23 @@
 """Training steps: made by the layers once, and then by the NumPy calls that these made."""
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from operator import is_
+from time import perf_counter, process_time
 from types import FunctionType, MethodType, NoneType
 from typing import Any
 
 import numpy as np
 
+from backprop.core.one_thread import on_one_thread
 from backprop.core.parameters import Parameter
 from backprop.core.tape import Tape
+from backprop.core.threads import several, use
 from backprop.core.traced import plain
 from backprop.core.types import Array
 from backprop.losses import Loss
 from backprop.training.batches import Batch
+from backprop.training.pace import Pace
 from backprop.training.protocol import Model
 
 RECORD_AFTER = 8
@@ -65,6 +70,11 @@ class RecordedStep:
         self.calls = [call.bind() for call in tape.calls] if self.works else []
         self._attributes = [(vars(each), results_of(each)) for each in objects]
 
+    @cached_property
+    def calls_alone(self) -> list[Callable[[], Any]]:
+        """Functions that make the step on one thread; ``calls`` if these give other bits there."""
+        return on_one_thread(self.tape.calls) or self.calls
+
     def enter(self) -> None:
         """Leaves in the layers what this step does, after a step with other arrays."""
         for attributes, results in self._attributes:
@@ -86,6 +96,8 @@ class Steps:
         self._recorded: dict[tuple[int, int, int], RecordedStep] = {}
         self._current: RecordedStep | None = None
         self._seen: dict[int, tuple[Batch, int]] = {}
+        self._pace: Pace | None = None  # if products are large enough for several threads
+        self._timed: RecordedStep | None = None  # the step whose times it goes by
         self._settings: Any = None  # those of the recorded steps; None before the first one
         self._replayable = self._penalised = False
 
@@ -95,7 +107,7 @@ class Steps:
         if self._settings is not None and self._settings != settings(self.model):
             self._recorded.clear()
             self._seen.clear()
-            self._settings = None
+            self._settings = self._pace = None
 
     def __call__(self, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
         """The five steps on a batch: forward, loss, backward, gradients, update.
@@ -110,13 +122,34 @@ class Steps:
                 return self._first(X, y, weight)
             step.enter()
             self._current = step
-        for call in step.calls:
-            call()
+        if self._pace is None:
+            for call in step.calls:
+                call()
+        else:
+            self._make(step, self._pace)
         loss = float(step.total) / step.size
         if self._penalised:
             loss += model.penalty()
         model.optimizer.step(model.parameters)
         return loss, step.prediction
+
+    def _make(self, step: RecordedStep, pace: Pace) -> None:
+        """Makes a step with large products on as many threads as are quicker now."""
+        threads = several()
+        calls = step.calls_alone if pace.alone and threads > 1 else step.calls
+        start, busy = perf_counter(), process_time()
+        if calls is step.calls:
+            for call in calls:
+                call()
+        else:
+            use(1)
+            try:
+                for call in calls:
+                    call()
+            finally:
+                use(threads)
+        if step is self._timed:
+            pace.took(perf_counter() - start, process_time() - busy)
 
     def _first(self, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
         """A step by the layers; recorded if enough with these arrays have come before."""
@@ -132,6 +165,8 @@ class Steps:
         step = RecordedStep(self.model, X, y, weight)
         if step.works:
             self._recorded[id(X), id(y), id(weight)] = step  # keeps them: their ids stay theirs
+            if self._pace is None and (threads := several()) > 1:
+                self._pace, self._timed = Pace(threads), step
         else:
             self._replayable = False
         loss = float(step.total) / step.size + self.model.penalty()

@@ -1,0 +1,157 @@
+"""Products on one thread have the bits that they have on several."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from threadpoolctl import ThreadpoolController
+
+import backprop as bp
+from backprop.core import one_thread
+from backprop.core import threads as core_threads
+from backprop.core.one_thread import blocks, candidates, in_blocks, layout, on_one_thread
+from backprop.core.tape import Call
+from backprop.core.threads import WORTH_THREADS, blas_threads, several, use
+from backprop.layers import Dense, Dropout, Input, ReLU, Softmax
+from backprop.training import replay
+from backprop.training.pace import Pace
+
+LAYOUTS = [  # rows, inner, columns: with and without sums that OpenBLAS takes in blocks
+    (128, 784, 512),
+    (96, 1000, 320),
+    (100, 1312, 64),
+    (300, 129, 192),
+    (7, 5000, 3),
+]
+
+
+@pytest.fixture
+def large() -> Iterator[int]:
+    """A loop with large products: how many threads these have."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(core_threads, "CHOSEN", False)
+        with blas_threads(2 * WORTH_THREADS):
+            if several() < 2:
+                pytest.skip("one core")
+            yield several()
+    blocks.cache_clear()
+
+
+def factors(rows, inner, columns, dtype, which, rng):
+    """The factors of a forward product, of a gradient of weights, and of one of inputs."""
+    A = rng.standard_normal((inner, rows) if which == "XT" else (rows, inner)).astype(dtype)
+    B = rng.standard_normal((columns, inner) if which == "WT" else (inner, columns)).astype(dtype)
+    return A.T if which == "XT" else A, B.T if which == "WT" else B
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("which", ["", "XT", "WT"])
+@pytest.mark.parametrize("shape", LAYOUTS)
+def test_blocks_on_one_thread_have_the_bits_of_several(large, shape, which, dtype, rng) -> None:
+    A, B = factors(*shape, dtype, which, rng)
+    ends = blocks(layout(A), layout(B), large)
+    if ends is None:
+        pytest.skip("on this processor no blocks that were tried have the same bits")
+    expected, out = np.dot(A, B), np.empty((shape[0], shape[2]), dtype)
+    use(1)
+    for function in in_blocks(A, B, out, ends):
+        function()
+    assert np.array_equal(out, expected)
+    assert np.allclose(out, A.astype("f8") @ B, rtol=0, atol=1e-3)
+
+
+def test_a_product_with_a_vector(large, rng) -> None:
+    A, B = rng.random(300), rng.random((300, 400))
+    assert blocks(layout(A), layout(B), large) == ()
+    expected = np.dot(A, B)
+    use(1)
+    assert np.array_equal(np.dot(A, B), expected)
+
+
+def test_a_sum_in_blocks_is_the_whole_sum(rng) -> None:
+    A, B = rng.integers(-9, 9, (3, 10)).astype("f4"), rng.integers(-9, 9, (10, 2)).astype("f4")
+    for ends in ((), (4,), (1, 5), (2, 3, 9)):
+        out = np.full((3, 2), np.nan, "f4")
+        for function in in_blocks(A, B, out, ends):
+            function()
+        assert np.array_equal(out, A @ B)
+
+
+def test_candidates_follow_openblas() -> None:
+    assert candidates(64) == [()]
+    assert (392,) in candidates(784)  # halves of one block
+    assert (448, 724) in candidates(1000)  # a block of 448, then halves of what is left
+    for inner in (1, 2, 129, 783, 4096):
+        for ends in candidates(inner):
+            assert list(ends) == sorted(set(ends))
+            assert all(0 < end < inner for end in ends)
+
+
+def test_other_bits_are_noticed(large, monkeypatch) -> None:
+    monkeypatch.setattr(one_thread, "candidates", lambda inner: [(1,), (inner // 3, inner // 2)])
+    A, B = np.zeros((128, 784), "f4"), np.zeros((784, 512), "f4")
+    assert blocks(layout(A), layout(B), large) is None
+    assert several() == large  # they came back
+    call = Call("dot", (A, B), np.empty((128, 512), "f4"), {}, {})
+    assert on_one_thread([call]) is None
+
+
+def test_the_threads_come_back_after_an_error(large, monkeypatch) -> None:
+    monkeypatch.setattr(one_thread, "in_blocks", lambda *arguments: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        blocks(((64, 64), np.dtype("f4"), False), ((64, 64), np.dtype("f4"), False), large)
+    assert several() == large
+
+
+def numpys_threads() -> int:
+    pools = ThreadpoolController().select(user_api="blas").lib_controllers
+    return next(pool.num_threads for pool in pools if "numpy.libs" in pool.filepath)
+
+
+def fitted(dtype: str, one: bool, monkeypatch: pytest.MonkeyPatch) -> tuple[bp.Sequential, int]:
+    """A model after a fit, with some steps on one thread, and how many these were."""
+    steps, before = [], numpys_threads()
+
+    def took(pace: Pace, seconds: float, busy: float) -> None:
+        assert seconds > 0
+        assert busy >= 0
+        steps.append(pace.alone)
+        assert numpys_threads() == before  # they come back after each step
+        pace.alone = one and len(steps) % 3 > 0
+
+    monkeypatch.setattr(Pace, "took", took)
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((300, 784)), rng.integers(0, 10, 300)
+    hidden = [Dense(320), ReLU(), Dropout(0.2), Dense(256), ReLU()]
+    model = bp.Sequential([Input(784), *hidden, Dense(10), Softmax()], seed=0, dtype=dtype)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(X, y, batch_size=128, epochs=5, verbose=0)
+    return model, sum(steps)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_fit_leaves_the_same_bits(dtype, monkeypatch) -> None:
+    monkeypatch.setattr(core_threads, "CHOSEN", False)
+    if numpys_threads() < 2:
+        pytest.skip("one core")
+    expected, none = fitted(dtype, False, monkeypatch)
+    found, some = fitted(dtype, True, monkeypatch)
+    assert none == 0
+    assert some >= 4
+    assert np.array_equal(found.parameters.values, expected.parameters.values)
+    assert found.history.history == expected.history.history
+
+
+def test_a_step_with_other_bits_on_one_thread_stays_on_several(monkeypatch) -> None:
+    monkeypatch.setattr(core_threads, "CHOSEN", False)
+    if numpys_threads() < 2:
+        pytest.skip("one core")
+    monkeypatch.setattr(replay, "on_one_thread", lambda calls: None)
+    monkeypatch.setattr(replay, "use", lambda threads: 1 / 0)
+    _, some = fitted("float32", True, monkeypatch)
+    assert some >= 4
+
+
+def test_a_users_choice_and_small_products_are_not_watched(monkeypatch) -> None:
+    monkeypatch.setattr(core_threads, "CHOSEN", True)
+    assert fitted("float32", True, monkeypatch)[1] == 0

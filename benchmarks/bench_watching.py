@@ -1,6 +1,8 @@
 """What watching a training costs: steps with accuracy and with a progress bar against bare steps.
 
-The three take turns, an epoch each; the ratios are medians over the turns.
+The three take turns, an epoch each; the ratios are medians over the turns. Beside them stands what
+``argmax`` alone takes for as many predictions that the processor has not seen before: its branches
+are hard to foretell.
 
     python benchmarks/bench_watching.py [--quick]
 """
@@ -44,6 +46,19 @@ def microseconds(job: Job, turns: int) -> dict[str, np.ndarray]:
     return {way: np.array(found) for way, found in times.items()}
 
 
+def of_argmax(job: Job) -> float:
+    """Microseconds that NumPy's ``argmax`` takes for the predictions of a batch, new ones each."""
+    rng = np.random.default_rng(0)
+    batches = rng.random((20_000 // job.batch, job.batch, job.sizes[-1]), dtype=np.float32)
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        for batch in batches:
+            batch.argmax(-1)
+        times.append((time.perf_counter() - start) / len(batches) * 1e6)
+    return min(times)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Time training with and without watching it.")
     parser.add_argument("--quick", action="store_true", help="few turns")
@@ -53,9 +68,10 @@ def main() -> None:
         times = microseconds(job, turns)
         bare = times.pop("nothing")
         shares = [f"{np.median(found / bare) - 1:+.1%}" for found in times.values()]
-        rows.append([job.network, f"{np.median(bare):.1f}", *shares])
+        argmax = f"{of_argmax(job) / np.median(bare):.1%}"
+        rows.append([job.network, f"{np.median(bare):.1f}", *shares, argmax])
     print(f"- {cpu()}, {cores()} cores, NumPy {np.__version__}, {turns} turns\n")
-    print(table(["network @ batch", "bare step, µs", *list(WAYS)[1:]], rows))
+    print(table(["network @ batch", "bare step, µs", *list(WAYS)[1:], "argmax alone"], rows))
 
 
 if __name__ == "__main__":

@@ -36,8 +36,9 @@ PROFILE = (
 CONTENTION = """\
 Microseconds per step alone → beside a process that keeps a core busy, and how many times that is. \
 Threads that wait for each other lose more than half of their speed where one of them has no core \
-to run on. One thread loses nothing, and is slower where there is nothing beside it. The control \
-has NumPy's default, as many threads as cores."""
+to run on. One thread loses nothing, and is slower where there is nothing beside it: ours goes to \
+one when it notices, in the course of each round, a fit of a second. The control has NumPy's \
+default, as many threads as cores."""
 SWEEPS = "Microseconds per step with SGD; p of time ∝ sizeᵖ, fitted to the upper half of the sizes."
 
 

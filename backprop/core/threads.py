@@ -15,8 +15,8 @@ WORTH_THREADS = 15e6
 """Multiplications in a matrix product above which a second thread pays.
 
 On two cores, steps with products of 13 million were 1.0 to 1.2 times as fast with two threads as
-with one, with 26 million 1.2 to 1.3 times, and with many products of 2 million 0.9 times. Threads
-are also what makes a step take several times as long while another process holds a core.
+with one, with 26 million 1.2 to 1.3 times, and with many products of 2 million 0.9 times. While
+another process holds a core, several threads are slower than one: see ``training/pace.py``.
 """
 
 SETTINGS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")

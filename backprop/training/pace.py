@@ -47,7 +47,7 @@ class Pace:
         self._begin()
 
     def _begin(self) -> None:
-        self._times: list[float] = []
+        self._steps, self._fastest = 0, math.inf
         self._seconds = self._busy = 0.0
 
     def took(self, seconds: float, busy: float) -> None:
@@ -57,15 +57,15 @@ class Pace:
             seconds: How long it took.
             busy: For how long all threads of the process together were running meanwhile.
         """
-        self._times.append(seconds)
+        self._steps += 1
+        self._fastest = min(self._fastest, seconds)
         self._seconds += seconds
         self._busy += busy
         if self._seconds < self._least:
             return
         if self.alone:
-            self._one = min(self._times)
+            self._one = self._fastest
             if self._one < self._several and self._seconds < self._stay:
-                self._least = self._stay
                 return
             self.alone = False
             self._least = LOOK
@@ -76,7 +76,7 @@ class Pace:
 
     def _is_crowded(self) -> bool:
         """Whether the steps on several threads took too long."""
-        mean = self._several = self._seconds / len(self._times)
+        mean = self._several = self._seconds / self._steps
         self._best = min(self._best, mean)
         if self._one:
             return mean > self._one

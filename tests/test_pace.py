@@ -2,7 +2,7 @@
 
 import pytest
 
-from backprop.training.pace import IDLE, LOOK, RARELY, SETTLE, SLOWER, STAY, Pace
+from backprop.training.pace import COUNTED, IDLE, LOOK, RARELY, SETTLE, SLOWER, STAY, Pace
 
 CORES = 4
 BEST = 0.004
@@ -12,14 +12,14 @@ def run(pace: Pace, several: float, one: float, seconds: float, share: float = 1
     """Steps that take so long, until the seconds are over; which of them were on one thread."""
     made = []
     while seconds > 0:
-        made.append(pace.alone)
-        time = one if pace.alone else several
-        pace.took(time, time * (1 if pace.alone else share * CORES))
+        made.append(pace.one_thread)
+        time = one if pace.one_thread else several
+        pace.took(time, time * (1 if pace.one_thread else share * CORES))
         seconds -= time
     return made
 
 
-def test_alone_on_the_machine_steps_stay_on_several_threads() -> None:
+def test_with_the_cores_for_themselves_steps_stay_on_several_threads() -> None:
     assert not any(run(Pace(CORES), BEST, 2 * BEST, 10.0))
     assert not any(run(Pace(CORES), 1.0, 2.0, 50.0))
 
@@ -42,6 +42,15 @@ def test_from_a_crowded_start_the_time_that_the_threads_run_tells() -> None:
     made = run(Pace(CORES), 3 * BEST, 1.4 * BEST, 20.0, share=IDLE - 0.01)
     assert sum(made) / len(made) > 0.9
     assert not any(run(Pace(CORES), 3 * BEST, 1.4 * BEST, 20.0, share=IDLE + 0.01))
+
+
+def test_that_time_is_taken_over_several_looks() -> None:
+    pace = Pace(CORES)
+    for share in (0.9, 0.7, 0.9, 0.8) * 50:  # ticks that fall into one look or the other
+        assert not any(run(pace, BEST, 1.4 * BEST, LOOK, share))
+    pace = Pace(CORES)
+    assert not any(run(pace, BEST, 1.4 * BEST, COUNTED - 2 * LOOK, share=0.5))
+    assert any(run(pace, BEST, 1.4 * BEST, 3 * LOOK, share=0.5))
 
 
 def test_one_thread_that_is_slower_is_left_soon_and_not_tried_again() -> None:
@@ -74,7 +83,7 @@ def test_first_steps_on_one_thread_may_be_slow_as_the_others_still_spin() -> Non
     pace = Pace(CORES)
     run(pace, BEST, 0.0, 1.0)
     run(pace, 2 * BEST, 1.4 * BEST, LOOK)
-    assert pace.alone
+    assert pace.one_thread
     run(pace, 0.0, 3 * BEST, SETTLE / 2)
     made = run(pace, 2 * BEST, 1.4 * BEST, STAY)
     assert sum(made) * 1.4 * BEST > STAY / 2

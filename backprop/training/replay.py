@@ -71,7 +71,7 @@ class RecordedStep:
         self._attributes = [(vars(each), results_of(each)) for each in objects]
 
     @cached_property
-    def calls_alone(self) -> list[Callable[[], Any]]:
+    def calls_on_one_thread(self) -> list[Callable[[], Any]]:
         """Functions that make the step on one thread; ``calls`` if these give other bits there."""
         return on_one_thread(self.tape.calls) or self.calls
 
@@ -136,7 +136,8 @@ class Steps:
     def _make(self, step: RecordedStep, pace: Pace) -> None:
         """Makes a step with large products on as many threads as are quicker now."""
         threads = several()
-        calls = step.calls_alone if pace.alone and threads > 1 else step.calls
+        single = pace.one_thread and threads > 1
+        calls = step.calls_on_one_thread if single else step.calls
         start, busy = perf_counter(), process_time()
         if calls is step.calls:
             for call in calls:

@@ -1,5 +1,6 @@
 """Products on one thread have the bits that they have on several."""
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -49,8 +50,9 @@ def numpys_threads() -> int:
 
 
 def given(found: Any) -> Any:
-    """What was found; other processors' kernels may have other bits on one thread, however cut."""
-    if not found and found != () and numpys_pool().architecture != "SkylakeX":
+    """What was found; other processors and more cores may have other bits, however it is cut."""
+    tried = numpys_pool().architecture == "SkylakeX" and os.cpu_count() == 2
+    if not found and found != () and not tried:
         pytest.skip("on this processor one thread has other bits")
     return found
 

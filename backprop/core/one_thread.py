@@ -21,7 +21,7 @@ from backprop.core.threads import several, use
 from backprop.core.types import Array
 
 BLOCKS = (448, 384, 320, 256, 512, 352, 640, 192, 768, 128)
-"""Lengths of OpenBLAS's blocks (``GEMM_Q`` in its ``param.h``) on usual processors."""
+"""Lengths of blocks that are tried: OpenBLAS's own, ``GEMM_Q``, depends on processor and dtype."""
 
 COMPARED = 64
 """How many numbers must agree before two ways of computing them are taken for the same."""

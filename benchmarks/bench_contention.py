@@ -24,6 +24,8 @@ from threadpoolctl import threadpool_limits
 
 LIMIT = 3.0
 ROUNDS = 5
+LEAST = 1.0
+"""Seconds of a round."""
 
 
 def burn() -> None:
@@ -61,7 +63,7 @@ def slowdown(peer: ModuleType, job: Job, least: float) -> list[float]:
         busy.join()
 
 
-def contention(job: Job, least: float = 1.0) -> dict[str, list[float]]:
+def contention(job: Job, least: float = LEAST) -> dict[str, list[float]]:
     """``slowdown`` of ours with the threads that it chooses, of ours on one, and of the control."""
     found = {"ours": slowdown(with_backprop, job, least)}
     with threadpool_limits(1):
@@ -75,7 +77,7 @@ def main() -> None:
     quick = parser.parse_args().quick
     found = {}
     for job in [SGD[1], SGD[4]] if quick else [*SGD, *ADAM]:
-        found[job.name] = contention(job, 0.03 if quick else 1.0)
+        found[job.name] = contention(job, 0.03 if quick else LEAST)
         print(job.name, found[job.name], file=sys.stderr, flush=True)
     print(f"- {cpu()}, {cores()} cores, NumPy {np.__version__}, medians of {ROUNDS} rounds\n")
     print(slowed(found))

@@ -28,18 +28,6 @@ LAYOUTS = [  # rows, inner, columns: with and without sums that OpenBLAS takes i
 ]
 
 
-@pytest.fixture
-def large() -> Iterator[int]:
-    """A loop with large products: how many threads these have."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(core_threads, "CHOSEN", False)
-        with blas_threads(2 * WORTH_THREADS):
-            if several() < 2:
-                pytest.skip("one core")
-            yield several()
-    blocks.cache_clear()
-
-
 def numpys_pool() -> Any:
     pools = ThreadpoolController().select(user_api="blas").lib_controllers
     return next(pool for pool in pools if "numpy.libs" in pool.filepath)
@@ -47,6 +35,23 @@ def numpys_pool() -> Any:
 
 def numpys_threads() -> int:
     return numpys_pool().num_threads
+
+
+@pytest.fixture
+def free(monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many threads there are, which nobody has chosen."""
+    monkeypatch.setattr(core_threads, "CHOSEN", False)
+    if numpys_threads() < 2:
+        pytest.skip("one core")
+    return numpys_threads()
+
+
+@pytest.fixture
+def large(free: int) -> Iterator[int]:
+    """A loop with large products: how many threads these have."""
+    with blas_threads(2 * WORTH_THREADS):
+        yield several()
+    blocks.cache_clear()
 
 
 def given(found: Any) -> Any:
@@ -168,10 +173,7 @@ def fitted(
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_a_fit_leaves_the_same_bits(dtype, monkeypatch) -> None:
-    monkeypatch.setattr(core_threads, "CHOSEN", False)
-    if numpys_threads() < 2:
-        pytest.skip("one core")
+def test_a_fit_leaves_the_same_bits(dtype, free, monkeypatch) -> None:
     expected, none = fitted(dtype, False, monkeypatch)
     found, some = fitted(dtype, True, monkeypatch)
     assert np.array_equal(found.parameters.values, expected.parameters.values)
@@ -180,18 +182,12 @@ def test_a_fit_leaves_the_same_bits(dtype, monkeypatch) -> None:
     assert given(some) >= 4
 
 
-def test_a_step_with_other_bits_on_one_thread_stays_on_several(monkeypatch) -> None:
-    monkeypatch.setattr(core_threads, "CHOSEN", False)
-    if numpys_threads() < 2:
-        pytest.skip("one core")
+def test_a_step_with_other_bits_on_one_thread_stays_on_several(free, monkeypatch) -> None:
     monkeypatch.setattr(replay, "on_one_thread", lambda calls: None)
     assert fitted("float32", True, monkeypatch)[1] == 0
 
 
-def test_beside_another_loop_no_threads_are_taken(monkeypatch) -> None:
-    monkeypatch.setattr(core_threads, "CHOSEN", False)
-    if numpys_threads() < 2:
-        pytest.skip("one core")
+def test_beside_another_loop_no_threads_are_taken(free, monkeypatch) -> None:
     other = blas_threads(2 * WORTH_THREADS)
     begin = LambdaCallback(on_epoch_begin=lambda epoch, logs: epoch == 2 and other.__enter__())
     try:
@@ -202,6 +198,6 @@ def test_beside_another_loop_no_threads_are_taken(monkeypatch) -> None:
     assert 0 < given(some) < more
 
 
-def test_a_users_choice_and_small_products_are_not_watched(monkeypatch) -> None:
+def test_where_the_user_has_chosen_nothing_is_watched(monkeypatch) -> None:
     monkeypatch.setattr(core_threads, "CHOSEN", True)
     assert fitted("float32", True, monkeypatch)[1] == 0

@@ -135,9 +135,8 @@ class Steps:
 
     def _make(self, step: RecordedStep, pace: Pace) -> None:
         """Makes a step with large products on as many threads as are quicker now."""
-        threads = several()
-        single = pace.one_thread and threads > 1
-        calls = step.calls_on_one_thread if single else step.calls
+        threads = several() if pace.one_thread else 1
+        calls = step.calls_on_one_thread if threads > 1 else step.calls
         start, busy = perf_counter(), process_time()
         if calls is step.calls:
             for call in calls:

@@ -87,3 +87,12 @@ def test_first_steps_on_one_thread_may_be_slow_as_the_others_still_spin() -> Non
     run(pace, 0.0, 3 * BEST, SETTLE / 2)
     made = run(pace, 2 * BEST, 1.4 * BEST, STAY)
     assert sum(made) * 1.4 * BEST > STAY / 2
+
+
+def test_a_slow_step_among_quick_ones_on_one_thread_decides_nothing() -> None:
+    pace = Pace(CORES)
+    run(pace, BEST, 0.0, 1.0)
+    run(pace, 2 * BEST, 1.4 * BEST, LOOK)
+    run(pace, 0.0, 1.4 * BEST, SETTLE - 5 * BEST)
+    run(pace, 0.0, 10 * BEST, BEST)
+    assert pace.one_thread

@@ -1,8 +1,8 @@
 """What watching a training costs: steps with accuracy and with a progress bar against bare steps.
 
 The three take turns, an epoch each; the ratios are medians over the turns. Beside them stands what
-``argmax`` alone takes for as many predictions that the processor has not seen before: its branches
-are hard to foretell.
+accuracy cannot do without, on as many predictions that the processor has not seen before: to keep
+a copy of them until there are enough to count, and ``argmax``, whose branches are hard to foretell.
 
     python benchmarks/bench_watching.py [--quick]
 """
@@ -11,12 +11,13 @@ import argparse
 import contextlib
 import os
 import time
+from collections.abc import Callable
 
 import jobs
 import numpy as np
 from jobs import Job
 from peers import with_backprop
-from report import cores, cpu, table
+from report import cores, cpu, watched
 from threadpoolctl import threadpool_limits
 
 NETWORKS = (Job((2, 3, 2), 4, 2000), Job((64, 64, 10), 32, 1000), Job((784, 30, 10), 10, 1000))
@@ -46,32 +47,38 @@ def microseconds(job: Job, turns: int) -> dict[str, np.ndarray]:
     return {way: np.array(found) for way, found in times.items()}
 
 
-def of_argmax(job: Job) -> float:
-    """Microseconds that NumPy's ``argmax`` takes for the predictions of a batch, new ones each."""
+def alone(job: Job, work: Callable[[np.ndarray], object]) -> float:
+    """Microseconds that this takes with the predictions of a batch, new ones each."""
     rng = np.random.default_rng(0)
     batches = rng.random((20_000 // job.batch, job.batch, job.sizes[-1]), dtype=np.float32)
     times = []
     for _ in range(5):
         start = time.perf_counter()
         for batch in batches:
-            batch.argmax(-1)
+            work(batch)
         times.append((time.perf_counter() - start) / len(batches) * 1e6)
     return min(times)
+
+
+def watching(job: Job, turns: int) -> dict[str, float]:
+    """Microseconds of a bare step, and shares of them that the rest adds."""
+    times = microseconds(job, turns)
+    bare = times.pop("nothing")
+    median = float(np.median(bare))
+    return {
+        "bare step, µs": median,
+        **{way: float(np.median(found / bare)) - 1 for way, found in times.items()},
+        "copies alone": alone(job, lambda batch: batch.tobytes()) / median,
+        "argmax alone": alone(job, lambda batch: batch.argmax(-1)) / median,
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Time training with and without watching it.")
     parser.add_argument("--quick", action="store_true", help="few turns")
     turns = 3 if parser.parse_args().quick else TURNS
-    rows = []
-    for job in NETWORKS:
-        times = microseconds(job, turns)
-        bare = times.pop("nothing")
-        shares = [f"{np.median(found / bare) - 1:+.1%}" for found in times.values()]
-        argmax = f"{of_argmax(job) / np.median(bare):.1%}"
-        rows.append([job.network, f"{np.median(bare):.1f}", *shares, argmax])
     print(f"- {cpu()}, {cores()} cores, NumPy {np.__version__}, {turns} turns\n")
-    print(table(["network @ batch", "bare step, µs", *list(WAYS)[1:], "argmax alone"], rows))
+    print(watched({job.network: watching(job, turns) for job in NETWORKS}))
 
 
 if __name__ == "__main__":

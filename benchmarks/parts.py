@@ -1,4 +1,4 @@
-"""Where the time of a step of ours goes: each of its NumPy calls is timed as it is made."""
+"""Where the time of a step of ours goes, call by call, and that of a prediction."""
 
 import time
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from backprop.core.threads import blas_threads
 from backprop.training.batches import Batches
 from backprop.training.data import Data
 from backprop.training.replay import RecordedStep, train_step
+from backprop.training.setup import EVALUATION_BATCH
 
 PARTS = ("draw", "products", "other calls", "optimizer")
 """The batch is drawn; matrix products; all else in the passes and the loss; the update."""
@@ -20,7 +21,8 @@ PARTS = ("draw", "products", "other calls", "optimizer")
 def parts(job: Job, seconds: float) -> dict[str, float]:
     """Microseconds of a step's parts, medians over as many steps as take that many seconds.
 
-    Looking at the clock takes some 0.05 µs a call, which is in the numbers.
+    Each of its NumPy calls is timed as it is made. Looking at the clock takes some 0.05 µs a call,
+    which is in the numbers.
     """
     X, y = jobs.data(job)
     model = with_backprop.Network(job, jobs.weights(job)).model
@@ -56,3 +58,39 @@ def is_product(call: Callable[[], object]) -> bool:
     arrays = [*call.args, getattr(call.func, "__self__", None)]
     matrices = [a for a in arrays if isinstance(a, np.ndarray) and a.ndim == 2]
     return getattr(call.func, "__name__", "") == "dot" and len(matrices) >= 2
+
+
+def parts_of_predict(job: Job, seconds: float) -> dict[str, float]:
+    """Microseconds of the parts of ``predict``, medians over calls that take that many seconds."""
+    X, _ = jobs.data(job)
+    model = with_backprop.Network(job, jobs.weights(job)).model
+    batches = [X[k : k + EVALUATION_BATCH] for k in range(0, len(X), EVALUATION_BATCH)]
+    factors = []  # of every matrix product
+    for A in batches:
+        for layer in model.layers:
+            factors += [(A, layer.W)] if hasattr(layer, "W") else []
+            A = layer.forward(A)
+
+    def products() -> None:
+        for A, W in factors:
+            np.dot(A, W)
+
+    def layers() -> None:
+        for batch in batches:
+            model.forward(batch)
+
+    ways = products, layers, lambda: model.predict(X)
+    times: list[list[float]] = [[] for _ in ways]
+    end = time.perf_counter() + seconds
+    with blas_threads(len(batches[0]) * model.parameters.largest):
+        while time.perf_counter() < end or len(times[0]) < 5:
+            for way, found in zip(ways, times, strict=True):
+                start = time.perf_counter()
+                way()
+                found.append((time.perf_counter() - start) * 1e6)
+    multiplied, passed, predicted = (float(np.median(found)) for found in times)
+    return {
+        "products": multiplied,
+        "other calls": passed - multiplied,
+        "checks and threads": predicted - passed,
+    }

@@ -33,13 +33,25 @@ PROFILE = (
     "Ours, medians of the parts, with the threads that it chooses: drawing the batch, the matrix "
     "products, all other NumPy calls of the two passes and the loss, the update."
 )
+PREDICTION = (
+    "Ours, medians: the matrix products, the rest of the forward pass, and what ``predict`` does "
+    "around it: looking for what is no number, and suiting the threads to the work."
+)
+WATCHING = """\
+What accuracy and a progress bar add to a step, medians of the turns; and what to keep copies of \
+the predictions takes by itself, and ``argmax``, on predictions that the processor has not seen \
+before. In a training loop both find the caches filled with other things."""
 CONTENTION = """\
 Microseconds per step alone → beside a process that keeps a core busy, and how many times that is. \
 Threads that wait for each other lose more than half of their speed where one of them has no core \
 to run on. One thread loses nothing, and is slower where there is nothing beside it: ours goes to \
 one when it notices, in the course of each round, a fit of a second. The control has NumPy's \
 default, as many threads as cores."""
-SWEEPS = "Microseconds per step with SGD; p of time ∝ sizeᵖ, fitted to the upper half of the sizes."
+SWEEPS = """\
+Microseconds per step with SGD, in rounds of {seconds:g} s or more; p of time ∝ sizeᵖ, fitted to \
+the upper half of the sizes."""
+SWEEP_SECONDS = 1.0
+"""So long that the first steps of a fit, which go by the layers, do not count for much."""
 
 
 @dataclass
@@ -56,6 +68,8 @@ class Report:
         imports: By module.
         sweeps: See ``scaling.fitted``.
         profile: Microseconds of a step's parts by job (see ``parts.parts``).
+        prediction: Microseconds of the parts of ``predict`` by job.
+        watching: What metrics and a bar add to a step by network (see ``bench_watching``).
         contention: Seconds of a step alone and beside another process by job (see
             ``bench_contention.contention``).
     """
@@ -69,6 +83,8 @@ class Report:
     imports: dict[str, list[float]] = field(default_factory=dict)
     sweeps: dict[str, dict] = field(default_factory=dict)
     profile: dict[str, dict[str, float]] = field(default_factory=dict)
+    prediction: dict[str, dict[str, float]] = field(default_factory=dict)
+    watching: dict[str, dict[str, float]] = field(default_factory=dict)
     contention: dict[str, dict[str, list[float]]] = field(default_factory=dict)
 
     def markdown(self) -> str:
@@ -82,6 +98,9 @@ class Report:
             blocks += [f"Failed: {line}" for line in failed]
         if self.profile:
             blocks += ["## Where the time of a step goes", PROFILE, profiled(self.profile)]
+            blocks += ["## Where the time of a prediction goes", PREDICTION]
+            blocks += [profiled(self.prediction)]
+            blocks += ["## What watching costs", WATCHING, watched(self.watching)]
         if self.contention:
             blocks += ["## Beside a busy process", CONTENTION, slowed(self.contention)]
         for name, records in self.launches.items():
@@ -90,7 +109,7 @@ class Report:
         if self.imports:
             blocks += ["## Import", imported(self.imports)]
         if self.sweeps:
-            blocks += ["## How the cost grows", SWEEPS]
+            blocks += ["## How the cost grows", SWEEPS.format(seconds=SWEEP_SECONDS)]
             blocks += [swept(what, sweep) for what, sweep in self.sweeps.items()]
         return "\n\n".join(blocks) + "\n"
 
@@ -122,8 +141,9 @@ class Report:
             for title, results in self.parts.items()
         }  # fmt: skip
         machine = {"cpu": cpu(), "cores": cores(), "python": sys.version}
-        rest = ("versions", "absent", "launches", "imports", "sweeps", "profile", "contention")
-        return {"machine": machine, "parts": parts, **{name: getattr(self, name) for name in rest}}
+        written = {"parts": parts, "rounds": self.rounds, "seconds": self.seconds}
+        rest = {name: value for name, value in vars(self).items() if name not in written}
+        return {"machine": machine, **written, **rest}
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
@@ -154,6 +174,13 @@ def profiled(profile: dict[str, dict[str, float]]) -> str:
         rows.append([name, *cells, number(total)])
     parts = list(next(iter(profile.values())))
     return table(["network @ batch", *parts, "together, µs"], rows)
+
+
+def watched(watching: dict[str, dict[str, float]]) -> str:
+    rows = []
+    for name, (step, *shares) in ((n, found.values()) for n, found in watching.items()):
+        rows.append([name, f"{step:.1f}", *(f"{share:+.1%}" for share in shares)])
+    return table(["network @ batch", *next(iter(watching.values()))], rows)
 
 
 def slowed(contention: dict[str, dict[str, list[float]]]) -> str:

@@ -19,7 +19,7 @@ import numpy as np
 import scaling
 from jobs import ADAM, PREDICT, SGD
 from launch import import_times, launches
-from report import Report
+from report import SWEEP_SECONDS, Report
 from rounds import COLUMNS, DISAGREEMENT, OWN, Result, Worker, measure, start
 
 PEERS = ("torch", "jax", "sklearn", "keras")
@@ -65,15 +65,17 @@ def ladder(options: argparse.Namespace, workers: list[Worker]) -> dict[str, list
     return parts
 
 
-def sweeps(workers: list[Worker], rounds: int) -> dict[str, dict]:
+def sweeps(rounds: int) -> dict[str, dict]:
     """How the cost grows for those who are ours."""
-    mine = [worker for worker in workers if worker.column in OWN]
+    mine, _ = start(OWN, SWEEP_SECONDS)
     found: dict[str, list[tuple[int, Result]]] = {}
     for what, points in scaling.SWEEPS.items():
         for value, job in points:
             result = measure(job, mine, rounds)
             found.setdefault(what, []).append((value, result))
             note(result)
+    for worker in mine:
+        worker.close()
     return scaling.fitted(found)
 
 
@@ -95,15 +97,18 @@ def main() -> int:
         print(f"cannot go on without {', '.join(missing)}", file=sys.stderr)
         return 1
     report = Report(ladder(options, workers), versions, options.rounds, seconds, absent)
-    if options.scaling:
-        report.sweeps = sweeps(workers, min(options.rounds, 5))
     for worker in workers:
         worker.close()
+    if options.scaling:
+        report.sweeps = sweeps(min(options.rounds, 3))
     if not (options.quick or options.only):
         from bench_contention import contention  # here, as it loads backprop and its BLAS
-        from parts import parts
+        from bench_watching import NETWORKS, TURNS, watching
+        from parts import parts, parts_of_predict
 
         report.profile = {job.name: parts(job, 0.5) for job in (*SGD, *ADAM)}
+        report.prediction = {job.network: parts_of_predict(job, 0.5) for job in PREDICT}
+        report.watching = {job.network: watching(job, TURNS) for job in NETWORKS}
         report.contention = {job.name: contention(job) for job in SGD}
     if not options.only:
         few = min(options.rounds, 5)

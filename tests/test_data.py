@@ -16,12 +16,12 @@ from backprop.training.data import (
     Data,
     check_data,
     check_dtype,
-    check_inputs,
     check_list,
     check_positive_integer,
     split_validation,
     weight_by_class,
 )
+from backprop.training.inputs import check_inputs
 
 FLOAT64 = np.dtype("float64")
 LAYER = "Dense 'dense_1'"

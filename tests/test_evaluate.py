@@ -5,10 +5,12 @@ import tracemalloc
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 import backprop as bp
 from backprop.layers import Dense, ReLU, Sigmoid, Softmax
 from backprop.optimizers import SGD
+from backprop.training.inputs import MANY_NUMBERS, surely_finite
 
 
 def classifier(dtype="float64", metrics=("accuracy",), loss="sparse_categorical_crossentropy"):
@@ -147,6 +149,60 @@ def test_inputs_of_any_form(data, form):
     X = data[0].astype("float32")
     model = classifier(dtype="float32")
     np.testing.assert_array_equal(model.predict(form(X)), model.predict(X))
+
+
+def on_disk(X, folder):
+    np.save(folder / "X.npy", X)
+    return np.load(folder / "X.npy", mmap_mode="r")
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("row", [0, 6, 7, 48])
+@pytest.mark.parametrize("batch_size", [1, 7, None])
+@pytest.mark.parametrize(
+    "form",
+    [np.float32, np.float16, np.asfortranarray, on_disk, scipy.sparse.csr_array, np.ndarray.tolist],
+)
+def test_first_row_that_is_no_number_is_named(data, bad, row, batch_size, form, tmp_path):
+    X, _ = data
+    model = classifier()
+    model.build((None, 4))
+    X[row, 3] = X[49, 0] = bad
+    X = form(X, tmp_path) if form is on_disk else form(X)
+    with pytest.raises(ValueError, match=rf"^x holds nan or infinite numbers, .* row {row}: "):
+        model.predict(X, batch_size)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_row_that_is_no_number_among_many(bad, dtype):
+    model = bp.Sequential([Dense(1)], dtype=dtype)
+    X = np.ones((1100, MANY_NUMBERS // 1024), dtype)
+    assert surely_finite(X)
+    assert model.predict(X).shape == (1100, 1)
+    for row, column in ((1050, 3), (700, -1)):  # in the second batch; in the first, too
+        X[row, column] = bad
+        X[row, 0] = -bad
+        assert not surely_finite(X)
+        with pytest.raises(ValueError, match=rf"first in row {row}: "):
+            model.predict(X)
+
+
+def test_nothing_is_built_for_inputs_that_are_refused():
+    model = classifier()
+    with pytest.raises(ValueError, match="row 1"):
+        model.predict([[1, 2], [np.nan, 2]])
+    assert model.input_shape is None
+
+
+def test_numbers_whose_sum_is_infinite_are_finite():
+    model = bp.Sequential([Dense(1, kernel_initializer="zeros")])
+    X = np.full((2, MANY_NUMBERS), 3e38, "float32")
+    assert not surely_finite(X)
+    np.testing.assert_array_equal(model.predict(X), [[0], [0]])
+    X[1, 2] = -np.inf
+    with pytest.raises(ValueError, match="row 1"):
+        model.predict(X)
 
 
 def test_no_rows_give_no_predictions(data):

@@ -13,8 +13,9 @@ from backprop.inspection.explanation_losses import loss_parts
 from backprop.layers import Activation, Layer, LogSoftmax, Softmax
 from backprop.losses import BinaryCrossentropy, CrossEntropy, Loss
 from backprop.optimizers import Optimizer
-from backprop.training.data import Data, as_array, check_data, check_inputs
+from backprop.training.data import Data, check_data
 from backprop.training.head import MatchedPair, check_ending
+from backprop.training.inputs import as_array, check_inputs
 from backprop.training.protocol import Model
 
 ACTIVATIONS = (Activation, Softmax, LogSoftmax)

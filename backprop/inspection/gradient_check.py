@@ -25,7 +25,8 @@ from backprop.inspection.derivatives import (
 from backprop.inspection.gradient_report import GradientReport, TensorReport
 from backprop.inspection.real_branches import branching_as_real
 from backprop.layers import Layer
-from backprop.training.data import check_data, check_inputs, check_positive_integer
+from backprop.training.data import check_data, check_positive_integer
+from backprop.training.inputs import check_inputs
 from backprop.training.protocol import Model
 
 DIRECTIONS = 3

@@ -17,14 +17,8 @@ from backprop.core.threads import blas_threads
 from backprop.core.types import Array, DTypeLike, Shape
 from backprop.core.walk import parts
 from backprop.layers import Chain, Input, Layer
-from backprop.training.data import (
-    as_numbers,
-    check_dtype,
-    check_inputs,
-    check_list,
-    check_positive_integer,
-    check_rows,
-)
+from backprop.training.data import check_dtype, check_list, check_positive_integer
+from backprop.training.inputs import as_inputs, as_numbers, check_finite, check_rows, surely_finite
 from backprop.training.setup import EVALUATION_BATCH
 
 
@@ -155,15 +149,17 @@ class Network:
             verbose: For those who come from Keras; nothing is shown in any case.
             callbacks: Objects whose predict hooks are called on the way.
         """
-        X = check_inputs(x, self.input_shape, self._first_layer())
+        X = as_inputs(x, self.input_shape, self._first_layer())
         size = EVALUATION_BATCH if batch_size is None else batch_size
         size = check_positive_integer(size, "batch_size")
         params = {"steps": -(-X.shape[0] // size), "verbose": verbose}
         told = CallbackList(check_list(callbacks, "callbacks"), self, params)
-        self.build((None, *X.shape[1:]))
+        if self._parameters is None:
+            check_finite(X, "x")  # nothing is built for what is refused
+            self.build((None, *X.shape[1:]))
         with blas_threads(min(size, X.shape[0]) * self.parameters.largest):
             if X.shape[0] <= size and not told.callbacks:
-                return self.forward(X)
+                return self._predict_rows(X, 0)
             return self._predict_by_batches(X, size, told)
 
     def _predict_by_batches(self, X: Array, size: int, told: CallbackList) -> Array:
@@ -172,10 +168,15 @@ class Network:
         for batch, start in enumerate(range(0, X.shape[0], size)):
             told.call("on_predict_batch_begin", batch, {})
             rows = slice(start, start + size)
-            predictions[rows] = self.forward(X[rows])
+            predictions[rows] = self._predict_rows(X[rows], start)
             told.call("on_predict_batch_end", batch, {"outputs": predictions[rows]})
         told.call("on_predict_end", {})
         return predictions
+
+    def _predict_rows(self, X: Array, first_row: int) -> Array:
+        if not surely_finite(X):
+            check_finite(X, "x", first_row)
+        return self.forward(X)
 
     def predict_on_batch(self, x: Any) -> Array:
         """The outputs for one batch, computed at once."""

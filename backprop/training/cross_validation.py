@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from backprop.core.types import Array, is_sparse
-from backprop.training.data import as_array, check_positive_integer
+from backprop.training.data import check_positive_integer
 from backprop.training.history import History
+from backprop.training.inputs import as_array
 from backprop.training.many import fit_many
 
 

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from backprop.core.errors import ShapeError
-from backprop.core.types import FLOAT_DTYPES, Array, Shape, is_sparse
+from backprop.core.types import FLOAT_DTYPES, Array, Shape
 from backprop.losses import Loss
 from backprop.losses.base import check_sample_weight
+from backprop.training.inputs import as_array, as_numbers
 
 
 class Data:
@@ -26,110 +27,6 @@ class Data:
         """Some of the samples, as views."""
         weight = None if self.weight is None else self.weight[which]
         return Data(self.X[which], self.y[which], weight)
-
-
-def check_inputs(x: Any, input_shape: Shape | None, layer: object, name: str = "x") -> Array:
-    """Inputs as an array of numbers with samples in rows.
-
-    Args:
-        x: An array, or what ``np.asarray`` makes one of: a list, a DataFrame.
-        input_shape: The shape of one sample that the model was built for; None if it is not built.
-        layer: The first layer, for the error message.
-        name: The argument's name, likewise.
-
-    Raises:
-        TypeError: They are not numbers.
-        ShapeError: There is no batch axis, no sample, or another number of features.
-        ValueError: They hold nan or infinite numbers.
-    """
-    X = as_numbers(x, name)
-    if is_sparse(X):
-        X = as_rows(X, layer, name)
-    check_rows(X, name)
-    if input_shape is not None and X.shape[1:] != input_shape:
-        n = " × ".join(map(str, input_shape))
-        raise ShapeError(
-            f"{layer} was built for {n} features but {name} has the shape {X.shape}: pass samples "
-            f"with {n} columns."
-        )
-    # a memory map may be larger than memory: it is looked at batch by batch only
-    if is_sparse(X):
-        refuse_rows(row_of_entries(X)[~np.isfinite(X.data)], name)
-    elif X.dtype.kind == "f" and not isinstance(X, np.memmap):
-        for start in range(0, len(X), 256):
-            finite = np.isfinite(X[start : start + 256])
-            if not finite.all():
-                wrong = ~finite.reshape(len(finite), -1).all(axis=1)
-                refuse_rows(start + np.flatnonzero(wrong), name)
-    return X
-
-
-def row_of_entries(X: Any) -> Array:
-    """The row of every stored number of a sparse matrix in CSR form."""
-    return np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
-
-
-def refuse_rows(rows: Array, name: str) -> None:
-    """The error for rows that hold what is no number, if there are any."""
-    if len(rows):
-        raise ValueError(
-            f"{name} holds nan or infinite numbers, the first in row {rows[0]}: remove or replace "
-            f"them before training."
-        )
-
-
-def check_rows(X: Array, name: str) -> None:
-    """Checks that the first axis counts samples.
-
-    Raises:
-        ShapeError: There is no second axis, or nothing along it.
-    """
-    if X.ndim < 2 or 0 in X.shape[1:]:
-        raise ShapeError(
-            f"{name} must have a row for each sample, shape (N, features), but its shape is "
-            f"{X.shape}: use {name}.reshape(-1, 1) for one feature or {name}.reshape(1, -1) for "
-            f"one sample."
-        )
-
-
-def as_rows(X: Any, layer: Any, name: str) -> Any:
-    """A sparse matrix in the form from which rows are drawn quickly.
-
-    Raises:
-        TypeError: The first layer takes arrays only.
-    """
-    if not layer.accepts_sparse:
-        raise TypeError(
-            f"{name} is a sparse matrix, but the first layer, {layer}, takes arrays only: begin "
-            f"with a Dense layer, or pass {name}.toarray()."
-        )
-    return X.tocsr()
-
-
-def as_numbers(x: Any, name: str) -> Array:
-    """``as_array`` for what must hold numbers.
-
-    Raises:
-        TypeError: They are not real numbers.
-    """
-    # a memory map stays one, and so does a sparse matrix
-    X = x if isinstance(x, np.ndarray) or is_sparse(x) else as_array(x, name)
-    if X.dtype.kind not in "fiub":
-        raise TypeError(
-            f"{name} must hold numbers, but its dtype is {X.dtype}: encode text and categories as "
-            f"numbers first."
-        )
-    return X
-
-
-def as_array(x: Any, name: str) -> Array:
-    """``np.asarray`` with an error that names the argument."""
-    try:
-        return np.asarray(x)
-    except ValueError:
-        raise ShapeError(
-            f"{name} cannot be made an array of samples: give all of its rows the same length."
-        ) from None
 
 
 def check_data(

@@ -16,8 +16,9 @@ from backprop.core.threads import blas_threads
 from backprop.core.types import Array, is_sparse
 from backprop.losses.base import check_sample_weight
 from backprop.optimizers import LBFGS
-from backprop.training.data import Data, as_array, as_numbers, check_list
+from backprop.training.data import Data, check_list
 from backprop.training.history import History
+from backprop.training.inputs import as_array, as_numbers
 from backprop.training.plan import plan_fit
 from backprop.training.progress import progress
 from backprop.training.protocol import Model

@@ -19,13 +19,9 @@ from backprop.losses import (
     SparseCategoricalCrossentropy,
 )
 from backprop.training.batches import Batches
-from backprop.training.data import (
-    Data,
-    check_data,
-    check_inputs,
-    check_positive_integer,
-)
+from backprop.training.data import Data, check_data, check_positive_integer
 from backprop.training.head import MatchedPair, check_ending
+from backprop.training.inputs import check_inputs
 from backprop.training.protocol import Model
 from backprop.training.stream import Stream
 

@@ -1,0 +1,158 @@
+"""Users' inputs as arrays of numbers with samples in rows."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from backprop.core.errors import ShapeError
+from backprop.core.functional import ones
+from backprop.core.types import FLOAT_DTYPES, Array, Shape, is_sparse
+
+MANY_NUMBERS = 1 << 19
+"""From so many numbers on a product takes less time than a look at each of them."""
+
+
+def check_inputs(x: Any, input_shape: Shape | None, layer: object, name: str = "x") -> Array:
+    """``as_inputs`` that hold finite numbers.
+
+    Raises:
+        TypeError: They are not numbers.
+        ShapeError: There is no batch axis, no sample, or another number of features.
+        ValueError: They hold nan or infinite numbers.
+    """
+    X = as_inputs(x, input_shape, layer, name)
+    # a memory map may be larger than memory: it is looked at batch by batch only
+    if not isinstance(X, np.memmap):
+        check_finite(X, name)
+    return X
+
+
+def as_inputs(x: Any, input_shape: Shape | None, layer: object, name: str = "x") -> Array:
+    """Inputs as an array of numbers with samples in rows.
+
+    Args:
+        x: An array, or what ``np.asarray`` makes one of: a list, a DataFrame.
+        input_shape: The shape of one sample that the model was built for; None if it is not built.
+        layer: The first layer, for the error message.
+        name: The argument's name, likewise.
+
+    Raises:
+        TypeError: They are not numbers.
+        ShapeError: There is no batch axis, no sample, or another number of features.
+    """
+    X = as_numbers(x, name)
+    if is_sparse(X):
+        X = as_rows(X, layer, name)
+    check_rows(X, name)
+    if input_shape is not None and X.shape[1:] != input_shape:
+        n = " × ".join(map(str, input_shape))
+        raise ShapeError(
+            f"{layer} was built for {n} features but {name} has the shape {X.shape}: pass samples "
+            f"with {n} columns."
+        )
+    return X
+
+
+def check_finite(X: Array, name: str, first_row: int = 0) -> None:
+    """Refuses inputs that hold nan or infinite numbers.
+
+    Args:
+        X: Numbers with samples in rows, or some of the rows.
+        name: The argument's name, for the error message.
+        first_row: The number of the first of them, likewise.
+
+    Raises:
+        ValueError: They do.
+    """
+    if is_sparse(X):
+        refuse_rows(row_of_entries(X)[~np.isfinite(X.data)] + first_row, name)
+    elif X.dtype.kind == "f":
+        for start in range(0, len(X), 256):
+            finite = np.isfinite(X[start : start + 256])
+            if not finite.all():
+                wrong = ~finite.reshape(len(finite), -1).all(axis=1)
+                refuse_rows(first_row + start + np.flatnonzero(wrong), name)
+
+
+def surely_finite(X: Array) -> bool:
+    """Whether there is no nan or infinite number, if that shows quickly: in the sums of the rows.
+
+    A sum of finite numbers may overflow; one that is finite has nothing else in it. The sums are a
+    product, spread over the threads of those that follow, and leave the numbers in the caches of
+    these: with 10,000 rows of 784 that took 1.3 ms instead of 3.4 on two cores.
+    """
+    if X.size < MANY_NUMBERS or type(X) is not np.ndarray or X.dtype not in FLOAT_DTYPES:
+        return False
+    n_features = math.prod(X.shape[1:])
+    with np.errstate(over="ignore", invalid="ignore"):
+        sums = np.dot(X.reshape(len(X), n_features), ones(n_features, X.dtype))
+    return bool(np.isfinite(sums).all())
+
+
+def row_of_entries(X: Any) -> Array:
+    """The row of every stored number of a sparse matrix in CSR form."""
+    return np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
+
+
+def refuse_rows(rows: Array, name: str) -> None:
+    """The error for rows that hold what is no number, if there are any."""
+    if len(rows):
+        raise ValueError(
+            f"{name} holds nan or infinite numbers, the first in row {rows[0]}: remove or replace "
+            f"them before training."
+        )
+
+
+def check_rows(X: Array, name: str) -> None:
+    """Checks that the first axis counts samples.
+
+    Raises:
+        ShapeError: There is no second axis, or nothing along it.
+    """
+    if X.ndim < 2 or 0 in X.shape[1:]:
+        raise ShapeError(
+            f"{name} must have a row for each sample, shape (N, features), but its shape is "
+            f"{X.shape}: use {name}.reshape(-1, 1) for one feature or {name}.reshape(1, -1) for "
+            f"one sample."
+        )
+
+
+def as_rows(X: Any, layer: Any, name: str) -> Any:
+    """A sparse matrix in the form from which rows are drawn quickly.
+
+    Raises:
+        TypeError: The first layer takes arrays only.
+    """
+    if not layer.accepts_sparse:
+        raise TypeError(
+            f"{name} is a sparse matrix, but the first layer, {layer}, takes arrays only: begin "
+            f"with a Dense layer, or pass {name}.toarray()."
+        )
+    return X.tocsr()
+
+
+def as_numbers(x: Any, name: str) -> Array:
+    """``as_array`` for what must hold numbers.
+
+    Raises:
+        TypeError: They are not real numbers.
+    """
+    # a memory map stays one, and so does a sparse matrix
+    X = x if isinstance(x, np.ndarray) or is_sparse(x) else as_array(x, name)
+    if X.dtype.kind not in "fiub":
+        raise TypeError(
+            f"{name} must hold numbers, but its dtype is {X.dtype}: encode text and categories as "
+            f"numbers first."
+        )
+    return X
+
+
+def as_array(x: Any, name: str) -> Array:
+    """``np.asarray`` with an error that names the argument."""
+    try:
+        return np.asarray(x)
+    except ValueError:
+        raise ShapeError(
+            f"{name} cannot be made an array of samples: give all of its rows the same length."
+        ) from None

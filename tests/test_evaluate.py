@@ -175,7 +175,8 @@ def test_first_row_that_is_no_number_is_named(data, bad, row, batch_size, form, 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_row_that_is_no_number_among_many(bad, dtype):
+@pytest.mark.parametrize("form", [np.asarray, on_disk, scipy.sparse.csr_array])
+def test_row_that_is_no_number_among_many(bad, dtype, form, tmp_path):
     model = bp.Sequential([Dense(1)], dtype=dtype)
     X = np.ones((1100, MANY_NUMBERS // 1024), dtype)
     assert surely_finite(X)
@@ -184,8 +185,9 @@ def test_row_that_is_no_number_among_many(bad, dtype):
         X[row, column] = bad
         X[row, 0] = -bad
         assert not surely_finite(X)
+        given = form(X, tmp_path) if form is on_disk else form(X)
         with pytest.raises(ValueError, match=rf"first in row {row}: "):
-            model.predict(X)
+            model.predict(given)
 
 
 def test_nothing_is_built_for_inputs_that_are_refused():

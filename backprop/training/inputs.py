@@ -100,7 +100,7 @@ def refuse_rows(rows: Array, name: str) -> None:
     if len(rows):
         raise ValueError(
             f"{name} holds nan or infinite numbers, the first in row {rows[0]}: remove or replace "
-            f"them before training."
+            f"them first."
         )
 
 

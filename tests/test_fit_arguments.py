@@ -337,6 +337,11 @@ def test_hooks_of_predict(data):
         record.logs["on_predict_batch_end"]["outputs"], expected[12:], rtol=1e-12
     )
     assert (record.model, record.params) == (model, {"steps": 4, "verbose": 0})
+    record.calls.clear()
+    model.predict(X, callbacks=[record])  # in one batch
+    assert record.calls == [
+        "predict_begin", "predict_batch_begin", "predict_batch_end", "predict_end"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("verb", ["evaluate", "predict", "fit"])

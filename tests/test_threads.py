@@ -112,6 +112,12 @@ def test_the_largest_product_decides(batch_size: int) -> None:
         assert count.seen == (1 if 1e6 * batch_size < WORTH_THREADS else threads()[True])
 
 
+def test_few_rows_are_a_small_product_in_a_large_batch() -> None:
+    count = Count()
+    wide(1000).predict(np.ones((2, 1000)), batch_size=1000, callbacks=[count])
+    assert count.seen == 1
+
+
 def test_many_small_products_are_no_large_one() -> None:
     count = Count()
     X, y = np.ones((9, 1000)), np.ones((9, 1))

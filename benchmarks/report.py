@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from rounds import COLUMNS, DISAGREEMENT, OWN, SAME_LOSS, Result, spread
-from scaling import TITLES
+from scaling import SECONDS, TITLES
 
 METHOD = """\
 ReLU, softmax cross-entropy, float32. Everyone has the same random samples, labels and initial \
@@ -31,16 +31,18 @@ LAUNCHES = {
 }
 PROFILE = (
     "Ours, medians of the parts, with the threads that it chooses: drawing the batch, the matrix "
-    "products, all other NumPy calls of the two passes and the loss, the update."
+    "products, all other NumPy calls of the two passes and the loss, the update. At the end of the "
+    "table stand the last points of the curves of growth, if those were measured."
 )
 PREDICTION = (
     "Ours, medians: the matrix products, the rest of the forward pass, and what ``predict`` does "
-    "around it: looking for what is no number, and suiting the threads to the work."
+    "around it: it checks its arguments and every number, and suits the threads to the work."
 )
 WATCHING = """\
-What accuracy and a progress bar add to a step, medians of the turns; and what to keep copies of \
-the predictions takes by itself, and ``argmax``, on predictions that the processor has not seen \
-before. In a training loop both find the caches filled with other things."""
+What accuracy and a progress bar add to a step, medians of the turns. Beside them what accuracy \
+cannot do without takes by itself, on predictions that the processor has not seen before: copies \
+of them, to be counted many batches at once, and ``argmax``. In a training loop both also find the \
+caches filled with other things."""
 CONTENTION = """\
 Microseconds per step alone → beside a process that keeps a core busy, and how many times that is. \
 Threads that wait for each other lose more than half of their speed where one of them has no core \
@@ -50,8 +52,6 @@ default, as many threads as cores."""
 SWEEPS = """\
 Microseconds per step with SGD, in rounds of {seconds:g} s or more; p of time ∝ sizeᵖ, fitted to \
 the upper half of the sizes."""
-SWEEP_SECONDS = 1.0
-"""So long that the first steps of a fit, which go by the layers, do not count for much."""
 
 
 @dataclass
@@ -109,7 +109,7 @@ class Report:
         if self.imports:
             blocks += ["## Import", imported(self.imports)]
         if self.sweeps:
-            blocks += ["## How the cost grows", SWEEPS.format(seconds=SWEEP_SECONDS)]
+            blocks += ["## How the cost grows", SWEEPS.format(seconds=SECONDS)]
             blocks += [swept(what, sweep) for what, sweep in self.sweeps.items()]
         return "\n\n".join(blocks) + "\n"
 
@@ -178,7 +178,8 @@ def profiled(profile: dict[str, dict[str, float]]) -> str:
 
 def watched(watching: dict[str, dict[str, float]]) -> str:
     rows = []
-    for name, (step, *shares) in ((n, found.values()) for n, found in watching.items()):
+    for name, found in watching.items():
+        step, *shares = found.values()
         rows.append([name, f"{step:.1f}", *(f"{share:+.1%}" for share in shares)])
     return table(["network @ batch", *next(iter(watching.values()))], rows)
 

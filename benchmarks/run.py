@@ -19,7 +19,7 @@ import numpy as np
 import scaling
 from jobs import ADAM, PREDICT, SGD
 from launch import import_times, launches
-from report import SWEEP_SECONDS, Report
+from report import Report
 from rounds import COLUMNS, DISAGREEMENT, OWN, Result, Worker, measure, start
 
 PEERS = ("torch", "jax", "sklearn", "keras")
@@ -67,7 +67,7 @@ def ladder(options: argparse.Namespace, workers: list[Worker]) -> dict[str, list
 
 def sweeps(rounds: int) -> dict[str, dict]:
     """How the cost grows for those who are ours."""
-    mine, _ = start(OWN, SWEEP_SECONDS)
+    mine, _ = start(OWN, scaling.SECONDS)
     found: dict[str, list[tuple[int, Result]]] = {}
     for what, points in scaling.SWEEPS.items():
         for value, job in points:
@@ -106,7 +106,10 @@ def main() -> int:
         from bench_watching import NETWORKS, TURNS, watching
         from parts import parts, parts_of_predict
 
-        report.profile = {job.name: parts(job, 0.5) for job in (*SGD, *ADAM)}
+        profiled = {job.name: job for job in (*SGD, *ADAM)}
+        if options.scaling:
+            profiled |= scaling.last_points()
+        report.profile = {name: parts(job, 0.5) for name, job in profiled.items()}
         report.prediction = {job.network: parts_of_predict(job, 0.5) for job in PREDICT}
         report.watching = {job.network: watching(job, TURNS) for job in NETWORKS}
         report.contention = {job.name: contention(job) for job in SGD}

@@ -6,6 +6,9 @@ import numpy as np
 from jobs import Job
 from rounds import Result
 
+SECONDS = 1.0
+"""What a round lasts at least: the first steps of a fit, by the layers, must not count for much."""
+
 
 def steps(sizes: tuple[int, ...], batch: int) -> int:
     """Enough of them for an epoch of some milliseconds, with no more data than 64 MB."""
@@ -31,6 +34,12 @@ TITLES = {
     "batch": "b in 784-128-10 @ b",
     "classes": "c in 128-128-c @ 128",
 }
+
+
+def last_points() -> dict[str, Job]:
+    """The jobs at the two largest values of each sweep, by what and how large."""
+    points = [(what, *point) for what, sweep in SWEEPS.items() for point in sweep[-2:]]
+    return {f"{TITLES[what]}: {value}": job for what, value, job in points}
 
 
 def exponent(values: list[float], times: list[float]) -> float:

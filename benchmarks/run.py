@@ -23,6 +23,8 @@ from report import Report
 from rounds import COLUMNS, DISAGREEMENT, OWN, Result, Worker, measure, start
 
 PEERS = ("torch", "jax", "sklearn", "keras")
+IMPORTS = 15
+"""Processes that import each module: some take a third longer than the rest."""
 
 
 def arguments() -> argparse.Namespace:
@@ -116,7 +118,7 @@ def main() -> int:
     if not options.only:
         few = min(options.rounds, 5)
         report.launches["digits"] = launches("digits", list(versions), few)
-        report.imports = import_times(list(versions), few)
+        report.imports = import_times(list(versions), 2 if options.quick else IMPORTS)
         if not options.quick:
             report.launches["mnist-sized"] = launches("mnist-sized", list(versions), 2)
     return write(report, options)

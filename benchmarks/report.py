@@ -39,10 +39,8 @@ PREDICTION = (
     "around it: it checks its arguments and every number, and suits the threads to the work."
 )
 WATCHING = """\
-What accuracy and a progress bar add to a step, medians of the turns. Beside them what accuracy \
-cannot do without takes by itself, on predictions that the processor has not seen before: copies \
-of them, to be counted many batches at once, and ``argmax``. In a training loop both also find the \
-caches filled with other things."""
+What accuracy and a progress bar add to a step, medians of the turns. Accuracy compares the \
+classes that the softmax finds together with the largest logits, many batches at once."""
 CONTENTION = """\
 Microseconds per step alone → beside a process that keeps a core busy, and how many times that is. \
 Threads that wait for each other lose more than half of their speed where one of them has no core \

@@ -105,7 +105,7 @@ def main() -> int:
         report.sweeps = sweeps(min(options.rounds, 3))
     if not (options.quick or options.only):
         from bench_contention import contention  # here, as it loads backprop and its BLAS
-        from bench_watching import NETWORKS, TURNS, watching
+        from bench_watching import NETWORKS, SETS, watching
         from parts import parts, parts_of_predict
 
         profiled = {job.name: job for job in (*SGD, *ADAM)}
@@ -113,7 +113,7 @@ def main() -> int:
             profiled |= scaling.last_points()
         report.profile = {name: parts(job, 0.5) for name, job in profiled.items()}
         report.prediction = {job.network: parts_of_predict(job, 0.5) for job in PREDICT}
-        report.watching = {job.network: watching(job, TURNS) for job in NETWORKS}
+        report.watching = {job.network: watching(job, SETS) for job in NETWORKS}
         report.contention = {job.name: contention(job) for job in SGD}
     if not options.only:
         few = min(options.rounds, 5)

@@ -7,9 +7,14 @@ import pytest
 from derivatives import derivative, relative_error
 
 from backprop.core.functional import (
+    FEW_COLUMNS,
+    FEW_ROWS,
     PROBABILITY_FLOOR,
+    at_columns,
     ones,
+    row_argmax,
     row_max,
+    row_starts,
     row_sum,
     safe_log,
     safe_log_slope,
@@ -121,9 +126,26 @@ def test_the_maximum_and_the_sum_of_every_row(shape):
         np.testing.assert_allclose(row_sum(form), Z.sum(axis=-1), rtol=1e-14, atol=1e-15)
 
 
-def test_the_ones_for_sums_cannot_be_changed_by_mistake():
+@pytest.mark.parametrize("shape", [(1, 5), (FEW_ROWS, 3), (20, FEW_COLUMNS), (1, 20, 3), (2, 0, 3)])
+def test_the_largest_of_every_row_of_few(rng, shape):
+    Z = rng.integers(0, 4, shape) * 0.1  # with ties
+    for form in (Z, np.asfortranarray(Z)):
+        largest = row_argmax(form)
+        np.testing.assert_array_equal(largest, Z.argmax(axis=-1))
+        np.testing.assert_array_equal(at_columns(form, largest), Z.max(axis=-1))
+        for one, other in zip(*(softmax(form, None, k) for k in (None, largest)), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("shape", [(FEW_ROWS + 1, 3), (2, FEW_COLUMNS + 1), (4, 9, 3)])
+def test_the_largest_is_not_looked_for_where_it_costs_time(shape):
+    assert row_argmax(np.zeros(shape)) is None
+
+
+@pytest.mark.parametrize("kept", [ones(3, np.dtype("float32")), row_starts(6, 2, (3,))])
+def test_what_is_kept_cannot_be_changed_by_mistake(kept):
     with pytest.raises(ValueError, match="read-only"):
-        ones(3, np.dtype("float32"))[0] = 2
+        kept[0] = 2
 
 
 def test_safe_log_is_the_log_above_the_floor():

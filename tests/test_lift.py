@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from backprop.core.functional import at_columns
 from backprop.core.lift import CannotLift, Lift, axis_after, owner
 from backprop.core.tape import Tape
 from backprop.core.traced import plain
@@ -130,6 +131,9 @@ ELEMENTWISE = {
     "copy of a row": lambda row, X, **rest: (np.copyto(X, row), X)[1],
     "copy of a number": lambda out, **rest: (out.fill(3), out)[1],
     "copy transposed": lambda a, **rest: a.T.copy() + 1,
+    "argmax": lambda a, **rest: a.argmax(-1),
+    "argmax of an axis": lambda X, **rest: X.argmax(axis=1) * 2,
+    "the largest": lambda X, **rest: at_columns(X, X.argmax(-1)),
     "take": lambda a, index, **rest: a.reshape(-1).take(index, mode="clip"),
     "take twice": lambda a, b, index, **rest: (
         a.ravel().take(index, mode="clip") - b.ravel().take(index, mode="clip")

@@ -422,6 +422,18 @@ def test_a_replay_after_a_step_by_the_layers_leaves_its_own_numbers(by_layers, r
     assert replayed == [True]
 
 
+def test_what_a_softmax_found_is_that_of_the_last_step(replayed):
+    x, y, _ = data(40)
+    x = x.astype("float32")
+    large, small = (x, y), (x[:4].copy(), y[:4])
+    model = network(Dense(5), Tanh())
+    model.fit([*[large] * 3, *[small] * 3, large], verbose=0)
+    assert model.layers[-1].largest is None  # of 40 samples it is not looked for
+    model.fit([*[small] * 3, *[large] * 3, small], verbose=0)
+    np.testing.assert_array_equal(model.layers[-1].largest, model.layers[-1].A.argmax(axis=1))
+    assert replayed == [True] * 4
+
+
 def test_penalties_of_every_parameter_are_reported(by_layers, replayed):
     def make():
         model = bp.Sequential(

@@ -1,9 +1,17 @@
 """What metrics are given in training: batches gathered, with the result of one after the other."""
 
+import numpy as np
 import pytest
 
-from backprop.metrics import Accuracy, MeanSquaredError
+from backprop.layers import Softmax
+from backprop.losses import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    SparseCategoricalCrossentropy,
+)
+from backprop.metrics import Accuracy, CategoricalAccuracy, MeanSquaredError
 from backprop.training import scoring
+from backprop.training.head import MatchedPair
 from backprop.training.scoring import COUNTED_AT_ONCE, Tally, update_metrics
 
 
@@ -31,7 +39,7 @@ def batches(rng, kind):
 @pytest.mark.parametrize("kind", ["alike", "short", "dtypes", "weights"])
 def test_gathered_batches_count_as_one_after_the_other(rng, kind):
     mine, expected = weighted_and_not(), weighted_and_not()
-    tally = Tally(mine)
+    tally = Tally(mine, BinaryCrossentropy())
     for _ in range(2):
         tally.reset()
         for metric in expected:
@@ -50,8 +58,74 @@ def test_gathered_batches_count_as_one_after_the_other(rng, kind):
 def test_no_more_than_so_many_samples_wait_to_be_counted(rng, monkeypatch):
     counted = []
     monkeypatch.setattr(scoring, "update_metrics", lambda metrics, P, y, w: counted.append(len(y)))
-    tally = Tally([Accuracy()])
+    tally = Tally([Accuracy()], BinaryCrossentropy())
     for prediction, y, weight in batches(rng, "alike"):
         tally.add(prediction, y, weight)
     tally.counted()
     assert counted == [COUNTED_AT_ONCE, 60 * 32 - COUNTED_AT_ONCE]
+
+
+ACCURACIES = [Accuracy, CategoricalAccuracy]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "classes", "one_hot"),
+    [
+        (ACCURACIES, 2, False),
+        (ACCURACIES, 10, False),
+        (ACCURACIES, 17, False),  # so many that the softmax does not look for the largest
+        (ACCURACIES, 3, True),
+        (ACCURACIES, 1, True),
+        ([*ACCURACIES, MeanSquaredError], 3, True),  # which needs the probabilities
+    ],
+)
+def test_guesses_of_a_softmax_count_as_its_probabilities_do(rng, kinds, classes, one_hot):
+    layer = Softmax()
+    loss = CategoricalCrossentropy() if one_hot else SparseCategoricalCrossentropy()
+    mine, expected = ([kind() for kind in kinds] for _ in range(2))
+    tally = Tally(mine, MatchedPair(layer, loss))
+    for n in [32] * 40 + [7, 32, 50, 32]:
+        y = rng.integers(0, classes, n)
+        y = np.eye(classes)[y] if one_hot else y
+        A = layer.forward(rng.integers(-2, 3, (n, classes)) * 0.5, training=True)  # with ties
+        tally.add(A, y, None)
+        update_metrics(expected, A, y, None)
+    assert results(tally.counted()) == pytest.approx(results(expected), rel=1e-12)
+    assert 0 < results(mine)[0] <= 1
+
+
+def test_of_gathered_guesses_the_probabilities_are_not_looked_at(rng, monkeypatch):
+    monkeypatch.setattr(scoring, "update_metrics", None)
+    layer, y, right = Softmax(), rng.integers(0, 3, 32), 0
+    tally = Tally([Accuracy()], MatchedPair(layer, SparseCategoricalCrossentropy()))
+    for _ in range(50):
+        A = layer.forward(rng.normal(size=(32, 3)), training=True)
+        right += np.count_nonzero(A.argmax(axis=1) == y)
+        tally.add(A, y, None)
+    assert results(tally.counted()) == [right / (50 * 32)]
+
+
+def test_one_hot_targets_of_several_axes(rng):
+    layer, y = Softmax(), rng.integers(0, 3, (60, 4, 5))
+    mine, expected = Accuracy(), Accuracy()
+    tally = Tally([mine], MatchedPair(layer, CategoricalCrossentropy()))
+    for target in np.eye(3)[y]:
+        A = layer.forward(rng.normal(size=(4, 5, 3)), training=True)
+        tally.add(A, target, None)
+        expected.update(A, target)
+    assert results(tally.counted()) == results([expected])
+
+
+def test_an_accuracy_of_ones_own_sees_every_batch_by_itself(rng):
+    class Sizes(Accuracy):
+        def update(self, prediction, target, sample_weight=None):
+            super().update(prediction, target, sample_weight)
+            sizes.append(len(target))
+
+    sizes = []
+    layer, y = Softmax(), rng.integers(0, 3, 4)
+    tally = Tally([Sizes()], MatchedPair(layer, SparseCategoricalCrossentropy()))
+    for _ in range(6):
+        tally.add(layer.forward(rng.normal(size=(4, 3)), training=True), y, None)
+    tally.counted()
+    assert sizes == [4] * 6

@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 
 from backprop.core.traced import as_array
-from backprop.core.types import Array
+from backprop.core.types import Array, Shape
 
 FEW_COLUMNS = 16
-"""Up to here the maximum of every row is found faster in a transposed copy."""
+"""Up to here NumPy is slow along rows, and a maximum of each is found faster by other ways."""
+
+FEW_ROWS = 32
+"""Up to here ``argmax`` takes about as long as those, and tells more."""
 
 PROBABILITY_FLOOR = float(np.e) * 1e-7
 """Below this probability ``safe_log`` goes on as a straight line (see there)."""
@@ -39,18 +42,25 @@ def softplus(Z: Array, out: Array | None = None) -> Array:
     return np.maximum(A, Z, out=A)
 
 
-def softmax(Z: Array, out: Array | None = None) -> tuple[Array, tuple[Array, Array]]:
+def softmax(
+    Z: Array, out: Array | None = None, largest: Array | None = None
+) -> tuple[Array, tuple[Array, Array]]:
     """Softmax, and the two terms of its log-partition.
 
     softmax(z)_k = exp(z_k − m) / S with m = max_j z_j and S = Σ_j exp(z_j − m), so that no
     exponential exceeds 1; and log Σ_j exp(z_j) = m + log S, the log-sum-exp identity.
+
+    Args:
+        Z: The logits.
+        out: Where the probabilities are written.
+        largest: The index of the largest logit in every row, if it is known.
 
     Returns:
         The probabilities, of Z's shape, and (m, S), each of Z's shape with a last axis of 1. They
         are apart since log Σ_j exp(z_j) − z_k is log S + (m − z_k): added up first, a large m would
         swallow the digits of log S.
     """
-    m = row_max(Z)[..., np.newaxis]
+    m = (row_max(Z) if largest is None else at_columns(Z, largest))[..., np.newaxis]
     A: Array = np.subtract(Z, m, out=out)
     np.exp(A, out=A)
     S = row_sum(A)[..., np.newaxis]
@@ -77,9 +87,33 @@ def row_max(A: Array) -> Array:
     n_rows = A.size // n_columns
     if n_columns > FEW_COLUMNS or n_rows < FEW_COLUMNS:
         return as_array(np.maximum.reduce(A, axis=-1))
-    columns = A.reshape(n_rows, n_columns).T.copy()  # NumPy is slow along an axis this short
+    columns = A.reshape(n_rows, n_columns).T.copy()
     highest: Array = np.maximum.reduce(columns, axis=0)
     return highest.reshape(A.shape[:-1])
+
+
+def row_argmax(A: Array) -> Array | None:
+    """The index k of max_k a_k in every row; None where that takes much longer than ``row_max``."""
+    few = A.shape[-1] <= FEW_COLUMNS and A.size <= FEW_ROWS * A.shape[-1]
+    return as_array(A.argmax(-1)) if few else None
+
+
+def at_columns(A: Array, columns: Array) -> Array:
+    """a_{i, k_i}, the element of every row i in the column k_i."""
+    return as_array(A.reshape(-1).take(flat_index(A, columns), mode="clip"))
+
+
+def flat_index(A: Array, columns: Array, out: Array | None = None) -> Array:
+    """Where in the flat array the element of every row in these columns stands."""
+    return as_array(np.add(row_starts(A.size, A.shape[-1], columns.shape), columns, out=out))
+
+
+@lru_cache(maxsize=64)
+def row_starts(size: int, n_columns: int, shape: Shape) -> Array:
+    """Where in a flat array the rows begin, in this shape; not to be written to: it is kept."""
+    starts = np.arange(0, size, n_columns).reshape(shape)
+    starts.setflags(write=False)
+    return starts
 
 
 def safe_log(P: Array) -> Array:

@@ -81,6 +81,9 @@ class Lift:
                 axis, dtype, keepdims = options["axis"], options["dtype"], options["keepdims"]
                 axis = axis_after(axis, first.ndim)
                 return [partial(rest[0].reduce, self.block(first), axis, dtype, out, keepdims)]
+            case "argmax":
+                axis = axis_after(rest[0], first.ndim)
+                return [partial(self.block(first).argmax, axis, out)]
             case "dot":
                 return [self._product(first, rest[0], out)]
             case "take":

@@ -58,6 +58,8 @@ class Call(NamedTuple):
                 return partial(rest[0].reduce, first, axis, dtype, self.out, keepdims)
             case "dot":  # the method skips what np.dot does first
                 return partial(first.dot, *rest, self.out)
+            case "argmax":
+                return partial(first.argmax, rest[0], self.out)
             case "take":
                 indices, axis, mode = rest
                 return partial(first.take, indices, axis, self.out, mode)

@@ -102,6 +102,16 @@ class Traced(np.ndarray[Any, Any]):
             self.tape.fail(func.__name__)
         return result if given is None else given
 
+    def argmax(self, axis: Any = None, *arguments: Any, **options: Any) -> Any:
+        """The index of the largest element along one axis."""
+        found = plain(self).argmax(axis, *plain(arguments), **plain(options))
+        if axis is None or arguments or options:
+            self.tape.fail("argmax")
+            return found
+        where = self._result(found)
+        self.tape.note("argmax", (self, axis), where)
+        return where
+
     def take(self, indices: Any, axis: Any = None, out: Any = None, mode: Any = "raise") -> Any:
         """Elements by their index."""
         found = plain(self).take(plain(indices), axis, plain(out), mode)

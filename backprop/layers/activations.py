@@ -78,6 +78,16 @@ class Softmax(Layer):
         self.Z: Any = None
         self.A: Any = None
         self.partition: Any = None  # m and S, log Σ_j e^{z_j} = m + log S: for a cross-entropy
+        self._largest: Array | None = None
+
+    @property
+    def largest(self) -> Array | None:
+        """The class of the largest logit of every sample in the last training forward, ``(N,)``.
+
+        Of probabilities that are rounded to the same number it is that of the larger logit. None
+        where finding it would cost time: for many classes or samples.
+        """
+        return self._largest
 
     def forward(self, Z: Array, training: bool = False) -> Array:
         """A = softmax(Z)."""
@@ -85,8 +95,9 @@ class Softmax(Layer):
         if not training:
             return functional.softmax(Z)[0]
         self.Z = Z
+        self._largest = functional.row_argmax(Z)
         out = self.buffer("A", Z.shape, Z.dtype)
-        A, self.partition = functional.softmax(Z, out)
+        A, self.partition = functional.softmax(Z, out, self._largest)
         self.A = A
         return A
 

@@ -19,7 +19,6 @@ class SparseCategoricalCrossentropy(CrossEntropy):
     The same numbers as ``CategoricalCrossentropy`` on one-hot targets, without making them.
     """
 
-    _rows: Any = (None, None)  # where the rows begin in a flat array of this size and row length
     _index: Any = None  # where in it the samples' own classes stand
 
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
@@ -64,11 +63,8 @@ class SparseCategoricalCrossentropy(CrossEntropy):
 
     def at_target(self, P: Array, target: Array) -> tuple[Array, Array]:
         """The flat index of every sample's own class in P, and P as a flat view."""
-        flat, n_classes = P.reshape(-1), P.shape[-1]
-        if self._rows[0] != (flat.size, n_classes):
-            self._rows = (flat.size, n_classes), np.arange(0, flat.size, n_classes)
-        index = self.buffer("index", target).reshape(-1)
-        return np.add(self._rows[1], target.reshape(-1), out=index), flat
+        out = self.buffer("index", target).reshape(-1)
+        return functional.flat_index(P, target.reshape(-1), out), P.reshape(-1)
 
     def values(self, prediction: Array, target: Array) -> Array:
         """−log q_c."""

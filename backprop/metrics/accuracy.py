@@ -6,12 +6,28 @@ from backprop.core.types import Array
 from backprop.metrics.base import MeanMetric
 
 
-class Accuracy(MeanMetric):
+class GuessMetric(MeanMetric):
+    """An accuracy that can be told the guesses, where they are known before it looks for them."""
+
+    def update_guesses(self, guess: Array, target: Array) -> None:
+        """Counts a batch by the classes guessed, ``(N,)``; the targets may be one-hot rows."""
+        self.count(guess == (target if target.shape == guess.shape else target.argmax(-1)))
+
+    def count(self, hits: Array) -> None:
+        """Counts the right ones: once a training step, for few samples this is the quickest way."""
+        self._total += hits.tobytes().count(1)
+        self._weight += hits.size
+
+
+class Accuracy(GuessMetric):
     """The share of correct predictions; what is correct follows from the shapes, as in Keras.
 
     - one output: the target's side of the threshold was hit (binary),
     - K outputs and one-hot targets: the largest output is the largest target (categorical),
     - K outputs and class indices: the largest output is at that index (sparse categorical).
+
+    Of equal outputs the first one counts. While a model learns that ends in a softmax, its logits
+    are compared: probabilities that are rounded to the same number are not equal then.
 
     Args:
         name: Its key in logs and History.
@@ -38,9 +54,8 @@ class Accuracy(MeanMetric):
             hits = guess == target
         if sample_weight is not None:
             self.add(hits, sample_weight)
-        else:  # once a training step: for small batches this is the quickest way to count them
-            self._total += hits.tobytes().count(1)
-            self._weight += hits.size
+        else:
+            self.count(hits)
 
 
 class BinaryAccuracy(MeanMetric):
@@ -62,7 +77,7 @@ class BinaryAccuracy(MeanMetric):
         return hits
 
 
-class CategoricalAccuracy(MeanMetric):
+class CategoricalAccuracy(GuessMetric):
     """The share of samples whose largest output is that of their class.
 
     Args:

@@ -31,7 +31,7 @@ class Run:
         self.interrupt = interrupt
         self.logs: dict[str, float] = {}
         self.step = Steps(model)
-        self._tally = Tally(model.metrics)
+        self._tally = Tally(model.metrics, model.loss)
         self._evaluate = Evaluator(model)
         self._before_batch = plan.callbacks.listeners("on_train_batch_begin")
         self._after_batch = plan.callbacks.listeners("on_train_batch_end")
@@ -48,7 +48,7 @@ class Run:
         total, seen = 0.0, 0
         self.step.refresh()
         if self._tally.metrics is not metrics:  # compiled anew on the way
-            self._tally = Tally(metrics)
+            self._tally = Tally(metrics, model.loss)
         tally, bar, after = self._tally, self._bar, self._after_batch
         tally.reset()
         batch = first_step - 1

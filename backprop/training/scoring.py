@@ -6,8 +6,11 @@ from typing import Any
 import numpy as np
 
 from backprop.core.types import Array
+from backprop.layers import Softmax
 from backprop.losses import BinaryCrossentropy, Hinge, Loss
 from backprop.metrics import FunctionMetric, Metric
+from backprop.metrics.accuracy import GuessMetric
+from backprop.training.head import MatchedPair
 from backprop.training.replay import from_here
 
 COUNTED_AT_ONCE = 1024
@@ -42,15 +45,24 @@ class Tally:
     A metric takes longer to look at a small batch than a copy of it takes to be made. Metrics of
     the user's own see every batch by itself, as they may depend on what a batch is.
 
+    If the loss is joined with a softmax, accuracies are told which class this found the likeliest.
+
     Args:
         metrics: The metrics.
+        loss: The loss that the model learns by.
     """
 
-    def __init__(self, metrics: list[Metric]) -> None:
+    def __init__(self, metrics: list[Metric], loss: Loss) -> None:
         self.metrics = metrics
         self._gathers = all(map(is_a_sum, metrics))
+        self._guessing = [metric for metric in metrics if isinstance(metric, GuessMetric)]
+        # the layer that has made the guesses, if the metrics ask for nothing else
+        self._softmax: Any = None
+        if isinstance(loss, MatchedPair) and isinstance(loss.activation, Softmax):
+            self._softmax = loss.activation if len(self._guessing) == len(metrics) else None
         self._n = -1  # samples in the batches that are gathered
         self._dtype: Any = None  # of their targets
+        self._y: Any = None  # the array of the last one's
         # copied as bytes, which is quicker than into a place in an array
         self._predictions: list[bytes] = []
         self._targets: list[bytes] = []
@@ -64,31 +76,45 @@ class Tally:
 
     def add(self, prediction: Array, y: Array, weight: Array | None) -> None:
         """Takes note of a batch, whose arrays the next one may overwrite."""
-        alike = len(y) == self._n and y.dtype is self._dtype and weight is None
-        if not alike and not self._can_gather(prediction, y, weight):
+        if (y is not self._y or weight is not None) and not self._gathered(prediction, y, weight):
             update_metrics(self.metrics, prediction, y, weight)
             return
         kept = self._predictions
-        kept.append(prediction.tobytes())
+        kept.append((prediction if self._softmax is None else self._softmax.largest).tobytes())
         self._targets.append(y.tobytes())
         if len(kept) == self._most:
             self.counted()
 
-    def _can_gather(self, prediction: Array, y: Array, weight: Array | None) -> bool:
-        """Whether batches like this one are gathered; the first one says what they are like."""
-        most = COUNTED_AT_ONCE // max(1, len(y))
-        fits = prediction.nbytes <= SMALL and most >= 4 and weight is None
-        if self._n >= 0 or not self._gathers or not fits:
+    def _gathered(self, prediction: Array, y: Array, weight: Array | None) -> bool:
+        """Whether a batch is gathered, as it is small and like the first one that was."""
+        if weight is not None:
             return False
-        self._n, self._dtype, self._most = len(y), y.dtype, most
-        self._like = prediction[:0].copy(), y[:0].copy()
+        if self._n < 0:
+            self._begin(prediction, y)
+        if len(y) != self._n or y.dtype is not self._dtype:
+            return False
+        self._y = y
         return True
+
+    def _begin(self, prediction: Array, y: Array) -> None:
+        """Notes what batches are like that are gathered from now on, if this one is small."""
+        guess = None if self._softmax is None else self._softmax.largest
+        if guess is None or prediction.shape[-1] == 1:  # a single output is no guess
+            self._softmax, guess = None, prediction
+        most = COUNTED_AT_ONCE // max(1, len(y))
+        if self._gathers and guess.nbytes <= SMALL and most >= 4:
+            self._n, self._dtype, self._most = len(y), y.dtype, most
+            self._like = guess[:0].copy(), y[:0].copy()
 
     def counted(self) -> list[Metric]:
         """The metrics, when they have counted everything."""
         if self._predictions:
             P, Y = map(joined, (self._predictions, self._targets), self._like)
-            update_metrics(self.metrics, P, Y, None)
+            if self._softmax is None:
+                update_metrics(self.metrics, P, Y, None)
+            else:
+                for metric in self._guessing:
+                    metric.update_guesses(P, Y)
             self._predictions.clear()
             self._targets.clear()
         return self.metrics

@@ -1,6 +1,6 @@
 """What watching a training costs: steps with accuracy and with a progress bar against bare steps.
 
-The three take turns, an epoch each; the ratios are medians over the turns. From time to time all
+All take turns of some epochs; the ratios are medians over the turns. From time to time all
 begin anew with new models, as a step's time depends a little on where in memory its arrays lie.
 
     python benchmarks/bench_watching.py [--quick]
@@ -21,10 +21,15 @@ from threadpoolctl import threadpool_limits
 import backprop
 
 NETWORKS = (Job((2, 3, 2), 4, 2000), Job((64, 64, 10), 32, 1000), Job((784, 30, 10), 10, 1000))
-WAYS = {"nothing": ([], 0), "accuracy": (["accuracy"], 0), "a bar": ([], 1)}
+WAYS = {
+    "nothing": ([], 0),
+    "accuracy": (["accuracy"], 0),
+    "a bar": ([], 1),
+    "both": (["accuracy"], 1),
+}
 """Metrics, and ``verbose``."""
-SETS, TURNS = 8, 8
-"""How many times new models are made, and for how many turns these train."""
+SETS, TURNS, EPOCHS = 8, 4, 3
+"""How many times new models are made, for how many turns these train, and how long a turn is."""
 
 
 def models(job: Job) -> dict[str, backprop.Sequential]:
@@ -47,10 +52,10 @@ def watching(job: Job, sets: int) -> dict[str, float]:
                 for way, (_, verbose) in WAYS.items():
                     with contextlib.redirect_stdout(nowhere):
                         start = time.perf_counter()
-                        made[way].fit(X, y, batch_size=job.batch, verbose=verbose)
+                        made[way].fit(X, y, job.batch, EPOCHS, verbose=verbose)
                         taken = time.perf_counter() - start
                     if turn:  # the first one is for warming up
-                        times[way].append(taken / job.steps * 1e6)
+                        times[way].append(taken / EPOCHS / job.steps * 1e6)
     bare = np.array(times.pop("nothing"))
     shares = {way: float(np.median(found / bare)) - 1 for way, found in times.items()}
     return {"bare step, µs": float(np.median(bare)), **shares}

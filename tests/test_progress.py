@@ -1,6 +1,7 @@
 """What ``fit`` shows: nothing, a line an epoch, or a bar, looked at in a terminal of its own."""
 
 import fcntl
+import io
 import os
 import pty
 import re
@@ -161,6 +162,33 @@ def test_the_clock_is_looked_at_some_times_in_every_interval_of_redrawing(monkey
         assert shown == pytest.approx((now - begun) / REFRESH, rel=0.15)
         bar.on_epoch_end(0, {"loss": 0.5})
     capsys.readouterr()
+
+
+@pytest.mark.parametrize(("encoding", "full"), [("utf-8", "█"), ("ascii", "#")])
+def test_epochs_that_are_over_at_once_get_their_line_alone(monkeypatch, encoding, full):
+    now = 0.0
+    monkeypatch.setattr(time, "perf_counter", lambda: now)
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding, newline=""))
+    monkeypatch.setenv("COLUMNS", "100")
+    bar = ProgressBar()
+    bar.set_params({"epochs": 5, "steps": 100})
+    for epoch, seconds in enumerate((0.05, 0.09, 0.5, 0.05, 0.05)):
+        bar.on_epoch_begin(epoch)
+        for batch in range(100):
+            now += seconds / 100
+            if batch >= bar.look_at and bar.due(batch):
+                bar.on_train_batch_end(batch, {"loss": 0.25})
+        bar.on_epoch_end(epoch, {"loss": 0.5})
+    sys.stdout.seek(0)
+    *lines, rest = sys.stdout.read().split("\n")
+    assert rest == ""
+    for epoch, line in enumerate(lines):
+        last = line.split("\r")[-1]
+        pattern = rf"Epoch {epoch + 1}/5 100/100 {full}{{24}}, +\d+ ms, loss: 0.5000 *"
+        assert re.fullmatch(pattern, last), last
+    # the first has a bar, and those that are not over soon or come after such a one
+    assert ["\r" in line for line in lines] == [True, False, True, True, False]
+    assert lines[2].count("loss: 0.2500") in (3, 4)
 
 
 def test_bar_is_closed_when_training_is_interrupted(data, capsys):

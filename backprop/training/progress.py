@@ -24,30 +24,24 @@ class ProgressBar(Callback):
 
     def __init__(self) -> None:
         self._bar: Any = None
+        self._quick = False  # an epoch so short that nobody would see its bar before its line
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Starts the epoch's bar."""
-        from tqdm import tqdm
-
+        """Starts the epoch's bar, unless epochs are over at once."""
         self._title = epoch_title(epoch, self.params)
         self._start = self._shown = self._looked = time.perf_counter()
         self.done = self.look_at = 0
         self._looked_at: int | None = None
-        self._bar = tqdm(
-            total=self.params["steps"],
-            file=sys.stdout,
-            bar_format=self._title,
-            mininterval=0,
-            dynamic_ncols=True,
-        )
+        if not self._quick:
+            self._draw(self._title)
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Redraws the bar, a few times a second."""
         self.done = batch + 1
         if not logs or not self.due(batch):
             return
-        self._shown = now = time.perf_counter()
-        self._draw(self.done, now, logs or {})
+        self._shown = time.perf_counter()
+        self._draw(self._line(self.done, self._shown, logs)[0])
 
     def due(self, batch: int) -> bool:
         """Whether it is time to redraw the bar; until then nobody need compute its numbers.
@@ -63,13 +57,22 @@ class ProgressBar(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Leaves a line with the epoch's numbers."""
+        from tqdm import tqdm
+
+        now = time.perf_counter()
         steps = self.params["steps"] or self.done  # it may have been stopped before it is known
-        self._bar.total = steps
-        line = self._draw(steps, time.perf_counter(), logs or {})
-        fits = self._bar.leave
-        self.on_train_end()
-        if not fits:
-            print(line)
+        line, fits = self._line(steps, now, logs or {})
+        drawn = self._bar is not None and fits
+        if self._bar is not None:
+            self._bar.total = self._bar.n = steps
+            self._bar.bar_format, self._bar.leave = line, fits
+            self.on_train_end()
+        elif fits:
+            line = tqdm.format_meter(steps, steps, 0, ascii=self._ascii, bar_format=line)
+        if not drawn:
+            with tqdm.external_write_mode():  # above the bars of others
+                print(line, flush=True)
+        self._quick = now - self._start < REFRESH
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Closes the bar, also one that an interrupt left open."""
@@ -77,7 +80,26 @@ class ProgressBar(Callback):
             self._bar.close()
             self._bar = None
 
-    def _draw(self, steps: int, now: float, logs: Mapping[str, float]) -> str:
+    def _draw(self, line: str) -> None:
+        """Draws the bar in the form of this line."""
+        from tqdm import tqdm
+
+        if self._bar is None:
+            self._bar = tqdm(
+                initial=self.done,
+                total=self.params["steps"],
+                file=sys.stdout,
+                bar_format=line,
+                mininterval=0,
+                dynamic_ncols=True,
+            )
+            self._ascii = self._bar.ascii
+        else:
+            self._bar.bar_format, self._bar.n = line, self.done
+            self._bar.refresh()
+
+    def _line(self, steps: int, now: float, logs: Mapping[str, float]) -> tuple[str, bool]:
+        """The form of the bar with these numbers, and whether it fits into the terminal's line."""
         import shutil  # takes as long to load as all losses together
 
         text = describe(now - self._start, logs)
@@ -91,11 +113,7 @@ class ProgressBar(Callback):
             if len(line) > columns:
                 line = line.removeprefix("Epoch").lstrip()
         # tqdm cuts a line off at the edge of the terminal; what is printed goes on below
-        self._bar.leave = room >= 1 or len(line) <= columns
-        self._bar.bar_format = line
-        self._bar.n = steps
-        self._bar.refresh()
-        return line
+        return line, room >= 1 or len(line) <= columns
 
 
 class ProgressLines(Callback):

@@ -49,20 +49,24 @@ class Run:
         self.step.refresh()
         if self._tally.metrics is not metrics:  # compiled anew on the way
             self._tally = Tally(metrics, model.loss)
-        tally, bar, after = self._tally, self._bar, self._after_batch
+        tally, bar = self._tally, self._bar
+        before, after = self._before_batch, self._after_batch
         tally.reset()
+        look_at = 0.0 if after else math.inf
         batch = first_step - 1
         batches = islice(self.batches, first_step, None) if first_step else self.batches
         for batch, (X, y, weight) in enumerate(batches, first_step):
-            if self._before_batch:
+            if before:
                 self.before_step(batch)
             loss, prediction = self.step(X, y, weight)
             total += loss * len(y)  # the last batch may be shorter and counts for less
             seen += len(y)
             if metrics:
                 tally.add(prediction, y, weight)
-            if after and (bar is None or (batch >= bar.look_at and bar.due(batch))):
-                self.after_step(batch, collect(total / seen, tally.counted()))
+            if batch >= look_at:
+                if bar is None or bar.due(batch):
+                    self.after_step(batch, collect(total / seen, tally.counted()))
+                look_at = batch if bar is None else bar.look_at
             if model.stop_training:
                 break
             if interrupt.waiting:

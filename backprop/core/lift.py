@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core import aligned
 from backprop.core.tape import Call
 from backprop.core.types import Array
 
@@ -56,7 +57,7 @@ class Lift:
         if id(base) not in self._blocks:
             if not base.flags.c_contiguous:
                 raise CannotLift("an array that is not contiguous")
-            block = np.empty((self.k, *base.shape), base.dtype)
+            block = aligned.empty((self.k, *base.shape), base.dtype)
             block[...] = base
             self._blocks[id(base)] = base, block
         return self._blocks[id(base)]

@@ -10,6 +10,7 @@ import numpy as np
 
 from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
+from backprop.core import aligned
 from backprop.core.errors import NoForwardError, NotBuiltError, ShapeError
 from backprop.core.parameters import Parameter
 from backprop.core.traced import as_array
@@ -162,7 +163,7 @@ class Layer:
                 return view
         for key in mine:  # none is large enough: let them go
             del self._buffers[key]
-        array = np.empty(shape, dtype)
+        array = aligned.empty(shape, dtype)
         self._buffers[name, shape] = array
         return array
 

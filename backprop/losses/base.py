@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core import aligned
 from backprop.core.errors import NoForwardError, ShapeError
 from backprop.core.lookup import show_call
 from backprop.core.traced import as_array
@@ -168,7 +169,7 @@ class Loss:
             or found.shape[1:] != like.shape[1:]
             or len(found) < len(like)
         ):
-            found = self._buffers[name] = np.empty(like.shape, like.dtype)
+            found = self._buffers[name] = aligned.empty(like.shape, like.dtype)
         return found[: len(like)]  # fewer rows in the last, short batch of an epoch
 
 

@@ -7,6 +7,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 
+from backprop.core import aligned
 from backprop.core.parameters import Parameters
 from backprop.core.types import Array
 from backprop.optimizers.blocks import Block, cut
@@ -255,7 +256,9 @@ class Optimizer:
         self._parameters, self._runs = parameters, None
         self._first_rate = self._schedule, self._learning_rate
         self.c, self._numbers = [], ()
-        self.state = {name: np.full_like(theta, self.initial_state) for name in self.slots}
+        self.state = {
+            name: aligned.full(theta.shape, self.initial_state, theta.dtype) for name in self.slots
+        }
         if self.use_ema:
             self.state["average"] = theta.copy()
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core import aligned
 from backprop.core.types import Array, is_sparse
 from backprop.training.data import Data
 
@@ -53,7 +54,7 @@ class Batches:
         dtypes = [dtype] + [array.dtype for array in self._arrays[1:]]
         self._size = self.batch_size = min(batch_size, len(data))
         self._buffers = [
-            None if is_sparse(array) else np.empty((self._size, *array.shape[1:]), kind)
+            None if is_sparse(array) else aligned.empty((self._size, *array.shape[1:]), kind)
             for array, kind in zip(self._arrays, dtypes, strict=True)
         ]
         self._shorter: dict[int, list[Array | None]] = {}

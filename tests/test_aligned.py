@@ -35,6 +35,12 @@ def test_large_arrays_are_left_to_numpy():
     np.testing.assert_array_equal(full((n,), 0.5, "float64"), np.full(n, 0.5))
 
 
+def test_arrays_of_objects_are_left_to_numpy():
+    array = empty((2,), object)
+    assert array.flags.owndata  # it lets them go in the end
+    assert array.tolist() == [None, None]
+
+
 def test_what_a_training_step_works_on_is_aligned(rng):
     X, y = rng.normal(size=(64, 5)), rng.integers(0, 3, 64)
     model = bp.Sequential([Dense(6), ReLU(), Dense(3), Softmax()], seed=0)

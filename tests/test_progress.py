@@ -12,6 +12,7 @@ import termios
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import backprop as bp
@@ -118,6 +119,18 @@ def test_titles_are_aligned():
     assert epoch_title(4, {"epochs": 100}) == "Epoch   5/100"
 
 
+def test_a_bar_alone_is_not_asked_at_every_step(rng, monkeypatch, capsys):
+    asked, due = [], ProgressBar.due
+    monkeypatch.setattr(
+        ProgressBar, "due", lambda self, batch: asked.append(batch) or due(self, batch)
+    )
+    model = bp.Sequential([Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    model.fit(rng.normal(size=(400, 1)), np.zeros(400), 1, epochs=2, verbose=1)
+    assert 2 <= len(asked) < 200
+    assert capsys.readouterr().err == ""
+
+
 def test_numbers_for_a_bar_alone_are_computed_when_it_is_redrawn(rng, capsys):
     class Counted(bp.metrics.MeanSquaredError):
         results = 0
@@ -188,7 +201,9 @@ def test_epochs_that_are_over_at_once_get_their_line_alone(monkeypatch, encoding
         assert re.fullmatch(pattern, last), last
     # the first has a bar, and those that are not over soon or come after such a one
     assert ["\r" in line for line in lines] == [True, False, True, True, False]
-    assert lines[2].count("loss: 0.2500") in (3, 4)
+    drawn = [text for text in lines[2].split("\r") if "loss: 0.2500" in text]
+    assert len(drawn) in (3, 4)
+    assert full in drawn[0]  # a bar that comes late begins where the epoch is
 
 
 def test_bar_is_closed_when_training_is_interrupted(data, capsys):

@@ -1,8 +1,8 @@
 """Arrays that begin where a line of the processor's cache does, which others do not.
 
-NumPy's own begin 16 bytes after one, more often than not: vector instructions then read and write
-across two lines at every turn. Sums of two arrays in the cache take up to twice as long, products
-of few rows a third longer.
+NumPy's own begin 16 or 48 bytes after one: vector instructions then read and write across two
+lines at every turn. Sums of two arrays in the cache take up to twice as long, products of few rows
+a third longer.
 """
 
 import math
@@ -20,10 +20,10 @@ LARGE = 1 << 22
 
 
 def empty(shape: Shape, dtype: Any) -> Array:
-    """``np.empty``, aligned unless it is large."""
+    """``np.empty``, aligned unless it is large or holds Python objects."""
     dtype = np.dtype(dtype)
     size = math.prod(shape) * dtype.itemsize
-    if size >= LARGE:
+    if size >= LARGE or dtype.hasobject:
         return np.empty(shape, dtype)
     memory = bytearray(size + LINE)
     start = -np.frombuffer(memory, np.uint8).__array_interface__["data"][0] % LINE

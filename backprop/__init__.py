@@ -6,6 +6,8 @@ from backprop import (
     callbacks,
     constraints,
     datasets,
+    experiments,
+    explain,
     initializers,
     inspection,
     layers,
@@ -22,9 +24,11 @@ from backprop.sequential import Sequential, load_model
 from backprop.training import History
 
 if TYPE_CHECKING:
-    from backprop.training import cross_validate, fit_many
+    from backprop.experiments import cross_validate, fit_many, learning_rate_range
 else:
-    __getattr__, __dir__ = lazy_names(__name__, training=["cross_validate", "fit_many"])
+    __getattr__, __dir__ = lazy_names(
+        __name__, experiments=["cross_validate", "fit_many", "learning_rate_range"]
+    )
 
 __version__ = "0.1.0"
 
@@ -36,10 +40,13 @@ __all__ = [
     "constraints",
     "cross_validate",
     "datasets",
+    "experiments",
+    "explain",
     "fit_many",
     "initializers",
     "inspection",
     "layers",
+    "learning_rate_range",
     "load_model",
     "losses",
     "metrics",

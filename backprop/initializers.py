@@ -5,7 +5,7 @@ With fans n_in and n_out and c the scale, a *uniform* initialiser draws from [âˆ
 standard deviations, where n is n_in (LeCun, He) or (n_in + n_out)/2 (Glorot).
 """
 
-from __future__ import annotations  # numpy.random loads when the first model is made
+from __future__ import annotations
 
 from collections.abc import Callable
 

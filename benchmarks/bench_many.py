@@ -19,7 +19,7 @@ from report import cores, cpu, table
 from threadpoolctl import threadpool_limits
 
 import backprop as bp
-from backprop.training import many
+from backprop.experiments import many
 
 NETWORKS = (
     Job((2, 3, 2), 4, 500),

@@ -8,11 +8,11 @@ import numpy as np
 from jobs import Job
 from peers import with_backprop
 
-from backprop.core.threads import blas_threads
-from backprop.training.batches import Batches
-from backprop.training.data import Data
-from backprop.training.replay import RecordedStep, train_step
-from backprop.training.setup import EVALUATION_BATCH
+from backprop.data.batches import Batches
+from backprop.data.samples import Data
+from backprop.data.sources import EVALUATION_BATCH
+from backprop.engine.recorded import RecordedStep, train_step
+from backprop.engine.threads import blas_threads
 
 PARTS = ("draw", "products", "other calls", "optimizer")
 """The batch is drawn; matrix products; all else in the passes and the loss; the update."""

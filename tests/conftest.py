@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from backprop.training import replay
+from backprop.engine import recorded as replay
 
 
 @pytest.fixture

@@ -15,14 +15,21 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "backprop"
 LONGEST_FILE = 330  # lines
 
+# From the ground up. Of two rooms that stand on one floor of the house (see backprop/README.md) the
+# one that the other may import stands in a row of its own below it.
 FLOORS = (
     {"core"},
-    {"initializers", "regularizers", "schedules", "constraints", "plotting"},
-    {"layers", "losses", "optimizers", "metrics", "callbacks"},
+    {"initializers", "regularizers", "schedules", "constraints", "plotting", "datasets"},
+    {"losses", "layers", "optimizers", "metrics"},
+    {"protocol"},
+    {"data", "storage"},
+    {"callbacks"},
     {"training"},
-    {"inspection", "saving", "datasets"},
+    {"distributed", "engine"},
+    {"experiments", "explain"},
+    {"inspection"},
     {"sequential"},
-    {"__init__", "__main__"},
+    {"estimators", "__init__", "__main__"},
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
@@ -372,7 +379,7 @@ def test_planted_fault_of_a_lazy_folder_is_found(old: str, new: str, complaint: 
 def test_lazy_tables_are_arrows() -> None:
     """The files behind a lazy name count as imported, though only type checkers see an import."""
     upwards = {**GOOD, "backprop.inspection.report": "from backprop.sequential import Sequential\n"}
-    assert ["floor 5 is not below floor 4" in one for one in violations(upwards)] == [True]
+    assert ["floor 10 is not below floor 9" in one for one in violations(upwards)] == [True]
     table_alone = LAZILY.replace("if TYPE_CHECKING:", "if TYPE_CHECKING and False:")
     imports = imports_of("backprop.inspection.__init__", ast.parse(table_alone), set(GOOD))
     by_context = {one.target: one.context for one in imports}
@@ -393,13 +400,13 @@ def test_no_file_is_called_like_a_lazy_name() -> None:
 @pytest.mark.parametrize(
     ("module", "source", "complaint"),
     [
-        ("layers.dense", "from backprop.sequential import Sequential", "floor 5 is not below"),
-        ("layers.dense", "from ..training.loop import train", "floor 3 is not below"),
+        ("layers.dense", "from backprop.sequential import Sequential", "floor 10 is not below"),
+        ("layers.dense", "from ..training.loop import train", "floor 6 is not below"),
         ("layers.dense", "from .. import losses", "floor 2 is not below floor 2"),
         ("layers.dense", "import backprop.losses as head", "floor 2 is not below floor 2"),
         ("core.types", "from backprop.plotting import draw", "floor 1 is not below floor 0"),
-        ("training.loop", "import backprop", "floor 6 is not below floor 3"),
-        ("training.loop", "from backprop import Dense", "floor 6 is not below floor 3"),
+        ("training.loop", "import backprop", "floor 11 is not below floor 6"),
+        ("training.loop", "from backprop import Dense", "floor 11 is not below floor 6"),
         ("training.loop", "from backprop.nowhere import x", "not a file of the package"),
         ("training.batches", "from .loop import train", "a circle of imports"),
         ("training.loop", "from . import train", "its own folder"),

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from backprop.training import batches as module
-from backprop.training.batches import Batches
-from backprop.training.data import Data
+from backprop.data import batches as module
+from backprop.data.batches import Batches
+from backprop.data.samples import Data
 
 FLOAT32 = np.dtype("float32")
 

@@ -9,8 +9,8 @@ import backprop as bp
 from backprop import cross_validate
 from backprop.callbacks import EarlyStopping, LambdaCallback
 from backprop.core.errors import NotCompiledError
+from backprop.experiments.cross_validation import cut
 from backprop.layers import Dense, Sigmoid, Softmax
-from backprop.training.cross_validation import cut
 
 
 @pytest.fixture

@@ -5,23 +5,16 @@ import re
 import numpy as np
 import pytest
 
+from backprop.core.checks import check_dtype, check_integer, check_list
 from backprop.core.errors import ShapeError
+from backprop.data.inputs import check_inputs
+from backprop.data.samples import Data, check_data, split_validation, weight_by_class
 from backprop.losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
     MeanSquaredError,
     SparseCategoricalCrossentropy,
 )
-from backprop.training.data import (
-    Data,
-    check_data,
-    check_dtype,
-    check_list,
-    check_positive_integer,
-    split_validation,
-    weight_by_class,
-)
-from backprop.training.inputs import check_inputs
 
 FLOAT64 = np.dtype("float64")
 LAYER = "Dense 'dense_1'"
@@ -194,16 +187,16 @@ def test_split_that_leaves_one_side_empty(n, fraction, empty):
 
 @pytest.mark.parametrize("value", [1, 7, np.int32(3)])
 def test_positive_integers(value):
-    assert check_positive_integer(value, "epochs") == int(value)
-    assert type(check_positive_integer(value, "epochs")) is int
-    assert check_positive_integer(0, "epochs", 0) == 0
+    assert check_integer(value, "epochs") == int(value)
+    assert type(check_integer(value, "epochs")) is int
+    assert check_integer(0, "epochs", 0) == 0
 
 
 @pytest.mark.parametrize("value", [0, -1, True, 2.5, 2.0, "3", None, [3]])
 def test_what_is_no_positive_integer(value):
     words = re.escape(f"batch_size must be an integer of 1 or more, but it is {value!r}.")
     with pytest.raises(ValueError, match=f"^{words}$"):
-        check_positive_integer(value, "batch_size")
+        check_integer(value, "batch_size")
 
 
 def test_lists():

@@ -8,9 +8,9 @@ import pytest
 import scipy.sparse
 
 import backprop as bp
+from backprop.data.inputs import MANY_NUMBERS, surely_finite
 from backprop.layers import Dense, ReLU, Sigmoid, Softmax
 from backprop.optimizers import SGD
-from backprop.training.inputs import MANY_NUMBERS, surely_finite
 
 
 def classifier(dtype="float64", metrics=("accuracy",), loss="sparse_categorical_crossentropy"):

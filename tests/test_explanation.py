@@ -11,7 +11,7 @@ import pytest
 from explained import Scale, classifier, compiled, mazur, network, one_hot
 
 import backprop as bp
-from backprop.inspection import Explanation, explain
+from backprop.explain import Explanation, explain
 from backprop.layers import (
     BatchNormalization,
     Dense,

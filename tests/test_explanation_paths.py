@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from explained import classifier, compiled, mazur, one_hot
 
-from backprop.inspection import Explanation
+from backprop.explain import Explanation
 from backprop.layers import (
     Dense,
     Dropout,

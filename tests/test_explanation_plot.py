@@ -10,7 +10,7 @@ import pytest
 from explained import classifier, compiled, mazur, one_hot
 from matplotlib.figure import Figure
 
-from backprop.inspection import Explanation
+from backprop.explain import Explanation
 from backprop.layers import (
     Dense,
     ReLU,

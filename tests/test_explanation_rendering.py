@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 
 import backprop as bp
 from backprop import layers, losses
-from backprop.inspection import Explanation
-from backprop.inspection.explanation_text import format_numbers
+from backprop.explain import Explanation
+from backprop.explain.text import format_numbers
 from backprop.layers import (
     Dense,
     Dropout,

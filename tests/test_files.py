@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from backprop.core import files
+from backprop.storage import files
 
 
 def names(folder):

@@ -13,9 +13,9 @@ import backprop as bp
 from backprop.callbacks import Callback
 from backprop.callbacks.base import HOOKS
 from backprop.core.errors import ShapeError
+from backprop.data.samples import Data, split_validation
 from backprop.layers import Dense, Dropout, ReLU, Sigmoid, Softmax
 from backprop.optimizers import SGD
-from backprop.training.data import Data, split_validation
 
 N, SIZE = 13, 4
 

@@ -18,12 +18,12 @@ import backprop as bp
 from backprop.callbacks import Callback, EarlyStopping, LambdaCallback
 from backprop.callbacks.base import HOOKS
 from backprop.core.errors import NotCompiledError, ShapeError
+from backprop.experiments import many
+from backprop.experiments.stacked_models import Together
 from backprop.layers import BatchNormalization, Chain, Dense, Dropout, ReLU, Softmax, Tanh
 from backprop.optimizers import SGD, Adam, Nadam
 from backprop.schedules import ExponentialDecay
-from backprop.training import many
-from backprop.training.scoring import COUNTED_AT_ONCE
-from backprop.training.together import Together
+from backprop.training.batched_metrics import COUNTED_AT_ONCE
 
 K = 3
 
@@ -846,7 +846,7 @@ def assert_whole(models, steps):
 
 @pytest.mark.parametrize("step", [1, 5, 6, 7, 12])
 def test_the_step_in_hand_is_finished(step, ctrl_c, monkeypatch, stacked):
-    from backprop.training import together
+    from backprop.experiments import stacked_models as together
 
     models = [small(k, optimizer=Adam(0.02)) for k in range(K)]
     pressed = Press(ctrl_c, step, together.Optimizers.step)
@@ -860,7 +860,7 @@ def test_the_step_in_hand_is_finished(step, ctrl_c, monkeypatch, stacked):
 
 
 def test_a_press_during_the_validation(ctrl_c, monkeypatch, stacked):
-    from backprop.training import together
+    from backprop.experiments import stacked_models as together
 
     models = [small(k, optimizer=Adam(0.02)) for k in range(K)]
     pressed = Press(ctrl_c, 2, together.Evaluator.__call__)
@@ -875,7 +875,7 @@ def test_a_press_during_the_validation(ctrl_c, monkeypatch, stacked):
 
 @pytest.mark.parametrize("epoch", [1, 2])
 def test_a_press_at_the_end_of_an_epoch_comes_after_its_numbers(epoch, ctrl_c, monkeypatch):
-    from backprop.training import together
+    from backprop.experiments import stacked_models as together
 
     models = [small(k, optimizer=Adam(0.02)) for k in range(K)]
     monkeypatch.setattr(together, "means", Press(ctrl_c, epoch, together.means))
@@ -886,7 +886,7 @@ def test_a_press_at_the_end_of_an_epoch_comes_after_its_numbers(epoch, ctrl_c, m
 
 
 def test_an_error_leaves_whole_models(monkeypatch):
-    from backprop.training import together
+    from backprop.experiments import stacked_models as together
 
     def fail(logs):
         raise RuntimeError("mine")

@@ -16,7 +16,7 @@ from backprop.losses import (
     MeanSquaredError,
     SparseCategoricalCrossentropy,
 )
-from backprop.training.head import MatchedPair, join
+from backprop.losses.heads import MatchedPair, join
 
 N, K = 6, 3
 CLASSES = np.array([0, 2, 1, 1, 0, 2])

@@ -16,7 +16,10 @@ import backprop as bp
 from backprop.core.lazy import lazy_names
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("inspection", "plotting", "datasets", "callbacks", "schedules")
+FOLDERS = (
+    *("inspection", "explain", "experiments"),
+    *("plotting", "datasets", "callbacks", "schedules"),
+)
 EAGER = {
     *(f"backprop.{folder}" for folder in FOLDERS),
     *("backprop.callbacks.base", "backprop.schedules.base"),
@@ -79,7 +82,7 @@ def test_names_are_not_hidden_by_files_that_are_loaded_first():
     assert hidden == []
 
 
-@pytest.mark.parametrize("use", ["bp.inspection.explain", "bp.plotting.loss_curves"])
+@pytest.mark.parametrize("use", ["bp.explain.explain", "bp.plotting.loss_curves"])
 def test_threads_may_use_a_name_first_at_the_same_time(use):
     found = in_a_new_process(
         "import threading, json, backprop as bp\n"
@@ -118,7 +121,7 @@ def test_star_import_of_the_package_brings_its_folders():
     exec("from backprop import *", names)
     assert {*FOLDERS, "Sequential"} <= set(names)
     assert set(bp.__all__) <= {*names, *dir(bp)}
-    assert names["inspection"].explain is import_module("backprop.inspection.explanation").explain
+    assert names["explain"].explain is import_module("backprop.explain.explanation").explain
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import backprop as bp
-from backprop.inspection import LearningRateRange, learning_rate_range
+from backprop.experiments import LearningRateRange, learning_rate_range
 from backprop.layers import Dense, Dropout, ReLU, Softmax
 from backprop.optimizers import LBFGS, SGD, Adam
 from backprop.plotting import learning_rates

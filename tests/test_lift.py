@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from backprop.core.functional import at_columns
-from backprop.core.lift import CannotLift, Lift, axis_after, owner
-from backprop.core.tape import Tape
-from backprop.core.traced import plain
+from backprop.engine.tape import Tape
+from backprop.engine.traced import plain
+from backprop.experiments.stacked_tape import CannotLift, Lift, axis_after, owner
 
 ROWS = 4
 

@@ -10,14 +10,14 @@ from threadpoolctl import ThreadpoolController
 
 import backprop as bp
 from backprop.callbacks import LambdaCallback
-from backprop.core import one_thread
-from backprop.core import threads as core_threads
-from backprop.core.one_thread import blocks, candidates, in_blocks, layout, on_one_thread
-from backprop.core.tape import Call
-from backprop.core.threads import WORTH_THREADS, blas_threads, several, use
+from backprop.engine import one_thread
+from backprop.engine import recorded as replay
+from backprop.engine import threads as core_threads
+from backprop.engine.one_thread import blocks, candidates, in_blocks, layout, on_one_thread
+from backprop.engine.tape import Call
+from backprop.engine.thread_choice import Pace
+from backprop.engine.threads import WORTH_THREADS, blas_threads, several, use
 from backprop.layers import Dense, Dropout, Input, ReLU, Softmax
-from backprop.training import replay
-from backprop.training.pace import Pace
 
 LAYOUTS = [  # rows, inner, columns: with and without sums that OpenBLAS takes in blocks
     (128, 784, 512),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from backprop.training.pace import COUNTED, IDLE, LOOK, RARELY, SETTLE, SLOWER, STAY, Pace
+from backprop.engine.thread_choice import COUNTED, IDLE, LOOK, RARELY, SETTLE, SLOWER, STAY, Pace
 
 CORES = 4
 BEST = 0.004

@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 import backprop as bp
 from backprop.core.functional import sigmoid, softmax, softplus
+from backprop.data.batches import Batches
+from backprop.data.samples import Data
+from backprop.experiments.cross_validation import cut
 from backprop.layers import Dense, Input, LayerNormalization, Sigmoid, Softmax, Softplus, Tanh
-from backprop.training.batches import Batches
-from backprop.training.cross_validation import cut
-from backprop.training.data import Data
 
 quiet = settings(max_examples=25, deadline=None, derandomize=True)
 floats = st.floats(-1e4, 1e4, width=32)

@@ -12,8 +12,10 @@ from optimizer_cases import EVERY
 
 import backprop as bp
 from backprop.callbacks import Callback, LambdaCallback
-from backprop.core.tape import Tape
-from backprop.core.traced import Traced
+from backprop.data import batches
+from backprop.engine import recorded as replay
+from backprop.engine.tape import Tape
+from backprop.engine.traced import Traced
 from backprop.layers import (
     ELU,
     GELU,
@@ -46,7 +48,6 @@ from backprop.losses import (
     CategoricalCrossentropy,
     SparseCategoricalCrossentropy,
 )
-from backprop.training import batches, replay
 
 LAYERS = {
     **{kind.__name__: kind for kind in (ELU, GELU, HardSigmoid, Identity, LeakyReLU, Mish, PReLU)},

@@ -13,7 +13,6 @@ import pytest
 from scripts import classes, classifier
 
 import backprop as bp
-from backprop import saving
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.initializers import Constant, HeNormal, RandomNormal
 from backprop.layers import (
@@ -32,6 +31,7 @@ from backprop.losses import CategoricalCrossentropy, CrossEntropy, Huber, Loss
 from backprop.metrics import Accuracy, FunctionMetric, MeanMetric, Metric
 from backprop.optimizers import LBFGS, SGD, Optimizer
 from backprop.regularizers import L1L2
+from backprop.storage import models as saving
 
 # ------------------------------------------------------------------------- the whole round trip
 
@@ -718,7 +718,7 @@ def test_missing_file_and_folder(tmp_path):
 
 def test_file_of_a_newer_version(path, monkeypatch):
     with monkeypatch.context() as later:
-        later.setattr("backprop.core.files.VERSION", 7)
+        later.setattr("backprop.storage.files.VERSION", 7)
         classifier().save(path)
     with pytest.raises(ValueError, match=r"by a newer backprop, in version 7 .* up to 1: update"):
         bp.load_model(path)

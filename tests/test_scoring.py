@@ -9,10 +9,10 @@ from backprop.losses import (
     CategoricalCrossentropy,
     SparseCategoricalCrossentropy,
 )
+from backprop.losses.heads import MatchedPair
 from backprop.metrics import Accuracy, CategoricalAccuracy, MeanSquaredError
-from backprop.training import scoring
-from backprop.training.head import MatchedPair
-from backprop.training.scoring import COUNTED_AT_ONCE, Tally, update_metrics
+from backprop.training import batched_metrics as scoring
+from backprop.training.batched_metrics import COUNTED_AT_ONCE, Tally, update_metrics
 
 
 def results(metrics):

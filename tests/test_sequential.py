@@ -10,8 +10,8 @@ from small_models import assert_same_weights
 import backprop as bp
 from backprop.initializers import Constant
 from backprop.layers import Dense, Input, Layer, ReLU, Softmax, Tanh
+from backprop.losses.heads import MatchedPair
 from backprop.optimizers import SGD
-from backprop.training.head import MatchedPair
 
 
 def layers():

@@ -14,8 +14,8 @@ import pytest
 from scipy.special import betainc, ndtr
 
 import backprop
-from backprop.core.tape import SMALL, Tape
-from backprop.core.traced import Traced, TracedGenerator, plain
+from backprop.engine.tape import SMALL, Tape
+from backprop.engine.traced import Traced, TracedGenerator, plain
 
 SIZES = {"small": 4, "large": 40}  # rows of three: below and above SMALL elements
 

@@ -8,8 +8,8 @@ import scipy.linalg  # noqa: F401  (brings the second BLAS into the process)
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 import backprop as bp
-from backprop.core import threads as core_threads
-from backprop.core.threads import SETTINGS, WORTH_THREADS, blas_threads, several, use
+from backprop.engine import threads as core_threads
+from backprop.engine.threads import SETTINGS, WORTH_THREADS, blas_threads, several, use
 from backprop.layers import Dense, Input
 
 
@@ -56,7 +56,7 @@ def test_the_setting_comes_back_after_an_error() -> None:
 def test_an_environment_setting_is_honoured(name: str) -> None:
     code = (
         "import backprop, threadpoolctl\n"
-        "from backprop.core.threads import blas_threads\n"
+        "from backprop.engine.threads import blas_threads\n"
         "with blas_threads(0):\n"
         "    print([pool['num_threads'] for pool in threadpoolctl.threadpool_info()])"
     )

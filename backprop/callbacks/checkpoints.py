@@ -5,7 +5,7 @@ from typing import Any
 
 from backprop.callbacks.base import Callback, Logs, say
 from backprop.callbacks.monitoring import Monitor
-from backprop.core import files, snapshot
+from backprop.storage import files, snapshot
 
 
 class ModelCheckpoint(Monitor):

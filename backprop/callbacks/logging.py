@@ -8,7 +8,7 @@ from typing import Any
 
 from backprop import plotting
 from backprop.callbacks.base import Callback, Logs
-from backprop.core import files
+from backprop.storage import files
 
 
 class CSVLogger(Callback):

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.traced import as_array
-from backprop.core.types import Array, Shape
+from backprop.core.types import Array, Shape, as_array
 
 FEW_COLUMNS = 16
 """Up to here NumPy is slow along rows, and a maximum of each is found faster by other ways."""

@@ -5,10 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core import aligned
+from backprop.core.buffers import filled_array
 from backprop.core.errors import ShapeError
-from backprop.core.traced import as_array
-from backprop.core.types import Array, Shape
+from backprop.core.types import Array, Shape, as_array
 
 
 class Parameter:
@@ -132,8 +131,8 @@ class Parameters:
     def _join(self, dtype: np.dtype[Any]) -> None:
         sizes = [p.value.size for p in self._parameters]
         size, self.largest = sum(sizes), max(sizes, default=0)
-        self.values: Array = aligned.full((size,), 0, dtype)
-        self.gradients: Array = aligned.full((size,), 0, dtype)
+        self.values: Array = filled_array((size,), 0, dtype)
+        self.gradients: Array = filled_array((size,), 0, dtype)
         self._bounds: list[tuple[int, int]] = []
         start = 0
         for p in self._parameters:

@@ -21,3 +21,12 @@ def is_sparse(X: Any) -> bool:
 
 FLOAT_DTYPES = ("float32", "float64")
 """The dtypes that a model may compute in."""
+
+
+def as_array(value: Any, dtype: Any = None) -> Array:
+    """``np.asarray``, but that an array whose calls are being recorded stays what it is."""
+    if type(value) is not np.ndarray and hasattr(value, "tape"):
+        same: bool = dtype is None or value.dtype == dtype
+        if same:
+            return value  # type: ignore[no-any-return]
+    return np.asarray(value, dtype)

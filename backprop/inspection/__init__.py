@@ -6,51 +6,35 @@ from backprop.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from backprop.inspection.costs import GradientCost, MethodCost, gradient_cost
-    from backprop.inspection.explanation import Explanation, explain
-    from backprop.inspection.explanation_paths import Factor, Path, Paths
-    from backprop.inspection.explanation_record import LayerRecord
     from backprop.inspection.gradient_check import check_gradients
     from backprop.inspection.gradient_report import GradientReport, TensorReport
     from backprop.inspection.layer_table import summary
     from backprop.inspection.part_check import check_layer, check_loss
-    from backprop.inspection.rate_range import LearningRateRange, learning_rate_range
     from backprop.inspection.recorder import Recorder
     from backprop.inspection.surface import LossSurface, loss_surface
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         costs=["GradientCost", "MethodCost", "gradient_cost"],
-        explanation=["Explanation", "explain"],
-        explanation_paths=["Factor", "Path", "Paths"],
-        explanation_record=["LayerRecord"],
         gradient_check=["check_gradients"],
         gradient_report=["GradientReport", "TensorReport"],
         layer_table=["summary"],
         part_check=["check_layer", "check_loss"],
-        rate_range=["LearningRateRange", "learning_rate_range"],
         recorder=["Recorder"],
         surface=["LossSurface", "loss_surface"],
     )
 
 __all__ = [
-    "Explanation",
-    "Factor",
     "GradientCost",
     "GradientReport",
-    "LayerRecord",
-    "LearningRateRange",
     "LossSurface",
     "MethodCost",
-    "Path",
-    "Paths",
     "Recorder",
     "TensorReport",
     "check_gradients",
     "check_layer",
     "check_loss",
-    "explain",
     "gradient_cost",
-    "learning_rate_range",
     "loss_surface",
     "summary",
 ]

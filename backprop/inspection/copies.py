@@ -2,13 +2,14 @@
 
 import copy
 from collections.abc import Callable
-from types import MethodType, ModuleType
+from types import ModuleType
 from typing import Any, TypeVar
 
 import numpy as np
 
+from backprop.core.buffers import Buffers, new_array
 from backprop.core.parameters import Parameter, Parameters
-from backprop.core.types import Array, DTypeLike
+from backprop.core.types import Array, DTypeLike, Shape
 from backprop.core.walk import parts
 from backprop.inspection.real_branches import branching_as_real
 from backprop.layers import Layer
@@ -42,7 +43,7 @@ def in_dtype(thing: T, dtype: DTypeLike) -> T:
     found = [part for _, part in parts(twin)]
     for part in found:
         if isinstance(part, Layer | Loss):
-            part._buffers.clear()
+            part.buffers.clear()
         if isinstance(part, dict):
             part.update({key: convert(value) for key, value in part.items()})
         elif isinstance(part, list):
@@ -89,16 +90,14 @@ def prepare_for_complex(twin: object) -> None:
 def with_spoilt_buffers(twin: T) -> T:
     """The same copy, whose new buffers hold nan, so that numbers that nobody wrote are noticed."""
     for _, part in list(parts(twin)):
-        if isinstance(part, Layer | Loss):
-            vars(part)["buffer"] = MethodType(spoilt_buffer, part)
+        if isinstance(part, Buffers):
+            vars(part)["new_array"] = spoilt_array
     return twin
 
 
-def spoilt_buffer(part: Layer | Loss, *arguments: Any) -> Array:
-    """What ``part.buffer`` returns, filled with nan if it is new."""
-    known = {id(array) for array in part._buffers.values()}
-    array: Array = type(part).buffer(part, *arguments)  # type: ignore[arg-type]
-    for found in part._buffers.values():
-        if id(found) not in known and found.dtype.kind == "f":
-            found.fill(np.nan)
+def spoilt_array(shape: Shape, dtype: Any) -> Array:
+    """A new array filled with nan, if it can hold that."""
+    array = new_array(shape, dtype)
+    if array.dtype.kind == "f":
+        array.fill(np.nan)
     return array

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.threads import blas_threads
 from backprop.core.types import Array
-from backprop.training.protocol import Model
+from backprop.engine.threads import blas_threads
+from backprop.protocol import Model
 
 STEP = 1e-6
 """The change h of a weight w in a difference quotient is this times max(1, |w|)."""

@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.checks import check_integer
 from backprop.core.parameters import Parameter
 from backprop.core.types import Array
 from backprop.core.walk import parts
+from backprop.data.inputs import check_inputs
+from backprop.data.samples import check_data
 from backprop.inspection.copies import (
     generators,
     in_dtype,
@@ -25,9 +28,7 @@ from backprop.inspection.derivatives import (
 from backprop.inspection.gradient_report import GradientReport, TensorReport
 from backprop.inspection.real_branches import branching_as_real
 from backprop.layers import Layer
-from backprop.training.data import check_data, check_positive_integer
-from backprop.training.inputs import check_inputs
-from backprop.training.protocol import Model
+from backprop.protocol import Model
 
 DIRECTIONS = 3
 """Random directions along which a tensor is checked that has too many entries."""
@@ -64,7 +65,7 @@ def check_gradients(
         NotCompiledError: The model has no loss.
         ShapeError: X or y do not fit the model.
     """
-    check_positive_integer(max_entries, "max_entries")
+    check_integer(max_entries, "max_entries")
     _ = model.loss  # raises if there is none
     first = model.layers[0] if model.layers else model
     given = check_inputs(X, model.input_shape, first, "X")

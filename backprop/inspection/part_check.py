@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.checks import check_integer
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, Shape
 from backprop.core.walk import parts
@@ -25,7 +26,6 @@ from backprop.inspection.gradient_report import GradientReport
 from backprop.inspection.real_branches import branching_as_real
 from backprop.layers import Layer
 from backprop.losses import Loss
-from backprop.training.data import check_positive_integer
 
 
 def check_layer(
@@ -49,7 +49,7 @@ def check_layer(
         ShapeError: The layer is built for another shape.
     """
     shape: Shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
-    check_positive_integer(batch_size, "batch_size")
+    check_integer(batch_size, "batch_size")
     rng = np.random.default_rng(seed)
     twin = with_spoilt_buffers(in_dtype(layer, np.float64))
     if twin.input_shape is None:
@@ -184,7 +184,7 @@ def check_loss(
         ValueError: The loss takes none of the random predictions and targets.
     """
     shape: Shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
-    check_positive_integer(batch_size, "batch_size")
+    check_integer(batch_size, "batch_size")
     rng = np.random.default_rng(seed)
     twin = with_spoilt_buffers(in_dtype(loss, np.float64))
     P, y = suitable(twin, (batch_size, *shape), rng, prediction, target)

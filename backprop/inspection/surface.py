@@ -10,7 +10,7 @@ import numpy as np
 
 from backprop import plotting
 from backprop.core.types import Array
-from backprop.training.protocol import Model
+from backprop.protocol import Model
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

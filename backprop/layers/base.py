@@ -1,6 +1,6 @@
 """The contract of a layer: build, forward, backward; and of an elementwise one: f, f_prime."""
 
-from __future__ import annotations  # numpy.random loads when the first model is made
+from __future__ import annotations
 
 import re
 from operator import attrgetter
@@ -10,11 +10,10 @@ import numpy as np
 
 from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
-from backprop.core import aligned
+from backprop.core.buffers import Buffers
 from backprop.core.errors import NoForwardError, NotBuiltError, ShapeError
 from backprop.core.parameters import Parameter
-from backprop.core.traced import as_array
-from backprop.core.types import Array, DTypeLike, Shape, is_sparse
+from backprop.core.types import Array, DTypeLike, Shape, as_array, is_sparse
 from backprop.initializers import Initializer
 from backprop.regularizers import Regularizer
 
@@ -65,9 +64,7 @@ class Layer:
         self._delta: Any = None
         self._trainable = True
         self._rng = np.random.default_rng()
-        self._buffers: dict[tuple[str, Shape], Array] = {}
-
-    # ------------------------------------------------------------------ what a subclass defines
+        self.buffers = Buffers()
 
     def build(
         self,
@@ -75,7 +72,7 @@ class Layer:
         rng: np.random.Generator | None = None,
         dtype: DTypeLike = "float32",
     ) -> None:
-        """Makes the parameters, knowing the shape of one sample; a subclass extends this.
+        """Builds the layer for samples of that shape: ``make_parameters`` says of what.
 
         Args:
             input_shape: The shape of one sample, without the batch axis.
@@ -85,9 +82,19 @@ class Layer:
         self.input_shape = tuple(input_shape)
         self.dtype = np.dtype(dtype)
         self.parameters = []
-        self._buffers.clear()
+        self.buffers.clear()
         if rng is not None:
             self._rng = rng
+        self.make_parameters(self.input_shape)
+
+    # ------------------------------------------------------------------ what a subclass defines
+
+    def make_parameters(self, input_shape: Shape) -> None:
+        """Adds the layer's parameters by ``add_parameter``; a layer without any has no need to.
+
+        Args:
+            input_shape: The shape of one sample, without the batch axis.
+        """
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """The shape of one output sample for inputs of that shape; the same unless overridden."""
@@ -147,25 +154,7 @@ class Layer:
 
         A smaller last batch gets the first rows of the array of the full one.
         """
-        found = self._buffers.get((name, shape))
-        if found is None or found.dtype != dtype:
-            found = self._new_buffer(name, shape, dtype)
-        return found
-
-    def _new_buffer(self, name: str, shape: Shape, dtype: np.dtype[Any]) -> Array:
-        mine = [key for key in self._buffers if key[0] == name]
-        for key in mine:
-            base = self._buffers[key]
-            if key[1][1:] == shape[1:] and key[1][0] >= shape[0] and base.dtype == dtype:
-                view = base[: shape[0]]
-                if len(mine) < 8:
-                    self._buffers[name, shape] = view
-                return view
-        for key in mine:  # none is large enough: let them go
-            del self._buffers[key]
-        array = aligned.empty(shape, dtype)
-        self._buffers[name, shape] = array
-        return array
+        return self.buffers.get(name, shape, dtype)
 
     def check_input(self, X: Array) -> Array:
         """X in the layer's dtype, if the layer is built and X has the columns that it needs.

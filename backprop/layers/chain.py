@@ -1,13 +1,11 @@
 """Layers one after the other, as one layer."""
 
-from __future__ import annotations  # numpy.random loads when the first model is made
+from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
-from backprop.core.types import Array, DTypeLike, Shape
+from backprop.core.types import Array, Shape
 from backprop.layers.base import Layer, default_name
 
 
@@ -54,14 +52,8 @@ class Chain(Layer):
         if self.input_shape is not None:
             self._build_next(layer)
 
-    def build(
-        self,
-        input_shape: Shape,
-        rng: np.random.Generator | None = None,
-        dtype: DTypeLike = "float32",
-    ) -> None:
+    def make_parameters(self, input_shape: Shape) -> None:
         """Builds every layer for the output of the one before it."""
-        super().build(input_shape, rng, dtype)
         self._shape = self.input_shape
         for layer in self.layers:
             self._build_next(layer)

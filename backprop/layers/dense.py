@@ -1,6 +1,6 @@
 """The fully connected layer."""
 
-from __future__ import annotations  # numpy.random loads when the first model is made
+from __future__ import annotations
 
 from typing import Any
 
@@ -9,8 +9,7 @@ import numpy as np
 from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.functional import ones
-from backprop.core.traced import as_array
-from backprop.core.types import Array, DTypeLike, Shape, is_sparse
+from backprop.core.types import Array, Shape, as_array, is_sparse
 from backprop.initializers import Initializer
 from backprop.layers.base import Layer, parameter_views
 from backprop.regularizers import Regularizer
@@ -88,14 +87,8 @@ class Dense(Layer):
         self.X: Any = None
         self.Z: Any = None
 
-    def build(
-        self,
-        input_shape: Shape,
-        rng: np.random.Generator | None = None,
-        dtype: DTypeLike = "float32",
-    ) -> None:
+    def make_parameters(self, input_shape: Shape) -> None:
         """Makes W and b for samples with ``input_shape[-1]`` features."""
-        super().build(input_shape, rng, dtype)
         self.X = self.Z = None
         self.add_parameter(
             "W",

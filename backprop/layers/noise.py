@@ -1,12 +1,12 @@
 """Layers that disturb their input in training, and leave it alone otherwise."""
 
-from __future__ import annotations  # numpy.random loads when the first model is made
+from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
 
-from backprop.core.types import Array, DTypeLike, Shape
+from backprop.core.types import Array, Shape
 from backprop.layers.base import Layer, as_floats
 
 
@@ -26,14 +26,8 @@ class Noise(Layer):
         self._rng = np.random.default_rng(seed)
         self._factor: Any = None  # ∂Y/∂X of the last training forward
 
-    def build(
-        self,
-        input_shape: Shape,
-        rng: np.random.Generator | None = None,
-        dtype: DTypeLike = "float32",
-    ) -> None:
+    def make_parameters(self, input_shape: Shape) -> None:
         """Takes a generator of its own, so that it does not change what other layers draw."""
-        super().build(input_shape, rng, dtype)
         self._factor = None
         self._rng = self._rng.spawn(1)[0] if self.seed is None else np.random.default_rng(self.seed)
 

@@ -1,12 +1,12 @@
 """Layers that give their inputs mean 0 and variance 1: over the batch, or over each sample."""
 
-from __future__ import annotations  # numpy.random loads when the first model is made
+from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
 
-from backprop.core.types import Array, DTypeLike, Shape
+from backprop.core.types import Array, Shape
 from backprop.initializers import Initializer
 from backprop.initializers import get as get_initializer
 from backprop.layers.base import Layer, parameter_views
@@ -45,14 +45,8 @@ class Normalization(Layer):
         self.X_hat: Any = None
         self._inverse: Any = None  # 1 / √(v + ε)
 
-    def build(
-        self,
-        input_shape: Shape,
-        rng: np.random.Generator | None = None,
-        dtype: DTypeLike = "float32",
-    ) -> None:
+    def make_parameters(self, input_shape: Shape) -> None:
         """Makes γ and β, a number for each feature."""
-        super().build(input_shape, rng, dtype)
         self.X_hat = None
         if self.scale:
             self.add_parameter("gamma", input_shape[-1:], self.gamma_initializer, decays=False)
@@ -144,14 +138,9 @@ class BatchNormalization(Normalization):
         self.momentum = float(momentum)
         self._by_batch = True
 
-    def build(
-        self,
-        input_shape: Shape,
-        rng: np.random.Generator | None = None,
-        dtype: DTypeLike = "float32",
-    ) -> None:
+    def make_parameters(self, input_shape: Shape) -> None:
         """Makes γ, β, and the moving averages, which no optimizer touches."""
-        super().build(input_shape, rng, dtype)
+        super().make_parameters(input_shape)
         n = input_shape[-1:]
         self.add_parameter("moving_mean", n, "zeros", decays=False, learned=False)
         self.add_parameter("moving_variance", n, "ones", decays=False, learned=False)

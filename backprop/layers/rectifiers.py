@@ -3,12 +3,12 @@
 Where a slope jumps there is no derivative; every class says which side's slope it takes there.
 """
 
-from __future__ import annotations  # numpy.random loads when the first model is made
+from __future__ import annotations
 
 import numpy as np
 
 from backprop.core.errors import ShapeError
-from backprop.core.types import Array, DTypeLike, Shape
+from backprop.core.types import Array, Shape
 from backprop.initializers import Initializer
 from backprop.initializers import get as get_initializer
 from backprop.layers.base import Activation, parameter_views
@@ -79,14 +79,8 @@ class PReLU(Activation):
         super().__init__(name)
         self.alpha_initializer = get_initializer(alpha_initializer)
 
-    def build(
-        self,
-        input_shape: Shape,
-        rng: np.random.Generator | None = None,
-        dtype: DTypeLike = "float32",
-    ) -> None:
+    def make_parameters(self, input_shape: Shape) -> None:
         """Makes α for samples of that shape."""
-        super().build(input_shape, rng, dtype)
         self.Z = self.A = None
         # no weight decay, as in the paper: decay would push the layer towards a plain ReLU
         self.add_parameter("alpha", tuple(input_shape), self.alpha_initializer, decays=False)

@@ -9,8 +9,7 @@ import math
 import numpy as np
 
 from backprop.core import functional
-from backprop.core.traced import as_array
-from backprop.core.types import Array
+from backprop.core.types import Array, as_array
 from backprop.layers.base import Activation
 
 CUBIC = 0.044715

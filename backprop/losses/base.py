@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core import aligned
+from backprop.core.buffers import Buffers
 from backprop.core.errors import NoForwardError, ShapeError
 from backprop.core.lookup import show_call
-from backprop.core.traced import as_array
-from backprop.core.types import Array, Shape
+from backprop.core.types import Array, Shape, as_array
 
 
 class Loss:
@@ -32,7 +31,7 @@ class Loss:
         self._prediction: Any = None
         self._target: Any = None
         self._scale: Any = None
-        self._buffers: dict[str, Array] = {}
+        self.buffers = Buffers()
 
     # ------------------------------------------------------------------ what a subclass defines
 
@@ -162,15 +161,7 @@ class Loss:
 
     def buffer(self, name: str, like: Array) -> Array:
         """An array of that shape and dtype to write into, the same one from step to step."""
-        found = self._buffers.get(name)
-        if (
-            found is None
-            or found.dtype != like.dtype
-            or found.shape[1:] != like.shape[1:]
-            or len(found) < len(like)
-        ):
-            found = self._buffers[name] = aligned.empty(like.shape, like.dtype)
-        return found[: len(like)]  # fewer rows in the last, short batch of an epoch
+        return self.buffers.get(name, like.shape, like.dtype)
 
 
 def row_dot(A: Array, B: Array) -> Array:

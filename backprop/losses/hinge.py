@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.functional import row_sum
-from backprop.core.traced import as_array
-from backprop.core.types import Array, Shape
+from backprop.core.types import Array, Shape, as_array
 from backprop.losses.base import Loss, row_dot
 
 

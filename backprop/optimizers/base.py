@@ -7,12 +7,13 @@ from typing import Any, TypedDict
 
 import numpy as np
 
-from backprop.core import aligned
+from backprop.core.buffers import filled_array
+from backprop.core.checks import check_number, check_positive, check_share
 from backprop.core.parameters import Parameters
 from backprop.core.types import Array
 from backprop.optimizers.blocks import Block, cut
 from backprop.optimizers.vectors import clip, round_to_0
-from backprop.schedules import Schedule, check_number, check_positive
+from backprop.schedules import Schedule
 
 ROUNDING = 32
 """Steps between two roundings of the state (see ``Optimizer.step``)."""
@@ -257,7 +258,7 @@ class Optimizer:
         self._first_rate = self._schedule, self._learning_rate
         self.c, self._numbers = [], ()
         self.state = {
-            name: aligned.full(theta.shape, self.initial_state, theta.dtype) for name in self.slots
+            name: filled_array(theta.shape, self.initial_state, theta.dtype) for name in self.slots
         }
         if self.use_ema:
             self.state["average"] = theta.copy()
@@ -298,14 +299,3 @@ class Optimizer:
         if "learning_rate" in given:
             given["learning_rate"] = self._schedule or self._learning_rate
         return f"{type(self).__name__}({', '.join(f'{n}={v!r}' for n, v in given.items())})"
-
-
-def check_share(value: float, name: str) -> float:
-    """The value as a float, if it lies between 0 and 1 or is one of the two.
-
-    Raises:
-        ValueError: It does not.
-    """
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name} must lie between 0 and 1, but it is {value!r}.")
-    return float(value)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from backprop.core import aligned
+from backprop.core.buffers import new_array
 from backprop.core.types import Array
 
 BLOCK = 32768
@@ -36,7 +36,7 @@ def cut(
         runs: The stretches that are to be trained.
         decaying: Where the stretches that decay begin and end.
     """
-    scratch = aligned.empty((scratches, min(BLOCK, theta.size)), theta.dtype)
+    scratch = new_array((scratches, min(BLOCK, theta.size)), theta.dtype)
     found = []
     for run in runs:
         for start in range(run.start, run.stop, BLOCK):

@@ -4,9 +4,9 @@ from typing import Unpack
 
 import numpy as np
 
+from backprop.core.checks import check_number, check_share
 from backprop.core.types import Array
-from backprop.optimizers.base import Common, LearningRate, Optimizer, check_share
-from backprop.schedules import check_number
+from backprop.optimizers.base import Common, LearningRate, Optimizer
 
 
 class SGD(Optimizer):

@@ -7,7 +7,7 @@ first step. Any function of one's own will do as well: ``SGD(lambda step: 0.1 / 
 from typing import TYPE_CHECKING
 
 from backprop.core.lazy import lazy_names
-from backprop.schedules.base import Schedule, check_number, check_positive
+from backprop.schedules.base import Schedule
 
 if TYPE_CHECKING:
     from backprop.schedules.formulas import (
@@ -45,6 +45,4 @@ __all__ = [
     "PolynomialDecay",
     "RateDecay",
     "Schedule",
-    "check_number",
-    "check_positive",
 ]

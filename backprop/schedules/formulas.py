@@ -5,7 +5,8 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from backprop.schedules.base import Schedule, check_number, check_positive
+from backprop.core.checks import check_number, check_positive
+from backprop.schedules.base import Schedule
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from backprop import saving
 from backprop.sequential.model import Sequential
+from backprop.storage import models as saving
 
 
 def load_model(

@@ -6,26 +6,26 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from backprop import inspection, losses, optimizers
+from backprop import explain, inspection, losses, optimizers
 from backprop.callbacks import Callback, CallbackList
+from backprop.core.checks import check_list
 from backprop.core.errors import NotCompiledError
-from backprop.core.threads import blas_threads
 from backprop.core.types import Array, DTypeLike
+from backprop.data.sources import check, evaluation_source
+from backprop.engine.recorded import train_step
+from backprop.engine.threads import blas_threads
 from backprop.layers import Input, Layer
 from backprop.losses import Loss
+from backprop.losses.heads import MatchedPair, join
 from backprop.metrics import Metric, get_all
 from backprop.optimizers import Optimizer
 from backprop.sequential.network import Network
 from backprop.training import loop
-from backprop.training.data import check_list
+from backprop.training.batched_metrics import decision_threshold, update_metrics
 from backprop.training.evaluation import Evaluator, collect, unwrap
-from backprop.training.head import MatchedPair, join
 from backprop.training.history import History
 from backprop.training.plan import plan_fit
 from backprop.training.progress import progress
-from backprop.training.replay import train_step
-from backprop.training.scoring import decision_threshold, update_metrics
-from backprop.training.setup import check, evaluation_source
 
 T = TypeVar("T")
 
@@ -269,9 +269,9 @@ class Sequential(Network):
             print(", ".join(f"{key}: {value:.4f}" for key, value in logs.items()))
         return logs if return_dict else unwrap(logs)
 
-    def explain(self, X: Any, y: Any, sample_weight: Any = None) -> "inspection.Explanation":
-        """One pass laid open, formula by formula (see ``inspection.explain``)."""
-        return inspection.explain(self, X, y, sample_weight)
+    def explain(self, X: Any, y: Any, sample_weight: Any = None) -> "explain.Explanation":
+        """One pass laid open, formula by formula (see ``explain.explain``)."""
+        return explain.explain(self, X, y, sample_weight)
 
     def check_gradients(
         self, X: Any, y: Any, sample_weight: Any = None, max_entries: int = 100

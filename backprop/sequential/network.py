@@ -1,6 +1,6 @@
 """A chain of layers as a function of its input: built, called, looked at, not yet trained."""
 
-from __future__ import annotations  # numpy.random loads when the first model is made
+from __future__ import annotations
 
 import os
 import sys
@@ -9,17 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from backprop import inspection, saving
+from backprop import inspection
 from backprop.callbacks import Callback, CallbackList
+from backprop.core.checks import check_dtype, check_integer, check_list
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.core.parameters import Parameter, Parameters
-from backprop.core.threads import blas_threads
 from backprop.core.types import Array, DTypeLike, Shape
 from backprop.core.walk import parts
+from backprop.data.inputs import as_inputs, as_numbers, check_finite, check_rows, surely_finite
+from backprop.data.sources import EVALUATION_BATCH
+from backprop.engine.threads import blas_threads
 from backprop.layers import Chain, Input, Layer
-from backprop.training.data import check_dtype, check_list, check_positive_integer
-from backprop.training.inputs import as_inputs, as_numbers, check_finite, check_rows, surely_finite
-from backprop.training.setup import EVALUATION_BATCH
+from backprop.storage import models as saving
 
 
 class Network:
@@ -96,7 +97,7 @@ class Network:
 
     def _seed_with(self, seed: int | None) -> None:
         if seed is not None:
-            seed = check_positive_integer(seed, "seed", 0)
+            seed = check_integer(seed, "seed", 0)
         self._seed = seed
         self._weights_seed, shuffle_seed = np.random.SeedSequence(seed).spawn(2)
         self._shuffle_rng = np.random.default_rng(shuffle_seed)
@@ -151,7 +152,7 @@ class Network:
         """
         X = as_inputs(x, self.input_shape, self._first_layer())
         size = EVALUATION_BATCH if batch_size is None else batch_size
-        size = check_positive_integer(size, "batch_size")
+        size = check_integer(size, "batch_size")
         params = {"steps": -(-X.shape[0] // size), "verbose": verbose}
         told = CallbackList(check_list(callbacks, "callbacks"), self, params)
         if self._parameters is None:

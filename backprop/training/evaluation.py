@@ -6,14 +6,14 @@ from typing import Any
 
 from backprop.callbacks import CallbackList
 from backprop.core.types import Array
+from backprop.data.batches import Batch
+from backprop.engine.recorded import numbers_of
 from backprop.layers import Layer
 from backprop.losses import Loss
+from backprop.losses.heads import MatchedPair
 from backprop.metrics import Metric
-from backprop.training.batches import Batch
-from backprop.training.head import MatchedPair
-from backprop.training.protocol import Model
-from backprop.training.replay import numbers_of
-from backprop.training.scoring import update_metrics
+from backprop.protocol import Model
+from backprop.training.batched_metrics import update_metrics
 
 
 class Evaluator:

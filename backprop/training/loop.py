@@ -1,10 +1,10 @@
 """The loop: epoch after epoch, by mini-batches or by full-batch iterations."""
 
 from backprop.optimizers import LBFGS
+from backprop.protocol import Model
 from backprop.training import full_batch
 from backprop.training.interrupt import DelayedInterrupt
 from backprop.training.plan import Plan
-from backprop.training.protocol import Model
 from backprop.training.run import Run
 
 

@@ -1,6 +1,6 @@
 """What a call of ``fit`` is going to do, with every mistake in its arguments found beforehand."""
 
-from __future__ import annotations  # numpy.random loads when the first model is made
+from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -8,13 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backprop.callbacks import Callback, CallbackList
-from backprop.optimizers import LBFGS
-from backprop.training.batches import Batches
-from backprop.training.data import Data, check_list, check_positive_integer, split_validation
-from backprop.training.history import History
-from backprop.training.progress import progress
-from backprop.training.protocol import Model
-from backprop.training.setup import (
+from backprop.core.checks import check_integer, check_list
+from backprop.data.batches import Batches
+from backprop.data.samples import Data, split_validation
+from backprop.data.sources import (
     Source,
     check,
     check_same_every_time,
@@ -24,7 +21,11 @@ from backprop.training.setup import (
     refuse_beside_stream,
     validation_source,
 )
-from backprop.training.stream import Stream
+from backprop.data.streams import Stream
+from backprop.optimizers import LBFGS
+from backprop.protocol import Model
+from backprop.training.history import History
+from backprop.training.progress import progress
 
 
 class Plan(NamedTuple):
@@ -71,14 +72,14 @@ def plan_fit(
 
     The model stays as it is; ``rng`` is what shuffles the samples.
     """
-    first = check_positive_integer(initial_epoch, "initial_epoch", 0)
-    last = check_positive_integer(epochs, "epochs", 0)
+    first = check_integer(initial_epoch, "initial_epoch", 0)
+    last = check_integer(epochs, "epochs", 0)
     validate_after = check_frequency(validation_freq)
     shown = progress(verbose)
     users = check_list(callbacks, "callbacks")
     model.optimizer.check_free(model.parameters if model.input_shape else None)
     steps, validation_steps = (
-        None if count is None else check_positive_integer(count, name)
+        None if count is None else check_integer(count, name)
         for count, name in (
             (steps_per_epoch, "steps_per_epoch"),
             (validation_steps, "validation_steps"),
@@ -93,7 +94,7 @@ def plan_fit(
         refuse_beside_stream("x", sample_weight, batch_size, validation_split=validation_split)
         batches = Stream(x, steps, lambda x, y, w: check(model, x, y, w, class_weight), model.dtype)
     else:
-        size = check_positive_integer(32 if batch_size is None else batch_size, "batch_size")
+        size = check_integer(32 if batch_size is None else batch_size, "batch_size")
         data = check(model, x, y, sample_weight, class_weight)
         if validation_split and validation_data is None:
             classes = has_classes(model.loss, data.y)
@@ -120,7 +121,7 @@ def check_frequency(frequency: int | Iterable[int]) -> Callable[[int], bool]:
         frequency: Every so many epochs, or the epochs themselves, counted from 1 as Keras does.
     """
     if isinstance(frequency, Iterable):
-        chosen = {check_positive_integer(epoch, "validation_freq") for epoch in frequency}
+        chosen = {check_integer(epoch, "validation_freq") for epoch in frequency}
         return lambda epoch: epoch + 1 in chosen
-    every = check_positive_integer(frequency, "validation_freq")
+    every = check_integer(frequency, "validation_freq")
     return lambda epoch: (epoch + 1) % every == 0

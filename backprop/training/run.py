@@ -4,13 +4,13 @@ import math
 import warnings
 from itertools import islice
 
+from backprop.engine.recorded import Steps
+from backprop.protocol import Model
+from backprop.training.batched_metrics import Tally
 from backprop.training.evaluation import Evaluator, collect
 from backprop.training.interrupt import DelayedInterrupt
 from backprop.training.plan import Plan
 from backprop.training.progress import ProgressBar
-from backprop.training.protocol import Model
-from backprop.training.replay import Steps
-from backprop.training.scoring import Tally
 
 
 class Run:

@@ -1,0 +1,89 @@
+"""Checks of single arguments: numbers, integers, lists, dtypes. NumPy's numbers pass everywhere."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from backprop.core.types import FLOAT_DTYPES
+
+
+def check_integer(value: Any, name: str, least: int = 1) -> int:
+    """The value as an int.
+
+    Raises:
+        ValueError: It is not an integer, or smaller than ``least``.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ValueError(f"{name} must be an integer of {least} or more, but it is {value!r}.")
+    return int(value)
+
+
+def check_number(value: Any, name: str, least: float = 0.0, below: float = math.inf) -> float:
+    """The value as a float.
+
+    Raises:
+        TypeError: It is no number.
+        ValueError: It is smaller than ``least``, or not smaller than ``below``, or nan.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        raise TypeError(f"{name} must be a number, but it is {value!r}.")
+    if not least <= value < below:
+        end = f" and below {below:g}" if below < math.inf else ""
+        raise ValueError(f"{name} must be {least:g} or more{end}, but it is {value!r}.")
+    return float(value)
+
+
+def check_positive(value: Any, name: str) -> float:
+    """The value as a float.
+
+    Raises:
+        TypeError: It is no number.
+        ValueError: It is not above 0, or not finite.
+    """
+    if isinstance(value, int | float | np.number) and not 0 < value < math.inf:
+        raise ValueError(f"{name} must be above 0, but it is {value!r}.")
+    return check_number(value, name)
+
+
+def check_share(value: Any, name: str) -> float:
+    """The value as a float.
+
+    Raises:
+        TypeError: It is no number.
+        ValueError: It does not lie between 0 and 1 and is none of the two.
+    """
+    if not isinstance(value, int | float | np.number) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a number, but it is {value!r}.")
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} must lie between 0 and 1, but it is {value!r}.")
+    return float(value)
+
+
+def check_list(given: Any, name: str) -> list[Any]:
+    """The objects of a list; none for None.
+
+    Raises:
+        TypeError: It is no list, perhaps one object that is not in brackets.
+    """
+    if given is None:
+        return []
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise TypeError(f"{name} must be a list: write {name}=[{given!r}].")
+    return list(given)
+
+
+def check_dtype(dtype: Any) -> np.dtype[Any]:
+    """The dtype that a model computes in.
+
+    Raises:
+        ValueError: It is neither float32 nor float64.
+    """
+    try:
+        found: np.dtype[Any] = np.dtype(dtype)
+    except TypeError:
+        found = np.dtype(object)
+    if dtype is None or found.name not in FLOAT_DTYPES:  # NumPy takes None for float64
+        raise ValueError(f"dtype must be one of {FLOAT_DTYPES}, but it is {dtype!r}.")
+    return found

@@ -1,0 +1,122 @@
+"""Mini-batches drawn from arrays into buffers that are used again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from backprop.core.buffers import new_array
+from backprop.core.types import Array, is_sparse
+from backprop.data.samples import Data
+
+CONVERT_BELOW = 1 << 26
+"""Inputs of another dtype are converted once if that takes less than these 64 MiB."""
+
+Batch = tuple[Array, Array, Array | None]
+
+
+class Batches:
+    """The batches of an epoch; iterate once for each epoch.
+
+    Shuffled batches are copied into one buffer, valid until the next batch is drawn; unshuffled
+    ones are views of the data where the dtype allows. The last batch may be shorter. Rows of a
+    sparse matrix stay sparse.
+
+    Args:
+        data: Checked arrays.
+        batch_size: Samples in a batch.
+        dtype: The dtype that the model computes in.
+        rng: Shuffles the samples anew in each epoch; None keeps their order.
+        steps: The most batches that an epoch takes; all unless given.
+
+    Attributes:
+        sample_shape: The shape of one input sample.
+        steps: Batches in an epoch.
+        batch_size: Samples in a batch.
+    """
+
+    def __init__(
+        self,
+        data: Data,
+        batch_size: int,
+        dtype: np.dtype[Any],
+        rng: np.random.Generator | None = None,
+        steps: int | None = None,
+    ) -> None:
+        X = data.X
+        if is_sparse(X):
+            X = X.astype(dtype)
+        elif X.dtype != dtype and X.size * dtype.itemsize <= CONVERT_BELOW:
+            X = np.ascontiguousarray(X, dtype)
+        self._arrays = [X, data.y] + ([] if data.weight is None else [data.weight])
+        dtypes = [dtype] + [array.dtype for array in self._arrays[1:]]
+        self._size = self.batch_size = min(batch_size, len(data))
+        self._buffers = [
+            None if is_sparse(array) else new_array((self._size, *array.shape[1:]), kind)
+            for array, kind in zip(self._arrays, dtypes, strict=True)
+        ]
+        self._shorter: dict[int, list[Array | None]] = {}
+        self._rng = rng
+        self._n = len(data)
+        self.sample_shape = tuple(X.shape[1:])
+        whole = -(-self._n // self._size)
+        self.steps = whole if steps is None else min(steps, whole)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self._in_order() if self._rng is None else self._shuffled(self._rng)
+
+    def _in_order(self) -> Iterator[Batch]:
+        n, size = self._n, self._size
+        for start in range(0, self.steps * size, size):
+            stop = min(start + size, n)
+            buffers = self._buffers if stop - start == size else self._first_rows(stop - start)
+            rows = zip(self._arrays, buffers, strict=True)
+            yield as_batch([pass_on(source[start:stop], out) for source, out in rows])
+
+    def _shuffled(self, rng: np.random.Generator) -> Iterator[Batch]:
+        size = self._size
+        order = rng.permutation(self._n)[: self.steps * size]
+        rest = len(order) % size
+        draws = list(map(drawing, self._arrays, self._buffers))
+        for start in range(0, len(order) - rest, size):
+            index = order[start : start + size]
+            yield as_batch([draw(index) for draw in draws])
+        if rest:
+            draws = list(map(drawing, self._arrays, self._first_rows(rest)))
+            yield as_batch([draw(order[-rest:]) for draw in draws])
+
+    def _first_rows(self, n: int) -> list[Array | None]:
+        """The buffers of a shorter batch: the same arrays at every call."""
+        if n not in self._shorter:
+            self._shorter[n] = [None if out is None else out[:n] for out in self._buffers]
+        return self._shorter[n]
+
+
+def as_batch(arrays: list[Array]) -> Batch:
+    """Inputs, targets, and weights if there are any."""
+    return arrays[0], arrays[1], arrays[2] if len(arrays) > 2 else None
+
+
+def drawing(source: Array, out: Array | None) -> Callable[[Array], Array]:
+    """What draws rows of the source by their indices: into ``out`` unless they are sparse."""
+    if out is None:
+        return lambda index: source[index]
+    if source.dtype == out.dtype and source.flags.c_contiguous:
+        # "clip" writes straight into out; the indices are in range by construction
+        return lambda index: source.take(index, 0, out, "clip")
+
+    def copy(index: Array) -> Array:
+        out[...] = source[index]
+        return out
+
+    return copy
+
+
+def pass_on(rows: Array, out: Array | None) -> Array:
+    """The rows themselves, or in ``out`` if they have another dtype."""
+    if out is None or rows.dtype == out.dtype:
+        return rows
+    out[...] = rows
+    return out

@@ -1,0 +1,160 @@
+"""Users' arrays made fit for training, with every mistake found before the first weight moves."""
+
+import warnings
+from collections.abc import Mapping
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from backprop.core.errors import ShapeError
+from backprop.core.types import Array, Shape
+from backprop.data.inputs import as_array, as_numbers
+from backprop.losses import Loss
+from backprop.losses.base import check_sample_weight
+
+
+class Data:
+    """Samples in rows: inputs, targets, and weights if there are any."""
+
+    def __init__(self, X: Array, y: Array, weight: Array | None = None) -> None:
+        self.X, self.y, self.weight = X, y, weight
+
+    def __len__(self) -> int:
+        return int(self.X.shape[0])
+
+    def rows(self, which: slice) -> "Data":
+        """Some of the samples, as views."""
+        weight = None if self.weight is None else self.weight[which]
+        return Data(self.X[which], self.y[which], weight)
+
+
+def check_data(
+    X: Array,
+    y: Any,
+    sample_weight: Any,
+    class_weight: Mapping[int, float] | None,
+    *,
+    output_shape: Shape,
+    loss: Loss,
+    dtype: np.dtype[Any],
+    prefix: str = "",
+) -> Data:
+    """Inputs, targets and weights, checked against each other and against the model.
+
+    Args:
+        X: Inputs that passed ``check_inputs``.
+        y: Targets, as the loss takes them.
+        sample_weight: A weight for each sample, or None.
+        class_weight: A weight for each class index, 1 where it is missing, or None.
+        output_shape: The shape of one prediction.
+        loss: The model's loss.
+        dtype: The dtype that the model computes in.
+        prefix: What stands before the arguments' names in error messages: ``"validation "``.
+
+    Raises:
+        ShapeError: Lengths or shapes do not fit.
+        ValueError: Values that cannot be trained on, or both kinds of weights at once.
+    """
+    n = X.shape[0]
+    if n == 0:
+        raise ShapeError(f"{prefix}x holds no samples: its shape is {X.shape}.")
+    if y is None:
+        raise ValueError(f"{prefix}y is missing: pass the targets.")
+    target = as_array(y, f"{prefix}y")
+    if target.ndim == 0 or len(target) != n:
+        raise ShapeError(
+            f"{prefix}x has {n} samples, but {prefix}y has the shape {target.shape}: pass one "
+            f"target for each sample."
+        )
+    target = loss.check_target(target, output_shape, dtype)
+    weight = None
+    if sample_weight is not None:
+        if class_weight is not None:
+            raise ValueError("pass sample_weight or class_weight, not both.")
+        given = as_numbers(sample_weight, f"{prefix}sample_weight")
+        weight = check_sample_weight(given, n, dtype)
+    elif class_weight is not None:
+        weight = weight_by_class(target, output_shape, class_weight, dtype)
+    return Data(X, target, weight)
+
+
+def weight_by_class(
+    target: Array, output_shape: Shape, class_weight: Mapping[int, float], dtype: np.dtype[Any]
+) -> Array:
+    """The weight of each sample's class: class indices, one-hot rows, or 0/1 for one output.
+
+    Raises:
+        TypeError: It is not a dict.
+        ValueError: A key is no class, a weight is no finite number of 0 or more, or the targets are
+            not classes.
+    """
+    if not isinstance(class_weight, Mapping):
+        raise TypeError(
+            f"class_weight must be a dict such as {{0: 1.0, 1: 2.5}}, but it is {class_weight!r}."
+        )
+    n_classes = max(output_shape[-1], 2)
+    classes = target
+    if target.ndim == 2:
+        classes = target[:, 0] if target.shape[1] == 1 else target.argmax(axis=1)
+    if classes.ndim != 1 or not np.isin(classes, np.arange(n_classes)).all():
+        raise ValueError(
+            f"class_weight needs targets that are classes from 0 to {n_classes - 1}, one for each "
+            f"sample: use sample_weight for others."
+        )
+    table = np.ones(n_classes, dtype)
+    for key, value in class_weight.items():
+        if key not in range(n_classes):
+            raise ValueError(
+                f"class_weight has the key {key!r}, but classes run from 0 to {n_classes - 1}."
+            )
+        if not isinstance(value, Real) or not 0 <= value < np.inf:
+            raise ValueError(
+                f"class_weight[{key}] must be a finite number of 0 or more, but it is {value!r}."
+            )
+        table[int(key)] = value
+    return table[classes.astype(np.intp)]
+
+
+def split_validation(data: Data, fraction: float, categorical: bool = False) -> tuple[Data, Data]:
+    """The first rows for training and the last for validation, cut at ⌊n (1 − fraction)⌋.
+
+    Warns where the targets are classes and one of them is in the last rows only.
+
+    Args:
+        data: Checked arrays.
+        fraction: The share of the last rows.
+        categorical: Whether the targets are class indices, or a probability for each class.
+
+    Raises:
+        ValueError: The fraction is not inside (0, 1), or leaves one side empty.
+    """
+    if not isinstance(fraction, Real) or not 0 < fraction < 1:
+        raise ValueError(f"validation_split must lie between 0 and 1, but it is {fraction!r}.")
+    cut = int(np.floor(len(data) * (1 - fraction)))
+    if not 0 < cut < len(data):
+        raise ValueError(
+            f"validation_split={fraction} of {len(data)} samples leaves no sample for "
+            f"{'training' if cut == 0 else 'validation'}."
+        )
+    first, last = data.rows(slice(cut)), data.rows(slice(cut, None))
+    missing = np.setdiff1d(classes_in(last.y), classes_in(first.y)) if categorical else ()
+    if len(missing):
+        some = ", ".join(map(str, missing[:5])) + (", …" if len(missing) > 5 else "")
+        warnings.warn(
+            f"validation_split={fraction} takes the last {len(last)} samples, and only they are of "
+            f"class {some}, which is therefore never trained on: shuffle x and y together first, "
+            f"or pass validation_data.",
+            RuntimeWarning,
+            stacklevel=4,  # the line that called fit
+        )
+    return first, last
+
+
+def classes_in(y: Array) -> Array:
+    """The classes that occur: of indices ``(N,)``, of one 0 or 1 a row, or of a share for each."""
+    if y.dtype.kind in "iu":
+        return np.unique(y)
+    if y.shape[-1] == 1:
+        return np.unique(y[np.isin(y, (0, 1))]).astype(int)
+    return np.flatnonzero(y.reshape(-1, y.shape[-1]).any(axis=0))

@@ -1,0 +1,218 @@
+"""From the arguments of ``fit`` and ``evaluate`` to batches, every mistake found on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from backprop.constraints import Constraint
+from backprop.core.checks import check_integer
+from backprop.core.errors import NotBuiltError
+from backprop.core.types import Array, Shape
+from backprop.data.batches import Batches
+from backprop.data.inputs import check_inputs
+from backprop.data.samples import Data, check_data
+from backprop.data.streams import Stream
+from backprop.layers import Layer
+from backprop.losses import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalHinge,
+    Loss,
+    SparseCategoricalCrossentropy,
+)
+from backprop.losses.heads import MatchedPair, check_ending
+from backprop.protocol import Model
+
+EVALUATION_BATCH = 1024
+"""Samples in a batch where no gradient is needed, unless the user says otherwise."""
+
+Source = Batches | Stream
+ClassWeight = Mapping[int, float] | None
+
+
+def check(
+    model: Model,
+    x: Any,
+    y: Any,
+    sample_weight: Any = None,
+    class_weight: ClassWeight = None,
+    prefix: str = "",
+    sample_shape: Shape | None = None,
+) -> Data:
+    """Arrays that a compiled model can be trained or evaluated on.
+
+    Args:
+        model: The model; it need not be built.
+        x: Inputs.
+        y: Targets.
+        sample_weight: Weights of the samples.
+        class_weight: Weights of the classes.
+        prefix: What stands before the arguments' names in error messages.
+        sample_shape: The shape that samples must have, for a model that is not built.
+    """
+    loss = model.loss
+    if not model.layers:
+        raise NotBuiltError("the model has no layers: add some first.")
+    check_ending(model.layers[-1], loss)
+    X = check_inputs(x, model.input_shape or sample_shape, model.layers[0], f"{prefix}x")
+    output_shape = X.shape[1:]
+    for layer in model.layers:
+        output_shape = layer.output_shape(output_shape)
+    data = check_data(
+        X,
+        y,
+        sample_weight,
+        class_weight,
+        output_shape=output_shape,
+        loss=loss,
+        dtype=model.dtype,
+        prefix=prefix,
+    )
+    for metric in model.metrics:
+        metric.check(output_shape, data.y)
+    return data
+
+
+def makes_batches(x: Any, y: Any) -> bool:
+    """Whether x makes batches by itself: a function, a generator, an iterable that is no array."""
+    if y is not None or isinstance(x, np.ndarray) or hasattr(x, "shape"):
+        return False
+    return callable(x) or isinstance(x, Iterable)
+
+
+def evaluation_source(
+    model: Model,
+    x: Any,
+    y: Any,
+    sample_weight: Any = None,
+    *,
+    batch_size: int | None = None,
+    steps: int | None = None,
+    prefix: str = "",
+    sample_shape: Shape | None = None,
+) -> Source:
+    """Batches to evaluate on, in order."""
+
+    def checked(x: Any, y: Any, weight: Any) -> Data:
+        return check(model, x, y, weight, None, prefix, sample_shape)
+
+    if steps is not None:
+        steps = check_integer(steps, f"{prefix.replace(' ', '_')}steps")
+    if makes_batches(x, y):
+        refuse_beside_stream(f"{prefix}x", sample_weight, batch_size)
+        return Stream(x, steps, checked, model.dtype, f"{prefix}x")
+    data = checked(x, y, sample_weight)
+    return in_order(data, batch_size, f"{prefix.replace(' ', '_')}batch_size", steps, model.dtype)
+
+
+def in_order(
+    data: Data, batch_size: int | None, name: str, steps: int | None, dtype: np.dtype[Any]
+) -> Batches:
+    """Batches of checked arrays to evaluate on."""
+    size = EVALUATION_BATCH if batch_size is None else batch_size
+    return Batches(data, check_integer(size, name), dtype, steps=steps)
+
+
+def validation_source(
+    model: Model,
+    validation_data: Any,
+    batch_size: int | None,
+    steps: int | None,
+    sample_shape: Shape,
+) -> Source:
+    """Batches of what ``fit`` is given as ``validation_data``."""
+    x, y, weight = validation_data, None, None
+    if not makes_batches(validation_data, None) or is_arrays(validation_data):
+        if not isinstance(validation_data, Sequence) or len(validation_data) not in (2, 3):
+            raise ValueError(
+                "validation_data must be (x, y) or (x, y, sample_weight), or make batches of "
+                f"these, but it is a {type(validation_data).__name__} of another form."
+            )
+        x, y, *rest = validation_data
+        weight = rest[0] if rest else None
+    return evaluation_source(
+        model,
+        x,
+        y,
+        weight,
+        batch_size=batch_size,
+        steps=steps,
+        prefix="validation ",
+        sample_shape=sample_shape,
+    )
+
+
+def is_arrays(validation_data: Any) -> bool:
+    """Whether it is ``(x, y)`` or ``(x, y, sample_weight)``, rather than a list of batches."""
+    if isinstance(validation_data, tuple) and len(validation_data) in (2, 3):
+        return True
+    if not isinstance(validation_data, Sequence):
+        return False
+    return not all(isinstance(part, tuple) for part in validation_data) or not validation_data
+
+
+def refuse_beside_stream(
+    name: str, sample_weight: Any, batch_size: int | None, validation_split: float = 0.0
+) -> None:
+    """Checks that what needs arrays is not given beside what makes batches by itself.
+
+    Args:
+        name: What error messages call that.
+        sample_weight: Must be None, as every batch brings its own.
+        batch_size: Must be None, as the batches have their sizes.
+        validation_split: Must be 0.
+
+    Raises:
+        ValueError: One of them is given.
+    """
+    instead = {
+        "sample_weight": (sample_weight, "let it make batches (x, y, sample_weight)"),
+        "batch_size": (batch_size, "let it make batches of the size that you want"),
+        "validation_split": (validation_split or None, "pass validation_data"),
+    }
+    for argument, (value, advice) in instead.items():
+        if value is not None:
+            if "validation" in name:
+                argument = f"validation_{argument}"
+            raise ValueError(
+                f"{argument} needs arrays, but {name} makes batches by itself: {advice}."
+            )
+
+
+def has_classes(loss: Loss, y: Array) -> bool:
+    """Whether the targets are classes: indices, a probability for each, or one 0 or 1 a row."""
+    loss = loss.loss if isinstance(loss, MatchedPair) else loss
+    if isinstance(loss, BinaryCrossentropy):
+        return y.ndim == 2 and bool(y.shape[1] == 1)
+    return isinstance(
+        loss, CategoricalCrossentropy | SparseCategoricalCrossentropy | CategoricalHinge
+    )
+
+
+def check_same_every_time(layers: Iterable[Layer], x: Any) -> None:
+    """L-BFGS compares losses: they must depend on θ alone, and θ must be free.
+
+    Raises:
+        ValueError: A layer draws random numbers in training or has a constraint, or x is a
+            generator, which gives no batch twice.
+    """
+    if isinstance(x, Iterator):
+        raise ValueError(
+            "LBFGS goes through the data many times, but x is a generator, which makes them once: "
+            "pass a function that returns a new generator."
+        )
+    for layer in layers:
+        check_same_every_time(getattr(layer, "layers", ()), None)
+        if layer.random:
+            raise ValueError(
+                f"LBFGS needs a loss that is the same at every call, but {layer} draws random "
+                f"numbers: leave it out, or take another optimizer."
+            )
+        if any(isinstance(part, Constraint) for part in vars(layer).values()):
+            raise ValueError(
+                f"LBFGS cannot keep constraints, but {layer} has one: leave it out, or take "
+                f"another optimizer."
+            )

@@ -1,0 +1,1 @@
+"""How the same training step is made quickly: recorded once, then replayed; threads."""

@@ -1,0 +1,278 @@
+"""Training steps: made by the layers once, and then by the NumPy calls that these made."""
+
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from operator import is_
+from time import perf_counter, process_time
+from types import FunctionType, MethodType, NoneType
+from typing import Any
+
+import numpy as np
+
+from backprop.core.parameters import Parameter
+from backprop.core.types import Array
+from backprop.data.batches import Batch
+from backprop.engine.one_thread import on_one_thread
+from backprop.engine.tape import Tape
+from backprop.engine.thread_choice import Pace
+from backprop.engine.threads import several, use
+from backprop.engine.traced import plain
+from backprop.losses import Loss
+from backprop.protocol import Model
+
+RECORD_AFTER = 8
+"""Steps on the same arrays that go by the layers before one is recorded.
+
+Recording takes as long as a replay saves in some 20 steps: a short fit is quicker without it.
+"""
+
+SIMPLE = (bool, int, float, str, np.generic)
+REPLACED = (*SIMPLE, FunctionType, MethodType)  # a function may stand in the place of a method
+
+
+class RecordedStep:
+    """Forward pass, loss and backward pass for batches that arrive in the same arrays.
+
+    What the layers are asked for the first time is recorded (see ``engine/tape.py``); after that
+    ``calls`` do the same, on the same arrays, and leave in the layers what these would.
+
+    Args:
+        model: A model that has made a step with these arrays already, so that its layers have all
+            of their buffers.
+        X: The array of the inputs.
+        y: The array of the targets.
+        weight: The array of the sample weights, if there are any.
+
+    Attributes:
+        calls: Functions that make the step again.
+        total: The sum of the losses, an array without axes.
+        size: How many losses there are.
+        prediction: The model's output.
+        tape: What was recorded.
+        works: Whether everything could be recorded.
+    """
+
+    def __init__(self, model: Model, X: Array, y: Array, weight: Array | None) -> None:
+        self.X, self.y, self.weight = X, y, weight
+        tape = self.tape = Tape()
+        objects = list(parts(model))
+        exchange(objects, model, tape.trace)
+        try:
+            prediction = model.forward(tape.trace(X), training=True)
+            losses = model.loss.sample_losses(prediction, tape.trace(y))
+            total = model.loss.total(losses, tape.trace(weight))
+            model.backward()
+        finally:
+            exchange(objects, model, plain)
+        self.prediction, self.total = plain(prediction), plain(total)
+        self.size = losses.size
+        self.works = tape.failure is None
+        self.calls = [call.bind() for call in tape.calls] if self.works else []
+        self._attributes = [(vars(each), results_of(each)) for each in objects]
+
+    @cached_property
+    def calls_on_one_thread(self) -> list[Callable[[], Any]]:
+        """Functions that make the step on one thread; ``calls`` if these give other bits there."""
+        return on_one_thread(self.tape.calls) or self.calls
+
+    def enter(self) -> None:
+        """Leaves in the layers what this step does, after a step with other arrays."""
+        for attributes, results in self._attributes:
+            attributes.update(results)
+
+
+class Steps:
+    """Makes the training steps of a model, by replay where that is possible.
+
+    It is for layers, losses and regularisers of this package, whose steps consist of calls on
+    arrays alone, and for batches that arrive in the same arrays as the one before of that size.
+
+    Args:
+        model: A built and compiled model.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self._recorded: dict[tuple[int, int, int], RecordedStep] = {}
+        self._current: RecordedStep | None = None
+        self._seen: dict[int, tuple[Batch, int]] = {}
+        self._pace: Pace | None = None  # if products are large enough for several threads
+        self._timed: RecordedStep | None = None  # the step whose times it goes by
+        self._settings: Any = None  # those of the recorded steps; None before the first one
+        self._replayable = self._penalised = False
+
+    def refresh(self) -> None:
+        """Notices what others changed in the model since the last step."""
+        self._current = None
+        if self._settings is not None and self._settings != settings(self.model):
+            self._recorded.clear()
+            self._seen.clear()
+            self._settings = self._pace = None
+
+    def __call__(self, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
+        """The five steps on a batch: forward, loss, backward, gradients, update.
+
+        Returns:
+            E before the update, and the prediction that it was computed from.
+        """
+        model, step = self.model, self._current
+        if step is None or step.X is not X or step.y is not y or step.weight is not weight:
+            step = self._recorded.get((id(X), id(y), id(weight)))
+            if step is None:
+                return self._first(X, y, weight)
+            step.enter()
+            self._current = step
+        if self._pace is None:
+            for call in step.calls:
+                call()
+        else:
+            self._make(step, self._pace)
+        loss = float(step.total) / step.size
+        if self._penalised:
+            loss += model.penalty()
+        model.optimizer.step(model.parameters)
+        return loss, step.prediction
+
+    def _make(self, step: RecordedStep, pace: Pace) -> None:
+        """Makes a step with large products on as many threads as are quicker now."""
+        threads = several() if pace.one_thread else 1
+        calls = step.calls_on_one_thread if threads > 1 else step.calls
+        start, busy = perf_counter(), process_time()
+        if calls is step.calls:
+            for call in calls:
+                call()
+        else:
+            use(1)
+            try:
+                for call in calls:
+                    call()
+            finally:
+                use(threads)
+        if step is self._timed:
+            pace.took(perf_counter() - start, process_time() - busy)
+
+    def _first(self, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
+        """A step by the layers; recorded if enough with these arrays have come before."""
+        self._current = None
+        arrays = X, y, weight
+        before, times = self._seen.get(len(y), ((), 0))
+        if not all(map(is_, arrays, before)):
+            times = 0
+        if times < RECORD_AFTER or not self._can_replay():
+            if type(X) is np.ndarray:
+                self._seen[len(y)] = arrays, times + 1
+            return train_step(self.model, X, y, weight)
+        step = RecordedStep(self.model, X, y, weight)
+        if step.works:
+            self._recorded[id(X), id(y), id(weight)] = step  # keeps them: their ids stay theirs
+            if self._pace is None and (threads := several()) > 1:
+                self._pace, self._timed = Pace(threads), step
+        else:
+            self._replayable = False
+        loss = float(step.total) / step.size + self.model.penalty()
+        self.model.optimizer.step(self.model.parameters)
+        return loss, step.prediction
+
+    def _can_replay(self) -> bool:
+        """Whether the steps of the model as it is can be replayed."""
+        if self._settings is None:
+            self._settings = settings(self.model)
+            self._replayable = replayable(self.model)
+            self._penalised = any(p.regularizer is not None for p in self.model.parameters)
+        return self._replayable
+
+
+def train_step(model: Model, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
+    """The five steps on a batch by the layers: forward, loss, backward, gradients, update.
+
+    Returns:
+        E before the update, and the prediction that it was computed from.
+    """
+    prediction = model.forward(X, training=True)
+    loss = model.loss.compute(prediction, y, weight) + model.penalty()
+    model.backward()
+    model.optimizer.step(model.parameters)
+    return loss, prediction
+
+
+def parts(model: Model) -> Iterator[Any]:
+    """Everything that takes part in a step: layers and those in them, losses, regularisers."""
+    pending: list[Any] = [*model.layers, model.loss]
+    while pending:
+        part = pending.pop()
+        yield part
+        pending += getattr(part, "layers", ())
+        inner = [
+            getattr(part, "loss", None),
+            getattr(part, "buffers", None),
+            *(p.regularizer for p in own_parameters(part)),
+        ]
+        pending += [each for each in inner if each is not None]
+
+
+def own_parameters(part: Any) -> list[Parameter]:
+    """The parameters of a layer, but not those of the layers in it."""
+    return [] if hasattr(part, "layers") else getattr(part, "parameters", [])
+
+
+def replayable(model: Model) -> bool:
+    """Whether a step is made by parts of this package alone, none of them changed by hand."""
+    ours = all(map(from_here, (model, *parts(model))))
+    return ours and type(model.loss).reduce is Loss.reduce
+
+
+def from_here(part: Any) -> bool:
+    """Whether the package wrote its class, and nobody put other functions in place of methods."""
+    own = type(part).__module__.startswith("backprop.")
+    return own and not any(callable(getattr(type(part), name, None)) for name in vars(part))
+
+
+def settings(model: Model) -> list[Any]:
+    """What a recorded step has in it besides arrays: parts, their numbers, switches, methods."""
+    found = [
+        (part, getattr(part, "trainable", None), numbers_of(part, REPLACED))
+        for part in (model, *parts(model))
+    ]
+    return [*found, model.parameters, [p.trainable for p in model.parameters]]
+
+
+def numbers_of(part: Any, kinds: tuple[type, ...] = SIMPLE) -> dict[str, Any]:
+    """The public attributes that are of these kinds, which hold nothing else."""
+    return {
+        name: value
+        for name, value in vars(part).items()
+        if name[0] != "_" and isinstance(value, kinds)
+    }
+
+
+def form(model: Model) -> list[Any]:
+    """What is the same in built models that differ in weights, names, seeds and learning rates."""
+    found: list[Any] = [model.dtype, *(p.trainable for p in model.parameters)]
+    for part in (*parts(model), model.optimizer, *model.metrics):
+        numbers = numbers_of(part)
+        found.append((type(part), {n: numbers[n] for n in numbers.keys() - {"name", "seed"}}))
+    return found
+
+
+def exchange(objects: list[Any], model: Model, change: Callable[[Any], Any]) -> None:
+    """Changes every array and generator in these objects and in the model's parameters."""
+
+    def changed(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: changed(inner) for key, inner in value.items()}
+        if type(value) is tuple:
+            return tuple(map(changed, value))
+        return value if isinstance(value, list) else change(value)
+
+    for each in objects:
+        for name, value in vars(each).items():
+            vars(each)[name] = changed(value)
+    for parameter in model.parameters:
+        parameter.exchange(change)
+
+
+def results_of(part: Any) -> dict[str, Any]:
+    """What a step leaves in a part: arrays, and a loss's factor if that is a number."""
+    found = {n: v for n, v in vars(part).items() if isinstance(v, np.ndarray | tuple)}
+    private = {n: v for n, v in vars(part).items() if n[0] == "_"}
+    return found | {n: v for n, v in private.items() if isinstance(v, float | NoneType)}

@@ -1,0 +1,147 @@
+"""NumPy calls written down while they are made, so that they can be made again.
+
+Computed again and again on the same arrays, a formula is always the same sequence of NumPy calls.
+For small arrays the Python around them, which looks up attributes, checks shapes and finds buffers,
+takes longer than the calls. A ``Tape`` notes each call with the very arrays that it read and wrote;
+``bind`` makes functions without arguments of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from backprop.core.types import Array
+from backprop.engine.traced import Traced, TracedGenerator, plain
+
+CONSTANTS = (bool, int, float, complex, str, np.generic, np.ufunc, np.dtype, type)
+"""What a call may read besides arrays."""
+
+SMALL = 64
+"""Elements up to which NumPy takes longer to repeat a number than to read it from an array."""
+
+
+class Call(NamedTuple):
+    """One call, without any of the Python that led to it.
+
+    Attributes:
+        function: A ufunc, or the name of what is done with the first of the inputs.
+        inputs: What is read: arrays and numbers.
+        out: Where the result stands.
+        options: Further arguments by name.
+        errors: How floating-point errors are treated, where the formula itself said so.
+    """
+
+    function: Any
+    inputs: tuple[Any, ...]
+    out: Array
+    options: dict[str, Any]
+    errors: dict[str, Any]
+
+    def bind(self) -> Callable[[], Any]:
+        """A function without arguments that makes the call: by position, which is quicker."""
+        return self.guarded(self._bound())
+
+    def guarded(self, function: Callable[[], Any]) -> Callable[[], Any]:
+        """The function with floating-point errors treated as in the formula."""
+        return np.errstate(**self.errors)(function) if self.errors else function
+
+    def _bound(self) -> Callable[[], Any]:
+        first, *rest = self.inputs
+        options = self.options
+        match self.function:
+            case "reduce":
+                axis, dtype, keepdims = options["axis"], options["dtype"], options["keepdims"]
+                return partial(rest[0].reduce, first, axis, dtype, self.out, keepdims)
+            case "dot":  # the method skips what np.dot does first
+                return partial(first.dot, *rest, self.out)
+            case "argmax":
+                return partial(first.argmax, rest[0], self.out)
+            case "take":
+                indices, axis, mode = rest
+                return partial(first.take, indices, axis, self.out, mode)
+            case "put":
+                return partial(self.out.put, *self.inputs)
+            case "copy":
+                return partial(np.copyto, self.out, first)
+            case "draw":
+                return partial(getattr(first, rest[0]), out=self.out, **options)
+            case _:
+                # NumPy would rather have the third argument of these two by name
+                if options or self.function in (np.maximum, np.minimum):
+                    return partial(self.function, *self.inputs, out=self.out, **options)
+                return partial(self.function, *self.inputs, self.out)
+
+
+class Tape:
+    """The calls made on traced arrays, in order.
+
+    Attributes:
+        calls: The calls.
+        failure: What could not be written down; None if everything could. It was done nevertheless:
+            recording never changes what is computed.
+    """
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.failure: str | None = None
+        self._errors: dict[str, Any] = {**np.geterr()}
+
+    def trace(self, value: Any) -> Any:
+        """A view of an array whose calls are noted; a generator is wrapped; else the value."""
+        if type(value) is np.ndarray:
+            traced = value.view(Traced)
+            traced.tape = self
+            return traced
+        return TracedGenerator(value, self) if type(value) is np.random.Generator else value
+
+    def fail(self, what: str) -> None:
+        """Notes that something was done which cannot be done again from the tape."""
+        self.failure = self.failure or what
+
+    def note(self, function: Any, inputs: tuple[Any, ...], out: Any, **options: Any) -> None:
+        """Writes a call down, if it reads and writes nothing but what is traced or constant."""
+        if not (isinstance(out, Traced) and all(map(lasts, (*inputs, *options.values())))):
+            self.fail("an array that is not traced")
+            return
+        operands, out = plain(inputs), plain(out)
+        if isinstance(function, np.ufunc):
+            operands = constants(function, operands, out)
+        errors: dict[str, Any] = {**np.geterr()}
+        if errors == self._errors:
+            errors.clear()
+        else:
+            errors = {k: v for k, v in errors.items() if v != self._errors[k]}
+        self.calls.append(Call(function, operands, out, plain(options), errors))
+
+
+def lasts(value: Any) -> bool:
+    """Whether a call that reads this finds in it next time what it should: the tape knows it."""
+    if type(value) is Traced:
+        return True
+    if isinstance(value, np.ndarray):  # integers are positions, which follow from the shapes
+        return value.dtype.kind in "iu" or not value.flags.writeable
+    if isinstance(value, tuple):  # axes
+        return all(map(lasts, value))
+    return value is None or isinstance(value, (*CONSTANTS, TracedGenerator))
+
+
+def constants(ufunc: Any, operands: tuple[Any, ...], out: Array) -> tuple[Any, ...]:
+    """Python's numbers beside floating-point arrays as arrays of their dtype: NumPy is faster so.
+
+    That is the dtype which NumPy takes them in, too. It is fastest if they have the shape of the
+    other operands, as long as these are small.
+    """
+    typed = [value for value in operands if isinstance(value, (np.ndarray, np.generic))]
+    dtypes = {value.dtype for value in typed}
+    if len(typed) == len(operands) or len(dtypes) != 1:
+        return operands
+    (dtype,) = dtypes
+    alike = f"{dtype.char * ufunc.nin}->"  # np.ldexp takes an integer second
+    if dtype.kind != "f" or not any(kind.startswith(alike) for kind in ufunc.types):
+        return operands
+    shape = out.shape if out.size <= SMALL and out.shape == typed[0].shape else ()
+    return tuple(np.full(shape, v, dtype) if type(v) in (int, float) else v for v in operands)

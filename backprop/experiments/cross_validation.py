@@ -1,0 +1,115 @@
+"""k-fold cross-validation: every sample is held out once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backprop.core.checks import check_integer
+from backprop.core.types import Array, is_sparse
+from backprop.data.inputs import as_array
+from backprop.experiments.many import fit_many
+from backprop.training.history import History
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """What the folds gave; prints as a table.
+
+    Attributes:
+        histories: The History of each fold, with the held-out numbers as ``val_…``.
+        models: The trained model of each fold.
+        held_out: The rows that each fold held out.
+        scores: For each number that ``evaluate`` gives the values of the folds, shape ``(folds,)``.
+    """
+
+    histories: list[History]
+    models: list[Any]
+    held_out: list[Array]
+    scores: dict[str, Array]
+
+    def __str__(self) -> str:
+        width = max(map(len, self.scores))
+        folds = len(self.histories)
+        lines = [f"{folds} folds, each held out once: mean ± standard deviation over the folds"]
+        for name, values in self.scores.items():
+            spread = values.std(ddof=1)
+            lines.append(f"{name:<{width}}  {values.mean():.4f} ± {spread:.4f}")
+        return "\n".join(lines)
+
+
+def cross_validate(
+    build: Callable[[], Any],
+    X: Any,
+    y: Any,
+    folds: int = 5,
+    seed: int = 0,
+    verbose: int = 0,
+    **fit_arguments: Any,
+) -> CrossValidation:
+    """Trains a new model for each fold on the other folds, and evaluates it on the fold.
+
+    Small models are trained together (see ``fit_many``), with the results that each would have had.
+    Where y are classes (integers, or one-hot rows) every fold has their proportions.
+
+    Args:
+        build: Returns a new compiled model, ``lambda: make_model()``; called once for each fold.
+        X: Inputs: an array, or a matrix of ``scipy.sparse``.
+        y: Targets.
+        folds: How many parts the samples are cut into.
+        seed: Determines the cut: the same seed gives the same folds.
+        verbose: As for ``fit``.
+        **fit_arguments: What else ``fit`` is to be given, such as ``epochs=20``.
+
+    Returns:
+        Histories, models and scores of the folds.
+
+    Raises:
+        ValueError: There are fewer samples than folds, or ``build`` returns the same model twice.
+        TypeError: ``build`` is no function.
+    """
+    if not callable(build):
+        raise TypeError(
+            f"build must be a function that returns a new compiled model for each fold, but it is "
+            f"{build!r}."
+        )
+    folds = check_integer(folds, "folds", 2)
+    seed = check_integer(seed, "seed", 0)
+    X = X.tocsr() if is_sparse(X) else as_array(X, "X")
+    y = as_array(y, "y")
+    if X.ndim == 0 or y.ndim == 0 or len(y) != X.shape[0] or len(y) < folds:
+        raise ValueError(
+            f"X has the shape {X.shape} and y {y.shape}: pass one target for each sample, and at "
+            f"least as many samples as folds ({folds})."
+        )
+    models = [build() for _ in range(folds)]
+    if len({id(model) for model in models}) < folds:
+        raise ValueError("build returned the same model twice: let it make a new one.")
+    rows = cut(y, folds, seed)
+    rest = [np.concatenate(rows[:k] + rows[k + 1 :]) for k in range(folds)]
+    arguments = {"verbose": verbose, **fit_arguments}
+    histories = fit_many(models, X, y, rows=rest, validation_rows=rows, **arguments)
+    logs = [
+        model.evaluate(X[held_out], y[held_out], return_dict=True)
+        for model, held_out in zip(models, rows, strict=True)
+    ]
+    scores = {name: np.array([each[name] for each in logs]) for name in logs[0]}
+    return CrossValidation(histories, models, rows, scores)
+
+
+def cut(y: Array, folds: int, seed: int) -> list[Array]:
+    """The row numbers of every fold, at random, with the proportions of the classes if y are any.
+
+    The samples are put in random order and sorted by class; dealt out in turn like cards, every
+    fold gets its share of each class.
+    """
+    order = np.random.default_rng(seed).permutation(len(y))
+    classes = None
+    if y.size == len(y) and y.dtype.kind in "iub":
+        classes = y.ravel()
+    elif y.ndim == 2 and np.isin(y, (0, 1)).all() and (np.count_nonzero(y, axis=1) == 1).all():
+        classes = y.argmax(axis=1)
+    if classes is not None:
+        order = order[np.argsort(classes[order], kind="stable")]
+    return [np.sort(order[k::folds]) for k in range(folds)]

@@ -1,0 +1,305 @@
+"""K models of one form in step: their θ are the rows of one matrix, their products one call."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from backprop.callbacks import CallbackList
+from backprop.core.types import Array
+from backprop.data.batches import Batch, as_batch
+from backprop.data.samples import Data
+from backprop.data.sources import Source
+from backprop.engine.recorded import RecordedStep, parts, train_step
+from backprop.experiments.stacked_tape import CannotLift, Lift
+from backprop.optimizers.base import ROUNDING
+from backprop.optimizers.vectors import round_to_0
+from backprop.protocol import Model
+from backprop.training.batched_metrics import COUNTED_AT_ONCE, is_a_sum, update_metrics
+from backprop.training.evaluation import Evaluator, collect
+from backprop.training.history import History
+from backprop.training.interrupt import DelayedInterrupt
+from backprop.training.run import warn_of_divergence
+
+
+class Together:
+    """Trains K models on the same number of samples each.
+
+    Args:
+        models: Built and compiled models of one form; their optimizers are fresh or all of them
+            have taken as many steps.
+        data: The samples of all of them, checked, X in the models' dtype.
+        rows: For each model the samples that it is trained on, shape ``(K, n)``.
+        held_out: For each model what it is evaluated on after an epoch.
+        batch_size: Samples in a step of each model.
+        shuffle: Whether each shuffles its samples.
+
+    Raises:
+        CannotLift: Their step has no form for many at once.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[Model],
+        data: Data,
+        rows: Array,
+        held_out: Sequence[Source | None],
+        batch_size: int,
+        shuffle: bool,
+    ) -> None:
+        self.models, self.data, self.rows, self.held_out = models, data, rows, held_out
+        self.size, self.shuffle = min(batch_size, rows.shape[1]), shuffle
+        self.evaluators = [Evaluator(model) for model in models]
+        self.generators = [model.generators["shuffle"] for model in models]
+        self.theta = np.stack([model.parameters.values for model in models])
+        self.g = np.stack([model.parameters.gradients for model in models])
+        self.steps = {}
+        for size in {self.size, rows.shape[1] % self.size} - {0}:
+            self.steps[size] = Step(models, data, rows[0, :size], self.theta, self.g)
+        self.optimizer = Optimizers(models, self.theta, self.g)
+
+    def fit(self, epochs: range, callbacks: CallbackList) -> list[History]:
+        """Trains; the callbacks see the means over the models."""
+        histories = [History() for _ in self.models]
+        for model, history in zip(self.models, histories, strict=True):
+            history.set_params(callbacks.params)
+            history.set_model(model)
+            model.history = history
+            model.stop_training, model.resume_at = False, (epochs.start, 0)
+        diverged = False
+        with DelayedInterrupt() as interrupt:
+            callbacks.call("on_train_begin", {})
+            try:
+                for epoch in epochs:
+                    callbacks.call("on_epoch_begin", epoch, {})
+                    logs = self.epoch(interrupt)
+                    self.hand_back()
+                    self.validate(logs, interrupt)
+                    wrong = [each["loss"] for each in logs if not math.isfinite(each["loss"])]
+                    if wrong and not diverged:
+                        diverged = True
+                        warn_of_divergence(wrong[0], epoch)
+                    for history, each in zip(histories, logs, strict=True):
+                        history.on_epoch_end(epoch, each)
+                    callbacks.call("on_epoch_end", epoch, means(logs))
+                    interrupt.check()
+            finally:
+                self.hand_back()
+                callbacks.call("on_train_end", {})
+        return histories
+
+    def epoch(self, interrupt: DelayedInterrupt) -> list[dict[str, float]]:
+        """A pass over the samples; the numbers of each model."""
+        n = self.rows.shape[1]
+        order = self.rows
+        if self.shuffle:
+            shuffled = [each.permutation(n) for each in self.generators]
+            order = np.take_along_axis(order, np.stack(shuffled), axis=1)
+        scores = Scores(self.models)
+        for start in range(0, n, self.size):
+            index = order[:, start : start + self.size]
+            step = self.steps[index.shape[1]]
+            step.draw(np.ascontiguousarray(index))
+            for call in step.calls:
+                call()
+            self.optimizer.step()
+            scores.note(step)
+            interrupt.check()
+        return [
+            collect(total / n, model.metrics)
+            for total, model in zip(scores.finish(), self.models, strict=True)
+        ]
+
+    def hand_back(self) -> None:
+        """Writes θ, g and the optimizers' state into the models."""
+        for model, theta, g in zip(self.models, self.theta, self.g, strict=True):
+            model.parameters.values[...] = theta
+            model.parameters.gradients[...] = g
+        self.optimizer.hand_back()
+
+    def validate(self, logs: list[dict[str, float]], interrupt: DelayedInterrupt) -> None:
+        """Adds the numbers of what was held out, and learning rates that a schedule determines."""
+        for evaluate, batches, mine in zip(self.evaluators, self.held_out, logs, strict=True):
+            model = evaluate.model
+            if batches is not None:
+                found = evaluate(interrupt.after_each(batches))
+                mine |= {f"val_{key}": value for key, value in found.items()}
+            if model.optimizer.schedule is not None:
+                mine["learning_rate"] = model.optimizer.learning_rate
+
+
+class Step:
+    """Forward pass, loss and backward pass of all models on batches of one size.
+
+    Args:
+        models: The models.
+        data: The samples of all of them.
+        example: Which samples to record a step with: as many as are in a batch.
+        theta: θ of each model in a row.
+        g: Likewise ∂E/∂θ.
+
+    Attributes:
+        calls: Functions that make the step.
+        total: The sum of the losses of each model.
+        size: How many losses there are in each.
+        prediction: The output of each.
+        y: The targets that were drawn.
+        weight: The sample weights, if there are any.
+    """
+
+    def __init__(
+        self, models: Sequence[Model], data: Data, example: Array, theta: Array, g: Array
+    ) -> None:
+        model = copy.deepcopy(models[0])  # what its step changes is thrown away
+        self._sources = [data.X, data.y] + ([] if data.weight is None else [data.weight])
+        arrays = [source[example] for source in self._sources]
+        batch = as_batch(arrays)
+        train_step(model, *batch)  # makes all buffers
+        recorded = RecordedStep(model, *batch)
+        if not recorded.works:
+            raise CannotLift(recorded.tape.failure)
+        vectors = [(model.parameters.values, theta), (model.parameters.gradients, g)]
+        lift = Lift(recorded.tape.calls, len(models), vectors)
+        self._drawn = [lift.block(array) for array in arrays]
+        self.y, self.weight = self._drawn[1], self._drawn[2] if len(arrays) > 2 else None
+        self.calls = lift.bind(generators_of(model, models))
+        self.total, self.size = lift.block(recorded.total), recorded.size
+        self.prediction = lift.block(recorded.prediction)
+
+    def draw(self, index: Array) -> None:
+        """Draws a batch for each model: samples with these numbers, shape ``(K, size)``."""
+        for source, out in zip(self._sources, self._drawn, strict=True):
+            source.take(index, 0, out, "clip")
+
+
+class Scores:
+    """Losses and metrics of an epoch.
+
+    Args:
+        models: The models.
+    """
+
+    def __init__(self, models: Sequence[Model]) -> None:
+        self.models = models
+        self.totals = np.zeros(len(models))
+        self._kept: list[Batch] = []
+        metrics = [metric for model in models for metric in model.metrics]
+        self._scored = bool(metrics)
+        self._at_once = COUNTED_AT_ONCE if all(map(is_a_sum, metrics)) else 1
+        for metric in metrics:
+            metric.reset()
+
+    def note(self, step: Step) -> None:
+        """Counts a step."""
+        n = step.y.shape[1]
+        self.totals += step.total.astype(np.float64) / step.size * n
+        if not self._scored:
+            return
+        weight = None if step.weight is None else step.weight.copy()
+        self._kept.append((step.prediction.copy(), step.y.copy(), weight))
+        if len(self._kept) * n >= self._at_once:
+            self._count()
+
+    def finish(self) -> list[float]:
+        """The sum of the samples' losses of each model; the metrics have counted everything."""
+        if self._kept:
+            self._count()
+        return [float(total) for total in self.totals]
+
+    def _count(self) -> None:
+        predictions, y, weights = zip(*self._kept, strict=True)
+        P, Y = np.concatenate(predictions, axis=1), np.concatenate(y, axis=1)
+        w = None if weights[0] is None else np.concatenate(weights, axis=1)
+        for k, model in enumerate(self.models):
+            update_metrics(model.metrics, P[k], Y[k], None if w is None else w[k])
+        self._kept.clear()
+
+
+class Optimizers:
+    """The models' optimizers as one: their formula on K rows, their numbers in columns.
+
+    Args:
+        models: The models.
+        theta: θ of each in a row.
+        g: Likewise ∂E/∂θ.
+    """
+
+    def __init__(self, models: Sequence[Model], theta: Array, g: Array) -> None:
+        self.each = [model.optimizer for model in models]
+        first = self.formula = copy.copy(self.each[0])
+        for optimizer, model in zip(self.each, models, strict=True):
+            optimizer.begin(model.parameters)
+        self.t = first.iterations
+        self.scheduled = any(optimizer.schedule is not None for optimizer in self.each)
+        self.state = {
+            name: np.stack([optimizer.state[name] for optimizer in self.each])
+            for name in first.slots
+        }
+        self._blocks = []
+        for run in models[0].parameters.trainable_slices():
+            scratch = np.empty((first.scratches, len(theta), run.stop - run.start), theta.dtype)
+            views = [self.state[name][:, run] for name in first.slots]
+            spare = scratch if first.scratches > 1 else scratch[0]
+            self._blocks.append((theta[:, run], g[:, run], spare, *views))
+        self._dtype = theta.dtype
+        self._numbers: Any = None
+        self._find_rates()
+
+    def _find_rates(self) -> None:
+        """The different learning rates of the models, and which one each of them has."""
+        etas = [optimizer.learning_rate for optimizer in self.each]
+        _, first, self._which = np.unique(etas, return_index=True, return_inverse=True)
+        # each by an optimizer that has it: Nadam's keeps what it multiplied up to this step
+        self._rated = [(self.each[k], etas[k]) for k in first]
+
+    def step(self) -> None:
+        """One update of all θ."""
+        if self.scheduled:
+            self.count()
+            self._find_rates()
+        self.t += 1
+        numbers = [optimizer.coefficients(self.t, eta) for optimizer, eta in self._rated]
+        if numbers != self._numbers:
+            self._numbers = numbers
+            columns = np.array(numbers, self._dtype)
+            if len(columns) == 1:  # NumPy takes a number faster than a column
+                self.formula.c = [np.array(number) for number in columns[0]]
+            else:
+                self.formula.c = list(columns[self._which].T[..., np.newaxis])  # (K, 1) each
+        for arguments in self._blocks:
+            self.formula.update(*arguments)
+            if not self.t % ROUNDING:
+                for vector in arguments[3:]:
+                    round_to_0(vector)
+
+    def count(self) -> None:
+        """Tells each optimizer how many steps it has taken."""
+        for optimizer in self.each:
+            optimizer.iterations = self.t
+
+    def hand_back(self) -> None:
+        """Writes the state into each optimizer."""
+        self.count()
+        for name, rows in self.state.items():
+            for optimizer, row in zip(self.each, rows, strict=True):
+                optimizer.state[name][...] = row
+
+
+def means(logs: Sequence[dict[str, float]]) -> dict[str, float]:
+    """The mean of each number over the models that have it."""
+    names = dict.fromkeys(name for each in logs for name in each)
+    return {name: float(np.mean([each[name] for each in logs if name in each])) for name in names}
+
+
+def generators_of(model: Model, models: Sequence[Model]) -> dict[int, list[np.random.Generator]]:
+    """The K generators in the place of each one of a copy's layers, by its id."""
+    layers = [list(parts(each)) for each in models]
+    return {
+        id(rng): [vars(row[i])["_rng"] for row in layers]
+        for i, part in enumerate(parts(model))
+        if (rng := vars(part).get("_rng")) is not None
+    }

@@ -1,0 +1,177 @@
+"""A recorded computation made for many at once: every array gets an axis in front.
+
+K networks of one shape make the same calls on arrays of the same shapes. ``Lift`` puts their arrays
+into one block each, ``(K, …)``, and turns a tape's calls into calls on these blocks: elementwise
+ones broadcast over K, ``A.dot(B)`` becomes K matrix products in one call of ``np.matmul``. What a
+tape only reads, and nobody has lifted, is the same for all and stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from backprop.core.buffers import new_array
+from backprop.core.types import Array
+from backprop.engine.tape import Call
+
+Generators = Mapping[int, "Sequence[np.random.Generator]"]  # in quotes: numpy.random loads later
+"""The K generators in the place of one, by its id."""
+
+
+class CannotLift(Exception):
+    """A call that has no form for many at once."""
+
+
+class Lift:
+    """The blocks of K times the arrays of a tape.
+
+    Args:
+        calls: What one of the K did.
+        k: K.
+        given: Arrays that own their memory and have a block already, beside it.
+
+    Raises:
+        CannotLift: An array is not contiguous.
+    """
+
+    def __init__(self, calls: Sequence[Call], k: int, given: Sequence[tuple[Array, Array]]) -> None:
+        self.k = k
+        self._calls = calls
+        self._blocks = {id(array): (array, block) for array, block in given}
+        for call in calls:
+            self._block_of(call.out)
+
+    def block(self, array: Array) -> Array:
+        """The K arrays in the place of this one, shape ``(K, *shape)``."""
+        base, block = self._block_of(array)
+        strides = (base.nbytes, *array.strides)
+        shape = (self.k, *array.shape)
+        return np.ndarray(shape, array.dtype, block.data, start_in(base, array), strides)
+
+    def _block_of(self, array: Array) -> tuple[Array, Array]:
+        base = owner(array)
+        if id(base) not in self._blocks:
+            if not base.flags.c_contiguous:
+                raise CannotLift("an array that is not contiguous")
+            block = new_array((self.k, *base.shape), base.dtype)
+            block[...] = base
+            self._blocks[id(base)] = base, block
+        return self._blocks[id(base)]
+
+    def bind(self, generators: Generators) -> list[Callable[[], Any]]:
+        """Functions without arguments that make the tape's calls for all K.
+
+        Where elements are taken or put by their index, this must be one of those that there are.
+
+        Raises:
+            CannotLift: A call has no such form.
+        """
+        return [
+            call.guarded(made) for call in self._calls for made in self._bound(call, generators)
+        ]
+
+    def _bound(self, call: Call, generators: Generators) -> list[Callable[[], Any]]:
+        out, options = self.block(call.out), call.options
+        first, *rest = call.inputs
+        match call.function:
+            case "reduce":
+                axis, dtype, keepdims = options["axis"], options["dtype"], options["keepdims"]
+                axis = axis_after(axis, first.ndim)
+                return [partial(rest[0].reduce, self.block(first), axis, dtype, out, keepdims)]
+            case "argmax":
+                axis = axis_after(rest[0], first.ndim)
+                return [partial(self.block(first).argmax, axis, out)]
+            case "dot":
+                return [self._product(first, rest[0], out)]
+            case "take":
+                indices, axis, mode = rest
+                if axis is not None or mode != "clip":
+                    raise CannotLift("elements taken along an axis, or counted from the end")
+                flat, moved, add = self._flat(first, indices)
+                return [add, partial(flat.take, moved, None, out, mode)]
+            case "put":
+                values, mode = rest
+                if mode != "clip" or np.shape(values) not in ((), np.shape(first)):
+                    raise CannotLift("elements counted from the end, or one value for several")
+                flat, moved, add = self._flat(call.out, first)
+                values = self._aligned(values, moved.ndim - 1)
+                if isinstance(values, np.ndarray):
+                    values = np.broadcast_to(values, moved.shape)
+                return [add, partial(flat.put, moved, values, mode)]
+            case "copy":
+                return [partial(np.copyto, out, self._aligned(first, call.out.ndim))]
+            case "draw":
+                if id(first) not in generators:
+                    raise CannotLift("a random generator of which there is only one")
+                draws = [getattr(each, rest[0]) for each in generators[id(first)]]
+                return [partial(d, out=o, **options) for d, o in zip(draws, out, strict=True)]
+        ufunc = call.function
+        if ufunc.signature is not None and ufunc is not np.vecdot:
+            raise CannotLift(ufunc.__name__)
+        core = 1 if ufunc is np.vecdot else 0  # axes that the function itself uses up
+        operands = [self._aligned(value, call.out.ndim + core) for value in call.inputs]
+        options = {name: self._aligned(value, call.out.ndim) for name, value in options.items()}
+        return [partial(ufunc, *operands, out=out, **options)]
+
+    def _lifted(self, value: Any) -> Any:
+        """The block in the place of an array, if it has one; else the value."""
+        known = isinstance(value, np.ndarray) and id(owner(value)) in self._blocks
+        return self.block(value) if known else value
+
+    def _aligned(self, value: Any, ndim: int) -> Any:
+        """The lifted value with axes of 1 after K, so that it broadcasts as the value does."""
+        lifted = self._lifted(value)
+        if lifted is value:
+            return value
+        if value.ndim > ndim:
+            raise CannotLift("an array with more axes than the result")
+        return lifted[(slice(None), *[np.newaxis] * (ndim - value.ndim))]
+
+    def _product(self, a: Array, b: Array, out: Array) -> Callable[[], Any]:
+        if a.ndim == 0 or b.ndim not in (1, 2):
+            raise CannotLift("a product with a number, or with an array of more than two axes")
+        A, B = self._lifted(a), self._lifted(b)
+        lifted = B is not b
+        if b.ndim == 1:  # (…, n) · (n,) as a product with a column
+            B, out = B[..., np.newaxis], out[..., np.newaxis]
+        if a.ndim == 1:  # (n,) · (n, m) as a product with a row
+            A, out = A[..., np.newaxis, :], out[..., np.newaxis, :]
+        elif lifted:
+            B = B[(slice(None), *[np.newaxis] * (a.ndim - 2))]
+        return partial(np.matmul, A, B, out=out)
+
+    def _flat(self, source: Array, indices: Array) -> tuple[Array, Array, Callable[[], Any]]:
+        """The whole block of a source as one vector, indices into it, and what fills these."""
+        base, block = self._block_of(source)
+        if not source.flags.c_contiguous or source.dtype != base.dtype:
+            raise CannotLift("elements of a view that is not contiguous")
+        first = start_in(base, source) // base.itemsize + base.size * np.arange(self.k)
+        first = first.reshape(-1, *[1] * np.ndim(indices))
+        moved = np.empty((self.k, *np.shape(indices)), np.intp)
+        return block.reshape(-1), moved, partial(np.add, self._lifted(indices), first, out=moved)
+
+
+def owner(array: Array) -> Array:
+    """The array whose memory a view shows."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def start_in(base: Array, array: Array) -> int:
+    """Where in the memory of its owner a view begins, in bytes."""
+    start: int = array.__array_interface__["data"][0] - base.__array_interface__["data"][0]
+    return start
+
+
+def axis_after(axis: Any, ndim: int) -> Any:
+    """The axis, or the axes, of an array that has one more in front."""
+    if axis is None:
+        return tuple(range(1, ndim + 1))
+    if isinstance(axis, tuple):
+        return tuple(axis_after(each, ndim) for each in axis)
+    return axis + 1 if axis >= 0 else axis

@@ -1,0 +1,145 @@
+"""The picture of a pass: which arrays of the record are drawn, and what they are called."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from backprop.core.types import Array
+from backprop.explain.losses import one_hot
+from backprop.explain.names import delta_definition, function_name, name_layers
+from backprop.explain.record import LayerRecord, Record
+from backprop.layers import Dense
+from backprop.plotting.heat_maps import heat_maps
+from backprop.plotting.network import MOST_UNITS, network_diagram
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_MOST_STAGES = 8
+
+
+def draw(record: Record, path: str | os.PathLike[str] | None, sample: int) -> Figure:
+    """Draws a pass as nodes and edges, or as heat maps where nodes would not be legible.
+
+    Raises:
+        ValueError: There is no such sample.
+    """
+    count = len(record.data)
+    if not 0 <= sample < count:
+        raise ValueError(f"sample must lie between 0 and {count - 1}, but it is {sample!r}.")
+    stages = _stages(record.layers)
+    widths = [record.layers[0].X[0].size, *(layer.Y[0].size for layer in record.layers)]
+    drawable = 0 < len(stages) <= _MOST_STAGES and max(widths) <= MOST_UNITS
+    if drawable:
+        return _network(record, stages, path, sample)
+    return _maps(record, path, sample)
+
+
+def _stages(layers: list[LayerRecord]) -> list[tuple[int, int]]:
+    """Each Dense layer with what follows it up to the next one, as (first, last) positions.
+
+    Empty if the layers are not a chain of columns of units with weights between them.
+    """
+    starts = [k for k, layer in enumerate(layers) if isinstance(layer.layer, Dense)]
+    between = [layer for k, layer in enumerate(layers) if k not in starts]
+    if any(layer.X.ndim != 2 for layer in layers) or any(
+        "W" in own.parameters or own.X.shape != own.Y.shape for own in between
+    ):
+        return []
+    return list(zip(starts, [*(k - 1 for k in starts[1:]), len(layers) - 1], strict=True))
+
+
+def _network(
+    record: Record,
+    stages: list[tuple[int, int]],
+    path: str | os.PathLike[str] | None,
+    sample: int,
+) -> Figure:
+    names = name_layers(record.layers, single=True)
+    dense = [record.layers[start] for start, _ in stages]
+    last = [record.layers[stop] for _, stop in stages]
+    heads = [names[stages[0][0]].x]
+    for start, stop in stages:
+        head = names[stop].y
+        if stop == start + 1:
+            head += f" = {function_name(record.layers[stop])}({names[start].y})"
+        heads.append(head)
+    goals = record.target
+    if goals.shape != record.prediction.shape:
+        goals = one_hot(goals, record.prediction)
+    inputs = np.zeros_like(dense[0].X) if dense[0].delta_input is None else dense[0].delta_input
+    return network_diagram(
+        activations=[dense[0].X[sample], *(layer.Y[sample] for layer in last)],
+        weights=[layer.W for layer in dense],
+        biases=[layer.b if "b" in layer.parameters else None for layer in dense],
+        deltas=[layer.delta[sample] for layer in dense],
+        weight_gradients=[layer.dW for layer in dense],
+        bias_gradients=[layer.db if "b" in layer.parameters else None for layer in dense],
+        activation_gradients=[inputs[sample], *(layer.delta[sample] for layer in last)],
+        loss=record.loss,
+        targets=goals[sample],
+        forward_names=heads,
+        backward_names=[
+            f"∂E/∂{heads[0]}",
+            *(delta_definition(names[start].y) for start, _ in stages),
+        ],
+        caption=_caption(record, sample),
+        path=path,
+    )
+
+
+def _maps(record: Record, path: str | os.PathLike[str] | None, sample: int) -> Figure:
+    names = name_layers(record.layers, single=True)
+    pairs = []
+
+    def add(name: str, values: Array, derivative: str, derivatives: Array | None) -> None:
+        if derivatives is not None:  # inputs such as indices of words have none
+            pairs.append((name, _flat(values), derivative, _flat(derivatives)))
+
+    first = record.layers[0]
+    add("x", first.X[sample], "∂E/∂x", _row(first.delta_input, sample))
+    below = ""
+    for layer, own in zip(record.layers, names, strict=True):
+        for name, p in layer.parameters.items():
+            if p.value.ndim > 1:
+                symbol = own.parameter(name)
+                add(symbol, p.value, f"∂E/∂{symbol}", p.gradient)
+        if layer.activation is None:
+            # an activation stands beside δ at its pre-activation
+            inner = layer.is_activation and below and layer.delta_input is not None
+            shown = layer.delta_input if inner else layer.delta
+            add(
+                own.y,
+                layer.Y[sample],
+                delta_definition(below if inner else own.y),
+                _row(shown, sample),
+            )
+        below = own.y if layer.activation is not None else ""
+    return heat_maps(
+        pairs,
+        f"{_caption(record, sample)} E = {record.loss:.6g}. A weight in row i and column j leads "
+        f"from unit i to unit j.",
+        path,
+    )
+
+
+def _row(array: Array | None, sample: int) -> Array | None:
+    return None if array is None else array[sample]
+
+
+def _flat(array: Array) -> Array:
+    """At most two axes: (H, W, C) -> (H·W, C), without axes of length 1."""
+    array = np.squeeze(array)
+    return array if array.ndim < 3 else array.reshape(-1, array.shape[-1])
+
+
+def _caption(record: Record, sample: int) -> str:
+    if record.single:
+        return "One sample. A unit's δ is its ∂E/∂b too."
+    return (
+        f"Activations and δ are those of sample {sample} of {len(record.data)} (from 0); E and the "
+        f"gradients of weights and biases are those of the whole batch."
+    )

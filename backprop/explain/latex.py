@@ -1,0 +1,156 @@
+"""An explanation as LaTeX: one ``align*`` environment for each layer, with the numbers put in."""
+
+import re
+from collections.abc import Sequence
+
+from backprop.core.types import Array
+from backprop.explain.names import Row, Section
+from backprop.explain.text import table
+
+_LETTER = r"[A-Za-z][A-Za-z0-9]+(?:_[A-Za-z0-9]+)*|[A-Za-zŷŶỹỸαβγδσΩ]"
+_HIGH = "⁰¹²³⁴⁵⁶⁷⁸⁹"
+_LOW = "₀₁₂₃₄₅₆₇₈₉"
+_SYMBOL = (
+    rf"(?P<letter{{n}}>{_LETTER})(?P<primes{{n}}>′*)(?P<units{{n}}>[{_LOW}]+(?:,[{_LOW}]+)?)?"
+    rf"(?:⁽(?P<level{{n}}>[{_HIGH}]+)⁾)?(?:_(?P<index{{n}}>[A-Za-z]+))?(?P<transposed{{n}}>ᵀ)?"
+)
+_TOKEN = "|".join(  # compiled when it is first needed
+    [
+        rf"(?P<fraction>∂{_SYMBOL.format(n=1)}/∂{_SYMBOL.format(n=2)})",
+        r"(?P<number>\d+(?:\.\d+)?(?:e[+−-]\d+)?)",
+        rf"(?P<symbol>{_SYMBOL.format(n=3)})",
+        r"_(?P<subscript>[A-Za-z]+)",
+        r"(?P<sign>\S)",
+    ]
+)
+_LETTERS = {
+    "ŷ": r"\hat{y}",
+    "Ŷ": r"\hat{Y}",
+    "ỹ": r"\tilde{y}",
+    "Ỹ": r"\tilde{Y}",
+    "Ω": r"\Omega",
+    "α": r"\alpha",
+    "β": r"\beta",
+    "γ": r"\gamma",
+    "δ": r"\delta",
+    "σ": r"\sigma",
+}
+_SIGNS = {
+    "−": "-",
+    "·": r"\cdot",
+    "⊙": r"\odot",
+    "←": r"\leftarrow",
+    "Σ": r"\sum",
+    "Δ": r"\Delta",
+    "∂": r"\partial",
+    "√": r"\surd",
+    "½": r"\tfrac{1}{2}",
+    "²": "^{2}",
+    "′": "'",
+    "→": r"\to",
+    "…": r"\cdots",
+    "⋮": r"\vdots",
+    "×": r"\times",
+}
+_OPERATORS = ("ln", "exp", "max", "tanh", "cosh")
+_PLAIN = str.maketrans(_HIGH + _LOW, "0123456789" * 2)
+_ESCAPED = str.maketrans(
+    {sign: f"\\{sign}" for sign in "&%$#_{}"}
+    | {"^": r"\^{}", "~": r"\~{}", "\\": r"\textbackslash{}"}
+)
+_WIDEST = 8  # columns of the matrices that stand side by side on a line
+
+
+def as_latex(head: str, parts: Sequence[tuple[str, list[Section]]]) -> str:
+    """The derivation for a document that loads ``amsmath``."""
+    lines = [_words(head)]
+    for part, sections in parts:
+        lines += ["", rf"\textbf{{{_words(part)}}}"]
+        for section in sections:
+            rows = [rf"&\textbf{{{_words(section.title)}}}"]
+            rows += [line for row in section.rows for line in _row(row)]
+            lines += [r"\begin{align*}", " \\\\\n".join(rows), r"\end{align*}"]
+            if section.remark:
+                lines.append(_words(section.remark))
+    return "\n".join(lines) + "\n"
+
+
+def formula(text: str) -> str:
+    r"""A Unicode formula in LaTeX: ``\delta^{(1)} = …`` for ``δ⁽¹⁾ = …``."""
+    return " ".join(filter(None, map(_token, re.finditer(_TOKEN, text))))
+
+
+def matrix(array: Array, columns: int = 5) -> str:
+    """A ``bmatrix`` of at most so many columns, or a plain number for a single one."""
+    rows = [[formula(cell.replace("-", "−")) for cell in row] for row in table(array, columns)]
+    if len(rows) == len(rows[0]) == 1:
+        return rows[0][0]
+    inner = r" \\ ".join(" & ".join(row) for row in rows)
+    return rf"\begin{{bmatrix}} {inner} \end{{bmatrix}}"
+
+
+def _row(row: Row) -> list[str]:
+    """The lines of a row, without the line ends between them."""
+    left, equals, right = row.formula.partition(" = ")
+    sign = "="
+    if not equals:
+        left, sign, right = row.formula.partition(" ← ")
+        sign = formula(sign)
+    lines = [f"{formula(left)} &{sign} {formula(right)}"] if right else []
+    start = "&=" if right else f"{formula(left)} &="
+    if _fits(row.operands):
+        parts = [formula(p) if isinstance(p, str) else matrix(p) for p in row.operands]
+        lines.append(f"&= {' '.join(parts)}")
+    if row.value is not None and row.after is None:
+        lines.append(f"{start} {matrix(row.value)}")
+    if row.value is not None and row.after is not None:
+        change = rf"{matrix(row.value, 3)} \to {matrix(row.after, 3)}"
+        lines.append(f"&= {matrix(row.after)}" if _fits(row.operands) else rf"&\quad {change}")
+    return lines
+
+
+def _fits(operands: tuple[Array | str, ...]) -> bool:
+    """Whether the matrices fit side by side on a line."""
+    arrays = [operand for operand in operands if not isinstance(operand, str)]
+    small = all(len(table(array)) <= 4 for array in arrays)
+    return bool(arrays) and small and sum(len(table(array)[0]) for array in arrays) <= _WIDEST
+
+
+def _token(match: re.Match[str]) -> str:
+    """The LaTeX of a token of a formula."""
+    text = match[0]
+    if match["fraction"]:
+        return rf"\frac{{\partial {_symbol(match, 1)}}}{{\partial {_symbol(match, 2)}}}"
+    if match["number"]:
+        digits, _, power = text.replace("−", "-").partition("e")
+        return rf"{digits} \cdot 10^{{{int(power)}}}" if power else digits
+    if match["symbol"]:
+        return _symbol(match, 3)
+    if match["subscript"]:
+        return f"_{{{match['subscript']}}}"
+    return _SIGNS.get(text, text)
+
+
+def _symbol(match: re.Match[str], n: int) -> str:
+    r"""``A^{(1)\top}_{i}``: all superscripts of a letter in one pair of braces."""
+    letter = match[f"letter{n}"]
+    high = r"\prime" * len(match[f"primes{n}"])
+    if match[f"level{n}"]:
+        high += f"({match[f'level{n}'].translate(_PLAIN)})"
+    if match[f"transposed{n}"]:
+        high += r"\top"
+    low = (match[f"units{n}"] or "").translate(_PLAIN) + (match[f"index{n}"] or "")
+    text = _LETTERS.get(letter, letter)
+    if letter in _OPERATORS:
+        text = rf"\{letter}"
+    elif len(letter) > 1:
+        text = rf"\mathrm{{{letter.replace('_', '|')}}}".replace("|", r"\_")
+    return text + (f"_{{{low}}}" if low else "") + (f"^{{{high}}}" if high else "")
+
+
+def _words(text: str) -> str:
+    """Text with its special characters escaped and what stands between backticks as formulas."""
+    pieces = text.split("`")
+    pieces[::2] = [words.translate(_ESCAPED) for words in pieces[::2]]
+    pieces[1::2] = [f"${formula(inner)}$" for inner in pieces[1::2]]
+    return "".join(pieces)

@@ -1,0 +1,61 @@
+"""What the training loop and the tools need of a model, so that none of them imports Sequential."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from backprop.core.parameters import Parameters
+from backprop.core.types import Array, Shape
+from backprop.layers import Layer
+from backprop.losses import Loss
+from backprop.metrics import Metric
+from backprop.optimizers import Optimizer
+
+
+class Model(Protocol):
+    """A built and compiled model; see ``Sequential`` for what each of these is."""
+
+    dtype: np.dtype[Any]
+    compiled: bool
+    history: Any
+    stop_training: bool
+    resume_at: tuple[int, int]
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers in order."""
+
+    @property
+    def input_shape(self) -> Shape | None:
+        """The shape of one sample."""
+
+    @property
+    def parameters(self) -> Parameters:
+        """θ and g."""
+
+    @property
+    def loss(self) -> Loss:
+        """The loss, joined with the last activation where they match."""
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer."""
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics."""
+
+    @property
+    def generators(self) -> dict[str, np.random.Generator]:
+        """The random generators, ``"shuffle"`` among them."""
+
+    def forward(self, X: Array, training: bool = False) -> Array:
+        """The prediction for a batch."""
+
+    def penalty(self) -> float:
+        """The sum of the regularisers' penalties."""
+
+    def backward(self, delta: Array | None = None) -> Array | None:
+        """The gradients of all parameters."""

@@ -1,0 +1,1 @@
+"""Files: weights, snapshots of a training, whole models."""

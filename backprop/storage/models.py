@@ -1,0 +1,310 @@
+"""Model files: one ``.npz`` with all that a model is, from which training goes on.
+
+An object is written down as the call that makes it: its class's name and, for every argument of
+the constructor, the attribute of that name. So a layer, loss, metric or schedule of one's own can
+be saved if it keeps its arguments under their names; to load it, hand over its class in
+``custom_objects``. Nothing is pickled, and a file cannot run code: classes are looked up by name in
+the package and in ``custom_objects``, nowhere else.
+"""
+
+import inspect
+import os
+from collections.abc import Mapping
+from types import BuiltinFunctionType, FunctionType, MethodType
+from typing import Any, TypeVar
+
+import numpy as np
+
+from backprop import (
+    constraints,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    optimizers,
+    regularizers,
+    schedules,
+)
+from backprop.layers import Layer
+from backprop.optimizers import Optimizer
+from backprop.storage import files, snapshot
+
+M = TypeVar("M")
+
+FAMILIES = {
+    "layers": layers,
+    "losses": losses,
+    "optimizers": optimizers,
+    "metrics": metrics,
+    "initializers": initializers,
+    "regularizers": regularizers,
+    "constraints": constraints,
+    "schedules": schedules,
+}
+"""Where the package's own classes are looked up: ``layers.Dense``."""
+
+CLASS, FUNCTION, DTYPE, DICT = "class", "function", "dtype", "dict"
+"""What an object is written down as: a dict with one of these keys."""
+
+
+def save(model: Any, path: str | os.PathLike[str]) -> None:
+    """Writes a model as one file, atomically: architecture, weights and how it is trained.
+
+    Args:
+        model: A ``Sequential``.
+        path: The file, for example ``"digits.npz"``; one that is there is replaced.
+
+    Raises:
+        TypeError: A part of the model cannot be written down; the message says which and why.
+        ValueError: A part could not be made again from what would be written down.
+    """
+    known: dict[str, Any] = {}
+    tree: dict[str, Any] = {
+        "class": type(model).__name__,
+        "layers": [describe(layer, str(layer), known) for layer in model.layers],
+        "seed": model.seed,
+        "dtype": model.dtype.name,
+        "input_shape": model.input_shape,
+        "compiled": None,
+    }
+    if model.compiled:
+        tree["compiled"] = {
+            "optimizer": describe(model.optimizer, "the optimizer", known),
+            "loss": describe(model._given_loss, "the loss", known),
+            "metrics": metrics_of(model, False, known),
+            "weighted_metrics": metrics_of(model, True, known),
+        }
+    # what could not be made again is to be found now, not when the file is needed
+    for part in (tree["layers"], *(tree["compiled"] or {}).values()):
+        remake(part, known, "the model")
+    if model.input_shape is not None:
+        tree["trainable"] = [p.trainable for p in model.parameters]
+        tree |= snapshot.take(model)
+    files.write(path, "model", tree)
+
+
+def metrics_of(model: Any, weighted: bool, known: dict[str, Any]) -> list[Any]:
+    """The descriptions of those metrics that follow the sample weights, or of the others."""
+    found = [metric for metric in model.metrics if metric.weighted == weighted]
+    return [describe(metric, f"metric {metric.name!r}", known) for metric in found]
+
+
+def load(
+    model_class: type[M],
+    path: str | os.PathLike[str],
+    custom_objects: Mapping[str, Any] | None = None,
+) -> M:
+    """The model that ``save`` wrote: predicting and training give the same bits.
+
+    Args:
+        model_class: ``Sequential``.
+        path: The file.
+        custom_objects: Classes and functions of one's own by name: ``{"Scale": Scale}``.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is no model's, or damaged, or of a newer version; or a class is not
+            known, or cannot be made as it was.
+    """
+    if custom_objects is not None and not isinstance(custom_objects, Mapping):
+        raise TypeError(
+            f"custom_objects must be a dict such as {{'Scale': Scale}}, not {custom_objects!r}."
+        )
+    source, custom = repr(os.fspath(path)), custom_objects or {}
+    tree = files.read(path, "model")
+    kind: Any = model_class
+    if tree["class"] != kind.__name__:
+        kind = find(tree["class"], custom, source)
+    made = [remake(layer, custom, source) for layer in tree["layers"]]
+    model = kind(made, seed=tree["seed"], dtype=tree["dtype"])
+    if tree["compiled"] is not None:
+        model.compile(**{k: remake(v, custom, source) for k, v in tree["compiled"].items()})
+    if tree["input_shape"] is not None:
+        model.build((None, *tree["input_shape"]))
+        snapshot.put_back(model, tree, source)
+        for parameter, trainable in zip(model.parameters, tree["trainable"], strict=True):
+            parameter.trainable = trainable
+    return model  # type: ignore[no-any-return]
+
+
+def save_weights(model: Any, path: str | os.PathLike[str]) -> None:
+    """Writes θ alone, each parameter under its name, atomically."""
+    files.write(path, "weights", {"weights": {p.name: p.value for p in model.parameters}})
+
+
+def load_weights(model: Any, path: str | os.PathLike[str]) -> None:
+    """Puts the weights of a file, of weights or of a whole model, into a built model.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ShapeError: A name or a shape differs; nothing is changed then.
+        ValueError: The file is none of ours, or damaged, or of a newer version.
+    """
+    parameters, source = model.parameters, repr(os.fspath(path))
+    weights = files.read(path, "weights", "model").get("weights", {})
+    snapshot.check_weights(parameters, weights, source)
+    snapshot.set_weights(parameters, weights)
+
+
+# ------------------------------------------------------------------- objects as calls, and back
+
+
+def describe(value: Any, what: str, known: dict[str, Any]) -> Any:
+    """A value, or an object as the call that makes it, as a tree for ``core.files``.
+
+    Args:
+        value: What is to be written down.
+        what: What it is, for error messages.
+        known: Collects the classes and functions of the user's own by name.
+
+    Raises:
+        TypeError: It cannot be written down.
+    """
+    if value is None or isinstance(value, bool | int | float | str | np.generic | np.ndarray):
+        return value
+    if isinstance(value, list):
+        return [describe(item, what, known) for item in value]
+    if isinstance(value, tuple):
+        return tuple(describe(item, what, known) for item in value)
+    if isinstance(value, dict):
+        return {DICT: {key: describe(item, what, known) for key, item in value.items()}}
+    if isinstance(value, np.dtype):
+        return {DTYPE: value.name}
+    if isinstance(value, FunctionType) and value.__name__ != "<lambda>":
+        note(value, known)
+        return {FUNCTION: value.__name__}
+    if isinstance(
+        value,
+        FunctionType | BuiltinFunctionType | MethodType | np.ufunc | np.random.Generator | type,
+    ):
+        raise TypeError(
+            f"{what} cannot be saved: it holds {value!r}. Write a function with a name, or an "
+            f"object that keeps its arguments."
+        )
+    return call_of(value, what, known)
+
+
+def call_of(made: Any, what: str, known: dict[str, Any]) -> dict[str, Any]:
+    """The class of an object, and the arguments that its constructor takes from its attributes."""
+    kind = type(made)
+    try:
+        names = arguments_of(made)
+    except ValueError:
+        raise TypeError(f"{what} cannot be saved: it holds {made!r}.") from None
+    arguments: dict[str, Any] = {}
+    for name in names:
+        if not hasattr(made, name):
+            raise TypeError(
+                f"{what} cannot be saved: {kind.__name__} takes the argument {name!r}, but has no "
+                f"attribute of that name: keep it as self.{name}."
+            )
+        value = getattr(made, name)
+        if isinstance(made, Optimizer) and name == "learning_rate":
+            value = made.schedule or value
+        arguments[name] = describe(value, f"{name} of {what}", known)
+    found: dict[str, Any] = {CLASS: name_of(kind), "arguments": arguments}
+    if "." not in found[CLASS]:
+        note(kind, known)
+    if isinstance(made, Layer):
+        found |= {"name": made.name, "trainable": made.trainable}
+    return found
+
+
+def note(own: Any, known: dict[str, Any]) -> None:
+    """Adds a class or function of the user's own to those known by name.
+
+    Raises:
+        TypeError: Another one has that name.
+    """
+    name = own.__name__
+    if known.setdefault(name, own) is not own:
+        raise TypeError(
+            f"{known[name]!r} and {own!r} have the same name, so that a file cannot tell one from "
+            f"the other: rename one of them."
+        )
+
+
+def arguments_of(made: object) -> list[str]:
+    """The names of the arguments of an object's constructor.
+
+    If it hands ``**others`` on to the classes that it is derived from, those of their arguments
+    belong to them that have another value than they have by default.
+    """
+    names: list[str] = []
+    for kind in type(made).__mro__:
+        given = inspect.signature(kind).parameters.values()
+        for p in given:
+            if p.name in names or p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL):
+                continue
+            if kind is type(made) or getattr(made, p.name, p.default) != p.default:
+                names.append(p.name)
+        if not any(p.kind is p.VAR_KEYWORD for p in given):
+            break
+    return names
+
+
+def name_of(kind: type) -> str:
+    """``layers.Dense`` for a class of the package, ``Scale`` for one of the user's own."""
+    for family, module in FAMILIES.items():
+        if getattr(module, kind.__name__, None) is kind:
+            return f"{family}.{kind.__name__}"
+    return kind.__name__
+
+
+def remake(value: Any, custom: Mapping[str, Any], source: str) -> Any:
+    """The inverse of ``describe``.
+
+    Args:
+        value: What ``describe`` made.
+        custom: Classes and functions of the user's own by name.
+        source: The file, for error messages.
+
+    Raises:
+        ValueError: A class is not known, or does not take the arguments that it took.
+    """
+    if isinstance(value, list | tuple):
+        return type(value)(remake(item, custom, source) for item in value)
+    if not isinstance(value, dict):
+        return value
+    if DICT in value:
+        return {key: remake(item, custom, source) for key, item in value[DICT].items()}
+    if DTYPE in value:
+        return np.dtype(value[DTYPE])
+    if FUNCTION in value:
+        return find(value[FUNCTION], custom, source)
+    kind = find(value[CLASS], custom, source)
+    arguments = {k: remake(item, custom, source) for k, item in value["arguments"].items()}
+    try:
+        made = kind(**arguments)
+    except (TypeError, ValueError) as error:
+        shown = ", ".join(f"{k}={item!r}" for k, item in arguments.items())
+        raise ValueError(
+            f"{source} holds {value[CLASS]}({shown}), which cannot be made again: {error}"
+        ) from error
+    if isinstance(made, Layer):
+        made.name = value["name"]
+        if made.trainable != value["trainable"]:  # of layers within layers each keeps its own
+            made.trainable = value["trainable"]
+    return made
+
+
+def find(name: str, custom: Mapping[str, Any], source: str) -> Any:
+    """A class of the package, or a class or function of the user's own.
+
+    Raises:
+        ValueError: There is none of that name.
+    """
+    family, dot, last = name.partition(".")
+    if not dot:
+        if name not in custom:
+            raise ValueError(
+                f"{source} holds {name!r}, which is not backprop's: pass "
+                f"custom_objects={{{name!r}: {name}}}."
+            )
+        return custom[name]
+    kind = getattr(FAMILIES.get(family), last, None)
+    if not isinstance(kind, type) or kind.__module__.partition(".")[0] != "backprop":
+        raise ValueError(
+            f"{source} holds {name}, which this version of backprop does not have: update backprop."
+        )
+    return kind

@@ -1,0 +1,134 @@
+"""What a model's metrics are given in training and evaluation."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from backprop.core.types import Array
+from backprop.engine.recorded import from_here
+from backprop.layers import Softmax
+from backprop.losses import BinaryCrossentropy, Hinge, Loss
+from backprop.losses.heads import MatchedPair
+from backprop.metrics import FunctionMetric, Metric
+from backprop.metrics.accuracy import GuessMetric
+
+COUNTED_AT_ONCE = 1024
+"""Samples that metrics count in one go."""
+
+SMALL = 2048
+"""Bytes of a prediction up to which a copy takes less time than a look at it."""
+
+
+def update_metrics(
+    metrics: Iterable[Metric], prediction: Array, y: Array, weight: Array | None
+) -> None:
+    """Counts a batch; the weights of its samples are for the weighted metrics alone."""
+    for metric in metrics:
+        if metric.weighted:
+            metric.update(prediction, y, weight)
+        else:
+            metric.update(prediction, y)
+
+
+def is_a_sum(metric: Metric) -> bool:
+    """Whether a metric gives the same for batches together as for one after the other.
+
+    What a user's own metric gives may depend on which samples it is shown at once.
+    """
+    return from_here(metric) and not isinstance(metric, FunctionMetric)
+
+
+class Tally:
+    """Counts the batches of epochs for a model's metrics, many small ones at once.
+
+    A metric takes longer to look at a small batch than a copy of it takes to be made. Metrics of
+    the user's own see every batch by itself, as they may depend on what a batch is.
+
+    If the loss is joined with a softmax, accuracies are told which class this found the likeliest.
+
+    Args:
+        metrics: The metrics.
+        loss: The loss that the model learns by.
+    """
+
+    def __init__(self, metrics: list[Metric], loss: Loss) -> None:
+        self.metrics = metrics
+        self._gathers = all(map(is_a_sum, metrics))
+        self._guessing = [metric for metric in metrics if isinstance(metric, GuessMetric)]
+        # the layer that has made the guesses, if the metrics ask for nothing else
+        self._softmax: Any = None
+        if isinstance(loss, MatchedPair) and isinstance(loss.activation, Softmax):
+            self._softmax = loss.activation if len(self._guessing) == len(metrics) else None
+        self._n = -1  # samples in the batches that are gathered
+        self._dtype: Any = None  # of their targets
+        self._y: Any = None  # the array of the last one's
+        # copied as bytes, which is quicker than into a place in an array
+        self._predictions: list[bytes] = []
+        self._targets: list[bytes] = []
+
+    def reset(self) -> None:
+        """Starts anew, at the beginning of an epoch."""
+        self._predictions.clear()
+        self._targets.clear()
+        for metric in self.metrics:
+            metric.reset()
+
+    def add(self, prediction: Array, y: Array, weight: Array | None) -> None:
+        """Takes note of a batch, whose arrays the next one may overwrite."""
+        if (y is not self._y or weight is not None) and not self._gathered(prediction, y, weight):
+            update_metrics(self.metrics, prediction, y, weight)
+            return
+        kept = self._predictions
+        kept.append((prediction if self._softmax is None else self._softmax.largest).tobytes())
+        self._targets.append(y.tobytes())
+        if len(kept) == self._most:
+            self.counted()
+
+    def _gathered(self, prediction: Array, y: Array, weight: Array | None) -> bool:
+        """Whether a batch is gathered, as it is small and like the first one that was."""
+        if weight is not None:
+            return False
+        if self._n < 0:
+            self._begin(prediction, y)
+        if len(y) != self._n or y.dtype is not self._dtype:
+            return False
+        self._y = y
+        return True
+
+    def _begin(self, prediction: Array, y: Array) -> None:
+        """Notes what batches are like that are gathered from now on, if this one is small."""
+        guess = None if self._softmax is None else self._softmax.largest
+        if guess is None or prediction.shape[-1] == 1:  # a single output is no guess
+            self._softmax, guess = None, prediction
+        most = COUNTED_AT_ONCE // max(1, len(y))
+        if self._gathers and guess.nbytes <= SMALL and most >= 4:
+            self._n, self._dtype, self._most = len(y), y.dtype, most
+            self._like = guess[:0].copy(), y[:0].copy()
+
+    def counted(self) -> list[Metric]:
+        """The metrics, when they have counted everything."""
+        if self._predictions:
+            P, Y = map(joined, (self._predictions, self._targets), self._like)
+            if self._softmax is None:
+                update_metrics(self.metrics, P, Y, None)
+            else:
+                for metric in self._guessing:
+                    metric.update_guesses(P, Y)
+            self._predictions.clear()
+            self._targets.clear()
+        return self.metrics
+
+
+def joined(pieces: list[bytes], like: Array) -> Array:
+    """The array whose rows these are the bytes of, one after the other."""
+    return np.frombuffer(b"".join(pieces), like.dtype).reshape(-1, *like.shape[1:])
+
+
+def decision_threshold(loss: Loss) -> float | None:
+    """Above what an output means yes: 0 for logits and for the scores of a hinge loss.
+
+    None leaves it to the metrics, which say ½ for one output.
+    """
+    on_logits = isinstance(loss, BinaryCrossentropy) and loss.from_logits
+    return 0.0 if on_logits or isinstance(loss, Hinge) else None

@@ -54,8 +54,15 @@ class Model(Protocol):
     def forward(self, X: Array, training: bool = False) -> Array:
         """The prediction for a batch."""
 
+    @property
+    def body(self) -> list[Layer]:
+        """The layers that compute what ``loss.predict`` makes the prediction of."""
+
     def penalty(self) -> float:
         """The sum of the regularisers' penalties."""
 
     def backward(self, delta: Array | None = None) -> Array | None:
         """The gradients of all parameters."""
+
+    def backpropagate(self, delta: Array) -> Array | None:
+        """The same from what ``loss.backward`` returned, leaving out what is only looked at."""

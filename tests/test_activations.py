@@ -54,18 +54,6 @@ def test_published_softmax_jacobian():
     np.testing.assert_allclose(layer.backward(np.eye(3)), jacobian, rtol=1e-12, atol=1e-15)
 
 
-def test_the_largest_of_the_logits_of_a_training_forward():
-    layer, Z = Softmax(), np.array([[1, 3, 2], [5, 5, 4], [0, 1e-20, 0]])
-    assert layer.largest is None
-    A = layer.forward(Z, training=True)
-    np.testing.assert_array_equal(layer.largest, [1, 0, 1])
-    assert A[2].argmax() == 0  # rounded to equal probabilities
-    layer.forward(-Z)
-    np.testing.assert_array_equal(layer.largest, [1, 0, 1])
-    layer.forward(np.tile(Z, (20, 1)), training=True)
-    assert layer.largest is None
-
-
 def test_relu_has_slope_0_at_0():
     layer = ReLU()
     layer.forward(np.array([[-1.0, -0.0, 0.0, 1e-300]]), training=True)

@@ -7,6 +7,7 @@ import pytest
 
 from backprop.core.errors import NotBuiltError
 from backprop.layers import Chain, Dense, Input, ReLU, Softmax, Tanh
+from backprop.layers.chain import unfold
 
 
 def built() -> Chain:
@@ -62,17 +63,24 @@ def test_backward_leaves_each_layer_its_delta():
     np.testing.assert_array_equal(first.delta, tanh.backward(tanh.delta))
 
 
-def test_backward_may_skip_last_layers():
+def test_a_chain_has_the_delta_of_its_last_layer():
     chain = built()
     rng = np.random.default_rng(1)
+    assert chain.delta is None
     chain.forward(rng.standard_normal((2, 4)), training=True)
     delta = rng.standard_normal((2, 3))
-    dX = chain.backward(delta).copy()
-    softmax = chain.layers[-1]
-    past_softmax = softmax.backward(delta).copy()
-    softmax.delta = None
-    np.testing.assert_array_equal(chain.backward(past_softmax, skip=1), dX)
-    assert softmax.delta is None
+    chain.backward(delta)
+    assert chain.delta is delta
+    assert chain.layers[-1].delta is delta
+    assert Chain().delta is None
+
+
+def test_unfold_opens_the_chains_that_end_a_list_of_layers():
+    first, second, last = Chain([Dense(2), Tanh()]), Dense(3), Softmax()
+    assert unfold([first, Chain([second, Chain([last])])]) == [first, second, last]
+    assert unfold([second, first]) == [second, *first.layers]
+    assert unfold([Chain()])[0].layers == []
+    assert unfold([]) == []
 
 
 def test_a_layer_appended_to_a_built_chain_is_built():

@@ -207,15 +207,6 @@ def test_what_is_not_learnt_by_gradients_is_never_trainable():
     assert [p.trainable for p in layer.parameters] == [False, True]
 
 
-def test_delta_may_be_left_as_a_function_of_no_arguments():
-    layer = Dense(3)
-    assert layer.delta is None
-    layer.delta = lambda: np.ones(2)
-    np.testing.assert_array_equal(layer.delta, np.ones(2))
-    layer.delta = np.zeros(2)
-    np.testing.assert_array_equal(layer.delta, np.zeros(2))
-
-
 def test_names_and_representations():
     class BatchNorm(Layer):
         pass

@@ -12,7 +12,7 @@ import scipy.sparse
 from loss_cases import CASES as LOSSES
 from loss_cases import batch
 from optimizer_cases import EVERY
-from test_replay import LAYERS, NOT_REPLAYED, PAIRS, ending
+from test_recorded import LAYERS, NOT_REPLAYED, PAIRS, ending
 
 import backprop as bp
 from backprop.callbacks import Callback, EarlyStopping, LambdaCallback

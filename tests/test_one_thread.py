@@ -15,7 +15,7 @@ from backprop.engine import recorded as replay
 from backprop.engine import threads as core_threads
 from backprop.engine.one_thread import blocks, candidates, in_blocks, layout, on_one_thread
 from backprop.engine.tape import Call
-from backprop.engine.thread_choice import Pace
+from backprop.engine.thread_choice import ThreadChoice
 from backprop.engine.threads import WORTH_THREADS, blas_threads, several, use
 from backprop.layers import Dense, Dropout, Input, ReLU, Softmax
 
@@ -151,14 +151,14 @@ def fitted(
         used.append(threads)
         core_threads.use(threads)
 
-    def took(pace: Pace, seconds: float, busy: float) -> None:
+    def took(pace: ThreadChoice, seconds: float, busy: float) -> None:
         assert 0 < seconds < 5
         assert 0 <= busy < 5
         steps.append(pace.one_thread)
         assert numpys_threads() == before  # they come back after each step
         pace.one_thread = one and len(steps) % 3 > 0
 
-    monkeypatch.setattr(Pace, "took", took)
+    monkeypatch.setattr(ThreadChoice, "took", took)
     monkeypatch.setattr(replay, "use", use)
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((300, 784)), rng.integers(0, 10, 300)

@@ -10,7 +10,7 @@ from small_models import assert_same_weights
 import backprop as bp
 from backprop.initializers import Constant
 from backprop.layers import Dense, Input, Layer, ReLU, Softmax, Tanh
-from backprop.losses.heads import MatchedPair
+from backprop.losses.heads import MatchedHead
 from backprop.optimizers import SGD
 
 
@@ -119,7 +119,7 @@ def test_loss_is_joined_with_a_last_layer_that_is_added_after_compile(data):
     model.compile("sgd", "sparse_categorical_crossentropy")
     for layer in layers():
         model.add(layer)
-        assert isinstance(model.loss, MatchedPair) == isinstance(layer, Softmax)
+        assert isinstance(model.loss, MatchedHead) == isinstance(layer, Softmax)
     other = bp.Sequential(layers(), seed=0, dtype="float64")
     other.compile("sgd", "sparse_categorical_crossentropy")
     assert model.fit(*data, verbose=0).history == other.fit(*data, verbose=0).history
@@ -133,7 +133,7 @@ def test_softmax_of_ones_own_is_not_taken_for_the_built_in_one(data):
     X, y = data
     model = bp.Sequential([Dense(3), Hot()], seed=0, dtype="float64")
     model.compile("sgd", "sparse_categorical_crossentropy")
-    assert not isinstance(model.loss, MatchedPair)
+    assert not isinstance(model.loss, MatchedHead)
     assert model.evaluate(X, y) == pytest.approx(
         -np.mean(np.log(model.predict(X)[range(17), y])), rel=1e-12
     )

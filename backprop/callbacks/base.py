@@ -56,6 +56,14 @@ class Callback:
         """After a training step; ``logs`` are the means over the epoch so far."""
         self.on_batch_end(batch, logs)
 
+    def due(self, batch: int) -> bool:
+        """Whether ``on_train_batch_end`` is to be called after this step; asked after every step.
+
+        Computing the numbers that it is told takes longer than a small step, so that a callback
+        that wants them a few times a second says so.
+        """
+        return True
+
     def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         """Another name of ``on_train_batch_begin``."""
 
@@ -128,14 +136,14 @@ class CallbackList:
             callback.set_params(params)
             callback.set_model(model)
 
+    def overriding(self, hook: str) -> list[Callback]:
+        """Those callbacks that override that hook, or its other name."""
+        names = (hook, ALIASES.get(hook, hook))
+        return [each for each in self.callbacks if any(overrides(each, name) for name in names)]
+
     def listeners(self, hook: str) -> list[Any]:
         """The bound methods of those callbacks that override that hook, or its other name."""
-        names = (hook, ALIASES.get(hook, hook))
-        return [
-            getattr(callback, hook)
-            for callback in self.callbacks
-            if any(overrides(callback, name) for name in names)
-        ]
+        return [getattr(callback, hook) for callback in self.overriding(hook)]
 
     def call(self, hook: str, *arguments: Any) -> None:
         """Calls that hook of every callback."""

@@ -1,8 +1,10 @@
-"""A walk through all that an object holds."""
+"""Looking into objects: a walk through all that one holds, its numbers, where its class is from."""
 
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
+
+import numpy as np
 
 from backprop.core.parameters import Parameter
 
@@ -35,3 +37,22 @@ def members(part: object) -> list[tuple[str, Any]]:
     if isinstance(part, type | ModuleType) or not hasattr(part, "__dict__"):
         return []
     return [(f".{name}", value) for name, value in vars(part).items()]
+
+
+SIMPLE = (bool, int, float, str, np.generic)
+"""The kinds of what holds nothing else."""
+
+
+def numbers_of(part: object, kinds: tuple[type, ...] = SIMPLE) -> dict[str, Any]:
+    """The public attributes that are of these kinds."""
+    return {
+        name: value
+        for name, value in vars(part).items()
+        if name[0] != "_" and isinstance(value, kinds)
+    }
+
+
+def from_here(part: object) -> bool:
+    """Whether the package wrote its class, and nobody put other functions in place of methods."""
+    own = type(part).__module__.startswith("backprop.")
+    return own and not any(callable(getattr(type(part), name, None)) for name in vars(part))

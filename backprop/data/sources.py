@@ -10,20 +10,13 @@ import numpy as np
 from backprop.constraints import Constraint
 from backprop.core.checks import check_integer
 from backprop.core.errors import NotBuiltError
-from backprop.core.types import Array, Shape
+from backprop.core.types import Shape
 from backprop.data.batches import Batches
 from backprop.data.inputs import check_inputs
 from backprop.data.samples import Data, check_data
 from backprop.data.streams import Stream
 from backprop.layers import Layer
-from backprop.losses import (
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-    CategoricalHinge,
-    Loss,
-    SparseCategoricalCrossentropy,
-)
-from backprop.losses.heads import MatchedPair, check_ending
+from backprop.layers.chain import unfold
 from backprop.protocol import Model
 
 EVALUATION_BATCH = 1024
@@ -56,7 +49,7 @@ def check(
     loss = model.loss
     if not model.layers:
         raise NotBuiltError("the model has no layers: add some first.")
-    check_ending(model.layers[-1], loss)
+    loss.check_ending(unfold(model.layers)[-1])
     X = check_inputs(x, model.input_shape or sample_shape, model.layers[0], f"{prefix}x")
     output_shape = X.shape[1:]
     for layer in model.layers:
@@ -180,16 +173,6 @@ def refuse_beside_stream(
             raise ValueError(
                 f"{argument} needs arrays, but {name} makes batches by itself: {advice}."
             )
-
-
-def has_classes(loss: Loss, y: Array) -> bool:
-    """Whether the targets are classes: indices, a probability for each, or one 0 or 1 a row."""
-    loss = loss.loss if isinstance(loss, MatchedPair) else loss
-    if isinstance(loss, BinaryCrossentropy):
-        return y.ndim == 2 and bool(y.shape[1] == 1)
-    return isinstance(
-        loss, CategoricalCrossentropy | SparseCategoricalCrossentropy | CategoricalHinge
-    )
 
 
 def check_same_every_time(layers: Iterable[Layer], x: Any) -> None:

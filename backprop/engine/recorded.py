@@ -11,14 +11,16 @@ import numpy as np
 
 from backprop.core.parameters import Parameter
 from backprop.core.types import Array
+from backprop.core.walk import SIMPLE, from_here, numbers_of
 from backprop.data.batches import Batch
 from backprop.engine.one_thread import on_one_thread
 from backprop.engine.tape import Tape
-from backprop.engine.thread_choice import Pace
+from backprop.engine.thread_choice import ThreadChoice
 from backprop.engine.threads import several, use
 from backprop.engine.traced import plain
 from backprop.losses import Loss
 from backprop.protocol import Model
+from backprop.training.step import Step
 
 RECORD_AFTER = 8
 """Steps on the same arrays that go by the layers before one is recorded.
@@ -26,7 +28,6 @@ RECORD_AFTER = 8
 Recording takes as long as a replay saves in some 20 steps: a short fit is quicker without it.
 """
 
-SIMPLE = (bool, int, float, str, np.generic)
 REPLACED = (*SIMPLE, FunctionType, MethodType)  # a function may stand in the place of a method
 
 
@@ -61,7 +62,7 @@ class RecordedStep:
             prediction = model.forward(tape.trace(X), training=True)
             losses = model.loss.sample_losses(prediction, tape.trace(y))
             total = model.loss.total(losses, tape.trace(weight))
-            model.backward()
+            model.backpropagate(model.loss.backward())
         finally:
             exchange(objects, model, plain)
         self.prediction, self.total = plain(prediction), plain(total)
@@ -81,8 +82,8 @@ class RecordedStep:
             attributes.update(results)
 
 
-class Steps:
-    """Makes the training steps of a model, by replay where that is possible.
+class RecordedSteps(Step):
+    """Makes the training steps of a model by replay, where that is possible.
 
     It is for layers, losses and regularisers of this package, whose steps consist of calls on
     arrays alone, and for batches that arrive in the same arrays as the one before of that size.
@@ -92,11 +93,11 @@ class Steps:
     """
 
     def __init__(self, model: Model) -> None:
-        self.model = model
+        super().__init__(model)
         self._recorded: dict[tuple[int, int, int], RecordedStep] = {}
         self._current: RecordedStep | None = None
         self._seen: dict[int, tuple[Batch, int]] = {}
-        self._pace: Pace | None = None  # if products are large enough for several threads
+        self._choice: ThreadChoice | None = None  # if products are large enough for several threads
         self._timed: RecordedStep | None = None  # the step whose times it goes by
         self._settings: Any = None  # those of the recorded steps; None before the first one
         self._replayable = self._penalised = False
@@ -107,35 +108,30 @@ class Steps:
         if self._settings is not None and self._settings != settings(self.model):
             self._recorded.clear()
             self._seen.clear()
-            self._settings = self._pace = None
+            self._settings = self._choice = None
 
-    def __call__(self, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
-        """The five steps on a batch: forward, loss, backward, gradients, update.
-
-        Returns:
-            E before the update, and the prediction that it was computed from.
-        """
-        model, step = self.model, self._current
+    def gradients(self, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
+        """The first half of a step, by the recorded calls if these arrays have been seen often."""
+        step = self._current
         if step is None or step.X is not X or step.y is not y or step.weight is not weight:
             step = self._recorded.get((id(X), id(y), id(weight)))
             if step is None:
                 return self._first(X, y, weight)
             step.enter()
             self._current = step
-        if self._pace is None:
+        if self._choice is None:
             for call in step.calls:
                 call()
         else:
-            self._make(step, self._pace)
+            self._make(step, self._choice)
         loss = float(step.total) / step.size
         if self._penalised:
-            loss += model.penalty()
-        model.optimizer.step(model.parameters)
+            loss += self.model.penalty()
         return loss, step.prediction
 
-    def _make(self, step: RecordedStep, pace: Pace) -> None:
+    def _make(self, step: RecordedStep, choice: ThreadChoice) -> None:
         """Makes a step with large products on as many threads as are quicker now."""
-        threads = several() if pace.one_thread else 1
+        threads = several() if choice.one_thread else 1
         calls = step.calls_on_one_thread if threads > 1 else step.calls
         start, busy = perf_counter(), process_time()
         if calls is step.calls:
@@ -149,7 +145,7 @@ class Steps:
             finally:
                 use(threads)
         if step is self._timed:
-            pace.took(perf_counter() - start, process_time() - busy)
+            choice.took(perf_counter() - start, process_time() - busy)
 
     def _first(self, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
         """A step by the layers; recorded if enough with these arrays have come before."""
@@ -161,17 +157,15 @@ class Steps:
         if times < RECORD_AFTER or not self._can_replay():
             if type(X) is np.ndarray:
                 self._seen[len(y)] = arrays, times + 1
-            return train_step(self.model, X, y, weight)
+            return super().gradients(X, y, weight)
         step = RecordedStep(self.model, X, y, weight)
         if step.works:
             self._recorded[id(X), id(y), id(weight)] = step  # keeps them: their ids stay theirs
-            if self._pace is None and (threads := several()) > 1:
-                self._pace, self._timed = Pace(threads), step
+            if self._choice is None and (threads := several()) > 1:
+                self._choice, self._timed = ThreadChoice(threads), step
         else:
             self._replayable = False
-        loss = float(step.total) / step.size + self.model.penalty()
-        self.model.optimizer.step(self.model.parameters)
-        return loss, step.prediction
+        return float(step.total) / step.size + self.model.penalty(), step.prediction
 
     def _can_replay(self) -> bool:
         """Whether the steps of the model as it is can be replayed."""
@@ -180,19 +174,6 @@ class Steps:
             self._replayable = replayable(self.model)
             self._penalised = any(p.regularizer is not None for p in self.model.parameters)
         return self._replayable
-
-
-def train_step(model: Model, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
-    """The five steps on a batch by the layers: forward, loss, backward, gradients, update.
-
-    Returns:
-        E before the update, and the prediction that it was computed from.
-    """
-    prediction = model.forward(X, training=True)
-    loss = model.loss.compute(prediction, y, weight) + model.penalty()
-    model.backward()
-    model.optimizer.step(model.parameters)
-    return loss, prediction
 
 
 def parts(model: Model) -> Iterator[Any]:
@@ -221,12 +202,6 @@ def replayable(model: Model) -> bool:
     return ours and type(model.loss).reduce is Loss.reduce
 
 
-def from_here(part: Any) -> bool:
-    """Whether the package wrote its class, and nobody put other functions in place of methods."""
-    own = type(part).__module__.startswith("backprop.")
-    return own and not any(callable(getattr(type(part), name, None)) for name in vars(part))
-
-
 def settings(model: Model) -> list[Any]:
     """What a recorded step has in it besides arrays: parts, their numbers, switches, methods."""
     found = [
@@ -234,15 +209,6 @@ def settings(model: Model) -> list[Any]:
         for part in (model, *parts(model))
     ]
     return [*found, model.parameters, [p.trainable for p in model.parameters]]
-
-
-def numbers_of(part: Any, kinds: tuple[type, ...] = SIMPLE) -> dict[str, Any]:
-    """The public attributes that are of these kinds, which hold nothing else."""
-    return {
-        name: value
-        for name, value in vars(part).items()
-        if name[0] != "_" and isinstance(value, kinds)
-    }
 
 
 def form(model: Model) -> list[Any]:

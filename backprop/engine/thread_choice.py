@@ -27,7 +27,7 @@ COUNTED = 0.1
 their own, over so many seconds at least: a system counts it in ticks of some milliseconds."""
 
 
-class Pace:
+class ThreadChoice:
     """Says how to make the next step, from the times of those before.
 
     Once one thread has been tried, it is used whenever several take longer than it did; they are

@@ -13,15 +13,15 @@ from backprop.callbacks import CallbackList
 from backprop.core.checks import check_list
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, is_sparse
+from backprop.core.walk import from_here
 from backprop.data.inputs import as_array, as_numbers
 from backprop.data.samples import Data
 from backprop.data.sources import Source, check
-from backprop.engine.recorded import form, from_here, replayable
+from backprop.engine.recorded import form, replayable
 from backprop.engine.threads import blas_threads
 from backprop.experiments.stacked_models import Together
 from backprop.experiments.stacked_tape import CannotLift
 from backprop.losses.base import check_sample_weight
-from backprop.optimizers import LBFGS
 from backprop.protocol import Model
 from backprop.training.history import History
 from backprop.training.plan import plan_fit
@@ -167,7 +167,7 @@ def plain_training(model: Model) -> bool:
     optimizer = model.optimizer
     return (
         replayable(model)
-        and not isinstance(optimizer, LBFGS)
+        and not optimizer.full_batch
         and from_here(optimizer)
         and not (optimizer.weight_decay or optimizer.use_ema or optimizer.clips)
         and not any(p.regularizer or p.constraint for p in model.parameters)

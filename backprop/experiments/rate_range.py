@@ -15,10 +15,9 @@ from backprop.core.checks import check_integer
 from backprop.core.types import Array
 from backprop.data.batches import Batches
 from backprop.data.sources import check
-from backprop.engine.recorded import train_step
 from backprop.engine.threads import blas_threads
-from backprop.optimizers import LBFGS
 from backprop.protocol import Model
+from backprop.training.step import Step
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -107,7 +106,7 @@ def learning_rate_range(
         raise ValueError(f"start must be below stop, but {start!r} is not below {stop!r}.")
     steps = check_integer(steps, "steps", 10)
     batch_size = check_integer(batch_size, "batch_size")
-    if isinstance(model.optimizer, LBFGS):
+    if model.optimizer.full_batch:
         raise ValueError(
             "LBFGS finds the length of its steps itself: compile the model with an optimizer that "
             "has a learning rate."
@@ -126,9 +125,11 @@ def learning_rate_range(
     total = weights = 0.0
     lowest = limit = math.inf
     diverged = False
+    step = Step(twin)
     with blas_threads(batch_size * twin.parameters.largest), np.errstate(all="ignore"):
         for batch in islice(again_and_again(batches), steps):
-            loss = train_step(twin, *batch)[0]
+            loss, _ = step.gradients(*batch)
+            step.update()
             if not math.isfinite(loss):
                 diverged = True
                 break

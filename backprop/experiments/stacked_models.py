@@ -14,7 +14,7 @@ from backprop.core.types import Array
 from backprop.data.batches import Batch, as_batch
 from backprop.data.samples import Data
 from backprop.data.sources import Source
-from backprop.engine.recorded import RecordedStep, parts, train_step
+from backprop.engine.recorded import RecordedStep, parts
 from backprop.experiments.stacked_tape import CannotLift, Lift
 from backprop.optimizers.base import ROUNDING
 from backprop.optimizers.vectors import round_to_0
@@ -23,7 +23,8 @@ from backprop.training.batched_metrics import COUNTED_AT_ONCE, is_a_sum, update_
 from backprop.training.evaluation import Evaluator, collect
 from backprop.training.history import History
 from backprop.training.interrupt import DelayedInterrupt
-from backprop.training.run import warn_of_divergence
+from backprop.training.loop import warn_of_divergence
+from backprop.training.step import Step as PlainStep
 
 
 class Together:
@@ -158,7 +159,7 @@ class Step:
         self._sources = [data.X, data.y] + ([] if data.weight is None else [data.weight])
         arrays = [source[example] for source in self._sources]
         batch = as_batch(arrays)
-        train_step(model, *batch)  # makes all buffers
+        PlainStep(model).gradients(*batch)  # makes all buffers
         recorded = RecordedStep(model, *batch)
         if not recorded.works:
             raise CannotLift(recorded.tape.failure)

@@ -13,8 +13,8 @@ from backprop.data.inputs import as_array, check_inputs
 from backprop.data.samples import Data, check_data
 from backprop.explain.losses import loss_parts
 from backprop.layers import Activation, Layer, LogSoftmax, Softmax
+from backprop.layers.chain import unfold
 from backprop.losses import BinaryCrossentropy, CrossEntropy, Loss
-from backprop.losses.heads import MatchedPair, check_ending
 from backprop.optimizers import Optimizer
 from backprop.protocol import Model
 
@@ -176,9 +176,9 @@ def record_pass(model: Explainable, X: Any, y: Any, sample_weight: Any = None) -
     penalty = model.penalty()
     head = model.loss
     chained = logits = None
-    if isinstance(head, MatchedPair):
-        chained, logits = copy.deepcopy(head.activation).backward(deltas[-1]), arrays[-2]
-        head = head.loss
+    if head.unjoined is not head:
+        chained, logits = copy.deepcopy(model.layers[-1]).backward(deltas[-1]), arrays[-2]
+        head = head.unjoined
     learning_rate = model.optimizer.learning_rate
     layers = _layers(model, arrays, deltas, _step(model, values))
     target = _smoothed(head, data.y)
@@ -201,8 +201,11 @@ def _there_and_back(model: Model, data: Data) -> tuple[list[Array], list[Any], f
     model.layers[0].needs_input_gradient = True  # ∂E/∂X belongs to the story
     A = data.X
     arrays = [A.copy()]
-    for layer in model.layers:
+    for layer in model.body:
         A = layer.forward(A, training=True)
+        arrays.append(A.copy())
+    if len(model.body) < len(model.layers):
+        A = model.loss.predict(A, training=True)
         arrays.append(A.copy())
     loss = model.loss.compute(A, data.y, data.weight)
     deltas = [model.backward(), *(layer.delta for layer in model.layers)]
@@ -271,7 +274,7 @@ def _check(model: Explainable, X: Any, y: Any, sample_weight: Any) -> Data:
             sample_weight = np.reshape(sample_weight, -1)
     X = check_inputs(X, model.input_shape, model.layers[0] if model.layers else model, "X")
     model.build((None, *X.shape[1:]))
-    check_ending(model.layers[-1], loss)
+    loss.check_ending(unfold(model.layers)[-1])
     data = check_data(
         X,
         y,

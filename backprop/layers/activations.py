@@ -25,6 +25,8 @@ class Identity(Activation):
 class Sigmoid(Activation):
     """σ(z) = 1 / (1 + e⁻ᶻ), σ′(z) = σ(z) (1 − σ(z)), the logistic function."""
 
+    link = "sigmoid"
+
     def f(self, Z: Array, out: Array | None = None) -> Array:
         """σ(Z)."""
         return functional.sigmoid(Z, out)
@@ -73,21 +75,12 @@ class Softmax(Layer):
     Shapes: Z and A ``(N, K)``, or with further leading axes.
     """
 
+    link = "softmax"
+
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name)
         self.Z: Any = None
         self.A: Any = None
-        self.partition: Any = None  # m and S, log Σ_j e^{z_j} = m + log S: for a cross-entropy
-        self._largest: Array | None = None
-
-    @property
-    def largest(self) -> Array | None:
-        """The class of the largest logit of every sample in the last training forward, ``(N,)``.
-
-        Of probabilities that are rounded to the same number it is that of the larger logit. None
-        where finding it would cost time: for many classes or samples.
-        """
-        return self._largest
 
     def forward(self, Z: Array, training: bool = False) -> Array:
         """A = softmax(Z)."""
@@ -95,11 +88,8 @@ class Softmax(Layer):
         if not training:
             return functional.softmax(Z)[0]
         self.Z = Z
-        self._largest = functional.row_argmax(Z)
-        out = self.buffer("A", Z.shape, Z.dtype)
-        A, self.partition = functional.softmax(Z, out, self._largest)
-        self.A = A
-        return A
+        self.A, _ = functional.softmax(Z, self.buffer("A", Z.shape, Z.dtype))
+        return self.A  # type: ignore[no-any-return]
 
     def backward(self, delta: Array) -> Array:
         """∂E/∂Z = A ⊙ (δ − Σ_k δ_k A_k)."""

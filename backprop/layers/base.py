@@ -50,10 +50,14 @@ class Layer:
         input_shape: The shape of one input sample once built.
         parameters: The layer's ``Parameter`` objects.
         needs_input_gradient: Whether ∂E/∂X is wanted; a model turns it off in its first layer.
+        link: What a loss may be joined with at the end of a model: "softmax", "sigmoid".
+        linear: Whether the outputs are a weighted sum, and so any real numbers.
     """
 
     accepts_sparse = False
     random = False
+    link: str | None = None
+    linear = False
 
     def __init__(self, name: str | None = None) -> None:
         self.name = name
@@ -61,7 +65,7 @@ class Layer:
         self.dtype: np.dtype[Any] = np.dtype("float32")
         self.parameters: list[Parameter] = []
         self.needs_input_gradient = True
-        self._delta: Any = None
+        self.delta: Array | None = None
         self._trainable = True
         self._rng = np.random.default_rng()
         self.buffers = Buffers()
@@ -203,17 +207,6 @@ class Layer:
         self._trainable = bool(value)
         for parameter in self.parameters:
             parameter.trainable = self._trainable and parameter.learned
-
-    @property
-    def delta(self) -> Array | None:
-        """∂E/∂Y of the last backward pass; None before the first."""
-        # a matched pair skips its activation and leaves a function that computes its delta
-        delta: Array | None = self._delta() if callable(self._delta) else self._delta
-        return delta
-
-    @delta.setter
-    def delta(self, value: Any) -> None:
-        self._delta = value
 
     def __getattr__(self, name: str) -> Any:
         if not name.startswith("_") and self.__dict__.get("input_shape", ()) is None:

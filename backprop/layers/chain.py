@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from backprop.core.types import Array, Shape
@@ -23,11 +23,21 @@ class Chain(Layer):
     """
 
     def __init__(self, layers: Iterable[Layer] = (), name: str | None = None) -> None:
-        super().__init__(name)
         self.layers: list[Layer] = []
+        super().__init__(name)
         self._shape: Any = None  # of what the last layer built so far returns
         for layer in layers:
             self.append(layer)
+
+    @property
+    def delta(self) -> Array | None:
+        """∂E/∂Y of the last backward pass: that of the last layer."""
+        return self.layers[-1].delta if self.layers else None
+
+    @delta.setter
+    def delta(self, value: Array | None) -> None:
+        if self.layers:
+            self.layers[-1].delta = value
 
     def append(self, layer: Layer) -> None:
         """Adds a layer at the end, and numbers it if it has no name: ``dense_1``, ``dense_2``.
@@ -74,19 +84,30 @@ class Chain(Layer):
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """Through all layers, from the first to the last."""
-        for layer in self.layers:
-            X = layer.forward(X, training)
-        return X
+        return forward_through(self.layers, X, training)
 
-    def backward(self, delta: Array, skip: int = 0) -> Array | None:
-        """Through all layers, from the last to the first.
+    def backward(self, delta: Array) -> Array | None:
+        """Through all layers, from the last to the first."""
+        return backward_through(self.layers, delta)
 
-        Args:
-            delta: ∂E/∂Y.
-            skip: How many of the last layers delta has passed already.
-        """
-        passed: Any = delta
-        for layer in reversed(self.layers[:-skip] if skip else self.layers):
-            layer.delta = passed
-            passed = layer.backward(passed)
-        return passed  # type: ignore[no-any-return]
+
+def forward_through(layers: Iterable[Layer], X: Array, training: bool = False) -> Array:
+    """What the last of the layers makes of X."""
+    for layer in layers:
+        X = layer.forward(X, training)
+    return X
+
+
+def backward_through(layers: Sequence[Layer], delta: Array | None) -> Array | None:
+    """∂E/∂X from ∂E/∂ the last layer's output; every layer keeps its own δ for looking at."""
+    for layer in reversed(layers):
+        layer.delta = delta
+        delta = layer.backward(delta)  # type: ignore[arg-type]
+    return delta
+
+
+def unfold(layers: Sequence[Layer]) -> list[Layer]:
+    """The layers, with those of a chain that ends them in its place: the last one is no chain."""
+    if layers and isinstance(layers[-1], Chain) and layers[-1].layers:
+        return [*layers[:-1], *unfold(layers[-1].layers)]
+    return list(layers)

@@ -50,6 +50,7 @@ class Dense(Layer):
     """
 
     accepts_sparse = True
+    linear = True
 
     W, dW = parameter_views("W")
     b, db = parameter_views("b")

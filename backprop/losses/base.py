@@ -27,6 +27,12 @@ class Loss:
     both.
     """
 
+    link: str | None = None
+    """What a model may end with for this loss to be joined with it (see ``losses.heads``)."""
+
+    decision_threshold: float | None = None
+    """Above what an output means yes; None leaves it to the metrics, which say ½ for one output."""
+
     def __init__(self) -> None:
         self._prediction: Any = None
         self._target: Any = None
@@ -126,6 +132,31 @@ class Loss:
         delta *= self._scale
         return delta
 
+    def prediction_delta(self) -> Array:
+        """∂E/∂ŷ of the last ``forward``: the same, unless this is a matched head."""
+        return self.backward()
+
+    @property
+    def guess(self) -> Array | None:
+        """The likeliest classes, where a matched head has found them already."""
+        return None
+
+    @property
+    def unjoined(self) -> "Loss":
+        """The loss on predictions: itself, unless an activation is joined with it."""
+        return self
+
+    def has_classes(self, target: Array) -> bool:
+        """Whether the targets are classes: indices, a probability for each, or one 0 or 1 a row."""
+        return False
+
+    def check_ending(self, last: Any) -> None:
+        """Checks that a model may end with this layer.
+
+        Raises:
+            ValueError: It never makes what the loss takes.
+        """
+
     def __str__(self) -> str:
         return type(self).__name__
 
@@ -133,6 +164,10 @@ class Loss:
         return show_call(self)
 
     # --------------------------------------------------------------- what the training loop calls
+
+    def predict(self, output: Array, training: bool = False) -> Array:
+        """The prediction for what the layers put out: the same, unless an activation is joined."""
+        return output
 
     def compute(self, prediction: Array, target: Array, sample_weight: Array | None) -> float:
         """``forward`` for arrays that were checked before."""

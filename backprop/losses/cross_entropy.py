@@ -23,11 +23,28 @@ class CrossEntropy(Loss):
     """
 
     label_smoothing = 0.0  # a: what the two losses on label distributions let users set
+    ending = "Softmax"  # the layer that makes such probabilities
 
     def __init__(self, from_logits: bool = False) -> None:
         super().__init__()
         self.from_logits = from_logits
         self._on_logits = from_logits
+
+    def check_ending(self, last: Any) -> None:
+        """Checks that probabilities are not expected of a layer that never makes any.
+
+        Raises:
+            ValueError: They are.
+        """
+        if last.linear and not self.from_logits:
+            raise ValueError(
+                f"{self} takes probabilities, but the model ends with {last}: end it with "
+                f"{self.ending}(), or pass from_logits=True to the loss."
+            )
+
+    def has_classes(self, target: Array) -> bool:
+        """Yes."""
+        return True
 
     def smooth(self, target: Array, n_classes: int) -> Array:
         """The targets with the share a of every label spread over all classes."""
@@ -38,9 +55,21 @@ class CrossEntropy(Loss):
         Y += a / n_classes
         return Y
 
-    def link(self, Z: Array) -> tuple[Array, Partition]:
-        """softmax(z) and the terms of its log-partition, or σ(z)."""
-        return functional.softmax(Z)
+    def probabilities(
+        self, Z: Array, out: Array | None = None, likeliest: Array | None = None
+    ) -> tuple[Array, Partition]:
+        """softmax(z) and the terms of its log-partition, or σ(z).
+
+        Args:
+            Z: The logits.
+            out: Where the probabilities are written.
+            likeliest: What ``likeliest`` found, if it was asked.
+        """
+        return functional.softmax(Z, out, likeliest)
+
+    def likeliest(self, Z: Array) -> Array | None:
+        """The class of the largest logit in every row; None where that takes long to find."""
+        return functional.row_argmax(Z)
 
     def logit_values(self, Z: Array, partition: Partition, target: Array) -> Array:
         """ℓ for logits Z."""
@@ -53,10 +82,9 @@ class CrossEntropy(Loss):
     def sample_losses(self, prediction: Array, target: Array) -> Array:
         """ℓ; keeps what ``backward`` needs."""
         if self.from_logits:
-            A, partition = self.link(prediction)
+            A, partition = self.probabilities(prediction)
             return self.sample_losses_on_logits(prediction, A, partition, target)
-        end = "Sigmoid" if isinstance(self, BinaryCrossentropy) else "Softmax"
-        advice = f"end the model with a {end}(), or pass from_logits=True."
+        advice = f"end the model with a {self.ending}(), or pass from_logits=True."
         check_probabilities(prediction, f"{self}", advice)
         self._on_logits = False
         return super().sample_losses(prediction, target)
@@ -93,9 +121,17 @@ class BinaryCrossentropy(CrossEntropy):
         label_smoothing: a in [0, 1): y (1 − a) + a/2 stands in for y in all formulas.
     """
 
+    link = "sigmoid"
+    ending = "Sigmoid"
+
+    def has_classes(self, target: Array) -> bool:
+        """For one output."""
+        return target.ndim == 2 and bool(target.shape[1] == 1)
+
     def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
         super().__init__(from_logits)
         self.label_smoothing = check_label_smoothing(label_smoothing)
+        self.decision_threshold = 0.0 if from_logits else None
 
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
         """Targets between 0 and 1 (see ``Loss.check_target``).
@@ -122,9 +158,15 @@ class BinaryCrossentropy(CrossEntropy):
         G *= 1 / P.shape[-1]
         return G
 
-    def link(self, Z: Array) -> tuple[Array, Partition]:
+    def probabilities(
+        self, Z: Array, out: Array | None = None, likeliest: Array | None = None
+    ) -> tuple[Array, Partition]:
         """σ(z)."""
-        return functional.sigmoid(Z), None
+        return functional.sigmoid(Z, out), None
+
+    def likeliest(self, Z: Array) -> Array | None:
+        """None: the outputs are K answers, not one of K."""
+        return None
 
     def logit_values(self, Z: Array, partition: Partition, target: Array) -> Array:
         """(1/K) Σ_k [max(z_k, 0) − y_k z_k + log(1 + e^−|z_k|)]: no large terms cancel."""
@@ -162,6 +204,8 @@ class CategoricalCrossentropy(CrossEntropy):
         from_logits: Whether predictions are logits; else they are probabilities.
         label_smoothing: a in [0, 1): y (1 − a) + a/K stands in for y in all formulas.
     """
+
+    link = "softmax"
 
     def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
         super().__init__(from_logits)

@@ -1,58 +1,81 @@
-"""Where a network ends: its last activation and its loss, joined where the two match."""
+"""Matched heads: the activation that ends a model and its cross-entropy as one function."""
 
 import copy
 from typing import Any
 
+from backprop.core.buffers import Buffers
 from backprop.core.types import Array, Shape
-from backprop.layers import Dense, Layer, Sigmoid, Softmax
-from backprop.losses import (
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-    CrossEntropy,
-    Loss,
-    SparseCategoricalCrossentropy,
-)
+from backprop.losses.base import Loss
+from backprop.losses.cross_entropy import CrossEntropy, Partition
 
 
-class MatchedPair(Loss):
+class MatchedHead(Loss):
     """Softmax with a categorical cross-entropy, or Sigmoid with the binary one, as one function.
 
-    With Z the input of the activation and A its output, the two derivatives in sequence,
-    ∂E/∂A = −y/A and ∂A/∂Z, multiply to
+    With Z the logits, A = softmax(Z) or σ(Z), and N samples in the batch, the two derivatives in
+    sequence, ∂E/∂A = −y/A and ∂A/∂Z, multiply to
 
         ∂E/∂Z = (A − y) / N
 
-    (over N·K for the binary loss, which is a mean over K outputs). E computed from the logits Z and
-    this product as a whole do not meet what overflows or rounds to 0 between the two: logits of
-    ±10⁴ are fine.
+    (over N·K for the binary loss, which is a mean over K outputs). E is computed from the logits,
+    so that nothing overflows or rounds to 0 between the two: logits of ±10⁴ are fine.
+
+    ``predict`` makes A of Z, ``forward`` E of A, and ``backward`` returns ∂E/∂Z.
 
     Args:
-        activation: The model's last layer.
+        activation: The model's last layer. The head computes what it would, and leaves Z and A in
+            it, as its own forward pass would.
         loss: The loss, on probabilities.
+
+    Attributes:
+        guess: The class of the largest logit of every sample in the last training ``predict``,
+            ``(N,)``. Of probabilities that are rounded to the same number it is that of the larger
+            logit. None where finding it would cost time: for many classes or samples.
     """
 
-    def __init__(self, activation: Softmax | Sigmoid, loss: CrossEntropy) -> None:
+    def __init__(self, activation: Any, loss: CrossEntropy) -> None:
         super().__init__()
         self.activation = activation
         self.loss = loss
+        self._guess: Array | None = None
+        self._partition: Partition = None
         self._weight: Array | None = None
+
+    @property
+    def unjoined(self) -> Loss:
+        """The loss on probabilities."""
+        return self.loss
+
+    @property
+    def guess(self) -> Array | None:
+        """The class of the largest logit of every sample; see the class."""
+        return self._guess
 
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
         """The loss's own check."""
         return self.loss.check_target(target, output_shape, dtype)
 
+    def predict(self, output: Array, training: bool = False) -> Array:
+        """A for logits Z; in training Z and A are kept for ``forward`` and ``backward``."""
+        if not training:
+            return self.loss.probabilities(output)[0]
+        out = self.buffer("A", output)
+        self._guess = self.loss.likeliest(output)
+        A, self._partition = self.loss.probabilities(output, out, self._guess)
+        self.activation.Z, self.activation.A = output, A
+        return A
+
     def sample_losses(self, prediction: Array, target: Array) -> Array:
-        """ℓ of the activation's last training forward, whose result ``prediction`` must be."""
-        last = self.activation
-        if prediction is not last.A:
+        """ℓ of the last training ``predict``, which returned ``prediction``."""
+        Z, A = self.activation.Z, self.activation.A
+        if prediction is not A:
             raise ValueError(
-                f"{self} is joined with the model's {last}: pass it the very array that "
+                f"{self} is joined with the model's {self.activation}: pass it the very array that "
                 f"model.forward(X, training=True) returned last. For other arrays use a loss of "
                 f"your own: bp.losses.{type(self.loss).__name__}()."
             )
         self._target = target
-        partition = last.partition if isinstance(last, Softmax) else None
-        return self.loss.sample_losses_on_logits(last.Z, last.A, partition, target)
+        return self.loss.sample_losses_on_logits(Z, A, self._partition, target)
 
     def total(self, values: Array, sample_weight: Array | None) -> Array:
         """Σ w ℓ; the loss keeps w/N for ``backward``."""
@@ -60,56 +83,36 @@ class MatchedPair(Loss):
         return self.loss.total(values, sample_weight)
 
     def backward(self) -> Array:
-        """∂E/∂Z, by the input of the activation."""
-        delta = self.loss.backward()
-        self.activation.delta = self.activation_delta
-        return delta
+        """∂E/∂Z."""
+        return self.loss.backward()
 
-    def activation_delta(self) -> Array:
-        """∂E/∂A, the way through the activation: equal, but for overflow, and only for looking."""
-        loss = copy.deepcopy(self.loss)  # with buffers of its own
-        loss.compute(self.activation.A.copy(), self._target, self._weight)
+    def prediction_delta(self) -> Array:
+        """∂E/∂A, by the loss on probabilities: for looking at, training has no need of it."""
+        loss = copy.copy(self.loss)
+        loss.buffers = Buffers()
+        loss.compute(self.activation.A, self._target, self._weight)
         return loss.backward()
 
     def __str__(self) -> str:
         return str(self.loss)
 
 
-def join(last: Layer | None, loss: Loss) -> Loss:
-    """The loss joined with the last layer if they are a matched pair, else the loss itself.
+def join(last: Any, loss: Loss) -> Loss:
+    """The loss joined with a model's last layer if they match, else the loss itself.
+
+    They match if the class of each says the same ``link`` itself; of a class derived from one that
+    does, nobody knows what it computes.
 
     Raises:
         ValueError: The loss takes logits, but the last layer turns them into probabilities.
     """
-    pairs = {
-        Softmax: (CategoricalCrossentropy, SparseCategoricalCrossentropy),
-        Sigmoid: (BinaryCrossentropy,),
-    }
-    if not isinstance(loss, CrossEntropy):
+    link = getattr(last, "link", None)
+    if link is None or not isinstance(loss, CrossEntropy):
         return loss
     if loss.from_logits:
-        if isinstance(last, Softmax | Sigmoid):
-            raise ValueError(
-                f"{loss}(from_logits=True) takes logits, but the model ends with {last}, which "
-                f"makes probabilities of them: drop one of the two."
-            )
-        return loss
-    if isinstance(last, Softmax | Sigmoid):
-        matching = pairs.get(type(last), ())  # none of a subclass: it may compute something else
-        if type(loss) in matching:
-            return MatchedPair(last, loss)
-    return loss
-
-
-def check_ending(last: Layer, loss: Loss) -> None:
-    """Checks that a loss on probabilities does not follow a layer that never makes any.
-
-    Raises:
-        ValueError: It does.
-    """
-    if isinstance(loss, CrossEntropy) and not loss.from_logits and isinstance(last, Dense):
-        end = "Sigmoid" if isinstance(loss, BinaryCrossentropy) else "Softmax"
         raise ValueError(
-            f"{loss} takes probabilities, but the model ends with {last}: end it with {end}(), or "
-            f"pass from_logits=True to the loss."
+            f"{loss}(from_logits=True) takes logits, but the model ends with {last}, which makes "
+            f"probabilities of them: drop one of the two."
         )
+    own = vars(type(last)).get("link"), vars(type(loss)).get("link")
+    return MatchedHead(last, loss) if own == (link, link) else loss

@@ -18,6 +18,8 @@ class Hinge(Loss):
     any size: end the model with a Dense layer or a Tanh.
     """
 
+    decision_threshold = 0.0
+
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
         """Labels of two kinds.
 
@@ -87,6 +89,10 @@ class CategoricalHinge(Loss):
     As in Keras, (1 − y) ŷ = 0 of the true class is among the numbers that n is the largest of. Of
     equal ones the first counts.
     """
+
+    def has_classes(self, target: Array) -> bool:
+        """Yes."""
+        return True
 
     def values(self, prediction: Array, target: Array) -> Array:
         """max(1 + n − Σ_k y_k ŷ_k, 0)."""

@@ -19,7 +19,8 @@ class SparseCategoricalCrossentropy(CrossEntropy):
     The same numbers as ``CategoricalCrossentropy`` on one-hot targets, without making them.
     """
 
-    _index: Any = None  # where in it the samples' own classes stand
+    link = "softmax"
+    _index: Any = None  # where in the flat logits the samples' own classes stand
 
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
         """Class indices as integers, shape ``(N,)``.

@@ -62,6 +62,8 @@ class Optimizer:
 
     Attributes:
         iterations: The number of steps taken.
+        full_batch: Whether an update needs the loss at several θ, so that ``fit`` calls the method
+            ``minimize`` on the loss of all samples in the place of ``step`` on that of a batch.
         state: The state vectors by name, each as long as θ; with ``use_ema`` a is ``"average"``.
         c: What ``coefficients`` returned for the step in hand, each as an array of θ's dtype
             without axes, which NumPy takes faster than one of Python's floats.
@@ -70,6 +72,7 @@ class Optimizer:
     slots: tuple[str, ...] = ()
     scratches = 1
     initial_state = 0.0
+    full_batch = False
 
     def __init__(
         self,

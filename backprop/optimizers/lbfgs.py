@@ -1,8 +1,12 @@
 """L-BFGS, by SciPy: a quasi-Newton method on the loss of all samples."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from backprop.core.parameters import Parameters
+from backprop.core.types import Array
 from backprop.optimizers.base import Optimizer
 
 
@@ -26,6 +30,8 @@ class LBFGS(Optimizer):
     Attributes:
         message: Why the last fit ended.
     """
+
+    full_batch = True
 
     def __init__(
         self,
@@ -53,8 +59,51 @@ class LBFGS(Optimizer):
         # loaded now, so that the BLAS that it brings is known when a fit limits the threads
         import scipy.optimize  # noqa: F401
 
+    def minimize(
+        self,
+        loss_and_gradient: Callable[[Array], tuple[float, Array]],
+        theta: Array,
+        after_iteration: Callable[[Array], bool],
+        iterations: int,
+    ) -> None:
+        """Iterations until they are used up, ``after_iteration`` says so, or it has converged.
+
+        Args:
+            loss_and_gradient: E and ∂E/∂θ at any θ, in float64.
+            theta: Where to start.
+            after_iteration: Is told the θ of every iteration; whether to stop there.
+            iterations: How many there may be.
+        """
+        from scipy.optimize import minimize
+
+        stopped = False
+
+        def callback(intermediate_result: Any) -> None:
+            nonlocal stopped
+            self.iterations += 1
+            stopped = after_iteration(intermediate_result.x.copy())
+            if stopped:
+                raise StopIteration
+
+        result = minimize(
+            loss_and_gradient,
+            theta,
+            jac=True,
+            method="L-BFGS-B",
+            callback=callback,
+            options={
+                "maxiter": iterations,
+                "maxfun": self.max_evaluations * (iterations + 1),
+                "maxcor": self.history_size,
+                "maxls": self.max_evaluations,
+                "ftol": self.tolerance,
+                "gtol": self.gradient_tolerance,
+            },
+        )
+        self.message = "stopped by a callback" if stopped else str(result.message)
+
     def step(self, parameters: Parameters) -> None:
-        """Not to be had: an iteration needs the loss at several θ.
+        """Raises ValueError: an iteration needs the loss at several θ.
 
         Raises:
             ValueError: Always.

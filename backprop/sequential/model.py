@@ -1,36 +1,28 @@
 """The model that users train: a network with a loss, an optimizer, and the verbs of training."""
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-import numpy as np
-
-from backprop import explain, inspection, losses, optimizers
+from backprop import explain, inspection
 from backprop.callbacks import Callback, CallbackList
 from backprop.core.checks import check_list
-from backprop.core.errors import NotCompiledError
-from backprop.core.types import Array, DTypeLike
+from backprop.core.types import DTypeLike
 from backprop.data.sources import check, evaluation_source
-from backprop.engine.recorded import train_step
+from backprop.engine.recorded import RecordedSteps
 from backprop.engine.threads import blas_threads
 from backprop.layers import Input, Layer
-from backprop.losses import Loss
-from backprop.losses.heads import MatchedPair, join
-from backprop.metrics import Metric, get_all
-from backprop.optimizers import Optimizer
-from backprop.sequential.network import Network
-from backprop.training import loop
-from backprop.training.batched_metrics import decision_threshold, update_metrics
+from backprop.sequential.compiled import CompiledNetwork
+from backprop.training.batched_metrics import update_metrics
 from backprop.training.evaluation import Evaluator, collect, unwrap
 from backprop.training.history import History
+from backprop.training.loop import Loop
 from backprop.training.plan import plan_fit
 from backprop.training.progress import progress
+from backprop.training.step import Step
 
-T = TypeVar("T")
 
-
-class Sequential(Network):
+class Sequential(CompiledNetwork):
     """A feed-forward network: each layer's output is the next one's input.
 
     Args:
@@ -59,26 +51,10 @@ class Sequential(Network):
         seed: int | None = None,
         dtype: DTypeLike = "float32",
     ) -> None:
-        self._loss: Loss | None = None
-        self._given_loss: Loss | None = None
-        self._optimizer: Optimizer | None = None
-        self._metrics: list[Metric] = []
         self.history: History | None = None
         self.stop_training = False
         self.resume_at = (0, 0)
         super().__init__(layers, seed, dtype)
-
-    def add(self, layer: Layer | Input) -> None:
-        """Appends a layer (see ``Network.add``).
-
-        Raises:
-            ValueError: The compiled loss cannot follow it, too.
-        """
-        loss = self._loss
-        if self._given_loss is not None and isinstance(layer, Layer):
-            loss = join(layer, self._given_loss)
-        super().add(layer)
-        self._loss = loss
 
     def reset(self, seed: int | None = None) -> None:
         """Draws new weights and forgets all training.
@@ -92,33 +68,6 @@ class Sequential(Network):
         self.history = None
         if self._optimizer is not None:
             self._optimizer.reset()
-
-    def compile(
-        self,
-        optimizer: str | Optimizer = "sgd",
-        loss: str | Loss = "mse",
-        metrics: Iterable[str | Metric | Callable[[Array, Array], Any]] | None = None,
-        weighted_metrics: Iterable[str | Metric | Callable[[Array, Array], Any]] | None = None,
-    ) -> None:
-        """Says what to minimise, how, and what to report.
-
-        A loss that forms a matched pair with the last layer (Softmax and a categorical
-        cross-entropy, Sigmoid and the binary one) is joined with it.
-
-        Args:
-            optimizer: An object or its name.
-            loss: An object or its name.
-            metrics: Objects, names or functions ``f(y_true, y_pred)``: only reported, unweighted.
-            weighted_metrics: Likewise, weighted by ``sample_weight`` and ``class_weight``.
-        """
-        given_optimizer = optimizers.get(optimizer)
-        given_loss = losses.get(loss)
-        plain = check_list(metrics, "metrics")
-        weighted = check_list(weighted_metrics, "weighted_metrics")
-        joined = join(self.layers[-1] if self.layers else None, given_loss)
-        self._metrics = get_all(plain, weighted, decision_threshold(given_loss))
-        self._optimizer, self._given_loss, self._loss = given_optimizer, given_loss, joined
-        self.compiled = True
 
     def fit(
         self,
@@ -197,7 +146,9 @@ class Sequential(Network):
         self.build((None, *plan.batches.sample_shape))
         self.history = plan.history
         with blas_threads(plan.batches.batch_size * self.parameters.largest):
-            loop.fit(self, plan)
+            step = Step(self) if self.run_eagerly else RecordedSteps(self)
+            Loop(self, plan, step).fit()
+        self._complete_deltas()
         return plan.history
 
     def train_on_batch(
@@ -217,7 +168,10 @@ class Sequential(Network):
         self.optimizer.check_free(self._parameters)
         self.build((None, *data.X.shape[1:]))
         X = data.X.astype(self.dtype, copy=False)
-        loss, prediction = train_step(self, X, data.y, data.weight)
+        step = Step(self)
+        loss, prediction = step.gradients(X, data.y, data.weight)
+        step.update()
+        self._complete_deltas()
         for metric in self._metrics:
             metric.reset()
         update_metrics(self._metrics, prediction, data.y, data.weight)
@@ -278,52 +232,3 @@ class Sequential(Network):
     ) -> "inspection.GradientReport":
         """Every gradient against an independent derivative (see ``inspection.check_gradients``)."""
         return inspection.check_gradients(self, X, y, sample_weight, max_entries)
-
-    def backward(self, delta: Array | None = None) -> Array | None:
-        """Writes the gradient of every parameter, from the last layer to the first.
-
-        They are the derivatives of loss + ``penalty()``.
-
-        Args:
-            delta: ∂E/∂output, or None for that of the last ``model.loss.forward(…)``.
-
-        Returns:
-            ∂E/∂X if the first layer's ``needs_input_gradient`` is set, else None.
-        """
-        skip = 0
-        if delta is None:
-            delta = self.loss.backward()
-            # a matched pair's delta is by the input of the activation
-            skip = 1 if isinstance(self._loss, MatchedPair) else 0
-        delta_input = self._chain.backward(delta, skip)
-        for p in self._regularized:
-            if p.trainable:
-                np.add(p.gradient, p.regularizer.gradient(p.value), out=p.gradient)
-        return delta_input
-
-    def penalty(self) -> float:
-        """Ω(θ), the sum of the regularisers' penalties; what ``fit`` reports is loss + penalty."""
-        trained = [p for p in self._regularized if p.trainable]
-        return sum((float(p.regularizer.penalty(p.value)) for p in trained), start=0.0)
-
-    @property
-    def loss(self) -> Loss:
-        """The loss as trained on: joined with the last layer where the two match."""
-        return self._compiled(self._loss)
-
-    @property
-    def optimizer(self) -> Optimizer:
-        """The optimizer."""
-        return self._compiled(self._optimizer)
-
-    @property
-    def metrics(self) -> list[Metric]:
-        """The metrics."""
-        return self._metrics
-
-    def _compiled(self, part: T | None) -> T:
-        if part is None:
-            raise NotCompiledError(
-                "the model is not compiled: call compile(optimizer=…, loss=…) first."
-            )
-        return part

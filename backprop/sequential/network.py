@@ -20,6 +20,8 @@ from backprop.data.inputs import as_inputs, as_numbers, check_finite, check_rows
 from backprop.data.sources import EVALUATION_BATCH
 from backprop.engine.threads import blas_threads
 from backprop.layers import Chain, Input, Layer
+from backprop.layers.chain import forward_through
+from backprop.losses import Loss
 from backprop.storage import models as saving
 
 
@@ -39,6 +41,8 @@ class Network:
         dtype: DTypeLike = "float32",
     ) -> None:
         self._chain = Chain()
+        self._head: Loss | None = None  # what makes the prediction of the output of the body
+        self._body = self.layers
         self.dtype = check_dtype(dtype)
         self._seed_with(seed)
         self._parameters: Parameters | None = None
@@ -51,6 +55,11 @@ class Network:
     def layers(self) -> list[Layer]:
         """The layers in order."""
         return self._chain.layers
+
+    @property
+    def body(self) -> list[Layer]:
+        """The layers but for a last activation that is joined with the loss."""
+        return self._body
 
     def add(self, layer: Layer | Input) -> None:
         """Appends a layer; the weights of those before it stay as they are.
@@ -133,7 +142,8 @@ class Network:
         if self._parameters is None:
             check_rows(X, "X")
             self.build((None, *X.shape[1:]))
-        return self._chain.forward(X, training)
+        output = forward_through(self._body, X, training)
+        return output if self._head is None else self._head.predict(output, training)
 
     def predict(
         self,

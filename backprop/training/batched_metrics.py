@@ -6,10 +6,8 @@ from typing import Any
 import numpy as np
 
 from backprop.core.types import Array
-from backprop.engine.recorded import from_here
-from backprop.layers import Softmax
-from backprop.losses import BinaryCrossentropy, Hinge, Loss
-from backprop.losses.heads import MatchedPair
+from backprop.core.walk import from_here
+from backprop.losses import Loss
 from backprop.metrics import FunctionMetric, Metric
 from backprop.metrics.accuracy import GuessMetric
 
@@ -39,13 +37,13 @@ def is_a_sum(metric: Metric) -> bool:
     return from_here(metric) and not isinstance(metric, FunctionMetric)
 
 
-class Tally:
+class BatchedMetrics:
     """Counts the batches of epochs for a model's metrics, many small ones at once.
 
     A metric takes longer to look at a small batch than a copy of it takes to be made. Metrics of
     the user's own see every batch by itself, as they may depend on what a batch is.
 
-    If the loss is joined with a softmax, accuracies are told which class this found the likeliest.
+    Where the loss has found the likeliest classes itself, accuracies are told them.
 
     Args:
         metrics: The metrics.
@@ -56,10 +54,8 @@ class Tally:
         self.metrics = metrics
         self._gathers = all(map(is_a_sum, metrics))
         self._guessing = [metric for metric in metrics if isinstance(metric, GuessMetric)]
-        # the layer that has made the guesses, if the metrics ask for nothing else
-        self._softmax: Any = None
-        if isinstance(loss, MatchedPair) and isinstance(loss.activation, Softmax):
-            self._softmax = loss.activation if len(self._guessing) == len(metrics) else None
+        # the loss, if it makes the guesses and the metrics ask for nothing else
+        self._guesser = loss if len(self._guessing) == len(metrics) else None
         self._n = -1  # samples in the batches that are gathered
         self._dtype: Any = None  # of their targets
         self._y: Any = None  # the array of the last one's
@@ -79,10 +75,10 @@ class Tally:
         if (y is not self._y or weight is not None) and not self._gathered(prediction, y, weight):
             update_metrics(self.metrics, prediction, y, weight)
             return
-        kept = self._predictions
-        kept.append((prediction if self._softmax is None else self._softmax.largest).tobytes())
+        noted: Any = prediction if self._guesser is None else self._guesser.guess
+        self._predictions.append(noted.tobytes())
         self._targets.append(y.tobytes())
-        if len(kept) == self._most:
+        if len(self._predictions) == self._most:
             self.counted()
 
     def _gathered(self, prediction: Array, y: Array, weight: Array | None) -> bool:
@@ -98,19 +94,19 @@ class Tally:
 
     def _begin(self, prediction: Array, y: Array) -> None:
         """Notes what batches are like that are gathered from now on, if this one is small."""
-        guess = None if self._softmax is None else self._softmax.largest
-        if guess is None or prediction.shape[-1] == 1:  # a single output is no guess
-            self._softmax, guess = None, prediction
+        noted = None if self._guesser is None else self._guesser.guess
+        if noted is None or prediction.shape[-1] == 1:  # a single output is no guess
+            self._guesser, noted = None, prediction
         most = COUNTED_AT_ONCE // max(1, len(y))
-        if self._gathers and guess.nbytes <= SMALL and most >= 4:
+        if self._gathers and noted.nbytes <= SMALL and most >= 4:
             self._n, self._dtype, self._most = len(y), y.dtype, most
-            self._like = guess[:0].copy(), y[:0].copy()
+            self._like = noted[:0].copy(), y[:0].copy()
 
     def counted(self) -> list[Metric]:
         """The metrics, when they have counted everything."""
         if self._predictions:
             P, Y = map(joined, (self._predictions, self._targets), self._like)
-            if self._softmax is None:
+            if self._guesser is None:
                 update_metrics(self.metrics, P, Y, None)
             else:
                 for metric in self._guessing:
@@ -123,12 +119,3 @@ class Tally:
 def joined(pieces: list[bytes], like: Array) -> Array:
     """The array whose rows these are the bytes of, one after the other."""
     return np.frombuffer(b"".join(pieces), like.dtype).reshape(-1, *like.shape[1:])
-
-
-def decision_threshold(loss: Loss) -> float | None:
-    """Above what an output means yes: 0 for logits and for the scores of a hinge loss.
-
-    None leaves it to the metrics, which say ½ for one output.
-    """
-    on_logits = isinstance(loss, BinaryCrossentropy) and loss.from_logits
-    return 0.0 if on_logits or isinstance(loss, Hinge) else None

@@ -5,12 +5,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from backprop.callbacks import CallbackList
-from backprop.core.types import Array
+from backprop.core.walk import numbers_of
 from backprop.data.batches import Batch
-from backprop.engine.recorded import numbers_of
-from backprop.layers import Layer
+from backprop.layers.chain import forward_through
 from backprop.losses import Loss
-from backprop.losses.heads import MatchedPair
 from backprop.metrics import Metric
 from backprop.protocol import Model
 from backprop.training.batched_metrics import update_metrics
@@ -38,7 +36,6 @@ class Evaluator:
         """The loss and the metrics over all batches."""
         model = self.model
         loss, metrics = self._copies()
-        body = model.layers[:-1] if isinstance(loss, MatchedPair) else model.layers
         for metric in metrics:
             metric.reset()
         before = callbacks.listeners("on_test_batch_begin") if callbacks else []
@@ -50,9 +47,7 @@ class Evaluator:
         for batch, (X, y, weight) in enumerate(batches):
             for hook in before:
                 hook(batch, {})
-            prediction = forward(body, X)
-            if isinstance(loss, MatchedPair):
-                prediction = loss.activation.forward(prediction, training=True)
+            prediction = loss.predict(forward_through(model.body, X), training=True)
             total += loss.compute(prediction, y, weight) * len(y)
             seen += len(y)
             update_metrics(metrics, prediction, y, weight)
@@ -65,19 +60,12 @@ class Evaluator:
 
     def _copies(self) -> tuple[Loss, list[Metric]]:
         """Copies of the loss and the metrics, for whose sake nothing of the model's is touched."""
-        of = [self.model.loss, getattr(self.model.loss, "loss", None), *self.model.metrics]
-        known = [(each, numbers_of(each)) for each in of if each is not None]
+        of = [self.model.loss, self.model.loss.unjoined, *self.model.metrics]
+        known = [(each, numbers_of(each)) for each in of]
         if known != self._known:
             self._known = known
             self._made = copy.deepcopy((self.model.loss, self.model.metrics))
         return self._made
-
-
-def forward(layers: Iterable[Layer], X: Array) -> Array:
-    """The inference pass through these layers."""
-    for layer in layers:
-        X = layer.forward(X)
-    return X
 
 
 def collect(loss: float, metrics: list[Metric]) -> dict[str, float]:

@@ -1,37 +1,134 @@
-"""The loop: epoch after epoch, by mini-batches or by full-batch iterations."""
+"""The training loop: epoch after epoch, batch after batch, one step each."""
 
-from backprop.optimizers import LBFGS
+import math
+import warnings
+from itertools import islice
+
 from backprop.protocol import Model
 from backprop.training import full_batch
+from backprop.training.batched_metrics import BatchedMetrics
+from backprop.training.evaluation import Evaluator, collect
 from backprop.training.interrupt import DelayedInterrupt
 from backprop.training.plan import Plan
-from backprop.training.run import Run
+from backprop.training.step import Step
 
 
-def fit(model: Model, plan: Plan) -> None:
-    """Trains a built model as planned; the callbacks collect and show the numbers.
+class Loop:
+    """What a call of ``fit`` works on.
 
-    A callback may set ``model.resume_at`` in ``on_train_begin`` to start later.
+    Args:
+        model: A built and compiled model.
+        plan: What is to be done.
+        step: Makes the training steps.
+
+    Attributes:
+        logs: The numbers of the last epoch.
     """
-    model.stop_training = False
-    model.resume_at = plan.epochs.start, 0
-    callbacks = plan.callbacks
-    if not isinstance(model.optimizer, LBFGS):
-        model.optimizer.begin(model.parameters)
-    with DelayedInterrupt() as interrupt:
-        run = Run(model, plan, interrupt)
-        callbacks.call("on_train_begin", {})
-        first, step = model.resume_at
-        try:
-            if isinstance(model.optimizer, LBFGS):
-                full_batch.minimize(run, model.optimizer, range(first, plan.epochs.stop))
-                return
-            for epoch in range(first, plan.epochs.stop):
-                callbacks.call("on_epoch_begin", epoch, {})
-                run.finish(epoch, run.epoch(step))
-                step = 0
-                if model.stop_training:
-                    break
-            model.optimizer.finalize(model.parameters)
-        finally:
-            callbacks.call("on_train_end", run.logs)
+
+    def __init__(self, model: Model, plan: Plan, step: Step) -> None:
+        self.model, self.plan, self.step = model, plan, step
+        self.callbacks = plan.callbacks
+        self.logs: dict[str, float] = {}
+        self.interrupt = DelayedInterrupt()  # Ctrl-C waits until a step is through
+        self._metrics = BatchedMetrics(model.metrics, model.loss)
+        self.evaluate = Evaluator(model)
+        self._before = plan.callbacks.listeners("on_train_batch_begin")
+        self._after = [
+            (each.due, each.on_train_batch_end)
+            for each in plan.callbacks.overriding("on_train_batch_end")
+        ]
+        self._diverged = False
+
+    def fit(self) -> None:
+        """Trains as planned; the callbacks collect and show the numbers.
+
+        A callback may set ``model.resume_at`` in ``on_train_begin`` to start later.
+        """
+        model, epochs = self.model, self.plan.epochs
+        model.stop_training, model.resume_at = False, (epochs.start, 0)
+        if not model.optimizer.full_batch:
+            model.optimizer.begin(model.parameters)
+        with self.interrupt:
+            self.callbacks.call("on_train_begin", {})
+            first, first_step = model.resume_at
+            try:
+                if model.optimizer.full_batch:
+                    full_batch.minimize(self, range(first, epochs.stop))
+                    return
+                for epoch in range(first, epochs.stop):
+                    self.callbacks.call("on_epoch_begin", epoch, {})
+                    self.end_epoch(epoch, self.epoch(first_step))
+                    first_step = 0
+                    if model.stop_training:
+                        break
+                model.optimizer.finalize(model.parameters)
+            finally:
+                self.callbacks.call("on_train_end", self.logs)
+
+    def epoch(self, first_step: int) -> dict[str, float]:
+        """A pass over the batches, a step each; returns the means over the epoch."""
+        model, step, interrupt = self.model, self.step, self.interrupt
+        if self._metrics.metrics is not model.metrics:  # compiled anew on the way
+            self._metrics = BatchedMetrics(model.metrics, model.loss)
+        metrics, counts = self._metrics, bool(model.metrics)
+        metrics.reset()
+        step.refresh()
+        total, seen = 0.0, 0
+        batches = islice(self.plan.batches, first_step, None)
+        for batch, (X, y, weight) in enumerate(batches, first_step):
+            if self._before:
+                self.before_step(batch)
+            loss, prediction = step.gradients(X, y, weight)
+            step.update()
+            total += loss * len(y)  # the last batch may be shorter and counts for less
+            seen += len(y)
+            if counts:
+                metrics.add(prediction, y, weight)
+            if self._after:
+                self.after_step(batch, total / seen)
+            if model.stop_training:
+                break
+            if interrupt.waiting:
+                interrupt.check()
+        return collect(total / seen, metrics.counted())
+
+    def before_step(self, batch: int) -> None:
+        """Tells the callbacks that a step begins."""
+        for hook in self._before:
+            hook(batch, {})
+        self.step.refresh()
+
+    def after_step(self, batch: int, loss: float, logs: dict[str, float] | None = None) -> None:
+        """Tells those callbacks that a step is through for which it is time to hear of it."""
+        for due, hook in self._after:
+            if due(batch):
+                logs = collect(loss, self._metrics.counted()) if logs is None else logs
+                hook(batch, logs)
+        if logs is not None:
+            self.step.refresh()
+
+    def end_epoch(self, epoch: int, logs: dict[str, float]) -> None:
+        """Validates after an epoch, and tells the callbacks its numbers."""
+        self.logs = logs
+        validation = self.plan.validation
+        if validation is not None and self.plan.validate_after(epoch):
+            found = self.evaluate(self.interrupt.after_each(validation), self.callbacks)
+            logs |= {f"val_{key}": value for key, value in found.items()}
+        if self.model.optimizer.schedule is not None:
+            logs["learning_rate"] = self.model.optimizer.learning_rate
+        if not (self._diverged or math.isfinite(logs["loss"])):
+            self._diverged = True
+            warn_of_divergence(logs["loss"], epoch)
+        self.callbacks.params["steps"] = self.plan.batches.steps  # a stream knows it by now
+        self.callbacks.call("on_epoch_end", epoch, logs)
+        self.interrupt.check()
+
+
+def warn_of_divergence(loss: float, epoch: int) -> None:
+    """Says where Python shows warnings that the loss is no number any more."""
+    warnings.warn(
+        f"the loss became {loss} in epoch {epoch + 1}: training has diverged. Lower the learning "
+        f"rate, or scale the inputs.",
+        RuntimeWarning,
+        stacklevel=5,  # the line that called fit
+    )

@@ -15,14 +15,12 @@ from backprop.data.sources import (
     Source,
     check,
     check_same_every_time,
-    has_classes,
     in_order,
     makes_batches,
     refuse_beside_stream,
     validation_source,
 )
 from backprop.data.streams import Stream
-from backprop.optimizers import LBFGS
 from backprop.protocol import Model
 from backprop.training.history import History
 from backprop.training.progress import progress
@@ -85,7 +83,7 @@ def plan_fit(
             (validation_steps, "validation_steps"),
         )
     )
-    if isinstance(model.optimizer, LBFGS):
+    if model.optimizer.full_batch:
         check_same_every_time(model.layers, x)
         shuffle = False  # the order of the samples means nothing to a sum over all of them
     batches: Source
@@ -97,7 +95,7 @@ def plan_fit(
         size = check_integer(32 if batch_size is None else batch_size, "batch_size")
         data = check(model, x, y, sample_weight, class_weight)
         if validation_split and validation_data is None:
-            classes = has_classes(model.loss, data.y)
+            classes = model.loss.unjoined.has_classes(data.y)
             data, kept = split_validation(data, validation_split, classes)
             if class_weight is not None:  # they weight the training loss alone
                 kept = Data(kept.X, kept.y)

@@ -15,12 +15,7 @@ WIDEST = 24
 
 
 class ProgressBar(Callback):
-    """One bar an epoch: steps, time, loss and metrics, at the end of the epoch the validation's.
-
-    Attributes:
-        done: Steps of the epoch that are through.
-        look_at: The step at which to ask next whether the bar is ``due``.
-    """
+    """One bar an epoch: steps, time, loss and metrics, at the end of the epoch the validation's."""
 
     def __init__(self) -> None:
         self._bar: Any = None
@@ -30,28 +25,28 @@ class ProgressBar(Callback):
         """Starts the epoch's bar, unless epochs are over at once."""
         self._title = epoch_title(epoch, self.params)
         self._start = self._shown = self._looked = time.perf_counter()
-        self.done = self.look_at = 0
+        self._done = self._look_at = 0  # steps that are through; when to look at the clock next
         self._looked_at: int | None = None
         if not self._quick:
             self._draw(self._title)
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Redraws the bar, a few times a second."""
-        self.done = batch + 1
-        if not logs or not self.due(batch):
-            return
+        """Redraws the bar."""
         self._shown = time.perf_counter()
-        self._draw(self._line(self.done, self._shown, logs)[0])
+        self._draw(self._line(self._done, self._shown, logs or {})[0])
 
     def due(self, batch: int) -> bool:
-        """Whether it is time to redraw the bar; until then nobody need compute its numbers.
+        """Whether it is time to redraw the bar: a few times a second.
 
-        Even to look at the clock takes a while beside a small step, so it names the next step at
-        which that is worth it: after a tenth of ``REFRESH``, as fast as steps are at the moment.
+        Even to look at the clock takes a while beside a small step. It is looked at after a tenth
+        of ``REFRESH``, counted in steps as fast as they are at the moment.
         """
+        self._done = batch + 1
+        if batch < self._look_at:
+            return False
         now = time.perf_counter()
         steps = 0 if self._looked_at is None else batch - self._looked_at
-        self.look_at = batch + 1 + int(steps * 0.1 * REFRESH / max(now - self._looked, 1e-9))
+        self._look_at = batch + 1 + int(steps * 0.1 * REFRESH / max(now - self._looked, 1e-9))
         self._looked, self._looked_at = now, batch
         return now - self._shown >= REFRESH
 
@@ -60,7 +55,7 @@ class ProgressBar(Callback):
         from tqdm import tqdm
 
         now = time.perf_counter()
-        steps = self.params["steps"] or self.done  # it may have been stopped before it is known
+        steps = self.params["steps"] or self._done  # it may have been stopped before it is known
         line, fits = self._line(steps, now, logs or {})
         drawn = self._bar is not None and fits
         if self._bar is not None:
@@ -86,7 +81,7 @@ class ProgressBar(Callback):
 
         if self._bar is None:
             self._bar = tqdm(
-                initial=self.done,
+                initial=self._done,
                 total=self.params["steps"],
                 file=sys.stdout,
                 bar_format=line,
@@ -95,7 +90,7 @@ class ProgressBar(Callback):
             )
             self._ascii = self._bar.ascii
         else:
-            self._bar.bar_format, self._bar.n = line, self.done
+            self._bar.bar_format, self._bar.n = line, self._done
             self._bar.refresh()
 
     def _line(self, steps: int, now: float, logs: Mapping[str, float]) -> tuple[str, bool]:

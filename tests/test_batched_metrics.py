@@ -9,10 +9,10 @@ from backprop.losses import (
     CategoricalCrossentropy,
     SparseCategoricalCrossentropy,
 )
-from backprop.losses.heads import MatchedPair
+from backprop.losses.heads import MatchedHead
 from backprop.metrics import Accuracy, CategoricalAccuracy, MeanSquaredError
 from backprop.training import batched_metrics as scoring
-from backprop.training.batched_metrics import COUNTED_AT_ONCE, Tally, update_metrics
+from backprop.training.batched_metrics import COUNTED_AT_ONCE, BatchedMetrics, update_metrics
 
 
 def results(metrics):
@@ -39,7 +39,7 @@ def batches(rng, kind):
 @pytest.mark.parametrize("kind", ["alike", "short", "dtypes", "weights"])
 def test_gathered_batches_count_as_one_after_the_other(rng, kind):
     mine, expected = weighted_and_not(), weighted_and_not()
-    tally = Tally(mine, BinaryCrossentropy())
+    tally = BatchedMetrics(mine, BinaryCrossentropy())
     for _ in range(2):
         tally.reset()
         for metric in expected:
@@ -58,7 +58,7 @@ def test_gathered_batches_count_as_one_after_the_other(rng, kind):
 def test_no_more_than_so_many_samples_wait_to_be_counted(rng, monkeypatch):
     counted = []
     monkeypatch.setattr(scoring, "update_metrics", lambda metrics, P, y, w: counted.append(len(y)))
-    tally = Tally([Accuracy()], BinaryCrossentropy())
+    tally = BatchedMetrics([Accuracy()], BinaryCrossentropy())
     for prediction, y, weight in batches(rng, "alike"):
         tally.add(prediction, y, weight)
     tally.counted()
@@ -80,14 +80,14 @@ ACCURACIES = [Accuracy, CategoricalAccuracy]
     ],
 )
 def test_guesses_of_a_softmax_count_as_its_probabilities_do(rng, kinds, classes, one_hot):
-    layer = Softmax()
     loss = CategoricalCrossentropy() if one_hot else SparseCategoricalCrossentropy()
     mine, expected = ([kind() for kind in kinds] for _ in range(2))
-    tally = Tally(mine, MatchedPair(layer, loss))
+    head = MatchedHead(Softmax(), loss)
+    tally = BatchedMetrics(mine, head)
     for n in [32] * 40 + [7, 32, 50, 32]:
         y = rng.integers(0, classes, n)
         y = np.eye(classes)[y] if one_hot else y
-        A = layer.forward(rng.integers(-2, 3, (n, classes)) * 0.5, training=True)  # with ties
+        A = head.predict(rng.integers(-2, 3, (n, classes)) * 0.5, training=True)  # with ties
         tally.add(A, y, None)
         update_metrics(expected, A, y, None)
     assert results(tally.counted()) == pytest.approx(results(expected), rel=1e-12)
@@ -96,21 +96,23 @@ def test_guesses_of_a_softmax_count_as_its_probabilities_do(rng, kinds, classes,
 
 def test_of_gathered_guesses_the_probabilities_are_not_looked_at(rng, monkeypatch):
     monkeypatch.setattr(scoring, "update_metrics", None)
-    layer, y, right = Softmax(), rng.integers(0, 3, 32), 0
-    tally = Tally([Accuracy()], MatchedPair(layer, SparseCategoricalCrossentropy()))
+    y, right = rng.integers(0, 3, 32), 0
+    head = MatchedHead(Softmax(), SparseCategoricalCrossentropy())
+    tally = BatchedMetrics([Accuracy()], head)
     for _ in range(50):
-        A = layer.forward(rng.normal(size=(32, 3)), training=True)
+        A = head.predict(rng.normal(size=(32, 3)), training=True)
         right += np.count_nonzero(A.argmax(axis=1) == y)
         tally.add(A, y, None)
     assert results(tally.counted()) == [right / (50 * 32)]
 
 
 def test_one_hot_targets_of_several_axes(rng):
-    layer, y = Softmax(), rng.integers(0, 3, (60, 4, 5))
+    y = rng.integers(0, 3, (60, 4, 5))
     mine, expected = Accuracy(), Accuracy()
-    tally = Tally([mine], MatchedPair(layer, CategoricalCrossentropy()))
+    head = MatchedHead(Softmax(), CategoricalCrossentropy())
+    tally = BatchedMetrics([mine], head)
     for target in np.eye(3)[y]:
-        A = layer.forward(rng.normal(size=(4, 5, 3)), training=True)
+        A = head.predict(rng.normal(size=(4, 5, 3)), training=True)
         tally.add(A, target, None)
         expected.update(A, target)
     assert results(tally.counted()) == results([expected])
@@ -123,9 +125,10 @@ def test_an_accuracy_of_ones_own_sees_every_batch_by_itself(rng):
             sizes.append(len(target))
 
     sizes = []
-    layer, y = Softmax(), rng.integers(0, 3, 4)
-    tally = Tally([Sizes()], MatchedPair(layer, SparseCategoricalCrossentropy()))
+    y = rng.integers(0, 3, 4)
+    head = MatchedHead(Softmax(), SparseCategoricalCrossentropy())
+    tally = BatchedMetrics([Sizes()], head)
     for _ in range(6):
-        tally.add(layer.forward(rng.normal(size=(4, 3)), training=True), y, None)
+        tally.add(head.predict(rng.normal(size=(4, 3)), training=True), y, None)
     tally.counted()
     assert sizes == [4] * 6

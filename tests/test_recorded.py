@@ -157,7 +157,7 @@ def test_a_network_with_any_layer(name, weighted, dtype, by_layers, replayed):
 def ending(case):
     """A last layer whose outputs the loss takes, and which it is not joined with."""
     if case.prediction.__name__ == "probabilities":
-        return Chain([Sigmoid() if "bce" in case.name else Softmax()])
+        return Chain([Sigmoid() if "bce" in case.name else Softmax(), Identity()])
     return Softplus() if case.prediction.__name__ == "rates" else Identity()
 
 
@@ -423,15 +423,15 @@ def test_a_replay_after_a_step_by_the_layers_leaves_its_own_numbers(by_layers, r
     assert replayed == [True]
 
 
-def test_what_a_softmax_found_is_that_of_the_last_step(replayed):
+def test_what_a_head_guessed_is_that_of_the_last_step(replayed):
     x, y, _ = data(40)
     x = x.astype("float32")
     large, small = (x, y), (x[:4].copy(), y[:4])
     model = network(Dense(5), Tanh())
     model.fit([*[large] * 3, *[small] * 3, large], verbose=0)
-    assert model.layers[-1].largest is None  # of 40 samples it is not looked for
+    assert model.loss.guess is None  # of 40 samples it is not looked for
     model.fit([*[small] * 3, *[large] * 3, small], verbose=0)
-    np.testing.assert_array_equal(model.layers[-1].largest, model.layers[-1].A.argmax(axis=1))
+    np.testing.assert_array_equal(model.loss.guess, model.layers[-1].A.argmax(axis=1))
     assert replayed == [True] * 4
 
 
@@ -600,3 +600,14 @@ def test_validation_notices_a_loss_that_changes_on_the_way():
     history = model.fit(*held_out, epochs=2, verbose=0, callbacks=[widen], validation_data=held_out)
     np.testing.assert_allclose(history.history["val_loss"], history.history["loss"], rtol=1e-12)
     assert history.history["val_loss"][0] < history.history["val_loss"][1]
+
+
+def test_eager_steps_are_made_by_the_layers_with_the_same_bits(replayed):
+    x, y, _ = data()
+    models = [network(Dense(5), Dropout(0.3)) for _ in range(2)]
+    models[1].compile("adam", "sparse_categorical_crossentropy", run_eagerly=True)
+    models[0].compile("adam", "sparse_categorical_crossentropy")
+    for model in models:
+        model.fit(x, y, batch_size=4, epochs=4, verbose=0)
+    assert replayed == [True, True]  # both sizes of batches, of the first model alone
+    assert_same(*map(inside, models))

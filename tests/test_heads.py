@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from derivatives import derivative, relative_error
 
+import backprop as bp
 from backprop.core.errors import NoForwardError, ShapeError
-from backprop.layers import Dense, Layer, Sigmoid, Softmax
+from backprop.layers import Chain, Dense, Layer, Sigmoid, Softmax
 from backprop.losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -16,7 +17,7 @@ from backprop.losses import (
     MeanSquaredError,
     SparseCategoricalCrossentropy,
 )
-from backprop.losses.heads import MatchedPair, join
+from backprop.losses.heads import MatchedHead, join
 
 N, K = 6, 3
 CLASSES = np.array([0, 2, 1, 1, 0, 2])
@@ -54,18 +55,18 @@ def logits(dtype: str = "float64") -> np.ndarray:
     return np.random.default_rng(1).standard_normal((N, K)).astype(dtype)
 
 
-def joined(name: str) -> tuple[Layer, MatchedPair]:
+def joined(name: str) -> tuple[Layer, MatchedHead]:
     activation, loss, *_ = PAIRS[name]
     layer = activation()
     pair = join(layer, loss())
-    assert isinstance(pair, MatchedPair)
+    assert isinstance(pair, MatchedHead)
     return layer, pair
 
 
 def matched(name: str, Z: np.ndarray, weight: np.ndarray | None = None):
     """Value and ∂E/∂Z of the pair."""
-    layer, pair = joined(name)
-    value = pair.forward(layer.forward(Z, training=True), PAIRS[name][2], weight)
+    _, pair = joined(name)
+    value = pair.forward(pair.predict(Z, training=True), PAIRS[name][2], weight)
     return value, pair.backward()
 
 
@@ -112,7 +113,7 @@ def test_delta_is_the_exact_derivative_by_the_logits(name, weight):
 def test_soft_targets_need_not_sum_to_1():
     layer = Softmax()
     pair = join(layer, CategoricalCrossentropy())
-    A = layer.forward(logits(), training=True)
+    A = pair.predict(logits(), training=True)
     pair.forward(A, SOFT)
     expected = (A * SOFT.sum(axis=1, keepdims=True) - SOFT) / N
     np.testing.assert_allclose(pair.backward(), expected, rtol=1e-13, atol=1e-16)
@@ -133,34 +134,53 @@ def test_logits_of_ten_thousand(name, dtype):
 @with_and_without_weights
 def test_activation_delta_is_the_gradient_of_the_loss_itself(name, weight):
     layer, pair = joined(name)
-    assert layer.delta is None
-    value = pair.forward(layer.forward(logits(), training=True), PAIRS[name][2], weight)
+    value = pair.forward(pair.predict(logits(), training=True), PAIRS[name][2], weight)
     delta = pair.backward().copy()
     A = layer.A.copy()
-    np.testing.assert_allclose(layer.delta, unmatched(name, logits(), weight)[1], rtol=1e-14)
+    np.testing.assert_allclose(
+        pair.prediction_delta(), unmatched(name, logits(), weight)[1], rtol=1e-14
+    )
     np.testing.assert_array_equal(layer.A, A)
     np.testing.assert_array_equal(pair.backward(), delta)  # looking disturbed nothing
     assert pair.forward(layer.A, PAIRS[name][2], weight) == value
-    np.testing.assert_allclose(layer.backward(layer.delta), delta, rtol=1e-12, atol=1e-16)
+    np.testing.assert_allclose(
+        layer.backward(pair.prediction_delta()), delta, rtol=1e-12, atol=1e-16
+    )
+
+
+def test_guesses_are_the_classes_of_the_largest_logits_of_a_training_pass():
+    head = join(Softmax(), CategoricalCrossentropy())
+    Z = np.array([[1.0, 3, 2], [5, 5, 4], [0, 1e-20, 0]])
+    assert head.guess is None
+    A = head.predict(Z, training=True)
+    np.testing.assert_array_equal(head.guess, [1, 0, 1])
+    assert A[2].argmax() == 0  # rounded to equal probabilities
+    head.predict(-Z)
+    np.testing.assert_array_equal(head.guess, [1, 0, 1])
+    head.predict(np.tile(Z, (20, 1)), training=True)
+    assert head.guess is None
+    binary = join(Sigmoid(), BinaryCrossentropy())
+    binary.predict(Z, training=True)
+    assert binary.guess is None
 
 
 @each_pair
 def test_second_backward_gives_the_same(name):
-    layer, pair = joined(name)
-    pair.forward(layer.forward(logits(), training=True), PAIRS[name][2], WEIGHT)
+    _, pair = joined(name)
+    pair.forward(pair.predict(logits(), training=True), PAIRS[name][2], WEIGHT)
     first = pair.backward().copy()
     np.testing.assert_array_equal(pair.backward(), first)
 
 
 @each_pair
 def test_only_the_very_array_of_the_training_forward(name):
-    layer, pair = joined(name)
+    _, pair = joined(name)
     target = PAIRS[name][2]
     A = np.full((N, K), 1 / K)
     with pytest.raises(ValueError, match="very array that"):
         pair.forward(A, target)
-    A = layer.forward(logits(), training=True)
-    for other in (A.copy(), layer.forward(logits()), A[:], A.tolist()):
+    A = pair.predict(logits(), training=True)
+    for other in (A.copy(), pair.predict(logits()), A[:], A.tolist()):
         with pytest.raises(ValueError, match=rf"very array.*losses\.{type(pair.loss).__name__}\("):
             pair.forward(other, target)
     assert pair.forward(A, target) > 0
@@ -168,10 +188,10 @@ def test_only_the_very_array_of_the_training_forward(name):
 
 @each_pair
 def test_targets_are_checked_as_the_loss_does(name):
-    layer, pair = joined(name)
+    _, pair = joined(name)
     with pytest.raises(NoForwardError, match="forward"):
         pair.backward()
-    A = layer.forward(logits(), training=True)
+    A = pair.predict(logits(), training=True)
     with pytest.raises(ShapeError, match=type(pair.loss).__name__):
         pair.forward(A, np.zeros((N, K + 1)))
     with pytest.raises(ShapeError, match="sample_weight"):
@@ -185,12 +205,12 @@ def test_targets_are_checked_as_the_loss_does(name):
 )
 def test_copies_stay_joined(name, clone):
     layer, pair = joined(name)
-    value = pair.forward(layer.forward(logits(), training=True), PAIRS[name][2])
+    value = pair.forward(pair.predict(logits(), training=True), PAIRS[name][2])
     delta = pair.backward().copy()
-    twin_layer, twin = clone((layer, pair))
+    _, twin = clone((layer, pair))
     np.testing.assert_array_equal(twin.backward(), delta)
-    np.testing.assert_array_equal(twin_layer.delta, layer.delta)
-    other = twin.forward(twin_layer.forward(logits() + 1e-3 * SOFT, training=True), PAIRS[name][2])
+    np.testing.assert_array_equal(twin.prediction_delta(), pair.prediction_delta())
+    other = twin.forward(twin.predict(logits() + 1e-3 * SOFT, training=True), PAIRS[name][2])
     assert other != value
     np.testing.assert_array_equal(pair.backward(), delta)
 
@@ -237,3 +257,40 @@ def test_subclasses_are_not_joined():
     assert join(Sharper(), loss) is loss
     loss = Focal()
     assert join(Softmax(), loss) is loss
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_a_pair_at_the_end_of_nested_chains_is_joined(depth):
+    """It once was not, silently: large logits then lost the gradient."""
+    end = [Dense(K, kernel_initializer="ones", name="last"), Softmax()]
+    for _ in range(depth):
+        end = [Chain(end)]
+    nested = bp.Sequential([Dense(2, name="first"), *end], seed=0, dtype="float64")
+    flat = bp.Sequential(
+        [Dense(2), Dense(K, kernel_initializer="ones"), Softmax()], seed=0, dtype="float64"
+    )
+    X = 1e5 * np.random.default_rng(0).standard_normal((N, 2))
+    for model in (nested, flat):
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        assert isinstance(model.loss, MatchedHead)
+        model.forward(X)
+        A = model.forward(X, training=True)
+        np.testing.assert_array_equal(A, model.predict(X))
+        model.loss.forward(A, CLASSES)
+        model.backward()
+    assert np.linalg.norm(flat.parameters.gradients) > 1
+    np.testing.assert_array_equal(nested.parameters.gradients, flat.parameters.gradients)
+    np.testing.assert_array_equal(nested.layers[-1].delta, flat.layers[-1].delta)
+    assert nested.evaluate(X, CLASSES) == flat.evaluate(X, CLASSES)
+
+
+def test_layers_added_later_end_the_model_then():
+    model = bp.Sequential([Dense(K)], seed=0)
+    model.compile("sgd", CategoricalCrossentropy())
+    assert not isinstance(model.loss, MatchedHead)
+    model.add(Softmax())
+    assert isinstance(model.loss, MatchedHead)
+    assert model.body == model.layers[:-1]
+    model.add(Dense(K))
+    assert not isinstance(model.loss, MatchedHead)
+    assert model.body == model.layers

@@ -1,0 +1,163 @@
+"""A network with a loss and an optimizer: what a training step needs of a model."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from backprop import losses, optimizers
+from backprop.core.checks import check_list
+from backprop.core.errors import NotCompiledError
+from backprop.core.types import Array, DTypeLike
+from backprop.layers import Input, Layer
+from backprop.layers.chain import backward_through, unfold
+from backprop.losses import Loss
+from backprop.losses.heads import join
+from backprop.metrics import Metric, get_all
+from backprop.optimizers import Optimizer
+from backprop.sequential.network import Network
+
+T = TypeVar("T")
+
+
+class CompiledNetwork(Network):
+    """A network that can be compiled: E(θ) and its gradient.
+
+    Where the network ends in an activation that matches the loss, the two are one head, and the
+    body is what comes before it.
+    """
+
+    def __init__(
+        self,
+        layers: Iterable[Layer | Input] = (),
+        seed: int | None = None,
+        dtype: DTypeLike = "float32",
+    ) -> None:
+        self._given_loss: Loss | None = None
+        self._joined = False  # whether the last activation and the loss are one
+        self.run_eagerly = False
+        self._optimizer: Optimizer | None = None
+        self._metrics: list[Metric] = []
+        super().__init__(layers, seed, dtype)
+
+    def add(self, layer: Layer | Input) -> None:
+        """Appends a layer (see ``Network.add``).
+
+        Raises:
+            ValueError: The compiled loss cannot follow it, too.
+        """
+        head = self._head
+        if self._given_loss is not None and isinstance(layer, Layer):
+            head = head_of([layer], self._given_loss)
+        super().add(layer)
+        self._set_head(head)
+
+    def compile(
+        self,
+        optimizer: str | Optimizer = "sgd",
+        loss: str | Loss = "mse",
+        metrics: Iterable[str | Metric | Callable[[Array, Array], Any]] | None = None,
+        weighted_metrics: Iterable[str | Metric | Callable[[Array, Array], Any]] | None = None,
+        run_eagerly: bool = False,
+    ) -> None:
+        """Says what to minimise, how, and what to report.
+
+        A loss that forms a matched pair with the last layer (Softmax and a categorical
+        cross-entropy, Sigmoid and the binary one) is joined with it.
+
+        Args:
+            optimizer: An object or its name.
+            loss: An object or its name.
+            metrics: Objects, names or functions ``f(y_true, y_pred)``: only reported, unweighted.
+            weighted_metrics: Likewise, weighted by ``sample_weight`` and ``class_weight``.
+            run_eagerly: Whether the layers make every step themselves (``training/step.py``), for
+                readers and debuggers; else their NumPy calls are recorded and made again, with the
+                same results.
+        """
+        given_optimizer = optimizers.get(optimizer)
+        given_loss = losses.get(loss)
+        plain = check_list(metrics, "metrics")
+        weighted = check_list(weighted_metrics, "weighted_metrics")
+        head = head_of(self.layers, given_loss)
+        self._metrics = get_all(plain, weighted, given_loss.decision_threshold)
+        self._optimizer, self._given_loss = given_optimizer, given_loss
+        self.run_eagerly = run_eagerly
+        self._set_head(head)
+        self.compiled = True
+
+    def _set_head(self, head: Loss | None) -> None:
+        """Takes a head, and leaves the activation that is joined with it out of the body."""
+        self._head, self._joined = head, head is not self._given_loss
+        self._body = unfold(self.layers)[:-1] if self._joined else self.layers
+
+    def backward(self, delta: Array | None = None) -> Array | None:
+        """Writes the gradient of every parameter, from the last layer to the first.
+
+        They are the derivatives of loss + ``penalty()``.
+
+        Args:
+            delta: ∂E/∂output, or None for that of the last ``model.loss.forward(…)``.
+
+        Returns:
+            ∂E/∂X if the first layer's ``needs_input_gradient`` is set, else None.
+        """
+        if delta is None:
+            found = self.backpropagate(self.loss.backward())
+            self._complete_deltas()
+            return found
+        return self._back_through(self.layers, delta)
+
+    def backpropagate(self, delta: Array) -> Array | None:
+        """``backward`` as training does it, from what ``loss.backward`` returned.
+
+        A matched head's δ is by the input of the activation that it is joined with; that layer's
+        own ∂E/∂A is not computed.
+        """
+        if self._joined:
+            self.layers[-1].delta = None
+        return self._back_through(self._body, delta)
+
+    def _complete_deltas(self) -> None:
+        """Computes what a matched head leaves out, for those who look at the layers."""
+        if self._joined and self._body[-1:] and self._body[-1].delta is not None:
+            self.layers[-1].delta = self.loss.prediction_delta()
+
+    def _back_through(self, layers: list[Layer], delta: Array) -> Array | None:
+        delta_input = backward_through(layers, delta)
+        for p in self._regularized:
+            if p.trainable:
+                np.add(p.gradient, p.regularizer.gradient(p.value), out=p.gradient)
+        return delta_input
+
+    def penalty(self) -> float:
+        """Ω(θ), the sum of the regularisers' penalties; what ``fit`` reports is loss + penalty."""
+        trained = [p for p in self._regularized if p.trainable]
+        return sum((float(p.regularizer.penalty(p.value)) for p in trained), start=0.0)
+
+    @property
+    def loss(self) -> Loss:
+        """The loss as trained on: joined with the last layer where the two match."""
+        return self._compiled(self._head)
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer."""
+        return self._compiled(self._optimizer)
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics."""
+        return self._metrics
+
+    def _compiled(self, part: T | None) -> T:
+        if part is None:
+            raise NotCompiledError(
+                "the model is not compiled: call compile(optimizer=…, loss=…) first."
+            )
+        return part
+
+
+def head_of(layers: Sequence[Layer], loss: Loss) -> Loss:
+    """The loss, joined with the activation that these layers end with if the two match."""
+    layers = unfold(layers)
+    return join(layers[-1] if layers else None, loss)

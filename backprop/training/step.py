@@ -1,0 +1,34 @@
+"""One training step, in the two halves that every faster way of making it keeps."""
+
+from backprop.core.types import Array
+from backprop.protocol import Model
+
+
+class Step:
+    """The five steps of backpropagation on one mini-batch, made by the layers themselves.
+
+    Args:
+        model: A built and compiled model.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+
+    def gradients(self, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
+        """The first half: everything that leads to g = ∂E/∂θ.
+
+        Returns:
+            E + Ω, the loss and the penalties, and the prediction that they were computed from.
+        """
+        model = self.model
+        prediction = model.forward(X, training=True)  # 1. forward pass; layers keep activations
+        loss = model.loss.compute(prediction, y, weight) + model.penalty()  # 2. the loss
+        model.backpropagate(model.loss.backward())  # 3. backward pass: δ; 4. gradients: g
+        return loss, prediction
+
+    def update(self) -> None:
+        """The second half: 5. the optimizer changes θ by g."""
+        self.model.optimizer.step(self.model.parameters)
+
+    def refresh(self) -> None:
+        """Notices what a callback may have changed in the model since the last step."""

@@ -10,84 +10,54 @@ import copy
 import inspect
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, count, islice, zip_longest
 from typing import Any
 
 import numpy as np
+from layer_cases import PACKAGE
+from layer_cases import Case as LayerCase
+from loss_cases import CASES as LOSSES
+from loss_cases import Case as LossCase
 
-from backprop import Sequential, layers, losses
+from backprop import Sequential, losses
 from backprop.inspection import GradientReport, check_layer, check_loss
-from backprop.layers import Activation, Chain, Dense, Layer, Softmax, Tanh
-from backprop.losses import CrossEntropy, Loss
-
-SHAPE = (4,)
-
-
-def frozen(layer: Layer) -> Layer:
-    layer.trainable = False
-    return layer
-
-
-MAKE: dict[str, list[Callable[[], Any]]] = {
-    "BatchNormalization": [
-        layers.BatchNormalization,
-        lambda: layers.BatchNormalization(scale=False),
-        lambda: frozen(layers.BatchNormalization()),
-        lambda: frozen(layers.BatchNormalization(scale=False)),
-    ],
-    "Chain": [lambda: Chain([Dense(3), Tanh(), Dense(2)])],
-    "Dense": [lambda: Dense(3)],
-    "Dropout": [lambda: layers.Dropout(0.4)],
-    "ELU": [lambda: layers.ELU(0.5)],
-    "GELU": [layers.GELU, lambda: layers.GELU(approximate=True)],
-    "GaussianDropout": [lambda: layers.GaussianDropout(0.4)],
-    "GaussianNoise": [lambda: layers.GaussianNoise(0.4)],
-    "BinaryCrossentropy": [
-        lambda: losses.BinaryCrossentropy(label_smoothing=0.2),
-        lambda: losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.2),
-    ],
-    "CategoricalCrossentropy": [
-        losses.CategoricalCrossentropy,
-        lambda: losses.CategoricalCrossentropy(from_logits=True),
-    ],
-    "SparseCategoricalCrossentropy": [
-        losses.SparseCategoricalCrossentropy,
-        lambda: losses.SparseCategoricalCrossentropy(from_logits=True),
-    ],
-}
-"""How to make objects of the classes that need arguments, or have branches that need some."""
+from backprop.layers import Dense, Layer, Softmax, Tanh
 
 LAYER_METHODS = ("backward", "unstretch", "unstandardize", "f_prime")
 LOSS_METHODS = ("backward", "gradient", "logit_gradient")
 
-
-def examples() -> Iterator[Layer | Loss]:
-    """A fresh object, or several, of every concrete layer and loss that the package exports."""
-    abstract = (Layer, Activation, Loss, CrossEntropy)
-    for module, base in ((layers, Layer), (losses, Loss)):
-        for name in module.__all__:
-            cls = getattr(module, name)
-            if not inspect.isclass(cls) or not issubclass(cls, base) or cls in abstract:
-                continue
-            for make in MAKE.get(name, [cls]):
-                yield make()
+ROWS: list[LayerCase | LossCase] = [*PACKAGE, *LOSSES]
+"""Every concrete layer and loss of the package."""
 
 
-def checks(thing: Layer | Loss) -> Iterator[GradientReport]:
+def checks(row: LayerCase | LossCase) -> Iterator[GradientReport]:
     """The checks that a mutant must not pass, all of them."""
-    if isinstance(thing, Chain):  # as in a model, whose matched pair skips the last layer
-        model = Sequential([Dense(3), Tanh(), Dense(4), Softmax()], seed=0)
-        model.compile(loss="sparse_categorical_crossentropy")
-        yield model.check_gradients(np.eye(4), [0, 1, 2, 3])
-    yield check_layer(thing, SHAPE) if isinstance(thing, Layer) else check_loss(thing, SHAPE)
-    if isinstance(thing, losses.CosineSimilarity):  # the second is too short to be stretched
+    if isinstance(row, LayerCase):
+        if row.name == "chain":  # as in a model, whose matched pair skips the last layer
+            model = Sequential([Dense(3), Tanh(), Dense(4), Softmax()], seed=0)
+            model.compile(loss="sparse_categorical_crossentropy")
+            yield model.check_gradients(np.eye(4), [0, 1, 2, 3])
+        yield layer_check(row)
+        return
+    loss, shape = row.make(), (4,)
+    yield check_loss(loss, shape)
+    if isinstance(loss, losses.CosineSimilarity):  # the second is too short to be stretched
         rows = np.array([[0.3, -1.2, 0.4, 0.9], [2e-8, 1e-8, -1e-8, 3e-8]])
-        yield check_loss(thing, SHAPE, prediction=rows, target=rows[::-1] + 0.1)
-    if isinstance(thing, losses.CategoricalHinge):  # the second costs nothing
+        yield check_loss(loss, shape, prediction=rows, target=rows[::-1] + 0.1)
+    if isinstance(loss, losses.CategoricalHinge):  # the second costs nothing
         rows = np.array([[0.3, -1.2, 0.4, 0.9], [3.5, 1.0, -1.0, 0.7]])
-        yield check_loss(thing, SHAPE, prediction=rows, target=np.eye(4)[[1, 0]])
+        yield check_loss(loss, shape, prediction=rows, target=np.eye(4)[[1, 0]])
+
+
+def layer_check(row: LayerCase, batch_size: int = 5, seed: int = 0) -> GradientReport:
+    """The check of a layer by itself; of one that takes integers, in a model."""
+    if not row.integers:
+        return check_layer(row.make(), row.shape, batch_size=batch_size, seed=seed)
+    model = Sequential([row.make(), Dense(3), Softmax()], seed=seed)
+    model.compile(loss="sparse_categorical_crossentropy")
+    return model.check_gradients(*row.batch(batch_size, 3))
 
 
 # --- where a mistake can be made ------------------------------------------------------------------
@@ -201,7 +171,7 @@ class Mutant:
         mistake: What was done.
         original: The changed line as it should be.
         line: The changed line.
-        things: Objects that have the method.
+        rows: The rows whose objects have the method.
     """
 
     owner: type
@@ -210,7 +180,7 @@ class Mutant:
     mistake: str
     original: str
     line: str
-    things: list[Layer | Loss]
+    rows: list[LayerCase | LossCase]
 
     def __str__(self) -> str:
         where = f"{self.owner.__name__}.{self.name}"
@@ -219,20 +189,20 @@ class Mutant:
 
 def mutants() -> Iterator[Mutant]:
     """All mutants; a method that is inherited is mutated once, for all that inherit it."""
-    users: dict[tuple[type, str], list[Layer | Loss]] = {}
-    for thing in examples():
-        for name in LAYER_METHODS if isinstance(thing, Layer) else LOSS_METHODS:
-            for owner in type(thing).__mro__:
+    users: dict[tuple[type, str], list[LayerCase | LossCase]] = {}
+    for row in ROWS:
+        for name in LAYER_METHODS if isinstance(row, LayerCase) else LOSS_METHODS:
+            for owner in type(row.make()).__mro__:
                 if name in vars(owner) and owner is not Layer:
-                    users.setdefault((owner, name), []).append(thing)
-    for (owner, name), things in users.items():
+                    users.setdefault((owner, name), []).append(row)
+    for (owner, name), rows in users.items():
         source = textwrap.dedent(inspect.getsource(vars(owner)[name]))
         sound = ast.unparse(ast.parse(source)).splitlines()
         for mistake, tree in mutated(source):
             pairs = zip_longest(sound, ast.unparse(tree).splitlines(), fillvalue="")
             original, line = next((a.strip(), b.strip()) for a, b in pairs if a != b)
             method = compiled(tree, owner, name)
-            yield Mutant(owner, name, method, mistake, original, line, things)
+            yield Mutant(owner, name, method, mistake, original, line, rows)
 
 
 def mutated(source: str) -> Iterator[tuple[str, ast.Module]]:
@@ -263,17 +233,17 @@ def compiled(tree: ast.Module, owner: type, name: str) -> Any:
 
 
 def survives(mutant: Mutant) -> bool:
-    """Whether the check lets a mutant pass for every object; one that raises does not pass."""
+    """Whether the check lets a mutant pass in every row; one that raises does not pass."""
     sound = vars(mutant.owner)[mutant.name]
     setattr(mutant.owner, mutant.name, mutant.method)
     try:
-        return all(map(passes, mutant.things))
+        return all(map(passes, mutant.rows))
     finally:
         setattr(mutant.owner, mutant.name, sound)
 
 
-def passes(thing: Layer | Loss) -> bool:
+def passes(row: LayerCase | LossCase) -> bool:
     try:
-        return all(report.ok for report in checks(thing))
+        return all(report.ok for report in checks(row))
     except Exception:
         return False

@@ -5,15 +5,15 @@ from __future__ import annotations
 import copy
 import pickle
 import re
-from typing import Any
 
 import numpy as np
 import pytest
-from explained import Array, Doubling, Scale, classifier, compiled, mazur, network, one_hot
+from explained import Array, Doubling, Scale, classifier, compiled, mazur, one_hot
+from layer_cases import PACKAGE, Case
 from matplotlib.figure import Figure
 
 import backprop as bp
-from backprop import layers, losses
+from backprop import losses
 from backprop.explain import Explanation
 from backprop.explain.text import format_numbers
 from backprop.layers import (
@@ -35,28 +35,8 @@ def example() -> Explanation:
 
 # ------------------------------------------------------------------------- everything renders
 
-NOT_LAYERS_TO_PUT_BETWEEN = {"Layer", "Activation", "Input", "Dense", "Chain"}
-MADE_WITH = {"Dropout": (0.5,), "GaussianDropout": (0.3,), "GaussianNoise": (0.3,)}
-
-
-def flat_layers() -> dict[str, Any]:
-    """Every layer of the package that takes and returns vectors of 3, and users' own."""
-    made: dict[str, Any] = {"Scale": Scale, "Doubling": Doubling}
-    for name in layers.__all__:
-        if name in NOT_LAYERS_TO_PUT_BETWEEN:
-            continue
-        kind = getattr(layers, name)
-        try:
-            network(Dense(3), kind(*MADE_WITH.get(name, ())), Dense(2))
-        except (TypeError, ValueError):  # needs images, sequences or arguments
-            continue
-        made[name] = lambda kind=kind, name=name: kind(*MADE_WITH.get(name, ()))
-    made["Chain"] = lambda: layers.Chain([Dense(3), ReLU()])
-    made["no bias"] = lambda: Dense(3, use_bias=False)
-    return made
-
-
-LAYERS = flat_layers()
+LAYERS = [case for case in PACKAGE if len(case.shape) == 1 and not case.integers]
+LAYERS += [Case("own_scale", Scale), Case("own_doubling", Doubling)]
 
 
 def assert_renders(explanation: Explanation) -> None:
@@ -94,12 +74,13 @@ def assert_sound_latex(tex: str) -> None:
 
 
 @pytest.mark.parametrize("n", [1, 4])
-@pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
-def test_every_layer_is_explained(make: Any, n: int, rng: np.random.Generator) -> None:
-    model = compiled(Dense(3), make(), Dense(2), Softmax(), loss="categorical_crossentropy")
+@pytest.mark.parametrize("case", LAYERS, ids=str)
+def test_every_layer_is_explained(case: Case, n: int, rng: np.random.Generator) -> None:
+    body = (Dense(*case.shape), case.make(), Dense(2), Softmax())
+    model = compiled(*body, loss="categorical_crossentropy")
     explanation = model.explain(rng.normal(size=(n, 2)), one_hot(rng.integers(0, 2, n), 2))
     assert_renders(explanation)
-    if n > 1 and make is LAYERS["BatchNormalization"]:
+    if n > 1 and case.mixes:
         with pytest.raises(ValueError, match="mixes the samples"):
             explanation.paths("x")
         return

@@ -9,10 +9,11 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse
+from layer_cases import CASES as LAYERS
 from loss_cases import CASES as LOSSES
 from loss_cases import batch
 from optimizer_cases import EVERY
-from test_recorded import LAYERS, NOT_REPLAYED, PAIRS, ending
+from test_recorded import NOT_REPLAYED, PAIRS, ending, network_with
 
 import backprop as bp
 from backprop.callbacks import Callback, EarlyStopping, LambdaCallback
@@ -129,11 +130,10 @@ def compare(
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", LAYERS)
-def test_models_with_any_layer(name, dtype, stacked):
-    x, y = data()
-    compare(lambda k: network(Dense(5), Tanh(), LAYERS[name](), seed=k, dtype=dtype), x, y)
-    assert stacked == ([] if "_regularised" in name or "_constrained" in name else [K])
+@pytest.mark.parametrize("case", LAYERS, ids=str)
+def test_models_with_any_layer(case, dtype, stacked):
+    compare(lambda k: network_with(case, k, SGD(0.1), dtype), *case.batch(26, 3))
+    assert stacked == ([K] if case.stacked else [])
 
 
 @pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.name)

@@ -19,7 +19,7 @@ def reason(mutant: mutations.Mutant) -> str | None:
 
 
 def test_what_is_mutated_passes_as_it_stands() -> None:
-    reports = [r for thing in mutations.examples() for r in mutations.checks(thing)]
+    reports = [report for row in mutations.ROWS for report in mutations.checks(row)]
     assert [str(report) for report in reports if not report.ok] == []
 
 
@@ -38,8 +38,8 @@ def test_every_mutant_is_noticed(mutants: list[mutations.Mutant]) -> None:
 
 
 def test_every_layer_and_loss_is_mutated(mutants: list[mutations.Mutant]) -> None:
-    mutated = {type(thing) for mutant in mutants for thing in mutant.things}
-    assert mutated == {type(thing) for thing in mutations.examples()}
+    mutated = {type(row.make()) for mutant in mutants for row in mutant.rows}
+    assert mutated == {type(row.make()) for row in mutations.ROWS}
 
 
 def test_no_exemption_is_stale(mutants: list[mutations.Mutant]) -> None:

@@ -3,6 +3,8 @@ import copy
 import mutations
 import numpy as np
 import pytest
+from layer_cases import ALL
+from loss_cases import CASES as LOSSES
 
 from backprop import layers, losses
 from backprop.core.errors import ShapeError
@@ -11,18 +13,14 @@ from backprop.inspection.part_check import state
 from backprop.layers import Dense, Identity, Layer, ReLU, Softmax
 from backprop.losses import Loss, MeanSquaredError
 
-LAYERS = [thing for thing in mutations.examples() if isinstance(thing, Layer)]
-LOSSES = [thing for thing in mutations.examples() if isinstance(thing, Loss)]
-
 # --- layers ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: type(layer).__name__)
+@pytest.mark.parametrize("case", [case for case in ALL if not case.own], ids=str)
 @pytest.mark.parametrize("batch_size", [1, 6])
-def test_every_layer_is_right_and_keeps_the_contract(layer, batch_size):
-    for shape in (4, (3, 4)):
-        report = check_layer(layer, shape, batch_size=batch_size, seed=2)
-        assert report.ok, report
+def test_every_layer_is_right_and_keeps_the_contract(case, batch_size):
+    report = mutations.layer_check(case, batch_size, seed=2)
+    assert report.ok, report
 
 
 class Scale(Layer):
@@ -208,7 +206,7 @@ def test_shared_buffer_that_backward_overwrites_is_found():
 # --- losses ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+@pytest.mark.parametrize("loss", [case.make() for case in LOSSES], ids=repr)
 def test_every_loss_is_right(loss):
     before = state(loss)
     for shape in (1, 3, (2, 3)):

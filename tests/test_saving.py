@@ -10,6 +10,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from layer_cases import PACKAGE
 from scripts import classes, classifier
 
 import backprop as bp
@@ -240,9 +241,6 @@ ABSTRACT = {
     *(Activation, CrossEntropy, bp.schedules.RateDecay, MeanMetric, FunctionMetric),
 }
 ARGUMENTS = {
-    "units": 3,
-    "rate": 0.25,
-    "stddev": 0.5,
     "initial_learning_rate": 0.1,
     "max_learning_rate": 0.1,
     "decay_steps": 10,
@@ -251,21 +249,8 @@ ARGUMENTS = {
     "total_steps": 10,
     "boundaries": (3, 6),
     "values": (0.3, 0.2, 0.1),
-    "layers": lambda: [Dense(3), ReLU()],
-    "layer": lambda: Dense(3),
-    "filters": 3,
-    "kernel_size": 2,
-    "input_dim": 5,
-    "output_dim": 3,
-    "num_heads": 2,
-    "key_dim": 3,
-    "target_shape": (2, 2),
-    "dims": (2, 1),
-    "n": 2,
 }
 """Arguments without a default, by name; a class that takes another one needs a line here."""
-SHAPES = [(4,), (6, 4), (6, 6, 4)]
-"""Samples of these shapes are offered to each layer; one of them must do."""
 
 
 def public_classes(*families):
@@ -280,14 +265,18 @@ def public_classes(*families):
 
 
 def required(kind):
-    """The arguments that have no default."""
-    found = {}
-    for name, p in inspect.signature(kind).parameters.items():
-        if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL):
-            assert name in ARGUMENTS, f"{kind.__name__} needs {name}: add it to ARGUMENTS"
-            value = ARGUMENTS[name]
-            found[name] = value() if callable(value) else value
-    return found
+    """The arguments that have no default; those of a layer as in the layers' table."""
+    names = [
+        name
+        for name, p in inspect.signature(kind).parameters.items()
+        if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+    ]
+    if issubclass(kind, Layer):
+        made = next(made for made in (case.make() for case in PACKAGE) if type(made) is kind)
+        return {name: getattr(made, name) for name in names}
+    for name in names:
+        assert name in ARGUMENTS, f"{kind.__name__} needs {name}: add it to ARGUMENTS"
+    return {name: ARGUMENTS[name] for name in names}
 
 
 def variants(kind):
@@ -332,26 +321,19 @@ def test_every_class_is_made_again_with_the_arguments_that_it_had(kind):
     assert made
 
 
-@pytest.mark.parametrize("kind", public_classes("layers"))
-def test_every_layer_computes_the_same_from_a_file(kind, path):
-    for shape in SHAPES:
-        model = bp.Sequential([kind(**required(kind))], seed=1)
-        X = np.random.default_rng(0).integers(0, 3, (5, *shape)).astype("float32")
-        try:
-            model.build((None, *shape))
-            Y = model.forward(X)
-        except ValueError:
-            continue
-        noise = np.random.default_rng(2)
-        model.parameters.values += noise.random(model.parameters.values.size, "float32")
-        Y = model.forward(X)
-        model.save(path)
-        loaded = bp.load_model(path)
-        same(loaded, model)
-        np.testing.assert_array_equal(loaded.forward(X), Y)
-        np.testing.assert_array_equal(loaded.forward(X, True), model.forward(X, True))
-        return
-    pytest.fail(f"{kind.__name__} takes samples of none of the shapes {SHAPES}: add one")
+@pytest.mark.parametrize("case", PACKAGE, ids=str)
+def test_every_layer_computes_the_same_from_a_file(case, path):
+    model = bp.Sequential([case.make()], seed=1)
+    X, _ = case.batch(5, 3)
+    model.build((None, *case.shape))
+    noise = np.random.default_rng(2)
+    model.parameters.values += noise.random(model.parameters.values.size, "float32")
+    Y = model.forward(X)
+    model.save(path)
+    loaded = bp.load_model(path)
+    same(loaded, model)
+    np.testing.assert_array_equal(loaded.forward(X), Y)
+    np.testing.assert_array_equal(loaded.forward(X, True), model.forward(X, True))
 
 
 @pytest.mark.parametrize("use_ema", [False, True])

@@ -53,15 +53,17 @@ class Normalization(Layer):
         if self.center:
             self.add_parameter("beta", input_shape[-1:], self.beta_initializer, decays=False)
 
-    def standardize(self, X: Array, axis: int | tuple[int, ...], out: Array) -> tuple[Array, Array]:
-        """Writes X̂ into ``out``, keeps 1 / √(v + ε), and returns μ and the biased v."""
+    def standardize(
+        self, X: Array, axis: int | tuple[int, ...], out: Array, squares: Array
+    ) -> tuple[Array, Array, Array]:
+        """Writes X̂ into ``out``; returns μ, the biased v, and 1 / √(v + ε)."""
         mean = X.mean(axis=axis, keepdims=True)
         np.subtract(X, mean, out=out)
-        squares = np.multiply(out, out, out=self.scratch(X.shape))
+        np.multiply(out, out, out=squares)
         variance = squares.mean(axis=axis, keepdims=True)
-        self._inverse = 1 / np.sqrt(variance + self.dtype.type(self.epsilon))
-        out *= self._inverse
-        return mean, variance
+        inverse = 1 / np.sqrt(variance + self.dtype.type(self.epsilon))
+        out *= inverse
+        return mean, variance, inverse
 
     def stretch(self, X_hat: Array, out: Array) -> Array:
         """γ ⊙ X̂ + β, into ``out``, which may be X̂ itself."""
@@ -154,7 +156,8 @@ class BatchNormalization(Normalization):
         self._by_batch = self.trainable
         self.X_hat = self.buffer("X_hat", X.shape, self.dtype)
         if self._by_batch:
-            mean, variance = self.standardize(X, tuple(range(X.ndim - 1)), self.X_hat)
+            samples, squares = tuple(range(X.ndim - 1)), self.scratch(X.shape)
+            mean, variance, self._inverse = self.standardize(X, samples, self.X_hat, squares)
             for average, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
                 average *= self.momentum
                 average += (1 - self.momentum) * value.reshape(-1)
@@ -191,12 +194,11 @@ class LayerNormalization(Normalization):
         """γ ⊙ X̂ + β."""
         X = self.check_input(X)
         if not training:
-            variance = X.var(axis=-1, keepdims=True)
-            X_hat = X - X.mean(axis=-1, keepdims=True)
-            X_hat /= np.sqrt(variance + self.dtype.type(self.epsilon))
+            X_hat = np.empty_like(X)
+            self.standardize(X, -1, X_hat, np.empty_like(X))
             return self.stretch(X_hat, out=X_hat)
         self.X_hat = self.buffer("X_hat", X.shape, self.dtype)
-        self.standardize(X, -1, self.X_hat)
+        _, _, self._inverse = self.standardize(X, -1, self.X_hat, self.scratch(X.shape))
         return self.stretch(self.X_hat, out=self.buffer("Y", X.shape, self.dtype))
 
     def backward(self, delta: Array) -> Array:

@@ -1,0 +1,341 @@
+"""The table of all layers: how each is made, what it takes, and what may be asked of it.
+
+A new layer is one row in ``CASES``, or several if it has branches. The tests of the contract, of
+recorded steps, of ``fit_many``, of model files, of explanations and of mutated formulas run over
+these rows. What is special about a layer stands in its own file.
+"""
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from backprop.inspection.copies import generators
+from backprop.layers import (
+    ELU,
+    GELU,
+    SELU,
+    Activation,
+    BatchNormalization,
+    Chain,
+    Dense,
+    Dropout,
+    Exponential,
+    GaussianDropout,
+    GaussianNoise,
+    HardSigmoid,
+    Identity,
+    Layer,
+    LayerNormalization,
+    LeakyReLU,
+    LogSoftmax,
+    Mish,
+    PReLU,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Softsign,
+    Tanh,
+)
+
+Array = np.ndarray[Any, Any]
+Shape = tuple[int, ...]
+
+
+# ----------------------------------------------------------------------------- layers of one's own
+
+
+class Cube(Activation):
+    """An activation of the user's own."""
+
+    def f(self, Z, out=None):
+        return np.power(Z, 3, out=out)
+
+    def f_prime(self, Z, A, out):
+        np.multiply(Z, Z, out=out)
+        out *= 3
+        return out
+
+
+class Scale(Layer):
+    """A layer of the user's own that overrides ``build`` itself."""
+
+    def build(self, input_shape, rng=None, dtype="float32"):
+        super().build(input_shape, rng, dtype)
+        self.X = None
+        self.gamma = self.add_parameter("gamma", input_shape[-1:], "ones")
+
+    def forward(self, X, training=False):
+        if training:
+            self.X = X
+        return X * self.gamma.value
+
+    def backward(self, delta):
+        self.check_delta(delta, self.X)
+        leading = tuple(range(delta.ndim - 1))
+        self.gamma.gradient[...] = np.sum(delta * self.X, axis=leading)
+        return delta * self.gamma.value
+
+
+class Lookup(Layer):
+    """Y = W[X] for whole numbers X, so that there is no ∂E/∂X."""
+
+    Y = None
+
+    def make_parameters(self, input_shape):
+        self.W = self.add_parameter("W", (5, 3))
+
+    def output_shape(self, input_shape):
+        return (*input_shape, 3)
+
+    def forward(self, X, training=False):
+        X = X.astype(np.intp)  # a model hands on numbers of its dtype
+        Y = self.W.value[X]
+        if training:
+            self.X, self.Y = X, Y
+        return Y
+
+    def backward(self, delta):
+        self.check_delta(delta, self.Y)
+        self.W.gradient[...] = 0
+        np.add.at(self.W.gradient, self.X, delta)
+
+
+class MeanOverSteps(Layer):
+    """The mean of a sequence over those steps that a mask leaves."""
+
+    Y = None
+
+    def output_shape(self, input_shape):
+        return input_shape[1:]
+
+    def forward(self, X, training=False, mask=None):
+        share = np.ones(X.shape[:2], X.dtype) if mask is None else mask.astype(X.dtype)
+        share /= share.sum(axis=1, keepdims=True)
+        Y = np.einsum("nt,nt...->n...", share, X)
+        if training:
+            self.share, self.Y = share, Y
+        return Y
+
+    def backward(self, delta):
+        self.check_delta(delta, self.Y)
+        return self.share.reshape(*self.share.shape, *[1] * (delta.ndim - 1)) * delta[:, np.newaxis]
+
+
+# --------------------------------------------------------------------------------------- inputs
+
+
+def normal(rng: np.random.Generator, shape: Shape) -> Array:
+    return rng.standard_normal(shape)
+
+
+def away_from(*kinks: float) -> Callable[..., Array]:
+    """Normal numbers that keep 0.1 away from where a layer has no derivative."""
+
+    def draw(rng: np.random.Generator, shape: Shape) -> Array:
+        X = rng.standard_normal(shape)
+        for kink in kinks:
+            near = np.abs(X - kink) < 0.1
+            X[near] = kink + np.where(X[near] < kink, -0.1, 0.1)
+        return X
+
+    return draw
+
+
+def indices(n: int) -> Callable[..., Array]:
+    """Integers below n: of a layer that takes these there is no ∂E/∂X."""
+    return lambda rng, shape: rng.integers(0, n, shape)
+
+
+def first_steps(X: Array) -> Array:
+    """A mask ``(N, T)`` that leaves one or more of the first steps of each sequence."""
+    lengths = 1 + np.sum(X[:, 1:].reshape(len(X), X.shape[1] - 1, -1)[..., 0] > 0, axis=1)
+    return np.arange(X.shape[1]) < lengths[:, np.newaxis]
+
+
+# ---------------------------------------------------------------------------------- what a row is
+
+
+@dataclass(frozen=True)
+class Case:
+    """A layer as it is configured, and what holds for it.
+
+    Attributes:
+        name: The row's name, which begins with the layer's.
+        make: Makes a new one.
+        shape: The shape of one sample, of any rank.
+        draw: Draws inputs from a generator in a given shape, away from kinks.
+        mask: Computes the mask that goes with inputs X; None for a layer that takes none.
+        leading: Whether it works along the last axis for any number of leading axes.
+        random: Whether it draws new numbers in every training step.
+        mixes: Whether in training a sample's output depends on the other samples.
+        large: Inputs of this size must neither overflow nor warn.
+        recorded: Whether training steps through it are recorded and replayed.
+        stacked: Whether ``fit_many`` trains several models with it in one step.
+    """
+
+    name: str
+    make: Callable[[], Layer]
+    shape: Shape = (4,)
+    draw: Callable[..., Array] = normal
+    mask: Callable[[Array], Array] | None = None
+    leading: bool = True
+    random: bool = False
+    mixes: bool = False
+    large: float = 1e4
+    recorded: bool = True
+    stacked: bool = True
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def own(self) -> bool:
+        """Whether the layer stands here and not in the package."""
+        return type(self.make()).__module__ == __name__
+
+    @property
+    def integers(self) -> bool:
+        """Whether it takes integers, so that there is no ∂E/∂X."""
+        return self.draw(np.random.default_rng(0), (1, *self.shape)).dtype.kind in "iu"
+
+    @property
+    def same_in_training(self) -> bool:
+        """Whether a training pass returns what inference does."""
+        return not (self.random or self.mixes)
+
+    def built(self, dtype: str = "float64") -> Any:
+        """The layer with parameters none of which is 0, so that none can be forgotten."""
+        layer = self.make()
+        layer.build(self.shape, np.random.default_rng(7), dtype)
+        noise = np.random.default_rng(8)
+        for p in layer.parameters:
+            p.value += (0.3 * noise.standard_normal(p.shape)).astype(dtype)
+        return layer
+
+    def samples(self, n: int = 5, dtype: str = "float64", seed: int = 1) -> tuple[Array, Array]:
+        """Inputs and a random upstream delta."""
+        rng = np.random.default_rng(seed)
+        shape = self.make().output_shape(self.shape)
+        X = self.draw(rng, (n, *self.shape))
+        delta = rng.standard_normal((n, *shape)).astype(dtype)
+        return (X.astype(dtype) if X.dtype.kind == "f" else X), delta
+
+    def forward(self, layer: Any, X: Array, training: bool = False) -> Array:
+        """Y, with the mask that belongs to X; in training with the same noise every time."""
+        if training:
+            for k, generator in enumerate(generators(layer)):
+                generator.bit_generator.state = np.random.default_rng(k).bit_generator.state
+        mask = {} if self.mask is None else {"mask": self.mask(X)}
+        return layer.forward(X, training, **mask)
+
+    def train(self, layer: Any, X: Array, delta: Array) -> list[Array]:
+        """Copies of Y, ∂E/∂X and the parameters' gradients of a training pass."""
+        Y = self.forward(layer, X, training=True).copy()
+        return [Y, *self.backward(layer, delta)]
+
+    def backward(self, layer: Any, delta: Array) -> list[Array]:
+        """Copies of ∂E/∂X and of the parameters' gradients."""
+        dX = layer.backward(delta)
+        assert (dX is None) == self.integers
+        found = [] if dX is None else [dX.copy()]
+        return [*found, *(p.gradient.copy() for p in layer.parameters if p.learned)]
+
+    def in_front(self) -> list[Layer]:
+        """Layers to put before it in a model, which ask it for ∂E/∂X if there is one."""
+        return [] if self.integers else [Dense(self.shape[-1]), Tanh()]
+
+    def batch(self, n: int, n_classes: int) -> tuple[Array, Array]:
+        """Inputs of a model, and classes for what ends in ``Dense(n_classes)`` behind the layer."""
+        rng = np.random.default_rng(zlib.crc32(self.name.encode()))
+        out = self.make().output_shape(self.shape)
+        return self.draw(rng, (n, *self.shape)), rng.integers(0, n_classes, (n, *out[:-1]))
+
+
+def frozen(layer: Layer) -> Layer:
+    layer.trainable = False
+    return layer
+
+
+# -------------------------------------------------------------------------------------- the table
+
+CASES = [
+    Case("dense", lambda: Dense(3)),
+    Case("dense_one_to_one", lambda: Dense(1), shape=(1,)),
+    Case("dense_without_bias", lambda: Dense(3, use_bias=False)),
+    Case(
+        "dense_regularised",
+        lambda: Dense(4, kernel_regularizer="l2", bias_regularizer="l1"),
+        stacked=False,
+    ),
+    Case(
+        "dense_constrained",
+        lambda: Dense(4, use_bias=False, kernel_constraint="max_norm"),
+        stacked=False,
+    ),
+    Case("identity", Identity),
+    Case("sigmoid", Sigmoid),
+    Case("tanh", Tanh),
+    Case("relu", ReLU, draw=away_from(0.0)),
+    Case("leaky_relu", LeakyReLU, draw=away_from(0.0)),
+    Case("prelu", PReLU, draw=away_from(0.0), leading=False),
+    Case("prelu_of_images", PReLU, shape=(3, 2, 4), draw=away_from(0.0), leading=False),
+    Case("elu", ELU, draw=away_from(0.0)),
+    Case("elu_with_a_kink", lambda: ELU(0.5), draw=away_from(0.0)),
+    Case("selu", SELU, draw=away_from(0.0)),
+    Case("hard_sigmoid", HardSigmoid, draw=away_from(-3.0, 3.0)),
+    Case("softplus", Softplus),
+    Case("softsign", Softsign, draw=away_from(0.0)),
+    Case("silu", SiLU),
+    Case("mish", Mish),
+    Case("gelu", GELU),
+    Case("gelu_approximate", lambda: GELU(approximate=True)),
+    Case("exponential", Exponential, large=80),  # e^89 is infinite in float32
+    Case("log_softmax", LogSoftmax),
+    Case("softmax", Softmax),
+    Case("softmax_of_one", Softmax, shape=(1,)),
+    Case("dropout", lambda: Dropout(0.4), random=True),
+    Case("gaussian_dropout", lambda: GaussianDropout(0.3), random=True),
+    Case("gaussian_noise", lambda: GaussianNoise(0.2), random=True),
+    Case("batch_normalization", BatchNormalization, mixes=True),
+    Case(
+        "batch_normalization_bare",
+        lambda: BatchNormalization(center=False, scale=False),
+        mixes=True,
+    ),
+    Case("batch_normalization_unscaled", lambda: BatchNormalization(scale=False), mixes=True),
+    Case("batch_normalization_frozen", lambda: frozen(BatchNormalization())),
+    Case("batch_normalization_frozen_unscaled", lambda: frozen(BatchNormalization(scale=False))),
+    Case("layer_normalization", LayerNormalization),
+    Case("layer_normalization_uncentered", lambda: LayerNormalization(center=False)),
+    Case("layer_normalization_unscaled", lambda: LayerNormalization(scale=False)),
+    Case("chain", lambda: Chain([Dense(5), Tanh(), Dense(3), Softmax()])),
+    Case(
+        "chain_of_noise",
+        lambda: Chain([Dropout(0.3), Dense(3), Tanh(), BatchNormalization(), GaussianNoise(0.1)]),
+        random=True,
+        mixes=True,
+    ),
+    Case("own_activation", Cube, large=1e2, recorded=False, stacked=False),
+    Case("own_layer", Scale, recorded=False, stacked=False),
+    Case("own_lookup", Lookup, draw=indices(5), recorded=False, stacked=False),
+    Case(
+        "own_layer_with_a_mask",
+        MeanOverSteps,
+        shape=(4, 3),
+        mask=first_steps,
+        leading=False,
+        recorded=False,
+        stacked=False,
+    ),
+]
+
+ALL = [*CASES, *(replace(c, name=f"{c.name}_3d", shape=(3, *c.shape)) for c in CASES if c.leading)]
+"""The rows, and once more with an axis of steps in front for the layers that take one."""
+
+PACKAGE = [case for case in CASES if not case.own]
+"""The rows of the package's own layers."""

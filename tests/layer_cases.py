@@ -20,6 +20,7 @@ from backprop.layers import (
     Activation,
     BatchNormalization,
     Chain,
+    Columns,
     Dense,
     Dropout,
     Exponential,
@@ -27,13 +28,16 @@ from backprop.layers import (
     GaussianNoise,
     HardSigmoid,
     Identity,
+    Lambda,
     Layer,
     LayerNormalization,
     LeakyReLU,
     LogSoftmax,
     Mish,
+    Parallel,
     PReLU,
     ReLU,
+    Residual,
     Sigmoid,
     SiLU,
     Softmax,
@@ -126,6 +130,14 @@ class MeanOverSteps(Layer):
         return self.share.reshape(*self.share.shape, *[1] * (delta.ndim - 1)) * delta[:, np.newaxis]
 
 
+def square(X):
+    return X * X
+
+
+def square_backward(delta, X, Y):
+    return 2 * delta * X
+
+
 # --------------------------------------------------------------------------------------- inputs
 
 
@@ -195,8 +207,9 @@ class Case:
 
     @property
     def own(self) -> bool:
-        """Whether the layer stands here and not in the package."""
-        return type(self.make()).__module__ == __name__
+        """Whether the layer, or a function in it, stands here and not in the package."""
+        made = self.make()
+        return made.runs_own_code or type(made).__module__ == __name__
 
     @property
     def integers(self) -> bool:
@@ -319,6 +332,22 @@ CASES = [
         lambda: Chain([Dropout(0.3), Dense(3), Tanh(), BatchNormalization(), GaussianNoise(0.1)]),
         random=True,
         mixes=True,
+    ),
+    Case("residual", lambda: Residual([Dense(3), Tanh(), Dense(4)])),
+    Case("residual_with_a_shortcut", lambda: Residual([Dense(3), Tanh()], shortcut=[Dense(3)])),
+    Case("residual_of_noise", lambda: Residual([Dropout(0.3), Dense(4)]), random=True),
+    Case("parallel", lambda: Parallel([Dense(2), [Dense(3), Tanh()]])),
+    *(
+        Case(f"parallel_{merge}", lambda m=merge: Parallel([Dense(3), [Tanh(), Dense(3)]], m))
+        for merge in ("add", "multiply", "average", "maximum")
+    ),
+    Case("columns", lambda: Columns([2, 0])),
+    Case("columns_that_come_twice", lambda: Columns([1, -1, 1])),
+    Case(
+        "lambda",
+        lambda: Lambda(square, square_backward),
+        recorded=False,
+        stacked=False,
     ),
     Case("own_activation", Cube, large=1e2, recorded=False, stacked=False),
     Case("own_layer", Scale, recorded=False, stacked=False),

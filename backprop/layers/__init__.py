@@ -9,12 +9,17 @@ from backprop.layers.activations import (
     Tanh,
 )
 from backprop.layers.base import Activation, Layer
+from backprop.layers.block import Block
 from backprop.layers.chain import Chain
+from backprop.layers.columns import Columns
 from backprop.layers.dense import Dense
+from backprop.layers.formulas import Lambda
 from backprop.layers.input import Input
 from backprop.layers.noise import Dropout, GaussianDropout, GaussianNoise
 from backprop.layers.normalization import BatchNormalization, LayerNormalization
+from backprop.layers.parallel import Parallel
 from backprop.layers.rectifiers import ELU, SELU, HardSigmoid, LeakyReLU, PReLU
+from backprop.layers.residual import Residual
 from backprop.layers.smooth import GELU, Exponential, Mish, SiLU, Softplus, Softsign
 
 __all__ = [
@@ -23,7 +28,9 @@ __all__ = [
     "SELU",
     "Activation",
     "BatchNormalization",
+    "Block",
     "Chain",
+    "Columns",
     "Dense",
     "Dropout",
     "Exponential",
@@ -32,13 +39,16 @@ __all__ = [
     "HardSigmoid",
     "Identity",
     "Input",
+    "Lambda",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
     "LogSoftmax",
     "Mish",
     "PReLU",
+    "Parallel",
     "ReLU",
+    "Residual",
     "SiLU",
     "Sigmoid",
     "Softmax",

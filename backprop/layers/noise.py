@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.types import Array, Shape
-from backprop.layers.base import Layer, as_floats
+from backprop.core.types import Array, Shape, as_floats
+from backprop.layers.base import Layer
 
 
 class Noise(Layer):

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.parameters import parameter_views
 from backprop.core.types import Array, Shape
 from backprop.initializers import Initializer
 from backprop.initializers import get as get_initializer
-from backprop.layers.base import Layer, parameter_views
+from backprop.layers.base import Layer
 
 
 class Normalization(Layer):

@@ -94,13 +94,13 @@ def test_what_is_inside_a_block_is_indented_below_it():
     model.summary(lines.append)
     rows = [line.rstrip() for line in lines[1].split("\n")[4:12]]
     assert rows == [
-        "residual_1 (Residual)    (None, 4)              52",
-        "  dense_1 (Dense)        (None, 4)              16",
-        "  chain_1 (Chain)        (None, 4)              20",
-        "    relu_1 (ReLU)        (None, 4)               0",
-        "    dense_1 (Dense)      (None, 4)              20",
-        "  shortcut (Chain)       (None, 4)              16",
-        "    dense_1 (Dense)      (None, 4)              16",
-        "dense_1 (Dense)          (None, 1)               5",
+        "residual_1 (Residual)   (None, 4)              52",
+        "  dense_1 (Dense)       (None, 4)              16",
+        "  chain_1 (Chain)       (None, 4)              20",
+        "    relu_1 (ReLU)       (None, 4)               0",
+        "    dense_1 (Dense)     (None, 4)              20",
+        "  shortcut (Chain)      (None, 4)              16",
+        "    dense_1 (Dense)     (None, 4)              16",
+        "dense_1 (Dense)         (None, 1)               5",
     ]
     assert "Parameters: 57 " in lines[1]

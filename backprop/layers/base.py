@@ -50,6 +50,9 @@ class Layer:
         input_shape: The shape of one input sample once built.
         parameters: The layer's ``Parameter`` objects.
         needs_input_gradient: Whether ∂E/∂X is wanted; a model turns it off in its first layer.
+        takes_mask: Whether ``forward`` takes a ``mask``, ``(N, T)``, which is True where a sequence
+            has a step and False where it is padded.
+        makes_mask: Whether ``output_mask`` makes one of the layer's input.
         runs_own_code: Whether it calls functions that users wrote.
         link: What a loss may be joined with at the end of a model: "softmax", "sigmoid".
         linear: Whether the outputs are a weighted sum, and so any real numbers.
@@ -57,6 +60,8 @@ class Layer:
 
     accepts_sparse = False
     random = False
+    takes_mask = False
+    makes_mask = False
     runs_own_code = False
     link: str | None = None
     linear = False
@@ -108,6 +113,10 @@ class Layer:
     def output_shape(self, input_shape: Shape) -> Shape:
         """The shape of one output sample for inputs of that shape; the same unless overridden."""
         return tuple(input_shape)
+
+    def output_mask(self, X: Array, mask: Array | None) -> Array | None:
+        """The mask of the output from that of the input; the same unless overridden."""
+        return mask
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """Y for a batch X of shape ``(N, *input_shape)``."""

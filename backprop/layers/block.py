@@ -28,6 +28,13 @@ class Block(Layer):
         """All layers that it holds, and those in them."""
         return [layer for _, layer in walk(self.children)]
 
+    takes_mask = True
+
+    @property
+    def makes_mask(self) -> bool:  # type: ignore[override]
+        """Whether one of its layers does."""
+        return any(layer.makes_mask for layer in self.children)
+
     def entrances(self) -> Sequence[Layer]:
         """Those of the layers that take the block's own input."""
         return self.children[:1]
@@ -78,11 +85,27 @@ class Block(Layer):
         return layer.output_shape(input_shape)
 
 
-def forward_through(layers: Iterable[Layer], X: Array, training: bool = False) -> Array:
-    """What the last of the layers makes of X."""
+def forward_through(
+    layers: Iterable[Layer], X: Array, training: bool = False, mask: Array | None = None
+) -> Array:
+    """What the last of the layers makes of X; a mask goes with it to those that take one."""
     for layer in layers:
-        X = layer.forward(X, training)
+        masked = {"mask": mask} if layer.takes_mask and mask is not None else {}
+        Y = layer.forward(X, training, **masked)
+        if mask is not None or layer.makes_mask:
+            mask = layer.output_mask(X, mask)
+        X = Y
     return X
+
+
+def mask_through(layers: Sequence[Layer], X: Array, mask: Array | None) -> Array | None:
+    """The mask behind the last of the layers."""
+    last = max((k for k, layer in enumerate(layers) if layer.makes_mask), default=0)
+    for k, layer in enumerate(layers):
+        before, mask = mask, layer.output_mask(X, mask)
+        if k < last:  # a later layer makes a mask of what it is given
+            X = forward_through([layer], X, mask=before)
+    return mask
 
 
 def backward_through(layers: Sequence[Layer], delta: Array) -> Array | None:

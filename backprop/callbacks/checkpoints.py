@@ -1,10 +1,12 @@
 """Callbacks that write a model to files while it is trained."""
 
+import math
 import os
 from typing import Any
 
 from backprop.callbacks.base import Callback, Logs, say
 from backprop.callbacks.monitoring import Monitor
+from backprop.core.checks import check_integer, check_number
 from backprop.storage import files, snapshot
 
 
@@ -49,7 +51,7 @@ class ModelCheckpoint(Monitor):
         self.save_weights_only = save_weights_only
         self.save_freq = check_frequency(save_freq)
         if initial_value_threshold is not None:
-            self.best = initial_value_threshold
+            self.best = check_number(initial_value_threshold, "initial_value_threshold", -math.inf)
         self._steps = self._epoch = 0
         if save_freq != "epoch":  # a hook costs time in every step: have it only where it is needed
             self.on_train_batch_end = self._count  # type: ignore[method-assign]
@@ -213,10 +215,6 @@ def check_frequency(save_freq: str | int) -> str | int:
     Raises:
         ValueError: It is neither.
     """
-    if save_freq != "epoch" and (
-        isinstance(save_freq, bool) or not isinstance(save_freq, int) or save_freq < 1
-    ):
-        raise ValueError(
-            f"save_freq must be 'epoch' or a number of steps of 1 or more, but it is {save_freq!r}."
-        )
-    return save_freq
+    if isinstance(save_freq, str) and save_freq == "epoch":
+        return save_freq
+    return check_integer(save_freq, "save_freq, if it is not 'epoch',")

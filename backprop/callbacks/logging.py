@@ -8,6 +8,7 @@ from typing import Any
 
 from backprop import plotting
 from backprop.callbacks.base import Callback, Logs
+from backprop.core.checks import check_integer
 from backprop.storage import files
 
 
@@ -84,14 +85,12 @@ class LivePlot(Callback):
         every: int = 1,
         keys: str | Sequence[str] | None = None,
     ) -> None:
-        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
-            raise ValueError(f"every must be a number of epochs of 1 or more, not {every!r}.")
+        self.every = check_integer(every, "every")
         if path is None and not in_notebook():
             raise ValueError(
                 "LivePlot() draws in notebooks only: pass a path here, LivePlot('training.png')."
             )
         self.path = path
-        self.every = every
         self.keys = keys
         self.figure: Any = None
         self._display: Any = None

@@ -4,6 +4,7 @@ import math
 import warnings
 
 from backprop.callbacks.base import Callback, Logs
+from backprop.core.checks import check_number
 
 RISING = (
     *("acc", "auc", "f1", "fbeta", "iou", "precision", "r2", "recall"),
@@ -29,7 +30,7 @@ class Monitor(Callback):
         if mode not in ("auto", "min", "max"):
             raise ValueError(f"mode must be 'auto', 'min' or 'max', but it is {mode!r}.")
         self.monitor = monitor
-        self.min_delta = abs(min_delta)
+        self.min_delta = abs(check_number(min_delta, "min_delta", -math.inf))
         self.rises = mode == "max" or (mode == "auto" and is_rising(monitor))
         self.best = self.worst
         self._warned = False
@@ -74,14 +75,3 @@ class Monitor(Callback):
 def is_rising(name: str) -> bool:
     """Whether a metric of that name is the better the larger it is."""
     return any(word.startswith(RISING) for word in name.lower().split("_"))
-
-
-def check_patience(value: int, name: str = "patience") -> int:
-    """A number of epochs.
-
-    Raises:
-        ValueError: It is not an integer of 0 or more.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError(f"{name} must be an integer of 0 or more, but it is {value!r}.")
-    return value

@@ -3,7 +3,8 @@
 import math
 
 from backprop.callbacks.base import Callback, Logs, say
-from backprop.callbacks.monitoring import Monitor, check_patience
+from backprop.callbacks.monitoring import Monitor
+from backprop.core.checks import check_integer, check_number
 from backprop.core.types import Array
 
 
@@ -42,11 +43,11 @@ class EarlyStopping(Monitor):
         start_from_epoch: int = 0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        self.patience = check_patience(patience)
+        self.patience = check_integer(patience, "patience", 0)
         self.verbose = verbose
-        self.baseline = baseline
+        self.baseline = None if baseline is None else check_number(baseline, "baseline", -math.inf)
         self.restore_best_weights = restore_best_weights
-        self.start_from_epoch = check_patience(start_from_epoch, "start_from_epoch")
+        self.start_from_epoch = check_integer(start_from_epoch, "start_from_epoch", 0)
         self._reset()
 
     def _reset(self) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from backprop.core.checks import check_integer, check_share
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array
 
@@ -31,9 +32,9 @@ def stratified_split(
 
     Raises:
         ShapeError: ``y`` is not one column as long as ``X``.
-        TypeError: ``test_fraction`` is not a number or ``seed`` not an integer.
-        ValueError: ``test_fraction`` is not between 0 and 1, ``seed`` is negative, or a class has
-            fewer than two samples, so that it cannot be in both parts.
+        TypeError: ``test_fraction`` is not a number.
+        ValueError: ``test_fraction`` is not between 0 and 1, ``seed`` is no integer of 0 or more,
+            or a class has fewer than two samples, so that it cannot be in both parts.
     """
     X, y = np.asarray(X), np.asarray(y)
     if y.ndim != 1:
@@ -48,19 +49,8 @@ def stratified_split(
         )
     if len(y) == 0:
         raise ValueError("stratified_split received no samples: pass at least two of each class.")
-    if isinstance(test_fraction, bool) or not isinstance(test_fraction, float | np.floating | int):
-        raise TypeError(f"test_fraction must be a number, received {test_fraction!r}: pass 0.2.")
-    if not 0 < test_fraction < 1:
-        raise ValueError(
-            f"test_fraction must lie between 0 and 1, both excluded, received {test_fraction}: "
-            f"pass 0.2 to test on every fifth sample."
-        )
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
-        raise TypeError(f"seed must be an integer, received {seed!r}: pass 0.")
-    if seed < 0:
-        raise ValueError(f"seed must be at least 0, received {seed}: pass 0.")
-
-    rng = np.random.default_rng(seed)
+    test_fraction = check_share(test_fraction, "test_fraction", ends=False)
+    rng = np.random.default_rng(check_integer(seed, "seed", 0))
     train, test = [], []
     for label in np.unique(y):
         rows = rng.permutation(np.flatnonzero(y == label))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.checks import check_integer, check_number
 from backprop.core.types import Array, Shape, as_floats
 from backprop.layers.base import Layer
 
@@ -22,8 +23,8 @@ class Noise(Layer):
 
     def __init__(self, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(name)
-        self.seed = seed
-        self._rng = np.random.default_rng(seed)
+        self.seed = None if seed is None else check_integer(seed, "seed", 0)
+        self._rng = np.random.default_rng(self.seed)
         self._factor: Any = None  # ∂Y/∂X of the last training forward
 
     def make_parameters(self, input_shape: Shape) -> None:
@@ -69,7 +70,7 @@ class Dropout(Noise):
 
     def __init__(self, rate: float, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(seed, name)
-        self.rate = check_rate(rate, "Dropout")
+        self.rate = check_number(rate, "Dropout(rate)", below=1)
 
     def draw(self, out: Array) -> None:
         """0 or 1 / (1 − p)."""
@@ -93,7 +94,7 @@ class GaussianDropout(Noise):
 
     def __init__(self, rate: float, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(seed, name)
-        self.rate = check_rate(rate, "GaussianDropout")
+        self.rate = check_number(rate, "GaussianDropout(rate)", below=1)
 
     def draw(self, out: Array) -> None:
         """Normal numbers around 1."""
@@ -113,9 +114,7 @@ class GaussianNoise(Noise):
 
     def __init__(self, stddev: float, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(seed, name)
-        if not 0 <= stddev < np.inf:
-            raise ValueError(f"GaussianNoise(stddev) must be 0 or more, but it is {stddev!r}.")
-        self.stddev = float(stddev)
+        self.stddev = check_number(stddev, "GaussianNoise(stddev)")
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """Y = X + ε in training, else X."""
@@ -134,14 +133,3 @@ class GaussianNoise(Noise):
         dX = self.buffer("dX", delta.shape, delta.dtype)
         np.copyto(dX, delta)
         return dX
-
-
-def check_rate(rate: float, layer: str) -> float:
-    """The rate as a float.
-
-    Raises:
-        ValueError: It is not in [0, 1).
-    """
-    if isinstance(rate, bool) or not 0 <= rate < 1:
-        raise ValueError(f"{layer}(rate) must lie in [0, 1), but it is {rate!r}.")
-    return float(rate)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.checks import check_positive, check_share
 from backprop.core.parameters import parameter_views
 from backprop.core.types import Array, Shape
 from backprop.initializers import Initializer
@@ -38,9 +39,8 @@ class Normalization(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        if not epsilon > 0:
-            raise ValueError(f"epsilon must be positive, but it is {epsilon!r}.")
-        self.epsilon, self.center, self.scale = float(epsilon), center, scale
+        self.epsilon = check_positive(epsilon, "epsilon")
+        self.center, self.scale = center, scale
         self.beta_initializer = get_initializer(beta_initializer)
         self.gamma_initializer = get_initializer(gamma_initializer)
         self.X_hat: Any = None
@@ -136,9 +136,7 @@ class BatchNormalization(Normalization):
         name: str | None = None,
     ) -> None:
         super().__init__(epsilon, center, scale, beta_initializer, gamma_initializer, name)
-        if not 0 <= momentum <= 1:
-            raise ValueError(f"momentum must lie between 0 and 1, but it is {momentum!r}.")
-        self.momentum = float(momentum)
+        self.momentum = check_share(momentum, "momentum")
         self._by_batch = True
 
     def make_parameters(self, input_shape: Shape) -> None:

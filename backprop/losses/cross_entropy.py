@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core import functional
+from backprop.core.checks import check_number
 from backprop.core.types import Array, Shape
 from backprop.losses.base import Loss, check_probabilities, row_dot
 
@@ -130,7 +131,7 @@ class BinaryCrossentropy(CrossEntropy):
 
     def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
         super().__init__(from_logits)
-        self.label_smoothing = check_label_smoothing(label_smoothing)
+        self.label_smoothing = check_number(label_smoothing, "label_smoothing", below=1)
         self.decision_threshold = 0.0 if from_logits else None
 
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
@@ -209,7 +210,7 @@ class CategoricalCrossentropy(CrossEntropy):
 
     def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
         super().__init__(from_logits)
-        self.label_smoothing = check_label_smoothing(label_smoothing)
+        self.label_smoothing = check_number(label_smoothing, "label_smoothing", below=1)
 
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
         """Targets between 0 and 1 (see ``Loss.check_target``).
@@ -276,14 +277,3 @@ def partition_terms(partition: Partition) -> tuple[Array, Array]:
     assert partition is not None
     m, S = partition
     return m[..., 0], np.log(S[..., 0])
-
-
-def check_label_smoothing(a: float) -> float:
-    """The value as a float.
-
-    Raises:
-        ValueError: It is not a number in [0, 1).
-    """
-    if not isinstance(a, int | float | np.number) or not 0 <= a < 1:
-        raise ValueError(f"label_smoothing must be 0 or more and below 1, but it is {a!r}.")
-    return float(a)

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from backprop.core.checks import check_positive
 from backprop.core.functional import row_sum
 from backprop.core.types import Array
 from backprop.losses.base import Loss, row_dot
@@ -99,9 +100,7 @@ class Huber(Loss):
 
     def __init__(self, delta: float = 1.0) -> None:
         super().__init__()
-        if not isinstance(delta, int | float | np.number) or not 0 < delta < np.inf:
-            raise ValueError(f"Huber(delta) must be a positive number, but it is {delta!r}.")
-        self.delta = float(delta)
+        self.delta = check_positive(delta, "Huber(delta)")
 
     def cut(self, D: Array) -> Array:
         """C: D cut off at ±δ."""

@@ -1,7 +1,10 @@
 """Accuracies: the share of predictions that are right."""
 
+import math
+
 import numpy as np
 
+from backprop.core.checks import check_integer, check_number
 from backprop.core.types import Array
 from backprop.metrics.base import MeanMetric
 
@@ -36,7 +39,7 @@ class Accuracy(GuessMetric):
 
     def __init__(self, name: str = "accuracy", threshold: float = 0.5) -> None:
         super().__init__(name)
-        self.threshold = threshold
+        self.threshold = check_number(threshold, f"{type(self).__name__}(threshold)", -math.inf)
 
     def update(self, prediction: Array, target: Array, sample_weight: Array | None = None) -> None:
         """Counts the right ones of a batch."""
@@ -68,7 +71,7 @@ class BinaryAccuracy(MeanMetric):
 
     def __init__(self, name: str = "binary_accuracy", threshold: float = 0.5) -> None:
         super().__init__(name)
-        self.threshold = threshold
+        self.threshold = check_number(threshold, f"{type(self).__name__}(threshold)", -math.inf)
 
     def values(self, prediction: Array, target: Array) -> Array:
         """Whether each output is right."""
@@ -116,11 +119,7 @@ class TopKCategoricalAccuracy(MeanMetric):
 
     def __init__(self, k: int = 5, name: str = "top_k_categorical_accuracy") -> None:
         super().__init__(name)
-        if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
-            raise ValueError(
-                f"{type(self).__name__}(k) must be an integer of 1 or more, not {k!r}."
-            )
-        self.k = int(k)
+        self.k = check_integer(k, f"{type(self).__name__}(k)")
 
     def values(self, prediction: Array, target: Array) -> Array:
         """Whether each class is among the first k."""

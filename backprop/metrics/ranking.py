@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from backprop.core.checks import check_integer
 from backprop.core.types import Array
 from backprop.metrics.base import Metric
 from backprop.metrics.classification import check_class_id, rows
@@ -40,7 +41,7 @@ class AUC(Metric):
         if curve not in CURVES:
             raise ValueError(f"AUC(curve) must be one of {CURVES}, but it is {curve!r}.")
         self.curve = curve
-        self.class_id = class_id
+        self.class_id = None if class_id is None else check_integer(class_id, "AUC(class_id)", 0)
         self.reset()
 
     def reset(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 import numpy as np
 
 from backprop.core.buffers import filled_array
-from backprop.core.checks import check_number, check_positive, check_share
+from backprop.core.checks import check_integer, check_number, check_positive, check_share
 from backprop.core.parameters import Parameters
 from backprop.core.types import Array
 from backprop.optimizers.blocks import Block, cut
@@ -102,12 +102,11 @@ class Optimizer:
         self.clipvalue = given.get("clipvalue")
         self.use_ema = use_ema
         self.ema_momentum = check_share(ema_momentum, "ema_momentum")
-        k = ema_overwrite_frequency
-        if k is not None and (isinstance(k, bool) or not isinstance(k, int) or k < 1):
-            raise ValueError(
-                f"ema_overwrite_frequency must be an integer of 1 or more, or None, not {k!r}."
+        if ema_overwrite_frequency is not None:
+            ema_overwrite_frequency = check_integer(
+                ema_overwrite_frequency, "ema_overwrite_frequency"
             )
-        self.ema_overwrite_frequency = k
+        self.ema_overwrite_frequency = ema_overwrite_frequency
         self.iterations = 0
         self.state: dict[str, Array] = {}
         self.c: list[Array] = []

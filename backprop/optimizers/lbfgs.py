@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
+from backprop.core.checks import check_integer, check_number
 from backprop.core.parameters import Parameters
 from backprop.core.types import Array
 from backprop.optimizers.base import Optimizer
@@ -41,20 +40,14 @@ class LBFGS(Optimizer):
         tolerance: float = 1e-12,
         gradient_tolerance: float = 1e-8,
     ) -> None:
-        for name, value in (
-            ("max_iterations", 1 if max_iterations is None else max_iterations),
-            ("history_size", history_size),
-            ("max_evaluations", max_evaluations),
-        ):
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-                raise ValueError(f"{name} must be an integer of 1 or more, but it is {value!r}.")
-        for name, number in (("tolerance", tolerance), ("gradient_tolerance", gradient_tolerance)):
-            if not number >= 0:
-                raise ValueError(f"{name} must be 0 or more, but it is {number!r}.")
         super().__init__(1.0)
+        if max_iterations is not None:
+            max_iterations = check_integer(max_iterations, "max_iterations")
         self.max_iterations = max_iterations
-        self.history_size, self.max_evaluations = int(history_size), int(max_evaluations)
-        self.tolerance, self.gradient_tolerance = float(tolerance), float(gradient_tolerance)
+        self.history_size = check_integer(history_size, "history_size")
+        self.max_evaluations = check_integer(max_evaluations, "max_evaluations")
+        self.tolerance = check_number(tolerance, "tolerance")
+        self.gradient_tolerance = check_number(gradient_tolerance, "gradient_tolerance")
         self.message = ""
         # loaded now, so that the BLAS that it brings is known when a fit limits the threads
         import scipy.optimize  # noqa: F401

@@ -4,7 +4,7 @@ from typing import Unpack
 
 import numpy as np
 
-from backprop.core.checks import check_number, check_share
+from backprop.core.checks import check_number, check_positive, check_share
 from backprop.core.types import Array
 from backprop.optimizers.base import Common, LearningRate, Optimizer
 
@@ -90,9 +90,7 @@ class Lion(Optimizer):
         **common: Unpack[Common],
     ) -> None:
         super().__init__(learning_rate, **common)
-        if not check_share(beta_1, "beta_1"):
-            raise ValueError(f"beta_1 must be above 0, but it is {beta_1!r}.")
-        self.beta_1 = float(beta_1)
+        self.beta_1 = check_share(check_positive(beta_1, "beta_1"), "beta_1")
         self.beta_2 = check_number(beta_2, "beta_2", below=1)
 
     def coefficients(self, t: int, eta: float) -> tuple[float, ...]:

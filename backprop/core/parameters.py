@@ -144,12 +144,12 @@ class Parameters:
             )
             self._bounds.append((start, stop))
             start = stop
-        self._runs: tuple[list[bool], list[slice]] | None = None
+        self._stretches: tuple[list[bool], list[slice]] | None = None
 
     def trainable_slices(self) -> list[slice]:
         """The stretches of θ that training may change, neighbours merged into one slice."""
         flags = [p.trainable for p in self._parameters]
-        if self._runs is None or self._runs[0] != flags:
+        if self._stretches is None or self._stretches[0] != flags:
             slices: list[slice] = []
             for trainable, (start, stop) in zip(flags, self._bounds, strict=True):
                 if not trainable:
@@ -158,8 +158,8 @@ class Parameters:
                     slices[-1] = slice(slices[-1].start, stop)
                 else:
                     slices.append(slice(start, stop))
-            self._runs = flags, slices
-        return self._runs[1]
+            self._stretches = flags, slices
+        return self._stretches[1]
 
     def __iter__(self) -> Iterator[Parameter]:
         return iter(self._parameters)

@@ -9,7 +9,7 @@ import numpy as np
 from backprop.core.parameters import Parameter
 
 
-def parts(root: object) -> Iterator[tuple[str, Any]]:
+def objects_in(root: object) -> Iterator[tuple[str, Any]]:
     """Every object that can be reached from ``root``, each once, with the way to it.
 
     The way leads through attributes, lists, tuples and dicts: ``".layers[0]._rng"``.

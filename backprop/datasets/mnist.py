@@ -50,34 +50,34 @@ def load_mnist(path: str | os.PathLike[str] | None = None) -> Parts:
             or the download failed.
     """
     if path is None:
-        source = cache_folder()
-        for name in _missing(source):
-            download(name, source)
+        place = cache_folder()
+        for name in _missing(place):
+            download(name, place)
     elif isinstance(path, str | os.PathLike):
-        source = os.path.expanduser(path)
+        place = os.path.expanduser(path)
     else:
         raise TypeError(
             f"path must be a string or a pathlib.Path, received {path!r}: pass the folder or the "
             f".npz file that holds MNIST."
         )
 
-    if os.path.isfile(source):
-        return _read_npz(source, "x_train", "y_train"), _read_npz(source, "x_test", "y_test")
-    if not os.path.isdir(source):
+    if os.path.isfile(place):
+        return _read_npz(place, "x_train", "y_train"), _read_npz(place, "x_test", "y_test")
+    if not os.path.isdir(place):
         raise DataError(
-            f"path {source!r} does not exist: pass an .npz file or a folder that holds MNIST, or "
+            f"path {place!r} does not exist: pass an .npz file or a folder that holds MNIST, or "
             f"no path to download it."
         )
-    if missing := _missing(source):
+    if missing := _missing(place):
         raise DataError(
-            f"The folder {source!r} lacks {', '.join(missing)}: pass a folder that holds these "
+            f"The folder {place!r} lacks {', '.join(missing)}: pass a folder that holds these "
             f"four files of MNIST (with or without .gz), or mnist_train.npz and mnist_t10k.npz; "
             f"or no path to download them."
         )
-    train_npz, test_npz = _npz_pair(source)
+    train_npz, test_npz = _npz_pair(place)
     if os.path.isfile(train_npz):
         return _read_npz(train_npz, "x", "y"), _read_npz(test_npz, "x", "y")
-    return _read_idx_pair(source, "train"), _read_idx_pair(source, "t10k")
+    return _read_idx_pair(place, "train"), _read_idx_pair(place, "t10k")
 
 
 def _npz_pair(folder: str) -> tuple[str, str]:

@@ -9,7 +9,7 @@ import numpy as np
 from backprop.core.checks import check_integer, check_shape
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, Shape
-from backprop.core.walk import parts
+from backprop.core.walk import objects_in
 from backprop.inspection.copies import (
     generators,
     in_dtype,
@@ -140,7 +140,7 @@ def accepts(layer: Layer, delta: Array) -> bool:
 def state(thing: object) -> dict[str, Any]:
     """All that an object holds, by the way that leads there, in a form that can be compared."""
     found: dict[str, Any] = {}
-    for path, part in parts(thing):
+    for path, part in objects_in(thing):
         if isinstance(part, np.ndarray):
             found[path] = (part.shape, part.tobytes())
         elif isinstance(part, np.random.Generator):

@@ -82,7 +82,7 @@ class Adam(AdamLike):
 
     def update(self, theta: Array, g: Array, scratch: Array, *state: Array) -> None:
         """θ, m and v after one step."""
-        beta_1, beta_2, alpha, epsilon = self.c
+        beta_1, beta_2, alpha, epsilon = self.scalars
         m, v = state[:2]
         m *= beta_1
         m += g
@@ -162,7 +162,7 @@ class Nadam(AdamLike):
 
     def update(self, theta: Array, g: Array, scratch: Array, *state: Array) -> None:
         """θ, m and v after one step."""
-        beta_1, beta_2, a, b, c = self.c
+        beta_1, beta_2, a, b, c = self.scalars
         m, v = state
         step, root = scratch
         m *= beta_1
@@ -197,7 +197,7 @@ class Adamax(AdamLike):
 
     def update(self, theta: Array, g: Array, scratch: Array, *state: Array) -> None:
         """θ, m and u after one step."""
-        beta_1, beta_2, alpha, epsilon = self.c
+        beta_1, beta_2, alpha, epsilon = self.scalars
         m, u = state
         m *= beta_1
         m += g

@@ -51,7 +51,7 @@ class Adagrad(Optimizer):
 
     def update(self, theta: Array, g: Array, scratch: Array, *state: Array) -> None:
         """θ and G after one step."""
-        eta, epsilon = self.c
+        eta, epsilon = self.scalars
         (G,) = state
         np.multiply(g, g, out=scratch)
         G += scratch
@@ -110,7 +110,7 @@ class RMSprop(Optimizer):
 
     def update(self, theta: Array, g: Array, scratch: Array, *state: Array) -> None:
         """θ, G, A and v after one step."""
-        eta, rho, rest, epsilon, mu = self.c
+        eta, rho, rest, epsilon, mu = self.scalars
         G = state[0]
         np.multiply(g, g, out=scratch)
         G *= rho
@@ -172,7 +172,7 @@ class Adadelta(Optimizer):
 
     def update(self, theta: Array, g: Array, scratch: Array, *state: Array) -> None:
         """θ, G and D after one step."""
-        eta, rho, epsilon = self.c
+        eta, rho, epsilon = self.scalars
         G, D = state
         step, square = scratch
         np.multiply(g, g, out=square)

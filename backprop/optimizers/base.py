@@ -65,8 +65,8 @@ class Optimizer:
         full_batch: Whether an update needs the loss at several θ, so that ``fit`` calls the method
             ``minimize`` on the loss of all samples in the place of ``step`` on that of a batch.
         state: The state vectors by name, each as long as θ; with ``use_ema`` a is ``"average"``.
-        c: What ``coefficients`` returned for the step in hand, each as an array of θ's dtype
-            without axes, which NumPy takes faster than one of Python's floats.
+        scalars: What ``coefficients`` returned for this step, each as an array of θ's dtype without
+            axes, which NumPy takes faster than a Python float.
     """
 
     slots: tuple[str, ...] = ()
@@ -109,9 +109,9 @@ class Optimizer:
         self.ema_overwrite_frequency = ema_overwrite_frequency
         self.iterations = 0
         self.state: dict[str, Array] = {}
-        self.c: list[Array] = []
+        self.scalars: list[Array] = []
         self._parameters: Parameters | None = None
-        self._runs: list[slice] | None = None
+        self._stretches: list[slice] | None = None
         self._decays: list[bool] = []
         self._blocks: list[Block] = []
         self._numbers: tuple[float, ...] = ()
@@ -119,7 +119,7 @@ class Optimizer:
     # ------------------------------------------------------------------ what a subclass defines
 
     def coefficients(self, t: int, eta: float) -> tuple[float, ...]:
-        """The numbers that ``update`` finds in ``c``, computed once for a step.
+        """The numbers that ``update`` finds in ``scalars``, computed once for a step.
 
         Args:
             t: The number of the step: 1, 2, ….
@@ -187,15 +187,15 @@ class Optimizer:
         """
         t, eta = self.iterations + 1, self.learning_rate
         self.begin(parameters)
-        runs = parameters.trainable_slices()
+        stretches = parameters.trainable_slices()
         decays = [p.decays for p in parameters] if self.weight_decay else []
-        if runs is not self._runs or decays != self._decays:
-            self._cut(parameters, runs, decays)
+        if stretches is not self._stretches or decays != self._decays:
+            self._cut(parameters, stretches, decays)
         numbers = self.coefficients(t, eta)
         if numbers != self._numbers:
             self._numbers = numbers
-            self.c = self.c or [np.empty((), parameters.values.dtype) for _ in numbers]
-            for scalar, number in zip(self.c, numbers, strict=True):
+            self.scalars = self.scalars or [np.empty((), parameters.values.dtype) for _ in numbers]
+            for scalar, number in zip(self.scalars, numbers, strict=True):
                 scalar[()] = number
         if self.clips:
             clip(parameters, self.clipnorm, self.global_clipnorm, self.clipvalue)
@@ -230,8 +230,8 @@ class Optimizer:
     def finalize(self, parameters: Parameters) -> None:
         """Puts the moving average in the place of θ at the end of training, if one is kept."""
         if self.use_ema and self._parameters is parameters:
-            for run in parameters.trainable_slices():
-                parameters.values[run] = self.state["average"][run]
+            for stretch in parameters.trainable_slices():
+                parameters.values[stretch] = self.state["average"][stretch]
 
     def begin(self, parameters: Parameters) -> None:
         """Makes the state for a model's parameters if that has not been done.
@@ -256,29 +256,29 @@ class Optimizer:
         """Makes the state for a model's parameters, as the first step does."""
         self.check_free(parameters)
         theta = parameters.values
-        self._parameters, self._runs = parameters, None
+        self._parameters, self._stretches = parameters, None
         self._first_rate = self._schedule, self._learning_rate
-        self.c, self._numbers = [], ()
+        self.scalars, self._numbers = [], ()
         self.state = {
             name: filled_array(theta.shape, self.initial_state, theta.dtype) for name in self.slots
         }
         if self.use_ema:
             self.state["average"] = theta.copy()
 
-    def _cut(self, parameters: Parameters, runs: list[slice], decays: list[bool]) -> None:
+    def _cut(self, parameters: Parameters, stretches: list[slice], decays: list[bool]) -> None:
         """Cuts into blocks what is to be trained of θ.
 
         Args:
             parameters: θ and g.
-            runs: The stretches that are to be trained.
+            stretches: The stretches of θ that are to be trained.
             decays: Whether each parameter decays; empty without weight decay.
         """
-        self._runs, self._decays = runs, decays
+        self._stretches, self._decays = stretches, decays
         stops = list(accumulate((p.value.size for p in parameters), initial=0))
         decaying = [bound for bound, on in zip(pairwise(stops), decays, strict=False) if on]
         vectors = [parameters.gradients, *(self.state[name] for name in self.slots)]
         average = self.state["average"] if self.use_ema else None
-        self._blocks = cut(parameters.values, vectors, average, self.scratches, runs, decaying)
+        self._blocks = cut(parameters.values, vectors, average, self.scratches, stretches, decaying)
 
     def _average(self, t: int, theta: Array, average: Array) -> None:
         """A ← κ (a − θ) + θ with κ = 0 in the first step; and θ ← a if it is time for that."""
@@ -290,7 +290,7 @@ class Optimizer:
 
     # Views of a copied or unpickled array would still be of the old one: cut new ones.
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_runs": None, "_blocks": []}
+        return {**vars(self), "_stretches": None, "_blocks": []}
 
     def __repr__(self) -> str:
         own = inspect.signature(type(self)).parameters

@@ -23,7 +23,7 @@ def cut(
     vectors: Sequence[Array],
     average: Array | None,
     scratches: int,
-    runs: Sequence[slice],
+    stretches: Sequence[slice],
     decaying: Sequence[tuple[int, int]],
 ) -> list[Block]:
     """Cuts into blocks what is to be trained of θ.
@@ -33,20 +33,20 @@ def cut(
         vectors: g and the state vectors, each as long as θ.
         average: The moving average of θ, if one is kept.
         scratches: How many arrays an update may use freely; all blocks share them.
-        runs: The stretches that are to be trained.
+        stretches: The stretches of θ that are to be trained.
         decaying: Where the stretches that decay begin and end.
     """
     scratch = new_array((scratches, min(BLOCK, theta.size)), theta.dtype)
     found = []
-    for run in runs:
-        for start in range(run.start, run.stop, BLOCK):
-            stop = min(start + BLOCK, run.stop)
+    for stretch in stretches:
+        for start in range(stretch.start, stretch.stop, BLOCK):
+            stop = min(start + BLOCK, stretch.stop)
             block = slice(start, stop)
             spare = scratch[:, : stop - start]
             g, *state = (vector[block] for vector in vectors)
             arguments = (theta[block], g, spare if scratches > 1 else spare[0], *state)
-            parts = [
+            decays = [
                 theta[max(start, a) : min(stop, b)] for a, b in decaying if a < stop and start < b
             ]
-            found.append(Block(arguments, parts, None if average is None else average[block]))
+            found.append(Block(arguments, decays, None if average is None else average[block]))
     return found

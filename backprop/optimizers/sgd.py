@@ -44,7 +44,7 @@ class SGD(Optimizer):
 
     def update(self, theta: Array, g: Array, scratch: Array, *state: Array) -> None:
         """θ and v after one step."""
-        eta, mu = self.c
+        eta, mu = self.scalars
         np.multiply(g, eta, out=scratch)  # η g
         if not state:
             theta -= scratch
@@ -99,7 +99,7 @@ class Lion(Optimizer):
 
     def update(self, theta: Array, g: Array, scratch: Array, *state: Array) -> None:
         """θ and m after one step."""
-        eta, kappa, beta_2 = self.c
+        eta, kappa, beta_2 = self.scalars
         (m,) = state
         mixed, step = scratch
         np.multiply(g, kappa, out=mixed)

@@ -28,10 +28,13 @@ def clip(
             if p.trainable:
                 shorten([p.gradient.ravel()], norm)
     elif global_norm is not None:
-        shorten([parameters.gradients[run] for run in parameters.trainable_slices()], global_norm)
+        shorten(
+            [parameters.gradients[stretch] for stretch in parameters.trainable_slices()],
+            global_norm,
+        )
     elif value is not None:
-        for run in parameters.trainable_slices():
-            g = parameters.gradients[run]
+        for stretch in parameters.trainable_slices():
+            g = parameters.gradients[stretch]
             np.minimum(g, value, out=g)
             np.maximum(g, -value, out=g)
 

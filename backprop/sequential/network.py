@@ -16,7 +16,7 @@ from backprop.core.checks import check_dtype, check_integer, check_list, check_s
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.core.parameters import Parameter, Parameters
 from backprop.core.types import Array, DTypeLike, Shape
-from backprop.core.walk import parts
+from backprop.core.walk import objects_in
 from backprop.data.inputs import (
     as_inputs,
     as_numbers,
@@ -293,7 +293,7 @@ class Network:
     def generators(self) -> dict[str, np.random.Generator]:
         """Every random generator of the model, by the way that leads to it."""
         kind = np.random.Generator
-        inside = {way: part for way, part in parts(self._chain) if isinstance(part, kind)}
+        inside = {way: part for way, part in objects_in(self._chain) if isinstance(part, kind)}
         return {"shuffle": self._shuffle_rng, **inside}
 
     def save(self, path: str | os.PathLike[str]) -> None:

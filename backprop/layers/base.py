@@ -21,12 +21,11 @@ from backprop.regularizers import Regularizer
 class Layer:
     """Two formulas: ``forward`` computes Y from X, ``backward`` ∂E/∂X from ∂E/∂Y.
 
-    A layer of your own defines both, in matrix form with samples in rows, and ``build`` if it has
-    parameters::
+    A layer of your own defines both, in matrix form with samples in rows, and ``make_parameters``
+    if it has parameters::
 
         class Scale(Layer):
-            def build(self, input_shape, rng=None, dtype="float32"):
-                super().build(input_shape, rng, dtype)
+            def make_parameters(self, input_shape):
                 self.gamma = self.add_parameter("gamma", input_shape[-1:], "ones")
 
             def forward(self, X, training=False):  # Y = X ⊙ γ
@@ -34,8 +33,9 @@ class Layer:
                     self.X = X
                 return X * self.gamma.value
 
-            def backward(self, delta):  # ∂E/∂γ = Σ_N δ ⊙ X;  ∂E/∂X = δ ⊙ γ
-                self.gamma.gradient[...] = np.sum(delta * self.X, axis=0)
+            def backward(self, delta):  # ∂E/∂γ = Σ δ ⊙ X;  ∂E/∂X = δ ⊙ γ
+                samples = tuple(range(delta.ndim - 1))  # all axes but the last
+                self.gamma.gradient[...] = np.sum(delta * self.X, axis=samples)
                 return delta * self.gamma.value
 
     ``forward`` keeps what ``backward`` needs only when ``training`` is true, and changes nothing in
@@ -143,7 +143,7 @@ class Layer:
         regularizer: str | Regularizer | None = None,
         constraint: str | Constraint | None = None,
     ) -> Parameter:
-        """A new parameter of this layer, to be called in ``build``.
+        """A new parameter of this layer, to be called in ``make_parameters``.
 
         Args:
             name: Its name inside the layer.

@@ -116,7 +116,7 @@ class RandomNormal(Initializer):
 
 
 class TruncatedNormal(RandomNormal):
-    """Normal, with what lies more than two standard deviations from the mean drawn again."""
+    """Normal; numbers more than two standard deviations from the mean are drawn again."""
 
     def draw(self, shape: Shape, rng: np.random.Generator) -> Array:
         """Truncated normal numbers."""
@@ -207,8 +207,8 @@ class LecunNormal(VarianceScaling):
 def fans(shape: Shape) -> tuple[int, int]:
     """(n_in, n_out) of weights of this shape, as Keras counts them.
 
-    ``(n_in, n_out)`` for a Dense kernel, the length for both of a vector, and
-    (area · C_in, area · C_out) for a convolution kernel ``(*area, C_in, C_out)``.
+    A Dense kernel ``(n_in, n_out)`` has just these, a vector ``(n,)`` has (n, n), and a convolution
+    kernel ``(*area, C_in, C_out)`` has (area · C_in, area · C_out).
     """
     if not shape:
         return 1, 1

@@ -122,12 +122,12 @@ class ReduceLROnPlateau(Monitor):
 
 
 def takes_two(schedule: Callable[..., float]) -> bool:
-    """Whether a schedule takes the learning rate besides the epoch."""
+    """Whether a schedule takes the learning rate as a second argument."""
     try:
         inspect.signature(schedule).bind(0, 0.0)
     except TypeError:
         return False
-    except ValueError:  # of a function written in C, which does not tell
+    except ValueError:  # a function written in C has no signature to ask
         return True
     return True
 

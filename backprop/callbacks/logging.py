@@ -16,13 +16,13 @@ class CSVLogger(Callback):
     """Writes a line of numbers into a file after every epoch.
 
     The columns are the epoch, counted from 0, and the logs of the first epoch in alphabetical
-    order; one that comes later, of a validation that is not made after every epoch, say, is added
-    behind them. ``NA`` stands for a number that is missing.
+    order. One that comes later, such as that of a validation that is not made after every epoch, is
+    added behind them. ``NA`` stands for a number that is missing.
 
     Args:
         filename: The file.
         separator: The character between two numbers.
-        append: Whether a file that is there is continued or replaced.
+        append: Whether an existing file is continued; else it is replaced.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class LivePlot(Callback):
 
     Args:
         path: The file, for example ``"training.png"``; None for a notebook.
-        every: How many epochs there are between two pictures; the last epoch has one always.
+        every: How many epochs there are between two pictures; the last epoch always has one.
         keys: Which quantities; all unless given.
 
     Attributes:
@@ -119,7 +119,7 @@ class LivePlot(Callback):
             self._draw()
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        """Draws what is not drawn yet."""
+        """Draws the epochs that are not drawn yet."""
         if len(self.epoch) > self._drawn:
             self._draw()
 

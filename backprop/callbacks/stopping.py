@@ -19,7 +19,7 @@ class EarlyStopping(Monitor):
         patience: After how many epochs without progress training ends; 0 is after the first.
         verbose: 1 says what it does.
         mode: ``"min"``, ``"max"`` or ``"auto"`` (see ``Monitor``).
-        baseline: A number that must be beaten too before the epochs without progress are forgotten.
+        baseline: Progress resets the count of ``patience`` only if it beats this number too.
         restore_best_weights: Whether the model gets the weights of the best epoch in the end,
             however training ends. The optimizer's state stays that of the last step.
         start_from_epoch: The first epoch that counts.
@@ -66,7 +66,7 @@ class EarlyStopping(Monitor):
         if current is None or epoch < self.start_from_epoch:
             return
         if self.restore_best_weights and self._best_theta is None:
-            self._keep(epoch)  # even nan is the best so far if it is the first
+            self._keep(epoch)  # the first is the best so far, even if it is nan
         self.wait += 1
         if self.improves(current, self.best):
             self.best = current
@@ -83,7 +83,7 @@ class EarlyStopping(Monitor):
             self._best_theta = self.model.parameters.values.copy()
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        """Puts the best weights back if that was asked for."""
+        """Restores the best weights if that was asked for."""
         if self.stopped_epoch and self.verbose:
             say(
                 f"Epoch {self.stopped_epoch + 1}: no progress of {self.monitor} in the last "

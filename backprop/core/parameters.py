@@ -87,12 +87,12 @@ class Parameter:
         return array
 
     def move(self, value: Array, gradient: Array) -> None:
-        """Goes on in these arrays, with the numbers that it has."""
+        """Copies its numbers into these arrays, and uses them from now on."""
         value[...], gradient[...] = self._value, self._gradient
         self._value, self._gradient = value, gradient
 
     def exchange(self, change: Callable[[Any], Any]) -> None:
-        """Puts other views of the same numbers in the place of its arrays."""
+        """Replaces its arrays by other views of the same numbers."""
         self._value, self._gradient = change(self._value), change(self._gradient)
 
     @property
@@ -196,8 +196,8 @@ class Parameters:
 def parameter_views(name: str) -> tuple[Any, Any]:
     """Class attributes for a parameter and its gradient, W and dW for the name ``"W"``.
 
-    Reading gives the views of θ and g. Assigning writes into them, since an attribute that were
-    replaced would no longer be what the optimizer changes.
+    Reading gives the views of θ and g. Assigning writes into them: the optimizer would not know of
+    an array that took their place.
     """
 
     def parameter_of(layer: Any) -> Parameter:

@@ -85,14 +85,14 @@ def _npz_pair(folder: str) -> tuple[str, str]:
 
 
 def _missing(folder: str) -> list[str]:
-    """Name the original files that the folder lacks; none if it holds the pair of npz files."""
+    """The original files that the folder lacks; none if it holds the pair of npz files."""
     if all(map(os.path.isfile, _npz_pair(folder))):
         return []
     return [name for name in SHA256 if _find(folder, name) is None]
 
 
 def _find(folder: str, name: str) -> str | None:
-    """Find an original file under the spellings that are in use."""
+    """The path of an original file under one of the usual spellings; None if it is missing."""
     plain = name.removesuffix(".gz")
     for spelling in (plain, plain.replace("-idx", ".idx")):
         for file in (os.path.join(folder, spelling), os.path.join(folder, f"{spelling}.gz")):
@@ -110,7 +110,7 @@ def _read_idx_pair(folder: str, part: str) -> tuple[Array, Array]:
 
 
 def _read_idx(file: str, magic: int) -> Array:
-    """Read an IDX file: magic number, sizes of the axes (big-endian, 4 bytes each), uint8 values.
+    """Reads an IDX file: magic number, sizes of the axes (big-endian, 4 bytes each), uint8 values.
 
     Raises:
         DataError: The magic number is another, or the file is not as long as its header says.
@@ -151,15 +151,15 @@ def _read_idx(file: str, magic: int) -> Array:
 
 
 def _read_npz(file: str, x_name: str, y_name: str) -> tuple[Array, Array]:
-    """Read one part of MNIST from two arrays of an npz file.
+    """Reads one part of MNIST from two arrays of an npz file.
 
     Raises:
         DataError: The file is no npz, damaged, or has no such arrays.
     """
-    import zipfile  # np.load needs it from here on; the package does not
+    import zipfile  # np.load needs it anyway; nothing else in the package does
 
     try:
-        # NumPy leaves a file that it opened itself open when it turns out to be no good.
+        # NumPy does not close a file that it opened itself and could not read.
         with open(file, "rb") as stream:
             archive = np.load(stream)
             if not isinstance(archive, np.lib.npyio.NpzFile):
@@ -181,7 +181,7 @@ def _read_npz(file: str, x_name: str, y_name: str) -> tuple[Array, Array]:
 
 
 def _to_samples(images: Array, labels: Array, file: str) -> tuple[Array, Array]:
-    """Flatten and scale images, ``(N, 28, 28)`` uint8 -> ``(N, 784)`` float32 in [0, 1].
+    """Flattens and scales images, ``(N, 28, 28)`` uint8 -> ``(N, 784)`` float32 in [0, 1].
 
     Raises:
         DataError: Images or labels are not those of MNIST.
@@ -201,6 +201,6 @@ def _to_samples(images: Array, labels: Array, file: str) -> tuple[Array, Array]:
             f"The labels of {file} run from {labels.min()} to {labels.max()}, expected digits "
             f"from 0 to 9: pass the files of MNIST."
         )
-    # Written this way the division converts block by block, with no second array of floats.
+    # This division converts block by block, without a second array of floats.
     X: Array = np.divide(images.reshape(len(images), 784), 255, dtype=np.float32)
     return X, labels.astype(np.int64)

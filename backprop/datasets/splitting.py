@@ -1,4 +1,4 @@
-"""From one table of samples to a training and a test part, scaled without a leak between them."""
+"""Splits samples into a training and a test part, and scales both by the training part alone."""
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ Parts = tuple[tuple[Array, Array], tuple[Array, Array]]
 def stratified_split(
     X: npt.ArrayLike, y: npt.ArrayLike, test_fraction: float = 0.2, seed: int = 0
 ) -> Parts:
-    """Split samples at random into a training and a test part with the same class proportions.
+    """Splits samples at random into a training and a test part with the same class proportions.
 
         n_test(c) = round(test_fraction · n(c))   of each class c, but never none or all of it
 
@@ -62,14 +62,14 @@ def stratified_split(
         n_test = min(max(round(test_fraction * len(rows)), 1), len(rows) - 1)
         test.append(rows[:n_test])
         train.append(rows[n_test:])
-    # So far the classes stand one after the other.
+    # Until now the classes stand one after the other.
     train_rows = rng.permutation(np.concatenate(train))
     test_rows = rng.permutation(np.concatenate(test))
     return (X[train_rows], y[train_rows]), (X[test_rows], y[test_rows])
 
 
 def standardize(X: npt.ArrayLike, *others: npt.ArrayLike) -> tuple[Array, ...]:
-    """Bring every feature of ``X`` to mean 0 and standard deviation 1, and ``others`` alike.
+    """Brings every feature of ``X`` to mean 0 and standard deviation 1, and ``others`` alike.
 
         X′ = (X − μ) / σ      with μ, σ of each feature over the rows of X alone
 

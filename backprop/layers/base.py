@@ -46,15 +46,16 @@ class Layer:
             layers without a name: ``dense_1``, ``relu_1``.
 
     Attributes:
-        delta: ∂E/∂Y of the last backward pass of a model, shape ``(N, *output)``, for looking at.
+        delta: ∂E/∂Y of the last backward pass of a model, shape ``(N, *output)``, to look at.
         input_shape: The shape of one input sample once built.
         parameters: The layer's ``Parameter`` objects.
         needs_input_gradient: Whether ∂E/∂X is wanted; a model turns it off in its first layer.
         takes_mask: Whether ``forward`` takes a ``mask``, ``(N, T)``, which is True where a sequence
             has a step and False where it is padded.
-        makes_mask: Whether ``output_mask`` makes one of the layer's input.
+        makes_mask: Whether ``output_mask`` makes a mask from the layer's input.
         runs_own_code: Whether it calls functions that users wrote.
-        link: What a loss may be joined with at the end of a model: "softmax", "sigmoid".
+        link: The function that a loss may be joined with at the end of a model: "softmax",
+            "sigmoid".
         linear: Whether the outputs are a weighted sum, and so any real numbers.
     """
 
@@ -84,7 +85,7 @@ class Layer:
         rng: np.random.Generator | None = None,
         dtype: DTypeLike = "float32",
     ) -> None:
-        """Builds the layer for samples of that shape: ``make_parameters`` says of what.
+        """Builds the layer for samples of that shape; ``make_parameters`` adds the parameters.
 
         Args:
             input_shape: The shape of one sample, without the batch axis.
@@ -104,7 +105,7 @@ class Layer:
     # ------------------------------------------------------------------ what a subclass defines
 
     def make_parameters(self, input_shape: Shape) -> None:
-        """Adds the layer's parameters by ``add_parameter``; a layer without any has no need to.
+        """Adds the layer's parameters by ``add_parameter``; a layer without any need not define it.
 
         Args:
             input_shape: The shape of one sample, without the batch axis.
@@ -152,7 +153,7 @@ class Layer:
             decays: Whether weight decay applies to it.
             learned: Whether it is learnt by gradients; False for a moving average.
             regularizer: Its penalty, added to the loss.
-            constraint: What is restored after every step.
+            constraint: The condition that is restored after every step.
         """
         parameter = Parameter(
             name,

@@ -32,7 +32,7 @@ class Block(Layer):
 
     @property
     def makes_mask(self) -> bool:  # type: ignore[override]
-        """Whether one of its layers does."""
+        """Whether one of its layers makes a mask."""
         return any(layer.makes_mask for layer in self.children)
 
     def entrances(self) -> Sequence[Layer]:
@@ -51,7 +51,7 @@ class Block(Layer):
             layer.needs_input_gradient = value
 
     def adopt(self, layer: Any) -> Layer:
-        """Takes a layer in, and numbers it if it has no name: ``dense_1``, ``dense_2``.
+        """Adds a layer to the children, and numbers it if it has no name: ``dense_1``, ``dense_2``.
 
         Raises:
             TypeError: It is not a layer.
@@ -109,7 +109,7 @@ def mask_through(layers: Sequence[Layer], X: Array, mask: Array | None) -> Array
 
 
 def backward_through(layers: Sequence[Layer], delta: Array) -> Array | None:
-    """∂E/∂X from ∂E/∂ the last layer's output; every layer keeps its own δ for looking at."""
+    """∂E/∂X from the last layer's ∂E/∂Y; every layer keeps its own δ, to look at."""
     passed: Any = delta
     for layer in reversed(layers):
         layer.delta = passed

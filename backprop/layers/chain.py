@@ -85,7 +85,7 @@ def as_layer(given: Any) -> Any:
 
 
 def unfold(layers: Sequence[Layer]) -> list[Layer]:
-    """The layers, with those of a chain that ends them in its place: the last one is no chain."""
+    """The layers, a chain at the end replaced by its layers until the last one is no chain."""
     if layers and isinstance(layers[-1], Chain) and layers[-1].layers:
         return [*layers[:-1], *unfold(layers[-1].layers)]
     return list(layers)

@@ -40,8 +40,8 @@ class Dense(Layer):
         bias_initializer: How b starts.
         kernel_regularizer: The penalty on W, added to the loss.
         bias_regularizer: The penalty on b.
-        kernel_constraint: What is restored in W after every step.
-        bias_constraint: What is restored in b.
+        kernel_constraint: The condition on W that is restored after every step.
+        bias_constraint: The condition on b.
         name: The layer's name.
 
     Attributes:

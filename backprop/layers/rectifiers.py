@@ -1,4 +1,4 @@
-"""Rectifiers: activations put together from pieces that meet at a point, relatives of the ReLU.
+"""Rectifiers: the ReLU's relatives, made of pieces that meet at a point.
 
 Where a slope jumps there is no derivative; every class says which side's slope it takes there.
 """
@@ -186,7 +186,7 @@ class SELU(ELU):
 class HardSigmoid(Activation):
     """f(z) = min(max(z/6 + ½, 0), 1);  f′(z) = ⅙ where −3 < z < 3, else 0 (also at ±3).
 
-    The straight line that stands in for the sigmoid, without an exponential.
+    A straight line in place of the sigmoid's curve, without an exponential.
     """
 
     def f(self, Z: Array, out: Array | None = None) -> Array:

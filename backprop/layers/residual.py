@@ -25,8 +25,8 @@ class Residual(Block):
 
         Y = S(X) + f(X),        ∂E/∂X = δ · ∂S/∂X + δ · ∂f/∂X        with δ = ∂E/∂Y
 
-    S is the identity, so that δ reaches X undiminished however small ∂f/∂X is, unless a shortcut is
-    given for an f that changes the shape. Source: He et al. 2016, "Deep residual learning for image
+    Without a shortcut S is the identity: δ reaches X undiminished, however small ∂f/∂X is. An f that
+    changes the shape needs a shortcut. Source: He et al. 2016, "Deep residual learning for image
     recognition".
 
     Args:

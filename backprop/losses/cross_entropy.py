@@ -17,13 +17,13 @@ class CrossEntropy(Loss):
 
     On logits z, with a = σ(z) or softmax(z), all three are ``log-partition(z) − Σ_k y_k z_k``, and
     their gradient is a − y; nothing overflows there, and no probability is rounded to 0 first. On
-    probabilities, log p goes on as a straight line below p = e·10⁻⁷ (``functional.safe_log``).
+    probabilities, log p continues as a straight line below p = e·10⁻⁷ (``functional.safe_log``).
 
     Args:
         from_logits: Whether predictions are logits; else they are probabilities.
     """
 
-    label_smoothing = 0.0  # a: what the two losses on label distributions let users set
+    label_smoothing = 0.0  # a; two of the three losses let users set it
     ending = "Softmax"  # the layer that makes such probabilities
 
     def __init__(self, from_logits: bool = False) -> None:

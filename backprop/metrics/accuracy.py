@@ -10,14 +10,14 @@ from backprop.metrics.base import MeanMetric
 
 
 class GuessMetric(MeanMetric):
-    """An accuracy that can be told the guesses, where they are known before it looks for them."""
+    """An accuracy that can be given the guesses, if a matched head has found them already."""
 
     def update_guesses(self, guess: Array, target: Array) -> None:
         """Counts a batch by the classes guessed, ``(N,)``; the targets may be one-hot rows."""
         self.count(guess == (target if target.shape == guess.shape else target.argmax(-1)))
 
     def count(self, hits: Array) -> None:
-        """Counts the right ones: once a training step, for few samples this is the quickest way."""
+        """Counts the right ones, in the way that is quickest for the few samples of a step."""
         self._total += hits.tobytes().count(1)
         self._weight += hits.size
 
@@ -29,8 +29,8 @@ class Accuracy(GuessMetric):
     - K outputs and one-hot targets: the largest output is the largest target (categorical),
     - K outputs and class indices: the largest output is at that index (sparse categorical).
 
-    Of equal outputs the first one counts. While a model learns that ends in a softmax, its logits
-    are compared: probabilities that are rounded to the same number are not equal then.
+    Of equal outputs the first one counts. In the training of a model that ends in a softmax the
+    logits are compared, which tells apart probabilities that are rounded to the same number.
 
     Args:
         name: Its key in logs and History.
@@ -106,8 +106,8 @@ class SparseCategoricalAccuracy(CategoricalAccuracy):
 class TopKCategoricalAccuracy(MeanMetric):
     """The share of samples whose class is among the k largest outputs.
 
-    It is if fewer than k outputs are larger than that of the class: ties count in its favour. The
-    targets may be one-hot rows or class indices.
+    A class is among them if fewer than k outputs are larger than its own: ties count in its favour.
+    The targets may be one-hot rows or class indices.
 
     Args:
         k: How many guesses a prediction has.

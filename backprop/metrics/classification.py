@@ -98,8 +98,8 @@ class DecisionMetric(Metric):
 class Precision(DecisionMetric):
     """hits / chosen: how much of what was chosen is right; 0 if nothing was.
 
-    As in Keras K outputs are each compared with the threshold and counted together, also after a
-    softmax, where perhaps none is above ½; ``threshold=None`` takes the largest one.
+    As in Keras, each of K outputs is compared with the threshold, and all are counted together.
+    After a softmax perhaps none is above ½: ``threshold=None`` takes the largest one.
 
     Args:
         threshold: Every output above it is chosen; 0 for a model that ends in logits; None takes

@@ -25,7 +25,7 @@ class AUC(Metric):
 
     These are scikit-learn's ``roc_auc_score`` and ``average_precision_score``. Keras approximates
     the curves by 200 thresholds between 0 and 1; here all scores are kept, of any range, logits
-    too. K outputs are counted together, every pair of a sample and a class a sample of its own.
+    too. K outputs are counted together: every pair of a sample and a class counts as a sample.
 
     Args:
         curve: ``"ROC"`` or ``"PR"``.
@@ -74,7 +74,7 @@ class AUC(Metric):
         return float((positive[::-1] * hits / (hits + misses)).sum() / p)
 
     def _merge(self) -> tuple[Array, Array, Array]:
-        """The different scores upwards, and the weights of the two kinds of samples at each."""
+        """The different scores, rising, and the weights of both kinds of samples at each."""
         s, positive, negative = (
             np.concatenate(parts) for parts in zip(*self._batches, strict=True)
         )

@@ -42,28 +42,29 @@ class Common(Shared, total=False):
 class Optimizer:
     """Changes θ in place from g, block by block; a frozen layer's stretch is never touched.
 
-    A subclass writes its formula in ``update`` and, directly above it in ``coefficients``, the
-    numbers in it that are the same for all of θ; ``slots`` names the state vectors that it needs.
+    A subclass writes its formula in ``update`` and, directly above it in ``coefficients``, those
+    numbers of the formula that are the same for all of θ. ``slots`` names its state vectors.
 
-    A step first clips g, in place, if that was asked for; then θ ← θ − η λ θ if there is a weight
-    decay λ, which leaves out biases and the parameters of normalisation (Keras leaves out nothing
-    unless told to); then comes the formula; and then a ← κ a + (1 − κ) θ if an average is kept.
+    A step first clips g in place, if that was asked for. A weight decay λ then makes
+    θ ← θ − η λ θ, but not for biases and the parameters of normalisation (Keras decays all unless
+    told otherwise). The formula follows, and a ← κ a + (1 − κ) θ if an average is kept.
 
     Args:
         learning_rate: η, the size of a step: a number or a schedule.
         weight_decay: λ.
         clipnorm: The length that each parameter's gradient is shortened to if it is longer.
         global_clipnorm: The same for the gradient of all parameters together.
-        clipvalue: What each component of g is cut off at, up and down. Only one of the three.
+        clipvalue: The largest size of a component of g; larger ones are cut off. Only one of the
+            three may be given.
         use_ema: Whether to keep the moving average a of θ, which begins with the θ of the first
-            step. It is put in the place of θ at the end of training.
+            step. At the end of training it replaces θ.
         ema_momentum: κ.
-        ema_overwrite_frequency: Every so many steps a is put in the place of θ too.
+        ema_overwrite_frequency: The number of steps between two times that a replaces θ earlier.
 
     Attributes:
         iterations: The number of steps taken.
-        full_batch: Whether an update needs the loss at several θ, so that ``fit`` calls the method
-            ``minimize`` on the loss of all samples in the place of ``step`` on that of a batch.
+        full_batch: Whether an update needs the loss at several θ. ``fit`` then calls ``minimize``
+            with the loss of all samples, and not ``step`` after each batch.
         state: The state vectors by name, each as long as θ; with ``use_ema`` a is ``"average"``.
         scalars: What ``coefficients`` returned for this step, each as an array of θ's dtype without
             axes, which NumPy takes faster than a Python float.
@@ -175,9 +176,9 @@ class Optimizer:
     def step(self, parameters: Parameters) -> None:
         """One update of θ from g.
 
-        Every 32 steps numbers of the state below 10⁻³⁶ (10⁻³⁰⁶ in float64) are rounded to 0. Where
-        a gradient stays 0 they would shrink to denormal numbers and remain there for good, and
-        steps with those were measured to take ten times as long.
+        Every 32 steps, numbers of the state below 10⁻³⁶ (10⁻³⁰⁶ in float64) are rounded to 0. Where
+        a gradient stays 0 they would shrink to denormal numbers and stay there, and steps with
+        those were measured to take ten times as long.
 
         Args:
             parameters: A model's ``parameters``, their gradients written by its ``backward``.
@@ -216,7 +217,7 @@ class Optimizer:
         self.iterations = t
 
     def check_free(self, parameters: Parameters | None) -> None:
-        """Checks that the state is not that of another model; None is a model without parameters.
+        """Checks that the state is not another model's; None stands for a model without parameters.
 
         Raises:
             ValueError: It is.
@@ -228,13 +229,13 @@ class Optimizer:
             )
 
     def finalize(self, parameters: Parameters) -> None:
-        """Puts the moving average in the place of θ at the end of training, if one is kept."""
+        """Replaces θ by its moving average at the end of training, if one is kept."""
         if self.use_ema and self._parameters is parameters:
             for stretch in parameters.trainable_slices():
                 parameters.values[stretch] = self.state["average"][stretch]
 
     def begin(self, parameters: Parameters) -> None:
-        """Makes the state for a model's parameters if that has not been done.
+        """Makes the state for a model's parameters if there is none yet.
 
         ``fit`` does so before callbacks may change the learning rate, which ``reset`` restores.
         """
@@ -266,7 +267,7 @@ class Optimizer:
             self.state["average"] = theta.copy()
 
     def _cut(self, parameters: Parameters, stretches: list[slice], decays: list[bool]) -> None:
-        """Cuts into blocks what is to be trained of θ.
+        """Cuts the stretches of θ that are to be trained into blocks.
 
         Args:
             parameters: θ and g.
@@ -281,14 +282,14 @@ class Optimizer:
         self._blocks = cut(parameters.values, vectors, average, self.scratches, stretches, decaying)
 
     def _average(self, t: int, theta: Array, average: Array) -> None:
-        """A ← κ (a − θ) + θ with κ = 0 in the first step; and θ ← a if it is time for that."""
+        """a ← κ (a − θ) + θ, with κ = 0 in the first step; and θ ← a if it is time for that."""
         average -= theta
         average *= self.ema_momentum if t > 1 else 0.0
         average += theta
         if self.ema_overwrite_frequency and not t % self.ema_overwrite_frequency:
             theta[...] = average
 
-    # Views of a copied or unpickled array would still be of the old one: cut new ones.
+    # A copied or unpickled block would no longer be a view of the state: cut new ones.
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_stretches": None, "_blocks": []}
 

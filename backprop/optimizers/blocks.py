@@ -1,4 +1,4 @@
-"""θ cut into blocks, so that all that a formula touches in one go stays in the cache."""
+"""Cuts θ into blocks so small that all vectors of an update stay in the cache."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,7 +11,7 @@ BLOCK = 32768
 
 
 class Block(NamedTuple):
-    """Views of one block: the arguments of ``update``, what decays in it, and its average."""
+    """Views of one block: the arguments of ``update``, those parts that decay, and the average."""
 
     arguments: tuple[Array, ...]
     decaying: list[Array]
@@ -26,13 +26,13 @@ def cut(
     stretches: Sequence[slice],
     decaying: Sequence[tuple[int, int]],
 ) -> list[Block]:
-    """Cuts into blocks what is to be trained of θ.
+    """Cuts the stretches of θ that are to be trained into blocks.
 
     Args:
         theta: θ.
         vectors: g and the state vectors, each as long as θ.
         average: The moving average of θ, if one is kept.
-        scratches: How many arrays an update may use freely; all blocks share them.
+        scratches: How many arrays an update may use freely; the blocks share them.
         stretches: The stretches of θ that are to be trained.
         decaying: Where the stretches that decay begin and end.
     """

@@ -65,12 +65,11 @@ class Lion(Optimizer):
 
         θ ← θ − η sign(β₁ m̄ + (1 − β₁) g),  m̄ ← β₂ m̄ + (1 − β₂) g
 
-    Kept is the sum m = m̄ / (1 − β₂) in the place of the average: m ← β₂ m + g, and the sign is
+    The state is the sum m = m̄ / (1 − β₂) in the place of the average: m ← β₂ m + g. The sign is
     that of m + κ g with κ = (1 − β₁) / (β₁ (1 − β₂)). Source: Chen et al. 2023, "Symbolic discovery
     of optimization algorithms".
 
-    Where the gradient stays 0 the steps go on, by the sign of what is left of m, until that is
-    rounded to 0.
+    Where the gradient stays 0, the steps go on with the sign of m until m is rounded to 0.
 
     Args:
         learning_rate: η; three to ten times smaller than for Adam.

@@ -11,7 +11,7 @@ from backprop.schedules.base import Schedule
 
 @dataclass(frozen=True)
 class RateDecay(Schedule):
-    """The base of the two schedules with a rate of decay for every so many steps.
+    """The base of the two schedules that decay at a rate r every d steps.
 
     Args:
         initial_learning_rate: η₀.
@@ -83,8 +83,8 @@ class PiecewiseConstantDecay(Schedule):
 class PolynomialDecay(Schedule):
     """η(s) = (η₀ − η₁) (1 − s/d)^p + η₁ up to s = d, and η₁ from there on.
 
-    With ``cycle`` d is doubled, tripled, … as often as s outgrows it: η rises again then, less each
-    time.
+    With ``cycle``, d is doubled, tripled, … each time that s outgrows it: then η rises again, to
+    less each time.
 
     Args:
         initial_learning_rate: η₀.
@@ -189,7 +189,7 @@ class CosineDecayRestarts(Schedule):
             i, since = divmod(step, self.first_decay_steps)
             length = self.first_decay_steps
         else:
-            # lengths are added up, as logarithms would round a restart to the step before or after
+            # add the lengths up: a logarithm would round a restart to the step before or after
             i, since, length = 0, float(step), self.first_decay_steps
             while since >= length:
                 i, since, length = i + 1, since - length, length * self.t_mul
@@ -198,7 +198,7 @@ class CosineDecayRestarts(Schedule):
 
 @dataclass(frozen=True)
 class OneCycle(Schedule):
-    """Up and down once in the whole of a training, and far down in the end.
+    """Up and down once in a whole training, and far down in the end.
 
         η rises from η_max/a to η_max until s = p n − 1, and falls to η_max/(a b) at s = n − 1,
 

@@ -25,9 +25,9 @@ class Residual(Block):
 
         Y = S(X) + f(X),        ∂E/∂X = δ · ∂S/∂X + δ · ∂f/∂X        with δ = ∂E/∂Y
 
-    Without a shortcut S is the identity: δ reaches X undiminished, however small ∂f/∂X is. An f that
-    changes the shape needs a shortcut. Source: He et al. 2016, "Deep residual learning for image
-    recognition".
+    Without a shortcut S is the identity, so that δ reaches X undiminished however small ∂f/∂X is.
+    An f that changes the shape needs a shortcut. Source: He et al. 2016, "Deep residual learning
+    for image recognition".
 
     Args:
         layers: f, the layers in order.

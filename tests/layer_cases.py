@@ -343,6 +343,7 @@ CASES = [
     ),
     Case("columns", lambda: Columns([2, 0])),
     Case("columns_that_come_twice", lambda: Columns([1, -1, 1])),
+    Case("columns_more_than_inputs", lambda: Columns([1, 3, 2, 0, 1])),
     Case(
         "lambda",
         lambda: Lambda(square, square_backward),

@@ -83,7 +83,8 @@ class Parallel(Block):
         known = [each for each in masks if each is not None]
         if not known or (mask is not None and len(known) < len(masks)):
             return None
-        return np.asarray(np.logical_and.reduce(known))
+        shared: Array = np.logical_and.reduce(known)
+        return shared
 
     def forward(self, X: Array, training: bool = False, mask: Array | None = None) -> Array:
         """The branches' outputs, joined."""

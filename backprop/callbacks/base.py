@@ -154,10 +154,3 @@ class CallbackList:
 def overrides(callback: Callback, hook: str) -> bool:
     """Whether a callback's class, or the object itself, defines that hook."""
     return getattr(type(callback), hook) is not getattr(Callback, hook) or hook in vars(callback)
-
-
-def say(text: str) -> None:
-    """Prints a line above the progress bar, if one is there."""
-    from tqdm import tqdm
-
-    tqdm.write(text)

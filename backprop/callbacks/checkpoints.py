@@ -4,8 +4,9 @@ import math
 import os
 from typing import Any
 
-from backprop.callbacks.base import Callback, Logs, say
+from backprop.callbacks.base import Callback, Logs
 from backprop.callbacks.monitoring import Monitor
+from backprop.core import console
 from backprop.core.checks import check_integer, check_number
 from backprop.storage import files, snapshot
 
@@ -79,7 +80,7 @@ class ModelCheckpoint(Monitor):
         improved = self.improves(current, self.best)
         if self.verbose:
             change = "better" if improved else "no better"
-            say(
+            console.write(
                 f"Epoch {self._epoch + 1}: {self.monitor} is {current:.5g}, {change} than "
                 f"{self.best:.5g}."
             )
@@ -94,7 +95,7 @@ class ModelCheckpoint(Monitor):
             os.makedirs(folder, exist_ok=True)
         (self.model.save_weights if self.save_weights_only else self.model.save)(path)
         if self.verbose:
-            say(f"Epoch {self._epoch + 1}: saved to {path}.")
+            console.write(f"Epoch {self._epoch + 1}: saved to {path}.")
 
     def _path(self, logs: Logs) -> str:
         numbers: dict[str, Any] = {"epoch": self._epoch + 1, **logs}

@@ -11,9 +11,12 @@ from backprop.callbacks.base import Callback, Logs
 from backprop.core.checks import check_integer
 from backprop.storage import files
 
+MARK = "\ufeff"
+"""The byte order mark: what some programs write before a text in UTF-8."""
+
 
 class CSVLogger(Callback):
-    """Writes a line of numbers into a file after every epoch.
+    """Writes a line of numbers into a file after every epoch, as text in UTF-8.
 
     The columns are the epoch, counted from 0, and the logs of the first epoch in alphabetical
     order. One that comes later, such as that of a validation that is not made after every epoch, is
@@ -22,7 +25,8 @@ class CSVLogger(Callback):
     Args:
         filename: The file.
         separator: The character between two numbers.
-        append: Whether an existing file is continued; else it is replaced.
+        append: Whether an existing file is continued; else it is replaced. A file may begin with a
+            byte order mark, as that of a spreadsheet does, and keeps it.
     """
 
     def __init__(
@@ -35,11 +39,15 @@ class CSVLogger(Callback):
         self.append = append
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Reads the file that is to be continued, or empties it."""
+        """Reads the file that is to be continued, or empties it.
+
+        Raises:
+            ValueError: What is to be continued is no such table.
+        """
         self._rows: list[list[str]] = []
+        self._mark = ""
         if self.append and os.path.exists(self.filename):
-            with open(self.filename, newline="") as file:
-                self._rows = list(csv.reader(file, delimiter=self.separator))
+            self._read()
         self._replace()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
@@ -55,12 +63,31 @@ class CSVLogger(Callback):
         self._rows.append(line)
         self._write(self.filename, "a", [line])
 
+    def _read(self) -> None:
+        try:
+            with open(self.filename, newline="", encoding="utf-8") as file:
+                self._mark = MARK if file.read(1) == MARK else ""
+                file.seek(len(self._mark.encode()))
+                self._rows = [row for row in csv.reader(file, delimiter=self.separator) if row]
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise ValueError(
+                f"CSVLogger cannot continue {self.filename!r}, which is no table in UTF-8 "
+                f"({error}): pass append=False or another filename."
+            ) from error
+        if self._rows and "epoch" not in self._rows[0]:
+            raise ValueError(
+                f"CSVLogger cannot continue {self.filename!r}: with separator={self.separator!r} "
+                f"its columns are {self._rows[0]}, without 'epoch'."
+            )
+
     def _replace(self) -> None:
         with files.replacing(self.filename) as temporary:
-            self._write(temporary, "w", self._rows)
+            self._write(temporary, "w", self._rows, self._mark)
 
-    def _write(self, path: str, mode: str, rows: list[list[str]]) -> None:
-        with open(path, mode, newline="") as file:
+    def _write(self, path: str, mode: str, rows: list[list[str]], start: str = "") -> None:
+        # a name may hold characters that are no text in UTF-8 either, as those of some paths do
+        with open(path, mode, newline="", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(start)
             csv.writer(file, delimiter=self.separator, lineterminator="\n").writerows(rows)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from backprop import explain, inspection
 from backprop.callbacks import Callback, CallbackList
+from backprop.core import console
 from backprop.core.checks import check_list
 from backprop.core.types import DTypeLike
 from backprop.data.sources import check, evaluation_source
@@ -18,7 +19,7 @@ from backprop.training.evaluation import Evaluator, collect, unwrap
 from backprop.training.history import History
 from backprop.training.loop import Loop
 from backprop.training.plan import plan_fit
-from backprop.training.progress import progress
+from backprop.training.progress import progress, show_number
 from backprop.training.step import Step
 
 
@@ -220,7 +221,7 @@ class Sequential(CompiledNetwork):
         with blas_threads(batches.batch_size * self.parameters.largest):
             logs = Evaluator(self)(batches, called)
         if shown:
-            print(", ".join(f"{key}: {value:.4f}" for key, value in logs.items()))
+            console.write(", ".join(f"{key}: {show_number(value)}" for key, value in logs.items()))
         return logs if return_dict else unwrap(logs)
 
     def explain(self, X: Any, y: Any, sample_weight: Any = None) -> "explain.Explanation":

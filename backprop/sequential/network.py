@@ -12,6 +12,7 @@ import numpy as np
 
 from backprop import inspection
 from backprop.callbacks import Callback, CallbackList
+from backprop.core import console
 from backprop.core.checks import check_dtype, check_integer, check_list, check_shape
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.core.parameters import Parameter, Parameters
@@ -260,8 +261,12 @@ class Network:
             raise NotBuiltError("the model is not built: its shapes are not known yet.")
         return self._chain.output_shape(self.input_shape)
 
-    def summary(self, print_fn: Callable[[str], object] = print) -> None:
-        """Prints the layers, the shapes of their outputs, and how many parameters they have."""
+    def summary(self, print_fn: Callable[[str], object] = console.write) -> None:
+        """Prints the layers, the shapes of their outputs, and how many parameters they have.
+
+        Args:
+            print_fn: What is given the text in place of stdout, a file's ``write`` for example.
+        """
         print_fn(inspection.summary(self.layers, self.input_shape))
 
     def get_weights(self) -> list[Array]:

@@ -174,7 +174,9 @@ def test_nothing_else_in_the_package_prints():
             opened = "open(" in code and not any(
                 known in code for known in ('"rb"', '"wb"', '"xb"', "encoding=", "urlopen")
             )
-            other = any(word in code for word in ("sys.stdout", "sys.stderr", "write_text(", "tqdm.w"))
+            other = any(
+                word in code for word in ("sys.stdout", "sys.stderr", "write_text(", "tqdm.w")
+            )
             printed = code.lstrip().startswith("print(") or " print(" in code.split('"')[0]
             if (opened or other or printed) and file.name != "console.py" and ">>>" not in code:
                 found.append(f"{file.relative_to(folder)}:{number} {line.strip()}")

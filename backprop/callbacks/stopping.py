@@ -94,7 +94,9 @@ class EarlyStopping(Monitor):
             self.model.parameters.values[...] = self._best_theta
             self._best_theta = None
             if self.verbose:
-                console.write(f"The weights of epoch {self.best_epoch + 1}, the best, are put back.")
+                console.write(
+                    f"The weights of epoch {self.best_epoch + 1}, the best, are put back."
+                )
 
 
 class TerminateOnNaN(Callback):

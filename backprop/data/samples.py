@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.checks import check_number, check_share
+from backprop.core.checks import check_number, check_one_class, check_share
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, Shape
 from backprop.data.inputs import as_array, as_numbers
@@ -96,7 +96,10 @@ def weight_by_class(
     n_classes = max(output_shape[-1], 2)
     classes = target
     if target.ndim == 2:
-        classes = target[:, 0] if target.shape[1] == 1 else target.argmax(axis=1)
+        classes = target[:, 0]
+        if target.shape[1] > 1:
+            check_one_class(target, "class_weight, targets", "use sample_weight for others.")
+            classes = target.argmax(axis=1)
     if classes.ndim != 1 or not np.isin(classes, np.arange(n_classes)).all():
         raise ValueError(
             f"class_weight needs targets that are classes from 0 to {n_classes - 1}, one for each "

@@ -76,6 +76,7 @@ class Softmax(Layer):
     """
 
     link = "softmax"
+    sums_to_one = True
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name)
@@ -110,6 +111,8 @@ class LogSoftmax(Layer):
 
     Shapes: Z and A ``(N, K)``, or with further leading axes.
     """
+
+    sums_to_one = True
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name)

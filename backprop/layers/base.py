@@ -57,6 +57,8 @@ class Layer:
         link: The function that a loss may be joined with at the end of a model: "softmax",
             "sigmoid".
         linear: Whether the outputs are a weighted sum, and so any real numbers.
+        sums_to_one: Whether the outputs are probabilities with the sum 1, or their logarithms, so
+            that a single one never changes.
     """
 
     accepts_sparse = False
@@ -66,6 +68,7 @@ class Layer:
     runs_own_code = False
     link: str | None = None
     linear = False
+    sums_to_one = False
 
     def __init__(self, name: str | None = None) -> None:
         self.name = name

@@ -14,7 +14,7 @@ import numpy as np
 from backprop.core.buffers import Buffers
 from backprop.core.errors import NoForwardError, ShapeError
 from backprop.core.lookup import show_call
-from backprop.core.types import Array, Shape, as_array
+from backprop.core.types import Array, Outputs, Shape, as_array
 
 
 class Loss:
@@ -29,6 +29,9 @@ class Loss:
 
     link: str | None = None
     """What a model may end with for this loss to be joined with it (see ``losses.heads``)."""
+
+    outputs: Outputs | None = None
+    """What the outputs are that it takes; None where it does not say."""
 
     decision_threshold: float | None = None
     """Above what an output means yes; None leaves it to the metrics, which say ½ for one output."""
@@ -202,6 +205,16 @@ class Loss:
 def row_dot(A: Array, B: Array) -> Array:
     """Σ_k a_k b_k of every row, without an array of the products."""
     return as_array(np.vecdot(A, B))
+
+
+def check_several_outputs(loss: Loss, output_shape: Shape, instead: str) -> None:
+    """Checks that a loss that compares outputs with each other has at least two.
+
+    Raises:
+        ShapeError: There is one alone.
+    """
+    if output_shape[-1] == 1:
+        raise ShapeError(f"{loss}: the model has one output, but it needs two or more: {instead}")
 
 
 def check_sample_weight(weight: Array, n: int, dtype: Any) -> Array:

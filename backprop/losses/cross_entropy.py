@@ -7,9 +7,15 @@ import numpy as np
 from backprop.core import functional
 from backprop.core.checks import check_number
 from backprop.core.types import Array, Shape
-from backprop.losses.base import Loss, check_probabilities, row_dot
+from backprop.losses.base import Loss, check_probabilities, check_several_outputs, row_dot
 
 Partition = tuple[Array, Array] | None
+
+ONE_ANSWER = (
+    "for two classes take two outputs and a Softmax(), or one and a Sigmoid() with "
+    "loss='binary_crossentropy'."
+)
+"""What to do about a single output."""
 
 
 class CrossEntropy(Loss):
@@ -29,6 +35,8 @@ class CrossEntropy(Loss):
     def __init__(self, from_logits: bool = False) -> None:
         super().__init__()
         self.from_logits = from_logits
+        if from_logits and self.outputs == "classes":
+            self.outputs = "scores"
         self._on_logits = from_logits
 
     def check_ending(self, last: Any) -> None:
@@ -124,6 +132,7 @@ class BinaryCrossentropy(CrossEntropy):
 
     link = "sigmoid"
     ending = "Sigmoid"
+    outputs = "answers"
 
     def has_classes(self, target: Array) -> bool:
         """For one output."""
@@ -207,6 +216,7 @@ class CategoricalCrossentropy(CrossEntropy):
     """
 
     link = "softmax"
+    outputs = "classes"
 
     def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
         super().__init__(from_logits)
@@ -216,9 +226,12 @@ class CategoricalCrossentropy(CrossEntropy):
         """Targets between 0 and 1 (see ``Loss.check_target``).
 
         Raises:
+            ShapeError: There is one output alone, which would always be right.
             ValueError: A target lies outside.
         """
-        return check_shares(super().check_target(target, output_shape, dtype), f"{self}")
+        target = super().check_target(target, output_shape, dtype)
+        check_several_outputs(self, output_shape, ONE_ANSWER)
+        return check_shares(target, f"{self}")
 
     def values(self, prediction: Array, target: Array) -> Array:
         """−Σ_k y_k log q_k."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from backprop.core.functional import row_sum
 from backprop.core.types import Array, Shape, as_array
-from backprop.losses.base import Loss, row_dot
+from backprop.losses.base import Loss, check_several_outputs, row_dot
 
 
 class Hinge(Loss):
@@ -89,6 +89,18 @@ class CategoricalHinge(Loss):
     As in Keras, n is taken over all classes: for the true one (1 − y) ŷ is 0, so that n is never
     negative. Of equal ones the first counts.
     """
+
+    outputs = "scores"
+
+    def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
+        """One-hot rows (see ``Loss.check_target``).
+
+        Raises:
+            ShapeError: There is one output alone, which has no other class to exceed.
+        """
+        target = super().check_target(target, output_shape, dtype)
+        check_several_outputs(self, output_shape, "for yes or no take loss='hinge'.")
+        return target
 
     def has_classes(self, target: Array) -> bool:
         """Yes."""

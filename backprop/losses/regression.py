@@ -1,13 +1,14 @@
 """Losses on numbers: the squared errors, their robust relatives, and the angle between vectors."""
 
 import math
+from typing import Any
 
 import numpy as np
 
 from backprop.core.checks import check_positive
 from backprop.core.functional import row_sum
-from backprop.core.types import Array
-from backprop.losses.base import Loss, row_dot
+from backprop.core.types import Array, Shape
+from backprop.losses.base import Loss, check_several_outputs, row_dot
 
 SMALLEST_NORM = 1e-7
 """The cosine similarity does not stretch vectors shorter than this to length 1."""
@@ -158,6 +159,16 @@ class CosineSimilarity(Loss):
     The negative sign is Keras's, so that minimising aligns the two. A norm below 10⁻⁷ counts as
     10⁻⁷; there ℓ is linear in ŷ and ∂ℓ/∂ŷ = −v/10⁻⁷.
     """
+
+    def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
+        """Vectors (see ``Loss.check_target``).
+
+        Raises:
+            ShapeError: They have one component, and so a direction that cannot be turned.
+        """
+        target = super().check_target(target, output_shape, dtype)
+        check_several_outputs(self, output_shape, "for a single number take loss='mse'.")
+        return target
 
     def values(self, prediction: Array, target: Array) -> Array:
         """−ŷ · y / (‖ŷ‖ ‖y‖)."""

@@ -7,7 +7,8 @@ import numpy as np
 from backprop.core import functional
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, Shape
-from backprop.losses.cross_entropy import CrossEntropy, Partition, partition_terms
+from backprop.losses.base import check_several_outputs
+from backprop.losses.cross_entropy import ONE_ANSWER, CrossEntropy, Partition, partition_terms
 
 
 class SparseCategoricalCrossentropy(CrossEntropy):
@@ -20,13 +21,14 @@ class SparseCategoricalCrossentropy(CrossEntropy):
     """
 
     link = "softmax"
+    outputs = "classes"
     _index: Any = None  # where in the flat logits the samples' own classes stand
 
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
         """Class indices as integers, shape ``(N,)``.
 
         Raises:
-            ShapeError: They are not one integer a sample.
+            ShapeError: They are not one integer a sample, or there is one output alone.
             ValueError: An index is negative, K or more, or not whole.
         """
         target = np.asarray(target)
@@ -41,11 +43,7 @@ class SparseCategoricalCrossentropy(CrossEntropy):
                 f"{self}: targets must be class indices, one for each sample, but their shape is "
                 f"{target.shape}{hint}."
             )
-        if n_classes == 1:
-            raise ShapeError(
-                f"{self}: the model has one output, but it needs one for each class: use two "
-                f"outputs and a Softmax(), or a Sigmoid() with loss='binary_crossentropy'."
-            )
+        check_several_outputs(self, output_shape, ONE_ANSWER)
         if target.dtype.kind not in "fiub":
             raise TypeError(
                 f"{self}: targets must be class indices, but their dtype is {target.dtype}: "

@@ -1,4 +1,4 @@
-"""What is shown is never worth a training: programs without stdout, or with one that knows ASCII."""
+"""What is shown is never worth a training: no stdout, or one that knows ASCII alone."""
 
 import io
 import os

@@ -94,7 +94,7 @@ def test_the_rate_does_not_fall_below_min_lr():
     [
         ("val_loss", "auto", 0.01),
         ("val_loss", "max", 0.1),
-        ("val_accuracy", "auto", 0.1),
+        ("val_accuracy", "max", 0.1),
         ("val_accuracy", "min", 0.01),
     ],
 )

@@ -22,7 +22,8 @@ class Callback:
 
     Attributes:
         model: The model in training. Setting ``model.stop_training`` to True ends it.
-        params: ``{"epochs": …, "steps": …, "verbose": …}``.
+        params: ``{"epochs": …, "steps": …, "verbose": …}``; in a fit also ``"validation"``, whether
+            there is one after any of the epochs.
     """
 
     model: Any = None

@@ -85,6 +85,7 @@ class EarlyStopping(Monitor):
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Restores the best weights if that was asked for."""
+        super().on_train_end()
         if self.stopped_epoch and self.verbose:
             console.write(
                 f"Epoch {self.stopped_epoch + 1}: no progress of {self.monitor} in the last "

@@ -1,4 +1,4 @@
-"""The one place that prints. What is shown is never worth a training: nothing here raises.
+"""The one place that prints. What is shown is never worth a training: no print here raises.
 
 Where a program has no stdout (pythonw, services), or it was closed, nothing is printed. A character
 that the encoding of stdout lacks (cp1252, latin-1, ASCII) is replaced by one that looks like it, or
@@ -7,6 +7,7 @@ by ``?``.
 
 import os
 import sys
+import warnings
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
@@ -19,6 +20,14 @@ def write(text: object, end: str = "\n") -> None:
     with suppress(Exception), _bars_aside():
         STDOUT.write(f"{text}{end}")
         STDOUT.flush()
+
+
+def warn(message: str) -> None:
+    """Shows a RuntimeWarning that names the user's line, the first one outside of the package."""
+    frame, level = sys._getframe(), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("backprop."):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, RuntimeWarning, stacklevel=level)
 
 
 def is_terminal() -> bool:

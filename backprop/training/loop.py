@@ -1,9 +1,9 @@
 """The training loop: epoch after epoch, batch after batch, one step each."""
 
 import math
-import warnings
 from itertools import islice
 
+from backprop.core import console
 from backprop.protocol import Model
 from backprop.training import full_batch
 from backprop.training.batched_metrics import BatchedMetrics
@@ -126,9 +126,7 @@ class Loop:
 
 def warn_of_divergence(loss: float, epoch: int) -> None:
     """Says where Python shows warnings that the loss is no number any more."""
-    warnings.warn(
+    console.warn(
         f"the loss became {loss} in epoch {epoch + 1}: training has diverged. Lower the learning "
-        f"rate, or scale the inputs.",
-        RuntimeWarning,
-        stacklevel=5,  # the line that called fit
+        f"rate, or scale the inputs."
     )

@@ -2,17 +2,21 @@
 
 import csv
 import os
-import sys
+import time
 from collections.abc import Sequence
 from typing import Any
 
 from backprop import plotting
 from backprop.callbacks.base import Callback, Logs
+from backprop.core import console
 from backprop.core.checks import check_integer
 from backprop.storage import files
 
 MARK = "\ufeff"
 """The byte order mark: what some programs write before a text in UTF-8."""
+
+SHARE = 0.1
+"""The largest share of the time of a training that is spent on drawing it."""
 
 
 class CSVLogger(Callback):
@@ -95,11 +99,12 @@ class LivePlot(Callback):
     """Draws the curves of loss and metrics while they grow.
 
     In a notebook the picture below the cell is redrawn; with a path a file is rewritten, which an
-    image viewer can show meanwhile. A picture takes some tenths of a second.
+    image viewer can show meanwhile. A picture takes some tenths of a second: where epochs are short
+    some are left out, so that drawing takes no more than a tenth of the time.
 
     Args:
         path: The file, for example ``"training.png"``; None for a notebook.
-        every: How many epochs there are between two pictures; the last epoch always has one.
+        every: A picture is drawn after every so many epochs; the last epoch always has one.
         keys: Which quantities; all unless given.
 
     Attributes:
@@ -113,7 +118,7 @@ class LivePlot(Callback):
         keys: str | Sequence[str] | None = None,
     ) -> None:
         self.every = check_integer(every, "every")
-        if path is None and not in_notebook():
+        if path is None and not console.in_notebook():
             raise ValueError(
                 "LivePlot() draws in notebooks only: pass a path here, LivePlot('training.png')."
             )
@@ -134,6 +139,7 @@ class LivePlot(Callback):
         self.epoch: list[int] = []
         self._display = None
         self._drawn = 0
+        self._next = 0.0  # when the next picture may be drawn
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Adds the epoch's numbers, and draws if it is time."""
@@ -142,7 +148,7 @@ class LivePlot(Callback):
             values = self.history.setdefault(key, [])
             values += [float("nan")] * (len(self.epoch) - 1 - len(values))
             values.append((logs or {}).get(key, float("nan")))
-        if len(self.epoch) % self.every == 0:
+        if len(self.epoch) % self.every == 0 and time.perf_counter() >= self._next:
             self._draw()
 
     def on_train_end(self, logs: Logs | None = None) -> None:
@@ -152,6 +158,12 @@ class LivePlot(Callback):
 
     def _draw(self) -> None:
         self._drawn = len(self.epoch)
+        start = time.perf_counter()
+        self._show()
+        end = time.perf_counter()
+        self._next = end + (end - start) * (1 / SHARE - 1)
+
+    def _show(self) -> None:
         if self.path is not None:
             with files.replacing(self.path) as temporary:
                 self.figure = plotting.loss_curves(self, self.keys, temporary)
@@ -163,9 +175,3 @@ class LivePlot(Callback):
             self._display = display(self.figure, display_id=True)  # type: ignore[no-untyped-call]
         else:
             self._display.update(self.figure)
-
-
-def in_notebook() -> bool:
-    """Whether IPython runs this program."""
-    ipython = sys.modules.get("IPython")
-    return ipython is not None and ipython.get_ipython() is not None

@@ -23,9 +23,10 @@ def write(text: object, end: str = "\n") -> None:
 
 
 def warn(message: str) -> None:
-    """Shows a RuntimeWarning that names the user's line, the first one outside of the package."""
+    """Shows a RuntimeWarning that names the line of the user's which led here."""
     frame, level = sys._getframe(), 1
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("backprop."):
+    # SciPy calls back what it minimises
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith(("backprop.", "scipy.")):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, RuntimeWarning, stacklevel=level)
 

@@ -342,6 +342,33 @@ def test_wide_characters_are_counted_as_the_terminal_shows_them():
     assert "█" not in last  # the name alone takes 42 of the 80 columns
 
 
+def test_bars_of_others_stay_whole_below_the_lines():
+    program = PROGRAM.replace(
+        "history = model.fit",
+        """from tqdm import trange
+for run in trange(2, desc="outer", ncols=80, file=sys.stdout):
+    history = model.fit""",
+    )
+    written = run_on_a_terminal(80, 0.0, "1", program=program)
+    rows, row, column = [[" "] * 81 for _ in range(20)], 0, 0
+    for piece in re.findall(r"\x1b\[A|[\s\S]", written):
+        if piece == "\x1b[A":
+            row -= 1
+        elif piece == "\n":
+            row, column = row + 1, 0
+        elif piece == "\r":
+            column = 0
+        else:
+            rows[row][column], column = piece, column + 1
+    shown = [text for text in ("".join(row).rstrip() for row in rows) if text]
+    assert len(shown) == 7
+    for epoch, text in zip((1, 2, 1, 2), shown, strict=False):
+        assert re.fullmatch(
+            rf"Epoch {epoch}/2 8/8 █+, +\d+ ms, loss: [\d.]+, accuracy: [\d.]+", text
+        )
+    assert re.fullmatch(r"outer: 100%\|█+\| 2/2 \[.*\]", shown[4])
+
+
 def test_narrow_terminal_wraps_the_line_and_loses_no_number():
     rows, _ = screen(run_on_a_terminal(60, 0.25, "1"), 60)
     assert rows[4] == "after"

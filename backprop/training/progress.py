@@ -57,20 +57,19 @@ class ProgressBar(Callback):
         now = time.perf_counter()
         steps = self.params["steps"] or self._done  # it may have been stopped before it is known
         line, fits = self._line(steps, now, logs or {})
-        drawn = self._bar is not None and fits
-        if self._bar is not None:
-            self._bar.total = self._bar.n = steps
-            self._bar.bar_format, self._bar.leave = line, fits
-            self.on_train_end()
-        elif fits:
+        self._close(leave=False)  # the line is printed above the bars of others
+        if fits:
             line = tqdm.format_meter(steps, steps, 0, ascii=self._ascii, bar_format=line)
-        if not drawn:
-            console.write(line)
+        console.write(line)
         self._quick = now - self._start < REFRESH
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        """Closes the bar, also one that an interrupt left open."""
+        """Leaves a bar that an interrupt left open where it is."""
+        self._close(leave=True)
+
+    def _close(self, leave: bool) -> None:
         if self._bar is not None:
+            self._bar.leave = leave
             self._bar.close()
             self._bar = None
 

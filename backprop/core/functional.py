@@ -4,6 +4,7 @@ Every function works along the last axis, for any number of leading axes, and ac
 a result of the input's shape can be written into an array that the caller keeps.
 """
 
+import math
 from functools import lru_cache
 from typing import Any
 
@@ -16,6 +17,12 @@ FEW_COLUMNS = 16
 
 FEW_ROWS = 32
 """Up to here ``argmax`` takes about as long as those, and tells more."""
+
+FEW_CHANNELS = 32
+"""Up to here NumPy runs along pixels one by one more slowly than along rows of several."""
+
+LONG_ROW = 512
+"""Numbers in a row that is long enough for NumPy."""
 
 PROBABILITY_FLOOR = float(np.e) * 1e-7
 """Below this probability ``safe_log`` goes on as a straight line (see there)."""
@@ -78,6 +85,35 @@ def ones(n: int, dtype: np.dtype[Any]) -> Array:
 def row_sum(A: Array) -> Array:
     """Σ_k a_k of every row, as the product A 1: several times faster than a sum along an axis."""
     return as_array(np.dot(A, ones(A.shape[-1], A.dtype)))
+
+
+def column_sum(A: Array, out: Array | None = None) -> Array:
+    """Σ a_c of every channel over all other axes, shape ``(C,)``, as the product 1ᵀ A."""
+    rows = A.reshape(-1, A.shape[-1])
+    return as_array(np.dot(ones(len(rows), A.dtype), rows, out=out))
+
+
+def by_channel(ufunc: np.ufunc, A: Array, v: Array, out: Array) -> Array:
+    """ufunc(A, v) into ``out``, for a number v_c of every channel c, the last axis.
+
+    For few channels v is repeated, and the rows are as many pixels: up to three times faster.
+
+    Args:
+        ufunc: Such as ``np.add``.
+        A: Shape ``(N, …, C)``.
+        v: Shape ``(C,)``, or any that broadcasts over A.
+        out: Where the result is written, contiguous; A itself is possible.
+    """
+    n = A.size // A.shape[-1]
+    repeats = math.gcd(n, 1 << (LONG_ROW // A.shape[-1]).bit_length() - 1) if v.ndim == 1 else 1
+    if A.shape[-1] > FEW_CHANNELS or A.size < 8 * LONG_ROW or not A.flags.c_contiguous:
+        repeats = 1
+    if repeats > 1:
+        shape = n // repeats, repeats * A.shape[-1]
+        row = np.multiply(ones(repeats, v.dtype)[:, np.newaxis], v).reshape(-1)
+        ufunc(A.reshape(shape), row, out=out.reshape(shape))
+        return out
+    return as_array(ufunc(A, v, out=out))
 
 
 def row_max(A: Array) -> Array:

@@ -13,7 +13,11 @@ from backprop.layers.chain import Chain
 from backprop.layers.dense import Dense
 from backprop.layers.input import Input
 from backprop.layers.noise import Dropout, GaussianDropout, GaussianNoise
-from backprop.layers.normalization import BatchNormalization, LayerNormalization
+from backprop.layers.normalization import (
+    BatchNormalization,
+    GroupNormalization,
+    LayerNormalization,
+)
 from backprop.layers.rectifiers import ELU, SELU, HardSigmoid, LeakyReLU, PReLU
 from backprop.layers.smooth import GELU, Exponential, Mish, SiLU, Softplus, Softsign
 
@@ -29,6 +33,7 @@ __all__ = [
     "Exponential",
     "GaussianDropout",
     "GaussianNoise",
+    "GroupNormalization",
     "HardSigmoid",
     "Identity",
     "Input",

@@ -20,6 +20,22 @@ def check_integer(value: Any, name: str, least: int = 1) -> int:
     return int(value)
 
 
+def check_sizes(value: Any, name: str, n: int, least: int = 1) -> tuple[int, ...]:
+    """One integer for each of n axes; a single one stands for all of them.
+
+    Raises:
+        ValueError: They are not n integers, or one is smaller than ``least``.
+    """
+    sizes = tuple(value) if isinstance(value, list | tuple | np.ndarray) else (value,) * n
+    whole = all(isinstance(k, int | np.integer) and not isinstance(k, bool) for k in sizes)
+    if len(sizes) != n or not whole or min(sizes) < least:
+        several = f" or {n} of them" if n > 1 else ""
+        raise ValueError(
+            f"{name} must be an integer of {least} or more{several}, but it is {value!r}."
+        )
+    return tuple(map(int, sizes))
+
+
 def check_number(value: Any, name: str, least: float = 0.0, below: float = math.inf) -> float:
     """The value as a float.
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
-from backprop.core.buffers import Buffers
+from backprop.core.buffers import Buffers, new_array
 from backprop.core.errors import NoForwardError, NotBuiltError, ShapeError
 from backprop.core.parameters import Parameter
 from backprop.core.types import Array, DTypeLike, Shape, as_array, is_sparse
@@ -160,6 +160,10 @@ class Layer:
         """
         return self.buffers.get(name, shape, dtype)
 
+    def room(self, shape: Shape, dtype: np.dtype[Any], training: bool) -> Array:
+        """Where Y is written: in training the buffer ``"Y"``, in inference a fresh array."""
+        return self.buffer("Y", shape, dtype) if training else new_array(shape, dtype)
+
     def check_input(self, X: Array) -> Array:
         """X in the layer's dtype, if the layer is built and X has the columns that it needs.
 
@@ -282,6 +286,23 @@ def parameter_views(name: str) -> tuple[Any, Any]:
     value = property(attrgetter(f"_{name}._value"), write_value)
     gradient = property(attrgetter(f"_{name}._gradient"), write_gradient)
     return value, gradient
+
+
+def check_axes(layer: Layer, sample: Shape, axes: str) -> None:
+    """Checks that samples have the axes that a layer needs, such as ``"HWC"`` for images.
+
+    Raises:
+        ShapeError: They have more or fewer.
+    """
+    if len(sample) == len(axes):
+        return
+    wanted, given = (", ".join(["N", *map(str, sizes)]) for sizes in (axes, sample))
+    advice = f"bring the samples into this form, for example with Reshape(({', '.join(axes)}))"
+    if len(sample) == len(axes) - 1:
+        advice = "add the axis of the channels, X[..., np.newaxis]"
+    raise ShapeError(
+        f"{layer} takes arrays of shape ({wanted}) but received one of shape ({given}): {advice}."
+    )
 
 
 def default_name(layer: Layer) -> str:

@@ -18,28 +18,46 @@ from backprop.layers import (
     GELU,
     SELU,
     Activation,
+    AveragePooling1D,
+    AveragePooling2D,
     BatchNormalization,
     Chain,
+    Cropping1D,
+    Cropping2D,
     Dense,
     Dropout,
     Exponential,
+    Flatten,
     GaussianDropout,
     GaussianNoise,
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    GroupNormalization,
     HardSigmoid,
     Identity,
     Layer,
     LayerNormalization,
     LeakyReLU,
     LogSoftmax,
+    MaxPooling1D,
+    MaxPooling2D,
     Mish,
+    Permute,
     PReLU,
     ReLU,
+    Reshape,
     Sigmoid,
     SiLU,
     Softmax,
     Softplus,
     Softsign,
     Tanh,
+    UpSampling1D,
+    UpSampling2D,
+    ZeroPadding1D,
+    ZeroPadding2D,
 )
 
 Array = np.ndarray[Any, Any]
@@ -144,6 +162,12 @@ def away_from(*kinks: float) -> Callable[..., Array]:
         return X
 
     return draw
+
+
+def distinct(rng: np.random.Generator, shape: Shape) -> Array:
+    """Numbers no two of which are closer than 0.05, so that the largest one is beyond doubt."""
+    n = int(np.prod(shape))
+    return (rng.permutation(n) - n / 2).reshape(shape) * 0.05
 
 
 def indices(n: int) -> Callable[..., Array]:
@@ -261,6 +285,16 @@ def frozen(layer: Layer) -> Layer:
     return layer
 
 
+def images(
+    name: str,
+    make: Callable[[], Layer],
+    shape: Shape = (5, 5, 2),
+    draw: Callable[..., Array] = normal,
+) -> Case:
+    """A layer that works on images or sequences alone."""
+    return Case(name, make, shape, draw, leading=False)
+
+
 # -------------------------------------------------------------------------------------- the table
 
 CASES = [
@@ -313,6 +347,49 @@ CASES = [
     Case("layer_normalization", LayerNormalization),
     Case("layer_normalization_uncentered", lambda: LayerNormalization(center=False)),
     Case("layer_normalization_unscaled", lambda: LayerNormalization(scale=False)),
+    Case("batch_normalization_of_images", BatchNormalization, shape=(3, 2, 4), mixes=True),
+    Case(
+        "layer_normalization_of_images",
+        lambda: LayerNormalization([-3, -2, -1]),
+        shape=(3, 2, 4),
+        leading=False,
+    ),
+    Case("group_normalization", lambda: GroupNormalization(2), shape=(3, 2, 4), leading=False),
+    Case(
+        "group_normalization_of_vectors",
+        lambda: GroupNormalization(2, scale=False),
+        shape=(6,),
+        leading=False,
+    ),
+    images("max_pooling", MaxPooling2D, shape=(4, 6, 2), draw=distinct),
+    images("max_pooling_odd", lambda: MaxPooling2D((2, 3)), shape=(5, 7, 1), draw=distinct),
+    images("max_pooling_overlapping", lambda: MaxPooling2D(3, 2), draw=distinct),
+    images("max_pooling_with_gaps", lambda: MaxPooling2D(2, 3), draw=distinct),
+    images("max_pooling_same", lambda: MaxPooling2D(3, 2, "same"), draw=distinct),
+    images("max_pooling_of_rows", lambda: MaxPooling2D((1, 3), 1), draw=distinct),
+    images("max_pooling_1d", MaxPooling1D, shape=(6, 2), draw=distinct),
+    images("max_pooling_1d_same", lambda: MaxPooling1D(3, 2, "same"), (6, 2), distinct),
+    images("average_pooling", AveragePooling2D, shape=(4, 6, 2)),
+    images("average_pooling_overlapping", lambda: AveragePooling2D(3, 2)),
+    images("average_pooling_with_gaps", lambda: AveragePooling2D(2, 3)),
+    images("average_pooling_same", lambda: AveragePooling2D(3, 2, "same")),
+    images("average_pooling_1d", AveragePooling1D, shape=(6, 2)),
+    images("average_pooling_1d_same", lambda: AveragePooling1D(4, 3, "same"), shape=(6, 2)),
+    images("global_average_pooling", GlobalAveragePooling2D),
+    images("global_average_pooling_kept", lambda: GlobalAveragePooling2D(keepdims=True)),
+    images("global_average_pooling_1d", GlobalAveragePooling1D, shape=(6, 2)),
+    images("global_max_pooling", GlobalMaxPooling2D, draw=distinct),
+    images("global_max_pooling_1d_kept", lambda: GlobalMaxPooling1D(True), (6, 2), distinct),
+    images("global_max_pooling_1d", GlobalMaxPooling1D, (6, 2), distinct),
+    images("zero_padding", lambda: ZeroPadding2D(((1, 0), (2, 3)))),
+    images("zero_padding_1d", lambda: ZeroPadding1D((1, 2)), shape=(6, 2)),
+    images("cropping", lambda: Cropping2D(((1, 0), (2, 1)))),
+    images("cropping_1d", lambda: Cropping1D((1, 2)), shape=(6, 2)),
+    images("up_sampling", lambda: UpSampling2D((2, 3))),
+    images("up_sampling_1d", UpSampling1D, shape=(6, 2)),
+    images("flatten", Flatten),
+    images("reshape", lambda: Reshape((-1, 3)), shape=(3, 4, 2)),
+    images("permute", lambda: Permute((2, 3, 1)), shape=(3, 4, 2)),
     Case("chain", lambda: Chain([Dense(5), Tanh(), Dense(3), Softmax()])),
     Case(
         "chain_of_noise",

@@ -197,6 +197,10 @@ PRODUCTS = {
     "three axes": lambda X, W, **rest: np.dot(X, W),
     "three axes and a column": lambda X, row, **rest: np.dot(X, row),
     "of parts": lambda a, base, **rest: np.dot(a, strided(base)[:, ::3]),
+    "matmul": lambda a, W, **rest: a @ W,
+    "matmul of stacks": lambda X, **rest: np.matmul(X, X.transpose(0, 2, 1)),
+    "matmul of a stack and a matrix": lambda X, W, **rest: np.matmul(X, W),
+    "matmul of a matrix and a stack": lambda a, X, **rest: np.matmul(a.T, X),
     "vecdot": lambda a, b, **rest: np.vecdot(a, b),
     "vecdot of three axes": lambda X, a, **rest: np.vecdot(X, a),
     "vecdot with a row": lambda X, row, **rest: np.vecdot(X, row),
@@ -322,7 +326,7 @@ def test_a_generator_of_which_there_is_only_one():
 
 
 NO_FORM = {
-    "matmul": lambda a, W, **rest: a @ W,
+    "matmul with a vector": lambda a, row, **rest: a @ row,
     "product of three axes": lambda a, X, **rest: np.dot(a, X.transpose(0, 2, 1)),
     "product with a number": lambda a, b, **rest: np.dot(b, a.reshape(-1)[:1].reshape(())),
     "number on the left": lambda a, b, **rest: np.dot(a.reshape(-1)[:1].reshape(()), b[0]),

@@ -9,8 +9,22 @@ from backprop.layers.activations import (
     Tanh,
 )
 from backprop.layers.base import Activation, Layer
+from backprop.layers.borders import (
+    Cropping1D,
+    Cropping2D,
+    UpSampling1D,
+    UpSampling2D,
+    ZeroPadding1D,
+    ZeroPadding2D,
+)
 from backprop.layers.chain import Chain
 from backprop.layers.dense import Dense
+from backprop.layers.global_pooling import (
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+)
 from backprop.layers.input import Input
 from backprop.layers.noise import Dropout, GaussianDropout, GaussianNoise
 from backprop.layers.normalization import (
@@ -18,7 +32,14 @@ from backprop.layers.normalization import (
     GroupNormalization,
     LayerNormalization,
 )
+from backprop.layers.pooling import (
+    AveragePooling1D,
+    AveragePooling2D,
+    MaxPooling1D,
+    MaxPooling2D,
+)
 from backprop.layers.rectifiers import ELU, SELU, HardSigmoid, LeakyReLU, PReLU
+from backprop.layers.shape import Flatten, Permute, Reshape
 from backprop.layers.smooth import GELU, Exponential, Mish, SiLU, Softplus, Softsign
 
 __all__ = [
@@ -26,13 +47,22 @@ __all__ = [
     "GELU",
     "SELU",
     "Activation",
+    "AveragePooling1D",
+    "AveragePooling2D",
     "BatchNormalization",
     "Chain",
+    "Cropping1D",
+    "Cropping2D",
     "Dense",
     "Dropout",
     "Exponential",
+    "Flatten",
     "GaussianDropout",
     "GaussianNoise",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
     "GroupNormalization",
     "HardSigmoid",
     "Identity",
@@ -41,13 +71,21 @@ __all__ = [
     "LayerNormalization",
     "LeakyReLU",
     "LogSoftmax",
+    "MaxPooling1D",
+    "MaxPooling2D",
     "Mish",
     "PReLU",
+    "Permute",
     "ReLU",
+    "Reshape",
     "SiLU",
     "Sigmoid",
     "Softmax",
     "Softplus",
     "Softsign",
     "Tanh",
+    "UpSampling1D",
+    "UpSampling2D",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
 ]

@@ -242,7 +242,7 @@ class GroupNormalization(Standardization):
         n, channels = len(A), A.shape[-1]
         places = A.reshape(n, -1, channels)  # (N, S, C)
         size = places.shape[1]
-        total = np.matmul(ones(size, A.dtype), places)  # (N, C)
+        total = np.matmul(ones(size, A.dtype)[np.newaxis], places)  # (N, 1, C)
         groups = channels if self.groups == -1 else self.groups
         means: Array = np.dot(total, averaging(size, channels, groups, A.dtype))
         return means.reshape(n, *[1] * (A.ndim - 2), channels)

@@ -104,6 +104,7 @@ class Permute(Layer):
                 f"is {dims!r}."
             )
         self.dims = tuple(map(int, given))
+        self._X_shape: Shape = ()
         self.Y: Any = None
 
     def output_shape(self, input_shape: Shape) -> Shape:
@@ -125,14 +126,12 @@ class Permute(Layer):
         Y = self.room((len(X), *self.output_shape(X.shape[1:])), X.dtype, training)
         np.copyto(Y, X.transpose(0, *self.dims))
         if training:
-            self.Y = Y
+            self._X_shape, self.Y = X.shape, Y
         return Y
 
     def backward(self, delta: Array) -> Array:
         """δ with its axes back in the order of X."""
         self.check_delta(delta, self.Y)
-        back = np.argsort((0, *self.dims))
-        returned = delta.transpose(*(int(axis) for axis in back))
-        dX = self.buffer("dX", returned.shape, self.Y.dtype)
-        np.copyto(dX, returned)
+        dX = self.buffer("dX", self._X_shape, self.Y.dtype)
+        np.copyto(dX.transpose(0, *self.dims), delta)
         return dX

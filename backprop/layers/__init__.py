@@ -26,7 +26,13 @@ from backprop.layers.global_pooling import (
     GlobalMaxPooling2D,
 )
 from backprop.layers.input import Input
-from backprop.layers.noise import Dropout, GaussianDropout, GaussianNoise
+from backprop.layers.noise import (
+    Dropout,
+    GaussianDropout,
+    GaussianNoise,
+    SpatialDropout1D,
+    SpatialDropout2D,
+)
 from backprop.layers.normalization import (
     BatchNormalization,
     GroupNormalization,
@@ -83,6 +89,8 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Softsign",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
     "Tanh",
     "UpSampling1D",
     "UpSampling2D",

@@ -104,16 +104,14 @@ def by_channel(ufunc: np.ufunc, A: Array, v: Array, out: Array) -> Array:
         v: Shape ``(C,)``, or any that broadcasts over A.
         out: Where the result is written, contiguous; A itself is possible.
     """
-    n = A.size // A.shape[-1]
-    repeats = math.gcd(n, 1 << (LONG_ROW // A.shape[-1]).bit_length() - 1) if v.ndim == 1 else 1
-    if A.shape[-1] > FEW_CHANNELS or A.size < 8 * LONG_ROW or not A.flags.c_contiguous:
-        repeats = 1
-    if repeats > 1:
-        shape = n // repeats, repeats * A.shape[-1]
-        row = np.multiply(ones(repeats, v.dtype)[:, np.newaxis], v).reshape(-1)
-        ufunc(A.reshape(shape), row, out=out.reshape(shape))
-        return out
-    return as_array(ufunc(A, v, out=out))
+    channels = A.shape[-1]
+    worth_it = channels <= FEW_CHANNELS and A.size >= 8 * LONG_ROW and v.shape == (channels,)
+    if not (worth_it and A.flags.c_contiguous):
+        return as_array(ufunc(A, v, out=out))
+    repeats = math.gcd(A.size // channels, 1 << (LONG_ROW // channels).bit_length() - 1)
+    row = np.multiply(ones(repeats, v.dtype)[:, np.newaxis], v).reshape(-1)
+    ufunc(A.reshape(-1, row.size), row, out=out.reshape(-1, row.size))
+    return out
 
 
 def row_max(A: Array) -> Array:

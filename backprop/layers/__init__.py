@@ -45,6 +45,7 @@ from backprop.layers.pooling import (
     MaxPooling2D,
 )
 from backprop.layers.rectifiers import ELU, SELU, HardSigmoid, LeakyReLU, PReLU
+from backprop.layers.scaling import Normalization, Rescaling
 from backprop.layers.shape import Flatten, Permute, Reshape
 from backprop.layers.smooth import GELU, Exponential, Mish, SiLU, Softplus, Softsign
 
@@ -80,9 +81,11 @@ __all__ = [
     "MaxPooling1D",
     "MaxPooling2D",
     "Mish",
+    "Normalization",
     "PReLU",
     "Permute",
     "ReLU",
+    "Rescaling",
     "Reshape",
     "SiLU",
     "Sigmoid",

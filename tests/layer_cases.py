@@ -22,6 +22,7 @@ from backprop.layers import (
     AveragePooling2D,
     BatchNormalization,
     Chain,
+    Columns,
     Cropping1D,
     Cropping2D,
     Dense,
@@ -37,6 +38,7 @@ from backprop.layers import (
     GroupNormalization,
     HardSigmoid,
     Identity,
+    Lambda,
     Layer,
     LayerNormalization,
     LeakyReLU,
@@ -45,11 +47,13 @@ from backprop.layers import (
     MaxPooling2D,
     Mish,
     Normalization,
+    Parallel,
     Permute,
     PReLU,
     ReLU,
     Rescaling,
     Reshape,
+    Residual,
     Sigmoid,
     SiLU,
     Softmax,
@@ -148,6 +152,14 @@ class MeanOverSteps(Layer):
         return self.share.reshape(*self.share.shape, *[1] * (delta.ndim - 1)) * delta[:, np.newaxis]
 
 
+def square(X):
+    return X * X
+
+
+def square_backward(delta, X, Y):
+    return 2 * delta * X
+
+
 # --------------------------------------------------------------------------------------- inputs
 
 
@@ -223,8 +235,9 @@ class Case:
 
     @property
     def own(self) -> bool:
-        """Whether the layer stands here and not in the package."""
-        return type(self.make()).__module__ == __name__
+        """Whether the layer, or a function in it, stands here and not in the package."""
+        made = self.make()
+        return made.runs_own_code or type(made).__module__ == __name__
 
     @property
     def integers(self) -> bool:
@@ -381,7 +394,7 @@ CASES = [
     ),
     Case("rescaling", lambda: Rescaling(1 / 3, 0.5)),
     Case("normalization", lambda: Normalization(mean=0.5, variance=2)),
-    images("normalization_of_images", lambda: Normalization(mean=[1, 2], variance=[3, 0])),
+    images("normalization_of_images", lambda: Normalization(mean=[1, 2], variance=[3, 2])),
     images("normalization_of_pixels", lambda: Normalization([1, 2, 3], 0.5, 2)),
     images("normalization_of_all", lambda: Normalization(None, 0.5, 2)),
     images("max_pooling", MaxPooling2D, shape=(4, 6, 2), draw=distinct),
@@ -419,6 +432,22 @@ CASES = [
         lambda: Chain([Dropout(0.3), Dense(3), Tanh(), BatchNormalization(), GaussianNoise(0.1)]),
         random=True,
         mixes=True,
+    ),
+    Case("residual", lambda: Residual([Dense(3), Tanh(), Dense(4)])),
+    Case("residual_with_a_shortcut", lambda: Residual([Dense(3), Tanh()], shortcut=[Dense(3)])),
+    Case("residual_of_noise", lambda: Residual([Dropout(0.3), Dense(4)]), random=True),
+    Case("parallel", lambda: Parallel([Dense(2), [Dense(3), Tanh()]])),
+    *(
+        Case(f"parallel_{merge}", lambda m=merge: Parallel([Dense(3), [Tanh(), Dense(3)]], m))
+        for merge in ("add", "multiply", "average", "maximum")
+    ),
+    Case("columns", lambda: Columns([2, 0])),
+    Case("columns_that_come_twice", lambda: Columns([1, -1, 1])),
+    Case(
+        "lambda",
+        lambda: Lambda(square, square_backward),
+        recorded=False,
+        stacked=False,
     ),
     Case("own_activation", Cube, large=1e2, recorded=False, stacked=False),
     Case("own_layer", Scale, recorded=False, stacked=False),

@@ -34,7 +34,7 @@ FLOORS = (
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
 # Rooms whose files may import these siblings and no others.
-ONLY_SIBLINGS = {"layers": {"base", "random_layer", "standardization"}}
+ONLY_SIBLINGS = {"layers": {"base", "block", "chain", "random_layer", "standardization"}}
 
 ON_DEMAND = {"scipy", "matplotlib", "tqdm", "threadpoolctl", "IPython"}
 AT_IMPORT = {"numpy", *sys.stdlib_module_names}
@@ -198,7 +198,7 @@ def wrong_arrow(module: str, target: str) -> str | None:
         sibling = target.split(".")[2]
         if module.endswith(".__init__") or sibling in ONLY_SIBLINGS.get(here, {sibling}):
             return None
-        return f"imports its sibling {target}: in {here}/ only {ONLY_SIBLINGS[here]} may be"
+        return f"imports its sibling {target}: in {here}/ only {sorted(ONLY_SIBLINGS[here])} may be"
     if there in FLOOR_OF and FLOOR_OF[there] >= FLOOR_OF[here]:
         floors = f"floor {FLOOR_OF[there]} is not below floor {FLOOR_OF[here]}"
         return f"imports {target}: {floors}"

@@ -20,7 +20,7 @@ from backprop.callbacks import Callback, EarlyStopping, LambdaCallback
 from backprop.callbacks.base import HOOKS
 from backprop.core.errors import NotCompiledError, ShapeError
 from backprop.experiments import many
-from backprop.experiments.stacked_models import Together
+from backprop.experiments.stacked_models import StackedModels
 from backprop.layers import BatchNormalization, Chain, Dense, Dropout, ReLU, Softmax, Tanh
 from backprop.optimizers import SGD, Adam, Nadam
 from backprop.schedules import ExponentialDecay
@@ -33,13 +33,13 @@ K = 3
 def stacked(monkeypatch):
     """How many models were trained in step, each time that some were."""
     found = []
-    fit = Together.fit
+    fit = StackedModels.fit
 
     def watched(self, *arguments):
         found.append(len(self.models))
         return fit(self, *arguments)
 
-    monkeypatch.setattr(Together, "fit", watched)
+    monkeypatch.setattr(StackedModels, "fit", watched)
     return found
 
 
@@ -849,8 +849,8 @@ def test_the_step_in_hand_is_finished(step, ctrl_c, monkeypatch, stacked):
     from backprop.experiments import stacked_models as together
 
     models = [small(k, optimizer=Adam(0.02)) for k in range(K)]
-    pressed = Press(ctrl_c, step, together.Optimizers.step)
-    monkeypatch.setattr(together.Optimizers, "step", lambda self: pressed(self))
+    pressed = Press(ctrl_c, step, together.StackedOptimizers.step)
+    monkeypatch.setattr(together.StackedOptimizers, "step", lambda self: pressed(self))
     with pytest.raises(KeyboardInterrupt):
         bp.fit_many(models, *data(24), batch_size=4, epochs=2, verbose=0)
     assert [model.optimizer.iterations for model in models] == [step] * K

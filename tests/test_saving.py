@@ -238,7 +238,8 @@ BASES = {
 }
 ABSTRACT = {
     *BASES.values(),
-    *(Activation, CrossEntropy, bp.schedules.RateDecay, MeanMetric, FunctionMetric),
+    *(Activation, bp.layers.Block, bp.layers.Lambda, CrossEntropy, bp.schedules.RateDecay),
+    *(MeanMetric, FunctionMetric),
 }
 ARGUMENTS = {
     "initial_learning_rate": 0.1,
@@ -316,7 +317,7 @@ def test_every_class_is_made_again_with_the_arguments_that_it_had(kind):
         assert type(other) is kind
         assert saving.describe(other, "it", {}) == found
         for name, value in arguments.items():
-            if name not in ("layer", "layers"):
+            if name not in ("layer", "layers", "branches"):
                 kept = getattr(one, name)
                 assert getattr(other, name) == kept
                 # one number may stand for each axis

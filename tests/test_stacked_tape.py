@@ -1,4 +1,4 @@
-"""Calls made for K at once: the numbers of K separate replays, or CannotLift."""
+"""Calls made for K at once: the numbers of K separate replays, or CannotStack."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from backprop.core.functional import at_columns
 from backprop.engine.tape import Tape
 from backprop.engine.traced import plain
-from backprop.experiments.stacked_tape import CannotLift, Lift, axis_after, owner
+from backprop.experiments.stacked_tape import CannotStack, StackedTape, axis_after, owner
 
 ROWS = 4
 
@@ -49,17 +49,17 @@ def separately(tape, arrays, found, k, dtype, seed=7):
 
 
 def together(tape, arrays, found, k, dtype, seed=7, shared=()):
-    """The results of one replay for all k, and the lift."""
-    lift = Lift(tape.calls, k, [])
-    blocks = {name: lift.block(array) for name, array in arrays.items() if name not in shared}
-    calls = lift.bind({})
+    """The results of one replay for all k, and the stacked."""
+    stacked = StackedTape(tape.calls, k, [])
+    blocks = {name: stacked.block(array) for name, array in arrays.items() if name not in shared}
+    calls = stacked.bind({})
     for i in range(k):
         for name, other in numbers(seed + i, dtype).items():
             if name in blocks:
                 blocks[name][i] = other
     for call in calls:
         call()
-    return lift.block(found), blocks
+    return stacked.block(found), blocks
 
 
 def assert_same(one, other, exact):
@@ -258,9 +258,9 @@ def test_what_is_only_read_is_the_same_for_all(name, k):
 @pytest.mark.parametrize("k", [2, 4])  # 4 is the number of rows too
 def test_an_array_that_nobody_lifted_is_not_copied(k):
     tape, arrays, found = record(lambda a, b, row, **rest: a * b + row)
-    lift = Lift(tape.calls, k, [])
-    block = lift.block(arrays["a"])
-    calls = lift.bind({})
+    stacked = StackedTape(tape.calls, k, [])
+    block = stacked.block(arrays["a"])
+    calls = stacked.bind({})
     block[...] = np.arange(k)[:, np.newaxis, np.newaxis]
     arrays["b"][...] = 2  # it is read where it is
     arrays["row"][...] = [1, 2, 3]
@@ -268,16 +268,16 @@ def test_an_array_that_nobody_lifted_is_not_copied(k):
         call()
     for i in range(k):
         expected = np.add([1, 2, 3], np.full((ROWS, 3), 2.0 * i))
-        np.testing.assert_array_equal(lift.block(found)[i], expected)
+        np.testing.assert_array_equal(stacked.block(found)[i], expected)
 
 
 def test_blocks_begin_with_the_numbers_that_are_there():
     tape, arrays, _ = record(lambda a, out, **rest: out + a)
-    lift = Lift(tape.calls, 3, [])
-    np.testing.assert_array_equal(lift.block(arrays["a"]), np.stack([arrays["a"]] * 3))
+    stacked = StackedTape(tape.calls, 3, [])
+    np.testing.assert_array_equal(stacked.block(arrays["a"]), np.stack([arrays["a"]] * 3))
     part = arrays["a"][1:, ::2]
-    np.testing.assert_array_equal(lift.block(part), np.stack([part] * 3))
-    assert np.shares_memory(lift.block(part), lift.block(arrays["a"]))
+    np.testing.assert_array_equal(stacked.block(part), np.stack([part] * 3))
+    assert np.shares_memory(stacked.block(part), stacked.block(arrays["a"]))
 
 
 def test_blocks_that_are_given_are_used():
@@ -286,14 +286,14 @@ def test_blocks_that_are_given_are_used():
     rows = np.stack([theta, 2 * theta, 3 * theta])
     tape = Tape()
     found = plain(tape.trace(W) * 2)
-    lift = Lift(tape.calls, 3, [(theta, rows)])
-    assert np.shares_memory(lift.block(W), rows)
-    for call in lift.bind({}):
+    stacked = StackedTape(tape.calls, 3, [(theta, rows)])
+    assert np.shares_memory(stacked.block(W), rows)
+    for call in stacked.bind({}):
         call()
     for k in range(3):
-        np.testing.assert_array_equal(lift.block(found)[k], 2 * (k + 1) * W)
+        np.testing.assert_array_equal(stacked.block(found)[k], 2 * (k + 1) * W)
     rows[1] = 1
-    np.testing.assert_array_equal(lift.block(W)[1], np.ones((2, 3)))
+    np.testing.assert_array_equal(stacked.block(W)[1], np.ones((2, 3)))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -305,8 +305,8 @@ def test_each_generator_draws_for_its_own(dtype):
 
     own = np.random.default_rng(0)
     tape, _, found = record(formula, np.dtype(dtype).name, own)
-    lift = Lift(tape.calls, 3, [])
-    calls = lift.bind({id(own): [np.random.default_rng(5 + k) for k in range(3)]})
+    stacked = StackedTape(tape.calls, 3, [])
+    calls = stacked.bind({id(own): [np.random.default_rng(5 + k) for k in range(3)]})
     for _ in range(2):
         for call in calls:
             call()
@@ -314,15 +314,15 @@ def test_each_generator_draws_for_its_own(dtype):
         rng, expected = np.random.default_rng(5 + k), np.empty((ROWS, 3), dtype)
         for _ in range(2):
             formula(rng, expected)
-        np.testing.assert_array_equal(lift.block(found)[k], expected)
+        np.testing.assert_array_equal(stacked.block(found)[k], expected)
 
 
 def test_a_generator_of_which_there_is_only_one():
     tape, _, _ = record(
         lambda rng, out, **rest: rng.random(out=out), generator=np.random.default_rng(0)
     )
-    with pytest.raises(CannotLift, match="random generator"):
-        Lift(tape.calls, 2, []).bind({})
+    with pytest.raises(CannotStack, match="random generator"):
+        StackedTape(tape.calls, 2, []).bind({})
 
 
 NO_FORM = {
@@ -348,21 +348,21 @@ NO_FORM = {
 @pytest.mark.parametrize("name", NO_FORM)
 def test_what_has_no_form_for_many(name):
     tape, arrays, _ = record(NO_FORM[name])
-    lift = Lift(tape.calls, 2, [])
+    stacked = StackedTape(tape.calls, 2, [])
     for array in arrays.values():
-        lift.block(array)
-    with pytest.raises(CannotLift):
-        lift.bind({})
+        stacked.block(array)
+    with pytest.raises(CannotStack):
+        stacked.bind({})
 
 
-def test_an_owner_that_is_not_contiguous_cannot_be_lifted():
+def test_an_owner_that_is_not_contiguous_cannot_be_stacked():
     array = np.asfortranarray(np.ones((2, 3)))
     tape = Tape()
-    with pytest.raises(CannotLift, match="not contiguous"):
-        Lift([], 2, []).block(array)
+    with pytest.raises(CannotStack, match="not contiguous"):
+        StackedTape([], 2, []).block(array)
     tape.trace(array).fill(3)
-    with pytest.raises(CannotLift, match="not contiguous"):
-        Lift(tape.calls, 2, [])
+    with pytest.raises(CannotStack, match="not contiguous"):
+        StackedTape(tape.calls, 2, [])
 
 
 @pytest.mark.parametrize(

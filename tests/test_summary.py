@@ -1,7 +1,7 @@
 """The summary of a model, to the letter."""
 
 import backprop as bp
-from backprop.layers import Dense, Input, ReLU, Softmax
+from backprop.layers import Dense, Input, ReLU, Residual, Softmax
 
 
 def text_of(model):
@@ -82,3 +82,25 @@ def test_summary_prints_unless_told_otherwise(capsys):
 
 def test_summary_of_an_empty_model():
     assert "not built" in text_of(bp.Sequential())
+
+
+def test_what_is_inside_a_block_is_indented_below_it():
+    layers = [Residual([Dense(4), [ReLU(), Dense(4)]], shortcut=[Dense(4)]), Dense(1)]
+    model = bp.Sequential(layers)
+    lines = []
+    model.summary(lines.append)
+    assert lines[0].count("?") == 2 * 8
+    model.build((None, 3))
+    model.summary(lines.append)
+    rows = [line.rstrip() for line in lines[1].split("\n")[4:12]]
+    assert rows == [
+        "residual_1 (Residual)   (None, 4)              52",
+        "  dense_1 (Dense)       (None, 4)              16",
+        "  chain_1 (Chain)       (None, 4)              20",
+        "    relu_1 (ReLU)       (None, 4)               0",
+        "    dense_1 (Dense)     (None, 4)              20",
+        "  shortcut (Chain)      (None, 4)              16",
+        "    dense_1 (Dense)     (None, 4)              16",
+        "dense_1 (Dense)         (None, 1)               5",
+    ]
+    assert "Parameters: 57 " in lines[1]

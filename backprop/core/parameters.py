@@ -1,12 +1,13 @@
 """All of a model's parameters as one vector θ, all of their gradients as one vector g."""
 
 from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
 from backprop.core.buffers import filled_array
-from backprop.core.errors import ShapeError
+from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.core.types import Array, Shape, as_array
 
 
@@ -190,3 +191,27 @@ class Parameters:
         self._parameters = state["parameters"]
         self.constrained = [p for p in self._parameters if p.constraint is not None]
         self._join(state["dtype"])
+
+
+def parameter_views(name: str) -> tuple[Any, Any]:
+    """Class attributes for a parameter and its gradient, W and dW for the name ``"W"``.
+
+    Reading gives the views of θ and g. Assigning writes into them, since an attribute that were
+    replaced would no longer be what the optimizer changes.
+    """
+
+    def parameter_of(layer: Any) -> Parameter:
+        found: Parameter | None = vars(layer).get(f"_{name}")
+        if found is None:
+            raise NotBuiltError(f"{layer} has no {name} to write into before it is built.")
+        return found
+
+    def write_value(layer: Any, given: Any) -> None:
+        parameter_of(layer).value = given
+
+    def write_gradient(layer: Any, given: Any) -> None:
+        parameter_of(layer).gradient = given
+
+    value = property(attrgetter(f"_{name}._value"), write_value)
+    gradient = property(attrgetter(f"_{name}._gradient"), write_gradient)
+    return value, gradient

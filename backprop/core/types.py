@@ -30,3 +30,9 @@ def as_array(value: Any, dtype: Any = None) -> Array:
         if same:
             return value  # type: ignore[no-any-return]
     return np.asarray(value, dtype)
+
+
+def as_floats(Z: Array) -> Array:
+    """Z as an array of floating-point numbers; integers become float64."""
+    Z = as_array(Z)
+    return Z if Z.dtype.kind in "fc" else Z.astype(np.float64)

@@ -53,6 +53,7 @@ def numbers_of(part: object, kinds: tuple[type, ...] = SIMPLE) -> dict[str, Any]
 
 
 def from_here(part: object) -> bool:
-    """Whether the package wrote its class, and nobody put other functions in place of methods."""
-    own = type(part).__module__.startswith("backprop.")
+    """Whether the package wrote all that it does, and nobody put functions in place of methods."""
+    kind = type(part)
+    own = kind.__module__.startswith("backprop.") and not getattr(kind, "runs_own_code", False)
     return own and not any(callable(getattr(type(part), name, None)) for name in vars(part))

@@ -66,6 +66,23 @@ def windows(
     return Windows(size, stride, dilation, before, after, n_in, n_out)
 
 
+def check_axes(layer: object, sample: Shape, axes: str) -> None:
+    """Checks that samples have the axes that a layer needs, such as ``"HWC"`` for images.
+
+    Raises:
+        ShapeError: They have more or fewer.
+    """
+    if len(sample) == len(axes):
+        return
+    wanted, given = (", ".join(["N", *map(str, sizes)]) for sizes in (axes, sample))
+    advice = f"bring the samples into this form, for example with Reshape(({', '.join(axes)}))"
+    if len(sample) == len(axes) - 1:
+        advice = "add the axis of the channels, X[..., np.newaxis]"
+    raise ShapeError(
+        f"{layer} takes arrays of shape ({wanted}) but received one of shape ({given}): {advice}."
+    )
+
+
 def lay(
     layer: object,
     sample: Shape,

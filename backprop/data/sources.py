@@ -188,7 +188,7 @@ def check_same_every_time(layers: Iterable[Layer], x: Any) -> None:
             "pass a function that returns a new generator."
         )
     for layer in layers:
-        check_same_every_time(getattr(layer, "layers", ()), None)
+        check_same_every_time(getattr(layer, "children", ()), None)
         if layer.random:
             raise ValueError(
                 f"LBFGS needs a loss that is the same at every call, but {layer} draws random "

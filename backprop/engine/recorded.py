@@ -182,7 +182,7 @@ def parts(model: Model) -> Iterator[Any]:
     while pending:
         part = pending.pop()
         yield part
-        pending += getattr(part, "layers", ())
+        pending += getattr(part, "children", ())
         inner = [
             getattr(part, "loss", None),
             getattr(part, "buffers", None),
@@ -193,7 +193,7 @@ def parts(model: Model) -> Iterator[Any]:
 
 def own_parameters(part: Any) -> list[Parameter]:
     """The parameters of a layer, but not those of the layers in it."""
-    return [] if hasattr(part, "layers") else getattr(part, "parameters", [])
+    return [] if hasattr(part, "children") else getattr(part, "parameters", [])
 
 
 def replayable(model: Model) -> bool:

@@ -19,8 +19,8 @@ from backprop.data.samples import Data
 from backprop.data.sources import Source, check
 from backprop.engine.recorded import form, replayable
 from backprop.engine.threads import blas_threads
-from backprop.experiments.stacked_models import Together
-from backprop.experiments.stacked_tape import CannotLift
+from backprop.experiments.stacked_models import StackedModels
+from backprop.experiments.stacked_tape import CannotStack
 from backprop.losses.base import check_sample_weight
 from backprop.protocol import Model
 from backprop.training.history import History
@@ -149,8 +149,8 @@ def fit_together(
         data = check(first, x, y, weight, class_weight)
         X, targets = np.ascontiguousarray(data.X, first.dtype), np.ascontiguousarray(data.y)
         data = Data(X, targets, data.weight)
-        together = Together(models, data, chosen, held_out, size, shuffle)
-    except (CannotLift, TypeError, ValueError):  # what a fit alone refuses, too, it says itself
+        together = StackedModels(models, data, chosen, held_out, size, shuffle)
+    except (CannotStack, TypeError, ValueError):  # what a fit alone refuses, too, it says itself
         return None
     params = {"epochs": int(epochs), "steps": -(-chosen.shape[1] // size), "verbose": verbose}
     with blas_threads(size * first.parameters.largest):

@@ -15,7 +15,7 @@ from backprop.data.batches import Batch, as_batch
 from backprop.data.samples import Data
 from backprop.data.sources import Source
 from backprop.engine.recorded import RecordedStep, parts
-from backprop.experiments.stacked_tape import CannotLift, Lift
+from backprop.experiments.stacked_tape import CannotStack, StackedTape
 from backprop.optimizers.base import ROUNDING
 from backprop.optimizers.vectors import round_to_0
 from backprop.protocol import Model
@@ -24,10 +24,10 @@ from backprop.training.evaluation import Evaluator, collect
 from backprop.training.history import History
 from backprop.training.interrupt import DelayedInterrupt
 from backprop.training.loop import warn_of_divergence
-from backprop.training.step import Step as PlainStep
+from backprop.training.step import Step
 
 
-class Together:
+class StackedModels:
     """Trains K models on the same number of samples each.
 
     Args:
@@ -40,7 +40,7 @@ class Together:
         shuffle: Whether each shuffles its samples.
 
     Raises:
-        CannotLift: Their step has no form for many at once.
+        CannotStack: Their step has no form for many at once.
     """
 
     def __init__(
@@ -60,8 +60,8 @@ class Together:
         self.g = np.stack([model.parameters.gradients for model in models])
         self.steps = {}
         for size in {self.size, rows.shape[1] % self.size} - {0}:
-            self.steps[size] = Step(models, data, rows[0, :size], self.theta, self.g)
-        self.optimizer = Optimizers(models, self.theta, self.g)
+            self.steps[size] = StackedStep(models, data, rows[0, :size], self.theta, self.g)
+        self.optimizer = StackedOptimizers(models, self.theta, self.g)
 
     def fit(self, epochs: range, callbacks: CallbackList) -> list[History]:
         """Trains; the callbacks see the means over the models."""
@@ -100,7 +100,7 @@ class Together:
         if self.shuffle:
             shuffled = [each.permutation(n) for each in self.generators]
             order = np.take_along_axis(order, np.stack(shuffled), axis=1)
-        scores = Scores(self.models)
+        scores = StackedScores(self.models)
         for start in range(0, n, self.size):
             index = order[:, start : start + self.size]
             step = self.steps[index.shape[1]]
@@ -133,7 +133,7 @@ class Together:
                 mine["learning_rate"] = model.optimizer.learning_rate
 
 
-class Step:
+class StackedStep:
     """Forward pass, loss and backward pass of all models on batches of one size.
 
     Args:
@@ -159,17 +159,17 @@ class Step:
         self._sources = [data.X, data.y] + ([] if data.weight is None else [data.weight])
         arrays = [source[example] for source in self._sources]
         batch = as_batch(arrays)
-        PlainStep(model).gradients(*batch)  # makes all buffers
+        Step(model).gradients(*batch)  # makes all buffers
         recorded = RecordedStep(model, *batch)
         if not recorded.works:
-            raise CannotLift(recorded.tape.failure)
+            raise CannotStack(recorded.tape.failure)
         vectors = [(model.parameters.values, theta), (model.parameters.gradients, g)]
-        lift = Lift(recorded.tape.calls, len(models), vectors)
-        self._drawn = [lift.block(array) for array in arrays]
+        stacked = StackedTape(recorded.tape.calls, len(models), vectors)
+        self._drawn = [stacked.block(array) for array in arrays]
         self.y, self.weight = self._drawn[1], self._drawn[2] if len(arrays) > 2 else None
-        self.calls = lift.bind(generators_of(model, models))
-        self.total, self.size = lift.block(recorded.total), recorded.size
-        self.prediction = lift.block(recorded.prediction)
+        self.calls = stacked.bind(generators_of(model, models))
+        self.total, self.size = stacked.block(recorded.total), recorded.size
+        self.prediction = stacked.block(recorded.prediction)
 
     def draw(self, index: Array) -> None:
         """Draws a batch for each model: samples with these numbers, shape ``(K, size)``."""
@@ -177,7 +177,7 @@ class Step:
             source.take(index, 0, out, "clip")
 
 
-class Scores:
+class StackedScores:
     """Losses and metrics of an epoch.
 
     Args:
@@ -194,7 +194,7 @@ class Scores:
         for metric in metrics:
             metric.reset()
 
-    def note(self, step: Step) -> None:
+    def note(self, step: StackedStep) -> None:
         """Counts a step."""
         n = step.y.shape[1]
         self.totals += step.total.astype(np.float64) / step.size * n
@@ -220,7 +220,7 @@ class Scores:
         self._kept.clear()
 
 
-class Optimizers:
+class StackedOptimizers:
     """The models' optimizers as one: their formula on K rows, their numbers in columns.
 
     Args:

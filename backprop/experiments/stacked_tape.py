@@ -1,9 +1,9 @@
-"""A recorded computation made for many at once: every array gets an axis in front.
+"""A recorded step of one network made for K networks at once: every array gets an axis in front.
 
-K networks of one shape make the same calls on arrays of the same shapes. ``Lift`` puts their arrays
-into one block each, ``(K, …)``, and turns a tape's calls into calls on these blocks: elementwise
-ones broadcast over K, ``A.dot(B)`` becomes K matrix products in one call of ``np.matmul``. What a
-tape only reads, and nobody has lifted, is the same for all and stays as it is.
+K networks of one form make the same calls on arrays of the same shapes. ``StackedTape`` puts their
+arrays into one block each, ``(K, …)``, and turns a tape's calls into calls on these blocks:
+elementwise ones broadcast over K, ``A.dot(B)`` becomes K matrix products in one ``np.matmul``. What
+a tape only reads, and what has no block, is the same for all and stays as it is.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ Generators = Mapping[int, "Sequence[np.random.Generator]"]  # in quotes: numpy.r
 """The K generators in the place of one, by its id."""
 
 
-class CannotLift(Exception):
+class CannotStack(Exception):
     """A call that has no form for many at once."""
 
 
-class Lift:
+class StackedTape:
     """The blocks of K times the arrays of a tape.
 
     Args:
@@ -35,7 +35,7 @@ class Lift:
         given: Arrays that own their memory and have a block already, beside it.
 
     Raises:
-        CannotLift: An array is not contiguous.
+        CannotStack: An array is not contiguous.
     """
 
     def __init__(self, calls: Sequence[Call], k: int, given: Sequence[tuple[Array, Array]]) -> None:
@@ -56,7 +56,7 @@ class Lift:
         base = owner(array)
         if id(base) not in self._blocks:
             if not base.flags.c_contiguous:
-                raise CannotLift("an array that is not contiguous")
+                raise CannotStack("an array that is not contiguous")
             block = new_array((self.k, *base.shape), base.dtype)
             block[...] = base
             self._blocks[id(base)] = base, block
@@ -68,7 +68,7 @@ class Lift:
         Where elements are taken or put by their index, this must be one of those that there are.
 
         Raises:
-            CannotLift: A call has no such form.
+            CannotStack: A call has no such form.
         """
         return [
             call.guarded(made) for call in self._calls for made in self._bound(call, generators)
@@ -89,14 +89,17 @@ class Lift:
                 return [self._product(first, rest[0], out)]
             case "take":
                 indices, axis, mode = rest
+                if axis is not None and mode == "clip" and self._stacked(indices) is indices:
+                    axis = axis_after(axis, first.ndim)
+                    return [partial(self.block(first).take, indices, axis, out, mode)]
                 if axis is not None or mode != "clip":
-                    raise CannotLift("elements taken along an axis, or counted from the end")
+                    raise CannotStack("elements taken along an axis, or counted from the end")
                 flat, moved, add = self._flat(first, indices)
                 return [add, partial(flat.take, moved, None, out, mode)]
             case "put":
                 values, mode = rest
                 if mode != "clip" or np.shape(values) not in ((), np.shape(first)):
-                    raise CannotLift("elements counted from the end, or one value for several")
+                    raise CannotStack("elements counted from the end, or one value for several")
                 flat, moved, add = self._flat(call.out, first)
                 values = self._aligned(values, moved.ndim - 1)
                 if isinstance(values, np.ndarray):
@@ -106,43 +109,43 @@ class Lift:
                 return [partial(np.copyto, out, self._aligned(first, call.out.ndim))]
             case "draw":
                 if id(first) not in generators:
-                    raise CannotLift("a random generator of which there is only one")
+                    raise CannotStack("a random generator of which there is only one")
                 draws = [getattr(each, rest[0]) for each in generators[id(first)]]
                 return [partial(d, out=o, **options) for d, o in zip(draws, out, strict=True)]
         ufunc = call.function
         if ufunc is np.matmul and min(map(np.ndim, call.inputs)) < 2:
-            raise CannotLift("a product of stacks with a vector")
+            raise CannotStack("a product of stacks with a vector")
         if ufunc.signature is not None and ufunc not in (np.vecdot, np.matmul):
-            raise CannotLift(ufunc.__name__)
+            raise CannotStack(ufunc.__name__)
         core = 1 if ufunc is np.vecdot else 0  # axes that the function itself uses up
         operands = [self._aligned(value, call.out.ndim + core) for value in call.inputs]
         options = {name: self._aligned(value, call.out.ndim) for name, value in options.items()}
         return [partial(ufunc, *operands, out=out, **options)]
 
-    def _lifted(self, value: Any) -> Any:
+    def _stacked(self, value: Any) -> Any:
         """The block in the place of an array, if it has one; else the value."""
         known = isinstance(value, np.ndarray) and id(owner(value)) in self._blocks
         return self.block(value) if known else value
 
     def _aligned(self, value: Any, ndim: int) -> Any:
-        """The lifted value with axes of 1 after K, so that it broadcasts as the value does."""
-        lifted = self._lifted(value)
-        if lifted is value:
+        """The stacked value with axes of 1 after K, so that it broadcasts as the value does."""
+        stacked = self._stacked(value)
+        if stacked is value:
             return value
         if value.ndim > ndim:
-            raise CannotLift("an array with more axes than the result")
-        return lifted[(slice(None), *[np.newaxis] * (ndim - value.ndim))]
+            raise CannotStack("an array with more axes than the result")
+        return stacked[(slice(None), *[np.newaxis] * (ndim - value.ndim))]
 
     def _product(self, a: Array, b: Array, out: Array) -> Callable[[], Any]:
         if a.ndim == 0 or b.ndim not in (1, 2):
-            raise CannotLift("a product with a number, or with an array of more than two axes")
-        A, B = self._lifted(a), self._lifted(b)
-        lifted = B is not b
+            raise CannotStack("a product with a number, or with an array of more than two axes")
+        A, B = self._stacked(a), self._stacked(b)
+        stacked = B is not b
         if b.ndim == 1:  # (…, n) · (n,) as a product with a column
             B, out = B[..., np.newaxis], out[..., np.newaxis]
         if a.ndim == 1:  # (n,) · (n, m) as a product with a row
             A, out = A[..., np.newaxis, :], out[..., np.newaxis, :]
-        elif lifted:
+        elif stacked:
             B = B[(slice(None), *[np.newaxis] * (a.ndim - 2))]
         return partial(np.matmul, A, B, out=out)
 
@@ -150,11 +153,11 @@ class Lift:
         """The whole block of a source as one vector, indices into it, and what fills these."""
         base, block = self._block_of(source)
         if not source.flags.c_contiguous or source.dtype != base.dtype:
-            raise CannotLift("elements of a view that is not contiguous")
+            raise CannotStack("elements of a view that is not contiguous")
         first = start_in(base, source) // base.itemsize + base.size * np.arange(self.k)
         first = first.reshape(-1, *[1] * np.ndim(indices))
         moved = np.empty((self.k, *np.shape(indices)), np.intp)
-        return block.reshape(-1), moved, partial(np.add, self._lifted(indices), first, out=moved)
+        return block.reshape(-1), moved, partial(np.add, self._stacked(indices), first, out=moved)
 
 
 def owner(array: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from backprop.core.types import Shape
 from backprop.layers import Layer
+from backprop.layers.block import walk
 
 
 def summary(layers: list[Layer], input_shape: Shape | None, title: str = "Sequential") -> str:
@@ -13,26 +14,21 @@ def summary(layers: list[Layer], input_shape: Shape | None, title: str = "Sequen
         title: What stands above the table.
 
     Returns:
-        The table, with the totals below it.
+        The table, what is inside a block indented below it, and the totals.
     """
     rows: list[tuple[str, str, str]] = []
     counts = {True: 0, False: 0}
     n_bytes = 0
     shape = input_shape
     for layer in layers:
-        shape = layer.output_shape(shape) if shape else None
-        size = sum(p.value.size for p in layer.parameters)
         for p in layer.parameters:
             counts[p.trainable] += p.value.size
             n_bytes += p.value.nbytes
-        known = str((None, *shape)) if shape else "?"
-        rows.append(
-            (
-                f"{layer.name} ({type(layer).__name__})",
-                known,
-                f"{size:,}" if input_shape or not isinstance(size, int) else "?",
-            )
-        )
+        shape = layer.output_shape(shape) if shape else None
+        rows.append(row(layer, shape, input_shape is not None))
+        for way, inner in walk(getattr(layer, "children", ())):  # built with the block
+            made = inner.output_shape(inner.input_shape) if inner.input_shape else None
+            rows.append(row(inner, made, made is not None, "  " * (1 + way.count("."))))
     heads = ("Layer (type)", "Output shape", "Parameters")
     widths = [max(len(row[k]) for row in [heads, *rows]) for k in range(3)]
 
@@ -50,6 +46,16 @@ def summary(layers: list[Layer], input_shape: Shape | None, title: str = "Sequen
         text.append(f"Parameters: {total:,} ({show_bytes(n_bytes)})")
         text.append(f"Trainable: {counts[True]:,}   Non-trainable: {counts[False]:,}")
     return "\n".join(text)
+
+
+def row(layer: Layer, shape: Shape | None, built: bool, indent: str = "") -> tuple[str, str, str]:
+    """A layer's line of the table."""
+    size = sum(p.value.size for p in layer.parameters)
+    return (
+        f"{indent}{layer.name} ({type(layer).__name__})",
+        str((None, *shape)) if shape else "?",
+        f"{size:,}" if built else "?",
+    )
 
 
 def show_bytes(n: int) -> str:

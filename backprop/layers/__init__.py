@@ -9,6 +9,7 @@ from backprop.layers.activations import (
     Tanh,
 )
 from backprop.layers.base import Activation, Layer
+from backprop.layers.block import Block
 from backprop.layers.borders import (
     Cropping1D,
     Cropping2D,
@@ -18,7 +19,9 @@ from backprop.layers.borders import (
     ZeroPadding2D,
 )
 from backprop.layers.chain import Chain
+from backprop.layers.columns import Columns
 from backprop.layers.dense import Dense
+from backprop.layers.formulas import Lambda
 from backprop.layers.global_pooling import (
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
@@ -38,6 +41,7 @@ from backprop.layers.normalization import (
     GroupNormalization,
     LayerNormalization,
 )
+from backprop.layers.parallel import Parallel
 from backprop.layers.pooling import (
     AveragePooling1D,
     AveragePooling2D,
@@ -45,6 +49,7 @@ from backprop.layers.pooling import (
     MaxPooling2D,
 )
 from backprop.layers.rectifiers import ELU, SELU, HardSigmoid, LeakyReLU, PReLU
+from backprop.layers.residual import Residual
 from backprop.layers.scaling import Normalization, Rescaling
 from backprop.layers.shape import Flatten, Permute, Reshape
 from backprop.layers.smooth import GELU, Exponential, Mish, SiLU, Softplus, Softsign
@@ -57,7 +62,9 @@ __all__ = [
     "AveragePooling1D",
     "AveragePooling2D",
     "BatchNormalization",
+    "Block",
     "Chain",
+    "Columns",
     "Cropping1D",
     "Cropping2D",
     "Dense",
@@ -74,6 +81,7 @@ __all__ = [
     "HardSigmoid",
     "Identity",
     "Input",
+    "Lambda",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
@@ -83,10 +91,12 @@ __all__ = [
     "Mish",
     "Normalization",
     "PReLU",
+    "Parallel",
     "Permute",
     "ReLU",
     "Rescaling",
     "Reshape",
+    "Residual",
     "SiLU",
     "Sigmoid",
     "Softmax",

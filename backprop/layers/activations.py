@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from backprop.core import functional
-from backprop.core.types import Array
-from backprop.layers.base import Activation, Layer, as_floats
+from backprop.core.types import Array, as_floats
+from backprop.layers.base import Activation, Layer
 
 
 class Identity(Activation):

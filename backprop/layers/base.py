@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from operator import attrgetter
-from typing import Any
+from copy import deepcopy
+from typing import Any, Self
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from backprop.constraints import Constraint
 from backprop.core.buffers import Buffers, new_array
 from backprop.core.errors import NoForwardError, NotBuiltError, ShapeError
 from backprop.core.parameters import Parameter
-from backprop.core.types import Array, DTypeLike, Shape, as_array, is_sparse
+from backprop.core.types import Array, DTypeLike, Shape, as_array, as_floats, is_sparse
 from backprop.initializers import Initializer
 from backprop.regularizers import Regularizer
 
@@ -50,17 +50,20 @@ class Layer:
         input_shape: The shape of one input sample once built.
         parameters: The layer's ``Parameter`` objects.
         needs_input_gradient: Whether ∂E/∂X is wanted; a model turns it off in its first layer.
+        runs_own_code: Whether it calls functions that users wrote.
         link: What a loss may be joined with at the end of a model: "softmax", "sigmoid".
         linear: Whether the outputs are a weighted sum, and so any real numbers.
     """
 
     accepts_sparse = False
     random = False
+    runs_own_code = False
     link: str | None = None
     linear = False
 
     def __init__(self, name: str | None = None) -> None:
         self.name = name
+        self._kept: list[Array] = []  # the weights that a copy begins with
         self.input_shape: Shape | None = None
         self.dtype: np.dtype[Any] = np.dtype("float32")
         self.parameters: list[Parameter] = []
@@ -90,6 +93,8 @@ class Layer:
         if rng is not None:
             self._rng = rng
         self.make_parameters(self.input_shape)
+        if self._kept:
+            self._take_kept()
 
     # ------------------------------------------------------------------ what a subclass defines
 
@@ -201,6 +206,46 @@ class Layer:
                 f"shape {delta.shape}: pass ∂E/∂Y, one number for each output."
             )
 
+    def copy(self, trainable: bool | None = None) -> Self:
+        """A new layer for another model, which begins with the weights that this one has now.
+
+        Args:
+            trainable: False freezes the copy; None leaves it as this layer is.
+
+        Raises:
+            NotBuiltError: This layer has no weights yet.
+        """
+        if self.input_shape is None:
+            raise NotBuiltError(f"{self} is not built, so that it has no weights to copy.")
+        twin = deepcopy(self)
+        twin._kept = [p.value.copy() for p in self.parameters]
+        parts: list[Layer] = [twin, *twin.inside()]
+        for part in parts:
+            part.input_shape, part.delta, part.parameters = None, None, []
+            part.buffers.clear()
+        if trainable is not None:
+            twin.trainable = trainable
+        return twin
+
+    def _take_kept(self) -> None:
+        """Puts the weights of the layer that this is a copy of into the new parameters.
+
+        Raises:
+            ShapeError: This layer was built for another shape than that one.
+        """
+        mine, kept = ([each.shape for each in arrays] for arrays in (self.parameters, self._kept))
+        if mine != kept:
+            raise ShapeError(
+                f"{self} is a copy with weights of the shapes {kept}, but samples of shape "
+                f"{self.input_shape} need {mine}: give it the inputs that it was trained on."
+            )
+        for parameter, value in zip(self.parameters, self._kept, strict=True):
+            parameter.value[...] = value
+
+    def inside(self) -> list[Layer]:
+        """All layers that it holds, and those in them."""
+        return []
+
     @property
     def trainable(self) -> bool:
         """Whether optimizers may change this layer's parameters; set it to False to freeze them."""
@@ -264,53 +309,6 @@ class Activation(Layer):
         return slope
 
 
-def parameter_views(name: str) -> tuple[Any, Any]:
-    """Class attributes for a parameter and its gradient, W and dW for the name ``"W"``.
-
-    Reading gives the views of θ and g. Assigning writes into them, since an attribute that were
-    replaced would no longer be what the optimizer changes.
-    """
-
-    def parameter_of(layer: Layer) -> Parameter:
-        found: Parameter | None = vars(layer).get(f"_{name}")
-        if found is None:
-            raise NotBuiltError(f"{layer} has no {name} to write into before it is built.")
-        return found
-
-    def write_value(layer: Layer, given: Any) -> None:
-        parameter_of(layer).value = given
-
-    def write_gradient(layer: Layer, given: Any) -> None:
-        parameter_of(layer).gradient = given
-
-    value = property(attrgetter(f"_{name}._value"), write_value)
-    gradient = property(attrgetter(f"_{name}._gradient"), write_gradient)
-    return value, gradient
-
-
-def check_axes(layer: Layer, sample: Shape, axes: str) -> None:
-    """Checks that samples have the axes that a layer needs, such as ``"HWC"`` for images.
-
-    Raises:
-        ShapeError: They have more or fewer.
-    """
-    if len(sample) == len(axes):
-        return
-    wanted, given = (", ".join(["N", *map(str, sizes)]) for sizes in (axes, sample))
-    advice = f"bring the samples into this form, for example with Reshape(({', '.join(axes)}))"
-    if len(sample) == len(axes) - 1:
-        advice = "add the axis of the channels, X[..., np.newaxis]"
-    raise ShapeError(
-        f"{layer} takes arrays of shape ({wanted}) but received one of shape ({given}): {advice}."
-    )
-
-
 def default_name(layer: Layer) -> str:
     """The class's name in snake case: ``dense``, ``relu``, ``batch_normalization``."""
     return re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", type(layer).__name__).lower()
-
-
-def as_floats(Z: Array) -> Array:
-    """Z as an array of floating-point numbers; integers become float64."""
-    Z = as_array(Z)
-    return Z if Z.dtype.kind in "fc" else Z.astype(np.float64)

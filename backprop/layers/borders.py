@@ -9,9 +9,9 @@ import numpy as np
 
 from backprop.core.checks import check_sizes
 from backprop.core.errors import ShapeError
-from backprop.core.types import Array, Shape
-from backprop.core.windows import inside, pad
-from backprop.layers.base import Layer, as_floats, check_axes
+from backprop.core.types import Array, Shape, as_floats
+from backprop.core.windows import check_axes, inside, pad
+from backprop.layers.base import Layer
 
 Borders = tuple[tuple[int, int], ...]
 """How wide the border of each axis is, before and after."""

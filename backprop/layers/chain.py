@@ -6,104 +6,72 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from backprop.core.types import Array, Shape
-from backprop.layers.base import Layer, default_name
+from backprop.layers.base import Layer
+from backprop.layers.block import Block, backward_through, forward_through, shape_through
 
 
-class Chain(Layer):
+class Chain(Block):
     """f = f_L ∘ … ∘ f_1: each layer's output is the next one's input, and ∂E/∂X runs back.
 
         Y = f_L(… f_1(X)),   δ_{l−1} = δ_l · ∂f_l/∂(its input)
 
     Args:
-        layers: The layers in order.
+        layers: The layers in order; a list among them is a chain itself.
         name: The layer's name.
 
     Attributes:
         layers: The layers in order.
     """
 
-    def __init__(self, layers: Iterable[Layer] = (), name: str | None = None) -> None:
-        self.layers: list[Layer] = []
+    def __init__(self, layers: Iterable[Any] = (), name: str | None = None) -> None:
         super().__init__(name)
         self._shape: Any = None  # of what the last layer built so far returns
         for layer in layers:
             self.append(layer)
 
     @property
+    def layers(self) -> list[Layer]:
+        """The layers in order."""
+        return self.children
+
+    def append(self, layer: Any) -> None:
+        """Adds a layer at the end (see ``Block.adopt`` for the errors)."""
+        layer = self.adopt(as_layer(layer))
+        if self.input_shape is not None:
+            self._shape = self.build_child(layer, self._shape)
+
+    @property
     def delta(self) -> Array | None:
         """∂E/∂Y of the last backward pass: that of the last layer."""
-        return self.layers[-1].delta if self.layers else None
+        return self.children[-1].delta if self.children else None
 
     @delta.setter
     def delta(self, value: Array | None) -> None:
-        if self.layers:
-            self.layers[-1].delta = value
-
-    def append(self, layer: Layer) -> None:
-        """Adds a layer at the end, and numbers it if it has no name: ``dense_1``, ``dense_2``.
-
-        Raises:
-            TypeError: It is not a layer.
-            ValueError: It belongs to a model already, or another one here has its name.
-        """
-        if not isinstance(layer, Layer):
-            hint = " (an instance: add the parentheses)" if isinstance(layer, type) else ""
-            raise TypeError(f"a model is made of layers{hint}, but it was given {layer!r}.")
-        if layer.input_shape is not None or any(layer is other for other in self.layers):
-            raise ValueError(f"{layer} belongs to a model already: make a new one for each place.")
-        taken = {other.name for other in self.layers}
-        if layer.name is None:
-            kind = default_name(layer)
-            numbered = (f"{kind}_{k}" for k in range(1, len(taken) + 2))
-            layer.name = next(name for name in numbered if name not in taken)
-        elif layer.name in taken:
-            raise ValueError(f"two layers are called {layer.name!r}: names must differ.")
-        self.layers.append(layer)
-        if self.input_shape is not None:
-            self._build_next(layer)
+        if self.children:
+            self.children[-1].delta = value
 
     def make_parameters(self, input_shape: Shape) -> None:
         """Builds every layer for the output of the one before it."""
-        self._shape = self.input_shape
-        for layer in self.layers:
-            self._build_next(layer)
-
-    def _build_next(self, layer: Layer) -> None:
-        layer.build(self._shape, self._rng, self.dtype)
-        self._shape = layer.output_shape(self._shape)
-        for parameter in layer.parameters:
-            parameter.name = f"{layer.name}.{parameter.name}"
-            parameter.trainable = parameter.trainable and self.trainable
-        self.parameters += layer.parameters
+        self._shape = input_shape
+        for layer in self.children:
+            self._shape = self.build_child(layer, self._shape)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """What the last layer makes of it."""
-        for layer in self.layers:
-            input_shape = layer.output_shape(input_shape)
-        return input_shape
+        return shape_through(self.children, input_shape)
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """Through all layers, from the first to the last."""
-        return forward_through(self.layers, X, training)
+        return forward_through(self.children, X, training)
 
     def backward(self, delta: Array) -> Array | None:
         """Through all layers, from the last to the first."""
-        return backward_through(self.layers, delta)
+        return backward_through(self.children, delta)
 
 
-def forward_through(layers: Iterable[Layer], X: Array, training: bool = False) -> Array:
-    """What the last of the layers makes of X."""
-    for layer in layers:
-        X = layer.forward(X, training)
-    return X
-
-
-def backward_through(layers: Sequence[Layer], delta: Array | None) -> Array | None:
-    """∂E/∂X from ∂E/∂ the last layer's output; every layer keeps its own δ for looking at."""
-    for layer in reversed(layers):
-        layer.delta = delta
-        delta = layer.backward(delta)  # type: ignore[arg-type]
-    return delta
+def as_layer(given: Any) -> Any:
+    """The layer, or the chain of the layers of a list."""
+    return Chain(given) if isinstance(given, list | tuple) else given
 
 
 def unfold(layers: Sequence[Layer]) -> list[Layer]:

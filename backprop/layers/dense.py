@@ -9,9 +9,10 @@ import numpy as np
 from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.functional import ones
+from backprop.core.parameters import parameter_views
 from backprop.core.types import Array, Shape, as_array, is_sparse
 from backprop.initializers import Initializer
-from backprop.layers.base import Layer, parameter_views
+from backprop.layers.base import Layer
 from backprop.regularizers import Regularizer
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from backprop.core.functional import ones
-from backprop.core.types import Array, Shape
-from backprop.layers.base import Layer, as_floats, check_axes
+from backprop.core.types import Array, Shape, as_floats
+from backprop.core.windows import check_axes
+from backprop.layers.base import Layer
 
 
 class GlobalPooling(Layer):

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.types import Array, Shape
-from backprop.layers.base import as_floats, check_axes
+from backprop.core.types import Array, Shape, as_floats
+from backprop.core.windows import check_axes
 from backprop.layers.random_layer import RandomLayer
 
 

@@ -11,9 +11,9 @@ import numpy as np
 from backprop.core.checks import check_integer
 from backprop.core.errors import ShapeError
 from backprop.core.functional import by_channel, column_sum, ones
+from backprop.core.parameters import parameter_views
 from backprop.core.types import Array, Shape
 from backprop.initializers import Initializer
-from backprop.layers.base import parameter_views
 from backprop.layers.standardization import Standardization
 
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from backprop.core.buffers import new_array
 from backprop.core.checks import check_sizes
-from backprop.core.types import Array, Shape, as_array
-from backprop.core.windows import Windows, inside, lay, pad
-from backprop.layers.base import Layer, as_floats, check_axes
+from backprop.core.types import Array, Shape, as_array, as_floats
+from backprop.core.windows import Windows, check_axes, inside, lay, pad
+from backprop.layers.base import Layer
 
 NewArray = Callable[[str, Shape, Any], Array]
 """``layer.buffer``, or in inference what makes a fresh array."""

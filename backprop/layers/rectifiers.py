@@ -8,10 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 from backprop.core.errors import ShapeError
+from backprop.core.parameters import parameter_views
 from backprop.core.types import Array, Shape
 from backprop.initializers import Initializer
 from backprop.initializers import get as get_initializer
-from backprop.layers.base import Activation, parameter_views
+from backprop.layers.base import Activation
 
 SELU_SCALE = 1.0507009873554805
 """λ of SELU."""

@@ -10,8 +10,9 @@ import numpy as np
 
 from backprop.core.errors import ShapeError
 from backprop.core.functional import by_channel
-from backprop.core.types import Array, Shape
-from backprop.layers.base import Layer, as_floats, parameter_views
+from backprop.core.parameters import parameter_views
+from backprop.core.types import Array, Shape, as_floats
+from backprop.layers.base import Layer
 
 BLOCK = 1024
 """Samples of an array that are looked at together, so that no second array of its size is made."""
@@ -151,13 +152,13 @@ class Normalization(Layer):
         Raises:
             ShapeError: They have other sizes than the layer was built for.
         """
-        built = self.broadcast_shape(self.input_shape or ())
-        if self.input_shape is None or built != self.broadcast_shape(sample):
+        sizes = self.broadcast_shape(sample)
+        if tuple(n for n in sizes if n is not None) != self.mean_.shape:
             raise ShapeError(
                 f"{self} was built for samples of shape {self.input_shape} but received samples of "
                 f"shape {tuple(sample)}: pass samples of that shape."
             )
-        shape = tuple(1 if n is None else n for n in built)
+        shape = tuple(1 if n is None else n for n in sizes)
         while len(shape) > 1 and shape[0] == 1:  # a vector of the channels is quicker
             shape = shape[1:]
         return shape

@@ -10,8 +10,8 @@ import numpy as np
 
 from backprop.core.checks import check_integer
 from backprop.core.errors import ShapeError
-from backprop.core.types import Array, Shape
-from backprop.layers.base import Layer, as_floats
+from backprop.core.types import Array, Shape, as_floats
+from backprop.layers.base import Layer
 
 
 class Reshape(Layer):

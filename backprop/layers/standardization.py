@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from backprop.core.functional import by_channel, column_sum
+from backprop.core.parameters import parameter_views
 from backprop.core.types import Array, Shape, as_array
 from backprop.initializers import Initializer
 from backprop.initializers import get as get_initializer
-from backprop.layers.base import Layer, parameter_views
+from backprop.layers.base import Layer
 
 
 class Standardization(Layer):

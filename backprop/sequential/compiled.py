@@ -10,7 +10,8 @@ from backprop.core.checks import check_list
 from backprop.core.errors import NotCompiledError
 from backprop.core.types import Array, DTypeLike
 from backprop.layers import Input, Layer
-from backprop.layers.chain import backward_through, unfold
+from backprop.layers.block import backward_through
+from backprop.layers.chain import unfold
 from backprop.losses import Loss
 from backprop.losses.heads import join
 from backprop.metrics import Metric, get_all

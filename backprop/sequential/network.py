@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,18 @@ from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.core.parameters import Parameter, Parameters
 from backprop.core.types import Array, DTypeLike, Shape
 from backprop.core.walk import parts
-from backprop.data.inputs import as_inputs, as_numbers, check_finite, check_rows, surely_finite
+from backprop.data.inputs import (
+    as_inputs,
+    as_numbers,
+    check_finite,
+    check_inputs,
+    check_rows,
+    surely_finite,
+)
 from backprop.data.sources import EVALUATION_BATCH
 from backprop.engine.threads import blas_threads
 from backprop.layers import Chain, Input, Layer
-from backprop.layers.chain import forward_through
+from backprop.layers.block import forward_through, walk
 from backprop.losses import Loss
 from backprop.storage import models as saving
 
@@ -194,16 +202,38 @@ class Network:
         return self.predict(x, sys.maxsize)
 
     def get_layer(self, name: str) -> Layer:
-        """The layer of that name.
+        """The layer of that name; inside a block by the way to it, ``"residual_1.dense_2"``.
 
         Raises:
             ValueError: There is none.
         """
-        for layer in self.layers:
-            if layer.name == name:
-                return layer
-        names = ", ".join(str(layer.name) for layer in self.layers)
-        raise ValueError(f"no layer is called {name!r}: the names are {names}.")
+        found = dict(walk(self.layers))
+        if name not in found:
+            raise ValueError(f"no layer is called {name!r}: the names are {', '.join(found)}.")
+        return found[name]
+
+    def activations(self, x: Any) -> dict[str, Array]:
+        """The output of every layer for a batch, by the layer's name or, in blocks, its way.
+
+        Args:
+            x: Inputs; the whole batch is computed at once.
+        """
+        X = check_inputs(x, self.input_shape, self._first_layer())
+        self.build((None, *X.shape[1:]))
+        found: dict[str, Array] = {}
+        twin = deepcopy(self._chain)
+
+        def watched(way: str, forward: Callable[..., Array]) -> Callable[..., Array]:
+            def forward_and_keep(*arguments: Any, **options: Any) -> Array:
+                found[way] = forward(*arguments, **options)
+                return found[way]
+
+            return forward_and_keep
+
+        for way, layer in walk(twin.layers):
+            vars(layer)["forward"] = watched(way, layer.forward)
+        twin.forward(X.astype(self.dtype, copy=False))
+        return {way: found[way] for way, _ in walk(twin.layers)}
 
     @property
     def parameters(self) -> Parameters:

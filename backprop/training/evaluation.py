@@ -7,7 +7,7 @@ from typing import Any
 from backprop.callbacks import CallbackList
 from backprop.core.walk import numbers_of
 from backprop.data.batches import Batch
-from backprop.layers.chain import forward_through
+from backprop.layers.block import forward_through
 from backprop.losses import Loss
 from backprop.metrics import Metric
 from backprop.protocol import Model

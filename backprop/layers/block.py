@@ -1,0 +1,111 @@
+"""Blocks: layers that hold layers, and what all of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from backprop.core.types import Array, Shape
+from backprop.layers.base import Layer, default_name
+
+
+class Block(Layer):
+    """The base of all layers that hold layers.
+
+    A subclass calls ``adopt`` for every layer that it is given, and in ``make_parameters`` calls
+    ``build_child`` for each with the shape that it will get. The parameters of a block are those
+    of its children, by their ways: ``residual_1.dense_2.W``.
+
+    Attributes:
+        children: The layers that it holds, in the order of their weights.
+    """
+
+    def __init__(self, name: str | None = None) -> None:
+        self.children: list[Layer] = []
+        super().__init__(name)
+
+    def inside(self) -> list[Layer]:
+        """All layers that it holds, and those in them."""
+        return [layer for _, layer in walk(self.children)]
+
+    def entrances(self) -> Sequence[Layer]:
+        """Those of the layers that take the block's own input."""
+        return self.children[:1]
+
+    @property
+    def needs_input_gradient(self) -> bool:
+        """Whether ∂E/∂X is wanted; the layers that take X are told."""
+        return self._needs_input_gradient
+
+    @needs_input_gradient.setter
+    def needs_input_gradient(self, value: bool) -> None:
+        self._needs_input_gradient = value
+        for layer in self.entrances():
+            layer.needs_input_gradient = value
+
+    def adopt(self, layer: Any) -> Layer:
+        """Takes a layer in, and numbers it if it has no name: ``dense_1``, ``dense_2``.
+
+        Raises:
+            TypeError: It is not a layer.
+            ValueError: It belongs to a model already, or another one here has its name.
+        """
+        if not isinstance(layer, Layer):
+            hint = " (an instance: add the parentheses)" if isinstance(layer, type) else ""
+            raise TypeError(f"a model is made of layers{hint}, but it was given {layer!r}.")
+        if layer.input_shape is not None or any(layer is other for other in self.children):
+            raise ValueError(
+                f"{layer} belongs to a model already: make a new one for each place, or take "
+                f"layer.copy(), which keeps the weights."
+            )
+        taken = {other.name for other in self.children}
+        if layer.name is None:
+            kind = default_name(layer)
+            numbered = (f"{kind}_{k}" for k in range(1, len(taken) + 2))
+            layer.name = next(name for name in numbered if name not in taken)
+        elif layer.name in taken:
+            raise ValueError(f"two layers are called {layer.name!r}: names must differ.")
+        self.children.append(layer)
+        return layer
+
+    def build_child(self, layer: Layer, input_shape: Shape) -> Shape:
+        """Builds a layer that it holds, and returns the shape of one sample of its output."""
+        layer.build(input_shape, self._rng, self.dtype)
+        for parameter in layer.parameters:
+            parameter.name = f"{layer.name}.{parameter.name}"
+            parameter.trainable = parameter.trainable and self.trainable
+        self.parameters += layer.parameters
+        return layer.output_shape(input_shape)
+
+
+def forward_through(layers: Iterable[Layer], X: Array, training: bool = False) -> Array:
+    """What the last of the layers makes of X."""
+    for layer in layers:
+        X = layer.forward(X, training)
+    return X
+
+
+def backward_through(layers: Sequence[Layer], delta: Array) -> Array | None:
+    """∂E/∂X from ∂E/∂ the last layer's output; every layer keeps its own δ for looking at."""
+    passed: Any = delta
+    for layer in reversed(layers):
+        layer.delta = passed
+        passed = layer.backward(passed)
+    return passed  # type: ignore[no-any-return]
+
+
+def shape_through(layers: Iterable[Layer], shape: Shape) -> Shape:
+    """The shape of one sample behind the last of the layers."""
+    for layer in layers:
+        shape = layer.output_shape(shape)
+    return shape
+
+
+def walk(layers: Iterable[Layer], way: str = "") -> Iterator[tuple[str, Layer]]:
+    """Every layer and those inside it, in the order of the computation, with the way to it.
+
+    The ways are names with dots between them: ``residual_1.dense_2``.
+    """
+    for layer in layers:
+        yield f"{way}{layer.name}", layer
+        yield from walk(getattr(layer, "children", ()), f"{way}{layer.name}.")

@@ -1,0 +1,59 @@
+"""A layer made of two functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from backprop.core.types import Array, Shape
+from backprop.layers.base import Layer
+
+
+class Lambda(Layer):
+    """Y = f(X) by a function of your own, with the function that makes ∂E/∂X of ∂E/∂Y beside it.
+
+    There is no automatic differentiation: both formulas are given, and ``check_layer`` says whether
+    they fit each other::
+
+        Lambda(np.square, lambda delta, X, Y: 2 * X * delta)
+
+    Args:
+        function: f, of X with shape ``(N, *input_shape)``.
+        derivative: The function of ``(delta, X, Y)`` that returns ∂E/∂X.
+        shape: The function that makes the shape of one output sample of that of one input sample;
+            the same unless given.
+        name: The layer's name.
+    """
+
+    runs_own_code = True
+
+    def __init__(
+        self,
+        function: Callable[[Array], Array],
+        derivative: Callable[[Array, Array, Array], Array],
+        shape: Callable[[Shape], Shape] | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name)
+        for argument, given in (("function", function), ("derivative", derivative)):
+            if not callable(given):
+                raise TypeError(f"Lambda({argument}) must be a function, but it is {given!r}.")
+        self.function, self.derivative, self.shape = function, derivative, shape
+        self.X: Any = None
+        self.Y: Any = None
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """What the function given for it says."""
+        return tuple(input_shape if self.shape is None else self.shape(tuple(input_shape)))
+
+    def forward(self, X: Array, training: bool = False) -> Array:
+        """f(X)."""
+        Y = self.function(X)
+        if training:
+            self.X, self.Y = X, Y
+        return Y
+
+    def backward(self, delta: Array) -> Array:
+        """∂E/∂X, by the function given for it."""
+        self.check_delta(delta, self.Y)
+        return self.derivative(delta, self.X, self.Y)

@@ -1,0 +1,107 @@
+"""The residual block: what its layers compute is added to its input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from backprop.core.errors import ShapeError
+from backprop.core.types import Array, Shape, as_array
+from backprop.layers.base import Layer
+from backprop.layers.block import Block, backward_through, forward_through, shape_through
+from backprop.layers.chain import Chain, as_layer
+
+
+class Residual(Block):
+    """Y = X + f(X): the layers learn what is to be added to their input.
+
+        Y = S(X) + f(X),        ∂E/∂X = δ · ∂S/∂X + δ · ∂f/∂X        with δ = ∂E/∂Y
+
+    S is the identity, so that δ reaches X undiminished however small ∂f/∂X is, unless a shortcut is
+    given for an f that changes the shape. Source: He et al. 2016, "Deep residual learning for image
+    recognition".
+
+    Args:
+        layers: f, the layers in order.
+        shortcut: S, the layers of the way around them.
+        name: The layer's name.
+
+    Attributes:
+        layers: f.
+        shortcut: S as a ``Chain`` called ``"shortcut"``; None for the identity.
+    """
+
+    def __init__(
+        self,
+        layers: Iterable[Any],
+        shortcut: Iterable[Any] | Chain | None = None,
+        name: str | None = None,
+    ) -> None:
+        self.layers: list[Layer] = []
+        self.shortcut: Chain | None = None
+        super().__init__(name)
+        self.layers = [self.adopt(as_layer(layer)) for layer in layers]
+        if shortcut is not None:
+            self.shortcut = shortcut if isinstance(shortcut, Chain) else Chain(shortcut)
+            self.shortcut.name = "shortcut"
+            self.adopt(self.shortcut)
+
+    def entrances(self) -> list[Layer]:
+        """The first layer of f, and the shortcut."""
+        return self.layers[:1] + ([self.shortcut] if self.shortcut is not None else [])
+
+    def make_parameters(self, input_shape: Shape) -> None:
+        """Builds f, then S."""
+        shape = input_shape
+        for layer in self.layers:
+            shape = self.build_child(layer, shape)
+        if self.shortcut is not None:
+            self.build_child(self.shortcut, input_shape)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """The shape of f(X).
+
+        Raises:
+            ShapeError: S(X) has another one.
+        """
+        shape = shape_through(self.layers, input_shape)
+        other = tuple(input_shape)
+        if self.shortcut is not None:
+            other = self.shortcut.output_shape(input_shape)
+        if shape != other:
+            raise ShapeError(self._misfit(shape, other))
+        return shape
+
+    def _misfit(self, shape: Shape, other: Shape) -> str:
+        what = "its input" if self.shortcut is None else "its shortcut"
+        advice = "let both make the same shape."
+        if self.shortcut is None and len(shape) == len(other):
+            projection = f"Dense({shape[-1]})"
+            if len(shape) > 1 and shape[:-1] != other[:-1]:
+                strides = tuple(-(-n // max(m, 1)) for n, m in zip(other, shape, strict=True))[:-1]
+                projection = f"Conv{len(strides)}D({shape[-1]}, 1, strides={strides})"
+            advice = f"give it a shortcut that projects, shortcut=[{projection}]."
+        return (
+            f"{self} adds what its layers make to {what}, but for one sample they make the shape "
+            f"{shape}, and {what} has the shape {other}: {advice}"
+        )
+
+    def forward(self, X: Array, training: bool = False) -> Array:
+        """S(X) + f(X)."""
+        X = as_array(X, self.dtype)
+        Y = forward_through(self.layers, X, training)
+        S = X if self.shortcut is None else self.shortcut.forward(X, training)
+        return np.add(S, Y, out=self.buffer("Y", Y.shape, Y.dtype) if training else None)
+
+    def backward(self, delta: Array) -> Array | None:
+        """δ · ∂S/∂X + δ · ∂f/∂X."""
+        through = backward_through(self.layers, delta)
+        around: Array | None = delta
+        if self.shortcut is not None:
+            self.shortcut.delta = delta
+            around = self.shortcut.backward(delta)
+        if through is None or around is None:
+            return None
+        return np.add(around, through, out=self.buffer("dX", through.shape, through.dtype))

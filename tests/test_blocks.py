@@ -1,0 +1,311 @@
+"""Layers that hold layers: what they compute, how their parts are called, and what is refused."""
+
+import numpy as np
+import pytest
+
+import backprop as bp
+from backprop.core.errors import NotBuiltError, ShapeError
+from backprop.inspection import check_layer
+from backprop.layers import (
+    BatchNormalization,
+    Chain,
+    Columns,
+    Dense,
+    Dropout,
+    Identity,
+    Lambda,
+    Parallel,
+    ReLU,
+    Residual,
+    Softmax,
+    Tanh,
+)
+
+
+def built(layer, shape=(4,)):
+    layer.build(shape, np.random.default_rng(0), "float64")
+    return layer
+
+
+def test_residual_adds_what_its_layers_make_to_its_input(rng):
+    X = rng.standard_normal((5, 4))
+    inner = Chain([Dense(3), Tanh(), Dense(4)])
+    block = built(Residual([Dense(3), Tanh(), Dense(4)]))
+    built(inner)
+    np.testing.assert_array_equal(block.forward(X), X + inner.forward(X))
+    delta = rng.standard_normal((5, 4))
+    block.forward(X, training=True)
+    inner.forward(X, training=True)
+    np.testing.assert_array_equal(block.backward(delta), delta + inner.backward(delta))
+
+
+def test_a_shortcut_takes_the_place_of_the_identity(rng):
+    X = rng.standard_normal((5, 4))
+    block = built(Residual([Dense(6), Tanh()], shortcut=[Dense(6)]))
+    f, shortcut = block.layers[0], block.shortcut.layers[0]
+    np.testing.assert_allclose(block.forward(X), shortcut.forward(X) + np.tanh(f.forward(X)))
+    assert [p.name for p in block.parameters] == [
+        "dense_1.W", "dense_1.b", "shortcut.dense_1.W", "shortcut.dense_1.b"
+    ]  # fmt: skip
+
+
+MERGES = {
+    "concatenate": lambda A, B: np.concatenate([A, B], axis=-1),
+    "add": lambda A, B: A + B,
+    "multiply": lambda A, B: A * B,
+    "average": lambda A, B: (A + B) / 2,
+    "maximum": np.maximum,
+}
+
+
+@pytest.mark.parametrize("merge", MERGES)
+def test_parallel_joins_its_branches(merge, rng):
+    X = rng.standard_normal((5, 4))
+    block = built(Parallel([Dense(3), [Dense(2), Tanh(), Dense(3)]], merge))
+    first, second = block.branches
+    expected = MERGES[merge](first.forward(X), second.forward(X))
+    np.testing.assert_allclose(block.forward(X), expected, rtol=1e-15)
+    np.testing.assert_array_equal(block.forward(X, training=True), block.forward(X))
+    assert block.output_shape((4,)) == expected.shape[1:]
+
+
+def test_of_equal_branches_the_first_is_the_largest(rng):
+    block = built(Parallel([Identity(), Identity(), Lambda(np.negative, negated)], "maximum"))
+    X = np.array([[1.0, -2.0, 0.0, 3.0]])
+    block.forward(X, training=True)
+    delta = np.array([[1.0, 10.0, 100.0, 1000.0]])
+    block.backward(delta)
+    np.testing.assert_array_equal(block.branches[0].delta, [[1, 0, 100, 1000]])
+    np.testing.assert_array_equal(block.branches[1].delta, [[0, 0, 0, 0]])
+    np.testing.assert_array_equal(block.branches[2].delta, [[0, 10, 0, 0]])
+
+
+def negated(delta, X, Y):
+    return -delta
+
+
+def test_columns_take_features(rng):
+    X = rng.standard_normal((5, 4))
+    for which, expected in (
+        ([2, 0], X[:, [2, 0]]),
+        ([-1], X[:, [3]]),
+        (range(2), X[:, :2]),
+        ([1, 1], X[:, [1, 1]]),
+    ):
+        layer = built(Columns(which))
+        np.testing.assert_array_equal(layer.forward(X), expected)
+        np.testing.assert_array_equal(layer.forward(X, training=True), expected)
+        delta = rng.standard_normal(expected.shape)
+        dX = np.zeros_like(X)
+        np.add.at(dX.T, np.arange(4)[which], delta.T)
+        np.testing.assert_allclose(layer.backward(delta), dX)
+
+
+def test_a_function_with_its_derivative_is_a_layer():
+    square = Lambda(np.square, lambda delta, X, Y: 2 * X * delta)
+    assert check_layer(square, (4,)).ok
+    wrong = Lambda(np.square, lambda delta, X, Y: X * delta)
+    assert not check_layer(wrong, (4,)).ok
+    calls = []
+    counting = Lambda(lambda X: calls.append(1) or X * 2, lambda delta, X, Y: 2 * delta)
+    model = bp.Sequential([counting, Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    model.fit(np.ones((8, 2)), np.ones((8, 1)), batch_size=2, epochs=5, verbose=0)
+    assert len(calls) == 20  # what a user's function does is never recorded and replayed
+
+
+# ------------------------------------------------------------------------------ in a model
+
+
+def classifier(**options):
+    model = bp.Sequential(
+        [
+            Dense(6),
+            Residual([Dense(6), ReLU(), [Dropout(0.1), Dense(6)]]),
+            Parallel([Dense(2), [Dense(3), Residual([Dense(3)])]]),
+            Dense(3),
+            Softmax(),
+        ],
+        seed=0,
+        **options,
+    )
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def data(n=32):
+    rng = np.random.default_rng(2)
+    return rng.standard_normal((n, 4)), rng.integers(0, 3, n)
+
+
+def test_names_are_ways():
+    model = classifier()
+    model.build((None, 4))
+    names = [p.name for p in model.parameters if p.name.endswith("W")]
+    assert names == [
+        "dense_1.W", "residual_1.dense_1.W", "residual_1.chain_1.dense_1.W",
+        "parallel_1.dense_1.W", "parallel_1.chain_1.dense_1.W",
+        "parallel_1.chain_1.residual_1.dense_1.W", "dense_2.W"
+    ]  # fmt: skip
+    inner = model.get_layer("parallel_1.chain_1.residual_1.dense_1")
+    assert np.shares_memory(inner.W, model.parameters.values)
+    with pytest.raises(ValueError, match=r"no layer is called 'dense_3'.*residual_1\.chain_1"):
+        model.get_layer("dense_3")
+
+
+def test_freezing_reaches_what_is_inside():
+    model = classifier()
+    model.build((None, 4))
+    model.get_layer("residual_1").trainable = False
+    model.get_layer("parallel_1.dense_1").trainable = False
+    before = {p.name: p.value.copy() for p in model.parameters}
+    model.fit(*data(), epochs=2, verbose=0)
+    for p in model.parameters:
+        frozen = p.name.startswith(("residual_1", "parallel_1.dense_1"))
+        assert np.array_equal(p.value, before[p.name]) == frozen, p.name
+
+
+def test_gradients_by_the_input_pass_through_blocks():
+    X, y = data()
+    for first in (Residual([Dense(4)]), Parallel([Dense(2), [Dense(3)]]), Chain([Dense(4)])):
+        model = bp.Sequential([first, Dense(1)], seed=0, dtype="float64")
+        model.compile("sgd", "mse")
+        model.forward(X)
+        for wanted in (False, True):
+            model.layers[0].needs_input_gradient = wanted
+            model.loss.forward(model.forward(X, training=True), y[:, None] * 1.0)
+            assert (model.backward() is None) != wanted
+            inner = model.layers[0].inside()[-1]
+            assert inner.needs_input_gradient == wanted
+        assert model.check_gradients(X, y[:, None]).ok
+
+
+def test_a_model_with_blocks_is_saved_and_trains_on(tmp_path):
+    model = classifier()
+    model.fit(*data(), epochs=1, verbose=0)
+    model.save(tmp_path / "model.npz")
+    other = bp.load_model(tmp_path / "model.npz")
+    for each in (model, other):
+        each.fit(*data(), epochs=2, verbose=0)
+    np.testing.assert_array_equal(model.parameters.values, other.parameters.values)
+    assert [p.name for p in other.parameters] == [p.name for p in model.parameters]
+
+
+def test_activations_by_name():
+    model, (X, y) = classifier(), data()
+    model.fit(X, y, verbose=0)
+    before = model.parameters.gradients.copy()
+    found = model.activations(X)
+    assert list(found)[:4] == ["dense_1", "residual_1", "residual_1.dense_1", "residual_1.relu_1"]
+    np.testing.assert_array_equal(found["softmax_1"], model.predict(X))
+    shortened = bp.Sequential([model.layers[0].copy()], seed=1)
+    np.testing.assert_array_equal(found["dense_1"], shortened.predict(X))
+    np.testing.assert_array_equal(
+        found["residual_1"], found["dense_1"] + found["residual_1.chain_1"]
+    )
+    np.testing.assert_array_equal(before, model.parameters.gradients)
+
+
+# ------------------------------------------------------------------------------ transfer
+
+
+def test_trained_layers_are_taken_into_another_model():
+    X, y = data()
+    model = classifier()
+    model.fit(X, y, epochs=2, verbose=0)
+    body = [layer.copy(trainable=False) for layer in model.layers[:3]]
+    other = bp.Sequential([*body, Dense(1)], seed=5)
+    other.compile("sgd", "mse")
+    other.build((None, 4))
+    features = model.activations(X)["parallel_1"]
+    np.testing.assert_array_equal(other.activations(X)["parallel_1"], features)
+    other.fit(X, y.astype(float), epochs=3, verbose=0)
+    np.testing.assert_array_equal(other.activations(X)["parallel_1"], features)
+    other.reset()
+    np.testing.assert_array_equal(other.activations(X)["parallel_1"], features)
+    names = [p.name for p in other.parameters if p.trainable]
+    assert names == ["dense_2.W", "dense_2.b"]
+    tuned = bp.Sequential([model.layers[0].copy(), Dense(1)], seed=5)
+    tuned.compile("sgd", "mse")
+    W = model.layers[0].W.copy()
+    tuned.fit(X, y.astype(float), verbose=0)
+    assert not np.array_equal(tuned.layers[0].W, W)
+    np.testing.assert_array_equal(model.layers[0].W, W)  # the layer itself stays as it is
+
+
+def test_copies_keep_statistics_that_are_not_learnt():
+    X, y = data()
+    model = bp.Sequential([BatchNormalization(), Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    model.fit(X, y.astype(float), epochs=3, verbose=0)
+    other = bp.Sequential([layer.copy() for layer in model.layers], seed=9)
+    np.testing.assert_array_equal(other.predict(X), model.predict(X))
+
+
+def test_a_copy_of_other_shapes_is_refused():
+    layer = built(Dense(3))
+    model = bp.Sequential([layer.copy()])
+    with pytest.raises(ShapeError, match=r"Dense 'dense_1' is a copy with weights.*\(4, 3\).*\(5,"):
+        model.build((None, 5))
+    with pytest.raises(NotBuiltError, match="no weights to copy"):
+        Dense(3).copy()
+    with pytest.raises(ValueError, match=r"belongs to a model already.*layer\.copy\(\)"):
+        bp.Sequential([layer])
+
+
+# ------------------------------------------------------------------------------ mistakes
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "message"),
+    [
+        (lambda: Residual([Dense(3)]), (4,), r"\(3,\), and its input.*\(4,\).*\[Dense\(3"),
+        (lambda: Residual([Dense(3)], [Dense(2)]), (4,), r"its shortcut has the shape \(2,\)"),
+        (lambda: Parallel([Dense(3), Dense(2)], "add"), (4,), r"'add'.*'dense_1' \(3,\).*\(2,\)"),
+        (lambda: Columns([4]), (4,), r"takes the columns \[4\], but its inputs have 4"),
+        (lambda: Columns([-5]), (4,), r"its inputs have 4"),
+    ],
+)
+def test_misfits_are_found_before_training(layer, shape, message):
+    model = bp.Sequential([layer(), Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    with pytest.raises(ShapeError, match=message):
+        model.fit(np.ones((3, *shape)), np.ones(3), verbose=0)
+    with pytest.raises(ShapeError, match=message):
+        bp.Sequential([bp.Input(shape), layer()])
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: Parallel([]), ValueError, "at least one branch"),
+        (lambda: Parallel([Dense(2)], "sum"), ValueError, "merge must be one of concatenate, add"),
+        (lambda: Residual([ReLU]), TypeError, "add the parentheses"),
+        (lambda: Columns([]), ValueError, "at least one column"),
+        (lambda: Columns([0.5]), ValueError, "integer"),
+        (lambda: Lambda(np.square, None), TypeError, r"Lambda\(derivative\) must be a function"),
+    ],
+)
+def test_mistakes_are_named(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+def test_a_function_with_a_name_is_saved(tmp_path):
+    model = bp.Sequential([Lambda(np.negative, negated, doubled), Dense(1)], seed=0)
+    with pytest.raises(TypeError, match="function of Lambda 'lambda_1' cannot be saved"):
+        model.save(tmp_path / "model.npz")
+    model = bp.Sequential([Lambda(halved, negated), Dense(1)], seed=0)
+    model.build((None, 3))
+    model.save(tmp_path / "model.npz")
+    functions = {"halved": halved, "negated": negated}
+    other = bp.load_model(tmp_path / "model.npz", custom_objects=functions)
+    np.testing.assert_array_equal(other.predict(np.ones((2, 3))), model.predict(np.ones((2, 3))))
+
+
+def halved(X):
+    return X / 2
+
+
+def doubled(shape):
+    return shape

@@ -247,6 +247,11 @@ class Layer:
         return []
 
     @property
+    def observes(self) -> bool:
+        """Whether ``fit`` is to call ``observe(batches of inputs)`` before the first step."""
+        return False
+
+    @property
     def trainable(self) -> bool:
         """Whether optimizers may change this layer's parameters; set it to False to freeze them."""
         return self._trainable

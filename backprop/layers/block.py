@@ -29,8 +29,8 @@ class Block(Layer):
         return [layer for _, layer in walk(self.children)]
 
     def entrances(self) -> Sequence[Layer]:
-        """Those of the layers that take the block's own input."""
-        return self.children[:1]
+        """Those of the layers that need not return ∂E/∂ their input if the block need not."""
+        return entrance(self.children)
 
     @property
     def needs_input_gradient(self) -> bool:
@@ -86,12 +86,22 @@ def forward_through(layers: Iterable[Layer], X: Array, training: bool = False) -
 
 
 def backward_through(layers: Sequence[Layer], delta: Array) -> Array | None:
-    """∂E/∂X from ∂E/∂ the last layer's output; every layer keeps its own δ for looking at."""
-    passed: Any = delta
+    """∂E/∂X from ∂E/∂ the last layer's output; every layer keeps its own δ for looking at.
+
+    Where a layer returns none, since nobody needs it, those before it get none.
+    """
+    passed: Array | None = delta
     for layer in reversed(layers):
         layer.delta = passed
-        passed = layer.backward(passed)
-    return passed  # type: ignore[no-any-return]
+        if passed is not None:
+            passed = layer.backward(passed)
+    return passed
+
+
+def entrance(layers: Sequence[Layer]) -> list[Layer]:
+    """The layers up to the first one that learns: ∂E/∂ their inputs serves no gradient."""
+    learning = (k for k, layer in enumerate(layers) if any(p.learned for p in layer.parameters))
+    return list(layers[: next(learning, 0) + 1])
 
 
 def shape_through(layers: Iterable[Layer], shape: Shape) -> Shape:

@@ -23,6 +23,7 @@ from backprop.data.sources import (
 from backprop.data.streams import Stream
 from backprop.protocol import Model
 from backprop.training.history import History
+from backprop.training.observation import refuse_to_observe
 from backprop.training.progress import progress
 
 
@@ -90,6 +91,7 @@ def plan_fit(
     held_out: Source | None = None
     if makes_batches(x, y):
         refuse_beside_stream("x", sample_weight, batch_size, validation_split=validation_split)
+        refuse_to_observe(model)
         batches = Stream(x, steps, lambda x, y, w: check(model, x, y, w, class_weight), model.dtype)
     else:
         size = check_integer(32 if batch_size is None else batch_size, "batch_size")

@@ -15,7 +15,7 @@ from backprop.core.errors import ShapeError
 from backprop.core.types import Array, is_sparse
 from backprop.core.walk import from_here
 from backprop.data.batches import Batches
-from backprop.data.inputs import as_array, as_numbers
+from backprop.data.inputs import as_array, as_numbers, warn_of_bytes
 from backprop.data.samples import Data
 from backprop.data.sources import Source, check
 from backprop.engine.recorded import form, replayable
@@ -149,6 +149,7 @@ def fit_together(
         chosen = np.searchsorted(used, chosen)
     try:
         data = check(first, x, y, weight, class_weight)
+        warn_of_bytes(data.X, first.layers, stacklevel=3)  # the line that called fit_many
         X, targets = np.ascontiguousarray(data.X, first.dtype), np.ascontiguousarray(data.y)
         data = Data(X, targets, data.weight)
         for model, mine in zip(models, chosen, strict=True):

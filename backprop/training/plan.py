@@ -10,6 +10,7 @@ import numpy as np
 from backprop.callbacks import Callback, CallbackList
 from backprop.core.checks import check_integer, check_list
 from backprop.data.batches import Batches
+from backprop.data.inputs import warn_of_bytes
 from backprop.data.samples import Data, split_validation
 from backprop.data.sources import (
     Source,
@@ -96,6 +97,7 @@ def plan_fit(
     else:
         size = check_integer(32 if batch_size is None else batch_size, "batch_size")
         data = check(model, x, y, sample_weight, class_weight)
+        warn_of_bytes(data.X, model.layers, stacklevel=3)  # the line that called fit
         if validation_split and validation_data is None:
             classes = model.loss.unjoined.has_classes(data.y)
             data, kept = split_validation(data, validation_split, classes)

@@ -50,6 +50,11 @@ from backprop.layers import (
     Parallel,
     Permute,
     PReLU,
+    RandomCrop,
+    RandomErasing,
+    RandomFlip,
+    RandomRotation,
+    RandomTranslation,
     ReLU,
     Rescaling,
     Reshape,
@@ -312,6 +317,12 @@ def images(
     return Case(name, make, shape, draw, leading=False)
 
 
+def augmentation(name: str, make: Callable[[], Layer]) -> Case:
+    """A layer that changes images at random in training, by what no tape can note."""
+    shape = (5, 6, 2)
+    return Case(name, make, shape, leading=False, random=True, recorded=False, stacked=False)
+
+
 # -------------------------------------------------------------------------------------- the table
 
 CASES = [
@@ -392,6 +403,12 @@ CASES = [
         shape=(6,),
         leading=False,
     ),
+    augmentation("random_flip", RandomFlip),
+    augmentation("random_flip_horizontal", lambda: RandomFlip("horizontal")),
+    augmentation("random_translation", lambda: RandomTranslation(0.4, (0, 0.3))),
+    augmentation("random_crop", lambda: RandomCrop(3, 4)),
+    augmentation("random_rotation", lambda: RandomRotation(0.4)),
+    augmentation("random_erasing", lambda: RandomErasing((0.9, 1), (0.1, 0.5), 0.5)),
     Case("rescaling", lambda: Rescaling(1 / 3, 0.5)),
     Case("normalization", lambda: Normalization(mean=0.5, variance=2)),
     images("normalization_of_images", lambda: Normalization(mean=[1, 2], variance=[3, 2])),

@@ -132,8 +132,8 @@ def test_a_network_with_any_layer(case, weighted, dtype, by_layers, replayed):
     x, y = case.batch(26, 3)
     w = data()[2] if weighted else None
     compare(lambda: network_with(case, dtype=dtype), x, y, by_layers, sample_weight=w)
-    # full batches and the short one at the end of an epoch
-    assert replayed == ([True, True] if case.recorded else [])
+    # full batches and the short one at the end of an epoch; one that does not work is the last one
+    assert replayed == ([True, True] if case.recorded else [] if case.own else [False])
 
 
 def ending(case):

@@ -77,6 +77,28 @@ def check_share(value: Any, name: str) -> float:
     return float(value)
 
 
+def check_range(value: Any, name: str, lowest: float = -1) -> tuple[float, float]:
+    """The lower and upper end of a range of shares.
+
+    Args:
+        value: Both ends, or the upper one f, which stands for (−f, f), or (0, f) if 0 is lowest.
+        name: The argument's name.
+        lowest: The least number that makes sense, −1 or 0; the greatest is 1.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    ends = tuple(value) if isinstance(value, list | tuple) else (value,)
+    real = all(isinstance(n, int | float | np.number) and not isinstance(n, bool) for n in ends)
+    if real and len(ends) == 1:
+        ends = lowest * ends[0], ends[0]
+    if not real or len(ends) != 2 or not lowest <= ends[0] <= ends[1] <= 1:
+        raise ValueError(
+            f"{name} must be a number, or two in order, from {lowest:g} to 1, but it is {value!r}."
+        )
+    return float(ends[0]), float(ends[1])
+
+
 def check_list(given: Any, name: str) -> list[Any]:
     """The objects of a list; none for None.
 

@@ -8,6 +8,13 @@ from backprop.layers.activations import (
     Softmax,
     Tanh,
 )
+from backprop.layers.augmentation import (
+    RandomCrop,
+    RandomErasing,
+    RandomFlip,
+    RandomRotation,
+    RandomTranslation,
+)
 from backprop.layers.base import Activation, Layer
 from backprop.layers.block import Block
 from backprop.layers.borders import (
@@ -93,6 +100,11 @@ __all__ = [
     "PReLU",
     "Parallel",
     "Permute",
+    "RandomCrop",
+    "RandomErasing",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomTranslation",
     "ReLU",
     "Rescaling",
     "Reshape",

@@ -3,6 +3,7 @@
 import copy
 import gc
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -134,6 +135,14 @@ def test_a_network_with_any_layer(case, weighted, dtype, by_layers, replayed):
     compare(lambda: network_with(case, dtype=dtype), x, y, by_layers, sample_weight=w)
     # full batches and the short one at the end of an epoch; one that does not work is the last one
     assert replayed == ([True, True] if case.recorded else [] if case.own else [False])
+
+
+@pytest.mark.parametrize("sizes", [(4,), (3, 2)], ids=["sequences", "images"])
+@pytest.mark.parametrize("case", [case for case in LAYERS if case.leading], ids=str)
+def test_a_layer_along_the_last_axis_of_sequences_and_images(case, sizes, by_layers, replayed):
+    of_images = replace(case, shape=(*sizes, *case.shape))
+    compare(lambda: network_with(of_images), *of_images.batch(26, 3), by_layers)
+    assert replayed == ([True, True] if case.recorded else [])
 
 
 def ending(case):

@@ -19,6 +19,7 @@ from backprop.layers import (
     Input,
     MaxPooling2D,
     Normalization,
+    Permute,
     ReLU,
     Rescaling,
     Softmax,
@@ -117,3 +118,45 @@ def test_derivatives_of_a_whole_network(rng: Any) -> None:
     )
     report = model.check_gradients(X, y)
     assert report.ok, str(report)
+
+
+def test_delta_goes_no_further_than_the_first_layer_that_learns(rng: Any) -> None:
+    X, y = rng.standard_normal((12, 4, 4, 1)), rng.integers(0, 3, 12)
+    plain = network(Flatten(), Dense(4), ReLU(), dtype="float64")
+    block = network(Chain([Flatten(), Dense(4)]), ReLU(), dtype="float64")
+    for model in (plain, block):
+        model.build((None, 4, 4, 1))
+    block.set_weights(plain.get_weights())
+    start = plain.parameters.values.copy()
+    for model in (plain, block):
+        model.fit(X, y, epochs=3, shuffle=False, verbose=0)
+    assert np.array_equal(plain.parameters.values, block.parameters.values)
+    assert (plain.parameters.values != start).mean() > 0.9
+    assert [layer.needs_input_gradient for layer in plain.layers] == [
+        False,
+        False,
+        True,
+        True,
+        True,
+    ]
+    assert plain.layers[0].delta is None
+    assert plain.layers[1].delta is not None
+    assert not block.get_layer("chain_1.dense_1").needs_input_gradient
+    assert block.get_layer("chain_1.flatten_1").delta is None
+    for model in (plain, block):  # unless somebody asks for it
+        model.layers[0].needs_input_gradient = True
+        model.loss.forward(model.forward(X, training=True), y)
+        assert model.backward().shape == X.shape
+
+
+def test_models_that_differ_in_a_pair_of_numbers_are_not_stacked(rng: Any) -> None:
+    X, y = rng.standard_normal((20, 3, 3, 1)), rng.integers(0, 3, 20)
+
+    def models() -> list[Any]:
+        return [network(Permute(dims), Flatten(), Dense(4)) for dims in ((1, 2, 3), (2, 1, 3))]
+
+    together, alone = models(), models()
+    bp.fit_many(together, X, y, epochs=3, verbose=0)
+    for one, other in zip(together, alone, strict=True):
+        other.fit(X, y, epochs=3, verbose=0)
+        assert np.array_equal(one.parameters.values, other.parameters.values)

@@ -7,7 +7,18 @@ import pytest
 
 import backprop as bp
 from backprop.core.errors import ShapeError
-from backprop.layers import Chain, Columns, Dense, Flatten, Normalization, Parallel, ReLU, Rescaling
+from backprop.layers import (
+    BatchNormalization,
+    Chain,
+    Columns,
+    Dense,
+    Dropout,
+    Flatten,
+    Normalization,
+    Parallel,
+    ReLU,
+    Rescaling,
+)
 from backprop.optimizers import LBFGS
 
 Array = np.ndarray[Any, Any]
@@ -254,3 +265,17 @@ def test_mistakes() -> None:
     layer.build((4, 3))
     with pytest.raises(ShapeError, match=r"built for samples of shape \(4, 3\)"):
         layer.forward(np.zeros((2, 5, 3)))
+
+
+def test_looking_at_the_inputs_trains_nothing(rng: Any) -> None:
+    """Nothing in front of it draws random numbers, or learns from them, before the first step."""
+    X, y = data(rng)
+    model = network(BatchNormalization(), Dropout(0.5), Normalization(), dtype="float64")
+    model.build((None, 3))
+    before = model.layers[0].moving_mean.copy(), model.layers[1]._rng.bit_generator.state
+    model.fit(X, y, epochs=0, verbose=0)
+    assert np.array_equal(model.layers[0].moving_mean, before[0])
+    assert model.layers[1]._rng.bit_generator.state == before[1]
+    assert model.layers[0].X_hat is None
+    standard = X / np.sqrt(1 + 1e-3)  # by moving averages as they start
+    assert np.allclose(model.layers[2].mean_, standard.mean(axis=0), rtol=1e-12)

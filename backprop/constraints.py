@@ -1,9 +1,11 @@
 """Conditions on weights that are restored after every step."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 
+from backprop.core.checks import check_integer, check_positive
 from backprop.core.lookup import resolve, show_call
 from backprop.core.types import Array
 
@@ -28,9 +30,8 @@ class MaxNorm(Constraint):
     """
 
     def __init__(self, max_value: float = 2.0, axis: int = 0) -> None:
-        if not 0 < max_value < np.inf:
-            raise ValueError(f"max_value must be a positive number, but it is {max_value!r}.")
-        self.max_value, self.axis = float(max_value), axis
+        self.max_value = check_positive(max_value, "max_value")
+        self.axis = check_integer(axis, "axis", -math.inf)
 
     def project(self, W: Array) -> None:
         """Shrinks what is too long."""

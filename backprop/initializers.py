@@ -7,10 +7,12 @@ standard deviations, where n is n_in (LeCun, He) or (n_in + n_out)/2 (Glorot).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 
+from backprop.core.checks import check_number, check_positive
 from backprop.core.lookup import resolve, show_call
 from backprop.core.types import Array, DTypeLike, Shape
 
@@ -49,6 +51,11 @@ class Constant(Initializer):
     """Every weight is ``value``: a number, or an array of the weights' shape."""
 
     def __init__(self, value: float | Array = 0.0) -> None:
+        given = np.asarray(value)
+        if not given.ndim:
+            value = check_number(value, "Constant(value)", -math.inf)
+        elif given.dtype.kind not in "fiu" or not np.isfinite(given).all():
+            raise ValueError(f"Constant(value) must hold finite numbers, but it is {value!r}.")
         self.value = value
 
     def draw(self, shape: Shape, rng: np.random.Generator) -> Array:
@@ -84,11 +91,12 @@ class RandomUniform(Initializer):
     """Uniform in [minval, maxval)."""
 
     def __init__(self, minval: float = -0.05, maxval: float = 0.05) -> None:
-        if not minval <= maxval:
+        self.minval = check_number(minval, "minval", -math.inf)
+        self.maxval = check_number(maxval, "maxval", -math.inf)
+        if minval > maxval:
             raise ValueError(
                 f"RandomUniform needs minval <= maxval, but received {minval} and {maxval}."
             )
-        self.minval, self.maxval = minval, maxval
 
     def draw(self, shape: Shape, rng: np.random.Generator) -> Array:
         """Uniform numbers."""
@@ -99,9 +107,8 @@ class RandomNormal(Initializer):
     """Normal with the given mean and standard deviation."""
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05) -> None:
-        if stddev < 0:
-            raise ValueError(f"RandomNormal needs stddev >= 0, but received {stddev}.")
-        self.mean, self.stddev = mean, stddev
+        self.mean = check_number(mean, "mean", -math.inf)
+        self.stddev = check_number(stddev, "stddev")
 
     def draw(self, shape: Shape, rng: np.random.Generator) -> Array:
         """Normal numbers."""
@@ -109,7 +116,7 @@ class RandomNormal(Initializer):
 
 
 class TruncatedNormal(RandomNormal):
-    """Normal, with what lies more than two standard deviations from the mean drawn again."""
+    """Normal; numbers more than two standard deviations from the mean are drawn again."""
 
     def draw(self, shape: Shape, rng: np.random.Generator) -> Array:
         """Truncated normal numbers."""
@@ -133,13 +140,12 @@ class VarianceScaling(Initializer):
     ) -> None:
         modes = ("fan_in", "fan_out", "fan_avg")
         distributions = ("truncated_normal", "untruncated_normal", "uniform")
-        if scale <= 0:
-            raise ValueError(f"scale must be positive, but it is {scale}.")
         if mode not in modes:
             raise ValueError(f"mode must be one of {modes}, but it is {mode!r}.")
         if distribution not in distributions:
             raise ValueError(f"distribution must be one of {distributions}, not {distribution!r}.")
-        self.scale, self.mode, self.distribution = scale, mode, distribution
+        self.scale = check_positive(scale, "scale")
+        self.mode, self.distribution = mode, distribution
 
     def draw(self, shape: Shape, rng: np.random.Generator) -> Array:
         """Numbers of variance scale / n."""
@@ -201,8 +207,8 @@ class LecunNormal(VarianceScaling):
 def fans(shape: Shape) -> tuple[int, int]:
     """(n_in, n_out) of weights of this shape, as Keras counts them.
 
-    ``(n_in, n_out)`` for a Dense kernel, the length for both of a vector, and
-    (area · C_in, area · C_out) for a convolution kernel ``(*area, C_in, C_out)``.
+    A Dense kernel ``(n_in, n_out)`` has just these, a vector ``(n,)`` has (n, n), and a convolution
+    kernel ``(*area, C_in, C_out)`` has (area · C_in, area · C_out).
     """
     if not shape:
         return 1, 1

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from backprop.core.checks import check_number
 from backprop.core.lookup import resolve, show_call
 from backprop.core.types import Array
 
@@ -34,10 +35,7 @@ class L1L2(Regularizer):
     """
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
-        for name, value in (("l1", l1), ("l2", l2)):
-            if not 0 <= value < np.inf:
-                raise ValueError(f"{name} must be a finite number of 0 or more, not {value!r}.")
-        self.l1, self.l2 = float(l1), float(l2)
+        self.l1, self.l2 = check_number(l1, "l1"), check_number(l2, "l2")
 
     def penalty(self, W: Array) -> float:
         """λ₁ Σ |w| + λ₂ Σ w²."""

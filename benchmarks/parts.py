@@ -11,8 +11,9 @@ from peers import with_backprop
 from backprop.data.batches import Batches
 from backprop.data.samples import Data
 from backprop.data.sources import EVALUATION_BATCH
-from backprop.engine.recorded import RecordedStep, train_step
+from backprop.engine.recorded import RecordedStep
 from backprop.engine.threads import blas_threads
+from backprop.training.step import Step
 
 PARTS = ("draw", "products", "other calls", "optimizer")
 """The batch is drawn; matrix products; all else in the passes and the loss; the update."""
@@ -31,7 +32,7 @@ def parts(job: Job, seconds: float) -> dict[str, float]:
     batch = next(iter(batches))
     steps: list[dict[str, float]] = []
     with blas_threads(job.batch * model.parameters.largest):
-        train_step(model, *batch)
+        Step(model).gradients(*batch)  # makes all buffers
         recorded = RecordedStep(model, *batch)
         calls = [(is_product(call), call) for call in recorded.calls]
         clock, end = time.perf_counter, time.perf_counter() + seconds

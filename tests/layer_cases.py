@@ -431,6 +431,13 @@ CASES = [
     images("global_average_pooling", GlobalAveragePooling2D),
     images("global_average_pooling_kept", lambda: GlobalAveragePooling2D(keepdims=True)),
     images("global_average_pooling_1d", GlobalAveragePooling1D, shape=(6, 2)),
+    Case(
+        "global_average_pooling_1d_of_masked_steps",
+        GlobalAveragePooling1D,
+        shape=(4, 3),
+        mask=first_steps,
+        leading=False,
+    ),
     images("global_max_pooling", GlobalMaxPooling2D, draw=distinct),
     images("global_max_pooling_1d_kept", lambda: GlobalMaxPooling1D(True), (6, 2), distinct),
     images("global_max_pooling_1d", GlobalMaxPooling1D, (6, 2), distinct),
@@ -460,6 +467,7 @@ CASES = [
     ),
     Case("columns", lambda: Columns([2, 0])),
     Case("columns_that_come_twice", lambda: Columns([1, -1, 1])),
+    Case("columns_more_than_inputs", lambda: Columns([1, 3, 2, 0, 1])),
     Case(
         "lambda",
         lambda: Lambda(square, square_backward),

@@ -204,11 +204,15 @@ def test_scheduler_messages_and_mistakes(capsys):
     assert capsys.readouterr().out == ""
     play([0.0], LearningRateScheduler(lambda epoch: 0.25, verbose=1))
     assert capsys.readouterr().out == "Epoch 1: the learning rate is 0.25.\n"
-    with pytest.raises(TypeError, match="for epoch 0 it returned None"):
+    with pytest.raises(
+        TypeError, match="schedule returned for epoch 0 must be a number, but it is None"
+    ):
         play([0.0], LearningRateScheduler(lambda epoch: None))
-    with pytest.raises(TypeError, match="for epoch 0 it returned True"):
+    with pytest.raises(TypeError, match="for epoch 0 must be a number, but it is True"):
         play([0.0], LearningRateScheduler(lambda epoch: True))
-    with pytest.raises(ValueError, match="learning_rate must be 0 or more"):
+    with pytest.raises(
+        ValueError, match="the learning_rate that schedule returned for epoch 0 must be 0 or more"
+    ):
         play([0.0], LearningRateScheduler(lambda epoch: -1.0))
     with pytest.raises(TypeError, match="schedule must be a function of"):
         LearningRateScheduler(0.1)
@@ -429,7 +433,7 @@ def test_missing_folder_is_found_before_training(tmp_path):
 
 @pytest.mark.parametrize("every", [0, -1, 1.5, True])
 def test_every_must_be_a_number_of_epochs(every):
-    with pytest.raises(ValueError, match="every must be a number of epochs of 1 or more"):
+    with pytest.raises(ValueError, match="every must be an integer of 1 or more"):
         LivePlot("a.png", every=every)
 
 

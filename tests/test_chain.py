@@ -142,5 +142,5 @@ def test_input_shapes():
 
 @pytest.mark.parametrize("shape", [(), 0, -1, (3, 0), (None, 784), (1.5,), "784", ("784",)])
 def test_input_takes_positive_integers(shape):
-    with pytest.raises(ValueError, match=re.escape("Input(shape) takes the shape of one sample")):
+    with pytest.raises(ValueError, match=re.escape("Input(shape) must be the shape of one sample")):
         Input(shape)

@@ -165,7 +165,7 @@ def test_name_that_cannot_be_filled_in(tmp_path, template):
 @pytest.mark.parametrize("save_freq", ["batch", 0, -1, 1.5, True, None])
 @pytest.mark.parametrize("kind", [ModelCheckpoint, BackupAndRestore])
 def test_frequency_must_be_epoch_or_a_number(kind, save_freq):
-    with pytest.raises(ValueError, match="save_freq must be 'epoch' or a number of steps"):
+    with pytest.raises(ValueError, match="save_freq, if it is not 'epoch', must be an integer"):
         kind("x", save_freq=save_freq)
 
 

@@ -47,7 +47,7 @@ def test_a_frozen_layer_is_not_projected() -> None:
 
 
 def test_mistakes_are_named() -> None:
-    with pytest.raises(ValueError, match="max_value must be a positive number, but it is 0"):
+    with pytest.raises(ValueError, match="max_value must be above 0, but it is 0"):
         MaxNorm(0)
     with pytest.raises(ValueError, match="constraint 'unit' is not known"):
         Dense(2, kernel_constraint="unit")

@@ -48,7 +48,10 @@ def test_published_dense(name):
 
 @pytest.mark.parametrize("units", [0, -1, 2.5, 3.0, True, "3", None])
 def test_units_must_be_a_positive_integer(units):
-    with pytest.raises(ValueError, match=re.escape(f"positive integer, but it is {units!r}")):
+    with pytest.raises(
+        ValueError,
+        match=re.escape(f"Dense(units) must be an integer of 1 or more, but it is {units!r}"),
+    ):
         Dense(units)
 
 

@@ -60,7 +60,7 @@ FIT = {
     "callback class": ({"callbacks": [Callback]}, TypeError, ["callbacks", "parentheses"]),
     "one callback": ({"callbacks": Callback()}, TypeError, ["callbacks must be a list"]),
     "split": ({"validation_split": 1.0}, ValueError, ["validation_split", "0 and 1", "1.0"]),
-    "split text": ({"validation_split": "0.2"}, ValueError, ["validation_split", "'0.2'"]),
+    "split text": ({"validation_split": "0.2"}, TypeError, ["validation_split", "'0.2'"]),
     "split too small": ({"validation_split": 1e-17}, ValueError, ["validation_split", "no sample"]),
     "both weights": (
         {"class_weight": {0: 1.0}, "sample_weight": np.ones(12)},

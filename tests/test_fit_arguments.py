@@ -1,5 +1,6 @@
 """The rarer arguments of ``fit``, ``evaluate`` and ``predict``, and inputs of every form."""
 
+import inspect
 import tracemalloc
 import warnings
 
@@ -14,8 +15,10 @@ from backprop.callbacks import Callback
 from backprop.callbacks.base import HOOKS
 from backprop.core.errors import ShapeError
 from backprop.data.samples import Data, split_validation
+from backprop.experiments.many import fit_together
 from backprop.layers import Dense, Dropout, ReLU, Sigmoid, Softmax
 from backprop.optimizers import SGD
+from backprop.training.plan import plan_fit
 
 N, SIZE = 13, 4
 
@@ -537,3 +540,13 @@ def test_last_epochs_loss_without_learning_is_that_of_evaluate(rng, head):
     evaluated = model.evaluate(X, y, return_dict=True)
     assert logs["loss"][-1] == pytest.approx(evaluated["loss"], rel=1e-6)
     assert logs["accuracy"][-1] == pytest.approx(evaluated["accuracy"], rel=1e-6)
+
+
+@pytest.mark.parametrize("function", [plan_fit, fit_together])
+def test_what_takes_the_arguments_of_fit_has_its_defaults(function):
+    theirs = inspect.signature(bp.Sequential.fit).parameters
+    mine = inspect.signature(function).parameters
+    shared = [name for name, p in mine.items() if p.default is not p.empty and name in theirs]
+    assert [mine[name].default for name in shared] == [theirs[name].default for name in shared]
+    if function is plan_fit:
+        assert [name for name in mine if name in theirs] == list(theirs)[1:]

@@ -182,11 +182,11 @@ def test_both_dtypes_get_the_same_numbers(kind):
     ("make", "message"),
     [
         (lambda: RandomUniform(1, 0), "minval <= maxval, but received 1 and 0"),
-        (lambda: RandomUniform(np.nan, 0), "minval <= maxval"),
-        (lambda: RandomNormal(0, -1), "stddev >= 0, but received -1"),
-        (lambda: TruncatedNormal(0, -1), "stddev >= 0, but received -1"),
-        (lambda: VarianceScaling(0), "scale must be positive, but it is 0"),
-        (lambda: VarianceScaling(-1), "scale must be positive, but it is -1"),
+        (lambda: RandomUniform(np.nan, 0), "minval must be finite, but it is nan"),
+        (lambda: RandomNormal(0, -1), "stddev must be 0 or more, but it is -1"),
+        (lambda: TruncatedNormal(0, -1), "stddev must be 0 or more, but it is -1"),
+        (lambda: VarianceScaling(0), "scale must be above 0, but it is 0"),
+        (lambda: VarianceScaling(-1), "scale must be above 0, but it is -1"),
         (lambda: VarianceScaling(1, "fan"), "mode must be one of .*fan_avg.*'fan'"),
         (lambda: VarianceScaling(1, "fan_in", "normal"), "distribution must be one of .*'normal'"),
     ],
@@ -224,7 +224,7 @@ def test_initializers_by_their_names():
 
 
 def test_representation_and_base(rng):
-    assert repr(RandomNormal(0.5, 2)) == "RandomNormal(mean=0.5, stddev=2)"
+    assert repr(RandomNormal(0.5, 2)) == "RandomNormal(mean=0.5, stddev=2.0)"
     assert repr(Zeros()) == "Zeros()"
     with pytest.raises(NotImplementedError, match="Initializer must define draw"):
         Initializer()((2,), rng)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import backprop as bp
-from backprop.core.walk import parts
+from backprop.core.walk import objects_in
 from backprop.inspection.copies import generators, in_dtype
 from backprop.inspection.derivatives import (
     CentralDifferences,
@@ -210,7 +210,7 @@ def test_copy_in_another_dtype_shares_nothing_and_is_joined_again(model):
     twin.layers[0].W[...] = 7
     assert twin.parameters["dense_1.W"].value[0, 0] == 7
     assert twin.forward(np.ones((2, 3))).dtype == np.float64
-    arrays = [part for _, part in parts(twin) if isinstance(part, np.ndarray)]
+    arrays = [part for _, part in objects_in(twin) if isinstance(part, np.ndarray)]
     assert {a.dtype for a in arrays if a.dtype.kind == "f"} == {np.dtype(np.float64)}
     assert model.parameters.values.dtype == np.float32
     assert model.forward(np.ones((2, 3))).dtype == np.float32
@@ -236,7 +236,7 @@ def test_generators_are_found_wherever_they_hide(model):
 def test_walk_ends_where_objects_hold_each_other():
     first, second = Tanh(), Tanh()
     first.other, second.other = second, first
-    paths = dict(parts(first))
+    paths = dict(objects_in(first))
     assert paths[".other"] is second
     assert ".other.other" not in paths
     assert copy.deepcopy(first).other.other is not first

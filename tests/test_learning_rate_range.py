@@ -170,8 +170,8 @@ def test_the_picture_shows_the_loss_over_a_logarithmic_axis_and_the_suggestion(t
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"start": 0}, "start must be a finite number above 0, but it is 0"),
-        ({"stop": math.inf}, "stop must be a finite number above 0, but it is inf"),
+        ({"start": 0}, "start must be above 0, but it is 0"),
+        ({"stop": math.inf}, "stop must be above 0 and finite, but it is inf"),
         ({"start": 2.0}, "start must be below stop, but 2.0 is not below 1.0"),
         ({"steps": 9}, "steps must be an integer of 10 or more, but it is 9"),
         ({"batch_size": 0}, "batch_size must be an integer of 1 or more, but it is 0"),

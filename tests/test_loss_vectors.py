@@ -218,7 +218,8 @@ def test_huber_on_both_sides_of_delta():
 
 @pytest.mark.parametrize("bad", [0, -1.0, math.nan, math.inf, "1"])
 def test_huber_needs_a_positive_delta(bad):
-    with pytest.raises(ValueError, match=r"Huber\(delta\) must be a positive number"):
+    rule = r"Huber\(delta\) must be (above 0|a number).* but it is"
+    with pytest.raises((ValueError, TypeError), match=rule):
         Huber(bad)
 
 
@@ -423,7 +424,8 @@ def test_smoothed_matched_pair_equals_the_unmatched_way(end, loss, k, rng):
 @pytest.mark.parametrize("kind", [BinaryCrossentropy, CategoricalCrossentropy])
 @pytest.mark.parametrize("bad", [-0.1, 1.0, 2, math.nan, None, "0.1"])
 def test_label_smoothing_below_0_or_from_1_on(kind, bad):
-    with pytest.raises(ValueError, match="label_smoothing must be 0 or more and below 1"):
+    rule = "label_smoothing must be (0 or more and below 1|a number), but it is"
+    with pytest.raises((ValueError, TypeError), match=rule):
         kind(label_smoothing=bad)
 
 

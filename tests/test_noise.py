@@ -108,9 +108,11 @@ def test_a_training_step_allocates_no_array_of_the_batchs_size(make: Any) -> Non
 
 
 def test_mistakes_are_named() -> None:
-    with pytest.raises(ValueError, match=r"Dropout\(rate\) must lie in \[0, 1\), but it is 1"):
+    with pytest.raises(
+        ValueError, match=r"Dropout\(rate\) must be 0 or more and below 1, but it is 1"
+    ):
         Dropout(1)
-    with pytest.raises(ValueError, match=r"GaussianDropout\(rate\) must lie"):
+    with pytest.raises(ValueError, match=r"GaussianDropout\(rate\) must be 0 or more"):
         GaussianDropout(-0.1)
     with pytest.raises(ValueError, match=r"GaussianNoise\(stddev\) must be 0 or more"):
         GaussianNoise(-1)

@@ -125,7 +125,7 @@ def test_a_training_step_allocates_no_array_of_the_batchs_size(
 
 
 def test_mistakes_are_named() -> None:
-    with pytest.raises(ValueError, match="epsilon must be positive, but it is 0"):
+    with pytest.raises(ValueError, match="epsilon must be above 0, but it is 0"):
         LayerNormalization(epsilon=0)
     with pytest.raises(ValueError, match="momentum must lie between 0 and 1, but it is 2"):
         BatchNormalization(momentum=2)

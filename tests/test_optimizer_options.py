@@ -331,7 +331,7 @@ def test_representation_shows_the_call():
     )
     text = repr(SGD(schedules.InverseTimeDecay(0.1, 5, 2.0), clipnorm=2, use_ema=True))
     assert text == (
-        "SGD(learning_rate=InverseTimeDecay(initial_learning_rate=0.1, decay_steps=5, "
+        "SGD(learning_rate=InverseTimeDecay(initial_learning_rate=0.1, decay_steps=5.0, "
         "decay_rate=2.0, staircase=False), momentum=0.0, nesterov=False, clipnorm=2.0, "
         "use_ema=True)"
     )

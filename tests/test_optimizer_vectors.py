@@ -212,7 +212,7 @@ def test_state_is_as_long_as_theta_and_of_its_dtype(kind, options, dtype):
     assert parameters.values is theta
     assert theta.dtype == dtype
     assert all(v.shape == theta.shape and v.dtype == dtype for v in optimizer.state.values())
-    assert all(number.dtype == dtype for number in optimizer.c)
+    assert all(number.dtype == dtype for number in optimizer.scalars)
 
 
 @pytest.mark.parametrize(

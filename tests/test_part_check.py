@@ -1,4 +1,7 @@
 import copy
+import inspect
+import itertools
+import textwrap
 
 import mutations
 import numpy as np
@@ -23,21 +26,16 @@ def test_every_layer_is_right_and_keeps_the_contract(case, batch_size):
     assert report.ok, report
 
 
-class Scale(Layer):
-    """The example of the contract's own documentation."""
+def example_of(documented):
+    """The names that the example in a docstring defines, run as it is printed."""
+    text = inspect.getdoc(documented).partition("::\n")[2]
+    lines = itertools.takewhile(lambda line: not line or line[0] == " ", text.splitlines())
+    names = {"np": np, documented.__name__: documented}
+    exec(textwrap.dedent("\n".join(lines)), names)
+    return names
 
-    def build(self, input_shape, rng=None, dtype="float32"):
-        super().build(input_shape, rng, dtype)
-        self.gamma = self.add_parameter("gamma", input_shape[-1:], "ones")
 
-    def forward(self, X, training=False):
-        if training:
-            self.X = X
-        return X * self.gamma.value
-
-    def backward(self, delta):
-        self.gamma.gradient[...] = np.sum(delta * self.X, axis=0)
-        return delta * self.gamma.value
+Scale = example_of(Layer)["Scale"]
 
 
 class ForgetsGamma(Scale):
@@ -46,9 +44,10 @@ class ForgetsGamma(Scale):
         return delta
 
 
-def test_layer_of_a_users_own_passes():
+@pytest.mark.parametrize("shape", [(4,), (3, 4)])
+def test_the_example_of_the_documentation_passes(shape):
     layer = Scale()
-    report = check_layer(layer, 3)
+    report = check_layer(layer, shape)
     assert report.ok, report
     assert [tensor.name for tensor in report.tensors] == ["gamma", "X"]
     assert report.error < 1e-12

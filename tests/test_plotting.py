@@ -319,7 +319,7 @@ def test_grid_captions_do_not_overlap(images: Array) -> None:
         ({"predictions": LABELS - 1}, "predictions .* holds -1"),
         ({"probabilities": np.ones((12, 3))}, r"probabilities .*\(12, 3\)"),
         ({"class_names": ["zero"]}, "class_names has 1 names but there are 10"),
-        ({"columns": 0}, "columns must be at least 1"),
+        ({"columns": 0}, "columns must be an integer of 1 or more"),
     ],
 )
 def test_grid_refuses(images: Array, change: dict[str, Any], message: str) -> None:
@@ -441,7 +441,7 @@ def test_regions_ask_in_the_dtype_of_the_samples() -> None:
     [
         ({"X": np.ones((4, 3))}, r"two columns.*\(4, 3\)"),
         ({"y": np.eye(4)}, "y must hold one class index"),
-        ({"resolution": 1}, "resolution must be at least 2"),
+        ({"resolution": 1}, "resolution must be an integer of 2 or more"),
         ({"predict": lambda p: 5 * p}, "softmax or sigmoid"),
         ({"predict": lambda p: p[:3]}, r"returned the shape \(3, 2\)"),
         ({"predict": lambda p: np.ones((len(p), 2)), "y": [0, 1, 2, 2]}, "the 3 classes in y"),

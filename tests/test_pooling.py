@@ -228,3 +228,25 @@ def test_a_training_step_allocates_no_array_of_the_batchs_size(make: Any, rng: A
     tracemalloc.stop()
     # NumPy converts and broadcasts through buffers of 8192 numbers, whatever the arrays' size
     assert peak < X.nbytes / 4
+
+
+def test_steps_that_a_mask_leaves_out_count_for_nothing(rng: Any) -> None:
+    X, lengths = rng.standard_normal((4, 6, 2)), np.array([6, 1, 3, 0])
+    mask = np.arange(6) < lengths[:, np.newaxis]
+    layer = GlobalAveragePooling1D()
+    Y = layer.forward(X, training=True, mask=mask)
+    for x, y, length in zip(X, Y, lengths, strict=True):
+        assert np.allclose(y, x[:length].mean(axis=0) if length else 0, rtol=1e-13)
+    assert np.array_equal(Y, layer.forward(X, mask=mask))
+    dX = layer.backward(np.ones((4, 2)))
+    assert not dX[~mask].any()
+    assert np.allclose(dX.sum(axis=(1, 2)), 2 * (lengths > 0))
+    layer.forward(X, training=True)  # without a mask all of them count again
+    assert np.allclose(layer.backward(np.ones((4, 2))), 1 / 6)
+
+
+@pytest.mark.parametrize(
+    "layer", [MaxPooling1D(), GlobalMaxPooling1D(), GlobalAveragePooling1D(), Flatten()]
+)
+def test_no_mask_is_handed_on_where_there_are_other_steps(layer: Any) -> None:
+    assert layer.output_mask(np.zeros((2, 4, 3)), np.ones((2, 4), bool)) is None

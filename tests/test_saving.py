@@ -10,6 +10,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from constructors import SAVED, public_classes, required
 from layer_cases import PACKAGE
 from scripts import classes, classifier
 
@@ -17,7 +18,6 @@ import backprop as bp
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.initializers import Constant, HeNormal, RandomNormal
 from backprop.layers import (
-    Activation,
     BatchNormalization,
     Chain,
     Dense,
@@ -28,9 +28,9 @@ from backprop.layers import (
     Softmax,
     Tanh,
 )
-from backprop.losses import CategoricalCrossentropy, CrossEntropy, Huber, Loss
-from backprop.metrics import Accuracy, FunctionMetric, MeanMetric, Metric
-from backprop.optimizers import LBFGS, SGD, Optimizer
+from backprop.losses import CategoricalCrossentropy, Huber
+from backprop.metrics import Accuracy
+from backprop.optimizers import LBFGS, SGD
 from backprop.regularizers import L1L2
 from backprop.storage import models as saving
 
@@ -226,59 +226,6 @@ def test_numpy_alone_can_read_the_weights(path):
 
 # ---------------------------------------------------------------- every class of the package
 
-BASES = {
-    "layers": Layer,
-    "losses": Loss,
-    "optimizers": Optimizer,
-    "metrics": Metric,
-    "initializers": bp.initializers.Initializer,
-    "regularizers": bp.regularizers.Regularizer,
-    "constraints": bp.constraints.Constraint,
-    "schedules": bp.schedules.Schedule,
-}
-ABSTRACT = {
-    *BASES.values(),
-    *(Activation, bp.layers.Block, bp.layers.Lambda, CrossEntropy, bp.schedules.RateDecay),
-    *(MeanMetric, FunctionMetric),
-}
-ARGUMENTS = {
-    "initial_learning_rate": 0.1,
-    "max_learning_rate": 0.1,
-    "decay_steps": 10,
-    "decay_rate": 0.5,
-    "first_decay_steps": 10,
-    "total_steps": 10,
-    "boundaries": (3, 6),
-    "values": (0.3, 0.2, 0.1),
-}
-"""Arguments without a default, by name; a class that takes another one needs a line here."""
-
-
-def public_classes(*families):
-    found = []
-    for family in families:
-        module = getattr(bp, family)
-        for name in getattr(module, "__all__", None) or dir(module):
-            kind = getattr(module, name)
-            if isinstance(kind, type) and issubclass(kind, BASES[family]) and kind not in ABSTRACT:
-                found.append(pytest.param(kind, id=f"{family}.{name}"))
-    return found
-
-
-def required(kind):
-    """The arguments that have no default; those of a layer as in the layers' table."""
-    names = [
-        name
-        for name, p in inspect.signature(kind).parameters.items()
-        if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
-    ]
-    if issubclass(kind, Layer):
-        made = next(made for made in (case.make() for case in PACKAGE) if type(made) is kind)
-        return {name: getattr(made, name) for name in names}
-    for name in names:
-        assert name in ARGUMENTS, f"{kind.__name__} needs {name}: add it to ARGUMENTS"
-    return {name: ARGUMENTS[name] for name in names}
-
 
 def variants(kind):
     """Calls of a class: with its defaults, and with each argument changed if it may be."""
@@ -303,7 +250,7 @@ def round_trip(made):
     return saving.remake(found, {}, "file"), found
 
 
-@pytest.mark.parametrize("kind", public_classes(*BASES))
+@pytest.mark.parametrize("kind", public_classes(*SAVED).values(), ids=public_classes(*SAVED))
 def test_every_class_is_made_again_with_the_arguments_that_it_had(kind):
     made = 0
     for arguments in variants(kind):
@@ -344,7 +291,7 @@ def test_every_layer_computes_the_same_from_a_file(case, path):
 
 
 @pytest.mark.parametrize("use_ema", [False, True])
-@pytest.mark.parametrize("kind", public_classes("optimizers"))
+@pytest.mark.parametrize("kind", public_classes("optimizers").values())
 def test_every_optimizer_goes_on_with_the_same_bits(kind, use_ema, path):
     common = {"weight_decay": 0.01, "use_ema": use_ema}
     if kind is LBFGS:
@@ -369,7 +316,7 @@ def test_every_optimizer_goes_on_with_the_same_bits(kind, use_ema, path):
         np.testing.assert_array_equal(loaded.optimizer.state[name], vector)
 
 
-@pytest.mark.parametrize("kind", public_classes("losses"))
+@pytest.mark.parametrize("kind", public_classes("losses").values())
 def test_every_loss_is_the_same_from_a_file(kind, path):
     model = bp.Sequential([Input(4), Dense(3), Softmax()], seed=0)
     model.compile("sgd", kind())
@@ -379,7 +326,7 @@ def test_every_loss_is_the_same_from_a_file(kind, path):
     assert type(loaded.loss) is type(model.loss)
 
 
-@pytest.mark.parametrize("kind", public_classes("schedules"))
+@pytest.mark.parametrize("kind", public_classes("schedules").values())
 def test_every_schedule_is_the_same_from_a_file(kind, path):
     schedule = kind(**required(kind))
     model = bp.Sequential([Input(4), Dense(3)], seed=0)

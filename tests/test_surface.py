@@ -50,7 +50,7 @@ def test_the_model_is_left_as_it_was() -> None:
 
 def test_mistakes_are_named() -> None:
     model, X, y = line()
-    with pytest.raises(ValueError, match="resolution must be 2 or more, but it is 1"):
+    with pytest.raises(ValueError, match="resolution must be an integer of 2 or more, but it is 1"):
         loss_surface(model, X, y, resolution=1)
     with pytest.raises(ValueError, match="thetas must hold 3 points or more, but there are 2"):
         loss_surface(model, X, y, [np.zeros(2), np.ones(2)])

@@ -17,8 +17,8 @@ class Callback:
 
     The names, arguments and times are Keras's. ``logs`` holds the numbers of the moment, such as
     ``{"loss": 0.31, "accuracy": 0.91}``; at the end of an epoch the validation's too, as
-    ``"val_loss"`` and so on. What a callback writes into the logs of an epoch, those after it and
-    the History see.
+    ``"val_loss"`` and so on. What a callback writes into the logs of an epoch is seen by the
+    callbacks after it and by the History.
 
     Attributes:
         model: The model in training. Setting ``model.stop_training`` to True ends it.
@@ -59,8 +59,8 @@ class Callback:
     def due(self, batch: int) -> bool:
         """Whether ``on_train_batch_end`` is to be called after this step; asked after every step.
 
-        Computing the numbers that it is told takes longer than a small step, so that a callback
-        that wants them a few times a second says so.
+        Computing its ``logs`` takes longer than a small step: a callback that needs them only a few
+        times a second says so here.
         """
         return True
 
@@ -121,7 +121,7 @@ class LambdaCallback(Callback):
 
 
 class CallbackList:
-    """Calls a hook of every callback in turn; a batch hook costs only those who define it."""
+    """Calls a hook of every callback in turn; a batch hook that nobody defines costs nothing."""
 
     def __init__(self, callbacks: list[Callback], model: Any, params: dict[str, Any]) -> None:
         for callback in callbacks:
@@ -152,7 +152,7 @@ class CallbackList:
 
 
 def overrides(callback: Callback, hook: str) -> bool:
-    """Whether a callback's class defines that hook itself, or the object has one of its own."""
+    """Whether a callback's class, or the object itself, defines that hook."""
     return getattr(type(callback), hook) is not getattr(Callback, hook) or hook in vars(callback)
 
 

@@ -1,17 +1,19 @@
 """Callbacks that write a model to files while it is trained."""
 
+import math
 import os
 from typing import Any
 
 from backprop.callbacks.base import Callback, Logs, say
 from backprop.callbacks.monitoring import Monitor
+from backprop.core.checks import check_integer, check_number
 from backprop.storage import files, snapshot
 
 
 class ModelCheckpoint(Monitor):
     """Saves the model after every epoch or every so many steps, or when it has become better.
 
-    A file appears whole or not at all: a crash while one is written leaves the one before.
+    A file is written whole or not at all: after a crash the one before is still there.
 
     Args:
         filepath: Where to, with the epoch (from 1) and the logs filled in if wanted:
@@ -49,9 +51,9 @@ class ModelCheckpoint(Monitor):
         self.save_weights_only = save_weights_only
         self.save_freq = check_frequency(save_freq)
         if initial_value_threshold is not None:
-            self.best = initial_value_threshold
+            self.best = check_number(initial_value_threshold, "initial_value_threshold", -math.inf)
         self._steps = self._epoch = 0
-        if save_freq != "epoch":  # a hook costs time in every step: have it only where it is needed
+        if save_freq != "epoch":  # a hook costs time in every step: define it only where needed
             self.on_train_batch_end = self._count  # type: ignore[method-assign]
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
@@ -72,7 +74,7 @@ class ModelCheckpoint(Monitor):
         if not self.save_best_only:
             return True
         current = self.current(logs, stacklevel=8)
-        if current is None:  # better one file too many than none
+        if current is None:  # one file too many is better than none
             return True
         improved = self.improves(current, self.best)
         if self.verbose:
@@ -106,7 +108,7 @@ class ModelCheckpoint(Monitor):
 
 
 class BackupAndRestore(Callback):
-    """Lets a training that was interrupted go on where it stopped, with the same bits.
+    """Continues a training that was interrupted where it stopped, with the same bits.
 
     Give it to ``fit`` and start the program again after a crash: weights, optimizer, shuffling and
     noise are what they were, and epochs that were completed are not run again. Callbacks that count
@@ -114,8 +116,8 @@ class BackupAndRestore(Callback):
 
     Args:
         backup_dir: A folder for the backup, made if it is missing.
-        save_freq: ``"epoch"``, or the number of steps between two backups. An epoch that is taken
-            up in the middle reports the means over the steps that were left.
+        save_freq: ``"epoch"``, or the number of steps between two backups. An epoch that is
+            continued in the middle reports the means over its remaining steps.
         double_checkpoint: Whether the backup before the last is kept too, and used if the last
             cannot be read.
         delete_checkpoint: Whether the backup is deleted when training has reached its end.
@@ -163,7 +165,7 @@ class BackupAndRestore(Callback):
 
     def _count(self, batch: int, logs: Logs | None = None) -> None:
         self._steps += 1
-        # how long the first epoch of a stream is only its end tells: no backup before that
+        # no backup in the first epoch of a stream: how long it is, only its end tells
         if self._steps % int(self.save_freq) == 0 and self.params["steps"] is not None:
             self._write(self._epoch, batch + 1)
 
@@ -213,10 +215,6 @@ def check_frequency(save_freq: str | int) -> str | int:
     Raises:
         ValueError: It is neither.
     """
-    if save_freq != "epoch" and (
-        isinstance(save_freq, bool) or not isinstance(save_freq, int) or save_freq < 1
-    ):
-        raise ValueError(
-            f"save_freq must be 'epoch' or a number of steps of 1 or more, but it is {save_freq!r}."
-        )
-    return save_freq
+    if isinstance(save_freq, str) and save_freq == "epoch":
+        return save_freq
+    return check_integer(save_freq, "save_freq, if it is not 'epoch',")

@@ -4,10 +4,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from backprop.callbacks.base import Callback, Logs, say
-from backprop.callbacks.monitoring import Monitor, check_patience
+from backprop.callbacks.monitoring import Monitor
+from backprop.core.checks import check_integer, check_number
 
 
 class LearningRateScheduler(Callback):
@@ -35,13 +34,10 @@ class LearningRateScheduler(Callback):
         """Asks the schedule."""
         given = (epoch, self.model.optimizer.learning_rate)
         rate = self.schedule(*given if takes_two(self.schedule) else given[:1])
-        if isinstance(rate, bool) or not isinstance(rate, int | float | np.number):
-            raise TypeError(
-                f"schedule must return a learning rate, but for epoch {epoch} it returned {rate!r}."
-            )
-        self.model.optimizer.learning_rate = float(rate)
+        rate = check_number(rate, f"the learning_rate that schedule returned for epoch {epoch}")
+        self.model.optimizer.learning_rate = rate
         if self.verbose:
-            say(f"Epoch {epoch + 1}: the learning rate is {float(rate):g}.")
+            say(f"Epoch {epoch + 1}: the learning rate is {rate:g}.")
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Writes the learning rate of the epoch into its logs."""
@@ -84,15 +80,11 @@ class ReduceLROnPlateau(Monitor):
         min_lr: float = 0.0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        if not 0 <= factor < 1:
-            raise ValueError(f"factor must be 0 or more and below 1, but it is {factor!r}.")
-        if not min_lr >= 0:
-            raise ValueError(f"min_lr must be 0 or more, but it is {min_lr!r}.")
-        self.factor = factor
-        self.patience = check_patience(patience)
+        self.factor = check_number(factor, "factor", below=1)
+        self.patience = check_integer(patience, "patience", 0)
         self.verbose = verbose
-        self.cooldown = check_patience(cooldown, "cooldown")
-        self.min_lr = min_lr
+        self.cooldown = check_integer(cooldown, "cooldown", 0)
+        self.min_lr = check_number(min_lr, "min_lr")
         self.wait = self.cooldown_counter = 0
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -130,12 +122,12 @@ class ReduceLROnPlateau(Monitor):
 
 
 def takes_two(schedule: Callable[..., float]) -> bool:
-    """Whether a schedule takes the learning rate besides the epoch."""
+    """Whether a schedule takes the learning rate as a second argument."""
     try:
         inspect.signature(schedule).bind(0, 0.0)
     except TypeError:
         return False
-    except ValueError:  # of a function written in C, which does not tell
+    except ValueError:  # a function written in C has no signature to ask
         return True
     return True
 

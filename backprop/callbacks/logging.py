@@ -8,6 +8,7 @@ from typing import Any
 
 from backprop import plotting
 from backprop.callbacks.base import Callback, Logs
+from backprop.core.checks import check_integer
 from backprop.storage import files
 
 
@@ -15,13 +16,13 @@ class CSVLogger(Callback):
     """Writes a line of numbers into a file after every epoch.
 
     The columns are the epoch, counted from 0, and the logs of the first epoch in alphabetical
-    order; one that comes later, of a validation that is not made after every epoch, say, is added
-    behind them. ``NA`` stands for a number that is missing.
+    order. One that comes later, such as that of a validation that is not made after every epoch, is
+    added behind them. ``NA`` stands for a number that is missing.
 
     Args:
         filename: The file.
         separator: The character between two numbers.
-        append: Whether a file that is there is continued or replaced.
+        append: Whether an existing file is continued; else it is replaced.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class LivePlot(Callback):
 
     Args:
         path: The file, for example ``"training.png"``; None for a notebook.
-        every: How many epochs there are between two pictures; the last epoch has one always.
+        every: How many epochs there are between two pictures; the last epoch always has one.
         keys: Which quantities; all unless given.
 
     Attributes:
@@ -84,14 +85,12 @@ class LivePlot(Callback):
         every: int = 1,
         keys: str | Sequence[str] | None = None,
     ) -> None:
-        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
-            raise ValueError(f"every must be a number of epochs of 1 or more, not {every!r}.")
+        self.every = check_integer(every, "every")
         if path is None and not in_notebook():
             raise ValueError(
                 "LivePlot() draws in notebooks only: pass a path here, LivePlot('training.png')."
             )
         self.path = path
-        self.every = every
         self.keys = keys
         self.figure: Any = None
         self._display: Any = None
@@ -120,7 +119,7 @@ class LivePlot(Callback):
             self._draw()
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        """Draws what is not drawn yet."""
+        """Draws the epochs that are not drawn yet."""
         if len(self.epoch) > self._drawn:
             self._draw()
 

@@ -1,19 +1,20 @@
-"""What callbacks that watch one number of the logs share: its direction, and what is better."""
+"""The base of callbacks that watch one number of the logs: which way it is better, and when."""
 
 import math
 import warnings
 
 from backprop.callbacks.base import Callback, Logs
+from backprop.core.checks import check_number
 
 RISING = (
     *("acc", "auc", "f1", "fbeta", "iou", "precision", "r2", "recall"),
     *("sensitivity", "specificity"),
 )
-"""Beginnings of words in the names of metrics that are the better the larger they are."""
+"""How words begin in the names of metrics that are better when larger."""
 
 
 class Monitor(Callback):
-    """The base of the callbacks that watch a number and tell progress from none.
+    """The base of the callbacks that watch a number for progress.
 
     Args:
         monitor: The number's name in the logs.
@@ -29,18 +30,18 @@ class Monitor(Callback):
         if mode not in ("auto", "min", "max"):
             raise ValueError(f"mode must be 'auto', 'min' or 'max', but it is {mode!r}.")
         self.monitor = monitor
-        self.min_delta = abs(min_delta)
+        self.min_delta = abs(check_number(min_delta, "min_delta", -math.inf))
         self.rises = mode == "max" or (mode == "auto" and is_rising(monitor))
         self.best = self.worst
         self._warned = False
 
     @property
     def worst(self) -> float:
-        """What every number is better than: −∞ or ∞."""
+        """The number that every other is better than: −∞ or ∞."""
         return -math.inf if self.rises else math.inf
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Makes ready to warn again."""
+        """Lets the next missing number be warned of again."""
         self._warned = False
 
     def improves(self, value: float, reference: float) -> bool:
@@ -54,7 +55,8 @@ class Monitor(Callback):
 
         Args:
             logs: The numbers of the moment.
-            stacklevel: Leads from here to the line that called ``fit``, which the warning names.
+            stacklevel: How many calls lie between here and the line that called ``fit``, which the
+                warning names.
         """
         logs = logs or {}
         if self.monitor not in logs and not self._warned:
@@ -72,16 +74,5 @@ class Monitor(Callback):
 
 
 def is_rising(name: str) -> bool:
-    """Whether a metric of that name is the better the larger it is."""
+    """Whether a metric of that name is better when larger."""
     return any(word.startswith(RISING) for word in name.lower().split("_"))
-
-
-def check_patience(value: int, name: str = "patience") -> int:
-    """A number of epochs.
-
-    Raises:
-        ValueError: It is not an integer of 0 or more.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError(f"{name} must be an integer of 0 or more, but it is {value!r}.")
-    return value

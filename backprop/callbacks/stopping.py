@@ -3,7 +3,8 @@
 import math
 
 from backprop.callbacks.base import Callback, Logs, say
-from backprop.callbacks.monitoring import Monitor, check_patience
+from backprop.callbacks.monitoring import Monitor
+from backprop.core.checks import check_integer, check_number
 from backprop.core.types import Array
 
 
@@ -18,7 +19,7 @@ class EarlyStopping(Monitor):
         patience: After how many epochs without progress training ends; 0 is after the first.
         verbose: 1 says what it does.
         mode: ``"min"``, ``"max"`` or ``"auto"`` (see ``Monitor``).
-        baseline: A number that must be beaten too before the epochs without progress are forgotten.
+        baseline: Progress resets the count of ``patience`` only if it beats this number too.
         restore_best_weights: Whether the model gets the weights of the best epoch in the end,
             however training ends. The optimizer's state stays that of the last step.
         start_from_epoch: The first epoch that counts.
@@ -42,11 +43,11 @@ class EarlyStopping(Monitor):
         start_from_epoch: int = 0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        self.patience = check_patience(patience)
+        self.patience = check_integer(patience, "patience", 0)
         self.verbose = verbose
-        self.baseline = baseline
+        self.baseline = None if baseline is None else check_number(baseline, "baseline", -math.inf)
         self.restore_best_weights = restore_best_weights
-        self.start_from_epoch = check_patience(start_from_epoch, "start_from_epoch")
+        self.start_from_epoch = check_integer(start_from_epoch, "start_from_epoch", 0)
         self._reset()
 
     def _reset(self) -> None:
@@ -65,7 +66,7 @@ class EarlyStopping(Monitor):
         if current is None or epoch < self.start_from_epoch:
             return
         if self.restore_best_weights and self._best_theta is None:
-            self._keep(epoch)  # even nan is the best so far if it is the first
+            self._keep(epoch)  # the first is the best so far, even if it is nan
         self.wait += 1
         if self.improves(current, self.best):
             self.best = current
@@ -82,7 +83,7 @@ class EarlyStopping(Monitor):
             self._best_theta = self.model.parameters.values.copy()
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        """Puts the best weights back if that was asked for."""
+        """Restores the best weights if that was asked for."""
         if self.stopped_epoch and self.verbose:
             say(
                 f"Epoch {self.stopped_epoch + 1}: no progress of {self.monitor} in the last "

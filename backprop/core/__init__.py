@@ -1,1 +1,1 @@
-"""What every other part stands on: types, errors, parameters, stable mathematics, threads."""
+"""What all other rooms build on: types, errors, checks, buffers, parameters, stable mathematics."""

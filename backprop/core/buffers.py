@@ -1,8 +1,8 @@
-"""Arrays that start on a cache-line boundary, and those that are used again in every step.
+"""Allocates arrays that start on a cache-line boundary, and keeps those that every step uses again.
 
 NumPy's own arrays start 16 or 48 bytes after a boundary, so that vector instructions read and write
-across two cache lines at every turn. Sums of two arrays in the cache then take up to twice as long,
-products of few rows a third longer.
+across two cache lines each time. A sum of two arrays in the cache then takes up to twice as long, a
+product of few rows a third longer.
 """
 
 import math
@@ -16,7 +16,7 @@ LINE = 64
 """Bytes of a cache line."""
 
 LARGE = 1 << 22
-"""Bytes from which on NumPy asks for large pages, which are worth more than alignment."""
+"""Bytes. Larger arrays are left to NumPy, whose large pages gain more than alignment does."""
 
 
 def new_array(shape: Shape, dtype: Any) -> Array:
@@ -38,7 +38,7 @@ def filled_array(shape: Shape, value: float, dtype: Any) -> Array:
 
 
 class Buffers:
-    """Arrays by name for the results of a training step, the same ones in every step."""
+    """Named arrays for the results of a training step, used again in the next."""
 
     new_array = staticmethod(new_array)
 
@@ -48,7 +48,7 @@ class Buffers:
     def get(self, name: str, shape: Shape, dtype: Any) -> Array:
         """The array of that name and shape.
 
-        A smaller batch, such as the last one of an epoch, gets the first rows of a larger one's.
+        A smaller batch, such as the last of an epoch, gets the first rows of a larger one's array.
         """
         found = self._arrays.get((name, shape))
         if found is None or found.dtype != dtype:
@@ -56,7 +56,7 @@ class Buffers:
         return found
 
     def clear(self) -> None:
-        """Lets all arrays go."""
+        """Forgets all arrays."""
         self._arrays.clear()
 
     def _make(self, name: str, shape: Shape, dtype: Any) -> Array:

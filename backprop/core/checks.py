@@ -1,4 +1,4 @@
-"""Checks of single arguments: numbers, integers, lists, dtypes. NumPy's numbers pass everywhere."""
+"""Checks of single arguments: numbers, integers, shapes, lists, dtypes; NumPy's numbers pass."""
 
 import math
 from collections.abc import Iterable
@@ -6,17 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.types import FLOAT_DTYPES
+from backprop.core.errors import ShapeError
+from backprop.core.types import FLOAT_DTYPES, Shape
 
 
-def check_integer(value: Any, name: str, least: int = 1) -> int:
+def check_integer(value: Any, name: str, least: float = 1) -> int:
     """The value as an int.
 
     Raises:
         ValueError: It is not an integer, or smaller than ``least``.
     """
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ValueError(f"{name} must be an integer of {least} or more, but it is {value!r}.")
+        rule = f" of {least} or more" if least > -math.inf else ""
+        raise ValueError(f"{name} must be an integer{rule}, but it is {value!r}.")
     return int(value)
 
 
@@ -41,14 +43,17 @@ def check_number(value: Any, name: str, least: float = 0.0, below: float = math.
 
     Raises:
         TypeError: It is no number.
-        ValueError: It is smaller than ``least``, or not smaller than ``below``, or nan.
+        ValueError: It is smaller than ``least``, or not smaller than ``below``, or not finite.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise TypeError(f"{name} must be a number, but it is {value!r}.")
-    if not least <= value < below:
-        end = f" and below {below:g}" if below < math.inf else ""
-        raise ValueError(f"{name} must be {least:g} or more{end}, but it is {value!r}.")
-    return float(value)
+    number = check_real(value, name)
+    if not least <= number < below or math.isinf(number):
+        rules = [f"{least:g} or more"] if least > -math.inf else []
+        if below < math.inf:
+            rules.append(f"below {below:g}")
+        elif math.isinf(number) or not rules:
+            rules.append("finite")
+        raise ValueError(f"{name} must be {' and '.join(rules)}, but it is {value!r}.")
+    return number
 
 
 def check_positive(value: Any, name: str) -> float:
@@ -58,22 +63,40 @@ def check_positive(value: Any, name: str) -> float:
         TypeError: It is no number.
         ValueError: It is not above 0, or not finite.
     """
-    if isinstance(value, int | float | np.number) and not 0 < value < math.inf:
-        raise ValueError(f"{name} must be above 0, but it is {value!r}.")
-    return check_number(value, name)
+    number = check_real(value, name)
+    if not 0 < number < math.inf:
+        finite = " and finite" if math.isinf(number) else ""
+        raise ValueError(f"{name} must be above 0{finite}, but it is {value!r}.")
+    return number
 
 
-def check_share(value: Any, name: str) -> float:
+def check_share(value: Any, name: str, ends: bool = True) -> float:
     """The value as a float.
+
+    Args:
+        value: What was given.
+        name: The argument's name.
+        ends: Whether 0 and 1 are allowed.
 
     Raises:
         TypeError: It is no number.
-        ValueError: It does not lie between 0 and 1 and is none of the two.
+        ValueError: It does not lie between 0 and 1.
     """
-    if not isinstance(value, int | float | np.number) or isinstance(value, bool):
+    number = check_real(value, name)
+    if not 0 <= number <= 1 or (not ends and number in (0, 1)):
+        rule = "" if ends else ", both excluded"
+        raise ValueError(f"{name} must lie between 0 and 1{rule}, but it is {value!r}.")
+    return number
+
+
+def check_real(value: Any, name: str) -> float:
+    """The value as a float, which may be nan or infinite.
+
+    Raises:
+        TypeError: It is no number.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise TypeError(f"{name} must be a number, but it is {value!r}.")
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name} must lie between 0 and 1, but it is {value!r}.")
     return float(value)
 
 
@@ -97,6 +120,22 @@ def check_range(value: Any, name: str, lowest: float = -1) -> tuple[float, float
             f"{name} must be a number, or two in order, from {lowest:g} to 1, but it is {value!r}."
         )
     return float(ends[0]), float(ends[1])
+
+
+def check_shape(value: Any, name: str) -> Shape:
+    """The shape of one sample; an integer is short for that of one axis.
+
+    Raises:
+        ShapeError: It is empty, or holds something else than integers of 1 or more.
+    """
+    sizes = tuple(value) if isinstance(value, Iterable) else (value,)
+    whole = [isinstance(n, int | np.integer) and not isinstance(n, bool) for n in sizes]
+    if not sizes or not all(whole) or min(sizes) < 1:
+        raise ShapeError(
+            f"{name} must be the shape of one sample, such as (784,), without the batch axis, but "
+            f"it is {value!r}."
+        )
+    return tuple(map(int, sizes))
 
 
 def check_list(given: Any, name: str) -> list[Any]:

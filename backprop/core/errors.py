@@ -18,4 +18,4 @@ class NoForwardError(ValueError):
 
 
 class DataError(ValueError):
-    """A data set could not be had: a missing, truncated or wrong file, or no network."""
+    """A data set could not be loaded: a missing, truncated or wrong file, or no network."""

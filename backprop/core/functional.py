@@ -13,10 +13,10 @@ import numpy as np
 from backprop.core.types import Array, Shape, as_array
 
 FEW_COLUMNS = 16
-"""Up to here NumPy is slow along rows, and a maximum of each is found faster by other ways."""
+"""Up to this many columns NumPy's maximum of each row is slow, and ``row_max`` goes another way."""
 
 FEW_ROWS = 32
-"""Up to here ``argmax`` takes about as long as those, and tells more."""
+"""Up to this many rows ``argmax`` takes about as long as ``row_max``, and tells more."""
 
 FEW_CHANNELS = 32
 """Up to here NumPy runs along pixels one by one more slowly than along rows of several."""
@@ -40,7 +40,7 @@ def sigmoid(Z: Array, out: Array | None = None) -> Array:
 def softplus(Z: Array, out: Array | None = None) -> Array:
     """log(1 + eᶻ), computed as the larger one of z and log(1 + e^min(z, 40)), without overflow.
 
-    It lies above z everywhere, but from 40 on by less than rounding.
+    From z = 40 on it exceeds z by less than rounding.
     """
     A: Array = np.minimum(Z, 40, out=out)
     np.exp(A, out=A)
@@ -63,8 +63,8 @@ def softmax(
 
     Returns:
         The probabilities, of Z's shape, and (m, S), each of Z's shape with a last axis of 1. They
-        are apart since log Σ_j exp(z_j) − z_k is log S + (m − z_k): added up first, a large m would
-        swallow the digits of log S.
+        stay apart because a loss needs log S + (m − z_k): in m + log S a large m would swallow the
+        digits of log S.
     """
     m = (row_max(Z) if largest is None else at_columns(Z, largest))[..., np.newaxis]
     A: Array = np.subtract(Z, m, out=out)
@@ -76,7 +76,7 @@ def softmax(
 
 @lru_cache(maxsize=64)
 def ones(n: int, dtype: np.dtype[Any]) -> Array:
-    """A vector of n ones for sums as products, not to be written to: it is kept."""
+    """A vector of n ones, which makes a sum a product; it is cached, so do not write into it."""
     vector = np.ones(n, dtype)
     vector.setflags(write=False)
     return vector
@@ -137,24 +137,24 @@ def at_columns(A: Array, columns: Array) -> Array:
 
 
 def flat_index(A: Array, columns: Array, out: Array | None = None) -> Array:
-    """Where in the flat array the element of every row in these columns stands."""
+    """Where in the flat array each row's element in its column stands."""
     return as_array(np.add(row_starts(A.size, A.shape[-1], columns.shape), columns, out=out))
 
 
 @lru_cache(maxsize=64)
 def row_starts(size: int, n_columns: int, shape: Shape) -> Array:
-    """Where in a flat array the rows begin, in this shape; not to be written to: it is kept."""
+    """Where in a flat array the rows begin, in this shape; cached, so do not write into it."""
     starts = np.arange(0, size, n_columns).reshape(shape)
     starts.setflags(write=False)
     return starts
 
 
 def safe_log(P: Array) -> Array:
-    """Log p, with the tangent of the logarithm in its place where p is below the floor τ = e·10⁻⁷.
+    """log p, continued by its tangent where p is below the floor τ = e·10⁻⁷.
 
-    log p for p ≥ τ and log τ + (p − τ)/τ below: continuous with a continuous derivative
-    1/max(p, τ), finite at 0, where its value is log 10⁻⁷, the one that Keras's clipping gives.
-    A clipped logarithm would have slope 0 there, and a wrong certainty could never be unlearnt.
+    That is log τ + (p − τ)/τ for p < τ. The derivative 1/max(p, τ) is continuous, and the value at
+    0 is log 10⁻⁷, as Keras's clipping gives it. A clipped logarithm would have slope 0 there, and a
+    wrong certainty could never be unlearnt.
     """
     M = np.maximum(P, PROBABILITY_FLOOR)
     logarithm: Array = np.log(M)

@@ -1,4 +1,4 @@
-"""Folders whose files load when one of their names is first used, so that importing is quick."""
+"""Loads the files of a folder when one of their names is first used: importing stays quick."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -12,8 +12,8 @@ def lazy_names(
     """The ``__getattr__`` and ``__dir__`` of a folder's ``__init__`` (PEP 562).
 
     Beside the call the same names stand as ordinary imports under ``TYPE_CHECKING``, for readers,
-    editors and type checkers. The files of the table are found, too. No file of the folder may be
-    called like one of the names: Python sets a folder's attribute to the file once that is loaded.
+    editors and type checkers. The files themselves are found, too. No file may have the name of
+    something that it defines: Python sets a folder's attribute to the file once that is loaded.
 
     Args:
         folder: The ``__name__`` of the ``__init__``.

@@ -1,4 +1,4 @@
-"""Objects by their names (``loss="mse"``, ``optimizer="sgd"``), and how they show themselves."""
+"""Finds objects by name (``loss="mse"``, ``optimizer="sgd"``), and shows them as calls."""
 
 import inspect
 from collections.abc import Callable, Mapping

@@ -87,12 +87,12 @@ class Parameter:
         return array
 
     def move(self, value: Array, gradient: Array) -> None:
-        """Goes on in these arrays, with the numbers that it has."""
+        """Copies its numbers into these arrays, and uses them from now on."""
         value[...], gradient[...] = self._value, self._gradient
         self._value, self._gradient = value, gradient
 
     def exchange(self, change: Callable[[Any], Any]) -> None:
-        """Puts other views of the same numbers in the place of its arrays."""
+        """Replaces its arrays by other views of the same numbers."""
         self._value, self._gradient = change(self._value), change(self._gradient)
 
     @property
@@ -144,12 +144,12 @@ class Parameters:
             )
             self._bounds.append((start, stop))
             start = stop
-        self._runs: tuple[list[bool], list[slice]] | None = None
+        self._stretches: tuple[list[bool], list[slice]] | None = None
 
     def trainable_slices(self) -> list[slice]:
         """The stretches of θ that training may change, neighbours merged into one slice."""
         flags = [p.trainable for p in self._parameters]
-        if self._runs is None or self._runs[0] != flags:
+        if self._stretches is None or self._stretches[0] != flags:
             slices: list[slice] = []
             for trainable, (start, stop) in zip(flags, self._bounds, strict=True):
                 if not trainable:
@@ -158,8 +158,8 @@ class Parameters:
                     slices[-1] = slice(slices[-1].start, stop)
                 else:
                     slices.append(slice(start, stop))
-            self._runs = flags, slices
-        return self._runs[1]
+            self._stretches = flags, slices
+        return self._stretches[1]
 
     def __iter__(self) -> Iterator[Parameter]:
         return iter(self._parameters)
@@ -196,8 +196,8 @@ class Parameters:
 def parameter_views(name: str) -> tuple[Any, Any]:
     """Class attributes for a parameter and its gradient, W and dW for the name ``"W"``.
 
-    Reading gives the views of θ and g. Assigning writes into them, since an attribute that were
-    replaced would no longer be what the optimizer changes.
+    Reading gives the views of θ and g. Assigning writes into them: the optimizer would not know of
+    an array that took their place.
     """
 
     def parameter_of(layer: Any) -> Parameter:

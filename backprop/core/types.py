@@ -24,7 +24,7 @@ FLOAT_DTYPES = ("float32", "float64")
 
 
 def as_array(value: Any, dtype: Any = None) -> Array:
-    """``np.asarray``, but that an array whose calls are being recorded stays what it is."""
+    """``np.asarray``, except that an array whose calls are being recorded is returned as it is."""
     if type(value) is not np.ndarray and hasattr(value, "tape"):
         same: bool = dtype is None or value.dtype == dtype
         if same:

@@ -1,4 +1,4 @@
-"""Looking into objects: a walk through all that one holds, its numbers, where its class is from."""
+"""Looks into objects: at all that one holds, at its numbers, at where its class is from."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -9,7 +9,7 @@ import numpy as np
 from backprop.core.parameters import Parameter
 
 
-def parts(root: object) -> Iterator[tuple[str, Any]]:
+def objects_in(root: object) -> Iterator[tuple[str, Any]]:
     """Every object that can be reached from ``root``, each once, with the way to it.
 
     The way leads through attributes, lists, tuples and dicts: ``".layers[0]._rng"``.
@@ -40,7 +40,7 @@ def members(part: object) -> list[tuple[str, Any]]:
 
 
 SIMPLE = (bool, int, float, str, np.generic)
-"""The kinds of what holds nothing else."""
+"""The types of values that hold no other objects."""
 
 
 def numbers_of(part: object, kinds: tuple[type, ...] = SIMPLE) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def numbers_of(part: object, kinds: tuple[type, ...] = SIMPLE) -> dict[str, Any]
 
 
 def from_here(part: object) -> bool:
-    """Whether the package wrote all that it does, and nobody put functions in place of methods."""
+    """Whether it runs the package's own code alone, and none of its methods has been replaced."""
     kind = type(part)
     own = kind.__module__.startswith("backprop.") and not getattr(kind, "runs_own_code", False)
     return own and not any(callable(getattr(type(part), name, None)) for name in vars(part))

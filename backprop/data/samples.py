@@ -2,11 +2,11 @@
 
 import warnings
 from collections.abc import Mapping
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
+from backprop.core.checks import check_number, check_share
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, Shape
 from backprop.data.inputs import as_array, as_numbers
@@ -108,11 +108,7 @@ def weight_by_class(
             raise ValueError(
                 f"class_weight has the key {key!r}, but classes run from 0 to {n_classes - 1}."
             )
-        if not isinstance(value, Real) or not 0 <= value < np.inf:
-            raise ValueError(
-                f"class_weight[{key}] must be a finite number of 0 or more, but it is {value!r}."
-            )
-        table[int(key)] = value
+        table[int(key)] = check_number(value, f"class_weight[{key}]")
     return table[classes.astype(np.intp)]
 
 
@@ -129,8 +125,7 @@ def split_validation(data: Data, fraction: float, categorical: bool = False) -> 
     Raises:
         ValueError: The fraction is not inside (0, 1), or leaves one side empty.
     """
-    if not isinstance(fraction, Real) or not 0 < fraction < 1:
-        raise ValueError(f"validation_split must lie between 0 and 1, but it is {fraction!r}.")
+    fraction = check_share(fraction, "validation_split", ends=False)
     cut = int(np.floor(len(data) * (1 - fraction)))
     if not 0 < cut < len(data):
         raise ValueError(

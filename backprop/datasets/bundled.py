@@ -13,8 +13,7 @@ the parts and cut again::
     (X, y), (X_test, y_test) = stratified_split(X, y, seed=1)
     X, X_test = standardize(X, X_test)
 
-The last line gives what it would give on the raw values: of two affine scalings in a row, the
-mean and standard deviation of the second absorb the first.
+The last line gives what it would give on the raw values: it undoes any affine scaling made before.
 """
 
 import os
@@ -106,6 +105,6 @@ def _load_standardized(name: str) -> Parts:
 
 
 def _load(name: str) -> tuple[Array, Array]:
-    """Give the raw samples of a packed set, ``(N, features)``, and their int64 classes ``(N,)``."""
+    """The raw samples of a packed set, ``(N, features)``, and their int64 classes ``(N,)``."""
     with np.load(os.path.join(os.path.dirname(__file__), f"{name}.npz")) as packed:
         return packed["X"], packed["y"].astype(np.int64)

@@ -1,4 +1,4 @@
-"""The files of MNIST from a public mirror into the cache folder, verified."""
+"""Downloads the files of MNIST from a public mirror into the cache folder, and verifies them."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
 )
-"""Where the four files lie; the next one is tried when one fails."""
+"""The mirrors of the four files; when one fails, the next is tried."""
 
 SHA256 = {
     "train-images-idx3-ubyte.gz": (
@@ -30,7 +30,7 @@ SHA256 = {
 
 
 def cache_folder() -> str:
-    """Name the folder where downloaded files stay; it need not exist yet."""
+    """The folder where downloaded files stay; it need not exist yet."""
     if chosen := os.environ.get("BACKPROP_DATA"):
         return os.path.expanduser(chosen)
     if sys.platform == "win32":
@@ -43,7 +43,7 @@ def cache_folder() -> str:
 
 
 def download(name: str, folder: str) -> None:
-    """Put one original file into the folder, whole and verified, or leave nothing behind.
+    """Puts one original file into the folder, whole and verified, or leaves nothing behind.
 
     Raises:
         DataError: No mirror gave the right file, or the folder cannot be written.
@@ -61,7 +61,7 @@ def download(name: str, folder: str) -> None:
         content = bytearray()
         try:
             with urllib.request.urlopen(url, timeout=30) as response:
-                size = response.length  # as announced; None if it was not
+                size = response.length  # as announced, else None
                 with tqdm(total=size, desc=name, unit="B", unit_scale=True) as bar:
                     while chunk := response.read(1 << 16):
                         content += chunk
@@ -87,7 +87,7 @@ def download(name: str, folder: str) -> None:
 
 
 def _write(content: bytes | bytearray, folder: str, name: str) -> None:
-    """Write a file that is either there as a whole or not at all."""
+    """Writes a file whole or not at all."""
     partial = os.path.join(folder, f".{name}.{os.urandom(4).hex()}.part")
     try:
         os.makedirs(folder, exist_ok=True)

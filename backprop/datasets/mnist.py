@@ -52,39 +52,39 @@ def load_mnist(path: str | os.PathLike[str] | None = None, images: bool = False)
             or the download failed.
     """
     if path is None:
-        source = cache_folder()
-        for name in _missing(source):
-            download(name, source)
+        place = cache_folder()
+        for name in _missing(place):
+            download(name, place)
     elif isinstance(path, str | os.PathLike):
-        source = os.path.expanduser(path)
+        place = os.path.expanduser(path)
     else:
         raise TypeError(
             f"path must be a string or a pathlib.Path, received {path!r}: pass the folder or the "
             f".npz file that holds MNIST."
         )
-    parts = _read(source)
+    parts = _read(place)
     return as_images(parts, (28, 28, 1)) if images else parts
 
 
-def _read(source: str) -> Parts:
+def _read(place: str) -> Parts:
     """Read both parts of MNIST from a file or a folder."""
-    if os.path.isfile(source):
-        return _read_npz(source, "x_train", "y_train"), _read_npz(source, "x_test", "y_test")
-    if not os.path.isdir(source):
+    if os.path.isfile(place):
+        return _read_npz(place, "x_train", "y_train"), _read_npz(place, "x_test", "y_test")
+    if not os.path.isdir(place):
         raise DataError(
-            f"path {source!r} does not exist: pass an .npz file or a folder that holds MNIST, or "
+            f"path {place!r} does not exist: pass an .npz file or a folder that holds MNIST, or "
             f"no path to download it."
         )
-    if missing := _missing(source):
+    if missing := _missing(place):
         raise DataError(
-            f"The folder {source!r} lacks {', '.join(missing)}: pass a folder that holds these "
+            f"The folder {place!r} lacks {', '.join(missing)}: pass a folder that holds these "
             f"four files of MNIST (with or without .gz), or mnist_train.npz and mnist_t10k.npz; "
             f"or no path to download them."
         )
-    train_npz, test_npz = _npz_pair(source)
+    train_npz, test_npz = _npz_pair(place)
     if os.path.isfile(train_npz):
         return _read_npz(train_npz, "x", "y"), _read_npz(test_npz, "x", "y")
-    return _read_idx_pair(source, "train"), _read_idx_pair(source, "t10k")
+    return _read_idx_pair(place, "train"), _read_idx_pair(place, "t10k")
 
 
 def _npz_pair(folder: str) -> tuple[str, str]:
@@ -92,14 +92,14 @@ def _npz_pair(folder: str) -> tuple[str, str]:
 
 
 def _missing(folder: str) -> list[str]:
-    """Name the original files that the folder lacks; none if it holds the pair of npz files."""
+    """The original files that the folder lacks; none if it holds the pair of npz files."""
     if all(map(os.path.isfile, _npz_pair(folder))):
         return []
     return [name for name in SHA256 if _find(folder, name) is None]
 
 
 def _find(folder: str, name: str) -> str | None:
-    """Find an original file under the spellings that are in use."""
+    """The path of an original file under one of the usual spellings; None if it is missing."""
     plain = name.removesuffix(".gz")
     for spelling in (plain, plain.replace("-idx", ".idx")):
         for file in (os.path.join(folder, spelling), os.path.join(folder, f"{spelling}.gz")):
@@ -117,7 +117,7 @@ def _read_idx_pair(folder: str, part: str) -> tuple[Array, Array]:
 
 
 def _read_idx(file: str, magic: int) -> Array:
-    """Read an IDX file: magic number, sizes of the axes (big-endian, 4 bytes each), uint8 values.
+    """Reads an IDX file: magic number, sizes of the axes (big-endian, 4 bytes each), uint8 values.
 
     Raises:
         DataError: The magic number is another, or the file is not as long as its header says.
@@ -158,15 +158,15 @@ def _read_idx(file: str, magic: int) -> Array:
 
 
 def _read_npz(file: str, x_name: str, y_name: str) -> tuple[Array, Array]:
-    """Read one part of MNIST from two arrays of an npz file.
+    """Reads one part of MNIST from two arrays of an npz file.
 
     Raises:
         DataError: The file is no npz, damaged, or has no such arrays.
     """
-    import zipfile  # np.load needs it from here on; the package does not
+    import zipfile  # np.load needs it anyway; nothing else in the package does
 
     try:
-        # NumPy leaves a file that it opened itself open when it turns out to be no good.
+        # NumPy does not close a file that it opened itself and could not read.
         with open(file, "rb") as stream:
             archive = np.load(stream)
             if not isinstance(archive, np.lib.npyio.NpzFile):
@@ -188,7 +188,7 @@ def _read_npz(file: str, x_name: str, y_name: str) -> tuple[Array, Array]:
 
 
 def _to_samples(images: Array, labels: Array, file: str) -> tuple[Array, Array]:
-    """Flatten and scale images, ``(N, 28, 28)`` uint8 -> ``(N, 784)`` float32 in [0, 1].
+    """Flattens and scales images, ``(N, 28, 28)`` uint8 -> ``(N, 784)`` float32 in [0, 1].
 
     Raises:
         DataError: Images or labels are not those of MNIST.
@@ -208,6 +208,6 @@ def _to_samples(images: Array, labels: Array, file: str) -> tuple[Array, Array]:
             f"The labels of {file} run from {labels.min()} to {labels.max()}, expected digits "
             f"from 0 to 9: pass the files of MNIST."
         )
-    # Written this way the division converts block by block, with no second array of floats.
+    # This division converts block by block, without a second array of floats.
     X: Array = np.divide(images.reshape(len(images), 784), 255, dtype=np.float32)
     return X, labels.astype(np.int64)

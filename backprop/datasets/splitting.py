@@ -1,8 +1,9 @@
-"""From one table of samples to a training and a test part, scaled without a leak between them."""
+"""Splits samples into a training and a test part, and scales both by the training part alone."""
 
 import numpy as np
 import numpy.typing as npt
 
+from backprop.core.checks import check_integer, check_share
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, Shape
 
@@ -13,7 +14,7 @@ Parts = tuple[tuple[Array, Array], tuple[Array, Array]]
 def stratified_split(
     X: npt.ArrayLike, y: npt.ArrayLike, test_fraction: float = 0.2, seed: int = 0
 ) -> Parts:
-    """Split samples at random into a training and a test part with the same class proportions.
+    """Splits samples at random into a training and a test part with the same class proportions.
 
         n_test(c) = round(test_fraction · n(c))   of each class c, but never none or all of it
 
@@ -31,9 +32,9 @@ def stratified_split(
 
     Raises:
         ShapeError: ``y`` is not one column as long as ``X``.
-        TypeError: ``test_fraction`` is not a number or ``seed`` not an integer.
-        ValueError: ``test_fraction`` is not between 0 and 1, ``seed`` is negative, or a class has
-            fewer than two samples, so that it cannot be in both parts.
+        TypeError: ``test_fraction`` is not a number.
+        ValueError: ``test_fraction`` is not between 0 and 1, ``seed`` is no integer of 0 or more,
+            or a class has fewer than two samples, so that it cannot be in both parts.
     """
     X, y = np.asarray(X), np.asarray(y)
     if y.ndim != 1:
@@ -48,19 +49,8 @@ def stratified_split(
         )
     if len(y) == 0:
         raise ValueError("stratified_split received no samples: pass at least two of each class.")
-    if isinstance(test_fraction, bool) or not isinstance(test_fraction, float | np.floating | int):
-        raise TypeError(f"test_fraction must be a number, received {test_fraction!r}: pass 0.2.")
-    if not 0 < test_fraction < 1:
-        raise ValueError(
-            f"test_fraction must lie between 0 and 1, both excluded, received {test_fraction}: "
-            f"pass 0.2 to test on every fifth sample."
-        )
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
-        raise TypeError(f"seed must be an integer, received {seed!r}: pass 0.")
-    if seed < 0:
-        raise ValueError(f"seed must be at least 0, received {seed}: pass 0.")
-
-    rng = np.random.default_rng(seed)
+    test_fraction = check_share(test_fraction, "test_fraction", ends=False)
+    rng = np.random.default_rng(check_integer(seed, "seed", 0))
     train, test = [], []
     for label in np.unique(y):
         rows = rng.permutation(np.flatnonzero(y == label))
@@ -72,14 +62,14 @@ def stratified_split(
         n_test = min(max(round(test_fraction * len(rows)), 1), len(rows) - 1)
         test.append(rows[:n_test])
         train.append(rows[n_test:])
-    # So far the classes stand one after the other.
+    # Until now the classes stand one after the other.
     train_rows = rng.permutation(np.concatenate(train))
     test_rows = rng.permutation(np.concatenate(test))
     return (X[train_rows], y[train_rows]), (X[test_rows], y[test_rows])
 
 
 def standardize(X: npt.ArrayLike, *others: npt.ArrayLike) -> tuple[Array, ...]:
-    """Bring every feature of ``X`` to mean 0 and standard deviation 1, and ``others`` alike.
+    """Brings every feature of ``X`` to mean 0 and standard deviation 1, and ``others`` alike.
 
         X′ = (X − μ) / σ      with μ, σ of each feature over the rows of X alone
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from backprop import plotting
-from backprop.core.checks import check_integer
+from backprop.core.checks import check_integer, check_positive
 from backprop.core.types import Array
 from backprop.data.batches import Batches
 from backprop.data.sources import check
@@ -100,9 +100,7 @@ def learning_rate_range(
         ValueError: An argument cannot be used, the optimizer has no learning rate, or the loss
             diverges with the first learning rate.
     """
-    for name, value in (("start", start), ("stop", stop)):
-        if not 0 < value < math.inf:
-            raise ValueError(f"{name} must be a finite number above 0, but it is {value!r}.")
+    start, stop = check_positive(start, "start"), check_positive(stop, "stop")
     if start >= stop:
         raise ValueError(f"start must be below stop, but {start!r} is not below {stop!r}.")
     steps = check_integer(steps, "steps", 10)

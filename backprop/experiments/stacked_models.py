@@ -156,8 +156,8 @@ class StackedStep:
         self, models: Sequence[Model], data: Data, example: Array, theta: Array, g: Array
     ) -> None:
         model = copy.deepcopy(models[0])  # what its step changes is thrown away
-        self._sources = [data.X, data.y] + ([] if data.weight is None else [data.weight])
-        arrays = [source[example] for source in self._sources]
+        self._arrays = [data.X, data.y] + ([] if data.weight is None else [data.weight])
+        arrays = [array[example] for array in self._arrays]
         batch = as_batch(arrays)
         Step(model).gradients(*batch)  # makes all buffers
         recorded = RecordedStep(model, *batch)
@@ -173,8 +173,8 @@ class StackedStep:
 
     def draw(self, index: Array) -> None:
         """Draws a batch for each model: samples with these numbers, shape ``(K, size)``."""
-        for source, out in zip(self._sources, self._drawn, strict=True):
-            source.take(index, 0, out, "clip")
+        for array, out in zip(self._arrays, self._drawn, strict=True):
+            array.take(index, 0, out, "clip")
 
 
 class StackedScores:
@@ -241,11 +241,13 @@ class StackedOptimizers:
             for name in first.slots
         }
         self._blocks = []
-        for run in models[0].parameters.trainable_slices():
-            scratch = np.empty((first.scratches, len(theta), run.stop - run.start), theta.dtype)
-            views = [self.state[name][:, run] for name in first.slots]
+        for stretch in models[0].parameters.trainable_slices():
+            scratch = np.empty(
+                (first.scratches, len(theta), stretch.stop - stretch.start), theta.dtype
+            )
+            views = [self.state[name][:, stretch] for name in first.slots]
             spare = scratch if first.scratches > 1 else scratch[0]
-            self._blocks.append((theta[:, run], g[:, run], spare, *views))
+            self._blocks.append((theta[:, stretch], g[:, stretch], spare, *views))
         self._dtype = theta.dtype
         self._numbers: Any = None
         self._find_rates()
@@ -268,9 +270,9 @@ class StackedOptimizers:
             self._numbers = numbers
             columns = np.array(numbers, self._dtype)
             if len(columns) == 1:  # NumPy takes a number faster than a column
-                self.formula.c = [np.array(number) for number in columns[0]]
+                self.formula.scalars = [np.array(number) for number in columns[0]]
             else:
-                self.formula.c = list(columns[self._which].T[..., np.newaxis])  # (K, 1) each
+                self.formula.scalars = list(columns[self._which].T[..., np.newaxis])  # (K, 1) each
         for arguments in self._blocks:
             self.formula.update(*arguments)
             if not self.t % ROUNDING:

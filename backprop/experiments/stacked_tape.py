@@ -149,12 +149,12 @@ class StackedTape:
             B = B[(slice(None), *[np.newaxis] * (a.ndim - 2))]
         return partial(np.matmul, A, B, out=out)
 
-    def _flat(self, source: Array, indices: Array) -> tuple[Array, Array, Callable[[], Any]]:
-        """The whole block of a source as one vector, indices into it, and what fills these."""
-        base, block = self._block_of(source)
-        if not source.flags.c_contiguous or source.dtype != base.dtype:
+    def _flat(self, array: Array, indices: Array) -> tuple[Array, Array, Callable[[], Any]]:
+        """The whole block of an array as one vector, indices into it, and what fills these."""
+        base, block = self._block_of(array)
+        if not array.flags.c_contiguous or array.dtype != base.dtype:
             raise CannotStack("elements of a view that is not contiguous")
-        first = start_in(base, source) // base.itemsize + base.size * np.arange(self.k)
+        first = start_in(base, array) // base.itemsize + base.size * np.arange(self.k)
         first = first.reshape(-1, *[1] * np.ndim(indices))
         moved = np.empty((self.k, *np.shape(indices)), np.intp)
         return block.reshape(-1), moved, partial(np.add, self._stacked(indices), first, out=moved)

@@ -10,7 +10,7 @@ import numpy as np
 from backprop.core.buffers import Buffers, new_array
 from backprop.core.parameters import Parameter, Parameters
 from backprop.core.types import Array, DTypeLike, Shape
-from backprop.core.walk import parts
+from backprop.core.walk import objects_in
 from backprop.inspection.real_branches import branching_as_real
 from backprop.layers import Layer
 from backprop.losses import Loss
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 def generators(root: object) -> list[np.random.Generator]:
     """The random generators that an object holds."""
-    return [part for _, part in parts(root) if isinstance(part, np.random.Generator)]
+    return [part for _, part in objects_in(root) if isinstance(part, np.random.Generator)]
 
 
 def in_dtype(thing: T, dtype: DTypeLike) -> T:
@@ -40,7 +40,7 @@ def in_dtype(thing: T, dtype: DTypeLike) -> T:
             return converted.setdefault(id(value), value.astype(new))
         return value
 
-    found = [part for _, part in parts(twin)]
+    found = [part for _, part in objects_in(twin)]
     for part in found:
         if isinstance(part, Layer | Loss):
             part.buffers.clear()
@@ -79,7 +79,7 @@ def prepare_for_complex(twin: object) -> None:
 
         return reduce_both
 
-    for _, part in list(parts(twin)):
+    for _, part in list(objects_in(twin)):
         if isinstance(part, Layer):
             vars(part)["buffer"] = buffer
         elif isinstance(part, Loss):
@@ -89,7 +89,7 @@ def prepare_for_complex(twin: object) -> None:
 
 def with_spoilt_buffers(twin: T) -> T:
     """The same copy, whose new buffers hold nan, so that numbers that nobody wrote are noticed."""
-    for _, part in list(parts(twin)):
+    for _, part in list(objects_in(twin)):
         if isinstance(part, Buffers):
             vars(part)["new_array"] = spoilt_array
     return twin

@@ -9,7 +9,7 @@ import numpy as np
 from backprop.core.checks import check_integer
 from backprop.core.parameters import Parameter
 from backprop.core.types import Array
-from backprop.core.walk import parts
+from backprop.core.walk import objects_in
 from backprop.data.inputs import check_inputs
 from backprop.data.samples import check_data
 from backprop.inspection.copies import (
@@ -141,7 +141,7 @@ def differentiate(
     and the gradients hold nan before it: what backward leaves out, or adds to, stays nan.
     """
     frozen = set()
-    for _, part in list(parts(twin)):
+    for _, part in list(objects_in(twin)):
         if isinstance(part, Layer):
             part.needs_input_gradient = True
             frozen |= {id(p.gradient) for p in part.parameters if not p.trainable}

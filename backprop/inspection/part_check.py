@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.checks import check_integer
+from backprop.core.checks import check_integer, check_shape
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, Shape
-from backprop.core.walk import parts
+from backprop.core.walk import objects_in
 from backprop.inspection.copies import (
     generators,
     in_dtype,
@@ -48,7 +48,7 @@ def check_layer(
     Raises:
         ShapeError: The layer is built for another shape.
     """
-    shape: Shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
+    shape = check_shape(input_shape, "input_shape")
     check_integer(batch_size, "batch_size")
     rng = np.random.default_rng(seed)
     twin = with_spoilt_buffers(in_dtype(layer, np.float64))
@@ -140,7 +140,7 @@ def accepts(layer: Layer, delta: Array) -> bool:
 def state(thing: object) -> dict[str, Any]:
     """All that an object holds, by the way that leads there, in a form that can be compared."""
     found: dict[str, Any] = {}
-    for path, part in parts(thing):
+    for path, part in objects_in(thing):
         if isinstance(part, np.ndarray):
             found[path] = (part.shape, part.tobytes())
         elif isinstance(part, np.random.Generator):
@@ -183,7 +183,7 @@ def check_loss(
     Raises:
         ValueError: The loss takes none of the random predictions and targets.
     """
-    shape: Shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
+    shape = check_shape(output_shape, "output_shape")
     check_integer(batch_size, "batch_size")
     rng = np.random.default_rng(seed)
     twin = with_spoilt_buffers(in_dtype(loss, np.float64))

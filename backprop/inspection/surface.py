@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backprop import plotting
+from backprop.core.checks import check_integer, check_positive
 from backprop.core.types import Array
 from backprop.protocol import Model
 
@@ -70,8 +71,8 @@ def loss_surface(
     Raises:
         ValueError: The resolution is below 2, or the way has fewer than three points.
     """
-    if resolution < 2:
-        raise ValueError(f"resolution must be 2 or more, but it is {resolution}.")
+    resolution = check_integer(resolution, "resolution", 2)
+    radius = check_positive(radius, "radius")
     twin: Any = copy.deepcopy(model)
     theta = twin.parameters.values
     centre = theta.astype(np.float64)

@@ -21,12 +21,11 @@ from backprop.regularizers import Regularizer
 class Layer:
     """Two formulas: ``forward`` computes Y from X, ``backward`` ∂E/∂X from ∂E/∂Y.
 
-    A layer of your own defines both, in matrix form with samples in rows, and ``build`` if it has
-    parameters::
+    A layer of your own defines both, in matrix form with samples in rows, and ``make_parameters``
+    if it has parameters::
 
         class Scale(Layer):
-            def build(self, input_shape, rng=None, dtype="float32"):
-                super().build(input_shape, rng, dtype)
+            def make_parameters(self, input_shape):
                 self.gamma = self.add_parameter("gamma", input_shape[-1:], "ones")
 
             def forward(self, X, training=False):  # Y = X ⊙ γ
@@ -34,8 +33,9 @@ class Layer:
                     self.X = X
                 return X * self.gamma.value
 
-            def backward(self, delta):  # ∂E/∂γ = Σ_N δ ⊙ X;  ∂E/∂X = δ ⊙ γ
-                self.gamma.gradient[...] = np.sum(delta * self.X, axis=0)
+            def backward(self, delta):  # ∂E/∂γ = Σ δ ⊙ X;  ∂E/∂X = δ ⊙ γ
+                samples = tuple(range(delta.ndim - 1))  # all axes but the last
+                self.gamma.gradient[...] = np.sum(delta * self.X, axis=samples)
                 return delta * self.gamma.value
 
     ``forward`` keeps what ``backward`` needs only when ``training`` is true, and changes nothing in
@@ -46,17 +46,23 @@ class Layer:
             layers without a name: ``dense_1``, ``relu_1``.
 
     Attributes:
-        delta: ∂E/∂Y of the last backward pass of a model, shape ``(N, *output)``, for looking at.
+        delta: ∂E/∂Y of the last backward pass of a model, shape ``(N, *output)``, to look at.
         input_shape: The shape of one input sample once built.
         parameters: The layer's ``Parameter`` objects.
         needs_input_gradient: Whether ∂E/∂X is wanted; a model turns it off in its first layer.
+        takes_mask: Whether ``forward`` takes a ``mask``, ``(N, T)``, which is True where a sequence
+            has a step and False where it is padded.
+        makes_mask: Whether ``output_mask`` makes a mask from the layer's input.
         runs_own_code: Whether it calls functions that users wrote.
-        link: What a loss may be joined with at the end of a model: "softmax", "sigmoid".
+        link: The function that a loss may be joined with at the end of a model: "softmax",
+            "sigmoid".
         linear: Whether the outputs are a weighted sum, and so any real numbers.
     """
 
     accepts_sparse = False
     random = False
+    takes_mask = False
+    makes_mask = False
     runs_own_code = False
     link: str | None = None
     linear = False
@@ -79,7 +85,7 @@ class Layer:
         rng: np.random.Generator | None = None,
         dtype: DTypeLike = "float32",
     ) -> None:
-        """Builds the layer for samples of that shape: ``make_parameters`` says of what.
+        """Builds the layer for samples of that shape; ``make_parameters`` adds the parameters.
 
         Args:
             input_shape: The shape of one sample, without the batch axis.
@@ -99,7 +105,7 @@ class Layer:
     # ------------------------------------------------------------------ what a subclass defines
 
     def make_parameters(self, input_shape: Shape) -> None:
-        """Adds the layer's parameters by ``add_parameter``; a layer without any has no need to.
+        """Adds the layer's parameters by ``add_parameter``; a layer without any need not define it.
 
         Args:
             input_shape: The shape of one sample, without the batch axis.
@@ -108,6 +114,10 @@ class Layer:
     def output_shape(self, input_shape: Shape) -> Shape:
         """The shape of one output sample for inputs of that shape; the same unless overridden."""
         return tuple(input_shape)
+
+    def output_mask(self, X: Array, mask: Array | None) -> Array | None:
+        """The mask of the output from that of the input; the same unless overridden."""
+        return mask
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """Y for a batch X of shape ``(N, *input_shape)``."""
@@ -134,7 +144,7 @@ class Layer:
         regularizer: str | Regularizer | None = None,
         constraint: str | Constraint | None = None,
     ) -> Parameter:
-        """A new parameter of this layer, to be called in ``build``.
+        """A new parameter of this layer, to be called in ``make_parameters``.
 
         Args:
             name: Its name inside the layer.
@@ -143,7 +153,7 @@ class Layer:
             decays: Whether weight decay applies to it.
             learned: Whether it is learnt by gradients; False for a moving average.
             regularizer: Its penalty, added to the loss.
-            constraint: What is restored after every step.
+            constraint: The condition that is restored after every step.
         """
         parameter = Parameter(
             name,

@@ -28,6 +28,13 @@ class Block(Layer):
         """All layers that it holds, and those in them."""
         return [layer for _, layer in walk(self.children)]
 
+    takes_mask = True
+
+    @property
+    def makes_mask(self) -> bool:  # type: ignore[override]
+        """Whether one of its layers makes a mask."""
+        return any(layer.makes_mask for layer in self.children)
+
     def entrances(self) -> Sequence[Layer]:
         """Those of the layers that need not return ∂E/∂ their input if the block need not."""
         return entrance(self.children)
@@ -44,7 +51,7 @@ class Block(Layer):
             layer.needs_input_gradient = value
 
     def adopt(self, layer: Any) -> Layer:
-        """Takes a layer in, and numbers it if it has no name: ``dense_1``, ``dense_2``.
+        """Adds a layer to the children, and numbers it if it has no name: ``dense_1``, ``dense_2``.
 
         Raises:
             TypeError: It is not a layer.
@@ -78,15 +85,31 @@ class Block(Layer):
         return layer.output_shape(input_shape)
 
 
-def forward_through(layers: Iterable[Layer], X: Array, training: bool = False) -> Array:
-    """What the last of the layers makes of X."""
+def forward_through(
+    layers: Iterable[Layer], X: Array, training: bool = False, mask: Array | None = None
+) -> Array:
+    """What the last of the layers makes of X; a mask goes with it to those that take one."""
     for layer in layers:
-        X = layer.forward(X, training)
+        masked = {"mask": mask} if layer.takes_mask and mask is not None else {}
+        Y = layer.forward(X, training, **masked)
+        if mask is not None or layer.makes_mask:
+            mask = layer.output_mask(X, mask)
+        X = Y
     return X
 
 
+def mask_through(layers: Sequence[Layer], X: Array, mask: Array | None) -> Array | None:
+    """The mask behind the last of the layers."""
+    last = max((k for k, layer in enumerate(layers) if layer.makes_mask), default=0)
+    for k, layer in enumerate(layers):
+        before, mask = mask, layer.output_mask(X, mask)
+        if k < last:  # a later layer makes a mask of what it is given
+            X = forward_through([layer], X, mask=before)
+    return mask
+
+
 def backward_through(layers: Sequence[Layer], delta: Array) -> Array | None:
-    """∂E/∂X from ∂E/∂ the last layer's output; every layer keeps its own δ for looking at.
+    """∂E/∂X from the last layer's ∂E/∂Y; every layer keeps its own δ, to look at.
 
     Where a layer returns none, since nobody needs it, those before it get none.
     """

@@ -41,6 +41,9 @@ class ZeroPadding2D(Layer):
         sizes = zip(input_shape[:-1], self.padding, strict=True)
         return (*(before + n + after for n, (before, after) in sizes), input_shape[-1])
 
+    def output_mask(self, X: Array, mask: Array | None) -> None:
+        """None: behind it are no steps of the input any more."""
+
     def forward(self, X: Array, training: bool = False) -> Array:
         """X with zeros around it."""
         X = as_floats(X)
@@ -93,6 +96,9 @@ class Cropping2D(Layer):
             )
         return (*left, input_shape[-1])
 
+    def output_mask(self, X: Array, mask: Array | None) -> None:
+        """None: behind it are no steps of the input any more."""
+
     def forward(self, X: Array, training: bool = False) -> Array:
         """X without the border."""
         X = as_floats(X)
@@ -135,6 +141,9 @@ class UpSampling2D(Layer):
         check_axes(self, input_shape, self.axes)
         sizes = zip(input_shape[:-1], self.size, strict=True)
         return (*(n * times for n, times in sizes), input_shape[-1])
+
+    def output_mask(self, X: Array, mask: Array | None) -> None:
+        """None: behind it are no steps of the input any more."""
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """X at each place of the rectangles."""

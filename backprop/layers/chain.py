@@ -7,7 +7,13 @@ from typing import Any
 
 from backprop.core.types import Array, Shape
 from backprop.layers.base import Layer
-from backprop.layers.block import Block, backward_through, forward_through, shape_through
+from backprop.layers.block import (
+    Block,
+    backward_through,
+    forward_through,
+    mask_through,
+    shape_through,
+)
 
 
 class Chain(Block):
@@ -60,9 +66,13 @@ class Chain(Block):
         """What the last layer makes of it."""
         return shape_through(self.children, input_shape)
 
-    def forward(self, X: Array, training: bool = False) -> Array:
+    def output_mask(self, X: Array, mask: Array | None) -> Array | None:
+        """Through all layers."""
+        return mask_through(self.children, X, mask)
+
+    def forward(self, X: Array, training: bool = False, mask: Array | None = None) -> Array:
         """Through all layers, from the first to the last."""
-        return forward_through(self.children, X, training)
+        return forward_through(self.children, X, training, mask)
 
     def backward(self, delta: Array) -> Array | None:
         """Through all layers, from the last to the first."""
@@ -75,7 +85,7 @@ def as_layer(given: Any) -> Any:
 
 
 def unfold(layers: Sequence[Layer]) -> list[Layer]:
-    """The layers, with those of a chain that ends them in its place: the last one is no chain."""
+    """The layers, a chain at the end replaced by its layers until the last one is no chain."""
     if layers and isinstance(layers[-1], Chain) and layers[-1].layers:
         return [*layers[:-1], *unfold(layers[-1].layers)]
     return list(layers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -27,11 +28,11 @@ class Columns(Layer):
 
     def __init__(self, which: Iterable[int], name: str | None = None) -> None:
         super().__init__(name)
-        self.which = [check_integer(c, "Columns(which)", -(1 << 31)) for c in which]
+        self.which = [check_integer(c, "Columns(which)", -math.inf) for c in which]
         if not self.which:
             raise ValueError("Columns(which) must name at least one column, but it is empty.")
         self._S: Any = None
-        self._X: Any = None
+        self._Y: Any = None
 
     def chosen(self, n_features: int) -> Array:
         """The numbers of the columns, counted from 0.
@@ -48,7 +49,7 @@ class Columns(Layer):
 
     def make_parameters(self, input_shape: Shape) -> None:
         """Makes S."""
-        self._X = None
+        self._Y = None
         columns = self.chosen(input_shape[-1])
         self._S = np.zeros((input_shape[-1], len(columns)), self.dtype)
         self._S[columns, np.arange(len(columns))] = 1
@@ -64,14 +65,14 @@ class Columns(Layer):
         columns = self.chosen(X.shape[-1])
         if not training:
             return X.take(columns, -1)
-        self._X = X
-        Y = self.buffer("Y", (*X.shape[:-1], len(columns)), X.dtype)
-        return X.take(columns, -1, Y, "clip")
+        self._Y = self.buffer("Y", (*X.shape[:-1], len(columns)), X.dtype)
+        return X.take(columns, -1, self._Y, "clip")
 
     def backward(self, delta: Array) -> Array | None:
         """δ Sᵀ."""
-        self.check_delta(delta, None if self._X is None else self._X[..., : self._S.shape[1]])
+        self.check_delta(delta, self._Y)
         if not self.needs_input_gradient:
             return None
         S = self._S.astype(delta.dtype, copy=False)
-        return np.dot(delta, S.T, out=self.buffer("dX", self._X.shape, delta.dtype))
+        dX = self.buffer("dX", (*delta.shape[:-1], len(S)), delta.dtype)
+        return np.dot(delta, S.T, out=dX)

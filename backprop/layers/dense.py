@@ -8,6 +8,7 @@ import numpy as np
 
 from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
+from backprop.core.checks import check_integer
 from backprop.core.functional import ones
 from backprop.core.parameters import parameter_views
 from backprop.core.types import Array, Shape, as_array, is_sparse
@@ -39,8 +40,8 @@ class Dense(Layer):
         bias_initializer: How b starts.
         kernel_regularizer: The penalty on W, added to the loss.
         bias_regularizer: The penalty on b.
-        kernel_constraint: What is restored in W after every step.
-        bias_constraint: What is restored in b.
+        kernel_constraint: The condition on W that is restored after every step.
+        bias_constraint: The condition on b.
         name: The layer's name.
 
     Attributes:
@@ -76,9 +77,7 @@ class Dense(Layer):
                 f"Dense({units}) cannot be made with {given}: use_bias is True or False, and an "
                 f"activation is a layer of its own: Dense({units}), ReLU()."
             )
-        if isinstance(units, bool) or not isinstance(units, int | np.integer) or units < 1:
-            raise ValueError(f"Dense(units) must be a positive integer, but it is {units!r}.")
-        self.units = int(units)
+        self.units = check_integer(units, "Dense(units)")
         self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)

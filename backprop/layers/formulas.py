@@ -10,7 +10,7 @@ from backprop.layers.base import Layer
 
 
 class Lambda(Layer):
-    """Y = f(X) by a function of your own, with the function that makes ∂E/∂X of ∂E/∂Y beside it.
+    """Y = f(X) by a function of your own; a second one computes ∂E/∂X from ∂E/∂Y.
 
     There is no automatic differentiation: both formulas are given, and ``check_layer`` says whether
     they fit each other::
@@ -20,8 +20,8 @@ class Lambda(Layer):
     Args:
         function: f, of X with shape ``(N, *input_shape)``.
         derivative: The function of ``(delta, X, Y)`` that returns ∂E/∂X.
-        shape: The function that makes the shape of one output sample of that of one input sample;
-            the same unless given.
+        shape: A function from the shape of an input sample to that of an output sample; both are
+            the same unless it is given.
         name: The layer's name.
     """
 
@@ -43,7 +43,7 @@ class Lambda(Layer):
         self.Y: Any = None
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        """What the function given for it says."""
+        """What ``shape`` returns for it."""
         return tuple(input_shape if self.shape is None else self.shape(tuple(input_shape)))
 
     def forward(self, X: Array, training: bool = False) -> Array:
@@ -54,6 +54,6 @@ class Lambda(Layer):
         return Y
 
     def backward(self, delta: Array) -> Array:
-        """∂E/∂X, by the function given for it."""
+        """∂E/∂X, by ``derivative``."""
         self.check_delta(delta, self.Y)
         return self.derivative(delta, self.X, self.Y)

@@ -35,6 +35,9 @@ class GlobalPooling(Layer):
         kept = (1,) * (len(self.axes) - 1) if self.keepdims else ()
         return (*kept, input_shape[-1])
 
+    def output_mask(self, X: Array, mask: Array | None) -> None:
+        """None: behind it are no steps of the input any more."""
+
     def forward(self, X: Array, training: bool = False) -> Array:
         """A number for each channel of each sample."""
         X = as_floats(X)
@@ -114,9 +117,12 @@ class GlobalMaxPooling2D(GlobalPooling):
 
 
 class GlobalAveragePooling1D(GlobalAveragePooling2D):
-    """The mean of every feature over all T steps.
+    """The mean of every feature over all T steps, or over those that a mask leaves.
 
-        y_{n,c} = 1/T Σ_t x_{n,t,c},   ∂E/∂x_{n,t,c} = δ_{n,c} / T
+        y_{n,c} = Σ_t s_{n,t} x_{n,t,c},   ∂E/∂x_{n,t,c} = s_{n,t} δ_{n,c}
+
+    with the shares s = 1/T, or of a sequence with k steps that are left 1/k for these and 0 for
+    others.
 
     Shapes: X ``(N, T, C)``, Y ``(N, C)``, or ``(N, 1, C)`` with ``keepdims``.
 
@@ -126,6 +132,28 @@ class GlobalAveragePooling1D(GlobalAveragePooling2D):
     """
 
     axes = "TC"
+    takes_mask = True
+
+    def forward(self, X: Array, training: bool = False, mask: Array | None = None) -> Array:
+        """S X for every sample."""
+        shares = None if mask is None else self.shares(mask, as_floats(X).dtype)
+        Y = super().forward(X, training)
+        if shares is not None:
+            np.matmul(shares[:, np.newaxis], X, out=Y.reshape(len(X), 1, -1))
+        if training:
+            self._shares = shares
+        return Y
+
+    def unpool(self, delta: Array, out: Array) -> None:
+        """Sᵀ δ for every sample."""
+        super().unpool(delta, out)
+        if self._shares is not None:
+            np.multiply(self._shares[..., np.newaxis], delta[:, np.newaxis], out=out)
+
+    def shares(self, mask: Array, dtype: np.dtype[Any]) -> Array:
+        """1/k for each of the k steps that are left, shape ``(N, T)``."""
+        left = np.maximum(np.add.reduce(mask, axis=1, dtype=dtype, keepdims=True), 1)
+        return np.divide(mask, left)
 
 
 class GlobalMaxPooling1D(GlobalMaxPooling2D):

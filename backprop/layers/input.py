@@ -2,9 +2,7 @@
 
 from collections.abc import Iterable
 
-import numpy as np
-
-from backprop.core.types import Shape
+from backprop.core.checks import check_shape
 
 
 class Input:
@@ -18,17 +16,11 @@ class Input:
         shape: The shape of one sample, without the batch axis: ``(784,)``, or 784 for short.
 
     Raises:
-        ValueError: The shape holds something else than positive integers.
+        ShapeError: The shape holds something else than positive integers.
     """
 
     def __init__(self, shape: int | Iterable[int]) -> None:
-        sizes: Shape = tuple(shape) if isinstance(shape, Iterable) else (shape,)
-        if not sizes or not all(isinstance(size, int | np.integer) and size > 0 for size in sizes):
-            raise ValueError(
-                f"Input(shape) takes the shape of one sample, such as (784,), without the batch "
-                f"axis, but it is {shape!r}."
-            )
-        self.shape = tuple(int(size) for size in sizes)
+        self.shape = check_shape(shape, "Input(shape)")
 
     def __repr__(self) -> str:
         return f"Input(shape={self.shape})"

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.checks import check_number
 from backprop.core.types import Array, Shape, as_floats
 from backprop.core.windows import check_axes
 from backprop.layers.random_layer import RandomLayer
@@ -66,7 +67,7 @@ class Dropout(Noise):
 
     def __init__(self, rate: float, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(seed, name)
-        self.rate = check_rate(rate, "Dropout")
+        self.rate = check_number(rate, "Dropout(rate)", below=1)
 
     def draw(self, out: Array) -> None:
         """0 or 1 / (1 − p)."""
@@ -135,7 +136,7 @@ class GaussianDropout(Noise):
 
     def __init__(self, rate: float, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(seed, name)
-        self.rate = check_rate(rate, "GaussianDropout")
+        self.rate = check_number(rate, "GaussianDropout(rate)", below=1)
 
     def draw(self, out: Array) -> None:
         """Normal numbers around 1."""
@@ -155,9 +156,7 @@ class GaussianNoise(RandomLayer):
 
     def __init__(self, stddev: float, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(seed, name)
-        if not 0 <= stddev < np.inf:
-            raise ValueError(f"GaussianNoise(stddev) must be 0 or more, but it is {stddev!r}.")
-        self.stddev = float(stddev)
+        self.stddev = check_number(stddev, "GaussianNoise(stddev)")
         self.Y: Any = None
 
     def forward(self, X: Array, training: bool = False) -> Array:
@@ -177,14 +176,3 @@ class GaussianNoise(RandomLayer):
         dX = self.buffer("dX", delta.shape, delta.dtype)
         np.copyto(dX, delta)
         return dX
-
-
-def check_rate(rate: float, layer: str) -> float:
-    """The rate as a float.
-
-    Raises:
-        ValueError: It is not in [0, 1).
-    """
-    if isinstance(rate, bool) or not 0 <= rate < 1:
-        raise ValueError(f"{layer}(rate) must lie in [0, 1), but it is {rate!r}.")
-    return float(rate)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.checks import check_integer
+from backprop.core.checks import check_integer, check_share
 from backprop.core.errors import ShapeError
 from backprop.core.functional import by_channel, column_sum, ones
 from backprop.core.parameters import parameter_views
@@ -51,9 +51,7 @@ class BatchNormalization(Standardization):
         name: str | None = None,
     ) -> None:
         super().__init__(epsilon, center, scale, beta_initializer, gamma_initializer, name)
-        if not 0 <= momentum <= 1:
-            raise ValueError(f"momentum must lie between 0 and 1, but it is {momentum!r}.")
-        self.momentum = float(momentum)
+        self.momentum = check_share(momentum, "momentum")
         self._by_batch = True
 
     def make_parameters(self, input_shape: Shape) -> None:

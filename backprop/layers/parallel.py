@@ -11,7 +11,7 @@ import numpy as np
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, Shape, as_array
 from backprop.layers.base import Layer
-from backprop.layers.block import Block
+from backprop.layers.block import Block, forward_through
 from backprop.layers.chain import as_layer
 
 MERGES = ("concatenate", "add", "multiply", "average", "maximum")
@@ -77,10 +77,19 @@ class Parallel(Block):
             )
         return (*shapes[0][:-1], sum(s[-1] for s in shapes)) if joined else shapes[0]
 
-    def forward(self, X: Array, training: bool = False) -> Array:
+    def output_mask(self, X: Array, mask: Array | None) -> Array | None:
+        """The steps that no branch leaves out; None if a branch has no steps any more."""
+        masks = [branch.output_mask(X, mask) for branch in self.branches]
+        known = [each for each in masks if each is not None]
+        if not known or (mask is not None and len(known) < len(masks)):
+            return None
+        shared: Array = np.logical_and.reduce(known)
+        return shared
+
+    def forward(self, X: Array, training: bool = False, mask: Array | None = None) -> Array:
         """The branches' outputs, joined."""
         X = as_array(X, self.dtype)
-        outputs = [branch.forward(X, training) for branch in self.branches]
+        outputs = [forward_through([branch], X, training, mask) for branch in self.branches]
         first = outputs[0]
         shape = first.shape
         if self.merge == "concatenate":

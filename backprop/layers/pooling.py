@@ -63,6 +63,9 @@ class Pooling(Layer):
         """A number for each window and channel."""
         return (*(w.n_out for w in self.windows(input_shape)), input_shape[-1])
 
+    def output_mask(self, X: Array, mask: Array | None) -> None:
+        """None: behind it are no steps of the input any more."""
+
     def forward(self, X: Array, training: bool = False) -> Array:
         """Along the last axis first: rows of an image, whose results are rows again."""
         Y = as_floats(X)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from backprop.core.checks import check_integer
 from backprop.core.types import Shape
 from backprop.layers.base import Layer
 
@@ -18,8 +19,8 @@ class RandomLayer(Layer):
 
     def __init__(self, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(name)
-        self.seed = seed
-        self._rng = np.random.default_rng(seed)
+        self.seed = None if seed is None else check_integer(seed, "seed", 0)
+        self._rng = np.random.default_rng(self.seed)
 
     def make_parameters(self, input_shape: Shape) -> None:
         """Makes none; takes a generator of its own."""

@@ -1,4 +1,4 @@
-"""Rectifiers: activations put together from pieces that meet at a point, relatives of the ReLU.
+"""Rectifiers: the ReLU's relatives, made of pieces that meet at a point.
 
 Where a slope jumps there is no derivative; every class says which side's slope it takes there.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from backprop.core.checks import check_number
 from backprop.core.errors import ShapeError
 from backprop.core.parameters import parameter_views
 from backprop.core.types import Array, Shape
@@ -37,7 +38,7 @@ class LeakyReLU(Activation):
 
     def __init__(self, negative_slope: float = 0.3, name: str | None = None) -> None:
         super().__init__(name)
-        self.negative_slope = check_number("LeakyReLU", "negative_slope", negative_slope)
+        self.negative_slope = check_number(negative_slope, "LeakyReLU(negative_slope)")
 
     def f(self, Z: Array, out: Array | None = None) -> Array:
         """max(Z, s Z), or where s > 1 the smaller one of the two."""
@@ -140,7 +141,7 @@ class ELU(Activation):
 
     def __init__(self, alpha: float = 1.0, name: str | None = None) -> None:
         super().__init__(name)
-        self.alpha = check_number("ELU", "alpha", alpha)
+        self.alpha = check_number(alpha, "ELU(alpha)")
 
     def f(self, Z: Array, out: Array | None = None) -> Array:
         """λ (α (e^min(Z, 0) − 1) + max(Z, 0)), with λ = 1 but for SELU."""
@@ -185,7 +186,7 @@ class SELU(ELU):
 class HardSigmoid(Activation):
     """f(z) = min(max(z/6 + ½, 0), 1);  f′(z) = ⅙ where −3 < z < 3, else 0 (also at ±3).
 
-    The straight line that stands in for the sigmoid, without an exponential.
+    A straight line in place of the sigmoid's curve, without an exponential.
     """
 
     def f(self, Z: Array, out: Array | None = None) -> Array:
@@ -201,14 +202,3 @@ class HardSigmoid(Activation):
         np.less(out, 3, out=out)
         out *= 1 / 6
         return out
-
-
-def check_number(layer: str, argument: str, value: float) -> float:
-    """The value as a float.
-
-    Raises:
-        ValueError: It is not a finite number of 0 or more.
-    """
-    if not isinstance(value, int | float | np.number) or not 0 <= value < np.inf:
-        raise ValueError(f"{layer}({argument}) must be a number of 0 or more, but it is {value!r}.")
-    return float(value)

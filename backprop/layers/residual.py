@@ -10,7 +10,13 @@ import numpy as np
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, Shape, as_array
 from backprop.layers.base import Layer
-from backprop.layers.block import Block, backward_through, forward_through, shape_through
+from backprop.layers.block import (
+    Block,
+    backward_through,
+    forward_through,
+    mask_through,
+    shape_through,
+)
 from backprop.layers.chain import Chain, as_layer
 
 
@@ -19,9 +25,9 @@ class Residual(Block):
 
         Y = S(X) + f(X),        ∂E/∂X = δ · ∂S/∂X + δ · ∂f/∂X        with δ = ∂E/∂Y
 
-    S is the identity, so that δ reaches X undiminished however small ∂f/∂X is, unless a shortcut is
-    given for an f that changes the shape. Source: He et al. 2016, "Deep residual learning for image
-    recognition".
+    Without a shortcut S is the identity, so that δ reaches X undiminished however small ∂f/∂X is.
+    An f that changes the shape needs a shortcut. Source: He et al. 2016, "Deep residual learning
+    for image recognition".
 
     Args:
         layers: f, the layers in order.
@@ -88,11 +94,15 @@ class Residual(Block):
             f"{shape}, and {what} has the shape {other}: {advice}"
         )
 
-    def forward(self, X: Array, training: bool = False) -> Array:
+    def output_mask(self, X: Array, mask: Array | None) -> Array | None:
+        """That of f(X)."""
+        return mask_through(self.layers, X, mask)
+
+    def forward(self, X: Array, training: bool = False, mask: Array | None = None) -> Array:
         """S(X) + f(X)."""
         X = as_array(X, self.dtype)
-        Y = forward_through(self.layers, X, training)
-        S = X if self.shortcut is None else self.shortcut.forward(X, training)
+        Y = forward_through(self.layers, X, training, mask)
+        S = X if self.shortcut is None else self.shortcut.forward(X, training, mask)
         return np.add(S, Y, out=self.buffer("Y", Y.shape, Y.dtype) if training else None)
 
     def backward(self, delta: Array) -> Array | None:

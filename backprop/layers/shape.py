@@ -58,6 +58,9 @@ class Reshape(Layer):
             )
         return found
 
+    def output_mask(self, X: Array, mask: Array | None) -> None:
+        """None: behind it are no steps of the input any more."""
+
     def forward(self, X: Array, training: bool = False) -> Array:
         """X in the other shape; in training without a copy."""
         X = as_floats(X)
@@ -119,6 +122,9 @@ class Permute(Layer):
                 f"shape {tuple(input_shape)}: name each of their axes once."
             )
         return tuple(input_shape[axis - 1] for axis in self.dims)
+
+    def output_mask(self, X: Array, mask: Array | None) -> None:
+        """None: behind it are no steps of the input any more."""
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """X with its axes in the other order, copied."""

@@ -14,7 +14,7 @@ from backprop.layers.base import Activation
 
 CUBIC = 0.044715
 GATE_SLOPE = 2 * math.sqrt(2 / math.pi)
-"""u = GATE_SLOPE (z + CUBIC z³) is what the approximate GELU takes the sigmoid of."""
+"""The approximate GELU is z σ(u) with u = GATE_SLOPE (z + CUBIC z³)."""
 
 
 class Softplus(Activation):
@@ -32,7 +32,7 @@ class Softplus(Activation):
 
 
 class Softsign(Activation):
-    """f(z) = z / (1 + |z|), f′(z) = 1 / (1 + |z|)²: as the tanh, with tails that fall slowly."""
+    """f(z) = z / (1 + |z|), f′(z) = 1 / (1 + |z|)²: like tanh, but slower to reach ±1."""
 
     def f(self, Z: Array, out: Array | None = None) -> Array:
         """Z / (1 + |Z|)."""
@@ -135,7 +135,7 @@ class GELU(Activation):
             rest *= slope
             S += rest
             return S
-        # Φ = A / Z spares the error function a second time; Φ(0) = ½
+        # Φ = A / Z saves a second error function; Φ(0) = ½
         out.fill(0.5)
         np.divide(A, Z, out=out, where=Z != 0)
         np.multiply(Z, Z, out=rest)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.checks import check_positive
 from backprop.core.functional import by_channel, column_sum
 from backprop.core.parameters import parameter_views
 from backprop.core.types import Array, Shape, as_array
@@ -45,9 +46,8 @@ class Standardization(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        if not epsilon > 0:
-            raise ValueError(f"epsilon must be positive, but it is {epsilon!r}.")
-        self.epsilon, self.center, self.scale = float(epsilon), center, scale
+        self.epsilon = check_positive(epsilon, "epsilon")
+        self.center, self.scale = center, scale
         self.beta_initializer = get_initializer(beta_initializer)
         self.gamma_initializer = get_initializer(gamma_initializer)
         self.X_hat: Any = None

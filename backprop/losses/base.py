@@ -79,7 +79,7 @@ class Loss:
         return target
 
     def shape_hint(self, target: Array, output_shape: Shape) -> str:
-        """What to do about targets of another shape than the predictions."""
+        """What to do about targets whose shape is not that of the predictions."""
         return "pass one target for each output, or change the number of units of the last layer."
 
     # --------------------------------------------------------------------------- what users call
@@ -138,7 +138,7 @@ class Loss:
 
     @property
     def guess(self) -> Array | None:
-        """The likeliest classes, where a matched head has found them already."""
+        """The likeliest classes, if a matched head has found them already."""
         return None
 
     @property
@@ -154,7 +154,7 @@ class Loss:
         """Checks that a model may end with this layer.
 
         Raises:
-            ValueError: It never makes what the loss takes.
+            ValueError: Its outputs are never what the loss takes.
         """
 
     def __str__(self) -> str:
@@ -166,11 +166,11 @@ class Loss:
     # --------------------------------------------------------------- what the training loop calls
 
     def predict(self, output: Array, training: bool = False) -> Array:
-        """The prediction for what the layers put out: the same, unless an activation is joined."""
+        """The prediction for the last layer's outputs: the same, unless an activation is joined."""
         return output
 
     def compute(self, prediction: Array, target: Array, sample_weight: Array | None) -> float:
-        """``forward`` for arrays that were checked before."""
+        """``forward`` for arrays that have been checked."""
         return self.reduce(self.sample_losses(prediction, target), sample_weight)
 
     def sample_losses(self, prediction: Array, target: Array) -> Array:

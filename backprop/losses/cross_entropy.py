@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core import functional
+from backprop.core.checks import check_number
 from backprop.core.types import Array, Shape
 from backprop.losses.base import Loss, check_probabilities, row_dot
 
@@ -16,13 +17,13 @@ class CrossEntropy(Loss):
 
     On logits z, with a = σ(z) or softmax(z), all three are ``log-partition(z) − Σ_k y_k z_k``, and
     their gradient is a − y; nothing overflows there, and no probability is rounded to 0 first. On
-    probabilities, log p goes on as a straight line below p = e·10⁻⁷ (``functional.safe_log``).
+    probabilities, log p continues as a straight line below p = e·10⁻⁷ (``functional.safe_log``).
 
     Args:
         from_logits: Whether predictions are logits; else they are probabilities.
     """
 
-    label_smoothing = 0.0  # a: what the two losses on label distributions let users set
+    label_smoothing = 0.0  # a; two of the three losses let users set it
     ending = "Softmax"  # the layer that makes such probabilities
 
     def __init__(self, from_logits: bool = False) -> None:
@@ -130,7 +131,7 @@ class BinaryCrossentropy(CrossEntropy):
 
     def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
         super().__init__(from_logits)
-        self.label_smoothing = check_label_smoothing(label_smoothing)
+        self.label_smoothing = check_number(label_smoothing, "label_smoothing", below=1)
         self.decision_threshold = 0.0 if from_logits else None
 
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
@@ -209,7 +210,7 @@ class CategoricalCrossentropy(CrossEntropy):
 
     def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
         super().__init__(from_logits)
-        self.label_smoothing = check_label_smoothing(label_smoothing)
+        self.label_smoothing = check_number(label_smoothing, "label_smoothing", below=1)
 
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
         """Targets between 0 and 1 (see ``Loss.check_target``).
@@ -276,14 +277,3 @@ def partition_terms(partition: Partition) -> tuple[Array, Array]:
     assert partition is not None
     m, S = partition
     return m[..., 0], np.log(S[..., 0])
-
-
-def check_label_smoothing(a: float) -> float:
-    """The value as a float.
-
-    Raises:
-        ValueError: It is not a number in [0, 1).
-    """
-    if not isinstance(a, int | float | np.number) or not 0 <= a < 1:
-        raise ValueError(f"label_smoothing must be 0 or more and below 1, but it is {a!r}.")
-    return float(a)

@@ -9,11 +9,11 @@ from backprop.core.types import Array, Shape
 from backprop.losses.base import Loss, check_probabilities, row_dot
 
 EPSILON = 1e-7
-"""What Keras adds to a rate, and the probability below which it takes none in a target."""
+"""Keras adds it to a rate, and takes no probability in a target for less."""
 
 
 class Poisson(Loss):
-    """−log-likelihood of counts y at rates ŷ, but for the constant log y!.
+    """−log-likelihood of counts y at rates ŷ, without the constant log y!.
 
         ℓ = (1/K) Σ_k [ŷ_k − y_k log(ŷ_k + ε)],   ∂ℓ/∂ŷ = (1 − y / (ŷ + ε)) / K,   ε = 10⁻⁷
 
@@ -68,8 +68,8 @@ class KLDivergence(Loss):
         ℓ = Σ_k y_k log(y_k / p_k),   ∂ℓ/∂p = −y / p
 
     0 where p = y. As in Keras, a target below 10⁻⁷ counts as 10⁻⁷ and p is not divided by its sum.
-    Below e·10⁻⁷, log p goes on as a straight line (``functional.safe_log``), with Keras's value at
-    0, but with a slope there.
+    Below e·10⁻⁷, log p continues as a straight line (``functional.safe_log``): at 0 it has Keras's
+    value, but a slope.
     """
 
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:

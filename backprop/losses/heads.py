@@ -23,14 +23,14 @@ class MatchedHead(Loss):
     ``predict`` makes A of Z, ``forward`` E of A, and ``backward`` returns ∂E/∂Z.
 
     Args:
-        activation: The model's last layer. The head computes what it would, and leaves Z and A in
-            it, as its own forward pass would.
+        activation: The model's last layer. The head computes A in its place, and leaves Z and A in
+            it as its own forward pass would.
         loss: The loss, on probabilities.
 
     Attributes:
         guess: The class of the largest logit of every sample in the last training ``predict``,
-            ``(N,)``. Of probabilities that are rounded to the same number it is that of the larger
-            logit. None where finding it would cost time: for many classes or samples.
+            ``(N,)``. It tells apart probabilities that are rounded to the same number. None where
+            finding it would cost time: for many classes or samples.
     """
 
     def __init__(self, activation: Any, loss: CrossEntropy) -> None:
@@ -87,7 +87,7 @@ class MatchedHead(Loss):
         return self.loss.backward()
 
     def prediction_delta(self) -> Array:
-        """∂E/∂A, by the loss on probabilities: for looking at, training has no need of it."""
+        """∂E/∂A, by the loss on probabilities: to look at; training does not need it."""
         loss = copy.copy(self.loss)
         loss.buffers = Buffers()
         loss.compute(self.activation.A, self._target, self._weight)
@@ -100,8 +100,8 @@ class MatchedHead(Loss):
 def join(last: Any, loss: Loss) -> Loss:
     """The loss joined with a model's last layer if they match, else the loss itself.
 
-    They match if the class of each says the same ``link`` itself; of a class derived from one that
-    does, nobody knows what it computes.
+    They match if the class of each states the same ``link`` itself: a class derived from one that
+    does may compute something else.
 
     Raises:
         ValueError: The loss takes logits, but the last layer turns them into probabilities.

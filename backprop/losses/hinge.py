@@ -1,4 +1,4 @@
-"""The hinge losses: they ask that the right side is chosen with a margin of 1, and no more."""
+"""The hinge losses: they ask for the right side of 0 by a margin of 1, and for no more."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from backprop.losses.base import Loss, row_dot
 
 
 class Hinge(Loss):
-    """Cost of being on the wrong side, or less than 1 on the right side, of 0.
+    """The cost of a score on the wrong side of 0, or on the right side by less than 1.
 
         ℓ = (1/K) Σ_k max(1 − t_k ŷ_k, 0),   ∂ℓ/∂ŷ = −t/K where t ŷ < 1, else 0 (also at the kink)
 
@@ -51,7 +51,7 @@ class Hinge(Loss):
         return G
 
     def shortfall(self, prediction: Array, T: Array) -> Array:
-        """M = max(1 − t ŷ, 0): what is missing from a margin of 1."""
+        """M = max(1 − t ŷ, 0): what is missing to a margin of 1."""
         M = np.multiply(prediction, T, out=self.buffer("delta", prediction))
         np.subtract(1, M, out=M)
         return np.maximum(M, 0, out=M)
@@ -86,8 +86,8 @@ class CategoricalHinge(Loss):
 
         ∂ℓ/∂ŷ_k = (1 − y_k) [k = j] − y_k where ℓ > 0, else 0 (also at the kink)
 
-    As in Keras, (1 − y) ŷ = 0 of the true class is among the numbers that n is the largest of. Of
-    equal ones the first counts.
+    As in Keras, n is taken over all classes: for the true one (1 − y) ŷ is 0, so that n is never
+    negative. Of equal ones the first counts.
     """
 
     def has_classes(self, target: Array) -> bool:

@@ -4,12 +4,13 @@ import math
 
 import numpy as np
 
+from backprop.core.checks import check_positive
 from backprop.core.functional import row_sum
 from backprop.core.types import Array
 from backprop.losses.base import Loss, row_dot
 
 SMALLEST_NORM = 1e-7
-"""Vectors shorter than this are not stretched to length 1 by the cosine similarity."""
+"""The cosine similarity does not stretch vectors shorter than this to length 1."""
 
 
 class MeanSquaredError(Loss):
@@ -34,9 +35,9 @@ class RootMeanSquaredError(MeanSquaredError):
 
         ∂E/∂ŷ = w (ŷ − y) / (N K E),   0 where E = 0, which is a kink
 
-    The root is taken of the mean over the whole batch: unlike other losses this one is no mean of
-    what the samples lose, and E of many batches is not the mean of theirs (an epoch's ``"loss"``
-    is that mean, a little below the root of the epoch's mean squared error).
+    The root is taken of the mean over the whole batch. Unlike other losses, this one is therefore
+    no mean over samples, and E of an epoch is not the mean of its batches' E. An epoch's ``"loss"``
+    is that mean, a little below the root of the epoch's mean squared error.
     """
 
     def reduce(self, values: Array, sample_weight: Array | None) -> float:
@@ -99,9 +100,7 @@ class Huber(Loss):
 
     def __init__(self, delta: float = 1.0) -> None:
         super().__init__()
-        if not isinstance(delta, int | float | np.number) or not 0 < delta < np.inf:
-            raise ValueError(f"Huber(delta) must be a positive number, but it is {delta!r}.")
-        self.delta = float(delta)
+        self.delta = check_positive(delta, "Huber(delta)")
 
     def cut(self, D: Array) -> Array:
         """C: D cut off at ±δ."""
@@ -131,7 +130,7 @@ class LogCosh(Loss):
     """
 
     def values(self, prediction: Array, target: Array) -> Array:
-        """(1/K) Σ_k [|d| + log(1 + ½ (e^−2|d| − 1))]: nothing grows, and small d keep digits."""
+        """(1/K) Σ_k [|d| + log(1 + ½ (e^−2|d| − 1))]: without overflow; small d keep digits."""
         D = np.subtract(prediction, target, out=self.buffer("delta", prediction))
         np.abs(D, out=D)
         L = np.multiply(D, -2, out=self.buffer("log", D))
@@ -167,7 +166,7 @@ class CosineSimilarity(Loss):
         return cosines
 
     def gradient(self, prediction: Array, target: Array) -> Array:
-        """(−ℓ u − v) / ‖ŷ‖, without the first term where ‖ŷ‖ counts as 10⁻⁷."""
+        """(−ℓ u − v) / ‖ŷ‖; the first term is left out where ‖ŷ‖ counts as 10⁻⁷."""
         n = norm(prediction)
         along = np.where(n > SMALLEST_NORM, -self.values(prediction, target) / n, 0)
         G = np.multiply(prediction, along[..., np.newaxis], out=self.buffer("delta", prediction))

@@ -16,7 +16,7 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         ℓ = −log q_c   with q = p / Σ_j p_j,       ∂ℓ/∂p_k = (1 − [k = c] / q_c) / Σ_j p_j
 
     and by the logits z, where p = softmax(z): ℓ = log Σ_j e^{z_j} − z_c, ∂ℓ/∂z_k = p_k − [k = c].
-    The same numbers as ``CategoricalCrossentropy`` on one-hot targets, without making them.
+    The numbers are those of ``CategoricalCrossentropy`` on one-hot targets, which are never made.
     """
 
     link = "softmax"
@@ -86,7 +86,7 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         return D
 
     def logit_values(self, Z: Array, partition: Partition, target: Array) -> Array:
-        """Log Σ_j e^{z_j − m} + m − z_c."""
+        """log Σ_j e^{z_j − m} + m − z_c."""
         m, rest = partition_terms(partition)
         index, flat = self.at_target(Z, target)
         self._index = index
@@ -102,6 +102,6 @@ class SparseCategoricalCrossentropy(CrossEntropy):
 
 
 def subtract_at(D: Array, index: Array, amount: Array | float) -> None:
-    """Subtracts from the elements of D at these flat indices, none of which comes twice."""
+    """Subtracts from the elements of D at these flat indices, which all differ."""
     flat = D.reshape(-1)
     flat.put(index, flat.take(index, mode="clip") - amount, mode="clip")

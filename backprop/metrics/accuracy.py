@@ -1,20 +1,23 @@
 """Accuracies: the share of predictions that are right."""
 
+import math
+
 import numpy as np
 
+from backprop.core.checks import check_integer, check_number
 from backprop.core.types import Array
 from backprop.metrics.base import MeanMetric
 
 
 class GuessMetric(MeanMetric):
-    """An accuracy that can be told the guesses, where they are known before it looks for them."""
+    """An accuracy that can be given the guesses, if a matched head has found them already."""
 
     def update_guesses(self, guess: Array, target: Array) -> None:
         """Counts a batch by the classes guessed, ``(N,)``; the targets may be one-hot rows."""
         self.count(guess == (target if target.shape == guess.shape else target.argmax(-1)))
 
     def count(self, hits: Array) -> None:
-        """Counts the right ones: once a training step, for few samples this is the quickest way."""
+        """Counts the right ones, in the way that is quickest for the few samples of a step."""
         self._total += hits.tobytes().count(1)
         self._weight += hits.size
 
@@ -26,8 +29,8 @@ class Accuracy(GuessMetric):
     - K outputs and one-hot targets: the largest output is the largest target (categorical),
     - K outputs and class indices: the largest output is at that index (sparse categorical).
 
-    Of equal outputs the first one counts. While a model learns that ends in a softmax, its logits
-    are compared: probabilities that are rounded to the same number are not equal then.
+    Of equal outputs the first one counts. In the training of a model that ends in a softmax the
+    logits are compared, which tells apart probabilities that are rounded to the same number.
 
     Args:
         name: Its key in logs and History.
@@ -36,7 +39,7 @@ class Accuracy(GuessMetric):
 
     def __init__(self, name: str = "accuracy", threshold: float = 0.5) -> None:
         super().__init__(name)
-        self.threshold = threshold
+        self.threshold = check_number(threshold, f"{type(self).__name__}(threshold)", -math.inf)
 
     def update(self, prediction: Array, target: Array, sample_weight: Array | None = None) -> None:
         """Counts the right ones of a batch."""
@@ -68,7 +71,7 @@ class BinaryAccuracy(MeanMetric):
 
     def __init__(self, name: str = "binary_accuracy", threshold: float = 0.5) -> None:
         super().__init__(name)
-        self.threshold = threshold
+        self.threshold = check_number(threshold, f"{type(self).__name__}(threshold)", -math.inf)
 
     def values(self, prediction: Array, target: Array) -> Array:
         """Whether each output is right."""
@@ -103,8 +106,8 @@ class SparseCategoricalAccuracy(CategoricalAccuracy):
 class TopKCategoricalAccuracy(MeanMetric):
     """The share of samples whose class is among the k largest outputs.
 
-    It is if fewer than k outputs are larger than that of the class: ties count in its favour. The
-    targets may be one-hot rows or class indices.
+    A class is among them if fewer than k outputs are larger than its own: ties count in its favour.
+    The targets may be one-hot rows or class indices.
 
     Args:
         k: How many guesses a prediction has.
@@ -116,11 +119,7 @@ class TopKCategoricalAccuracy(MeanMetric):
 
     def __init__(self, k: int = 5, name: str = "top_k_categorical_accuracy") -> None:
         super().__init__(name)
-        if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
-            raise ValueError(
-                f"{type(self).__name__}(k) must be an integer of 1 or more, not {k!r}."
-            )
-        self.k = int(k)
+        self.k = check_integer(k, f"{type(self).__name__}(k)")
 
     def values(self, prediction: Array, target: Array) -> Array:
         """Whether each class is among the first k."""

@@ -17,8 +17,8 @@ from backprop.core.types import Array, Shape
 class Metric:
     """A number over all samples seen since the last ``reset``.
 
-    It is the number of those samples together: where that is not the mean of the batches' numbers,
-    as for a root, a ratio or a ranking, the subclass keeps what it needs. Predictions may lie in a
+    It is the number of all those samples together. Where that is not the mean over the batches, as
+    for a root, a ratio or a ranking, the subclass keeps what it needs. Predictions may lie in a
     buffer that the next batch overwrites: keep copies.
 
     A subclass writes ``update``, ``result`` and ``reset``; one that is a mean over samples derives
@@ -220,4 +220,4 @@ class FunctionMetric(MeanMetric):
         return v
 
     def check(self, output_shape: Shape, target: Array) -> None:
-        """Nothing: a user's function sees the batches of the training and no others."""
+        """Does nothing: a user's function sees the batches of the training and no others."""

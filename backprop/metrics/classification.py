@@ -1,9 +1,11 @@
 """Metrics on decisions: precision, recall, F-scores and the confusion matrix."""
 
+import math
 from typing import Any
 
 import numpy as np
 
+from backprop.core.checks import check_integer, check_number, check_positive
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array
 from backprop.metrics.base import Metric
@@ -40,11 +42,16 @@ class DecisionMetric(Metric):
         self, name: str, threshold: float | None, class_id: int | None, average: str
     ) -> None:
         super().__init__(name)
+        kind = type(self).__name__
         if average not in AVERAGES:
             raise ValueError(
-                f"{type(self).__name__}(average) must be one of {AVERAGES}, but it is {average!r}: "
+                f"{kind}(average) must be one of {AVERAGES}, but it is {average!r}: "
                 f"logs hold one number a metric; use class_id for the score of one class."
             )
+        if threshold is not None:
+            threshold = check_number(threshold, f"{kind}(threshold)", -math.inf)
+        if class_id is not None:
+            class_id = check_integer(class_id, f"{kind}(class_id)", 0)
         self.threshold = threshold
         self.class_id = class_id
         self.average = average
@@ -91,8 +98,8 @@ class DecisionMetric(Metric):
 class Precision(DecisionMetric):
     """hits / chosen: how much of what was chosen is right; 0 if nothing was.
 
-    As in Keras K outputs are each compared with the threshold and counted together, also after a
-    softmax, where perhaps none is above ½; ``threshold=None`` takes the largest one.
+    As in Keras, each of K outputs is compared with the threshold, and all are counted together.
+    After a softmax perhaps none is above ½: ``threshold=None`` takes the largest one.
 
     Args:
         threshold: Every output above it is chosen; 0 for a model that ends in logits; None takes
@@ -168,11 +175,7 @@ class FBetaScore(DecisionMetric):
         class_id: int | None = None,
     ) -> None:
         super().__init__(name, threshold, class_id, average)
-        if not isinstance(beta, int | float | np.number) or not 0 < beta < np.inf:
-            raise ValueError(
-                f"{type(self).__name__}(beta) must be a positive number, but it is {beta!r}."
-            )
-        self.beta = float(beta)
+        self.beta = check_positive(beta, f"{type(self).__name__}(beta)")
 
     def ratio(self, hits: Array, chosen: Array, true: Array) -> tuple[Array, Array]:
         """(1 + β²) hits of chosen + β² true."""
@@ -266,7 +269,8 @@ def confusion_matrix(y_true: Any, y_pred: Any, n_classes: int | None = None) -> 
         )
     widths = [np.shape(y)[1] for y in (y_true, y_pred) if np.ndim(y) == 2 and np.shape(y)[1] > 1]
     largest = max(true.max(initial=-1), guess.max(initial=-1))
-    K = int(max([largest + 1, *widths])) if n_classes is None else n_classes
+    needed = int(max([largest + 1, *widths]))
+    K = needed if n_classes is None else check_integer(n_classes, "n_classes")
     if largest >= K:
         raise ValueError(f"n_classes is {K}, but there is a class {largest}: it must be larger.")
     counts = np.bincount(true * K + guess, minlength=K * K)

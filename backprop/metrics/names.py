@@ -82,10 +82,10 @@ def get(
 def get_all(
     metrics: Iterable[Any], weighted_metrics: Iterable[Any] = (), threshold: float | None = None
 ) -> list[Metric]:
-    """The metrics of a model, each under a name of its own and told whether weights count.
+    """The metrics of a model, each with a name of its own and ``weighted`` set.
 
-    As in Keras the second ``"accuracy"`` is ``"accuracy_1"`` in the logs, and a weighted one beside
-    one that is not is ``"weighted_accuracy"``. Their objects are renamed.
+    As in Keras, the second ``"accuracy"`` is ``"accuracy_1"`` in the logs, and a weighted one
+    beside an unweighted one is ``"weighted_accuracy"``. Their objects are renamed.
 
     Args:
         metrics: Those that count all samples alike, as for ``get``.

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from backprop.core.checks import check_integer
 from backprop.core.types import Array
 from backprop.metrics.base import Metric
 from backprop.metrics.classification import check_class_id, rows
@@ -24,7 +25,7 @@ class AUC(Metric):
 
     These are scikit-learn's ``roc_auc_score`` and ``average_precision_score``. Keras approximates
     the curves by 200 thresholds between 0 and 1; here all scores are kept, of any range, logits
-    too. K outputs are counted together, every pair of a sample and a class a sample of its own.
+    too. K outputs are counted together: every pair of a sample and a class counts as a sample.
 
     Args:
         curve: ``"ROC"`` or ``"PR"``.
@@ -40,7 +41,7 @@ class AUC(Metric):
         if curve not in CURVES:
             raise ValueError(f"AUC(curve) must be one of {CURVES}, but it is {curve!r}.")
         self.curve = curve
-        self.class_id = class_id
+        self.class_id = None if class_id is None else check_integer(class_id, "AUC(class_id)", 0)
         self.reset()
 
     def reset(self) -> None:
@@ -73,7 +74,7 @@ class AUC(Metric):
         return float((positive[::-1] * hits / (hits + misses)).sum() / p)
 
     def _merge(self) -> tuple[Array, Array, Array]:
-        """The different scores upwards, and the weights of the two kinds of samples at each."""
+        """The different scores, rising, and the weights of both kinds of samples at each."""
         s, positive, negative = (
             np.concatenate(parts) for parts in zip(*self._batches, strict=True)
         )

@@ -88,8 +88,8 @@ class R2Score(Metric):
         Y = Y.reshape(P.shape).astype(np.float64)
         E = P - Y
         if self._origin is None:
-            # Σ y² − (Σ y)²/n would lose the digits of targets that lie far from 0; counted from
-            # the first of them it cannot, and for equal targets it is exactly 0
+            # Σ y² − (Σ y)²/n loses digits where targets lie far from 0: measure them from the
+            # first one, so that equal targets give exactly 0
             self._origin = Y[0].copy()
         Y -= self._origin
         self._weight += float(w.sum())

@@ -1,8 +1,8 @@
 """Adam and its family: a smoothed gradient over the root of its smoothed square.
 
 The textbook's moving averages m̄ ← β₁ m̄ + (1 − β₁) g and v̄ ← β₂ v̄ + (1 − β₂) g² are kept as the sums
-m = m̄ / (1 − β₁) and v = v̄ / (1 − β₂), so m ← β₁ m + g and v ← β₂ v + g²: two passes over the memory
-less. The factors that are missing go into the numbers that are computed once for a step.
+m = m̄ / (1 − β₁) and v = v̄ / (1 − β₂). Then m ← β₁ m + g and v ← β₂ v + g², which saves two passes
+over the memory; the factors 1 − β₁ and 1 − β₂ go into the ``coefficients`` of a step.
 """
 
 import math
@@ -22,7 +22,7 @@ class AdamLike(Optimizer):
         learning_rate: η.
         beta_1: β₁ in [0, 1).
         beta_2: β₂ in [0, 1).
-        epsilon: ε, above 0; outside of the root and next to √v̄ (the paper's ε̂), as in Keras.
+        epsilon: ε, above 0; it stands outside of the root (the paper's ε̂), as in Keras.
         **common: Weight decay, clipping and averaging, see ``Optimizer``.
     """
 
@@ -43,7 +43,7 @@ class AdamLike(Optimizer):
 
 
 class Adam(AdamLike):
-    """Adaptive moments: about the same step for every weight, whatever the size of its gradients.
+    """Adaptive moments: steps of about the same size for every weight, however large its gradients.
 
         m̄ ← β₁ m̄ + (1 − β₁) g,   v̄ ← β₂ v̄ + (1 − β₂) g²
         θ ← θ − α m̄ / (√v̄ + ε)   with α = η √(1 − β₂ᵗ) / (1 − β₁ᵗ) in step t
@@ -82,7 +82,7 @@ class Adam(AdamLike):
 
     def update(self, theta: Array, g: Array, scratch: Array, *state: Array) -> None:
         """θ, m and v after one step."""
-        beta_1, beta_2, alpha, epsilon = self.c
+        beta_1, beta_2, alpha, epsilon = self.scalars
         m, v = state[:2]
         m *= beta_1
         m += g
@@ -131,7 +131,7 @@ class AdamW(Adam):
 
 
 class Nadam(AdamLike):
-    """Adam with Nesterov's momentum: m̄ is looked at one step ahead.
+    """Adam with Nesterov's momentum: m̄ is taken one step ahead.
 
         m̄ ← β₁ m̄ + (1 − β₁) g,   v̄ ← β₂ v̄ + (1 − β₂) g²,   μ_t = β₁ (1 − ½ · 0.96ᵗ)
         m̂ = μ_{t+1} m̄ / (1 − μ₁ ⋯ μ_{t+1}) + (1 − μ_t) g / (1 − μ₁ ⋯ μ_t)
@@ -162,7 +162,7 @@ class Nadam(AdamLike):
 
     def update(self, theta: Array, g: Array, scratch: Array, *state: Array) -> None:
         """θ, m and v after one step."""
-        beta_1, beta_2, a, b, c = self.c
+        beta_1, beta_2, a, b, c = self.scalars
         m, v = state
         step, root = scratch
         m *= beta_1
@@ -197,7 +197,7 @@ class Adamax(AdamLike):
 
     def update(self, theta: Array, g: Array, scratch: Array, *state: Array) -> None:
         """θ, m and u after one step."""
-        beta_1, beta_2, alpha, epsilon = self.c
+        beta_1, beta_2, alpha, epsilon = self.scalars
         m, u = state
         m *= beta_1
         m += g

@@ -1,8 +1,8 @@
-"""Steps that each weight's own past gradients have scaled: Adagrad, RMSprop, Adadelta.
+"""Steps scaled by each weight's own past gradients: Adagrad, RMSprop, Adadelta.
 
-With G, D, … for moving averages, G ← ρ G + (1 − ρ) g², the code keeps their sums G / (1 − ρ): that
-is G/(1 − ρ) ← ρ G/(1 − ρ) + g², one pass over the memory less, and the factor 1 − ρ goes into the
-numbers that are computed once for a step.
+The formulas have moving averages, G ← ρ G + (1 − ρ) g². The code keeps the sum S = G / (1 − ρ) in
+the place of G: then S ← ρ S + g², which saves a pass over the memory, and the factor 1 − ρ goes
+into the ``coefficients`` of a step.
 """
 
 import math
@@ -51,7 +51,7 @@ class Adagrad(Optimizer):
 
     def update(self, theta: Array, g: Array, scratch: Array, *state: Array) -> None:
         """θ and G after one step."""
-        eta, epsilon = self.c
+        eta, epsilon = self.scalars
         (G,) = state
         np.multiply(g, g, out=scratch)
         G += scratch
@@ -79,7 +79,7 @@ class RMSprop(Optimizer):
         rho: ρ in [0, 1).
         momentum: μ in [0, 1].
         epsilon: ε, above 0; inside the root, as in Keras.
-        centered: Whether the square of the average is taken off, so that a variance is left.
+        centered: Whether the square of the mean gradient is subtracted, which leaves a variance.
         **common: Weight decay, clipping and averaging, see ``Optimizer``.
     """
 
@@ -110,7 +110,7 @@ class RMSprop(Optimizer):
 
     def update(self, theta: Array, g: Array, scratch: Array, *state: Array) -> None:
         """θ, G, A and v after one step."""
-        eta, rho, rest, epsilon, mu = self.c
+        eta, rho, rest, epsilon, mu = self.scalars
         G = state[0]
         np.multiply(g, g, out=scratch)
         G *= rho
@@ -172,7 +172,7 @@ class Adadelta(Optimizer):
 
     def update(self, theta: Array, g: Array, scratch: Array, *state: Array) -> None:
         """θ, G and D after one step."""
-        eta, rho, epsilon = self.c
+        eta, rho, epsilon = self.scalars
         G, D = state
         step, square = scratch
         np.multiply(g, g, out=square)

@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 import numpy as np
 
 from backprop.core.buffers import filled_array
-from backprop.core.checks import check_number, check_positive, check_share
+from backprop.core.checks import check_integer, check_number, check_positive, check_share
 from backprop.core.parameters import Parameters
 from backprop.core.types import Array
 from backprop.optimizers.blocks import Block, cut
@@ -42,31 +42,32 @@ class Common(Shared, total=False):
 class Optimizer:
     """Changes θ in place from g, block by block; a frozen layer's stretch is never touched.
 
-    A subclass writes its formula in ``update`` and, directly above it in ``coefficients``, the
-    numbers in it that are the same for all of θ; ``slots`` names the state vectors that it needs.
+    A subclass writes its formula in ``update`` and, directly above it in ``coefficients``, those
+    numbers of the formula that are the same for all of θ. ``slots`` names its state vectors.
 
-    A step first clips g, in place, if that was asked for; then θ ← θ − η λ θ if there is a weight
-    decay λ, which leaves out biases and the parameters of normalisation (Keras leaves out nothing
-    unless told to); then comes the formula; and then a ← κ a + (1 − κ) θ if an average is kept.
+    A step first clips g in place, if that was asked for. A weight decay λ then makes
+    θ ← θ − η λ θ, but not for biases and the parameters of normalisation (Keras decays all unless
+    told otherwise). The formula follows, and a ← κ a + (1 − κ) θ if an average is kept.
 
     Args:
         learning_rate: η, the size of a step: a number or a schedule.
         weight_decay: λ.
         clipnorm: The length that each parameter's gradient is shortened to if it is longer.
         global_clipnorm: The same for the gradient of all parameters together.
-        clipvalue: What each component of g is cut off at, up and down. Only one of the three.
+        clipvalue: The largest size of a component of g; larger ones are cut off. Only one of the
+            three may be given.
         use_ema: Whether to keep the moving average a of θ, which begins with the θ of the first
-            step. It is put in the place of θ at the end of training.
+            step. At the end of training it replaces θ.
         ema_momentum: κ.
-        ema_overwrite_frequency: Every so many steps a is put in the place of θ too.
+        ema_overwrite_frequency: The number of steps between two times that a replaces θ earlier.
 
     Attributes:
         iterations: The number of steps taken.
-        full_batch: Whether an update needs the loss at several θ, so that ``fit`` calls the method
-            ``minimize`` on the loss of all samples in the place of ``step`` on that of a batch.
+        full_batch: Whether an update needs the loss at several θ. ``fit`` then calls ``minimize``
+            with the loss of all samples, and not ``step`` after each batch.
         state: The state vectors by name, each as long as θ; with ``use_ema`` a is ``"average"``.
-        c: What ``coefficients`` returned for the step in hand, each as an array of θ's dtype
-            without axes, which NumPy takes faster than one of Python's floats.
+        scalars: What ``coefficients`` returned for this step, each as an array of θ's dtype without
+            axes, which NumPy takes faster than a Python float.
     """
 
     slots: tuple[str, ...] = ()
@@ -102,17 +103,16 @@ class Optimizer:
         self.clipvalue = given.get("clipvalue")
         self.use_ema = use_ema
         self.ema_momentum = check_share(ema_momentum, "ema_momentum")
-        k = ema_overwrite_frequency
-        if k is not None and (isinstance(k, bool) or not isinstance(k, int) or k < 1):
-            raise ValueError(
-                f"ema_overwrite_frequency must be an integer of 1 or more, or None, not {k!r}."
+        if ema_overwrite_frequency is not None:
+            ema_overwrite_frequency = check_integer(
+                ema_overwrite_frequency, "ema_overwrite_frequency"
             )
-        self.ema_overwrite_frequency = k
+        self.ema_overwrite_frequency = ema_overwrite_frequency
         self.iterations = 0
         self.state: dict[str, Array] = {}
-        self.c: list[Array] = []
+        self.scalars: list[Array] = []
         self._parameters: Parameters | None = None
-        self._runs: list[slice] | None = None
+        self._stretches: list[slice] | None = None
         self._decays: list[bool] = []
         self._blocks: list[Block] = []
         self._numbers: tuple[float, ...] = ()
@@ -120,7 +120,7 @@ class Optimizer:
     # ------------------------------------------------------------------ what a subclass defines
 
     def coefficients(self, t: int, eta: float) -> tuple[float, ...]:
-        """The numbers that ``update`` finds in ``c``, computed once for a step.
+        """The numbers that ``update`` finds in ``scalars``, computed once for a step.
 
         Args:
             t: The number of the step: 1, 2, ….
@@ -176,9 +176,9 @@ class Optimizer:
     def step(self, parameters: Parameters) -> None:
         """One update of θ from g.
 
-        Every 32 steps numbers of the state below 10⁻³⁶ (10⁻³⁰⁶ in float64) are rounded to 0. Where
-        a gradient stays 0 they would shrink to denormal numbers and remain there for good, and
-        steps with those were measured to take ten times as long.
+        Every 32 steps, numbers of the state below 10⁻³⁶ (10⁻³⁰⁶ in float64) are rounded to 0. Where
+        a gradient stays 0 they would shrink to denormal numbers and stay there, and steps with
+        those were measured to take ten times as long.
 
         Args:
             parameters: A model's ``parameters``, their gradients written by its ``backward``.
@@ -188,15 +188,15 @@ class Optimizer:
         """
         t, eta = self.iterations + 1, self.learning_rate
         self.begin(parameters)
-        runs = parameters.trainable_slices()
+        stretches = parameters.trainable_slices()
         decays = [p.decays for p in parameters] if self.weight_decay else []
-        if runs is not self._runs or decays != self._decays:
-            self._cut(parameters, runs, decays)
+        if stretches is not self._stretches or decays != self._decays:
+            self._cut(parameters, stretches, decays)
         numbers = self.coefficients(t, eta)
         if numbers != self._numbers:
             self._numbers = numbers
-            self.c = self.c or [np.empty((), parameters.values.dtype) for _ in numbers]
-            for scalar, number in zip(self.c, numbers, strict=True):
+            self.scalars = self.scalars or [np.empty((), parameters.values.dtype) for _ in numbers]
+            for scalar, number in zip(self.scalars, numbers, strict=True):
                 scalar[()] = number
         if self.clips:
             clip(parameters, self.clipnorm, self.global_clipnorm, self.clipvalue)
@@ -217,7 +217,7 @@ class Optimizer:
         self.iterations = t
 
     def check_free(self, parameters: Parameters | None) -> None:
-        """Checks that the state is not that of another model; None is a model without parameters.
+        """Checks that the state is not another model's; None stands for a model without parameters.
 
         Raises:
             ValueError: It is.
@@ -229,13 +229,13 @@ class Optimizer:
             )
 
     def finalize(self, parameters: Parameters) -> None:
-        """Puts the moving average in the place of θ at the end of training, if one is kept."""
+        """Replaces θ by its moving average at the end of training, if one is kept."""
         if self.use_ema and self._parameters is parameters:
-            for run in parameters.trainable_slices():
-                parameters.values[run] = self.state["average"][run]
+            for stretch in parameters.trainable_slices():
+                parameters.values[stretch] = self.state["average"][stretch]
 
     def begin(self, parameters: Parameters) -> None:
-        """Makes the state for a model's parameters if that has not been done.
+        """Makes the state for a model's parameters if there is none yet.
 
         ``fit`` does so before callbacks may change the learning rate, which ``reset`` restores.
         """
@@ -257,41 +257,41 @@ class Optimizer:
         """Makes the state for a model's parameters, as the first step does."""
         self.check_free(parameters)
         theta = parameters.values
-        self._parameters, self._runs = parameters, None
+        self._parameters, self._stretches = parameters, None
         self._first_rate = self._schedule, self._learning_rate
-        self.c, self._numbers = [], ()
+        self.scalars, self._numbers = [], ()
         self.state = {
             name: filled_array(theta.shape, self.initial_state, theta.dtype) for name in self.slots
         }
         if self.use_ema:
             self.state["average"] = theta.copy()
 
-    def _cut(self, parameters: Parameters, runs: list[slice], decays: list[bool]) -> None:
-        """Cuts into blocks what is to be trained of θ.
+    def _cut(self, parameters: Parameters, stretches: list[slice], decays: list[bool]) -> None:
+        """Cuts the stretches of θ that are to be trained into blocks.
 
         Args:
             parameters: θ and g.
-            runs: The stretches that are to be trained.
+            stretches: The stretches of θ that are to be trained.
             decays: Whether each parameter decays; empty without weight decay.
         """
-        self._runs, self._decays = runs, decays
+        self._stretches, self._decays = stretches, decays
         stops = list(accumulate((p.value.size for p in parameters), initial=0))
         decaying = [bound for bound, on in zip(pairwise(stops), decays, strict=False) if on]
         vectors = [parameters.gradients, *(self.state[name] for name in self.slots)]
         average = self.state["average"] if self.use_ema else None
-        self._blocks = cut(parameters.values, vectors, average, self.scratches, runs, decaying)
+        self._blocks = cut(parameters.values, vectors, average, self.scratches, stretches, decaying)
 
     def _average(self, t: int, theta: Array, average: Array) -> None:
-        """A ← κ (a − θ) + θ with κ = 0 in the first step; and θ ← a if it is time for that."""
+        """a ← κ (a − θ) + θ, with κ = 0 in the first step; and θ ← a if it is time for that."""
         average -= theta
         average *= self.ema_momentum if t > 1 else 0.0
         average += theta
         if self.ema_overwrite_frequency and not t % self.ema_overwrite_frequency:
             theta[...] = average
 
-    # Views of a copied or unpickled array would still be of the old one: cut new ones.
+    # A copied or unpickled block would no longer be a view of the state: cut new ones.
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_runs": None, "_blocks": []}
+        return {**vars(self), "_stretches": None, "_blocks": []}
 
     def __repr__(self) -> str:
         own = inspect.signature(type(self)).parameters

@@ -1,4 +1,4 @@
-"""θ cut into blocks, so that all that a formula touches in one go stays in the cache."""
+"""Cuts θ into blocks so small that all vectors of an update stay in the cache."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,7 +11,7 @@ BLOCK = 32768
 
 
 class Block(NamedTuple):
-    """Views of one block: the arguments of ``update``, what decays in it, and its average."""
+    """Views of one block: the arguments of ``update``, those parts that decay, and the average."""
 
     arguments: tuple[Array, ...]
     decaying: list[Array]
@@ -23,30 +23,30 @@ def cut(
     vectors: Sequence[Array],
     average: Array | None,
     scratches: int,
-    runs: Sequence[slice],
+    stretches: Sequence[slice],
     decaying: Sequence[tuple[int, int]],
 ) -> list[Block]:
-    """Cuts into blocks what is to be trained of θ.
+    """Cuts the stretches of θ that are to be trained into blocks.
 
     Args:
         theta: θ.
         vectors: g and the state vectors, each as long as θ.
         average: The moving average of θ, if one is kept.
-        scratches: How many arrays an update may use freely; all blocks share them.
-        runs: The stretches that are to be trained.
+        scratches: How many arrays an update may use freely; the blocks share them.
+        stretches: The stretches of θ that are to be trained.
         decaying: Where the stretches that decay begin and end.
     """
     scratch = new_array((scratches, min(BLOCK, theta.size)), theta.dtype)
     found = []
-    for run in runs:
-        for start in range(run.start, run.stop, BLOCK):
-            stop = min(start + BLOCK, run.stop)
+    for stretch in stretches:
+        for start in range(stretch.start, stretch.stop, BLOCK):
+            stop = min(start + BLOCK, stretch.stop)
             block = slice(start, stop)
             spare = scratch[:, : stop - start]
             g, *state = (vector[block] for vector in vectors)
             arguments = (theta[block], g, spare if scratches > 1 else spare[0], *state)
-            parts = [
+            decays = [
                 theta[max(start, a) : min(stop, b)] for a, b in decaying if a < stop and start < b
             ]
-            found.append(Block(arguments, parts, None if average is None else average[block]))
+            found.append(Block(arguments, decays, None if average is None else average[block]))
     return found

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
+from backprop.core.checks import check_integer, check_number
 from backprop.core.parameters import Parameters
 from backprop.core.types import Array
 from backprop.optimizers.base import Optimizer
@@ -13,19 +12,19 @@ from backprop.optimizers.base import Optimizer
 class LBFGS(Optimizer):
     """Limited-memory BFGS: steps along −H g with a line search, H from the last m steps.
 
-    ``fit`` then works on the whole data at once: an epoch is one iteration, so that ``epochs`` is
-    the largest number of iterations, and ``batch_size`` only bounds the memory (the loss and its
-    gradient are summed over batches). The loss of an epoch is that after its iteration. Callbacks,
+    ``fit`` works on the whole data at once. An epoch is one iteration, so that ``epochs`` is the
+    largest number of iterations; ``batch_size`` only bounds the memory, since the loss and its
+    gradient are summed over batches. The loss of an epoch is that after its iteration. Callbacks,
     History, validation, regularisers and frozen layers work as ever; layers that draw random
     numbers are refused. Use a model with ``dtype="float64"`` for the last digits. Source: Liu &
     Nocedal 1989; the iterations are those of ``scipy.optimize``'s L-BFGS-B.
 
     Args:
-        max_iterations: The most iterations of a fit, if they are to be fewer than its epochs.
+        max_iterations: The most iterations of a fit, if fewer than its epochs.
         history_size: m, the number of steps that H is made of.
         max_evaluations: The most evaluations of the loss in the line search of an iteration.
-        tolerance: Training ends when an iteration lessens the loss by a smaller share of it.
-        gradient_tolerance: Training ends when no component of g is larger.
+        tolerance: Training ends when an iteration lowers the loss by a smaller share than this.
+        gradient_tolerance: Training ends when no component of g is larger than this.
 
     Attributes:
         message: Why the last fit ended.
@@ -41,22 +40,16 @@ class LBFGS(Optimizer):
         tolerance: float = 1e-12,
         gradient_tolerance: float = 1e-8,
     ) -> None:
-        for name, value in (
-            ("max_iterations", 1 if max_iterations is None else max_iterations),
-            ("history_size", history_size),
-            ("max_evaluations", max_evaluations),
-        ):
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-                raise ValueError(f"{name} must be an integer of 1 or more, but it is {value!r}.")
-        for name, number in (("tolerance", tolerance), ("gradient_tolerance", gradient_tolerance)):
-            if not number >= 0:
-                raise ValueError(f"{name} must be 0 or more, but it is {number!r}.")
         super().__init__(1.0)
+        if max_iterations is not None:
+            max_iterations = check_integer(max_iterations, "max_iterations")
         self.max_iterations = max_iterations
-        self.history_size, self.max_evaluations = int(history_size), int(max_evaluations)
-        self.tolerance, self.gradient_tolerance = float(tolerance), float(gradient_tolerance)
+        self.history_size = check_integer(history_size, "history_size")
+        self.max_evaluations = check_integer(max_evaluations, "max_evaluations")
+        self.tolerance = check_number(tolerance, "tolerance")
+        self.gradient_tolerance = check_number(gradient_tolerance, "gradient_tolerance")
         self.message = ""
-        # loaded now, so that the BLAS that it brings is known when a fit limits the threads
+        # load SciPy now: it brings a BLAS of its own, whose threads a fit is to limit too
         import scipy.optimize  # noqa: F401
 
     def minimize(
@@ -66,12 +59,12 @@ class LBFGS(Optimizer):
         after_iteration: Callable[[Array], bool],
         iterations: int,
     ) -> None:
-        """Iterations until they are used up, ``after_iteration`` says so, or it has converged.
+        """Iterates until ``after_iteration`` says stop, it has converged, or the number is reached.
 
         Args:
             loss_and_gradient: E and ∂E/∂θ at any θ, in float64.
             theta: Where to start.
-            after_iteration: Is told the θ of every iteration; whether to stop there.
+            after_iteration: Is given the θ of every iteration, and says whether to stop there.
             iterations: How many there may be.
         """
         from scipy.optimize import minimize
@@ -103,7 +96,7 @@ class LBFGS(Optimizer):
         self.message = "stopped by a callback" if stopped else str(result.message)
 
     def step(self, parameters: Parameters) -> None:
-        """Raises ValueError: an iteration needs the loss at several θ.
+        """Raises ValueError: L-BFGS needs the loss at several θ, and cannot step from one g.
 
         Raises:
             ValueError: Always.

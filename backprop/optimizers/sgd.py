@@ -4,7 +4,7 @@ from typing import Unpack
 
 import numpy as np
 
-from backprop.core.checks import check_number, check_share
+from backprop.core.checks import check_number, check_positive, check_share
 from backprop.core.types import Array
 from backprop.optimizers.base import Common, LearningRate, Optimizer
 
@@ -44,7 +44,7 @@ class SGD(Optimizer):
 
     def update(self, theta: Array, g: Array, scratch: Array, *state: Array) -> None:
         """θ and v after one step."""
-        eta, mu = self.c
+        eta, mu = self.scalars
         np.multiply(g, eta, out=scratch)  # η g
         if not state:
             theta -= scratch
@@ -65,12 +65,11 @@ class Lion(Optimizer):
 
         θ ← θ − η sign(β₁ m̄ + (1 − β₁) g),  m̄ ← β₂ m̄ + (1 − β₂) g
 
-    Kept is the sum m = m̄ / (1 − β₂) in the place of the average: m ← β₂ m + g, and the sign is
+    The state is the sum m = m̄ / (1 − β₂) in the place of the average: m ← β₂ m + g. The sign is
     that of m + κ g with κ = (1 − β₁) / (β₁ (1 − β₂)). Source: Chen et al. 2023, "Symbolic discovery
     of optimization algorithms".
 
-    Where the gradient stays 0 the steps go on, by the sign of what is left of m, until that is
-    rounded to 0.
+    Where the gradient stays 0, the steps go on with the sign of m until m is rounded to 0.
 
     Args:
         learning_rate: η; three to ten times smaller than for Adam.
@@ -90,9 +89,7 @@ class Lion(Optimizer):
         **common: Unpack[Common],
     ) -> None:
         super().__init__(learning_rate, **common)
-        if not check_share(beta_1, "beta_1"):
-            raise ValueError(f"beta_1 must be above 0, but it is {beta_1!r}.")
-        self.beta_1 = float(beta_1)
+        self.beta_1 = check_share(check_positive(beta_1, "beta_1"), "beta_1")
         self.beta_2 = check_number(beta_2, "beta_2", below=1)
 
     def coefficients(self, t: int, eta: float) -> tuple[float, ...]:
@@ -101,7 +98,7 @@ class Lion(Optimizer):
 
     def update(self, theta: Array, g: Array, scratch: Array, *state: Array) -> None:
         """θ and m after one step."""
-        eta, kappa, beta_2 = self.c
+        eta, kappa, beta_2 = self.scalars
         (m,) = state
         mixed, step = scratch
         np.multiply(g, kappa, out=mixed)

@@ -1,4 +1,4 @@
-"""What every optimizer does to whole vectors beside its formula: clipping g, rounding the state."""
+"""What every optimizer does besides its formula: clips g, and rounds the state."""
 
 import math
 from collections.abc import Sequence
@@ -28,18 +28,21 @@ def clip(
             if p.trainable:
                 shorten([p.gradient.ravel()], norm)
     elif global_norm is not None:
-        shorten([parameters.gradients[run] for run in parameters.trainable_slices()], global_norm)
+        shorten(
+            [parameters.gradients[stretch] for stretch in parameters.trainable_slices()],
+            global_norm,
+        )
     elif value is not None:
-        for run in parameters.trainable_slices():
-            g = parameters.gradients[run]
+        for stretch in parameters.trainable_slices():
+            g = parameters.gradients[stretch]
             np.minimum(g, value, out=g)
             np.maximum(g, -value, out=g)
 
 
 def shorten(vectors: Sequence[Array], length: float) -> None:
-    """Shortens the one long vector v of which these are parts: v ← v · min(1, length / ‖v‖).
+    """Shortens the one long vector v that these make up: v ← v · min(1, length / ‖v‖).
 
-    If it is not finite it stays as it is, and the loss will show it.
+    A v that is not finite stays as it is: the loss will show it.
     """
     with np.errstate(over="ignore"):
         squares = sum(float(np.dot(v, v)) for v in vectors)
@@ -52,9 +55,9 @@ def shorten(vectors: Sequence[Array], length: float) -> None:
 
 
 def round_to_0(v: Array) -> None:
-    """Turns into 0 what is about to become denormal, by v ← (v + C) − C.
+    """Turns numbers that are about to become denormal into 0: v ← (v + C) − C.
 
-    C is chosen so that only those numbers are lost in its last digit.
+    C is so small that only they are lost in its last digit.
     """
     limits = np.finfo(v.dtype)
     C = limits.tiny * v.dtype.type(2.0 ** (limits.nmant + 7))

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from backprop.plotting.costs import gradient_costs
     from backprop.plotting.curves import loss_curves
     from backprop.plotting.distributions import histograms
+    from backprop.plotting.images import feature_maps, filters, saliency
     from backprop.plotting.landscape import loss_surface
     from backprop.plotting.predictions import confusion_matrix, predictions_grid
     from backprop.plotting.rate_range import learning_rates
@@ -18,6 +19,7 @@ else:
         costs=["gradient_costs"],
         curves=["loss_curves"],
         distributions=["histograms"],
+        images=["feature_maps", "filters", "saliency"],
         landscape=["loss_surface"],
         predictions=["confusion_matrix", "predictions_grid"],
         rate_range=["learning_rates"],
@@ -27,10 +29,13 @@ else:
 __all__ = [
     "confusion_matrix",
     "decision_regions",
+    "feature_maps",
+    "filters",
     "gradient_costs",
     "histograms",
     "learning_rates",
     "loss_curves",
     "loss_surface",
     "predictions_grid",
+    "saliency",
 ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from backprop.core.checks import check_integer
 from backprop.core.types import Array
 from backprop.plotting.style import (
     MISTAKE,
@@ -63,9 +64,7 @@ def predictions_grid(
     guess = class_indices("predictions", predictions, count)
     names = name_classes(class_names, int(max(truth.max(), guess.max())) + 1)
     sure = _probability_of(guess, probabilities)
-    if columns < 1:
-        raise ValueError(f"columns must be at least 1 but is {columns}.")
-    columns = min(columns, count)
+    columns = min(check_integer(columns, "columns"), count)
     rows = math.ceil(count / columns)
 
     captions = [

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from backprop.core.checks import check_integer
 from backprop.core.types import Array
 from backprop.plotting.style import (
     class_indices,
@@ -59,8 +60,7 @@ def decision_regions(
             f"X must have two columns, the axes of the plane, but has the shape {samples.shape}."
         )
     classes = class_indices("y", y, len(samples))
-    if resolution < 2:
-        raise ValueError(f"resolution must be at least 2 but is {resolution}.")
+    resolution = check_integer(resolution, "resolution", 2)
     low, high = np.nanmin(samples, axis=0), np.nanmax(samples, axis=0)
     margin = np.where(high > low, _MARGIN * (high - low), 1.0)
     across, up = np.linspace(low - margin, high + margin, resolution).T

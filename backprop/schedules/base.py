@@ -1,4 +1,4 @@
-"""What a schedule is, and the checks of the numbers that it and the optimizers are made with."""
+"""What a schedule is: a learning rate as a function of the steps taken."""
 
 
 class Schedule:

@@ -2,16 +2,16 @@
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from backprop.core.checks import check_number, check_positive
+from backprop.core.checks import check_integer, check_number, check_positive
 from backprop.schedules.base import Schedule
 
 
 @dataclass(frozen=True)
 class RateDecay(Schedule):
-    """The base of the two schedules with a rate of decay for every so many steps.
+    """The base of the two schedules that decay at a rate r every d steps.
 
     Args:
         initial_learning_rate: η₀.
@@ -26,9 +26,8 @@ class RateDecay(Schedule):
     staircase: bool = False
 
     def __post_init__(self) -> None:
-        check_number(self.initial_learning_rate, "initial_learning_rate")
-        check_positive(self.decay_steps, "decay_steps")
-        check_number(self.decay_rate, "decay_rate")
+        keep(self, check_number, "initial_learning_rate", "decay_rate")
+        keep(self, check_positive, "decay_steps")
 
     def periods(self, step: int) -> float:
         """s/d."""
@@ -69,10 +68,9 @@ class PiecewiseConstantDecay(Schedule):
                 f"values must hold one learning rate more than there are boundaries, but there are "
                 f"{len(self.values)} values and {len(self.boundaries)} boundaries."
             )
-        for value in self.values:
-            check_number(value, "each of values")
-        for value in self.boundaries:
-            check_number(value, "each of boundaries")
+        for name in ("values", "boundaries"):
+            numbers = tuple(check_number(value, f"each of {name}") for value in getattr(self, name))
+            object.__setattr__(self, name, numbers)
         if any(b >= c for b, c in zip(self.boundaries, self.boundaries[1:], strict=False)):
             raise ValueError(f"boundaries must increase, but they are {self.boundaries!r}.")
 
@@ -85,8 +83,8 @@ class PiecewiseConstantDecay(Schedule):
 class PolynomialDecay(Schedule):
     """η(s) = (η₀ − η₁) (1 − s/d)^p + η₁ up to s = d, and η₁ from there on.
 
-    With ``cycle`` d is doubled, tripled, … as often as s outgrows it: η rises again then, less each
-    time.
+    With ``cycle``, d is doubled, tripled, … each time that s outgrows it: then η rises again, to
+    less each time.
 
     Args:
         initial_learning_rate: η₀.
@@ -103,10 +101,8 @@ class PolynomialDecay(Schedule):
     cycle: bool = False
 
     def __post_init__(self) -> None:
-        check_number(self.initial_learning_rate, "initial_learning_rate")
-        check_positive(self.decay_steps, "decay_steps")
-        check_number(self.end_learning_rate, "end_learning_rate")
-        check_positive(self.power, "power")
+        keep(self, check_number, "initial_learning_rate", "end_learning_rate")
+        keep(self, check_positive, "decay_steps", "power")
 
     def __call__(self, step: int) -> float:
         """(η₀ − η₁) (1 − s/d)^p + η₁."""
@@ -142,12 +138,10 @@ class CosineDecay(Schedule):
     warmup_steps: float = 0
 
     def __post_init__(self) -> None:
-        check_number(self.initial_learning_rate, "initial_learning_rate")
-        check_positive(self.decay_steps, "decay_steps")
-        check_number(self.alpha, "alpha")
-        check_number(self.warmup_steps, "warmup_steps")
+        keep(self, check_number, "initial_learning_rate", "alpha", "warmup_steps")
+        keep(self, check_positive, "decay_steps")
         if self.warmup_target is not None:
-            check_number(self.warmup_target, "warmup_target")
+            keep(self, check_number, "warmup_target")
         elif self.warmup_steps:
             raise ValueError("warmup_steps needs warmup_target: say what η rises to.")
 
@@ -185,11 +179,9 @@ class CosineDecayRestarts(Schedule):
     alpha: float = 0.0
 
     def __post_init__(self) -> None:
-        check_number(self.initial_learning_rate, "initial_learning_rate")
-        check_positive(self.first_decay_steps, "first_decay_steps")
-        check_number(self.t_mul, "t_mul", 1)
-        check_number(self.m_mul, "m_mul")
-        check_number(self.alpha, "alpha")
+        keep(self, check_number, "initial_learning_rate", "m_mul", "alpha")
+        keep(self, check_positive, "first_decay_steps")
+        keep(self, check_number, "t_mul", least=1)
 
     def __call__(self, step: int) -> float:
         """η on the wave that s lies in."""
@@ -197,7 +189,7 @@ class CosineDecayRestarts(Schedule):
             i, since = divmod(step, self.first_decay_steps)
             length = self.first_decay_steps
         else:
-            # lengths are added up, as logarithms would round a restart to the step before or after
+            # add the lengths up: a logarithm would round a restart to the step before or after
             i, since, length = 0, float(step), self.first_decay_steps
             while since >= length:
                 i, since, length = i + 1, since - length, length * self.t_mul
@@ -206,7 +198,7 @@ class CosineDecayRestarts(Schedule):
 
 @dataclass(frozen=True)
 class OneCycle(Schedule):
-    """Up and down once in the whole of a training, and far down in the end.
+    """Up and down once in a whole training, and far down in the end.
 
         η rises from η_max/a to η_max until s = p n − 1, and falls to η_max/(a b) at s = n − 1,
 
@@ -228,11 +220,10 @@ class OneCycle(Schedule):
     final_div_factor: float = 1e4
 
     def __post_init__(self) -> None:
-        check_number(self.max_learning_rate, "max_learning_rate")
-        check_positive(self.total_steps, "total_steps")
-        check_number(self.pct_start, "pct_start", below=1)
-        check_positive(self.div_factor, "div_factor")
-        check_positive(self.final_div_factor, "final_div_factor")
+        keep(self, check_number, "max_learning_rate")
+        keep(self, check_integer, "total_steps")
+        keep(self, check_positive, "div_factor", "final_div_factor")
+        keep(self, check_number, "pct_start", below=1)
 
     def __call__(self, step: int) -> float:
         """η on the way up, or on the way down."""
@@ -241,6 +232,12 @@ class OneCycle(Schedule):
             return self.max_learning_rate * wave(1 - step / top, 1 / self.div_factor)
         bottom = 1 / (self.div_factor * self.final_div_factor)
         return self.max_learning_rate * wave((min(step, last) - top) / (last - top), bottom)
+
+
+def keep(schedule: Schedule, check: Callable[..., float], *names: str, **limits: float) -> None:
+    """Checks attributes of a schedule, which is frozen, and keeps them as Python's numbers."""
+    for name in names:
+        object.__setattr__(schedule, name, check(getattr(schedule, name), name, **limits))
 
 
 def wave(x: float, low: float, height: float = 1.0) -> float:

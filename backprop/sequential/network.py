@@ -12,11 +12,11 @@ import numpy as np
 
 from backprop import inspection
 from backprop.callbacks import Callback, CallbackList
-from backprop.core.checks import check_dtype, check_integer, check_list
+from backprop.core.checks import check_dtype, check_integer, check_list, check_shape
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.core.parameters import Parameter, Parameters
 from backprop.core.types import Array, DTypeLike, Shape
-from backprop.core.walk import parts
+from backprop.core.walk import objects_in
 from backprop.data.inputs import (
     as_inputs,
     as_numbers,
@@ -95,14 +95,13 @@ class Network:
         Raises:
             ShapeError: It is not of that form, or the model is built for another one.
         """
-        sizes = tuple(input_shape) if isinstance(input_shape, Sequence) else ()
-        whole = all(isinstance(n, int | np.integer) and n > 0 for n in sizes[1:])
-        if len(sizes) < 2 or sizes[0] is not None or not whole:
+        batch = tuple(input_shape) if isinstance(input_shape, Sequence) else ()
+        if batch[:1] != (None,):
             raise ShapeError(
                 f"input_shape must be the shape of a batch with None in front, such as "
                 f"(None, 784), but it is {input_shape!r}."
             )
-        shape: Shape = tuple(int(n) for n in sizes[1:] if n is not None)
+        shape = check_shape(batch[1:], f"what follows None in input_shape {batch}")
         if self._parameters is not None:
             if shape != self.input_shape:
                 raise ShapeError(
@@ -296,7 +295,7 @@ class Network:
     def generators(self) -> dict[str, np.random.Generator]:
         """Every random generator of the model, by the way that leads to it."""
         kind = np.random.Generator
-        inside = {way: part for way, part in parts(self._chain) if isinstance(part, kind)}
+        inside = {way: part for way, part in objects_in(self._chain) if isinstance(part, kind)}
         return {"shuffle": self._shuffle_rng, **inside}
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -110,18 +110,18 @@ def load(
         raise TypeError(
             f"custom_objects must be a dict such as {{'Scale': Scale}}, not {custom_objects!r}."
         )
-    source, custom = repr(os.fspath(path)), custom_objects or {}
+    origin, custom = repr(os.fspath(path)), custom_objects or {}
     tree = files.read(path, "model")
     kind: Any = model_class
     if tree["class"] != kind.__name__:
-        kind = find(tree["class"], custom, source)
-    made = [remake(layer, custom, source) for layer in tree["layers"]]
+        kind = find(tree["class"], custom, origin)
+    made = [remake(layer, custom, origin) for layer in tree["layers"]]
     model = kind(made, seed=tree["seed"], dtype=tree["dtype"])
     if tree["compiled"] is not None:
-        model.compile(**{k: remake(v, custom, source) for k, v in tree["compiled"].items()})
+        model.compile(**{k: remake(v, custom, origin) for k, v in tree["compiled"].items()})
     if tree["input_shape"] is not None:
         model.build((None, *tree["input_shape"]))
-        snapshot.put_back(model, tree, source)
+        snapshot.put_back(model, tree, origin)
         for parameter, trainable in zip(model.parameters, tree["trainable"], strict=True):
             parameter.trainable = trainable
     return model  # type: ignore[no-any-return]
@@ -140,9 +140,9 @@ def load_weights(model: Any, path: str | os.PathLike[str]) -> None:
         ShapeError: A name or a shape differs; nothing is changed then.
         ValueError: The file is none of ours, or damaged, or of a newer version.
     """
-    parameters, source = model.parameters, repr(os.fspath(path))
+    parameters, origin = model.parameters, repr(os.fspath(path))
     weights = files.read(path, "weights", "model").get("weights", {})
-    snapshot.check_weights(parameters, weights, source)
+    snapshot.check_weights(parameters, weights, origin)
     snapshot.set_weights(parameters, weights)
 
 
@@ -251,35 +251,35 @@ def name_of(kind: type) -> str:
     return kind.__name__
 
 
-def remake(value: Any, custom: Mapping[str, Any], source: str) -> Any:
+def remake(value: Any, custom: Mapping[str, Any], origin: str) -> Any:
     """The inverse of ``describe``.
 
     Args:
         value: What ``describe`` made.
         custom: Classes and functions of the user's own by name.
-        source: The file, for error messages.
+        origin: The file, for error messages.
 
     Raises:
         ValueError: A class is not known, or does not take the arguments that it took.
     """
     if isinstance(value, list | tuple):
-        return type(value)(remake(item, custom, source) for item in value)
+        return type(value)(remake(item, custom, origin) for item in value)
     if not isinstance(value, dict):
         return value
     if DICT in value:
-        return {key: remake(item, custom, source) for key, item in value[DICT].items()}
+        return {key: remake(item, custom, origin) for key, item in value[DICT].items()}
     if DTYPE in value:
         return np.dtype(value[DTYPE])
     if FUNCTION in value:
-        return find(value[FUNCTION], custom, source)
-    kind = find(value[CLASS], custom, source)
-    arguments = {k: remake(item, custom, source) for k, item in value["arguments"].items()}
+        return find(value[FUNCTION], custom, origin)
+    kind = find(value[CLASS], custom, origin)
+    arguments = {k: remake(item, custom, origin) for k, item in value["arguments"].items()}
     try:
         made = kind(**arguments)
     except (TypeError, ValueError) as error:
         shown = ", ".join(f"{k}={item!r}" for k, item in arguments.items())
         raise ValueError(
-            f"{source} holds {value[CLASS]}({shown}), which cannot be made again: {error}"
+            f"{origin} holds {value[CLASS]}({shown}), which cannot be made again: {error}"
         ) from error
     if isinstance(made, Layer):
         made.name = value["name"]
@@ -288,7 +288,7 @@ def remake(value: Any, custom: Mapping[str, Any], source: str) -> Any:
     return made
 
 
-def find(name: str, custom: Mapping[str, Any], source: str) -> Any:
+def find(name: str, custom: Mapping[str, Any], origin: str) -> Any:
     """A class of the package, or a class or function of the user's own.
 
     Raises:
@@ -298,13 +298,13 @@ def find(name: str, custom: Mapping[str, Any], source: str) -> Any:
     if not dot:
         if name not in custom:
             raise ValueError(
-                f"{source} holds {name!r}, which is not backprop's: pass "
+                f"{origin} holds {name!r}, which is not backprop's: pass "
                 f"custom_objects={{{name!r}: {name}}}."
             )
         return custom[name]
     kind = getattr(FAMILIES.get(family), last, None)
     if not isinstance(kind, type) or kind.__module__.partition(".")[0] != "backprop":
         raise ValueError(
-            f"{source} holds {name}, which this version of backprop does not have: update backprop."
+            f"{origin} holds {name}, which this version of backprop does not have: update backprop."
         )
     return kind

@@ -27,29 +27,29 @@ def take(model: Any) -> dict[str, Any]:
     }
 
 
-def put_back(model: Any, state: Mapping[str, Any], source: str) -> None:
+def put_back(model: Any, state: Mapping[str, Any], origin: str) -> None:
     """Brings a model into a state that ``take`` found; checked first, so that it fails whole.
 
     Args:
         model: A built model of the same layers, compiled with the same optimizer.
         state: The tree.
-        source: Where it comes from, for error messages.
+        origin: Where it comes from, for error messages.
 
     Raises:
         ValueError: The model has other parameters, another optimizer or other random layers.
     """
-    check_weights(model.parameters, state["weights"], source)
+    check_weights(model.parameters, state["weights"], origin)
     generators = model.generators
     if generators.keys() != state["generators"].keys():
-        raise ValueError(f"{source} belongs to a model with other random layers than {model}.")
+        raise ValueError(f"{origin} belongs to a model with other random layers than {model}.")
     if state["optimizer"] is not None:
-        set_optimizer(model.optimizer, model.parameters, state["optimizer"], source)
+        set_optimizer(model.optimizer, model.parameters, state["optimizer"], origin)
     set_weights(model.parameters, state["weights"])
     for way, rng in generators.items():
         rng.bit_generator.state = state["generators"][way]
 
 
-def check_weights(parameters: Parameters, weights: Mapping[str, Array], source: str) -> None:
+def check_weights(parameters: Parameters, weights: Mapping[str, Array], origin: str) -> None:
     """Checks that there is an array of the right shape for every parameter, and no other.
 
     Raises:
@@ -66,7 +66,7 @@ def check_weights(parameters: Parameters, weights: Mapping[str, Array], source: 
     if faults:
         more = f"; and {len(faults) - 4} more" if len(faults) > 4 else ""
         raise ShapeError(
-            f"{source} does not fit the model: {'; '.join(faults[:4])}{more}. Build the model with "
+            f"{origin} does not fit the model: {'; '.join(faults[:4])}{more}. Build the model with "
             f"the layers, names and sizes that it had when it was saved."
         )
 
@@ -91,7 +91,7 @@ def optimizer_state(optimizer: Any) -> dict[str, Any]:
 
 
 def set_optimizer(
-    optimizer: Any, parameters: Parameters, state: Mapping[str, Any], source: str
+    optimizer: Any, parameters: Parameters, state: Mapping[str, Any], origin: str
 ) -> None:
     """Brings an optimizer into a state that ``optimizer_state`` found.
 
@@ -101,7 +101,7 @@ def set_optimizer(
     name, vectors = type(optimizer).__name__, state["vectors"]
     if state["class"] != name:
         raise ValueError(
-            f"{source} was saved with the optimizer {state['class']}, but the model is compiled "
+            f"{origin} was saved with the optimizer {state['class']}, but the model is compiled "
             f"with {name}: compile it with the one that it had."
         )
     if vectors:
@@ -111,7 +111,7 @@ def set_optimizer(
             key: v.shape for key, v in optimizer.state.items()
         }:
             raise ValueError(
-                f"{source} was saved with a {name} with the state vectors "
+                f"{origin} was saved with a {name} with the state vectors "
                 f"{', '.join(vectors)}, but {optimizer} has {', '.join(optimizer.state) or 'none'}."
             )
         for key, vector in vectors.items():

@@ -20,20 +20,20 @@ def minimize(loop: Any, epochs: range) -> None:
     model, batches = loop.model, loop.plan.batches
     optimizer: Any = model.optimizer
     theta = model.parameters.values
-    runs = model.parameters.trainable_slices()
+    stretches = model.parameters.trainable_slices()
     if optimizer.max_iterations is not None:
         epochs = epochs[: optimizer.max_iterations]
     epoch = epochs.start
-    if epoch >= epochs.stop or not runs:
+    if epoch >= epochs.stop or not stretches:
         return
-    reached = np.concatenate([theta[where] for where in runs]).astype(np.float64)
+    reached = np.concatenate([theta[stretch] for stretch in stretches]).astype(np.float64)
     evaluations, begun = 0, False
 
     def place(x: Array) -> None:
         start = 0
-        for where in runs:
-            stop = start + where.stop - where.start
-            theta[where] = x[start:stop]
+        for stretch in stretches:
+            stop = start + stretch.stop - stretch.start
+            theta[stretch] = x[start:stop]
             start = stop
 
     def loss_and_gradient(x: Array) -> tuple[float, Array]:
@@ -48,7 +48,7 @@ def minimize(loop: Any, epochs: range) -> None:
         for X, y, weight in batches:
             loss, _ = loop.step.gradients(X, y, weight)  # with a share of the penalty
             g = model.parameters.gradients
-            gradient += len(y) * np.concatenate([g[where] for where in runs])
+            gradient += len(y) * np.concatenate([g[stretch] for stretch in stretches])
             total += len(y) * loss
             seen += len(y)
         return total / seen, gradient / seen

@@ -50,6 +50,7 @@ class Plan(NamedTuple):
 
 def plan_fit(
     model: Model,
+    *,
     x: Any,
     y: Any = None,
     batch_size: int | None = None,
@@ -70,7 +71,7 @@ def plan_fit(
 ) -> Plan:
     """Checks the arguments of ``Sequential.fit``, where they are described.
 
-    The model stays as it is; ``rng`` is what shuffles the samples.
+    The model stays as it is; ``rng`` shuffles the samples.
     """
     first = check_integer(initial_epoch, "initial_epoch", 0)
     last = check_integer(epochs, "epochs", 0)

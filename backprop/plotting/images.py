@@ -1,0 +1,112 @@
+"""Pictures of what networks on images have learnt: filters, feature maps, saliency."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from backprop.core.types import Array
+from backprop.plotting.style import finite_array, new_figure, save
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MOST = 64
+"""Pictures in a grid; more would be too small to be seen."""
+
+
+def filters(
+    W: Any, channel: int | None = None, path: str | os.PathLike[str] | None = None
+) -> Figure:
+    """Draws the filters of a convolution: blue where a weight is negative, red where positive.
+
+    Args:
+        W: The weights ``(kh, kw, channels, filters)``, or a layer that has such a ``W``. Of three
+            channels and no ``channel`` the filters are drawn in colour, each from its smallest
+            weight to its largest.
+        channel: The input channel whose weights are drawn; of one channel that is the only one.
+        path: Where to save the picture, if anywhere.
+
+    Raises:
+        ValueError: W has another number of axes, or there is no such channel.
+    """
+    weights = finite_array("W", getattr(W, "W", W), 4)
+    n_channels = weights.shape[2]
+    if channel is None and n_channels == 3:
+        low, high = weights.min(axis=(0, 1, 2)), weights.max(axis=(0, 1, 2))
+        scaled = (weights - low) / np.where(high > low, high - low, 1)
+        return _grid(list(np.moveaxis(scaled, 3, 0)), path)
+    channel = 0 if channel is None else channel
+    if not 0 <= channel < n_channels:
+        raise ValueError(f"channel must lie between 0 and {n_channels - 1}, but it is {channel!r}.")
+    largest = float(np.nanmax(np.abs(weights))) or 1.0
+    pictures = [weights[:, :, channel, k] for k in range(weights.shape[3])]
+    return _grid(pictures, path, cmap="RdBu_r", vmin=-largest, vmax=largest)
+
+
+def feature_maps(A: Any, path: str | os.PathLike[str] | None = None) -> Figure:
+    """Draws what a layer makes of one image: a picture for each channel, dark where it is large.
+
+    Args:
+        A: The layer's output for one sample, ``(H, W, C)`` or ``(1, H, W, C)``, for example
+            ``model.activations(X[:1])["conv2d_1"]``.
+        path: Where to save the picture, if anywhere.
+
+    Raises:
+        ValueError: A is not the output for one image.
+    """
+    maps = np.asarray(A)
+    if maps.ndim == 4 and len(maps) == 1:
+        maps = maps[0]
+    maps = finite_array("A", maps, 3)
+    return _grid([maps[:, :, k] for k in range(maps.shape[2])], path, cmap="Greys")
+
+
+def saliency(image: Any, gradient: Any, path: str | os.PathLike[str] | None = None) -> Figure:
+    """Draws an image beside the size of ∂E/∂X: the pixels that matter most to the loss are dark.
+
+    Args:
+        image: The image ``(H, W)`` or ``(H, W, C)``.
+        gradient: ∂E/∂X for it, of the same shape; for example ``explain(x, y)[0].delta_input[0]``.
+        path: Where to save the picture, if anywhere.
+
+    Raises:
+        ValueError: The two do not have the same shape, or are no images.
+    """
+    picture, slope = np.asarray(image, float), np.asarray(gradient, float)
+    if picture.shape != slope.shape or picture.ndim not in (2, 3):
+        raise ValueError(
+            f"image and gradient must have the same shape (H, W) or (H, W, C), but they have "
+            f"{picture.shape} and {slope.shape}."
+        )
+    size = np.abs(slope) if slope.ndim == 2 else np.abs(slope).max(axis=2)
+    if picture.ndim == 3:
+        picture = picture[:, :, 0] if picture.shape[2] != 3 else np.clip(picture, 0, 1)
+    figure = new_figure(6.4, 3.4)
+    left, right = figure.subplots(1, 2)
+    left.imshow(picture, cmap="Greys")
+    left.set_title("image")
+    right.imshow(size, cmap="Greys")
+    right.set_title("|∂E/∂X|")
+    for axes in (left, right):
+        axes.set_axis_off()
+    return save(figure, path)
+
+
+def _grid(pictures: list[Array], path: str | os.PathLike[str] | None, **shown: Any) -> Figure:
+    """Numbered pictures in rows, the first ``MOST`` of them."""
+    drawn = pictures[:MOST]
+    columns = min(8, len(drawn))
+    rows = math.ceil(len(drawn) / columns)
+    figure = new_figure(1.0 * columns + 0.2, 1.15 * rows + 0.3)
+    for k, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
+        axes.set_axis_off()
+        if k < len(drawn):
+            axes.imshow(drawn[k], **shown)
+            axes.set_title(str(k), fontsize=8, pad=2)
+    if len(drawn) < len(pictures):
+        figure.suptitle(f"the first {len(drawn)} of {len(pictures)}", fontsize=9)
+    return save(figure, path)

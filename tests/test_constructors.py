@@ -1,0 +1,82 @@
+"""Every number that an object is made with: NumPy's pass, and what cannot be used is refused."""
+
+import math
+
+import numpy as np
+import pytest
+from constructors import BASES, numbers, public_classes, required
+
+import backprop as bp
+from backprop.layers import Input
+
+CLASSES = {**public_classes(*BASES), "layers.Input": Input, "Sequential": bp.Sequential}
+ASKED_ONLY_WHETHER_TRUE = {"verbose"}
+NEGATIVE = {
+    *("axis", "baseline", "initial_value_threshold", "maxval", "mean", "min_delta", "minval"),
+    *("threshold", "value"),
+}
+"""Arguments that may be below 0."""
+
+EXAMPLES = {
+    "baseline": 0.5,
+    "class_id": 1,
+    "clipnorm": 0.5,
+    "clipvalue": 0.5,
+    "ema_overwrite_frequency": 5,
+    "global_clipnorm": 0.5,
+    "initial_value_threshold": 0.5,
+    "max_iterations": 5,
+    "save_freq": 5,
+    "seed": 5,
+    "threshold": 0.5,
+    "warmup_target": 0.5,
+    "weight_decay": 0.5,
+}
+"""Values of arguments whose default is no number; a class with another one needs a line here."""
+
+KEPT_AS = {"initial_value_threshold": "best"}
+"""The attributes of arguments that are not kept under their own names."""
+
+EVERY = [
+    pytest.param(kind, name, fraction, default, id=f"{path}-{name}")
+    for path, kind in CLASSES.items()
+    for name, (fraction, default) in numbers(kind).items()
+    if name not in ASKED_ONLY_WHETHER_TRUE
+]
+each_number = pytest.mark.parametrize(("kind", "name", "fraction", "default"), EVERY)
+
+
+def make(kind, **given):
+    path = {"path": "a.png"} if kind is bp.callbacks.LivePlot else {}
+    return kind(**{**required(kind), **path, **given})
+
+
+@each_number
+def test_what_is_no_number_or_not_finite_is_refused_by_name(kind, name, fraction, default):
+    bad = [math.nan, math.inf, -math.inf, np.float32("nan"), np.inf, "0.5", True, np.True_, 0.5j]
+    bad += [[0.5], {}] if name != "value" else [["a"], [math.nan], {}]
+    bad += [] if fraction else [2.5, np.float64(2.0)]
+    bad += [] if name in NEGATIVE else [-1, np.int64(-1), -0.5]
+    for wrong in bad:
+        with pytest.raises((ValueError, TypeError), match=rf"\b{name}\b"):
+            make(kind, **{name: wrong})
+
+
+@each_number
+def test_numbers_of_numpy_pass_and_are_kept_as_numbers_of_python(kind, name, fraction, default):
+    value = required(kind).get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        assert name in EXAMPLES, f"{kind.__name__} takes the number {name}: add it to EXAMPLES"
+        value = EXAMPLES[name]
+    whole = float(value).is_integer()
+    for wrap in [np.float32, np.float64] * fraction + [np.int64, np.int16] * whole:
+        kept = getattr(make(kind, **{name: wrap(value)}), KEPT_AS.get(name, name))
+        if isinstance(kept, tuple):  # a shape
+            (kept,) = kept
+        assert type(kept) in (int, float)
+        assert kept == float(wrap(value))
+
+
+def test_the_lists_hold_nothing_that_is_gone():
+    names = {parameter.values[1] for parameter in EVERY}
+    assert names >= EXAMPLES.keys() | KEPT_AS.keys() | NEGATIVE

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import sliding_window_view
 
 from backprop.core.functional import at_columns
 from backprop.engine.tape import Tape
@@ -125,6 +126,10 @@ ELEMENTWISE = {
     "transposed": lambda a, b, out, **rest: np.subtract(a.T, b.T[:, ::-1], out=out.T),
     "new axes": lambda a, row, **rest: a[:, np.newaxis] * row[np.newaxis, :, np.newaxis],
     "reversed": lambda a, b, **rest: a[::-1, ::-1] * b[:, ::-1],
+    "windows": lambda a, row, **rest: sliding_window_view(a, 2, axis=0).copy() * row[:, np.newaxis],
+    "windows of a part": lambda base, **rest: (
+        sliding_window_view(strided(base), (2, 3), axis=(0, 1))[:, ::2].copy() * 2
+    ),
     "part of a vector": lambda base, a, **rest: strided(base)[:, 1:4].T + a[:3],
     "into views": into_views,
     "copy": lambda a, column, out, **rest: (np.copyto(out, column), out.copy() + a)[1],
@@ -377,5 +382,6 @@ def test_the_owner_of_a_view():
     array = np.ones((4, 3))
     assert owner(array) is array
     assert owner(array[1:].T.reshape(3, 3)[::-1]) is array
+    assert owner(sliding_window_view(array, 2, axis=0)[1:]) is array
     fixed = np.frombuffer(b"12345678", np.int64)  # its memory is no array's
     assert owner(fixed[:1]) is fixed

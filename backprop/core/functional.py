@@ -27,6 +27,9 @@ LONG_ROW = 512
 PROBABILITY_FLOOR = float(np.e) * 1e-7
 """Below this probability ``safe_log`` goes on as a straight line (see there)."""
 
+SMALL_PRODUCT = 10**6
+"""Up to so many multiplications OpenBLAS takes a product for a small one."""
+
 
 def sigmoid(Z: Array, out: Array | None = None) -> Array:
     """σ(z) = 1 / (1 + e⁻ᶻ), computed as ½ (1 + tanh(z/2)), which cannot overflow."""
@@ -147,6 +150,31 @@ def row_starts(size: int, n_columns: int, shape: Shape) -> Array:
     starts = np.arange(0, size, n_columns).reshape(shape)
     starts.setflags(write=False)
     return starts
+
+
+def stacked_product(A: Array, B: Array, out: Array) -> None:
+    """A B, written into ``out``, as one call that multiplies a stack of small matrices.
+
+    OpenBLAS multiplies small matrices by other code, which is up to a third faster.
+
+    Args:
+        A: Shape ``(rows, K)``.
+        B: Shape ``(K, n)``.
+        out: Shape ``(rows, n)``; contiguous but for the step from row to row.
+    """
+    m = rows_at_once(*A.shape, B.shape[1])
+    np.matmul(A.reshape(-1, m, A.shape[1]), B, out=out.reshape(-1, m, B.shape[1]))
+
+
+@lru_cache(maxsize=256)
+def rows_at_once(n_rows: int, K: int, n: int) -> int:
+    """How many rows make one small product: their greatest divisor that does; all if it is small.
+
+    Fewer than 8 rows are not worth a product of their own.
+    """
+    most = SMALL_PRODUCT // (K * n)
+    divisors = (m for m in range(min(most, n_rows), 7, -1) if n_rows % m == 0)
+    return next(divisors, n_rows)
 
 
 def safe_log(P: Array) -> Array:

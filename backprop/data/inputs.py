@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.errors import ShapeError
+from backprop.core.errors import ShapeError, misfit
 from backprop.core.functional import ones
 from backprop.core.types import FLOAT_DTYPES, Array, Shape, is_sparse
 from backprop.layers import Layer, Normalization, Rescaling
@@ -53,20 +53,9 @@ def as_inputs(x: Any, input_shape: Shape | None, layer: object, name: str = "x")
         X = as_rows(X, layer, name)
     check_rows(X, name)
     if input_shape is not None and X.shape[1:] != input_shape:
-        raise ShapeError(misfit(X.shape, input_shape, layer, name))
+        found = f"{name} has the shape {X.shape}"
+        raise ShapeError(misfit(X.shape, input_shape, layer, found, name))
     return X
-
-
-def misfit(shape: Shape, input_shape: Shape, layer: object, name: str) -> str:
-    """What is wrong with inputs of that shape for a built model, and what to do about it."""
-    built, advice = f"samples of shape {input_shape}", "pass samples of that shape"
-    if len(input_shape) == 1:
-        built, advice = f"{input_shape[0]} features", f"pass samples with {input_shape[0]} columns"
-    elif input_shape == (*shape[1:], 1):
-        advice = f"add the axis of the channels, {name}[..., np.newaxis]"
-    elif math.prod(shape[1:]) == math.prod(input_shape):
-        advice = f"pass {name}.reshape(-1, {', '.join(map(str, input_shape))})"
-    return f"{layer} was built for {built} but {name} has the shape {shape}: {advice}."
 
 
 def warn_of_bytes(X: Array, layers: Iterable[Layer], stacklevel: int) -> None:

@@ -27,7 +27,9 @@ from backprop.layers.borders import (
 )
 from backprop.layers.chain import Chain
 from backprop.layers.columns import Columns
+from backprop.layers.convolution import Conv1D, Conv2D
 from backprop.layers.dense import Dense
+from backprop.layers.depthwise import DepthwiseConv2D, SeparableConv2D
 from backprop.layers.formulas import Lambda
 from backprop.layers.global_pooling import (
     GlobalAveragePooling1D,
@@ -60,6 +62,7 @@ from backprop.layers.residual import Residual
 from backprop.layers.scaling import Normalization, Rescaling
 from backprop.layers.shape import Flatten, Permute, Reshape
 from backprop.layers.smooth import GELU, Exponential, Mish, SiLU, Softplus, Softsign
+from backprop.layers.transposed import Conv2DTranspose
 
 __all__ = [
     "ELU",
@@ -72,9 +75,13 @@ __all__ = [
     "Block",
     "Chain",
     "Columns",
+    "Conv1D",
+    "Conv2D",
+    "Conv2DTranspose",
     "Cropping1D",
     "Cropping2D",
     "Dense",
+    "DepthwiseConv2D",
     "Dropout",
     "Exponential",
     "Flatten",
@@ -109,6 +116,7 @@ __all__ = [
     "Rescaling",
     "Reshape",
     "Residual",
+    "SeparableConv2D",
     "SiLU",
     "Sigmoid",
     "Softmax",

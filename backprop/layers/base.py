@@ -11,7 +11,7 @@ import numpy as np
 from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.buffers import Buffers, new_array
-from backprop.core.errors import NoForwardError, NotBuiltError, ShapeError
+from backprop.core.errors import NoForwardError, NotBuiltError, ShapeError, misfit
 from backprop.core.parameters import Parameter
 from backprop.core.types import Array, DTypeLike, Shape, as_array, as_floats, is_sparse
 from backprop.initializers import Initializer
@@ -191,11 +191,8 @@ class Layer:
         if self.input_shape is None:
             raise NotBuiltError(f"{self} is not built: call build((n_features,)) first.")
         if X.ndim < 2 or X.shape[-1] != self.input_shape[-1]:
-            n_in = self.input_shape[-1]
-            raise ShapeError(
-                f"{self} was built for {n_in} features but received an array of shape {X.shape}: "
-                f"pass samples with {n_in} columns."
-            )
+            found = f"received an array of shape {X.shape}"
+            raise ShapeError(misfit(X.shape, self.input_shape, self, found))
         return X
 
     def check_delta(self, delta: Array, Y: Array | None) -> None:
@@ -325,5 +322,5 @@ class Activation(Layer):
 
 
 def default_name(layer: Layer) -> str:
-    """The class's name in snake case: ``dense``, ``relu``, ``batch_normalization``."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", type(layer).__name__).lower()
+    """The class's name in snake case: ``dense``, ``batch_normalization``, ``conv2d_transpose``."""
+    return re.sub(r"((?<=[a-z])|(?<=\dD))(?=[A-Z][a-z])", "_", type(layer).__name__).lower()

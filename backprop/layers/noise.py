@@ -20,6 +20,8 @@ class Noise(Layer):
     """
 
     random = True
+    definition = "{f}(x) = x ⊙ M"
+    formulas = {"dX": "{delta} ⊙ M"}
 
     def __init__(self, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(name)
@@ -111,6 +113,9 @@ class GaussianNoise(Noise):
         seed: Determines the noise; None takes it from the model's seed.
         name: The layer's name.
     """
+
+    definition = "{f}(x) = x + ε"
+    formulas = {"dX": "{delta}"}
 
     def __init__(self, stddev: float, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(seed, name)

@@ -26,6 +26,9 @@ class Normalization(Layer):
         name: The layer's name.
     """
 
+    definition = "{f}(x) = {gamma} ⊙ (x − μ) / √(v + ε) + {beta}"
+    formulas = {"dgamma": "Σ_N {delta} ⊙ ({x} − μ) / √(v + ε)", "dbeta": "Σ_N {delta}"}
+
     gamma, dgamma = parameter_views("gamma")
     beta, dbeta = parameter_views("beta")
 
@@ -122,6 +125,9 @@ class BatchNormalization(Normalization):
         name: The layer's name.
     """
 
+    definition = Normalization.definition
+    formulas = Normalization.formulas
+
     moving_mean, _ = parameter_views("moving_mean")
     moving_variance, _ = parameter_views("moving_variance")
 
@@ -188,6 +194,9 @@ class LayerNormalization(Normalization):
     with μ and v each sample's mean and biased variance along the last axis. Source: Ba, Kiros &
     Hinton 2016; Keras's constants.
     """
+
+    definition = Normalization.definition
+    formulas = Normalization.formulas
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """γ ⊙ X̂ + β."""

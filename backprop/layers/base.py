@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any, Self
 
@@ -57,6 +57,11 @@ class Layer:
         link: The function that a loss may be joined with at the end of a model: "softmax",
             "sigmoid".
         linear: Whether the outputs are a weighted sum, and so any real numbers.
+        is_activation: Whether the layer is an activation function of a pre-activation Z.
+        symbol: What formulas call its function, such as "σ"; empty for the class's name.
+        definition: That function, such as "σ(z) = 1 / (1 + exp(−z))".
+        formulas: How ``explain`` prints Y, ∂E/∂X and the gradient of each parameter, such as
+            ``{"Y": "{x} {W} + {b}", "dX": "{delta} {W}ᵀ", "dW": "{x}ᵀ {delta}"}``.
     """
 
     accepts_sparse = False
@@ -66,6 +71,10 @@ class Layer:
     runs_own_code = False
     link: str | None = None
     linear = False
+    is_activation = False
+    symbol = ""
+    definition = ""
+    formulas: Mapping[str, str] = {}
 
     def __init__(self, name: str | None = None) -> None:
         self.name = name
@@ -288,8 +297,13 @@ class Layer:
 class Activation(Layer):
     """A = f(Z) for every element; ∂E/∂Z = ∂E/∂A ⊙ f′(Z). The base of all elementwise activations.
 
-    A subclass writes ``f`` and, directly below it, ``f_prime``, which may work in ``self.buffer``s.
+    A subclass writes ``f`` and, directly below it, ``f_prime``, which may work in ``self.buffer``s;
+    in ``slope`` it may say f′(Z) for ``explain``, such as "{a} ⊙ (1 − {a})".
     """
+
+    is_activation = True
+    formulas: Mapping[str, str] = {"dX": "{delta} ⊙ {slope}"}
+    slope = ""
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name)
@@ -319,8 +333,3 @@ class Activation(Layer):
         slope = self.f_prime(self.Z, self.A, self.buffer("dZ", self.Z.shape, self.Z.dtype))
         slope *= delta
         return slope
-
-
-def default_name(layer: Layer) -> str:
-    """The class's name in snake case: ``dense``, ``batch_normalization``, ``conv2d_transpose``."""
-    return re.sub(r"((?<=[a-z])|(?<=\dD))(?=[A-Z][a-z])", "_", type(layer).__name__).lower()

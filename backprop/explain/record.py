@@ -11,15 +11,13 @@ from backprop.core.parameters import Parameter
 from backprop.core.types import Array, Shape
 from backprop.data.inputs import as_array, check_inputs
 from backprop.data.samples import Data, check_data
-from backprop.explain.losses import loss_parts
-from backprop.layers import Activation, Layer, LogSoftmax, Softmax
+from backprop.explain.stated import stated
+from backprop.layers import Activation, Chain, Layer
 from backprop.layers.chain import unfold
-from backprop.losses import BinaryCrossentropy, CrossEntropy, Loss
+from backprop.losses import Loss
+from backprop.losses.formula import Formula
 from backprop.optimizers import Optimizer
 from backprop.protocol import Model
-
-ACTIVATIONS = (Activation, Softmax, LogSoftmax)
-"""The layers that are activation functions: their input is a pre-activation."""
 
 
 class Explainable(Model, Protocol):
@@ -65,6 +63,7 @@ class LayerRecord:
     ``W_new``; likewise ``b``, and whatever else the layer has.
 
     Attributes:
+        name: The layer's name; ``chain_1.dense_1`` for one in a chain that ends the model.
         layer: A copy of the layer, in the state that the pass left it in.
         X: The layer's input.
         Y: The layer's output.
@@ -75,6 +74,7 @@ class LayerRecord:
         activation: The activation layer that follows directly, if one does.
     """
 
+    name: str
     layer: Layer
     X: Array
     Y: Array
@@ -85,14 +85,9 @@ class LayerRecord:
     activation: "LayerRecord | None"
 
     @property
-    def name(self) -> str:
-        """The layer's name."""
-        return str(self.layer.name)
-
-    @property
     def is_activation(self) -> bool:
         """Whether the layer is an activation function."""
-        return isinstance(self.layer, ACTIVATIONS)
+        return self.layer.is_activation
 
     @property
     def Z(self) -> Array:
@@ -103,6 +98,42 @@ class LayerRecord:
     def A(self) -> Array:
         """The activation: the output, after the activation layer that follows if one does."""
         return self.Y if self.activation is None else self.activation.Y
+
+    @property
+    def weights(self) -> Array | None:
+        """W, if w_ij is ∂y_j/∂x_i as in Y = X W + b on vectors; else None."""
+        linear = stated(self.layer, "linear", "forward", "backward")
+        W = self.parameters["W"].value if linear and "W" in self.parameters else None
+        if W is None or self.X.ndim != 2 or W.shape != (self.X.shape[1], self.Y.shape[1]):
+            return None
+        return W
+
+    def jacobian(self, row: int) -> Array:
+        """∂y_j/∂x_i of one sample at i, j, as the layer's own backward pass computes it.
+
+        Args:
+            row: Which sample; with more axes, which row of the last one.
+
+        Raises:
+            ValueError: The sample's output depends on the other samples, as in batch
+                normalisation, or there is no derivative.
+        """
+        own = copy.deepcopy(self.layer)  # its backward writes gradients
+        columns = []
+        for j in range(self.Y.shape[-1]):
+            delta = np.zeros_like(self.Y)
+            delta.reshape(-1, self.Y.shape[-1])[row, j] = 1
+            by_input = own.backward(delta)
+            if by_input is None:
+                raise ValueError(f"{self.layer} has no derivative by its input.")
+            rows = by_input.reshape(-1, by_input.shape[-1])
+            if np.delete(rows, row, axis=0).any():
+                raise ValueError(
+                    f"{self.layer} mixes the samples of a batch, so that paths run through the "
+                    f"others too: explain one sample alone."
+                )
+            columns.append(rows[row].copy())
+        return np.stack(columns, axis=1)
 
     def __getattr__(self, name: str) -> Any:
         own: dict[str, ParameterRecord] = self.__dict__.get("parameters", {})
@@ -133,8 +164,10 @@ class Record:
         target: The targets, smoothed where the loss smooths labels.
         loss: E, the penalty included.
         penalty: Ω, the sum of the regularisers' penalties.
-        loss_parts: What every output of every sample adds to E − Ω, see ``loss_parts``.
+        loss_parts: What every output of every sample adds to E − Ω, see ``_loss_parts``.
         loss_function: The loss, not joined with the last layer.
+        formula: How it is written; None if it does not say.
+        joined_formula: How the two are written as one, for a matched pair; else None.
         chained_delta: For a matched pair, the last layer's ∂E/∂Z as the product of ∂E/∂ŷ and the
             activation's derivative, beside ``layers[-1].delta_input`` from (ŷ − y)/N; else None.
         optimizer: A copy of the optimizer, after the step.
@@ -148,6 +181,8 @@ class Record:
     penalty: float
     loss_parts: Array
     loss_function: Loss
+    formula: Formula | None
+    joined_formula: Formula | None
     chained_delta: Array | None
     optimizer: Optimizer
     learning_rate: float
@@ -172,43 +207,62 @@ def record_pass(model: Explainable, X: Any, y: Any, sample_weight: Any = None) -
     model = copy.deepcopy(model)
     data = _check(model, X, y, sample_weight)
     values = [p.value.copy() for p in model.parameters]
-    arrays, deltas, loss = _there_and_back(model, data)
+    layers = _layers(model)
+    arrays, deltas, E = _there_and_back(model, layers, data)
     penalty = model.penalty()
-    head = model.loss
-    chained = logits = None
-    if head.unjoined is not head:
-        chained, logits = copy.deepcopy(model.layers[-1]).backward(deltas[-1]), arrays[-2]
-        head = head.unjoined
+    head, loss = model.loss, model.loss.unjoined
+    joined = head is not loss
+    formula = stated(loss, "formula", "values", "gradient", "reduce")
     learning_rate = model.optimizer.learning_rate
-    layers = _layers(model, arrays, deltas, _step(model, values))
-    target = _smoothed(head, data.y)
+    records = _layer_records(layers, arrays, deltas, _step(model, values))
     return Record(
-        layers=layers,
+        layers=records,
         data=data,
-        target=target,
-        loss=loss + penalty,
+        target=loss.smooth(data.y).copy() if loss.label_smoothing else data.y,
+        loss=E + penalty,
         penalty=penalty,
-        loss_parts=loss_parts(head, arrays[-1], target, data, loss, logits),
-        loss_function=head,
-        chained_delta=chained,
+        loss_parts=_loss_parts(head, formula, arrays[-1], data, E),
+        loss_function=loss,
+        formula=formula,
+        joined_formula=head.formula if joined else None,
+        chained_delta=copy.deepcopy(layers[-1][1]).backward(deltas[-1]) if joined else None,
         optimizer=model.optimizer,
         learning_rate=learning_rate,
     )
 
 
-def _there_and_back(model: Model, data: Data) -> tuple[list[Array], list[Any], float]:
-    """X and every layer's output, ∂E/∂ each of them, and the loss."""
+def _layers(model: Model) -> list[tuple[str, Layer]]:
+    """The layers of the story with their names.
+
+    Where the loss is joined with an activation in a chain that ends the model, the chain's own
+    layers are shown in its place.
+    """
+    layers, way = model.layers, ""
+    found: list[tuple[str, Layer]] = []
+    while True:
+        found += [(f"{way}{layer.name}", layer) for layer in layers]
+        last = layers[-1]
+        if model.loss.unjoined is model.loss or not isinstance(last, Chain):
+            return found
+        found.pop()
+        layers, way = last.layers, f"{way}{last.name}."
+
+
+def _there_and_back(
+    model: Model, layers: list[tuple[str, Layer]], data: Data
+) -> tuple[list[Array], list[Any], float]:
+    """X and the output of every layer of the story, ∂E/∂ each of them, and the loss."""
     model.layers[0].needs_input_gradient = True  # ∂E/∂X belongs to the story
     A = data.X
     arrays = [A.copy()]
     for layer in model.body:
         A = layer.forward(A, training=True)
         arrays.append(A.copy())
-    if len(model.body) < len(model.layers):
-        A = model.loss.predict(A, training=True)
-        arrays.append(A.copy())
-    loss = model.loss.compute(A, data.y, data.weight)
-    deltas = [model.backward(), *(layer.delta for layer in model.layers)]
+    prediction = model.loss.predict(A, training=True)
+    loss = model.loss.compute(prediction, data.y, data.weight)
+    if len(layers) > len(model.body):  # the last activation is part of the loss
+        arrays.append(prediction.copy())
+    deltas = [model.backward(), *(layer.delta for _, layer in layers)]
     return arrays, [None if delta is None else delta.copy() for delta in deltas], loss
 
 
@@ -228,40 +282,62 @@ def _step(model: Model, values: list[Array]) -> dict[str, ParameterRecord]:
     }
 
 
-def _layers(
-    model: Model, arrays: list[Array], deltas: list[Any], parameters: dict[str, ParameterRecord]
+def _layer_records(
+    layers: list[tuple[str, Layer]],
+    arrays: list[Array],
+    deltas: list[Any],
+    parameters: dict[str, ParameterRecord],
 ) -> list[LayerRecord]:
     records: list[LayerRecord] = []
-    for k in reversed(range(len(model.layers))):
-        layer = model.layers[k]
+    for k, (name, layer) in reversed(list(enumerate(layers))):
         activation = None
-        if records and records[0].is_activation and not isinstance(layer, ACTIVATIONS):
+        if records and records[0].is_activation and not layer.is_activation:
             activation = records[0]
         slope = None
         if isinstance(layer, Activation):  # elementwise: its backward pass of ones is f′(Z)
             slope = copy.deepcopy(layer).backward(np.ones_like(arrays[k])).copy()
         record = LayerRecord(
+            name=name,
             layer=layer,
             X=arrays[k],
             Y=arrays[k + 1],
             delta=deltas[k + 1],
             delta_input=deltas[k],
             slope=slope,
-            parameters={
-                p.name.removeprefix(f"{layer.name}."): parameters[p.name] for p in layer.parameters
-            },
+            parameters={p.name.removeprefix(f"{name}."): parameters[p.name] for p in layer.parameters},
             activation=activation,
         )
         records.insert(0, record)
     return records
 
 
-def _smoothed(loss: Loss, target: Array) -> Array:
-    """The targets that the loss's formulas see: with its label smoothing, if it has any."""
-    if not isinstance(loss, CrossEntropy) or not loss.label_smoothing:
-        return target
-    classes = 2 if isinstance(loss, BinaryCrossentropy) else target.shape[-1]
-    return loss.smooth(target, classes).copy()
+def _loss_parts(
+    head: Loss, formula: Formula | None, prediction: Array, data: Data, total: float
+) -> Array:
+    """What every output of every sample adds to E.
+
+    Args:
+        head: The loss, joined with the last layer where the two match.
+        formula: How the loss is written.
+        prediction: ŷ, shape ``(N, K)``.
+        data: The pass's data.
+        total: E without penalties.
+
+    Returns:
+        The parts, shape ``(N, K)``; those of whole samples, shape ``(N,)``, if the loss does not
+        say that it is a sum over outputs; E alone, shape ``(1,)``, if it is no mean over samples.
+    """
+    n = len(prediction)
+    w = np.ones(n, prediction.dtype) if data.weight is None else data.weight
+    if formula is not None and formula.per == "output":
+        count = prediction.size / prediction.shape[-1]  # N, times the steps of a sequence
+        along = w.reshape(-1, *[1] * (prediction.ndim - 1))  # (N,) -> (N, 1, …)
+        parts = head.parts(prediction, data.y) * along / count
+        if np.isclose(parts.sum(), total, rtol=1e-4):
+            return parts
+    values = head.unjoined.sample_losses(prediction, data.y).reshape(n, -1).mean(axis=1)
+    parts = values * (w / n)
+    return parts if np.isclose(parts.sum(), total, rtol=1e-4) else np.array([total], w.dtype)
 
 
 def _check(model: Explainable, X: Any, y: Any, sample_weight: Any) -> Data:

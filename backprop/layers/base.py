@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any, Self
 
@@ -50,13 +50,15 @@ class Layer:
         input_shape: The shape of one input sample once built.
         parameters: The layer's ``Parameter`` objects.
         needs_input_gradient: Whether ∂E/∂X is wanted; a model turns it off in its first layer.
-        takes_mask: Whether ``forward`` takes a ``mask``, ``(N, T)``, which is True where a sequence
-            has a step and False where it is padded.
+        takes_mask: Whether ``forward`` takes a ``mask`` ``(N, T)``, False where a step is padded.
         makes_mask: Whether ``output_mask`` makes a mask from the layer's input.
         runs_own_code: Whether it calls functions that users wrote.
-        link: The function that a loss may be joined with at the end of a model: "softmax",
-            "sigmoid".
+        link: What a loss may be joined with at the end of a model: "softmax" or "sigmoid".
         linear: Whether the outputs are a weighted sum, and so any real numbers.
+        is_activation: Whether it is an activation function, of a pre-activation Z.
+        symbol: What ``explain`` calls its function, such as "σ"; the class's name if empty.
+        definition: That function, such as "σ(z) = 1 / (1 + exp(−z))".
+        formulas: Y, ∂E/∂X and gradients: ``{"Y": "{x} {W} + {b}", "dX": "{delta} {W}ᵀ"}``.
     """
 
     accepts_sparse = False
@@ -66,6 +68,9 @@ class Layer:
     runs_own_code = False
     link: str | None = None
     linear = False
+    is_activation = False
+    symbol = definition = ""
+    formulas: Mapping[str, str] = {}
 
     def __init__(self, name: str | None = None) -> None:
         self.name = name
@@ -291,6 +296,10 @@ class Activation(Layer):
     A subclass writes ``f`` and, directly below it, ``f_prime``, which may work in ``self.buffer``s.
     """
 
+    is_activation = True
+    formulas: Mapping[str, str] = {"dX": "{delta} ⊙ {slope}"}
+    slope = ""  # f′(Z) as ``explain`` prints it: "{a} ⊙ (1 − {a})"
+
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name)
         self.Z: Any = None
@@ -319,8 +328,3 @@ class Activation(Layer):
         slope = self.f_prime(self.Z, self.A, self.buffer("dZ", self.Z.shape, self.Z.dtype))
         slope *= delta
         return slope
-
-
-def default_name(layer: Layer) -> str:
-    """The class's name in snake case: ``dense``, ``batch_normalization``, ``conv2d_transpose``."""
-    return re.sub(r"((?<=[a-z])|(?<=\dD))(?=[A-Z][a-z])", "_", type(layer).__name__).lower()

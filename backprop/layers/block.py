@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from backprop.core.lookup import default_name
 from backprop.core.types import Array, Shape
-from backprop.layers.base import Layer, default_name
+from backprop.layers.base import Layer
 
 
 class Block(Layer):

@@ -20,6 +20,9 @@ class Noise(RandomLayer):
         name: The layer's name.
     """
 
+    definition = "{f}(x) = x ⊙ M"
+    formulas = {"dX": "{delta} ⊙ M"}
+
     def __init__(self, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(seed, name)
         self.M: Any = None

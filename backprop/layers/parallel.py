@@ -37,6 +37,8 @@ class Parallel(Block):
         branches: The branches, lists as chains.
     """
 
+    definition = "{f}(x) = {self.merge}(f₁(x), …, f_B(x))"
+
     def __init__(
         self, branches: Iterable[Any], merge: str = "concatenate", name: str | None = None
     ) -> None:

@@ -11,8 +11,8 @@ _GREEK = (
     "α alpha β beta γ gamma δ delta ε epsilon ζ zeta η eta θ theta ι iota κ kappa λ lambda μ mu "
     "ν nu ξ xi π pi ρ rho σ sigma τ tau υ upsilon φ phi χ chi ψ psi ω omega "
     "Γ Gamma Θ Theta Λ Lambda Ξ Xi Π Pi Φ Phi Ψ Psi Ω Omega"
-).split()
-_LETTERS = {letter: f"\\{name}" for letter, name in zip(_GREEK[::2], _GREEK[1::2], strict=True)} | {
+)
+_LETTERS = {letter: f"\\{name}" for letter, name in re.findall(r"(\S) (\w+)", _GREEK)} | {
     "ŷ": r"\hat{y}",
     "Ŷ": r"\hat{Y}",
     "ỹ": r"\tilde{y}",

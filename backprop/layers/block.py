@@ -86,15 +86,24 @@ class Block(Layer):
         return layer.output_shape(input_shape)
 
 
-def forward_through(
+def outputs_through(
     layers: Iterable[Layer], X: Array, training: bool = False, mask: Array | None = None
-) -> Array:
-    """What the last of the layers makes of X; a mask goes with it to those that take one."""
+) -> Iterator[Array]:
+    """What each of the layers makes in turn; a mask goes with it to those that take one."""
     for layer in layers:
         masked = {"mask": mask} if layer.takes_mask and mask is not None else {}
         Y = layer.forward(X, training, **masked)
         if mask is not None or layer.makes_mask:
             mask = layer.output_mask(X, mask)
+        X = Y
+        yield Y
+
+
+def forward_through(
+    layers: Iterable[Layer], X: Array, training: bool = False, mask: Array | None = None
+) -> Array:
+    """What the last of the layers makes of X."""
+    for Y in outputs_through(layers, X, training, mask):
         X = Y
     return X
 

@@ -186,9 +186,7 @@ class SELU(ELU):
         name: The layer's name.
     """
 
-    definition = (
-        "selu(z) = {self.scale:.5g} (max(z, 0) + {self.alpha:.5g} (exp(min(z, 0)) − 1))"
-    )
+    definition = "selu(z) = {self.scale:.5g} (max(z, 0) + {self.alpha:.5g} (exp(min(z, 0)) − 1))"
     slope = "{self.scale:.5g} ([{z} > 0] + {self.alpha:.5g} exp({z}) ⊙ [{z} ≤ 0])"
     scale = SELU_SCALE
 

@@ -102,7 +102,8 @@ class BinaryCrossentropy(CrossEntropy):
     def logit_parts(self, Z: Array, target: Array) -> Array:
         """``logit_values``, with each output as a sample of its own."""
         alone = self.logit_values(Z[..., np.newaxis], None, target[..., np.newaxis])
-        return alone / Z.shape[-1]
+        alone /= Z.shape[-1]
+        return alone
 
     def logit_gradient(self, A: Array, target: Array) -> Array:
         """(σ(z) − y) / K."""

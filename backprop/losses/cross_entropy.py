@@ -209,7 +209,9 @@ class CategoricalCrossentropy(CrossEntropy):
     def logit_parts(self, Z: Array, target: Array) -> Array:
         """y_k (log Σ_j e^{z_j − m} + m − z_k)."""
         m, rest = partition_terms(self.probabilities(Z)[1])
-        return self.smooth(target) * (rest[..., np.newaxis] + (m[..., np.newaxis] - Z))
+        parts: Array = rest[..., np.newaxis] + (m[..., np.newaxis] - Z)
+        parts *= self.smooth(target)
+        return parts
 
     def logit_gradient(self, A: Array, target: Array) -> Array:
         """A Σ_j y_j − y."""

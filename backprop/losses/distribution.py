@@ -21,9 +21,7 @@ class Poisson(Loss):
     Rates are positive: end the model with an ``Exponential`` or a ``Softplus``.
     """
 
-    formula = Formula(
-        "[{p}{i} − {y}{i} ln({p}{i} + 1e−7)]", "1 − {y}/({p} + 1e−7)", mean=True
-    )
+    formula = Formula("[{p}{i} − {y}{i} ln({p}{i} + 1e−7)]", "1 − {y}/({p} + 1e−7)", mean=True)
 
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
         """Counts, not negative.

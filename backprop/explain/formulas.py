@@ -92,7 +92,7 @@ def _backward(layer: LayerRecord, names: Names, single: bool, delta_input: Array
     if "J" in formulas:
         i = "" if single else "_i"
         right, _ = fill(formulas["J"], {"x": (x + i, None), "y": (y + i, None)}, layer.layer)
-        rows.append(Row(f"J{i} = ∂{y}{i}/∂{x}{i} = {right}", layer.jacobian(0)))
+        rows.append(Row(f"J{i} = ∂{y}{i}/∂{x}{i} = {right}", layer.jacobian(0).T))
         rows.append(Row(f"{left if single else f'∂E/∂{x}_i'} = ∂E/∂{y}{i} J{i}", delta_input))
         remark = "" if single else "Each sample has its own Jacobian; shown is that of sample 0."
         return Section(title(layer), rows, remark)

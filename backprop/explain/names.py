@@ -75,11 +75,12 @@ def fill(text: str, symbols: Symbols, thing: object) -> tuple[str, tuple[Array |
     Returns:
         The formula, and its operands: none if there is more in it than arrays, numbers and signs.
     """
+    text = re.sub(r"\{self.*?\}", lambda own: own[0].format(self=thing), text)
     for name in re.findall(r"\{(\w+)\}", text):
         if name not in symbols:
             text = re.sub(rf" \+ \{{{name}\}}|\{{{name}\}} ⊙ ", "", text)
     try:
-        formula = text.format(self=thing, **{name: symbol for name, (symbol, _) in symbols.items()})
+        formula = text.format(**{name: symbol for name, (symbol, _) in symbols.items()})
     except KeyError as error:
         raise ValueError(
             f"{thing}: its formula {text!r} has the name {error}, but the names are "

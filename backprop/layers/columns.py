@@ -26,8 +26,7 @@ class Columns(Layer):
         name: The layer's name.
     """
 
-    definition = "{f}(x) = x S"
-    formulas = {"dX": "{delta} Sᵀ"}
+    formulas = {"Y": "{x} S", "dX": "{delta} Sᵀ"}
 
     def __init__(self, which: Iterable[int], name: str | None = None) -> None:
         super().__init__(name)

@@ -186,8 +186,8 @@ class SELU(ELU):
         name: The layer's name.
     """
 
-    definition = "selu(z) = {self.scale:.5g} (max(z, 0) + {self.alpha:.5g} (exp(min(z, 0)) − 1))"
-    slope = "{self.scale:.5g} ([{z} > 0] + {self.alpha:.5g} exp({z}) ⊙ [{z} ≤ 0])"
+    definition = "selu(z) = {self.scale:.10g} (max(z, 0) + {self.alpha:.10g} (exp(min(z, 0)) − 1))"
+    slope = "{self.scale:.10g} ([{z} > 0] + {self.alpha:.10g} exp({z}) ⊙ [{z} ≤ 0])"
     scale = SELU_SCALE
 
     def __init__(self, name: str | None = None) -> None:

@@ -131,7 +131,10 @@ class GELU(Activation):
         super().__init__(name)
         self.approximate = approximate
         if approximate:
-            self.definition = "gelu(z) = z σ(u(z)), u(z) = 2 √(2/π) (z + 0.044715 z³)"
+            self.definition = (
+                "gelu(z) = z σ(u(z)), u(z) = 2 √(2/π) (z + 0.044715 z³), "
+                "u′(z) = 2 √(2/π) (1 + 0.134145 z²)"
+            )
             self.slope = "σ(u({z})) + {a} ⊙ (1 − σ(u({z}))) ⊙ u′({z})"
 
     def f(self, Z: Array, out: Array | None = None) -> Array:

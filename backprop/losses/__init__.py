@@ -4,6 +4,7 @@ from backprop.losses.base import Loss
 from backprop.losses.binary_cross_entropy import BinaryCrossentropy
 from backprop.losses.cross_entropy import CategoricalCrossentropy, CrossEntropy
 from backprop.losses.distribution import KLDivergence, Poisson
+from backprop.losses.formula import Formula
 from backprop.losses.hinge import CategoricalHinge, Hinge, SquaredHinge
 from backprop.losses.names import get
 from backprop.losses.regression import (
@@ -23,6 +24,7 @@ __all__ = [
     "CategoricalHinge",
     "CosineSimilarity",
     "CrossEntropy",
+    "Formula",
     "HalfSquaredError",
     "Hinge",
     "Huber",

@@ -111,9 +111,9 @@ class Huber(Loss):
 
     formula = Formula(
         "h({p}{i} − {y}{i})",
-        "h′({p} − {y})",
+        "c({p} − {y})",
         mean=True,
-        definition="h(d) = c d − ½ c², h′(d) = c = min(max(d, −{self.delta:g}), {self.delta:g})",
+        definition="h(d) = c(d) d − ½ c(d)², c(d) = min(max(d, −{self.delta:g}), {self.delta:g})",
     )
 
     def __init__(self, delta: float = 1.0) -> None:

@@ -30,6 +30,7 @@ class SparseCategoricalCrossentropy(CrossEntropy):
     formula = Formula(
         "(−[k = c] ln q{i})",
         "(1 − [k = c]/q_c) / Σ_j {p}_j",
+        definition="q = {p} / Σ_j {p}_j",
         remark=DIVIDED,
         normalised=Formula("(−[k = c] ln {p}{i})", "−[k = c]/{p}_c + 1", remark=DIVIDED_BY_1),
     )

@@ -19,7 +19,7 @@ from backprop.explain.names import name_layers
 
 Array = Any
 
-LETTER = r"[A-Za-zŷŶỹỸα-ωΩΔΦ]"
+LETTER = r"[A-Za-zŷŶỹỸℓα-ωΩΔΦ]"
 NAME = rf"(?:[A-Za-z]{{2,}}(?:_[A-Za-z]+)*|{LETTER})′*(?:⁽[⁰¹²³⁴-⁹]+⁾)?"
 TOKEN = re.compile(
     rf"\s*(?:(?P<number>\d+(?:\.\d+)?(?:e[+−-]?\d+)?|½)|(?P<sum>Σ_?[A-Za-z]*)"

@@ -32,8 +32,11 @@ from backprop.layers import (
 )
 from backprop.layers.block import Block
 from backprop.losses import (
+    CategoricalCrossentropy,
+    CategoricalHinge,
     CrossEntropy,
     Formula,
+    Hinge,
     KLDivergence,
     Loss,
     MeanSquaredError,
@@ -73,7 +76,7 @@ def test_formulas_of_layers_give_the_numbers_shown(
     model = compiled(Dense(*case.shape), case.make(), Dense(2))
     for p in model.parameters:
         p.value += 0.1 * np.abs(rng.standard_normal(p.shape))
-    explanation = model.explain(rng.normal(size=(n, 2)), rng.normal(size=(n, 2)))
+    explanation = model.explain(rng.normal(0, 4, (n, 2)), rng.normal(size=(n, 2)))
     layer = explanation.layers[1].layer
     unread = unread_formulas(explanation, **letters_of(explanation))
     if isinstance(layer, Block):
@@ -100,12 +103,23 @@ def endings(case: LossCase) -> list[Any]:
 def test_formulas_of_losses_give_the_numbers_shown(
     case: LossCase, end: Any, n: int, weighted: bool, rng: np.random.Generator
 ) -> None:
-    model = compiled(Dense(3), end(), loss=case.make())
+    loss = case.make()
+    model = compiled(Dense(3), end(), loss=loss)
     X, y = rng.normal(size=(n, 2)), case.target(rng, n, 3)
-    explanation = model.explain(X, y, rng.uniform(1, 2, n) if weighted else None)
-    unread = unread_formulas(explanation)
-    assert [f for f in unread if "[ℓ > 0]" not in f] == []
-    assert f" {case.make()}(" not in str(explanation)
+    targets = [y]
+    if isinstance(loss, CategoricalCrossentropy):  # rows that sum to 1 get a simpler formula
+        targets.append(y / y.sum(axis=1, keepdims=True))
+    if isinstance(loss, Hinge):
+        targets.append((y > 0).astype(float))
+    for target in targets:
+        explanation = model.explain(X, target, rng.uniform(1, 2, n) if weighted else None)
+        letters = {}
+        if isinstance(loss, CategoricalHinge):
+            P = explanation.prediction
+            letters["j"] = ((1 - target) * P).argmax(axis=1)[:, np.newaxis]
+            letters["ℓ"] = loss.values(P, target)[:, np.newaxis]
+        assert unread_formulas(explanation, **letters) == []
+        assert f" {loss}(" not in str(explanation)
 
 
 @pytest.mark.parametrize(

@@ -113,9 +113,10 @@ def letter(name: str) -> str:
 def name_layers(layers: Sequence[LayerRecord], single: bool) -> list[Names]:
     """The names of every layer's arrays, in order.
 
-    The superscript counts the layers with weights W, and what follows one bears its number: z⁽¹⁾ is
-    its output, a⁽¹⁾ the activation, h⁽¹⁾ what any other layer makes of it. A second array of one
-    kind gets a prime. Small letters are a single sample, capitals a batch.
+    The superscript counts the layers with weights W; the layers after one share its number. Of the
+    first such layer z⁽¹⁾ is the output, a⁽¹⁾ that of the activation behind it, and h⁽¹⁾ that of any
+    other layer. If a name is taken it gets a prime. Small letters stand for a single sample,
+    capitals for a batch.
     """
     names: list[Names] = []
     count = 0

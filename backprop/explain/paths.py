@@ -159,7 +159,7 @@ def find_paths(record: Record, layer: int, unit: int, sample: int) -> Paths:
 def _factors(
     layer: LayerRecord, names: Names, jacobian: Array | None, sample: int, unit: int
 ) -> list[tuple[int, Factor]]:
-    """The units of a layer's output that a unit of its input acts on, and the derivatives."""
+    """The units that a unit of a layer's input acts on, and their derivatives by it."""
     below = unit_name(names.x, unit)
     if layer.slope is not None:
         values = {unit: float(layer.slope[sample, unit])}
@@ -180,7 +180,7 @@ def _factors(
 
 
 def _jacobian(layer: LayerRecord, sample: int) -> Array | None:
-    """∂Y_k/∂X_i of one sample, shape ``(n_in, n_out)``; None where W or f′ says it already."""
+    """∂Y_k/∂X_i of one sample, shape ``(n_in, n_out)``; None where W or f′ holds it already."""
     if layer.slope is not None or layer.weights is not None:
         return None
     return layer.jacobian(sample)

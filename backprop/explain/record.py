@@ -23,7 +23,7 @@ class ParameterRecord(NamedTuple):
         value: Its values before.
         gradient: ∂E/∂value, the penalty's part included.
         new: Its values after the optimizer's step.
-        parameter: A copy of the parameter, for what else it is: trainable, regularized, …
+        parameter: A copy of the parameter, which knows whether it is trainable, decays, …
     """
 
     value: Array
@@ -49,7 +49,7 @@ class LayerRecord:
 
     Attributes:
         name: The layer's name; ``chain_1.dense_1`` for one in a chain that ends the model.
-        layer: A copy of the layer, in the state that the pass left it in.
+        layer: A copy of the layer, as the pass left it.
         X: The layer's input.
         Y: The layer's output.
         delta: ∂E/∂Y.

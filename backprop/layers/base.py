@@ -50,18 +50,15 @@ class Layer:
         input_shape: The shape of one input sample once built.
         parameters: The layer's ``Parameter`` objects.
         needs_input_gradient: Whether ∂E/∂X is wanted; a model turns it off in its first layer.
-        takes_mask: Whether ``forward`` takes a ``mask``, ``(N, T)``, which is True where a sequence
-            has a step and False where it is padded.
+        takes_mask: Whether ``forward`` takes a ``mask`` ``(N, T)``, False where a step is padded.
         makes_mask: Whether ``output_mask`` makes a mask from the layer's input.
         runs_own_code: Whether it calls functions that users wrote.
-        link: The function that a loss may be joined with at the end of a model: "softmax",
-            "sigmoid".
+        link: What a loss may be joined with at the end of a model: "softmax" or "sigmoid".
         linear: Whether the outputs are a weighted sum, and so any real numbers.
-        is_activation: Whether the layer is an activation function of a pre-activation Z.
-        symbol: What formulas call its function, such as "σ"; empty for the class's name.
+        is_activation: Whether it is an activation function, of a pre-activation Z.
+        symbol: What ``explain`` calls its function, such as "σ"; the class's name if empty.
         definition: That function, such as "σ(z) = 1 / (1 + exp(−z))".
-        formulas: How ``explain`` prints Y, ∂E/∂X and the gradient of each parameter, such as
-            ``{"Y": "{x} {W} + {b}", "dX": "{delta} {W}ᵀ", "dW": "{x}ᵀ {delta}"}``.
+        formulas: Y, ∂E/∂X and gradients: ``{"Y": "{x} {W} + {b}", "dX": "{delta} {W}ᵀ"}``.
     """
 
     accepts_sparse = False
@@ -72,8 +69,7 @@ class Layer:
     link: str | None = None
     linear = False
     is_activation = False
-    symbol = ""
-    definition = ""
+    symbol = definition = ""
     formulas: Mapping[str, str] = {}
 
     def __init__(self, name: str | None = None) -> None:
@@ -303,7 +299,7 @@ class Activation(Layer):
 
     is_activation = True
     formulas: Mapping[str, str] = {"dX": "{delta} ⊙ {slope}"}
-    slope = ""
+    slope = ""  # f′(Z) as ``explain`` prints it: "{a} ⊙ (1 − {a})"
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import deepcopy
 from typing import Any, Self
 
 import numpy as np
@@ -13,6 +12,7 @@ from backprop.constraints import Constraint
 from backprop.core.buffers import Buffers, new_array
 from backprop.core.errors import NoForwardError, NotBuiltError, ShapeError, misfit
 from backprop.core.parameters import Parameter
+from backprop.core.transfer import copy_of, take_kept
 from backprop.core.types import Array, DTypeLike, Shape, as_array, as_floats, is_sparse
 from backprop.initializers import Initializer
 from backprop.regularizers import Regularizer
@@ -104,8 +104,7 @@ class Layer:
         if rng is not None:
             self._rng = rng
         self.make_parameters(self.input_shape)
-        if self._kept:
-            self._take_kept()
+        take_kept(self)
 
     # ------------------------------------------------------------------ what a subclass defines
 
@@ -227,32 +226,7 @@ class Layer:
         Raises:
             NotBuiltError: This layer has no weights yet.
         """
-        if self.input_shape is None:
-            raise NotBuiltError(f"{self} is not built, so that it has no weights to copy.")
-        twin = deepcopy(self)
-        twin._kept = [p.value.copy() for p in self.parameters]
-        parts: list[Layer] = [twin, *twin.inside()]
-        for part in parts:
-            part.input_shape, part.delta, part.parameters = None, None, []
-            part.buffers.clear()
-        if trainable is not None:
-            twin.trainable = trainable
-        return twin
-
-    def _take_kept(self) -> None:
-        """Puts the weights of the layer that this is a copy of into the new parameters.
-
-        Raises:
-            ShapeError: This layer was built for another shape than that one.
-        """
-        mine, kept = ([each.shape for each in arrays] for arrays in (self.parameters, self._kept))
-        if mine != kept:
-            raise ShapeError(
-                f"{self} is a copy with weights of the shapes {kept}, but samples of shape "
-                f"{self.input_shape} need {mine}: give it the inputs that it was trained on."
-            )
-        for parameter, value in zip(self.parameters, self._kept, strict=True):
-            parameter.value[...] = value
+        return copy_of(self, trainable)
 
     def inside(self) -> list[Layer]:
         """All layers that it holds, and those in them."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from backprop.core.checks import check_number, check_positive
+from backprop.core.checks import check_number, check_numbers, check_positive
 from backprop.core.lookup import resolve, show_call
 from backprop.core.types import Array, DTypeLike, Shape
 
@@ -51,11 +51,10 @@ class Constant(Initializer):
     """Every weight is ``value``: a number, or an array of the weights' shape."""
 
     def __init__(self, value: float | Array = 0.0) -> None:
-        given = np.asarray(value)
-        if not given.ndim:
+        if not np.ndim(value):
             value = check_number(value, "Constant(value)", -math.inf)
-        elif given.dtype.kind not in "fiu" or not np.isfinite(given).all():
-            raise ValueError(f"Constant(value) must hold finite numbers, but it is {value!r}.")
+        else:
+            check_numbers(value, "Constant(value)")
         self.value = value
 
     def draw(self, shape: Shape, rng: np.random.Generator) -> Array:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.errors import ShapeError
-from backprop.core.types import FLOAT_DTYPES, Shape
+from backprop.core.types import FLOAT_DTYPES, Array, Shape
 
 
 def check_integer(value: Any, name: str, least: float = 1) -> int:
@@ -36,6 +36,21 @@ def check_sizes(value: Any, name: str, n: int, least: int = 1) -> tuple[int, ...
             f"{name} must be an integer of {least} or more{several}, but it is {value!r}."
         )
     return tuple(map(int, sizes))
+
+
+def check_axis(value: Any, name: str) -> int | tuple[int, ...]:
+    """The number of an axis, which may be counted from the end, or a tuple of such numbers.
+
+    Raises:
+        ValueError: It is no integer, and no list of them.
+    """
+    several = isinstance(value, list | tuple | np.ndarray)
+    axes = tuple(value) if several else (value,)
+    if not all(isinstance(a, int | np.integer) and not isinstance(a, bool) for a in axes):
+        raise ValueError(
+            f"{name} must be an integer, such as -1, or a list of them, but {name} is {value!r}."
+        )
+    return tuple(map(int, axes)) if several else int(value)
 
 
 def check_number(value: Any, name: str, least: float = 0.0, below: float = math.inf) -> float:
@@ -89,6 +104,21 @@ def check_share(value: Any, name: str, ends: bool = True) -> float:
     return number
 
 
+def check_numbers(value: Any, name: str) -> Array:
+    """A number, or numbers of any shape, as an array of float64.
+
+    Raises:
+        ValueError: One of them is no number, or not finite, or their rows differ in length.
+    """
+    try:
+        given = np.asarray(value)
+    except ValueError:  # rows of different lengths
+        given = np.asarray(None)
+    if given.dtype.kind not in "fiu" or not np.isfinite(given).all():
+        raise ValueError(f"{name} must hold finite numbers, but it is {value!r}.")
+    return np.asarray(given, np.float64)
+
+
 def check_real(value: Any, name: str) -> float:
     """The value as a float, which may be nan or infinite.
 
@@ -111,10 +141,11 @@ def check_range(value: Any, name: str, lowest: float = -1) -> tuple[float, float
     Raises:
         ValueError: It is something else.
     """
-    ends = tuple(value) if isinstance(value, list | tuple) else (value,)
-    real = all(isinstance(n, int | float | np.number) and not isinstance(n, bool) for n in ends)
-    if real and len(ends) == 1:
-        ends = lowest * ends[0], ends[0]
+    kinds = int | float | np.integer | np.floating
+    ends = tuple(value) if isinstance(value, list | tuple) else (value, value)
+    real = all(isinstance(n, kinds) and not isinstance(n, bool) for n in ends)
+    if real and not isinstance(value, list | tuple):
+        ends = lowest * value, value
     if not real or len(ends) != 2 or not lowest <= ends[0] <= ends[1] <= 1:
         raise ValueError(
             f"{name} must be a number, or two in order, from {lowest:g} to 1, but it is {value!r}."

@@ -30,7 +30,7 @@ class ZeroPadding2D(Layer):
 
     axes = "HWC"
 
-    def __init__(self, padding: Any = 1, name: str | None = None) -> None:
+    def __init__(self, padding: int | Sequence[Any] = 1, name: str | None = None) -> None:
         super().__init__(name)
         self.padding = check_borders(padding, "padding", len(self.axes) - 1)
         self.Y: Any = None
@@ -75,7 +75,7 @@ class Cropping2D(Layer):
 
     axes = "HWC"
 
-    def __init__(self, cropping: Any = 0, name: str | None = None) -> None:
+    def __init__(self, cropping: int | Sequence[Any] = 0, name: str | None = None) -> None:
         super().__init__(name)
         self.cropping = check_borders(cropping, "cropping", len(self.axes) - 1)
         self.Y: Any = None
@@ -198,7 +198,7 @@ class Cropping1D(Cropping2D):
 
     axes = "TC"
 
-    def __init__(self, cropping: Any = 1, name: str | None = None) -> None:
+    def __init__(self, cropping: int | Sequence[Any] = 1, name: str | None = None) -> None:
         super().__init__(cropping, name)
 
 

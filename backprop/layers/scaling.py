@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
+from backprop.core.checks import check_axis, check_number, check_numbers
 from backprop.core.errors import ShapeError
 from backprop.core.functional import by_channel
 from backprop.core.parameters import parameter_views
@@ -29,10 +29,8 @@ class Rescaling(Layer):
 
     def __init__(self, scale: float, offset: float = 0.0, name: str | None = None) -> None:
         super().__init__(name)
-        for argument, value in (("scale", scale), ("offset", offset)):
-            if not isinstance(value, int | float | np.number) or not math.isfinite(value):
-                raise ValueError(f"{argument} must be a finite number, but it is {value!r}.")
-        self.scale, self.offset = float(scale), float(offset)
+        self.scale = check_number(scale, "scale", -np.inf)
+        self.offset = check_number(offset, "offset", -np.inf)
         self.Y: Any = None
 
     def forward(self, X: Array, training: bool = False) -> Array:
@@ -88,11 +86,11 @@ class Normalization(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        self.axis = tuple(axis) if isinstance(axis, list | tuple) else axis
+        self.axis = None if axis is None else check_axis(axis, "axis")
         if (mean is None) != (variance is None):
             raise ValueError("Normalization takes mean and variance together, or neither of them.")
-        self.mean = None if mean is None else np.asarray(mean, np.float64)
-        self.variance = None if variance is None else np.asarray(variance, np.float64)
+        self.mean = None if mean is None else check_numbers(mean, "mean")
+        self.variance = None if variance is None else check_numbers(variance, "variance")
         if self.variance is not None and not (self.variance >= 0).all():
             raise ValueError(f"variance must be 0 or more, but it is {variance!r}.")
         self.Y: Any = None

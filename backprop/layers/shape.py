@@ -106,7 +106,7 @@ class Permute(Layer):
                 f"dims must hold the axes of a sample from 1 on, each once, such as (2, 1), but it "
                 f"is {dims!r}."
             )
-        self.dims = tuple(map(int, given))
+        self.dims = tuple(check_integer(axis, "each axis in dims") for axis in given)
         self._X_shape: Shape = ()
         self.Y: Any = None
 

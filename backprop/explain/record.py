@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from backprop.core.arrays import to_array
 from backprop.core.parameters import Parameter
 from backprop.core.types import Array
 from backprop.data.samples import Data

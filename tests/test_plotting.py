@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
+import backprop as bp
 from backprop.plotting import (
     confusion_matrix,
     decision_regions,
@@ -392,6 +393,16 @@ def test_regions_take_every_form_of_answer() -> None:
     assert pictures[0].shape == (20, 20, 3)
     assert pictures[0][:, :10, 2].min() > pictures[0][:, :10, 0].max()
     assert pictures[0][:, 10:, 0].min() > pictures[0][:, 10:, 2].max()
+
+
+def test_regions_take_a_model() -> None:
+    model = bp.Sequential([bp.layers.Dense(2), bp.layers.Softmax()], seed=0)
+    model.build((None, 2))
+    mine, its = (
+        decision_regions(given, CORNERS, SIDES, resolution=20).axes[0].images[0].get_array()
+        for given in (model, model.predict)
+    )
+    np.testing.assert_array_equal(mine, its)
 
 
 def test_regions_are_not_mirrored() -> None:

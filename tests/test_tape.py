@@ -684,7 +684,7 @@ STRIPPING |= {"fromiter", "nditer", "as_strided", "memoryview", "tolist", "from_
 ALLOWED = {  # what a step does not call, or only for arrays that are of another kind
     "check_input",
     "check_target",
-    "check_sample_weight",
+    "check_weight",
     "forward in Loss",
 }
 

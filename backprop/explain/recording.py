@@ -6,8 +6,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from backprop.core.arrays import to_array
 from backprop.core.types import Array, Shape
-from backprop.data.inputs import as_array, check_inputs
+from backprop.data.inputs import check_inputs
 from backprop.data.samples import Data, check_data
 from backprop.explain.record import LayerRecord, ParameterRecord, Record
 from backprop.explain.stated import stated
@@ -164,24 +165,25 @@ def _loss_parts(
     w = np.ones(n, prediction.dtype) if data.weight is None else data.weight
     if formula is not None and formula.per == "output":
         count = prediction.size / prediction.shape[-1]  # N, times the steps of a sequence
-        along = w.reshape(-1, *[1] * (prediction.ndim - 1))  # (N,) -> (N, 1, …)
+        along = w.reshape(*w.shape, *[1] * (prediction.ndim - w.ndim))  # (N,) -> (N, 1, …)
         parts: Array = head.parts(prediction, data.y) * along / count
         if np.isclose(parts.sum(), total, rtol=1e-4):
             return parts
     values = head.unjoined.sample_losses(prediction, data.y).reshape(n, -1).mean(axis=1)
-    parts = values * (w / n)
+    parts = values * (w / n) if w.ndim == 1 else np.zeros(n, w.dtype)
     return parts if np.isclose(parts.sum(), total, rtol=1e-4) else np.array([total], w.dtype)
 
 
 def _check(model: Explainable, X: Any, y: Any, sample_weight: Any) -> Data:
     """The data as the model takes them, a single sample as a batch of one; builds the model."""
     loss = model.loss
-    X = as_array(X, "X")
+    X = to_array(X, "X")
     if X.ndim == (1 if model.input_shape is None else len(model.input_shape)):
-        X, y = X[np.newaxis], as_array(y, "y")[np.newaxis]
+        X, y = X[np.newaxis], to_array(y, "y")[np.newaxis]
         if sample_weight is not None:
-            sample_weight = np.reshape(sample_weight, -1)
-    X = check_inputs(X, model.input_shape, model.layers[0] if model.layers else model, "X")
+            sample_weight = to_array(sample_weight, "sample_weight")[np.newaxis]
+    first = model.layers[0] if model.layers else model
+    X = check_inputs(X, model.input_shape, first, "X", model.dtype)
     model.build((None, *X.shape[1:]))
     loss.check_ending(unfold(model.layers)[-1])
     data = check_data(

@@ -1,6 +1,7 @@
 """Checks of one layer or one loss by itself: its derivative, and the rest of its contract."""
 
 import copy
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from backprop.core.checks import check_integer, check_shape
 from backprop.core.errors import ShapeError
+from backprop.core.signatures import check_methods
 from backprop.core.types import Array, Shape
 from backprop.core.walk import objects_in
 from backprop.inspection.copies import (
@@ -25,6 +27,7 @@ from backprop.inspection.gradient_check import (
 from backprop.inspection.gradient_report import GradientReport
 from backprop.inspection.real_branches import branching_as_real
 from backprop.layers import Layer
+from backprop.layers.block import METHODS
 from backprop.losses import Loss
 
 
@@ -40,7 +43,8 @@ def check_layer(
     Args:
         layer: Any layer, also one of your own; a copy is checked. A built layer is checked at its
             own weights. Of any other the copy is built and gets random parameters, so that no b = 0
-            or γ = 1 hides an error.
+            or γ = 1 hides an error. A warning tells of arrays that
+            ``forward`` reads and that are no parameters, as nobody would train them.
         input_shape: The shape of one sample, such as ``(4,)``.
         batch_size: The number of samples.
         seed: Determines the random numbers.
@@ -51,6 +55,7 @@ def check_layer(
     shape = check_shape(input_shape, "input_shape")
     check_integer(batch_size, "batch_size")
     rng = np.random.default_rng(seed)
+    check_methods(layer, METHODS, "parameters")
     twin = with_spoilt_buffers(in_dtype(layer, np.float64))
     if twin.input_shape is None:
         twin.build(shape, rng, np.float64)
@@ -74,6 +79,14 @@ def check_layer(
     if layer.input_shape is None and accepts(copy.deepcopy(untouched), R):
         problems.append("backward without a training forward before it must raise an error.")
     problems += contract(untouched, X, R)
+    for path in unregistered(untouched, X):
+        warnings.warn(
+            f"forward of {layer} reads self.{path}, which is no parameter: it is neither trained "
+            f"nor saved. Make it in make_parameters by self.add_parameter(…), with learned=False "
+            f"if it is a constant.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
 
     real = Function(
         lambda: float(np.sum(R * twin.forward(X, training=True))),
@@ -105,6 +118,47 @@ def check_layer(
         gradients["X"] = delta
     title = f"Gradient check: {layer}, {batch_size} samples of shape {shape}"
     return compare(title, real, make_complex, gradients, problems)
+
+
+def unregistered(layer: Layer, X: Array) -> list[str]:
+    """The arrays of numbers that ``forward`` reads and that are no parameters.
+
+    Each is changed in a copy of the layer, to see whether the output changes.
+
+    Args:
+        layer: A built layer.
+        X: A batch of inputs.
+    """
+    layer = copy.deepcopy(layer)
+    layer.forward(X.copy(), training=True)  # which may make an array
+    owned = [array for p in layer.parameters for array in (p.value, p.gradient)]
+    expected = forward_or_none(copy.deepcopy(layer), X)
+    found = []
+    for path, part in objects_in(layer):
+        if not isinstance(part, np.ndarray) or part.dtype.kind != "f" or not part.size:
+            continue
+        if any(np.may_share_memory(part, array) for array in owned):
+            continue
+        trial = copy.deepcopy(layer)
+        array = dict(objects_in(trial))[path]
+        if not array.flags.writeable:
+            continue
+        array += 1
+        changed = forward_or_none(trial, X)
+        if changed is None or expected is None:
+            continue
+        if not np.array_equal(changed, expected, equal_nan=True):
+            found.append(path.removeprefix("."))
+    return found
+
+
+def forward_or_none(layer: Layer, X: Array) -> Array | None:
+    """The output of an inference pass; None where the layer cannot make one."""
+    try:
+        with np.errstate(all="ignore"):
+            return np.asarray(layer.forward(X.copy(), training=False))
+    except Exception:
+        return None
 
 
 def contract(layer: Layer, X: Array, R: Array) -> Iterator[str]:

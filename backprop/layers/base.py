@@ -12,13 +12,14 @@ from backprop.constraints import Constraint
 from backprop.core.buffers import Buffers, new_array
 from backprop.core.errors import NoForwardError, NotBuiltError, ShapeError, misfit
 from backprop.core.parameters import Parameter
+from backprop.core.settings import Settings
 from backprop.core.transfer import copy_of, take_kept
 from backprop.core.types import Array, DTypeLike, Shape, as_array, as_floats, is_sparse
 from backprop.initializers import Initializer
 from backprop.regularizers import Regularizer
 
 
-class Layer:
+class Layer(Settings):
     """Two formulas: ``forward`` computes Y from X, ``backward`` ∂E/∂X from ∂E/∂Y.
 
     A layer of your own defines both, in matrix form with samples in rows, and ``make_parameters``
@@ -49,6 +50,7 @@ class Layer:
         delta: ∂E/∂Y of the last backward pass of a model, shape ``(N, *output)``, to look at.
         input_shape: The shape of one input sample once built.
         parameters: The layer's ``Parameter`` objects.
+        adjustable: The arguments of the constructor that may be changed when the layer is built.
         needs_input_gradient: Whether ∂E/∂X is wanted; a model turns it off in its first layer.
         takes_mask: Whether ``forward`` takes a ``mask`` ``(N, T)``, False where a step is padded.
         makes_mask: Whether ``output_mask`` makes a mask from the layer's input.
@@ -71,6 +73,7 @@ class Layer:
     is_activation = False
     symbol = definition = ""
     formulas: Mapping[str, str] = {}
+    adjustable: tuple[str, ...] = ()
 
     def __init__(self, name: str | None = None) -> None:
         self.name = name
@@ -231,6 +234,13 @@ class Layer:
     def inside(self) -> list[Layer]:
         """All layers that it holds, and those in them."""
         return []
+
+    def check_setting(self, name: str) -> None:
+        """Raises AttributeError where a built layer would go on with what it was built with."""
+        if self.input_shape is not None and name not in self.adjustable:
+            raise AttributeError(
+                f"{self} is built, so that another {name} would have no effect: make a new layer."
+            )
 
     @property
     def observes(self) -> bool:

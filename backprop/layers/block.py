@@ -6,8 +6,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from backprop.core.lookup import default_name
+from backprop.core.signatures import check_methods
 from backprop.core.types import Array, Shape
 from backprop.layers.base import Layer
+
+METHODS = {
+    "forward": "X, training=False",
+    "backward": "delta",
+    "output_shape": "input_shape",
+    "make_parameters": "input_shape",
+    "build": "input_shape, rng=None, dtype='float32'",
+}
+"""What a model calls of a layer, and how."""
 
 
 class Block(Layer):
@@ -61,6 +71,7 @@ class Block(Layer):
         if not isinstance(layer, Layer):
             hint = " (an instance: add the parentheses)" if isinstance(layer, type) else ""
             raise TypeError(f"a model is made of layers{hint}, but it was given {layer!r}.")
+        check_methods(layer, METHODS, "parameters")
         if layer.input_shape is not None or any(layer is other for other in self.children):
             raise ValueError(
                 f"{layer} belongs to a model already: make a new one for each place, or take "

@@ -10,6 +10,7 @@ from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.checks import check_integer
 from backprop.core.functional import ones
+from backprop.core.lookup import refuse_arguments
 from backprop.core.parameters import parameter_views
 from backprop.core.types import Array, Shape, as_array, is_sparse
 from backprop.initializers import Initializer
@@ -77,12 +78,10 @@ class Dense(Layer):
         **unknown: Any,
     ) -> None:
         super().__init__(name)
-        if unknown or not isinstance(use_bias, bool):
-            given = unknown or {"use_bias": use_bias}
-            raise TypeError(
-                f"Dense({units}) cannot be made with {given}: use_bias is True or False, and an "
-                f"activation is a layer of its own: Dense({units}), ReLU()."
-            )
+        if not isinstance(use_bias, bool):
+            unknown = {"use_bias": use_bias}
+        if unknown:
+            refuse_arguments(f"Dense({units})", unknown)
         self.units = check_integer(units, "Dense(units)")
         self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)

@@ -20,6 +20,7 @@ class Noise(RandomLayer):
         name: The layer's name.
     """
 
+    adjustable = ("rate", "stddev")
     definition = "{f}(x) = x ⊙ M"
     formulas = {"dX": "{delta} ⊙ M"}
 

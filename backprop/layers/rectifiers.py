@@ -36,6 +36,7 @@ class LeakyReLU(Activation):
         ValueError: The slope is negative or not finite.
     """
 
+    adjustable = ("negative_slope",)
     definition = "leaky_relu(z) = max(z, 0) + {self.negative_slope:g} min(z, 0)"
     slope = "[{z} > 0] + {self.negative_slope:g} [{z} ≤ 0]"
 
@@ -147,6 +148,7 @@ class ELU(Activation):
     definition = "elu(z) = max(z, 0) + {self.alpha:g} (exp(min(z, 0)) − 1)"
     slope = "[{z} > 0] + {self.alpha:g} exp({z}) ⊙ [{z} ≤ 0]"
     scale = 1.0
+    adjustable = ("alpha",)
 
     def __init__(self, alpha: float = 1.0, name: str | None = None) -> None:
         super().__init__(name)

@@ -124,6 +124,7 @@ class GELU(Activation):
         name: The layer's name.
     """
 
+    adjustable = ("approximate",)
     definition = "gelu(z) = z Φ(z)"
     slope = "Φ({z}) + {z} ⊙ φ({z})"
 

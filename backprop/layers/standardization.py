@@ -36,6 +36,8 @@ class Standardization(Layer):
     definition = "{f}(x) = {gamma} ⊙ (x − μ) / √(v + ε) + {beta}"
     formulas = {"dgamma": "Σ_N {delta} ⊙ ({x} − μ) / √(v + ε)", "dbeta": "Σ_N {delta}"}
 
+    adjustable = ("momentum", "epsilon")
+
     gamma, dgamma = parameter_views("gamma")
     beta, dbeta = parameter_views("beta")
 

@@ -11,21 +11,24 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.arrays import as_numbers, to_array
 from backprop.core.buffers import Buffers
 from backprop.core.errors import NoForwardError, ShapeError
 from backprop.core.lookup import show_call
+from backprop.core.ranges import check_finite, check_weights
+from backprop.core.settings import Settings
 from backprop.core.types import Array, Shape, as_array
 from backprop.losses.formula import Formula
 
 
-class Loss:
+class Loss(Settings):
     """E = (1/N) Σ_i w_i ℓ_i over the N samples of a batch.
 
     A loss of your own writes two formulas for the samples of a batch, ``values`` and, directly
     below it, ``gradient``; the mean and the weights are applied here.
 
     With more axes, predictions ``(N, T, K)``, ℓ has the shape ``(N, T)`` and the mean runs over
-    both.
+    both. Weights then have the shape ``(N,)`` or ``(N, T)``.
     """
 
     link: str | None = None
@@ -43,10 +46,15 @@ class Loss:
     target_formula = ""
     """What ``smooth`` makes of the targets, as ``explain`` prints it: ``(1 − a) {y} + a/{K}``."""
 
+    over_outputs: str | None = None
+    """"mean" or "sum" where ℓ_i is that of one loss for each of the K outputs, so that outputs can
+    have weights of their own, shape ``(N, K)``; None where it is no such thing."""
+
     def __init__(self) -> None:
         self._prediction: Any = None
         self._target: Any = None
         self._scale: Any = None
+        self._each = False
         self.buffers = Buffers()
 
     # ------------------------------------------------------------------ what a subclass defines
@@ -93,14 +101,54 @@ class Loss:
         if output_shape[-1] == 1 and target.shape[1:] == output_shape[:-1]:
             target = target[..., np.newaxis]  # (N,) -> (N, 1)
         if target.shape[1:] != output_shape:
+            hint = extra_axes(target, output_shape) or self.shape_hint(target, output_shape)
             raise ShapeError(
                 f"{self}: the predictions have the shape {show_shape(output_shape)}, but the "
-                f"targets have the shape {target.shape}: {self.shape_hint(target, output_shape)}"
+                f"targets have the shape {target.shape}: {hint}"
             )
-        target = target.astype(dtype, copy=False)
-        if not np.isfinite(target).all():
-            raise ValueError(f"{self}: the targets hold nan or infinite numbers: remove them.")
-        return target
+        check_finite(target, f"{self}: the targets hold", dtype)
+        return target.astype(dtype, copy=False)
+
+    def check_weight(self, weight: Array, n: int, output_shape: Shape, dtype: Any) -> Array:
+        """Sample weights in ``dtype``: a number for each of n samples, or for parts of it.
+
+        Args:
+            weight: Shape ``(n,)``; or for outputs ``(T, K)`` also ``(n, T)``; or where
+                ``over_outputs`` allows it that of the predictions. A last axis of 1 may be added.
+            n: The number of samples.
+            output_shape: The shape of one prediction.
+            dtype: The dtype that the model computes in.
+
+        Raises:
+            ShapeError: It has another shape. Nothing is ever broadcast.
+            ValueError: A weight is negative, not finite, or overflows.
+        """
+        weight = np.asarray(weight)
+        whole = (n, *output_shape)
+        allowed = [whole[:k] for k in range(1, len(whole))]
+        if self.weighs_outputs() and output_shape[-1] > 1:
+            allowed.append(whole)
+        if weight.shape not in allowed and weight.shape[:-1] in allowed and weight.shape[-1] == 1:
+            weight = weight[..., 0]  # (N, 1) -> (N,)
+        if weight.shape not in allowed:
+            shapes = " or ".join(map(str, allowed))
+            why = ""
+            if weight.shape == whole:
+                why = (
+                    f": {self} gives one number for all outputs of a sample, so that they cannot "
+                    f"have weights of their own"
+                )
+            raise ShapeError(
+                f"sample_weight must hold one number for each of the {n} samples, shape {shapes}, "
+                f"but its shape is {weight.shape}{why}."
+            )
+        return check_weights(weight, dtype)
+
+    def weighs_outputs(self) -> bool:
+        """Whether ``over_outputs`` is said of the formula that ``values`` has."""
+        classes = type(self).__mro__
+        names = [next(k for k in classes if name in vars(k)) for name in ("over_outputs", "values")]
+        return self.over_outputs is not None and issubclass(*names)
 
     def shape_hint(self, target: Array, output_shape: Shape) -> str:
         """What to do about targets whose shape is not that of the predictions."""
@@ -117,7 +165,7 @@ class Loss:
             prediction: The network's output, shape ``(N, K)``.
             target: What it should have been, of the same shape; class indices of shape ``(N,)``
                 for the sparse cross-entropy.
-            sample_weight: w, shape ``(N,)``.
+            sample_weight: w, shape ``(N,)``, or another one that ``check_weight`` allows.
 
         Returns:
             E, with what ``backward`` needs kept.
@@ -125,7 +173,8 @@ class Loss:
         Raises:
             ShapeError: The shapes do not fit. Nothing is ever broadcast.
         """
-        prediction = np.asarray(prediction)
+        prediction = as_numbers(prediction, "prediction")
+        target = to_array(target, "target")
         if prediction.ndim < 2:
             raise ShapeError(
                 f"{self}: predictions must have a row for each sample, shape (N, K), but their "
@@ -141,7 +190,12 @@ class Loss:
                 f"{self}: there are {len(prediction)} predictions but {len(target)} targets."
             )
         if sample_weight is not None:
-            sample_weight = check_sample_weight(sample_weight, len(prediction), prediction.dtype)
+            sample_weight = self.check_weight(
+                as_numbers(sample_weight, "sample_weight"),
+                len(prediction),
+                prediction.shape[1:],
+                prediction.dtype,
+            )
         return self.compute(prediction, target, sample_weight)
 
     def backward(self) -> Array:
@@ -154,7 +208,7 @@ class Loss:
             raise NoForwardError(f"{self}: call forward(prediction, target) before backward().")
         delta = self.gradient(self._prediction, self._target)
         delta *= self._scale
-        return delta
+        return self.as_prediction(delta)
 
     def prediction_delta(self) -> Array:
         """∂E/∂ŷ of the last ``forward``: the same, unless this is a matched head."""
@@ -195,16 +249,36 @@ class Loss:
 
     def compute(self, prediction: Array, target: Array, sample_weight: Array | None) -> float:
         """``forward`` for arrays that have been checked."""
-        return self.reduce(self.sample_losses(prediction, target), sample_weight)
+        each = each_output(sample_weight, prediction)
+        return self.reduce(self.sample_losses(prediction, target, each), sample_weight)
 
-    def sample_losses(self, prediction: Array, target: Array) -> Array:
-        """ℓ; keeps what ``backward`` needs."""
+    def sample_losses(self, prediction: Array, target: Array, each: bool = False) -> Array:
+        """ℓ; keeps what ``backward`` needs.
+
+        Args:
+            prediction: The network's output.
+            target: What it should have been.
+            each: Whether the outputs have weights of their own: ℓ then has the shape ``(N, K)``,
+                as of N·K samples with one output each.
+        """
+        self._each = each
+        if each:
+            prediction, target = prediction[..., np.newaxis], target[..., np.newaxis]
         self._prediction, self._target = prediction, target
         return self.values(prediction, target)
 
+    def as_prediction(self, delta: Array) -> Array:
+        """∂E/∂prediction in the shape of the prediction."""
+        return delta[..., 0] if self._each else delta
+
     def reduce(self, values: Array, sample_weight: Array | None) -> float:
         """(1/N) Σ w ℓ; keeps w/N for ``backward``."""
-        return float(self.total(values, sample_weight)) / values.size
+        return float(self.total(values, sample_weight)) / self.count(values)
+
+    def count(self, values: Array) -> int:
+        """N: how many ℓ there are, where those of single outputs are added up to one."""
+        together = self._each and self.over_outputs == "sum"
+        return values.size // values.shape[-1] if together else values.size
 
     def total(self, values: Array, sample_weight: Array | None) -> Array:
         """Σ w ℓ; keeps w/N for ``backward``."""
@@ -212,8 +286,9 @@ class Loss:
             self._scale = 1.0 / values.size
         else:
             # (N,) -> (N, 1, …): one weight for all of a sample's values
-            w = sample_weight.reshape(-1, *[1] * (values.ndim - 1))
-            self._scale = (w / values.size)[..., np.newaxis]
+            shape = sample_weight.shape
+            w = sample_weight.reshape(*shape, *[1] * (values.ndim - len(shape)))
+            self._scale = (w / self.count(values))[..., np.newaxis]
             values = w * values
         total: Array = np.add.reduce(values, axis=None)
         return total
@@ -223,27 +298,14 @@ class Loss:
         return self.buffers.get(name, like.shape, like.dtype)
 
 
+def each_output(sample_weight: Array | None, prediction: Array) -> bool:
+    """Whether there is a weight for every output, not one for all outputs of a sample."""
+    return sample_weight is not None and sample_weight.ndim == prediction.ndim
+
+
 def row_dot(A: Array, B: Array) -> Array:
     """Σ_k a_k b_k of every row, without an array of the products."""
     return as_array(np.vecdot(A, B))
-
-
-def check_sample_weight(weight: Array, n: int, dtype: Any) -> Array:
-    """Sample weights in ``dtype``: one number for each of n samples.
-
-    Raises:
-        ShapeError: There is not exactly one for each sample.
-        ValueError: A weight is negative or not finite.
-    """
-    weight = np.asarray(weight, dtype)
-    if weight.shape != (n,):
-        raise ShapeError(
-            f"sample_weight must hold one number for each of the {n} samples, shape ({n},), but "
-            f"its shape is {weight.shape}."
-        )
-    if not np.isfinite(weight).all() or (weight < 0).any():
-        raise ValueError("sample_weight must hold finite numbers that are not negative.")
-    return weight
 
 
 def check_probabilities(prediction: Array, loss: str, advice: str) -> None:
@@ -263,6 +325,17 @@ def check_probabilities(prediction: Array, loss: str, advice: str) -> None:
             f"{loss}: predictions must be probabilities between 0 and 1, but they run from "
             f"{low:.4g} to {high:.4g}: {advice}"
         )
+
+
+def extra_axes(target: Array, output_shape: Shape) -> str:
+    """What to do about predictions that have axes which the targets do not have, if they do."""
+    if target.ndim > len(output_shape) or len(output_shape) == 1:
+        return ""
+    return (
+        f"a Dense layer works on the last axis of its inputs alone, so that the others are still "
+        f"there in the predictions, {show_shape(output_shape)}. For one prediction a sample begin "
+        f"with Flatten(), or reshape the inputs to (N, features): x.reshape(len(x), -1)."
+    )
 
 
 def show_shape(output_shape: Shape) -> str:

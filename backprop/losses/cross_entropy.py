@@ -42,6 +42,18 @@ class CrossEntropy(Loss):
             self.formula = self.logit_formula
         self._on_logits = from_logits
 
+    def check_setting(self, name: str) -> None:
+        """Refuses to change whether predictions are logits, which ``compile`` goes by.
+
+        Raises:
+            AttributeError: It is that.
+        """
+        if name == "from_logits":
+            raise AttributeError(
+                f"from_logits of {self} cannot be changed, since compile goes by it: make a new "
+                f"{self}(from_logits=…), and compile."
+            )
+
     def check_ending(self, last: Any) -> None:
         """Checks that probabilities are not expected of a layer that never makes any.
 
@@ -105,21 +117,23 @@ class CrossEntropy(Loss):
         """What each output adds to ℓ for logits Z."""
         raise NotImplementedError(f"{type(self).__name__} must define logit_parts.")
 
-    def sample_losses(self, prediction: Array, target: Array) -> Array:
+    def sample_losses(self, prediction: Array, target: Array, each: bool = False) -> Array:
         """ℓ; keeps what ``backward`` needs."""
         if self.from_logits:
             A, partition = self.probabilities(prediction)
-            return self.sample_losses_on_logits(prediction, A, partition, target)
+            return self.sample_losses_on_logits(prediction, A, partition, target, each)
         advice = f"end the model with a {self.ending}(), or pass from_logits=True."
         check_probabilities(prediction, f"{self}", advice)
         self._on_logits = False
-        return super().sample_losses(prediction, target)
+        return super().sample_losses(prediction, target, each)
 
     def sample_losses_on_logits(
-        self, Z: Array, A: Array, partition: Partition, target: Array
+        self, Z: Array, A: Array, partition: Partition, target: Array, each: bool = False
     ) -> Array:
         """ℓ for logits whose probabilities A are known; ``backward`` then returns ∂E/∂Z."""
-        self._on_logits = True
+        self._on_logits, self._each = True, each
+        if each:
+            Z, A, target = Z[..., np.newaxis], A[..., np.newaxis], target[..., np.newaxis]
         self._prediction, self._target = A, target
         return self.logit_values(Z, partition, target)
 
@@ -129,7 +143,7 @@ class CrossEntropy(Loss):
             return super().backward()
         delta = self.logit_gradient(self._prediction, self._target)
         delta *= self._scale
-        return delta
+        return self.as_prediction(delta)
 
 
 class CategoricalCrossentropy(CrossEntropy):

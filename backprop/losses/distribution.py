@@ -21,6 +21,7 @@ class Poisson(Loss):
     Rates are positive: end the model with an ``Exponential`` or a ``Softplus``.
     """
 
+    over_outputs = "mean"
     formula = Formula("[{p}{i} − {y}{i} ln({p}{i} + 1e−7)]", "1 − {y}/({p} + 1e−7)", mean=True)
 
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
@@ -34,7 +35,7 @@ class Poisson(Loss):
             raise ValueError(f"{self}: targets are counts, but one is {target.min():.4g}.")
         return target
 
-    def sample_losses(self, prediction: Array, target: Array) -> Array:
+    def sample_losses(self, prediction: Array, target: Array, each: bool = False) -> Array:
         """ℓ; keeps what ``backward`` needs.
 
         Raises:
@@ -46,7 +47,7 @@ class Poisson(Loss):
                 f"{self}: predictions are rates and must not be negative, but one is "
                 f"{lowest:.4g}: end the model with an Exponential() or a Softplus()."
             )
-        return super().sample_losses(prediction, target)
+        return super().sample_losses(prediction, target, each)
 
     def values(self, prediction: Array, target: Array) -> Array:
         """(1/K) Σ_k [ŷ − y log(ŷ + ε)]."""
@@ -91,14 +92,14 @@ class KLDivergence(Loss):
             )
         return target
 
-    def sample_losses(self, prediction: Array, target: Array) -> Array:
+    def sample_losses(self, prediction: Array, target: Array, each: bool = False) -> Array:
         """ℓ; keeps what ``backward`` needs.
 
         Raises:
             ValueError: Predictions lie outside [0, 1].
         """
         check_probabilities(prediction, f"{self}", "end the model with a Softmax().")
-        return super().sample_losses(prediction, target)
+        return super().sample_losses(prediction, target, each)
 
     def values(self, prediction: Array, target: Array) -> Array:
         """Σ_k y_k (log y_k − log p_k)."""

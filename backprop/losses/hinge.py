@@ -27,6 +27,7 @@ class Hinge(Loss):
     )
 
     decision_threshold = 0.0
+    over_outputs = "mean"
 
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
         """Labels of two kinds.
@@ -71,6 +72,7 @@ class SquaredHinge(Hinge):
     ℓ = (1/K) Σ_k max(1 − t_k ŷ_k, 0)²,   ∂ℓ/∂ŷ = −(2/K) t max(1 − t ŷ, 0)
     """
 
+    over_outputs = "mean"
     formula = Formula(
         "max(1 − t{i} {p}{i}, 0)²",
         "−t ⊙ max(1 − t ⊙ {p}, 0)",

@@ -17,6 +17,7 @@ SMALLEST_NORM = 1e-7
 class MeanSquaredError(Loss):
     """ℓ = (1/K) Σ_k (ŷ_k − y_k)²,  ∂ℓ/∂ŷ = (2/K) (ŷ − y)."""
 
+    over_outputs = "mean"
     formula = Formula("({p}{i} − {y}{i})²", "{p} − {y}", mean=True, times="2")
 
     def values(self, prediction: Array, target: Array) -> Array:
@@ -61,6 +62,7 @@ class HalfSquaredError(Loss):
     Source: Nielsen, "Neural Networks and Deep Learning", chapter 1.
     """
 
+    over_outputs = "sum"
     formula = Formula("½ ({p}{i} − {y}{i})²", "{p} − {y}")
 
     def values(self, prediction: Array, target: Array) -> Array:
@@ -76,6 +78,7 @@ class HalfSquaredError(Loss):
 class MeanAbsoluteError(Loss):
     """ℓ = (1/K) Σ_k |ŷ_k − y_k|,  ∂ℓ/∂ŷ = sign(ŷ − y) / K, with sign(0) = 0 at the kink."""
 
+    over_outputs = "mean"
     formula = Formula("|{p}{i} − {y}{i}|", "sign({p} − {y})", mean=True)
 
     def values(self, prediction: Array, target: Array) -> Array:
@@ -109,6 +112,7 @@ class Huber(Loss):
         ValueError: δ is not a positive number.
     """
 
+    over_outputs = "mean"
     formula = Formula(
         "h({p}{i} − {y}{i})",
         "c({p} − {y})",
@@ -147,6 +151,7 @@ class LogCosh(Loss):
     About ½ d² for small errors d and |d| − log 2 for large ones: a Huber loss without seams.
     """
 
+    over_outputs = "mean"
     formula = Formula("ln cosh({p}{i} − {y}{i})", "tanh({p} − {y})", mean=True)
 
     def values(self, prediction: Array, target: Array) -> Array:

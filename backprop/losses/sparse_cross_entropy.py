@@ -6,7 +6,9 @@ import numpy as np
 
 from backprop.core import functional
 from backprop.core.errors import ShapeError
+from backprop.core.ranges import check_finite
 from backprop.core.types import Array, Shape
+from backprop.losses.base import extra_axes
 from backprop.losses.cross_entropy import (
     DIVIDED,
     DIVIDED_BY_1,
@@ -51,12 +53,12 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         if target.shape[1:] == (*output_shape[:-1], 1):
             target = target[..., 0]  # (N, 1) -> (N,)
         if target.ndim == 0 or target.shape[1:] != output_shape[:-1]:
-            hint = ""
+            hint = extra_axes(target, output_shape)
             if target.shape[1:] == output_shape:
-                hint = ": one-hot targets need loss='categorical_crossentropy'"
+                hint = "one-hot targets need loss='categorical_crossentropy'."
             raise ShapeError(
                 f"{self}: targets must be class indices, one for each sample, but their shape is "
-                f"{target.shape}{hint}."
+                f"{target.shape}{': ' if hint else '.'}{hint}"
             )
         if n_classes == 1:
             raise ShapeError(
@@ -68,6 +70,7 @@ class SparseCategoricalCrossentropy(CrossEntropy):
                 f"{self}: targets must be class indices, but their dtype is {target.dtype}: "
                 f"number the classes, for example with np.unique(y, return_inverse=True)."
             )
+        check_finite(target, f"{self}: the targets hold")
         if target.dtype.kind == "f" and not np.array_equal(target, np.floor(target)):
             raise ValueError(f"{self}: class indices must be whole numbers.")
         if target.size and (target.min() < 0 or target.max() >= n_classes):

@@ -28,18 +28,20 @@ class CompiledNetwork(Network):
     body is what comes before it.
     """
 
+    run_eagerly = False
+
     def __init__(
         self,
         layers: Iterable[Layer | Input] = (),
         seed: int | None = None,
         dtype: DTypeLike = "float32",
+        *more: Layer,
     ) -> None:
         self._given_loss: Loss | None = None
         self._joined = False  # whether the last activation and the loss are one
-        self.run_eagerly = False
         self._optimizer: Optimizer | None = None
         self._metrics: list[Metric] = []
-        super().__init__(layers, seed, dtype)
+        super().__init__(layers, seed, dtype, *more)
 
     def add(self, layer: Layer | Input) -> None:
         """Appends a layer (see ``Network.add``).

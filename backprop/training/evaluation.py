@@ -44,13 +44,13 @@ class Evaluator:
             callbacks.call("on_test_begin", {})
         penalty = model.penalty()
         total, seen = 0.0, 0
-        for batch, (X, y, weight) in enumerate(batches):
+        for batch, (X, y, weight, given) in enumerate(batches):
             for hook in before:
                 hook(batch, {})
             prediction = loss.predict(forward_through(model.body, X), training=True)
             total += loss.compute(prediction, y, weight) * len(y)
             seen += len(y)
-            update_metrics(metrics, prediction, y, weight)
+            update_metrics(metrics, prediction, given, weight)
             for hook in after:
                 hook(batch, collect(total / seen + penalty, metrics))
         logs = collect(total / seen + penalty, metrics)

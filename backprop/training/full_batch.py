@@ -45,7 +45,7 @@ def minimize(loop: Any, epochs: range) -> None:
         evaluations += 1
         place(x)
         total, seen, gradient = 0.0, 0, np.zeros(len(x))
-        for X, y, weight in batches:
+        for X, y, weight, _ in batches:
             loss, _ = loop.step.gradients(X, y, weight)  # with a share of the penalty
             g = model.parameters.gradients
             gradient += len(y) * np.concatenate([g[stretch] for stretch in stretches])

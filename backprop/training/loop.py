@@ -75,7 +75,7 @@ class Loop:
         step.refresh()
         total, seen = 0.0, 0
         batches = islice(self.plan.batches, first_step, None)
-        for batch, (X, y, weight) in enumerate(batches, first_step):
+        for batch, (X, y, weight, given) in enumerate(batches, first_step):
             if self._before:
                 self.before_step(batch)
             loss, prediction = step.gradients(X, y, weight)
@@ -83,7 +83,7 @@ class Loop:
             total += loss * len(y)  # the last batch may be shorter and counts for less
             seen += len(y)
             if counts:
-                metrics.add(prediction, y, weight)
+                metrics.add(prediction, given, weight)
             if self._after:
                 self.after_step(batch, total / seen)
             if model.stop_training:

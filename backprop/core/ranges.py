@@ -100,8 +100,8 @@ def refuse(
     name = np.dtype(dtype).name
     advice = ' or make the model with dtype="float64"' if name == "float32" else ""
     raise ValueError(
-        f"{what} {np.format_float_scientific(value, 3, trim='-')} in {place(index)}, an overflow in {name}, "
-        f"whose largest number is {limit:.4g}: scale the numbers{advice}."
+        f"{what} {np.format_float_scientific(value, 3, trim='-')} in {place(index)}, an overflow "
+        f"in {name}, whose largest number is {limit:.4g}: scale the numbers{advice}."
     )
 
 

@@ -103,7 +103,8 @@ def remade(made: Any, **changed: Any) -> Any:
     """
     trial = object.__new__(type(made))
     vars(trial)["_trial"] = True
-    now = {name: getattr(made, name) for name in arguments_of(made) if hasattr(made, name)}
+    now = {name: getattr(made, name, None) for name in arguments_of(made)}
+    now = {name: value for name, value in now.items() if not isinstance(value, Setting)}
     trial.__init__(**{**now, **changed})
     del vars(trial)["_trial"]
     return trial

@@ -18,7 +18,7 @@ from backprop.engine.thread_choice import ThreadChoice
 from backprop.engine.threads import several, use
 from backprop.engine.traced import plain
 from backprop.losses import Loss
-from backprop.losses.base import each_output
+from backprop.losses.helpers import each_output
 from backprop.protocol import Model
 from backprop.training.step import Step
 

@@ -7,9 +7,9 @@ import numpy as np
 from backprop.core import functional
 from backprop.core.checks import check_number
 from backprop.core.types import Array, Shape
-from backprop.losses.base import row_dot
 from backprop.losses.cross_entropy import CrossEntropy, Partition, check_shares
 from backprop.losses.formula import Formula
+from backprop.losses.helpers import row_dot
 
 
 class BinaryCrossentropy(CrossEntropy):

@@ -7,8 +7,9 @@ import numpy as np
 from backprop.core import functional
 from backprop.core.checks import check_number
 from backprop.core.types import Array, Shape
-from backprop.losses.base import Loss, check_probabilities, row_dot
+from backprop.losses.base import Loss
 from backprop.losses.formula import Formula
+from backprop.losses.helpers import check_probabilities, row_dot
 
 Partition = tuple[Array, Array] | None
 

@@ -6,8 +6,9 @@ import numpy as np
 
 from backprop.core import functional
 from backprop.core.types import Array, Shape
-from backprop.losses.base import Loss, check_probabilities, row_dot
+from backprop.losses.base import Loss
 from backprop.losses.formula import Formula
+from backprop.losses.helpers import check_probabilities, row_dot
 
 EPSILON = 1e-7
 """Keras adds it to a rate, and takes no probability in a target for less."""

@@ -6,8 +6,9 @@ import numpy as np
 
 from backprop.core.functional import row_sum
 from backprop.core.types import Array, Shape, as_array
-from backprop.losses.base import Loss, row_dot
+from backprop.losses.base import Loss
 from backprop.losses.formula import Formula
+from backprop.losses.helpers import row_dot
 
 
 class Hinge(Loss):

@@ -7,8 +7,9 @@ import numpy as np
 from backprop.core.checks import check_positive
 from backprop.core.functional import row_sum
 from backprop.core.types import Array
-from backprop.losses.base import Loss, row_dot
+from backprop.losses.base import Loss
 from backprop.losses.formula import Formula
+from backprop.losses.helpers import row_dot
 
 SMALLEST_NORM = 1e-7
 """The cosine similarity does not stretch vectors shorter than this to length 1."""

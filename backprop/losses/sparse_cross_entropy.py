@@ -8,7 +8,6 @@ from backprop.core import functional
 from backprop.core.errors import ShapeError
 from backprop.core.ranges import check_finite
 from backprop.core.types import Array, Shape
-from backprop.losses.base import extra_axes
 from backprop.losses.cross_entropy import (
     DIVIDED,
     DIVIDED_BY_1,
@@ -17,6 +16,7 @@ from backprop.losses.cross_entropy import (
     partition_terms,
 )
 from backprop.losses.formula import Formula
+from backprop.losses.helpers import extra_axes
 
 
 class SparseCategoricalCrossentropy(CrossEntropy):

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable
 from itertools import accumulate, pairwise
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 
@@ -13,31 +13,11 @@ from backprop.core.parameters import Parameters
 from backprop.core.settings import Strict
 from backprop.core.types import Array
 from backprop.optimizers.blocks import Block, cut
+from backprop.optimizers.options import LearningRate
 from backprop.optimizers.vectors import clip, round_to_0
-from backprop.schedules import Schedule
 
 ROUNDING = 32
 """Steps between two roundings of the state (see ``Optimizer.step``)."""
-
-LearningRate = float | Schedule | Callable[[int], float]
-"""A number, or a function of the number of steps taken."""
-
-
-class Shared(TypedDict, total=False):
-    """The keyword arguments of every optimizer but ``weight_decay``; see ``Optimizer``."""
-
-    clipnorm: float | None
-    global_clipnorm: float | None
-    clipvalue: float | None
-    use_ema: bool
-    ema_momentum: float
-    ema_overwrite_frequency: int | None
-
-
-class Common(Shared, total=False):
-    """The keyword arguments of every optimizer; see ``Optimizer``."""
-
-    weight_decay: float | None
 
 
 class Optimizer(Strict):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from backprop.core.settings import Strict
 from backprop.core.types import Array, DTypeLike, Shape
 from backprop.core.walk import objects_in
 from backprop.data.inputs import check_inputs, check_rows
+from backprop.inspection.layer_outputs import layer_outputs
 from backprop.layers import Chain, Input, Layer
 from backprop.layers.block import entrance, forward_through, walk
 from backprop.layers.input import check_brackets
@@ -224,20 +224,7 @@ class Network(Strict):
         """
         X = check_inputs(x, self.input_shape, self._first_layer(), "x", self.dtype)
         self.build((None, *X.shape[1:]))
-        found: dict[str, Array] = {}
-        twin = deepcopy(self._chain)
-
-        def watched(way: str, forward: Callable[..., Array]) -> Callable[..., Array]:
-            def forward_and_keep(*arguments: Any, **options: Any) -> Array:
-                found[way] = forward(*arguments, **options)
-                return found[way]
-
-            return forward_and_keep
-
-        for way, layer in walk(twin.layers):
-            vars(layer)["forward"] = watched(way, layer.forward)
-        twin.forward(X.astype(self.dtype, copy=False))
-        return {way: found[way] for way, _ in walk(twin.layers)}
+        return layer_outputs(self._chain, X.astype(self.dtype, copy=False))
 
     @property
     def parameters(self) -> Parameters:

@@ -20,7 +20,6 @@ from backprop.core.settings import Strict
 from backprop.core.types import Array, DTypeLike, Shape
 from backprop.core.walk import objects_in
 from backprop.data.inputs import check_inputs, check_rows
-from backprop.inspection.layer_outputs import layer_outputs
 from backprop.layers import Chain, Input, Layer
 from backprop.layers.block import entrance, forward_through, walk
 from backprop.layers.input import check_brackets
@@ -224,7 +223,7 @@ class Network(Strict):
         """
         X = check_inputs(x, self.input_shape, self._first_layer(), "x", self.dtype)
         self.build((None, *X.shape[1:]))
-        return layer_outputs(self._chain, X.astype(self.dtype, copy=False))
+        return inspection.layer_outputs(self._chain, X.astype(self.dtype, copy=False))
 
     @property
     def parameters(self) -> Parameters:

@@ -157,6 +157,9 @@ class GaussianNoise(RandomLayer):
         name: The layer's name.
     """
 
+    definition = "{f}(x) = x + ε"
+    formulas = {"dX": "{delta}"}
+
     def __init__(self, stddev: float, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(seed, name)
         self.stddev = check_number(stddev, "GaussianNoise(stddev)")

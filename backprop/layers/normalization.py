@@ -37,6 +37,9 @@ class BatchNormalization(Standardization):
         name: The layer's name.
     """
 
+    definition = Standardization.definition
+    formulas = Standardization.formulas
+
     moving_mean, _ = parameter_views("moving_mean")
     moving_variance, _ = parameter_views("moving_variance")
 

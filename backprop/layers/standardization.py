@@ -33,6 +33,9 @@ class Standardization(Layer):
         name: The layer's name.
     """
 
+    definition = "{f}(x) = {gamma} ⊙ (x − μ) / √(v + ε) + {beta}"
+    formulas = {"dgamma": "Σ_N {delta} ⊙ ({x} − μ) / √(v + ε)", "dbeta": "Σ_N {delta}"}
+
     gamma, dgamma = parameter_views("gamma")
     beta, dbeta = parameter_views("beta")
 

@@ -149,7 +149,8 @@ class Reader:
             return 0.5 if text == "½" else float(text)
         if token["sum"]:
             return self.summed(token["sum"])
-        if sign == "√" or token["name"] in self.functions:
+        letter = token["name"] in self.values and self.peek() != "("
+        if sign == "√" or (token["name"] in self.functions and not letter):
             return self.call(self.functions[token["name"] or sign])
         if token["name"]:
             return self.named(token["name"], token["index"] or "")

@@ -25,12 +25,12 @@ from backprop.layers import (
     Dense,
     Identity,
     Layer,
-    LayerNormalization,
     Sigmoid,
     Softmax,
     Tanh,
 )
 from backprop.layers.block import Block
+from backprop.layers.standardization import Standardization
 from backprop.losses import (
     CategoricalCrossentropy,
     CategoricalHinge,
@@ -59,10 +59,10 @@ def letters_of(explanation: Explanation) -> dict[str, Array]:
         return {"ε": own.Y - own.X}
     if kind == "Columns":
         return {"S": np.eye(own.X.shape[1])[:, own.layer.which]}
-    if isinstance(own.layer, BatchNormalization | LayerNormalization):
-        axis = 0 if isinstance(own.layer, BatchNormalization) else 1
-        mean, variance = (f(own.X, axis=axis, keepdims=True) for f in (np.mean, np.var))
-        if axis == 0 and not own.layer.trainable:
+    if isinstance(own.layer, Standardization):
+        mean = np.array(own.layer.mean(own.X))
+        variance = np.array(own.layer.mean((own.X - mean) ** 2))
+        if isinstance(own.layer, BatchNormalization) and not own.layer.trainable:
             mean, variance = own.moving_mean, own.moving_variance
         return {"μ": mean, "v": variance, "ε": own.layer.epsilon}
     return {}
@@ -82,7 +82,7 @@ def test_formulas_of_layers_give_the_numbers_shown(
     if isinstance(layer, Block):
         return  # its f stands for layers that are not printed
     general = [f for f in unread if "∂h⁽¹⁾/∂z⁽¹⁾" in f.lower()]
-    assert bool(general) == isinstance(layer, BatchNormalization | LayerNormalization)
+    assert bool(general) == isinstance(layer, Standardization)
     assert [f for f in unread if f not in general and "← P(" not in f] == []
 
 
@@ -163,7 +163,7 @@ def test_every_layer_says_its_formulas(case: LayerCase) -> None:
         assert not p.learned or f"d{p.name}" in formulas
     if isinstance(layer, Activation):
         assert isinstance(layer, Identity) or stated(layer, "slope", "f", "f_prime")
-    elif not isinstance(layer, BatchNormalization | LayerNormalization):
+    elif not isinstance(layer, Standardization):
         assert formulas.keys() & {"dX", "J"}
 
 

@@ -75,7 +75,7 @@ def fill(text: str, symbols: Symbols, thing: object) -> tuple[str, tuple[Array |
     Returns:
         The formula, and its operands: none if there is more in it than arrays, numbers and signs.
     """
-    text = re.sub(r"\{self.*?\}", lambda own: own[0].format(self=thing), text)
+    text = re.sub(r"\{self.*?\}", lambda own: own[0].format(self=thing).replace("-", "−"), text)
     for name in re.findall(r"\{(\w+)\}", text):
         if name not in symbols:
             text = re.sub(rf" \+ \{{{name}\}}|\{{{name}\}} ⊙ ", "", text)
@@ -95,11 +95,11 @@ def _operands(text: str, symbols: Symbols) -> tuple[Array | str, ...]:
         name = re.fullmatch(r"\{(\w+)\}(ᵀ?)", token)
         array = symbols[name[1]][1] if name else None
         if name and array is not None:
+            if found and isinstance(found[-1], str) and found[-1][-1].isdigit():
+                found.append("·")  # a number times a matrix
             found.append(array.T if name[2] else array)
-        elif re.fullmatch(r"[+−⊙·]", token):
+        elif re.fullmatch(r"[+−⊙·]|−?\d+(\.\d+)?(e[+−-]\d+)?", token):
             found.append(token)
-        elif re.fullmatch(r"\d+(\.\d+)?(e[+-]\d+)?", token):
-            found.append(f"{token} ·")
         else:
             return ()
     return tuple(found) if len(found) > 1 else ()

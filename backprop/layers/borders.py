@@ -28,6 +28,7 @@ class ZeroPadding2D(Layer):
         name: The layer's name.
     """
 
+    formulas = {"Y": "pad({x})", "dX": "crop({delta})"}
     axes = "HWC"
 
     def __init__(self, padding: int | Sequence[Any] = 1, name: str | None = None) -> None:
@@ -73,6 +74,7 @@ class Cropping2D(Layer):
         name: The layer's name.
     """
 
+    formulas = {"Y": "crop({x})", "dX": "pad({delta})"}
     axes = "HWC"
 
     def __init__(self, cropping: int | Sequence[Any] = 0, name: str | None = None) -> None:
@@ -129,6 +131,7 @@ class UpSampling2D(Layer):
         name: The layer's name.
     """
 
+    formulas = {"Y": "repeat({x})", "dX": "repeatᵀ({delta})"}
     axes = "HWC"
 
     def __init__(self, size: int | Sequence[int] = 2, name: str | None = None) -> None:

@@ -58,6 +58,14 @@ class Conv2D(Sliding):
         db: ∂E/∂b, likewise.
     """
 
+    definition = "C(x) = windows(x)"
+    formulas = {
+        "Y": "C({x}) {W} + {b}",
+        "dW": "C({x})ᵀ {delta}",
+        "db": "Σ_N {delta}",
+        "dX": "Cᵀ({delta} {W}ᵀ)",
+    }
+
     W, dW = parameter_views("W")
 
     def __init__(

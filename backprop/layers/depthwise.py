@@ -58,6 +58,14 @@ class DepthwiseConv2D(Sliding):
         db: ∂E/∂b, likewise.
     """
 
+    definition = "C(x)_ij = windows(x)_ij"
+    formulas = {
+        "Y": "Σ_ij C({x})_ij ⊙ {W}_ij + {b}",
+        "dW": "Σ_N C({x})_ij ⊙ {delta}",
+        "db": "Σ_N {delta}",
+        "dX": "Σ_ij Cᵀ({delta} ⊙ {W}_ij)",
+    }
+
     W, dW = parameter_views("W")
 
     def __init__(
@@ -170,6 +178,15 @@ class SeparableConv2D(Sliding):
         d_pointwise: ∂E/∂P, likewise.
         db: ∂E/∂b, likewise.
     """
+
+    definition = "U = Σ_ij C(x)_ij ⊙ {depthwise}_ij, C(x)_ij = windows(x)_ij"
+    formulas = {
+        "Y": "U {pointwise} + {b}",
+        "ddepthwise": "Σ_N C({x})_ij ⊙ ({delta} {pointwise}ᵀ)",
+        "dpointwise": "Uᵀ {delta}",
+        "db": "Σ_N {delta}",
+        "dX": "Σ_ij Cᵀ(({delta} {pointwise}ᵀ) ⊙ {depthwise}_ij)",
+    }
 
     depthwise, d_depthwise = parameter_views("depthwise")
     pointwise, d_pointwise = parameter_views("pointwise")

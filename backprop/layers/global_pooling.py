@@ -79,6 +79,9 @@ class GlobalAveragePooling2D(GlobalPooling):
         name: The layer's name.
     """
 
+    definition = "{f}(x) = Σ_s x_s / S"
+    formulas = {"dX": "{delta} / S"}
+
     def pool(self, X: Array, out: Array, training: bool) -> None:
         """1ᵀ X / S for every sample."""
         size = X.shape[1]
@@ -102,6 +105,9 @@ class GlobalMaxPooling2D(GlobalPooling):
         keepdims: Whether the axes of the places stay, with size 1.
         name: The layer's name.
     """
+
+    definition = "{f}(x) = max(x)"
+    formulas = {"dX": "{delta} ⊙ [{x} = {y}]"}
 
     def pool(self, X: Array, out: Array, training: bool) -> None:
         """The largest, and in training where in X it stands."""
@@ -131,6 +137,8 @@ class GlobalAveragePooling1D(GlobalAveragePooling2D):
         name: The layer's name.
     """
 
+    definition = "{f}(x) = Σ_t s_t x_t"
+    formulas = {"dX": "s_t {delta}"}
     axes = "TC"
     takes_mask = True
 

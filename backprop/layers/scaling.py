@@ -27,6 +27,8 @@ class Rescaling(Layer):
         name: The layer's name.
     """
 
+    formulas = {"Y": "{self.scale:.9g} {x} + {self.offset:.9g}", "dX": "{self.scale:.9g} {delta}"}
+
     def __init__(self, scale: float, offset: float = 0.0, name: str | None = None) -> None:
         super().__init__(name)
         self.scale = check_number(scale, "scale", -np.inf)
@@ -73,6 +75,9 @@ class Normalization(Layer):
         variance_: The variance as it is used, likewise.
         count_: How many numbers each is taken from; 0 where they were given.
     """
+
+    definition = "σ = √{variance}"
+    formulas = {"Y": "({x} − {mean}) / σ", "dX": "{delta} / σ"}
 
     mean_, _ = parameter_views("mean")
     variance_, _ = parameter_views("variance")

@@ -28,6 +28,8 @@ class Reshape(Layer):
         ValueError: ``target_shape`` holds something else than positive integers and one −1.
     """
 
+    formulas = {"Y": "reshape({x})", "dX": "reshape({delta})"}
+
     def __init__(self, target_shape: Sequence[int], name: str | None = None) -> None:
         super().__init__(name)
         given = tuple(target_shape) if isinstance(target_shape, Sequence) else (target_shape,)
@@ -97,6 +99,8 @@ class Permute(Layer):
     Raises:
         ValueError: ``dims`` are not the numbers from 1 to n, each once.
     """
+
+    formulas = {"Y": "permute({x})", "dX": "permuteᵀ({delta})"}
 
     def __init__(self, dims: Sequence[int], name: str | None = None) -> None:
         super().__init__(name)

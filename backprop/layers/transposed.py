@@ -58,6 +58,14 @@ class Conv2DTranspose(Sliding):
         db: ∂E/∂b, likewise.
     """
 
+    definition = "C(z) = windows(z)"
+    formulas = {
+        "Y": "Cᵀ({x} {W}ᵀ) + {b}",
+        "dW": "C({delta})ᵀ {x}",
+        "db": "Σ_N {delta}",
+        "dX": "C({delta}) {W}",
+    }
+
     W, dW = parameter_views("W")
 
     def __init__(

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import sliding_window_view
 
 from backprop.core.functional import at_columns
 from backprop.engine.tape import Tape
@@ -125,6 +126,10 @@ ELEMENTWISE = {
     "transposed": lambda a, b, out, **rest: np.subtract(a.T, b.T[:, ::-1], out=out.T),
     "new axes": lambda a, row, **rest: a[:, np.newaxis] * row[np.newaxis, :, np.newaxis],
     "reversed": lambda a, b, **rest: a[::-1, ::-1] * b[:, ::-1],
+    "windows": lambda a, row, **rest: sliding_window_view(a, 2, axis=0).copy() * row[:, np.newaxis],
+    "windows of a part": lambda base, **rest: (
+        sliding_window_view(strided(base), (2, 3), axis=(0, 1))[:, ::2].copy() * 2
+    ),
     "part of a vector": lambda base, a, **rest: strided(base)[:, 1:4].T + a[:3],
     "into views": into_views,
     "copy": lambda a, column, out, **rest: (np.copyto(out, column), out.copy() + a)[1],
@@ -197,6 +202,10 @@ PRODUCTS = {
     "three axes": lambda X, W, **rest: np.dot(X, W),
     "three axes and a column": lambda X, row, **rest: np.dot(X, row),
     "of parts": lambda a, base, **rest: np.dot(a, strided(base)[:, ::3]),
+    "matmul": lambda a, W, **rest: a @ W,
+    "matmul of stacks": lambda X, **rest: np.matmul(X, X.transpose(0, 2, 1)),
+    "matmul of a stack and a matrix": lambda X, W, **rest: np.matmul(X, W),
+    "matmul of a matrix and a stack": lambda a, X, **rest: np.matmul(a.T, X),
     "vecdot": lambda a, b, **rest: np.vecdot(a, b),
     "vecdot of three axes": lambda X, a, **rest: np.vecdot(X, a),
     "vecdot with a row": lambda X, row, **rest: np.vecdot(X, row),
@@ -322,7 +331,7 @@ def test_a_generator_of_which_there_is_only_one():
 
 
 NO_FORM = {
-    "matmul": lambda a, W, **rest: a @ W,
+    "matmul with a vector": lambda a, row, **rest: a @ row,
     "product of three axes": lambda a, X, **rest: np.dot(a, X.transpose(0, 2, 1)),
     "product with a number": lambda a, b, **rest: np.dot(b, a.reshape(-1)[:1].reshape(())),
     "number on the left": lambda a, b, **rest: np.dot(a.reshape(-1)[:1].reshape(()), b[0]),
@@ -373,5 +382,6 @@ def test_the_owner_of_a_view():
     array = np.ones((4, 3))
     assert owner(array) is array
     assert owner(array[1:].T.reshape(3, 3)[::-1]) is array
+    assert owner(sliding_window_view(array, 2, axis=0)[1:]) is array
     fixed = np.frombuffer(b"12345678", np.int64)  # its memory is no array's
     assert owner(fixed[:1]) is fixed

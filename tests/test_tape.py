@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import sliding_window_view
 from scipy.special import betainc, ndtr
 
 import backprop
@@ -185,6 +186,10 @@ RECORDED = {
     "@": lambda a, b, row, index, out: a @ b.T @ a,
     "matmul, out": lambda a, b, row, index, out: np.matmul(a, b[:3], out=out),
     "vecdot": lambda a, b, row, index, out: np.vecdot(a, b),
+    "windows": lambda a, b, row, index, out: sliding_window_view(a.reshape(-1), 5)[::2].T * 2,
+    "windows of two axes": lambda a, b, row, index, out: np.add(
+        1, sliding_window_view(a, (2, 3), axis=(0, 1)).transpose(0, 3, 1, 2)
+    ),
     "argmax": lambda a, b, row, index, out: (a.argmax(-1), b.argmax(axis=0) + index[:3]),
     "argmax of a row": lambda a, b, row, index, out: row.argmax(0),
     "take": lambda a, b, row, index, out: a.take(index),

@@ -12,6 +12,7 @@ from operator import attrgetter, methodcaller
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from backprop.core.types import Array
 
@@ -86,6 +87,8 @@ class Traced(np.ndarray[Any, Any]):
             return getattr(args[0], func.__name__)(*args[1:], **kwargs)
         operands, given = plain(args), kwargs.get("out")
         result = func(*operands, **plain(kwargs))
+        if func is sliding_window_view:
+            return self._view(result)
         if func is np.copyto and len(args) == 2 and not kwargs:
             self.tape.note("copy", args[1:], args[0])
         elif func is np.dot and len(args) == 2 and all(isinstance(x, np.ndarray) for x in operands):

@@ -113,7 +113,9 @@ class StackedTape:
                 draws = [getattr(each, rest[0]) for each in generators[id(first)]]
                 return [partial(d, out=o, **options) for d, o in zip(draws, out, strict=True)]
         ufunc = call.function
-        if ufunc.signature is not None and ufunc is not np.vecdot:
+        if ufunc is np.matmul and min(map(np.ndim, call.inputs)) < 2:
+            raise CannotStack("a product of stacks with a vector")
+        if ufunc.signature is not None and ufunc not in (np.vecdot, np.matmul):
             raise CannotStack(ufunc.__name__)
         core = 1 if ufunc is np.vecdot else 0  # axes that the function itself uses up
         operands = [self._aligned(value, call.out.ndim + core) for value in call.inputs]
@@ -160,8 +162,10 @@ class StackedTape:
 
 def owner(array: Array) -> Array:
     """The array whose memory a view shows."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
+    base: Any = array
+    while base is not None:
+        array = base if isinstance(base, np.ndarray) else array
+        base = getattr(base, "base", None)  # a view of windows has an object of NumPy's in between
     return array
 
 

@@ -1,0 +1,133 @@
+"""The ONNX standard's own node cases, mapped to layers: numbers that this project did not compute.
+
+The package ``onnx`` brings small cases for every operator, made with fixed seeds. ``cases("Conv")``
+yields those of an operator as NumPy arrays. An adapter, a function in ``ADAPTERS`` under the
+operator's name, says which layer such a case describes, with which weights, and turns the arrays
+round, for ONNX has channels first. ``CANNOT_EXPRESS`` names the cases for which there is no such
+layer, each with the reason. To add an operator, write its adapter and add it to ``ADAPTERS``;
+``test_onnx_cases.py`` then runs it.
+"""
+
+import importlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from backprop import layers
+from backprop.layers import Layer
+
+Array = np.ndarray[Any, Any]
+
+NODE_CASES = "onnx.backend.test.case.node"
+FILES = {"BatchNormalization": "batch_normalization"}
+"""Where the cases of an operator stand, if not in the file of its name in small letters."""
+
+
+class NodeCase(NamedTuple):
+    """One case of one operator.
+
+    Attributes:
+        name: The standard's name without ``test_``: ``basic_conv_with_padding``.
+        op_type: The operator: ``Conv``.
+        attributes: Those that are given; the others have the standard's defaults.
+        inputs: The arrays, with None for an optional one that is left out.
+        outputs: The arrays.
+    """
+
+    name: str
+    op_type: str
+    attributes: dict[str, Any]
+    inputs: list[Array | None]
+    outputs: list[Array]
+
+
+@dataclass
+class Expressed:
+    """A case as layers of this package see it.
+
+    Attributes:
+        layers: The layers, one after the other.
+        X: The inputs, samples first and channels last.
+        Y: The expected outputs, likewise.
+        weights: What the layers' parameters are set to, in the order of ``get_weights``.
+    """
+
+    layers: list[Layer]
+    X: Array
+    Y: Array
+    weights: list[Array] = field(default_factory=list)
+
+
+def cases(op_type: str) -> Iterator[NodeCase]:
+    """The cases of an operator, without those that spell it out as several others."""
+    attribute_value = importlib.import_module("onnx.helper").get_attribute_value
+    importlib.import_module(f"{NODE_CASES}.{FILES.get(op_type, op_type.lower())}")
+    for case in importlib.import_module(NODE_CASES)._NodeTestCases:
+        nodes = case.model.graph.node
+        if len(nodes) != 1 or nodes[0].op_type != op_type:
+            continue
+        found = {a.name: attribute_value(a) for a in nodes[0].attribute}
+        given, outputs = case.data_sets[0]
+        arrays = iter(given)
+        yield NodeCase(
+            case.name.removeprefix("test_"),
+            op_type,
+            {k: v.decode() if isinstance(v, bytes) else v for k, v in found.items()},
+            [next(arrays) if name else None for name in nodes[0].input],
+            list(outputs),
+        )
+
+
+# ------------------------------------------------------------------------------------- adapters
+
+
+def elementwise(make: Callable[..., Layer]) -> Callable[[NodeCase], Expressed]:
+    """For a layer that is made of the operator's attributes; the whole array is one sample."""
+
+    def adapter(case: NodeCase) -> Expressed:
+        (X,), (Y,) = case.inputs, case.outputs
+        return Expressed([make(**case.attributes)], X[np.newaxis], Y[np.newaxis])
+
+    return adapter
+
+
+def along_last_axis(layer: type[Layer]) -> Callable[[NodeCase], Expressed]:
+    """For a layer that works along the last axis, which the operator names."""
+
+    def adapter(case: NodeCase) -> Expressed:
+        axis = case.attributes.get("axis", -1)
+        X, Y = (np.moveaxis(A, axis, -1) for A in (case.inputs[0], case.outputs[0]))
+        return Expressed([layer()], X, Y)
+
+    return adapter
+
+
+ADAPTERS: dict[str, Callable[[NodeCase], Expressed]] = {
+    "Elu": elementwise(lambda alpha=1.0: layers.ELU(alpha)),
+    "Gelu": elementwise(lambda approximate="none": layers.GELU(approximate == "tanh")),
+    "HardSigmoid": elementwise(layers.HardSigmoid),
+    "LeakyRelu": elementwise(lambda alpha=0.01: layers.LeakyReLU(alpha)),
+    "LogSoftmax": along_last_axis(layers.LogSoftmax),
+    "Mish": elementwise(layers.Mish),
+    "Relu": elementwise(layers.ReLU),
+    "Selu": elementwise(layers.SELU),
+    "Sigmoid": elementwise(layers.Sigmoid),
+    "Softmax": along_last_axis(layers.Softmax),
+    "Softplus": elementwise(layers.Softplus),
+    "Softsign": elementwise(layers.Softsign),
+    "Tanh": elementwise(layers.Tanh),
+}
+"""By operator: what makes layers and arrays of a case."""
+
+OTHER_SLOPE = "the slope is Keras's 1/6, and no argument"
+OTHER_CONSTANTS = "α and γ are those of the paper, and no arguments"
+CANNOT_EXPRESS = {
+    "hardsigmoid": OTHER_SLOPE,
+    "hardsigmoid_default": OTHER_SLOPE,
+    "hardsigmoid_example": OTHER_SLOPE,
+    "selu": OTHER_CONSTANTS,
+    "selu_example": OTHER_CONSTANTS,
+}
+"""By case: why no layer of this package computes it."""

@@ -16,13 +16,18 @@ from backprop.inspection.copies import generators
 from backprop.layers import (
     ELU,
     GELU,
+    GRU,
+    LSTM,
     SELU,
     Activation,
     BatchNormalization,
+    Bidirectional,
+    Block,
     Chain,
     Columns,
     Dense,
     Dropout,
+    Embedding,
     Exponential,
     GaussianDropout,
     GaussianNoise,
@@ -33,6 +38,7 @@ from backprop.layers import (
     LayerNormalization,
     LeakyReLU,
     LogSoftmax,
+    Masking,
     Mish,
     Parallel,
     PReLU,
@@ -40,10 +46,12 @@ from backprop.layers import (
     Residual,
     Sigmoid,
     SiLU,
+    SimpleRNN,
     Softmax,
     Softplus,
     Softsign,
     Tanh,
+    TimeDistributed,
 )
 
 Array = np.ndarray[Any, Any]
@@ -128,6 +136,26 @@ class MeanOverSteps(Layer):
     def backward(self, delta):
         self.check_delta(delta, self.Y)
         return self.share.reshape(*self.share.shape, *[1] * (delta.ndim - 1)) * delta[:, np.newaxis]
+
+
+class WithMask(Block):
+    """Hands a layer the mask that goes with its input, as a model does."""
+
+    def __init__(self, layer, mask):
+        super().__init__()
+        self.layer, self.mask = self.adopt(layer), mask
+
+    def make_parameters(self, input_shape):
+        self.build_child(self.layer, input_shape)
+
+    def output_shape(self, input_shape):
+        return self.layer.output_shape(input_shape)
+
+    def forward(self, X, training=False, mask=None):
+        return self.layer.forward(X, training, mask=self.mask(X))
+
+    def backward(self, delta):
+        return self.layer.backward(delta)
 
 
 def square(X):
@@ -269,6 +297,11 @@ class Case:
         return self.draw(rng, (n, *self.shape)), rng.integers(0, n_classes, (n, *out[:-1]))
 
 
+def sequences(name: str, make: Callable[[], Layer], shape: Shape = (4, 3), **what: Any) -> Case:
+    """A layer that takes sequences, and those alone."""
+    return Case(name, make, shape, leading=False, **what)
+
+
 def frozen(layer: Layer) -> Layer:
     layer.trainable = False
     return layer
@@ -340,6 +373,47 @@ CASES = [
     *(
         Case(f"parallel_{merge}", lambda m=merge: Parallel([Dense(3), [Tanh(), Dense(3)]], m))
         for merge in ("add", "multiply", "average", "maximum")
+    ),
+    Case("embedding", lambda: Embedding(5, 3), draw=indices(5)),
+    Case("masking", Masking, shape=(3, 4)),
+    Case("time_distributed", lambda: TimeDistributed([Dense(3), Tanh()]), shape=(3, 4)),
+    sequences("simple_rnn", lambda: SimpleRNN(3)),
+    sequences("simple_rnn_sequences", lambda: SimpleRNN(2, return_sequences=True, use_bias=False)),
+    sequences("simple_rnn_of_one_step", lambda: SimpleRNN(3, return_sequences=True), shape=(1, 1)),
+    sequences("lstm", lambda: LSTM(3)),
+    sequences("lstm_sequences", lambda: LSTM(2, return_sequences=True, go_backwards=True)),
+    sequences("lstm_without_bias", lambda: LSTM(3, use_bias=False)),
+    sequences("lstm_of_one_unit", lambda: LSTM(1, return_sequences=True), shape=(2, 1)),
+    sequences(
+        "lstm_dropout",
+        lambda: LSTM(3, return_sequences=True, dropout=0.3, recurrent_dropout=0.4),
+        random=True,
+    ),
+    sequences("gru", lambda: GRU(3)),
+    sequences("gru_sequences", lambda: GRU(2, return_sequences=True, use_bias=False)),
+    sequences("gru_reset_before", lambda: GRU(3, reset_after=False, return_sequences=True)),
+    sequences(
+        "gru_reset_before_dropout",
+        lambda: GRU(3, reset_after=False, go_backwards=True, dropout=0.3, recurrent_dropout=0.4),
+        random=True,
+    ),
+    *(
+        sequences(f"masked_{row}", make, mask=first_steps)
+        for row, make in {
+            "simple_rnn": lambda: SimpleRNN(3),
+            "lstm": lambda: LSTM(3, return_sequences=True),
+            "gru": lambda: GRU(3, return_sequences=True, go_backwards=True),
+            "gru_reset_before": lambda: GRU(3, reset_after=False),
+            "bidirectional": lambda: Bidirectional(GRU(2, return_sequences=True)),
+        }.items()
+    ),
+    *(
+        sequences(f"bidirectional_{mode}", lambda m=mode: Bidirectional(SimpleRNN(2), m))
+        for mode in ("concat", "sum", "ave", "mul")
+    ),
+    sequences(
+        "bidirectional_sequences",
+        lambda: Bidirectional(LSTM(2, return_sequences=True), "mul"),
     ),
     Case("columns", lambda: Columns([2, 0])),
     Case("columns_that_come_twice", lambda: Columns([1, -1, 1])),

@@ -197,6 +197,11 @@ def first_steps(X: Array) -> Array:
     return np.arange(X.shape[1]) < lengths[:, np.newaxis]
 
 
+def any_steps(X: Array) -> Array:
+    """A mask ``(N, T)`` with gaps; of some sequences it leaves no step at all."""
+    return X[..., 0] > 0
+
+
 # ---------------------------------------------------------------------------------- what a row is
 
 
@@ -398,7 +403,8 @@ CASES = [
         random=True,
     ),
     *(
-        sequences(f"masked_{row}", make, mask=first_steps)
+        sequences(f"{row}_of_{mask.__name__}", make, mask=mask)
+        for mask in (first_steps, any_steps)
         for row, make in {
             "simple_rnn": lambda: SimpleRNN(3),
             "lstm": lambda: LSTM(3, return_sequences=True),

@@ -106,13 +106,13 @@ def check_mask(layer: object, X: Array, mask: Any) -> Array:
     Raises:
         ShapeError: It is not one for the steps of X.
     """
-    mask = as_array(mask)
-    if mask.shape != X.shape[:2]:
+    found = as_array(mask)
+    if found.shape != X.shape[:2]:
         raise ShapeError(
-            f"{layer} received inputs of shape {X.shape} with a mask of shape {mask.shape}: pass "
+            f"{layer} received inputs of shape {X.shape} with a mask of shape {found.shape}: pass "
             f"True or False for each step, shape {X.shape[:2]}."
         )
-    return mask
+    return found
 
 
 def check_list(given: Any, name: str) -> list[Any]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backprop.core.types import Array, Shape
+from backprop.core.types import Array, Shape, as_array
 
 Room = Callable[[str, Shape, np.dtype[Any]], Array]
 """Gives an array by name, shape and dtype: a buffer in training, a fresh one in inference."""
@@ -43,7 +43,7 @@ class Steps(NamedTuple):
         """h_{t−1} ⊙ r_h for the step that has the number t from 0."""
         if self.r_h is not None:
             np.multiply(self.H[t], self.r_h, out=self.E[t])
-        return self.E[t]
+        return as_array(self.E[t])
 
     def keep(self, A: Array, t: int, spare: Array) -> None:
         """a_t ← m_t ⊙ a_t + (1 − m_t) ⊙ a_{t−1}: a padded step leaves the state as it was."""

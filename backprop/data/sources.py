@@ -51,6 +51,7 @@ def check(
         raise NotBuiltError("the model has no layers: add some first.")
     loss.check_ending(unfold(model.layers)[-1])
     X = check_inputs(x, model.input_shape or sample_shape, model.layers[0], f"{prefix}x")
+    model.layers[0].check_values(X, f"{prefix}x")
     output_shape = X.shape[1:]
     for layer in model.layers:
         output_shape = layer.output_shape(output_shape)

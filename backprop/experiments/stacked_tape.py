@@ -135,7 +135,7 @@ class StackedTape:
         return self.block(value) if known else value
 
     def _per_network(self, value: Any) -> Sequence[Any]:
-        """What each of the K reads in the place of a value: its array of the block, or the value."""
+        """What each of the K reads in the place of a value: its own array, or the value."""
         stacked = self._stacked(value)
         return [value] * self.k if stacked is value else list(stacked)
 

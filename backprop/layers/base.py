@@ -119,6 +119,14 @@ class Layer:
         """The mask of the output from that of the input; the same unless overridden."""
         return mask
 
+    def check_values(self, X: Array, name: str = "x") -> None:
+        """Refuses numbers that the layer cannot take, before training; it takes any by default.
+
+        Args:
+            X: Inputs, shape ``(N, *input_shape)``.
+            name: What they are called, for the error message.
+        """
+
     def forward(self, X: Array, training: bool = False) -> Array:
         """Y for a batch X of shape ``(N, *input_shape)``."""
         raise NotImplementedError(f"{type(self).__name__} must define forward(X, training).")

@@ -39,6 +39,11 @@ class Block(Layer):
         """Those of the layers that take the block's own input."""
         return self.children[:1]
 
+    def check_values(self, X: Array, name: str = "x") -> None:
+        """Asks those of its layers that take X."""
+        for layer in self.entrances():
+            layer.check_values(X, name)
+
     @property
     def needs_input_gradient(self) -> bool:
         """Whether ∂E/∂X is wanted; the layers that take X are told."""

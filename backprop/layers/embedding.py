@@ -105,7 +105,7 @@ class Embedding(Layer):
                     f"{self} takes whole numbers from 0 to {largest}, but {name} holds {wrong}: "
                     f"number the things from 0, or make input_dim larger than the largest number."
                 )
-        if X.dtype.kind not in "iub" and (fractions := X[X != np.floor(X)]).size:
+        if X.dtype.kind not in "iub" and (fractions := X[np.floor(X) != X]).size:
             raise ValueError(
                 f"{self} takes whole numbers, but {name} holds {fractions[0]}: pass the numbers "
                 f"of words or classes; a Dense layer takes features."
@@ -119,11 +119,11 @@ class Embedding(Layer):
         if type(X) is np.ndarray:  # what is recorded has been looked at before
             self.check_values(X)
         if not training:
-            return self.W.take(X.astype(np.intp), 0)
+            return as_array(self.W.take(X.astype(np.intp), 0))
         self.X = self.buffer("X", X.shape, np.dtype(np.intp))
         np.copyto(self.X, X, casting="unsafe")
         self.Y = self.buffer("Y", (*X.shape, self.output_dim), self.dtype)
-        return self.W.take(self.X, 0, self.Y, "clip")
+        return as_array(self.W.take(self.X, 0, self.Y, "clip"))
 
     def backward(self, delta: Array) -> None:
         """∂E/∂w_k = Σ δ over all places where x = k."""

@@ -168,11 +168,11 @@ class GRU(Recurrent):
             dq *= r[t]
             spare += dq
             dh, spare = s.pass_back(spare, dh, carried[t])
-        rows = D.reshape(T * n, 3 * units)
-        gates, candidates = rows[:, : 2 * units], rows[:, 2 * units :]
+        D = D.reshape(T * n, 3 * units)
+        gates, candidates = D[:, : 2 * units], D[:, 2 * units :]
         np.matmul(s.E.reshape(T * n, units).T, gates, out=self.dU[:, : 2 * units])
         np.matmul(q.reshape(T * n, units).T, candidates, out=self.dU[:, 2 * units :])
-        return rows
+        return D
 
     def slopes(self, s: Steps, G: Array, n_planes: int) -> tuple[Array, Array]:
         """What the gradients of step t are multiplied by.

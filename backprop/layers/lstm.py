@@ -110,9 +110,9 @@ class LSTM(Recurrent):
             np.matmul(rows[t], UT, out=spare)
             dh, spare = s.pass_back(spare, dh, s.kept_share(t))
             dc *= carried[t]
-        rows = dZ.reshape(T * n, 4 * units)
-        np.matmul(s.E.reshape(T * n, units).T, rows, out=self.dU)
-        return rows
+        dZ = dZ.reshape(T * n, 4 * units)
+        np.matmul(s.E.reshape(T * n, units).T, dZ, out=self.dU)
+        return dZ
 
     def slopes(self, s: Steps, G: Array, C: Array, tanh_C: Array) -> tuple[Array, Array, Array]:
         """What the gradients of step t are multiplied by.

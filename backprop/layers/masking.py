@@ -43,11 +43,12 @@ class Masking(Layer):
         M = np.not_equal(X, self.mask_value)
         M = np.logical_or.reduce(M, axis=-1, keepdims=True)
         if not training:
-            return np.multiply(X, M)
+            return as_array(np.multiply(X, M))
         self._M, self._Y = M, self.buffer("Y", X.shape, X.dtype)
-        return np.multiply(X, M, out=self._Y)
+        return as_array(np.multiply(X, M, out=self._Y))
 
     def backward(self, delta: Array) -> Array:
         """∂E/∂X_t = m_t δ_t."""
         self.check_delta(delta, self._Y)
-        return np.multiply(delta, self._M, out=self.buffer("dX", delta.shape, delta.dtype))
+        dX = self.buffer("dX", delta.shape, delta.dtype)
+        return as_array(np.multiply(delta, self._M, out=dX))

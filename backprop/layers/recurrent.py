@@ -229,7 +229,7 @@ class Recurrent(Layer):
         if training:
             self.Y = self.buffer("Y", shape, self.dtype)
             self._steps = self.unroll(X, mask, self.Y, True, self.buffer)
-            return self.Y
+            return as_array(self.Y)
         Y = new_array(shape, self.dtype)
         for start in range(0, len(X), AT_ONCE):
             rows = slice(start, start + AT_ONCE)

@@ -58,9 +58,12 @@ def pad_sequences(
     for k, (array, row) in enumerate(zip(arrays, padded, strict=True)):
         part = array[-length:] if truncating == "pre" else array[:length]
         n = len(part)
+        if n == 0:
+            continue
         place = row[length - n :] if padding == "pre" else row[:n]
-        place[...] = part
-        if n and not np.array_equal(place, part) and padded.dtype.kind in "iub":
+        with np.errstate(invalid="ignore"):
+            place[...] = part
+        if padded.dtype.kind in "iub" and not np.array_equal(place, part):
             raise ValueError(
                 f"sequence {k} holds numbers that {padded.dtype} cannot hold: pass dtype='float32'."
             )

@@ -120,12 +120,7 @@ class Layer:
         return mask
 
     def check_values(self, X: Array, name: str = "x") -> None:
-        """Refuses numbers that the layer cannot take, before training; it takes any by default.
-
-        Args:
-            X: Inputs, shape ``(N, *input_shape)``.
-            name: What they are called, for the error message.
-        """
+        """Raises ValueError before training if X, called ``name``, holds numbers it cannot take."""
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """Y for a batch X of shape ``(N, *input_shape)``."""

@@ -114,12 +114,16 @@ def mask_through(layers: Sequence[Layer], X: Array, mask: Array | None) -> Array
 
 
 def backward_through(layers: Sequence[Layer], delta: Array) -> Array | None:
-    """∂E/∂X from the last layer's ∂E/∂Y; every layer keeps its own δ, to look at."""
-    passed: Any = delta
+    """∂E/∂X from ∂E/∂ the last layer's output; every layer keeps its own δ for looking at.
+
+    Where a layer returns none, since nobody needs it, those before it get none.
+    """
+    passed: Array | None = delta
     for layer in reversed(layers):
         layer.delta = passed
-        passed = layer.backward(passed)
-    return passed  # type: ignore[no-any-return]
+        if passed is not None:
+            passed = layer.backward(passed)
+    return passed
 
 
 def shape_through(layers: Iterable[Layer], shape: Shape) -> Shape:

@@ -75,7 +75,7 @@ class LSTM(Recurrent):
         tanh_C = by_step(room, "tanh_C", self.dtype, T, n, units)
         hU = in_planes(room, "hU", self.dtype, 1, 4, n, units)[0]
         spare = room("spare", (n, units), self.dtype)
-        C[0].fill(0)
+        self.begin("c_0", C[0])
         for t in range(T):
             z = Z[t]
             z += np.matmul(s.entering(t), U, out=hU)
@@ -100,7 +100,7 @@ class LSTM(Recurrent):
         np.copyto(UT, self.U.T)
         dh, spare = self.last_delta(delta), self.buffer("spare", (n, units), self.dtype)
         dc = self.buffer("dc", (n, units), self.dtype)
-        dc.fill(0)
+        self.begin("dc_T", dc)
         for t in reversed(range(T)):
             if self.return_sequences:
                 dh += delta[:, t]

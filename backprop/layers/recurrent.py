@@ -252,7 +252,7 @@ class Recurrent(Layer):
         x = by_step(room, "x", dtype, T, n, n_in)
         np.multiply(self.in_order(X), 1 if r_x is None else r_x, out=x)
         H = by_step(room, "H", dtype, T + 1, n, self.units)
-        H[0].fill(0)
+        self.begin("h_0", H[0])
         E = H[:-1] if r_h is None else by_step(room, "E", dtype, T, n, self.units)
         M = L = None
         if mask is not None:
@@ -289,6 +289,10 @@ class Recurrent(Layer):
         return dX
 
     # ----------------------------------------------------------------------- what both are made of
+
+    def begin(self, what: str, out: Array) -> None:
+        """Writes h_0, c_0 or ∂E/∂c_T, which are 0; a layer of one's own may begin elsewhere."""
+        out.fill(0)
 
     def in_order(self, X: Array) -> Array:
         """The steps of ``(N, T, …)`` in front, in the order in which they are read: a view."""

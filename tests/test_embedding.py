@@ -126,10 +126,9 @@ def test_numbers_from_inside_of_a_model_are_looked_at() -> None:
     branches = [[Columns([0]), Embedding(5, 3), bp.layers.LSTM(2)], [Columns([1]), Dense(2)]]
     model = bp.Sequential([Parallel(branches), Dense(2), Softmax()], seed=0)
     model.compile("sgd", "sparse_categorical_crossentropy")
-    x = np.array([[4, 0.5], [1, 0.25]])
-    model.fit(x, [0, 1], verbose=0)
+    model.fit([[4, 0.5], [1, 0.25]], [0, 1], verbose=0)
     with pytest.raises(ValueError, match="from 0 to 4, but x holds 5"):
-        model.fit(x + [1, 0], [0, 1], verbose=0)
+        model.fit([[5, 0.5], [1, 0.25]], [0, 1], verbose=0)
 
 
 @pytest.mark.parametrize("sizes", [(0, 3), (5, 0), (5.0, 3)])

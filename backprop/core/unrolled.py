@@ -19,7 +19,7 @@ Room = Callable[[str, Shape, np.dtype[Any]], Array]
 
 
 class Steps(NamedTuple):
-    """The arrays of a way through N sequences.
+    """The arrays of one pass through N sequences.
 
     Attributes:
         x: The inputs in the order in which they are read, times r_x, shape ``(T, N, n_in)``.

@@ -114,7 +114,7 @@ def mask_through(layers: Sequence[Layer], X: Array, mask: Array | None) -> Array
 
 
 def backward_through(layers: Sequence[Layer], delta: Array) -> Array | None:
-    """∂E/∂X from ∂E/∂ the last layer's output; every layer keeps its own δ for looking at.
+    """∂E/∂X from the last layer's ∂E/∂Y; every layer keeps its own δ, to look at.
 
     Where a layer returns none, since nobody needs it, those before it get none.
     """

@@ -31,7 +31,7 @@ class Embedding(Layer):
         output_dim: The length of their vectors.
         embeddings_initializer: How W starts.
         embeddings_regularizer: The penalty on W, added to the loss.
-        embeddings_constraint: What is restored in W after every step.
+        embeddings_constraint: The condition on W that is restored after every step.
         mask_zero: Whether 0 stands for a padded step, which the mask of the output leaves out.
         name: The layer's name.
 

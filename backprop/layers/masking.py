@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
+from backprop.core.checks import check_number
 from backprop.core.types import Array, as_array, as_floats
 from backprop.layers.base import Layer
 
@@ -27,7 +29,7 @@ class Masking(Layer):
 
     def __init__(self, mask_value: float = 0.0, name: str | None = None) -> None:
         super().__init__(name)
-        self.mask_value = float(mask_value)
+        self.mask_value = check_number(mask_value, "Masking(mask_value)", -math.inf)
         self._M: Any = None  # of the last training pass, shape (N, T, 1)
         self._Y: Any = None
 

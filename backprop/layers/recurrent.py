@@ -55,9 +55,9 @@ class Recurrent(Layer):
         kernel_regularizer: The penalty on W, added to the loss.
         recurrent_regularizer: The penalty on U.
         bias_regularizer: The penalty on b.
-        kernel_constraint: What is restored in W after every step.
-        recurrent_constraint: What is restored in U.
-        bias_constraint: What is restored in b.
+        kernel_constraint: The condition on W that is restored after every step.
+        recurrent_constraint: The condition on U.
+        bias_constraint: The condition on b.
         seed: Determines what dropout draws; None takes it from the model's seed.
         name: The layer's name.
 
@@ -124,7 +124,7 @@ class Recurrent(Layer):
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.recurrent_constraint = constraints.get(recurrent_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
-        self.seed = seed
+        self.seed = None if seed is None else check_integer(seed, "seed", 0)
         self.Y: Any = None
         self._steps: tuple[Any, ...] = ()  # of the last training pass: Steps, and the subclass's
 

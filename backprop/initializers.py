@@ -213,7 +213,7 @@ class Orthogonal(Initializer):
     """
 
     def __init__(self, gain: float = 1.0) -> None:
-        self.gain = check_number(gain, "Orthogonal(gain)", -math.inf)
+        self.gain = check_number(gain, "Orthogonal(gain)")
 
     def draw(self, shape: Shape, rng: np.random.Generator) -> Array:
         """An orthogonal matrix.

@@ -186,7 +186,7 @@ def test_both_dtypes_get_the_same_numbers(kind):
         (lambda: RandomUniform(np.nan, 0), "minval must be finite, but it is nan"),
         (lambda: RandomNormal(0, -1), "stddev must be 0 or more, but it is -1"),
         (lambda: TruncatedNormal(0, -1), "stddev must be 0 or more, but it is -1"),
-        (lambda: Orthogonal(np.inf), "gain.* must be finite, but it is inf"),
+        (lambda: Orthogonal(np.inf), "gain.* 0 or more and finite, but it is inf"),
         (lambda: Orthogonal()((3,), np.random.default_rng(0)), "two axes or more, not \\(3,\\)"),
         (lambda: VarianceScaling(0), "scale must be above 0, but it is 0"),
         (lambda: VarianceScaling(-1), "scale must be above 0, but it is -1"),

@@ -101,12 +101,12 @@ def check_shape(value: Any, name: str) -> Shape:
 
 
 def check_mask(layer: object, X: Array, mask: Any) -> Array:
-    """The mask of a batch of sequences as an array.
+    """The mask of a batch of sequences as an array of bools.
 
     Raises:
         ShapeError: It is not one for the steps of X.
     """
-    found = as_array(mask)
+    found = as_array(mask, np.dtype(bool))
     if found.shape != X.shape[:2]:
         raise ShapeError(
             f"{layer} received inputs of shape {X.shape} with a mask of shape {found.shape}: pass "

@@ -4,6 +4,8 @@ Every function works along the last axis, for any number of leading axes, and ac
 a result of the input's shape can be written into an array that the caller keeps.
 """
 
+from __future__ import annotations
+
 from functools import lru_cache
 from typing import Any
 

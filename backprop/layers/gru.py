@@ -34,7 +34,7 @@ class GRU(Recurrent):
         h_t = z_t ⊙ h_{t−1} + (1 − z_t) ⊙ g_t
 
     Backwards through time, with ∂v for ∂E/∂v, δ_t = ∂E/∂h_t of the output itself, and a_z, a_r, a_g
-    what σ and tanh are taken of:
+    what σ and tanh are taken of (elsewhere z, which is the update gate here):
 
         ∂a_g     = ∂h_t ⊙ (1 − z_t) ⊙ (1 − g_t²)
         ∂a_z     = ∂h_t ⊙ (h_{t−1} − g_t) ⊙ z_t (1 − z_t)

@@ -30,8 +30,8 @@ class Vocabulary:
     not in the vocabulary. Words are taken in small letters and without punctuation::
 
         vocabulary = Vocabulary(["To be, or not to be"])
-        vocabulary.encode(["Not to be!", "or"])  # [[4 2 3], [5 0 0]]
-        vocabulary.decode([4, 2, 3])  # "not to be"
+        vocabulary.encode(["Not to be!", "or"])  # [[4, 3, 2], [5, 0, 0]]
+        vocabulary.decode([4, 3, 2])  # "not to be"
 
     Args:
         texts: The texts; one string counts as one text.

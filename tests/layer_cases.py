@@ -20,17 +20,31 @@ from backprop.layers import (
     LSTM,
     SELU,
     Activation,
+    AveragePooling1D,
+    AveragePooling2D,
     BatchNormalization,
     Bidirectional,
     Block,
     Chain,
     Columns,
+    Conv1D,
+    Conv2D,
+    Conv2DTranspose,
+    Cropping1D,
+    Cropping2D,
     Dense,
+    DepthwiseConv2D,
     Dropout,
     Embedding,
     Exponential,
+    Flatten,
     GaussianDropout,
     GaussianNoise,
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    GroupNormalization,
     HardSigmoid,
     Identity,
     Lambda,
@@ -39,19 +53,37 @@ from backprop.layers import (
     LeakyReLU,
     LogSoftmax,
     Masking,
+    MaxPooling1D,
+    MaxPooling2D,
     Mish,
+    Normalization,
     Parallel,
+    Permute,
     PReLU,
+    RandomCrop,
+    RandomErasing,
+    RandomFlip,
+    RandomRotation,
+    RandomTranslation,
     ReLU,
+    Rescaling,
+    Reshape,
     Residual,
+    SeparableConv2D,
     Sigmoid,
     SiLU,
     SimpleRNN,
     Softmax,
     Softplus,
     Softsign,
+    SpatialDropout1D,
+    SpatialDropout2D,
     Tanh,
     TimeDistributed,
+    UpSampling1D,
+    UpSampling2D,
+    ZeroPadding1D,
+    ZeroPadding2D,
 )
 
 Array = np.ndarray[Any, Any]
@@ -186,6 +218,12 @@ def away_from(*kinks: float) -> Callable[..., Array]:
     return draw
 
 
+def distinct(rng: np.random.Generator, shape: Shape) -> Array:
+    """Numbers no two of which are closer than 0.05, so that the largest one is beyond doubt."""
+    n = int(np.prod(shape))
+    return (rng.permutation(n) - n / 2).reshape(shape) * 0.05
+
+
 def indices(n: int) -> Callable[..., Array]:
     """Integers below n: of a layer that takes these there is no ∂E/∂X."""
     return lambda rng, shape: rng.integers(0, n, shape)
@@ -312,6 +350,22 @@ def frozen(layer: Layer) -> Layer:
     return layer
 
 
+def images(
+    name: str,
+    make: Callable[[], Layer],
+    shape: Shape = (5, 5, 2),
+    draw: Callable[..., Array] = normal,
+) -> Case:
+    """A layer that works on images or sequences alone."""
+    return Case(name, make, shape, draw, leading=False)
+
+
+def augmentation(name: str, make: Callable[[], Layer]) -> Case:
+    """A layer that changes images at random in training, by what no tape can note."""
+    shape = (5, 6, 2)
+    return Case(name, make, shape, leading=False, random=True, recorded=False, stacked=False)
+
+
 # -------------------------------------------------------------------------------------- the table
 
 CASES = [
@@ -328,6 +382,17 @@ CASES = [
         lambda: Dense(4, use_bias=False, kernel_constraint="max_norm"),
         stacked=False,
     ),
+    images("conv", lambda: Conv2D(3, (2, 3))),
+    images("conv_strided", lambda: Conv2D(4, 3, 2, "same", groups=2, use_bias=False)),
+    images("conv_dilated", lambda: Conv2D(2, 2, padding="same", dilation_rate=(1, 2))),
+    images("conv_pointwise", lambda: Conv2D(3, 1)),
+    images("conv_1d", lambda: Conv1D(3, 2), shape=(6, 2)),
+    images("conv_1d_causal", lambda: Conv1D(3, 2, 1, "causal", 2), shape=(6, 2)),
+    images("conv_transpose", lambda: Conv2DTranspose(2, 3), shape=(2, 3, 2)),
+    images("conv_transpose_strided", lambda: Conv2DTranspose(2, 3, 2, "same"), shape=(2, 3, 2)),
+    images("depthwise_conv", lambda: DepthwiseConv2D(3, padding="same")),
+    images("depthwise_conv_strided", lambda: DepthwiseConv2D(2, 2, depth_multiplier=2)),
+    images("separable_conv", lambda: SeparableConv2D(3, 2, padding="same")),
     Case("identity", Identity),
     Case("sigmoid", Sigmoid),
     Case("tanh", Tanh),
@@ -352,6 +417,20 @@ CASES = [
     Case("dropout", lambda: Dropout(0.4), random=True),
     Case("gaussian_dropout", lambda: GaussianDropout(0.3), random=True),
     Case("gaussian_noise", lambda: GaussianNoise(0.2), random=True),
+    Case(
+        "spatial_dropout",
+        lambda: SpatialDropout2D(0.4),
+        shape=(3, 2, 6),
+        leading=False,
+        random=True,
+    ),
+    Case(
+        "spatial_dropout_1d",
+        lambda: SpatialDropout1D(0.4),
+        shape=(3, 6),
+        leading=False,
+        random=True,
+    ),
     Case("batch_normalization", BatchNormalization, mixes=True),
     Case(
         "batch_normalization_bare",
@@ -364,6 +443,67 @@ CASES = [
     Case("layer_normalization", LayerNormalization),
     Case("layer_normalization_uncentered", lambda: LayerNormalization(center=False)),
     Case("layer_normalization_unscaled", lambda: LayerNormalization(scale=False)),
+    Case("batch_normalization_of_images", BatchNormalization, shape=(3, 2, 4), mixes=True),
+    Case(
+        "layer_normalization_of_images",
+        lambda: LayerNormalization([-3, -2, -1]),
+        shape=(3, 2, 4),
+        leading=False,
+    ),
+    Case("group_normalization", lambda: GroupNormalization(2), shape=(3, 2, 4), leading=False),
+    Case(
+        "group_normalization_of_vectors",
+        lambda: GroupNormalization(2, scale=False),
+        shape=(6,),
+        leading=False,
+    ),
+    augmentation("random_flip", RandomFlip),
+    augmentation("random_flip_horizontal", lambda: RandomFlip("horizontal")),
+    augmentation("random_translation", lambda: RandomTranslation(0.4, (0, 0.3))),
+    augmentation("random_crop", lambda: RandomCrop(3, 4)),
+    augmentation("random_rotation", lambda: RandomRotation(0.4)),
+    augmentation("random_erasing", lambda: RandomErasing((0.9, 1), (0.1, 0.5), 0.5)),
+    Case("rescaling", lambda: Rescaling(1 / 3, 0.5)),
+    Case("normalization", lambda: Normalization(mean=0.5, variance=2)),
+    images("normalization_of_images", lambda: Normalization(mean=[1, 2], variance=[3, 2])),
+    images("normalization_of_pixels", lambda: Normalization([1, 2, 3], 0.5, 2)),
+    images("normalization_of_all", lambda: Normalization(None, 0.5, 2)),
+    images("max_pooling", MaxPooling2D, shape=(4, 6, 2), draw=distinct),
+    images("max_pooling_odd", lambda: MaxPooling2D((2, 3)), shape=(5, 7, 1), draw=distinct),
+    images("max_pooling_overlapping", lambda: MaxPooling2D(3, 2), draw=distinct),
+    images("max_pooling_with_gaps", lambda: MaxPooling2D(2, 3), draw=distinct),
+    images("max_pooling_same", lambda: MaxPooling2D(3, 2, "same"), draw=distinct),
+    images("max_pooling_of_rows", lambda: MaxPooling2D((1, 3), 1), draw=distinct),
+    images("max_pooling_1d", MaxPooling1D, shape=(6, 2), draw=distinct),
+    images("max_pooling_1d_same", lambda: MaxPooling1D(3, 2, "same"), (6, 2), distinct),
+    images("average_pooling", AveragePooling2D, shape=(4, 6, 2)),
+    images("average_pooling_overlapping", lambda: AveragePooling2D(3, 2)),
+    images("average_pooling_with_gaps", lambda: AveragePooling2D(2, 3)),
+    images("average_pooling_same", lambda: AveragePooling2D(3, 2, "same")),
+    images("average_pooling_1d", AveragePooling1D, shape=(6, 2)),
+    images("average_pooling_1d_same", lambda: AveragePooling1D(4, 3, "same"), shape=(6, 2)),
+    images("global_average_pooling", GlobalAveragePooling2D),
+    images("global_average_pooling_kept", lambda: GlobalAveragePooling2D(keepdims=True)),
+    images("global_average_pooling_1d", GlobalAveragePooling1D, shape=(6, 2)),
+    Case(
+        "global_average_pooling_1d_of_masked_steps",
+        GlobalAveragePooling1D,
+        shape=(4, 3),
+        mask=first_steps,
+        leading=False,
+    ),
+    images("global_max_pooling", GlobalMaxPooling2D, draw=distinct),
+    images("global_max_pooling_1d_kept", lambda: GlobalMaxPooling1D(True), (6, 2), distinct),
+    images("global_max_pooling_1d", GlobalMaxPooling1D, (6, 2), distinct),
+    images("zero_padding", lambda: ZeroPadding2D(((1, 0), (2, 3)))),
+    images("zero_padding_1d", lambda: ZeroPadding1D((1, 2)), shape=(6, 2)),
+    images("cropping", lambda: Cropping2D(((1, 0), (2, 1)))),
+    images("cropping_1d", lambda: Cropping1D((1, 2)), shape=(6, 2)),
+    images("up_sampling", lambda: UpSampling2D((2, 3))),
+    images("up_sampling_1d", UpSampling1D, shape=(6, 2)),
+    images("flatten", Flatten),
+    images("reshape", lambda: Reshape((-1, 3)), shape=(3, 4, 2)),
+    images("permute", lambda: Permute((2, 3, 1)), shape=(3, 4, 2)),
     Case("chain", lambda: Chain([Dense(5), Tanh(), Dense(3), Softmax()])),
     Case(
         "chain_of_noise",

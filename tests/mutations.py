@@ -25,7 +25,7 @@ from backprop import Sequential, losses
 from backprop.inspection import GradientReport, check_layer, check_loss
 from backprop.layers import Dense, Layer, Softmax, Tanh
 
-LAYER_METHODS = ("backward", "unstretch", "unstandardize", "f_prime")
+LAYER_METHODS = ("backward", "unstretch", "unstandardize", "unpool", "change_back", "f_prime")
 LAYER_METHODS += ("backward_steps", "back_after", "back_before", "slopes", "in_keras_order")
 LAYER_METHODS += ("parts_of",)
 LOSS_METHODS = ("backward", "gradient", "logit_gradient")

@@ -150,7 +150,71 @@ def gather(case: NodeCase) -> Expressed:
     )
 
 
+def kernels(W: Array) -> Array:
+    """(first, second, …) channels and filters as (…, second, first)."""
+    return np.moveaxis(W, (1, 0), (-2, -1))
+
+
+def windows_of(case: NodeCase, *others: str) -> tuple[dict[str, Any], tuple[int, ...]]:
+    """The arguments of a convolution's windows, and the pixels cut off or added on each side."""
+    given = case.attributes
+    known = {"auto_pad", "dilations", "group", "kernel_shape", "pads", "strides", *others}
+    assert given.keys() <= known, given
+    n = case.inputs[1].ndim - 2
+    arguments = {
+        "kernel_size": case.inputs[1].shape[2:],
+        "strides": tuple(given.get("strides", [1] * n)),
+        "dilation_rate": tuple(given.get("dilations", [1] * n)),
+        "padding": "valid" if given.get("auto_pad", "NOTSET") == "NOTSET" else "same",
+        "use_bias": len(case.inputs) > 2,
+    }
+    return arguments, tuple(given.get("pads", [0] * 2 * n))
+
+
+def convolution(case: NodeCase) -> Expressed:
+    """Conv: a padding that has no name is a layer in front."""
+    X, W, *b = case.inputs
+    arguments, (top, left, bottom, right) = windows_of(case)
+    groups = case.attributes.get("group", 1)
+    around = layers.ZeroPadding2D(((top, bottom), (left, right)))
+    X, Y = (np.moveaxis(A, 1, -1) for A in (X, case.outputs[0]))
+    conv = layers.Conv2D(len(W), groups=groups, **arguments)
+    return Expressed([around, conv], X, Y, [kernels(W), *b])
+
+
+def transposed_convolution(case: NodeCase) -> Expressed:
+    """ConvTranspose: what is cut off is a layer behind, and every group a branch.
+
+    A sequence is an image of one row.
+    """
+    X, W, Y = case.inputs[0], case.inputs[1], case.outputs[0]
+    if W.ndim == 3:
+        X, W, Y = (A[:, :, np.newaxis] for A in (X, W, Y))
+        case = case._replace(inputs=[X, W, *case.inputs[2:]])
+    given = case.attributes
+    arguments, (top, left, bottom, right) = windows_of(case, "output_padding", "output_shape")
+    arguments["output_padding"] = given.get("output_padding")
+    if "output_shape" in given and "output_padding" not in given:
+        sizes = zip(
+            given["output_shape"], X.shape[2:], arguments["strides"], W.shape[2:], strict=True
+        )
+        arguments["output_padding"] = [out - (n - 1) * s - k for out, n, s, k in sizes]
+    groups = given.get("group", 1)
+    n = len(W) // groups
+    branches = [
+        [layers.Columns(range(g * n, g * n + n)), layers.Conv2DTranspose(W.shape[1], **arguments)]
+        for g in range(groups)
+    ]
+    cut = layers.Cropping2D(((top, bottom), (left, right)))
+    first = branches[0][1] if groups == 1 else layers.Parallel(branches)
+    weights = [kernels(W[g * n : g * n + n]) for g in range(groups)]
+    X, Y = (np.moveaxis(A, 1, -1) for A in (X, Y))
+    return Expressed([first, cut], X, Y, [*weights, *case.inputs[2:]])
+
+
 ADAPTERS: dict[str, Callable[[NodeCase], Expressed]] = {
+    "Conv": convolution,
+    "ConvTranspose": transposed_convolution,
     "Elu": elementwise(lambda alpha=1.0: layers.ELU(alpha)),
     "GRU": recurrent(lambda units, **how: layers.GRU(units, reset_after=False, **how), [0, 1, 2]),
     "Gather": gather,
@@ -174,6 +238,7 @@ ADAPTERS: dict[str, Callable[[NodeCase], Expressed]] = {
 OTHER_SLOPE = "the slope is Keras's 1/6, and no argument"
 OTHER_CONSTANTS = "α and γ are those of the paper, and no arguments"
 CANNOT_EXPRESS = {
+    "convtranspose_3d": "layers have one or two axes beside the channels",
     "gather_negative_indices": "rows are numbered from 0 on",
     "hardsigmoid": OTHER_SLOPE,
     "hardsigmoid_default": OTHER_SLOPE,

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from backprop.core.errors import NotBuiltError, ShapeError
+from backprop.core.lookup import default_name
 from backprop.initializers import Constant, GlorotUniform
 from backprop.layers import Dense, Layer, ReLU, Tanh
 from backprop.layers.activations import Activation
-from backprop.layers.base import default_name
 
 DATA = Path(__file__).parent / "data"
 

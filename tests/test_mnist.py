@@ -96,6 +96,16 @@ def test_npz_with_the_names_of_keras(tmp_path, arrays):
     assert_is_the_double(load_mnist(tmp_path / "mnist.npz"), arrays)
 
 
+def test_images_keep_their_axes(tmp_path, arrays):
+    file = tmp_path / "mnist.npz"
+    np.savez(file, **arrays)
+    rows, images = load_mnist(file), load_mnist(file, images=True)
+    for (X, y), (P, same) in zip(rows, images, strict=True):
+        assert P.shape == (len(X), 28, 28, 1)
+        np.testing.assert_array_equal(P.reshape(len(X), -1), X)
+        np.testing.assert_array_equal(y, same)
+
+
 def test_folder_with_one_npz_for_each_part(tmp_path, arrays):
     for file, part in (("mnist_train", "train"), ("mnist_t10k", "test")):
         np.savez_compressed(tmp_path / file, x=arrays[f"x_{part}"], y=arrays[f"y_{part}"])

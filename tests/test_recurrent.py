@@ -400,9 +400,9 @@ def test_sequences_of_another_length_in_every_batch(rng: np.random.Generator) ->
 MISTAKES = {
     "no axis of features": (
         lambda: LSTM(3, name="lstm_1").build((5,)),
-        ["LSTM 'lstm_1'", "(N, T, features)", "(N, 5)", "X[..., np.newaxis]"],
+        ["LSTM 'lstm_1'", "(N, T, C)", "(N, 5)", "X[..., np.newaxis]"],
     ),
-    "images": (lambda: GRU(3).build((5, 4, 3)), ["GRU", "(N, T, features)", "(N, 5, 4, 3)"]),
+    "images": (lambda: GRU(3).build((5, 4, 3)), ["GRU", "(N, T, C)", "(N, 5, 4, 3)", "Reshape"]),
     "wrong mask": (
         lambda: built(LSTM(3), (5, 2)).forward(np.ones((4, 5, 2)), mask=np.ones((4, 6))),
         ["LSTM", "(4, 5, 2)", "(4, 6)", "(4, 5)"],
@@ -448,5 +448,5 @@ def test_a_layer_of_a_model_is_not_taken_into_another() -> None:
 
 def test_shapes_are_checked_before_anything_is_computed() -> None:
     layer = built(LSTM(3), (5, 2))
-    with pytest.raises(ShapeError, match="2 features"):
+    with pytest.raises(ShapeError, match=r"samples of shape \(5, 2\)"):
         layer.forward(np.ones((4, 5, 3)))

@@ -22,6 +22,22 @@ def check_integer(value: Any, name: str, least: float = 1) -> int:
     return int(value)
 
 
+def check_sizes(value: Any, name: str, n: int, least: int = 1) -> tuple[int, ...]:
+    """One integer for each of n axes; a single one stands for all of them.
+
+    Raises:
+        ValueError: They are not n integers, or one is smaller than ``least``.
+    """
+    sizes = tuple(value) if isinstance(value, list | tuple | np.ndarray) else (value,) * n
+    whole = all(isinstance(k, int | np.integer) and not isinstance(k, bool) for k in sizes)
+    if len(sizes) != n or not whole or min(sizes) < least:
+        several = f" or {n} of them" if n > 1 else ""
+        raise ValueError(
+            f"{name} must be an integer of {least} or more{several}, but it is {value!r}."
+        )
+    return tuple(map(int, sizes))
+
+
 def check_number(value: Any, name: str, least: float = 0.0, below: float = math.inf) -> float:
     """The value as a float.
 
@@ -82,6 +98,28 @@ def check_real(value: Any, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise TypeError(f"{name} must be a number, but it is {value!r}.")
     return float(value)
+
+
+def check_range(value: Any, name: str, lowest: float = -1) -> tuple[float, float]:
+    """The lower and upper end of a range of shares.
+
+    Args:
+        value: Both ends, or the upper one f, which stands for (−f, f), or (0, f) if 0 is lowest.
+        name: The argument's name.
+        lowest: The least number that makes sense, −1 or 0; the greatest is 1.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    ends = tuple(value) if isinstance(value, list | tuple) else (value,)
+    real = all(isinstance(n, int | float | np.number) and not isinstance(n, bool) for n in ends)
+    if real and len(ends) == 1:
+        ends = lowest * ends[0], ends[0]
+    if not real or len(ends) != 2 or not lowest <= ends[0] <= ends[1] <= 1:
+        raise ValueError(
+            f"{name} must be a number, or two in order, from {lowest:g} to 1, but it is {value!r}."
+        )
+    return float(ends[0]), float(ends[1])
 
 
 def check_shape(value: Any, name: str) -> Shape:

@@ -1,6 +1,7 @@
 """Finds objects by name (``loss="mse"``, ``optimizer="sgd"``), and shows them as calls."""
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
@@ -31,6 +32,11 @@ def resolve(given: str | T, base: type[T], names: Mapping[str, Callable[[], T]],
         f"{what} must be a name or an object of backprop's class {base.__name__}{hint}, "
         f"but it is {given!r}."
     )
+
+
+def default_name(made: object) -> str:
+    """The class's name in snake case: ``dense``, ``batch_normalization``, ``conv2d_transpose``."""
+    return re.sub(r"((?<=[a-z])|(?<=\dD))(?=[A-Z][a-z])", "_", type(made).__name__).lower()
 
 
 def show_call(made: object) -> str:

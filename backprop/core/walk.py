@@ -44,12 +44,12 @@ SIMPLE = (bool, int, float, str, np.generic)
 
 
 def numbers_of(part: object, kinds: tuple[type, ...] = SIMPLE) -> dict[str, Any]:
-    """The public attributes that are of these kinds."""
-    return {
-        name: value
-        for name, value in vars(part).items()
-        if name[0] != "_" and isinstance(value, kinds)
-    }
+    """The public attributes that are of these kinds, or tuples of such."""
+
+    def known(value: object) -> bool:
+        return all(map(known, value)) if isinstance(value, tuple) else isinstance(value, kinds)
+
+    return {name: value for name, value in vars(part).items() if name[0] != "_" and known(value)}
 
 
 def from_here(part: object) -> bool:

@@ -67,6 +67,11 @@ class Batches:
     def __iter__(self) -> Iterator[Batch]:
         return self._in_order() if self._rng is None else self._shuffled(self._rng)
 
+    def inputs(self, size: int) -> Iterator[Array]:
+        """All inputs in order, so many at a time; nothing is drawn at random."""
+        X = self._arrays[0]
+        yield from (X[start : start + size] for start in range(0, self._n, size))
+
     def _in_order(self) -> Iterator[Batch]:
         n, size = self._n, self._size
         for start in range(0, self.steps * size, size):

@@ -1,13 +1,20 @@
 """Users' inputs as arrays of numbers with samples in rows."""
 
 import math
+import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from backprop.core.errors import ShapeError
+from backprop.core.errors import ShapeError, misfit
 from backprop.core.functional import ones
 from backprop.core.types import FLOAT_DTYPES, Array, Shape, is_sparse
+from backprop.layers import Layer, Normalization, Rescaling
+from backprop.layers.block import walk
+
+BYTES_LOOKED_AT = 1024
+"""Samples that are looked at to tell images from small numbers."""
 
 MANY_NUMBERS = 1 << 19
 """From so many numbers on a product takes less time than a look at each of them."""
@@ -46,12 +53,32 @@ def as_inputs(x: Any, input_shape: Shape | None, layer: object, name: str = "x")
         X = as_rows(X, layer, name)
     check_rows(X, name)
     if input_shape is not None and X.shape[1:] != input_shape:
-        n = " × ".join(map(str, input_shape))
-        raise ShapeError(
-            f"{layer} was built for {n} features but {name} has the shape {X.shape}: pass samples "
-            f"with {n} columns."
-        )
+        found = f"{name} has the shape {X.shape}"
+        raise ShapeError(misfit(X.shape, input_shape, layer, found, name))
     return X
+
+
+def warn_of_bytes(X: Array, layers: Iterable[Layer], stacklevel: int) -> None:
+    """Warns of images that hold bytes, 0 to 255, where no layer scales them.
+
+    From numbers that large most networks learn slowly or not at all. Of a table only large numbers
+    are taken for pixels.
+
+    Args:
+        X: Inputs.
+        layers: The layers of the model.
+        stacklevel: Leads to the line that called ``fit``.
+    """
+    if is_sparse(X) or X.dtype != np.uint8:
+        return
+    large = X[:BYTES_LOOKED_AT].max() > (1 if X.ndim > 2 else 127)
+    if large and not any(isinstance(layer, Rescaling | Normalization) for _, layer in walk(layers)):
+        warnings.warn(
+            "x holds bytes from 0 to 255, from which networks learn slowly: divide by 255, or "
+            "begin with Rescaling(1/255).",
+            UserWarning,
+            stacklevel=stacklevel + 1,
+        )
 
 
 def check_finite(X: Array, name: str, first_row: int = 0) -> None:

@@ -9,17 +9,17 @@ import numpy as np
 from backprop.core.errors import DataError
 from backprop.core.types import Array
 from backprop.datasets.download import SHA256, cache_folder, download
-from backprop.datasets.splitting import Parts
+from backprop.datasets.splitting import Parts, as_images
 
 IMAGES_MAGIC = 0x00000803  # the last byte of an IDX magic number is the number of axes
 LABELS_MAGIC = 0x00000801
 
 
-def load_mnist(path: str | os.PathLike[str] | None = None) -> Parts:
+def load_mnist(path: str | os.PathLike[str] | None = None, images: bool = False) -> Parts:
     """70,000 handwritten digits, images of 28×28 pixels: 60,000 for training, 10,000 for the test.
 
-    The rows are flattened images: ``X.reshape(-1, 28, 28, 1)`` gives ``(N, H, W, C)`` for
-    convolutions. Class ``c`` is the digit ``c``. ``path`` names one of
+    The rows are flattened images; with ``images=True`` they are ``(N, H, W, C)``, for convolutions.
+    Class ``c`` is the digit ``c``. ``path`` names one of
 
     - an ``.npz`` file with the arrays ``x_train``, ``y_train``, ``x_test``, ``y_test`` (Keras's
       ``mnist.npz``);
@@ -40,9 +40,11 @@ def load_mnist(path: str | os.PathLike[str] | None = None) -> Parts:
 
     Args:
         path: The file or folder to read, or None for the cache and the download.
+        images: Whether the samples are images.
 
     Returns:
-        ``(X, y), (X_test, y_test)``: X float32 ``(N, 784)`` in [0, 1], y int64 ``(N,)``.
+        ``(X, y), (X_test, y_test)``: X float32 ``(N, 784)``, or ``(N, 28, 28, 1)`` with ``images``,
+        in [0, 1], y int64 ``(N,)``.
 
     Raises:
         TypeError: ``path`` is not a path.
@@ -60,7 +62,12 @@ def load_mnist(path: str | os.PathLike[str] | None = None) -> Parts:
             f"path must be a string or a pathlib.Path, received {path!r}: pass the folder or the "
             f".npz file that holds MNIST."
         )
+    parts = _read(place)
+    return as_images(parts, (28, 28, 1)) if images else parts
 
+
+def _read(place: str) -> Parts:
+    """Read both parts of MNIST from a file or a folder."""
     if os.path.isfile(place):
         return _read_npz(place, "x_train", "y_train"), _read_npz(place, "x_test", "y_test")
     if not os.path.isdir(place):

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from backprop.core.checks import check_integer, check_share
 from backprop.core.errors import ShapeError
-from backprop.core.types import Array
+from backprop.core.types import Array, Shape
 
 Parts = tuple[tuple[Array, Array], tuple[Array, Array]]
 """What every loader returns: ``(X, y), (X_test, y_test)``."""
@@ -117,3 +117,9 @@ def standardize(X: npt.ArrayLike, *others: npt.ArrayLike) -> tuple[Array, ...]:
         ((array - mean) / std).astype(array.dtype if array.dtype.kind == "f" else np.float64)
         for array in arrays
     )
+
+
+def as_images(parts: Parts, shape: Shape) -> Parts:
+    """Give the flattened images of both parts their shape back, ``(H, W, C)`` each."""
+    (X, y), (X_test, y_test) = parts
+    return (X.reshape(-1, *shape), y), (X_test.reshape(-1, *shape), y_test)

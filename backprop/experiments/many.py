@@ -14,7 +14,8 @@ from backprop.core.checks import check_list
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, is_sparse
 from backprop.core.walk import from_here
-from backprop.data.inputs import as_array, as_numbers
+from backprop.data.batches import Batches
+from backprop.data.inputs import as_array, as_numbers, warn_of_bytes
 from backprop.data.samples import Data
 from backprop.data.sources import Source, check
 from backprop.engine.recorded import form, replayable
@@ -24,6 +25,7 @@ from backprop.experiments.stacked_tape import CannotStack
 from backprop.losses.base import check_sample_weight
 from backprop.protocol import Model
 from backprop.training.history import History
+from backprop.training.observation import observe, observing
 from backprop.training.plan import plan_fit
 from backprop.training.progress import progress
 
@@ -147,8 +149,12 @@ def fit_together(
         chosen = np.searchsorted(used, chosen)
     try:
         data = check(first, x, y, weight, class_weight)
+        warn_of_bytes(data.X, first.layers, stacklevel=3)  # the line that called fit_many
         X, targets = np.ascontiguousarray(data.X, first.dtype), np.ascontiguousarray(data.y)
         data = Data(X, targets, data.weight)
+        for model, mine in zip(models, chosen, strict=True):
+            if observing(model):
+                observe(model, Batches(Data(X[mine], targets[mine]), size, model.dtype))
         together = StackedModels(models, data, chosen, held_out, size, shuffle)
     except (CannotStack, TypeError, ValueError):  # what a fit alone refuses, too, it says itself
         return None

@@ -1,4 +1,4 @@
-"""A single layer or a single loss by itself: its derivative, and what the contract asks."""
+"""Checks of one layer or one loss by itself: its derivative, and the rest of its contract."""
 
 import copy
 from collections.abc import Iterator
@@ -35,15 +35,15 @@ def check_layer(
 
     With random inputs X and a random upstream delta R, E = Σ R ⊙ Y is differentiated by every
     parameter and by X; an R of ones would miss much, such as a softmax that passes nothing back.
-    The rest of the contract is checked as well: ``report.problems``.
+    The rest of the contract is checked as well; ``report.problems`` says what breaks it.
 
     Args:
-        layer: Any layer, also one of your own. It is not changed: a copy is checked. If it is not
-            built, the copy is, and its parameters get random values, so that no b = 0 or γ = 1
-            hides an error; a built layer is checked at the weights that it has.
+        layer: Any layer, also one of your own; a copy is checked. A built layer is checked at its
+            own weights. Of any other the copy is built and gets random parameters, so that no b = 0
+            or γ = 1 hides an error.
         input_shape: The shape of one sample, such as ``(4,)``.
         batch_size: The number of samples.
-        seed: Of the random numbers.
+        seed: Determines the random numbers.
 
     Raises:
         ShapeError: The layer is built for another shape.
@@ -60,7 +60,7 @@ def check_layer(
     elif twin.input_shape != shape:
         raise ShapeError(f"{layer} is built for samples of shape {layer.input_shape}, not {shape}.")
     X = 2 * rng.standard_normal((batch_size, *shape))
-    X.flat[0] = 0.0  # where many a formula has a case of its own
+    X.flat[0] = 0.0  # many formulas treat 0 as a case of its own
     expected = (batch_size, *twin.output_shape(shape))
     problems: list[str] = []
     untouched = copy.deepcopy(twin)
@@ -108,7 +108,7 @@ def check_layer(
 
 
 def contract(layer: Layer, X: Array, R: Array) -> Iterator[str]:
-    """What a layer does to what it is not meant to touch, a sentence each."""
+    """What the layer changes although it must not, one sentence for each."""
     given, delta = X.copy(), R.copy()
     before = state(layer)
     first = np.array(layer.forward(given, training=False))
@@ -129,7 +129,7 @@ def contract(layer: Layer, X: Array, R: Array) -> Iterator[str]:
 
 
 def accepts(layer: Layer, delta: Array) -> bool:
-    """Whether backward goes through."""
+    """Whether backward raises no error."""
     try:
         layer.backward(delta)
     except Exception:
@@ -138,7 +138,7 @@ def accepts(layer: Layer, delta: Array) -> bool:
 
 
 def state(thing: object) -> dict[str, Any]:
-    """All that an object holds, by the way that leads there, in a form that can be compared."""
+    """Everything that an object holds, by its path, in a form that can be compared."""
     found: dict[str, Any] = {}
     for path, part in objects_in(thing):
         if isinstance(part, np.ndarray):
@@ -169,13 +169,13 @@ def check_loss(
 ) -> GradientReport:
     """Checks ``backward`` of a loss against the derivative of the number that it returns.
 
-    Without sample weights and with random ones.
+    It is checked without sample weights and with random ones.
 
     Args:
         loss: Any loss, also one of your own; a copy is checked.
         output_shape: The shape of one prediction, such as ``(3,)``.
         batch_size: The number of samples.
-        seed: Of the random numbers.
+        seed: Determines the random numbers.
         prediction: Where to check, shape ``(N, *output_shape)``; random numbers of a kind that the
             loss takes (any numbers, or probabilities) unless given.
         target: Its targets, likewise: numbers, probabilities, class indices, or −1 and 1.
@@ -247,7 +247,7 @@ def suitable(
     """Predictions and targets that the loss takes, of shape ``(N, *output_shape)``.
 
     Raises:
-        ValueError: None of the kinds that were tried.
+        ValueError: The loss takes none of the kinds that were tried.
     """
     numbers, other = rng.standard_normal((2, *shape))
     shares, others = rng.uniform(0.05, 0.95, (2, *shape))  # rows need not have the sum 1

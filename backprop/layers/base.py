@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from copy import deepcopy
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
 
 from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
-from backprop.core.buffers import Buffers
-from backprop.core.errors import NoForwardError, NotBuiltError, ShapeError
+from backprop.core.buffers import Buffers, new_array
+from backprop.core.errors import NoForwardError, NotBuiltError, ShapeError, misfit
 from backprop.core.parameters import Parameter
+from backprop.core.transfer import copy_of, take_kept
 from backprop.core.types import Array, DTypeLike, Shape, as_array, as_floats, is_sparse
 from backprop.initializers import Initializer
 from backprop.regularizers import Regularizer
@@ -50,13 +50,15 @@ class Layer:
         input_shape: The shape of one input sample once built.
         parameters: The layer's ``Parameter`` objects.
         needs_input_gradient: Whether ∂E/∂X is wanted; a model turns it off in its first layer.
-        takes_mask: Whether ``forward`` takes a ``mask``, ``(N, T)``, which is True where a sequence
-            has a step and False where it is padded.
+        takes_mask: Whether ``forward`` takes a ``mask`` ``(N, T)``, False where a step is padded.
         makes_mask: Whether ``output_mask`` makes a mask from the layer's input.
         runs_own_code: Whether it calls functions that users wrote.
-        link: The function that a loss may be joined with at the end of a model: "softmax",
-            "sigmoid".
+        link: What a loss may be joined with at the end of a model: "softmax" or "sigmoid".
         linear: Whether the outputs are a weighted sum, and so any real numbers.
+        is_activation: Whether it is an activation function, of a pre-activation Z.
+        symbol: What ``explain`` calls its function, such as "σ"; the class's name if empty.
+        definition: That function, such as "σ(z) = 1 / (1 + exp(−z))".
+        formulas: Y, ∂E/∂X and gradients: ``{"Y": "{x} {W} + {b}", "dX": "{delta} {W}ᵀ"}``.
     """
 
     accepts_sparse = False
@@ -66,6 +68,9 @@ class Layer:
     runs_own_code = False
     link: str | None = None
     linear = False
+    is_activation = False
+    symbol = definition = ""
+    formulas: Mapping[str, str] = {}
 
     def __init__(self, name: str | None = None) -> None:
         self.name = name
@@ -99,8 +104,7 @@ class Layer:
         if rng is not None:
             self._rng = rng
         self.make_parameters(self.input_shape)
-        if self._kept:
-            self._take_kept()
+        take_kept(self)
 
     # ------------------------------------------------------------------ what a subclass defines
 
@@ -178,6 +182,10 @@ class Layer:
         """
         return self.buffers.get(name, shape, dtype)
 
+    def room(self, shape: Shape, dtype: np.dtype[Any], training: bool) -> Array:
+        """Where Y is written: in training the buffer ``"Y"``, in inference a fresh array."""
+        return self.buffer("Y", shape, dtype) if training else new_array(shape, dtype)
+
     def check_input(self, X: Array) -> Array:
         """X in the layer's dtype, if the layer is built and X has the columns that it needs.
 
@@ -190,11 +198,8 @@ class Layer:
         if self.input_shape is None:
             raise NotBuiltError(f"{self} is not built: call build((n_features,)) first.")
         if X.ndim < 2 or X.shape[-1] != self.input_shape[-1]:
-            n_in = self.input_shape[-1]
-            raise ShapeError(
-                f"{self} was built for {n_in} features but received an array of shape {X.shape}: "
-                f"pass samples with {n_in} columns."
-            )
+            found = f"received an array of shape {X.shape}"
+            raise ShapeError(misfit(X.shape, self.input_shape, self, found))
         return X
 
     def check_delta(self, delta: Array, Y: Array | None) -> None:
@@ -224,36 +229,16 @@ class Layer:
         Raises:
             NotBuiltError: This layer has no weights yet.
         """
-        if self.input_shape is None:
-            raise NotBuiltError(f"{self} is not built, so that it has no weights to copy.")
-        twin = deepcopy(self)
-        twin._kept = [p.value.copy() for p in self.parameters]
-        parts: list[Layer] = [twin, *twin.inside()]
-        for part in parts:
-            part.input_shape, part.delta, part.parameters = None, None, []
-            part.buffers.clear()
-        if trainable is not None:
-            twin.trainable = trainable
-        return twin
-
-    def _take_kept(self) -> None:
-        """Puts the weights of the layer that this is a copy of into the new parameters.
-
-        Raises:
-            ShapeError: This layer was built for another shape than that one.
-        """
-        mine, kept = ([each.shape for each in arrays] for arrays in (self.parameters, self._kept))
-        if mine != kept:
-            raise ShapeError(
-                f"{self} is a copy with weights of the shapes {kept}, but samples of shape "
-                f"{self.input_shape} need {mine}: give it the inputs that it was trained on."
-            )
-        for parameter, value in zip(self.parameters, self._kept, strict=True):
-            parameter.value[...] = value
+        return copy_of(self, trainable)
 
     def inside(self) -> list[Layer]:
         """All layers that it holds, and those in them."""
         return []
+
+    @property
+    def observes(self) -> bool:
+        """Whether ``fit`` is to call ``observe(batches of inputs)`` before the first step."""
+        return False
 
     @property
     def trainable(self) -> bool:
@@ -285,8 +270,13 @@ class Layer:
 class Activation(Layer):
     """A = f(Z) for every element; ∂E/∂Z = ∂E/∂A ⊙ f′(Z). The base of all elementwise activations.
 
-    A subclass writes ``f`` and, directly below it, ``f_prime``, which may work in ``self.buffer``s.
+    A subclass writes ``f`` and, directly below it, ``f_prime``, which may work in ``self.buffer``s;
+    in ``slope`` it may say f′(Z) for ``explain``, such as "{a} ⊙ (1 − {a})".
     """
+
+    is_activation = True
+    formulas: Mapping[str, str] = {"dX": "{delta} ⊙ {slope}"}
+    slope = ""  # f′(Z) as ``explain`` prints it: "{a} ⊙ (1 − {a})"
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name)
@@ -316,8 +306,3 @@ class Activation(Layer):
         slope = self.f_prime(self.Z, self.A, self.buffer("dZ", self.Z.shape, self.Z.dtype))
         slope *= delta
         return slope
-
-
-def default_name(layer: Layer) -> str:
-    """The class's name in snake case: ``dense``, ``relu``, ``batch_normalization``."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", type(layer).__name__).lower()

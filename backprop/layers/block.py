@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from backprop.core.lookup import default_name
 from backprop.core.types import Array, Shape
-from backprop.layers.base import Layer, default_name
+from backprop.layers.base import Layer
 
 
 class Block(Layer):
@@ -36,12 +37,12 @@ class Block(Layer):
         return any(layer.makes_mask for layer in self.children)
 
     def entrances(self) -> Sequence[Layer]:
-        """Those of the layers that take the block's own input."""
-        return self.children[:1]
+        """Those of the layers that need not return ∂E/∂ their input if the block need not."""
+        return entrance(self.children)
 
     def check_values(self, X: Array, name: str = "x") -> None:
-        """Asks those of its layers that take X."""
-        for layer in self.entrances():
+        """Asks the first of its layers, which takes X."""
+        for layer in self.children[:1]:
             layer.check_values(X, name)
 
     @property
@@ -90,15 +91,24 @@ class Block(Layer):
         return layer.output_shape(input_shape)
 
 
-def forward_through(
+def outputs_through(
     layers: Iterable[Layer], X: Array, training: bool = False, mask: Array | None = None
-) -> Array:
-    """What the last of the layers makes of X; a mask goes with it to those that take one."""
+) -> Iterator[Array]:
+    """What each of the layers makes in turn; a mask goes with it to those that take one."""
     for layer in layers:
         masked = {"mask": mask} if layer.takes_mask and mask is not None else {}
         Y = layer.forward(X, training, **masked)
         if mask is not None or layer.makes_mask:
             mask = layer.output_mask(X, mask)
+        X = Y
+        yield Y
+
+
+def forward_through(
+    layers: Iterable[Layer], X: Array, training: bool = False, mask: Array | None = None
+) -> Array:
+    """What the last of the layers makes of X."""
+    for Y in outputs_through(layers, X, training, mask):
         X = Y
     return X
 
@@ -124,6 +134,12 @@ def backward_through(layers: Sequence[Layer], delta: Array) -> Array | None:
         if passed is not None:
             passed = layer.backward(passed)
     return passed
+
+
+def entrance(layers: Sequence[Layer]) -> list[Layer]:
+    """The layers up to the first one that learns: ∂E/∂ their inputs serves no gradient."""
+    learning = (k for k, layer in enumerate(layers) if any(p.learned for p in layer.parameters))
+    return list(layers[: next(learning, 0) + 1])
 
 
 def shape_through(layers: Iterable[Layer], shape: Shape) -> Shape:

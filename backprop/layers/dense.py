@@ -53,6 +53,12 @@ class Dense(Layer):
 
     accepts_sparse = True
     linear = True
+    formulas = {
+        "Y": "{x} {W} + {b}",
+        "dW": "{x}ᵀ {delta}",
+        "db": "Σ_N {delta}",
+        "dX": "{delta} {W}ᵀ",
+    }
 
     W, dW = parameter_views("W")
     b, db = parameter_views("b")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.functional import sum_of_rows
+from backprop.core.functional import column_sum
 from backprop.core.types import Array, Shape
 from backprop.core.unrolled import (
     Room,
@@ -142,7 +142,8 @@ class GRU(Recurrent):
         self.in_keras_order(dU, out=self.dU)
         if self.use_bias:
             sums = self.buffer("sums", (1, 3 * units), self.dtype)
-            self.in_keras_order(sum_of_rows(state_rows, out=sums), out=self.db[1:])
+            column_sum(state_rows, out=sums[0])
+            self.in_keras_order(sums, out=self.db[1:])
         return input_rows.reshape(T * n, 3 * units)
 
     def back_before(self, delta: Array, s: Steps, G: Array, q: Array) -> Array:

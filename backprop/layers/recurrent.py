@@ -10,11 +10,11 @@ from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.buffers import Buffers, new_array
 from backprop.core.checks import check_integer, check_mask, check_number
-from backprop.core.errors import ShapeError
-from backprop.core.functional import dropout_factors, sum_of_rows
+from backprop.core.functional import column_sum, dropout_factors
 from backprop.core.parameters import parameter_views
 from backprop.core.types import Array, Shape, as_array
 from backprop.core.unrolled import Room, Steps, by_step, in_planes, weights_in_planes
+from backprop.core.windows import check_axes
 from backprop.initializers import Initializer
 from backprop.layers.base import Layer
 from backprop.regularizers import Regularizer
@@ -175,13 +175,7 @@ class Recurrent(Layer):
         Raises:
             ShapeError: The samples are no sequences.
         """
-        if len(input_shape) != 2:
-            shape = ", ".join(map(str, ("N", *input_shape)))
-            raise ShapeError(
-                f"{self} takes sequences, arrays of shape (N, T, features), but received one of "
-                f"shape ({shape}): give each step its features; for a single one X[..., np.newaxis]"
-                f" adds the axis."
-            )
+        check_axes(self, input_shape, "TC")
         return (input_shape[0], self.units) if self.return_sequences else (self.units,)
 
     def output_mask(self, X: Array, mask: Array | None) -> Array | None:
@@ -277,7 +271,7 @@ class Recurrent(Layer):
         dZ = self.backward_steps(delta, s, self._steps[len(s) :])  # (T · N, gates · units)
         np.matmul(s.x.reshape(T * n, n_in).T, dZ, out=self.dW)
         if self.use_bias:
-            sum_of_rows(dZ, out=self.db if self.db.ndim == 1 else self.db[0])
+            column_sum(dZ, out=self.db if self.db.ndim == 1 else self.db[0])
         if not self.needs_input_gradient:
             return None
         WT = self.buffer("WT", self.W.shape[::-1], self.dtype)

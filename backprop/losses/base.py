@@ -15,6 +15,7 @@ from backprop.core.buffers import Buffers
 from backprop.core.errors import NoForwardError, ShapeError
 from backprop.core.lookup import show_call
 from backprop.core.types import Array, Shape, as_array
+from backprop.losses.formula import Formula
 
 
 class Loss:
@@ -33,6 +34,15 @@ class Loss:
     decision_threshold: float | None = None
     """Above what an output means yes; None leaves it to the metrics, which say ½ for one output."""
 
+    formula: Formula | None = None
+    """What ``explain`` prints; without it the loss is called by its name."""
+
+    label_smoothing = 0.0
+    """a: the share of every label that is spread over all classes."""
+
+    target_formula = ""
+    """What ``smooth`` makes of the targets, as ``explain`` prints it: ``(1 − a) {y} + a/{K}``."""
+
     def __init__(self) -> None:
         self._prediction: Any = None
         self._target: Any = None
@@ -50,6 +60,20 @@ class Loss:
         raise NotImplementedError(
             f"{type(self).__name__} must define gradient(prediction, target)."
         )
+
+    def parts(self, prediction: Array, target: Array) -> Array:
+        """What each output adds to ℓ, shape ``(N, K)``; called for losses with such a formula.
+
+        Each output is taken for a sample of its own. Where outputs act on each other, a subclass
+        defines something else.
+        """
+        alone = self.values(prediction[..., np.newaxis], target[..., np.newaxis])
+        mean = self.formula is not None and self.formula.mean
+        return alone / prediction.shape[-1] if mean else alone
+
+    def smooth(self, target: Array) -> Array:
+        """The targets as the formulas see them: with label smoothing, if the loss has it."""
+        return target
 
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
         """Targets as the formulas need them: checked, and converted to ``dtype``.

@@ -7,6 +7,7 @@ import numpy as np
 from backprop.core import functional
 from backprop.core.types import Array, Shape
 from backprop.losses.base import Loss, check_probabilities, row_dot
+from backprop.losses.formula import Formula
 
 EPSILON = 1e-7
 """Keras adds it to a rate, and takes no probability in a target for less."""
@@ -19,6 +20,8 @@ class Poisson(Loss):
 
     Rates are positive: end the model with an ``Exponential`` or a ``Softplus``.
     """
+
+    formula = Formula("[{p}{i} − {y}{i} ln({p}{i} + 1e−7)]", "1 − {y}/({p} + 1e−7)", mean=True)
 
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
         """Counts, not negative.
@@ -71,6 +74,8 @@ class KLDivergence(Loss):
     Below e·10⁻⁷, log p continues as a straight line (``functional.safe_log``): at 0 it has Keras's
     value, but a slope.
     """
+
+    formula = Formula("{y}{i} ln({y}{i}/{p}{i})", "−{y}/{p}")
 
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
         """Probabilities.

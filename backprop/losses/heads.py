@@ -37,6 +37,7 @@ class MatchedHead(Loss):
         super().__init__()
         self.activation = activation
         self.loss = loss
+        self.formula = loss.logit_formula
         self._guess: Array | None = None
         self._partition: Partition = None
         self._weight: Array | None = None
@@ -76,6 +77,10 @@ class MatchedHead(Loss):
             )
         self._target = target
         return self.loss.sample_losses_on_logits(Z, A, self._partition, target)
+
+    def parts(self, prediction: Array, target: Array) -> Array:
+        """What each output adds to ℓ, computed from the logits of the last training ``predict``."""
+        return self.loss.logit_parts(self.activation.Z, target)
 
     def total(self, values: Array, sample_weight: Array | None) -> Array:
         """Σ w ℓ; the loss keeps w/N for ``backward``."""

@@ -2,10 +2,8 @@
 
 from backprop.core.lookup import resolve
 from backprop.losses.base import Loss
-from backprop.losses.cross_entropy import (
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-)
+from backprop.losses.binary_cross_entropy import BinaryCrossentropy
+from backprop.losses.cross_entropy import CategoricalCrossentropy
 from backprop.losses.distribution import KLDivergence, Poisson
 from backprop.losses.hinge import CategoricalHinge, Hinge, SquaredHinge
 from backprop.losses.regression import (

@@ -140,6 +140,18 @@ class Optimizer:
         """
         raise NotImplementedError(f"{type(self).__name__} must define update.")
 
+    def formula(self, eta: float, decays: bool) -> str:
+        """θ after a step, as ``explain`` prints it: Δθ unless a subclass writes its formula out.
+
+        Args:
+            eta: η in this step.
+            decays: Whether weight decay applies to this parameter.
+
+        Returns:
+            The right-hand side, with ``{theta}`` for the parameter and ``{g}`` for its gradient.
+        """
+        return "{theta} + Δ{theta}"
+
     # --------------------------------------------------------------------------- what users call
 
     @property

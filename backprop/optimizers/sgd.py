@@ -59,6 +59,16 @@ class SGD(Optimizer):
         else:
             theta += v
 
+    def formula(self, eta: float, decays: bool) -> str:
+        """θ − η g or θ + μ v − η g with their numbers, v being the velocity before the step."""
+        if self.nesterov or self.use_ema:
+            return super().formula(eta, decays)
+        decay = self.weight_decay if decays else None
+        kept = f"(1 − {eta:g} · {decay:g}) {{theta}}" if decay else "{theta}"
+        velocity = f"+ {self.momentum:g} v " if self.momentum else ""
+        g = "clip({g})" if self.clips else "{g}"
+        return f"{kept} {velocity}− {eta:g} {g}"
+
 
 class Lion(Optimizer):
     """Steps of the same size for every weight: only the sign of an averaged gradient counts.

@@ -73,7 +73,7 @@ def decision_regions(
     shades = colours(count)
 
     winner, certainty = share.argmax(axis=1), share.max(axis=1)
-    # Certainty runs from 1/K (all classes alike) to 1; the colour from nearly white to soft.
+    # Certainty lies between 1/K (all classes alike) and 1; the colour gets stronger with it.
     strength = 0.1 + 0.4 * np.clip((certainty - 1 / count) / (1 - 1 / count), 0, 1)
     pure = np.array([to_rgb(shade) for shade in shades])[winner]  # (r*r, 3)
     tint = 1 - strength[:, None] * (1 - pure)

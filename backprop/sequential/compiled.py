@@ -124,6 +124,9 @@ class CompiledNetwork(Network):
             self.layers[-1].delta = self.loss.prediction_delta()
 
     def _back_through(self, layers: list[Layer], delta: Array) -> Array | None:
+        if layers and layers[0].needs_input_gradient:  # somebody asks for ∂E/∂X
+            for layer in self._entrance:
+                layer.needs_input_gradient = True
         delta_input = backward_through(layers, delta)
         for p in self._regularized:
             if p.trainable:

@@ -17,6 +17,7 @@ from backprop.training.batched_metrics import update_metrics
 from backprop.training.evaluation import Evaluator, collect, unwrap
 from backprop.training.history import History
 from backprop.training.loop import Loop
+from backprop.training.observation import observe
 from backprop.training.plan import plan_fit
 from backprop.training.progress import progress
 from backprop.training.step import Step
@@ -146,6 +147,7 @@ class Sequential(CompiledNetwork):
         self.build((None, *plan.batches.sample_shape))
         self.history = plan.history
         with blas_threads(plan.batches.batch_size * self.parameters.largest):
+            observe(self, plan.batches)
             step = Step(self) if self.run_eagerly else RecordedSteps(self)
             Loop(self, plan, step).fit()
         self._complete_deltas()

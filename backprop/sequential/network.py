@@ -28,7 +28,7 @@ from backprop.data.inputs import (
 from backprop.data.sources import EVALUATION_BATCH
 from backprop.engine.threads import blas_threads
 from backprop.layers import Chain, Input, Layer
-from backprop.layers.block import forward_through, walk
+from backprop.layers.block import entrance, forward_through, walk
 from backprop.losses import Loss
 from backprop.storage import models as saving
 
@@ -55,6 +55,7 @@ class Network:
         self._seed_with(seed)
         self._parameters: Parameters | None = None
         self._regularized: list[Parameter] = []
+        self._entrance: list[Layer] = []
         self.compiled = False
         for layer in check_list(layers, "layers"):
             self.add(layer)
@@ -134,8 +135,9 @@ class Network:
     def _join(self) -> None:
         self._parameters = Parameters(self._chain.parameters, self.dtype)
         self._regularized = [p for p in self._parameters if p.regularizer is not None]
-        if self.layers:
-            self.layers[0].needs_input_gradient = False
+        self._entrance = entrance(self.layers)
+        for layer in self._entrance:
+            layer.needs_input_gradient = False
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """The output for a batch; with ``training`` the layers keep what ``backward`` needs.

@@ -10,6 +10,7 @@ import numpy as np
 from backprop.callbacks import Callback, CallbackList
 from backprop.core.checks import check_integer, check_list
 from backprop.data.batches import Batches
+from backprop.data.inputs import warn_of_bytes
 from backprop.data.samples import Data, split_validation
 from backprop.data.sources import (
     Source,
@@ -23,6 +24,7 @@ from backprop.data.sources import (
 from backprop.data.streams import Stream
 from backprop.protocol import Model
 from backprop.training.history import History
+from backprop.training.observation import refuse_to_observe
 from backprop.training.progress import progress
 
 
@@ -91,10 +93,12 @@ def plan_fit(
     held_out: Source | None = None
     if makes_batches(x, y):
         refuse_beside_stream("x", sample_weight, batch_size, validation_split=validation_split)
+        refuse_to_observe(model)
         batches = Stream(x, steps, lambda x, y, w: check(model, x, y, w, class_weight), model.dtype)
     else:
         size = check_integer(32 if batch_size is None else batch_size, "batch_size")
         data = check(model, x, y, sample_weight, class_weight)
+        warn_of_bytes(data.X, model.layers, stacklevel=3)  # the line that called fit
         if validation_split and validation_data is None:
             classes = model.loss.unjoined.has_classes(data.y)
             data, kept = split_validation(data, validation_split, classes)

@@ -16,11 +16,15 @@ from backprop.inspection.copies import generators
 from backprop.layers import (
     ELU,
     GELU,
+    GRU,
+    LSTM,
     SELU,
     Activation,
     AveragePooling1D,
     AveragePooling2D,
     BatchNormalization,
+    Bidirectional,
+    Block,
     Chain,
     Columns,
     Conv1D,
@@ -31,6 +35,7 @@ from backprop.layers import (
     Dense,
     DepthwiseConv2D,
     Dropout,
+    Embedding,
     Exponential,
     Flatten,
     GaussianDropout,
@@ -47,6 +52,7 @@ from backprop.layers import (
     LayerNormalization,
     LeakyReLU,
     LogSoftmax,
+    Masking,
     MaxPooling1D,
     MaxPooling2D,
     Mish,
@@ -66,12 +72,14 @@ from backprop.layers import (
     SeparableConv2D,
     Sigmoid,
     SiLU,
+    SimpleRNN,
     Softmax,
     Softplus,
     Softsign,
     SpatialDropout1D,
     SpatialDropout2D,
     Tanh,
+    TimeDistributed,
     UpSampling1D,
     UpSampling2D,
     ZeroPadding1D,
@@ -162,6 +170,26 @@ class MeanOverSteps(Layer):
         return self.share.reshape(*self.share.shape, *[1] * (delta.ndim - 1)) * delta[:, np.newaxis]
 
 
+class WithMask(Block):
+    """Hands a layer the mask that goes with its input, as a model does."""
+
+    def __init__(self, layer, mask):
+        super().__init__()
+        self.layer, self.mask = self.adopt(layer), mask
+
+    def make_parameters(self, input_shape):
+        self.build_child(self.layer, input_shape)
+
+    def output_shape(self, input_shape):
+        return self.layer.output_shape(input_shape)
+
+    def forward(self, X, training=False, mask=None):
+        return self.layer.forward(X, training, mask=self.mask(X))
+
+    def backward(self, delta):
+        return self.layer.backward(delta)
+
+
 def square(X):
     return X * X
 
@@ -205,6 +233,11 @@ def first_steps(X: Array) -> Array:
     """A mask ``(N, T)`` that leaves one or more of the first steps of each sequence."""
     lengths = 1 + np.sum(X[:, 1:].reshape(len(X), X.shape[1] - 1, -1)[..., 0] > 0, axis=1)
     return np.arange(X.shape[1]) < lengths[:, np.newaxis]
+
+
+def any_steps(X: Array) -> Array:
+    """A mask ``(N, T)`` with gaps; of some sequences it leaves no step at all."""
+    return X[..., 0] > 0
 
 
 # ---------------------------------------------------------------------------------- what a row is
@@ -305,6 +338,11 @@ class Case:
         rng = np.random.default_rng(zlib.crc32(self.name.encode()))
         out = self.make().output_shape(self.shape)
         return self.draw(rng, (n, *self.shape)), rng.integers(0, n_classes, (n, *out[:-1]))
+
+
+def sequences(name: str, make: Callable[[], Layer], shape: Shape = (4, 3), **what: Any) -> Case:
+    """A layer that takes sequences, and those alone."""
+    return Case(name, make, shape, leading=False, **what)
 
 
 def frozen(layer: Layer) -> Layer:
@@ -480,6 +518,48 @@ CASES = [
     *(
         Case(f"parallel_{merge}", lambda m=merge: Parallel([Dense(3), [Tanh(), Dense(3)]], m))
         for merge in ("add", "multiply", "average", "maximum")
+    ),
+    Case("embedding", lambda: Embedding(5, 3), draw=indices(5)),
+    Case("masking", Masking, shape=(3, 4)),
+    Case("time_distributed", lambda: TimeDistributed([Dense(3), Tanh()]), shape=(3, 4)),
+    sequences("simple_rnn", lambda: SimpleRNN(3)),
+    sequences("simple_rnn_sequences", lambda: SimpleRNN(2, return_sequences=True, use_bias=False)),
+    sequences("simple_rnn_of_one_step", lambda: SimpleRNN(3, return_sequences=True), shape=(1, 1)),
+    sequences("lstm", lambda: LSTM(3)),
+    sequences("lstm_sequences", lambda: LSTM(2, return_sequences=True, go_backwards=True)),
+    sequences("lstm_without_bias", lambda: LSTM(3, use_bias=False)),
+    sequences("lstm_of_one_unit", lambda: LSTM(1, return_sequences=True), shape=(2, 1)),
+    sequences(
+        "lstm_dropout",
+        lambda: LSTM(3, return_sequences=True, dropout=0.3, recurrent_dropout=0.4),
+        random=True,
+    ),
+    sequences("gru", lambda: GRU(3)),
+    sequences("gru_sequences", lambda: GRU(2, return_sequences=True, use_bias=False)),
+    sequences("gru_reset_before", lambda: GRU(3, reset_after=False, return_sequences=True)),
+    sequences(
+        "gru_reset_before_dropout",
+        lambda: GRU(3, reset_after=False, go_backwards=True, dropout=0.3, recurrent_dropout=0.4),
+        random=True,
+    ),
+    *(
+        sequences(f"{row}_of_{mask.__name__}", make, mask=mask)
+        for mask in (first_steps, any_steps)
+        for row, make in {
+            "simple_rnn": lambda: SimpleRNN(3),
+            "lstm": lambda: LSTM(3, return_sequences=True),
+            "gru": lambda: GRU(3, return_sequences=True, go_backwards=True),
+            "gru_reset_before": lambda: GRU(3, reset_after=False),
+            "bidirectional": lambda: Bidirectional(GRU(2, return_sequences=True)),
+        }.items()
+    ),
+    *(
+        sequences(f"bidirectional_{mode}", lambda m=mode: Bidirectional(SimpleRNN(2), m))
+        for mode in ("concat", "sum", "ave", "mul")
+    ),
+    sequences(
+        "bidirectional_sequences",
+        lambda: Bidirectional(LSTM(2, return_sequences=True), "mul"),
     ),
     Case("columns", lambda: Columns([2, 0])),
     Case("columns_that_come_twice", lambda: Columns([1, -1, 1])),

@@ -104,6 +104,52 @@ def along_last_axis(layer: type[Layer]) -> Callable[[NodeCase], Expressed]:
     return adapter
 
 
+def recurrent(make: Callable[..., Layer], order: list[int]) -> Callable[[NodeCase], Expressed]:
+    """For a recurrent layer, whose last state is compared.
+
+    Args:
+        make: Makes the layer with that many units.
+        order: Which of the operator's gates each of the layer's is.
+    """
+
+    def columns(A: Array) -> Array:
+        """``(gates · units, n)`` as ``(n, gates · units)``, the gates in the layer's order."""
+        gates = A.reshape(len(order), -1, A.shape[-1])[order]
+        return gates.reshape(-1, A.shape[-1]).T
+
+    def adapter(case: NodeCase) -> Expressed:
+        X, W, R, *rest = case.inputs
+        batch_first = case.attributes.get("layout", 0) == 1
+        way = case.attributes.get("direction", "forward")
+        weights: list[Array] = []
+        for k in range(len(W)):  # each direction
+            weights += [columns(W[k]), columns(R[k])]
+            if rest:
+                weights.append(columns(rest[0][k].reshape(2, -1).sum(axis=0)[:, np.newaxis])[0])
+        layer = make(
+            case.attributes["hidden_size"], use_bias=bool(rest), go_backwards=way == "reverse"
+        )
+        if way == "bidirectional":
+            layer = layers.Bidirectional(layer)
+        last = next(Y for Y in case.outputs if Y.ndim == 3)  # Y of all steps has four axes
+        Y = last if batch_first else last.swapaxes(0, 1)
+        X = X if batch_first else X.swapaxes(0, 1)
+        return Expressed([layer], X, Y.reshape(len(Y), -1), weights)
+
+    return adapter
+
+
+def gather(case: NodeCase) -> Expressed:
+    """Rows of a matrix by their number; all of the numbers are one sample."""
+    (data, numbers), (Y,) = case.inputs, case.outputs
+    axis, q = case.attributes.get("axis", 0), numbers.ndim
+    rows = np.moveaxis(data, axis, 0).reshape(data.shape[axis], -1)
+    found = np.moveaxis(Y, range(axis, axis + q), range(q)).reshape(*numbers.shape, -1)
+    return Expressed(
+        [layers.Embedding(*rows.shape)], numbers[np.newaxis], found[np.newaxis], [rows]
+    )
+
+
 def kernels(W: Array) -> Array:
     """(first, second, …) channels and filters as (…, second, first)."""
     return np.moveaxis(W, (1, 0), (-2, -1))
@@ -170,11 +216,15 @@ ADAPTERS: dict[str, Callable[[NodeCase], Expressed]] = {
     "Conv": convolution,
     "ConvTranspose": transposed_convolution,
     "Elu": elementwise(lambda alpha=1.0: layers.ELU(alpha)),
+    "GRU": recurrent(lambda units, **how: layers.GRU(units, reset_after=False, **how), [0, 1, 2]),
+    "Gather": gather,
     "Gelu": elementwise(lambda approximate="none": layers.GELU(approximate == "tanh")),
     "HardSigmoid": elementwise(layers.HardSigmoid),
+    "LSTM": recurrent(layers.LSTM, [0, 2, 3, 1]),  # of i, o, f, c
     "LeakyRelu": elementwise(lambda alpha=0.01: layers.LeakyReLU(alpha)),
     "LogSoftmax": along_last_axis(layers.LogSoftmax),
     "Mish": elementwise(layers.Mish),
+    "RNN": recurrent(layers.SimpleRNN, [0]),
     "Relu": elementwise(layers.ReLU),
     "Selu": elementwise(layers.SELU),
     "Sigmoid": elementwise(layers.Sigmoid),
@@ -189,9 +239,11 @@ OTHER_SLOPE = "the slope is Keras's 1/6, and no argument"
 OTHER_CONSTANTS = "α and γ are those of the paper, and no arguments"
 CANNOT_EXPRESS = {
     "convtranspose_3d": "layers have one or two axes beside the channels",
+    "gather_negative_indices": "rows are numbered from 0 on",
     "hardsigmoid": OTHER_SLOPE,
     "hardsigmoid_default": OTHER_SLOPE,
     "hardsigmoid_example": OTHER_SLOPE,
+    "lstm_with_peepholes": "there are no peepholes and no given initial states",
     "selu": OTHER_CONSTANTS,
     "selu_example": OTHER_CONSTANTS,
 }

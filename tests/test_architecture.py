@@ -34,7 +34,9 @@ FLOORS = (
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
 # Rooms whose files may import these siblings and no others.
-ONLY_SIBLINGS = {"layers": {"base", "block", "chain", "random_layer", "sliding", "standardization"}}
+ONLY_SIBLINGS = {
+    "layers": {"base", "block", "chain", "random_layer", "recurrent", "sliding", "standardization"}
+}
 
 ON_DEMAND = {"scipy", "matplotlib", "tqdm", "threadpoolctl", "IPython"}
 AT_IMPORT = {"numpy", *sys.stdlib_module_names}

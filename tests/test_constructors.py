@@ -13,7 +13,7 @@ CLASSES = {**public_classes(*BASES), "layers.Input": Input, "Sequential": bp.Seq
 ASKED_ONLY_WHETHER_TRUE = {"verbose"}
 NEGATIVE = {
     *("axis", "baseline", "fill_value", "initial_value_threshold", "maxval", "mean", "min_delta"),
-    *("minval", "offset", "scale", "threshold", "value"),
+    *("minval", "mask_value", "offset", "scale", "threshold", "value"),
 }
 """Arguments that may be below 0."""
 

@@ -165,6 +165,25 @@ ELEMENTWISE = {
         base[6:].put(index[:3], row, mode="clip"),
         base,
     )[1],
+    "rows by number": lambda a, index, **rest: a.take(index % ROWS, 0, mode="clip"),
+    "rows by fixed number": lambda a, **rest: a.take(np.array([2, 0, 2]), 0, mode="clip"),
+    "columns by number": lambda X, index, **rest: X.take(index % 3, axis=2, mode="clip"),
+    "added by number": lambda out, index, base, **rest: (
+        np.add.at(out.reshape(-1), index // 2, base[3:8]),
+        out,
+    )[1],
+    "added at fixed numbers": lambda out, row, **rest: (
+        np.add.at(out[1], np.array([2, 2, 1]), row),
+        out,
+    )[1],
+    "negated by number": lambda out, index, **rest: (
+        np.negative.at(out.reshape(-1), index),
+        out,
+    )[1],
+    "copy of another kind": lambda index, row, **rest: (
+        np.copyto(index[:3], row, casting="unsafe"),
+        index * 2,
+    )[1],
     "errors": quiet,
 }
 
@@ -335,7 +354,7 @@ NO_FORM = {
     "product of three axes": lambda a, X, **rest: np.dot(a, X.transpose(0, 2, 1)),
     "product with a number": lambda a, b, **rest: np.dot(b, a.reshape(-1)[:1].reshape(())),
     "number on the left": lambda a, b, **rest: np.dot(a.reshape(-1)[:1].reshape(()), b[0]),
-    "take along an axis": lambda a, index, **rest: a.take(index % 3, axis=1, mode="clip"),
+    "take along an axis from the end": lambda a, index, **rest: a.take(index % 3, axis=1),
     "take from the end": lambda a, index, **rest: a.reshape(-1).take(index),
     "take around the end": lambda a, index, **rest: a.reshape(-1).take(index, mode="wrap"),
     "take from a view": lambda a, index, **rest: a.T.take(index, mode="clip"),

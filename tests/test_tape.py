@@ -199,6 +199,13 @@ RECORDED = {
     "put": at_indices,
     "put, a number": lambda a, b, row, index, out: (out.put(index, 0.1), out)[1],
     "copyto": lambda a, b, row, index, out: (np.copyto(out, row), np.copyto(row, 3), out)[2],
+    "copyto, unsafe": lambda a, b, row, index, out: (
+        np.copyto(index[:3], row, casting="unsafe"),
+        index * 2,
+    )[1],
+    "add.at": lambda a, b, row, index, out: (np.add.at(out.reshape(-1), index, 1), out)[1],
+    "add.at twice": lambda a, b, row, index, out: (np.add.at(out[0], index[:3] * 0, row), out)[1],
+    "negative.at": lambda a, b, row, index, out: (np.negative.at(out.reshape(-1), index), out)[1],
     "fill": lambda a, b, row, index, out: (out.fill(2), out.fill(np.float64(0.1)), out)[2],
     "setitem": changed_by_index,
     "copy": lambda a, b, row, index, out: a.copy() * a.T.copy("F").T,
@@ -493,7 +500,6 @@ REFUSED = {
             out[:3], index[:3, np.newaxis] % 3, 5, axis=1
         )
     ),
-    "add.at": written(lambda a, b, row, index, out: np.add.at(out.reshape(-1), index, 1)),
     "accumulate": lambda a, b, row, index, out: np.add.accumulate(a, axis=0),
     "accumulate, out": lambda a, b, row, index, out: np.add.accumulate(a, axis=0, out=out),
     "reduceat": lambda a, b, row, index, out: np.add.reduceat(row, [0, 2]),

@@ -4,6 +4,8 @@ Every function works along the last axis, for any number of leading axes, and ac
 a result of the input's shape can be written into an array that the caller keeps.
 """
 
+from __future__ import annotations
+
 import math
 from functools import lru_cache
 from typing import Any
@@ -196,3 +198,11 @@ def safe_log_slope(P: Array) -> Array:
     """The derivative of ``safe_log``: 1 / max(p, τ)."""
     slope: Array = np.maximum(P, PROBABILITY_FLOOR)
     return np.reciprocal(slope, out=slope)
+
+
+def dropout_factors(rng: np.random.Generator, rate: float, out: Array) -> Array:
+    """What dropout multiplies with: 0 with probability p = ``rate``, else 1 / (1 − p)."""
+    rng.random(out=out, dtype=out.dtype.type)
+    np.greater_equal(out, rate, out=out)
+    out *= 1 / (1 - rate)
+    return out

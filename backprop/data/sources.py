@@ -53,6 +53,7 @@ def check(
     loss.check_ending(unfold(model.layers)[-1])
     sample_shape = model.input_shape or sample_shape
     X = check_inputs(x, sample_shape, model.layers[0], f"{prefix}x", model.dtype)
+    model.layers[0].check_values(X, f"{prefix}x")
     output_shape = X.shape[1:]
     for layer in model.layers:
         output_shape = layer.output_shape(output_shape)

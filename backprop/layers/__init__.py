@@ -16,6 +16,7 @@ from backprop.layers.augmentation import (
     RandomTranslation,
 )
 from backprop.layers.base import Activation, Layer
+from backprop.layers.bidirectional import Bidirectional
 from backprop.layers.block import Block
 from backprop.layers.borders import (
     Cropping1D,
@@ -30,6 +31,7 @@ from backprop.layers.columns import Columns
 from backprop.layers.convolution import Conv1D, Conv2D
 from backprop.layers.dense import Dense
 from backprop.layers.depthwise import DepthwiseConv2D, SeparableConv2D
+from backprop.layers.embedding import Embedding
 from backprop.layers.formulas import Lambda
 from backprop.layers.global_pooling import (
     GlobalAveragePooling1D,
@@ -37,7 +39,10 @@ from backprop.layers.global_pooling import (
     GlobalMaxPooling1D,
     GlobalMaxPooling2D,
 )
+from backprop.layers.gru import GRU
 from backprop.layers.input import Input
+from backprop.layers.lstm import LSTM
+from backprop.layers.masking import Masking
 from backprop.layers.noise import (
     Dropout,
     GaussianDropout,
@@ -61,17 +66,22 @@ from backprop.layers.rectifiers import ELU, SELU, HardSigmoid, LeakyReLU, PReLU
 from backprop.layers.residual import Residual
 from backprop.layers.scaling import Normalization, Rescaling
 from backprop.layers.shape import Flatten, Permute, Reshape
+from backprop.layers.simple_rnn import SimpleRNN
 from backprop.layers.smooth import GELU, Exponential, Mish, SiLU, Softplus, Softsign
+from backprop.layers.time_distributed import TimeDistributed
 from backprop.layers.transposed import Conv2DTranspose
 
 __all__ = [
     "ELU",
     "GELU",
+    "GRU",
+    "LSTM",
     "SELU",
     "Activation",
     "AveragePooling1D",
     "AveragePooling2D",
     "BatchNormalization",
+    "Bidirectional",
     "Block",
     "Chain",
     "Columns",
@@ -83,6 +93,7 @@ __all__ = [
     "Dense",
     "DepthwiseConv2D",
     "Dropout",
+    "Embedding",
     "Exponential",
     "Flatten",
     "GaussianDropout",
@@ -100,6 +111,7 @@ __all__ = [
     "LayerNormalization",
     "LeakyReLU",
     "LogSoftmax",
+    "Masking",
     "MaxPooling1D",
     "MaxPooling2D",
     "Mish",
@@ -119,12 +131,14 @@ __all__ = [
     "SeparableConv2D",
     "SiLU",
     "Sigmoid",
+    "SimpleRNN",
     "Softmax",
     "Softplus",
     "Softsign",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "Tanh",
+    "TimeDistributed",
     "UpSampling1D",
     "UpSampling2D",
     "ZeroPadding1D",

@@ -126,6 +126,9 @@ class Layer(Settings):
         """The mask of the output from that of the input; the same unless overridden."""
         return mask
 
+    def check_values(self, X: Array, name: str = "x") -> None:
+        """Raises ValueError before training if X, called ``name``, holds numbers it cannot take."""
+
     def forward(self, X: Array, training: bool = False) -> Array:
         """Y for a batch X of shape ``(N, *input_shape)``."""
         raise NotImplementedError(f"{type(self).__name__} must define forward(X, training).")

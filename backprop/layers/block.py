@@ -50,6 +50,11 @@ class Block(Layer):
         """Those of the layers that need not return ∂E/∂ their input if the block need not."""
         return entrance(self.children)
 
+    def check_values(self, X: Array, name: str = "x") -> None:
+        """Asks the first of its layers, which takes X."""
+        for layer in self.children[:1]:
+            layer.check_values(X, name)
+
     @property
     def needs_input_gradient(self) -> bool:
         """Whether ∂E/∂X is wanted; the layers that take X are told."""

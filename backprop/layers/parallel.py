@@ -52,6 +52,11 @@ class Parallel(Block):
         self._outputs: Any = None
         self._Y: Any = None
 
+    def check_values(self, X: Array, name: str = "x") -> None:
+        """Asks all branches."""
+        for branch in self.branches:
+            branch.check_values(X, name)
+
     def entrances(self) -> list[Layer]:
         """All branches."""
         return self.children

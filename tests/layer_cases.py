@@ -50,9 +50,12 @@ from backprop.layers import (
     MaxPooling1D,
     MaxPooling2D,
     Mish,
+    MultiHeadAttention,
     Normalization,
     Parallel,
     Permute,
+    PositionalEncoding,
+    PositionEmbedding,
     PReLU,
     RandomCrop,
     RandomErasing,
@@ -63,6 +66,7 @@ from backprop.layers import (
     Rescaling,
     Reshape,
     Residual,
+    RMSNormalization,
     SeparableConv2D,
     Sigmoid,
     SiLU,
@@ -72,6 +76,7 @@ from backprop.layers import (
     SpatialDropout1D,
     SpatialDropout2D,
     Tanh,
+    TransformerBlock,
     UpSampling1D,
     UpSampling2D,
     ZeroPadding1D,
@@ -207,6 +212,11 @@ def first_steps(X: Array) -> Array:
     return np.arange(X.shape[1]) < lengths[:, np.newaxis]
 
 
+def later_steps(X: Array) -> Array:
+    """A mask ``(N, T)`` that leaves the other steps, of some sequences none."""
+    return ~first_steps(X)
+
+
 # ---------------------------------------------------------------------------------- what a row is
 
 
@@ -226,6 +236,8 @@ class Case:
         large: Inputs of this size must neither overflow nor warn.
         recorded: Whether training steps through it are recorded and replayed.
         stacked: Whether ``fit_many`` trains several models with it in one step.
+        idle: What the names of those parameters end in on which its output does not depend: the
+            biases of keys add the same number to all scores of a step.
     """
 
     name: str
@@ -239,6 +251,7 @@ class Case:
     large: float = 1e4
     recorded: bool = True
     stacked: bool = True
+    idle: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.name
@@ -305,6 +318,11 @@ class Case:
         rng = np.random.default_rng(zlib.crc32(self.name.encode()))
         out = self.make().output_shape(self.shape)
         return self.draw(rng, (n, *self.shape)), rng.integers(0, n_classes, (n, *out[:-1]))
+
+
+def sequences(name: str, make: Callable[[], Layer], shape: Shape = (4, 3), **what: Any) -> Case:
+    """A layer that takes sequences, and those alone."""
+    return Case(name, make, shape, leading=False, **what)
 
 
 def frozen(layer: Layer) -> Layer:
@@ -466,6 +484,45 @@ CASES = [
     images("flatten", Flatten),
     images("reshape", lambda: Reshape((-1, 3)), shape=(3, 4, 2)),
     images("permute", lambda: Permute((2, 3, 1)), shape=(3, 4, 2)),
+    Case("rms_normalization", RMSNormalization),
+    Case(
+        "rms_normalization_of_two_axes",
+        lambda: RMSNormalization([-2, -1], epsilon=0.1),
+        shape=(3, 4),
+        leading=False,
+    ),
+    *(
+        sequences(f"attention{row}", make, shape=(4, 6), idle=("b_key",), **what)
+        for row, make, what in [
+            ("", lambda: MultiHeadAttention(2, 3), {}),
+            ("_causal", lambda: MultiHeadAttention(2, 2, 5, causal=True), {}),
+            ("_of_one_head", lambda: MultiHeadAttention(1, 3, 2, use_bias=False), {}),
+            ("_masked", lambda: MultiHeadAttention(2, 3), {"mask": first_steps}),
+            (
+                "_masked_and_causal",
+                lambda: MultiHeadAttention(2, 2, 3, causal=True),
+                {"mask": later_steps},
+            ),
+            ("_of_noise", lambda: MultiHeadAttention(2, 3, dropout=0.4), {"random": True}),
+        ]
+    ),
+    sequences(
+        "attention_of_one_step",
+        lambda: MultiHeadAttention(2, 3),
+        shape=(1, 3),
+        idle=("_query", "_key"),  # there is nothing to choose from
+    ),
+    sequences("positional_encoding", PositionalEncoding, shape=(4, 5)),
+    sequences("position_embedding", lambda: PositionEmbedding(6)),
+    *(
+        sequences(f"transformer_block{row}", make, shape=(4, 6), idle=("b_key",), **what)
+        for row, make, what in [
+            ("", lambda: TransformerBlock(2, 8), {}),
+            ("_causal", lambda: TransformerBlock(1, 3, causal=True), {}),
+            ("_masked", lambda: TransformerBlock(2, 5), {"mask": first_steps}),
+            ("_of_noise", lambda: TransformerBlock(3, 6, 0.3), {"random": True}),
+        ]
+    ),
     Case("chain", lambda: Chain([Dense(5), Tanh(), Dense(3), Softmax()])),
     Case(
         "chain_of_noise",

@@ -26,6 +26,7 @@ from backprop.inspection import GradientReport, check_layer, check_loss
 from backprop.layers import Dense, Layer, Softmax, Tanh
 
 LAYER_METHODS = ("backward", "unstretch", "unstandardize", "unpool", "change_back", "f_prime")
+LAYER_METHODS += ("weighted_sum", "hand_out")
 LOSS_METHODS = ("backward", "gradient", "logit_gradient")
 
 ROWS: list[LayerCase | LossCase] = [*PACKAGE, *LOSSES]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.errors import ShapeError
-from backprop.core.types import FLOAT_DTYPES, Shape
+from backprop.core.types import FLOAT_DTYPES, Array, Shape, as_array
 
 
 def check_integer(value: Any, name: str, least: float = 1) -> int:
@@ -136,6 +136,21 @@ def check_shape(value: Any, name: str) -> Shape:
             f"it is {value!r}."
         )
     return tuple(map(int, sizes))
+
+
+def check_mask(layer: object, X: Array, mask: Any) -> Array:
+    """The mask of a batch of sequences as an array.
+
+    Raises:
+        ShapeError: It is not one for the steps of X.
+    """
+    found = as_array(mask)
+    if found.shape != X.shape[:2]:
+        raise ShapeError(
+            f"{layer} received inputs of shape {X.shape} with a mask of shape {found.shape}: pass "
+            f"True or False for each step, shape {X.shape[:2]}."
+        )
+    return found
 
 
 def check_list(given: Any, name: str) -> list[Any]:

@@ -35,8 +35,9 @@ def resolve(given: str | T, base: type[T], names: Mapping[str, Callable[[], T]],
 
 
 def default_name(made: object) -> str:
-    """The class's name in snake case: ``dense``, ``batch_normalization``, ``conv2d_transpose``."""
-    return re.sub(r"((?<=[a-z])|(?<=\dD))(?=[A-Z][a-z])", "_", type(made).__name__).lower()
+    """The class's name in snake case: ``dense``, ``rms_normalization``, ``conv2d_transpose``."""
+    start = r"(?<=[a-z])(?=[A-Z][a-z])|(?<=[A-Z])(?=[A-Z][a-z]{2})"  # of a word inside it
+    return re.sub(start, "_", type(made).__name__).lower()
 
 
 def show_call(made: object) -> str:

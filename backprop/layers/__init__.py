@@ -8,6 +8,7 @@ from backprop.layers.activations import (
     Softmax,
     Tanh,
 )
+from backprop.layers.attention import MultiHeadAttention
 from backprop.layers.augmentation import (
     RandomCrop,
     RandomErasing,
@@ -57,11 +58,14 @@ from backprop.layers.pooling import (
     MaxPooling1D,
     MaxPooling2D,
 )
+from backprop.layers.positions import PositionalEncoding, PositionEmbedding
 from backprop.layers.rectifiers import ELU, SELU, HardSigmoid, LeakyReLU, PReLU
 from backprop.layers.residual import Residual
+from backprop.layers.rms_normalization import RMSNormalization
 from backprop.layers.scaling import Normalization, Rescaling
 from backprop.layers.shape import Flatten, Permute, Reshape
 from backprop.layers.smooth import GELU, Exponential, Mish, SiLU, Softplus, Softsign
+from backprop.layers.transformer import TransformerBlock
 from backprop.layers.transposed import Conv2DTranspose
 
 __all__ = [
@@ -103,10 +107,14 @@ __all__ = [
     "MaxPooling1D",
     "MaxPooling2D",
     "Mish",
+    "MultiHeadAttention",
     "Normalization",
     "PReLU",
     "Parallel",
     "Permute",
+    "PositionEmbedding",
+    "PositionalEncoding",
+    "RMSNormalization",
     "RandomCrop",
     "RandomErasing",
     "RandomFlip",
@@ -125,6 +133,7 @@ __all__ = [
     "SpatialDropout1D",
     "SpatialDropout2D",
     "Tanh",
+    "TransformerBlock",
     "UpSampling1D",
     "UpSampling2D",
     "ZeroPadding1D",

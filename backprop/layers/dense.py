@@ -141,7 +141,7 @@ class Dense(Layer):
         return out
 
     def product(self, A: Array, B: Array, out: Array | None) -> Array:
-        """A B along A's last axis: of rows, since NumPy leaves three axes to a loop without BLAS."""
+        """A B along A's last axis; as rows, since NumPy multiplies three axes without BLAS."""
         if A.ndim == 2:
             return np.dot(A, B, out=out)
         rows = A.reshape(-1, len(B))

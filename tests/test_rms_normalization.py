@@ -61,7 +61,7 @@ def test_the_arguments_and_defaults_are_those_of_keras() -> None:
 def test_other_axes_than_the_last_ones(axis: Any) -> None:
     layer = RMSNormalization(axis)
     for call in (layer.output_shape, layer.build):
-        with pytest.raises(ValueError, match=r"the last axis of a sample or the last ones.*\(4, 5"):
+        with pytest.raises(ValueError, match=r"the last axis or the last ones of a sample.*\(4, 5"):
             call((4, 5, 6))
 
 
@@ -70,5 +70,5 @@ def test_features_that_it_was_not_built_for() -> None:
     layer.build((4, 5))
     with pytest.raises(ShapeError, match=r"features of shape \(4, 5\) but received.*\(2, 3, 5\)"):
         layer.forward(np.zeros((2, 3, 5)))
-    with pytest.raises(ValueError, match=r"epsilon\) must be above 0"):
+    with pytest.raises(ValueError, match=r"epsilon must be above 0"):
         RMSNormalization(epsilon=0)

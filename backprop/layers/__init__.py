@@ -50,6 +50,7 @@ from backprop.layers.normalization import (
     BatchNormalization,
     GroupNormalization,
     LayerNormalization,
+    RMSNormalization,
 )
 from backprop.layers.parallel import Parallel
 from backprop.layers.pooling import (
@@ -61,7 +62,6 @@ from backprop.layers.pooling import (
 from backprop.layers.positions import PositionalEncoding, PositionEmbedding
 from backprop.layers.rectifiers import ELU, SELU, HardSigmoid, LeakyReLU, PReLU
 from backprop.layers.residual import Residual
-from backprop.layers.rms_normalization import RMSNormalization
 from backprop.layers.scaling import Normalization, Rescaling
 from backprop.layers.shape import Flatten, Permute, Reshape
 from backprop.layers.smooth import GELU, Exponential, Mish, SiLU, Softplus, Softsign

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from backprop.core.attention import later, padding, share_out
 from backprop.core.buffers import new_array
 from backprop.core.checks import check_integer, check_mask, check_number
 from backprop.core.functional import column_sum, ones, stacked_product
@@ -15,10 +15,6 @@ from backprop.core.parameters import parameter_views
 from backprop.core.types import Array, Shape, as_array
 from backprop.core.windows import check_axes
 from backprop.layers.base import Layer
-
-HIDDEN = -1e30
-"""Is added to the score of a step that must not be seen. Unlike −∞ it can be subtracted from
-itself, as happens where no step may be seen."""
 
 
 class MultiHeadAttention(Layer):
@@ -61,6 +57,17 @@ class MultiHeadAttention(Layer):
     """
 
     takes_mask = True
+    definition = (
+        "{f}(x) = [O₁ … O_h] {W_output} + {b_output} with O = softmax(Q Kᵀ / √d) V, "
+        "Q = x {W_query} + {b_query}, K = x {W_key} + {b_key}, V = x {W_value} + {b_value}"
+    )
+    formulas = {
+        **{f"dW_{name}": f"{{x}}ᵀ d{name[0].upper()}" for name in ("query", "key", "value")},
+        **{f"db_{name}": f"Σ_N d{name[0].upper()}" for name in ("query", "key", "value")},
+        "dW_output": "[O₁ … O_h]ᵀ {delta}",
+        "db_output": "Σ_N {delta}",
+        "dX": "dQ {W_query}ᵀ + dK {W_key}ᵀ + dV {W_value}ᵀ",
+    }
 
     W_query, dW_query = parameter_views("W_query")
     b_query, db_query = parameter_views("b_query")
@@ -212,9 +219,7 @@ class MultiHeadAttention(Layer):
     def keys_in_front(self, name: str, N: int, T: int, training: bool = True) -> Array:
         """An array ``(T, N, h, T)`` for numbers s_ij of all heads, j in front.
 
-        Along the first axis NumPy adds, compares and scales whole rows of memory, which is several
-        times as fast as along the last one. In the buffer's own shape samples come first, so that a
-        smaller batch takes a part of it.
+        In the buffer's own shape samples come first, so that a smaller batch takes a part of it.
         """
         h = self.num_heads
         return self.space(name, (N, h * T * T), training).reshape(T, N, h, T)
@@ -278,18 +283,8 @@ class MultiHeadAttention(Layer):
         if self.causal:
             A += later(T, self.dtype)
         if mask is not None:
-            M = self.space("M", (N, T), training)
-            np.copyto(M, mask)
-            M -= 1
-            M *= -HIDDEN
-            A += M.T[:, :, np.newaxis, np.newaxis]
-        highest = np.maximum.reduce(A, axis=0)  # (N, h, T)
-        A -= highest
-        np.exp(A, out=A)
-        share = 1 / np.dot(ones(T, self.dtype), A.reshape(T, -1)).reshape(highest.shape)
-        if mask is not None:
-            share *= highest > HIDDEN / 2  # 0 where nothing may be seen
-        A *= share
+            A += padding(mask, self.space("M", (N, T), training))
+        share_out(A, masked=mask is not None)
         return A
 
     def drop(self, A: Array) -> Array:
@@ -315,15 +310,3 @@ class MultiHeadAttention(Layer):
 def rows(A: Array) -> Array:
     """A with all axes but the last one as one."""
     return A.reshape(-1, A.shape[-1])
-
-
-@lru_cache(maxsize=64)
-def later(T: int, dtype: np.dtype[Any]) -> Array:
-    """M of causal attention, shape ``(T, 1, 1, T)``: ``HIDDEN`` where key j comes after query i.
-
-    It is not to be written to: it is kept.
-    """
-    steps = np.arange(T)
-    M = np.where(steps[:, np.newaxis] > steps, HIDDEN, 0.0).astype(dtype)
-    M.setflags(write=False)
-    return M[:, np.newaxis, np.newaxis]

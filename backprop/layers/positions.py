@@ -76,6 +76,8 @@ class PositionalEncoding(Positions):
         name: The layer's name.
     """
 
+    formulas = {"Y": "{x} + P", "dX": "{delta}"}
+
     def positions(self, T: int, C: int, dtype: np.dtype[Any]) -> Array:
         """The sines."""
         return sines(T, C, dtype)
@@ -93,6 +95,8 @@ class PositionEmbedding(Positions):
         initializer: How P starts.
         name: The layer's name.
     """
+
+    formulas = {"Y": "{x} + {P}", "dP": "Σ_N {delta}", "dX": "{delta}"}
 
     P, dP = parameter_views("P")
 

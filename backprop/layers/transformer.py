@@ -45,6 +45,8 @@ class TransformerBlock(Chain):
         layers: The two ``Residual`` blocks, ``"attention"`` and ``"mlp"``, once it is built.
     """
 
+    definition = "{f}(x) = h + mlp(norm(h)) with h = x + attention(norm(x))"
+
     def __init__(
         self,
         num_heads: int,

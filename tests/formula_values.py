@@ -31,6 +31,7 @@ FUNCTIONS: dict[str, Callable[..., Array]] = {
     "tanh": np.tanh,
     "cosh": np.cosh,
     "sign": np.sign,
+    "mean": lambda x: x.mean(axis=-1, keepdims=True),
     "min": np.minimum,
     "max": lambda *x: np.maximum(*x) if len(x) == 2 else x[0].max(axis=-1, keepdims=True),
     "diag": np.diagflat,

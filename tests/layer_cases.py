@@ -56,9 +56,12 @@ from backprop.layers import (
     MaxPooling1D,
     MaxPooling2D,
     Mish,
+    MultiHeadAttention,
     Normalization,
     Parallel,
     Permute,
+    PositionalEncoding,
+    PositionEmbedding,
     PReLU,
     RandomCrop,
     RandomErasing,
@@ -69,6 +72,7 @@ from backprop.layers import (
     Rescaling,
     Reshape,
     Residual,
+    RMSNormalization,
     SeparableConv2D,
     Sigmoid,
     SiLU,
@@ -80,6 +84,7 @@ from backprop.layers import (
     SpatialDropout2D,
     Tanh,
     TimeDistributed,
+    TransformerBlock,
     UpSampling1D,
     UpSampling2D,
     ZeroPadding1D,
@@ -240,6 +245,11 @@ def any_steps(X: Array) -> Array:
     return X[..., 0] > 0
 
 
+def later_steps(X: Array) -> Array:
+    """A mask ``(N, T)`` that leaves the other steps, of some sequences none."""
+    return ~first_steps(X)
+
+
 # ---------------------------------------------------------------------------------- what a row is
 
 
@@ -259,6 +269,8 @@ class Case:
         large: Inputs of this size must neither overflow nor warn.
         recorded: Whether training steps through it are recorded and replayed.
         stacked: Whether ``fit_many`` trains several models with it in one step.
+        idle: What the names of those parameters end in on which its output does not depend: the
+            biases of keys add the same number to all scores of a step.
     """
 
     name: str
@@ -272,6 +284,7 @@ class Case:
     large: float = 1e4
     recorded: bool = True
     stacked: bool = True
+    idle: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.name
@@ -504,6 +517,45 @@ CASES = [
     images("flatten", Flatten),
     images("reshape", lambda: Reshape((-1, 3)), shape=(3, 4, 2)),
     images("permute", lambda: Permute((2, 3, 1)), shape=(3, 4, 2)),
+    Case("rms_normalization", RMSNormalization),
+    Case(
+        "rms_normalization_of_two_axes",
+        lambda: RMSNormalization([-2, -1], epsilon=0.1),
+        shape=(3, 4),
+        leading=False,
+    ),
+    *(
+        sequences(f"attention{row}", make, shape=(4, 6), idle=("b_key",), **what)
+        for row, make, what in [
+            ("", lambda: MultiHeadAttention(2, 3), {}),
+            ("_causal", lambda: MultiHeadAttention(2, 2, 5, causal=True), {}),
+            ("_of_one_head", lambda: MultiHeadAttention(1, 3, 2, use_bias=False), {}),
+            ("_masked", lambda: MultiHeadAttention(2, 3), {"mask": first_steps}),
+            (
+                "_masked_and_causal",
+                lambda: MultiHeadAttention(2, 2, 3, causal=True),
+                {"mask": later_steps},
+            ),
+            ("_of_noise", lambda: MultiHeadAttention(2, 3, dropout=0.4), {"random": True}),
+        ]
+    ),
+    sequences(
+        "attention_of_one_step",
+        lambda: MultiHeadAttention(2, 3),
+        shape=(1, 3),
+        idle=("_query", "_key"),  # there is nothing to choose from
+    ),
+    sequences("positional_encoding", PositionalEncoding, shape=(4, 5)),
+    sequences("position_embedding", lambda: PositionEmbedding(6)),
+    *(
+        sequences(f"transformer_block{row}", make, shape=(4, 6), idle=("b_key",), **what)
+        for row, make, what in [
+            ("", lambda: TransformerBlock(2, 8), {}),
+            ("_causal", lambda: TransformerBlock(1, 3, causal=True), {}),
+            ("_masked", lambda: TransformerBlock(2, 5), {"mask": first_steps}),
+            ("_of_noise", lambda: TransformerBlock(3, 6, 0.3), {"random": True}),
+        ]
+    ),
     Case("chain", lambda: Chain([Dense(5), Tanh(), Dense(3), Softmax()])),
     Case(
         "chain_of_noise",

@@ -212,6 +212,14 @@ def transposed_convolution(case: NodeCase) -> Expressed:
     return Expressed([first, cut], X, Y, [*weights, *case.inputs[2:]])
 
 
+def rms_normalization(case: NodeCase) -> Expressed:
+    """RMSNormalization: the whole array is one sample, of which the last axes are normalised."""
+    X, gamma = case.inputs
+    axes = list(range(-gamma.ndim, 0))
+    layer = layers.RMSNormalization(axes, case.attributes.get("epsilon", 1e-5))
+    return Expressed([layer], X[np.newaxis], case.outputs[0][np.newaxis], [gamma])
+
+
 ADAPTERS: dict[str, Callable[[NodeCase], Expressed]] = {
     "Conv": convolution,
     "ConvTranspose": transposed_convolution,
@@ -225,6 +233,7 @@ ADAPTERS: dict[str, Callable[[NodeCase], Expressed]] = {
     "LogSoftmax": along_last_axis(layers.LogSoftmax),
     "Mish": elementwise(layers.Mish),
     "RNN": recurrent(layers.SimpleRNN, [0]),
+    "RMSNormalization": rms_normalization,
     "Relu": elementwise(layers.ReLU),
     "Selu": elementwise(layers.SELU),
     "Sigmoid": elementwise(layers.Sigmoid),

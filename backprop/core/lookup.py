@@ -41,8 +41,9 @@ def resolve(
 
 
 def default_name(made: object) -> str:
-    """The class's name in snake case: ``dense``, ``batch_normalization``, ``conv2d_transpose``."""
-    return re.sub(r"((?<=[a-z])|(?<=\dD))(?=[A-Z][a-z])", "_", type(made).__name__).lower()
+    """The class's name in snake case: ``dense``, ``rms_normalization``, ``conv2d_transpose``."""
+    start = r"(?<=[a-z])(?=[A-Z][a-z])|(?<=[A-Z])(?=[A-Z][a-z]{2})"  # of a word inside it
+    return re.sub(start, "_", type(made).__name__).lower()
 
 
 def refuse_arguments(call: str, unknown: Mapping[str, Any]) -> NoReturn:

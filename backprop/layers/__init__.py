@@ -8,6 +8,7 @@ from backprop.layers.activations import (
     Softmax,
     Tanh,
 )
+from backprop.layers.attention import MultiHeadAttention
 from backprop.layers.augmentation import (
     RandomCrop,
     RandomErasing,
@@ -54,6 +55,7 @@ from backprop.layers.normalization import (
     BatchNormalization,
     GroupNormalization,
     LayerNormalization,
+    RMSNormalization,
 )
 from backprop.layers.parallel import Parallel
 from backprop.layers.pooling import (
@@ -62,6 +64,7 @@ from backprop.layers.pooling import (
     MaxPooling1D,
     MaxPooling2D,
 )
+from backprop.layers.positions import PositionalEncoding, PositionEmbedding
 from backprop.layers.rectifiers import ELU, SELU, HardSigmoid, LeakyReLU, PReLU
 from backprop.layers.residual import Residual
 from backprop.layers.scaling import Normalization, Rescaling
@@ -69,6 +72,7 @@ from backprop.layers.shape import Flatten, Permute, Reshape
 from backprop.layers.simple_rnn import SimpleRNN
 from backprop.layers.smooth import GELU, Exponential, Mish, SiLU, Softplus, Softsign
 from backprop.layers.time_distributed import TimeDistributed
+from backprop.layers.transformer import TransformerBlock
 from backprop.layers.transposed import Conv2DTranspose
 
 __all__ = [
@@ -115,10 +119,14 @@ __all__ = [
     "MaxPooling1D",
     "MaxPooling2D",
     "Mish",
+    "MultiHeadAttention",
     "Normalization",
     "PReLU",
     "Parallel",
     "Permute",
+    "PositionEmbedding",
+    "PositionalEncoding",
+    "RMSNormalization",
     "RandomCrop",
     "RandomErasing",
     "RandomFlip",
@@ -139,6 +147,7 @@ __all__ = [
     "SpatialDropout2D",
     "Tanh",
     "TimeDistributed",
+    "TransformerBlock",
     "UpSampling1D",
     "UpSampling2D",
     "ZeroPadding1D",

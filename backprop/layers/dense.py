@@ -132,12 +132,20 @@ class Dense(Layer):
     def times_W(self, X: Array, out: Array | None) -> Array:
         """X W; a sparse X is never made dense."""
         if not is_sparse(X):
-            return np.dot(X, self.W, out=out)
+            return self.product(X, self.W, out)
         product: Array = X @ self.W
         if out is None:
             return product
         np.copyto(out, product)
         return out
+
+    def product(self, A: Array, B: Array, out: Array | None) -> Array:
+        """A B along A's last axis; as rows, since NumPy multiplies three axes without BLAS."""
+        if A.ndim == 2:
+            return np.dot(A, B, out=out)
+        rows = A.reshape(-1, len(B))
+        found = np.dot(rows, B, out=None if out is None else out.reshape(-1, B.shape[1]))
+        return found.reshape(*A.shape[:-1], B.shape[1]) if out is None else out
 
     def backward(self, delta: Array) -> Array | None:
         """∂E/∂W = Xᵀ δ, ∂E/∂b = Σ δ, ∂E/∂X = δ Wᵀ."""
@@ -152,4 +160,4 @@ class Dense(Layer):
             np.dot(ones(len(rows), self.dtype), rows, out=self.db)  # 1ᵀ δ: faster than a sum
         if not self.needs_input_gradient:
             return None
-        return np.dot(delta, self.W.T, out=self.buffer("dX", self.X.shape, self.dtype))
+        return self.product(delta, self.W.T, self.buffer("dX", self.X.shape, self.dtype))

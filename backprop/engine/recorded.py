@@ -59,10 +59,11 @@ class RecordedStep:
         objects = list(parts(model))
         exchange(objects, model, tape.trace)
         try:
+            weighed: Any = model.weigh(tape.trace(X), tape.trace(weight))
             prediction = model.forward(tape.trace(X), training=True)
-            each = each_output(weight, prediction)
+            each = each_output(weighed, prediction)
             losses = model.loss.sample_losses(prediction, tape.trace(y), each)
-            total = model.loss.total(losses, tape.trace(weight))
+            total = model.loss.total(losses, weighed)
             model.backpropagate(model.loss.backward())
         finally:
             exchange(objects, model, plain)

@@ -248,6 +248,22 @@ class Loss(Settings):
         """The prediction for the last layer's outputs: the same, unless an activation is joined."""
         return output
 
+    def weigh_steps(self, mask: Array, weight: Array | None, dtype: Any) -> Array:
+        """w ⊙ m · (number of steps) / Σ m, shape ``(N, T)``: the mean then leaves padding out.
+
+        Args:
+            mask: m, ``(N, T)``, False where a sequence is padded.
+            weight: w, ``(N,)`` or ``(N, T)``; 1 if None.
+            dtype: The dtype of the weights.
+        """
+        M = self.buffers.get("steps", mask.shape, np.dtype(dtype))
+        np.copyto(M, mask)
+        valid = np.maximum(np.add.reduce(M, axis=None), 1)
+        M *= np.divide(mask.size, valid)
+        if weight is not None:
+            M *= weight if weight.ndim > 1 else weight[:, np.newaxis]
+        return M
+
     def compute(self, prediction: Array, target: Array, sample_weight: Array | None) -> float:
         """``forward`` for arrays that have been checked."""
         each = each_output(sample_weight, prediction)

@@ -135,6 +135,14 @@ class CompiledNetwork(Network):
                 np.add(p.gradient, p.regularizer.gradient(p.value), out=p.gradient)
         return delta_input
 
+    def weigh(self, X: Array, weight: Array | None) -> Array | None:
+        """The weights of a batch in the loss: 0 for padded steps, so that they change nothing.
+
+        Those of the others are scaled so that the mean over all steps is one over the others.
+        """
+        mask = self.mask(X)
+        return weight if mask is None else self.loss.weigh_steps(mask, weight, self.dtype)
+
     def penalty(self) -> float:
         """Ω(θ), the sum of the regularisers' penalties; what ``fit`` reports is loss + penalty."""
         trained = [p for p in self._regularized if p.trainable]

@@ -21,7 +21,7 @@ from backprop.core.types import Array, DTypeLike, Shape
 from backprop.core.walk import objects_in
 from backprop.data.inputs import check_inputs, check_rows
 from backprop.layers import Chain, Input, Layer
-from backprop.layers.block import entrance, forward_through, walk
+from backprop.layers.block import entrance, forward_through, mask_through, walk
 from backprop.layers.input import check_brackets
 from backprop.losses import Loss
 from backprop.sequential.prediction import predict
@@ -163,6 +163,15 @@ class Network(Strict):
         self._entrance = entrance(self.layers)
         for layer in self._entrance:
             layer.needs_input_gradient = False
+
+    @property
+    def makes_mask(self) -> bool:
+        """Whether a layer makes a mask of padded sequences."""
+        return any(layer.makes_mask for layer in self.layers)
+
+    def mask(self, X: Array) -> Array | None:
+        """Which steps of the outputs for a batch are no padding, ``(N, T)``; None if all are."""
+        return mask_through(self._body, X, None) if self.makes_mask else None
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """The output for a batch; with ``training`` the layers keep what ``backward`` needs.

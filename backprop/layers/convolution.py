@@ -88,7 +88,7 @@ class Conv2D(Sliding):
     ) -> None:
         windows = kernel_size, strides, padding, dilation_rate
         bias = use_bias, bias_initializer, bias_regularizer, bias_constraint
-        super().__init__(*windows, *bias, name, unknown)
+        super().__init__(*windows, *bias, name, **unknown)
         self.filters = check_integer(filters, f"filters of {type(self).__name__}")
         self.groups = check_integer(groups, f"groups of {type(self).__name__}")
         if self.filters % self.groups:

@@ -87,7 +87,7 @@ class DepthwiseConv2D(Sliding):
     ) -> None:
         window = kernel_size, strides, padding, dilation_rate
         bias = use_bias, bias_initializer, bias_regularizer, bias_constraint
-        super().__init__(*window, *bias, name, unknown)
+        super().__init__(*window, *bias, name, **unknown)
         self.depth_multiplier = check_integer(depth_multiplier, "depth_multiplier")
         self.depthwise_initializer = initializers.get(depthwise_initializer)
         self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
@@ -214,7 +214,7 @@ class SeparableConv2D(Sliding):
     ) -> None:
         window = kernel_size, strides, padding, dilation_rate
         bias = use_bias, bias_initializer, bias_regularizer, bias_constraint
-        super().__init__(*window, *bias, name, unknown)
+        super().__init__(*window, *bias, name, **unknown)
         self.filters = check_integer(filters, "filters of SeparableConv2D")
         self.depth_multiplier = check_integer(depth_multiplier, "depth_multiplier")
         self.depthwise_initializer = initializers.get(depthwise_initializer)

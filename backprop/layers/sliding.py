@@ -42,7 +42,7 @@ class Sliding(Layer):
         bias_regularizer: The penalty on b.
         bias_constraint: What is restored in b after every step.
         name: The layer's name.
-        unknown: Arguments that Keras has and this package does not.
+        **unknown: Arguments that Keras has and this package does not.
     """
 
     axes = "HWC"
@@ -61,7 +61,7 @@ class Sliding(Layer):
         bias_regularizer: str | Regularizer | None,
         bias_constraint: str | Constraint | None,
         name: str | None,
-        unknown: dict[str, Any],
+        **unknown: Any,
     ) -> None:
         super().__init__(name)
         kind, n = type(self).__name__, len(self.axes) - 1

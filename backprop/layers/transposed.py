@@ -88,16 +88,17 @@ class Conv2DTranspose(Sliding):
     ) -> None:
         window = kernel_size, strides, padding, dilation_rate
         bias = use_bias, bias_initializer, bias_regularizer, bias_constraint
-        super().__init__(*window, *bias, name, unknown)
+        super().__init__(*window, *bias, name, **unknown)
         self.filters = check_integer(filters, "filters of Conv2DTranspose")
-        self.output_padding: Any = None
-        if output_padding is not None:
-            self.output_padding = check_sizes(output_padding, "output_padding", 2, least=0)
-            if any(more >= s for more, s in zip(self.output_padding, self.strides, strict=True)):
+        more: Any = output_padding
+        if more is not None:
+            more = check_sizes(more, "output_padding", 2, least=0)
+            if any(extra >= s for extra, s in zip(more, self.strides, strict=True)):
                 raise ValueError(
                     f"output_padding must be smaller than the strides, {self.strides}, but it is "
                     f"{output_padding!r}."
                 )
+        self.output_padding = more
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)

@@ -356,3 +356,19 @@ def test_a_loss_of_the_users_own():
     assert relative_error(delta, f) <= 1e-7
     with pytest.raises(NotImplementedError, match="Loss must define values"):
         Loss().forward(prediction, target)
+
+
+# ------------------------------------------------------------------------------- parts of the loss
+
+
+@each_loss
+@pytest.mark.parametrize("shape", [(5, 3), (4, 2, 3)])
+def test_parts_of_the_outputs_sum_to_the_values(case, shape):
+    prediction, target, _ = batch(case, *shape)
+    loss = case.make()
+    if loss.formula.per == "output":
+        target = loss.check_target(target, shape[1:], np.dtype("float64"))
+        parts = loss.parts(prediction, target).copy()
+        assert parts.shape == prediction.shape
+        values = case.make().sample_losses(prediction, target)
+        np.testing.assert_allclose(parts.sum(axis=-1), values, rtol=1e-12)

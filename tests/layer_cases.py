@@ -16,16 +16,35 @@ from backprop.inspection.copies import generators
 from backprop.layers import (
     ELU,
     GELU,
+    GRU,
+    LSTM,
     SELU,
     Activation,
+    AveragePooling1D,
+    AveragePooling2D,
     BatchNormalization,
+    Bidirectional,
+    Block,
     Chain,
     Columns,
+    Conv1D,
+    Conv2D,
+    Conv2DTranspose,
+    Cropping1D,
+    Cropping2D,
     Dense,
+    DepthwiseConv2D,
     Dropout,
+    Embedding,
     Exponential,
+    Flatten,
     GaussianDropout,
     GaussianNoise,
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    GroupNormalization,
     HardSigmoid,
     Identity,
     Lambda,
@@ -33,17 +52,43 @@ from backprop.layers import (
     LayerNormalization,
     LeakyReLU,
     LogSoftmax,
+    Masking,
+    MaxPooling1D,
+    MaxPooling2D,
     Mish,
+    MultiHeadAttention,
+    Normalization,
     Parallel,
+    Permute,
+    PositionalEncoding,
+    PositionEmbedding,
     PReLU,
+    RandomCrop,
+    RandomErasing,
+    RandomFlip,
+    RandomRotation,
+    RandomTranslation,
     ReLU,
+    Rescaling,
+    Reshape,
     Residual,
+    RMSNormalization,
+    SeparableConv2D,
     Sigmoid,
     SiLU,
+    SimpleRNN,
     Softmax,
     Softplus,
     Softsign,
+    SpatialDropout1D,
+    SpatialDropout2D,
     Tanh,
+    TimeDistributed,
+    TransformerBlock,
+    UpSampling1D,
+    UpSampling2D,
+    ZeroPadding1D,
+    ZeroPadding2D,
 )
 
 Array = np.ndarray[Any, Any]
@@ -130,6 +175,26 @@ class MeanOverSteps(Layer):
         return self.share.reshape(*self.share.shape, *[1] * (delta.ndim - 1)) * delta[:, np.newaxis]
 
 
+class WithMask(Block):
+    """Hands a layer the mask that goes with its input, as a model does."""
+
+    def __init__(self, layer, mask):
+        super().__init__()
+        self.layer, self.mask = self.adopt(layer), mask
+
+    def make_parameters(self, input_shape):
+        self.build_child(self.layer, input_shape)
+
+    def output_shape(self, input_shape):
+        return self.layer.output_shape(input_shape)
+
+    def forward(self, X, training=False, mask=None):
+        return self.layer.forward(X, training, mask=self.mask(X))
+
+    def backward(self, delta):
+        return self.layer.backward(delta)
+
+
 def square(X):
     return X * X
 
@@ -158,6 +223,12 @@ def away_from(*kinks: float) -> Callable[..., Array]:
     return draw
 
 
+def distinct(rng: np.random.Generator, shape: Shape) -> Array:
+    """Numbers no two of which are closer than 0.05, so that the largest one is beyond doubt."""
+    n = int(np.prod(shape))
+    return (rng.permutation(n) - n / 2).reshape(shape) * 0.05
+
+
 def indices(n: int) -> Callable[..., Array]:
     """Integers below n: of a layer that takes these there is no ∂E/∂X."""
     return lambda rng, shape: rng.integers(0, n, shape)
@@ -167,6 +238,16 @@ def first_steps(X: Array) -> Array:
     """A mask ``(N, T)`` that leaves one or more of the first steps of each sequence."""
     lengths = 1 + np.sum(X[:, 1:].reshape(len(X), X.shape[1] - 1, -1)[..., 0] > 0, axis=1)
     return np.arange(X.shape[1]) < lengths[:, np.newaxis]
+
+
+def any_steps(X: Array) -> Array:
+    """A mask ``(N, T)`` with gaps; of some sequences it leaves no step at all."""
+    return X[..., 0] > 0
+
+
+def later_steps(X: Array) -> Array:
+    """A mask ``(N, T)`` that leaves the other steps, of some sequences none."""
+    return ~first_steps(X)
 
 
 # ---------------------------------------------------------------------------------- what a row is
@@ -188,6 +269,8 @@ class Case:
         large: Inputs of this size must neither overflow nor warn.
         recorded: Whether training steps through it are recorded and replayed.
         stacked: Whether ``fit_many`` trains several models with it in one step.
+        idle: What the names of those parameters end in on which its output does not depend: the
+            biases of keys add the same number to all scores of a step.
     """
 
     name: str
@@ -201,6 +284,7 @@ class Case:
     large: float = 1e4
     recorded: bool = True
     stacked: bool = True
+    idle: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.name
@@ -269,9 +353,30 @@ class Case:
         return self.draw(rng, (n, *self.shape)), rng.integers(0, n_classes, (n, *out[:-1]))
 
 
+def sequences(name: str, make: Callable[[], Layer], shape: Shape = (4, 3), **what: Any) -> Case:
+    """A layer that takes sequences, and those alone."""
+    return Case(name, make, shape, leading=False, **what)
+
+
 def frozen(layer: Layer) -> Layer:
     layer.trainable = False
     return layer
+
+
+def images(
+    name: str,
+    make: Callable[[], Layer],
+    shape: Shape = (5, 5, 2),
+    draw: Callable[..., Array] = normal,
+) -> Case:
+    """A layer that works on images or sequences alone."""
+    return Case(name, make, shape, draw, leading=False)
+
+
+def augmentation(name: str, make: Callable[[], Layer]) -> Case:
+    """A layer that changes images at random in training, by what no tape can note."""
+    shape = (5, 6, 2)
+    return Case(name, make, shape, leading=False, random=True, recorded=False, stacked=False)
 
 
 # -------------------------------------------------------------------------------------- the table
@@ -290,6 +395,17 @@ CASES = [
         lambda: Dense(4, use_bias=False, kernel_constraint="max_norm"),
         stacked=False,
     ),
+    images("conv", lambda: Conv2D(3, (2, 3))),
+    images("conv_strided", lambda: Conv2D(4, 3, 2, "same", groups=2, use_bias=False)),
+    images("conv_dilated", lambda: Conv2D(2, 2, padding="same", dilation_rate=(1, 2))),
+    images("conv_pointwise", lambda: Conv2D(3, 1)),
+    images("conv_1d", lambda: Conv1D(3, 2), shape=(6, 2)),
+    images("conv_1d_causal", lambda: Conv1D(3, 2, 1, "causal", 2), shape=(6, 2)),
+    images("conv_transpose", lambda: Conv2DTranspose(2, 3), shape=(2, 3, 2)),
+    images("conv_transpose_strided", lambda: Conv2DTranspose(2, 3, 2, "same"), shape=(2, 3, 2)),
+    images("depthwise_conv", lambda: DepthwiseConv2D(3, padding="same")),
+    images("depthwise_conv_strided", lambda: DepthwiseConv2D(2, 2, depth_multiplier=2)),
+    images("separable_conv", lambda: SeparableConv2D(3, 2, padding="same")),
     Case("identity", Identity),
     Case("sigmoid", Sigmoid),
     Case("tanh", Tanh),
@@ -314,6 +430,20 @@ CASES = [
     Case("dropout", lambda: Dropout(0.4), random=True),
     Case("gaussian_dropout", lambda: GaussianDropout(0.3), random=True),
     Case("gaussian_noise", lambda: GaussianNoise(0.2), random=True),
+    Case(
+        "spatial_dropout",
+        lambda: SpatialDropout2D(0.4),
+        shape=(3, 2, 6),
+        leading=False,
+        random=True,
+    ),
+    Case(
+        "spatial_dropout_1d",
+        lambda: SpatialDropout1D(0.4),
+        shape=(3, 6),
+        leading=False,
+        random=True,
+    ),
     Case("batch_normalization", BatchNormalization, mixes=True),
     Case(
         "batch_normalization_bare",
@@ -326,6 +456,106 @@ CASES = [
     Case("layer_normalization", LayerNormalization),
     Case("layer_normalization_uncentered", lambda: LayerNormalization(center=False)),
     Case("layer_normalization_unscaled", lambda: LayerNormalization(scale=False)),
+    Case("batch_normalization_of_images", BatchNormalization, shape=(3, 2, 4), mixes=True),
+    Case(
+        "layer_normalization_of_images",
+        lambda: LayerNormalization([-3, -2, -1]),
+        shape=(3, 2, 4),
+        leading=False,
+    ),
+    Case("group_normalization", lambda: GroupNormalization(2), shape=(3, 2, 4), leading=False),
+    Case(
+        "group_normalization_of_vectors",
+        lambda: GroupNormalization(2, scale=False),
+        shape=(6,),
+        leading=False,
+    ),
+    augmentation("random_flip", RandomFlip),
+    augmentation("random_flip_horizontal", lambda: RandomFlip("horizontal")),
+    augmentation("random_translation", lambda: RandomTranslation(0.4, (0, 0.3))),
+    augmentation("random_crop", lambda: RandomCrop(3, 4)),
+    augmentation("random_rotation", lambda: RandomRotation(0.4)),
+    augmentation("random_erasing", lambda: RandomErasing((0.9, 1), (0.1, 0.5), 0.5)),
+    Case("rescaling", lambda: Rescaling(1 / 3, 0.5)),
+    Case("normalization", lambda: Normalization(mean=0.5, variance=2)),
+    images("normalization_of_images", lambda: Normalization(mean=[1, 2], variance=[3, 2])),
+    images("normalization_of_pixels", lambda: Normalization([1, 2, 3], 0.5, 2)),
+    images("normalization_of_all", lambda: Normalization(None, 0.5, 2)),
+    images("max_pooling", MaxPooling2D, shape=(4, 6, 2), draw=distinct),
+    images("max_pooling_odd", lambda: MaxPooling2D((2, 3)), shape=(5, 7, 1), draw=distinct),
+    images("max_pooling_overlapping", lambda: MaxPooling2D(3, 2), draw=distinct),
+    images("max_pooling_with_gaps", lambda: MaxPooling2D(2, 3), draw=distinct),
+    images("max_pooling_same", lambda: MaxPooling2D(3, 2, "same"), draw=distinct),
+    images("max_pooling_of_rows", lambda: MaxPooling2D((1, 3), 1), draw=distinct),
+    images("max_pooling_1d", MaxPooling1D, shape=(6, 2), draw=distinct),
+    images("max_pooling_1d_same", lambda: MaxPooling1D(3, 2, "same"), (6, 2), distinct),
+    images("average_pooling", AveragePooling2D, shape=(4, 6, 2)),
+    images("average_pooling_overlapping", lambda: AveragePooling2D(3, 2)),
+    images("average_pooling_with_gaps", lambda: AveragePooling2D(2, 3)),
+    images("average_pooling_same", lambda: AveragePooling2D(3, 2, "same")),
+    images("average_pooling_1d", AveragePooling1D, shape=(6, 2)),
+    images("average_pooling_1d_same", lambda: AveragePooling1D(4, 3, "same"), shape=(6, 2)),
+    images("global_average_pooling", GlobalAveragePooling2D),
+    images("global_average_pooling_kept", lambda: GlobalAveragePooling2D(keepdims=True)),
+    images("global_average_pooling_1d", GlobalAveragePooling1D, shape=(6, 2)),
+    Case(
+        "global_average_pooling_1d_of_masked_steps",
+        GlobalAveragePooling1D,
+        shape=(4, 3),
+        mask=first_steps,
+        leading=False,
+    ),
+    images("global_max_pooling", GlobalMaxPooling2D, draw=distinct),
+    images("global_max_pooling_1d_kept", lambda: GlobalMaxPooling1D(True), (6, 2), distinct),
+    images("global_max_pooling_1d", GlobalMaxPooling1D, (6, 2), distinct),
+    images("zero_padding", lambda: ZeroPadding2D(((1, 0), (2, 3)))),
+    images("zero_padding_1d", lambda: ZeroPadding1D((1, 2)), shape=(6, 2)),
+    images("cropping", lambda: Cropping2D(((1, 0), (2, 1)))),
+    images("cropping_1d", lambda: Cropping1D((1, 2)), shape=(6, 2)),
+    images("up_sampling", lambda: UpSampling2D((2, 3))),
+    images("up_sampling_1d", UpSampling1D, shape=(6, 2)),
+    images("flatten", Flatten),
+    images("reshape", lambda: Reshape((-1, 3)), shape=(3, 4, 2)),
+    images("permute", lambda: Permute((2, 3, 1)), shape=(3, 4, 2)),
+    Case("rms_normalization", RMSNormalization),
+    Case(
+        "rms_normalization_of_two_axes",
+        lambda: RMSNormalization([-2, -1], epsilon=0.1),
+        shape=(3, 4),
+        leading=False,
+    ),
+    *(
+        sequences(f"attention{row}", make, shape=(4, 6), idle=("b_key",), **what)
+        for row, make, what in [
+            ("", lambda: MultiHeadAttention(2, 3), {}),
+            ("_causal", lambda: MultiHeadAttention(2, 2, 5, causal=True), {}),
+            ("_of_one_head", lambda: MultiHeadAttention(1, 3, 2, use_bias=False), {}),
+            ("_masked", lambda: MultiHeadAttention(2, 3), {"mask": first_steps}),
+            (
+                "_masked_and_causal",
+                lambda: MultiHeadAttention(2, 2, 3, causal=True),
+                {"mask": later_steps},
+            ),
+            ("_of_noise", lambda: MultiHeadAttention(2, 3, dropout=0.4), {"random": True}),
+        ]
+    ),
+    sequences(
+        "attention_of_one_step",
+        lambda: MultiHeadAttention(2, 3),
+        shape=(1, 3),
+        idle=("_query", "_key"),  # there is nothing to choose from
+    ),
+    sequences("positional_encoding", PositionalEncoding, shape=(4, 5)),
+    sequences("position_embedding", lambda: PositionEmbedding(6)),
+    *(
+        sequences(f"transformer_block{row}", make, shape=(4, 6), idle=("b_key",), **what)
+        for row, make, what in [
+            ("", lambda: TransformerBlock(2, 8), {}),
+            ("_causal", lambda: TransformerBlock(1, 3, causal=True), {}),
+            ("_masked", lambda: TransformerBlock(2, 5), {"mask": first_steps}),
+            ("_of_noise", lambda: TransformerBlock(3, 6, 0.3), {"random": True}),
+        ]
+    ),
     Case("chain", lambda: Chain([Dense(5), Tanh(), Dense(3), Softmax()])),
     Case(
         "chain_of_noise",
@@ -340,6 +570,48 @@ CASES = [
     *(
         Case(f"parallel_{merge}", lambda m=merge: Parallel([Dense(3), [Tanh(), Dense(3)]], m))
         for merge in ("add", "multiply", "average", "maximum")
+    ),
+    Case("embedding", lambda: Embedding(5, 3), draw=indices(5)),
+    Case("masking", Masking, shape=(3, 4)),
+    Case("time_distributed", lambda: TimeDistributed([Dense(3), Tanh()]), shape=(3, 4)),
+    sequences("simple_rnn", lambda: SimpleRNN(3)),
+    sequences("simple_rnn_sequences", lambda: SimpleRNN(2, return_sequences=True, use_bias=False)),
+    sequences("simple_rnn_of_one_step", lambda: SimpleRNN(3, return_sequences=True), shape=(1, 1)),
+    sequences("lstm", lambda: LSTM(3)),
+    sequences("lstm_sequences", lambda: LSTM(2, return_sequences=True, go_backwards=True)),
+    sequences("lstm_without_bias", lambda: LSTM(3, use_bias=False)),
+    sequences("lstm_of_one_unit", lambda: LSTM(1, return_sequences=True), shape=(2, 1)),
+    sequences(
+        "lstm_dropout",
+        lambda: LSTM(3, return_sequences=True, dropout=0.3, recurrent_dropout=0.4),
+        random=True,
+    ),
+    sequences("gru", lambda: GRU(3)),
+    sequences("gru_sequences", lambda: GRU(2, return_sequences=True, use_bias=False)),
+    sequences("gru_reset_before", lambda: GRU(3, reset_after=False, return_sequences=True)),
+    sequences(
+        "gru_reset_before_dropout",
+        lambda: GRU(3, reset_after=False, go_backwards=True, dropout=0.3, recurrent_dropout=0.4),
+        random=True,
+    ),
+    *(
+        sequences(f"{row}_of_{mask.__name__}", make, mask=mask)
+        for mask in (first_steps, any_steps)
+        for row, make in {
+            "simple_rnn": lambda: SimpleRNN(3),
+            "lstm": lambda: LSTM(3, return_sequences=True),
+            "gru": lambda: GRU(3, return_sequences=True, go_backwards=True),
+            "gru_reset_before": lambda: GRU(3, reset_after=False),
+            "bidirectional": lambda: Bidirectional(GRU(2, return_sequences=True)),
+        }.items()
+    ),
+    *(
+        sequences(f"bidirectional_{mode}", lambda m=mode: Bidirectional(SimpleRNN(2), m))
+        for mode in ("concat", "sum", "ave", "mul")
+    ),
+    sequences(
+        "bidirectional_sequences",
+        lambda: Bidirectional(LSTM(2, return_sequences=True), "mul"),
     ),
     Case("columns", lambda: Columns([2, 0])),
     Case("columns_that_come_twice", lambda: Columns([1, -1, 1])),

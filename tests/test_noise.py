@@ -5,7 +5,17 @@ import numpy as np
 import pytest
 
 import backprop as bp
-from backprop.layers import Dense, Dropout, GaussianDropout, GaussianNoise, Input, ReLU
+from backprop.core.errors import ShapeError
+from backprop.layers import (
+    Dense,
+    Dropout,
+    GaussianDropout,
+    GaussianNoise,
+    Input,
+    ReLU,
+    SpatialDropout1D,
+    SpatialDropout2D,
+)
 
 MAKERS = [lambda: Dropout(0.4), lambda: GaussianDropout(0.4), lambda: GaussianNoise(0.5)]
 
@@ -62,7 +72,7 @@ def test_a_random_layer_does_not_change_the_weights_that_others_start_from() -> 
 def test_two_random_layers_draw_different_numbers() -> None:
     model = bp.Sequential([Input(50), Dropout(0.5), Dropout(0.5)], seed=5)
     model.forward(np.ones((4, 50)), training=True)
-    first, second = (layer._factor for layer in model.layers)
+    first, second = (layer.M for layer in model.layers)
     assert not np.array_equal(first, second)
 
 
@@ -106,3 +116,23 @@ def test_mistakes_are_named() -> None:
         GaussianDropout(-0.1)
     with pytest.raises(ValueError, match=r"GaussianNoise\(stddev\) must be 0 or more"):
         GaussianNoise(-1)
+
+
+@pytest.mark.parametrize(
+    ("make", "shape"), [(SpatialDropout1D, (300, 7, 40)), (SpatialDropout2D, (300, 3, 5, 40))]
+)
+def test_spatial_dropout_drops_whole_channels(make: Any, shape: Any, rng: Any) -> None:
+    layer, X = make(0.3, seed=1), rng.uniform(1, 2, shape)
+    Y = layer.forward(X, training=True)
+    kept = Y != 0
+    places = tuple(range(1, len(shape) - 1))
+    assert np.array_equal(kept.all(axis=places), kept.any(axis=places))
+    assert np.allclose(Y[kept], X[kept] / 0.7, rtol=1e-14)
+    # 12,000 draws: the share's standard deviation is 0.004
+    assert np.mean(~kept) == pytest.approx(0.3, abs=0.02)
+    delta = rng.standard_normal(shape)
+    assert np.allclose(layer.backward(delta), delta * kept / 0.7, rtol=1e-14)
+    with pytest.raises(ShapeError, match="takes arrays of shape"):
+        layer.output_shape((4,))
+    with pytest.raises(ShapeError, match="takes arrays of shape"):
+        layer.forward(X[:, 0, 0] if make is SpatialDropout2D else X[:, 0], training=True)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.errors import ShapeError
-from backprop.core.types import FLOAT_DTYPES, Array, Shape
+from backprop.core.types import FLOAT_DTYPES, Array, Shape, as_array
 
 
 def check_integer(value: Any, name: str, least: float = 1) -> int:
@@ -20,6 +20,37 @@ def check_integer(value: Any, name: str, least: float = 1) -> int:
         rule = f" of {least} or more" if least > -math.inf else ""
         raise ValueError(f"{name} must be an integer{rule}, but it is {value!r}.")
     return int(value)
+
+
+def check_sizes(value: Any, name: str, n: int, least: int = 1) -> tuple[int, ...]:
+    """One integer for each of n axes; a single one stands for all of them.
+
+    Raises:
+        ValueError: They are not n integers, or one is smaller than ``least``.
+    """
+    sizes = tuple(value) if isinstance(value, list | tuple | np.ndarray) else (value,) * n
+    whole = all(isinstance(k, int | np.integer) and not isinstance(k, bool) for k in sizes)
+    if len(sizes) != n or not whole or min(sizes) < least:
+        several = f" or {n} of them" if n > 1 else ""
+        raise ValueError(
+            f"{name} must be an integer of {least} or more{several}, but it is {value!r}."
+        )
+    return tuple(map(int, sizes))
+
+
+def check_axis(value: Any, name: str) -> int | tuple[int, ...]:
+    """The number of an axis, which may be counted from the end, or a tuple of such numbers.
+
+    Raises:
+        ValueError: It is no integer, and no list of them.
+    """
+    several = isinstance(value, list | tuple | np.ndarray)
+    axes = tuple(value) if several else (value,)
+    if not all(isinstance(a, int | np.integer) and not isinstance(a, bool) for a in axes):
+        raise ValueError(
+            f"{name} must be an integer, such as -1, or a list of them, but {name} is {value!r}."
+        )
+    return tuple(map(int, axes)) if several else int(value)
 
 
 def check_number(value: Any, name: str, least: float = 0.0, below: float = math.inf) -> float:
@@ -73,6 +104,21 @@ def check_share(value: Any, name: str, ends: bool = True) -> float:
     return number
 
 
+def check_numbers(value: Any, name: str) -> Array:
+    """A number, or numbers of any shape, as an array of float64.
+
+    Raises:
+        ValueError: One of them is no number, or not finite, or their rows differ in length.
+    """
+    try:
+        given = np.asarray(value)
+    except ValueError:  # rows of different lengths
+        given = np.asarray(None)
+    if given.dtype.kind not in "fiu" or not np.isfinite(given).all():
+        raise ValueError(f"{name} must hold finite numbers, but it is {value!r}.")
+    return np.asarray(given, np.float64)
+
+
 def check_real(value: Any, name: str) -> float:
     """The value as a float, which may be nan or infinite.
 
@@ -82,6 +128,29 @@ def check_real(value: Any, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise TypeError(f"{name} must be a number, but it is {value!r}.")
     return float(value)
+
+
+def check_range(value: Any, name: str, lowest: float = -1) -> tuple[float, float]:
+    """The lower and upper end of a range of shares.
+
+    Args:
+        value: Both ends, or the upper one f, which stands for (−f, f), or (0, f) if 0 is lowest.
+        name: The argument's name.
+        lowest: The least number that makes sense, −1 or 0; the greatest is 1.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    kinds = int | float | np.integer | np.floating
+    ends = tuple(value) if isinstance(value, list | tuple) else (value, value)
+    real = all(isinstance(n, kinds) and not isinstance(n, bool) for n in ends)
+    if real and not isinstance(value, list | tuple):
+        ends = lowest * value, value
+    if not real or len(ends) != 2 or not lowest <= ends[0] <= ends[1] <= 1:
+        raise ValueError(
+            f"{name} must be a number, or two in order, from {lowest:g} to 1, but it is {value!r}."
+        )
+    return float(ends[0]), float(ends[1])
 
 
 def check_shape(value: Any, name: str) -> Shape:
@@ -98,6 +167,21 @@ def check_shape(value: Any, name: str) -> Shape:
             f"it is {value!r}."
         )
     return tuple(map(int, sizes))
+
+
+def check_mask(layer: object, X: Array, mask: Any) -> Array:
+    """The mask of a batch of sequences as an array of bools.
+
+    Raises:
+        ShapeError: It is not one for the steps of X.
+    """
+    found = as_array(mask, np.dtype(bool))
+    if found.shape != X.shape[:2]:
+        raise ShapeError(
+            f"{layer} received inputs of shape {X.shape} with a mask of shape {found.shape}: pass "
+            f"True or False for each step, shape {X.shape[:2]}."
+        )
+    return found
 
 
 def check_list(given: Any, name: str) -> list[Any]:

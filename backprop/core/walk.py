@@ -44,12 +44,19 @@ SIMPLE = (bool, int, float, str, np.generic)
 
 
 def numbers_of(part: object, kinds: tuple[type, ...] = SIMPLE) -> dict[str, Any]:
-    """The public attributes that are of these kinds."""
+    """The public attributes that are of these kinds, or tuples of such."""
     return {
         name: value
         for name, value in vars(part).items()
-        if name[0] != "_" and isinstance(value, kinds)
+        if name[0] != "_" and holds_only(value, kinds)
     }
+
+
+def holds_only(value: object, kinds: tuple[type, ...]) -> bool:
+    """Whether a value is of one of these kinds, or a tuple of such."""
+    if isinstance(value, tuple):
+        return all(holds_only(each, kinds) for each in value)
+    return isinstance(value, kinds)
 
 
 def from_here(part: object) -> bool:

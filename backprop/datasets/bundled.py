@@ -21,25 +21,30 @@ import os
 import numpy as np
 
 from backprop.core.types import Array
-from backprop.datasets.splitting import Parts, standardize, stratified_split
+from backprop.datasets.splitting import Parts, as_images, standardize, stratified_split
 
 
-def load_digits() -> Parts:
+def load_digits(images: bool = False) -> Parts:
     """1,797 handwritten digits of 13 writers: images of 8×8 pixels, ten classes.
 
     Each pixel counts the dark points in a 4×4 block of a 32×32 scan, 0 to 16; it is divided by 16
-    here. The rows are flattened images: ``X.reshape(-1, 8, 8, 1)`` gives ``(N, H, W, C)``. Class
-    ``c`` is the digit ``c``; each has 174 to 183 samples. This is the test part of the UCI set.
+    here. The rows are flattened images; with ``images=True`` they are ``(N, H, W, C)``. Class ``c``
+    is the digit ``c``; each has 174 to 183 samples. This is the test part of the UCI set.
 
     Source: E. Alpaydin and C. Kaynak (1998), Optical Recognition of Handwritten Digits, UCI
     Machine Learning Repository, https://doi.org/10.24432/C50P49, CC BY 4.0.
 
+    Args:
+        images: Whether the samples are images.
+
     Returns:
-        ``(X, y), (X_test, y_test)``: X float32 ``(N, 64)`` in [0, 1], y int64 ``(N,)``.
+        ``(X, y), (X_test, y_test)``: X float32 ``(N, 64)``, or ``(N, 8, 8, 1)`` with ``images``, in
+        [0, 1], y int64 ``(N,)``.
     """
     (X, y), (X_test, y_test) = stratified_split(*_load("digits"))
     scale = np.float32(16)
-    return (X / scale, y), (X_test / scale, y_test)
+    parts = (X / scale, y), (X_test / scale, y_test)
+    return as_images(parts, (8, 8, 1)) if images else parts
 
 
 def load_iris() -> Parts:

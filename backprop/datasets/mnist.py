@@ -7,19 +7,20 @@ import zlib
 import numpy as np
 
 from backprop.core.errors import DataError
+from backprop.core.file_kinds import kind_of_file
 from backprop.core.types import Array
 from backprop.datasets.download import SHA256, cache_folder, download
-from backprop.datasets.splitting import Parts
+from backprop.datasets.splitting import Parts, as_images
 
 IMAGES_MAGIC = 0x00000803  # the last byte of an IDX magic number is the number of axes
 LABELS_MAGIC = 0x00000801
 
 
-def load_mnist(path: str | os.PathLike[str] | None = None) -> Parts:
+def load_mnist(path: str | os.PathLike[str] | None = None, images: bool = False) -> Parts:
     """70,000 handwritten digits, images of 28×28 pixels: 60,000 for training, 10,000 for the test.
 
-    The rows are flattened images: ``X.reshape(-1, 28, 28, 1)`` gives ``(N, H, W, C)`` for
-    convolutions. Class ``c`` is the digit ``c``. ``path`` names one of
+    The rows are flattened images; with ``images=True`` they are ``(N, H, W, C)``, for convolutions.
+    Class ``c`` is the digit ``c``. ``path`` names one of
 
     - an ``.npz`` file with the arrays ``x_train``, ``y_train``, ``x_test``, ``y_test`` (Keras's
       ``mnist.npz``);
@@ -40,9 +41,11 @@ def load_mnist(path: str | os.PathLike[str] | None = None) -> Parts:
 
     Args:
         path: The file or folder to read, or None for the cache and the download.
+        images: Whether the samples are images.
 
     Returns:
-        ``(X, y), (X_test, y_test)``: X float32 ``(N, 784)`` in [0, 1], y int64 ``(N,)``.
+        ``(X, y), (X_test, y_test)``: X float32 ``(N, 784)``, or ``(N, 28, 28, 1)`` with ``images``,
+        in [0, 1], y int64 ``(N,)``.
 
     Raises:
         TypeError: ``path`` is not a path.
@@ -60,7 +63,12 @@ def load_mnist(path: str | os.PathLike[str] | None = None) -> Parts:
             f"path must be a string or a pathlib.Path, received {path!r}: pass the folder or the "
             f".npz file that holds MNIST."
         )
+    parts = _read(place)
+    return as_images(parts, (28, 28, 1)) if images else parts
 
+
+def _read(place: str) -> Parts:
+    """Read both parts of MNIST from a file or a folder."""
     if os.path.isfile(place):
         return _read_npz(place, "x_train", "y_train"), _read_npz(place, "x_test", "y_test")
     if not os.path.isdir(place):
@@ -123,9 +131,7 @@ def _read_idx(file: str, magic: int) -> Array:
         try:
             data = unpacker.decompress(data)
         except zlib.error as error:
-            raise DataError(
-                f"{file} is damaged ({error}): delete it and download it again."
-            ) from error
+            raise DataError(f"{file} is damaged: delete it and download it again.") from error
         whole = unpacker.eof
     n_axes = magic & 0xFF
     header = 4 * (1 + n_axes)
@@ -172,10 +178,12 @@ def _read_npz(file: str, x_name: str, y_name: str) -> tuple[Array, Array]:
             x, y = archive[x_name], archive[y_name]
     except DataError:
         raise
-    except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+    except OSError as error:
+        raise DataError(f"{file} cannot be read: {error.strerror}.") from error
+    except (ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise DataError(
-            f"{file} is not a readable .npz file ({error}): download it again, or, for the four "
-            f"original files of MNIST, pass the folder that holds them."
+            f"{file} is not a readable .npz file: {kind_of_file(file)}. Download it again, or, for "
+            f"the four original files of MNIST, pass the folder that holds them."
         ) from error
     return _to_samples(x, y, file)
 

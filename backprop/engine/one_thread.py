@@ -40,6 +40,8 @@ def on_one_thread(calls: list[Call]) -> list[Callable[[], Any]] | None:
     """
     functions: list[Callable[[], Any]] = []
     for call in calls:
+        if call.function is np.matmul and blocks(*map(first_layout, call.inputs), several()) != ():
+            return None
         if call.function != "dot":
             functions.append(call.bind())
             continue
@@ -113,6 +115,11 @@ def candidates(inner: int) -> list[tuple[int, ...]]:
 def layout(A: Array) -> Layout:
     """What BLAS goes by besides the numbers: shape, dtype, and whether A stands transposed."""
     return A.shape, A.dtype, A.flags.f_contiguous and not A.flags.c_contiguous
+
+
+def first_layout(A: Array) -> Layout:
+    """The layout of the first matrix of a stack; the others have the same."""
+    return layout(A[(0,) * (A.ndim - 2)])
 
 
 def random(rng: np.random.Generator, layout: Layout) -> Array:

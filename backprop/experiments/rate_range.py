@@ -17,6 +17,7 @@ from backprop.data.batches import Batches
 from backprop.data.sources import check
 from backprop.engine.threads import blas_threads
 from backprop.protocol import Model
+from backprop.training.observation import observe
 from backprop.training.step import Step
 
 if TYPE_CHECKING:
@@ -128,8 +129,9 @@ def learning_rate_range(
     diverged = False
     step = Step(twin)
     with blas_threads(batch_size * twin.parameters.largest), np.errstate(all="ignore"):
+        observe(twin, batches)
         for batch in islice(again_and_again(batches), steps):
-            loss, _ = step.gradients(*batch)
+            loss, _ = step.gradients(*batch[:3])
             step.update()
             if not math.isfinite(loss):
                 diverged = True

@@ -74,7 +74,7 @@ def block(row: Row) -> list[str]:
 def table(array: Array, columns: int = 5) -> list[list[str]]:
     """An array as rows of numbers in text, of a large one the first few rows and columns.
 
-    Leading axes are laid out one below the other: ``(N, T, n)`` as ``(N·T, n)``.
+    Leading axes stand one below the other: ``(N, T, n)`` is laid out as ``(N·T, n)``.
     """
     matrix = np.reshape(array, (-1, array.shape[-1])) if array.ndim else np.reshape(array, (1, 1))
     m, n = matrix.shape
@@ -89,10 +89,10 @@ def table(array: Array, columns: int = 5) -> list[list[str]]:
 
 
 def format_numbers(values: Array) -> list[str]:
-    """Numbers as texts with one number of decimals, as few as show them to nine places.
+    """Numbers as texts, all with the same number of decimals: as few as show nine places of each.
 
-    Seven places in float32, which has no more. In scientific notation, with as many significant
-    digits, where so many decimals would cut too much of the smallest, or the numbers are huge.
+    In float32, which has no more, seven. Where the decimals would cut off too much of the smallest
+    number, or the largest one is huge, all are in scientific notation with that many digits.
     """
     flat = np.ravel(values)
     if flat.dtype.kind != "f":
@@ -126,7 +126,7 @@ def _lines(rows: list[list[str]]) -> list[str]:
 
 
 def _escape(text: str) -> str:
-    # html.escape would do it, at the price of loading all of HTML's entities with the package
+    # html.escape would do the same, but importing it loads a table of all HTML entities
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 

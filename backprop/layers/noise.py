@@ -6,34 +6,36 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.checks import check_integer, check_number
+from backprop.core.checks import check_number
+from backprop.core.functional import dropout_factors
 from backprop.core.types import Array, Shape, as_floats
-from backprop.layers.base import Layer
+from backprop.core.windows import check_axes
+from backprop.layers.random_layer import RandomLayer
 
 
-class Noise(Layer):
-    """The base of the random layers: each draws from a generator of its own.
+class Noise(RandomLayer):
+    """Y = X ⊙ M in training, with a new factor M in every step: the base of the kinds of dropout.
 
     Args:
         seed: Determines the noise; None takes it from the model's seed.
         name: The layer's name.
     """
 
-    random = True
+    adjustable = ("rate", "stddev")
+    definition = "{f}(x) = x ⊙ M"
+    formulas = {"dX": "{delta} ⊙ M"}
 
     def __init__(self, seed: int | None = None, name: str | None = None) -> None:
-        super().__init__(name)
-        self.seed = None if seed is None else check_integer(seed, "seed", 0)
-        self._rng = np.random.default_rng(self.seed)
-        self._factor: Any = None  # ∂Y/∂X of the last training forward
+        super().__init__(seed, name)
+        self.M: Any = None
+        self.Y: Any = None
 
-    def make_parameters(self, input_shape: Shape) -> None:
-        """Takes a generator of its own, so that it does not change what other layers draw."""
-        self._factor = None
-        self._rng = self._rng.spawn(1)[0] if self.seed is None else np.random.default_rng(self.seed)
+    def factor_shape(self, shape: Shape) -> Shape:
+        """The shape of M for inputs of that shape: a factor for each number, unless overridden."""
+        return shape
 
     def draw(self, out: Array) -> None:
-        """Fills ``out`` with the factors that the input is multiplied by."""
+        """Fills ``out`` with the factors."""
         raise NotImplementedError(f"{type(self).__name__} must define draw(out).")
 
     def forward(self, X: Array, training: bool = False) -> Array:
@@ -41,16 +43,16 @@ class Noise(Layer):
         X = as_floats(X)
         if not training:
             return X.copy()
-        self._factor = self.buffer("M", X.shape, X.dtype)
-        self.draw(self._factor)
-        Y: Array = np.multiply(X, self._factor, out=self.buffer("Y", X.shape, X.dtype))
+        self.M = self.buffer("M", self.factor_shape(X.shape), X.dtype)
+        self.draw(self.M)
+        Y: Array = np.multiply(X, self.M, out=self.buffer("Y", X.shape, X.dtype))
+        self.Y = Y
         return Y
 
     def backward(self, delta: Array) -> Array:
         """∂E/∂X = δ ⊙ M."""
-        self.check_delta(delta, self._factor)
-        M = self._factor
-        dX: Array = np.multiply(delta, M, out=self.buffer("dX", M.shape, M.dtype))
+        self.check_delta(delta, self.Y)
+        dX: Array = np.multiply(delta, self.M, out=self.buffer("dX", self.Y.shape, self.Y.dtype))
         return dX
 
 
@@ -74,9 +76,52 @@ class Dropout(Noise):
 
     def draw(self, out: Array) -> None:
         """0 or 1 / (1 − p)."""
-        self._rng.random(out=out, dtype=out.dtype.type)
-        np.greater_equal(out, self.rate, out=out)
-        out *= 1 / (1 - self.rate)
+        dropout_factors(self._rng, self.rate, out)
+
+
+class SpatialDropout2D(Dropout):
+    """Sets whole channels of images to 0 in training, and scales the others up.
+
+        Y = X ⊙ M,   m_{n,c} = 0 with probability p, else 1 / (1 − p), at all places alike
+
+    Neighbouring pixels are so much alike that dropping single ones takes little away. Source:
+    Tompson et al. 2015, "Efficient object localization using convolutional networks".
+
+    Shapes: X and Y ``(N, H, W, C)``, M ``(N, 1, 1, C)``.
+
+    Args:
+        rate: p, the share of the channels that is dropped, in [0, 1).
+        seed: Determines the noise; None takes it from the model's seed.
+        name: The layer's name.
+    """
+
+    axes = "HWC"
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """The same, if it is that of an image."""
+        check_axes(self, input_shape, self.axes)
+        return tuple(input_shape)
+
+    def factor_shape(self, shape: Shape) -> Shape:
+        """A factor for each channel of each sample."""
+        self.output_shape(shape[1:])
+        return (shape[0], *[1] * (len(shape) - 2), shape[-1])
+
+
+class SpatialDropout1D(SpatialDropout2D):
+    """Sets whole features of sequences to 0 in training, and scales the others up.
+
+        Y = X ⊙ M,   m_{n,c} = 0 with probability p, else 1 / (1 − p), at all steps alike
+
+    Shapes: X and Y ``(N, T, C)``, M ``(N, 1, C)``.
+
+    Args:
+        rate: p, the share of the features that is dropped, in [0, 1).
+        seed: Determines the noise; None takes it from the model's seed.
+        name: The layer's name.
+    """
+
+    axes = "TC"
 
 
 class GaussianDropout(Noise):
@@ -103,7 +148,7 @@ class GaussianDropout(Noise):
         out += 1
 
 
-class GaussianNoise(Noise):
+class GaussianNoise(RandomLayer):
     """Adds normal noise to the inputs in training: Y = X + ε, ε ~ N(0, σ²).
 
     Args:
@@ -112,16 +157,20 @@ class GaussianNoise(Noise):
         name: The layer's name.
     """
 
+    definition = "{f}(x) = x + ε"
+    formulas = {"dX": "{delta}"}
+
     def __init__(self, stddev: float, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(seed, name)
         self.stddev = check_number(stddev, "GaussianNoise(stddev)")
+        self.Y: Any = None
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """Y = X + ε in training, else X."""
         X = as_floats(X)
         if not training:
             return X.copy()
-        Y = self._factor = self.buffer("Y", X.shape, X.dtype)
+        Y = self.Y = self.buffer("Y", X.shape, X.dtype)
         self._rng.standard_normal(out=Y, dtype=Y.dtype.type)
         Y *= self.stddev
         Y += X
@@ -129,7 +178,7 @@ class GaussianNoise(Noise):
 
     def backward(self, delta: Array) -> Array:
         """∂E/∂X = δ."""
-        self.check_delta(delta, self._factor)
+        self.check_delta(delta, self.Y)
         dX = self.buffer("dX", delta.shape, delta.dtype)
         np.copyto(dX, delta)
         return dX

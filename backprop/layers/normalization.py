@@ -1,116 +1,31 @@
-"""Layers that give their inputs mean 0 and variance 1: over the batch, or over each sample."""
+"""Layers that bring their inputs to one scale: over the batch, a sample, or channels."""
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from backprop.core.checks import check_positive, check_share
+from backprop.core.checks import check_axis, check_integer, check_positive, check_share
+from backprop.core.errors import ShapeError
+from backprop.core.functional import by_channel, column_sum, ones
 from backprop.core.parameters import parameter_views
-from backprop.core.types import Array, Shape
+from backprop.core.types import Array, Shape, as_array
 from backprop.initializers import Initializer
-from backprop.initializers import get as get_initializer
-from backprop.layers.base import Layer
+from backprop.layers.standardization import OverLastAxes, Standardization
 
 
-class Normalization(Layer):
-    """What both kinds share: Y = γ ⊙ X̂ + β with X̂ = (X − μ) / √(v + ε), and its derivative.
-
-    Args:
-        epsilon: ε, which keeps a constant input finite.
-        center: Whether β is there.
-        scale: Whether γ is there.
-        beta_initializer: How β starts.
-        gamma_initializer: How γ starts.
-        name: The layer's name.
-    """
-
-    gamma, dgamma = parameter_views("gamma")
-    beta, dbeta = parameter_views("beta")
-
-    def __init__(
-        self,
-        epsilon: float = 1e-3,
-        center: bool = True,
-        scale: bool = True,
-        beta_initializer: str | Initializer = "zeros",
-        gamma_initializer: str | Initializer = "ones",
-        name: str | None = None,
-    ) -> None:
-        super().__init__(name)
-        self.epsilon = check_positive(epsilon, "epsilon")
-        self.center, self.scale = center, scale
-        self.beta_initializer = get_initializer(beta_initializer)
-        self.gamma_initializer = get_initializer(gamma_initializer)
-        self.X_hat: Any = None
-        self._inverse: Any = None  # 1 / √(v + ε)
-
-    def make_parameters(self, input_shape: Shape) -> None:
-        """Makes γ and β, a number for each feature."""
-        self.X_hat = None
-        if self.scale:
-            self.add_parameter("gamma", input_shape[-1:], self.gamma_initializer, decays=False)
-        if self.center:
-            self.add_parameter("beta", input_shape[-1:], self.beta_initializer, decays=False)
-
-    def standardize(
-        self, X: Array, axis: int | tuple[int, ...], out: Array, squares: Array
-    ) -> tuple[Array, Array, Array]:
-        """Writes X̂ into ``out``; returns μ, the biased v, and 1 / √(v + ε)."""
-        mean = X.mean(axis=axis, keepdims=True)
-        np.subtract(X, mean, out=out)
-        np.multiply(out, out, out=squares)
-        variance = squares.mean(axis=axis, keepdims=True)
-        inverse = 1 / np.sqrt(variance + self.dtype.type(self.epsilon))
-        out *= inverse
-        return mean, variance, inverse
-
-    def stretch(self, X_hat: Array, out: Array) -> Array:
-        """γ ⊙ X̂ + β, into ``out``, which may be X̂ itself."""
-        Y: Array = np.multiply(X_hat, self.gamma if self.scale else 1, out=out)
-        if self.center:
-            Y += self.beta
-        return Y
-
-    def unstretch(self, delta: Array) -> Array:
-        """∂E/∂X̂ = δ ⊙ γ; on the way ∂E/∂γ = Σ_N δ ⊙ X̂ and ∂E/∂β = Σ_N δ."""
-        self.check_delta(delta, self.X_hat)
-        samples = tuple(range(delta.ndim - 1))
-        if self.scale:
-            products = np.multiply(delta, self.X_hat, out=self.scratch(delta.shape))
-            np.sum(products, axis=samples, out=self.dgamma)
-        if self.center:
-            np.sum(delta, axis=samples, out=self.dbeta)
-        d = self.buffer("dX", delta.shape, self.dtype)
-        return np.multiply(delta, self.gamma if self.scale else 1, out=d)
-
-    def unstandardize(self, d: Array, axis: int | tuple[int, ...]) -> Array:
-        """∂E/∂X = (d − mean(d) − X̂ mean(d ⊙ X̂)) / √(v + ε), where d = ∂E/∂X̂, written into d.
-
-        The means run over the axes that μ and v were taken over; both depend on X.
-        """
-        products = np.multiply(d, self.X_hat, out=self.scratch(d.shape))
-        along = products.mean(axis=axis, keepdims=True)
-        d -= d.mean(axis=axis, keepdims=True)
-        d -= np.multiply(self.X_hat, along, out=products)
-        d *= self._inverse
-        return d
-
-    def scratch(self, shape: Shape) -> Array:
-        """Where a training step keeps products until they are summed."""
-        return self.buffer("S", shape, self.dtype)
-
-
-class BatchNormalization(Normalization):
+class BatchNormalization(Standardization):
     """Normalises every feature over the batch in training, by moving averages in inference.
 
         X̂ = (X − μ) / √(v + ε),   Y = γ ⊙ X̂ + β
 
     In training μ and v are the batch's mean and biased variance, and the moving averages become
     m · average + (1 − m) · batch value; a frozen layer uses the averages in training too. With more
-    axes than two, every axis but the last counts as samples. Source: Ioffe & Szegedy 2015; Keras's
-    constants.
+    axes than two, every axis but the last counts as samples: of images each channel is normalised.
+    Source: Ioffe & Szegedy 2015; Keras's constants.
 
     Args:
         momentum: m.
@@ -121,6 +36,9 @@ class BatchNormalization(Normalization):
         gamma_initializer: How γ starts.
         name: The layer's name.
     """
+
+    definition = Standardization.definition
+    formulas = Standardization.formulas
 
     moving_mean, _ = parameter_views("moving_mean")
     moving_variance, _ = parameter_views("moving_variance")
@@ -146,6 +64,11 @@ class BatchNormalization(Normalization):
         self.add_parameter("moving_mean", n, "zeros", decays=False, learned=False)
         self.add_parameter("moving_variance", n, "ones", decays=False, learned=False)
 
+    def mean(self, A: Array) -> Array:
+        """The mean of every feature over all samples, shape ``(C,)``, as the product 1ᵀ A / N."""
+        total = column_sum(A)
+        return np.divide(total, A.size // total.size, out=total)
+
     def forward(self, X: Array, training: bool = False) -> Array:
         """γ ⊙ X̂ + β."""
         X = self.check_input(X)
@@ -155,11 +78,11 @@ class BatchNormalization(Normalization):
         self._by_batch = self.trainable
         self.X_hat = self.buffer("X_hat", X.shape, self.dtype)
         if self._by_batch:
-            samples, squares = tuple(range(X.ndim - 1)), self.scratch(X.shape)
-            mean, variance, self._inverse = self.standardize(X, samples, self.X_hat, squares)
+            found = self.standardize(X, self.X_hat, self.scratch(X.shape))
+            mean, variance, self._inverse = found
             for average, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
                 average *= self.momentum
-                average += (1 - self.momentum) * value.reshape(-1)
+                average += (1 - self.momentum) * value
         else:
             _, self._inverse = self.by_averages(X, out=self.X_hat)
         return self.stretch(self.X_hat, out=self.buffer("Y", X.shape, self.dtype))
@@ -168,38 +91,212 @@ class BatchNormalization(Normalization):
         """Through μ and v of the batch; by moving averages they are constants."""
         d = self.unstretch(delta)
         if self._by_batch:
-            return self.unstandardize(d, tuple(range(d.ndim - 1)))
-        d *= self._inverse
-        return d
+            return self.unstandardize(d)
+        return by_channel(np.multiply, d, self._inverse, d)
 
     def by_averages(self, X: Array, out: Array | None = None) -> tuple[Array, Array]:
         """X̂ by the moving averages, and their 1 / √(v + ε)."""
         inverse = 1 / np.sqrt(self.moving_variance + self.dtype.type(self.epsilon))
-        X_hat = np.subtract(X, self.moving_mean, out=out)
-        X_hat *= inverse
-        return X_hat, inverse
+        X_hat = np.empty_like(X) if out is None else out
+        by_channel(np.subtract, X, self.moving_mean, X_hat)
+        return by_channel(np.multiply, X_hat, inverse, X_hat), inverse
 
 
-class LayerNormalization(Normalization):
+class LayerNormalization(OverLastAxes, Standardization):
     """Normalises every sample over its features, in training and inference alike.
 
         X̂ = (X − μ) / √(v + ε),   Y = γ ⊙ X̂ + β
 
-    with μ and v each sample's mean and biased variance along the last axis. Source: Ba, Kiros &
-    Hinton 2016; Keras's constants.
+    with μ and v each sample's mean and biased variance along the last axis, or the last ones.
+    Source: Ba, Kiros & Hinton 2016; Keras's constants.
+
+    Args:
+        axis: −1, or a list of the last axes, such as ``[-3, -2, -1]`` for whole images; γ and β
+            have their sizes.
+        epsilon: ε.
+        center: Whether β is there.
+        scale: Whether γ is there.
+        beta_initializer: How β starts.
+        gamma_initializer: How γ starts.
+        name: The layer's name.
     """
 
+    def __init__(
+        self,
+        axis: int | list[int] | tuple[int, ...] = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: str | Initializer = "zeros",
+        gamma_initializer: str | Initializer = "ones",
+        name: str | None = None,
+    ) -> None:
+        super().__init__(epsilon, center, scale, beta_initializer, gamma_initializer, name)
+        self.axis = check_axis(axis, "axis")
+
+
+class RMSNormalization(OverLastAxes):
+    """Divides every sample by the root mean square of its features, in training and inference.
+
+        r = 1 / √(mean(X²) + ε),   X̂ = r X,   Y = γ ⊙ X̂
+
+        ∂E/∂X = r (d − X̂ mean(d ⊙ X̂)),   ∂E/∂γ = Σ_N δ ⊙ X̂        with δ = ∂E/∂Y, d = δ ⊙ γ
+
+    The means run over the last axis, or the last ones. Nothing is subtracted, so that it takes
+    fewer passes than a layer normalisation. Source: Zhang & Sennrich 2019, "Root mean square layer
+    normalization"; Keras's constants.
+
+    Shapes: X and Y ``(N, …, C)``; γ ``(C,)``, or the sizes of the last axes.
+
+    Args:
+        axis: −1, or a list of the last axes, such as ``[-2, -1]``.
+        epsilon: ε, which keeps a sample of zeros finite.
+        name: The layer's name.
+    """
+
+    definition = "{f}(x) = {gamma} ⊙ x / √(mean(x²) + {self.epsilon:g})"
+    formulas = {
+        "dgamma": "Σ_N {delta} ⊙ {x} / √(mean({x}²) + {self.epsilon:g})",
+        "dX": (
+            "({delta} ⊙ {gamma} − {x} ⊙ mean({delta} ⊙ {gamma} ⊙ {x}) / "
+            "(mean({x}²) + {self.epsilon:g})) / √(mean({x}²) + {self.epsilon:g})"
+        ),
+    }
+
+    gamma, dgamma = parameter_views("gamma")
+
+    def __init__(
+        self,
+        axis: int | list[int] | tuple[int, ...] = -1,
+        epsilon: float = 1e-6,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name)
+        self.axis = check_axis(axis, "axis")
+        self.epsilon = check_positive(epsilon, "epsilon")
+        self.X_hat: Any = None
+        self._r: Any = None
+
+    def make_parameters(self, input_shape: Shape) -> None:
+        """Makes γ, a number for each feature."""
+        self.X_hat = self._r = None
+        self.add_parameter("gamma", self.features(input_shape), "ones", decays=False)
+
     def forward(self, X: Array, training: bool = False) -> Array:
-        """γ ⊙ X̂ + β."""
+        """Y = γ ⊙ X̂."""
         X = self.check_input(X)
         if not training:
-            X_hat = np.empty_like(X)
-            self.standardize(X, -1, X_hat, np.empty_like(X))
-            return self.stretch(X_hat, out=X_hat)
+            Y = np.empty_like(X, order="C")
+            self.normalize(X, Y)
+            Y *= self.gamma
+            return Y
         self.X_hat = self.buffer("X_hat", X.shape, self.dtype)
-        _, _, self._inverse = self.standardize(X, -1, self.X_hat, self.scratch(X.shape))
-        return self.stretch(self.X_hat, out=self.buffer("Y", X.shape, self.dtype))
+        self._r = self.normalize(X, self.X_hat)
+        Y = self.buffer("Y", X.shape, self.dtype)
+        np.multiply(self.X_hat, self.gamma, out=Y)
+        return Y
 
     def backward(self, delta: Array) -> Array:
-        """Through μ and v of each sample."""
-        return self.unstandardize(self.unstretch(delta), -1)
+        """∂E/∂X = r (d − X̂ mean(d ⊙ X̂)) with d = δ ⊙ γ, and ∂E/∂γ = Σ_N δ ⊙ X̂."""
+        delta = as_array(delta, self.dtype)
+        self.check_delta(delta, self.X_hat)
+        products, d = (self.buffer(name, delta.shape, self.dtype) for name in ("products", "dX"))
+        np.multiply(delta, self.X_hat, out=products)
+        column_sum(products.reshape(-1, self.gamma.size), self.dgamma.reshape(-1))
+        products *= self.gamma  # d ⊙ X̂
+        along = self.mean(products)
+        np.multiply(delta, self.gamma, out=d)
+        d -= np.multiply(self.X_hat, along, out=products)
+        d *= self._r
+        return d
+
+    def normalize(self, X: Array, out: Array) -> Array:
+        """Writes X̂; returns r."""
+        squares = np.multiply(X, X, out=out)
+        r: Array = 1 / np.sqrt(self.mean(squares) + self.dtype.type(self.epsilon))
+        np.multiply(X, r, out=out)
+        return r
+
+
+class GroupNormalization(Standardization):
+    """Normalises every sample over groups of its channels, in training and inference alike.
+
+        X̂ = (X − μ) / √(v + ε),   Y = γ ⊙ X̂ + β
+
+    with μ and v the mean and biased variance of the channels of one group at all places of one
+    sample, which do not depend on the batch. One group is a layer normalisation of whole images, a
+    group for each channel an instance normalisation. Source: Wu & He 2018; Keras's constants.
+
+    Shapes: X and Y ``(N, …, C)``; γ and β ``(C,)``.
+
+    Args:
+        groups: How many groups of neighbouring channels; it must divide C. −1 is one for each.
+        axis: The axis of the channels: the last one.
+        epsilon: ε.
+        center: Whether β is there.
+        scale: Whether γ is there.
+        beta_initializer: How β starts.
+        gamma_initializer: How γ starts.
+        name: The layer's name.
+    """
+
+    def __init__(
+        self,
+        groups: int = 32,
+        axis: int = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: str | Initializer = "zeros",
+        gamma_initializer: str | Initializer = "ones",
+        name: str | None = None,
+    ) -> None:
+        super().__init__(epsilon, center, scale, beta_initializer, gamma_initializer, name)
+        self.groups = -1 if groups == -1 else check_integer(groups, "groups")
+        self.axis = check_integer(axis, "axis", -math.inf)
+
+    def features(self, input_shape: Shape) -> Shape:
+        """A number for each channel.
+
+        Raises:
+            ValueError: The groups do not divide the channels, or these are not the last axis.
+        """
+        if self.axis not in (-1, len(input_shape)):
+            raise ValueError(
+                f"{self} takes the channels from the last axis, but axis is {self.axis!r} for "
+                f"samples of shape {tuple(input_shape)}: move them there with Permute first."
+            )
+        channels = input_shape[-1]
+        if self.groups > channels or channels % self.groups:
+            raise ShapeError(
+                f"{self} has {self.groups} groups, which cannot share {channels} channels equally: "
+                f"choose groups that divide {channels}."
+            )
+        return (channels,)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """The same, if the groups divide the channels."""
+        self.features(input_shape)
+        return tuple(input_shape)
+
+    def mean(self, A: Array) -> Array:
+        """The mean of each channel's group, shape ``(N, 1, …, C)``: 1ᵀ A M for every sample."""
+        n, channels = len(A), A.shape[-1]
+        places = A.reshape(n, -1, channels)  # (N, S, C)
+        size = places.shape[1]
+        total = np.matmul(ones(size, A.dtype)[np.newaxis], places)  # (N, 1, C)
+        groups = channels if self.groups == -1 else self.groups
+        means: Array = np.dot(total, averaging(size, channels, groups, A.dtype))
+        return means.reshape(n, *[1] * (A.ndim - 2), channels)
+
+
+@lru_cache(maxsize=64)
+def averaging(size: int, channels: int, groups: int, dtype: np.dtype[Any]) -> Array:
+    """M, with m_ij = 1 / (numbers in a group) where i and j are of one group, else 0.
+
+    It is not to be written to: it is kept.
+    """
+    within = channels // groups
+    M = np.kron(np.eye(groups), np.full((within, within), 1 / (size * within))).astype(dtype)
+    M.setflags(write=False)
+    return M

@@ -84,7 +84,7 @@ class DecisionMetric(Metric):
             chosen = np.greater(P, 0.5 if self.threshold is None else self.threshold)
         self._one_true = self._one_true and one_true
         sides = np.stack([chosen & T, chosen, T])  # (3, rows, K)
-        counts = sides.sum(axis=1) if w is None else w @ sides
+        counts = sides.sum(axis=1) if w is None else np.einsum("nk,cnk->ck", w, sides)
         self._counts = counts if self._counts is None else self._counts + counts
 
     def _chooses_largest(self, n_outputs: int) -> bool:
@@ -256,11 +256,11 @@ def rows(
         metric: Whose errors they are.
         prediction: The network's output, shape ``(N, …, K)``.
         target: Of the same shape, or class indices ``(N, …)``.
-        sample_weight: Shape ``(N,)``, or None.
+        sample_weight: Shape ``(N,)``, or as ``Metric.spread`` takes it, or None.
 
     Returns:
         The predictions ``(rows, K)``, whether each class is true ``(rows, K)``, and the weights
-        ``(rows,)`` or None.
+        ``(rows, K)`` or None.
     """
     P, Y = np.asarray(prediction), np.asarray(target)
     n_classes = P.shape[-1]
@@ -271,7 +271,7 @@ def rows(
         P, Y = metric.paired(P, Y)
         T = Y > 0.5
     K = P.shape[-1]
-    w = None if sample_weight is None else metric.spread(sample_weight, P.shape[:-1]).reshape(-1)
+    w = None if sample_weight is None else metric.spread(sample_weight, P.shape).reshape(-1, K)
     return P.reshape(-1, K), T.reshape(-1, K), w
 
 
@@ -280,10 +280,10 @@ def has_one_true(T: Array, w: Array | None) -> bool:
 
     Args:
         T: Whether each class is true, shape ``(rows, K)``.
-        w: The rows' weights, or None.
+        w: The weights, of the same shape, or None.
     """
     one = np.count_nonzero(T, axis=1) == 1
-    return bool((one if w is None else one | (w == 0)).all())
+    return bool((one if w is None else one | ~w.any(axis=1)).all())
 
 
 def are_two_classes(metric: Metric, n_outputs: int, one_true: bool) -> bool:

@@ -122,5 +122,5 @@ class FunctionMetric(MeanMetric):
                 f"value for each sample, or pass it in metrics, not in weighted_metrics."
             )
 
-    def check(self, output_shape: Shape, target: Array) -> None:
-        """Nothing: a user's function sees the batches of the training and no others."""
+    def check(self, output_shape: Shape, target: Array, sample_weight: Array | None = None) -> None:
+        """Does nothing: a user's function sees the batches of the training and no others."""

@@ -60,7 +60,7 @@ class AUC(Metric):
         """Keeps the scores of a batch."""
         P, T, w = rows(self, prediction, target, sample_weight)
         check_class_id(self, self.class_id, P.shape[1])
-        W = np.ones(P.shape) if w is None else np.broadcast_to(w[:, np.newaxis], P.shape)
+        W = np.ones(P.shape) if w is None else w
         K = P.shape[1]
         self._one_true = self._one_true and has_one_true(T, w)
         if K == 2 and self.outputs == "scores":

@@ -8,16 +8,15 @@ from backprop import explain, inspection
 from backprop.callbacks import Callback, CallbackList
 from backprop.core import console
 from backprop.core.checks import check_list
-from backprop.core.types import DTypeLike
 from backprop.data.sources import check, evaluation_source
 from backprop.engine.recorded import RecordedSteps
 from backprop.engine.threads import blas_threads
-from backprop.layers import Input, Layer
 from backprop.sequential.compiled import CompiledNetwork
 from backprop.training.batched_metrics import update_metrics
 from backprop.training.evaluation import Evaluator, collect, unwrap
 from backprop.training.history import History
 from backprop.training.loop import Loop
+from backprop.training.observation import observe
 from backprop.training.plan import plan_fit
 from backprop.training.progress import progress, show_number
 from backprop.training.step import Step
@@ -46,16 +45,9 @@ class Sequential(CompiledNetwork):
         >>> model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
     """
 
-    def __init__(
-        self,
-        layers: Iterable[Layer | Input] = (),
-        seed: int | None = None,
-        dtype: DTypeLike = "float32",
-    ) -> None:
-        self.history: History | None = None
-        self.stop_training = False
-        self.resume_at = (0, 0)
-        super().__init__(layers, seed, dtype)
+    history: History | None = None
+    stop_training = False
+    resume_at = (0, 0)
 
     def reset(self, seed: int | None = None) -> None:
         """Draws new weights and forgets all training.
@@ -104,7 +96,7 @@ class Sequential(CompiledNetwork):
             epochs: The number of passes over the data, or with ``initial_epoch`` the number of the
                 epoch to stop before, as in Keras.
             verbose: 0 shows nothing, 1 a bar, 2 a line an epoch, ``"auto"`` a bar on a terminal
-                and in notebooks and lines elsewhere.
+                and lines elsewhere. Notebooks, which keep every state of a bar, get lines.
             callbacks: Objects whose hooks are called on the way.
             validation_split: The share of the last samples, taken before shuffling, that is kept
                 out of training and evaluated after each epoch.
@@ -147,6 +139,7 @@ class Sequential(CompiledNetwork):
         self.build((None, *plan.batches.sample_shape))
         self.history = plan.history
         with blas_threads(plan.batches.batch_size * self.parameters.largest):
+            observe(self, plan.batches)
             step = Step(self) if self.run_eagerly else RecordedSteps(self)
             Loop(self, plan, step).fit()
         self._complete_deltas()
@@ -175,7 +168,7 @@ class Sequential(CompiledNetwork):
         self._complete_deltas()
         for metric in self._metrics:
             metric.reset()
-        update_metrics(self._metrics, prediction, data.y, data.weight)
+        update_metrics(self._metrics, prediction, data.given, data.weight)
         logs = collect(loss, self._metrics)
         return logs if return_dict else unwrap(logs)
 

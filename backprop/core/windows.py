@@ -1,0 +1,135 @@
+"""Windows that move along an axis: where they lie, how many there are, and what pads the edges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from backprop.core.errors import ShapeError
+from backprop.core.types import Array, Shape, as_array
+
+
+class Windows(NamedTuple):
+    """The windows along one axis, each ``stride`` further on than the one before.
+
+    Window i covers the padded positions i · stride + j · dilation for j = 0 … size − 1.
+
+    Attributes:
+        size: Positions in a window.
+        stride: From the beginning of a window to the beginning of the next one.
+        dilation: From a position of a window to the next one.
+        before: Positions that are padded in front.
+        after: And at the end.
+        n_in: Positions of the axis without the padding.
+        n_out: How many windows there are.
+    """
+
+    size: int
+    stride: int
+    dilation: int
+    before: int
+    after: int
+    n_in: int
+    n_out: int
+
+    @property
+    def padded(self) -> int:
+        """Positions of the axis with the padding."""
+        return self.before + self.n_in + self.after
+
+    def positions(self, j: int) -> slice:
+        """The padded positions that are the j-th of their windows, one for each window."""
+        start = j * self.dilation
+        return slice(start, start + (self.n_out - 1) * self.stride + 1, self.stride)
+
+
+def windows(
+    n_in: int, size: int, stride: int = 1, padding: str = "valid", dilation: int = 1
+) -> Windows:
+    """The windows along an axis of n_in positions, as Keras lays them.
+
+    ``"valid"`` takes those that lie inside: n_out = ⌊(n_in − reach) / stride⌋ + 1 with
+    reach = (size − 1) · dilation + 1; there may be none. ``"same"`` makes n_out = ⌈n_in / stride⌉
+    and pads for it, half in front and half at the end, where an odd one goes. ``"causal"`` pads
+    reach − 1 in front, so that no window sees what comes after its last position.
+    """
+    reach = (size - 1) * dilation + 1
+    before = after = 0
+    if padding == "same":
+        missing = max((-(-n_in // stride) - 1) * stride + reach - n_in, 0)
+        before, after = missing // 2, missing - missing // 2
+    elif padding == "causal":
+        before = reach - 1
+    n_out = max((before + n_in + after - reach) // stride + 1, 0)
+    return Windows(size, stride, dilation, before, after, n_in, n_out)
+
+
+def check_axes(layer: object, sample: Shape, axes: str) -> None:
+    """Checks that samples have the axes that a layer needs, such as ``"HWC"`` for images.
+
+    Raises:
+        ShapeError: They have more or fewer.
+    """
+    if len(sample) == len(axes):
+        return
+    wanted, given = (", ".join(["N", *map(str, sizes)]) for sizes in (axes, sample))
+    advice = f"bring the samples into this form, for example with Reshape(({', '.join(axes)}))"
+    if len(sample) == len(axes) - 1:
+        advice = "add the axis of the channels, X[..., np.newaxis]"
+    raise ShapeError(
+        f"{layer} takes arrays of shape ({wanted}) but received one of shape ({given}): {advice}."
+    )
+
+
+def lay(
+    layer: object,
+    sample: Shape,
+    sizes: Sequence[int],
+    strides: Sequence[int],
+    padding: str = "valid",
+    dilations: Sequence[int] | None = None,
+) -> tuple[Windows, ...]:
+    """The windows along each axis of a sample but the last one, that of the channels.
+
+    Raises:
+        ShapeError: The sample is smaller than a window; the message names the layer.
+    """
+    dilations = dilations or [1] * len(sizes)
+    found = tuple(
+        windows(n, size, stride, padding, dilation)
+        for n, size, stride, dilation in zip(sample[:-1], sizes, strides, dilations, strict=True)
+    )
+    if any(w.n_out == 0 for w in found):
+        reach = tuple((w.size - 1) * w.dilation + 1 for w in found)
+        raise ShapeError(
+            f"{layer} has windows of {' × '.join(map(str, reach))}, but received samples of shape "
+            f"{tuple(sample)}, which are smaller: choose smaller windows, or padding='same'."
+        )
+    return found
+
+
+def pad(X: Array, borders: Sequence[tuple[int, int]], value: float, out: Array) -> Array:
+    """Writes X into ``out`` with a border of one value around it.
+
+    Args:
+        X: Any array.
+        borders: How wide the border is before and after, for each axis from the first on.
+        value: What it is filled with.
+        out: As large as both together.
+    """
+    for axis, (before, after) in enumerate(borders):
+        along = [slice(None)] * axis
+        if before:
+            out[(*along, slice(before))] = value
+        if after:
+            out[(*along, slice(out.shape[axis] - after, None))] = value
+    np.copyto(inside(out, borders), X)
+    return out
+
+
+def inside(A: Array, borders: Sequence[tuple[int, int]]) -> Array:
+    """A without borders of these widths: a view."""
+    sizes = zip(borders, A.shape, strict=False)  # further axes have none
+    return as_array(A[tuple(slice(before, n - after) for (before, after), n in sizes)])

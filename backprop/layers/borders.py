@@ -1,0 +1,239 @@
+"""Layers that put a border around images and sequences, cut one off, or enlarge them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from backprop.core.checks import check_sizes
+from backprop.core.errors import ShapeError
+from backprop.core.types import Array, Shape, as_floats
+from backprop.core.windows import check_axes, inside, pad
+from backprop.layers.base import Layer
+
+Borders = tuple[tuple[int, int], ...]
+"""How wide the border of each axis is, before and after."""
+
+
+class ZeroPadding2D(Layer):
+    """A border of zeros around each image; δ loses its border.
+
+    Shapes: X ``(N, H, W, C)``, Y ``(N, top + H + bottom, left + W + right, C)``.
+
+    Args:
+        padding: ``((top, bottom), (left, right))``, or ``(rows, columns)`` for both sides alike, or
+            one number for all four.
+        name: The layer's name.
+    """
+
+    formulas = {"Y": "pad({x})", "dX": "crop({delta})"}
+    axes = "HWC"
+
+    def __init__(self, padding: int | Sequence[Any] = 1, name: str | None = None) -> None:
+        super().__init__(name)
+        self.padding = check_borders(padding, "padding", len(self.axes) - 1)
+        self.Y: Any = None
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """The sizes with the border."""
+        check_axes(self, input_shape, self.axes)
+        sizes = zip(input_shape[:-1], self.padding, strict=True)
+        return (*(before + n + after for n, (before, after) in sizes), input_shape[-1])
+
+    def output_mask(self, X: Array, mask: Array | None) -> None:
+        """None: behind it are no steps of the input any more."""
+
+    def forward(self, X: Array, training: bool = False) -> Array:
+        """X with zeros around it."""
+        X = as_floats(X)
+        Y = self.room((len(X), *self.output_shape(X.shape[1:])), X.dtype, training)
+        pad(X, ((0, 0), *self.padding), 0, Y)
+        if training:
+            self.Y = Y
+        return Y
+
+    def backward(self, delta: Array) -> Array:
+        """δ without the border."""
+        self.check_delta(delta, self.Y)
+        within = inside(delta, ((0, 0), *self.padding))
+        dX = self.buffer("dX", within.shape, self.Y.dtype)
+        np.copyto(dX, within)
+        return dX
+
+
+class Cropping2D(Layer):
+    """Each image without its border; δ gets zeros there.
+
+    Shapes: X ``(N, H, W, C)``, Y ``(N, H − top − bottom, W − left − right, C)``.
+
+    Args:
+        cropping: ``((top, bottom), (left, right))``, or ``(rows, columns)`` for both sides alike,
+            or one number for all four.
+        name: The layer's name.
+    """
+
+    formulas = {"Y": "crop({x})", "dX": "pad({delta})"}
+    axes = "HWC"
+
+    def __init__(self, cropping: int | Sequence[Any] = 0, name: str | None = None) -> None:
+        super().__init__(name)
+        self.cropping = check_borders(cropping, "cropping", len(self.axes) - 1)
+        self.Y: Any = None
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """The sizes without the border.
+
+        Raises:
+            ShapeError: Nothing would be left.
+        """
+        check_axes(self, input_shape, self.axes)
+        sizes = zip(input_shape[:-1], self.cropping, strict=True)
+        left = [n - before - after for n, (before, after) in sizes]
+        if min(left) < 1:
+            raise ShapeError(
+                f"{self} cuts off {self.cropping}, which leaves nothing of samples of shape "
+                f"{tuple(input_shape)}: crop less."
+            )
+        return (*left, input_shape[-1])
+
+    def output_mask(self, X: Array, mask: Array | None) -> None:
+        """None: behind it are no steps of the input any more."""
+
+    def forward(self, X: Array, training: bool = False) -> Array:
+        """X without the border."""
+        X = as_floats(X)
+        Y = self.room((len(X), *self.output_shape(X.shape[1:])), X.dtype, training)
+        np.copyto(Y, inside(X, ((0, 0), *self.cropping)))
+        if training:
+            self.Y = Y
+        return Y
+
+    def backward(self, delta: Array) -> Array:
+        """δ with zeros around it."""
+        self.check_delta(delta, self.Y)
+        borders = ((0, 0), *self.cropping, (0, 0))
+        sizes = zip(delta.shape, borders, strict=True)
+        shape = tuple(before + n + after for n, (before, after) in sizes)
+        return pad(delta, borders, 0, self.buffer("dX", shape, self.Y.dtype))
+
+
+class UpSampling2D(Layer):
+    """Each pixel repeated in a rectangle: the nearest one, where there are several for one before.
+
+        y_{n,i,j,c} = x_{n, ⌊i/a⌋, ⌊j/b⌋, c},   ∂E/∂x = Σ δ over the pixel's rectangle
+
+    Shapes: X ``(N, H, W, C)``, Y ``(N, a · H, b · W, C)``.
+
+    Args:
+        size: a and b, or one number for both.
+        name: The layer's name.
+    """
+
+    formulas = {"Y": "repeat({x})", "dX": "repeatᵀ({delta})"}
+    axes = "HWC"
+
+    def __init__(self, size: int | Sequence[int] = 2, name: str | None = None) -> None:
+        super().__init__(name)
+        self.size = check_sizes(size, "size", len(self.axes) - 1)
+        self.Y: Any = None
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """The sizes times a and b."""
+        check_axes(self, input_shape, self.axes)
+        sizes = zip(input_shape[:-1], self.size, strict=True)
+        return (*(n * times for n, times in sizes), input_shape[-1])
+
+    def output_mask(self, X: Array, mask: Array | None) -> None:
+        """None: behind it are no steps of the input any more."""
+
+    def forward(self, X: Array, training: bool = False) -> Array:
+        """X at each place of the rectangles."""
+        X = as_floats(X)
+        Y = self.room((len(X), *self.output_shape(X.shape[1:])), X.dtype, training)
+        for place in self.places(Y):
+            np.copyto(place, X)
+        if training:
+            self.Y = Y
+        return Y
+
+    def backward(self, delta: Array) -> Array:
+        """The sum of δ over the places of the rectangles."""
+        self.check_delta(delta, self.Y)
+        first, *others = self.places(delta)
+        dX = self.buffer("dX", first.shape, self.Y.dtype)
+        np.copyto(dX, first)
+        for place in others:
+            dX += place
+        return dX
+
+    def places(self, Y: Array) -> list[Array]:
+        """Views of every a-th row and b-th column, from each place of a rectangle on."""
+        return [
+            Y[(slice(None), *map(slice, place, Y.shape[1:], self.size))]
+            for place in np.ndindex(self.size)
+        ]
+
+
+class ZeroPadding1D(ZeroPadding2D):
+    """Zeros before and after each sequence; δ loses them.
+
+    Shapes: X ``(N, T, C)``, Y ``(N, before + T + after, C)``.
+
+    Args:
+        padding: ``(before, after)``, or one number for both.
+        name: The layer's name.
+    """
+
+    axes = "TC"
+
+
+class Cropping1D(Cropping2D):
+    """Each sequence without its first and last steps; δ gets zeros there.
+
+    Shapes: X ``(N, T, C)``, Y ``(N, T − before − after, C)``.
+
+    Args:
+        cropping: ``(before, after)``, or one number for both.
+        name: The layer's name.
+    """
+
+    axes = "TC"
+
+    def __init__(self, cropping: int | Sequence[Any] = 1, name: str | None = None) -> None:
+        super().__init__(cropping, name)
+
+
+class UpSampling1D(UpSampling2D):
+    """Each step repeated: y_{n,t,c} = x_{n, ⌊t/a⌋, c};   ∂E/∂x = Σ δ over the repetitions.
+
+    Shapes: X ``(N, T, C)``, Y ``(N, a · T, C)``.
+
+    Args:
+        size: a.
+        name: The layer's name.
+    """
+
+    axes = "TC"
+
+
+def check_borders(value: Any, name: str, n: int) -> Borders:
+    """The widths before and after, for each of n axes.
+
+    One number stands for all of them. Of one axis ``(before, after)`` is enough; of several a pair
+    of numbers means one width for both sides of each, as in Keras.
+
+    Raises:
+        ValueError: It is something else, or a width is negative.
+    """
+    given = value if isinstance(value, list | tuple) else (value,) * n
+    if n == 1 and len(given) == 2:
+        given = (given,)
+    if len(given) != n:
+        raise ValueError(
+            f"{name} must be one number, {n} numbers, or {n} pairs (before, after), but it is "
+            f"{value!r}."
+        )
+    pairs = [check_sizes(each, name, 2, least=0) for each in given]
+    return tuple((before, after) for before, after in pairs)

@@ -1,0 +1,293 @@
+"""Pooling: the largest number of each window, or the mean, along one axis after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from backprop.core.buffers import new_array
+from backprop.core.checks import check_sizes
+from backprop.core.types import Array, Shape, as_array, as_floats
+from backprop.core.windows import Windows, check_axes, inside, lay, pad
+from backprop.layers.base import Layer
+
+NewArray = Callable[[str, Shape, Any], Array]
+"""``layer.buffer``, or in inference what makes a fresh array."""
+
+
+class Pooling(Layer):
+    """The base of the pooling layers, which pool images along the width, then along the height.
+
+    A subclass says in ``pool`` what becomes of the windows along one axis, and in ``unpool``, the
+    derivative, what each number in them gets.
+
+    Args:
+        pool_size: The size of a window along each axis, or one number for all.
+        strides: From one window to the next; as ``pool_size`` unless given.
+        padding: ``"valid"`` takes the windows that lie inside; with ``"same"`` there is one at
+            every stride, and what would lie outside does not count.
+        name: The layer's name.
+    """
+
+    axes = "HWC"
+
+    def __init__(
+        self,
+        pool_size: int | Sequence[int] = 2,
+        strides: int | Sequence[int] | None = None,
+        padding: str = "valid",
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name)
+        n = len(self.axes) - 1
+        self.pool_size = check_sizes(pool_size, "pool_size", n)
+        self.strides = self.pool_size if strides is None else check_sizes(strides, "strides", n)
+        if padding not in ("valid", "same"):
+            raise ValueError(f"padding must be 'valid' or 'same', but it is {padding!r}.")
+        self.padding = padding
+        self.Y: Any = None
+
+    def windows(self, sample: Shape) -> tuple[Windows, ...]:
+        """The windows along each axis of a sample.
+
+        Raises:
+            ShapeError: It has other axes, or is smaller than a window.
+        """
+        check_axes(self, sample, self.axes)
+        return lay(self, sample, self.pool_size, self.strides, self.padding)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """A number for each window and channel."""
+        return (*(w.n_out for w in self.windows(input_shape)), input_shape[-1])
+
+    def output_mask(self, X: Array, mask: Array | None) -> None:
+        """None: behind it are no steps of the input any more."""
+
+    def forward(self, X: Array, training: bool = False) -> Array:
+        """Along the last axis first: rows of an image, whose results are rows again."""
+        Y = as_floats(X)
+        windows = self.windows(Y.shape[1:])
+        new = self.buffer if training else fresh_array
+        for axis in range(len(windows), 0, -1):
+            Y = self.pool(Y, axis, windows[axis - 1], new)
+        if training:
+            self.Y, self._windows = Y, windows
+        return Y
+
+    def backward(self, delta: Array) -> Array:
+        """The same way back."""
+        self.check_delta(delta, self.Y)
+        delta = as_array(delta, self.Y.dtype)
+        for axis, w in enumerate(self._windows, 1):
+            delta = self.unpool(delta, axis, w)
+        return delta
+
+    def pool(self, X: Array, axis: int, w: Windows, new: NewArray) -> Array:
+        """What becomes of the windows along an axis, in an array that ``new`` makes."""
+        raise NotImplementedError(f"{type(self).__name__} must define pool(X, axis, w, new).")
+
+    def unpool(self, delta: Array, axis: int, w: Windows) -> Array:
+        """∂E/∂X for delta = ∂E/∂Y of ``pool``."""
+        raise NotImplementedError(f"{type(self).__name__} must define unpool(delta, axis, w).")
+
+
+class MaxPooling2D(Pooling):
+    """The largest number of each window, for every channel.
+
+        y_{n,i,j,c} = max_{a,b} x_{n, i·s+a, j·s+b, c}
+
+        ∂E/∂x = Σ δ over the windows in which x is the first of the largest
+
+    The largest of a window is the largest of its rows' largest. Among equal numbers that of the
+    first row counts, and in the row the first one.
+
+    Shapes: X ``(N, H, W, C)``, Y ``(N, H', W', C)``.
+
+    Args:
+        pool_size: The height and width of a window, or one number for both.
+        strides: From one window to the next; as ``pool_size`` unless given.
+        padding: ``"valid"`` takes the windows that lie inside; with ``"same"`` there is one at
+            every stride, and what would lie outside does not count.
+        name: The layer's name.
+    """
+
+    definition = "{f}(x) = max(C(x)), C(x) = windows(x)"
+    formulas = {"dX": "Cᵀ({delta} ⊙ [C({x}) = {y}])"}
+
+    def pool(self, X: Array, axis: int, w: Windows, new: NewArray) -> Array:
+        """M = max_a X_a, where X_a is position a of all windows; notes X_a > max(X_0 … X_{a−1})."""
+        largest, *others = planes(padded(X, axis, w, -np.inf, new), axis, w, new)
+        M = new(f"M {axis}", largest.shape, X.dtype)
+        for part, larger in zip(others, self.later(axis, w, M.shape, new), strict=True):
+            np.greater(part, largest, out=larger)
+            largest = np.maximum(largest, part, out=M)
+        return largest
+
+    def unpool(self, delta: Array, axis: int, w: Windows) -> Array:
+        """δ_a = δ where X_a was the last to be larger than all before: it is the first largest."""
+        first, *others = plane_buffers(delta, axis, w, self.buffer)
+        later, rest = self.later(axis, w, delta.shape, self.buffer), delta
+        for part, larger in zip(others[::-1], later[::-1], strict=True):
+            np.multiply(rest, larger, out=part)
+            rest = np.subtract(rest, part, out=first)
+        return to_windows([rest, *others], axis, w, self.buffer)
+
+    def later(self, axis: int, w: Windows, shape: Shape, new: NewArray) -> list[Array]:
+        """Which numbers are larger than all before them in their windows, from the second on."""
+        return [new(f"later {axis}.{a}", shape, np.dtype(bool)) for a in range(1, w.size)]
+
+
+class AveragePooling2D(Pooling):
+    """The mean of each window, for every channel; what is padded is not counted.
+
+        y_{n,i,j,c} = 1/m_ij Σ_{a,b} x_{n, i·s+a, j·s+b, c},   ∂E/∂x = Σ δ/m over x's windows
+
+    where m_ij is how many numbers of the image the window covers: m_i rows of m_j each, so that the
+    mean is that of the rows' means.
+
+    Shapes: X ``(N, H, W, C)``, Y ``(N, H', W', C)``.
+
+    Args:
+        pool_size: The height and width of a window, or one number for both.
+        strides: From one window to the next; as ``pool_size`` unless given.
+        padding: ``"valid"`` takes the windows that lie inside; with ``"same"`` there is one at
+            every stride, and what would lie outside does not count.
+        name: The layer's name.
+    """
+
+    definition = "{f}(x) = mean(C(x)), C(x) = windows(x)"
+    formulas = {"dX": "Cᵀ({delta} / m)"}
+
+    def pool(self, X: Array, axis: int, w: Windows, new: NewArray) -> Array:
+        """M = 1/m Σ_a X_a, where X_a is position a of all windows."""
+        first, *others = positions(padded(X, axis, w, 0, new), axis, w)
+        M = new(f"M {axis}", first.shape, X.dtype)
+        np.copyto(M, first)
+        for part in others:
+            M += part
+        M *= shares(w, X.ndim - 1 - axis, X.dtype)
+        return M
+
+    def unpool(self, delta: Array, axis: int, w: Windows) -> Array:
+        """δ_a = δ / m for every position."""
+        share = self.buffer(f"share {axis}", delta.shape, delta.dtype)
+        np.multiply(delta, shares(w, delta.ndim - 1 - axis, delta.dtype), out=share)
+        return to_windows([share] * w.size, axis, w, self.buffer)
+
+
+class MaxPooling1D(MaxPooling2D):
+    """The largest number of each window of steps, for every feature.
+
+        y_{n,t,c} = max_a x_{n, t·s+a, c};   ∂E/∂x = Σ δ over the windows whose first largest it is
+
+    Shapes: X ``(N, T, C)``, Y ``(N, T', C)``.
+
+    Args:
+        pool_size: The steps in a window.
+        strides: From one window to the next; as ``pool_size`` unless given.
+        padding: As for ``MaxPooling2D``.
+        name: The layer's name.
+    """
+
+    axes = "TC"
+
+
+class AveragePooling1D(AveragePooling2D):
+    """The mean of each window of steps, for every feature; what is padded is not counted.
+
+        y_{n,t,c} = 1/m_t Σ_a x_{n, t·s+a, c},   ∂E/∂x = Σ δ/m over x's windows
+
+    Shapes: X ``(N, T, C)``, Y ``(N, T', C)``.
+
+    Args:
+        pool_size: The steps in a window.
+        strides: From one window to the next; as ``pool_size`` unless given.
+        padding: As for ``AveragePooling2D``.
+        name: The layer's name.
+    """
+
+    axes = "TC"
+
+
+# --------------------------------------------------------------------- windows along one axis
+
+
+def fresh_array(name: str, shape: Shape, dtype: Any) -> Array:
+    """A new array, which nobody else has."""
+    return new_array(shape, dtype)
+
+
+def padded(X: Array, axis: int, w: Windows, value: float, new: NewArray) -> Array:
+    """X with the windows' padding along an axis; X itself if there is none."""
+    if not (w.before or w.after):
+        return X
+    shape = (*X.shape[:axis], w.padded, *X.shape[axis + 1 :])
+    out = new(f"padded {axis}", shape, X.dtype)
+    return pad(X, [(0, 0)] * axis + [(w.before, w.after)], value, out)
+
+
+def positions(A: Array, axis: int, w: Windows) -> list[Array]:
+    """For each position in a window its numbers in all windows: views of A with its padding."""
+    along = (slice(None),) * axis
+    return [A[(*along, w.positions(a))] for a in range(w.size)]
+
+
+def planes(X: Array, axis: int, w: Windows, new: NewArray) -> list[Array]:
+    """The numbers at each position of the windows, copied into arrays of their own.
+
+    NumPy goes through an array run by run of neighbouring numbers, and slowly where these are few,
+    such as the channels of every other pixel. It goes through such a plane at once.
+    """
+    parts = positions(X, axis, w)
+    copies = plane_buffers(parts[0], axis, w, new)
+    for copy, part in zip(copies, parts, strict=True):
+        np.copyto(copy, part)
+    return copies
+
+
+def plane_buffers(like: Array, axis: int, w: Windows, new: NewArray) -> list[Array]:
+    """An array for each position of the windows."""
+    return [new(f"plane {axis}.{a}", like.shape, like.dtype) for a in range(w.size)]
+
+
+def to_windows(parts: Sequence[Array], axis: int, w: Windows, new: NewArray) -> Array:
+    """Adds up what each number gets at the positions that it has in windows, without the padding.
+
+    Args:
+        parts: What the numbers at each position get.
+        axis: The axis along which the windows lie.
+        w: The windows.
+        new: What makes arrays.
+    """
+    shape = (*parts[0].shape[:axis], w.padded, *parts[0].shape[axis + 1 :])
+    dX = new(f"dX {axis}", shape, parts[0].dtype)
+    if w.size != w.stride or w.n_out * w.stride != w.padded:
+        dX.fill(0)
+    for place, part in zip(positions(dX, axis, w), parts, strict=True):
+        if w.size > w.stride:
+            place += part
+        else:
+            np.copyto(place, part)
+    if not (w.before or w.after):
+        return dX
+    within = inside(dX, [(0, 0)] * axis + [(w.before, w.after)])
+    dX = new(f"inside {axis}", within.shape, within.dtype)
+    np.copyto(dX, within)
+    return dX
+
+
+@lru_cache(maxsize=64)
+def shares(w: Windows, axes_behind: int, dtype: np.dtype[Any]) -> Array:
+    """1/m of every window along an axis with others behind it, not to be written to: it is kept.
+
+    m is how many positions of the axis itself a window covers; one number where all have the same.
+    """
+    starts = np.arange(w.n_out) * w.stride - w.before
+    m = np.minimum(starts + w.size, w.n_in) - np.maximum(starts, 0)
+    m = m[:1] if m.min() == m.max() else m.reshape(-1, *[1] * axes_behind)
+    found: Array = (1 / m).astype(dtype)
+    found.setflags(write=False)
+    return found

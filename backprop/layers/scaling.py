@@ -1,0 +1,248 @@
+"""Layers that bring inputs as they come to a scale that networks learn well from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from backprop.core.checks import check_axis, check_number, check_numbers
+from backprop.core.errors import ShapeError
+from backprop.core.functional import by_channel
+from backprop.core.parameters import parameter_views
+from backprop.core.types import Array, Shape, as_floats
+from backprop.layers.base import Layer
+
+BLOCK = 1024
+"""Samples of an array that are looked at together, so that no second array of its size is made."""
+
+
+class Rescaling(Layer):
+    """Y = scale · X + offset, ∂E/∂X = scale · δ: ``Rescaling(1 / 255)`` for images of 0 to 255.
+
+    Args:
+        scale: What the inputs are multiplied by.
+        offset: What is added then.
+        name: The layer's name.
+    """
+
+    formulas = {"Y": "{self.scale:.9g} {x} + {self.offset:.9g}", "dX": "{self.scale:.9g} {delta}"}
+
+    def __init__(self, scale: float, offset: float = 0.0, name: str | None = None) -> None:
+        super().__init__(name)
+        self.scale = check_number(scale, "scale", -np.inf)
+        self.offset = check_number(offset, "offset", -np.inf)
+        self.Y: Any = None
+
+    def forward(self, X: Array, training: bool = False) -> Array:
+        """Scale · X + offset."""
+        X = as_floats(X)
+        Y: Array = np.multiply(X, self.scale, out=self.room(X.shape, X.dtype, training))
+        Y += self.offset
+        if training:
+            self.Y = Y
+        return Y
+
+    def backward(self, delta: Array) -> Array:
+        """Scale · δ."""
+        self.check_delta(delta, self.Y)
+        dX = self.buffer("dX", delta.shape, self.Y.dtype)
+        return np.multiply(delta, self.scale, out=dX)
+
+
+class Normalization(Layer):
+    """Gives every feature mean 0 and variance 1, by the mean and variance of the training inputs.
+
+        Y = (X − μ) / σ,   ∂E/∂X = δ / σ        with σ = √variance, or 1 where that is 0
+
+    μ and the variance are parameters that are not learnt; they are saved with the model. They are
+    those that are given, or those of ``adapt(X)``, or else those of the inputs that the first
+    ``fit`` trains on, without any that are held out. Until then Y = X.
+
+    Shapes: X and Y ``(N, …)``; μ and the variance have the sizes of ``axis``.
+
+    Args:
+        axis: The axis or axes (0 is the samples) along which each position has a mean and variance
+            of its own; None takes one mean and variance of all numbers. −1 is every feature, or
+            every channel of images.
+        mean: μ, if it is known, with ``variance``.
+        variance: The variance.
+        name: The layer's name.
+
+    Attributes:
+        mean_: μ as it is used, a view of the model's θ.
+        variance_: The variance as it is used, likewise.
+        count_: How many numbers each is taken from; 0 where they were given.
+    """
+
+    definition = "σ = √{variance}"
+    formulas = {"Y": "({x} − {mean}) / σ", "dX": "{delta} / σ"}
+
+    mean_, _ = parameter_views("mean")
+    variance_, _ = parameter_views("variance")
+    count_, _ = parameter_views("count")
+
+    def __init__(
+        self,
+        axis: int | list[int] | tuple[int, ...] | None = -1,
+        mean: Any = None,
+        variance: Any = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name)
+        self.axis = None if axis is None else check_axis(axis, "axis")
+        if (mean is None) != (variance is None):
+            raise ValueError("Normalization takes mean and variance together, or neither of them.")
+        self.mean = None if mean is None else check_numbers(mean, "mean")
+        self.variance = None if variance is None else check_numbers(variance, "variance")
+        if self.variance is not None and not (self.variance >= 0).all():
+            raise ValueError(f"variance must be 0 or more, but it is {variance!r}.")
+        self.Y: Any = None
+        self._inverse: Any = None  # 1/σ
+
+    def make_parameters(self, input_shape: Shape) -> None:
+        """Makes μ and the variance; a third number, the count, stands there as in Keras."""
+        kept = tuple(n for n in self.broadcast_shape(input_shape) if n is not None)
+        for name, initial in (("mean", "zeros"), ("variance", "ones")):
+            self.add_parameter(name, kept, initial, decays=False, learned=False)
+        self.add_parameter("count", (), "zeros", decays=False, learned=False)
+        if self.mean is not None and self.variance is not None:
+            self.write(self.mean, self.variance, 0)
+
+    def broadcast_shape(self, sample: Shape) -> list[int | None]:
+        """The size of each axis of a sample that has means of its own, None for the others.
+
+        Raises:
+            ValueError: ``axis`` names an axis that the samples do not have.
+        """
+        given = self.axis if isinstance(self.axis, tuple) else (self.axis,)
+        n = len(sample) + 1
+        axes = {a + n if a < 0 else a for a in given if a is not None}
+        if any(not 1 <= a < n for a in axes):
+            raise ValueError(
+                f"{self} has axis={self.axis!r}, but samples of shape {tuple(sample)} have axes "
+                f"from 1 to {n - 1}, or −1 to −{n - 1}: choose among these, or axis=None."
+            )
+        return [size if a in axes else None for a, size in enumerate(sample, 1)]
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """The same, if it has the axes."""
+        self.broadcast_shape(input_shape)
+        return tuple(input_shape)
+
+    def forward(self, X: Array, training: bool = False) -> Array:
+        """(X − μ) / σ."""
+        X = self.check_input(X)
+        shape = self.fitting(X.shape[1:])
+        mean, variance = self.mean_.reshape(shape), self.variance_.reshape(shape)
+        inverse = 1 / (np.sqrt(variance) + (variance == 0))
+        Y = by_channel(np.subtract, X, mean, self.room(X.shape, X.dtype, training))
+        by_channel(np.multiply, Y, inverse, Y)
+        if training:
+            self.Y, self._inverse = Y, inverse
+        return Y
+
+    def backward(self, delta: Array) -> Array:
+        """δ / σ."""
+        self.check_delta(delta, self.Y)
+        dX = self.buffer("dX", delta.shape, self.dtype)
+        return by_channel(np.multiply, delta, self._inverse, dX)
+
+    def fitting(self, sample: Shape) -> Shape:
+        """The shape in which μ broadcasts over samples.
+
+        Raises:
+            ShapeError: They have other sizes than the layer was built for.
+        """
+        sizes = self.broadcast_shape(sample)
+        if tuple(n for n in sizes if n is not None) != self.mean_.shape:
+            raise ShapeError(
+                f"{self} was built for samples of shape {self.input_shape} but received samples of "
+                f"shape {tuple(sample)}: pass samples of that shape."
+            )
+        shape = tuple(1 if n is None else n for n in sizes)
+        while len(shape) > 1 and shape[0] == 1:  # a vector of the channels is quicker
+            shape = shape[1:]
+        return shape
+
+    # ------------------------------------------------------------------- where μ and σ come from
+
+    @property
+    def observes(self) -> bool:
+        """Whether the first ``fit`` is to show it the inputs: nobody has given μ so far."""
+        built = self.input_shape is not None
+        known = built and ((self.mean_ != 0).any() or (self.variance_ != 1).any())
+        return self.mean is None and not known
+
+    def adapt(self, X: Any) -> None:
+        """Takes the mean and variance of these inputs, as if they had been given.
+
+        Args:
+            X: An array ``(N, …)``, or batches of such arrays.
+
+        Raises:
+            ValueError: There are no samples, or their shape is another one than the layer was built
+                for.
+        """
+        self.mean, self.variance, count = self.moments(X)
+        if self.input_shape is not None:
+            self.write(self.mean, self.variance, count)
+
+    def observe(self, batches: Iterable[Array]) -> None:
+        """Takes the mean and variance of what reaches the layer in the first ``fit``."""
+        self.write(*self.moments(batches))
+
+    def write(self, mean: Array, variance: Array, count: int) -> None:
+        """Writes the parameters.
+
+        Raises:
+            ShapeError: They do not fit the samples that the layer was built for.
+        """
+        try:
+            values = [np.broadcast_to(value, self.mean_.shape) for value in (mean, variance)]
+        except ValueError:
+            raise ShapeError(
+                f"{self} has a mean of shape {mean.shape} and a variance of shape {variance.shape} "
+                f"where samples of shape {self.input_shape} need {self.mean_.shape}: pass numbers "
+                f"of that shape."
+            ) from None
+        self.mean_, self.variance_ = values
+        self.count_ = np.asarray(count)
+
+    def moments(self, X: Any) -> tuple[Array, Array, int]:
+        """μ, the variance, and the number of numbers that each is taken from, in float64.
+
+        Batches are joined by the formula for the moments of a union. The first number of each
+        feature is subtracted before, so that what never changes has the variance 0 exactly. Source:
+        Chan, Golub & LeVeque 1983, "Algorithms for computing the sample variance".
+        """
+        n = 0
+        mean: Array = np.zeros(())
+        squares, first = mean, mean
+        for batch in batches_of(X):
+            kept = self.broadcast_shape(batch.shape[1:])
+            over = (0, *(axis for axis, size in enumerate(kept, 1) if size is None))
+            if n == 0:
+                index = (0, *(0 if size is None else slice(size) for size in kept))
+                first = np.asarray(batch[index], np.float64)
+            A = np.moveaxis(batch, over, range(len(over)))  # (the rest, …, features)
+            A = A.reshape(-1, *first.shape) - first
+            m = len(A)
+            its_mean = A.mean(axis=0)
+            its_squares = np.square(A - its_mean).sum(axis=0)
+            step = its_mean - mean
+            mean = mean + step * (m / (n + m))
+            squares = squares + its_squares + np.square(step) * (n * m / (n + m))
+            n += m
+        if n == 0:
+            raise ValueError(f"{self} cannot be adapted to no samples.")
+        return np.asarray(mean + first), np.asarray(squares / n), n
+
+
+def batches_of(X: Any) -> Iterator[Array]:
+    """Batches of numbers: parts of an array, or each of an iterable of arrays."""
+    if isinstance(X, np.ndarray):
+        yield from (X[start : start + BLOCK] for start in range(0, len(X), BLOCK))
+    else:
+        yield from map(np.asarray, X)

@@ -1,0 +1,147 @@
+"""Layers that give the numbers of a sample another shape, or another order of the axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from backprop.core.checks import check_integer
+from backprop.core.errors import ShapeError
+from backprop.core.types import Array, Shape, as_floats
+from backprop.layers.base import Layer
+
+
+class Reshape(Layer):
+    """The same numbers in the same order, in samples of another shape; δ gets back the first one.
+
+    Shapes: X ``(N, *input_shape)``, Y ``(N, *target_shape)``.
+
+    Args:
+        target_shape: The shape of one sample, without the batch axis. One size may be −1: it
+            follows from the others.
+        name: The layer's name.
+
+    Raises:
+        ValueError: ``target_shape`` holds something else than positive integers and one −1.
+    """
+
+    formulas = {"Y": "reshape({x})", "dX": "reshape({delta})"}
+
+    def __init__(self, target_shape: Sequence[int], name: str | None = None) -> None:
+        super().__init__(name)
+        given = tuple(target_shape) if isinstance(target_shape, Sequence) else (target_shape,)
+        if not given or given.count(-1) > 1:
+            raise ValueError(
+                f"target_shape must be the shape of one sample, such as (28, 28, 1), with at most "
+                f"one −1, but it is {target_shape!r}."
+            )
+        self.target_shape = tuple(
+            -1 if size == -1 else check_integer(size, "target_shape") for size in given
+        )
+        self._X_shape: Shape = ()
+        self.Y: Any = None
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """``target_shape``, without −1.
+
+        Raises:
+            ShapeError: It has more or fewer numbers than the input.
+        """
+        size, others = prod(input_shape), prod(n for n in self.target_shape if n != -1)
+        found = tuple(size // others if n == -1 else n for n in self.target_shape)
+        if prod(found) != size:
+            raise ShapeError(
+                f"{self} makes samples of shape {self.target_shape}, but received samples of shape "
+                f"{tuple(input_shape)}, which have {size} numbers: choose sizes whose product is "
+                f"{size}."
+            )
+        return found
+
+    def output_mask(self, X: Array, mask: Array | None) -> None:
+        """None: behind it are no steps of the input any more."""
+
+    def forward(self, X: Array, training: bool = False) -> Array:
+        """X in the other shape; in training without a copy."""
+        X = as_floats(X)
+        Y = X.reshape(len(X), *self.output_shape(X.shape[1:]))
+        if not training:
+            return Y.copy()
+        self._X_shape, self.Y = X.shape, Y
+        return Y
+
+    def backward(self, delta: Array) -> Array:
+        """δ in the shape of X."""
+        self.check_delta(delta, self.Y)
+        return delta.reshape(self._X_shape)
+
+
+class Flatten(Reshape):
+    """All numbers of a sample in one row: X ``(N, …)``, Y ``(N, product of the sizes)``.
+
+    Args:
+        name: The layer's name.
+    """
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__((-1,), name)
+
+
+class Permute(Layer):
+    """The axes of a sample in another order: axis k of Y is axis ``dims[k]`` of X.
+
+    Args:
+        dims: The axes of X, counted from 1 as the batch axis is 0: ``(2, 1)`` swaps two.
+        name: The layer's name.
+
+    Raises:
+        ValueError: ``dims`` are not the numbers from 1 to n, each once.
+    """
+
+    formulas = {"Y": "permute({x})", "dX": "permuteᵀ({delta})"}
+
+    def __init__(self, dims: Sequence[int], name: str | None = None) -> None:
+        super().__init__(name)
+        given = tuple(dims) if isinstance(dims, Sequence) else ()
+        if not given or sorted(map(str, given)) != sorted(map(str, range(1, len(given) + 1))):
+            raise ValueError(
+                f"dims must hold the axes of a sample from 1 on, each once, such as (2, 1), but it "
+                f"is {dims!r}."
+            )
+        self.dims = tuple(check_integer(axis, "each axis in dims") for axis in given)
+        self._X_shape: Shape = ()
+        self.Y: Any = None
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """The sizes in the other order.
+
+        Raises:
+            ShapeError: There are more or fewer axes than ``dims``.
+        """
+        if len(input_shape) != len(self.dims):
+            raise ShapeError(
+                f"{self} orders {len(self.dims)} axes, dims={self.dims}, but received samples of "
+                f"shape {tuple(input_shape)}: name each of their axes once."
+            )
+        return tuple(input_shape[axis - 1] for axis in self.dims)
+
+    def output_mask(self, X: Array, mask: Array | None) -> None:
+        """None: behind it are no steps of the input any more."""
+
+    def forward(self, X: Array, training: bool = False) -> Array:
+        """X with its axes in the other order, copied."""
+        X = as_floats(X)
+        Y = self.room((len(X), *self.output_shape(X.shape[1:])), X.dtype, training)
+        np.copyto(Y, X.transpose(0, *self.dims))
+        if training:
+            self._X_shape, self.Y = X.shape, Y
+        return Y
+
+    def backward(self, delta: Array) -> Array:
+        """δ with its axes back in the order of X."""
+        self.check_delta(delta, self.Y)
+        dX = self.buffer("dX", self._X_shape, self.Y.dtype)
+        np.copyto(dX.transpose(0, *self.dims), delta)
+        return dX

@@ -1,0 +1,62 @@
+"""What some layers take from the training inputs before the first step, such as their mean."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from backprop.core.types import Array
+from backprop.data.batches import Batches
+from backprop.data.sources import EVALUATION_BATCH, Source
+from backprop.layers import Layer
+from backprop.layers.block import walk
+from backprop.protocol import Model
+
+
+def observe(model: Model, batches: Source) -> None:
+    """Shows every layer that waits for it what reaches it of the training inputs.
+
+    Layers in front come first, since what the others get depends on them.
+
+    Args:
+        model: A built model.
+        batches: What it is going to be trained on.
+    """
+    for layer in observing(model):
+        if isinstance(batches, Batches):
+            layer.observe(reaching(model, layer, batches.inputs(EVALUATION_BATCH)))
+
+
+def observing(model: Model) -> list[Any]:
+    """The layers that wait for the training inputs, those inside blocks too."""
+    return [layer for _, layer in walk(model.layers) if layer.observes]
+
+
+def refuse_to_observe(model: Model) -> None:
+    """Checks that no layer waits for inputs that come in batches, and may be made only once.
+
+    Raises:
+        ValueError: One does.
+    """
+    for layer in observing(model):
+        raise ValueError(
+            f"{layer} takes its numbers from the training inputs before the first step, but x "
+            f"makes batches by itself: call the layer's adapt(X) with some inputs first."
+        )
+
+
+def reaching(model: Model, layer: Layer, inputs: Iterable[Array]) -> Iterator[Array]:
+    """What reaches a layer of the model, batch by batch."""
+    caught: list[Array] = []
+    forward = layer.forward
+
+    def catch(X: Array, *arguments: Any, **options: Any) -> Array:
+        caught.append(X)
+        return forward(X, *arguments, **options)
+
+    vars(layer)["forward"] = catch  # in the place of the method
+    try:
+        for X in inputs:
+            model.forward(X)
+            yield from caught
+            caught.clear()
+    finally:
+        del vars(layer)["forward"]

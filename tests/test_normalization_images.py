@@ -1,0 +1,167 @@
+"""Normalisation of images and sequences: by batch, by sample, by groups of channels."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from derivatives import derivative, relative_error
+
+from backprop.core import functional
+from backprop.core.errors import ShapeError
+from backprop.layers import BatchNormalization, GroupNormalization, LayerNormalization
+
+Array = np.ndarray[Any, Any]
+VECTORS = np.load(Path(__file__).parent / "data" / "layers_images.npz")
+
+
+def channels_last(A: Array) -> Array:
+    """(N, C, H, W) as (N, H, W, C)."""
+    return np.ascontiguousarray(np.moveaxis(A, 1, -1))
+
+
+def built(layer: Any, shape: tuple[int, ...], dtype: str = "float64") -> Any:
+    layer.build(shape, np.random.default_rng(0), dtype)
+    return layer
+
+
+@pytest.mark.parametrize(
+    ("make", "case", "order"),
+    [
+        (BatchNormalization, "bn2d_train", channels_last),
+        (lambda: GroupNormalization(2), "groupnorm_2", channels_last),
+        (lambda: LayerNormalization([-2, -1]), "ln_two_axes", np.asarray),
+        (lambda: LayerNormalization((2, 1)), "ln_two_axes", np.asarray),
+    ],
+)
+def test_it_equals_pytorch(make: Any, case: str, order: Any) -> None:
+    """PyTorch's output and gradients of Σ y · upstream."""
+    X, upstream = order(VECTORS[f"{case}/in_x"]), order(VECTORS[f"{case}/upstream"])
+    layer = built(make(), X.shape[1:])
+    layer.gamma, layer.beta = VECTORS[f"{case}/param_weight"], VECTORS[f"{case}/param_bias"]
+    assert np.allclose(layer.forward(X, training=True), order(VECTORS[f"{case}/y"]), rtol=1e-11)
+    dX = layer.backward(upstream)
+    assert np.allclose(dX, order(VECTORS[f"{case}/grad_in_x"]), rtol=1e-10, atol=1e-12)
+    assert np.allclose(layer.dgamma, VECTORS[f"{case}/grad_param_weight"], rtol=1e-11, atol=1e-12)
+    assert np.allclose(layer.dbeta, VECTORS[f"{case}/grad_param_bias"], rtol=1e-11, atol=1e-12)
+
+
+def test_the_moving_averages_of_images_are_those_of_keras() -> None:
+    layer = built(BatchNormalization(momentum=0.9), (5, 5, 3))
+    layer.gamma, layer.beta = VECTORS["bn2d_running/gamma"], VECTORS["bn2d_running/beta"]
+    for k, X in enumerate(VECTORS["bn2d_running/x"]):
+        Y = layer.forward(channels_last(X), training=True)
+        assert np.allclose(Y, channels_last(VECTORS["bn2d_running/y"][k]), rtol=1e-11)
+        mean, variance = layer.moving_mean, layer.moving_variance
+        assert np.allclose(mean, VECTORS["bn2d_running/keras_moving_mean"][k], rtol=1e-11)
+        assert np.allclose(variance, VECTORS["bn2d_running/keras_moving_var"][k], rtol=1e-11)
+
+
+@pytest.mark.parametrize("shape", [(3, 5, 4, 6), (1, 2, 2, 6), (4, 7, 6), (5, 6), (2, 3, 2, 2, 6)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        BatchNormalization,
+        LayerNormalization,
+        lambda: GroupNormalization(1),
+        lambda: GroupNormalization(2),
+        lambda: GroupNormalization(3, center=False),
+        lambda: GroupNormalization(-1, scale=False),
+    ],
+)
+def test_the_gradients_are_exact(make: Any, shape: tuple[int, ...], rng: Any) -> None:
+    layer = built(make(), shape[1:])
+    for p in layer.parameters:
+        if p.learned:
+            p.value[...] = rng.standard_normal(p.shape)
+    X, upstream = rng.standard_normal(shape), rng.standard_normal(shape)
+
+    def E() -> float:
+        return float(np.sum(layer.forward(X, training=True) * upstream))
+
+    E()
+    dX = layer.backward(upstream).copy()
+    # an instance of one number has slope 0
+    assert np.allclose(dX, derivative(E, X), rtol=1e-7, atol=1e-9)
+    for p in layer.parameters:
+        if p.learned:
+            expected = derivative(E, p.value)
+            assert np.allclose(p.gradient, expected, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("axis", [-1, (-1,), [-2, -1], [1, 2, 3], (-3, -1, -2)])
+def test_layer_normalization_over_the_last_axes(axis: Any, rng: Any) -> None:
+    layer = built(LayerNormalization(axis), (4, 2, 3))
+    axes = tuple(axis) if isinstance(axis, (list, tuple)) else (axis,)
+    for p in layer.parameters:
+        assert p.shape == (4, 2, 3)[-len(axes) :]
+        p.value[...] = rng.standard_normal(p.shape)
+    X, upstream = rng.standard_normal((5, 4, 2, 3)), rng.standard_normal((5, 4, 2, 3))
+    mean, variance = X.mean(axis=axes, keepdims=True), X.var(axis=axes, keepdims=True)
+    expected = (X - mean) / np.sqrt(variance + 1e-3) * layer.gamma + layer.beta
+    assert np.allclose(layer.forward(X), expected, rtol=1e-12, atol=1e-13)
+
+    def E() -> float:
+        return float(np.sum(layer.forward(X, training=True) * upstream))
+
+    E()
+    assert relative_error(layer.backward(upstream).copy(), derivative(E, X)) < 1e-7
+    for p in layer.parameters:
+        assert relative_error(p.gradient.copy(), derivative(E, p.value)) < 1e-7
+
+
+def test_groups_are_what_they_say(rng: Any) -> None:
+    X = rng.standard_normal((3, 4, 5, 6)) * 3 + 2
+    by_groups = built(GroupNormalization(2), (4, 5, 6)).forward(X)
+    for n in range(3):
+        for channels in (slice(0, 3), slice(3, 6)):
+            part = X[n, :, :, channels]
+            expected = (part - part.mean()) / np.sqrt(part.var() + 1e-3)
+            assert np.allclose(by_groups[n, :, :, channels], expected, rtol=1e-12, atol=1e-13)
+    whole = built(LayerNormalization([-3, -2, -1]), (4, 5, 6)).forward(X)
+    assert np.allclose(built(GroupNormalization(1), (4, 5, 6)).forward(X), whole, atol=1e-13)
+    each = built(GroupNormalization(-1), (4, 5, 6)).forward(X)
+    assert np.array_equal(each, built(GroupNormalization(6), (4, 5, 6)).forward(X))
+
+
+def test_many_pixels_of_few_channels_go_the_quick_way(rng: Any) -> None:
+    """Rows of several pixels give what one pixel at a time gives."""
+    A, v = rng.standard_normal((6, 24, 24, 5)), rng.standard_normal(5)
+    for ufunc in (np.add, np.subtract, np.multiply):
+        for given in (A, A[:, ::2], A[:, :, :7], A[..., ::-1]):
+            expected = ufunc(given, v)
+            out = np.empty_like(expected)
+            assert functional.by_channel(ufunc, given, v, out) is out
+            assert np.array_equal(out, expected)
+    assert np.allclose(functional.column_sum(A), A.sum(axis=(0, 1, 2)), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "message"),
+    [
+        (GroupNormalization(), (4, 4, 6), "32 groups, which cannot share 6 channels"),
+        (GroupNormalization(4), (4, 4, 6), "4 groups, which cannot share 6 channels"),
+        (GroupNormalization(2, axis=1), (4, 4, 6), "from the last axis, but axis is 1"),
+        (LayerNormalization(1), (4, 4, 6), "over the last axis or the last ones"),
+        (LayerNormalization([-3, -1]), (4, 4, 6), r"but axis is \(-3, -1\)"),
+        (LayerNormalization([0, 1]), (4,), r"but axis is \(0, 1\)"),
+        (LayerNormalization(()), (4,), r"but axis is \(\)"),
+    ],
+)
+def test_mistakes_are_found_before_training(layer: Any, shape: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        layer.output_shape(shape)
+    with pytest.raises(ValueError, match=message):
+        layer.build(shape)
+
+
+def test_other_arguments_that_cannot_be_used() -> None:
+    with pytest.raises(ValueError, match="groups must be an integer of 1 or more, but it is 0"):
+        GroupNormalization(0)
+    for axis in ("last", [-2, 1.5], None):
+        with pytest.raises(ValueError, match=r"axis must be an integer, .* but axis is"):
+            LayerNormalization(axis)
+    layer = built(LayerNormalization([-2, -1]), (4, 3))
+    with pytest.raises(ShapeError, match=r"built for features of shape \(4, 3\)"):
+        layer.forward(np.zeros((2, 5, 3)))
+    assert built(GroupNormalization(2, axis=3), (4, 4, 6)).gamma.shape == (6,)

@@ -28,6 +28,7 @@ class Rescaling(Layer):
     """
 
     formulas = {"Y": "{self.scale:.9g} {x} + {self.offset:.9g}", "dX": "{self.scale:.9g} {delta}"}
+    adjustable = ("scale", "offset")
 
     def __init__(self, scale: float, offset: float = 0.0, name: str | None = None) -> None:
         super().__init__(name)

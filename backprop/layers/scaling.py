@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_axis, check_number, check_numbers
 from backprop.core.errors import ShapeError
 from backprop.core.functional import by_channel
@@ -28,6 +29,7 @@ class Rescaling(Layer):
     """
 
     formulas = {"Y": "{self.scale:.9g} {x} + {self.offset:.9g}", "dX": "{self.scale:.9g} {delta}"}
+    adjustable = ("scale", "offset")
 
     def __init__(self, scale: float, offset: float = 0.0, name: str | None = None) -> None:
         super().__init__(name)
@@ -185,9 +187,10 @@ class Normalization(Layer):
             ValueError: There are no samples, or their shape is another one than the layer was built
                 for.
         """
-        self.mean, self.variance, count = self.moments(X)
+        mean, variance, count = self.moments(X)
+        vars(self).update(mean=mean, variance=variance)  # the two together
         if self.input_shape is not None:
-            self.write(self.mean, self.variance, count)
+            self.write(mean, variance, count)
 
     def observe(self, batches: Iterable[Array]) -> None:
         """Takes the mean and variance of what reaches the layer in the first ``fit``."""
@@ -241,8 +244,9 @@ class Normalization(Layer):
 
 
 def batches_of(X: Any) -> Iterator[Array]:
-    """Batches of numbers: parts of an array, or each of an iterable of arrays."""
-    if isinstance(X, np.ndarray):
-        yield from (X[start : start + BLOCK] for start in range(0, len(X), BLOCK))
+    """Batches of numbers: parts of an array or a frame, or each of an iterable of arrays."""
+    if hasattr(X, "shape"):
+        A = as_numbers(X, "X")
+        yield from (A[start : start + BLOCK] for start in range(0, len(A), BLOCK))
     else:
-        yield from map(np.asarray, X)
+        yield from (as_numbers(batch, "X") for batch in X)

@@ -153,7 +153,7 @@ CALLS = {
     "input_shape": (
         lambda: Dense(8, input_shape=(4,)),
         TypeError,
-        ["Dense(8)", "input_shape=(4,)", "Input((n_features,))", "first data"],
+        ["Dense(8)", "input_shape=(4,)", "Input((784,))", "first data"],
     ),
     "input_dim": (lambda: Dense(8, input_dim=4), TypeError, ["input_dim=4", "Input("]),
     "activation": (lambda: Dense(8, activation="relu"), TypeError, ["Dense(8), ReLU()"]),

@@ -292,3 +292,17 @@ def test_metrics_refuse_weights_that_are_none(make, bad, words):
         metric.update(P, Y, weight)
     with pytest.raises(ValueError, match="sample_weight is masked"):
         metric.update(P, Y, np.ma.masked_less(np.arange(N), 3))
+
+
+def test_explain_shows_the_weights_that_each_number_has():
+    loss, ending = PER_OUTPUT["mse"]
+    for axes, shape, symbol in (((), (N, K), "w_ik"), ((T,), (N, T), "w_it"), ((T,), (N,), "w_i")):
+        model = model_for(loss, ending)
+        y, weight = targets(loss, axes), RNG.uniform(size=shape)
+        shown = model.explain(X[axes], y, weight)
+        assert f"({symbol}/N) (2/K) (Ŷ − Y)" in str(shown)
+        expected = model.evaluate(X[axes], y, sample_weight=weight)
+        np.testing.assert_allclose(shown._record.loss, expected)
+        np.testing.assert_allclose(shown._record.loss_parts.sum(), expected)
+    one = model_for(loss, ending).explain(X[()][0], targets(loss, ())[0], RNG.uniform(size=K))
+    assert "δ" in str(one)

@@ -57,10 +57,11 @@ def refuse_arguments(call: str, unknown: Mapping[str, Any]) -> NoReturn:
         "activation": f"an activation is a layer of its own: {call}, ReLU()",
         "use_bias": f"use_bias is True or False, and an activation is a layer of its own: {call}, "
         f"ReLU()",
+        "data_format": "images have their channels last, (N, H, W, C)",
         **dict.fromkeys(
             ("input_shape", "input_dim", "batch_input_shape"),
             "a model finds the shape of its inputs in the first data, or begins with "
-            "Input((n_features,))",
+            "an Input such as Input((784,))",
         ),
     }
     known = [advice[name] for name in unknown if name in advice]

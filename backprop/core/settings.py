@@ -30,8 +30,8 @@ class Setting:
 
     def __set__(self, made: Any, value: Any) -> None:
         attributes, name = vars(made), self.name
-        if name not in attributes or "_trial" in attributes or not from_package(type(made)):
-            attributes[name] = value  # its constructor is at work
+        if name not in attributes or "_trial" in attributes or not finished(made):
+            attributes[name] = value
             return
         if not takes(type(made), name):
             raise AttributeError(f"{type(made).__name__} has no {name} that could be changed.")
@@ -39,6 +39,22 @@ class Setting:
         trial = remade(made, **{name: value})
         attributes[name] = vars(trial).get(name, value)
         made.setting_changed(trial)
+
+
+class SettingWithDefault(Setting):
+    """A setting of a class that has a value for objects without one of their own.
+
+    Args:
+        name: Its name.
+        default: That value.
+    """
+
+    def __init__(self, name: str, default: Any) -> None:
+        super().__init__(name)
+        self.default = default
+
+    def __get__(self, made: Any, kind: type) -> Any:
+        return self.default if made is None else vars(made).get(self.name, self.default)
 
 
 class Settings:
@@ -51,8 +67,11 @@ class Settings:
             return
         code = init.__code__
         for name in code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]:
-            if name != "name" and not hasattr(getattr(cls, name, None), "__set__"):
-                setattr(cls, name, Setting(name))
+            there = getattr(cls, name, None)
+            if name == "name" or name not in code.co_names or isinstance(there, property):
+                continue  # it is not kept as an attribute, or looked after already
+            plain = there is None or isinstance(there, Setting)
+            setattr(cls, name, Setting(name) if plain else SettingWithDefault(name, there))
 
     def check_setting(self, name: str) -> None:
         """Refuses a change that would have no effect; there are none unless overridden.
@@ -92,6 +111,13 @@ class Strict(Settings):
 def from_package(kind: type) -> bool:
     """Whether the package defines this class."""
     return kind.__module__.partition(".")[0] == PACKAGE
+
+
+def finished(made: Any) -> bool:
+    """Whether the constructor of a class of the package has made all that it makes."""
+    if not from_package(type(made)):
+        return False
+    return not any(isinstance(getattr(made, name, None), Setting) for name in arguments_of(made))
 
 
 def remade(made: Any, **changed: Any) -> Any:

@@ -120,7 +120,7 @@ def _fill(record: Record, text: str, **more: str) -> str:
         p=p,
         y=y,
         r="" if record.single else "_i",
-        w="" if record.data.weight is None else "w_i ",
+        w="" if record.data.weight is None else f"{_weight(record)} ",
         E="(E − Ω)" if record.penalty else "E",
         self=record.loss_function,
         **more,
@@ -142,7 +142,15 @@ def _scale(record: Record) -> list[str]:
     weighted = record.data.weight is not None
     if record.single and record.prediction.ndim == 2:
         return ["w"] if weighted else []
-    return ["(w_i/N)" if weighted else "(1/N)"]
+    return [f"({_weight(record)}/N)" if weighted else "(1/N)"]
+
+
+def _weight(record: Record) -> str:
+    """The weight of a sample, of a step, or of an output."""
+    weight = record.data.weight
+    if weight is None or weight.ndim == 1:
+        return "w_i"
+    return "w_ik" if weight.ndim == record.prediction.ndim else "w_it"
 
 
 def _factor(record: Record, mean: bool, times: str = "") -> list[str]:

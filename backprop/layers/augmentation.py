@@ -34,6 +34,7 @@ class Augmentation(RandomLayer):
     """
 
     formulas = {"Y": "S {x}", "dX": "Sᵀ {delta}"}
+    adjustable = ("mode", "height_factor", "width_factor", "factor", "scale", "fill_value")
 
     def __init__(self, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(seed, name)

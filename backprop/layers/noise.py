@@ -21,7 +21,7 @@ class Noise(RandomLayer):
         name: The layer's name.
     """
 
-    adjustable = ("rate", "stddev")
+    adjustable = ("rate",)
     definition = "{f}(x) = x ⊙ M"
     formulas = {"dX": "{delta} ⊙ M"}
 
@@ -159,6 +159,8 @@ class GaussianNoise(RandomLayer):
 
     definition = "{f}(x) = x + ε"
     formulas = {"dX": "{delta}"}
+
+    adjustable = ("stddev",)
 
     def __init__(self, stddev: float, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(seed, name)

@@ -14,6 +14,7 @@ from backprop.core.checks import check_sizes
 from backprop.core.correlation import Grid
 from backprop.core.errors import ShapeError, misfit
 from backprop.core.functional import by_channel, column_sum
+from backprop.core.lookup import refuse_arguments
 from backprop.core.parameters import parameter_views
 from backprop.core.types import Array, Shape
 from backprop.core.windows import check_axes, lay, windows
@@ -66,11 +67,7 @@ class Sliding(Layer):
         super().__init__(name)
         kind, n = type(self).__name__, len(self.axes) - 1
         if unknown or not isinstance(use_bias, bool):
-            raise TypeError(
-                f"{kind} cannot be made with {unknown or {'use_bias': use_bias}}: use_bias is True "
-                f"or False, images have their channels last, and an activation is a layer of its "
-                f"own: {kind}(…), ReLU()."
-            )
+            refuse_arguments(f"{kind}(…)", unknown or {"use_bias": use_bias})
         if padding not in self.paddings:
             known = " or ".join(map(repr, self.paddings))
             hint = "; only Conv1D is causal" if padding == "causal" else ""

@@ -12,8 +12,8 @@ from backprop.layers import Input
 CLASSES = {**public_classes(*BASES), "layers.Input": Input, "Sequential": bp.Sequential}
 ASKED_ONLY_WHETHER_TRUE = {"verbose"}
 NEGATIVE = {
-    *("axis", "baseline", "initial_value_threshold", "maxval", "mean", "min_delta", "minval"),
-    *("threshold", "value"),
+    *("axis", "baseline", "fill_value", "groups", "initial_value_threshold", "maxval", "mean"),
+    *("min_delta", "minval", "offset", "scale", "threshold", "value"),
 }
 """Arguments that may be below 0."""
 
@@ -23,14 +23,18 @@ EXAMPLES = {
     "clipnorm": 0.5,
     "clipvalue": 0.5,
     "ema_overwrite_frequency": 5,
+    "factor": 0.5,
     "global_clipnorm": 0.5,
+    "height_factor": 0.5,
     "initial_value_threshold": 0.5,
     "max_iterations": 5,
     "save_freq": 5,
     "seed": 5,
+    "strides": 2,
     "threshold": 0.5,
     "warmup_target": 0.5,
     "weight_decay": 0.5,
+    "width_factor": 0.5,
 }
 """Values of arguments whose default is no number; a class with another one needs a line here."""
 
@@ -71,8 +75,8 @@ def test_numbers_of_numpy_pass_and_are_kept_as_numbers_of_python(kind, name, fra
     whole = float(value).is_integer()
     for wrap in [np.float32, np.float64] * fraction + [np.int64, np.int16] * whole:
         kept = getattr(make(kind, **{name: wrap(value)}), KEPT_AS.get(name, name))
-        if isinstance(kept, tuple):  # a shape
-            (kept,) = kept
+        if isinstance(kept, tuple):  # a shape, a size for each axis, or the ends of a range
+            *_, kept = kept
         assert type(kept) in (int, float)
         assert kept == float(wrap(value))
 

@@ -109,17 +109,29 @@ def check_range(value: Any, name: str, lowest: float = -1) -> tuple[float, float
         lowest: The least number that makes sense, −1 or 0; the greatest is 1.
 
     Raises:
-        ValueError: It is something else.
+        TypeError: An end is no number.
+        ValueError: There are not two ends, or they are not in order, or beyond.
     """
-    ends = tuple(value) if isinstance(value, list | tuple) else (value,)
-    real = all(isinstance(n, int | float | np.number) and not isinstance(n, bool) for n in ends)
-    if real and len(ends) == 1:
-        ends = lowest * ends[0], ends[0]
-    if not real or len(ends) != 2 or not lowest <= ends[0] <= ends[1] <= 1:
+    several = isinstance(value, list | tuple)
+    ends = [check_real(end, name) for end in (value if several else [value])]
+    if not several:
+        ends = [lowest * ends[0], ends[0]]
+    if len(ends) != 2 or not lowest <= ends[0] <= ends[1] <= 1:
         raise ValueError(
             f"{name} must be a number, or two in order, from {lowest:g} to 1, but it is {value!r}."
         )
-    return float(ends[0]), float(ends[1])
+    return ends[0], ends[1]
+
+
+def check_axis(value: Any, name: str = "axis") -> int | tuple[int, ...]:
+    """An axis, or a tuple of axes; below 0 they are counted from the end.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    if isinstance(value, list | tuple):
+        return tuple(check_integer(each, name, least=-math.inf) for each in value)
+    return check_integer(value, name, least=-math.inf)
 
 
 def check_shape(value: Any, name: str) -> Shape:

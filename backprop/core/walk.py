@@ -45,11 +45,18 @@ SIMPLE = (bool, int, float, str, np.generic)
 
 def numbers_of(part: object, kinds: tuple[type, ...] = SIMPLE) -> dict[str, Any]:
     """The public attributes that are of these kinds, or tuples of such."""
+    return {
+        name: value
+        for name, value in vars(part).items()
+        if name[0] != "_" and consists_of(value, kinds)
+    }
 
-    def known(value: object) -> bool:
-        return all(map(known, value)) if isinstance(value, tuple) else isinstance(value, kinds)
 
-    return {name: value for name, value in vars(part).items() if name[0] != "_" and known(value)}
+def consists_of(value: object, kinds: tuple[type, ...]) -> bool:
+    """Whether it is of one of these kinds, or a tuple of such."""
+    if isinstance(value, tuple):
+        return all(consists_of(each, kinds) for each in value)
+    return isinstance(value, kinds)
 
 
 def from_here(part: object) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.checks import check_integer, check_share
+from backprop.core.checks import check_axis, check_integer, check_share
 from backprop.core.errors import ShapeError
 from backprop.core.functional import by_channel, column_sum, ones
 from backprop.core.parameters import parameter_views
@@ -129,7 +129,7 @@ class LayerNormalization(Standardization):
         name: str | None = None,
     ) -> None:
         super().__init__(epsilon, center, scale, beta_initializer, gamma_initializer, name)
-        self.axis = tuple(axis) if isinstance(axis, list | tuple) else axis
+        self.axis = check_axis(axis)
 
     def features(self, input_shape: Shape) -> Shape:
         """The sizes of the last axes that are normalised together.
@@ -139,7 +139,7 @@ class LayerNormalization(Standardization):
         """
         axes = self.axis if isinstance(self.axis, tuple) else (self.axis,)
         n = len(input_shape) + 1  # with the batch axis
-        found = sorted(axis + n if isinstance(axis, int) and axis < 0 else axis for axis in axes)
+        found = sorted(axis + n if axis < 0 else axis for axis in axes)
         if not axes or found != list(range(n - len(axes), n)) or found[0] < 1:
             raise ValueError(
                 f"{self} normalises over the last axis or the last ones of a sample, such as "
@@ -209,7 +209,7 @@ class GroupNormalization(Standardization):
     ) -> None:
         super().__init__(epsilon, center, scale, beta_initializer, gamma_initializer, name)
         self.groups = -1 if groups == -1 else check_integer(groups, "groups")
-        self.axis = axis
+        self.axis = check_integer(axis, "axis", least=-math.inf)
 
     def features(self, input_shape: Shape) -> Shape:
         """A number for each channel.

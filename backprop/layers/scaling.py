@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.checks import check_axis, check_number
 from backprop.core.errors import ShapeError
 from backprop.core.functional import by_channel
 from backprop.core.parameters import parameter_views
-from backprop.core.types import Array, Shape, as_floats
+from backprop.core.types import Array, Shape, as_array, as_floats
 from backprop.layers.base import Layer
 
 BLOCK = 1024
@@ -29,10 +30,8 @@ class Rescaling(Layer):
 
     def __init__(self, scale: float, offset: float = 0.0, name: str | None = None) -> None:
         super().__init__(name)
-        for argument, value in (("scale", scale), ("offset", offset)):
-            if not isinstance(value, int | float | np.number) or not math.isfinite(value):
-                raise ValueError(f"{argument} must be a finite number, but it is {value!r}.")
-        self.scale, self.offset = float(scale), float(offset)
+        self.scale = check_number(scale, "scale", least=-math.inf)
+        self.offset = check_number(offset, "offset", least=-math.inf)
         self.Y: Any = None
 
     def forward(self, X: Array, training: bool = False) -> Array:
@@ -88,11 +87,11 @@ class Normalization(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        self.axis = tuple(axis) if isinstance(axis, list | tuple) else axis
+        self.axis = None if axis is None else check_axis(axis)
         if (mean is None) != (variance is None):
             raise ValueError("Normalization takes mean and variance together, or neither of them.")
-        self.mean = None if mean is None else np.asarray(mean, np.float64)
-        self.variance = None if variance is None else np.asarray(variance, np.float64)
+        self.mean = None if mean is None else as_array(mean, np.float64)
+        self.variance = None if variance is None else as_array(variance, np.float64)
         if self.variance is not None and not (self.variance >= 0).all():
             raise ValueError(f"variance must be 0 or more, but it is {variance!r}.")
         self.Y: Any = None
@@ -205,7 +204,7 @@ class Normalization(Layer):
                 f"of that shape."
             ) from None
         self.mean_, self.variance_ = values
-        self.count_ = np.asarray(count)
+        self.count_ = as_array(count)
 
     def moments(self, X: Any) -> tuple[Array, Array, int]:
         """μ, the variance, and the number of numbers that each is taken from, in float64.
@@ -222,7 +221,7 @@ class Normalization(Layer):
             over = (0, *(axis for axis, size in enumerate(kept, 1) if size is None))
             if n == 0:
                 index = (0, *(0 if size is None else slice(size) for size in kept))
-                first = np.asarray(batch[index], np.float64)
+                first = as_array(batch[index], np.float64)
             A = np.moveaxis(batch, over, range(len(over)))  # (the rest, …, features)
             A = A.reshape(-1, *first.shape) - first
             m = len(A)
@@ -234,7 +233,7 @@ class Normalization(Layer):
             n += m
         if n == 0:
             raise ValueError(f"{self} cannot be adapted to no samples.")
-        return np.asarray(mean + first), np.asarray(squares / n), n
+        return as_array(mean + first), as_array(squares / n), n
 
 
 def batches_of(X: Any) -> Iterator[Array]:
@@ -242,4 +241,4 @@ def batches_of(X: Any) -> Iterator[Array]:
     if isinstance(X, np.ndarray):
         yield from (X[start : start + BLOCK] for start in range(0, len(X), BLOCK))
     else:
-        yield from map(np.asarray, X)
+        yield from map(as_array, X)

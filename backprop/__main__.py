@@ -31,7 +31,10 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(f"--epochs must be 1 or more, but it is {options.epochs}")
     if options.seed < 0:
         parser.error(f"--seed must be 0 or more, but it is {options.seed}")
-    options.output.mkdir(parents=True, exist_ok=True)
+    try:
+        options.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"--output {options.output} cannot be made a folder: {error.strerror}")
 
     (X, y), (X_test, y_test) = load_digits()
     model = Sequential(

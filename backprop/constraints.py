@@ -7,10 +7,11 @@ import numpy as np
 
 from backprop.core.checks import check_integer, check_positive
 from backprop.core.lookup import resolve, show_call
+from backprop.core.settings import Settings
 from backprop.core.types import Array
 
 
-class Constraint:
+class Constraint(Settings):
     """A set of allowed weights; ``project`` moves W into it, in place."""
 
     def project(self, W: Array) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from backprop.core.checks import check_number, check_positive
+from backprop.core.checks import check_number, check_numbers, check_positive
 from backprop.core.lookup import resolve, show_call
 from backprop.core.types import Array, DTypeLike, Shape
 
@@ -51,11 +51,10 @@ class Constant(Initializer):
     """Every weight is ``value``: a number, or an array of the weights' shape."""
 
     def __init__(self, value: float | Array = 0.0) -> None:
-        given = np.asarray(value)
-        if not given.ndim:
+        if not np.ndim(value):
             value = check_number(value, "Constant(value)", -math.inf)
-        elif given.dtype.kind not in "fiu" or not np.isfinite(given).all():
-            raise ValueError(f"Constant(value) must hold finite numbers, but it is {value!r}.")
+        else:
+            check_numbers(value, "Constant(value)")
         self.value = value
 
     def draw(self, shape: Shape, rng: np.random.Generator) -> Array:
@@ -204,6 +203,31 @@ class LecunNormal(VarianceScaling):
         super().__init__(1.0, "fan_in", "truncated_normal")
 
 
+class Orthogonal(Initializer):
+    """``gain`` times a random matrix whose rows or columns, the fewer ones, are orthonormal.
+
+    It is Q of Z = Q R for a normal Z, with the signs of R's diagonal, by which it is uniform among
+    all such matrices. A state that is multiplied by it keeps its length. Weights with more axes are
+    taken as matrices whose columns are the last axis. Source: Saxe, McClelland & Ganguli 2014.
+    """
+
+    def __init__(self, gain: float = 1.0) -> None:
+        self.gain = check_number(gain, "Orthogonal(gain)")
+
+    def draw(self, shape: Shape, rng: np.random.Generator) -> Array:
+        """An orthogonal matrix.
+
+        Raises:
+            ValueError: The weights have fewer than two axes.
+        """
+        if len(shape) < 2:
+            raise ValueError(f"Orthogonal needs weights with two axes or more, not {shape}.")
+        n_rows, n_columns = math.prod(shape[:-1]), shape[-1]
+        Q, R = np.linalg.qr(rng.standard_normal(sorted((n_rows, n_columns), reverse=True)))
+        Q *= np.sign(np.diagonal(R))
+        return self.gain * (Q if n_rows >= n_columns else Q.T).reshape(shape)
+
+
 def fans(shape: Shape) -> tuple[int, int]:
     """(n_in, n_out) of weights of this shape, as Keras counts them.
 
@@ -233,6 +257,7 @@ _BY_NAME: dict[str, Callable[[], Initializer]] = {
     "he_normal": HeNormal,
     "lecun_uniform": LecunUniform,
     "lecun_normal": LecunNormal,
+    "orthogonal": Orthogonal,
 }
 
 

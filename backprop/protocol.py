@@ -58,6 +58,16 @@ class Model(Protocol):
     def body(self) -> list[Layer]:
         """The layers that compute what ``loss.predict`` makes the prediction of."""
 
+    @property
+    def makes_mask(self) -> bool:
+        """Whether a layer makes a mask of padded sequences."""
+
+    def mask(self, X: Array) -> Array | None:
+        """Which steps of the outputs for a batch are no padding, ``(N, T)``; None if all are."""
+
+    def weigh(self, X: Array, weight: Array | None) -> Array | None:
+        """The weights of a batch in the loss, 0 for padded steps."""
+
     def penalty(self) -> float:
         """The sum of the regularisers' penalties."""
 

@@ -6,10 +6,11 @@ import numpy as np
 
 from backprop.core.checks import check_number
 from backprop.core.lookup import resolve, show_call
+from backprop.core.settings import Settings
 from backprop.core.types import Array
 
 
-class Regularizer:
+class Regularizer(Settings):
     """Ω(W), added to the loss. A subclass writes ``penalty`` and, below it, ``gradient``."""
 
     def penalty(self, W: Array) -> float:

@@ -1,11 +1,12 @@
-"""MNIST-1D: a data set on which a linear model fails and a network of two hidden layers does not.
+"""MNIST-1D: a data set on which a linear model fails, and a convolution beats a dense network.
 
 Ten templates of 12 numbers, one for each digit, are padded, stretched, scaled, shifted, drowned in
 noise and sheared, and become signals of 40 numbers, 4000 for training and 1000 for the test. The
 templates and the sizes of the transformations are those that the description of the data set gives
 (S. Greydanus 2020, "Scaling down deep learning", arXiv:2011.14439, and its repository
 greydanus/mnist1d); the random numbers are others, so that this is another sample of the same kind.
-Published test accuracies: 32 % for softmax regression, 68 % for a network of 40-100-100-10.
+Published test accuracies: 32 % for softmax regression, 68 % for a network of 40-100-100-10, 94 %
+for three convolutions of 25 channels.
 
     python benchmarks/bench_mnist1d.py [--quick] [--seeds N]
 """
@@ -17,7 +18,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 import backprop as bp
-from backprop.layers import Dense, ReLU, Softmax
+from backprop.layers import Conv1D, Dense, Flatten, ReLU, Reshape, Softmax, ZeroPadding1D
 
 TEMPLATES = np.array(
     [
@@ -40,7 +41,7 @@ PADDING = 36, 60  # zeros behind the template, both ends possible
 SCALE, SHEAR, SHIFTS = 0.4, 0.75, 48
 CORRELATED_NOISE, CORRELATION, WHITE_NOISE = 0.25, 2.0, 0.02
 
-PUBLISHED = {"softmax regression": 0.32, "40-100-100-10": 0.68}
+PUBLISHED = {"softmax regression": 0.32, "40-100-100-10": 0.68, "three convolutions": 0.94}
 BATCH, STEPS = 100, 6000
 
 Part = tuple[np.ndarray, np.ndarray]
@@ -80,11 +81,21 @@ def resample(x: np.ndarray, n: int) -> np.ndarray:
 
 
 def networks(seed: int) -> dict[str, bp.Sequential]:
-    """The two models, compiled."""
+    """The models, compiled."""
     models = {
         "softmax regression": bp.Sequential([Dense(10), Softmax()], seed=seed),
         "40-100-100-10": bp.Sequential(
             [Dense(100), ReLU(), Dense(100), ReLU(), Dense(10), Softmax()], seed=seed
+        ),
+        "three convolutions": bp.Sequential(
+            [
+                Reshape((-1, 1)),
+                *(ZeroPadding1D(1), Conv1D(25, 5, strides=2), ReLU()),
+                *(ZeroPadding1D(1), Conv1D(25, 3, strides=2), ReLU()),
+                *(ZeroPadding1D(1), Conv1D(25, 3, strides=2), ReLU()),
+                *(Flatten(), Dense(10), Softmax()),
+            ],
+            seed=seed,
         ),
     }
     for model in models.values():
@@ -97,7 +108,7 @@ def networks(seed: int) -> dict[str, bp.Sequential]:
 
 
 def main() -> None:
-    """Trains both models for each seed and prints their test accuracies beside the published."""
+    """Trains the models for each seed and prints their test accuracies beside the published."""
     parser = argparse.ArgumentParser(description="Train on MNIST-1D.")
     parser.add_argument("--quick", action="store_true", help="one seed, a sixth of the steps")
     parser.add_argument("--seeds", type=int, default=5, help="runs, each on data of its own")
@@ -123,9 +134,9 @@ def main() -> None:
             f"{name:<20}test accuracy {np.mean(accuracies):.1%} "
             f"({min(accuracies):.1%} to {max(accuracies):.1%}), published {PUBLISHED[name]:.0%}"
         )
-    linear, network = (float(np.mean(accuracies)) for accuracies in found.values())
+    linear, dense, convolved = (float(np.mean(accuracies)) for accuracies in found.values())
     # guessing gives 10 %; bounds that hold for any seed, also of the short run
-    if not (0.2 < linear < 0.45 and 0.5 < network < 0.85):
+    if not (0.2 < linear < 0.45 and 0.5 < dense < 0.85 < convolved):
         raise SystemExit("these accuracies are far from those published: something is broken.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -78,3 +79,26 @@ class Doubling(Layer):
 
     def backward(self, delta: Array) -> Array:
         return delta * 2
+
+
+def assert_sound_latex(tex: str) -> None:
+    assert tex.isascii()
+    depth = 0
+    for sign in re.sub(r"\\[{}]", "", tex):
+        depth += (sign == "{") - (sign == "}")
+        assert depth >= 0
+    assert depth == 0
+    opened: list[str] = []
+    for verb, name in re.findall(r"\\(begin|end)\{(\w+\*?)\}", tex):
+        if verb == "begin":
+            opened.append(name)
+        else:
+            assert opened.pop() == name
+    assert opened == []
+    assert tex.count("$") % 2 == 0
+    for environment in re.findall(r"\\begin\{align\*\}\n(.*?)\n\\end\{align\*\}", tex, re.S):
+        lines = environment.split(" \\\\\n")
+        assert "\n" not in "".join(lines)
+        for line in lines:
+            outside = re.sub(r"\\begin\{bmatrix\}.*?\\end\{bmatrix\}", "", line)
+            assert outside.replace(r"\&", "").count("&") == 1

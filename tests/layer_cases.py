@@ -16,17 +16,26 @@ from backprop.inspection.copies import generators
 from backprop.layers import (
     ELU,
     GELU,
+    GRU,
+    LSTM,
     SELU,
     Activation,
     AveragePooling1D,
     AveragePooling2D,
     BatchNormalization,
+    Bidirectional,
+    Block,
     Chain,
     Columns,
+    Conv1D,
+    Conv2D,
+    Conv2DTranspose,
     Cropping1D,
     Cropping2D,
     Dense,
+    DepthwiseConv2D,
     Dropout,
+    Embedding,
     Exponential,
     Flatten,
     GaussianDropout,
@@ -43,12 +52,16 @@ from backprop.layers import (
     LayerNormalization,
     LeakyReLU,
     LogSoftmax,
+    Masking,
     MaxPooling1D,
     MaxPooling2D,
     Mish,
+    MultiHeadAttention,
     Normalization,
     Parallel,
     Permute,
+    PositionalEncoding,
+    PositionEmbedding,
     PReLU,
     RandomCrop,
     RandomErasing,
@@ -59,14 +72,19 @@ from backprop.layers import (
     Rescaling,
     Reshape,
     Residual,
+    RMSNormalization,
+    SeparableConv2D,
     Sigmoid,
     SiLU,
+    SimpleRNN,
     Softmax,
     Softplus,
     Softsign,
     SpatialDropout1D,
     SpatialDropout2D,
     Tanh,
+    TimeDistributed,
+    TransformerBlock,
     UpSampling1D,
     UpSampling2D,
     ZeroPadding1D,
@@ -157,6 +175,26 @@ class MeanOverSteps(Layer):
         return self.share.reshape(*self.share.shape, *[1] * (delta.ndim - 1)) * delta[:, np.newaxis]
 
 
+class WithMask(Block):
+    """Hands a layer the mask that goes with its input, as a model does."""
+
+    def __init__(self, layer, mask):
+        super().__init__()
+        self.layer, self.mask = self.adopt(layer), mask
+
+    def make_parameters(self, input_shape):
+        self.build_child(self.layer, input_shape)
+
+    def output_shape(self, input_shape):
+        return self.layer.output_shape(input_shape)
+
+    def forward(self, X, training=False, mask=None):
+        return self.layer.forward(X, training, mask=self.mask(X))
+
+    def backward(self, delta):
+        return self.layer.backward(delta)
+
+
 def square(X):
     return X * X
 
@@ -202,6 +240,16 @@ def first_steps(X: Array) -> Array:
     return np.arange(X.shape[1]) < lengths[:, np.newaxis]
 
 
+def any_steps(X: Array) -> Array:
+    """A mask ``(N, T)`` with gaps; of some sequences it leaves no step at all."""
+    return X[..., 0] > 0
+
+
+def later_steps(X: Array) -> Array:
+    """A mask ``(N, T)`` that leaves the other steps, of some sequences none."""
+    return ~first_steps(X)
+
+
 # ---------------------------------------------------------------------------------- what a row is
 
 
@@ -221,6 +269,8 @@ class Case:
         large: Inputs of this size must neither overflow nor warn.
         recorded: Whether training steps through it are recorded and replayed.
         stacked: Whether ``fit_many`` trains several models with it in one step.
+        idle: What the names of those parameters end in on which its output does not depend: the
+            biases of keys add the same number to all scores of a step.
     """
 
     name: str
@@ -234,6 +284,7 @@ class Case:
     large: float = 1e4
     recorded: bool = True
     stacked: bool = True
+    idle: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.name
@@ -302,6 +353,11 @@ class Case:
         return self.draw(rng, (n, *self.shape)), rng.integers(0, n_classes, (n, *out[:-1]))
 
 
+def sequences(name: str, make: Callable[[], Layer], shape: Shape = (4, 3), **what: Any) -> Case:
+    """A layer that takes sequences, and those alone."""
+    return Case(name, make, shape, leading=False, **what)
+
+
 def frozen(layer: Layer) -> Layer:
     layer.trainable = False
     return layer
@@ -339,6 +395,17 @@ CASES = [
         lambda: Dense(4, use_bias=False, kernel_constraint="max_norm"),
         stacked=False,
     ),
+    images("conv", lambda: Conv2D(3, (2, 3))),
+    images("conv_strided", lambda: Conv2D(4, 3, 2, "same", groups=2, use_bias=False)),
+    images("conv_dilated", lambda: Conv2D(2, 2, padding="same", dilation_rate=(1, 2))),
+    images("conv_pointwise", lambda: Conv2D(3, 1)),
+    images("conv_1d", lambda: Conv1D(3, 2), shape=(6, 2)),
+    images("conv_1d_causal", lambda: Conv1D(3, 2, 1, "causal", 2), shape=(6, 2)),
+    images("conv_transpose", lambda: Conv2DTranspose(2, 3), shape=(2, 3, 2)),
+    images("conv_transpose_strided", lambda: Conv2DTranspose(2, 3, 2, "same"), shape=(2, 3, 2)),
+    images("depthwise_conv", lambda: DepthwiseConv2D(3, padding="same")),
+    images("depthwise_conv_strided", lambda: DepthwiseConv2D(2, 2, depth_multiplier=2)),
+    images("separable_conv", lambda: SeparableConv2D(3, 2, padding="same")),
     Case("identity", Identity),
     Case("sigmoid", Sigmoid),
     Case("tanh", Tanh),
@@ -450,6 +517,45 @@ CASES = [
     images("flatten", Flatten),
     images("reshape", lambda: Reshape((-1, 3)), shape=(3, 4, 2)),
     images("permute", lambda: Permute((2, 3, 1)), shape=(3, 4, 2)),
+    Case("rms_normalization", RMSNormalization),
+    Case(
+        "rms_normalization_of_two_axes",
+        lambda: RMSNormalization([-2, -1], epsilon=0.1),
+        shape=(3, 4),
+        leading=False,
+    ),
+    *(
+        sequences(f"attention{row}", make, shape=(4, 6), idle=("b_key",), **what)
+        for row, make, what in [
+            ("", lambda: MultiHeadAttention(2, 3), {}),
+            ("_causal", lambda: MultiHeadAttention(2, 2, 5, causal=True), {}),
+            ("_of_one_head", lambda: MultiHeadAttention(1, 3, 2, use_bias=False), {}),
+            ("_masked", lambda: MultiHeadAttention(2, 3), {"mask": first_steps}),
+            (
+                "_masked_and_causal",
+                lambda: MultiHeadAttention(2, 2, 3, causal=True),
+                {"mask": later_steps},
+            ),
+            ("_of_noise", lambda: MultiHeadAttention(2, 3, dropout=0.4), {"random": True}),
+        ]
+    ),
+    sequences(
+        "attention_of_one_step",
+        lambda: MultiHeadAttention(2, 3),
+        shape=(1, 3),
+        idle=("_query", "_key"),  # there is nothing to choose from
+    ),
+    sequences("positional_encoding", PositionalEncoding, shape=(4, 5)),
+    sequences("position_embedding", lambda: PositionEmbedding(6)),
+    *(
+        sequences(f"transformer_block{row}", make, shape=(4, 6), idle=("b_key",), **what)
+        for row, make, what in [
+            ("", lambda: TransformerBlock(2, 8), {}),
+            ("_causal", lambda: TransformerBlock(1, 3, causal=True), {}),
+            ("_masked", lambda: TransformerBlock(2, 5), {"mask": first_steps}),
+            ("_of_noise", lambda: TransformerBlock(3, 6, 0.3), {"random": True}),
+        ]
+    ),
     Case("chain", lambda: Chain([Dense(5), Tanh(), Dense(3), Softmax()])),
     Case(
         "chain_of_noise",
@@ -464,6 +570,48 @@ CASES = [
     *(
         Case(f"parallel_{merge}", lambda m=merge: Parallel([Dense(3), [Tanh(), Dense(3)]], m))
         for merge in ("add", "multiply", "average", "maximum")
+    ),
+    Case("embedding", lambda: Embedding(5, 3), draw=indices(5)),
+    Case("masking", Masking, shape=(3, 4)),
+    Case("time_distributed", lambda: TimeDistributed([Dense(3), Tanh()]), shape=(3, 4)),
+    sequences("simple_rnn", lambda: SimpleRNN(3)),
+    sequences("simple_rnn_sequences", lambda: SimpleRNN(2, return_sequences=True, use_bias=False)),
+    sequences("simple_rnn_of_one_step", lambda: SimpleRNN(3, return_sequences=True), shape=(1, 1)),
+    sequences("lstm", lambda: LSTM(3)),
+    sequences("lstm_sequences", lambda: LSTM(2, return_sequences=True, go_backwards=True)),
+    sequences("lstm_without_bias", lambda: LSTM(3, use_bias=False)),
+    sequences("lstm_of_one_unit", lambda: LSTM(1, return_sequences=True), shape=(2, 1)),
+    sequences(
+        "lstm_dropout",
+        lambda: LSTM(3, return_sequences=True, dropout=0.3, recurrent_dropout=0.4),
+        random=True,
+    ),
+    sequences("gru", lambda: GRU(3)),
+    sequences("gru_sequences", lambda: GRU(2, return_sequences=True, use_bias=False)),
+    sequences("gru_reset_before", lambda: GRU(3, reset_after=False, return_sequences=True)),
+    sequences(
+        "gru_reset_before_dropout",
+        lambda: GRU(3, reset_after=False, go_backwards=True, dropout=0.3, recurrent_dropout=0.4),
+        random=True,
+    ),
+    *(
+        sequences(f"{row}_of_{mask.__name__}", make, mask=mask)
+        for mask in (first_steps, any_steps)
+        for row, make in {
+            "simple_rnn": lambda: SimpleRNN(3),
+            "lstm": lambda: LSTM(3, return_sequences=True),
+            "gru": lambda: GRU(3, return_sequences=True, go_backwards=True),
+            "gru_reset_before": lambda: GRU(3, reset_after=False),
+            "bidirectional": lambda: Bidirectional(GRU(2, return_sequences=True)),
+        }.items()
+    ),
+    *(
+        sequences(f"bidirectional_{mode}", lambda m=mode: Bidirectional(SimpleRNN(2), m))
+        for mode in ("concat", "sum", "ave", "mul")
+    ),
+    sequences(
+        "bidirectional_sequences",
+        lambda: Bidirectional(LSTM(2, return_sequences=True), "mul"),
     ),
     Case("columns", lambda: Columns([2, 0])),
     Case("columns_that_come_twice", lambda: Columns([1, -1, 1])),

@@ -16,7 +16,7 @@ from itertools import chain, count, islice, zip_longest
 from typing import Any
 
 import numpy as np
-from layer_cases import PACKAGE
+from layer_cases import PACKAGE, WithMask
 from layer_cases import Case as LayerCase
 from loss_cases import CASES as LOSSES
 from loss_cases import Case as LossCase
@@ -26,6 +26,9 @@ from backprop.inspection import GradientReport, check_layer, check_loss
 from backprop.layers import Dense, Layer, Softmax, Tanh
 
 LAYER_METHODS = ("backward", "unstretch", "unstandardize", "unpool", "change_back", "f_prime")
+LAYER_METHODS += ("backward_steps", "back_after", "back_before", "slopes", "in_keras_order")
+LAYER_METHODS += ("parts_of",)
+LAYER_METHODS += ("weighted_sum", "hand_out")
 LOSS_METHODS = ("backward", "gradient", "logit_gradient")
 
 ROWS: list[LayerCase | LossCase] = [*PACKAGE, *LOSSES]
@@ -54,7 +57,8 @@ def checks(row: LayerCase | LossCase) -> Iterator[GradientReport]:
 def layer_check(row: LayerCase, batch_size: int = 5, seed: int = 0) -> GradientReport:
     """The check of a layer by itself; of one that takes integers, in a model."""
     if not row.integers:
-        return check_layer(row.make(), row.shape, batch_size=batch_size, seed=seed)
+        layer = row.make() if row.mask is None else WithMask(row.make(), row.mask)
+        return check_layer(layer, row.shape, batch_size=batch_size, seed=seed)
     model = Sequential([row.make(), Dense(3), Softmax()], seed=seed)
     model.compile(loss="sparse_categorical_crossentropy")
     return model.check_gradients(*row.batch(batch_size, 3))

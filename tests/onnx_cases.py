@@ -104,13 +104,136 @@ def along_last_axis(layer: type[Layer]) -> Callable[[NodeCase], Expressed]:
     return adapter
 
 
+def recurrent(make: Callable[..., Layer], order: list[int]) -> Callable[[NodeCase], Expressed]:
+    """For a recurrent layer, whose last state is compared.
+
+    Args:
+        make: Makes the layer with that many units.
+        order: Which of the operator's gates each of the layer's is.
+    """
+
+    def columns(A: Array) -> Array:
+        """``(gates · units, n)`` as ``(n, gates · units)``, the gates in the layer's order."""
+        gates = A.reshape(len(order), -1, A.shape[-1])[order]
+        return gates.reshape(-1, A.shape[-1]).T
+
+    def adapter(case: NodeCase) -> Expressed:
+        X, W, R, *rest = case.inputs
+        batch_first = case.attributes.get("layout", 0) == 1
+        way = case.attributes.get("direction", "forward")
+        weights: list[Array] = []
+        for k in range(len(W)):  # each direction
+            weights += [columns(W[k]), columns(R[k])]
+            if rest:
+                weights.append(columns(rest[0][k].reshape(2, -1).sum(axis=0)[:, np.newaxis])[0])
+        layer = make(
+            case.attributes["hidden_size"], use_bias=bool(rest), go_backwards=way == "reverse"
+        )
+        if way == "bidirectional":
+            layer = layers.Bidirectional(layer)
+        last = next(Y for Y in case.outputs if Y.ndim == 3)  # Y of all steps has four axes
+        Y = last if batch_first else last.swapaxes(0, 1)
+        X = X if batch_first else X.swapaxes(0, 1)
+        return Expressed([layer], X, Y.reshape(len(Y), -1), weights)
+
+    return adapter
+
+
+def gather(case: NodeCase) -> Expressed:
+    """Rows of a matrix by their number; all of the numbers are one sample."""
+    (data, numbers), (Y,) = case.inputs, case.outputs
+    axis, q = case.attributes.get("axis", 0), numbers.ndim
+    rows = np.moveaxis(data, axis, 0).reshape(data.shape[axis], -1)
+    found = np.moveaxis(Y, range(axis, axis + q), range(q)).reshape(*numbers.shape, -1)
+    return Expressed(
+        [layers.Embedding(*rows.shape)], numbers[np.newaxis], found[np.newaxis], [rows]
+    )
+
+
+def kernels(W: Array) -> Array:
+    """(first, second, …) channels and filters as (…, second, first)."""
+    return np.moveaxis(W, (1, 0), (-2, -1))
+
+
+def windows_of(case: NodeCase, *others: str) -> tuple[dict[str, Any], tuple[int, ...]]:
+    """The arguments of a convolution's windows, and the pixels cut off or added on each side."""
+    given = case.attributes
+    known = {"auto_pad", "dilations", "group", "kernel_shape", "pads", "strides", *others}
+    assert given.keys() <= known, given
+    n = case.inputs[1].ndim - 2
+    arguments = {
+        "kernel_size": case.inputs[1].shape[2:],
+        "strides": tuple(given.get("strides", [1] * n)),
+        "dilation_rate": tuple(given.get("dilations", [1] * n)),
+        "padding": "valid" if given.get("auto_pad", "NOTSET") == "NOTSET" else "same",
+        "use_bias": len(case.inputs) > 2,
+    }
+    return arguments, tuple(given.get("pads", [0] * 2 * n))
+
+
+def convolution(case: NodeCase) -> Expressed:
+    """Conv: a padding that has no name is a layer in front."""
+    X, W, *b = case.inputs
+    arguments, (top, left, bottom, right) = windows_of(case)
+    groups = case.attributes.get("group", 1)
+    around = layers.ZeroPadding2D(((top, bottom), (left, right)))
+    X, Y = (np.moveaxis(A, 1, -1) for A in (X, case.outputs[0]))
+    conv = layers.Conv2D(len(W), groups=groups, **arguments)
+    return Expressed([around, conv], X, Y, [kernels(W), *b])
+
+
+def transposed_convolution(case: NodeCase) -> Expressed:
+    """ConvTranspose: what is cut off is a layer behind, and every group a branch.
+
+    A sequence is an image of one row.
+    """
+    X, W, Y = case.inputs[0], case.inputs[1], case.outputs[0]
+    if W.ndim == 3:
+        X, W, Y = (A[:, :, np.newaxis] for A in (X, W, Y))
+        case = case._replace(inputs=[X, W, *case.inputs[2:]])
+    given = case.attributes
+    arguments, (top, left, bottom, right) = windows_of(case, "output_padding", "output_shape")
+    arguments["output_padding"] = given.get("output_padding")
+    if "output_shape" in given and "output_padding" not in given:
+        sizes = zip(
+            given["output_shape"], X.shape[2:], arguments["strides"], W.shape[2:], strict=True
+        )
+        arguments["output_padding"] = [out - (n - 1) * s - k for out, n, s, k in sizes]
+    groups = given.get("group", 1)
+    n = len(W) // groups
+    branches = [
+        [layers.Columns(range(g * n, g * n + n)), layers.Conv2DTranspose(W.shape[1], **arguments)]
+        for g in range(groups)
+    ]
+    cut = layers.Cropping2D(((top, bottom), (left, right)))
+    first = branches[0][1] if groups == 1 else layers.Parallel(branches)
+    weights = [kernels(W[g * n : g * n + n]) for g in range(groups)]
+    X, Y = (np.moveaxis(A, 1, -1) for A in (X, Y))
+    return Expressed([first, cut], X, Y, [*weights, *case.inputs[2:]])
+
+
+def rms_normalization(case: NodeCase) -> Expressed:
+    """RMSNormalization: the whole array is one sample, of which the last axes are normalised."""
+    X, gamma = case.inputs
+    axes = list(range(-gamma.ndim, 0))
+    layer = layers.RMSNormalization(axes, case.attributes.get("epsilon", 1e-5))
+    return Expressed([layer], X[np.newaxis], case.outputs[0][np.newaxis], [gamma])
+
+
 ADAPTERS: dict[str, Callable[[NodeCase], Expressed]] = {
+    "Conv": convolution,
+    "ConvTranspose": transposed_convolution,
     "Elu": elementwise(lambda alpha=1.0: layers.ELU(alpha)),
+    "GRU": recurrent(lambda units, **how: layers.GRU(units, reset_after=False, **how), [0, 1, 2]),
+    "Gather": gather,
     "Gelu": elementwise(lambda approximate="none": layers.GELU(approximate == "tanh")),
     "HardSigmoid": elementwise(layers.HardSigmoid),
+    "LSTM": recurrent(layers.LSTM, [0, 2, 3, 1]),  # of i, o, f, c
     "LeakyRelu": elementwise(lambda alpha=0.01: layers.LeakyReLU(alpha)),
     "LogSoftmax": along_last_axis(layers.LogSoftmax),
     "Mish": elementwise(layers.Mish),
+    "RNN": recurrent(layers.SimpleRNN, [0]),
+    "RMSNormalization": rms_normalization,
     "Relu": elementwise(layers.ReLU),
     "Selu": elementwise(layers.SELU),
     "Sigmoid": elementwise(layers.Sigmoid),
@@ -124,9 +247,12 @@ ADAPTERS: dict[str, Callable[[NodeCase], Expressed]] = {
 OTHER_SLOPE = "the slope is Keras's 1/6, and no argument"
 OTHER_CONSTANTS = "α and γ are those of the paper, and no arguments"
 CANNOT_EXPRESS = {
+    "convtranspose_3d": "layers have one or two axes beside the channels",
+    "gather_negative_indices": "rows are numbered from 0 on",
     "hardsigmoid": OTHER_SLOPE,
     "hardsigmoid_default": OTHER_SLOPE,
     "hardsigmoid_example": OTHER_SLOPE,
+    "lstm_with_peepholes": "there are no peepholes and no given initial states",
     "selu": OTHER_CONSTANTS,
     "selu_example": OTHER_CONSTANTS,
 }

@@ -34,7 +34,12 @@ FLOORS = (
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
 # Rooms whose files may import these siblings and no others.
-ONLY_SIBLINGS = {"layers": {"base", "block", "chain", "random_layer", "standardization"}}
+ONLY_SIBLINGS = {
+    "layers": {"base", "block", "chain", "random_layer", "recurrent", "sliding", "standardization"}
+}
+
+# A layer that is composed of others imports these.
+COMPOSED = {"backprop.layers.transformer"}
 
 ON_DEMAND = {"scipy", "matplotlib", "tqdm", "threadpoolctl", "IPython"}
 AT_IMPORT = {"numpy", *sys.stdlib_module_names}
@@ -196,7 +201,8 @@ def wrong_arrow(module: str, target: str) -> str | None:
         if target.endswith(".__init__"):
             return f"imports its own folder {there}/: import the file that defines the name"
         sibling = target.split(".")[2]
-        if module.endswith(".__init__") or sibling in ONLY_SIBLINGS.get(here, {sibling}):
+        free = module.endswith(".__init__") or module in COMPOSED
+        if free or sibling in ONLY_SIBLINGS.get(here, {sibling}):
             return None
         return f"imports its sibling {target}: in {here}/ only {sorted(ONLY_SIBLINGS[here])} may be"
     if there in FLOOR_OF and FLOOR_OF[there] >= FLOOR_OF[here]:

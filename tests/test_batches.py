@@ -21,7 +21,7 @@ def epoch(batches):
     """The rows of one epoch, batch by batch; the arrays are buffers, so they are copied."""
     return [
         (X[:, 0].tolist(), y[:, 0].tolist(), None if w is None else w.tolist())
-        for X, y, w in batches
+        for X, y, w, _ in batches
     ]
 
 
@@ -55,12 +55,12 @@ def test_shuffling_keeps_inputs_targets_and_weights_of_a_sample_together():
 
 def test_without_weights_the_third_is_none():
     for rng in (None, np.random.default_rng(0)):
-        assert [w for _, _, w in Batches(numbered(5), 2, FLOAT32, rng)] == [None, None, None]
+        assert [w for _, _, w, _ in Batches(numbered(5), 2, FLOAT32, rng)] == [None, None, None]
 
 
 def test_unshuffled_batches_are_views_of_the_data():
     data = numbered(6)
-    for X, y, _ in Batches(data, 4, FLOAT32):
+    for X, y, _, _ in Batches(data, 4, FLOAT32):
         assert np.shares_memory(X, data.X)
         assert np.shares_memory(y, data.y)
 
@@ -69,9 +69,9 @@ def test_shuffled_batches_reuse_one_buffer_and_leave_the_data_alone():
     data = numbered(20)
     before = data.X.copy()
     batches = Batches(data, 8, FLOAT32, np.random.default_rng(0))
-    addresses = {X.__array_interface__["data"][0] for _ in range(3) for X, _, _ in batches}
+    addresses = {X.__array_interface__["data"][0] for _ in range(3) for X, _, _, _ in batches}
     assert len(addresses) == 1
-    assert not any(np.shares_memory(X, data.X) for X, _, _ in batches)
+    assert not any(np.shares_memory(X, data.X) for X, _, _, _ in batches)
     np.testing.assert_array_equal(data.X, before)
 
 
@@ -84,7 +84,7 @@ def test_inputs_of_any_dtype_come_in_the_dtype_of_the_model(monkeypatch, convert
     data = Data(X, np.arange(10.0, dtype="float32")[:, None])
     batches = Batches(data, 4, FLOAT32, None if rng is None else np.random.default_rng(rng))
     order = np.arange(10) if rng is None else np.random.default_rng(rng).permutation(10)
-    seen = [X.copy() for X, _, _ in batches]
+    seen = [X.copy() for X, _, _, _ in batches]
     assert {rows.dtype for rows in seen} == {FLOAT32}
     np.testing.assert_array_equal(np.concatenate(seen), X[order].astype("float32"))
 
@@ -94,7 +94,7 @@ def test_converted_batches_reuse_one_buffer(monkeypatch, rng):
     monkeypatch.setattr(module, "CONVERT_BELOW", 0)
     rng = None if rng is None else np.random.default_rng(rng)
     batches = Batches(numbered(20, "float64"), 8, FLOAT32, rng)
-    addresses = {X.__array_interface__["data"][0] for _ in range(2) for X, _, _ in batches}
+    addresses = {X.__array_interface__["data"][0] for _ in range(2) for X, _, _, _ in batches}
     assert len(addresses) == 1
 
 
@@ -106,7 +106,7 @@ def test_non_contiguous_and_read_only_data(rng):
     y = np.arange(30)[::2]
     batches = Batches(Data(X, y), 4, FLOAT32, None if rng is None else np.random.default_rng(rng))
     order = np.arange(15) if rng is None else np.random.default_rng(rng).permutation(15)
-    seen = [(X.copy(), y.copy()) for X, y, _ in batches]
+    seen = [(X.copy(), y.copy()) for X, y, _, _ in batches]
     np.testing.assert_array_equal(np.concatenate([X for X, _ in seen]), X[order])
     np.testing.assert_array_equal(np.concatenate([y for _, y in seen]), y[order])
 
@@ -119,4 +119,4 @@ def test_large_memory_map_is_read_batch_by_batch(tmp_path, monkeypatch):
     batches = Batches(Data(X, np.zeros(100, "intp")), 10, FLOAT32, np.random.default_rng(0))
     assert batches._arrays[0] is X
     order = np.random.default_rng(0).permutation(100)
-    np.testing.assert_array_equal(np.concatenate([X.copy() for X, _, _ in batches]), X[order])
+    np.testing.assert_array_equal(np.concatenate([X.copy() for X, _, _, _ in batches]), X[order])

@@ -12,10 +12,16 @@ from backprop.layers import Input
 CLASSES = {**public_classes(*BASES), "layers.Input": Input, "Sequential": bp.Sequential}
 ASKED_ONLY_WHETHER_TRUE = {"verbose"}
 NEGATIVE = {
-    *("axis", "baseline", "fill_value", "groups", "initial_value_threshold", "maxval", "mean"),
-    *("min_delta", "minval", "offset", "scale", "threshold", "value"),
+    *("axis", "baseline", "fill_value", "initial_value_threshold", "maxval", "mean", "min_delta"),
+    *("minval", "mask_value", "offset", "scale", "threshold", "value"),
 }
 """Arguments that may be below 0."""
+
+RANGES = {"factor", "height_factor", "width_factor"}
+"""Arguments kept as two ends, of which a number is the upper; the lower is then −f or 0."""
+
+ALL = {"GroupNormalization.groups"}
+"""Arguments of which −1 stands for as many as there are."""
 
 EXAMPLES = {
     "baseline": 0.5,
@@ -27,7 +33,9 @@ EXAMPLES = {
     "global_clipnorm": 0.5,
     "height_factor": 0.5,
     "initial_value_threshold": 0.5,
+    "kernel_size": 2,
     "max_iterations": 5,
+    "output_padding": 0,
     "save_freq": 5,
     "seed": 5,
     "strides": 2,
@@ -60,27 +68,58 @@ def test_what_is_no_number_or_not_finite_is_refused_by_name(kind, name, fraction
     bad = [math.nan, math.inf, -math.inf, np.float32("nan"), np.inf, "0.5", True, np.True_, 0.5j]
     bad += [[0.5], {}] if name != "value" else [["a"], [math.nan], {}]
     bad += [] if fraction else [2.5, np.float64(2.0)]
-    bad += [] if name in NEGATIVE else [-1, np.int64(-1), -0.5]
+    bad += [] if name in NEGATIVE else [-2, np.int64(-2), -0.5]
+    bad += [] if name in NEGATIVE or f"{kind.__name__}.{name}" in ALL else [-1, np.int64(-1)]
     for wrong in bad:
         with pytest.raises((ValueError, TypeError), match=rf"\b{name}\b"):
             make(kind, **{name: wrong})
 
 
-@each_number
-def test_numbers_of_numpy_pass_and_are_kept_as_numbers_of_python(kind, name, fraction, default):
+def example(kind, name, default):
     value = required(kind).get(name, default)
     if isinstance(value, bool) or not isinstance(value, int | float):
         assert name in EXAMPLES, f"{kind.__name__} takes the number {name}: add it to EXAMPLES"
         value = EXAMPLES[name]
+    return value
+
+
+def flat(kept):
+    """The numbers in tuples, such as a shape or the widths of borders."""
+    return [n for part in kept for n in flat(part)] if isinstance(kept, tuple) else [kept]
+
+
+@each_number
+def test_numbers_of_numpy_pass_and_are_kept_as_numbers_of_python(kind, name, fraction, default):
+    value = example(kind, name, default)
     whole = float(value).is_integer()
     for wrap in [np.float32, np.float64] * fraction + [np.int64, np.int16] * whole:
         kept = getattr(make(kind, **{name: wrap(value)}), KEPT_AS.get(name, name))
-        if isinstance(kept, tuple):  # a shape, a size for each axis, or the ends of a range
-            *_, kept = kept
-        assert type(kept) in (int, float)
-        assert kept == float(wrap(value))
+        number = float(wrap(value))
+        assert {type(n) for n in flat(kept)} <= {int, float}
+        if name in RANGES and isinstance(kept, tuple):
+            assert kept in ((-number, number), (0, number))
+        else:
+            assert set(flat(kept)) == {number}
+
+
+@each_number
+def test_so_are_tuples_of_numbers_where_a_number_stands_for_several(kind, name, fraction, default):
+    value = example(kind, name, default)
+    kept = getattr(make(kind, **{name: value}), KEPT_AS.get(name, name))
+    if not isinstance(kept, tuple):
+        return
+    for dtype in [np.float32] * fraction + [np.int16] * float(value).is_integer():
+        numbers = [dtype(value)] * len(kept)
+        for given in (numbers, tuple(numbers)):
+            found = getattr(make(kind, **{name: given}), KEPT_AS.get(name, name))
+            assert {type(n) for n in flat(found)} <= {int, float}
+            assert set(flat(found)) == {float(dtype(value))}
+        for wrong in (math.nan, math.inf, "0.5", True, 0.5j, None):
+            with pytest.raises((ValueError, TypeError), match=rf"\b{name}\b"):
+                make(kind, **{name: (*numbers[1:], wrong)})
 
 
 def test_the_lists_hold_nothing_that_is_gone():
     names = {parameter.values[1] for parameter in EVERY}
-    assert names >= EXAMPLES.keys() | KEPT_AS.keys() | NEGATIVE
+    assert names >= EXAMPLES.keys() | KEPT_AS.keys() | NEGATIVE | RANGES
+    assert {f"{p.values[0].__name__}.{p.values[1]}" for p in EVERY} >= ALL

@@ -39,7 +39,9 @@ def test_lists_become_arrays():
 def test_row_of_the_first_bad_number_is_named(bad, row):
     X = np.zeros((10000, 3), "float32")
     X[row, 2] = X[9999, 0] = bad
-    with pytest.raises(ValueError, match=rf"^x holds nan or infinite .* in row {row}: remove or"):
+    with pytest.raises(
+        ValueError, match=rf"^x holds nan or infinite .* in row {row}, column [02]: remove or"
+    ):
         check_inputs(X, None, LAYER)
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from backprop.core.errors import NotBuiltError, ShapeError
+from backprop.core.lookup import default_name
 from backprop.initializers import Constant, GlorotUniform
-from backprop.layers import Dense, Layer, ReLU, Tanh
+from backprop.layers import Dense, Layer, LeakyReLU, PReLU, ReLU, RMSNormalization, Tanh
 from backprop.layers.activations import Activation
-from backprop.layers.base import default_name
 
 DATA = Path(__file__).parent / "data"
 
@@ -214,8 +214,9 @@ def test_names_and_representations():
     class BatchNorm(Layer):
         pass
 
-    names = [default_name(layer) for layer in (Dense(1), ReLU(), BatchNorm())]
-    assert names == ["dense", "relu", "batch_norm"]
+    layers = Dense(1), ReLU(), LeakyReLU(), PReLU(), BatchNorm(), RMSNormalization()
+    names = ["dense", "relu", "leaky_relu", "prelu", "batch_norm", "rms_normalization"]
+    assert [default_name(layer) for layer in layers] == names
     assert str(Dense(1)) == "Dense"
     assert str(Dense(1, name="out")) == "Dense 'out'"
     assert repr(Tanh(name="t")) == "<Tanh 't'>"

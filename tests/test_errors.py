@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from mistakes import ONE_HOT, C, X, Y, assert_speaks, classifier
+from mistakes import ONE_HOT, RNG, C, X, Y, assert_speaks, classifier
 
 import backprop as bp
 from backprop.callbacks import Callback
@@ -31,7 +31,8 @@ FIT = {
     "scalar": ({"x": 3.0}, ShapeError, ["x", "shape is ()"]),
     "no features": ({"x": np.empty((12, 0))}, ShapeError, ["x", "(12, 0)"]),
     "strings": ({"x": [["a", "b"]] * 12}, TypeError, ["x", "must hold numbers", "encode"]),
-    "objects": ({"x": [[None, 1]] * 12}, TypeError, ["x", "must hold numbers", "object"]),
+    "objects": ({"x": [[1, object()]] * 12}, TypeError, ["x must hold numbers", "row 0, column 1"]),
+    "gap": ({"x": [[1, None]] * 12}, ValueError, ["x holds None", "row 0, column 1", "replace"]),
     "complex": ({"x": X + 1j}, TypeError, ["x", "must hold numbers", "complex128"]),
     "nothing": ({"x": None}, TypeError, ["x", "must hold numbers"]),
     "ragged": ({"x": [[1, 2], [3]]}, ShapeError, ["x", "same length"]),
@@ -68,7 +69,7 @@ FIT = {
         ["sample_weight or class_weight"],
     ),
     "weights' length": ({"sample_weight": [1, 2]}, ShapeError, ["sample_weight", "(12,)", "(2,)"]),
-    "weights 2-D": ({"sample_weight": np.ones((12, 1))}, ShapeError, ["sample_weight", "(12, 1)"]),
+    "weights 2-D": ({"sample_weight": np.ones((12, 3))}, ShapeError, ["sample_weight", "(12, 3)"]),
     "weights negative": ({"sample_weight": -np.ones(12)}, ValueError, ["sample_weight"]),
     "weights nan": ({"sample_weight": [np.nan] * 12}, ValueError, ["sample_weight", "finite"]),
     "weights text": ({"sample_weight": ["a"] * 12}, TypeError, ["sample_weight", "numbers"]),
@@ -176,6 +177,43 @@ def test_loss_that_does_not_suit_the_model_or_the_targets(model, y, words):
             call(X, y)
         assert_speaks(caught, words)
     assert model.input_shape is None
+
+
+IMAGES = RNG.random((12, 8, 8))
+
+
+@pytest.mark.parametrize(
+    ("loss", "ending", "y"),
+    [
+        ("sparse_categorical_crossentropy", [Dense(3), Softmax()], C),
+        ("sparse_categorical_crossentropy", [Dense(3), Softmax()], C[:, np.newaxis]),
+        ("categorical_crossentropy", [Dense(3), Softmax()], ONE_HOT),
+        ("binary_crossentropy", [Dense(1), Sigmoid()], C > 1),
+        ("binary_crossentropy", [Dense(1), Sigmoid()], (C > 1)[:, np.newaxis]),
+        ("mse", [Dense(1)], Y[:, 0]),
+        ("mse", [Dense(3)], Y),
+    ],
+)
+@pytest.mark.parametrize("x", [IMAGES, IMAGES[..., np.newaxis]], ids=["(8, 8)", "(8, 8, 1)"])
+def test_images_in_a_dense_layer_are_explained_by_the_shape_of_the_outputs(loss, ending, y, x):
+    model = bp.Sequential([type(layer)(*([layer.units] if isinstance(layer, Dense) else []))
+                           for layer in ending], seed=0)  # fmt: skip
+    model.compile("sgd", loss)
+    outputs = str(("N", *x.shape[1:-1], ending[0].units)).replace("'", "")
+    for call in (model.fit, model.evaluate, model.train_on_batch):
+        with pytest.raises(ShapeError) as caught:
+            call(x, y)
+        assert_speaks(caught, ["Dense", "last axis", outputs, "Flatten()", "x.reshape(len(x), -1)"])
+    assert model.input_shape is None
+    flat = x.reshape(len(x), -1)
+    assert np.isfinite(model.fit(flat, y, verbose=0).history["loss"]).all()
+
+
+def test_other_targets_of_sequences_get_no_advice_about_flattening():
+    model = compiled("mse")
+    with pytest.raises(ShapeError) as caught:
+        model.fit(RNG.normal(size=(12, 8, 4)), RNG.normal(size=(12, 7, 3)), verbose=0)
+    assert "Flatten" not in str(caught.value)
 
 
 @pytest.mark.parametrize("call", ["evaluate", "train_on_batch"])

@@ -6,8 +6,8 @@ from mistakes import ONE_HOT, C, X, assert_speaks, classifier
 
 import backprop as bp
 from backprop.core.errors import NotBuiltError, NotCompiledError, ShapeError
-from backprop.layers import Dense, Input, ReLU, Softmax
-from backprop.losses import CategoricalCrossentropy, MeanSquaredError
+from backprop.layers import Dense, Input, Layer, ReLU, Softmax
+from backprop.losses import CategoricalCrossentropy, Loss, MeanSquaredError
 from backprop.metrics import Accuracy
 from backprop.optimizers import SGD
 
@@ -32,6 +32,15 @@ def add_to_two_models():
     layer = Dense(3)
     bp.Sequential([layer]).build((None, 2))
     bp.Sequential([layer])
+
+
+def own_layer(**methods):
+    formulas = {"forward": lambda self, X, training=False: X, "backward": lambda self, delta: delta}
+    return type("Own", (Layer,), formulas | methods)()
+
+
+def own_loss(**methods):
+    return type("Own", (Loss,), methods)()
 
 
 CALLS = {
@@ -99,7 +108,12 @@ CALLS = {
     "loss function": (
         lambda: classifier().compile("sgd", lambda a, b: 0.0),
         TypeError,
-        ["loss must be a name or an object"],
+        ["loss must be a name or an object", "values(prediction, target)", "gradient(prediction"],
+    ),
+    "optimizer function": (
+        lambda: classifier().compile(lambda theta: theta),
+        TypeError,
+        ["optimizer must be a name", "update(theta, g, scratch, *state)"],
     ),
     "metric class": (lambda: classifier().compile(metrics=[Accuracy]), TypeError, ["parentheses"]),
     "metrics string": (
@@ -126,6 +140,75 @@ CALLS = {
     "input class": (lambda: bp.Sequential([Input, Dense(3)]), TypeError, ["parentheses"]),
     "no layer": (lambda: bp.Sequential([Dense(3), "relu"]), TypeError, ["layers", "'relu'"]),
     "one layer": (lambda: bp.Sequential(Dense(3)), TypeError, ["layers must be a list"]),
+    "layers without brackets": (
+        lambda: bp.Sequential(Dense(3), ReLU()),
+        TypeError,
+        ["layers must be a list", "Sequential([Dense(…), ReLU(…)])"],
+    ),
+    "four layers without brackets": (
+        lambda: bp.Sequential(Input(4), Dense(3), ReLU(), Dense(2), Softmax()),
+        TypeError,
+        ["Sequential([Input(…), Dense(…), ReLU(…), Dense(…), Softmax(…)])"],
+    ),
+    "input_shape": (
+        lambda: Dense(8, input_shape=(4,)),
+        TypeError,
+        ["Dense(8)", "input_shape=(4,)", "Input((784,))", "first data"],
+    ),
+    "input_dim": (lambda: Dense(8, input_dim=4), TypeError, ["input_dim=4", "Input("]),
+    "activation": (lambda: Dense(8, activation="relu"), TypeError, ["Dense(8), ReLU()"]),
+    "second argument": (lambda: Dense(8, "relu"), TypeError, ["use_bias='relu'", "ReLU()"]),
+    "no such argument": (lambda: Dense(8, bias=True), TypeError, ["bias=True", "no such argument"]),
+    "forward without training": (
+        lambda: bp.Sequential([own_layer(forward=lambda self, X: X)]),
+        TypeError,
+        ["Own.forward takes (X)", "write def forward(self, X, training=False)"],
+    ),
+    "the same in a chain": (
+        lambda: bp.Sequential([[own_layer(forward=lambda self, X: X)]]),
+        TypeError,
+        ["Own.forward"],
+    ),
+    "the same to check_layer": (
+        lambda: bp.inspection.check_layer(own_layer(forward=lambda self, X: X), 4),
+        TypeError,
+        ["Own.forward"],
+    ),
+    "training by name alone": (
+        lambda: bp.Sequential([own_layer(forward=lambda self, X, *, training=False: X)]),
+        TypeError,
+        ["Own.forward takes (X, *, training=False)"],
+    ),
+    "backward without delta": (
+        lambda: bp.Sequential([own_layer(backward=lambda self: None)]),
+        TypeError,
+        ["Own.backward takes ()", "write def backward(self, delta)"],
+    ),
+    "build as in Keras": (
+        lambda: bp.Sequential([own_layer(build=lambda self, input_shape: None)]),
+        TypeError,
+        ["Own.build takes (input_shape)", "def build(self, input_shape, rng=None, dtype="],
+    ),
+    "no super().__init__()": (
+        lambda: bp.Sequential([own_layer(__init__=lambda self: None)]),
+        TypeError,
+        ["Own.__init__ must call super().__init__()"],
+    ),
+    "own loss": (
+        lambda: classifier().compile("sgd", own_loss(values=lambda self, y: y)),
+        TypeError,
+        ["Own.values takes (y)", "write def values(self, prediction, target)"],
+    ),
+    "own loss without super()": (
+        lambda: classifier().compile("sgd", own_loss(__init__=lambda self: None)),
+        TypeError,
+        ["Own.__init__ must call super().__init__()"],
+    ),
+    "regions of no model": (
+        lambda: bp.plotting.decision_regions("model", X[:, :2], C),
+        TypeError,
+        ["predict must be a model, or a function of points", "'model'"],
+    ),
     "same layer twice": (add_twice, ValueError, ["'dense_1'", "already", "new one"]),
     "layer of another model": (add_to_two_models, ValueError, ["'dense_1'", "already"]),
     "duplicate names": (
@@ -198,7 +281,7 @@ def test_add_that_fails_leaves_the_model_as_it_was():
         ([], ShapeError, ["dense_1.W", "received none"]),
         (None, ShapeError, ["dense_1.W", "received none"]),
         (7, TypeError, ["weights must be a list"]),
-        ([np.zeros((4, 3)), ["a", "b", "c"]], TypeError, ["weights must hold numbers"]),
+        ([np.zeros((4, 3)), ["a", "b", "c"]], TypeError, ["weights[1] must hold numbers"]),
         ([np.zeros((4, 3)), [[1], [1, 2]]], ShapeError, ["weights", "same length"]),
     ],
 )

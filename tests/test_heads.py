@@ -294,3 +294,13 @@ def test_layers_added_later_end_the_model_then():
     model.add(Dense(K))
     assert not isinstance(model.loss, MatchedHead)
     assert model.body == model.layers
+
+
+@each_pair
+def test_parts_are_those_of_the_samples_losses(name):
+    _, pair = joined(name)
+    A = pair.predict(logits(), training=True)
+    values = pair.sample_losses(A, PAIRS[name][2]).copy()
+    parts = pair.parts(A, PAIRS[name][2])
+    assert parts.shape == A.shape
+    np.testing.assert_allclose(parts.sum(axis=1), values, rtol=1e-12)

@@ -17,6 +17,7 @@ from backprop.initializers import (
     LecunNormal,
     LecunUniform,
     Ones,
+    Orthogonal,
     RandomNormal,
     RandomUniform,
     TruncatedNormal,
@@ -185,6 +186,8 @@ def test_both_dtypes_get_the_same_numbers(kind):
         (lambda: RandomUniform(np.nan, 0), "minval must be finite, but it is nan"),
         (lambda: RandomNormal(0, -1), "stddev must be 0 or more, but it is -1"),
         (lambda: TruncatedNormal(0, -1), "stddev must be 0 or more, but it is -1"),
+        (lambda: Orthogonal(np.inf), "gain.* 0 or more and finite, but it is inf"),
+        (lambda: Orthogonal()((3,), np.random.default_rng(0)), "two axes or more, not \\(3,\\)"),
         (lambda: VarianceScaling(0), "scale must be above 0, but it is 0"),
         (lambda: VarianceScaling(-1), "scale must be above 0, but it is -1"),
         (lambda: VarianceScaling(1, "fan"), "mode must be one of .*fan_avg.*'fan'"),
@@ -194,6 +197,20 @@ def test_both_dtypes_get_the_same_numbers(kind):
 def test_wrong_arguments(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("shape", [(5, 5), (8, 3), (3, 8), (2, 3, 4), (1, 2, 9)])
+def test_orthogonal_rows_or_columns_the_fewer_ones(shape, rng):
+    W = Orthogonal(gain=2.0)(shape, rng, "float64").reshape(-1, shape[-1])
+    few = W.T @ W if W.shape[0] >= W.shape[1] else W @ W.T
+    np.testing.assert_allclose(few, 4 * np.eye(min(W.shape)), atol=1e-14)
+
+
+def test_orthogonal_matrices_are_uniform(rng):
+    """Each element of a uniform one has mean 0 and variance 1/n; Q of QR alone is not uniform."""
+    Q = np.stack([Orthogonal()((3, 3), rng, "float64") for _ in range(4000)])
+    assert np.abs(Q.mean(axis=0)).max() < 5 * np.sqrt(1 / 3 / 4000)
+    np.testing.assert_allclose(Q.var(axis=0), 1 / 3, atol=0.03)
 
 
 def test_initializers_by_their_names():
@@ -212,6 +229,7 @@ def test_initializers_by_their_names():
         "he_normal": HeNormal,
         "lecun_uniform": LecunUniform,
         "lecun_normal": LecunNormal,
+        "orthogonal": Orthogonal,
     }
     for name, kind in names.items():
         assert type(initializers.get(name)) is kind

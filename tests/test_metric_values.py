@@ -166,7 +166,7 @@ def test_nothing_counted_is_nan_and_reset_forgets(metric, prediction, target, we
 
 
 @each_case
-@pytest.mark.parametrize("wrong", [np.ones(2), np.ones((5, 1)), np.ones(1)])
+@pytest.mark.parametrize("wrong", [np.ones(2), np.ones((5, 9)), np.ones(1)])
 def test_weights_must_be_one_a_sample(metric, prediction, target, weight, wrong):
     with pytest.raises(ShapeError, match=r"sample_weight must hold one number for each of the 5"):
         metric.update(prediction[:5], target[:5], wrong)

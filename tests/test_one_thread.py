@@ -119,6 +119,24 @@ def test_other_bits_are_noticed(large, monkeypatch) -> None:
     assert on_one_thread([call]) is None
 
 
+@pytest.mark.parametrize(("ends", "kept"), [((), True), ((3,), False), (None, False)])
+def test_a_stack_of_products_is_made_as_it_is_or_not_at_all(ends, kept, monkeypatch, rng) -> None:
+    A, B, out = (rng.standard_normal(s) for s in ((5, 2, 8, 6), (6, 4), (5, 2, 8, 4)))
+    asked = []
+
+    def blocks(*layouts: Any) -> Any:
+        asked.append(layouts[:2])
+        return ends
+
+    monkeypatch.setattr(one_thread, "blocks", blocks)
+    found = on_one_thread([Call(np.matmul, (A, B), out, {}, {})])
+    assert asked == [(layout(A[0, 0]), layout(B))]
+    assert (found is not None) == kept
+    if found:
+        found[0]()
+        assert np.array_equal(out, A @ B)
+
+
 def test_other_bits_are_noticed_in_a_single_number(large, monkeypatch) -> None:
     monkeypatch.setattr(one_thread, "candidates", lambda inner: [(inner // 2,)])
     a = layout(np.zeros(600, "f4"))

@@ -307,6 +307,73 @@ def test_breach_of_a_losss_contract_is_named():
     assert kind == ("forward returned ndarray instead of a float.",)
 
 
+class Unregistered(Layer):
+    """Its derivative by X is right, and nobody ever trains W."""
+
+    def make_parameters(self, input_shape):
+        self.keep(self._rng.standard_normal((input_shape[-1], 3)))
+
+    def keep(self, W):
+        self.W = W
+
+    def weights(self):
+        return self.W
+
+    def output_shape(self, input_shape):
+        return (*input_shape[:-1], 3)
+
+    def forward(self, X, training=False):
+        if training:
+            self.X = X
+        return X @ self.weights()
+
+    def backward(self, delta):
+        if not hasattr(self, "X"):
+            raise ValueError
+        return delta @ self.weights().T
+
+
+class InADict(Unregistered):
+    def keep(self, W):
+        self.held = {"of layer": [W]}
+
+    def weights(self):
+        return self.held["of layer"][0]
+
+
+class MadeLate(Unregistered):
+    def keep(self, W):
+        self.W = None
+
+    def weights(self):
+        if self.W is None:
+            self.W = np.ones((self.input_shape[-1], 3))
+        return self.W
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [(Unregistered, "self.W"), (InADict, r"self.held\['of layer'\]\[0\]"), (MadeLate, "self.W")],
+)
+def test_a_weight_that_is_no_parameter_is_warned_of(kind, path):
+    with pytest.warns(RuntimeWarning, match=rf"reads {path}, which is no parameter") as caught:
+        report = check_layer(kind(), 4)
+    assert [each.filename for each in caught] == [__file__]
+    assert report.ok == (kind is not MadeLate)  # which changes in inference
+
+
+def test_registered_constants_and_what_backward_needs_are_no_such_weights():
+    class Registered(Unregistered):
+        def keep(self, W):
+            self.of = self.add_parameter("W", W.shape, "glorot_uniform", learned=False)
+            self.unused = np.ones(3)
+
+        def weights(self):
+            return self.of.value
+
+    assert check_layer(Registered(), 4).ok
+
+
 def test_check_leaves_a_layer_that_cannot_be_shared_usable():
     layer = Dense(2)
     check_layer(layer, 3)

@@ -18,7 +18,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
+import backprop as bp
 from backprop.plotting import (
+    attention,
     confusion_matrix,
     decision_regions,
     histograms,
@@ -49,6 +51,7 @@ def sigmoid_of_first_column(points: Array) -> Array:
 
 
 PICTURES: dict[str, Callable[..., Figure]] = {
+    "attention": lambda path: attention(np.eye(3), path=path),
     "loss_curves": lambda path: loss_curves({"loss": [2.0, 1.0]}, path=path),
     "predictions_grid": lambda path: predictions_grid(
         np.eye(4).reshape(1, 4, 4), [0], [1], path=path
@@ -102,6 +105,45 @@ def test_epoch_ticks_are_round_and_start_at_the_first(
     first: int, last: int, ticks: list[int]
 ) -> None:
     assert epoch_ticks(first, last) == ticks
+
+
+# --- attention -----------------------------------------------------------------------------------
+
+
+def test_attention_draws_each_head_on_one_scale(rng: np.random.Generator) -> None:
+    shares = rng.random((5, 3, 3))
+    figure = attention(shares, ["a", "b", "c"])
+    *heads, scale = figure.axes
+    assert [axes.get_title() for axes in heads[:5]] == [f"head {k}" for k in range(1, 6)]
+    assert not any(axes.axison for axes in heads[5:])
+    for axes, expected in zip(heads[:5], shares, strict=True):
+        (picture,) = axes.images
+        np.testing.assert_array_equal(picture.get_array(), expected)
+        assert picture.get_clim() == (0, shares.max())
+        assert [label.get_text() for label in axes.get_xticklabels()] == ["a", "b", "c"]
+        assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b", "c"]
+    assert scale.get_ylabel() == "share of its attention"
+
+
+def test_attention_of_one_head_has_no_title_and_numbers_its_steps() -> None:
+    axes, _ = attention(np.tril(np.ones((60, 60)))).axes
+    assert axes.get_title() == ""
+    names = [label.get_text() for label in axes.get_xticklabels()]
+    assert names[:2] == ["0", "2"]  # all of them would overlap
+
+
+@pytest.mark.parametrize(
+    ("weights", "steps", "message"),
+    [
+        (np.ones((2, 3, 4)), None, r"share for each pair of steps.*\(2, 3, 4\).*one sample of"),
+        (np.ones((2, 2, 3, 3)), None, r"weights must be a non-empty array with 3 axes"),
+        (-np.eye(3), None, r"the smallest value -1"),
+        (np.eye(3), ["a", "b"], r"steps has 2 names but there are 3 steps"),
+    ],
+)
+def test_attention_refuses(weights: Any, steps: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        attention(weights, steps)
 
 
 # --- loss_curves ---------------------------------------------------------------------------------
@@ -392,6 +434,16 @@ def test_regions_take_every_form_of_answer() -> None:
     assert pictures[0].shape == (20, 20, 3)
     assert pictures[0][:, :10, 2].min() > pictures[0][:, :10, 0].max()
     assert pictures[0][:, 10:, 0].min() > pictures[0][:, 10:, 2].max()
+
+
+def test_regions_take_a_model() -> None:
+    model = bp.Sequential([bp.layers.Dense(2), bp.layers.Softmax()], seed=0)
+    model.build((None, 2))
+    mine, its = (
+        decision_regions(given, CORNERS, SIDES, resolution=20).axes[0].images[0].get_array()
+        for given in (model, model.predict)
+    )
+    np.testing.assert_array_equal(mine, its)
 
 
 def test_regions_are_not_mirrored() -> None:

@@ -44,7 +44,7 @@ def test_an_epoch_takes_every_sample_once(n: int, size: int, seed: int) -> None:
     data = Data(X, np.arange(n))
     batches = Batches(data, size, np.dtype("float32"), np.random.default_rng(seed))
     seen = []
-    for rows, targets, _ in batches:
+    for rows, targets, _, _ in batches:
         assert np.array_equal(rows[:, 0], targets)
         seen += targets.tolist()
     assert sorted(seen) == list(range(n))

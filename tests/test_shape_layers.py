@@ -138,6 +138,7 @@ def test_samples_that_do_not_fit_are_found_before_training(
         (lambda: Permute((0, 1)), "axes of a sample from 1 on, each once"),
         (lambda: Permute((1, 1)), r"but it is \(1, 1\)"),
         (lambda: Permute(2), "but it is 2"),
+        (lambda: Permute("21"), "each axis in dims must be an integer .* but it is '2'"),
         (lambda: ZeroPadding2D(-1), "padding must be an integer of 0 or more"),
         (lambda: ZeroPadding2D((1, 2, 3)), r"2 numbers, or 2 pairs \(before, after\), but it is"),
         (lambda: ZeroPadding1D((1, 2, 3)), "padding must be one number"),

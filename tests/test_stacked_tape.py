@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import sliding_window_view
 
 from backprop.core.functional import at_columns
 from backprop.engine.tape import Tape
@@ -125,6 +126,10 @@ ELEMENTWISE = {
     "transposed": lambda a, b, out, **rest: np.subtract(a.T, b.T[:, ::-1], out=out.T),
     "new axes": lambda a, row, **rest: a[:, np.newaxis] * row[np.newaxis, :, np.newaxis],
     "reversed": lambda a, b, **rest: a[::-1, ::-1] * b[:, ::-1],
+    "windows": lambda a, row, **rest: sliding_window_view(a, 2, axis=0).copy() * row[:, np.newaxis],
+    "windows of a part": lambda base, **rest: (
+        sliding_window_view(strided(base), (2, 3), axis=(0, 1))[:, ::2].copy() * 2
+    ),
     "part of a vector": lambda base, a, **rest: strided(base)[:, 1:4].T + a[:3],
     "into views": into_views,
     "copy": lambda a, column, out, **rest: (np.copyto(out, column), out.copy() + a)[1],
@@ -159,6 +164,25 @@ ELEMENTWISE = {
     "put into a part": lambda base, index, row, **rest: (
         base[6:].put(index[:3], row, mode="clip"),
         base,
+    )[1],
+    "rows by number": lambda a, index, **rest: a.take(index % ROWS, 0, mode="clip"),
+    "rows by fixed number": lambda a, **rest: a.take(np.array([2, 0, 2]), 0, mode="clip"),
+    "columns by number": lambda X, index, **rest: X.take(index % 3, axis=2, mode="clip"),
+    "added by number": lambda out, index, base, **rest: (
+        np.add.at(out.reshape(-1), index // 2, base[3:8]),
+        out,
+    )[1],
+    "added at fixed numbers": lambda out, row, **rest: (
+        np.add.at(out[1], np.array([2, 2, 1]), row),
+        out,
+    )[1],
+    "negated by number": lambda out, index, **rest: (
+        np.negative.at(out.reshape(-1), index),
+        out,
+    )[1],
+    "copy of another kind": lambda index, row, **rest: (
+        np.copyto(index[:3], row, casting="unsafe"),
+        index * 2,
     )[1],
     "errors": quiet,
 }
@@ -330,7 +354,7 @@ NO_FORM = {
     "product of three axes": lambda a, X, **rest: np.dot(a, X.transpose(0, 2, 1)),
     "product with a number": lambda a, b, **rest: np.dot(b, a.reshape(-1)[:1].reshape(())),
     "number on the left": lambda a, b, **rest: np.dot(a.reshape(-1)[:1].reshape(()), b[0]),
-    "take along an axis": lambda a, index, **rest: a.take(index % 3, axis=1, mode="clip"),
+    "take along an axis from the end": lambda a, index, **rest: a.take(index % 3, axis=1),
     "take from the end": lambda a, index, **rest: a.reshape(-1).take(index),
     "take around the end": lambda a, index, **rest: a.reshape(-1).take(index, mode="wrap"),
     "take from a view": lambda a, index, **rest: a.T.take(index, mode="clip"),
@@ -377,5 +401,6 @@ def test_the_owner_of_a_view():
     array = np.ones((4, 3))
     assert owner(array) is array
     assert owner(array[1:].T.reshape(3, 3)[::-1]) is array
+    assert owner(sliding_window_view(array, 2, axis=0)[1:]) is array
     fixed = np.frombuffer(b"12345678", np.int64)  # its memory is no array's
     assert owner(fixed[:1]) is fixed

@@ -1,6 +1,8 @@
 """Files that appear whole or not at all, and what can be in them."""
 
 import os
+import pickle
+import zipfile
 
 import numpy as np
 import pytest
@@ -122,6 +124,64 @@ def test_a_newer_form_is_said_to_be_newer_also_if_it_cannot_be_read(tmp_path):
     np.savez(tmp_path / "a.npz", **{files.TEXT: np.frombuffer(older, np.uint8)})
     with pytest.raises(ValueError, match="or it is damaged"):
         files.read(tmp_path / "a.npz", "thing")
+
+
+def hdf5(path):
+    path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(50))
+
+
+def archive(*members):
+    def write(path):
+        with zipfile.ZipFile(path, "w") as file:
+            for name in members:
+                file.writestr(name, "{}")
+
+    return write
+
+
+def cut_off(path):
+    files.write(path, "thing", {"x": np.arange(100.0)})
+    path.write_bytes(path.read_bytes()[:-40])
+
+
+OTHERS = {
+    "pickle": (lambda path: path.write_bytes(pickle.dumps([1])), "a pickle, which is never opened"),
+    "text": (lambda path: path.write_text("hello"), "no .npz archive"),
+    "nothing": (lambda path: path.write_bytes(b""), "it is empty"),
+    "page": (lambda path: path.write_text("<html></html>"), "a web page"),
+    "HDF5": (hdf5, "an HDF5 file, as Keras writes them: .* set_weights"),
+    "gzip": (lambda path: path.write_bytes(b"\x1f\x8b\x08"), "packed by gzip"),
+    "Keras": (archive("config.json", "metadata.json", "model.weights.h5"), "Keras saved"),
+    "PyTorch": (archive("archive/data.pkl"), "a file of PyTorch"),
+    "other archive": (archive("readme.txt"), "an archive of something else"),
+    "arrays": (lambda path: np.savez(path, W=np.ones(3), b=np.ones(1)), "it holds the arrays W, b"),
+    "one array": (lambda path: np.save(path, np.ones(3)), "a single array, which np.load reads"),
+    "objects": (lambda path: np.savez(path, a=np.array([None])), "it holds the arrays a"),
+    "cut off": (cut_off, "it was cut off"),
+}
+
+
+@pytest.mark.parametrize(("write", "words"), OTHERS.values(), ids=OTHERS)
+def test_what_a_file_is_that_cannot_be_read_is_said_in_our_words(tmp_path, write, words):
+    path = tmp_path / "a.npy"
+    write(path)
+    made = next(each for each in tmp_path.iterdir())
+    with pytest.raises(ValueError, match=words) as caught:
+        files.read(made, "thing")
+    message = str(caught.value)
+    assert message.startswith(f"{str(made)!r} is no file that backprop saved, or it is damaged: ")
+    for foreign in ("allow_pickle", "zipfile", "zlib", "BadZip", "magic", "CRC", "not a zip"):
+        assert foreign not in message
+
+
+def test_a_file_that_cannot_be_written_is_called_by_its_own_name(tmp_path, monkeypatch):
+    def refuse(path, *rest):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(files, "open", refuse, raising=False)
+    with pytest.raises(PermissionError) as caught:
+        files.write(tmp_path / "a.npz", "thing", {})
+    assert caught.value.filename == str(tmp_path / "a.npz")
 
 
 def test_kinds_are_told_apart(tmp_path):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import sliding_window_view
 from scipy.special import betainc, ndtr
 
 import backprop
@@ -185,6 +186,10 @@ RECORDED = {
     "@": lambda a, b, row, index, out: a @ b.T @ a,
     "matmul, out": lambda a, b, row, index, out: np.matmul(a, b[:3], out=out),
     "vecdot": lambda a, b, row, index, out: np.vecdot(a, b),
+    "windows": lambda a, b, row, index, out: sliding_window_view(a.reshape(-1), 5)[::2].T * 2,
+    "windows of two axes": lambda a, b, row, index, out: np.add(
+        1, sliding_window_view(a, (2, 3), axis=(0, 1)).transpose(0, 3, 1, 2)
+    ),
     "argmax": lambda a, b, row, index, out: (a.argmax(-1), b.argmax(axis=0) + index[:3]),
     "argmax of a row": lambda a, b, row, index, out: row.argmax(0),
     "take": lambda a, b, row, index, out: a.take(index),
@@ -194,6 +199,13 @@ RECORDED = {
     "put": at_indices,
     "put, a number": lambda a, b, row, index, out: (out.put(index, 0.1), out)[1],
     "copyto": lambda a, b, row, index, out: (np.copyto(out, row), np.copyto(row, 3), out)[2],
+    "copyto, unsafe": lambda a, b, row, index, out: (
+        np.copyto(index[:3], row, casting="unsafe"),
+        index * 2,
+    )[1],
+    "add.at": lambda a, b, row, index, out: (np.add.at(out.reshape(-1), index, 1), out)[1],
+    "add.at twice": lambda a, b, row, index, out: (np.add.at(out[0], index[:3] * 0, row), out)[1],
+    "negative.at": lambda a, b, row, index, out: (np.negative.at(out.reshape(-1), index), out)[1],
     "fill": lambda a, b, row, index, out: (out.fill(2), out.fill(np.float64(0.1)), out)[2],
     "setitem": changed_by_index,
     "copy": lambda a, b, row, index, out: a.copy() * a.T.copy("F").T,
@@ -488,7 +500,6 @@ REFUSED = {
             out[:3], index[:3, np.newaxis] % 3, 5, axis=1
         )
     ),
-    "add.at": written(lambda a, b, row, index, out: np.add.at(out.reshape(-1), index, 1)),
     "accumulate": lambda a, b, row, index, out: np.add.accumulate(a, axis=0),
     "accumulate, out": lambda a, b, row, index, out: np.add.accumulate(a, axis=0, out=out),
     "reduceat": lambda a, b, row, index, out: np.add.reduceat(row, [0, 2]),
@@ -679,7 +690,7 @@ STRIPPING |= {"fromiter", "nditer", "as_strided", "memoryview", "tolist", "from_
 ALLOWED = {  # what a step does not call, or only for arrays that are of another kind
     "check_input",
     "check_target",
-    "check_sample_weight",
+    "check_weight",
     "forward in Loss",
 }
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.errors import ShapeError
-from backprop.core.types import FLOAT_DTYPES, Shape
+from backprop.core.types import FLOAT_DTYPES, Array, Shape, as_array
 
 
 def check_integer(value: Any, name: str, least: float = 1) -> int:
@@ -36,6 +36,21 @@ def check_sizes(value: Any, name: str, n: int, least: int = 1) -> tuple[int, ...
             f"{name} must be an integer of {least} or more{several}, but it is {value!r}."
         )
     return tuple(map(int, sizes))
+
+
+def check_axis(value: Any, name: str) -> int | tuple[int, ...]:
+    """The number of an axis, which may be counted from the end, or a tuple of such numbers.
+
+    Raises:
+        ValueError: It is no integer, and no list of them.
+    """
+    several = isinstance(value, list | tuple | np.ndarray)
+    axes = tuple(value) if several else (value,)
+    if not all(isinstance(a, int | np.integer) and not isinstance(a, bool) for a in axes):
+        raise ValueError(
+            f"{name} must be an integer, such as -1, or a list of them, but {name} is {value!r}."
+        )
+    return tuple(map(int, axes)) if several else int(value)
 
 
 def check_number(value: Any, name: str, least: float = 0.0, below: float = math.inf) -> float:
@@ -89,6 +104,21 @@ def check_share(value: Any, name: str, ends: bool = True) -> float:
     return number
 
 
+def check_numbers(value: Any, name: str) -> Array:
+    """A number, or numbers of any shape, as an array of float64.
+
+    Raises:
+        ValueError: One of them is no number, or not finite, or their rows differ in length.
+    """
+    try:
+        given = np.asarray(value)
+    except ValueError:  # rows of different lengths
+        given = np.asarray(None)
+    if given.dtype.kind not in "fiu" or not np.isfinite(given).all():
+        raise ValueError(f"{name} must hold finite numbers, but it is {value!r}.")
+    return np.asarray(given, np.float64)
+
+
 def check_real(value: Any, name: str) -> float:
     """The value as a float, which may be nan or infinite.
 
@@ -109,29 +139,18 @@ def check_range(value: Any, name: str, lowest: float = -1) -> tuple[float, float
         lowest: The least number that makes sense, −1 or 0; the greatest is 1.
 
     Raises:
-        TypeError: An end is no number.
-        ValueError: There are not two ends, or they are not in order, or beyond.
+        ValueError: It is something else.
     """
-    several = isinstance(value, list | tuple)
-    ends = [check_real(end, name) for end in (value if several else [value])]
-    if not several:
-        ends = [lowest * ends[0], ends[0]]
-    if len(ends) != 2 or not lowest <= ends[0] <= ends[1] <= 1:
+    kinds = int | float | np.integer | np.floating
+    ends = tuple(value) if isinstance(value, list | tuple) else (value, value)
+    real = all(isinstance(n, kinds) and not isinstance(n, bool) for n in ends)
+    if real and not isinstance(value, list | tuple):
+        ends = lowest * value, value
+    if not real or len(ends) != 2 or not lowest <= ends[0] <= ends[1] <= 1:
         raise ValueError(
             f"{name} must be a number, or two in order, from {lowest:g} to 1, but it is {value!r}."
         )
-    return ends[0], ends[1]
-
-
-def check_axis(value: Any, name: str = "axis") -> int | tuple[int, ...]:
-    """An axis, or a tuple of axes; below 0 they are counted from the end.
-
-    Raises:
-        ValueError: It is something else.
-    """
-    if isinstance(value, list | tuple):
-        return tuple(check_integer(each, name, least=-math.inf) for each in value)
-    return check_integer(value, name, least=-math.inf)
+    return float(ends[0]), float(ends[1])
 
 
 def check_shape(value: Any, name: str) -> Shape:
@@ -148,6 +167,21 @@ def check_shape(value: Any, name: str) -> Shape:
             f"it is {value!r}."
         )
     return tuple(map(int, sizes))
+
+
+def check_mask(layer: object, X: Array, mask: Any) -> Array:
+    """The mask of a batch of sequences as an array of bools.
+
+    Raises:
+        ShapeError: It is not one for the steps of X.
+    """
+    found = as_array(mask, np.dtype(bool))
+    if found.shape != X.shape[:2]:
+        raise ShapeError(
+            f"{layer} received inputs of shape {X.shape} with a mask of shape {found.shape}: pass "
+            f"True or False for each step, shape {X.shape[:2]}."
+        )
+    return found
 
 
 def check_list(given: Any, name: str) -> list[Any]:

@@ -1,5 +1,7 @@
 """The errors that users meet; each is also the built-in error that one would expect."""
 
+import math
+
 
 class ShapeError(ValueError):
     """An array does not have the shape that its receiver needs."""
@@ -19,3 +21,29 @@ class NoForwardError(ValueError):
 
 class DataError(ValueError):
     """A data set could not be loaded: a missing, truncated or wrong file, or no network."""
+
+
+def misfit(
+    shape: tuple[int, ...],
+    input_shape: tuple[int, ...],
+    layer: object,
+    found: str,
+    name: str = "X",
+) -> str:
+    """What is wrong with inputs for what is built already, and what to do about it.
+
+    Args:
+        shape: The shape of the inputs.
+        input_shape: The shape of one sample that the layer was built for.
+        layer: The layer.
+        found: What is said about the inputs.
+        name: What the user calls them.
+    """
+    built, advice = f"samples of shape {input_shape}", "pass samples of that shape"
+    if len(input_shape) == 1:
+        built, advice = f"{input_shape[0]} features", f"pass samples with {input_shape[0]} columns"
+    elif input_shape == (*shape[1:], 1):
+        advice = f"add the axis of the channels, {name}[..., np.newaxis]"
+    elif math.prod(shape[1:]) == math.prod(input_shape):
+        advice = f"pass {name}.reshape(-1, {', '.join(map(str, input_shape))})"
+    return f"{layer} was built for {built} but {found}: {advice}."

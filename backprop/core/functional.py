@@ -4,6 +4,8 @@ Every function works along the last axis, for any number of leading axes, and ac
 a result of the input's shape can be written into an array that the caller keeps.
 """
 
+from __future__ import annotations
+
 import math
 from functools import lru_cache
 from typing import Any
@@ -26,6 +28,9 @@ LONG_ROW = 512
 
 PROBABILITY_FLOOR = float(np.e) * 1e-7
 """Below this probability ``safe_log`` goes on as a straight line (see there)."""
+
+SMALL_PRODUCT = 10**6
+"""Up to so many multiplications OpenBLAS takes a product for a small one."""
 
 
 def sigmoid(Z: Array, out: Array | None = None) -> Array:
@@ -149,6 +154,31 @@ def row_starts(size: int, n_columns: int, shape: Shape) -> Array:
     return starts
 
 
+def stacked_product(A: Array, B: Array, out: Array) -> None:
+    """A B, written into ``out``, as one call that multiplies a stack of small matrices.
+
+    OpenBLAS multiplies small matrices by other code, which is up to a third faster.
+
+    Args:
+        A: Shape ``(rows, K)``.
+        B: Shape ``(K, n)``.
+        out: Shape ``(rows, n)``; contiguous but for the step from row to row.
+    """
+    m = rows_at_once(*A.shape, B.shape[1])
+    np.matmul(A.reshape(-1, m, A.shape[1]), B, out=out.reshape(-1, m, B.shape[1]))
+
+
+@lru_cache(maxsize=256)
+def rows_at_once(n_rows: int, K: int, n: int) -> int:
+    """How many rows make one small product: their greatest divisor that does; all if it is small.
+
+    Fewer than 8 rows are not worth a product of their own.
+    """
+    most = SMALL_PRODUCT // (K * n)
+    divisors = (m for m in range(min(most, n_rows), 7, -1) if n_rows % m == 0)
+    return next(divisors, n_rows)
+
+
 def safe_log(P: Array) -> Array:
     """log p, continued by its tangent where p is below the floor τ = e·10⁻⁷.
 
@@ -168,3 +198,11 @@ def safe_log_slope(P: Array) -> Array:
     """The derivative of ``safe_log``: 1 / max(p, τ)."""
     slope: Array = np.maximum(P, PROBABILITY_FLOOR)
     return np.reciprocal(slope, out=slope)
+
+
+def dropout_factors(rng: np.random.Generator, rate: float, out: Array) -> Array:
+    """What dropout multiplies with: 0 with probability p = ``rate``, else 1 / (1 − p)."""
+    rng.random(out=out, dtype=out.dtype.type)
+    np.greater_equal(out, rate, out=out)
+    out *= 1 / (1 - rate)
+    return out

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.arrays import to_array
 from backprop.core.buffers import filled_array
 from backprop.core.errors import NotBuiltError, ShapeError
-from backprop.core.types import Array, Shape, as_array
+from backprop.core.ranges import check_overflow
+from backprop.core.types import Array, Shape
 
 
 class Parameter:
@@ -29,13 +31,14 @@ class Parameter:
     """
 
     __slots__ = (
+        "_constraint",
         "_gradient",
+        "_joined",
+        "_regularizer",
         "_value",
-        "constraint",
         "decays",
         "learned",
         "name",
-        "regularizer",
         "trainable",
     )
 
@@ -56,8 +59,36 @@ class Parameter:
         self.trainable = trainable and learned
         self.decays = decays
         self.learned = learned
-        self.regularizer = regularizer
-        self.constraint = constraint
+        self._joined = False
+        self._regularizer = regularizer
+        self._constraint = constraint
+
+    @property
+    def regularizer(self) -> Any:
+        """The penalty in the loss, if any."""
+        return self._regularizer
+
+    @regularizer.setter
+    def regularizer(self, given: Any) -> None:
+        self._refuse_if_joined("regularizer")
+        self._regularizer = given
+
+    @property
+    def constraint(self) -> Any:
+        """The condition that is restored after every step, if any."""
+        return self._constraint
+
+    @constraint.setter
+    def constraint(self, given: Any) -> None:
+        self._refuse_if_joined("constraint")
+        self._constraint = given
+
+    def _refuse_if_joined(self, what: str) -> None:
+        if self._joined:
+            raise AttributeError(
+                f"{self.name} belongs to a built model, in which another {what} would have no "
+                f"effect: give it to the layer when you make it."
+            )
 
     @property
     def value(self) -> Array:
@@ -78,18 +109,19 @@ class Parameter:
         self._gradient[...] = self._fitting(given, "gradient")
 
     def _fitting(self, given: Array, what: str) -> Array:
-        array = as_array(given)
+        array = to_array(given, f"the {what} of {self.name}")
         if array.shape != self.shape:
             raise ShapeError(
                 f"the {what} of {self.name} has the shape {self.shape}, but the array assigned to "
                 f"it has the shape {array.shape}."
             )
+        check_overflow(array, f"the {what} of {self.name} would hold", self._value.dtype)
         return array
 
     def move(self, value: Array, gradient: Array) -> None:
         """Copies its numbers into these arrays, and uses them from now on."""
         value[...], gradient[...] = self._value, self._gradient
-        self._value, self._gradient = value, gradient
+        self._value, self._gradient, self._joined = value, gradient, True
 
     def exchange(self, change: Callable[[Any], Any]) -> None:
         """Replaces its arrays by other views of the same numbers."""

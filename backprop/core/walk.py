@@ -48,14 +48,14 @@ def numbers_of(part: object, kinds: tuple[type, ...] = SIMPLE) -> dict[str, Any]
     return {
         name: value
         for name, value in vars(part).items()
-        if name[0] != "_" and consists_of(value, kinds)
+        if name[0] != "_" and holds_only(value, kinds)
     }
 
 
-def consists_of(value: object, kinds: tuple[type, ...]) -> bool:
-    """Whether it is of one of these kinds, or a tuple of such."""
+def holds_only(value: object, kinds: tuple[type, ...]) -> bool:
+    """Whether a value is of one of these kinds, or a tuple of such."""
     if isinstance(value, tuple):
-        return all(consists_of(each, kinds) for each in value)
+        return all(holds_only(each, kinds) for each in value)
     return isinstance(value, kinds)
 
 

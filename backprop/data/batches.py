@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 
 from backprop.core.buffers import new_array
+from backprop.core.ranges import check_finite
 from backprop.core.types import Array, is_sparse
 from backprop.data.samples import Data
 
 CONVERT_BELOW = 1 << 26
 """Inputs of another dtype are converted once if that takes less than these 64 MiB."""
 
-Batch = tuple[Array, Array, Array | None]
+Batch = tuple[Array, Array, Array | None, Array]
+"""Inputs, targets, weights if there are any, and the targets as they were given, for metrics."""
 
 
 class Batches:
@@ -22,7 +24,8 @@ class Batches:
 
     Shuffled batches are copied into one buffer, valid until the next batch is drawn; unshuffled
     ones are views of the data where the dtype allows. The last batch may be shorter. Rows of a
-    sparse matrix stay sparse.
+    sparse matrix stay sparse. Inputs in a memory map, which nobody has read yet, are checked for
+    nan, infinity and overflow as they are drawn, until all have been.
 
     Args:
         data: Checked arrays.
@@ -49,8 +52,14 @@ class Batches:
         if is_sparse(X):
             X = X.astype(dtype)
         elif X.dtype != dtype and X.size * dtype.itemsize <= CONVERT_BELOW:
+            if isinstance(X, np.memmap):
+                check_finite(X, "x holds", dtype)
             X = np.ascontiguousarray(X, dtype)
-        self._arrays = [X, data.y] + ([] if data.weight is None else [data.weight])
+        self._unread, self._dtype = isinstance(X, np.memmap), dtype
+        self._arrays = [X, data.y]
+        self._places = data.weight is not None, data.given is not data.y
+        self._arrays += [] if data.weight is None else [data.weight]
+        self._arrays += [] if data.given is data.y else [data.given]
         dtypes = [dtype] + [array.dtype for array in self._arrays[1:]]
         self._size = self.batch_size = min(batch_size, len(data))
         self._buffers = [
@@ -63,9 +72,11 @@ class Batches:
         self.sample_shape = tuple(X.shape[1:])
         whole = -(-self._n // self._size)
         self.steps = whole if steps is None else min(steps, whole)
+        self._whole = self.steps == whole
 
     def __iter__(self) -> Iterator[Batch]:
-        return self._in_order() if self._rng is None else self._shuffled(self._rng)
+        yield from self._in_order() if self._rng is None else self._shuffled(self._rng)
+        self._unread = self._unread and not self._whole
 
     def inputs(self, size: int) -> Iterator[Array]:
         """All inputs in order, so many at a time; nothing is drawn at random."""
@@ -78,19 +89,28 @@ class Batches:
             stop = min(start + size, n)
             buffers = self._buffers if stop - start == size else self._first_rows(stop - start)
             rows = zip(self._arrays, buffers, strict=True)
-            yield as_batch([pass_on(source[start:stop], out) for source, out in rows])
+            if self._unread:
+                check_finite(self._arrays[0][start:stop], "x holds", self._dtype, start)
+            drawn = [pass_on(source[start:stop], out) for source, out in rows]
+            yield as_batch(drawn, *self._places)
 
     def _shuffled(self, rng: np.random.Generator) -> Iterator[Batch]:
         size = self._size
         order = rng.permutation(self._n)[: self.steps * size]
         rest = len(order) % size
-        draws = list(map(drawing, self._arrays, self._buffers))
+        draws = self._draws(self._buffers)
         for start in range(0, len(order) - rest, size):
             index = order[start : start + size]
-            yield as_batch([draw(index) for draw in draws])
+            yield as_batch([draw(index) for draw in draws], *self._places)
         if rest:
-            draws = list(map(drawing, self._arrays, self._first_rows(rest)))
-            yield as_batch([draw(order[-rest:]) for draw in draws])
+            draws = self._draws(self._first_rows(rest))
+            yield as_batch([draw(order[-rest:]) for draw in draws], *self._places)
+
+    def _draws(self, buffers: list[Array | None]) -> list[Callable[[Array], Array]]:
+        draws = list(map(drawing, self._arrays, buffers))
+        if self._unread:
+            draws[0] = checking(self._arrays[0], buffers[0])
+        return draws
 
     def _first_rows(self, n: int) -> list[Array | None]:
         """The buffers of a shorter batch: the same arrays at every call."""
@@ -99,9 +119,28 @@ class Batches:
         return self._shorter[n]
 
 
-def as_batch(arrays: list[Array]) -> Batch:
-    """Inputs, targets, and weights if there are any."""
-    return arrays[0], arrays[1], arrays[2] if len(arrays) > 2 else None
+def as_batch(arrays: list[Array], weighted: bool, rounded: bool) -> Batch:
+    """A batch of arrays in this order: inputs, targets, weights, targets as they were given.
+
+    Args:
+        arrays: The arrays.
+        weighted: Whether weights are among them.
+        rounded: Whether the targets as given are, since they have more digits.
+    """
+    X, y = arrays[:2]
+    return X, y, arrays[2] if weighted else None, arrays[-1] if rounded else y
+
+
+def checking(source: Array, out: Any) -> Callable[[Array], Array]:
+    """``drawing`` of inputs that nobody has looked at yet."""
+
+    def draw(index: Array) -> Array:
+        rows = source[index]
+        check_finite(rows, "x holds", out.dtype, index)
+        out[...] = rows
+        return out  # type: ignore[no-any-return]
+
+    return draw
 
 
 def drawing(source: Array, out: Array | None) -> Callable[[Array], Array]:

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.errors import ShapeError
+from backprop.core.arrays import as_numbers
+from backprop.core.errors import ShapeError, misfit
 from backprop.core.functional import ones
+from backprop.core.ranges import check_finite
 from backprop.core.types import FLOAT_DTYPES, Array, Shape, is_sparse
 from backprop.layers import Layer, Normalization, Rescaling
 from backprop.layers.block import walk
@@ -20,18 +22,27 @@ MANY_NUMBERS = 1 << 19
 """From so many numbers on a product takes less time than a look at each of them."""
 
 
-def check_inputs(x: Any, input_shape: Shape | None, layer: object, name: str = "x") -> Array:
+def check_inputs(
+    x: Any, input_shape: Shape | None, layer: object, name: str = "x", dtype: Any = None
+) -> Array:
     """``as_inputs`` that hold finite numbers.
+
+    Args:
+        x: See there, as for the next three.
+        input_shape: The shape of one sample.
+        layer: The first layer.
+        name: The argument's name.
+        dtype: The dtype that the model computes in, in which they must be finite too.
 
     Raises:
         TypeError: They are not numbers.
         ShapeError: There is no batch axis, no sample, or another number of features.
-        ValueError: They hold nan or infinite numbers.
+        ValueError: They hold nan or infinite numbers, or have gaps, or overflow.
     """
     X = as_inputs(x, input_shape, layer, name)
     # a memory map may be larger than memory: it is looked at batch by batch only
     if not isinstance(X, np.memmap):
-        check_finite(X, name)
+        check_finite(X, f"{name} holds", dtype)
     return X
 
 
@@ -39,7 +50,7 @@ def as_inputs(x: Any, input_shape: Shape | None, layer: object, name: str = "x")
     """Inputs as an array of numbers with samples in rows.
 
     Args:
-        x: An array, or what ``np.asarray`` makes one of: a list, a DataFrame.
+        x: An array, a list, a frame, or a sparse matrix.
         input_shape: The shape of one sample that the model was built for; None if it is not built.
         layer: The first layer, for the error message.
         name: The argument's name, likewise.
@@ -48,25 +59,14 @@ def as_inputs(x: Any, input_shape: Shape | None, layer: object, name: str = "x")
         TypeError: They are not numbers.
         ShapeError: There is no batch axis, no sample, or another number of features.
     """
-    X = as_numbers(x, name)
+    X = as_numbers(x, name, sparse=True)
     if is_sparse(X):
         X = as_rows(X, layer, name)
     check_rows(X, name)
     if input_shape is not None and X.shape[1:] != input_shape:
-        raise ShapeError(misfit(X.shape, input_shape, layer, name))
+        found = f"{name} has the shape {X.shape}"
+        raise ShapeError(misfit(X.shape, input_shape, layer, found, name))
     return X
-
-
-def misfit(shape: Shape, input_shape: Shape, layer: object, name: str) -> str:
-    """What is wrong with inputs of that shape for a built model, and what to do about it."""
-    built, advice = f"samples of shape {input_shape}", "pass samples of that shape"
-    if len(input_shape) == 1:
-        built, advice = f"{input_shape[0]} features", f"pass samples with {input_shape[0]} columns"
-    elif input_shape == (*shape[1:], 1):
-        advice = f"add the axis of the channels, {name}[..., np.newaxis]"
-    elif math.prod(shape[1:]) == math.prod(input_shape):
-        advice = f"pass {name}.reshape(-1, {', '.join(map(str, input_shape))})"
-    return f"{layer} was built for {built} but {name} has the shape {shape}: {advice}."
 
 
 def warn_of_bytes(X: Array, layers: Iterable[Layer], stacklevel: int) -> None:
@@ -92,27 +92,6 @@ def warn_of_bytes(X: Array, layers: Iterable[Layer], stacklevel: int) -> None:
         )
 
 
-def check_finite(X: Array, name: str, first_row: int = 0) -> None:
-    """Refuses inputs that hold nan or infinite numbers.
-
-    Args:
-        X: Numbers with samples in rows, or some of the rows.
-        name: The argument's name, for the error message.
-        first_row: The number of the first of them, likewise.
-
-    Raises:
-        ValueError: They do.
-    """
-    if is_sparse(X):
-        refuse_rows(row_of_entries(X)[~np.isfinite(X.data)] + first_row, name)
-    elif X.dtype.kind == "f":
-        for start in range(0, len(X), 256):
-            finite = np.isfinite(X[start : start + 256])
-            if not finite.all():
-                wrong = ~finite.reshape(len(finite), -1).all(axis=1)
-                refuse_rows(first_row + start + np.flatnonzero(wrong), name)
-
-
 def surely_finite(X: Array) -> bool:
     """Whether there is no nan or infinite number, if that shows quickly: in the sums of the rows.
 
@@ -126,20 +105,6 @@ def surely_finite(X: Array) -> bool:
     with np.errstate(over="ignore", invalid="ignore"):
         sums = np.dot(X.reshape(len(X), n_features), ones(n_features, X.dtype))
     return bool(np.isfinite(sums).all())
-
-
-def row_of_entries(X: Any) -> Array:
-    """The row of every stored number of a sparse matrix in CSR form."""
-    return np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
-
-
-def refuse_rows(rows: Array, name: str) -> None:
-    """The error for rows that hold what is no number, if there are any."""
-    if len(rows):
-        raise ValueError(
-            f"{name} holds nan or infinite numbers, the first in row {rows[0]}: remove or replace "
-            f"them first."
-        )
 
 
 def check_rows(X: Array, name: str) -> None:
@@ -168,29 +133,3 @@ def as_rows(X: Any, layer: Any, name: str) -> Any:
             f"with a Dense layer, or pass {name}.toarray()."
         )
     return X.tocsr()
-
-
-def as_numbers(x: Any, name: str) -> Array:
-    """``as_array`` for what must hold numbers.
-
-    Raises:
-        TypeError: They are not real numbers.
-    """
-    # a memory map stays one, and so does a sparse matrix
-    X = x if isinstance(x, np.ndarray) or is_sparse(x) else as_array(x, name)
-    if X.dtype.kind not in "fiub":
-        raise TypeError(
-            f"{name} must hold numbers, but its dtype is {X.dtype}: encode text and categories as "
-            f"numbers first."
-        )
-    return X
-
-
-def as_array(x: Any, name: str) -> Array:
-    """``np.asarray`` with an error that names the argument."""
-    try:
-        return np.asarray(x)
-    except ValueError:
-        raise ShapeError(
-            f"{name} cannot be made an array of samples: give all of its rows the same length."
-        ) from None

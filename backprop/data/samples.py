@@ -6,19 +6,26 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.arrays import as_numbers, to_array
 from backprop.core.checks import check_number, check_share
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, Shape
-from backprop.data.inputs import as_array, as_numbers
 from backprop.losses import Loss
-from backprop.losses.base import check_sample_weight
 
 
 class Data:
-    """Samples in rows: inputs, targets, and weights if there are any."""
+    """Samples in rows: inputs, targets, and weights if there are any.
 
-    def __init__(self, X: Array, y: Array, weight: Array | None = None) -> None:
+    Attributes:
+        given: The targets as they were given, in a dtype with more digits than that of ``y``: what
+            metrics see. The array ``y`` itself where the two are the same.
+    """
+
+    def __init__(
+        self, X: Array, y: Array, weight: Array | None = None, given: Array | None = None
+    ) -> None:
         self.X, self.y, self.weight = X, y, weight
+        self.given = y if given is None else given
 
     def __len__(self) -> int:
         return int(self.X.shape[0])
@@ -26,7 +33,8 @@ class Data:
     def rows(self, which: slice) -> "Data":
         """Some of the samples, as views."""
         weight = None if self.weight is None else self.weight[which]
-        return Data(self.X[which], self.y[which], weight)
+        given = None if self.given is self.y else self.given[which]
+        return Data(self.X[which], self.y[which], weight, given)
 
 
 def check_data(
@@ -61,22 +69,37 @@ def check_data(
         raise ShapeError(f"{prefix}x holds no samples: its shape is {X.shape}.")
     if y is None:
         raise ValueError(f"{prefix}y is missing: pass the targets.")
-    target = as_array(y, f"{prefix}y")
-    if target.ndim == 0 or len(target) != n:
+    given = to_array(y, f"{prefix}y")
+    if given.ndim == 0 or len(given) != n:
         raise ShapeError(
-            f"{prefix}x has {n} samples, but {prefix}y has the shape {target.shape}: pass one "
+            f"{prefix}x has {n} samples, but {prefix}y has the shape {given.shape}: pass one "
             f"target for each sample."
         )
-    target = loss.check_target(target, output_shape, dtype)
+    target = loss.check_target(given, output_shape, dtype)
     weight = None
     if sample_weight is not None:
         if class_weight is not None:
             raise ValueError("pass sample_weight or class_weight, not both.")
-        given = as_numbers(sample_weight, f"{prefix}sample_weight")
-        weight = check_sample_weight(given, n, dtype)
+        numbers = as_numbers(sample_weight, f"{prefix}sample_weight")
+        weight = loss.check_weight(numbers, n, output_shape, dtype)
     elif class_weight is not None:
         weight = weight_by_class(target, output_shape, class_weight, dtype)
-    return Data(X, target, weight)
+    return Data(X, target, weight, digits_lost(given, target))
+
+
+def digits_lost(given: Array, target: Array) -> Array | None:
+    """The targets as given, in the shape of those of the loss, if these are rounded ones."""
+    if target.dtype.kind != "f" or given.size != target.size:
+        return None
+    kind, size = given.dtype.kind, given.dtype.itemsize
+    if kind not in "fiu" or size < target.itemsize or (kind == "f" and size == target.itemsize):
+        return None
+    given = given.reshape(target.shape)
+    with np.errstate(invalid="ignore"):
+        if np.array_equal(target.astype(given.dtype), given):
+            return None
+        rounded = np.array_equal(given.astype(target.dtype), target)  # and not changed by the loss
+    return given if rounded else None
 
 
 def weight_by_class(
@@ -95,9 +118,10 @@ def weight_by_class(
         )
     n_classes = max(output_shape[-1], 2)
     classes = target
-    if target.ndim == 2:
-        classes = target[:, 0] if target.shape[1] == 1 else target.argmax(axis=1)
-    if classes.ndim != 1 or not np.isin(classes, np.arange(n_classes)).all():
+    if target.shape[1:] == output_shape:  # a row for each class, or one 0 or 1
+        classes = target[..., 0] if output_shape[-1] == 1 else target.argmax(axis=-1)
+    one_each = classes.shape[1:] == output_shape[:-1]
+    if not one_each or not np.isin(classes, np.arange(n_classes)).all():
         raise ValueError(
             f"class_weight needs targets that are classes from 0 to {n_classes - 1}, one for each "
             f"sample: use sample_weight for others."

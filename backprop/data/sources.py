@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from backprop.core.errors import NotBuiltError
 from backprop.core.types import Shape
 from backprop.data.batches import Batches
 from backprop.data.inputs import check_inputs
+from backprop.data.items import makes_batches
 from backprop.data.samples import Data, check_data
 from backprop.data.streams import Stream
 from backprop.layers import Layer
@@ -50,7 +51,9 @@ def check(
     if not model.layers:
         raise NotBuiltError("the model has no layers: add some first.")
     loss.check_ending(unfold(model.layers)[-1])
-    X = check_inputs(x, model.input_shape or sample_shape, model.layers[0], f"{prefix}x")
+    sample_shape = model.input_shape or sample_shape
+    X = check_inputs(x, sample_shape, model.layers[0], f"{prefix}x", model.dtype)
+    model.layers[0].check_values(X, f"{prefix}x")
     output_shape = X.shape[1:]
     for layer in model.layers:
         output_shape = layer.output_shape(output_shape)
@@ -65,15 +68,8 @@ def check(
         prefix=prefix,
     )
     for metric in model.metrics:
-        metric.check(output_shape, data.y)
+        metric.check(output_shape, data.y, data.weight)
     return data
-
-
-def makes_batches(x: Any, y: Any) -> bool:
-    """Whether x makes batches by itself: a function, a generator, an iterable that is no array."""
-    if y is not None or isinstance(x, np.ndarray) or hasattr(x, "shape"):
-        return False
-    return callable(x) or isinstance(x, Iterable)
 
 
 def evaluation_source(
@@ -96,7 +92,8 @@ def evaluation_source(
         steps = check_integer(steps, f"{prefix.replace(' ', '_')}steps")
     if makes_batches(x, y):
         refuse_beside_stream(f"{prefix}x", sample_weight, batch_size)
-        return Stream(x, steps, checked, model.dtype, f"{prefix}x")
+        shape = model.input_shape or sample_shape
+        return Stream(x, steps, checked, model.dtype, f"{prefix}x", None, shape)
     data = checked(x, y, sample_weight)
     return in_order(data, batch_size, f"{prefix.replace(' ', '_')}batch_size", steps, model.dtype)
 
@@ -118,8 +115,8 @@ def validation_source(
 ) -> Source:
     """Batches of what ``fit`` is given as ``validation_data``."""
     x, y, weight = validation_data, None, None
-    if not makes_batches(validation_data, None) or is_arrays(validation_data):
-        if not isinstance(validation_data, Sequence) or len(validation_data) not in (2, 3):
+    if not makes_batches(validation_data) or is_arrays(validation_data):
+        if not isinstance(validation_data, list | tuple) or len(validation_data) not in (2, 3):
             raise ValueError(
                 "validation_data must be (x, y) or (x, y, sample_weight), or make batches of "
                 f"these, but it is a {type(validation_data).__name__} of another form."
@@ -142,7 +139,7 @@ def is_arrays(validation_data: Any) -> bool:
     """Whether it is ``(x, y)`` or ``(x, y, sample_weight)``, rather than a list of batches."""
     if isinstance(validation_data, tuple) and len(validation_data) in (2, 3):
         return True
-    if not isinstance(validation_data, Sequence):
+    if not isinstance(validation_data, list | tuple):
         return False
     return not all(isinstance(part, tuple) for part in validation_data) or not validation_data
 

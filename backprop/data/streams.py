@@ -1,30 +1,30 @@
-"""Batches that a user's generator, iterable or function makes, for data larger than memory."""
+"""Batches that a user's generator, iterable, function or data set makes, larger than memory."""
 
-import itertools
-from collections.abc import Callable, Iterable, Iterator
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from backprop.core.errors import ShapeError
+from backprop.core.types import Shape
 from backprop.data.batches import Batch
+from backprop.data.items import Items
 from backprop.data.samples import Data
 
 
 class Stream:
     """The batches ``(x, y)`` or ``(x, y, sample_weight)`` of an epoch; iterate once for each.
 
-    A function is called for each epoch, an iterable is begun anew, and a generator goes on where
-    it was: it needs ``steps``, or it lasts for one epoch only. The first batch is drawn at once,
-    for the shapes; it opens the first epoch.
-
     Args:
-        source: A function without arguments that returns an iterable, or an iterable, or a
-            generator.
+        source: What makes them, see ``Items``.
         steps: Batches in an epoch; None for all of them.
         check: Makes checked arrays of one batch's ``(x, y, sample_weight)``.
         dtype: The dtype that the model computes in.
         name: What error messages call it.
+        rng: Shuffles the batches of a data set, see ``Items``.
+        sample_shape: The shape of one input sample, if it is known.
 
     Attributes:
         sample_shape: The shape of one input sample.
@@ -33,7 +33,7 @@ class Stream:
 
     Raises:
         ValueError: There is no batch.
-        TypeError: The function returns nothing to iterate over.
+        TypeError: The source makes none.
     """
 
     def __init__(
@@ -43,47 +43,23 @@ class Stream:
         check: Callable[[Any, Any, Any], Data],
         dtype: np.dtype[Any],
         name: str = "x",
+        rng: np.random.Generator | None = None,
+        sample_shape: Shape | None = None,
     ) -> None:
-        self._source, self._limit, self._check = source, steps, check
-        self._dtype, self._name = dtype, name
-        self._iterator: Iterator[Any] | None = source if isinstance(source, Iterator) else None
-        begun = self._begin()
-        first = list(itertools.islice(begun, 1))
-        if not first:
-            raise ValueError(f"{name} makes no batches: it is empty.")
-        data = self._unpack(first[0])
+        self._check, self._dtype, self._name = check, dtype, name
+        self._items = Items(source, steps, name, rng, sample_shape)
+        data = self._unpack(self._items.first)
         self.sample_shape, self.batch_size = tuple(data.X.shape[1:]), len(data)
-        self._begun: Iterator[Any] | None = itertools.chain(first, begun)
-        self.steps = steps
-        if steps is None and hasattr(source, "__len__"):
-            self.steps = len(source)
+
+    @property
+    def steps(self) -> int | None:
+        """Batches in an epoch; None while that is not known."""
+        return self._items.steps
 
     def __iter__(self) -> Iterator[Batch]:
-        batches, self._begun = self._begun or self._begin(), None
-        count = 0
-        for batch in itertools.islice(batches, self._limit):
+        for batch in self._items:
             data = self._unpack(batch)
-            count += 1
-            yield data.X.astype(self._dtype, copy=False), data.y, data.weight
-        if count == 0 or (self._limit is not None and count < self._limit):
-            wanted = "at least one" if self._limit is None else f"the {self._limit}"
-            raise ValueError(
-                f"{self._name} ran out: this epoch got {count} batches of {wanted} it needs. Pass "
-                f"a function that returns a new generator, which is called for each epoch, or a "
-                f"smaller number of steps."
-            )
-        self.steps = count
-
-    def _begin(self) -> Iterator[Any]:
-        if self._iterator is not None:
-            return self._iterator
-        made = self._source() if callable(self._source) else self._source
-        if not isinstance(made, Iterable):
-            raise TypeError(
-                f"{self._name} must be a function that returns batches (x, y), such as one that "
-                f"yields them, but it returned {made!r}."
-            )
-        return iter(made)
+            yield data.X.astype(self._dtype, copy=False), data.y, data.weight, data.given
 
     def _unpack(self, batch: Any) -> Data:
         if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):

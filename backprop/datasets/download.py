@@ -67,7 +67,7 @@ def download(name: str, folder: str) -> None:
                         content += chunk
                         bar.update(len(chunk))
         except (OSError, http.client.HTTPException) as error:
-            failures.append(f"{url}: {error}")
+            failures.append(f"{url}: {reason(error)}")
             continue
         checksum = hashlib.sha256(content).hexdigest()
         if checksum == SHA256[name]:
@@ -86,6 +86,15 @@ def download(name: str, folder: str) -> None:
     )
 
 
+def reason(error: Exception) -> str:
+    """What went wrong in a download, in a few words."""
+    inner = getattr(error, "reason", error)  # that of urllib's errors
+    code = getattr(error, "code", None)
+    if code is not None:
+        return f"the server answered {code}, {inner}"
+    return str(getattr(inner, "strerror", None) or inner or type(error).__name__)
+
+
 def _write(content: bytes | bytearray, folder: str, name: str) -> None:
     """Writes a file whole or not at all."""
     partial = os.path.join(folder, f".{name}.{os.urandom(4).hex()}.part")
@@ -96,7 +105,8 @@ def _write(content: bytes | bytearray, folder: str, name: str) -> None:
         os.replace(partial, os.path.join(folder, name))
     except OSError as error:
         raise DataError(
-            f"{name} was downloaded but cannot be kept in the cache folder {folder!r} ({error}): "
+            f"{name} was downloaded but cannot be kept in the cache folder {folder!r} "
+            f"({reason(error)}): "
             f"make room or set the environment variable BACKPROP_DATA to another folder."
         ) from error
     finally:

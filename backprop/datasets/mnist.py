@@ -7,6 +7,7 @@ import zlib
 import numpy as np
 
 from backprop.core.errors import DataError
+from backprop.core.file_kinds import kind_of_file
 from backprop.core.types import Array
 from backprop.datasets.download import SHA256, cache_folder, download
 from backprop.datasets.splitting import Parts, as_images
@@ -130,9 +131,7 @@ def _read_idx(file: str, magic: int) -> Array:
         try:
             data = unpacker.decompress(data)
         except zlib.error as error:
-            raise DataError(
-                f"{file} is damaged ({error}): delete it and download it again."
-            ) from error
+            raise DataError(f"{file} is damaged: delete it and download it again.") from error
         whole = unpacker.eof
     n_axes = magic & 0xFF
     header = 4 * (1 + n_axes)
@@ -179,10 +178,12 @@ def _read_npz(file: str, x_name: str, y_name: str) -> tuple[Array, Array]:
             x, y = archive[x_name], archive[y_name]
     except DataError:
         raise
-    except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+    except OSError as error:
+        raise DataError(f"{file} cannot be read: {error.strerror}.") from error
+    except (ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise DataError(
-            f"{file} is not a readable .npz file ({error}): download it again, or, for the four "
-            f"original files of MNIST, pass the folder that holds them."
+            f"{file} is not a readable .npz file: {kind_of_file(file)}. Download it again, or, for "
+            f"the four original files of MNIST, pass the folder that holds them."
         ) from error
     return _to_samples(x, y, file)
 

@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from backprop.core.arrays import any_array, to_array
 from backprop.core.checks import check_integer, check_share
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, Shape
@@ -36,7 +37,7 @@ def stratified_split(
         ValueError: ``test_fraction`` is not between 0 and 1, ``seed`` is no integer of 0 or more,
             or a class has fewer than two samples, so that it cannot be in both parts.
     """
-    X, y = np.asarray(X), np.asarray(y)
+    X, y = any_array(X, "X"), to_array(y, "y")
     if y.ndim != 1:
         raise ShapeError(
             f"stratified_split needs one class a sample in y, of shape (N,), but received shape "
@@ -89,7 +90,10 @@ def standardize(X: npt.ArrayLike, *others: npt.ArrayLike) -> tuple[Array, ...]:
         ShapeError: ``X`` has no rows, or another array has other features.
         ValueError: ``X`` holds NaN or an infinity, which would spoil a whole feature.
     """
-    arrays = [np.asarray(array) for array in (X, *others)]
+    arrays = [
+        to_array(array, "X" if not k else f"others[{k - 1}]")
+        for k, array in enumerate((X, *others))
+    ]
     X = arrays[0]
     for array in arrays:
         if array.dtype.kind not in "fiub":

@@ -12,13 +12,13 @@ import numpy as np
 from backprop.core.parameters import Parameter
 from backprop.core.types import Array
 from backprop.core.walk import SIMPLE, from_here, numbers_of
-from backprop.data.batches import Batch
 from backprop.engine.one_thread import on_one_thread
 from backprop.engine.tape import Tape
 from backprop.engine.thread_choice import ThreadChoice
 from backprop.engine.threads import several, use
 from backprop.engine.traced import plain
 from backprop.losses import Loss
+from backprop.losses.helpers import each_output
 from backprop.protocol import Model
 from backprop.training.step import Step
 
@@ -47,7 +47,7 @@ class RecordedStep:
     Attributes:
         calls: Functions that make the step again.
         total: The sum of the losses, an array without axes.
-        size: How many losses there are.
+        size: How many losses there are (see ``Loss.count``).
         prediction: The model's output.
         tape: What was recorded.
         works: Whether everything could be recorded.
@@ -59,14 +59,16 @@ class RecordedStep:
         objects = list(parts(model))
         exchange(objects, model, tape.trace)
         try:
+            weighed: Any = model.weigh(tape.trace(X), tape.trace(weight))
             prediction = model.forward(tape.trace(X), training=True)
-            losses = model.loss.sample_losses(prediction, tape.trace(y))
-            total = model.loss.total(losses, tape.trace(weight))
+            each = each_output(weighed, prediction)
+            losses = model.loss.sample_losses(prediction, tape.trace(y), each)
+            total = model.loss.total(losses, weighed)
             model.backpropagate(model.loss.backward())
         finally:
             exchange(objects, model, plain)
         self.prediction, self.total = plain(prediction), plain(total)
-        self.size = losses.size
+        self.size = model.loss.count(losses)
         self.works = tape.failure is None
         self.calls = [call.bind() for call in tape.calls] if self.works else []
         self._attributes = [(vars(each), results_of(each)) for each in objects]
@@ -96,7 +98,7 @@ class RecordedSteps(Step):
         super().__init__(model)
         self._recorded: dict[tuple[int, int, int], RecordedStep] = {}
         self._current: RecordedStep | None = None
-        self._seen: dict[int, tuple[Batch, int]] = {}
+        self._seen: dict[int, tuple[tuple[Array, Array, Array | None], int]] = {}
         self._choice: ThreadChoice | None = None  # if products are large enough for several threads
         self._timed: RecordedStep | None = None  # the step whose times it goes by
         self._settings: Any = None  # those of the recorded steps; None before the first one

@@ -66,7 +66,10 @@ class Call(NamedTuple):
             case "put":
                 return partial(self.out.put, *self.inputs)
             case "copy":
-                return partial(np.copyto, self.out, first)
+                return partial(np.copyto, self.out, first, **options)
+            case "at":
+                *values, ufunc = rest
+                return partial(ufunc.at, self.out, first, *values)
             case "draw":
                 return partial(getattr(first, rest[0]), out=self.out, **options)
             case _:

@@ -12,6 +12,7 @@ from operator import attrgetter, methodcaller
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from backprop.core.types import Array
 
@@ -21,7 +22,7 @@ READ_OUT = {"__float__", "__int__", "__bool__", "__index__", "__iter__", "__form
 READ_OUT |= {"__reduce__", "__reduce_ex__", "__array__", "__dlpack__"}
 READ_OUT |= {"__array_interface__", "__array_struct__"}
 
-KNOWN = {"__call__": {"where"}, "reduce": {"axis", "dtype", "keepdims"}}
+KNOWN = {"__call__": {"where"}, "reduce": {"axis", "dtype", "keepdims"}, "at": set[str]()}
 """The ways to call a ufunc that can be noted, with their arguments by name."""
 
 as_view = np.ndarray.view  # Traced has a method of that name
@@ -73,6 +74,9 @@ class Traced(np.ndarray[Any, Any]):
             if ufunc.nout > 1 and outs:
                 return tuple(r if o is None else o for r, o in zip(result, outs, strict=True))
             return outs[0] if outs else result
+        if method == "at":
+            self.tape.note("at", (*inputs[1:], ufunc), inputs[0])
+            return result
         out = outs[0] if outs else self._result(result)
         if method == "reduce":
             all_options = {"axis": 0, "dtype": None, "keepdims": False, **options}
@@ -86,8 +90,10 @@ class Traced(np.ndarray[Any, Any]):
             return getattr(args[0], func.__name__)(*args[1:], **kwargs)
         operands, given = plain(args), kwargs.get("out")
         result = func(*operands, **plain(kwargs))
-        if func is np.copyto and len(args) == 2 and not kwargs:
-            self.tape.note("copy", args[1:], args[0])
+        if func is sliding_window_view:
+            return self._view(result)
+        if func is np.copyto and len(args) == 2 and kwargs.keys() <= {"casting"}:
+            self.tape.note("copy", args[1:], args[0], **kwargs)
         elif func is np.dot and len(args) == 2 and all(isinstance(x, np.ndarray) for x in operands):
             given = self._result(result) if given is None else given
             self.tape.note("dot", args, given)

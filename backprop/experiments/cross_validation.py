@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.arrays import to_array
 from backprop.core.checks import check_integer
 from backprop.core.types import Array, is_sparse
-from backprop.data.inputs import as_array
 from backprop.experiments.many import fit_many
 from backprop.training.history import History
 
@@ -76,8 +76,8 @@ def cross_validate(
         )
     folds = check_integer(folds, "folds", 2)
     seed = check_integer(seed, "seed", 0)
-    X = X.tocsr() if is_sparse(X) else as_array(X, "X")
-    y = as_array(y, "y")
+    X = X.tocsr() if is_sparse(X) else to_array(X, "X")
+    y = to_array(y, "y")
     if X.ndim == 0 or y.ndim == 0 or len(y) != X.shape[0] or len(y) < folds:
         raise ValueError(
             f"X has the shape {X.shape} and y {y.shape}: pass one target for each sample, and at "

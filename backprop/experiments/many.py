@@ -10,19 +10,20 @@ from typing import Any
 import numpy as np
 
 from backprop.callbacks import CallbackList
+from backprop.core.arrays import as_numbers, to_array
 from backprop.core.checks import check_list
 from backprop.core.errors import ShapeError
+from backprop.core.ranges import warn_of_rounding
 from backprop.core.types import Array, is_sparse
 from backprop.core.walk import from_here
 from backprop.data.batches import Batches
-from backprop.data.inputs import as_array, as_numbers, warn_of_bytes
+from backprop.data.inputs import warn_of_bytes
 from backprop.data.samples import Data
 from backprop.data.sources import Source, check
 from backprop.engine.recorded import form, replayable
 from backprop.engine.threads import blas_threads
 from backprop.experiments.stacked_models import StackedModels
 from backprop.experiments.stacked_tape import CannotStack
-from backprop.losses.base import check_sample_weight
 from backprop.protocol import Model
 from backprop.training.history import History
 from backprop.training.observation import observe, observing
@@ -150,6 +151,10 @@ def fit_together(
     try:
         data = check(first, x, y, weight, class_weight)
         warn_of_bytes(data.X, first.layers, stacklevel=3)  # the line that called fit_many
+        if metrics and data.given is not data.y:  # metrics are to see them as they were given
+            return None
+        for array, name in ((data.X, "x"), (data.given, "y")):
+            warn_of_rounding(array, name, first.dtype, stacklevel=3)
         X, targets = np.ascontiguousarray(data.X, first.dtype), np.ascontiguousarray(data.y)
         data = Data(X, targets, data.weight)
         for model, mine in zip(models, chosen, strict=True):
@@ -225,14 +230,19 @@ def checked_samples(x: Any, y: Any, weight: Any) -> tuple[Any, Array, Array | No
     """
     if callable(x) or isinstance(x, Iterator):
         raise TypeError(f"x must be an array for several models, but it is {x!r}.")
-    x, y = as_numbers(x, "x"), as_array(y, "y")
+    x, y = as_numbers(x, "x", sparse=True), to_array(y, "y")
     if x.ndim == 0 or y.ndim == 0 or x.shape[0] != len(y):
         raise ShapeError(
             f"x has the shape {x.shape}, but y has the shape {y.shape}: pass one target for each "
             f"sample."
         )
     if weight is not None:
-        weight = check_sample_weight(as_numbers(weight, "sample_weight"), len(y), np.float64)
+        weight = as_numbers(weight, "sample_weight")
+        if weight.shape[:1] != y.shape[:1]:
+            raise ShapeError(
+                f"sample_weight must hold one number for each of the {len(y)} samples, but its "
+                f"shape is {weight.shape}."
+            )
     return x.tocsr() if is_sparse(x) else x, y, weight
 
 
@@ -244,7 +254,7 @@ def checked_rows(rows: Any, name: str, n_models: int, n: int) -> list[Array | No
     """
     if rows is None:
         return [None] * n_models
-    found = [as_array(each, name) for each in check_list(rows, name)]
+    found = [to_array(each, name) for each in check_list(rows, name)]
     if len(found) != n_models:
         raise ValueError(
             f"{name} must hold one vector of sample numbers for each of the {n_models} models, but "

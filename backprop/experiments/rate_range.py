@@ -128,7 +128,7 @@ def learning_rate_range(
     with blas_threads(batch_size * twin.parameters.largest), np.errstate(all="ignore"):
         observe(twin, batches)
         for batch in islice(again_and_again(batches), steps):
-            loss, _ = step.gradients(*batch)
+            loss, _ = step.gradients(*batch[:3])
             step.update()
             if not math.isfinite(loss):
                 diverged = True

@@ -11,7 +11,7 @@ import numpy as np
 
 from backprop.callbacks import CallbackList
 from backprop.core.types import Array
-from backprop.data.batches import Batch, as_batch
+from backprop.data.batches import as_batch
 from backprop.data.samples import Data
 from backprop.data.sources import Source
 from backprop.engine.recorded import RecordedStep, parts
@@ -158,7 +158,7 @@ class StackedStep:
         model = copy.deepcopy(models[0])  # what its step changes is thrown away
         self._arrays = [data.X, data.y] + ([] if data.weight is None else [data.weight])
         arrays = [array[example] for array in self._arrays]
-        batch = as_batch(arrays)
+        batch = as_batch(arrays, data.weight is not None, rounded=False)[:3]
         Step(model).gradients(*batch)  # makes all buffers
         recorded = RecordedStep(model, *batch)
         if not recorded.works:
@@ -187,7 +187,7 @@ class StackedScores:
     def __init__(self, models: Sequence[Model]) -> None:
         self.models = models
         self.totals = np.zeros(len(models))
-        self._kept: list[Batch] = []
+        self._kept: list[tuple[Array, Array, Array | None]] = []
         metrics = [metric for model in models for metric in model.metrics]
         self._scored = bool(metrics)
         self._at_once = COUNTED_AT_ONCE if all(map(is_a_sum, metrics)) else 1

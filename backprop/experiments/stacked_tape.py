@@ -89,11 +89,14 @@ class StackedTape:
                 return [self._product(first, rest[0], out)]
             case "take":
                 indices, axis, mode = rest
-                if axis is not None and mode == "clip" and self._stacked(indices) is indices:
+                if mode != "clip":
+                    raise CannotStack("elements counted from the end")
+                if axis is not None and self._stacked(indices) is indices:
                     axis = axis_after(axis, first.ndim)
                     return [partial(self.block(first).take, indices, axis, out, mode)]
-                if axis is not None or mode != "clip":
-                    raise CannotStack("elements taken along an axis, or counted from the end")
+                if axis is not None:
+                    each = zip(self.block(first), self._per_network(indices), out, strict=True)
+                    return [partial(source.take, i, axis, o, mode) for source, i, o in each]
                 flat, moved, add = self._flat(first, indices)
                 return [add, partial(flat.take, moved, None, out, mode)]
             case "put":
@@ -106,7 +109,11 @@ class StackedTape:
                     values = np.broadcast_to(values, moved.shape)
                 return [add, partial(flat.put, moved, values, mode)]
             case "copy":
-                return [partial(np.copyto, out, self._aligned(first, call.out.ndim))]
+                return [partial(np.copyto, out, self._aligned(first, call.out.ndim), **options)]
+            case "at":
+                *values, ufunc = rest
+                each = zip(out, *map(self._per_network, (first, *values)), strict=True)
+                return [partial(ufunc.at, *operands) for operands in each]
             case "draw":
                 if id(first) not in generators:
                     raise CannotStack("a random generator of which there is only one")
@@ -126,6 +133,11 @@ class StackedTape:
         """The block in the place of an array, if it has one; else the value."""
         known = isinstance(value, np.ndarray) and id(owner(value)) in self._blocks
         return self.block(value) if known else value
+
+    def _per_network(self, value: Any) -> Sequence[Any]:
+        """What each of the K reads in the place of a value: its own array, or the value."""
+        stacked = self._stacked(value)
+        return [value] * self.k if stacked is value else list(stacked)
 
     def _aligned(self, value: Any, ndim: int) -> Any:
         """The stacked value with axes of 1 after K, so that it broadcasts as the value does."""

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backprop.core.types import Array
-from backprop.explain.losses import one_hot
 from backprop.explain.names import delta_definition, function_name, name_layers
 from backprop.explain.record import LayerRecord, Record
-from backprop.layers import Dense
 from backprop.plotting.heat_maps import heat_maps
 from backprop.plotting.network import MOST_UNITS, network_diagram
 
@@ -39,11 +37,11 @@ def draw(record: Record, path: str | os.PathLike[str] | None, sample: int) -> Fi
 
 
 def _stages(layers: list[LayerRecord]) -> list[tuple[int, int]]:
-    """Each Dense layer with what follows it up to the next one, as (first, last) positions.
+    """Each layer of weights with what follows it up to the next, as (first, last) positions.
 
     Empty if the layers are not a chain of columns of units with weights between them.
     """
-    starts = [k for k, layer in enumerate(layers) if isinstance(layer.layer, Dense)]
+    starts = [k for k, layer in enumerate(layers) if layer.weights is not None]
     between = [layer for k, layer in enumerate(layers) if k not in starts]
     if any(layer.X.ndim != 2 for layer in layers) or any(
         "W" in own.parameters or own.X.shape != own.Y.shape for own in between
@@ -68,8 +66,8 @@ def _network(
             head += f" = {function_name(record.layers[stop])}({names[start].y})"
         heads.append(head)
     goals = record.target
-    if goals.shape != record.prediction.shape:
-        goals = one_hot(goals, record.prediction)
+    if goals.shape != record.prediction.shape:  # class indices
+        goals = np.eye(record.prediction.shape[-1])[goals]
     inputs = np.zeros_like(dense[0].X) if dense[0].delta_input is None else dense[0].delta_input
     return network_diagram(
         activations=[dense[0].X[sample], *(layer.Y[sample] for layer in last)],

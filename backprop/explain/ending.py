@@ -3,46 +3,29 @@
 import numpy as np
 
 from backprop.core.types import Array
-from backprop.explain.losses import loss_formula
 from backprop.explain.names import Names, Row, Section, delta_definition, name_layers
 from backprop.explain.record import Record
-from backprop.losses import (
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-    RootMeanSquaredError,
-    SparseCategoricalCrossentropy,
-)
+from backprop.losses.formula import Formula
 
 _UNSMOOTHED = str.maketrans("ỹỸ", "yY")
-_CATEGORICAL = CategoricalCrossentropy | SparseCategoricalCrossentropy
 
 
 def loss_section(record: Record, last: Names) -> Section:
     """E and what it is made of."""
-    p, y, k = _letters(record)
-    data, parts = record.data, record.loss_parts
-    loss, kind = record.loss_function, record.prediction.dtype.type
-    rows = [Row(f"{p} = {last.y}", record.prediction), Row(y.translate(_UNSMOOTHED), data.y)]
-    if y in ("ỹ", "Ỹ"):
-        classes = 2 if isinstance(loss, BinaryCrossentropy) else record.prediction.shape[-1]
-        raw = y.translate(_UNSMOOTHED)
-        rows.append(Row(f"{y} = (1 − a) {raw} + a/{classes}", record.target))
+    p, y, _ = _letters(record)
+    data, loss, kind = record.data, record.loss_function, record.prediction.dtype.type
+    given = y.translate(_UNSMOOTHED)
+    rows = [Row(f"{p} = {last.y}", record.prediction), Row(given, data.y)]
+    if y != given:
+        right = loss.target_formula.format(y=given, K=record.prediction.shape[-1])
+        rows.append(Row(f"{y} = {right}", record.target))
     if data.weight is not None:
         rows.append(Row("w", data.weight))
-    formula = loss_formula(loss)
-    right = f"{loss}({p}, {y})"
-    if _is_root(record):
-        right = f"√(Σ_ik ({p}_ik − {y}_ik)² / (N K))"
-    if formula is not None and parts.shape == record.prediction.shape:
-        index = "" if parts.size == 1 else f"_{k}"
-        right = formula.part.format(p=p, y=y, i=index)
-        right = " ".join([*_scale(record), *_factor(record, formula.factor), right])
-        if index:
-            rows.append(Row(f"E{index} = {right}", parts))
-            right = f"Σ{index} E{index}"
-    elif parts.size > 1:  # one for each sample
-        rows.append(Row(f"E_i = {' '.join([*_scale(record), f'{loss}({p}_i, {y}_i)'])}", parts))
-        right = "Σ_i E_i"
+    rows += _definition(record)
+    index, right = _value(record)
+    if index:
+        rows.append(Row(f"E{index} = {right}", record.loss_parts))
+        right = f"Σ{index} E{index}"
     remarks = [_sizes(record)]
     penalties = _penalties(record)
     if penalties:
@@ -56,46 +39,22 @@ def loss_section(record: Record, last: Names) -> Section:
 def loss_gradient(record: Record, last: Names) -> Section:
     """∂E/∂ŷ."""
     p, y, _ = _letters(record)
-    loss = record.loss_function
-    formula = loss_formula(loss)
-    left = delta_definition(last.y)
-    name = f"loss ({loss})"
+    loss, formula = record.loss_function, _choose(record, record.formula)
     if formula is None:
-        right = f"∂{loss}({p}, {y})/∂{p}"
-        if _is_root(record):
-            right = (
-                f"({p} − {y}) / (N K E)" if not record.penalty else f"({p} − {y}) / (N K (E − Ω))"
-            )
-        return Section(name, [Row(f"{left} = {right}", record.layers[-1].delta)])
-    inner = formula.gradient.format(p=p, y=y)
-    remark = ""
-    if isinstance(loss, _CATEGORICAL) and not loss.from_logits:
-        if _normalised(record):
-            remark = (
-                f"The loss divides each row of `{p}` by its sum first, as Keras does; hence the "
-                f"+ 1, which textbooks leave out. Through a softmax it makes no difference."
-            )
-        else:
-            total = "1" if y == "c" else f"Σ_j {y}_j"
-            hit = "[k = c]" if y == "c" else f"{y}_k"
-            inner = f"({total} − {hit}/q_{'c' if y == 'c' else 'k'}) / Σ_j {p}_j"
-            remark = f"`q = {p} / Σ_j {p}_j`: the loss divides each row by its sum, as Keras does."
-    right = _scaled(record, formula.gradient_factor, inner)
-    return Section(name, [Row(f"{left} = {right}", record.layers[-1].delta)], remark)
+        right, remark = f"∂{loss}({p}, {y})/∂{p}", ""
+    else:
+        a = f"{formula.activation}({p})"
+        right, remark = _gradient(record, formula, a), _fill(record, formula.remark)
+    row = Row(f"{delta_definition(last.y)} = {right}", record.layers[-1].delta)
+    return Section(f"loss ({loss})", [row], remark)
 
 
 def as_one(record: Record, last: Names, chained: Array) -> Section:
     """The matched pair's (ŷ − y)/N, compared with the way through the activation."""
-    p, y, _ = _letters(record)
-    joined = record.layers[-1].delta_input
+    joined, formula = record.layers[-1].delta_input, _choose(record, record.joined_formula)
     assert joined is not None
-    formula = loss_formula(record.loss_function)
-    inner = f"{p} − {y}"
-    if y == "c":
-        inner = f"{p}_k − [k = c]"
-    elif isinstance(record.loss_function, _CATEGORICAL) and not _normalised(record):
-        inner = f"{p} Σ_j {y}_j − {y}"
-    right = _scaled(record, formula.gradient_factor if formula else "", inner)
+    assert formula is not None
+    right = _gradient(record, formula, a=_letters(record)[0])
     difference = float(np.abs(joined - chained).max())
     remark = f"The two ways give the same `δ`: the largest difference is {difference:.2g}."
     if difference > np.sqrt(np.finfo(joined.dtype).eps) * np.abs(joined).max():
@@ -107,6 +66,67 @@ def as_one(record: Record, last: Names, chained: Array) -> Section:
     return Section(head, [Row(f"{delta_definition(last.x)} = {right}", joined)], remark)
 
 
+# ------------------------------------------------------------------------ the formula of the loss
+
+
+def _choose(record: Record, formula: Formula | None) -> Formula | None:
+    """The formula, or the simpler one if the rows of predictions and targets sum to 1."""
+    if formula is None or formula.normalised is None:
+        return formula
+    rows = [] if formula.activation else [record.prediction]  # logits need not
+    if record.target.shape == record.prediction.shape:  # nor do class indices
+        rows.append(record.target)
+    normalised = all(np.allclose(row.sum(axis=-1), 1, atol=1e-5) for row in rows)
+    return formula.normalised if normalised else formula
+
+
+def _value(record: Record) -> tuple[str, str]:
+    """The index of E's parts, empty if there is one part alone, and what each of them is."""
+    parts, formula = record.loss_parts, _choose(record, record.formula)
+    p, y, i = _letters(record)
+    if formula is not None and formula.per == "batch":
+        return "", _fill(record, formula.value)
+    if formula is not None and parts.shape == record.prediction.shape:
+        index = "" if parts.size == 1 else i
+        right = _fill(record, formula.value, i=index)
+        return index, " ".join([*_scale(record), *_factor(record, formula.mean), right])
+    if parts.size < len(record.data):  # E is no mean over samples
+        return "", f"{record.loss_function}({p}, {y})"
+    index = "" if record.single else "_i"
+    right = f"{record.loss_function}({p}{index}, {y}{index})"
+    if formula is not None and formula.per == "sample":
+        right = _fill(record, formula.value, i=i)
+    return index, " ".join([*_scale(record), right])
+
+
+def _gradient(record: Record, formula: Formula, a: str) -> str:
+    """∂E/∂ŷ, or with a = ŷ that of a matched pair by its logits."""
+    right = _fill(record, formula.gradient, a=a)
+    if formula.per == "batch":
+        return right
+    factors = [*_scale(record), *_factor(record, formula.mean, formula.times)]
+    return " ".join([*factors, f"({right})"]) if factors else right
+
+
+def _definition(record: Record) -> list[Row]:
+    formula = _choose(record, record.formula)
+    return [Row(_fill(record, formula.definition))] if formula and formula.definition else []
+
+
+def _fill(record: Record, text: str, **more: str) -> str:
+    """A text of a ``Formula`` with what its names stand for."""
+    p, y, _ = _letters(record)
+    return text.format(
+        p=p,
+        y=y,
+        r="" if record.single else "_i",
+        w="" if record.data.weight is None else f"{_weight(record)} ",
+        E="(E − Ω)" if record.penalty else "E",
+        self=record.loss_function,
+        **more,
+    )
+
+
 def _letters(record: Record) -> tuple[str, str, str]:
     """What the formulas call the prediction, the target and the index of an output."""
     y = "y" if record.single else "Y"
@@ -114,12 +134,7 @@ def _letters(record: Record) -> tuple[str, str, str]:
         y = "ỹ" if record.single else "Ỹ"
     if record.target.shape != record.prediction.shape:
         y = "c"  # class indices
-    return ("ŷ", y, "k") if record.single else ("Ŷ", y, "ik")
-
-
-def _is_root(record: Record) -> bool:
-    """Whether E is the root mean squared error, no sum over outputs and samples."""
-    return type(record.loss_function) is RootMeanSquaredError and record.data.weight is None
+    return ("ŷ", y, "_k") if record.single else ("Ŷ", y, "_ik")
 
 
 def _scale(record: Record) -> list[str]:
@@ -127,19 +142,22 @@ def _scale(record: Record) -> list[str]:
     weighted = record.data.weight is not None
     if record.single and record.prediction.ndim == 2:
         return ["w"] if weighted else []
-    return ["(w_i/N)" if weighted else "(1/N)"]
+    return [f"({_weight(record)}/N)" if weighted else "(1/N)"]
 
 
-def _factor(record: Record, factor: str) -> list[str]:
-    """A factor like (2/K), spelt out for one output."""
-    if factor and record.prediction.shape[-1] == 1:
-        factor = factor[1:-1].removesuffix("/K").replace("1", "")
-    return [factor] if factor else []
+def _weight(record: Record) -> str:
+    """The weight of a sample, of a step, or of an output."""
+    weight = record.data.weight
+    if weight is None or weight.ndim == 1:
+        return "w_i"
+    return "w_ik" if weight.ndim == record.prediction.ndim else "w_it"
 
 
-def _scaled(record: Record, factor: str, inner: str) -> str:
-    factors = [*_scale(record), *_factor(record, factor)]
-    return " ".join([*factors, f"({inner})"]) if factors else inner
+def _factor(record: Record, mean: bool, times: str = "") -> list[str]:
+    """What stands before a formula: (1/K) for a mean over the outputs, (2/K), 2, or nothing."""
+    if mean and record.prediction.shape[-1] > 1:
+        return [f"({times or 1}/K)"]
+    return [times] if times else []
 
 
 def _penalties(record: Record) -> list[str]:
@@ -155,18 +173,13 @@ def _penalties(record: Record) -> list[str]:
 def _sizes(record: Record) -> str:
     """What N and K are, where the formulas have them."""
     *samples, outputs = record.prediction.shape
-    formula = loss_formula(record.loss_function)
+    formula = record.formula
+    whole = formula is not None and formula.per == "batch"
     sizes = []
-    if _scale(record) not in ([], ["w"]) or _is_root(record):
+    if whole or _scale(record) not in ([], ["w"]):
         sizes.append(f"`N = {' × '.join(map(str, samples))}`")
-    if _is_root(record) or (formula is not None and _factor(record, formula.factor)):
+    if whole or (formula is not None and _factor(record, formula.mean)):
         sizes.append(f"`K = {outputs}`")
     if record.target is not record.data.y:
-        sizes.append(f"`a = {getattr(record.loss_function, 'label_smoothing', 0):g}`")
+        sizes.append(f"`a = {record.loss_function.label_smoothing:g}`")
     return ", ".join(sizes) + "." * bool(sizes)
-
-
-def _normalised(record: Record) -> bool:
-    """Whether predictions, and targets if they are rows, sum to 1."""
-    rows = [record.prediction, *([record.target] if _letters(record)[1] != "c" else [])]
-    return all(np.allclose(row.sum(axis=-1), 1, atol=1e-5) for row in rows)

@@ -10,7 +10,8 @@ from backprop.explain.drawing import draw
 from backprop.explain.formulas import derivation
 from backprop.explain.latex import as_latex
 from backprop.explain.paths import Paths, find_paths
-from backprop.explain.record import Explainable, LayerRecord, Record, record_pass
+from backprop.explain.record import LayerRecord, Record
+from backprop.explain.recording import Explainable, record_pass
 from backprop.explain.text import as_html, as_text
 
 if TYPE_CHECKING:

@@ -1,29 +1,22 @@
 """The derivation: every formula of the pass, forward, backward and update, with its numbers."""
 
-import numpy as np
-
 from backprop.core.types import Array
 from backprop.explain.ending import as_one, loss_gradient, loss_section
 from backprop.explain.names import (
     Names,
     Row,
     Section,
+    Symbols,
     delta_definition,
     delta_name,
+    fill,
     function_name,
+    letter,
     name_layers,
     title,
 )
 from backprop.explain.record import LayerRecord, ParameterRecord, Record
-from backprop.layers import Dense, Identity, ReLU, Sigmoid, Softmax, Tanh
-from backprop.optimizers import SGD, Optimizer
-
-_DEFINITIONS: dict[type, str] = {
-    Sigmoid: "σ(z) = 1 / (1 + exp(−z))",
-    ReLU: "relu(z) = max(z, 0)",
-    Softmax: "softmax(z)_k = exp(z_k) / Σ_j exp(z_j)",
-}
-_SLOPES: dict[type, str] = {Sigmoid: "{a} ⊙ (1 − {a})", Tanh: "1 − {a} ⊙ {a}", ReLU: "[{z} > 0]"}
+from backprop.explain.stated import stated
 
 
 def derivation(record: Record) -> list[tuple[str, list[Section]]]:
@@ -32,10 +25,9 @@ def derivation(record: Record) -> list[tuple[str, list[Section]]]:
     layers = list(zip(record.layers, names, strict=True))
     _, last = layers[-1]
     forward = [Section("input", [Row(layers[0][1].x, record.data.X)])]
-    defined: set[type] = set()  # σ(z) = … is said once
+    defined: set[str] = set()  # σ(z) = … is said once
     for layer, own in layers:
-        forward.append(_forward(layer, own, type(layer.layer) not in defined))
-        defined.add(type(layer.layer))
+        forward.append(_forward(layer, own, defined))
     forward.append(loss_section(record, last))
     backward = [loss_gradient(record, last)]
     for layer, own in reversed(layers):
@@ -56,21 +48,32 @@ def derivation(record: Record) -> list[tuple[str, list[Section]]]:
 # ------------------------------------------------------------------------------------- forward
 
 
-def _forward(layer: LayerRecord, names: Names, define: bool) -> Section:
+def _forward(layer: LayerRecord, names: Names, defined: set[str]) -> Section:
     rows = [Row(names.parameter(name), p.value) for name, p in layer.parameters.items()]
-    given = [names.parameter(name) for name in layer.parameters]
-    operands: tuple[Array | str, ...] = ()
-    if isinstance(layer.layer, Dense):
-        right = f"{names.x} {' + '.join(given)}"
-        operands = (layer.X, layer.W, *(("+", layer.b) if "b" in layer.parameters else ()))
-    elif isinstance(layer.layer, Identity):
-        right = names.x
-    else:
-        right = f"{function_name(layer)}({'; '.join([names.x, *[', '.join(given)] * bool(given)])})"
-        if define and type(layer.layer) in _DEFINITIONS:
-            rows.append(Row(_DEFINITIONS[type(layer.layer)]))
+    f, given = function_name(layer), [names.parameter(name) for name in layer.parameters]
+    letters: Symbols = {"f": (f, None), **{n: (letter(n), None) for n in layer.parameters}}
+    definition, _ = fill(stated(layer.layer, "definition", "forward", "f"), letters, layer.layer)
+    if definition and definition not in defined:
+        rows.append(Row(definition))
+        defined.add(definition)
+    text = stated(layer.layer, "formulas", "forward", "f").get("Y", "")
+    right, operands = fill(text, _symbols(layer, names), layer.layer)
+    right = right or f"{f}({'; '.join([names.x, *[', '.join(given)] * bool(given)])})"
     rows.append(Row(f"{names.y} = {right}", layer.Y, operands=operands))
     return Section(title(layer), rows)
+
+
+def _symbols(layer: LayerRecord, names: Names) -> Symbols:
+    """What the names in a layer's own formulas stand for."""
+    symbols: dict[str, tuple[str, Array | None]] = {
+        "x": (names.x, layer.X),
+        "z": (names.x, layer.X),
+        "y": (names.y, layer.Y),
+        "a": (names.y, layer.Y),
+        "delta": (delta_name(names.y), layer.delta),
+        "slope": (f"{function_name(layer)}′({names.x})", layer.slope),
+    }
+    return symbols | {n: (names.parameter(n), p.value) for n, p in layer.parameters.items()}
 
 
 # ------------------------------------------------------------------------------------ backward
@@ -78,51 +81,37 @@ def _forward(layer: LayerRecord, names: Names, define: bool) -> Section:
 
 def _backward(layer: LayerRecord, names: Names, single: bool, delta_input: Array | None) -> Section:
     x, y = names.x, names.y
-    delta = delta_name(y)
     left = delta_definition(x)
-    if isinstance(layer.layer, Dense):
-        W = names.parameter("W")
-        rows = [_gradient(layer, names, "W", f"{x}ᵀ {delta}", (layer.X.T, layer.delta))]
-        if "b" in layer.parameters:
-            right = delta if single and layer.delta.ndim == 2 else f"Σ_N {delta}"
-            rows.append(_gradient(layer, names, "b", right))
-        operands = (layer.delta, layer.W.T)
-        return Section(
-            title(layer), [*rows, Row(f"{left} = {delta} {W}ᵀ", delta_input, operands=operands)]
-        )
-    learned = [name for name, p in layer.parameters.items() if p.parameter.learned]
-    rows = [_gradient(layer, names, name) for name in learned]
-    remark = ""
-    if isinstance(layer.layer, Identity):
-        rows.append(Row(f"{left} = {delta}", delta_input))
-    elif layer.slope is not None:
-        slope = f"{function_name(layer)}′({x})"
-        known = _SLOPES.get(type(layer.layer))
-        right = f" = {known.format(a=y, z=x)}" if known else ""
-        rows.append(Row(f"{slope}{right}", layer.slope))
-        operands_ = (layer.delta, "⊙", layer.slope)
-        rows.append(Row(f"{left} = {delta} ⊙ {slope}", delta_input, operands=operands_))
-    elif isinstance(layer.layer, Softmax):
-        row = layer.Y.reshape(-1, layer.Y.shape[-1])[0]
-        J = np.diag(row) - np.outer(row, row)
+    symbols = _symbols(layer, names)
+    rows = [
+        _gradient(layer, name, symbols, single)
+        for name, p in layer.parameters.items()
+        if p.parameter.learned
+    ]
+    formulas = stated(layer.layer, "formulas", "backward")
+    if "J" in formulas:
         i = "" if single else "_i"
-        rows.append(Row(f"J{i} = ∂{y}{i}/∂{x}{i} = diag({y}{i}) − {y}{i}ᵀ {y}{i}", J))
+        right, _ = fill(formulas["J"], {"x": (x + i, None), "y": (y + i, None)}, layer.layer)
+        rows.append(Row(f"J{i} = ∂{y}{i}/∂{x}{i} = {right}", layer.jacobian(0).T))
         rows.append(Row(f"{left if single else f'∂E/∂{x}_i'} = ∂E/∂{y}{i} J{i}", delta_input))
         remark = "" if single else "Each sample has its own Jacobian; shown is that of sample 0."
-    else:
-        rows.append(Row(f"{left} = {delta} · ∂{y}/∂{x}", delta_input))
-    return Section(title(layer), rows, remark)
+        return Section(title(layer), rows, remark)
+    text = formulas.get("dX", f"{{delta}} · ∂{y}/∂{x}")
+    if "{slope}" in text:
+        slope, _ = fill(stated(layer.layer, "slope", "f", "f_prime"), symbols, layer.layer)
+        rows.append(Row(f"{symbols['slope'][0]}{' = ' * bool(slope)}{slope}", layer.slope))
+    right, operands = fill(text, symbols, layer.layer)
+    rows.append(Row(f"{left} = {right}", delta_input, operands=operands))
+    return Section(title(layer), rows)
 
 
-def _gradient(
-    layer: LayerRecord,
-    names: Names,
-    name: str,
-    right: str = "",
-    operands: tuple[Array | str, ...] = (),
-) -> Row:
+def _gradient(layer: LayerRecord, name: str, symbols: Symbols, single: bool) -> Row:
     """A parameter's gradient, with the part that its penalty has in it."""
-    p, symbol = layer.parameters[name], names.parameter(name)
+    p, symbol = layer.parameters[name], symbols[name][0]
+    text = stated(layer.layer, "formulas", "backward").get(f"d{name}", "")
+    if single and layer.delta.ndim == 2:
+        text = text.removeprefix("Σ_N ")
+    right, operands = fill(text, symbols, layer.layer)
     if p.penalty_gradient is not None:
         right = f"{right or '…'} + ∂Ω/∂{symbol}"
         operands = (*operands, "+", p.penalty_gradient) if operands else ()
@@ -138,7 +127,7 @@ def _update(layer: LayerRecord, names: Names, record: Record) -> Section:
     for name, p in layer.parameters.items():
         symbol = names.parameter(name)
         if p.parameter.trainable:
-            rows.append(_step(symbol, p, record.optimizer, record.learning_rate))
+            rows.append(_step(symbol, p, record))
         elif p.parameter.learned:
             rows.append(Row(f"{symbol} ← {symbol}", p.value))
             remarks.append(f"`{symbol}` is frozen (trainable = False).")
@@ -150,24 +139,12 @@ def _update(layer: LayerRecord, names: Names, record: Record) -> Section:
     return Section(title(layer), rows, " ".join(remarks))
 
 
-def _step(symbol: str, p: ParameterRecord, optimizer: Optimizer, rate: float) -> Row:
-    """The update of one parameter: gradient descent written out, of other optimizers its Δ.
-
-    v is the velocity before the step; clip and P are the optimizer's clipping and the parameter's
-    constraint.
-    """
-    right = f"{symbol} + Δ{symbol}"
-    operands: tuple[Array | str, ...] = ()
-    if type(optimizer) is SGD and not optimizer.nesterov and not optimizer.use_ema:
-        kept, gradient = symbol, f"∂E/∂{symbol}"
-        if optimizer.weight_decay and p.parameter.decays:
-            kept = f"(1 − {rate:g} · {optimizer.weight_decay:g}) {symbol}"
-        if optimizer.clipnorm or optimizer.global_clipnorm or optimizer.clipvalue:
-            gradient = f"clip({gradient})"
-        velocity = f"+ {optimizer.momentum:g} v " if optimizer.momentum else ""
-        right = f"{kept} {velocity}− {rate:g} {gradient}"
-        if right == f"{symbol} − {rate:g} ∂E/∂{symbol}":
-            operands = (p.value, f"− {rate:g} ·", p.gradient)
+def _step(symbol: str, p: ParameterRecord, record: Record) -> Row:
+    """The update of one parameter, P being its constraint."""
+    formula = stated(record.optimizer, "formula", "update")
+    text = formula(record.learning_rate, p.parameter.decays)
+    symbols = {"theta": (symbol, p.value), "g": (f"∂E/∂{symbol}", p.gradient)}
+    right, operands = fill(text, symbols, record.optimizer)
     if p.parameter.constraint is not None:
         right, operands = f"P({right})", ()
     return Row(f"{symbol} ← {right}", p.value, p.new, operands)

@@ -7,7 +7,19 @@ from backprop.core.types import Array
 from backprop.explain.names import Row, Section
 from backprop.explain.text import table
 
-_LETTER = r"[A-Za-z][A-Za-z0-9]+(?:_[A-Za-z0-9]+)*|[A-Za-zŷŶỹỸαβγδσΩ]"
+_GREEK = (
+    "α alpha β beta γ gamma δ delta ε epsilon ζ zeta η eta θ theta ι iota κ kappa λ lambda μ mu "
+    "ν nu ξ xi π pi ρ rho σ sigma τ tau υ upsilon φ phi χ chi ψ psi ω omega "
+    "Γ Gamma Θ Theta Λ Lambda Ξ Xi Π Pi Φ Phi Ψ Psi Ω Omega"
+)
+_LETTERS = {letter: f"\\{name}" for letter, name in re.findall(r"(\S) (\w+)", _GREEK)} | {
+    "ŷ": r"\hat{y}",
+    "Ŷ": r"\hat{Y}",
+    "ỹ": r"\tilde{y}",
+    "Ỹ": r"\tilde{Y}",
+    "ℓ": r"\ell",
+}
+_LETTER = rf"[A-Za-z][A-Za-z0-9]+(?:_[A-Za-z0-9]+)*|[A-Za-z{''.join(_LETTERS)}]"
 _HIGH = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 _LOW = "₀₁₂₃₄₅₆₇₈₉"
 _SYMBOL = (
@@ -23,18 +35,6 @@ _TOKEN = "|".join(  # compiled when it is first needed
         r"(?P<sign>\S)",
     ]
 )
-_LETTERS = {
-    "ŷ": r"\hat{y}",
-    "Ŷ": r"\hat{Y}",
-    "ỹ": r"\tilde{y}",
-    "Ỹ": r"\tilde{Y}",
-    "Ω": r"\Omega",
-    "α": r"\alpha",
-    "β": r"\beta",
-    "γ": r"\gamma",
-    "δ": r"\delta",
-    "σ": r"\sigma",
-}
 _SIGNS = {
     "−": "-",
     "·": r"\cdot",
@@ -46,13 +46,18 @@ _SIGNS = {
     "√": r"\surd",
     "½": r"\tfrac{1}{2}",
     "²": "^{2}",
+    "³": "^{3}",
+    "ᵀ": r"^{\top}",
+    "‖": r"\|",
+    "≤": r"\le",
+    "≥": r"\ge",
     "′": "'",
     "→": r"\to",
     "…": r"\cdots",
     "⋮": r"\vdots",
     "×": r"\times",
 }
-_OPERATORS = ("ln", "exp", "max", "tanh", "cosh")
+_OPERATORS = ("ln", "exp", "max", "min", "tanh", "cosh")
 _PLAIN = str.maketrans(_HIGH + _LOW, "0123456789" * 2)
 _ESCAPED = str.maketrans(
     {sign: f"\\{sign}" for sign in "&%$#_{}"}

@@ -1,14 +1,14 @@
 """What an explanation calls things, and the rows that its derivation consists of."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from backprop.core.lookup import default_name
 from backprop.core.types import Array
 from backprop.explain.record import LayerRecord
-from backprop.layers import ReLU, Sigmoid, Softmax, Tanh
-from backprop.layers.base import default_name
+from backprop.explain.stated import stated
 
-_FUNCTIONS = {Sigmoid: "σ", Tanh: "tanh", ReLU: "relu", Softmax: "softmax"}
 _GREEK = {"alpha": "α", "beta": "β", "gamma": "γ"}
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -55,15 +55,68 @@ class Names(NamedTuple):
 
     def parameter(self, name: str) -> str:
         """W⁽¹⁾ for ``"W"``, γ⁽¹⁾ for ``"gamma"``."""
-        return _GREEK.get(name, name) + self.level
+        return letter(name) + self.level
+
+
+Symbols = Mapping[str, tuple[str, Array | None]]
+"""For each name in a text, such as ``{W}``: its symbol, and its numbers if it has any."""
+
+
+def fill(text: str, symbols: Symbols, thing: object) -> tuple[str, tuple[Array | str, ...]]:
+    """A formula as a layer or an optimizer states it, with symbols in the place of the names.
+
+    ``+ {b}`` and ``{gamma} ⊙`` are left out if there is no such parameter.
+
+    Args:
+        text: The formula, such as ``{x} {W} + {b}``.
+        symbols: What its names stand for.
+        thing: Whose formula it is, ``{self}`` in the text.
+
+    Returns:
+        The formula, and its operands: none if there is more in it than arrays, numbers and signs.
+    """
+    text = re.sub(r"\{self.*?\}", lambda own: own[0].format(self=thing).replace("-", "−"), text)
+    for name in re.findall(r"\{(\w+)\}", text):
+        if name not in symbols:
+            text = re.sub(rf" \+ \{{{name}\}}|\{{{name}\}} ⊙ ", "", text)
+    try:
+        formula = text.format(**{name: symbol for name, (symbol, _) in symbols.items()})
+    except KeyError as error:
+        raise ValueError(
+            f"{thing}: its formula {text!r} has the name {error}, but the names are "
+            f"{', '.join(symbols)}."
+        ) from None
+    return formula, _operands(text, symbols)
+
+
+def _operands(text: str, symbols: Symbols) -> tuple[Array | str, ...]:
+    found: list[Array | str] = []
+    for token in text.split():
+        name = re.fullmatch(r"\{(\w+)\}(ᵀ?)", token)
+        array = symbols[name[1]][1] if name else None
+        if name and array is not None:
+            if found and isinstance(found[-1], str) and found[-1][-1].isdigit():
+                found.append("·")  # a number times a matrix
+            found.append(array.T if name[2] else array)
+        elif re.fullmatch(r"[+−⊙·]|−?\d+(\.\d+)?(e[+−-]\d+)?", token):
+            found.append(token)
+        else:
+            return ()
+    return tuple(found) if len(found) > 1 else ()
+
+
+def letter(name: str) -> str:
+    """γ for ``"gamma"``; W for ``"W"``."""
+    return _GREEK.get(name, name)
 
 
 def name_layers(layers: Sequence[LayerRecord], single: bool) -> list[Names]:
     """The names of every layer's arrays, in order.
 
-    The superscript counts the layers with weights W, and what follows one bears its number: z⁽¹⁾ is
-    its output, a⁽¹⁾ the activation, h⁽¹⁾ what any other layer makes of it. A second array of one
-    kind gets a prime. Small letters are a single sample, capitals a batch.
+    The superscript counts the layers with weights W; the layers after one share its number. Of the
+    first such layer z⁽¹⁾ is the output, a⁽¹⁾ that of the activation behind it, and h⁽¹⁾ that of any
+    other layer. If a name is taken it gets a prime. Small letters stand for a single sample,
+    capitals for a batch.
     """
     names: list[Names] = []
     count = 0
@@ -71,8 +124,8 @@ def name_layers(layers: Sequence[LayerRecord], single: bool) -> list[Names]:
     for layer in layers:
         count += "W" in layer.parameters
         level = f"⁽{str(count).translate(_SUPERSCRIPTS)}⁾"
-        letter = "z" if "W" in layer.parameters else "a" if layer.is_activation else "h"
-        y = (letter if single else letter.upper()) + level
+        output = "z" if "W" in layer.parameters else "a" if layer.is_activation else "h"
+        y = (output if single else output.upper()) + level
         while any(y == own.y for own in names):
             y = y.replace("⁽", "′⁽")
         names.append(Names(x, y, level))
@@ -91,8 +144,9 @@ def delta_definition(symbol: str) -> str:
 
 
 def function_name(layer: LayerRecord) -> str:
-    """σ, tanh, relu, softmax; else the class's name in small letters."""
-    return _FUNCTIONS.get(type(layer.layer)) or default_name(layer.layer)
+    """σ for a Sigmoid; the class's name in small letters for a layer that states no symbol."""
+    symbol: str = stated(layer.layer, "symbol", "forward", "f")
+    return symbol or default_name(layer.layer)
 
 
 def title(layer: LayerRecord) -> str:

@@ -1,6 +1,5 @@
 """The chain rule written out: every path from a unit to the loss, and the sum of their products."""
 
-import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ from backprop.core.types import Array
 from backprop.explain.names import Names, function_name, name_layers
 from backprop.explain.record import LayerRecord, Record
 from backprop.explain.text import format_numbers
-from backprop.layers import Dense
 from backprop.plotting.nodes import unit_name
 
 MOST_PATHS = 10_000
@@ -161,7 +159,7 @@ def find_paths(record: Record, layer: int, unit: int, sample: int) -> Paths:
 def _factors(
     layer: LayerRecord, names: Names, jacobian: Array | None, sample: int, unit: int
 ) -> list[tuple[int, Factor]]:
-    """The units of a layer's output that a unit of its input acts on, and the derivatives."""
+    """The units that a unit of a layer's input acts on, and their derivatives by it."""
     below = unit_name(names.x, unit)
     if layer.slope is not None:
         values = {unit: float(layer.slope[sample, unit])}
@@ -182,28 +180,10 @@ def _factors(
 
 
 def _jacobian(layer: LayerRecord, sample: int) -> Array | None:
-    """∂Y_k/∂X_i of one sample, shape ``(n_in, n_out)``; None where W or f′ says it already.
-
-    Raises:
-        ValueError: The sample's output depends on the other samples, as in batch normalisation.
-    """
-    if layer.slope is not None or isinstance(layer.layer, Dense):
+    """∂Y_k/∂X_i of one sample, shape ``(n_in, n_out)``; None where W or f′ holds it already."""
+    if layer.slope is not None or layer.weights is not None:
         return None
-    own = copy.deepcopy(layer.layer)  # its backward writes gradients
-    columns = []
-    for k in range(layer.Y.shape[1]):
-        delta = np.zeros_like(layer.Y)
-        delta[sample, k] = 1
-        by_input = own.backward(delta)
-        if by_input is None:
-            raise ValueError(f"{layer.layer} has no derivative by its input.")
-        if np.delete(by_input, sample, axis=0).any():
-            raise ValueError(
-                f"{layer.layer} mixes the samples of a batch, so that paths run through the others "
-                f"too: explain one sample alone."
-            )
-        columns.append(by_input[sample].copy())
-    return np.stack(columns, axis=1)
+    return layer.jacobian(sample)
 
 
 def _count(steps: Sequence[tuple[LayerRecord, Names, Array | None]], outputs: int) -> Array:

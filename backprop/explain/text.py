@@ -11,6 +11,7 @@ from backprop.explain.names import Row, Section
 Part = tuple[str, list[Section]]
 
 _MOST = 6  # rows of a matrix; of a larger one the first few are shown
+_MOST_PIXELS = 8  # rows and columns of an image
 _WIDEST = 48  # characters; a longer formula stands above its numbers instead of beside them
 
 
@@ -74,11 +75,16 @@ def block(row: Row) -> list[str]:
 def table(array: Array, columns: int = 5) -> list[list[str]]:
     """An array as rows of numbers in text, of a large one the first few rows and columns.
 
-    Leading axes are laid out one below the other: ``(N, T, n)`` as ``(N·T, n)``.
+    Leading axes stand one below the other: ``(N, T, n)`` is laid out as ``(N·T, n)``, and images
+    and kernels with one channel as their pixels lie: ``(N, H, W, 1)`` as ``(N·H, W)``.
     """
+    most = _MOST
+    if array.ndim == 4 and array.shape[-1] == 1:
+        array, most, columns = array[..., 0], _MOST_PIXELS, columns + _MOST_PIXELS - 5
+        array = array[..., 0] if array.shape[-1] == 1 else array  # of a kernel (h, w, 1, 1)
     matrix = np.reshape(array, (-1, array.shape[-1])) if array.ndim else np.reshape(array, (1, 1))
     m, n = matrix.shape
-    m, n = m if m <= _MOST else _MOST - 2, n if n <= columns else columns - 1
+    m, n = m if m <= most else most - 2, n if n <= columns else columns - 1
     texts = format_numbers(matrix[:m, :n])
     rows = [texts[i * n : (i + 1) * n] for i in range(m)]
     if n < matrix.shape[1]:
@@ -89,10 +95,10 @@ def table(array: Array, columns: int = 5) -> list[list[str]]:
 
 
 def format_numbers(values: Array) -> list[str]:
-    """Numbers as texts with one number of decimals, as few as show them to nine places.
+    """Numbers as texts, all with the same number of decimals: as few as show nine places of each.
 
-    Seven places in float32, which has no more. In scientific notation, with as many significant
-    digits, where so many decimals would cut too much of the smallest, or the numbers are huge.
+    In float32, which has no more, seven. Where the decimals would cut off too much of the smallest
+    number, or the largest one is huge, all are in scientific notation with that many digits.
     """
     flat = np.ravel(values)
     if flat.dtype.kind != "f":
@@ -126,7 +132,7 @@ def _lines(rows: list[list[str]]) -> list[str]:
 
 
 def _escape(text: str) -> str:
-    # html.escape would do it, at the price of loading all of HTML's entities with the package
+    # html.escape would do the same, but importing it loads a table of all HTML entities
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from backprop.inspection.gradient_check import check_gradients
     from backprop.inspection.gradient_report import GradientReport, TensorReport
     from backprop.inspection.layer_table import summary
+    from backprop.inspection.outputs import layer_outputs
     from backprop.inspection.part_check import check_layer, check_loss
     from backprop.inspection.recorder import Recorder
     from backprop.inspection.surface import LossSurface, loss_surface
@@ -19,6 +20,7 @@ else:
         gradient_check=["check_gradients"],
         gradient_report=["GradientReport", "TensorReport"],
         layer_table=["summary"],
+        outputs=["layer_outputs"],
         part_check=["check_layer", "check_loss"],
         recorder=["Recorder"],
         surface=["LossSurface", "loss_surface"],
@@ -35,6 +37,7 @@ __all__ = [
     "check_layer",
     "check_loss",
     "gradient_cost",
+    "layer_outputs",
     "loss_surface",
     "summary",
 ]

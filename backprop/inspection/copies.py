@@ -88,7 +88,7 @@ def prepare_for_complex(twin: object) -> None:
 
 
 def with_spoilt_buffers(twin: T) -> T:
-    """The same copy, whose new buffers hold nan, so that numbers that nobody wrote are noticed."""
+    """The same copy, whose new buffers hold nan, which shows where it reads what it never wrote."""
     for _, part in list(objects_in(twin)):
         if isinstance(part, Buffers):
             vars(part)["new_array"] = spoilt_array

@@ -80,12 +80,12 @@ def gradient_cost(model: Model, X: Array, y: Array, max_passes: int = 2000) -> G
         backpropagation       one forward and one backward pass, whatever N is
 
     Args:
-        model: A built and compiled model. It is left as it was, but for its gradients; use a
-            float64 one where the differences' accuracy is to be seen.
+        model: A built and compiled model. Only its gradients change. To see how accurate the
+            differences are, use a float64 model.
         X: A batch of inputs.
         y: Their targets.
-        max_passes: Where a method needs more passes than these, so many are timed and the time of
-            all is extrapolated.
+        max_passes: If a method needs more passes, only so many are made, and the time of all is
+            extrapolated.
 
     Returns:
         The costs, for each of the three.
@@ -96,7 +96,7 @@ def gradient_cost(model: Model, X: Array, y: Array, max_passes: int = 2000) -> G
 
 
 def compare_costs(model: Model, X: Array, y: Array, max_passes: int) -> GradientCost:
-    """``gradient_cost`` on the BLAS threads that there are."""
+    """``gradient_cost`` with as many BLAS threads as are set."""
     theta, loss = model.parameters.values, model.loss
 
     def evaluate() -> float:
@@ -126,7 +126,7 @@ def compare_costs(model: Model, X: Array, y: Array, max_passes: int) -> Gradient
             error = float(np.abs(estimate - gradient).max()) / scale if complete else float("nan")
             methods.append(MethodCost(method, passes, seconds, complete, error))
     finally:
-        theta[...] = weights  # also when the user stops it half way
+        theta[...] = weights  # also if the user interrupts
     methods.append(MethodCost("backpropagation", 1, backward_seconds, True, 0.0))
     return GradientCost(theta.size, forward_seconds, methods)
 

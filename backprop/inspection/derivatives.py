@@ -22,16 +22,16 @@ class Move(NamedTuple):
 
 
 class Slope(NamedTuple):
-    """A derivative, and how far rounding alone may have moved what it is compared with."""
+    """A derivative, and how far from a right gradient rounding alone may take it."""
 
     value: float
     noise: float
 
 
 class Function:
-    """E as a function of tensors that stand where the code reads them.
+    """E as a function of tensors, which are the very arrays that the code reads.
 
-    Whatever random numbers the code draws, every evaluation draws the same ones.
+    If the code draws random numbers, every evaluation draws the same ones.
 
     Args:
         evaluate: Computes E from the tensors as they stand.
@@ -76,7 +76,7 @@ class Method(Protocol):
 
     Attributes:
         name: What the report calls it.
-        tolerance: The largest relative error that it leaves to a right gradient.
+        tolerance: The largest relative error that a right gradient has by this method.
         stepped_around: For how many slopes the step had to be made smaller.
     """
 
@@ -88,7 +88,7 @@ class Method(Protocol):
         """dE(θ + t d)/dt at t = offset, for ‖d‖ = 1."""
 
     def again(self, move: Move, first: Slope) -> Slope | None:
-        """The slope with more care; None if E has a kink at the point itself, and so no slope."""
+        """The slope, found with more care; None if E has a kink at the point, and so no slope."""
 
 
 class ComplexStep:
@@ -114,10 +114,10 @@ class ComplexStep:
         return Slope(float(E.imag) / STEP, 64 * EPSILON * abs(E.real))
 
     def again(self, move: Move, first: Slope) -> Slope | None:
-        """By the slopes at t = ∓10⁻¹², which smooth functions have in common.
+        """Compares the slopes at t = −10⁻¹² and 10⁻¹², which are the same for a smooth function.
 
-        At a point where max(z, 0) meets z = 0 the slope of one branch was taken, and the function
-        may be smooth all the same if another branch makes up for it, as in an ELU.
+        Where max(z, 0) meets z = 0 the first slope was that of one branch. The function may be
+        smooth all the same if another branch makes up for it, as in an ELU.
         """
         try:
             left, right = self.slope(move, -self.nearby), self.slope(move, self.nearby)
@@ -150,7 +150,7 @@ class CentralDifferences:
 
     def slope(self, move: Move, offset: float = 0.0) -> Slope:
         """The extrapolated difference at the first step that is small enough, or the best one."""
-        reach = abs(offset) or np.inf  # away from the point stay on its side of it
+        reach = abs(offset) or np.inf  # at an offset, stay on that side of the point
         steps = [h for h in self.steps if 2 * h < reach]
         best = np.inf, Slope(np.nan, np.inf)
         for attempt, h in enumerate(steps):
@@ -175,7 +175,7 @@ class CentralDifferences:
             return np.nan
 
     def again(self, move: Move, first: Slope) -> Slope | None:
-        """By the slopes at two distances to the left and right, unless they converge.
+        """Compares the slopes to the left and right of the point, at two distances.
 
         Those of a smooth function approach each other in proportion to the distance; at a kink they
         do not.
@@ -192,15 +192,15 @@ class CentralDifferences:
 def choose(
     real: Function, make_complex: Callable[[], Function], rng: np.random.Generator
 ) -> tuple[Method, list[Function]]:
-    """The complex step if the code computes what it should on complex numbers, else differences.
+    """The complex step if the code computes rightly with complex numbers, else differences.
 
-    It is tried: E must have the real part that the float64 computation gives, and for every tensor
-    the derivative along a random direction must agree with the one by differences, a little away
-    from the point and so from kinks that sit there. Code that drops or conjugates imaginary parts
-    fails here.
+    To find out, E must have the real part that the float64 computation gives, and for every tensor
+    the derivative along a random direction must agree with the one by differences. Both are taken
+    a little away from the point, and so from kinks at it. Code that drops or conjugates imaginary
+    parts fails here.
 
     Returns:
-        The method, and the functions whose ``passes`` it takes and took.
+        The method, and the functions whose ``passes`` count.
     """
     differences = CentralDifferences(real)
     used = [real]

@@ -31,10 +31,10 @@ from backprop.layers import Layer
 from backprop.protocol import Model
 
 DIRECTIONS = 3
-"""Random directions along which a tensor is checked that has too many entries."""
+"""The number of random directions for a tensor that has too many entries to check each."""
 
 SMALLEST = 1e-3
-"""Entries below this share of a gradient's root mean square count as that large."""
+"""An entry's error is measured by at least this share of the gradient's root mean square."""
 
 
 def check_gradients(
@@ -42,10 +42,10 @@ def check_gradients(
 ) -> GradientReport:
     """Compares the gradients of a model's loss with an independent derivative, in float64.
 
-    What is differentiated is what training descends: the loss of the training pass on these
-    samples, with the random numbers of random layers held fast. The numeric derivative is a complex
-    step, exact to the last digits; where a layer or the loss cannot compute with complex numbers,
-    it is a central difference of order six. A dozen samples will do.
+    The function that is differentiated is the one that training minimises, the loss of a training
+    pass on these samples; random layers draw the same numbers in every pass. The numeric derivative
+    is a complex step, exact to the last digits; where a layer or the loss cannot compute with
+    complex numbers, it is a central difference of order six. A dozen samples will do.
 
     A tensor with more than ``max_entries`` entries is checked at that many random ones and along
     three random directions d over the whole of it, where gᵀd is compared with dE(θ + t d)/dt: an
@@ -68,7 +68,7 @@ def check_gradients(
     check_integer(max_entries, "max_entries")
     _ = model.loss  # raises if there is none
     first = model.layers[0] if model.layers else model
-    given = check_inputs(X, model.input_shape, first, "X")
+    given = check_inputs(X, model.input_shape, first, "X", model.dtype)
     built = copy.deepcopy(model)
     output = built.forward(given[:1])  # builds the copy if it is not
     data = check_data(
@@ -135,10 +135,10 @@ def differentiate(
     gradients: Mapping[str, Array],
     backward: Callable[[], Array | None],
 ) -> Array | None:
-    """A forward and a backward pass that write into ``gradients``, and a copy of ∂E/∂X.
+    """Makes a forward and a backward pass that write into ``gradients``; returns a copy of ∂E/∂X.
 
-    It is the second such pass, as in training, where buffers hold the numbers of the step before;
-    and the gradients hold nan before it: what backward leaves out, or adds to, stays nan.
+    They are made twice, since in training the buffers hold the numbers of the step before. In
+    between the gradients are filled with nan: what backward leaves out, or adds to, stays nan.
     """
     frozen = set()
     for _, part in list(objects_in(twin)):
@@ -164,7 +164,7 @@ def compare(
     problems: Sequence[str],
     max_entries: int = 100,
 ) -> GradientReport:
-    """The gradients of ``real`` by its tensors against the numeric ones."""
+    """Compares the gradients of ``real`` by its tensors with the numeric ones."""
     rng = np.random.default_rng(0)
     if real() != real():
         changed = (
@@ -191,7 +191,7 @@ def compare(
 def compare_tensor(
     name: str, gradient: Array, method: Method, rng: np.random.Generator, max_entries: int
 ) -> TensorReport:
-    """One tensor's gradient against the numeric one: every entry, or a sample and directions."""
+    """Compares one tensor's gradient with the numeric one: all entries, or some and directions."""
     floor = SMALLEST * float(np.sqrt(np.mean(gradient * gradient)))
     entries = np.arange(gradient.size)
     directions = 0

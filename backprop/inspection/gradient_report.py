@@ -8,22 +8,23 @@ from backprop.core.types import Shape
 
 @dataclass(frozen=True)
 class TensorReport:
-    """The gradient of one tensor, a the one that ``backward`` gave and n the numeric one.
+    """The check of one tensor's gradient: ``backward`` gave a, the numeric derivative is n.
 
     Attributes:
         name: ``"dense_1.W"``, or ``"X"`` for the input.
         shape: The tensor's shape.
-        checked: For how many of its entries a was compared with n.
-        directions: Along how many random directions of the whole tensor, if it has more entries.
+        checked: The number of entries for which a was compared with n.
+        directions: If not all entries were, the number of random directions along which the whole
+            tensor was moved.
         error: The largest relative error, |a − n| / max(|a|, |n|, s) with s a thousandth of the
             root mean square of the tensor's whole gradient, so that an entry that should be 0 is
             not 100 % off for a rounding error.
-        index: Where the largest error stands; None if it was found along a direction.
+        index: The entry with the largest error; None if it was found along a direction.
         analytic: a there.
         numeric: n there.
-        kinks: How many slopes were not judged since E has a kink there, and so no derivative.
-        unresolved: How many were not judged since rounding hides them: |a − n| is below the last
-            digits of E.
+        kinks: The number of slopes that were not judged because E has a kink, and so no derivative.
+        unresolved: The number that were not judged because rounding hides them: |a − n| is smaller
+            than the last digits of E tell.
         finding: What is wrong, in words; empty if nothing is.
     """
 
@@ -65,8 +66,8 @@ class GradientReport:
             ``"central differences"``.
         tolerance: The relative error that a right gradient stays below with this method.
         forward_passes: How many forward passes the numeric derivative took.
-        stepped_around: How many differences were taken with a smaller step, since the function has
-            a kink nearby.
+        stepped_around: The number of differences that were taken with a smaller step because the
+            function has a kink nearby.
     """
 
     title: str
@@ -89,12 +90,12 @@ class GradientReport:
 
     @property
     def kinks(self) -> int:
-        """How many slopes were not judged, for a kink at the point itself."""
+        """The number of slopes that were not judged because of a kink at the point itself."""
         return sum(tensor.kinks for tensor in self.tensors)
 
     @property
     def unresolved(self) -> int:
-        """How many slopes were not judged, for they drown in rounding."""
+        """The number of slopes that were not judged because rounding hides them."""
         return sum(tensor.unresolved for tensor in self.tensors)
 
     def __getitem__(self, name: str) -> TensorReport:

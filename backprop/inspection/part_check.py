@@ -1,6 +1,7 @@
-"""A single layer or a single loss by itself: its derivative, and what the contract asks."""
+"""Checks of one layer or one loss by itself: its derivative, and the rest of its contract."""
 
 import copy
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from backprop.core.checks import check_integer, check_shape
 from backprop.core.errors import ShapeError
+from backprop.core.signatures import check_methods
 from backprop.core.types import Array, Shape
 from backprop.core.walk import objects_in
 from backprop.inspection.copies import (
@@ -25,6 +27,7 @@ from backprop.inspection.gradient_check import (
 from backprop.inspection.gradient_report import GradientReport
 from backprop.inspection.real_branches import branching_as_real
 from backprop.layers import Layer
+from backprop.layers.block import METHODS
 from backprop.losses import Loss
 
 
@@ -35,15 +38,16 @@ def check_layer(
 
     With random inputs X and a random upstream delta R, E = Σ R ⊙ Y is differentiated by every
     parameter and by X; an R of ones would miss much, such as a softmax that passes nothing back.
-    The rest of the contract is checked as well: ``report.problems``.
+    The rest of the contract is checked as well; ``report.problems`` says what breaks it.
 
     Args:
-        layer: Any layer, also one of your own. It is not changed: a copy is checked. If it is not
-            built, the copy is, and its parameters get random values, so that no b = 0 or γ = 1
-            hides an error; a built layer is checked at the weights that it has.
+        layer: Any layer, also one of your own; a copy is checked. A built layer is checked at its
+            own weights. Of any other the copy is built and gets random parameters, so that no b = 0
+            or γ = 1 hides an error. A warning tells of arrays that
+            ``forward`` reads and that are no parameters, as nobody would train them.
         input_shape: The shape of one sample, such as ``(4,)``.
         batch_size: The number of samples.
-        seed: Of the random numbers.
+        seed: Determines the random numbers.
 
     Raises:
         ShapeError: The layer is built for another shape.
@@ -51,6 +55,7 @@ def check_layer(
     shape = check_shape(input_shape, "input_shape")
     check_integer(batch_size, "batch_size")
     rng = np.random.default_rng(seed)
+    check_methods(layer, METHODS, "parameters")
     twin = with_spoilt_buffers(in_dtype(layer, np.float64))
     if twin.input_shape is None:
         twin.build(shape, rng, np.float64)
@@ -60,7 +65,7 @@ def check_layer(
     elif twin.input_shape != shape:
         raise ShapeError(f"{layer} is built for samples of shape {layer.input_shape}, not {shape}.")
     X = 2 * rng.standard_normal((batch_size, *shape))
-    X.flat[0] = 0.0  # where many a formula has a case of its own
+    X.flat[0] = 0.0  # many formulas treat 0 as a case of its own
     expected = (batch_size, *twin.output_shape(shape))
     problems: list[str] = []
     untouched = copy.deepcopy(twin)
@@ -74,6 +79,14 @@ def check_layer(
     if layer.input_shape is None and accepts(copy.deepcopy(untouched), R):
         problems.append("backward without a training forward before it must raise an error.")
     problems += contract(untouched, X, R)
+    for path in unregistered(untouched, X):
+        warnings.warn(
+            f"forward of {layer} reads self.{path}, which is no parameter: it is neither trained "
+            f"nor saved. Make it in make_parameters by self.add_parameter(…), with learned=False "
+            f"if it is a constant.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
 
     real = Function(
         lambda: float(np.sum(R * twin.forward(X, training=True))),
@@ -107,8 +120,49 @@ def check_layer(
     return compare(title, real, make_complex, gradients, problems)
 
 
+def unregistered(layer: Layer, X: Array) -> list[str]:
+    """The arrays of numbers that ``forward`` reads and that are no parameters.
+
+    Each is changed in a copy of the layer, to see whether the output changes.
+
+    Args:
+        layer: A built layer.
+        X: A batch of inputs.
+    """
+    layer = copy.deepcopy(layer)
+    layer.forward(X.copy(), training=True)  # which may make an array
+    owned = [array for p in layer.parameters for array in (p.value, p.gradient)]
+    expected = forward_or_none(copy.deepcopy(layer), X)
+    found = []
+    for path, part in objects_in(layer):
+        if not isinstance(part, np.ndarray) or part.dtype.kind != "f" or not part.size:
+            continue
+        if any(np.may_share_memory(part, array) for array in owned):
+            continue
+        trial = copy.deepcopy(layer)
+        array = dict(objects_in(trial))[path]
+        if not array.flags.writeable:
+            continue
+        array += 1
+        changed = forward_or_none(trial, X)
+        if changed is None or expected is None:
+            continue
+        if not np.array_equal(changed, expected, equal_nan=True):
+            found.append(path.removeprefix("."))
+    return found
+
+
+def forward_or_none(layer: Layer, X: Array) -> Array | None:
+    """The output of an inference pass; None where the layer cannot make one."""
+    try:
+        with np.errstate(all="ignore"):
+            return np.asarray(layer.forward(X.copy(), training=False))
+    except Exception:
+        return None
+
+
 def contract(layer: Layer, X: Array, R: Array) -> Iterator[str]:
-    """What a layer does to what it is not meant to touch, a sentence each."""
+    """What the layer changes although it must not, one sentence for each."""
     given, delta = X.copy(), R.copy()
     before = state(layer)
     first = np.array(layer.forward(given, training=False))
@@ -129,7 +183,7 @@ def contract(layer: Layer, X: Array, R: Array) -> Iterator[str]:
 
 
 def accepts(layer: Layer, delta: Array) -> bool:
-    """Whether backward goes through."""
+    """Whether backward raises no error."""
     try:
         layer.backward(delta)
     except Exception:
@@ -138,7 +192,7 @@ def accepts(layer: Layer, delta: Array) -> bool:
 
 
 def state(thing: object) -> dict[str, Any]:
-    """All that an object holds, by the way that leads there, in a form that can be compared."""
+    """Everything that an object holds, by its path, in a form that can be compared."""
     found: dict[str, Any] = {}
     for path, part in objects_in(thing):
         if isinstance(part, np.ndarray):
@@ -169,13 +223,13 @@ def check_loss(
 ) -> GradientReport:
     """Checks ``backward`` of a loss against the derivative of the number that it returns.
 
-    Without sample weights and with random ones.
+    It is checked without sample weights and with random ones.
 
     Args:
         loss: Any loss, also one of your own; a copy is checked.
         output_shape: The shape of one prediction, such as ``(3,)``.
         batch_size: The number of samples.
-        seed: Of the random numbers.
+        seed: Determines the random numbers.
         prediction: Where to check, shape ``(N, *output_shape)``; random numbers of a kind that the
             loss takes (any numbers, or probabilities) unless given.
         target: Its targets, likewise: numbers, probabilities, class indices, or −1 and 1.
@@ -247,7 +301,7 @@ def suitable(
     """Predictions and targets that the loss takes, of shape ``(N, *output_shape)``.
 
     Raises:
-        ValueError: None of the kinds that were tried.
+        ValueError: The loss takes none of the kinds that were tried.
     """
     numbers, other = rng.standard_normal((2, *shape))
     shares, others = rng.uniform(0.05, 0.95, (2, *shape))  # rows need not have the sum 1

@@ -12,11 +12,11 @@ COMPARISONS = ("greater", "greater_equal", "less", "less_equal", "equal", "not_e
 class RealBranches(np.ndarray[Any, np.dtype[Any]]):
     """x + ih·x′, a number with its derivative, where real code expects x.
 
-    NumPy's arithmetic, exp, log, tanh and so on act on a complex number as the derivative needs it.
-    What asks about the order of numbers does not: |z| is a length, the larger of two numbers may be
-    found by their imaginary parts, and ``vecdot`` conjugates. Here comparisons, ``maximum``,
-    ``minimum``, ``clip``, ``abs`` and ``sign`` look at x alone, so that each is the analytic
-    continuation of the branch that the real code takes, and nothing is conjugated.
+    Arithmetic, exp, log, tanh and so on carry the derivative along by themselves. Functions that
+    compare numbers do not: |z| is a length, and the larger of two complex numbers may be chosen by
+    their imaginary parts; nor does ``vecdot``, which conjugates. Here comparisons, ``maximum``,
+    ``minimum``, ``clip``, ``abs`` and ``sign`` look at x alone and so take the branch that the real
+    code takes, and nothing is conjugated.
     """
 
     def __array_ufunc__(

@@ -22,13 +22,13 @@ class Recorder(Callback):
         model.fit(X, y, epochs=20, callbacks=[recorder])
         recorder.plot_deltas()
 
-    A copy of all parameters is kept for each epoch: meant for networks that one looks at.
+    It keeps a copy of all parameters for each epoch, so it is meant for small networks.
 
     Attributes:
         thetas: θ before the first epoch and after each, each of shape ``(size,)``.
         weights: For each layer with weights, its W (all but biases) after each epoch, flattened.
         deltas: For each layer with weights, ∂E/∂Z of the last batch of each epoch, flattened and
-            times the number of samples, so that it is each sample's own δ.
+            multiplied by the number of samples, which makes it each sample's own δ.
         losses: The loss of each epoch.
     """
 
@@ -52,7 +52,7 @@ class Recorder(Callback):
             W = np.concatenate([p.value.ravel() for p in layer.parameters if p.decays] or [[]])
             self.weights.setdefault(layer.name, []).append(W)
             if layer.delta is not None:
-                delta = layer.delta * len(layer.delta)  # the mean over the batch undone
+                delta = layer.delta * len(layer.delta)  # undoes the mean over the batch
                 self.deltas.setdefault(layer.name, []).append(delta.ravel())
 
     def plot_weights(self, path: str | os.PathLike[str] | None = None) -> "Figure":
@@ -60,5 +60,5 @@ class Recorder(Callback):
         return plotting.histograms(self.weights, "weights", path)
 
     def plot_deltas(self, path: str | os.PathLike[str] | None = None) -> "Figure":
-        """The sizes of each layer's δ over the epochs, on a log axis: vanishing ones are seen."""
+        """The sizes of each layer's δ over the epochs, on a log axis: it shows where δ vanishes."""
         return plotting.histograms(self.deltas, "δ = ∂E/∂Z", path, logarithmic=True)

@@ -1,4 +1,4 @@
-"""The loss over a plane through parameter space, with the way that training took."""
+"""The loss over a plane through parameter space, with the path that training took."""
 
 import copy
 import os
@@ -26,8 +26,8 @@ class LossSurface:
         betas: Steps along d₂, shape ``(B,)``.
         losses: The losses, shape ``(A, B)``.
         directions: d₁ and d₂, orthonormal, shape ``(2, size)``.
-        path: The way of training as pairs (α, β), shape ``(T, 2)``; None without one.
-        explained: The share of the way's variance that lies in the plane; nan without one.
+        path: The path of training as pairs (α, β), shape ``(T, 2)``; None without one.
+        explained: The share of the path's variance that lies in the plane; nan without one.
     """
 
     alphas: Array
@@ -38,7 +38,7 @@ class LossSurface:
     explained: float
 
     def plot(self, path: str | os.PathLike[str] | None = None) -> "Figure":
-        """The surface as contours, with the way in it."""
+        """The surface as contours, with the path on it."""
         return plotting.loss_surface(self.alphas, self.betas, self.losses, self.path, path)
 
 
@@ -54,22 +54,22 @@ def loss_surface(
 ) -> LossSurface:
     """Evaluates the loss on a plane through the model's θ.
 
-    With the way of training given, the plane is spanned by the two principal components of the
-    way's points as seen from the last one, and reaches a little further than the way; otherwise by
-    two random directions, and reaches ``radius`` · |θ|. Source: Li et al. 2018, "Visualizing the
-    Loss Landscape of Neural Nets".
+    With ``thetas`` given, the plane is spanned by the two principal components of their differences
+    from the last one, and reaches a little further than they do. Without, it is spanned by two
+    random directions, and reaches ``radius`` · |θ|. Source: Li et al. 2018, "Visualizing the Loss
+    Landscape of Neural Nets".
 
     Args:
         model: A built and compiled model; it is left as it was.
         X: Inputs.
         y: Targets.
-        thetas: Parameter vectors on the way, such as ``Recorder.thetas``.
+        thetas: The parameter vectors that training went through, such as ``Recorder.thetas``.
         resolution: Points of the grid along each direction.
-        radius: How far the plane reaches without a way, as a share of |θ|.
+        radius: How far the plane reaches without ``thetas``, as a share of |θ|.
         seed: Determines the random directions.
 
     Raises:
-        ValueError: The resolution is below 2, or the way has fewer than three points.
+        ValueError: The resolution is below 2, or there are fewer than three ``thetas``.
     """
     resolution = check_integer(resolution, "resolution", 2)
     radius = check_positive(radius, "radius")

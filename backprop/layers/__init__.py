@@ -8,6 +8,7 @@ from backprop.layers.activations import (
     Softmax,
     Tanh,
 )
+from backprop.layers.attention import MultiHeadAttention
 from backprop.layers.augmentation import (
     RandomCrop,
     RandomErasing,
@@ -16,6 +17,7 @@ from backprop.layers.augmentation import (
     RandomTranslation,
 )
 from backprop.layers.base import Activation, Layer
+from backprop.layers.bidirectional import Bidirectional
 from backprop.layers.block import Block
 from backprop.layers.borders import (
     Cropping1D,
@@ -27,7 +29,10 @@ from backprop.layers.borders import (
 )
 from backprop.layers.chain import Chain
 from backprop.layers.columns import Columns
+from backprop.layers.convolution import Conv1D, Conv2D
 from backprop.layers.dense import Dense
+from backprop.layers.depthwise import DepthwiseConv2D, SeparableConv2D
+from backprop.layers.embedding import Embedding
 from backprop.layers.formulas import Lambda
 from backprop.layers.global_pooling import (
     GlobalAveragePooling1D,
@@ -35,7 +40,10 @@ from backprop.layers.global_pooling import (
     GlobalMaxPooling1D,
     GlobalMaxPooling2D,
 )
+from backprop.layers.gru import GRU
 from backprop.layers.input import Input
+from backprop.layers.lstm import LSTM
+from backprop.layers.masking import Masking
 from backprop.layers.noise import (
     Dropout,
     GaussianDropout,
@@ -47,6 +55,7 @@ from backprop.layers.normalization import (
     BatchNormalization,
     GroupNormalization,
     LayerNormalization,
+    RMSNormalization,
 )
 from backprop.layers.parallel import Parallel
 from backprop.layers.pooling import (
@@ -55,27 +64,40 @@ from backprop.layers.pooling import (
     MaxPooling1D,
     MaxPooling2D,
 )
+from backprop.layers.positions import PositionalEncoding, PositionEmbedding
 from backprop.layers.rectifiers import ELU, SELU, HardSigmoid, LeakyReLU, PReLU
 from backprop.layers.residual import Residual
 from backprop.layers.scaling import Normalization, Rescaling
 from backprop.layers.shape import Flatten, Permute, Reshape
+from backprop.layers.simple_rnn import SimpleRNN
 from backprop.layers.smooth import GELU, Exponential, Mish, SiLU, Softplus, Softsign
+from backprop.layers.time_distributed import TimeDistributed
+from backprop.layers.transformer import TransformerBlock
+from backprop.layers.transposed import Conv2DTranspose
 
 __all__ = [
     "ELU",
     "GELU",
+    "GRU",
+    "LSTM",
     "SELU",
     "Activation",
     "AveragePooling1D",
     "AveragePooling2D",
     "BatchNormalization",
+    "Bidirectional",
     "Block",
     "Chain",
     "Columns",
+    "Conv1D",
+    "Conv2D",
+    "Conv2DTranspose",
     "Cropping1D",
     "Cropping2D",
     "Dense",
+    "DepthwiseConv2D",
     "Dropout",
+    "Embedding",
     "Exponential",
     "Flatten",
     "GaussianDropout",
@@ -93,13 +115,18 @@ __all__ = [
     "LayerNormalization",
     "LeakyReLU",
     "LogSoftmax",
+    "Masking",
     "MaxPooling1D",
     "MaxPooling2D",
     "Mish",
+    "MultiHeadAttention",
     "Normalization",
     "PReLU",
     "Parallel",
     "Permute",
+    "PositionEmbedding",
+    "PositionalEncoding",
+    "RMSNormalization",
     "RandomCrop",
     "RandomErasing",
     "RandomFlip",
@@ -109,14 +136,18 @@ __all__ = [
     "Rescaling",
     "Reshape",
     "Residual",
+    "SeparableConv2D",
     "SiLU",
     "Sigmoid",
+    "SimpleRNN",
     "Softmax",
     "Softplus",
     "Softsign",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "Tanh",
+    "TimeDistributed",
+    "TransformerBlock",
     "UpSampling1D",
     "UpSampling2D",
     "ZeroPadding1D",

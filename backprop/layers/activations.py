@@ -12,6 +12,8 @@ from backprop.layers.base import Activation, Layer
 class Identity(Activation):
     """f(z) = z, f′(z) = 1: the linear activation of the textbooks."""
 
+    formulas = {"Y": "{z}", "dX": "{delta}"}
+
     def f(self, Z: Array, out: Array | None = None) -> Array:
         """Z."""
         return np.positive(Z, out=out)
@@ -26,6 +28,9 @@ class Sigmoid(Activation):
     """σ(z) = 1 / (1 + e⁻ᶻ), σ′(z) = σ(z) (1 − σ(z)), the logistic function."""
 
     link = "sigmoid"
+    symbol = "σ"
+    definition = "σ(z) = 1 / (1 + exp(−z))"
+    slope = "{a} ⊙ (1 − {a})"
 
     def f(self, Z: Array, out: Array | None = None) -> Array:
         """σ(Z)."""
@@ -41,6 +46,8 @@ class Sigmoid(Activation):
 class Tanh(Activation):
     """f(z) = tanh(z), f′(z) = 1 − tanh²(z)."""
 
+    slope = "1 − {a} ⊙ {a}"
+
     def f(self, Z: Array, out: Array | None = None) -> Array:
         """tanh(Z)."""
         return np.tanh(Z, out=out)
@@ -53,6 +60,9 @@ class Tanh(Activation):
 
 class ReLU(Activation):
     """f(z) = max(z, 0), f′(z) = 1 where z > 0, else 0 (at 0, where it has no derivative, 0)."""
+
+    definition = "relu(z) = max(z, 0)"
+    slope = "[{z} > 0]"
 
     def f(self, Z: Array, out: Array | None = None) -> Array:
         """max(Z, 0)."""
@@ -76,6 +86,9 @@ class Softmax(Layer):
     """
 
     link = "softmax"
+    is_activation = True
+    definition = "softmax(z)_k = exp(z_k) / Σ_j exp(z_j)"
+    formulas = {"J": "diag({y}) − {y}ᵀ {y}"}
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name)
@@ -110,6 +123,10 @@ class LogSoftmax(Layer):
 
     Shapes: Z and A ``(N, K)``, or with further leading axes.
     """
+
+    is_activation = True
+    definition = "log_softmax(z)_k = z_k − ln Σ_j exp(z_j)"
+    formulas = {"J": "I − 1ᵀ exp({y})"}
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name)

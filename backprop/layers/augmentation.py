@@ -33,6 +33,9 @@ class Augmentation(RandomLayer):
         name: The layer's name.
     """
 
+    formulas = {"Y": "S {x}", "dX": "Sᵀ {delta}"}
+    adjustable = ("mode", "height_factor", "width_factor", "factor", "scale", "fill_value")
+
     def __init__(self, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(seed, name)
         self.Y: Any = None
@@ -268,6 +271,8 @@ class RandomErasing(Augmentation):
         seed: Determines what is drawn; None takes it from the model's seed.
         name: The layer's name.
     """
+
+    formulas = {"Y": "{x} ⊙ M + {self.fill_value:g} (1 − M)", "dX": "{delta} ⊙ M"}
 
     def __init__(
         self,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from copy import deepcopy
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -11,14 +10,16 @@ import numpy as np
 from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.buffers import Buffers, new_array
-from backprop.core.errors import NoForwardError, NotBuiltError, ShapeError
+from backprop.core.errors import NoForwardError, NotBuiltError, ShapeError, misfit
 from backprop.core.parameters import Parameter
+from backprop.core.settings import Settings
+from backprop.core.transfer import copy_of, take_kept
 from backprop.core.types import Array, DTypeLike, Shape, as_array, as_floats, is_sparse
 from backprop.initializers import Initializer
 from backprop.regularizers import Regularizer
 
 
-class Layer:
+class Layer(Settings):
     """Two formulas: ``forward`` computes Y from X, ``backward`` ∂E/∂X from ∂E/∂Y.
 
     A layer of your own defines both, in matrix form with samples in rows, and ``make_parameters``
@@ -49,14 +50,17 @@ class Layer:
         delta: ∂E/∂Y of the last backward pass of a model, shape ``(N, *output)``, to look at.
         input_shape: The shape of one input sample once built.
         parameters: The layer's ``Parameter`` objects.
+        adjustable: The arguments of the constructor that may be changed when the layer is built.
         needs_input_gradient: Whether ∂E/∂X is wanted; a model turns it off in its first layer.
-        takes_mask: Whether ``forward`` takes a ``mask``, ``(N, T)``, which is True where a sequence
-            has a step and False where it is padded.
+        takes_mask: Whether ``forward`` takes a ``mask`` ``(N, T)``, False where a step is padded.
         makes_mask: Whether ``output_mask`` makes a mask from the layer's input.
         runs_own_code: Whether it calls functions that users wrote.
-        link: The function that a loss may be joined with at the end of a model: "softmax",
-            "sigmoid".
+        link: What a loss may be joined with at the end of a model: "softmax" or "sigmoid".
         linear: Whether the outputs are a weighted sum, and so any real numbers.
+        is_activation: Whether it is an activation function, of a pre-activation Z.
+        symbol: What ``explain`` calls its function, such as "σ"; the class's name if empty.
+        definition: That function, such as "σ(z) = 1 / (1 + exp(−z))".
+        formulas: Y, ∂E/∂X and gradients: ``{"Y": "{x} {W} + {b}", "dX": "{delta} {W}ᵀ"}``.
     """
 
     accepts_sparse = False
@@ -66,6 +70,10 @@ class Layer:
     runs_own_code = False
     link: str | None = None
     linear = False
+    is_activation = False
+    symbol = definition = ""
+    formulas: Mapping[str, str] = {}
+    adjustable: tuple[str, ...] = ()
 
     def __init__(self, name: str | None = None) -> None:
         self.name = name
@@ -99,8 +107,7 @@ class Layer:
         if rng is not None:
             self._rng = rng
         self.make_parameters(self.input_shape)
-        if self._kept:
-            self._take_kept()
+        take_kept(self)
 
     # ------------------------------------------------------------------ what a subclass defines
 
@@ -118,6 +125,9 @@ class Layer:
     def output_mask(self, X: Array, mask: Array | None) -> Array | None:
         """The mask of the output from that of the input; the same unless overridden."""
         return mask
+
+    def check_values(self, X: Array, name: str = "x") -> None:
+        """Raises ValueError before training if X, called ``name``, holds numbers it cannot take."""
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """Y for a batch X of shape ``(N, *input_shape)``."""
@@ -191,11 +201,8 @@ class Layer:
         if self.input_shape is None:
             raise NotBuiltError(f"{self} is not built: call build((n_features,)) first.")
         if X.ndim < 2 or X.shape[-1] != self.input_shape[-1]:
-            n_in = self.input_shape[-1]
-            raise ShapeError(
-                f"{self} was built for {n_in} features but received an array of shape {X.shape}: "
-                f"pass samples with {n_in} columns."
-            )
+            found = f"received an array of shape {X.shape}"
+            raise ShapeError(misfit(X.shape, self.input_shape, self, found))
         return X
 
     def check_delta(self, delta: Array, Y: Array | None) -> None:
@@ -225,36 +232,18 @@ class Layer:
         Raises:
             NotBuiltError: This layer has no weights yet.
         """
-        if self.input_shape is None:
-            raise NotBuiltError(f"{self} is not built, so that it has no weights to copy.")
-        twin = deepcopy(self)
-        twin._kept = [p.value.copy() for p in self.parameters]
-        parts: list[Layer] = [twin, *twin.inside()]
-        for part in parts:
-            part.input_shape, part.delta, part.parameters = None, None, []
-            part.buffers.clear()
-        if trainable is not None:
-            twin.trainable = trainable
-        return twin
-
-    def _take_kept(self) -> None:
-        """Puts the weights of the layer that this is a copy of into the new parameters.
-
-        Raises:
-            ShapeError: This layer was built for another shape than that one.
-        """
-        mine, kept = ([each.shape for each in arrays] for arrays in (self.parameters, self._kept))
-        if mine != kept:
-            raise ShapeError(
-                f"{self} is a copy with weights of the shapes {kept}, but samples of shape "
-                f"{self.input_shape} need {mine}: give it the inputs that it was trained on."
-            )
-        for parameter, value in zip(self.parameters, self._kept, strict=True):
-            parameter.value[...] = value
+        return copy_of(self, trainable)
 
     def inside(self) -> list[Layer]:
         """All layers that it holds, and those in them."""
         return []
+
+    def check_setting(self, name: str) -> None:
+        """Raises AttributeError where a built layer would go on with what it was built with."""
+        if self.input_shape is not None and name not in self.adjustable:
+            raise AttributeError(
+                f"{self} is built, so that another {name} would have no effect: make a new layer."
+            )
 
     @property
     def observes(self) -> bool:
@@ -291,8 +280,13 @@ class Layer:
 class Activation(Layer):
     """A = f(Z) for every element; ∂E/∂Z = ∂E/∂A ⊙ f′(Z). The base of all elementwise activations.
 
-    A subclass writes ``f`` and, directly below it, ``f_prime``, which may work in ``self.buffer``s.
+    A subclass writes ``f`` and, directly below it, ``f_prime``, which may work in ``self.buffer``s;
+    in ``slope`` it may say f′(Z) for ``explain``, such as "{a} ⊙ (1 − {a})".
     """
+
+    is_activation = True
+    formulas: Mapping[str, str] = {"dX": "{delta} ⊙ {slope}"}
+    slope = ""  # f′(Z) as ``explain`` prints it: "{a} ⊙ (1 − {a})"
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name)
@@ -322,8 +316,3 @@ class Activation(Layer):
         slope = self.f_prime(self.Z, self.A, self.buffer("dZ", self.Z.shape, self.Z.dtype))
         slope *= delta
         return slope
-
-
-def default_name(layer: Layer) -> str:
-    """The class's name in snake case: ``dense``, ``relu``, ``batch_normalization``."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", type(layer).__name__).lower()

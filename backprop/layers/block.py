@@ -5,8 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from backprop.core.lookup import default_name
+from backprop.core.signatures import check_methods
 from backprop.core.types import Array, Shape
-from backprop.layers.base import Layer, default_name
+from backprop.layers.base import Layer
+
+METHODS = {
+    "forward": "X, training=False",
+    "backward": "delta",
+    "output_shape": "input_shape",
+    "make_parameters": "input_shape",
+    "build": "input_shape, rng=None, dtype='float32'",
+}
+"""What a model calls of a layer, and how."""
 
 
 class Block(Layer):
@@ -39,6 +50,11 @@ class Block(Layer):
         """Those of the layers that need not return ∂E/∂ their input if the block need not."""
         return entrance(self.children)
 
+    def check_values(self, X: Array, name: str = "x") -> None:
+        """Asks the first of its layers, which takes X."""
+        for layer in self.children[:1]:
+            layer.check_values(X, name)
+
     @property
     def needs_input_gradient(self) -> bool:
         """Whether ∂E/∂X is wanted; the layers that take X are told."""
@@ -60,6 +76,7 @@ class Block(Layer):
         if not isinstance(layer, Layer):
             hint = " (an instance: add the parentheses)" if isinstance(layer, type) else ""
             raise TypeError(f"a model is made of layers{hint}, but it was given {layer!r}.")
+        check_methods(layer, METHODS, "parameters")
         if layer.input_shape is not None or any(layer is other for other in self.children):
             raise ValueError(
                 f"{layer} belongs to a model already: make a new one for each place, or take "
@@ -85,15 +102,24 @@ class Block(Layer):
         return layer.output_shape(input_shape)
 
 
-def forward_through(
+def outputs_through(
     layers: Iterable[Layer], X: Array, training: bool = False, mask: Array | None = None
-) -> Array:
-    """What the last of the layers makes of X; a mask goes with it to those that take one."""
+) -> Iterator[Array]:
+    """What each of the layers makes in turn; a mask goes with it to those that take one."""
     for layer in layers:
         masked = {"mask": mask} if layer.takes_mask and mask is not None else {}
         Y = layer.forward(X, training, **masked)
         if mask is not None or layer.makes_mask:
             mask = layer.output_mask(X, mask)
+        X = Y
+        yield Y
+
+
+def forward_through(
+    layers: Iterable[Layer], X: Array, training: bool = False, mask: Array | None = None
+) -> Array:
+    """What the last of the layers makes of X."""
+    for Y in outputs_through(layers, X, training, mask):
         X = Y
     return X
 

@@ -28,9 +28,10 @@ class ZeroPadding2D(Layer):
         name: The layer's name.
     """
 
+    formulas = {"Y": "pad({x})", "dX": "crop({delta})"}
     axes = "HWC"
 
-    def __init__(self, padding: Any = 1, name: str | None = None) -> None:
+    def __init__(self, padding: int | Sequence[Any] = 1, name: str | None = None) -> None:
         super().__init__(name)
         self.padding = check_borders(padding, "padding", len(self.axes) - 1)
         self.Y: Any = None
@@ -73,9 +74,10 @@ class Cropping2D(Layer):
         name: The layer's name.
     """
 
+    formulas = {"Y": "crop({x})", "dX": "pad({delta})"}
     axes = "HWC"
 
-    def __init__(self, cropping: Any = 0, name: str | None = None) -> None:
+    def __init__(self, cropping: int | Sequence[Any] = 0, name: str | None = None) -> None:
         super().__init__(name)
         self.cropping = check_borders(cropping, "cropping", len(self.axes) - 1)
         self.Y: Any = None
@@ -129,6 +131,7 @@ class UpSampling2D(Layer):
         name: The layer's name.
     """
 
+    formulas = {"Y": "repeat({x})", "dX": "repeatᵀ({delta})"}
     axes = "HWC"
 
     def __init__(self, size: int | Sequence[int] = 2, name: str | None = None) -> None:
@@ -198,7 +201,7 @@ class Cropping1D(Cropping2D):
 
     axes = "TC"
 
-    def __init__(self, cropping: Any = 1, name: str | None = None) -> None:
+    def __init__(self, cropping: int | Sequence[Any] = 1, name: str | None = None) -> None:
         super().__init__(cropping, name)
 
 

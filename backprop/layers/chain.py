@@ -29,6 +29,8 @@ class Chain(Block):
         layers: The layers in order.
     """
 
+    definition = "{f}(x) = f_L(… f₂(f₁(x)))"
+
     def __init__(self, layers: Iterable[Any] = (), name: str | None = None) -> None:
         super().__init__(name)
         self._shape: Any = None  # of what the last layer built so far returns

@@ -26,6 +26,8 @@ class Columns(Layer):
         name: The layer's name.
     """
 
+    formulas = {"Y": "{x} S", "dX": "{delta} Sᵀ"}
+
     def __init__(self, which: Iterable[int], name: str | None = None) -> None:
         super().__init__(name)
         self.which = [check_integer(c, "Columns(which)", -math.inf) for c in which]

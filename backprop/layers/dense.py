@@ -10,6 +10,7 @@ from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.checks import check_integer
 from backprop.core.functional import ones
+from backprop.core.lookup import refuse_arguments
 from backprop.core.parameters import parameter_views
 from backprop.core.types import Array, Shape, as_array, is_sparse
 from backprop.initializers import Initializer
@@ -53,6 +54,12 @@ class Dense(Layer):
 
     accepts_sparse = True
     linear = True
+    formulas = {
+        "Y": "{x} {W} + {b}",
+        "dW": "{x}ᵀ {delta}",
+        "db": "Σ_N {delta}",
+        "dX": "{delta} {W}ᵀ",
+    }
 
     W, dW = parameter_views("W")
     b, db = parameter_views("b")
@@ -71,12 +78,10 @@ class Dense(Layer):
         **unknown: Any,
     ) -> None:
         super().__init__(name)
-        if unknown or not isinstance(use_bias, bool):
-            given = unknown or {"use_bias": use_bias}
-            raise TypeError(
-                f"Dense({units}) cannot be made with {given}: use_bias is True or False, and an "
-                f"activation is a layer of its own: Dense({units}), ReLU()."
-            )
+        if not isinstance(use_bias, bool):
+            unknown = {"use_bias": use_bias}
+        if unknown:
+            refuse_arguments(f"Dense({units})", unknown)
         self.units = check_integer(units, "Dense(units)")
         self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
@@ -127,12 +132,20 @@ class Dense(Layer):
     def times_W(self, X: Array, out: Array | None) -> Array:
         """X W; a sparse X is never made dense."""
         if not is_sparse(X):
-            return np.dot(X, self.W, out=out)
+            return self.product(X, self.W, out)
         product: Array = X @ self.W
         if out is None:
             return product
         np.copyto(out, product)
         return out
+
+    def product(self, A: Array, B: Array, out: Array | None) -> Array:
+        """A B along A's last axis; as rows, since NumPy multiplies three axes without BLAS."""
+        if A.ndim == 2:
+            return np.dot(A, B, out=out)
+        rows = A.reshape(-1, len(B))
+        found = np.dot(rows, B, out=None if out is None else out.reshape(-1, B.shape[1]))
+        return found.reshape(*A.shape[:-1], B.shape[1]) if out is None else out
 
     def backward(self, delta: Array) -> Array | None:
         """∂E/∂W = Xᵀ δ, ∂E/∂b = Σ δ, ∂E/∂X = δ Wᵀ."""
@@ -147,4 +160,4 @@ class Dense(Layer):
             np.dot(ones(len(rows), self.dtype), rows, out=self.db)  # 1ᵀ δ: faster than a sum
         if not self.needs_input_gradient:
             return None
-        return np.dot(delta, self.W.T, out=self.buffer("dX", self.X.shape, self.dtype))
+        return self.product(delta, self.W.T, self.buffer("dX", self.X.shape, self.dtype))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.functional import ones
 from backprop.core.types import Array, Shape, as_floats
 from backprop.core.windows import check_axes
 from backprop.layers.base import Layer
@@ -37,13 +38,13 @@ class GlobalPooling(Layer):
     def output_mask(self, X: Array, mask: Array | None) -> None:
         """None: behind it are no steps of the input any more."""
 
-    def forward(self, X: Array, training: bool = False, mask: Array | None = None) -> Array:
+    def forward(self, X: Array, training: bool = False) -> Array:
         """A number for each channel of each sample."""
         X = as_floats(X)
         shape = self.output_shape(X.shape[1:])
         out = self.room((len(X), X.shape[-1]), X.dtype, training)
         places = X.reshape(len(X), -1, X.shape[-1])  # (N, S, C)
-        self.pool(places, out, training, mask)
+        self.pool(places, out, training)
         Y = out.reshape(len(X), *shape)
         if training:
             self.X, self.Y = X, Y
@@ -57,9 +58,9 @@ class GlobalPooling(Layer):
         self.unpool(delta.reshape(-1, n_channels), dX.reshape(len(dX), -1, n_channels))
         return dX
 
-    def pool(self, X: Array, out: Array, training: bool, mask: Array | None) -> None:
+    def pool(self, X: Array, out: Array, training: bool) -> None:
         """Writes what becomes of the places, ``(N, C)``."""
-        raise NotImplementedError(f"{type(self).__name__} must define pool(X, out, …).")
+        raise NotImplementedError(f"{type(self).__name__} must define pool(X, out, training).")
 
     def unpool(self, delta: Array, out: Array) -> None:
         """Writes ∂E/∂X of ``pool``, ``(N, S, C)``."""
@@ -78,16 +79,19 @@ class GlobalAveragePooling2D(GlobalPooling):
         name: The layer's name.
     """
 
-    def pool(self, X: Array, out: Array, training: bool, mask: Array | None) -> None:
-        """The places by their shares: a product for every sample."""
-        shares = equal_shares(X.shape[1], X.dtype) if mask is None else shares_of(mask, X.dtype)
-        np.matmul(shares[:, np.newaxis], X, out=out[:, np.newaxis])
-        if training:
-            self._shares = shares
+    definition = "{f}(x) = Σ_s x_s / S"
+    formulas = {"dX": "{delta} / S"}
+
+    def pool(self, X: Array, out: Array, training: bool) -> None:
+        """1ᵀ X / S for every sample."""
+        size = X.shape[1]
+        np.matmul(ones(size, X.dtype)[np.newaxis], X, out=out[:, np.newaxis])
+        out /= size
 
     def unpool(self, delta: Array, out: Array) -> None:
-        """Its share of δ for every place."""
-        np.multiply(self._shares[..., np.newaxis], delta[:, np.newaxis], out=out)
+        """δ / S at every place."""
+        share = np.multiply(delta, 1 / out.shape[1])
+        np.copyto(out, share[:, np.newaxis])
 
 
 class GlobalMaxPooling2D(GlobalPooling):
@@ -102,7 +106,10 @@ class GlobalMaxPooling2D(GlobalPooling):
         name: The layer's name.
     """
 
-    def pool(self, X: Array, out: Array, training: bool, mask: Array | None) -> None:
+    definition = "{f}(x) = max(x)"
+    formulas = {"dX": "{delta} ⊙ [{x} = {y}]"}
+
+    def pool(self, X: Array, out: Array, training: bool) -> None:
         """The largest, and in training where in X it stands."""
         where = as_index(X.argmax(1), X.shape)
         np.copyto(out, X.reshape(-1).take(where, mode="clip"))
@@ -130,8 +137,31 @@ class GlobalAveragePooling1D(GlobalAveragePooling2D):
         name: The layer's name.
     """
 
+    definition = "{f}(x) = Σ_t s_t x_t"
+    formulas = {"dX": "s_t {delta}"}
     axes = "TC"
     takes_mask = True
+
+    def forward(self, X: Array, training: bool = False, mask: Array | None = None) -> Array:
+        """S X for every sample."""
+        shares = None if mask is None else self.shares(mask, as_floats(X).dtype)
+        Y = super().forward(X, training)
+        if shares is not None:
+            np.matmul(shares[:, np.newaxis], X, out=Y.reshape(len(X), 1, -1))
+        if training:
+            self._shares = shares
+        return Y
+
+    def unpool(self, delta: Array, out: Array) -> None:
+        """Sᵀ δ for every sample."""
+        super().unpool(delta, out)
+        if self._shares is not None:
+            np.multiply(self._shares[..., np.newaxis], delta[:, np.newaxis], out=out)
+
+    def shares(self, mask: Array, dtype: np.dtype[Any]) -> Array:
+        """1/k for each of the k steps that are left, shape ``(N, T)``."""
+        left = np.maximum(np.add.reduce(mask, axis=1, dtype=dtype, keepdims=True), 1)
+        return np.divide(mask, left)
 
 
 class GlobalMaxPooling1D(GlobalMaxPooling2D):
@@ -147,20 +177,6 @@ class GlobalMaxPooling1D(GlobalMaxPooling2D):
     """
 
     axes = "TC"
-
-
-@lru_cache(maxsize=64)
-def equal_shares(size: int, dtype: np.dtype[Any]) -> Array:
-    """1/S for each of S places, shape ``(1, S)``, not to be written to: it is kept."""
-    shares = np.full((1, size), 1 / size, dtype)
-    shares.setflags(write=False)
-    return shares
-
-
-def shares_of(mask: Array, dtype: np.dtype[Any]) -> Array:
-    """1/k for each of the k steps that a mask leaves, 0 for the others, shape ``(N, T)``."""
-    left = np.maximum(np.add.reduce(mask, axis=1, dtype=dtype, keepdims=True), 1)
-    return np.divide(mask, left)
 
 
 def as_index(places: Array, shape: Shape) -> Array:

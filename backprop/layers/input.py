@@ -1,8 +1,10 @@
 """The declaration of a model's input."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from backprop.core.checks import check_shape
+from backprop.layers.base import Layer
 
 
 class Input:
@@ -24,3 +26,21 @@ class Input:
 
     def __repr__(self) -> str:
         return f"Input(shape={self.shape})"
+
+
+def check_brackets(kind: str, *given: Any) -> None:
+    """Checks that layers came in a list, not one by one.
+
+    Args:
+        kind: The class that was called.
+        *given: What it was given: the list, the seed, the dtype, and no more.
+
+    Raises:
+        TypeError: There are layers among them, or more than three.
+    """
+    loose = [each for each in given if isinstance(each, Layer | Input)]
+    if loose or len(given) > 3:
+        shown = ", ".join(f"{type(each).__name__}(…)" for each in loose) or "…"
+        raise TypeError(
+            f"layers must be a list, before seed and dtype: write {kind}([{shown}]), with brackets."
+        )

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.checks import check_number
+from backprop.core.functional import dropout_factors
 from backprop.core.types import Array, Shape, as_floats
 from backprop.core.windows import check_axes
 from backprop.layers.random_layer import RandomLayer
@@ -19,6 +20,10 @@ class Noise(RandomLayer):
         seed: Determines the noise; None takes it from the model's seed.
         name: The layer's name.
     """
+
+    adjustable = ("rate",)
+    definition = "{f}(x) = x ⊙ M"
+    formulas = {"dX": "{delta} ⊙ M"}
 
     def __init__(self, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(seed, name)
@@ -71,9 +76,7 @@ class Dropout(Noise):
 
     def draw(self, out: Array) -> None:
         """0 or 1 / (1 − p)."""
-        self._rng.random(out=out, dtype=out.dtype.type)
-        np.greater_equal(out, self.rate, out=out)
-        out *= 1 / (1 - self.rate)
+        dropout_factors(self._rng, self.rate, out)
 
 
 class SpatialDropout2D(Dropout):
@@ -153,6 +156,11 @@ class GaussianNoise(RandomLayer):
         seed: Determines the noise; None takes it from the model's seed.
         name: The layer's name.
     """
+
+    definition = "{f}(x) = x + ε"
+    formulas = {"dX": "{delta}"}
+
+    adjustable = ("stddev",)
 
     def __init__(self, stddev: float, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(seed, name)

@@ -1,4 +1,4 @@
-"""Layers that give their inputs mean 0 and variance 1: over the batch, a sample, or channels."""
+"""Layers that bring their inputs to one scale: over the batch, a sample, or channels."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.checks import check_axis, check_integer, check_share
+from backprop.core.checks import check_axis, check_integer, check_positive, check_share
 from backprop.core.errors import ShapeError
 from backprop.core.functional import by_channel, column_sum, ones
 from backprop.core.parameters import parameter_views
-from backprop.core.types import Array, Shape
+from backprop.core.types import Array, Shape, as_array
 from backprop.initializers import Initializer
-from backprop.layers.standardization import Standardization
+from backprop.layers.standardization import OverLastAxes, Standardization
 
 
 class BatchNormalization(Standardization):
@@ -36,6 +36,9 @@ class BatchNormalization(Standardization):
         gamma_initializer: How γ starts.
         name: The layer's name.
     """
+
+    definition = Standardization.definition
+    formulas = Standardization.formulas
 
     moving_mean, _ = parameter_views("moving_mean")
     moving_variance, _ = parameter_views("moving_variance")
@@ -99,7 +102,7 @@ class BatchNormalization(Standardization):
         return by_channel(np.multiply, X_hat, inverse, X_hat), inverse
 
 
-class LayerNormalization(Standardization):
+class LayerNormalization(OverLastAxes, Standardization):
     """Normalises every sample over its features, in training and inference alike.
 
         X̂ = (X − μ) / √(v + ε),   Y = γ ⊙ X̂ + β
@@ -129,49 +132,90 @@ class LayerNormalization(Standardization):
         name: str | None = None,
     ) -> None:
         super().__init__(epsilon, center, scale, beta_initializer, gamma_initializer, name)
-        self.axis = check_axis(axis)
+        self.axis = check_axis(axis, "axis")
 
-    def features(self, input_shape: Shape) -> Shape:
-        """The sizes of the last axes that are normalised together.
 
-        Raises:
-            ValueError: ``axis`` names others.
-        """
-        axes = self.axis if isinstance(self.axis, tuple) else (self.axis,)
-        n = len(input_shape) + 1  # with the batch axis
-        found = sorted(axis + n if axis < 0 else axis for axis in axes)
-        if not axes or found != list(range(n - len(axes), n)) or found[0] < 1:
-            raise ValueError(
-                f"{self} normalises over the last axis or the last ones of a sample, such as "
-                f"axis=-1 or axis=[-2, -1], but axis is {self.axis!r} for samples of shape "
-                f"{tuple(input_shape)}: move the axes to the end with Permute first."
-            )
-        return tuple(input_shape[-len(axes) :])
+class RMSNormalization(OverLastAxes):
+    """Divides every sample by the root mean square of its features, in training and inference.
 
-    def output_shape(self, input_shape: Shape) -> Shape:
-        """The same, if it has the axes."""
-        self.features(input_shape)
-        return tuple(input_shape)
+        r = 1 / √(mean(X²) + ε),   X̂ = r X,   Y = γ ⊙ X̂
 
-    def check_input(self, X: Array) -> Array:
-        """X, if it has the features that γ and β were made for."""
-        X = super().check_input(X)
-        shape = self.features(self.input_shape or ())
-        if X.shape[-len(shape) :] != shape:
-            raise ShapeError(
-                f"{self} was built for features of shape {shape} but received an array of shape "
-                f"{X.shape}: pass samples whose last axes have these sizes."
-            )
-        return X
+        ∂E/∂X = r (d − X̂ mean(d ⊙ X̂)),   ∂E/∂γ = Σ_N δ ⊙ X̂        with δ = ∂E/∂Y, d = δ ⊙ γ
 
-    def mean(self, A: Array) -> Array:
-        """The mean over the last axes, kept with size 1, as the product A 1 / n."""
-        axes = len(self.features(self.input_shape or ()))
-        leading = A.shape[:-axes]
-        n = math.prod(A.shape[-axes:])
-        total: Array = np.dot(A.reshape(*leading, n), ones(n, A.dtype))
-        np.divide(total, n, out=total)
-        return total.reshape(*leading, *[1] * axes)
+    The means run over the last axis, or the last ones. Nothing is subtracted, so that it takes
+    fewer passes than a layer normalisation. Source: Zhang & Sennrich 2019, "Root mean square layer
+    normalization"; Keras's constants.
+
+    Shapes: X and Y ``(N, …, C)``; γ ``(C,)``, or the sizes of the last axes.
+
+    Args:
+        axis: −1, or a list of the last axes, such as ``[-2, -1]``.
+        epsilon: ε, which keeps a sample of zeros finite.
+        name: The layer's name.
+    """
+
+    definition = "{f}(x) = {gamma} ⊙ x / √(mean(x²) + {self.epsilon:g})"
+    formulas = {
+        "dgamma": "Σ_N {delta} ⊙ {x} / √(mean({x}²) + {self.epsilon:g})",
+        "dX": (
+            "({delta} ⊙ {gamma} − {x} ⊙ mean({delta} ⊙ {gamma} ⊙ {x}) / "
+            "(mean({x}²) + {self.epsilon:g})) / √(mean({x}²) + {self.epsilon:g})"
+        ),
+    }
+
+    gamma, dgamma = parameter_views("gamma")
+
+    def __init__(
+        self,
+        axis: int | list[int] | tuple[int, ...] = -1,
+        epsilon: float = 1e-6,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name)
+        self.axis = check_axis(axis, "axis")
+        self.epsilon = check_positive(epsilon, "epsilon")
+        self.X_hat: Any = None
+        self._r: Any = None
+
+    def make_parameters(self, input_shape: Shape) -> None:
+        """Makes γ, a number for each feature."""
+        self.X_hat = self._r = None
+        self.add_parameter("gamma", self.features(input_shape), "ones", decays=False)
+
+    def forward(self, X: Array, training: bool = False) -> Array:
+        """Y = γ ⊙ X̂."""
+        X = self.check_input(X)
+        if not training:
+            Y = np.empty_like(X, order="C")
+            self.normalize(X, Y)
+            Y *= self.gamma
+            return Y
+        self.X_hat = self.buffer("X_hat", X.shape, self.dtype)
+        self._r = self.normalize(X, self.X_hat)
+        Y = self.buffer("Y", X.shape, self.dtype)
+        np.multiply(self.X_hat, self.gamma, out=Y)
+        return Y
+
+    def backward(self, delta: Array) -> Array:
+        """∂E/∂X = r (d − X̂ mean(d ⊙ X̂)) with d = δ ⊙ γ, and ∂E/∂γ = Σ_N δ ⊙ X̂."""
+        delta = as_array(delta, self.dtype)
+        self.check_delta(delta, self.X_hat)
+        products, d = (self.buffer(name, delta.shape, self.dtype) for name in ("products", "dX"))
+        np.multiply(delta, self.X_hat, out=products)
+        column_sum(products.reshape(-1, self.gamma.size), self.dgamma.reshape(-1))
+        products *= self.gamma  # d ⊙ X̂
+        along = self.mean(products)
+        np.multiply(delta, self.gamma, out=d)
+        d -= np.multiply(self.X_hat, along, out=products)
+        d *= self._r
+        return d
+
+    def normalize(self, X: Array, out: Array) -> Array:
+        """Writes X̂; returns r."""
+        squares = np.multiply(X, X, out=out)
+        r: Array = 1 / np.sqrt(self.mean(squares) + self.dtype.type(self.epsilon))
+        np.multiply(X, r, out=out)
+        return r
 
 
 class GroupNormalization(Standardization):
@@ -209,7 +253,7 @@ class GroupNormalization(Standardization):
     ) -> None:
         super().__init__(epsilon, center, scale, beta_initializer, gamma_initializer, name)
         self.groups = -1 if groups == -1 else check_integer(groups, "groups")
-        self.axis = check_integer(axis, "axis", least=-math.inf)
+        self.axis = check_integer(axis, "axis", -math.inf)
 
     def features(self, input_shape: Shape) -> Shape:
         """A number for each channel.

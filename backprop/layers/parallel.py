@@ -37,6 +37,8 @@ class Parallel(Block):
         branches: The branches, lists as chains.
     """
 
+    definition = "{f}(x) = {self.merge}(f₁(x), …, f_B(x))"
+
     def __init__(
         self, branches: Iterable[Any], merge: str = "concatenate", name: str | None = None
     ) -> None:
@@ -49,6 +51,11 @@ class Parallel(Block):
             raise ValueError("Parallel needs at least one branch, but the list is empty.")
         self._outputs: Any = None
         self._Y: Any = None
+
+    def check_values(self, X: Array, name: str = "x") -> None:
+        """Asks all branches."""
+        for branch in self.branches:
+            branch.check_values(X, name)
 
     def entrances(self) -> list[Layer]:
         """All branches."""

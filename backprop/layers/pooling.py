@@ -114,6 +114,9 @@ class MaxPooling2D(Pooling):
         name: The layer's name.
     """
 
+    definition = "{f}(x) = max(C(x)), C(x) = windows(x)"
+    formulas = {"dX": "Cᵀ({delta} ⊙ [C({x}) = {y}])"}
+
     def pool(self, X: Array, axis: int, w: Windows, new: NewArray) -> Array:
         """M = max_a X_a, where X_a is position a of all windows; notes X_a > max(X_0 … X_{a−1})."""
         largest, *others = planes(padded(X, axis, w, -np.inf, new), axis, w, new)
@@ -154,6 +157,9 @@ class AveragePooling2D(Pooling):
             every stride, and what would lie outside does not count.
         name: The layer's name.
     """
+
+    definition = "{f}(x) = mean(C(x)), C(x) = windows(x)"
+    formulas = {"dX": "Cᵀ({delta} / m)"}
 
     def pool(self, X: Array, axis: int, w: Windows, new: NewArray) -> Array:
         """M = 1/m Σ_a X_a, where X_a is position a of all windows."""

@@ -36,6 +36,10 @@ class LeakyReLU(Activation):
         ValueError: The slope is negative or not finite.
     """
 
+    adjustable = ("negative_slope",)
+    definition = "leaky_relu(z) = max(z, 0) + {self.negative_slope:g} min(z, 0)"
+    slope = "[{z} > 0] + {self.negative_slope:g} [{z} ≤ 0]"
+
     def __init__(self, negative_slope: float = 0.3, name: str | None = None) -> None:
         super().__init__(name)
         self.negative_slope = check_number(negative_slope, "LeakyReLU(negative_slope)")
@@ -72,6 +76,10 @@ class PReLU(Activation):
         alpha: α, a view of the model's θ; assigning writes into it.
         dalpha: ∂E/∂α of the last backward pass.
     """
+
+    definition = "prelu(z) = max(z, 0) + {alpha} ⊙ min(z, 0)"
+    slope = "[{z} > 0] + {alpha} ⊙ [{z} ≤ 0]"
+    formulas = {"dX": "{delta} ⊙ {slope}", "dalpha": "Σ_N {delta} ⊙ min({z}, 0)"}
 
     alpha, dalpha = parameter_views("alpha")
 
@@ -137,7 +145,10 @@ class ELU(Activation):
         ValueError: α is negative or not finite.
     """
 
+    definition = "elu(z) = max(z, 0) + {self.alpha:g} (exp(min(z, 0)) − 1)"
+    slope = "[{z} > 0] + {self.alpha:g} exp({z}) ⊙ [{z} ≤ 0]"
     scale = 1.0
+    adjustable = ("alpha",)
 
     def __init__(self, alpha: float = 1.0, name: str | None = None) -> None:
         super().__init__(name)
@@ -177,6 +188,8 @@ class SELU(ELU):
         name: The layer's name.
     """
 
+    definition = "selu(z) = {self.scale:.10g} (max(z, 0) + {self.alpha:.10g} (exp(min(z, 0)) − 1))"
+    slope = "{self.scale:.10g} ([{z} > 0] + {self.alpha:.10g} exp({z}) ⊙ [{z} ≤ 0])"
     scale = SELU_SCALE
 
     def __init__(self, name: str | None = None) -> None:
@@ -188,6 +201,9 @@ class HardSigmoid(Activation):
 
     A straight line in place of the sigmoid's curve, without an exponential.
     """
+
+    definition = "hard_sigmoid(z) = min(max(z/6 + ½, 0), 1)"
+    slope = "[|{z}| < 3] / 6"
 
     def f(self, Z: Array, out: Array | None = None) -> Array:
         """Z/6 + ½, cut off below 0 and above 1."""

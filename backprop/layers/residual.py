@@ -39,6 +39,9 @@ class Residual(Block):
         shortcut: S as a ``Chain`` called ``"shortcut"``; None for the identity.
     """
 
+    definition = "{f}(x) = S(x) + f(x)"
+    formulas = {"dX": "{delta} · ∂S/∂{x} + {delta} · ∂f/∂{x}"}
+
     def __init__(
         self,
         layers: Iterable[Any],

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
-from backprop.core.checks import check_axis, check_number
+from backprop.core.arrays import as_numbers
+from backprop.core.checks import check_axis, check_number, check_numbers
 from backprop.core.errors import ShapeError
 from backprop.core.functional import by_channel
 from backprop.core.parameters import parameter_views
-from backprop.core.types import Array, Shape, as_array, as_floats
+from backprop.core.types import Array, Shape, as_floats
 from backprop.layers.base import Layer
 
 BLOCK = 1024
@@ -28,10 +28,13 @@ class Rescaling(Layer):
         name: The layer's name.
     """
 
+    formulas = {"Y": "{self.scale:.9g} {x} + {self.offset:.9g}", "dX": "{self.scale:.9g} {delta}"}
+    adjustable = ("scale", "offset")
+
     def __init__(self, scale: float, offset: float = 0.0, name: str | None = None) -> None:
         super().__init__(name)
-        self.scale = check_number(scale, "scale", least=-math.inf)
-        self.offset = check_number(offset, "offset", least=-math.inf)
+        self.scale = check_number(scale, "scale", -np.inf)
+        self.offset = check_number(offset, "offset", -np.inf)
         self.Y: Any = None
 
     def forward(self, X: Array, training: bool = False) -> Array:
@@ -75,6 +78,9 @@ class Normalization(Layer):
         count_: How many numbers each is taken from; 0 where they were given.
     """
 
+    definition = "σ = √{variance}"
+    formulas = {"Y": "({x} − {mean}) / σ", "dX": "{delta} / σ"}
+
     mean_, _ = parameter_views("mean")
     variance_, _ = parameter_views("variance")
     count_, _ = parameter_views("count")
@@ -87,11 +93,11 @@ class Normalization(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        self.axis = None if axis is None else check_axis(axis)
+        self.axis = None if axis is None else check_axis(axis, "axis")
         if (mean is None) != (variance is None):
             raise ValueError("Normalization takes mean and variance together, or neither of them.")
-        self.mean = None if mean is None else as_array(mean, np.float64)
-        self.variance = None if variance is None else as_array(variance, np.float64)
+        self.mean = None if mean is None else check_numbers(mean, "mean")
+        self.variance = None if variance is None else check_numbers(variance, "variance")
         if self.variance is not None and not (self.variance >= 0).all():
             raise ValueError(f"variance must be 0 or more, but it is {variance!r}.")
         self.Y: Any = None
@@ -181,9 +187,10 @@ class Normalization(Layer):
             ValueError: There are no samples, or their shape is another one than the layer was built
                 for.
         """
-        self.mean, self.variance, count = self.moments(X)
+        mean, variance, count = self.moments(X)
+        vars(self).update(mean=mean, variance=variance)  # the two together
         if self.input_shape is not None:
-            self.write(self.mean, self.variance, count)
+            self.write(mean, variance, count)
 
     def observe(self, batches: Iterable[Array]) -> None:
         """Takes the mean and variance of what reaches the layer in the first ``fit``."""
@@ -204,7 +211,7 @@ class Normalization(Layer):
                 f"of that shape."
             ) from None
         self.mean_, self.variance_ = values
-        self.count_ = as_array(count)
+        self.count_ = np.asarray(count)
 
     def moments(self, X: Any) -> tuple[Array, Array, int]:
         """μ, the variance, and the number of numbers that each is taken from, in float64.
@@ -221,7 +228,7 @@ class Normalization(Layer):
             over = (0, *(axis for axis, size in enumerate(kept, 1) if size is None))
             if n == 0:
                 index = (0, *(0 if size is None else slice(size) for size in kept))
-                first = as_array(batch[index], np.float64)
+                first = np.asarray(batch[index], np.float64)
             A = np.moveaxis(batch, over, range(len(over)))  # (the rest, …, features)
             A = A.reshape(-1, *first.shape) - first
             m = len(A)
@@ -233,12 +240,13 @@ class Normalization(Layer):
             n += m
         if n == 0:
             raise ValueError(f"{self} cannot be adapted to no samples.")
-        return as_array(mean + first), as_array(squares / n), n
+        return np.asarray(mean + first), np.asarray(squares / n), n
 
 
 def batches_of(X: Any) -> Iterator[Array]:
-    """Batches of numbers: parts of an array, or each of an iterable of arrays."""
-    if isinstance(X, np.ndarray):
-        yield from (X[start : start + BLOCK] for start in range(0, len(X), BLOCK))
+    """Batches of numbers: parts of an array or a frame, or each of an iterable of arrays."""
+    if hasattr(X, "shape"):
+        A = as_numbers(X, "X")
+        yield from (A[start : start + BLOCK] for start in range(0, len(A), BLOCK))
     else:
-        yield from map(as_array, X)
+        yield from (as_numbers(batch, "X") for batch in X)

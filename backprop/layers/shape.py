@@ -28,6 +28,8 @@ class Reshape(Layer):
         ValueError: ``target_shape`` holds something else than positive integers and one −1.
     """
 
+    formulas = {"Y": "reshape({x})", "dX": "reshape({delta})"}
+
     def __init__(self, target_shape: Sequence[int], name: str | None = None) -> None:
         super().__init__(name)
         given = tuple(target_shape) if isinstance(target_shape, Sequence) else (target_shape,)
@@ -98,6 +100,8 @@ class Permute(Layer):
         ValueError: ``dims`` are not the numbers from 1 to n, each once.
     """
 
+    formulas = {"Y": "permute({x})", "dX": "permuteᵀ({delta})"}
+
     def __init__(self, dims: Sequence[int], name: str | None = None) -> None:
         super().__init__(name)
         given = tuple(dims) if isinstance(dims, Sequence) else ()
@@ -106,7 +110,7 @@ class Permute(Layer):
                 f"dims must hold the axes of a sample from 1 on, each once, such as (2, 1), but it "
                 f"is {dims!r}."
             )
-        self.dims = tuple(map(int, given))
+        self.dims = tuple(check_integer(axis, "each axis in dims") for axis in given)
         self._X_shape: Shape = ()
         self.Y: Any = None
 

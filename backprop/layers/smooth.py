@@ -20,6 +20,9 @@ GATE_SLOPE = 2 * math.sqrt(2 / math.pi)
 class Softplus(Activation):
     """f(z) = log(1 + eᶻ), f′(z) = σ(z): a ReLU without the kink, always positive."""
 
+    definition = "softplus(z) = ln(1 + exp(z))"
+    slope = "1 − exp(−{a})"
+
     def f(self, Z: Array, out: Array | None = None) -> Array:
         """log(1 + e^Z)."""
         return functional.softplus(Z, out)
@@ -33,6 +36,9 @@ class Softplus(Activation):
 
 class Softsign(Activation):
     """f(z) = z / (1 + |z|), f′(z) = 1 / (1 + |z|)²: like tanh, but slower to reach ±1."""
+
+    definition = "softsign(z) = z / (1 + |z|)"
+    slope = "1 / (1 + |{z}|)²"
 
     def f(self, Z: Array, out: Array | None = None) -> Array:
         """Z / (1 + |Z|)."""
@@ -55,6 +61,9 @@ class SiLU(Activation):
     approximation in reinforcement learning".
     """
 
+    definition = "silu(z) = z σ(z)"
+    slope = "σ({z}) + {a} ⊙ (1 − σ({z}))"
+
     def f(self, Z: Array, out: Array | None = None) -> Array:
         """Z σ(Z)."""
         A = functional.sigmoid(Z, out)
@@ -75,6 +84,9 @@ class Mish(Activation):
 
     Source: Misra 2020, "Mish: a self regularized non-monotonic activation function".
     """
+
+    definition = "mish(z) = z T(z), T(z) = tanh(ln(1 + exp(z)))"
+    slope = "T({z}) + ({z} − {a} ⊙ T({z})) ⊙ σ({z})"
 
     def f(self, Z: Array, out: Array | None = None) -> Array:
         """Z T."""
@@ -112,9 +124,19 @@ class GELU(Activation):
         name: The layer's name.
     """
 
+    adjustable = ("approximate",)
+    definition = "gelu(z) = z Φ(z)"
+    slope = "Φ({z}) + {z} ⊙ φ({z})"
+
     def __init__(self, approximate: bool = False, name: str | None = None) -> None:
         super().__init__(name)
         self.approximate = approximate
+        if approximate:
+            self.definition = (
+                "gelu(z) = z σ(u(z)), u(z) = 2 √(2/π) (z + 0.044715 z³), "
+                "u′(z) = 2 √(2/π) (1 + 0.134145 z²)"
+            )
+            self.slope = "σ(u({z})) + {a} ⊙ (1 − σ(u({z}))) ⊙ u′({z})"
 
     def f(self, Z: Array, out: Array | None = None) -> Array:
         """Z Φ(Z)."""
@@ -152,6 +174,9 @@ class Exponential(Activation):
 
     Above z = 88 in float32 and z = 709 in float64 it is infinite, as in Keras, without a warning.
     """
+
+    definition = "exponential(z) = exp(z)"
+    slope = "{a}"
 
     def f(self, Z: Array, out: Array | None = None) -> Array:
         """e^Z."""

@@ -1,13 +1,15 @@
-"""What all layers share that give their inputs mean 0 and variance 1."""
+"""What the layers share that bring their inputs to one scale."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from backprop.core.checks import check_positive
-from backprop.core.functional import by_channel, column_sum
+from backprop.core.errors import ShapeError
+from backprop.core.functional import by_channel, column_sum, ones
 from backprop.core.parameters import parameter_views
 from backprop.core.types import Array, Shape, as_array
 from backprop.initializers import Initializer
@@ -32,6 +34,11 @@ class Standardization(Layer):
         gamma_initializer: How γ starts.
         name: The layer's name.
     """
+
+    definition = "{f}(x) = {gamma} ⊙ (x − μ) / √(v + ε) + {beta}"
+    formulas = {"dgamma": "Σ_N {delta} ⊙ ({x} − μ) / √(v + ε)", "dbeta": "Σ_N {delta}"}
+
+    adjustable = ("momentum", "epsilon")
 
     gamma, dgamma = parameter_views("gamma")
     beta, dbeta = parameter_views("beta")
@@ -131,3 +138,54 @@ class Standardization(Layer):
     def scratch(self, shape: Shape) -> Array:
         """Where a training step keeps products until they are summed."""
         return self.buffer("S", shape, self.dtype)
+
+
+class OverLastAxes(Layer):
+    """What those share that normalise over the last axis of a sample, or the last ones.
+
+    Attributes:
+        axis: −1, or a tuple of the last axes.
+    """
+
+    axis: int | tuple[int, ...] = -1
+
+    def features(self, input_shape: Shape) -> Shape:
+        """The sizes of the last axes that are normalised together.
+
+        Raises:
+            ValueError: ``axis`` names others.
+        """
+        axes = self.axis if isinstance(self.axis, tuple) else (self.axis,)
+        n = len(input_shape) + 1  # with the batch axis
+        found = sorted(axis + n if isinstance(axis, int) and axis < 0 else axis for axis in axes)
+        if not axes or found != list(range(n - len(axes), n)) or found[0] < 1:
+            raise ValueError(
+                f"{self} normalises over the last axis or the last ones of a sample, such as "
+                f"axis=-1 or axis=[-2, -1], but axis is {self.axis!r} for samples of shape "
+                f"{tuple(input_shape)}: move the axes to the end with Permute first."
+            )
+        return tuple(input_shape[-len(axes) :])
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """The same, if it has the axes."""
+        self.features(input_shape)
+        return tuple(input_shape)
+
+    def check_input(self, X: Array) -> Array:
+        """X, if it has the features that the parameters were made for."""
+        X = super().check_input(X)
+        shape = self.features(self.input_shape or ())
+        if X.shape[-len(shape) :] != shape:
+            raise ShapeError(
+                f"{self} was built for features of shape {shape} but received an array of shape "
+                f"{X.shape}: pass samples whose last axes have these sizes."
+            )
+        return X
+
+    def mean(self, A: Array) -> Array:
+        """The mean over the last axes, kept with size 1, as the product A 1 / n."""
+        axes = len(self.features(self.input_shape or ()))
+        n = math.prod(A.shape[-axes:])
+        total: Array = np.dot(A.reshape(-1, n), ones(n, A.dtype))
+        np.divide(total, n, out=total)
+        return total.reshape(*A.shape[:-axes], *[1] * axes)

@@ -1,12 +1,10 @@
 """Loss functions, with Keras's names, strings and formulas."""
 
 from backprop.losses.base import Loss
-from backprop.losses.cross_entropy import (
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-    CrossEntropy,
-)
+from backprop.losses.binary_cross_entropy import BinaryCrossentropy
+from backprop.losses.cross_entropy import CategoricalCrossentropy, CrossEntropy
 from backprop.losses.distribution import KLDivergence, Poisson
+from backprop.losses.formula import Formula
 from backprop.losses.hinge import CategoricalHinge, Hinge, SquaredHinge
 from backprop.losses.names import get
 from backprop.losses.regression import (
@@ -26,6 +24,7 @@ __all__ = [
     "CategoricalHinge",
     "CosineSimilarity",
     "CrossEntropy",
+    "Formula",
     "HalfSquaredError",
     "Hinge",
     "Huber",

@@ -11,20 +11,25 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.arrays import as_numbers, to_array
 from backprop.core.buffers import Buffers
 from backprop.core.errors import NoForwardError, ShapeError
 from backprop.core.lookup import show_call
-from backprop.core.types import Array, Shape, as_array
+from backprop.core.ranges import check_finite, check_weights
+from backprop.core.settings import Settings
+from backprop.core.types import Array, Shape
+from backprop.losses.formula import Formula
+from backprop.losses.helpers import each_output, extra_axes, show_shape
 
 
-class Loss:
+class Loss(Settings):
     """E = (1/N) Σ_i w_i ℓ_i over the N samples of a batch.
 
     A loss of your own writes two formulas for the samples of a batch, ``values`` and, directly
     below it, ``gradient``; the mean and the weights are applied here.
 
     With more axes, predictions ``(N, T, K)``, ℓ has the shape ``(N, T)`` and the mean runs over
-    both.
+    both. Weights then have the shape ``(N,)`` or ``(N, T)``.
     """
 
     link: str | None = None
@@ -33,10 +38,24 @@ class Loss:
     decision_threshold: float | None = None
     """Above what an output means yes; None leaves it to the metrics, which say ½ for one output."""
 
+    formula: Formula | None = None
+    """What ``explain`` prints; without it the loss is called by its name."""
+
+    label_smoothing = 0.0
+    """a: the share of every label that is spread over all classes."""
+
+    target_formula = ""
+    """What ``smooth`` makes of the targets, as ``explain`` prints it: ``(1 − a) {y} + a/{K}``."""
+
+    over_outputs: str | None = None
+    """"mean" or "sum" where ℓ_i is that of one loss for each of the K outputs, so that outputs can
+    have weights of their own, shape ``(N, K)``; None where it is no such thing."""
+
     def __init__(self) -> None:
         self._prediction: Any = None
         self._target: Any = None
         self._scale: Any = None
+        self._each = False
         self.buffers = Buffers()
 
     # ------------------------------------------------------------------ what a subclass defines
@@ -50,6 +69,20 @@ class Loss:
         raise NotImplementedError(
             f"{type(self).__name__} must define gradient(prediction, target)."
         )
+
+    def parts(self, prediction: Array, target: Array) -> Array:
+        """What each output adds to ℓ, shape ``(N, K)``; called for losses with such a formula.
+
+        Each output is taken for a sample of its own. Where outputs act on each other, a subclass
+        defines something else.
+        """
+        alone = self.values(prediction[..., np.newaxis], target[..., np.newaxis])
+        mean = self.formula is not None and self.formula.mean
+        return alone / prediction.shape[-1] if mean else alone
+
+    def smooth(self, target: Array) -> Array:
+        """The targets as the formulas see them: with label smoothing, if the loss has it."""
+        return target
 
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
         """Targets as the formulas need them: checked, and converted to ``dtype``.
@@ -69,14 +102,54 @@ class Loss:
         if output_shape[-1] == 1 and target.shape[1:] == output_shape[:-1]:
             target = target[..., np.newaxis]  # (N,) -> (N, 1)
         if target.shape[1:] != output_shape:
+            hint = extra_axes(target, output_shape) or self.shape_hint(target, output_shape)
             raise ShapeError(
                 f"{self}: the predictions have the shape {show_shape(output_shape)}, but the "
-                f"targets have the shape {target.shape}: {self.shape_hint(target, output_shape)}"
+                f"targets have the shape {target.shape}: {hint}"
             )
-        target = target.astype(dtype, copy=False)
-        if not np.isfinite(target).all():
-            raise ValueError(f"{self}: the targets hold nan or infinite numbers: remove them.")
-        return target
+        check_finite(target, f"{self}: the targets hold", dtype)
+        return target.astype(dtype, copy=False)
+
+    def check_weight(self, weight: Array, n: int, output_shape: Shape, dtype: Any) -> Array:
+        """Sample weights in ``dtype``: a number for each of n samples, or for parts of it.
+
+        Args:
+            weight: Shape ``(n,)``; or for outputs ``(T, K)`` also ``(n, T)``; or where
+                ``over_outputs`` allows it that of the predictions. A last axis of 1 may be added.
+            n: The number of samples.
+            output_shape: The shape of one prediction.
+            dtype: The dtype that the model computes in.
+
+        Raises:
+            ShapeError: It has another shape. Nothing is ever broadcast.
+            ValueError: A weight is negative, not finite, or overflows.
+        """
+        weight = np.asarray(weight)
+        whole = (n, *output_shape)
+        allowed = [whole[:k] for k in range(1, len(whole))]
+        if self.weighs_outputs() and output_shape[-1] > 1:
+            allowed.append(whole)
+        if weight.shape not in allowed and weight.shape[:-1] in allowed and weight.shape[-1] == 1:
+            weight = weight[..., 0]  # (N, 1) -> (N,)
+        if weight.shape not in allowed:
+            shapes = " or ".join(map(str, allowed))
+            why = ""
+            if weight.shape == whole:
+                why = (
+                    f": {self} gives one number for all outputs of a sample, so that they cannot "
+                    f"have weights of their own"
+                )
+            raise ShapeError(
+                f"sample_weight must hold one number for each of the {n} samples, shape {shapes}, "
+                f"but its shape is {weight.shape}{why}."
+            )
+        return check_weights(weight, dtype)
+
+    def weighs_outputs(self) -> bool:
+        """Whether ``over_outputs`` is said of the formula that ``values`` has."""
+        classes = type(self).__mro__
+        names = [next(k for k in classes if name in vars(k)) for name in ("over_outputs", "values")]
+        return self.over_outputs is not None and issubclass(*names)
 
     def shape_hint(self, target: Array, output_shape: Shape) -> str:
         """What to do about targets whose shape is not that of the predictions."""
@@ -93,7 +166,7 @@ class Loss:
             prediction: The network's output, shape ``(N, K)``.
             target: What it should have been, of the same shape; class indices of shape ``(N,)``
                 for the sparse cross-entropy.
-            sample_weight: w, shape ``(N,)``.
+            sample_weight: w, shape ``(N,)``, or another one that ``check_weight`` allows.
 
         Returns:
             E, with what ``backward`` needs kept.
@@ -101,7 +174,8 @@ class Loss:
         Raises:
             ShapeError: The shapes do not fit. Nothing is ever broadcast.
         """
-        prediction = np.asarray(prediction)
+        prediction = as_numbers(prediction, "prediction")
+        target = to_array(target, "target")
         if prediction.ndim < 2:
             raise ShapeError(
                 f"{self}: predictions must have a row for each sample, shape (N, K), but their "
@@ -117,7 +191,12 @@ class Loss:
                 f"{self}: there are {len(prediction)} predictions but {len(target)} targets."
             )
         if sample_weight is not None:
-            sample_weight = check_sample_weight(sample_weight, len(prediction), prediction.dtype)
+            sample_weight = self.check_weight(
+                as_numbers(sample_weight, "sample_weight"),
+                len(prediction),
+                prediction.shape[1:],
+                prediction.dtype,
+            )
         return self.compute(prediction, target, sample_weight)
 
     def backward(self) -> Array:
@@ -130,7 +209,7 @@ class Loss:
             raise NoForwardError(f"{self}: call forward(prediction, target) before backward().")
         delta = self.gradient(self._prediction, self._target)
         delta *= self._scale
-        return delta
+        return self.as_prediction(delta)
 
     def prediction_delta(self) -> Array:
         """∂E/∂ŷ of the last ``forward``: the same, unless this is a matched head."""
@@ -169,18 +248,54 @@ class Loss:
         """The prediction for the last layer's outputs: the same, unless an activation is joined."""
         return output
 
+    def weigh_steps(self, mask: Array, weight: Array | None, dtype: Any) -> Array:
+        """w ⊙ m · (number of steps) / Σ m, shape ``(N, T)``: the mean then leaves padding out.
+
+        Args:
+            mask: m, ``(N, T)``, False where a sequence is padded.
+            weight: w, ``(N,)`` or ``(N, T)``; 1 if None.
+            dtype: The dtype of the weights.
+        """
+        M = self.buffers.get("steps", mask.shape, np.dtype(dtype))
+        np.copyto(M, mask)
+        valid = np.maximum(np.add.reduce(M, axis=None), 1)
+        M *= np.divide(mask.size, valid)
+        if weight is not None:
+            M *= weight if weight.ndim > 1 else weight[:, np.newaxis]
+        return M
+
     def compute(self, prediction: Array, target: Array, sample_weight: Array | None) -> float:
         """``forward`` for arrays that have been checked."""
-        return self.reduce(self.sample_losses(prediction, target), sample_weight)
+        each = each_output(sample_weight, prediction)
+        return self.reduce(self.sample_losses(prediction, target, each), sample_weight)
 
-    def sample_losses(self, prediction: Array, target: Array) -> Array:
-        """ℓ; keeps what ``backward`` needs."""
+    def sample_losses(self, prediction: Array, target: Array, each: bool = False) -> Array:
+        """ℓ; keeps what ``backward`` needs.
+
+        Args:
+            prediction: The network's output.
+            target: What it should have been.
+            each: Whether the outputs have weights of their own: ℓ then has the shape ``(N, K)``,
+                as of N·K samples with one output each.
+        """
+        self._each = each
+        if each:
+            prediction, target = prediction[..., np.newaxis], target[..., np.newaxis]
         self._prediction, self._target = prediction, target
         return self.values(prediction, target)
 
+    def as_prediction(self, delta: Array) -> Array:
+        """∂E/∂prediction in the shape of the prediction."""
+        return delta[..., 0] if self._each else delta
+
     def reduce(self, values: Array, sample_weight: Array | None) -> float:
         """(1/N) Σ w ℓ; keeps w/N for ``backward``."""
-        return float(self.total(values, sample_weight)) / values.size
+        return float(self.total(values, sample_weight)) / self.count(values)
+
+    def count(self, values: Array) -> int:
+        """N: how many ℓ there are, where those of single outputs are added up to one."""
+        together = self._each and self.over_outputs == "sum"
+        return values.size // values.shape[-1] if together else values.size
 
     def total(self, values: Array, sample_weight: Array | None) -> Array:
         """Σ w ℓ; keeps w/N for ``backward``."""
@@ -188,8 +303,9 @@ class Loss:
             self._scale = 1.0 / values.size
         else:
             # (N,) -> (N, 1, …): one weight for all of a sample's values
-            w = sample_weight.reshape(-1, *[1] * (values.ndim - 1))
-            self._scale = (w / values.size)[..., np.newaxis]
+            shape = sample_weight.shape
+            w = sample_weight.reshape(*shape, *[1] * (values.ndim - len(shape)))
+            self._scale = (w / self.count(values))[..., np.newaxis]
             values = w * values
         total: Array = np.add.reduce(values, axis=None)
         return total
@@ -197,50 +313,3 @@ class Loss:
     def buffer(self, name: str, like: Array) -> Array:
         """An array of that shape and dtype to write into, the same one from step to step."""
         return self.buffers.get(name, like.shape, like.dtype)
-
-
-def row_dot(A: Array, B: Array) -> Array:
-    """Σ_k a_k b_k of every row, without an array of the products."""
-    return as_array(np.vecdot(A, B))
-
-
-def check_sample_weight(weight: Array, n: int, dtype: Any) -> Array:
-    """Sample weights in ``dtype``: one number for each of n samples.
-
-    Raises:
-        ShapeError: There is not exactly one for each sample.
-        ValueError: A weight is negative or not finite.
-    """
-    weight = np.asarray(weight, dtype)
-    if weight.shape != (n,):
-        raise ShapeError(
-            f"sample_weight must hold one number for each of the {n} samples, shape ({n},), but "
-            f"its shape is {weight.shape}."
-        )
-    if not np.isfinite(weight).all() or (weight < 0).any():
-        raise ValueError("sample_weight must hold finite numbers that are not negative.")
-    return weight
-
-
-def check_probabilities(prediction: Array, loss: str, advice: str) -> None:
-    """Checks that predictions are probabilities.
-
-    Args:
-        prediction: The network's output.
-        loss: What wants them, for the error message.
-        advice: What to do about it, likewise.
-
-    Raises:
-        ValueError: They are not.
-    """
-    low, high = prediction.min(), prediction.max()
-    if low < 0 or high > 1.0001:  # rounding may lift a sum of probabilities above 1
-        raise ValueError(
-            f"{loss}: predictions must be probabilities between 0 and 1, but they run from "
-            f"{low:.4g} to {high:.4g}: {advice}"
-        )
-
-
-def show_shape(output_shape: Shape) -> str:
-    """``(N, 10)`` for samples of shape ``(10,)``."""
-    return f"({', '.join(['N', *map(str, output_shape)])})"

@@ -7,9 +7,17 @@ import numpy as np
 from backprop.core import functional
 from backprop.core.checks import check_number
 from backprop.core.types import Array, Shape
-from backprop.losses.base import Loss, check_probabilities, row_dot
+from backprop.losses.base import Loss
+from backprop.losses.formula import Formula
+from backprop.losses.helpers import check_probabilities, row_dot
 
 Partition = tuple[Array, Array] | None
+
+DIVIDED = "The loss divides each row of `{p}` by its sum, as Keras does."
+DIVIDED_BY_1 = (
+    "The loss divides each row of `{p}` by its sum first, as Keras does; hence the + 1, which "
+    "textbooks leave out. Through a softmax it makes no difference."
+)
 
 
 class CrossEntropy(Loss):
@@ -23,13 +31,29 @@ class CrossEntropy(Loss):
         from_logits: Whether predictions are logits; else they are probabilities.
     """
 
-    label_smoothing = 0.0  # a; two of the three losses let users set it
     ending = "Softmax"  # the layer that makes such probabilities
+    n_labels: int | None = None  # over how many classes labels are smoothed, if not over all K
+    target_formula = "(1 − a) {y} + a/{K}"
+    logit_formula: Formula | None = None
 
     def __init__(self, from_logits: bool = False) -> None:
         super().__init__()
         self.from_logits = from_logits
+        if from_logits:
+            self.formula = self.logit_formula
         self._on_logits = from_logits
+
+    def check_setting(self, name: str) -> None:
+        """Refuses to change whether predictions are logits, which ``compile`` goes by.
+
+        Raises:
+            AttributeError: It is that.
+        """
+        if name == "from_logits":
+            raise AttributeError(
+                f"from_logits of {self} cannot be changed, since compile goes by it: make a new "
+                f"{self}(from_logits=…), and compile."
+            )
 
     def check_ending(self, last: Any) -> None:
         """Checks that probabilities are not expected of a layer that never makes any.
@@ -47,13 +71,13 @@ class CrossEntropy(Loss):
         """Yes."""
         return True
 
-    def smooth(self, target: Array, n_classes: int) -> Array:
+    def smooth(self, target: Array) -> Array:
         """The targets with the share a of every label spread over all classes."""
         a = self.label_smoothing
         if not a:
             return target
         Y = np.multiply(target, 1 - a, out=self.buffer("smooth", target))
-        Y += a / n_classes
+        Y += a / (self.n_labels or target.shape[-1])
         return Y
 
     def probabilities(
@@ -80,21 +104,37 @@ class CrossEntropy(Loss):
         """∂ℓ/∂z, where a = σ(z) or softmax(z)."""
         raise NotImplementedError(f"{type(self).__name__} must define logit_gradient.")
 
-    def sample_losses(self, prediction: Array, target: Array) -> Array:
+    def parts(self, prediction: Array, target: Array) -> Array:
+        """What each output adds to ℓ, for probabilities or logits."""
+        if self.from_logits:
+            return self.logit_parts(prediction, target)
+        return self.probability_parts(prediction, target)
+
+    def probability_parts(self, prediction: Array, target: Array) -> Array:
+        """What each output adds to ℓ for probabilities."""
+        return super().parts(prediction, target)
+
+    def logit_parts(self, Z: Array, target: Array) -> Array:
+        """What each output adds to ℓ for logits Z."""
+        raise NotImplementedError(f"{type(self).__name__} must define logit_parts.")
+
+    def sample_losses(self, prediction: Array, target: Array, each: bool = False) -> Array:
         """ℓ; keeps what ``backward`` needs."""
         if self.from_logits:
             A, partition = self.probabilities(prediction)
-            return self.sample_losses_on_logits(prediction, A, partition, target)
+            return self.sample_losses_on_logits(prediction, A, partition, target, each)
         advice = f"end the model with a {self.ending}(), or pass from_logits=True."
         check_probabilities(prediction, f"{self}", advice)
         self._on_logits = False
-        return super().sample_losses(prediction, target)
+        return super().sample_losses(prediction, target, each)
 
     def sample_losses_on_logits(
-        self, Z: Array, A: Array, partition: Partition, target: Array
+        self, Z: Array, A: Array, partition: Partition, target: Array, each: bool = False
     ) -> Array:
         """ℓ for logits whose probabilities A are known; ``backward`` then returns ∂E/∂Z."""
-        self._on_logits = True
+        self._on_logits, self._each = True, each
+        if each:
+            Z, A, target = Z[..., np.newaxis], A[..., np.newaxis], target[..., np.newaxis]
         self._prediction, self._target = A, target
         return self.logit_values(Z, partition, target)
 
@@ -104,91 +144,7 @@ class CrossEntropy(Loss):
             return super().backward()
         delta = self.logit_gradient(self._prediction, self._target)
         delta *= self._scale
-        return delta
-
-
-class BinaryCrossentropy(CrossEntropy):
-    """Cross-entropy of K independent yes/no targets, each in [0, 1].
-
-        ℓ = −(1/K) Σ_k [y_k log p_k + (1 − y_k) log(1 − p_k)]
-        ∂ℓ/∂p = (−y/p + (1 − y)/(1 − p)) / K
-
-    and by the logits z, where p = σ(z):
-
-        ℓ = (1/K) Σ_k [log(1 + e^{z_k}) − y_k z_k],   ∂ℓ/∂z = (p − y) / K
-
-    Args:
-        from_logits: Whether predictions are logits; else they are probabilities.
-        label_smoothing: a in [0, 1): y (1 − a) + a/2 stands in for y in all formulas.
-    """
-
-    link = "sigmoid"
-    ending = "Sigmoid"
-
-    def has_classes(self, target: Array) -> bool:
-        """For one output."""
-        return target.ndim == 2 and bool(target.shape[1] == 1)
-
-    def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
-        super().__init__(from_logits)
-        self.label_smoothing = check_number(label_smoothing, "label_smoothing", below=1)
-        self.decision_threshold = 0.0 if from_logits else None
-
-    def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
-        """Targets between 0 and 1 (see ``Loss.check_target``).
-
-        Raises:
-            ValueError: A target lies outside.
-        """
-        return check_shares(super().check_target(target, output_shape, dtype), f"{self}")
-
-    def values(self, prediction: Array, target: Array) -> Array:
-        """The mean over the outputs of −log of the probability given to what came true."""
-        P, y = prediction, self.smooth(target, 2)
-        total = row_dot(y, functional.safe_log(P)) + row_dot(1 - y, functional.safe_log(1 - P))
-        total /= -P.shape[-1]
-        return total
-
-    def gradient(self, prediction: Array, target: Array) -> Array:
-        """(−y/p + (1 − y)/(1 − p)) / K."""
-        P, y = prediction, self.smooth(target, 2)
-        slope = functional.safe_log_slope
-        G = slope(1 - P)
-        G *= 1 - y
-        G -= y * slope(P)
-        G *= 1 / P.shape[-1]
-        return G
-
-    def probabilities(
-        self, Z: Array, out: Array | None = None, likeliest: Array | None = None
-    ) -> tuple[Array, Partition]:
-        """σ(z)."""
-        return functional.sigmoid(Z, out), None
-
-    def likeliest(self, Z: Array) -> Array | None:
-        """None: the outputs are K answers, not one of K."""
-        return None
-
-    def logit_values(self, Z: Array, partition: Partition, target: Array) -> Array:
-        """(1/K) Σ_k [max(z_k, 0) − y_k z_k + log(1 + e^−|z_k|)]: no large terms cancel."""
-        V, W = self.buffer("values", Z), self.buffer("terms", Z)
-        np.abs(Z, out=V)
-        np.negative(V, out=V)
-        np.exp(V, out=V)
-        np.log1p(V, out=V)
-        np.maximum(Z, 0, out=W)
-        total = functional.row_sum(V)
-        np.multiply(self.smooth(target, 2), Z, out=V)
-        W -= V
-        total += functional.row_sum(W)
-        total /= Z.shape[-1]
-        return total
-
-    def logit_gradient(self, A: Array, target: Array) -> Array:
-        """(σ(z) − y) / K."""
-        D = np.subtract(A, self.smooth(target, 2), out=self.buffer("delta", A))
-        D *= 1 / A.shape[-1]
-        return D
+        return self.as_prediction(delta)
 
 
 class CategoricalCrossentropy(CrossEntropy):
@@ -207,6 +163,21 @@ class CategoricalCrossentropy(CrossEntropy):
     """
 
     link = "softmax"
+    formula = Formula(
+        "(−{y}{i} ln q{i})",
+        "(Σ_j {y}_j − {y}_k/q_k) / Σ_j {p}_j",
+        definition="q = {p} / Σ_j {p}_j",
+        remark=DIVIDED,
+        normalised=Formula("(−{y}{i} ln {p}{i})", "−{y}/{p} + 1", remark=DIVIDED_BY_1),
+    )
+    logit_formula = Formula(
+        "{y}{i} (ln Σ_j exp({p}_j) − {p}{i})",
+        "{a} Σ_j {y}_j − {y}",
+        activation="softmax",
+        normalised=Formula(
+            "{y}{i} (ln Σ_j exp({p}_j) − {p}{i})", "{a} − {y}", activation="softmax"
+        ),
+    )
 
     def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
         super().__init__(from_logits)
@@ -222,14 +193,22 @@ class CategoricalCrossentropy(CrossEntropy):
 
     def values(self, prediction: Array, target: Array) -> Array:
         """−Σ_k y_k log q_k."""
-        Q = prediction / functional.row_sum(prediction)[..., np.newaxis]
-        return -row_dot(self.smooth(target, target.shape[-1]), functional.safe_log(Q))
+        return -row_dot(self.smooth(target), self.log_shares(prediction))
+
+    def probability_parts(self, prediction: Array, target: Array) -> Array:
+        """−y_k log q_k."""
+        return -self.smooth(target) * self.log_shares(prediction)
+
+    def log_shares(self, prediction: Array) -> Array:
+        """Computes log q."""
+        total = functional.row_sum(prediction)[..., np.newaxis]
+        return functional.safe_log(prediction / total)
 
     def gradient(self, prediction: Array, target: Array) -> Array:
         """(Σ_j s_j q_j − s_k) / Σ_j p_j, where s = y ⊙ d(log q)/dq."""
         total = functional.row_sum(prediction)[..., np.newaxis]
         Q = prediction / total
-        S = self.smooth(target, target.shape[-1]) * functional.safe_log_slope(Q)
+        S = self.smooth(target) * functional.safe_log_slope(Q)
         gradient: Array = row_dot(S, Q)[..., np.newaxis] - S
         gradient /= total
         return gradient
@@ -237,14 +216,21 @@ class CategoricalCrossentropy(CrossEntropy):
     def logit_values(self, Z: Array, partition: Partition, target: Array) -> Array:
         """Σ_k y_k (log Σ_j e^{z_j − m} + m − z_k)."""
         m, rest = partition_terms(partition)
-        Y = self.smooth(target, target.shape[-1])
+        Y = self.smooth(target)
         total = functional.row_sum(Y)
         values: Array = total * rest + (total * m - row_dot(Y, Z))
         return values
 
+    def logit_parts(self, Z: Array, target: Array) -> Array:
+        """y_k (log Σ_j e^{z_j − m} + m − z_k)."""
+        m, rest = partition_terms(self.probabilities(Z)[1])
+        parts: Array = rest[..., np.newaxis] + (m[..., np.newaxis] - Z)
+        parts *= self.smooth(target)
+        return parts
+
     def logit_gradient(self, A: Array, target: Array) -> Array:
         """A Σ_j y_j − y."""
-        Y = self.smooth(target, target.shape[-1])
+        Y = self.smooth(target)
         total = functional.row_sum(Y)[..., np.newaxis]  # 1 for one-hot targets
         D = np.multiply(A, total, out=self.buffer("delta", A))
         D -= Y

@@ -6,7 +6,9 @@ import numpy as np
 
 from backprop.core import functional
 from backprop.core.types import Array, Shape
-from backprop.losses.base import Loss, check_probabilities, row_dot
+from backprop.losses.base import Loss
+from backprop.losses.formula import Formula
+from backprop.losses.helpers import check_probabilities, row_dot
 
 EPSILON = 1e-7
 """Keras adds it to a rate, and takes no probability in a target for less."""
@@ -20,6 +22,9 @@ class Poisson(Loss):
     Rates are positive: end the model with an ``Exponential`` or a ``Softplus``.
     """
 
+    over_outputs = "mean"
+    formula = Formula("[{p}{i} − {y}{i} ln({p}{i} + 1e−7)]", "1 − {y}/({p} + 1e−7)", mean=True)
+
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
         """Counts, not negative.
 
@@ -31,7 +36,7 @@ class Poisson(Loss):
             raise ValueError(f"{self}: targets are counts, but one is {target.min():.4g}.")
         return target
 
-    def sample_losses(self, prediction: Array, target: Array) -> Array:
+    def sample_losses(self, prediction: Array, target: Array, each: bool = False) -> Array:
         """ℓ; keeps what ``backward`` needs.
 
         Raises:
@@ -43,7 +48,7 @@ class Poisson(Loss):
                 f"{self}: predictions are rates and must not be negative, but one is "
                 f"{lowest:.4g}: end the model with an Exponential() or a Softplus()."
             )
-        return super().sample_losses(prediction, target)
+        return super().sample_losses(prediction, target, each)
 
     def values(self, prediction: Array, target: Array) -> Array:
         """(1/K) Σ_k [ŷ − y log(ŷ + ε)]."""
@@ -72,6 +77,8 @@ class KLDivergence(Loss):
     value, but a slope.
     """
 
+    formula = Formula("{y}{i} ln({y}{i}/{p}{i})", "−{y}/{p}")
+
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
         """Probabilities.
 
@@ -86,14 +93,14 @@ class KLDivergence(Loss):
             )
         return target
 
-    def sample_losses(self, prediction: Array, target: Array) -> Array:
+    def sample_losses(self, prediction: Array, target: Array, each: bool = False) -> Array:
         """ℓ; keeps what ``backward`` needs.
 
         Raises:
             ValueError: Predictions lie outside [0, 1].
         """
         check_probabilities(prediction, f"{self}", "end the model with a Softmax().")
-        return super().sample_losses(prediction, target)
+        return super().sample_losses(prediction, target, each)
 
     def values(self, prediction: Array, target: Array) -> Array:
         """Σ_k y_k (log y_k − log p_k)."""

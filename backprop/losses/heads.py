@@ -37,6 +37,7 @@ class MatchedHead(Loss):
         super().__init__()
         self.activation = activation
         self.loss = loss
+        self.formula = loss.logit_formula
         self._guess: Array | None = None
         self._partition: Partition = None
         self._weight: Array | None = None
@@ -55,6 +56,10 @@ class MatchedHead(Loss):
         """The loss's own check."""
         return self.loss.check_target(target, output_shape, dtype)
 
+    def check_weight(self, weight: Array, n: int, output_shape: Shape, dtype: Any) -> Array:
+        """The loss's own check."""
+        return self.loss.check_weight(weight, n, output_shape, dtype)
+
     def predict(self, output: Array, training: bool = False) -> Array:
         """A for logits Z; in training Z and A are kept for ``forward`` and ``backward``."""
         if not training:
@@ -65,7 +70,7 @@ class MatchedHead(Loss):
         self.activation.Z, self.activation.A = output, A
         return A
 
-    def sample_losses(self, prediction: Array, target: Array) -> Array:
+    def sample_losses(self, prediction: Array, target: Array, each: bool = False) -> Array:
         """ℓ of the last training ``predict``, which returned ``prediction``."""
         Z, A = self.activation.Z, self.activation.A
         if prediction is not A:
@@ -75,7 +80,11 @@ class MatchedHead(Loss):
                 f"your own: bp.losses.{type(self.loss).__name__}()."
             )
         self._target = target
-        return self.loss.sample_losses_on_logits(Z, A, self._partition, target)
+        return self.loss.sample_losses_on_logits(Z, A, self._partition, target, each)
+
+    def parts(self, prediction: Array, target: Array) -> Array:
+        """What each output adds to ℓ, computed from the logits of the last training ``predict``."""
+        return self.loss.logit_parts(self.activation.Z, target)
 
     def total(self, values: Array, sample_weight: Array | None) -> Array:
         """Σ w ℓ; the loss keeps w/N for ``backward``."""

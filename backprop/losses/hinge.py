@@ -6,7 +6,9 @@ import numpy as np
 
 from backprop.core.functional import row_sum
 from backprop.core.types import Array, Shape, as_array
-from backprop.losses.base import Loss, row_dot
+from backprop.losses.base import Loss
+from backprop.losses.formula import Formula
+from backprop.losses.helpers import row_dot
 
 
 class Hinge(Loss):
@@ -18,7 +20,15 @@ class Hinge(Loss):
     any size: end the model with a Dense layer or a Tanh.
     """
 
+    formula = Formula(
+        "max(1 − t{i} {p}{i}, 0)",
+        "−t ⊙ [t ⊙ {p} < 1]",
+        mean=True,
+        definition="t = {y} − [{y} = 0]",
+    )
+
     decision_threshold = 0.0
+    over_outputs = "mean"
 
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
         """Labels of two kinds.
@@ -63,6 +73,15 @@ class SquaredHinge(Hinge):
     ℓ = (1/K) Σ_k max(1 − t_k ŷ_k, 0)²,   ∂ℓ/∂ŷ = −(2/K) t max(1 − t ŷ, 0)
     """
 
+    over_outputs = "mean"
+    formula = Formula(
+        "max(1 − t{i} {p}{i}, 0)²",
+        "−t ⊙ max(1 − t ⊙ {p}, 0)",
+        mean=True,
+        times="2",
+        definition="t = {y} − [{y} = 0]",
+    )
+
     def values(self, prediction: Array, target: Array) -> Array:
         """(1/K) Σ_k max(1 − t ŷ, 0)²."""
         M = self.shortfall(prediction, self.signs(target))
@@ -89,6 +108,14 @@ class CategoricalHinge(Loss):
     As in Keras, n is taken over all classes: for the true one (1 − y) ŷ is 0, so that n is never
     negative. Of equal ones the first counts.
     """
+
+    formula = Formula(
+        "max(1 + n{r} − {p}{r} · {y}{r}, 0)",
+        "((1 − {y}) ⊙ [k = j] − {y}) ⊙ [ℓ > 0]",
+        per="sample",
+        definition="n{r} = max((1 − {y}{r}) ⊙ {p}{r})",
+        remark="`j` is the output that `n` is taken from, and `ℓ` the sample's own loss.",
+    )
 
     def has_classes(self, target: Array) -> bool:
         """Yes."""

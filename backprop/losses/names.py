@@ -1,11 +1,10 @@
 """Losses by Keras's strings."""
 
 from backprop.core.lookup import resolve
+from backprop.core.signatures import check_methods
 from backprop.losses.base import Loss
-from backprop.losses.cross_entropy import (
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-)
+from backprop.losses.binary_cross_entropy import BinaryCrossentropy
+from backprop.losses.cross_entropy import CategoricalCrossentropy
 from backprop.losses.distribution import KLDivergence, Poisson
 from backprop.losses.hinge import CategoricalHinge, Hinge, SquaredHinge
 from backprop.losses.regression import (
@@ -18,6 +17,9 @@ from backprop.losses.regression import (
     RootMeanSquaredError,
 )
 from backprop.losses.sparse_cross_entropy import SparseCategoricalCrossentropy
+
+METHODS = dict.fromkeys(("values", "gradient"), "prediction, target")
+"""What is called of a loss, and how."""
 
 _BY_NAME: dict[str, type[Loss]] = {
     "mse": MeanSquaredError,
@@ -46,4 +48,7 @@ _BY_NAME: dict[str, type[Loss]] = {
 
 def get(loss: str | Loss) -> Loss:
     """The loss of that name, or the object itself (see ``core.lookup.resolve`` for the errors)."""
-    return resolve(loss, Loss, _BY_NAME, "loss")
+    own = "values(prediction, target) and, below it, gradient(prediction, target)"
+    found = resolve(loss, Loss, _BY_NAME, "loss", own)
+    check_methods(found, METHODS, "buffers")
+    return found

@@ -7,7 +7,9 @@ import numpy as np
 from backprop.core.checks import check_positive
 from backprop.core.functional import row_sum
 from backprop.core.types import Array
-from backprop.losses.base import Loss, row_dot
+from backprop.losses.base import Loss
+from backprop.losses.formula import Formula
+from backprop.losses.helpers import row_dot
 
 SMALLEST_NORM = 1e-7
 """The cosine similarity does not stretch vectors shorter than this to length 1."""
@@ -15,6 +17,9 @@ SMALLEST_NORM = 1e-7
 
 class MeanSquaredError(Loss):
     """ℓ = (1/K) Σ_k (ŷ_k − y_k)²,  ∂ℓ/∂ŷ = (2/K) (ŷ − y)."""
+
+    over_outputs = "mean"
+    formula = Formula("({p}{i} − {y}{i})²", "{p} − {y}", mean=True, times="2")
 
     def values(self, prediction: Array, target: Array) -> Array:
         """The mean of the squared errors of each sample."""
@@ -40,6 +45,10 @@ class RootMeanSquaredError(MeanSquaredError):
     is that mean, a little below the root of the epoch's mean squared error.
     """
 
+    formula = Formula(
+        "√(Σ_ik {w}({p}_ik − {y}_ik)² / (N K))", "{w}({p} − {y}) / (N K {E})", per="batch"
+    )
+
     def reduce(self, values: Array, sample_weight: Array | None) -> float:
         """E = √M with M the weighted mean; ∂E/∂ŷ = ∂M/∂ŷ / (2E)."""
         root = math.sqrt(super().reduce(values, sample_weight))
@@ -54,6 +63,9 @@ class HalfSquaredError(Loss):
     Source: Nielsen, "Neural Networks and Deep Learning", chapter 1.
     """
 
+    over_outputs = "sum"
+    formula = Formula("½ ({p}{i} − {y}{i})²", "{p} − {y}")
+
     def values(self, prediction: Array, target: Array) -> Array:
         """Half the squared distance of each sample."""
         D = np.subtract(prediction, target, out=self.buffer("delta", prediction))
@@ -66,6 +78,9 @@ class HalfSquaredError(Loss):
 
 class MeanAbsoluteError(Loss):
     """ℓ = (1/K) Σ_k |ŷ_k − y_k|,  ∂ℓ/∂ŷ = sign(ŷ − y) / K, with sign(0) = 0 at the kink."""
+
+    over_outputs = "mean"
+    formula = Formula("|{p}{i} − {y}{i}|", "sign({p} − {y})", mean=True)
 
     def values(self, prediction: Array, target: Array) -> Array:
         """The mean of the absolute errors of each sample."""
@@ -98,6 +113,14 @@ class Huber(Loss):
         ValueError: δ is not a positive number.
     """
 
+    over_outputs = "mean"
+    formula = Formula(
+        "h({p}{i} − {y}{i})",
+        "c({p} − {y})",
+        mean=True,
+        definition="h(d) = c(d) d − ½ c(d)², c(d) = min(max(d, −{self.delta:g}), {self.delta:g})",
+    )
+
     def __init__(self, delta: float = 1.0) -> None:
         super().__init__()
         self.delta = check_positive(delta, "Huber(delta)")
@@ -129,6 +152,9 @@ class LogCosh(Loss):
     About ½ d² for small errors d and |d| − log 2 for large ones: a Huber loss without seams.
     """
 
+    over_outputs = "mean"
+    formula = Formula("ln cosh({p}{i} − {y}{i})", "tanh({p} − {y})", mean=True)
+
     def values(self, prediction: Array, target: Array) -> Array:
         """(1/K) Σ_k [|d| + log(1 + ½ (e^−2|d| − 1))]: without overflow; small d keep digits."""
         D = np.subtract(prediction, target, out=self.buffer("delta", prediction))
@@ -158,6 +184,13 @@ class CosineSimilarity(Loss):
     The negative sign is Keras's, so that minimising aligns the two. A norm below 10⁻⁷ counts as
     10⁻⁷; there ℓ is linear in ŷ and ∂ℓ/∂ŷ = −v/10⁻⁷.
     """
+
+    formula = Formula(
+        "(−u{r} · v{r})",
+        "((u{r} · v{r}) u{r} − v{r}) / ‖{p}{r}‖",
+        per="sample",
+        definition="u{r} = {p}{r} / ‖{p}{r}‖, v{r} = {y}{r} / ‖{y}{r}‖",
+    )
 
     def values(self, prediction: Array, target: Array) -> Array:
         """−ŷ · y / (‖ŷ‖ ‖y‖)."""

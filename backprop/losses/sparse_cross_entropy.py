@@ -6,8 +6,17 @@ import numpy as np
 
 from backprop.core import functional
 from backprop.core.errors import ShapeError
+from backprop.core.ranges import check_finite
 from backprop.core.types import Array, Shape
-from backprop.losses.cross_entropy import CrossEntropy, Partition, partition_terms
+from backprop.losses.cross_entropy import (
+    DIVIDED,
+    DIVIDED_BY_1,
+    CrossEntropy,
+    Partition,
+    partition_terms,
+)
+from backprop.losses.formula import Formula
+from backprop.losses.helpers import extra_axes
 
 
 class SparseCategoricalCrossentropy(CrossEntropy):
@@ -20,6 +29,16 @@ class SparseCategoricalCrossentropy(CrossEntropy):
     """
 
     link = "softmax"
+    formula = Formula(
+        "(−[k = c] ln q{i})",
+        "(1 − [k = c]/q_c) / Σ_j {p}_j",
+        definition="q = {p} / Σ_j {p}_j",
+        remark=DIVIDED,
+        normalised=Formula("(−[k = c] ln {p}{i})", "−[k = c]/{p}_c + 1", remark=DIVIDED_BY_1),
+    )
+    logit_formula = Formula(
+        "[k = c] (ln Σ_j exp({p}_j) − {p}{i})", "{a}_k − [k = c]", activation="softmax"
+    )
     _index: Any = None  # where in the flat logits the samples' own classes stand
 
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
@@ -34,12 +53,12 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         if target.shape[1:] == (*output_shape[:-1], 1):
             target = target[..., 0]  # (N, 1) -> (N,)
         if target.ndim == 0 or target.shape[1:] != output_shape[:-1]:
-            hint = ""
+            hint = extra_axes(target, output_shape)
             if target.shape[1:] == output_shape:
-                hint = ": one-hot targets need loss='categorical_crossentropy'"
+                hint = "one-hot targets need loss='categorical_crossentropy'."
             raise ShapeError(
                 f"{self}: targets must be class indices, one for each sample, but their shape is "
-                f"{target.shape}{hint}."
+                f"{target.shape}{': ' if hint else '.'}{hint}"
             )
         if n_classes == 1:
             raise ShapeError(
@@ -51,6 +70,7 @@ class SparseCategoricalCrossentropy(CrossEntropy):
                 f"{self}: targets must be class indices, but their dtype is {target.dtype}: "
                 f"number the classes, for example with np.unique(y, return_inverse=True)."
             )
+        check_finite(target, f"{self}: the targets hold")
         if target.dtype.kind == "f" and not np.array_equal(target, np.floor(target)):
             raise ValueError(f"{self}: class indices must be whole numbers.")
         if target.size and (target.min() < 0 or target.max() >= n_classes):
@@ -73,6 +93,10 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         Q = flat.take(index, mode="clip").reshape(target.shape) / functional.row_sum(prediction)
         return -functional.safe_log(Q)
 
+    def probability_parts(self, prediction: Array, target: Array) -> Array:
+        """−log q_c at the sample's class, 0 at the others."""
+        return at_classes(self.values(prediction, target), prediction, target)
+
     def gradient(self, prediction: Array, target: Array) -> Array:
         """(s q_c − s [k = c]) / Σ_j p_j, where s = d(log q)/dq at q_c."""
         total = functional.row_sum(prediction)[..., np.newaxis]
@@ -93,12 +117,24 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         values: Array = rest + (m - flat.take(index, mode="clip").reshape(target.shape))
         return values
 
+    def logit_parts(self, Z: Array, target: Array) -> Array:
+        """Log Σ_j e^{z_j − m} + m − z_c at the sample's class, 0 at the others."""
+        values = self.logit_values(Z, self.probabilities(Z)[1], target)
+        return at_classes(values, Z, target)
+
     def logit_gradient(self, A: Array, target: Array) -> Array:
         """A − [k = c]."""
         D = self.buffer("delta", A)
         np.copyto(D, A)
         subtract_at(D, self._index, 1)  # where logit_values found the classes
         return D
+
+
+def at_classes(values: Array, like: Array, target: Array) -> Array:
+    """Rows ``(N, K)`` with each sample's value at its class, and 0 elsewhere."""
+    rows: Array = np.zeros_like(like)
+    np.put_along_axis(rows, target[..., np.newaxis], values[..., np.newaxis], axis=-1)
+    return rows
 
 
 def subtract_at(D: Array, index: Array, amount: Array | float) -> None:

@@ -10,11 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.arrays import as_numbers
 from backprop.core.errors import ShapeError
+from backprop.core.ranges import check_weights
+from backprop.core.settings import Settings
 from backprop.core.types import Array, Shape
 
 
-class Metric:
+class Metric(Settings):
     """A number over all samples seen since the last ``reset``.
 
     It is the number of all those samples together. Where that is not the mean over the batches, as
@@ -32,7 +35,7 @@ class Metric:
     """
 
     weighted = False
-    _tried: tuple[Shape, Shape, bool] | None = None
+    _tried: tuple[Shape, Shape, bool, Shape] | None = None
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -47,7 +50,9 @@ class Metric:
         Args:
             prediction: The network's output, shape ``(N, K)``.
             target: What it should have been: of the same shape, or class indices ``(N,)``.
-            sample_weight: How often each sample counts, shape ``(N,)``; once if it is None.
+            sample_weight: How often each sample counts, shape ``(N,)``; once if it is None. Where a
+                metric has a number for each step ``(N, T)`` or output ``(N, K)``, these may have
+                weights of their own.
         """
         raise NotImplementedError(f"{type(self).__name__} must define update(prediction, target).")
 
@@ -55,7 +60,7 @@ class Metric:
         """The number over all samples counted so far; nan if there were none."""
         raise NotImplementedError(f"{type(self).__name__} must define result().")
 
-    def check(self, output_shape: Shape, target: Array) -> None:
+    def check(self, output_shape: Shape, target: Array, sample_weight: Array | None = None) -> None:
         """Tries ``update`` on a copy of itself, so that misfits show before the first step.
 
         What was tried is not tried again.
@@ -63,13 +68,15 @@ class Metric:
         Args:
             output_shape: The shape of one prediction.
             target: All targets, shape ``(N, …)``.
+            sample_weight: All weights, if there are any.
         """
-        form = output_shape, target.shape[1:], self.weighted
+        parts = () if sample_weight is None or not self.weighted else sample_weight.shape[1:]
+        form = output_shape, target.shape[1:], self.weighted, parts
         if form == self._tried:
             return
         trial = copy.deepcopy(self)
         trial.reset()
-        weight = (np.ones(1),) if self.weighted else ()
+        weight = (np.ones((1, *parts)),) if self.weighted else ()
         trial.update(np.full((1, *output_shape), 0.5), target[:1], *weight)
         self._tried = form
 
@@ -127,18 +134,23 @@ class Metric:
         return c.astype(np.intp, copy=False)
 
     def spread(self, sample_weight: Array, shape: Shape) -> Array:
-        """A sample's weight for each of its values: ``(N,)`` as an array of that shape.
+        """The weight of each value: weights ``(N,)`` or ``(N, …)`` as an array of that shape.
 
         Raises:
-            ShapeError: There is not one weight for each sample.
+            ShapeError: There is not one weight for each sample, or for each of its parts.
+            ValueError: A weight is negative or not finite.
         """
-        w = np.asarray(sample_weight, np.float64)
-        if w.shape != shape[:1]:
+        w = as_numbers(sample_weight, "sample_weight")
+        if w.ndim > 1 and w.shape != shape[: w.ndim] and w.shape[-1] == 1:
+            w = w[..., 0]  # (N, 1) -> (N,)
+        if w.ndim == 0 or w.shape != shape[: w.ndim]:
+            more = f", or for each of their values, shape {shape}" if len(shape) > 1 else ""
             raise ShapeError(
                 f"metric {self.name!r}: sample_weight must hold one number for each of the "
-                f"{shape[0]} samples, shape ({shape[0]},), but its shape is {w.shape}."
+                f"{shape[0]} samples, shape ({shape[0]},){more}, but its shape is {w.shape}."
             )
-        return np.broadcast_to(w.reshape(-1, *[1] * (len(shape) - 1)), shape)
+        w = check_weights(w, np.float64)
+        return np.broadcast_to(w.reshape(*w.shape, *[1] * (len(shape) - w.ndim)), shape)
 
     def misfit(self, prediction: Array, target: Array, rule: str) -> ShapeError:
         """The error that says that predictions and targets cannot be compared."""
@@ -219,5 +231,5 @@ class FunctionMetric(MeanMetric):
             )
         return v
 
-    def check(self, output_shape: Shape, target: Array) -> None:
+    def check(self, output_shape: Shape, target: Array, sample_weight: Array | None = None) -> None:
         """Does nothing: a user's function sees the batches of the training and no others."""

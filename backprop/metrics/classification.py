@@ -76,7 +76,7 @@ class DecisionMetric(Metric):
         else:
             chosen = P.argmax(-1)[:, np.newaxis] == np.arange(P.shape[1])
         sides = np.stack([chosen & T, chosen, T])  # (3, rows, K)
-        counts = sides.sum(axis=1) if w is None else w @ sides
+        counts = sides.sum(axis=1) if w is None else np.einsum("nk,cnk->ck", w, sides)
         self._counts = counts if self._counts is None else self._counts + counts
 
     def result(self) -> float:
@@ -212,11 +212,11 @@ def rows(
         metric: Whose errors they are.
         prediction: The network's output, shape ``(N, …, K)``.
         target: Of the same shape, or class indices ``(N, …)``.
-        sample_weight: Shape ``(N,)``, or None.
+        sample_weight: Shape ``(N,)``, or as ``Metric.spread`` takes it, or None.
 
     Returns:
         The predictions ``(rows, K)``, whether each class is true ``(rows, K)``, and the weights
-        ``(rows,)`` or None.
+        ``(rows, K)`` or None.
     """
     P, Y = np.asarray(prediction), np.asarray(target)
     n_classes = P.shape[-1]
@@ -227,7 +227,7 @@ def rows(
         P, Y = metric.paired(P, Y)
         T = Y > 0.5
     K = P.shape[-1]
-    w = None if sample_weight is None else metric.spread(sample_weight, P.shape[:-1]).reshape(-1)
+    w = None if sample_weight is None else metric.spread(sample_weight, P.shape).reshape(-1, K)
     return P.reshape(-1, K), T.reshape(-1, K), w
 
 

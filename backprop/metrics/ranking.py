@@ -53,7 +53,7 @@ class AUC(Metric):
         """Keeps the scores of a batch."""
         P, T, w = rows(self, prediction, target, sample_weight)
         check_class_id(self, self.class_id, P.shape[1])
-        W = np.ones(P.shape) if w is None else np.broadcast_to(w[:, np.newaxis], P.shape)
+        W = np.ones(P.shape) if w is None else w
         if self.class_id is not None:
             P, T, W = P[:, self.class_id], T[:, self.class_id], W[:, self.class_id]
         counted = W > 0

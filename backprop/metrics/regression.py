@@ -74,7 +74,7 @@ class R2Score(Metric):
     def reset(self) -> None:
         """Starts anew."""
         self._origin: Array | None = None
-        self._weight = 0.0  # Σ w
+        self._weight: Array = np.zeros(1)  # Σ w, of each output
         self._sum: Array = np.zeros(1)  # Σ w y′, with y′ = y − origin
         self._squares: Array = np.zeros(1)  # Σ w y′²
         self._residual: Array = np.zeros(1)  # Σ w (y − ŷ)²
@@ -82,27 +82,28 @@ class R2Score(Metric):
     def update(self, prediction: Array, target: Array, sample_weight: Array | None = None) -> None:
         """Adds the sums of a batch."""
         P, Y = self.paired(prediction, target)
-        shape = P.shape[:-1]
-        w = np.ones(shape) if sample_weight is None else self.spread(sample_weight, shape)
-        w, P = w.reshape(-1), P.reshape(-1, P.shape[-1])  # (N, T, K) -> (N T, K)
-        Y = Y.reshape(P.shape).astype(np.float64)
+        w = np.ones(P.shape) if sample_weight is None else self.spread(sample_weight, P.shape)
+        rows = -1, P.shape[-1]
+        w, P, Y = w.reshape(rows), P.reshape(rows), Y.reshape(rows)  # (N, T, K) -> (N T, K)
+        Y = Y.astype(np.float64)
         E = P - Y
         if self._origin is None:
             # Σ y² − (Σ y)²/n loses digits where targets lie far from 0: measure them from the
             # first one, so that equal targets give exactly 0
             self._origin = Y[0].copy()
         Y -= self._origin
-        self._weight += float(w.sum())
-        self._sum = self._sum + w @ Y
-        self._squares = self._squares + w @ np.square(Y)
-        self._residual = self._residual + w @ np.square(E)
+        self._weight = self._weight + w.sum(axis=0)
+        self._sum = self._sum + np.einsum("nk,nk->k", w, Y)
+        self._squares = self._squares + np.einsum("nk,nk->k", w, np.square(Y))
+        self._residual = self._residual + np.einsum("nk,nk->k", w, np.square(E))
 
     def result(self) -> float:
         """R²; nan if nothing was counted."""
-        if not self._weight:
+        counted = self._weight > 0
+        if not counted.any():
             return float("nan")
-        variation = self._squares - self._sum**2 / self._weight
+        variation = self._squares - self._sum**2 / np.where(counted, self._weight, 1)
         exact = self._residual == 0
         varies = variation > 0
         unexplained = self._residual / np.where(varies, variation, 1)
-        return float(np.mean(np.where(varies, 1 - unexplained, exact)))
+        return float(np.mean(np.where(varies, 1 - unexplained, exact), where=counted))

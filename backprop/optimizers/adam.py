@@ -12,7 +12,8 @@ import numpy as np
 
 from backprop.core.checks import check_number, check_positive
 from backprop.core.types import Array
-from backprop.optimizers.base import Common, LearningRate, Optimizer, Shared
+from backprop.optimizers.base import Optimizer
+from backprop.optimizers.options import Common, LearningRate, Shared
 
 
 class AdamLike(Optimizer):

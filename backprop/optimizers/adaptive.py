@@ -12,7 +12,8 @@ import numpy as np
 
 from backprop.core.checks import check_number, check_positive, check_share
 from backprop.core.types import Array
-from backprop.optimizers.base import Common, LearningRate, Optimizer
+from backprop.optimizers.base import Optimizer
+from backprop.optimizers.options import Common, LearningRate
 
 
 class Adagrad(Optimizer):
@@ -44,6 +45,15 @@ class Adagrad(Optimizer):
         )
         self.initial_state = self.initial_accumulator_value
         self.epsilon = check_positive(epsilon, "epsilon")
+
+    def check_setting(self, name: str) -> None:
+        """Refuses another beginning of G after the first step.
+
+        Raises:
+            AttributeError: There was one.
+        """
+        if name == "initial_accumulator_value" and self.state:
+            raise AttributeError(f"{name} has no effect after the first step: call reset() first.")
 
     def coefficients(self, t: int, eta: float) -> tuple[float, ...]:
         """η, ε."""
@@ -128,7 +138,7 @@ class RMSprop(Optimizer):
         np.sqrt(scratch, out=scratch)
         np.divide(g, scratch, out=scratch)
         scratch *= eta
-        if "velocity" in self.slots:
+        if self.momentum:
             v = state[-1]
             v *= mu
             v += scratch

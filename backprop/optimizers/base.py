@@ -3,43 +3,24 @@
 import inspect
 from collections.abc import Callable
 from itertools import accumulate, pairwise
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 
 from backprop.core.buffers import filled_array
 from backprop.core.checks import check_integer, check_number, check_positive, check_share
 from backprop.core.parameters import Parameters
+from backprop.core.settings import Strict
 from backprop.core.types import Array
 from backprop.optimizers.blocks import Block, cut
+from backprop.optimizers.options import LearningRate
 from backprop.optimizers.vectors import clip, round_to_0
-from backprop.schedules import Schedule
 
 ROUNDING = 32
 """Steps between two roundings of the state (see ``Optimizer.step``)."""
 
-LearningRate = float | Schedule | Callable[[int], float]
-"""A number, or a function of the number of steps taken."""
 
-
-class Shared(TypedDict, total=False):
-    """The keyword arguments of every optimizer but ``weight_decay``; see ``Optimizer``."""
-
-    clipnorm: float | None
-    global_clipnorm: float | None
-    clipvalue: float | None
-    use_ema: bool
-    ema_momentum: float
-    ema_overwrite_frequency: int | None
-
-
-class Common(Shared, total=False):
-    """The keyword arguments of every optimizer; see ``Optimizer``."""
-
-    weight_decay: float | None
-
-
-class Optimizer:
+class Optimizer(Strict):
     """Changes θ in place from g, block by block; a frozen layer's stretch is never touched.
 
     A subclass writes its formula in ``update`` and, directly above it in ``coefficients``, those
@@ -74,6 +55,11 @@ class Optimizer:
     scratches = 1
     initial_state = 0.0
     full_batch = False
+    clips = False
+    instead = {"schedule": "set learning_rate"}
+    iterations = 0
+    state: dict[str, Array] = {}
+    scalars: list[Array] = []
 
     def __init__(
         self,
@@ -117,6 +103,12 @@ class Optimizer:
         self._blocks: list[Block] = []
         self._numbers: tuple[float, ...] = ()
 
+    def setting_changed(self, trial: Any) -> None:
+        """Takes what follows from the arguments; the next step makes the state that is missing."""
+        for name in ("clips", "slots", "initial_state"):
+            setattr(self, name, getattr(trial, name))
+        self._stretches = None
+
     # ------------------------------------------------------------------ what a subclass defines
 
     def coefficients(self, t: int, eta: float) -> tuple[float, ...]:
@@ -139,6 +131,18 @@ class Optimizer:
             *state: The stretches of the state vectors, in the order of ``slots``.
         """
         raise NotImplementedError(f"{type(self).__name__} must define update.")
+
+    def formula(self, eta: float, decays: bool) -> str:
+        """θ after a step, as ``explain`` prints it: Δθ unless a subclass writes its formula out.
+
+        Args:
+            eta: η in this step.
+            decays: Whether weight decay applies to this parameter.
+
+        Returns:
+            The right-hand side, with ``{theta}`` for the parameter and ``{g}`` for its gradient.
+        """
+        return "{theta} + Δ{theta}"
 
     # --------------------------------------------------------------------------- what users call
 
@@ -193,10 +197,12 @@ class Optimizer:
         if stretches is not self._stretches or decays != self._decays:
             self._cut(parameters, stretches, decays)
         numbers = self.coefficients(t, eta)
+        attributes = self.__dict__  # to assign without asking whether anybody reads it
         if numbers != self._numbers:
-            self._numbers = numbers
-            self.scalars = self.scalars or [np.empty((), parameters.values.dtype) for _ in numbers]
-            for scalar, number in zip(self.scalars, numbers, strict=True):
+            attributes["_numbers"] = numbers
+            scalars = self.scalars or [np.empty((), parameters.values.dtype) for _ in numbers]
+            attributes["scalars"] = scalars
+            for scalar, number in zip(scalars, numbers, strict=True):
                 scalar[()] = number
         if self.clips:
             clip(parameters, self.clipnorm, self.global_clipnorm, self.clipvalue)
@@ -214,7 +220,7 @@ class Optimizer:
         for p in parameters.constrained:
             if p.trainable:
                 p.constraint.project(p.value)
-        self.iterations = t
+        attributes["iterations"] = t
 
     def check_free(self, parameters: Parameters | None) -> None:
         """Checks that the state is not another model's; None stands for a model without parameters.
@@ -260,11 +266,20 @@ class Optimizer:
         self._parameters, self._stretches = parameters, None
         self._first_rate = self._schedule, self._learning_rate
         self.scalars, self._numbers = [], ()
+        self.state = {}
+        self._complete_state(theta)
+
+    def _complete_state(self, theta: Array) -> None:
+        """Makes the state vectors that are missing, and lets those go that nobody needs."""
+        kept = self.state
         self.state = {
-            name: filled_array(theta.shape, self.initial_state, theta.dtype) for name in self.slots
+            name: kept[name]
+            if name in kept
+            else filled_array(theta.shape, self.initial_state, theta.dtype)
+            for name in self.slots
         }
         if self.use_ema:
-            self.state["average"] = theta.copy()
+            self.state["average"] = kept["average"] if "average" in kept else theta.copy()
 
     def _cut(self, parameters: Parameters, stretches: list[slice], decays: list[bool]) -> None:
         """Cuts the stretches of θ that are to be trained into blocks.
@@ -274,6 +289,7 @@ class Optimizer:
             stretches: The stretches of θ that are to be trained.
             decays: Whether each parameter decays; empty without weight decay.
         """
+        self._complete_state(parameters.values)
         self._stretches, self._decays = stretches, decays
         stops = list(accumulate((p.value.size for p in parameters), initial=0))
         decaying = [bound for bound, on in zip(pairwise(stops), decays, strict=False) if on]

@@ -31,6 +31,7 @@ class LBFGS(Optimizer):
     """
 
     full_batch = True
+    message = ""
 
     def __init__(
         self,

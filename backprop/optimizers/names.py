@@ -25,4 +25,5 @@ _BY_NAME: dict[str, Callable[[], Optimizer]] = {
 
 def get(optimizer: str | Optimizer) -> Optimizer:
     """The optimizer of that name, or the object itself (see ``core.lookup.resolve``)."""
-    return resolve(optimizer, Optimizer, _BY_NAME, "optimizer")
+    own = "update(theta, g, scratch, *state)"
+    return resolve(optimizer, Optimizer, _BY_NAME, "optimizer", own)

@@ -6,7 +6,8 @@ import numpy as np
 
 from backprop.core.checks import check_number, check_positive, check_share
 from backprop.core.types import Array
-from backprop.optimizers.base import Common, LearningRate, Optimizer
+from backprop.optimizers.base import Optimizer
+from backprop.optimizers.options import Common, LearningRate
 
 
 class SGD(Optimizer):
@@ -58,6 +59,16 @@ class SGD(Optimizer):
             theta += scratch
         else:
             theta += v
+
+    def formula(self, eta: float, decays: bool) -> str:
+        """θ − η g or θ + μ v − η g with their numbers, v being the velocity before the step."""
+        if self.nesterov or self.use_ema:
+            return super().formula(eta, decays)
+        decay = self.weight_decay if decays else None
+        kept = f"(1 − {eta:g} · {decay:g}) {{theta}}" if decay else "{theta}"
+        velocity = f"+ {self.momentum:g} v " if self.momentum else ""
+        g = "clip({g})" if self.clips else "{g}"
+        return f"{kept} {velocity}− {eta:g} {g}"
 
 
 class Lion(Optimizer):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from backprop.core.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from backprop.plotting.attention_maps import attention
     from backprop.plotting.costs import gradient_costs
     from backprop.plotting.curves import loss_curves
     from backprop.plotting.distributions import histograms
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
+        attention_maps=["attention"],
         costs=["gradient_costs"],
         curves=["loss_curves"],
         distributions=["histograms"],
@@ -27,6 +29,7 @@ else:
     )
 
 __all__ = [
+    "attention",
     "confusion_matrix",
     "decision_regions",
     "feature_maps",

@@ -58,11 +58,11 @@ def loss_curves(
 
     The y axis is logarithmic where all values are positive and span more than a factor of 20, but
     never for accuracy and its like. A ring marks the lowest validation loss. Values that are not
-    finite are gaps; a quantity that ended so says it in its title.
+    finite are gaps; if a quantity ends with such values, its title says so.
 
     Args:
-        histories: One training, or ``{label: training}`` for several. Epochs are counted from 1;
-            an ``epoch`` attribute beside ``history`` gives them otherwise, counted from 0.
+        histories: One training, or ``{label: training}`` for several. Epochs are numbered from 1,
+            unless an ``epoch`` attribute beside ``history`` gives their numbers, counted from 0.
         keys: The quantities to draw, all by default; ``"loss"`` takes ``"val_loss"`` with it.
         path: Where to save the picture, if anywhere.
 

@@ -26,17 +26,17 @@ def histograms(
 ) -> Figure:
     """Draw the distribution of each layer's values over the epochs, one panel for each layer.
 
-    Darker is denser; the line is the median and the dotted ones hold 90 % of the values. All
-    panels share one axis: weights that grow, or a δ that vanishes towards the first layers, show.
-    Where the median magnitudes of layers and epochs differ by more than a factor of 20 the axis is
-    log |value|, and zeros, which have no place on it, are told in the panel's title.
+    Darker is denser; the line is the median, and 90 % of the values lie between the dotted lines.
+    All panels share one axis, which shows weights that grow and a δ that vanishes towards the first
+    layers. If the median magnitudes of layers and epochs differ by more than a factor of 20, the
+    axis is log |value|; it has no place for zeros, and the panel's title says how many there are.
 
     Args:
         arrays_by_layer: ``{layer: [values in epoch 1, values in epoch 2, …]}``, arrays of any
             shape, such as a layer's weights or its δ. Values that are not finite are left out.
         title: What the values are, such as ``"δ at the pre-activations"``.
         path: Where to save the picture, if anywhere.
-        logarithmic: Whether the axis is log |value|; chosen as said above unless given.
+        logarithmic: Whether the axis is log |value|; unless given, chosen as described above.
 
     Returns:
         The figure: an axes for each layer, then that of the colour scale.
@@ -105,7 +105,7 @@ def histograms(
 
 def _bin_edges(values: list[Array], magnitudes: list[Array], logarithmic: bool) -> Array:
     """Return the bins that all layers share, wide enough for nearly all of each distribution."""
-    # Each epoch of each layer has its say; a few outliers must not flatten all the rest.
+    # Quantiles of each layer and epoch: a few outliers must not flatten all the rest.
     chosen = [m for m in (magnitudes if logarithmic else values) if m.size]
     if not chosen:
         return np.linspace(-1, 1, _BINS + 1)

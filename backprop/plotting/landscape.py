@@ -1,4 +1,4 @@
-"""The loss over a plane through parameter space, with the way that an optimizer took in it."""
+"""The loss over a plane through parameter space, and the path of an optimizer on it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def loss_surface(
     path_points: Array | None = None,
     path: str | os.PathLike[str] | None = None,
 ) -> Figure:
-    """Draw the loss at θ + α·d₁ + β·d₂ as filled contours, with the optimizer's way in them.
+    """Draw the loss at θ + α·d₁ + β·d₂ as filled contours, with the optimizer's path on them.
 
     The levels are spaced evenly in log(loss) where all losses are positive and span more than a
     factor of 20; losses that are not finite are left white.
@@ -32,7 +32,7 @@ def loss_surface(
         alphas: Steps along the first direction ``(A,)``, increasing.
         betas: Steps along the second direction ``(B,)``, increasing.
         losses: The losses ``(A, B)``; ``losses[i, j]`` is that at ``alphas[i]``, ``betas[j]``.
-        path_points: The optimizer's way, pairs (α, β) with the shape ``(T, 2)``.
+        path_points: The optimizer's path, pairs (α, β) with the shape ``(T, 2)``.
         path: Where to save the picture, if anywhere.
 
     Returns:

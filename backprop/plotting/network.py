@@ -75,7 +75,7 @@ def network_diagram(
     """Draw a network twice: values flowing forward, and the error flowing back.
 
     Forward, nodes hold the activations and edges the weights; back, nodes hold δ = ∂E/∂z and edges
-    ∂E/∂w. Lines are the thicker and darker the larger the number; negative ones are dashed and of
+    ∂E/∂w. The larger the number, the thicker and darker its line; negative ones are dashed and have
     another colour. With more than 40 edges, the edges' numbers and the biases are left out.
 
     Args:
@@ -148,8 +148,8 @@ def _draw_side(axes: Axes, side: Side, xs: Array, scale: Scale) -> None:
     largest = max(float(np.abs(edges).max()) for edges in side.edges) or 1.0
     for start, stop, edges in zip(columns, columns[1:], side.edges, strict=False):
         n, m = edges.shape
-        # Here all edges' numbers stand one above the other with even gaps, and of two such
-        # places (for m = n) it is the one farther from the arrow heads.
+        # At this share of the way the edges' numbers stand one above the other, evenly spaced. For
+        # m = n there are two such places, and the one farther from the arrow heads is taken.
         share = 1 / (m + 1) if m < n or (m == n and not side.back) else n / (n + 1)
         for i, j in np.ndindex(n, m):
             value = float(edges[i, j])
@@ -193,7 +193,7 @@ def _places(x: float, count: int, scale: Scale) -> Array:
 
 
 def _distance(n: int, m: int, scale: Scale) -> float:
-    """From column to column, so that the edges' numbers keep clear of the nodes."""
+    """The distance between two columns that keeps the edges' numbers clear of the nodes."""
     if not scale.numbers:
         return 1.9
     return max(2.3, (min(n, m) + 1) * (scale.radius + 0.42))

@@ -36,7 +36,7 @@ def short(value: float) -> str:
 
 
 def unit_name(symbol: str, *units: int) -> str:
-    """a₁⁽¹⁾ for unit 0 of a⁽¹⁾, w₁₂⁽¹⁾ for (0, 1); from the tenth on a comma parts two indices."""
+    """a₁⁽¹⁾ for unit 0 of a⁽¹⁾, w₁₂⁽¹⁾ for (0, 1); w₁,₁₀⁽¹⁾ has a comma, as indices are longer."""
     numbers = [str(unit + 1).translate(_SUBSCRIPTS) for unit in units]
     letter, bracket, level = symbol.partition("⁽")
     return f"{letter}{(',' if max(units) > 8 else '').join(numbers)}{bracket}{level}"
@@ -56,7 +56,7 @@ def draw_line(
         axes: Where to draw.
         start: The left node's centre.
         stop: The right node's centre.
-        gaps: What to leave free at both ends, the nodes' radius.
+        gaps: The lengths to leave free at both ends for the nodes.
         strength: The edge's number as a share of the largest; None for a plain thin line.
         back: Whether the arrow leads from right to left.
     """
@@ -90,7 +90,7 @@ def draw_node(
     size: float,
     shade: str,
 ) -> None:
-    """Draw a unit with its number, tinted by the number as a share of the largest: strength."""
+    """Draw a unit with its number; ``strength``, its share of the largest, says how dark."""
     from matplotlib.colors import to_rgb
     from matplotlib.patches import Circle
 
@@ -108,7 +108,7 @@ def write(axes: Axes, place: Array, words: str, size: float, shade: str) -> None
 
 
 def write_on_line(axes: Axes, place: Array, words: str, shade: str) -> None:
-    """Write onto an edge, which the words interrupt."""
+    """Write words onto an edge, which is interrupted there."""
     x, y = place
     box = {"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none"}
     axes.text(x, y, words, fontsize=8, color=shade, ha="center", va="center", bbox=box, zorder=3)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,7 +27,7 @@ _MARGIN = 0.08  # around the samples, as a share of their extent
 
 
 def decision_regions(
-    predict: Callable[[Array], Array],
+    predict: Any,
     X: Array,
     y: Array,
     class_names: Sequence[str] | None = None,
@@ -37,8 +37,9 @@ def decision_regions(
     """Draw the class that ``predict`` gives each point of the plane, paler where it is unsure.
 
     Args:
-        predict: Takes points ``(M, 2)`` and returns class probabilities ``(M, K)``, or the
-            probability of class 1 ``(M,)`` or ``(M, 1)``, or class indices (integers) ``(M,)``.
+        predict: A model, or a function that takes points ``(M, 2)`` and returns class
+            probabilities ``(M, K)``, or the probability of class 1 ``(M,)`` or ``(M, 1)``, or class
+            indices (integers) ``(M,)``.
         X: Samples ``(N, 2)``.
         y: Their classes ``(N,)``, as indices.
         class_names: Names of the classes; their indices by default.
@@ -50,10 +51,17 @@ def decision_regions(
 
     Raises:
         ValueError: If shapes do not fit, or ``predict`` returns anything else.
+        TypeError: If ``predict`` is neither a model nor a function.
         FileNotFoundError: If the folder of ``path`` does not exist.
     """
     from matplotlib.colors import to_rgb
 
+    predict = getattr(predict, "predict", predict)
+    if not callable(predict):
+        raise TypeError(
+            f"predict must be a model, or a function of points such as model.predict, but it is "
+            f"{predict!r}."
+        )
     samples = finite_array("X", X, 2)
     if samples.shape[1] != 2:
         raise ValueError(
@@ -73,7 +81,7 @@ def decision_regions(
     shades = colours(count)
 
     winner, certainty = share.argmax(axis=1), share.max(axis=1)
-    # Certainty runs from 1/K (all classes alike) to 1; the colour from nearly white to soft.
+    # Certainty lies between 1/K (all classes alike) and 1; the colour gets stronger with it.
     strength = 0.1 + 0.4 * np.clip((certainty - 1 / count) / (1 - 1 / count), 0, 1)
     pure = np.array([to_rgb(shade) for shade in shades])[winner]  # (r*r, 3)
     tint = 1 - strength[:, None] * (1 - pure)

@@ -50,7 +50,7 @@ def new_figure(width: float, height: float) -> Figure:
         figure.savefig(png, format="png", dpi=100)
         return png.getvalue()
 
-    # notebooks show what has this method; of itself matplotlib gives it to pyplot's figures only
+    # Notebooks show an object that has this method; matplotlib adds it to pyplot's figures only.
     figure._repr_png_ = as_png  # type: ignore[attr-defined]
     return figure
 

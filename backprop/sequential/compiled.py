@@ -28,18 +28,20 @@ class CompiledNetwork(Network):
     body is what comes before it.
     """
 
+    run_eagerly = False
+
     def __init__(
         self,
         layers: Iterable[Layer | Input] = (),
         seed: int | None = None,
         dtype: DTypeLike = "float32",
+        *more: Layer,
     ) -> None:
         self._given_loss: Loss | None = None
         self._joined = False  # whether the last activation and the loss are one
-        self.run_eagerly = False
         self._optimizer: Optimizer | None = None
         self._metrics: list[Metric] = []
-        super().__init__(layers, seed, dtype)
+        super().__init__(layers, seed, dtype, *more)
 
     def add(self, layer: Layer | Input) -> None:
         """Appends a layer (see ``Network.add``).
@@ -132,6 +134,14 @@ class CompiledNetwork(Network):
             if p.trainable:
                 np.add(p.gradient, p.regularizer.gradient(p.value), out=p.gradient)
         return delta_input
+
+    def weigh(self, X: Array, weight: Array | None) -> Array | None:
+        """The weights of a batch in the loss: 0 for padded steps, so that they change nothing.
+
+        Those of the others are scaled so that the mean over all steps is one over the others.
+        """
+        mask = self.mask(X)
+        return weight if mask is None else self.loss.weigh_steps(mask, weight, self.dtype)
 
     def penalty(self) -> float:
         """Ω(θ), the sum of the regularisers' penalties; what ``fit`` reports is loss + penalty."""

@@ -7,11 +7,9 @@ from typing import Any
 from backprop import explain, inspection
 from backprop.callbacks import Callback, CallbackList
 from backprop.core.checks import check_list
-from backprop.core.types import DTypeLike
 from backprop.data.sources import check, evaluation_source
 from backprop.engine.recorded import RecordedSteps
 from backprop.engine.threads import blas_threads
-from backprop.layers import Input, Layer
 from backprop.sequential.compiled import CompiledNetwork
 from backprop.training.batched_metrics import update_metrics
 from backprop.training.evaluation import Evaluator, collect, unwrap
@@ -46,16 +44,9 @@ class Sequential(CompiledNetwork):
         >>> model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
     """
 
-    def __init__(
-        self,
-        layers: Iterable[Layer | Input] = (),
-        seed: int | None = None,
-        dtype: DTypeLike = "float32",
-    ) -> None:
-        self.history: History | None = None
-        self.stop_training = False
-        self.resume_at = (0, 0)
-        super().__init__(layers, seed, dtype)
+    history: History | None = None
+    stop_training = False
+    resume_at = (0, 0)
 
     def reset(self, seed: int | None = None) -> None:
         """Draws new weights and forgets all training.
@@ -176,7 +167,7 @@ class Sequential(CompiledNetwork):
         self._complete_deltas()
         for metric in self._metrics:
             metric.reset()
-        update_metrics(self._metrics, prediction, data.y, data.weight)
+        update_metrics(self._metrics, prediction, data.given, data.weight)
         logs = collect(loss, self._metrics)
         return logs if return_dict else unwrap(logs)
 

@@ -5,35 +5,30 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from copy import deepcopy
 from typing import Any
 
 import numpy as np
 
 from backprop import inspection
-from backprop.callbacks import Callback, CallbackList
+from backprop.callbacks import Callback
+from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_dtype, check_integer, check_list, check_shape
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.core.parameters import Parameter, Parameters
+from backprop.core.ranges import check_overflow
+from backprop.core.settings import Strict
 from backprop.core.types import Array, DTypeLike, Shape
 from backprop.core.walk import objects_in
-from backprop.data.inputs import (
-    as_inputs,
-    as_numbers,
-    check_finite,
-    check_inputs,
-    check_rows,
-    surely_finite,
-)
-from backprop.data.sources import EVALUATION_BATCH
-from backprop.engine.threads import blas_threads
+from backprop.data.inputs import check_inputs, check_rows
 from backprop.layers import Chain, Input, Layer
-from backprop.layers.block import entrance, forward_through, walk
+from backprop.layers.block import entrance, forward_through, mask_through, walk
+from backprop.layers.input import check_brackets
 from backprop.losses import Loss
+from backprop.sequential.prediction import predict
 from backprop.storage import models as saving
 
 
-class Network:
+class Network(Strict):
     """ŷ = f(X; θ): the layers, their parameters as one vector, and the forward pass.
 
     ``Sequential`` adds a loss, an optimizer and the verbs of training.
@@ -42,12 +37,33 @@ class Network:
         compiled: Whether there are a loss and an optimizer.
     """
 
+    compiled = False
+    instead = {
+        "layers": "add layers by model.add(…)",
+        "loss": "call model.compile(loss=…)",
+        "optimizer": "call model.compile(optimizer=…)",
+        "metrics": "call model.compile(metrics=[…])",
+        "parameters": "call model.set_weights(…), or write into model.parameters.values",
+        "seed": "call model.reset(seed=…)",
+        "input_shape": "call model.build((None, …))",
+    }
+
+    def check_setting(self, name: str) -> None:
+        """Refuses another dtype: the layers have been made with this one.
+
+        Raises:
+            AttributeError: Always.
+        """
+        raise AttributeError(f"a model's {name} cannot be changed: make a new model with {name}=….")
+
     def __init__(
         self,
         layers: Iterable[Layer | Input] = (),
         seed: int | None = None,
         dtype: DTypeLike = "float32",
+        *more: Layer,
     ) -> None:
+        check_brackets(type(self).__name__, layers, seed, dtype, *more)
         self._chain = Chain()
         self._head: Loss | None = None  # what makes the prediction of the output of the body
         self._body = self.layers
@@ -56,7 +72,6 @@ class Network:
         self._parameters: Parameters | None = None
         self._regularized: list[Parameter] = []
         self._entrance: list[Layer] = []
-        self.compiled = False
         for layer in check_list(layers, "layers"):
             self.add(layer)
 
@@ -69,6 +84,16 @@ class Network:
     def body(self) -> list[Layer]:
         """The layers but for a last activation that is joined with the loss."""
         return self._body
+
+    @property
+    def trainable(self) -> bool:
+        """Whether optimizers may change any layer; setting it sets that of every layer."""
+        return any(layer.trainable for layer in self.layers)
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self.layers:
+            layer.trainable = value
 
     def add(self, layer: Layer | Input) -> None:
         """Appends a layer; the weights of those before it stay as they are.
@@ -139,6 +164,15 @@ class Network:
         for layer in self._entrance:
             layer.needs_input_gradient = False
 
+    @property
+    def makes_mask(self) -> bool:
+        """Whether a layer makes a mask of padded sequences."""
+        return any(layer.makes_mask for layer in self.layers)
+
+    def mask(self, X: Array) -> Array | None:
+        """Which steps of the outputs for a batch are no padding, ``(N, T)``; None if all are."""
+        return mask_through(self._body, X, None) if self.makes_mask else None
+
     def forward(self, X: Array, training: bool = False) -> Array:
         """The output for a batch; with ``training`` the layers keep what ``backward`` needs.
 
@@ -146,8 +180,9 @@ class Network:
             X: A batch, shape ``(N, n_features)``.
             training: Whether a backward pass is to follow.
         """
-        if not isinstance(X, np.ndarray) or X.dtype != self.dtype:
-            X = as_numbers(X, "X").astype(self.dtype, copy=False)
+        other = type(X) is not np.ndarray and not hasattr(X, "tape")  # that of a recorded step
+        if other or X.dtype != self.dtype:
+            X = as_numbers(X, "X", sparse=True).astype(self.dtype, copy=False)
         if self._parameters is None:
             check_rows(X, "X")
             self.build((None, *X.shape[1:]))
@@ -159,44 +194,20 @@ class Network:
         x: Any,
         batch_size: int | None = None,
         verbose: int | str = 0,
+        steps: int | None = None,
         callbacks: Sequence[Callback] | None = None,
     ) -> Array:
         """The network's outputs, shape ``(N, n_outputs)``; silent, and in bounded memory.
 
         Args:
-            x: Inputs.
-            batch_size: Samples computed at once, 1024 unless given.
+            x: Inputs; or a function, an iterable or a generator that makes batches of them, or of
+                tuples that begin with them, as for ``evaluate``.
+            batch_size: Samples computed at once, 1024 unless given. Refused where x makes batches.
             verbose: For those who come from Keras; nothing is shown in any case.
+            steps: The most batches that are taken.
             callbacks: Objects whose predict hooks are called on the way.
         """
-        X = as_inputs(x, self.input_shape, self._first_layer())
-        size = EVALUATION_BATCH if batch_size is None else batch_size
-        size = check_integer(size, "batch_size")
-        params = {"steps": -(-X.shape[0] // size), "verbose": verbose}
-        told = CallbackList(check_list(callbacks, "callbacks"), self, params)
-        if self._parameters is None:
-            check_finite(X, "x")  # nothing is built for what is refused
-            self.build((None, *X.shape[1:]))
-        with blas_threads(min(size, X.shape[0]) * self.parameters.largest):
-            if X.shape[0] <= size and not told.callbacks:
-                return self._predict_rows(X, 0)
-            return self._predict_by_batches(X, size, told)
-
-    def _predict_by_batches(self, X: Array, size: int, told: CallbackList) -> Array:
-        predictions = np.empty((X.shape[0], *self.output_shape), self.dtype)
-        told.call("on_predict_begin", {})
-        for batch, start in enumerate(range(0, X.shape[0], size)):
-            told.call("on_predict_batch_begin", batch, {})
-            rows = slice(start, start + size)
-            predictions[rows] = self._predict_rows(X[rows], start)
-            told.call("on_predict_batch_end", batch, {"outputs": predictions[rows]})
-        told.call("on_predict_end", {})
-        return predictions
-
-    def _predict_rows(self, X: Array, first_row: int) -> Array:
-        if not surely_finite(X):
-            check_finite(X, "x", first_row)
-        return self.forward(X)
+        return predict(self, x, batch_size, verbose, steps, callbacks)
 
     def predict_on_batch(self, x: Any) -> Array:
         """The outputs for one batch, computed at once."""
@@ -219,22 +230,9 @@ class Network:
         Args:
             x: Inputs; the whole batch is computed at once.
         """
-        X = check_inputs(x, self.input_shape, self._first_layer())
+        X = check_inputs(x, self.input_shape, self._first_layer(), "x", self.dtype)
         self.build((None, *X.shape[1:]))
-        found: dict[str, Array] = {}
-        twin = deepcopy(self._chain)
-
-        def watched(way: str, forward: Callable[..., Array]) -> Callable[..., Array]:
-            def forward_and_keep(*arguments: Any, **options: Any) -> Array:
-                found[way] = forward(*arguments, **options)
-                return found[way]
-
-            return forward_and_keep
-
-        for way, layer in walk(twin.layers):
-            vars(layer)["forward"] = watched(way, layer.forward)
-        twin.forward(X.astype(self.dtype, copy=False))
-        return {way: found[way] for way, _ in walk(twin.layers)}
+        return inspection.layer_outputs(self._chain, X.astype(self.dtype, copy=False))
 
     @property
     def parameters(self) -> Parameters:
@@ -278,11 +276,14 @@ class Network:
             ShapeError: Their number or a shape differs; nothing is changed then.
         """
         mine = list(self.parameters)
-        arrays = [as_numbers(w, "weights") for w in check_list(weights, "weights")]
+        given = check_list(weights, "weights")
+        arrays = [as_numbers(w, f"weights[{k}]") for k, w in enumerate(given)]
         if [a.shape for a in arrays] != [p.shape for p in mine]:
             expected = ", ".join(f"{p.name} {p.shape}" for p in mine)
             received = ", ".join(str(a.shape) for a in arrays)
             raise ShapeError(f"set_weights expects {expected}, but received {received or 'none'}.")
+        for k, array in enumerate(arrays):
+            check_overflow(array, f"weights[{k}] holds", self.dtype)
         for parameter, array in zip(mine, arrays, strict=True):
             parameter.value[...] = array
 

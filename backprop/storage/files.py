@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.file_kinds import kind_of_file
 from backprop.core.types import Array
 
 VERSION = 1
@@ -56,6 +57,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
     try:
         yield temporary
         os.replace(temporary, target)
+    except OSError as error:
+        if error.filename == temporary:  # a name that says nothing to the user
+            error.filename = os.fspath(path)
+        raise
     finally:
         with suppress(FileNotFoundError):
             os.remove(temporary)
@@ -104,7 +109,7 @@ def read(path: str | os.PathLike[str], *kinds: str) -> dict[str, Any]:
         raise
     except Exception as error:  # whatever zipfile, NumPy and json make of other files
         raise ValueError(
-            f"{name!r} is no file that backprop saved, or it is damaged ({error})."
+            f"{name!r} is no file that backprop saved, or it is damaged: {kind_of_file(name)}."
         ) from error
     if version > VERSION:
         raise ValueError(

@@ -7,7 +7,6 @@ be saved if it keeps its arguments under their names; to load it, hand over its 
 the package and in ``custom_objects``, nowhere else.
 """
 
-import inspect
 import os
 from collections.abc import Mapping
 from types import BuiltinFunctionType, FunctionType, MethodType
@@ -25,6 +24,7 @@ from backprop import (
     regularizers,
     schedules,
 )
+from backprop.core.lookup import arguments_of
 from backprop.layers import Layer
 from backprop.optimizers import Optimizer
 from backprop.storage import files, snapshot
@@ -222,25 +222,6 @@ def note(own: Any, known: dict[str, Any]) -> None:
             f"{known[name]!r} and {own!r} have the same name, so that a file cannot tell one from "
             f"the other: rename one of them."
         )
-
-
-def arguments_of(made: object) -> list[str]:
-    """The names of the arguments of an object's constructor.
-
-    If it hands ``**others`` on to the classes that it is derived from, those of their arguments
-    belong to them that have another value than they have by default.
-    """
-    names: list[str] = []
-    for kind in type(made).__mro__:
-        given = inspect.signature(kind).parameters.values()
-        for p in given:
-            if p.name in names or p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL):
-                continue
-            if kind is type(made) or getattr(made, p.name, p.default) != p.default:
-                names.append(p.name)
-        if not any(p.kind is p.VAR_KEYWORD for p in given):
-            break
-    return names
 
 
 def name_of(kind: type) -> str:

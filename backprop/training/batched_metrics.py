@@ -29,6 +29,27 @@ def update_metrics(
             metric.update(prediction, y)
 
 
+def update_steps(
+    metrics: Iterable[Metric],
+    mask: Array | None,
+    prediction: Array,
+    y: Array,
+    weight: Array | None,
+) -> int:
+    """``update_metrics`` for those steps of sequences that are no padding, each as a sample.
+
+    Returns:
+        How many samples that were.
+    """
+    if mask is not None:
+        if weight is not None:
+            weight = (weight if weight.ndim > 1 else weight[:, np.newaxis] * mask)[mask]
+        prediction, y = prediction[mask], y[mask]
+    if len(prediction):
+        update_metrics(metrics, prediction, y, weight)
+    return len(prediction)
+
+
 def is_a_sum(metric: Metric) -> bool:
     """Whether a metric gives the same for batches together as for one after the other.
 

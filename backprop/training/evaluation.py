@@ -11,7 +11,7 @@ from backprop.layers.block import forward_through
 from backprop.losses import Loss
 from backprop.metrics import Metric
 from backprop.protocol import Model
-from backprop.training.batched_metrics import update_metrics
+from backprop.training.batched_metrics import update_steps
 
 
 class Evaluator:
@@ -44,16 +44,18 @@ class Evaluator:
             callbacks.call("on_test_begin", {})
         penalty = model.penalty()
         total, seen = 0.0, 0
-        for batch, (X, y, weight) in enumerate(batches):
+        for batch, (X, y, weight, given) in enumerate(batches):
             for hook in before:
                 hook(batch, {})
             prediction = loss.predict(forward_through(model.body, X), training=True)
-            total += loss.compute(prediction, y, weight) * len(y)
-            seen += len(y)
-            update_metrics(metrics, prediction, y, weight)
+            mask = model.mask(X)
+            weighed = weight if mask is None else loss.weigh_steps(mask, weight, model.dtype)
+            n = update_steps(metrics, mask, prediction, given, weight)
+            total += loss.compute(prediction, y, weighed) * n
+            seen += n
             for hook in after:
-                hook(batch, collect(total / seen + penalty, metrics))
-        logs = collect(total / seen + penalty, metrics)
+                hook(batch, collect(total / max(seen, 1) + penalty, metrics))
+        logs = collect(total / max(seen, 1) + penalty, metrics)
         if callbacks:
             callbacks.call("on_test_end", logs)
         return logs

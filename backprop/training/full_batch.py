@@ -45,12 +45,14 @@ def minimize(loop: Any, epochs: range) -> None:
         evaluations += 1
         place(x)
         total, seen, gradient = 0.0, 0, np.zeros(len(x))
-        for X, y, weight in batches:
+        for X, y, weight, _ in batches:
             loss, _ = loop.step.gradients(X, y, weight)  # with a share of the penalty
             g = model.parameters.gradients
-            gradient += len(y) * np.concatenate([g[stretch] for stretch in stretches])
-            total += len(y) * loss
-            seen += len(y)
+            mask = model.mask(X)
+            n = len(y) if mask is None else int(mask.sum())
+            gradient += n * np.concatenate([g[stretch] for stretch in stretches])
+            total += n * loss
+            seen += n
         return total / seen, gradient / seen
 
     def after_iteration(x: Array) -> bool:

@@ -6,7 +6,7 @@ from itertools import islice
 
 from backprop.protocol import Model
 from backprop.training import full_batch
-from backprop.training.batched_metrics import BatchedMetrics
+from backprop.training.batched_metrics import BatchedMetrics, update_steps
 from backprop.training.evaluation import Evaluator, collect
 from backprop.training.interrupt import DelayedInterrupt
 from backprop.training.plan import Plan
@@ -70,27 +70,30 @@ class Loop:
         model, step, interrupt = self.model, self.step, self.interrupt
         if self._metrics.metrics is not model.metrics:  # compiled anew on the way
             self._metrics = BatchedMetrics(model.metrics, model.loss)
-        metrics, counts = self._metrics, bool(model.metrics)
+        metrics, counts, masked = self._metrics, bool(model.metrics), model.makes_mask
         metrics.reset()
         step.refresh()
         total, seen = 0.0, 0
         batches = islice(self.plan.batches, first_step, None)
-        for batch, (X, y, weight) in enumerate(batches, first_step):
+        for batch, (X, y, weight, given) in enumerate(batches, first_step):
             if self._before:
                 self.before_step(batch)
             loss, prediction = step.gradients(X, y, weight)
             step.update()
-            total += loss * len(y)  # the last batch may be shorter and counts for less
-            seen += len(y)
-            if counts:
-                metrics.add(prediction, y, weight)
+            n = len(y)
+            if masked:
+                n = update_steps(metrics.metrics, model.mask(X), prediction, given, weight)
+            elif counts:
+                metrics.add(prediction, given, weight)
+            total += loss * n  # the last batch may be shorter and counts for less
+            seen += n
             if self._after:
-                self.after_step(batch, total / seen)
+                self.after_step(batch, total / max(seen, 1))
             if model.stop_training:
                 break
             if interrupt.waiting:
                 interrupt.check()
-        return collect(total / seen, metrics.counted())
+        return collect(total / max(seen, 1), metrics.counted())
 
     def before_step(self, batch: int) -> None:
         """Tells the callbacks that a step begins."""

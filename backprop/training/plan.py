@@ -9,15 +9,16 @@ import numpy as np
 
 from backprop.callbacks import Callback, CallbackList
 from backprop.core.checks import check_integer, check_list
+from backprop.core.ranges import warn_of_rounding
 from backprop.data.batches import Batches
 from backprop.data.inputs import warn_of_bytes
+from backprop.data.items import makes_batches
 from backprop.data.samples import Data, split_validation
 from backprop.data.sources import (
     Source,
     check,
     check_same_every_time,
     in_order,
-    makes_batches,
     refuse_beside_stream,
     validation_source,
 )
@@ -94,11 +95,20 @@ def plan_fit(
     if makes_batches(x, y):
         refuse_beside_stream("x", sample_weight, batch_size, validation_split=validation_split)
         refuse_to_observe(model)
-        batches = Stream(x, steps, lambda x, y, w: check(model, x, y, w, class_weight), model.dtype)
+        batches = Stream(
+            x,
+            steps,
+            lambda x, y, w: check(model, x, y, w, class_weight),
+            model.dtype,
+            rng=rng if shuffle else None,
+            sample_shape=model.input_shape,
+        )
     else:
         size = check_integer(32 if batch_size is None else batch_size, "batch_size")
         data = check(model, x, y, sample_weight, class_weight)
         warn_of_bytes(data.X, model.layers, stacklevel=3)  # the line that called fit
+        for array, name in ((data.X, "x"), (data.given, "y")):
+            warn_of_rounding(array, name, model.dtype, stacklevel=3)
         if validation_split and validation_data is None:
             classes = model.loss.unjoined.has_classes(data.y)
             data, kept = split_validation(data, validation_split, classes)

@@ -21,6 +21,7 @@ class Step:
             E + Ω, the loss and the penalties, and the prediction that they were computed from.
         """
         model = self.model
+        weight = model.weigh(X, weight)  # padded steps of sequences count for nothing
         prediction = model.forward(X, training=True)  # 1. forward pass; layers keep activations
         loss = model.loss.compute(prediction, y, weight) + model.penalty()  # 2. the loss
         model.backpropagate(model.loss.backward())  # 3. backward pass: δ; 4. gradients: g

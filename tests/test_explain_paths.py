@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from explained import classifier, compiled, mazur, one_hot
+from explained import Array, classifier, compiled, mazur, one_hot
 
 from backprop.explain import Explanation
 from backprop.layers import (
     Dense,
     Dropout,
+    Layer,
     ReLU,
     Sigmoid,
 )
@@ -57,6 +58,38 @@ def test_paths_through_two_hidden_layers_sum_to_the_gradient() -> None:
             paths = explanation.paths(source, unit)
             assert len(paths) == count
             assert paths.total == pytest.approx(gradient, rel=1e-12)
+
+
+class Affine(Layer):
+    """Dense, written by a user."""
+
+    linear = True
+
+    def make_parameters(self, input_shape: Any) -> None:
+        self.W = self.add_parameter("W", (input_shape[-1], 2))
+
+    def output_shape(self, input_shape: Any) -> Any:
+        return (2,)
+
+    def forward(self, X: Array, training: bool = False) -> Array:
+        if training:
+            self.X = X
+        return X @ self.W.value
+
+    def backward(self, delta: Array) -> Array:
+        self.W.gradient[...] = self.X.T @ delta
+        return delta @ self.W.value.T
+
+
+def test_weights_of_a_users_layer_are_named_and_drawn() -> None:
+    explanation = compiled(Affine(), Sigmoid(), Affine()).explain([0.5, -0.8], [1.0, 0.0])
+    paths = explanation.paths("x")
+    assert [factor.formula for factor in paths[1].factors] == [
+        *("w₁₁⁽¹⁾", "σ′(z₁⁽¹⁾)", "w₁₂⁽²⁾", "∂E/∂z₂⁽²⁾")
+    ]
+    assert paths.total == pytest.approx(paths.backpropagated)
+    words = {text.get_text() for axes in explanation.plot().axes for text in axes.texts}
+    assert {"x₁", "a₂⁽¹⁾ = σ(z⁽¹⁾)"} & words  # nodes and edges, not heat maps
 
 
 @pytest.mark.parametrize("sample", [0, 2])

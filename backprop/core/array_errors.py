@@ -1,0 +1,64 @@
+"""The errors about what cannot be read as an array of numbers: what it is, where, what to do."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NoReturn
+
+import numpy as np
+
+from backprop.core.errors import ShapeError
+from backprop.core.types import Array
+
+
+def ragged(name: str) -> ShapeError:
+    """The error for rows of different lengths."""
+    return ShapeError(
+        f"{name} cannot be made an array of samples: give all of its rows the same length."
+    )
+
+
+def refuse_kind(x: Array, start: str, what: str) -> NoReturn:
+    """The error for an array of something else than real numbers."""
+    kind = x.dtype.kind
+    if kind in "OUST":
+        texts = ((index, v) for index, v in np.ndenumerate(x) if isinstance(v, str | bytes))
+        shown = next((f", {str(v)!r} in {place(index)}" for index, v in texts if index), "")
+        raise TypeError(
+            f"{start}{what} holds text{shown} (dtype {x.dtype}): encode text and categories as "
+            f"numbers first."
+        )
+    advice = {
+        "M": "subtract a date and divide by a unit, such as np.timedelta64(1, 'D')",
+        "m": "divide by a unit, such as np.timedelta64(1, 'D')",
+        "c": "pass the real and the imaginary parts as features of their own",
+    }
+    raise TypeError(f"{start}{what} has the dtype {x.dtype}: {advice.get(kind, 'convert it')}.")
+
+
+def refuse_gap(name: str, what: str, where: str) -> NoReturn:
+    """The error for what is missing."""
+    raise ValueError(f"{name} holds {what}, first in {where}: remove or replace it first.")
+
+
+def describe(x: Any, name: str) -> str:
+    """What an object is that is no array, and what to pass in its place."""
+    if x is None:
+        return "None: pass an array."
+    kind = f"a {type(x).__name__}"
+    if isinstance(x, Mapping):
+        return f"{kind}: pass one array, such as np.column_stack(list({name}.values()))."
+    if hasattr(x, "collect"):
+        return f"{kind}: pass {name}.collect()."
+    if hasattr(x, "__getitem__") and (hasattr(x, "__len__") or hasattr(x, "num_batches")):
+        return (
+            f"{kind}, which gives its items one by one: pass arrays, or, where its items are "
+            f"batches (x, y), pass it alone."
+        )
+    return f"{kind}: pass an array or a list."
+
+
+def place(index: Iterable[Any]) -> str:
+    """``row 3``, ``row 3, column 1``, or ``row 3, at (1, 2)`` for more axes."""
+    row, *rest = map(int, index)
+    if not rest:
+        return f"row {row}"
+    return f"row {row}, column {rest[0]}" if len(rest) == 1 else f"row {row}, at {tuple(rest)}"

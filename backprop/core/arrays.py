@@ -1,0 +1,298 @@
+"""What users pass, as arrays of numbers: the one place that reads frames, columns and objects.
+
+No library but NumPy is named here. Frames of pandas, Polars and PyArrow are known by how they give
+their columns; all else is read by ``np.asarray`` if it offers itself as an array, and never if it
+does not: a data set with ``__len__`` and ``__getitem__`` alone would be read item by item.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from numbers import Complex, Number, Real
+from typing import Any
+
+import numpy as np
+
+from backprop.core.array_errors import describe, place, ragged, refuse_gap, refuse_kind
+from backprop.core.errors import ShapeError
+from backprop.core.types import Array, as_array, is_sparse
+
+NUMBERS = "fiub"
+"""The kinds of dtypes that are real numbers."""
+
+SEQUENCES = (list, tuple, range, deque, array, memoryview)
+"""What holds its items in memory and says where they end."""
+
+GAPS = {"NoneType", "NAType", "NaTType", "NullScalar"}
+"""The types of what stands for a missing value: Python's, pandas' and PyArrow's."""
+
+
+def to_array(x: Any, name: str) -> Array:
+    """What a user passed as an array.
+
+    Its dtype says whether these are numbers: text, dates and complex numbers come back as they are,
+    so that whoever knows what is wanted can say so.
+
+    Args:
+        x: An array, a frame, a column, a list, a number.
+        name: The argument's name, for error messages.
+
+    Raises:
+        TypeError: It is no array and cannot be made one; a column of a frame holds no numbers.
+        ValueError: It has gaps: ``None``, ``NA``, or what is masked.
+        ShapeError: Its rows have different lengths.
+    """
+    if isinstance(x, np.ndarray):
+        return from_ndarray(x, name)
+    if is_sparse(x):
+        raise TypeError(f"{name} is a sparse matrix, but must be dense: pass {name}.toarray().")
+    columns = columns_of(x)
+    if columns is not None:
+        return from_columns(x, list(columns), name)
+    if not readable(x):
+        raise TypeError(f"{name} must hold numbers, but it is {describe(x, name)}")
+    if isinstance(x, list | tuple):
+        check_items(x, name)
+    return from_ndarray(asarray(x, name), name)
+
+
+def any_array(x: Any, name: str) -> Array:
+    """An array of anything, for those who only take rows of it: what is masked stays so.
+
+    Raises:
+        TypeError: It is no array and cannot be made one.
+    """
+    if is_sparse(x) or not (readable(x) or columns_of(x) is not None):
+        return to_array(x, name)  # which says why not
+    return np.asanyarray(x)
+
+
+def as_numbers(x: Any, name: str, sparse: bool = False) -> Array:
+    """``to_array`` for what must hold numbers.
+
+    Args:
+        x: As there.
+        name: Likewise.
+        sparse: Whether a sparse matrix passes as it is.
+
+    Raises:
+        TypeError: They are not real numbers.
+    """
+    X = x if sparse and is_sparse(x) else to_array(x, name)
+    if X.dtype.kind not in NUMBERS:
+        refuse_kind(X, f"{name} must hold numbers, but ", "it")
+    return X
+
+
+def readable(x: Any) -> bool:
+    """Whether x offers itself as an array, so that ``np.asarray`` reads it without guessing."""
+    if isinstance(x, (*SEQUENCES, str, bytes, Number, np.generic)):
+        return True
+    ways = ("__array__", "__array_interface__", "__array_struct__", "__buffer__")
+    return any(hasattr(type(x), way) for way in ways)
+
+
+def columns_of(x: Any) -> Iterable[tuple[Any, Any]] | None:
+    """The columns of a frame with their labels; None if x is none."""
+    if hasattr(x, "iloc") and hasattr(x, "columns"):  # pandas
+        return ((label, x.iloc[:, k]) for k, label in enumerate(x.columns))
+    if hasattr(x, "iter_columns"):  # Polars
+        return ((column.name, column) for column in x.iter_columns())
+    if hasattr(x, "itercolumns") and hasattr(x, "column_names"):  # PyArrow
+        return zip(x.column_names, x.itercolumns(), strict=True)
+    return None
+
+
+def from_columns(x: Any, columns: list[tuple[Any, Any]], name: str) -> Array:
+    """A frame as an array with a row for each of its rows, in the dtype that all columns fit in."""
+    dtypes = {getattr(column, "dtype", None) for _, column in columns}
+    if len(dtypes) == 1 and all(isinstance(d, np.dtype) and d.kind in NUMBERS for d in dtypes):
+        X = np.asarray(x)  # one block already
+    else:
+        arrays = [column_of_numbers(column, name, label) for label, column in columns]
+        X = np.stack(arrays, axis=1) if arrays else np.empty((len(x), 0))
+    if X.dtype.kind == "f":
+        for row, k in first_not_finite(X):
+            what = "nan" if np.isnan(X[row, k]) else "infinite numbers"
+            refuse_gap(name, what, f"row {row}, column {columns[k][0]!r}")
+    return X
+
+
+def column_of_numbers(column: Any, name: str, label: Any) -> Array:
+    """A column of a frame as an array of numbers, ``(N,)``."""
+    found = asarray(column, name)
+    if found.dtype.kind == "O":
+        found = from_objects(found, name, f", column {label!r}")
+    if found.dtype.kind not in NUMBERS:
+        refuse_kind(found, f"{name} must hold numbers, but ", f"its column {label!r}")
+    if found.ndim > 1:
+        raise ShapeError(
+            f"{name} must have one number in each row of a column, but its column {label!r} holds "
+            f"arrays of shape {found.shape[1:]}: pass np.stack({name}[{label!r}]) instead."
+        )
+    return found
+
+
+def from_ndarray(x: Array, name: str) -> Array:
+    """NumPy's arrays of all kinds: masked ones, records and objects too."""
+    if is_masked(x):
+        x = unmasked(x, name)
+    if x.dtype.names is not None:
+        return from_columns(x, [(field, x[field]) for field in x.dtype.names], name)
+    if x.dtype.kind == "O":
+        return from_objects(x, name)
+    # a memory map stays one, and so does an array whose calls are being recorded
+    return x if type(x) is np.ndarray or isinstance(x, np.memmap) else as_array(x)
+
+
+def is_masked(x: Any) -> bool:
+    """Whether x is one of NumPy's masked arrays; told without loading them."""
+    return type(x) is not np.ndarray and isinstance(x, np.ndarray) and hasattr(x, "mask")
+
+
+def unmasked(x: Any, name: str) -> Array:
+    """The array of which nothing is masked.
+
+    Raises:
+        ValueError: Something is.
+    """
+    mask: Any = np.ma.getmaskarray(x)
+    if mask.dtype.names is not None:  # records: masked field by field
+        mask = np.logical_or.reduce([mask[field] for field in mask.dtype.names])
+    if mask.any():
+        where = f", first in {place(np.argwhere(mask)[0])}" if mask.ndim else ""
+        raise ValueError(
+            f"{name} is masked{where}: leave out what is masked, or replace it by {name}.filled(…)."
+        )
+    return np.asarray(x.data)
+
+
+def from_objects(x: Array, name: str, column: str = "") -> Array:
+    """An array of Python objects as the numbers or the vectors that they are; text stays as it is.
+
+    Args:
+        x: The objects.
+        name: The argument's name, for error messages.
+        column: What error messages say after the row.
+
+    Raises:
+        ValueError: There are gaps, or integers too large for any dtype.
+        TypeError: There is something else among them.
+    """
+    kinds = set(map(type, x.flat))
+    if any(issubclass(kind, str | bytes) for kind in kinds):
+        return x
+    for kind in kinds:
+        if kind.__name__ in GAPS:
+            index = first_of(x, kind)
+            refuse_gap(name, repr(x[tuple(index)]), place(index) + column)
+    if any(is_vector(kind) for kind in kinds):
+        return stacked(x, name)
+    if any(hasattr(kind, "as_py") for kind in kinds):  # PyArrow's scalars
+        return from_objects(np.frompyfunc(as_python, 1, 1)(x), name, column)
+    for kind in kinds:
+        if not is_number(kind):
+            if x.ndim == 0:
+                raise TypeError(f"{name} must hold numbers, but it is {describe(x[()], name)}")
+            index = first_of(x, kind)
+            value = x[tuple(index)]
+            raise TypeError(
+                f"{name} must hold numbers, but {place(index)}{column} holds the "
+                f"{kind.__name__} {value!r}: convert it to numbers first."
+            )
+    try:
+        if all(issubclass(kind, bool | np.bool_) for kind in kinds):
+            return x.astype(bool)
+        whole = all(issubclass(kind, int | np.integer | np.bool_) for kind in kinds)
+        return x.astype(np.int64 if whole else np.float64)
+    except OverflowError:
+        try:
+            return x.astype(np.float64)
+        except OverflowError:
+            raise ValueError(
+                f"{name} overflows: it holds integers above {np.finfo(np.float64).max:.4g}: scale "
+                f"them first."
+            ) from None
+
+
+def stacked(x: Array, name: str) -> Array:
+    """Vectors of one length, each a row, as one array."""
+    rows = [to_array(each, f"{name}[{k}]") for k, each in enumerate(x.flat)]
+    if len({row.shape for row in rows}) > 1:
+        raise ragged(name)
+    return np.stack(rows).reshape(*x.shape, *rows[0].shape)
+
+
+def is_vector(kind: type) -> bool:
+    """Whether objects of that type hold several numbers."""
+    return issubclass(kind, (*SEQUENCES, np.ndarray)) or (
+        hasattr(kind, "__array__") and hasattr(kind, "__len__")
+    )
+
+
+def is_number(kind: type) -> bool:
+    """Whether objects of that type are real numbers."""
+    # Decimal is a Number, but neither Complex nor Real
+    real = issubclass(kind, Real) or not issubclass(kind, Complex)
+    return issubclass(kind, np.bool_) or (issubclass(kind, Number) and real)
+
+
+def check_items(x: Iterable[Any], name: str, row: int | None = None) -> None:
+    """Looks for what ``np.asarray`` would read wrongly among the items of a list, at any depth.
+
+    Raises:
+        ValueError: Something is masked.
+        TypeError: Something is no array and cannot be made one.
+    """
+    kinds = set(map(type, x))
+    if all(kind in (float, int, bool, np.ndarray) for kind in kinds):
+        return
+    for k, item in enumerate(x):
+        at = k if row is None else row
+        if isinstance(item, list | tuple):
+            check_items(item, name, at)
+        elif is_masked(item) and np.ma.getmaskarray(item).any():
+            raise ValueError(
+                f"{name} is masked, first in row {at}: leave out what is masked, or replace it."
+            )
+        elif is_sparse(item):
+            raise TypeError(
+                f"{name} is a list of sparse matrices: pass one, scipy.sparse.vstack({name})."
+            )
+        elif hasattr(item, "__getitem__") and not isinstance(item, Mapping) and not readable(item):
+            raise TypeError(f"{name} must hold numbers, but row {at} holds {describe(item, name)}")
+
+
+def asarray(x: Any, name: str) -> Array:
+    """``np.asarray`` with errors that name the argument."""
+    try:
+        return np.asarray(x)
+    except ValueError:  # NumPy's word for rows of different lengths
+        raise ragged(name) from None
+    except Exception as error:
+        raise TypeError(
+            f"{name} is a {type(x).__name__}, which NumPy cannot read ({error}): pass an array."
+        ) from error
+
+
+def as_python(value: Any) -> Any:
+    """A scalar of PyArrow as Python's; everything else as it is."""
+    return value.as_py() if hasattr(value, "as_py") else value
+
+
+def first_of(x: Array, kind: type) -> Array:
+    """The index of the first object of that type."""
+    found: Array = np.argwhere(np.frompyfunc(lambda v: type(v) is kind, 1, 1)(x).astype(bool))[0]
+    return found
+
+
+def first_not_finite(X: Array) -> Iterator[tuple[int, int]]:
+    """Row and column of the first number that is nan or infinite, if there is one."""
+    for start in range(0, len(X), 256):
+        finite = np.isfinite(X[start : start + 256])
+        if not finite.all():
+            row, k = np.argwhere(~finite)[0]
+            yield start + int(row), int(k)
+            return

@@ -1,0 +1,53 @@
+"""What a file is that cannot be read, so that errors can say it in our words."""
+
+import os
+
+STARTS = {
+    b"": "it is empty",
+    b"\x80": "it is a pickle, which is never opened here, since reading one may run any code",
+    b"\x93NUMPY": "it holds a single array, which np.load reads",
+    b"\x89HDF": "it is an HDF5 file, as Keras writes them: make the model here and hand the arrays "
+    "to set_weights",
+    b"\x1f\x8b": "it is packed by gzip",
+    b"<": "it is a web page or another text",
+}
+"""What the first bytes of a file say."""
+
+
+def kind_of_file(path: str | os.PathLike[str]) -> str:
+    """What a file seems to be that is none of ours, or what is wrong with it.
+
+    Args:
+        path: A file that is there and cannot be read as what it should be.
+    """
+    with open(path, "rb") as file:
+        start = file.read(8)
+    if start.startswith(b"PK"):
+        return kind_of_archive(path)
+    for bytes_, kind in STARTS.items():
+        if start == bytes_ or (bytes_ and start.startswith(bytes_)):
+            return kind
+    return "it is no .npz archive"
+
+
+def kind_of_archive(path: str | os.PathLike[str]) -> str:
+    """Likewise, of a zip archive."""
+    import zipfile  # slow to load, and needed for an error alone
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            whole = archive.testzip() is None
+    except Exception:  # whatever zipfile and zlib make of damage
+        names, whole = [], False
+    if not whole:
+        return "it was cut off, or changed after it was written"
+    if {"config.json", "metadata.json"} <= set(names):
+        return (
+            "it is a model that Keras saved: make the model here and hand the arrays to set_weights"
+        )
+    if any(name.endswith("data.pkl") for name in names):
+        return "it is a file of PyTorch, a pickle, which is never opened here"
+    arrays = [name.removesuffix(".npy") for name in names if name.endswith(".npy")]
+    shown = ", ".join(arrays[:5]) + (", …" if len(arrays) > 5 else "")
+    return f"it holds the arrays {shown}" if arrays else "it is an archive of something else"

@@ -1,0 +1,208 @@
+"""Whether numbers are finite, and what a dtype makes of them: infinity, or equal numbers."""
+
+import warnings
+from typing import Any, NoReturn
+
+import numpy as np
+
+from backprop.core.array_errors import place
+from backprop.core.types import Array, is_sparse
+
+ROWS = 256
+"""Rows that are looked at together, so that they are in the cache for a second look."""
+
+FEW = 100
+"""A column that varies by fewer of a dtype's steps than these is told of."""
+
+
+def check_finite(X: Array, what: str, dtype: Any = None, first_row: int | Array = 0) -> None:
+    """Refuses nan, infinite numbers, and those that become infinite in a dtype.
+
+    Args:
+        X: Numbers with samples in rows, or some of the rows; integers pass.
+        what: What holds them, for error messages, with the verb: ``"x holds"``.
+        dtype: What they are to be converted to; None for nothing.
+        first_row: The number of the first row, or of each, for error messages.
+
+    Raises:
+        ValueError: There are such numbers.
+    """
+    if X.dtype.kind != "f":
+        return
+    limit = np.finfo(X.dtype).max
+    if dtype is not None and np.finfo(dtype).max < limit:
+        limit = np.finfo(dtype).max
+    if is_sparse(X):
+        entries: Any = X.data
+        if entries.size and not within(entries, limit):
+            refuse(entries, limit, what, dtype, X, first_row)
+        return
+    for start in range(0, len(X), ROWS):
+        rows = X[start : start + ROWS]
+        if rows.size and not within(rows, limit):
+            numbers = first_row + start if isinstance(first_row, int) else first_row[start:]
+            refuse(rows, limit, what, dtype, None, numbers)
+
+
+def check_overflow(values: Array, what: str, dtype: Any) -> None:
+    """Refuses finite numbers that become infinite in a dtype; those that are infinite pass.
+
+    Args:
+        values: Numbers.
+        what: What holds them, as for ``check_finite``.
+        dtype: What they are to be converted to.
+
+    Raises:
+        ValueError: There are such numbers.
+    """
+    if values.dtype.kind == "f" and values.dtype.itemsize > np.dtype(dtype).itemsize:
+        check_finite(np.atleast_1d(np.where(np.isfinite(values), values, 0)), what, dtype)
+
+
+def within(values: Array, limit: Any) -> bool:
+    """Whether −limit ≤ v ≤ limit for all v, which nan is not; quicker than ``np.isfinite``."""
+    with np.errstate(invalid="ignore"):
+        low = np.minimum.reduce(values, axis=None)
+        high = np.maximum.reduce(values, axis=None)
+        return bool(low >= -limit and high <= limit)
+
+
+def refuse(
+    values: Array, limit: Any, what: str, dtype: Any, sparse: Any, first_row: int | Array
+) -> NoReturn:
+    """The error for numbers that are not within the limit.
+
+    Args:
+        values: The numbers.
+        limit: The largest that is allowed.
+        what: What holds them, as for ``check_finite``.
+        dtype: Likewise.
+        sparse: The sparse matrix whose entries they are; None if they are rows.
+        first_row: The number of the first row, or of each.
+    """
+    finite = np.isfinite(values)
+    overflows = bool(finite.all())
+    wrong = np.abs(values) > limit if overflows else ~finite
+    index = np.argwhere(wrong)[0]
+    value = values[tuple(index)]
+    if sparse is not None:
+        entry = index[0]
+        row = np.searchsorted(sparse.indptr, entry, "right") - 1
+        index = np.array([row, sparse.indices[entry]])
+    elif values.shape[1:] == (1,):
+        index = index[:1]
+    index[0] = index[0] + first_row if isinstance(first_row, int) else first_row[index[0]]
+    if not overflows:
+        raise ValueError(
+            f"{what} nan or infinite numbers, the first in {place(index)}: remove or replace them "
+            f"first."
+        )
+    name = np.dtype(dtype).name
+    advice = ' or make the model with dtype="float64"' if name == "float32" else ""
+    raise ValueError(
+        f"{what} {np.format_float_scientific(value, 3, trim='-')} in {place(index)}, an overflow "
+        f"in {name}, whose largest number is {limit:.4g}: scale the numbers{advice}."
+    )
+
+
+def check_weights(weight: Array, dtype: Any) -> Array:
+    """Weights in ``dtype``.
+
+    Raises:
+        ValueError: A weight is negative or not finite.
+    """
+    rule = "sample_weight must hold finite numbers that are not negative, but holds"
+    check_finite(weight, rule, dtype)
+    if weight.size and weight.min() < 0:
+        index = np.argwhere(weight < 0)[0]
+        raise ValueError(f"{rule} {weight[tuple(index)]:.4g} in {place(index)}.")
+    return weight.astype(dtype, copy=False)
+
+
+def warn_of_rounding(X: Array, what: str, dtype: Any, stacklevel: int) -> None:
+    """Warns where a column varies by so little that a dtype keeps next to nothing of it.
+
+    That is by less than 100 of the steps between numbers of the size of its largest one. Columns
+    are those of the last axis; a constant one is none of them.
+
+    Args:
+        X: Finite numbers with samples in rows.
+        what: What they are, for the warning: ``"x"``.
+        dtype: What they are to be converted to.
+        stacklevel: Whose line is shown, as for ``warnings.warn`` in the place of this call.
+    """
+    if is_sparse(X) or isinstance(X, np.memmap) or exact(X.dtype, np.dtype(dtype)):
+        return
+    n_columns = X.shape[-1] if X.ndim > 1 else 1
+    columns, spans, largest = narrow_columns(X.reshape(-1, n_columns), np.dtype(dtype))
+    if not len(columns):
+        return
+    which, verb = what, "varies"
+    if n_columns > 1:
+        numbers = ", ".join(map(str, columns[:3]))
+        if len(columns) == 1:
+            which = f"column {numbers} of {what}"
+        else:
+            more = f" and {len(columns) - 3} more" if len(columns) > 3 else ""
+            which, verb = f"columns {numbers}{more} of {what}", "vary"
+    in_float64 = np.dtype(dtype) == np.float32 and spans[0] >= FEW * np.spacing(largest[0])
+    advice = ', or make the model with dtype="float64"' if in_float64 else ""
+    warnings.warn(
+        f"{which} {verb} by {spans[0]:.4g} around {largest[0]:.6g}, where {np.dtype(dtype).name} "
+        f"has steps of {spacing(largest[:1], dtype)[0]:.4g}, so that little or nothing of it is "
+        f"left: subtract the mean first{advice}.",
+        RuntimeWarning,
+        stacklevel=stacklevel + 1,
+    )
+
+
+def exact(given: np.dtype[Any], dtype: np.dtype[Any]) -> bool:
+    """Whether two different numbers of the one dtype are many steps of the other apart."""
+    if given.kind == "f":
+        return given.itemsize < dtype.itemsize
+    return given.kind not in "iu" or given.itemsize <= dtype.itemsize // 2
+
+
+def narrow_columns(X: Array, dtype: np.dtype[Any]) -> tuple[Array, Array, Array]:
+    """The columns that vary by fewer than 100 steps, their ranges, and their largest values.
+
+    Most columns are settled by the first rows: later ones can make a range larger only, and the
+    step no more than twice as large, unless they make the range as large as the values.
+    """
+    columns = np.arange(X.shape[1])
+    low = high = np.empty(0)
+    start = 0
+    while start < len(X) and len(columns):
+        rows, few = X[start : start + ROWS], 16 * len(columns) < X.shape[1]
+        rows = rows[:, columns] if few else rows
+        now_low, now_high = np.minimum.reduce(rows, axis=0), np.maximum.reduce(rows, axis=0)
+        if not few:
+            now_low, now_high = now_low[columns], now_high[columns]
+        if start:
+            now_low, now_high = np.minimum(low, now_low), np.maximum(high, now_high)
+        span, largest = extent(now_low, now_high)
+        open_still = span < 2 * FEW * spacing(largest, dtype)
+        open_still &= largest > 0
+        columns, low, high = columns[open_still], now_low[open_still], now_high[open_still]
+        start += ROWS
+    span, largest = extent(low, high)
+    # of a finer dtype the last digits are rounding, in a column that is computed and constant
+    finer = X.dtype.kind == "f" and X.dtype.itemsize > dtype.itemsize
+    least = 4 * np.spacing(largest) if finer else 0
+    narrow = (span > least) & (span < FEW * spacing(largest, dtype))
+    return columns[narrow], span[narrow], largest[narrow]
+
+
+def extent(low: Array, high: Array) -> tuple[Array, Array]:
+    """The range of each column, and its largest absolute value, in float64."""
+    if low.dtype.kind == "f":
+        span = high.astype(np.float64) - low
+    else:  # the difference of large integers may be smaller than the steps of float64
+        span = np.array([int(h) - int(v) for h, v in zip(high, low, strict=True)], np.float64)
+    return span, np.maximum(np.abs(low.astype(np.float64)), np.abs(high.astype(np.float64)))
+
+
+def spacing(values: Array, dtype: Any) -> Array:
+    """The steps between numbers of these sizes in a dtype, in float64."""
+    steps: Array = np.spacing(values.astype(dtype)).astype(np.float64)
+    return steps

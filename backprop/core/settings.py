@@ -1,0 +1,146 @@
+"""A constructor's arguments as attributes: what is assigned later passes the constructor's checks.
+
+Else ``dropout.rate = 5`` would train on nonsense, and an attribute that nobody reads would be set
+without a word. Classes of the package alone are watched: in classes of one's own anything goes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from backprop.core.lookup import arguments_of, takes
+
+PACKAGE = __name__.partition(".")[0]
+
+ALIASES = {"lr": "learning_rate", "eta": "learning_rate"}
+"""Names from other libraries, and what they are called here."""
+
+
+class Setting:
+    """One argument of a constructor, as an attribute of what was made.
+
+    It has no ``__get__``: reading finds the value in the object itself, as quickly as ever.
+
+    Args:
+        name: Its name.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __set__(self, made: Any, value: Any) -> None:
+        attributes, name = vars(made), self.name
+        if name not in attributes or "_trial" in attributes or not finished(made):
+            attributes[name] = value
+            return
+        if not takes(type(made), name):
+            raise AttributeError(f"{type(made).__name__} has no {name} that could be changed.")
+        made.check_setting(name)
+        trial = remade(made, **{name: value})
+        attributes[name] = vars(trial).get(name, value)
+        made.setting_changed(trial)
+
+
+class SettingWithDefault(Setting):
+    """A setting of a class that has a value for objects without one of their own.
+
+    Args:
+        name: Its name.
+        default: That value.
+    """
+
+    def __init__(self, name: str, default: Any) -> None:
+        super().__init__(name)
+        self.default = default
+
+    def __get__(self, made: Any, kind: type) -> Any:
+        return self.default if made is None else vars(made).get(self.name, self.default)
+
+
+class Settings:
+    """The base of what is made with arguments that may be changed later."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        init = vars(cls).get("__init__")
+        if init is None or not from_package(cls):
+            return
+        code = init.__code__
+        for name in code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]:
+            there = getattr(cls, name, None)
+            if name == "name" or name not in code.co_names or isinstance(there, property):
+                continue  # it is not kept as an attribute, or looked after already
+            plain = there is None or isinstance(there, Setting)
+            setattr(cls, name, Setting(name) if plain else SettingWithDefault(name, there))
+
+    def check_setting(self, name: str) -> None:
+        """Refuses a change that would have no effect; there are none unless overridden.
+
+        Raises:
+            AttributeError: It is one.
+        """
+
+    def setting_changed(self, trial: Any) -> None:
+        """Takes note of a change.
+
+        Args:
+            trial: A new object made with the arguments as they are now.
+        """
+
+
+class Strict(Settings):
+    """The base of what refuses attributes that nobody reads.
+
+    Attributes:
+        instead: What to do in the place of assigning to a property that cannot be assigned to.
+    """
+
+    instead: dict[str, str] = {}
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in self.__dict__ and name[0] != "_" and from_package(type(self)):
+            if not hasattr(type(self), name):
+                refuse_unknown(self, name)
+            there = getattr(type(self), name)
+            if isinstance(there, property) and there.fset is None:
+                advice = self.instead.get(name, "it follows from others")
+                raise AttributeError(f"{name} cannot be assigned: {advice}.")
+        object.__setattr__(self, name, value)
+
+
+def from_package(kind: type) -> bool:
+    """Whether the package defines this class."""
+    return kind.__module__.partition(".")[0] == PACKAGE
+
+
+def finished(made: Any) -> bool:
+    """Whether the constructor of a class of the package has made all that it makes."""
+    if not from_package(type(made)):
+        return False
+    return not any(isinstance(getattr(made, name, None), Setting) for name in arguments_of(made))
+
+
+def remade(made: Any, **changed: Any) -> Any:
+    """A new object of that kind, made with the arguments that it has now but for some.
+
+    Raises:
+        ValueError: The constructor refuses them.
+        TypeError: Likewise.
+    """
+    trial = object.__new__(type(made))
+    vars(trial)["_trial"] = True
+    now = {name: getattr(made, name, None) for name in arguments_of(made)}
+    now = {name: value for name, value in now.items() if not isinstance(value, Setting)}
+    trial.__init__(**{**now, **changed})
+    del vars(trial)["_trial"]
+    return trial
+
+
+def refuse_unknown(made: Any, name: str) -> NoReturn:
+    """The error for an attribute that is assigned and that nobody reads."""
+    import difflib  # slow to load, and needed for an error alone
+
+    known = [each for each in {*vars(made), *dir(type(made))} if each[0] != "_"]
+    near = ALIASES.get(name) or next(iter(difflib.get_close_matches(name, known, 1)), None)
+    hint = f"set {near}" if near in known else "names of your own may begin with _"
+    raise AttributeError(f"nobody reads {name!r} of {type(made).__name__}: {hint}.")

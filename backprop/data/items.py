@@ -1,0 +1,229 @@
+"""Items that a user's generator, iterable, function or data set gives, again in every epoch."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from backprop.core.arrays import SEQUENCES, readable
+from backprop.core.types import Shape
+
+
+class Items:
+    """What a source gives in an epoch, item by item; iterate once for each epoch.
+
+    A function is called for each epoch, an iterable is begun anew, and a generator goes on where
+    it was: it needs ``steps``, or it lasts for one epoch only. Of a data set with items by number,
+    such as Keras's ``PyDataset``, every item comes once. The first item is drawn at once; it opens
+    the first epoch.
+
+    Args:
+        source: A function without arguments that returns an iterable, or an iterable, or a
+            generator, or a data set.
+        steps: Items in an epoch; None for all of them.
+        name: What error messages call it.
+        rng: Shuffles the items of a data set anew in each epoch; None keeps their order.
+        sample_shape: The shape of one input sample, if it is known.
+
+    Attributes:
+        first: The first item.
+        steps: Items in an epoch; None while that is not known.
+
+    Raises:
+        ValueError: There is no item.
+        TypeError: The function returns nothing to iterate over, or a data set's items are samples.
+    """
+
+    def __init__(
+        self,
+        source: Any,
+        steps: int | None,
+        name: str,
+        rng: np.random.Generator | None = None,
+        sample_shape: Shape | None = None,
+    ) -> None:
+        self._name, self._limit = name, steps
+        self._source = source = self._numbered(source, rng)
+        self._iterator: Iterator[Any] | None = source if isinstance(source, Iterator) else None
+        begun = self._begin()
+        first = list(itertools.islice(begun, 1))
+        if not first:
+            raise ValueError(f"{name} makes no batches: it is empty.")
+        self.first = first[0]
+        refuse_sample(self.first, source, name, sample_shape)
+        self._begun: Iterator[Any] | None = itertools.chain(first, begun)
+        self.steps = steps
+        if steps is None and hasattr(source, "__len__"):
+            self.steps = len(source)
+
+    def __iter__(self) -> Iterator[Any]:
+        items, self._begun = self._begun or self._begin(), None
+        count = 0
+        for item in itertools.islice(items, self._limit):
+            count += 1
+            yield item
+        if count == 0 or (self._limit is not None and count < self._limit):
+            wanted = "at least one" if self._limit is None else f"the {self._limit}"
+            raise ValueError(
+                f"{self._name} ran out: this epoch got {count} batches of {wanted} it needs. Pass "
+                f"a function that returns a new generator, which is called for each epoch, or a "
+                f"smaller number of steps."
+            )
+        self.steps = count
+
+    def _begin(self) -> Iterator[Any]:
+        if self._iterator is not None:
+            return self._iterator
+        made = self._source() if callable(self._source) else self._source
+        made = self._numbered(made)
+        if not isinstance(made, Iterable):
+            raise TypeError(
+                f"{self._name} must be a function that returns batches (x, y), such as one that "
+                f"yields them, but it returned {made!r}."
+            )
+        return iter(made)
+
+    def _numbered(self, source: Any, rng: np.random.Generator | None = None) -> Any:
+        return Numbered(source, self._name, rng, self._limit) if by_number(source) else source
+
+
+class Numbered:
+    """A data set with items by number, ``source[0]``, …, ``source[len(source) - 1]``.
+
+    As for Keras's ``PyDataset`` an item is a batch, ``num_batches`` may stand for the length (None:
+    there is no end), and ``on_epoch_begin`` and ``on_epoch_end`` are called if they are there.
+
+    Args:
+        source: The data set.
+        name: What error messages call it.
+        rng: Shuffles the items anew in each epoch; None keeps their order.
+        steps: How many items are wanted; None for all.
+
+    Raises:
+        ValueError: It has no end, and no number of steps is given.
+    """
+
+    def __init__(
+        self, source: Any, name: str, rng: np.random.Generator | None, steps: int | None
+    ) -> None:
+        self.source, self._rng = source, rng
+        self.n: int | None = len(source) if hasattr(source, "__len__") else source.num_batches
+        if self.n is None and steps is None:
+            raise ValueError(f"{name} has no end: say how many batches an epoch has, by steps.")
+
+    def __iter__(self) -> Iterator[Any]:
+        self._tell("on_epoch_begin")
+        order: Iterable[Any] = itertools.count() if self.n is None else range(self.n)
+        if self._rng is not None and self.n is not None:
+            order = self._rng.permutation(self.n)
+        for k in order:
+            yield self.source[int(k)]
+        self._tell("on_epoch_end")
+
+    def __len__(self) -> int:
+        return self.n or 0
+
+    def _tell(self, hook: str) -> None:
+        if hasattr(self.source, hook):
+            getattr(self.source, hook)()
+
+
+def by_number(x: Any) -> bool:
+    """Whether x is a data set that gives its items by their numbers alone."""
+    if readable(x) or isinstance(x, Mapping | Iterator) or hasattr(x, "shape"):
+        return False
+    sized = hasattr(x, "__len__") or hasattr(x, "num_batches")
+    return hasattr(x, "__getitem__") and sized
+
+
+def makes_batches(x: Any, y: Any = None) -> bool:
+    """Whether x makes batches by itself: a function, a generator, an iterable that is no array."""
+    if y is not None or hasattr(x, "shape") or isinstance(x, Mapping):
+        return False
+    if readable(x) and not isinstance(x, SEQUENCES):
+        return False
+    return callable(x) or isinstance(x, Iterable) or by_number(x)
+
+
+def makes_inputs(x: Any, sample_shape: Shape | None) -> bool:
+    """Whether x makes batches of inputs, or of tuples that begin with them, for ``predict``.
+
+    A list does if its items are such tuples, or arrays of several samples each.
+    """
+    if not isinstance(x, SEQUENCES):
+        return makes_batches(x)
+    if not isinstance(x, list | tuple) or not x:
+        return False
+    if all(isinstance(item, tuple) and item and axes(item[0]) > 1 for item in x):
+        return True
+    shapes = [tuple(getattr(item, "shape", ())) for item in x]
+    if min(map(len, shapes)) < 2:
+        return False
+    if sample_shape is not None:
+        return all(shape[1:] == sample_shape for shape in shapes)
+    return len(set(shapes)) > 1
+
+
+def inputs_of(item: Any) -> Any:
+    """The inputs of a batch that is inputs alone, or a tuple that begins with them."""
+    if isinstance(item, tuple) and item:
+        return item[0]
+    if isinstance(item, list) and item and axes(item[0]) > 1:  # a list [X, y], as of PyTorch
+        return item[0]
+    return item
+
+
+def axes(x: Any) -> int:
+    """The number of axes of an array or a number; 2 where it may be more than one."""
+    shape = getattr(x, "shape", None)
+    if shape is not None:
+        dtype = str(getattr(x, "dtype", ""))
+        of_vectors = dtype.startswith(("object", "List", "Array", "list", "[", "("))
+        return max(len(shape), 2) if of_vectors else len(shape)
+    if isinstance(x, list | tuple):
+        return 1 + axes(x[0]) if x else 1
+    return 2 if hasattr(x, "__len__") and not isinstance(x, str) else 0
+
+
+def length(x: Any) -> int:
+    """The length of the first axis."""
+    shape = getattr(x, "shape", None)
+    return len(x) if shape is None else int(shape[0])
+
+
+def refuse_sample(item: Any, source: Any, name: str, sample_shape: Shape | None) -> None:
+    """Checks that the first item of a source is no single sample.
+
+    Raises:
+        TypeError: It is one: the inputs have no batch axis, or the target has none, or another one.
+    """
+    numbered = isinstance(source, Numbered)
+    source = source.source if numbered else source
+    pair = isinstance(item, tuple) or (
+        isinstance(item, list) and item and hasattr(item[0], "shape")
+    )
+    parts = list(item) if pair else [item]
+    if not 0 < len(parts) < 4 or not (pair or numbered):
+        return
+    one = isinstance(item, Mapping) or axes(parts[0]) < 2
+    if not one and len(parts) > 1:
+        one = axes(parts[1]) == 0 or (numbered and length(parts[0]) != length(parts[1]))
+    if not one and sample_shape is not None:
+        one = tuple(getattr(parts[0], "shape", ())) == sample_shape
+    if one:
+        shown = ", ".join(show(part) for part in parts)
+        raise TypeError(
+            f"{name} is a {type(source).__name__} whose items are single samples, the first being "
+            f"({shown}), but batches are needed: pass all samples as arrays, or what makes batches "
+            f"of them, such as PyTorch's DataLoader."
+        )
+
+
+def show(part: Any) -> str:
+    """A part of an item for an error message, by its shape or its type."""
+    shape = getattr(part, "shape", None)
+    kind = type(part).__name__
+    return kind if shape is None else f"{kind} of shape {tuple(shape)}"

@@ -1,0 +1,123 @@
+"""Sequences of unequal length in one array, and windows of long ones."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from backprop.core.checks import check_integer
+from backprop.core.errors import ShapeError
+from backprop.core.types import Array, DTypeLike
+
+ENDS = ("pre", "post")
+
+
+def pad_sequences(
+    sequences: Sequence[Any],
+    maxlen: int | None = None,
+    dtype: DTypeLike = "int32",
+    padding: str = "pre",
+    truncating: str = "pre",
+    value: float = 0.0,
+) -> Array:
+    """Sequences of unequal length as one array, the short ones filled up and the long ones cut.
+
+    ``Embedding(…, mask_zero=True)`` and ``Masking(mask_value)`` tell the filled steps from the
+    others again. Arguments and defaults are Keras's.
+
+    Args:
+        sequences: Lists or arrays, each of shape ``(T, …)`` with its own T.
+        maxlen: T of the result; that of the longest unless given.
+        dtype: The dtype of the result; ``"float32"`` for features.
+        padding: Where a short one is filled up: ``"pre"``, in front, or ``"post"``, at its end.
+        truncating: Where a long one is cut, likewise.
+        value: What stands in the filled steps.
+
+    Returns:
+        An array of shape ``(N, maxlen, …)``.
+
+    Raises:
+        ValueError: There are no sequences, or numbers that the dtype cannot hold.
+        ShapeError: Their steps have different shapes.
+    """
+    for name, given in (("padding", padding), ("truncating", truncating)):
+        if given not in ENDS:
+            raise ValueError(f"{name} must be 'pre' or 'post', but it is {given!r}.")
+    arrays = [as_sequence(each, k) for k, each in enumerate(sequences)]
+    if not arrays:
+        raise ValueError("sequences is empty: pass at least one sequence.")
+    longest = max(map(len, arrays))
+    length = longest if maxlen is None else check_integer(maxlen, "maxlen")
+    shapes = {array.shape[1:] for array in arrays if len(array)} or {()}
+    if len(shapes) > 1:
+        raise ShapeError(
+            f"the steps of all sequences must have the same shape, but they have "
+            f"{', '.join(map(str, sorted(shapes)))}: give each step the same features."
+        )
+    padded = np.full((len(arrays), length, *shapes.pop()), value, dtype)
+    for k, (array, row) in enumerate(zip(arrays, padded, strict=True)):
+        part = array[-length:] if truncating == "pre" else array[:length]
+        n = len(part)
+        if n == 0:
+            continue
+        place = row[length - n :] if padding == "pre" else row[:n]
+        with np.errstate(invalid="ignore"):
+            place[...] = part
+        if padded.dtype.kind in "iub" and not np.array_equal(place, part):
+            raise ValueError(
+                f"sequence {k} holds numbers that {padded.dtype} cannot hold: pass dtype='float32'."
+            )
+    return padded
+
+
+def as_sequence(given: Any, k: int) -> Array:
+    """One sequence as an array.
+
+    Raises:
+        ValueError: It is no sequence of numbers.
+    """
+    try:
+        array = np.asarray(given)
+    except ValueError:
+        array = np.asarray("")
+    if array.ndim < 1 or (array.size and array.dtype.kind not in "fiub"):
+        raise ValueError(
+            f"sequences must hold a list or an array of numbers for each sequence, but number {k} "
+            f"is {given!r}: Vocabulary turns texts into numbers."
+        )
+    return array
+
+
+def windows(series: Any, length: int, horizon: int = 1, stride: int = 1) -> tuple[Array, Array]:
+    """Stretches of a long series, and what follows each of them: samples for forecasting.
+
+        X_k = s_{k·stride} … s_{k·stride + length − 1},   y_k = the next ``horizon`` steps
+
+    A recurrent layer takes series with an axis of features, ``(T, 1)`` for a single one: pass
+    ``series[:, np.newaxis]``. To predict each next step of a text from all before it, take windows
+    that are a step longer: ``X, y = W[:, :-1], W[:, 1:]`` with ``W, _ = windows(…, length + 1)``.
+
+    Args:
+        series: Shape ``(T,)`` or ``(T, features)``.
+        length: Steps in a window.
+        horizon: How many steps are to be predicted.
+        stride: How many steps later the next window begins.
+
+    Returns:
+        X and y, of shapes ``(N, length, …)`` and ``(N, horizon, …)``.
+
+    Raises:
+        ShapeError: The series is too short for one window and what follows it.
+    """
+    steps = np.asarray(series)
+    sizes = {"length": length, "horizon": horizon, "stride": stride}
+    length, horizon, stride = (check_integer(value, name) for name, value in sizes.items())
+    whole = length + horizon
+    if steps.ndim < 1 or len(steps) < whole:
+        raise ShapeError(
+            f"series has the shape {steps.shape}, but a window of {length} steps with {horizon} "
+            f"to predict needs {whole}: pass a longer series, or take shorter windows."
+        )
+    places = np.arange(0, len(steps) - whole + 1, stride)[:, np.newaxis] + np.arange(whole)
+    found = steps[places]
+    return found[:, :length].copy(), found[:, length:].copy()

@@ -1,0 +1,145 @@
+"""Texts as numbers: of words, or of characters."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from backprop.core.checks import check_integer
+from backprop.core.types import Array
+from backprop.datasets.sequences import pad_sequences
+
+WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+"""Letters and digits; marks stand inside of words only, as in ``don't``."""
+
+KINDS = ("words", "characters")
+PADDING, UNKNOWN = 0, 1
+"""The numbers of a padded step, and of what is not in the vocabulary."""
+
+
+class Vocabulary:
+    """The words or characters of some texts, numbered from the most frequent one on.
+
+    0 stands for padded steps (``Embedding(len(vocabulary), …, mask_zero=True)``) and 1 for what is
+    not in the vocabulary. Words are taken in small letters and without punctuation::
+
+        vocabulary = Vocabulary(["To be, or not to be"])
+        vocabulary.encode(["Not to be!", "or"])  # [[4, 3, 2], [5, 0, 0]]
+        vocabulary.decode([4, 3, 2])  # "not to be"
+
+    Args:
+        texts: The texts; one string counts as one text.
+        kind: ``"words"`` or ``"characters"``.
+        size: The most numbers to be given, 0 and 1 among them; as many as needed unless given.
+
+    Attributes:
+        kind: Likewise.
+        tokens: The words or characters, of which the first has the number 2.
+    """
+
+    def __init__(
+        self, texts: str | Iterable[str], kind: str = "words", size: int | None = None
+    ) -> None:
+        if kind not in KINDS:
+            raise ValueError(f"kind must be 'words' or 'characters', but it is {kind!r}.")
+        self.kind = kind
+        counts = Counter(token for text in as_texts(texts) for token in self.split(text))
+        most = len(counts) if size is None else check_integer(size, "size", 3) - 2
+        frequent = sorted(counts, key=lambda token: (-counts[token], token))
+        self._number(frequent[:most])
+
+    def _number(self, tokens: Sequence[str]) -> None:
+        self.tokens = list(tokens)
+        self._numbers = {token: k for k, token in enumerate(self.tokens, UNKNOWN + 1)}
+
+    def __len__(self) -> int:
+        """How many numbers there are, 0 and 1 among them."""
+        return len(self.tokens) + 2
+
+    def split(self, text: str) -> list[str]:
+        """A text's words or characters."""
+        return list(text) if self.kind == "characters" else WORD.findall(text.lower())
+
+    def encode(
+        self, texts: str | Iterable[str], maxlen: int | None = None, padding: str = "post"
+    ) -> Array:
+        """The numbers of a text's words or characters.
+
+        Args:
+            texts: One text, or several.
+            maxlen: How many are kept of each of several texts; all of the longest unless given.
+            padding: Where shorter texts are filled up with 0 and longer ones are cut: ``"pre"`` or
+                ``"post"``.
+
+        Returns:
+            int32 numbers, shape ``(T,)`` for one text and ``(N, maxlen)`` for several.
+        """
+        numbers = [
+            np.array([self._numbers.get(token, UNKNOWN) for token in self.split(text)], np.int32)
+            for text in as_texts(texts)
+        ]
+        if isinstance(texts, str):
+            return numbers[0] if maxlen is None else numbers[0][: check_integer(maxlen, "maxlen")]
+        return pad_sequences(numbers, maxlen, padding=padding, truncating=padding)
+
+    def decode(self, numbers: Any) -> Any:
+        """The text of numbers ``(T,)``, or the list of texts of numbers ``(N, T)``.
+
+        Padded steps are left out, and what was not in the vocabulary is ``[UNK]``, or ``�`` among
+        characters.
+
+        Raises:
+            ValueError: There is no such number.
+        """
+        numbers = np.asarray(numbers)
+        if numbers.ndim > 1:
+            return [self.decode(row) for row in numbers]
+        wrong = numbers[(numbers < 0) | (numbers >= len(self))]
+        if wrong.size:
+            raise ValueError(
+                f"numbers must lie between 0 and {len(self) - 1}, but they hold {wrong[0]}."
+            )
+        names = ["", "[UNK]" if self.kind == "words" else "�", *self.tokens]
+        found = [names[int(k)] for k in numbers if k != PADDING]
+        return (" " if self.kind == "words" else "").join(found)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the vocabulary into a file of NumPy's, ``.npz``."""
+        written = json.dumps({"kind": self.kind, "tokens": self.tokens}).encode()
+        with open(path, "wb") as file:
+            np.savez_compressed(file, vocabulary=np.frombuffer(written, np.uint8))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Vocabulary:
+        """The vocabulary of a file that ``save`` wrote.
+
+        Raises:
+            ValueError: It is no such file.
+        """
+        try:
+            with np.load(path) as file:
+                kept = json.loads(file["vocabulary"].tobytes())
+        except (KeyError, ValueError) as error:
+            raise ValueError(f"{os.fspath(path)!r} holds no vocabulary.") from error
+        vocabulary = cls("", kept["kind"])
+        vocabulary._number(kept["tokens"])
+        return vocabulary
+
+
+def as_texts(texts: str | Iterable[str]) -> list[str]:
+    """A list of texts.
+
+    Raises:
+        TypeError: They are no strings.
+    """
+    found = [texts] if isinstance(texts, str) else list(texts)
+    for text in found:
+        if not isinstance(text, str):
+            raise TypeError(f"texts must be strings, but one of them is {text!r}.")
+    return found

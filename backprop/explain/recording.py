@@ -1,0 +1,198 @@
+"""One forward and backward pass with every array kept."""
+
+import copy
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from backprop.core.arrays import to_array
+from backprop.core.types import Array, Shape
+from backprop.data.inputs import check_inputs
+from backprop.data.samples import Data, check_data
+from backprop.explain.record import LayerRecord, ParameterRecord, Record
+from backprop.explain.stated import stated
+from backprop.layers import Activation, Chain, Layer
+from backprop.layers.block import outputs_through
+from backprop.layers.chain import unfold
+from backprop.losses import Loss
+from backprop.losses.formula import Formula
+from backprop.protocol import Model
+
+
+class Explainable(Model, Protocol):
+    """A compiled model, built or not."""
+
+    @property
+    def output_shape(self) -> Shape:
+        """The shape of one prediction."""
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Makes the parameters for inputs of that shape."""
+
+
+def record_pass(model: Explainable, X: Any, y: Any, sample_weight: Any = None) -> Record:
+    """The five steps of training on one batch, on a copy of the model, with everything kept.
+
+    Raises:
+        ValueError: The model is not compiled, or the data do not fit it.
+    """
+    model = copy.deepcopy(model)
+    data = _check(model, X, y, sample_weight)
+    values = [p.value.copy() for p in model.parameters]
+    layers = _layers(model)
+    arrays, deltas, E = _there_and_back(model, layers, data)
+    penalty = model.penalty()
+    head, loss = model.loss, model.loss.unjoined
+    joined = head is not loss
+    formula = stated(loss, "formula", "values", "gradient", "reduce")
+    learning_rate = model.optimizer.learning_rate
+    records = _layer_records(layers, arrays, deltas, _step(model, values))
+    return Record(
+        layers=records,
+        data=data,
+        target=loss.smooth(data.y).copy() if loss.label_smoothing else data.y,
+        loss=E + penalty,
+        penalty=penalty,
+        loss_parts=_loss_parts(head, formula, arrays[-1], data, E),
+        loss_function=loss,
+        formula=formula,
+        joined_formula=head.formula if joined else None,
+        chained_delta=copy.deepcopy(layers[-1][1]).backward(deltas[-1]) if joined else None,
+        optimizer=model.optimizer,
+        learning_rate=learning_rate,
+    )
+
+
+def _layers(model: Model) -> list[tuple[str, Layer]]:
+    """The layers of the story with their names.
+
+    Where the loss is joined with an activation in a chain that ends the model, the chain's own
+    layers are shown in its place.
+    """
+    layers, way = model.layers, ""
+    found: list[tuple[str, Layer]] = []
+    while True:
+        found += [(f"{way}{layer.name}", layer) for layer in layers]
+        last = layers[-1]
+        if model.loss.unjoined is model.loss or not isinstance(last, Chain):
+            return found
+        found.pop()
+        layers, way = last.layers, f"{way}{last.name}."
+
+
+def _there_and_back(
+    model: Model, layers: list[tuple[str, Layer]], data: Data
+) -> tuple[list[Array], list[Any], float]:
+    """X and the output of every layer of the story, ∂E/∂ each of them, and the loss."""
+    model.layers[0].needs_input_gradient = True  # ∂E/∂X belongs to the story
+    output = data.X
+    arrays = [output.copy()]
+    for output in outputs_through(model.body, data.X, training=True):
+        arrays.append(output.copy())
+    prediction = model.loss.predict(output, training=True)
+    loss = model.loss.compute(prediction, data.y, data.weight)
+    if len(layers) > len(model.body):  # the last activation is part of the loss
+        arrays.append(prediction.copy())
+    deltas = [model.backward(), *(layer.delta for _, layer in layers)]
+    return arrays, [None if delta is None else delta.copy() for delta in deltas], loss
+
+
+def _step(model: Model, values: list[Array]) -> dict[str, ParameterRecord]:
+    """Every parameter before and after the optimizer's step, by its name in the model.
+
+    The step is then taken back: the layers are to show the pass that they made.
+    """
+    gradients = [p.gradient.copy() for p in model.parameters]
+    model.optimizer.step(model.parameters)
+    new = [p.value.copy() for p in model.parameters]
+    for p, value in zip(model.parameters, values, strict=True):
+        p.value[...] = value
+    return {
+        p.name: ParameterRecord(before, gradient, after, p)
+        for p, before, gradient, after in zip(model.parameters, values, gradients, new, strict=True)
+    }
+
+
+def _layer_records(
+    layers: list[tuple[str, Layer]],
+    arrays: list[Array],
+    deltas: list[Any],
+    parameters: dict[str, ParameterRecord],
+) -> list[LayerRecord]:
+    records: list[LayerRecord] = []
+    for k, (name, layer) in reversed(list(enumerate(layers))):
+        activation = None
+        if records and records[0].is_activation and not layer.is_activation:
+            activation = records[0]
+        slope = None
+        if isinstance(layer, Activation):  # elementwise: its backward pass of ones is f′(Z)
+            slope = copy.deepcopy(layer).backward(np.ones_like(arrays[k])).copy()
+        record = LayerRecord(
+            name=name,
+            layer=layer,
+            X=arrays[k],
+            Y=arrays[k + 1],
+            delta=deltas[k + 1],
+            delta_input=deltas[k],
+            slope=slope,
+            parameters={
+                p.name.removeprefix(f"{name}."): parameters[p.name] for p in layer.parameters
+            },
+            activation=activation,
+        )
+        records.insert(0, record)
+    return records
+
+
+def _loss_parts(
+    head: Loss, formula: Formula | None, prediction: Array, data: Data, total: float
+) -> Array:
+    """What every output of every sample adds to E.
+
+    Args:
+        head: The loss, joined with the last layer where the two match.
+        formula: How the loss is written.
+        prediction: ŷ, shape ``(N, K)``.
+        data: The pass's data.
+        total: E without penalties.
+
+    Returns:
+        The parts, shape ``(N, K)``; those of whole samples, shape ``(N,)``, if the loss does not
+        say that it is a sum over outputs; E alone, shape ``(1,)``, if it is no mean over samples.
+    """
+    n = len(prediction)
+    w = np.ones(n, prediction.dtype) if data.weight is None else data.weight
+    if formula is not None and formula.per == "output":
+        count = prediction.size / prediction.shape[-1]  # N, times the steps of a sequence
+        along = w.reshape(*w.shape, *[1] * (prediction.ndim - w.ndim))  # (N,) -> (N, 1, …)
+        parts: Array = head.parts(prediction, data.y) * along / count
+        if np.isclose(parts.sum(), total, rtol=1e-4):
+            return parts
+    values = head.unjoined.sample_losses(prediction, data.y).reshape(n, -1).mean(axis=1)
+    parts = values * (w / n) if w.ndim == 1 else np.zeros(n, w.dtype)
+    return parts if np.isclose(parts.sum(), total, rtol=1e-4) else np.array([total], w.dtype)
+
+
+def _check(model: Explainable, X: Any, y: Any, sample_weight: Any) -> Data:
+    """The data as the model takes them, a single sample as a batch of one; builds the model."""
+    loss = model.loss
+    X = to_array(X, "X")
+    if X.ndim == (1 if model.input_shape is None else len(model.input_shape)):
+        X, y = X[np.newaxis], to_array(y, "y")[np.newaxis]
+        if sample_weight is not None:
+            sample_weight = to_array(sample_weight, "sample_weight")[np.newaxis]
+    first = model.layers[0] if model.layers else model
+    X = check_inputs(X, model.input_shape, first, "X", model.dtype)
+    model.build((None, *X.shape[1:]))
+    loss.check_ending(unfold(model.layers)[-1])
+    data = check_data(
+        X,
+        y,
+        sample_weight,
+        None,
+        output_shape=model.output_shape,
+        loss=loss,
+        dtype=model.dtype,
+    )
+    return Data(data.X.astype(model.dtype), data.y, data.weight)

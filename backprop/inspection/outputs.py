@@ -1,0 +1,27 @@
+"""What every layer makes of a batch."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+from backprop.core.types import Array
+from backprop.layers import Chain
+from backprop.layers.block import walk
+
+
+def layer_outputs(chain: Chain, X: Array) -> dict[str, Array]:
+    """The output of every layer in inference, by its way; nothing is left in the layers."""
+    found: dict[str, Array] = {}
+    twin = deepcopy(chain)
+
+    def watched(way: str, forward: Callable[..., Array]) -> Callable[..., Array]:
+        def forward_and_keep(*arguments: Any, **options: Any) -> Array:
+            found[way] = forward(*arguments, **options)
+            return found[way]
+
+        return forward_and_keep
+
+    for way, layer in walk(twin.layers):
+        vars(layer)["forward"] = watched(way, layer.forward)
+    twin.forward(X)
+    return {way: found[way] for way, _ in walk(twin.layers)}

@@ -1,0 +1,137 @@
+"""A vector for each of a number of things, such as words: learnt, and looked up by their number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from backprop import constraints, initializers, regularizers
+from backprop.constraints import Constraint
+from backprop.core.checks import check_integer
+from backprop.core.errors import NotBuiltError
+from backprop.core.parameters import parameter_views
+from backprop.core.types import Array, Shape, as_array
+from backprop.initializers import Initializer
+from backprop.layers.base import Layer
+from backprop.regularizers import Regularizer
+
+
+class Embedding(Layer):
+    """Y = W[X]: the row of W that has the number x, for every whole number x in X.
+
+        y = w_x,        ∂E/∂w_k = Σ δ over all places where x = k
+
+    It is the product of W with one-hot rows, without the product. Shapes: X ``(N, T)``, whole
+    numbers from 0 to ``input_dim`` − 1, of any dtype; W ``(input_dim, output_dim)``; Y
+    ``(N, T, output_dim)``. There is no ∂E/∂X.
+
+    Args:
+        input_dim: How many things there are.
+        output_dim: The length of their vectors.
+        embeddings_initializer: How W starts.
+        embeddings_regularizer: The penalty on W, added to the loss.
+        embeddings_constraint: The condition on W that is restored after every step.
+        mask_zero: Whether 0 stands for a padded step, which the mask of the output leaves out.
+        name: The layer's name.
+
+    Attributes:
+        W: The vectors, one in each row; a view of the model's θ.
+        dW: ∂E/∂W of the last backward pass.
+    """
+
+    W, dW = parameter_views("W")
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        embeddings_initializer: str | Initializer = "uniform",
+        embeddings_regularizer: str | Regularizer | None = None,
+        embeddings_constraint: str | Constraint | None = None,
+        mask_zero: bool = False,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name)
+        self.input_dim = check_integer(input_dim, "Embedding(input_dim)")
+        self.output_dim = check_integer(output_dim, "Embedding(output_dim)")
+        self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
+        self.embeddings_constraint = constraints.get(embeddings_constraint)
+        self.mask_zero = bool(mask_zero)
+        self.X: Any = None
+        self.Y: Any = None
+
+    @property
+    def makes_mask(self) -> bool:  # type: ignore[override]
+        """Whether the zeros in its input are padded steps."""
+        return self.mask_zero
+
+    def make_parameters(self, input_shape: Shape) -> None:
+        """Makes W."""
+        self.X = self.Y = None
+        self.add_parameter(
+            "W",
+            (self.input_dim, self.output_dim),
+            self.embeddings_initializer,
+            regularizer=self.embeddings_regularizer,
+            constraint=self.embeddings_constraint,
+        )
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """An axis of ``output_dim`` more."""
+        return (*input_shape, self.output_dim)
+
+    def output_mask(self, X: Array, mask: Array | None) -> Array | None:
+        """True where x is not 0, if 0 stands for a padded step."""
+        if not self.mask_zero:
+            return mask
+        steps = as_array(np.not_equal(as_array(X), 0))
+        return steps if mask is None else np.logical_and(steps, mask)
+
+    def check_values(self, X: Array, name: str = "x") -> None:
+        """Refuses what are no numbers of rows of W.
+
+        Raises:
+            ValueError: X holds fractions, or numbers below 0 or from ``input_dim`` on.
+        """
+        X = as_array(X)
+        if X.size == 0:
+            return
+        largest = self.input_dim - 1
+        for wrong in (X.min(), X.max()):
+            if not 0 <= wrong <= largest:
+                raise ValueError(
+                    f"{self} takes whole numbers from 0 to {largest}, but {name} holds {wrong}: "
+                    f"number the things from 0, or make input_dim larger than the largest number."
+                )
+        if X.dtype.kind not in "iub" and (fractions := X[np.floor(X) != X]).size:
+            raise ValueError(
+                f"{self} takes whole numbers, but {name} holds {fractions[0]}: pass the numbers "
+                f"of words or classes; a Dense layer takes features."
+            )
+
+    def forward(self, X: Array, training: bool = False) -> Array:
+        """Y = W[X]."""
+        if self.input_shape is None:
+            raise NotBuiltError(f"{self} is not built: call build((n_steps,)) first.")
+        X = as_array(X)
+        if type(X) is np.ndarray:  # what is recorded has been looked at before
+            self.check_values(X)
+        if not training:
+            return as_array(self.W.take(X.astype(np.intp), 0))
+        self.X = self.buffer("X", X.shape, np.dtype(np.intp))
+        np.copyto(self.X, X, casting="unsafe")
+        self.Y = self.buffer("Y", (*X.shape, self.output_dim), self.dtype)
+        return as_array(self.W.take(self.X, 0, self.Y, "clip"))
+
+    def backward(self, delta: Array) -> None:
+        """∂E/∂w_k = Σ δ over all places where x = k."""
+        delta = as_array(delta, self.dtype)
+        self.check_delta(delta, self.Y)
+        # the place in W, as one vector, of every number of Y: added one by one that is quickest
+        places = self.buffer("places", self.Y.shape, np.dtype(np.intp))
+        np.multiply(self.X[..., np.newaxis], self.output_dim, out=places)
+        places += np.arange(self.output_dim)
+        self.dW.fill(0)
+        np.add.at(self.dW.reshape(-1), places.reshape(-1), delta.reshape(-1))

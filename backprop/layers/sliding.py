@@ -1,0 +1,150 @@
+"""The base of the layers that slide a kernel over images or sequences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from backprop import constraints, initializers, regularizers
+from backprop.constraints import Constraint
+from backprop.core.buffers import Buffers
+from backprop.core.checks import check_sizes
+from backprop.core.correlation import Grid
+from backprop.core.errors import ShapeError, misfit
+from backprop.core.functional import by_channel, column_sum
+from backprop.core.lookup import refuse_arguments
+from backprop.core.parameters import parameter_views
+from backprop.core.types import Array, Shape
+from backprop.core.windows import check_axes, lay, windows
+from backprop.initializers import Initializer
+from backprop.layers.base import Layer
+from backprop.regularizers import Regularizer
+
+Sizes = int | Sequence[int]
+
+
+class Sliding(Layer):
+    """The base of the convolutions: their windows, where these lie, and a bias for each filter.
+
+    A sequence ``(T, C)`` is computed as an image of one row, ``(1, T, C)``.
+
+    Args:
+        kernel_size: The size of a window along each axis; one number for all of them.
+        strides: The steps from one window to the next, likewise.
+        padding: ``"valid"`` takes the windows that lie inside. ``"same"`` has one at every stride
+            and zeros around the image for it, an odd one at the end. ``"causal"``, for sequences
+            alone, has all zeros in front, so that no output sees what comes later.
+        dilation_rate: The steps from one position of a window to the next, likewise. Strides and
+            dilation cannot both be greater than 1.
+        use_bias: Whether b is there.
+        bias_initializer: How b starts.
+        bias_regularizer: The penalty on b.
+        bias_constraint: What is restored in b after every step.
+        name: The layer's name.
+        **unknown: Arguments that Keras has and this package does not.
+    """
+
+    axes = "HWC"
+    paddings: tuple[str, ...] = ("valid", "same")
+
+    b, db = parameter_views("b")
+
+    def __init__(
+        self,
+        kernel_size: Sizes,
+        strides: Sizes,
+        padding: str,
+        dilation_rate: Sizes,
+        use_bias: bool,
+        bias_initializer: str | Initializer,
+        bias_regularizer: str | Regularizer | None,
+        bias_constraint: str | Constraint | None,
+        name: str | None,
+        **unknown: Any,
+    ) -> None:
+        super().__init__(name)
+        kind, n = type(self).__name__, len(self.axes) - 1
+        if unknown or not isinstance(use_bias, bool):
+            refuse_arguments(f"{kind}(…)", unknown or {"use_bias": use_bias})
+        if padding not in self.paddings:
+            known = " or ".join(map(repr, self.paddings))
+            hint = "; only Conv1D is causal" if padding == "causal" else ""
+            raise ValueError(f"padding of {kind} must be {known}, but it is {padding!r}{hint}.")
+        self.kernel_size = check_sizes(kernel_size, f"kernel_size of {kind}", n)
+        self.strides = check_sizes(strides, f"strides of {kind}", n)
+        self.dilation_rate = check_sizes(dilation_rate, f"dilation_rate of {kind}", n)
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ValueError(
+                f"{kind} has either strides or a dilation_rate greater than 1, not both, but they "
+                f"are {self.strides} and {self.dilation_rate}: set one of them to 1."
+            )
+        self.padding, self.use_bias = padding, use_bias
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.X: Any = None
+        self.Z: Any = None
+
+    # ------------------------------------------------------------------------ shapes and windows
+
+    def grid(self, sample: Shape) -> Grid:
+        """Where the windows lie on a sample.
+
+        Raises:
+            ShapeError: The sample has other axes, or is smaller than a window.
+        """
+        check_axes(self, sample, self.axes)
+        sizes = self.kernel_size, self.strides, self.padding, self.dilation_rate
+        height, width = (windows(1, 1), *lay(self, sample, *sizes))[-2:]
+        return height, width
+
+    def check_input(self, X: Array) -> Array:
+        """X in the layer's dtype, if the layer is built and X has the axes that it needs.
+
+        Raises:
+            NotBuiltError: The layer is not built.
+            ShapeError: X has other axes or channels, or is smaller than a window.
+        """
+        X = super().check_input(X)
+        if self.input_shape is not None and X.ndim != len(self.input_shape) + 1:
+            found = f"received an array of shape {X.shape}"
+            raise ShapeError(misfit(X.shape, self.input_shape, self, found))
+        return X
+
+    def images(self, A: Array) -> Array:
+        """Sequences ``(N, T, C)`` as images of one row, ``(N, 1, T, C)``; images as they are."""
+        return A if A.ndim == 4 else A[:, np.newaxis]
+
+    def kernel(self, W: Array) -> Array:
+        """A kernel over sequences ``(k, …)`` as one over images of one row, ``(1, k, …)``."""
+        return W if W.ndim == 4 else W[np.newaxis]
+
+    def memory(self, training: bool) -> Buffers:
+        """Where a forward pass keeps the columns of a block: in inference it leaves nothing."""
+        return self.buffers if training else Buffers()
+
+    # ---------------------------------------------------------------------------------- the bias
+
+    def add_bias_parameter(self, n_filters: int) -> None:
+        """Makes b, a number for each filter."""
+        if self.use_bias:
+            self.add_parameter(
+                "b",
+                (n_filters,),
+                self.bias_initializer,
+                decays=False,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+
+    def add_bias(self, Z: Array) -> None:
+        """Z += b."""
+        if self.use_bias:
+            by_channel(np.add, Z, self.b, out=Z)
+
+    def bias_gradient(self, delta: Array) -> None:
+        """∂E/∂b = Σ δ over all windows."""
+        if self.use_bias:
+            column_sum(delta, out=self.db)

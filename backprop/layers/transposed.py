@@ -1,0 +1,180 @@
+"""Transposed convolution, which makes images larger."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backprop import constraints, initializers, regularizers
+from backprop.constraints import Constraint
+from backprop.core.checks import check_integer, check_sizes
+from backprop.core.correlation import Grid, correlate, image_gradient, kernel_gradient
+from backprop.core.errors import ShapeError
+from backprop.core.parameters import parameter_views
+from backprop.core.types import Array, Shape, as_array
+from backprop.core.windows import Windows, check_axes
+from backprop.initializers import Initializer
+from backprop.layers.sliding import Sizes, Sliding
+from backprop.regularizers import Regularizer
+
+
+class Conv2DTranspose(Sliding):
+    """Transposed convolution: every pixel paints its window of a larger image, window on window.
+
+        z_{n, h s + i d, w s + j d, o} = Σ_{c} x_{n h w c} w_{i j o c} + b_o,
+
+    added up over all (h, w, i, j) that meet in a pixel of Z with its padding. It is the map that a
+    convolution's ``backward`` applies to δ, and so its own backward pass is a convolution: with the
+    windows of δ = ∂E/∂Z in the rows of a matrix C
+
+        ∂E/∂X = C W,   ∂E/∂W = Cᵀ X,   ∂E/∂b = Σ δ.
+
+    Shapes: X ``(N, H, W, C)``, W ``(kh, kw, filters, C)``, b ``(filters,)``,
+    Z ``(N, H', W', filters)``. Source: Dumoulin & Visin 2016; Keras's sizes.
+
+    Args:
+        filters: Number of filters.
+        kernel_size: The height and width of a window, or one number for both.
+        strides: The pixels of Z from one window to the next, likewise.
+        padding: ``"valid"`` keeps all that is painted, (H − 1) s + k; ``"same"`` keeps H s, and
+            cuts off as much before as behind, an odd pixel behind.
+        dilation_rate: The pixels from one element of a window to the next. Strides and dilation
+            cannot both be greater than 1.
+        use_bias: Whether b is there.
+        kernel_initializer: How W starts.
+        bias_initializer: How b starts.
+        kernel_regularizer: The penalty on W, added to the loss.
+        bias_regularizer: The penalty on b.
+        kernel_constraint: What is restored in W after every step.
+        bias_constraint: What is restored in b.
+        output_padding: Pixels that Z has behind those that it must have: (H − 1) s + k of
+            ``"valid"``, and (H − 1) s + 1 of ``"same"``, or + 0 if k is even; fewer than the
+            stride. None for the sizes above.
+        name: The layer's name.
+
+    Attributes:
+        W: Weights, a view of the model's θ; assigning writes into it.
+        b: Biases, likewise.
+        dW: ∂E/∂W of the last backward pass.
+        db: ∂E/∂b, likewise.
+    """
+
+    definition = "C(z) = windows(z)"
+    formulas = {
+        "Y": "Cᵀ({x} {W}ᵀ) + {b}",
+        "dW": "C({delta})ᵀ {x}",
+        "db": "Σ_N {delta}",
+        "dX": "C({delta}) {W}",
+    }
+
+    W, dW = parameter_views("W")
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Sizes,
+        strides: Sizes = 1,
+        padding: str = "valid",
+        dilation_rate: Sizes = 1,
+        use_bias: bool = True,
+        kernel_initializer: str | Initializer = "glorot_uniform",
+        bias_initializer: str | Initializer = "zeros",
+        kernel_regularizer: str | Regularizer | None = None,
+        bias_regularizer: str | Regularizer | None = None,
+        kernel_constraint: str | Constraint | None = None,
+        bias_constraint: str | Constraint | None = None,
+        output_padding: Sizes | None = None,
+        name: str | None = None,
+        **unknown: Any,
+    ) -> None:
+        window = kernel_size, strides, padding, dilation_rate
+        bias = use_bias, bias_initializer, bias_regularizer, bias_constraint
+        super().__init__(*window, *bias, name, **unknown)
+        self.filters = check_integer(filters, "filters of Conv2DTranspose")
+        more: Any = output_padding
+        if more is not None:
+            more = check_sizes(more, "output_padding", 2, least=0)
+            if any(extra >= s for extra, s in zip(more, self.strides, strict=True)):
+                raise ValueError(
+                    f"output_padding must be smaller than the strides, {self.strides}, but it is "
+                    f"{output_padding!r}."
+                )
+        self.output_padding = more
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+
+    def make_parameters(self, input_shape: Shape) -> None:
+        """Makes W and b for samples with ``input_shape[-1]`` channels."""
+        self.X = self.Z = None
+        self.output_shape(input_shape)
+        self.add_parameter(
+            "W",
+            (*self.kernel_size, self.filters, input_shape[-1]),
+            self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        self.add_bias_parameter(self.filters)
+
+    def grid(self, sample: Shape) -> Grid:
+        """Where the windows lie on Z: one for each pixel of a sample.
+
+        Raises:
+            ShapeError: The sample has other axes, or nothing would be left of its windows.
+        """
+        check_axes(self, sample, self.axes)
+        extra = self.output_padding or (None, None)
+        height, width = (
+            painted(n, size, stride, dilation, self.padding, more)
+            for n, size, stride, dilation, more in zip(
+                sample[:-1], self.kernel_size, self.strides, self.dilation_rate, extra, strict=True
+            )
+        )
+        if not (height.n_in and width.n_in):
+            raise ShapeError(
+                f"{self} would make images without pixels of samples of shape {tuple(sample)}: "
+                f"choose a greater output_padding, or padding='valid'."
+            )
+        return height, width
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """A larger image of ``filters`` channels."""
+        height, width = self.grid(input_shape)
+        return height.n_in, width.n_in, self.filters
+
+    def forward(self, X: Array, training: bool = False) -> Array:
+        """Z = Σ of all windows + b."""
+        X = self.check_input(X)
+        Z = self.room((len(X), *self.output_shape(X.shape[1:])), self.dtype, training)
+        if training:
+            self.X, self.Z = X, Z
+        image_gradient(X, self.W, self.grid(X.shape[1:]), Z, self.memory(training))
+        self.add_bias(Z)
+        return Z
+
+    def backward(self, delta: Array) -> Array | None:
+        """∂E/∂X = C W, ∂E/∂W = Cᵀ X, ∂E/∂b = Σ δ, with C the windows of δ."""
+        delta = as_array(delta, self.dtype)
+        self.check_delta(delta, self.Z)
+        grid = self.grid(self.X.shape[1:])
+        kernel_gradient(delta, self.X, grid, self.dW, self.buffers)
+        self.bias_gradient(delta)
+        if not self.needs_input_gradient:
+            return None
+        dX = self.buffer("dX", self.X.shape, self.dtype)
+        correlate(delta, self.W, grid, dX, self.buffers)
+        return dX
+
+
+def painted(
+    n: int, size: int, stride: int, dilation: int, padding: str, extra: int | None
+) -> Windows:
+    """The windows of n pixels along an axis of the image that they paint, sized as by Keras."""
+    reach = (size - 1) * dilation + 1
+    whole = (n - 1) * stride + reach
+    if padding == "valid":
+        n_image = whole + (max(stride - reach, 0) if extra is None else extra)
+    else:
+        n_image = n * stride if extra is None else (n - 1) * stride + reach % 2 + extra
+    before = max(whole - n_image, 0) // 2
+    return Windows(size, stride, dilation, before, max(whole - n_image - before, 0), n_image, n)

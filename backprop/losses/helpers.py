@@ -1,0 +1,50 @@
+"""What several losses share: checks of shapes and probabilities, sums along rows."""
+
+import numpy as np
+
+from backprop.core.types import Array, Shape, as_array
+
+
+def each_output(sample_weight: Array | None, prediction: Array) -> bool:
+    """Whether there is a weight for every output, not one for all outputs of a sample."""
+    return sample_weight is not None and sample_weight.ndim == prediction.ndim
+
+
+def row_dot(A: Array, B: Array) -> Array:
+    """Σ_k a_k b_k of every row, without an array of the products."""
+    return as_array(np.vecdot(A, B))
+
+
+def check_probabilities(prediction: Array, loss: str, advice: str) -> None:
+    """Checks that predictions are probabilities.
+
+    Args:
+        prediction: The network's output.
+        loss: What wants them, for the error message.
+        advice: What to do about it, likewise.
+
+    Raises:
+        ValueError: They are not.
+    """
+    low, high = prediction.min(), prediction.max()
+    if low < 0 or high > 1.0001:  # rounding may lift a sum of probabilities above 1
+        raise ValueError(
+            f"{loss}: predictions must be probabilities between 0 and 1, but they run from "
+            f"{low:.4g} to {high:.4g}: {advice}"
+        )
+
+
+def extra_axes(target: Array, output_shape: Shape) -> str:
+    """What to do about predictions that have axes which the targets do not have, if they do."""
+    if target.ndim > len(output_shape) or len(output_shape) == 1:
+        return ""
+    return (
+        f"a Dense layer works on the last axis of its inputs alone, so that the others are still "
+        f"there in the predictions, {show_shape(output_shape)}. For one prediction a sample begin "
+        f"with Flatten(), or reshape the inputs to (N, features): x.reshape(len(x), -1)."
+    )
+
+
+def show_shape(output_shape: Shape) -> str:
+    """``(N, 10)`` for samples of shape ``(10,)``."""
+    return f"({', '.join(['N', *map(str, output_shape)])})"

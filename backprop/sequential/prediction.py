@@ -1,0 +1,93 @@
+"""The outputs of a network for inputs of any number: batch by batch, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from backprop.callbacks import Callback, CallbackList
+from backprop.core.checks import check_integer, check_list
+from backprop.core.ranges import check_finite
+from backprop.core.types import Array
+from backprop.data.inputs import as_inputs, surely_finite
+from backprop.data.items import Items, inputs_of, makes_inputs
+from backprop.data.sources import EVALUATION_BATCH, refuse_beside_stream
+from backprop.engine.threads import blas_threads
+
+
+def predict(
+    network: Any,
+    x: Any,
+    batch_size: int | None,
+    verbose: int | str,
+    steps: int | None,
+    callbacks: Sequence[Callback] | None,
+) -> Array:
+    """The outputs; see ``Network.predict`` for the arguments."""
+    first = network._first_layer()
+    if steps is not None:
+        steps = check_integer(steps, "steps")
+    if makes_inputs(x, network.input_shape):
+        refuse_beside_stream("x", None, batch_size)
+        items = Items(x, steps, "x", None, network.input_shape)
+        return predict_items(network, items, verbose, callbacks)
+    X = as_inputs(x, network.input_shape, first)
+    size = EVALUATION_BATCH if batch_size is None else batch_size
+    size = check_integer(size, "batch_size")
+    X = X if steps is None else X[: steps * size]
+    params = {"steps": -(-X.shape[0] // size), "verbose": verbose}
+    told = CallbackList(check_list(callbacks, "callbacks"), network, params)
+    build_for(network, X)
+    with blas_threads(min(size, X.shape[0]) * network.parameters.largest):
+        if X.shape[0] <= size and not told.callbacks:
+            return predict_rows(network, X, 0)
+        return predict_by_batches(network, X, size, told)
+
+
+def predict_by_batches(network: Any, X: Array, size: int, told: CallbackList) -> Array:
+    """The outputs for an array that is cut into batches."""
+    predictions = np.empty((X.shape[0], *network.output_shape), network.dtype)
+    told.call("on_predict_begin", {})
+    for batch, start in enumerate(range(0, X.shape[0], size)):
+        told.call("on_predict_batch_begin", batch, {})
+        rows = slice(start, start + size)
+        predictions[rows] = predict_rows(network, X[rows], start)
+        told.call("on_predict_batch_end", batch, {"outputs": predictions[rows]})
+    told.call("on_predict_end", {})
+    return predictions
+
+
+def predict_items(
+    network: Any, items: Items, verbose: int | str, callbacks: Sequence[Callback] | None
+) -> Array:
+    """The outputs for batches that somebody else makes, each computed at once."""
+    first = as_inputs(inputs_of(items.first), network.input_shape, network.layers[0])
+    params = {"steps": items.steps, "verbose": verbose}
+    told = CallbackList(check_list(callbacks, "callbacks"), network, params)
+    build_for(network, first)
+    predictions = []
+    told.call("on_predict_begin", {})
+    with blas_threads(first.shape[0] * network.parameters.largest):
+        for batch, item in enumerate(items):
+            told.call("on_predict_batch_begin", batch, {})
+            X = as_inputs(inputs_of(item), network.input_shape, network.layers[0])
+            predictions.append(predict_rows(network, X, 0))
+            told.call("on_predict_batch_end", batch, {"outputs": predictions[-1]})
+    told.call("on_predict_end", {})
+    return np.concatenate(predictions)
+
+
+def build_for(network: Any, X: Array) -> None:
+    """Builds a network for these inputs; nothing is built for what is refused."""
+    if network.input_shape is None:
+        check_finite(X, "x holds", network.dtype)
+        network.build((None, *X.shape[1:]))
+
+
+def predict_rows(network: Any, X: Array, first_row: int) -> Array:
+    """The outputs for a batch."""
+    if X.dtype != network.dtype or not surely_finite(X):
+        check_finite(X, "x holds", network.dtype, first_row)
+    return network.forward(X)  # type: ignore[no-any-return]

@@ -1,0 +1,320 @@
+"""What users pass: frames, columns, objects, gaps, masks, sparse matrices, and what is no array."""
+
+from array import array
+from collections import deque
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import scipy.sparse
+from mistakes import assert_speaks
+
+import backprop as bp
+from backprop.layers import Dense, ReLU, Softmax
+
+pd = pytest.importorskip("pandas")
+pa = pytest.importorskip("pyarrow")
+
+RNG = np.random.default_rng(0)
+N = 24
+X = RNG.normal(size=(N, 3)).astype("float32").astype("float64")
+Y = RNG.integers(0, 3, N)
+T = RNG.normal(size=(N, 2)).astype("float32")
+FRAME = pd.DataFrame(X, columns=list("abc"))
+MIXED = FRAME.assign(d=X[:, 0] > 0)
+PLAIN = np.column_stack([X, X[:, 0] > 0])
+
+
+def classifier():
+    model = bp.Sequential([Dense(5), ReLU(), Dense(3), Softmax()], seed=1)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    return model
+
+
+def regressor(k=2):
+    model = bp.Sequential([Dense(5), ReLU(), Dense(k)], seed=1)
+    model.compile("sgd", "mse")
+    return model
+
+
+def with_value(frame, row, column, value, dtype=None):
+    changed = frame.astype(dtype) if dtype else frame.copy()
+    changed.iloc[row, column] = value
+    return changed
+
+
+# --------------------------------------------------------------- what holds numbers, and trains
+
+
+INPUTS = {
+    "bool beside float": (MIXED, PLAIN),
+    "dummies": (
+        pd.get_dummies(pd.DataFrame({"v": X[:, 0], "s": ["x", "y"] * (N // 2)})),
+        np.column_stack([X[:, 0], [1, 0] * (N // 2), [0, 1] * (N // 2)]),
+    ),
+    "convert_dtypes": (MIXED.convert_dtypes(), PLAIN),
+    "PyArrow inside": (MIXED.convert_dtypes(dtype_backend="pyarrow"), PLAIN),
+    "objects": (FRAME.astype(object), X),
+    "decimals": (FRAME.map(lambda v: Decimal(float(v))), X),
+    "fractions": (FRAME.map(Fraction), X),
+    "categories that are numbers": (FRAME.assign(a=pd.Categorical([1, 2] * (N // 2))),
+                                    np.column_stack([[1, 2] * (N // 2), X[:, 1:]])),
+    "sparse columns": (FRAME.astype(pd.SparseDtype("float64", 0.0)), X),
+    "two columns of one name": (pd.concat([FRAME, FRAME], axis=1), np.column_stack([X, X])),
+    "an Arrow table": (pa.Table.from_pandas(MIXED), PLAIN),
+    "an Arrow batch": (pa.Table.from_pandas(MIXED).to_batches()[0], PLAIN),
+    "records": (MIXED.to_records(index=False), PLAIN),
+    "a column of vectors": (pd.Series(list(X)), X),
+    "a column of lists": (pd.Series(X.tolist()), X),
+    "an Arrow column of lists": (pa.array(X.tolist()), X),
+    "objects that are vectors": (np.array([*X, None], dtype=object)[:-1], X),
+    "objects in two axes": (X.astype(object), X),
+    "a list of columns": ([FRAME.iloc[k] for k in range(N)], X),
+    "lists with decimals": ([[Decimal(float(v)) for v in row] for row in X], X),
+    "large integers": ([[10**25, 2, 3]] * N, np.full((N, 3), [1e25, 2, 3])),
+    "a deque": (deque(X.tolist()), X),
+    "nothing masked": (np.ma.masked_invalid(X), X),
+    "a matrix": (np.asmatrix(X), X),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "plain"), INPUTS.values(), ids=INPUTS)
+def test_inputs_of_many_kinds_are_those_numbers(given, plain):
+    model, other = classifier(), classifier()
+    with np.errstate(over="ignore", invalid="ignore"):
+        mine = model.fit(given, Y, epochs=2, verbose=0, shuffle=False).history
+        assert mine == other.fit(plain, Y, epochs=2, verbose=0, shuffle=False).history
+        np.testing.assert_array_equal(model.predict(given), other.predict(plain))
+        assert model.evaluate(given, Y) == other.evaluate(plain, Y)
+        assert model.train_on_batch(given, Y) == other.train_on_batch(plain, Y)
+
+
+def test_frames_of_polars():
+    pl = pytest.importorskip("polars")
+    columns = {name: PLAIN[:, k] for k, name in enumerate("abcd")} | {"d": PLAIN[:, 3] > 0}
+    frame = pl.DataFrame(columns)
+    np.testing.assert_array_equal(classifier().predict(frame), classifier().predict(PLAIN))
+    vectors = pl.Series(X.tolist())
+    np.testing.assert_array_equal(classifier().predict(vectors), classifier().predict(X))
+    gap = frame.with_columns(pl.Series("d", [None] + [True] * (N - 1)))
+    with pytest.raises(ValueError, match="x holds None, first in row 0, column 'd'"):
+        classifier().predict(gap)
+    with pytest.raises(TypeError, match=r"it is a LazyFrame: pass x\.collect\(\)"):
+        classifier().predict(frame.lazy())
+    assert regressor(1).fit(X, pl.Series(T[:, 0]), verbose=0).history["loss"]
+
+
+TARGETS = {
+    "Int64": pd.Series(Y, dtype="Int64"),
+    "Arrow": pd.Series(Y, dtype="int64[pyarrow]"),
+    "an Arrow column": pa.chunked_array([Y]),
+    "objects": Y.astype(object),
+    "decimals": [Decimal(int(k)) for k in Y],
+    "one column": pd.DataFrame({"y": Y}),
+    "array": array("l", Y.tolist()),
+}
+
+
+@pytest.mark.parametrize("y", TARGETS.values(), ids=TARGETS)
+def test_targets_of_many_kinds_are_those_numbers(y):
+    expected = classifier().fit(X, Y, verbose=0).history
+    assert classifier().fit(X, y, verbose=0).history == expected
+    assert classifier().fit(X, Y, verbose=0, validation_data=(FRAME, y)).history["val_loss"]
+
+
+def test_targets_in_a_frame_of_several_dtypes():
+    y = pd.DataFrame(T).assign(b=T[:, 0] > 0)
+    plain = np.column_stack([T, T[:, 0] > 0]).astype("float32")
+    expected = regressor(3).fit(X, plain, verbose=0).history
+    for frame in (y, y.convert_dtypes(), y.astype(object)):
+        assert regressor(3).fit(X, frame, verbose=0).history == expected
+
+
+def test_weights_of_many_kinds_are_those_numbers():
+    weight = RNG.uniform(size=N).astype("float32").astype("float64")
+    expected = classifier().fit(X, Y, sample_weight=weight, verbose=0).history
+    for given in (
+        pd.Series(weight, dtype="Float64"),
+        pd.DataFrame({"w": weight}),
+        [Decimal(float(w)) for w in weight],
+        weight[:, np.newaxis],
+        np.ma.masked_less(weight, 0),
+    ):
+        assert classifier().fit(X, Y, sample_weight=given, verbose=0).history == expected
+
+
+# -------------------------------------------------------------------- what is missing or no number
+
+
+def masked(values, row):
+    mask = np.zeros(np.shape(values), bool)
+    mask[row] = True
+    return np.ma.masked_array(values, mask)
+
+
+def with_nan(values, *index):
+    changed = values.copy()
+    changed[index] = np.nan
+    return changed
+
+
+NO_NUMBERS = {
+    "nan in a frame": (with_value(FRAME, 7, 1, np.nan), ValueError, ["nan", "row 7, column 'b'"]),
+    "inf in a frame": (with_value(FRAME, 7, 1, np.inf), ValueError, ["infinite", "column 'b'"]),
+    "NA": (with_value(MIXED.convert_dtypes(), 5, 3, pd.NA), ValueError, ["row 5, column 'd'"]),
+    "NA in Float64": (with_value(MIXED.convert_dtypes(), 5, 2, pd.NA), ValueError, ["column 'c'"]),
+    "NA in Arrow": (
+        with_value(MIXED.convert_dtypes(dtype_backend="pyarrow"), 5, 3, None),
+        ValueError,
+        ["row 5, column 'd'", "remove or replace"],
+    ),
+    "None": (with_value(FRAME, 4, 2, None, object), ValueError, ["None", "row 4, column 'c'"]),
+    "None in a list": ([[1.0, 2.0], [3.0, None]] * 12, ValueError, ["None", "row 1, column 1"]),
+    "NaT": ([[1.0, pd.NaT]] * N, ValueError, ["NaT", "row 0, column 1"]),
+    "None in Arrow": (pa.table({"u": [1, None] * 12}), ValueError, ["row 1, column 'u'"]),
+    "nan in an array": (with_nan(X, 3, 1), ValueError, ["row 3, column 1"]),
+    "text column": (FRAME.assign(s="red"), TypeError, ["column 's'", "text", "'red'", "encode"]),
+    "numbers as text": (FRAME.assign(s="1.5"), TypeError, ["column 's'", "text", "'1.5'"]),
+    "categories": (FRAME.assign(s=pd.Categorical(["u"] * N)), TypeError, ["column 's'", "'u'"]),
+    "dates": (FRAME.assign(s=pd.Timestamp(0)), TypeError, ["column 's'", "datetime64", "date"]),
+    "complex": (FRAME.assign(s=1j), TypeError, ["column 's'", "complex128", "imaginary"]),
+    "vectors in a frame": (FRAME.assign(s=list(X)), ValueError, ["'s'", "np.stack(x['s'])"]),
+    "ragged": (pd.Series([[1.0]] * 23 + [[1.0, 2.0]]), ValueError, ["x", "same length"]),
+    "text": ([["a", "b"]] * N, TypeError, ["x must hold numbers", "'a' in row 0, column 0"]),
+    "one object": ([[1.0, object()]] * N, TypeError, ["row 0, column 1", "object"]),
+    "huge integers": ([[10**400, 1]] * N, ValueError, ["x overflows"]),
+    "masked": (masked(X, (6, 1)), ValueError, ["x is masked", "row 6, column 1", "x.filled"]),
+    "masked rows": ([masked(row, 0) for row in X], ValueError, ["x is masked", "row 0"]),
+    "a masked number": ([[1, 2, 3], [1, 2, np.ma.masked]] * 12, ValueError, ["masked", "row 1"]),
+    "a masked record": (
+        np.ma.array([(1.0, 2.0)] * N, mask=[(0, 1)] * N, dtype=[("a", "f8"), ("b", "f8")]),
+        ValueError,
+        ["x is masked", "row 0"],
+    ),
+    "sparse rows": (list(scipy.sparse.csr_array(X)), TypeError, ["vstack(x)"]),
+    "a dict": ({"a": X[:, 0]}, TypeError, ["x must hold numbers", "a dict", "column_stack"]),
+    "a set": ({1, 2}, TypeError, ["x must hold numbers", "a set"]),
+    "an iterator": (iter(X), TypeError, ["x must hold numbers", "pass an array"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("x", "error", "words"), NO_NUMBERS.values(), ids=NO_NUMBERS)
+def test_inputs_that_are_no_numbers_are_named(x, error, words):
+    model = classifier()
+    calls = [
+        lambda: model.fit(x, Y, verbose=0),
+        lambda: model.evaluate(x, Y),
+        lambda: model.train_on_batch(x, Y),
+    ]
+    if hasattr(x, "__len__") and not isinstance(x, dict | set):
+        calls.append(lambda: model.fit(lambda: iter([(x, Y)]), verbose=0))
+        calls.append(lambda: model.predict(x))
+    for call in calls:
+        with pytest.raises(error) as caught:
+            call()
+        assert_speaks(caught, words)
+    assert model.input_shape is None
+
+
+@pytest.mark.parametrize(
+    ("y", "error", "words"),
+    [
+        (pd.Series([None, *Y[1:]], dtype="Int64"), ValueError, ["targets", "row 0"]),
+        (pd.Series([None, *(Y[1:] > 1)], dtype="boolean"), ValueError, ["y holds", "NA", "row 0"]),
+        ([None, *Y[1:]], ValueError, ["y holds None", "row 0"]),
+        (np.ma.masked_equal(Y, Y[2]), ValueError, ["y is masked", "y.filled"]),
+        (pd.Series(["a", "b", "c"] * 8), TypeError, ["class indices", "np.unique"]),
+        (pd.DataFrame({"kind": ["a"] * N}), TypeError, ["y", "column 'kind'", "text"]),
+        (scipy.sparse.csr_array(np.eye(3)[Y]), TypeError, ["y is a sparse matrix", "y.toarray()"]),
+    ],
+)  # fmt: skip
+def test_targets_that_are_no_numbers_are_named(y, error, words):
+    model = classifier()
+    for call in (
+        lambda: model.fit(X, y, verbose=0),
+        lambda: model.evaluate(X, y),
+        lambda: model.fit(lambda: iter([(X, y)]), verbose=0),
+        lambda: model.fit(X, Y, validation_data=(X, y), verbose=0),
+    ):
+        with pytest.raises(error) as caught:
+            call()
+        assert_speaks(caught, words)
+    assert model.input_shape is None
+
+
+@pytest.mark.parametrize(
+    ("weight", "error", "words"),
+    [
+        (pd.Series([None] + [1.0] * 23, dtype="Float64"), ValueError, ["sample_weight", "row 0"]),
+        ([None] + [1.0] * 23, ValueError, ["sample_weight holds None", "row 0"]),
+        (masked(np.ones(N), 3), ValueError, ["sample_weight is masked", "row 3"]),
+        (scipy.sparse.csr_array(np.ones((N, 1))), TypeError, ["sample_weight.toarray()"]),
+        (["a"] * N, TypeError, ["sample_weight must hold numbers", "text"]),
+    ],
+)  # fmt: skip
+def test_weights_that_are_no_numbers_are_named(weight, error, words):
+    with pytest.raises(error) as caught:
+        classifier().fit(X, Y, sample_weight=weight, verbose=0)
+    assert_speaks(caught, words)
+
+
+def test_set_weights_refuses_what_is_masked_or_overflows():
+    model = classifier()
+    model.build((None, 3))
+    before = model.get_weights()
+    for wrong, words in (
+        (masked(before[0], (1, 2)), ["weights[0] is masked", "row 1, column 2"]),
+        (before[0].astype("float64") * 1e300, ["weights[0]", "overflow", "float32"]),
+    ):
+        with pytest.raises(ValueError) as caught:  # noqa: PT011, the words are checked
+            model.set_weights([wrong, *before[1:]])
+        assert_speaks(caught, words)
+        with pytest.raises(ValueError, match=r"the value of dense_1\.W .*(masked|overflow)"):
+            model.layers[0].W = wrong
+    for mine, its in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(mine, its)
+
+
+class Endless:
+    """Gives an item for every number, as a data set does that trusts its length."""
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, k):
+        return np.ones(2)
+
+
+def test_a_data_set_is_never_read_as_an_array():
+    for x, y in ((Endless(), Y), ([Endless()], Y), (X, Endless()), (X, [Endless()])):
+        with pytest.raises(TypeError, match="Endless"):
+            classifier().fit(x, y, verbose=0)
+    with pytest.raises(TypeError, match="Endless"):
+        classifier().fit(X, Y, sample_weight=Endless(), verbose=0)
+    with pytest.raises(TypeError, match="Endless"):
+        bp.datasets.stratified_split(Endless(), Y)
+    with pytest.raises(TypeError, match="Endless"):
+        bp.datasets.standardize(Endless())
+
+
+def test_splitting_keeps_masks_and_refuses_what_is_lost():
+    (train, _), _ = bp.datasets.stratified_split(masked(X, (0, 0)), Y)
+    assert isinstance(train, np.ma.MaskedArray)
+    with pytest.raises(ValueError, match="X is masked"):
+        bp.datasets.standardize(masked(X, (0, 0)))
+    with pytest.raises(ValueError, match="y is masked"):
+        bp.datasets.stratified_split(X, masked(Y, 0))
+    np.testing.assert_allclose(bp.datasets.standardize(MIXED)[0], bp.datasets.standardize(PLAIN)[0])
+
+
+def test_fit_many_and_explain_read_the_same():
+    models = [classifier(), classifier()]
+    histories = bp.experiments.fit_many(models, MIXED.convert_dtypes(), Y, verbose=0)
+    assert histories[0].history == classifier().fit(PLAIN, Y, verbose=0).history
+    with pytest.raises(ValueError, match="x is masked"):
+        bp.experiments.fit_many(models, masked(PLAIN, (0, 0)), Y, verbose=0)
+    model = classifier()
+    model.fit(PLAIN, Y, verbose=0)
+    given = model.explain(MIXED.convert_dtypes(), pd.Series(Y, dtype="Int64"))
+    assert str(given) == str(model.explain(PLAIN, Y))

@@ -1,0 +1,262 @@
+"""Data sets with items by number, and whatever makes batches for ``predict``."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import backprop as bp
+from backprop.layers import Dense, ReLU, Softmax
+
+RNG = np.random.default_rng(0)
+N = 20
+X = RNG.normal(size=(N, 4)).astype("float32")
+Y = RNG.integers(0, 3, N)
+
+
+def classifier(seed=1):
+    model = bp.Sequential([Dense(5), ReLU(), Dense(3), Softmax()], seed=seed)
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+class PyDataset:
+    """As Keras has it: batch k is item k, and an index beyond the end is no error."""
+
+    def __init__(self, x, *others, size=6):
+        self.arrays, self.size = (x, *others), size
+        self.asked, self.told = [], []
+
+    def __len__(self):
+        return -(-len(self.arrays[0]) // self.size)
+
+    def __getitem__(self, k):
+        self.asked.append(k)
+        rows = slice(k * self.size, (k + 1) * self.size)
+        return tuple(array[rows] for array in self.arrays)
+
+    def on_epoch_begin(self):
+        self.told.append("begin")
+
+    def on_epoch_end(self):
+        self.told.append("end")
+
+
+class Numbered(PyDataset):
+    """Keras's newer way: ``num_batches`` in the place of a length."""
+
+    __len__ = None
+    n = 4
+
+    @property
+    def num_batches(self):
+        return self.n
+
+    def __getattribute__(self, name):
+        if name == "__len__":
+            raise AttributeError(name)
+        return super().__getattribute__(name)
+
+
+class Samples:
+    """As PyTorch has it: item k is sample k."""
+
+    def __init__(self, x, y=None):
+        self.x, self.y = x, y
+
+    def __len__(self):
+        return len(self.x)
+
+    def __getitem__(self, k):
+        return self.x[k % N] if self.y is None else (self.x[k % N], self.y[k % N])
+
+
+# ------------------------------------------------------------------------------- batches by number
+
+
+def test_a_data_set_of_batches_trains_as_its_arrays_do():
+    model, other = classifier(), classifier()
+    given = PyDataset(X, Y)
+    mine = model.fit(given, epochs=3, shuffle=False, verbose=0)
+    its = other.fit(X, Y, batch_size=6, epochs=3, shuffle=False, verbose=0)
+    assert mine.history == its.history
+    assert given.asked == [0, 1, 2, 3] * 3
+    assert given.told == ["begin", "end"] * 3
+    assert mine.params["steps"] == 4
+
+
+def test_its_batches_are_shuffled_by_the_model_s_own_generator():
+    given = PyDataset(X, Y)
+    classifier().fit(given, epochs=4, verbose=0)
+    epochs = [given.asked[4 * k : 4 * k + 4] for k in range(4)]
+    assert all(sorted(epoch) == [0, 1, 2, 3] for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) > 1
+    again = PyDataset(X, Y)
+    classifier().fit(again, epochs=4, verbose=0)
+    assert again.asked == given.asked
+
+
+def test_a_data_set_works_wherever_batches_do():
+    model = classifier()
+    model.fit(X, Y, verbose=0)
+    weight = RNG.uniform(size=N)
+    np.testing.assert_allclose(model.evaluate(PyDataset(X, Y)), model.evaluate(X, Y))
+    np.testing.assert_allclose(
+        model.evaluate(PyDataset(X, Y, weight)), model.evaluate(X, Y, sample_weight=weight)
+    )
+    np.testing.assert_allclose(model.predict(PyDataset(X, Y)), model.predict(X), rtol=1e-6)
+    np.testing.assert_allclose(
+        classifier().predict(PyDataset(X)), classifier().predict(X), rtol=1e-6
+    )
+    history = classifier().fit(X, Y, validation_data=PyDataset(X, Y), verbose=0).history
+    assert set(history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    made = classifier().fit(lambda: PyDataset(X, Y), verbose=0)
+    assert made.params["steps"] == 4
+
+
+def test_num_batches_may_stand_for_a_length_and_none_for_no_end():
+    given = Numbered(X, Y)
+    classifier().fit(given, shuffle=False, verbose=0)
+    assert given.asked == [0, 1, 2, 3]
+    endless = Numbered(X, Y, size=1)
+    endless.n = None
+    with pytest.raises(ValueError, match="x has no end: say how many batches an epoch has"):
+        classifier().fit(endless, verbose=0)
+    assert classifier().fit(endless, steps_per_epoch=3, verbose=0).params["steps"] == 3
+
+
+def test_a_data_set_of_nothing():
+    with pytest.raises(ValueError, match="x makes no batches: it is empty"):
+        classifier().fit(PyDataset(X[:0], Y[:0]), verbose=0)
+
+
+SAMPLES = {
+    "samples": (Samples(X, Y), r"ndarray of shape \(4,\), int64 of shape \(\)"),
+    "numbers": (Samples(X.tolist(), Y.tolist()), "list, int"),
+    "images": (Samples(X.reshape(N, 2, 2), Y), r"shape \(2, 2\)"),
+    "images and rows": (Samples(X.reshape(N, 2, 2), np.eye(3)[Y]), r"shape \(2, 2\)"),
+    "dicts": (Samples([{"x": row} for row in X]), "dict"),
+}
+
+
+@pytest.mark.parametrize(("given", "words"), SAMPLES.values(), ids=SAMPLES)
+def test_a_data_set_of_samples_is_refused(given, words):
+    model = classifier()
+    for call, name in (
+        (lambda: model.fit(given, verbose=0), "x"),
+        (lambda: model.evaluate(given), "x"),
+        (lambda: model.fit(X, Y, validation_data=given, verbose=0), "validation x"),
+    ):
+        with pytest.raises(
+            TypeError, match=rf"^{name} is a Samples whose items are single samples"
+        ):
+            call()
+        with pytest.raises(TypeError, match=words):
+            call()
+    assert model.input_shape is None
+
+
+def test_samples_are_refused_by_predict_too():
+    for given in (Samples(X), Samples(X, Y)):
+        with pytest.raises(TypeError, match="whose items are single samples"):
+            classifier().predict(given)
+    with pytest.raises(TypeError, match="x is a generator whose items are single samples"):
+        classifier().fit(((x, y) for x, y in zip(X, Y, strict=True)), verbose=0)
+
+
+def test_a_built_model_tells_images_from_batches():
+    model = bp.Sequential([Dense(3), Softmax()], seed=0)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.build((None, 2, 2))
+    square = np.zeros((N, 2, 2))
+    with pytest.raises(TypeError, match="whose items are single samples"):
+        model.fit(Samples(square, np.zeros((N, 2), int)), verbose=0)
+
+
+# --------------------------------------------------------------------------------- predict(batches)
+
+
+def batches_of(*arrays):
+    return [tuple(a[k : k + 6] for a in arrays) for k in range(0, N, 6)]
+
+
+SOURCES = {
+    "function": lambda: lambda: (x for (x,) in batches_of(X)),
+    "generator": lambda: (x for (x,) in batches_of(X)),
+    "iterator": lambda: iter([x for (x,) in batches_of(X)]),
+    "list of arrays": lambda: [x for (x,) in batches_of(X)],
+    "tuples": lambda: iter(batches_of(X)),
+    "list of tuples": lambda: batches_of(X),
+    "pairs": lambda: batches_of(X, Y),
+    "triples": lambda: lambda: iter(batches_of(X, Y, np.ones(N))),
+    "lists of two": lambda: map(list, batches_of(X, Y)),
+    "lists of rows": lambda: iter([x.tolist() for (x,) in batches_of(X)]),
+    "data set": lambda: PyDataset(X, Y),
+}
+
+
+@pytest.mark.parametrize("built", [True, False])
+@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
+def test_predict_takes_whatever_makes_batches(source, built):
+    model = classifier()
+    if built:
+        model.fit(X, Y, verbose=0)
+    expected = classifier()
+    expected.build((None, 4))
+    if built:
+        expected.set_weights(model.get_weights())
+    found = model.predict(source())
+    assert found.shape == (N, 3)
+    np.testing.assert_allclose(found, expected.predict(X), rtol=1e-6)
+
+
+def test_predict_takes_as_many_batches_as_steps_say():
+    model = classifier()
+    endless = (X[:6] for _ in itertools.count())
+    assert model.predict(endless, steps=3).shape == (18, 3)
+    assert model.predict(X, batch_size=6, steps=2).shape == (12, 3)
+    with pytest.raises(ValueError, match="steps must be an integer of 1 or more"):
+        model.predict(X, steps=0)
+    with pytest.raises(ValueError, match="x ran out: this epoch got 4 batches of the 9"):
+        model.predict(lambda: iter(batches_of(X)), steps=9)
+
+
+def test_predict_calls_its_hooks_for_every_batch():
+    seen = []
+
+    class Watch(bp.callbacks.Callback):
+        def on_predict_batch_end(self, batch, logs=None):
+            seen.append((batch, len(logs["outputs"])))
+
+        def on_predict_end(self, logs=None):
+            seen.append("end")
+
+    classifier().predict(lambda: iter(batches_of(X)), callbacks=[Watch()])
+    assert seen == [(0, 6), (1, 6), (2, 6), (3, 2), "end"]
+
+
+@pytest.mark.parametrize(
+    ("x", "options", "error", "words"),
+    [
+        (lambda: iter([]), {}, ValueError, "x makes no batches"),
+        (lambda: iter(batches_of(X)), {"batch_size": 3}, ValueError, "batch_size needs arrays"),
+        (lambda: iter([X, X[:, :3]]), {}, ValueError, "was built for 4 features"),
+        (lambda: iter([X, np.where(X > 1, np.nan, X)]), {}, ValueError, "x holds nan"),
+        (lambda: 3, {}, TypeError, "x must be a function that returns batches"),
+        (lambda: iter(["a"]), {}, TypeError, "x must hold numbers"),
+    ],
+)
+def test_mistakes_in_predict_of_batches(x, options, error, words):
+    with pytest.raises(error, match=words):
+        classifier().predict(x, **options)
+
+
+def test_lists_that_are_arrays_stay_arrays():
+    model = classifier()
+    np.testing.assert_array_equal(model.predict(X.tolist()), model.predict(X))
+    np.testing.assert_array_equal(model.predict(list(X)), model.predict(X))
+    np.testing.assert_array_equal(
+        model.predict([tuple(row) for row in X.tolist()]), model.predict(X)
+    )
+    sequences = bp.Sequential([Dense(2)], seed=0)
+    assert sequences.predict([X, X]).shape == (2, N, 2)

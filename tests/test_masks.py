@@ -1,0 +1,132 @@
+"""Padded sequences in whole models: padding changes no output, loss, metric or gradient."""
+
+import numpy as np
+import pytest
+
+import backprop as bp
+from backprop.layers import (
+    GRU,
+    LSTM,
+    Bidirectional,
+    Dense,
+    Dropout,
+    Embedding,
+    GlobalAveragePooling1D,
+    LayerNormalization,
+    Masking,
+    MultiHeadAttention,
+    Parallel,
+    Residual,
+    Softmax,
+    Tanh,
+)
+
+LENGTHS = [3, 5, 1, 4]
+T = max(LENGTHS)
+
+BODIES = {
+    "lstm": lambda: [LSTM(4, return_sequences=True)],
+    "gru": lambda: [Dense(4), Tanh(), GRU(4, return_sequences=True), Dropout(0.0)],
+    "bidirectional": lambda: [Bidirectional(GRU(3, return_sequences=True))],
+    "attention": lambda: [Residual([LayerNormalization(), MultiHeadAttention(2, 3)])],
+    "branches": lambda: [Parallel([Dense(2), [LSTM(3, return_sequences=True)]])],
+}
+
+
+def tokens(rng):
+    """Indices from 1, 0 where a sequence is padded, and targets for every step."""
+    X = rng.integers(1, 7, (len(LENGTHS), T))
+    for row, n in zip(X, LENGTHS, strict=True):
+        row[n:] = 0
+    return X, rng.integers(0, 3, X.shape)
+
+
+def make(body, end, loss, **options):
+    layers = [Embedding(7, 4, mask_zero=True), *BODIES[body](), *end]
+    model = bp.Sequential(layers, seed=3, dtype="float64")
+    model.compile(bp.optimizers.SGD(0.1), loss, metrics=["accuracy"], **options)
+    model.build((None, T))
+    return model
+
+
+def pass_of(model, X, y, weight=None):
+    A = model.forward(X, training=True)
+    loss = model.loss.forward(A, y, model.weigh(X, weight))
+    model.backward()
+    return A.copy(), loss, model.parameters.gradients.copy()
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("body", BODIES)
+def test_a_padded_batch_is_the_mean_over_the_steps_of_each_sequence_alone(body, weighted, rng):
+    X, y = tokens(rng)
+    w = rng.uniform(0.5, 2, X.shape) if weighted else None
+    end = [Dense(3), Softmax()]
+    model = make(body, end, "sparse_categorical_crossentropy")
+    A, loss, g = pass_of(model, X, y, w)
+    losses, gradients = 0.0, 0.0
+    for k, n in enumerate(LENGTHS):
+        mine = None if w is None else w[k : k + 1, :n]
+        alone = make(body, [Dense(3), Softmax()], "sparse_categorical_crossentropy")
+        A_k, loss_k, g_k = pass_of(alone, X[k : k + 1, :n], y[k : k + 1, :n], mine)
+        np.testing.assert_allclose(A[k, :n], A_k[0], rtol=1e-12, atol=1e-13)
+        losses += n * loss_k
+        gradients += n * g_k
+    assert loss == pytest.approx(losses / sum(LENGTHS), rel=1e-12)
+    np.testing.assert_allclose(g, gradients / sum(LENGTHS), rtol=1e-9, atol=1e-13)
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_what_stands_in_the_padding_of_the_targets_changes_nothing(body, rng):
+    X, y = tokens(rng)
+    other = np.where(X == 0, (y + 1) % 3, y)
+    logs = []
+    for targets in (y, other):
+        model = make(body, [Dense(3), Softmax()], "sparse_categorical_crossentropy")
+        history = model.fit(X, targets, batch_size=3, epochs=4, verbose=0).history
+        logs.append([*history["loss"], *history["accuracy"], *model.evaluate(X, targets)])
+    assert logs[0] == logs[1]
+    right = model.predict(X).argmax(axis=-1)[X > 0] == y[X > 0]
+    assert model.evaluate(X, y)[1] == pytest.approx(right.mean(), rel=1e-12)
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_recorded_steps_have_the_bits_of_the_layers_steps(body, rng):
+    X, y = tokens(rng)
+    X, y = np.tile(X, (4, 1)), np.tile(y, (4, 1))
+    thetas = []
+    for eager in (False, True):
+        end = [Dense(3), Softmax()]
+        model = make(body, end, "sparse_categorical_crossentropy", run_eagerly=eager)
+        model.fit(X, y, batch_size=4, epochs=5, verbose=0)
+        thetas.append(model.parameters.values)
+    np.testing.assert_array_equal(*thetas)
+
+
+@pytest.mark.parametrize("pool", [GlobalAveragePooling1D, lambda: LSTM(3)])
+def test_one_prediction_for_each_padded_sequence(pool, rng):
+    X, _ = tokens(rng)
+    y = rng.integers(0, 2, len(X)).astype(float)
+    model = make("lstm", [pool(), Dense(1)], "mse")
+    A, loss, g = pass_of(model, X, y)
+    longer = np.pad(X, ((0, 0), (0, 3)))
+    other = make("lstm", [pool(), Dense(1)], "mse")
+    A_l, loss_l, g_l = pass_of(other, longer, y)
+    np.testing.assert_allclose(A_l, A, rtol=1e-12)
+    assert loss_l == pytest.approx(loss, rel=1e-12)
+    np.testing.assert_allclose(g_l, g, rtol=1e-9, atol=1e-13)
+
+
+def test_masking_of_numbers(rng):
+    X = rng.standard_normal((4, T, 2))
+    for row, n in zip(X, LENGTHS, strict=True):
+        row[n:] = -9.0
+    y = rng.standard_normal((4, T, 1))
+    model = bp.Sequential([Masking(-9.0), GRU(3, return_sequences=True), Dense(1)], seed=0)
+    model.compile("sgd", "mse", weighted_metrics=["mae"])
+    model.fit(X, y, epochs=2, verbose=0, sample_weight=rng.uniform(0.5, 1, 4))
+    mask = model.mask(X)
+    assert mask.sum(axis=1).tolist() == LENGTHS
+    error = np.abs(model.predict(X) - y)[mask].mean()
+    assert model.evaluate(X, y)[1] == pytest.approx(error, rel=1e-5)
+    assert bp.Sequential([Dense(2)]).mask(X) is None

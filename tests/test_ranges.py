@@ -1,0 +1,244 @@
+"""Overflow in the model's dtype, and columns that a dtype keeps next to nothing of."""
+
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse
+from mistakes import assert_speaks
+
+import backprop as bp
+from backprop.layers import Dense
+
+RNG = np.random.default_rng(0)
+N = 60
+X = RNG.normal(size=(N, 3))
+Y = RNG.normal(size=(N, 2))
+LONG = np.longdouble
+
+
+def model_of(dtype="float32", outputs=2):
+    model = bp.Sequential([Dense(outputs)], seed=0, dtype=dtype)
+    model.compile("sgd", "mse")
+    return model
+
+
+def one_large(values, row, column, value=1e300):
+    changed = values.copy()
+    changed[row, column] = value
+    return changed
+
+
+# ------------------------------------------------------------------------------------- overflow
+
+
+@pytest.mark.parametrize("form", [np.asarray, scipy.sparse.csr_array, np.ndarray.tolist])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_inputs_that_overflow_are_named(form, sign):
+    x = form(one_large(X, 7, 2, sign * 1e300))
+    words = ["x holds", "1e+300 in row 7, column 2", "overflow in float32", 'dtype="float64"']
+    model = model_of()
+    for call in (
+        lambda: model.fit(x, Y, verbose=0),
+        lambda: model.evaluate(x, Y),
+        lambda: model.predict(x),
+        lambda: model.train_on_batch(x, Y),
+        lambda: model.fit(lambda: iter([(x, Y)]), verbose=0),
+        lambda: model.predict(lambda: iter([x])),
+    ):
+        with pytest.raises(ValueError) as caught:  # noqa: PT011, the words are checked
+            call()
+        assert_speaks(caught, words)
+    assert model.input_shape is None
+
+
+@pytest.mark.parametrize("batch_size", [None, 7])
+def test_overflow_is_found_in_any_batch_of_a_prediction(batch_size):
+    model = model_of()
+    model.build((None, 3))
+    with pytest.raises(ValueError, match="in row 50, column 0, an overflow"):
+        model.predict(one_large(X, 50, 0), batch_size)
+
+
+def test_targets_and_weights_that_overflow_are_named():
+    model = model_of()
+    with pytest.raises(ValueError, match=r"targets hold .* in row 3, column 1, an overflow in"):
+        model.fit(X, one_large(Y, 3, 1), verbose=0)
+    with pytest.raises(ValueError, match=r"sample_weight .* in row 5, an overflow in float32"):
+        model.fit(X, Y, sample_weight=np.where(np.arange(N) == 5, 1e300, 1), verbose=0)
+    with pytest.raises(ValueError, match=r"validation x holds .* an overflow"):
+        model.fit(X, Y, validation_data=(one_large(X, 0, 0), Y), verbose=0)
+    assert model.input_shape is None
+
+
+def test_a_model_of_float64_takes_them():
+    model = model_of("float64")
+    assert np.isfinite(model.predict(one_large(X, 7, 2, 1e200))).all()
+    with pytest.raises(ValueError, match=r"an overflow in float64, .*: scale the numbers\.$"):
+        model.predict(one_large(X.astype(LONG), 7, 2, LONG("1e1000")))
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize(("dtype", "bad", "words"), [
+    ("float64", 1e300, "overflow"), ("float32", np.nan, "nan or infinite"),
+])  # fmt: skip
+def test_memory_maps_are_checked_as_they_are_read(
+    tmp_path, monkeypatch, shuffle, at_once, dtype, bad, words
+):
+    monkeypatch.setattr("backprop.data.batches.CONVERT_BELOW", 1 << 26 if at_once else 0)
+    np.save(tmp_path / "X.npy", one_large(X, 33, 1, bad).astype(dtype))
+    x = np.load(tmp_path / "X.npy", mmap_mode="r")
+    for call in (
+        lambda: model_of().fit(x, Y, shuffle=shuffle, verbose=0),
+        lambda: model_of().evaluate(x, Y),
+    ):
+        with pytest.raises(ValueError, match=words) as caught:
+            call()
+        assert_speaks(caught, ["row 33, column 1"])
+
+
+def test_a_memory_map_is_checked_once(tmp_path, monkeypatch):
+    np.save(tmp_path / "X.npy", X.astype("float32"))
+    x = np.load(tmp_path / "X.npy", mmap_mode="r")
+    asked = []
+    module = "backprop.data.batches.check_finite"
+    monkeypatch.setattr(module, lambda rows, *rest: asked.append(len(rows)))
+    model_of().fit(x, Y, epochs=3, verbose=0)
+    assert sum(asked) == N
+
+
+# ---------------------------------------------------------------------- what a dtype keeps of it
+
+
+LATE = 1.7e9 + np.arange(N)
+
+
+def said(x, y, dtype="float32"):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model_of(dtype, np.reshape(y, (N, -1)).shape[1]).fit(x, y, epochs=0, verbose=0)
+    assert all(each.filename == __file__ for each in caught)
+    return [str(each.message) for each in caught]
+
+
+@pytest.mark.parametrize("y", [
+    LATE, LATE[:, np.newaxis], LATE.astype(int), LATE.astype("int32"), LATE.tolist(), -LATE,
+])  # fmt: skip
+def test_targets_of_which_next_to_nothing_is_left_are_warned_of(y):
+    (message,) = said(X, y)
+    for words in ("y varies by 59", "1.7e+09", "steps of 128", "subtract", 'dtype="float64"'):
+        assert words in message
+    assert said(X, y, "float64") == []
+
+
+def test_columns_of_inputs_are_named():
+    (message,) = said(np.column_stack([X, LATE, X, LATE]), Y)
+    assert message.startswith("columns 3, 7 of x vary by 59")
+    (message,) = said(np.column_stack([X, LATE]), Y)
+    assert message.startswith("column 3 of x varies by 59")
+    (message,) = said(X, np.column_stack([Y, LATE]))
+    assert message.startswith("column 2 of y varies by 59")
+
+
+def test_float64_has_its_own_steps():
+    (message,) = said(X, 1e17 + 16.0 * np.arange(N), "float64")
+    assert "where float64 has steps of 16" in message
+    assert "dtype" not in message
+    (message,) = said(X, 10**18 + np.arange(N), "float64")
+    assert "float64 has steps of 128" in message
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        np.full((N, 3), 1.7e9),  # constant
+        np.full((N, 3), 0.1) + RNG.uniform(-1, 1, (N, 3)) * 1e-17,  # constant but for rounding
+        np.zeros((N, 3)),
+        np.repeat([[0.0], [1e-30]], N // 2, axis=0),
+        np.repeat([[-1e9], [1e9]], N // 2, axis=0),
+        (np.arange(N) + 60_000)[:, np.newaxis].astype("uint16"),
+        np.column_stack([np.full(N, 1e9), X]),
+        1e9 + 1e9 * X,
+        1e4 + X,
+        np.where(np.arange(N) == 59, 2.0, 1.0)[:, np.newaxis],  # in the last row alone
+    ],
+)
+def test_nothing_is_said_of_other_columns(x):
+    assert said(x, Y) == []
+
+
+@pytest.mark.parametrize("row", [0, 255, 256, 700, 999])
+def test_one_row_settles_it_wherever_it_stands(row):
+    """Constant in the first rows: only all of them together tell."""
+    x = np.ones((1000, 40))
+    y = np.zeros((1000, 1))
+
+    def said_of(value):
+        changed = x.copy()
+        changed[row, 7] = value
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            model_of(outputs=1).fit(changed, y, epochs=0, verbose=0)
+        return [str(each.message)[:16] for each in caught]
+
+    assert said_of(1 + 1e-6) == ["column 7 of x va"]
+    assert said_of(1 + 1e-4) == []
+    assert said_of(0.0) == []
+
+
+def test_sequences_have_the_columns_of_their_last_axis():
+    x = np.zeros((N, 5, 2))
+    x[..., 0] = np.arange(5)  # the same in every sample, and not constant
+    x[..., 1] = 1e9 + RNG.uniform(size=(N, 5))
+    with pytest.warns(RuntimeWarning, match="^column 1 of x varies"):
+        model_of().fit(x, np.zeros((N, 5, 2)), epochs=0, verbose=0)
+
+
+def test_fit_many_says_it_too():
+    models = [model_of(outputs=1), model_of(outputs=1)]
+    with pytest.warns(RuntimeWarning, match="^y varies by 59") as caught:
+        bp.experiments.fit_many(models, X, LATE, epochs=1, verbose=0)
+    assert {each.filename for each in caught if "varies" in str(each.message)} == {__file__}
+
+
+def constant(value):
+    """A model that predicts one number and never learns."""
+    model = bp.Sequential([Dense(1, kernel_initializer="zeros")], seed=0)
+    model.compile(bp.optimizers.SGD(0.0), "mse", metrics=["r2_score", "mae"])
+    model.build((None, 3))
+    model.layers[0].b = [value]
+    return model
+
+
+@pytest.mark.filterwarnings("ignore:y varies")
+def test_metrics_see_the_targets_as_they_were_given():
+    """The mean of LATE as a prediction: R² is about 0, and the error that of a uniform one."""
+    model = constant(LATE.mean())
+    offset = float(model.layers[0].b[0]) - LATE
+    spread = ((LATE - LATE.mean()) ** 2).sum()
+    expected = [1 - (offset**2).sum() / spread, np.abs(offset).mean()]
+
+    history = model.fit(X, LATE, validation_split=0.5, verbose=0).history
+    np.testing.assert_allclose(history["val_mae"][0], np.abs(offset[30:]).mean())
+    for options in ({}, {"batch_size": 7}, {"batch_size": 7, "shuffle": False}, {"epochs": 30}):
+        history = model.fit(X, LATE, verbose=0, **options).history
+        np.testing.assert_allclose([history["r2_score"][-1], history["mae"][-1]], expected)
+    np.testing.assert_allclose(model.evaluate(X, LATE)[1:], expected)
+    np.testing.assert_allclose(model.evaluate(lambda: iter([(X, LATE)]))[1:], expected)
+    np.testing.assert_allclose(model.train_on_batch(X, LATE)[1:], expected)
+    batches = [(X[:40], LATE[:40]), (X[40:], LATE[40:])]
+    history = model.fit(batches, verbose=0).history
+    np.testing.assert_allclose([history["r2_score"][0], history["mae"][0]], expected)
+    many = bp.experiments.fit_many([constant(LATE.mean()) for _ in "ab"], X, LATE, verbose=0)
+    np.testing.assert_allclose([many[1].history[k][0] for k in ("r2_score", "mae")], expected)
+
+
+def test_targets_that_need_no_more_digits_are_kept_once():
+    from backprop.data.samples import digits_lost
+
+    assert digits_lost(np.arange(5), np.arange(5.0, dtype="float32")) is None
+    assert digits_lost(np.ones((5, 1)), np.ones((5, 1), "float32")) is None
+    found = digits_lost(LATE, LATE.astype("float32")[:, np.newaxis])
+    np.testing.assert_array_equal(found, LATE[:, np.newaxis])
+    assert digits_lost(LATE, 2 * LATE.astype("float32")) is None  # a loss of one's own changed them

@@ -1,0 +1,200 @@
+"""Padded sequences, windows of series, vocabularies, the sonnets."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from mistakes import assert_speaks
+
+from backprop import datasets
+from backprop.core.errors import ShapeError
+from backprop.datasets import Vocabulary, load_shakespeare, pad_sequences, windows
+
+SEQUENCES = [[1], [2, 3], [4, 5, 6]]
+
+
+# --- padding: the examples of Keras's documentation -----------------------------------------------
+
+
+def test_padding_is_that_of_keras() -> None:
+    found = pad_sequences(SEQUENCES)
+    np.testing.assert_array_equal(found, [[0, 0, 1], [0, 2, 3], [4, 5, 6]])
+    assert found.dtype == np.int32
+    np.testing.assert_array_equal(
+        pad_sequences(SEQUENCES, value=-1), [[-1, -1, 1], [-1, 2, 3], [4, 5, 6]]
+    )
+    np.testing.assert_array_equal(
+        pad_sequences(SEQUENCES, padding="post"), [[1, 0, 0], [2, 3, 0], [4, 5, 6]]
+    )
+    np.testing.assert_array_equal(pad_sequences(SEQUENCES, maxlen=2), [[0, 1], [2, 3], [5, 6]])
+    np.testing.assert_array_equal(
+        pad_sequences(SEQUENCES, maxlen=2, truncating="post"), [[0, 1], [2, 3], [4, 5]]
+    )
+    assert pad_sequences(SEQUENCES, maxlen=5).shape == (3, 5)
+
+
+def test_padding_of_steps_with_features() -> None:
+    sequences = [np.ones((2, 3)), np.full((4, 3), 0.5), np.empty((0,))]
+    found = pad_sequences(sequences, dtype="float32", padding="post", value=9)
+    assert found.shape == (3, 4, 3)
+    assert found.dtype == np.float32
+    assert (found[0, :2] == 1).all()
+    assert (found[0, 2:] == 9).all()
+    assert (found[1] == 0.5).all()
+    assert (found[2] == 9).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"sequences": []}, ["sequences is empty"]),
+        ({"sequences": [[1], 2]}, ["number 1 is 2"]),
+        ({"sequences": ["word"]}, ["number 0 is 'word'", "Vocabulary"]),
+        ({"sequences": [[[1, 2]], [[1]]]}, ["same shape", "(1,)", "(2,)"]),
+        ({"sequences": [[0.5]]}, ["sequence 0", "int32 cannot hold", "dtype='float32'"]),
+        ({"sequences": [[1], [300]], "dtype": "uint8"}, ["sequence 1", "uint8"]),
+        ({"sequences": [[1]], "padding": "left"}, ["padding must be 'pre' or 'post'", "'left'"]),
+        ({"sequences": [[1]], "truncating": 3}, ["truncating must be"]),
+        ({"sequences": [[1]], "maxlen": 0}, ["maxlen"]),
+    ],
+)
+def test_mistakes_in_padding(arguments: Any, words: list[str]) -> None:
+    with pytest.raises(ValueError, match=re.escape(words[0])) as caught:
+        pad_sequences(**arguments)
+    assert_speaks(caught, words)
+
+
+# --- windows --------------------------------------------------------------------------------------
+
+
+def test_windows_and_what_follows_them() -> None:
+    X, y = windows(np.arange(6), 3)
+    np.testing.assert_array_equal(X, [[0, 1, 2], [1, 2, 3], [2, 3, 4]])
+    np.testing.assert_array_equal(y, [[3], [4], [5]])
+    X, y = windows(range(8), 3, horizon=2, stride=3)
+    np.testing.assert_array_equal(X, [[0, 1, 2], [3, 4, 5]])
+    np.testing.assert_array_equal(y, [[3, 4], [6, 7]])
+
+
+def test_windows_of_several_series_are_copies_of_their_own() -> None:
+    series = np.arange(10.0).reshape(5, 2)
+    X, y = windows(series, 2)
+    assert X.shape == (3, 2, 2)
+    assert y.shape == (3, 1, 2)
+    np.testing.assert_array_equal(X[1], series[1:3])
+    np.testing.assert_array_equal(y[1, 0], series[3])
+    assert X.flags.c_contiguous
+    X[...] = 0
+    assert series.any()
+
+
+def test_mistakes_in_windows() -> None:
+    with pytest.raises(
+        ShapeError, match=r"shape \(4,\), but a window of 4 steps with 1 to predict"
+    ):
+        windows(np.arange(4), 4)
+    for wrong in ({"length": 0}, {"horizon": 0}, {"stride": 0}):
+        with pytest.raises(ValueError, match=f"{next(iter(wrong))} must be an integer"):
+            windows(np.arange(9), **{"length": 2, **wrong})
+
+
+# --- vocabularies ---------------------------------------------------------------------------------
+
+TEXTS = ["To be, or not to be", "That is the question: don't be"]
+
+
+def test_words_are_numbered_from_the_most_frequent_on() -> None:
+    vocabulary = Vocabulary(TEXTS)
+    assert vocabulary.tokens[:2] == ["be", "to"]
+    assert vocabulary.tokens[2:] == sorted(vocabulary.tokens[2:])
+    assert "don't" in vocabulary.tokens
+    assert len(vocabulary) == len(vocabulary.tokens) + 2
+    np.testing.assert_array_equal(vocabulary.encode("To be, to see"), [3, 2, 3, 1])
+    found = vocabulary.encode(["be", "To be, to be"])
+    np.testing.assert_array_equal(found, [[2, 0, 0, 0], [3, 2, 3, 2]])
+    assert found.dtype == np.int32
+    in_front = vocabulary.encode(["be", "To be, to be"], maxlen=3, padding="pre")
+    np.testing.assert_array_equal(in_front, [[0, 0, 2], [2, 3, 2]])
+    np.testing.assert_array_equal(vocabulary.encode("to be", maxlen=1), [3])
+    np.testing.assert_array_equal(vocabulary.encode(["", "be"]), [[0], [2]])
+
+
+def test_the_example_of_the_vocabulary() -> None:
+    vocabulary = Vocabulary(["To be, or not to be"])
+    found = vocabulary.encode(["Not to be!", "or"])
+    np.testing.assert_array_equal(found, [[4, 3, 2], [5, 0, 0]])
+    assert vocabulary.decode([4, 3, 2]) == "not to be"
+
+
+def test_numbers_become_words_again() -> None:
+    vocabulary = Vocabulary(TEXTS)
+    for text in TEXTS:
+        plain = re.sub("[,:]", "", text.lower())
+        assert vocabulary.decode(vocabulary.encode(text)) == plain
+    assert vocabulary.decode(vocabulary.encode(["to see", "be"])) == ["to [UNK]", "be"]
+
+
+def test_characters_come_back_as_they_were() -> None:
+    text = load_shakespeare()[:3000]
+    vocabulary = Vocabulary(text, "characters")
+    numbers = vocabulary.encode(text)
+    assert numbers.shape == (3000,)
+    assert vocabulary.tokens[0] == " "
+    assert vocabulary.decode(numbers) == text
+    assert vocabulary.decode(vocabulary.encode("é!")) == "�!"
+    assert vocabulary.decode([[2, 0, 0]]) == [" "]
+
+
+def test_the_size_counts_padding_and_the_unknown() -> None:
+    vocabulary = Vocabulary(TEXTS, size=4)
+    assert vocabulary.tokens == ["be", "to"]
+    assert len(vocabulary) == 4
+    assert vocabulary.encode(TEXTS).max() == 3
+
+
+def test_a_vocabulary_is_saved_and_loaded(tmp_path: Path) -> None:
+    for kind in ("words", "characters"):
+        vocabulary = Vocabulary([*TEXTS, "naïve\n\x00 “Ωμέγα”"], kind)
+        path = tmp_path / f"{kind}.vocabulary"
+        vocabulary.save(path)
+        other = Vocabulary.load(path)
+        assert (other.kind, other.tokens) == (kind, vocabulary.tokens)
+        np.testing.assert_array_equal(other.encode(TEXTS), vocabulary.encode(TEXTS))
+
+
+def test_mistakes_with_vocabularies(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="kind must be 'words' or 'characters'"):
+        Vocabulary(TEXTS, "letters")
+    with pytest.raises(TypeError, match="texts must be strings, but one of them is 3"):
+        Vocabulary(["a", 3])
+    with pytest.raises(ValueError, match="size must be an integer of 3 or more"):
+        Vocabulary(TEXTS, size=2)
+    vocabulary = Vocabulary(TEXTS)
+    with pytest.raises(ValueError, match=f"between 0 and {len(vocabulary) - 1}, but they hold 99"):
+        vocabulary.decode([2, 99])
+    with pytest.raises(ValueError, match="padding must be"):
+        vocabulary.encode(TEXTS, padding="left")
+    other = tmp_path / "other.npz"
+    np.savez(other, a=np.ones(3))
+    with pytest.raises(ValueError, match="holds no vocabulary"):
+        Vocabulary.load(other)
+
+
+# --- the sonnets ----------------------------------------------------------------------------------
+
+
+def test_all_sonnets_are_there() -> None:
+    text = load_shakespeare()
+    assert (len(text), len(set(text))) == (95_609, 62)
+    parts = re.split(r"^([IVXLC]+)\n\n", text, flags=re.MULTILINE)
+    numbers, poems = parts[1::2], parts[2::2]
+    assert len(numbers) == 154
+    assert (numbers[0], numbers[17], numbers[-1]) == ("I", "XVIII", "CLIV")
+    lines = [len(poem.strip().split("\n")) for poem in poems]
+    assert [n + 1 for n, length in enumerate(lines) if length != 14] == [99, 126]
+    assert (lines[98], lines[125]) == (15, 12)
+    assert poems[17].startswith("Shall I compare thee to a summer's day?\nThou art more lovely")
+    assert text == load_shakespeare()
+    assert "load_shakespeare" in datasets.__all__

@@ -1,0 +1,283 @@
+"""Attributes that are assigned later: they work, or the assignment says why not."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from mistakes import PACKAGE
+
+import backprop as bp
+from backprop import losses, metrics, regularizers
+from backprop.layers import (
+    ELU,
+    GELU,
+    SELU,
+    BatchNormalization,
+    Dense,
+    Dropout,
+    GaussianNoise,
+    Layer,
+    LeakyReLU,
+    ReLU,
+    Softmax,
+)
+from backprop.optimizers import LBFGS, SGD, Adagrad, Adam, RMSprop
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(60, 4)).astype("float32")
+Y = RNG.integers(0, 3, 60)
+
+
+def model_with(optimizer="sgd", *middle):
+    model = bp.Sequential([Dense(5), ReLU(), *middle, Dense(3), Softmax()], seed=0)
+    model.compile(optimizer, "sparse_categorical_crossentropy")
+    return model
+
+
+def trained(optimizer="sgd", *middle, epochs=1):
+    model = model_with(optimizer, *middle)
+    model.fit(X, Y, epochs=epochs, verbose=0)
+    return model
+
+
+def built(layer):
+    layer.build((4,))
+    return layer
+
+
+# ----------------------------------------------------------------------- numbers out of their range
+
+
+RANGES = {
+    "dropout": (lambda: Dropout(0.2), "rate", 5, "rate"),
+    "built dropout": (lambda: built(Dropout(0.2)), "rate", -0.1, "rate"),
+    "noise": (lambda: GaussianNoise(0.1), "stddev", -1, "stddev"),
+    "normalisation": (lambda: built(BatchNormalization()), "momentum", 2, "momentum"),
+    "epsilon": (BatchNormalization, "epsilon", 0, "epsilon"),
+    "slope": (LeakyReLU, "negative_slope", np.nan, "negative_slope"),
+    "alpha": (ELU, "alpha", -1, "alpha"),
+    "units": (lambda: Dense(3), "units", 0, "units"),
+    "regularizer": (lambda: Dense(3), "kernel_regularizer", "l3", "l3"),
+    "momentum": (SGD, "momentum", 5, "momentum"),
+    "clipnorm": (SGD, "clipnorm", -1, "clipnorm"),
+    "two ways to clip": (lambda: SGD(clipvalue=1.0), "clipnorm", 1.0, "together"),
+    "decay": (Adam, "weight_decay", -1, "weight_decay"),
+    "beta": (Adam, "beta_1", 1.5, "beta_1"),
+    "average": (Adam, "ema_momentum", 3, "ema_momentum"),
+    "iterations": (LBFGS, "history_size", 0, "history_size"),
+    "delta": (losses.Huber, "delta", -1, "delta"),
+    "smoothing": (losses.BinaryCrossentropy, "label_smoothing", 3, "label_smoothing"),
+    "beta of F": (metrics.FBetaScore, "beta", -3, "beta"),
+    "average of F": (metrics.F1Score, "average", "best", "average"),
+    "guesses": (metrics.TopKCategoricalAccuracy, "k", 0, "k"),
+    "l2": (lambda: regularizers.L2(0.1), "l2", -1, "l2"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("make", "name", "value", "words"), RANGES.values(), ids=RANGES)
+def test_a_number_out_of_its_range_is_refused_and_nothing_changes(make, name, value, words):
+    made = make()
+    before = vars(made)[name]
+    with pytest.raises((ValueError, TypeError), match=words) as caught:
+        setattr(made, name, value)
+    assert caught.traceback[-1].path.is_relative_to(PACKAGE)
+    assert vars(made)[name] is before
+
+
+def test_what_is_assigned_is_what_the_constructor_would_have_made_of_it():
+    layer = Dense(3)
+    layer.kernel_regularizer = "l2"
+    layer.kernel_initializer = "zeros"
+    layer.units = np.int64(5)
+    assert isinstance(layer.kernel_regularizer, regularizers.L2)
+    assert type(layer.units) is int
+    model = bp.Sequential([layer], seed=0)
+    assert not model.predict(X).any()
+    assert model.layers[0].W.shape == (4, 5)
+    optimizer = SGD()
+    optimizer.momentum = np.float32(0.5)
+    assert type(optimizer.momentum) is float
+
+
+# ---------------------------------------------------------------------------- what would be ignored
+
+
+IGNORED = {
+    "units": (lambda: built(Dense(3)), "units", 4, "is built"),
+    "regularizer": (lambda: built(Dense(3)), "kernel_regularizer", "l2", "make a new layer"),
+    "constraint": (lambda: built(Dense(3)), "bias_constraint", "non_neg", "is built"),
+    "seed": (lambda: built(Dropout(0.2)), "seed", 3, "is built"),
+    "gamma": (lambda: built(BatchNormalization()), "scale", False, "is built"),
+    "part of a formula": (SELU, "alpha", 2.0, "SELU has no alpha"),
+    "no clipping": (LBFGS, "clipnorm", 1.0, "LBFGS has no clipnorm"),
+    "lr": (SGD, "lr", 0.1, "'lr' of SGD: set learning_rate"),
+    "beta1": (Adam, "beta1", 0.1, "'beta1' of Adam: set beta_1"),
+    "typing error": (SGD, "learning_rte", 0.1, "set learning_rate"),
+    "schedule": (SGD, "schedule", 0.1, "schedule cannot be assigned: set learning_rate"),
+    "logits": (losses.BinaryCrossentropy, "from_logits", True, "compile goes by it"),
+    "lr of a model": (model_with, "lr", 0.1, "nobody reads 'lr' of Sequential"),
+    "stop": (model_with, "stop_traning", True, "set stop_training"),
+    "name": (model_with, "batch_size", 3, "may begin with _"),
+    "loss": (model_with, "loss", "mse", r"loss cannot be assigned: call model\.compile"),
+    "optimizer": (model_with, "optimizer", "adam", r"call model\.compile\(optimizer=…\)"),
+    "metrics": (model_with, "metrics", ["mse"], r"call model\.compile\(metrics="),
+    "layers": (model_with, "layers", [], r"model\.add"),
+    "seed of a model": (model_with, "seed", 3, r"model\.reset\(seed="),
+    "dtype": (model_with, "dtype", "float64", "make a new model with dtype="),
+    "beginning": (lambda: trained(Adagrad()).optimizer, "initial_accumulator_value", 0.5, "reset"),
+    "penalty": (lambda: trained().parameters["dense_1.W"], "regularizer", None, "built model"),
+    "condition": (lambda: trained().parameters["dense_1.W"], "constraint", None, "built model"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("make", "name", "value", "words"), IGNORED.values(), ids=IGNORED)
+def test_an_assignment_that_nobody_would_read_is_an_error(make, name, value, words):
+    made = make()
+    with pytest.raises(AttributeError, match=words) as caught:
+        setattr(made, name, value)
+    assert caught.traceback[-1].path.is_relative_to(PACKAGE)
+
+
+def test_classes_of_ones_own_take_any_attribute():
+    class Mine(Dropout):
+        def __init__(self):
+            super().__init__(0.2)
+            self.rate = np.full(4, 0.5)
+            self.anything = 1
+
+    class Own(Layer):
+        def forward(self, X, training=False):
+            return X
+
+    class Steps(SGD):
+        pass
+
+    class Net(bp.Sequential):
+        def __init__(self):
+            super().__init__([Dense(3)], seed=0)
+            self.note = "mine"
+
+    layer, own, steps, net = Mine(), Own(), Steps(), Net()
+    layer.rate = own.units = steps.lr = net.lr = 7
+    steps.momentum = -3
+    assert (layer.rate, own.units, steps.lr, steps.momentum, net.note) == (7, 7, 7, -3, "mine")
+    Dense(3).note = SGD()._note = bp.Sequential()._note = "of mine"
+
+
+def test_methods_may_be_replaced_as_before():
+    model, optimizer = model_with(), SGD()
+    model.forward = model.forward
+    optimizer.update = optimizer.update
+
+
+# --------------------------------------------------------------------------------------- what works
+
+
+def test_freezing_a_whole_model():
+    for model in (model_with(), trained()):
+        model.trainable = False
+        model.fit(X, Y, verbose=0)
+        frozen = model.get_weights()
+        model.fit(X, Y, epochs=12, verbose=0)
+        for mine, before in zip(model.get_weights(), frozen, strict=True):
+            np.testing.assert_array_equal(mine, before)
+        assert not model.trainable
+        model.trainable = True
+        model.fit(X, Y, verbose=0)
+        assert any((a != b).any() for a, b in zip(model.get_weights(), frozen, strict=True))
+
+
+LATER = {
+    "momentum": (lambda: SGD(0.1), {"momentum": 0.9}, lambda: SGD(0.1, momentum=0.9)),
+    "nesterov": (
+        lambda: SGD(0.1, momentum=0.9),
+        {"nesterov": True},
+        lambda: SGD(0.1, momentum=0.9, nesterov=True),
+    ),
+    "no momentum": (lambda: SGD(0.1, momentum=0.9), {"momentum": 0.0}, lambda: SGD(0.1)),
+    "clipnorm": (lambda: SGD(0.1), {"clipnorm": 0.01}, lambda: SGD(0.1, clipnorm=0.01)),
+    "no clipping": (lambda: SGD(0.1, clipvalue=0.01), {"clipvalue": None}, lambda: SGD(0.1)),
+    "weight_decay": (Adam, {"weight_decay": 0.1}, lambda: Adam(weight_decay=0.1)),
+    "amsgrad": (Adam, {"amsgrad": True}, lambda: Adam(amsgrad=True)),
+    "no amsgrad": (lambda: Adam(amsgrad=True), {"amsgrad": False}, Adam),
+    "use_ema": (SGD, {"use_ema": True}, lambda: SGD(use_ema=True)),
+    "centered": (RMSprop, {"centered": True}, lambda: RMSprop(centered=True)),
+    "both": (
+        RMSprop,
+        {"centered": True, "momentum": 0.5},
+        lambda: RMSprop(centered=True, momentum=0.5),
+    ),
+    "epsilon": (Adagrad, {"epsilon": 1e-3}, lambda: Adagrad(epsilon=1e-3)),
+    "initial_accumulator_value": (
+        Adagrad,
+        {"initial_accumulator_value": 0.5},
+        lambda: Adagrad(initial_accumulator_value=0.5),
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "changes", "expected"), LATER.values(), ids=LATER)
+def test_an_optimizer_changed_before_training_is_one_made_that_way(make, changes, expected):
+    optimizer = make()
+    for name, value in changes.items():
+        setattr(optimizer, name, value)
+    mine, its = trained(optimizer, epochs=15), trained(expected(), epochs=15)
+    assert mine.history.history == its.history.history
+    for a, b in zip(mine.get_weights(), its.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("make", "changes", "expected"),
+    [row for name, row in LATER.items() if name != "initial_accumulator_value"],
+)
+def test_an_optimizer_changed_in_training_goes_on_as_one_made_that_way(make, changes, expected):
+    """The state that it has stays; what is missing begins as in a new one."""
+    mine, its = trained(make(), epochs=3), trained(make(), epochs=3)
+    state, steps = its.optimizer.state, its.optimizer.iterations
+    for name, value in changes.items():
+        setattr(mine.optimizer, name, value)
+    its.compile(expected(), "sparse_categorical_crossentropy")
+    its.optimizer.begin(its.parameters)
+    its.optimizer.iterations = steps
+    for name, vector in its.optimizer.state.items():
+        if name in state:
+            vector[...] = state[name]
+    first, second = (model.fit(X, Y, epochs=15, verbose=0).history for model in (mine, its))
+    assert first == second
+    assert mine.optimizer.state.keys() == its.optimizer.state.keys()
+
+
+def test_changed_optimizers_are_copied_pickled_and_saved(tmp_path):
+    model = trained(SGD(0.1))
+    model.optimizer.momentum, model.optimizer.clipnorm = 0.9, 0.5
+    model.fit(X, Y, verbose=0)
+    model.save(tmp_path / "model.npz")
+    others = [copy.deepcopy(model), pickle.loads(pickle.dumps(model))]
+    others.append(bp.load_model(tmp_path / "model.npz"))
+    expected = model.fit(X, Y, verbose=0).history
+    for other in others:
+        assert repr(other.optimizer) == repr(model.optimizer)
+        assert other.fit(X, Y, verbose=0).history == expected
+
+
+@pytest.mark.parametrize(("layer", "name", "value"), [
+    (lambda: Dropout(0.5, seed=1), "rate", 0.0),
+    (lambda: GaussianNoise(0.5, seed=1), "stddev", 0.0),
+    (LeakyReLU, "negative_slope", 0.9),
+    (ELU, "alpha", 0.1),
+    (lambda: GELU(approximate=True), "approximate", False),
+    (BatchNormalization, "momentum", 0.0),
+])  # fmt: skip
+def test_a_layer_changed_between_fits_does_what_it_then_says(layer, name, value):
+    """Also where the steps with the old number have been recorded."""
+    losses_of = []
+    for eagerly in (False, True):
+        model = model_with("sgd", layer())
+        model.compile("sgd", "sparse_categorical_crossentropy", run_eagerly=eagerly)
+        model.fit(X, Y, epochs=15, verbose=0)
+        setattr(model.layers[2], name, value)
+        assert vars(model.layers[2])[name] == value
+        losses_of.append(model.fit(X, Y, epochs=15, verbose=0).history["loss"])
+    assert losses_of[0] == losses_of[1]

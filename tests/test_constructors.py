@@ -25,6 +25,7 @@ ALL = {"GroupNormalization.groups"}
 
 EXAMPLES = {
     "baseline": 0.5,
+    "value_dim": 3,
     "class_id": 1,
     "clipnorm": 0.5,
     "clipvalue": 0.5,

@@ -25,7 +25,6 @@ ALL = {"GroupNormalization.groups"}
 
 EXAMPLES = {
     "baseline": 0.5,
-    "value_dim": 3,
     "class_id": 1,
     "clipnorm": 0.5,
     "clipvalue": 0.5,

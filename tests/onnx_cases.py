@@ -227,7 +227,6 @@ ADAPTERS: dict[str, Callable[[NodeCase], Expressed]] = {
     "GRU": recurrent(lambda units, **how: layers.GRU(units, reset_after=False, **how), [0, 1, 2]),
     "Gather": gather,
     "Gelu": elementwise(lambda approximate="none": layers.GELU(approximate == "tanh")),
-    "HardSigmoid": elementwise(layers.HardSigmoid),
     "LSTM": recurrent(layers.LSTM, [0, 2, 3, 1]),  # of i, o, f, c
     "LeakyRelu": elementwise(lambda alpha=0.01: layers.LeakyReLU(alpha)),
     "LogSoftmax": along_last_axis(layers.LogSoftmax),
@@ -235,7 +234,6 @@ ADAPTERS: dict[str, Callable[[NodeCase], Expressed]] = {
     "RNN": recurrent(layers.SimpleRNN, [0]),
     "RMSNormalization": rms_normalization,
     "Relu": elementwise(layers.ReLU),
-    "Selu": elementwise(layers.SELU),
     "Sigmoid": elementwise(layers.Sigmoid),
     "Softmax": along_last_axis(layers.Softmax),
     "Softplus": elementwise(layers.Softplus),
@@ -244,16 +242,9 @@ ADAPTERS: dict[str, Callable[[NodeCase], Expressed]] = {
 }
 """By operator: what makes layers and arrays of a case."""
 
-OTHER_SLOPE = "the slope is Keras's 1/6, and no argument"
-OTHER_CONSTANTS = "α and γ are those of the paper, and no arguments"
 CANNOT_EXPRESS = {
     "convtranspose_3d": "layers have one or two axes beside the channels",
     "gather_negative_indices": "rows are numbered from 0 on",
-    "hardsigmoid": OTHER_SLOPE,
-    "hardsigmoid_default": OTHER_SLOPE,
-    "hardsigmoid_example": OTHER_SLOPE,
     "lstm_with_peepholes": "there are no peepholes and no given initial states",
-    "selu": OTHER_CONSTANTS,
-    "selu_example": OTHER_CONSTANTS,
 }
 """By case: why no layer of this package computes it."""

@@ -280,8 +280,7 @@ class Network(Strict):
             TypeError: They are not arrays of numbers.
             ShapeError: Their number or a shape differs; nothing is changed then.
         """
-        mine = list(self.parameters)
-        given = check_list(weights, "weights")
+        mine, given = list(self.parameters), check_list(weights, "weights")
         arrays = [as_numbers(w, f"weights[{k}]") for k, w in enumerate(given)]
         if [a.shape for a in arrays] != [p.shape for p in mine]:
             expected = ", ".join(f"{p.name} {p.shape}" for p in mine)
@@ -300,9 +299,9 @@ class Network(Strict):
     @property
     def generators(self) -> dict[str, np.random.Generator]:
         """Every random generator of the model, by the way that leads to it."""
-        kind = np.random.Generator
-        inside = {way: part for way, part in objects_in(self._chain) if isinstance(part, kind)}
-        return {"shuffle": self._shuffle_rng, **inside}
+        found = {"shuffle": self._shuffle_rng}
+        inside = objects_in(self._chain)
+        return found | {way: part for way, part in inside if isinstance(part, np.random.Generator)}
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the whole model as one file, from which training goes on with the same bits.

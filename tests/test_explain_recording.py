@@ -248,6 +248,9 @@ class SumOfSteps(Layer):
     def output_shape(self, input_shape: Any) -> Any:
         return input_shape[1:]
 
+    def output_mask(self, X: Array, mask: Array | None) -> None:
+        return None
+
     def forward(self, X: Array, training: bool = False, mask: Array | None = None) -> Array:
         kept = np.ones(X.shape[:2]) if mask is None else mask
         if training:
@@ -266,4 +269,19 @@ def test_masks_go_through_the_layers_as_in_training(rng: np.random.Generator) ->
     explanation = model.explain(X, y)
     kept = (X[..., :1] >= 0) * explanation["dense_1"].Y
     np.testing.assert_allclose(explanation["sum_of_steps_1"].Y, kept.sum(axis=1))
+    assert model.train_on_batch(X, y) == explanation.loss
+
+
+def test_padded_steps_count_for_nothing(rng: np.random.Generator) -> None:
+    model = bp.Sequential([bp.Input((5, 2)), NotNegative(), Dense(3)], seed=0, dtype="float64")
+    model.compile("sgd", "mse")
+    X, y = rng.normal(size=(4, 5, 2)), rng.normal(size=(4, 5, 3))
+    explanation = model.explain(X, y)
+    padded = X[..., 0] < 0
+    assert 0 < padded.sum() < padded.size
+    assert explanation.loss_parts.shape == (4, 5, 3)
+    assert not explanation.loss_parts[padded].any()
+    assert not explanation["dense_1"].delta[padded].any()
+    assert explanation.loss_parts.sum() == pytest.approx(explanation.loss)
+    assert "  E_ik = (w_it/N) (1/K) " in str(explanation)
     assert model.train_on_batch(X, y) == explanation.loss

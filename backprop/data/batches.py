@@ -75,8 +75,13 @@ class Batches:
         self._whole = self.steps == whole
 
     def __iter__(self) -> Iterator[Batch]:
-        yield from self._in_order() if self._rng is None else self._shuffled(self._rng)
-        self._unread = self._unread and not self._whole
+        batches = self._in_order() if self._rng is None else self._shuffled(self._rng)
+        return self._read(batches) if self._unread else batches
+
+    def _read(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """The same batches; afterwards a whole memory map has been looked at."""
+        yield from batches
+        self._unread = not self._whole
 
     def inputs(self, size: int) -> Iterator[Array]:
         """All inputs in order, so many at a time; nothing is drawn at random."""
@@ -101,7 +106,11 @@ class Batches:
         draws = self._draws(self._buffers)
         for start in range(0, len(order) - rest, size):
             index = order[start : start + size]
-            yield as_batch([draw(index) for draw in draws], *self._places)
+            if len(draws) == 2:
+                X, y = draws[0](index), draws[1](index)
+                yield X, y, None, y
+            else:
+                yield as_batch([draw(index) for draw in draws], *self._places)
         if rest:
             draws = self._draws(self._first_rows(rest))
             yield as_batch([draw(order[-rest:]) for draw in draws], *self._places)

@@ -89,7 +89,7 @@ def _value(record: Record) -> tuple[str, str]:
     if formula is not None and parts.shape == record.prediction.shape:
         index = "" if parts.size == 1 else i
         right = _fill(record, formula.value, i=index)
-        return index, " ".join([*_scale(record), *_factor(record, formula.mean), right])
+        return index, " ".join([*_scale(record), *_factor(record), right])
     if parts.size < len(record.data):  # E is no mean over samples
         return "", f"{record.loss_function}({p}, {y})"
     index = "" if record.single else "_i"
@@ -104,7 +104,7 @@ def _gradient(record: Record, formula: Formula, a: str) -> str:
     right = _fill(record, formula.gradient, a=a)
     if formula.per == "batch":
         return right
-    factors = [*_scale(record), *_factor(record, formula.mean, formula.times)]
+    factors = [*_scale(record), *_factor(record, formula.times)]
     return " ".join([*factors, f"({right})"]) if factors else right
 
 
@@ -153,9 +153,9 @@ def _weight(record: Record) -> str:
     return "w_ik" if weight.ndim == record.prediction.ndim else "w_it"
 
 
-def _factor(record: Record, mean: bool, times: str = "") -> list[str]:
+def _factor(record: Record, times: str = "") -> list[str]:
     """What stands before a formula: (1/K) for a mean over the outputs, (2/K), 2, or nothing."""
-    if mean and record.prediction.shape[-1] > 1:
+    if record.loss_function.over_outputs == "mean" and record.prediction.shape[-1] > 1:
         return [f"({times or 1}/K)"]
     return [times] if times else []
 
@@ -178,7 +178,7 @@ def _sizes(record: Record) -> str:
     sizes = []
     if whole or _scale(record) not in ([], ["w"]):
         sizes.append(f"`N = {' × '.join(map(str, samples))}`")
-    if whole or (formula is not None and _factor(record, formula.mean)):
+    if whole or (formula is not None and _factor(record)):
         sizes.append(f"`K = {outputs}`")
     if record.target is not record.data.y:
         sizes.append(f"`a = {record.loss_function.label_smoothing:g}`")

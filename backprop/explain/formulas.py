@@ -101,7 +101,8 @@ def _backward(layer: LayerRecord, names: Names, single: bool, delta_input: Array
         slope, _ = fill(stated(layer.layer, "slope", "f", "f_prime"), symbols, layer.layer)
         rows.append(Row(f"{symbols['slope'][0]}{' = ' * bool(slope)}{slope}", layer.slope))
     right, operands = fill(text, symbols, layer.layer)
-    rows.append(Row(f"{left} = {right}", delta_input, operands=operands))
+    if delta_input is not None:  # by whole numbers, such as indices of words, there is none
+        rows.append(Row(f"{left} = {right}", delta_input, operands=operands))
     return Section(title(layer), rows)
 
 

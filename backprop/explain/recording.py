@@ -39,6 +39,8 @@ def record_pass(model: Explainable, X: Any, y: Any, sample_weight: Any = None) -
     """
     model = copy.deepcopy(model)
     data = _check(model, X, y, sample_weight)
+    weight = model.weigh(data.X, data.weight)  # padded steps of sequences count for nothing
+    data = Data(data.X, data.y, weight)
     values = [p.value.copy() for p in model.parameters]
     layers = _layers(model)
     arrays, deltas, E = _there_and_back(model, layers, data)
@@ -163,15 +165,23 @@ def _loss_parts(
     """
     n = len(prediction)
     w = np.ones(n, prediction.dtype) if data.weight is None else data.weight
+
+    def weighted(values: Array) -> Array:
+        along = w.reshape(*w.shape, *[1] * (values.ndim - w.ndim))  # (N,) -> (N, 1, …)
+        found: Array = values * along / count
+        return found
+
+    count = prediction.size / prediction.shape[-1]  # N, times the steps of a sequence
     if formula is not None and formula.per == "output":
-        count = prediction.size / prediction.shape[-1]  # N, times the steps of a sequence
-        along = w.reshape(*w.shape, *[1] * (prediction.ndim - w.ndim))  # (N,) -> (N, 1, …)
-        parts: Array = head.parts(prediction, data.y) * along / count
+        parts = weighted(head.parts(prediction, data.y))
         if np.isclose(parts.sum(), total, rtol=1e-4):
             return parts
-    values = head.unjoined.sample_losses(prediction, data.y).reshape(n, -1).mean(axis=1)
-    parts = values * (w / n) if w.ndim == 1 else np.zeros(n, w.dtype)
-    return parts if np.isclose(parts.sum(), total, rtol=1e-4) else np.array([total], w.dtype)
+    values = head.unjoined.sample_losses(prediction, data.y)  # (N,), or (N, T)
+    if w.ndim <= values.ndim:
+        parts = np.add.reduce(weighted(values).reshape(n, -1), axis=1, dtype=w.dtype)
+        if np.isclose(parts.sum(), total, rtol=1e-4):
+            return parts
+    return np.array([total], w.dtype)
 
 
 def _check(model: Explainable, X: Any, y: Any, sample_weight: Any) -> Data:

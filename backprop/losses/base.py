@@ -80,8 +80,7 @@ class Loss(Settings):
         defines something else.
         """
         alone = self.values(prediction[..., np.newaxis], target[..., np.newaxis])
-        mean = self.formula is not None and self.formula.mean
-        return alone / prediction.shape[-1] if mean else alone
+        return alone / prediction.shape[-1] if self.over_outputs == "mean" else alone
 
     def smooth(self, target: Array) -> Array:
         """The targets as the formulas see them: with label smoothing, if the loss has it."""

@@ -36,11 +36,8 @@ class BinaryCrossentropy(CrossEntropy):
     formula = Formula(
         "[−{y}{i} ln {p}{i} − (1 − {y}{i}) ln(1 − {p}{i})]",
         "−{y}/{p} + (1 − {y})/(1 − {p})",
-        mean=True,
     )
-    logit_formula = Formula(
-        "[ln(1 + exp({p}{i})) − {y}{i} {p}{i}]", "{a} − {y}", mean=True, activation="σ"
-    )
+    logit_formula = Formula("[ln(1 + exp({p}{i})) − {y}{i} {p}{i}]", "{a} − {y}", activation="σ")
 
     def has_classes(self, target: Array) -> bool:
         """For one output."""

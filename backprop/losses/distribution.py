@@ -23,7 +23,7 @@ class Poisson(Loss):
     """
 
     over_outputs = "mean"
-    formula = Formula("[{p}{i} − {y}{i} ln({p}{i} + 1e−7)]", "1 − {y}/({p} + 1e−7)", mean=True)
+    formula = Formula("[{p}{i} − {y}{i} ln({p}{i} + 1e−7)]", "1 − {y}/({p} + 1e−7)")
 
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
         """Counts, not negative.

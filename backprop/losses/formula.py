@@ -11,11 +11,12 @@ class Formula(NamedTuple):
     In the texts ``{p}`` is the prediction, ``{y}`` the target, ``{i}`` the index of an output,
     ``{r}`` that of a sample, and ``{self}`` the loss: ``{self.delta:g}`` is a number of its own.
 
+    1/K is added to both for a loss whose ``over_outputs`` is "mean".
+
     Attributes:
         value: What an output adds to ℓ, or what ``per`` says.
         gradient: ∂ℓ/∂ŷ, or ∂E/∂ŷ for a value of the whole batch.
-        mean: Whether ℓ is the mean over the outputs, so that 1/K stands before both formulas.
-        times: A number that stands before the gradient, with 1/K if that is there.
+        times: A number that stands before the gradient.
         per: What the value belongs to: an "output", a "sample" (then it is ℓ) or the "batch" (then
             it is E, with ``{w}`` for the weights, and the gradient has ``{E}``).
         activation: For a loss on logits, the function that makes the ``{a}`` of the gradient.
@@ -26,7 +27,6 @@ class Formula(NamedTuple):
 
     value: str
     gradient: str
-    mean: bool = False
     times: str = ""
     per: str = "output"
     activation: str = ""

@@ -23,7 +23,6 @@ class Hinge(Loss):
     formula = Formula(
         "max(1 − t{i} {p}{i}, 0)",
         "−t ⊙ [t ⊙ {p} < 1]",
-        mean=True,
         definition="t = {y} − [{y} = 0]",
     )
 
@@ -77,7 +76,6 @@ class SquaredHinge(Hinge):
     formula = Formula(
         "max(1 − t{i} {p}{i}, 0)²",
         "−t ⊙ max(1 − t ⊙ {p}, 0)",
-        mean=True,
         times="2",
         definition="t = {y} − [{y} = 0]",
     )

@@ -20,7 +20,7 @@ class MeanSquaredError(Loss):
     """ℓ = (1/K) Σ_k (ŷ_k − y_k)²,  ∂ℓ/∂ŷ = (2/K) (ŷ − y)."""
 
     over_outputs = "mean"
-    formula = Formula("({p}{i} − {y}{i})²", "{p} − {y}", mean=True, times="2")
+    formula = Formula("({p}{i} − {y}{i})²", "{p} − {y}", times="2")
 
     def values(self, prediction: Array, target: Array) -> Array:
         """The mean of the squared errors of each sample."""
@@ -81,7 +81,7 @@ class MeanAbsoluteError(Loss):
     """ℓ = (1/K) Σ_k |ŷ_k − y_k|,  ∂ℓ/∂ŷ = sign(ŷ − y) / K, with sign(0) = 0 at the kink."""
 
     over_outputs = "mean"
-    formula = Formula("|{p}{i} − {y}{i}|", "sign({p} − {y})", mean=True)
+    formula = Formula("|{p}{i} − {y}{i}|", "sign({p} − {y})")
 
     def values(self, prediction: Array, target: Array) -> Array:
         """The mean of the absolute errors of each sample."""
@@ -118,7 +118,6 @@ class Huber(Loss):
     formula = Formula(
         "h({p}{i} − {y}{i})",
         "c({p} − {y})",
-        mean=True,
         definition="h(d) = c(d) d − ½ c(d)², c(d) = min(max(d, −{self.delta:g}), {self.delta:g})",
     )
 
@@ -154,7 +153,7 @@ class LogCosh(Loss):
     """
 
     over_outputs = "mean"
-    formula = Formula("ln cosh({p}{i} − {y}{i})", "tanh({p} − {y})", mean=True)
+    formula = Formula("ln cosh({p}{i} − {y}{i})", "tanh({p} − {y})")
 
     def values(self, prediction: Array, target: Array) -> Array:
         """(1/K) Σ_k [|d| + log(1 + ½ (e^−2|d| − 1))]: without overflow; small d keep digits."""

@@ -74,9 +74,10 @@ class Loop:
         metrics.reset()
         step.refresh()
         total, seen = 0.0, 0
+        before, after = self._before, self._after
         batches = islice(self.plan.batches, first_step, None)
         for batch, (X, y, weight, given) in enumerate(batches, first_step):
-            if self._before:
+            if before:
                 self.before_step(batch)
             loss, prediction = step.gradients(X, y, weight)
             step.update()
@@ -87,7 +88,7 @@ class Loop:
                 metrics.add(prediction, given, weight)
             total += loss * n  # the last batch may be shorter and counts for less
             seen += n
-            if self._after:
+            if after:
                 self.after_step(batch, total / max(seen, 1))
             if model.stop_training:
                 break

@@ -144,3 +144,8 @@ def test_html_escapes_signs(example: Explanation) -> None:
     page = model.explain([1.0, 2.0], [1.0, 2.0])._repr_html_()
     assert "[z⁽¹⁾ &gt; 0]" in page
     assert "`" not in page + str(example)
+
+
+def test_the_table_of_a_notebook_is_set_like_the_text(example: Explanation) -> None:
+    """In a proportional font neither the formulas nor the numbers stand below each other."""
+    assert example._repr_html_().startswith('<table style="font-family: monospace">')

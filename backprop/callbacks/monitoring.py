@@ -55,8 +55,9 @@ class Monitor(Callback):
                 self.best = self.worst
 
     def known(self) -> dict[str, Any]:
-        """What each number of the model is better if: "smaller", "larger" or None."""
-        return {"loss": "smaller", **{metric.name: metric.better for metric in self.model.metrics}}
+        """Which is better of each number of the model: "smaller", "larger" or, not known, None."""
+        metrics = getattr(self.model, "metrics", ())
+        return {"loss": "smaller", **{metric.name: metric.better for metric in metrics}}
 
     def _larger_is_better(self) -> bool:
         name, known = self.monitor.removeprefix("val_"), self.known()

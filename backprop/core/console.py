@@ -1,4 +1,4 @@
-"""The one place that prints. What is shown is never worth a training: no print here raises.
+"""The one place that prints. No text is worth a training: what cannot be printed raises nothing.
 
 Where a program has no stdout (pythonw, services), or it was closed, nothing is printed. A character
 that the encoding of stdout lacks (cp1252, latin-1, ASCII) is replaced by one that looks like it, or
@@ -23,7 +23,7 @@ def write(text: object, end: str = "\n") -> None:
 
 
 def warn(message: str) -> None:
-    """Shows a RuntimeWarning that names the line of the user's which led here."""
+    """Shows a RuntimeWarning that names the line of the user's program that called the package."""
     frame, level = sys._getframe(), 1
     # SciPy calls back what it minimises
     while frame.f_back and frame.f_globals.get("__name__", "").startswith(("backprop.", "scipy.")):
@@ -83,7 +83,7 @@ class Stream:
         return len(text)
 
     def flush(self) -> None:
-        """Shows what was written."""
+        """Flushes the file."""
         with suppress(Exception):
             self.current.flush()
 
@@ -122,7 +122,7 @@ def encodable(text: str, encoding: str) -> str:
 
 
 def _bars_aside() -> AbstractContextManager[None]:
-    """Clears the progress bars that stand below what is printed, and draws them again."""
+    """Clears the progress bars while something is printed above them, and draws them again."""
     tqdm = sys.modules.get("tqdm")
     if tqdm is None:  # then there are no bars
         return nullcontext()

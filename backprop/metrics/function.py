@@ -21,8 +21,8 @@ class FunctionMetric(MeanMetric):
     function that returns a value for each sample the mean is taken batch by batch, and nothing is
     kept.
 
-    Where sample weights count, a function of one number needs an argument ``sample_weight`` to be
-    told of them, which scikit-learn's have.
+    Among ``weighted_metrics`` a function of one number needs an argument ``sample_weight``, as
+    those of scikit-learn have.
 
     Args:
         function: ``function(y_true, y_pred)``: in Keras's order, which is the reverse of the order

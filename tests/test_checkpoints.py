@@ -84,6 +84,17 @@ def test_epochs_without_a_validation_are_not_saved_as_the_best(tmp_path):
     assert names(tmp_path) == ["2", "4", "6", "s1", "s2", "s4", "s6"]
 
 
+def test_a_name_with_a_number_that_is_not_there_in_every_epoch(tmp_path):
+    """Training ended after the first epoch."""
+    model, X, y = line()
+    checkpoint = ModelCheckpoint(tmp_path / "{epoch}-{val_loss:.3f}")
+    model.fit(X, y, 4, 3, 0, [checkpoint], validation_data=(X, y), validation_freq=2)
+    second = model.history.history["val_loss"][0]
+    assert names(tmp_path) == ["1-nan", f"2-{second:.3f}", "3-nan"]
+    with pytest.raises(ValueError, match="the numbers there are epoch, loss"):
+        model.fit(X, y, 4, 1, 0, [checkpoint])
+
+
 def test_a_validation_has_no_numbers_after_a_step(tmp_path):
     model, X, y = line()
     checkpoint = ModelCheckpoint(tmp_path / "{epoch}", save_best_only=True, save_freq=1)

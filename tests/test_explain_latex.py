@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from explained import assert_sound_latex, compiled, mazur
 
 from backprop.explain import Explanation
-from backprop.layers import Dense
+from backprop.explain.names import fill
+from backprop.layers import Dense, Rescaling
+from backprop.optimizers import SGD
 
 
 @pytest.fixture
@@ -39,3 +42,66 @@ def test_latex_escapes_names_and_powers_of_ten() -> None:
     assert_sound_latex(tex)
     assert r"100\%\_of\_\{it\} (Dense)" in tex
     assert r"1 \cdot 10^{-7}" in tex
+
+
+def inserted(tex: str) -> list[str]:
+    """The lines in which numbers are put into the formulas."""
+    return [
+        line.removeprefix("&= ").removesuffix(r" \\") for line in tex.split("\n") if "&= " in line
+    ]
+
+
+def test_numbers_that_meet_are_kept_apart() -> None:
+    """1 0.6 + 0.9 reads as 10.6 + 0.9, and 2 − 0.75 as a difference."""
+    model = compiled(Dense(1), n_in=1, optimizer=SGD(0.5), loss="half_squared_error")
+    model.set_weights([[[0.6]], [0.9]])
+    lines = inserted(model.explain([1.0], [0.2]).latex())
+    assert r"1 \cdot 0.6 + 0.9" in lines
+    assert r"1 \cdot 1.3" in lines
+    assert r"1.3 \cdot 0.6" in lines
+    assert r"0.6 - 0.5 \cdot 1.3" in lines
+    model.set_weights([[[-0.75]], [-0.9]])
+    lines = inserted(model.explain([-1.0], [0.2]).latex())
+    assert r"- 1 \cdot ( - 0.75 ) + ( - 0.9 )" in lines
+    assert r"- 1 \cdot ( - 0.35 )" in lines
+    assert r"- 0.9 - 0.5 \cdot ( - 0.35 )" in lines
+
+
+def test_matrices_beside_numbers() -> None:
+    model = compiled(Dense(2), Dense(1), n_in=1)
+    model.set_weights([[[1.0, -2.0]], [0.0, 1.0], [[3.0], [-1.0]], [-0.5]])
+    lines = inserted(model.explain([-3.0], [0.0]).latex())
+    row, column = (
+        rf"\begin{{bmatrix}} {inner} \end{{bmatrix}}" for inner in ("-3 & 7", r"3 \\ -1")
+    )
+    row, column = row.replace("-", "- "), column.replace("-", "- ")
+    assert rf"{row} {column} + ( - 0.5 )" in lines  # two matrices stand side by side as ever
+    first = r"\begin{bmatrix} 1 & - 2 \end{bmatrix}"
+    assert any(line.startswith(rf"- 3 \cdot {first} + ") for line in lines)
+    assert any(r"\end{bmatrix} \cdot ( - 33 )" in line for line in lines)  # a column and δ
+
+
+@pytest.mark.parametrize(
+    ("scale", "offset", "text", "tex"),
+    [
+        (0.5, -1, "0.5 x − 1", "0.5 x - 1"),
+        (-2, 3, "−2 x + 3", "- 2 x + 3"),
+        (-2, -0.25, "−2 x − 0.25", "- 2 x - 0.25"),
+    ],
+)
+def test_negative_numbers_in_formulas(scale: float, offset: float, text: str, tex: str) -> None:
+    model = compiled(Rescaling(scale, offset), Dense(1), n_in=1)
+    explanation = model.explain([-4.0], [0.0])
+    assert f"= {text} " in str(explanation)
+    assert f"= {text}<" in explanation._repr_html_()
+    assert f"&= {tex} " in explanation.latex()
+    sign = r"\cdot ( - 4 )"
+    assert any(line.startswith(tex.replace("x", sign)) for line in inserted(explanation.latex()))
+
+
+def test_a_negative_factor_behind_another_is_in_brackets() -> None:
+    texts = {"{x} {self} + {self}": "x (−2) − 2", "{x} ⊙ {self}": "x ⊙ (−2)", "{self} {x}": "−2 x"}
+    for text, expected in texts.items():
+        found, operands = fill(text, {"x": ("x", np.ones((1, 1)))}, -2)
+        assert found == expected
+        assert len(operands) >= 2

@@ -131,6 +131,17 @@ def test_of_a_function_with_a_value_for_each_sample_nothing_is_kept(rng):
     assert first.result() == near(np.abs(P - Y).mean())
 
 
+@pytest.mark.parametrize("name", [None, 5, b"mine", ["mine"]])
+def test_names_must_be_strings(name):
+    with pytest.raises(TypeError, match=r"Accuracy\(name\) must be a string, but it is"):
+        Accuracy(name=name)
+
+
+def test_what_is_no_function_is_refused_when_the_metric_is_made():
+    with pytest.raises(TypeError, match="must be a function of"):
+        FunctionMetric("r2_score")
+
+
 def test_a_mistake_in_a_function_is_told_at_once():
     with pytest.raises(AttributeError, match="numpy"):
         FunctionMetric(lambda y, p: p.numpy()).update(np.ones((2, 1)), np.ones((2, 1)))

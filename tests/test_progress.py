@@ -389,6 +389,7 @@ def test_line_is_whole_at_every_width(columns, monkeypatch, capsys):
     for epoch in (0, 29):
         bar.on_epoch_begin(epoch)
         logs = {"loss": 0.1234, "accuracy": 0.9612, "val_loss": 0.2345, "val_accuracy": 0.9501}
+        bar.on_train_batch_end(0, {**logs, "{": 1.0})  # a brace means something to tqdm
         bar.on_epoch_end(epoch, logs)
     bar.on_train_end()
     lines = capsys.readouterr().out.split("\n")

@@ -152,6 +152,13 @@ def test_a_fit_that_asks_for_the_mode_has_changed_nothing():
     assert model.optimizer.iterations == 0
 
 
+@each_kind
+@pytest.mark.parametrize("monitor", [None, 5, b"loss"])
+def test_what_cannot_be_a_name_is_refused(monitor, kind):
+    with pytest.raises(TypeError, match="monitor must be the name of a number, but it is"):
+        watching(monitor, kind)
+
+
 def test_a_checkpoint_that_does_not_compare_asks_for_nothing():
     checkpoint = ModelCheckpoint("a.npz", monitor="score")
     checkpoint.set_model(line()[0])

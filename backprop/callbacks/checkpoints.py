@@ -19,7 +19,8 @@ class ModelCheckpoint(Monitor):
     Args:
         filepath: Where to, with the epoch (from 1) and the logs filled in if wanted:
             ``"{epoch:02d}-{val_loss:.2f}.npz"``; ``{batch}`` (from 1) too if ``save_freq`` is a
-            number. Folders that are missing are made.
+            number. Folders that are missing are made; a validation's number is nan after epochs
+            without one.
         monitor: The number in the logs that ``save_best_only`` goes by.
         verbose: 1 says what it does.
         save_best_only: Whether to save only when the number is better than ever before. It goes
@@ -106,8 +107,10 @@ class ModelCheckpoint(Monitor):
 
     def _path(self, logs: Logs) -> str:
         numbers: dict[str, Any] = {"epoch": self._epoch + 1, **logs}
+        names = self.known() if self.params.get("validation") else ()
+        missing = {f"val_{name}": math.nan for name in names}
         try:
-            return self.filepath.format(**numbers)
+            return self.filepath.format(**{**missing, **numbers})
         except (KeyError, IndexError, ValueError) as error:
             raise ValueError(
                 f"filepath {self.filepath!r} cannot be filled in ({error!r}): the numbers there "

@@ -26,6 +26,8 @@ class Monitor(Callback):
     def __init__(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
         if mode not in ("auto", "min", "max"):
             raise ValueError(f"mode must be 'auto', 'min' or 'max', but it is {mode!r}.")
+        if not isinstance(monitor, str):
+            raise TypeError(f"monitor must be the name of a number, but it is {monitor!r}.")
         self.monitor = monitor
         self.mode = mode
         self.min_delta = abs(check_number(min_delta, "min_delta", -math.inf))
@@ -52,12 +54,12 @@ class Monitor(Callback):
             if untouched:
                 self.best = self.worst
 
-    def _known(self) -> dict[str, Any]:
+    def known(self) -> dict[str, Any]:
         """What each number of the model is better if: "smaller", "larger" or None."""
         return {"loss": "smaller", **{metric.name: metric.better for metric in self.model.metrics}}
 
     def _larger_is_better(self) -> bool:
-        name, known = self.monitor.removeprefix("val_"), self._known()
+        name, known = self.monitor.removeprefix("val_"), self.known()
         watches = f"{type(self).__name__} watches {self.monitor!r}"
         if name not in known:
             names = ", ".join(map(repr, known))
@@ -109,7 +111,7 @@ class Monitor(Callback):
         name = self.monitor.removeprefix("val_")
         if self._seen:
             return True
-        if name not in self._known():
+        if name not in self.known():
             return None
         return name == self.monitor or (after_epoch and self.params.get("validation", True))
 

@@ -28,7 +28,8 @@ def warn(message: str) -> None:
     # SciPy calls back what it minimises
     while frame.f_back and frame.f_globals.get("__name__", "").startswith(("backprop.", "scipy.")):
         frame, level = frame.f_back, level + 1
-    warnings.warn(message, RuntimeWarning, stacklevel=level)
+    with suppress(OSError, ValueError):  # of a stderr that is closed, or lacks a character
+        warnings.warn(message, RuntimeWarning, stacklevel=level)
 
 
 def is_terminal() -> bool:

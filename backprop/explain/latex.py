@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from backprop.core.types import Array
-from backprop.explain.names import Row, Section
+from backprop.explain.names import OPERATORS, Row, Section
 from backprop.explain.text import table
 
 _GREEK = (
@@ -104,14 +104,28 @@ def _row(row: Row) -> list[str]:
     lines = [f"{formula(left)} &{sign} {formula(right)}"] if right else []
     start = "&=" if right else f"{formula(left)} &="
     if _fits(row.operands):
-        parts = [formula(p) if isinstance(p, str) else matrix(p) for p in row.operands]
-        lines.append(f"&= {' '.join(parts)}")
+        lines.append(f"&= {_inserted(row.operands)}")
     if row.value is not None and row.after is None:
         lines.append(f"{start} {matrix(row.value)}")
     if row.value is not None and row.after is not None:
         change = rf"{matrix(row.value, 3)} \to {matrix(row.after, 3)}"
         lines.append(f"&= {matrix(row.after)}" if _fits(row.operands) else rf"&\quad {change}")
     return lines
+
+
+def _inserted(operands: tuple[Array | str, ...]) -> str:
+    """The operands in a row, with a · or brackets where two of them would be read as one."""
+    parts: list[str] = []
+    after_factor = after_number = False
+    for operand in operands:
+        text = formula(operand) if isinstance(operand, str) else matrix(operand)
+        factor = not (isinstance(operand, str) and operand in OPERATORS)
+        number = factor and not text.startswith(r"\begin")
+        if factor and after_factor and (number or after_number):
+            parts.append(r"\cdot")
+        parts.append(f"( {text} )" if number and parts and text.startswith("-") else text)
+        after_factor, after_number = factor, number
+    return " ".join(parts)
 
 
 def _fits(operands: tuple[Array | str, ...]) -> bool:

@@ -62,6 +62,10 @@ Symbols = Mapping[str, tuple[str, Array | None]]
 """For each name in a text, such as ``{W}``: its symbol, and its numbers if it has any."""
 
 
+OPERATORS = "+−⊙·"
+"""What may stand between the operands of a formula."""
+
+
 def fill(text: str, symbols: Symbols, thing: object) -> tuple[str, tuple[Array | str, ...]]:
     """A formula as a layer or an optimizer states it, with symbols in the place of the names.
 
@@ -76,6 +80,8 @@ def fill(text: str, symbols: Symbols, thing: object) -> tuple[str, tuple[Array |
         The formula, and its operands: none if there is more in it than arrays, numbers and signs.
     """
     text = re.sub(r"\{self.*?\}", lambda own: own[0].format(self=thing).replace("-", "−"), text)
+    text = re.sub(r"([+−]) −(?=\d)", lambda sign: "− " if sign[1] == "+" else "+ ", text)
+    text = re.sub(r"(?<=[⊙·/})] )(−\d\S*)", r"(\1)", text)
     for name in re.findall(r"\{(\w+)\}", text):
         if name not in symbols:
             text = re.sub(rf" \+ \{{{name}\}}|\{{{name}\}} ⊙ ", "", text)
@@ -95,11 +101,9 @@ def _operands(text: str, symbols: Symbols) -> tuple[Array | str, ...]:
         name = re.fullmatch(r"\{(\w+)\}(ᵀ?)", token)
         array = symbols[name[1]][1] if name else None
         if name and array is not None:
-            if found and isinstance(found[-1], str) and found[-1][-1].isdigit():
-                found.append("·")  # a number times a matrix
             found.append(array.T if name[2] else array)
-        elif re.fullmatch(r"[+−⊙·]|−?\d+(\.\d+)?(e[+−-]\d+)?", token):
-            found.append(token)
+        elif token in OPERATORS or re.fullmatch(r"\(?−?\d+(\.\d+)?(e[+−-]\d+)?\)?", token):
+            found.append(token.strip("()"))
         else:
             return ()
     return tuple(found) if len(found) > 1 else ()

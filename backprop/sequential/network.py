@@ -261,13 +261,13 @@ class Network(Strict):
             raise NotBuiltError("the model is not built: its shapes are not known yet.")
         return self._chain.output_shape(self.input_shape)
 
-    def summary(self, print_fn: Callable[[str], object] = console.write) -> None:
+    def summary(self, print_fn: Callable[[str], object] | None = None) -> None:
         """Prints the layers, the shapes of their outputs, and how many parameters they have.
 
         Args:
-            print_fn: What is given the text in place of stdout, a file's ``write`` for example.
+            print_fn: A function that is given the text instead, such as a file's ``write``.
         """
-        print_fn(inspection.summary(self.layers, self.input_shape))
+        (print_fn or console.write)(inspection.summary(self.layers, self.input_shape))
 
     def get_weights(self) -> list[Array]:
         """Copies of all parameters, in the order of the layers."""

@@ -33,7 +33,7 @@ class ProgressBar(Callback):
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Redraws the bar."""
         self._shown = time.perf_counter()
-        self._draw(self._line(self._done, self._shown, logs or {})[0])
+        self._draw(self._line(self._done, self._shown, logs or {}))
 
     def due(self, batch: int) -> bool:
         """Whether it is time to redraw the bar: a few times a second.
@@ -56,11 +56,10 @@ class ProgressBar(Callback):
 
         now = time.perf_counter()
         steps = self.params["steps"] or self._done  # it may have been stopped before it is known
-        line, fits = self._line(steps, now, logs or {})
+        line = self._line(steps, now, logs or {})
         self._close(leave=False)  # the line is printed above the bars of others
-        if fits:
-            line = tqdm.format_meter(steps, steps, 0, ascii=self._ascii, bar_format=line)
-        console.write(line)
+        # tqdm would cut a line off at the edge of the terminal; what is printed goes on below
+        console.write(tqdm.format_meter(steps, steps, 0, ascii=self._ascii, bar_format=line))
         self._quick = now - self._start < REFRESH
 
     def on_train_end(self, logs: Logs | None = None) -> None:
@@ -85,8 +84,8 @@ class ProgressBar(Callback):
             self._bar.bar_format, self._bar.n = line, self._done
             self._bar.refresh()
 
-    def _line(self, steps: int, now: float, logs: Mapping[str, float]) -> tuple[str, bool]:
-        """The form of the bar with these numbers, and whether it fits into the terminal's line."""
+    def _line(self, steps: int, now: float, logs: Mapping[str, float]) -> str:
+        """The form of the bar with these numbers, in the width of the terminal."""
         from tqdm.utils import disp_len
 
         text = describe(now - self._start, logs)
@@ -95,14 +94,12 @@ class ProgressBar(Callback):
         columns = console.size().columns - 1
         room = columns - disp_len(f"{head}, {text}")  # some characters are two columns wide
         if room >= 1:
-            return f"{plain(head)}{{bar:{min(room, WIDEST)}}}{plain(f', {text}')}", True
+            return f"{plain(head)}{{bar:{min(room, WIDEST)}}}{plain(f', {text}')}"
         # the numbers matter more than the bar and the punctuation
         line = f"{self._title} {text}".replace(",", "").replace(":", "")
         if disp_len(line) > columns:
             line = line.removeprefix("Epoch").lstrip()
-        # tqdm cuts a line off at the edge of the terminal; what is printed goes on below
-        fits = disp_len(line) <= columns
-        return plain(line) if fits else line, fits
+        return plain(line)
 
 
 class ProgressLines(Callback):

@@ -1,9 +1,11 @@
 """``python -m backprop``: trains a classifier of handwritten digits and shows what it learnt."""
 
 import argparse
+import tempfile
 from pathlib import Path
 
 from backprop import plotting
+from backprop.core import console
 from backprop.datasets import load_digits
 from backprop.layers import Dense, Input, ReLU, Softmax
 from backprop.optimizers import SGD
@@ -14,7 +16,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Trains, prints the summary and the test accuracy, and writes two pictures."""
     parser = argparse.ArgumentParser(
         prog="python -m backprop",
-        description="Train a classifier of handwritten digits (8 × 8 pixels, 1797 of them) and "
+        description="Train a classifier of handwritten digits (1797 of 8 by 8 pixels) and "
         "write two pictures: how training went, and what the network says of unseen digits.",
     )
     parser.add_argument("--epochs", type=int, default=30, help="passes over the data (30)")
@@ -33,8 +35,11 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(f"--seed must be 0 or more, but it is {options.seed}")
     try:
         options.output.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=options.output):  # before an epoch is spent
+            pass
     except OSError as error:
-        parser.error(f"--output {options.output} cannot be made a folder: {error.strerror}")
+        reason = error.strerror
+        parser.error(f"--output {options.output}: no pictures can be written there: {reason}")
 
     (X, y), (X_test, y_test) = load_digits()
     model = Sequential(
@@ -60,11 +65,11 @@ def main(arguments: list[str] | None = None) -> None:
     predictions = probabilities.argmax(axis=1)
     correct = predictions == y_test
     score = f"{correct.sum()} of {len(y_test)} unseen digits"
-    print(f"Test accuracy: {correct.mean():.4f} ({score})")
+    console.write(f"Test accuracy: {correct.mean():.4f} ({score})")
 
     curves = options.output / "training.png"
     history.plot(curves)
-    print(f"Loss and accuracy by epoch: {curves}")
+    console.write(f"Loss and accuracy by epoch: {curves}")
     digits = options.output / "digits.png"
     shown = correct.argsort(kind="stable")[:50]  # the mistakes come first
     figure = plotting.predictions_grid(
@@ -72,7 +77,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     figure.suptitle(f"{score} correct; the mistakes first")
     figure.savefig(digits, dpi=150)
-    print(f"Test digits and predictions: {digits}")
+    console.write(f"Test digits and predictions: {digits}")
 
 
 if __name__ == "__main__":

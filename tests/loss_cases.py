@@ -127,10 +127,16 @@ CASES = [
     Case("log_cosh", LogCosh, mean_of(lambda a, b: math.log(math.cosh(a - b)))),
     Case("cosine", CosineSimilarity, cosine, sizes=(2, 3)),
     Case("poisson", Poisson, mean_of(lambda a, b: a - b * math.log(a + 1e-7)), rates, rates),
-    Case("kl", KLDivergence, divergence, probabilities, probabilities),
+    Case("kl", KLDivergence, divergence, probabilities, probabilities, (2, 3)),
     Case("hinge", Hinge, mean_of(lambda a, b: max(0, 1 - a * b)), target=signs),
     Case("squared_hinge", SquaredHinge, mean_of(lambda a, b: max(0, 1 - a * b) ** 2), target=signs),
-    Case("categorical_hinge", CategoricalHinge, categorical_hinge, target=probabilities),
+    Case(
+        "categorical_hinge",
+        CategoricalHinge,
+        categorical_hinge,
+        target=probabilities,
+        sizes=(2, 3),
+    ),
     Case("bce", BinaryCrossentropy, binary, probabilities, probabilities),
     Case(
         "bce_logits",
@@ -138,12 +144,13 @@ CASES = [
         on_sigmoid(binary),
         target=probabilities,
     ),
-    Case("cce", CategoricalCrossentropy, categorical, probabilities, probabilities),
+    Case("cce", CategoricalCrossentropy, categorical, probabilities, probabilities, (2, 3)),
     Case(
         "cce_logits",
         lambda: CategoricalCrossentropy(from_logits=True),
         on_exponentials(categorical),
         target=probabilities,
+        sizes=(2, 3),
     ),
     Case(
         "bce_smooth",

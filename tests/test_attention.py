@@ -12,7 +12,15 @@ import pytest
 import backprop as bp
 from backprop.core.errors import ShapeError
 from backprop.engine.recorded import RecordedStep
-from backprop.layers import Chain, Dense, Dropout, Layer, MultiHeadAttention, TransformerBlock
+from backprop.layers import (
+    Chain,
+    Dense,
+    Dropout,
+    GlobalAveragePooling1D,
+    Masking,
+    MultiHeadAttention,
+    TransformerBlock,
+)
 from backprop.training.step import Step
 
 Array = np.ndarray[Any, Any]
@@ -32,7 +40,7 @@ each_form = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def built(C: int = 6, dtype: str = "float64", **form: Any) -> Any:
     """A layer with weights none of which is 0."""
     layer = MultiHeadAttention(**{"num_heads": 2, "key_dim": 3, **form})
-    layer.build((None, C), np.random.default_rng(0), dtype)  # type: ignore[arg-type]
+    layer.build((5, C), np.random.default_rng(0), dtype)
     return with_noise(layer)
 
 
@@ -192,6 +200,21 @@ def test_padding_changes_nothing(make: Any, rng: np.random.Generator) -> None:
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
 
 
+def test_padding_changes_nothing_in_a_model(rng: np.random.Generator) -> None:
+    """From the layer that makes the mask to the one that uses it up."""
+    model = bp.Sequential(
+        [Masking(), TransformerBlock(2, 8), GlobalAveragePooling1D(), Dense(2)],
+        seed=0,
+        dtype="float64",
+    )
+    lengths, mask = random_lengths(rng, 5, 7)
+    X = np.where(mask[..., np.newaxis], rng.standard_normal((5, 7, 6)), 0)
+    together = model.forward(X)
+    for n, length in enumerate(lengths):
+        alone = model.forward(X[n : n + 1, :length])
+        np.testing.assert_allclose(together[n : n + 1], alone, rtol=1e-12, atol=1e-12)
+
+
 def test_a_step_that_may_see_nothing_sees_0(rng: np.random.Generator) -> None:
     layer, X = built(causal=True), rng.standard_normal((2, 4, 6))
     mask = np.array([[False, False, True, True], [False] * 4])
@@ -293,7 +316,7 @@ def test_dropout_has_a_generator_of_its_own() -> None:
         model = bp.Sequential([MultiHeadAttention(2, 3, dropout=dropout), Dropout(0.5)], seed=3)
         model.forward(np.ones((2, 4, 6)), training=True)
         layer: Any = model.layers[1]
-        return np.array(layer._factor)
+        return np.array(layer.M)
 
     assert not MultiHeadAttention(2, 3).random
     assert MultiHeadAttention(2, 3, dropout=0.1).random
@@ -328,30 +351,12 @@ def test_looking_at_the_weights_changes_nothing(rng: np.random.Generator) -> Non
 # --------------------------------------------------------------------------------- recorded steps
 
 
-class Padded(Layer):
-    """Makes a mask: a step is padding where its first number is 0."""
-
-    makes_mask = True
-    Y = None
-
-    def output_mask(self, X, mask):
-        return np.not_equal(X[..., 0], 0)
-
-    def forward(self, X, training=False):
-        self.Y = self.buffer("Y", X.shape, X.dtype)
-        np.copyto(self.Y, X)
-        return self.Y
-
-    def backward(self, delta):
-        return delta
-
-
 @pytest.mark.parametrize("causal", [False, True], ids=["whole", "causal"])
 def test_recorded_steps_follow_the_mask_of_each_batch(
     causal: bool, rng: np.random.Generator
 ) -> None:
     """The mask is an array like all others: a replayed step gives the bits of one by the layers."""
-    model = bp.Sequential([Padded(), TransformerBlock(2, 8, 0.2, causal), Dense(3)], seed=0)
+    model = bp.Sequential([Masking(), TransformerBlock(2, 8, 0.2, causal), Dense(3)], seed=0)
     model.compile(loss="mse")
     X, y = np.zeros((5, 6, 4), "float32"), np.zeros((5, 6, 3), "float32")
 

@@ -75,7 +75,7 @@ ACCURACIES = [Accuracy, CategoricalAccuracy]
         (ACCURACIES, 10, False),
         (ACCURACIES, 17, False),  # so many that the softmax does not look for the largest
         (ACCURACIES, 3, True),
-        (ACCURACIES, 1, True),
+        ([Accuracy], 2, True),
         ([*ACCURACIES, MeanSquaredError], 3, True),  # which needs the probabilities
     ],
 )

@@ -145,7 +145,7 @@ def test_model_and_params_are_set_before_training(data):
 
     look, model = Look(), classifier()
     model.fit(*data, 4, epochs=2, verbose=0, callbacks=[look])
-    assert look.seen == (model, {"epochs": 2, "steps": 2, "verbose": 0}, (3,))
+    assert look.seen == (model, {"epochs": 2, "steps": 2, "verbose": 0, "validation": False}, (3,))
 
 
 def test_callbacks_are_called_in_their_order(data):

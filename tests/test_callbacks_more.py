@@ -15,6 +15,7 @@ from backprop.callbacks import (
     LearningRateScheduler,
     LivePlot,
     ReduceLROnPlateau,
+    logging,
 )
 from backprop.callbacks.base import HOOKS
 from backprop.optimizers import SGD
@@ -94,7 +95,7 @@ def test_the_rate_does_not_fall_below_min_lr():
     [
         ("val_loss", "auto", 0.01),
         ("val_loss", "max", 0.1),
-        ("val_accuracy", "auto", 0.1),
+        ("val_accuracy", "max", 0.1),
         ("val_accuracy", "min", 0.01),
     ],
 )
@@ -311,7 +312,85 @@ def test_continuing_a_file_that_is_not_there(tmp_path):
     assert (tmp_path / "log.csv").read_text().startswith("epoch,loss,val_loss\n0,")
 
 
+def test_a_byte_order_mark_stays_and_is_no_part_of_a_name(tmp_path):
+    """A spreadsheet writes one, and a second column for the epochs was added."""
+    path = tmp_path / "log.csv"
+    path.write_bytes(b'\xef\xbb\xbf"epoch","loss","val_loss"\r\n0,0.5,0.25\r\n\r\n')
+    for more in (1, 2):
+        play([0.5], CSVLogger(path, append=True))
+        raw = path.read_bytes()
+        assert raw.count(b"\xef\xbb\xbf") == 1
+        header, *rows = raw.decode("utf-8-sig").splitlines()
+        assert header == "epoch,loss,val_loss"
+        assert rows[0] == "0,0.5,0.25"
+        assert [row.split(",")[2] for row in rows[1:]] == ["0.5"] * more
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"epoch;loss\n0;0.5\n", r"its columns are \['epoch;loss'\], without 'epoch'"),
+        (b"a,b\n", r"with separator=',' its columns are \['a', 'b'\], without 'epoch'"),
+        ("epoch,точность\n".encode("utf-16"), "which is no table in UTF-8"),
+        ("epoch,précision\n".encode("latin-1"), "which is no table in UTF-8"),
+        (b"\x89PNG\r\n\x1a\n", "which is no table in UTF-8"),
+    ],
+)
+def test_what_cannot_be_continued_is_found_before_training_and_left_as_it_is(
+    tmp_path, content, message
+):
+    path = tmp_path / "log.csv"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        play([0.5], CSVLogger(path, append=True))
+    assert path.read_bytes() == content
+
+
+def test_names_in_any_script_are_written_and_read_again(tmp_path):
+    path = tmp_path / "log.csv"
+    for name in ("точность", "准确率", "a\udcffb"):
+        play([0.5], CSVLogger(path), name=name)
+        play(
+            [0.25],
+            CSVLogger(path, append=True),
+            name=name.encode("utf-8", "backslashreplace").decode(),
+        )
+        header, *rows = path.read_bytes().decode("utf-8").splitlines()
+        assert header.count("epoch") == 1
+        assert len(rows) == 2
+
+
 # --------------------------------------------------------------------------------- LivePlot
+
+
+@pytest.fixture
+def no_time(monkeypatch):
+    """Pictures that take no time, so that none is left out."""
+    monkeypatch.setattr(logging.time, "perf_counter", lambda: 0.0)
+
+
+@pytest.mark.parametrize("every", [1, 3])
+@pytest.mark.parametrize(("epoch", "cost"), [(0.003, 0.25), (0.1, 0.25), (10, 0.25)])
+def test_drawing_takes_a_small_share_of_the_time(monkeypatch, every, epoch, cost):
+    now, drawn = 0.0, []
+    monkeypatch.setattr(logging.time, "perf_counter", lambda: now)
+
+    def show(self):
+        nonlocal now
+        now += cost
+        drawn.append(len(self.epoch))
+
+    monkeypatch.setattr(LivePlot, "_show", show)
+    live = LivePlot("a.png", every)
+    live.on_train_begin()
+    for number in range(2000):
+        now += epoch
+        live.on_epoch_end(number, {"loss": 1.0})
+    live.on_train_end()
+    assert drawn[0] == every
+    assert drawn[-1] == 2000
+    assert len(drawn) * cost <= 0.1 * now + 2 * cost
+    assert len(drawn) >= min(2000 // every, 0.08 * now / cost)
 
 
 def curves(figure):
@@ -322,7 +401,7 @@ def curves(figure):
     }
 
 
-def test_a_picture_is_rewritten_after_every_epoch(tmp_path):
+def test_a_picture_is_rewritten_after_every_epoch(tmp_path, no_time):
     path, sizes = tmp_path / "training.png", []
     live = LivePlot(path)
     look = LambdaCallback(on_epoch_end=lambda *_: sizes.append(path.read_bytes()))
@@ -334,7 +413,7 @@ def test_a_picture_is_rewritten_after_every_epoch(tmp_path):
     assert curves(live.figure)["loss"][0] == history.history["loss"]
 
 
-def test_every_few_epochs_and_the_last(tmp_path):
+def test_every_few_epochs_and_the_last(tmp_path, no_time):
     drawn = []
     live = LivePlot(tmp_path / "a.png", every=2)
     look = LambdaCallback(
@@ -393,7 +472,7 @@ def notebook(monkeypatch):
         return Handle(shown)
 
     ipython = types.ModuleType("IPython")
-    ipython.get_ipython = lambda: object()
+    ipython.get_ipython = lambda: types.SimpleNamespace(kernel=object())
     ipython.display = types.ModuleType("IPython.display")
     ipython.display.display = display
     monkeypatch.setitem(sys.modules, "IPython", ipython)
@@ -401,7 +480,7 @@ def notebook(monkeypatch):
     return shown
 
 
-def test_in_a_notebook_one_picture_is_redrawn(notebook):
+def test_in_a_notebook_one_picture_is_redrawn(notebook, no_time):
     live = LivePlot()
     play([1.0, 0.5, 0.7], live)
     assert [kind for kind, _ in notebook] == ["display", "update", "update"]
@@ -415,10 +494,11 @@ def test_outside_of_notebooks_a_path_is_needed(monkeypatch):
     with pytest.raises(ValueError, match=r"pass a path here, LivePlot\('training.png'\)"):
         LivePlot()
     terminal = types.ModuleType("IPython")
-    terminal.get_ipython = lambda: None
     monkeypatch.setitem(sys.modules, "IPython", terminal)
-    with pytest.raises(ValueError, match="draws in notebooks only"):
-        LivePlot()
+    for shell in (None, object()):  # none, or IPython on a terminal, which shows no pictures
+        terminal.get_ipython = lambda shell=shell: shell
+        with pytest.raises(ValueError, match="draws in notebooks only"):
+            LivePlot()
 
 
 def test_missing_folder_is_found_before_training(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from scripts import classes, classifier, line, play
 
 import backprop as bp
-from backprop.callbacks import BackupAndRestore, Callback, ModelCheckpoint
+from backprop.callbacks import BackupAndRestore, Callback, LambdaCallback, ModelCheckpoint
 from backprop.layers import Dense, ReLU, Softmax
 from backprop.optimizers import SGD, Adam
 
@@ -49,7 +49,7 @@ def test_one_name_is_written_again_and_again(tmp_path):
     [
         ("val_loss", "auto", [3.0, 2.0, 2.5, 2.0, 1.5], ["1", "2", "5"]),
         ("val_loss", "auto", [NAN, 2.0, NAN, 1.0], ["2", "4"]),
-        ("val_accuracy", "auto", [0.3, 0.5, 0.4, 0.6], ["1", "2", "4"]),
+        ("val_accuracy", "max", [0.3, 0.5, 0.4, 0.6], ["1", "2", "4"]),
         ("speed", "max", [3.0, 2.0, 3.5], ["1", "3"]),
         ("val_accuracy", "min", [0.3, 0.5, 0.2], ["1", "3"]),
     ],
@@ -69,6 +69,27 @@ def test_the_first_file_must_be_better_than_the_threshold(tmp_path):
     )
     play([3.0, 2.2, 2.1, 2.15], checkpoint)
     assert names(tmp_path) == ["3"]
+
+
+def test_epochs_without_a_validation_are_not_saved_as_the_best(tmp_path):
+    """They wrote over the best model."""
+    model, X, y = line()
+    for name, options in (("{epoch}", {}), ("s{epoch}", {"monitor": "val_score", "mode": "max"})):
+        checkpoint = ModelCheckpoint(tmp_path / name, save_best_only=True, **options)
+        score = LambdaCallback(
+            on_epoch_end=lambda epoch, logs: logs.update({"val_score": epoch} if epoch % 2 else {})
+        )
+        model.fit(X, y, 4, 6, 0, [score, checkpoint], validation_data=(X, y), validation_freq=2)
+    # of a number that may never come the first epoch is better saved than not
+    assert names(tmp_path) == ["2", "4", "6", "s1", "s2", "s4", "s6"]
+
+
+def test_a_validation_has_no_numbers_after_a_step(tmp_path):
+    model, X, y = line()
+    checkpoint = ModelCheckpoint(tmp_path / "{epoch}", save_best_only=True, save_freq=1)
+    with pytest.warns(RuntimeWarning, match="'val_loss', which is not among .* there are 'loss'"):
+        model.fit(X, y, 4, 2, 0, [checkpoint], validation_data=(X, y))
+    assert names(tmp_path) == ["1", "2"]
 
 
 def test_a_second_fit_is_compared_with_the_best_of_the_first(tmp_path):

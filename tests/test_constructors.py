@@ -40,6 +40,7 @@ EXAMPLES = {
     "seed": 5,
     "strides": 2,
     "threshold": 0.5,
+    "value_dim": 5,
     "warmup_target": 0.5,
     "weight_decay": 0.5,
     "width_factor": 0.5,

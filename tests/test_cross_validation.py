@@ -184,6 +184,7 @@ def test_silent_unless_told_otherwise(labelled, capsys):
 
 def test_prints_as_a_table(labelled):
     result = cross_validate(with_accuracy, *labelled, folds=3, epochs=2)
+    assert repr(result) == str(result)  # what a notebook shows
     head, *lines = str(result).split("\n")
     assert head.startswith("3 folds, each held out once")
     for line, (name, values) in zip(lines, result.scores.items(), strict=True):

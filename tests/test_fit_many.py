@@ -773,7 +773,7 @@ def test_what_shows_the_progress_is_told_of_all(monkeypatch, stacked):
     epochs = [(f"on_epoch_{when}", k) for k in range(2) for when in ("begin", "end")]
     assert told == [("on_train_begin",), *epochs, ("on_train_end",)]
     assert spy.model is models[0]
-    assert spy.params == {"epochs": 2, "steps": 7, "verbose": 1}
+    assert spy.params == {"epochs": 2, "steps": 7, "verbose": 1, "validation": False}
     assert stacked == [2]
 
 

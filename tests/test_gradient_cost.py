@@ -79,7 +79,9 @@ def test_many_weights_are_extrapolated_from_some_passes_and_left_as_they_were() 
 
 
 def test_it_prints_as_a_table() -> None:
-    text = str(gradient_cost(two_three_one(), np.array([[1.0, 1.0]]), np.array([[0.0]])))
+    cost = gradient_cost(two_three_one(), np.array([[1.0, 1.0]]), np.array([[0.0]]))
+    text = str(cost)
+    assert repr(cost) == text
     lines = text.splitlines()
     assert lines[0].startswith("The gradient of 9 weights; a forward pass takes ")
     assert [line.split("  ")[0] for line in lines[2:]] == [

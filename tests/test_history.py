@@ -32,7 +32,7 @@ def test_history_of_a_fit(model, data):
     assert list(history.history) == ["loss", "accuracy", "val_loss", "val_accuracy"]
     assert {len(values) for values in history.history.values()} == {3}
     assert {type(value) for values in history.history.values() for value in values} == {float}
-    assert history.params == {"epochs": 3, "steps": 2, "verbose": 0}
+    assert history.params == {"epochs": 3, "steps": 2, "verbose": 0, "validation": True}
 
 
 def test_every_fit_has_a_history_of_its_own(model, data):

@@ -15,6 +15,7 @@ from backprop.layers import (
     Chain,
     Dense,
     Dropout,
+    Exponential,
     GaussianNoise,
     Layer,
     Sigmoid,
@@ -557,3 +558,57 @@ def test_layers_of_ones_own_are_trained(data):
     model.compile(LBFGS(), "mse")
     fit(model, X, X * [1.0, -2.0, 3.0], epochs=50)
     np.testing.assert_allclose(model.get_weights()[0], [1, -2, 3], atol=1e-6)
+
+
+# ------------------------------------------------------------------------ when nothing is found
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("loss", [np.nan, np.inf])
+def test_a_first_loss_that_is_not_finite_is_reported_as_other_optimizers_do(data, loss, dtype):
+    """The History was empty, and there was no word."""
+    histories = []
+    for optimizer in (LBFGS(), "sgd"):
+        model = network(optimizer, dtype=dtype)
+        model.build((None, 3))
+        model.layers[-1].b[...] = loss
+        before = model.parameters.values.copy()
+        with (
+            np.errstate(all="ignore"),
+            pytest.warns(RuntimeWarning, match="has diverged") as caught,
+        ):
+            histories.append(fit(model, *data, epochs=1, validation_data=data).history)
+        assert [warning.filename for warning in caught] == [__file__]
+        if optimizer != "sgd":
+            np.testing.assert_array_equal(model.parameters.values, before)
+            assert "learning rate" not in str(caught[0].message)
+    assert histories[0].keys() == histories[1].keys() == {"loss", "val_loss"}
+    np.testing.assert_array_equal(histories[0]["loss"], [loss])
+
+
+class WrongGradient(MeanSquaredError):
+    def gradient(self, prediction, target):
+        return -super().gradient(prediction, target)
+
+
+def test_a_line_search_that_finds_nothing_says_so(data):
+    model = bp.Sequential([Dense(2)], seed=0, dtype="float64")
+    model.compile(LBFGS(), WrongGradient())
+    model.build((None, 3))
+    before = model.parameters.values.copy()
+    with pytest.warns(
+        RuntimeWarning, match="no step that lowers the loss of .*check_grad"
+    ) as caught:
+        history = fit(model, *data)
+    assert [warning.filename for warning in caught] == [__file__]
+    np.testing.assert_array_equal(model.parameters.values, before)
+    assert history.history["loss"] == [model.evaluate(*data)]
+    assert model.optimizer.message == "the line search found no lower loss"
+
+
+def test_losses_that_overflow_on_the_way_are_told(data):
+    X, Y = data
+    model = bp.Sequential([Dense(2), Exponential()], seed=0, dtype="float64")
+    model.compile(LBFGS(), "mse")
+    with np.errstate(all="ignore"), pytest.warns(RuntimeWarning, match="scale the inputs"):
+        fit(model, X * 100, Y)

@@ -148,6 +148,7 @@ def test_a_loss_that_never_falls_suggests_nothing():
 def test_it_prints_what_it_found():
     eta, losses = np.geomspace(0.001, 1, 4), np.array([2.0, 1.5, 0.25, 0.5])
     found = LearningRateRange(eta, losses, 0.01, diverged=True)
+    assert repr(found) == str(found)
     assert str(found) == (
         "4 steps with learning rates from 0.001 to 1, where the loss diverged.\n"
         "The loss fell steepest at 0.01 and was lowest, 0.25, at 0.1."

@@ -210,13 +210,28 @@ each_dense_loss = pytest.mark.parametrize("case", DENSE, ids=lambda case: case.n
 )
 def test_targets_of_another_shape_are_not_broadcast(case, prediction, target):
     message = rf"targets have the shape {re.escape(str(target))}|predictions but \d targets"
+    if 1 not in case.sizes:
+        message += "|one output, but it needs two"
     with pytest.raises(ShapeError, match=message):
         case.make().forward(np.full(prediction, 0.5), np.ones(target))
+
+
+@each_loss
+def test_one_output_where_several_are_compared(case):
+    """Such a loss was always 0, or had no slope, and the model never learnt."""
+    prediction, target = np.full((7, 1), 0.5), np.ones((7, 1))
+    if 1 in case.sizes:
+        case.make().forward(prediction, target)
+        return
+    with pytest.raises(ShapeError, match=f"{case.make()}: the model has one output, but it needs"):
+        case.make().forward(prediction, target)
 
 
 @each_dense_loss
 def test_flat_targets_do_for_one_output(case):
     """(N,) against (N, 1) would broadcast to (N, N)."""
+    if 1 not in case.sizes:
+        return
     prediction, target, weight = batch(case, 7, 1)
     value, delta = train(case.make(), prediction, target, weight)
     flat_value, flat_delta = train(case.make(), prediction, target[:, 0], weight)

@@ -63,15 +63,77 @@ def test_function_takes_keras_order_and_gives_its_name():
     assert measure(metric, np.ones((2, 2)), np.full((2, 2), 3.0)) == 2  # y_true - y_pred
 
 
-def test_function_of_a_batch_counts_by_its_samples():
+def r2_score(y_true, y_pred, *, sample_weight=None):
+    """As scikit-learn's, for one output; it refuses a single sample."""
+    if len(y_true) < 2:
+        raise ValueError("Found array with 1 sample(s) while a minimum of 2 is required.")
+    w = np.ones(len(y_true)) if sample_weight is None else sample_weight
+    mean = np.average(y_true[:, 0], weights=w)
+    return 1 - w @ (y_true - y_pred)[:, 0] ** 2 / (w @ (y_true[:, 0] - mean) ** 2)
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 20])
+def test_a_function_of_one_number_sees_all_samples_together(rng, size):
+    P, Y, w = rng.normal(size=(20, 1)), rng.normal(size=(20, 1)), rng.uniform(0, 2, 20)
+    for weight, known in ((None, R2Score()), (w, R2Score())):
+        metric, buffer = FunctionMetric(r2_score), np.empty((size, 1))
+        for _ in range(2):
+            metric.reset()
+            assert math.isnan(metric.result())
+            for start in range(0, 20, size):
+                rows = slice(start, start + size)
+                batch = buffer[: len(P[rows])]  # as training hands it over
+                batch[...] = P[rows]
+                metric.update(batch, Y[rows], None if weight is None else weight[rows])
+                if start > 1:
+                    metric.result()  # also on the way
+            known.reset()
+            known.update(P, Y, weight)
+            assert metric.result() == near(known.result())
+
+
+def test_a_function_of_one_number_in_fit_and_evaluate(rng):
+    X, y, w = rng.normal(size=(20, 3)), rng.normal(size=20), rng.uniform(0, 2, 20)
+    model = bp.Sequential([Dense(1)], seed=0, dtype="float64")
+    known = R2Score("known"), R2Score("known_weighted")
+    functions = FunctionMetric(r2_score), FunctionMetric(r2_score, "weighted")
+    pairs = [[a, b] for a, b in zip(functions, known, strict=True)]
+    model.compile(bp.optimizers.SGD(0), "mse", *pairs)
+    logs = model.fit(
+        X, y, 7, 2, verbose=0, sample_weight=w, validation_data=(X, y, w), validation_batch_size=3
+    ).history
+    for prefix in ("", "val_"):
+        assert logs[f"{prefix}r2_score"] == pytest.approx(logs[f"{prefix}known"], rel=1e-12)
+        assert logs[f"{prefix}weighted"] == pytest.approx(logs[f"{prefix}known_weighted"], rel=1e-9)
+    found = [model.evaluate(X, y, size)[1] for size in (1, 6, 20)]
+    assert found == pytest.approx([logs["r2_score"][0]] * 3, rel=1e-12)
+
+
+def test_a_function_without_an_argument_for_weights_cannot_be_weighted():
     metric = FunctionMetric(largest_error)
-    metric.update(np.zeros((3, 1)), np.array([[1.0], [2.0], [0.0]]))  # 2
+    with pytest.raises(ValueError, match="'largest_error': the function returns one number for al"):
+        metric.update(np.zeros((3, 1)), np.ones((3, 1)), np.ones(3))
+    metric.update(np.zeros((3, 1)), np.array([[1.0], [2.0], [0.0]]))
     metric.update(np.zeros((1, 1)), np.array([[6.0]]))
-    assert metric.result() == (3 * 2 + 6) / 4
-    metric.reset()
-    metric.update(np.zeros((3, 1)), np.array([[1.0], [2.0], [0.0]]), np.array([1, 0, 1.0]))
-    metric.update(np.zeros((1, 1)), np.array([[6.0]]), np.array([3.0]))
-    assert metric.result() == (2 * 2 + 3 * 6) / 5
+    assert metric.result() == 6
+
+
+def test_of_a_function_with_a_value_for_each_sample_nothing_is_kept(rng):
+    metric = FunctionMetric(lambda y, p: np.squeeze(np.abs(y - p)))
+    P, Y = rng.normal(size=(10, 1)), rng.normal(size=(10, 1))
+    for rows in (slice(4), slice(4, 5), slice(5, 10)):  # one batch of a single sample
+        metric.update(P[rows], Y[rows])
+    assert metric._kept == []
+    assert metric.result() == near(np.abs(P - Y).mean())
+    first = FunctionMetric(metric.function)  # whose first batch does not tell
+    for rows in (slice(1), slice(1, 10)):
+        first.update(P[rows], Y[rows])
+    assert first.result() == near(np.abs(P - Y).mean())
+
+
+def test_a_mistake_in_a_function_is_told_at_once():
+    with pytest.raises(AttributeError, match="numpy"):
+        FunctionMetric(lambda y, p: p.numpy()).update(np.ones((2, 1)), np.ones((2, 1)))
 
 
 def test_function_may_return_booleans_or_a_column():

@@ -205,11 +205,12 @@ def test_shared_buffer_that_backward_overwrites_is_found():
 # --- losses ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("loss", [case.make() for case in LOSSES], ids=repr)
-def test_every_loss_is_right(loss):
+@pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.name)
+def test_every_loss_is_right(case):
+    loss = case.make()
     before = state(loss)
     for shape in (1, 3, (2, 3)):
-        if shape == 1 and "Categorical" in type(loss).__name__:
+        if shape == 1 and 1 not in case.sizes:
             continue  # one class is no choice
         for batch_size in (1, 6):
             report = check_loss(loss, shape, batch_size=batch_size)

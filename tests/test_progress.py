@@ -10,6 +10,7 @@ import subprocess
 import sys
 import termios
 import time
+import types
 from pathlib import Path
 
 import numpy as np
@@ -54,8 +55,7 @@ def test_silence(data, capsys):
 
 
 @pytest.mark.parametrize("options", [{"verbose": 2}, {"verbose": "auto"}, {}])
-def test_one_line_an_epoch_where_no_terminal_is(data, capsys, monkeypatch, options):
-    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+def test_one_line_an_epoch_where_no_terminal_is(data, capsys, options):
     history = fit(data, **options).history
     out, err = capsys.readouterr()
     assert err == ""
@@ -67,16 +67,23 @@ def test_one_line_an_epoch_where_no_terminal_is(data, capsys, monkeypatch, optio
         assert [match[key] for match in found] == [f"{value:.4f}" for value in values]
 
 
-def test_auto_is_a_bar_on_a_terminal_and_in_notebooks(monkeypatch):
-    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+def test_auto_is_a_bar_on_a_terminal(monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     assert [type(callback) for callback in progress("auto")] == [ProgressBar]
     monkeypatch.setattr(sys.stdout, "isatty", lambda: False, raising=False)
     assert [type(callback) for callback in progress("auto")] == [ProgressLines]
-    monkeypatch.setitem(sys.modules, "ipykernel", object())
-    assert [type(callback) for callback in progress("auto")] == [ProgressBar]
     assert progress(0) == []
     assert [type(callback) for callback in progress(True)] == [ProgressBar]
+
+
+@pytest.mark.parametrize("verbose", ["auto", 1, 2])
+def test_a_notebook_keeps_all_that_is_drawn_and_so_gets_lines(monkeypatch, verbose):
+    ipython = types.ModuleType("IPython")
+    ipython.get_ipython = lambda: types.SimpleNamespace(kernel=object())
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    assert [type(callback) for callback in progress(verbose)] == [ProgressLines]
+    ipython.get_ipython = lambda: types.SimpleNamespace()  # IPython on a terminal
+    assert [type(callback) for callback in progress(1)] == [ProgressBar]
 
 
 @pytest.mark.parametrize("verbose", [3, -1, None, "yes"])
@@ -239,13 +246,14 @@ print(*(f"{value:.4f}" for e in range(2) for value in (v[e] for v in history.his
 """
 
 
-def run_on_a_terminal(columns, *arguments):
+def run_on_a_terminal(columns, *arguments, program=PROGRAM, **variables):
     """What a program writes to a terminal of that many columns."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
     environment |= {"PYTHONPATH": str(Path(bp.__file__).parents[1]), "PYTHONIOENCODING": "utf-8"}
-    command = [sys.executable, "-c", PROGRAM, *map(str, arguments)]
+    environment |= variables
+    command = [sys.executable, "-c", program, *map(str, arguments)]
     with subprocess.Popen(
         command, stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True
     ) as process:
@@ -307,6 +315,58 @@ def test_bar_leaves_one_whole_line_an_epoch(columns, split, pattern):
         assert len(set(steps)) >= 2
         assert steps == sorted(steps)
         assert all(re.search(r"ms, loss: \d\.\d{4}, accuracy: \d\.\d{4}$", s) for s in drawn)
+
+
+def test_a_terminal_that_does_not_know_its_width_has_80_columns():
+    unknown, _ = screen(run_on_a_terminal(0, 0.0, "default"), 80)
+    known, _ = screen(run_on_a_terminal(80, 0.0, "default"), 80)
+    times = r" *\d+ ms"
+    assert [re.sub(times, "", row) for row in unknown] == [re.sub(times, "", row) for row in known]
+    assert "█" in unknown[0]
+
+
+def test_numbers_are_shown_in_characters_that_every_terminal_has():
+    program = PROGRAM.replace('["accuracy"]', '[bp.metrics.Accuracy("точность {1}")]')
+    written = run_on_a_terminal(80, 0.0, "1", program=program, PYTHONIOENCODING="ascii")
+    rows, _ = screen(written, 80)
+    for epoch in (1, 2):
+        pattern = rf"Epoch {epoch}/2 8/8 #+, +\d+ ms, loss: \d\.\d+, \?{{8}} \{{1\}}: 0\.\d+"
+        assert re.fullmatch(pattern, rows[epoch - 1]), rows[epoch - 1]
+
+
+def test_wide_characters_are_counted_as_the_terminal_shows_them():
+    program = PROGRAM.replace('["accuracy"]', '[bp.metrics.Accuracy("准确率" * 7)]')
+    written = run_on_a_terminal(80, 0.0, "1", program=program)
+    last = written.replace("\r\n", "\n").split("\n")[0].split("\r")[-1]
+    assert re.search(r"准确率 \d\.\d{4} *$", last), last
+    assert "█" not in last  # the name alone takes 42 of the 80 columns
+
+
+def test_bars_of_others_stay_whole_below_the_lines():
+    program = PROGRAM.replace(
+        "history = model.fit",
+        """from tqdm import trange
+for run in trange(2, desc="outer", ncols=80, file=sys.stdout):
+    history = model.fit""",
+    )
+    written = run_on_a_terminal(80, 0.0, "1", program=program)
+    rows, row, column = [[" "] * 81 for _ in range(20)], 0, 0
+    for piece in re.findall(r"\x1b\[A|[\s\S]", written):
+        if piece == "\x1b[A":
+            row -= 1
+        elif piece == "\n":
+            row, column = row + 1, 0
+        elif piece == "\r":
+            column = 0
+        else:
+            rows[row][column], column = piece, column + 1
+    shown = [text for text in ("".join(row).rstrip() for row in rows) if text]
+    assert len(shown) == 7
+    for epoch, text in zip((1, 2, 1, 2), shown, strict=False):
+        assert re.fullmatch(
+            rf"Epoch {epoch}/2 8/8 █+, +\d+ ms, loss: [\d.]+, accuracy: [\d.]+", text
+        )
+    assert re.fullmatch(r"outer: 100%\|█+\| 2/2 \[.*\]", shown[4])
 
 
 def test_narrow_terminal_wraps_the_line_and_loses_no_number():

@@ -6,8 +6,15 @@ import numpy as np
 import pytest
 from scripts import line, play
 
-from backprop.callbacks import Callback, EarlyStopping, TerminateOnNaN
-from backprop.callbacks.monitoring import is_rising
+from backprop.callbacks import (
+    Callback,
+    EarlyStopping,
+    ModelCheckpoint,
+    ReduceLROnPlateau,
+    TerminateOnNaN,
+)
+from backprop.metrics import AUC, MeanAbsoluteError, MeanMetric, MeanSquaredError
+from backprop.metrics import names as metrics_module
 
 NAN = float("nan")
 VALUES = [5.0, 4.0, 4.5, 4.2, 4.1, 3.0, 2.0]
@@ -35,7 +42,7 @@ def test_equal_is_no_progress(mode):
 def test_nothing_is_found_before_training():
     stop = EarlyStopping()
     assert (stop.best, stop.best_epoch, stop.stopped_epoch, stop.wait) == (math.inf, 0, 0, 0)
-    assert EarlyStopping("val_accuracy").best == -math.inf
+    assert EarlyStopping("val_accuracy", mode="max").best == -math.inf
 
 
 def test_with_enough_patience_training_does_not_end():
@@ -58,7 +65,7 @@ def test_min_delta_is_counted_from_the_best(min_delta):
 
 
 def test_min_delta_of_a_number_that_rises():
-    stop = EarlyStopping("val_accuracy", min_delta=0.5, patience=1)
+    stop = EarlyStopping("val_accuracy", min_delta=0.5, patience=1, mode="max")
     assert play([1.0, 1.6, 2.0], stop, name="val_accuracy")[2].epoch == [0, 1, 2]
     assert stop.best == 1.6
 
@@ -67,8 +74,8 @@ def test_min_delta_of_a_number_that_rises():
     ("name", "mode", "epochs"),
     [
         ("val_loss", "auto", 2),
-        ("val_accuracy", "auto", 3),
         ("val_accuracy", "min", 2),
+        ("val_accuracy", "max", 3),
         ("val_loss", "max", 3),
     ],
 )
@@ -77,21 +84,91 @@ def test_mode_says_which_way_is_better(name, mode, epochs):
     assert len(play([1.0, 2.0, 1.5, 1.0], stop, name=name)[2].epoch) == epochs
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("accuracy", "val_accuracy", "acc", "val_acc", "sparse_categorical_accuracy", "top_k_acc"),
-        *("auc", "AUC_1", "precision", "val_recall_2", "f1_score", "f1", "fbeta_score", "r2_score"),
-        *("sensitivity_at_specificity", "binary_iou"),
-    ],
-)
-def test_names_of_numbers_that_rise(name):
-    assert is_rising(name)
+def watching(monitor, kind=EarlyStopping, metrics=(), **options):
+    """A callback that was told the model, whose metrics these are."""
+    options |= {"filepath": "a.npz", "save_best_only": True} if kind is ModelCheckpoint else {}
+    callback = kind(monitor=monitor, **options)
+    model = line()[0]
+    model.compile("sgd", "mse", metrics)
+    callback.set_model(model)
+    return callback
 
 
-@pytest.mark.parametrize("name", ["loss", "val_loss", "mse", "val_mae", "kl_divergence", "hinge"])
-def test_names_of_numbers_that_fall(name):
-    assert not is_rising(name)
+each_kind = pytest.mark.parametrize("kind", [EarlyStopping, ModelCheckpoint, ReduceLROnPlateau])
+
+
+@each_kind
+@pytest.mark.parametrize("prefix", ["", "val_"])
+@pytest.mark.parametrize("name", [*metrics_module._WITH_THRESHOLD, *metrics_module._OTHERS])
+def test_a_metric_says_which_way_is_better(name, prefix, kind):
+    callback = watching(prefix + name, kind, [name])
+    errors = isinstance(callback.model.metrics[0], MeanSquaredError | MeanAbsoluteError)
+    assert callback.rises != errors
+    assert callback.best == callback.worst == (math.inf if errors else -math.inf)
+    assert not watching(f"{prefix}loss", kind).rises
+
+
+@each_kind
+def test_a_metric_says_so_whatever_it_is_called(kind):
+    known = [AUC(name="roc"), MeanSquaredError(name="accurate_error"), "acc", "acc"]
+    for name, rises in (("roc", True), ("accurate_error", False), ("acc_1", True)):
+        assert watching(name, kind, known).rises == rises
+
+    class Distance(MeanMetric):
+        better = "smaller"
+
+    assert not watching("accumulated_accuracy", kind, [Distance("accumulated_accuracy")]).rises
+
+
+def accumulated_error(y_true, y_pred):
+    return np.sum(np.abs(y_true - y_pred))
+
+
+@each_kind
+def test_what_does_not_say_which_way_is_better_is_asked_for_before_training(kind):
+    message = "'accumulated_error', a metric that does not say .*: pass mode='max' .*mode='min'"
+    with pytest.raises(ValueError, match=f"{kind.__name__} watches {message}"):
+        watching("accumulated_error", kind, [accumulated_error])
+    for mode in ("min", "max"):
+        callback = watching("accumulated_error", kind, [accumulated_error], mode=mode)
+        assert callback.rises == (mode == "max")
+
+
+@each_kind
+def test_numbers_that_the_model_does_not_have_are_told_before_training(kind):
+    message = "watches 'val_auc', but the numbers of the model are 'loss', 'acc', and in a valid"
+    with pytest.raises(ValueError, match=message):
+        watching("val_auc", kind, ["acc"])
+
+
+def test_a_fit_that_asks_for_the_mode_has_changed_nothing():
+    model, X, y = line()
+    model.build((None, 1))
+    before, history = model.parameters.values.copy(), model.history
+    with pytest.raises(ValueError, match="pass mode='max' or mode='min'"):
+        model.fit(X, y, verbose=0, callbacks=[EarlyStopping("score")], validation_data=(X, y))
+    np.testing.assert_array_equal(model.parameters.values, before)
+    assert model.history is history
+    assert model.optimizer.iterations == 0
+
+
+def test_a_checkpoint_that_does_not_compare_asks_for_nothing():
+    checkpoint = ModelCheckpoint("a.npz", monitor="score")
+    checkpoint.set_model(line()[0])
+    assert checkpoint.model is not None
+
+
+def test_a_threshold_of_ones_own_stays_when_the_metric_says_which_way_is_better():
+    assert watching("acc", ModelCheckpoint, ["acc"], initial_value_threshold=0.5).best == 0.5
+
+
+def test_the_area_under_a_curve_of_another_name_stops_at_its_best_epoch():
+    stop = EarlyStopping("roc", patience=2, restore_best_weights=True)
+    model = line()[0]
+    model.compile("sgd", "mse", [AUC(name="roc")])
+    _, script, history = play([0.5, 0.9, 0.8, 0.7, 0.6], stop, name="roc", model=model)
+    assert (len(history.epoch), stop.best, stop.best_epoch) == (4, 0.9, 1)
+    np.testing.assert_array_equal(model.parameters.values, script.thetas[1])
 
 
 def test_baseline_must_be_beaten_before_patience_starts_anew():
@@ -190,11 +267,44 @@ def test_missing_number_is_warned_of_once_with_those_that_are_there():
 
 
 def test_warning_comes_again_in_the_next_fit():
-    stop = EarlyStopping("speed")
+    stop = EarlyStopping("speed", mode="max")
     for _ in range(2):
         with pytest.warns(RuntimeWarning, match="'speed'") as caught:
             play([1.0, 2.0], stop)
         assert "validation_data" not in str(caught[0].message)
+        assert caught[0].filename.endswith("scripts.py")
+
+
+@pytest.mark.parametrize("how", [3, [3], {2, 3}])
+@pytest.mark.parametrize("kind", [EarlyStopping, ReduceLROnPlateau])
+def test_not_this_epoch_is_not_never(kind, how):
+    """Warnings are errors here."""
+    model, X, y = line()
+    callback = kind("val_loss", patience=9)
+    model.fit(X, y, epochs=4, verbose=0, callbacks=[callback], validation_data=(X, y),
+              validation_freq=how)  # fmt: skip
+    assert callback.best == min(model.history.history["val_loss"])
+
+
+@pytest.mark.parametrize(("how", "epochs"), [(3, range(2)), ([5], range(4)), ([1], range(1, 4))])
+def test_a_validation_that_never_comes_is_warned_of(how, epochs):
+    model, X, y = line()
+    options = {"initial_epoch": epochs.start, "epochs": epochs.stop, "validation_freq": how}
+    with pytest.warns(RuntimeWarning, match="'val_loss', which is not among .*validation_data"):
+        model.fit(X, y, verbose=0, callbacks=[EarlyStopping()], validation_data=(X, y), **options)
+
+
+def test_a_number_that_a_callback_writes_now_and_then():
+    stop = EarlyStopping("score", mode="max", patience=1)
+    _, _, history = play([None, 1.0, None, 3.0, None, 2.0, None], stop, name="score")
+    assert history.epoch == list(range(6))
+
+
+def test_a_number_that_only_a_callback_could_have_written_is_missed_in_the_end():
+    with pytest.warns(RuntimeWarning, match="'val_acc', which is not among the numbers") as caught:
+        play([1.0, 2.0], EarlyStopping("val_acc", mode="max"), name="other")
+    assert "there are 'loss', 'other'" in str(caught[0].message)
+    assert caught[0].filename.endswith("scripts.py")
 
 
 def test_messages_are_printed_when_asked_for(capsys):

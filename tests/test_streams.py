@@ -80,7 +80,8 @@ def test_training_is_that_on_the_arrays_to_the_last_bit(data, rng, form, weighte
     history = fit(on_stream, form(*data, *weights), epochs=3)
     assert_same_weights(on_stream, on_arrays)
     assert history.history == expected.history
-    assert history.params == expected.params == {"epochs": 3, "steps": STEPS, "verbose": 0}
+    params = {"epochs": 3, "steps": STEPS, "verbose": 0, "validation": False}
+    assert history.params == expected.params == params
 
 
 def test_training_on_an_endless_generator_is_that_on_the_arrays_to_the_last_bit(data):
@@ -251,7 +252,8 @@ def test_steps_are_told_as_soon_as_they_are_known(data, form, steps, seen):
     watch = Steps()
     history = fit(regressor(), form(*data), epochs=2, steps_per_epoch=steps, callbacks=[watch])
     assert watch.seen == seen
-    assert history.params == {"epochs": 2, "steps": seen[-1], "verbose": 0}
+    params = {"epochs": 2, "steps": seen[-1], "verbose": 0, "validation": False}
+    assert history.params == params
 
 
 @pytest.fixture

@@ -22,7 +22,8 @@ class Callback:
 
     Attributes:
         model: The model in training. Setting ``model.stop_training`` to True ends it.
-        params: ``{"epochs": …, "steps": …, "verbose": …}``.
+        params: ``{"epochs": …, "steps": …, "verbose": …}``; in a fit also ``"validation"``, whether
+            there is one after any of the epochs.
     """
 
     model: Any = None
@@ -154,10 +155,3 @@ class CallbackList:
 def overrides(callback: Callback, hook: str) -> bool:
     """Whether a callback's class, or the object itself, defines that hook."""
     return getattr(type(callback), hook) is not getattr(Callback, hook) or hook in vars(callback)
-
-
-def say(text: str) -> None:
-    """Prints a line above the progress bar, if one is there."""
-    from tqdm import tqdm
-
-    tqdm.write(text)

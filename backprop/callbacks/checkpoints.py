@@ -4,8 +4,9 @@ import math
 import os
 from typing import Any
 
-from backprop.callbacks.base import Callback, Logs, say
+from backprop.callbacks.base import Callback, Logs
 from backprop.callbacks.monitoring import Monitor
+from backprop.core import console
 from backprop.core.checks import check_integer, check_number
 from backprop.storage import files, snapshot
 
@@ -56,30 +57,37 @@ class ModelCheckpoint(Monitor):
         if save_freq != "epoch":  # a hook costs time in every step: define it only where needed
             self.on_train_batch_end = self._count  # type: ignore[method-assign]
 
+    def set_model(self, model: Any) -> None:
+        """Finds out which way the number is better, if it counts."""
+        if self.save_best_only:
+            super().set_model(model)
+        else:
+            self.model = model
+
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Takes note of the epoch."""
         self._epoch = epoch
 
     def _count(self, batch: int, logs: Logs | None = None) -> None:
         self._steps += 1
-        if self._steps % int(self.save_freq) == 0 and self._is_due(logs):
+        if self._steps % int(self.save_freq) == 0 and self._is_due(logs, after_epoch=False):
             self._save({"batch": batch + 1, **(logs or {})})
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Saves the model, if it is to be saved after epochs."""
-        if self.save_freq == "epoch" and self._is_due(logs):
+        if self.save_freq == "epoch" and self._is_due(logs, after_epoch=True):
             self._save(logs or {})
 
-    def _is_due(self, logs: Logs | None) -> bool:
+    def _is_due(self, logs: Logs | None, after_epoch: bool) -> bool:
         if not self.save_best_only:
             return True
-        current = self.current(logs, stacklevel=8)
-        if current is None:  # one file too many is better than none
-            return True
+        current = self.current(logs, after_epoch)
+        if current is None:  # if it may never come one file too many is better than none
+            return not self.comes(after_epoch)
         improved = self.improves(current, self.best)
         if self.verbose:
             change = "better" if improved else "no better"
-            say(
+            console.write(
                 f"Epoch {self._epoch + 1}: {self.monitor} is {current:.5g}, {change} than "
                 f"{self.best:.5g}."
             )
@@ -94,7 +102,7 @@ class ModelCheckpoint(Monitor):
             os.makedirs(folder, exist_ok=True)
         (self.model.save_weights if self.save_weights_only else self.model.save)(path)
         if self.verbose:
-            say(f"Epoch {self._epoch + 1}: saved to {path}.")
+            console.write(f"Epoch {self._epoch + 1}: saved to {path}.")
 
     def _path(self, logs: Logs) -> str:
         numbers: dict[str, Any] = {"epoch": self._epoch + 1, **logs}

@@ -4,8 +4,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from backprop.callbacks.base import Callback, Logs, say
+from backprop.callbacks.base import Callback, Logs
 from backprop.callbacks.monitoring import Monitor
+from backprop.core import console
 from backprop.core.checks import check_integer, check_number
 
 
@@ -37,7 +38,7 @@ class LearningRateScheduler(Callback):
         rate = check_number(rate, f"the learning_rate that schedule returned for epoch {epoch}")
         self.model.optimizer.learning_rate = rate
         if self.verbose:
-            say(f"Epoch {epoch + 1}: the learning rate is {rate:g}.")
+            console.write(f"Epoch {epoch + 1}: the learning rate is {rate:g}.")
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Writes the learning rate of the epoch into its logs."""
@@ -115,7 +116,7 @@ class ReduceLROnPlateau(Monitor):
                 self.cooldown_counter = self.cooldown
                 self.wait = 0
                 if self.verbose:
-                    say(
+                    console.write(
                         f"Epoch {epoch + 1}: no progress of {self.monitor}, the learning rate is "
                         f"lowered to {lower:g}."
                     )

@@ -2,18 +2,25 @@
 
 import csv
 import os
-import sys
+import time
 from collections.abc import Sequence
 from typing import Any
 
 from backprop import plotting
 from backprop.callbacks.base import Callback, Logs
+from backprop.core import console
 from backprop.core.checks import check_integer
 from backprop.storage import files
 
+MARK = "\ufeff"
+"""The byte order mark: what some programs write before a text in UTF-8."""
+
+SHARE = 0.1
+"""The largest share of the time of a training that is spent on drawing it."""
+
 
 class CSVLogger(Callback):
-    """Writes a line of numbers into a file after every epoch.
+    """Writes a line of numbers into a file after every epoch, as text in UTF-8.
 
     The columns are the epoch, counted from 0, and the logs of the first epoch in alphabetical
     order. One that comes later, such as that of a validation that is not made after every epoch, is
@@ -22,7 +29,8 @@ class CSVLogger(Callback):
     Args:
         filename: The file.
         separator: The character between two numbers.
-        append: Whether an existing file is continued; else it is replaced.
+        append: Whether an existing file is continued; else it is replaced. A file may begin with a
+            byte order mark, as that of a spreadsheet does, and keeps it.
     """
 
     def __init__(
@@ -35,11 +43,15 @@ class CSVLogger(Callback):
         self.append = append
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Reads the file that is to be continued, or empties it."""
+        """Reads the file that is to be continued, or empties it.
+
+        Raises:
+            ValueError: What is to be continued is no such table.
+        """
         self._rows: list[list[str]] = []
+        self._mark = ""
         if self.append and os.path.exists(self.filename):
-            with open(self.filename, newline="") as file:
-                self._rows = list(csv.reader(file, delimiter=self.separator))
+            self._read()
         self._replace()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
@@ -55,12 +67,31 @@ class CSVLogger(Callback):
         self._rows.append(line)
         self._write(self.filename, "a", [line])
 
+    def _read(self) -> None:
+        try:
+            with open(self.filename, newline="", encoding="utf-8") as file:
+                self._mark = MARK if file.read(1) == MARK else ""
+                file.seek(len(self._mark.encode()))
+                self._rows = [row for row in csv.reader(file, delimiter=self.separator) if row]
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise ValueError(
+                f"CSVLogger cannot continue {self.filename!r}, which is no table in UTF-8 "
+                f"({error}): pass append=False or another filename."
+            ) from error
+        if self._rows and "epoch" not in self._rows[0]:
+            raise ValueError(
+                f"CSVLogger cannot continue {self.filename!r}: with separator={self.separator!r} "
+                f"its columns are {self._rows[0]}, without 'epoch'."
+            )
+
     def _replace(self) -> None:
         with files.replacing(self.filename) as temporary:
-            self._write(temporary, "w", self._rows)
+            self._write(temporary, "w", self._rows, self._mark)
 
-    def _write(self, path: str, mode: str, rows: list[list[str]]) -> None:
-        with open(path, mode, newline="") as file:
+    def _write(self, path: str, mode: str, rows: list[list[str]], start: str = "") -> None:
+        # a name may hold characters that are no text in UTF-8 either, as those of some paths do
+        with open(path, mode, newline="", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(start)
             csv.writer(file, delimiter=self.separator, lineterminator="\n").writerows(rows)
 
 
@@ -68,11 +99,12 @@ class LivePlot(Callback):
     """Draws the curves of loss and metrics while they grow.
 
     In a notebook the picture below the cell is redrawn; with a path a file is rewritten, which an
-    image viewer can show meanwhile. A picture takes some tenths of a second.
+    image viewer can show meanwhile. A picture takes some tenths of a second: where epochs are short
+    some are left out, so that drawing takes no more than a tenth of the time.
 
     Args:
         path: The file, for example ``"training.png"``; None for a notebook.
-        every: How many epochs there are between two pictures; the last epoch always has one.
+        every: A picture is drawn after every so many epochs; the last epoch always has one.
         keys: Which quantities; all unless given.
 
     Attributes:
@@ -86,7 +118,7 @@ class LivePlot(Callback):
         keys: str | Sequence[str] | None = None,
     ) -> None:
         self.every = check_integer(every, "every")
-        if path is None and not in_notebook():
+        if path is None and not console.in_notebook():
             raise ValueError(
                 "LivePlot() draws in notebooks only: pass a path here, LivePlot('training.png')."
             )
@@ -107,6 +139,7 @@ class LivePlot(Callback):
         self.epoch: list[int] = []
         self._display = None
         self._drawn = 0
+        self._next = 0.0  # when the next picture may be drawn
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Adds the epoch's numbers, and draws if it is time."""
@@ -115,7 +148,7 @@ class LivePlot(Callback):
             values = self.history.setdefault(key, [])
             values += [float("nan")] * (len(self.epoch) - 1 - len(values))
             values.append((logs or {}).get(key, float("nan")))
-        if len(self.epoch) % self.every == 0:
+        if len(self.epoch) % self.every == 0 and time.perf_counter() >= self._next:
             self._draw()
 
     def on_train_end(self, logs: Logs | None = None) -> None:
@@ -125,6 +158,12 @@ class LivePlot(Callback):
 
     def _draw(self) -> None:
         self._drawn = len(self.epoch)
+        start = time.perf_counter()
+        self._show()
+        end = time.perf_counter()
+        self._next = end + (end - start) * (1 / SHARE - 1)
+
+    def _show(self) -> None:
         if self.path is not None:
             with files.replacing(self.path) as temporary:
                 self.figure = plotting.loss_curves(self, self.keys, temporary)
@@ -136,9 +175,3 @@ class LivePlot(Callback):
             self._display = display(self.figure, display_id=True)  # type: ignore[no-untyped-call]
         else:
             self._display.update(self.figure)
-
-
-def in_notebook() -> bool:
-    """Whether IPython runs this program."""
-    ipython = sys.modules.get("IPython")
-    return ipython is not None and ipython.get_ipython() is not None

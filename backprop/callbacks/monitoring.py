@@ -1,28 +1,25 @@
 """The base of callbacks that watch one number of the logs: which way it is better, and when."""
 
 import math
-import warnings
+from typing import Any
 
 from backprop.callbacks.base import Callback, Logs
+from backprop.core import console
 from backprop.core.checks import check_number
-
-RISING = (
-    *("acc", "auc", "f1", "fbeta", "iou", "precision", "r2", "recall"),
-    *("sensitivity", "specificity"),
-)
-"""How words begin in the names of metrics that are better when larger."""
 
 
 class Monitor(Callback):
     """The base of the callbacks that watch a number for progress.
 
     Args:
-        monitor: The number's name in the logs.
-        mode: ``"min"`` if smaller is better, ``"max"`` if larger is, ``"auto"`` to tell by the
-            name: larger for accuracies, AUC, precision, recall, F1 and their like, else smaller.
+        monitor: The number's name in the logs: ``"loss"``, a metric's name, either with ``"val_"``
+            in front for the validation's, or a number that a callback writes into the logs.
+        mode: ``"min"`` if smaller is better, ``"max"`` if larger is. ``"auto"`` takes the smaller
+            loss, and of a metric what its attribute ``better`` says.
         min_delta: By how much a number must be better to count as progress.
 
     Attributes:
+        rises: Whether larger is better.
         best: The best number so far; ±∞ before the first.
     """
 
@@ -30,19 +27,56 @@ class Monitor(Callback):
         if mode not in ("auto", "min", "max"):
             raise ValueError(f"mode must be 'auto', 'min' or 'max', but it is {mode!r}.")
         self.monitor = monitor
+        self.mode = mode
         self.min_delta = abs(check_number(min_delta, "min_delta", -math.inf))
-        self.rises = mode == "max" or (mode == "auto" and is_rising(monitor))
+        self.rises = mode == "max"
         self.best = self.worst
-        self._warned = False
+        self._seen = self._warned = False
+        self._last: Logs | None = None  # in which the number was looked for
 
     @property
     def worst(self) -> float:
         """The number that every other is better than: −∞ or ∞."""
         return -math.inf if self.rises else math.inf
 
+    def set_model(self, model: Any) -> None:
+        """Finds out which way the number is better.
+
+        Raises:
+            ValueError: ``mode`` is "auto", and the model does not tell.
+        """
+        super().set_model(model)
+        if self.mode == "auto" and getattr(model, "compiled", False):
+            untouched = self.best == self.worst
+            self.rises = self._larger_is_better()
+            if untouched:
+                self.best = self.worst
+
+    def _known(self) -> dict[str, Any]:
+        """What each number of the model is better if: "smaller", "larger" or None."""
+        return {"loss": "smaller", **{metric.name: metric.better for metric in self.model.metrics}}
+
+    def _larger_is_better(self) -> bool:
+        name, known = self.monitor.removeprefix("val_"), self._known()
+        watches = f"{type(self).__name__} watches {self.monitor!r}"
+        if name not in known:
+            names = ", ".join(map(repr, known))
+            raise ValueError(
+                f"{watches}, but the numbers of the model are {names}, and in a validation the "
+                f"same with 'val_' in front: add it to the metrics of compile, or, if a callback "
+                f"writes it into the logs, pass mode='max' or mode='min'."
+            )
+        if known[name] not in ("larger", "smaller"):
+            raise ValueError(
+                f"{watches}, a metric that does not say which way it is better: pass mode='max' "
+                f"if larger is better, mode='min' if smaller is."
+            )
+        return bool(known[name] == "larger")
+
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Lets the next missing number be warned of again."""
-        self._warned = False
+        """Forgets which numbers there were."""
+        self._seen = self._warned = False
+        self._last = None
 
     def improves(self, value: float, reference: float) -> bool:
         """Whether value is better than reference by more than ``min_delta``; nan never is."""
@@ -50,29 +84,48 @@ class Monitor(Callback):
             return value - self.min_delta > reference
         return value + self.min_delta < reference
 
-    def current(self, logs: Logs | None, stacklevel: int = 7) -> float | None:
-        """The number now; None, with a warning at the first time, if it is not in the logs.
+    def current(self, logs: Logs | None, after_epoch: bool = True) -> float | None:
+        """The number now; None if it is not in the logs, as after epochs without a validation.
+
+        If it can never be there a warning says so, once.
 
         Args:
             logs: The numbers of the moment.
-            stacklevel: How many calls lie between here and the line that called ``fit``, which the
-                warning names.
+            after_epoch: Whether they are those of an epoch; else those of a step.
         """
-        logs = logs or {}
-        if self.monitor not in logs and not self._warned:
-            self._warned = True
-            hint = ""
-            if self.monitor.startswith("val_"):
-                hint = " Does fit have validation_data or validation_split?"
-            warnings.warn(
-                f"{type(self).__name__} watches {self.monitor!r}, which is not among the numbers "
-                f"of training: there are {', '.join(map(repr, logs)) or 'none'}.{hint}",
-                RuntimeWarning,
-                stacklevel=stacklevel,
-            )
-        return logs.get(self.monitor)
+        self._last = logs or {}
+        if self.monitor in self._last:
+            self._seen = True
+        elif self.comes(after_epoch) is False:
+            self._warn()
+        return self._last.get(self.monitor)
 
+    def comes(self, after_epoch: bool = True) -> bool | None:
+        """Whether the number is in the logs of some epochs; None if only a callback may know.
 
-def is_rising(name: str) -> bool:
-    """Whether a metric of that name is better when larger."""
-    return any(word.startswith(RISING) for word in name.lower().split("_"))
+        Args:
+            after_epoch: Whether the logs are those of epochs; else those of steps.
+        """
+        name = self.monitor.removeprefix("val_")
+        if self._seen:
+            return True
+        if name not in self._known():
+            return None
+        return name == self.monitor or (after_epoch and self.params.get("validation", True))
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Warns if the number never was in the logs, unless training ended before it could be."""
+        if self._last is not None and not self._seen and self.comes() is None:
+            self._warn()
+
+    def _warn(self) -> None:
+        if self._warned:
+            return
+        self._warned = True
+        hint = ""
+        if self.monitor.startswith("val_") and not self.params.get("validation", True):
+            hint = " Does fit have validation_data or validation_split?"
+        console.warn(
+            f"{type(self).__name__} watches {self.monitor!r}, which is not among the numbers of "
+            f"training: there are {', '.join(map(repr, self._last or ())) or 'none'}.{hint}"
+        )

@@ -2,8 +2,9 @@
 
 import math
 
-from backprop.callbacks.base import Callback, Logs, say
+from backprop.callbacks.base import Callback, Logs
 from backprop.callbacks.monitoring import Monitor
+from backprop.core import console
 from backprop.core.checks import check_integer, check_number
 from backprop.core.types import Array
 
@@ -84,8 +85,9 @@ class EarlyStopping(Monitor):
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Restores the best weights if that was asked for."""
+        super().on_train_end()
         if self.stopped_epoch and self.verbose:
-            say(
+            console.write(
                 f"Epoch {self.stopped_epoch + 1}: no progress of {self.monitor} in the last "
                 f"{self.wait} epochs, training ends."
             )
@@ -93,7 +95,9 @@ class EarlyStopping(Monitor):
             self.model.parameters.values[...] = self._best_theta
             self._best_theta = None
             if self.verbose:
-                say(f"The weights of epoch {self.best_epoch + 1}, the best, are put back.")
+                console.write(
+                    f"The weights of epoch {self.best_epoch + 1}, the best, are put back."
+                )
 
 
 class TerminateOnNaN(Callback):
@@ -103,5 +107,5 @@ class TerminateOnNaN(Callback):
         """Looks at the loss."""
         loss = (logs or {}).get("loss", 0.0)
         if not math.isfinite(loss):
-            say(f"Step {batch + 1}: the loss is {loss}, training ends.")
+            console.write(f"Step {batch + 1}: the loss is {loss}, training ends.")
             self.model.stop_training = True

@@ -197,6 +197,28 @@ def check_list(given: Any, name: str) -> list[Any]:
     return list(given)
 
 
+def check_one_class(rows: Array, what: str, advice: str) -> None:
+    """Checks that every row names one class: by one number that is larger than all others.
+
+    Args:
+        rows: One-hot rows, or a probability for each class, shape ``(N, …, K)``.
+        what: What they are called in the error message.
+        advice: What to do about it.
+
+    Raises:
+        ValueError: A row has several largest numbers, as where it has several classes or none.
+    """
+    largest = rows == np.maximum.reduce(rows, axis=-1, keepdims=True)
+    several = np.count_nonzero(largest, axis=-1) > 1
+    if several.any():
+        first = tuple(np.argwhere(several)[0])
+        row = ", ".join(map(str, rows[first][:10])) + (", …" if rows.shape[-1] > 10 else "")
+        raise ValueError(
+            f"{what}: every row must name one class, but row {', '.join(map(str, first))} is "
+            f"({row}), which names several or none: {advice}"
+        )
+
+
 def check_dtype(dtype: Any) -> np.dtype[Any]:
     """The dtype that a model computes in.
 

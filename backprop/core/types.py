@@ -1,6 +1,6 @@
 """The names of types that the whole package shares."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -18,6 +18,10 @@ def is_sparse(X: Any) -> bool:
     """Whether X is a matrix of ``scipy.sparse``; told without importing SciPy."""
     return type(X) is not np.ndarray and hasattr(X, "tocsr") and hasattr(X, "nnz")
 
+
+Outputs = Literal["answers", "classes", "scores"]
+"""What the K outputs of a model are: K answers, yes or no, each for itself; the probabilities of K
+classes of which one is right; or the scores of such classes, logits for example."""
 
 FLOAT_DTYPES = ("float32", "float64")
 """The dtypes that a model may compute in."""

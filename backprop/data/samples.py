@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.arrays import as_numbers, to_array
-from backprop.core.checks import check_number, check_share
+from backprop.core.checks import check_number, check_one_class, check_share
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, Shape
 from backprop.losses import Loss
@@ -119,6 +119,8 @@ def weight_by_class(
     n_classes = max(output_shape[-1], 2)
     classes = target
     if target.shape[1:] == output_shape:  # a row for each class, or one 0 or 1
+        if output_shape[-1] > 1:
+            check_one_class(target, "class_weight, targets", "use sample_weight for others.")
         classes = target[..., 0] if output_shape[-1] == 1 else target.argmax(axis=-1)
     one_each = classes.shape[1:] == output_shape[:-1]
     if not one_each or not np.isin(classes, np.arange(n_classes)).all():

@@ -9,7 +9,7 @@ import numpy as np
 
 from backprop.constraints import Constraint
 from backprop.core.checks import check_integer
-from backprop.core.errors import NotBuiltError
+from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.core.types import Shape
 from backprop.data.batches import Batches
 from backprop.data.inputs import check_inputs
@@ -50,13 +50,19 @@ def check(
     loss = model.loss
     if not model.layers:
         raise NotBuiltError("the model has no layers: add some first.")
-    loss.check_ending(unfold(model.layers)[-1])
+    last = unfold(model.layers)[-1]
+    loss.check_ending(last)
     sample_shape = model.input_shape or sample_shape
     X = check_inputs(x, sample_shape, model.layers[0], f"{prefix}x", model.dtype)
     model.layers[0].check_values(X, f"{prefix}x")
     output_shape = X.shape[1:]
     for layer in model.layers:
         output_shape = layer.output_shape(output_shape)
+    if last.sums_to_one and output_shape[-1] == 1:
+        raise ShapeError(
+            f"the model ends with {last}, whose outputs have the sum 1: one alone never changes. "
+            f"A single output takes Sigmoid(); two classes can have two outputs."
+        )
     data = check_data(
         X,
         y,

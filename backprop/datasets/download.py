@@ -1,9 +1,11 @@
 """Downloads the files of MNIST from a public mirror into the cache folder, and verifies them."""
 
 import contextlib
+import math
 import os
 import sys
 
+from backprop.core import console
 from backprop.core.errors import DataError
 
 MIRRORS = (
@@ -53,8 +55,9 @@ def download(name: str, folder: str) -> None:
     import http.client
     import urllib.request
 
-    from tqdm import tqdm
-
+    options = {"unit": "B", "unit_scale": True, "desc": name}
+    if console.in_notebook():
+        options["mininterval"] = math.inf  # the first state and the last, as it keeps them all
     failures = []
     for mirror in MIRRORS:
         url = mirror + name
@@ -62,7 +65,7 @@ def download(name: str, folder: str) -> None:
         try:
             with urllib.request.urlopen(url, timeout=30) as response:
                 size = response.length  # as announced, else None
-                with tqdm(total=size, desc=name, unit="B", unit_scale=True) as bar:
+                with console.new_bar(console.STDERR, total=size, **options) as bar:
                     while chunk := response.read(1 << 16):
                         content += chunk
                         bar.update(len(chunk))

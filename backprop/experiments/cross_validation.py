@@ -13,7 +13,7 @@ from backprop.experiments.many import fit_many
 from backprop.training.history import History
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CrossValidation:
     """What the folds gave; prints as a table.
 
@@ -28,6 +28,9 @@ class CrossValidation:
     models: list[Any]
     held_out: list[Array]
     scores: dict[str, Array]
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         width = max(map(len, self.scores))

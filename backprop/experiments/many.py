@@ -164,6 +164,7 @@ def fit_together(
     except (CannotStack, TypeError, ValueError):  # what a fit alone refuses, too, it says itself
         return None
     params = {"epochs": int(epochs), "steps": -(-chosen.shape[1] // size), "verbose": verbose}
+    params["validation"] = epochs > 0 and held_out[0] is not None
     with blas_threads(size * first.parameters.largest):
         return together.fit(range(int(epochs)), CallbackList(progress(verbose), first, params))
 

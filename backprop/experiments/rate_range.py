@@ -32,7 +32,7 @@ GROWTH = 4.0
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LearningRateRange:
     """How the loss went while the learning rate grew; prints in two lines.
 
@@ -51,6 +51,9 @@ class LearningRateRange:
     def plot(self, path: str | os.PathLike[str] | None = None) -> "Figure":
         """The loss over the learning rate, with the suggestion marked."""
         return plotting.learning_rates(self.learning_rates, self.losses, self.suggestion, path)
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         eta, lowest = self.learning_rates, int(self.losses.argmin())

@@ -47,7 +47,7 @@ def as_html(head: str, parts: Sequence[Part]) -> str:
         return f'<tr><td colspan="3" {style}><{tag}>{text}</{tag}></td></tr>'
 
     caption = _escape(head.replace("`", ""))
-    lines = [f"<table><caption>{caption}</caption>"]
+    lines = [f'<table style="font-family: monospace"><caption>{caption}</caption>']
     for part, sections in parts:
         lines.append(wide(part, "h4"))
         for section in sections:

@@ -35,7 +35,7 @@ class MethodCost:
     error: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GradientCost:
     """The costs of three ways to one gradient; prints as a table.
 
@@ -52,6 +52,9 @@ class GradientCost:
     def __getitem__(self, method: str) -> MethodCost:
         """The cost of the method of that name."""
         return {cost.method: cost for cost in self.methods}[method]
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         forward = show_seconds(self.forward_seconds)

@@ -86,6 +86,7 @@ class Softmax(Layer):
     """
 
     link = "softmax"
+    sums_to_one = True
     is_activation = True
     definition = "softmax(z)_k = exp(z_k) / Σ_j exp(z_j)"
     formulas = {"J": "diag({y}) − {y}ᵀ {y}"}
@@ -124,6 +125,7 @@ class LogSoftmax(Layer):
     Shapes: Z and A ``(N, K)``, or with further leading axes.
     """
 
+    sums_to_one = True
     is_activation = True
     definition = "log_softmax(z)_k = z_k − ln Σ_j exp(z_j)"
     formulas = {"J": "I − 1ᵀ exp({y})"}

@@ -57,6 +57,8 @@ class Layer(Settings):
         runs_own_code: Whether it calls functions that users wrote.
         link: What a loss may be joined with at the end of a model: "softmax" or "sigmoid".
         linear: Whether the outputs are a weighted sum, and so any real numbers.
+        sums_to_one: Whether the outputs are probabilities with the sum 1, or their logarithms, so
+            that a single one never changes.
         is_activation: Whether it is an activation function, of a pre-activation Z.
         symbol: What ``explain`` calls its function, such as "σ"; the class's name if empty.
         definition: That function, such as "σ(z) = 1 / (1 + exp(−z))".
@@ -70,6 +72,7 @@ class Layer(Settings):
     runs_own_code = False
     link: str | None = None
     linear = False
+    sums_to_one = False
     is_activation = False
     symbol = definition = ""
     formulas: Mapping[str, str] = {}

@@ -40,6 +40,8 @@ class Bidirectional(Block):
         backward_layer: The second, ``"backward"``.
     """
 
+    definition = "{f}(x) = {self.merge_mode}(F(x), B(x)), where B reads x from its last step on"
+
     def __init__(
         self,
         layer: Any,

@@ -40,6 +40,11 @@ class Embedding(Layer):
         dW: ∂E/∂W of the last backward pass.
     """
 
+    formulas = {
+        "Y": "{W}[{x}]",
+        "dW": "Σ {delta} over the places of {x} that hold the row's number",
+    }
+
     W, dW = parameter_views("W")
 
     def __init__(

@@ -59,12 +59,23 @@ class GRU(Recurrent):
         others: The arguments of ``Recurrent``.
     """
 
+    definition = (
+        "h_t = z ⊙ h_s + (1 − z) ⊙ g with s = t − 1, z = σ(p_z + q_z), r = σ(p_r + q_r), "
+        "[p_z p_r p_g] = x_t {W} + {b}, "
+    )
     gates = (0, 1, 2)
     sigmoids = 2
 
     def __init__(self, units: int, *, reset_after: bool = True, **others: Any) -> None:
         super().__init__(units, **others)
         self.reset_after = bool(reset_after)
+        self.definition += (
+            "g = tanh(p_g + r ⊙ q_g), [q_z q_r q_g] = h_s {U} + {b}′"
+            if self.reset_after
+            else "g = tanh(p_g + (r ⊙ h_s) U_g), [q_z q_r] = h_s [U_z U_r]"
+        )
+        if not self.use_bias:
+            self.definition = self.definition.replace(" + {b}′", "")
 
     def bias_shape(self, columns: int) -> Shape:
         """One bias for the inputs and one for the state, if the reset comes after the product."""

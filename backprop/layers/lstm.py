@@ -54,6 +54,10 @@ class LSTM(Recurrent):
         others: The arguments of ``Recurrent``.
     """
 
+    definition = (
+        "c_t = f ⊙ c_s + i ⊙ g, h_t = o ⊙ tanh(c_t) with s = t − 1 and "
+        "[i f g o] = [σ σ tanh σ](x_t {W} + h_s {U} + {b})"
+    )
     gates = (3, 0, 1, 2)
     sigmoids = 3
 

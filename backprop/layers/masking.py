@@ -26,6 +26,8 @@ class Masking(Layer):
     """
 
     makes_mask = True
+    definition = "{f}(x)_t = m_t x_t with m_t = [x_t ≠ {self.mask_value:g}]"
+    formulas = {"dX": "m_t {delta}"}
 
     def __init__(self, mask_value: float = 0.0, name: str | None = None) -> None:
         super().__init__(name)

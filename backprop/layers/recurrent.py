@@ -71,6 +71,12 @@ class Recurrent(Layer):
     """
 
     takes_mask = True
+    formulas = {
+        "dW": "Σ_t x_tᵀ dZ_t",
+        "dU": "Σ_t h_sᵀ dZ_t",
+        "db": "Σ_t Σ_N dZ_t",
+        "dX": "dZ_t {W}ᵀ",
+    }  # s is t − 1, and dZ_t is ∂E/∂(x_t W + b)
 
     gates: tuple[int, ...] = (0,)
     """Which of Keras's gates stands in each plane; those with a sigmoid first."""

@@ -12,7 +12,7 @@ from backprop.core.checks import check_axis, check_number, check_numbers
 from backprop.core.errors import ShapeError
 from backprop.core.functional import by_channel
 from backprop.core.parameters import parameter_views
-from backprop.core.types import Array, Shape, as_floats
+from backprop.core.types import Array, Shape, as_array, as_floats
 from backprop.layers.base import Layer
 
 BLOCK = 1024
@@ -211,7 +211,7 @@ class Normalization(Layer):
                 f"of that shape."
             ) from None
         self.mean_, self.variance_ = values
-        self.count_ = np.asarray(count)
+        self.count_ = as_array(count)
 
     def moments(self, X: Any) -> tuple[Array, Array, int]:
         """μ, the variance, and the number of numbers that each is taken from, in float64.
@@ -228,7 +228,7 @@ class Normalization(Layer):
             over = (0, *(axis for axis, size in enumerate(kept, 1) if size is None))
             if n == 0:
                 index = (0, *(0 if size is None else slice(size) for size in kept))
-                first = np.asarray(batch[index], np.float64)
+                first = as_array(batch[index], np.float64)
             A = np.moveaxis(batch, over, range(len(over)))  # (the rest, …, features)
             A = A.reshape(-1, *first.shape) - first
             m = len(A)
@@ -240,7 +240,7 @@ class Normalization(Layer):
             n += m
         if n == 0:
             raise ValueError(f"{self} cannot be adapted to no samples.")
-        return np.asarray(mean + first), np.asarray(squares / n), n
+        return as_array(mean + first), as_array(squares / n), n
 
 
 def batches_of(X: Any) -> Iterator[Array]:

@@ -25,6 +25,8 @@ class SimpleRNN(Recurrent):
     1991; Bengio, Simard & Frasconi 1994). Source: Elman 1990, "Finding structure in time".
     """
 
+    definition = "h_t = tanh(x_t {W} + h_s {U} + {b}), s = t − 1"
+
     def forward_steps(self, Z: Array, s: Steps, room: Room) -> tuple[Array, ...]:
         """h_t = tanh(z_t + h_{t−1} U)."""
         spare = room("spare", s.H.shape[1:], self.dtype)

@@ -25,6 +25,8 @@ class TimeDistributed(Block):
         layer: f.
     """
 
+    definition = "{f}(x)_t = f(x_t)"
+
     def __init__(self, layer: Any, name: str | None = None) -> None:
         super().__init__(name)
         self.layer = self.adopt(as_layer(layer))

@@ -17,7 +17,7 @@ from backprop.core.errors import NoForwardError, ShapeError
 from backprop.core.lookup import show_call
 from backprop.core.ranges import check_finite, check_weights
 from backprop.core.settings import Settings
-from backprop.core.types import Array, Shape
+from backprop.core.types import Array, Outputs, Shape
 from backprop.losses.formula import Formula
 from backprop.losses.helpers import each_output, extra_axes, show_shape
 
@@ -34,6 +34,9 @@ class Loss(Settings):
 
     link: str | None = None
     """What a model may end with for this loss to be joined with it (see ``losses.heads``)."""
+
+    outputs: Outputs | None = None
+    """What the outputs are that it takes; None where it does not say."""
 
     decision_threshold: float | None = None
     """Above what an output means yes; None leaves it to the metrics, which say ½ for one output."""

@@ -29,6 +29,7 @@ class BinaryCrossentropy(CrossEntropy):
 
     link = "sigmoid"
     ending = "Sigmoid"
+    outputs = "answers"
     over_outputs = "mean"
     n_labels = 2
     target_formula = "(1 − a) {y} + a/2"

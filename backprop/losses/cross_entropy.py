@@ -9,7 +9,7 @@ from backprop.core.checks import check_number
 from backprop.core.types import Array, Shape
 from backprop.losses.base import Loss
 from backprop.losses.formula import Formula
-from backprop.losses.helpers import check_probabilities, row_dot
+from backprop.losses.helpers import check_probabilities, check_several_outputs, row_dot
 
 Partition = tuple[Array, Array] | None
 
@@ -18,6 +18,11 @@ DIVIDED_BY_1 = (
     "The loss divides each row of `{p}` by its sum first, as Keras does; hence the + 1, which "
     "textbooks leave out. Through a softmax it makes no difference."
 )
+ONE_ANSWER = (
+    "for two classes take two outputs and a Softmax(), or one and a Sigmoid() with "
+    "loss='binary_crossentropy'."
+)
+"""What to do about a single output."""
 
 
 class CrossEntropy(Loss):
@@ -41,6 +46,8 @@ class CrossEntropy(Loss):
         self.from_logits = from_logits
         if from_logits:
             self.formula = self.logit_formula
+            if self.outputs == "classes":
+                self.outputs = "scores"
         self._on_logits = from_logits
 
     def check_setting(self, name: str) -> None:
@@ -163,6 +170,7 @@ class CategoricalCrossentropy(CrossEntropy):
     """
 
     link = "softmax"
+    outputs = "classes"
     formula = Formula(
         "(−{y}{i} ln q{i})",
         "(Σ_j {y}_j − {y}_k/q_k) / Σ_j {p}_j",
@@ -187,9 +195,12 @@ class CategoricalCrossentropy(CrossEntropy):
         """Targets between 0 and 1 (see ``Loss.check_target``).
 
         Raises:
+            ShapeError: There is one output alone, which would always be right.
             ValueError: A target lies outside.
         """
-        return check_shares(super().check_target(target, output_shape, dtype), f"{self}")
+        target = super().check_target(target, output_shape, dtype)
+        check_several_outputs(f"{self}", output_shape, ONE_ANSWER)
+        return check_shares(target, f"{self}")
 
     def values(self, prediction: Array, target: Array) -> Array:
         """−Σ_k y_k log q_k."""

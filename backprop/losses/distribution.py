@@ -8,7 +8,7 @@ from backprop.core import functional
 from backprop.core.types import Array, Shape
 from backprop.losses.base import Loss
 from backprop.losses.formula import Formula
-from backprop.losses.helpers import check_probabilities, row_dot
+from backprop.losses.helpers import check_probabilities, check_several_outputs, row_dot
 
 EPSILON = 1e-7
 """Keras adds it to a rate, and takes no probability in a target for less."""
@@ -77,15 +77,19 @@ class KLDivergence(Loss):
     value, but a slope.
     """
 
+    outputs = "classes"
     formula = Formula("{y}{i} ln({y}{i}/{p}{i})", "−{y}/{p}")
 
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
         """Probabilities.
 
         Raises:
+            ShapeError: There is one output alone: its probability would be 1.
             ValueError: A target lies outside [0, 1].
         """
         target = super().check_target(target, output_shape, dtype)
+        advice = "for one probability take loss='binary_crossentropy'."
+        check_several_outputs(f"{self}", output_shape, advice)
         if target.size and (target.min() < 0 or target.max() > 1):
             raise ValueError(
                 f"{self}: targets must be probabilities between 0 and 1, but they run from "

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from backprop.core.errors import ShapeError
 from backprop.core.types import Array, Shape, as_array
 
 
@@ -32,6 +33,21 @@ def check_probabilities(prediction: Array, loss: str, advice: str) -> None:
             f"{loss}: predictions must be probabilities between 0 and 1, but they run from "
             f"{low:.4g} to {high:.4g}: {advice}"
         )
+
+
+def check_several_outputs(loss: str, output_shape: Shape, instead: str) -> None:
+    """Checks that a loss that compares outputs with each other has at least two.
+
+    Args:
+        loss: What compares them, for the error message.
+        output_shape: The shape of one prediction.
+        instead: What to do about it, likewise.
+
+    Raises:
+        ShapeError: There is one alone.
+    """
+    if output_shape[-1] == 1:
+        raise ShapeError(f"{loss}: the model has one output, but it needs two or more: {instead}")
 
 
 def extra_axes(target: Array, output_shape: Shape) -> str:

@@ -8,7 +8,7 @@ from backprop.core.functional import row_sum
 from backprop.core.types import Array, Shape, as_array
 from backprop.losses.base import Loss
 from backprop.losses.formula import Formula
-from backprop.losses.helpers import row_dot
+from backprop.losses.helpers import check_several_outputs, row_dot
 
 
 class Hinge(Loss):
@@ -109,6 +109,7 @@ class CategoricalHinge(Loss):
     negative. Of equal ones the first counts.
     """
 
+    outputs = "scores"
     formula = Formula(
         "max(1 + n{r} − {p}{r} · {y}{r}, 0)",
         "((1 − {y}) ⊙ [k = j] − {y}) ⊙ [ℓ > 0]",
@@ -116,6 +117,16 @@ class CategoricalHinge(Loss):
         definition="n{r} = max((1 − {y}{r}) ⊙ {p}{r})",
         remark="`j` is the output that `n` is taken from, and `ℓ` the sample's own loss.",
     )
+
+    def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
+        """One-hot rows (see ``Loss.check_target``).
+
+        Raises:
+            ShapeError: There is one output alone, which has no other class to exceed.
+        """
+        target = super().check_target(target, output_shape, dtype)
+        check_several_outputs(f"{self}", output_shape, "for yes or no take loss='hinge'.")
+        return target
 
     def has_classes(self, target: Array) -> bool:
         """Yes."""

@@ -1,15 +1,16 @@
 """Losses on numbers: the squared errors, their robust relatives, and the angle between vectors."""
 
 import math
+from typing import Any
 
 import numpy as np
 
 from backprop.core.checks import check_positive
 from backprop.core.functional import row_sum
-from backprop.core.types import Array
+from backprop.core.types import Array, Shape
 from backprop.losses.base import Loss
 from backprop.losses.formula import Formula
-from backprop.losses.helpers import row_dot
+from backprop.losses.helpers import check_several_outputs, row_dot
 
 SMALLEST_NORM = 1e-7
 """The cosine similarity does not stretch vectors shorter than this to length 1."""
@@ -191,6 +192,16 @@ class CosineSimilarity(Loss):
         per="sample",
         definition="u{r} = {p}{r} / ‖{p}{r}‖, v{r} = {y}{r} / ‖{y}{r}‖",
     )
+
+    def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
+        """Vectors (see ``Loss.check_target``).
+
+        Raises:
+            ShapeError: They have one component, and so a direction that cannot be turned.
+        """
+        target = super().check_target(target, output_shape, dtype)
+        check_several_outputs(f"{self}", output_shape, "for a single number take loss='mse'.")
+        return target
 
     def values(self, prediction: Array, target: Array) -> Array:
         """−ŷ · y / (‖ŷ‖ ‖y‖)."""

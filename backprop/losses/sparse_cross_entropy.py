@@ -11,12 +11,13 @@ from backprop.core.types import Array, Shape
 from backprop.losses.cross_entropy import (
     DIVIDED,
     DIVIDED_BY_1,
+    ONE_ANSWER,
     CrossEntropy,
     Partition,
     partition_terms,
 )
 from backprop.losses.formula import Formula
-from backprop.losses.helpers import extra_axes
+from backprop.losses.helpers import check_several_outputs, extra_axes
 
 
 class SparseCategoricalCrossentropy(CrossEntropy):
@@ -29,6 +30,7 @@ class SparseCategoricalCrossentropy(CrossEntropy):
     """
 
     link = "softmax"
+    outputs = "classes"
     formula = Formula(
         "(−[k = c] ln q{i})",
         "(1 − [k = c]/q_c) / Σ_j {p}_j",
@@ -45,7 +47,7 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         """Class indices as integers, shape ``(N,)``.
 
         Raises:
-            ShapeError: They are not one integer a sample.
+            ShapeError: They are not one integer a sample, or there is one output alone.
             ValueError: An index is negative, K or more, or not whole.
         """
         target = np.asarray(target)
@@ -60,11 +62,7 @@ class SparseCategoricalCrossentropy(CrossEntropy):
                 f"{self}: targets must be class indices, one for each sample, but their shape is "
                 f"{target.shape}{': ' if hint else '.'}{hint}"
             )
-        if n_classes == 1:
-            raise ShapeError(
-                f"{self}: the model has one output, but it needs one for each class: use two "
-                f"outputs and a Softmax(), or a Sigmoid() with loss='binary_crossentropy'."
-            )
+        check_several_outputs(f"{self}", output_shape, ONE_ANSWER)
         if target.dtype.kind not in "fiub":
             raise TypeError(
                 f"{self}: targets must be class indices, but their dtype is {target.dtype}: "

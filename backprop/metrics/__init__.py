@@ -8,14 +8,10 @@ from backprop.metrics.accuracy import (
     SparseTopKCategoricalAccuracy,
     TopKCategoricalAccuracy,
 )
-from backprop.metrics.base import FunctionMetric, MeanMetric, Metric
-from backprop.metrics.classification import (
-    F1Score,
-    FBetaScore,
-    Precision,
-    Recall,
-    confusion_matrix,
-)
+from backprop.metrics.base import MeanMetric, Metric
+from backprop.metrics.classification import F1Score, FBetaScore, Precision, Recall
+from backprop.metrics.confusion import confusion_matrix
+from backprop.metrics.function import FunctionMetric
 from backprop.metrics.names import get, get_all
 from backprop.metrics.ranking import AUC
 from backprop.metrics.regression import (

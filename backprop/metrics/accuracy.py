@@ -5,12 +5,14 @@ import math
 import numpy as np
 
 from backprop.core.checks import check_integer, check_number
-from backprop.core.types import Array
-from backprop.metrics.base import MeanMetric
+from backprop.core.types import Array, Shape
+from backprop.metrics.base import MeanMetric, Metric
 
 
 class GuessMetric(MeanMetric):
     """An accuracy that can be given the guesses, if a matched head has found them already."""
+
+    better = "larger"
 
     def update_guesses(self, guess: Array, target: Array) -> None:
         """Counts a batch by the classes guessed, ``(N,)``; the targets may be one-hot rows."""
@@ -23,18 +25,22 @@ class GuessMetric(MeanMetric):
 
 
 class Accuracy(GuessMetric):
-    """The share of correct predictions; what is correct follows from the shapes, as in Keras.
+    """The share of correct predictions; what is correct follows from the loss and the shapes.
 
     - one output: the target's side of the threshold was hit (binary),
+    - K outputs that answer K questions, after a binary cross-entropy: so each of them (binary),
     - K outputs and one-hot targets: the largest output is the largest target (categorical),
     - K outputs and class indices: the largest output is at that index (sparse categorical).
+
+    This is as in Keras, except for the second case, where Keras compares the largest outputs.
 
     Of equal outputs the first one counts. In the training of a model that ends in a softmax the
     logits are compared, which tells apart probabilities that are rounded to the same number.
 
     Args:
         name: Its key in logs and History.
-        threshold: Above it a single output means class 1; 0 for a model that ends in logits.
+        threshold: Above it an output that is an answer means yes; 0 for a model that ends in
+            logits.
     """
 
     def __init__(self, name: str = "accuracy", threshold: float = 0.5) -> None:
@@ -45,7 +51,7 @@ class Accuracy(GuessMetric):
         """Counts the right ones of a batch."""
         prediction, target = np.asarray(prediction), np.asarray(target)
         shape = prediction.shape
-        if shape[-1] == 1 or len(shape) == 1:
+        if shape[-1] == 1 or len(shape) == 1 or self.outputs == "answers":
             if target.shape != shape:
                 prediction, target = self.paired(prediction, target)
             hits = (prediction > self.threshold) == (target > 0.5)
@@ -53,12 +59,17 @@ class Accuracy(GuessMetric):
             guess = prediction.argmax(-1)
             if target.shape != guess.shape:
                 one_hot = target.shape == shape
-                target = target.argmax(-1) if one_hot else self.class_indices(prediction, target)
+                target = self.largest(target) if one_hot else self.class_indices(prediction, target)
             hits = guess == target
         if sample_weight is not None:
             self.add(hits, sample_weight)
         else:
             self.count(hits)
+
+    def check_targets(self, output_shape: Shape, target: Array) -> None:
+        """Looks for rows that are not those of one class, if each is to have one."""
+        if self.outputs != "answers":
+            check_rows(self, output_shape, target)
 
 
 class BinaryAccuracy(MeanMetric):
@@ -68,6 +79,8 @@ class BinaryAccuracy(MeanMetric):
         name: Its key in logs and History.
         threshold: Above it an output means yes; 0 for a model that ends in logits.
     """
+
+    better = "larger"
 
     def __init__(self, name: str = "binary_accuracy", threshold: float = 0.5) -> None:
         super().__init__(name)
@@ -81,7 +94,7 @@ class BinaryAccuracy(MeanMetric):
 
 
 class CategoricalAccuracy(GuessMetric):
-    """The share of samples whose largest output is that of their class.
+    """The share of samples whose largest output is that of their class, of two or more.
 
     Args:
         name: Its key in logs and History.
@@ -94,6 +107,10 @@ class CategoricalAccuracy(GuessMetric):
         """Whether each prediction is right, for one-hot rows or class indices."""
         hits: Array = prediction.argmax(-1) == self.class_indices(prediction, target)
         return hits
+
+    def check_targets(self, output_shape: Shape, target: Array) -> None:
+        """Looks for rows that are not those of one class."""
+        check_rows(self, output_shape, target)
 
 
 class SparseCategoricalAccuracy(CategoricalAccuracy):
@@ -114,8 +131,10 @@ class TopKCategoricalAccuracy(MeanMetric):
         name: Its key in logs and History.
 
     Raises:
-        ValueError: k is not a positive integer.
+        ValueError: k is not a positive integer; and in use, that of K outputs all are guesses.
     """
+
+    better = "larger"
 
     def __init__(self, k: int = 5, name: str = "top_k_categorical_accuracy") -> None:
         super().__init__(name)
@@ -123,10 +142,20 @@ class TopKCategoricalAccuracy(MeanMetric):
 
     def values(self, prediction: Array, target: Array) -> Array:
         """Whether each class is among the first k."""
+        n_classes = prediction.shape[-1]
+        if 1 < n_classes <= self.k:
+            raise ValueError(
+                f"metric {self.name!r} has k={self.k} guesses and the model {n_classes} outputs, "
+                f"so that it is always 1: pass {type(self).__name__}(k) with a smaller k."
+            )
         c = self.checked_class_indices(prediction, target)[..., np.newaxis]
         # p > p_c fails for nan too: "not larger" is counted, so that nan is never a hit
         not_larger = prediction <= np.take_along_axis(prediction, c, axis=-1)
-        return np.asarray(np.count_nonzero(not_larger, axis=-1) > prediction.shape[-1] - self.k)
+        return np.asarray(np.count_nonzero(not_larger, axis=-1) > n_classes - self.k)
+
+    def check_targets(self, output_shape: Shape, target: Array) -> None:
+        """Looks for rows that are not those of one class."""
+        check_rows(self, output_shape, target)
 
 
 class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
@@ -134,3 +163,13 @@ class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
 
     def __init__(self, k: int = 5, name: str = "sparse_top_k_categorical_accuracy") -> None:
         super().__init__(k, name)
+
+
+def check_rows(metric: Metric, output_shape: Shape, target: Array) -> None:
+    """Checks that targets in rows name one class each.
+
+    Raises:
+        ValueError: One does not.
+    """
+    if output_shape[-1] > 1 and target.shape[1:] == output_shape:
+        metric.largest(target)

@@ -5,16 +5,16 @@ Losses and metrics of this package take ``(prediction, target)``; functions that
 """
 
 import copy
-from collections.abc import Callable
-from typing import Any
+from typing import Literal
 
 import numpy as np
 
 from backprop.core.arrays import as_numbers
+from backprop.core.checks import check_one_class
 from backprop.core.errors import ShapeError
 from backprop.core.ranges import check_weights
 from backprop.core.settings import Settings
-from backprop.core.types import Array, Shape
+from backprop.core.types import Array, Outputs, Shape
 
 
 class Metric(Settings):
@@ -31,10 +31,16 @@ class Metric(Settings):
         name: Its key in logs and History.
 
     Attributes:
+        better: ``"larger"`` or ``"smaller"``: which results are better, for callbacks that watch
+            it; None where that is not known, so that they ask for it.
         weighted: Whether training gives it the sample weights; ``compile`` sets it.
+        outputs: What the model's outputs are (see ``core.types.Outputs``), as its loss says;
+            ``compile`` sets it. None leaves it to the shapes and the targets.
     """
 
+    better: Literal["larger", "smaller"] | None = None
     weighted = False
+    outputs: Outputs | None = None
     _tried: tuple[Shape, Shape, bool, Shape] | None = None
 
     def __init__(self, name: str) -> None:
@@ -63,13 +69,14 @@ class Metric(Settings):
     def check(self, output_shape: Shape, target: Array, sample_weight: Array | None = None) -> None:
         """Tries ``update`` on a copy of itself, so that misfits show before the first step.
 
-        What was tried is not tried again.
+        What was tried is not tried again; ``check_targets`` looks at all targets every time.
 
         Args:
             output_shape: The shape of one prediction.
             target: All targets, shape ``(N, …)``.
             sample_weight: All weights, if there are any.
         """
+        self.check_targets(output_shape, target)
         parts = () if sample_weight is None or not self.weighted else sample_weight.shape[1:]
         form = output_shape, target.shape[1:], self.weighted, parts
         if form == self._tried:
@@ -79,6 +86,9 @@ class Metric(Settings):
         weight = (np.ones((1, *parts)),) if self.weighted else ()
         trial.update(np.full((1, *output_shape), 0.5), target[:1], *weight)
         self._tried = form
+
+    def check_targets(self, output_shape: Shape, target: Array) -> None:
+        """Looks for targets that ``update`` would refuse; finds none unless overridden."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r})"
@@ -104,11 +114,17 @@ class Metric(Settings):
         """The true classes ``(N, …)`` from targets that are class indices or one-hot rows.
 
         Raises:
-            ShapeError: They are neither.
+            ShapeError: They are neither, or there is one output alone.
+            ValueError: A row is not that of one class.
         """
         shape = prediction.shape
+        if shape[-1:] == (1,):
+            raise ShapeError(
+                f"metric {self.name!r} compares outputs with each other, but there is one: take "
+                f"'accuracy' or 'binary_accuracy', or a model with an output for each class."
+            )
         if target.shape == shape:
-            return np.asarray(target.argmax(-1))
+            return self.largest(target)
         if target.shape == shape[:-1]:
             return target
         if target.shape == (*shape[:-1], 1):
@@ -116,6 +132,17 @@ class Metric(Settings):
         raise self.misfit(
             prediction, target, "there must be a class index or a one-hot row for each sample"
         )
+
+    def largest(self, target: Array) -> Array:
+        """The classes ``(N, …)`` of one-hot rows, or of rows with a probability for each class.
+
+        Raises:
+            ValueError: A row is not that of one class, and the loss does not say that it is.
+        """
+        if self.outputs not in ("classes", "scores"):
+            advice = "for an answer from each output take 'binary_accuracy', or a threshold."
+            check_one_class(target, f"metric {self.name!r}, targets", advice)
+        return np.asarray(target.argmax(-1))
 
     def checked_class_indices(self, prediction: Array, target: Array) -> Array:
         """``class_indices`` as integers, each of them the index of an output.
@@ -196,40 +223,3 @@ class MeanMetric(Metric):
     def result(self) -> float:
         """The mean; nan if nothing was counted."""
         return self._total / self._weight if self._weight else float("nan")
-
-
-class FunctionMetric(MeanMetric):
-    """The mean of what a function returns: a value for each sample, or one for the batch.
-
-    A batch's single value counts once for each of its samples.
-
-    Args:
-        function: ``function(y_true, y_pred)``: in Keras's order, which is the reverse of the order
-            of the methods here. It must not write into its arguments.
-        name: Its key in logs and History; the function's own name by default.
-    """
-
-    def __init__(self, function: Callable[[Array, Array], Any], name: str | None = None) -> None:
-        own_name: str = getattr(function, "__name__", type(function).__name__)
-        super().__init__(own_name if name is None else name)
-        self.function = function
-
-    def values(self, prediction: Array, target: Array) -> Array:
-        """f(y_true, y_pred).
-
-        Raises:
-            ValueError: It is neither a number nor an array with a row for each sample.
-        """
-        v = np.asarray(self.function(target, prediction))
-        if v.ndim == 0:
-            v = np.broadcast_to(v, (len(prediction),))
-        if v.dtype.kind not in "fiub" or len(v) != len(prediction):
-            raise ValueError(
-                f"metric {self.name!r}: the function must return a number, or one for each of the "
-                f"{len(prediction)} samples, but it returned an array of shape {v.shape} and dtype "
-                f"{v.dtype}."
-            )
-        return v
-
-    def check(self, output_shape: Shape, target: Array, sample_weight: Array | None = None) -> None:
-        """Does nothing: a user's function sees the batches of the training and no others."""

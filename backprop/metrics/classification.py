@@ -1,16 +1,14 @@
-"""Metrics on decisions: precision, recall, F-scores and the confusion matrix."""
+"""Metrics on decisions: precision, recall and F-scores."""
 
 import math
-from typing import Any
 
 import numpy as np
 
 from backprop.core.checks import check_integer, check_number, check_positive
-from backprop.core.errors import ShapeError
-from backprop.core.types import Array
+from backprop.core.types import Array, Shape
 from backprop.metrics.base import Metric
 
-AVERAGES = ("micro", "macro", "weighted")
+AVERAGES = ("auto", "micro", "macro", "weighted")
 
 
 class DecisionMetric(Metric):
@@ -25,18 +23,26 @@ class DecisionMetric(Metric):
     and a subclass writes ``ratio``, the score's numerator and denominator. Targets are 0/1 for each
     output (−1/1 will do), or class indices.
 
+    Two outputs of which exactly one is true in every sample are the two classes of one question:
+    after a categorical loss, with class indices, or if all rows of the targets are such. Unless
+    ``average`` says otherwise the score is then that of class 1, as scikit-learn's is. After a loss
+    on class scores (logits) a threshold would mean nothing, and the largest output is chosen.
+
     Args:
         name: Its key in logs and History.
         threshold: Every output above it is chosen, each for itself; None chooses the largest of K
-            outputs, and a single one above ½.
-        class_id: The class whose score it is; None is all of them.
+            classes, and every answer above ½.
+        class_id: The class whose score it is; None leaves it to ``average``.
         average: How the classes' scores become one: ``"micro"`` adds up the counts of all classes
             first, ``"macro"`` takes the mean of the scores, ``"weighted"`` the mean with weights
-            true_k.
+            true_k; ``"auto"`` is class 1 of two classes, and else the subclass's ``usual_average``.
 
     Raises:
         ValueError: The average is none of these.
     """
+
+    better = "larger"
+    usual_average = "micro"
 
     def __init__(
         self, name: str, threshold: float | None, class_id: int | None, average: str
@@ -64,33 +70,63 @@ class DecisionMetric(Metric):
     def reset(self) -> None:
         """Starts anew."""
         self._counts: Array | None = None  # (3, K)
+        self._one_true = True  # in every sample so far
 
     def update(self, prediction: Array, target: Array, sample_weight: Array | None = None) -> None:
         """Counts a batch."""
         P, T, w = rows(self, prediction, target, sample_weight)
         check_class_id(self, self.class_id, P.shape[1])
-        if self.threshold is not None:
-            chosen = np.greater(P, self.threshold)
-        elif P.shape[1] == 1:
-            chosen = P > 0.5
-        else:
+        one_true = has_one_true(T, w)
+        if self._chooses_largest(P.shape[1]):
+            self._check_one_true(one_true)
             chosen = P.argmax(-1)[:, np.newaxis] == np.arange(P.shape[1])
+        else:
+            chosen = np.greater(P, 0.5 if self.threshold is None else self.threshold)
+        self._one_true = self._one_true and one_true
         sides = np.stack([chosen & T, chosen, T])  # (3, rows, K)
         counts = sides.sum(axis=1) if w is None else np.einsum("nk,cnk->ck", w, sides)
         self._counts = counts if self._counts is None else self._counts + counts
+
+    def _chooses_largest(self, n_outputs: int) -> bool:
+        without_threshold = self.threshold is None and self.outputs != "answers"
+        return n_outputs > 1 and (without_threshold or self.outputs == "scores")
+
+    def _check_one_true(self, one_true: bool) -> None:
+        """Checks that the largest output may stand for all that is true.
+
+        Raises:
+            ValueError: It may not, as targets have several classes or none.
+        """
+        if not one_true and self.outputs is None:
+            raise ValueError(
+                f"metric {self.name!r} chooses the largest output, but there are targets with "
+                f"several classes or none: pass a threshold, such as 0.5, above which each output "
+                f"is chosen."
+            )
+
+    def check_targets(self, output_shape: Shape, target: Array) -> None:
+        """Looks for targets with several classes where the largest output is chosen."""
+        K = output_shape[-1]
+        if self._chooses_largest(K) and target.shape[1:] == output_shape:
+            self._check_one_true(self.weighted or has_one_true(target.reshape(-1, K) > 0.5, None))
 
     def result(self) -> float:
         """The score: 0 where its denominator is 0; nan if nothing was counted."""
         if self._counts is None:
             return float("nan")
         hits, chosen, true = self._counts
-        if self.class_id is not None:
-            hits, chosen, true = (c[self.class_id : self.class_id + 1] for c in self._counts)
-        elif self.average == "micro":
+        class_id, average = self.class_id, self.average
+        if average == "auto":
+            average = self.usual_average
+            if class_id is None and are_two_classes(self, len(hits), self._one_true):
+                class_id = 1
+        if class_id is not None:
+            hits, chosen, true = self._counts[:, class_id : class_id + 1]
+        elif average == "micro":
             hits, chosen, true = self._counts.sum(axis=1, keepdims=True)
         numerator, denominator = self.ratio(hits, chosen, true)
         scores = numerator / np.where(denominator > 0, denominator, 1)
-        if self.average == "weighted":
+        if average == "weighted":
             return float(scores @ true / (true.sum() or 1.0))
         return float(scores.mean())
 
@@ -104,8 +140,9 @@ class Precision(DecisionMetric):
     Args:
         threshold: Every output above it is chosen; 0 for a model that ends in logits; None takes
             the largest of K outputs.
-        class_id: The class whose precision it is; None is all of them.
-        average: ``"micro"``, ``"macro"`` or ``"weighted"`` over the classes.
+        class_id: The class whose precision it is.
+        average: ``"micro"``, ``"macro"`` or ``"weighted"`` over the classes; ``"auto"`` is class 1
+            of two classes, and ``"micro"`` otherwise.
         name: Its key in logs and History.
     """
 
@@ -113,7 +150,7 @@ class Precision(DecisionMetric):
         self,
         threshold: float | None = 0.5,
         class_id: int | None = None,
-        average: str = "micro",
+        average: str = "auto",
         name: str = "precision",
     ) -> None:
         super().__init__(name, threshold, class_id, average)
@@ -128,8 +165,8 @@ class Recall(DecisionMetric):
 
     Args:
         threshold: As for ``Precision``.
-        class_id: The class whose recall it is; None is all of them.
-        average: ``"micro"``, ``"macro"`` or ``"weighted"`` over the classes.
+        class_id: The class whose recall it is.
+        average: As for ``Precision``.
         name: Its key in logs and History.
     """
 
@@ -137,7 +174,7 @@ class Recall(DecisionMetric):
         self,
         threshold: float | None = 0.5,
         class_id: int | None = None,
-        average: str = "micro",
+        average: str = "auto",
         name: str = "recall",
     ) -> None:
         super().__init__(name, threshold, class_id, average)
@@ -153,22 +190,27 @@ class FBetaScore(DecisionMetric):
         F_β = (1 + β²) P R / (β² P + R): recall counts β times as much as precision
 
     Keras's default is one score for each class; logs hold one number, so here it is their mean. A
-    single output is chosen above ½, where Keras would choose it always.
+    single output is chosen above ½, where Keras would choose it always; so are K answers to K
+    questions, where Keras would choose the largest.
 
     Args:
-        average: ``"micro"``, ``"macro"`` or ``"weighted"`` over the classes.
+        average: ``"micro"``, ``"macro"`` or ``"weighted"`` over the classes; ``"auto"`` is class 1
+            of two classes, and ``"macro"`` otherwise.
         beta: β, positive.
-        threshold: Every output above it is chosen; None takes the largest of K outputs.
+        threshold: Every output above it is chosen; None takes the largest of K classes, and of
+            answers, as after a binary cross-entropy, those above ½.
         name: Its key in logs and History.
-        class_id: The class whose score it is; None is all of them.
+        class_id: The class whose score it is.
 
     Raises:
         ValueError: β is not a positive number.
     """
 
+    usual_average = "macro"
+
     def __init__(
         self,
-        average: str = "macro",
+        average: str = "auto",
         beta: float = 1.0,
         threshold: float | None = None,
         name: str = "fbeta_score",
@@ -187,15 +229,17 @@ class F1Score(FBetaScore):
     """F₁ = 2 P R / (P + R): precision and recall count alike (see ``FBetaScore``).
 
     Args:
-        average: ``"micro"``, ``"macro"`` or ``"weighted"`` over the classes.
-        threshold: Every output above it is chosen; None takes the largest of K outputs.
+        average: ``"micro"``, ``"macro"`` or ``"weighted"`` over the classes; ``"auto"`` is class 1
+            of two classes, and ``"macro"`` otherwise.
+        threshold: Every output above it is chosen; None takes the largest of K classes, and of
+            answers, as after a binary cross-entropy, those above ½.
         name: Its key in logs and History.
-        class_id: The class whose score it is; None is all of them.
+        class_id: The class whose score it is.
     """
 
     def __init__(
         self,
-        average: str = "macro",
+        average: str = "auto",
         threshold: float | None = None,
         name: str = "f1_score",
         class_id: int | None = None,
@@ -231,6 +275,29 @@ def rows(
     return P.reshape(-1, K), T.reshape(-1, K), w
 
 
+def has_one_true(T: Array, w: Array | None) -> bool:
+    """Whether exactly one class is true in every row that counts.
+
+    Args:
+        T: Whether each class is true, shape ``(rows, K)``.
+        w: The weights, of the same shape, or None.
+    """
+    one = np.count_nonzero(T, axis=1) == 1
+    return bool((one if w is None else one | ~w.any(axis=1)).all())
+
+
+def are_two_classes(metric: Metric, n_outputs: int, one_true: bool) -> bool:
+    """Whether two outputs are the two classes of one question, and not two answers.
+
+    Args:
+        metric: A metric that may know it from the loss.
+        n_outputs: K.
+        one_true: Whether exactly one is true in every sample.
+    """
+    known = None if metric.outputs is None else metric.outputs != "answers"
+    return n_outputs == 2 and (one_true if known is None else known)
+
+
 def check_class_id(metric: Metric, class_id: int | None, n_classes: int) -> None:
     """Checks that there is such a class.
 
@@ -242,56 +309,3 @@ def check_class_id(metric: Metric, class_id: int | None, n_classes: int) -> None
             f"metric {metric.name!r}: class_id must be one of the {n_classes} outputs, 0 to "
             f"{n_classes - 1}, but it is {class_id!r}."
         )
-
-
-def confusion_matrix(y_true: Any, y_pred: Any, n_classes: int | None = None) -> Array:
-    """C with C[i, j] the number of samples of class i that were predicted as class j.
-
-    ``plotting.confusion_matrix`` draws it.
-
-    Args:
-        y_true: The true classes: indices ``(N,)`` or one-hot rows ``(N, K)``.
-        y_pred: The predicted ones: likewise, or what ``model.predict`` returned. Of rows the
-            largest entry counts; a single column of floats is class 1 above ½.
-        n_classes: K; by default as many as the two need.
-
-    Returns:
-        Integers of shape ``(K, K)``.
-
-    Raises:
-        ShapeError: The two have different lengths, or are no rows at all.
-        ValueError: An index is no whole number from 0 to K − 1.
-    """
-    true, guess = as_classes(y_true, "y_true"), as_classes(y_pred, "y_pred")
-    if len(true) != len(guess):
-        raise ShapeError(
-            f"y_true and y_pred must be of one length, but they are {len(true)} and {len(guess)}."
-        )
-    widths = [np.shape(y)[1] for y in (y_true, y_pred) if np.ndim(y) == 2 and np.shape(y)[1] > 1]
-    largest = max(true.max(initial=-1), guess.max(initial=-1))
-    needed = int(max([largest + 1, *widths]))
-    K = needed if n_classes is None else check_integer(n_classes, "n_classes")
-    if largest >= K:
-        raise ValueError(f"n_classes is {K}, but there is a class {largest}: it must be larger.")
-    counts = np.bincount(true * K + guess, minlength=K * K)
-    return counts.reshape(K, K)
-
-
-def as_classes(y: Any, name: str) -> Array:
-    """Class indices ``(N,)`` from indices or from rows."""
-    Y = np.asarray(y)
-    if Y.ndim == 2:
-        if Y.shape[1] == 1:
-            Y = Y[:, 0] > 0.5 if Y.dtype.kind == "f" else Y[:, 0]
-        else:
-            Y = Y.argmax(axis=1)
-    if Y.ndim != 1:
-        raise ShapeError(
-            f"{name} must hold class indices (N,) or rows (N, K), but its shape is {Y.shape}."
-        )
-    if Y.dtype.kind not in "fiub" or not np.isfinite(Y).all() or (Y < 0).any() or (Y % 1).any():
-        raise ValueError(
-            f"{name} must hold class indices, whole numbers from 0 on: for probabilities of one "
-            f"output pass (probabilities > 0.5)."
-        )
-    return Y.astype(np.intp)

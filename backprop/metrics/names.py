@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from backprop.core.lookup import resolve
-from backprop.core.types import Array
+from backprop.core.types import Array, Outputs
 from backprop.metrics.accuracy import (
     Accuracy,
     BinaryAccuracy,
@@ -14,8 +14,9 @@ from backprop.metrics.accuracy import (
     SparseTopKCategoricalAccuracy,
     TopKCategoricalAccuracy,
 )
-from backprop.metrics.base import FunctionMetric, Metric
+from backprop.metrics.base import Metric
 from backprop.metrics.classification import F1Score, FBetaScore, Precision, Recall
+from backprop.metrics.function import FunctionMetric
 from backprop.metrics.ranking import AUC
 from backprop.metrics.regression import (
     MeanAbsoluteError,
@@ -80,9 +81,12 @@ def get(
 
 
 def get_all(
-    metrics: Iterable[Any], weighted_metrics: Iterable[Any] = (), threshold: float | None = None
+    metrics: Iterable[Any],
+    weighted_metrics: Iterable[Any] = (),
+    threshold: float | None = None,
+    outputs: Outputs | None = None,
 ) -> list[Metric]:
-    """The metrics of a model, each with a name of its own and ``weighted`` set.
+    """The metrics of a model, each with a name of its own, ``weighted`` and ``outputs`` set.
 
     As in Keras, the second ``"accuracy"`` is ``"accuracy_1"`` in the logs, and a weighted one
     beside an unweighted one is ``"weighted_accuracy"``. Their objects are renamed.
@@ -91,6 +95,7 @@ def get_all(
         metrics: Those that count all samples alike, as for ``get``.
         weighted_metrics: Those that follow the sample weights, likewise.
         threshold: As for ``get``.
+        outputs: What the outputs are, as the model's loss says.
 
     Raises:
         ValueError: An object stands there twice, or a name would hide another number of the logs.
@@ -116,6 +121,7 @@ def get_all(
     for position, (metric, name) in enumerate(zip(found, names, strict=True)):
         metric.name = name
         metric.weighted = position >= len(plain)
+        metric.outputs = outputs
     return found
 
 

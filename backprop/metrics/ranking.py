@@ -7,9 +7,11 @@ import numpy as np
 from backprop.core.checks import check_integer
 from backprop.core.types import Array
 from backprop.metrics.base import Metric
-from backprop.metrics.classification import check_class_id, rows
+from backprop.metrics.classification import are_two_classes, check_class_id, has_one_true, rows
 
 CURVES = ("ROC", "PR")
+
+Scores = tuple[Array, Array, Array]
 
 
 class AUC(Metric):
@@ -25,16 +27,19 @@ class AUC(Metric):
 
     These are scikit-learn's ``roc_auc_score`` and ``average_precision_score``. Keras approximates
     the curves by 200 thresholds between 0 and 1; here all scores are kept, of any range, logits
-    too. K outputs are counted together: every pair of a sample and a class counts as a sample.
+    too. Of two classes the area is that of class 1 (see ``DecisionMetric``). Otherwise K outputs
+    are counted together: every pair of a sample and a class counts as a sample.
 
     Args:
         curve: ``"ROC"`` or ``"PR"``.
         name: Its key in logs and History.
-        class_id: The class whose area it is, against all others; None is all of them.
+        class_id: The class whose area it is, against all others.
 
     Raises:
         ValueError: The curve is none of these.
     """
+
+    better = "larger"
 
     def __init__(self, curve: str = "ROC", name: str = "auc", class_id: int | None = None) -> None:
         super().__init__(name)
@@ -46,24 +51,40 @@ class AUC(Metric):
 
     def reset(self) -> None:
         """Starts anew."""
-        # for each batch the scores, and the weights of the positive and of the negative samples
-        self._batches: list[tuple[Array, Array, Array]] = []
+        # for each batch the scores, and the weights of the positive and of the negative samples;
+        # those of two outputs apart, until it is known whether they are two classes
+        self._columns: list[list[Scores]] = []
+        self._one_true = True  # in every sample so far
 
     def update(self, prediction: Array, target: Array, sample_weight: Array | None = None) -> None:
         """Keeps the scores of a batch."""
         P, T, w = rows(self, prediction, target, sample_weight)
         check_class_id(self, self.class_id, P.shape[1])
         W = np.ones(P.shape) if w is None else w
+        K = P.shape[1]
+        self._one_true = self._one_true and has_one_true(T, w)
+        if K == 2 and self.outputs == "scores":
+            P = P - P[:, ::-1]  # softmax(z) rises with the distance of the two logits
         if self.class_id is not None:
-            P, T, W = P[:, self.class_id], T[:, self.class_id], W[:, self.class_id]
-        counted = W > 0
-        self._batches.append((P[counted], (W * T)[counted], (W * ~T)[counted]))
+            P, T, W = (A[:, self.class_id : self.class_id + 1] for A in (P, T, W))
+        parts = [slice(0, 1), slice(1, 2)] if P.shape[1] == 2 else [slice(None)]
+        self._columns = self._columns or [[] for _ in parts]
+        for column, k in zip(self._columns, parts, strict=True):
+            p, t, weight = P[:, k], T[:, k], W[:, k]
+            counted = weight > 0
+            column.append((p[counted], (weight * t)[counted], (weight * ~t)[counted]))
 
     def result(self) -> float:
         """The area; nan without positive samples, and for ``"ROC"`` without negative ones."""
-        if not self._batches:
+        if not self._columns:
             return float("nan")
-        s, positive, negative = self._merge()
+        columns = self._columns
+        if are_two_classes(self, len(columns), self._one_true):
+            columns = columns[1:]
+        for column in columns:
+            column[:] = [merged(column)]
+        parts = [column[0] for column in columns]
+        s, positive, negative = parts[0] if len(parts) == 1 else merged(parts)
         p, n = positive.sum(), negative.sum()
         if p == 0 or (n == 0 and self.curve == "ROC") or math.isnan(s[-1]):
             return float("nan")
@@ -73,17 +94,15 @@ class AUC(Metric):
         hits, misses = np.cumsum(positive[::-1]), np.cumsum(negative[::-1])
         return float((positive[::-1] * hits / (hits + misses)).sum() / p)
 
-    def _merge(self) -> tuple[Array, Array, Array]:
-        """The different scores, rising, and the weights of both kinds of samples at each."""
-        s, positive, negative = (
-            np.concatenate(parts) for parts in zip(*self._batches, strict=True)
-        )
-        order = np.argsort(s, kind="stable")  # quick where all but the last batch are in order
-        s = s[order]
-        if s.size:
-            starts = np.flatnonzero(np.concatenate([[True], s[1:] != s[:-1]]))
-            positive = np.add.reduceat(positive[order], starts)
-            negative = np.add.reduceat(negative[order], starts)
-            s = s[starts]
-        self._batches = [(s, positive, negative)]
-        return self._batches[0]
+
+def merged(batches: list[Scores]) -> Scores:
+    """The different scores, rising, and the weights of both kinds of samples at each."""
+    s, positive, negative = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+    order = np.argsort(s, kind="stable")  # quick where all but the last batch are in order
+    s = s[order]
+    if s.size:
+        starts = np.flatnonzero(np.concatenate([[True], s[1:] != s[:-1]]))
+        positive = np.add.reduceat(positive[order], starts)
+        negative = np.add.reduceat(negative[order], starts)
+        s = s[starts]
+    return s, positive, negative

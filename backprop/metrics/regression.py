@@ -15,6 +15,8 @@ class MeanSquaredError(MeanMetric):
         name: Its key in logs and History.
     """
 
+    better = "smaller"
+
     def __init__(self, name: str = "mean_squared_error") -> None:
         super().__init__(name)
 
@@ -47,6 +49,8 @@ class MeanAbsoluteError(MeanMetric):
         name: Its key in logs and History.
     """
 
+    better = "smaller"
+
     def __init__(self, name: str = "mean_absolute_error") -> None:
         super().__init__(name)
 
@@ -66,6 +70,8 @@ class R2Score(Metric):
     Args:
         name: Its key in logs and History.
     """
+
+    better = "larger"
 
     def __init__(self, name: str = "r2_score") -> None:
         super().__init__(name)

@@ -59,7 +59,7 @@ class LBFGS(Optimizer):
         theta: Array,
         after_iteration: Callable[[Array], bool],
         iterations: int,
-    ) -> None:
+    ) -> bool:
         """Iterates until ``after_iteration`` says stop, it has converged, or the number is reached.
 
         Args:
@@ -67,6 +67,9 @@ class LBFGS(Optimizer):
             theta: Where to start.
             after_iteration: Is given the θ of every iteration, and says whether to stop there.
             iterations: How many there may be.
+
+        Returns:
+            Whether every line search found a lower loss.
         """
         from scipy.optimize import minimize
 
@@ -94,7 +97,11 @@ class LBFGS(Optimizer):
                 "gtol": self.gradient_tolerance,
             },
         )
+        found = bool(stopped or result.status in (0, 1))  # converged, or reached a limit
         self.message = "stopped by a callback" if stopped else str(result.message)
+        if not found:
+            self.message = "the line search found no lower loss"
+        return found
 
     def step(self, parameters: Parameters) -> None:
         """Raises ValueError: L-BFGS needs the loss at several θ, and cannot step from one g.

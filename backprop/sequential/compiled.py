@@ -82,7 +82,8 @@ class CompiledNetwork(Network):
         plain = check_list(metrics, "metrics")
         weighted = check_list(weighted_metrics, "weighted_metrics")
         head = head_of(self.layers, given_loss)
-        self._metrics = get_all(plain, weighted, given_loss.decision_threshold)
+        says = given_loss.decision_threshold, given_loss.outputs
+        self._metrics = get_all(plain, weighted, *says)
         self._optimizer, self._given_loss = given_optimizer, given_loss
         self.run_eagerly = run_eagerly
         self._set_head(head)

@@ -6,6 +6,7 @@ from typing import Any
 
 from backprop import explain, inspection
 from backprop.callbacks import Callback, CallbackList
+from backprop.core import console
 from backprop.core.checks import check_list
 from backprop.data.sources import check, evaluation_source
 from backprop.engine.recorded import RecordedSteps
@@ -17,7 +18,7 @@ from backprop.training.history import History
 from backprop.training.loop import Loop
 from backprop.training.observation import observe
 from backprop.training.plan import plan_fit
-from backprop.training.progress import progress
+from backprop.training.progress import progress, show_number
 from backprop.training.step import Step
 
 
@@ -95,7 +96,7 @@ class Sequential(CompiledNetwork):
             epochs: The number of passes over the data, or with ``initial_epoch`` the number of the
                 epoch to stop before, as in Keras.
             verbose: 0 shows nothing, 1 a bar, 2 a line an epoch, ``"auto"`` a bar on a terminal
-                and in notebooks and lines elsewhere.
+                and lines elsewhere. Notebooks, which keep every state of a bar, get lines.
             callbacks: Objects whose hooks are called on the way.
             validation_split: The share of the last samples, taken before shuffling, that is kept
                 out of training and evaluated after each epoch.
@@ -213,7 +214,7 @@ class Sequential(CompiledNetwork):
         with blas_threads(batches.batch_size * self.parameters.largest):
             logs = Evaluator(self)(batches, called)
         if shown:
-            print(", ".join(f"{key}: {value:.4f}" for key, value in logs.items()))
+            console.write(", ".join(f"{key}: {show_number(value)}" for key, value in logs.items()))
         return logs if return_dict else unwrap(logs)
 
     def explain(self, X: Any, y: Any, sample_weight: Any = None) -> "explain.Explanation":

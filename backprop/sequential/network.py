@@ -11,6 +11,7 @@ import numpy as np
 
 from backprop import inspection
 from backprop.callbacks import Callback
+from backprop.core import console
 from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_dtype, check_integer, check_list, check_shape
 from backprop.core.errors import NotBuiltError, ShapeError
@@ -260,8 +261,12 @@ class Network(Strict):
             raise NotBuiltError("the model is not built: its shapes are not known yet.")
         return self._chain.output_shape(self.input_shape)
 
-    def summary(self, print_fn: Callable[[str], object] = print) -> None:
-        """Prints the layers, the shapes of their outputs, and how many parameters they have."""
+    def summary(self, print_fn: Callable[[str], object] = console.write) -> None:
+        """Prints the layers, the shapes of their outputs, and how many parameters they have.
+
+        Args:
+            print_fn: What is given the text in place of stdout, a file's ``write`` for example.
+        """
         print_fn(inspection.summary(self.layers, self.input_shape))
 
     def get_weights(self) -> list[Array]:
@@ -275,8 +280,7 @@ class Network(Strict):
             TypeError: They are not arrays of numbers.
             ShapeError: Their number or a shape differs; nothing is changed then.
         """
-        mine = list(self.parameters)
-        given = check_list(weights, "weights")
+        mine, given = list(self.parameters), check_list(weights, "weights")
         arrays = [as_numbers(w, f"weights[{k}]") for k, w in enumerate(given)]
         if [a.shape for a in arrays] != [p.shape for p in mine]:
             expected = ", ".join(f"{p.name} {p.shape}" for p in mine)
@@ -295,9 +299,9 @@ class Network(Strict):
     @property
     def generators(self) -> dict[str, np.random.Generator]:
         """Every random generator of the model, by the way that leads to it."""
-        kind = np.random.Generator
-        inside = {way: part for way, part in objects_in(self._chain) if isinstance(part, kind)}
-        return {"shuffle": self._shuffle_rng, **inside}
+        found = {"shuffle": self._shuffle_rng}
+        inside = objects_in(self._chain)
+        return found | {way: part for way, part in inside if isinstance(part, np.random.Generator)}
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the whole model as one file, from which training goes on with the same bits.

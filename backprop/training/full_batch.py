@@ -1,9 +1,11 @@
 """Training by a full-batch optimizer: every epoch is one iteration on the loss of all samples."""
 
+import math
 from typing import Any
 
 import numpy as np
 
+from backprop.core import console
 from backprop.core.types import Array
 
 
@@ -27,7 +29,8 @@ def minimize(loop: Any, epochs: range) -> None:
     if epoch >= epochs.stop or not stretches:
         return
     reached = np.concatenate([theta[stretch] for stretch in stretches]).astype(np.float64)
-    evaluations, begun = 0, False
+    losses: list[float] = []
+    begun = False
 
     def place(x: Array) -> None:
         start = 0
@@ -36,13 +39,16 @@ def minimize(loop: Any, epochs: range) -> None:
             theta[stretch] = x[start:stop]
             start = stop
 
-    def loss_and_gradient(x: Array) -> tuple[float, Array]:
-        nonlocal evaluations, begun
-        if evaluations and not begun:  # the first one says whether there is anything to be done
+    def begin() -> None:
+        nonlocal begun
+        if not begun:
             begun = True
             loop.callbacks.call("on_epoch_begin", epoch, {})
             loop.before_step(0)
-        evaluations += 1
+
+    def loss_and_gradient(x: Array) -> tuple[float, Array]:
+        if losses:  # the first one says whether there is anything to be done
+            begin()
         place(x)
         total, seen, gradient = 0.0, 0, np.zeros(len(x))
         for X, y, weight, _ in batches:
@@ -53,7 +59,8 @@ def minimize(loop: Any, epochs: range) -> None:
             gradient += n * np.concatenate([g[stretch] for stretch in stretches])
             total += n * loss
             seen += n
-        return total / seen, gradient / seen
+        losses.append(total / seen)
+        return losses[-1], gradient / seen
 
     def after_iteration(x: Array) -> bool:
         nonlocal epoch, begun, reached
@@ -65,9 +72,36 @@ def minimize(loop: Any, epochs: range) -> None:
         epoch, begun = epoch + 1, False
         return model.stop_training or epoch >= epochs.stop
 
+    found = True
     try:
-        optimizer.minimize(loss_and_gradient, reached, after_iteration, len(epochs))
+        found = optimizer.minimize(loss_and_gradient, reached, after_iteration, len(epochs))
     finally:
         place(reached)  # and not where a line search was when it was interrupted or gave up
+    if not found:
+        begin()
+        logs = loop.evaluate(batches)
+        if len(losses) == 1:
+            logs["loss"] = losses[0]
+        loop.end_epoch(epoch, logs)
+        finite = all(map(math.isfinite, losses))
+        if math.isfinite(logs["loss"]) and (epoch == epochs.start or not finite):
+            warn_of_no_step(logs["loss"], epoch, finite)
     if epoch >= epochs.stop:
         optimizer.message = f"made {len(epochs)} iterations, as many as it might"
+
+
+def warn_of_no_step(loss: float, epoch: int, finite: bool) -> None:
+    """Warns that a line search ended without a lower loss, where that is not the usual end.
+
+    Near a minimum it is: there the digits of the loss are used up.
+    """
+    hint = (
+        "Near a minimum float32 has too few digits for one: dtype='float64' has more. Far from it "
+        "max_evaluations is too small, or a gradient is wrong: model.check_gradients finds it."
+    )
+    if not finite:
+        hint = "The loss was not finite at some of the steps that it tried: scale the inputs."
+    console.warn(
+        f"L-BFGS found no step that lowers the loss of {loss:.6g} in epoch {epoch + 1}, and "
+        f"training ends. {hint}"
+    )

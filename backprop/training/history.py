@@ -18,7 +18,7 @@ class History(Callback):
     Attributes:
         history: ``{"loss": [0.9, 0.4, …], "val_loss": …, …}``, a number for each epoch.
         epoch: The epochs' numbers, counted from 0.
-        params: ``{"epochs": …, "steps": …, "verbose": …}``.
+        params: ``{"epochs": …, "steps": …, "verbose": …, "validation": …}``.
     """
 
     def __init__(self) -> None:

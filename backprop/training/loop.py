@@ -1,9 +1,9 @@
 """The training loop: epoch after epoch, batch after batch, one step each."""
 
 import math
-import warnings
 from itertools import islice
 
+from backprop.core import console
 from backprop.protocol import Model
 from backprop.training import full_batch
 from backprop.training.batched_metrics import BatchedMetrics, update_steps
@@ -121,17 +121,16 @@ class Loop:
             logs["learning_rate"] = self.model.optimizer.learning_rate
         if not (self._diverged or math.isfinite(logs["loss"])):
             self._diverged = True
-            warn_of_divergence(logs["loss"], epoch)
+            warn_of_divergence(logs["loss"], epoch, self.model.optimizer.full_batch)
         self.callbacks.params["steps"] = self.plan.batches.steps  # a stream knows it by now
         self.callbacks.call("on_epoch_end", epoch, logs)
         self.interrupt.check()
 
 
-def warn_of_divergence(loss: float, epoch: int) -> None:
+def warn_of_divergence(loss: float, epoch: int, full_batch: bool = False) -> None:
     """Says where Python shows warnings that the loss is no number any more."""
-    warnings.warn(
-        f"the loss became {loss} in epoch {epoch + 1}: training has diverged. Lower the learning "
-        f"rate, or scale the inputs.",
-        RuntimeWarning,
-        stacklevel=5,  # the line that called fit
+    advice = "Begin with other weights" if full_batch else "Lower the learning rate"
+    console.warn(
+        f"the loss became {loss} in epoch {epoch + 1}: training has diverged. {advice}, or scale "
+        f"the inputs."
     )

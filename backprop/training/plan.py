@@ -123,6 +123,7 @@ def plan_fit(
         )
     history = History()
     params = {"epochs": last, "steps": batches.steps, "verbose": verbose}
+    params["validation"] = held_out is not None and validates(validation_freq, first, last)
     told = CallbackList([*users, *shown, history], model, params)
     return Plan(batches, held_out, told, history, range(first, last), validate_after)
 
@@ -138,3 +139,10 @@ def check_frequency(frequency: int | Iterable[int]) -> Callable[[int], bool]:
         return lambda epoch: epoch + 1 in chosen
     every = check_integer(frequency, "validation_freq")
     return lambda epoch: (epoch + 1) % every == 0
+
+
+def validates(frequency: int | Iterable[int], first: int, last: int) -> bool:
+    """Whether there is a validation after any of the epochs from first to last − 1."""
+    if isinstance(frequency, Iterable):
+        return any(first < epoch <= last for epoch in frequency)
+    return last // frequency > first // frequency

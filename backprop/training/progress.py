@@ -1,11 +1,11 @@
 """What ``fit`` shows while it runs: a bar an epoch on a terminal, a line an epoch elsewhere."""
 
-import sys
 import time
 from collections.abc import Mapping
 from typing import Any
 
 from backprop.callbacks import Callback, Logs
+from backprop.core import console
 
 REFRESH = 0.1
 """Seconds between two redrawings of a bar."""
@@ -57,58 +57,52 @@ class ProgressBar(Callback):
         now = time.perf_counter()
         steps = self.params["steps"] or self._done  # it may have been stopped before it is known
         line, fits = self._line(steps, now, logs or {})
-        drawn = self._bar is not None and fits
-        if self._bar is not None:
-            self._bar.total = self._bar.n = steps
-            self._bar.bar_format, self._bar.leave = line, fits
-            self.on_train_end()
-        elif fits:
+        self._close(leave=False)  # the line is printed above the bars of others
+        if fits:
             line = tqdm.format_meter(steps, steps, 0, ascii=self._ascii, bar_format=line)
-        if not drawn:
-            with tqdm.external_write_mode():  # above the bars of others
-                print(line, flush=True)
+        console.write(line)
         self._quick = now - self._start < REFRESH
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        """Closes the bar, also one that an interrupt left open."""
+        """Leaves a bar that an interrupt left open where it is."""
+        self._close(leave=True)
+
+    def _close(self, leave: bool) -> None:
         if self._bar is not None:
+            self._bar.leave = leave
             self._bar.close()
             self._bar = None
 
     def _draw(self, line: str) -> None:
         """Draws the bar in the form of this line."""
-        from tqdm import tqdm
-
         if self._bar is None:
-            self._bar = tqdm(
-                initial=self._done,
-                total=self.params["steps"],
-                file=sys.stdout,
-                bar_format=line,
-                mininterval=0,
-                dynamic_ncols=True,
-            )
-            self._ascii = self._bar.ascii
+            options = {"bar_format": line, "mininterval": 0}
+            total = self.params["steps"]
+            self._bar = console.new_bar(console.STDOUT, initial=self._done, total=total, **options)
+            self._ascii = getattr(self._bar, "ascii", True)
         else:
+            self._bar.ncols = console.size().columns - 1  # it may be wider or narrower by now
             self._bar.bar_format, self._bar.n = line, self._done
             self._bar.refresh()
 
     def _line(self, steps: int, now: float, logs: Mapping[str, float]) -> tuple[str, bool]:
         """The form of the bar with these numbers, and whether it fits into the terminal's line."""
-        import shutil  # takes as long to load as all losses together
+        from tqdm.utils import disp_len
 
         text = describe(now - self._start, logs)
         total = self.params["steps"] or "?"  # not known in a generator's first epoch
         head = f"{self._title} {steps:{len(str(total))}}/{total} "
-        columns = shutil.get_terminal_size().columns - 1
-        room = columns - len(f"{head}, {text}")
-        line = f"{head}{{bar:{min(room, WIDEST)}}}, {text}"
-        if room < 1:  # the numbers matter more than the bar and the punctuation
-            line = f"{self._title} {text}".replace(",", "").replace(":", "")
-            if len(line) > columns:
-                line = line.removeprefix("Epoch").lstrip()
+        columns = console.size().columns - 1
+        room = columns - disp_len(f"{head}, {text}")  # some characters are two columns wide
+        if room >= 1:
+            return f"{plain(head)}{{bar:{min(room, WIDEST)}}}{plain(f', {text}')}", True
+        # the numbers matter more than the bar and the punctuation
+        line = f"{self._title} {text}".replace(",", "").replace(":", "")
+        if disp_len(line) > columns:
+            line = line.removeprefix("Epoch").lstrip()
         # tqdm cuts a line off at the edge of the terminal; what is printed goes on below
-        return line, room >= 1 or len(line) <= columns
+        fits = disp_len(line) <= columns
+        return plain(line) if fits else line, fits
 
 
 class ProgressLines(Callback):
@@ -122,7 +116,7 @@ class ProgressLines(Callback):
         """Prints the epoch's numbers."""
         steps = self.params["steps"] or "?"
         text = describe(time.perf_counter() - self._start, logs or {})
-        print(f"{epoch_title(epoch, self.params)} {steps}/{steps}, {text}", flush=True)
+        console.write(f"{epoch_title(epoch, self.params)} {steps}/{steps}, {text}")
 
 
 def progress(verbose: int | str) -> list[Callback]:
@@ -130,18 +124,24 @@ def progress(verbose: int | str) -> list[Callback]:
 
     Args:
         verbose: 0 for silence, 1 for a bar, 2 for a line an epoch, ``"auto"`` for a bar on a
-            terminal or in a notebook and lines elsewhere.
+            terminal and lines elsewhere. A notebook keeps every state of a bar: there 1 means
+            lines too.
 
     Raises:
         ValueError: It is none of these.
     """
     if verbose == "auto":
-        verbose = 1 if sys.stdout.isatty() or "ipykernel" in sys.modules else 2
+        verbose = 1 if console.is_terminal() else 2
     if verbose not in (0, 1, 2):
         raise ValueError(f"verbose must be 0, 1, 2 or 'auto', but it is {verbose!r}.")
     if verbose == 0:
         return []
-    return [ProgressBar() if verbose == 1 else ProgressLines()]
+    return [ProgressBar() if verbose == 1 and not console.in_notebook() else ProgressLines()]
+
+
+def plain(text: str) -> str:
+    """The text as tqdm's form of a bar has it, where braces mean something."""
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def epoch_title(epoch: int, params: Mapping[str, Any]) -> str:

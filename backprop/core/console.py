@@ -1,0 +1,128 @@
+"""The one place that prints. What is shown is never worth a training: no print here raises.
+
+Where a program has no stdout (pythonw, services), or it was closed, nothing is printed. A character
+that the encoding of stdout lacks (cp1252, latin-1, ASCII) is replaced by one that looks like it, or
+by ``?``.
+"""
+
+import os
+import sys
+import warnings
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import Any
+
+LOOKALIKES = {"─": "-", "│": "|", "×": "x", "→": ">", "←": "<", "–": "-", "−": "-", "·": "."}
+"""What is printed in place of characters that an encoding may lack."""
+
+
+def write(text: object, end: str = "\n") -> None:
+    """Prints a text to stdout, above the progress bars if there are any."""
+    with suppress(Exception), _bars_aside():
+        STDOUT.write(f"{text}{end}")
+        STDOUT.flush()
+
+
+def warn(message: str) -> None:
+    """Shows a RuntimeWarning that names the line of the user's which led here."""
+    frame, level = sys._getframe(), 1
+    # SciPy calls back what it minimises
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith(("backprop.", "scipy.")):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, RuntimeWarning, stacklevel=level)
+
+
+def is_terminal() -> bool:
+    """Whether stdout is a terminal, which can draw a line anew."""
+    with suppress(Exception):  # there is none, or it was closed
+        return bool(sys.stdout.isatty())
+    return False
+
+
+def in_notebook() -> bool:
+    """Whether the program runs in a notebook, which keeps everything that was ever shown."""
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return getattr(shell, "kernel", None) is not None
+
+
+def size() -> os.terminal_size:
+    """Columns and lines of the terminal: 80 and 24 where it does not tell, or says 0."""
+    import shutil  # takes as long to load as all losses together
+
+    return shutil.get_terminal_size()
+
+
+class Stream:
+    """A text file that writes to ``sys.stdout`` or ``sys.stderr``, whichever it is at the moment.
+
+    Args:
+        name: ``"stdout"`` or ``"stderr"``.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @property
+    def current(self) -> Any:
+        """The file that is written to; None if there is none."""
+        return getattr(sys, self.name, None)
+
+    @property
+    def encoding(self) -> str | None:
+        """The encoding of the file, if it tells."""
+        return getattr(self.current, "encoding", None)
+
+    def write(self, text: str) -> int:
+        """Writes what can be written."""
+        with suppress(Exception):  # of whatever kind the file raises: it is None, broken or closed
+            try:
+                self.current.write(text)
+            except UnicodeEncodeError as error:
+                self.current.write(encodable(text, error.encoding))
+        return len(text)
+
+    def flush(self) -> None:
+        """Shows what was written."""
+        with suppress(Exception):
+            self.current.flush()
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both write to the same file, so that tqdm finds the bars that are drawn there."""
+        return other is self or (other is not None and other is self.current)
+
+    __hash__ = object.__hash__
+
+
+STDOUT, STDERR = Stream("stdout"), Stream("stderr")
+
+
+def new_bar(stream: Stream, **options: Any) -> Any:
+    """A progress bar of tqdm's that is drawn there, as wide as the terminal."""
+    from tqdm import tqdm
+
+    columns, lines = size()
+    try:
+        return tqdm(file=stream, ncols=columns - 1, nrows=lines, disable=False, **options)
+    except Exception:  # tqdm flushes stdout and stderr, which may be closed
+        return tqdm(disable=True)
+
+
+def encodable(text: str, encoding: str) -> str:
+    """The text with other characters in place of those that the encoding lacks."""
+
+    def fitting(character: str) -> str:
+        for each in (character, LOOKALIKES.get(character, "?")):
+            with suppress(UnicodeEncodeError):
+                each.encode(encoding)
+                return each
+        return "?"
+
+    return "".join(map(fitting, text))
+
+
+def _bars_aside() -> AbstractContextManager[None]:
+    """Clears the progress bars that stand below what is printed, and draws them again."""
+    tqdm = sys.modules.get("tqdm")
+    if tqdm is None:  # then there are no bars
+        return nullcontext()
+    return tqdm.tqdm.external_write_mode()  # type: ignore[no-any-return]

@@ -1,0 +1,73 @@
+"""The confusion matrix: how often each class was taken for each."""
+
+from typing import Any
+
+import numpy as np
+
+from backprop.core.checks import check_integer, check_one_class
+from backprop.core.errors import ShapeError
+from backprop.core.types import Array
+
+
+def confusion_matrix(y_true: Any, y_pred: Any, n_classes: int | None = None) -> Array:
+    """C with C[i, j] the number of samples of class i that were predicted as class j.
+
+    ``plotting.confusion_matrix`` draws it.
+
+    Args:
+        y_true: The true classes: indices ``(N,)`` or one-hot rows ``(N, K)``; for K answers to K
+            questions draw up a matrix for each column.
+        y_pred: The predicted ones: likewise, or what ``model.predict`` returned. Of rows the
+            largest entry counts; a single column of floats is class 1 above ½.
+        n_classes: K; by default as many as the two need.
+
+    Returns:
+        Integers of shape ``(K, K)``.
+
+    Raises:
+        ShapeError: The two have different lengths, or are no rows at all.
+        ValueError: An index is no whole number from 0 to K − 1, or a row of ``y_true`` names
+            several classes or none.
+    """
+    true, guess = as_classes(y_true, "y_true", scores=False), as_classes(y_pred, "y_pred")
+    if len(true) != len(guess):
+        raise ShapeError(
+            f"y_true and y_pred must be of one length, but they are {len(true)} and {len(guess)}."
+        )
+    widths = [np.shape(y)[1] for y in (y_true, y_pred) if np.ndim(y) == 2 and np.shape(y)[1] > 1]
+    largest = max(true.max(initial=-1), guess.max(initial=-1))
+    needed = int(max([largest + 1, *widths]))
+    K = needed if n_classes is None else check_integer(n_classes, "n_classes")
+    if largest >= K:
+        raise ValueError(f"n_classes is {K}, but there is a class {largest}: it must be larger.")
+    counts = np.bincount(true * K + guess, minlength=K * K)
+    return counts.reshape(K, K)
+
+
+def as_classes(y: Any, name: str, scores: bool = True) -> Array:
+    """Class indices ``(N,)`` from indices or from rows.
+
+    Args:
+        y: Indices ``(N,)`` or rows ``(N, K)``.
+        name: What they are called in error messages.
+        scores: Whether floats in rows may be scores, of which the first of the largest counts.
+    """
+    Y = np.asarray(y)
+    if Y.ndim == 2:
+        if Y.shape[1] == 1:
+            Y = Y[:, 0] > 0.5 if Y.dtype.kind == "f" else Y[:, 0]
+        elif Y.shape[1]:
+            if not (scores and Y.dtype.kind == "f"):
+                advice = f"for answers to several questions take {name}[:, k], one after the other."
+                check_one_class(Y, name, advice)
+            Y = Y.argmax(axis=1)
+    if Y.ndim != 1:
+        raise ShapeError(
+            f"{name} must hold class indices (N,) or rows (N, K), but its shape is {Y.shape}."
+        )
+    if Y.dtype.kind not in "fiub" or not np.isfinite(Y).all() or (Y < 0).any() or (Y % 1).any():
+        raise ValueError(
+            f"{name} must hold class indices, whole numbers from 0 on: for probabilities of one "
+            f"output pass (probabilities > 0.5)."
+        )
+    return Y.astype(np.intp)

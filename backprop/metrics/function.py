@@ -1,0 +1,126 @@
+"""Metrics made of functions, of one's own or of another library."""
+
+import inspect
+import warnings
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from backprop.core.types import Array, Shape
+from backprop.metrics.base import MeanMetric
+
+
+class FunctionMetric(MeanMetric):
+    """What a function says of all samples of an epoch: its own number, or the mean of its values.
+
+    A function that returns one number, as scikit-learn's ``r2_score`` does, is called with all
+    samples together, whatever the batch size. Their predictions and targets are kept until then:
+    for N samples of K outputs about 2·N·K numbers, in training and once more in a validation. Of a
+    function that returns a value for each sample the mean is taken batch by batch, and nothing is
+    kept.
+
+    Where sample weights count, a function of one number needs an argument ``sample_weight`` to be
+    told of them, which scikit-learn's have.
+
+    Args:
+        function: ``function(y_true, y_pred)``: in Keras's order, which is the reverse of the order
+            of the methods here. It must not write into its arguments.
+        name: Its key in logs and History; the function's own name by default.
+    """
+
+    def __init__(self, function: Callable[..., Any], name: str | None = None) -> None:
+        own_name: str = getattr(function, "__name__", type(function).__name__)
+        self._whole: bool | None = None  # whether it returns one number; None until it was called
+        super().__init__(own_name if name is None else name)
+        self.function = function
+
+    def reset(self) -> None:
+        """Starts anew."""
+        super().reset()
+        # of a function of one number the targets, the predictions and perhaps the weights
+        self._kept: list[tuple[Array, ...]] = []
+
+    def update(self, prediction: Array, target: Array, sample_weight: Array | None = None) -> None:
+        """Counts a batch, or keeps it for ``result``."""
+        P, Y = np.asarray(prediction), np.asarray(target)
+        if self._whole is None:
+            self._whole = self._returns_a_number(P, Y)
+        if not self._whole:
+            self.add(self.values(P, Y), sample_weight)
+            return
+        kept = [Y.copy(), P.copy()]
+        if sample_weight is not None:
+            self._check_weighable()
+            kept.append(self.spread(sample_weight, (len(P),)).copy())
+        self._kept.append(tuple(kept))
+
+    def result(self) -> float:
+        """The function's number of all samples, or the mean of its values; nan without samples."""
+        if not self._kept:
+            return super().result()
+        together = tuple(np.concatenate(part) for part in zip(*self._kept, strict=True))
+        self._kept = [together]
+        Y, P, *weight = together
+        options = {"sample_weight": weight[0]} if weight else {}
+        v = self._checked(self.function(Y, P, **options), len(P))
+        if v.ndim == 0:
+            return float(v)
+        mean = MeanMetric(self.name)  # the first batch was a single sample without axes
+        mean.add(v, *weight or (None,))
+        return mean.result()
+
+    def values(self, prediction: Array, target: Array) -> Array:
+        """f(y_true, y_pred), a value for each sample.
+
+        Raises:
+            ValueError: It is something else.
+        """
+        n = len(prediction)
+        v = self._checked(self.function(target, prediction), n)
+        return v if v.ndim else np.broadcast_to(v, (n,))
+
+    def _returns_a_number(self, P: Array, Y: Array) -> bool:
+        """Whether the function returns one number; learnt by a call with the first batch."""
+        try:
+            # what a batch is too small for need not be said of it
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")
+                v = self.function(Y, P)
+        except ValueError:  # the batch has one class alone, say, and the area needs two
+            return True
+        return self._checked(v, len(P)).ndim == 0
+
+    def _checked(self, returned: Any, n: int) -> Array:
+        """What the function returned as an array, without axes or with a row for each sample.
+
+        Raises:
+            ValueError: It is neither.
+        """
+        v = np.asarray(returned)
+        if v.dtype.kind not in "fiub" or (v.ndim and len(v) != n):
+            raise ValueError(
+                f"metric {self.name!r}: the function must return a number, or one for each of the "
+                f"{n} samples, but it returned an array of shape {v.shape} and dtype {v.dtype}."
+            )
+        return v
+
+    def _check_weighable(self) -> None:
+        """Checks that weights mean something to the function.
+
+        Raises:
+            ValueError: They do not.
+        """
+        names: Iterable[str] = ()
+        with suppress(ValueError):  # of a function written in C, which does not tell
+            names = inspect.signature(self.function).parameters
+        if "sample_weight" not in names:
+            raise ValueError(
+                f"metric {self.name!r}: the function returns one number for all samples, so that "
+                f"they cannot be weighted: give it an argument sample_weight, let it return a "
+                f"value for each sample, or pass it in metrics, not in weighted_metrics."
+            )
+
+    def check(self, output_shape: Shape, target: Array, sample_weight: Array | None = None) -> None:
+        """Does nothing: a user's function sees the batches of the training and no others."""

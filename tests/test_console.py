@@ -1,0 +1,183 @@
+"""What is shown is never worth a training: no stdout, or one that knows ASCII alone."""
+
+import io
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import backprop as bp
+from backprop.core import console
+
+EVERYTHING = """
+import sys
+import numpy as np
+import backprop as bp
+from backprop.callbacks import *
+from backprop.layers import Dense, ReLU, Softmax
+
+X, y = np.random.default_rng(0).normal(size=(40, 4)), np.arange(40) % 2
+
+def make():
+    model = bp.Sequential([Dense(3), ReLU(), Dense(2), Softmax()], seed=0)
+    model.compile("sgd", "sparse_categorical_crossentropy", [bp.metrics.Accuracy("точность")])
+    return model
+
+def run(folder):
+    model = make()
+    model.summary()
+    plateau = ReduceLROnPlateau("loss", patience=1, min_delta=9, verbose=1)
+    told = [
+        EarlyStopping("loss", patience=2, min_delta=9, verbose=1, restore_best_weights=True),
+        ModelCheckpoint(folder + "/{epoch}.npz", "loss", 1, save_best_only=True),
+        CSVLogger(folder + "/log.csv"),
+        plateau,
+    ]
+    for verbose in ("auto", 1, 2):
+        model.fit(X, y, epochs=2, verbose=verbose, validation_split=0.2)
+    model.fit(X, y, epochs=4, callbacks=told)
+    model.fit(X, y, callbacks=[LearningRateScheduler(lambda epoch: 0.1, verbose=1)])
+    with np.errstate(all="ignore"):
+        import warnings
+        warnings.simplefilter("ignore")
+        hot = make()
+        hot.optimizer.learning_rate = 1e30
+        hot.fit(X, y, 1, 3, callbacks=[TerminateOnNaN()])
+    for verbose in ("auto", 1):
+        model.evaluate(X, y, verbose=verbose)
+        bp.fit_many([make(), make()], X, y, epochs=2, verbose=verbose)
+        bp.cross_validate(make, X, y, folds=2, verbose=verbose, epochs=2)
+    return len(model.history.history["loss"])
+"""
+
+
+def run(program, folder, *, command=(sys.executable,), shell="", **variables):
+    """A program in a process of its own; its stdout, or what ``shell`` makes of it."""
+    path = folder / "program.py"
+    path.write_text(EVERYTHING + program, encoding="utf-8")
+    variables = {"PYTHONPATH": str(Path(bp.__file__).parents[1]), **variables}
+    line = " ".join([*command, str(path), str(folder), shell])
+    return subprocess.run(
+        line, shell=True, env={**os.environ, **variables}, capture_output=True, timeout=120
+    )
+
+
+ENDED = 'open(sys.argv[1] + "/ended", "w").write(str(run(sys.argv[1])))\n'
+
+
+@pytest.mark.parametrize(
+    ("before", "shell"),
+    [
+        ("sys.stdout = None\n", ""),
+        ("sys.stdout = sys.stderr = None\n", ""),
+        ("sys.stdout.close()\n", ""),
+        ("", ">&-"),  # closed by whoever started it
+        ("", ">&- 2>&- <&-"),
+        ("", "| true"),  # the reader has gone
+        ("", "> /dev/full"),
+        ("del sys.stdout\n", ""),
+        ("class W:\n  def write(self, text): pass\nsys.stdout = W()\n", ""),  # no flush, no isatty
+        ("class W:\n  def write(self, text): raise RuntimeError\nsys.stdout = W()\n", ""),
+    ],
+)
+def test_training_without_stdout(tmp_path, before, shell):
+    made = run(before + ENDED, tmp_path, shell=shell)
+    assert b"Traceback" not in made.stderr, made.stderr.decode()
+    assert (tmp_path / "ended").read_text() == "1"
+    assert made.stdout == b""
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "cp437", "cp932", "utf-8"])
+def test_characters_that_stdout_lacks_are_replaced(tmp_path, encoding):
+    made = run("run(sys.argv[1])\n", tmp_path, PYTHONIOENCODING=encoding)
+    assert made.returncode == 0, made.stderr.decode()
+    text = made.stdout.decode(encoding)
+    assert ("точность: " in text) == (encoding in ("utf-8", "cp932"))
+    assert "loss: " in text
+    rule = "─" * 40 if encoding in ("utf-8", "cp437", "cp932") else "-" * 40
+    assert f"Sequential\n{rule}" in text.replace("\r\n", "\n")
+    assert (tmp_path / "log.csv").read_bytes().decode().startswith("epoch,loss,точность\n")
+
+
+def test_files_are_utf_8_whatever_the_system_thinks(tmp_path):
+    program = "import locale\nassert locale.getencoding() != 'UTF-8'\nrun(sys.argv[1])\n"
+    settings = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    made = run(program, tmp_path, **settings)
+    assert made.returncode == 0, made.stderr.decode()
+    header = (tmp_path / "log.csv").read_bytes().decode("utf-8").splitlines()[0]
+    assert header == "epoch,loss,точность"
+
+
+def test_the_demo_of_the_readme_on_a_terminal_that_knows_ascii_alone(tmp_path):
+    arguments = [sys.executable, "-m", "backprop", "--epochs", "1", "--output", str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(bp.__file__).parents[1])}
+    environment["PYTHONIOENCODING"] = "ascii"
+    for more in ([], ["--help"]):
+        made = subprocess.run(
+            [*arguments, *more], env=environment, capture_output=True, timeout=120, cwd=tmp_path
+        )
+        assert made.returncode == 0, made.stderr.decode()
+        made.stdout.decode("ascii")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["digits.png", "training.png"]
+
+
+@pytest.mark.parametrize("where", ["/proc/nope", "file", "file/inside", "locked"])
+def test_a_folder_that_cannot_be_written_is_found_before_training(tmp_path, where):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "locked").mkdir(mode=0o500)
+    if where == "locked" and os.access(tmp_path / "locked", os.W_OK):
+        pytest.skip("whoever runs the tests may write everywhere")
+    made = subprocess.run(
+        [sys.executable, "-m", "backprop", "--output", where],
+        env={**os.environ, "PYTHONPATH": str(Path(bp.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert made.returncode == 2
+    assert "Traceback" not in made.stderr
+    assert f"--output {where}: no pictures can be written there: " in made.stderr
+    assert made.stdout == ""
+
+
+def test_what_is_written_in_place_of_what_an_encoding_lacks():
+    assert console.encodable("─×→é☃", "ascii") == "-x>??"
+    assert console.encodable("─×→é☃", "latin-1") == "-×>é?"
+    assert console.encodable("a\udcffb", "utf-8") == "a?b"  # of a path that is no text
+
+
+def test_texts_are_printed_above_bars(monkeypatch):
+    from tqdm import tqdm
+
+    shown = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", shown)
+    with tqdm(total=2, file=shown, ncols=40) as bar:
+        bar.update()
+        console.write("between")
+        mine = console.new_bar(console.STDOUT, total=3)
+        console.write("again")
+        mine.close()
+    pieces = re.split(r"\r|\n|\x1b\[A", shown.getvalue())
+    assert {"between", "again"} <= set(pieces)
+
+
+def test_nothing_else_in_the_package_prints():
+    """Neither ``print`` nor stdout, nor a text file without a word on its encoding."""
+    folder = Path(bp.__file__).parent
+    found = []
+    for file in folder.rglob("*.py"):
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+            code = line.split("#")[0]
+            opened = "open(" in code and not any(
+                known in code for known in ('"rb"', '"wb"', '"xb"', "encoding=", "urlopen")
+            )
+            other = any(
+                word in code for word in ("sys.stdout", "sys.stderr", "write_text(", "tqdm.w")
+            )
+            printed = code.lstrip().startswith("print(") or " print(" in code.split('"')[0]
+            if (opened or other or printed) and file.name != "console.py" and ">>>" not in code:
+                found.append(f"{file.relative_to(folder)}:{number} {line.strip()}")
+    assert found == []

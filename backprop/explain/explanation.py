@@ -136,7 +136,7 @@ def explain(model: Explainable, X: Any, y: Any, sample_weight: Any = None) -> Ex
         model: A compiled model.
         X: A batch ``(N, …)``, or a single sample.
         y: Its targets, or that of the single sample.
-        sample_weight: Weights of the samples in the loss, shape ``(N,)``.
+        sample_weight: Weights of the samples in the loss, as for ``fit``.
 
     Raises:
         ValueError: The model is not compiled, or the data do not fit it.

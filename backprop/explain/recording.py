@@ -178,7 +178,7 @@ def _loss_parts(
             return parts
     values = head.unjoined.sample_losses(prediction, data.y)  # (N,), or (N, T)
     if w.ndim <= values.ndim:
-        parts = np.add.reduce(weighted(values).reshape(n, -1), axis=1, dtype=w.dtype)
+        parts = np.asarray(np.add.reduce(weighted(values).reshape(n, -1), axis=1, dtype=w.dtype))
         if np.isclose(parts.sum(), total, rtol=1e-4):
             return parts
     return np.array([total], w.dtype)

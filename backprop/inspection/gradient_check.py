@@ -55,7 +55,7 @@ def check_gradients(
         model: A compiled model, built or not; a copy is checked, nothing in the model changes.
         X: Inputs, shape ``(N, n_features)``.
         y: Targets, as the loss takes them.
-        sample_weight: Weights of the samples, shape ``(N,)``.
+        sample_weight: Weights of the samples, as for ``fit``.
         max_entries: The most entries to check one by one in each tensor.
 
     Returns:

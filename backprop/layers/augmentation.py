@@ -16,9 +16,7 @@ from backprop.core.types import Array, Shape, as_floats
 from backprop.core.windows import check_axes
 from backprop.layers.random_layer import RandomLayer
 
-Range = float | tuple[float, float]
-"""A lower and an upper end; one number f stands for (−f, f)."""
-
+Range = float | tuple[float, float]  # one number f stands for (−f, f)
 MODES = {"horizontal": (2,), "vertical": (1,), "horizontal_and_vertical": (1, 2)}
 """The axes of ``(N, H, W, C)`` along which a flip turns an image round."""
 
@@ -241,21 +239,21 @@ class RandomRotation(Augmentation):
         j = np.arange(width) - (width - 1) / 2
         rows = np.cos(angle) * i + np.sin(angle) * j + (height - 1) / 2  # (N, H, W)
         columns = np.cos(angle) * j - np.sin(angle) * i + (width - 1) / 2
-        return list(between(rows, columns, height, width))
+        return list(between(rows, columns, shape))
 
     def change(self, X: Array, drawn: Any, out: Array) -> None:
         """The weighted mean of the four."""
-        pixels, turned = X.reshape(-1, X.shape[-1]), out.reshape(-1, out.shape[-1])
+        numbers, turned = X.reshape(-1), out.reshape(-1)
         turned.fill(0)
         for index, weight in drawn:
-            turned += pixels[index] * weight.astype(X.dtype)[:, np.newaxis]
+            turned += numbers.take(index) * weight.astype(X.dtype)
 
     def change_back(self, delta: Array, drawn: Any, out: Array) -> None:
         """δ to the four, by their weights."""
-        pixels, turned = out.reshape(-1, out.shape[-1]), delta.reshape(-1, delta.shape[-1])
-        pixels.fill(0)
+        numbers, turned = out.reshape(-1), delta.reshape(-1)
+        numbers.fill(0)
         for index, weight in drawn:
-            np.add.at(pixels, index, turned * weight.astype(out.dtype)[:, np.newaxis])
+            np.add.at(numbers, index, turned * weight.astype(out.dtype))
 
 
 class RandomErasing(Augmentation):
@@ -315,16 +313,18 @@ def overlap(shift: int) -> slice:
     return slice(max(shift, 0), None if shift >= 0 else shift)
 
 
-def between(rows: Array, columns: Array, height: int, width: int) -> Any:
-    """For points between pixels the four around them: flat indices ``(N · H · W,)`` and weights.
+def between(rows: Array, columns: Array, shape: Shape) -> Any:
+    """For points between pixels the four around them: flat indices of their numbers, and weights.
 
     Pixels outside of the image have the weight 0.
     """
+    _, height, width, channels = shape
     top, left = np.floor(rows).astype(int), np.floor(columns).astype(int)
     down, right = rows - top, columns - left
     first = np.arange(len(rows)).reshape(-1, 1, 1) * (height * width)
     for i, by_row in ((top, 1 - down), (top + 1, down)):
         for j, by_column in ((left, 1 - right), (left + 1, right)):
             inside = (i >= 0) & (i < height) & (j >= 0) & (j < width)
-            index = first + i.clip(0, height - 1) * width + j.clip(0, width - 1)
-            yield index.ravel(), (by_row * by_column * inside).ravel()
+            pixel = first + i.clip(0, height - 1) * width + j.clip(0, width - 1)
+            index = pixel[..., np.newaxis] * channels + np.arange(channels)
+            yield index.ravel(), (by_row * by_column * inside).repeat(channels)

@@ -55,11 +55,11 @@ class Bidirectional(Block):
                 f"merge_mode must be one of {', '.join(MODES)}, but it is {merge_mode!r}."
             )
         self.merge_mode = merge_mode
-        if backward_layer is None and isinstance(layer, Layer):
-            backward_layer = deepcopy(layer)
+        forward_layer: Any = self.adopt(layer)
+        if backward_layer is None:
+            backward_layer = deepcopy(forward_layer)
             backward_layer.go_backwards, backward_layer.name = True, None
-        for way, given in (("forward", layer), ("backward", backward_layer)):
-            self.adopt(given).name = way
+        forward_layer.name, self.adopt(backward_layer).name = "forward", "backward"
         self.layer, self.backward_layer = self.children
         self._check_ways()
         self._outputs: tuple[Array, ...] = ()

@@ -87,8 +87,9 @@ class Sequential(CompiledNetwork):
         step in hand finish; ``model.history`` then holds the epochs so far.
 
         Args:
-            x: Inputs, shape ``(N, n_features)``: an array, a memory map, a DataFrame, a list, or a
-                matrix of ``scipy.sparse``; or, without y, a function, an iterable or a generator
+            x: Inputs, shape ``(N, n_features)``: an array, a memory map, a frame of pandas, Polars
+                or PyArrow, a list, or a matrix of ``scipy.sparse``; or, without y, a function, an
+                iterable, a generator, or a data set with batches by number (Keras's ``PyDataset``)
                 that makes batches ``(x, y)`` or ``(x, y, sample_weight)``.
             y: Targets, as the loss takes them.
             batch_size: Samples in a step, 32 unless given; ``len(x)`` is full-batch descent, 1 is
@@ -103,7 +104,9 @@ class Sequential(CompiledNetwork):
             validation_data: ``(x, y)`` or ``(x, y, sample_weight)``; wins over the split.
             shuffle: Whether the samples are shuffled anew in each epoch.
             class_weight: Weights of the classes in the training loss, 1 where missing.
-            sample_weight: Weights of the samples in the training loss, shape ``(N,)``.
+            sample_weight: Weights of the samples in the training loss, shape ``(N,)``; of the steps
+                of sequences, ``(N, T)``; or of the outputs, ``(N, K)``, where the loss is a mean or
+                sum over them.
             initial_epoch: The number of the first epoch.
             steps_per_epoch: The most steps that an epoch takes; all batches unless given.
             validation_steps: The most batches that a validation takes.
@@ -198,7 +201,7 @@ class Sequential(CompiledNetwork):
             y: Targets.
             batch_size: Samples computed at once, 1024 unless given; it does not change the result.
             verbose: Whether to print the numbers too, as for ``fit``; 0 does not.
-            sample_weight: Weights of the samples in the loss.
+            sample_weight: Weights of the samples in the loss, as for ``fit``.
             steps: The most batches that are taken.
             callbacks: Objects whose test hooks are called on the way.
             return_dict: Whether to return them by name.

@@ -269,8 +269,9 @@ def test_weighted_metrics_in_training_follow_them_too():
     model.fit(X[()], y, sample_weight=weight, verbose=0)
     # a metric that has one number for all outputs of a sample cannot use them
     model = model_for(loss, ending, weighted_metrics=["categorical_accuracy"])
+    one_hot = np.eye(K)[RNG.integers(0, K, N)]
     with pytest.raises(ShapeError, match="metric 'categorical_accuracy': sample_weight must hold"):
-        model.fit(X[()], y, sample_weight=weight, verbose=0)
+        model.fit(X[()], one_hot, sample_weight=weight, verbose=0)
     assert model.input_shape is None
 
 

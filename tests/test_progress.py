@@ -291,7 +291,7 @@ def screen(written, columns):
 @pytest.mark.parametrize(
     ("columns", "split", "pattern"),
     [
-        (120, 0.25, r"Epoch {e}/2 6/6 █+, +[\d.]+ m?s, loss: {}, accuracy: {}, val_loss: {}, val.*"),
+        (120, 0.25, r"Epoch {e}/2 6/6 █+, +[\d.]+ m?s, loss: {}, accuracy: {}, val_loss: {}, v.*"),
         (80, 0.25, r"{e}/2 +[\d.]+ m?s loss {} accuracy {} val_loss {} val_accuracy {}"),
         (80, 0.0, r"Epoch {e}/2 8/8 █+, +[\d.]+ m?s, loss: {}, accuracy: {}"),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,9 @@ from backprop.training.history import History
 from backprop.training.interrupt import DelayedInterrupt
 from backprop.training.loop import warn_of_divergence
 from backprop.training.step import Step
+
+AfterEpoch = Callable[[int, "list[dict[str, float]]"], bool]
+"""Is given an epoch and the numbers of each model, and says whether to stop."""
 
 
 class StackedModels:
@@ -58,12 +61,19 @@ class StackedModels:
         self.generators = [model.generators["shuffle"] for model in models]
         self.theta = np.stack([model.parameters.values for model in models])
         self.g = np.stack([model.parameters.gradients for model in models])
+        self.penalised = [
+            (p.regularizer.penalty, slice(*bounds), p.value.shape)
+            for p, bounds in models[0].parameters.places()
+            if p.regularizer is not None and p.trainable
+        ]
         self.steps = {}
         for size in {self.size, rows.shape[1] % self.size} - {0}:
             self.steps[size] = StackedStep(models, data, rows[0, :size], self.theta, self.g)
         self.optimizer = StackedOptimizers(models, self.theta, self.g)
 
-    def fit(self, epochs: range, callbacks: CallbackList) -> list[History]:
+    def fit(
+        self, epochs: range, callbacks: CallbackList, after_epoch: AfterEpoch | None = None
+    ) -> list[History]:
         """Trains; the callbacks see the means over the models."""
         histories = [History() for _ in self.models]
         for model, history in zip(self.models, histories, strict=True):
@@ -87,6 +97,8 @@ class StackedModels:
                     for history, each in zip(histories, logs, strict=True):
                         history.on_epoch_end(epoch, each)
                     callbacks.call("on_epoch_end", epoch, means(logs))
+                    if after_epoch is not None and after_epoch(epoch, logs):
+                        break
                     interrupt.check()
             finally:
                 self.hand_back()
@@ -97,6 +109,7 @@ class StackedModels:
         """A pass over the samples; the numbers of each model."""
         n = self.rows.shape[1]
         order = self.rows
+        self.optimizer.find_rates()
         if self.shuffle:
             shuffled = [each.permutation(n) for each in self.generators]
             order = np.take_along_axis(order, np.stack(shuffled), axis=1)
@@ -107,13 +120,22 @@ class StackedModels:
             step.draw(np.ascontiguousarray(index))
             for call in step.calls:
                 call()
+            scores.note(step, self.penalties())
             self.optimizer.step()
-            scores.note(step)
             interrupt.check()
         return [
             collect(total / n, model.metrics)
             for total, model in zip(scores.finish(), self.models, strict=True)
         ]
+
+    def penalties(self) -> Array | float:
+        """Ω(θ) of each model, from its row of θ; 0 without regularisers."""
+        if not self.penalised:
+            return 0.0
+        found = np.zeros(len(self.theta))
+        for penalty, where, shape in self.penalised:
+            found += [penalty(row[where].reshape(shape)) for row in self.theta]
+        return found
 
     def hand_back(self) -> None:
         """Writes θ, g and the optimizers' state into the models."""
@@ -194,10 +216,10 @@ class StackedScores:
         for metric in metrics:
             metric.reset()
 
-    def note(self, step: StackedStep) -> None:
-        """Counts a step."""
+    def note(self, step: StackedStep, penalties: Array | float) -> None:
+        """Counts a step, before the next one is made."""
         n = step.y.shape[1]
-        self.totals += step.total.astype(np.float64) / step.size * n
+        self.totals += (step.total.astype(np.float64) / step.size + penalties) * n
         if not self._scored:
             return
         weight = None if step.weight is None else step.weight.copy()
@@ -250,9 +272,9 @@ class StackedOptimizers:
             self._blocks.append((theta[:, stretch], g[:, stretch], spare, *views))
         self._dtype = theta.dtype
         self._numbers: Any = None
-        self._find_rates()
+        self.find_rates()
 
-    def _find_rates(self) -> None:
+    def find_rates(self) -> None:
         """The different learning rates of the models, and which one each of them has."""
         etas = [optimizer.learning_rate for optimizer in self.each]
         _, first, self._which = np.unique(etas, return_index=True, return_inverse=True)
@@ -263,7 +285,7 @@ class StackedOptimizers:
         """One update of all θ."""
         if self.scheduled:
             self.count()
-            self._find_rates()
+            self.find_rates()
         self.t += 1
         numbers = [optimizer.coefficients(self.t, eta) for optimizer, eta in self._rated]
         if numbers != self._numbers:

@@ -46,9 +46,9 @@ def test_its_own_tests_pass_on_ours(tmp_path):
     deselected = [f"--deselect=::{name}" for name in PRIVATE]
     module = "sklearn.neural_network.tests.test_mlp"
     ours = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    plugins = ["-p", "sklearn_plugin", "-p", "no:cacheprovider", "-p", "no:xdist"]
     answer = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "sklearn_plugin", "-p", "no:cacheprovider"]
-        + ["-p", "no:xdist", "--pyargs", module, *deselected],
+        [sys.executable, "-m", "pytest", "-q", *plugins, "--pyargs", module, *deselected],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": ours, "OPENBLAS_NUM_THREADS": "1"},
         capture_output=True,

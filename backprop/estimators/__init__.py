@@ -2,5 +2,7 @@
 
 from backprop.estimators.classifier import MLPClassifier
 from backprop.estimators.regressor import MLPRegressor
+from backprop.estimators.sequential_classifier import SequentialClassifier
+from backprop.estimators.sequential_regressor import SequentialRegressor
 
-__all__ = ["MLPClassifier", "MLPRegressor"]
+__all__ = ["MLPClassifier", "MLPRegressor", "SequentialClassifier", "SequentialRegressor"]

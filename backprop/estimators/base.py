@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -99,16 +100,16 @@ class Classifies(ClassifierMixin):
     """
 
     classes_: Array
+    class_weight: Mapping[Any, float] | str | None
     _labels: Labels
 
-    def _check_labels(self, y: Any) -> Any:
-        """Labels in the shape that they have in all that follows."""
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
-        return y
-
     def _learn_labels(self, y: Any) -> None:
+        """Finds the classes.
+
+        Raises:
+            ValueError: y are no labels.
+        """
+        check_classification_targets(y)
         kind = type_of_target(y)
         if kind == "multiclass-multioutput":
             raise ValueError(
@@ -118,6 +119,15 @@ class Classifies(ClassifierMixin):
         multilabel = kind.startswith("multilabel")
         self.classes_ = unique_labels(y) if multilabel else np.unique(y)
         self._labels = Labels(self.classes_, multilabel, not isinstance(y, np.ndarray))
+
+    def _class_weighted(self, y: Any, weight: Array | None) -> Array | None:
+        """The weights of the samples times those of their classes."""
+        if self.class_weight is None:
+            return weight
+        from sklearn.utils.class_weight import compute_sample_weight
+
+        found: Array = compute_sample_weight(self.class_weight, y)
+        return found if weight is None else found * weight
 
     def predict(self, X: Any) -> Any:
         """The label of each sample; for several labels a 0 or 1 for each, shape ``(N, K)``."""
@@ -190,3 +200,8 @@ class Regresses(RegressorMixin):
 def without_axis(outputs: Array) -> Array:
     """(N, 1) as (N,)."""
     return outputs[:, 0] if outputs.shape[1] == 1 else outputs
+
+
+def one_axis(y: Any) -> Any:
+    """The same for targets, of which a warning says that they should have had that shape."""
+    return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y

@@ -16,6 +16,7 @@ from backprop.estimators.mlp import MLP
 from backprop.estimators.scikit import (
     StrOptions,
     available_if,
+    check_classification_targets,
     check_first_call,
     type_of_target,
     unique_labels,
@@ -119,7 +120,6 @@ class MLPClassifier(Classifies, MLP):
     ) -> None:
         keep(self, locals())
 
-    class_weight: Mapping[Any, float] | str | None
     loss = "log_loss"
 
     def fit(
@@ -162,7 +162,7 @@ class MLPClassifier(Classifies, MLP):
             self._learn_labels(np.asarray(classes))
 
     def _learn_targets(self, y: Any, incremental: bool) -> None:
-        self._check_labels(y)
+        check_classification_targets(y)
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
             self._learn_labels(y)
             return
@@ -195,14 +195,9 @@ class MLPClassifier(Classifies, MLP):
         return y > 0 if self.n_outputs_ == 1 else None
 
     def _weigh(self, y: Any, weight: Array | None, incremental: bool) -> Array | None:
-        if self.class_weight is None:
-            return weight
-        from sklearn.utils.class_weight import compute_sample_weight
-
         if incremental and self.class_weight == "balanced":
             raise ValueError(
                 'class_weight="balanced" needs all samples at once: give partial_fit a dict with '
                 "the weight of each class."
             )
-        of_classes: Array = compute_sample_weight(self.class_weight, y)
-        return of_classes if weight is None else of_classes * weight
+        return self._class_weighted(y, weight)

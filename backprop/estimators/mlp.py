@@ -13,7 +13,7 @@ from backprop.callbacks import Callback
 from backprop.core.checks import check_dtype
 from backprop.core.types import Array, DTypeLike
 from backprop.estimators.arguments import CONSTRAINTS, STOCHASTIC
-from backprop.estimators.base import SPARSE, Estimator
+from backprop.estimators.base import SPARSE, Estimator, one_axis
 from backprop.estimators.convergence import Convergence, Record
 from backprop.estimators.networks import (
     draw_weights,
@@ -28,7 +28,6 @@ from backprop.estimators.scikit import (
     ConvergenceWarning,
     check_random_state,
     check_sample_weight,
-    column_or_1d,
     validate_data,
 )
 from backprop.estimators.training import (
@@ -176,9 +175,7 @@ class MLP(Estimator):
         if not self._sees_labels:
             rules["y_numeric"] = True
         X, y = validate_data(self, X, y, **rules)
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        return X, y
+        return X, one_axis(y)
 
     def _held_out(self, given: Any, dtype: list[Any]) -> Samples:
         """``validation_data`` as samples."""

@@ -109,14 +109,15 @@ class Classifies(ClassifierMixin):
         Raises:
             ValueError: y are no labels.
         """
-        check_classification_targets(y)
         kind = type_of_target(y)
         if kind == "multiclass-multioutput":
             raise ValueError(
                 "Multioutput target data is not supported with label binarization: pass one label "
                 "for each sample, or a 0 or 1 for each class."
             )
-        multilabel = kind.startswith("multilabel")
+        multilabel = kind == "multilabel-indicator"
+        if kind not in ("binary", "multiclass", "multilabel-indicator"):
+            check_classification_targets(y)  # raises
         self.classes_ = unique_labels(y) if multilabel else np.unique(y)
         self._labels = Labels(self.classes_, multilabel, not isinstance(y, np.ndarray))
 

@@ -162,10 +162,10 @@ class MLPClassifier(Classifies, MLP):
             self._learn_labels(np.asarray(classes))
 
     def _learn_targets(self, y: Any, incremental: bool) -> None:
-        check_classification_targets(y)
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
             self._learn_labels(y)
             return
+        check_classification_targets(y)
         classes = unique_labels(y)
         if self.warm_start:
             if set(classes) != set(self.classes_):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -17,6 +18,7 @@ from backprop.estimators.base import SPARSE, Estimator, one_axis
 from backprop.estimators.convergence import Convergence, Record
 from backprop.estimators.networks import (
     draw_weights,
+    forget_batch,
     make_loss,
     make_network,
     make_optimizer,
@@ -270,9 +272,13 @@ class MLP(Estimator):
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()
-        if "models_" in state:  # copies would no longer be views of θ
+        if "models_" in state:
             self._networks()
+            # copies of views would no longer be views of θ
             state = {k: v for k, v in state.items() if k not in ("coefs_", "intercepts_")}
+            state = copy.deepcopy(state)
+            for model in state["models_"]:
+                forget_batch(model)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:

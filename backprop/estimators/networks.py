@@ -6,7 +6,11 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
+from backprop.core.buffers import Buffers
 from backprop.core.types import Array
+from backprop.engine.recorded import parts
 from backprop.estimators.losses import (
     HalfMeanSquaredError,
     HalfPoissonDeviance,
@@ -141,6 +145,16 @@ def take_weights(model: Any, coefs: Iterable[Any], intercepts: Iterable[Any]) ->
             layer.b = b
             taken = True
     return taken
+
+
+def forget_batch(model: Any) -> None:
+    """Lets go of what the last batch left in the layers and in the loss, and of their buffers."""
+    for part in parts(model):
+        for name, value in vars(part).items():
+            if isinstance(value, np.ndarray):
+                vars(part)[name] = None
+            elif isinstance(value, Buffers):
+                value.clear()
 
 
 def views(model: Any) -> tuple[list[Array], list[Array]]:

@@ -28,11 +28,10 @@ class PenalisedSteps(RecordedSteps):
         super().__init__(model)
         self._alpha, self._watched = alpha, watched
         self._weights: dict[int, Array] = {}
-        self._kernels: list[tuple[Array, Array, Array]] = [
-            (p.value.reshape(-1), p.gradient.reshape(-1), new_array((p.value.size,), model.dtype))
-            for p in model.parameters
-            if p.decays and alpha
-        ]
+        theta = model.parameters.values
+        self._penalty, self._kernels = new_array(theta.shape, model.dtype), np.zeros_like(theta)
+        for p, (start, stop) in model.parameters.places():
+            self._kernels[start:stop] = alpha if p.decays else 0.0
 
     def gradients(self, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
         """E, with g = ∂E/∂θ written, and the prediction."""
@@ -41,10 +40,12 @@ class PenalisedSteps(RecordedSteps):
             total = float(np.add.reduce(weight))
             weight = self._of_mean_1(weight, total)
         loss, prediction = super().gradients(X, y, weight)
-        for W, dW, scratch in self._kernels:
-            np.multiply(W, self._alpha / total, out=scratch)
-            np.add(dW, scratch, out=dW)
-            loss += 0.5 * float(np.dot(W, scratch))
+        if self._alpha:  # α θ / Σ w for weight matrices, 0 for all else
+            theta, g = self.model.parameters.values, self.model.parameters.gradients
+            penalty = np.multiply(theta, self._kernels, out=self._penalty)
+            penalty *= 1 / total
+            g += penalty
+            loss += 0.5 * float(np.dot(theta, penalty))
         return loss, prediction
 
     def _of_mean_1(self, weight: Array, total: float) -> Array:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop import experiments
 from backprop.callbacks import Callback
 from backprop.core import console
 from backprop.core.checks import check_list
@@ -17,7 +18,6 @@ from backprop.estimators.convergence import Convergence
 from backprop.estimators.samples import Order, Samples
 from backprop.estimators.scikit import ConvergenceWarning
 from backprop.estimators.steps import PenalisedSteps
-from backprop.experiments.many import fit_together
 from backprop.training.loop import Loop
 from backprop.training.plan import Plan, plan_fit
 
@@ -105,7 +105,7 @@ def train_together(
     for each, model in zip(told, models, strict=True):
         each.set_model(model)
     held = [plan_for(mlp, model, samples, held_out, epochs).validation for model in models]
-    histories = fit_together(
+    histories = experiments.many.fit_together(  # loaded when it is first needed
         models,
         samples.X,
         samples.y,

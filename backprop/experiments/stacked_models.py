@@ -62,7 +62,7 @@ class StackedModels:
         self.theta = np.stack([model.parameters.values for model in models])
         self.g = np.stack([model.parameters.gradients for model in models])
         self.penalised = [
-            (p.regularizer.penalty, slice(*bounds), p.value.shape)
+            (p.regularizer.penalties, self.theta[:, slice(*bounds)], p.value.shape)
             for p, bounds in models[0].parameters.places()
             if p.regularizer is not None and p.trainable
         ]
@@ -130,11 +130,9 @@ class StackedModels:
 
     def penalties(self) -> Array | float:
         """Ω(θ) of each model, from its row of θ; 0 without regularisers."""
-        if not self.penalised:
-            return 0.0
-        found = np.zeros(len(self.theta))
-        for penalty, where, shape in self.penalised:
-            found += [penalty(row[where].reshape(shape)) for row in self.theta]
+        found: Array | float = 0.0
+        for penalties, rows, shape in self.penalised:
+            found += penalties(rows, shape)
         return found
 
     def hand_back(self) -> None:

@@ -269,13 +269,13 @@ class StackedOptimizers:
             spare = scratch if first.scratches > 1 else scratch[0]
             self._blocks.append((theta[:, stretch], g[:, stretch], spare, *views))
         self._dtype = theta.dtype
-        self._numbers: Any = None
         self.find_rates()
 
     def find_rates(self) -> None:
         """The different learning rates of the models, and which one each of them has."""
         etas = [optimizer.learning_rate for optimizer in self.each]
         _, first, self._which = np.unique(etas, return_index=True, return_inverse=True)
+        self._numbers: Any = None
         # each by an optimizer that has it: Nadam's keeps what it multiplied up to this step
         self._rated = [(self.each[k], etas[k]) for k in first]
 

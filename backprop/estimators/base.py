@@ -159,13 +159,14 @@ class Regresses(RegressorMixin):
 
     Attributes:
         noise_: Of several networks, how far the targets scatter around their mean: the root of the
-            mean squared error on the training samples, for each output.
+            mean squared error, for each output, on the samples that were held out, or, which is a
+            little too small, on those of the training if none were.
     """
 
     noise_: Array
 
     def _learn_noise(self, X: Any, y: Array, weight: Array | None) -> None:
-        """Notes how far the training targets scatter around the mean of several networks."""
+        """Notes how far the targets scatter around the mean of several networks."""
         networks = self._networks()
         if len(networks) > 1:
             mean = np.mean([model.predict(X) for model in networks], axis=0)

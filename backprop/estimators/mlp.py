@@ -125,7 +125,7 @@ class MLP(Estimator):
         return None
 
     def _finish(self, samples: Samples) -> None:
-        """Takes note of how well the trained networks do."""
+        """Takes note of how well the trained networks do on samples, held-out ones if possible."""
 
     # --------------------------------------------------------------------------------- the course
 
@@ -156,7 +156,7 @@ class MLP(Estimator):
         self._prepare(samples, hidden, random, anew, incremental)
         try:
             if self.solver in STOCHASTIC:
-                samples = self._descend(samples, held_out, random, incremental)
+                held_out = self._descend(samples, held_out, random, incremental)
             else:
                 self._minimize(samples, held_out)
         except KeyboardInterrupt:
@@ -168,7 +168,7 @@ class MLP(Estimator):
                 "Solver produced non-finite parameter weights. The input data may contain large "
                 "values and need to be preprocessed."
             )
-        self._finish(samples)
+        self._finish(samples if held_out is None else held_out)
         return self
 
     def _checked(self, X: Any, y: Any, dtype: list[Any], reset: bool) -> tuple[Any, Any]:
@@ -221,11 +221,10 @@ class MLP(Estimator):
 
     def _descend(
         self, samples: Samples, held_out: Samples | None, random: Any, incremental: bool
-    ) -> Samples:
-        """Trains by mini-batches, and returns the samples that it was done with."""
-        score = None
+    ) -> Samples | None:
+        """Trains by mini-batches; returns the samples that were held out, if any were."""
+        score, kept = None, held_out
         if self.early_stopping:
-            kept = held_out
             if kept is None:
                 share, strata = self.validation_fraction, self._strata(samples.y)
                 samples, kept = set_aside(samples, share, random, strata)
@@ -258,7 +257,7 @@ class MLP(Estimator):
                 ConvergenceWarning,
                 stacklevel=4,
             )
-        return samples
+        return kept
 
     def _score(self, kept: Samples, model: Any) -> float:
         """The validation score of a network as it is."""

@@ -63,7 +63,7 @@ class Wrapped(Estimator):
         return weight
 
     def _finish(self, samples: Samples) -> None:
-        """Takes note of how well the trained networks do."""
+        """Takes note of how well the trained networks do on samples, held-out ones if possible."""
 
     # --------------------------------------------------------------------------------- the settings
 
@@ -113,10 +113,12 @@ class Wrapped(Estimator):
         weight = None if sample_weight is None else check_sample_weight(sample_weight, X)
         weight = of_mean_1(self._weigh(y, weight))
         samples = Samples(as_rows(X), self._encode(y, first), weight)
+        held_out = samples
         if validation_data is not None:
             held_X, held_y, *rest = validation_data
             held_X, held_y = self._checked(held_X, held_y, reset=False)
             validation_data = (as_rows(held_X), self._encode(held_y, first), *rest)
+            held_out = Samples(*validation_data[:2], *(rest or [None]))
         histories = fit_many(
             self.models_,
             samples.X,
@@ -131,7 +133,7 @@ class Wrapped(Estimator):
         )
         self.history_ = histories[0]
         self.n_iter_ = max(len(history.epoch) for history in histories)
-        self._finish(samples)
+        self._finish(held_out)
         return self
 
     def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:

@@ -14,6 +14,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 import backprop as bp
 from backprop.estimators import MLPClassifier, MLPRegressor
+from backprop.estimators.steps import PenalisedSteps
 from backprop.experiments import many
 from backprop.layers import BatchNormalization, Dense, Dropout, ReLU, Softmax
 
@@ -186,7 +187,26 @@ def test_members_train_in_step_as_each_would_alone(iris, arguments, monkeypatch)
         np.testing.assert_allclose(by_epochs[k][:n], mine, rtol=1e-9)
     np.testing.assert_allclose(together.predict_proba(X), alone.predict_proba(X), rtol=1e-7)
     np.testing.assert_allclose(together.loss_curve_, alone.loss_curve_)
+    np.testing.assert_allclose(together.validation_loss_curve_, alone.validation_loss_curve_)
     assert together.n_iter_ == max(stopped)
+    assert len(together.validation_loss_curve_) == max(stopped)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_members_have_the_penalty_of_one(iris, solver):
+    X, y = iris
+    arguments = {"alpha": 20.0, "solver": solver, "max_iter": 3, "batch_size": 150}
+    many_ = ensemble(MLPClassifier, **arguments).fit(X, y, validation_data=(X, y))
+    one = ensemble(MLPClassifier, n_members=1, **arguments).fit(X, y)
+    first = many_.models_[0]
+    for mlp, model in ((many_, first), (one, one.model_)):
+        penalty = 10.0 * sum((layer.W**2).sum() for layer in model.layers[::2]) / 150
+        told = PenalisedSteps(model, 0.0 if mlp is many_ and solver == "adam" else 20.0)
+        loss, prediction = told.gradients(X, y, None)
+        plain = -np.log(prediction[np.arange(150), y]).mean()
+        assert loss == pytest.approx(plain + penalty)
+    held_out = [-np.log(model.predict(X)[np.arange(150), y]).mean() for model in many_.models_]
+    assert many_.validation_loss_curve_[-1] == pytest.approx(np.mean(held_out))
 
 
 def test_probabilities_are_averaged(iris):

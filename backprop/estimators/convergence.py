@@ -77,7 +77,7 @@ class Convergence(Callback):
         record.loss_ = numbers["loss"]
         record.loss_curve_.append(record.loss_)
         if "val_loss" in numbers:
-            record.validation_loss_curve_.append(numbers["val_loss"])
+            record.validation_loss_curve_.append(numbers["val_loss"] - self.model.penalty())
         self._say(f"Iteration {record.n_iter_}, loss = {record.loss_:.8f}")
         if self.score is None:
             self._compare_loss(record.loss_)

@@ -173,7 +173,8 @@ class MLP(Estimator):
 
     def _checked(self, X: Any, y: Any, dtype: list[Any], reset: bool) -> tuple[Any, Any]:
         """Inputs and targets as arrays."""
-        rules = {"accept_sparse": SPARSE, "multi_output": True, "dtype": dtype, "reset": reset}
+        rules = {"accept_sparse": SPARSE, "multi_output": True, "reset": reset}
+        rules |= {"dtype": dtype, "order": "C"}  # from which rows are drawn quickly
         if not self._sees_labels:
             rules["y_numeric"] = True
         X, y = validate_data(self, X, y, **rules)
@@ -199,7 +200,7 @@ class MLP(Estimator):
             seeded = self.dropout or self.n_members > 1
             seeds = [random.randint(1 << 31) if seeded else 0 for _ in range(self.n_members)]
             l2 = 0.0  # of one network the penalty depends on the batch: see PenalisedSteps
-            if self.n_members > 1:
+            if self.n_members > 1 and self.solver in STOCHASTIC:
                 l2 = self.alpha / (2 * batch_size_of(self, n))
             self.models_ = [make_network(self, units, samples.X.dtype, s, l2) for s in seeds]
             self.n_layers_ = len(units)

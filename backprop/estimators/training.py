@@ -57,6 +57,11 @@ def batch_size_of(mlp: Any, n: int) -> int:
     return min(200 if mlp.batch_size == "auto" else int(mlp.batch_size), n)
 
 
+def alpha_of(mlp: Any, model: Any) -> float:
+    """α of the penalty that a step adds: 0 where regularisers do, as in one of several networks."""
+    return 0.0 if any(p.regularizer for p in model.parameters) else float(mlp.alpha)
+
+
 def train_by_batches(
     mlp: Any,
     model: Any,
@@ -69,8 +74,7 @@ def train_by_batches(
     """Trains a network until ``told`` ends it, or the epochs are over."""
     plan = plan_for(mlp, model, samples, held_out, epochs, [told], Order(random))
     model.history = plan.history
-    alpha = 0.0 if mlp.n_members > 1 else mlp.alpha  # of several it is a regulariser's
-    step = PenalisedSteps(model, alpha, watched=bool(mlp.callbacks))
+    step = PenalisedSteps(model, alpha_of(mlp, model), watched=bool(mlp.callbacks))
     with blas_threads(plan.batches.batch_size * model.parameters.largest):
         Loop(model, plan, step).fit()
 
@@ -138,8 +142,7 @@ def train_by_lbfgs(
 
     plan = plan_for(mlp, model, samples, held_out, mlp.max_iter)
     model.history = plan.history
-    alpha = 0.0 if mlp.n_members > 1 else mlp.alpha
-    step = PenalisedSteps(model, alpha, watched=bool(mlp.callbacks))
+    step = PenalisedSteps(model, alpha_of(mlp, model), watched=bool(mlp.callbacks))
     loop = Loop(model, plan, step)
     theta, g = model.parameters.values, model.parameters.gradients
     stretches = model.parameters.trainable_slices()
@@ -204,7 +207,7 @@ def warn_of_limit(mlp: Any, n_iter: int, result: Any) -> None:
         f"lbfgs failed to converge after {n_iter} iteration(s) (status={result.status}): "
         f"{result.message}: {advice}.",
         ConvergenceWarning,
-        stacklevel=4,
+        stacklevel=6,  # the line that called fit
     )
 
 

@@ -144,6 +144,7 @@ def ensembles(rounds: int) -> list[Any]:
     rows = []
     for units, batch in ((4, 8), (8, 8), (8, 32), (20, 32), (50, 32), (50, 200)):
         common = {"hidden_layer_sizes": (units,), "batch_size": batch, "random_state": 0}
+        common["n_iter_no_change"] = np.inf
         times = [
             [
                 fitted(estimators, "MLPRegressor", X, y, n_members=k, max_iter=100, **common)[1]

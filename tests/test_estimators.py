@@ -91,6 +91,7 @@ def test_loss_curves_on_full_batches(kind, solver, activation):
         {"hidden_layer_sizes": 7, "activation": "logistic"},
         {"early_stopping": True, "n_iter_no_change": 4, "learning_rate_init": 0.02},
         {"solver": "lbfgs", "max_iter": 30},
+        {"solver": "lbfgs", "max_iter": 200, "tol": 0.01},
     ],
     ids=str,
 )
@@ -115,6 +116,7 @@ def test_sample_weights_count_in_mean_and_penalty(kind, solver, rng):
         {"learning_rate_init": 0.01},
         {"tol": 1e-3, "n_iter_no_change": 3},
         {"early_stopping": True, "validation_fraction": 0.25, "tol": 1e-3},
+        {"early_stopping": True, "tol": 0.05, "validation_fraction": 0.25, "n_iter_no_change": 4},
         {"early_stopping": True, "solver": "sgd", "learning_rate_init": 0.1},
     ],
     ids=str,

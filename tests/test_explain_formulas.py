@@ -23,6 +23,7 @@ from backprop.layers import (
     Activation,
     BatchNormalization,
     Dense,
+    GroupNormalization,
     Identity,
     Layer,
     Sigmoid,
@@ -60,9 +61,17 @@ def letters_of(explanation: Explanation) -> dict[str, Array]:
     if kind == "Columns":
         return {"S": np.eye(own.X.shape[1])[:, own.layer.which]}
     if isinstance(own.layer, Standardization):
-        mean = np.array(own.layer.mean(own.X))
-        variance = np.array(own.layer.mean((own.X - mean) ** 2))
-        if isinstance(own.layer, BatchNormalization) and not own.layer.trainable:
+        together = own.X  # normalised along the axis 1, or over the batch along the axis 0
+        if isinstance(own.layer, GroupNormalization):
+            together = own.X.reshape(len(own.X) * own.layer.groups, -1)
+        axis = 0 if isinstance(own.layer, BatchNormalization) else 1
+        mean, variance = (f(together, axis=axis, keepdims=True) for f in (np.mean, np.var))
+        if isinstance(own.layer, GroupNormalization):
+            size = together.shape[1]
+            mean, variance = (
+                np.repeat(m, size, axis=1).reshape(own.X.shape) for m in (mean, variance)
+            )
+        if axis == 0 and not own.layer.trainable:
             mean, variance = own.moving_mean, own.moving_variance
         return {"μ": mean, "v": variance, "ε": own.layer.epsilon}
     return {}

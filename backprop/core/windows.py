@@ -45,6 +45,42 @@ class Windows(NamedTuple):
         return slice(start, start + (self.n_out - 1) * self.stride + 1, self.stride)
 
 
+class WrittenWindows(NamedTuple):
+    """How formulas write the windows of images, or of sequences.
+
+    Attributes:
+        at: Where position (u, v) of window (i, j) lies: ``2i+u, 2j+v``; of window t: ``2t+u``.
+        hits: That this is the pixel (a, b): ``2i+u=a, 2j+v=b``; the step a: ``2t+u=a``.
+        inside: The positions of a window: ``u<3, v<3``.
+        outside: What follows if windows reach beyond the edge: nothing if none does.
+    """
+
+    at: str
+    hits: str
+    inside: str
+    outside: str
+
+
+def write(grid: Sequence[Windows], outside: str = "") -> WrittenWindows:
+    """How formulas write these windows, in the symbols i, j or t, u, v, a and b."""
+    places = []
+    for window, position, w in zip("t" if len(grid) == 1 else "ij", "uv", grid, strict=False):
+        factors = [(w.stride, window), (w.dilation, position)][: 1 + (w.size > 1)]
+        terms = [letter if times == 1 else f"{times}{letter}" for times, letter in factors]
+        places.append(shifted("+".join(terms), -w.before))
+    return WrittenWindows(
+        ", ".join(places),
+        ", ".join(f"{place}={pixel}" for place, pixel in zip(places, "ab", strict=False)),
+        ", ".join(f"{position}<{w.size}" for position, w in zip("uv", grid, strict=False)),
+        outside if any(w.before or w.after for w in grid) else "",
+    )
+
+
+def shifted(place: str, by: int) -> str:
+    """How formulas write a place so many positions further on: ``i+1``, ``i−2``, or ``i``."""
+    return f"{place}{'+' if by > 0 else '−'}{abs(by)}" if by else place
+
+
 def windows(
     n_in: int, size: int, stride: int = 1, padding: str = "valid", dilation: int = 1
 ) -> Windows:

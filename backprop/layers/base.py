@@ -67,8 +67,7 @@ class Layer(Settings):
 
     accepts_sparse = False
     random = False
-    takes_mask = False
-    makes_mask = False
+    takes_mask = makes_mask = False
     runs_own_code = False
     link: str | None = None
     linear = False

@@ -58,12 +58,14 @@ class Conv2D(Sliding):
         db: ∂E/∂b, likewise.
     """
 
-    definition = "C(x) = windows(x)"
+    definition = (
+        "{f}(x)_{{ijk}} = Σ_{{uvc}} x_{{{self.written.at}, c}} W_{{uvck}} + {b}_k"
+        "{self.written.outside}{self.by_group}"
+    )
     formulas = {
-        "Y": "C({x}) {W} + {b}",
-        "dW": "C({x})ᵀ {delta}",
-        "db": "Σ_N {delta}",
-        "dX": "Cᵀ({delta} {W}ᵀ)",
+        "dW": "_{{uvck}} = Σ_N Σ_{{ij}} {x}_{{{self.written.at}, c}} {delta}_{{ijk}}",
+        "db": "_k = Σ_N Σ_{{ij}} {delta}_{{ijk}}",
+        "dX": "_{{abc}} = Σ_{{{self.written.hits}, k}} {delta}_{{ijk}} {W}_{{uvck}}",
     }
 
     W, dW = parameter_views("W")
@@ -157,6 +159,11 @@ class Conv2D(Sliding):
             image_gradient(D[..., o], W[..., o], grid, self.images(dX)[..., c], self.buffers)
         return dX
 
+    @property
+    def by_group(self) -> str:
+        """What formulas say of c and k."""
+        return ", for channels c that filter k sees" if self.groups > 1 else ""
+
     def parts(self, X: Array) -> list[tuple[slice, slice]]:
         """The channels and the filters of each group."""
         n, m = X.shape[-1] // self.groups, self.filters // self.groups
@@ -190,6 +197,16 @@ class Conv1D(Conv2D):
         bias_constraint: What is restored in b.
         name: The layer's name.
     """
+
+    definition = (
+        "{f}(x)_{{tk}} = Σ_{{uc}} x_{{{self.written.at}, c}} W_{{uck}} + {b}_k"
+        "{self.written.outside}{self.by_group}"
+    )
+    formulas = {
+        "dW": "_{{uck}} = Σ_N Σ_t {x}_{{{self.written.at}, c}} {delta}_{{tk}}",
+        "db": "_k = Σ_N Σ_t {delta}_{{tk}}",
+        "dX": "_{{ac}} = Σ_{{{self.written.hits}, k}} {delta}_{{tk}} {W}_{{uck}}",
+    }
 
     axes = "TC"
     paddings = ("valid", "same", "causal")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -79,8 +80,13 @@ class GlobalAveragePooling2D(GlobalPooling):
         name: The layer's name.
     """
 
-    definition = "{f}(x) = Σ_s x_s / S"
-    formulas = {"dX": "{delta} / S"}
+    definition = "{f}(x)_c = Σ_{{ij}} x_{{ijc}} / {self.size}"
+    formulas = {"dX": "_{{ijc}} = {delta}_c / {self.size}"}
+
+    @property
+    def size(self) -> int:
+        """S."""
+        return prod((self.input_shape or ())[:-1])
 
     def pool(self, X: Array, out: Array, training: bool) -> None:
         """1ᵀ X / S for every sample."""
@@ -106,8 +112,8 @@ class GlobalMaxPooling2D(GlobalPooling):
         name: The layer's name.
     """
 
-    definition = "{f}(x) = max(x)"
-    formulas = {"dX": "{delta} ⊙ first[{x} = {y}]"}
+    definition = "{f}(x)_c = max_{{ij}} x_{{ijc}}"
+    formulas = {"dX": "_{{ijc}} = {delta}_c where {x}_{{ijc}} is the first largest, or else 0"}
 
     def pool(self, X: Array, out: Array, training: bool) -> None:
         """The largest, and in training where in X it stands."""
@@ -137,8 +143,9 @@ class GlobalAveragePooling1D(GlobalAveragePooling2D):
         name: The layer's name.
     """
 
-    definition = "{f}(x) = Σ_t s_t x_t"
-    formulas = {"dX": "s_t {delta}"}
+    definition = "{f}(x)_c = Σ_t x_{{tc}} / k for the k steps that no mask hides"
+    formulas = {"dX": "_{{tc}} = {delta}_c / k for these steps, or else 0"}
+
     axes = "TC"
     takes_mask = True
 
@@ -175,6 +182,9 @@ class GlobalMaxPooling1D(GlobalMaxPooling2D):
         keepdims: Whether the axis of the steps stays, with size 1.
         name: The layer's name.
     """
+
+    definition = "{f}(x)_c = max_t x_{{tc}}"
+    formulas = {"dX": "_{{tc}} = {delta}_c where {x}_{{tc}} is the first largest, or else 0"}
 
     axes = "TC"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from backprop.core.buffers import new_array
 from backprop.core.checks import check_sizes
 from backprop.core.types import Array, Shape, as_array, as_floats
-from backprop.core.windows import Windows, check_axes, inside, lay, pad
+from backprop.core.windows import Windows, WrittenWindows, check_axes, inside, lay, pad, write
 from backprop.layers.base import Layer
 
 NewArray = Callable[[str, Shape, Any], Array]
@@ -62,6 +63,13 @@ class Pooling(Layer):
     def output_shape(self, input_shape: Shape) -> Shape:
         """A number for each window and channel."""
         return (*(w.n_out for w in self.windows(input_shape)), input_shape[-1])
+
+    @property
+    def written(self) -> WrittenWindows:
+        """How formulas write the windows."""
+        return write(
+            self.windows(self.input_shape or ()), ", where m numbers of a window lie inside"
+        )
 
     def output_mask(self, X: Array, mask: Array | None) -> None:
         """None: behind it are no steps of the input any more."""
@@ -114,8 +122,14 @@ class MaxPooling2D(Pooling):
         name: The layer's name.
     """
 
-    definition = "{f}(x) = max(C(x)), C(x) = windows(x), first[…] is 1 at the first hit alone"
-    formulas = {"dX": "Cᵀ({delta} ⊙ first[C({x}) = {y}])"}
+    definition = (
+        "{f}(x)_{{ijc}} = max_{{{self.written.inside}}} x_{{{self.written.at}, c}}"
+        "{self.written.outside}"
+    )
+    formulas = {
+        "dX": "_{{abc}} = Σ_{{{self.written.hits}}} {delta}_{{ijc}} "
+        "where {x}_{{abc}} is the first largest of the window"
+    }
 
     def pool(self, X: Array, axis: int, w: Windows, new: NewArray) -> Array:
         """M = max_a X_a, where X_a is position a of all windows; notes X_a > max(X_0 … X_{a−1})."""
@@ -158,8 +172,16 @@ class AveragePooling2D(Pooling):
         name: The layer's name.
     """
 
-    definition = "{f}(x) = mean(C(x)), C(x) = windows(x)"
-    formulas = {"dX": "Cᵀ({delta} / m)"}
+    definition = (
+        "{f}(x)_{{ijc}} = Σ_{{{self.written.inside}}} x_{{{self.written.at}, c}} / {self.count}"
+        "{self.written.outside}"
+    )
+    formulas = {"dX": "_{{abc}} = Σ_{{{self.written.hits}}} {delta}_{{ijc}} / {self.count}"}
+
+    @property
+    def count(self) -> str:
+        """How formulas write m, which differs from window to window if some reach beyond."""
+        return "m" if self.written.outside else str(prod(self.pool_size))
 
     def pool(self, X: Array, axis: int, w: Windows, new: NewArray) -> Array:
         """M = 1/m Σ_a X_a, where X_a is position a of all windows."""
@@ -192,6 +214,15 @@ class MaxPooling1D(MaxPooling2D):
         name: The layer's name.
     """
 
+    definition = (
+        "{f}(x)_{{tc}} = max_{{{self.written.inside}}} x_{{{self.written.at}, c}}"
+        "{self.written.outside}"
+    )
+    formulas = {
+        "dX": "_{{ac}} = Σ_{{{self.written.hits}}} {delta}_{{tc}} "
+        "where {x}_{{ac}} is the first largest of the window"
+    }
+
     axes = "TC"
 
 
@@ -208,6 +239,12 @@ class AveragePooling1D(AveragePooling2D):
         padding: As for ``AveragePooling2D``.
         name: The layer's name.
     """
+
+    definition = (
+        "{f}(x)_{{tc}} = Σ_{{{self.written.inside}}} x_{{{self.written.at}, c}} / {self.count}"
+        "{self.written.outside}"
+    )
+    formulas = {"dX": "_{{ac}} = Σ_{{{self.written.hits}}} {delta}_{{tc}} / {self.count}"}
 
     axes = "TC"
 

@@ -28,7 +28,7 @@ class Rescaling(Layer):
         name: The layer's name.
     """
 
-    formulas = {"Y": "{self.scale:.9g} {x} + {self.offset:.9g}", "dX": "{self.scale:.9g} {delta}"}
+    formulas = {"Y": "{self.line[0]} {x}{self.line[1]}", "dX": "{self.line[0]} {delta}"}
     adjustable = ("scale", "offset")
 
     def __init__(self, scale: float, offset: float = 0.0, name: str | None = None) -> None:
@@ -36,6 +36,13 @@ class Rescaling(Layer):
         self.scale = check_number(scale, "scale", -np.inf)
         self.offset = check_number(offset, "offset", -np.inf)
         self.Y: Any = None
+
+    @property
+    def line(self) -> tuple[str, str]:
+        """How formulas write the factor, and what is added: ``("2", " − 1")``."""
+        factor = f"{self.scale:.9g}".replace("-", "−")
+        sign = " − " if self.offset < 0 else " + "
+        return factor, f"{sign}{abs(self.offset):.9g}" if self.offset else ""
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """Scale · X + offset."""
@@ -78,8 +85,10 @@ class Normalization(Layer):
         count_: How many numbers each is taken from; 0 where they were given.
     """
 
-    definition = "σ = √{variance}"
-    formulas = {"Y": "({x} − {mean}) / σ", "dX": "{delta} / σ"}
+    formulas = {
+        "Y": "({x} − {mean}) / √({variance} + [{variance} = 0])",
+        "dX": "{delta} / √({variance} + [{variance} = 0])",
+    }
 
     mean_, _ = parameter_views("mean")
     variance_, _ = parameter_views("variance")

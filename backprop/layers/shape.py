@@ -28,7 +28,8 @@ class Reshape(Layer):
         ValueError: ``target_shape`` holds something else than positive integers and one −1.
     """
 
-    formulas = {"Y": "reshape({x})", "dX": "reshape({delta})"}
+    definition = "{f}(x) = x in another shape"
+    formulas = {"dX": "{delta} in the shape of {x}"}
 
     def __init__(self, target_shape: Sequence[int], name: str | None = None) -> None:
         super().__init__(name)
@@ -85,6 +86,8 @@ class Flatten(Reshape):
         name: The layer's name.
     """
 
+    definition = "{f}(x) = x with all numbers in one row"
+
     def __init__(self, name: str | None = None) -> None:
         super().__init__((-1,), name)
 
@@ -100,7 +103,8 @@ class Permute(Layer):
         ValueError: ``dims`` are not the numbers from 1 to n, each once.
     """
 
-    formulas = {"Y": "permute({x})", "dX": "permuteᵀ({delta})"}
+    definition = "{f}(x) = x with its axes in the order {self.dims}"
+    formulas = {"dX": "{delta} with its axes in the order of {x}"}
 
     def __init__(self, dims: Sequence[int], name: str | None = None) -> None:
         super().__init__(name)

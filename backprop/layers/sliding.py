@@ -17,7 +17,7 @@ from backprop.core.functional import by_channel, column_sum
 from backprop.core.lookup import refuse_arguments
 from backprop.core.parameters import parameter_views
 from backprop.core.types import Array, Shape
-from backprop.core.windows import check_axes, lay, windows
+from backprop.core.windows import WrittenWindows, check_axes, lay, windows, write
 from backprop.initializers import Initializer
 from backprop.layers.base import Layer
 from backprop.regularizers import Regularizer
@@ -124,6 +124,12 @@ class Sliding(Layer):
     def memory(self, training: bool) -> Buffers:
         """Where a forward pass keeps the columns of a block: in inference it leaves nothing."""
         return self.buffers if training else Buffers()
+
+    @property
+    def written(self) -> WrittenWindows:
+        """How formulas write the windows."""
+        grid = self.grid(self.input_shape or ())[1 - len(self.axes) :]
+        return write(grid, ", zeros lie outside")
 
     # ---------------------------------------------------------------------------------- the bias
 

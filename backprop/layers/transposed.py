@@ -58,12 +58,13 @@ class Conv2DTranspose(Sliding):
         db: ∂E/∂b, likewise.
     """
 
-    definition = "C(z) = windows(z)"
+    definition = "{f}(x)_{{abk}} = Σ_{{{self.written.hits}, c}} x_{{ijc}} W_{{uvkc}} + {b}_k"
     formulas = {
-        "Y": "Cᵀ({x} {W}ᵀ) + {b}",
-        "dW": "C({delta})ᵀ {x}",
-        "db": "Σ_N {delta}",
-        "dX": "C({delta}) {W}",
+        "dW": "_{{uvkc}} = Σ_N Σ_{{ij}} {x}_{{ijc}} {delta}_{{{self.written.at}, k}}"
+        "{self.written.outside}",
+        "db": "_k = Σ_N Σ_{{ab}} {delta}_{{abk}}",
+        "dX": "_{{ijc}} = Σ_{{uvk}} {delta}_{{{self.written.at}, k}} {W}_{{uvkc}}"
+        "{self.written.outside}",
     }
 
     W, dW = parameter_views("W")

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from explained import Array, compiled
+from element_formulas import compare
+from explained import Array, assert_sound_latex, compiled
 from formula_values import unread_formulas
 from layer_cases import PACKAGE
 from layer_cases import Case as LayerCase
@@ -22,10 +23,13 @@ from backprop.explain.stated import stated
 from backprop.layers import (
     Activation,
     BatchNormalization,
+    Conv2D,
     Dense,
+    Flatten,
     GroupNormalization,
     Identity,
     Layer,
+    Reshape,
     Sigmoid,
     Softmax,
     Tanh,
@@ -93,6 +97,35 @@ def test_formulas_of_layers_give_the_numbers_shown(
     general = [f for f in unread if "∂h⁽¹⁾/∂z⁽¹⁾" in f.lower()]
     assert bool(general) == isinstance(layer, Standardization)
     assert [f for f in unread if f not in general and "← P(" not in f] == []
+
+
+PLACES = [case for case in PACKAGE if "_{{" in case.make().definition and case.mask is None]
+
+
+@pytest.mark.parametrize("case", PLACES, ids=str)
+def test_formulas_of_single_elements_give_the_numbers_of_the_layer(case: LayerCase) -> None:
+    layer = case.built()
+    X, delta = case.samples(2)
+    Y, dX, *_ = case.train(layer, X, delta)
+    learned = {f"d{p.name}" for p in layer.parameters}
+    assert {*compare(layer, X, Y, delta, dX)} >= {"definition", "dX", *learned}
+
+
+def test_parts_that_are_not_there_leave_no_trace(rng: np.random.Generator) -> None:
+    """A bias, a stride of 1, a border of 0, groups; for one sample there is no sum over samples."""
+    body = (Reshape((4, 4, 2)), Conv2D(2, 3, 2, "same", groups=2, use_bias=False), Flatten())
+    explanation = compiled(*body, n_in=32).explain(rng.normal(size=32), rng.normal(size=8))
+    text = str(explanation)
+    for formula in (
+        "conv2d(x)_{ijk} = Σ_{uvc} x_{2i+u, 2j+v, ⌊k/1⌋+c} W_{uvck}, zeros lie outside",
+        "∂E/∂W⁽¹⁾_{uvck} = Σ_{ij} h⁽⁰⁾_{2i+u, 2j+v, ⌊k/1⌋+c} δ⁽¹⁾_{ijk}",
+        "∂E/∂h⁽⁰⁾_{abd} = Σ_{2i+u=a, 2j+v=b, ⌊k/1⌋+c=d, k} δ⁽¹⁾_{ijk} W⁽¹⁾_{uvck}",
+    ):
+        assert f"  {formula}\n" in text
+    tex = explanation.latex()
+    assert_sound_latex(tex)
+    assert r"\sum _{uvc} x_{2i+u, 2j+v, \lfloor k/1\rfloor +c} W_{uvck}" in tex
+    assert r"x \text{ with all numbers in one row }" in tex
 
 
 def endings(case: LossCase) -> list[Any]:

@@ -65,15 +65,19 @@ def write(grid: Sequence[Windows], outside: str = "") -> WrittenWindows:
     """How formulas write these windows, in the symbols i, j or t, u, v, a and b."""
     places = []
     for window, position, w in zip("t" if len(grid) == 1 else "ij", "uv", grid, strict=False):
-        factors = [(w.stride, window), (w.dilation, position)][: 1 + (w.size > 1)]
-        terms = [letter if times == 1 else f"{times}{letter}" for times, letter in factors]
-        places.append(shifted("+".join(terms), -w.before))
+        place = f"{times(w.stride, window)}+{times(w.dilation, position)}"
+        places.append(shifted(place, -w.before))
     return WrittenWindows(
         ", ".join(places),
         ", ".join(f"{place}={pixel}" for place, pixel in zip(places, "ab", strict=False)),
         ", ".join(f"{position}<{w.size}" for position, w in zip("uv", grid, strict=False)),
         outside if any(w.before or w.after for w in grid) else "",
     )
+
+
+def times(n: int, place: str) -> str:
+    """How formulas write a multiple of a place: ``2i``, or ``i``."""
+    return place if n == 1 else f"{n}{place}"
 
 
 def shifted(place: str, by: int) -> str:

@@ -11,6 +11,7 @@ from backprop.core.correlation import correlate, image_gradient, kernel_gradient
 from backprop.core.errors import ShapeError
 from backprop.core.parameters import parameter_views
 from backprop.core.types import Array, Shape, as_array
+from backprop.core.windows import times
 from backprop.initializers import Initializer
 from backprop.layers.sliding import Sizes, Sliding
 from backprop.regularizers import Regularizer
@@ -59,13 +60,15 @@ class Conv2D(Sliding):
     """
 
     definition = (
-        "{f}(x)_{{ijk}} = Σ_{{uvc}} x_{{{self.written.at}, c}} W_{{uvck}} + {b}_k"
-        "{self.written.outside}{self.by_group}"
+        "{f}(x)_{{ijk}} = Σ_{{uvc}} x_{{{self.written.at}, {self.channel[0]}}} W_{{uvck}} + {b}_k"
+        "{self.written.outside}"
     )
     formulas = {
-        "dW": "_{{uvck}} = Σ_N Σ_{{ij}} {x}_{{{self.written.at}, c}} {delta}_{{ijk}}",
+        "dW": "_{{uvck}} = Σ_N Σ_{{ij}} {x}_{{{self.written.at}, {self.channel[0]}}} "
+        "{delta}_{{ijk}}",
         "db": "_k = Σ_N Σ_{{ij}} {delta}_{{ijk}}",
-        "dX": "_{{abc}} = Σ_{{{self.written.hits}, k}} {delta}_{{ijk}} {W}_{{uvck}}",
+        "dX": "_{{ab{self.channel[1]}}} = Σ_{{{self.written.hits}{self.channel[2]}, k}} "
+        "{delta}_{{ijk}} {W}_{{uvck}}",
     }
 
     W, dW = parameter_views("W")
@@ -160,9 +163,13 @@ class Conv2D(Sliding):
         return dX
 
     @property
-    def by_group(self) -> str:
-        """What formulas say of c and k."""
-        return ", for channels c that filter k sees" if self.groups > 1 else ""
+    def channel(self) -> tuple[str, str, str]:
+        """How formulas write the c-th channel that filter k sees, and that this is channel d."""
+        if self.groups == 1:
+            return "c", "c", ""
+        channels = (self.input_shape or (0,))[-1] // self.groups
+        which = f"{times(channels, f'⌊k/{self.filters // self.groups}⌋')}+c"
+        return which, "d", f", {which}=d"
 
     def parts(self, X: Array) -> list[tuple[slice, slice]]:
         """The channels and the filters of each group."""
@@ -199,13 +206,14 @@ class Conv1D(Conv2D):
     """
 
     definition = (
-        "{f}(x)_{{tk}} = Σ_{{uc}} x_{{{self.written.at}, c}} W_{{uck}} + {b}_k"
-        "{self.written.outside}{self.by_group}"
+        "{f}(x)_{{tk}} = Σ_{{uc}} x_{{{self.written.at}, {self.channel[0]}}} W_{{uck}} + {b}_k"
+        "{self.written.outside}"
     )
     formulas = {
-        "dW": "_{{uck}} = Σ_N Σ_t {x}_{{{self.written.at}, c}} {delta}_{{tk}}",
+        "dW": "_{{uck}} = Σ_N Σ_t {x}_{{{self.written.at}, {self.channel[0]}}} {delta}_{{tk}}",
         "db": "_k = Σ_N Σ_t {delta}_{{tk}}",
-        "dX": "_{{ac}} = Σ_{{{self.written.hits}, k}} {delta}_{{tk}} {W}_{{uck}}",
+        "dX": "_{{a{self.channel[1]}}} = Σ_{{{self.written.hits}{self.channel[2]}, k}} "
+        "{delta}_{{tk}} {W}_{{uck}}",
     }
 
     axes = "TC"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ from backprop.layers import (
     GroupNormalization,
     Identity,
     Layer,
+    Normalization,
+    Rescaling,
     Reshape,
     Sigmoid,
     Softmax,
@@ -97,6 +100,25 @@ def test_formulas_of_layers_give_the_numbers_shown(
     general = [f for f in unread if "∂h⁽¹⁾/∂z⁽¹⁾" in f.lower()]
     assert bool(general) == isinstance(layer, Standardization)
     assert [f for f in unread if f not in general and "← P(" not in f] == []
+
+
+@pytest.mark.parametrize(
+    ("layer", "formula"),
+    [
+        (Rescaling(-2, -1), "h⁽¹⁾ = −2 z⁽¹⁾ − 1"),
+        (Rescaling(0.5), "h⁽¹⁾ = 0.5 z⁽¹⁾"),
+        (
+            Normalization(mean=[1, 2], variance=[0, 4]),  # what never changes is only shifted
+            "h⁽¹⁾ = (z⁽¹⁾ − mean⁽¹⁾) / √(variance⁽¹⁾ + [variance⁽¹⁾ = 0])",
+        ),
+    ],
+    ids=["negative", "without_offset", "constant_feature"],
+)
+def test_scales_at_their_edges(layer: Layer, formula: str, rng: np.random.Generator) -> None:
+    model = compiled(Dense(2), layer, Dense(2))
+    explanation = model.explain(rng.normal(size=2), rng.normal(size=2))
+    assert unread_formulas(explanation) == []
+    assert re.search(rf"^  {re.escape(formula)}(  |$)", str(explanation), re.M)
 
 
 PLACES = [case for case in PACKAGE if "_{{" in case.make().definition and case.mask is None]

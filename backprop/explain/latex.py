@@ -24,7 +24,8 @@ _HIGH = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 _LOW = "₀₁₂₃₄₅₆₇₈₉"
 _SYMBOL = (
     rf"(?P<letter{{n}}>{_LETTER})(?P<primes{{n}}>′*)(?P<units{{n}}>[{_LOW}]+(?:,[{_LOW}]+)?)?"
-    rf"(?:⁽(?P<level{{n}}>[{_HIGH}]+)⁾)?(?:_(?P<index{{n}}>[A-Za-z]+))?(?P<transposed{{n}}>ᵀ)?"
+    rf"(?:_(?P<part{{n}}>[A-Za-z]+)(?=⁽))?(?:⁽(?P<level{{n}}>[{_HIGH}]+)⁾)?"
+    rf"(?:_(?P<index{{n}}>[A-Za-z]+))?(?P<transposed{{n}}>ᵀ)?"
 )
 _TOKEN = "|".join(  # compiled when it is first needed
     [
@@ -51,6 +52,7 @@ _SIGNS = {
     "‖": r"\|",
     "≤": r"\le",
     "≥": r"\ge",
+    "≠": r"\ne",
     "′": "'",
     "→": r"\to",
     "…": r"\cdots",
@@ -158,7 +160,8 @@ def _symbol(match: re.Match[str], n: int) -> str:
         high += f"({match[f'level{n}'].translate(_PLAIN)})"
     if match[f"transposed{n}"]:
         high += r"\top"
-    low = (match[f"units{n}"] or "").translate(_PLAIN) + (match[f"index{n}"] or "")
+    low = (match[f"units{n}"] or "").translate(_PLAIN)
+    low += (match[f"part{n}"] or "") + (match[f"index{n}"] or "")  # W_key⁽¹⁾, Z⁽¹⁾_i
     text = _LETTERS.get(letter, letter)
     if letter in _OPERATORS:
         text = rf"\{letter}"

@@ -112,6 +112,13 @@ def test_wide_networks_are_drawn_as_heat_maps(rng: np.random.Generator) -> None:
     assert "sample 1 of 2" in figure.get_supxlabel()
 
 
+def test_networks_without_weights_are_drawn_as_heat_maps() -> None:
+    figure = compiled(Sigmoid(), Tanh()).explain([1.0, 2.0], [0.0, 1.0]).plot()
+    titles = [axes.get_title(loc="left").partition("   ")[0] for axes in figure.axes]
+    names = ["x", "a⁽⁰⁾", "a′⁽⁰⁾"]
+    assert [t for t in titles if t] == [t for name in names for t in (name, f"∂E/∂{name}")]
+
+
 def test_pictures_need_no_pyplot(example: Explanation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)  # importing it would now fail
     assert type(example.plot()) is Figure

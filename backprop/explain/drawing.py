@@ -43,7 +43,8 @@ def _stages(layers: list[LayerRecord]) -> list[tuple[int, int]]:
     """
     starts = [k for k, layer in enumerate(layers) if layer.weights is not None]
     between = [layer for k, layer in enumerate(layers) if k not in starts]
-    if any(layer.X.ndim != 2 for layer in layers) or any(
+    columns = all(layer.X.ndim == 2 for layer in layers)
+    if not (starts and columns) or any(
         "W" in own.parameters or own.X.shape != own.Y.shape for own in between
     ):
         return []

@@ -25,7 +25,8 @@ _LOW = "₀₁₂₃₄₅₆₇₈₉"
 _INDEX = r"(?:_(?P<index{n}>[A-Za-z]+|\{{[^}}]*\}}))?"
 _SYMBOL = (
     rf"(?P<letter{{n}}>{_LETTER})(?P<primes{{n}}>′*)(?P<units{{n}}>[{_LOW}]+(?:,[{_LOW}]+)?)?"
-    rf"(?:⁽(?P<level{{n}}>[{_HIGH}]+)⁾)?{_INDEX}(?P<transposed{{n}}>ᵀ)?"
+    rf"(?:_(?P<part{{n}}>[A-Za-z]+)(?=⁽))?(?:⁽(?P<level{{n}}>[{_HIGH}]+)⁾)?"
+    rf"{_INDEX}(?P<transposed{{n}}>ᵀ)?"
 )
 _OPERATORS = ("ln", "exp", "max", "min", "tanh", "cosh")
 _WORD = rf"(?!(?:{'|'.join(_OPERATORS)})\b)[a-z]{{2,}}(?![A-Za-z0-9(_⁽′ᵀ])"
@@ -55,6 +56,7 @@ _SIGNS = {
     "‖": r"\|",
     "≤": r"\le",
     "≥": r"\ge",
+    "≠": r"\ne",
     "′": "'",
     "→": r"\to",
     "…": r"\cdots",
@@ -163,7 +165,8 @@ def _symbol(match: re.Match[str], n: int) -> str:
         high += f"({match[f'level{n}'].translate(_PLAIN)})"
     if match[f"transposed{n}"]:
         high += r"\top"
-    low = (match[f"units{n}"] or "").translate(_PLAIN) + _indices(match[f"index{n}"] or "")
+    low = (match[f"units{n}"] or "").translate(_PLAIN)
+    low += (match[f"part{n}"] or "") + _indices(match[f"index{n}"] or "")  # W_key⁽¹⁾, Z⁽¹⁾_i
     text = _LETTERS.get(letter, letter)
     if letter in _OPERATORS:
         text = rf"\{letter}"

@@ -162,7 +162,9 @@ DERIVATIVES = [
 ]
 
 
-@pytest.mark.parametrize(("loss", "draw"), DERIVATIVES, ids=lambda x: repr(x))
+@pytest.mark.parametrize(
+    ("loss", "draw"), DERIVATIVES, ids=lambda x: getattr(x, "__name__", repr(x))
+)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_backward_is_the_exact_derivative(loss, draw, weighted, rng):
     prediction, target = draw(rng, 7, 3)

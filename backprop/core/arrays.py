@@ -7,6 +7,7 @@ does not: a data set with ``__len__`` and ``__getitem__`` alone would be read it
 
 from __future__ import annotations
 
+import warnings
 from array import array
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -53,9 +54,8 @@ def to_array(x: Any, name: str) -> Array:
         return from_columns(x, list(columns), name)
     if not readable(x):
         raise TypeError(f"{name} must hold numbers, but it is {describe(x, name)}")
-    if isinstance(x, list | tuple):
-        check_items(x, name)
-    return from_ndarray(asarray(x, name), name)
+    found = from_list(x, name) if isinstance(x, list | tuple) else asarray(x, name)
+    return from_ndarray(found, name)
 
 
 def any_array(x: Any, name: str) -> Array:
@@ -239,8 +239,31 @@ def is_number(kind: type) -> bool:
     return issubclass(kind, np.bool_) or (issubclass(kind, Number) and real)
 
 
-def check_items(x: Iterable[Any], name: str, row: int | None = None) -> None:
-    """Looks for what ``np.asarray`` would read wrongly among the items of a list, at any depth.
+def from_list(x: Any, name: str) -> Array:
+    """A list as ``np.asarray`` reads it, if it may; all items are looked at only if it is odd."""
+    rows_of_numbers = (
+        bool(x)
+        and isinstance(x[0], list | tuple)
+        and all(issubclass(kind, Number | np.generic) for kind in set(map(type, x[0])))
+    )
+    check_items(x, name, deep=not rows_of_numbers)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # what is masked becomes nan
+        found = asarray(x, name)
+    odd = found.dtype.kind == "O" or (found.dtype.kind == "f" and not np.isfinite(found).all())
+    if rows_of_numbers and odd:
+        check_items(x, name)
+    return found
+
+
+def check_items(x: Iterable[Any], name: str, row: int | None = None, deep: bool = True) -> None:
+    """Looks for what ``np.asarray`` would read wrongly among the items of a list.
+
+    Args:
+        x: The list.
+        name: The argument's name, for error messages.
+        row: The number of the row that it is part of; None if it is the whole.
+        deep: Whether to look into lists among them, too.
 
     Raises:
         ValueError: Something is masked.
@@ -252,7 +275,8 @@ def check_items(x: Iterable[Any], name: str, row: int | None = None) -> None:
     for k, item in enumerate(x):
         at = k if row is None else row
         if isinstance(item, list | tuple):
-            check_items(item, name, at)
+            if deep:
+                check_items(item, name, at)
         elif is_masked(item) and np.ma.getmaskarray(item).any():
             raise ValueError(
                 f"{name} is masked, first in row {at}: leave out what is masked, or replace it."

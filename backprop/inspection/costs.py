@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.arrays import as_numbers
 from backprop.core.types import Array
 from backprop.engine.threads import blas_threads
 from backprop.protocol import Model
@@ -93,7 +94,7 @@ def gradient_cost(model: Model, X: Array, y: Array, max_passes: int = 2000) -> G
     Returns:
         The costs, for each of the three.
     """
-    X = np.asarray(X, model.dtype)
+    X = as_numbers(X, "X").astype(model.dtype, copy=False)
     with blas_threads(len(X) * model.parameters.largest):
         return compare_costs(model, X, y, max_passes)
 

@@ -107,7 +107,7 @@ class GlobalMaxPooling2D(GlobalPooling):
     """
 
     definition = "{f}(x) = max(x)"
-    formulas = {"dX": "{delta} ⊙ [{x} = {y}]"}
+    formulas = {"dX": "{delta} ⊙ first[{x} = {y}]"}
 
     def pool(self, X: Array, out: Array, training: bool) -> None:
         """The largest, and in training where in X it stands."""

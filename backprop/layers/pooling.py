@@ -114,8 +114,8 @@ class MaxPooling2D(Pooling):
         name: The layer's name.
     """
 
-    definition = "{f}(x) = max(C(x)), C(x) = windows(x)"
-    formulas = {"dX": "Cᵀ({delta} ⊙ [C({x}) = {y}])"}
+    definition = "{f}(x) = max(C(x)), C(x) = windows(x), first[…] is 1 at the first hit alone"
+    formulas = {"dX": "Cᵀ({delta} ⊙ first[C({x}) = {y}])"}
 
     def pool(self, X: Array, axis: int, w: Windows, new: NewArray) -> Array:
         """M = max_a X_a, where X_a is position a of all windows; notes X_a > max(X_0 … X_{a−1})."""

@@ -1,5 +1,7 @@
 """L-BFGS: the minimum that a formula or SciPy finds, and a ``fit`` like any other."""
 
+import warnings
+
 import numpy as np
 import pytest
 import scipy.optimize
@@ -604,6 +606,20 @@ def test_a_line_search_that_finds_nothing_says_so(data):
     np.testing.assert_array_equal(model.parameters.values, before)
     assert history.history["loss"] == [model.evaluate(*data)]
     assert model.optimizer.message == "the line search found no lower loss"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_line_search_that_finds_nothing_later_on(data, dtype):
+    """In float32 that is the usual end; in float64 it is none."""
+    model = network(dtype=dtype)
+    model.compile(LBFGS(max_evaluations=2), "mae")  # whose slope jumps
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        losses = fit(model, *data, epochs=500).history["loss"]
+    assert model.optimizer.message == "the line search found no lower loss"
+    assert losses[-1] == losses[-2] < losses[0]
+    found = f"in epoch {len(losses)}, and training ends"
+    assert [found in str(each.message) for each in caught] == [True] * (dtype == "float64")
 
 
 def test_losses_that_overflow_on_the_way_are_told(data):

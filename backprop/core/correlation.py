@@ -53,7 +53,7 @@ def correlate(X: Array, W: Array, grid: Grid, out: Array, buffers: Buffers) -> N
     B, grid = band(W, q, grid[1].stride, buffers), join(grid, q)
     for some, memory in parts(len(X), grid, len(B), buffers):
         X_k, Z = X[some], out[some]
-        for samples, rows in blocks(grid, len(X_k), len(B) * X.itemsize):
+        for samples, rows in blocks(grid, len(X_k), len(B) * X.itemsize, memory):
             C = columns(X_k[samples], grid, rows, memory)
             stacked_product(C, B, out=Z[samples, rows].reshape(-1, B.shape[1]))
 
@@ -76,7 +76,7 @@ def kernel_gradient(X: Array, delta: Array, grid: Grid, out: Array, buffers: Buf
         X_k, D = X[some], delta[some]
         dB, product = (room(memory, name, shape, out.dtype) for name in ("gradient", "product"))
         sums.append(dB)
-        for k, (samples, rows) in enumerate(blocks(grid, len(X_k), shape[0] * X.itemsize)):
+        for k, (samples, rows) in enumerate(blocks(grid, len(X_k), shape[0] * X.itemsize, memory)):
             C = columns(X_k[samples], grid, rows, memory)
             np.dot(C.T, D[samples, rows].reshape(-1, shape[1]), out=product if k else dB)
             if k:
@@ -107,8 +107,9 @@ def image_gradient(delta: Array, W: Array, grid: Grid, out: Array, buffers: Buff
         return
     np.copyto(W_T, W.transpose(0, 1, 3, 2))
     for some, memory in parts(len(delta), grid, kh * kw * n_channels, buffers):
-        for samples, rows in blocks(grid, some.stop - some.start, (n_channels + n_filters) * 4):
-            D, dX = delta[some][samples, rows], out[some][samples]
+        D_k, window = delta[some], (n_channels + n_filters) * out.itemsize
+        for samples, rows in blocks(grid, len(D_k), window, memory):
+            D, dX = D_k[samples, rows], out[some][samples]
             product = room(memory, "columns", (*D.shape[:3], n_channels), out.dtype)
             X = with_borders(dX, grid, memory)
             if rows.start == 0:
@@ -150,13 +151,16 @@ def room(buffers: Buffers, name: str, shape: Shape, dtype: Any) -> Array:
     return buffers.get(name, (math.prod(shape),), dtype).reshape(shape)
 
 
-def blocks(grid: Grid, n_samples: int, window_bytes: int) -> list[tuple[slice, slice]]:
+def blocks(
+    grid: Grid, n_samples: int, window_bytes: int, memory: Buffers | None = None
+) -> list[tuple[slice, slice]]:
     """Samples and rows of windows that are computed at once, within ``COLUMNS_BYTES``.
 
     Args:
         grid: Where the windows lie on an image.
         n_samples: The number of images.
         window_bytes: What one window takes.
+        memory: Where their columns are kept; of n parts of a batch each has its share of the bytes.
 
     Returns:
         Slices of samples, with all of their rows of windows; or of one sample and some of its rows,
@@ -164,12 +168,13 @@ def blocks(grid: Grid, n_samples: int, window_bytes: int) -> list[tuple[slice, s
     """
     height, width = grid
     row_bytes = width.n_out * window_bytes
-    n = COLUMNS_BYTES // (row_bytes * height.n_out)
+    most = COLUMNS_BYTES // (memory.place[1] if memory and memory.place else 1)
+    n = most // (row_bytes * height.n_out)
     if n:
         n = math.ceil(n_samples / math.ceil(n_samples / n))  # blocks of about one size
         starts = range(0, n_samples, n)
         return [(slice(k, min(k + n, n_samples)), slice(0, height.n_out)) for k in starts]
-    h = max(1, COLUMNS_BYTES // row_bytes)
+    h = max(1, most // row_bytes)
     return [
         (slice(k, k + 1), slice(top, min(top + h, height.n_out)))
         for k in range(n_samples)

@@ -146,4 +146,7 @@ def test_columns_of_a_wide_array_are_intervals_row_by_row() -> None:
     wide = np.zeros((3, 100))
     assert len(intervals(wide[:, :50])) == 3
     assert len(intervals(wide)) == len(intervals(wide.T)) == 1
+    by_key = np.zeros((6, 4, 5)).transpose(1, 2, 0)  # samples lie along the second axis in memory
+    assert intervals(by_key[:2])[0][1] <= intervals(by_key[2:])[0][0]
+    assert len(intervals(by_key[:2])) == 6
     assert intervals(2.0) == intervals(np.empty(0)) == ()

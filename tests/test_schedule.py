@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from backprop.engine.parts import Cutter
+from backprop.engine.parts import Cutter, intervals
 from backprop.engine.schedule import Intervals, duration, hoisted, schedule, shared_out
 from backprop.engine.tape import Call
 
@@ -86,12 +86,13 @@ def test_gradients_of_weights_wait_once(rng: np.random.Generator) -> None:
 
 
 def test_a_small_step_stays_on_one_thread(rng: np.random.Generator) -> None:
-    assert shared_out(network(rng)[0], 8, 2) is None
+    calls, _ = network(rng)
+    assert shared_out(calls, [calls[0].inputs[0]], 2) is None
 
 
 def test_a_large_step_is_shared_out(rng: np.random.Generator) -> None:
     X, W = rng.standard_normal((512, 512)), rng.standard_normal((512, 512))
-    sections = shared_out([Call("dot", (X, W), np.empty((512, 512)), {}, {})], 512, 2)
+    sections = shared_out([Call("dot", (X, W), np.empty((512, 512)), {}, {})], [X], 2)
     assert sections is not None
     before, product = sections
     assert before == [[]]
@@ -105,9 +106,11 @@ def test_calls_that_need_nothing_of_the_step_come_first(rng: np.random.Generator
     calls.insert(2, Call("draw", (rng, "random"), mask, {}, {}))
     calls.insert(3, Call(np.multiply, (calls[1].out, mask), calls[1].out, {}, {}))
     cutter = Cutter(8, 2)
-    before, others = hoisted([piece for call in calls for piece in cutter.cut(call)])
-    assert [piece.writes[0] for piece in before] == [(mask.ctypes.data, mask.ctypes.data + 384)]
-    assert len(schedule(others, 2)) == 4  # forward; the sum; back; the gradients of W
+    before, others = hoisted(calls, intervals(calls[0].inputs[0]))
+    assert [call.out is mask for call in before] == [True]
+    assert (
+        len(schedule([piece for call in others for piece in cutter.cut(call)], 2)) == 4
+    )  # forward; the sum; back; the gradients of W
 
 
 def test_memory_of_a_part_tells_the_thread(rng: np.random.Generator) -> None:

@@ -28,7 +28,7 @@ COLUMNS_BYTES = 1 << 20
 Where one row of windows of one image is larger, that row is taken.
 """
 
-PARTS = 4
+PARTS = 2
 """How many parts a large batch is cut into; several threads may each compute one."""
 
 WORTH_A_PART = 1 << 17

@@ -31,7 +31,7 @@ PACKING = 4
 """Rows that a product computes in the time in which it brings its right factor into order."""
 
 FEW = 64
-"""Rows up to which an array with gaps is looked at row by row."""
+"""Contiguous parts up to which an array with gaps is looked at part by part."""
 
 Interval = tuple[int, int]
 Place = tuple[Interval, tuple[int, int]]
@@ -79,7 +79,7 @@ class Cutter:
         if place is not None:
             return [_piece(call, place)]
         if any(isinstance(value, np.ndarray) for value in call.options.values()):
-            return [_whole(call)]
+            return [whole(call)]
         match call.function:
             case "take" | "put":
                 return self._indexed(call)
@@ -91,7 +91,7 @@ class Cutter:
                 return self._reduction(call)
             case "copy" | np.matmul | np.ufunc(signature=None):
                 return self._elementwise(call)
-        return [_whole(call)]
+        return [whole(call)]
 
     def _place(self, call: Call) -> int | None:
         """The part for whose memory alone the call is, if it is."""
@@ -122,7 +122,7 @@ class Cutter:
         """Every row by itself; operands of other shapes are broadcast to it."""
         out = call.out
         if out.ndim == 0:
-            return [_whole(call)]
+            return [whole(call)]
         along = 0 if call.function is np.matmul else self._along(out)
 
         def part(value: Any, rows: slice) -> Any:
@@ -145,11 +145,11 @@ class Cutter:
         axis = call.options["axis"] if call.function == "reduce" else call.inputs[1]
         axes = axis if isinstance(axis, tuple) else (axis,)
         if A.ndim < 2 or call.out.ndim == 0 or None in axes:
-            return [_whole(call)]
+            return [whole(call)]
         reduced = {each % A.ndim for each in axes}
         along = self._along(A)
         if along in reduced:
-            return [_whole(call)]
+            return [whole(call)]
         kept = call.options.get("keepdims") or along == 0 or 0 not in reduced
         return _pieces(
             call._replace(
@@ -174,7 +174,7 @@ class Cutter:
                 for rows in self._bounds(len(indices))
             )
         if apart is None or np.ndim(indices) == 0:
-            return [_whole(call)]
+            return [whole(call)]
         pieces = []
         each = indices.size // len(indices)  # flat indices of a row of the batch
         bounds = self._bounds(len(indices))
@@ -193,7 +193,7 @@ class Cutter:
                 reads = [*intervals(indices[rows]), *intervals(near)]
                 writes = intervals(call.out[rows])
             pieces.append(Piece(part.bind(), (*reads,), writes, k, seconds(part) / 2))
-        return pieces or [_whole(call)]
+        return pieces or [whole(call)]
 
     def _product(self, call: Call) -> list[Piece]:
         """Rows of a matrix product, if they have the same bits in parts."""
@@ -209,7 +209,7 @@ class Cutter:
         ways = tuple(part.function for part in parts)
         if len(parts) > 1 and same_bits(call.function, layout(A), layout(B), sizes, ways):
             return _pieces(parts)
-        return [_whole(call)]
+        return [whole(call)]
 
 
 def _pieces(parts: Iterable[Call]) -> list[Piece]:
@@ -218,7 +218,8 @@ def _pieces(parts: Iterable[Call]) -> list[Piece]:
     return [_piece(part, k if len(parts) > 1 else None) for k, part in enumerate(parts)]
 
 
-def _whole(call: Call) -> Piece:
+def whole(call: Call) -> Piece:
+    """The call as one piece."""
     return _piece(call, None)
 
 
@@ -239,13 +240,15 @@ def along_axis(A: Array, axis: int, part: slice) -> Array:
 
 
 def intervals(value: Any) -> tuple[Interval, ...]:
-    """The addresses between which an array lies; row by row if it has few, with gaps."""
+    """The addresses between which an array lies; those of its few contiguous parts, if it has."""
     if not isinstance(value, np.ndarray) or not value.size:
         return ()
-    whole = value.flags.c_contiguous or value.flags.f_contiguous or value.ndim < 2
-    if whole or len(value) > FEW:
+    if value.flags.c_contiguous or value.flags.f_contiguous or value.ndim < 2:
         return (byte_bounds(value),)
-    return tuple(byte_bounds(row) for row in value)
+    outer = max(range(value.ndim), key=value.strides.__getitem__)
+    if value.shape[outer] > FEW:
+        return (byte_bounds(value),)
+    return tuple(map(byte_bounds, np.moveaxis(value, outer, 0)))
 
 
 def _apart(value: Any) -> int:

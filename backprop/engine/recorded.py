@@ -83,7 +83,8 @@ class RecordedStep:
             if getattr(part, "place", None)
             for array in part.arrays()
         ]
-        sections = shared_out(self.tape.calls, len(self.X), several(), places)
+        batch = [array for array in (self.X, self.y, self.weight) if array is not None]
+        sections = shared_out(self.tape.calls, batch, several(), places)
         return None if sections is None else SharedStep(sections, model.parameters)
 
     def enter(self) -> None:

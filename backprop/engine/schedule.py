@@ -11,7 +11,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from backprop.engine.parts import Cutter, Interval, Piece, Place, seconds
+from backprop.core.types import Array
+from backprop.engine.parts import Cutter, Interval, Piece, Place, intervals, seconds, whole
 from backprop.engine.tape import Call
 
 MEETING = 60e-6
@@ -30,18 +31,18 @@ class Touched:
     """The addresses that some pieces read and write."""
 
     def __init__(self) -> None:
-        self._reads, self._writes = Intervals(), Intervals()
+        self.reads, self.writes = Intervals(), Intervals()
 
     def add(self, piece: Piece) -> None:
         """Notes those of a piece."""
-        self._reads.add(piece.reads)
-        self._writes.add(piece.writes)
+        self.reads.add(piece.reads)
+        self.writes.add(piece.writes)
 
     def hinders(self, piece: Piece) -> bool:
         """Whether the piece must come after these."""
-        writes = self._writes
+        writes = self.writes
         return (
-            writes.meet(piece.reads) or writes.meet(piece.writes) or self._reads.meet(piece.writes)
+            writes.meet(piece.reads) or writes.meet(piece.writes) or self.reads.meet(piece.writes)
         )
 
 
@@ -108,40 +109,53 @@ def schedule(pieces: Sequence[Piece], n_threads: int) -> list[Section]:
     return sections
 
 
-def hoisted(pieces: Sequence[Piece]) -> tuple[list[Piece], list[Piece]]:
-    """Whole calls that need nothing of the step, such as draws and copies of W; and the others."""
-    before: list[Piece] = []
-    others: list[Piece] = []
+def hoisted(calls: Sequence[Call], batch: Iterable[Interval]) -> tuple[list[Call], list[Call]]:
+    """The calls that need nothing of the batch, such as draws and copies of W; and the others.
+
+    Args:
+        calls: The calls of a step in order.
+        batch: Where its inputs, targets and weights lie.
+    """
+    before: list[Call] = []
+    others: list[Call] = []
     touched = Touched()
-    for piece in pieces:
-        if piece.part is None and not touched.hinders(piece):
-            before.append(piece)
-        else:
+    touched.writes.add(batch)
+    for call in calls:
+        piece = whole(call)
+        if touched.hinders(piece):
             touched.add(piece)
-            others.append(piece)
+            others.append(call)
+        else:
+            before.append(call)
     return before, others
 
 
 def shared_out(
-    calls: Sequence[Call], n_rows: int, n_threads: int, places: Sequence[Place] = ()
+    calls: Sequence[Call],
+    batch: Sequence[Array],
+    n_threads: int,
+    places: Sequence[Place] = (),
 ) -> list[Section] | None:
     """The calls of a step for several threads; None if one after the other would be as quick.
 
     Args:
         calls: The calls in order.
-        n_rows: The rows of the batch.
+        batch: The arrays of the inputs, and of the targets and weights.
         n_threads: The most threads that there may be.
         places: Where memory lies that is used for some of the rows alone (see ``Cutter``).
     """
     alone = sum(map(seconds, calls))
     best, least = None, (1 - WORTH) * alone
     finest = max((n for _, (_, n) in places), default=1)
-    for n in {n_threads, finest} - {1}:
-        if alone < 4 * MEETING or len(calls) * n > MOST:
-            continue
-        cutter = Cutter(n_rows, n, places)
-        before, others = hoisted([piece for call in calls for piece in cutter.cut(call)])
-        sections = [[before], *(joined(each, n_threads) for each in schedule(others, n))]
+    sizes = {n for n in (n_threads, finest) if n > 1 and len(calls) * n <= MOST}
+    if alone < 4 * MEETING or not sizes:
+        return None
+    before, others = hoisted(calls, [each for array in batch for each in intervals(array)])
+    for n in sizes:
+        cutter = Cutter(len(batch[0]), n, places)
+        pieces = [piece for call in others for piece in cutter.cut(call)]
+        sections = [[list(map(whole, before))]]
+        sections += [joined(section, n_threads) for section in schedule(pieces, n)]
         if duration(sections) < least:
             best, least = sections, duration(sections)
     return best

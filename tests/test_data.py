@@ -221,4 +221,4 @@ def test_dtypes():
 
 def test_ragged_rows_have_an_error_of_their_own():
     with pytest.raises(ShapeError, match=r"^x cannot be made an array of samples: give all"):
-        check_inputs([[1, 2], [3]], None, LAYER)
+        check_inputs([[1, 2], 3], None, LAYER)

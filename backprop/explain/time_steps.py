@@ -102,7 +102,7 @@ def _symbols(text: str, layer: Layer, unrolled: Unrolled, at: int, y: str) -> Sy
         t = step.t + {"_s": -1, "_n": 1}.get(name[len(bare) :], 0)
         found[name] = _symbol(bare, step.reads if bare == "x" else t), around[t].get(bare)
     if "own" in step.backward:
-        if "own" in unrolled.steps[0].backward:  # every step is an output
+        if len(unrolled.steps) > 1 and "own" in unrolled.steps[0].backward:  # all are outputs
             name, bracket, level = y.partition("⁽")
             y = f"{name}{_low(step.t)}{bracket}{level}"
         found["own"] = delta_name(y), step.backward["own"]

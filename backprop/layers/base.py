@@ -55,6 +55,7 @@ class Layer(Settings):
         needs_input_gradient: Whether ∂E/∂X is wanted; a model turns it off in its first layer.
         takes_mask: Whether ``forward`` takes a ``mask`` ``(N, T)``, False where a step is padded.
         makes_mask: Whether ``output_mask`` makes a mask from the layer's input.
+        any_length: The axes of samples that may have any number of steps: 2 for (T, C); 0 for none.
         runs_own_code: Whether it calls functions that users wrote.
         link: What a loss may be joined with at the end of a model: "softmax" or "sigmoid".
         linear: Whether the outputs are a weighted sum, and so any real numbers.
@@ -71,6 +72,7 @@ class Layer(Settings):
     random = False
     takes_mask = makes_mask = False
     runs_own_code = False
+    any_length = 0
     link: str | None = None
     linear = False
     sums_to_one = False
@@ -294,6 +296,7 @@ class Activation(Layer):
     """
 
     is_activation = True
+    any_length = 2
     formulas: Mapping[str, str] = {"dX": "{delta} ⊙ {slope}"}
     slope = ""  # f′(Z) as ``explain`` prints it: "{a} ⊙ (1 − {a})"
 

@@ -71,7 +71,7 @@ class Recurrent(Layer):
         db: ∂E/∂b.
     """
 
-    takes_mask = True
+    takes_mask, any_length = True, 2
     formulas = {
         "dW": "Σ_t x_tᵀ ∂E/∂p_t",
         "dU": "Σ_t h_sᵀ ∂E/∂p_t",

@@ -79,6 +79,7 @@ def loss_of_torch(
         dense.bias.copy_(b_out)
     lstm.bias_hh_l0.requires_grad = False  # a second bias would be a second step of the same one
     parts = nn.ModuleList([embedding, lstm, dense])
+    # ours adds ε to √v, this one to √v̂: that counts in the first steps alone
     optimizer = torch.optim.Adam([p for p in parts.parameters() if p.requires_grad], RATE, eps=1e-7)
     cross_entropy = nn.CrossEntropyLoss()
 

@@ -166,8 +166,9 @@ class Sequential(CompiledNetwork):
         self.build((None, *data.X.shape[1:]))
         X = data.X.astype(self.dtype, copy=False)
         step = Step(self)
-        loss, prediction = step.gradients(X, data.y, data.weight)
-        step.update()
+        with single_blas_threads():  # as in fit: the same steps have the same bits
+            loss, prediction = step.gradients(X, data.y, data.weight)
+            step.update()
         self._complete_deltas()
         for metric in self._metrics:
             metric.reset()

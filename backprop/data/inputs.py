@@ -101,8 +101,11 @@ def surely_finite(X: Array) -> bool:
     product, spread over the threads of those that follow, and leave the numbers in the caches of
     these: with 10,000 rows of 784 that took 1.3 ms instead of 3.4 on two cores.
     """
-    if X.size < MANY_NUMBERS or type(X) is not np.ndarray or X.dtype not in FLOAT_DTYPES:
+    if type(X) is not np.ndarray or X.dtype not in FLOAT_DTYPES:
         return False
+    if X.size < MANY_NUMBERS:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return math.isfinite(np.vdot(X, X))  # the sum of squares: one call, for a few rows
     n_features = math.prod(X.shape[1:])
     with np.errstate(over="ignore", invalid="ignore"):
         sums = np.dot(X.reshape(len(X), n_features), ones(n_features, X.dtype))

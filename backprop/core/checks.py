@@ -22,6 +22,26 @@ def check_integer(value: Any, name: str, least: float = 1) -> int:
     return int(value)
 
 
+def check_flag(value: Any, name: str, kind: str) -> bool:
+    """The value as a bool.
+
+    Args:
+        value: What was given.
+        name: The argument's name.
+        kind: The class that takes it, for the error message.
+
+    Raises:
+        TypeError: It is neither True nor False; perhaps an argument stands in the wrong place.
+    """
+    if not isinstance(value, bool | np.bool):
+        activation = f", and an activation is a layer of its own: {kind}, ReLU()"
+        raise TypeError(
+            f"{name} of {kind} must be True or False, but it is {value!r}"
+            f"{activation if name == 'use_bias' else ''}."
+        )
+    return bool(value)
+
+
 def check_sizes(value: Any, name: str, n: int, least: int = 1) -> tuple[int, ...]:
     """One integer for each of n axes; a single one stands for all of them.
 
@@ -48,7 +68,7 @@ def check_axis(value: Any, name: str) -> int | tuple[int, ...]:
     axes = tuple(value) if several else (value,)
     if not all(isinstance(a, int | np.integer) and not isinstance(a, bool) for a in axes):
         raise ValueError(
-            f"{name} must be an integer, such as -1, or a list of them, but {name} is {value!r}."
+            f"{name} must be an integer, such as -1, or a list of them, but it is {value!r}."
         )
     return tuple(map(int, axes)) if several else int(value)
 

@@ -43,11 +43,12 @@ class Pooling(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        n = len(self.axes) - 1
-        self.pool_size = check_sizes(pool_size, "pool_size", n)
-        self.strides = self.pool_size if strides is None else check_sizes(strides, "strides", n)
+        kind, n = type(self).__name__, len(self.axes) - 1
+        self.pool_size = check_sizes(pool_size, f"pool_size of {kind}", n)
+        strides = self.pool_size if strides is None else strides
+        self.strides = check_sizes(strides, f"strides of {kind}", n)
         if padding not in ("valid", "same"):
-            raise ValueError(f"padding must be 'valid' or 'same', but it is {padding!r}.")
+            raise ValueError(f"padding of {kind} must be 'valid' or 'same', but it is {padding!r}.")
         self.padding = padding
         self.Y: Any = None
 

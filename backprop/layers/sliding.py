@@ -10,11 +10,10 @@ import numpy as np
 from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.buffers import Buffers
-from backprop.core.checks import check_sizes
+from backprop.core.checks import check_flag, check_sizes
 from backprop.core.correlation import Grid
 from backprop.core.errors import ShapeError, misfit
 from backprop.core.functional import by_channel, column_sum
-from backprop.core.lookup import refuse_arguments
 from backprop.core.parameters import parameter_views
 from backprop.core.types import Array, Shape
 from backprop.core.windows import WrittenWindows, check_axes, lay, windows, write
@@ -43,7 +42,6 @@ class Sliding(Layer):
         bias_regularizer: The penalty on b.
         bias_constraint: What is restored in b after every step.
         name: The layer's name.
-        **unknown: Arguments that Keras has and this package does not.
     """
 
     axes = "HWC"
@@ -62,12 +60,10 @@ class Sliding(Layer):
         bias_regularizer: str | Regularizer | None,
         bias_constraint: str | Constraint | None,
         name: str | None,
-        **unknown: Any,
     ) -> None:
         super().__init__(name)
         kind, n = type(self).__name__, len(self.axes) - 1
-        if unknown or not isinstance(use_bias, bool):
-            refuse_arguments(f"{kind}(…)", unknown or {"use_bias": use_bias})
+        check_flag(use_bias, "use_bias", kind)
         if padding not in self.paddings:
             known = " or ".join(map(repr, self.paddings))
             hint = "; only Conv1D is causal" if padding == "causal" else ""

@@ -33,7 +33,7 @@ def filters(
     Raises:
         ValueError: W has another number of axes, or there is no such channel.
     """
-    weights = finite_array("W", getattr(W, "W", W), 4)
+    weights = finite_array("W", getattr(W, "W", W), 4, ": pass a convolution that is built")
     n_channels = weights.shape[2]
     if channel is None and n_channels == 3:
         low, high = weights.min(axis=(0, 1, 2)), weights.max(axis=(0, 1, 2))
@@ -58,10 +58,9 @@ def feature_maps(A: Any, path: str | os.PathLike[str] | None = None) -> Figure:
     Raises:
         ValueError: A is not the output for one image.
     """
-    maps = np.asarray(A)
-    if maps.ndim == 4 and len(maps) == 1:
-        maps = maps[0]
-    maps = finite_array("A", maps, 3)
+    if np.ndim(A) == 4 and len(A) == 1:
+        A = A[0]
+    maps = finite_array("A", A, 3, ': pass an output, model.activations(X[:1])["conv2d_1"]')
     return _grid([maps[:, :, k] for k in range(maps.shape[2])], path, cmap="Greys")
 
 

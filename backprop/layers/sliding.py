@@ -45,6 +45,9 @@ class Sliding(Layer):
     """
 
     axes = "HWC"
+    kernel_axes = ("channel", "filter")
+    """What the last two axes of a kernel are called in pictures."""
+
     paddings: tuple[str, ...] = ("valid", "same")
 
     b, db = parameter_views("b")

@@ -67,6 +67,8 @@ class Conv2DTranspose(Sliding):
         "{self.written.outside}",
     }
 
+    kernel_axes = ("filter", "channel")
+
     W, dW = parameter_views("W")
 
     def __init__(

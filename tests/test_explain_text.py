@@ -149,7 +149,7 @@ def test_images_and_kernels_of_several_channels_are_printed_as_their_pixels_lie(
     assert lines[at + 2] == ["8", "12", "9", "13"]
     assert lines[at + 3] == matrices(1)
     assert lines[at + 4] == ["2", "6", "3", "7"]
-    assert "[:, :, 1, 0]" in str(explanation).partition("∂E/∂W⁽¹⁾ = ")[2][:400]
+    assert "[:, :, 1, 0]" in str(explanation).partition("∂E/∂W⁽¹⁾")[2][:500]
     before_and_after = next(words for words in lines if words[:2] == ["W⁽¹⁾", "←"])
     assert before_and_after.count("→") == 1
     assert "[:, :, 0, 1]" in explanation._repr_html_()

@@ -13,7 +13,7 @@ Part = tuple[str, list[Section]]
 _MOST = 6  # rows of a matrix; of a larger one the first few are shown
 _MOST_PIXELS = 8  # rows and columns of an image
 _MOST_BELOW = 3  # images, or matrices of a kernel, below each other
-_WIDE = 76  # characters of the pictures beside each other
+_WIDE = 72  # characters of the pictures beside each other
 _WIDEST = 48  # characters; a longer formula stands above its numbers instead of beside them
 
 
@@ -72,9 +72,10 @@ def parameters(parts: Sequence[Part]) -> set[str]:
 
 
 def symbol(row: Row) -> str:
-    """W⁽¹⁾ for a row about W⁽¹⁾, ∂E/∂W⁽¹⁾ or the update W⁽¹⁾ ← …."""
-    left = row.formula.partition(" = ")[0].partition(" ← ")[0]
-    return left.removeprefix("∂E/∂")
+    """W⁽¹⁾ for a row about W⁽¹⁾, ∂E/∂W⁽¹⁾ or (∂E/∂W⁽¹⁾)_{uvck}, or the update W⁽¹⁾ ← …."""
+    left = row.formula.partition(" = ")[0].partition(" ← ")[0].lstrip("(")
+    name, level, _ = left.removeprefix("∂E/∂").partition("⁾")
+    return name + level
 
 
 def block(row: Row, kernel: bool = False) -> list[str]:

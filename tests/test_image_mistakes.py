@@ -178,10 +178,10 @@ ARGUMENTS = {
     "one layer in a chain": (lambda: Chain(Dense(3)), ["layers must be a list"]),
     "a string": (lambda: Residual(["relu"]), ["made of layers", "'relu'"]),
     "a class": (lambda: Residual([Flatten]), ["add the parentheses"]),
-    "no flag": (lambda: GlobalAveragePooling2D("channels_last"), ["keepdims of GlobalAv"]),
+    "no flag": (lambda: GlobalAveragePooling2D("channels_last"), ["keepdims", "'channels_last'"]),
     "nor this": (lambda: Conv2D(8, 3, use_bias="relu"), ["use_bias of Conv2D", "Conv2D, ReLU()"]),
-    "nor that": (lambda: LSTM(4, return_sequences="yes"), ["return_sequences of LSTM", "'yes'"]),
-    "nor these": (lambda: MultiHeadAttention(2, 3, causal=None), ["causal of MultiHead", "None"]),
+    "nor that": (lambda: LSTM(4, return_sequences="yes"), ["return_sequences", "'yes'"]),
+    "nor these": (lambda: MultiHeadAttention(2, 3, causal=None), ["causal", "None"]),
 }
 
 

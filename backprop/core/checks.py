@@ -22,24 +22,29 @@ def check_integer(value: Any, name: str, least: float = 1) -> int:
     return int(value)
 
 
-def check_flag(value: Any, name: str, kind: str) -> bool:
-    """The value as a bool.
-
-    Args:
-        value: What was given.
-        name: The argument's name.
-        kind: The class that takes it, for the error message.
+def check_flag(value: Any, name: str) -> bool:
+    """The value as a bool; 0 and 1 will do.
 
     Raises:
-        TypeError: It is neither True nor False; perhaps an argument stands in the wrong place.
+        TypeError: It is something else, such as the text "False", which Python takes for true.
     """
-    if not isinstance(value, bool | np.bool):
-        activation = f", and an activation is a layer of its own: {kind}, ReLU()"
-        raise TypeError(
-            f"{name} of {kind} must be True or False, but it is {value!r}"
-            f"{activation if name == 'use_bias' else ''}."
-        )
+    if not isinstance(value, bool | np.bool_ | int | np.integer) or value not in (0, 1):
+        raise TypeError(f"{name} must be True or False, but it is {value!r}.")
     return bool(value)
+
+
+def check_use_bias(value: Any, call: str) -> bool:
+    """The flag ``use_bias`` of a call such as ``Dense(8)``; Keras has the activation in its place.
+
+    Raises:
+        TypeError: It is no flag.
+    """
+    if isinstance(value, str):
+        raise TypeError(
+            f"use_bias of {call} must be True or False, but it is {value!r}: an activation is a "
+            f"layer of its own: {call}, ReLU()."
+        )
+    return check_flag(value, f"use_bias of {call}")
 
 
 def check_sizes(value: Any, name: str, n: int, least: int = 1) -> tuple[int, ...]:

@@ -94,8 +94,8 @@ class MultiHeadAttention(Layer):
         value_dim = self.key_dim if value_dim is None else value_dim
         self.value_dim = check_integer(value_dim, "MultiHeadAttention(value_dim)")
         self.dropout = check_number(dropout, "MultiHeadAttention(dropout)", below=1)
-        self.use_bias = check_flag(use_bias, "use_bias", "MultiHeadAttention")
-        self.causal = check_flag(causal, "causal", "MultiHeadAttention")
+        self.use_bias = check_flag(use_bias, "use_bias")
+        self.causal = check_flag(causal, "causal")
         self.random = self.dropout > 0
         self._forget()
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
-from backprop.core.checks import check_flag, check_integer
+from backprop.core.checks import check_integer, check_use_bias
 from backprop.core.functional import ones
 from backprop.core.parameters import parameter_views
 from backprop.core.types import Array, Shape, as_array, is_sparse
@@ -77,7 +77,7 @@ class Dense(Layer):
     ) -> None:
         super().__init__(name)
         self.units = check_integer(units, "Dense(units)")
-        self.use_bias = check_flag(use_bias, "use_bias", f"Dense({units})")
+        self.use_bias = check_use_bias(use_bias, f"Dense({units})")
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)

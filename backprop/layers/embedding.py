@@ -63,7 +63,7 @@ class Embedding(Layer):
         self.embeddings_initializer = initializers.get(embeddings_initializer)
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
         self.embeddings_constraint = constraints.get(embeddings_constraint)
-        self.mask_zero = check_flag(mask_zero, "mask_zero", "Embedding")
+        self.mask_zero = check_flag(mask_zero, "mask_zero")
         self.X: Any = None
         self.Y: Any = None
 

@@ -27,7 +27,7 @@ class GlobalPooling(Layer):
 
     def __init__(self, keepdims: bool = False, name: str | None = None) -> None:
         super().__init__(name)
-        self.keepdims = check_flag(keepdims, "keepdims", type(self).__name__)
+        self.keepdims = check_flag(keepdims, "keepdims")
         self.X: Any = None
         self.Y: Any = None
 

@@ -64,7 +64,7 @@ class LSTM(Recurrent):
 
     def __init__(self, units: int, *, unit_forget_bias: bool = True, **others: Any) -> None:
         super().__init__(units, **others)
-        self.unit_forget_bias = check_flag(unit_forget_bias, "unit_forget_bias", "LSTM")
+        self.unit_forget_bias = check_flag(unit_forget_bias, "unit_forget_bias")
 
     def make_parameters(self, input_shape: Shape) -> None:
         """Makes W, U and b."""

@@ -10,7 +10,7 @@ import numpy as np
 from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.buffers import Buffers
-from backprop.core.checks import check_flag, check_sizes
+from backprop.core.checks import check_sizes, check_use_bias
 from backprop.core.correlation import Grid
 from backprop.core.errors import ShapeError, misfit
 from backprop.core.functional import by_channel, column_sum
@@ -66,7 +66,7 @@ class Sliding(Layer):
     ) -> None:
         super().__init__(name)
         kind, n = type(self).__name__, len(self.axes) - 1
-        check_flag(use_bias, "use_bias", kind)
+        check_use_bias(use_bias, kind)
         if padding not in self.paddings:
             known = " or ".join(map(repr, self.paddings))
             hint = "; only Conv1D is causal" if padding == "causal" else ""

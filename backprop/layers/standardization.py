@@ -54,8 +54,8 @@ class Standardization(Layer):
     ) -> None:
         super().__init__(name)
         self.epsilon = check_positive(epsilon, "epsilon")
-        self.center = check_flag(center, "center", type(self).__name__)
-        self.scale = check_flag(scale, "scale", type(self).__name__)
+        self.center = check_flag(center, "center")
+        self.scale = check_flag(scale, "scale")
         self.beta_initializer = get_initializer(beta_initializer)
         self.gamma_initializer = get_initializer(gamma_initializer)
         self.X_hat: Any = None

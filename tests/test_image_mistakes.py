@@ -243,6 +243,12 @@ def test_a_class_of_ones_own_takes_what_its_constructor_takes() -> None:
     assert Own(3, activation="relu", use_bias=False).activation == "relu"
 
 
+def test_flags_of_numpy_pass() -> None:
+    for layer in (Dense(2, use_bias=np.False_), Conv2D(2, 1, use_bias=np.False_)):
+        assert layer.use_bias is False
+    assert LSTM(2, return_sequences=np.True_).return_sequences is True
+
+
 # ------------------------------------------------------------------------------- bytes as they come
 
 BYTES = RNG.integers(0, 256, (6, 8, 8, 3)).astype(np.uint8)

@@ -66,7 +66,6 @@ class Sliding(Layer):
     ) -> None:
         super().__init__(name)
         kind, n = type(self).__name__, len(self.axes) - 1
-        check_use_bias(use_bias, kind)
         if padding not in self.paddings:
             known = " or ".join(map(repr, self.paddings))
             hint = "; only Conv1D is causal" if padding == "causal" else ""
@@ -79,7 +78,7 @@ class Sliding(Layer):
                 f"{kind} has either strides or a dilation_rate greater than 1, not both, but they "
                 f"are {self.strides} and {self.dilation_rate}: set one of them to 1."
             )
-        self.padding, self.use_bias = padding, use_bias
+        self.padding, self.use_bias = padding, check_use_bias(use_bias, kind)
         self.bias_initializer = initializers.get(bias_initializer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.bias_constraint = constraints.get(bias_constraint)

@@ -13,6 +13,7 @@ from backprop.core.buffers import Buffers, new_array
 from backprop.core.errors import NoForwardError, NotBuiltError, ShapeError, misfit
 from backprop.core.parameters import Parameter
 from backprop.core.settings import Settings
+from backprop.core.time_steps import Unrolled
 from backprop.core.transfer import copy_of, take_kept
 from backprop.core.types import Array, DTypeLike, Shape, as_array, as_floats, is_sparse
 from backprop.initializers import Initializer
@@ -54,6 +55,7 @@ class Layer(Settings):
         needs_input_gradient: Whether ∂E/∂X is wanted; a model turns it off in its first layer.
         takes_mask: Whether ``forward`` takes a ``mask`` ``(N, T)``, False where a step is padded.
         makes_mask: Whether ``output_mask`` makes a mask from the layer's input.
+        any_length: The axes of samples that may have any number of steps: 2 for (T, C); 0 for none.
         runs_own_code: Whether it calls functions that users wrote.
         link: What a loss may be joined with at the end of a model: "softmax" or "sigmoid".
         linear: Whether the outputs are a weighted sum, and so any real numbers.
@@ -63,18 +65,21 @@ class Layer(Settings):
         symbol: What ``explain`` calls its function, such as "σ"; the class's name if empty.
         definition: That function, such as "σ(z) = 1 / (1 + exp(−z))".
         formulas: Y, ∂E/∂X and gradients: ``{"Y": "{x} {W} + {b}", "dX": "{delta} {W}ᵀ"}``.
+        step_formulas: Likewise what ``unrolled`` has of each step in time, ``{h_s}`` being h_{t−1}.
     """
 
     accepts_sparse = False
     random = False
     takes_mask = makes_mask = False
     runs_own_code = False
+    any_length = 0
     link: str | None = None
     linear = False
     sums_to_one = False
     is_activation = False
     symbol = definition = ""
     formulas: Mapping[str, str] = {}
+    step_formulas: Mapping[str, str] = {}
     adjustable: tuple[str, ...] = ()
 
     def __init__(self, name: str | None = None) -> None:
@@ -130,6 +135,10 @@ class Layer(Settings):
 
     def check_values(self, X: Array, name: str = "x") -> None:
         """Raises ValueError before training if X, called ``name``, holds numbers it cannot take."""
+
+    def unrolled(self) -> Unrolled | None:
+        """The steps in time of the last training pass and of the way back; None if it has none."""
+        return None
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """Y for a batch X of shape ``(N, *input_shape)``."""
@@ -287,6 +296,7 @@ class Activation(Layer):
     """
 
     is_activation = True
+    any_length = 2
     formulas: Mapping[str, str] = {"dX": "{delta} ⊙ {slope}"}
     slope = ""  # f′(Z) as ``explain`` prints it: "{a} ⊙ (1 − {a})"
 

@@ -52,6 +52,7 @@ class Dense(Layer):
     """
 
     accepts_sparse = True
+    any_length = 2
     linear = True
     formulas = {
         "Y": "{x} {W} + {b}",

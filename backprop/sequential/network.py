@@ -22,7 +22,7 @@ from backprop.core.types import Array, DTypeLike, Shape
 from backprop.core.walk import objects_in
 from backprop.data.inputs import check_inputs, check_rows
 from backprop.layers import Chain, Input, Layer
-from backprop.layers.block import entrance, forward_through, mask_through, walk
+from backprop.layers.block import entrance, forward_through, mask_through, takes, walk
 from backprop.layers.input import check_brackets
 from backprop.losses import Loss
 from backprop.sequential.prediction import predict
@@ -129,7 +129,7 @@ class Network(Strict):
             )
         shape = check_shape(batch[1:], f"what follows None in input_shape {batch}")
         if self._parameters is not None:
-            if shape != self.input_shape:
+            if not takes(self.layers, shape, self.input_shape or shape):
                 raise ShapeError(
                     f"the model is built for samples of shape {self.input_shape} already, and "
                     f"cannot be built again for {shape}."
@@ -231,7 +231,7 @@ class Network(Strict):
         Args:
             x: Inputs; the whole batch is computed at once.
         """
-        X = check_inputs(x, self.input_shape, self._first_layer(), "x", self.dtype)
+        X = check_inputs(x, self.input_shape, self._some_layers(), "x", self.dtype)
         self.build((None, *X.shape[1:]))
         return inspection.layer_outputs(self._chain, X.astype(self.dtype, copy=False))
 
@@ -324,7 +324,7 @@ class Network(Strict):
     def __repr__(self) -> str:
         return f"<Sequential [{', '.join(str(layer) for layer in self.layers)}]>"
 
-    def _first_layer(self) -> Layer:
+    def _some_layers(self) -> list[Layer]:
         if not self.layers:
             raise NotBuiltError("the model has no layers: add some first.")
-        return self.layers[0]
+        return self.layers

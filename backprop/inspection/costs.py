@@ -9,7 +9,7 @@ import numpy as np
 
 from backprop.core.arrays import as_numbers
 from backprop.core.types import Array
-from backprop.engine.threads import blas_threads
+from backprop.engine.threads import single_blas_threads
 from backprop.protocol import Model
 
 STEP = 1e-6
@@ -95,7 +95,7 @@ def gradient_cost(model: Model, X: Array, y: Array, max_passes: int = 2000) -> G
         The costs, for each of the three.
     """
     X = as_numbers(X, "X").astype(model.dtype, copy=False)
-    with blas_threads(len(X) * model.parameters.largest):
+    with single_blas_threads():
         return compare_costs(model, X, y, max_passes)
 
 

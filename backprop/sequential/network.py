@@ -16,11 +16,12 @@ from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_dtype, check_integer, check_list, check_shape
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.core.parameters import Parameter, Parameters
-from backprop.core.ranges import check_overflow
 from backprop.core.settings import Strict
+from backprop.core.transfer import set_weights
 from backprop.core.types import Array, DTypeLike, Shape
 from backprop.core.walk import objects_in
 from backprop.data.inputs import check_inputs, check_rows
+from backprop.engine.forward import forward_in_parts
 from backprop.layers import Chain, Input, Layer
 from backprop.layers.block import entrance, forward_through, mask_through, takes, walk
 from backprop.layers.input import check_brackets
@@ -187,8 +188,12 @@ class Network(Strict):
         if self._parameters is None:
             check_rows(X, "X")
             self.build((None, *X.shape[1:]))
-        output = forward_through(self._body, X, training)
+        output = forward_through(self._body, X, training) if training else self.infer(X)
         return output if self._head is None else self._head.predict(output, training)
+
+    def infer(self, X: Array) -> Array:
+        """What all layers but a matched head's make of a checked batch in inference."""
+        return forward_in_parts(self._body, X, self.parameters.largest)
 
     def predict(
         self,
@@ -280,16 +285,7 @@ class Network(Strict):
             TypeError: They are not arrays of numbers.
             ShapeError: Their number or a shape differs; nothing is changed then.
         """
-        mine, given = list(self.parameters), check_list(weights, "weights")
-        arrays = [as_numbers(w, f"weights[{k}]") for k, w in enumerate(given)]
-        if [a.shape for a in arrays] != [p.shape for p in mine]:
-            expected = ", ".join(f"{p.name} {p.shape}" for p in mine)
-            received = ", ".join(str(a.shape) for a in arrays)
-            raise ShapeError(f"set_weights expects {expected}, but received {received or 'none'}.")
-        for k, array in enumerate(arrays):
-            check_overflow(array, f"weights[{k}] holds", self.dtype)
-        for parameter, array in zip(mine, arrays, strict=True):
-            parameter.value[...] = array
+        set_weights(list(self.parameters), weights)
 
     @property
     def seed(self) -> int:

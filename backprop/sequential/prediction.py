@@ -15,7 +15,7 @@ from backprop.core.types import Array
 from backprop.data.inputs import as_inputs, surely_finite
 from backprop.data.items import Items, inputs_of, makes_inputs
 from backprop.data.sources import EVALUATION_BATCH, refuse_beside_stream
-from backprop.engine.threads import blas_threads
+from backprop.engine.threads import single_blas_threads
 from backprop.layers.block import shape_through
 
 
@@ -42,7 +42,7 @@ def predict(
     params = {"steps": -(-X.shape[0] // size), "verbose": verbose}
     told = CallbackList(check_list(callbacks, "callbacks"), network, params)
     build_for(network, X)
-    with blas_threads(min(size, X.shape[0]) * network.parameters.largest):
+    with single_blas_threads():
         if X.shape[0] <= size and not told.callbacks:
             return predict_rows(network, X, 0)
         return predict_by_batches(network, X, size, told)
@@ -72,7 +72,7 @@ def predict_items(
     build_for(network, first)
     predictions = []
     told.call("on_predict_begin", {})
-    with blas_threads(first.shape[0] * network.parameters.largest):
+    with single_blas_threads():
         for batch, item in enumerate(items):
             told.call("on_predict_batch_begin", batch, {})
             X = as_inputs(inputs_of(item), network.input_shape, network.layers)

@@ -22,6 +22,31 @@ def check_integer(value: Any, name: str, least: float = 1) -> int:
     return int(value)
 
 
+def check_flag(value: Any, name: str) -> bool:
+    """The value as a bool; 0 and 1 will do.
+
+    Raises:
+        TypeError: It is something else, such as the text "False", which Python takes for true.
+    """
+    if not isinstance(value, bool | np.bool_ | int | np.integer) or value not in (0, 1):
+        raise TypeError(f"{name} must be True or False, but it is {value!r}.")
+    return bool(value)
+
+
+def check_use_bias(value: Any, call: str) -> bool:
+    """The flag ``use_bias`` of a call such as ``Dense(8)``; Keras has the activation in its place.
+
+    Raises:
+        TypeError: It is no flag.
+    """
+    if isinstance(value, str):
+        raise TypeError(
+            f"use_bias of {call} must be True or False, but it is {value!r}: an activation is a "
+            f"layer of its own: {call}, ReLU()."
+        )
+    return check_flag(value, f"use_bias of {call}")
+
+
 def check_sizes(value: Any, name: str, n: int, least: int = 1) -> tuple[int, ...]:
     """One integer for each of n axes; a single one stands for all of them.
 
@@ -48,7 +73,7 @@ def check_axis(value: Any, name: str) -> int | tuple[int, ...]:
     axes = tuple(value) if several else (value,)
     if not all(isinstance(a, int | np.integer) and not isinstance(a, bool) for a in axes):
         raise ValueError(
-            f"{name} must be an integer, such as -1, or a list of them, but {name} is {value!r}."
+            f"{name} must be an integer, such as -1, or a list of them, but it is {value!r}."
         )
     return tuple(map(int, axes)) if several else int(value)
 

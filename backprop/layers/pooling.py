@@ -43,11 +43,12 @@ class Pooling(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        n = len(self.axes) - 1
-        self.pool_size = check_sizes(pool_size, "pool_size", n)
-        self.strides = self.pool_size if strides is None else check_sizes(strides, "strides", n)
+        of, n = f"of {type(self).__name__}", len(self.axes) - 1
+        self.pool_size = check_sizes(pool_size, f"pool_size {of}", n)
+        given = self.pool_size if strides is None else strides
+        self.strides = check_sizes(given, f"strides {of}", n)
         if padding not in ("valid", "same"):
-            raise ValueError(f"padding must be 'valid' or 'same', but it is {padding!r}.")
+            raise ValueError(f"padding {of} must be 'valid' or 'same', but it is {padding!r}.")
         self.padding = padding
         self.Y: Any = None
 
@@ -67,9 +68,8 @@ class Pooling(Layer):
     @property
     def written(self) -> WrittenWindows:
         """How formulas write the windows."""
-        return write(
-            self.windows(self.input_shape or ()), ", where m numbers of a window lie inside"
-        )
+        cut_off = ", where m numbers of a window lie inside"
+        return write(self.windows(self.input_shape or ()), cut_off)
 
     def output_mask(self, X: Array, mask: Array | None) -> None:
         """None: behind it are no steps of the input any more."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from deep import DeepJob
-from rounds import COLUMNS, DEEP_COLUMNS, DISAGREEMENT, OWN, SAME_LOSS, Result, spread
+from rounds import COLUMNS, DEEP_COLUMNS, DISAGREEMENT, SAME_LOSS, Result, spread
 from scaling import SECONDS, TITLES
 
 METHOD = """\
@@ -24,9 +24,9 @@ The environment variables that choose BLAS threads are unset, or 1 where one thr
 chooses for itself.
 """
 DEEP = """\
-Everyone on one thread, each job in processes of its own. floor: products of windows that are \
-there already, on parts of the batch. PyTorch: its own modules, eager, images in the memory format \
-that is faster."""
+Everyone on one thread, or with all cores to choose from; each job in processes of its own, in \
+rounds of 1 s. floor: products of windows that are there already, on parts of the batch. PyTorch: \
+its own modules, eager, images in the memory format that is faster."""
 HELD = """\
 Megabytes that the process holds between steps for the network, parameters and what the library \
 keeps for itself included: its growth from when the data were there and a small dense network had \
@@ -162,7 +162,7 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def times(results: list[Result]) -> str:
-    columns = [c for c in COLUMNS if any(r.best(c) for r in results)]
+    columns = [c for c in COLUMNS | DEEP_COLUMNS if any(r.best(c) for r in results)]
     rows = []
     for result in results:
         known = DEEP_COLUMNS if isinstance(result.job, DeepJob) else COLUMNS
@@ -177,7 +177,7 @@ def times(results: list[Result]) -> str:
 
 
 def held(results: list[Result]) -> str:
-    columns = [c for c in COLUMNS if any(c in r.megabytes for r in results)]
+    columns = [c for c in DEEP_COLUMNS if any(c in r.megabytes for r in results)]
     rows = []
     for result in results:
         cells = [f"{result.megabytes[c]:.1f}" if c in result.megabytes else "–" for c in columns]
@@ -215,9 +215,7 @@ def slowed(contention: dict[str, dict[str, list[float]]]) -> str:
 
 
 def ratios(results: list[Result]) -> str:
-    peers = [f"{c}/ours" for c in COLUMNS if c not in OWN]
-    names = ["ours/control", "ours/floor", *peers]
-    names = [name for name in names if any(name in r.ratios() for r in results)]
+    names = list(dict.fromkeys(name for result in results for name in result.ratios()))
     rows = []
     for result in results:
         found = result.ratios()

@@ -45,8 +45,10 @@ DEEP_COLUMNS = {
     "ours": ("deep_backprop", (1,)),
     "floor": ("deep_floor", (1,)),
     "torch": ("deep_torch", (1,)),
+    "ours, all cores": ("deep_backprop", (None,)),
+    "torch, all cores": ("deep_torch", (1, None)),
 }
-"""The same for the deep jobs: everyone on one thread."""
+"""The same for the deep jobs: on one thread, and with all cores to choose from."""
 OWN = ("ours", "control", "floor")
 
 
@@ -233,6 +235,7 @@ class Result:
         """All that are shown: ours over control and floor, each peer over ours."""
         peers = [column for column in COLUMNS if column not in OWN]
         pairs = [("ours", "control"), ("ours", "floor"), *((peer, "ours") for peer in peers)]
+        pairs.append(("torch, all cores", "ours, all cores"))
         found = {f"{a}/{b}": self.ratio(a, b) for a, b in pairs}
         return {name: values for name, values in found.items() if values is not None}
 

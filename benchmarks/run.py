@@ -34,6 +34,8 @@ from rounds import (
 )
 
 PEERS = ("torch", "jax", "sklearn", "keras")
+LONGER = 1.0
+"""Seconds of a round of deep networks, whose steps take longer to record."""
 IMPORTS = 15
 """Processes that import each module: some take a third longer than the rest."""
 
@@ -101,9 +103,12 @@ def ladder(options: argparse.Namespace, report: Report) -> None:
                 note(report.parts[title][-1])
         for worker in workers:
             worker.close()
+    seconds = report.seconds if options.quick else LONGER
     for job in deep:
-        known = [c for c in columns if c in DEEP_COLUMNS]
-        result, versions, absent = measure_deep(job, known, report.seconds, options.rounds)
+        known = [c for c in DEEP_COLUMNS if c.split(",")[0] in columns]
+        if options.quick:
+            known = [c for c in known if c in COLUMNS]
+        result, versions, absent = measure_deep(job, known, seconds, options.rounds)
         report.versions = {**report.versions, **versions}
         report.absent = {**absent, **report.absent}
         report.parts.setdefault("Deep networks", []).append(result)

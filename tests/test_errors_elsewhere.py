@@ -67,6 +67,11 @@ CALLS = {
     "evaluate batch_size": (lambda: built().evaluate(X, C, 0), ValueError, ["batch_size"]),
     "evaluate verbose": (lambda: built().evaluate(X, C, verbose=7), ValueError, ["verbose", "7"]),
     "build again": (lambda: built().build((None, 5)), ShapeError, ["(4,)", "(5,)", "already"]),
+    "build with data": (
+        lambda: classifier().build([X, X]),
+        ShapeError,
+        ["input_shape", "(None, 784)"],
+    ),
     "build a number": (lambda: classifier().build(5), ShapeError, ["input_shape", "(None, 784)"]),
     "build no batch": (lambda: classifier().build((5, 4)), ShapeError, ["input_shape", "(5, 4)"]),
     "build 0": (lambda: classifier().build((None, 0)), ShapeError, ["input_shape", "(None, 0)"]),

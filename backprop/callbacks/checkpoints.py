@@ -7,7 +7,7 @@ from typing import Any
 from backprop.callbacks.base import Callback, Logs
 from backprop.callbacks.monitoring import Monitor
 from backprop.core import console
-from backprop.core.checks import check_integer, check_number
+from backprop.core.checks import check_flag, check_integer, check_number, check_path
 from backprop.storage import files, snapshot
 
 
@@ -47,10 +47,10 @@ class ModelCheckpoint(Monitor):
         initial_value_threshold: float | None = None,
     ) -> None:
         super().__init__(monitor, mode)
-        self.filepath = os.fspath(filepath)
+        self.filepath = check_path(filepath, "filepath")
         self.verbose = verbose
-        self.save_best_only = save_best_only
-        self.save_weights_only = save_weights_only
+        self.save_best_only = check_flag(save_best_only, "save_best_only")
+        self.save_weights_only = check_flag(save_weights_only, "save_weights_only")
         self.save_freq = check_frequency(save_freq)
         if initial_value_threshold is not None:
             self.best = check_number(initial_value_threshold, "initial_value_threshold", -math.inf)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.checks import check_integer
+from backprop.core.checks import check_choice, check_integer
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, DTypeLike
 
@@ -41,8 +41,7 @@ def pad_sequences(
         ShapeError: Their steps have different shapes.
     """
     for name, given in (("padding", padding), ("truncating", truncating)):
-        if given not in ENDS:
-            raise ValueError(f"{name} must be 'pre' or 'post', but it is {given!r}.")
+        check_choice(given, name, ENDS)
     arrays = [as_sequence(each, k) for k, each in enumerate(sequences)]
     if not arrays:
         raise ValueError("sequences is empty: pass at least one sequence.")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.checks import check_integer
+from backprop.core.checks import check_choice, check_integer
 from backprop.core.types import Array
 from backprop.datasets.sequences import pad_sequences
 
@@ -46,9 +46,7 @@ class Vocabulary:
     def __init__(
         self, texts: str | Iterable[str], kind: str = "words", size: int | None = None
     ) -> None:
-        if kind not in KINDS:
-            raise ValueError(f"kind must be 'words' or 'characters', but it is {kind!r}.")
-        self.kind = kind
+        self.kind = check_choice(kind, "kind", KINDS)
         counts = Counter(token for text in as_texts(texts) for token in self.split(text))
         most = len(counts) if size is None else check_integer(size, "size", 3) - 2
         frequent = sorted(counts, key=lambda token: (-counts[token], token))

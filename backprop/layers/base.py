@@ -10,6 +10,7 @@ import numpy as np
 from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.buffers import Buffers, new_array
+from backprop.core.checks import check_flag, check_name
 from backprop.core.errors import NoForwardError, NotBuiltError, ShapeError, misfit
 from backprop.core.parameters import Parameter
 from backprop.core.settings import Settings
@@ -78,7 +79,7 @@ class Layer(Settings):
     adjustable: tuple[str, ...] = ()
 
     def __init__(self, name: str | None = None) -> None:
-        self.name = name
+        self.name = check_name(name, f"{type(self).__name__}(name)")
         self._kept: list[Array] = []  # the weights that a copy begins with
         self.input_shape: Shape | None = None
         self.dtype: np.dtype[Any] = np.dtype("float32")
@@ -176,6 +177,8 @@ class Layer(Settings):
             regularizer=regularizers.get(regularizer),
             constraint=constraints.get(constraint),
         )
+        if parameter.constraint is not None:
+            parameter.constraint.check(tuple(shape))
         self.parameters.append(parameter)
         setattr(self, f"_{name}", parameter)
         return parameter
@@ -259,7 +262,7 @@ class Layer(Settings):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        self._trainable = bool(value)
+        self._trainable = check_flag(value, "trainable")
         for parameter in self.parameters:
             parameter.trainable = self._trainable and parameter.learned
 

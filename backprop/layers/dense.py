@@ -78,12 +78,12 @@ class Dense(Layer):
         **unknown: Any,
     ) -> None:
         super().__init__(name)
-        if not isinstance(use_bias, bool):
+        if not isinstance(use_bias, bool | np.bool_):
             unknown = {"use_bias": use_bias}
         if unknown:
             refuse_arguments(f"Dense({units})", unknown)
         self.units = check_integer(units, "Dense(units)")
-        self.use_bias = use_bias
+        self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.checks import check_flag
 from backprop.core.functional import column_sum
 from backprop.core.types import Array, Shape
 from backprop.core.unrolled import (
@@ -68,7 +69,7 @@ class GRU(Recurrent):
 
     def __init__(self, units: int, *, reset_after: bool = True, **others: Any) -> None:
         super().__init__(units, **others)
-        self.reset_after = bool(reset_after)
+        self.reset_after = check_flag(reset_after, "reset_after")
         self.definition += (
             "g = tanh(p_g + r ⊙ q_g), [q_z q_r q_g] = h_s {U} + {b}′"
             if self.reset_after

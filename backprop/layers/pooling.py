@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.buffers import new_array
-from backprop.core.checks import check_sizes
+from backprop.core.checks import check_choice, check_sizes
 from backprop.core.types import Array, Shape, as_array, as_floats
 from backprop.core.windows import Windows, WrittenWindows, check_axes, inside, lay, pad, write
 from backprop.layers.base import Layer
@@ -46,9 +46,7 @@ class Pooling(Layer):
         n = len(self.axes) - 1
         self.pool_size = check_sizes(pool_size, "pool_size", n)
         self.strides = self.pool_size if strides is None else check_sizes(strides, "strides", n)
-        if padding not in ("valid", "same"):
-            raise ValueError(f"padding must be 'valid' or 'same', but it is {padding!r}.")
-        self.padding = padding
+        self.padding = check_choice(padding, "padding", ("valid", "same"))
         self.Y: Any = None
 
     def windows(self, sample: Shape) -> tuple[Windows, ...]:

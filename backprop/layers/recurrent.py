@@ -9,7 +9,7 @@ import numpy as np
 from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.buffers import Buffers, new_array
-from backprop.core.checks import check_integer, check_mask, check_number
+from backprop.core.checks import check_flag, check_integer, check_mask, check_number
 from backprop.core.functional import column_sum, dropout_factors
 from backprop.core.parameters import parameter_views
 from backprop.core.types import Array, Shape, as_array
@@ -117,10 +117,11 @@ class Recurrent(Layer):
                 f"argument; the activations are tanh and, for the gates, the sigmoid."
             )
         self.units = check_integer(units, f"{type(self).__name__}(units)")
-        self.return_sequences, self.go_backwards = bool(return_sequences), bool(go_backwards)
+        self.return_sequences = check_flag(return_sequences, "return_sequences")
+        self.go_backwards = check_flag(go_backwards, "go_backwards")
         self.dropout = check_number(dropout, "dropout", 0.0, 1.0)
         self.recurrent_dropout = check_number(recurrent_dropout, "recurrent_dropout", 0.0, 1.0)
-        self.use_bias = bool(use_bias)
+        self.use_bias = check_flag(use_bias, "use_bias")
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.recurrent_initializer = initializers.get(recurrent_initializer)
         self.bias_initializer = initializers.get(bias_initializer)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.checks import check_list
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, Shape, as_array
 from backprop.layers.base import Layer
@@ -51,7 +52,7 @@ class Residual(Block):
         self.layers: list[Layer] = []
         self.shortcut: Chain | None = None
         super().__init__(name)
-        self.layers = [self.adopt(as_layer(layer)) for layer in layers]
+        self.layers = [self.adopt(as_layer(layer)) for layer in check_list(layers, "layers")]
         if shortcut is not None:
             self.shortcut = shortcut if isinstance(shortcut, Chain) else Chain(shortcut)
             self.shortcut.name = "shortcut"

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core import functional
-from backprop.core.checks import check_number
+from backprop.core.checks import check_flag, check_number
 from backprop.core.types import Array, Shape
 from backprop.losses.base import Loss
 from backprop.losses.formula import Formula
@@ -43,12 +43,12 @@ class CrossEntropy(Loss):
 
     def __init__(self, from_logits: bool = False) -> None:
         super().__init__()
-        self.from_logits = from_logits
-        if from_logits:
+        self.from_logits = check_flag(from_logits, "from_logits")
+        if self.from_logits:
             self.formula = self.logit_formula
             if self.outputs == "classes":
                 self.outputs = "scores"
-        self._on_logits = from_logits
+        self._on_logits = self.from_logits
 
     def check_setting(self, name: str) -> None:
         """Refuses to change whether predictions are logits, which ``compile`` goes by.

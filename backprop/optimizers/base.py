@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 
 from backprop.core.buffers import filled_array
-from backprop.core.checks import check_integer, check_number, check_positive, check_share
+from backprop.core.checks import (
+    check_flag,
+    check_integer,
+    check_number,
+    check_positive,
+    check_share,
+)
 from backprop.core.parameters import Parameters
 from backprop.core.settings import Strict
 from backprop.core.types import Array
@@ -87,7 +93,7 @@ class Optimizer(Strict):
         self.clipnorm = given.get("clipnorm")
         self.global_clipnorm = given.get("global_clipnorm")
         self.clipvalue = given.get("clipvalue")
-        self.use_ema = use_ema
+        self.use_ema = check_flag(use_ema, "use_ema")
         self.ema_momentum = check_share(ema_momentum, "ema_momentum")
         if ema_overwrite_frequency is not None:
             ema_overwrite_frequency = check_integer(

@@ -122,7 +122,7 @@ class Network(Strict):
             ShapeError: It is not of that form, or the model is built for another one.
         """
         batch = tuple(input_shape) if isinstance(input_shape, Sequence) else ()
-        if batch[:1] != (None,):
+        if not batch or batch[0] is not None:
             raise ShapeError(
                 f"input_shape must be the shape of a batch with None in front, such as "
                 f"(None, 784), but it is {input_shape!r}."

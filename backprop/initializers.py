@@ -14,13 +14,14 @@ import numpy as np
 
 from backprop.core.checks import check_choice, check_number, check_numbers, check_positive
 from backprop.core.lookup import resolve, show_call
+from backprop.core.settings import Settings
 from backprop.core.types import Array, DTypeLike, Shape
 
 TRUNCATED_STDDEV = 0.87962566103423978
 """Standard deviation of a standard normal distribution truncated to [−2, 2]."""
 
 
-class Initializer:
+class Initializer(Settings):
     """The base of the initialisers: a subclass writes ``draw``."""
 
     def __call__(

@@ -58,6 +58,15 @@ class ModelCheckpoint(Monitor):
         if save_freq != "epoch":  # a hook costs time in every step: define it only where needed
             self.on_train_batch_end = self._count  # type: ignore[method-assign]
 
+    def check_setting(self, name: str) -> None:
+        """Refuses to change what the hooks were chosen by.
+
+        Raises:
+            AttributeError: It is that.
+        """
+        if name == "save_freq":
+            raise AttributeError("save_freq cannot be changed: make another ModelCheckpoint.")
+
     def set_model(self, model: Any) -> None:
         """Finds out which way the number is better, if it counts."""
         if self.save_best_only:

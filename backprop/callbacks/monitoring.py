@@ -34,6 +34,12 @@ class Monitor(Callback):
         self._seen = self._warned = False
         self._last: Logs | None = None  # in which the number was looked for
 
+    def setting_changed(self, trial: Any) -> None:
+        """Goes by another mode from now on; "auto" asks the model in the next fit."""
+        if self.mode != "auto" and self.rises != trial.rises:
+            self.rises = trial.rises
+            self.best = self.worst
+
     @property
     def worst(self) -> float:
         """The number that every other is better than: −∞ or ∞."""

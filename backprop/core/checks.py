@@ -65,12 +65,12 @@ def check_path(value: Any, name: str) -> str:
         TypeError: It is no path.
         ValueError: It is empty.
     """
-    if not isinstance(value, str | os.PathLike):
+    if not isinstance(value, str | bytes | os.PathLike):
         raise TypeError(f"{name} must be a path, a string or a pathlib.Path, but it is {value!r}.")
-    path = os.fspath(value)
+    path = os.fsdecode(value)
     if not path:
-        raise ValueError(f"{name} must be the path of a file, but it is empty.")
-    return path if isinstance(path, str) else os.fsdecode(path)
+        raise ValueError(f"{name} must be a path, but it is empty.")
+    return path
 
 
 def check_sizes(value: Any, name: str, n: int, least: int = 1) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from backprop.core.buffers import Buffers
 from backprop.core.errors import NoForwardError, ShapeError
 from backprop.core.lookup import show_call
 from backprop.core.ranges import check_finite, check_weights
-from backprop.core.settings import Settings
+from backprop.core.settings import Settings, SettingWithDefault
 from backprop.core.types import Array, Outputs, Shape
 from backprop.losses.formula import Formula
 from backprop.losses.helpers import each_output, extra_axes, show_shape
@@ -44,7 +44,7 @@ class Loss(Settings):
     formula: Formula | None = None
     """What ``explain`` prints; without it the loss is called by its name."""
 
-    label_smoothing = 0.0
+    label_smoothing = SettingWithDefault("label_smoothing", 0.0)
     """a: the share of every label that is spread over all classes."""
 
     target_formula = ""

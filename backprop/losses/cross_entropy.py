@@ -80,7 +80,7 @@ class CrossEntropy(Loss):
 
     def smooth(self, target: Array) -> Array:
         """The targets with the share a of every label spread over all classes."""
-        a = self.label_smoothing
+        a: float = self.label_smoothing
         if not a:
             return target
         Y = np.multiply(target, 1 - a, out=self.buffer("smooth", target))

@@ -120,7 +120,7 @@ class ModelCheckpoint(Monitor):
         missing = {f"val_{name}": math.nan for name in names}
         try:
             return self.filepath.format(**{**missing, **numbers})
-        except (KeyError, IndexError, ValueError) as error:
+        except (LookupError, ValueError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"filepath {self.filepath!r} cannot be filled in ({error!r}): the numbers there "
                 f"are {', '.join(numbers)}."

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.checks import check_choice, check_integer
+from backprop.core.file_kinds import kind_of_file
 from backprop.core.types import Array
 from backprop.datasets.sequences import pad_sequences
 
@@ -123,10 +124,14 @@ class Vocabulary:
         try:
             with np.load(path) as file:
                 kept = json.loads(file["vocabulary"].tobytes())
-        except (KeyError, ValueError) as error:
-            raise ValueError(f"{os.fspath(path)!r} holds no vocabulary.") from error
-        vocabulary = cls("", kept["kind"])
-        vocabulary._number(kept["tokens"])
+            kind, tokens = kept["kind"], kept["tokens"]
+        except OSError:
+            raise
+        except Exception as error:  # whatever NumPy and zipfile make of another file
+            what = kind_of_file(path)
+            raise ValueError(f"{os.fspath(path)!r} holds no vocabulary: {what}.") from error
+        vocabulary = cls("", kind)
+        vocabulary._number(tokens)
         return vocabulary
 
 

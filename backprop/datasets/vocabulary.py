@@ -122,8 +122,8 @@ class Vocabulary:
             ValueError: It is no such file.
         """
         try:
-            with np.load(path) as file:
-                kept = json.loads(file["vocabulary"].tobytes())
+            with open(path, "rb") as file, np.load(file) as arrays:
+                kept = json.loads(arrays["vocabulary"].tobytes())
             kind, tokens = kept["kind"], kept["tokens"]
         except OSError:
             raise

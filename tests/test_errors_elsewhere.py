@@ -72,6 +72,27 @@ CALLS = {
         ShapeError,
         ["input_shape", "(None, 784)"],
     ),
+    "shuffle by a text": (
+        lambda: classifier().fit(X, C, shuffle="batch"),
+        TypeError,
+        ["shuffle", "True or False"],
+    ),
+    "return_dict by a text": (
+        lambda: classifier().evaluate(X, C, return_dict="no"),
+        TypeError,
+        ["return_dict", "'no'"],
+    ),
+    "return_dict of a step": (
+        lambda: classifier().train_on_batch(X, C, return_dict=np.ones(2)),
+        TypeError,
+        ["return_dict", "True or False"],
+    ),
+    "run_eagerly by a text": (
+        lambda: classifier().compile("sgd", "mse", run_eagerly="False"),
+        TypeError,
+        ["run_eagerly", "'False'"],
+    ),
+    "a list of names": (lambda: classifier().get_layer(["a"]), ValueError, ["no layer is called"]),
     "build a number": (lambda: classifier().build(5), ShapeError, ["input_shape", "(None, 784)"]),
     "build no batch": (lambda: classifier().build((5, 4)), ShapeError, ["input_shape", "(5, 4)"]),
     "build 0": (lambda: classifier().build((None, 0)), ShapeError, ["input_shape", "(None, 0)"]),

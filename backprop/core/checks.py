@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.arrays import to_array
 from backprop.core.errors import ShapeError
 from backprop.core.types import FLOAT_DTYPES, Array, Shape, as_array
 
@@ -169,8 +170,8 @@ def check_numbers(value: Any, name: str) -> Array:
         ValueError: One of them is no number, or not finite, or their rows differ in length.
     """
     try:
-        given = np.asarray(value)
-    except ValueError:  # rows of different lengths
+        given = to_array(value, name)
+    except (TypeError, ShapeError):  # no array, or rows of different lengths
         given = np.asarray(None)
     if given.dtype.kind not in "fiu" or not np.isfinite(given).all():
         raise ValueError(f"{name} must hold finite numbers, but it is {value!r}.")

@@ -6,7 +6,7 @@ import numpy as np
 
 from backprop.core.checks import check_choice, check_integer, check_number, check_positive
 from backprop.core.types import Array, Shape
-from backprop.metrics.base import Metric
+from backprop.metrics.base import Metric, as_arrays
 
 AVERAGES = ("auto", "micro", "macro", "weighted")
 
@@ -258,7 +258,7 @@ def rows(
         The predictions ``(rows, K)``, whether each class is true ``(rows, K)``, and the weights
         ``(rows, K)`` or None.
     """
-    P, Y = np.asarray(prediction), np.asarray(target)
+    P, Y = as_arrays(prediction, target)
     n_classes = P.shape[-1]
     if P.ndim > 1 and n_classes > 1 and Y.shape != P.shape:
         c = metric.checked_class_indices(P, Y)

@@ -221,7 +221,7 @@ class Network(Strict):
             ValueError: There is none.
         """
         found = dict(walk(self.layers))
-        if name not in found:
+        if not isinstance(name, str) or name not in found:
             raise ValueError(f"no layer is called {name!r}: the names are {', '.join(found)}.")
         return found[name]
 

@@ -6,7 +6,7 @@ from mistakes import ONE_HOT, C, X, assert_speaks, classifier
 
 import backprop as bp
 from backprop.core.errors import NotBuiltError, NotCompiledError, ShapeError
-from backprop.layers import Dense, Input, Layer, ReLU, Softmax
+from backprop.layers import Chain, Dense, Input, Layer, ReLU, Softmax
 from backprop.losses import CategoricalCrossentropy, Loss, MeanSquaredError
 from backprop.metrics import Accuracy
 from backprop.optimizers import SGD
@@ -318,3 +318,41 @@ def test_set_weights_that_fails_changes_no_weight(weights, error, words):
         model.set_weights(weights)
     assert_speaks(caught, words)
     np.testing.assert_array_equal(model.parameters.values, before)
+
+
+class ForgetsTheOutputs(Layer):
+    def forward(self, X, training=False):
+        X * 2
+
+    def backward(self, delta):
+        return delta
+
+
+class ForgetsTheGradient(Layer):
+    def forward(self, X, training=False):
+        return X
+
+    def backward(self, delta):
+        delta * 2
+
+
+def test_a_layer_that_returns_nothing_is_named():
+    """Layers before one without ∂E/∂X never learnt, and nobody said so."""
+    with pytest.raises(TypeError, match=r"ForgetsTheOutputs.*\.forward returned None"):
+        bp.inspection.check_layer(ForgetsTheOutputs(), (3,))
+    for layer, words in (
+        (ForgetsTheOutputs(), r"'forgets_the_outputs_1'\.forward returned None"),
+        (ForgetsTheGradient(), r"'forgets_the_gradient_1'\.backward returned None.* need ∂E/∂X"),
+        (Chain([ForgetsTheGradient()]), r"'chain_1'\.backward returned None"),
+        (Chain([Dense(3), ForgetsTheGradient()]), r"'forgets_the_gradient_1'\.backward returned"),
+    ):
+        model = bp.Sequential([Dense(4), layer, Dense(3), Softmax()], seed=0)
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        model.build((None, 4))
+        before = model.parameters.values.copy()
+        with pytest.raises(TypeError, match=words):
+            model.fit(X, C, verbose=0)
+        np.testing.assert_array_equal(model.parameters.values, before)
+    model = bp.Sequential([ForgetsTheGradient(), Dense(3), Softmax()], seed=0)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.fit(X, C, verbose=0)  # where it stands first nobody needs it

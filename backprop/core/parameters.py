@@ -13,6 +13,20 @@ from backprop.core.ranges import check_overflow
 from backprop.core.types import Array, Shape
 
 
+def fixed_in_models(what: str) -> Any:
+    """An attribute of a parameter that can no longer be changed when it is part of a model."""
+
+    def change(parameter: Any, given: Any) -> None:
+        if parameter._joined:
+            raise AttributeError(
+                f"{parameter.name} belongs to a built model, in which another {what} would have no "
+                f"effect: give it to the layer when you make it."
+            )
+        setattr(parameter, f"_{what}", given)
+
+    return property(attrgetter(f"_{what}"), change)
+
+
 class Parameter:
     """One named array of weights and the gradient of the loss by it.
 
@@ -42,6 +56,9 @@ class Parameter:
         "trainable",
     )
 
+    regularizer = fixed_in_models("regularizer")
+    constraint = fixed_in_models("constraint")
+
     def __init__(
         self,
         name: str,
@@ -62,33 +79,6 @@ class Parameter:
         self._joined = False
         self._regularizer = regularizer
         self._constraint = constraint
-
-    @property
-    def regularizer(self) -> Any:
-        """The penalty in the loss, if any."""
-        return self._regularizer
-
-    @regularizer.setter
-    def regularizer(self, given: Any) -> None:
-        self._refuse_if_joined("regularizer")
-        self._regularizer = given
-
-    @property
-    def constraint(self) -> Any:
-        """The condition that is restored after every step, if any."""
-        return self._constraint
-
-    @constraint.setter
-    def constraint(self, given: Any) -> None:
-        self._refuse_if_joined("constraint")
-        self._constraint = given
-
-    def _refuse_if_joined(self, what: str) -> None:
-        if self._joined:
-            raise AttributeError(
-                f"{self.name} belongs to a built model, in which another {what} would have no "
-                f"effect: give it to the layer when you make it."
-            )
 
     @property
     def value(self) -> Array:

@@ -52,7 +52,8 @@ class Layer(Settings):
         input_shape: The shape of one input sample once built.
         parameters: The layer's ``Parameter`` objects.
         adjustable: The arguments of the constructor that may be changed when the layer is built.
-        needs_input_gradient: Whether ∂E/∂X is wanted; a model turns it off in its first layer.
+        needs_input_gradient: Whether ∂E/∂X is wanted; a model turns it off up to the first layer
+            that learns.
         takes_mask: Whether ``forward`` takes a ``mask`` ``(N, T)``, False where a step is padded.
         makes_mask: Whether ``output_mask`` makes a mask from the layer's input.
         runs_own_code: Whether it calls functions that users wrote.
@@ -130,7 +131,12 @@ class Layer(Settings):
         return mask
 
     def check_values(self, X: Array, name: str = "x") -> None:
-        """Raises ValueError before training if X, called ``name``, holds numbers it cannot take."""
+        """Raises ValueError before training if X holds numbers that the layer cannot take.
+
+        Args:
+            X: All inputs.
+            name: What the error calls them.
+        """
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """Y for a batch X of shape ``(N, *input_shape)``."""
@@ -267,12 +273,10 @@ class Layer(Settings):
             parameter.trainable = self._trainable and parameter.learned
 
     def __getattr__(self, name: str) -> Any:
+        hint = "."
         if not name.startswith("_") and self.__dict__.get("input_shape", ()) is None:
-            raise AttributeError(
-                f"{self} has no attribute {name!r}, perhaps because it is not built: "
-                f"call build((n_features,)), or fit the model."
-            )
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            hint = ", perhaps because it is not built: call build((n_features,)), or fit the model."
+        raise AttributeError(f"{self} has no attribute {name!r}{hint}")
 
     def __str__(self) -> str:
         name = self.__dict__.get("name")
@@ -291,12 +295,9 @@ class Activation(Layer):
 
     is_activation = True
     formulas: Mapping[str, str] = {"dX": "{delta} ⊙ {slope}"}
-    slope = ""  # f′(Z) as ``explain`` prints it: "{a} ⊙ (1 − {a})"
-
-    def __init__(self, name: str | None = None) -> None:
-        super().__init__(name)
-        self.Z: Any = None
-        self.A: Any = None
+    slope = ""
+    Z: Any = None
+    A: Any = None
 
     def f(self, Z: Array, out: Array | None = None) -> Array:
         """The values of f, into ``out`` if that is given, never into Z."""

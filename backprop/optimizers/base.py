@@ -82,9 +82,8 @@ class Optimizer(Strict):
         self._schedule: Callable[[int], float] | None = None
         self._learning_rate = 0.0
         self.learning_rate = learning_rate
-        if weight_decay is not None:
-            weight_decay = check_number(weight_decay, "weight_decay")
-        self.weight_decay = weight_decay
+        decay, every = weight_decay, ema_overwrite_frequency
+        self.weight_decay = None if decay is None else check_number(decay, "weight_decay")
         clips = {"clipnorm": clipnorm, "global_clipnorm": global_clipnorm, "clipvalue": clipvalue}
         given = {n: check_positive(limit, n) for n, limit in clips.items() if limit is not None}
         if len(given) > 1:
@@ -95,11 +94,9 @@ class Optimizer(Strict):
         self.clipvalue = given.get("clipvalue")
         self.use_ema = check_flag(use_ema, "use_ema")
         self.ema_momentum = check_share(ema_momentum, "ema_momentum")
-        if ema_overwrite_frequency is not None:
-            ema_overwrite_frequency = check_integer(
-                ema_overwrite_frequency, "ema_overwrite_frequency"
-            )
-        self.ema_overwrite_frequency = ema_overwrite_frequency
+        if every is not None:
+            every = check_integer(every, "ema_overwrite_frequency")
+        self.ema_overwrite_frequency = every
         self.iterations = 0
         self.state: dict[str, Array] = {}
         self.scalars: list[Array] = []
@@ -203,7 +200,7 @@ class Optimizer(Strict):
         if stretches is not self._stretches or decays != self._decays:
             self._cut(parameters, stretches, decays)
         numbers = self.coefficients(t, eta)
-        attributes = self.__dict__  # to assign without asking whether anybody reads it
+        attributes = self.__dict__  # written to directly: Strict would look at each assignment
         if numbers != self._numbers:
             attributes["_numbers"] = numbers
             scalars = self.scalars or [np.empty((), parameters.values.dtype) for _ in numbers]
@@ -249,7 +246,7 @@ class Optimizer(Strict):
     def begin(self, parameters: Parameters) -> None:
         """Makes the state for a model's parameters if there is none yet.
 
-        ``fit`` does so before callbacks may change the learning rate, which ``reset`` restores.
+        ``fit`` calls it before callbacks can change the learning rate, which ``reset`` restores.
         """
         if self._parameters is not parameters:
             self.bind(parameters)
@@ -278,23 +275,17 @@ class Optimizer(Strict):
     def _complete_state(self, theta: Array) -> None:
         """Makes the state vectors that are missing, and lets those go that nobody needs."""
         kept = self.state
-        self.state = {
-            name: kept[name]
-            if name in kept
-            else filled_array(theta.shape, self.initial_state, theta.dtype)
-            for name in self.slots
-        }
+        self.state = {}
+        for name in self.slots:
+            found = kept.get(name)
+            if found is None:
+                found = filled_array(theta.shape, self.initial_state, theta.dtype)
+            self.state[name] = found
         if self.use_ema:
             self.state["average"] = kept["average"] if "average" in kept else theta.copy()
 
     def _cut(self, parameters: Parameters, stretches: list[slice], decays: list[bool]) -> None:
-        """Cuts the stretches of θ that are to be trained into blocks.
-
-        Args:
-            parameters: θ and g.
-            stretches: The stretches of θ that are to be trained.
-            decays: Whether each parameter decays; empty without weight decay.
-        """
+        """Cuts the stretches of θ that are trained into blocks; ``decays`` is empty without λ."""
         self._complete_state(parameters.values)
         self._stretches, self._decays = stretches, decays
         stops = list(accumulate((p.value.size for p in parameters), initial=0))

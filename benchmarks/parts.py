@@ -12,7 +12,7 @@ from backprop.data.batches import Batches
 from backprop.data.samples import Data
 from backprop.data.sources import EVALUATION_BATCH
 from backprop.engine.recorded import RecordedStep
-from backprop.engine.threads import blas_threads
+from backprop.engine.threads import single_blas_threads
 from backprop.training.step import Step
 
 PARTS = ("draw", "products", "other calls", "optimizer")
@@ -31,7 +31,7 @@ def parts(job: Job, seconds: float) -> dict[str, float]:
     batches = Batches(Data(X, y.astype(np.intp)), job.batch, model.dtype, rng)
     batch = next(iter(batches))
     steps: list[dict[str, float]] = []
-    with blas_threads(job.batch * model.parameters.largest):
+    with single_blas_threads():
         Step(model).gradients(*batch)  # makes all buffers
         recorded = RecordedStep(model, *batch)
         calls = [(is_product(call), call) for call in recorded.calls]
@@ -83,7 +83,7 @@ def parts_of_predict(job: Job, seconds: float) -> dict[str, float]:
     ways = products, layers, lambda: model.predict(X)
     times: list[list[float]] = [[] for _ in ways]
     end = time.perf_counter() + seconds
-    with blas_threads(len(batches[0]) * model.parameters.largest):
+    with single_blas_threads():
         while time.perf_counter() < end or len(times[0]) < 5:
             for way, found in zip(ways, times, strict=True):
                 start = time.perf_counter()

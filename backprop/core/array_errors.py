@@ -9,11 +9,31 @@ from backprop.core.errors import ShapeError
 from backprop.core.types import Array
 
 
-def ragged(name: str) -> ShapeError:
-    """The error for rows of different lengths."""
+def ragged(name: str, rows: Any) -> ShapeError:
+    """The error for rows of different lengths.
+
+    Args:
+        name: The argument's name, for error messages.
+        rows: The rows.
+    """
+    lengths = list(dict.fromkeys(map(length, rows))) if isinstance(rows, Iterable) else []
+    if len(lengths) < 2 or None in lengths:
+        return ShapeError(
+            f"{name} cannot be made an array of samples: give all of its rows the same length."
+        )
+    shown = ", ".join(map(str, lengths[:3])) + ", …" * (len(lengths) > 3)
     return ShapeError(
-        f"{name} cannot be made an array of samples: give all of its rows the same length."
+        f"{name} holds rows of unequal length ({shown}): give all of its rows the same length. If "
+        f"they are sequences, datasets.pad_sequences({name.split()[-1]}) makes them one array."
     )
+
+
+def length(row: Any) -> int | None:
+    """How many items a row has; None for a single number."""
+    try:
+        return len(row)
+    except TypeError:
+        return None
 
 
 def refuse_kind(x: Array, start: str, what: str) -> NoReturn:

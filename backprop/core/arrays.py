@@ -232,7 +232,7 @@ def stacked(x: Array, name: str) -> Array:
     """Vectors of one length, each a row, as one array."""
     rows = [to_array(each, f"{name}[{k}]") for k, each in enumerate(x.flat)]
     if len({row.shape for row in rows}) > 1:
-        raise ragged(name)
+        raise ragged(name, x.flat)
     return np.stack(rows).reshape(*x.shape, *rows[0].shape)
 
 
@@ -305,7 +305,7 @@ def asarray(x: Any, name: str) -> Array:
     try:
         return np.asarray(x)
     except ValueError:  # NumPy's word for rows of different lengths
-        raise ragged(name) from None
+        raise ragged(name, x) from None
     except Exception as error:
         raise TypeError(
             f"{name} is a {type(x).__name__}, which NumPy cannot read ({error}): pass an array."

@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from backprop.core.functional import ones
 from backprop.core.ranges import check_finite
 from backprop.core.types import FLOAT_DTYPES, Array, Shape, is_sparse
 from backprop.layers import Layer, Normalization, Rescaling
-from backprop.layers.block import walk
+from backprop.layers.block import takes, walk
 
 BYTES_LOOKED_AT = 1024
 """Samples that are looked at to tell images from small numbers."""
@@ -23,14 +23,14 @@ MANY_NUMBERS = 1 << 19
 
 
 def check_inputs(
-    x: Any, input_shape: Shape | None, layer: object, name: str = "x", dtype: Any = None
+    x: Any, input_shape: Shape | None, layers: Sequence[Layer], name: str = "x", dtype: Any = None
 ) -> Array:
     """``as_inputs`` that hold finite numbers.
 
     Args:
         x: See there, as for the next three.
         input_shape: The shape of one sample.
-        layer: The first layer.
+        layers: The layers of the model.
         name: The argument's name.
         dtype: The dtype that the model computes in, in which they must be finite too.
 
@@ -39,20 +39,22 @@ def check_inputs(
         ShapeError: There is no batch axis, no sample, or another number of features.
         ValueError: They hold nan or infinite numbers, or have gaps, or overflow.
     """
-    X = as_inputs(x, input_shape, layer, name)
+    X = as_inputs(x, input_shape, layers, name)
     # a memory map may be larger than memory: it is looked at batch by batch only
     if not isinstance(X, np.memmap):
         check_finite(X, f"{name} holds", dtype)
     return X
 
 
-def as_inputs(x: Any, input_shape: Shape | None, layer: object, name: str = "x") -> Array:
+def as_inputs(x: Any, input_shape: Shape | None, layers: Sequence[Layer], name: str = "x") -> Array:
     """Inputs as an array of numbers with samples in rows.
+
+    Sequences may be longer or shorter than those that the model was built for, if no layer minds.
 
     Args:
         x: An array, a list, a frame, or a sparse matrix.
         input_shape: The shape of one sample that the model was built for; None if it is not built.
-        layer: The first layer, for the error message.
+        layers: The layers of the model.
         name: The argument's name, likewise.
 
     Raises:
@@ -61,11 +63,11 @@ def as_inputs(x: Any, input_shape: Shape | None, layer: object, name: str = "x")
     """
     X = as_numbers(x, name, sparse=True)
     if is_sparse(X):
-        X = as_rows(X, layer, name)
+        X = as_rows(X, layers[0], name)
     check_rows(X, name)
-    if input_shape is not None and X.shape[1:] != input_shape:
+    if input_shape is not None and not takes(layers, X.shape[1:], input_shape):
         found = f"{name} has the shape {X.shape}"
-        raise ShapeError(misfit(X.shape, input_shape, layer, found, name))
+        raise ShapeError(misfit(X.shape, input_shape, layers[0], found, name))
     return X
 
 

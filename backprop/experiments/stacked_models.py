@@ -19,7 +19,7 @@ from backprop.experiments.stacked_tape import CannotStack, StackedTape
 from backprop.optimizers.base import ROUNDING
 from backprop.optimizers.vectors import round_to_0
 from backprop.protocol import Model
-from backprop.training.batched_metrics import COUNTED_AT_ONCE, is_a_sum, update_metrics
+from backprop.training.batched_metrics import COUNTED_AT_ONCE, is_a_sum, update_steps
 from backprop.training.evaluation import Evaluator, collect
 from backprop.training.history import History
 from backprop.training.interrupt import DelayedInterrupt
@@ -111,8 +111,8 @@ class StackedModels:
             scores.note(step)
             interrupt.check()
         return [
-            collect(total / n, model.metrics)
-            for total, model in zip(scores.finish(), self.models, strict=True)
+            collect(loss, model.metrics)
+            for loss, model in zip(scores.finish(), self.models, strict=True)
         ]
 
     def hand_back(self) -> None:
@@ -148,6 +148,7 @@ class StackedStep:
         total: The sum of the losses of each model.
         size: How many losses there are in each.
         prediction: The output of each.
+        X: The inputs that were drawn.
         y: The targets that were drawn.
         weight: The sample weights, if there are any.
     """
@@ -166,7 +167,8 @@ class StackedStep:
         vectors = [(model.parameters.values, theta), (model.parameters.gradients, g)]
         stacked = StackedTape(recorded.tape.calls, len(models), vectors)
         self._drawn = [stacked.block(array) for array in arrays]
-        self.y, self.weight = self._drawn[1], self._drawn[2] if len(arrays) > 2 else None
+        self.X, self.y = self._drawn[:2]
+        self.weight = self._drawn[2] if len(arrays) > 2 else None
         self.calls = stacked.bind(generators_of(model, models))
         self.total, self.size = stacked.block(recorded.total), recorded.size
         self.prediction = stacked.block(recorded.prediction)
@@ -186,8 +188,8 @@ class StackedScores:
 
     def __init__(self, models: Sequence[Model]) -> None:
         self.models = models
-        self.totals = np.zeros(len(models))
-        self._kept: list[tuple[Array, Array, Array | None]] = []
+        self.totals, self.seen = np.zeros(len(models)), np.zeros(len(models))
+        self._kept: list[tuple[Any, ...]] = []  # masks, predictions, targets, weights
         metrics = [metric for model in models for metric in model.metrics]
         self._scored = bool(metrics)
         self._at_once = COUNTED_AT_ONCE if all(map(is_a_sum, metrics)) else 1
@@ -197,26 +199,36 @@ class StackedScores:
     def note(self, step: StackedStep) -> None:
         """Counts a step."""
         n = step.y.shape[1]
-        self.totals += step.total.astype(np.float64) / step.size * n
+        masks = self._masks(step.X)
+        counts = n if masks is None else masks.sum(axis=(1, 2))  # steps that are no padding
+        self.totals += step.total.astype(np.float64) / step.size * counts
+        self.seen += counts
         if not self._scored:
             return
         weight = None if step.weight is None else step.weight.copy()
-        self._kept.append((step.prediction.copy(), step.y.copy(), weight))
+        self._kept.append((masks, step.prediction.copy(), step.y.copy(), weight))
         if len(self._kept) * n >= self._at_once:
             self._count()
 
+    def _masks(self, X: Array) -> Array | None:
+        """Which steps of the outputs are no padding, ``(K, N, T)``; None if all are."""
+        if not self.models[0].makes_mask:
+            return None
+        masks = [self.models[0].mask(each) for each in X]  # a mask depends on no weights
+        found = [mask for mask in masks if mask is not None]
+        return np.stack(found) if found else None
+
     def finish(self) -> list[float]:
-        """The sum of the samples' losses of each model; the metrics have counted everything."""
+        """The mean loss of each model; the metrics have counted everything."""
         if self._kept:
             self._count()
-        return [float(total) for total in self.totals]
+        return [float(loss) for loss in self.totals / np.maximum(self.seen, 1)]
 
     def _count(self) -> None:
-        predictions, y, weights = zip(*self._kept, strict=True)
-        P, Y = np.concatenate(predictions, axis=1), np.concatenate(y, axis=1)
-        w = None if weights[0] is None else np.concatenate(weights, axis=1)
+        masks, predictions, y, weights = map(joined, zip(*self._kept, strict=True))
         for k, model in enumerate(self.models):
-            update_metrics(model.metrics, P[k], Y[k], None if w is None else w[k])
+            M, w = (None if each is None else each[k] for each in (masks, weights))
+            update_steps(model.metrics, M, predictions[k], y[k], w)
         self._kept.clear()
 
 
@@ -290,6 +302,11 @@ class StackedOptimizers:
         for name, rows in self.state.items():
             for optimizer, row in zip(self.each, rows, strict=True):
                 optimizer.state[name][...] = row
+
+
+def joined(parts: Sequence[Any]) -> Any:
+    """Arrays of several steps ``(K, N, …)`` as one, or None where there are none."""
+    return None if parts[0] is None else np.concatenate(parts, axis=1)
 
 
 def means(logs: Sequence[dict[str, float]]) -> dict[str, float]:

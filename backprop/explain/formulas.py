@@ -20,6 +20,7 @@ from backprop.explain.names import (
 )
 from backprop.explain.record import LayerRecord, ParameterRecord, Record
 from backprop.explain.stated import stated
+from backprop.explain.time_steps import steps_back, steps_forward
 
 
 def derivation(record: Record) -> list[tuple[str, list[Section]]]:
@@ -59,6 +60,7 @@ def _forward(layer: LayerRecord, names: Names, defined: set[str]) -> Section:
     if definition and definition not in defined:
         rows.append(Row(definition))
         defined.add(definition)
+    rows += steps_forward(layer)
     text = stated(layer.layer, "formulas", "forward", "f").get("Y", "")
     right, operands = fill(text, _symbols(layer, names), layer.layer)
     right = right or f"{f}({'; '.join([names.x, *[', '.join(given)] * bool(given)])})"
@@ -86,7 +88,8 @@ def _backward(layer: LayerRecord, names: Names, single: bool, delta_input: Array
     x, y = names.x, names.y
     left = delta_definition(x)
     symbols = _symbols(layer, names)
-    rows = [
+    steps, remark = steps_back(layer, names)
+    rows = steps + [
         _gradient(layer, name, symbols, single)
         for name, p in layer.parameters.items()
         if p.parameter.learned
@@ -106,7 +109,7 @@ def _backward(layer: LayerRecord, names: Names, single: bool, delta_input: Array
     right, operands = fill(text, symbols, layer.layer)
     if delta_input is not None:  # by whole numbers, such as indices of words, there is none
         rows.append(Row(equation(left, right), delta_input, operands=operands))
-    return Section(title(layer), rows)
+    return Section(title(layer), rows, remark)
 
 
 def _gradient(layer: LayerRecord, name: str, symbols: Symbols, single: bool) -> Row:

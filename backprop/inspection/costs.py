@@ -11,7 +11,7 @@ from backprop.core.checks import check_integer
 from backprop.core.types import Array
 from backprop.data.inputs import check_inputs
 from backprop.data.sources import check
-from backprop.engine.threads import blas_threads
+from backprop.engine.threads import single_blas_threads
 from backprop.protocol import Model
 
 STEP = 1e-6
@@ -101,8 +101,8 @@ def gradient_cost(model: Model, X: Array, y: Array, max_passes: int = 2000) -> G
         ShapeError: They do not fit the model.
     """
     check_integer(max_passes, "max_passes")
-    data = check(model, check_inputs(X, model.input_shape, model.layers[0], "X"), y)
-    with blas_threads(len(data) * model.parameters.largest):
+    data = check(model, check_inputs(X, model.input_shape, model.layers, "X"), y)
+    with single_blas_threads():
         return compare_costs(model, data.X.astype(model.dtype), data.y, max_passes)
 
 

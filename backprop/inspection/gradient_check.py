@@ -67,8 +67,7 @@ def check_gradients(
     """
     check_integer(max_entries, "max_entries")
     _ = model.loss  # raises if there is none
-    first = model.layers[0] if model.layers else model
-    given: Any = check_inputs(X, model.input_shape, first, "X", model.dtype)
+    given: Any = check_inputs(X, model.input_shape, model.layers, "X", model.dtype)
     given = given.toarray() if is_sparse(given) else given  # ∂E/∂X is dense
     built = copy.deepcopy(model)
     output = built.forward(given[:1])  # builds the copy if it is not

@@ -86,6 +86,7 @@ class Softmax(Layer):
     """
 
     link = "softmax"
+    any_length = 2
     sums_to_one = True
     is_activation = True
     definition = "softmax(z)_k = exp(z_k) / Σ_j exp(z_j)"
@@ -122,6 +123,7 @@ class LogSoftmax(Layer):
     Shapes: Z and A ``(N, K)``, or with further leading axes.
     """
 
+    any_length = 2
     sums_to_one = True
     is_activation = True
     definition = "log_softmax(z)_k = z_k − ln Σ_j exp(z_j)"

@@ -57,6 +57,7 @@ class MultiHeadAttention(Layer):
     """
 
     takes_mask = True
+    any_length = 2
     definition = (
         "{f}(x) = [O₁ … O_h] {W_output} + {b_output} with O = softmax(Q Kᵀ / √d) V, "
         "Q = x {W_query} + {b_query}, K = x {W_key} + {b_key}, V = x {W_value} + {b_value}"

@@ -14,6 +14,7 @@ from backprop.core.checks import check_flag, check_name
 from backprop.core.errors import NoForwardError, NotBuiltError, ShapeError, misfit
 from backprop.core.parameters import Parameter
 from backprop.core.settings import Settings
+from backprop.core.time_steps import Unrolled
 from backprop.core.transfer import copy_of, take_kept
 from backprop.core.types import Array, DTypeLike, Shape, as_array, as_floats, is_sparse
 from backprop.initializers import Initializer
@@ -56,6 +57,7 @@ class Layer(Settings):
             that learns.
         takes_mask: Whether ``forward`` takes a ``mask`` ``(N, T)``, False where a step is padded.
         makes_mask: Whether ``output_mask`` makes a mask from the layer's input.
+        any_length: The axes of samples that may have any number of steps: 2 for (T, C); 0 for none.
         runs_own_code: Whether it calls functions that users wrote.
         link: What a loss may be joined with at the end of a model: "softmax" or "sigmoid".
         linear: Whether the outputs are a weighted sum, and so any real numbers.
@@ -65,18 +67,21 @@ class Layer(Settings):
         symbol: What ``explain`` calls its function, such as "σ"; the class's name if empty.
         definition: That function, such as "σ(z) = 1 / (1 + exp(−z))".
         formulas: Y, ∂E/∂X and gradients: ``{"Y": "{x} {W} + {b}", "dX": "{delta} {W}ᵀ"}``.
+        step_formulas: Likewise what ``unrolled`` has of each step in time, ``{h_s}`` being h_{t−1}.
     """
 
     accepts_sparse = False
     random = False
     takes_mask = makes_mask = False
     runs_own_code = False
+    any_length = 0
     link: str | None = None
     linear = False
     sums_to_one = False
     is_activation = False
     symbol = definition = ""
     formulas: Mapping[str, str] = {}
+    step_formulas: Mapping[str, str] = {}
     adjustable: tuple[str, ...] = ()
 
     def __init__(self, name: str | None = None) -> None:
@@ -137,6 +142,10 @@ class Layer(Settings):
             X: All inputs.
             name: What the error calls them.
         """
+
+    def unrolled(self) -> Unrolled | None:
+        """The steps in time of the last training pass and of the way back; None if it has none."""
+        return None
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """Y for a batch X of shape ``(N, *input_shape)``."""
@@ -294,6 +303,7 @@ class Activation(Layer):
     """
 
     is_activation = True
+    any_length = 2
     formulas: Mapping[str, str] = {"dX": "{delta} ⊙ {slope}"}
     slope = ""
     Z: Any = None

@@ -46,6 +46,12 @@ class Block(Layer):
         """Whether one of its layers makes a mask."""
         return any(layer.makes_mask for layer in self.children)
 
+    @property
+    def any_length(self) -> int:  # type: ignore[override]
+        """That of the first of its layers, if all of them allow it."""
+        found = [layer.any_length for layer in self.children] or [2]
+        return found[0] if all(found) else 0
+
     def entrances(self) -> Sequence[Layer]:
         """Those of the layers that need not return ∂E/∂ their input if the block need not."""
         return entrance(self.children)
@@ -168,6 +174,23 @@ def shape_through(layers: Iterable[Layer], shape: Shape) -> Shape:
     for layer in layers:
         shape = layer.output_shape(shape)
     return shape
+
+
+def takes(layers: Iterable[Layer], shape: Shape, known: Shape) -> bool:
+    """Whether layers that take samples of a known shape take those of another one, too.
+
+    They do if it differs in the number of steps of a sequence alone, on which no weight depends.
+
+    Raises:
+        ShapeError: A layer that goes by the length cannot take so many steps.
+    """
+    for layer in layers:
+        if shape == known:
+            return True
+        if not len(shape) == len(known) == layer.any_length or shape[1:] != known[1:]:
+            return False
+        shape, known = layer.output_shape(shape), layer.output_shape(known)
+    return True
 
 
 def walk(layers: Iterable[Layer], way: str = "") -> Iterator[tuple[str, Layer]]:

@@ -53,6 +53,7 @@ class Dense(Layer):
     """
 
     accepts_sparse = True
+    any_length = 2
     linear = True
     formulas = {
         "Y": "{x} {W} + {b}",

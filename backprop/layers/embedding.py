@@ -40,6 +40,7 @@ class Embedding(Layer):
         dW: ∂E/∂W of the last backward pass.
     """
 
+    any_length = 1
     formulas = {
         "Y": "{W}[{x}]",
         "dW": "Σ {delta} over the places of {x} that hold the row's number",

@@ -24,6 +24,7 @@ class GlobalPooling(Layer):
     """
 
     axes = "HWC"
+    any_length = 2
 
     def __init__(self, keepdims: bool = False, name: str | None = None) -> None:
         super().__init__(name)

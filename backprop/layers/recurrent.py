@@ -12,6 +12,7 @@ from backprop.core.buffers import Buffers, new_array
 from backprop.core.checks import check_flag, check_integer, check_mask, check_number
 from backprop.core.functional import column_sum, dropout_factors
 from backprop.core.parameters import parameter_views
+from backprop.core.time_steps import Unrolled, unroll
 from backprop.core.types import Array, Shape, as_array
 from backprop.core.unrolled import Room, Steps, by_step, in_planes, weights_in_planes
 from backprop.core.windows import check_axes
@@ -70,13 +71,13 @@ class Recurrent(Layer):
         db: ∂E/∂b.
     """
 
-    takes_mask = True
+    takes_mask, any_length = True, 2
     formulas = {
-        "dW": "Σ_t x_tᵀ dZ_t",
-        "dU": "Σ_t h_sᵀ dZ_t",
-        "db": "Σ_t Σ_N dZ_t",
-        "dX": "dZ_t {W}ᵀ",
-    }  # s is t − 1, and dZ_t is ∂E/∂(x_t W + b)
+        "dW": "Σ_t x_tᵀ ∂E/∂p_t",
+        "dU": "Σ_t h_sᵀ ∂E/∂p_t",
+        "db": "Σ_N Σ_t ∂E/∂p_t",
+        "dX": "_t = ∂E/∂p_t {W}ᵀ",
+    }  # s is t − 1
 
     gates: tuple[int, ...] = (0,)
     """Which of Keras's gates stands in each plane; those with a sigmoid first."""
@@ -132,8 +133,10 @@ class Recurrent(Layer):
         self.recurrent_constraint = constraints.get(recurrent_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
         self.seed = None if seed is None else check_integer(seed, "seed", 0)
+        self.formulas = {"Y": "(h_1 … h_T)" if return_sequences else "h_T", **self.formulas}
         self.Y: Any = None
         self._steps: tuple[Any, ...] = ()  # of the last training pass: Steps, and the subclass's
+        self._back: tuple[Any, ...] = ()  # of the last backward pass: δ, and ∂z_t of all steps
 
     @property
     def random(self) -> bool:  # type: ignore[override]
@@ -143,7 +146,7 @@ class Recurrent(Layer):
     def make_parameters(self, input_shape: Shape) -> None:
         """Makes W, U and b, in Keras's order; takes a generator of its own for dropout."""
         self.output_shape(input_shape)
-        self.Y, self._steps = None, ()
+        self.Y, self._steps, self._back = None, (), ()
         columns = len(self.gates) * self.units
         self.add_parameter(
             "W",
@@ -276,6 +279,7 @@ class Recurrent(Layer):
         s = Steps(*self._steps[: len(Steps._fields)])
         T, n, n_in = s.x.shape
         dZ = self.backward_steps(delta, s, self._steps[len(s) :])  # (T · N, gates · units)
+        self._back = delta, dZ
         np.matmul(s.x.reshape(T * n, n_in).T, dZ, out=self.dW)
         if self.use_bias:
             column_sum(dZ, out=self.db if self.db.ndim == 1 else self.db[0])
@@ -288,6 +292,11 @@ class Recurrent(Layer):
         dX = self.buffer("dX", (n, T, n_in), self.dtype)
         np.multiply(dx, 1 if s.r_x is None else s.r_x, out=self.in_order(dX))
         return dX
+
+    def unrolled(self) -> Unrolled | None:
+        """See ``Layer``: for a subclass that has ``step_values`` and ``step_gradients``."""
+        known: Any = self if self.step_formulas and self._back else None
+        return known and unroll(known, self._steps, *self._back)
 
     # ----------------------------------------------------------------------- what both are made of
 

@@ -30,6 +30,7 @@ class Rescaling(Layer):
 
     formulas = {"Y": "{self.line[0]} {x}{self.line[1]}", "dX": "{self.line[0]} {delta}"}
     adjustable = ("scale", "offset")
+    any_length = 2
 
     def __init__(self, scale: float, offset: float = 0.0, name: str | None = None) -> None:
         super().__init__(name)

@@ -150,6 +150,11 @@ class OverLastAxes(Layer):
 
     axis: int | tuple[int, ...] = -1
 
+    @property
+    def any_length(self) -> int:  # type: ignore[override]
+        """2, unless the steps are normalised over."""
+        return 2 if self.axis in (-1, (-1,)) else 0
+
     def features(self, input_shape: Shape) -> Shape:
         """The sizes of the last axes that are normalised together.
 

@@ -206,7 +206,7 @@ class Loss(Settings):
         delta *= self._scale
         return self.as_prediction(delta)
 
-    def prediction_delta(self) -> Array:
+    def prediction_delta(self) -> Array | None:
         """∂E/∂ŷ of the last ``forward``: the same, unless this is a matched head."""
         return self.backward()
 

@@ -87,7 +87,7 @@ class Adam(AdamLike):
         m, v = state[:2]
         m *= beta_1
         m += g
-        np.multiply(g, g, out=scratch)
+        np.square(g, out=scratch)
         v *= beta_2
         v += scratch
         if self.amsgrad:
@@ -168,7 +168,7 @@ class Nadam(AdamLike):
         step, root = scratch
         m *= beta_1
         m += g
-        np.multiply(g, g, out=root)
+        np.square(g, out=root)
         v *= beta_2
         v += root
         np.multiply(m, a, out=step)

@@ -63,7 +63,7 @@ class Adagrad(Optimizer):
         """θ and G after one step."""
         eta, epsilon = self.scalars
         (G,) = state
-        np.multiply(g, g, out=scratch)
+        np.square(g, out=scratch)
         G += scratch
         np.add(G, epsilon, out=scratch)
         np.sqrt(scratch, out=scratch)
@@ -122,7 +122,7 @@ class RMSprop(Optimizer):
         """θ, G, A and v after one step."""
         eta, rho, rest, epsilon, mu = self.scalars
         G = state[0]
-        np.multiply(g, g, out=scratch)
+        np.square(g, out=scratch)
         G *= rho
         G += scratch
         if self.centered:
@@ -185,7 +185,7 @@ class Adadelta(Optimizer):
         eta, rho, epsilon = self.scalars
         G, D = state
         step, square = scratch
-        np.multiply(g, g, out=square)
+        np.square(g, out=square)
         G *= rho
         G += square
         np.add(D, epsilon, out=step)

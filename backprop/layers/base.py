@@ -136,12 +136,7 @@ class Layer(Settings):
         return mask
 
     def check_values(self, X: Array, name: str = "x") -> None:
-        """Raises ValueError before training if X holds numbers that the layer cannot take.
-
-        Args:
-            X: All inputs.
-            name: What the error calls them.
-        """
+        """Raises ValueError, which calls X ``name``, if the layer cannot take its numbers."""
 
     def unrolled(self) -> Unrolled | None:
         """The steps in time of the last training pass and of the way back; None if it has none."""

@@ -183,7 +183,7 @@ CALLS = {
     ),
     "input_dim": (lambda: Dense(8, input_dim=4), TypeError, ["input_dim=4", "Input("]),
     "activation": (lambda: Dense(8, activation="relu"), TypeError, ["Dense(8), ReLU()"]),
-    "second argument": (lambda: Dense(8, "relu"), TypeError, ["use_bias='relu'", "ReLU()"]),
+    "second argument": (lambda: Dense(8, "relu"), TypeError, ["use_bias", "'relu'", "ReLU()"]),
     "no such argument": (lambda: Dense(8, bias=True), TypeError, ["bias=True", "no such argument"]),
     "forward without training": (
         lambda: bp.Sequential([own_layer(forward=lambda self, X: X)]),

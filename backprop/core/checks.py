@@ -74,6 +74,20 @@ def check_path(value: Any, name: str) -> str:
     return path
 
 
+def check_use_bias(value: Any, call: str) -> bool:
+    """The flag ``use_bias`` of a call such as ``Dense(8)``; Keras has the activation in its place.
+
+    Raises:
+        TypeError: It is no flag.
+    """
+    if isinstance(value, str):
+        raise TypeError(
+            f"use_bias of {call} must be True or False, but it is {value!r}: an activation is a "
+            f"layer of its own: {call}, ReLU()."
+        )
+    return check_flag(value, f"use_bias of {call}")
+
+
 def check_sizes(value: Any, name: str, n: int, least: int = 1) -> tuple[int, ...]:
     """One integer for each of n axes; a single one stands for all of them.
 
@@ -107,7 +121,7 @@ def check_axis(value: Any, name: str) -> int | tuple[int, ...]:
     axes = tuple(value) if several else (value,)
     if not all(isinstance(a, int | np.integer) and not isinstance(a, bool) for a in axes):
         raise ValueError(
-            f"{name} must be an integer, such as -1, or a list of them, but {name} is {value!r}."
+            f"{name} must be an integer, such as -1, or a list of them, but it is {value!r}."
         )
     return tuple(map(int, axes)) if several else int(value)
 

@@ -6,9 +6,9 @@ without a word. Classes of the package alone are watched: in classes of one's ow
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
-from backprop.core.lookup import arguments_of, takes
+from backprop.core.lookup import arguments_of, check_call, takes
 
 PACKAGE = __name__.partition(".")[0]
 
@@ -64,6 +64,12 @@ class SettingWithDefault(Setting):
 
 class Settings:
     """The base of what is made with arguments that may be changed later."""
+
+    def __new__(cls, *given: Any, **named: Any) -> Self:
+        """Refuses arguments that a class of the package does not take."""
+        if from_package(cls):
+            check_call(cls, given, named)
+        return super().__new__(cls)
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

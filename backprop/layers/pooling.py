@@ -43,10 +43,11 @@ class Pooling(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        n = len(self.axes) - 1
-        self.pool_size = check_sizes(pool_size, "pool_size", n)
-        self.strides = self.pool_size if strides is None else check_sizes(strides, "strides", n)
-        self.padding = check_choice(padding, "padding", ("valid", "same"))
+        of, n = f"of {type(self).__name__}", len(self.axes) - 1
+        self.pool_size = check_sizes(pool_size, f"pool_size {of}", n)
+        given = self.pool_size if strides is None else strides
+        self.strides = check_sizes(given, f"strides {of}", n)
+        self.padding = check_choice(padding, f"padding {of}", ("valid", "same"))
         self.Y: Any = None
 
     def windows(self, sample: Shape) -> tuple[Windows, ...]:
@@ -65,9 +66,8 @@ class Pooling(Layer):
     @property
     def written(self) -> WrittenWindows:
         """How formulas write the windows."""
-        return write(
-            self.windows(self.input_shape or ()), ", where m numbers of a window lie inside"
-        )
+        cut_off = ", where m numbers of a window lie inside"
+        return write(self.windows(self.input_shape or ()), cut_off)
 
     def output_mask(self, X: Array, mask: Array | None) -> None:
         """None: behind it are no steps of the input any more."""

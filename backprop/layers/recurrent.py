@@ -78,6 +78,10 @@ class Recurrent(Layer):
         "dX": "_t = ∂E/∂p_t {W}ᵀ",
     }  # s is t − 1
 
+    not_taken = dict.fromkeys(
+        ("activation", "recurrent_activation"),
+        "the activations are tanh and, for the gates, the sigmoid",
+    )
     gates: tuple[int, ...] = (0,)
     """Which of Keras's gates stands in each plane; those with a sigmoid first."""
 
@@ -108,15 +112,10 @@ class Recurrent(Layer):
         bias_constraint: str | Constraint | None = None,
         seed: int | None = None,
         name: str | None = None,
-        **unknown: Any,
     ) -> None:
         super().__init__(name)
-        if unknown:
-            raise TypeError(
-                f"{type(self).__name__}({units}) cannot be made with {unknown}: there is no such "
-                f"argument; the activations are tanh and, for the gates, the sigmoid."
-            )
-        self.units = check_integer(units, f"{type(self).__name__}(units)")
+        kind = type(self).__name__
+        self.units = check_integer(units, f"{kind}(units)")
         self.return_sequences = check_flag(return_sequences, "return_sequences")
         self.go_backwards = check_flag(go_backwards, "go_backwards")
         self.dropout = check_number(dropout, "dropout", 0.0, 1.0)

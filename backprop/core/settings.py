@@ -53,6 +53,11 @@ class SettingWithDefault(Setting):
         super().__init__(name)
         self.default = default
 
+    def __set__(self, made: Any, value: Any) -> None:
+        if self.name not in vars(made) and finished(made) and not takes(type(made), self.name):
+            raise AttributeError(f"{type(made).__name__} has no {self.name} that could be changed.")
+        super().__set__(made, value)
+
     def __get__(self, made: Any, kind: type) -> Any:
         return self.default if made is None else vars(made).get(self.name, self.default)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.checks import check_number, check_range, check_sizes
+from backprop.core.checks import check_choice, check_number, check_range, check_sizes
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, Shape, as_floats
 from backprop.core.windows import check_axes
@@ -99,9 +99,7 @@ class RandomFlip(Augmentation):
         name: str | None = None,
     ) -> None:
         super().__init__(seed, name)
-        if mode not in MODES:
-            raise ValueError(f"mode of RandomFlip must be one of {[*MODES]}, but it is {mode!r}.")
-        self.mode = mode
+        self.mode = check_choice(mode, "mode of RandomFlip", MODES)
 
     def draw(self, shape: Shape) -> Any:
         """For each axis the images that are turned round along it."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.buffers import new_array
-from backprop.core.checks import check_sizes
+from backprop.core.checks import check_choice, check_sizes
 from backprop.core.types import Array, Shape, as_array, as_floats
 from backprop.core.windows import Windows, WrittenWindows, check_axes, inside, lay, pad, write
 from backprop.layers.base import Layer
@@ -47,9 +47,7 @@ class Pooling(Layer):
         self.pool_size = check_sizes(pool_size, f"pool_size {of}", n)
         given = self.pool_size if strides is None else strides
         self.strides = check_sizes(given, f"strides {of}", n)
-        if padding not in ("valid", "same"):
-            raise ValueError(f"padding {of} must be 'valid' or 'same', but it is {padding!r}.")
-        self.padding = padding
+        self.padding = check_choice(padding, f"padding {of}", ("valid", "same"))
         self.Y: Any = None
 
     def windows(self, sample: Shape) -> tuple[Windows, ...]:

@@ -29,19 +29,18 @@ class Recurrent(Layer):
 
         h_t = f(x_t W + b, h_{t−1}, U)        for t = 1 … T, with h_0 = 0
 
-    The layer returns h_T, or all of h_1 … h_T. What f is says the subclass. Backpropagation through
-    time is backpropagation in the network that the loop over t unrolls into, which has the same W,
-    U and b in each of its T layers, so that their gradients add up. With z_t = x_t W + b:
+    The layer returns h_T, or all of h_1 … h_T; the subclass says what f is. The loop over t unrolls
+    into a network with the same W, U and b in each of its T layers, so that their gradients add up:
+    that is backpropagation through time. With z_t = x_t W + b:
 
         ∂E/∂W = Σ_t x_tᵀ ∂E/∂z_t,   ∂E/∂b = Σ_t Σ_N ∂E/∂z_t,   ∂E/∂x_t = ∂E/∂z_t Wᵀ
 
     Each is one product for all steps. Shapes: X ``(N, T, n_in)``, W ``(n_in, gates · units)``, U
     ``(units, gates · units)``. Sequences may have any length T, another one in every batch.
 
-    A padded step leaves the state as it was, h_t = h_{t−1}, and gets no gradient: a sequence of
-    which every step is padded returns h_0 = 0. Dropout multiplies x_t by r_x and h_{t−1}, where it
-    meets U, by r_h: factors that are drawn once for a sequence and stay the same in all of its
-    steps and gates (Gal & Ghahramani 2016).
+    A padded step leaves the state as it was, h_t = h_{t−1}, and gets no gradient; if all steps are
+    padded, h_0 = 0 is returned. Dropout multiplies x_t by r_x and h_{t−1}, where it meets U, by
+    r_h: drawn once a sequence, the same in all of its steps and gates (Gal & Ghahramani 2016).
 
     Args:
         units: The number of units: h_t has the shape ``(N, units)``.

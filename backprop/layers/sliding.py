@@ -10,7 +10,7 @@ import numpy as np
 from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.buffers import Buffers
-from backprop.core.checks import check_sizes, check_use_bias
+from backprop.core.checks import check_choice, check_sizes, check_use_bias
 from backprop.core.correlation import Grid
 from backprop.core.errors import ShapeError, misfit
 from backprop.core.functional import by_channel, column_sum
@@ -66,10 +66,8 @@ class Sliding(Layer):
     ) -> None:
         super().__init__(name)
         kind, n = type(self).__name__, len(self.axes) - 1
-        if padding not in self.paddings:
-            known = " or ".join(map(repr, self.paddings))
-            hint = "; only Conv1D is causal" if padding == "causal" else ""
-            raise ValueError(f"padding of {kind} must be {known}, but it is {padding!r}{hint}.")
+        hint = "; only Conv1D is causal" if isinstance(padding, str) and padding == "causal" else ""
+        self.padding = check_choice(padding, f"padding of {kind}", self.paddings, hint)
         self.kernel_size = check_sizes(kernel_size, f"kernel_size of {kind}", n)
         self.strides = check_sizes(strides, f"strides of {kind}", n)
         self.dilation_rate = check_sizes(dilation_rate, f"dilation_rate of {kind}", n)
@@ -78,7 +76,7 @@ class Sliding(Layer):
                 f"{kind} has either strides or a dilation_rate greater than 1, not both, but they "
                 f"are {self.strides} and {self.dilation_rate}: set one of them to 1."
             )
-        self.padding, self.use_bias = padding, check_use_bias(use_bias, kind)
+        self.use_bias = check_use_bias(use_bias, kind)
         self.bias_initializer = initializers.get(bias_initializer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.bias_constraint = constraints.get(bias_constraint)

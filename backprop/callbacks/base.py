@@ -112,6 +112,8 @@ class LambdaCallback(Callback):
         TypeError: There is no hook of that name, or what is given for it cannot be called.
     """
 
+    any_name = True
+
     def __init__(self, **hooks: Callable[..., object] | None) -> None:
         for name, function in hooks.items():
             if name not in HOOKS:

@@ -63,11 +63,17 @@ class SettingWithDefault(Setting):
 
 
 class Settings:
-    """The base of what is made with arguments that may be changed later."""
+    """The base of what is made with arguments that may be changed later.
+
+    Attributes:
+        any_name: Whether the constructor looks at the names of its arguments itself.
+    """
+
+    any_name = False
 
     def __new__(cls, *given: Any, **named: Any) -> Self:
         """Refuses arguments that a class of the package does not take."""
-        if from_package(cls):
+        if from_package(cls) and not cls.any_name:
             check_call(cls, given, named)
         return super().__new__(cls)
 

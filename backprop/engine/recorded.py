@@ -146,10 +146,11 @@ class RecordedSteps(Step):
 
     def update(self) -> None:
         """The second half of a step; with what threads left for it of the first."""
+        model = self.model
         if self._shared is None:
-            super().update()
+            model.optimizer.step(model.parameters)
         else:
-            self._shared.update(self.model.optimizer)
+            self._shared.update(model.optimizer)
 
     def _first(self, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
         """A step by the layers; recorded if enough with these arrays have come before."""

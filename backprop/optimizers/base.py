@@ -240,7 +240,8 @@ class Optimizer(Strict):
         Returns the blocks of θ that are trained: the same list as long as they stay the same.
         """
         t, eta = self.iterations + 1, self.learning_rate
-        self.begin(parameters)
+        if self._parameters is not parameters:
+            self.bind(parameters)
         stretches = parameters.trainable_slices()
         decays = [p.decays for p in parameters] if self.weight_decay else []
         if stretches is not self._stretches or decays != self._decays:
@@ -248,9 +249,10 @@ class Optimizer(Strict):
             self._stretches, self._decays = stretches, decays
             self._blocks = self.blocks(parameters, stretches)
         numbers = self.coefficients(t, eta)
-        attributes = self.__dict__  # written to directly: Strict would look at each assignment
-        attributes["_keep"] = 1 - eta * (self.weight_decay or 0)
+        if self.weight_decay:
+            self._keep = 1 - eta * self.weight_decay
         if numbers != self._numbers:
+            attributes = self.__dict__  # written to directly: Strict would look at each assignment
             attributes["_numbers"] = numbers
             scalars = self.scalars or [np.empty((), parameters.values.dtype) for _ in numbers]
             attributes["scalars"] = scalars

@@ -58,6 +58,9 @@ class Model(Protocol):
     def body(self) -> list[Layer]:
         """The layers that compute what ``loss.predict`` makes the prediction of."""
 
+    def infer(self, X: Array) -> Array:
+        """What the body makes of a batch in inference."""
+
     @property
     def makes_mask(self) -> bool:
         """Whether a layer makes a mask of padded sequences."""

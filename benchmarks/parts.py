@@ -12,7 +12,7 @@ from backprop.data.batches import Batches
 from backprop.data.samples import Data
 from backprop.data.sources import EVALUATION_BATCH
 from backprop.engine.recorded import RecordedStep
-from backprop.engine.threads import blas_threads
+from backprop.engine.threads import single_blas_threads
 from backprop.training.step import Step
 
 PARTS = ("draw", "products", "other calls", "optimizer")
@@ -29,11 +29,11 @@ def parts(job: Job, seconds: float) -> dict[str, float]:
     model = with_backprop.Network(job, jobs.weights(job)).model
     rng = np.random.default_rng(0)
     batches = Batches(Data(X, y.astype(np.intp)), job.batch, model.dtype, rng)
-    batch = next(iter(batches))
+    X_batch, y_batch, weight, *_ = next(iter(batches))
     steps: list[dict[str, float]] = []
-    with blas_threads(job.batch * model.parameters.largest):
-        Step(model).gradients(*batch)  # makes all buffers
-        recorded = RecordedStep(model, *batch)
+    with single_blas_threads():
+        Step(model).gradients(X_batch, y_batch, weight)  # makes all buffers
+        recorded = RecordedStep(model, X_batch, y_batch, weight)
         calls = [(is_product(call), call) for call in recorded.calls]
         clock, end = time.perf_counter, time.perf_counter() + seconds
         while clock() < end or len(steps) < 5:
@@ -83,7 +83,7 @@ def parts_of_predict(job: Job, seconds: float) -> dict[str, float]:
     ways = products, layers, lambda: model.predict(X)
     times: list[list[float]] = [[] for _ in ways]
     end = time.perf_counter() + seconds
-    with blas_threads(len(batches[0]) * model.parameters.largest):
+    with single_blas_threads():
         while time.perf_counter() < end or len(times[0]) < 5:
             for way, found in zip(ways, times, strict=True):
                 start = time.perf_counter()

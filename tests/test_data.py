@@ -9,6 +9,7 @@ from backprop.core.checks import check_dtype, check_integer, check_list
 from backprop.core.errors import ShapeError
 from backprop.data.inputs import check_inputs
 from backprop.data.samples import Data, check_data, split_validation, weight_by_class
+from backprop.layers import Dense
 from backprop.losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -17,7 +18,7 @@ from backprop.losses import (
 )
 
 FLOAT64 = np.dtype("float64")
-LAYER = "Dense 'dense_1'"
+LAYER = Dense(1, name="dense_1")
 
 
 # ----------------------------------------------------------------------------------- inputs
@@ -26,12 +27,12 @@ LAYER = "Dense 'dense_1'"
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int64", "uint8", "bool"])
 def test_arrays_of_numbers_pass_as_they_are(dtype):
     X = np.ones((3, 2), dtype)
-    assert check_inputs(X, (2,), LAYER) is X
-    assert check_inputs(X, None, LAYER) is X
+    assert check_inputs(X, (2,), [LAYER]) is X
+    assert check_inputs(X, None, [LAYER]) is X
 
 
 def test_lists_become_arrays():
-    np.testing.assert_array_equal(check_inputs([[1, 2], [3, 4]], None, LAYER), [[1, 2], [3, 4]])
+    np.testing.assert_array_equal(check_inputs([[1, 2], [3, 4]], None, [LAYER]), [[1, 2], [3, 4]])
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -42,20 +43,20 @@ def test_row_of_the_first_bad_number_is_named(bad, row):
     with pytest.raises(
         ValueError, match=rf"^x holds nan or infinite .* in row {row}, column [02]: remove or"
     ):
-        check_inputs(X, None, LAYER)
+        check_inputs(X, None, [LAYER])
 
 
 def test_bad_number_is_found_in_an_image():
     X = np.zeros((5, 4, 4, 1))
     X[3, 1, 2, 0] = np.nan
     with pytest.raises(ValueError, match="in row 3"):
-        check_inputs(X, (4, 4, 1), LAYER)
+        check_inputs(X, (4, 4, 1), [LAYER])
 
 
 def test_memory_map_is_not_read_through_nor_loaded(tmp_path):
     np.save(tmp_path / "X.npy", np.full((3, 2), np.nan))
     X = np.load(tmp_path / "X.npy", mmap_mode="r")
-    assert check_inputs(X, (2,), LAYER) is X
+    assert check_inputs(X, (2,), [LAYER]) is X
 
 
 # ---------------------------------------------------------------------- targets and weights
@@ -221,4 +222,4 @@ def test_dtypes():
 
 def test_ragged_rows_have_an_error_of_their_own():
     with pytest.raises(ShapeError, match=r"^x cannot be made an array of samples: give all"):
-        check_inputs([[1, 2], [3]], None, LAYER)
+        check_inputs([[1, 2], 3], None, [LAYER])

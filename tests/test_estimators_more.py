@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sklearn.neural_network
 from matplotlib.figure import Figure
 from scipy import sparse
 from sklearn import datasets
@@ -13,6 +14,7 @@ from sklearn.base import clone
 from sklearn.utils.class_weight import compute_sample_weight
 
 import backprop as bp
+from backprop import estimators
 from backprop.estimators import MLPClassifier, MLPRegressor
 from backprop.estimators.steps import PenalisedSteps
 from backprop.experiments import many
@@ -70,9 +72,8 @@ def test_validation_data_and_their_curve(iris):
     mlp.fit(X[:100], y[:100], validation_data=(X[100:], y[100:]))
     assert len(mlp.validation_loss_curve_) == 8
     loss, share = mlp.model_.evaluate(X[100:], y[100:])
-    assert mlp.validation_loss_curve_[-1] == pytest.approx(loss)  # without the penalty
+    assert mlp.validation_loss_curve_[-1] == pytest.approx(loss - mlp.model_.penalty())
     assert mlp.history_.history["val_accuracy"][-1] == share == mlp.score(X[100:], y[100:])
-    assert mlp.history_.history["val_loss"] == mlp.validation_loss_curve_
     alone = clone(mlp).fit(X[:100], y[:100])
     assert alone.loss_curve_ == mlp.loss_curve_  # nothing is learnt from them
     assert alone.validation_loss_curve_ == []
@@ -104,6 +105,30 @@ def test_callbacks_metrics_schedule_and_dtype(iris):
     assert mlp.coefs_[0].dtype == mlp.predict_proba(iris[0]).dtype == np.float32
     with pytest.raises(ValueError, match="both determine the learning rate"):
         mlp.set_params(solver="sgd", learning_rate="adaptive").fit(*iris)
+
+
+def test_checkpoints_on_the_way(iris, tmp_path):
+    X, y = iris
+    path = tmp_path / "model.npz"
+    saver = bp.callbacks.ModelCheckpoint(path)
+    mlp = MLPClassifier((5,), alpha=3.0, max_iter=4, batch_size=150, callbacks=[saver]).fit(X, y)
+    loaded = bp.load_model(path)
+    np.testing.assert_array_equal(loaded.predict(X), mlp.model_.predict(X))
+    for model in (loaded, mlp.model_):
+        assert model.layers[0].kernel_regularizer.l2 == 0.01  # 3 / (2 · 150)
+
+
+def test_wide_networks_on_several_threads(rng):
+    """Where threads share a step, the penalty is in what each of them computes."""
+    X, y = rng.normal(size=(400, 300)) / 9, rng.integers(0, 2, 400)
+    common = {"alpha": 20.0, "max_iter": 5, "random_state": 0}
+    for solver in ("sgd", "adam", "lbfgs"):
+        pair = [
+            package.MLPClassifier((400, 300), solver=solver, batch_size=400, **common).fit(X, y)
+            for package in (estimators, sklearn.neural_network)
+        ]
+        for W, V in zip(pair[0].coefs_, pair[1].coefs_, strict=True):
+            np.testing.assert_allclose(W, V, rtol=0, atol=1e-7)
 
 
 def test_lbfgs_reports_too(iris):
@@ -198,13 +223,13 @@ def test_members_have_the_penalty_of_one(iris, solver):
     arguments = {"alpha": 20.0, "solver": solver, "max_iter": 3, "batch_size": 150}
     many_ = ensemble(MLPClassifier, **arguments).fit(X, y, validation_data=(X, y))
     one = ensemble(MLPClassifier, n_members=1, **arguments).fit(X, y)
-    first = many_.models_[0]
-    for mlp, model in ((many_, first), (one, one.model_)):
-        penalty = 10.0 * sum((layer.W**2).sum() for layer in model.layers[::2]) / 150
-        told = PenalisedSteps(model, 0.0 if mlp is many_ and solver == "adam" else 20.0)
-        loss, prediction = told.gradients(X, y, None)
+    for mlp in (many_, one):
+        with PenalisedSteps(mlp.model_, 20.0) as step:
+            loss, prediction = step.gradients(X, y, None)
+        penalty = 10.0 * sum((W**2).sum() for W in mlp.coefs_) / 150
         plain = -np.log(prediction[np.arange(150), y]).mean()
         assert loss == pytest.approx(plain + penalty)
+        assert mlp.model_.evaluate(X, y) == pytest.approx(plain + penalty)
     held_out = [-np.log(model.predict(X)[np.arange(150), y]).mean() for model in many_.models_]
     assert many_.validation_loss_curve_[-1] == pytest.approx(np.mean(held_out))
 

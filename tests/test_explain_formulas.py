@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from explained import Array, compiled
+from element_formulas import compare
+from explained import Array, assert_sound_latex, compiled
 from formula_values import unread_formulas
 from layer_cases import PACKAGE
 from layer_cases import Case as LayerCase
@@ -22,9 +24,15 @@ from backprop.explain.stated import stated
 from backprop.layers import (
     Activation,
     BatchNormalization,
+    Conv2D,
     Dense,
+    Flatten,
+    GroupNormalization,
     Identity,
     Layer,
+    Normalization,
+    Rescaling,
+    Reshape,
     Sigmoid,
     Softmax,
     Tanh,
@@ -60,9 +68,17 @@ def letters_of(explanation: Explanation) -> dict[str, Array]:
     if kind == "Columns":
         return {"S": np.eye(own.X.shape[1])[:, own.layer.which]}
     if isinstance(own.layer, Standardization):
-        mean = np.array(own.layer.mean(own.X))
-        variance = np.array(own.layer.mean((own.X - mean) ** 2))
-        if isinstance(own.layer, BatchNormalization) and not own.layer.trainable:
+        together = own.X  # normalised along the axis 1, or over the batch along the axis 0
+        if isinstance(own.layer, GroupNormalization):
+            together = own.X.reshape(len(own.X) * own.layer.groups, -1)
+        axis = 0 if isinstance(own.layer, BatchNormalization) else 1
+        mean, variance = (f(together, axis=axis, keepdims=True) for f in (np.mean, np.var))
+        if isinstance(own.layer, GroupNormalization):
+            size = together.shape[1]
+            mean, variance = (
+                np.repeat(m, size, axis=1).reshape(own.X.shape) for m in (mean, variance)
+            )
+        if axis == 0 and not own.layer.trainable:
             mean, variance = own.moving_mean, own.moving_variance
         return {"μ": mean, "v": variance, "ε": own.layer.epsilon}
     return {}
@@ -84,6 +100,54 @@ def test_formulas_of_layers_give_the_numbers_shown(
     general = [f for f in unread if "∂h⁽¹⁾/∂z⁽¹⁾" in f.lower()]
     assert bool(general) == isinstance(layer, Standardization)
     assert [f for f in unread if f not in general and "← P(" not in f] == []
+
+
+@pytest.mark.parametrize(
+    ("layer", "formula"),
+    [
+        (Rescaling(-2, -1), "h⁽¹⁾ = −2 z⁽¹⁾ − 1"),
+        (Rescaling(0.5), "h⁽¹⁾ = 0.5 z⁽¹⁾"),
+        (
+            Normalization(mean=[1, 2], variance=[0, 4]),  # what never changes is only shifted
+            "h⁽¹⁾ = (z⁽¹⁾ − mean⁽¹⁾) / √(variance⁽¹⁾ + [variance⁽¹⁾ = 0])",
+        ),
+    ],
+    ids=["negative", "without_offset", "constant_feature"],
+)
+def test_scales_at_their_edges(layer: Layer, formula: str, rng: np.random.Generator) -> None:
+    model = compiled(Dense(2), layer, Dense(2))
+    explanation = model.explain(rng.normal(size=2), rng.normal(size=2))
+    assert unread_formulas(explanation) == []
+    assert re.search(rf"^  {re.escape(formula)}(  |$)", str(explanation), re.M)
+
+
+PLACES = [case for case in PACKAGE if "_{{" in case.make().definition and case.mask is None]
+
+
+@pytest.mark.parametrize("case", PLACES, ids=str)
+def test_formulas_of_single_elements_give_the_numbers_of_the_layer(case: LayerCase) -> None:
+    layer = case.built()
+    X, delta = case.samples(2)
+    Y, dX, *_ = case.train(layer, X, delta)
+    learned = {f"d{p.name}" for p in layer.parameters}
+    assert {*compare(layer, X, Y, delta, dX)} >= {"definition", "dX", *learned}
+
+
+def test_parts_that_are_not_there_leave_no_trace(rng: np.random.Generator) -> None:
+    """A bias, a stride of 1, a border of 0, groups; for one sample there is no sum over samples."""
+    body = (Reshape((4, 4, 2)), Conv2D(2, 3, 2, "same", groups=2, use_bias=False), Flatten())
+    explanation = compiled(*body, n_in=32).explain(rng.normal(size=32), rng.normal(size=8))
+    text = str(explanation)
+    for formula in (
+        "conv2d(x)_{ijk} = Σ_{uvc} x_{2i+u, 2j+v, ⌊k/1⌋+c} W_{uvck}, zeros lie outside",
+        "∂E/∂W⁽¹⁾_{uvck} = Σ_{ij} h⁽⁰⁾_{2i+u, 2j+v, ⌊k/1⌋+c} δ⁽¹⁾_{ijk}",
+        "∂E/∂h⁽⁰⁾_{abd} = Σ_{2i+u=a, 2j+v=b, ⌊k/1⌋+c=d, k} δ⁽¹⁾_{ijk} W⁽¹⁾_{uvck}",
+    ):
+        assert f"  {formula}\n" in text
+    tex = explanation.latex()
+    assert_sound_latex(tex)
+    assert r"\sum _{uvc} x_{2i+u, 2j+v, \lfloor k/1\rfloor +c} W_{uvck}" in tex
+    assert r"x \text{ with all numbers in one row }" in tex
 
 
 def endings(case: LossCase) -> list[Any]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from explained import assert_sound_latex, compiled, mazur
+from layer_cases import PACKAGE, Case
 
+import backprop as bp
 from backprop.explain import Explanation
 from backprop.explain.names import fill
 from backprop.layers import Dense, Rescaling
@@ -105,3 +107,13 @@ def test_a_negative_factor_behind_another_is_in_brackets() -> None:
         found, operands = fill(text, {"x": ("x", np.ones((1, 1)))}, -2)
         assert found == expected
         assert len(operands) >= 2
+
+
+@pytest.mark.parametrize("case", PACKAGE, ids=str)
+def test_formulas_of_every_layer_are_latex(case: Case, rng: np.random.Generator) -> None:
+    model = bp.Sequential([bp.Input(case.shape), case.make()], seed=0, dtype="float64")
+    model.compile("sgd", "mse")
+    explanation = model.explain(
+        case.draw(rng, (2, *case.shape)), np.zeros((2, *model.output_shape))
+    )
+    assert_sound_latex(explanation.latex())

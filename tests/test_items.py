@@ -52,11 +52,6 @@ class Numbered(PyDataset):
     def num_batches(self):
         return self.n
 
-    def __getattribute__(self, name):
-        if name == "__len__":
-            raise AttributeError(name)
-        return super().__getattribute__(name)
-
 
 class Samples:
     """As PyTorch has it: item k is sample k."""
@@ -260,3 +255,12 @@ def test_lists_that_are_arrays_stay_arrays():
     )
     sequences = bp.Sequential([Dense(2)], seed=0)
     assert sequences.predict([X, X]).shape == (2, N, 2)
+
+
+def test_a_class_is_a_function_that_makes_its_batches():
+    class Made(PyDataset):
+        def __init__(self):
+            super().__init__(X, Y)
+
+    assert classifier().fit(Made, verbose=0).params["steps"] == 4
+    assert classifier().predict(Made).shape == (N, 3)

@@ -1,5 +1,7 @@
 """L-BFGS: the minimum that a formula or SciPy finds, and a ``fit`` like any other."""
 
+import warnings
+
 import numpy as np
 import pytest
 import scipy.optimize
@@ -586,6 +588,29 @@ def test_a_first_loss_that_is_not_finite_is_reported_as_other_optimizers_do(data
     np.testing.assert_array_equal(histories[0]["loss"], [loss])
 
 
+class Lost(MeanSquaredError):
+    """A loss that is no number although its gradient is one, namely 0."""
+
+    number = np.nan
+
+    def values(self, prediction, target):
+        return np.full(len(prediction), self.number, prediction.dtype)
+
+    def gradient(self, prediction, target):
+        return np.zeros_like(prediction)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_a_flat_loss_that_is_not_finite_is_no_minimum(data, number):
+    loss = Lost()
+    loss.number = number
+    model = bp.Sequential([Dense(2)], seed=0, dtype="float64")
+    model.compile(LBFGS(), loss)
+    with np.errstate(all="ignore"), pytest.warns(RuntimeWarning, match="has diverged"):
+        history = fit(model, *data).history
+    np.testing.assert_array_equal(history["loss"], [number])
+
+
 class WrongGradient(MeanSquaredError):
     def gradient(self, prediction, target):
         return -super().gradient(prediction, target)
@@ -604,6 +629,20 @@ def test_a_line_search_that_finds_nothing_says_so(data):
     np.testing.assert_array_equal(model.parameters.values, before)
     assert history.history["loss"] == [model.evaluate(*data)]
     assert model.optimizer.message == "the line search found no lower loss"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_line_search_that_finds_nothing_later_on(data, dtype):
+    """In float32 that is the usual end; in float64 it is none."""
+    model = network(dtype=dtype)
+    model.compile(LBFGS(max_evaluations=2), "mae")  # whose slope jumps
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        losses = fit(model, *data, epochs=500).history["loss"]
+    assert model.optimizer.message == "the line search found no lower loss"
+    assert losses[-1] == losses[-2] < losses[0]
+    found = f"in epoch {len(losses)}, and training ends"
+    assert [found in str(each.message) for each in caught] == [True] * (dtype == "float64")
 
 
 def test_losses_that_overflow_on_the_way_are_told(data):

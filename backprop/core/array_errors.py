@@ -1,6 +1,6 @@
 """The errors about what cannot be read as an array of numbers: what it is, where, what to do."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
 import numpy as np
@@ -9,11 +9,31 @@ from backprop.core.errors import ShapeError
 from backprop.core.types import Array
 
 
-def ragged(name: str) -> ShapeError:
-    """The error for rows of different lengths."""
+def ragged(name: str, rows: Any) -> ShapeError:
+    """The error for rows of different lengths.
+
+    Args:
+        name: The argument's name, for error messages.
+        rows: The rows.
+    """
+    lengths = list(dict.fromkeys(map(length, rows))) if isinstance(rows, Iterable) else []
+    if len(lengths) < 2 or None in lengths:
+        return ShapeError(
+            f"{name} cannot be made an array of samples: give all of its rows the same length."
+        )
+    shown = ", ".join(map(str, lengths[:3])) + ", …" * (len(lengths) > 3)
     return ShapeError(
-        f"{name} cannot be made an array of samples: give all of its rows the same length."
+        f"{name} holds rows of unequal length ({shown}): give all of its rows the same length. If "
+        f"they are sequences, datasets.pad_sequences({name.split()[-1]}) makes them one array."
     )
+
+
+def length(row: Any) -> int | None:
+    """How many items a row has; None for a single number."""
+    try:
+        return len(row)
+    except TypeError:
+        return None
 
 
 def refuse_kind(x: Array, start: str, what: str) -> NoReturn:
@@ -39,6 +59,19 @@ def refuse_gap(name: str, what: str, where: str) -> NoReturn:
     raise ValueError(f"{name} holds {what}, first in {where}: remove or replace it first.")
 
 
+def refuse_unconvertible(x: Array, name: str, column: str) -> NoReturn:
+    """The error for objects of which one is a number that refuses to become a float."""
+    for index, value in np.ndenumerate(x):
+        try:
+            float(value)
+        except Exception as error:
+            raise ValueError(
+                f"{name} holds {value!r} in {place(index)}{column}, which is no float ({error}): "
+                f"remove or replace it first."
+            ) from error
+    raise ValueError(f"{name} cannot be converted to float64: pass numbers of another type.")
+
+
 def describe(x: Any, name: str) -> str:
     """What an object is that is no array, and what to pass in its place."""
     if x is None:
@@ -62,3 +95,13 @@ def place(index: Iterable[Any]) -> str:
     if not rest:
         return f"row {row}"
     return f"row {row}, column {rest[0]}" if len(rest) == 1 else f"row {row}, at {tuple(rest)}"
+
+
+def first_not_finite(X: Array) -> Iterator[tuple[int, int]]:
+    """Row and column of the first number that is nan or infinite, if there is one."""
+    for start in range(0, len(X), 256):
+        finite = np.isfinite(X[start : start + 256])
+        if not finite.all():
+            row, k = np.argwhere(~finite)[0]
+            yield start + int(row), int(k)
+            return

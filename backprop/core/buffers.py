@@ -38,12 +38,27 @@ def filled_array(shape: Shape, value: float, dtype: Any) -> Array:
 
 
 class Buffers:
-    """Named arrays for the results of a training step, used again in the next."""
+    """Named arrays for the results of a training step, used again in the next.
+
+    Attributes:
+        place: Which part of a batch they are for, and of how many; None if of all of it.
+    """
 
     new_array = staticmethod(new_array)
 
-    def __init__(self) -> None:
+    def __init__(self, place: tuple[int, int] | None = None) -> None:
+        self.place = place
         self._arrays: dict[tuple[str, Shape], Array] = {}
+        self._parts: dict[tuple[int, int], Buffers] = {}
+
+    def part(self, k: int, n: int) -> "Buffers":
+        """Buffers for the k-th of n parts of a batch; nobody else writes into them."""
+        return self._parts.setdefault((k, n), Buffers((k, n)))
+
+    @property
+    def children(self) -> "list[Buffers]":
+        """Those for parts of a batch."""
+        return list(self._parts.values())
 
     def get(self, name: str, shape: Shape, dtype: Any) -> Array:
         """The array of that name and shape.
@@ -55,9 +70,14 @@ class Buffers:
             found = self._make(name, shape, dtype)
         return found
 
+    def arrays(self) -> list[Array]:
+        """All of the arrays, but not those of its parts."""
+        return list(self._arrays.values())
+
     def clear(self) -> None:
         """Forgets all arrays."""
         self._arrays.clear()
+        self._parts.clear()
 
     def _make(self, name: str, shape: Shape, dtype: Any) -> Array:
         mine = [key for key in self._arrays if key[0] == name]

@@ -28,6 +28,12 @@ COLUMNS_BYTES = 1 << 20
 Where one row of windows of one image is larger, that row is taken.
 """
 
+PARTS = 2
+"""How many parts a large batch is cut into; several threads may each compute one."""
+
+WORTH_A_PART = 1 << 17
+"""The numbers in a part's columns below which it is not worth the calls of its own."""
+
 RUN, NUMBER, LANES = 250, 6, 16
 """What the work beside a product costs, in multiplications: to copy a run of neighbouring numbers,
 to copy each of its numbers; and how many columns a product computes in the time of one."""
@@ -45,9 +51,11 @@ def correlate(X: Array, W: Array, grid: Grid, out: Array, buffers: Buffers) -> N
     """
     q = neighbours(grid, *W.shape[2:]) if out.flags.c_contiguous else 1
     B, grid = band(W, q, grid[1].stride, buffers), join(grid, q)
-    for samples, rows in blocks(grid, len(X), len(B) * X.itemsize):
-        C = columns(X[samples], grid, rows, buffers)
-        stacked_product(C, B, out=out[samples, rows].reshape(-1, B.shape[1]))
+    for some, memory in parts(len(X), grid, len(B), buffers):
+        X_k, Z = X[some], out[some]
+        for samples, rows in blocks(grid, len(X_k), len(B) * X.itemsize, memory):
+            C = columns(X_k[samples], grid, rows, memory)
+            stacked_product(C, B, out=Z[samples, rows].reshape(-1, B.shape[1]))
 
 
 def kernel_gradient(X: Array, delta: Array, grid: Grid, out: Array, buffers: Buffers) -> None:
@@ -63,13 +71,19 @@ def kernel_gradient(X: Array, delta: Array, grid: Grid, out: Array, buffers: Buf
     q = neighbours(grid, X.shape[-1], delta.shape[-1]) if delta.flags.c_contiguous else 1
     stride, grid = grid[1].stride, join(grid, q)
     shape = (grid[0].size * grid[1].size * X.shape[-1], q * delta.shape[-1])
-    dB, part = (room(buffers, name, shape, out.dtype) for name in ("gradient", "part"))
-    for k, (samples, rows) in enumerate(blocks(grid, len(X), shape[0] * X.itemsize)):
-        C = columns(X[samples], grid, rows, buffers)
-        np.dot(C.T, delta[samples, rows].reshape(-1, shape[1]), out=part if k else dB)
-        if k:
-            dB += part
-    fold_band(dB, q, stride, out)
+    sums = []
+    for some, memory in parts(len(X), grid, shape[0], buffers):
+        X_k, D = X[some], delta[some]
+        dB, product = (room(memory, name, shape, out.dtype) for name in ("gradient", "product"))
+        sums.append(dB)
+        for k, (samples, rows) in enumerate(blocks(grid, len(X_k), shape[0] * X.itemsize, memory)):
+            C = columns(X_k[samples], grid, rows, memory)
+            np.dot(C.T, D[samples, rows].reshape(-1, shape[1]), out=product if k else dB)
+            if k:
+                dB += product
+    for more in sums[1:]:
+        sums[0] += more
+    fold_band(sums[0], q, stride, out)
 
 
 def image_gradient(delta: Array, W: Array, grid: Grid, out: Array, buffers: Buffers) -> None:
@@ -92,23 +106,44 @@ def image_gradient(delta: Array, W: Array, grid: Grid, out: Array, buffers: Buff
         correlate(delta, W_T, (turn(grid[0]), turn(grid[1])), out, buffers)
         return
     np.copyto(W_T, W.transpose(0, 1, 3, 2))
-    for samples, rows in blocks(grid, len(delta), (n_channels + n_filters) * out.itemsize):
-        D = delta[samples, rows]
-        product = room(buffers, "columns", (*D.shape[:3], n_channels), out.dtype)
-        X = with_borders(out[samples], grid, buffers)
-        if rows.start == 0:
-            X.fill(0)
-        for i, j in np.ndindex(kh, kw):
-            stacked_product(
-                D.reshape(-1, n_filters), W_T[i, j], out=product.reshape(-1, n_channels)
-            )
-            X_ij = pixels(X, grid, rows, i, j)
-            X_ij += product
-        if has_borders(grid) and rows.stop == grid[0].n_out:
-            np.copyto(out[samples], inside(X, borders(grid)))
+    for some, memory in parts(len(delta), grid, kh * kw * n_channels, buffers):
+        D_k, window = delta[some], (n_channels + n_filters) * out.itemsize
+        for samples, rows in blocks(grid, len(D_k), window, memory):
+            D, dX = D_k[samples, rows], out[some][samples]
+            product = room(memory, "columns", (*D.shape[:3], n_channels), out.dtype)
+            X = with_borders(dX, grid, memory)
+            if rows.start == 0:
+                X.fill(0)
+            for i, j in np.ndindex(kh, kw):
+                stacked_product(
+                    D.reshape(-1, n_filters), W_T[i, j], out=product.reshape(-1, n_channels)
+                )
+                X_ij = pixels(X, grid, rows, i, j)
+                X_ij += product
+            if has_borders(grid) and rows.stop == grid[0].n_out:
+                np.copyto(dX, inside(X, borders(grid)))
 
 
 # --------------------------------------------------------------------- blocks and their columns
+
+
+def parts(n_samples: int, grid: Grid, window: int, buffers: Buffers) -> list[tuple[slice, Buffers]]:
+    """Slices of the samples, each with memory of its own; one of all of them if they are few.
+
+    Args:
+        n_samples: The number of images.
+        grid: Where the windows lie on an image.
+        window: How many numbers a window has.
+        buffers: The memory for all of them.
+    """
+    numbers = n_samples * grid[0].n_out * grid[1].n_out * window
+    n = min(PARTS, n_samples, numbers // WORTH_A_PART)
+    if n < 2:
+        return [(slice(0, n_samples), buffers)]
+    n = 1 << n.bit_length() - 1  # a power of two: the parts of all layers fit together
+    return [
+        (slice(n_samples * k // n, n_samples * (k + 1) // n), buffers.part(k, n)) for k in range(n)
+    ]
 
 
 def room(buffers: Buffers, name: str, shape: Shape, dtype: Any) -> Array:
@@ -116,13 +151,16 @@ def room(buffers: Buffers, name: str, shape: Shape, dtype: Any) -> Array:
     return buffers.get(name, (math.prod(shape),), dtype).reshape(shape)
 
 
-def blocks(grid: Grid, n_samples: int, window_bytes: int) -> list[tuple[slice, slice]]:
+def blocks(
+    grid: Grid, n_samples: int, window_bytes: int, memory: Buffers | None = None
+) -> list[tuple[slice, slice]]:
     """Samples and rows of windows that are computed at once, within ``COLUMNS_BYTES``.
 
     Args:
         grid: Where the windows lie on an image.
         n_samples: The number of images.
         window_bytes: What one window takes.
+        memory: Where their columns are kept; of n parts of a batch each has its share of the bytes.
 
     Returns:
         Slices of samples, with all of their rows of windows; or of one sample and some of its rows,
@@ -130,12 +168,13 @@ def blocks(grid: Grid, n_samples: int, window_bytes: int) -> list[tuple[slice, s
     """
     height, width = grid
     row_bytes = width.n_out * window_bytes
-    n = COLUMNS_BYTES // (row_bytes * height.n_out)
+    most = COLUMNS_BYTES // (memory.place[1] if memory and memory.place else 1)
+    n = most // (row_bytes * height.n_out)
     if n:
         n = math.ceil(n_samples / math.ceil(n_samples / n))  # blocks of about one size
         starts = range(0, n_samples, n)
         return [(slice(k, min(k + n, n_samples)), slice(0, height.n_out)) for k in starts]
-    h = max(1, COLUMNS_BYTES // row_bytes)
+    h = max(1, most // row_bytes)
     return [
         (slice(k, k + 1), slice(top, min(top + h, height.n_out)))
         for k in range(n_samples)

@@ -1,9 +1,14 @@
-"""Trained layers taken into another model: copies that begin with the weights of the original."""
+"""Weights that go from one model into another: by arrays, or with copies of trained layers."""
 
+from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any, TypeVar
 
+from backprop.core.arrays import as_numbers
+from backprop.core.checks import check_list
 from backprop.core.errors import NotBuiltError, ShapeError
+from backprop.core.parameters import Parameter
+from backprop.core.ranges import check_overflow
 
 L = TypeVar("L")
 
@@ -42,3 +47,23 @@ def take_kept(layer: Any) -> None:
         )
     for parameter, value in zip(layer.parameters, layer._kept, strict=True):
         parameter.value[...] = value
+
+
+def set_weights(parameters: Sequence[Parameter], weights: Sequence[Any]) -> None:
+    """Sets parameters, in their order.
+
+    Raises:
+        TypeError: The weights are not arrays of numbers.
+        ValueError: One is masked, or too large for the dtype.
+        ShapeError: Their number or a shape differs; nothing is changed then.
+    """
+    given = check_list(weights, "weights")
+    arrays = [as_numbers(w, f"weights[{k}]") for k, w in enumerate(given)]
+    if [a.shape for a in arrays] != [p.shape for p in parameters]:
+        expected = ", ".join(f"{p.name} {p.shape}" for p in parameters)
+        received = ", ".join(str(a.shape) for a in arrays)
+        raise ShapeError(f"set_weights expects {expected}, but received {received or 'none'}.")
+    for k, (p, array) in enumerate(zip(parameters, arrays, strict=True)):
+        check_overflow(array, f"weights[{k}] holds", p.value.dtype)
+    for p, array in zip(parameters, arrays, strict=True):
+        p.value[...] = array

@@ -45,6 +45,46 @@ class Windows(NamedTuple):
         return slice(start, start + (self.n_out - 1) * self.stride + 1, self.stride)
 
 
+class WrittenWindows(NamedTuple):
+    """How formulas write the windows of images, or of sequences.
+
+    Attributes:
+        at: Where position (u, v) of window (i, j) lies: ``2i+u, 2j+v``; of window t: ``2t+u``.
+        hits: That this is the pixel (a, b): ``2i+u=a, 2j+v=b``; the step a: ``2t+u=a``.
+        inside: The positions of a window: ``u<3, v<3``.
+        outside: What follows if windows reach beyond the edge: nothing if none does.
+    """
+
+    at: str
+    hits: str
+    inside: str
+    outside: str
+
+
+def write(grid: Sequence[Windows], outside: str = "") -> WrittenWindows:
+    """How formulas write these windows, in the symbols i, j or t, u, v, a and b."""
+    places = []
+    for window, position, w in zip("t" if len(grid) == 1 else "ij", "uv", grid, strict=False):
+        place = f"{times(w.stride, window)}+{times(w.dilation, position)}"
+        places.append(shifted(place, -w.before))
+    return WrittenWindows(
+        ", ".join(places),
+        ", ".join(f"{place}={pixel}" for place, pixel in zip(places, "ab", strict=False)),
+        ", ".join(f"{position}<{w.size}" for position, w in zip("uv", grid, strict=False)),
+        outside if any(w.before or w.after for w in grid) else "",
+    )
+
+
+def times(n: int, place: str) -> str:
+    """How formulas write a multiple of a place: ``2i``, or ``i``."""
+    return place if n == 1 else f"{n}{place}"
+
+
+def shifted(place: str, by: int) -> str:
+    """How formulas write a place so many positions further on: ``i+1``, ``i−2``, or ``i``."""
+    return f"{place}{'+' if by > 0 else '−'}{abs(by)}" if by else place
+
+
 def windows(
     n_in: int, size: int, stride: int = 1, padding: str = "valid", dilation: int = 1
 ) -> Windows:
@@ -103,9 +143,12 @@ def lay(
     )
     if any(w.n_out == 0 for w in found):
         reach = tuple((w.size - 1) * w.dilation + 1 for w in found)
+        advice = "choose smaller windows, or padding='same'"
+        if len(sample) == 3 and sample[0] in (1, 3):
+            advice += "; where the channels stand first, X.transpose(0, 2, 3, 1) puts them last"
         raise ShapeError(
             f"{layer} has windows of {' × '.join(map(str, reach))}, but received samples of shape "
-            f"{tuple(sample)}, which are smaller: choose smaller windows, or padding='same'."
+            f"{tuple(sample)}, which are smaller: {advice}."
         )
     return found
 

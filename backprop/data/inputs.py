@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,25 +12,28 @@ from backprop.core.errors import ShapeError, misfit
 from backprop.core.functional import ones
 from backprop.core.ranges import check_finite
 from backprop.core.types import FLOAT_DTYPES, Array, Shape, is_sparse
-from backprop.layers import Layer, Normalization, Rescaling
-from backprop.layers.block import walk
+from backprop.layers import Embedding, Layer, Normalization, Rescaling
+from backprop.layers.block import takes, walk
 
 BYTES_LOOKED_AT = 1024
 """Samples that are looked at to tell images from small numbers."""
+
+NOT_WARNED = (Rescaling, Normalization, Embedding)
+"""Layers that scale numbers, or take them for indices."""
 
 MANY_NUMBERS = 1 << 19
 """From so many numbers on a product takes less time than a look at each of them."""
 
 
 def check_inputs(
-    x: Any, input_shape: Shape | None, layer: object, name: str = "x", dtype: Any = None
+    x: Any, input_shape: Shape | None, layers: Sequence[Layer], name: str = "x", dtype: Any = None
 ) -> Array:
     """``as_inputs`` that hold finite numbers.
 
     Args:
         x: See there, as for the next three.
         input_shape: The shape of one sample.
-        layer: The first layer.
+        layers: The layers of the model.
         name: The argument's name.
         dtype: The dtype that the model computes in, in which they must be finite too.
 
@@ -39,20 +42,22 @@ def check_inputs(
         ShapeError: There is no batch axis, no sample, or another number of features.
         ValueError: They hold nan or infinite numbers, or have gaps, or overflow.
     """
-    X = as_inputs(x, input_shape, layer, name)
+    X = as_inputs(x, input_shape, layers, name)
     # a memory map may be larger than memory: it is looked at batch by batch only
     if not isinstance(X, np.memmap):
         check_finite(X, f"{name} holds", dtype)
     return X
 
 
-def as_inputs(x: Any, input_shape: Shape | None, layer: object, name: str = "x") -> Array:
+def as_inputs(x: Any, input_shape: Shape | None, layers: Sequence[Layer], name: str = "x") -> Array:
     """Inputs as an array of numbers with samples in rows.
+
+    Sequences may be longer or shorter than those that the model was built for, if no layer minds.
 
     Args:
         x: An array, a list, a frame, or a sparse matrix.
         input_shape: The shape of one sample that the model was built for; None if it is not built.
-        layer: The first layer, for the error message.
+        layers: The layers of the model.
         name: The argument's name, likewise.
 
     Raises:
@@ -61,11 +66,11 @@ def as_inputs(x: Any, input_shape: Shape | None, layer: object, name: str = "x")
     """
     X = as_numbers(x, name, sparse=True)
     if is_sparse(X):
-        X = as_rows(X, layer, name)
+        X = as_rows(X, layers[0], name)
     check_rows(X, name)
-    if input_shape is not None and X.shape[1:] != input_shape:
+    if input_shape is not None and not takes(layers, X.shape[1:], input_shape):
         found = f"{name} has the shape {X.shape}"
-        raise ShapeError(misfit(X.shape, input_shape, layer, found, name))
+        raise ShapeError(misfit(X.shape, input_shape, layers[0], found, name))
     return X
 
 
@@ -73,7 +78,7 @@ def warn_of_bytes(X: Array, layers: Iterable[Layer], stacklevel: int) -> None:
     """Warns of images that hold bytes, 0 to 255, where no layer scales them.
 
     From numbers that large most networks learn slowly or not at all. Of a table only large numbers
-    are taken for pixels.
+    are taken for pixels; what an Embedding takes are indices.
 
     Args:
         X: Inputs.
@@ -83,7 +88,7 @@ def warn_of_bytes(X: Array, layers: Iterable[Layer], stacklevel: int) -> None:
     if is_sparse(X) or X.dtype != np.uint8:
         return
     large = X[:BYTES_LOOKED_AT].max() > (1 if X.ndim > 2 else 127)
-    if large and not any(isinstance(layer, Rescaling | Normalization) for _, layer in walk(layers)):
+    if large and not any(isinstance(layer, NOT_WARNED) for _, layer in walk(layers)):
         warnings.warn(
             "x holds bytes from 0 to 255, from which networks learn slowly: divide by 255, or "
             "begin with Rescaling(1/255).",
@@ -99,8 +104,11 @@ def surely_finite(X: Array) -> bool:
     product, spread over the threads of those that follow, and leave the numbers in the caches of
     these: with 10,000 rows of 784 that took 1.3 ms instead of 3.4 on two cores.
     """
-    if X.size < MANY_NUMBERS or type(X) is not np.ndarray or X.dtype not in FLOAT_DTYPES:
+    if type(X) is not np.ndarray or X.dtype not in FLOAT_DTYPES:
         return False
+    if X.size < MANY_NUMBERS:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return math.isfinite(np.vdot(X, X))  # the sum of squares: one call, for a few rows
     n_features = math.prod(X.shape[1:])
     with np.errstate(over="ignore", invalid="ignore"):
         sums = np.dot(X.reshape(len(X), n_features), ones(n_features, X.dtype))

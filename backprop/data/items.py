@@ -56,7 +56,7 @@ class Items:
         refuse_sample(self.first, source, name, sample_shape)
         self._begun: Iterator[Any] | None = itertools.chain(first, begun)
         self.steps = steps
-        if steps is None and hasattr(source, "__len__"):
+        if steps is None and has(source, "__len__"):
             self.steps = len(source)
 
     def __iter__(self) -> Iterator[Any]:
@@ -110,7 +110,7 @@ class Numbered:
         self, source: Any, name: str, rng: np.random.Generator | None, steps: int | None
     ) -> None:
         self.source, self._rng = source, rng
-        self.n: int | None = len(source) if hasattr(source, "__len__") else source.num_batches
+        self.n: int | None = len(source) if has(source, "__len__") else source.num_batches
         if self.n is None and steps is None:
             raise ValueError(f"{name} has no end: say how many batches an epoch has, by steps.")
 
@@ -135,8 +135,15 @@ def by_number(x: Any) -> bool:
     """Whether x is a data set that gives its items by their numbers alone."""
     if readable(x) or isinstance(x, Mapping | Iterator) or hasattr(x, "shape"):
         return False
-    sized = hasattr(x, "__len__") or hasattr(x, "num_batches")
-    return hasattr(x, "__getitem__") and sized
+    return has(x, "__getitem__") and (has(x, "__len__") or hasattr(x, "num_batches"))
+
+
+def has(x: Any, method: str) -> bool:
+    """Whether the class of x has a special method; a class itself is called to make one that does.
+
+    None in its place says that it has not.
+    """
+    return getattr(type(x), method, None) is not None
 
 
 def makes_batches(x: Any, y: Any = None) -> bool:

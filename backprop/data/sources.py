@@ -53,7 +53,7 @@ def check(
     last = unfold(model.layers)[-1]
     loss.check_ending(last)
     sample_shape = model.input_shape or sample_shape
-    X = check_inputs(x, sample_shape, model.layers[0], f"{prefix}x", model.dtype)
+    X = check_inputs(x, sample_shape, model.layers, f"{prefix}x", model.dtype)
     model.layers[0].check_values(X, f"{prefix}x")
     output_shape = X.shape[1:]
     for layer in model.layers:

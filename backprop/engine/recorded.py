@@ -1,21 +1,21 @@
 """Training steps: made by the layers once, and then by the NumPy calls that these made."""
 
 from collections.abc import Callable, Iterator
-from functools import cached_property
 from operator import is_
-from time import perf_counter, process_time
+from time import perf_counter
 from types import FunctionType, MethodType, NoneType
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from backprop.core.parameters import Parameter
 from backprop.core.types import Array
 from backprop.core.walk import SIMPLE, from_here, numbers_of
-from backprop.engine.one_thread import on_one_thread
+from backprop.engine.schedule import shared_out
+from backprop.engine.shared_step import SharedStep
 from backprop.engine.tape import Tape
-from backprop.engine.thread_choice import ThreadChoice
-from backprop.engine.threads import several, use
+from backprop.engine.threads import several
 from backprop.engine.traced import plain
 from backprop.losses import Loss
 from backprop.losses.helpers import each_output
@@ -27,6 +27,9 @@ RECORD_AFTER = 8
 
 Recording takes as long as a replay saves in some 20 steps: a short fit is quicker without it.
 """
+
+LONG = 0.005
+"""Seconds of a step from which on the second one is recorded: that takes less than it saves."""
 
 REPLACED = (*SIMPLE, FunctionType, MethodType)  # a function may stand in the place of a method
 
@@ -51,6 +54,7 @@ class RecordedStep:
         prediction: The model's output.
         tape: What was recorded.
         works: Whether everything could be recorded.
+        shared: The same step for several threads, where it is quicker so.
     """
 
     def __init__(self, model: Model, X: Array, y: Array, weight: Array | None) -> None:
@@ -71,12 +75,21 @@ class RecordedStep:
         self.size = model.loss.count(losses)
         self.works = tape.failure is None
         self.calls = [call.bind() for call in tape.calls] if self.works else []
+        self.shared = self._share(model) if self.works else None
         self._attributes = [(vars(each), results_of(each)) for each in objects]
 
-    @cached_property
-    def calls_on_one_thread(self) -> list[Callable[[], Any]]:
-        """Functions that make the step on one thread; ``calls`` if these give other bits there."""
-        return on_one_thread(self.tape.calls) or self.calls
+    def _share(self, model: Model) -> SharedStep | None:
+        if not from_here(model.optimizer):
+            return None
+        places = [
+            (byte_bounds(array), part.place)
+            for part in parts(model)
+            if getattr(part, "place", None)
+            for array in part.arrays()
+        ]
+        batch = [array for array in (self.X, self.y, self.weight) if array is not None]
+        sections = shared_out(self.tape.calls, batch, several(), places)
+        return None if sections is None else SharedStep(sections, model.parameters)
 
     def enter(self) -> None:
         """Leaves in the layers what this step does, after a step with other arrays."""
@@ -99,8 +112,7 @@ class RecordedSteps(Step):
         self._recorded: dict[tuple[int, int, int], RecordedStep] = {}
         self._current: RecordedStep | None = None
         self._seen: dict[int, tuple[tuple[Array, Array, Array | None], int]] = {}
-        self._choice: ThreadChoice | None = None  # if products are large enough for several threads
-        self._timed: RecordedStep | None = None  # the step whose times it goes by
+        self._shared: SharedStep | None = None  # what update has to go on with
         self._settings: Any = None  # those of the recorded steps; None before the first one
         self._replayable = self._penalised = False
 
@@ -110,7 +122,7 @@ class RecordedSteps(Step):
         if self._settings is not None and self._settings != settings(self.model):
             self._recorded.clear()
             self._seen.clear()
-            self._settings = self._choice = None
+            self._settings = None
 
     def gradients(self, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
         """The first half of a step, by the recorded calls if these arrays have been seen often."""
@@ -121,50 +133,43 @@ class RecordedSteps(Step):
                 return self._first(X, y, weight)
             step.enter()
             self._current = step
-        if self._choice is None:
+        self._shared = step.shared
+        if step.shared is None:
             for call in step.calls:
                 call()
         else:
-            self._make(step, self._choice)
+            step.shared.gradients()
         loss = float(step.total) / step.size
         if self._penalised:
             loss += self.model.penalty()
         return loss, step.prediction
 
-    def _make(self, step: RecordedStep, choice: ThreadChoice) -> None:
-        """Makes a step with large products on as many threads as are quicker now."""
-        threads = several() if choice.one_thread else 1
-        calls = step.calls_on_one_thread if threads > 1 else step.calls
-        start, busy = perf_counter(), process_time()
-        if calls is step.calls:
-            for call in calls:
-                call()
+    def update(self) -> None:
+        """The second half of a step; with what threads left for it of the first."""
+        model = self.model
+        if self._shared is None:
+            model.optimizer.step(model.parameters)
         else:
-            use(1)
-            try:
-                for call in calls:
-                    call()
-            finally:
-                use(threads)
-        if step is self._timed:
-            choice.took(perf_counter() - start, process_time() - busy)
+            self._shared.update(model.optimizer)
 
     def _first(self, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
         """A step by the layers; recorded if enough with these arrays have come before."""
-        self._current = None
+        self._current = self._shared = None
         arrays = X, y, weight
         before, times = self._seen.get(len(y), ((), 0))
         if not all(map(is_, arrays, before)):
             times = 0
         if times < RECORD_AFTER or not self._can_replay():
+            start = perf_counter()
+            found = super().gradients(X, y, weight)
+            if perf_counter() - start > LONG:
+                times = RECORD_AFTER
             if type(X) is np.ndarray:
                 self._seen[len(y)] = arrays, times + 1
-            return super().gradients(X, y, weight)
+            return found
         step = RecordedStep(self.model, X, y, weight)
         if step.works:
             self._recorded[id(X), id(y), id(weight)] = step  # keeps them: their ids stay theirs
-            if self._choice is None and (threads := several()) > 1:
-                self._choice, self._timed = ThreadChoice(threads), step
         else:
             self._replayable = False
         return float(step.total) / step.size + self.model.penalty(), step.prediction

@@ -199,9 +199,7 @@ class MLP(Estimator):
             units = [n_features, *map(int, hidden), self.n_outputs_]
             seeded = self.dropout or self.n_members > 1
             seeds = [random.randint(1 << 31) if seeded else 0 for _ in range(self.n_members)]
-            l2 = 0.0  # of one network the penalty depends on the batch: see PenalisedSteps
-            if self.n_members > 1 and self.solver in STOCHASTIC:
-                l2 = self.alpha / (2 * batch_size_of(self, n))
+            l2 = self.alpha / (2 * batch_size_of(self, n))  # that of one batch: see PenalisedSteps
             self.models_ = [make_network(self, units, samples.X.dtype, s, l2) for s in seeds]
             self.n_layers_ = len(units)
             self._records = [Record(self.early_stopping, self) for _ in seeds]

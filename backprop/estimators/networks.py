@@ -54,7 +54,7 @@ OUTPUT: dict[str, type[Layer] | None] = {
 """What stands after the last one."""
 
 
-def make_network(mlp: Any, units: Sequence[int], dtype: Any, seed: int, l2: float = 0.0) -> Any:
+def make_network(mlp: Any, units: Sequence[int], dtype: Any, seed: int, l2: float) -> Any:
     """A built network without its weights: they are 0.
 
     Args:
@@ -65,17 +65,20 @@ def make_network(mlp: Any, units: Sequence[int], dtype: Any, seed: int, l2: floa
         l2: λ of a penalty λ Σ w² on every weight matrix.
     """
     layers: list[Layer] = []
-    penalty = L2(l2) if l2 else None
     hidden = HIDDEN[mlp.activation]
+
+    def penalty() -> L2 | None:
+        return L2(l2) if l2 or mlp.warm_start else None  # a later fit may have another α
+
     for size in units[1:-1]:
-        layers.append(Dense(size, kernel_initializer="zeros", kernel_regularizer=penalty))
+        layers.append(Dense(size, kernel_initializer="zeros", kernel_regularizer=penalty()))
         if mlp.batch_normalization:
             layers.append(BatchNormalization())
         if hidden is not None:
             layers.append(hidden())
         if mlp.dropout:
             layers.append(Dropout(mlp.dropout))
-    layers.append(Dense(units[-1], kernel_initializer="zeros", kernel_regularizer=penalty))
+    layers.append(Dense(units[-1], kernel_initializer="zeros", kernel_regularizer=penalty()))
     output = OUTPUT[mlp.out_activation_]
     if output is not None:
         layers.append(output())

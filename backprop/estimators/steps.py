@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import numpy as np
 
@@ -15,23 +16,39 @@ from backprop.protocol import Model
 class PenalisedSteps(RecordedSteps):
     """E = (Σ_i w_i ℓ_i + ½ α Σ ‖W‖²) / Σ_i w_i over the samples of a batch; w_i = 1 unless given.
 
-    The penalty of a weight matrix therefore depends on the batch, which that of a regulariser does
-    not, and is added here. Biases and what normalisation learns have none.
+    The penalty of a weight matrix depends on the batch: inside the ``with`` statement λ of the
+    model's L2 regularisers is α / (2 Σ w) of the batch in hand. It stands in an array, which
+    recorded steps read anew each time. Afterwards λ is a number again, that of the last batch.
 
     Args:
-        model: A built and compiled model.
+        model: A built and compiled model, whose weight matrices have L2 regularisers if α > 0.
         alpha: α.
         watched: Whether anybody may change the model between two steps, callbacks for example.
+        divided: Whether ``update`` may compute a part of g, as it does on several threads.
     """
 
-    def __init__(self, model: Model, alpha: float, watched: bool = True) -> None:
+    def __init__(
+        self, model: Model, alpha: float, watched: bool = True, divided: bool = True
+    ) -> None:
         super().__init__(model)
-        self._alpha, self._watched = alpha, watched
+        self._alpha, self._watched, self._divided = alpha, watched, divided
         self._weights: dict[int, Array] = {}
-        theta = model.parameters.values
-        self._penalty, self._kernels = new_array(theta.shape, model.dtype), np.zeros_like(theta)
-        for p, (start, stop) in model.parameters.places():
-            self._kernels[start:stop] = alpha if p.decays else 0.0
+        self._l2 = np.zeros((), model.dtype)
+        self._penalties = [p.regularizer for p in model.parameters if p.regularizer is not None]
+
+    def __enter__(self) -> Self:
+        for each in self._penalties:
+            vars(each)["l2"] = self._l2
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for each in self._penalties:
+            vars(each)["l2"] = float(self._l2)
 
     def gradients(self, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
         """E, with g = ∂E/∂θ written, and the prediction."""
@@ -39,14 +56,15 @@ class PenalisedSteps(RecordedSteps):
         if weight is not None:
             total = float(np.add.reduce(weight))
             weight = self._of_mean_1(weight, total)
-        loss, prediction = super().gradients(X, y, weight)
-        if self._alpha:  # α θ / Σ w for weight matrices, 0 for all else
-            theta, g = self.model.parameters.values, self.model.parameters.gradients
-            penalty = np.multiply(theta, self._kernels, out=self._penalty)
-            penalty *= 1 / total
-            g += penalty
-            loss += 0.5 * float(np.dot(theta, penalty))
-        return loss, prediction
+        self._l2[()] = self._alpha / (2 * total)
+        return super().gradients(X, y, weight)
+
+    def _first(self, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
+        found = super()._first(X, y, weight)
+        if not self._divided:
+            for step in self._recorded.values():
+                step.shared = None
+        return found
 
     def _of_mean_1(self, weight: Array, total: float) -> Array:
         """w N / Σ w, in the same array for every batch of that size."""

@@ -13,7 +13,7 @@ from backprop.callbacks import Callback
 from backprop.core import console
 from backprop.core.checks import check_list
 from backprop.core.types import Array
-from backprop.engine.threads import blas_threads
+from backprop.engine.threads import single_blas_threads
 from backprop.estimators.convergence import Convergence
 from backprop.estimators.samples import Order, Samples
 from backprop.estimators.scikit import ConvergenceWarning
@@ -57,11 +57,6 @@ def batch_size_of(mlp: Any, n: int) -> int:
     return min(200 if mlp.batch_size == "auto" else int(mlp.batch_size), n)
 
 
-def alpha_of(mlp: Any, model: Any) -> float:
-    """α of the penalty that a step adds: 0 where regularisers do, as in one of several networks."""
-    return 0.0 if any(p.regularizer for p in model.parameters) else float(mlp.alpha)
-
-
 def train_by_batches(
     mlp: Any,
     model: Any,
@@ -74,8 +69,7 @@ def train_by_batches(
     """Trains a network until ``told`` ends it, or the epochs are over."""
     plan = plan_for(mlp, model, samples, held_out, epochs, [told], Order(random))
     model.history = plan.history
-    step = PenalisedSteps(model, alpha_of(mlp, model), watched=bool(mlp.callbacks))
-    with blas_threads(plan.batches.batch_size * model.parameters.largest):
+    with single_blas_threads(), PenalisedSteps(model, mlp.alpha, bool(mlp.callbacks)) as step:
         Loop(model, plan, step).fit()
 
 
@@ -142,7 +136,7 @@ def train_by_lbfgs(
 
     plan = plan_for(mlp, model, samples, held_out, mlp.max_iter)
     model.history = plan.history
-    step = PenalisedSteps(model, alpha_of(mlp, model), watched=bool(mlp.callbacks))
+    step = PenalisedSteps(model, mlp.alpha, bool(mlp.callbacks), divided=False)
     loop = Loop(model, plan, step)
     theta, g = model.parameters.values, model.parameters.gradients
     stretches = model.parameters.trainable_slices()
@@ -171,6 +165,8 @@ def train_by_lbfgs(
             place(intermediate_result.x)
             logs = {**loop.evaluate(plan.batches), "loss": loss} if model.metrics else logs
         loop.end_epoch(epoch, logs)
+        if "val_loss" in logs:
+            record.validation_loss_curve_.append(logs["val_loss"] - model.penalty())
         step.refresh()
         epoch += 1
         if model.stop_training:
@@ -178,7 +174,7 @@ def train_by_lbfgs(
 
     model.stop_training = False
     options = {"maxfun": mlp.max_fun, "maxiter": mlp.max_iter, "gtol": mlp.tol}
-    with blas_threads(plan.batches.batch_size * model.parameters.largest), loop.interrupt:
+    with single_blas_threads(), step, loop.interrupt:
         loop.callbacks.call("on_train_begin", {})
         start = np.concatenate([theta[stretch] for stretch in stretches], dtype=np.float64)
         result = minimize(
@@ -193,7 +189,6 @@ def train_by_lbfgs(
         loop.callbacks.call("on_train_end", loop.logs)
     record.n_iter_ = min(int(result.nit), mlp.max_iter)
     record.loss_ = float(result.fun)
-    record.validation_loss_curve_ = list(model.history.history.get("val_loss", []))
     if result.status != 0 and not model.stop_training:
         warn_of_limit(mlp, record.n_iter_, result)
 

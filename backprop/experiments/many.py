@@ -21,7 +21,7 @@ from backprop.data.inputs import warn_of_bytes
 from backprop.data.samples import Data
 from backprop.data.sources import Source, check
 from backprop.engine.recorded import form, replayable
-from backprop.engine.threads import blas_threads
+from backprop.engine.threads import single_blas_threads
 from backprop.experiments.stacked_models import AfterEpoch, StackedModels
 from backprop.experiments.stacked_tape import CannotStack
 from backprop.protocol import Model
@@ -170,7 +170,7 @@ def fit_together(
         return None
     params = {"epochs": int(epochs), "steps": -(-chosen.shape[1] // size), "verbose": verbose}
     params["validation"] = epochs > 0 and held_out[0] is not None
-    with blas_threads(size * first.parameters.largest):
+    with single_blas_threads():
         told = CallbackList(progress(verbose), first, params)
         return together.fit(range(int(epochs)), told, after_epoch)
 

@@ -15,7 +15,7 @@ from backprop.core.checks import check_integer, check_positive
 from backprop.core.types import Array
 from backprop.data.batches import Batches
 from backprop.data.sources import check
-from backprop.engine.threads import blas_threads
+from backprop.engine.threads import single_blas_threads
 from backprop.protocol import Model
 from backprop.training.observation import observe
 from backprop.training.step import Step
@@ -108,6 +108,7 @@ def learning_rate_range(
         raise ValueError(f"start must be below stop, but {start!r} is not below {stop!r}.")
     steps = check_integer(steps, "steps", 10)
     batch_size = check_integer(batch_size, "batch_size")
+    seed = check_integer(seed, "seed", 0)
     if model.optimizer.full_batch:
         raise ValueError(
             "LBFGS finds the length of its steps itself: compile the model with an optimizer that "
@@ -128,7 +129,7 @@ def learning_rate_range(
     lowest = limit = math.inf
     diverged = False
     step = Step(twin)
-    with blas_threads(batch_size * twin.parameters.largest), np.errstate(all="ignore"):
+    with single_blas_threads(), np.errstate(all="ignore"):
         observe(twin, batches)
         for batch in islice(again_and_again(batches), steps):
             loss, _ = step.gradients(*batch[:3])

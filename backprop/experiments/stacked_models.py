@@ -15,11 +15,10 @@ from backprop.data.batches import as_batch
 from backprop.data.samples import Data
 from backprop.data.sources import Source
 from backprop.engine.recorded import RecordedStep, parts
+from backprop.experiments.stacked_optimizers import StackedOptimizers
 from backprop.experiments.stacked_tape import CannotStack, StackedTape
-from backprop.optimizers.base import ROUNDING
-from backprop.optimizers.vectors import round_to_0
 from backprop.protocol import Model
-from backprop.training.batched_metrics import COUNTED_AT_ONCE, is_a_sum, update_metrics
+from backprop.training.batched_metrics import COUNTED_AT_ONCE, is_a_sum, update_steps
 from backprop.training.evaluation import Evaluator, collect
 from backprop.training.history import History
 from backprop.training.interrupt import DelayedInterrupt
@@ -124,8 +123,8 @@ class StackedModels:
             self.optimizer.step()
             interrupt.check()
         return [
-            collect(total / n, model.metrics)
-            for total, model in zip(scores.finish(), self.models, strict=True)
+            collect(loss, model.metrics)
+            for loss, model in zip(scores.finish(), self.models, strict=True)
         ]
 
     def penalties(self) -> Array | float:
@@ -168,6 +167,7 @@ class StackedStep:
         total: The sum of the losses of each model.
         size: How many losses there are in each.
         prediction: The output of each.
+        X: The inputs that were drawn.
         y: The targets that were drawn.
         weight: The sample weights, if there are any.
     """
@@ -186,7 +186,8 @@ class StackedStep:
         vectors = [(model.parameters.values, theta), (model.parameters.gradients, g)]
         stacked = StackedTape(recorded.tape.calls, len(models), vectors)
         self._drawn = [stacked.block(array) for array in arrays]
-        self.y, self.weight = self._drawn[1], self._drawn[2] if len(arrays) > 2 else None
+        self.X, self.y = self._drawn[:2]
+        self.weight = self._drawn[2] if len(arrays) > 2 else None
         self.calls = stacked.bind(generators_of(model, models))
         self.total, self.size = stacked.block(recorded.total), recorded.size
         self.prediction = stacked.block(recorded.prediction)
@@ -206,8 +207,8 @@ class StackedScores:
 
     def __init__(self, models: Sequence[Model]) -> None:
         self.models = models
-        self.totals = np.zeros(len(models))
-        self._kept: list[tuple[Array, Array, Array | None]] = []
+        self.totals, self.seen = np.zeros(len(models)), np.zeros(len(models))
+        self._kept: list[tuple[Any, ...]] = []  # masks, predictions, targets, weights
         metrics = [metric for model in models for metric in model.metrics]
         self._scored = bool(metrics)
         self._at_once = COUNTED_AT_ONCE if all(map(is_a_sum, metrics)) else 1
@@ -217,99 +218,42 @@ class StackedScores:
     def note(self, step: StackedStep, penalties: Array | float) -> None:
         """Counts a step, before the next one is made."""
         n = step.y.shape[1]
-        self.totals += (step.total.astype(np.float64) / step.size + penalties) * n
+        masks = self._masks(step.X)
+        counts = n if masks is None else masks.sum(axis=(1, 2))  # steps that are no padding
+        self.totals += (step.total.astype(np.float64) / step.size + penalties) * counts
+        self.seen += counts
         if not self._scored:
             return
         weight = None if step.weight is None else step.weight.copy()
-        self._kept.append((step.prediction.copy(), step.y.copy(), weight))
+        self._kept.append((masks, step.prediction.copy(), step.y.copy(), weight))
         if len(self._kept) * n >= self._at_once:
             self._count()
 
+    def _masks(self, X: Array) -> Array | None:
+        """Which steps of the outputs are no padding, ``(K, N, T)``; None if all are."""
+        if not self.models[0].makes_mask:
+            return None
+        masks = [self.models[0].mask(each) for each in X]  # a mask depends on no weights
+        found = [mask for mask in masks if mask is not None]
+        return np.stack(found) if found else None
+
     def finish(self) -> list[float]:
-        """The sum of the samples' losses of each model; the metrics have counted everything."""
+        """The mean loss of each model; the metrics have counted everything."""
         if self._kept:
             self._count()
-        return [float(total) for total in self.totals]
+        return [float(loss) for loss in self.totals / np.maximum(self.seen, 1)]
 
     def _count(self) -> None:
-        predictions, y, weights = zip(*self._kept, strict=True)
-        P, Y = np.concatenate(predictions, axis=1), np.concatenate(y, axis=1)
-        w = None if weights[0] is None else np.concatenate(weights, axis=1)
+        masks, predictions, y, weights = map(joined, zip(*self._kept, strict=True))
         for k, model in enumerate(self.models):
-            update_metrics(model.metrics, P[k], Y[k], None if w is None else w[k])
+            M, w = (None if each is None else each[k] for each in (masks, weights))
+            update_steps(model.metrics, M, predictions[k], y[k], w)
         self._kept.clear()
 
 
-class StackedOptimizers:
-    """The models' optimizers as one: their formula on K rows, their numbers in columns.
-
-    Args:
-        models: The models.
-        theta: θ of each in a row.
-        g: Likewise ∂E/∂θ.
-    """
-
-    def __init__(self, models: Sequence[Model], theta: Array, g: Array) -> None:
-        self.each = [model.optimizer for model in models]
-        first = self.formula = copy.copy(self.each[0])
-        for optimizer, model in zip(self.each, models, strict=True):
-            optimizer.begin(model.parameters)
-        self.t = first.iterations
-        self.scheduled = any(optimizer.schedule is not None for optimizer in self.each)
-        self.state = {
-            name: np.stack([optimizer.state[name] for optimizer in self.each])
-            for name in first.slots
-        }
-        self._blocks = []
-        for stretch in models[0].parameters.trainable_slices():
-            scratch = np.empty(
-                (first.scratches, len(theta), stretch.stop - stretch.start), theta.dtype
-            )
-            views = [self.state[name][:, stretch] for name in first.slots]
-            spare = scratch if first.scratches > 1 else scratch[0]
-            self._blocks.append((theta[:, stretch], g[:, stretch], spare, *views))
-        self._dtype = theta.dtype
-        self.find_rates()
-
-    def find_rates(self) -> None:
-        """The different learning rates of the models, and which one each of them has."""
-        etas = [optimizer.learning_rate for optimizer in self.each]
-        _, first, self._which = np.unique(etas, return_index=True, return_inverse=True)
-        self._numbers: Any = None
-        # each by an optimizer that has it: Nadam's keeps what it multiplied up to this step
-        self._rated = [(self.each[k], etas[k]) for k in first]
-
-    def step(self) -> None:
-        """One update of all θ."""
-        if self.scheduled:
-            self.count()
-            self.find_rates()
-        self.t += 1
-        numbers = [optimizer.coefficients(self.t, eta) for optimizer, eta in self._rated]
-        if numbers != self._numbers:
-            self._numbers = numbers
-            columns = np.array(numbers, self._dtype)
-            if len(columns) == 1:  # NumPy takes a number faster than a column
-                self.formula.scalars = [np.array(number) for number in columns[0]]
-            else:
-                self.formula.scalars = list(columns[self._which].T[..., np.newaxis])  # (K, 1) each
-        for arguments in self._blocks:
-            self.formula.update(*arguments)
-            if not self.t % ROUNDING:
-                for vector in arguments[3:]:
-                    round_to_0(vector)
-
-    def count(self) -> None:
-        """Tells each optimizer how many steps it has taken."""
-        for optimizer in self.each:
-            optimizer.iterations = self.t
-
-    def hand_back(self) -> None:
-        """Writes the state into each optimizer."""
-        self.count()
-        for name, rows in self.state.items():
-            for optimizer, row in zip(self.each, rows, strict=True):
-                optimizer.state[name][...] = row
+def joined(parts: Sequence[Any]) -> Any:
+    """Arrays of several steps ``(K, N, …)`` as one, or None where there are none."""
+    return None if parts[0] is None else np.concatenate(parts, axis=1)
 
 
 def means(logs: Sequence[dict[str, float]]) -> dict[str, float]:

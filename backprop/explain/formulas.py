@@ -1,5 +1,7 @@
 """The derivation: every formula of the pass, forward, backward and update, with its numbers."""
 
+import re
+
 from backprop.core.types import Array
 from backprop.explain.ending import as_one, loss_gradient, loss_section
 from backprop.explain.names import (
@@ -9,6 +11,7 @@ from backprop.explain.names import (
     Symbols,
     delta_definition,
     delta_name,
+    equation,
     fill,
     function_name,
     letter,
@@ -17,6 +20,7 @@ from backprop.explain.names import (
 )
 from backprop.explain.record import LayerRecord, ParameterRecord, Record
 from backprop.explain.stated import stated
+from backprop.explain.time_steps import steps_back, steps_forward
 
 
 def derivation(record: Record) -> list[tuple[str, list[Section]]]:
@@ -56,6 +60,7 @@ def _forward(layer: LayerRecord, names: Names, defined: set[str]) -> Section:
     if definition and definition not in defined:
         rows.append(Row(definition))
         defined.add(definition)
+    rows += steps_forward(layer)
     text = stated(layer.layer, "formulas", "forward", "f").get("Y", "")
     right, operands = fill(text, _symbols(layer, names), layer.layer)
     right = right or f"{f}({'; '.join([names.x, *[', '.join(given)] * bool(given)])})"
@@ -83,7 +88,8 @@ def _backward(layer: LayerRecord, names: Names, single: bool, delta_input: Array
     x, y = names.x, names.y
     left = delta_definition(x)
     symbols = _symbols(layer, names)
-    rows = [
+    steps, remark = steps_back(layer, names)
+    rows = steps + [
         _gradient(layer, name, symbols, single)
         for name, p in layer.parameters.items()
         if p.parameter.learned
@@ -102,21 +108,21 @@ def _backward(layer: LayerRecord, names: Names, single: bool, delta_input: Array
         rows.append(Row(f"{symbols['slope'][0]}{' = ' * bool(slope)}{slope}", layer.slope))
     right, operands = fill(text, symbols, layer.layer)
     if delta_input is not None:  # by whole numbers, such as indices of words, there is none
-        rows.append(Row(f"{left} = {right}", delta_input, operands=operands))
-    return Section(title(layer), rows)
+        rows.append(Row(equation(left, right), delta_input, operands=operands))
+    return Section(title(layer), rows, remark)
 
 
 def _gradient(layer: LayerRecord, name: str, symbols: Symbols, single: bool) -> Row:
     """A parameter's gradient, with the part that its penalty has in it."""
     p, symbol = layer.parameters[name], symbols[name][0]
     text = stated(layer.layer, "formulas", "backward").get(f"d{name}", "")
-    if single and layer.delta.ndim == 2:
-        text = text.removeprefix("Σ_N ")
+    if single and (layer.delta.ndim == 2 or text.startswith("_")):  # then Σ_N is over samples alone
+        text = re.sub("(^|= )Σ_N ", r"\1", text)
     right, operands = fill(text, symbols, layer.layer)
     if p.penalty_gradient is not None:
         right = f"{right or '…'} + ∂Ω/∂{symbol}"
         operands = (*operands, "+", p.penalty_gradient) if operands else ()
-    return Row(f"∂E/∂{symbol}{' = ' * bool(right)}{right}", p.gradient, operands=operands)
+    return Row(equation(f"∂E/∂{symbol}", right), p.gradient, operands=operands)
 
 
 # -------------------------------------------------------------------------------------- update

@@ -22,16 +22,21 @@ _LETTERS = {letter: f"\\{name}" for letter, name in re.findall(r"(\S) (\w+)", _G
 _LETTER = rf"[A-Za-z][A-Za-z0-9]+(?:_[A-Za-z0-9]+)*|[A-Za-z{''.join(_LETTERS)}]"
 _HIGH = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 _LOW = "₀₁₂₃₄₅₆₇₈₉"
+_INDEX = r"(?:_(?P<index{n}>[A-Za-z]+|\{{[^}}]*\}}))?"
 _SYMBOL = (
     rf"(?P<letter{{n}}>{_LETTER})(?P<primes{{n}}>′*)(?P<units{{n}}>[{_LOW}]+(?:,[{_LOW}]+)?)?"
-    rf"(?:⁽(?P<level{{n}}>[{_HIGH}]+)⁾)?(?:_(?P<index{{n}}>[A-Za-z]+))?(?P<transposed{{n}}>ᵀ)?"
+    rf"(?:_(?P<part{{n}}>[A-Za-z]+)(?=⁽))?(?:⁽(?P<level{{n}}>[{_HIGH}]+)⁾)?"
+    rf"{_INDEX}(?P<transposed{{n}}>ᵀ)?"
 )
+_OPERATORS = ("ln", "exp", "max", "min", "tanh", "cosh")
+_WORD = rf"(?!(?:{'|'.join(_OPERATORS)})\b)[a-z]{{2,}}(?![A-Za-z0-9(_⁽′ᵀ])"
 _TOKEN = "|".join(  # compiled when it is first needed
     [
         rf"(?P<fraction>∂{_SYMBOL.format(n=1)}/∂{_SYMBOL.format(n=2)})",
         r"(?P<number>\d+(?:\.\d+)?(?:e[+−-]\d+)?)",
+        rf"(?P<words>(?:where|with)\b(?: {_WORD})*|{_WORD}(?: {_WORD})+)",
         rf"(?P<symbol>{_SYMBOL.format(n=3)})",
-        r"_(?P<subscript>[A-Za-z]+)",
+        r"_(?P<subscript>[A-Za-z]+|\{[^}]*\})",
         r"(?P<sign>\S)",
     ]
 )
@@ -51,13 +56,13 @@ _SIGNS = {
     "‖": r"\|",
     "≤": r"\le",
     "≥": r"\ge",
+    "≠": r"\ne",
     "′": "'",
     "→": r"\to",
     "…": r"\cdots",
     "⋮": r"\vdots",
     "×": r"\times",
 }
-_OPERATORS = ("ln", "exp", "max", "min", "tanh", "cosh")
 _PLAIN = str.maketrans(_HIGH + _LOW, "0123456789" * 2)
 _ESCAPED = str.maketrans(
     {sign: f"\\{sign}" for sign in "&%$#_{}"}
@@ -146,7 +151,9 @@ def _token(match: re.Match[str]) -> str:
     if match["symbol"]:
         return _symbol(match, 3)
     if match["subscript"]:
-        return f"_{{{match['subscript']}}}"
+        return f"_{{{_indices(match['subscript'])}}}"
+    if match["words"]:
+        return rf"\text{{ {text} }}"
     return _SIGNS.get(text, text)
 
 
@@ -158,13 +165,21 @@ def _symbol(match: re.Match[str], n: int) -> str:
         high += f"({match[f'level{n}'].translate(_PLAIN)})"
     if match[f"transposed{n}"]:
         high += r"\top"
-    low = (match[f"units{n}"] or "").translate(_PLAIN) + (match[f"index{n}"] or "")
+    low = (match[f"units{n}"] or "").translate(_PLAIN)
+    low += (match[f"part{n}"] or "") + _indices(match[f"index{n}"] or "")  # W_key⁽¹⁾, Z⁽¹⁾_i
     text = _LETTERS.get(letter, letter)
     if letter in _OPERATORS:
         text = rf"\{letter}"
     elif len(letter) > 1:
         text = rf"\mathrm{{{letter.replace('_', '|')}}}".replace("|", r"\_")
     return text + (f"_{{{low}}}" if low else "") + (f"^{{{high}}}" if high else "")
+
+
+def _indices(text: str) -> str:
+    """``2i+u, c`` for ``{2i+u, c}``."""
+    for sign, name in (("−", "-"), ("⌊", r"\lfloor "), ("⌋", r"\rfloor ")):
+        text = text.replace(sign, name)
+    return text.strip("{}")
 
 
 def _words(text: str) -> str:

@@ -69,7 +69,8 @@ OPERATORS = "+−⊙·"
 def fill(text: str, symbols: Symbols, thing: object) -> tuple[str, tuple[Array | str, ...]]:
     """A formula as a layer or an optimizer states it, with symbols in the place of the names.
 
-    ``+ {b}`` and ``{gamma} ⊙`` are left out if there is no such parameter.
+    ``+ {b}`` and ``{gamma} ⊙`` are left out if there is no such parameter, as is ``+ {b}_k``. Two
+    braces stand for one: ``x_{{ij}}``.
 
     Args:
         text: The formula, such as ``{x} {W} + {b}``.
@@ -84,7 +85,8 @@ def fill(text: str, symbols: Symbols, thing: object) -> tuple[str, tuple[Array |
     text = re.sub(r"(?<=[⊙·/})] )(−\d\S*)", r"(\1)", text)
     for name in re.findall(r"\{(\w+)\}", text):
         if name not in symbols:
-            text = re.sub(rf" \+ \{{{name}\}}|\{{{name}\}} ⊙ ", "", text)
+            index = r"(?:_\w|_\{\{\w+\}\})?"
+            text = re.sub(rf" \+ \{{{name}\}}{index}|\{{{name}\}} ⊙ ", "", text)
     try:
         formula = text.format(**{name: symbol for name, (symbol, _) in symbols.items()})
     except KeyError as error:
@@ -107,6 +109,14 @@ def _operands(text: str, symbols: Symbols) -> tuple[Array | str, ...]:
         else:
             return ()
     return tuple(found) if len(found) > 1 else ()
+
+
+def equation(left: str, right: str) -> str:
+    """``left = right``, or ``left_k = right`` if the formula is that of one element, ``_k = …``."""
+    if not right.startswith("_"):
+        return f"{left}{' = ' * bool(right)}{right}"
+    index, _, right = right.partition(" = ")
+    return f"{left.replace(' = ', f'{index} = ')}{index} = {right}"
 
 
 def letter(name: str) -> str:

@@ -125,7 +125,7 @@ def find_paths(record: Record, layer: int, unit: int, sample: int) -> Paths:
         if array.ndim != 2:
             raise ValueError(
                 f"paths need layers whose outputs are vectors, shape (N, n), but one has the "
-                f"shape {array.shape}."
+                f"shape {array.shape}: begin behind it, such as at Flatten or a later layer."
             )
     for argument, value, size in (
         ("sample", sample, len(outputs)),

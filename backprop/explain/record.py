@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backprop.core.parameters import Parameter
+from backprop.core.time_steps import TimeStep
 from backprop.core.types import Array
 from backprop.data.samples import Data
 from backprop.explain.stated import stated
@@ -83,6 +84,12 @@ class LayerRecord:
     def A(self) -> Array:
         """The activation: the output, after the activation layer that follows if one does."""
         return self.Y if self.activation is None else self.activation.Y
+
+    @property
+    def steps(self) -> list[TimeStep]:
+        """Each step in time of a recurrent layer, from the first one read; empty for others."""
+        unrolled = self.layer.unrolled()
+        return [] if unrolled is None else unrolled.steps
 
     @property
     def weights(self) -> Array | None:

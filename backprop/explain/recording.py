@@ -13,7 +13,7 @@ from backprop.data.samples import Data, check_data
 from backprop.explain.record import LayerRecord, ParameterRecord, Record
 from backprop.explain.stated import stated
 from backprop.layers import Activation, Chain, Layer
-from backprop.layers.block import outputs_through
+from backprop.layers.block import outputs_through, shape_through
 from backprop.layers.chain import unfold
 from backprop.losses import Loss
 from backprop.losses.formula import Formula
@@ -192,8 +192,7 @@ def _check(model: Explainable, X: Any, y: Any, sample_weight: Any) -> Data:
         X, y = X[np.newaxis], to_array(y, "y")[np.newaxis]
         if sample_weight is not None:
             sample_weight = to_array(sample_weight, "sample_weight")[np.newaxis]
-    first = model.layers[0] if model.layers else model
-    X = check_inputs(X, model.input_shape, first, "X", model.dtype)
+    X = check_inputs(X, model.input_shape, model.layers, "X", model.dtype)
     model.build((None, *X.shape[1:]))
     loss.check_ending(unfold(model.layers)[-1])
     data = check_data(
@@ -201,7 +200,7 @@ def _check(model: Explainable, X: Any, y: Any, sample_weight: Any) -> Data:
         y,
         sample_weight,
         None,
-        output_shape=model.output_shape,
+        output_shape=shape_through(model.layers, X.shape[1:]),
         loss=loss,
         dtype=model.dtype,
     )

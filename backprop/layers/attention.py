@@ -9,7 +9,7 @@ import numpy as np
 
 from backprop.core.attention import later, padding, share_out
 from backprop.core.buffers import new_array
-from backprop.core.checks import check_integer, check_mask, check_number
+from backprop.core.checks import check_flag, check_integer, check_mask, check_number
 from backprop.core.functional import column_sum, ones, stacked_product
 from backprop.core.parameters import parameter_views
 from backprop.core.types import Array, Shape, as_array
@@ -57,6 +57,7 @@ class MultiHeadAttention(Layer):
     """
 
     takes_mask = True
+    any_length = 2
     definition = (
         "{f}(x) = [O₁ … O_h] {W_output} + {b_output} with O = softmax(Q Kᵀ / √d) V, "
         "Q = x {W_query} + {b_query}, K = x {W_key} + {b_key}, V = x {W_value} + {b_value}"
@@ -94,7 +95,8 @@ class MultiHeadAttention(Layer):
         value_dim = self.key_dim if value_dim is None else value_dim
         self.value_dim = check_integer(value_dim, "MultiHeadAttention(value_dim)")
         self.dropout = check_number(dropout, "MultiHeadAttention(dropout)", below=1)
-        self.use_bias, self.causal = use_bias, causal
+        self.use_bias = check_flag(use_bias, "use_bias")
+        self.causal = check_flag(causal, "causal")
         self.random = self.dropout > 0
         self._forget()
 

@@ -46,6 +46,12 @@ class Block(Layer):
         """Whether one of its layers makes a mask."""
         return any(layer.makes_mask for layer in self.children)
 
+    @property
+    def any_length(self) -> int:  # type: ignore[override]
+        """That of the first of its layers, if all of them allow it."""
+        found = [layer.any_length for layer in self.children] or [2]
+        return found[0] if all(found) else 0
+
     def entrances(self) -> Sequence[Layer]:
         """Those of the layers that need not return ∂E/∂ their input if the block need not."""
         return entrance(self.children)
@@ -109,6 +115,8 @@ def outputs_through(
     for layer in layers:
         masked = {"mask": mask} if layer.takes_mask and mask is not None else {}
         Y = layer.forward(X, training, **masked)
+        if Y is None:
+            raise TypeError(f"{layer}.forward returned None: end it with return and the outputs.")
         if mask is not None or layer.makes_mask:
             mask = layer.output_mask(X, mask)
         X = Y
@@ -138,12 +146,20 @@ def backward_through(layers: Sequence[Layer], delta: Array) -> Array | None:
     """∂E/∂X from the last layer's ∂E/∂Y; every layer keeps its own δ, to look at.
 
     Where a layer returns none, since nobody needs it, those before it get none.
+
+    Raises:
+        TypeError: A layer returns none although those before it need it.
     """
     passed: Array | None = delta
     for layer in reversed(layers):
         layer.delta = passed
         if passed is not None:
             passed = layer.backward(passed)
+            if passed is None and layer.needs_input_gradient and layer is not layers[0]:
+                raise TypeError(
+                    f"{layer}.backward returned None, but the layers before it need ∂E/∂X: return "
+                    f"it."
+                )
     return passed
 
 
@@ -158,6 +174,23 @@ def shape_through(layers: Iterable[Layer], shape: Shape) -> Shape:
     for layer in layers:
         shape = layer.output_shape(shape)
     return shape
+
+
+def takes(layers: Iterable[Layer], shape: Shape, known: Shape) -> bool:
+    """Whether layers that take samples of a known shape take those of another one, too.
+
+    They do if it differs in the number of steps of a sequence alone, on which no weight depends.
+
+    Raises:
+        ShapeError: A layer that goes by the length cannot take so many steps.
+    """
+    for layer in layers:
+        if shape == known:
+            return True
+        if not len(shape) == len(known) == layer.any_length or shape[1:] != known[1:]:
+            return False
+        shape, known = layer.output_shape(shape), layer.output_shape(known)
+    return True
 
 
 def walk(layers: Iterable[Layer], way: str = "") -> Iterator[tuple[str, Layer]]:

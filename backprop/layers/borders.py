@@ -10,7 +10,7 @@ import numpy as np
 from backprop.core.checks import check_sizes
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, Shape, as_floats
-from backprop.core.windows import check_axes, inside, pad
+from backprop.core.windows import check_axes, inside, pad, shifted
 from backprop.layers.base import Layer
 
 Borders = tuple[tuple[int, int], ...]
@@ -28,13 +28,22 @@ class ZeroPadding2D(Layer):
         name: The layer's name.
     """
 
-    formulas = {"Y": "pad({x})", "dX": "crop({delta})"}
+    definition = "{f}(x)_{{{self.places[0]}}} = x_{{{self.places[1]}}}, zeros lie outside"
+    formulas = {"dX": "_{{{self.places[0]}}} = {delta}_{{{self.places[2]}}}"}
+
     axes = "HWC"
 
     def __init__(self, padding: int | Sequence[Any] = 1, name: str | None = None) -> None:
         super().__init__(name)
-        self.padding = check_borders(padding, "padding", len(self.axes) - 1)
+        self.padding = check_borders(
+            padding, f"padding of {type(self).__name__}", len(self.axes) - 1
+        )
         self.Y: Any = None
+
+    @property
+    def places(self) -> list[str]:
+        """How formulas write a place, and those before and behind it by the border."""
+        return places(self.padding)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """The sizes with the border."""
@@ -74,13 +83,22 @@ class Cropping2D(Layer):
         name: The layer's name.
     """
 
-    formulas = {"Y": "crop({x})", "dX": "pad({delta})"}
+    definition = "{f}(x)_{{{self.places[0]}}} = x_{{{self.places[2]}}}"
+    formulas = {"dX": "_{{{self.places[0]}}} = {delta}_{{{self.places[1]}}}, zeros lie outside"}
+
     axes = "HWC"
 
     def __init__(self, cropping: int | Sequence[Any] = 0, name: str | None = None) -> None:
         super().__init__(name)
-        self.cropping = check_borders(cropping, "cropping", len(self.axes) - 1)
+        self.cropping = check_borders(
+            cropping, f"cropping of {type(self).__name__}", len(self.axes) - 1
+        )
         self.Y: Any = None
+
+    @property
+    def places(self) -> list[str]:
+        """How formulas write a place, and those before and behind it by the border."""
+        return places(self.cropping)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """The sizes without the border.
@@ -131,12 +149,17 @@ class UpSampling2D(Layer):
         name: The layer's name.
     """
 
-    formulas = {"Y": "repeat({x})", "dX": "repeatᵀ({delta})"}
+    definition = "{f}(x)_{{ijc}} = x_{{⌊i/{self.size[0]}⌋, ⌊j/{self.size[1]}⌋, c}}"
+    formulas = {
+        "dX": "_{{abc}} = Σ_{{u<{self.size[0]}, v<{self.size[1]}}} "
+        "{delta}_{{{self.size[0]}a+u, {self.size[1]}b+v, c}}"
+    }
+
     axes = "HWC"
 
     def __init__(self, size: int | Sequence[int] = 2, name: str | None = None) -> None:
         super().__init__(name)
-        self.size = check_sizes(size, "size", len(self.axes) - 1)
+        self.size = check_sizes(size, f"size of {type(self).__name__}", len(self.axes) - 1)
         self.Y: Any = None
 
     def output_shape(self, input_shape: Shape) -> Shape:
@@ -215,7 +238,20 @@ class UpSampling1D(UpSampling2D):
         name: The layer's name.
     """
 
+    definition = "{f}(x)_{{tc}} = x_{{⌊t/{self.size[0]}⌋, c}}"
+    formulas = {"dX": "_{{ac}} = Σ_{{u<{self.size[0]}}} {delta}_{{{self.size[0]}a+u, c}}"}
+
     axes = "TC"
+
+
+def places(borders: Borders) -> list[str]:
+    """How formulas write a place: ``i, j, c``, less the border: ``i−1, j−2, c``, and with it."""
+    letters = "ij" if len(borders) == 2 else "t"
+    widths = list(zip(letters, (before for before, _ in borders), strict=True))
+    return [
+        ", ".join([*(shifted(letter, sign * width) for letter, width in widths), "c"])
+        for sign in (0, -1, 1)
+    ]
 
 
 def check_borders(value: Any, name: str, n: int) -> Borders:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.checks import check_integer
@@ -11,6 +9,7 @@ from backprop.core.correlation import correlate, image_gradient, kernel_gradient
 from backprop.core.errors import ShapeError
 from backprop.core.parameters import parameter_views
 from backprop.core.types import Array, Shape, as_array
+from backprop.core.windows import times
 from backprop.initializers import Initializer
 from backprop.layers.sliding import Sizes, Sliding
 from backprop.regularizers import Regularizer
@@ -58,12 +57,16 @@ class Conv2D(Sliding):
         db: ∂E/∂b, likewise.
     """
 
-    definition = "C(x) = windows(x)"
+    definition = (
+        "{f}(x)_{{ijk}} = Σ_{{uvc}} x_{{{self.written.at}, {self.channel[0]}}} W_{{uvck}} + {b}_k"
+        "{self.written.outside}"
+    )
     formulas = {
-        "Y": "C({x}) {W} + {b}",
-        "dW": "C({x})ᵀ {delta}",
-        "db": "Σ_N {delta}",
-        "dX": "Cᵀ({delta} {W}ᵀ)",
+        "dW": "_{{uvck}} = Σ_N Σ_{{ij}} {x}_{{{self.written.at}, {self.channel[0]}}} "
+        "{delta}_{{ijk}}",
+        "db": "_k = Σ_N Σ_{{ij}} {delta}_{{ijk}}",
+        "dX": "_{{ab{self.channel[1]}}} = Σ_{{{self.written.hits}{self.channel[2]}, k}} "
+        "{delta}_{{ijk}} {W}_{{uvck}}",
     }
 
     W, dW = parameter_views("W")
@@ -84,11 +87,10 @@ class Conv2D(Sliding):
         kernel_constraint: str | Constraint | None = None,
         bias_constraint: str | Constraint | None = None,
         name: str | None = None,
-        **unknown: Any,
     ) -> None:
         windows = kernel_size, strides, padding, dilation_rate
         bias = use_bias, bias_initializer, bias_regularizer, bias_constraint
-        super().__init__(*windows, *bias, name, **unknown)
+        super().__init__(*windows, *bias, name)
         self.filters = check_integer(filters, f"filters of {type(self).__name__}")
         self.groups = check_integer(groups, f"groups of {type(self).__name__}")
         if self.filters % self.groups:
@@ -157,6 +159,15 @@ class Conv2D(Sliding):
             image_gradient(D[..., o], W[..., o], grid, self.images(dX)[..., c], self.buffers)
         return dX
 
+    @property
+    def channel(self) -> tuple[str, str, str]:
+        """How formulas write the c-th channel that filter k sees, and that this is channel d."""
+        if self.groups == 1:
+            return "c", "c", ""
+        channels = (self.input_shape or (0,))[-1] // self.groups
+        which = f"{times(channels, f'⌊k/{self.filters // self.groups}⌋')}+c"
+        return which, "d", f", {which}=d"
+
     def parts(self, X: Array) -> list[tuple[slice, slice]]:
         """The channels and the filters of each group."""
         n, m = X.shape[-1] // self.groups, self.filters // self.groups
@@ -190,6 +201,17 @@ class Conv1D(Conv2D):
         bias_constraint: What is restored in b.
         name: The layer's name.
     """
+
+    definition = (
+        "{f}(x)_{{tk}} = Σ_{{uc}} x_{{{self.written.at}, {self.channel[0]}}} W_{{uck}} + {b}_k"
+        "{self.written.outside}"
+    )
+    formulas = {
+        "dW": "_{{uck}} = Σ_N Σ_t {x}_{{{self.written.at}, {self.channel[0]}}} {delta}_{{tk}}",
+        "db": "_k = Σ_N Σ_t {delta}_{{tk}}",
+        "dX": "_{{a{self.channel[1]}}} = Σ_{{{self.written.hits}{self.channel[2]}, k}} "
+        "{delta}_{{tk}} {W}_{{uck}}",
+    }
 
     axes = "TC"
     paddings = ("valid", "same", "causal")

@@ -58,12 +58,14 @@ class DepthwiseConv2D(Sliding):
         db: ∂E/∂b, likewise.
     """
 
-    definition = "C(x)_ij = windows(x)_ij"
+    definition = (
+        "{f}(x)_{{ijcm}} = Σ_{{uv}} x_{{{self.written.at}, c}} W_{{uvcm}} + {b}_{{cm}}"
+        "{self.written.outside}"
+    )
     formulas = {
-        "Y": "Σ_ij C({x})_ij ⊙ {W}_ij + {b}",
-        "dW": "Σ_N C({x})_ij ⊙ {delta}",
-        "db": "Σ_N {delta}",
-        "dX": "Σ_ij Cᵀ({delta} ⊙ {W}_ij)",
+        "dW": "_{{uvcm}} = Σ_N Σ_{{ij}} {x}_{{{self.written.at}, c}} {delta}_{{ijcm}}",
+        "db": "_{{cm}} = Σ_N Σ_{{ij}} {delta}_{{ijcm}}",
+        "dX": "_{{abc}} = Σ_{{{self.written.hits}, m}} {delta}_{{ijcm}} {W}_{{uvcm}}",
     }
 
     W, dW = parameter_views("W")
@@ -83,12 +85,13 @@ class DepthwiseConv2D(Sliding):
         depthwise_constraint: str | Constraint | None = None,
         bias_constraint: str | Constraint | None = None,
         name: str | None = None,
-        **unknown: Any,
     ) -> None:
         window = kernel_size, strides, padding, dilation_rate
         bias = use_bias, bias_initializer, bias_regularizer, bias_constraint
-        super().__init__(*window, *bias, name, **unknown)
-        self.depth_multiplier = check_integer(depth_multiplier, "depth_multiplier")
+        super().__init__(*window, *bias, name)
+        self.depth_multiplier = check_integer(
+            depth_multiplier, "depth_multiplier of DepthwiseConv2D"
+        )
         self.depthwise_initializer = initializers.get(depthwise_initializer)
         self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
         self.depthwise_constraint = constraints.get(depthwise_constraint)
@@ -179,13 +182,18 @@ class SeparableConv2D(Sliding):
         db: ∂E/∂b, likewise.
     """
 
-    definition = "U = Σ_ij C(x)_ij ⊙ {depthwise}_ij, C(x)_ij = windows(x)_ij"
+    definition = (
+        "{f}(x)_{{ijk}} = Σ_{{cm}} U_{{ijcm}} {pointwise}_{{cmk}} + {b}_k, "
+        "U_{{ijcm}} = Σ_{{uv}} x_{{{self.written.at}, c}} {depthwise}_{{uvcm}}"
+        "{self.written.outside}"
+    )
     formulas = {
-        "Y": "U {pointwise} + {b}",
-        "ddepthwise": "Σ_N C({x})_ij ⊙ ({delta} {pointwise}ᵀ)",
-        "dpointwise": "Uᵀ {delta}",
-        "db": "Σ_N {delta}",
-        "dX": "Σ_ij Cᵀ(({delta} {pointwise}ᵀ) ⊙ {depthwise}_ij)",
+        "ddepthwise": "_{{uvcm}} = Σ_N Σ_{{ijk}} {x}_{{{self.written.at}, c}} {delta}_{{ijk}} "
+        "{pointwise}_{{cmk}}",
+        "dpointwise": "_{{cmk}} = Σ_N Σ_{{ij}} U_{{ijcm}} {delta}_{{ijk}}",
+        "db": "_k = Σ_N Σ_{{ij}} {delta}_{{ijk}}",
+        "dX": "_{{abc}} = Σ_{{{self.written.hits}, mk}} {delta}_{{ijk}} {pointwise}_{{cmk}} "
+        "{depthwise}_{{uvcm}}",
     }
 
     depthwise, d_depthwise = parameter_views("depthwise")
@@ -210,13 +218,14 @@ class SeparableConv2D(Sliding):
         pointwise_constraint: str | Constraint | None = None,
         bias_constraint: str | Constraint | None = None,
         name: str | None = None,
-        **unknown: Any,
     ) -> None:
         window = kernel_size, strides, padding, dilation_rate
         bias = use_bias, bias_initializer, bias_regularizer, bias_constraint
-        super().__init__(*window, *bias, name, **unknown)
+        super().__init__(*window, *bias, name)
         self.filters = check_integer(filters, "filters of SeparableConv2D")
-        self.depth_multiplier = check_integer(depth_multiplier, "depth_multiplier")
+        self.depth_multiplier = check_integer(
+            depth_multiplier, "depth_multiplier of SeparableConv2D"
+        )
         self.depthwise_initializer = initializers.get(depthwise_initializer)
         self.pointwise_initializer = initializers.get(pointwise_initializer)
         self.depthwise_regularizer = regularizers.get(depthwise_regularizer)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
 
+from backprop.core.checks import check_flag
 from backprop.core.functional import ones
 from backprop.core.types import Array, Shape, as_floats
 from backprop.core.windows import check_axes
@@ -22,10 +24,11 @@ class GlobalPooling(Layer):
     """
 
     axes = "HWC"
+    any_length = 2
 
     def __init__(self, keepdims: bool = False, name: str | None = None) -> None:
         super().__init__(name)
-        self.keepdims = bool(keepdims)
+        self.keepdims = check_flag(keepdims, "keepdims")
         self.X: Any = None
         self.Y: Any = None
 
@@ -79,8 +82,13 @@ class GlobalAveragePooling2D(GlobalPooling):
         name: The layer's name.
     """
 
-    definition = "{f}(x) = Σ_s x_s / S"
-    formulas = {"dX": "{delta} / S"}
+    definition = "{f}(x)_c = Σ_{{ij}} x_{{ijc}} / {self.size}"
+    formulas = {"dX": "_{{ijc}} = {delta}_c / {self.size}"}
+
+    @property
+    def size(self) -> int:
+        """S."""
+        return prod((self.input_shape or ())[:-1])
 
     def pool(self, X: Array, out: Array, training: bool) -> None:
         """1ᵀ X / S for every sample."""
@@ -106,8 +114,8 @@ class GlobalMaxPooling2D(GlobalPooling):
         name: The layer's name.
     """
 
-    definition = "{f}(x) = max(x)"
-    formulas = {"dX": "{delta} ⊙ first[{x} = {y}]"}
+    definition = "{f}(x)_c = max_{{ij}} x_{{ijc}}"
+    formulas = {"dX": "_{{ijc}} = {delta}_c where {x}_{{ijc}} is the first largest, or else 0"}
 
     def pool(self, X: Array, out: Array, training: bool) -> None:
         """The largest, and in training where in X it stands."""
@@ -137,8 +145,9 @@ class GlobalAveragePooling1D(GlobalAveragePooling2D):
         name: The layer's name.
     """
 
-    definition = "{f}(x) = Σ_t s_t x_t"
-    formulas = {"dX": "s_t {delta}"}
+    definition = "{f}(x)_c = Σ_t x_{{tc}} / k for the k steps that no mask hides"
+    formulas = {"dX": "_{{tc}} = {delta}_c / k for these steps, or else 0"}
+
     axes = "TC"
     takes_mask = True
 
@@ -175,6 +184,9 @@ class GlobalMaxPooling1D(GlobalMaxPooling2D):
         keepdims: Whether the axis of the steps stays, with size 1.
         name: The layer's name.
     """
+
+    definition = "{f}(x)_c = max_t x_{{tc}}"
+    formulas = {"dX": "_{{tc}} = {delta}_c where {x}_{{tc}} is the first largest, or else 0"}
 
     axes = "TC"
 

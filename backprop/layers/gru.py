@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 
+from backprop.core.checks import check_flag
 from backprop.core.functional import column_sum
+from backprop.core.time_steps import Arrays, through_weights
 from backprop.core.types import Array, Shape
 from backprop.core.unrolled import (
     Room,
@@ -21,6 +24,32 @@ from backprop.layers.recurrent import Recurrent
 
 UPDATE, RESET, CANDIDATE = range(3)
 """The planes in which the gates stand, which is Keras's order."""
+
+BOTH = {
+    "h": "{z} ⊙ {h_s} + (1 − {z}) ⊙ {g}",
+    "dp_z": "{dh} ⊙ ({h_s} − {g}) ⊙ {z} ⊙ (1 − {z})",
+    "dp_g": "{dh} ⊙ (1 − {z}) ⊙ (1 − {g}²)",
+    "dW": "{x}ᵀ {dp}",
+}
+AFTER = {
+    "z": "σ({x} W_z + {b}_z + {h_s} U_z + {b}′_z)",
+    "r": "σ({x} W_r + {b}_r + {h_s} U_r + {b}′_r)",
+    "q_g": "{h_s} U_g + {b}′_g",
+    "g": "tanh({x} W_g + {b}_g + {r} ⊙ {q_g})",
+    "dh": "{own} + {dh_n} ⊙ {z_n} + {dq_n} Uᵀ",
+    "dp_r": "{dp_g} ⊙ {q_g} ⊙ {r} ⊙ (1 − {r})",
+    "dq": "[{dp_z} {dp_r} {dp_g} ⊙ {r}]",
+    "dU": "{h_s}ᵀ {dq}",
+}
+BEFORE = {
+    "z": "σ({x} W_z + {h_s} U_z + {b}_z)",
+    "r": "σ({x} W_r + {h_s} U_r + {b}_r)",
+    "g": "tanh({x} W_g + ({r} ⊙ {h_s}) U_g + {b}_g)",
+    "dh": "{own} + {dh_n} ⊙ {z_n} + [{dp_z_n} {dp_r_n}] [U_z U_r]ᵀ + ({dp_g_n} U_gᵀ) ⊙ {r_n}",
+    "dp_r": "({dp_g} U_gᵀ) ⊙ {h_s} ⊙ {r} ⊙ (1 − {r})",
+    "dU": "[{h_s}ᵀ [{dp_z} {dp_r}] ({r} ⊙ {h_s})ᵀ {dp_g}]",
+}
+"""What each step computes, with the reset gate after the product with U_g and before it."""
 
 
 class GRU(Recurrent):
@@ -59,6 +88,7 @@ class GRU(Recurrent):
         others: The arguments of ``Recurrent``.
     """
 
+    step_formulas = BOTH | AFTER
     definition = (
         "h_t = z ⊙ h_s + (1 − z) ⊙ g with s = t − 1, z = σ(p_z + q_z), r = σ(p_r + q_r), "
         "[p_z p_r p_g] = x_t {W} + {b}, "
@@ -68,7 +98,14 @@ class GRU(Recurrent):
 
     def __init__(self, units: int, *, reset_after: bool = True, **others: Any) -> None:
         super().__init__(units, **others)
-        self.reset_after = bool(reset_after)
+        self.reset_after = check_flag(reset_after, "reset_after")
+        own = AFTER if self.reset_after else BEFORE
+        if not self.use_bias:
+            own = {name: re.sub(r" \+ \{b\}′_\w", "", text) for name, text in own.items()}
+        self.step_formulas = BOTH | own
+        self.formulas = {**self.formulas, "dU": "Σ_t ∂E/∂U_t"}
+        if self.reset_after:
+            self.formulas["db"] = "Σ_N Σ_t (∂E/∂p_t; ∂E/∂q_t)"
         self.definition += (
             "g = tanh(p_g + r ⊙ q_g), [q_z q_r q_g] = h_s {U} + {b}′"
             if self.reset_after
@@ -215,3 +252,30 @@ class GRU(Recurrent):
         """Columns of [u z r] in the order z, r, u."""
         np.copyto(out[:, : 2 * self.units], A[:, self.units :])
         np.copyto(out[:, 2 * self.units :], A[:, : self.units])
+
+    def step_values(self, t: int, s: Steps, kept: tuple[Any, ...]) -> Arrays:
+        """The gates, the candidate and h_t."""
+        G, Q = kept
+        if t < 0:
+            return {"h": s.H[0]}
+        product = {"q_g": Q[t]} if self.reset_after else {}
+        gates = {"z": G[t, UPDATE], "r": G[t, RESET]}
+        return gates | product | {"g": G[t, CANDIDATE], "h": s.H[t + 1]}
+
+    def step_gradients(
+        self, t: int, s: Steps, kept: tuple[Any, ...], dh: Array, dp: Array, after: Arrays
+    ) -> tuple[Arrays, Array]:
+        """∂E/∂p_t gate by gate, the step's share of ∂E/∂U, and ∂E/∂h_{t−1} but for that of Y."""
+        G, Q = kept
+        z, r, units = G[t, UPDATE], G[t, RESET], self.units
+        dp_z, dp_r, dp_g = (dp[:, k * units : (k + 1) * units] for k in range(3))
+        found = {"dp_z": dp_z, "dp_g": dp_g, "dp_r": dp_r}
+        carried = dh * z * (1 if s.M is None else s.M[t])
+        if self.reset_after:
+            dq = found["dq"] = np.concatenate([dp_z, dp_r, dp_g * r], axis=1)
+            return found | {"dU": s.E[t].T @ dq}, carried + through_weights(s, dq, self.U)
+        both = 2 * units
+        shares = [s.E[t].T @ dp[:, :both], Q[t].T @ dp_g]
+        carried = carried + through_weights(s, dp[:, :both], self.U[:, :both])
+        carried = carried + r * through_weights(s, dp_g, self.U[:, both:])
+        return found | {"dU": np.concatenate(shares, axis=1)}, carried

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.checks import check_flag
+from backprop.core.time_steps import Arrays, through_weights
 from backprop.core.types import Array, Shape
 from backprop.core.unrolled import (
     Room,
@@ -56,14 +58,30 @@ class LSTM(Recurrent):
 
     definition = (
         "c_t = f ⊙ c_s + i ⊙ g, h_t = o ⊙ tanh(c_t) with s = t − 1 and "
-        "[i f g o] = [σ σ tanh σ](x_t {W} + h_s {U} + {b})"
+        "[i f g o] = [σ σ tanh σ](p_t), p_t = x_t {W} + h_s {U} + {b}"
     )
+    step_formulas = {
+        "i": "σ({x} W_i + {h_s} U_i + {b}_i)",
+        "f": "σ({x} W_f + {h_s} U_f + {b}_f)",
+        "g": "tanh({x} W_g + {h_s} U_g + {b}_g)",
+        "o": "σ({x} W_o + {h_s} U_o + {b}_o)",
+        "c": "{f} ⊙ {c_s} + {i} ⊙ {g}",
+        "h": "{o} ⊙ tanh({c})",
+        "dh": "{own} + {dp_n} Uᵀ",
+        "dc": "{dc_n} ⊙ {f_n} + {dh} ⊙ {o} ⊙ (1 − tanh({c})²)",
+        "dp_i": "{dc} ⊙ {g} ⊙ {i} ⊙ (1 − {i})",
+        "dp_f": "{dc} ⊙ {c_s} ⊙ {f} ⊙ (1 − {f})",
+        "dp_g": "{dc} ⊙ {i} ⊙ (1 − {g}²)",
+        "dp_o": "{dh} ⊙ tanh({c}) ⊙ {o} ⊙ (1 − {o})",
+        "dW": "{x}ᵀ {dp}",
+        "dU": "{h_s}ᵀ {dp}",
+    }
     gates = (3, 0, 1, 2)
     sigmoids = 3
 
     def __init__(self, units: int, *, unit_forget_bias: bool = True, **others: Any) -> None:
         super().__init__(units, **others)
-        self.unit_forget_bias = bool(unit_forget_bias)
+        self.unit_forget_bias = check_flag(unit_forget_bias, "unit_forget_bias")
 
     def make_parameters(self, input_shape: Shape) -> None:
         """Makes W, U and b."""
@@ -145,3 +163,27 @@ class LSTM(Recurrent):
         np.multiply(f, s.M, out=carried)
         carried += s.L
         return slopes, through_c, carried
+
+    def step_values(self, t: int, s: Steps, kept: tuple[Any, ...]) -> Arrays:
+        """The gates, c_t and h_t."""
+        G, C, _ = kept
+        states = {"c": C[t + 1], "h": s.H[t + 1]}
+        if t < 0:
+            return states
+        planes = {"i": INPUT, "f": FORGET, "g": CANDIDATE, "o": OUTPUT}
+        return {gate: G[t, plane] for gate, plane in planes.items()} | states
+
+    def step_gradients(
+        self, t: int, s: Steps, kept: tuple[Any, ...], dh: Array, dp: Array, after: Arrays
+    ) -> tuple[Arrays, Array]:
+        """∂E/∂c_t, ∂E/∂p_t gate by gate, h_{t−1}ᵀ ∂E/∂p_t, and ∂E/∂p_t Uᵀ."""
+        G, _, tanh_C = kept
+        m = 1 if s.M is None else s.M[t]
+        dc = dh * G[t, OUTPUT] * (1 - tanh_C[t] ** 2) * m
+        if after:
+            m = 1 if s.M is None else s.M[t + 1]
+            dc = dc + after["dc"] * (m * G[t + 1, FORGET] + 1 - m)
+        gates = {
+            f"dp_{gate}": dp[:, k * self.units :][:, : self.units] for k, gate in enumerate("ifgo")
+        }
+        return {"dc": dc, **gates, "dU": s.E[t].T @ dp}, through_weights(s, dp, self.U)

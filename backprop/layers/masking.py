@@ -26,6 +26,7 @@ class Masking(Layer):
     """
 
     makes_mask = True
+    any_length = 2
     definition = "{f}(x)_t = m_t x_t with m_t = [x_t ≠ {self.mask_value:g}]"
     formulas = {"dX": "m_t {delta}"}
 

@@ -22,6 +22,7 @@ class Noise(RandomLayer):
     """
 
     adjustable = ("rate",)
+    any_length = 2
     definition = "{f}(x) = x ⊙ M"
     formulas = {"dX": "{delta} ⊙ M"}
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from backprop.core.buffers import new_array
-from backprop.core.checks import check_sizes
+from backprop.core.checks import check_choice, check_sizes
 from backprop.core.types import Array, Shape, as_array, as_floats
-from backprop.core.windows import Windows, check_axes, inside, lay, pad
+from backprop.core.windows import Windows, WrittenWindows, check_axes, inside, lay, pad, write
 from backprop.layers.base import Layer
 
 NewArray = Callable[[str, Shape, Any], Array]
@@ -42,12 +43,11 @@ class Pooling(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        n = len(self.axes) - 1
-        self.pool_size = check_sizes(pool_size, "pool_size", n)
-        self.strides = self.pool_size if strides is None else check_sizes(strides, "strides", n)
-        if padding not in ("valid", "same"):
-            raise ValueError(f"padding must be 'valid' or 'same', but it is {padding!r}.")
-        self.padding = padding
+        of, n = f"of {type(self).__name__}", len(self.axes) - 1
+        self.pool_size = check_sizes(pool_size, f"pool_size {of}", n)
+        given = self.pool_size if strides is None else strides
+        self.strides = check_sizes(given, f"strides {of}", n)
+        self.padding = check_choice(padding, f"padding {of}", ("valid", "same"))
         self.Y: Any = None
 
     def windows(self, sample: Shape) -> tuple[Windows, ...]:
@@ -62,6 +62,12 @@ class Pooling(Layer):
     def output_shape(self, input_shape: Shape) -> Shape:
         """A number for each window and channel."""
         return (*(w.n_out for w in self.windows(input_shape)), input_shape[-1])
+
+    @property
+    def written(self) -> WrittenWindows:
+        """How formulas write the windows."""
+        cut_off = ", where m numbers of a window lie inside"
+        return write(self.windows(self.input_shape or ()), cut_off)
 
     def output_mask(self, X: Array, mask: Array | None) -> None:
         """None: behind it are no steps of the input any more."""
@@ -114,8 +120,14 @@ class MaxPooling2D(Pooling):
         name: The layer's name.
     """
 
-    definition = "{f}(x) = max(C(x)), C(x) = windows(x), first[…] is 1 at the first hit alone"
-    formulas = {"dX": "Cᵀ({delta} ⊙ first[C({x}) = {y}])"}
+    definition = (
+        "{f}(x)_{{ijc}} = max_{{{self.written.inside}}} x_{{{self.written.at}, c}}"
+        "{self.written.outside}"
+    )
+    formulas = {
+        "dX": "_{{abc}} = Σ_{{{self.written.hits}}} {delta}_{{ijc}} "
+        "where {x}_{{abc}} is the first largest of the window"
+    }
 
     def pool(self, X: Array, axis: int, w: Windows, new: NewArray) -> Array:
         """M = max_a X_a, where X_a is position a of all windows; notes X_a > max(X_0 … X_{a−1})."""
@@ -158,8 +170,16 @@ class AveragePooling2D(Pooling):
         name: The layer's name.
     """
 
-    definition = "{f}(x) = mean(C(x)), C(x) = windows(x)"
-    formulas = {"dX": "Cᵀ({delta} / m)"}
+    definition = (
+        "{f}(x)_{{ijc}} = Σ_{{{self.written.inside}}} x_{{{self.written.at}, c}} / {self.count}"
+        "{self.written.outside}"
+    )
+    formulas = {"dX": "_{{abc}} = Σ_{{{self.written.hits}}} {delta}_{{ijc}} / {self.count}"}
+
+    @property
+    def count(self) -> str:
+        """How formulas write m, which differs from window to window if some reach beyond."""
+        return "m" if self.written.outside else str(prod(self.pool_size))
 
     def pool(self, X: Array, axis: int, w: Windows, new: NewArray) -> Array:
         """M = 1/m Σ_a X_a, where X_a is position a of all windows."""
@@ -192,6 +212,15 @@ class MaxPooling1D(MaxPooling2D):
         name: The layer's name.
     """
 
+    definition = (
+        "{f}(x)_{{tc}} = max_{{{self.written.inside}}} x_{{{self.written.at}, c}}"
+        "{self.written.outside}"
+    )
+    formulas = {
+        "dX": "_{{ac}} = Σ_{{{self.written.hits}}} {delta}_{{tc}} "
+        "where {x}_{{ac}} is the first largest of the window"
+    }
+
     axes = "TC"
 
 
@@ -208,6 +237,12 @@ class AveragePooling1D(AveragePooling2D):
         padding: As for ``AveragePooling2D``.
         name: The layer's name.
     """
+
+    definition = (
+        "{f}(x)_{{tc}} = Σ_{{{self.written.inside}}} x_{{{self.written.at}, c}} / {self.count}"
+        "{self.written.outside}"
+    )
+    formulas = {"dX": "_{{ac}} = Σ_{{{self.written.hits}}} {delta}_{{tc}} / {self.count}"}
 
     axes = "TC"
 

@@ -22,6 +22,8 @@ from backprop.layers.base import Layer
 class Positions(Layer):
     """Y = X + P, the same P ``(T, C)`` for every sample; ∂E/∂X = δ. A subclass says what P is."""
 
+    any_length = 2
+
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name)
         self.Y: Any = None

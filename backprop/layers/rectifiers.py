@@ -77,6 +77,7 @@ class PReLU(Activation):
         dalpha: ∂E/∂α of the last backward pass.
     """
 
+    any_length = 0  # α has the shape of a sample
     definition = "prelu(z) = max(z, 0) + {alpha} ⊙ min(z, 0)"
     slope = "[{z} > 0] + {alpha} ⊙ [{z} ≤ 0]"
     formulas = {"dX": "{delta} ⊙ {slope}", "dalpha": "Σ_N {delta} ⊙ min({z}, 0)"}

@@ -28,14 +28,22 @@ class Rescaling(Layer):
         name: The layer's name.
     """
 
-    formulas = {"Y": "{self.scale:.9g} {x} + {self.offset:.9g}", "dX": "{self.scale:.9g} {delta}"}
+    formulas = {"Y": "{self.line[0]} {x}{self.line[1]}", "dX": "{self.line[0]} {delta}"}
     adjustable = ("scale", "offset")
+    any_length = 2
 
     def __init__(self, scale: float, offset: float = 0.0, name: str | None = None) -> None:
         super().__init__(name)
-        self.scale = check_number(scale, "scale", -np.inf)
-        self.offset = check_number(offset, "offset", -np.inf)
+        self.scale = check_number(scale, "scale of Rescaling", -np.inf)
+        self.offset = check_number(offset, "offset of Rescaling", -np.inf)
         self.Y: Any = None
+
+    @property
+    def line(self) -> tuple[str, str]:
+        """How formulas write the factor, and what is added: ``("2", " − 1")``."""
+        factor = f"{self.scale:.9g}".replace("-", "−")
+        sign = " − " if self.offset < 0 else " + "
+        return factor, f"{sign}{abs(self.offset):.9g}" if self.offset else ""
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """Scale · X + offset."""
@@ -78,8 +86,10 @@ class Normalization(Layer):
         count_: How many numbers each is taken from; 0 where they were given.
     """
 
-    definition = "σ = √{variance}"
-    formulas = {"Y": "({x} − {mean}) / σ", "dX": "{delta} / σ"}
+    formulas = {
+        "Y": "({x} − {mean}) / √({variance} + [{variance} = 0])",
+        "dX": "{delta} / √({variance} + [{variance} = 0])",
+    }
 
     mean_, _ = parameter_views("mean")
     variance_, _ = parameter_views("variance")
@@ -93,13 +103,17 @@ class Normalization(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        self.axis = None if axis is None else check_axis(axis, "axis")
+        self.axis = None if axis is None else check_axis(axis, "axis of Normalization")
         if (mean is None) != (variance is None):
             raise ValueError("Normalization takes mean and variance together, or neither of them.")
-        self.mean = None if mean is None else check_numbers(mean, "mean")
-        self.variance = None if variance is None else check_numbers(variance, "variance")
+        self.mean = None if mean is None else check_numbers(mean, "mean of Normalization")
+        self.variance = (
+            None if variance is None else check_numbers(variance, "variance of Normalization")
+        )
         if self.variance is not None and not (self.variance >= 0).all():
-            raise ValueError(f"variance must be 0 or more, but it is {variance!r}.")
+            raise ValueError(
+                f"variance of Normalization must be 0 or more, but it is {variance!r}."
+            )
         self.Y: Any = None
         self._inverse: Any = None  # 1/σ
 
@@ -188,6 +202,11 @@ class Normalization(Layer):
                 for.
         """
         mean, variance, count = self.moments(X)
+        if self.input_shape is not None and mean.shape != self.mean_.shape:
+            raise ShapeError(
+                f"{self} was built for samples of shape {self.input_shape}, but X has a mean of "
+                f"shape {mean.shape} and not {self.mean_.shape}: pass samples of that shape."
+            )
         vars(self).update(mean=mean, variance=variance)  # the two together
         if self.input_shape is not None:
             self.write(mean, variance, count)

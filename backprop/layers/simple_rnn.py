@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.time_steps import Arrays, through_weights
 from backprop.core.types import Array
 from backprop.core.unrolled import Room, Steps, by_step, tanh_slope
 from backprop.layers.recurrent import Recurrent
@@ -25,7 +26,14 @@ class SimpleRNN(Recurrent):
     1991; Bengio, Simard & Frasconi 1994). Source: Elman 1990, "Finding structure in time".
     """
 
-    definition = "h_t = tanh(x_t {W} + h_s {U} + {b}), s = t − 1"
+    definition = "h_t = tanh(p_t) with p_t = x_t {W} + h_s {U} + {b} and s = t − 1"
+    step_formulas = {
+        "h": "tanh({x} W + {h_s} U + {b})",
+        "dh": "{own} + {dp_n} Uᵀ",
+        "dp": "{dh} ⊙ (1 − {h}²)",
+        "dW": "{x}ᵀ {dp}",
+        "dU": "{h_s}ᵀ {dp}",
+    }
 
     def forward_steps(self, Z: Array, s: Steps, room: Room) -> tuple[Array, ...]:
         """h_t = tanh(z_t + h_{t−1} U)."""
@@ -56,3 +64,13 @@ class SimpleRNN(Recurrent):
         rows = dZ.reshape(T * n, units)
         np.matmul(s.E.reshape(T * n, units).T, rows, out=self.dU)
         return rows
+
+    def step_values(self, t: int, s: Steps, kept: tuple[Any, ...]) -> Arrays:
+        """h_t."""
+        return {"h": s.H[t + 1]}
+
+    def step_gradients(
+        self, t: int, s: Steps, kept: tuple[Any, ...], dh: Array, dp: Array, after: Arrays
+    ) -> tuple[Arrays, Array]:
+        """∂E/∂p_t, h_{t−1}ᵀ ∂E/∂p_t, and ∂E/∂p_t Uᵀ."""
+        return {"dp": dp, "dU": s.E[t].T @ dp}, through_weights(s, dp, self.U)

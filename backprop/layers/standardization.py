@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.checks import check_positive
+from backprop.core.checks import check_flag, check_positive
 from backprop.core.errors import ShapeError
 from backprop.core.functional import by_channel, column_sum, ones
 from backprop.core.parameters import parameter_views
@@ -54,7 +54,8 @@ class Standardization(Layer):
     ) -> None:
         super().__init__(name)
         self.epsilon = check_positive(epsilon, "epsilon")
-        self.center, self.scale = center, scale
+        self.center = check_flag(center, "center")
+        self.scale = check_flag(scale, "scale")
         self.beta_initializer = get_initializer(beta_initializer)
         self.gamma_initializer = get_initializer(gamma_initializer)
         self.X_hat: Any = None
@@ -148,6 +149,11 @@ class OverLastAxes(Layer):
     """
 
     axis: int | tuple[int, ...] = -1
+
+    @property
+    def any_length(self) -> int:  # type: ignore[override]
+        """2, unless the steps are normalised over."""
+        return 2 if self.axis in (-1, (-1,)) else 0
 
     def features(self, input_shape: Shape) -> Shape:
         """The sizes of the last axes that are normalised together.

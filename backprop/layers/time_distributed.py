@@ -25,6 +25,7 @@ class TimeDistributed(Block):
         layer: f.
     """
 
+    any_length = 2
     definition = "{f}(x)_t = f(x_t)"
 
     def __init__(self, layer: Any, name: str | None = None) -> None:

@@ -58,13 +58,16 @@ class Conv2DTranspose(Sliding):
         db: ∂E/∂b, likewise.
     """
 
-    definition = "C(z) = windows(z)"
+    definition = "{f}(x)_{{abk}} = Σ_{{{self.written.hits}, c}} x_{{ijc}} W_{{uvkc}} + {b}_k"
     formulas = {
-        "Y": "Cᵀ({x} {W}ᵀ) + {b}",
-        "dW": "C({delta})ᵀ {x}",
-        "db": "Σ_N {delta}",
-        "dX": "C({delta}) {W}",
+        "dW": "_{{uvkc}} = Σ_N Σ_{{ij}} {x}_{{ijc}} {delta}_{{{self.written.at}, k}}"
+        "{self.written.outside}",
+        "db": "_k = Σ_N Σ_{{ab}} {delta}_{{abk}}",
+        "dX": "_{{ijc}} = Σ_{{uvk}} {delta}_{{{self.written.at}, k}} {W}_{{uvkc}}"
+        "{self.written.outside}",
     }
+
+    kernel_axes = ("filter", "channel")
 
     W, dW = parameter_views("W")
 
@@ -84,19 +87,18 @@ class Conv2DTranspose(Sliding):
         bias_constraint: str | Constraint | None = None,
         output_padding: Sizes | None = None,
         name: str | None = None,
-        **unknown: Any,
     ) -> None:
         window = kernel_size, strides, padding, dilation_rate
         bias = use_bias, bias_initializer, bias_regularizer, bias_constraint
-        super().__init__(*window, *bias, name, **unknown)
+        super().__init__(*window, *bias, name)
         self.filters = check_integer(filters, "filters of Conv2DTranspose")
         more: Any = output_padding
         if more is not None:
-            more = check_sizes(more, "output_padding", 2, least=0)
+            more = check_sizes(more, "output_padding of Conv2DTranspose", 2, least=0)
             if any(extra >= s for extra, s in zip(more, self.strides, strict=True)):
                 raise ValueError(
-                    f"output_padding must be smaller than the strides, {self.strides}, but it is "
-                    f"{output_padding!r}."
+                    f"output_padding of Conv2DTranspose must be smaller than the strides, "
+                    f"{self.strides}, but it is {output_padding!r}."
                 )
         self.output_padding = more
         self.kernel_initializer = initializers.get(kernel_initializer)

@@ -95,8 +95,10 @@ class MatchedHead(Loss):
         """∂E/∂Z."""
         return self.loss.backward()
 
-    def prediction_delta(self) -> Array:
-        """∂E/∂A, by the loss on probabilities: to look at; training does not need it."""
+    def prediction_delta(self) -> Array | None:
+        """∂E/∂A, by the loss on probabilities: to look at; None before the first ``forward``."""
+        if self._target is None:
+            return None
         loss = copy.copy(self.loss)
         loss.buffers = Buffers()
         loss.compute(self.activation.A, self._target, self._weight)

@@ -10,7 +10,7 @@ from typing import Unpack
 
 import numpy as np
 
-from backprop.core.checks import check_number, check_positive, check_share
+from backprop.core.checks import check_flag, check_number, check_positive, check_share
 from backprop.core.types import Array
 from backprop.optimizers.base import Optimizer
 from backprop.optimizers.options import Common, LearningRate
@@ -63,7 +63,7 @@ class Adagrad(Optimizer):
         """θ and G after one step."""
         eta, epsilon = self.scalars
         (G,) = state
-        np.multiply(g, g, out=scratch)
+        np.square(g, out=scratch)
         G += scratch
         np.add(G, epsilon, out=scratch)
         np.sqrt(scratch, out=scratch)
@@ -106,10 +106,10 @@ class RMSprop(Optimizer):
         self.rho = check_number(rho, "rho", below=1)
         self.momentum = check_share(momentum, "momentum")
         self.epsilon = check_positive(epsilon, "epsilon")
-        self.centered = centered
+        self.centered = check_flag(centered, "centered")
         self.slots = (
             "mean_square",
-            *(["mean_gradient"] if centered else []),
+            *(["mean_gradient"] if self.centered else []),
             *(["velocity"] if momentum else []),
         )
 
@@ -122,7 +122,7 @@ class RMSprop(Optimizer):
         """θ, G, A and v after one step."""
         eta, rho, rest, epsilon, mu = self.scalars
         G = state[0]
-        np.multiply(g, g, out=scratch)
+        np.square(g, out=scratch)
         G *= rho
         G += scratch
         if self.centered:
@@ -185,7 +185,7 @@ class Adadelta(Optimizer):
         eta, rho, epsilon = self.scalars
         G, D = state
         step, square = scratch
-        np.multiply(g, g, out=square)
+        np.square(g, out=square)
         G *= rho
         G += square
         np.add(D, epsilon, out=step)

@@ -1,20 +1,26 @@
 """The contract of an optimizer: a formula on stretches of two vectors, θ and its gradient g."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
 
 from backprop.core.buffers import filled_array
-from backprop.core.checks import check_integer, check_number, check_positive, check_share
+from backprop.core.checks import (
+    check_flag,
+    check_integer,
+    check_number,
+    check_positive,
+    check_share,
+)
 from backprop.core.parameters import Parameters
 from backprop.core.settings import Strict
 from backprop.core.types import Array
-from backprop.optimizers.blocks import Block, cut
-from backprop.optimizers.options import LearningRate
-from backprop.optimizers.vectors import clip, round_to_0
+from backprop.optimizers.blocks import BLOCK, Block, cut
+from backprop.optimizers.options import LearningRate, show
+from backprop.optimizers.vectors import clip, include, round_to_0
 
 ROUNDING = 32
 """Steps between two roundings of the state (see ``Optimizer.step``)."""
@@ -76,9 +82,8 @@ class Optimizer(Strict):
         self._schedule: Callable[[int], float] | None = None
         self._learning_rate = 0.0
         self.learning_rate = learning_rate
-        if weight_decay is not None:
-            weight_decay = check_number(weight_decay, "weight_decay")
-        self.weight_decay = weight_decay
+        decay, every = weight_decay, ema_overwrite_frequency
+        self.weight_decay = None if decay is None else check_number(decay, "weight_decay")
         clips = {"clipnorm": clipnorm, "global_clipnorm": global_clipnorm, "clipvalue": clipvalue}
         given = {n: check_positive(limit, n) for n, limit in clips.items() if limit is not None}
         if len(given) > 1:
@@ -87,13 +92,11 @@ class Optimizer(Strict):
         self.clipnorm = given.get("clipnorm")
         self.global_clipnorm = given.get("global_clipnorm")
         self.clipvalue = given.get("clipvalue")
-        self.use_ema = use_ema
+        self.use_ema = check_flag(use_ema, "use_ema")
         self.ema_momentum = check_share(ema_momentum, "ema_momentum")
-        if ema_overwrite_frequency is not None:
-            ema_overwrite_frequency = check_integer(
-                ema_overwrite_frequency, "ema_overwrite_frequency"
-            )
-        self.ema_overwrite_frequency = ema_overwrite_frequency
+        if every is not None:
+            every = check_integer(every, "ema_overwrite_frequency")
+        self.ema_overwrite_frequency = every
         self.iterations = 0
         self.state: dict[str, Array] = {}
         self.scalars: list[Array] = []
@@ -102,6 +105,7 @@ class Optimizer(Strict):
         self._decays: list[bool] = []
         self._blocks: list[Block] = []
         self._numbers: tuple[float, ...] = ()
+        self._keep = 1.0  # 1 − η λ
 
     def setting_changed(self, trial: Any) -> None:
         """Takes what follows from the arguments; the next step makes the state that is missing."""
@@ -190,37 +194,11 @@ class Optimizer(Strict):
         Raises:
             ValueError: This optimizer already trains another model, whose state it holds.
         """
-        t, eta = self.iterations + 1, self.learning_rate
-        self.begin(parameters)
-        stretches = parameters.trainable_slices()
-        decays = [p.decays for p in parameters] if self.weight_decay else []
-        if stretches is not self._stretches or decays != self._decays:
-            self._cut(parameters, stretches, decays)
-        numbers = self.coefficients(t, eta)
-        attributes = self.__dict__  # to assign without asking whether anybody reads it
-        if numbers != self._numbers:
-            attributes["_numbers"] = numbers
-            scalars = self.scalars or [np.empty((), parameters.values.dtype) for _ in numbers]
-            attributes["scalars"] = scalars
-            for scalar, number in zip(scalars, numbers, strict=True):
-                scalar[()] = number
+        blocks = self.prepare(parameters)
         if self.clips:
-            clip(parameters, self.clipnorm, self.global_clipnorm, self.clipvalue)
-        for arguments, decaying, average in self._blocks:
-            if decaying:
-                keep = 1 - eta * (self.weight_decay or 0)
-                for theta in decaying:
-                    theta *= keep
-            self.update(*arguments)
-            if average is not None:
-                self._average(t, arguments[0], average)
-            if not t % ROUNDING:
-                for vector in arguments[3:]:
-                    round_to_0(vector)
-        for p in parameters.constrained:
-            if p.trainable:
-                p.constraint.project(p.value)
-        attributes["iterations"] = t
+            self.clip(parameters)
+        self.change(blocks)
+        self.conclude(parameters)
 
     def check_free(self, parameters: Parameters | None) -> None:
         """Checks that the state is not another model's; None stands for a model without parameters.
@@ -241,15 +219,12 @@ class Optimizer(Strict):
                 parameters.values[stretch] = self.state["average"][stretch]
 
     def begin(self, parameters: Parameters) -> None:
-        """Makes the state for a model's parameters if there is none yet.
-
-        ``fit`` does so before callbacks may change the learning rate, which ``reset`` restores.
-        """
+        """Makes the state if there is none; before callbacks change the rate, for ``reset``."""
         if self._parameters is not parameters:
             self.bind(parameters)
 
     def reset(self) -> None:
-        """Forgets the state and the model, as if no step had been taken."""
+        """Forgets the state and the model."""
         if self._parameters is not None:
             self._schedule, self._learning_rate = self._first_rate
         self.iterations = 0
@@ -259,62 +234,98 @@ class Optimizer(Strict):
 
     # -------------------------------------------------------------------------------- the parts
 
+    def prepare(self, parameters: Parameters) -> list[Block]:
+        """The first part of a step: the state and the numbers of the formula.
+
+        Returns the blocks of θ that are trained: the same list as long as they stay the same.
+        """
+        t, eta = self.iterations + 1, self.learning_rate
+        if self._parameters is not parameters:
+            self.bind(parameters)
+        stretches = parameters.trainable_slices()
+        decays = [p.decays for p in parameters] if self.weight_decay else []
+        if stretches is not self._stretches or decays != self._decays:
+            self._complete_state(parameters.values)
+            self._stretches, self._decays = stretches, decays
+            self._blocks = self.blocks(parameters, stretches)
+        numbers = self.coefficients(t, eta)
+        if self.weight_decay:
+            self._keep = 1 - eta * self.weight_decay
+        if numbers != self._numbers:
+            attributes = self.__dict__  # written to directly: Strict would look at each assignment
+            attributes["_numbers"] = numbers
+            scalars = self.scalars or [np.empty((), parameters.values.dtype) for _ in numbers]
+            attributes["scalars"] = scalars
+            for scalar, number in zip(scalars, numbers, strict=True):
+                scalar[()] = number
+        return self._blocks
+
+    def clip(self, parameters: Parameters) -> None:
+        """Clips g as the arguments ask for."""
+        clip(parameters, self.clipnorm, self.global_clipnorm, self.clipvalue)
+
+    def change(self, blocks: Sequence[Block]) -> None:
+        """Changes θ and the state in these blocks; several threads may do so for others."""
+        t = self.iterations + 1
+        for arguments, decaying, average in blocks:
+            for theta in decaying:
+                theta *= self._keep
+            self.update(*arguments)
+            if average is not None:
+                overwrite = self.ema_overwrite_frequency
+                kappa = self.ema_momentum if t > 1 else 0.0
+                include(arguments[0], average, kappa, bool(overwrite and not t % overwrite))
+            if not t % ROUNDING:
+                for vector in arguments[3:]:
+                    round_to_0(vector)
+
+    def conclude(self, parameters: Parameters) -> None:
+        """The last part of a step: the constraints hold again."""
+        for p in parameters.constrained:
+            if p.trainable:
+                p.constraint.project(p.value)
+        self.__dict__["iterations"] += 1
+
     def bind(self, parameters: Parameters) -> None:
         """Makes the state for a model's parameters, as the first step does."""
         self.check_free(parameters)
-        theta = parameters.values
         self._parameters, self._stretches = parameters, None
         self._first_rate = self._schedule, self._learning_rate
         self.scalars, self._numbers = [], ()
         self.state = {}
-        self._complete_state(theta)
+        self._complete_state(parameters.values)
 
     def _complete_state(self, theta: Array) -> None:
         """Makes the state vectors that are missing, and lets those go that nobody needs."""
         kept = self.state
-        self.state = {
-            name: kept[name]
-            if name in kept
-            else filled_array(theta.shape, self.initial_state, theta.dtype)
-            for name in self.slots
-        }
+        self.state = {}
+        for name in self.slots:
+            found = kept.get(name)
+            if found is None:
+                found = filled_array(theta.shape, self.initial_state, theta.dtype)
+            self.state[name] = found
         if self.use_ema:
             self.state["average"] = kept["average"] if "average" in kept else theta.copy()
 
-    def _cut(self, parameters: Parameters, stretches: list[slice], decays: list[bool]) -> None:
-        """Cuts the stretches of θ that are to be trained into blocks.
+    def blocks(
+        self, parameters: Parameters, stretches: Sequence[slice], size: int = BLOCK
+    ) -> list[Block]:
+        """Cuts stretches of θ into blocks.
 
         Args:
             parameters: θ and g.
-            stretches: The stretches of θ that are to be trained.
-            decays: Whether each parameter decays; empty without weight decay.
+            stretches: The stretches.
+            size: The most elements of a block.
         """
-        self._complete_state(parameters.values)
-        self._stretches, self._decays = stretches, decays
         stops = list(accumulate((p.value.size for p in parameters), initial=0))
-        decaying = [bound for bound, on in zip(pairwise(stops), decays, strict=False) if on]
+        decaying = [bound for bound, on in zip(pairwise(stops), self._decays, strict=False) if on]
         vectors = [parameters.gradients, *(self.state[name] for name in self.slots)]
         average = self.state["average"] if self.use_ema else None
-        self._blocks = cut(parameters.values, vectors, average, self.scratches, stretches, decaying)
-
-    def _average(self, t: int, theta: Array, average: Array) -> None:
-        """a ← κ (a − θ) + θ, with κ = 0 in the first step; and θ ← a if it is time for that."""
-        average -= theta
-        average *= self.ema_momentum if t > 1 else 0.0
-        average += theta
-        if self.ema_overwrite_frequency and not t % self.ema_overwrite_frequency:
-            theta[...] = average
+        return cut(parameters.values, vectors, average, self.scratches, stretches, decaying, size)
 
     # A copied or unpickled block would no longer be a view of the state: cut new ones.
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_stretches": None, "_blocks": []}
 
     def __repr__(self) -> str:
-        own = inspect.signature(type(self)).parameters
-        common = {n: p.default for n, p in inspect.signature(Optimizer).parameters.items()}
-        del common["learning_rate"]
-        given = {n: getattr(self, n) for n in own if hasattr(self, n)}
-        given |= {n: getattr(self, n) for n in common if getattr(self, n) != common[n]}
-        if "learning_rate" in given:
-            given["learning_rate"] = self._schedule or self._learning_rate
-        return f"{type(self).__name__}({', '.join(f'{n}={v!r}' for n, v in given.items())})"
+        return show(self, Optimizer, {"learning_rate": self._schedule or self._learning_rate})

@@ -25,6 +25,7 @@ def cut(
     scratches: int,
     stretches: Sequence[slice],
     decaying: Sequence[tuple[int, int]],
+    size: int = BLOCK,
 ) -> list[Block]:
     """Cuts the stretches of θ that are to be trained into blocks.
 
@@ -35,12 +36,13 @@ def cut(
         scratches: How many arrays an update may use freely; the blocks share them.
         stretches: The stretches of θ that are to be trained.
         decaying: Where the stretches that decay begin and end.
+        size: The most elements of a block.
     """
-    scratch = new_array((scratches, min(BLOCK, theta.size)), theta.dtype)
+    scratch = new_array((scratches, min(size, theta.size)), theta.dtype)
     found = []
     for stretch in stretches:
-        for start in range(stretch.start, stretch.stop, BLOCK):
-            stop = min(start + BLOCK, stretch.stop)
+        for start in range(stretch.start, stretch.stop, size):
+            stop = min(start + size, stretch.stop)
             block = slice(start, stop)
             spare = scratch[:, : stop - start]
             g, *state = (vector[block] for vector in vectors)

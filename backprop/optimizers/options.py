@@ -1,7 +1,8 @@
 """The arguments that all optimizers have."""
 
+import inspect
 from collections.abc import Callable
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from backprop.schedules import Schedule
 
@@ -24,3 +25,20 @@ class Common(Shared, total=False):
     """The keyword arguments of every optimizer; see ``Optimizer``."""
 
     weight_decay: float | None
+
+
+def show(optimizer: object, base: type, values: dict[str, Any]) -> str:
+    """``Class(…)`` with the arguments of its own, and those of the base that are not the default.
+
+    Args:
+        optimizer: The optimizer.
+        base: The class of all optimizers.
+        values: What stands for attributes of these names.
+    """
+    own = inspect.signature(type(optimizer)).parameters
+    common = {n: p.default for n, p in inspect.signature(base).parameters.items()}
+    found = {n: values.get(n, getattr(optimizer, n)) for n in own if hasattr(optimizer, n)}
+    for name, default in common.items():
+        if name not in values and getattr(optimizer, name) != default:
+            found[name] = getattr(optimizer, name)
+    return f"{type(optimizer).__name__}({', '.join(f'{n}={v!r}' for n, v in found.items())})"

@@ -1,4 +1,4 @@
-"""What every optimizer does besides its formula: clips g, and rounds the state."""
+"""What every optimizer does besides its formula: clips g, averages θ, and rounds the state."""
 
 import math
 from collections.abc import Sequence
@@ -52,6 +52,15 @@ def shorten(vectors: Sequence[Array], length: float) -> None:
     if length < norm < math.inf:
         for v in vectors:
             v *= length / norm
+
+
+def include(theta: Array, average: Array, kappa: float, overwrite: bool) -> None:
+    """a ← κ (a − θ) + θ: includes θ in its moving average; then θ ← a if that is asked for."""
+    average -= theta
+    average *= kappa
+    average += theta
+    if overwrite:
+        theta[...] = average
 
 
 def round_to_0(v: Array) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 from backprop import explain, inspection
 from backprop.callbacks import Callback, CallbackList
 from backprop.core import console
-from backprop.core.checks import check_list
+from backprop.core.checks import check_flag, check_list
 from backprop.data.sources import check, evaluation_source
 from backprop.engine.recorded import RecordedSteps
-from backprop.engine.threads import blas_threads
+from backprop.engine.threads import single_blas_threads
 from backprop.sequential.compiled import CompiledNetwork
 from backprop.training.batched_metrics import update_metrics
 from backprop.training.evaluation import Evaluator, collect, unwrap
@@ -141,7 +141,7 @@ class Sequential(CompiledNetwork):
         )
         self.build((None, *plan.batches.sample_shape))
         self.history = plan.history
-        with blas_threads(plan.batches.batch_size * self.parameters.largest):
+        with single_blas_threads():
             observe(self, plan.batches)
             step = Step(self) if self.run_eagerly else RecordedSteps(self)
             Loop(self, plan, step).fit()
@@ -161,13 +161,15 @@ class Sequential(CompiledNetwork):
         Returns:
             The loss before the update, or ``[loss, metrics…]`` if the model has metrics, or a dict.
         """
+        check_flag(return_dict, "return_dict")
         data = check(self, x, y, sample_weight, class_weight)
         self.optimizer.check_free(self._parameters)
         self.build((None, *data.X.shape[1:]))
         X = data.X.astype(self.dtype, copy=False)
         step = Step(self)
-        loss, prediction = step.gradients(X, data.y, data.weight)
-        step.update()
+        with single_blas_threads():  # as in fit: the same steps have the same bits
+            loss, prediction = step.gradients(X, data.y, data.weight)
+            step.update()
         self._complete_deltas()
         for metric in self._metrics:
             metric.reset()
@@ -209,12 +211,13 @@ class Sequential(CompiledNetwork):
         Returns:
             The loss, or ``[loss, metrics…]`` if the model has metrics, or a dict.
         """
+        check_flag(return_dict, "return_dict")
         batches = evaluation_source(self, x, y, sample_weight, batch_size=batch_size, steps=steps)
         params = {"steps": batches.steps, "verbose": verbose}
         called = CallbackList(check_list(callbacks, "callbacks"), self, params)
         shown = progress(verbose)
         self.build((None, *batches.sample_shape))
-        with blas_threads(batches.batch_size * self.parameters.largest):
+        with single_blas_threads():
             logs = Evaluator(self)(batches, called)
         if shown:
             console.write(", ".join(f"{key}: {show_number(value)}" for key, value in logs.items()))

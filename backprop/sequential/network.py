@@ -16,13 +16,14 @@ from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_dtype, check_integer, check_list, check_shape
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.core.parameters import Parameter, Parameters
-from backprop.core.ranges import check_overflow
 from backprop.core.settings import Strict
+from backprop.core.transfer import set_weights
 from backprop.core.types import Array, DTypeLike, Shape
 from backprop.core.walk import objects_in
 from backprop.data.inputs import check_inputs, check_rows
+from backprop.engine.forward import forward_in_parts
 from backprop.layers import Chain, Input, Layer
-from backprop.layers.block import entrance, forward_through, mask_through, walk
+from backprop.layers.block import entrance, forward_through, mask_through, takes, walk
 from backprop.layers.input import check_brackets
 from backprop.losses import Loss
 from backprop.sequential.prediction import predict
@@ -122,14 +123,14 @@ class Network(Strict):
             ShapeError: It is not of that form, or the model is built for another one.
         """
         batch = tuple(input_shape) if isinstance(input_shape, Sequence) else ()
-        if batch[:1] != (None,):
+        if not batch or batch[0] is not None:
             raise ShapeError(
                 f"input_shape must be the shape of a batch with None in front, such as "
                 f"(None, 784), but it is {input_shape!r}."
             )
         shape = check_shape(batch[1:], f"what follows None in input_shape {batch}")
         if self._parameters is not None:
-            if shape != self.input_shape:
+            if not takes(self.layers, shape, self.input_shape or shape):
                 raise ShapeError(
                     f"the model is built for samples of shape {self.input_shape} already, and "
                     f"cannot be built again for {shape}."
@@ -187,8 +188,12 @@ class Network(Strict):
         if self._parameters is None:
             check_rows(X, "X")
             self.build((None, *X.shape[1:]))
-        output = forward_through(self._body, X, training)
+        output = forward_through(self._body, X, training) if training else self.infer(X)
         return output if self._head is None else self._head.predict(output, training)
+
+    def infer(self, X: Array) -> Array:
+        """What all layers but a matched head's make of a checked batch in inference."""
+        return forward_in_parts(self._body, X, self.parameters.largest)
 
     def predict(
         self,
@@ -221,7 +226,7 @@ class Network(Strict):
             ValueError: There is none.
         """
         found = dict(walk(self.layers))
-        if name not in found:
+        if not isinstance(name, str) or name not in found:
             raise ValueError(f"no layer is called {name!r}: the names are {', '.join(found)}.")
         return found[name]
 
@@ -231,7 +236,7 @@ class Network(Strict):
         Args:
             x: Inputs; the whole batch is computed at once.
         """
-        X = check_inputs(x, self.input_shape, self._first_layer(), "x", self.dtype)
+        X = check_inputs(x, self.input_shape, self._some_layers(), "x", self.dtype)
         self.build((None, *X.shape[1:]))
         return inspection.layer_outputs(self._chain, X.astype(self.dtype, copy=False))
 
@@ -280,16 +285,7 @@ class Network(Strict):
             TypeError: They are not arrays of numbers.
             ShapeError: Their number or a shape differs; nothing is changed then.
         """
-        mine, given = list(self.parameters), check_list(weights, "weights")
-        arrays = [as_numbers(w, f"weights[{k}]") for k, w in enumerate(given)]
-        if [a.shape for a in arrays] != [p.shape for p in mine]:
-            expected = ", ".join(f"{p.name} {p.shape}" for p in mine)
-            received = ", ".join(str(a.shape) for a in arrays)
-            raise ShapeError(f"set_weights expects {expected}, but received {received or 'none'}.")
-        for k, array in enumerate(arrays):
-            check_overflow(array, f"weights[{k}] holds", self.dtype)
-        for parameter, array in zip(mine, arrays, strict=True):
-            parameter.value[...] = array
+        set_weights(list(self.parameters), weights)
 
     @property
     def seed(self) -> int:
@@ -324,7 +320,7 @@ class Network(Strict):
     def __repr__(self) -> str:
         return f"<Sequential [{', '.join(str(layer) for layer in self.layers)}]>"
 
-    def _first_layer(self) -> Layer:
+    def _some_layers(self) -> list[Layer]:
         if not self.layers:
             raise NotBuiltError("the model has no layers: add some first.")
-        return self.layers[0]
+        return self.layers

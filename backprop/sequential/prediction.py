@@ -9,12 +9,14 @@ import numpy as np
 
 from backprop.callbacks import Callback, CallbackList
 from backprop.core.checks import check_integer, check_list
+from backprop.core.errors import ShapeError
 from backprop.core.ranges import check_finite
 from backprop.core.types import Array
 from backprop.data.inputs import as_inputs, surely_finite
 from backprop.data.items import Items, inputs_of, makes_inputs
 from backprop.data.sources import EVALUATION_BATCH, refuse_beside_stream
-from backprop.engine.threads import blas_threads
+from backprop.engine.threads import single_blas_threads
+from backprop.layers.block import shape_through
 
 
 def predict(
@@ -26,21 +28,21 @@ def predict(
     callbacks: Sequence[Callback] | None,
 ) -> Array:
     """The outputs; see ``Network.predict`` for the arguments."""
-    first = network._first_layer()
+    layers = network._some_layers()
     if steps is not None:
         steps = check_integer(steps, "steps")
     if makes_inputs(x, network.input_shape):
         refuse_beside_stream("x", None, batch_size)
         items = Items(x, steps, "x", None, network.input_shape)
         return predict_items(network, items, verbose, callbacks)
-    X = as_inputs(x, network.input_shape, first)
+    X = as_inputs(x, network.input_shape, layers)
     size = EVALUATION_BATCH if batch_size is None else batch_size
     size = check_integer(size, "batch_size")
     X = X if steps is None else X[: steps * size]
     params = {"steps": -(-X.shape[0] // size), "verbose": verbose}
     told = CallbackList(check_list(callbacks, "callbacks"), network, params)
     build_for(network, X)
-    with blas_threads(min(size, X.shape[0]) * network.parameters.largest):
+    with single_blas_threads():
         if X.shape[0] <= size and not told.callbacks:
             return predict_rows(network, X, 0)
         return predict_by_batches(network, X, size, told)
@@ -48,7 +50,8 @@ def predict(
 
 def predict_by_batches(network: Any, X: Array, size: int, told: CallbackList) -> Array:
     """The outputs for an array that is cut into batches."""
-    predictions = np.empty((X.shape[0], *network.output_shape), network.dtype)
+    shape = shape_through(network.layers, X.shape[1:])
+    predictions = np.empty((X.shape[0], *shape), network.dtype)
     told.call("on_predict_begin", {})
     for batch, start in enumerate(range(0, X.shape[0], size)):
         told.call("on_predict_batch_begin", batch, {})
@@ -63,19 +66,25 @@ def predict_items(
     network: Any, items: Items, verbose: int | str, callbacks: Sequence[Callback] | None
 ) -> Array:
     """The outputs for batches that somebody else makes, each computed at once."""
-    first = as_inputs(inputs_of(items.first), network.input_shape, network.layers[0])
+    first = as_inputs(inputs_of(items.first), network.input_shape, network.layers)
     params = {"steps": items.steps, "verbose": verbose}
     told = CallbackList(check_list(callbacks, "callbacks"), network, params)
     build_for(network, first)
     predictions = []
     told.call("on_predict_begin", {})
-    with blas_threads(first.shape[0] * network.parameters.largest):
+    with single_blas_threads():
         for batch, item in enumerate(items):
             told.call("on_predict_batch_begin", batch, {})
-            X = as_inputs(inputs_of(item), network.input_shape, network.layers[0])
+            X = as_inputs(inputs_of(item), network.input_shape, network.layers)
             predictions.append(predict_rows(network, X, 0))
             told.call("on_predict_batch_end", batch, {"outputs": predictions[-1]})
     told.call("on_predict_end", {})
+    shapes = sorted({each.shape[1:] for each in predictions})
+    if len(shapes) > 1:
+        raise ShapeError(
+            f"x makes sequences of different lengths, so that the outputs, of shapes "
+            f"{', '.join(map(str, shapes))}, make no one array: predict each batch by itself."
+        )
     return np.concatenate(predictions)
 
 

@@ -79,6 +79,7 @@ class BatchedMetrics:
         self._guesser = loss if len(self._guessing) == len(metrics) else None
         self._n = -1  # samples in the batches that are gathered
         self._dtype: Any = None  # of their targets
+        self._steps: Any = None  # the shape of each of these
         self._y: Any = None  # the array of the last one's
         # copied as bytes, which is quicker than into a place in an array
         self._predictions: list[bytes] = []
@@ -108,7 +109,7 @@ class BatchedMetrics:
             return False
         if self._n < 0:
             self._begin(prediction, y)
-        if len(y) != self._n or y.dtype is not self._dtype:
+        if len(y) != self._n or y.dtype is not self._dtype or y.shape[1:] != self._steps:
             return False
         self._y = y
         return True
@@ -121,6 +122,7 @@ class BatchedMetrics:
         most = COUNTED_AT_ONCE // max(1, len(y))
         if self._gathers and noted.nbytes <= SMALL and most >= 4:
             self._n, self._dtype, self._most = len(y), y.dtype, most
+            self._steps = y.shape[1:]
             self._like = noted[:0].copy(), y[:0].copy()
 
     def counted(self) -> list[Metric]:

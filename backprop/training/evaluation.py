@@ -7,7 +7,6 @@ from typing import Any
 from backprop.callbacks import CallbackList
 from backprop.core.walk import numbers_of
 from backprop.data.batches import Batch
-from backprop.layers.block import forward_through
 from backprop.losses import Loss
 from backprop.metrics import Metric
 from backprop.protocol import Model
@@ -47,7 +46,7 @@ class Evaluator:
         for batch, (X, y, weight, given) in enumerate(batches):
             for hook in before:
                 hook(batch, {})
-            prediction = loss.predict(forward_through(model.body, X), training=True)
+            prediction = loss.predict(model.infer(X), training=True)
             mask = model.mask(X)
             weighed = weight if mask is None else loss.weigh_steps(mask, weight, model.dtype)
             n = update_steps(metrics, mask, prediction, given, weight)

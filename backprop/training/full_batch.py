@@ -84,20 +84,20 @@ def minimize(loop: Any, epochs: range) -> None:
             logs["loss"] = losses[0]
         loop.end_epoch(epoch, logs)
         finite = all(map(math.isfinite, losses))
-        if math.isfinite(logs["loss"]) and (epoch == epochs.start or not finite):
+        # the usual end of a training in float32, whose digits are soon used up
+        usual = finite and epoch > epochs.start and model.dtype == np.float32
+        if math.isfinite(logs["loss"]) and not usual:
             warn_of_no_step(logs["loss"], epoch, finite)
     if epoch >= epochs.stop:
         optimizer.message = f"made {len(epochs)} iterations, as many as it might"
 
 
 def warn_of_no_step(loss: float, epoch: int, finite: bool) -> None:
-    """Warns that a line search ended without a lower loss, where that is not the usual end.
-
-    Near a minimum it is: there the digits of the loss are used up.
-    """
+    """Warns that a line search ended without a lower loss."""
     hint = (
-        "Near a minimum float32 has too few digits for one: dtype='float64' has more. Far from it "
-        "max_evaluations is too small, or a gradient is wrong: model.check_gradients finds it."
+        "Near a minimum the digits of the loss may be used up (dtype='float64' has more). Far from "
+        "it max_evaluations is too small, the loss has kinks, or a gradient is wrong: "
+        "model.check_gradients finds that."
     )
     if not finite:
         hint = "The loss was not finite at some of the steps that it tried: scale the inputs."

@@ -1,0 +1,59 @@
+"""The outputs of layers for a large batch: in parts of its rows, by several threads."""
+
+from collections.abc import Sequence
+from itertools import chain
+
+import numpy as np
+
+from backprop.core.types import Array
+from backprop.core.walk import from_here
+from backprop.engine.team import make, team
+from backprop.engine.threads import several
+from backprop.layers import Layer
+from backprop.layers.block import forward_through
+
+ROWS = 256
+"""Rows of a part at the least."""
+
+WORTH_PARTS = 3e7
+"""Multiplications by the weights of a layer from which on a batch is computed in parts."""
+
+MANY_NUMBERS = 1 << 18
+"""The same for the numbers in a batch of images or sequences."""
+
+
+def forward_in_parts(layers: Sequence[Layer], X: Array, largest: int) -> Array:
+    """What the last of the layers makes of X in inference.
+
+    How X is cut follows from X and the layers alone, so that its outputs have the same bits
+    however many threads there are. Layers of one's own are never called by several at once.
+
+    Args:
+        layers: The layers.
+        X: A batch.
+        largest: The number of weights in the largest of their parameters.
+    """
+    rows = X.shape[0]
+    if rows < 2 * ROWS or not (
+        rows * largest >= WORTH_PARTS or (X.ndim > 2 and X.size >= MANY_NUMBERS)
+    ):
+        return forward_through(layers, X)
+    n = rows // ROWS
+    outputs: list[Array] = [X] * n
+
+    def compute(k: int) -> None:
+        outputs[k] = forward_through(layers, X[rows * k // n : rows * (k + 1) // n])
+
+    calls = [lambda k=k: compute(k) for k in range(n)]
+    threads = several()
+    if threads > 1 and all(map(from_here, every(layers))):
+        team.make([calls[k::threads] for k in range(min(threads, n))])
+    else:
+        make(calls)
+    return np.concatenate(outputs)
+
+
+def every(layers: Sequence[Layer]) -> list[Layer]:
+    """The layers and those in them."""
+    inner = chain.from_iterable(every(getattr(layer, "children", ())) for layer in layers)
+    return [*layers, *inner]

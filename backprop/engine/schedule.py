@@ -1,0 +1,185 @@
+"""Shares the calls of a step out to threads: the same calls in an order that gives the same bits.
+
+Each thread takes one part of the rows through the whole step. The threads wait for each other only
+where one reads what another wrote. What needs the rows of all parts, such as ∂E/∂W = Xᵀ δ, is put
+off, together with everything that needs it in turn, so that it waits once and not for every layer.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from backprop.core.types import Array
+from backprop.engine.parts import Cutter, Interval, Piece, Place, intervals, seconds, whole
+from backprop.engine.tape import Call
+
+MEETING = 60e-6
+"""Seconds that it takes until all threads have begun, and until they have met again."""
+
+WORTH = 0.03
+"""The share of a step's time that must be saved."""
+
+MOST = 8000
+"""Pieces up to which it is tried to share a step out, which takes some 0.1 ms a piece."""
+
+Section = list[list[Piece]]  # the pieces of each thread
+
+
+class Touched:
+    """The addresses that some pieces read and write."""
+
+    def __init__(self) -> None:
+        self.reads, self.writes = Intervals(), Intervals()
+
+    def add(self, piece: Piece) -> None:
+        """Notes those of a piece."""
+        self.reads.add(piece.reads)
+        self.writes.add(piece.writes)
+
+    def hinders(self, piece: Piece) -> bool:
+        """Whether the piece must come after these."""
+        writes = self.writes
+        return (
+            writes.meet(piece.reads) or writes.meet(piece.writes) or self.reads.meet(piece.writes)
+        )
+
+
+class Intervals:
+    """Disjoint intervals in ascending order; those that overlap or touch are one."""
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._stops: list[int] = []
+
+    def add(self, intervals: Iterable[Interval]) -> None:
+        """Unites them with more."""
+        for start, stop in intervals:
+            first = bisect_left(self._stops, start)
+            last = bisect_left(self._starts, stop + 1)
+            if first < last:
+                start = min(start, self._starts[first])
+                stop = max(stop, self._stops[last - 1])
+            self._starts[first:last], self._stops[first:last] = [start], [stop]
+
+    def meet(self, intervals: Iterable[Interval]) -> bool:
+        """Whether one of these overlaps with one of them."""
+        for start, stop in intervals:
+            k = bisect_left(self._stops, start + 1)
+            if k < len(self._starts) and self._starts[k] < stop:
+                return True
+        return False
+
+
+def schedule(pieces: Sequence[Piece], n_threads: int) -> list[Section]:
+    """Sections of a step: within one no thread touches what another writes.
+
+    Args:
+        pieces: The pieces of a step in the order in which one thread would make them.
+        n_threads: How many threads there are.
+    """
+    sections = []
+    left = list(pieces)
+    while left:
+        section: Section = [[] for _ in range(n_threads)]
+        touched = [Touched() for _ in section]
+        seconds = [0.0] * n_threads
+        whole, later, put_off = Touched(), Touched(), []
+        for piece in left:
+            free = [k for k in range(n_threads) if piece.part in (k, None)]
+            for k in range(n_threads):
+                if touched[k].hinders(piece):
+                    free = [each for each in free if each == k]
+            # a part that followed a whole call at once would leave the other parts behind
+            if later.hinders(piece) or (piece.part is not None and whole.hinders(piece)):
+                free = []
+            if not free:
+                later.add(piece)
+                put_off.append(piece)
+                continue
+            k = min(free, key=seconds.__getitem__)
+            section[k].append(piece)
+            touched[k].add(piece)
+            if piece.part is None:
+                whole.add(piece)
+            seconds[k] += piece.seconds
+        sections.append(section)
+        left = put_off
+    return sections
+
+
+def hoisted(calls: Sequence[Call], batch: Iterable[Interval]) -> tuple[list[Call], list[Call]]:
+    """The calls that need nothing of the batch, such as draws and copies of W; and the others.
+
+    Args:
+        calls: The calls of a step in order.
+        batch: Where its inputs, targets and weights lie.
+    """
+    before: list[Call] = []
+    others: list[Call] = []
+    touched = Touched()
+    touched.writes.add(batch)
+    for call in calls:
+        piece = whole(call)
+        if touched.hinders(piece):
+            touched.add(piece)
+            others.append(call)
+        else:
+            before.append(call)
+    return before, others
+
+
+def shared_out(
+    calls: Sequence[Call],
+    batch: Sequence[Array],
+    n_threads: int,
+    places: Sequence[Place] = (),
+) -> list[Section] | None:
+    """The calls of a step for several threads; None if one after the other would be as quick.
+
+    Args:
+        calls: The calls in order.
+        batch: The arrays of the inputs, and of the targets and weights.
+        n_threads: The most threads that there may be.
+        places: Where memory lies that is used for some of the rows alone (see ``Cutter``).
+    """
+    alone = sum(map(seconds, calls))
+    best, least = None, (1 - WORTH) * alone
+    finest = max((n for _, (_, n) in places), default=1)
+    sizes = {n for n in (n_threads, finest) if n > 1 and len(calls) * n <= MOST}
+    if alone < 4 * MEETING or not sizes:
+        return None
+    before, others = hoisted(calls, [each for array in batch for each in intervals(array)])
+    for n in sizes:
+        cutter = Cutter(len(batch[0]), n, places)
+        pieces = [piece for call in others for piece in cutter.cut(call)]
+        sections = [[list(map(whole, before))]]
+        sections += [joined(section, n_threads) for section in schedule(pieces, n)]
+        if duration(sections) < least:
+            best, least = sections, duration(sections)
+    return best
+
+
+def joined(section: Section, n_threads: int) -> Section:
+    """Parts that lie beside each other, one after the other on one thread."""
+    n = len(section)
+    threads = min(n, n_threads)
+    return [
+        [piece for part in section[n * k // threads : n * (k + 1) // threads] for piece in part]
+        for k in range(threads)
+    ]
+
+
+def duration(sections: Sequence[Section]) -> float:
+    """About how many seconds the sections take."""
+    return sum(
+        max(sum(piece.seconds for piece in part) for part in section)
+        + MEETING * (sum(map(bool, section)) > 1)
+        for section in sections
+    )
+
+
+def functions(section: Section) -> list[list[Callable[[], Any]]]:
+    """What each thread has to call."""
+    return [[piece.function for piece in part] for part in section]

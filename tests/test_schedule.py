@@ -1,0 +1,128 @@
+"""Calls shared out to threads: every order that it allows gives the same numbers."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from backprop.engine.parts import Cutter, intervals
+from backprop.engine.schedule import Intervals, duration, hoisted, schedule, shared_out
+from backprop.engine.tape import Call
+
+
+def test_intervals_unite_and_meet() -> None:
+    found = Intervals()
+    found.add([(10, 20), (30, 40), (20, 25)])
+    for interval, meets in {
+        (0, 10): False,
+        (0, 11): True,
+        (24, 26): True,
+        (25, 30): False,
+        (39, 50): True,
+        (40, 50): False,
+    }.items():
+        assert found.meet([interval]) is meets, interval
+    found.add([(5, 60)])
+    assert (found._starts, found._stops) == ([5], [60])
+
+
+def test_intervals_as_sets_of_numbers(rng: np.random.Generator) -> None:
+    for _ in range(50):
+        found, numbers = Intervals(), set()
+        for _ in range(20):
+            start, length = int(rng.integers(0, 90)), int(rng.integers(1, 9))
+            assert found.meet([(start, start + length)]) == bool(
+                numbers & set(range(start, start + length))
+            )
+            found.add([(start, start + length)])
+            numbers |= set(range(start, start + length))
+
+
+def network(rng: np.random.Generator) -> tuple[list[Call], list[np.ndarray]]:
+    """Two layers forward, a sum over the batch, and back with both gradients."""
+    X, W, V = rng.standard_normal((8, 4)), rng.standard_normal((4, 6)), rng.standard_normal((6, 3))
+    Z, A, Y, s = np.empty((8, 6)), np.empty((8, 6)), np.empty((8, 3)), np.empty(())
+    D, dA, dV, dW = np.empty((8, 3)), np.empty((8, 6)), np.empty((6, 3)), np.empty((4, 6))
+    options = {"axis": None, "dtype": None, "keepdims": False}
+    return [
+        Call("dot", (X, W), Z, {}, {}),
+        Call(np.tanh, (Z,), A, {}, {}),
+        Call("dot", (A, V), Y, {}, {}),
+        Call("reduce", (Y, np.add), s, options, {}),
+        Call(np.subtract, (Y, s), D, {}, {}),  # every row needs the whole batch
+        Call("dot", (A.T, D), dV, {}, {}),
+        Call("dot", (D, V.T), dA, {}, {}),
+        Call(np.multiply, (dA, A), dA, {}, {}),
+        Call("dot", (X.T, dA), dW, {}, {}),
+    ], [Z, A, Y, s, D, dA, dV, dW]
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_threads_may_be_late_in_any_section(n: int, rng: np.random.Generator) -> None:
+    calls, results = network(rng)
+    for call in calls:
+        call.bind()()
+    expected = [result.copy() for result in results]
+    cutter = Cutter(8, n)
+    sections = schedule([piece for call in calls for piece in cutter.cut(call)], n)
+    for order in itertools.permutations(range(n)):
+        for result in results:
+            result.fill(np.nan)
+        for section in sections:
+            for k in order:
+                for piece in section[k]:
+                    piece.function()
+        for result, right in zip(results, expected, strict=True):
+            np.testing.assert_array_equal(result, right)
+
+
+def test_gradients_of_weights_wait_once(rng: np.random.Generator) -> None:
+    calls, _ = network(rng)
+    del calls[3:5]
+    calls.insert(3, Call("copy", (calls[2].out,), calls[3].inputs[1], {}, {}))
+    cutter = Cutter(8, 2)
+    sections = schedule([piece for call in calls for piece in cutter.cut(call)], 2)
+    assert [[len(part) for part in section] for section in sections] == [[6, 6], [2, 2]]
+
+
+def test_a_small_step_stays_on_one_thread(rng: np.random.Generator) -> None:
+    calls, _ = network(rng)
+    assert shared_out(calls, [calls[0].inputs[0]], 2) is None
+
+
+def test_a_large_step_is_shared_out(rng: np.random.Generator) -> None:
+    X, W = rng.standard_normal((512, 512)), rng.standard_normal((512, 512))
+    sections = shared_out([Call("dot", (X, W), np.empty((512, 512)), {}, {})], [X], 2)
+    assert sections is not None
+    before, product = sections
+    assert before == [[]]
+    assert [piece.part for part in product for piece in part] == [0, 1]
+    assert duration(sections) < 0.7 * sum(p.seconds for part in product for p in part)
+
+
+def test_calls_that_need_nothing_of_the_step_come_first(rng: np.random.Generator) -> None:
+    calls, _ = network(rng)
+    mask = np.empty((8, 6))
+    calls.insert(2, Call("draw", (rng, "random"), mask, {}, {}))
+    calls.insert(3, Call(np.multiply, (calls[1].out, mask), calls[1].out, {}, {}))
+    cutter = Cutter(8, 2)
+    before, others = hoisted(calls, intervals(calls[0].inputs[0]))
+    assert [call.out is mask for call in before] == [True]
+    assert (
+        len(schedule([piece for call in others for piece in cutter.cut(call)], 2)) == 4
+    )  # forward; the sum; back; the gradients of W
+
+
+def test_memory_of_a_part_tells_the_thread(rng: np.random.Generator) -> None:
+    images, scratch, out = rng.standard_normal((8, 50)), np.empty((2, 4, 50)), np.empty((8, 50))
+    calls = []
+    for k in range(2):
+        calls += [
+            Call("copy", (images[4 * k : 4 * k + 4],), scratch[k], {}, {}),
+            Call(np.tanh, (scratch[k],), out[4 * k : 4 * k + 4], {}, {}),
+        ]
+    start, size = scratch.ctypes.data, scratch[0].nbytes
+    places = [((start + k * size, start + (k + 1) * size), (k, 2)) for k in range(2)]
+    cutter = Cutter(8, 2, places)
+    (section,) = schedule([piece for call in calls for piece in cutter.cut(call)], 2)
+    assert [[piece.part for piece in part] for part in section] == [[0, 0], [1, 1]]

@@ -1,0 +1,110 @@
+"""Steps that several threads make together: they leave the same bits as steps by the layers."""
+
+import pytest
+from layer_cases import CASES as LAYERS
+from loss_cases import CASES as LOSSES
+from loss_cases import batch
+from optimizer_cases import EVERY
+from test_recorded import ACTIONS, NOT_REPLAYED, At, compare, data, ending, network, network_with
+
+import backprop as bp
+from backprop.core import correlation
+from backprop.engine import recorded as replay
+from backprop.engine import schedule
+from backprop.layers import BatchNormalization, Dense, Dropout, ReLU
+
+
+@pytest.fixture(params=[2, 3])
+def shared(request, monkeypatch):
+    """Shares every step out to so many threads, and collects these steps."""
+    monkeypatch.setattr(schedule, "MEETING", 0)
+    monkeypatch.setattr(schedule, "WORTH", -1e9)
+    monkeypatch.setattr(correlation, "WORTH_A_PART", 1)
+    monkeypatch.setattr(replay, "several", lambda: request.param)
+    found = []
+    make = replay.SharedStep.__init__
+
+    def watched(self, *arguments):
+        make(self, *arguments)
+        found.append(self)
+
+    monkeypatch.setattr(replay.SharedStep, "__init__", watched)
+    return found
+
+
+@pytest.fixture
+def by_layers(monkeypatch):
+    """Switches replay off, so that every step is made by the layers."""
+
+    def switch():
+        monkeypatch.setattr(replay, "replayable", lambda model: False)
+
+    return switch
+
+
+@pytest.mark.parametrize("case", [case for case in LAYERS if case.recorded], ids=str)
+def test_a_network_with_any_layer(case, shared, by_layers):
+    x, y = case.batch(26, 3)
+    compare(lambda: network_with(case), x, y, by_layers, batch_size=10)
+    assert len(shared) == 2
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.name)
+def test_a_network_with_any_loss(case, weighted, shared, by_layers):
+    n_out = case.sizes[-1]
+    _, y, w = batch(case, 26, n_out)
+
+    def make():
+        model = bp.Sequential([Dense(4), ReLU(), Dense(n_out), ending(case)], seed=1)
+        model.compile("sgd", case.make())
+        return model
+
+    w = w if weighted else None
+    compare(make, data()[0], y, by_layers, sample_weight=w, batch_size=10)
+    assert len(shared) == (0 if case.name in NOT_REPLAYED else 2)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_any_optimizer(name, shared, by_layers):
+    kind, options = EVERY[name]
+    x, y, _ = data()
+
+    def make():
+        layers = [Dense(5, kernel_regularizer="l2"), ReLU(), Dense(4), ReLU()]
+        return network(*layers, optimizer=kind(0.05, **options))
+
+    compare(make, x, y, by_layers, batch_size=10, epochs=20)
+    assert len(shared) == 2
+    assert all(len(step._programs) in (1, 2) for step in shared)
+    assert all(len(part) > 1 for step in shared for part in step._programs[0])
+
+
+@pytest.mark.parametrize("hook", ["on_epoch_begin", "on_train_batch_begin", "on_train_batch_end"])
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.__name__)
+def test_what_callbacks_change_is_noticed(action, hook, shared, by_layers):
+    x, y, _ = data()
+
+    def make():
+        return network(Dense(5, kernel_regularizer="l2"), BatchNormalization(), Dropout(0.2))
+
+    compare(make, x, y, by_layers, callbacks=lambda: [At(hook, action)], batch_size=10, epochs=8)
+    assert shared
+
+
+@pytest.mark.parametrize("sizes", [(4,), (3, 2)], ids=["sequences", "images"])
+def test_sequences_and_images(sizes, shared, by_layers, rng):
+    x, y = rng.standard_normal((26, *sizes, 3)), rng.integers(0, 3, (26, *sizes))
+    compare(lambda: network(Dense(5), ReLU()), x, y, by_layers, batch_size=10)
+    assert len(shared) == 2
+
+
+def test_a_wide_network(shared, by_layers, rng):
+    """Products of every kind of BLAS, biases, and more than one block of θ for each thread."""
+    x, y = rng.standard_normal((256, 200)), rng.integers(0, 3, 256)
+
+    def make():
+        return network(Dense(700), ReLU(), Dense(600), ReLU())
+
+    compare(make, x, y, by_layers, batch_size=128, epochs=9)
+    assert len(shared) == 1

@@ -7,6 +7,8 @@ import zipfile
 import numpy as np
 import pytest
 
+from backprop.core.durable import replacing
+from backprop.core.errors import CorruptFileError
 from backprop.storage import files
 
 
@@ -17,11 +19,11 @@ def names(folder):
 def test_the_new_file_takes_the_place_of_the_old_one_at_the_end(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
-    with files.replacing(path) as temporary:
+    with replacing(path) as temporary:
         with open(temporary, "w") as file:
             file.write("new")
         assert path.read_text() == "old"
-        assert temporary.endswith("a.txt")
+        assert temporary.endswith(".txt")
         assert os.path.dirname(temporary) == str(tmp_path)
     assert path.read_text() == "new"
     assert names(tmp_path) == ["a.txt"]
@@ -33,7 +35,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, error):
     path.write_text("old")
 
     def write():
-        with files.replacing(path) as temporary:
+        with replacing(path) as temporary:
             with open(temporary, "w") as file:
                 file.write("half")
             raise error
@@ -49,7 +51,7 @@ def test_a_link_stays_a_link(tmp_path):
     target, link = tmp_path / "real" / "a.txt", tmp_path / "link.txt"
     target.write_text("old")
     link.symlink_to(target)
-    with files.replacing(link) as temporary, open(temporary, "w") as file:
+    with replacing(link) as temporary, open(temporary, "w") as file:
         file.write("new")
     assert link.is_symlink()
     assert target.read_text() == "new"
@@ -116,14 +118,15 @@ def test_other_values_are_refused_before_anything_is_written(tmp_path, value):
 
 
 def test_a_newer_form_is_said_to_be_newer_also_if_it_cannot_be_read(tmp_path):
-    header = b'{"backprop": "thing", "version": 2, "tree": {"__array__": "elsewhere"}}'
+    header = b'{"backprop": "thing", "version": 3, "tree": {"__array__": "elsewhere"}}'
     np.savez(tmp_path / "a.npz", **{files.TEXT: np.frombuffer(header, np.uint8)})
-    with pytest.raises(ValueError, match="was written by a newer backprop, in version 2"):
+    with pytest.raises(ValueError, match="was written by a newer backprop, in version 3"):
         files.read(tmp_path / "a.npz", "thing")
-    older = header.replace(b"2,", b"1,")
-    np.savez(tmp_path / "a.npz", **{files.TEXT: np.frombuffer(older, np.uint8)})
-    with pytest.raises(ValueError, match="or it is damaged"):
-        files.read(tmp_path / "a.npz", "thing")
+    for version in (b"2,", b"1,"):
+        older = header.replace(b"3,", version)
+        np.savez(tmp_path / "a.npz", **{files.TEXT: np.frombuffer(older, np.uint8)})
+        with pytest.raises(CorruptFileError, match="or it is damaged"):
+            files.read(tmp_path / "a.npz", "thing")
 
 
 def hdf5(path):

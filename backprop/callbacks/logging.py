@@ -1,6 +1,7 @@
 """Callbacks that show or keep the numbers of training: a table in a file, curves as they grow."""
 
 import csv
+import io
 import os
 import time
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from backprop import plotting
 from backprop.callbacks.base import Callback, Logs
 from backprop.core import console
 from backprop.core.checks import check_flag, check_integer, check_path
-from backprop.storage import files
+from backprop.core.durable import FilePath, append, check_target, replacing
 
 MARK = "\ufeff"
 """The byte order mark: what some programs write before a text in UTF-8."""
@@ -33,9 +34,7 @@ class CSVLogger(Callback):
             byte order mark, as that of a spreadsheet does, and keeps it.
     """
 
-    def __init__(
-        self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False
-    ) -> None:
+    def __init__(self, filename: FilePath, separator: str = ",", append: bool = False) -> None:
         if not isinstance(separator, str) or len(separator) != 1:
             raise ValueError(f"separator must be one character, but it is {separator!r}.")
         self.filename = check_path(filename, "filename")
@@ -65,7 +64,7 @@ class CSVLogger(Callback):
             self._replace()
         line = [str(numbers.get(name, "NA")) for name in columns]
         self._rows.append(line)
-        self._write(self.filename, "a", [line])
+        append(self.filename, self._bytes([line]))
 
     def _read(self) -> None:
         try:
@@ -85,14 +84,15 @@ class CSVLogger(Callback):
             )
 
     def _replace(self) -> None:
-        with files.replacing(self.filename) as temporary:
-            self._write(temporary, "w", self._rows, self._mark)
+        with replacing(self.filename) as temporary, open(temporary, "wb") as file:
+            file.write(self._bytes(self._rows, self._mark))
 
-    def _write(self, path: str, mode: str, rows: list[list[str]], start: str = "") -> None:
-        # a name may hold characters that are no text in UTF-8 either, as those of some paths do
-        with open(path, mode, newline="", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(start)
-            csv.writer(file, delimiter=self.separator, lineterminator="\n").writerows(rows)
+    def _bytes(self, rows: list[list[str]], start: str = "") -> bytes:
+        text = io.StringIO(start)
+        text.seek(0, io.SEEK_END)
+        csv.writer(text, delimiter=self.separator, lineterminator="\n").writerows(rows)
+        # a name may hold characters that are no text in UTF-8, as those of some paths do
+        return text.getvalue().encode("utf-8", "backslashreplace")
 
 
 class LivePlot(Callback):
@@ -113,7 +113,7 @@ class LivePlot(Callback):
 
     def __init__(
         self,
-        path: str | os.PathLike[str] | None = None,
+        path: FilePath | None = None,
         every: int = 1,
         keys: str | Sequence[str] | None = None,
     ) -> None:
@@ -134,7 +134,7 @@ class LivePlot(Callback):
             OSError: The folder of the path does not exist.
         """
         if self.path is not None:
-            files.check_target(self.path)
+            check_target(self.path)
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
         self._display = None
@@ -165,8 +165,7 @@ class LivePlot(Callback):
 
     def _show(self) -> None:
         if self.path is not None:
-            with files.replacing(self.path) as temporary:
-                self.figure = plotting.loss_curves(self, self.keys, temporary)
+            self.figure = plotting.loss_curves(self, self.keys, self.path)
             return
         from IPython.display import display
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.checks import check_choice, check_integer
+from backprop.core.durable import FilePath, replacing
 from backprop.core.file_kinds import kind_of_file
 from backprop.core.types import Array
 from backprop.datasets.sequences import pad_sequences
@@ -108,10 +109,10 @@ class Vocabulary:
         found = [names[int(k)] for k in numbers if k != PADDING]
         return (" " if self.kind == "words" else "").join(found)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: FilePath) -> None:
         """Writes the vocabulary into a file of NumPy's, ``.npz``."""
         written = json.dumps({"kind": self.kind, "tokens": self.tokens}).encode()
-        with open(path, "wb") as file:
+        with replacing(path) as temporary, open(temporary, "wb") as file:
             np.savez_compressed(file, vocabulary=np.frombuffer(written, np.uint8))
 
     @classmethod

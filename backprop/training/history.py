@@ -1,12 +1,12 @@
 """What training looked like: the numbers of every epoch."""
 
 import math
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from backprop import plotting
 from backprop.callbacks import Callback, Logs
+from backprop.core.durable import FilePath
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,9 +34,7 @@ class History(Callback):
             self.history.setdefault(key, []).append(value)
             self._when.setdefault(key, []).append(len(self.epoch) - 1)
 
-    def plot(
-        self, path: str | os.PathLike[str] | None = None, keys: Sequence[str] | None = None
-    ) -> "Figure":
+    def plot(self, path: FilePath | None = None, keys: Sequence[str] | None = None) -> "Figure":
         """The curves of training and validation, a panel for each quantity.
 
         Epochs without a value, such as those without a validation, are left out of a curve.

@@ -53,6 +53,16 @@ class CSVLogger(Callback):
             self._read()
         self._replace()
 
+    def state(self) -> dict[str, Any]:
+        """All lines so far."""
+        return {"text": self._text(self._rows), "mark": self._mark}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Writes the file with those lines: none is missing afterwards, and none comes twice."""
+        text, self._mark = io.StringIO(state["text"], newline=""), state["mark"]
+        self._rows = [row for row in csv.reader(text, delimiter=self.separator) if row]
+        self._replace()
+
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Writes the epoch's line, and the whole file again if there are new columns."""
         numbers: dict[str, Any] = {"epoch": epoch, **(logs or {})}
@@ -64,7 +74,7 @@ class CSVLogger(Callback):
             self._replace()
         line = [str(numbers.get(name, "NA")) for name in columns]
         self._rows.append(line)
-        append(self.filename, self._bytes([line]))
+        append(self.filename, encoded(self._text([line])))
 
     def _read(self) -> None:
         try:
@@ -85,14 +95,17 @@ class CSVLogger(Callback):
 
     def _replace(self) -> None:
         with replacing(self.filename) as temporary, open(temporary, "wb") as file:
-            file.write(self._bytes(self._rows, self._mark))
+            file.write(encoded(self._mark + self._text(self._rows)))
 
-    def _bytes(self, rows: list[list[str]], start: str = "") -> bytes:
-        text = io.StringIO(start)
-        text.seek(0, io.SEEK_END)
+    def _text(self, rows: list[list[str]]) -> str:
+        text = io.StringIO()
         csv.writer(text, delimiter=self.separator, lineterminator="\n").writerows(rows)
-        # a name may hold characters that are no text in UTF-8, as those of some paths do
-        return text.getvalue().encode("utf-8", "backslashreplace")
+        return text.getvalue()
+
+
+def encoded(text: str) -> bytes:
+    """A text in UTF-8; a name may hold what is no character there, as those of some paths do."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 class LivePlot(Callback):
@@ -140,6 +153,14 @@ class LivePlot(Callback):
         self._display = None
         self._drawn = 0
         self._next = 0.0  # when the next picture may be drawn
+
+    def state(self) -> dict[str, Any]:
+        """The curves so far."""
+        return {"epoch": self.epoch, "history": self.history}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on drawing them."""
+        self.epoch, self.history = state["epoch"], state["history"]
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Adds the epoch's numbers, and draws if it is time."""

@@ -193,6 +193,15 @@ def pack(value: Any, way: str, arrays: dict[str, Array], depth: int = 0) -> Any:
     raise TypeError(f"{way} cannot be saved: it is {value!r}.")
 
 
+def holds(value: Any) -> bool:
+    """Whether a value can be saved."""
+    try:
+        pack(value, "", {})
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
 def check(value: Any, names: set[str], finite: bool, depth: int = 0) -> None:
     """Looks through what ``pack`` made, and collects the names of its arrays.
 

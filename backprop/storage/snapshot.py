@@ -35,7 +35,23 @@ def take(model: Any, include_optimizer: bool = True) -> dict[str, Any]:
 
 
 def put_back(model: Any, state: Mapping[str, Any], origin: str) -> None:
-    """Brings a model into a state that ``take`` found, or raises and changes nothing.
+    """Brings a model into a state that ``take`` found, or raises as ``check`` and changes nothing.
+
+    Args:
+        model: A built model of the same layers, compiled with the same optimizer.
+        state: The tree.
+        origin: Where it comes from, for error messages.
+    """
+    check(model, state, origin)
+    if state["optimizer"] is not None:
+        set_optimizer(model.optimizer, model.parameters, state["optimizer"])
+    set_weights(model.parameters, state["weights"])
+    for way, rng in model.generators.items():
+        rng.bit_generator.state = state["generators"][way]
+
+
+def check(model: Any, state: Mapping[str, Any], origin: str) -> None:
+    """Checks that a model can be brought into a state that ``take`` found.
 
     Args:
         model: A built model of the same layers, compiled with the same optimizer.
@@ -46,15 +62,10 @@ def put_back(model: Any, state: Mapping[str, Any], origin: str) -> None:
         ValueError: The model has other parameters, another optimizer or other random layers, or a
             number of the state cannot be right.
     """
-    weights, optimizer, found = state["weights"], state["optimizer"], state["generators"]
-    check_weights(model.parameters, weights, origin)
-    check_generators(model, found, origin)
-    if optimizer is not None:
-        check_optimizer(model.optimizer, model.parameters, optimizer, origin)
-        set_optimizer(model.optimizer, model.parameters, optimizer)
-    set_weights(model.parameters, weights)
-    for way, rng in model.generators.items():
-        rng.bit_generator.state = found[way]
+    check_weights(model.parameters, state["weights"], origin)
+    check_generators(model, state["generators"], origin)
+    if state["optimizer"] is not None:
+        check_optimizer(model.optimizer, model.parameters, state["optimizer"], origin)
 
 
 def check_weights(parameters: Parameters, weights: Mapping[str, Array], origin: str) -> None:

@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from backprop import plotting
 from backprop.callbacks import Callback, Logs
 from backprop.core.durable import FilePath
@@ -26,6 +28,37 @@ class History(Callback):
         self.epoch: list[int] = []
         self.params: dict[str, Any] = {}
         self._when: dict[str, list[int]] = {}
+
+    def state(self) -> dict[str, Any]:
+        """The numbers so far."""
+        columns = {key: column(values) for key, values in self.history.items()}
+        when = {key: np.array(epochs, np.int64) for key, epochs in self._when.items()}
+        return {"epoch": np.array(self.epoch, np.int64), "history": columns, "when": when}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on behind them."""
+        self.epoch = as_list(state["epoch"])
+        self.history = {key: as_list(values) for key, values in state["history"].items()}
+        self._when = {key: as_list(epochs) for key, epochs in state["when"].items()}
+
+    def __add__(self, other: "History") -> "History":
+        """One History of two trainings, of which the second went on where the first had ended.
+
+        The epochs of the second are numbered on, unless they are so by its ``initial_epoch``.
+        """
+        if not isinstance(other, History):
+            return NotImplemented
+        joined = History()
+        joined.params = other.params
+        shift = 0
+        if self.epoch and other.epoch and other.epoch[0] <= self.epoch[-1]:
+            shift = self.epoch[-1] + 1 - other.epoch[0]
+        joined.epoch = self.epoch + [epoch + shift for epoch in other.epoch]
+        for each, before in ((self, 0), (other, len(self.epoch))):
+            for key, values in each.history.items():
+                joined.history.setdefault(key, []).extend(values)
+                joined._when.setdefault(key, []).extend(k + before for k in each._when[key])
+        return joined
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Appends the epoch's numbers."""
@@ -57,3 +90,13 @@ class History(Callback):
     def __repr__(self) -> str:
         last = ", ".join(f"{key}={values[-1]:.4g}" for key, values in self.history.items())
         return f"<History of {len(self.epoch)} epochs{': ' + last if last else ''}>"
+
+
+def column(values: list[Any]) -> Any:
+    """Numbers as an array, which takes less room in a file than a list; others as they are."""
+    return np.array(values) if all(type(value) is float for value in values) else values
+
+
+def as_list(values: Any) -> list[Any]:
+    """The inverse of ``column``."""
+    return values.tolist() if isinstance(values, np.ndarray) else list(values)

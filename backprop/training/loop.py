@@ -4,6 +4,7 @@ import math
 from itertools import islice
 
 from backprop.core import console
+from backprop.data.streams import Stream
 from backprop.protocol import Model
 from backprop.training import full_batch
 from backprop.training.batched_metrics import BatchedMetrics, update_steps
@@ -46,14 +47,17 @@ class Loop:
         """
         model, epochs = self.model, self.plan.epochs
         model.stop_training, model.resume_at = False, (epochs.start, 0)
+        self._metrics.reset()
         if not model.optimizer.full_batch:
             model.optimizer.begin(model.parameters)
         with self.interrupt:
             self.callbacks.call("on_train_begin", {})
             first, first_step = model.resume_at
+            if (first, first_step) != (epochs.start, 0) and isinstance(self.plan.batches, Stream):
+                self.plan.batches.go_on(first - epochs.start)
             try:
                 if model.optimizer.full_batch:
-                    full_batch.minimize(self, range(first, epochs.stop))
+                    full_batch.minimize(self, first, first_step)
                     return
                 for epoch in range(first, epochs.stop):
                     self.callbacks.call("on_epoch_begin", epoch, {})
@@ -66,16 +70,24 @@ class Loop:
                 self.callbacks.call("on_train_end", self.logs)
 
     def epoch(self, first_step: int) -> dict[str, float]:
-        """A pass over the batches, a step each; returns the means over the epoch."""
+        """A pass over the batches, a step each; returns the means over the epoch.
+
+        The steps before the first were made before a crash: their sums are in ``plan.means``. If
+        training had been stopped there too, no other follows.
+        """
         model, step, interrupt = self.model, self.step, self.interrupt
         if self._metrics.metrics is not model.metrics:  # compiled anew on the way
             self._metrics = BatchedMetrics(model.metrics, model.loss)
         metrics, counts, masked = self._metrics, bool(model.metrics), model.makes_mask
-        metrics.reset()
+        means = self.plan.means
+        if not first_step:
+            metrics.reset()
+            means.total, means.seen = 0.0, 0
         step.refresh()
-        total, seen = 0.0, 0
+        total, seen, means.in_epoch = means.total, means.seen, True
         before, after = self._before, self._after
-        batches = islice(self.plan.batches, first_step, None)
+        stopped = bool(first_step) and model.stop_training
+        batches = islice(self.plan.batches, first_step, first_step if stopped else None)
         for batch, (X, y, weight, given) in enumerate(batches, first_step):
             if before:
                 self.before_step(batch)
@@ -89,11 +101,13 @@ class Loop:
             total += loss * n  # the last batch may be shorter and counts for less
             seen += n
             if after:
+                means.total, means.seen = total, seen
                 self.after_step(batch, total / max(seen, 1))
             if model.stop_training:
                 break
             if interrupt.waiting:
                 interrupt.check()
+        means.in_epoch = False
         return collect(total / max(seen, 1), metrics.counted())
 
     def before_step(self, batch: int) -> None:

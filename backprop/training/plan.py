@@ -24,7 +24,9 @@ from backprop.data.sources import (
 )
 from backprop.data.streams import Stream
 from backprop.protocol import Model
+from backprop.training.full_batch import Evaluations
 from backprop.training.history import History
+from backprop.training.means import EpochMeans
 from backprop.training.observation import refuse_to_observe
 from backprop.training.progress import progress
 
@@ -37,6 +39,8 @@ class Plan(NamedTuple):
         validation: What it is evaluated on after epochs; None for nothing.
         callbacks: Who is told, the History among them.
         history: The History.
+        means: The sums behind the numbers of the epoch in hand.
+        evaluations: What a full-batch optimizer has asked for.
         epochs: The epochs.
         validate_after: Whether to evaluate after an epoch, counted from 0.
     """
@@ -45,6 +49,8 @@ class Plan(NamedTuple):
     validation: Source | None
     callbacks: CallbackList
     history: History
+    means: EpochMeans
+    evaluations: Evaluations
     epochs: range
     validate_after: Callable[[int], bool]
 
@@ -122,11 +128,13 @@ def plan_fit(
         held_out = validation_source(
             model, validation_data, validation_batch_size, validation_steps, batches.sample_shape
         )
-    history = History()
+    history, means, evaluations = History(), EpochMeans(), Evaluations()
     params = {"epochs": last, "steps": batches.steps, "verbose": verbose}
     params["validation"] = held_out is not None and validates(validation_freq, first, last)
-    told = CallbackList([*users, *shown, history], model, params)
-    return Plan(batches, held_out, told, history, range(first, last), validate_after)
+    told = CallbackList([*users, *shown, history, means, evaluations], model, params)
+    return Plan(
+        batches, held_out, told, history, means, evaluations, range(first, last), validate_after
+    )
 
 
 def check_frequency(frequency: int | Iterable[int]) -> Callable[[int], bool]:

@@ -8,7 +8,7 @@ from backprop.callbacks.base import Callback, Logs
 from backprop.callbacks.monitoring import Monitor
 from backprop.core import console
 from backprop.core.checks import check_flag, check_integer, check_number, check_path
-from backprop.core.durable import FilePath
+from backprop.core.durable import FilePath, remove
 from backprop.storage import files, snapshot
 
 
@@ -239,8 +239,7 @@ class BackupAndRestore(Callback):
         if not (finished and self.delete_checkpoint):
             return
         for path in (self._latest, self._previous):
-            if os.path.exists(path):
-                os.remove(path)
+            remove(path)
         if os.path.isdir(self.backup_dir) and not os.listdir(self.backup_dir):
             os.rmdir(self.backup_dir)
 

@@ -70,13 +70,9 @@ def replacing(path: FilePath) -> Iterator[str]:
         OSError: The file cannot be written, see ``check_target``.
     """
     target = check_target(path)
-    folder, name = os.path.split(target)
-    start = f".backprop-{zlib.crc32(os.fsencode(name)):08x}-"
-    ending = os.path.splitext(name)[1]
-    remove_litter(folder, start)
-    temporary, descriptor = locked_file(
-        os.path.join(folder, start), ending if len(ending) <= LONGEST_ENDING else "", target
-    )
+    folder, ending = os.path.dirname(target), os.path.splitext(target)[1]
+    remove_litter(target)
+    temporary, descriptor = locked_file(target, ending if len(ending) <= LONGEST_ENDING else "")
     try:
         yield temporary
         keep_permissions(descriptor, target)
@@ -98,6 +94,13 @@ def replacing(path: FilePath) -> Iterator[str]:
             os.remove(temporary)
 
 
+def remove(path: FilePath) -> None:
+    """Removes a file, if it is there, and what killed processes have left of it."""
+    with suppress(FileNotFoundError):
+        os.remove(path)
+    remove_litter(os.path.realpath(os.fsdecode(path)))
+
+
 def append(path: FilePath, content: bytes) -> None:
     """Writes content behind what is in a file, in one go, and forces it to the disk."""
     with open(path, "ab", buffering=0) as file:
@@ -108,14 +111,20 @@ def append(path: FilePath, content: bytes) -> None:
 # ---------------------------------------------------------------------------------- its steps
 
 
-def locked_file(start: str, ending: str, target: str) -> tuple[str, int]:
+def start_of_names(target: str) -> str:
+    """How the paths of temporary files for a target begin; short, so that long names work."""
+    folder, name = os.path.split(target)
+    return os.path.join(folder, f".backprop-{zlib.crc32(os.fsencode(name)):08x}-")
+
+
+def locked_file(target: str, ending: str) -> tuple[str, int]:
     """A new file of which a lock says that a living process writes it: its path and descriptor."""
     # readable by others only when it is whole, if the old one is there to say by whom
     mode = 0o600 if os.path.exists(target) else 0o666
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     while True:
         own = f"{os.getpid()}-{threading.get_native_id()}-{os.urandom(4).hex()}"
-        path = f"{start}{own}{ending}"
+        path = f"{start_of_names(target)}{own}{ending}"
         descriptor = os.open(path, flags, mode)
         if lock(descriptor, wait=True) is None or os.path.exists(path):
             return path, descriptor
@@ -138,8 +147,9 @@ def lock(descriptor: int, wait: bool = False) -> bool | None:
     return True
 
 
-def remove_litter(folder: str, start: str) -> None:
-    """Removes the files whose names begin so and which no living process is writing."""
+def remove_litter(target: str) -> None:
+    """Removes the temporary files for a target that no living process is writing."""
+    folder, start = os.path.split(start_of_names(target))
     with suppress(OSError):
         for name in os.listdir(folder):
             if name.startswith(start):

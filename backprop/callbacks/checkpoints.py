@@ -235,7 +235,7 @@ class BackupAndRestore(Callback):
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Deletes the backup, unless training was cut short."""
-        finished = self.model.stop_training or self._epoch >= self.params["epochs"]
+        finished = self.model.resume_at[0] >= self.params["epochs"]
         if not (finished and self.delete_checkpoint):
             return
         for path in (self._latest, self._previous):
@@ -280,7 +280,7 @@ def with_state(callbacks: list[Callback]) -> list[tuple[str, Callback]]:
     found: list[tuple[str, Callback]] = []
     for callback in callbacks:
         kind = type(callback)
-        if kind.state is not Callback.state:
+        if kind.state is not Callback.state and callable(kind.state):
             count = sum(type(other).__name__ == kind.__name__ for _, other in found)
             found.append((f"{kind.__name__} {count + 1}" if count else kind.__name__, callback))
     return found

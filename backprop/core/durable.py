@@ -84,7 +84,7 @@ def replacing(path: FilePath) -> Iterator[str]:
         os.replace(temporary, target)
         sync_folder(folder)
     except OSError as error:
-        if error.filename == temporary:  # a name that says nothing to the user
+        if error.filename in (None, temporary):  # a name that says nothing to the user
             error.filename = os.fspath(path)
         raise
     finally:

@@ -12,7 +12,8 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterable
-from typing import Any, BinaryIO, NamedTuple
+from contextlib import suppress
+from typing import Any, BinaryIO, NamedTuple, Self
 
 import numpy as np
 
@@ -86,7 +87,7 @@ class Digest:
 
 
 class Writer:
-    """Writes arrays into an archive, one behind the other.
+    """Writes arrays into an archive, one behind the other, in a ``with`` statement.
 
     Args:
         file: An empty file to write to.
@@ -107,16 +108,18 @@ class Writer:
                 member.write(part)
                 self.digest.update(part)
 
-    def close(self) -> None:
-        """Writes the directory.
+    def __enter__(self) -> Self:
+        return self
 
-        Raises:
-            ValueError: There are more arrays than can be read.
-        """
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        if kind is not None:
+            with suppress(OSError, ValueError):  # of a file that is given up
+                self._archive.close()
+            return
+        self._archive.close()
         names = [len(info.filename.encode()) for info in self._archive.filelist]
         if sum(names) + 80 * len(names) > LONGEST_DIRECTORY:
             raise ValueError(f"{len(names)} arrays are too many for one file.")
-        self._archive.close()
 
 
 def array_bytes(array: Array) -> tuple[bytes, memoryview]:

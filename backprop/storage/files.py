@@ -70,13 +70,15 @@ def write(path: FilePath, kind: str, tree: dict[str, Any]) -> None:
     text = json.dumps(header, allow_nan=False).encode()
     if len(text) > LONGEST_TEXT:
         raise ValueError(f"{len(text)} bytes of plain values are too many for one file.")
-    with replacing(path) as temporary, open(temporary, "wb") as file:
-        writer = archive.Writer(file)
+    with (
+        replacing(path) as temporary,
+        open(temporary, "wb") as file,
+        archive.Writer(file) as writer,
+    ):
         writer.add(TEXT, np.frombuffer(text, np.uint8))
         for name, array in arrays.items():
             writer.add(name, array)
         writer.add(DIGEST, np.frombuffer(writer.digest.found(), np.uint8))
-        writer.close()
 
 
 def read(path: FilePath, *kinds: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from backprop.core.errors import ShapeError
 from backprop.core.parameters import Parameters
 from backprop.core.ranges import check_overflow
 from backprop.core.types import Array
+from backprop.core.walk import from_here
 
 COUNTED = ("_learning_rate", "iterations")
 """Numbers of optimizers that are never below 0."""
@@ -153,10 +154,13 @@ def check_optimizer(
             f"{', '.join(vectors)}, but {optimizer} has {', '.join(wanted) or 'none'}, of "
             f"{parameters.values.size} numbers each."
         )
-    mine = optimizer_state(optimizer)["numbers"]
+    mine, ours = optimizer_state(optimizer)["numbers"], from_here(optimizer)
     for key, number in numbers.items():
+        counted = key in COUNTED
+        if not ours and not counted:  # what an optimizer of one's own takes, only it knows
+            continue
         fits = key in mine and isinstance(number, int | float)
-        if not fits or not math.isfinite(number) or (key in COUNTED and number < 0):
+        if not fits or not math.isfinite(number) or (counted and number < 0):
             raise ValueError(f"{origin} has a {name} with {key.strip('_')}={number!r}.")
 
 

@@ -57,7 +57,8 @@ class History(Callback):
         for each, before in ((self, 0), (other, len(self.epoch))):
             for key, values in each.history.items():
                 joined.history.setdefault(key, []).extend(values)
-                joined._when.setdefault(key, []).extend(k + before for k in each._when[key])
+                when = each._when.get(key, range(len(values)))
+                joined._when.setdefault(key, []).extend(k + before for k in when)
         return joined
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:

@@ -46,19 +46,21 @@ class Loop:
         A callback may set ``model.resume_at`` in ``on_train_begin`` to start later.
         """
         model, epochs = self.model, self.plan.epochs
-        model.stop_training, model.resume_at = False, (epochs.start, 0)
+        start = epochs.start, 0
+        model.stop_training, model.resume_at = False, start
         self._metrics.reset()
         if not model.optimizer.full_batch:
             model.optimizer.begin(model.parameters)
         with self.interrupt:
             self.callbacks.call("on_train_begin", {})
             first, first_step = model.resume_at
-            if (first, first_step) != (epochs.start, 0) and isinstance(self.plan.batches, Stream):
+            # also if it goes on with the first step: the generators are others by now
+            if model.resume_at is not start and isinstance(self.plan.batches, Stream):
                 self.plan.batches.go_on(first - epochs.start)
             try:
                 if model.optimizer.full_batch:
                     full_batch.minimize(self, first, first_step)
-                    return
+                    first = epochs.stop
                 for epoch in range(first, epochs.stop):
                     self.callbacks.call("on_epoch_begin", epoch, {})
                     self.end_epoch(epoch, self.epoch(first_step))
@@ -66,6 +68,7 @@ class Loop:
                     if model.stop_training:
                         break
                 model.optimizer.finalize(model.parameters)
+                model.resume_at = epochs.stop, 0  # nothing raised: the end is reached
             finally:
                 self.callbacks.call("on_train_end", self.logs)
 

@@ -70,10 +70,10 @@ def replacing(path: FilePath) -> Iterator[str]:
         OSError: The file cannot be written, see ``check_target``.
     """
     target = check_target(path)
-    folder, ending = os.path.dirname(target), os.path.splitext(target)[1]
+    folder, temporary, descriptor = os.path.dirname(target), "", -1
     remove_litter(target)
-    temporary, descriptor = locked_file(target, ending if len(ending) <= LONGEST_ENDING else "")
     try:
+        temporary, descriptor = locked_file(target)
         yield temporary
         keep_permissions(descriptor, target)
         os.fsync(descriptor)  # also what was written through other descriptors
@@ -84,8 +84,8 @@ def replacing(path: FilePath) -> Iterator[str]:
         os.replace(temporary, target)
         sync_folder(folder)
     except OSError as error:
-        if error.filename in (None, temporary):  # a name that says nothing to the user
-            error.filename = os.fspath(path)
+        if str(error.filename or start_of_names(target)).startswith(start_of_names(target)):
+            error.filename = os.fspath(path)  # which says more to the user than a temporary name
         raise
     finally:
         if descriptor >= 0:
@@ -117,8 +117,11 @@ def start_of_names(target: str) -> str:
     return os.path.join(folder, f".backprop-{zlib.crc32(os.fsencode(name)):08x}-")
 
 
-def locked_file(target: str, ending: str) -> tuple[str, int]:
+def locked_file(target: str) -> tuple[str, int]:
     """A new file of which a lock says that a living process writes it: its path and descriptor."""
+    ending = os.path.splitext(target)[1]
+    if len(ending) > LONGEST_ENDING:
+        ending = ""
     # readable by others only when it is whole, if the old one is there to say by whom
     mode = 0o600 if os.path.exists(target) else 0o666
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)

@@ -54,9 +54,8 @@ class Loop:
         with self.interrupt:
             self.callbacks.call("on_train_begin", {})
             first, first_step = model.resume_at
-            # also if it goes on with the first step: the generators are others by now
-            if model.resume_at is not start and isinstance(self.plan.batches, Stream):
-                self.plan.batches.go_on(first - epochs.start)
+            if model.resume_at is not start:  # also for its first step: generators have changed
+                self.go_on(range(epochs.start, first))
             try:
                 if model.optimizer.full_batch:
                     full_batch.minimize(self, first, first_step)
@@ -71,6 +70,13 @@ class Loop:
                 model.resume_at = epochs.stop, 0  # nothing raised: the end is reached
             finally:
                 self.callbacks.call("on_train_end", self.logs)
+
+    def go_on(self, epochs: range) -> None:
+        """Brings streams to where they are after these epochs."""
+        validated = sum(map(self.plan.validate_after, epochs))
+        for source, times in ((self.plan.batches, len(epochs)), (self.plan.validation, validated)):
+            if isinstance(source, Stream):
+                source.go_on(times)
 
     def epoch(self, first_step: int) -> dict[str, float]:
         """A pass over the batches, a step each; returns the means over the epoch.

@@ -124,6 +124,14 @@ def members_swapped(rng, content, other):
     return packed(found.items())
 
 
+def names_swapped(rng, content, other):
+    found = list(members(content).items())
+    one, two = rng.choice(range(1, len(found) - 1), 2, replace=False)
+    names = found[two][0], found[one][0]
+    found[one], found[two] = (names[0], found[one][1]), (names[1], found[two][1])
+    return packed(found)
+
+
 def member_spliced(rng, content, other):
     found, others = members(content), members(other)
     name = str(rng.choice(list(found)))

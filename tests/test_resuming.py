@@ -238,7 +238,7 @@ def test_every_callback_goes_on_as_if_nothing_had_happened(tmp_path, hook, save_
             (plateau.best, plateau.wait, plateau.cooldown_counter),
             (best.best, best._steps),
             (plot.epoch, repr(plot.history)),
-            (history.epoch, repr(history.history)),
+            (history.epoch, repr(history.history), history._when),
             (folder / "log.csv").read_text(),
             (folder / "best.npz").read_bytes(),
         )

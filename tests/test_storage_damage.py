@@ -29,7 +29,7 @@ def outcome(folder, damaged, content):
     """Whether the file was refused; else it must hold the same as before, bit for bit."""
     path = folder / "damaged.npz"
     path.write_bytes(damaged)
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         model = bp.load_model(path)
     except CorruptFileError as error:
@@ -37,7 +37,7 @@ def outcome(folder, damaged, content):
         assert "allow_pickle" not in str(error)  # noqa: PT017
         return True
     finally:
-        assert time.perf_counter() - start < 1
+        assert time.process_time() - start < 1
     model.save(folder / "again.npz")
     assert (folder / "again.npz").read_bytes() == content
     return False

@@ -7,11 +7,14 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from backprop import plotting
 from backprop.callbacks.base import Callback, Logs
 from backprop.core import console
 from backprop.core.checks import check_flag, check_integer, check_path
 from backprop.core.durable import FilePath, append, check_target, replacing
+from backprop.storage.files import as_column, as_list
 
 MARK = "\ufeff"
 """The byte order mark: what some programs write before a text in UTF-8."""
@@ -55,12 +58,14 @@ class CSVLogger(Callback):
 
     def state(self) -> dict[str, Any]:
         """All lines so far."""
-        return {"text": self._text(self._rows), "mark": self._mark}
+        text = self._text(self._rows).encode("utf-8", "surrogatepass")
+        return {"text": np.frombuffer(text, np.uint8), "mark": self._mark}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Writes the file with those lines: none is missing afterwards, and none comes twice."""
-        text, self._mark = io.StringIO(state["text"], newline=""), state["mark"]
-        self._rows = [row for row in csv.reader(text, delimiter=self.separator) if row]
+        text = state["text"].tobytes().decode("utf-8", "surrogatepass")
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=self.separator)
+        self._rows, self._mark = [row for row in rows if row], state["mark"]
         self._replace()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
@@ -156,11 +161,13 @@ class LivePlot(Callback):
 
     def state(self) -> dict[str, Any]:
         """The curves so far."""
-        return {"epoch": self.epoch, "history": self.history}
+        curves = {key: as_column(values) for key, values in self.history.items()}
+        return {"epoch": self.epoch, "history": curves}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Goes on drawing them."""
-        self.epoch, self.history = state["epoch"], state["history"]
+        self.epoch = state["epoch"]
+        self.history = {key: as_list(values) for key, values in state["history"].items()}
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Adds the epoch's numbers, and draws if it is time."""

@@ -19,8 +19,8 @@ import numpy as np
 
 from backprop.core.types import Array
 
-LONGEST_DIRECTORY = 1 << 22
-"""Bytes of the longest directory, room for some ten thousand arrays."""
+LONGEST_DIRECTORY = 1 << 24
+"""Bytes of the longest directory, room for more than a hundred thousand arrays."""
 
 END, END_64 = struct.Struct("<4s4H2IH"), struct.Struct("<4sQ2H2I4Q")
 LOCATOR = struct.Struct("<4sIQI")

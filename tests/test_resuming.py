@@ -342,13 +342,30 @@ def test_the_backup_before_is_used_whatever_is_wrong_with_the_last(tmp_path, spo
         fit(classifier(), backup, cut("on_epoch_end", 4))
     spoil(tmp_path / "latest.npz")
     if (tmp_path / "latest.npz").is_dir():  # what cannot be replaced is the user's to remove
-        with pytest.raises(NotADirectoryError):
+        with pytest.raises(IsADirectoryError, match="name a file"):
             fit(classifier(5), backup)
         return
     assert fit(classifier(5), backup).history == whole.history
     printed = capsys.readouterr().out
     assert str(tmp_path / "latest.npz") in printed
     assert printed.endswith("Training goes on from the backup before it.\n")
+
+
+def test_a_damaged_backup_does_not_take_the_place_of_the_one_before(tmp_path, monkeypatch):
+    backup = BackupAndRestore(tmp_path, double_checkpoint=True)
+    with pytest.raises(PowerCut):
+        fit(classifier(), backup, cut("on_epoch_end", 4))
+    (tmp_path / "latest.npz").write_bytes(b"PK")
+
+    def fail(*arguments):
+        raise PowerCut
+
+    with monkeypatch.context() as broken:
+        broken.setattr(files, "write", fail)
+        with pytest.raises(PowerCut):
+            fit(classifier(5), BackupAndRestore(tmp_path, double_checkpoint=True))
+    history = fit(classifier(5), BackupAndRestore(tmp_path, double_checkpoint=True))
+    assert history.history == fit(classifier()).history
 
 
 def test_two_damaged_backups_are_an_error(tmp_path):
@@ -389,7 +406,9 @@ def test_streams_go_on_with_the_batches_that_would_have_come(tmp_path, at, save_
         x = Shuffled() if kind == "by number" else endless()
         if kind == "iterator":  # of which nobody knows whether it has begun: its owner turns it on
             x = iter([next(x) for _ in range(20)][4 * skipped :])
-        return model.fit(x, steps_per_epoch=4, epochs=4, verbose=0, callbacks=callbacks)
+        held_out = {} if kind == "iterator" else {"validation_data": endless()}
+        options = {"steps_per_epoch": 4, "validation_steps": 2, "validation_freq": 2, **held_out}
+        return model.fit(x, epochs=4, verbose=0, callbacks=callbacks, **options)
 
     skipped = 0
     whole, resumed = classifier(), classifier(9)
@@ -431,6 +450,32 @@ def test_a_fit_that_is_refused_draws_nothing():
 
 
 # -------------------------------------------------------------------------- L-BFGS, two programs
+
+
+@pytest.mark.parametrize("hook", ["on_train_batch_end", "on_test_begin", "on_epoch_end"])
+@pytest.mark.parametrize("save_freq", ["epoch", 1, 3])
+def test_l_bfgs_goes_on_with_all_that_it_knows_of_its_way(tmp_path, hook, save_freq):
+    """Its θ has the 53 bits of float64, that of the model 24."""
+
+    def trained(*callbacks):
+        model = bp.Sequential([Dense(5), Tanh(), Dense(3), Softmax()], seed=0)
+        model.compile(LBFGS(max_iterations=25), "sparse_categorical_crossentropy", ["accuracy"])
+        try:
+            fit(model, *callbacks, epochs=40)
+        except PowerCut:
+            return None
+        optimizer = model.optimizer
+        return model.history.history, model.get_weights(), optimizer.iterations, optimizer.message
+
+    history, weights, iterations, message = trained()
+    assert iterations == 25
+    for at in (3, 8, 5):
+        assert trained(BackupAndRestore(tmp_path, save_freq), cut(hook, at)) is None
+    found = trained(BackupAndRestore(tmp_path, save_freq))
+    assert found[0] == history
+    assert found[2:] == (iterations, message)
+    for mine, its in zip(found[1], weights, strict=True):
+        np.testing.assert_array_equal(mine, its)
 
 
 def test_l_bfgs_does_not_go_on_where_it_would_go_another_way(tmp_path):

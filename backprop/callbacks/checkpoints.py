@@ -183,6 +183,7 @@ class BackupAndRestore(Callback):
         self.double_checkpoint = double_checkpoint
         self.delete_checkpoint = delete_checkpoint
         self._others: list[Callback] = []
+        self._sound = True  # the latest backup; one that is not takes the place of no other
         self._latest = os.path.join(self.backup_dir, "latest.npz")
         self._previous = os.path.join(self.backup_dir, "previous.npz")
         if save_freq != "epoch":
@@ -259,9 +260,10 @@ class BackupAndRestore(Callback):
             "callbacks": {name: each.state() for name, each in with_state(self._others)},
         }
         os.makedirs(self.backup_dir, exist_ok=True)
-        if self.double_checkpoint and os.path.exists(self._latest):
+        if self.double_checkpoint and self._sound and os.path.exists(self._latest):
             os.replace(self._latest, self._previous)
         files.write(self._latest, "backup", backup)
+        self._sound = True
 
     def _read(self) -> dict[str, Any] | None:
         paths = [path for path in (self._latest, self._previous) if os.path.exists(path)]
@@ -271,6 +273,7 @@ class BackupAndRestore(Callback):
             except Exception as error:  # whatever it is: there is another one
                 if path == paths[-1]:
                     raise
+                self._sound = False
                 console.write(f"{error} Training goes on from the backup before it.")
         return None
 

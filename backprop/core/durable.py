@@ -8,7 +8,6 @@ import errno
 import os
 import stat
 import threading
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -84,7 +83,8 @@ def replacing(path: FilePath) -> Iterator[str]:
         os.replace(temporary, target)
         sync_folder(folder)
     except OSError as error:
-        if str(error.filename or start_of_names(target)).startswith(start_of_names(target)):
+        named = str(error.filename or "")
+        if error.errno and (not named or named.startswith(start_of_names(target))):
             error.filename = os.fspath(path)  # which says more to the user than a temporary name
         raise
     finally:
@@ -113,6 +113,8 @@ def append(path: FilePath, content: bytes) -> None:
 
 def start_of_names(target: str) -> str:
     """How the paths of temporary files for a target begin; short, so that long names work."""
+    import zlib  # slow to load, and only files need it
+
     folder, name = os.path.split(target)
     return os.path.join(folder, f".backprop-{zlib.crc32(os.fsencode(name)):08x}-")
 

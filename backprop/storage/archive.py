@@ -5,12 +5,9 @@ byte of the file to the directory at its end, neither packed nor encrypted, each
 array. So no file can make its reader take more memory than it is long, and no byte stays unread.
 """
 
-import hashlib
 import math
 import re
 import struct
-import zipfile
-import zlib
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, BinaryIO, NamedTuple, Self
@@ -67,6 +64,8 @@ class Digest:
     """SHA-256 over the names of members and their bytes, which say dtypes and shapes too."""
 
     def __init__(self) -> None:
+        import hashlib  # slow to load, as zipfile and zlib are, and only files need them
+
         self._sum = hashlib.sha256()
 
     def begin(self, name: str, size: int) -> None:
@@ -94,11 +93,15 @@ class Writer:
     """
 
     def __init__(self, file: BinaryIO) -> None:
+        import zipfile
+
         self._archive = zipfile.ZipFile(file, "w", zipfile.ZIP_STORED)
         self.digest = Digest()
 
     def add(self, name: str, array: Array) -> None:
         """Writes an array as a member."""
+        import zipfile
+
         start, content = array_bytes(array)
         size = len(start) + content.nbytes
         self.digest.begin(name, size)
@@ -253,6 +256,8 @@ def read_array(file: BinaryIO, member: Member, digest: Digest) -> Array:
     Raises:
         Damage: It has other bytes than were written.
     """
+    import zlib
+
     file.seek(member.start)
     head = file.read(10)
     length = int.from_bytes(head[8:10], "little")

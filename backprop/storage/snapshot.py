@@ -154,12 +154,12 @@ def check_optimizer(
             f"{', '.join(vectors)}, but {optimizer} has {', '.join(wanted) or 'none'}, of "
             f"{parameters.values.size} numbers each."
         )
-    mine, ours = optimizer_state(optimizer)["numbers"], from_here(optimizer)
+    ours = from_here(optimizer)
     for key, number in numbers.items():
         counted = key in COUNTED
         if not ours and not counted:  # what an optimizer of one's own takes, only it knows
             continue
-        fits = key in mine and isinstance(number, int | float)
+        fits = hasattr(optimizer, key) and isinstance(number, int | float)
         if not fits or not math.isfinite(number) or (counted and number < 0):
             raise ValueError(f"{origin} has a {name} with {key.strip('_')}={number!r}.")
 

@@ -357,6 +357,21 @@ def test_the_lines_of_a_log_that_cannot_be_written_are_an_error(tmp_path, monkey
         model.fit(X, y, epochs=3, verbose=0, callbacks=[log])
 
 
+def test_a_line_that_does_not_fit_is_not_begun(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_bytes(b"epoch,loss\n")
+    text = (
+        "import resource, sys\nfrom backprop.core.durable import append\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (16, 16))\n"
+        "try:\n    append(sys.argv[1], b'0,0.123456789\\n')\n"
+        "except OSError:\n    sys.exit(0)\nsys.exit(1)"
+    )
+    assert program(text, path).wait() == 0
+    assert path.read_bytes() == b"epoch,loss\n"
+    durable.append(path, b"0,0.1\n")
+    assert path.read_bytes() == b"epoch,loss\n0,0.1\n"
+
+
 def test_nothing_is_left_when_the_body_raises(path):
     with pytest.raises(RuntimeError), replacing(path):
         raise RuntimeError

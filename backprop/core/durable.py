@@ -102,10 +102,17 @@ def remove(path: FilePath) -> None:
 
 
 def append(path: FilePath, content: bytes) -> None:
-    """Writes content behind what is in a file, in one go, and forces it to the disk."""
+    """Writes content behind what is in a file, all of it or nothing, and forces it to the disk."""
     with open(path, "ab", buffering=0) as file:
-        file.write(content)
-        os.fsync(file.fileno())
+        before, left = file.seek(0, os.SEEK_END), memoryview(content)
+        try:
+            while left:  # what is full takes a part first
+                left = left[file.write(left) :]
+            os.fsync(file.fileno())
+        except BaseException:
+            with suppress(OSError):
+                file.truncate(before)
+            raise
 
 
 # ---------------------------------------------------------------------------------- its steps

@@ -695,7 +695,9 @@ def test_a_flipped_bit_in_the_start_of_an_array_is_noticed(path):
 
 
 def test_what_does_not_fit_together_is_damage_too(path):
-    classifier().save(path)
+    model = classifier()
+    model.build((None, 4))
+    model.save(path)
     good = files.read(path, "model")
     for change in (
         {"layers": 3},
@@ -704,6 +706,12 @@ def test_what_does_not_fit_together_is_damage_too(path):
         {"compiled": {"optimizer": []}},
         {"class": 5},
         {"class": None, "layers": None},
+        {"seed": "x"},
+        {"dtype": "float8"},
+        {"input_shape": (-1,)},
+        {"trainable": [True]},
+        {"trainable": None},
+        {"optimizer": {}},
     ):
         files.write(path, "model", good | change)
         with pytest.raises(CorruptFileError, match="does not fit together") as caught:

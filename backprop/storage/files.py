@@ -45,6 +45,9 @@ DEEPEST = 200
 LONGEST_TEXT = 1 << 24
 """Bytes that the tree without its arrays may have."""
 
+WRONG_TYPES = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, SystemError)
+"""What Python raises where a value is of another type or form than was believed."""
+
 AWKWARD = re.compile("[\0\\\\\ud800-\udfff]")
 """Characters that names in archives may not have."""
 
@@ -156,7 +159,9 @@ def belief(path: FilePath) -> Iterator[None]:
     """
     try:
         yield
-    except (LookupError, TypeError, AttributeError, ArithmeticError, SystemError) as error:
+    except WRONG_TYPES as error:
+        if isinstance(error, ValueError) and repr(os.fsdecode(path)) in str(error):
+            raise  # it says already what is wrong with which file
         raise CorruptFileError(
             f"{os.fsdecode(path)!r} is damaged, or of a version that was never published: what it "
             f"holds does not fit together ({type(error).__name__}: {error})."

@@ -105,10 +105,10 @@ class ImageFolder:
         seed: int | None = 0,
     ) -> None:
         try:
-            from PIL import Image
+            from PIL.Image import open as read_image
         except ImportError as error:
             raise ImportError("image files need Pillow: pip install pillow") from error
-        self._image = Image
+        self._read_image = read_image
         folders = sorted(each for each in Path(path).iterdir() if each.is_dir())
         self.classes = [folder.name for folder in folders]
         self._files = [
@@ -142,7 +142,7 @@ class ImageFolder:
     def _read(self, file: Path) -> Array:
         """An image as numbers from 0 to 1, shape ``(height, width, channels)``."""
         height, width = self.size
-        with self._image.open(file) as image:
+        with self._read_image(file) as image:
             pixels = np.asarray(image.convert(self.mode).resize((width, height)))
         return pixels.reshape(height, width, -1).astype(np.float32) / 255
 

@@ -19,6 +19,10 @@ class NoForwardError(ValueError):
     """``backward`` was called without the training forward pass that it is the derivative of."""
 
 
+class CorruptFileError(ValueError):
+    """A file is damaged, or none that this package wrote; the message names it and says which."""
+
+
 class DataError(ValueError):
     """A data set could not be loaded: a missing, truncated or wrong file, or no network."""
 

@@ -37,7 +37,7 @@ class Sequential(CompiledNetwork):
         history: The History of the last ``fit``.
         stop_training: Callbacks set it to True to end training after the step in hand.
         resume_at: The epoch and step that a fit begins with; a callback that knows the state of an
-            interrupted one may change it in ``on_train_begin``.
+            interrupted one may change it in ``on_train_begin``. At its end the number of epochs.
 
     Example:
         >>> from backprop.layers import Dense, ReLU, Softmax

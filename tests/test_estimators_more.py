@@ -15,7 +15,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 import backprop as bp
 from backprop import estimators
-from backprop.estimators import MLPClassifier, MLPRegressor
+from backprop.estimators import MLPClassifier, MLPRegressor, networks
 from backprop.estimators.steps import PenalisedSteps
 from backprop.experiments import many
 from backprop.layers import BatchNormalization, Dense, Dropout, ReLU, Softmax
@@ -72,7 +72,7 @@ def test_validation_data_and_their_curve(iris):
     mlp.fit(X[:100], y[:100], validation_data=(X[100:], y[100:]))
     assert len(mlp.validation_loss_curve_) == 8
     loss, share = mlp.model_.evaluate(X[100:], y[100:])
-    assert mlp.validation_loss_curve_[-1] == pytest.approx(loss - mlp.model_.penalty())
+    assert mlp.validation_loss_curve_[-1] == pytest.approx(loss)  # without the penalty
     assert mlp.history_.history["val_accuracy"][-1] == share == mlp.score(X[100:], y[100:])
     alone = clone(mlp).fit(X[:100], y[:100])
     assert alone.loss_curve_ == mlp.loss_curve_  # nothing is learnt from them
@@ -107,6 +107,29 @@ def test_callbacks_metrics_schedule_and_dtype(iris):
         mlp.set_params(solver="sgd", learning_rate="adaptive").fit(*iris)
 
 
+@pytest.fixture
+def any_network_is_wide(monkeypatch):
+    """Every penalty is that of regularisers."""
+    monkeypatch.setattr(networks, "WIDE", 0)
+
+
+@pytest.mark.usefixtures("any_network_is_wide")
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_penalty_of_regularisers(iris, solver, rng):
+    X, y = iris
+    weight = rng.uniform(0.1, 2, 150)
+    common = {"alpha": 5.0, "max_iter": 12, "batch_size": 40, "random_state": 0, "solver": solver}
+    ours, theirs = (
+        package.MLPClassifier((9,), **common).fit(X, y, sample_weight=weight)
+        for package in (estimators, sklearn.neural_network)
+    )
+    for W, V in zip(ours.coefs_, theirs.coefs_, strict=True):
+        np.testing.assert_allclose(W, V, rtol=0, atol=1e-9)
+    assert ours.loss_ == pytest.approx(theirs.loss_)
+    assert ours.model_.penalty() == 0
+
+
+@pytest.mark.usefixtures("any_network_is_wide")
 def test_checkpoints_on_the_way(iris, tmp_path):
     X, y = iris
     path = tmp_path / "model.npz"
@@ -114,8 +137,8 @@ def test_checkpoints_on_the_way(iris, tmp_path):
     mlp = MLPClassifier((5,), alpha=3.0, max_iter=4, batch_size=150, callbacks=[saver]).fit(X, y)
     loaded = bp.load_model(path)
     np.testing.assert_array_equal(loaded.predict(X), mlp.model_.predict(X))
-    for model in (loaded, mlp.model_):
-        assert model.layers[0].kernel_regularizer.l2 == 0.01  # 3 / (2 · 150)
+    assert loaded.layers[0].kernel_regularizer.l2 == 0.01  # 3 / (2 · 150)
+    assert mlp.model_.layers[0].kernel_regularizer.l2 == 0  # the penalty is that of the training
 
 
 def test_wide_networks_on_several_threads(rng):
@@ -229,7 +252,7 @@ def test_members_have_the_penalty_of_one(iris, solver):
         penalty = 10.0 * sum((W**2).sum() for W in mlp.coefs_) / 150
         plain = -np.log(prediction[np.arange(150), y]).mean()
         assert loss == pytest.approx(plain + penalty)
-        assert mlp.model_.evaluate(X, y) == pytest.approx(plain + penalty)
+        assert mlp.model_.evaluate(X, y) == pytest.approx(plain)
     held_out = [-np.log(model.predict(X)[np.arange(150), y]).mean() for model in many_.models_]
     assert many_.validation_loss_curve_[-1] == pytest.approx(np.mean(held_out))
 

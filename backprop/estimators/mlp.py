@@ -19,6 +19,7 @@ from backprop.estimators.convergence import Convergence, Record
 from backprop.estimators.networks import (
     draw_weights,
     forget_batch,
+    is_wide,
     make_loss,
     make_network,
     make_optimizer,
@@ -199,8 +200,11 @@ class MLP(Estimator):
             units = [n_features, *map(int, hidden), self.n_outputs_]
             seeded = self.dropout or self.n_members > 1
             seeds = [random.randint(1 << 31) if seeded else 0 for _ in range(self.n_members)]
-            l2 = self.alpha / (2 * batch_size_of(self, n))  # that of one batch: see PenalisedSteps
-            self.models_ = [make_network(self, units, samples.X.dtype, s, l2) for s in seeds]
+            several = self.n_members > 1
+            regularised = several or is_wide(units, batch_size_of(self, n))  # see PenalisedSteps
+            self.models_ = [
+                make_network(self, units, samples.X.dtype, s, regularised) for s in seeds
+            ]
             self.n_layers_ = len(units)
             self._records = [Record(self.early_stopping, self) for _ in seeds]
         if anew:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,11 @@ OUTPUT: dict[str, type[Layer] | None] = {
 """What stands after the last one."""
 
 
-def make_network(mlp: Any, units: Sequence[int], dtype: Any, seed: int, l2: float) -> Any:
+WIDE = 5_000_000
+"""Multiplications of a step from which it takes about as long as threads need to be worth it."""
+
+
+def make_network(mlp: Any, units: Sequence[int], dtype: Any, seed: int, regularised: bool) -> Any:
     """A built network without its weights: they are 0.
 
     Args:
@@ -62,13 +67,13 @@ def make_network(mlp: Any, units: Sequence[int], dtype: Any, seed: int, l2: floa
         units: Features, hidden units, outputs.
         dtype: The dtype that it computes in.
         seed: Determines what its dropout leaves out.
-        l2: λ of a penalty λ Σ w² on every weight matrix.
+        regularised: Whether weight matrices have regularisers, whose λ training sets.
     """
     layers: list[Layer] = []
     hidden = HIDDEN[mlp.activation]
 
     def penalty() -> L2 | None:
-        return L2(l2) if l2 or mlp.warm_start else None  # a later fit may have another α
+        return L2(0.0) if regularised else None
 
     for size in units[1:-1]:
         layers.append(Dense(size, kernel_initializer="zeros", kernel_regularizer=penalty()))
@@ -85,6 +90,11 @@ def make_network(mlp: Any, units: Sequence[int], dtype: Any, seed: int, l2: floa
     model = Sequential(layers, seed=seed, dtype=dtype)
     model.build((None, units[0]))
     return model
+
+
+def is_wide(units: Sequence[int], n: int) -> bool:
+    """Whether a step on n samples is so long that several threads may share it."""
+    return 3 * n * sum(a * b for a, b in pairwise(units)) > WIDE
 
 
 def make_loss(mlp: Any) -> Loss:

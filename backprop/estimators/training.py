@@ -102,27 +102,33 @@ def train_together(
 
     for each, model in zip(told, models, strict=True):
         each.set_model(model)
+    size = batch_size_of(mlp, samples.X.shape[0])
     held = [plan_for(mlp, model, samples, held_out, epochs).validation for model in models]
-    histories = experiments.many.fit_together(  # loaded when it is first needed
-        models,
-        samples.X,
-        samples.y,
-        samples.weight,
-        [None] * len(models),
-        held,
-        batch_size=batch_size_of(mlp, samples.X.shape[0]),
-        epochs=epochs,
-        verbose=0,
-        shuffle=mlp.shuffle,
-        after_epoch=after_epoch,
-    )
-    if histories is None:
-        return False
-    for model, history in zip(models, histories, strict=True):
+    penalties = [p.regularizer for model in models for p in model.parameters if p.regularizer]
+    for penalty in penalties:
+        penalty.l2 = mlp.alpha / (2 * size)
+    try:
+        histories = experiments.many.fit_together(  # loaded when it is first needed
+            models,
+            samples.X,
+            samples.y,
+            samples.weight,
+            [None] * len(models),
+            held,
+            batch_size=size,
+            epochs=epochs,
+            verbose=0,
+            shuffle=mlp.shuffle,
+            after_epoch=after_epoch,
+        )
+    finally:
+        for penalty in penalties:
+            penalty.l2 = 0.0
+        for k, theta in kept.items():
+            models[k].parameters.values[...] = theta
+    for model, history in zip(models, histories or (), strict=False):
         model.history = history
-    for k, theta in kept.items():
-        models[k].parameters.values[...] = theta
-    return True
+    return histories is not None
 
 
 def train_by_lbfgs(

@@ -161,6 +161,7 @@ class CallbackList:
                     f"them is {callback!r}."
                 )
         self.callbacks, self.params = sorted(callbacks, key=lambda each: each.comes_last), params
+        self._called: dict[str, list[Any]] = {}
         for callback in callbacks:
             callback.set_params(params)
             callback.set_model(model)
@@ -176,8 +177,10 @@ class CallbackList:
         return [getattr(callback, hook) for callback in self.overriding(hook)]
 
     def call(self, hook: str, *arguments: Any) -> None:
-        """Calls that hook of every callback."""
-        for listener in self.listeners(hook):
+        """Calls that hook of every callback that has it when it is called for the first time."""
+        if hook not in self._called:
+            self._called[hook] = self.listeners(hook)
+        for listener in self._called[hook]:
             listener(*arguments)
 
 

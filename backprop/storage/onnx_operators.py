@@ -1,0 +1,330 @@
+"""Which layers ONNX operators are read into: products, activations, scales and shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from backprop import layers
+from backprop.core.types import Array
+from backprop.layers.positions import sines
+from backprop.layers.rectifiers import SELU_ALPHA, SELU_SCALE
+from backprop.storage.onnx_reader import HALF, Node, Reader, same_numbers
+
+Reading = Callable[[Reader, Node], None]
+"""A function that adds the layers of a node, or raises ValueError with what it cannot read."""
+
+
+def refuse(wrong: bool, reason: str) -> None:
+    """Raises ValueError if something is so."""
+    if wrong:
+        raise ValueError(reason)
+
+
+def function(make: Callable[..., layers.Layer], **defaults: Any) -> Reading:
+    """For an operator that is one layer, made of the operator's attributes."""
+
+    def read(r: Reader, node: Node) -> None:
+        given = {name: node.attributes.get(name, value) for name, value in defaults.items()}
+        r.add(make(**given))
+
+    return read
+
+
+def close(one: float, other: float) -> bool:
+    """Whether two numbers are the same in float32."""
+    return bool(np.float32(one) == np.float32(other))
+
+
+def hard_sigmoid(alpha: float, beta: float) -> layers.Layer:
+    """Ours has the slope 1/6."""
+    refuse(not (close(alpha, 1 / 6) and close(beta, 0.5)), "alpha is not 1/6, or beta not 1/2")
+    return layers.HardSigmoid()
+
+
+def selu(alpha: float, gamma: float) -> layers.Layer:
+    """Ours has the paper's constants."""
+    usual = close(alpha, SELU_ALPHA) and close(gamma, SELU_SCALE)
+    refuse(not usual, "alpha and gamma are not those of the paper")
+    return layers.SELU()
+
+
+def shortest(value: float) -> float:
+    """The number with the fewest digits that is the same in float32: 0.3, not 0.30000001."""
+    return float(str(np.float32(value)))
+
+
+def dropout(r: Reader, node: Node) -> None:
+    """Nothing in inference; it comes back where training goes on."""
+    r.add(layers.Dropout(shortest(float(node.constant(1, node.attributes.get("ratio", 0.5))))))
+
+
+def gemm(r: Reader, node: Node) -> None:
+    """Y = α X B + β C."""
+    refuse(node.place != 0 or node.attributes.get("transA", 0) != 0, "X is not its first factor")
+    W = node.attributes.get("alpha", 1.0) * node.needed(1)
+    W = W.T if node.attributes.get("transB", 0) else W
+    C = node.constant(2)
+    if C is None:
+        return r.add_features(layers.Dense(W.shape[1], use_bias=False), W)
+    refuse(C.size not in (1, W.shape[1]), "its bias differs from sample to sample")
+    b = np.broadcast_to(node.attributes.get("beta", 1.0) * np.ravel(C), W.shape[1:])
+    return r.add_features(layers.Dense(W.shape[1]), W, b)
+
+
+def matmul(r: Reader, node: Node) -> None:
+    """Y = X W; an addition behind it adds b."""
+    refuse(node.place != 0 or node.needed(1).ndim != 2, "it is no product with a matrix behind X")
+    W = node.needed(1)
+    r.add_features(layers.Dense(W.shape[1], use_bias=False), W)
+
+
+def number(A: Array) -> float | None:
+    """The constant if it is a single number."""
+    return shortest(A.item()) if A.size == 1 else None
+
+
+def scale(r: Reader, factor: float, offset: float = 0.0) -> None:
+    """Adds or completes a Rescaling."""
+    last = r.last
+    if isinstance(last, layers.Rescaling) and factor == 1 and last.offset == 0:
+        r.replace(layers.Rescaling(last.scale, offset))
+    else:
+        r.add(layers.Rescaling(factor, offset))
+
+
+def add(r: Reader, node: Node) -> None:
+    """X + c: the bias of a product, an offset, or what is added to each position."""
+    c = node.needed(1 - node.place)
+    last = r.last
+    product = isinstance(last, layers.Dense) and not last.use_bias and r.is_plain
+    if product and c.shape[-1:] == (c.size,) == r.shape[-1:]:
+        return r.replace(layers.Dense(c.size), *r.weights[-1], np.ravel(c))
+    value = number(c)
+    if value is not None:
+        return scale(r, 1.0, value)
+    r.plain()
+    refuse(len(r.shape) != 2 or c.size != np.prod(r.shape), "its constant is no bias or offset")
+    P = c.reshape(r.shape)
+    if np.array_equal(P, sines(*r.shape, P.dtype)):
+        return r.add(layers.PositionalEncoding())
+    return r.add(layers.PositionEmbedding(r.shape[0]), P)
+
+
+def subtract(r: Reader, node: Node) -> None:
+    """X − c."""
+    c = node.needed(1)
+    value = number(c)
+    if value is not None:
+        return scale(r, 1.0, -value)
+    return normalize(r, c, np.ones_like(c))
+
+
+def multiply(r: Reader, node: Node) -> None:
+    """X · c."""
+    value = number(node.needed(1 - node.place))
+    refuse(value is None, "its constant is more than one number")
+    return scale(r, value or 0.0)
+
+
+def divide(r: Reader, node: Node) -> None:
+    """X / c."""
+    refuse(node.place != 0, "it divides by X")
+    c = node.needed(1)
+    value = number(c)
+    if value is not None:
+        return scale(r, 1 / value)
+    last, variance = r.last, np.square(c.astype(np.float64))
+    if isinstance(last, layers.Normalization) and r.weights[-1][0].size == c.size:
+        mean, before, _ = r.weights[-1]
+        if (before == 1).all():  # what a subtraction made
+            variance = variance.reshape(mean.shape)
+            own = layers.Normalization(last.axis, mean, variance)
+            return r.replace(own, mean, variance, np.zeros(()))
+    return normalize(r, np.zeros_like(c), variance)
+
+
+def normalize(r: Reader, mean: Array, variance: Array) -> None:
+    """(X − μ) / √v for constants that broadcast over X."""
+    r.plain()
+    n = len(r.axes)
+    full = (1,) * (n - mean.ndim) + mean.shape
+    axes = [axis for axis, size in enumerate(full) if size > 1]
+    kept = [full[axis] for axis in axes]
+    mean, variance = mean.reshape(kept), variance.reshape(kept)
+    own = layers.Normalization(-1 if axes == [n - 1] else tuple(axes), mean, variance)
+    r.add(own, mean, variance, np.zeros(()))
+
+
+def prelu(r: Reader, node: Node) -> None:
+    """An α for each number of a sample."""
+    r.add(layers.PReLU(), r.in_our_order(node.needed(1)))
+
+
+def softmax(make: Callable[[], layers.Layer]) -> Reading:
+    """For Softmax and LogSoftmax along the last axis."""
+
+    def read(r: Reader, node: Node) -> None:
+        axis = node.attributes.get("axis", -1)
+        if r.of_axis(axis) != len(r.shape):
+            r.plain()
+        refuse(r.of_axis(axis) != len(r.shape), f"axis={axis} is not the last one")
+        r.add(make())
+
+    return read
+
+
+def batch_normalization(r: Reader, node: Node) -> None:
+    """By the moving averages."""
+    refuse(node.attributes.get("training_mode", 0) != 0, "it is in training mode")
+    r.channels_last()
+    epsilon = shortest(node.attributes.get("epsilon", 1e-5))
+    momentum = shortest(node.attributes.get("momentum", 0.9))
+    r.add(layers.BatchNormalization(momentum, epsilon), *(node.needed(k) for k in range(1, 5)))
+
+
+def layer_normalization(r: Reader, node: Node) -> None:
+    """Over the last axes."""
+    r.plain()
+    axis = node.attributes.get("axis", -1)
+    n = -axis if axis < 0 else len(r.axes) - axis
+    gamma, beta = node.needed(1), node.constant(2)
+    shape = r.shape[len(r.shape) - n :]
+    refuse(n > len(r.shape), "it normalises over the samples")
+    epsilon = shortest(node.attributes.get("epsilon", 1e-5))
+    axes = -1 if n == 1 else list(range(-n, 0))
+    own = layers.LayerNormalization(axes, epsilon, center=beta is not None)
+    parts = [gamma] if beta is None else [gamma, beta]
+    r.add(own, *(np.broadcast_to(part, shape) for part in parts))
+
+
+def group_normalization(r: Reader, node: Node) -> None:
+    """Over groups of channels; InstanceNormalization has a group for each channel."""
+    r.channels_last()
+    C = r.shape[-1]
+    gamma, beta = node.needed(1), node.needed(2)
+    refuse(gamma.shape != (C,), "its scale is not one number for each channel")
+    groups = node.attributes.get("num_groups", -1)
+    epsilon = shortest(node.attributes.get("epsilon", 1e-5))
+    r.add(layers.GroupNormalization(groups, epsilon=epsilon), gamma, beta)
+
+
+def flatten(r: Reader, node: Node) -> None:
+    """All axes but the first in one."""
+    refuse(node.attributes.get("axis", 1) not in (1, 1 - len(r.axes)), "axis is not 1")
+    into(r, [-1])
+
+
+def reshape(r: Reader, node: Node) -> None:
+    """Another shape of each sample, or one axis of the two directions of a layer."""
+    target = [int(n) for n in node.needed(1)]
+    if node.attributes.get("allowzero", 0) == 0:
+        sizes = r.sizes()
+        target = [sizes[k] if n == 0 and k else n for k, n in enumerate(target)]
+    if HALF in r.axes:
+        k = r.axes.index(HALF)
+        merged = r.axes[:k] + r.axes[k + 1 :]
+        refuse(
+            merged[k : k + 1] != (len(r.shape),) or len(target) != len(merged),
+            "it does not put the two directions one after the other",
+        )
+        r.axes = merged
+        return
+    refuse(target[0] not in (0, -1, 1), "it changes the number of samples")
+    refuse(not same_numbers(target[1:], r.shape), "it changes the number of samples")
+    into(r, target[1:])
+
+
+def into(r: Reader, target: list[int]) -> None:
+    """Gives samples another shape, unless they have it."""
+    if len(target) == 1 and sum(n > 1 for n in r.shape) <= 1 and 0 in r.axes[:1]:
+        r.axes = tuple(range(len(r.shape) + 1))  # with one axis longer than 1 no order matters
+    r.plain()
+    if len(target) == 1:
+        if len(r.shape) > 1:
+            r.add_features(layers.Flatten())
+        return
+    if tuple(target) != r.shape:
+        r.add_features(layers.Reshape(target))
+
+
+def transpose(r: Reader, node: Node) -> None:
+    """No layer: only the order of the axes is noted."""
+    perm = node.attributes.get("perm", range(len(r.axes) - 1, -1, -1))
+    r.axes = tuple(r.axes[axis] for axis in perm)
+
+
+def squeeze(r: Reader, node: Node) -> None:
+    """Leaves out axes of size 1."""
+    axes = node.numbers("axes", 1)
+    if axes is None:
+        axes = [k for k, size in enumerate(r.sizes()) if size == 1 and r.axes[k] != 0]
+    n = len(r.axes)
+    gone = {axis % n for axis in axes}
+    if not all(r.axes[k] is None for k in gone):
+        r.plain()
+        refuse(0 in gone, "it leaves out the samples")
+        sizes = [size for k, size in enumerate(r.shape, 1) if k not in gone]
+        return r.add_features(layers.Reshape(sizes))
+    for k in sorted(gone, reverse=True):
+        squeeze_axis(r, k)
+    return None
+
+
+def squeeze_axis(r: Reader, axis: int) -> None:
+    """Leaves out an axis that only ONNX has."""
+    k = axis % len(r.axes)
+    r.axes = r.axes[:k] + r.axes[k + 1 :]
+
+
+def unsqueeze(r: Reader, node: Node) -> None:
+    """Adds axes of size 1."""
+    axes = node.numbers("axes", 1) or []
+    found = list(r.axes)
+    for axis in sorted(axis % (len(r.axes) + len(axes)) for axis in axes):
+        found.insert(axis, None)
+    r.axes = tuple(found)
+
+
+def nothing(r: Reader, node: Node) -> None:
+    """Identity, and Cast, as a model computes in one dtype."""
+
+
+OPERATORS: dict[str, Reading] = {
+    "Add": add,
+    "BatchNormalization": batch_normalization,
+    "Cast": nothing,
+    "Div": divide,
+    "Dropout": dropout,
+    "Elu": function(lambda alpha: layers.ELU(shortest(alpha)), alpha=1.0),
+    "Exp": function(layers.Exponential),
+    "Flatten": flatten,
+    "Gelu": function(lambda approximate: layers.GELU(approximate == b"tanh"), approximate=b"none"),
+    "Gemm": gemm,
+    "GroupNormalization": group_normalization,
+    "HardSigmoid": function(hard_sigmoid, alpha=0.2, beta=0.5),
+    "Identity": nothing,
+    "InstanceNormalization": group_normalization,
+    "LayerNormalization": layer_normalization,
+    "LeakyRelu": function(lambda alpha: layers.LeakyReLU(shortest(alpha)), alpha=0.01),
+    "LogSoftmax": softmax(layers.LogSoftmax),
+    "MatMul": matmul,
+    "Mish": function(layers.Mish),
+    "Mul": multiply,
+    "PRelu": prelu,
+    "Relu": function(layers.ReLU),
+    "Reshape": reshape,
+    "Selu": function(selu, alpha=1.67326319217681884765625, gamma=1.05070102214813232421875),
+    "Sigmoid": function(layers.Sigmoid),
+    "Softmax": softmax(layers.Softmax),
+    "Softplus": function(layers.Softplus),
+    "Softsign": function(layers.Softsign),
+    "Squeeze": squeeze,
+    "Sub": subtract,
+    "Tanh": function(layers.Tanh),
+    "Transpose": transpose,
+    "Unsqueeze": unsqueeze,
+}
+"""What each operator is read into."""

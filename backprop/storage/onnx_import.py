@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,11 +18,13 @@ from backprop.storage.onnx_graph import onnx_package
 from backprop.storage.onnx_operators import OPERATORS
 from backprop.storage.onnx_operators_images import IMAGE_OPERATORS
 from backprop.storage.onnx_operators_sequences import SEQUENCE_OPERATORS
+from backprop.storage.onnx_operators_shapes import SHAPE_OPERATORS
 from backprop.storage.onnx_reader import Node, Reader
 
 M = TypeVar("M")
 
-KNOWN = OPERATORS | IMAGE_OPERATORS | SEQUENCE_OPERATORS
+KNOWN = OPERATORS | SHAPE_OPERATORS | IMAGE_OPERATORS | SEQUENCE_OPERATORS
+"""By operator, what it is read into."""
 
 
 def import_onnx(model_class: type[M], path: str | os.PathLike[str]) -> M:
@@ -67,12 +70,17 @@ def load_graph(path: str | os.PathLike[str], origin: str) -> Any:
     onnx = onnx_package()
     try:
         found = onnx.load(path)
-        onnx.checker.check_model(found)
     except OSError:
         raise
-    except Exception as error:  # whatever protobuf and onnx make of other files
+    except Exception as error:  # whatever protobuf makes of other files
         raise ValueError(
             f"{origin} is no ONNX file, or it is damaged: {kind_of_file(os.fspath(path))}."
+        ) from error
+    try:
+        onnx.checker.check_model(found)
+    except onnx.checker.ValidationError as error:
+        raise ValueError(
+            f"{origin} is not as the standard wants it, or newer than the installed onnx: {error}"
         ) from error
     version = max((o.version for o in found.opset_import if o.domain in ("", "ai.onnx")), default=0)
     if version < OPSET:
@@ -101,24 +109,30 @@ def constants_of(graph: Any) -> Iterator[tuple[str, Array]]:
 def fold_sizes(graph: Any, constants: dict[str, Array]) -> None:
     """Takes out what depends on the size of the batch alone, as the states do that begin with 0.
 
-    Zeros of any shape become the constant 0.
+    Zeros of any shape become the constant 0, and a constant under another name stays one.
     """
-    onnx = onnx_package()
     sizes: set[str] = set()
     for node in list(graph.node):
-        known = [name in sizes or name in constants for name in node.input if name]
-        if node.op_type == "Shape" or (any(name in sizes for name in node.input) and all(known)):
-            value = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}.get(
-                "value"
-            )
-            number = np.zeros(1) if value is None else onnx.numpy_helper.to_array(value)
-            of = constants.get(node.input[0]) if node.op_type == "Expand" else number
-            zeros = node.op_type in ("ConstantOfShape", "Expand") and of is not None
-            if zeros and not np.any(of):
+        inputs = [name for name in node.input if name]
+        if node.op_type == "Identity" and inputs[0] in constants:
+            constants[node.output[0]] = constants[inputs[0]]
+        elif node.op_type == "Shape" or (
+            sizes & set(inputs) and set(inputs) <= sizes | set(constants)
+        ):
+            if is_zeros(node, constants):
                 constants[node.output[0]] = np.zeros(())
             else:
                 sizes |= set(node.output)
             graph.node.remove(node)
+
+
+def is_zeros(node: Any, constants: dict[str, Array]) -> bool:
+    """Whether a node makes zeros of a shape that it is given."""
+    if node.op_type == "Expand":
+        return not np.any(constants.get(node.input[0], 1))
+    numpy_helper = onnx_package().numpy_helper
+    values = [numpy_helper.to_array(a.t) for a in node.attribute if a.name == "value"]
+    return bool(node.op_type == "ConstantOfShape" and not np.any(values))
 
 
 def sample_shape(value: Any, origin: str) -> Shape:
@@ -143,31 +157,35 @@ def walk(reader: Reader, graph: Any, value: str, constants: dict[str, Array], or
     Raises:
         ValueError: A node cannot be read.
     """
-    end = graph.output[0].name
+    end, node = graph.output[0].name, None
     while value != end:
         readers = readers_of(graph, value)
         activation = gated(graph, value, constants)
-        if activation is not None:
-            layer, value = activation
-            reader.add(layer)
-        elif len(readers) == 1:
-            try:
-                value = read_node(reader, readers[0], value, constants, graph)
-            except (ValueError, TypeError) as error:
-                reason = str(error).rstrip(".")
-                raise ValueError(
-                    f"{origin}: {shown(readers[0])} cannot be read: {reason}."
-                ) from error
-        else:
+        if activation is None and len(readers) != 1:
             names = " and ".join(map(shown, readers)) or "no node"
             raise ValueError(
                 f"{origin}: {value!r} goes to {names}, but only chains can be read, in which each "
                 f"value goes to one node."
             )
-    try:
+        node = readers[0]
+        if activation is not None:
+            layer, value = activation
+            reader.add(layer)
+            continue
+        with named(origin, node):
+            value = read_node(reader, node, value, constants, graph)
+    with named(origin, node):
         reader.plain()
-    except ValueError as error:
-        raise ValueError(f"{origin}: the output {end!r} cannot be read: {error}.") from error
+
+
+@contextmanager
+def named(origin: str, node: Any) -> Iterator[None]:
+    """Says in errors which node cannot be read."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        reason = str(error).rstrip(".")
+        raise ValueError(f"{origin}: {shown(node)} cannot be read: {reason}.") from error
 
 
 def shown(node: Any) -> str:
@@ -194,6 +212,8 @@ def read_node(
         raise ValueError(
             "a layer before it reads backwards, and its states are not turned round by a Slice"
         )
+    if reader.whole and node.op_type != "Gather":
+        raise ValueError("a Cast before it makes whole numbers, which only an Embedding takes")
     wanted = {graph.output[0].name, *(name for other in graph.node for name in other.input)}
     read = [k for k, name in enumerate(node.output) if name in wanted]
     if len(read) != 1:

@@ -1,4 +1,4 @@
-"""Which layers ONNX operators are read into: products, activations, scales and shapes."""
+"""Which layers ONNX operators are read into: products, activations and scales."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from backprop import layers
 from backprop.core.types import Array
 from backprop.layers.positions import sines
 from backprop.layers.rectifiers import SELU_ALPHA, SELU_SCALE
-from backprop.storage.onnx_reader import HALF, Node, Reader, same_numbers
+from backprop.storage.onnx_reader import Node, Reader
 
 Reading = Callable[[Reader, Node], None]
 """A function that adds the layers of a node, or raises ValueError with what it cannot read."""
+
+
+DIFFERS = "its constant differs from sample to sample"
 
 
 def refuse(wrong: bool, reason: str) -> None:
@@ -58,6 +61,7 @@ def shortest(value: float) -> float:
 
 def dropout(r: Reader, node: Node) -> None:
     """Nothing in inference; it comes back where training goes on."""
+    refuse(bool(np.any(node.constant(2, False))), "it is in training mode")
     r.add(layers.Dropout(shortest(float(node.constant(1, node.attributes.get("ratio", 0.5))))))
 
 
@@ -69,7 +73,7 @@ def gemm(r: Reader, node: Node) -> None:
     C = node.constant(2)
     if C is None:
         return r.add_features(layers.Dense(W.shape[1], use_bias=False), W)
-    refuse(C.size not in (1, W.shape[1]), "its bias differs from sample to sample")
+    refuse(C.size not in (1, W.shape[1]), DIFFERS)
     b = np.broadcast_to(node.attributes.get("beta", 1.0) * np.ravel(C), W.shape[1:])
     return r.add_features(layers.Dense(W.shape[1]), W, b)
 
@@ -98,6 +102,7 @@ def scale(r: Reader, factor: float, offset: float = 0.0) -> None:
 def add(r: Reader, node: Node) -> None:
     """X + c: the bias of a product, an offset, or what is added to each position."""
     c = node.needed(1 - node.place)
+    refuse(c.ndim == len(r.axes) and c.shape[0] != 1, DIFFERS)
     last = r.last
     product = isinstance(last, layers.Dense) and not last.use_bias and r.is_plain
     if product and c.shape[-1:] == (c.size,) == r.shape[-1:]:
@@ -151,6 +156,7 @@ def normalize(r: Reader, mean: Array, variance: Array) -> None:
     r.plain()
     n = len(r.axes)
     full = (1,) * (n - mean.ndim) + mean.shape
+    refuse(full[0] != 1, DIFFERS)
     axes = [axis for axis, size in enumerate(full) if size > 1]
     kept = [full[axis] for axis in axes]
     mean, variance = mean.reshape(kept), variance.reshape(kept)
@@ -160,7 +166,9 @@ def normalize(r: Reader, mean: Array, variance: Array) -> None:
 
 def prelu(r: Reader, node: Node) -> None:
     """An α for each number of a sample."""
-    r.add(layers.PReLU(), r.in_our_order(node.needed(1)))
+    slope = node.needed(1)
+    refuse(slope.ndim == len(r.axes) and slope.shape[0] != 1, DIFFERS)
+    r.add(layers.PReLU(), r.in_our_order(slope))
 
 
 def softmax(make: Callable[[], layers.Layer]) -> Reading:
@@ -211,101 +219,17 @@ def group_normalization(r: Reader, node: Node) -> None:
     r.add(layers.GroupNormalization(groups, epsilon=epsilon), gamma, beta)
 
 
-def flatten(r: Reader, node: Node) -> None:
-    """All axes but the first in one."""
-    refuse(node.attributes.get("axis", 1) not in (1, 1 - len(r.axes)), "axis is not 1")
-    into(r, [-1])
-
-
-def reshape(r: Reader, node: Node) -> None:
-    """Another shape of each sample, or one axis of the two directions of a layer."""
-    target = [int(n) for n in node.needed(1)]
-    if node.attributes.get("allowzero", 0) == 0:
-        sizes = r.sizes()
-        target = [sizes[k] if n == 0 and k else n for k, n in enumerate(target)]
-    if HALF in r.axes:
-        k = r.axes.index(HALF)
-        merged = r.axes[:k] + r.axes[k + 1 :]
-        refuse(
-            merged[k : k + 1] != (len(r.shape),) or len(target) != len(merged),
-            "it does not put the two directions one after the other",
-        )
-        r.axes = merged
-        return
-    refuse(target[0] not in (0, -1, 1), "it changes the number of samples")
-    refuse(not same_numbers(target[1:], r.shape), "it changes the number of samples")
-    into(r, target[1:])
-
-
-def into(r: Reader, target: list[int]) -> None:
-    """Gives samples another shape, unless they have it."""
-    if len(target) == 1 and sum(n > 1 for n in r.shape) <= 1 and 0 in r.axes[:1]:
-        r.axes = tuple(range(len(r.shape) + 1))  # with one axis longer than 1 no order matters
-    r.plain()
-    if len(target) == 1:
-        if len(r.shape) > 1:
-            r.add_features(layers.Flatten())
-        return
-    if tuple(target) != r.shape:
-        r.add_features(layers.Reshape(target))
-
-
-def transpose(r: Reader, node: Node) -> None:
-    """No layer: only the order of the axes is noted."""
-    perm = node.attributes.get("perm", range(len(r.axes) - 1, -1, -1))
-    r.axes = tuple(r.axes[axis] for axis in perm)
-
-
-def squeeze(r: Reader, node: Node) -> None:
-    """Leaves out axes of size 1."""
-    axes = node.numbers("axes", 1)
-    if axes is None:
-        axes = [k for k, size in enumerate(r.sizes()) if size == 1 and r.axes[k] != 0]
-    n = len(r.axes)
-    gone = {axis % n for axis in axes}
-    if not all(r.axes[k] is None for k in gone):
-        r.plain()
-        refuse(0 in gone, "it leaves out the samples")
-        sizes = [size for k, size in enumerate(r.shape, 1) if k not in gone]
-        return r.add_features(layers.Reshape(sizes))
-    for k in sorted(gone, reverse=True):
-        squeeze_axis(r, k)
-    return None
-
-
-def squeeze_axis(r: Reader, axis: int) -> None:
-    """Leaves out an axis that only ONNX has."""
-    k = axis % len(r.axes)
-    r.axes = r.axes[:k] + r.axes[k + 1 :]
-
-
-def unsqueeze(r: Reader, node: Node) -> None:
-    """Adds axes of size 1."""
-    axes = node.numbers("axes", 1) or []
-    found = list(r.axes)
-    for axis in sorted(axis % (len(r.axes) + len(axes)) for axis in axes):
-        found.insert(axis, None)
-    r.axes = tuple(found)
-
-
-def nothing(r: Reader, node: Node) -> None:
-    """Identity, and Cast, as a model computes in one dtype."""
-
-
 OPERATORS: dict[str, Reading] = {
     "Add": add,
     "BatchNormalization": batch_normalization,
-    "Cast": nothing,
     "Div": divide,
     "Dropout": dropout,
     "Elu": function(lambda alpha: layers.ELU(shortest(alpha)), alpha=1.0),
     "Exp": function(layers.Exponential),
-    "Flatten": flatten,
     "Gelu": function(lambda approximate: layers.GELU(approximate == b"tanh"), approximate=b"none"),
     "Gemm": gemm,
     "GroupNormalization": group_normalization,
     "HardSigmoid": function(hard_sigmoid, alpha=0.2, beta=0.5),
-    "Identity": nothing,
     "InstanceNormalization": group_normalization,
     "LayerNormalization": layer_normalization,
     "LeakyRelu": function(lambda alpha: layers.LeakyReLU(shortest(alpha)), alpha=0.01),
@@ -315,16 +239,12 @@ OPERATORS: dict[str, Reading] = {
     "Mul": multiply,
     "PRelu": prelu,
     "Relu": function(layers.ReLU),
-    "Reshape": reshape,
     "Selu": function(selu, alpha=1.67326319217681884765625, gamma=1.05070102214813232421875),
     "Sigmoid": function(layers.Sigmoid),
     "Softmax": softmax(layers.Softmax),
     "Softplus": function(layers.Softplus),
     "Softsign": function(layers.Softsign),
-    "Squeeze": squeeze,
     "Sub": subtract,
     "Tanh": function(layers.Tanh),
-    "Transpose": transpose,
-    "Unsqueeze": unsqueeze,
 }
 """What each operator is read into."""

@@ -198,6 +198,7 @@ def cut(r: Reader, node: Node) -> None:
         r.turned = False
         return
     refuse(set(steps) != {1}, "it leaves out steps, or goes backwards")
+    refuse(0 in map(r.of_axis, axes), "it leaves out samples")
     sizes = [r.sizes()[axis] for axis in axes]
     borders = []
     for start, end, size in zip(starts, ends, sizes, strict=True):

@@ -8,7 +8,8 @@ import numpy as np
 
 from backprop import layers
 from backprop.core.types import Array
-from backprop.storage.onnx_operators import Reading, refuse, squeeze_axis
+from backprop.storage.onnx_operators import Reading, refuse
+from backprop.storage.onnx_operators_shapes import squeeze_axis
 from backprop.storage.onnx_reader import HALF, Node, Reader
 from backprop.storage.onnx_recurrent import OPERATORS, ORDERS
 
@@ -24,6 +25,7 @@ def gather(r: Reader, node: Node) -> None:
     if node.place == 1:
         W = node.needed(0)
         refuse(axis != 0 or W.ndim != 2, "it does not choose rows of a matrix")
+        r.whole = False
         return r.add_features(layers.Embedding(*W.shape), W)
     which = node.needed(1)
     ours = r.of_axis(axis)

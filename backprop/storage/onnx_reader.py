@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -69,6 +68,7 @@ class Reader:
         layers: The layers.
         weights: The parameters of each of them.
         turned: Whether the array has its steps from the last to the first.
+        whole: Whether ONNX's tensor has been cut to whole numbers.
     """
 
     def __init__(self, shape: Shape) -> None:
@@ -76,7 +76,7 @@ class Reader:
         self.axes: tuple[int | None, ...] = tuple(range(len(shape) + 1))
         self.layers: list[Layer] = []
         self.weights: list[list[Array]] = []
-        self.turned = False
+        self.turned = self.whole = False
 
     @property
     def last(self) -> Layer | None:
@@ -111,10 +111,8 @@ class Reader:
             ValueError: The batch axis does not come first.
         """
         ours = [axis for axis in self.axes if axis is not None]
-        if HALF in ours or ours[0] != 0:
-            raise ValueError(
-                "the axis of the samples must come first here, and all others after it"
-            )
+        if HALF in ours or self.axes[0] != 0:
+            raise ValueError("the axis of the samples must come first here")
         if ours != sorted(ours):
             self.add(Permute(tuple(ours[1:])))
         if None in self.axes:
@@ -149,9 +147,3 @@ class Reader:
         return full.transpose(*order, *(k for k in range(full.ndim) if k not in order)).reshape(
             self.shape
         )
-
-
-def same_numbers(sizes: list[int], shape: Shape) -> bool:
-    """Whether a target of Reshape, without the batch axis, has as many numbers as a sample."""
-    known, whole = math.prod(n for n in sizes if n != -1), math.prod(shape)
-    return whole % known == 0 if -1 in sizes else whole == known

@@ -266,3 +266,10 @@ def test_a_layer_of_ones_own_may_take_and_change_a_mask(tmp_path):
     model.export(tmp_path / "a.onnx")
     X = inputs_for(SERIES, 6)
     np.testing.assert_allclose(in_onnxruntime(tmp_path / "a.onnx", X), model.predict(X), atol=1e-6)
+
+
+@pytest.mark.parametrize("returned", [None, 3, ("a",), (None, None)])
+def test_a_method_that_returns_no_name_is_an_error(returned, tmp_path):
+    own = type("Own", (layers.Identity,), {"onnx": lambda self, graph, x: returned})
+    with pytest.raises(TypeError, match="onnx of Own 'own_1' must return the name"):
+        model_of([own()], (3,)).export(tmp_path / "a.onnx")

@@ -163,7 +163,13 @@ class Graph:
                     f"{layer} at {self.way!r} cannot be exported, since {kind} is a class of your "
                     f"own or holds your own functions: {HOW}"
                 )
-        return (made, mask) if isinstance(made, str) else made
+        found = (made, mask) if isinstance(made, str) else made
+        if not (isinstance(found, tuple) and len(found) == 2 and isinstance(found[0], str)):
+            raise TypeError(
+                f"onnx of {layer} must return the name of its output, as graph.add does, or that "
+                f"and the name of a mask, but it returned {made!r}."
+            )
+        return found
 
     def layers(
         self, layers: Iterable[Any], x: str, mask: str | None = None

@@ -221,5 +221,7 @@ def read_node(
     value_of = onnx_package().helper.get_attribute_value
     attributes = {a.name: value_of(a) for a in node.attribute}
     given = [constants.get(name) for name in inputs]
-    KNOWN[node.op_type](reader, Node(node.op_type, attributes, given, inputs.index(value), read[0]))
+    KNOWN[node.op_type](
+        reader, Node(node.op_type, attributes, inputs, given, inputs.index(value), read[0])
+    )
     return str(node.output[read[0]])

@@ -10,9 +10,14 @@ from typing import Any
 import numpy as np
 
 from backprop import layers
+from backprop.core.types import Shape
 from backprop.storage.onnx_graph import Conversion, Graph, Result, onnx_package
 
 Mask = str | None
+
+NO_GAMMA, NO_BETA = "no_gamma", "no_beta"
+"""The names of the ones and zeros that stand where a layer has no γ or β, by which they are told
+when the file is read."""
 
 
 def same(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
@@ -69,14 +74,19 @@ def selu(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
     return graph.add("Selu", x, alpha=layer.alpha, gamma=layer.scale)
 
 
+def stretch(layer: Any, graph: Graph, shape: Shape) -> tuple[str, str]:
+    """γ and β, or what stands in for the one that the layer does not have."""
+    gamma = ("gamma", layer.gamma) if layer.scale else (NO_GAMMA, np.ones(shape))
+    beta = ("beta", layer.beta) if layer.center else (NO_BETA, np.zeros(shape))
+    return graph.constant(gamma[1], gamma[0]), graph.constant(beta[1], beta[0])
+
+
 def batch_normalization(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
     """Y = γ ⊙ (X − μ) / √(v + ε) + β by the moving averages; the operator has channels second."""
-    C = layer.input_shape[-1]
-    gamma = layer.gamma if layer.scale else np.ones(C)
-    beta = layer.beta if layer.center else np.zeros(C)
-    given = {"gamma": gamma, "beta": beta, "mean": layer.moving_mean, "var": layer.moving_variance}
-    weights = [graph.constant(value, name) for name, value in given.items()]
     x = channels_second(layer, graph, x)
+    mean = graph.constant(layer.moving_mean, "moving_mean")
+    variance = graph.constant(layer.moving_variance, "moving_variance")
+    weights = (*stretch(layer, graph, layer.moving_mean.shape), mean, variance)
     y = graph.add("BatchNormalization", x, *weights, epsilon=layer.epsilon)
     return channels_last(layer, graph, y)
 
@@ -84,10 +94,8 @@ def batch_normalization(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
 def layer_normalization(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
     """Y = γ ⊙ (X − μ) / √(v + ε) + β over the last axes."""
     shape = layer.features(layer.input_shape)
-    gamma = graph.constant(layer.gamma if layer.scale else np.ones(shape), "gamma")
-    beta = [graph.constant(layer.beta, "beta")] if layer.center else []
     how = {"axis": -len(shape), "epsilon": layer.epsilon, "stash_type": computed_in(graph)}
-    return graph.add("LayerNormalization", x, gamma, *beta, **how)
+    return graph.add("LayerNormalization", x, *stretch(layer, graph, shape), **how)
 
 
 def rms_normalization(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
@@ -102,13 +110,12 @@ def rms_normalization(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
 def group_normalization(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
     """Y = γ ⊙ (X − μ) / √(v + ε) + β over groups of channels, which the operator has second."""
     C = layer.input_shape[-1]
-    gamma = graph.constant(layer.gamma if layer.scale else np.ones(C), "gamma")
-    beta = graph.constant(layer.beta if layer.center else np.zeros(C), "beta")
+    weights = stretch(layer, graph, (C,))
     vectors = len(layer.input_shape) == 1
     x = graph.reshape(x, 0, C, 1) if vectors else channels_second(layer, graph, x)
     groups = C if layer.groups == -1 else layer.groups
     how = {"num_groups": groups, "epsilon": layer.epsilon, "stash_type": computed_in(graph)}
-    y = graph.add("GroupNormalization", x, gamma, beta, **how)
+    y = graph.add("GroupNormalization", x, *weights, **how)
     return graph.reshape(y, 0, C) if vectors else channels_last(layer, graph, y)
 
 

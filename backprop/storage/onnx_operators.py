@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from backprop import layers
-from backprop.core.types import Array
+from backprop.core.types import Array, Shape
 from backprop.layers.positions import sines
 from backprop.layers.rectifiers import SELU_ALPHA, SELU_SCALE
+from backprop.storage.onnx_layers import NO_BETA, NO_GAMMA
 from backprop.storage.onnx_reader import Node, Reader
 
 Reading = Callable[[Reader, Node], None]
@@ -87,7 +88,7 @@ def matmul(r: Reader, node: Node) -> None:
 
 def number(A: Array) -> float | None:
     """The constant if it is a single number."""
-    return shortest(A.item()) if A.size == 1 else None
+    return float(str(A.dtype.type(A.item()))) if A.size == 1 else None
 
 
 def scale(r: Reader, factor: float, offset: float = 0.0) -> None:
@@ -139,9 +140,14 @@ def divide(r: Reader, node: Node) -> None:
     refuse(node.place != 0, "it divides by X")
     c = node.needed(1)
     value = number(c)
+    last = r.last
+    if value is not None and isinstance(last, layers.Rescaling) and last.scale == 1:
+        mean, variance = np.array(-last.offset), np.array(value * value)
+        own = layers.Normalization(None, mean, variance)
+        return r.replace(own, mean, variance, np.zeros(()))
     if value is not None:
         return scale(r, 1 / value)
-    last, variance = r.last, np.square(c.astype(np.float64))
+    variance = np.square(c.astype(np.float64))
     if isinstance(last, layers.Normalization) and r.weights[-1][0].size == c.size:
         mean, before, _ = r.weights[-1]
         if (before == 1).all():  # what a subtraction made
@@ -184,13 +190,26 @@ def softmax(make: Callable[[], layers.Layer]) -> Reading:
     return read
 
 
+def stretch(node: Node, shape: Shape) -> tuple[dict[str, Any], list[Array]]:
+    """Which of γ and β a layer has, inputs 1 and 2, and their numbers."""
+    names = dict(enumerate(node.inputs))
+    how = {
+        "epsilon": shortest(node.attributes.get("epsilon", 1e-5)),
+        "scale": not names.get(1, "").endswith(f".{NO_GAMMA}"),
+        "center": node.constant(2) is not None and not names[2].endswith(f".{NO_BETA}"),
+    }
+    parts = [node.needed(k) for k, name in ((1, "scale"), (2, "center")) if how[name]]
+    return how, [np.broadcast_to(part, shape) for part in parts]
+
+
 def batch_normalization(r: Reader, node: Node) -> None:
     """By the moving averages."""
     refuse(node.attributes.get("training_mode", 0) != 0, "it is in training mode")
     r.channels_last()
-    epsilon = shortest(node.attributes.get("epsilon", 1e-5))
+    how, weights = stretch(node, r.shape[-1:])
     momentum = shortest(node.attributes.get("momentum", 0.9))
-    r.add(layers.BatchNormalization(momentum, epsilon), *(node.needed(k) for k in range(1, 5)))
+    layer = layers.BatchNormalization(momentum, **how)
+    r.add(layer, *weights, node.needed(3), node.needed(4))
 
 
 def layer_normalization(r: Reader, node: Node) -> None:
@@ -198,25 +217,18 @@ def layer_normalization(r: Reader, node: Node) -> None:
     r.plain()
     axis = node.attributes.get("axis", -1)
     n = -axis if axis < 0 else len(r.axes) - axis
-    gamma, beta = node.needed(1), node.constant(2)
-    shape = r.shape[len(r.shape) - n :]
     refuse(n > len(r.shape), "it normalises over the samples")
-    epsilon = shortest(node.attributes.get("epsilon", 1e-5))
-    axes = -1 if n == 1 else list(range(-n, 0))
-    own = layers.LayerNormalization(axes, epsilon, center=beta is not None)
-    parts = [gamma] if beta is None else [gamma, beta]
-    r.add(own, *(np.broadcast_to(part, shape) for part in parts))
+    how, weights = stretch(node, r.shape[len(r.shape) - n :])
+    r.add(layers.LayerNormalization(-1 if n == 1 else list(range(-n, 0)), **how), *weights)
 
 
 def group_normalization(r: Reader, node: Node) -> None:
     """Over groups of channels; InstanceNormalization has a group for each channel."""
     r.channels_last()
-    C = r.shape[-1]
-    gamma, beta = node.needed(1), node.needed(2)
-    refuse(gamma.shape != (C,), "its scale is not one number for each channel")
+    refuse(node.needed(1).shape != r.shape[-1:], "its scale is not one number for each channel")
+    how, weights = stretch(node, r.shape[-1:])
     groups = node.attributes.get("num_groups", -1)
-    epsilon = shortest(node.attributes.get("epsilon", 1e-5))
-    r.add(layers.GroupNormalization(groups, epsilon=epsilon), gamma, beta)
+    r.add(layers.GroupNormalization(groups, **how), *weights)
 
 
 OPERATORS: dict[str, Reading] = {

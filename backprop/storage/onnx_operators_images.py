@@ -151,14 +151,12 @@ def reducing(kind: str) -> Reading:
     """For ReduceMean and ReduceMax over all places."""
 
     def read(r: Reader, node: Node) -> None:
-        axes = node.numbers("axes", 1)
-        refuse(not axes, "it does not name its axes")
+        axes = node.numbers("axes", 1) or []
         n = len(r.axes)
-        ours = sorted(r.of_axis(axis) or 0 for axis in axes or [])
-        if ours != list(range(1, n - 1)):
+        places = list(range(1, n - 1))
+        if sorted(places_of(r, axes)) != places:
             r.channels_last()
-            ours = sorted(r.of_axis(axis) or 0 for axis in axes or [])
-        refuse(ours != list(range(1, n - 1)), "it does not go over all places of a sample")
+        refuse(sorted(places_of(r, axes)) != places, "it does not go over all places of a sample")
         keep = bool(node.attributes.get("keepdims", 1))
         r.add(by_rank(f"Global{kind}Pooling", len(r.shape) - 1)(keep))
         if not keep:
@@ -168,12 +166,14 @@ def reducing(kind: str) -> Reading:
 
 
 def places_of(r: Reader, axes: list[int]) -> list[int]:
-    """Which axes of our images these axes of ONNX's are, with the channels at the end if needed."""
-    if len(r.shape) in [r.of_axis(axis) for axis in axes]:
-        r.channels_last()
-    found = [r.of_axis(axis) or 0 for axis in axes]
-    refuse(not set(found) <= set(range(1, len(r.shape))), "it changes samples or channels")
-    return found
+    """Which axes of our images these axes of ONNX's are, turned round where that is needed."""
+    for arrange in (None, r.plain, r.channels_last):
+        if arrange is not None:
+            arrange()
+        found = [r.of_axis(axis) or 0 for axis in axes]
+        if set(found) <= set(range(1, len(r.shape))):
+            return found
+    raise ValueError("it changes samples or channels")
 
 
 def padding(r: Reader, node: Node) -> None:

@@ -66,9 +66,9 @@ def recurrent(r: Reader, node: Node) -> None:
     usual = USUAL[node.operator] * len(W)
     refuse(list(given.get("activations", usual)) != usual, "it has other activations")
     refuse("clip" in given or given.get("input_forget", 0) != 0, "it has clip or input_forget")
-    refuse(
-        r.axes != (1, 0, 2) or given.get("layout", 0) != 0, "the samples must be its second axis"
-    )
+    refuse(given.get("layout", 0) != 0, "its layout is not 0")
+    refuse(len(r.axes) != 3, "its input has other than three axes")
+    r.arrange(1, 0, 2)
     sequences = node.output == 0
     how: dict[str, Any] = {"use_bias": B is not None, "return_sequences": sequences}
     after = bool(given.get("linear_before_reset", 0))

@@ -14,6 +14,7 @@ from backprop.storage.onnx_reader import HALF, Node, Reader
 def flatten(r: Reader, node: Node) -> None:
     """All axes but the first in one."""
     refuse(node.attributes.get("axis", 1) not in (1, 1 - len(r.axes)), "axis is not 1")
+    join_directions(r)
     into(r, [-1])
 
 
@@ -24,17 +25,21 @@ def reshape(r: Reader, node: Node) -> None:
         sizes = r.sizes()
         target = [sizes[k] if n == 0 and k else n for k, n in enumerate(target)]
     if HALF in r.axes:
-        k = r.axes.index(HALF)
-        merged = r.axes[:k] + r.axes[k + 1 :]
-        refuse(
-            merged[k : k + 1] != (len(r.shape),) or len(target) != len(merged),
-            "it does not put the two directions one after the other",
-        )
-        r.axes = merged
+        join_directions(r)
+        refuse(len(target) != len(r.axes), "it does not put the two directions into one axis")
         return
     refuse(target[0] not in (0, -1, 1), "it changes the number of samples")
     refuse(not same_numbers(target[1:], r.shape), "it changes the number of samples")
     into(r, target[1:])
+
+
+def join_directions(r: Reader) -> None:
+    """Takes the two directions of a layer and their states as the one axis that they are here."""
+    if HALF in r.axes:
+        k = r.axes.index(HALF)
+        last = r.axes[k + 1 : k + 2] == (len(r.shape),)
+        refuse(not last, "it does not put the two directions one after the other")
+        r.axes = r.axes[:k] + r.axes[k + 1 :]
 
 
 def into(r: Reader, target: list[int]) -> None:

@@ -19,6 +19,7 @@ class Node(NamedTuple):
     Attributes:
         operator: The operator.
         attributes: The attributes that are given.
+        inputs: The names of the inputs.
         given: The constants among the inputs, None where there is none.
         place: Which of the inputs is the value that the chain hands on.
         output: Which of the outputs is handed on.
@@ -26,6 +27,7 @@ class Node(NamedTuple):
 
     operator: str
     attributes: dict[str, Any]
+    inputs: list[str]
     given: list[Array | None]
     place: int
     output: int
@@ -104,31 +106,41 @@ class Reader:
         self.add(layer, *weights)
         self.axes = tuple(range(len(self.shape) + 1))
 
-    def plain(self) -> None:
-        """Brings the axes into ONNX's order, by layers if there is something to do.
+    def arrange(self, *wanted: int) -> None:
+        """Brings the array's axes into an order in which ONNX's are these, by a layer if needed.
 
         Raises:
-            ValueError: The batch axis does not come first.
+            ValueError: The samples would not come first.
         """
-        ours = [axis for axis in self.axes if axis is not None]
-        if HALF in ours or self.axes[0] != 0:
-            raise ValueError("the axis of the samples must come first here")
-        if ours != sorted(ours):
-            self.add(Permute(tuple(ours[1:])))
         if None in self.axes:
-            sizes = iter(self.shape)
-            self.add(Reshape([1 if axis is None else next(sizes) for axis in self.axes[1:]]))
-        self.axes = tuple(range(len(self.shape) + 1))
+            self.own_all_axes()
+        if self.axes == wanted:
+            return
+        if HALF in self.axes or self.axes.index(0) != wanted.index(0):
+            raise ValueError("its samples are not where they must be")
+        before = dict(zip(wanted, self.axes, strict=True))
+        self.add(Permute([before[axis] or 0 for axis in range(1, len(wanted))]))
+        self.axes = wanted
+
+    def own_all_axes(self) -> None:
+        """Gives the array those axes of size 1 that only ONNX's tensor has."""
+        ours = [axis for axis in self.axes if axis is not None]
+        if ours == list(range(len(ours))) and self.axes[0] == 0:
+            self.add(Reshape(self.sizes()[1:]))
+            self.axes = tuple(range(len(self.axes)))
+            return
+        more = iter(range(len(ours), len(self.axes)))
+        self.axes = tuple(next(more) if axis is None else axis for axis in self.axes)
+        self.add(Reshape((*self.shape, *[1] * (len(self.axes) - len(ours)))))
+
+    def plain(self) -> None:
+        """Brings the axes into ONNX's order."""
+        self.arrange(*range(len(self.axes)))
 
     def channels_last(self) -> None:
-        """Brings ONNX's axis 1 to the end, the others in order before it; nothing for vectors."""
+        """Brings ONNX's axis 1 to the end, the others in order before it."""
         n = len(self.axes) - 1
-        wanted = (0, n, *range(1, n))
-        if self.axes != wanted:
-            self.plain()
-            if n > 1:
-                self.add(Permute((*range(2, n + 1), 1)))
-            self.axes = wanted
+        self.arrange(0, n, *range(1, n))
 
     def of_axis(self, axis: int) -> int | None:
         """The array's axis that ONNX's axis is, which may be counted from the end."""

@@ -169,6 +169,23 @@ NETWORKS = {
             *(LayerNormalization(), Dense(9), Softmax()),
         ],
     ),
+    "words_without_a_mask_behind": (
+        WORDS,
+        lambda: [
+            Embedding(9, 4, mask_zero=True),
+            Parallel([GRU(4, return_sequences=True), MaxPooling1D(1)], "add"),
+            SimpleRNN(3),
+        ],
+    ),
+    "words_without_a_mask_behind_a_sum": (
+        WORDS,
+        lambda: [Embedding(9, 4, mask_zero=True), Residual([MaxPooling1D(1)]), GRU(3)],
+    ),
+    "words_reshaped": (WORDS, lambda: [Embedding(9, 4, mask_zero=True), Reshape((7, 4)), GRU(3)]),
+    "painted_with_gaps": (
+        DIGITS,
+        lambda: [Conv2DTranspose(2, 2, 3), Conv2DTranspose(1, 3, 2, "same", output_padding=1)],
+    ),
     "film": (
         (3, *DIGITS),
         lambda: [
@@ -183,11 +200,14 @@ NETWORKS = {
 
 
 def inputs_for(shape, n, dtype="float32"):
-    """Words or other inputs; every second step of some series is 0."""
+    """Words or other inputs; of words and series some steps are 0, of one sample all of them."""
     rng = np.random.default_rng(3)
     if shape in (WORDS, (4,)):
-        return rng.integers(0, 9, (n, *shape)).astype(dtype)
+        X = rng.integers(0, 9, (n, *shape)).astype(dtype)
+        X[n - 1] = 0
+        return X
     X = rng.standard_normal((n, *shape)).astype(dtype)
     if shape == SERIES:
+        X[1 : n // 2, 2:] = 0
         X[n // 2 :, ::2] = 0
     return X

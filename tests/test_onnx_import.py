@@ -46,7 +46,15 @@ CHAINS = [case for case in PACKAGE if case.mask is None and is_chain(case.make()
 OTHERS = [case for case in PACKAGE if case.mask is None and not is_chain(case.make())]
 NETWORKS_THAT_ARE_CHAINS = [
     *("regression", "mlp", "mlp_normalized", "binary", "lenet", "convolutions_with_norms"),
-    *("autoencoder", "resized", "series", "series_of_windows", "nested", "nothing"),
+    *(
+        "autoencoder",
+        "resized",
+        "painted_with_gaps",
+        "series",
+        "series_of_windows",
+        "nested",
+        "nothing",
+    ),
 ]
 
 
@@ -110,6 +118,23 @@ def test_layers_come_back_as_they_were(tmp_path):
     for a, b in zip(model.parameters, back.parameters, strict=True):
         assert a.name == b.name
         np.testing.assert_array_equal(a.value, b.value)
+
+
+def test_causal_windows_come_back_as_such(tmp_path):
+    model = model_of([layers.Conv1D(2, 3, padding="causal", dilation_rate=2)], (6, 2))
+    (layer,) = bp.load_onnx(exported(model, tmp_path / "a.onnx")).layers
+    assert (layer.padding, layer.dilation_rate) == ("causal", (2,))
+
+
+def test_both_directions_are_joined_in_their_order_alone(tmp_path):
+    """[F B] is what a layer returns here; [B F], or their features in turns, is not."""
+    model = model_of([layers.Bidirectional(layers.GRU(2))], (4, 3))
+    found = onnx.load(exported(model, tmp_path / "a.onnx"))
+    turn = [n for n in found.graph.node if n.op_type == "Transpose"][-1]
+    turn.attribute[0].ints[:] = [1, 2, 0]
+    onnx.save_model(found, tmp_path / "a.onnx")
+    with pytest.raises(ValueError, match=r"Reshape.*one after the other"):
+        bp.load_onnx(tmp_path / "a.onnx")
 
 
 def test_a_float64_model_comes_back_as_one(tmp_path):

@@ -11,7 +11,7 @@ from backprop.layers import Sigmoid, Softmax
 from backprop.layers.chain import unfold
 from backprop.storage.files import replacing
 from backprop.storage.onnx_blocks import BLOCKS
-from backprop.storage.onnx_graph import Graph, names_read, onnx_package
+from backprop.storage.onnx_graph import Graph, onnx_package
 from backprop.storage.onnx_images import IMAGES
 from backprop.storage.onnx_layers import LAYERS
 from backprop.storage.onnx_recurrent import RECURRENT
@@ -88,14 +88,10 @@ def onnx_model(model: Any, logits: bool = False) -> Any:
 
 
 def skip_identity(graph: Any) -> None:
-    """Lets the node before the last Identity write the output itself, if nobody else reads it."""
+    """Lets the node before the last Identity write the output itself."""
     *others, last = graph.node
     made, y = last.input[0], last.output[0]
-    writers = [node for node in others if made in node.output]
-    readers = [node for node in others if made in names_read(node)]
-    if not writers or readers:
-        return
-    for k, name in enumerate(writers[0].output):
-        if name == made:
-            writers[0].output[k] = y
-    graph.node.pop()
+    for node in others:
+        if made in node.output:
+            node.output[list(node.output).index(made)] = y
+            graph.node.pop()

@@ -14,6 +14,7 @@ from onnx_runs import case_and_inputs, in_reference, model_of
 
 import backprop as bp
 from backprop import layers
+from backprop.core.errors import CorruptFileError
 from backprop.layers import (
     LSTM,
     BatchNormalization,
@@ -352,7 +353,7 @@ def test_an_open_length_is_refused(tmp_path):
 def test_other_files_are_refused(content, tmp_path):
     path = tmp_path / "a.onnx"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"a\.onnx' is "):
+    with pytest.raises(CorruptFileError, match=r"a\.onnx' is "):
         bp.load_onnx(path)
 
 
@@ -366,7 +367,7 @@ def test_a_cut_file_is_refused_wherever_it_is_cut(tmp_path):
     whole = path.read_bytes()
     for n in range(0, len(whole), 7):
         path.write_bytes(whole[:n])
-        with pytest.raises(ValueError, match=r"a\.onnx'"):
+        with pytest.raises(CorruptFileError, match=r"a\.onnx'"):
             bp.load_onnx(path)
 
 

@@ -40,7 +40,7 @@ def load_onnx(path: FilePath) -> Sequential:
     Raises:
         ImportError: The package ``onnx`` is not installed.
         FileNotFoundError: There is no such file.
-        ValueError: It is no ONNX file, or a node cannot be read; the message names the node and its
-            operator.
+        CorruptFileError: It is no ONNX file, or damaged.
+        ValueError: A node cannot be read; the message names the node and its operator.
     """
     return storage.import_onnx(Sequential, path)

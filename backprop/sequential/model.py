@@ -1,6 +1,5 @@
 """The model that users train: a network with a loss, an optimizer, and the verbs of training."""
 
-import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -9,6 +8,7 @@ from backprop import explain, inspection, storage
 from backprop.callbacks import Callback, CallbackList
 from backprop.core import console
 from backprop.core.checks import check_flag, check_list
+from backprop.core.durable import FilePath
 from backprop.data.frames import check_labels
 from backprop.data.sources import check, evaluation_source
 from backprop.engine.recorded import RecordedSteps
@@ -239,7 +239,7 @@ class Sequential(CompiledNetwork):
         """Every gradient against an independent derivative (see ``inspection.check_gradients``)."""
         return inspection.check_gradients(self, X, y, sample_weight, max_entries)
 
-    def export(self, path: str | os.PathLike[str], logits: bool = False) -> None:
+    def export(self, path: FilePath, logits: bool = False) -> None:
         """Writes what ``predict`` computes as an ONNX file, for other runtimes; needs ``onnx``.
 
         The file has one input, ``"x"``, with the shape of ``predict``'s and the model's dtype, and

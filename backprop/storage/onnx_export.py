@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Any
 
+from backprop.core.durable import FilePath, replacing
 from backprop.core.errors import NotBuiltError
 from backprop.layers import Sigmoid, Softmax
 from backprop.layers.chain import unfold
-from backprop.storage.files import replacing
 from backprop.storage.onnx_blocks import BLOCKS
 from backprop.storage.onnx_graph import Graph, onnx_package
 from backprop.storage.onnx_images import IMAGES
@@ -24,7 +23,7 @@ TABLE = LAYERS | IMAGES | SEQUENCES | RECURRENT | BLOCKS
 """By class, how each layer of the package is expressed."""
 
 
-def export_onnx(model: Any, path: str | os.PathLike[str], logits: bool = False) -> None:
+def export_onnx(model: Any, path: FilePath, logits: bool = False) -> None:
     """Writes a model as an ONNX file, which computes what ``predict`` does, atomically.
 
     Args:

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from backprop.core.file_kinds import kind_of_file
+from backprop.core.durable import FilePath
+from backprop.core.errors import CorruptFileError
 from backprop.core.types import Array, Shape
 from backprop.layers import Identity
 from backprop.storage.onnx_export import OPSET
@@ -27,7 +28,7 @@ KNOWN = OPERATORS | SHAPE_OPERATORS | IMAGE_OPERATORS | SEQUENCE_OPERATORS
 """By operator, what it is read into."""
 
 
-def import_onnx(model_class: type[M], path: str | os.PathLike[str]) -> M:
+def import_onnx(model_class: type[M], path: FilePath) -> M:
     """The model that an ONNX file holds, with its weights; it is not compiled.
 
     Args:
@@ -37,10 +38,11 @@ def import_onnx(model_class: type[M], path: str | os.PathLike[str]) -> M:
     Raises:
         ImportError: The package ``onnx`` is not installed.
         FileNotFoundError: There is no such file.
-        ValueError: It is no ONNX file, or holds what is no chain of layers; the message names the
-            node and its operator.
+        CorruptFileError: It is no ONNX file, or damaged.
+        ValueError: It holds what is no chain of layers; the message names the node and its
+            operator.
     """
-    origin = repr(os.fspath(path))
+    origin = repr(os.fsdecode(path))
     graph = load_graph(path, origin)
     constants = dict(constants_of(graph))
     fold_sizes(graph, constants)
@@ -61,25 +63,24 @@ def import_onnx(model_class: type[M], path: str | os.PathLike[str]) -> M:
     return model  # type: ignore[no-any-return]
 
 
-def load_graph(path: str | os.PathLike[str], origin: str) -> Any:
+def load_graph(path: FilePath, origin: str) -> Any:
     """The graph of a file, its operators as they are since ``OPSET``.
 
     Raises:
-        ValueError: It is no ONNX file, or one that cannot be brought to that version.
+        CorruptFileError: It is no ONNX file, or damaged.
+        ValueError: It cannot be brought to that version.
     """
     onnx = onnx_package()
     try:
-        found = onnx.load(path)
+        found = onnx.load(os.fsdecode(path))
     except OSError:
         raise
     except Exception as error:  # whatever protobuf makes of other files
-        raise ValueError(
-            f"{origin} is no ONNX file, or it is damaged: {kind_of_file(os.fspath(path))}."
-        ) from error
+        raise CorruptFileError(f"{origin} is no ONNX file, or it is damaged.") from error
     try:
         onnx.checker.check_model(found)
     except onnx.checker.ValidationError as error:
-        raise ValueError(
+        raise CorruptFileError(
             f"{origin} is not as the standard wants it, or newer than the installed onnx: {error}"
         ) from error
     version = max((o.version for o in found.opset_import if o.domain in ("", "ai.onnx")), default=0)

@@ -4,10 +4,11 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from backprop import explain, inspection
+from backprop import explain, inspection, storage
 from backprop.callbacks import Callback, CallbackList
 from backprop.core import console
 from backprop.core.checks import check_flag, check_list
+from backprop.core.durable import FilePath
 from backprop.data.frames import check_labels
 from backprop.data.sources import check, evaluation_source
 from backprop.engine.recorded import RecordedSteps
@@ -237,3 +238,23 @@ class Sequential(CompiledNetwork):
     ) -> "inspection.GradientReport":
         """Every gradient against an independent derivative (see ``inspection.check_gradients``)."""
         return inspection.check_gradients(self, X, y, sample_weight, max_entries)
+
+    def export(self, path: FilePath, logits: bool = False) -> None:
+        """Writes what ``predict`` computes as an ONNX file, for other runtimes; needs ``onnx``.
+
+        The file has one input, ``"x"``, with the shape of ``predict``'s and the model's dtype, and
+        one output, ``"probabilities"`` where the model ends with a Softmax or Sigmoid, ``"logits"``
+        or ``"y"``. ``bp.load_onnx(path)`` reads chains of layers back.
+
+        Args:
+            path: The file, for example ``"digits.onnx"``; one that is there is replaced at the end.
+            logits: Whether to leave out the Softmax or Sigmoid at the end.
+
+        Raises:
+            ImportError: The package ``onnx`` is not installed.
+            NotBuiltError: The model has no weights yet.
+            TypeError: A layer of your own does not say how to express it; the message shows how
+                (see ``storage.onnx_graph.Graph``).
+            ValueError: Logits are asked for, but no Softmax or Sigmoid stands at the end.
+        """
+        storage.export_onnx(self, path, logits)

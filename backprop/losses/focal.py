@@ -234,7 +234,7 @@ class CategoricalFocalCrossentropy(CategoricalCrossentropy):
     def logit_gradient(self, A: Array, target: Array) -> Array:
         """A Σ_j u_j − u."""
         U, M = self.focus(A, target)
-        D = np.multiply(A, self._logarithms, out=self.buffer("delta", A))
+        D: Array = np.multiply(A, self._logarithms, out=self.buffer("delta", A))
         D *= -self.gamma
         D /= M
         D += 1

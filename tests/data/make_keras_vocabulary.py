@@ -3,7 +3,8 @@
     KERAS_BACKEND=tensorflow python tests/data/make_keras_vocabulary.py
 
 needs Keras and TensorFlow, which the tests themselves do not. All is in float64. For each loss the
-file has ``<case>/x``, ``<case>/t``, perhaps ``<case>/w``, ``<case>/value`` and ``<case>/grad``.
+file has ``<case>/x``, ``<case>/t``, perhaps ``<case>/w``, ``<case>/value`` and ``<case>/grad``;
+for each metric ``metric_<case>/…`` likewise, without a gradient.
 """
 
 from pathlib import Path
@@ -65,5 +66,58 @@ for case, (loss, x, t) in LOSSES.items():
         keep(name, x=x, t=t, value=value, grad=tape.gradient(value, X))
         if w is not None:
             keep(name, w=w)
+
+# ------------------------------------------------------------------------------------- metrics
+
+k = keras.metrics
+near = np.clip(one_hot + 0.4 * rng.standard_normal((6, 4)), 0.01, 0.99)
+scores, yes = rng.uniform(0.05, 0.95, (40, 1)), rng.integers(0, 2, (40, 1)).astype(float)
+scores = np.round(0.6 * scores + 0.3 * yes, 2) + 0.003
+many = rng.uniform(0.2, 3, 40)
+METRICS = {
+    "mape": (k.MeanAbsolutePercentageError(), Z, numbers),
+    "msle": (k.MeanSquaredLogarithmicError(), Z + 1, Q),
+    "log_cosh": (k.LogCoshError(), Z, numbers),
+    "cosine": (k.CosineSimilarity(), Z, numbers),
+    "pearson": (k.PearsonCorrelation(), Z, numbers),
+    "bce": (k.BinaryCrossentropy(), P, bits),
+    "bce_logits": (k.BinaryCrossentropy(from_logits=True, label_smoothing=0.1), Z, bits),
+    "cce": (k.CategoricalCrossentropy(label_smoothing=0.1), P, one_hot),
+    "cce_logits": (k.CategoricalCrossentropy(from_logits=True), Z, one_hot),
+    "scce": (k.SparseCategoricalCrossentropy(), P, classes),
+    "kld": (k.KLDivergence(), P, Q),
+    "poisson": (k.Poisson(), P, bits),
+    "hinge": (k.Hinge(), Z, bits),
+    "squared_hinge": (k.SquaredHinge(), Z, bits),
+    "categorical_hinge": (k.CategoricalHinge(), Z, one_hot),
+    "tp": (k.TruePositives(), P, bits),
+    "tn": (k.TrueNegatives(thresholds=0.3), P, bits),
+    "fp": (k.FalsePositives(), P, bits),
+    "fn": (k.FalseNegatives(), P, bits),
+    "precision_top": (k.Precision(top_k=2), P, bits),
+    "recall_top": (k.Recall(top_k=3), P, bits),
+    "precision_at": (k.PrecisionAtRecall(0.6, 1001), scores, yes),
+    "recall_at": (k.RecallAtPrecision(0.8, 1001), scores, yes),
+    "sensitivity_at": (k.SensitivityAtSpecificity(0.8, 1001), scores, yes),
+    "specificity_at": (k.SpecificityAtSensitivity(0.7, 1001), scores, yes),
+    "r2": (k.R2Score("variance_weighted_average", 2), Z, numbers),
+    "mean_iou": (
+        k.MeanIoU(4, sparse_y_pred=False, ignore_class=2, dtype="float64"),
+        near,
+        classes,
+    ),
+    "iou": (k.IoU(4, [0, 1], sparse_y_pred=False, dtype="float64"), near, classes),
+    "binary_iou": (k.BinaryIoU([1], 0.4, dtype="float64"), P, bits),
+}
+for case, (metric, x, t) in METRICS.items():
+    for name, w in ((f"metric_{case}", None), (f"metric_{case}_weighted", many[: len(x)])):
+        metric.reset_state()
+        given = w
+        if w is not None:
+            keep(name, w=w)
+            if "iou" in case:  # Keras does not spread these over the outputs
+                given = np.repeat(w, x.shape[1]) if case == "binary_iou" else w
+        metric.update_state(t, x, sample_weight=given)
+        keep(name, x=x, t=t, value=metric.result())
 
 np.savez_compressed(Path(__file__).with_name("keras_vocabulary.npz"), **found)

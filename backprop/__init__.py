@@ -21,7 +21,7 @@ from backprop import (
 from backprop.core.errors import CorruptFileError
 from backprop.core.lazy import lazy_names
 from backprop.layers import Input
-from backprop.sequential import Sequential, load_model
+from backprop.sequential import Sequential, load_model, load_onnx
 from backprop.training import History
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ __all__ = [
     "layers",
     "learning_rate_range",
     "load_model",
+    "load_onnx",
     "losses",
     "metrics",
     "optimizers",

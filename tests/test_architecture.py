@@ -41,7 +41,7 @@ ONLY_SIBLINGS = {
 # A layer that is composed of others imports these.
 COMPOSED = {"backprop.layers.transformer"}
 
-ON_DEMAND = {"scipy", "matplotlib", "tqdm", "threadpoolctl", "IPython", "pyarrow", "PIL"}
+ON_DEMAND = {"scipy", "matplotlib", "tqdm", "threadpoolctl", "IPython", "pyarrow", "PIL", "onnx"}
 AT_IMPORT = {"numpy", *sys.stdlib_module_names}
 ROOM_NEEDS = {"estimators": {"sklearn"}}  # what one room alone may import, at any time
 TYPE_ONLY = {"TYPE_CHECKING", "typing.TYPE_CHECKING"}
@@ -302,7 +302,8 @@ def test_files_stay_short() -> None:
 
 
 def test_import_needs_numpy_alone(tmp_path: Path) -> None:
-    heavy = ["scipy", "matplotlib", "tqdm", "threadpoolctl", "urllib.request", "IPython", "sklearn"]
+    heavy = ["scipy", "matplotlib", "tqdm", "threadpoolctl", "urllib.request", "IPython"]
+    heavy += ["sklearn", "onnx"]
     code = (
         f"import sys, backprop; print(backprop.__file__, [m for m in {heavy} if m in sys.modules])"
     )

@@ -37,9 +37,11 @@ class Network(Strict):
 
     Attributes:
         compiled: Whether there are a loss and an optimizer.
+        feature_names: The columns of the data frame that it was trained on; None if it was none.
     """
 
     compiled = False
+    feature_names: tuple[Any, ...] | None = None
     instead = {
         "layers": "add layers by model.add(…)",
         "loss": "call model.compile(loss=…)",

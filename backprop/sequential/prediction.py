@@ -12,6 +12,7 @@ from backprop.core.checks import check_integer, check_list
 from backprop.core.errors import ShapeError
 from backprop.core.ranges import check_finite
 from backprop.core.types import Array
+from backprop.data.frames import check_labels
 from backprop.data.inputs import as_inputs, surely_finite
 from backprop.data.items import Items, inputs_of, makes_inputs
 from backprop.data.on_disk import on_disk, slices_of
@@ -30,6 +31,7 @@ def predict(
 ) -> Array:
     """The outputs; see ``Network.predict`` for the arguments."""
     layers = network._some_layers()
+    check_labels(x, network.feature_names)
     if steps is not None:
         steps = check_integer(steps, "steps")
     if on_disk(x):

@@ -8,6 +8,21 @@ import pytest
 from backprop.engine import recorded as replay
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--long`` adds the tests that are marked with ``pytest.mark.long``."""
+    parser.addoption("--long", action="store_true", help="run the tests that take minutes too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves the long tests out, unless they were asked for."""
+    if config.getoption("--long"):
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     """A generator with the same seed in every test, so that a failure comes back."""

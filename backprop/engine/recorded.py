@@ -67,6 +67,7 @@ class RecordedStep:
             model.backpropagate(model.loss.backward())
         finally:
             exchange(objects, model, plain)
+            tape.end()
         self.prediction, self.total = plain(prediction), plain(total)
         self.size = model.loss.count(losses)
         self.works = tape.failure is None

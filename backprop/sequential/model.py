@@ -9,6 +9,7 @@ from backprop.callbacks import Callback, CallbackList
 from backprop.core import console
 from backprop.core.checks import check_list
 from backprop.data.sources import check, evaluation_source
+from backprop.engine.owners import training
 from backprop.engine.recorded import RecordedSteps
 from backprop.engine.threads import single_blas_threads
 from backprop.sequential.compiled import CompiledNetwork
@@ -57,10 +58,11 @@ class Sequential(CompiledNetwork):
         Args:
             seed: Takes the place of the model's seed; None keeps it (see ``Network.reset``).
         """
-        super().reset(seed)
-        self.history = None
-        if self._optimizer is not None:
-            self._optimizer.reset()
+        with training(self, "reset"):
+            super().reset(seed)
+            self.history = None
+            if self._optimizer is not None:
+                self._optimizer.reset()
 
     def fit(
         self,
@@ -118,35 +120,37 @@ class Sequential(CompiledNetwork):
 
         Raises:
             ValueError: An argument cannot be used; the message says which, and what to do.
+            RuntimeError: Another thread trains this model at the moment.
         """
-        plan = plan_fit(
-            self,
-            x=x,
-            y=y,
-            batch_size=batch_size,
-            epochs=epochs,
-            verbose=verbose,
-            callbacks=callbacks,
-            validation_split=validation_split,
-            validation_data=validation_data,
-            shuffle=shuffle,
-            class_weight=class_weight,
-            sample_weight=sample_weight,
-            initial_epoch=initial_epoch,
-            steps_per_epoch=steps_per_epoch,
-            validation_steps=validation_steps,
-            validation_batch_size=validation_batch_size,
-            validation_freq=validation_freq,
-            rng=self._shuffle_rng,
-        )
-        self.build((None, *plan.batches.sample_shape))
-        self.history = plan.history
-        with single_blas_threads():
-            observe(self, plan.batches)
-            step = Step(self) if self.run_eagerly else RecordedSteps(self)
-            Loop(self, plan, step).fit()
-        self._complete_deltas()
-        return plan.history
+        with training(self, "fit"):
+            plan = plan_fit(
+                self,
+                x=x,
+                y=y,
+                batch_size=batch_size,
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=callbacks,
+                validation_split=validation_split,
+                validation_data=validation_data,
+                shuffle=shuffle,
+                class_weight=class_weight,
+                sample_weight=sample_weight,
+                initial_epoch=initial_epoch,
+                steps_per_epoch=steps_per_epoch,
+                validation_steps=validation_steps,
+                validation_batch_size=validation_batch_size,
+                validation_freq=validation_freq,
+                rng=self._shuffle_rng,
+            )
+            self.build((None, *plan.batches.sample_shape))
+            self.history = plan.history
+            with single_blas_threads():
+                observe(self, plan.batches)
+                step = Step(self) if self.run_eagerly else RecordedSteps(self)
+                Loop(self, plan, step).fit()
+            self._complete_deltas()
+            return plan.history
 
     def train_on_batch(
         self,
@@ -161,19 +165,20 @@ class Sequential(CompiledNetwork):
         Returns:
             The loss before the update, or ``[loss, metrics…]`` if the model has metrics, or a dict.
         """
-        data = check(self, x, y, sample_weight, class_weight)
-        self.optimizer.check_free(self._parameters)
-        self.build((None, *data.X.shape[1:]))
-        X = data.X.astype(self.dtype, copy=False)
-        step = Step(self)
-        with single_blas_threads():  # as in fit: the same steps have the same bits
-            loss, prediction = step.gradients(X, data.y, data.weight)
-            step.update()
-        self._complete_deltas()
-        for metric in self._metrics:
-            metric.reset()
-        update_metrics(self._metrics, prediction, data.given, data.weight)
-        logs = collect(loss, self._metrics)
+        with training(self, "train_on_batch"):
+            data = check(self, x, y, sample_weight, class_weight)
+            self.optimizer.check_free(self._parameters)
+            self.build((None, *data.X.shape[1:]))
+            X = data.X.astype(self.dtype, copy=False)
+            step = Step(self)
+            with single_blas_threads():  # as in fit: the same steps have the same bits
+                loss, prediction = step.gradients(X, data.y, data.weight)
+                step.update()
+            self._complete_deltas()
+            for metric in self._metrics:
+                metric.reset()
+            update_metrics(self._metrics, prediction, data.given, data.weight)
+            logs = collect(loss, self._metrics)
         return logs if return_dict else unwrap(logs)
 
     def test_on_batch(

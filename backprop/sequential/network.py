@@ -21,6 +21,7 @@ from backprop.core.transfer import set_weights
 from backprop.core.types import Array, DTypeLike, Shape
 from backprop.core.walk import objects_in
 from backprop.data.inputs import check_inputs, check_rows
+from backprop.engine import owners
 from backprop.engine.forward import forward_in_parts
 from backprop.layers import Chain, Input, Layer
 from backprop.layers.block import entrance, forward_through, mask_through, takes, walk
@@ -136,8 +137,10 @@ class Network(Strict):
                     f"cannot be built again for {shape}."
                 )
             return
-        self._chain.build(shape, np.random.default_rng(self._weights_seed), self.dtype)
-        self._join()
+        with owners.building:
+            if self._parameters is None:  # else another thread was quicker
+                self._chain.build(shape, np.random.default_rng(self._weights_seed), self.dtype)
+                self._join()
 
     def _seed_with(self, seed: int | None) -> None:
         if seed is not None:
@@ -160,11 +163,12 @@ class Network(Strict):
             self._join()
 
     def _join(self) -> None:
-        self._parameters = Parameters(self._chain.parameters, self.dtype)
-        self._regularized = [p for p in self._parameters if p.regularizer is not None]
+        parameters = Parameters(self._chain.parameters, self.dtype)
+        self._regularized = [p for p in parameters if p.regularizer is not None]
         self._entrance = entrance(self.layers)
         for layer in self._entrance:
             layer.needs_input_gradient = False
+        self._parameters = parameters  # last: other threads then may predict
 
     @property
     def makes_mask(self) -> bool:

@@ -18,6 +18,7 @@ from backprop import (
     regularizers,
     schedules,
 )
+from backprop.core.errors import DivergenceError
 from backprop.core.lazy import lazy_names
 from backprop.layers import Input
 from backprop.sequential import Sequential, load_model
@@ -33,6 +34,7 @@ else:
 __version__ = "0.1.0"
 
 __all__ = [
+    "DivergenceError",
     "History",
     "Input",
     "Sequential",

@@ -19,6 +19,10 @@ class NoForwardError(ValueError):
     """``backward`` was called without the training forward pass that it is the derivative of."""
 
 
+class DivergenceError(ArithmeticError):
+    """A training step would have made the weights nan or infinite; they are as before it."""
+
+
 class DataError(ValueError):
     """A data set could not be loaded: a missing, truncated or wrong file, or no network."""
 

@@ -11,6 +11,7 @@ from numpy.lib.array_utils import byte_bounds
 from backprop.core.parameters import Parameter
 from backprop.core.types import Array
 from backprop.core.walk import SIMPLE, from_here, numbers_of
+from backprop.engine.magnitudes import Magnitudes
 from backprop.engine.schedule import shared_out
 from backprop.engine.shared_step import SharedStep
 from backprop.engine.tape import Tape
@@ -51,6 +52,7 @@ class RecordedStep:
         tape: What was recorded.
         works: Whether everything could be recorded.
         shared: The same step for several threads, where it is quicker so.
+        magnitudes: Looks at the size of g.
     """
 
     def __init__(self, model: Model, X: Array, y: Array, weight: Array | None) -> None:
@@ -73,6 +75,12 @@ class RecordedStep:
         self.works = tape.failure is None
         self.calls = [call.bind() for call in tape.calls] if self.works else []
         self.shared = self._share(model) if self.works else None
+        later = self.shared.later if self.shared else []
+        g = model.parameters.gradients
+        self.magnitudes = Magnitudes(tape.calls, g, later)
+        if self.shared and not self.magnitudes.known:
+            self.shared.apart = True
+            self.magnitudes = Magnitudes((), g)
         self._attributes = [(vars(each), results_of(each)) for each in objects]
 
     def _share(self, model: Model) -> SharedStep | None:
@@ -115,6 +123,7 @@ class RecordedSteps(Step):
 
     def refresh(self) -> None:
         """Notices what others changed in the model since the last step."""
+        super().refresh()
         self._current = None
         if self._settings is not None and self._settings != settings(self.model):
             self._recorded.clear()
@@ -140,6 +149,19 @@ class RecordedSteps(Step):
         if self._penalised:
             loss += self.model.penalty()
         return loss, step.prediction
+
+    def sound(self) -> bool:
+        """Whether g is finite and not too large; as in ``Step``, but of fewer numbers."""
+        if self._current is None:
+            return super().sound()
+        if self._shared is not None and self._shared.apart:
+            self._shared.complete()
+        return self._current.magnitudes.below(self.limit)
+
+    def complete(self) -> None:
+        """Makes what of g threads left to ``update``."""
+        if self._shared is not None:
+            self._shared.complete()
 
     def update(self) -> None:
         """The second half of a step; with what threads left for it of the first."""

@@ -8,12 +8,14 @@ from backprop import explain, inspection
 from backprop.callbacks import Callback, CallbackList
 from backprop.core import console
 from backprop.core.checks import check_list
+from backprop.core.errors import DivergenceError
 from backprop.data.sources import check, evaluation_source
 from backprop.engine.owners import training
 from backprop.engine.recorded import RecordedSteps
 from backprop.engine.threads import single_blas_threads
 from backprop.sequential.compiled import CompiledNetwork
 from backprop.training.batched_metrics import update_metrics
+from backprop.training.divergence import Guard, quiet
 from backprop.training.evaluation import Evaluator, collect, unwrap
 from backprop.training.history import History
 from backprop.training.loop import Loop
@@ -82,6 +84,7 @@ class Sequential(CompiledNetwork):
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int | Iterable[int] = 1,
+        on_divergence: str = "warn",
     ) -> History:
         """Trains by mini-batch gradient descent; a second call continues where the first ended.
 
@@ -114,6 +117,10 @@ class Sequential(CompiledNetwork):
             validation_steps: The most batches that a validation takes.
             validation_batch_size: Samples computed at once in a validation, 1024 unless given.
             validation_freq: Validate after every so many epochs, or after these (counted from 1).
+            on_divergence: What happens when the loss or a gradient is nan or infinite. Training
+                stops before the step that would spoil the weights; ``"warn"`` says so in a warning,
+                ``"raise"`` in a ``DivergenceError``. The model keeps its last finite weights and
+                the optimizer its state, the History the epochs that were whole.
 
         Returns:
             The History: ``.history["loss"]``, …, and ``.plot()``.
@@ -121,6 +128,7 @@ class Sequential(CompiledNetwork):
         Raises:
             ValueError: An argument cannot be used; the message says which, and what to do.
             RuntimeError: Another thread trains this model at the moment.
+            DivergenceError: Training diverged, and ``on_divergence="raise"``.
         """
         with training(self, "fit"):
             plan = plan_fit(
@@ -141,6 +149,7 @@ class Sequential(CompiledNetwork):
                 validation_steps=validation_steps,
                 validation_batch_size=validation_batch_size,
                 validation_freq=validation_freq,
+                on_divergence=on_divergence,
                 rng=self._shuffle_rng,
             )
             self.build((None, *plan.batches.sample_shape))
@@ -148,7 +157,7 @@ class Sequential(CompiledNetwork):
             with single_blas_threads():
                 observe(self, plan.batches)
                 step = Step(self) if self.run_eagerly else RecordedSteps(self)
-                Loop(self, plan, step).fit()
+                Loop(self, plan, step, on_divergence).fit()
             self._complete_deltas()
             return plan.history
 
@@ -162,6 +171,8 @@ class Sequential(CompiledNetwork):
     ) -> Any:
         """One step on one batch.
 
+        A step whose loss or gradient is nan or infinite changes nothing, and warns.
+
         Returns:
             The loss before the update, or ``[loss, metrics…]`` if the model has metrics, or a dict.
         """
@@ -171,9 +182,15 @@ class Sequential(CompiledNetwork):
             self.build((None, *data.X.shape[1:]))
             X = data.X.astype(self.dtype, copy=False)
             step = Step(self)
-            with single_blas_threads():  # as in fit: the same steps have the same bits
-                loss, prediction = step.gradients(X, data.y, data.weight)
-                step.update()
+            guard, batch = Guard(self), (X, data.y, data.weight)
+            step.refresh()
+            with single_blas_threads(), quiet():  # as in fit: the same steps have the same bits
+                loss, prediction = step.gradients(*batch)
+                try:
+                    number = self.optimizer.iterations + 1
+                    guard.update(step, loss, batch, f"in step {number}")
+                except DivergenceError as error:
+                    console.warn(str(error))
             self._complete_deltas()
             for metric in self._metrics:
                 metric.reset()

@@ -2,11 +2,16 @@
 
 import math
 from itertools import islice
+from typing import Any
+
+import numpy as np
 
 from backprop.core import console
+from backprop.core.errors import DivergenceError
 from backprop.protocol import Model
 from backprop.training import full_batch
 from backprop.training.batched_metrics import BatchedMetrics, update_steps
+from backprop.training.divergence import Guard, quiet, warn_of_scale
 from backprop.training.evaluation import Evaluator, collect
 from backprop.training.interrupt import DelayedInterrupt
 from backprop.training.plan import Plan
@@ -20,13 +25,15 @@ class Loop:
         model: A built and compiled model.
         plan: What is to be done.
         step: Makes the training steps.
+        on_divergence: ``"warn"`` or ``"raise"``.
 
     Attributes:
         logs: The numbers of the last epoch.
     """
 
-    def __init__(self, model: Model, plan: Plan, step: Step) -> None:
+    def __init__(self, model: Model, plan: Plan, step: Step, on_divergence: str = "warn") -> None:
         self.model, self.plan, self.step = model, plan, step
+        self.on_divergence = on_divergence
         self.callbacks = plan.callbacks
         self.logs: dict[str, float] = {}
         self.interrupt = DelayedInterrupt()  # Ctrl-C waits until a step is through
@@ -37,7 +44,8 @@ class Loop:
             (each.due, each.on_train_batch_end)
             for each in plan.callbacks.overriding("on_train_batch_end")
         ]
-        self._diverged = False
+        self._errors: Any = np.geterr()
+        self.guard = Guard(model)
 
     def fit(self) -> None:
         """Trains as planned; the callbacks collect and show the numbers.
@@ -48,6 +56,7 @@ class Loop:
         model.stop_training, model.resume_at = False, (epochs.start, 0)
         if not model.optimizer.full_batch:
             model.optimizer.begin(model.parameters)
+        diverged: DivergenceError | None = None
         with self.interrupt:
             self.callbacks.call("on_train_begin", {})
             first, first_step = model.resume_at
@@ -57,16 +66,28 @@ class Loop:
                     return
                 for epoch in range(first, epochs.stop):
                     self.callbacks.call("on_epoch_begin", epoch, {})
-                    self.end_epoch(epoch, self.epoch(first_step))
+                    with quiet():
+                        logs = self.epoch(epoch, first_step)
+                    self.end_epoch(epoch, logs)
                     first_step = 0
                     if model.stop_training:
                         break
                 model.optimizer.finalize(model.parameters)
+            except DivergenceError as error:
+                model.stop_training, diverged = True, error
             finally:
                 self.callbacks.call("on_train_end", self.logs)
+        if diverged is not None:
+            if self.on_divergence == "raise":
+                raise diverged
+            console.warn(str(diverged))
 
-    def epoch(self, first_step: int) -> dict[str, float]:
-        """A pass over the batches, a step each; returns the means over the epoch."""
+    def epoch(self, epoch: int, first_step: int) -> dict[str, float]:
+        """A pass over the batches, a step each; returns the means over the epoch.
+
+        Raises:
+            DivergenceError: A loss or g is not finite; the weights are as before that step.
+        """
         model, step, interrupt = self.model, self.step, self.interrupt
         if self._metrics.metrics is not model.metrics:  # compiled anew on the way
             self._metrics = BatchedMetrics(model.metrics, model.loss)
@@ -74,13 +95,22 @@ class Loop:
         metrics.reset()
         step.refresh()
         total, seen = 0.0, 0
-        before, after = self._before, self._after
+        before, after, guard = self._before, self._after, self.guard
+        isfinite, averages, begun = math.isfinite, guard.averages, epoch > self.plan.epochs.start
         batches = islice(self.plan.batches, first_step, None)
         for batch, (X, y, weight, given) in enumerate(batches, first_step):
             if before:
                 self.before_step(batch)
+            if averages:
+                guard.keep()
             loss, prediction = step.gradients(X, y, weight)
-            step.update()
+            if isfinite(loss) and step.sound():
+                step.update()
+            else:
+                self.in_doubt(loss, (X, y, weight), epoch, batch)
+            if not begun:
+                begun = True
+                warn_of_scale(model, X, loss)
             n = len(y)
             if masked:
                 n = update_steps(metrics.metrics, model.mask(X), prediction, given, weight)
@@ -96,10 +126,24 @@ class Loop:
                 interrupt.check()
         return collect(total / max(seen, 1), metrics.counted())
 
+    def in_doubt(self, loss: float, batch: tuple[Any, ...], epoch: int, number: int) -> None:
+        """Looks closely at a step before it is allowed to change the weights.
+
+        Raises:
+            DivergenceError: It may not; the callbacks have been told the loss.
+        """
+        try:
+            when = f"in epoch {epoch + 1}, step {number + 1}"
+            self.guard.update(self.step, loss, batch, when)
+        except DivergenceError:
+            self.after_step(number, loss)
+            raise
+
     def before_step(self, batch: int) -> None:
         """Tells the callbacks that a step begins."""
-        for hook in self._before:
-            hook(batch, {})
+        with np.errstate(**self._errors):
+            for hook in self._before:
+                hook(batch, {})
         self.step.refresh()
 
     def after_step(self, batch: int, loss: float, logs: dict[str, float] | None = None) -> None:
@@ -107,7 +151,8 @@ class Loop:
         for due, hook in self._after:
             if due(batch):
                 logs = collect(loss, self._metrics.counted()) if logs is None else logs
-                hook(batch, logs)
+                with np.errstate(**self._errors):
+                    hook(batch, logs)
         if logs is not None:
             self.step.refresh()
 
@@ -120,18 +165,12 @@ class Loop:
             logs |= {f"val_{key}": value for key, value in found.items()}
         if self.model.optimizer.schedule is not None:
             logs["learning_rate"] = self.model.optimizer.learning_rate
-        if not (self._diverged or math.isfinite(logs["loss"])):
-            self._diverged = True
-            warn_of_divergence(logs["loss"], epoch, self.model.optimizer.full_batch)
         self.callbacks.params["steps"] = self.plan.batches.steps  # a stream knows it by now
-        self.callbacks.call("on_epoch_end", epoch, logs)
+        history = self.plan.history
+        try:
+            self.callbacks.call("on_epoch_end", epoch, logs)
+        except BaseException:  # of a callback: the epoch is whole nevertheless
+            if history.epoch[-1:] != [epoch]:
+                history.on_epoch_end(epoch, logs)
+            raise
         self.interrupt.check()
-
-
-def warn_of_divergence(loss: float, epoch: int, full_batch: bool = False) -> None:
-    """Says where Python shows warnings that the loss is no number any more."""
-    advice = "Begin with other weights" if full_batch else "Lower the learning rate"
-    console.warn(
-        f"the loss became {loss} in epoch {epoch + 1}: training has diverged. {advice}, or scale "
-        f"the inputs."
-    )

@@ -1,5 +1,7 @@
 """One training step, in the two halves that every faster way of making it keeps."""
 
+import numpy as np
+
 from backprop.core.types import Array
 from backprop.protocol import Model
 
@@ -13,6 +15,7 @@ class Step:
 
     def __init__(self, model: Model) -> None:
         self.model = model
+        self.limit = float(np.finfo(model.dtype).max)
 
     def gradients(self, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
         """The first half: everything that leads to g = ∂E/∂θ.
@@ -33,3 +36,17 @@ class Step:
 
     def refresh(self) -> None:
         """Notices what a callback may have changed in the model since the last step."""
+        optimizer = self.model.optimizer
+        rate = 1.0 if optimizer.schedule else max(1.0, optimizer.learning_rate)
+        self.limit = float(np.finfo(self.model.dtype).max) / rate**2
+
+    def sound(self) -> bool:
+        """Whether all numbers of g are finite, and so small that updates by them are finite too.
+
+        ‖g‖² shows that, one product. Where it is too large, g may be as it should nevertheless.
+        """
+        g = self.model.parameters.gradients
+        return bool(np.dot(g, g) < self.limit)
+
+    def complete(self) -> None:
+        """Makes what of g is left to ``update``, for those who want to look at it before."""

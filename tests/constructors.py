@@ -80,7 +80,16 @@ def required(kind):
 
 
 def numbers(kind):
-    """The arguments that may be a number: whether they may be a fraction, and their default.
+    """The arguments that may be a number: whether they may be a fraction, and their default."""
+    return {
+        name: (float in kinds, default)
+        for name, (kinds, default) in arguments(kind).items()
+        if int in kinds or float in kinds
+    }
+
+
+def arguments(kind):
+    """The types that an argument may have, and its default.
 
     Those that a class hands on to its base as ``**others`` belong to them.
     """
@@ -91,8 +100,7 @@ def numbers(kind):
         for name, p in parameters.items():
             hint = hints.get(name)
             kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-            if name not in found and (int in kinds or float in kinds):
-                found[name] = float in kinds, p.default
+            found.setdefault(name, (kinds, p.default))
         if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
             break
     return found

@@ -187,7 +187,9 @@ def test_checkpoint_messages(tmp_path, capsys):
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("template", ["{val_acc:.2f}", "{}", "{loss:d}", "{epoch"])
+@pytest.mark.parametrize(
+    "template", ["{val_acc:.2f}", "{}", "{loss:d}", "{epoch", "{epoch.x}", "{loss[0]}"]
+)
 def test_name_that_cannot_be_filled_in(tmp_path, template):
     with pytest.raises(ValueError, match=r"cannot be filled in .* there are epoch, loss, val_loss"):
         play([1.0], ModelCheckpoint(tmp_path / template))

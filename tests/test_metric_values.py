@@ -371,7 +371,7 @@ def test_scores_without_anything_to_divide_by_are_0(kind, average):
 @pytest.mark.parametrize("kind", [Precision, Recall, F1Score, FBetaScore])
 def test_decisions_refuse_what_they_cannot_do(kind):
     for wrong in (None, "none", "samples"):
-        with pytest.raises(ValueError, match=rf"{kind.__name__}\(average\) must be one of"):
+        with pytest.raises(ValueError, match=rf"{kind.__name__}\(average\) must be 'auto',"):
             kind(average=wrong)
     with pytest.raises(ValueError, match=r"class_id must be one of the 3 outputs.*3"):
         measure(kind(class_id=3), PROBABILITY, CLASS)
@@ -451,7 +451,7 @@ def test_all_scores_tied_are_chance():
 
 
 def test_area_refuses_other_curves_and_classes():
-    with pytest.raises(ValueError, match=r"AUC\(curve\) must be one of .*'roc'"):
+    with pytest.raises(ValueError, match=r"AUC\(curve\) must be 'ROC' or 'PR'.*'roc'"):
         AUC("roc")
     with pytest.raises(ValueError, match="class_id must be one of the 3 outputs"):
         measure(AUC(class_id=3), PROBABILITY, CLASS)

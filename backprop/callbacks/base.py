@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from backprop.core.settings import Settings
+
 Logs = dict[str, float]
 
 ALIASES = {
@@ -12,7 +14,7 @@ ALIASES = {
 """Keras's second names: the first calls the second unless it is overridden."""
 
 
-class Callback:
+class Callback(Settings):
     """The base of all callbacks; override the hooks that you need, they do nothing here.
 
     The names, arguments and times are Keras's. ``logs`` holds the numbers of the moment, such as
@@ -109,6 +111,8 @@ class LambdaCallback(Callback):
     Raises:
         TypeError: There is no hook of that name, or what is given for it cannot be called.
     """
+
+    any_name = True
 
     def __init__(self, **hooks: Callable[..., object] | None) -> None:
         for name, function in hooks.items():

@@ -7,7 +7,7 @@ from typing import Any
 from backprop.callbacks.base import Callback, Logs
 from backprop.callbacks.monitoring import Monitor
 from backprop.core import console
-from backprop.core.checks import check_integer, check_number
+from backprop.core.checks import check_flag, check_integer, check_number, check_path
 from backprop.storage import files, snapshot
 
 
@@ -47,16 +47,25 @@ class ModelCheckpoint(Monitor):
         initial_value_threshold: float | None = None,
     ) -> None:
         super().__init__(monitor, mode)
-        self.filepath = os.fspath(filepath)
+        self.filepath = check_path(filepath, "filepath")
         self.verbose = verbose
-        self.save_best_only = save_best_only
-        self.save_weights_only = save_weights_only
+        self.save_best_only = check_flag(save_best_only, "save_best_only")
+        self.save_weights_only = check_flag(save_weights_only, "save_weights_only")
         self.save_freq = check_frequency(save_freq)
         if initial_value_threshold is not None:
             self.best = check_number(initial_value_threshold, "initial_value_threshold", -math.inf)
         self._steps = self._epoch = 0
         if save_freq != "epoch":  # a hook costs time in every step: define it only where needed
             self.on_train_batch_end = self._count  # type: ignore[method-assign]
+
+    def check_setting(self, name: str) -> None:
+        """Refuses to change what the hooks were chosen by.
+
+        Raises:
+            AttributeError: It is that.
+        """
+        if name == "save_freq":
+            raise AttributeError("save_freq cannot be changed: make another ModelCheckpoint.")
 
     def set_model(self, model: Any) -> None:
         """Finds out which way the number is better, if it counts."""
@@ -111,7 +120,7 @@ class ModelCheckpoint(Monitor):
         missing = {f"val_{name}": math.nan for name in names}
         try:
             return self.filepath.format(**{**missing, **numbers})
-        except (KeyError, IndexError, ValueError) as error:
+        except (LookupError, ValueError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"filepath {self.filepath!r} cannot be filled in ({error!r}): the numbers there "
                 f"are {', '.join(numbers)}."

@@ -9,7 +9,7 @@ from typing import Any
 from backprop import plotting
 from backprop.callbacks.base import Callback, Logs
 from backprop.core import console
-from backprop.core.checks import check_integer
+from backprop.core.checks import check_flag, check_integer, check_path
 from backprop.storage import files
 
 MARK = "\ufeff"
@@ -38,9 +38,9 @@ class CSVLogger(Callback):
     ) -> None:
         if not isinstance(separator, str) or len(separator) != 1:
             raise ValueError(f"separator must be one character, but it is {separator!r}.")
-        self.filename = os.fspath(filename)
+        self.filename = check_path(filename, "filename")
         self.separator = separator
-        self.append = append
+        self.append = check_flag(append, "append")
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Reads the file that is to be continued, or empties it.

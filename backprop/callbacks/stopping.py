@@ -5,7 +5,7 @@ import math
 from backprop.callbacks.base import Callback, Logs
 from backprop.callbacks.monitoring import Monitor
 from backprop.core import console
-from backprop.core.checks import check_integer, check_number
+from backprop.core.checks import check_flag, check_integer, check_number
 from backprop.core.types import Array
 
 
@@ -47,7 +47,7 @@ class EarlyStopping(Monitor):
         self.patience = check_integer(patience, "patience", 0)
         self.verbose = verbose
         self.baseline = None if baseline is None else check_number(baseline, "baseline", -math.inf)
-        self.restore_best_weights = restore_best_weights
+        self.restore_best_weights = check_flag(restore_best_weights, "restore_best_weights")
         self.start_from_epoch = check_integer(start_from_epoch, "start_from_epoch", 0)
         self._reset()
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.checks import check_integer
+from backprop.core.checks import check_choice, check_integer
+from backprop.core.file_kinds import kind_of_file
 from backprop.core.types import Array
 from backprop.datasets.sequences import pad_sequences
 
@@ -46,9 +47,7 @@ class Vocabulary:
     def __init__(
         self, texts: str | Iterable[str], kind: str = "words", size: int | None = None
     ) -> None:
-        if kind not in KINDS:
-            raise ValueError(f"kind must be 'words' or 'characters', but it is {kind!r}.")
-        self.kind = kind
+        self.kind = check_choice(kind, "kind", KINDS)
         counts = Counter(token for text in as_texts(texts) for token in self.split(text))
         most = len(counts) if size is None else check_integer(size, "size", 3) - 2
         frequent = sorted(counts, key=lambda token: (-counts[token], token))
@@ -123,12 +122,16 @@ class Vocabulary:
             ValueError: It is no such file.
         """
         try:
-            with np.load(path) as file:
-                kept = json.loads(file["vocabulary"].tobytes())
-        except (KeyError, ValueError) as error:
-            raise ValueError(f"{os.fspath(path)!r} holds no vocabulary.") from error
-        vocabulary = cls("", kept["kind"])
-        vocabulary._number(kept["tokens"])
+            with open(path, "rb") as file, np.load(file) as arrays:
+                kept = json.loads(arrays["vocabulary"].tobytes())
+            kind, tokens = kept["kind"], kept["tokens"]
+        except OSError:
+            raise
+        except Exception as error:  # whatever NumPy and zipfile make of another file
+            what = kind_of_file(path)
+            raise ValueError(f"{os.fspath(path)!r} holds no vocabulary: {what}.") from error
+        vocabulary = cls("", kind)
+        vocabulary._number(tokens)
         return vocabulary
 
 

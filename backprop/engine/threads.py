@@ -10,6 +10,8 @@ shared out to threads of our own (see ``engine/schedule.py``).
 import os
 import sys
 import threading
+from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 SETTINGS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
@@ -21,10 +23,38 @@ CHOSEN = any(os.environ.get(name) for name in SETTINGS)
 
 _lock = threading.RLock()
 _loops: dict[int, int] = {}  # how many loops are running, by the thread that they run in
-_pools: list[Any] = []
-_numpys: list[bool] = []  # whether each pool is that of NumPy
+_pools: "list[Pool]" = []
 _before: list[int] = []  # their threads before the first of these loops; empty if none runs
 _modules = 0  # how many modules there were when the pools were looked for
+
+
+class Pool:
+    """The threads of one BLAS in the process.
+
+    Of OpenBLAS the functions that count and set them are called themselves: threadpoolctl takes ten
+    times as long, and lets no other thread set them than the one that did so first.
+
+    Args:
+        controller: What threadpoolctl found.
+        numpys: Whether it is NumPy's.
+    """
+
+    def __init__(self, controller: Any, numpys: bool) -> None:
+        self.numpys = numpys
+        self.count: Callable[[], int] = lambda: controller.num_threads
+
+        def set_(number: int) -> None:
+            if hasattr(controller, "clear_controlling_thread"):  # else only the first to set may
+                controller.clear_controlling_thread(force=True)
+            controller.set_num_threads(number)
+
+        self.set: Callable[[int], Any] = set_
+        if getattr(controller, "threading_layer", "") == "pthreads":
+            for prefix, suffix in product(("", "scipy_"), ("", "64_", "_64")):
+                name = f"{prefix}openblas_{{}}_num_threads{suffix}"
+                if hasattr(controller.dynlib, name.format("set")):
+                    self.count = getattr(controller.dynlib, name.format("get"))
+                    self.set = getattr(controller.dynlib, name.format("set"))
 
 
 class single_blas_threads:
@@ -51,7 +81,7 @@ def several() -> int:
     """
     if CHOSEN or not _loops:
         return 1
-    return max((n for n, numpys in zip(_before, _numpys, strict=False) if numpys), default=1)
+    return max((n for n, pool in zip(_before, _pools, strict=False) if pool.numpys), default=1)
 
 
 def _limit() -> None:
@@ -61,7 +91,7 @@ def _limit() -> None:
         if not _loops:
             if _modules != len(sys.modules):  # a module may have brought a BLAS of its own
                 _find_pools()
-            _before = _before or [pool.num_threads for pool in _pools]
+            _before = _before or [pool.count() for pool in _pools]
             _set([1] * len(_pools))
         _loops[thread] = _loops.get(thread, 0) + 1
 
@@ -86,18 +116,19 @@ def _set(numbers: list[int]) -> None:
     """Sets the threads of each pool where they had more than one."""
     for pool, number, before in zip(_pools, numbers, _before, strict=False):
         if before > 1:
-            if hasattr(pool, "clear_controlling_thread"):  # else only the first to set them may
-                pool.clear_controlling_thread(force=True)
-            pool.set_num_threads(number)
+            pool.set(number)
 
 
 def _find_pools() -> None:
-    global _pools, _numpys, _modules
+    global _pools, _modules
     from threadpoolctl import ThreadpoolController
 
-    _pools = ThreadpoolController().select(user_api="blas").lib_controllers
-    folders = [os.path.basename(os.path.dirname(pool.filepath)) for pool in _pools]
-    _numpys = [len(_pools) == 1 or "numpy" in folder for folder in folders]
+    controllers = ThreadpoolController().select(user_api="blas").lib_controllers
+    folders = [os.path.basename(os.path.dirname(found.filepath)) for found in controllers]
+    _pools = [
+        Pool(found, len(controllers) == 1 or "numpy" in folder)
+        for found, folder in zip(controllers, folders, strict=True)
+    ]
     _modules = len(sys.modules)
 
 

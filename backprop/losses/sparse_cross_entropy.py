@@ -17,7 +17,7 @@ from backprop.losses.cross_entropy import (
     partition_terms,
 )
 from backprop.losses.formula import Formula
-from backprop.losses.helpers import check_several_outputs, extra_axes
+from backprop.losses.helpers import check_several_outputs, extra_axes, show_shape
 
 
 class SparseCategoricalCrossentropy(CrossEntropy):
@@ -58,6 +58,8 @@ class SparseCategoricalCrossentropy(CrossEntropy):
             hint = extra_axes(target, output_shape)
             if target.shape[1:] == output_shape:
                 hint = "one-hot targets need loss='categorical_crossentropy'."
+            elif not hint and len(output_shape) > 1:
+                hint = f"outputs {show_shape(output_shape)} need {show_shape(output_shape[:-1])}."
             raise ShapeError(
                 f"{self}: targets must be class indices, one for each sample, but their shape is "
                 f"{target.shape}{': ' if hint else '.'}{hint}"

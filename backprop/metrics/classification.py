@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from backprop.core.checks import check_integer, check_number, check_positive
+from backprop.core.checks import check_choice, check_integer, check_number, check_positive
 from backprop.core.types import Array, Shape
-from backprop.metrics.base import Metric
+from backprop.metrics.base import Metric, as_arrays
 
 AVERAGES = ("auto", "micro", "macro", "weighted")
 
@@ -49,18 +49,14 @@ class DecisionMetric(Metric):
     ) -> None:
         super().__init__(name)
         kind = type(self).__name__
-        if average not in AVERAGES:
-            raise ValueError(
-                f"{kind}(average) must be one of {AVERAGES}, but it is {average!r}: "
-                f"logs hold one number a metric; use class_id for the score of one class."
-            )
         if threshold is not None:
             threshold = check_number(threshold, f"{kind}(threshold)", -math.inf)
         if class_id is not None:
             class_id = check_integer(class_id, f"{kind}(class_id)", 0)
         self.threshold = threshold
         self.class_id = class_id
-        self.average = average
+        hint = ": logs hold one number a metric; use class_id for the score of one class"
+        self.average = check_choice(average, f"{kind}(average)", AVERAGES, hint)
         self.reset()
 
     def ratio(self, hits: Array, chosen: Array, true: Array) -> tuple[Array, Array]:
@@ -262,7 +258,7 @@ def rows(
         The predictions ``(rows, K)``, whether each class is true ``(rows, K)``, and the weights
         ``(rows, K)`` or None.
     """
-    P, Y = np.asarray(prediction), np.asarray(target)
+    P, Y = as_arrays(prediction, target)
     n_classes = P.shape[-1]
     if P.ndim > 1 and n_classes > 1 and Y.shape != P.shape:
         c = metric.checked_class_indices(P, Y)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from backprop.core.checks import check_integer
+from backprop.core.checks import check_choice, check_integer
 from backprop.core.types import Array
 from backprop.metrics.base import Metric
 from backprop.metrics.classification import are_two_classes, check_class_id, has_one_true, rows
@@ -43,9 +43,7 @@ class AUC(Metric):
 
     def __init__(self, curve: str = "ROC", name: str = "auc", class_id: int | None = None) -> None:
         super().__init__(name)
-        if curve not in CURVES:
-            raise ValueError(f"AUC(curve) must be one of {CURVES}, but it is {curve!r}.")
-        self.curve = curve
+        self.curve = check_choice(curve, "AUC(curve)", CURVES)
         self.class_id = None if class_id is None else check_integer(class_id, "AUC(class_id)", 0)
         self.reset()
 

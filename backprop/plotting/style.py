@@ -91,16 +91,24 @@ def epoch_ticks(first: int, last: int) -> list[int]:
     return [first, *(epoch for epoch in round_epochs if epoch - first > step / 2)]
 
 
-def finite_array(name: str, values: object, ndim: int) -> Array:
+def finite_array(name: str, values: object, ndim: int, advice: str = "") -> Array:
     """Return ``values`` as a float array with ``ndim`` axes whose non-finite entries are NaN.
+
+    Args:
+        name: What they are called.
+        values: The numbers.
+        ndim: The number of axes that they must have.
+        advice: What to pass, for the error message, where that is no array.
 
     Raises:
         ValueError: If it is no such array.
     """
     try:
         array = np.array(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must hold numbers, with {ndim} axes: {error}.") from error
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name} must hold numbers, with {ndim} axes, but it is {values!r:.60}{advice}."
+        ) from None
     if array.ndim != ndim or not array.size:
         raise ValueError(
             f"{name} must be a non-empty array with {ndim} axes but has the shape {array.shape}."

@@ -7,7 +7,7 @@ from typing import Any
 from backprop import explain, inspection
 from backprop.callbacks import Callback, CallbackList
 from backprop.core import console
-from backprop.core.checks import check_list
+from backprop.core.checks import check_flag, check_list
 from backprop.core.errors import DivergenceError
 from backprop.data.sources import check, evaluation_source
 from backprop.engine.owners import training
@@ -176,6 +176,7 @@ class Sequential(CompiledNetwork):
         Returns:
             The loss before the update, or ``[loss, metrics…]`` if the model has metrics, or a dict.
         """
+        check_flag(return_dict, "return_dict")
         with training(self, "train_on_batch"):
             data = check(self, x, y, sample_weight, class_weight)
             self.optimizer.check_free(self._parameters)
@@ -232,6 +233,7 @@ class Sequential(CompiledNetwork):
         Returns:
             The loss, or ``[loss, metrics…]`` if the model has metrics, or a dict.
         """
+        check_flag(return_dict, "return_dict")
         batches = evaluation_source(self, x, y, sample_weight, batch_size=batch_size, steps=steps)
         params = {"steps": batches.steps, "verbose": verbose}
         called = CallbackList(check_list(callbacks, "callbacks"), self, params)

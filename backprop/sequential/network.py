@@ -124,7 +124,7 @@ class Network(Strict):
             ShapeError: It is not of that form, or the model is built for another one.
         """
         batch = tuple(input_shape) if isinstance(input_shape, Sequence) else ()
-        if batch[:1] != (None,):
+        if not batch or batch[0] is not None:
             raise ShapeError(
                 f"input_shape must be the shape of a batch with None in front, such as "
                 f"(None, 784), but it is {input_shape!r}."
@@ -230,7 +230,7 @@ class Network(Strict):
             ValueError: There is none.
         """
         found = dict(walk(self.layers))
-        if name not in found:
+        if not isinstance(name, str) or name not in found:
             raise ValueError(f"no layer is called {name!r}: the names are {', '.join(found)}.")
         return found[name]
 

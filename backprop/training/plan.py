@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backprop.callbacks import Callback, CallbackList
-from backprop.core.checks import check_integer, check_list
+from backprop.core.checks import check_flag, check_integer, check_list
 from backprop.core.ranges import warn_of_rounding
 from backprop.data.batches import Batches
 from backprop.data.inputs import warn_of_bytes
@@ -90,6 +90,7 @@ def plan_fit(
             (validation_steps, "validation_steps"),
         )
     )
+    shuffle = check_flag(shuffle, "shuffle")
     if model.optimizer.full_batch:
         check_same_every_time(model.layers, x)
         shuffle = False  # the order of the samples means nothing to a sum over all of them

@@ -8,6 +8,7 @@ of AB is nan or infinite, nor its square, if ‖A‖² ‖B‖² is below the la
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from backprop.engine.parts import Interval, intervals
 from backprop.engine.schedule import Intervals
 from backprop.engine.tape import Call
 
-FEW = 2048
+FEW = 8192
 """Elements of g up to which one product with itself is quicker than a look at anything else."""
 
 
@@ -26,7 +27,7 @@ class Bound(NamedTuple):
     """A result in g whose squares are at most times · ‖factors[0]‖² ‖factors[1]‖² ⋯.
 
     Attributes:
-        start: The first element of g that it writes.
+        start: The first address in g that it writes.
         stop: The one behind the last.
         factors: Vectors with the numbers that it is made of.
         times: A number.
@@ -45,61 +46,81 @@ class Magnitudes:
         calls: The calls of the step.
         g: ∂E/∂θ.
         later: Addresses in g that are written when this has been looked at.
+        known: Arrays with a bound of their ‖v‖², which hence nobody need compute: the inputs.
 
     Attributes:
-        known: Whether everything that is written later can be told from what is there before.
+        complete: Whether everything that is written later can be told from what is there before.
     """
 
-    def __init__(self, calls: Sequence[Call], g: Array, later: Sequence[Interval] = ()) -> None:
-        self._squares: list[Callable[[Array], Any]] = []
-        self._vectors: list[Array] = []
-        self._bounds: list[tuple[tuple[int, ...], float]] = []
+    def __init__(
+        self,
+        calls: Sequence[Call],
+        g: Array,
+        later: Sequence[Interval] = (),
+        known: Sequence[tuple[Array, float]] = (),
+    ) -> None:
+        self._single: dict[tuple[int, int], tuple[Array, float]] = {}
+        self._double: list[tuple[Array, Array, float]] = []
         start, waiting = byte_bounds(g)[0], Intervals()
         waiting.add(later)
-        at_once = Intervals()  # bytes of g that need not be looked at themselves
-        others = Intervals()  # bytes of g that must be
+        covered, others = Intervals(), Intervals()  # bytes of g that have a bound, or have none
+        bounds = []
         if later or g.size > FEW:
-            bounds = list(bounds_of(calls, g, [] if later else calls, others))
-            for bound in bounds:
-                span = [(start + bound.start * g.itemsize, start + bound.stop * g.itemsize)]
-                cheap = sum(v.size for v in bound.factors) < bound.stop - bound.start
-                if others.meet(span) or not (cheap or waiting.meet(span)):
-                    others.add(span)
-            for bound in bounds:
-                span = [(start + bound.start * g.itemsize, start + bound.stop * g.itemsize)]
-                if not others.meet(span):
-                    at_once.add(span)
-                    self._bounds.append((tuple(map(self._number, bound.factors)), bound.times))
-        self.known = all(covers(at_once, each) for each in later)
-        for a, b in gaps(at_once, byte_bounds(g)):
-            stretch = g[(a - start) // g.itemsize : (b - start) // g.itemsize]
-            self._bounds.append(((self._number(stretch),), 1.0))
-        if not self._bounds:
-            self._bounds.append(((), 0.0))
+            found = bounds_of(calls, g, [] if later else calls, others)
+            bounds = [with_known(bound, known) for bound in found]
+        for bound in bounds:
+            span = [(bound.start, bound.stop)]
+            cheap = sum(v.nbytes for v in bound.factors) < bound.stop - bound.start
+            if not (cheap or waiting.meet(span)):
+                others.add(span)
+        for bound in bounds:
+            span = [(bound.start, bound.stop)]
+            if not others.meet(span):
+                covered.add(span)
+                self._add(*bound.factors, times=bound.times)
+        self.complete = not any(gaps(covered, each) for each in later)
+        for a, b in gaps(covered, byte_bounds(g)):
+            self._add(g[(a - start) // g.itemsize : (b - start) // g.itemsize], times=1.0)
+        self._dots = [(vector.dot, vector, times) for vector, times in self._single.values()]
 
-    def _number(self, vector: Array) -> int:
-        """Where ‖v‖² stands among the squares."""
-        for k, other in enumerate(self._vectors):
-            if other is vector or (
-                byte_bounds(other) == byte_bounds(vector) and other.dtype == vector.dtype
-            ):
-                return k
-        self._vectors.append(vector)
-        self._squares.append(vector.dot)
-        return len(self._vectors) - 1
+    def _add(self, *factors: Array, times: float) -> None:
+        if len(factors) == 1:
+            (vector,) = factors
+            _, before = self._single.get(byte_bounds(vector), (vector, 0.0))
+            self._single[byte_bounds(vector)] = vector, before + times
+        elif factors:
+            self._double.append((*factors, times))  # type: ignore[arg-type]
 
-    def below(self, limit: float) -> bool:
-        """Whether no square of an element of g is above the limit; False if it may be."""
-        if len(self._squares) == 1:
-            return bool(self._squares[0](self._vectors[0]) < limit)
-        pairs = zip(self._squares, self._vectors, strict=True)
-        found = [float(square(vector)) for square, vector in pairs]
-        for factors, bound in self._bounds:
-            for k in factors:
-                bound *= found[k]
-            if not bound < limit:
-                return False
-        return True
+    def function(self) -> Callable[[], Any]:
+        """``square``, or the one product that it is."""
+        if len(self._dots) == 1 and not self._double:
+            dot, vector, times = self._dots[0]
+            if times == 1:
+                return partial(dot, vector)
+        return self.square
+
+    def square(self) -> float:
+        """A number that no square of an element of g is above; nan or infinite if it may be so."""
+        total = 0.0
+        for dot, vector, times in self._dots:
+            total += times * float(dot(vector))
+        for one, other, times in self._double:
+            total += times * float(one.dot(one)) * float(other.dot(other))
+        return total
+
+
+def with_known(bound: Bound, known: Sequence[tuple[Array, float]]) -> Bound:
+    """The bound with numbers in the place of the factors that are known, or are constants."""
+    left, times = [], bound.times
+    for vector in bound.factors:
+        squares = [s for array, s in known if byte_bounds(array) == byte_bounds(vector)]
+        if not vector.flags.writeable:
+            squares.append(float(np.vdot(vector, vector)))
+        if squares:
+            times *= squares[0]
+        else:
+            left.append(vector)
+    return bound._replace(factors=tuple(left), times=times)
 
 
 def bounds_of(
@@ -125,8 +146,7 @@ def bounds_of(
             for vector in factors
         )
         if times and kept and call.out.flags.c_contiguous and len(spans) == 1:
-            a, b = ((each - low) // g.itemsize for each in spans[0])
-            found.append(Bound(a, b, tuple(v for v in factors if v is not None), times))
+            found.append(Bound(*spans[0], tuple(v for v in factors if v is not None), times))
         else:
             others.add(spans)
     return found
@@ -159,11 +179,6 @@ def lost(vector: Array, calls: Sequence[Call]) -> bool:
     where = Intervals()
     where.add([byte_bounds(vector)])
     return any(where.meet(intervals(call.out)) for call in calls)
-
-
-def covers(spans: Intervals, span: Interval) -> bool:
-    """Whether all of a span lies in them."""
-    return not gaps(spans, span)
 
 
 def gaps(spans: Intervals, within: Interval) -> list[Interval]:

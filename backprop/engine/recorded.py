@@ -47,6 +47,7 @@ class RecordedStep:
         X: The array of the inputs.
         y: The array of the targets.
         weight: The array of the sample weights, if there are any.
+        largest: The largest size of a number in any X that will be there, if it is known.
 
     Attributes:
         calls: Functions that make the step again.
@@ -56,10 +57,17 @@ class RecordedStep:
         tape: What was recorded.
         works: Whether everything could be recorded.
         shared: The same step for several threads, where it is quicker so.
-        magnitudes: Looks at the size of g.
+        square: What no square of an element of g is above.
     """
 
-    def __init__(self, model: Model, X: Array, y: Array, weight: Array | None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        X: Array,
+        y: Array,
+        weight: Array | None,
+        largest: float | None = None,
+    ) -> None:
         self.X, self.y, self.weight = X, y, weight
         tape = self.tape = Tape()
         objects = list(parts(model))
@@ -81,10 +89,12 @@ class RecordedStep:
         self.shared = self._share(model) if self.works else None
         later = self.shared.later if self.shared else []
         g = model.parameters.gradients
-        self.magnitudes = Magnitudes(tape.calls, g, later)
-        if self.shared and not self.magnitudes.known:
+        known = [] if largest is None else [(X, X.size * largest**2)]
+        magnitudes = Magnitudes(tape.calls, g, later, known)
+        if self.shared and not magnitudes.complete:
             self.shared.apart = True
-            self.magnitudes = Magnitudes((), g)
+            magnitudes = Magnitudes((), g)
+        self.square = magnitudes.function()
         self._attributes = [(vars(each), results_of(each)) for each in objects]
 
     def _share(self, model: Model) -> SharedStep | None:
@@ -149,18 +159,13 @@ class RecordedSteps(Step):
                 call()
         else:
             step.shared.gradients()
+            if step.shared.apart:
+                step.shared.complete()
+        self.square = step.square()
         loss = float(step.total) / step.size
         if self._penalised:
             loss += self.model.penalty()
         return loss, step.prediction
-
-    def sound(self) -> bool:
-        """Whether g is finite and not too large; as in ``Step``, but of fewer numbers."""
-        if self._current is None:
-            return super().sound()
-        if self._shared is not None and self._shared.apart:
-            self._shared.complete()
-        return self._current.magnitudes.below(self.limit)
 
     def complete(self) -> None:
         """Makes what of g threads left to ``update``."""
@@ -190,7 +195,8 @@ class RecordedSteps(Step):
             if type(X) is np.ndarray:
                 self._seen[len(y)] = arrays, times + 1
             return found
-        step = RecordedStep(self.model, X, y, weight)
+        step = RecordedStep(self.model, X, y, weight, self.largest)
+        self.square = step.square()
         if step.works:
             self._recorded[id(X), id(y), id(weight)] = step  # keeps them: their ids stay theirs
         else:

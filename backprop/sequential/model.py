@@ -157,6 +157,7 @@ class Sequential(CompiledNetwork):
             with single_blas_threads():
                 observe(self, plan.batches)
                 step = Step(self) if self.run_eagerly else RecordedSteps(self)
+                step.largest = getattr(plan.batches, "largest", None)
                 Loop(self, plan, step, on_divergence).fit()
             self._complete_deltas()
             return plan.history

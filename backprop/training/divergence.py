@@ -6,7 +6,6 @@ import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -57,22 +56,27 @@ class Guard:
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        ends = pairwise(accumulate((p.value.size for p in model.parameters), initial=0))
-        found = zip(model.parameters, ends, strict=True)
-        stretches = [slice(*bounds) for p, bounds in found if not p.learned]
-        self._averages = [model.parameters.values[stretch] for stretch in stretches]
-        self._kept = [average.copy() for average in self._averages]
+        stretches: list[slice] = []
+        stop = 0
+        for p in model.parameters:
+            start, stop = stop, stop + p.value.size
+            if not p.learned and stretches and stretches[-1].stop == start:
+                stretches[-1] = slice(stretches[-1].start, stop)
+            elif not p.learned:
+                stretches.append(slice(start, stop))
+        theta = model.parameters.values
+        self._pairs = [(theta[each].copy(), theta[each]) for each in stretches]
         self.averages = bool(stretches)
 
     def keep(self) -> None:
         """Copies what the forward pass is going to change."""
-        for average, kept in zip(self._averages, self._kept, strict=True):
-            kept[...] = average
+        for kept, average in self._pairs:
+            np.copyto(kept, average)
 
     def put_back(self) -> None:
         """Undoes what the forward pass has changed."""
-        for average, kept in zip(self._averages, self._kept, strict=True):
-            average[...] = kept
+        for kept, average in self._pairs:
+            np.copyto(average, kept)
 
     def update(self, step: Step, loss: float, batch: tuple[Any, ...], when: str) -> None:
         """The second half of a step, if the first half had numbers that can be believed.
@@ -90,7 +94,7 @@ class Guard:
                 of θ and of the optimizer's state is as before the step.
         """
         if math.isfinite(loss):
-            if step.sound():
+            if step.square < step.limit:
                 step.update()
                 return
             if self._tried(step):

@@ -104,7 +104,7 @@ class Loop:
             if averages:
                 guard.keep()
             loss, prediction = step.gradients(X, y, weight)
-            if isfinite(loss) and step.sound():
+            if isfinite(loss) and step.square < step.limit:
                 step.update()
             else:
                 self.in_doubt(loss, (X, y, weight), epoch, batch)

@@ -11,10 +11,19 @@ class Step:
 
     Args:
         model: A built and compiled model.
+
+    Attributes:
+        largest: The largest size of a number in the inputs, if somebody has found it.
+        square: ‖g‖² or another number that no square of an element of g is above; nan or infinite
+            where there may be wrong numbers in g. What ``update`` makes of g is finite if this is
+            below the limit; else the loop looks more closely (see ``training/divergence.py``).
+        limit: The largest number, made smaller where the learning rate is large.
     """
 
     def __init__(self, model: Model) -> None:
         self.model = model
+        self.largest: float | None = None
+        self.square: float = 0.0
         self.limit = float(np.finfo(model.dtype).max)
 
     def gradients(self, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
@@ -28,6 +37,8 @@ class Step:
         prediction = model.forward(X, training=True)  # 1. forward pass; layers keep activations
         loss = model.loss.compute(prediction, y, weight) + model.penalty()  # 2. the loss
         model.backpropagate(model.loss.backward())  # 3. backward pass: δ; 4. gradients: g
+        g = model.parameters.gradients
+        self.square = float(np.dot(g, g))
         return loss, prediction
 
     def update(self) -> None:
@@ -39,14 +50,6 @@ class Step:
         optimizer = self.model.optimizer
         rate = 1.0 if optimizer.schedule else max(1.0, optimizer.learning_rate)
         self.limit = float(np.finfo(self.model.dtype).max) / rate**2
-
-    def sound(self) -> bool:
-        """Whether all numbers of g are finite, and so small that updates by them are finite too.
-
-        ‖g‖² shows that, one product. Where it is too large, g may be as it should nevertheless.
-        """
-        g = self.model.parameters.gradients
-        return bool(np.dot(g, g) < self.limit)
 
     def complete(self) -> None:
         """Makes what of g is left to ``update``, for those who want to look at it before."""

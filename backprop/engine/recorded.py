@@ -98,7 +98,7 @@ class RecordedStep:
         self._attributes = [(vars(each), results_of(each)) for each in objects]
 
     def _share(self, model: Model) -> SharedStep | None:
-        if not from_here(model.optimizer):
+        if model.optimizer.full_batch or not from_here(model.optimizer):
             return None
         places = [
             (byte_bounds(array), part.place)

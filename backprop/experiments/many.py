@@ -40,7 +40,7 @@ two thirds at 64-64-10, batches of 32, and the same time at 784-30-10.
 """
 
 UNDERSTOOD = {"batch_size", "epochs", "verbose", "shuffle", "validation_data"}
-UNDERSTOOD |= {"class_weight", "callbacks"}
+UNDERSTOOD |= {"class_weight", "callbacks", "on_divergence"}
 """What of ``fit``'s arguments models can be trained together with, callbacks only if none."""
 
 
@@ -151,6 +151,7 @@ def fit_together(
     verbose: int | str = "auto",
     shuffle: bool = True,
     class_weight: Any = None,
+    on_divergence: str = "warn",
     **known: Any,
 ) -> list[History] | None:
     """Trains models of one form in step; None if that is impossible or would not be quicker."""
@@ -178,7 +179,7 @@ def fit_together(
         for model, mine in zip(models, chosen, strict=True):
             if observing(model):
                 observe(model, Batches(Data(X[mine], targets[mine]), size, model.dtype))
-        together = StackedModels(models, data, chosen, held_out, size, shuffle)
+        together = StackedModels(models, data, chosen, held_out, size, shuffle, on_divergence)
     except (CannotStack, TypeError, ValueError):  # what a fit alone refuses, too, it says itself
         return None
     params = {"epochs": int(epochs), "steps": -(-chosen.shape[1] // size), "verbose": verbose}

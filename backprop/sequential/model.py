@@ -14,6 +14,7 @@ from backprop.engine.owners import training
 from backprop.engine.recorded import RecordedSteps
 from backprop.engine.threads import single_blas_threads
 from backprop.sequential.compiled import CompiledNetwork
+from backprop.sequential.prediction import check_weights_finite
 from backprop.training.batched_metrics import update_metrics
 from backprop.training.divergence import Guard, quiet
 from backprop.training.evaluation import Evaluator, collect, unwrap
@@ -221,10 +222,16 @@ class Sequential(CompiledNetwork):
     ) -> Any:
         """The loss and the metrics on data, without training on it.
 
+        Threads may call this at once, also while another one trains the model. The same call gives
+        the same bits. Sums are rounded in another order where ``batch_size`` or the order of x in
+        memory (C or Fortran) is another: the last digits, of float32 about the seventh and of the
+        mean the ninth, are not promised then.
+
         Args:
             x: Inputs, or what makes batches, as for ``fit``.
             y: Targets.
-            batch_size: Samples computed at once, 1024 unless given; it does not change the result.
+            batch_size: Samples computed at once, 1024 unless given; it changes no more than the
+                last digits.
             verbose: Whether to print the numbers too, as for ``fit``; 0 does not.
             sample_weight: Weights of the samples in the loss, as for ``fit``.
             steps: The most batches that are taken.
@@ -240,6 +247,7 @@ class Sequential(CompiledNetwork):
         called = CallbackList(check_list(callbacks, "callbacks"), self, params)
         shown = progress(verbose)
         self.build((None, *batches.sample_shape))
+        check_weights_finite(self)
         with single_blas_threads():
             logs = Evaluator(self)(batches, called)
         if shown:

@@ -216,6 +216,11 @@ class Network(Strict):
             verbose: For those who come from Keras; nothing is shown in any case.
             steps: The most batches that are taken.
             callbacks: Objects whose predict hooks are called on the way.
+
+        Threads may call this at once, also while another one trains the model.
+
+        Raises:
+            ValueError: An argument cannot be used, or a weight is nan or infinite.
         """
         return predict(self, x, batch_size, verbose, steps, callbacks)
 

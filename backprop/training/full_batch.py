@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 
 from backprop.core import console
+from backprop.core.errors import DivergenceError
 from backprop.core.types import Array
+from backprop.training.divergence import explain, quiet
 
 
 def minimize(loop: Any, epochs: range) -> None:
@@ -31,6 +33,7 @@ def minimize(loop: Any, epochs: range) -> None:
     reached = np.concatenate([theta[stretch] for stretch in stretches]).astype(np.float64)
     losses: list[float] = []
     begun = False
+    first = next(iter(batches))[:3]
 
     def place(x: Array) -> None:
         start = 0
@@ -52,8 +55,11 @@ def minimize(loop: Any, epochs: range) -> None:
         place(x)
         total, seen, gradient = 0.0, 0, np.zeros(len(x))
         for X, y, weight, _ in batches:
-            loss, _ = loop.step.gradients(X, y, weight)  # with a share of the penalty
+            with quiet():
+                loss, _ = loop.step.gradients(X, y, weight)  # with a share of the penalty
             g = model.parameters.gradients
+            if not losses and not (math.isfinite(loss) and loop.step.square < math.inf):
+                refuse(loss, (X, y, weight))
             mask = model.mask(X)
             n = len(y) if mask is None else int(mask.sum())
             gradient += n * np.concatenate([g[stretch] for stretch in stretches])
@@ -62,11 +68,20 @@ def minimize(loop: Any, epochs: range) -> None:
         losses.append(total / seen)
         return losses[-1], gradient / seen
 
+    def refuse(loss: float, batch: tuple[Any, ...]) -> None:
+        """Stops where training begins with a loss or a gradient that is not finite."""
+        if math.isfinite(loss) and np.isfinite(model.parameters.gradients).all():
+            return  # it is so large that its square is not
+        raise DivergenceError(explain(model, loss, batch, f"in epoch {epoch + 1}"))
+
     def after_iteration(x: Array) -> bool:
         nonlocal epoch, begun, reached
+        place(x)
+        with quiet():
+            logs = loop.evaluate(batches)
+        if not math.isfinite(logs["loss"]):  # the line search believed in it
+            raise DivergenceError(explain(model, logs["loss"], first, f"in epoch {epoch + 1}"))
         reached = x
-        place(reached)
-        logs = loop.evaluate(batches)
         loop.after_step(0, logs["loss"], logs)
         loop.end_epoch(epoch, logs)
         epoch, begun = epoch + 1, False

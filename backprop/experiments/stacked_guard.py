@@ -39,18 +39,20 @@ class StackedGuard:
         self._flat = g.reshape(-1)
         rate = max(1.0, *(model.optimizer.learning_rate for model in models))
         self._limit = float(np.finfo(theta.dtype).max) / rate**2
-        self._stopped: dict[int, tuple[Array, dict[str, Array], int, dict[str, Any]]] = {}
-        self._pairs: list[tuple[Array, Array]] = []
+        self._stopped: dict[int, tuple[Array, Array, dict[str, Array], int, dict[str, Any]]] = {}
+        self._message = ""
+        self._stretches: list[slice] = []
         stop = 0
         for p in models[0].parameters:  # what a forward pass changes
             start, stop = stop, stop + p.value.size
             if not p.learned:
-                self._pairs.append((theta[:, start:stop].copy(), theta[:, start:stop]))
+                self._stretches.append(slice(start, stop))
+        self._kept = [theta[:, each].copy() for each in self._stretches]
 
     def keep(self) -> None:
         """Copies what the forward pass is going to change."""
-        for kept, averages in self._pairs:
-            np.copyto(kept, averages)
+        for kept, stretch in zip(self._kept, self._stretches, strict=True):
+            np.copyto(kept, self.theta[:, stretch])
 
     def update(self, step: Any, when: str) -> None:
         """The optimizers' step; undone for the models that it would spoil.
@@ -80,13 +82,12 @@ class StackedGuard:
         if self.on_divergence == "raise" and self._message:
             raise DivergenceError(self._message)
 
-    _message = ""
-
     def _stop(self, k: int, step: Any, rows: list[Array], steps: int, when: str) -> None:
+        """Keeps what the model is given back, and says so."""
         model = self.models[k]
         theta = rows[0].copy()
-        for (kept, averages), start in zip(self._pairs, self._starts(), strict=True):
-            theta[start : start + averages.shape[1]] = kept[k]
+        for kept, stretch in zip(self._kept, self._stretches, strict=True):
+            theta[stretch] = kept[k]
         model.parameters.values[...] = theta
         model.optimizer.iterations = steps
         weight = None if step.weight is None else step.weight[k].copy()
@@ -97,23 +98,15 @@ class StackedGuard:
             console.warn(self._message)
         state = {name: rows[1 + i].copy() for i, name in enumerate(self.optimizer.state)}
         states = {name: rng.bit_generator.state for name, rng in model.generators.items()}
-        self._stopped[k] = theta, state, steps, states
+        self._stopped[k] = theta, self.g[k].copy(), state, steps, states
         self.active.remove(k)
         model.stop_training = True
 
-    def _starts(self) -> list[int]:
-        start, found = 0, []
-        for p in self.models[0].parameters:
-            if not p.learned:
-                found.append(start)
-            start += p.value.size
-        return found
-
     def hand_back(self) -> None:
         """Writes into the models that were stopped what they had before that step."""
-        for k, (theta, state, steps, states) in self._stopped.items():
+        for k, (theta, g, state, steps, states) in self._stopped.items():
             model = self.models[k]
-            model.parameters.values[...] = theta
+            model.parameters.values[...], model.parameters.gradients[...] = theta, g
             model.optimizer.iterations = steps
             for name, vector in state.items():
                 model.optimizer.state[name][...] = vector

@@ -133,8 +133,12 @@ def explain(model: Model, loss: float, batch: tuple[Any, ...], when: str) -> str
     advice = [f"inputs that are not scaled (these are between {low:.3g} and {high:.3g})"]
     advice = [rate, *advice] if begun else [*advice, "first weights that are too large"]
     lower = "lower the learning rate" if begun else "begin with other weights"
+    what = f"the loss became {loss:.6g}"
+    if math.isfinite(loss):
+        what = f"the loss is {loss:.6g}, but its gradient, or what the optimizer makes of it, is no"
+        what += " finite number"
     return (
-        f"training has diverged {when}: the loss became {loss:.6g}. The first number that was not "
+        f"training has diverged {when}: {what}. The first number that was not "
         f"finite: {found}. Training stopped before that step, and the model has the weights and "
         f"the optimizer the state from before it. Likely causes are {' or '.join(advice)}: "
         f"{lower}, scale the inputs, or clip the gradients (global_clipnorm=1)."

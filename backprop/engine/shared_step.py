@@ -81,7 +81,10 @@ class SharedStep:
             self._complete = True
 
     def update(self, optimizer: Any) -> None:
-        """What is left of g, and the optimizer's step; only once ``apart`` may g be complete."""
+        """What is left of g, and the optimizer's step."""
+        if self._complete and not self.apart:
+            optimizer.step(self._parameters)
+            return
         blocks = optimizer.prepare(self._parameters)
         if blocks is not self._blocks:
             self._programs = self._plan(optimizer)

@@ -139,8 +139,8 @@ def explain(model: Model, loss: float, batch: tuple[Any, ...], when: str) -> str
         what += " finite number"
     return (
         f"training has diverged {when}: {what}. The first number that was not "
-        f"finite: {found}. Training stopped before that step, and the model has the weights and "
-        f"the optimizer the state from before it. Likely causes are {' or '.join(advice)}: "
+        f"finite: {found}. Training stopped before that step: weights and optimizer are as they "
+        f"were. Likely causes are {' or '.join(advice)}: "
         f"{lower}, scale the inputs, or clip the gradients (global_clipnorm=1)."
     )
 

@@ -18,10 +18,10 @@ from backprop import (
     regularizers,
     schedules,
 )
-from backprop.core.errors import DivergenceError
+from backprop.core.errors import CorruptFileError, DivergenceError
 from backprop.core.lazy import lazy_names
 from backprop.layers import Input
-from backprop.sequential import Sequential, load_model
+from backprop.sequential import Sequential, load_model, load_onnx
 from backprop.training import History
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ else:
 __version__ = "0.1.0"
 
 __all__ = [
+    "CorruptFileError",
     "DivergenceError",
     "History",
     "Input",
@@ -50,6 +51,7 @@ __all__ = [
     "layers",
     "learning_rate_range",
     "load_model",
+    "load_onnx",
     "losses",
     "metrics",
     "optimizers",

@@ -1,5 +1,6 @@
 """What every test stands on: seeded randomness, and floating-point errors that raise."""
 
+import os
 from collections.abc import Iterator
 
 import numpy as np
@@ -34,6 +35,12 @@ def floating_point_errors_raise() -> Iterator[None]:
     """Overflow, division by zero and invalid operations fail a test; underflow to 0 is harmless."""
     with np.errstate(all="raise", under="ignore"):
         yield
+
+
+@pytest.fixture(autouse=True)
+def files_need_not_outlive_a_power_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for the disk; that files are forced to it, ``test_durable.py`` sees."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 @pytest.fixture(autouse=True)

@@ -48,6 +48,12 @@ ARGUMENTS = {
     "filename": "log.csv",
     "schedule": lambda epoch: 0.1,
     "shape": 5,
+    "recall": 0.7,
+    "precision": 0.7,
+    "specificity": 0.7,
+    "sensitivity": 0.7,
+    "num_classes": 3,
+    "target_class_ids": (0, 1),
 }
 """Arguments without a default, by name; a class that takes another one needs a line here."""
 

@@ -27,6 +27,8 @@ ALL = {"GroupNormalization.groups"}
 EXAMPLES = {
     "baseline": 0.5,
     "class_id": 1,
+    "ignore_class": 1,
+    "top_k": 1,
     "clipnorm": 0.5,
     "clipvalue": 0.5,
     "ema_overwrite_frequency": 5,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from mistakes import assert_speaks
 
-from backprop import datasets
+from backprop import CorruptFileError, datasets
 from backprop.core.errors import ShapeError
 from backprop.datasets import Vocabulary, load_shakespeare, pad_sequences, windows
 
@@ -164,6 +164,19 @@ def test_a_vocabulary_is_saved_and_loaded(tmp_path: Path) -> None:
         other = Vocabulary.load(path)
         assert (other.kind, other.tokens) == (kind, vocabulary.tokens)
         np.testing.assert_array_equal(other.encode(TEXTS), vocabulary.encode(TEXTS))
+
+
+def test_a_damaged_vocabulary_is_never_believed(tmp_path: Path) -> None:
+    vocabulary, path = Vocabulary(TEXTS), tmp_path / "words.npz"
+    vocabulary.save(path)
+    content = path.read_bytes()
+    for k in range(len(content)):
+        path.write_bytes(content[:k] + bytes([content[k] ^ 16]) + content[k + 1 :])
+        try:
+            tokens = Vocabulary.load(path).tokens
+        except CorruptFileError:
+            continue
+        assert tokens == vocabulary.tokens
 
 
 def test_mistakes_with_vocabularies() -> None:

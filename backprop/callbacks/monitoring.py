@@ -85,6 +85,14 @@ class Monitor(Callback):
         self._seen = self._warned = False
         self._last = None
 
+    def state(self) -> dict[str, Any]:
+        """The best number so far, and whether the number was ever there."""
+        return {"best": self.best, "seen": self._seen}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from there."""
+        self.best, self._seen = state["best"], state["seen"]
+
     def improves(self, value: float, reference: float) -> bool:
         """Whether value is better than reference by more than ``min_delta``; nan never is."""
         if self.rises:

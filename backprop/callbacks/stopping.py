@@ -1,6 +1,7 @@
 """Callbacks that end training early."""
 
 import math
+from typing import Any
 
 from backprop.callbacks.base import Callback, Logs
 from backprop.callbacks.monitoring import Monitor
@@ -60,6 +61,18 @@ class EarlyStopping(Monitor):
         """Starts anew, so that the object can be used again."""
         super().on_train_begin()
         self._reset()
+
+    def state(self) -> dict[str, Any]:
+        """All counts, and the best weights if they are to be restored."""
+        counts = {name: getattr(self, name) for name in ("wait", "stopped_epoch", "best_epoch")}
+        return {**super().state(), "counts": counts, "best_theta": self._best_theta}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from there."""
+        super().restore(state)
+        for name, value in state["counts"].items():
+            setattr(self, name, value)
+        self._best_theta = state["best_theta"]
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Compares, and ends training if patience has run out."""

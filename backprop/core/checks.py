@@ -193,11 +193,13 @@ def check_numbers(value: Any, name: str) -> Array:
 
 
 def check_real(value: Any, name: str) -> float:
-    """The value as a float, which may be nan or infinite.
+    """The value as a float, which may be nan or infinite; NumPy's array without axes is a number.
 
     Raises:
         TypeError: It is no number.
     """
+    if isinstance(value, np.ndarray) and not value.ndim:
+        value = value[()]
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise TypeError(f"{name} must be a number, but it is {value!r}.")
     try:

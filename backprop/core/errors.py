@@ -19,6 +19,10 @@ class NoForwardError(ValueError):
     """``backward`` was called without the training forward pass that it is the derivative of."""
 
 
+class CorruptFileError(ValueError):
+    """A file is damaged, or none that this package wrote; the message names it and says which."""
+
+
 class DivergenceError(ArithmeticError):
     """A training step would have made the weights nan or infinite; they are as before it."""
 

@@ -189,6 +189,10 @@ class Parameters:
             self._stretches = flags, slices
         return self._stretches[1]
 
+    def places(self) -> Iterator[tuple[Parameter, tuple[int, int]]]:
+        """The parameters, and where in θ each begins and ends."""
+        return zip(self._parameters, self._bounds, strict=True)
+
     def __iter__(self) -> Iterator[Parameter]:
         return iter(self._parameters)
 

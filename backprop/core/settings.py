@@ -27,6 +27,7 @@ class Setting:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.__doc__ = ""  # the class says what its arguments are
 
     def __set__(self, made: Any, value: Any) -> None:
         attributes, name = vars(made), self.name
@@ -71,8 +72,8 @@ class Settings:
 
     any_name = False
 
-    def __new__(cls, *given: Any, **named: Any) -> Self:
-        """Refuses arguments that a class of the package does not take."""
+    # arguments that a class of the package does not take are refused; documented is __init__
+    def __new__(cls, *given: Any, **named: Any) -> Self:  # noqa: D102
         if from_package(cls) and not cls.any_name:
             check_call(cls, given, named)
         return super().__new__(cls)

@@ -56,6 +56,10 @@ class Stream:
         """Batches in an epoch; None while that is not known."""
         return self._items.steps
 
+    def go_on(self, epochs: int) -> None:
+        """Continues as if so many epochs had been drawn (see ``Items``)."""
+        self._items.go_on(epochs)
+
     def __iter__(self) -> Iterator[Batch]:
         for batch in self._items:
             data = self._unpack(batch)

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-building = threading.RLock()
-"""Held while a model makes its parameters, so that of two threads that need them one does."""
-
+_building = threading.RLock()
 _owners: dict[int, tuple[int, str]] = {}  # thread and its name, by the id of the model
 
 
@@ -41,10 +39,17 @@ def training(model: object, verb: str) -> Iterator[None]:
             del _owners[id(model)]
 
 
+def once(missing: Callable[[], bool], make: Callable[[], None]) -> None:
+    """Makes something that is missing; of several threads that need it, one does."""
+    with _building:
+        if missing():
+            make()
+
+
 def _begin_child() -> None:
     """In a forked child only the thread that forked goes on."""
-    global building
-    building = threading.RLock()
+    global _building
+    _building = threading.RLock()
     for model, (thread, _) in list(_owners.items()):
         if thread != threading.get_ident():
             del _owners[model]

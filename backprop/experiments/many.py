@@ -24,7 +24,7 @@ from backprop.data.sources import Source, check
 from backprop.engine.owners import training
 from backprop.engine.recorded import form, replayable
 from backprop.engine.threads import single_blas_threads
-from backprop.experiments.stacked_models import StackedModels
+from backprop.experiments.stacked_models import AfterEpoch, StackedModels
 from backprop.experiments.stacked_tape import CannotStack
 from backprop.protocol import Model
 from backprop.training.history import History
@@ -152,9 +152,14 @@ def fit_together(
     shuffle: bool = True,
     class_weight: Any = None,
     on_divergence: str = "warn",
+    after_epoch: AfterEpoch | None = None,
     **known: Any,
 ) -> list[History] | None:
-    """Trains models of one form in step; None if that is impossible or would not be quicker."""
+    """Trains models of one form in step; None if that is impossible or would not be quicker.
+
+    ``after_epoch`` is given an epoch and the numbers of each model, and says whether it was the
+    last one.
+    """
     first, n = models[0], len(y)
     chosen = np.stack([np.arange(n) if each is None else each for each in rows])
     size = min(batch_size or 32, chosen.shape[1])
@@ -185,7 +190,8 @@ def fit_together(
     params = {"epochs": int(epochs), "steps": -(-chosen.shape[1] // size), "verbose": verbose}
     params["validation"] = epochs > 0 and held_out[0] is not None
     with single_blas_threads():
-        return together.fit(range(int(epochs)), CallbackList(progress(verbose), first, params))
+        told = CallbackList(progress(verbose), first, params)
+        return together.fit(range(int(epochs)), told, after_epoch)
 
 
 def can_be_shared(arguments: dict[str, Any]) -> bool:
@@ -201,7 +207,7 @@ def plain_training(model: Model) -> bool:
         and not optimizer.full_batch
         and from_here(optimizer)
         and not (optimizer.weight_decay or optimizer.use_ema or optimizer.clips)
-        and not any(p.regularizer or p.constraint for p in model.parameters)
+        and not any(p.constraint for p in model.parameters)
     )
 
 

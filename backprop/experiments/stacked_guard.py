@@ -54,21 +54,23 @@ class StackedGuard:
         for kept, stretch in zip(self._kept, self._stretches, strict=True):
             np.copyto(kept, self.theta[:, stretch])
 
-    def update(self, step: Any, when: str) -> None:
+    def update(self, step: Any, penalties: Any, when: str) -> None:
         """The optimizers' step; undone for the models that it would spoil.
 
         Args:
             step: The ``StackedStep`` that has been made.
+            penalties: Ω(θ) of each model.
             when: What the warning says of the time: ``"in epoch 1, step 3"``.
 
         Raises:
             DivergenceError: There are some, and that was asked for.
         """
         g, total = self._flat, step.total
-        if g.dot(g) < self._limit and total.dot(total) < self._limit:
+        fine = g.dot(g) < self._limit and total.dot(total) < self._limit
+        if fine and np.isfinite(penalties).all():
             self.optimizer.step()
             return
-        wrong = ~(np.isfinite(self.g).all(axis=1) & np.isfinite(total))
+        wrong = ~(np.isfinite(self.g).all(axis=1) & np.isfinite(total + penalties))
         arrays = [self.theta, *self.optimizer.state.values()]
         before, steps = [array.copy() for array in arrays], self.optimizer.t
         self.optimizer.step()

@@ -201,11 +201,7 @@ class Optimizer(Strict):
         self.conclude(parameters)
 
     def check_free(self, parameters: Parameters | None) -> None:
-        """Checks that the state is not another model's; None stands for a model without parameters.
-
-        Raises:
-            ValueError: It is.
-        """
+        """Raises ValueError if the state is another model's; None: a model without parameters."""
         if self._parameters is not None and self._parameters is not parameters:
             raise ValueError(
                 f"this {type(self).__name__} already trains another model, or this one before "

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from backprop.core.durable import FilePath, replacing
 from backprop.core.types import Array
 
 if TYPE_CHECKING:
@@ -62,18 +63,18 @@ def unbox(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
-def save(figure: Figure, path: str | os.PathLike[str] | None) -> Figure:
+def save(figure: Figure, path: FilePath | None) -> Figure:
     """Write the figure to ``path`` if one is given, in the format of its ending; return it.
 
     Raises:
-        FileNotFoundError: If the folder of ``path`` does not exist.
+        OSError: If the folder of ``path`` does not exist, or the file cannot be written.
     """
     if path is not None:
-        file = os.fspath(path)
-        folder = os.path.dirname(file)
-        if folder and not os.path.isdir(folder):
-            raise FileNotFoundError(f"path is {file!r}: create the folder {folder!r} first.")
-        figure.savefig(file, dpi=SAVED_DPI)
+        name = os.fsdecode(path)
+        if not os.path.splitext(name)[1]:  # as matplotlib does
+            name = f"{name.rstrip('.')}.{figure.canvas.get_default_filetype()}"
+        with replacing(name) as temporary:
+            figure.savefig(temporary, dpi=SAVED_DPI)
     return figure
 
 

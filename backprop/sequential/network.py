@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -14,6 +13,7 @@ from backprop.callbacks import Callback
 from backprop.core import console
 from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_dtype, check_integer, check_list, check_shape
+from backprop.core.durable import FilePath
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.core.parameters import Parameter, Parameters
 from backprop.core.settings import Strict
@@ -38,9 +38,11 @@ class Network(Strict):
 
     Attributes:
         compiled: Whether there are a loss and an optimizer.
+        feature_names: The columns of the data frame that it was trained on; None if it was none.
     """
 
     compiled = False
+    feature_names: tuple[Any, ...] | None = None
     instead = {
         "layers": "add layers by model.add(…)",
         "loss": "call model.compile(loss=…)",
@@ -137,10 +139,7 @@ class Network(Strict):
                     f"cannot be built again for {shape}."
                 )
             return
-        with owners.building:
-            if self._parameters is None:  # else another thread was quicker
-                self._chain.build(shape, np.random.default_rng(self._weights_seed), self.dtype)
-                self._join()
+        owners.once(lambda: self._parameters is None, lambda: self._make(shape))
 
     def _seed_with(self, seed: int | None) -> None:
         if seed is not None:
@@ -159,8 +158,11 @@ class Network(Strict):
         self._seed_with(self._seed if seed is None else seed)
         shape = self.input_shape
         if shape is not None:
-            self._chain.build(shape, np.random.default_rng(self._weights_seed), self.dtype)
-            self._join()
+            self._make(shape)
+
+    def _make(self, shape: Shape) -> None:
+        self._chain.build(shape, np.random.default_rng(self._weights_seed), self.dtype)
+        self._join()
 
     def _join(self) -> None:
         parameters = Parameters(self._chain.parameters, self.dtype)
@@ -168,7 +170,7 @@ class Network(Strict):
         self._entrance = entrance(self.layers)
         for layer in self._entrance:
             layer.needs_input_gradient = False
-        self._parameters = parameters  # last: other threads then may predict
+        self._parameters = parameters  # last, as other threads then predict
 
     @property
     def makes_mask(self) -> bool:
@@ -207,7 +209,7 @@ class Network(Strict):
         steps: int | None = None,
         callbacks: Sequence[Callback] | None = None,
     ) -> Array:
-        """The network's outputs, shape ``(N, n_outputs)``; silent, and in bounded memory.
+        """The network's outputs, shape ``(N, n_outputs)``; from several threads at once, too.
 
         Args:
             x: Inputs; or a function, an iterable or a generator that makes batches of them, or of
@@ -216,8 +218,6 @@ class Network(Strict):
             verbose: For those who come from Keras; nothing is shown in any case.
             steps: The most batches that are taken.
             callbacks: Objects whose predict hooks are called on the way.
-
-        Threads may call this at once, also while another one trains the model.
 
         Raises:
             ValueError: An argument cannot be used, or a weight is nan or infinite.
@@ -240,11 +240,7 @@ class Network(Strict):
         return found[name]
 
     def activations(self, x: Any) -> dict[str, Array]:
-        """The output of every layer for a batch, by the layer's name or, in blocks, its way.
-
-        Args:
-            x: Inputs; the whole batch is computed at once.
-        """
+        """The output of every layer for a batch, by the layer's name or, in blocks, its way."""
         X = check_inputs(x, self.input_shape, self._some_layers(), "x", self.dtype)
         self.build((None, *X.shape[1:]))
         return inspection.layer_outputs(self._chain, X.astype(self.dtype, copy=False))
@@ -308,21 +304,19 @@ class Network(Strict):
         inside = objects_in(self._chain)
         return found | {way: part for way, part in inside if isinstance(part, np.random.Generator)}
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: FilePath, include_optimizer: bool = True) -> None:
         """Writes the whole model as one file, from which training goes on with the same bits.
 
-        ``bp.load_model(path)`` reads it (see ``saving.save``).
-
-        Args:
-            path: The file, for example ``"digits.npz"``.
+        ``bp.load_model(path)`` reads it. Without ``include_optimizer`` the optimizer's state is
+        left out (see ``saving.save`` for what is promised, and for the errors).
         """
-        saving.save(self, path)
+        saving.save(self, path, include_optimizer)
 
-    def save_weights(self, path: str | os.PathLike[str]) -> None:
+    def save_weights(self, path: FilePath) -> None:
         """Writes the parameters alone, each under its name (see ``saving.save_weights``)."""
         saving.save_weights(self, path)
 
-    def load_weights(self, path: str | os.PathLike[str]) -> None:
+    def load_weights(self, path: FilePath) -> None:
         """Sets the parameters from a file (see ``saving.load_weights`` for the errors)."""
         saving.load_weights(self, path)
 

@@ -205,10 +205,11 @@ def watched(model: Model, found: list[str]) -> Iterator[None]:
             note(f"∂E/∂X of {name}", dX, delta)
             return dX
 
-        vars(layer).update(forward=forward_watched, backward=backward_watched)
+        own: dict[str, Any] = {"forward": forward_watched, "backward": backward_watched}
+        vars(layer).update(own)
 
     layers = [(f"{type(layer).__name__} {way!r}", layer) for way, layer in walk(model.layers)]
-    hidden = [
+    hidden: list[dict[str, Any]] = [
         {k: vars(each)[k] for k in ("forward", "backward") if k in vars(each)} for _, each in layers
     ]
     for name, layer in layers:

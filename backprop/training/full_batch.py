@@ -1,17 +1,65 @@
 """Training by a full-batch optimizer: every epoch is one iteration on the loss of all samples."""
 
 import math
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
+from backprop.callbacks import Callback
 from backprop.core import console
 from backprop.core.errors import DivergenceError
 from backprop.core.types import Array
 from backprop.training.divergence import explain, quiet
 
 
-def minimize(loop: Any, epochs: range) -> None:
+class Evaluations(Callback):
+    """The losses and gradients that a training has asked for, if a callback keeps backups.
+
+    A training that goes on is led along the same way once more by these numbers. So the optimizer
+    comes back to where it was, bit for bit, whatever it keeps of its steps. A backup holds all of
+    them, 8 bytes for each weight and evaluation.
+
+    Attributes:
+        start: θ before the first of them.
+        first: The epoch of the first iteration.
+        reached: θ after the last iteration.
+        losses: The losses.
+        gradients: The gradients.
+    """
+
+    def __init__(self) -> None:
+        self.wanted = False
+        self.start: Any = None
+        self.reached: Any = None
+        self.first = 0
+        self.losses: list[float] = []
+        self.gradients: list[Array] = []
+
+    def set_others(self, callbacks: list[Callback]) -> None:
+        """Finds out whether there are to be backups, which are made last."""
+        self.wanted = any(each.comes_last for each in callbacks)
+
+    def state(self) -> dict[str, Any]:
+        """All of them."""
+        if not self.losses:
+            return {}
+        names = ("start", "reached", "first")
+        numbers = {"losses": np.array(self.losses), "gradients": np.stack(self.gradients)}
+        return {**numbers, **{name: getattr(self, name) for name in names}}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes them back."""
+        vars(self).update(state)
+        self.losses, self.gradients = state["losses"].tolist(), list(state["gradients"])
+
+    def add(self, loss: float, gradient: Array) -> None:
+        """Takes note of one."""
+        if self.wanted:
+            self.losses.append(loss)
+            self.gradients.append(gradient.copy())
+
+
+def minimize(loop: Any, first: int, first_step: int) -> None:
     """Iterations until the epochs are over, a callback stops, or the optimizer has converged.
 
     An iteration may need the loss and its gradient at several θ. Both are summed over the batches,
@@ -19,21 +67,30 @@ def minimize(loop: Any, epochs: range) -> None:
 
     Args:
         loop: The training ``Loop``.
-        epochs: The numbers of the iterations.
+        first: The number of the first iteration; those before it were made before a crash.
+        first_step: 1 if that one was made, too, but not what follows it in an epoch.
     """
     model, batches = loop.model, loop.plan.batches
     optimizer: Any = model.optimizer
     theta = model.parameters.values
     stretches = model.parameters.trainable_slices()
+    known: Evaluations = loop.plan.evaluations
+    again = list(zip(known.losses, known.gradients, strict=True))[::-1]  # the next one is last
+    goal, over = known.reached, first + first_step
+    epochs = range(known.first if again else first, loop.plan.epochs.stop)
     if optimizer.max_iterations is not None:
         epochs = epochs[: optimizer.max_iterations]
     epoch = epochs.start
-    if epoch >= epochs.stop or not stretches:
+    if first >= epochs.stop or not stretches:
         return
     reached = np.concatenate([theta[stretch] for stretch in stretches]).astype(np.float64)
+    if again:
+        reached = known.start
+        optimizer.iterations -= over - epoch  # which are counted again
+    known.start, known.first, known.reached = reached, epoch, reached
     losses: list[float] = []
     begun = False
-    first = next(iter(batches))[:3]
+    batch: tuple[Any, ...] = ()  # the last one
 
     def place(x: Array) -> None:
         start = 0
@@ -44,46 +101,56 @@ def minimize(loop: Any, epochs: range) -> None:
 
     def begin() -> None:
         nonlocal begun
-        if not begun:
+        if not begun and epoch >= first:
             begun = True
             loop.callbacks.call("on_epoch_begin", epoch, {})
-            loop.before_step(0)
+            if not (first_step and epoch == first):
+                loop.before_step(0)
 
     def loss_and_gradient(x: Array) -> tuple[float, Array]:
+        nonlocal batch
         if losses:  # the first one says whether there is anything to be done
             begin()
+        if again:
+            losses.append(again[-1][0])
+            return again.pop()
         place(x)
         total, seen, gradient = 0.0, 0, np.zeros(len(x))
         for X, y, weight, _ in batches:
+            batch = X, y, weight
             with quiet():
-                loss, _ = loop.step.gradients(X, y, weight)  # with a share of the penalty
+                loss, _ = loop.step.gradients(*batch)  # with a share of the penalty
             g = model.parameters.gradients
-            if not losses and not (math.isfinite(loss) and loop.step.square < math.inf):
-                refuse(loss, (X, y, weight))
+            if not losses and not (math.isfinite(loss) and np.isfinite(g).all()):
+                refuse(loss)
             mask = model.mask(X)
             n = len(y) if mask is None else int(mask.sum())
             gradient += n * np.concatenate([g[stretch] for stretch in stretches])
             total += n * loss
             seen += n
         losses.append(total / seen)
+        known.add(losses[-1], gradient / seen)
         return losses[-1], gradient / seen
 
-    def refuse(loss: float, batch: tuple[Any, ...]) -> None:
-        """Stops where training begins with a loss or a gradient that is not finite."""
-        if math.isfinite(loss) and np.isfinite(model.parameters.gradients).all():
-            return  # it is so large that its square is not
+    def refuse(loss: float) -> NoReturn:
+        """Stops where a loss or a gradient is not finite."""
         raise DivergenceError(explain(model, loss, batch, f"in epoch {epoch + 1}"))
 
     def after_iteration(x: Array) -> bool:
         nonlocal epoch, begun, reached
         place(x)
-        with quiet():
-            logs = loop.evaluate(batches)
-        if not math.isfinite(logs["loss"]):  # the line search believed in it
-            raise DivergenceError(explain(model, logs["loss"], first, f"in epoch {epoch + 1}"))
-        reached = x
-        loop.after_step(0, logs["loss"], logs)
-        loop.end_epoch(epoch, logs)
+        if epoch + 1 == over and goal is not None:
+            check_way(x, goal)
+        if epoch >= first:
+            with quiet():
+                logs = loop.evaluate(batches)
+            if not math.isfinite(logs["loss"]):  # the line search believed in it
+                refuse(logs["loss"])
+        reached = known.reached = x
+        if epoch >= first:
+            if not (first_step and epoch == first):
+                loop.after_step(0, logs["loss"], logs)
+            loop.end_epoch(epoch, logs)
         epoch, begun = epoch + 1, False
         return model.stop_training or epoch >= epochs.stop
 
@@ -92,7 +159,7 @@ def minimize(loop: Any, epochs: range) -> None:
         found = optimizer.minimize(loss_and_gradient, reached, after_iteration, len(epochs))
     finally:
         place(reached)  # and not where a line search was when it was interrupted or gave up
-    if not found:
+    if not found and epoch >= first:
         begin()
         logs = loop.evaluate(batches)
         if len(losses) == 1:
@@ -105,6 +172,19 @@ def minimize(loop: Any, epochs: range) -> None:
             warn_of_no_step(logs["loss"], epoch, finite)
     if epoch >= epochs.stop:
         optimizer.message = f"made {len(epochs)} iterations, as many as it might"
+
+
+def check_way(x: Array, goal: Array) -> None:
+    """Checks that a training that goes on was led to where it had been.
+
+    Raises:
+        ValueError: It was not, as another SciPy takes other steps.
+    """
+    if not np.array_equal(x, goal):
+        raise ValueError(
+            "the same losses and gradients lead L-BFGS to another place than before the training "
+            "was interrupted: go on with the same SciPy, or delete the backup to start anew."
+        )
 
 
 def warn_of_no_step(loss: float, epoch: int, finite: bool) -> None:

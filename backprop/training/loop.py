@@ -8,6 +8,7 @@ import numpy as np
 
 from backprop.core import console
 from backprop.core.errors import DivergenceError
+from backprop.data.streams import Stream
 from backprop.protocol import Model
 from backprop.training import full_batch
 from backprop.training.batched_metrics import BatchedMetrics, update_steps
@@ -53,17 +54,21 @@ class Loop:
         A callback may set ``model.resume_at`` in ``on_train_begin`` to start later.
         """
         model, epochs = self.model, self.plan.epochs
-        model.stop_training, model.resume_at = False, (epochs.start, 0)
+        start = epochs.start, 0
+        model.stop_training, model.resume_at = False, start
+        self._metrics.reset()
         if not model.optimizer.full_batch:
             model.optimizer.begin(model.parameters)
         diverged: DivergenceError | None = None
         with self.interrupt:
             self.callbacks.call("on_train_begin", {})
             first, first_step = model.resume_at
+            if model.resume_at is not start:  # also for its first step: generators have changed
+                self.go_on(range(epochs.start, first))
             try:
                 if model.optimizer.full_batch:
-                    full_batch.minimize(self, range(first, epochs.stop))
-                    return
+                    full_batch.minimize(self, first, first_step)
+                    first = epochs.stop
                 for epoch in range(first, epochs.stop):
                     self.callbacks.call("on_epoch_begin", epoch, {})
                     with quiet():
@@ -73,6 +78,7 @@ class Loop:
                     if model.stop_training:
                         break
                 model.optimizer.finalize(model.parameters)
+                model.resume_at = epochs.stop, 0  # nothing raised: the end is reached
             except DivergenceError as error:
                 model.stop_training, diverged = True, error
             finally:
@@ -82,8 +88,18 @@ class Loop:
                 raise diverged
             console.warn(str(diverged))
 
+    def go_on(self, epochs: range) -> None:
+        """Brings streams to where they are after these epochs."""
+        validated = sum(map(self.plan.validate_after, epochs))
+        for source, times in ((self.plan.batches, len(epochs)), (self.plan.validation, validated)):
+            if isinstance(source, Stream):
+                source.go_on(times)
+
     def epoch(self, epoch: int, first_step: int) -> dict[str, float]:
         """A pass over the batches, a step each; returns the means over the epoch.
+
+        The steps before the first were made before a crash: their sums are in ``plan.means``. If
+        training had been stopped there too, no other follows.
 
         Raises:
             DivergenceError: A loss or g is not finite; the weights are as before that step.
@@ -92,12 +108,16 @@ class Loop:
         if self._metrics.metrics is not model.metrics:  # compiled anew on the way
             self._metrics = BatchedMetrics(model.metrics, model.loss)
         metrics, counts, masked = self._metrics, bool(model.metrics), model.makes_mask
-        metrics.reset()
+        means = self.plan.means
+        if not first_step:
+            metrics.reset()
+            means.total, means.seen = 0.0, 0
         step.refresh()
-        total, seen = 0.0, 0
+        total, seen, means.in_epoch = means.total, means.seen, True
         before, after, guard = self._before, self._after, self.guard
         isfinite, averages, begun = math.isfinite, guard.averages, epoch > self.plan.epochs.start
-        batches = islice(self.plan.batches, first_step, None)
+        stopped = bool(first_step) and model.stop_training
+        batches = islice(self.plan.batches, first_step, first_step if stopped else None)
         for batch, (X, y, weight, given) in enumerate(batches, first_step):
             if before:
                 self.before_step(batch)
@@ -119,11 +139,13 @@ class Loop:
             total += loss * n  # the last batch may be shorter and counts for less
             seen += n
             if after:
+                means.total, means.seen = total, seen
                 self.after_step(batch, total / max(seen, 1))
             if model.stop_training:
                 break
             if interrupt.waiting:
                 interrupt.check()
+        means.in_epoch = False
         return collect(total / max(seen, 1), metrics.counted())
 
     def in_doubt(self, loss: float, batch: tuple[Any, ...], epoch: int, number: int) -> None:

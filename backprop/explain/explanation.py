@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +27,8 @@ class Explanation:
 
     ``print`` shows it as a table of formulas and values, a notebook as HTML, ``latex()`` as a
     derivation for a document, ``plot()`` as a picture and ``paths()`` as the chain rule written
-    out; ``save()`` writes any of these to a file, or a page that runs the network. The superscript in z⁽¹⁾, a⁽¹⁾, W⁽¹⁾ counts the layers with weights, δ⁽¹⁾ is ∂E/∂z⁽¹⁾, and
-    rows are samples.
+    out; ``save()`` writes any of these to a file, or a page that runs the network. The superscript
+    in z⁽¹⁾, a⁽¹⁾, W⁽¹⁾ counts the layers with weights, δ⁽¹⁾ is ∂E/∂z⁽¹⁾, and rows are samples.
 
     The numbers themselves are found by a layer's name or position::
 
@@ -118,7 +119,11 @@ class Explanation:
             ValueError: The ending is none of these.
             FileNotFoundError: The folder does not exist.
         """
-        texts = {".html": self._page, ".tex": self.latex, ".txt": lambda: f"{self}\n"}
+        texts: dict[str, Callable[[], str]] = {
+            ".html": self._page,
+            ".tex": self.latex,
+            ".txt": lambda: f"{self}\n",
+        }
         pictures = (".png", ".svg")
         suffix = Path(path).suffix.lower()
         if suffix not in (*texts, *pictures):

@@ -26,9 +26,8 @@ from backprop.explain.names import (
     delta_name,
     function_name,
     name_layers,
-    title,
 )
-from backprop.explain.record import LayerRecord, Record
+from backprop.explain.record import Record
 from backprop.explain.stated import stated
 from backprop.explain.text import block, escape, parameters, symbol
 from backprop.plotting.network import MOST_UNITS
@@ -36,7 +35,6 @@ from backprop.plotting.network import MOST_UNITS
 _FILES = Path(__file__).parent / "lesson"
 _SCRIPTS = ("network.js", "numbers.js", "drawing.js", "page.js")
 _MOST_SAMPLES = 32  # in a page that runs; of more the numbers would fill it
-_PART = "[^⁽]*⁽[^⁾]*⁾"
 _INDEX = "(?:_i?k)?"
 _OTHER_INDEX = "_[a-z{]"
 
@@ -64,7 +62,7 @@ def as_page(head: str, record: Record) -> str:
 
 
 class _Keys:
-    """What the scripts call the arrays of a pass: ``A1`` for the first layer's output, …
+    """What the scripts call the arrays of a pass, such as ``A1`` for the first layer's output.
 
     ``A``, ``D`` and ``S`` are activations, ∂E/∂ each of them, and slopes, ``W0``, ``dW0`` and
     ``newW0`` a parameter of the first layer, its gradient, and what it becomes.
@@ -114,25 +112,30 @@ class _Keys:
             return "E"
         return self.symbols.get(right.partition(" = ")[0], "") if left[0] == "J" else ""
 
-    def inserted(self, formula: str) -> list[str | list[str]]:
-        """The right-hand side with keys in the place of symbols; empty if it has other indices."""
+    def inserted(self, formula: str, eta: str) -> list[str | list[str]]:
+        """The right-hand side with keys in the place of symbols; empty if it has other indices.
+
+        Args:
+            formula: The formula.
+            eta: The learning rate as an update has it.
+        """
         right = re.split(" = | ← ", formula)[-1]
         if right == formula or re.search(_OTHER_INDEX, re.sub("_i?k", "", right)):
             return []
         words = "|".join(re.escape(name) for name in sorted(self.symbols, key=len, reverse=True))
-        pattern = rf"(?<![^\W\d_])({words})(?![^\W\d_]|[⁽′]){_INDEX}(ᵀ?)"
+        pattern = rf"(?<![^\W\d_])({words})(?![^\W\d_ᵀ]|[⁽′]){_INDEX}(ᵀ?)"
+        if " ← " in formula:
+            pattern += rf"|(?<= − ){re.escape(eta)}(?= )"
         pieces: list[str | list[str]] = []
         at = 0
         for match in re.finditer(pattern, right):
-            key = self.symbols[match[1]]
+            key = self.symbols[match[1]] if match[1] else "eta"
             pieces += [right[at : match.start()], [key, "T"] if match[2] else [key]]
             at = match.end()
         return [*pieces, right[at:]] if pieces else []
 
 
-def _parts(
-    parts: list[tuple[str, list[Section]]], record: Record, keys: _Keys
-) -> Iterator[str]:
+def _parts(parts: list[tuple[str, list[Section]]], record: Record, keys: _Keys) -> Iterator[str]:
     """The derivation in HTML."""
     kernels = parameters(parts)
     eta = f"{record.learning_rate:g}"
@@ -161,21 +164,18 @@ def _step(part: int, section: Section, key: str, keys: _Keys) -> str:
 
 def _row(row: Row, step: str, keys: _Keys, kernels: set[str], eta: str) -> str:
     key = keys.of(row)
-    formula, inserted = escape(row.formula), keys.inserted(row.formula) if key else []
+    formula, inserted = escape(row.formula), keys.inserted(row.formula, eta) if key else []
     marks = f" data-key='{key}'" if key else ""
-    if step == "update" and row.after is not None and " ← " in row.formula:
+    if row.after is not None and " ← " in row.formula:
         marks += f" data-after='new{key}'"
         formula = formula.replace(f" − {eta} ", f' − <span class="eta">{eta}</span> ')
-        inserted = [
-            piece.replace(f" − {eta} ", " − {eta} ") if isinstance(piece, str) else piece
-            for piece in inserted
-        ]
     if inserted:
-        marks += f" data-inserted='{escape(json.dumps(inserted, ensure_ascii=False))}'"
+        code = escape(json.dumps(inserted, ensure_ascii=False)).replace("'", "&#39;")
+        marks += f" data-inserted='{code}'"
     values = escape("\n".join(block(row, symbol(row) in kernels)))
-    shape = f"<small>{row.value.shape}</small>" if row.value is not None and row.value.ndim else ""
+    shape = f" <small>{row.value.shape}</small>" if row.value is not None and row.value.ndim else ""
     value = f"<dd class='value'><pre>{values}</pre></dd>" if values else "<dd hidden></dd>"
-    return f"<div class='row' data-step='{step}'{marks}><dt>{formula} {shape}</dt>{value}</div>"
+    return f"<div class='row' data-step='{step}'{marks}><dt>{formula}{shape}</dt>{value}</div>"
 
 
 # ------------------------------------------------------------------------ what the scripts are told

@@ -206,7 +206,7 @@ def _lines(rows: list[list[str]]) -> list[str]:
 def escape(text: str) -> str:
     """The text with what HTML reads as its own signs written out."""
     # html.escape would do the same, but importing it loads a table of all HTML entities
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("'", "&#39;")
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _wrap(text: str) -> list[str]:

@@ -12,11 +12,11 @@ function svg(tag, attributes, parent, text) {
 
 // What the units and the lines show in each step: keys of arrays by the number of the layer.
 const SHOWN = {
-  forward: { unit: ([, stop]) => `A${stop + 1}`, line: "W", back: false },
-  loss: { unit: ([, stop]) => `A${stop + 1}`, line: "W", back: false },
+  forward: { unit: ([, stop]) => `A${stop + 1}`, line: "W", bias: "b", back: false },
+  loss: { unit: ([, stop]) => `A${stop + 1}`, line: "W", bias: "b", back: false },
   backward: { unit: ([start]) => `D${start + 1}`, line: "W", back: true },
-  gradients: { unit: ([start]) => `D${start + 1}`, line: "dW", back: true },
-  update: { unit: ([, stop]) => `A${stop + 1}`, line: "newW", back: false },
+  gradients: { unit: ([start]) => `D${start + 1}`, line: "dW", bias: "db", back: true },
+  update: { unit: ([, stop]) => `A${stop + 1}`, line: "newW", bias: "newb", back: false },
 };
 
 class Drawing {
@@ -147,10 +147,9 @@ class Drawing {
         unit.value.textContent = numbers ? short(number) : "";
         unit.circle.style.fillOpacity = numbers ? 0.06 + 0.34 * Math.abs(number) / most : 0;
         unit.circle.setAttribute("class", number < 0 ? "negative" : "positive");
-        const b = s > 0 && values[`${back ? "d" : step === "update" ? "new" : ""}b` +
-          network.stages[s - 1][0]];
-        const name = back ? "∂E/∂b" : "b";
-        unit.note.textContent = b && this.numbers ? `${name} = ${short(b[u])}` : "";
+        const b = s > 0 && this.numbers && values[shown.bias + network.stages[s - 1][0]];
+        const name = shown.bias === "db" ? "∂E/∂b" : "b";
+        unit.note.textContent = b ? `${name} = ${short(b[u])}` : "";
         const lit = (step === "forward" && s > 0) || step === "backward";
         unit.group.classList.toggle("lit", lit);
         unit.group.classList.toggle("on-path", this.onPath(chosen, s, u));

@@ -75,16 +75,13 @@ function renderInserted(row, pieces) {
     place.className = "inserted";
     row.querySelector("dt").after(place);
   }
-  const eta = general(state.learningRate);
   place.replaceChildren("= ", ...pieces.filter(piece => piece !== "").map(piece => {
-    if (typeof piece === "string") {
-      return piece.replace(/− [\d.e-]+ $/, number =>
-        row.dataset.after ? `− ${eta} ` : number);
-    }
+    if (typeof piece === "string") return piece;
     const [key, transposed] = piece;
-    const array = transposed ? transpose(values[key]) : values[key];
+    if (key === "eta") return general(state.learningRate);
     const matrix = document.createElement("span");
     matrix.className = "matrix";
+    const array = transposed ? transpose(values[key]) : values[key];
     matrix.textContent = matrixLines(array, digits).join("\n");
     return matrix;
   }));
@@ -178,7 +175,7 @@ function buildFields() {
     legend.textContent = title;
     const grid = document.createElement("div");
     grid.className = "grid";
-    grid.style.setProperty("--columns", columns);
+    if (columns <= 4) grid.style.setProperty("--columns", columns);
     set.append(legend, grid);
     place.append(set);
     for (const [name, get, put] of entries) grid.append(field(name, get, put));
@@ -305,7 +302,7 @@ function renderTraining() {
     `step${steps === 1 ? "" : "s"} of training`;
   find("#undo").disabled = !undo.length;
   find("#reset").disabled = !undo.length;
-  const [width, height, left, top] = [420, 150, 48, 8], most = Math.max(...curve, 1e-12);
+  const [width, height, left, top] = [420, 150, 56, 12], most = Math.max(...curve, 1e-12);
   const x = k => left + (width - left - 10) * k / Math.max(steps, 1);
   const y = E => top + (height - top - 24) * (1 - E / most);
   const root = svg("svg", {
@@ -313,10 +310,9 @@ function renderTraining() {
     "aria-label": `E over ${steps} steps, from ${short(curve[0])} to ${short(values.E)}`,
   });
   svg("path", { class: "axis", d: `M${left},${top}V${y(0)}H${width - 10}` }, root);
-  svg("text", { class: "tick", x: left - 5, y: y(most) + 4, "text-anchor": "end" }, root, short(most));
-  svg("text", { class: "tick", x: left - 5, y: y(0) + 4, "text-anchor": "end" }, root, "0");
-  svg("text", { class: "tick", x: left - 5, y: height / 2, "text-anchor": "end" }, root, "E");
-  svg("text", { class: "tick", x: width - 10, y: height - 6, "text-anchor": "end" }, root,
+  svg("text", { class: "tick", x: left - 5, y: y(most) + 4 }, root, short(most));
+  svg("text", { class: "tick", x: left - 5, y: y(0) + 4 }, root, "0");
+  svg("text", { class: "tick", x: width - 10, y: height - 6 }, root,
     `step ${steps}`);
   const points = curve.map((E, k) => `${x(k)},${y(E)}`).join("L");
   svg("path", { class: "curve", d: `M${points}` }, root);
@@ -377,4 +373,4 @@ if (network.runs) {
     restore(start);
   });
 }
-chooseStep("");
+chooseStep("forward");

@@ -35,12 +35,12 @@ class Drawing {
     this.upright = this.container.clientWidth < 560; // on a phone, from top to bottom
     const across = this.upright ? 92 : 104;
     const distance = s => {
-      if (this.upright) return 150;
+      if (this.upright) return this.numbers ? 120 + 40 * this.sizes[s] : 200;
       return Math.max(200, (Math.min(this.sizes[s], this.sizes[s + 1]) + 1) * 64);
     };
     const along = [RADIUS + 22];
     for (let s = 0; s + 1 < this.sizes.length; s++) along.push(along[s] + distance(s));
-    const end = along[along.length - 1] + (this.upright ? 125 : 190);
+    const end = along[along.length - 1] + (this.upright ? 140 : 225);
     const middle = Math.max(most * across, 290) / 2;
     const place = (a, b) => (this.upright ? [b, a + 16] : [a, b + 30]);
     this.places = this.sizes.map((size, s) =>
@@ -80,8 +80,8 @@ class Drawing {
           edge.line = svg("line", { class: "stroke" }, group);
           edge.label = svg("text", { class: "on-line" }, rest);
           // here the numbers of a layer stand one beside the other, evenly spaced
-          edge.share = m < n ? 1 / (m + 1) : n / (n + 1);
-          if (n === m) edge.share = 1 / (m + 1);
+          edge.share = m <= n ? 1 / (m + 1) : n / (n + 1);
+          if (this.upright) edge.share = 0.5 + 0.32 * i / n; // or one below the other
           const choose = () => this.choose([s, i, j]);
           group.addEventListener("pointerenter", choose);
           group.addEventListener("click", choose);
@@ -178,7 +178,8 @@ class Drawing {
       for (const each of [hit, line]) this.lay(each, shown.back ? ends.slice().reverse() : ends);
       line.style.strokeWidth = 1 + 3.4 * strength;
       line.setAttribute("class", `stroke ${number < 0 ? "negative" : "positive"}`);
-      const where = shown.back && this.sizes[s] === this.sizes[s + 1] ? 1 - share : share;
+      const even = this.sizes[s] === this.sizes[s + 1] && !this.upright;
+      const where = shown.back && even ? 1 - share : share; // away from the arrow heads
       this.write(label, this.places[s][i], this.places[s + 1][j], where,
         this.numbers ? short(number) : "");
       const onPath = chosen && (s > chosen[0] + 1 || (s === chosen[0] && i === chosen[1] &&
@@ -202,8 +203,10 @@ class Drawing {
     this.outputs.forEach(({ from, line, label }, u) => {
       const ends = this.ends(from, this.endPlace, RADIUS, this.upright ? 24 : 68);
       this.lay(line, back ? ends.slice().reverse() : ends);
-      const text = back ? `∂E/∂ŷ = ${short(delta[u])}` : `target ${short(goals[u])}`;
-      this.write(label, from, this.endPlace, this.upright ? 0.55 : 0.47, text);
+      let text = back ? `∂E/∂ŷ = ${short(delta[u])}` : `target ${short(goals[u])}`;
+      if (this.upright && K > 2) text = short((back ? delta : goals)[u]);
+      const share = this.upright ? 0.4 + (K === 2 ? 0.2 * u : 0) : 0.42;
+      this.write(label, from, this.endPlace, share, text);
       line.classList.toggle("lit", step === "loss" || step === "backward");
       line.classList.toggle("on-path", Boolean(chosen));
     });

@@ -34,7 +34,7 @@ from backprop.plotting.network import MOST_UNITS
 
 _FILES = Path(__file__).parent / "lesson"
 _SCRIPTS = ("network.js", "numbers.js", "drawing.js", "page.js")
-_MOST_SAMPLES = 32  # in a page that runs; of more the numbers would fill it
+_MOST_SAMPLES = 32  # in a page that runs; of more, the first ones are drawn
 _INDEX = "(?:_i?k)?"
 _OTHER_INDEX = "_[a-z{]"
 
@@ -112,6 +112,12 @@ class _Keys:
             return "E"
         return self.symbols.get(right.partition(" = ")[0], "") if left[0] == "J" else ""
 
+    def some(self, key: str) -> Array:
+        """The array of a key, with the first samples alone if it has a row for each."""
+        array = self.arrays[key]
+        by_sample = key[0] in "ADS" or key in ("target", "y", "parts", "chained")
+        return array[:_MOST_SAMPLES] if by_sample else array
+
     def inserted(self, formula: str, eta: str) -> list[str | list[str]]:
         """The right-hand side with keys in the place of symbols; empty if it has other indices.
 
@@ -187,12 +193,11 @@ def _data(record: Record, keys: _Keys) -> dict[str, Any]:
     finite = all(np.isfinite(array).all() for array in keys.arrays.values())
     widths = [record.layers[0].X[0].size, *(layer.Y[0].size for layer in record.layers)]
     drawn = stages(record.layers) if finite and max(widths) <= MOST_UNITS else []
-    few = len(record.data) <= _MOST_SAMPLES
     return {
         "digits": 9 if record.prediction.dtype.itemsize > 4 else 7,
         "single": record.single,
-        "runs": bool(drawn) and few and _plain(record),
-        "stages": drawn if few else [],
+        "runs": bool(drawn) and len(record.data) <= _MOST_SAMPLES and _plain(record),
+        "stages": drawn,
         "layers": [
             {
                 "name": layer.name,
@@ -212,7 +217,7 @@ def _data(record: Record, keys: _Keys) -> dict[str, Any]:
         + [[names[stop].y, delta_definition(names[start].y)] for start, stop in drawn],
         "loss": {"kind": _kind(record.loss_function), "joined": record.joined_formula is not None},
         "learningRate": record.learning_rate,
-        "values": {k: _numbers(array) for k, array in keys.arrays.items()} if drawn and few else {},
+        "values": {k: _numbers(keys.some(k)) for k in keys.arrays} if drawn else {},
     }
 
 

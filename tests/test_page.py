@@ -13,6 +13,7 @@ import pytest
 from explained import Doubling, Scale, classifier, compiled, mazur, one_hot
 
 import backprop as bp
+from backprop import __main__
 from backprop.explain import Explanation
 from backprop.layers import (
     BatchNormalization,
@@ -240,3 +241,33 @@ def test_signs_of_html_in_names_are_written_out(tmp_path: Path) -> None:
     page = saved(model.explain([1, 2], [0, 1]), tmp_path)
     assert "&lt;b&gt;'&amp; (Dense)" in page
     assert data_of(page)["layers"][0]["name"] == "<b>'&"
+
+
+# ---------------------------------------------------------------------------- the worked example
+
+
+def test_lesson_is_written_and_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(__main__, "open_new_tab", opened.append)
+    path = tmp_path / "new" / "lesson.html"
+    __main__.main(["lesson", "--output", str(path.parent)])
+    assert opened == []
+    assert capsys.readouterr().out == f"A page to step through: {path}\n"
+    data = data_of(path.read_text(encoding="utf-8"))
+    assert data["runs"]
+    assert data["values"]["E"] == pytest.approx(0.298371109, abs=1e-9)  # as published
+    path.unlink()
+    __main__.main(["--output", str(path.parent), "lesson", "--open"])
+    assert opened == [path.as_uri()]
+    assert len(path.read_bytes()) < 200_000
+
+
+def test_folder_of_the_lesson_must_be_writable(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit):
+        __main__.main(["lesson", "--output", str(tmp_path / "file")])
+    assert "no page can be written there: " in capsys.readouterr().err

@@ -356,14 +356,19 @@ def test_network_that_cannot_run_shows_the_numbers_of_python(opened: Opened) -> 
     assert page.locator(".row pre").all_text_contents() == blocks
 
 
-def test_page_does_not_run_what_it_computes_otherwise(opened: Opened, tmp_path: Path) -> None:
+def test_page_does_not_run_what_it_computes_otherwise(browser: Browser, tmp_path: Path) -> None:
     explanation = mazur().explain([0.05, 0.10], [0.01, 0.99])
-    page = opened(explanation)
-    text = (tmp_path / "0.html").read_text(encoding="utf-8")
-    (tmp_path / "wrong.html").write_text(text.replace("a * (1 - a)", "a * (1 + a)"))
-    page.set_content((tmp_path / "wrong.html").read_text(encoding="utf-8"))
+    path = tmp_path / "lesson.html"
+    explanation.save(path)
+    text = path.read_text(encoding="utf-8")
+    assert text.count("a * (1 - a)") == 1
+    path.write_text(text.replace("a * (1 - a)", "a * (1 + a)"), encoding="utf-8")
+    page = browser.new_page()
+    page.goto(path.as_uri())
     assert not page.evaluate("network.runs")
     assert page.evaluate("values.E") == explanation.loss
+    assert not page.locator("#training").is_visible()
+    page.close()
 
 
 # ----------------------------------------------------------------------------------- for everybody

@@ -133,7 +133,8 @@ class Explanation:
             )
         with replacing(path) as temporary:
             if suffix in texts:
-                Path(temporary).write_text(texts[suffix](), encoding="utf-8", newline="\n")
+                with open(temporary, "w", encoding="utf-8", newline="\n") as file:
+                    file.write(texts[suffix]())
             else:
                 self.plot(temporary)
 

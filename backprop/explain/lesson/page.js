@@ -48,6 +48,17 @@ function render() {
   renderFields();
   renderChain();
   renderTraining();
+  makeScrollable();
+}
+
+// Lets the keyboard reach, and so scroll, the matrices that are wider than their place.
+function makeScrollable() {
+  const matrices = [...document.querySelectorAll("#derivation pre, #derivation .matrix")];
+  const wide = matrices.filter(matrix => matrix.scrollWidth > matrix.clientWidth);
+  for (const matrix of matrices) {
+    if (wide.includes(matrix)) matrix.tabIndex = 0;
+    else matrix.removeAttribute("tabindex");
+  }
 }
 
 // ---------------------------------------------------------------------------------- the derivation
@@ -342,8 +353,7 @@ if (network.stages.length) {
     });
   }
   addEventListener("resize", () => {
-    if (drawing.upright === find("#drawing").clientWidth < 560) return;
-    drawing.build();
+    if (drawing.upright !== find("#drawing").clientWidth < 560) drawing.build();
     render();
   });
   addEventListener("keydown", event => {

@@ -149,9 +149,9 @@ def _parts(parts: list[tuple[str, list[Section]]], record: Record, keys: _Keys) 
         heading = _words(part)
         if number == 2:
             heading = heading.replace(f"={eta},", f'=<span class="eta">{eta}</span>,')
-        yield f"<section><h2>{heading}</h2>"
+        yield f"<section><h3>{heading}</h3>"
         for section in sections:
-            yield f"<div class='layer'><h3>{_words(section.title)}</h3><dl>"
+            yield f"<div class='layer'><h4>{_words(section.title)}</h4><dl>"
             for row in section.rows:
                 yield _row(row, _step(number, section, keys.of(row), keys), keys, kernels, eta)
             remark = f"<p class='remark'>{_words(section.remark)}</p>" if section.remark else ""

@@ -1,6 +1,6 @@
 // The drawing: columns of units, a line for each weight, and E at the end.
 
-const RADIUS = 29, MOST_NUMBERS = 40; // lines; more of them are drawn without numbers
+const RADIUS = 34, MOST_NUMBERS = 40; // lines; more of them are drawn without numbers
 
 function svg(tag, attributes, parent, text) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -38,7 +38,7 @@ class Drawing {
       if (this.upright) return this.numbers ? 120 + 40 * this.sizes[s] : 200;
       return Math.max(200, (Math.min(this.sizes[s], this.sizes[s + 1]) + 1) * 64);
     };
-    const along = [RADIUS + 22];
+    const along = [RADIUS + 18];
     for (let s = 0; s + 1 < this.sizes.length; s++) along.push(along[s] + distance(s));
     const end = along[along.length - 1] + (this.upright ? 140 : 225);
     const middle = Math.max(most * across, 290) / 2;
@@ -118,7 +118,7 @@ class Drawing {
         return {
           group,
           circle: svg("circle", { cx: x, cy: y, r: RADIUS }, group),
-          symbol: svg("text", { x, y: y - 10, class: "symbol" }, group),
+          symbol: svg("text", { x, y: y - 12, class: "symbol" }, group),
           value: svg("text", { x, y: y + 8, class: "number" }, group),
           note: svg("text", { x, y: y + RADIUS + 13, class: "note" }, group),
         };

@@ -340,10 +340,10 @@ for (const button of document.querySelectorAll("button[data-step]")) {
 if (network.stages.length) {
   drawing = new Drawing(find("#drawing"), network, values, chosen => {
     view.chosen = chosen;
-    find("#chain-hint").hidden = true;
+    find("#chain").hidden = false;
     render();
   });
-  for (const id of ["#legend", "#chain"]) find(id).hidden = false;
+  for (const id of ["#legend", "#chain-hint"]) find(id).hidden = false;
   if (!network.single) {
     find("#sample-choice").hidden = false;
     values.A0.forEach((_, i) => find("#sample").add(new Option(String(i), String(i))));
@@ -359,8 +359,7 @@ if (network.stages.length) {
   addEventListener("keydown", event => {
     if (event.key !== "Escape") return;
     view.chosen = null;
-    find("#chain-text").replaceChildren();
-    find("#chain-hint").hidden = false;
+    find("#chain").hidden = true;
     render();
   });
 }

@@ -12,7 +12,7 @@ from backprop.engine import recorded as replay
 
 # The tests in a browser need the extra ``web`` and Debian's chromium, which .ci/run installs.
 BROWSER = all(map(importlib.util.find_spec, ("playwright", "axe_playwright_python")))
-collect_ignore = [] if BROWSER and shutil.which("chromium") else ["test_page_in_browser.py"]
+collect_ignore_glob = [] if BROWSER and shutil.which("chromium") else ["test_*_in_browser.py"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

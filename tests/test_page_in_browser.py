@@ -6,16 +6,15 @@ Collected where Playwright and Chromium are there (see ``conftest.py``).
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from browsing import chromium, faults, quiet_pages
 from explained import Array, compiled, mazur, one_hot
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 import backprop as bp
 from backprop.explain import Explanation
@@ -31,36 +30,21 @@ Opened = Callable[..., Page]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
+    with chromium() as found:
         yield found
-        found.close()
 
 
 @pytest.fixture
 def opened(browser: Browser, tmp_path: Path) -> Iterator[Opened]:
-    """Opens the page of an explanation; in the end, nothing has been complained of or asked for."""
-    heard: list[str] = []
-    pages: list[Page] = []
+    """Opens the page of an explanation; in the end, nothing was complained of or asked for."""
+    with quiet_pages(browser) as open_file:
 
-    def open_page(explanation: Explanation, width: int = 1280, scheme: Any = "light") -> Page:
-        path = tmp_path / f"{len(pages)}.html"
-        explanation.save(path)
-        page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
-        page.on("console", lambda message: heard.append(message.text))
-        page.on("pageerror", lambda error: heard.append(str(error)))
-        page.on("request", lambda request: heard.append(request.url))
-        page.goto(path.as_uri())
-        assert heard.pop(0) == path.as_uri()
-        pages.append(page)
-        return page
+        def open_page(explanation: Explanation, width: int = 1280, scheme: Any = "light") -> Page:
+            path = tmp_path / "lesson.html"
+            explanation.save(path)
+            return open_file(path, width, scheme)
 
-    yield open_page
-    assert heard == []
-    for page in pages:
-        page.close()
+        yield open_page
 
 
 # ------------------------------------------------------------------------------------- its numbers
@@ -384,8 +368,7 @@ def test_page_fits_every_screen_and_every_reader(width: int, scheme: str, opened
         page.locator(".edge").first.focus()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         page.wait_for_timeout(300)  # until colours have faded in
-        found = Axe().run(page).response["violations"]
-        assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+        assert faults(page) == []
 
 
 def test_page_opens_within_a_second(opened: Opened) -> None:

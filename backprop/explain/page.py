@@ -10,7 +10,7 @@ import base64
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,16 +49,33 @@ def as_page(head: str, record: Record) -> str:
     keys = _Keys(record)
     parts = derivation(record)
     data = _data(record, keys)
-    text = (_FILES / "lesson.html").read_text(encoding="utf-8")
-    fills = {
-        "head": _words(head),
-        "style": (_FILES / "lesson.css").read_text(encoding="utf-8"),
-        "derivation": "\n".join(_parts(parts, record, keys)),
-        "picture": "" if data["stages"] else _picture(record),
-        "data": json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
-        "script": "\n".join((_FILES / name).read_text(encoding="utf-8") for name in _SCRIPTS),
-    }
-    return re.sub(r"\{\{(\w+)\}\}", lambda name: fills[name[1]], text)
+    return fill_page(
+        "lesson.html",
+        data,
+        _SCRIPTS,
+        head=_words(head),
+        derivation="\n".join(_parts(parts, record, keys)),
+        picture="" if data["stages"] else _picture(record),
+    )
+
+
+def fill_page(template: str, data: Any, scripts: Sequence[str], **fills: str) -> str:
+    """A page of the folder ``lesson``, with its style, its scripts and their data in it.
+
+    Args:
+        template: The name of its file, in which ``{{name}}`` stands for what is filled in.
+        data: What the scripts are told, of what JSON knows.
+        scripts: The names of their files.
+        **fills: What else is filled in.
+    """
+
+    def read(name: str) -> str:
+        return (_FILES / name).read_text(encoding="utf-8")
+
+    code = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    fills["data"] = code.replace("<", "\\u003c")  # which could end the element
+    fills["style"], fills["script"] = read("lesson.css"), "\n".join(map(read, scripts))
+    return re.sub(r"\{\{(\w+)\}\}", lambda name: fills[name[1]], read(template))
 
 
 class _Keys:

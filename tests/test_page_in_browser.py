@@ -181,6 +181,16 @@ def test_numbers_are_those_of_explain_before_and_after_ten_updates(
     assert page.locator("#undo").is_disabled()
 
 
+def test_network_in_float32_runs_too(opened: Opened) -> None:
+    model = compiled(Dense(3), ReLU(), Dense(2), Softmax(), loss="mse", dtype="float32")
+    explanation = model.explain([0.1, 2.0], [0.0, 1.0])
+    page = opened(explanation)
+    assert page.evaluate("network.runs")
+    for key, array in (("dW0", explanation[0].dW), ("D2", explanation[1].delta)):
+        np.testing.assert_allclose(page.evaluate(f"values.{key}"), array, rtol=1e-4, atol=1e-6)
+    assert page.locator("[data-key=A0] pre").inner_text().split() == ["0.1", "2.0"]
+
+
 def test_typing_numbers_gives_those_of_python(opened: Opened) -> None:
     page = opened(mazur().explain([0.05, 0.10], [0.01, 0.99]))
     page.get_by_label("x₁", exact=True).fill("-0.7")
@@ -195,8 +205,9 @@ def test_typing_numbers_gives_those_of_python(opened: Opened) -> None:
     page.click("button[data-step='']")
     assert_shows(page, expected)
     assert "learning_rate=0.125," in page.inner_text("#derivation")
-    for _ in range(5):
+    for _ in range(4):
         page.click("#undo")
+    assert page.locator("#undo").is_disabled()
     assert_shows(page, mazur().explain([0.05, 0.10], [0.01, 0.99]))
 
 
@@ -314,6 +325,9 @@ def test_training_draws_the_falling_loss_and_starts_again(opened: Opened) -> Non
     assert "after 3 steps" in page.inner_text("#state")
     curve = page.evaluate("curve")
     assert curve == sorted(curve, reverse=True)
+    page.click("#undo")
+    page.click("#train")
+    assert page.evaluate("curve") == curve
     assert page.locator("#curve .curve").get_attribute("d").count("L") == 3
     page.click("#run")
     page.wait_for_function("curve.length > 6")

@@ -165,14 +165,16 @@ function renderChain() {
 
 // Remembers the numbers as they are, so that they can be had back.
 function remember() {
-  undo.push({ ...copy(state), curve: curve.slice() });
+  undo.push(saved());
   if (undo.length > MOST_UNDONE) undo.shift();
 }
 
-function restore(saved) {
-  const { curve: points, ...numbers } = copy(saved);
-  Object.assign(state, numbers);
-  curve = points;
+const saved = () => ({ ...copy(state), points: curve.length, E: values.E });
+
+function restore({ points, E, ...numbers }) {
+  Object.assign(state, copy(numbers));
+  curve.length = points;
+  curve[points - 1] = E;
   render();
 }
 
@@ -239,15 +241,19 @@ function field(name, get, put) {
   const label = document.createElement("label"), input = document.createElement("input");
   Object.assign(input, { type: "number", step: "any", autocomplete: "off" });
   label.append(name, input);
-  let dragged = null;
+  let dragged = null, changed = false;
   const change = number => {
     if (!Number.isFinite(number)) return;
+    if (!changed) remember(); // all that is done to a field in one go is undone in one go
+    changed = true;
     put(number);
     render();
   };
   const nudge = by => change(Number((get() + by).toPrecision(12)));
-  input.addEventListener("focus", () => remember());
-  input.addEventListener("blur", () => renderFields());
+  input.addEventListener("blur", () => {
+    changed = false;
+    renderFields();
+  });
   input.addEventListener("input", () => {
     input.setAttribute("aria-invalid", String(!Number.isFinite(input.valueAsNumber)));
     change(input.valueAsNumber);
@@ -271,8 +277,11 @@ function field(name, get, put) {
     change(Number((dragged.from + by * 0.01).toPrecision(12)));
     input.value = format(get(), digits);
   });
-  for (const name of ["pointerup", "pointercancel"]) {
-    input.addEventListener(name, () => (dragged = null));
+  for (const event of ["pointerup", "pointercancel"]) {
+    input.addEventListener(event, () => {
+      if (dragged && dragged.moved) changed = false;
+      dragged = null;
+    });
   }
   fields.push({ input, get });
   return label;
@@ -366,7 +375,7 @@ if (network.stages.length) {
 if (network.runs) {
   Object.assign(state, copy(state)); // the recorded numbers stay as they are
   curve = [values.E];
-  start = { ...copy(state), curve: curve.slice() };
+  start = saved();
   for (const id of ["#training", "#editing"]) find(id).hidden = false;
   buildFields();
   find("#train").addEventListener("click", () => train(1));

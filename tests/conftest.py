@@ -1,12 +1,18 @@
 """What every test stands on: seeded randomness, and floating-point errors that raise."""
 
+import importlib.util
 import os
+import shutil
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 from backprop.engine import recorded as replay
+
+# The tests in a browser need the extra ``web`` and Debian's chromium, which .ci/run installs.
+BROWSER = all(map(importlib.util.find_spec, ("playwright", "axe_playwright_python")))
+collect_ignore_glob = [] if BROWSER and shutil.which("chromium") else ["test_*_in_browser.py"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

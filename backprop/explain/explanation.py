@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from backprop.core.durable import replacing
 from backprop.core.types import Array
 from backprop.explain.drawing import draw
 from backprop.explain.formulas import derivation
@@ -16,7 +17,6 @@ from backprop.explain.paths import Paths, find_paths
 from backprop.explain.record import LayerRecord, Record
 from backprop.explain.recording import Explainable, record_pass
 from backprop.explain.text import as_html, as_text
-from backprop.storage.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,9 +7,9 @@ import numpy as np
 
 from backprop import plotting
 from backprop.callbacks import Callback, Logs
+from backprop.core.durable import replacing
 from backprop.core.types import Array
 from backprop.inspection.training_page import training_page
-from backprop.storage.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

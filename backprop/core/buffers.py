@@ -94,5 +94,5 @@ class Buffers:
         return array
 
     def __getstate__(self) -> dict[str, Any]:
-        """A copy makes arrays of its own when it needs them."""
-        return {**vars(self), "_arrays": {}, "_parts": {}}
+        """A copy may be made while another thread adds arrays: of dicts of its own."""
+        return {**vars(self), "_arrays": self._arrays.copy(), "_parts": self._parts.copy()}

@@ -209,7 +209,7 @@ class IdentityInitializer(Initializer):
     """
 
     def __init__(self, gain: float = 1.0) -> None:
-        self.gain = check_number(gain, "IdentityInitializer(gain)", -math.inf)
+        self.gain = check_number(gain, "IdentityInitializer(gain)")
 
     def draw(self, shape: Shape, rng: np.random.Generator) -> Array:
         """The matrix.

@@ -81,6 +81,7 @@ INPUTS = {
 }  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:the loss of the first step")
 @pytest.mark.parametrize(("given", "plain"), INPUTS.values(), ids=INPUTS)
 def test_inputs_of_many_kinds_are_those_numbers(given, plain):
     model, other = classifier(), classifier()

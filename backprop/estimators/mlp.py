@@ -12,6 +12,7 @@ import numpy as np
 
 from backprop.callbacks import Callback
 from backprop.core.checks import check_dtype
+from backprop.core.errors import DivergenceError
 from backprop.core.types import Array, DTypeLike
 from backprop.estimators.arguments import CONSTRAINTS, STOCHASTIC
 from backprop.estimators.base import SPARSE, Estimator, one_axis
@@ -162,13 +163,16 @@ class MLP(Estimator):
                 self._minimize(samples, held_out)
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=3)
+        except DivergenceError as error:
+            if not self.early_stopping:
+                raise ValueError(
+                    "Solver produced non-finite parameter weights. The input data may contain "
+                    "large values and need to be preprocessed."
+                ) from error
+            for record in self._records:  # the best weights are there again
+                record.validation_scores_.append(np.nan)
         self.history_ = self.models_[0].history
         self.coefs_, self.intercepts_ = views(self.models_[0])
-        if not all(np.isfinite(model.parameters.values).all() for model in self.models_):
-            raise ValueError(
-                "Solver produced non-finite parameter weights. The input data may contain large "
-                "values and need to be preprocessed."
-            )
         self._finish(samples if held_out is None else held_out)
         return self
 

@@ -70,7 +70,7 @@ def train_by_batches(
     plan = plan_for(mlp, model, samples, held_out, epochs, [told], Order(random))
     model.history = plan.history
     with single_blas_threads(), PenalisedSteps(model, mlp.alpha, bool(mlp.callbacks)) as step:
-        Loop(model, plan, step).fit()
+        Loop(model, plan, step, "raise").fit()
 
 
 def train_together(
@@ -120,6 +120,7 @@ def train_together(
             verbose=0,
             shuffle=mlp.shuffle,
             after_epoch=after_epoch,
+            on_divergence="raise",
         )
     finally:
         for penalty in penalties:
@@ -143,7 +144,7 @@ def train_by_lbfgs(
     plan = plan_for(mlp, model, samples, held_out, mlp.max_iter)
     model.history = plan.history
     step = PenalisedSteps(model, mlp.alpha, bool(mlp.callbacks), divided=False)
-    loop = Loop(model, plan, step)
+    loop = Loop(model, plan, step, "raise")
     theta, g = model.parameters.values, model.parameters.gradients
     stretches = model.parameters.trainable_slices()
     X, y, weight, _ = next(iter(plan.batches))

@@ -174,11 +174,11 @@ def fit_together(
         chosen = np.searchsorted(used, chosen)
     try:
         data = check(first, x, y, weight, class_weight)
-        warn_of_bytes(data.X, first.layers, stacklevel=3)  # the line that called fit_many
+        warn_of_bytes(data.X, first.layers, stacklevel=4)  # the line that called fit_many
         if metrics and data.given is not data.y:  # metrics are to see them as they were given
             return None
         for array, name in ((data.X, "x"), (data.given, "y")):
-            warn_of_rounding(array, name, first.dtype, stacklevel=3)
+            warn_of_rounding(array, name, first.dtype, stacklevel=4)
         X, targets = np.ascontiguousarray(data.X, first.dtype), np.ascontiguousarray(data.y)
         data = Data(X, targets, data.weight)
         for model, mine in zip(models, chosen, strict=True):

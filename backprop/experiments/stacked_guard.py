@@ -66,7 +66,8 @@ class StackedGuard:
             DivergenceError: There are some, and that was asked for.
         """
         g, total = self._flat, step.total
-        fine = g.dot(g) < self._limit and total.dot(total) < self._limit
+        with np.errstate(over="ignore", invalid="ignore"):
+            fine = g.dot(g) < self._limit and total.dot(total) < self._limit
         if fine and np.isfinite(penalties).all():
             self.optimizer.step()
             return

@@ -41,7 +41,7 @@ ONLY_SIBLINGS = {
 # A layer that is composed of others imports these.
 COMPOSED = {"backprop.layers.transformer"}
 
-ON_DEMAND = {"scipy", "matplotlib", "tqdm", "threadpoolctl", "IPython"}
+ON_DEMAND = {"scipy", "matplotlib", "tqdm", "threadpoolctl", "IPython", "mpi4py"}
 AT_IMPORT = {"numpy", *sys.stdlib_module_names}
 TYPE_ONLY = {"TYPE_CHECKING", "typing.TYPE_CHECKING"}
 

@@ -23,9 +23,13 @@ class Callback:
     Attributes:
         model: The model in training. Setting ``model.stop_training`` to True ends it.
         params: ``{"epochs": …, "steps": …, "verbose": …}``; in a fit also ``"validation"``, whether
-            there is one after any of the epochs.
+            there is one after any of the epochs; with ``workers`` also ``"worker"``, which of them
+            this is, counted from 0, and ``"workers"``, how many there are.
+        writes: Whether it does nothing but write or show: of several workers only the first one
+            calls it then.
     """
 
+    writes = False
     model: Any = None
     params: dict[str, Any] = {}
 

@@ -35,6 +35,8 @@ class ModelCheckpoint(Monitor):
         best: The best number so far.
     """
 
+    writes = True
+
     def __init__(
         self,
         filepath: str | os.PathLike[str],
@@ -133,6 +135,8 @@ class BackupAndRestore(Callback):
             cannot be read.
         delete_checkpoint: Whether the backup is deleted when training has reached its end.
     """
+
+    writes = True
 
     def __init__(
         self,

@@ -33,6 +33,8 @@ class CSVLogger(Callback):
             byte order mark, as that of a spreadsheet does, and keeps it.
     """
 
+    writes = True
+
     def __init__(
         self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False
     ) -> None:
@@ -110,6 +112,8 @@ class LivePlot(Callback):
     Attributes:
         figure: The last picture, a matplotlib figure.
     """
+
+    writes = True
 
     def __init__(
         self,

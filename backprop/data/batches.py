@@ -61,6 +61,7 @@ class Batches:
         self._arrays += [] if data.weight is None else [data.weight]
         self._arrays += [] if data.given is data.y else [data.given]
         dtypes = [dtype] + [array.dtype for array in self._arrays[1:]]
+        self._asked = batch_size, steps
         self._size = self.batch_size = min(batch_size, len(data))
         self._buffers = [
             None if is_sparse(array) else new_array((self._size, *array.shape[1:]), kind)

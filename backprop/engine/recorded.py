@@ -42,6 +42,7 @@ class RecordedStep:
         X: The array of the inputs.
         y: The array of the targets.
         weight: The array of the sample weights, if there are any.
+        fuse: Whether several threads may leave ∂E/∂W to the second half of the step.
 
     Attributes:
         calls: Functions that make the step again.
@@ -53,8 +54,10 @@ class RecordedStep:
         shared: The same step for several threads, where it is quicker so.
     """
 
-    def __init__(self, model: Model, X: Array, y: Array, weight: Array | None) -> None:
-        self.X, self.y, self.weight = X, y, weight
+    def __init__(
+        self, model: Model, X: Array, y: Array, weight: Array | None, fuse: bool = True
+    ) -> None:
+        self.X, self.y, self.weight, self._fuse = X, y, weight, fuse
         tape = self.tape = Tape()
         objects = list(parts(model))
         exchange(objects, model, tape.trace)
@@ -85,7 +88,7 @@ class RecordedStep:
         ]
         batch = [array for array in (self.X, self.y, self.weight) if array is not None]
         sections = shared_out(self.tape.calls, batch, several(), places)
-        return None if sections is None else SharedStep(sections, model.parameters)
+        return None if sections is None else SharedStep(sections, model.parameters, self._fuse)
 
     def enter(self) -> None:
         """Leaves in the layers what this step does, after a step with other arrays."""
@@ -101,10 +104,13 @@ class RecordedSteps(Step):
 
     Args:
         model: A built and compiled model.
+        fuse: Whether several threads may leave ∂E/∂W to ``update``, where each changes that part of
+            θ whose gradient it has just computed. Not where g is read between the two halves.
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, fuse: bool = True) -> None:
         super().__init__(model)
+        self._fuse = fuse
         self._recorded: dict[tuple[int, int, int], RecordedStep] = {}
         self._current: RecordedStep | None = None
         self._seen: dict[int, tuple[tuple[Array, Array, Array | None], int]] = {}
@@ -158,7 +164,7 @@ class RecordedSteps(Step):
             if type(X) is np.ndarray:
                 self._seen[len(y)] = arrays, times + 1
             return super().gradients(X, y, weight)
-        step = RecordedStep(self.model, X, y, weight)
+        step = RecordedStep(self.model, X, y, weight, self._fuse)
         if step.works:
             self._recorded[id(X), id(y), id(weight)] = step  # keeps them: their ids stay theirs
         else:

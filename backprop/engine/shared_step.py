@@ -30,13 +30,19 @@ class SharedStep:
     Args:
         sections: What ``schedule`` made of the calls of a step.
         parameters: θ and g.
+        fuse: Whether ∂E/∂W may be left to ``update``; else g is whole before.
     """
 
-    def __init__(self, sections: Sequence[Section], parameters: Parameters) -> None:
+    def __init__(
+        self, sections: Sequence[Section], parameters: Parameters, fuse: bool = True
+    ) -> None:
         self._parameters = parameters
         self._start = byte_bounds(parameters.gradients)[0]
         *head, last = sections
-        rest, self._last = self._divide(last)
+        if fuse:
+            rest, self._last = self._divide(last)
+        else:
+            head, rest, self._last = [*sections], [], [[] for _ in last]
         self._head = [functions(section) for section in head]
         self._rest = [call for part in functions(rest) for call in part]
         self._blocks: Any = None  # the optimizer's, when the programs were made

@@ -111,7 +111,7 @@ class StackedModels:
             scores.note(step)
             interrupt.check()
         return [
-            collect(loss, model.metrics)
+            collect(loss, 1, model.metrics)
             for loss, model in zip(scores.finish(), self.models, strict=True)
         ]
 

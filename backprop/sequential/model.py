@@ -173,7 +173,7 @@ class Sequential(CompiledNetwork):
         for metric in self._metrics:
             metric.reset()
         update_metrics(self._metrics, prediction, data.given, data.weight)
-        logs = collect(loss, self._metrics)
+        logs = collect(loss, 1, self._metrics)
         return logs if return_dict else unwrap(logs)
 
     def test_on_batch(

@@ -59,15 +59,16 @@ def minimize(loop: Any, epochs: range) -> None:
             gradient += n * np.concatenate([g[stretch] for stretch in stretches])
             total += n * loss
             seen += n
+        total, seen, _ = loop.together(total, seen, [])
         losses.append(total / seen)
-        return losses[-1], gradient / seen
+        return losses[-1], loop.add_up(gradient) / seen
 
     def after_iteration(x: Array) -> bool:
         nonlocal epoch, begun, reached
         reached = x
         place(reached)
         logs = loop.evaluate(batches)
-        loop.after_step(0, logs["loss"], logs)
+        loop.after_step(0, logs["loss"], 1, logs)
         loop.end_epoch(epoch, logs)
         epoch, begun = epoch + 1, False
         return model.stop_training or epoch >= epochs.stop

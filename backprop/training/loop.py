@@ -4,10 +4,11 @@ import math
 from itertools import islice
 
 from backprop.core import console
+from backprop.core.types import Array
 from backprop.protocol import Model
 from backprop.training import full_batch
 from backprop.training.batched_metrics import BatchedMetrics, update_steps
-from backprop.training.evaluation import Evaluator, collect
+from backprop.training.evaluation import Evaluator, Together, alone, collect
 from backprop.training.interrupt import DelayedInterrupt
 from backprop.training.plan import Plan
 from backprop.training.step import Step
@@ -20,24 +21,30 @@ class Loop:
         model: A built and compiled model.
         plan: What is to be done.
         step: Makes the training steps.
+        together: Adds up what several workers have seen.
 
     Attributes:
         logs: The numbers of the last epoch.
     """
 
-    def __init__(self, model: Model, plan: Plan, step: Step) -> None:
-        self.model, self.plan, self.step = model, plan, step
+    def __init__(self, model: Model, plan: Plan, step: Step, together: Together = alone) -> None:
+        self.model, self.plan, self.step, self.together = model, plan, step, together
         self.callbacks = plan.callbacks
         self.logs: dict[str, float] = {}
         self.interrupt = DelayedInterrupt()  # Ctrl-C waits until a step is through
-        self._metrics = BatchedMetrics(model.metrics, model.loss)
-        self.evaluate = Evaluator(model)
+        self._counted, self._metrics = model.metrics, self.new_metrics()
+        self.evaluate = Evaluator(model, together)
         self._before = plan.callbacks.listeners("on_train_batch_begin")
         self._after = [
             (each.due, each.on_train_batch_end)
             for each in plan.callbacks.overriding("on_train_batch_end")
         ]
+        self._hear = bool(self._after)  # whether anybody is told of steps that are through
         self._diverged = False
+
+    def new_metrics(self) -> BatchedMetrics:
+        """What counts the batches of an epoch for the metrics."""
+        return BatchedMetrics(self.model.metrics, self.model.loss)
 
     def fit(self) -> None:
         """Trains as planned; the callbacks collect and show the numbers.
@@ -49,8 +56,7 @@ class Loop:
         if not model.optimizer.full_batch:
             model.optimizer.begin(model.parameters)
         with self.interrupt:
-            self.callbacks.call("on_train_begin", {})
-            first, first_step = model.resume_at
+            first, first_step = self.begin()
             try:
                 if model.optimizer.full_batch:
                     full_batch.minimize(self, range(first, epochs.stop))
@@ -65,16 +71,21 @@ class Loop:
             finally:
                 self.callbacks.call("on_train_end", self.logs)
 
+    def begin(self) -> tuple[int, int]:
+        """Tells the callbacks that training begins; the epoch and the step to begin with."""
+        self.callbacks.call("on_train_begin", {})
+        return self.model.resume_at
+
     def epoch(self, first_step: int) -> dict[str, float]:
         """A pass over the batches, a step each; returns the means over the epoch."""
         model, step, interrupt = self.model, self.step, self.interrupt
-        if self._metrics.metrics is not model.metrics:  # compiled anew on the way
-            self._metrics = BatchedMetrics(model.metrics, model.loss)
+        if self._counted is not model.metrics:  # compiled anew on the way
+            self._counted, self._metrics = model.metrics, self.new_metrics()
         metrics, counts, masked = self._metrics, bool(model.metrics), model.makes_mask
         metrics.reset()
         step.refresh()
         total, seen = 0.0, 0
-        before, after = self._before, self._after
+        before, hear = self._before, self._hear
         batches = islice(self.plan.batches, first_step, None)
         for batch, (X, y, weight, given) in enumerate(batches, first_step):
             if before:
@@ -84,17 +95,21 @@ class Loop:
             n = len(y)
             if masked:
                 n = update_steps(metrics.metrics, model.mask(X), prediction, given, weight)
-            elif counts:
+            elif counts and n:
                 metrics.add(prediction, given, weight)
             total += loss * n  # the last batch may be shorter and counts for less
             seen += n
-            if after:
-                self.after_step(batch, total / max(seen, 1))
+            if hear:
+                self.after_step(batch, total, seen)
             if model.stop_training:
                 break
             if interrupt.waiting:
                 interrupt.check()
-        return collect(total / max(seen, 1), metrics.counted())
+        return collect(*self.together(total, seen, metrics.counted()))
+
+    def add_up(self, gradient: Array) -> Array:
+        """Σ n g over all workers: the same, as one process has seen all samples."""
+        return gradient
 
     def before_step(self, batch: int) -> None:
         """Tells the callbacks that a step begins."""
@@ -102,11 +117,21 @@ class Loop:
             hook(batch, {})
         self.step.refresh()
 
-    def after_step(self, batch: int, loss: float, logs: dict[str, float] | None = None) -> None:
-        """Tells those callbacks that a step is through for which it is time to hear of it."""
+    def after_step(
+        self, batch: int, total: float, seen: int, logs: dict[str, float] | None = None
+    ) -> None:
+        """Tells those callbacks that a step is through for which it is time to hear of it.
+
+        Args:
+            batch: The step.
+            total: The sum of the losses so far.
+            seen: How many there are.
+            logs: The numbers of the moment, if they are known.
+        """
         for due, hook in self._after:
             if due(batch):
-                logs = collect(loss, self._metrics.counted()) if logs is None else logs
+                if logs is None:
+                    logs = collect(*self.together(total, seen, self._metrics.counted()))
                 hook(batch, logs)
         if logs is not None:
             self.step.refresh()

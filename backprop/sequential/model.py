@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from backprop import explain, inspection
@@ -9,6 +10,9 @@ from backprop.callbacks import Callback, CallbackList
 from backprop.core import console
 from backprop.core.checks import check_list
 from backprop.data.sources import check, evaluation_source
+from backprop.distributed.agreement import shared_plan
+from backprop.distributed.job import Workers, check_workers
+from backprop.distributed.loop import WorkersLoop
 from backprop.engine.recorded import RecordedSteps
 from backprop.engine.threads import single_blas_threads
 from backprop.sequential.compiled import CompiledNetwork
@@ -80,6 +84,7 @@ class Sequential(CompiledNetwork):
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int | Iterable[int] = 1,
+        workers: Workers | None = None,
     ) -> History:
         """Trains by mini-batch gradient descent; a second call continues where the first ended.
 
@@ -112,6 +117,8 @@ class Sequential(CompiledNetwork):
             validation_steps: The most batches that a validation takes.
             validation_batch_size: Samples computed at once in a validation, 1024 unless given.
             validation_freq: Validate after every so many epochs, or after these (counted from 1).
+            workers: Who trains the model together (see ``distributed.Workers``): ``batch_size`` is
+                that of all of them, and the History and the logs are the whole job's.
 
         Returns:
             The History: ``.history["loss"]``, …, and ``.plot()``.
@@ -119,32 +126,38 @@ class Sequential(CompiledNetwork):
         Raises:
             ValueError: An argument cannot be used; the message says which, and what to do.
         """
-        plan = plan_fit(
-            self,
-            x=x,
-            y=y,
-            batch_size=batch_size,
-            epochs=epochs,
-            verbose=verbose,
-            callbacks=callbacks,
-            validation_split=validation_split,
-            validation_data=validation_data,
-            shuffle=shuffle,
-            class_weight=class_weight,
-            sample_weight=sample_weight,
-            initial_epoch=initial_epoch,
-            steps_per_epoch=steps_per_epoch,
-            validation_steps=validation_steps,
-            validation_batch_size=validation_batch_size,
-            validation_freq=validation_freq,
-            rng=self._shuffle_rng,
-        )
-        self.build((None, *plan.batches.sample_shape))
+        several = check_workers(workers)
+        with nullcontext() if several is None else several.same_fate():
+            plan = plan_fit(
+                self,
+                x=x,
+                y=y,
+                batch_size=batch_size,
+                epochs=epochs,
+                verbose=2 if several and verbose == "auto" else verbose,
+                callbacks=callbacks,
+                validation_split=validation_split,
+                validation_data=validation_data,
+                shuffle=shuffle,
+                class_weight=class_weight,
+                sample_weight=sample_weight,
+                initial_epoch=initial_epoch,
+                steps_per_epoch=steps_per_epoch,
+                validation_steps=validation_steps,
+                validation_batch_size=validation_batch_size,
+                validation_freq=validation_freq,
+                rng=self._shuffle_rng,
+            )
+            self.build((None, *plan.batches.sample_shape))
+        if several is not None:
+            plan = shared_plan(self, plan, several)
         self.history = plan.history
         with single_blas_threads():
             observe(self, plan.batches)
-            step = Step(self) if self.run_eagerly else RecordedSteps(self)
-            Loop(self, plan, step).fit()
+            alone = several is None
+            step = Step(self) if self.run_eagerly else RecordedSteps(self, fuse=alone)
+            loop = Loop(self, plan, step) if several is None else WorkersLoop(self, plan, step, several)
+            loop.fit()
         self._complete_deltas()
         return plan.history
 

@@ -8,7 +8,6 @@ import pytest
 
 from backprop.engine import recorded as replay
 
-
 WITH_MPI = ["test_workers.py", "test_workers_failures.py", "test_mpi_executor.py"]
 """Tests that start jobs by mpiexec, for which the extra ``mpi`` must be installed."""
 

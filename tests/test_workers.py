@@ -200,7 +200,7 @@ with Workers() as workers:
     model = rated()
     model.fit(X, y, epochs=30, validation_split=0.3, callbacks=stopping(), workers=workers, verbose=0)
     assert len(set(workers.gather(model.parameters.values.tobytes()))) == 1
-    assert 2 < model.history.epoch[-1] < 29
+    assert model.history.epoch[-1] < 29
 
     files = [ModelCheckpoint("here.npz"), ModelCheckpoint("steps-{batch}.npz", save_freq=5),
              CSVLogger("log.csv")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ class SharedBatches(Batches):
         self.steps = n_steps if steps is None else min(steps, n_steps)
         self.n, self._all_read = 0, shards and self.steps == n_steps
         ends = [min(s * size, total) for s in range(self.steps + 1)]
-        self._sizes = [b - a for a, b in zip(ends, ends[1:], strict=False)]
+        self._sizes = [b - a for a, b in pairwise(ends)]
         if shards:
             mine = [lengths[rank] * end // total for end in ends]
             starts, stops = mine[:-1], mine[1:]
@@ -55,7 +56,8 @@ class SharedBatches(Batches):
         self._unread = not self._all_read
 
     def _in_order(self) -> Iterator[Batch]:
-        for (start, stop), self.n in zip(self._cuts, self._sizes, strict=True):
+        for (start, stop), n in zip(self._cuts, self._sizes, strict=True):
+            self.n = n
             if self._unread:
                 check_finite(self._arrays[0][start:stop], "x holds", self._dtype, start)
             rows = zip(self._arrays, self._first_rows(stop - start), strict=True)
@@ -64,8 +66,8 @@ class SharedBatches(Batches):
     def _shuffled(self, rng: np.random.Generator) -> Iterator[Batch]:
         order = rng.permutation(self._n)
         draws: dict[int, Any] = {}
-        for (start, stop), self.n in zip(self._cuts, self._sizes, strict=True):
-            size = stop - start
+        for (start, stop), n in zip(self._cuts, self._sizes, strict=True):
+            self.n, size = n, stop - start
             if size not in draws:
                 draws[size] = self._draws(self._first_rows(size))
             index = order[start:stop]

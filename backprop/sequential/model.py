@@ -156,7 +156,11 @@ class Sequential(CompiledNetwork):
             observe(self, plan.batches)
             alone = several is None
             step = Step(self) if self.run_eagerly else RecordedSteps(self, fuse=alone)
-            loop = Loop(self, plan, step) if several is None else WorkersLoop(self, plan, step, several)
+            loop = (
+                Loop(self, plan, step)
+                if several is None
+                else WorkersLoop(self, plan, step, several)
+            )
             loop.fit()
         self._complete_deltas()
         return plan.history

@@ -12,7 +12,6 @@ from backprop.metrics import Metric
 from backprop.protocol import Model
 from backprop.training.batched_metrics import update_steps
 
-
 Together = Callable[[float, int, list[Metric]], tuple[float, int, list[Metric]]]
 """Makes of Σ n E, Σ n = N and the metrics those over all workers, where several train a model."""
 

@@ -24,10 +24,10 @@ from backprop.sequential import Sequential, load_model
 from backprop.training import History
 
 if TYPE_CHECKING:
-    from backprop.experiments import cross_validate, fit_many, learning_rate_range
+    from backprop.experiments import cross_validate, fit_many, learning_rate_range, search
 else:
     __getattr__, __dir__ = lazy_names(
-        __name__, experiments=["cross_validate", "fit_many", "learning_rate_range"]
+        __name__, experiments=["cross_validate", "fit_many", "learning_rate_range", "search"]
     )
 
 __version__ = "0.1.0"
@@ -54,4 +54,5 @@ __all__ = [
     "plotting",
     "regularizers",
     "schedules",
+    "search",
 ]

@@ -8,17 +8,18 @@ import pytest
 
 from backprop.engine import recorded as replay
 
-WITH_MPI = ["test_workers.py", "test_workers_failures.py", "test_mpi_executor.py"]
-"""Tests that start jobs by mpiexec, for which the extra ``mpi`` must be installed."""
+NEED = {
+    "mpi4py": ["test_workers.py", "test_workers_failures.py", "test_mpi_executor.py"],
+    "distributed": ["test_dask_executor.py"],
+}
+"""Tests of jobs of several processes, by the package that each needs (``.ci/run`` has them)."""
 
-collect_ignore = [] if find_spec("mpi4py") else WITH_MPI
+collect_ignore = [file for name, files in NEED.items() if not find_spec(name) for file in files]
 
 
 def pytest_report_header() -> str:
-    """Says so where tests are left out."""
-    if not collect_ignore:
-        return "mpi4py is installed: jobs of several workers are tested"
-    return f"mpi4py is not installed: {', '.join(WITH_MPI)} are left out"
+    """Says which tests are left out."""
+    return f"left out, as a package is missing: {', '.join(collect_ignore) or 'nothing'}"
 
 
 @pytest.fixture

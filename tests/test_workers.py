@@ -96,7 +96,8 @@ def test_sequences_streams_and_averages(tmp_path: Path, n: int) -> None:
 T = rng.integers(1, 9, size=(61, 7))
 lengths = rng.integers(1, 8, size=61)
 T[np.arange(7) >= lengths[:, None]] = 0
-per_step = lambda: [Embedding(9, 4, mask_zero=True), LSTM(5, return_sequences=True), Dense(3), Softmax()]
+per_step = lambda: [Embedding(9, 4, mask_zero=True), LSTM(5, return_sequences=True),
+                    Dense(3), Softmax()]
 last = lambda: [Embedding(9, 4, mask_zero=True), GRU(5), Dense(3), Softmax()]
 with Workers() as workers:
     compare(network(layers=per_step), 1e-12, workers, x=T, t=T % 3, batch_size=20)
@@ -194,11 +195,12 @@ with Workers() as workers:
     assert len(set(workers.gather(model.parameters.values.tobytes()))) == 1
     assert set(workers.gather(model.optimizer.learning_rate)) == {0.01}
 
-    stopping = lambda: [EarlyStopping("val_loss", 0.1, patience=2, restore_best_weights=True, verbose=1),
-                        ReduceLROnPlateau("loss", patience=1), TerminateOnNaN()]
+    best = EarlyStopping("val_loss", 0.1, patience=2, restore_best_weights=True, verbose=1)
+    stopping = lambda: [best, ReduceLROnPlateau("loss", patience=1), TerminateOnNaN()]
     rated = network(lambda: bp.optimizers.SGD(5.0))
     model = rated()
-    model.fit(X, y, epochs=30, validation_split=0.3, callbacks=stopping(), workers=workers, verbose=0)
+    model.fit(X, y, epochs=30, validation_split=0.3, callbacks=stopping(), workers=workers,
+              verbose=0)
     assert len(set(workers.gather(model.parameters.values.tobytes()))) == 1
     assert model.history.epoch[-1] < 29
 
@@ -229,7 +231,7 @@ with Workers() as workers:
     np.testing.assert_array_equal(resumed.parameters.values, through.parameters.values)
 """,
     )
-    assert printed.count("Epoch 1/20") == 1  # worker 0 alone shows its progress
+    assert printed.count("Epoch  1/20") == 1  # worker 0 alone shows its progress
     assert printed.count("the best, are put back") == 1
 
 

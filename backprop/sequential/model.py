@@ -154,14 +154,11 @@ class Sequential(CompiledNetwork):
         self.history = plan.history
         with single_blas_threads():
             observe(self, plan.batches)
-            alone = several is None
-            step = Step(self) if self.run_eagerly else RecordedSteps(self, fuse=alone)
-            loop = (
-                Loop(self, plan, step)
-                if several is None
-                else WorkersLoop(self, plan, step, several)
-            )
-            loop.fit()
+            step = Step(self) if self.run_eagerly else RecordedSteps(self, fuse=several is None)
+            if several is None:
+                Loop(self, plan, step).fit()
+            else:
+                WorkersLoop(self, plan, step, several).fit()
         self._complete_deltas()
         return plan.history
 

@@ -43,7 +43,7 @@ def test_training_is_that_of_one_process(tmp_path: Path, n: int) -> None:
         n,
         COMPARE
         + """
-from backprop import metrics, optimizers
+from backprop import metrics
 
 class Own(metrics.Metric):
     def reset(self):
@@ -64,9 +64,24 @@ with Workers() as workers:
     compare(network(), workers=workers, shuffle=False, batch_size=50)
     compare(network(), workers=workers, batch_size=203)
     compare(network(), workers=workers, batch_size=202)       # the last batch has one row
-    compare(network(), workers=workers, batch_size=2, epochs=1)
+    compare(network(), workers=workers, batch_size=2, epochs=1,
+            steps_per_epoch=9)
     compare(network(weighted=["accuracy"]), workers=workers, sample_weight=rng.random(203))
     compare(network(), workers=workers, class_weight={0: 2.0, 2: 0.5}, steps_per_epoch=3)
+""",
+    )
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_every_optimizer_and_regulariser(tmp_path: Path, n: int) -> None:
+    succeed(
+        tmp_path,
+        n,
+        COMPARE
+        + """
+from backprop import metrics, optimizers
+
+with Workers() as workers:
     regular = lambda: [Dense(8, kernel_regularizer="l2"), ReLU(), Dense(3), Softmax()]
     compare(network(layers=regular), workers=workers)
     clipped = lambda: optimizers.SGD(0.5, momentum=0.9, global_clipnorm=0.1)

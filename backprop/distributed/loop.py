@@ -48,7 +48,8 @@ class WorkersLoop(Loop):
         hooks = ("on_train_batch_begin", "on_train_batch_end")
         users = [each for hook in hooks for each in plan.callbacks.overriding(hook)]
         changing = any(not from_here(each) for each in users)
-        self._hear, self._changing = workers.any(bool(users), changing)
+        begin = bool(plan.callbacks.overriding("on_epoch_begin"))
+        self._hear, self._changing, self._begun = workers.any(bool(users), changing, begin)
 
     def fit(self) -> None:
         """Trains as planned."""
@@ -72,7 +73,8 @@ class WorkersLoop(Loop):
 
     def epoch(self, first_step: int) -> dict[str, float]:
         """This worker's part of a pass over the batches; the means over all samples."""
-        self._agree()
+        if self._begun:
+            self._agree()
         self._generators_of_first(jump=True)
         return super().epoch(first_step)
 
@@ -124,6 +126,8 @@ class WorkersLoop(Loop):
         """Makes moving averages, of which each worker has those of its samples, those of all."""
         workers = self.workers
         averages = [p for p in self.model.parameters if not p.learned]
+        if not averages:
+            return
         found = workers.gather([zlib.crc32(p.value.tobytes()) for p in averages])
         share = self.plan.batches.share  # type: ignore[union-attr]
         for p, *crcs in zip(averages, *found, strict=True):
@@ -137,6 +141,8 @@ class WorkersLoop(Loop):
             jump: Whether they are to jump.
         """
         generators, rank = self.model.generators, self.workers.rank
+        if len(generators) == 1:  # that of the shuffling, which all workers use alike
+            return
         states = {way: rng.bit_generator.state for way, rng in generators.items()}
         states = self.workers.of_first(states)
         for way, rng in generators.items():

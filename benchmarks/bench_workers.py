@@ -9,10 +9,10 @@ The model of a step on K machines, with the batch shared out:
 
     T(K) = t₀ + t₁ B/K + u + 2 ⌈log₂ K⌉ λ + 2 (1 − 1/K) S/β
 
-t₀ + t₁ n is the time of g for n samples and u that of the update, both measured here; S the bytes of
-g; λ and β the latency and bandwidth of the network. Efficiency is T(1) / (K T(K)). Dashed: g of the
-last layers is sent while that of the first is computed, which hides at most the backward pass, two
-thirds of t₁ B/K.
+t₀ + t₁ n is the time of g for n samples and u that of the update, both measured here; S the bytes
+of g; λ and β the latency and bandwidth of the network. Efficiency is T(1) / (K T(K)). Dashed: g of
+the last layers is sent while that of the first is computed, which hides at most the backward pass,
+two thirds of t₁ B/K.
 
     python benchmarks/bench_workers.py [--quick]
 """
@@ -106,6 +106,7 @@ def start(name: str, n: int, steps: int, epochs: int) -> dict[str, float]:
     """The numbers of a job of n workers of this machine."""
     mpiexec = Path(sys.executable).with_name("mpiexec")
     local = ["--oversubscribe", "--mca", "btl", "self,sm", "--mca", "pml", "ob1"]
+    local += ["--mca", "mpi_yield_when_idle", "1"]  # for machines that others use, too
     program = [sys.executable, __file__, "--job", name, str(steps), str(epochs)]
     allowed = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
     done = subprocess.run(

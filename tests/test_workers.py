@@ -123,6 +123,19 @@ with Workers() as workers:
     model = compare(network(layers=normalized), workers=workers, equal=False, validation_split=0.2)
     for rng_ in model.generators.values():
         assert len(set(workers.gather(repr(rng_.bit_generator.state)))) == 1
+    together = lambda: [Dense(8), BatchNormalization(synchronized=True), ReLU(), Dense(3),
+                        Softmax()]
+    compare(network(layers=together), 1e-11, workers, batch_size=50, validation_split=0.2)
+    images = rng.normal(size=(40, 4, 4, 2))
+    spread = lambda: [Conv2D(3, 3), BatchNormalization(synchronized=True), Flatten(), Dense(3),
+                      Softmax()]
+    compare(network(layers=spread), 1e-11, workers, x=images, t=y[:40], batch_size=10)
+    try:
+        network(layers=together)().fit(X, y, batch_size=202, verbose=0, workers=workers)
+    except ValueError as error:
+        assert "synchronised" in str(error)
+    else:
+        raise AssertionError("a batch of one sample was accepted")
     # without a seed the weights are those of worker 0
     drawn = lambda: bp.Sequential([Dense(4), ReLU(), Dense(3), Softmax()])
     def make():

@@ -34,6 +34,8 @@ def shared_plan(model: Model, plan: Plan, workers: Workers) -> Plan:
     lengths = workers.gather(samples_of(plan.batches))
     check_same(workers, description(model, plan, workers))
     batches = shared(plan.batches, workers, lengths)
+    with workers.same_fate():
+        check_synchronized(model, batches)
     validation = plan.validation
     if validation is not None and not workers.shards:
         validation = shared(validation, workers, [samples_of(validation)] * workers.size)
@@ -75,6 +77,24 @@ def check_shards(model: Model, plan: Plan, workers: Workers) -> None:
             "x makes batches, of which each worker must have as many: pass steps_per_epoch, the "
             "same on every worker."
         )
+
+
+def check_synchronized(model: Model, batches: Any) -> None:
+    """Checks that layers that are synchronised have samples on each worker.
+
+    Raises:
+        ValueError: A batch has none here, or they are sequences with padding.
+    """
+    for _, layer in walk(model.layers):
+        if not getattr(layer, "synchronized", False):
+            continue
+        if model.makes_mask:
+            raise ValueError(f"{layer} cannot be synchronised for padded sequences.")
+        if isinstance(batches, SharedBatches) and not batches.fewest:
+            raise ValueError(
+                f"{layer} is synchronised and needs a sample of every batch on each worker, but "
+                f"one batch has none here: make larger batches, or one less with steps_per_epoch."
+            )
 
 
 def check_same(workers: Workers, mine: dict[str, Any]) -> None:

@@ -41,9 +41,8 @@ class WorkersLoop(Loop):
 
     def __init__(self, model: Model, plan: Plan, step: Step, workers: Workers) -> None:
         self.workers = workers
-        super().__init__(
-            model, plan, WorkersStep(step, workers, plan.batches), partial(together, workers)
-        )
+        self._own = WorkersStep(step, workers, plan.batches)
+        super().__init__(model, plan, self._own, partial(together, workers))
         self.evaluate = WorkersEvaluator(model, self.together)
         hooks = ("on_train_batch_begin", "on_train_batch_end")
         users = [each for hook in hooks for each in plan.callbacks.overriding(hook)]
@@ -53,8 +52,11 @@ class WorkersLoop(Loop):
 
     def fit(self) -> None:
         """Trains as planned."""
-        with console.muted(self.workers.rank > 0):
-            super().fit()
+        try:
+            with console.muted(self.workers.rank > 0):
+                super().fit()
+        finally:
+            self._own.leave()
         self._agree()
         self._generators_of_first(jump=False)
 

@@ -29,6 +29,7 @@ class SharedBatches(Batches):
     Attributes:
         n: The samples of the last batch on all workers.
         share: The part of all samples that this worker has.
+        fewest: The fewest samples of a batch here.
     """
 
     def __init__(self, whole: Batches, rank: int, lengths: list[int], shards: bool) -> None:
@@ -49,6 +50,7 @@ class SharedBatches(Batches):
             starts = [a + n * rank // K for a, n in zip(ends, self._sizes, strict=False)]
             stops = [a + n * (rank + 1) // K for a, n in zip(ends, self._sizes, strict=False)]
         self._cuts = list(zip(starts, stops, strict=True))
+        self.fewest = min(stop - start for start, stop in self._cuts)
         self.share = lengths[rank] / total if shards else 1 / len(lengths)
 
     def _read(self, batches: Iterator[Batch]) -> Iterator[Batch]:

@@ -5,8 +5,15 @@ from typing import TYPE_CHECKING
 from backprop.core.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from backprop.distributed.job import Workers
+    from backprop.distributed.agreement import shared_plan
+    from backprop.distributed.job import Workers, check_workers
+    from backprop.distributed.loop import WorkersLoop
 else:
-    __getattr__, __dir__ = lazy_names(__name__, job=["Workers"])
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        agreement=["shared_plan"],
+        job=["Workers", "check_workers"],
+        loop=["WorkersLoop"],
+    )
 
-__all__ = ["Workers"]
+__all__ = ["Workers", "WorkersLoop", "check_workers", "shared_plan"]

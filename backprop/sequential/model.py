@@ -5,14 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from backprop import explain, inspection
+from backprop import distributed, explain, inspection
 from backprop.callbacks import Callback, CallbackList
 from backprop.core import console
 from backprop.core.checks import check_list
 from backprop.data.sources import check, evaluation_source
-from backprop.distributed.agreement import shared_plan
-from backprop.distributed.job import Workers, check_workers
-from backprop.distributed.loop import WorkersLoop
 from backprop.engine.recorded import RecordedSteps
 from backprop.engine.threads import single_blas_threads
 from backprop.sequential.compiled import CompiledNetwork
@@ -84,7 +81,7 @@ class Sequential(CompiledNetwork):
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int | Iterable[int] = 1,
-        workers: Workers | None = None,
+        workers: "distributed.Workers | None" = None,
     ) -> History:
         """Trains by mini-batch gradient descent; a second call continues where the first ended.
 
@@ -126,7 +123,7 @@ class Sequential(CompiledNetwork):
         Raises:
             ValueError: An argument cannot be used; the message says which, and what to do.
         """
-        several = check_workers(workers)
+        several = None if workers is None else distributed.check_workers(workers)
         with nullcontext() if several is None else several.same_fate():
             plan = plan_fit(
                 self,
@@ -150,7 +147,7 @@ class Sequential(CompiledNetwork):
             )
             self.build((None, *plan.batches.sample_shape))
         if several is not None:
-            plan = shared_plan(self, plan, several)
+            plan = distributed.shared_plan(self, plan, several)
         self.history = plan.history
         with single_blas_threads():
             observe(self, plan.batches)
@@ -158,7 +155,7 @@ class Sequential(CompiledNetwork):
             if several is None:
                 Loop(self, plan, step).fit()
             else:
-                WorkersLoop(self, plan, step, several).fit()
+                distributed.WorkersLoop(self, plan, step, several).fit()
         self._complete_deltas()
         return plan.history
 

@@ -19,9 +19,10 @@ from backprop import (
     regularizers,
     schedules,
 )
+from backprop.core.errors import CorruptFileError
 from backprop.core.lazy import lazy_names
 from backprop.layers import Input
-from backprop.sequential import Sequential, load_model
+from backprop.sequential import Sequential, load_model, load_onnx
 from backprop.training import History
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ else:
 __version__ = "0.1.0"
 
 __all__ = [
+    "CorruptFileError",
     "History",
     "Input",
     "Sequential",
@@ -50,6 +52,7 @@ __all__ = [
     "layers",
     "learning_rate_range",
     "load_model",
+    "load_onnx",
     "losses",
     "metrics",
     "optimizers",

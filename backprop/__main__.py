@@ -6,6 +6,7 @@ from pathlib import Path
 
 from backprop import plotting
 from backprop.core import console
+from backprop.core.durable import replacing
 from backprop.datasets import load_digits
 from backprop.layers import Dense, Input, ReLU, Softmax
 from backprop.optimizers import SGD
@@ -76,7 +77,8 @@ def main(arguments: list[str] | None = None) -> None:
         X_test[shown], y_test[shown], predictions[shown], probabilities[shown]
     )
     figure.suptitle(f"{score} correct; the mistakes first")
-    figure.savefig(digits, dpi=150)
+    with replacing(digits) as temporary:
+        figure.savefig(temporary, dpi=150)
     console.write(f"Test digits and predictions: {digits}")
 
 

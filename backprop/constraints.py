@@ -6,13 +6,17 @@ from collections.abc import Callable
 import numpy as np
 
 from backprop.core.checks import check_integer, check_positive
+from backprop.core.errors import ShapeError
 from backprop.core.lookup import resolve, show_call
 from backprop.core.settings import Settings
-from backprop.core.types import Array
+from backprop.core.types import Array, Shape
 
 
 class Constraint(Settings):
     """A set of allowed weights; ``project`` moves W into it, in place."""
+
+    def check(self, shape: Shape) -> None:
+        """Refuses weights of a shape that cannot be projected; none unless overridden."""
 
     def project(self, W: Array) -> None:
         """Changes W to the nearest allowed weights."""
@@ -33,6 +37,11 @@ class MaxNorm(Constraint):
     def __init__(self, max_value: float = 2.0, axis: int = 0) -> None:
         self.max_value = check_positive(max_value, "max_value")
         self.axis = check_integer(axis, "axis", -math.inf)
+
+    def check(self, shape: Shape) -> None:
+        """Refuses weights that do not have such an axis."""
+        if not -len(shape) <= self.axis < len(shape):
+            raise ShapeError(f"{self} needs an axis {self.axis}, but W has the shape {shape}.")
 
     def project(self, W: Array) -> None:
         """Shrinks what is too long."""

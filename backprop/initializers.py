@@ -12,15 +12,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from backprop.core.checks import check_number, check_numbers, check_positive
+from backprop.core.checks import check_choice, check_number, check_numbers, check_positive
 from backprop.core.lookup import resolve, show_call
+from backprop.core.settings import Settings
 from backprop.core.types import Array, DTypeLike, Shape
 
 TRUNCATED_STDDEV = 0.87962566103423978
 """Standard deviation of a standard normal distribution truncated to [−2, 2]."""
 
 
-class Initializer:
+class Initializer(Settings):
     """The base of the initialisers: a subclass writes ``draw``."""
 
     def __call__(
@@ -139,12 +140,9 @@ class VarianceScaling(Initializer):
     ) -> None:
         modes = ("fan_in", "fan_out", "fan_avg")
         distributions = ("truncated_normal", "untruncated_normal", "uniform")
-        if mode not in modes:
-            raise ValueError(f"mode must be one of {modes}, but it is {mode!r}.")
-        if distribution not in distributions:
-            raise ValueError(f"distribution must be one of {distributions}, not {distribution!r}.")
         self.scale = check_positive(scale, "scale")
-        self.mode, self.distribution = mode, distribution
+        self.mode = check_choice(mode, "mode", modes)
+        self.distribution = check_choice(distribution, "distribution", distributions)
 
     def draw(self, shape: Shape, rng: np.random.Generator) -> Array:
         """Numbers of variance scale / n."""

@@ -7,7 +7,7 @@ import numpy as np
 from backprop.core.checks import check_number
 from backprop.core.lookup import resolve, show_call
 from backprop.core.settings import Settings
-from backprop.core.types import Array
+from backprop.core.types import Array, Shape
 
 
 class Regularizer(Settings):
@@ -20,6 +20,10 @@ class Regularizer(Settings):
     def gradient(self, W: Array) -> Array:
         """∂Ω/∂W, of W's shape."""
         raise NotImplementedError(f"{type(self).__name__} must define gradient(W).")
+
+    def penalties(self, rows: Array, shape: Shape) -> Array:
+        """Ω of the weights of that shape in each of several rows."""
+        return np.array([self.penalty(row.reshape(shape)) for row in rows])
 
     def __repr__(self) -> str:
         return show_call(self)
@@ -43,6 +47,11 @@ class L1L2(Regularizer):
         w = W.ravel()
         total = self.l2 * float(np.dot(w, w)) if self.l2 else 0.0
         return total + self.l1 * float(np.abs(w).sum()) if self.l1 else total
+
+    def penalties(self, rows: Array, shape: Shape) -> Array:
+        """The same for each row."""
+        total: Array = self.l2 * np.vecdot(rows, rows)
+        return total + self.l1 * np.abs(rows).sum(axis=1) if self.l1 else total
 
     def gradient(self, W: Array) -> Array:
         """λ₁ sign(w) + 2 λ₂ w."""

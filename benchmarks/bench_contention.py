@@ -1,8 +1,7 @@
 """What another process that keeps a core busy does to the time of a training step.
 
 BLAS threads that wait for each other are the danger: where one of them has no core to run on, all
-wait for it. ``fit`` goes to one thread when it notices that; each round is a ``fit`` of a second,
-which has to notice it anew.
+wait for it. ``fit`` has threads of its own, which wait rarely; each round is a ``fit`` of a second.
 
 It ends with status 1 if a network takes more than three times as long.
 

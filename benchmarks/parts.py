@@ -29,11 +29,11 @@ def parts(job: Job, seconds: float) -> dict[str, float]:
     model = with_backprop.Network(job, jobs.weights(job)).model
     rng = np.random.default_rng(0)
     batches = Batches(Data(X, y.astype(np.intp)), job.batch, model.dtype, rng)
-    batch = next(iter(batches))
+    X_batch, y_batch, weight, *_ = next(iter(batches))
     steps: list[dict[str, float]] = []
     with single_blas_threads():
-        Step(model).gradients(*batch)  # makes all buffers
-        recorded = RecordedStep(model, *batch)
+        Step(model).gradients(X_batch, y_batch, weight)  # makes all buffers
+        recorded = RecordedStep(model, X_batch, y_batch, weight)
         calls = [(is_product(call), call) for call in recorded.calls]
         clock, end = time.perf_counter, time.perf_counter() + seconds
         while clock() < end or len(steps) < 5:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rounds import COLUMNS, DISAGREEMENT, OWN, SAME_LOSS, Result, spread
+from deep import DeepJob
+from rounds import COLUMNS, DEEP_COLUMNS, DISAGREEMENT, SAME_LOSS, Result, spread
 from scaling import SECONDS, TITLES
 
 METHOD = """\
@@ -22,6 +23,14 @@ jax scan: a whole epoch as one program. keras × 16: sixteen steps as one progra
 The environment variables that choose BLAS threads are unset, or 1 where one thread is tried; ours \
 chooses for itself.
 """
+DEEP = """\
+Everyone on one thread, or with all cores to choose from; each job in processes of its own, in \
+rounds of 1 s. floor: products of windows that are there already, on parts of the batch. PyTorch: \
+its own modules, eager, images in the memory format that is faster."""
+HELD = """\
+Megabytes that the process holds between steps for the network, parameters and what the library \
+keeps for itself included: its growth from when the data were there and a small dense network had \
+been trained."""
 TIMES = "Microseconds per {unit}; in brackets the BLAS threads where 1 and all were tried."
 RATIOS = "Ratios of the times, ± half of their interquartile range:"
 LAUNCHES = {
@@ -90,8 +99,9 @@ class Report:
         blocks = ["# What a step costs", self.circumstances()]
         for title, results in self.parts.items():
             unit = "call" if title == "Prediction" else "training step"
-            blocks += [f"## {title}", TIMES.format(unit=unit), times(results), RATIOS]
-            blocks += [ratios(results)]
+            deep = any(result.megabytes for result in results)
+            blocks += [f"## {title}", *[DEEP] * deep, TIMES.format(unit=unit), times(results)]
+            blocks += [RATIOS, ratios(results), *[HELD, held(results)] * deep]
             failed = [f"{r.job.name}: {c}: {why}" for r in results for c, why in r.failed.items()]
             blocks += [f"Failed: {line}" for line in failed]
         if self.profile:
@@ -132,6 +142,7 @@ class Report:
                                      for (c, n), t in result.times.items()},
                     "medians of ratios": {k: float(np.median(v))
                                           for k, v in result.ratios().items()},
+                    "megabytes held": result.megabytes,
                     "failed": result.failed,
                 }
                 for result in results
@@ -151,15 +162,25 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def times(results: list[Result]) -> str:
-    columns = [c for c in COLUMNS if any(r.best(c) for r in results)]
+    columns = [c for c in COLUMNS | DEEP_COLUMNS if any(r.best(c) for r in results)]
     rows = []
     for result in results:
+        known = DEEP_COLUMNS if isinstance(result.job, DeepJob) else COLUMNS
         cells = []
         for column in columns:
             best = result.best(column)
-            tried = len(COLUMNS[column][1]) > 1
+            tried = len(known[column][1]) > 1
             threads = f" ({best[0] or cores()})" if best and tried else ""
             cells.append(f"{number(np.median(best[1]))}{threads}" if best else "–")
+        rows.append([result.job.network, *cells])
+    return table(["network @ batch", *columns], rows)
+
+
+def held(results: list[Result]) -> str:
+    columns = [c for c in DEEP_COLUMNS if any(c in r.megabytes for r in results)]
+    rows = []
+    for result in results:
+        cells = [f"{result.megabytes[c]:.1f}" if c in result.megabytes else "–" for c in columns]
         rows.append([result.job.network, *cells])
     return table(["network @ batch", *columns], rows)
 
@@ -194,9 +215,7 @@ def slowed(contention: dict[str, dict[str, list[float]]]) -> str:
 
 
 def ratios(results: list[Result]) -> str:
-    peers = [f"{c}/ours" for c in COLUMNS if c not in OWN]
-    names = ["ours/control", "ours/floor", *peers]
-    names = [name for name in names if any(name in r.ratios() for r in results)]
+    names = list(dict.fromkeys(name for result in results for name in result.ratios()))
     rows = []
     for result in results:
         found = result.ratios()

@@ -1,18 +1,22 @@
 """Everyone who is timed in a process of its own, in rounds that take turns."""
 
+import gc
 import importlib
 import math
 import multiprocessing
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import deep
 import jobs
 import numpy as np
+from deep import DeepJob
 from jobs import Job
+from resident import resident
 
 PAUSE = 0.03
 """Seconds between two turns, in which the threads of the last one fall asleep."""
@@ -37,6 +41,14 @@ COLUMNS = {
     "keras × 16": ("with_keras_multi", (None,)),
 }
 """Module and numbers of threads of each column; None leaves the number to the library."""
+DEEP_COLUMNS = {
+    "ours": ("deep_backprop", (1,)),
+    "floor": ("deep_floor", (1,)),
+    "torch": ("deep_torch", (1,)),
+    "ours, all cores": ("deep_backprop", (None,)),
+    "torch, all cores": ("deep_torch", (1, None)),
+}
+"""The same for the deep jobs: on one thread, and with all cores to choose from."""
 OWN = ("ours", "control", "floor")
 
 
@@ -69,11 +81,15 @@ def serve(pipe: Any, module: str, seconds: float) -> None:
         pipe.send(Absent(str(error)))
         return
     pipe.send(peer.VERSION)
+    before = 0
     try:
         while (job := pipe.recv()) is not None:
             try:
-                if isinstance(job, Job):
-                    work, loss = prepare(peer, job)
+                if job == "memory":
+                    gc.collect()
+                    pipe.send((anonymous() - before) / 1e6)
+                elif job != "round":
+                    work, loss, before = prepare(peer, job)
                     start = time.perf_counter()
                     work(1)
                     repeats = max(1, math.ceil(seconds / (time.perf_counter() - start)))
@@ -89,20 +105,33 @@ def serve(pipe: Any, module: str, seconds: float) -> None:
         pass
 
 
-def prepare(peer: Any, job: Job) -> Any:
-    """A function that does the job a number of times, and the loss of the first epoch."""
-    X, y = (peer.own(array) for array in jobs.data(job))
-    network = peer.Network(job, jobs.weights(job))
+def anonymous() -> int:
+    """Bytes that this process holds, files left out; 0 where the system does not say."""
+    return (resident() or (0, 0))[0]
+
+
+def prepare(peer: Any, job: Job | DeepJob) -> Any:
+    """Gets a job ready.
+
+    Returns:
+        A function that does it a number of times, the loss of the first epoch, and the bytes that
+        the process held when the data were there and the network was not.
+    """
+    made = deep if isinstance(job, DeepJob) else jobs
+    X, y = (peer.own(array) for array in made.data(job))
+    gc.collect()
+    before = anonymous()
+    network = peer.Network(job, made.weights(job))
     if job.optimizer:
         loss = network.train(X, y, 1)
-        return lambda epochs: network.train(X, y, epochs), loss
+        return lambda epochs: network.train(X, y, epochs), loss, before
     network.predict(X)  # compiles, where there is something to compile
 
     def predict(times: int) -> None:
         for _ in range(times * job.steps):
             network.predict(X)
 
-    return predict, None
+    return predict, None, before
 
 
 class Worker:
@@ -112,19 +141,19 @@ class Worker:
         Absent: What it needs is not installed.
     """
 
-    def __init__(self, column: str, threads: int | None, seconds: float) -> None:
+    def __init__(self, column: str, module: str, threads: int | None, seconds: float) -> None:
         self.column, self.threads = column, threads
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
-        arguments = theirs, COLUMNS[column][0], seconds
+        arguments = theirs, module, seconds
         self.process = context.Process(target=serve, args=arguments, daemon=True)
         with environment(threads):
             self.process.start()
         theirs.close()
         self.version = self.answer()
 
-    def ask(self, what: Job | str) -> Any:
-        """Sends a job to prepare, or "round", and waits for the answer."""
+    def ask(self, what: Job | DeepJob | str) -> Any:
+        """Sends a job to prepare, "round" or "memory", and waits for the answer."""
         self.pipe.send(what)
         return self.answer()
 
@@ -155,18 +184,22 @@ class Worker:
 
 
 def start(
-    columns: Iterable[str], seconds: float, one_thread: bool = False
+    columns: Iterable[str],
+    seconds: float,
+    one_thread: bool = False,
+    known: Mapping[str, tuple[str, tuple[int | None, ...]]] = COLUMNS,
 ) -> tuple[list[Worker], dict[str, str]]:
     """The workers, whose rounds last that long at least, and why a column has none.
 
-    With ``one_thread`` nobody tries more than the first of the numbers of threads.
+    With ``one_thread`` nobody tries more than the first of the numbers of threads. ``known`` are
+    the modules and numbers of threads of the columns.
     """
     workers, absent = [], {}
     for column in columns:
-        numbers = COLUMNS[column][1]
+        module, numbers = known[column]
         try:
             for threads in numbers[:1] if one_thread else numbers:
-                workers.append(Worker(column, threads, seconds))
+                workers.append(Worker(column, module, threads, seconds))
         except (Absent, RuntimeError) as error:
             absent[column] = str(error)
     return workers, absent
@@ -180,11 +213,13 @@ class Result:
         job: What was timed.
         times: By column and number of threads, a value for each round.
         failed: Why a column has no times.
+        megabytes: By column, what its process holds between steps for the network, if asked.
     """
 
-    job: Job
+    job: Job | DeepJob
     times: dict[tuple[str, int | None], list[float]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    megabytes: dict[str, float] = field(default_factory=dict)
 
     def best(self, column: str) -> tuple[int | None, np.ndarray] | None:
         """The number of threads with the smaller median, and its rounds."""
@@ -200,6 +235,7 @@ class Result:
         """All that are shown: ours over control and floor, each peer over ours."""
         peers = [column for column in COLUMNS if column not in OWN]
         pairs = [("ours", "control"), ("ours", "floor"), *((peer, "ours") for peer in peers)]
+        pairs.append(("torch, all cores", "ours, all cores"))
         found = {f"{a}/{b}": self.ratio(a, b) for a, b in pairs}
         return {name: values for name, values in found.items() if values is not None}
 
@@ -215,7 +251,7 @@ def spread(values: Any) -> float:
     return float((high - low) / middle)
 
 
-def measure(job: Job, workers: list[Worker], rounds: int) -> Result:
+def measure(job: Job | DeepJob, workers: list[Worker], rounds: int) -> Result:
     """Rounds of all workers in turn; while they disagree, up to three times as many.
 
     Raises:
@@ -250,6 +286,25 @@ def measure(job: Job, workers: list[Worker], rounds: int) -> Result:
         if done == 1:
             ready = [worker for worker in ready if not hopeless(worker, result)]
     return result
+
+
+def measure_deep(
+    job: DeepJob, columns: Iterable[str], seconds: float, rounds: int
+) -> tuple[Result, dict[str, str], dict[str, str]]:
+    """Rounds of new processes, which hold nothing of another job, and the memory of each.
+
+    Returns:
+        The result, and by column the versions, and why a column is missing.
+    """
+    workers, absent = start(columns, seconds, known=DEEP_COLUMNS)
+    for worker in workers:
+        worker.ask(deep.WARM_UP)
+    result = measure(job, workers, rounds)
+    for worker in workers:
+        if worker.column not in result.failed:
+            result.megabytes[worker.column] = worker.ask("memory")
+        worker.close()
+    return result, {worker.column: worker.version for worker in workers}, absent
 
 
 def hopeless(worker: Worker, result: Result) -> bool:

@@ -1,10 +1,11 @@
 """The time of a training step: backprop, the same by hand in NumPy, and what else one could use.
 
     python benchmarks/run.py [--quick] [--peers torch,jax,sklearn,keras] [--rounds N]
-                             [--scaling] [--output DIR] [--force]
+                             [--only TEXT] [--scaling] [--output DIR] [--force]
 
-Prints tables of training steps (SGD and Adam), predictions, launches to a trained classifier, peak
-memory and import times; with ``--output`` writes ``RESULTS.md``, ``results.json`` and pictures.
+Prints tables of training steps (SGD and Adam), predictions, deep networks, launches to a trained
+classifier, peak memory and import times; with ``--output`` writes ``RESULTS.md``, ``results.json``
+and pictures. ``--only deep`` times the deep networks alone, by PyTorch beside ours if it is there.
 Peers that are not installed are skipped and named. It writes no table if the rounds of a job
 disagree, which means that the machine was busy with something else.
 """
@@ -17,12 +18,24 @@ from pathlib import Path
 
 import numpy as np
 import scaling
-from jobs import ADAM, PREDICT, SGD
+from deep import DEEP, DeepJob
+from jobs import ADAM, PREDICT, SGD, Job
 from launch import import_times, launches
 from report import Report
-from rounds import COLUMNS, DISAGREEMENT, OWN, Result, Worker, measure, start
+from rounds import (
+    COLUMNS,
+    DEEP_COLUMNS,
+    DISAGREEMENT,
+    OWN,
+    Result,
+    measure,
+    measure_deep,
+    start,
+)
 
 PEERS = ("torch", "jax", "sklearn", "keras")
+LONGER = 1.0
+"""Seconds of a round of deep networks, whose steps take longer to record."""
 IMPORTS = 15
 """Processes that import each module: some take a third longer than the rest."""
 
@@ -30,15 +43,22 @@ IMPORTS = 15
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Time training steps against those of others.")
     add = parser.add_argument
-    add("--quick", action="store_true", help="the small half, 2 short rounds; writes nothing")
-    add("--peers", default=",".join(PEERS), help=f"some of {','.join(PEERS)}; none if quick")
+    add("--quick", action="store_true", help="small jobs, 2 short rounds; writes nothing")
+    add("--peers", help=f"some of {','.join(PEERS)}; all of them, or none if quick")
     add("--rounds", type=int, default=7, help="rounds of each job (7)")
-    add("--only", metavar="TEXT", default="", help="only jobs with it in their names: '@ 32, adam'")
+    add(
+        "--only",
+        metavar="TEXT",
+        default="",
+        help="only jobs with it in their names: '@ 32, adam', 'deep'",
+    )
     add("--scaling", action="store_true", help="also how the cost grows")
     add("--output", type=Path, metavar="DIR", help="folder for the results")
     add("--force", action="store_true", help="print and write although rounds disagree")
     options = parser.parse_args()
-    options.peers = [] if options.quick else [name for name in options.peers.split(",") if name]
+    if options.peers is None:
+        options.peers = "" if options.quick else ",".join(PEERS)
+    options.peers = [name for name in options.peers.split(",") if name]
     if unknown := set(options.peers) - set(PEERS):
         parser.error(f"--peers knows {', '.join(PEERS)}, but not {', '.join(sorted(unknown))}")
     if options.rounds < 1:
@@ -48,23 +68,51 @@ def arguments() -> argparse.Namespace:
     return options
 
 
-def ladder(options: argparse.Namespace, workers: list[Worker]) -> dict[str, list[Result]]:
-    """All sections of the ladder, with a line for each job as it is done."""
-    sections = {"SGD": SGD, "Adam": ADAM, "Prediction": PREDICT}
-    if options.quick:
-        small = {title: jobs[: (len(jobs) + 1) // 2] for title, jobs in sections.items()}
-        sections = {
-            title: [replace(job, steps=job.steps // 4) for job in jobs]
-            for title, jobs in small.items()
-        }
-    parts: dict[str, list[Result]] = {}
-    for title, section in sections.items():
-        for job in section:
-            if options.only in job.name:
-                result = measure(job, workers, options.rounds)
-                parts.setdefault(title, []).append(result)
-                note(result)
-    return parts
+def chosen(options: argparse.Namespace) -> dict[str, list[Job | DeepJob]]:
+    """The jobs of each section of the ladder that are to be timed."""
+    sections = {"SGD": SGD, "Adam": ADAM, "Prediction": PREDICT, "Deep networks": DEEP}
+    found: dict[str, list[Job | DeepJob]] = {}
+    for title, jobs in sections.items():
+        kept = [job for job in jobs if options.only in job.name]
+        if options.quick:
+            if jobs is not DEEP:
+                kept = [job for job in kept if job in jobs[: (len(jobs) + 1) // 2]]
+            kept = [replace(job, steps=max(job.steps // 4, 1)) for job in kept]
+        if kept:
+            found[title] = kept
+    return found
+
+
+def ladder(options: argparse.Namespace, report: Report) -> None:
+    """Fills all sections of the ladder into the report, with a line for each job as it is done.
+
+    Raises:
+        RuntimeError: One of ours is missing.
+    """
+    sections = chosen(options)
+    columns = [c for c in COLUMNS if c in OWN or c.split()[0] in options.peers]
+    deep = sections.pop("Deep networks", [])
+    if sections or not deep:
+        workers, report.absent = start(columns, report.seconds, one_thread=options.quick)
+        report.versions |= {worker.column: worker.version for worker in workers}
+        if missing := [column for column in OWN if column in report.absent]:
+            raise RuntimeError(f"cannot go on without {', '.join(missing)}: {report.absent}")
+        for title, jobs in sections.items():
+            for job in jobs:
+                report.parts.setdefault(title, []).append(measure(job, workers, options.rounds))
+                note(report.parts[title][-1])
+        for worker in workers:
+            worker.close()
+    seconds = report.seconds if options.quick else LONGER
+    for job in deep:
+        known = [c for c in DEEP_COLUMNS if c.split(",")[0] in columns]
+        if options.quick:
+            known = [c for c in known if c in COLUMNS]
+        result, versions, absent = measure_deep(job, known, seconds, options.rounds)
+        report.versions = {**report.versions, **versions}
+        report.absent = {**absent, **report.absent}
+        report.parts.setdefault("Deep networks", []).append(result)
+        note(result)
 
 
 def sweeps(rounds: int) -> dict[str, dict]:
@@ -89,18 +137,15 @@ def note(result: Result) -> None:
 
 def main() -> int:
     options = arguments()
-    columns = [c for c in COLUMNS if c in OWN or c.split()[0] in options.peers]
-    seconds = 0.1 if options.quick else 0.3
-    workers, absent = start(columns, seconds, one_thread=options.quick)
-    for column, why in absent.items():
-        print(f"skipped: {column} ({why})", file=sys.stderr)
-    versions = {worker.column: worker.version for worker in workers}
-    if missing := [column for column in OWN if column in absent]:
-        print(f"cannot go on without {', '.join(missing)}", file=sys.stderr)
+    report = Report({}, {}, options.rounds, 0.1 if options.quick else 0.3)
+    try:
+        ladder(options, report)
+    except RuntimeError as error:
+        print(error, file=sys.stderr)
         return 1
-    report = Report(ladder(options, workers), versions, options.rounds, seconds, absent)
-    for worker in workers:
-        worker.close()
+    for column, why in report.absent.items():
+        print(f"skipped: {column} ({why})", file=sys.stderr)
+    versions = report.versions
     if options.scaling:
         report.sweeps = sweeps(min(options.rounds, 3))
     if not (options.quick or options.only):

@@ -1,5 +1,6 @@
 """What every test stands on: seeded randomness, and floating-point errors that raise."""
 
+import os
 from collections.abc import Iterator
 from importlib.util import find_spec
 
@@ -22,6 +23,21 @@ def pytest_report_header() -> str:
     return f"left out, as a package is missing: {', '.join(collect_ignore) or 'nothing'}"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--long`` adds the tests that are marked with ``pytest.mark.long``."""
+    parser.addoption("--long", action="store_true", help="run the tests that take minutes too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves the long tests out, unless they were asked for."""
+    if config.getoption("--long"):
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     """A generator with the same seed in every test, so that a failure comes back."""
@@ -33,6 +49,12 @@ def floating_point_errors_raise() -> Iterator[None]:
     """Overflow, division by zero and invalid operations fail a test; underflow to 0 is harmless."""
     with np.errstate(all="raise", under="ignore"):
         yield
+
+
+@pytest.fixture(autouse=True)
+def files_need_not_outlive_a_power_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for the disk; that files are forced to it, ``test_durable.py`` sees."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 @pytest.fixture(autouse=True)

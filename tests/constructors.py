@@ -48,6 +48,12 @@ ARGUMENTS = {
     "filename": "log.csv",
     "schedule": lambda epoch: 0.1,
     "shape": 5,
+    "recall": 0.7,
+    "precision": 0.7,
+    "specificity": 0.7,
+    "sensitivity": 0.7,
+    "num_classes": 3,
+    "target_class_ids": (0, 1),
 }
 """Arguments without a default, by name; a class that takes another one needs a line here."""
 
@@ -80,7 +86,16 @@ def required(kind):
 
 
 def numbers(kind):
-    """The arguments that may be a number: whether they may be a fraction, and their default.
+    """The arguments that may be a number: whether they may be a fraction, and their default."""
+    return {
+        name: (float in kinds, default)
+        for name, (kinds, default) in arguments(kind).items()
+        if int in kinds or float in kinds
+    }
+
+
+def arguments(kind):
+    """The types that an argument may have, and its default.
 
     Those that a class hands on to its base as ``**others`` belong to them.
     """
@@ -91,8 +106,7 @@ def numbers(kind):
         for name, p in parameters.items():
             hint = hints.get(name)
             kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-            if name not in found and (int in kinds or float in kinds):
-                found[name] = float in kinds, p.default
+            found.setdefault(name, (kinds, p.default))
         if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
             break
     return found

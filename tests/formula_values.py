@@ -137,8 +137,11 @@ class Reader:
 
     def factor(self) -> Array:
         found = self.atom()
-        while self.peek() in ("ᵀ", *POWERS):
+        while self.peek() in ("ᵀ", "^", *POWERS):
             sign = self.take()[0].strip()
+            if sign == "^":
+                found = found ** self.atom()
+                continue
             found = np.atleast_2d(found).T if sign == "ᵀ" else found ** POWERS[sign]
         return found
 

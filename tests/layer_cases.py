@@ -388,7 +388,6 @@ CASES = [
     Case(
         "dense_regularised",
         lambda: Dense(4, kernel_regularizer="l2", bias_regularizer="l1"),
-        stacked=False,
     ),
     Case(
         "dense_constrained",

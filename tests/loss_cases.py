@@ -12,9 +12,12 @@ import numpy as np
 
 from backprop.losses import (
     BinaryCrossentropy,
+    BinaryFocalCrossentropy,
     CategoricalCrossentropy,
+    CategoricalFocalCrossentropy,
     CategoricalHinge,
     CosineSimilarity,
+    Dice,
     HalfSquaredError,
     Hinge,
     Huber,
@@ -22,11 +25,15 @@ from backprop.losses import (
     LogCosh,
     Loss,
     MeanAbsoluteError,
+    MeanAbsolutePercentageError,
     MeanSquaredError,
+    MeanSquaredLogarithmicError,
     Poisson,
+    Quantile,
     RootMeanSquaredError,
     SparseCategoricalCrossentropy,
     SquaredHinge,
+    Tversky,
 )
 
 Array = np.ndarray[Any, Any]
@@ -79,6 +86,28 @@ def sparse(p, c):
     return -math.log(p[c] / sum(p))
 
 
+def binary_focal(p, y):  # with alpha = 0.3, gamma = 1.5
+    return sum(
+        (0.3 * b + 0.7 * (1 - b)) * (a + b - 2 * a * b) ** 1.5 * binary([a], [b])
+        for a, b in zip(p, y, strict=True)
+    ) / len(p)
+
+
+def categorical_focal(p, y):  # with alpha = 0.4, gamma = 1.5
+    shares = [a / sum(p) for a in p]
+    return -sum(0.4 * b * (1 - q) ** 1.5 * math.log(q) for q, b in zip(shares, y, strict=True))
+
+
+def tversky(p, y, missed=0.5, outside=0.5, smallest=0.5e-7):
+    hits = sum(a * b for a, b in zip(p, y, strict=True))
+    cost = missed * (sum(y) - hits) + outside * (sum(p) - hits)
+    return 1 - hits / (hits + cost + smallest)
+
+
+def logarithmic(a, b):
+    return (math.log(max(a, 1e-7) + 1) - math.log(b + 1)) ** 2
+
+
 def on_sigmoid(formula):
     return lambda z, y: formula([1 / (1 + math.exp(-v)) for v in z], y)
 
@@ -116,6 +145,7 @@ class Case:
     target: Callable[..., Array] = numbers
     sizes: tuple[int, ...] = (1, 3)
     of_mean: Callable[[float], float] = float  # E from the mean of the samples' values
+    whole: bool = False  # whether ℓ is that of a sample whatever its axes
 
 
 CASES = [
@@ -123,6 +153,16 @@ CASES = [
     Case("half", HalfSquaredError, half_squared),
     Case("rmse", RootMeanSquaredError, mean_squared, of_mean=math.sqrt),
     Case("mae", MeanAbsoluteError, mean_of(lambda a, b: abs(a - b))),
+    Case(
+        "mape",
+        MeanAbsolutePercentageError,
+        mean_of(lambda a, b: 100 * abs(a - b) / b),
+        target=rates,
+    ),
+    Case("msle", MeanSquaredLogarithmicError, mean_of(logarithmic), target=rates),
+    Case(
+        "quantile", lambda: Quantile(0.8), mean_of(lambda a, b: max(0.8 * (b - a), 0.2 * (a - b)))
+    ),
     Case("huber", lambda: Huber(0.7), mean_of(huber)),
     Case("log_cosh", LogCosh, mean_of(lambda a, b: math.log(math.cosh(a - b)))),
     Case("cosine", CosineSimilarity, cosine, sizes=(2, 3)),
@@ -179,6 +219,43 @@ CASES = [
         on_exponentials(smoothed(categorical)),
         target=probabilities,
         sizes=(2, 3),
+    ),
+    Case(
+        "focal_bce",
+        lambda: BinaryFocalCrossentropy(True, 0.3, 1.5),
+        binary_focal,
+        probabilities,
+        probabilities,
+    ),
+    Case(
+        "focal_bce_logits",
+        lambda: BinaryFocalCrossentropy(True, 0.3, 1.5, from_logits=True),
+        on_sigmoid(binary_focal),
+        target=probabilities,
+    ),
+    Case(
+        "focal_cce",
+        lambda: CategoricalFocalCrossentropy(0.4, 1.5),
+        categorical_focal,
+        probabilities,
+        probabilities,
+        (2, 3),
+    ),
+    Case(
+        "focal_cce_logits",
+        lambda: CategoricalFocalCrossentropy(0.4, 1.5, from_logits=True),
+        on_exponentials(categorical_focal),
+        target=probabilities,
+        sizes=(2, 3),
+    ),
+    Case("dice", Dice, tversky, probabilities, probabilities, whole=True),
+    Case(
+        "tversky",
+        lambda: Tversky(0.3, 0.8),
+        lambda p, y: tversky(p, y, 0.3, 0.8, 1e-7),
+        probabilities,
+        probabilities,
+        whole=True,
     ),
     Case("scce", SparseCategoricalCrossentropy, sparse, probabilities, classes, (2, 3)),
     Case(

@@ -49,6 +49,8 @@ def checks(row: LayerCase | LossCase) -> Iterator[GradientReport]:
     if isinstance(loss, losses.CosineSimilarity):  # the second is too short to be stretched
         rows = np.array([[0.3, -1.2, 0.4, 0.9], [2e-8, 1e-8, -1e-8, 3e-8]])
         yield check_loss(loss, shape, prediction=rows, target=rows[::-1] + 0.1)
+    if isinstance(loss, losses.MeanSquaredLogarithmicError):  # the first has no slope
+        yield check_loss(loss, 2, prediction=[[-0.3, 1.2]], target=[[0.4, 0.9]])
     if isinstance(loss, losses.CategoricalHinge):  # the second costs nothing
         rows = np.array([[0.3, -1.2, 0.4, 0.9], [3.5, 1.0, -1.0, 0.7]])
         yield check_loss(loss, shape, prediction=rows, target=np.eye(4)[[1, 0]])

@@ -11,7 +11,8 @@ import scipy.sparse
 from mistakes import assert_speaks
 
 import backprop as bp
-from backprop.layers import Dense, ReLU, Softmax
+from backprop import metrics
+from backprop.layers import Dense, Normalization, ReLU, Softmax
 
 pd = pytest.importorskip("pandas")
 pa = pytest.importorskip("pyarrow")
@@ -65,6 +66,7 @@ INPUTS = {
     "an Arrow table": (pa.Table.from_pandas(MIXED), PLAIN),
     "an Arrow batch": (pa.Table.from_pandas(MIXED).to_batches()[0], PLAIN),
     "records": (MIXED.to_records(index=False), PLAIN),
+    "records of one dtype": (FRAME.to_records(index=False), X),
     "a column of vectors": (pd.Series(list(X)), X),
     "a column of lists": (pd.Series(X.tolist()), X),
     "an Arrow column of lists": (pa.array(X.tolist()), X),
@@ -183,6 +185,11 @@ NO_NUMBERS = {
     "ragged": (pd.Series([[1.0]] * 23 + [[1.0, 2.0]]), ValueError, ["x", "same length"]),
     "text": ([["a", "b"]] * N, TypeError, ["x must hold numbers", "'a' in row 0, column 0"]),
     "one object": ([[1.0, object()]] * N, TypeError, ["row 0, column 1", "object"]),
+    "a Decimal that is no float": (
+        FRAME.assign(s=[Decimal(1)] * 5 + [Decimal("sNaN")] * (N - 5)),
+        ValueError,
+        ["x holds Decimal('sNaN')", "row 5, column 's'"],
+    ),
     "huge integers": ([[10**400, 1]] * N, ValueError, ["x overflows"]),
     "masked": (masked(X, (6, 1)), ValueError, ["x is masked", "row 6, column 1", "x.filled"]),
     "masked rows": ([masked(row, 0) for row in X], ValueError, ["x is masked", "row 0"]),
@@ -318,3 +325,33 @@ def test_fit_many_and_explain_read_the_same():
     model.fit(PLAIN, Y, verbose=0)
     given = model.explain(MIXED.convert_dtypes(), pd.Series(Y, dtype="Int64"))
     assert str(given) == str(model.explain(PLAIN, Y))
+
+
+HOLES = np.ma.masked_greater(X[:, 0], 0)
+NOWHERE = {
+    "predictions": lambda: metrics.MeanSquaredError().update(HOLES, X[:, 0]),
+    "targets": lambda: metrics.R2Score().update(X[:, 0], HOLES),
+    "scores": lambda: metrics.AUC().update(HOLES, X[:, 0] > 0),
+    "answers": lambda: metrics.Precision().update(X[:, 0] > 0, HOLES),
+    "classes": lambda: metrics.Accuracy().update(np.eye(3)[Y], np.ma.masked_equal(Y, 1)),
+    "a function": lambda: metrics.get(lambda t, p: 0.0).update(X[:, :1], HOLES),
+    "confusion": lambda: metrics.confusion_matrix(Y, np.ma.masked_equal(Y, 1)),
+    "sequences": lambda: bp.datasets.pad_sequences([[1], np.ma.masked_equal([1, 2], 2)]),
+    "a series": lambda: bp.datasets.windows(HOLES, 3),
+    "a constant": lambda: bp.initializers.Constant(HOLES),
+    "a mean": lambda: Normalization(mean=HOLES, variance=1.0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("call", NOWHERE.values(), ids=NOWHERE)
+def test_what_is_masked_is_used_nowhere(call):
+    with pytest.raises(ValueError, match="masked, first in row"):
+        call()
+
+
+def test_metrics_of_sparse_matrices_name_what_to_do():
+    sparse = scipy.sparse.csr_array(np.eye(3)[Y])
+    for kind in (metrics.Accuracy, metrics.AUC, metrics.MeanSquaredError):
+        for given in ((sparse, Y), (np.eye(3)[Y], sparse)):
+            with pytest.raises(TypeError, match=r"(prediction|target)\.toarray"):
+                kind().update(*given)

@@ -213,15 +213,15 @@ def test_lbfgs_wants_the_same_images_every_time(rng: Any) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: RandomFlip("left"), "mode must be one of 'horizontal', 'vertical', 'hor"),
-        (lambda: RandomTranslation(1.5, 0), "height_factor must be .* from -1 to 1, but it is 1.5"),
+        (lambda: RandomFlip("left"), "mode of .* must be 'horizontal', 'vertical' or"),
+        (lambda: RandomTranslation(1.5, 0), "height_factor of .* from -1 to 1, but it is 1.5"),
         (lambda: RandomTranslation(0, (0.3, 0.2)), r"width_factor .* but it is \(0\.3, 0\.2\)"),
-        (lambda: RandomRotation((0, 0.1, 0.2)), "factor must be a number, or two in order"),
-        (lambda: RandomErasing(-0.1), "factor must be .* from 0 to 1, but it is -0.1"),
-        (lambda: RandomErasing("often"), "factor must be .* but it is 'often'"),
-        (lambda: RandomErasing(scale=(0.1, 2)), "scale must be"),
-        (lambda: RandomErasing(fill_value=None), "fill_value must be a number"),
-        (lambda: RandomCrop(0, 3), "height must be an integer of 1 or more"),
+        (lambda: RandomRotation((0, 0.1, 0.2)), "factor of .* must be a number, or two in order"),
+        (lambda: RandomErasing(-0.1), "factor of .* must be .* from 0 to 1, but it is -0.1"),
+        (lambda: RandomErasing("often"), "factor of .* must be .* but it is 'often'"),
+        (lambda: RandomErasing(scale=(0.1, 2)), "scale of .* must be"),
+        (lambda: RandomErasing(fill_value=None), "fill_value of .* must be a number"),
+        (lambda: RandomCrop(0, 3), "height, width. must be an integer of 1 or more"),
     ],
 )
 def test_arguments_that_cannot_be_used(make: Any, message: str) -> None:

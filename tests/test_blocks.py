@@ -279,7 +279,7 @@ def test_misfits_are_found_before_training(layer, shape, message):
     ("make", "error", "message"),
     [
         (lambda: Parallel([]), ValueError, "at least one branch"),
-        (lambda: Parallel([Dense(2)], "sum"), ValueError, "merge must be one of concatenate, add"),
+        (lambda: Parallel([Dense(2)], "sum"), ValueError, "merge must be 'concatenate', 'add'"),
         (lambda: Residual([ReLU]), TypeError, "add the parentheses"),
         (lambda: Columns([]), ValueError, "at least one column"),
         (lambda: Columns([0.5]), ValueError, "integer"),

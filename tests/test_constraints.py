@@ -3,6 +3,7 @@ import pytest
 
 import backprop as bp
 from backprop.constraints import MaxNorm, NonNegative
+from backprop.core.errors import ShapeError
 from backprop.layers import Dense, Input
 
 
@@ -51,3 +52,10 @@ def test_mistakes_are_named() -> None:
         MaxNorm(0)
     with pytest.raises(ValueError, match="constraint 'unit' is not known"):
         Dense(2, kernel_constraint="unit")
+
+
+@pytest.mark.parametrize(("constrained", "axis"), [("kernel", 2), ("kernel", -3), ("bias", 1)])
+def test_an_axis_that_weights_do_not_have_is_found_before_training(constrained, axis) -> None:
+    layer = Dense(3, **{f"{constrained}_constraint": MaxNorm(axis=axis)})
+    with pytest.raises(ShapeError, match=rf"axis={axis}\) needs an axis {axis}, but"):
+        bp.Sequential([Input(4), layer])

@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 import pytest
-from constructors import BASES, numbers, public_classes, required
+from constructors import BASES, arguments, numbers, public_classes, required
 
 import backprop as bp
+from backprop import layers
 from backprop.layers import Input
 
 CLASSES = {**public_classes(*BASES), "layers.Input": Input, "Sequential": bp.Sequential}
@@ -26,6 +27,8 @@ ALL = {"GroupNormalization.groups"}
 EXAMPLES = {
     "baseline": 0.5,
     "class_id": 1,
+    "ignore_class": 1,
+    "top_k": 1,
     "clipnorm": 0.5,
     "clipvalue": 0.5,
     "ema_overwrite_frequency": 5,
@@ -67,6 +70,7 @@ def make(kind, **given):
 @each_number
 def test_what_is_no_number_or_not_finite_is_refused_by_name(kind, name, fraction, default):
     bad = [math.nan, math.inf, -math.inf, np.float32("nan"), np.inf, "0.5", True, np.True_, 0.5j]
+    bad += [10**400] if fraction else []
     bad += [[0.5], {}] if name != "value" else [["a"], [math.nan], {}]
     bad += [] if fraction else [2.5, np.float64(2.0)]
     bad += [] if name in NEGATIVE else [-2, np.int64(-2), -0.5]
@@ -118,6 +122,55 @@ def test_so_are_tuples_of_numbers_where_a_number_stands_for_several(kind, name, 
         for wrong in (math.nan, math.inf, "0.5", True, 0.5j, None):
             with pytest.raises((ValueError, TypeError), match=rf"\b{name}\b"):
                 make(kind, **{name: (*numbers[1:], wrong)})
+
+
+def of_type(wanted):
+    """Classes with those of their arguments that are of this type, or None."""
+    return [
+        pytest.param(kind, name, id=f"{path}-{name}")
+        for path, kind in CLASSES.items()
+        for name, (kinds, _) in arguments(kind).items()
+        if set(kinds) - {type(None)} == {wanted} and kind is not bp.callbacks.BackupAndRestore
+    ]
+
+
+@pytest.mark.parametrize(("kind", "name"), of_type(bool))
+def test_what_is_neither_true_nor_false_is_refused_by_name(kind, name):
+    for wrong in ("False", "tanh", "", None, 2, math.nan, [1], [], np.array([True])):
+        with pytest.raises((ValueError, TypeError), match=rf"\b{name}\b"):
+            make(kind, **{name: wrong})
+    for flag in (True, False):
+        assert getattr(make(kind, **{name: np.bool_(flag)}), name) is flag
+
+
+@pytest.mark.parametrize(("kind", "name"), of_type(str))
+def test_what_is_no_string_is_refused_by_name(kind, name):
+    for wrong in (5, math.nan, b"same", ["same"], {}, True, np.array(["a", "b"]), np.ones(2)):
+        with pytest.raises((ValueError, TypeError), match=rf"\b{name}\b"):
+            make(kind, **{name: wrong})
+
+
+LISTS = [
+    *((layers.Chain, "layers"), (layers.Residual, "layers"), (layers.Parallel, "branches")),
+    *((layers.Columns, "which"), (bp.Sequential, "layers")),
+    *((bp.schedules.PiecewiseConstantDecay, "values"),),
+    *((bp.schedules.PiecewiseConstantDecay, "boundaries"),),
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), LISTS)
+def test_what_is_no_list_is_refused_by_name(kind, name):
+    for wrong in (5, 0.5, True, "ab", b"ab", {1: 2}, np.array(3), layers.Dense(2), object()):
+        with pytest.raises((ValueError, TypeError), match=rf"\b{name}\b"):
+            make(kind, **{name: wrong})
+
+
+@pytest.mark.parametrize(("kind", "name"), [(bp.callbacks.ModelCheckpoint, "filepath"),
+                                            (bp.callbacks.CSVLogger, "filename")])  # fmt: skip
+def test_what_is_no_path_is_refused_by_name(kind, name):
+    for wrong in (5, None, True, ["a"], "", math.nan):
+        with pytest.raises((ValueError, TypeError), match=rf"\b{name}\b"):
+            kind(wrong)
 
 
 def test_the_lists_hold_nothing_that_is_gone():

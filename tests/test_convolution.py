@@ -240,7 +240,7 @@ def test_a_small_network_learns_to_tell_bars(rng) -> None:
 
 MADE_WRONGLY = {
     "causal": (lambda: Conv2D(3, 3, padding="causal"), ["Conv2D", "'causal'", "only Conv1D"]),
-    "padding": (lambda: Conv1D(3, 3, padding="full"), ["Conv1D", "'valid' or", "'full'"]),
+    "padding": (lambda: Conv1D(3, 3, padding="full"), ["Conv1D", "'causal'", "'full'"]),
     "kernel": (lambda: Conv2D(3, (3, 0)), ["kernel_size of Conv2D", "(3, 0)"]),
     "three sizes": (lambda: Conv2D(3, (3, 3, 3)), ["kernel_size of Conv2D", "(3, 3, 3)"]),
     "half a stride": (lambda: Conv1D(3, 3, 0.5), ["strides of Conv1D", "0.5"]),

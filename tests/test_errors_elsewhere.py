@@ -6,7 +6,7 @@ from mistakes import ONE_HOT, C, X, assert_speaks, classifier
 
 import backprop as bp
 from backprop.core.errors import NotBuiltError, NotCompiledError, ShapeError
-from backprop.layers import Dense, Input, Layer, ReLU, Softmax
+from backprop.layers import Chain, Dense, Input, Layer, ReLU, Softmax
 from backprop.losses import CategoricalCrossentropy, Loss, MeanSquaredError
 from backprop.metrics import Accuracy
 from backprop.optimizers import SGD
@@ -67,6 +67,32 @@ CALLS = {
     "evaluate batch_size": (lambda: built().evaluate(X, C, 0), ValueError, ["batch_size"]),
     "evaluate verbose": (lambda: built().evaluate(X, C, verbose=7), ValueError, ["verbose", "7"]),
     "build again": (lambda: built().build((None, 5)), ShapeError, ["(4,)", "(5,)", "already"]),
+    "build with data": (
+        lambda: classifier().build([X, X]),
+        ShapeError,
+        ["input_shape", "(None, 784)"],
+    ),
+    "shuffle by a text": (
+        lambda: classifier().fit(X, C, shuffle="batch"),
+        TypeError,
+        ["shuffle", "True or False"],
+    ),
+    "return_dict by a text": (
+        lambda: classifier().evaluate(X, C, return_dict="no"),
+        TypeError,
+        ["return_dict", "'no'"],
+    ),
+    "return_dict of a step": (
+        lambda: classifier().train_on_batch(X, C, return_dict=np.ones(2)),
+        TypeError,
+        ["return_dict", "True or False"],
+    ),
+    "run_eagerly by a text": (
+        lambda: classifier().compile("sgd", "mse", run_eagerly="False"),
+        TypeError,
+        ["run_eagerly", "'False'"],
+    ),
+    "a list of names": (lambda: classifier().get_layer(["a"]), ValueError, ["no layer is called"]),
     "build a number": (lambda: classifier().build(5), ShapeError, ["input_shape", "(None, 784)"]),
     "build no batch": (lambda: classifier().build((5, 4)), ShapeError, ["input_shape", "(5, 4)"]),
     "build 0": (lambda: classifier().build((None, 0)), ShapeError, ["input_shape", "(None, 0)"]),
@@ -157,7 +183,7 @@ CALLS = {
     ),
     "input_dim": (lambda: Dense(8, input_dim=4), TypeError, ["input_dim=4", "Input("]),
     "activation": (lambda: Dense(8, activation="relu"), TypeError, ["Dense(8), ReLU()"]),
-    "second argument": (lambda: Dense(8, "relu"), TypeError, ["use_bias='relu'", "ReLU()"]),
+    "second argument": (lambda: Dense(8, "relu"), TypeError, ["use_bias", "'relu'", "ReLU()"]),
     "no such argument": (lambda: Dense(8, bias=True), TypeError, ["bias=True", "no such argument"]),
     "forward without training": (
         lambda: bp.Sequential([own_layer(forward=lambda self, X: X)]),
@@ -292,3 +318,41 @@ def test_set_weights_that_fails_changes_no_weight(weights, error, words):
         model.set_weights(weights)
     assert_speaks(caught, words)
     np.testing.assert_array_equal(model.parameters.values, before)
+
+
+class ForgetsTheOutputs(Layer):
+    def forward(self, X, training=False):
+        X * 2
+
+    def backward(self, delta):
+        return delta
+
+
+class ForgetsTheGradient(Layer):
+    def forward(self, X, training=False):
+        return X
+
+    def backward(self, delta):
+        delta * 2
+
+
+def test_a_layer_that_returns_nothing_is_named():
+    """Layers before one without ∂E/∂X never learnt, and nobody said so."""
+    with pytest.raises(TypeError, match=r"ForgetsTheOutputs.*\.forward returned None"):
+        bp.inspection.check_layer(ForgetsTheOutputs(), (3,))
+    for layer, words in (
+        (ForgetsTheOutputs(), r"'forgets_the_outputs_1'\.forward returned None"),
+        (ForgetsTheGradient(), r"'forgets_the_gradient_1'\.backward returned None.* need ∂E/∂X"),
+        (Chain([ForgetsTheGradient()]), r"'chain_1'\.backward returned None"),
+        (Chain([Dense(3), ForgetsTheGradient()]), r"'forgets_the_gradient_1'\.backward returned"),
+    ):
+        model = bp.Sequential([Dense(4), layer, Dense(3), Softmax()], seed=0)
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        model.build((None, 4))
+        before = model.parameters.values.copy()
+        with pytest.raises(TypeError, match=words):
+            model.fit(X, C, verbose=0)
+        np.testing.assert_array_equal(model.parameters.values, before)
+    model = bp.Sequential([ForgetsTheGradient(), Dense(3), Softmax()], seed=0)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.fit(X, C, verbose=0)  # where it stands first nobody needs it

@@ -12,7 +12,10 @@ from matplotlib.figure import Figure
 
 from backprop.explain import Explanation
 from backprop.layers import (
+    Conv2D,
+    Conv2DTranspose,
     Dense,
+    Flatten,
     ReLU,
     Sigmoid,
     Softmax,
@@ -117,6 +120,20 @@ def test_networks_without_weights_are_drawn_as_heat_maps() -> None:
     titles = [axes.get_title(loc="left").partition("   ")[0] for axes in figure.axes]
     names = ["x", "a⁽⁰⁾", "a′⁽⁰⁾"]
     assert [t for t in titles if t] == [t for name in names for t in (name, f"∂E/∂{name}")]
+
+
+def test_images_and_kernels_are_drawn_channel_by_channel(rng: np.random.Generator) -> None:
+    layers = [Conv2D(3, 2), Conv2DTranspose(4, 2), Flatten(), Dense(1)]
+    model = compiled(*layers, loss="mse", n_in=(4, 5, 2))
+    explanation = model.explain(rng.normal(size=(1, 4, 5, 2)), [[1.0]])
+    panels = {axes.get_title(loc="left"): axes for axes in explanation.plot().axes}
+    shown = panels["x   (4, 5, 2)"].images[0].get_array()
+    np.testing.assert_array_equal(shown[:, 5:], explanation["conv2d_1"].X[0, :, :, 1])
+    shown = panels["W⁽¹⁾   (2, 2, 2, 3)"].images[0].get_array()
+    np.testing.assert_array_equal(shown[2:, 4:], explanation["conv2d_1"].W[:, :, 1, 2])
+    # a transposed convolution keeps the filter in front of the channel
+    shown = panels["∂E/∂W⁽²⁾   (2, 2, 3, 4)"].images[0].get_array()
+    np.testing.assert_array_equal(shown[4:, 2:4], explanation["conv2d_transpose_1"].dW[:, :, 1, 2])
 
 
 def test_pictures_need_no_pyplot(example: Explanation, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,7 @@ from backprop.losses import (
     Loss,
     MeanSquaredError,
     Poisson,
+    Tversky,
 )
 from backprop.optimizers import SGD, Optimizer
 
@@ -154,7 +155,7 @@ def endings(case: LossCase) -> list[Any]:
     """What a model may end with for this loss: Identity, so logits, or probabilities."""
     if getattr(case.make(), "from_logits", False):
         return [Identity]
-    bounded = isinstance(case.make(), CrossEntropy | Poisson | KLDivergence)
+    bounded = isinstance(case.make(), CrossEntropy | Poisson | KLDivergence | Tversky)
     return [Sigmoid, Softmax] if bounded else [Identity, Sigmoid, Softmax]
 
 

@@ -39,6 +39,10 @@ ENDINGS = {
     "SparseCategoricalCrossentropy": [Softmax],
     "KLDivergence": [Softmax],
     "Poisson": [layers.Softplus],
+    "BinaryFocalCrossentropy": [Sigmoid],
+    "CategoricalFocalCrossentropy": [Softmax],
+    "Dice": [Sigmoid],
+    "Tversky": [Sigmoid],
 }
 
 

@@ -1,5 +1,8 @@
+import math
+
 import numpy as np
 import pytest
+import scipy.sparse
 
 import backprop as bp
 from backprop.inspection import gradient_cost
@@ -51,6 +54,23 @@ def test_the_differences_agree_with_backpropagation() -> None:
     cost = gradient_cost(two_three_one(), np.array([[1.0, 1.0]]), np.array([[0.0]]))
     assert cost["forward differences"].error < 1e-5
     assert cost["central differences"].error < 1e-8
+
+
+def test_targets_are_those_of_training_and_mistakes_are_named() -> None:
+    model = bp.Sequential([Input(2), Dense(1), Sigmoid()], seed=0, dtype="float64")
+    model.compile("sgd", bp.losses.BinaryCrossentropy(label_smoothing=0.2))
+    X, y = [[1.0, 2.0], [3.0, 4.0]], [0, 1]
+    gradient_cost(model, scipy.sparse.csr_array(X), y, max_passes=4)
+    of_sparse = model.parameters.gradients.copy()
+    gradient_cost(model, X, y, max_passes=4)
+    model.loss.forward(model.forward(np.array(X), training=True), np.array(y))
+    model.backward()
+    np.testing.assert_allclose(of_sparse, model.parameters.gradients, rtol=1e-12)
+    for wrong, words in ((5, "X must"), ([[math.inf, 0.0]] * 2, "X holds"), ([[1.0]] * 2, "X has")):
+        with pytest.raises(ValueError, match=words):
+            gradient_cost(model, wrong, y)
+    with pytest.raises(ValueError, match="max_passes"):
+        gradient_cost(model, X, y, max_passes=0)
 
 
 def test_a_wrong_gradient_shows_as_an_error() -> None:

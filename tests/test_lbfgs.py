@@ -588,6 +588,29 @@ def test_a_first_loss_that_is_not_finite_is_reported_as_other_optimizers_do(data
     np.testing.assert_array_equal(histories[0]["loss"], [loss])
 
 
+class Lost(MeanSquaredError):
+    """A loss that is no number although its gradient is one, namely 0."""
+
+    number = np.nan
+
+    def values(self, prediction, target):
+        return np.full(len(prediction), self.number, prediction.dtype)
+
+    def gradient(self, prediction, target):
+        return np.zeros_like(prediction)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_a_flat_loss_that_is_not_finite_is_no_minimum(data, number):
+    loss = Lost()
+    loss.number = number
+    model = bp.Sequential([Dense(2)], seed=0, dtype="float64")
+    model.compile(LBFGS(), loss)
+    with np.errstate(all="ignore"), pytest.warns(RuntimeWarning, match="has diverged"):
+        history = fit(model, *data).history
+    np.testing.assert_array_equal(history["loss"], [number])
+
+
 class WrongGradient(MeanSquaredError):
     def gradient(self, prediction, target):
         return -super().gradient(prediction, target)

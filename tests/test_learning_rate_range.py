@@ -175,6 +175,7 @@ def test_the_picture_shows_the_loss_over_a_logarithmic_axis_and_the_suggestion(t
         ({"stop": math.inf}, "stop must be above 0 and finite, but it is inf"),
         ({"start": 2.0}, "start must be below stop, but 2.0 is not below 1.0"),
         ({"steps": 9}, "steps must be an integer of 10 or more, but it is 9"),
+        ({"seed": "0"}, "seed must be an integer of 0 or more, but it is '0'"),
         ({"batch_size": 0}, "batch_size must be an integer of 1 or more, but it is 0"),
         ({"start": 1e200, "stop": 1e300}, "the loss diverges at once with start=1e.200"),
     ],

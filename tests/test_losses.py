@@ -78,10 +78,16 @@ def test_more_axes(case, weighted):
     prediction, target, weight = batch(case, 4, 2, 3)
     given = weight if weighted else None
     value, delta = train(case.make(), prediction, target, given)
-    rows = (prediction.reshape(8, 3), target.reshape(8, *target.shape[2:]))
-    flat_value, flat_delta = train(case.make(), *rows, np.repeat(weight, 2) if weighted else None)
+    n, k = (4, 6) if case.whole else (8, 3)
+    rows = (
+        prediction.reshape(n, k),
+        target.reshape(n, k) if case.whole else target.reshape(n, *target.shape[2:]),
+    )
+    flat_value, flat_delta = train(
+        case.make(), *rows, np.repeat(weight, n // 4) if weighted else None
+    )
     assert value == pytest.approx(flat_value, rel=1e-13)
-    np.testing.assert_allclose(delta.reshape(8, 3), flat_delta, rtol=1e-13)
+    np.testing.assert_allclose(delta.reshape(n, k), flat_delta, rtol=1e-13)
     if target.shape == prediction.shape:
         f = derivative(lambda: case.make().forward(prediction, target, given), prediction)
         assert relative_error(delta, f) <= 1e-7

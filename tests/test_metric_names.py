@@ -207,8 +207,31 @@ NAMES = {
     "mean_absolute_error": MeanAbsoluteError,
     "r2_score": R2Score,
     "r2": R2Score,
+    "true_positives": metrics.TruePositives,
+    "true_negatives": metrics.TrueNegatives,
+    "false_positives": metrics.FalsePositives,
+    "false_negatives": metrics.FalseNegatives,
+    "binary_io_u": metrics.BinaryIoU,
+    "mape": metrics.MeanAbsolutePercentageError,
+    "mean_absolute_percentage_error": metrics.MeanAbsolutePercentageError,
+    "msle": metrics.MeanSquaredLogarithmicError,
+    "mean_squared_logarithmic_error": metrics.MeanSquaredLogarithmicError,
+    "log_cosh": metrics.LogCoshError,
+    "logcosh": metrics.LogCoshError,
+    "cosine_similarity": metrics.CosineSimilarity,
+    "pearson_correlation": metrics.PearsonCorrelation,
+    "bce": metrics.BinaryCrossentropy,
+    "binary_crossentropy": metrics.BinaryCrossentropy,
+    "categorical_crossentropy": metrics.CategoricalCrossentropy,
+    "sparse_categorical_crossentropy": metrics.SparseCategoricalCrossentropy,
+    "kld": metrics.KLDivergence,
+    "kl_divergence": metrics.KLDivergence,
+    "poisson": metrics.Poisson,
+    "hinge": metrics.Hinge,
+    "squared_hinge": metrics.SquaredHinge,
+    "categorical_hinge": metrics.CategoricalHinge,
 }
-SHORT = ("acc", "mse", "rmse", "mae", "r2")
+SHORT = ("acc", "mse", "rmse", "mae", "r2", "mape", "msle", "log_cosh", "bce", "kld")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -223,7 +246,14 @@ def test_name_makes_a_metric_that_keeps_it(name):
 def test_unknown_name_lists_the_known_ones():
     with pytest.raises(ValueError, match="metric 'acuracy' is not known") as caught:
         metrics.get("acuracy")
-    assert str(caught.value).endswith(f"{', '.join(sorted(NAMES, key=str(caught.value).find))}.")
+    listed = str(caught.value).removesuffix(".").partition("the names are ")[2].split(", ")
+    assert sorted(listed) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("kind", [*{*NAMES.values()}])
+def test_the_name_of_a_class_is_a_name_too(kind):
+    assert type(metrics.get(kind.__name__)) is kind
+    assert type(metrics.get("MSE")) is MeanSquaredError
 
 
 @pytest.mark.parametrize("wrong", [None, 3, Accuracy, dict])

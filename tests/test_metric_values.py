@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 
+from backprop import metrics as m
 from backprop.core.errors import ShapeError
 from backprop.metrics import (
     AUC,
@@ -91,6 +92,38 @@ CASES = {
     "RMSE": (RootMeanSquaredError(), GUESS, NUMBER, NUMBER_WEIGHT),
     "MAE": (MeanAbsoluteError(), GUESS, NUMBER, NUMBER_WEIGHT),
     "R2": (R2Score(), GUESS, NUMBER, NUMBER_WEIGHT),
+    "MAPE": (m.MeanAbsolutePercentageError(), GUESS, NUMBER + 9, NUMBER_WEIGHT),
+    "MSLE": (m.MeanSquaredLogarithmicError(), GUESS + 9, NUMBER + 9, NUMBER_WEIGHT),
+    "log cosh": (m.LogCoshError(), GUESS, NUMBER, NUMBER_WEIGHT),
+    "cosine": (m.CosineSimilarity(), GUESS, NUMBER, NUMBER_WEIGHT),
+    "Pearson": (m.PearsonCorrelation(), PROBABILITY, np.roll(PROBABILITY, 1), CLASS_WEIGHT),
+    "BCE": (m.BinaryCrossentropy(), PROBABILITY, np.eye(3)[CLASS], CLASS_WEIGHT),
+    "BCE of logits": (m.BinaryCrossentropy("b", True, 0.1), GUESS, NUMBER > 0, NUMBER_WEIGHT),
+    "CCE": (m.CategoricalCrossentropy("c"), PROBABILITY, np.eye(3)[CLASS], CLASS_WEIGHT),
+    "sparse CCE": (m.SparseCategoricalCrossentropy(), PROBABILITY, CLASS, CLASS_WEIGHT),
+    "KLD": (m.KLDivergence(), PROBABILITY, np.roll(PROBABILITY, 1), CLASS_WEIGHT),
+    "Poisson": (m.Poisson(), PROBABILITY, np.eye(3)[CLASS], CLASS_WEIGHT),
+    "hinge": (m.Hinge(), PROBABILITY, np.eye(3)[CLASS], CLASS_WEIGHT),
+    "squared hinge": (m.SquaredHinge(), PROBABILITY, np.eye(3)[CLASS], CLASS_WEIGHT),
+    "categorical hinge": (m.CategoricalHinge(), PROBABILITY, np.eye(3)[CLASS], CLASS_WEIGHT),
+    "TP": (m.TruePositives(0.3), PROBABILITY, CLASS, CLASS_WEIGHT),
+    "TN": (m.TrueNegatives(), PROBABILITY, CLASS, CLASS_WEIGHT),
+    "FP": (m.FalsePositives(0.15), column(SCORE), column(YES), YES_WEIGHT),
+    "FN": (m.FalseNegatives(), column(SCORE), column(YES), YES_WEIGHT),
+    "recall, top 1": (Recall(top_k=1), PROBABILITY, CLASS, CLASS_WEIGHT),
+    "P at R": (m.PrecisionAtRecall(0.7), column(SCORE), column(YES), YES_WEIGHT),
+    "R at P": (m.RecallAtPrecision(0.9), column(SCORE), column(YES), YES_WEIGHT),
+    "sensitivity": (m.SensitivityAtSpecificity(0.7), PROBABILITY, CLASS, CLASS_WEIGHT),
+    "specificity": (m.SpecificityAtSensitivity(0.7), PROBABILITY, CLASS, CLASS_WEIGHT),
+    "ROC of each": (AUC(multi_label=True), PROBABILITY, CLASS, CLASS_WEIGHT),
+    "mean IoU": (m.MeanIoU(3), PROBABILITY, CLASS, CLASS_WEIGHT),
+    "binary IoU": (m.BinaryIoU(), column(SCORE), column(YES), YES_WEIGHT),
+    "R2, weighted": (
+        R2Score(class_aggregation="variance_weighted_average"),
+        GUESS,
+        NUMBER,
+        NUMBER_WEIGHT,
+    ),
     "function": (FunctionMetric(mean_error), GUESS, NUMBER, NUMBER_WEIGHT),
 }
 each_case = pytest.mark.parametrize(
@@ -371,7 +404,7 @@ def test_scores_without_anything_to_divide_by_are_0(kind, average):
 @pytest.mark.parametrize("kind", [Precision, Recall, F1Score, FBetaScore])
 def test_decisions_refuse_what_they_cannot_do(kind):
     for wrong in (None, "none", "samples"):
-        with pytest.raises(ValueError, match=rf"{kind.__name__}\(average\) must be one of"):
+        with pytest.raises(ValueError, match=rf"{kind.__name__}\(average\) must be 'auto',"):
             kind(average=wrong)
     with pytest.raises(ValueError, match=r"class_id must be one of the 3 outputs.*3"):
         measure(kind(class_id=3), PROBABILITY, CLASS)
@@ -451,7 +484,7 @@ def test_all_scores_tied_are_chance():
 
 
 def test_area_refuses_other_curves_and_classes():
-    with pytest.raises(ValueError, match=r"AUC\(curve\) must be one of .*'roc'"):
+    with pytest.raises(ValueError, match=r"AUC\(curve\) must be 'ROC' or 'PR'.*'roc'"):
         AUC("roc")
     with pytest.raises(ValueError, match="class_id must be one of the 3 outputs"):
         measure(AUC(class_id=3), PROBABILITY, CLASS)

@@ -156,10 +156,10 @@ def test_mistakes_are_found_before_training(layer: Any, shape: Any, message: str
 
 
 def test_other_arguments_that_cannot_be_used() -> None:
-    with pytest.raises(ValueError, match="groups must be an integer of 1 or more, but it is 0"):
+    with pytest.raises(ValueError, match=r"groups of .* an integer of 1 or more, but it is 0"):
         GroupNormalization(0)
     for axis in ("last", [-2, 1.5], None):
-        with pytest.raises(ValueError, match=r"axis must be an integer, .* but axis is"):
+        with pytest.raises(ValueError, match=r"axis of \w+ must be an integer, .* but it is"):
             LayerNormalization(axis)
     layer = built(LayerNormalization([-2, -1]), (4, 3))
     with pytest.raises(ShapeError, match=r"built for features of shape \(4, 3\)"):

@@ -284,7 +284,7 @@ def test_models_train_on_schedules():
         (Adam, {"beta_2": 1}, "beta_2 must be 0 or more and below 1"),
         (Nadam, {"beta_2": -0.1}, "beta_2 must be 0 or more and below 1"),
         (Adamax, {"epsilon": 0.0}, "epsilon must be above 0"),
-        (Adam, {"decay": 0.1}, "unexpected keyword argument 'decay'"),
+        (Adam, {"decay": 0.1}, "cannot be made with decay=0.1"),
         (AdamW, {"weight_decay": None}, "weight_decay must be a number"),
         (RMSprop, {"rho": 1.0}, "rho must be 0 or more and below 1"),
         (RMSprop, {"momentum": -1}, "momentum must lie between 0 and 1"),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from backprop import plotting
+from backprop.plotting.heat_maps import heat_maps
 
 
 def pictures(figure):
@@ -35,6 +36,43 @@ def test_feature_maps_have_a_picture_for_each_channel(rng):
     for k, picture in enumerate(found):
         np.testing.assert_array_equal(picture.get_array(), A[0, :, :, k])
     assert len(pictures(plotting.feature_maps(np.zeros((2, 2, 70))))) == 64
+
+
+def test_a_caption_says_whose_pictures_these_are(rng):
+    def caption(figure):
+        return figure.get_supxlabel().replace("\n", " ")
+
+    W = np.full((3, 3, 2, 70), -0.25)
+    assert caption(plotting.filters(W, channel=1)) == (
+        "the first 64 of 70 filters' weights for channel 1 of 2 (from 0): "
+        "blue −0.25, white 0, red 0.25"
+    )
+    assert "channel" not in caption(plotting.filters(W[:, :, :1]))
+    assert "in colour" in caption(plotting.filters(np.repeat(W, 3, 2)[:, :, :3]))
+    assert "channels of one image" in caption(plotting.feature_maps(W[..., 0]))
+
+
+def test_heat_maps_lay_channels_and_filters_out_as_named_tiles(rng):
+    image, kernel = rng.standard_normal((3, 2, 4)), rng.standard_normal((3, 2, 2, 7))
+    figure = heat_maps([("x", image, "∂E/∂x", -image), ("W", kernel, "∂E/∂W", -kernel)])
+    panels = {axes.get_title(loc="left"): axes for axes in figure.axes if axes.images}
+    shown = panels["x   (3, 2, 4)"].images[0].get_array()
+    for c in range(4):
+        np.testing.assert_array_equal(shown[:, 2 * c : 2 * c + 2], image[:, :, c])
+    shown = panels["∂E/∂W   (3, 2, 2, 7)"].images[0].get_array()
+    for c in range(2):
+        for f in range(7):
+            tile = shown[3 * c : 3 * c + 3, 2 * f : 2 * f + 2]
+            np.testing.assert_array_equal(tile, -kernel[:, :, c, f])
+
+    def names(axis):
+        return [label.get_text() for label in axis.get_ticklabels()]
+
+    assert names(panels["x   (3, 2, 4)"].xaxis) == [f"channel {c}" for c in range(4)]
+    assert names(panels["x   (3, 2, 4)"].yaxis) == []
+    kernel_axes = panels["W   (3, 2, 2, 7)"]
+    assert names(kernel_axes.xaxis) == ["filter 0", "filter 2", "filter 4", "filter 6"]
+    assert names(kernel_axes.yaxis) == ["channel 0", "channel 1"]
 
 
 def test_saliency_is_the_size_of_the_gradient(rng):

@@ -41,7 +41,7 @@ from backprop.losses import (
 
 NOT_REPLAYED = {  # they look at numbers: what they do depends on these
     *("rmse", "poisson", "kl", "bce", "bce_smooth", "cce", "cce_smooth", "scce"),
-    *("cosine", "categorical_hinge"),
+    *("cosine", "categorical_hinge", "focal_bce", "focal_cce", "dice", "tversky"),
 }
 
 
@@ -455,13 +455,23 @@ def test_a_regulariser_of_ones_own_is_called_at_every_step():
 @pytest.mark.parametrize(("epochs", "recorded"), [(1, 0), (2, 1), (4, 1), (5, 2)])
 def test_recording_waits_for_a_number_of_steps_of_a_size(epochs, recorded, replayed, monkeypatch):
     monkeypatch.setattr(replay, "RECORD_AFTER", 4)
+    monkeypatch.setattr(replay, "LONG", np.inf)
     x, y, _ = data(14)  # an epoch: three batches of 4 and one of 2
     network(Dense(4), ReLU()).fit(x, y, batch_size=4, epochs=epochs, verbose=0)
     assert len(replayed) == recorded
 
 
+def test_of_long_steps_the_second_is_recorded(replayed, monkeypatch):
+    monkeypatch.setattr(replay, "RECORD_AFTER", 4)
+    monkeypatch.setattr(replay, "LONG", 0)
+    x, y, _ = data(12)
+    network(Dense(4), ReLU()).fit(x, y, batch_size=6, epochs=1, verbose=0)
+    assert replayed == [True]
+
+
 def test_after_a_change_steps_are_counted_anew(replayed, monkeypatch):
     monkeypatch.setattr(replay, "RECORD_AFTER", 4)
+    monkeypatch.setattr(replay, "LONG", np.inf)
     model = network(Dense(4), ReLU())
     x, y, _ = data(12)  # an epoch: three batches
     recorded = []
@@ -526,7 +536,8 @@ def test_nothing_of_the_recording_is_kept():
 
 def test_the_table_holds_every_loss():
     tested = {type(case.make()).__name__ for case in LOSSES}
-    assert set(bp.losses.__all__) - tested - {"Loss", "CrossEntropy", "Formula", "get"} == set()
+    tested |= {"Loss", "CrossEntropy", "Formula", "get", "GaussianNegativeLogLikelihood"}
+    assert set(bp.losses.__all__) - tested == set()
 
 
 def test_a_chain_in_a_network(by_layers, replayed):

@@ -4,9 +4,12 @@ import inspect
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import zipfile
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +18,8 @@ from layer_cases import PACKAGE
 from scripts import classes, classifier
 
 import backprop as bp
+from backprop import CorruptFileError
+from backprop.callbacks import BackupAndRestore
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.initializers import Constant, HeNormal, RandomNormal
 from backprop.layers import (
@@ -30,8 +35,9 @@ from backprop.layers import (
 )
 from backprop.losses import CategoricalCrossentropy, Huber
 from backprop.metrics import Accuracy
-from backprop.optimizers import LBFGS, SGD
+from backprop.optimizers import LBFGS, SGD, Adam
 from backprop.regularizers import L1L2
+from backprop.storage import files
 from backprop.storage import models as saving
 
 # ------------------------------------------------------------------------- the whole round trip
@@ -572,17 +578,68 @@ def test_weights_of_a_model_that_is_not_built(path):
         model.load_weights(path)
 
 
+# --------------------------------------------------------------------------------- old files
+
+OLD = Path(__file__).parent / "data"
+
+
+def test_files_of_the_first_form_can_be_read():
+    loaded = bp.load_model(OLD / "saved_form_1.npz")
+    with np.load(OLD / "saved_form_1.npz") as kept:
+        for p in loaded.parameters:
+            np.testing.assert_array_equal(p.value, kept[f"weights/{p.name}"])
+        average = kept["optimizer/vectors/average"]
+        np.testing.assert_array_equal(loaded.optimizer.state["average"], average)
+    assert repr(loaded.optimizer).startswith("Adam(learning_rate=0.01")
+    assert (loaded.seed, loaded.optimizer.iterations) == (3, 6)
+    assert [metric.name for metric in loaded.metrics] == ["accuracy"]
+    with np.load(OLD / "saved_form_1_weights.npz") as kept:
+        loaded.load_weights(OLD / "saved_form_1_weights.npz")
+        for p in loaded.parameters:
+            np.testing.assert_array_equal(p.value, kept[f"weights/{p.name}"])
+
+
+def test_a_training_goes_on_from_a_backup_of_the_first_form(tmp_path):
+    rng = np.random.default_rng(5)
+    X, y = rng.normal(size=(20, 4)), rng.integers(0, 3, 20)
+
+    def trained(*callbacks):
+        layers = [Dense(5, kernel_regularizer="l2"), ReLU(), Dropout(0.2), Dense(3), Softmax()]
+        model = bp.Sequential(layers, seed=3)
+        model.compile(Adam(0.01, use_ema=True), "sparse_categorical_crossentropy", ["accuracy"])
+        model.fit(X, y, 8, epochs=3, verbose=0, callbacks=callbacks)
+        return model
+
+    shutil.copy(OLD / "saved_form_1_backup.npz", tmp_path / "latest.npz")
+    resumed, whole = trained(BackupAndRestore(tmp_path, save_freq=1)), trained()
+    # the steps before the backup were made on another machine
+    np.testing.assert_allclose(resumed.parameters.values, whole.parameters.values, rtol=1e-4)
+    assert resumed.optimizer.iterations == whole.optimizer.iterations
+    assert resumed.history.epoch == [1, 2]
+
+
+@pytest.mark.parametrize("name", ["", "_weights", "_backup"])
+def test_damaged_files_of_the_first_form_are_noticed(path, name):
+    content = (OLD / f"saved_form_1{name}.npz").read_bytes()
+    rng = np.random.default_rng(0)
+    kind = {"": "model", "_weights": "weights", "_backup": "backup"}[name]
+    path.write_bytes(content)
+    whole = repr(files.read(path, kind))
+    for place in (*rng.integers(0, len(content), 300), *range(len(content) - 30, len(content))):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :])
+        with suppress(CorruptFileError):
+            assert repr(files.read(path, kind)) == whole
+
+
 # ---------------------------------------------------------------------------------- bad files
 
 
 def test_a_file_cannot_name_a_class_outside_the_package(path):
     bp.Sequential([Dense(2)]).save(path)
-    with np.load(path) as found:
-        arrays = {key: found[key] for key in found.files}
+    tree = files.read(path, "model")
     for name in ("layers.np", "layers.Any", "os.system", "schedules.Sequence", "layers.NoSuch"):
-        text = arrays["backprop.json"].tobytes().decode().replace("layers.Dense", name)
-        planted = np.frombuffer(text.encode(), np.uint8)
-        np.savez(path, **{**arrays, "backprop.json": planted})
+        tree["layers"][0]["class"] = name
+        files.write(path, "model", tree)
         with pytest.raises(ValueError, match="which this version of backprop does not have"):
             bp.load_model(path)
 
@@ -624,6 +681,44 @@ def test_a_flipped_bit_in_the_weights_is_noticed(path):
         bp.load_model(path)
 
 
+def test_a_flipped_bit_in_the_start_of_an_array_is_noticed(path):
+    """It loaded as weights of 10⁻³³: NumPy did not read to the end, where the checksum is."""
+    model = bp.Sequential([Dense(100)], seed=0)
+    model.build((None, 100))
+    model.save(path)
+    content = bytearray(path.read_bytes())
+    start = content.index(b"\x93NUMPY", content.index(b"dense_1.W.npy"))
+    content[start + 8] ^= 4
+    path.write_bytes(content)
+    with pytest.raises(CorruptFileError, match="damaged"):
+        bp.load_model(path)
+
+
+def test_what_does_not_fit_together_is_damage_too(path):
+    model = classifier()
+    model.build((None, 4))
+    model.save(path)
+    good = files.read(path, "model")
+    for change in (
+        {"layers": 3},
+        {"layers": [{"arguments": {}}]},
+        {"layers": [None]},
+        {"compiled": {"optimizer": []}},
+        {"class": 5},
+        {"class": None, "layers": None},
+        {"seed": "x"},
+        {"dtype": "float8"},
+        {"input_shape": (-1,)},
+        {"trainable": [True]},
+        {"trainable": None},
+        {"optimizer": {}},
+    ):
+        files.write(path, "model", good | change)
+        with pytest.raises(CorruptFileError, match="does not fit together") as caught:
+            bp.load_model(path)
+        assert str(caught.value).startswith(repr(str(path)))
+
+
 def test_other_files_are_refused(path):
     def single():
         with open(path, "wb") as file:
@@ -656,5 +751,5 @@ def test_file_of_a_newer_version(path, monkeypatch):
     with monkeypatch.context() as later:
         later.setattr("backprop.storage.files.VERSION", 7)
         classifier().save(path)
-    with pytest.raises(ValueError, match=r"by a newer backprop, in version 7 .* up to 1: update"):
+    with pytest.raises(ValueError, match=r"by a newer backprop, in version 7 .* up to 2: update"):
         bp.load_model(path)

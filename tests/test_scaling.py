@@ -41,7 +41,7 @@ def test_rescaling_is_a_line() -> None:
     assert np.allclose(layer.forward(np.array([[0.0, 255]]), training=True), [[-1, 1]])
     assert np.allclose(layer.backward(np.array([[255.0, 0]])), [[2, 0]])
     for wrong in ("1/255", np.nan, None):
-        with pytest.raises((TypeError, ValueError), match=r"scale must be (a number|finite), but"):
+        with pytest.raises((TypeError, ValueError), match=r"scale of .* must be (a number|finite)"):
             Rescaling(wrong)
 
 
@@ -252,11 +252,11 @@ def test_batches_that_come_by_themselves_need_adapt_first(rng: Any) -> None:
 def test_mistakes() -> None:
     with pytest.raises(ValueError, match="mean and variance together, or neither"):
         Normalization(mean=1)
-    with pytest.raises(ValueError, match="variance must be 0 or more"):
+    with pytest.raises(ValueError, match=r"variance of \w+ must be 0 or more"):
         Normalization(mean=1, variance=-1)
     for wrong in (np.nan, "0.5", True, [1, np.inf], [[1], [1, 2]]):
         for given in ({"mean": wrong, "variance": 1}, {"mean": 1, "variance": wrong}):
-            with pytest.raises(ValueError, match=r"(mean|variance) must hold finite numbers"):
+            with pytest.raises(ValueError, match=r"(mean|variance) of .* must hold finite"):
                 Normalization(**given)
     for axis in (0, 4, -4, [1, 5]):
         with pytest.raises(ValueError, match=r"have axes from 1 to 3, or −1 to −3"):

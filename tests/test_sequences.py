@@ -1,5 +1,7 @@
 """Padded sequences, windows of series, vocabularies, the sonnets."""
 
+import io
+import pickle
 import re
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,7 @@ import numpy as np
 import pytest
 from mistakes import assert_speaks
 
-from backprop import datasets
+from backprop import CorruptFileError, datasets
 from backprop.core.errors import ShapeError
 from backprop.datasets import Vocabulary, load_shakespeare, pad_sequences, windows
 
@@ -164,7 +166,20 @@ def test_a_vocabulary_is_saved_and_loaded(tmp_path: Path) -> None:
         np.testing.assert_array_equal(other.encode(TEXTS), vocabulary.encode(TEXTS))
 
 
-def test_mistakes_with_vocabularies(tmp_path: Path) -> None:
+def test_a_damaged_vocabulary_is_never_believed(tmp_path: Path) -> None:
+    vocabulary, path = Vocabulary(TEXTS), tmp_path / "words.npz"
+    vocabulary.save(path)
+    content = path.read_bytes()
+    for k in range(len(content)):
+        path.write_bytes(content[:k] + bytes([content[k] ^ 16]) + content[k + 1 :])
+        try:
+            tokens = Vocabulary.load(path).tokens
+        except CorruptFileError:
+            continue
+        assert tokens == vocabulary.tokens
+
+
+def test_mistakes_with_vocabularies() -> None:
     with pytest.raises(ValueError, match="kind must be 'words' or 'characters'"):
         Vocabulary(TEXTS, "letters")
     with pytest.raises(TypeError, match="texts must be strings, but one of them is 3"):
@@ -176,10 +191,29 @@ def test_mistakes_with_vocabularies(tmp_path: Path) -> None:
         vocabulary.decode([2, 99])
     with pytest.raises(ValueError, match="padding must be"):
         vocabulary.encode(TEXTS, padding="left")
-    other = tmp_path / "other.npz"
-    np.savez(other, a=np.ones(3))
-    with pytest.raises(ValueError, match="holds no vocabulary"):
-        Vocabulary.load(other)
+
+
+def test_files_that_hold_no_vocabulary(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    Vocabulary(TEXTS).save(other)
+    whole = other.read_bytes()
+    with io.BytesIO() as file:
+        np.savez(file, a=np.ones(3))
+        arrays = file.getvalue()
+    with io.BytesIO() as file:
+        np.save(file, np.ones(3))
+        array = file.getvalue()
+    for written, words in {
+        arrays: "it holds the arrays a",
+        array: "a single array",
+        b"": "it is empty",
+        b"hello": r"no \.npz archive",
+        whole[:-20]: "cut off",
+        pickle.dumps({}): "pickle",
+    }.items():
+        other.write_bytes(written)
+        with pytest.raises(ValueError, match=f"holds no vocabulary: .*{words}"):
+            Vocabulary.load(other)
 
 
 # --- the sonnets ----------------------------------------------------------------------------------

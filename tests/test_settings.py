@@ -9,6 +9,8 @@ from mistakes import PACKAGE
 
 import backprop as bp
 from backprop import losses, metrics, regularizers
+from backprop.callbacks import CSVLogger, EarlyStopping, ModelCheckpoint, ReduceLROnPlateau
+from backprop.initializers import Constant, HeNormal, VarianceScaling
 from backprop.layers import (
     ELU,
     GELU,
@@ -72,17 +74,24 @@ RANGES = {
     "average of F": (metrics.F1Score, "average", "best", "average"),
     "guesses": (metrics.TopKCategoricalAccuracy, "k", 0, "k"),
     "l2": (lambda: regularizers.L2(0.1), "l2", -1, "l2"),
+    "flag": (lambda: built(Dropout(0.2)), "trainable", "False", "trainable"),
+    "fans": (VarianceScaling, "mode", "fan", "mode"),
+    "constant": (Constant, "value", "a", "value"),
+    "patience": (EarlyStopping, "patience", -1, "patience"),
+    "direction": (lambda: ModelCheckpoint("a"), "mode", "best", "mode"),
+    "lowest rate": (ReduceLROnPlateau, "min_lr", np.nan, "min_lr"),
+    "file": (lambda: CSVLogger("a"), "filename", 5, "filename"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("make", "name", "value", "words"), RANGES.values(), ids=RANGES)
 def test_a_number_out_of_its_range_is_refused_and_nothing_changes(make, name, value, words):
     made = make()
-    before = vars(made)[name]
+    before = getattr(made, name)
     with pytest.raises((ValueError, TypeError), match=words) as caught:
         setattr(made, name, value)
     assert caught.traceback[-1].path.is_relative_to(PACKAGE)
-    assert vars(made)[name] is before
+    assert getattr(made, name) is before
 
 
 def test_what_is_assigned_is_what_the_constructor_would_have_made_of_it():
@@ -127,6 +136,10 @@ IGNORED = {
     "dtype": (model_with, "dtype", "float64", "make a new model with dtype="),
     "beginning": (lambda: trained(Adagrad()).optimizer, "initial_accumulator_value", 0.5, "reset"),
     "penalty": (lambda: trained().parameters["dense_1.W"], "regularizer", None, "built model"),
+    "smoothing": (losses.Huber, "label_smoothing", 0.1, "Huber has no label_smoothing"),
+    "smoothing of indices": (losses.KLDivergence, "label_smoothing", 0.1, "has no label_smoothing"),
+    "part of a start": (HeNormal, "scale", 1.0, "HeNormal has no scale"),
+    "frequency": (lambda: ModelCheckpoint("a"), "save_freq", 5, "make another ModelCheckpoint"),
     "condition": (lambda: trained().parameters["dense_1.W"], "constraint", None, "built model"),
 }  # fmt: skip
 
@@ -137,6 +150,30 @@ def test_an_assignment_that_nobody_would_read_is_an_error(make, name, value, wor
     with pytest.raises(AttributeError, match=words) as caught:
         setattr(made, name, value)
     assert caught.traceback[-1].path.is_relative_to(PACKAGE)
+
+
+def test_another_mode_holds_from_now_on():
+    stopping = EarlyStopping("accuracy", mode="min")
+    assert stopping.improves(1.0, 2.0)
+    stopping.mode = "max"
+    assert stopping.improves(2.0, 1.0)
+    assert stopping.best == -np.inf
+
+
+def test_vectors_that_are_assigned_are_written_where_the_layers_see_them():
+    model = trained()
+    theta, W = model.parameters.values, model.layers[0].W
+    model.parameters.values = np.arange(theta.size)
+    model.parameters.gradients = theta * 2
+    assert model.parameters.values is theta
+    assert W[0, 1] == 1
+    assert model.layers[0].dW[0, 1] == 2
+    model.parameters.values += 1
+    assert W[0, 1] == 2
+    for wrong in (theta[:-1], 1.0, ["a"] * theta.size, theta.astype(float) + 1e300):
+        with pytest.raises((ValueError, TypeError), match="θ"):
+            model.parameters.values = wrong
+    assert W[0, 1] == 2
 
 
 def test_classes_of_ones_own_take_any_attribute():

@@ -18,6 +18,18 @@ def classifier(*first: object) -> bp.Sequential:
     return model
 
 
+def test_gradients_of_sparse_inputs_are_checked_as_those_of_dense_ones() -> None:
+    X = matrix(6, 5)
+    y = labels(X)
+    reports = []
+    for given in (X, X.tocoo(), X.toarray()):
+        model = bp.Sequential([Dense(4), ReLU(), Dense(2), Softmax()], seed=0)
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        reports.append(model.check_gradients(given, y))
+    assert all(report.ok for report in reports)
+    assert len({str(report) for report in reports}) == 1
+
+
 def labels(X: scipy.sparse.csr_matrix) -> np.ndarray:
     return (np.asarray(X.sum(axis=1)).ravel() > 2).astype(int)
 

@@ -7,7 +7,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from backprop.storage import files
+from backprop.core.durable import replacing
+from backprop.core.errors import CorruptFileError
+from backprop.storage import archive, files
 
 
 def names(folder):
@@ -17,11 +19,11 @@ def names(folder):
 def test_the_new_file_takes_the_place_of_the_old_one_at_the_end(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
-    with files.replacing(path) as temporary:
+    with replacing(path) as temporary:
         with open(temporary, "w") as file:
             file.write("new")
         assert path.read_text() == "old"
-        assert temporary.endswith("a.txt")
+        assert temporary.endswith(".txt")
         assert os.path.dirname(temporary) == str(tmp_path)
     assert path.read_text() == "new"
     assert names(tmp_path) == ["a.txt"]
@@ -33,7 +35,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, error):
     path.write_text("old")
 
     def write():
-        with files.replacing(path) as temporary:
+        with replacing(path) as temporary:
             with open(temporary, "w") as file:
                 file.write("half")
             raise error
@@ -49,7 +51,7 @@ def test_a_link_stays_a_link(tmp_path):
     target, link = tmp_path / "real" / "a.txt", tmp_path / "link.txt"
     target.write_text("old")
     link.symlink_to(target)
-    with files.replacing(link) as temporary, open(temporary, "w") as file:
+    with replacing(link) as temporary, open(temporary, "w") as file:
         file.write("new")
     assert link.is_symlink()
     assert target.read_text() == "new"
@@ -116,21 +118,81 @@ def test_other_values_are_refused_before_anything_is_written(tmp_path, value):
 
 
 def test_a_newer_form_is_said_to_be_newer_also_if_it_cannot_be_read(tmp_path):
-    header = b'{"backprop": "thing", "version": 2, "tree": {"__array__": "elsewhere"}}'
+    header = b'{"backprop": "thing", "version": 3, "tree": {"__array__": "elsewhere"}}'
     np.savez(tmp_path / "a.npz", **{files.TEXT: np.frombuffer(header, np.uint8)})
-    with pytest.raises(ValueError, match="was written by a newer backprop, in version 2"):
+    with pytest.raises(ValueError, match="was written by a newer backprop, in version 3"):
         files.read(tmp_path / "a.npz", "thing")
-    older = header.replace(b"2,", b"1,")
-    np.savez(tmp_path / "a.npz", **{files.TEXT: np.frombuffer(older, np.uint8)})
-    with pytest.raises(ValueError, match="or it is damaged"):
-        files.read(tmp_path / "a.npz", "thing")
+    for version in (b"2,", b"1,"):
+        older = header.replace(b"3,", version)
+        np.savez(tmp_path / "a.npz", **{files.TEXT: np.frombuffer(older, np.uint8)})
+        with pytest.raises(CorruptFileError, match="or it is damaged"):
+            files.read(tmp_path / "a.npz", "thing")
+
+
+@pytest.mark.parametrize("limit", [0, 400, 100_000])
+def test_archives_of_more_than_two_gigabytes(tmp_path, monkeypatch, limit):
+    """The numbers of 64 bits that they need are written into small ones."""
+    tree = {"a": np.arange(100.0), "b": [np.arange(50, dtype="uint8"), np.ones((3, 2))]}
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", limit)
+    files.write(tmp_path / "a", "thing", tree)
+    found = files.read(tmp_path / "a", "thing")
+    np.testing.assert_array_equal(found["a"], tree["a"])
+    np.testing.assert_array_equal(found["b"][1], tree["b"][1])
+    content = (tmp_path / "a").read_bytes()
+    assert (b"PK\x06\x06" in content) == (limit < 1000)
+    for k in range(len(content) - 200, len(content)):
+        (tmp_path / "a").write_bytes(content[:k] + bytes([content[k] ^ 1]) + content[k + 1 :])
+        try:
+            again = files.read(tmp_path / "a", "thing")  # a date or a system may be another one
+        except CorruptFileError:
+            continue
+        np.testing.assert_array_equal(again["a"], tree["a"])
+
+
+def test_awkward_names_and_depths(tmp_path):
+    odd = "a\0b\\c\ud800" + "x" * 70_000
+    tree = {odd: np.ones(2), "backprop.json": np.ones(3), "backprop.sha256": np.ones(1)}
+    files.write(tmp_path / "a", "thing", tree)
+    found = files.read(tmp_path / "a", "thing")
+    assert {key: len(value) for key, value in found.items()} == {
+        key: len(value) for key, value in tree.items()
+    }
+    deep: list = []
+    for _ in range(files.DEEPEST - 1):
+        deep = [deep]
+    files.write(tmp_path / "a", "thing", {"deep": deep})
+    assert files.read(tmp_path / "a", "thing") == {"deep": deep}
+    tuples = ()
+    for _ in range(files.DEEPEST - 1):
+        tuples = (tuples,)
+    files.write(tmp_path / "a", "thing", {"deep": tuples})
+    assert files.read(tmp_path / "a", "thing") == {"deep": tuples}
+    with pytest.raises(ValueError, match="nested more than 200 deep"):
+        files.write(tmp_path / "a", "thing", {"deep": [deep]})
+
+
+def test_what_is_too_long_for_a_file_is_refused_when_it_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "LONGEST_TEXT", 100)
+    with pytest.raises(ValueError, match="bytes of plain values are too many"):
+        files.write(tmp_path / "a", "thing", {"text": "x" * 100})
+    monkeypatch.undo()
+    monkeypatch.setattr(archive, "LONGEST_DIRECTORY", 500)
+    with pytest.raises(ValueError, match="7 arrays are too many for one file"):
+        files.write(tmp_path / "a", "thing", {"a": [np.ones(1)] * 5})
+    assert names(tmp_path) == []
+
+
+def test_the_same_tree_makes_the_same_bytes(tmp_path):
+    for name in "ab":
+        files.write(tmp_path / name, "thing", {"x": np.arange(3.0), "y": [1, "two"]})
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
 def hdf5(path):
     path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(50))
 
 
-def archive(*members):
+def zipped(*members):
     def write(path):
         with zipfile.ZipFile(path, "w") as file:
             for name in members:
@@ -151,9 +213,9 @@ OTHERS = {
     "page": (lambda path: path.write_text("<html></html>"), "a web page"),
     "HDF5": (hdf5, "an HDF5 file, as Keras writes them: .* set_weights"),
     "gzip": (lambda path: path.write_bytes(b"\x1f\x8b\x08"), "packed by gzip"),
-    "Keras": (archive("config.json", "metadata.json", "model.weights.h5"), "Keras saved"),
-    "PyTorch": (archive("archive/data.pkl"), "a file of PyTorch"),
-    "other archive": (archive("readme.txt"), "an archive of something else"),
+    "Keras": (zipped("config.json", "metadata.json", "model.weights.h5"), "Keras saved"),
+    "PyTorch": (zipped("archive/data.pkl"), "a file of PyTorch"),
+    "other archive": (zipped("readme.txt"), "an archive of something else"),
     "arrays": (lambda path: np.savez(path, W=np.ones(3), b=np.ones(1)), "it holds the arrays W, b"),
     "one array": (lambda path: np.save(path, np.ones(3)), "a single array, which np.load reads"),
     "objects": (lambda path: np.savez(path, a=np.array([None])), "it holds the arrays a"),

@@ -52,8 +52,13 @@ def test_mistakes_are_named() -> None:
     model, X, y = line()
     with pytest.raises(ValueError, match="resolution must be an integer of 2 or more, but it is 1"):
         loss_surface(model, X, y, resolution=1)
-    with pytest.raises(ValueError, match="thetas must hold 3 points or more, but there are 2"):
+    with pytest.raises(ValueError, match="thetas must hold 3 points or more"):
         loss_surface(model, X, y, [np.zeros(2), np.ones(2)])
+    for wrong in (5, "abc", [np.zeros(3)] * 4, [[np.nan, 0.0]] * 3):
+        with pytest.raises(ValueError, match="thetas must hold"):
+            loss_surface(model, X, y, wrong)
+    with pytest.raises(ValueError, match="seed must be an integer"):
+        loss_surface(model, X, y, seed=0.5)
 
 
 def test_it_can_be_drawn() -> None:

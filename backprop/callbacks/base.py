@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from backprop.core.settings import Settings
+
 Logs = dict[str, float]
 
 ALIASES = {
@@ -12,13 +14,16 @@ ALIASES = {
 """Keras's second names: the first calls the second unless it is overridden."""
 
 
-class Callback:
+class Callback(Settings):
     """The base of all callbacks; override the hooks that you need, they do nothing here.
 
     The names, arguments and times are Keras's. ``logs`` holds the numbers of the moment, such as
     ``{"loss": 0.31, "accuracy": 0.91}``; at the end of an epoch the validation's too, as
     ``"val_loss"`` and so on. What a callback writes into the logs of an epoch is seen by the
     callbacks after it and by the History.
+
+    A callback that counts or collects something overrides ``state`` and ``restore`` too. With them
+    ``BackupAndRestore`` brings it back after a crash, as it does those of the package.
 
     Attributes:
         model: The model in training. Setting ``model.stop_training`` to True ends it.
@@ -27,11 +32,14 @@ class Callback:
             this is, counted from 0, and ``"workers"``, how many there are.
         writes: Whether it does nothing but write or show: of several workers only the first one
             calls it then.
+        comes_last: Whether its hooks are called after those of all others, wherever it stands in
+            the list.
     """
 
     writes = False
     model: Any = None
     params: dict[str, Any] = {}
+    comes_last = False
 
     def set_model(self, model: Any) -> None:
         """Called once before training."""
@@ -40,6 +48,24 @@ class Callback:
     def set_params(self, params: dict[str, Any]) -> None:
         """Called once before training."""
         self.params = params
+
+    def set_others(self, callbacks: "list[Callback]") -> None:
+        """Called once before training with all callbacks, in the order in which they are called."""
+
+    def state(self) -> dict[str, Any]:
+        """What ``restore`` needs to go on in another process as if nothing had happened.
+
+        Dicts, lists, tuples, arrays, numbers, strings and None may be in it. It is asked for when a
+        backup is written: at the beginning of training, after epochs, or after steps.
+        """
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes back what ``state`` returned when the backup was written.
+
+        It is called after ``on_train_begin``, before the epoch that training goes on with. If that
+        is one that was cut off in its middle, ``on_epoch_begin`` is called for it again.
+        """
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Before the first epoch."""
@@ -114,6 +140,8 @@ class LambdaCallback(Callback):
         TypeError: There is no hook of that name, or what is given for it cannot be called.
     """
 
+    any_name = True
+
     def __init__(self, **hooks: Callable[..., object] | None) -> None:
         for name, function in hooks.items():
             if name not in HOOKS:
@@ -136,10 +164,12 @@ class CallbackList:
                     f"callbacks must hold objects of backprop's class Callback{hint}, but one of "
                     f"them is {callback!r}."
                 )
-        self.callbacks, self.params = callbacks, params
+        self.callbacks, self.params = sorted(callbacks, key=lambda each: each.comes_last), params
+        self._called: dict[str, list[Any]] = {}
         for callback in callbacks:
             callback.set_params(params)
             callback.set_model(model)
+            callback.set_others(self.callbacks)
 
     def overriding(self, hook: str) -> list[Callback]:
         """Those callbacks that override that hook, or its other name."""
@@ -151,8 +181,10 @@ class CallbackList:
         return [getattr(callback, hook) for callback in self.overriding(hook)]
 
     def call(self, hook: str, *arguments: Any) -> None:
-        """Calls that hook of every callback."""
-        for listener in self.listeners(hook):
+        """Calls that hook of every callback that has it when it is called for the first time."""
+        if hook not in self._called:
+            self._called[hook] = self.listeners(hook)
+        for listener in self._called[hook]:
             listener(*arguments)
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from backprop.callbacks.base import Callback, Logs
 from backprop.callbacks.monitoring import Monitor
 from backprop.core import console
-from backprop.core.checks import check_integer, check_number
+from backprop.core.checks import check_flag, check_integer, check_number, check_path
+from backprop.core.durable import FilePath, remove
 from backprop.storage import files, snapshot
 
 
@@ -39,7 +40,7 @@ class ModelCheckpoint(Monitor):
 
     def __init__(
         self,
-        filepath: str | os.PathLike[str],
+        filepath: FilePath,
         monitor: str = "val_loss",
         verbose: int = 0,
         save_best_only: bool = False,
@@ -49,10 +50,10 @@ class ModelCheckpoint(Monitor):
         initial_value_threshold: float | None = None,
     ) -> None:
         super().__init__(monitor, mode)
-        self.filepath = os.fspath(filepath)
+        self.filepath = check_path(filepath, "filepath")
         self.verbose = verbose
-        self.save_best_only = save_best_only
-        self.save_weights_only = save_weights_only
+        self.save_best_only = check_flag(save_best_only, "save_best_only")
+        self.save_weights_only = check_flag(save_weights_only, "save_weights_only")
         self.save_freq = check_frequency(save_freq)
         if initial_value_threshold is not None:
             self.best = check_number(initial_value_threshold, "initial_value_threshold", -math.inf)
@@ -60,12 +61,30 @@ class ModelCheckpoint(Monitor):
         if save_freq != "epoch":  # a hook costs time in every step: define it only where needed
             self.on_train_batch_end = self._count  # type: ignore[method-assign]
 
+    def check_setting(self, name: str) -> None:
+        """Refuses to change what the hooks were chosen by.
+
+        Raises:
+            AttributeError: It is that.
+        """
+        if name == "save_freq":
+            raise AttributeError("save_freq cannot be changed: make another ModelCheckpoint.")
+
     def set_model(self, model: Any) -> None:
         """Finds out which way the number is better, if it counts."""
         if self.save_best_only:
             super().set_model(model)
         else:
             self.model = model
+
+    def state(self) -> dict[str, Any]:
+        """The best number, and the steps so far."""
+        return {**super().state(), "steps": self._steps}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from there: a worse model does not take the place of the best one."""
+        super().restore(state)
+        self._steps = state["steps"]
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Takes note of the epoch."""
@@ -113,7 +132,7 @@ class ModelCheckpoint(Monitor):
         missing = {f"val_{name}": math.nan for name in names}
         try:
             return self.filepath.format(**{**missing, **numbers})
-        except (KeyError, IndexError, ValueError) as error:
+        except (LookupError, ValueError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"filepath {self.filepath!r} cannot be filled in ({error!r}): the numbers there "
                 f"are {', '.join(numbers)}."
@@ -123,56 +142,88 @@ class ModelCheckpoint(Monitor):
 class BackupAndRestore(Callback):
     """Continues a training that was interrupted where it stopped, with the same bits.
 
-    Give it to ``fit`` and start the program again after a crash: weights, optimizer, shuffling and
-    noise are what they were, and epochs that were completed are not run again. Callbacks that count
-    epochs, such as ``EarlyStopping``, start anew, and so does the History.
+    Give it to ``fit`` and start the same program again after a crash, even one that left no time
+    for anything. All of this is then as in a training that nothing interrupts: weights, the
+    optimizer with its averages, random generators, the History, and the other callbacks, wherever
+    this one stands among them: what ``EarlyStopping`` and ``ReduceLROnPlateau`` have counted,
+    which file of ``ModelCheckpoint`` is the best, the lines of ``CSVLogger``, the curves of
+    ``LivePlot``. Callbacks of your own take part by ``state`` and ``restore`` (see ``Callback``).
+    Epochs and steps that are in the backup are not run again; what came after it is, with the same
+    results. If an epoch was cut off in its validation, that is made again.
+
+    A data set, a function or an iterable that makes batches begins anew, a generator too: in
+    another process it must make the same ones again. Metrics of your own go on in the middle of an
+    epoch if they count in attributes that a file can hold, as ``state`` may. Of a training by
+    L-BFGS a backup holds the gradients of all evaluations so far, 8 bytes for each weight: with
+    many weights let ``save_freq`` be a number of iterations.
 
     Args:
         backup_dir: A folder for the backup, made if it is missing.
-        save_freq: ``"epoch"``, or the number of steps between two backups. An epoch that is
-            continued in the middle reports the means over its remaining steps.
+        save_freq: ``"epoch"``, or the number of steps between two backups. One is written at the
+            beginning of training, too.
         double_checkpoint: Whether the backup before the last is kept too, and used if the last
             cannot be read.
         delete_checkpoint: Whether the backup is deleted when training has reached its end.
+
+    Raises:
+        CorruptFileError: In ``fit``, if the backup is damaged; training does not begin anew then.
     """
 
     writes = True
+    comes_last = True  # a backup holds what the others have made of an epoch
 
     def __init__(
         self,
-        backup_dir: str | os.PathLike[str],
+        backup_dir: FilePath,
         save_freq: str | int = "epoch",
         double_checkpoint: bool = False,
         delete_checkpoint: bool = True,
     ) -> None:
-        self.backup_dir = os.fspath(backup_dir)
+        self.backup_dir = os.fsdecode(backup_dir)
         if not self.backup_dir:
             raise ValueError("backup_dir must be the name of a folder, but it is empty.")
         self.save_freq = check_frequency(save_freq)
         self.double_checkpoint = double_checkpoint
         self.delete_checkpoint = delete_checkpoint
+        self._others: list[Callback] = []
+        self._sound = True  # the latest backup; one that is not takes the place of no other
         self._latest = os.path.join(self.backup_dir, "latest.npz")
         self._previous = os.path.join(self.backup_dir, "previous.npz")
         if save_freq != "epoch":
             self.on_train_batch_end = self._count  # type: ignore[method-assign]
 
+    def set_others(self, callbacks: list[Callback]) -> None:
+        """Takes note of whose state belongs into a backup."""
+        self._others = callbacks
+
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Brings the model into the state of the backup, if there is one."""
+        """Brings the model and the callbacks into the state of the backup, if there is one."""
         self._steps = 0
         self._epoch = self.model.resume_at[0]
         backup = self._read()
         if backup is None:
+            self._write(self._epoch, 0)
             return
         step, steps = backup["step"], self.params["steps"]
-        if step and steps not in (None, backup["steps"]):
+        if step and steps not in (None, backup["steps"]) and backup["steps"] is not None:
             raise ValueError(
                 f"the backup in {self.backup_dir!r} is from the middle of an epoch of "
                 f"{backup['steps']} steps, but an epoch has {steps} now: take the same data and "
                 f"batch_size, or delete the folder to start anew."
             )
-        snapshot.put_back(self.model, backup["state"], f"the backup in {self.backup_dir!r}")
-        self.model.resume_at = backup["epoch"], step
+        origin = f"the backup in {self.backup_dir!r}"
+        snapshot.check(self.model, backup["state"], origin)
+        states = backup.get("callbacks", {})
+        for name, callback in with_state(self._others):
+            if states.get(name):
+                callback.restore(states[name])
+        snapshot.put_back(self.model, backup["state"], origin)
         self._epoch = backup["epoch"]
+        if backup.get("stopped"):
+            self.model.stop_training = True
+            if not step:
+                self._epoch = max(self._epoch, self.params["epochs"])
+        self.model.resume_at = self._epoch, step
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Takes note of the state that the epoch's shuffling starts from."""
@@ -180,8 +231,7 @@ class BackupAndRestore(Callback):
 
     def _count(self, batch: int, logs: Logs | None = None) -> None:
         self._steps += 1
-        # no backup in the first epoch of a stream: how long it is, only its end tells
-        if self._steps % int(self.save_freq) == 0 and self.params["steps"] is not None:
+        if self._steps % int(self.save_freq) == 0:
             self._write(self._epoch, batch + 1)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
@@ -192,36 +242,57 @@ class BackupAndRestore(Callback):
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Deletes the backup, unless training was cut short."""
-        finished = self.model.stop_training or self._epoch >= self.params["epochs"]
+        finished = self.model.resume_at[0] >= self.params["epochs"]
         if not (finished and self.delete_checkpoint):
             return
         for path in (self._latest, self._previous):
-            if os.path.exists(path):
-                os.remove(path)
+            remove(path)
         if os.path.isdir(self.backup_dir) and not os.listdir(self.backup_dir):
             os.rmdir(self.backup_dir)
 
     def _write(self, epoch: int, step: int) -> None:
-        state, steps = snapshot.take(self.model), self.params["steps"]
-        if step == steps:
-            epoch, step = epoch + 1, 0
-        elif step:  # the epoch is shuffled once more, and the steps before this one are left out
+        state = snapshot.take(self.model)
+        if step:  # the epoch is shuffled once more, and the steps before this one are left out
             state["generators"]["shuffle"] = self._shuffle
+        backup = {
+            "epoch": epoch,
+            "step": step,
+            "steps": self.params["steps"],
+            "stopped": self.model.stop_training,
+            "state": state,
+            "callbacks": {name: each.state() for name, each in with_state(self._others)},
+        }
         os.makedirs(self.backup_dir, exist_ok=True)
-        if self.double_checkpoint and os.path.exists(self._latest):
+        if self.double_checkpoint and self._sound and os.path.exists(self._latest):
             os.replace(self._latest, self._previous)
-        backup = {"epoch": epoch, "step": step, "steps": steps, "state": state}
         files.write(self._latest, "backup", backup)
+        self._sound = True
 
     def _read(self) -> dict[str, Any] | None:
         paths = [path for path in (self._latest, self._previous) if os.path.exists(path)]
         for path in paths:
             try:
                 return files.read(path, "backup")
-            except ValueError:
+            except Exception as error:  # whatever it is: there is another one
                 if path == paths[-1]:
                     raise
+                self._sound = False
+                console.write(f"{error} Training goes on from the backup before it.")
         return None
+
+
+def with_state(callbacks: list[Callback]) -> list[tuple[str, Callback]]:
+    """The callbacks that have a state, each with its class's name and, after the first, a number.
+
+    Those without one, such as a progress bar, change no name when they are added or left out.
+    """
+    found: list[tuple[str, Callback]] = []
+    for callback in callbacks:
+        kind = type(callback)
+        if kind.state is not Callback.state and callable(kind.state):
+            count = sum(type(other).__name__ == kind.__name__ for _, other in found)
+            found.append((f"{kind.__name__} {count + 1}" if count else kind.__name__, callback))
+    return found
 
 
 def check_frequency(save_freq: str | int) -> str | int:

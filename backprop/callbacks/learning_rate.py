@@ -30,9 +30,21 @@ class LearningRateScheduler(Callback):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Checks that the learning rate can be set."""
         check_settable(self.model.optimizer, self)
+        self._asked: int | None = None
+
+    def state(self) -> dict[str, Any]:
+        """The last epoch that the schedule was asked for."""
+        return {"asked": self._asked}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Does not ask it again for an epoch that was cut off in its middle."""
+        self._asked = state["asked"]
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Asks the schedule."""
+        if epoch == self._asked:
+            return
+        self._asked = epoch
         given = (epoch, self.model.optimizer.learning_rate)
         rate = self.schedule(*given if takes_two(self.schedule) else given[:1])
         rate = check_number(rate, f"the learning_rate that schedule returned for epoch {epoch}")
@@ -94,6 +106,15 @@ class ReduceLROnPlateau(Monitor):
         check_settable(self.model.optimizer, self)
         self.wait = self.cooldown_counter = 0
         self.best = self.worst
+
+    def state(self) -> dict[str, Any]:
+        """The best number, and the counts."""
+        return {**super().state(), "wait": self.wait, "cooldown": self.cooldown_counter}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from there; the learning rate itself is part of the optimizer."""
+        super().restore(state)
+        self.wait, self.cooldown_counter = state["wait"], state["cooldown"]
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Compares, and lowers the learning rate if patience has run out."""

@@ -1,16 +1,20 @@
 """Callbacks that show or keep the numbers of training: a table in a file, curves as they grow."""
 
 import csv
+import io
 import os
 import time
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from backprop import plotting
 from backprop.callbacks.base import Callback, Logs
 from backprop.core import console
-from backprop.core.checks import check_integer
-from backprop.storage import files
+from backprop.core.checks import check_flag, check_integer, check_path
+from backprop.core.durable import FilePath, append, check_target, replacing
+from backprop.storage.files import as_column, as_list
 
 MARK = "\ufeff"
 """The byte order mark: what some programs write before a text in UTF-8."""
@@ -35,14 +39,12 @@ class CSVLogger(Callback):
 
     writes = True
 
-    def __init__(
-        self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False
-    ) -> None:
+    def __init__(self, filename: FilePath, separator: str = ",", append: bool = False) -> None:
         if not isinstance(separator, str) or len(separator) != 1:
             raise ValueError(f"separator must be one character, but it is {separator!r}.")
-        self.filename = os.fspath(filename)
+        self.filename = check_path(filename, "filename")
         self.separator = separator
-        self.append = append
+        self.append = check_flag(append, "append")
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Reads the file that is to be continued, or empties it.
@@ -56,6 +58,18 @@ class CSVLogger(Callback):
             self._read()
         self._replace()
 
+    def state(self) -> dict[str, Any]:
+        """All lines so far."""
+        text = self._text(self._rows).encode("utf-8", "surrogatepass")
+        return {"text": np.frombuffer(text, np.uint8), "mark": self._mark}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Writes the file with those lines: none is missing afterwards, and none comes twice."""
+        text = state["text"].tobytes().decode("utf-8", "surrogatepass")
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=self.separator)
+        self._rows, self._mark = [row for row in rows if row], state["mark"]
+        self._replace()
+
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Writes the epoch's line, and the whole file again if there are new columns."""
         numbers: dict[str, Any] = {"epoch": epoch, **(logs or {})}
@@ -67,7 +81,7 @@ class CSVLogger(Callback):
             self._replace()
         line = [str(numbers.get(name, "NA")) for name in columns]
         self._rows.append(line)
-        self._write(self.filename, "a", [line])
+        append(self.filename, encoded(self._text([line])))
 
     def _read(self) -> None:
         try:
@@ -87,14 +101,18 @@ class CSVLogger(Callback):
             )
 
     def _replace(self) -> None:
-        with files.replacing(self.filename) as temporary:
-            self._write(temporary, "w", self._rows, self._mark)
+        with replacing(self.filename) as temporary, open(temporary, "wb") as file:
+            file.write(encoded(self._mark + self._text(self._rows)))
 
-    def _write(self, path: str, mode: str, rows: list[list[str]], start: str = "") -> None:
-        # a name may hold characters that are no text in UTF-8 either, as those of some paths do
-        with open(path, mode, newline="", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(start)
-            csv.writer(file, delimiter=self.separator, lineterminator="\n").writerows(rows)
+    def _text(self, rows: list[list[str]]) -> str:
+        text = io.StringIO()
+        csv.writer(text, delimiter=self.separator, lineterminator="\n").writerows(rows)
+        return text.getvalue()
+
+
+def encoded(text: str) -> bytes:
+    """A text in UTF-8; a name may hold what is no character there, as those of some paths do."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 class LivePlot(Callback):
@@ -117,7 +135,7 @@ class LivePlot(Callback):
 
     def __init__(
         self,
-        path: str | os.PathLike[str] | None = None,
+        path: FilePath | None = None,
         every: int = 1,
         keys: str | Sequence[str] | None = None,
     ) -> None:
@@ -138,12 +156,22 @@ class LivePlot(Callback):
             OSError: The folder of the path does not exist.
         """
         if self.path is not None:
-            files.check_target(self.path)
+            check_target(self.path)
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
         self._display = None
         self._drawn = 0
         self._next = 0.0  # when the next picture may be drawn
+
+    def state(self) -> dict[str, Any]:
+        """The curves so far."""
+        curves = {key: as_column(values) for key, values in self.history.items()}
+        return {"epoch": self.epoch, "history": curves}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on drawing them."""
+        self.epoch = state["epoch"]
+        self.history = {key: as_list(values) for key, values in state["history"].items()}
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Adds the epoch's numbers, and draws if it is time."""
@@ -169,8 +197,7 @@ class LivePlot(Callback):
 
     def _show(self) -> None:
         if self.path is not None:
-            with files.replacing(self.path) as temporary:
-                self.figure = plotting.loss_curves(self, self.keys, temporary)
+            self.figure = plotting.loss_curves(self, self.keys, self.path)
             return
         from IPython.display import display
 

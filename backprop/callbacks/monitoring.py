@@ -5,7 +5,7 @@ from typing import Any
 
 from backprop.callbacks.base import Callback, Logs
 from backprop.core import console
-from backprop.core.checks import check_number
+from backprop.core.checks import check_choice, check_number
 
 
 class Monitor(Callback):
@@ -24,17 +24,21 @@ class Monitor(Callback):
     """
 
     def __init__(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
-        if mode not in ("auto", "min", "max"):
-            raise ValueError(f"mode must be 'auto', 'min' or 'max', but it is {mode!r}.")
         if not isinstance(monitor, str):
             raise TypeError(f"monitor must be the name of a number, but it is {monitor!r}.")
         self.monitor = monitor
-        self.mode = mode
+        self.mode = check_choice(mode, "mode", ("auto", "min", "max"))
         self.min_delta = abs(check_number(min_delta, "min_delta", -math.inf))
         self.rises = mode == "max"
         self.best = self.worst
         self._seen = self._warned = False
         self._last: Logs | None = None  # in which the number was looked for
+
+    def setting_changed(self, trial: Any) -> None:
+        """Goes by another mode from now on; "auto" asks the model in the next fit."""
+        if self.mode != "auto" and self.rises != trial.rises:
+            self.rises = trial.rises
+            self.best = self.worst
 
     @property
     def worst(self) -> float:
@@ -80,6 +84,14 @@ class Monitor(Callback):
         """Forgets which numbers there were."""
         self._seen = self._warned = False
         self._last = None
+
+    def state(self) -> dict[str, Any]:
+        """The best number so far, and whether the number was ever there."""
+        return {"best": self.best, "seen": self._seen}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from there."""
+        self.best, self._seen = state["best"], state["seen"]
 
     def improves(self, value: float, reference: float) -> bool:
         """Whether value is better than reference by more than ``min_delta``; nan never is."""

@@ -1,11 +1,12 @@
 """Callbacks that end training early."""
 
 import math
+from typing import Any
 
 from backprop.callbacks.base import Callback, Logs
 from backprop.callbacks.monitoring import Monitor
 from backprop.core import console
-from backprop.core.checks import check_integer, check_number
+from backprop.core.checks import check_flag, check_integer, check_number
 from backprop.core.types import Array
 
 
@@ -47,7 +48,7 @@ class EarlyStopping(Monitor):
         self.patience = check_integer(patience, "patience", 0)
         self.verbose = verbose
         self.baseline = None if baseline is None else check_number(baseline, "baseline", -math.inf)
-        self.restore_best_weights = restore_best_weights
+        self.restore_best_weights = check_flag(restore_best_weights, "restore_best_weights")
         self.start_from_epoch = check_integer(start_from_epoch, "start_from_epoch", 0)
         self._reset()
 
@@ -60,6 +61,18 @@ class EarlyStopping(Monitor):
         """Starts anew, so that the object can be used again."""
         super().on_train_begin()
         self._reset()
+
+    def state(self) -> dict[str, Any]:
+        """All counts, and the best weights if they are to be restored."""
+        counts = {name: getattr(self, name) for name in ("wait", "stopped_epoch", "best_epoch")}
+        return {**super().state(), "counts": counts, "best_theta": self._best_theta}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from there."""
+        super().restore(state)
+        for name, value in state["counts"].items():
+            setattr(self, name, value)
+        self._best_theta = state["best_theta"]
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Compares, and ends training if patience has run out."""

@@ -1,6 +1,6 @@
 """The errors about what cannot be read as an array of numbers: what it is, where, what to do."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
 import numpy as np
@@ -59,6 +59,19 @@ def refuse_gap(name: str, what: str, where: str) -> NoReturn:
     raise ValueError(f"{name} holds {what}, first in {where}: remove or replace it first.")
 
 
+def refuse_unconvertible(x: Array, name: str, column: str) -> NoReturn:
+    """The error for objects of which one is a number that refuses to become a float."""
+    for index, value in np.ndenumerate(x):
+        try:
+            float(value)
+        except Exception as error:
+            raise ValueError(
+                f"{name} holds {value!r} in {place(index)}{column}, which is no float ({error}): "
+                f"remove or replace it first."
+            ) from error
+    raise ValueError(f"{name} cannot be converted to float64: pass numbers of another type.")
+
+
 def describe(x: Any, name: str) -> str:
     """What an object is that is no array, and what to pass in its place."""
     if x is None:
@@ -82,3 +95,13 @@ def place(index: Iterable[Any]) -> str:
     if not rest:
         return f"row {row}"
     return f"row {row}, column {rest[0]}" if len(rest) == 1 else f"row {row}, at {tuple(rest)}"
+
+
+def first_not_finite(X: Array) -> Iterator[tuple[int, int]]:
+    """Row and column of the first number that is nan or infinite, if there is one."""
+    for start in range(0, len(X), 256):
+        finite = np.isfinite(X[start : start + 256])
+        if not finite.all():
+            row, k = np.argwhere(~finite)[0]
+            yield start + int(row), int(k)
+            return

@@ -10,13 +10,21 @@ from __future__ import annotations
 import warnings
 from array import array
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from numbers import Complex, Number, Real
 from typing import Any
 
 import numpy as np
 
-from backprop.core.array_errors import describe, place, ragged, refuse_gap, refuse_kind
+from backprop.core.array_errors import (
+    describe,
+    first_not_finite,
+    place,
+    ragged,
+    refuse_gap,
+    refuse_kind,
+    refuse_unconvertible,
+)
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, as_array, is_sparse
 
@@ -108,7 +116,8 @@ def columns_of(x: Any) -> Iterable[tuple[Any, Any]] | None:
 def from_columns(x: Any, columns: list[tuple[Any, Any]], name: str) -> Array:
     """A frame as an array with a row for each of its rows, in the dtype that all columns fit in."""
     dtypes = {getattr(column, "dtype", None) for _, column in columns}
-    if len(dtypes) == 1 and all(isinstance(d, np.dtype) and d.kind in NUMBERS for d in dtypes):
+    plain = all(isinstance(d, np.dtype) and d.kind in NUMBERS for d in dtypes)
+    if len(dtypes) == 1 and plain and not isinstance(x, np.ndarray):  # which is of records
         X = np.asarray(x)  # one block already
     else:
         arrays = [column_of_numbers(column, name, label) for label, column in columns]
@@ -215,6 +224,8 @@ def from_objects(x: Array, name: str, column: str = "") -> Array:
                 f"{name} overflows: it holds integers above {np.finfo(np.float64).max:.4g}: scale "
                 f"them first."
             ) from None
+    except (ValueError, TypeError, ArithmeticError):  # such as Decimal's signaling nan
+        refuse_unconvertible(x, name, column)
 
 
 def stacked(x: Array, name: str) -> Array:
@@ -310,13 +321,3 @@ def first_of(x: Array, kind: type) -> Array:
     """The index of the first object of that type."""
     found: Array = np.argwhere(np.frompyfunc(lambda v: type(v) is kind, 1, 1)(x).astype(bool))[0]
     return found
-
-
-def first_not_finite(X: Array) -> Iterator[tuple[int, int]]:
-    """Row and column of the first number that is nan or infinite, if there is one."""
-    for start in range(0, len(X), 256):
-        finite = np.isfinite(X[start : start + 256])
-        if not finite.all():
-            row, k = np.argwhere(~finite)[0]
-            yield start + int(row), int(k)
-            return

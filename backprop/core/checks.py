@@ -1,11 +1,13 @@
 """Checks of single arguments: numbers, integers, shapes, lists, dtypes; NumPy's numbers pass."""
 
 import math
-from collections.abc import Iterable
+import os
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
+from backprop.core.arrays import to_array
 from backprop.core.errors import ShapeError
 from backprop.core.types import FLOAT_DTYPES, Array, Shape, as_array
 
@@ -22,13 +24,77 @@ def check_integer(value: Any, name: str, least: float = 1) -> int:
     return int(value)
 
 
+def check_flag(value: Any, name: str) -> bool:
+    """The value as a bool; 0 and 1 will do.
+
+    Raises:
+        TypeError: It is something else, such as the text "False", which Python takes for true.
+    """
+    if not isinstance(value, bool | np.bool_ | int | np.integer) or value not in (0, 1):
+        raise TypeError(f"{name} must be True or False, but it is {value!r}.")
+    return bool(value)
+
+
+def check_choice(value: Any, name: str, choices: Collection[str], hint: str = "") -> str:
+    """The value, which is one of these strings.
+
+    Raises:
+        ValueError: It is something else; ``hint`` ends the message.
+    """
+    if not isinstance(value, str) or value not in choices:
+        *others, last = map(repr, choices)
+        rule = f"{', '.join(others)} or {last}" if others else last
+        raise ValueError(f"{name} must be {rule}, but it is {value!r}{hint}.")
+    return value
+
+
+def check_name(value: Any, name: str) -> str | None:
+    """The name of a layer or a metric; None if it is to get one.
+
+    Raises:
+        TypeError: It is no string.
+    """
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, but it is {value!r}.")
+    return value
+
+
+def check_path(value: Any, name: str) -> str:
+    """The path of a file or a folder as a string.
+
+    Raises:
+        TypeError: It is no path.
+        ValueError: It is empty.
+    """
+    if not isinstance(value, str | bytes | os.PathLike):
+        raise TypeError(f"{name} must be a path, a string or a pathlib.Path, but it is {value!r}.")
+    path = os.fsdecode(value)
+    if not path:
+        raise ValueError(f"{name} must be a path, but it is empty.")
+    return path
+
+
+def check_use_bias(value: Any, call: str) -> bool:
+    """The flag ``use_bias`` of a call such as ``Dense(8)``; Keras has the activation in its place.
+
+    Raises:
+        TypeError: It is no flag.
+    """
+    if isinstance(value, str):
+        raise TypeError(
+            f"use_bias of {call} must be True or False, but it is {value!r}: an activation is a "
+            f"layer of its own: {call}, ReLU()."
+        )
+    return check_flag(value, f"use_bias of {call}")
+
+
 def check_sizes(value: Any, name: str, n: int, least: int = 1) -> tuple[int, ...]:
     """One integer for each of n axes; a single one stands for all of them.
 
     Raises:
         ValueError: They are not n integers, or one is smaller than ``least``.
     """
-    sizes = tuple(value) if isinstance(value, list | tuple | np.ndarray) else (value,) * n
+    sizes = tuple(value) if is_row(value) else (value,) * n
     whole = all(isinstance(k, int | np.integer) and not isinstance(k, bool) for k in sizes)
     if len(sizes) != n or not whole or min(sizes) < least:
         several = f" or {n} of them" if n > 1 else ""
@@ -38,17 +104,24 @@ def check_sizes(value: Any, name: str, n: int, least: int = 1) -> tuple[int, ...
     return tuple(map(int, sizes))
 
 
+def is_row(value: Any) -> bool:
+    """Whether the value holds others in a row, as a list does, and not a text or a dict."""
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        return False
+    return getattr(value, "ndim", 1) > 0
+
+
 def check_axis(value: Any, name: str) -> int | tuple[int, ...]:
     """The number of an axis, which may be counted from the end, or a tuple of such numbers.
 
     Raises:
         ValueError: It is no integer, and no list of them.
     """
-    several = isinstance(value, list | tuple | np.ndarray)
+    several = is_row(value)
     axes = tuple(value) if several else (value,)
     if not all(isinstance(a, int | np.integer) and not isinstance(a, bool) for a in axes):
         raise ValueError(
-            f"{name} must be an integer, such as -1, or a list of them, but {name} is {value!r}."
+            f"{name} must be an integer, such as -1, or a list of them, but it is {value!r}."
         )
     return tuple(map(int, axes)) if several else int(value)
 
@@ -111,8 +184,8 @@ def check_numbers(value: Any, name: str) -> Array:
         ValueError: One of them is no number, or not finite, or their rows differ in length.
     """
     try:
-        given = np.asarray(value)
-    except ValueError:  # rows of different lengths
+        given = to_array(value, name)
+    except (TypeError, ShapeError):  # no array, or rows of different lengths
         given = np.asarray(None)
     if given.dtype.kind not in "fiu" or not np.isfinite(given).all():
         raise ValueError(f"{name} must hold finite numbers, but it is {value!r}.")
@@ -120,14 +193,19 @@ def check_numbers(value: Any, name: str) -> Array:
 
 
 def check_real(value: Any, name: str) -> float:
-    """The value as a float, which may be nan or infinite.
+    """The value as a float, which may be nan or infinite; NumPy's array without axes is a number.
 
     Raises:
         TypeError: It is no number.
     """
+    if isinstance(value, np.ndarray) and not value.ndim:
+        value = value[()]
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise TypeError(f"{name} must be a number, but it is {value!r}.")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{name} is an integer that is too large for a float.") from None
 
 
 def check_range(value: Any, name: str, lowest: float = -1) -> tuple[float, float]:
@@ -159,7 +237,7 @@ def check_shape(value: Any, name: str) -> Shape:
     Raises:
         ShapeError: It is empty, or holds something else than integers of 1 or more.
     """
-    sizes = tuple(value) if isinstance(value, Iterable) else (value,)
+    sizes = tuple(value) if is_row(value) else (value,)
     whole = [isinstance(n, int | np.integer) and not isinstance(n, bool) for n in sizes]
     if not sizes or not all(whole) or min(sizes) < 1:
         raise ShapeError(
@@ -185,14 +263,14 @@ def check_mask(layer: object, X: Array, mask: Any) -> Array:
 
 
 def check_list(given: Any, name: str) -> list[Any]:
-    """The objects of a list; none for None.
+    """The objects of a list, a tuple or another iterable; none for None.
 
     Raises:
-        TypeError: It is no list, perhaps one object that is not in brackets.
+        TypeError: It is something else, perhaps one object that is not in brackets.
     """
     if given is None:
         return []
-    if isinstance(given, str) or not isinstance(given, Iterable):
+    if not is_row(given):
         raise TypeError(f"{name} must be a list: write {name}=[{given!r}].")
     return list(given)
 

@@ -19,6 +19,10 @@ class NoForwardError(ValueError):
     """``backward`` was called without the training forward pass that it is the derivative of."""
 
 
+class CorruptFileError(ValueError):
+    """A file is damaged, or none that this package wrote; the message names it and says which."""
+
+
 class DataError(ValueError):
     """A data set could not be loaded: a missing, truncated or wrong file, or no network."""
 
@@ -42,6 +46,12 @@ def misfit(
     built, advice = f"samples of shape {input_shape}", "pass samples of that shape"
     if len(input_shape) == 1:
         built, advice = f"{input_shape[0]} features", f"pass samples with {input_shape[0]} columns"
+    elif shape == input_shape:
+        advice = f"pass a batch of one sample, {name}[np.newaxis]"
+    elif len(shape) == 4 and input_shape == (*shape[2:], shape[1]):
+        advice = f"pass the channels last, {name}.transpose(0, 2, 3, 1)"
+    elif len(shape) == 4 and input_shape == (shape[3], *shape[1:3]):
+        advice = f"build it for images with their channels last, Input({shape[1:]})"
     elif input_shape == (*shape[1:], 1):
         advice = f"add the axis of the channels, {name}[..., np.newaxis]"
     elif math.prod(shape[1:]) == math.prod(input_shape):

@@ -2,6 +2,9 @@
 
 import os
 
+DAMAGED = "it was cut off, or changed after it was written"
+"""What is said of a file that was ours, or that of somebody else, before it was damaged."""
+
 STARTS = {
     b"": "it is empty",
     b"\x80": "it is a pickle, which is never opened here, since reading one may run any code",
@@ -13,35 +16,46 @@ STARTS = {
 }
 """What the first bytes of a file say."""
 
+LONGEST_LIST = 1 << 22
+"""Bytes of the list of an archive's members up to which it is looked at."""
 
-def kind_of_file(path: str | os.PathLike[str]) -> str:
+
+def kind_of_file(path: str | os.PathLike[str], ours: str | None = None) -> str:
     """What a file seems to be that is none of ours, or what is wrong with it.
 
     Args:
         path: A file that is there and cannot be read as what it should be.
+        ours: The member that an archive of ours would have.
     """
     with open(path, "rb") as file:
         start = file.read(8)
     if start.startswith(b"PK"):
-        return kind_of_archive(path)
+        return kind_of_archive(path, ours)
     for bytes_, kind in STARTS.items():
         if start == bytes_ or (bytes_ and start.startswith(bytes_)):
             return kind
     return "it is no .npz archive"
 
 
-def kind_of_archive(path: str | os.PathLike[str]) -> str:
+def kind_of_archive(path: str | os.PathLike[str], ours: str | None = None) -> str:
     """Likewise, of a zip archive."""
     import zipfile  # slow to load, and needed for an error alone
 
+    size = os.path.getsize(path)
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            whole = archive.testzip() is None
+        with open(path, "rb") as file:
+            file.seek(max(0, size - 10))
+            if int.from_bytes(file.read(4), "little") > LONGEST_LIST:
+                return DAMAGED
+            with zipfile.ZipFile(file) as archive:
+                names = archive.namelist()
+                # what would grow without bounds is not unpacked just to say what it is
+                small = sum(member.file_size for member in archive.infolist()) <= 20 * size
+                whole = small and ours not in names and archive.testzip() is None
     except Exception:  # whatever zipfile and zlib make of damage
         names, whole = [], False
     if not whole:
-        return "it was cut off, or changed after it was written"
+        return DAMAGED
     if {"config.json", "metadata.json"} <= set(names):
         return (
             "it is a model that Keras saved: make the model here and hand the arrays to set_weights"

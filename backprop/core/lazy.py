@@ -31,4 +31,6 @@ def lazy_names(
     def dir_() -> list[str]:
         return sorted({*vars(sys.modules[folder]), *file_of})
 
+    if "pdoc" in sys.modules:  # it looks at the names of a folder without asking for them
+        vars(sys.modules[folder]).update({name: getattr_(name) for name in file_of})
     return getattr_, dir_

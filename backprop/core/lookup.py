@@ -1,9 +1,12 @@
 """Finds objects by name (``loss="mse"``, ``optimizer="sgd"``), and shows them as calls."""
 
+import functools
 import inspect
+import math
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, NoReturn, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from inspect import Parameter
+from typing import TypeVar
 
 T = TypeVar("T")
 
@@ -46,28 +49,68 @@ def default_name(made: object) -> str:
     return re.sub(start, "_", type(made).__name__).lower()
 
 
-def refuse_arguments(call: str, unknown: Mapping[str, Any]) -> NoReturn:
-    """The error for arguments that a layer does not have, but perhaps in another library.
+NOT_TAKEN = {
+    "activation": "an activation is a layer of its own: {call}, ReLU()",
+    "data_format": "images have their channels last, (N, H, W, C)",
+    "fill_mode": "what moves in from outside is 0",
+    "interpolation": "the nearest pixel is taken",
+    "shared_axes": "each position has an α of its own",
+    "reduction": "a loss is the mean over the samples",
+    "lr": "the name is learning_rate",
+    **dict.fromkeys(
+        ("input_shape", "input_dim", "batch_input_shape", "input_length"),
+        "a model finds the shape of its inputs in the first data, or begins with "
+        "an Input such as Input((784,))",
+    ),
+}
+"""What to say of arguments that other libraries have, by name; ``{call}`` is the call without."""
+
+
+def check_call(kind: type, given: Sequence[object], named: Mapping[str, object]) -> None:
+    """Checks that the constructor of a class takes these arguments; missing ones Python names.
 
     Args:
-        call: The call without them: ``"Dense(8)"``.
-        unknown: The arguments.
+        kind: The class. Its ``not_taken``, if it has one, goes before ``NOT_TAKEN``.
+        given: The arguments by position.
+        named: The others.
+
+    Raises:
+        TypeError: One of them is unknown, or there are too many.
     """
-    advice = {
-        "activation": f"an activation is a layer of its own: {call}, ReLU()",
-        "use_bias": f"use_bias is True or False, and an activation is a layer of its own: {call}, "
-        f"ReLU()",
-        "data_format": "images have their channels last, (N, H, W, C)",
-        **dict.fromkeys(
-            ("input_shape", "input_dim", "batch_input_shape"),
-            "a model finds the shape of its inputs in the first data, or begins with "
-            "an Input such as Input((784,))",
-        ),
-    }
-    known = [advice[name] for name in unknown if name in advice]
-    how = known[0] if known else "there is no such argument"
-    given = ", ".join(f"{name}={value!r}" for name, value in unknown.items())
-    raise TypeError(f"{call} cannot be made with {given}: {how}.")
+    names, positions = names_taken(kind)
+    call = f"{kind.__name__}({', '.join(map(repr, given))})"
+    listed = f"those of {kind.__name__} are {', '.join(names)}" if names else "there are none"
+    if len(given) > positions:
+        several = f"argument{'s' * (positions != 1)} without a name"
+        raise TypeError(
+            f"{call} has {len(given)} arguments without a name, but {kind.__name__} takes "
+            f"{positions or 'no'} {several}; {listed}."
+        )
+    for name, value in named.items():
+        if name not in names:
+            advice = {**NOT_TAKEN, **getattr(kind, "not_taken", {})}
+            how = advice.get(name, f"there is no such argument; {listed}").format(call=call)
+            raise TypeError(f"{call} cannot be made with {name}={value!r}: {how}.")
+
+
+@functools.cache
+def names_taken(kind: type) -> tuple[tuple[str, ...], float]:
+    """The arguments of a class's constructor, and how many of them may be given by position.
+
+    Those of the classes that it hands ``**others`` on to are among them.
+    """
+    names: list[str] = []
+    positions: float = 0
+    for each in kind.__mro__:
+        given = inspect.signature(each).parameters.values()
+        kinds = {p.kind for p in given}
+        if each is kind:
+            by_position = [p for p in given if p.kind is p.POSITIONAL_OR_KEYWORD]
+            positions = math.inf if Parameter.VAR_POSITIONAL in kinds else len(by_position)
+        names += [p.name for p in given if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+        if Parameter.VAR_KEYWORD not in kinds:
+            break
+    return tuple(dict.fromkeys(names)), positions
 
 
 def show_call(made: object) -> str:
@@ -100,10 +143,4 @@ def arguments_of(made: object) -> list[str]:
 
 def takes(kind: type, name: str) -> bool:
     """Whether the constructor of a class has an argument of that name."""
-    for each in kind.__mro__:
-        given = inspect.signature(each).parameters
-        if name in given:
-            return True
-        if not any(p.kind is p.VAR_KEYWORD for p in given.values()):
-            return False
-    return False
+    return name in names_taken(kind)[0]

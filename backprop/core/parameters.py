@@ -6,11 +6,25 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.arrays import to_array
+from backprop.core.arrays import as_numbers
 from backprop.core.buffers import filled_array
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.core.ranges import check_overflow
 from backprop.core.types import Array, Shape
+
+
+def fixed_in_models(what: str) -> Any:
+    """An attribute of a parameter that can no longer be changed when it is part of a model."""
+
+    def change(parameter: Any, given: Any) -> None:
+        if parameter._joined:
+            raise AttributeError(
+                f"{parameter.name} belongs to a built model, in which another {what} would have no "
+                f"effect: give it to the layer when you make it."
+            )
+        setattr(parameter, f"_{what}", given)
+
+    return property(attrgetter(f"_{what}"), change)
 
 
 class Parameter:
@@ -42,6 +56,9 @@ class Parameter:
         "trainable",
     )
 
+    regularizer = fixed_in_models("regularizer")
+    constraint = fixed_in_models("constraint")
+
     def __init__(
         self,
         name: str,
@@ -64,40 +81,13 @@ class Parameter:
         self._constraint = constraint
 
     @property
-    def regularizer(self) -> Any:
-        """The penalty in the loss, if any."""
-        return self._regularizer
-
-    @regularizer.setter
-    def regularizer(self, given: Any) -> None:
-        self._refuse_if_joined("regularizer")
-        self._regularizer = given
-
-    @property
-    def constraint(self) -> Any:
-        """The condition that is restored after every step, if any."""
-        return self._constraint
-
-    @constraint.setter
-    def constraint(self, given: Any) -> None:
-        self._refuse_if_joined("constraint")
-        self._constraint = given
-
-    def _refuse_if_joined(self, what: str) -> None:
-        if self._joined:
-            raise AttributeError(
-                f"{self.name} belongs to a built model, in which another {what} would have no "
-                f"effect: give it to the layer when you make it."
-            )
-
-    @property
     def value(self) -> Array:
         """The weights; assigning writes into the array that is there."""
         return self._value
 
     @value.setter
     def value(self, given: Array) -> None:
-        self._value[...] = self._fitting(given, "value")
+        self._value[...] = fitting(given, self._value, f"the value of {self.name}")
 
     @property
     def gradient(self) -> Array:
@@ -106,17 +96,7 @@ class Parameter:
 
     @gradient.setter
     def gradient(self, given: Array) -> None:
-        self._gradient[...] = self._fitting(given, "gradient")
-
-    def _fitting(self, given: Array, what: str) -> Array:
-        array = to_array(given, f"the {what} of {self.name}")
-        if array.shape != self.shape:
-            raise ShapeError(
-                f"the {what} of {self.name} has the shape {self.shape}, but the array assigned to "
-                f"it has the shape {array.shape}."
-            )
-        check_overflow(array, f"the {what} of {self.name} would hold", self._value.dtype)
-        return array
+        self._gradient[...] = fitting(given, self._gradient, f"the gradient of {self.name}")
 
     def move(self, value: Array, gradient: Array) -> None:
         """Copies its numbers into these arrays, and uses them from now on."""
@@ -150,8 +130,6 @@ class Parameters:
         dtype: The dtype of both vectors.
 
     Attributes:
-        values: θ, shape ``(size,)``.
-        gradients: g = ∂E/∂θ, shape ``(size,)``.
         constrained: The parameters with a condition that optimizers restore after every step.
         largest: The number of weights in the largest of them.
     """
@@ -164,8 +142,8 @@ class Parameters:
     def _join(self, dtype: np.dtype[Any]) -> None:
         sizes = [p.value.size for p in self._parameters]
         size, self.largest = sum(sizes), max(sizes, default=0)
-        self.values: Array = filled_array((size,), 0, dtype)
-        self.gradients: Array = filled_array((size,), 0, dtype)
+        self._values = filled_array((size,), 0, dtype)
+        self._gradients = filled_array((size,), 0, dtype)
         self._bounds: list[tuple[int, int]] = []
         start = 0
         for p in self._parameters:
@@ -177,6 +155,24 @@ class Parameters:
             self._bounds.append((start, stop))
             start = stop
         self._stretches: tuple[list[bool], list[slice]] | None = None
+
+    @property
+    def values(self) -> Array:
+        """θ, shape ``(size,)``; assigning writes into the vector that the layers have views of."""
+        return self._values
+
+    @values.setter
+    def values(self, given: Array) -> None:
+        self._values[...] = fitting(given, self._values, "θ")
+
+    @property
+    def gradients(self) -> Array:
+        """g = ∂E/∂θ, shape ``(size,)``; assigning writes into the vector, as for θ."""
+        return self._gradients
+
+    @gradients.setter
+    def gradients(self, given: Array) -> None:
+        self._gradients[...] = fitting(given, self._gradients, "g")
 
     def trainable_slices(self) -> list[slice]:
         """The stretches of θ that training may change, neighbours merged into one slice."""
@@ -192,6 +188,10 @@ class Parameters:
                     slices.append(slice(start, stop))
             self._stretches = flags, slices
         return self._stretches[1]
+
+    def places(self) -> Iterator[tuple[Parameter, tuple[int, int]]]:
+        """The parameters, and where in θ each begins and ends."""
+        return zip(self._parameters, self._bounds, strict=True)
 
     def __iter__(self) -> Iterator[Parameter]:
         return iter(self._parameters)
@@ -223,6 +223,24 @@ class Parameters:
         self._parameters = state["parameters"]
         self.constrained = [p for p in self._parameters if p.constraint is not None]
         self._join(state["dtype"])
+
+
+def fitting(given: Array, there: Array, what: str) -> Array:
+    """What is assigned, if its numbers can take the place of those that are there.
+
+    Raises:
+        ShapeError: It has another shape; nothing is broadcast.
+        TypeError: It holds no numbers.
+        ValueError: Its numbers overflow.
+    """
+    array = as_numbers(given, what)
+    if array.shape != there.shape:
+        raise ShapeError(
+            f"{what} has the shape {there.shape}, but the array assigned to it has the shape "
+            f"{array.shape}."
+        )
+    check_overflow(array, f"{what} would hold", there.dtype)
+    return array
 
 
 def parameter_views(name: str) -> tuple[Any, Any]:

@@ -6,9 +6,9 @@ without a word. Classes of the package alone are watched: in classes of one's ow
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
-from backprop.core.lookup import arguments_of, takes
+from backprop.core.lookup import arguments_of, check_call, takes
 
 PACKAGE = __name__.partition(".")[0]
 
@@ -27,6 +27,7 @@ class Setting:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.__doc__ = ""  # the class says what its arguments are
 
     def __set__(self, made: Any, value: Any) -> None:
         attributes, name = vars(made), self.name
@@ -53,12 +54,29 @@ class SettingWithDefault(Setting):
         super().__init__(name)
         self.default = default
 
+    def __set__(self, made: Any, value: Any) -> None:
+        if self.name not in vars(made) and finished(made) and not takes(type(made), self.name):
+            raise AttributeError(f"{type(made).__name__} has no {self.name} that could be changed.")
+        super().__set__(made, value)
+
     def __get__(self, made: Any, kind: type) -> Any:
         return self.default if made is None else vars(made).get(self.name, self.default)
 
 
 class Settings:
-    """The base of what is made with arguments that may be changed later."""
+    """The base of what is made with arguments that may be changed later.
+
+    Attributes:
+        any_name: Whether the constructor looks at the names of its arguments itself.
+    """
+
+    any_name = False
+
+    # arguments that a class of the package does not take are refused; documented is __init__
+    def __new__(cls, *given: Any, **named: Any) -> Self:  # noqa: D102
+        if from_package(cls) and not cls.any_name:
+            check_call(cls, given, named)
+        return super().__new__(cls)
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -143,9 +143,12 @@ def lay(
     )
     if any(w.n_out == 0 for w in found):
         reach = tuple((w.size - 1) * w.dilation + 1 for w in found)
+        advice = "choose smaller windows, or padding='same'"
+        if len(sample) == 3 and sample[0] in (1, 3):
+            advice += "; where the channels stand first, X.transpose(0, 2, 3, 1) puts them last"
         raise ShapeError(
             f"{layer} has windows of {' × '.join(map(str, reach))}, but received samples of shape "
-            f"{tuple(sample)}, which are smaller: choose smaller windows, or padding='same'."
+            f"{tuple(sample)}, which are smaller: {advice}."
         )
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
+from inspect import GEN_CREATED, getgeneratorstate, isgenerator
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,8 @@ class Items:
         self._name, self._limit = name, steps
         self._source = source = self._numbered(source, rng)
         self._iterator: Iterator[Any] | None = source if isinstance(source, Iterator) else None
+        self._fresh = getgeneratorstate(source) == GEN_CREATED if isgenerator(source) else False
+        before: Any = None if rng is None else rng.bit_generator.state
         begun = self._begin()
         first = list(itertools.islice(begun, 1))
         if not first:
@@ -55,12 +58,30 @@ class Items:
         self.first = first[0]
         refuse_sample(self.first, source, name, sample_shape)
         self._begun: Iterator[Any] | None = itertools.chain(first, begun)
+        self._rng, self._after = rng, before
+        if rng is not None:  # what was drawn for the first epoch counts from when that begins
+            self._after, rng.bit_generator.state = rng.bit_generator.state, before
         self.steps = steps
         if steps is None and has(source, "__len__"):
             self.steps = len(source)
 
+    def go_on(self, epochs: int) -> None:
+        """Continues as if so many epochs had been drawn, in another process perhaps.
+
+        What begins anew in every epoch does so. A generator that had not begun before is drawn from
+        until it is there; one that had is where its owner left it.
+        """
+        if self._iterator is None:
+            self._begun = None
+        elif self._fresh and self._limit is not None:
+            for _ in itertools.islice(self._begun or (), epochs * self._limit):
+                pass
+
     def __iter__(self) -> Iterator[Any]:
-        items, self._begun = self._begun or self._begin(), None
+        items = self._begun or self._begin()
+        if self._begun is not None and self._rng is not None:
+            self._rng.bit_generator.state = self._after
+        self._begun = None
         count = 0
         for item in itertools.islice(items, self._limit):
             count += 1

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from backprop.constraints import Constraint
+from backprop.core.arrays import to_array
 from backprop.core.checks import check_integer
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.core.types import Shape
 from backprop.data.batches import Batches
 from backprop.data.inputs import check_inputs
 from backprop.data.items import makes_batches
+from backprop.data.on_disk import RowsOnDisk, on_disk
 from backprop.data.samples import Data, check_data
 from backprop.data.streams import Stream
 from backprop.layers import Layer
@@ -88,20 +90,64 @@ def evaluation_source(
     steps: int | None = None,
     prefix: str = "",
     sample_shape: Shape | None = None,
+    first: int = 0,
 ) -> Source:
-    """Batches to evaluate on, in order."""
+    """Batches to evaluate on, in order; of an array on disk from row ``first`` on."""
 
     def checked(x: Any, y: Any, weight: Any) -> Data:
         return check(model, x, y, weight, None, prefix, sample_shape)
 
     if steps is not None:
         steps = check_integer(steps, f"{prefix.replace(' ', '_')}steps")
+    if on_disk(x):
+        size = EVALUATION_BATCH if batch_size is None else batch_size
+        size = check_integer(size, f"{prefix.replace(' ', '_')}batch_size")
+        rows = RowsOnDisk(*named(x, y, sample_weight), size, None, range(first, len(x)))
+        return Stream(
+            rows, bounded(len(rows), steps), checked, model.dtype, f"{prefix}x", None, sample_shape
+        )
     if makes_batches(x, y):
         refuse_beside_stream(f"{prefix}x", sample_weight, batch_size)
         shape = model.input_shape or sample_shape
         return Stream(x, steps, checked, model.dtype, f"{prefix}x", None, shape)
     data = checked(x, y, sample_weight)
     return in_order(data, batch_size, f"{prefix.replace(' ', '_')}batch_size", steps, model.dtype)
+
+
+def from_disk(
+    model: Model,
+    x: Any,
+    y: Any,
+    sample_weight: Any,
+    class_weight: ClassWeight,
+    batch_size: int,
+    steps: int | None,
+    rng: np.random.Generator | None,
+    stop: int,
+) -> Stream:
+    """Batches to train on of arrays on disk, up to row ``stop``."""
+    if sample_weight is not None and class_weight is not None:
+        raise ValueError("pass sample_weight or class_weight, not both.")
+
+    def checked(x: Any, y: Any, weight: Any) -> Data:
+        return check(model, x, y, weight, class_weight)
+
+    rows = RowsOnDisk(*named(x, y, sample_weight), batch_size, rng, range(stop))
+    return Stream(rows, bounded(len(rows), steps), checked, model.dtype, "x", None, None)
+
+
+def named(x: Any, y: Any, sample_weight: Any) -> tuple[list[Any], list[str]]:
+    """Inputs, targets and weights with their names, those in memory as arrays."""
+    if y is None:
+        raise ValueError("y is missing: pass the targets.")
+    given = {"x": x, "y": y} | ({} if sample_weight is None else {"sample_weight": sample_weight})
+    arrays = [each if on_disk(each) else to_array(each, name) for name, each in given.items()]
+    return arrays, list(given)
+
+
+def bounded(n: int, steps: int | None) -> int:
+    """Steps of an epoch of n batches, if there shall be no more than ``steps``."""
+    return n if steps is None else min(n, steps)
 
 
 def in_order(

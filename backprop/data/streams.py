@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -12,6 +12,14 @@ from backprop.core.types import Shape
 from backprop.data.batches import Batch
 from backprop.data.items import Items
 from backprop.data.samples import Data
+
+
+@runtime_checkable
+class GoesOn(Protocol):
+    """A source of batches that must be told how many epochs lie behind."""
+
+    def go_on(self, times: int) -> None:
+        """Goes on after so many epochs."""
 
 
 class Stream:
@@ -55,6 +63,10 @@ class Stream:
     def steps(self) -> int | None:
         """Batches in an epoch; None while that is not known."""
         return self._items.steps
+
+    def go_on(self, epochs: int) -> None:
+        """Continues as if so many epochs had been drawn (see ``Items``)."""
+        self._items.go_on(epochs)
 
     def __iter__(self) -> Iterator[Batch]:
         for batch in self._items:

@@ -1,11 +1,11 @@
 """Downloads the files of MNIST from a public mirror into the cache folder, and verifies them."""
 
-import contextlib
 import math
 import os
 import sys
 
 from backprop.core import console
+from backprop.core.durable import replacing
 from backprop.core.errors import DataError
 
 MIRRORS = (
@@ -100,18 +100,14 @@ def reason(error: Exception) -> str:
 
 def _write(content: bytes | bytearray, folder: str, name: str) -> None:
     """Writes a file whole or not at all."""
-    partial = os.path.join(folder, f".{name}.{os.urandom(4).hex()}.part")
     try:
         os.makedirs(folder, exist_ok=True)
-        with open(partial, "xb") as file:
+        path = os.path.join(folder, name)
+        with replacing(path) as temporary, open(temporary, "wb") as file:
             file.write(content)
-        os.replace(partial, os.path.join(folder, name))
     except OSError as error:
         raise DataError(
             f"{name} was downloaded but cannot be kept in the cache folder {folder!r} "
             f"({reason(error)}): "
             f"make room or set the environment variable BACKPROP_DATA to another folder."
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            os.remove(partial)

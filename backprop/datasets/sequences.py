@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.checks import check_integer
+from backprop.core.arrays import to_array
+from backprop.core.checks import check_choice, check_integer
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, DTypeLike
 
@@ -41,8 +42,7 @@ def pad_sequences(
         ShapeError: Their steps have different shapes.
     """
     for name, given in (("padding", padding), ("truncating", truncating)):
-        if given not in ENDS:
-            raise ValueError(f"{name} must be 'pre' or 'post', but it is {given!r}.")
+        check_choice(given, name, ENDS)
     arrays = [as_sequence(each, k) for k, each in enumerate(sequences)]
     if not arrays:
         raise ValueError("sequences is empty: pass at least one sequence.")
@@ -77,8 +77,8 @@ def as_sequence(given: Any, k: int) -> Array:
         ValueError: It is no sequence of numbers.
     """
     try:
-        array = np.asarray(given)
-    except ValueError:
+        array = to_array(given, f"sequences[{k}]")
+    except ShapeError:  # ragged
         array = np.asarray("")
     if array.ndim < 1 or (array.size and array.dtype.kind not in "fiub"):
         raise ValueError(
@@ -109,7 +109,7 @@ def windows(series: Any, length: int, horizon: int = 1, stride: int = 1) -> tupl
     Raises:
         ShapeError: The series is too short for one window and what follows it.
     """
-    steps = np.asarray(series)
+    steps = to_array(series, "series")
     sizes = {"length": length, "horizon": horizon, "stride": stride}
     length, horizon, stride = (check_integer(value, name) for name, value in sizes.items())
     whole = length + horizon

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -11,7 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.checks import check_integer
+from backprop.core.checks import check_choice, check_integer
+from backprop.core.durable import FilePath, replacing
+from backprop.core.errors import CorruptFileError
+from backprop.core.file_kinds import kind_of_file
 from backprop.core.types import Array
 from backprop.datasets.sequences import pad_sequences
 
@@ -19,6 +23,9 @@ WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 """Letters and digits; marks stand inside of words only, as in ``don't``."""
 
 KINDS = ("words", "characters")
+LARGEST = 1 << 28
+"""Bytes that the words of a file may have."""
+
 PADDING, UNKNOWN = 0, 1
 """The numbers of a padded step, and of what is not in the vocabulary."""
 
@@ -46,9 +53,7 @@ class Vocabulary:
     def __init__(
         self, texts: str | Iterable[str], kind: str = "words", size: int | None = None
     ) -> None:
-        if kind not in KINDS:
-            raise ValueError(f"kind must be 'words' or 'characters', but it is {kind!r}.")
-        self.kind = kind
+        self.kind = check_choice(kind, "kind", KINDS)
         counts = Counter(token for text in as_texts(texts) for token in self.split(text))
         most = len(counts) if size is None else check_integer(size, "size", 3) - 2
         frequent = sorted(counts, key=lambda token: (-counts[token], token))
@@ -109,26 +114,36 @@ class Vocabulary:
         found = [names[int(k)] for k in numbers if k != PADDING]
         return (" " if self.kind == "words" else "").join(found)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: FilePath) -> None:
         """Writes the vocabulary into a file of NumPy's, ``.npz``."""
         written = json.dumps({"kind": self.kind, "tokens": self.tokens}).encode()
-        with open(path, "wb") as file:
+        with replacing(path) as temporary, open(temporary, "wb") as file:
             np.savez_compressed(file, vocabulary=np.frombuffer(written, np.uint8))
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Vocabulary:
+    def load(cls, path: FilePath) -> Vocabulary:
         """The vocabulary of a file that ``save`` wrote.
 
         Raises:
-            ValueError: It is no such file.
+            CorruptFileError: It is no such file, or damaged.
         """
+        import zipfile  # slow to load, and only files need it
+
+        name = os.fsdecode(path)
+        with open(name, "rb") as file:
+            stored = io.BytesIO(file.read())
         try:
-            with np.load(path) as file:
-                kept = json.loads(file["vocabulary"].tobytes())
-        except (KeyError, ValueError) as error:
-            raise ValueError(f"{os.fspath(path)!r} holds no vocabulary.") from error
-        vocabulary = cls("", kept["kind"])
-        vocabulary._number(kept["tokens"])
+            with zipfile.ZipFile(stored) as archive:
+                member = archive.getinfo("vocabulary.npy")
+                if member.file_size > LARGEST:
+                    raise ValueError("it says that it is larger than any vocabulary")
+                content = io.BytesIO(archive.read(member))  # all of it: the checksum is at its end
+            kept = json.loads(np.load(content, allow_pickle=False).tobytes())
+            vocabulary = cls("", kept["kind"])
+            vocabulary._number([str(token) for token in kept["tokens"]])
+        except Exception as error:  # whatever zipfile, NumPy and json make of other files
+            what = kind_of_file(name, "vocabulary.npy")
+            raise CorruptFileError(f"{name!r} holds no vocabulary: {what}.") from error
         return vocabulary
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.callbacks.checkpoints import with_state
 from backprop.core import console
 from backprop.core.types import Array
 from backprop.core.walk import from_here
@@ -66,12 +67,20 @@ class WorkersLoop(Loop):
 
     def begin(self) -> tuple[int, int]:
         """Tells the callbacks, and begins with the model as it is on worker 0 then."""
-        first = super().begin()
-        state = self.workers.of_first((snapshot.take(self.model), first))
+        first, model = super().begin(), self.model
+        # worker 0 alone reads a backup; the sums of an epoch in hand stay those of its own samples
+        told = [each for each in self.callbacks.callbacks if not each.writes]
+        others = with_state([each for each in told if each is not self.plan.means])
+        states = {name: each.state() for name, each in others}
+        mine = snapshot.take(model), first, model.stop_training, states
+        state, found, stopped, states = self.workers.of_first(mine)
         if self.workers.rank:
-            snapshot.put_back(self.model, state[0], "the state of worker 0")
-            self.model.resume_at = state[1]
-        return self.model.resume_at
+            snapshot.put_back(model, state, "the state of worker 0")
+            for name, each in others:
+                if states.get(name):
+                    each.restore(states[name])
+            model.resume_at, model.stop_training = found, stopped
+        return model.resume_at
 
     def epoch(self, first_step: int) -> dict[str, float]:
         """This worker's part of a pass over the batches; the means over all samples."""

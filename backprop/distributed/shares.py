@@ -101,6 +101,10 @@ class SharedStream:
         """Batches in an epoch; None while that is not known."""
         return self._whole.steps
 
+    def go_on(self, times: int) -> None:
+        """Goes on after so many epochs."""
+        self._whole.go_on(times)
+
     def __iter__(self) -> Iterator[Batch]:
         for batch in self._whole:
             if self._shards:

@@ -248,7 +248,9 @@ def intervals(value: Any) -> tuple[Interval, ...]:
     outer = max(range(value.ndim), key=value.strides.__getitem__)
     if value.shape[outer] > FEW:
         return (byte_bounds(value),)
-    return tuple(map(byte_bounds, np.moveaxis(value, outer, 0)))
+    low, high = byte_bounds(along_axis(value, outer, slice(1)))
+    step = value.strides[outer]
+    return tuple((low + k * step, high + k * step) for k in range(value.shape[outer]))
 
 
 def _apart(value: Any) -> int:

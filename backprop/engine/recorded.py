@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from operator import is_
+from time import perf_counter
 from types import FunctionType, MethodType, NoneType
 from typing import Any
 
@@ -26,6 +27,9 @@ RECORD_AFTER = 8
 
 Recording takes as long as a replay saves in some 20 steps: a short fit is quicker without it.
 """
+
+LONG = 0.005
+"""Seconds of a step from which on the second one is recorded: that takes less than it saves."""
 
 REPLACED = (*SIMPLE, FunctionType, MethodType)  # a function may stand in the place of a method
 
@@ -148,10 +152,11 @@ class RecordedSteps(Step):
 
     def update(self) -> None:
         """The second half of a step; with what threads left for it of the first."""
+        model = self.model
         if self._shared is None:
-            super().update()
+            model.optimizer.step(model.parameters)
         else:
-            self._shared.update(self.model.optimizer)
+            self._shared.update(model.optimizer)
 
     def _first(self, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
         """A step by the layers; recorded if enough with these arrays have come before."""
@@ -161,9 +166,13 @@ class RecordedSteps(Step):
         if not all(map(is_, arrays, before)):
             times = 0
         if times < RECORD_AFTER or not self._can_replay():
+            start = perf_counter()
+            found = super().gradients(X, y, weight)
+            if perf_counter() - start > LONG:
+                times = RECORD_AFTER
             if type(X) is np.ndarray:
                 self._seen[len(y)] = arrays, times + 1
-            return super().gradients(X, y, weight)
+            return found
         step = RecordedStep(self.model, X, y, weight, self._fuse)
         if step.works:
             self._recorded[id(X), id(y), id(weight)] = step  # keeps them: their ids stay theirs

@@ -10,6 +10,8 @@ shared out to threads of our own (see ``engine/schedule.py``).
 import os
 import sys
 import threading
+from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 SETTINGS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
@@ -21,10 +23,32 @@ CHOSEN = any(os.environ.get(name) for name in SETTINGS)
 
 _lock = threading.Lock()
 _users = 0  # how many loops are running, in all threads of the process
-_pools: list[Any] = []
-_numpys: list[bool] = []  # whether each pool is that of NumPy
+_pools: "list[Pool]" = []
 _before: list[int] = []  # their threads before the first of these loops
 _modules = 0  # how many modules there were when the pools were looked for
+
+
+class Pool:
+    """The threads of one BLAS in the process.
+
+    Of OpenBLAS the functions that count and set them are called themselves: threadpoolctl takes ten
+    times as long, and lets no other thread set them than the one that did so first.
+
+    Args:
+        controller: What threadpoolctl found.
+        numpys: Whether it is NumPy's.
+    """
+
+    def __init__(self, controller: Any, numpys: bool) -> None:
+        self.numpys = numpys
+        self.count: Callable[[], int] = lambda: controller.num_threads
+        self.set: Callable[[int], Any] = controller.set_num_threads
+        if getattr(controller, "threading_layer", "") == "pthreads":
+            for prefix, suffix in product(("", "scipy_"), ("", "64_", "_64")):
+                name = f"{prefix}openblas_{{}}_num_threads{suffix}"
+                if hasattr(controller.dynlib, name.format("set")):
+                    self.count = getattr(controller.dynlib, name.format("get"))
+                    self.set = getattr(controller.dynlib, name.format("set"))
 
 
 class single_blas_threads:
@@ -51,7 +75,7 @@ def several() -> int:
     """
     if CHOSEN or not _users:
         return 1
-    return max((n for n, numpys in zip(_before, _numpys, strict=True) if numpys), default=1)
+    return max((n for n, pool in zip(_before, _pools, strict=True) if pool.numpys), default=1)
 
 
 def _limit() -> None:
@@ -60,7 +84,7 @@ def _limit() -> None:
         if _users == 0:
             if _modules != len(sys.modules):  # a module may have brought a BLAS of its own
                 _find_pools()
-            _before = [pool.num_threads for pool in _pools]
+            _before = [pool.count() for pool in _pools]
             _set([1] * len(_pools))
         _users += 1
 
@@ -77,16 +101,17 @@ def _set(numbers: list[int]) -> None:
     """Sets the threads of each pool where they had more than one."""
     for pool, number, before in zip(_pools, numbers, _before, strict=True):
         if before > 1:
-            if hasattr(pool, "clear_controlling_thread"):  # else only the first to set them may
-                pool.clear_controlling_thread(force=True)
-            pool.set_num_threads(number)
+            pool.set(number)
 
 
 def _find_pools() -> None:
-    global _pools, _numpys, _modules
+    global _pools, _modules
     from threadpoolctl import ThreadpoolController
 
-    _pools = ThreadpoolController().select(user_api="blas").lib_controllers
-    folders = [os.path.basename(os.path.dirname(pool.filepath)) for pool in _pools]
-    _numpys = [len(_pools) == 1 or "numpy" in folder for folder in folders]
+    controllers = ThreadpoolController().select(user_api="blas").lib_controllers
+    folders = [os.path.basename(os.path.dirname(found.filepath)) for found in controllers]
+    _pools = [
+        Pool(found, len(controllers) == 1 or "numpy" in folder)
+        for found, folder in zip(controllers, folders, strict=True)
+    ]
     _modules = len(sys.modules)

@@ -22,7 +22,7 @@ from backprop.data.sources import Source, check
 from backprop.engine.recorded import form, replayable
 from backprop.engine.threads import single_blas_threads
 from backprop.experiments.checked import checked_models, checked_rows, checked_samples
-from backprop.experiments.stacked_models import StackedModels
+from backprop.experiments.stacked_models import AfterEpoch, StackedModels
 from backprop.experiments.stacked_tape import CannotStack
 from backprop.experiments.tasks import run_tasks, width
 from backprop.protocol import Model
@@ -197,9 +197,14 @@ def fit_together(
     verbose: int | str = "auto",
     shuffle: bool = True,
     class_weight: Any = None,
+    after_epoch: AfterEpoch | None = None,
     **known: Any,
 ) -> list[History] | None:
-    """Trains models of one form in step; None if that is impossible or would not be quicker."""
+    """Trains models of one form in step; None if that is impossible or would not be quicker.
+
+    ``after_epoch`` is given an epoch and the numbers of each model, and says whether it was the
+    last one.
+    """
     first, n = models[0], len(y)
     chosen = np.stack([np.arange(n) if each is None else each for each in rows])
     size = min(batch_size or 32, chosen.shape[1])
@@ -228,7 +233,8 @@ def fit_together(
     params = {"epochs": int(epochs), "steps": -(-chosen.shape[1] // size), "verbose": verbose}
     params["validation"] = epochs > 0 and held_out[0] is not None
     with single_blas_threads():
-        return together.fit(range(int(epochs)), CallbackList(progress(verbose), first, params))
+        told = CallbackList(progress(verbose), first, params)
+        return together.fit(range(int(epochs)), told, after_epoch)
 
 
 def can_be_shared(arguments: dict[str, Any]) -> bool:
@@ -244,7 +250,7 @@ def plain_training(model: Model) -> bool:
         and not optimizer.full_batch
         and from_here(optimizer)
         and not (optimizer.weight_decay or optimizer.use_ema or optimizer.clips)
-        and not any(p.regularizer or p.constraint for p in model.parameters)
+        and not any(p.constraint for p in model.parameters)
     )
 
 

@@ -108,6 +108,7 @@ def learning_rate_range(
         raise ValueError(f"start must be below stop, but {start!r} is not below {stop!r}.")
     steps = check_integer(steps, "steps", 10)
     batch_size = check_integer(batch_size, "batch_size")
+    seed = check_integer(seed, "seed", 0)
     if model.optimizer.full_batch:
         raise ValueError(
             "LBFGS finds the length of its steps itself: compile the model with an optimizer that "

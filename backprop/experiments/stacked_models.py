@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,8 @@ from backprop.data.batches import as_batch
 from backprop.data.samples import Data
 from backprop.data.sources import Source
 from backprop.engine.recorded import RecordedStep, parts
+from backprop.experiments.stacked_optimizers import StackedOptimizers
 from backprop.experiments.stacked_tape import CannotStack, StackedTape
-from backprop.optimizers.base import ROUNDING
-from backprop.optimizers.vectors import round_to_0
 from backprop.protocol import Model
 from backprop.training.batched_metrics import COUNTED_AT_ONCE, is_a_sum, update_steps
 from backprop.training.evaluation import Evaluator, collect
@@ -25,6 +24,9 @@ from backprop.training.history import History
 from backprop.training.interrupt import DelayedInterrupt
 from backprop.training.loop import warn_of_divergence
 from backprop.training.step import Step
+
+AfterEpoch = Callable[[int, "list[dict[str, float]]"], bool]
+"""Is given an epoch and the numbers of each model, and says whether to stop."""
 
 
 class StackedModels:
@@ -58,12 +60,19 @@ class StackedModels:
         self.generators = [model.generators["shuffle"] for model in models]
         self.theta = np.stack([model.parameters.values for model in models])
         self.g = np.stack([model.parameters.gradients for model in models])
+        self.penalised = [
+            (p.regularizer.penalties, self.theta[:, slice(*bounds)], p.value.shape)
+            for p, bounds in models[0].parameters.places()
+            if p.regularizer is not None and p.trainable
+        ]
         self.steps = {}
         for size in {self.size, rows.shape[1] % self.size} - {0}:
             self.steps[size] = StackedStep(models, data, rows[0, :size], self.theta, self.g)
         self.optimizer = StackedOptimizers(models, self.theta, self.g)
 
-    def fit(self, epochs: range, callbacks: CallbackList) -> list[History]:
+    def fit(
+        self, epochs: range, callbacks: CallbackList, after_epoch: AfterEpoch | None = None
+    ) -> list[History]:
         """Trains; the callbacks see the means over the models."""
         histories = [History() for _ in self.models]
         for model, history in zip(self.models, histories, strict=True):
@@ -87,6 +96,8 @@ class StackedModels:
                     for history, each in zip(histories, logs, strict=True):
                         history.on_epoch_end(epoch, each)
                     callbacks.call("on_epoch_end", epoch, means(logs))
+                    if after_epoch is not None and after_epoch(epoch, logs):
+                        break
                     interrupt.check()
             finally:
                 self.hand_back()
@@ -97,6 +108,7 @@ class StackedModels:
         """A pass over the samples; the numbers of each model."""
         n = self.rows.shape[1]
         order = self.rows
+        self.optimizer.find_rates()
         if self.shuffle:
             shuffled = [each.permutation(n) for each in self.generators]
             order = np.take_along_axis(order, np.stack(shuffled), axis=1)
@@ -107,13 +119,20 @@ class StackedModels:
             step.draw(np.ascontiguousarray(index))
             for call in step.calls:
                 call()
+            scores.note(step, self.penalties())
             self.optimizer.step()
-            scores.note(step)
             interrupt.check()
         return [
             collect(loss, 1, model.metrics)
             for loss, model in zip(scores.finish(), self.models, strict=True)
         ]
+
+    def penalties(self) -> Array | float:
+        """Ω(θ) of each model, from its row of θ; 0 without regularisers."""
+        found: Array | float = 0.0
+        for penalties, rows, shape in self.penalised:
+            found += penalties(rows, shape)
+        return found
 
     def hand_back(self) -> None:
         """Writes θ, g and the optimizers' state into the models."""
@@ -196,12 +215,12 @@ class StackedScores:
         for metric in metrics:
             metric.reset()
 
-    def note(self, step: StackedStep) -> None:
-        """Counts a step."""
+    def note(self, step: StackedStep, penalties: Array | float) -> None:
+        """Counts a step, before the next one is made."""
         n = step.y.shape[1]
         masks = self._masks(step.X)
         counts = n if masks is None else masks.sum(axis=(1, 2))  # steps that are no padding
-        self.totals += step.total.astype(np.float64) / step.size * counts
+        self.totals += (step.total.astype(np.float64) / step.size + penalties) * counts
         self.seen += counts
         if not self._scored:
             return
@@ -230,78 +249,6 @@ class StackedScores:
             M, w = (None if each is None else each[k] for each in (masks, weights))
             update_steps(model.metrics, M, predictions[k], y[k], w)
         self._kept.clear()
-
-
-class StackedOptimizers:
-    """The models' optimizers as one: their formula on K rows, their numbers in columns.
-
-    Args:
-        models: The models.
-        theta: θ of each in a row.
-        g: Likewise ∂E/∂θ.
-    """
-
-    def __init__(self, models: Sequence[Model], theta: Array, g: Array) -> None:
-        self.each = [model.optimizer for model in models]
-        first = self.formula = copy.copy(self.each[0])
-        for optimizer, model in zip(self.each, models, strict=True):
-            optimizer.begin(model.parameters)
-        self.t = first.iterations
-        self.scheduled = any(optimizer.schedule is not None for optimizer in self.each)
-        self.state = {
-            name: np.stack([optimizer.state[name] for optimizer in self.each])
-            for name in first.slots
-        }
-        self._blocks = []
-        for stretch in models[0].parameters.trainable_slices():
-            scratch = np.empty(
-                (first.scratches, len(theta), stretch.stop - stretch.start), theta.dtype
-            )
-            views = [self.state[name][:, stretch] for name in first.slots]
-            spare = scratch if first.scratches > 1 else scratch[0]
-            self._blocks.append((theta[:, stretch], g[:, stretch], spare, *views))
-        self._dtype = theta.dtype
-        self._numbers: Any = None
-        self._find_rates()
-
-    def _find_rates(self) -> None:
-        """The different learning rates of the models, and which one each of them has."""
-        etas = [optimizer.learning_rate for optimizer in self.each]
-        _, first, self._which = np.unique(etas, return_index=True, return_inverse=True)
-        # each by an optimizer that has it: Nadam's keeps what it multiplied up to this step
-        self._rated = [(self.each[k], etas[k]) for k in first]
-
-    def step(self) -> None:
-        """One update of all θ."""
-        if self.scheduled:
-            self.count()
-            self._find_rates()
-        self.t += 1
-        numbers = [optimizer.coefficients(self.t, eta) for optimizer, eta in self._rated]
-        if numbers != self._numbers:
-            self._numbers = numbers
-            columns = np.array(numbers, self._dtype)
-            if len(columns) == 1:  # NumPy takes a number faster than a column
-                self.formula.scalars = [np.array(number) for number in columns[0]]
-            else:
-                self.formula.scalars = list(columns[self._which].T[..., np.newaxis])  # (K, 1) each
-        for arguments in self._blocks:
-            self.formula.update(*arguments)
-            if not self.t % ROUNDING:
-                for vector in arguments[3:]:
-                    round_to_0(vector)
-
-    def count(self) -> None:
-        """Tells each optimizer how many steps it has taken."""
-        for optimizer in self.each:
-            optimizer.iterations = self.t
-
-    def hand_back(self) -> None:
-        """Writes the state into each optimizer."""
-        self.count()
-        for name, rows in self.state.items():
-            for optimizer, row in zip(self.each, rows, strict=True):
-                optimizer.state[name][...] = row
 
 
 def joined(parts: Sequence[Any]) -> Any:

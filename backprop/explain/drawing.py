@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MOST_STAGES = 8
+_MOST_TILES = 16  # channels or filters of a heat map, beside each other
 
 
 def draw(record: Record, path: str | os.PathLike[str] | None, sample: int) -> Figure:
@@ -96,26 +97,26 @@ def _maps(record: Record, path: str | os.PathLike[str] | None, sample: int) -> F
 
     def add(name: str, values: Array, derivative: str, derivatives: Array | None) -> None:
         if derivatives is not None:  # inputs such as indices of words have none
-            pairs.append((name, _flat(values), derivative, _flat(derivatives)))
+            pairs.append((name, values, derivative, derivatives))
+
+    def add_sample(name: str, values: Array, derivative: str, derivatives: Array | None) -> None:
+        shown = None if derivatives is None else _shaped(derivatives[sample])
+        add(name, _shaped(values[sample]), derivative, shown)
 
     first = record.layers[0]
-    add("x", first.X[sample], "∂E/∂x", _row(first.delta_input, sample))
+    add_sample("x", first.X, "∂E/∂x", first.delta_input)
     below = ""
     for layer, own in zip(record.layers, names, strict=True):
         for name, p in layer.parameters.items():
             if p.value.ndim > 1:
                 symbol = own.parameter(name)
-                add(symbol, p.value, f"∂E/∂{symbol}", p.gradient)
+                value, gradient = _kernel(layer, p.value), _kernel(layer, p.gradient)
+                add(symbol, value, f"∂E/∂{symbol}", gradient)
         if layer.activation is None:
             # an activation stands beside δ at its pre-activation
             inner = layer.is_activation and below and layer.delta_input is not None
             shown = layer.delta_input if inner else layer.delta
-            add(
-                own.y,
-                layer.Y[sample],
-                delta_definition(below if inner else own.y),
-                _row(shown, sample),
-            )
+            add_sample(own.y, layer.Y, delta_definition(below if inner else own.y), shown)
         below = own.y if layer.activation is not None else ""
     return heat_maps(
         pairs,
@@ -125,14 +126,24 @@ def _maps(record: Record, path: str | os.PathLike[str] | None, sample: int) -> F
     )
 
 
-def _row(array: Array | None, sample: int) -> Array | None:
-    return None if array is None else array[sample]
-
-
 def _flat(array: Array) -> Array:
     """At most two axes: (H, W, C) -> (H·W, C), without axes of length 1."""
     array = np.squeeze(array)
     return array if array.ndim < 3 else array.reshape(-1, array.shape[-1])
+
+
+def _shaped(array: Array) -> Array:
+    """A sample ``(H, W, C)`` as an image, all else flat."""
+    small = array.ndim == 3 and array.shape[-1] <= _MOST_TILES
+    return array if small else _flat(array)
+
+
+def _kernel(layer: LayerRecord, array: Array) -> Array:
+    """A kernel as ``(h, w, channels, filters)``, other parameters flat."""
+    axes = getattr(layer.layer, "kernel_axes", None)
+    if axes is None or array.ndim != 4 or max(array.shape[2:]) > _MOST_TILES:
+        return _flat(array)
+    return array if axes == ("channel", "filter") else array.swapaxes(2, 3)
 
 
 def _caption(record: Record, sample: int) -> str:

@@ -12,6 +12,8 @@ Part = tuple[str, list[Section]]
 
 _MOST = 6  # rows of a matrix; of a larger one the first few are shown
 _MOST_PIXELS = 8  # rows and columns of an image
+_MOST_BELOW = 3  # images, or matrices of a kernel, below each other
+_WIDE = 72  # characters of the pictures beside each other
 _WIDEST = 48  # characters; a longer formula stands above its numbers instead of beside them
 
 
@@ -20,13 +22,14 @@ def as_text(head: str, parts: Sequence[Part]) -> str:
     rows = [row for _, sections in parts for section in sections for row in section.rows]
     left = max(len(row.formula) for row in rows if len(row.formula) <= _WIDEST)
     middle = max(len(_shape(row)) for row in rows)
+    kernels = parameters(parts)
     lines = [head.replace("`", "")]
     for part, sections in parts:
         lines += ["", part.replace("`", ""), "─" * (left + middle + 30)]
         for section in sections:
             lines.append(section.title.replace("`", ""))
             for row in section.rows:
-                formula, values = row.formula, block(row)
+                formula, values = row.formula, block(row, symbol(row) in kernels)
                 if len(formula) > left:
                     lines.append(f"  {formula}")
                     formula = ""
@@ -46,6 +49,7 @@ def as_html(head: str, parts: Sequence[Part]) -> str:
         text = _escape(words.replace("`", ""))
         return f'<tr><td colspan="3" {style}><{tag}>{text}</{tag}></td></tr>'
 
+    kernels = parameters(parts)
     caption = _escape(head.replace("`", ""))
     lines = [f'<table style="font-family: monospace"><caption>{caption}</caption>']
     for part, sections in parts:
@@ -53,7 +57,7 @@ def as_html(head: str, parts: Sequence[Part]) -> str:
         for section in sections:
             lines.append(wide(section.title, "b"))
             for row in section.rows:
-                values = _escape("\n".join(block(row)))
+                values = _escape("\n".join(block(row, symbol(row) in kernels)))
                 cells = (_escape(row.formula), _shape(row), f"<pre>{values}</pre>")
                 lines.append(f"<tr>{''.join(f'<td {style}>{cell}</td>' for cell in cells)}</tr>")
             if section.remark:
@@ -61,15 +65,83 @@ def as_html(head: str, parts: Sequence[Part]) -> str:
     return "\n".join([*lines, "</table>"])
 
 
-def block(row: Row) -> list[str]:
-    """The lines of a row's numbers: the matrix, or before and after an update side by side."""
+def parameters(parts: Sequence[Part]) -> set[str]:
+    """The symbols of the layers' parameters: rows of a layer that are no formulas."""
+    rows = [row for _, sections in parts for section in sections for row in section.rows]
+    return {row.formula for row in rows if "=" not in row.formula and row.formula[-1:] == "⁾"}
+
+
+def symbol(row: Row) -> str:
+    """W⁽¹⁾ for a row about W⁽¹⁾, ∂E/∂W⁽¹⁾ or (∂E/∂W⁽¹⁾)_{uvck}, or the update W⁽¹⁾ ← …."""
+    left = row.formula.partition(" = ")[0].partition(" ← ")[0].lstrip("(")
+    name, level, _ = left.removeprefix("∂E/∂").partition("⁾")
+    return name + level
+
+
+def block(row: Row, kernel: bool = False) -> list[str]:
+    """The lines of a row's numbers: the matrix, or before and after an update side by side.
+
+    Args:
+        row: The row.
+        kernel: Whether an array of four axes is a kernel, and not a batch of images.
+    """
     if row.value is None:
         return []
     if row.after is None:
-        return _lines(table(row.value))
-    before, after = _lines(table(row.value, 3)), _lines(table(row.after, 3))
+        return pictures(row.value, kernel, _WIDE) or _lines(table(row.value))
+    half = _WIDE // 2
+    before = pictures(row.value, kernel, half) or _lines(table(row.value, 3))
+    after = pictures(row.after, kernel, half) or _lines(table(row.after, 3))
+    width = max(map(len, before))
     arrow = ["→", *[" "] * (len(before) - 1)]
-    return [f"{a}  {b}  {c}" for a, b, c in zip(before, arrow, after, strict=True)]
+    return [f"{a:<{width}}  {b}  {c}" for a, b, c in zip(before, arrow, after, strict=True)]
+
+
+def pictures(array: Array, kernel: bool, widest: int) -> list[str]:
+    """Small images of several channels, and kernels, as their pixels lie, each below its name.
+
+    An image's channels stand side by side, and below each other where the line is full. So do a
+    kernel's matrices ``[:, :, i, k]`` for each k; those for the next i stand below. Of many the
+    first few are shown.
+
+    Args:
+        array: Images ``(N, H, W, C)``, or a kernel ``(h, w, i, k)``.
+        kernel: Whether it is a kernel.
+        widest: How many characters a line may have.
+
+    Returns:
+        The lines; none for arrays of another form or with larger pictures.
+    """
+    if array.ndim != 4 or (array.shape[2 if kernel else 3] == array.shape[3] == 1):
+        return []
+    planes = array.transpose((2, 3, 0, 1) if kernel else (0, 3, 1, 2))  # (i, k, h, w)
+    count, n_beside, height, columns = planes.shape
+    if max(height, columns) > _MOST_PIXELS:
+        return []
+    texts = np.reshape(format_numbers(planes[:_MOST_BELOW]), (-1, *planes.shape[1:]))
+    size = max(len(text) for text in texts.flat)
+    width = max((size + 2) * columns - 2, 12)
+    beside = max((widest + 3) // (width + 3), 1)
+    starts = [(i, k) for i in range(len(texts)) for k in range(0, n_beside, beside)]
+    if kernel:  # a line of matrices for each i
+        starts = [(i, 0) for i in range(len(texts))]
+    lines = []
+    for i, start in starts[:_MOST_BELOW]:
+        shown = range(start, min(start + beside, n_beside))
+        more = ["…"] * (kernel and len(shown) < n_beside)
+        names = [_picture_name(i, k, kernel, count) for k in shown]
+        lines.append("   ".join([*(f"{name:<{width}}" for name in names), *more]))
+        for y in range(height):
+            pixels = ["  ".join(f"{text:>{size}}" for text in texts[i, k, y]) for k in shown]
+            lines.append("   ".join(f"{text:<{width}}" for text in pixels))
+    lines += ["⋮"] * (len(starts) > _MOST_BELOW or count > len(texts))
+    return [line.rstrip() for line in lines]
+
+
+def _picture_name(i: int, k: int, kernel: bool, count: int) -> str:
+    if kernel:
+        return f"[:, :, {i}, {k}]"
+    return f"channel {k}" if count == 1 else f"sample {i}, channel {k}"
 
 
 def table(array: Array, columns: int = 5) -> list[list[str]]:

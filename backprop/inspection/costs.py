@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.arrays import as_numbers
+from backprop.core.checks import check_integer
 from backprop.core.types import Array
+from backprop.data.inputs import check_inputs
+from backprop.data.sources import check
 from backprop.engine.threads import single_blas_threads
 from backprop.protocol import Model
 
@@ -93,10 +95,15 @@ def gradient_cost(model: Model, X: Array, y: Array, max_passes: int = 2000) -> G
 
     Returns:
         The costs, for each of the three.
+
+    Raises:
+        ValueError: X or y hold what cannot be trained on.
+        ShapeError: They do not fit the model.
     """
-    X = as_numbers(X, "X").astype(model.dtype, copy=False)
+    check_integer(max_passes, "max_passes")
+    data = check(model, check_inputs(X, model.input_shape, model.layers, "X"), y)
     with single_blas_threads():
-        return compare_costs(model, X, y, max_passes)
+        return compare_costs(model, data.X.astype(model.dtype), data.y, max_passes)
 
 
 def compare_costs(model: Model, X: Array, y: Array, max_passes: int) -> GradientCost:
@@ -104,7 +111,7 @@ def compare_costs(model: Model, X: Array, y: Array, max_passes: int) -> Gradient
     theta, loss = model.parameters.values, model.loss
 
     def evaluate() -> float:
-        return loss.forward(model.forward(X, training=True), y)
+        return loss.compute(model.forward(X, training=True), y, None)
 
     def backpropagate() -> Array:
         evaluate()

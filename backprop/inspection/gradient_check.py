@@ -8,7 +8,7 @@ import numpy as np
 
 from backprop.core.checks import check_integer
 from backprop.core.parameters import Parameter
-from backprop.core.types import Array
+from backprop.core.types import Array, is_sparse
 from backprop.core.walk import objects_in
 from backprop.data.inputs import check_inputs
 from backprop.data.samples import check_data
@@ -67,7 +67,8 @@ def check_gradients(
     """
     check_integer(max_entries, "max_entries")
     _ = model.loss  # raises if there is none
-    given = check_inputs(X, model.input_shape, model.layers, "X", model.dtype)
+    given: Any = check_inputs(X, model.input_shape, model.layers, "X", model.dtype)
+    given = given.toarray() if is_sparse(given) else given  # ∂E/∂X is dense
     built = copy.deepcopy(model)
     output = built.forward(given[:1])  # builds the copy if it is not
     data = check_data(

@@ -27,7 +27,7 @@ from backprop.inspection.gradient_check import (
 from backprop.inspection.gradient_report import GradientReport
 from backprop.inspection.real_branches import branching_as_real
 from backprop.layers import Layer
-from backprop.layers.block import METHODS
+from backprop.layers.block import METHODS, forward_through
 from backprop.losses import Loss
 
 
@@ -69,7 +69,7 @@ def check_layer(
     expected = (batch_size, *twin.output_shape(shape))
     problems: list[str] = []
     untouched = copy.deepcopy(twin)
-    Y = np.asarray(copy.deepcopy(twin).forward(X.copy(), training=True))
+    Y = np.asarray(forward_through([copy.deepcopy(twin)], X.copy(), training=True))
     if Y.shape != expected:
         problems.append(
             f"forward returned an array of shape {Y.shape}, but output_shape({shape}) promises "

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backprop import plotting
-from backprop.core.checks import check_integer, check_positive
+from backprop.core.checks import check_integer, check_numbers, check_positive
 from backprop.core.types import Array
 from backprop.protocol import Model
 
@@ -73,6 +73,7 @@ def loss_surface(
     """
     resolution = check_integer(resolution, "resolution", 2)
     radius = check_positive(radius, "radius")
+    seed = check_integer(seed, "seed", 0)
     twin: Any = copy.deepcopy(model)
     theta = twin.parameters.values
     centre = theta.astype(np.float64)
@@ -83,9 +84,13 @@ def loss_surface(
         reach = radius * float(np.linalg.norm(centre))
         low, high = np.full(2, -reach), np.full(2, reach)
     else:
-        if len(thetas) < 3:
-            raise ValueError(f"thetas must hold 3 points or more, but there are {len(thetas)}.")
-        steps = np.asarray(thetas, np.float64) - centre  # (T, size)
+        points = check_numbers(thetas, "thetas")
+        if points.shape[1:] != centre.shape or len(points) < 3:
+            raise ValueError(
+                f"thetas must hold 3 points or more, each of {centre.size} numbers, but their "
+                f"shape is {points.shape}."
+            )
+        steps = points - centre  # (T, size)
         spread, directions = np.linalg.svd(steps, full_matrices=False)[1:]
         directions = directions[:2]
         explained = float((spread[:2] ** 2).sum() / (spread**2).sum())

@@ -91,11 +91,8 @@ class Softmax(Layer):
     is_activation = True
     definition = "softmax(z)_k = exp(z_k) / Σ_j exp(z_j)"
     formulas = {"J": "diag({y}) − {y}ᵀ {y}"}
-
-    def __init__(self, name: str | None = None) -> None:
-        super().__init__(name)
-        self.Z: Any = None
-        self.A: Any = None
+    Z: Any = None
+    A: Any = None
 
     def forward(self, Z: Array, training: bool = False) -> Array:
         """A = softmax(Z)."""
@@ -131,11 +128,8 @@ class LogSoftmax(Layer):
     is_activation = True
     definition = "log_softmax(z)_k = z_k − ln Σ_j exp(z_j)"
     formulas = {"J": "I − 1ᵀ exp({y})"}
-
-    def __init__(self, name: str | None = None) -> None:
-        super().__init__(name)
-        self.Z: Any = None
-        self.A: Any = None
+    Z: Any = None
+    A: Any = None
 
     def forward(self, Z: Array, training: bool = False) -> Array:
         """A = (Z − m) − log Σ e^{Z − m} with m = max Z: nothing overflows or rounds to log 0."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from backprop.core.attention import later, padding, share_out
 from backprop.core.buffers import new_array
-from backprop.core.checks import check_integer, check_mask, check_number
+from backprop.core.checks import check_flag, check_integer, check_mask, check_number
 from backprop.core.functional import column_sum, ones, stacked_product
 from backprop.core.parameters import parameter_views
 from backprop.core.types import Array, Shape, as_array
@@ -95,7 +95,8 @@ class MultiHeadAttention(Layer):
         value_dim = self.key_dim if value_dim is None else value_dim
         self.value_dim = check_integer(value_dim, "MultiHeadAttention(value_dim)")
         self.dropout = check_number(dropout, "MultiHeadAttention(dropout)", below=1)
-        self.use_bias, self.causal = use_bias, causal
+        self.use_bias = check_flag(use_bias, "use_bias")
+        self.causal = check_flag(causal, "causal")
         self.random = self.dropout > 0
         self._forget()
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.checks import check_integer, check_number, check_range
+from backprop.core.checks import check_choice, check_number, check_range, check_sizes
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, Shape, as_floats
 from backprop.core.windows import check_axes
@@ -99,9 +99,7 @@ class RandomFlip(Augmentation):
         name: str | None = None,
     ) -> None:
         super().__init__(seed, name)
-        if mode not in MODES:
-            raise ValueError(f"mode must be one of {', '.join(map(repr, MODES))}, not {mode!r}.")
-        self.mode = mode
+        self.mode = check_choice(mode, "mode of RandomFlip", MODES)
 
     def draw(self, shape: Shape) -> Any:
         """For each axis the images that are turned round along it."""
@@ -140,8 +138,8 @@ class RandomTranslation(Augmentation):
         name: str | None = None,
     ) -> None:
         super().__init__(seed, name)
-        self.height_factor = check_range(height_factor, "height_factor")
-        self.width_factor = check_range(width_factor, "width_factor")
+        self.height_factor = check_range(height_factor, "height_factor of RandomTranslation")
+        self.width_factor = check_range(width_factor, "width_factor of RandomTranslation")
 
     def draw(self, shape: Shape) -> Any:
         """A and b of each image."""
@@ -175,7 +173,7 @@ class RandomCrop(Augmentation):
         self, height: int, width: int, seed: int | None = None, name: str | None = None
     ) -> None:
         super().__init__(seed, name)
-        self.height, self.width = check_integer(height, "height"), check_integer(width, "width")
+        self.height, self.width = check_sizes((height, width), "RandomCrop(height, width)", 2)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """The height and width of the part.
@@ -229,7 +227,7 @@ class RandomRotation(Augmentation):
 
     def __init__(self, factor: Range, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(seed, name)
-        self.factor = check_range(factor, "factor")
+        self.factor = check_range(factor, "factor of RandomRotation")
 
     def draw(self, shape: Shape) -> Any:
         """The four pixels that each one lies between, by their index, and their weights."""
@@ -281,9 +279,9 @@ class RandomErasing(Augmentation):
         name: str | None = None,
     ) -> None:
         super().__init__(seed, name)
-        self.factor = check_range(factor, "factor", lowest=0)
-        self.scale = check_range(scale, "scale", lowest=0)
-        self.fill_value = check_number(fill_value, "fill_value", least=-np.inf)
+        self.factor = check_range(factor, "factor of RandomErasing", lowest=0)
+        self.scale = check_range(scale, "scale of RandomErasing", lowest=0)
+        self.fill_value = check_number(fill_value, "fill_value of RandomErasing", least=-np.inf)
 
     def draw(self, shape: Shape) -> Any:
         """The pixels that are covered, shape ``(N, H, W)``."""

@@ -10,6 +10,7 @@ import numpy as np
 from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.buffers import Buffers, new_array
+from backprop.core.checks import check_flag, check_name
 from backprop.core.errors import NoForwardError, NotBuiltError, ShapeError, misfit
 from backprop.core.parameters import Parameter
 from backprop.core.settings import Settings
@@ -52,7 +53,8 @@ class Layer(Settings):
         input_shape: The shape of one input sample once built.
         parameters: The layer's ``Parameter`` objects.
         adjustable: The arguments of the constructor that may be changed when the layer is built.
-        needs_input_gradient: Whether ∂E/∂X is wanted; a model turns it off in its first layer.
+        needs_input_gradient: Whether ∂E/∂X is wanted; a model turns it off up to the first layer
+            that learns.
         takes_mask: Whether ``forward`` takes a ``mask`` ``(N, T)``, False where a step is padded.
         makes_mask: Whether ``output_mask`` makes a mask from the layer's input.
         any_length: The axes of samples that may have any number of steps: 2 for (T, C); 0 for none.
@@ -83,7 +85,7 @@ class Layer(Settings):
     adjustable: tuple[str, ...] = ()
 
     def __init__(self, name: str | None = None) -> None:
-        self.name = name
+        self.name = check_name(name, f"{type(self).__name__}(name)")
         self._kept: list[Array] = []  # the weights that a copy begins with
         self.input_shape: Shape | None = None
         self.dtype: np.dtype[Any] = np.dtype("float32")
@@ -134,7 +136,7 @@ class Layer(Settings):
         return mask
 
     def check_values(self, X: Array, name: str = "x") -> None:
-        """Raises ValueError before training if X, called ``name``, holds numbers it cannot take."""
+        """Raises ValueError, which calls X ``name``, if the layer cannot take its numbers."""
 
     def unrolled(self) -> Unrolled | None:
         """The steps in time of the last training pass and of the way back; None if it has none."""
@@ -185,6 +187,8 @@ class Layer(Settings):
             regularizer=regularizers.get(regularizer),
             constraint=constraints.get(constraint),
         )
+        if parameter.constraint is not None:
+            parameter.constraint.check(tuple(shape))
         self.parameters.append(parameter)
         setattr(self, f"_{name}", parameter)
         return parameter
@@ -268,17 +272,15 @@ class Layer(Settings):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        self._trainable = bool(value)
+        self._trainable = check_flag(value, "trainable")
         for parameter in self.parameters:
             parameter.trainable = self._trainable and parameter.learned
 
     def __getattr__(self, name: str) -> Any:
+        hint = "."
         if not name.startswith("_") and self.__dict__.get("input_shape", ()) is None:
-            raise AttributeError(
-                f"{self} has no attribute {name!r}, perhaps because it is not built: "
-                f"call build((n_features,)), or fit the model."
-            )
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            hint = ", perhaps because it is not built: call build((n_features,)), or fit the model."
+        raise AttributeError(f"{self} has no attribute {name!r}{hint}")
 
     def __str__(self) -> str:
         name = self.__dict__.get("name")
@@ -298,12 +300,9 @@ class Activation(Layer):
     is_activation = True
     any_length = 2
     formulas: Mapping[str, str] = {"dX": "{delta} ⊙ {slope}"}
-    slope = ""  # f′(Z) as ``explain`` prints it: "{a} ⊙ (1 − {a})"
-
-    def __init__(self, name: str | None = None) -> None:
-        super().__init__(name)
-        self.Z: Any = None
-        self.A: Any = None
+    slope = ""
+    Z: Any = None
+    A: Any = None
 
     def f(self, Z: Array, out: Array | None = None) -> Array:
         """The values of f, into ``out`` if that is given, never into Z."""

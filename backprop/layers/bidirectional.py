@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.checks import check_choice
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, Shape, as_array
 from backprop.layers.base import Layer
@@ -50,11 +51,7 @@ class Bidirectional(Block):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        if merge_mode not in MODES:
-            raise ValueError(
-                f"merge_mode must be one of {', '.join(MODES)}, but it is {merge_mode!r}."
-            )
-        self.merge_mode = merge_mode
+        self.merge_mode = check_choice(merge_mode, "merge_mode", MODES)
         forward_layer: Any = self.adopt(layer)
         if backward_layer is None:
             backward_layer = deepcopy(forward_layer)

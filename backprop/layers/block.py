@@ -115,6 +115,8 @@ def outputs_through(
     for layer in layers:
         masked = {"mask": mask} if layer.takes_mask and mask is not None else {}
         Y = layer.forward(X, training, **masked)
+        if Y is None:
+            raise TypeError(f"{layer}.forward returned None: end it with return and the outputs.")
         if mask is not None or layer.makes_mask:
             mask = layer.output_mask(X, mask)
         X = Y
@@ -144,12 +146,20 @@ def backward_through(layers: Sequence[Layer], delta: Array) -> Array | None:
     """∂E/∂X from the last layer's ∂E/∂Y; every layer keeps its own δ, to look at.
 
     Where a layer returns none, since nobody needs it, those before it get none.
+
+    Raises:
+        TypeError: A layer returns none although those before it need it.
     """
     passed: Array | None = delta
     for layer in reversed(layers):
         layer.delta = passed
         if passed is not None:
             passed = layer.backward(passed)
+            if passed is None and layer.needs_input_gradient and layer is not layers[0]:
+                raise TypeError(
+                    f"{layer}.backward returned None, but the layers before it need ∂E/∂X: return "
+                    f"it."
+                )
     return passed
 
 

@@ -35,7 +35,9 @@ class ZeroPadding2D(Layer):
 
     def __init__(self, padding: int | Sequence[Any] = 1, name: str | None = None) -> None:
         super().__init__(name)
-        self.padding = check_borders(padding, "padding", len(self.axes) - 1)
+        self.padding = check_borders(
+            padding, f"padding of {type(self).__name__}", len(self.axes) - 1
+        )
         self.Y: Any = None
 
     @property
@@ -88,7 +90,9 @@ class Cropping2D(Layer):
 
     def __init__(self, cropping: int | Sequence[Any] = 0, name: str | None = None) -> None:
         super().__init__(name)
-        self.cropping = check_borders(cropping, "cropping", len(self.axes) - 1)
+        self.cropping = check_borders(
+            cropping, f"cropping of {type(self).__name__}", len(self.axes) - 1
+        )
         self.Y: Any = None
 
     @property
@@ -155,7 +159,7 @@ class UpSampling2D(Layer):
 
     def __init__(self, size: int | Sequence[int] = 2, name: str | None = None) -> None:
         super().__init__(name)
-        self.size = check_sizes(size, "size", len(self.axes) - 1)
+        self.size = check_sizes(size, f"size of {type(self).__name__}", len(self.axes) - 1)
         self.Y: Any = None
 
     def output_shape(self, input_shape: Shape) -> Shape:

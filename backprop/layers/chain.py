@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from backprop.core.checks import check_list
 from backprop.core.types import Array, Shape
 from backprop.layers.base import Layer
 from backprop.layers.block import (
@@ -34,7 +35,7 @@ class Chain(Block):
     def __init__(self, layers: Iterable[Any] = (), name: str | None = None) -> None:
         super().__init__(name)
         self._shape: Any = None  # of what the last layer built so far returns
-        for layer in layers:
+        for layer in check_list(layers, "layers"):
             self.append(layer)
 
     @property

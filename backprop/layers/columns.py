@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.checks import check_integer
+from backprop.core.checks import check_integer, check_list
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, Shape, as_array
 from backprop.layers.base import Layer
@@ -30,7 +30,9 @@ class Columns(Layer):
 
     def __init__(self, which: Iterable[int], name: str | None = None) -> None:
         super().__init__(name)
-        self.which = [check_integer(c, "Columns(which)", -math.inf) for c in which]
+        self.which = [
+            check_integer(c, "Columns(which)", -math.inf) for c in check_list(which, "which")
+        ]
         if not self.which:
             raise ValueError("Columns(which) must name at least one column, but it is empty.")
         self._S: Any = None

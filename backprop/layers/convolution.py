@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.checks import check_integer
@@ -89,11 +87,10 @@ class Conv2D(Sliding):
         kernel_constraint: str | Constraint | None = None,
         bias_constraint: str | Constraint | None = None,
         name: str | None = None,
-        **unknown: Any,
     ) -> None:
         windows = kernel_size, strides, padding, dilation_rate
         bias = use_bias, bias_initializer, bias_regularizer, bias_constraint
-        super().__init__(*windows, *bias, name, **unknown)
+        super().__init__(*windows, *bias, name)
         self.filters = check_integer(filters, f"filters of {type(self).__name__}")
         self.groups = check_integer(groups, f"groups of {type(self).__name__}")
         if self.filters % self.groups:

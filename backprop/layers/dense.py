@@ -8,9 +8,8 @@ import numpy as np
 
 from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
-from backprop.core.checks import check_integer
+from backprop.core.checks import check_integer, check_use_bias
 from backprop.core.functional import ones
-from backprop.core.lookup import refuse_arguments
 from backprop.core.parameters import parameter_views
 from backprop.core.types import Array, Shape, as_array, is_sparse
 from backprop.initializers import Initializer
@@ -76,15 +75,10 @@ class Dense(Layer):
         kernel_constraint: str | Constraint | None = None,
         bias_constraint: str | Constraint | None = None,
         name: str | None = None,
-        **unknown: Any,
     ) -> None:
         super().__init__(name)
-        if not isinstance(use_bias, bool):
-            unknown = {"use_bias": use_bias}
-        if unknown:
-            refuse_arguments(f"Dense({units})", unknown)
         self.units = check_integer(units, "Dense(units)")
-        self.use_bias = use_bias
+        self.use_bias = check_use_bias(use_bias, f"Dense({units})")
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)

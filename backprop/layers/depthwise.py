@@ -85,12 +85,13 @@ class DepthwiseConv2D(Sliding):
         depthwise_constraint: str | Constraint | None = None,
         bias_constraint: str | Constraint | None = None,
         name: str | None = None,
-        **unknown: Any,
     ) -> None:
         window = kernel_size, strides, padding, dilation_rate
         bias = use_bias, bias_initializer, bias_regularizer, bias_constraint
-        super().__init__(*window, *bias, name, **unknown)
-        self.depth_multiplier = check_integer(depth_multiplier, "depth_multiplier")
+        super().__init__(*window, *bias, name)
+        self.depth_multiplier = check_integer(
+            depth_multiplier, "depth_multiplier of DepthwiseConv2D"
+        )
         self.depthwise_initializer = initializers.get(depthwise_initializer)
         self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
         self.depthwise_constraint = constraints.get(depthwise_constraint)
@@ -217,13 +218,14 @@ class SeparableConv2D(Sliding):
         pointwise_constraint: str | Constraint | None = None,
         bias_constraint: str | Constraint | None = None,
         name: str | None = None,
-        **unknown: Any,
     ) -> None:
         window = kernel_size, strides, padding, dilation_rate
         bias = use_bias, bias_initializer, bias_regularizer, bias_constraint
-        super().__init__(*window, *bias, name, **unknown)
+        super().__init__(*window, *bias, name)
         self.filters = check_integer(filters, "filters of SeparableConv2D")
-        self.depth_multiplier = check_integer(depth_multiplier, "depth_multiplier")
+        self.depth_multiplier = check_integer(
+            depth_multiplier, "depth_multiplier of SeparableConv2D"
+        )
         self.depthwise_initializer = initializers.get(depthwise_initializer)
         self.pointwise_initializer = initializers.get(pointwise_initializer)
         self.depthwise_regularizer = regularizers.get(depthwise_regularizer)

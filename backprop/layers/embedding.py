@@ -8,7 +8,7 @@ import numpy as np
 
 from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
-from backprop.core.checks import check_integer
+from backprop.core.checks import check_flag, check_integer
 from backprop.core.errors import NotBuiltError
 from backprop.core.parameters import parameter_views
 from backprop.core.types import Array, Shape, as_array
@@ -64,7 +64,7 @@ class Embedding(Layer):
         self.embeddings_initializer = initializers.get(embeddings_initializer)
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
         self.embeddings_constraint = constraints.get(embeddings_constraint)
-        self.mask_zero = bool(mask_zero)
+        self.mask_zero = check_flag(mask_zero, "mask_zero")
         self.X: Any = None
         self.Y: Any = None
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.checks import check_flag
 from backprop.core.functional import ones
 from backprop.core.types import Array, Shape, as_floats
 from backprop.core.windows import check_axes
@@ -27,7 +28,7 @@ class GlobalPooling(Layer):
 
     def __init__(self, keepdims: bool = False, name: str | None = None) -> None:
         super().__init__(name)
-        self.keepdims = bool(keepdims)
+        self.keepdims = check_flag(keepdims, "keepdims")
         self.X: Any = None
         self.Y: Any = None
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.checks import check_flag
 from backprop.core.functional import column_sum
 from backprop.core.time_steps import Arrays, through_weights
 from backprop.core.types import Array, Shape
@@ -97,7 +98,7 @@ class GRU(Recurrent):
 
     def __init__(self, units: int, *, reset_after: bool = True, **others: Any) -> None:
         super().__init__(units, **others)
-        self.reset_after = bool(reset_after)
+        self.reset_after = check_flag(reset_after, "reset_after")
         own = AFTER if self.reset_after else BEFORE
         if not self.use_bias:
             own = {name: re.sub(r" \+ \{b\}′_\w", "", text) for name, text in own.items()}

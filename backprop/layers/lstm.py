@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.checks import check_flag
 from backprop.core.time_steps import Arrays, through_weights
 from backprop.core.types import Array, Shape
 from backprop.core.unrolled import (
@@ -80,7 +81,7 @@ class LSTM(Recurrent):
 
     def __init__(self, units: int, *, unit_forget_bias: bool = True, **others: Any) -> None:
         super().__init__(units, **others)
-        self.unit_forget_bias = bool(unit_forget_bias)
+        self.unit_forget_bias = check_flag(unit_forget_bias, "unit_forget_bias")
 
     def make_parameters(self, input_shape: Shape) -> None:
         """Makes W, U and b."""

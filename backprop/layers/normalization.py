@@ -150,7 +150,7 @@ class LayerNormalization(OverLastAxes, Standardization):
         name: str | None = None,
     ) -> None:
         super().__init__(epsilon, center, scale, beta_initializer, gamma_initializer, name)
-        self.axis = check_axis(axis, "axis")
+        self.axis = check_axis(axis, f"axis of {type(self).__name__}")
 
 
 class RMSNormalization(OverLastAxes):
@@ -190,7 +190,7 @@ class RMSNormalization(OverLastAxes):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        self.axis = check_axis(axis, "axis")
+        self.axis = check_axis(axis, f"axis of {type(self).__name__}")
         self.epsilon = check_positive(epsilon, "epsilon")
         self.X_hat: Any = None
         self._r: Any = None
@@ -270,8 +270,8 @@ class GroupNormalization(Standardization):
         name: str | None = None,
     ) -> None:
         super().__init__(epsilon, center, scale, beta_initializer, gamma_initializer, name)
-        self.groups = -1 if groups == -1 else check_integer(groups, "groups")
-        self.axis = check_integer(axis, "axis", -math.inf)
+        self.groups = -1 if groups == -1 else check_integer(groups, "groups of GroupNormalization")
+        self.axis = check_integer(axis, "axis of GroupNormalization", -math.inf)
 
     def features(self, input_shape: Shape) -> Shape:
         """A number for each channel.

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.checks import check_choice, check_list
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, Shape, as_array
 from backprop.layers.base import Layer
@@ -43,10 +44,9 @@ class Parallel(Block):
         self, branches: Iterable[Any], merge: str = "concatenate", name: str | None = None
     ) -> None:
         super().__init__(name)
-        if merge not in MERGES:
-            raise ValueError(f"merge must be one of {', '.join(MERGES)}, but it is {merge!r}.")
-        self.merge = merge
-        self.branches = [self.adopt(as_layer(branch)) for branch in branches]
+        self.merge = check_choice(merge, "merge", MERGES)
+        given = check_list(branches, "branches")
+        self.branches = [self.adopt(as_layer(branch)) for branch in given]
         if not self.branches:
             raise ValueError("Parallel needs at least one branch, but the list is empty.")
         self._outputs: Any = None

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.buffers import new_array
-from backprop.core.checks import check_sizes
+from backprop.core.checks import check_choice, check_sizes
 from backprop.core.types import Array, Shape, as_array, as_floats
 from backprop.core.windows import Windows, WrittenWindows, check_axes, inside, lay, pad, write
 from backprop.layers.base import Layer
@@ -43,12 +43,11 @@ class Pooling(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        n = len(self.axes) - 1
-        self.pool_size = check_sizes(pool_size, "pool_size", n)
-        self.strides = self.pool_size if strides is None else check_sizes(strides, "strides", n)
-        if padding not in ("valid", "same"):
-            raise ValueError(f"padding must be 'valid' or 'same', but it is {padding!r}.")
-        self.padding = padding
+        of, n = f"of {type(self).__name__}", len(self.axes) - 1
+        self.pool_size = check_sizes(pool_size, f"pool_size {of}", n)
+        given = self.pool_size if strides is None else strides
+        self.strides = check_sizes(given, f"strides {of}", n)
+        self.padding = check_choice(padding, f"padding {of}", ("valid", "same"))
         self.Y: Any = None
 
     def windows(self, sample: Shape) -> tuple[Windows, ...]:
@@ -67,9 +66,8 @@ class Pooling(Layer):
     @property
     def written(self) -> WrittenWindows:
         """How formulas write the windows."""
-        return write(
-            self.windows(self.input_shape or ()), ", where m numbers of a window lie inside"
-        )
+        cut_off = ", where m numbers of a window lie inside"
+        return write(self.windows(self.input_shape or ()), cut_off)
 
     def output_mask(self, X: Array, mask: Array | None) -> None:
         """None: behind it are no steps of the input any more."""

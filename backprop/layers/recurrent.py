@@ -9,7 +9,7 @@ import numpy as np
 from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.buffers import Buffers, new_array
-from backprop.core.checks import check_integer, check_mask, check_number
+from backprop.core.checks import check_flag, check_integer, check_mask, check_number
 from backprop.core.functional import column_sum, dropout_factors
 from backprop.core.parameters import parameter_views
 from backprop.core.time_steps import Unrolled, unroll
@@ -29,19 +29,18 @@ class Recurrent(Layer):
 
         h_t = f(x_t W + b, h_{t−1}, U)        for t = 1 … T, with h_0 = 0
 
-    The layer returns h_T, or all of h_1 … h_T. What f is says the subclass. Backpropagation through
-    time is backpropagation in the network that the loop over t unrolls into, which has the same W,
-    U and b in each of its T layers, so that their gradients add up. With z_t = x_t W + b:
+    The layer returns h_T, or all of h_1 … h_T; the subclass says what f is. The loop over t unrolls
+    into a network with the same W, U and b in each of its T layers, so that their gradients add up:
+    that is backpropagation through time. With z_t = x_t W + b:
 
         ∂E/∂W = Σ_t x_tᵀ ∂E/∂z_t,   ∂E/∂b = Σ_t Σ_N ∂E/∂z_t,   ∂E/∂x_t = ∂E/∂z_t Wᵀ
 
     Each is one product for all steps. Shapes: X ``(N, T, n_in)``, W ``(n_in, gates · units)``, U
     ``(units, gates · units)``. Sequences may have any length T, another one in every batch.
 
-    A padded step leaves the state as it was, h_t = h_{t−1}, and gets no gradient: a sequence of
-    which every step is padded returns h_0 = 0. Dropout multiplies x_t by r_x and h_{t−1}, where it
-    meets U, by r_h: factors that are drawn once for a sequence and stay the same in all of its
-    steps and gates (Gal & Ghahramani 2016).
+    A padded step leaves the state as it was, h_t = h_{t−1}, and gets no gradient; if all steps are
+    padded, h_0 = 0 is returned. Dropout multiplies x_t by r_x and h_{t−1}, where it meets U, by
+    r_h: drawn once a sequence, the same in all of its steps and gates (Gal & Ghahramani 2016).
 
     Args:
         units: The number of units: h_t has the shape ``(N, units)``.
@@ -79,6 +78,10 @@ class Recurrent(Layer):
         "dX": "_t = ∂E/∂p_t {W}ᵀ",
     }  # s is t − 1
 
+    not_taken = dict.fromkeys(
+        ("activation", "recurrent_activation"),
+        "the activations are tanh and, for the gates, the sigmoid",
+    )
     gates: tuple[int, ...] = (0,)
     """Which of Keras's gates stands in each plane; those with a sigmoid first."""
 
@@ -109,19 +112,15 @@ class Recurrent(Layer):
         bias_constraint: str | Constraint | None = None,
         seed: int | None = None,
         name: str | None = None,
-        **unknown: Any,
     ) -> None:
         super().__init__(name)
-        if unknown:
-            raise TypeError(
-                f"{type(self).__name__}({units}) cannot be made with {unknown}: there is no such "
-                f"argument; the activations are tanh and, for the gates, the sigmoid."
-            )
-        self.units = check_integer(units, f"{type(self).__name__}(units)")
-        self.return_sequences, self.go_backwards = bool(return_sequences), bool(go_backwards)
+        kind = type(self).__name__
+        self.units = check_integer(units, f"{kind}(units)")
+        self.return_sequences = check_flag(return_sequences, "return_sequences")
+        self.go_backwards = check_flag(go_backwards, "go_backwards")
         self.dropout = check_number(dropout, "dropout", 0.0, 1.0)
         self.recurrent_dropout = check_number(recurrent_dropout, "recurrent_dropout", 0.0, 1.0)
-        self.use_bias = bool(use_bias)
+        self.use_bias = check_flag(use_bias, "use_bias")
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.recurrent_initializer = initializers.get(recurrent_initializer)
         self.bias_initializer = initializers.get(bias_initializer)

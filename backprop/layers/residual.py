@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.checks import check_list
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, Shape, as_array
 from backprop.layers.base import Layer
@@ -51,7 +52,10 @@ class Residual(Block):
         self.layers: list[Layer] = []
         self.shortcut: Chain | None = None
         super().__init__(name)
-        self.layers = [self.adopt(as_layer(layer)) for layer in layers]
+        given = check_list(layers, "layers")
+        if not given:
+            raise ValueError("Residual needs at least one layer, but the list is empty.")
+        self.layers = [self.adopt(as_layer(layer)) for layer in given]
         if shortcut is not None:
             self.shortcut = shortcut if isinstance(shortcut, Chain) else Chain(shortcut)
             self.shortcut.name = "shortcut"
@@ -85,13 +89,11 @@ class Residual(Block):
 
     def _misfit(self, shape: Shape, other: Shape) -> str:
         what = "its input" if self.shortcut is None else "its shortcut"
-        advice = "let both make the same shape."
+        advice = "let both make the same shape, for example by padding='same'."
         if self.shortcut is None and len(shape) == len(other):
-            projection = f"Dense({shape[-1]})"
-            if len(shape) > 1 and shape[:-1] != other[:-1]:
-                strides = tuple(-(-n // max(m, 1)) for n, m in zip(other, shape, strict=True))[:-1]
-                projection = f"Conv{len(strides)}D({shape[-1]}, 1, strides={strides})"
-            advice = f"give it a shortcut that projects, shortcut=[{projection}]."
+            projection = projection_to(shape, other)
+            if projection:
+                advice = f"give it a shortcut that projects, shortcut=[{projection}]."
         return (
             f"{self} adds what its layers make to {what}, but for one sample they make the shape "
             f"{shape}, and {what} has the shape {other}: {advice}"
@@ -118,3 +120,14 @@ class Residual(Block):
         if through is None or around is None:
             return None
         return np.add(around, through, out=self.buffer("dX", through.shape, through.dtype))
+
+
+def projection_to(shape: Shape, other: Shape) -> str:
+    """The layer that brings samples of the shape ``other`` to ``shape``; "" if none does so."""
+    if shape[:-1] == other[:-1]:
+        return f"Dense({shape[-1]})"
+    if len(shape) not in (2, 3) or 0 in shape:
+        return ""
+    strides = tuple(-(-n // m) for n, m in zip(other[:-1], shape[:-1], strict=True))
+    made = tuple(-(-n // s) for n, s in zip(other[:-1], strides, strict=True))
+    return f"Conv{len(strides)}D({shape[-1]}, 1, strides={strides})" if made == shape[:-1] else ""

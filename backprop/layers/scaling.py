@@ -34,8 +34,8 @@ class Rescaling(Layer):
 
     def __init__(self, scale: float, offset: float = 0.0, name: str | None = None) -> None:
         super().__init__(name)
-        self.scale = check_number(scale, "scale", -np.inf)
-        self.offset = check_number(offset, "offset", -np.inf)
+        self.scale = check_number(scale, "scale of Rescaling", -np.inf)
+        self.offset = check_number(offset, "offset of Rescaling", -np.inf)
         self.Y: Any = None
 
     @property
@@ -103,13 +103,17 @@ class Normalization(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        self.axis = None if axis is None else check_axis(axis, "axis")
+        self.axis = None if axis is None else check_axis(axis, "axis of Normalization")
         if (mean is None) != (variance is None):
             raise ValueError("Normalization takes mean and variance together, or neither of them.")
-        self.mean = None if mean is None else check_numbers(mean, "mean")
-        self.variance = None if variance is None else check_numbers(variance, "variance")
+        self.mean = None if mean is None else check_numbers(mean, "mean of Normalization")
+        self.variance = (
+            None if variance is None else check_numbers(variance, "variance of Normalization")
+        )
         if self.variance is not None and not (self.variance >= 0).all():
-            raise ValueError(f"variance must be 0 or more, but it is {variance!r}.")
+            raise ValueError(
+                f"variance of Normalization must be 0 or more, but it is {variance!r}."
+            )
         self.Y: Any = None
         self._inverse: Any = None  # 1/σ
 
@@ -198,6 +202,11 @@ class Normalization(Layer):
                 for.
         """
         mean, variance, count = self.moments(X)
+        if self.input_shape is not None and mean.shape != self.mean_.shape:
+            raise ShapeError(
+                f"{self} was built for samples of shape {self.input_shape}, but X has a mean of "
+                f"shape {mean.shape} and not {self.mean_.shape}: pass samples of that shape."
+            )
         vars(self).update(mean=mean, variance=variance)  # the two together
         if self.input_shape is not None:
             self.write(mean, variance, count)

@@ -36,11 +36,11 @@ class Reshape(Layer):
         given = tuple(target_shape) if isinstance(target_shape, Sequence) else (target_shape,)
         if not given or given.count(-1) > 1:
             raise ValueError(
-                f"target_shape must be the shape of one sample, such as (28, 28, 1), with at most "
-                f"one −1, but it is {target_shape!r}."
+                f"target_shape of Reshape must be the shape of one sample, such as (28, 28, 1), "
+                f"with at most one −1, but it is {target_shape!r}."
             )
         self.target_shape = tuple(
-            -1 if size == -1 else check_integer(size, "target_shape") for size in given
+            -1 if size == -1 else check_integer(size, "target_shape of Reshape") for size in given
         )
         self._X_shape: Shape = ()
         self.Y: Any = None
@@ -111,10 +111,10 @@ class Permute(Layer):
         given = tuple(dims) if isinstance(dims, Sequence) else ()
         if not given or sorted(map(str, given)) != sorted(map(str, range(1, len(given) + 1))):
             raise ValueError(
-                f"dims must hold the axes of a sample from 1 on, each once, such as (2, 1), but it "
-                f"is {dims!r}."
+                f"dims of Permute must hold the axes of a sample from 1 on, each once, "
+                f"such as (2, 1), but it is {dims!r}."
             )
-        self.dims = tuple(check_integer(axis, "each axis in dims") for axis in given)
+        self.dims = tuple(check_integer(axis, "each axis in dims of Permute") for axis in given)
         self._X_shape: Shape = ()
         self.Y: Any = None
 

@@ -10,11 +10,10 @@ import numpy as np
 from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.buffers import Buffers
-from backprop.core.checks import check_sizes
+from backprop.core.checks import check_choice, check_sizes, check_use_bias
 from backprop.core.correlation import Grid
 from backprop.core.errors import ShapeError, misfit
 from backprop.core.functional import by_channel, column_sum
-from backprop.core.lookup import refuse_arguments
 from backprop.core.parameters import parameter_views
 from backprop.core.types import Array, Shape
 from backprop.core.windows import WrittenWindows, check_axes, lay, windows, write
@@ -43,10 +42,12 @@ class Sliding(Layer):
         bias_regularizer: The penalty on b.
         bias_constraint: What is restored in b after every step.
         name: The layer's name.
-        **unknown: Arguments that Keras has and this package does not.
     """
 
     axes = "HWC"
+    kernel_axes = ("channel", "filter")
+    """What the last two axes of a kernel are called in pictures."""
+
     paddings: tuple[str, ...] = ("valid", "same")
 
     b, db = parameter_views("b")
@@ -62,16 +63,11 @@ class Sliding(Layer):
         bias_regularizer: str | Regularizer | None,
         bias_constraint: str | Constraint | None,
         name: str | None,
-        **unknown: Any,
     ) -> None:
         super().__init__(name)
         kind, n = type(self).__name__, len(self.axes) - 1
-        if unknown or not isinstance(use_bias, bool):
-            refuse_arguments(f"{kind}(…)", unknown or {"use_bias": use_bias})
-        if padding not in self.paddings:
-            known = " or ".join(map(repr, self.paddings))
-            hint = "; only Conv1D is causal" if padding == "causal" else ""
-            raise ValueError(f"padding of {kind} must be {known}, but it is {padding!r}{hint}.")
+        hint = "; only Conv1D is causal" if isinstance(padding, str) and padding == "causal" else ""
+        self.padding = check_choice(padding, f"padding of {kind}", self.paddings, hint)
         self.kernel_size = check_sizes(kernel_size, f"kernel_size of {kind}", n)
         self.strides = check_sizes(strides, f"strides of {kind}", n)
         self.dilation_rate = check_sizes(dilation_rate, f"dilation_rate of {kind}", n)
@@ -80,7 +76,7 @@ class Sliding(Layer):
                 f"{kind} has either strides or a dilation_rate greater than 1, not both, but they "
                 f"are {self.strides} and {self.dilation_rate}: set one of them to 1."
             )
-        self.padding, self.use_bias = padding, use_bias
+        self.use_bias = check_use_bias(use_bias, kind)
         self.bias_initializer = initializers.get(bias_initializer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.bias_constraint = constraints.get(bias_constraint)

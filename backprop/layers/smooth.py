@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from backprop.core import functional
+from backprop.core.checks import check_flag
 from backprop.core.types import Array, as_array
 from backprop.layers.base import Activation
 
@@ -130,8 +131,8 @@ class GELU(Activation):
 
     def __init__(self, approximate: bool = False, name: str | None = None) -> None:
         super().__init__(name)
-        self.approximate = approximate
-        if approximate:
+        self.approximate = check_flag(approximate, "approximate")
+        if self.approximate:
             self.definition = (
                 "gelu(z) = z σ(u(z)), u(z) = 2 √(2/π) (z + 0.044715 z³), "
                 "u′(z) = 2 √(2/π) (1 + 0.134145 z²)"

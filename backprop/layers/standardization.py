@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.checks import check_positive
+from backprop.core.checks import check_flag, check_positive
 from backprop.core.errors import ShapeError
 from backprop.core.functional import by_channel, column_sum, ones
 from backprop.core.parameters import parameter_views
@@ -54,7 +54,8 @@ class Standardization(Layer):
     ) -> None:
         super().__init__(name)
         self.epsilon = check_positive(epsilon, "epsilon")
-        self.center, self.scale = center, scale
+        self.center = check_flag(center, "center")
+        self.scale = check_flag(scale, "scale")
         self.beta_initializer = get_initializer(beta_initializer)
         self.gamma_initializer = get_initializer(gamma_initializer)
         self.X_hat: Any = None

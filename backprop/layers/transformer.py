@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backprop.core.checks import check_integer, check_number
+from backprop.core.checks import check_flag, check_integer, check_number
 from backprop.core.errors import ShapeError
 from backprop.core.types import Shape
 from backprop.core.windows import check_axes
@@ -59,7 +59,7 @@ class TransformerBlock(Chain):
         self.num_heads = check_integer(num_heads, "TransformerBlock(num_heads)")
         self.units = check_integer(units, "TransformerBlock(units)")
         self.dropout = check_number(dropout, "TransformerBlock(dropout)", below=1)
-        self.causal = causal
+        self.causal = check_flag(causal, "causal")
         self.random = self.dropout > 0
         self._features: int | None = None  # C of the layers that there are
 

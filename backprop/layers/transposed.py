@@ -67,6 +67,8 @@ class Conv2DTranspose(Sliding):
         "{self.written.outside}",
     }
 
+    kernel_axes = ("filter", "channel")
+
     W, dW = parameter_views("W")
 
     def __init__(
@@ -85,19 +87,18 @@ class Conv2DTranspose(Sliding):
         bias_constraint: str | Constraint | None = None,
         output_padding: Sizes | None = None,
         name: str | None = None,
-        **unknown: Any,
     ) -> None:
         window = kernel_size, strides, padding, dilation_rate
         bias = use_bias, bias_initializer, bias_regularizer, bias_constraint
-        super().__init__(*window, *bias, name, **unknown)
+        super().__init__(*window, *bias, name)
         self.filters = check_integer(filters, "filters of Conv2DTranspose")
         more: Any = output_padding
         if more is not None:
-            more = check_sizes(more, "output_padding", 2, least=0)
+            more = check_sizes(more, "output_padding of Conv2DTranspose", 2, least=0)
             if any(extra >= s for extra, s in zip(more, self.strides, strict=True)):
                 raise ValueError(
-                    f"output_padding must be smaller than the strides, {self.strides}, but it is "
-                    f"{output_padding!r}."
+                    f"output_padding of Conv2DTranspose must be smaller than the strides, "
+                    f"{self.strides}, but it is {output_padding!r}."
                 )
         self.output_padding = more
         self.kernel_initializer = initializers.get(kernel_initializer)

@@ -16,7 +16,7 @@ from backprop.core.buffers import Buffers
 from backprop.core.errors import NoForwardError, ShapeError
 from backprop.core.lookup import show_call
 from backprop.core.ranges import check_finite, check_weights
-from backprop.core.settings import Settings
+from backprop.core.settings import Settings, SettingWithDefault
 from backprop.core.types import Array, Outputs, Shape
 from backprop.losses.formula import Formula
 from backprop.losses.helpers import each_output, extra_axes, show_shape
@@ -36,23 +36,23 @@ class Loss(Settings):
     """What a model may end with for this loss to be joined with it (see ``losses.heads``)."""
 
     outputs: Outputs | None = None
-    """What the outputs are that it takes; None where it does not say."""
+    """Which kind of outputs it takes (see ``core.types.Outputs``); None if it does not say."""
 
     decision_threshold: float | None = None
-    """Above what an output means yes; None leaves it to the metrics, which say ½ for one output."""
+    """An output above it means yes; None leaves it to the metrics, which take ½ for one output."""
 
     formula: Formula | None = None
     """What ``explain`` prints; without it the loss is called by its name."""
 
-    label_smoothing = 0.0
+    label_smoothing = SettingWithDefault("label_smoothing", 0.0)
     """a: the share of every label that is spread over all classes."""
 
     target_formula = ""
     """What ``smooth`` makes of the targets, as ``explain`` prints it: ``(1 − a) {y} + a/{K}``."""
 
     over_outputs: str | None = None
-    """"mean" or "sum" where ℓ_i is that of one loss for each of the K outputs, so that outputs can
-    have weights of their own, shape ``(N, K)``; None where it is no such thing."""
+    """Whether ℓ_i is the "mean" or the "sum" of a loss for each of the K outputs, which then may
+    have weights of their own, shape ``(N, K)``; None if it is neither."""
 
     def __init__(self) -> None:
         self._prediction: Any = None
@@ -148,7 +148,7 @@ class Loss(Settings):
         return check_weights(weight, dtype)
 
     def weighs_outputs(self) -> bool:
-        """Whether ``over_outputs`` is said of the formula that ``values`` has."""
+        """Whether outputs may have weights: who overrides ``values`` must say ``over_outputs``."""
         classes = type(self).__mro__
         names = [next(k for k in classes if name in vars(k)) for name in ("over_outputs", "values")]
         return self.over_outputs is not None and issubclass(*names)
@@ -162,16 +162,12 @@ class Loss(Settings):
     def forward(
         self, prediction: Array, target: Array, sample_weight: Array | None = None
     ) -> float:
-        """E of a batch.
+        """E of a batch; keeps what ``backward`` needs.
 
         Args:
             prediction: The network's output, shape ``(N, K)``.
-            target: What it should have been, of the same shape; class indices of shape ``(N,)``
-                for the sparse cross-entropy.
-            sample_weight: w, shape ``(N,)``, or another one that ``check_weight`` allows.
-
-        Returns:
-            E, with what ``backward`` needs kept.
+            target: What it should have been, as ``check_target`` takes it.
+            sample_weight: w, as ``check_weight`` takes it.
 
         Raises:
             ShapeError: The shapes do not fit. Nothing is ever broadcast.
@@ -193,12 +189,9 @@ class Loss(Settings):
                 f"{self}: there are {len(prediction)} predictions but {len(target)} targets."
             )
         if sample_weight is not None:
-            sample_weight = self.check_weight(
-                as_numbers(sample_weight, "sample_weight"),
-                len(prediction),
-                prediction.shape[1:],
-                prediction.dtype,
-            )
+            n, *output_shape = prediction.shape
+            weight = as_numbers(sample_weight, "sample_weight")
+            sample_weight = self.check_weight(weight, n, tuple(output_shape), prediction.dtype)
         return self.compute(prediction, target, sample_weight)
 
     def backward(self) -> Array:
@@ -253,10 +246,7 @@ class Loss(Settings):
     def weigh_steps(self, mask: Array, weight: Array | None, dtype: Any) -> Array:
         """w ⊙ m · (number of steps) / Σ m, shape ``(N, T)``: the mean then leaves padding out.
 
-        Args:
-            mask: m, ``(N, T)``, False where a sequence is padded.
-            weight: w, ``(N,)`` or ``(N, T)``; 1 if None.
-            dtype: The dtype of the weights.
+        Here m is the mask, False where a sequence is padded, and w the weights, 1 if None.
         """
         M = self.buffers.get("steps", mask.shape, np.dtype(dtype))
         np.copyto(M, mask)
@@ -274,11 +264,8 @@ class Loss(Settings):
     def sample_losses(self, prediction: Array, target: Array, each: bool = False) -> Array:
         """ℓ; keeps what ``backward`` needs.
 
-        Args:
-            prediction: The network's output.
-            target: What it should have been.
-            each: Whether the outputs have weights of their own: ℓ then has the shape ``(N, K)``,
-                as of N·K samples with one output each.
+        With ``each``, outputs have weights of their own: ℓ then has the shape ``(N, K)``, as of N·K
+        samples with one output each.
         """
         self._each = each
         if each:

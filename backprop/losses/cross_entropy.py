@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core import functional
-from backprop.core.checks import check_number
+from backprop.core.checks import check_flag, check_number
 from backprop.core.types import Array, Shape
 from backprop.losses.base import Loss
 from backprop.losses.formula import Formula
@@ -43,19 +43,15 @@ class CrossEntropy(Loss):
 
     def __init__(self, from_logits: bool = False) -> None:
         super().__init__()
-        self.from_logits = from_logits
-        if from_logits:
+        self.from_logits = check_flag(from_logits, "from_logits")
+        if self.from_logits:
             self.formula = self.logit_formula
             if self.outputs == "classes":
                 self.outputs = "scores"
-        self._on_logits = from_logits
+        self._on_logits = self.from_logits
 
     def check_setting(self, name: str) -> None:
-        """Refuses to change whether predictions are logits, which ``compile`` goes by.
-
-        Raises:
-            AttributeError: It is that.
-        """
+        """Refuses to change ``from_logits``, which ``compile`` goes by."""
         if name == "from_logits":
             raise AttributeError(
                 f"from_logits of {self} cannot be changed, since compile goes by it: make a new "
@@ -63,11 +59,7 @@ class CrossEntropy(Loss):
             )
 
     def check_ending(self, last: Any) -> None:
-        """Checks that probabilities are not expected of a layer that never makes any.
-
-        Raises:
-            ValueError: They are.
-        """
+        """Refuses a layer that makes any real numbers where probabilities are expected."""
         if last.linear and not self.from_logits:
             raise ValueError(
                 f"{self} takes probabilities, but the model ends with {last}: end it with "
@@ -80,7 +72,7 @@ class CrossEntropy(Loss):
 
     def smooth(self, target: Array) -> Array:
         """The targets with the share a of every label spread over all classes."""
-        a = self.label_smoothing
+        a: float = self.label_smoothing
         if not a:
             return target
         Y = np.multiply(target, 1 - a, out=self.buffer("smooth", target))
@@ -90,12 +82,9 @@ class CrossEntropy(Loss):
     def probabilities(
         self, Z: Array, out: Array | None = None, likeliest: Array | None = None
     ) -> tuple[Array, Partition]:
-        """softmax(z) and the terms of its log-partition, or σ(z).
+        """softmax(z), into ``out``, and the terms of its log-partition; or σ(z).
 
-        Args:
-            Z: The logits.
-            out: Where the probabilities are written.
-            likeliest: What ``likeliest`` found, if it was asked.
+        ``likeliest`` is what the method of that name found, if it was asked.
         """
         return functional.softmax(Z, out, likeliest)
 
@@ -192,12 +181,7 @@ class CategoricalCrossentropy(CrossEntropy):
         self.label_smoothing = check_number(label_smoothing, "label_smoothing", below=1)
 
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
-        """Targets between 0 and 1 (see ``Loss.check_target``).
-
-        Raises:
-            ShapeError: There is one output alone, which would always be right.
-            ValueError: A target lies outside.
-        """
+        """Targets between 0 and 1; refuses a single output, which would always be right."""
         target = super().check_target(target, output_shape, dtype)
         check_several_outputs(f"{self}", output_shape, ONE_ANSWER)
         return check_shares(target, f"{self}")
@@ -211,7 +195,7 @@ class CategoricalCrossentropy(CrossEntropy):
         return -self.smooth(target) * self.log_shares(prediction)
 
     def log_shares(self, prediction: Array) -> Array:
-        """Computes log q."""
+        """The logarithms of q."""
         total = functional.row_sum(prediction)[..., np.newaxis]
         return functional.safe_log(prediction / total)
 

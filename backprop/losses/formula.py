@@ -1,8 +1,6 @@
 """How a loss says what it computes, for ``explain`` to print it."""
 
-from __future__ import annotations
-
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Formula(NamedTuple):
@@ -22,7 +20,7 @@ class Formula(NamedTuple):
         activation: For a loss on logits, the function that makes the ``{a}`` of the gradient.
         definition: What a letter of the formulas means, as a formula too.
         remark: A sentence about the gradient; formulas in it stand between backticks.
-        normalised: The simpler formula where the rows of predictions and targets sum to 1.
+        normalised: The simpler ``Formula`` where the rows of predictions and targets sum to 1.
     """
 
     value: str
@@ -32,4 +30,4 @@ class Formula(NamedTuple):
     activation: str = ""
     definition: str = ""
     remark: str = ""
-    normalised: Formula | None = None
+    normalised: Any = None

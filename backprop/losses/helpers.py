@@ -52,12 +52,13 @@ def check_several_outputs(loss: str, output_shape: Shape, instead: str) -> None:
 
 def extra_axes(target: Array, output_shape: Shape) -> str:
     """What to do about predictions that have axes which the targets do not have, if they do."""
-    if target.ndim > len(output_shape) or len(output_shape) == 1:
+    if target.ndim > 2 or len(output_shape) == 1:
         return ""
     return (
-        f"a Dense layer works on the last axis of its inputs alone, so that the others are still "
-        f"there in the predictions, {show_shape(output_shape)}. For one prediction a sample begin "
-        f"with Flatten(), or reshape the inputs to (N, features): x.reshape(len(x), -1)."
+        f"the predictions have the shape {show_shape(output_shape)}, for layers such as Dense and "
+        f"Conv2D work on the last axis and keep the others. For one prediction a sample put "
+        f"Flatten() in front of the last Dense layer, or reshape the inputs to (N, features): "
+        f"x.reshape(len(x), -1)."
     )
 
 

@@ -6,7 +6,9 @@ from backprop.losses.base import Loss
 from backprop.losses.binary_cross_entropy import BinaryCrossentropy
 from backprop.losses.cross_entropy import CategoricalCrossentropy
 from backprop.losses.distribution import KLDivergence, Poisson
+from backprop.losses.focal import BinaryFocalCrossentropy, CategoricalFocalCrossentropy
 from backprop.losses.hinge import CategoricalHinge, Hinge, SquaredHinge
+from backprop.losses.overlap import Dice, Tversky
 from backprop.losses.regression import (
     CosineSimilarity,
     HalfSquaredError,
@@ -16,7 +18,9 @@ from backprop.losses.regression import (
     MeanSquaredError,
     RootMeanSquaredError,
 )
+from backprop.losses.relative import MeanAbsolutePercentageError, MeanSquaredLogarithmicError
 from backprop.losses.sparse_cross_entropy import SparseCategoricalCrossentropy
+from backprop.losses.uncertainty import GaussianNegativeLogLikelihood, Quantile
 
 METHODS = dict.fromkeys(("values", "gradient"), "prediction, target")
 """What is called of a loss, and how."""
@@ -29,13 +33,19 @@ _BY_NAME: dict[str, type[Loss]] = {
     "half_squared_error": HalfSquaredError,
     "mae": MeanAbsoluteError,
     "mean_absolute_error": MeanAbsoluteError,
+    "mape": MeanAbsolutePercentageError,
+    "mean_absolute_percentage_error": MeanAbsolutePercentageError,
+    "msle": MeanSquaredLogarithmicError,
+    "mean_squared_logarithmic_error": MeanSquaredLogarithmicError,
     "huber": Huber,
     "log_cosh": LogCosh,
     "logcosh": LogCosh,
     "cosine_similarity": CosineSimilarity,
     "bce": BinaryCrossentropy,
     "binary_crossentropy": BinaryCrossentropy,
+    "binary_focal_crossentropy": BinaryFocalCrossentropy,
     "categorical_crossentropy": CategoricalCrossentropy,
+    "categorical_focal_crossentropy": CategoricalFocalCrossentropy,
     "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
     "poisson": Poisson,
     "kld": KLDivergence,
@@ -43,12 +53,22 @@ _BY_NAME: dict[str, type[Loss]] = {
     "hinge": Hinge,
     "squared_hinge": SquaredHinge,
     "categorical_hinge": CategoricalHinge,
+    "dice": Dice,
+    "tversky": Tversky,
+    "quantile": Quantile,
+    "gaussian_negative_log_likelihood": GaussianNegativeLogLikelihood,
 }
+
+_KERAS = {kind.__name__: name for name, kind in _BY_NAME.items()}
+_KERAS |= {name.upper(): name for name in ("mse", "mae", "mape", "msle", "bce", "kld")}
+"""What Keras's other strings, the names of classes and capitals, stand for."""
 
 
 def get(loss: str | Loss) -> Loss:
     """The loss of that name, or the object itself (see ``core.lookup.resolve`` for the errors)."""
     own = "values(prediction, target) and, below it, gradient(prediction, target)"
+    if isinstance(loss, str):
+        loss = _KERAS.get(loss, loss)
     found = resolve(loss, Loss, _BY_NAME, "loss", own)
     check_methods(found, METHODS, "buffers")
     return found

@@ -1,13 +1,15 @@
 """The cross-entropy for class indices."""
 
+import math
 from typing import Any
 
 import numpy as np
 
 from backprop.core import functional
+from backprop.core.checks import check_integer
 from backprop.core.errors import ShapeError
 from backprop.core.ranges import check_finite
-from backprop.core.types import Array, Shape
+from backprop.core.types import Array, Shape, as_array
 from backprop.losses.cross_entropy import (
     DIVIDED,
     DIVIDED_BY_1,
@@ -17,7 +19,7 @@ from backprop.losses.cross_entropy import (
     partition_terms,
 )
 from backprop.losses.formula import Formula
-from backprop.losses.helpers import check_several_outputs, extra_axes
+from backprop.losses.helpers import check_several_outputs, extra_axes, show_shape
 
 
 class SparseCategoricalCrossentropy(CrossEntropy):
@@ -27,6 +29,11 @@ class SparseCategoricalCrossentropy(CrossEntropy):
 
     and by the logits z, where p = softmax(z): ℓ = log Σ_j e^{z_j} − z_c, ∂ℓ/∂z_k = p_k − [k = c].
     The numbers are those of ``CategoricalCrossentropy`` on one-hot targets, which are never made.
+
+    Args:
+        from_logits: Whether predictions are logits; else they are probabilities.
+        ignore_class: A target, such as −1 or 255, that says that there is none: E is then the mean
+            over the others of the batch, as in Keras.
     """
 
     link = "softmax"
@@ -41,7 +48,14 @@ class SparseCategoricalCrossentropy(CrossEntropy):
     logit_formula = Formula(
         "[k = c] (ln Σ_j exp({p}_j) − {p}{i})", "{a}_k − [k = c]", activation="softmax"
     )
+    _known: Any = None  # whether a target is not the ignored one
     _index: Any = None  # where in the flat logits the samples' own classes stand
+
+    def __init__(self, from_logits: bool = False, ignore_class: int | None = None) -> None:
+        super().__init__(from_logits)
+        if ignore_class is not None:
+            ignore_class = check_integer(ignore_class, "ignore_class", -math.inf)
+        self.ignore_class = ignore_class
 
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
         """Class indices as integers, shape ``(N,)``.
@@ -58,6 +72,8 @@ class SparseCategoricalCrossentropy(CrossEntropy):
             hint = extra_axes(target, output_shape)
             if target.shape[1:] == output_shape:
                 hint = "one-hot targets need loss='categorical_crossentropy'."
+            elif not hint and len(output_shape) > 1:
+                hint = f"outputs {show_shape(output_shape)} need {show_shape(output_shape[:-1])}."
             raise ShapeError(
                 f"{self}: targets must be class indices, one for each sample, but their shape is "
                 f"{target.shape}{': ' if hint else '.'}{hint}"
@@ -71,8 +87,11 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         check_finite(target, f"{self}: the targets hold")
         if target.dtype.kind == "f" and not np.array_equal(target, np.floor(target)):
             raise ValueError(f"{self}: class indices must be whole numbers.")
-        if target.size and (target.min() < 0 or target.max() >= n_classes):
-            wrong = target.flat[np.flatnonzero((target < 0) | (target >= n_classes))[0]]
+        unknown = (target < 0) | (target >= n_classes)
+        if self.ignore_class is not None:
+            unknown &= target != self.ignore_class
+        if unknown.any():
+            wrong = target.flat[np.flatnonzero(unknown)[0]]
             raise ValueError(
                 f"{self}: class indices run from 0 to {n_classes - 1} for {n_classes} outputs, but "
                 f"the targets hold {wrong}: number the classes from 0, or give the last layer more "
@@ -84,6 +103,39 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         """The flat index of every sample's own class in P, and P as a flat view."""
         out = self.buffer("index", target).reshape(-1)
         return functional.flat_index(P, target.reshape(-1), out), P.reshape(-1)
+
+    def sample_losses(self, prediction: Array, target: Array, each: bool = False) -> Array:
+        """ℓ; keeps what ``backward`` needs."""
+        if not self.from_logits:
+            target = self.known(target)
+        return super().sample_losses(prediction, target, each)
+
+    def sample_losses_on_logits(
+        self, Z: Array, A: Array, partition: Partition, target: Array, each: bool = False
+    ) -> Array:
+        """ℓ for logits whose probabilities A are known; ``backward`` then returns ∂E/∂Z."""
+        return super().sample_losses_on_logits(Z, A, partition, self.known(target), each)
+
+    def known(self, target: Array) -> Array:
+        """The targets with class 0 in the place of those that are ignored, whose weight is 0."""
+        if self.ignore_class is None:
+            return target
+        self._known = np.not_equal(target, self.ignore_class)
+        return as_array(target * self._known)
+
+    def total(self, values: Array, sample_weight: Array | None) -> Array:
+        """Σ w ℓ; keeps w/N for ``backward``. Of N targets only those count that are not ignored."""
+        if self.ignore_class is not None:
+            sample_weight = self.weigh_known(values, sample_weight)
+        return super().total(values, sample_weight)
+
+    def weigh_known(self, values: Array, weight: Array | None) -> Array:
+        """w N / (how many targets are not ignored); 0 for those that are."""
+        W: Array = np.multiply(self._known, np.ones((), values.dtype))
+        W *= np.divide(values.size, np.maximum(np.add.reduce(W, axis=None), 1))
+        if weight is not None:
+            W *= weight.reshape(*weight.shape, *[1] * (values.ndim - weight.ndim))
+        return W
 
     def values(self, prediction: Array, target: Array) -> Array:
         """−log q_c."""

@@ -11,8 +11,33 @@ from backprop.metrics.accuracy import (
 from backprop.metrics.base import MeanMetric, Metric
 from backprop.metrics.classification import F1Score, FBetaScore, Precision, Recall
 from backprop.metrics.confusion import confusion_matrix
+from backprop.metrics.counts import FalseNegatives, FalsePositives, TrueNegatives, TruePositives
+from backprop.metrics.errors import (
+    CosineSimilarity,
+    LogCoshError,
+    MeanAbsolutePercentageError,
+    MeanSquaredLogarithmicError,
+    PearsonCorrelation,
+)
 from backprop.metrics.function import FunctionMetric
+from backprop.metrics.likelihoods import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalHinge,
+    Hinge,
+    KLDivergence,
+    Poisson,
+    SparseCategoricalCrossentropy,
+    SquaredHinge,
+)
 from backprop.metrics.names import get, get_all
+from backprop.metrics.operating_points import (
+    PrecisionAtRecall,
+    RecallAtPrecision,
+    SensitivityAtSpecificity,
+    SpecificityAtSensitivity,
+)
+from backprop.metrics.overlap import BinaryIoU, IoU, MeanIoU
 from backprop.metrics.ranking import AUC
 from backprop.metrics.regression import (
     MeanAbsoluteError,
@@ -25,21 +50,45 @@ __all__ = [
     "AUC",
     "Accuracy",
     "BinaryAccuracy",
+    "BinaryCrossentropy",
+    "BinaryIoU",
     "CategoricalAccuracy",
+    "CategoricalCrossentropy",
+    "CategoricalHinge",
+    "CosineSimilarity",
     "F1Score",
     "FBetaScore",
+    "FalseNegatives",
+    "FalsePositives",
     "FunctionMetric",
+    "Hinge",
+    "IoU",
+    "KLDivergence",
+    "LogCoshError",
     "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanIoU",
     "MeanMetric",
     "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
     "Metric",
+    "PearsonCorrelation",
+    "Poisson",
     "Precision",
+    "PrecisionAtRecall",
     "R2Score",
     "Recall",
+    "RecallAtPrecision",
     "RootMeanSquaredError",
+    "SensitivityAtSpecificity",
     "SparseCategoricalAccuracy",
+    "SparseCategoricalCrossentropy",
     "SparseTopKCategoricalAccuracy",
+    "SpecificityAtSensitivity",
+    "SquaredHinge",
     "TopKCategoricalAccuracy",
+    "TrueNegatives",
+    "TruePositives",
     "confusion_matrix",
     "get",
     "get_all",

@@ -6,7 +6,7 @@ import numpy as np
 
 from backprop.core.checks import check_integer, check_number
 from backprop.core.types import Array, Shape
-from backprop.metrics.base import MeanMetric, Metric
+from backprop.metrics.base import MeanMetric, Metric, as_arrays
 
 
 class GuessMetric(MeanMetric):
@@ -49,7 +49,7 @@ class Accuracy(GuessMetric):
 
     def update(self, prediction: Array, target: Array, sample_weight: Array | None = None) -> None:
         """Counts the right ones of a batch."""
-        prediction, target = np.asarray(prediction), np.asarray(target)
+        prediction, target = as_arrays(prediction, target)
         shape = prediction.shape
         if shape[-1] == 1 or len(shape) == 1 or self.outputs == "answers":
             if target.shape != shape:

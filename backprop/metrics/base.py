@@ -111,7 +111,7 @@ class Metric(Settings):
         Raises:
             ShapeError: There is not exactly one target for each output. Nothing is ever broadcast.
         """
-        P, Y = np.asarray(prediction), np.asarray(target)
+        P, Y = as_arrays(prediction, target)
         if P.ndim == 1:
             P = P[:, np.newaxis]  # (N,) -> (N, 1)
         if P.shape[-1:] == (1,) and Y.shape == P.shape[:-1]:
@@ -197,6 +197,16 @@ class Metric(Settings):
         )
 
 
+def as_arrays(prediction: Array, target: Array) -> tuple[Array, Array]:
+    """Both as arrays of numbers.
+
+    Raises:
+        TypeError: One holds something else, or is sparse.
+        ValueError: One is masked, or has gaps.
+    """
+    return as_numbers(prediction, "prediction"), as_numbers(target, "target")
+
+
 class MeanMetric(Metric):
     """Σ_i w_i v_i / Σ_i w_i, the mean of a value v_i of each sample i (w_i = 1 unless given).
 
@@ -218,7 +228,7 @@ class MeanMetric(Metric):
 
     def update(self, prediction: Array, target: Array, sample_weight: Array | None = None) -> None:
         """Counts a batch."""
-        self.add(self.values(np.asarray(prediction), np.asarray(target)), sample_weight)
+        self.add(self.values(*as_arrays(prediction, target)), sample_weight)
 
     def add(self, values: Array, sample_weight: Array | None) -> None:
         """Adds Σ w v and Σ w of a batch."""

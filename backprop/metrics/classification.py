@@ -1,13 +1,14 @@
 """Metrics on decisions: precision, recall and F-scores."""
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from backprop.core.checks import check_integer, check_number, check_positive
+from backprop.core.checks import check_choice, check_integer, check_number, check_positive
 from backprop.core.types import Array, Shape
 from backprop.metrics.base import Metric
+from backprop.metrics.decisions import are_two_classes, check_class_id, has_one_true, rows
 
 AVERAGES = ("auto", "micro", "macro", "weighted")
 
@@ -20,6 +21,7 @@ class DecisionMetric(Metric):
         hits_k    samples of the class that were chosen for it
         chosen_k  samples that were chosen for it
         true_k    samples of the class
+        n_k       all samples
 
     and a subclass writes ``ratio``, the score's numerator and denominator. Targets are 0/1 for each
     output (−1/1 will do), or class indices.
@@ -37,40 +39,46 @@ class DecisionMetric(Metric):
         average: How the classes' scores become one: ``"micro"`` adds up the counts of all classes
             first, ``"macro"`` takes the mean of the scores, ``"weighted"`` the mean with weights
             true_k; ``"auto"`` is class 1 of two classes, and else the subclass's ``usual_average``.
+        top_k: How many of the largest outputs are chosen, whatever the threshold; None leaves it to
+            the threshold.
 
     Raises:
         ValueError: The average is none of these.
     """
 
-    better = "larger"
+    better: Literal["larger", "smaller"] = "larger"
     usual_average = "micro"
 
     def __init__(
-        self, name: str, threshold: float | None, class_id: int | None, average: str
+        self,
+        name: str,
+        threshold: float | None,
+        class_id: int | None,
+        average: str = "auto",
+        top_k: int | None = None,
     ) -> None:
         super().__init__(name)
         kind = type(self).__name__
-        if average not in AVERAGES:
-            raise ValueError(
-                f"{kind}(average) must be one of {AVERAGES}, but it is {average!r}: "
-                f"logs hold one number a metric; use class_id for the score of one class."
-            )
+        if top_k is not None:
+            top_k = check_integer(top_k, f"{kind}(top_k)")
         if threshold is not None:
             threshold = check_number(threshold, f"{kind}(threshold)", -math.inf)
         if class_id is not None:
             class_id = check_integer(class_id, f"{kind}(class_id)", 0)
         self.threshold = threshold
         self.class_id = class_id
-        self.average = average
+        self.top_k = top_k
+        hint = ": logs hold one number a metric; use class_id for the score of one class"
+        self.average = check_choice(average, f"{kind}(average)", AVERAGES, hint)
         self.reset()
 
-    def ratio(self, hits: Array, chosen: Array, true: Array) -> tuple[Array, Array]:
+    def ratio(self, hits: Array, chosen: Array, true: Array, n: Array) -> tuple[Array, Array]:
         """The numerators and denominators of the classes' scores."""
-        raise NotImplementedError(f"{type(self).__name__} must define ratio(hits, chosen, true).")
+        raise NotImplementedError(f"{type(self).__name__} must define ratio.")
 
     def reset(self) -> None:
         """Starts anew."""
-        self._counts: Array | None = None  # (3, K)
+        self._counts: Array | None = None  # (4, K)
         self._one_true = True  # in every sample so far
 
     def update(self, prediction: Array, target: Array, sample_weight: Array | None = None) -> None:
@@ -78,17 +86,22 @@ class DecisionMetric(Metric):
         P, T, w = rows(self, prediction, target, sample_weight)
         check_class_id(self, self.class_id, P.shape[1])
         one_true = has_one_true(T, w)
-        if self._chooses_largest(P.shape[1]):
+        if self.top_k is not None:
+            largest = np.argsort(-P, axis=1, kind="stable")[:, : self.top_k]
+            chosen = (largest[..., np.newaxis] == np.arange(P.shape[1])).any(axis=1)
+        elif self._chooses_largest(P.shape[1]):
             self._check_one_true(one_true)
             chosen = P.argmax(-1)[:, np.newaxis] == np.arange(P.shape[1])
         else:
             chosen = np.greater(P, 0.5 if self.threshold is None else self.threshold)
         self._one_true = self._one_true and one_true
-        sides = np.stack([chosen & T, chosen, T])  # (3, rows, K)
+        sides = np.stack([chosen & T, chosen, T, np.ones_like(T)])  # (4, rows, K)
         counts = sides.sum(axis=1) if w is None else np.einsum("nk,cnk->ck", w, sides)
         self._counts = counts if self._counts is None else self._counts + counts
 
     def _chooses_largest(self, n_outputs: int) -> bool:
+        if self.top_k is not None:
+            return False
         without_threshold = self.threshold is None and self.outputs != "answers"
         return n_outputs > 1 and (without_threshold or self.outputs == "scores")
 
@@ -121,17 +134,17 @@ class DecisionMetric(Metric):
         """The score: 0 where its denominator is 0; nan if nothing was counted."""
         if self._counts is None:
             return float("nan")
-        hits, chosen, true = self._counts
+        hits, chosen, true, n = self._counts
         class_id, average = self.class_id, self.average
         if average == "auto":
             average = self.usual_average
             if class_id is None and are_two_classes(self, len(hits), self._one_true):
                 class_id = 1
         if class_id is not None:
-            hits, chosen, true = self._counts[:, class_id : class_id + 1]
+            hits, chosen, true, n = self._counts[:, class_id : class_id + 1]
         elif average == "micro":
-            hits, chosen, true = self._counts.sum(axis=1, keepdims=True)
-        numerator, denominator = self.ratio(hits, chosen, true)
+            hits, chosen, true, n = self._counts.sum(axis=1, keepdims=True)
+        numerator, denominator = self.ratio(hits, chosen, true, n)
         scores = numerator / np.where(denominator > 0, denominator, 1)
         if average == "weighted":
             return float(scores @ true / (true.sum() or 1.0))
@@ -151,6 +164,7 @@ class Precision(DecisionMetric):
         average: ``"micro"``, ``"macro"`` or ``"weighted"`` over the classes; ``"auto"`` is class 1
             of two classes, and ``"micro"`` otherwise.
         name: Its key in logs and History.
+        top_k: So many of the largest outputs are chosen, whatever the threshold.
     """
 
     def __init__(
@@ -159,10 +173,11 @@ class Precision(DecisionMetric):
         class_id: int | None = None,
         average: str = "auto",
         name: str = "precision",
+        top_k: int | None = None,
     ) -> None:
-        super().__init__(name, threshold, class_id, average)
+        super().__init__(name, threshold, class_id, average, top_k)
 
-    def ratio(self, hits: Array, chosen: Array, true: Array) -> tuple[Array, Array]:
+    def ratio(self, hits: Array, chosen: Array, true: Array, n: Array) -> tuple[Array, Array]:
         """Hits of the chosen."""
         return hits, chosen
 
@@ -175,6 +190,7 @@ class Recall(DecisionMetric):
         class_id: The class whose recall it is.
         average: As for ``Precision``.
         name: Its key in logs and History.
+        top_k: As for ``Precision``.
     """
 
     def __init__(
@@ -183,10 +199,11 @@ class Recall(DecisionMetric):
         class_id: int | None = None,
         average: str = "auto",
         name: str = "recall",
+        top_k: int | None = None,
     ) -> None:
-        super().__init__(name, threshold, class_id, average)
+        super().__init__(name, threshold, class_id, average, top_k)
 
-    def ratio(self, hits: Array, chosen: Array, true: Array) -> tuple[Array, Array]:
+    def ratio(self, hits: Array, chosen: Array, true: Array, n: Array) -> tuple[Array, Array]:
         """Hits of the true."""
         return hits, true
 
@@ -226,7 +243,7 @@ class FBetaScore(DecisionMetric):
         super().__init__(name, threshold, class_id, average)
         self.beta = check_positive(beta, f"{type(self).__name__}(beta)")
 
-    def ratio(self, hits: Array, chosen: Array, true: Array) -> tuple[Array, Array]:
+    def ratio(self, hits: Array, chosen: Array, true: Array, n: Array) -> tuple[Array, Array]:
         """(1 + β²) hits of chosen + β² true."""
         b2 = self.beta**2
         return (1 + b2) * hits, chosen + b2 * true
@@ -252,67 +269,3 @@ class F1Score(FBetaScore):
         class_id: int | None = None,
     ) -> None:
         super().__init__(average, 1.0, threshold, name, class_id)
-
-
-def rows(
-    metric: Metric, prediction: Array, target: Array, sample_weight: Array | None
-) -> tuple[Array, Array, Array | None]:
-    """Predictions and targets with one row for each decision and one column for each class.
-
-    Args:
-        metric: Whose errors they are.
-        prediction: The network's output, shape ``(N, …, K)``.
-        target: Of the same shape, or class indices ``(N, …)``.
-        sample_weight: Shape ``(N,)``, or as ``Metric.spread`` takes it, or None.
-
-    Returns:
-        The predictions ``(rows, K)``, whether each class is true ``(rows, K)``, and the weights
-        ``(rows, K)`` or None.
-    """
-    P, Y = np.asarray(prediction), np.asarray(target)
-    n_classes = P.shape[-1]
-    if P.ndim > 1 and n_classes > 1 and Y.shape != P.shape:
-        c = metric.checked_class_indices(P, Y)
-        T = c[..., np.newaxis] == np.arange(n_classes)
-    else:
-        P, Y = metric.paired(P, Y)
-        T = Y > 0.5
-    K = P.shape[-1]
-    w = None if sample_weight is None else metric.spread(sample_weight, P.shape).reshape(-1, K)
-    return P.reshape(-1, K), T.reshape(-1, K), w
-
-
-def has_one_true(T: Array, w: Array | None) -> bool:
-    """Whether exactly one class is true in every row that counts.
-
-    Args:
-        T: Whether each class is true, shape ``(rows, K)``.
-        w: The weights, of the same shape, or None.
-    """
-    one = np.count_nonzero(T, axis=1) == 1
-    return bool((one if w is None else one | ~w.any(axis=1)).all())
-
-
-def are_two_classes(metric: Metric, n_outputs: int, one_true: bool) -> bool:
-    """Whether two outputs are the two classes of one question, and not two answers.
-
-    Args:
-        metric: A metric that may know it from the loss.
-        n_outputs: K.
-        one_true: Whether exactly one is true in every sample.
-    """
-    known = None if metric.outputs is None else metric.outputs != "answers"
-    return n_outputs == 2 and (one_true if known is None else known)
-
-
-def check_class_id(metric: Metric, class_id: int | None, n_classes: int) -> None:
-    """Checks that there is such a class.
-
-    Raises:
-        ValueError: There is none.
-    """
-    if class_id is not None and class_id not in range(n_classes):
-        raise ValueError(
-            f"metric {metric.name!r}: class_id must be one of the {n_classes} outputs, 0 to "
-            f"{n_classes - 1}, but it is {class_id!r}."
-        )

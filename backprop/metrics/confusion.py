@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.arrays import to_array
 from backprop.core.checks import check_integer, check_one_class
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array
@@ -52,7 +53,7 @@ def as_classes(y: Any, name: str, scores: bool = True) -> Array:
         name: What they are called in error messages.
         scores: Whether floats in rows may be scores, of which the first of the largest counts.
     """
-    Y = np.asarray(y)
+    Y = to_array(y, name)
     if Y.ndim == 2:
         if Y.shape[1] == 1:
             Y = Y[:, 0] > 0.5 if Y.dtype.kind == "f" else Y[:, 0]

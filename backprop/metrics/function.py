@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.types import Array, Shape
-from backprop.metrics.base import MeanMetric
+from backprop.metrics.base import MeanMetric, as_arrays
 
 
 class FunctionMetric(MeanMetric):
@@ -49,7 +49,7 @@ class FunctionMetric(MeanMetric):
 
     def update(self, prediction: Array, target: Array, sample_weight: Array | None = None) -> None:
         """Counts a batch, or keeps it for ``result``."""
-        P, Y = np.asarray(prediction), np.asarray(target)
+        P, Y = as_arrays(prediction, target)
         if self._whole is None:
             self._whole = self._returns_a_number(P, Y)
         if not self._whole:

@@ -16,7 +16,26 @@ from backprop.metrics.accuracy import (
 )
 from backprop.metrics.base import Metric
 from backprop.metrics.classification import F1Score, FBetaScore, Precision, Recall
+from backprop.metrics.counts import FalseNegatives, FalsePositives, TrueNegatives, TruePositives
+from backprop.metrics.errors import (
+    CosineSimilarity,
+    LogCoshError,
+    MeanAbsolutePercentageError,
+    MeanSquaredLogarithmicError,
+    PearsonCorrelation,
+)
 from backprop.metrics.function import FunctionMetric
+from backprop.metrics.likelihoods import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalHinge,
+    Hinge,
+    KLDivergence,
+    Poisson,
+    SparseCategoricalCrossentropy,
+    SquaredHinge,
+)
+from backprop.metrics.overlap import BinaryIoU
 from backprop.metrics.ranking import AUC
 from backprop.metrics.regression import (
     MeanAbsoluteError,
@@ -33,6 +52,11 @@ _WITH_THRESHOLD: dict[str, Callable[..., Metric]] = {
     "recall": Recall,
     "f1_score": F1Score,
     "fbeta_score": FBetaScore,
+    "true_positives": TruePositives,
+    "true_negatives": TrueNegatives,
+    "false_positives": FalsePositives,
+    "false_negatives": FalseNegatives,
+    "binary_io_u": BinaryIoU,
 }
 
 _OTHERS: dict[str, Callable[..., Metric]] = {
@@ -47,9 +71,31 @@ _OTHERS: dict[str, Callable[..., Metric]] = {
     "root_mean_squared_error": RootMeanSquaredError,
     "mae": MeanAbsoluteError,
     "mean_absolute_error": MeanAbsoluteError,
+    "mape": MeanAbsolutePercentageError,
+    "mean_absolute_percentage_error": MeanAbsolutePercentageError,
+    "msle": MeanSquaredLogarithmicError,
+    "mean_squared_logarithmic_error": MeanSquaredLogarithmicError,
+    "log_cosh": LogCoshError,
+    "logcosh": LogCoshError,
+    "cosine_similarity": CosineSimilarity,
+    "pearson_correlation": PearsonCorrelation,
+    "bce": BinaryCrossentropy,
+    "binary_crossentropy": BinaryCrossentropy,
+    "categorical_crossentropy": CategoricalCrossentropy,
+    "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
+    "kld": KLDivergence,
+    "kl_divergence": KLDivergence,
+    "poisson": Poisson,
+    "hinge": Hinge,
+    "squared_hinge": SquaredHinge,
+    "categorical_hinge": CategoricalHinge,
     "r2_score": R2Score,
     "r2": R2Score,
 }
+
+_KERAS = {made.__name__: key for key, made in [*_WITH_THRESHOLD.items(), *_OTHERS.items()]}
+_KERAS |= {name.upper(): name for name in ("mse", "mae", "mape", "msle", "bce", "kld")}
+"""What Keras's other strings, the names of classes and capitals, stand for."""
 
 
 def get(
@@ -75,7 +121,7 @@ def get(
         **{key: partial(made, name=key, **options) for key, made in _WITH_THRESHOLD.items()},
         **{key: partial(made, name=key) for key, made in _OTHERS.items()},
     }
-    given: Any = metric
+    given: Any = _KERAS.get(metric, metric) if isinstance(metric, str) else metric
     found: Metric = resolve(given, Metric, names, "metric")
     return found
 

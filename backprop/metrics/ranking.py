@@ -1,53 +1,45 @@
-"""Metrics on rankings: the areas under the ROC and the precision–recall curve, exactly."""
+"""Metrics on rankings: what holds at all thresholds, and the areas under two curves, exactly."""
 
 import math
 
 import numpy as np
 
-from backprop.core.checks import check_integer
+from backprop.core.checks import check_choice, check_flag, check_integer
 from backprop.core.types import Array
 from backprop.metrics.base import Metric
-from backprop.metrics.classification import are_two_classes, check_class_id, has_one_true, rows
+from backprop.metrics.decisions import are_two_classes, check_class_id, has_one_true, rows
 
 CURVES = ("ROC", "PR")
 
 Scores = tuple[Array, Array, Array]
 
 
-class AUC(Metric):
-    """The area under a curve through all thresholds, over all samples: exact.
+class Ranking(Metric):
+    """The base of what is found at all thresholds: it keeps the scores of all samples.
 
-    ``"ROC"``: the chance that a positive sample scores higher than a negative one,
-
-        AUC = Σ_{i positive, j negative} w_i w_j ([s_i > s_j] + ½ [s_i = s_j]) / Σ_{i, j} w_i w_j
-
-    ``"PR"``: average precision, with P_t and R_t at the t-th of the different scores from above,
-
-        AP = Σ_t (R_t − R_{t−1}) P_t
-
-    These are scikit-learn's ``roc_auc_score`` and ``average_precision_score``. Keras approximates
-    the curves by 200 thresholds between 0 and 1; here all scores are kept, of any range, logits
-    too. Of two classes the area is that of class 1 (see ``DecisionMetric``). Otherwise K outputs
-    are counted together: every pair of a sample and a class counts as a sample.
+    Of two classes the score is that of class 1 (see ``DecisionMetric``). Otherwise K outputs are
+    counted together: every pair of a sample and a class counts as a sample.
 
     Args:
-        curve: ``"ROC"`` or ``"PR"``.
         name: Its key in logs and History.
-        class_id: The class whose area it is, against all others.
-
-    Raises:
-        ValueError: The curve is none of these.
+        class_id: The class whose score it is, against all others.
+        multi_label: Whether the K outputs count each for itself: the score is the mean of theirs.
     """
 
     better = "larger"
 
-    def __init__(self, curve: str = "ROC", name: str = "auc", class_id: int | None = None) -> None:
+    def __init__(self, name: str, class_id: int | None, multi_label: bool = False) -> None:
         super().__init__(name)
-        if curve not in CURVES:
-            raise ValueError(f"AUC(curve) must be one of {CURVES}, but it is {curve!r}.")
-        self.curve = curve
-        self.class_id = None if class_id is None else check_integer(class_id, "AUC(class_id)", 0)
+        kind = type(self).__name__
+        self.class_id = (
+            None if class_id is None else check_integer(class_id, f"{kind}(class_id)", 0)
+        )
+        self.multi_label = check_flag(multi_label, f"{kind}(multi_label)")
         self.reset()
+
+    def score(self, positive: Array, negative: Array) -> float:
+        """The score from the weights of both kinds of samples at each score, rising."""
+        raise NotImplementedError(f"{type(self).__name__} must define score(positive, negative).")
 
     def reset(self) -> None:
         """Starts anew."""
@@ -67,7 +59,8 @@ class AUC(Metric):
             P = P - P[:, ::-1]  # softmax(z) rises with the distance of the two logits
         if self.class_id is not None:
             P, T, W = (A[:, self.class_id : self.class_id + 1] for A in (P, T, W))
-        parts = [slice(0, 1), slice(1, 2)] if P.shape[1] == 2 else [slice(None)]
+        apart = self.multi_label or P.shape[1] == 2
+        parts = [slice(k, k + 1) for k in range(P.shape[1])] if apart else [slice(None)]
         self._columns = self._columns or [[] for _ in parts]
         for column, k in zip(self._columns, parts, strict=True):
             p, t, weight = P[:, k], T[:, k], W[:, k]
@@ -75,18 +68,60 @@ class AUC(Metric):
             column.append((p[counted], (weight * t)[counted], (weight * ~t)[counted]))
 
     def result(self) -> float:
-        """The area; nan without positive samples, and for ``"ROC"`` without negative ones."""
+        """The score; nan if nothing was counted, or a score is nan."""
         if not self._columns:
             return float("nan")
         columns = self._columns
-        if are_two_classes(self, len(columns), self._one_true):
+        if not self.multi_label and are_two_classes(self, len(columns), self._one_true):
             columns = columns[1:]
         for column in columns:
             column[:] = [merged(column)]
         parts = [column[0] for column in columns]
-        s, positive, negative = parts[0] if len(parts) == 1 else merged(parts)
+        if not self.multi_label:
+            parts = [parts[0] if len(parts) == 1 else merged(parts)]
+        scores = [self.score(*counts) for s, *counts in parts if s.size and not math.isnan(s[-1])]
+        return math.fsum(scores) / len(parts) if len(scores) == len(parts) else float("nan")
+
+
+class AUC(Ranking):
+    """The area under a curve through all thresholds, over all samples: exact.
+
+    ``"ROC"``: the chance that a positive sample scores higher than a negative one,
+
+        AUC = Σ_{i positive, j negative} w_i w_j ([s_i > s_j] + ½ [s_i = s_j]) / Σ_{i, j} w_i w_j
+
+    ``"PR"``: average precision, with P_t and R_t at the t-th of the different scores from above,
+
+        AP = Σ_t (R_t − R_{t−1}) P_t
+
+    These are scikit-learn's ``roc_auc_score`` and ``average_precision_score``. Keras approximates
+    the curves by 200 thresholds between 0 and 1; here all scores are kept, of any range, logits
+    too. Of two classes the area is that of class 1; otherwise K outputs are counted together.
+
+    Args:
+        curve: ``"ROC"`` or ``"PR"``.
+        name: Its key in logs and History.
+        class_id: The class whose area it is, against all others.
+        multi_label: Whether it is the mean of the areas of the K outputs, each for itself.
+
+    Raises:
+        ValueError: The curve is none of these.
+    """
+
+    def __init__(
+        self,
+        curve: str = "ROC",
+        name: str = "auc",
+        class_id: int | None = None,
+        multi_label: bool = False,
+    ) -> None:
+        super().__init__(name, class_id, multi_label)
+        self.curve = check_choice(curve, "AUC(curve)", CURVES)
+
+    def score(self, positive: Array, negative: Array) -> float:
+        """The area; nan without positive samples, and for ``"ROC"`` without negative ones."""
         p, n = positive.sum(), negative.sum()
-        if p == 0 or (n == 0 and self.curve == "ROC") or math.isnan(s[-1]):
+        if p == 0 or (n == 0 and self.curve == "ROC"):
             return float("nan")
         if self.curve == "ROC":
             lower = np.cumsum(negative) - 0.5 * negative  # the tied ones count by half

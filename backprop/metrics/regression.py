@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from backprop.core.checks import check_choice, check_integer
 from backprop.core.types import Array
 from backprop.metrics.base import MeanMetric, Metric
 
@@ -69,17 +70,32 @@ class R2Score(Metric):
 
     Args:
         name: Its key in logs and History.
+        class_aggregation: How the K outputs' scores become one: ``"uniform_average"`` or
+            ``"variance_weighted_average"``, where those that vary more count more.
+        num_regressors: p, for the adjusted 1 − (1 − R²)(n − 1)/(n − p − 1), with n = N K; 0 leaves
+            it as it is. nan where n is too small.
     """
 
     better = "larger"
 
-    def __init__(self, name: str = "r2_score") -> None:
+    def __init__(
+        self,
+        name: str = "r2_score",
+        class_aggregation: str = "uniform_average",
+        num_regressors: int = 0,
+    ) -> None:
         super().__init__(name)
+        averages = ("uniform_average", "variance_weighted_average")
+        self.class_aggregation = check_choice(
+            class_aggregation, "R2Score(class_aggregation)", averages
+        )
+        self.num_regressors = check_integer(num_regressors, "R2Score(num_regressors)", 0)
         self.reset()
 
     def reset(self) -> None:
         """Starts anew."""
         self._origin: Array | None = None
+        self._n = 0  # N K
         self._weight: Array = np.zeros(1)  # Σ w, of each output
         self._sum: Array = np.zeros(1)  # Σ w y′, with y′ = y − origin
         self._squares: Array = np.zeros(1)  # Σ w y′²
@@ -93,6 +109,7 @@ class R2Score(Metric):
         w, P, Y = w.reshape(rows), P.reshape(rows), Y.reshape(rows)  # (N, T, K) -> (N T, K)
         Y = Y.astype(np.float64)
         E = P - Y
+        self._n += Y.size
         if self._origin is None:
             # Σ y² − (Σ y)²/n loses digits where targets lie far from 0: measure them from the
             # first one, so that equal targets give exactly 0
@@ -112,4 +129,12 @@ class R2Score(Metric):
         exact = self._residual == 0
         varies = variation > 0
         unexplained = self._residual / np.where(varies, variation, 1)
-        return float(np.mean(np.where(varies, 1 - unexplained, exact), where=counted))
+        scores = np.where(varies, 1 - unexplained, exact)[counted]
+        weights = variation[counted] if self.class_aggregation != "uniform_average" else None
+        if weights is not None and not weights.any():
+            weights = None
+        score = float(np.average(scores, weights=weights))
+        if not self.num_regressors:
+            return score
+        n, free = self._n, self._n - self.num_regressors - 1
+        return 1 - (1 - score) * (n - 1) / free if free > 0 else float("nan")

@@ -10,7 +10,7 @@ from typing import Unpack
 
 import numpy as np
 
-from backprop.core.checks import check_number, check_positive
+from backprop.core.checks import check_flag, check_number, check_positive
 from backprop.core.types import Array
 from backprop.optimizers.base import Optimizer
 from backprop.optimizers.options import Common, LearningRate, Shared
@@ -71,8 +71,8 @@ class Adam(AdamLike):
         **common: Unpack[Common],
     ) -> None:
         super().__init__(learning_rate, beta_1, beta_2, epsilon, **common)
-        self.amsgrad = amsgrad
-        if amsgrad:
+        self.amsgrad = check_flag(amsgrad, "amsgrad")
+        if self.amsgrad:
             self.slots = (*self.slots, "largest_velocity")
 
     def coefficients(self, t: int, eta: float) -> tuple[float, ...]:

@@ -10,7 +10,7 @@ from typing import Unpack
 
 import numpy as np
 
-from backprop.core.checks import check_number, check_positive, check_share
+from backprop.core.checks import check_flag, check_number, check_positive, check_share
 from backprop.core.types import Array
 from backprop.optimizers.base import Optimizer
 from backprop.optimizers.options import Common, LearningRate
@@ -106,10 +106,10 @@ class RMSprop(Optimizer):
         self.rho = check_number(rho, "rho", below=1)
         self.momentum = check_share(momentum, "momentum")
         self.epsilon = check_positive(epsilon, "epsilon")
-        self.centered = centered
+        self.centered = check_flag(centered, "centered")
         self.slots = (
             "mean_square",
-            *(["mean_gradient"] if centered else []),
+            *(["mean_gradient"] if self.centered else []),
             *(["velocity"] if momentum else []),
         )
 

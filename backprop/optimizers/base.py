@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 
 from backprop.core.buffers import filled_array
-from backprop.core.checks import check_integer, check_number, check_positive, check_share
+from backprop.core.checks import (
+    check_flag,
+    check_integer,
+    check_number,
+    check_positive,
+    check_share,
+)
 from backprop.core.parameters import Parameters
 from backprop.core.settings import Strict
 from backprop.core.types import Array
@@ -76,9 +82,8 @@ class Optimizer(Strict):
         self._schedule: Callable[[int], float] | None = None
         self._learning_rate = 0.0
         self.learning_rate = learning_rate
-        if weight_decay is not None:
-            weight_decay = check_number(weight_decay, "weight_decay")
-        self.weight_decay = weight_decay
+        decay, every = weight_decay, ema_overwrite_frequency
+        self.weight_decay = None if decay is None else check_number(decay, "weight_decay")
         clips = {"clipnorm": clipnorm, "global_clipnorm": global_clipnorm, "clipvalue": clipvalue}
         given = {n: check_positive(limit, n) for n, limit in clips.items() if limit is not None}
         if len(given) > 1:
@@ -87,13 +92,11 @@ class Optimizer(Strict):
         self.clipnorm = given.get("clipnorm")
         self.global_clipnorm = given.get("global_clipnorm")
         self.clipvalue = given.get("clipvalue")
-        self.use_ema = use_ema
+        self.use_ema = check_flag(use_ema, "use_ema")
         self.ema_momentum = check_share(ema_momentum, "ema_momentum")
-        if ema_overwrite_frequency is not None:
-            ema_overwrite_frequency = check_integer(
-                ema_overwrite_frequency, "ema_overwrite_frequency"
-            )
-        self.ema_overwrite_frequency = ema_overwrite_frequency
+        if every is not None:
+            every = check_integer(every, "ema_overwrite_frequency")
+        self.ema_overwrite_frequency = every
         self.iterations = 0
         self.state: dict[str, Array] = {}
         self.scalars: list[Array] = []
@@ -198,11 +201,7 @@ class Optimizer(Strict):
         self.conclude(parameters)
 
     def check_free(self, parameters: Parameters | None) -> None:
-        """Checks that the state is not another model's; None stands for a model without parameters.
-
-        Raises:
-            ValueError: It is.
-        """
+        """Raises ValueError if the state is another model's; None: a model without parameters."""
         if self._parameters is not None and self._parameters is not parameters:
             raise ValueError(
                 f"this {type(self).__name__} already trains another model, or this one before "
@@ -234,11 +233,11 @@ class Optimizer(Strict):
     def prepare(self, parameters: Parameters) -> list[Block]:
         """The first part of a step: the state and the numbers of the formula.
 
-        Returns:
-            All of θ that is trained, in blocks; the same list as long as they stay the same.
+        Returns the blocks of θ that are trained: the same list as long as they stay the same.
         """
         t, eta = self.iterations + 1, self.learning_rate
-        self.begin(parameters)
+        if self._parameters is not parameters:
+            self.bind(parameters)
         stretches = parameters.trainable_slices()
         decays = [p.decays for p in parameters] if self.weight_decay else []
         if stretches is not self._stretches or decays != self._decays:
@@ -246,9 +245,10 @@ class Optimizer(Strict):
             self._stretches, self._decays = stretches, decays
             self._blocks = self.blocks(parameters, stretches)
         numbers = self.coefficients(t, eta)
-        attributes = self.__dict__  # to assign without asking whether anybody reads it
-        attributes["_keep"] = 1 - eta * (self.weight_decay or 0)
+        if self.weight_decay:
+            self._keep = 1 - eta * self.weight_decay
         if numbers != self._numbers:
+            attributes = self.__dict__  # written to directly: Strict would look at each assignment
             attributes["_numbers"] = numbers
             scalars = self.scalars or [np.empty((), parameters.values.dtype) for _ in numbers]
             attributes["scalars"] = scalars
@@ -285,22 +285,21 @@ class Optimizer(Strict):
     def bind(self, parameters: Parameters) -> None:
         """Makes the state for a model's parameters, as the first step does."""
         self.check_free(parameters)
-        theta = parameters.values
         self._parameters, self._stretches = parameters, None
         self._first_rate = self._schedule, self._learning_rate
         self.scalars, self._numbers = [], ()
         self.state = {}
-        self._complete_state(theta)
+        self._complete_state(parameters.values)
 
     def _complete_state(self, theta: Array) -> None:
         """Makes the state vectors that are missing, and lets those go that nobody needs."""
         kept = self.state
-        self.state = {
-            name: kept[name]
-            if name in kept
-            else filled_array(theta.shape, self.initial_state, theta.dtype)
-            for name in self.slots
-        }
+        self.state = {}
+        for name in self.slots:
+            found = kept.get(name)
+            if found is None:
+                found = filled_array(theta.shape, self.initial_state, theta.dtype)
+            self.state[name] = found
         if self.use_ema:
             self.state["average"] = kept["average"] if "average" in kept else theta.copy()
 

@@ -1,5 +1,6 @@
 """L-BFGS, by SciPy: a quasi-Newton method on the loss of all samples."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -97,7 +98,8 @@ class LBFGS(Optimizer):
                 "gtol": self.gradient_tolerance,
             },
         )
-        found = bool(stopped or result.status in (0, 1))  # converged, or reached a limit
+        ended = result.status in (0, 1) and math.isfinite(result.fun)  # converged, or at a limit
+        found = bool(stopped or ended)
         self.message = "stopped by a callback" if stopped else str(result.message)
         if not found:
             self.message = "the line search found no lower loss"

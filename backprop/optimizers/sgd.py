@@ -4,7 +4,7 @@ from typing import Unpack
 
 import numpy as np
 
-from backprop.core.checks import check_number, check_positive, check_share
+from backprop.core.checks import check_flag, check_number, check_positive, check_share
 from backprop.core.types import Array
 from backprop.optimizers.base import Optimizer
 from backprop.optimizers.options import Common, LearningRate
@@ -36,7 +36,7 @@ class SGD(Optimizer):
     ) -> None:
         super().__init__(learning_rate, **common)
         self.momentum = check_share(momentum, "momentum")
-        self.nesterov = nesterov
+        self.nesterov = check_flag(nesterov, "nesterov")
         self.slots = ("velocity",) if momentum else ()
 
     def coefficients(self, t: int, eta: float) -> tuple[float, ...]:

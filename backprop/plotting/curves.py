@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 import numpy as np
 
+from backprop.core.durable import FilePath
 from backprop.core.types import Array
 from backprop.plotting.style import (
     colours,
@@ -52,7 +52,7 @@ class _Run(NamedTuple):
 def loss_curves(
     histories: Curves | Mapping[str, Curves],
     keys: str | Sequence[str] | None = None,
-    path: str | os.PathLike[str] | None = None,
+    path: FilePath | None = None,
 ) -> Figure:
     """Draw a panel for each quantity, training solid and validation dashed, over the epochs.
 

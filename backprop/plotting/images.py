@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import os
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from backprop.core.types import Array
+from backprop.plotting.nodes import short
 from backprop.plotting.style import finite_array, new_figure, save
 
 if TYPE_CHECKING:
@@ -33,18 +35,21 @@ def filters(
     Raises:
         ValueError: W has another number of axes, or there is no such channel.
     """
-    weights = finite_array("W", getattr(W, "W", W), 4)
+    weights = finite_array("W", getattr(W, "W", W), 4, ": pass a convolution that is built")
     n_channels = weights.shape[2]
     if channel is None and n_channels == 3:
         low, high = weights.min(axis=(0, 1, 2)), weights.max(axis=(0, 1, 2))
         scaled = (weights - low) / np.where(high > low, high - low, 1)
-        return _grid(list(np.moveaxis(scaled, 3, 0)), path)
+        caption = "filters in colour, each from its smallest weight to its largest one"
+        return _grid(list(np.moveaxis(scaled, 3, 0)), caption, path)
     channel = 0 if channel is None else channel
     if not 0 <= channel < n_channels:
         raise ValueError(f"channel must lie between 0 and {n_channels - 1}, but it is {channel!r}.")
     largest = float(np.nanmax(np.abs(weights))) or 1.0
     pictures = [weights[:, :, channel, k] for k in range(weights.shape[3])]
-    return _grid(pictures, path, cmap="RdBu_r", vmin=-largest, vmax=largest)
+    of = f" for channel {channel} of {n_channels} (from 0)" if n_channels > 1 else ""
+    caption = f"filters' weights{of}: blue {short(-largest)}, white 0, red {short(largest)}"
+    return _grid(pictures, caption, path, cmap="RdBu_r", vmin=-largest, vmax=largest)
 
 
 def feature_maps(A: Any, path: str | os.PathLike[str] | None = None) -> Figure:
@@ -58,11 +63,11 @@ def feature_maps(A: Any, path: str | os.PathLike[str] | None = None) -> Figure:
     Raises:
         ValueError: A is not the output for one image.
     """
-    maps = np.asarray(A)
-    if maps.ndim == 4 and len(maps) == 1:
-        maps = maps[0]
-    maps = finite_array("A", maps, 3)
-    return _grid([maps[:, :, k] for k in range(maps.shape[2])], path, cmap="Greys")
+    if np.ndim(A) == 4 and len(A) == 1:
+        A = A[0]
+    maps = finite_array("A", A, 3, ': pass an output, model.activations(X[:1])["conv2d_1"]')
+    caption = "channels of one image; in each the largest number is black"
+    return _grid([maps[:, :, k] for k in range(maps.shape[2])], caption, path, cmap="Greys")
 
 
 def saliency(image: Any, gradient: Any, path: str | os.PathLike[str] | None = None) -> Figure:
@@ -96,17 +101,22 @@ def saliency(image: Any, gradient: Any, path: str | os.PathLike[str] | None = No
     return save(figure, path)
 
 
-def _grid(pictures: list[Array], path: str | os.PathLike[str] | None, **shown: Any) -> Figure:
-    """Numbered pictures in rows, the first ``MOST`` of them."""
+def _grid(
+    pictures: list[Array], caption: str, path: str | os.PathLike[str] | None, **shown: Any
+) -> Figure:
+    """Numbered pictures in rows above a caption, the first ``MOST`` of them."""
     drawn = pictures[:MOST]
     columns = min(8, len(drawn))
     rows = math.ceil(len(drawn) / columns)
-    figure = new_figure(1.0 * columns + 0.2, 1.15 * rows + 0.3)
+    width = max(1.0 * columns + 0.2, 3.2)
+    if len(drawn) < len(pictures):
+        caption = f"the first {len(drawn)} of {len(pictures)} {caption}"
+    lines = textwrap.wrap(caption, int(12 * width))
+    figure = new_figure(width, 1.15 * rows + 0.3 + 0.15 * len(lines))
     for k, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
         axes.set_axis_off()
         if k < len(drawn):
             axes.imshow(drawn[k], **shown)
             axes.set_title(str(k), fontsize=8, pad=2)
-    if len(drawn) < len(pictures):
-        figure.suptitle(f"the first {len(drawn)} of {len(pictures)}", fontsize=9)
+    figure.supxlabel("\n".join(lines), fontsize=8, color="0.3")
     return save(figure, path)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from backprop.core.durable import FilePath, replacing
 from backprop.core.types import Array
 
 if TYPE_CHECKING:
@@ -62,18 +63,18 @@ def unbox(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
-def save(figure: Figure, path: str | os.PathLike[str] | None) -> Figure:
+def save(figure: Figure, path: FilePath | None) -> Figure:
     """Write the figure to ``path`` if one is given, in the format of its ending; return it.
 
     Raises:
-        FileNotFoundError: If the folder of ``path`` does not exist.
+        OSError: If the folder of ``path`` does not exist, or the file cannot be written.
     """
     if path is not None:
-        file = os.fspath(path)
-        folder = os.path.dirname(file)
-        if folder and not os.path.isdir(folder):
-            raise FileNotFoundError(f"path is {file!r}: create the folder {folder!r} first.")
-        figure.savefig(file, dpi=SAVED_DPI)
+        name = os.fsdecode(path)
+        if not os.path.splitext(name)[1]:  # as matplotlib does
+            name = f"{name.rstrip('.')}.{figure.canvas.get_default_filetype()}"
+        with replacing(name) as temporary:
+            figure.savefig(temporary, dpi=SAVED_DPI)
     return figure
 
 
@@ -91,16 +92,24 @@ def epoch_ticks(first: int, last: int) -> list[int]:
     return [first, *(epoch for epoch in round_epochs if epoch - first > step / 2)]
 
 
-def finite_array(name: str, values: object, ndim: int) -> Array:
+def finite_array(name: str, values: object, ndim: int, advice: str = "") -> Array:
     """Return ``values`` as a float array with ``ndim`` axes whose non-finite entries are NaN.
+
+    Args:
+        name: What they are called.
+        values: The numbers.
+        ndim: The number of axes that they must have.
+        advice: What to pass, for the error message, where that is no array.
 
     Raises:
         ValueError: If it is no such array.
     """
     try:
         array = np.array(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must hold numbers, with {ndim} axes: {error}.") from error
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name} must hold numbers, with {ndim} axes, but it is {values!r:.60}{advice}."
+        ) from None
     if array.ndim != ndim or not array.size:
         raise ValueError(
             f"{name} must be a non-empty array with {ndim} axes but has the shape {array.shape}."

@@ -5,7 +5,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from backprop.core.checks import check_integer, check_number, check_positive
+from backprop.core.checks import check_flag, check_integer, check_list, check_number, check_positive
 from backprop.schedules.base import Schedule
 
 
@@ -28,6 +28,7 @@ class RateDecay(Schedule):
     def __post_init__(self) -> None:
         keep(self, check_number, "initial_learning_rate", "decay_rate")
         keep(self, check_positive, "decay_steps")
+        keep(self, check_flag, "staircase")
 
     def periods(self, step: int) -> float:
         """s/d."""
@@ -63,14 +64,15 @@ class PiecewiseConstantDecay(Schedule):
     values: Sequence[float]
 
     def __post_init__(self) -> None:
+        for name in ("values", "boundaries"):
+            given = check_list(getattr(self, name), name)
+            numbers = tuple(check_number(value, f"each of {name}") for value in given)
+            object.__setattr__(self, name, numbers)
         if len(self.values) != len(self.boundaries) + 1:
             raise ValueError(
                 f"values must hold one learning rate more than there are boundaries, but there are "
                 f"{len(self.values)} values and {len(self.boundaries)} boundaries."
             )
-        for name in ("values", "boundaries"):
-            numbers = tuple(check_number(value, f"each of {name}") for value in getattr(self, name))
-            object.__setattr__(self, name, numbers)
         if any(b >= c for b, c in zip(self.boundaries, self.boundaries[1:], strict=False)):
             raise ValueError(f"boundaries must increase, but they are {self.boundaries!r}.")
 
@@ -103,6 +105,7 @@ class PolynomialDecay(Schedule):
     def __post_init__(self) -> None:
         keep(self, check_number, "initial_learning_rate", "end_learning_rate")
         keep(self, check_positive, "decay_steps", "power")
+        keep(self, check_flag, "cycle")
 
     def __call__(self, step: int) -> float:
         """(η₀ − η₁) (1 − s/d)^p + η₁."""

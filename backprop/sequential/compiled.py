@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from backprop import losses, optimizers
-from backprop.core.checks import check_list
+from backprop.core.checks import check_flag, check_list
 from backprop.core.errors import NotCompiledError
 from backprop.core.types import Array, DTypeLike
 from backprop.layers import Input, Layer
@@ -81,11 +81,12 @@ class CompiledNetwork(Network):
         given_loss = losses.get(loss)
         plain = check_list(metrics, "metrics")
         weighted = check_list(weighted_metrics, "weighted_metrics")
+        eagerly = check_flag(run_eagerly, "run_eagerly")
         head = head_of(self.layers, given_loss)
         says = given_loss.decision_threshold, given_loss.outputs
         self._metrics = get_all(plain, weighted, *says)
         self._optimizer, self._given_loss = given_optimizer, given_loss
-        self.run_eagerly = run_eagerly
+        self.run_eagerly = eagerly
         self._set_head(head)
         self.compiled = True
 

@@ -1,16 +1,15 @@
 """Models from files."""
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
+from backprop import storage
+from backprop.core.durable import FilePath
 from backprop.sequential.model import Sequential
 from backprop.storage import models as saving
 
 
-def load_model(
-    path: str | os.PathLike[str], custom_objects: Mapping[str, Any] | None = None
-) -> Sequential:
+def load_model(path: FilePath, custom_objects: Mapping[str, Any] | None = None) -> Sequential:
     """The model that ``model.save`` wrote: it predicts and trains on with the same bits.
 
     Args:
@@ -20,7 +19,28 @@ def load_model(
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is not a model's, or damaged, or of a newer version; or a class in it is not
-            known, or cannot be made as it was.
+        CorruptFileError: It is none of ours, or damaged: a damaged file is never believed.
+        ValueError: It is not a model's, or of a newer version; or a class in it is not known, or
+            cannot be made as it was.
     """
     return saving.load(Sequential, path, custom_objects)
+
+
+def load_onnx(path: FilePath) -> Sequential:
+    """The model that an ONNX file holds, to predict, explain or train on with; needs ``onnx``.
+
+    It can be read if it is a chain of the operators that ``model.export`` writes, whoever wrote it:
+    each value goes to one node, and each node has one of them beside its constants. The model takes
+    the inputs that the file does: where these have channels first, it begins with a ``Permute``. It
+    is not compiled.
+
+    Args:
+        path: The file, for example ``"digits.onnx"``.
+
+    Raises:
+        ImportError: The package ``onnx`` is not installed.
+        FileNotFoundError: There is no such file.
+        CorruptFileError: It is no ONNX file, or damaged.
+        ValueError: A node cannot be read; the message names the node and its operator.
+    """
+    return storage.import_onnx(Sequential, path)

@@ -5,10 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from backprop import distributed, explain, inspection
+from backprop import distributed, explain, inspection, storage
 from backprop.callbacks import Callback, CallbackList
 from backprop.core import console
-from backprop.core.checks import check_list
+from backprop.core.checks import check_flag, check_list
+from backprop.core.durable import FilePath
+from backprop.data.frames import check_labels
 from backprop.data.sources import check, evaluation_source
 from backprop.engine.recorded import RecordedSteps
 from backprop.engine.threads import single_blas_threads
@@ -38,7 +40,7 @@ class Sequential(CompiledNetwork):
         history: The History of the last ``fit``.
         stop_training: Callbacks set it to True to end training after the step in hand.
         resume_at: The epoch and step that a fit begins with; a callback that knows the state of an
-            interrupted one may change it in ``on_train_begin``.
+            interrupted one may change it in ``on_train_begin``. At its end the number of epochs.
 
     Example:
         >>> from backprop.layers import Dense, ReLU, Softmax
@@ -59,7 +61,7 @@ class Sequential(CompiledNetwork):
             seed: Takes the place of the model's seed; None keeps it (see ``Network.reset``).
         """
         super().reset(seed)
-        self.history = None
+        self.history = self.feature_names = None
         if self._optimizer is not None:
             self._optimizer.reset()
 
@@ -125,6 +127,7 @@ class Sequential(CompiledNetwork):
         """
         several = None if workers is None else distributed.check_workers(workers)
         with nullcontext() if several is None else several.same_fate():
+            labels = check_labels(x, self.feature_names)
             plan = plan_fit(
                 self,
                 x=x,
@@ -148,7 +151,7 @@ class Sequential(CompiledNetwork):
             self.build((None, *plan.batches.sample_shape))
         if several is not None:
             plan = distributed.shared_plan(self, plan, several)
-        self.history = plan.history
+        self.history, self.feature_names = plan.history, labels
         with single_blas_threads():
             observe(self, plan.batches)
             step = Step(self) if self.run_eagerly else RecordedSteps(self, fuse=several is None)
@@ -172,9 +175,12 @@ class Sequential(CompiledNetwork):
         Returns:
             The loss before the update, or ``[loss, metrics…]`` if the model has metrics, or a dict.
         """
+        check_flag(return_dict, "return_dict")
+        labels = check_labels(x, self.feature_names)
         data = check(self, x, y, sample_weight, class_weight)
         self.optimizer.check_free(self._parameters)
         self.build((None, *data.X.shape[1:]))
+        self.feature_names = labels
         X = data.X.astype(self.dtype, copy=False)
         step = Step(self)
         with single_blas_threads():  # as in fit: the same steps have the same bits
@@ -221,6 +227,8 @@ class Sequential(CompiledNetwork):
         Returns:
             The loss, or ``[loss, metrics…]`` if the model has metrics, or a dict.
         """
+        check_flag(return_dict, "return_dict")
+        check_labels(x, self.feature_names)
         batches = evaluation_source(self, x, y, sample_weight, batch_size=batch_size, steps=steps)
         params = {"steps": batches.steps, "verbose": verbose}
         called = CallbackList(check_list(callbacks, "callbacks"), self, params)
@@ -241,3 +249,23 @@ class Sequential(CompiledNetwork):
     ) -> "inspection.GradientReport":
         """Every gradient against an independent derivative (see ``inspection.check_gradients``)."""
         return inspection.check_gradients(self, X, y, sample_weight, max_entries)
+
+    def export(self, path: FilePath, logits: bool = False) -> None:
+        """Writes what ``predict`` computes as an ONNX file, for other runtimes; needs ``onnx``.
+
+        The file has one input, ``"x"``, with the shape of ``predict``'s and the model's dtype, and
+        one output, ``"probabilities"`` where the model ends with a Softmax or Sigmoid, ``"logits"``
+        or ``"y"``. ``bp.load_onnx(path)`` reads chains of layers back.
+
+        Args:
+            path: The file, for example ``"digits.onnx"``; one that is there is replaced at the end.
+            logits: Whether to leave out the Softmax or Sigmoid at the end.
+
+        Raises:
+            ImportError: The package ``onnx`` is not installed.
+            NotBuiltError: The model has no weights yet.
+            TypeError: A layer of your own does not say how to express it; the message shows how
+                (see ``storage.onnx_graph.Graph``).
+            ValueError: Logits are asked for, but no Softmax or Sigmoid stands at the end.
+        """
+        storage.export_onnx(self, path, logits)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -14,6 +13,7 @@ from backprop.callbacks import Callback
 from backprop.core import console
 from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_dtype, check_integer, check_list, check_shape
+from backprop.core.durable import FilePath
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.core.parameters import Parameter, Parameters
 from backprop.core.settings import Strict
@@ -37,9 +37,11 @@ class Network(Strict):
 
     Attributes:
         compiled: Whether there are a loss and an optimizer.
+        feature_names: The columns of the data frame that it was trained on; None if it was none.
     """
 
     compiled = False
+    feature_names: tuple[Any, ...] | None = None
     instead = {
         "layers": "add layers by model.add(…)",
         "loss": "call model.compile(loss=…)",
@@ -123,7 +125,7 @@ class Network(Strict):
             ShapeError: It is not of that form, or the model is built for another one.
         """
         batch = tuple(input_shape) if isinstance(input_shape, Sequence) else ()
-        if batch[:1] != (None,):
+        if not batch or batch[0] is not None:
             raise ShapeError(
                 f"input_shape must be the shape of a batch with None in front, such as "
                 f"(None, 784), but it is {input_shape!r}."
@@ -226,7 +228,7 @@ class Network(Strict):
             ValueError: There is none.
         """
         found = dict(walk(self.layers))
-        if name not in found:
+        if not isinstance(name, str) or name not in found:
             raise ValueError(f"no layer is called {name!r}: the names are {', '.join(found)}.")
         return found[name]
 
@@ -299,21 +301,19 @@ class Network(Strict):
         inside = objects_in(self._chain)
         return found | {way: part for way, part in inside if isinstance(part, np.random.Generator)}
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: FilePath, include_optimizer: bool = True) -> None:
         """Writes the whole model as one file, from which training goes on with the same bits.
 
-        ``bp.load_model(path)`` reads it (see ``saving.save``).
-
-        Args:
-            path: The file, for example ``"digits.npz"``.
+        ``bp.load_model(path)`` reads it. Without ``include_optimizer`` the optimizer's state is
+        left out (see ``saving.save`` for what is promised, and for the errors).
         """
-        saving.save(self, path)
+        saving.save(self, path, include_optimizer)
 
-    def save_weights(self, path: str | os.PathLike[str]) -> None:
+    def save_weights(self, path: FilePath) -> None:
         """Writes the parameters alone, each under its name (see ``saving.save_weights``)."""
         saving.save_weights(self, path)
 
-    def load_weights(self, path: str | os.PathLike[str]) -> None:
+    def load_weights(self, path: FilePath) -> None:
         """Sets the parameters from a file (see ``saving.load_weights`` for the errors)."""
         saving.load_weights(self, path)
 

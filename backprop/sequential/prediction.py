@@ -12,9 +12,11 @@ from backprop.core.checks import check_integer, check_list
 from backprop.core.errors import ShapeError
 from backprop.core.ranges import check_finite
 from backprop.core.types import Array
+from backprop.data.frames import check_labels
 from backprop.data.inputs import as_inputs, surely_finite
 from backprop.data.items import Items, inputs_of, makes_inputs
-from backprop.data.sources import EVALUATION_BATCH, refuse_beside_stream
+from backprop.data.on_disk import on_disk, slices_of
+from backprop.data.sources import EVALUATION_BATCH, bounded, refuse_beside_stream
 from backprop.engine.threads import single_blas_threads
 from backprop.layers.block import shape_through
 
@@ -29,8 +31,14 @@ def predict(
 ) -> Array:
     """The outputs; see ``Network.predict`` for the arguments."""
     layers = network._some_layers()
+    check_labels(x, network.feature_names)
     if steps is not None:
         steps = check_integer(steps, "steps")
+    if on_disk(x):
+        size = EVALUATION_BATCH if batch_size is None else check_integer(batch_size, "batch_size")
+        slices = slices_of(x, size)
+        items = Items(slices, bounded(-(-len(x) // size), steps), "x", None, network.input_shape)
+        return predict_items(network, items, verbose, callbacks)
     if makes_inputs(x, network.input_shape):
         refuse_beside_stream("x", None, batch_size)
         items = Items(x, steps, "x", None, network.input_shape)

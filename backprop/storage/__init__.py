@@ -1,1 +1,15 @@
-"""Files: weights, snapshots of a training, whole models."""
+"""Files: weights, snapshots of a training, whole models, and models for other runtimes."""
+
+from typing import TYPE_CHECKING
+
+from backprop.core.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from backprop.storage.onnx_export import export_onnx
+    from backprop.storage.onnx_import import import_onnx
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__, onnx_export=["export_onnx"], onnx_import=["import_onnx"]
+    )
+
+__all__ = ["export_onnx", "import_onnx"]

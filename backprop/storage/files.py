@@ -1,73 +1,59 @@
-"""Files that appear whole or not at all, and trees of arrays and plain values as one ``.npz``.
+"""Trees of arrays and plain values as one ``.npz``, of which no damaged one is ever believed.
 
 A tree is made of dicts, lists, tuples, arrays, numbers, strings, True, False and None. Its arrays
 are stored under the way that leads to them, ``weights/dense_1.W``, so that NumPy alone can read
 them; all the rest is a JSON text beside them. Nothing is ever pickled.
+
+What is promised: a file comes back as it was written, or ``CorruptFileError`` says what is wrong
+with it. A SHA-256 covers the names, shapes, dtypes and bytes of everything; it is checked before
+anything is used. No more memory is taken than the file is long, and members that do not belong
+there are not read at all.
 """
 
+import math
 import os
+import re
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import Any
+from contextlib import contextmanager
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from backprop.core.file_kinds import kind_of_file
+from backprop.core.durable import FilePath, replacing
+from backprop.core.errors import CorruptFileError
+from backprop.core.file_kinds import DAMAGED, kind_of_file
 from backprop.core.types import Array
+from backprop.storage import archive
+from backprop.storage.archive import Damage, Digest
 
-VERSION = 1
+VERSION = 2
 """The version of the form that files are written in; older ones can be read, newer ones cannot."""
 
-TEXT = "backprop.json"
-"""Where in a file the tree without its arrays stands."""
+TEXT, DIGEST = "backprop.json", "backprop.sha256"
+"""Where in a file the tree without its arrays stands, and the SHA-256 of all the rest."""
 
-ARRAY, TUPLE, ITEMS = "__array__", "__tuple__", "__items__"
+CONTENT, CONTENT_1 = "content", "tree"
+"""The tree's key in the text, another one in version 1: no newer file can pass for one of those."""
+
+ARRAY, TUPLE, ITEMS, FLOAT = "__array__", "__tuple__", "__items__", "__float__"
 """What JSON does not know, as dicts of one key."""
 
+DEEPEST = 200
+"""How many dicts and lists may lie in each other, far below what Python can do."""
 
-def check_target(path: str | os.PathLike[str]) -> str:
-    """Where a file is to be written: the path, or what it links to.
+LONGEST_TEXT = 1 << 24
+"""Bytes that the tree without its arrays may have."""
 
-    Raises:
-        FileNotFoundError: The folder does not exist.
-        IsADirectoryError: ``path`` is a folder.
-    """
-    target = os.path.realpath(path)
-    folder = os.path.dirname(target)
-    if not os.path.isdir(folder):
-        raise FileNotFoundError(f"path is {os.fspath(path)!r}: create the folder {folder!r} first.")
-    if os.path.isdir(target):
-        raise IsADirectoryError(f"path is {os.fspath(path)!r}, a folder: name a file.")
-    return target
+WRONG_TYPES = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, SystemError)
+"""What Python raises where a value is of another type or form than was believed."""
+
+AWKWARD = re.compile("[\0\\\\\ud800-\udfff]")
+"""Characters that names in archives may not have."""
 
 
-@contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
-    """A path in the same folder to write to; its file takes the place of ``path`` at the end.
-
-    Whoever reads ``path`` meanwhile, or after a crash, finds the old file whole. If the body raises
-    nothing is left behind.
-
-    Raises:
-        OSError: The file cannot be written, see ``check_target``.
-    """
-    target = check_target(path)
-    folder, name = os.path.split(target)
-    temporary = os.path.join(folder, f".{os.getpid()}-{name}")  # the ending may say the format
-    try:
-        yield temporary
-        os.replace(temporary, target)
-    except OSError as error:
-        if error.filename == temporary:  # a name that says nothing to the user
-            error.filename = os.fspath(path)
-        raise
-    finally:
-        with suppress(FileNotFoundError):
-            os.remove(temporary)
-
-
-def write(path: str | os.PathLike[str], kind: str, tree: dict[str, Any]) -> None:
-    """Writes a tree as one file, atomically.
+def write(path: FilePath, kind: str, tree: dict[str, Any]) -> None:
+    """Writes a tree as one file, durably and whole or not at all (see ``core.durable``).
 
     Args:
         path: The file; one that is there is replaced.
@@ -76,40 +62,51 @@ def write(path: str | os.PathLike[str], kind: str, tree: dict[str, Any]) -> None
 
     Raises:
         TypeError: The tree holds something else than the module's first lines name.
+        ValueError: It is nested too deeply, or too long.
+        OSError: The file cannot be written.
     """
     import json  # slow to load, and only files need it
 
     arrays: dict[str, Array] = {}
-    header = {"backprop": kind, "version": VERSION, "tree": pack(tree, "", arrays)}
-    text = np.frombuffer(json.dumps(header).encode(), np.uint8)
-    with replacing(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, **{TEXT: text}, **arrays)  # type: ignore[arg-type]
+    content = pack(tree, "", arrays)
+    header = {"backprop": kind, "version": VERSION, CONTENT: content}
+    text = json.dumps(header, allow_nan=False).encode()
+    if len(text) > LONGEST_TEXT:
+        raise ValueError(f"{len(text)} bytes of plain values are too many for one file.")
+    with (
+        replacing(path) as temporary,
+        open(temporary, "wb") as file,
+        archive.Writer(file) as writer,
+    ):
+        writer.add(TEXT, np.frombuffer(text, np.uint8))
+        for name, array in arrays.items():
+            writer.add(name, array)
+        writer.add(DIGEST, np.frombuffer(writer.digest.found(), np.uint8))
 
 
-def read(path: str | os.PathLike[str], *kinds: str) -> dict[str, Any]:
+def read(path: FilePath, *kinds: str) -> dict[str, Any]:
     """The tree of a file of one of these kinds.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is no file of ours, damaged, of another kind, or of a newer version.
+        CorruptFileError: It is no file of ours, or damaged.
+        ValueError: It is of another kind, or of a newer version.
     """
-    import json  # slow to load, and only files need it
-
-    name = os.fspath(path)
-    tree: dict[str, Any] = {}
+    name = os.fsdecode(path)
     try:
-        # given a name, np.load would leave the file open if it is no archive
-        with open(name, "rb") as file, np.load(file, allow_pickle=False) as found:
-            arrays = {key: found[key] for key in found.files}
-        header = json.loads(arrays.pop(TEXT).tobytes())
-        kind, version = header["backprop"], header["version"]
-        if version <= VERSION:
-            tree = unpack(header["tree"], arrays)
-    except (OSError, MemoryError):
+        mode = os.stat(name).st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # reading might wait for ever
+            raise CorruptFileError(f"{name!r} is a device or a pipe, and no file.")
+        with open(name, "rb") as file:
+            kind, version, tree = read_open(file)
+    except (OSError, MemoryError, CorruptFileError):
         raise
-    except Exception as error:  # whatever zipfile, NumPy and json make of other files
-        raise ValueError(
-            f"{name!r} is no file that backprop saved, or it is damaged: {kind_of_file(name)}."
+    except Exception as error:  # whatever NumPy, json and struct make of other files
+        told = kind_of_file(name, f"{TEXT}.npy")
+        if told == DAMAGED and isinstance(error, Damage):
+            told += f" ({error})"
+        raise CorruptFileError(
+            f"{name!r} is no file that backprop saved, or it is damaged: {told}."
         ) from error
     if version > VERSION:
         raise ValueError(
@@ -121,26 +118,125 @@ def read(path: str | os.PathLike[str], *kinds: str) -> dict[str, Any]:
     return tree
 
 
-def pack(value: Any, way: str, arrays: dict[str, Array]) -> Any:
+def read_open(file: BinaryIO) -> tuple[str, int, dict[str, Any]]:
+    """The kind, version and tree of an open file; of a newer version without the tree."""
+    import json  # slow to load, and only files need it
+
+    digest = Digest()
+    members = archive.directory(file, os.fstat(file.fileno()).st_size)
+    if not members or members[0].name != TEXT or members[0].size > LONGEST_TEXT + 128:
+        raise Damage(f"{TEXT} is not where it should be")
+    first, *others = members
+    header = json.loads(archive.read_array(file, first, digest).tobytes())
+    kind, version = header["backprop"], header["version"]
+    if type(kind) is not str or type(version) is not int or version < 1:
+        raise Damage(f"{TEXT} says neither what it holds nor how")
+    if version > VERSION:
+        return kind, version, {}
+    content = header.pop(CONTENT if version > 1 else CONTENT_1)
+    last = others.pop() if version > 1 and others and others[-1].name == DIGEST else None
+    if version > 1 and last is None:
+        raise Damage("its SHA-256 is missing")
+    expected: set[str] = set()
+    check(content, expected, finite=version > 1)
+    if len(header) != 2 or {member.name for member in others} != expected:
+        raise Damage("its arrays are not those that its text names")
+    arrays = {member.name: archive.read_array(file, member, digest) for member in others}
+    if last and archive.read_array(file, last, Digest()).tobytes() != digest.found():
+        raise Damage("its SHA-256 is another one")
+    tree = unpack(content, arrays)
+    if not isinstance(tree, dict):
+        raise Damage(f"{TEXT} holds no tree")
+    return kind, version, tree
+
+
+@contextmanager
+def belief(path: FilePath) -> Iterator[None]:
+    """Code that takes the tree of a file for what it should be.
+
+    Raises:
+        CorruptFileError: It is not: something is missing in it, or is of another type.
+    """
+    try:
+        yield
+    except WRONG_TYPES as error:
+        if isinstance(error, ValueError) and repr(os.fsdecode(path)) in str(error):
+            raise  # it says already what is wrong with which file
+        raise CorruptFileError(
+            f"{os.fsdecode(path)!r} is damaged, or of a version that was never published: what it "
+            f"holds does not fit together ({type(error).__name__}: {error})."
+        ) from error
+
+
+# ------------------------------------------------------------------- trees as JSON, and back
+
+
+def pack(value: Any, way: str, arrays: dict[str, Array], depth: int = 0) -> Any:
     """The value as JSON knows it, its arrays moved into ``arrays``."""
+    if depth > DEEPEST:
+        raise ValueError(f"{way[:80]}… cannot be saved: it is nested more than {DEEPEST} deep.")
+    if isinstance(value, np.generic) and value.dtype.kind in "biuf":
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return {FLOAT: repr(value)}
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    if isinstance(value, np.generic) and value.dtype.kind in "biuf":
-        return value.item()
     if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
-        while way in arrays:  # names with a slash in them may lead to the same way
-            way += "'"
-        arrays[way] = value
-        return {ARRAY: way}
+        name = AWKWARD.sub("_", way)[:1000]
+        while name in arrays or name in (TEXT, DIGEST):  # several ways may lead to the same name
+            name += "'"
+        arrays[name] = value
+        return {ARRAY: name}
     if isinstance(value, dict):
         if all(isinstance(key, str) and not key.startswith("__") for key in value):
             start = f"{way}/" if way else ""
-            return {key: pack(item, f"{start}{key}", arrays) for key, item in value.items()}
-        return {ITEMS: pack([list(item) for item in value.items()], way, arrays)}
+            return {
+                key: pack(item, f"{start}{key}", arrays, depth + 1) for key, item in value.items()
+            }
+        return {ITEMS: pack([list(item) for item in value.items()], way, arrays, depth + 1)}
     if isinstance(value, list | tuple):
-        items = [pack(item, f"{way}/{k}", arrays) for k, item in enumerate(value)]
+        items = [pack(item, f"{way}/{k}", arrays, depth + 1) for k, item in enumerate(value)]
         return {TUPLE: items} if isinstance(value, tuple) else items
     raise TypeError(f"{way} cannot be saved: it is {value!r}.")
+
+
+def as_column(values: list[Any]) -> Any:
+    """Numbers as an array, which takes less room in a file than a list; others as they are."""
+    return np.array(values) if all(type(value) is float for value in values) else values
+
+
+def as_list(values: Any) -> list[Any]:
+    """The inverse of ``as_column``."""
+    return values.tolist() if isinstance(values, np.ndarray) else list(values)
+
+
+def holds(value: Any) -> bool:
+    """Whether a value can be saved."""
+    try:
+        pack(value, "", {})
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def check(value: Any, names: set[str], finite: bool, depth: int = 0) -> None:
+    """Looks through what ``pack`` made, and collects the names of its arrays.
+
+    Raises:
+        Damage: It is nested too deeply, or a number is not finite though it should be.
+    """
+    if depth > 2 * DEEPEST + 2:  # a tuple takes two levels
+        raise Damage("its text is nested too deeply")
+    if isinstance(value, dict):
+        if value.keys() == {ARRAY}:
+            names.add(value[ARRAY])
+            return
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            check(item, names, finite, depth + 1)
+    elif finite and isinstance(value, float) and not math.isfinite(value):
+        raise Damage("its text holds a number that is not finite")
 
 
 def unpack(value: Any, arrays: dict[str, Array]) -> Any:
@@ -157,4 +253,6 @@ def unpack(value: Any, arrays: dict[str, Array]) -> Any:
             return tuple(unpack(item, arrays))
         if key == ITEMS:
             return dict(unpack(item, arrays))
+        if key == FLOAT:
+            return float(item)
     return {key: unpack(item, arrays) for key, item in value.items()}

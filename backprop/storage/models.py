@@ -24,6 +24,7 @@ from backprop import (
     regularizers,
     schedules,
 )
+from backprop.core.durable import FilePath
 from backprop.core.lookup import arguments_of
 from backprop.layers import Layer
 from backprop.optimizers import Optimizer
@@ -47,16 +48,23 @@ CLASS, FUNCTION, DTYPE, DICT = "class", "function", "dtype", "dict"
 """What an object is written down as: a dict with one of these keys."""
 
 
-def save(model: Any, path: str | os.PathLike[str]) -> None:
-    """Writes a model as one file, atomically: architecture, weights and how it is trained.
+def save(model: Any, path: FilePath, include_optimizer: bool = True) -> None:
+    """Writes a model as one file: architecture, weights and how it is trained.
+
+    The file is whole or not there, also after a crash or a power cut (see ``core.durable``), and
+    has the permissions of the one whose place it takes.
 
     Args:
         model: A ``Sequential``.
         path: The file, for example ``"digits.npz"``; one that is there is replaced.
+        include_optimizer: Whether the optimizer's state goes into the file too: vectors as long as
+            θ, one of SGD with momentum, two of Adam. Without them the loaded model predicts the
+            same, and its optimizer begins as if it had not made a step.
 
     Raises:
         TypeError: A part of the model cannot be written down; the message says which and why.
         ValueError: A part could not be made again from what would be written down.
+        OSError: The file cannot be written; the one that was there is still there.
     """
     known: dict[str, Any] = {}
     tree: dict[str, Any] = {
@@ -79,7 +87,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
         remake(part, known, "the model")
     if model.input_shape is not None:
         tree["trainable"] = [p.trainable for p in model.parameters]
-        tree |= snapshot.take(model)
+        tree |= snapshot.take(model, include_optimizer)
     files.write(path, "model", tree)
 
 
@@ -91,7 +99,7 @@ def metrics_of(model: Any, weighted: bool, known: dict[str, Any]) -> list[Any]:
 
 def load(
     model_class: type[M],
-    path: str | os.PathLike[str],
+    path: FilePath,
     custom_objects: Mapping[str, Any] | None = None,
 ) -> M:
     """The model that ``save`` wrote: predicting and training give the same bits.
@@ -103,46 +111,50 @@ def load(
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is no model's, or damaged, or of a newer version; or a class is not
-            known, or cannot be made as it was.
+        CorruptFileError: The file is none of ours, or damaged.
+        ValueError: It holds something else, or is of a newer version; or a class is not known, or
+            cannot be made as it was.
     """
     if custom_objects is not None and not isinstance(custom_objects, Mapping):
         raise TypeError(
             f"custom_objects must be a dict such as {{'Scale': Scale}}, not {custom_objects!r}."
         )
-    origin, custom = repr(os.fspath(path)), custom_objects or {}
+    origin, custom = repr(os.fsdecode(path)), custom_objects or {}
     tree = files.read(path, "model")
     kind: Any = model_class
-    if tree["class"] != kind.__name__:
-        kind = find(tree["class"], custom, origin)
-    made = [remake(layer, custom, origin) for layer in tree["layers"]]
-    model = kind(made, seed=tree["seed"], dtype=tree["dtype"])
-    if tree["compiled"] is not None:
-        model.compile(**{k: remake(v, custom, origin) for k, v in tree["compiled"].items()})
-    if tree["input_shape"] is not None:
-        model.build((None, *tree["input_shape"]))
-        snapshot.put_back(model, tree, origin)
-        for parameter, trainable in zip(model.parameters, tree["trainable"], strict=True):
-            parameter.trainable = trainable
+    with files.belief(path):
+        if tree["class"] != kind.__name__:
+            kind = find(tree["class"], custom, origin)
+        made = [remake(layer, custom, origin) for layer in tree["layers"]]
+        model = kind(made, seed=tree["seed"], dtype=tree["dtype"])
+        if tree["compiled"] is not None:
+            model.compile(**{k: remake(v, custom, origin) for k, v in tree["compiled"].items()})
+        if tree["input_shape"] is not None:
+            model.build((None, *tree["input_shape"]))
+            snapshot.put_back(model, tree, origin)
+            for parameter, trainable in zip(model.parameters, tree["trainable"], strict=True):
+                parameter.trainable = trainable
     return model  # type: ignore[no-any-return]
 
 
-def save_weights(model: Any, path: str | os.PathLike[str]) -> None:
-    """Writes θ alone, each parameter under its name, atomically."""
+def save_weights(model: Any, path: FilePath) -> None:
+    """Writes θ alone, each parameter under its name, whole or not at all as ``save`` does."""
     files.write(path, "weights", {"weights": {p.name: p.value for p in model.parameters}})
 
 
-def load_weights(model: Any, path: str | os.PathLike[str]) -> None:
+def load_weights(model: Any, path: FilePath) -> None:
     """Puts the weights of a file, of weights or of a whole model, into a built model.
 
     Raises:
         FileNotFoundError: There is no such file.
         ShapeError: A name or a shape differs; nothing is changed then.
-        ValueError: The file is none of ours, or damaged, or of a newer version.
+        CorruptFileError: The file is none of ours, or damaged.
+        ValueError: It is of a newer version, or holds a number that overflows the model's dtype.
     """
-    parameters, origin = model.parameters, repr(os.fspath(path))
+    parameters, origin = model.parameters, repr(os.fsdecode(path))
     weights = files.read(path, "weights", "model").get("weights", {})
-    snapshot.check_weights(parameters, weights, origin)
+    with files.belief(path):
+        snapshot.check_weights(parameters, weights, origin)
     snapshot.set_weights(parameters, weights)
 
 

@@ -1,8 +1,10 @@
 """All that training changes in a model, taken out and put back: weights, optimizer, generators.
 
-What is put back lets training go on with the same bits as if it had never stopped.
+What is put back lets training go on with the same bits as if it had never stopped. All of it is
+checked first: either everything is put back or nothing is changed.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,16 +12,22 @@ import numpy as np
 
 from backprop.core.errors import ShapeError
 from backprop.core.parameters import Parameters
+from backprop.core.ranges import check_overflow
 from backprop.core.types import Array
+from backprop.core.walk import from_here
+
+COUNTED = ("_learning_rate", "iterations")
+"""Numbers of optimizers that are never below 0."""
 
 
-def take(model: Any) -> dict[str, Any]:
-    """The state of a built model as a tree for ``core.files``; its arrays are views of θ.
+def take(model: Any, include_optimizer: bool = True) -> dict[str, Any]:
+    """The state of a built model as a tree for ``storage.files``; its arrays are views of θ.
 
     Args:
         model: A ``Sequential``, compiled or not.
+        include_optimizer: Whether the optimizer's state is in it.
     """
-    optimizer = model.optimizer if model.compiled else None
+    optimizer = model.optimizer if model.compiled and include_optimizer else None
     return {
         "weights": {p.name: p.value for p in model.parameters},
         "optimizer": None if optimizer is None else optimizer_state(optimizer),
@@ -28,7 +36,23 @@ def take(model: Any) -> dict[str, Any]:
 
 
 def put_back(model: Any, state: Mapping[str, Any], origin: str) -> None:
-    """Brings a model into a state that ``take`` found; checked first, so that it fails whole.
+    """Brings a model into a state that ``take`` found, or raises as ``check`` and changes nothing.
+
+    Args:
+        model: A built model of the same layers, compiled with the same optimizer.
+        state: The tree.
+        origin: Where it comes from, for error messages.
+    """
+    check(model, state, origin)
+    if state["optimizer"] is not None:
+        set_optimizer(model.optimizer, model.parameters, state["optimizer"])
+    set_weights(model.parameters, state["weights"])
+    for way, rng in model.generators.items():
+        rng.bit_generator.state = state["generators"][way]
+
+
+def check(model: Any, state: Mapping[str, Any], origin: str) -> None:
+    """Checks that a model can be brought into a state that ``take`` found.
 
     Args:
         model: A built model of the same layers, compiled with the same optimizer.
@@ -36,17 +60,13 @@ def put_back(model: Any, state: Mapping[str, Any], origin: str) -> None:
         origin: Where it comes from, for error messages.
 
     Raises:
-        ValueError: The model has other parameters, another optimizer or other random layers.
+        ValueError: The model has other parameters, another optimizer or other random layers, or a
+            number of the state cannot be right.
     """
     check_weights(model.parameters, state["weights"], origin)
-    generators = model.generators
-    if generators.keys() != state["generators"].keys():
-        raise ValueError(f"{origin} belongs to a model with other random layers than {model}.")
+    check_generators(model, state["generators"], origin)
     if state["optimizer"] is not None:
-        set_optimizer(model.optimizer, model.parameters, state["optimizer"], origin)
-    set_weights(model.parameters, state["weights"])
-    for way, rng in generators.items():
-        rng.bit_generator.state = state["generators"][way]
+        check_optimizer(model.optimizer, model.parameters, state["optimizer"], origin)
 
 
 def check_weights(parameters: Parameters, weights: Mapping[str, Array], origin: str) -> None:
@@ -54,6 +74,7 @@ def check_weights(parameters: Parameters, weights: Mapping[str, Array], origin: 
 
     Raises:
         ShapeError: Names or shapes differ; the message says which.
+        ValueError: A number overflows the model's dtype.
     """
     mine = {p.name: p.shape for p in parameters}
     faults = [f"it has no {name!r}" for name in mine if name not in weights]
@@ -69,6 +90,8 @@ def check_weights(parameters: Parameters, weights: Mapping[str, Array], origin: 
             f"{origin} does not fit the model: {'; '.join(faults[:4])}{more}. Build the model with "
             f"the layers, names and sizes that it had when it was saved."
         )
+    for p in parameters:
+        check_overflow(weights[p.name], f"{p.name!r} of {origin} holds", p.value.dtype)
 
 
 def set_weights(parameters: Parameters, weights: Mapping[str, Array]) -> None:
@@ -90,30 +113,62 @@ def optimizer_state(optimizer: Any) -> dict[str, Any]:
     }
 
 
-def set_optimizer(
-    optimizer: Any, parameters: Parameters, state: Mapping[str, Any], origin: str
-) -> None:
-    """Brings an optimizer into a state that ``optimizer_state`` found.
+def check_generators(model: Any, states: Mapping[str, Any], origin: str) -> None:
+    """Checks that there is a state for every generator that it can take, and no other.
 
     Raises:
-        ValueError: It is of another class, or trains another model.
+        ValueError: There is not.
     """
-    name, vectors = type(optimizer).__name__, state["vectors"]
+    generators = model.generators
+    try:
+        if generators.keys() != states.keys():
+            raise ValueError(f"there are {len(generators)}, and not {len(states)}")
+        for way, rng in generators.items():
+            type(rng.bit_generator)(0).state = states[way]
+    except (LookupError, TypeError, ValueError, OverflowError, AttributeError) as error:
+        raise ValueError(
+            f"{origin} belongs to a model with other random layers than {model}: {error}."
+        ) from error
+
+
+def check_optimizer(
+    optimizer: Any, parameters: Parameters, state: Mapping[str, Any], origin: str
+) -> None:
+    """Checks that an optimizer can be brought into a state that ``optimizer_state`` found.
+
+    Raises:
+        ValueError: It is of another class, or trains another model, or a number is impossible.
+    """
+    name, vectors, numbers = type(optimizer).__name__, state["vectors"], state["numbers"]
     if state["class"] != name:
         raise ValueError(
             f"{origin} was saved with the optimizer {state['class']}, but the model is compiled "
             f"with {name}: compile it with the one that it had."
         )
-    if vectors:
+    optimizer.check_free(parameters)
+    wanted = [*optimizer.slots, *(["average"] if optimizer.use_ema else [])]
+    shapes = {key: vector.shape for key, vector in vectors.items()}
+    if vectors and shapes != dict.fromkeys(wanted, parameters.values.shape):
+        raise ValueError(
+            f"{origin} was saved with a {name} with the state vectors "
+            f"{', '.join(vectors)}, but {optimizer} has {', '.join(wanted) or 'none'}, of "
+            f"{parameters.values.size} numbers each."
+        )
+    ours = from_here(optimizer)
+    for key, number in numbers.items():
+        counted = key in COUNTED
+        if not ours and not counted:  # what an optimizer of one's own takes, only it knows
+            continue
+        fits = hasattr(optimizer, key) and isinstance(number, int | float)
+        if not fits or not math.isfinite(number) or (counted and number < 0):
+            raise ValueError(f"{origin} has a {name} with {key.strip('_')}={number!r}.")
+
+
+def set_optimizer(optimizer: Any, parameters: Parameters, state: Mapping[str, Any]) -> None:
+    """Brings an optimizer into a state that was checked."""
+    if state["vectors"]:
         if optimizer._parameters is not parameters:
             optimizer.bind(parameters)
-        if {key: v.shape for key, v in vectors.items()} != {
-            key: v.shape for key, v in optimizer.state.items()
-        }:
-            raise ValueError(
-                f"{origin} was saved with a {name} with the state vectors "
-                f"{', '.join(vectors)}, but {optimizer} has {', '.join(optimizer.state) or 'none'}."
-            )
-        for key, vector in vectors.items():
+        for key, vector in state["vectors"].items():
             optimizer.state[key][...] = vector
     vars(optimizer).update(state["numbers"])

@@ -5,11 +5,59 @@ from typing import Any
 
 import numpy as np
 
+from backprop.callbacks import Callback
 from backprop.core import console
 from backprop.core.types import Array
 
 
-def minimize(loop: Any, epochs: range) -> None:
+class Evaluations(Callback):
+    """The losses and gradients that a training has asked for, if a callback keeps backups.
+
+    A training that goes on is led along the same way once more by these numbers. So the optimizer
+    comes back to where it was, bit for bit, whatever it keeps of its steps. A backup holds all of
+    them, 8 bytes for each weight and evaluation.
+
+    Attributes:
+        start: θ before the first of them.
+        first: The epoch of the first iteration.
+        reached: θ after the last iteration.
+        losses: The losses.
+        gradients: The gradients.
+    """
+
+    def __init__(self) -> None:
+        self.wanted = False
+        self.start: Any = None
+        self.reached: Any = None
+        self.first = 0
+        self.losses: list[float] = []
+        self.gradients: list[Array] = []
+
+    def set_others(self, callbacks: list[Callback]) -> None:
+        """Finds out whether there are to be backups, which are made last."""
+        self.wanted = any(each.comes_last for each in callbacks)
+
+    def state(self) -> dict[str, Any]:
+        """All of them."""
+        if not self.losses:
+            return {}
+        names = ("start", "reached", "first")
+        numbers = {"losses": np.array(self.losses), "gradients": np.stack(self.gradients)}
+        return {**numbers, **{name: getattr(self, name) for name in names}}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes them back."""
+        vars(self).update(state)
+        self.losses, self.gradients = state["losses"].tolist(), list(state["gradients"])
+
+    def add(self, loss: float, gradient: Array) -> None:
+        """Takes note of one."""
+        if self.wanted:
+            self.losses.append(loss)
+            self.gradients.append(gradient.copy())
+
+
+def minimize(loop: Any, first: int, first_step: int) -> None:
     """Iterations until the epochs are over, a callback stops, or the optimizer has converged.
 
     An iteration may need the loss and its gradient at several θ. Both are summed over the batches,
@@ -17,18 +65,27 @@ def minimize(loop: Any, epochs: range) -> None:
 
     Args:
         loop: The training ``Loop``.
-        epochs: The numbers of the iterations.
+        first: The number of the first iteration; those before it were made before a crash.
+        first_step: 1 if that one was made, too, but not what follows it in an epoch.
     """
     model, batches = loop.model, loop.plan.batches
     optimizer: Any = model.optimizer
     theta = model.parameters.values
     stretches = model.parameters.trainable_slices()
+    known: Evaluations = loop.plan.evaluations
+    again = list(zip(known.losses, known.gradients, strict=True))[::-1]  # the next one is last
+    goal, over = known.reached, first + first_step
+    epochs = range(known.first if again else first, loop.plan.epochs.stop)
     if optimizer.max_iterations is not None:
         epochs = epochs[: optimizer.max_iterations]
     epoch = epochs.start
-    if epoch >= epochs.stop or not stretches:
+    if first >= epochs.stop or not stretches:
         return
     reached = np.concatenate([theta[stretch] for stretch in stretches]).astype(np.float64)
+    if again:
+        reached = known.start
+        optimizer.iterations -= over - epoch  # which are counted again
+    known.start, known.first, known.reached = reached, epoch, reached
     losses: list[float] = []
     begun = False
 
@@ -41,14 +98,18 @@ def minimize(loop: Any, epochs: range) -> None:
 
     def begin() -> None:
         nonlocal begun
-        if not begun:
+        if not begun and epoch >= first:
             begun = True
             loop.callbacks.call("on_epoch_begin", epoch, {})
-            loop.before_step(0)
+            if not (first_step and epoch == first):
+                loop.before_step(0)
 
     def loss_and_gradient(x: Array) -> tuple[float, Array]:
         if losses:  # the first one says whether there is anything to be done
             begin()
+        if again:
+            losses.append(again[-1][0])
+            return again.pop()
         place(x)
         total, seen, gradient = 0.0, 0, np.zeros(len(x))
         for X, y, weight, _ in batches:
@@ -61,15 +122,21 @@ def minimize(loop: Any, epochs: range) -> None:
             seen += n
         total, seen, _ = loop.together(total, seen, [])
         losses.append(total / seen)
-        return losses[-1], loop.add_up(gradient) / seen
+        gradient = loop.add_up(gradient) / seen
+        known.add(losses[-1], gradient)
+        return losses[-1], gradient
 
     def after_iteration(x: Array) -> bool:
         nonlocal epoch, begun, reached
-        reached = x
+        reached = known.reached = x
+        if epoch + 1 == over and goal is not None:
+            check_way(x, goal)
         place(reached)
-        logs = loop.evaluate(batches)
-        loop.after_step(0, logs["loss"], 1, logs)
-        loop.end_epoch(epoch, logs)
+        if epoch >= first:
+            logs = loop.evaluate(batches)
+            if not (first_step and epoch == first):
+                loop.after_step(0, logs["loss"], 1, logs)
+            loop.end_epoch(epoch, logs)
         epoch, begun = epoch + 1, False
         return model.stop_training or epoch >= epochs.stop
 
@@ -78,7 +145,7 @@ def minimize(loop: Any, epochs: range) -> None:
         found = optimizer.minimize(loss_and_gradient, reached, after_iteration, len(epochs))
     finally:
         place(reached)  # and not where a line search was when it was interrupted or gave up
-    if not found:
+    if not found and epoch >= first:
         begin()
         logs = loop.evaluate(batches)
         if len(losses) == 1:
@@ -91,6 +158,19 @@ def minimize(loop: Any, epochs: range) -> None:
             warn_of_no_step(logs["loss"], epoch, finite)
     if epoch >= epochs.stop:
         optimizer.message = f"made {len(epochs)} iterations, as many as it might"
+
+
+def check_way(x: Array, goal: Array) -> None:
+    """Checks that a training that goes on was led to where it had been.
+
+    Raises:
+        ValueError: It was not, as another SciPy takes other steps.
+    """
+    if not np.array_equal(x, goal):
+        raise ValueError(
+            "the same losses and gradients lead L-BFGS to another place than before the training "
+            "was interrupted: go on with the same SciPy, or delete the backup to start anew."
+        )
 
 
 def warn_of_no_step(loss: float, epoch: int, finite: bool) -> None:

@@ -1,12 +1,15 @@
 """What training looked like: the numbers of every epoch."""
 
 import math
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from backprop import plotting
 from backprop.callbacks import Callback, Logs
+from backprop.core.durable import FilePath
+from backprop.storage.files import as_column, as_list
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,6 +30,38 @@ class History(Callback):
         self.params: dict[str, Any] = {}
         self._when: dict[str, list[int]] = {}
 
+    def state(self) -> dict[str, Any]:
+        """The numbers so far."""
+        columns = {key: as_column(values) for key, values in self.history.items()}
+        when = {key: np.array(epochs, np.int64) for key, epochs in self._when.items()}
+        return {"epoch": np.array(self.epoch, np.int64), "history": columns, "when": when}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on behind them."""
+        self.epoch = as_list(state["epoch"])
+        self.history = {key: as_list(values) for key, values in state["history"].items()}
+        self._when = {key: as_list(epochs) for key, epochs in state["when"].items()}
+
+    def __add__(self, other: "History") -> "History":
+        """One History of two trainings, of which the second went on where the first had ended.
+
+        The epochs of the second are numbered on, unless they are so by its ``initial_epoch``.
+        """
+        if not isinstance(other, History):
+            return NotImplemented
+        joined = History()
+        joined.params = other.params
+        shift = 0
+        if self.epoch and other.epoch and other.epoch[0] <= self.epoch[-1]:
+            shift = self.epoch[-1] + 1 - other.epoch[0]
+        joined.epoch = self.epoch + [epoch + shift for epoch in other.epoch]
+        for each, before in ((self, 0), (other, len(self.epoch))):
+            for key, values in each.history.items():
+                joined.history.setdefault(key, []).extend(values)
+                when = each._when.get(key, range(len(values)))
+                joined._when.setdefault(key, []).extend(k + before for k in when)
+        return joined
+
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Appends the epoch's numbers."""
         self.epoch.append(epoch)
@@ -34,9 +69,7 @@ class History(Callback):
             self.history.setdefault(key, []).append(value)
             self._when.setdefault(key, []).append(len(self.epoch) - 1)
 
-    def plot(
-        self, path: str | os.PathLike[str] | None = None, keys: Sequence[str] | None = None
-    ) -> "Figure":
+    def plot(self, path: FilePath | None = None, keys: Sequence[str] | None = None) -> "Figure":
         """The curves of training and validation, a panel for each quantity.
 
         Epochs without a value, such as those without a validation, are left out of a curve.

@@ -5,6 +5,7 @@ from itertools import islice
 
 from backprop.core import console
 from backprop.core.types import Array
+from backprop.data.streams import GoesOn
 from backprop.protocol import Model
 from backprop.training import full_batch
 from backprop.training.batched_metrics import BatchedMetrics, update_steps
@@ -52,15 +53,19 @@ class Loop:
         A callback may set ``model.resume_at`` in ``on_train_begin`` to start later.
         """
         model, epochs = self.model, self.plan.epochs
-        model.stop_training, model.resume_at = False, (epochs.start, 0)
+        start = epochs.start, 0
+        model.stop_training, model.resume_at = False, start
+        self._metrics.reset()
         if not model.optimizer.full_batch:
             model.optimizer.begin(model.parameters)
         with self.interrupt:
             first, first_step = self.begin()
+            if model.resume_at is not start:  # also for its first step: generators have changed
+                self.go_on(range(epochs.start, first))
             try:
                 if model.optimizer.full_batch:
-                    full_batch.minimize(self, range(first, epochs.stop))
-                    return
+                    full_batch.minimize(self, first, first_step)
+                    first = epochs.stop
                 for epoch in range(first, epochs.stop):
                     self.callbacks.call("on_epoch_begin", epoch, {})
                     self.end_epoch(epoch, self.epoch(first_step))
@@ -68,8 +73,16 @@ class Loop:
                     if model.stop_training:
                         break
                 model.optimizer.finalize(model.parameters)
+                model.resume_at = epochs.stop, 0  # nothing raised: the end is reached
             finally:
                 self.callbacks.call("on_train_end", self.logs)
+
+    def go_on(self, epochs: range) -> None:
+        """Brings streams to where they are after these epochs."""
+        validated = sum(map(self.plan.validate_after, epochs))
+        for source, times in ((self.plan.batches, len(epochs)), (self.plan.validation, validated)):
+            if isinstance(source, GoesOn):
+                source.go_on(times)
 
     def begin(self) -> tuple[int, int]:
         """Tells the callbacks that training begins; the epoch and the step to begin with."""
@@ -77,16 +90,24 @@ class Loop:
         return self.model.resume_at
 
     def epoch(self, first_step: int) -> dict[str, float]:
-        """A pass over the batches, a step each; returns the means over the epoch."""
+        """A pass over the batches, a step each; returns the means over the epoch.
+
+        The steps before the first were made before a crash: their sums are in ``plan.means``. If
+        training had been stopped there too, no other follows.
+        """
         model, step, interrupt = self.model, self.step, self.interrupt
         if self._counted is not model.metrics:  # compiled anew on the way
             self._counted, self._metrics = model.metrics, self.new_metrics()
         metrics, counts, masked = self._metrics, bool(model.metrics), model.makes_mask
-        metrics.reset()
+        means = self.plan.means
+        if not first_step:
+            metrics.reset()
+            means.total, means.seen = 0.0, 0
         step.refresh()
-        total, seen = 0.0, 0
+        total, seen, means.in_epoch = means.total, means.seen, True
         before, hear = self._before, self._hear
-        batches = islice(self.plan.batches, first_step, None)
+        stopped = bool(first_step) and model.stop_training
+        batches = islice(self.plan.batches, first_step, first_step if stopped else None)
         for batch, (X, y, weight, given) in enumerate(batches, first_step):
             if before:
                 self.before_step(batch)
@@ -100,11 +121,13 @@ class Loop:
             total += loss * n  # the last batch may be shorter and counts for less
             seen += n
             if hear:
+                means.total, means.seen = total, seen
                 self.after_step(batch, total, seen)
             if model.stop_training:
                 break
             if interrupt.waiting:
                 interrupt.check()
+        means.in_epoch = False
         return collect(*self.together(total, seen, metrics.counted()))
 
     def add_up(self, gradient: Array) -> Array:

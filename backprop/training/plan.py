@@ -8,23 +8,28 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backprop.callbacks import Callback, CallbackList
-from backprop.core.checks import check_integer, check_list
+from backprop.core.checks import check_flag, check_integer, check_list, check_share
 from backprop.core.ranges import warn_of_rounding
 from backprop.data.batches import Batches
 from backprop.data.inputs import warn_of_bytes
 from backprop.data.items import makes_batches
+from backprop.data.on_disk import on_disk
 from backprop.data.samples import Data, split_validation
 from backprop.data.sources import (
     Source,
     check,
     check_same_every_time,
+    evaluation_source,
+    from_disk,
     in_order,
     refuse_beside_stream,
     validation_source,
 )
 from backprop.data.streams import Stream
 from backprop.protocol import Model
+from backprop.training.full_batch import Evaluations
 from backprop.training.history import History
+from backprop.training.means import EpochMeans
 from backprop.training.observation import refuse_to_observe
 from backprop.training.progress import progress
 
@@ -37,6 +42,8 @@ class Plan(NamedTuple):
         validation: What it is evaluated on after epochs; None for nothing.
         callbacks: Who is told, the History among them.
         history: The History.
+        means: The sums behind the numbers of the epoch in hand.
+        evaluations: What a full-batch optimizer has asked for.
         epochs: The epochs.
         validate_after: Whether to evaluate after an epoch, counted from 0.
     """
@@ -45,6 +52,8 @@ class Plan(NamedTuple):
     validation: Source | None
     callbacks: CallbackList
     history: History
+    means: EpochMeans
+    evaluations: Evaluations
     epochs: range
     validate_after: Callable[[int], bool]
 
@@ -87,12 +96,30 @@ def plan_fit(
             (validation_steps, "validation_steps"),
         )
     )
+    shuffle = check_flag(shuffle, "shuffle")
     if model.optimizer.full_batch:
         check_same_every_time(model.layers, x)
         shuffle = False  # the order of the samples means nothing to a sum over all of them
     batches: Source
     held_out: Source | None = None
-    if makes_batches(x, y):
+    if on_disk(x):
+        size = check_integer(32 if batch_size is None else batch_size, "batch_size")
+        share = check_share(validation_split, "validation_split", ends=bool(not validation_split))
+        cut = len(x) if validation_data is not None else int(len(x) * (1 - share))
+        refuse_to_observe(model)
+        weights = sample_weight, class_weight
+        batches = from_disk(model, x, y, *weights, size, steps, rng if shuffle else None, cut)
+        if cut < len(x):
+            held_out = evaluation_source(
+                model,
+                x,
+                y,
+                sample_weight,
+                batch_size=validation_batch_size,
+                steps=validation_steps,
+                first=cut,
+            )
+    elif makes_batches(x, y):
         refuse_beside_stream("x", sample_weight, batch_size, validation_split=validation_split)
         refuse_to_observe(model)
         batches = Stream(
@@ -121,11 +148,13 @@ def plan_fit(
         held_out = validation_source(
             model, validation_data, validation_batch_size, validation_steps, batches.sample_shape
         )
-    history = History()
+    history, means, evaluations = History(), EpochMeans(), Evaluations()
     params = {"epochs": last, "steps": batches.steps, "verbose": verbose}
     params["validation"] = held_out is not None and validates(validation_freq, first, last)
-    told = CallbackList([*users, *shown, history], model, params)
-    return Plan(batches, held_out, told, history, range(first, last), validate_after)
+    told = CallbackList([*users, *shown, history, means, evaluations], model, params)
+    return Plan(
+        batches, held_out, told, history, means, evaluations, range(first, last), validate_after
+    )
 
 
 def check_frequency(frequency: int | Iterable[int]) -> Callable[[int], bool]:

@@ -1,0 +1,129 @@
+"""Arrays in files that are larger than memory, read in blocks while the steps go on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from backprop.core.errors import ShapeError
+from backprop.core.types import Array, is_sparse
+
+BLOCK_BYTES = 1 << 22
+"""Bytes of the inputs that are read at once: one contiguous read of 4 MiB."""
+
+BUFFER_BYTES = 1 << 26
+"""Bytes of the inputs, 64 MiB, whose rows are shuffled together: some blocks from anywhere."""
+
+
+def on_disk(x: Any) -> bool:
+    """Whether x is a large array in a file: of h5py, zarr, netCDF4, and whatever is like them.
+
+    It has ``shape``, ``dtype`` and slices by rows, is read only when asked for them, and is larger
+    than 64 MiB; a smaller one is simply read.
+    """
+    if isinstance(x, np.ndarray | np.generic | list | tuple) or is_sparse(x):
+        return False
+    if not all(hasattr(type(x), name) for name in ("__getitem__", "__len__", "shape", "dtype")):
+        return False
+    if any(hasattr(x, name) for name in ("__array_interface__", "__dlpack__", "iloc")):
+        return False  # its numbers are in memory
+    if not isinstance(x.dtype, np.dtype) or not isinstance(x.shape, tuple) or not x.shape:
+        return False
+    return math.prod(x.shape) * x.dtype.itemsize > BUFFER_BYTES
+
+
+class RowsOnDisk:
+    """Batches of arrays in files, again in every epoch; call it for each.
+
+    The blocks come in another order in each epoch, and the rows of as many blocks as make 64 MiB
+    are shuffled together. A thread reads the next ones meanwhile. So at most twice that is in
+    memory, and a row can only meet those of its buffer in a batch: data in which neighbours are
+    alike, such as rows sorted by class, are better shuffled on disk once.
+
+    Args:
+        arrays: Inputs, targets and perhaps weights, on disk or in memory, with a row for each
+            sample.
+        names: Their names, for error messages.
+        batch_size: Samples in a batch; the last one of an epoch may be smaller.
+        rng: Shuffles the rows; None keeps their order.
+        rows: Which of the rows are used; all unless given.
+
+    Attributes:
+        waited: Seconds for which steps have waited for rows so far.
+
+    Raises:
+        ShapeError: They have different lengths, or none.
+    """
+
+    def __init__(
+        self,
+        arrays: list[Any],
+        names: list[str],
+        batch_size: int,
+        rng: np.random.Generator | None = None,
+        rows: range | None = None,
+    ) -> None:
+        lengths = [len(array) for array in arrays]
+        if len(set(lengths)) > 1 or not lengths[0]:
+            found = ", ".join(f"{name} has {n}" for name, n in zip(names, lengths, strict=True))
+            raise ShapeError(f"there must be as many rows of each, and at least one, but {found}.")
+        self._arrays, self._size, self._rng = arrays, batch_size, rng
+        self.waited = 0.0
+        self._rows = range(lengths[0]) if rows is None else rows
+        row = max(math.prod(arrays[0].shape[1:]) * arrays[0].dtype.itemsize, 1)
+        self._block = -(-BLOCK_BYTES // (row * batch_size)) * batch_size  # of whole batches
+        self._buffer = max(1, BUFFER_BYTES // (row * self._block))  # in blocks
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return -(-len(self._rows) // self._size)
+
+    def __call__(self) -> Iterator[tuple[Array, ...]]:
+        """The batches of an epoch."""
+        with ThreadPoolExecutor(1, "backprop-reads") as reader:
+            groups = self._groups()
+            ahead = reader.submit(self._read, groups[0])
+            for following in [*groups[1:], None]:
+                start = perf_counter()
+                rows = ahead.result()
+                self.waited += perf_counter() - start
+                if following is not None:
+                    ahead = reader.submit(self._read, following)
+                n = len(rows[0])
+                order = None if self._rng is None else self._rng.permutation(n)
+                for first in range(0, n, self._size):
+                    some: Any = slice(first, first + self._size)
+                    some = some if order is None else order[some]
+                    yield tuple(array[some] for array in rows)
+
+    def _groups(self) -> list[list[range]]:
+        """The blocks that are read into the buffer together; the shorter one is always last."""
+        starts = range(0, len(self._rows), self._block)
+        blocks = [self._rows[start : start + self._block] for start in starts]
+        if self._rng is not None:
+            order = self._rng.permutation(len(blocks) - 1)
+            blocks = [*(blocks[k] for k in order), blocks[-1]]
+        size = self._buffer
+        return [blocks[k : k + size] for k in range(0, len(blocks), size)]
+
+    def _read(self, blocks: list[range]) -> list[Array]:
+        """The rows of some blocks, a block at a time."""
+        found = []
+        for array in self._arrays:
+            rows = np.empty((sum(map(len, blocks)), *array.shape[1:]), array.dtype)
+            stop = 0
+            for block in blocks:
+                start, stop = stop, stop + len(block)
+                rows[start:stop] = array[block.start : block.stop]
+            found.append(rows)
+        return found
+
+
+def slices_of(x: Any, size: int) -> Callable[[], Iterator[Array]]:
+    """What makes the rows of an array on disk in order, so many at a time."""
+    return lambda: (np.asarray(x[start : start + size]) for start in range(0, len(x), size))

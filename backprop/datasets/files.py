@@ -1,0 +1,172 @@
+"""Batches of tables and images that stay in their files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from backprop.core.checks import check_integer
+from backprop.core.types import Array
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+"""The files in a folder that are taken for images."""
+
+
+class Parquet:
+    """Batches ``(x, y)`` of a Parquet file's rows; ``fit`` begins anew in every epoch.
+
+    Made by ``from_parquet``.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        columns: Sequence[str],
+        target: str,
+        batch_size: int = 1024,
+        seed: int | None = None,
+    ) -> None:
+        try:
+            from pyarrow import parquet
+        except ImportError as error:
+            raise ImportError("Parquet files need pyarrow: pip install pyarrow") from error
+        self._parquet = parquet
+        self.path, self.columns, self.target = path, list(columns), target
+        self.batch_size = check_integer(batch_size, "batch_size")
+        self._rng = None if seed is None else np.random.default_rng(seed)
+        with self._parquet.ParquetFile(path) as file:
+            known = file.schema_arrow.names
+            self._rows, self._groups = file.metadata.num_rows, file.num_row_groups
+        missing = [name for name in [*self.columns, target] if name not in known]
+        if missing:
+            raise ValueError(f"{path} has no column {missing[0]!r}: it has {', '.join(known)}.")
+
+    def __call__(self) -> Iterator[tuple[Array, Array]]:
+        """The batches of an epoch: groups of rows in another order, their rows shuffled."""
+        groups = np.arange(self._groups)
+        if self._rng is not None:
+            self._rng.shuffle(groups)
+        names = [*self.columns, self.target]
+        with self._parquet.ParquetFile(self.path) as file:
+            for group in groups:
+                table = file.read_row_group(int(group), columns=names)
+                x = np.column_stack([table[name].to_numpy() for name in self.columns])
+                y = table[self.target].to_numpy()
+                n = len(y)
+                order = np.arange(n) if self._rng is None else self._rng.permutation(n)
+                for start in range(0, n, self.batch_size):
+                    some = order[start : start + self.batch_size]
+                    yield x[some], y[some]
+
+
+def from_parquet(
+    path: str | Path,
+    columns: Sequence[str],
+    target: str,
+    batch_size: int = 1024,
+    seed: int | None = None,
+) -> Parquet:
+    """Batches of a Parquet file that may be larger than memory, for ``fit`` and ``evaluate``.
+
+    One group of rows is in memory at a time. ``model.fit(from_parquet(path, ["a", "b"], "y"))``.
+
+    Args:
+        path: The file.
+        columns: The columns of the inputs, in this order.
+        target: The column of the targets.
+        batch_size: Rows in a batch; the last of each group of rows may be smaller.
+        seed: Shuffles the groups of rows, and the rows in each, anew in every epoch; None keeps
+            their order.
+
+    Raises:
+        ImportError: pyarrow is not installed.
+        ValueError: The file has no such column.
+    """
+    return Parquet(path, columns, target, batch_size, seed)
+
+
+class ImageFolder:
+    """Batches ``(x, y)`` of images in folders; ``fit`` begins anew in every epoch.
+
+    Made by ``from_image_folder``.
+
+    Attributes:
+        classes: The names of the folders in alphabetical order; y holds their numbers.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        size: tuple[int, int],
+        batch_size: int = 32,
+        grey: bool = False,
+        seed: int | None = 0,
+    ) -> None:
+        try:
+            from PIL.Image import open as read_image
+        except ImportError as error:
+            raise ImportError("image files need Pillow: pip install pillow") from error
+        self._read_image = read_image
+        folders = sorted(each for each in Path(path).iterdir() if each.is_dir())
+        self.classes = [folder.name for folder in folders]
+        self._files = [
+            (file, k)
+            for k, folder in enumerate(folders)
+            for file in sorted(folder.rglob("*"))
+            if file.suffix.lower() in SUFFIXES
+        ]
+        if not self._files:
+            raise ValueError(
+                f"{path} holds no images: it needs a folder for each class, with files that end in "
+                f"{', '.join(SUFFIXES)}."
+            )
+        self.size, self.mode = size, "L" if grey else "RGB"
+        self.batch_size = check_integer(batch_size, "batch_size")
+        self._rng = None if seed is None else np.random.default_rng(seed)
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return -(-len(self._files) // self.batch_size)
+
+    def __call__(self) -> Iterator[tuple[Array, Array]]:
+        """The batches of an epoch."""
+        n = len(self._files)
+        order = np.arange(n) if self._rng is None else self._rng.permutation(n)
+        for start in range(0, n, self.batch_size):
+            some = [self._files[k] for k in order[start : start + self.batch_size]]
+            x = np.stack([self._read(file) for file, _ in some])
+            yield x, np.array([k for _, k in some])
+
+    def _read(self, file: Path) -> Array:
+        """An image as numbers from 0 to 1, shape ``(height, width, channels)``."""
+        height, width = self.size
+        with self._read_image(file) as image:
+            pixels = np.asarray(image.convert(self.mode).resize((width, height)))
+        return pixels.reshape(height, width, -1).astype(np.float32) / 255
+
+
+def from_image_folder(
+    path: str | Path,
+    size: tuple[int, int],
+    batch_size: int = 32,
+    grey: bool = False,
+    seed: int | None = 0,
+) -> ImageFolder:
+    """Batches of images ``(N, height, width, channels)`` from 0 to 1, and the numbers of classes.
+
+    ``model.fit(from_image_folder("cats_and_dogs", (64, 64)), epochs=5)``.
+
+    Args:
+        path: A folder that holds a folder of images for each class.
+        size: The height and width that every image is brought to.
+        batch_size: Images in a batch.
+        grey: Whether the images get one channel instead of red, green and blue.
+        seed: Shuffles the images anew in every epoch; None keeps the order of their names.
+
+    Raises:
+        ImportError: Pillow is not installed.
+        ValueError: There are no images.
+    """
+    return ImageFolder(path, size, batch_size, grey, seed)

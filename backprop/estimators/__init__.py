@@ -1,0 +1,21 @@
+"""scikit-learn's interface: estimators for pipelines, grids and cross-validation."""
+
+from typing import TYPE_CHECKING
+
+from backprop.core.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from backprop.estimators.classifier import MLPClassifier
+    from backprop.estimators.regressor import MLPRegressor
+    from backprop.estimators.sequential_classifier import SequentialClassifier
+    from backprop.estimators.sequential_regressor import SequentialRegressor
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        classifier=["MLPClassifier"],
+        regressor=["MLPRegressor"],
+        sequential_classifier=["SequentialClassifier"],
+        sequential_regressor=["SequentialRegressor"],
+    )
+
+__all__ = ["MLPClassifier", "MLPRegressor", "SequentialClassifier", "SequentialRegressor"]

@@ -1,0 +1,67 @@
+"""The arguments of an MLP: what they may be, and how a constructor keeps them."""
+
+from collections.abc import Mapping
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from backprop.estimators.scikit import Interval, Options, StrOptions
+
+STOCHASTIC = ("sgd", "adam")
+"""The solvers that go by mini-batches."""
+
+CONSTRAINTS: Mapping[str, list[Any]] = {
+    "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+    "activation": [StrOptions({"identity", "logistic", "tanh", "relu"})],
+    "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
+    "alpha": [Interval(Real, 0, None, closed="left")],
+    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+    "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
+    "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+    "power_t": [Interval(Real, 0, None, closed="left")],
+    "max_iter": [Interval(Integral, 1, None, closed="left")],
+    "shuffle": ["boolean"],
+    "random_state": ["random_state"],
+    "tol": [Interval(Real, 0, None, closed="left")],
+    "verbose": ["verbose"],
+    "warm_start": ["boolean"],
+    "momentum": [Interval(Real, 0, 1, closed="both")],
+    "nesterovs_momentum": ["boolean"],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+    "beta_1": [Interval(Real, 0, 1, closed="left")],
+    "beta_2": [Interval(Real, 0, 1, closed="left")],
+    "epsilon": [Interval(Real, 0, None, closed="neither")],
+    "n_iter_no_change": [
+        Interval(Integral, 1, None, closed="left"),
+        Options(Real, {np.inf}),
+    ],
+    "max_fun": [Interval(Integral, 1, None, closed="left")],
+    "dropout": [Interval(Real, 0, 1, closed="left")],
+    "batch_normalization": ["boolean"],
+    "callbacks": ["array-like", None],
+    "metrics": ["array-like", None],
+    "schedule": [callable, None],
+    "n_members": [Interval(Integral, 1, None, closed="left")],
+}
+"""What scikit-learn checks the arguments by."""
+
+
+def can_go_on(mlp: Any) -> bool:
+    """Whether the solver can train on a part of the samples.
+
+    Raises:
+        AttributeError: It cannot.
+    """
+    if mlp.solver not in STOCHASTIC:
+        raise AttributeError(
+            f"partial_fit is only available for stochastic optimizers. {mlp.solver} is not "
+            f"stochastic."
+        )
+    return True
+
+
+def keep(mlp: Any, arguments: dict[str, Any]) -> None:
+    """Stores the arguments of a constructor under their names, and does nothing else with them."""
+    vars(mlp).update({k: v for k, v in arguments.items() if k not in ("self", "__class__")})

@@ -1,0 +1,209 @@
+"""What all estimators share: the networks behind them, and what the two tasks make of these."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from backprop import plotting
+from backprop.core.types import Array
+from backprop.estimators.labels import Labels
+from backprop.estimators.scikit import (
+    BaseEstimator,
+    ClassifierMixin,
+    RegressorMixin,
+    check_classification_targets,
+    check_is_fitted,
+    column_or_1d,
+    type_of_target,
+    unique_labels,
+    validate_data,
+)
+from backprop.training import History
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SPARSE = ["csr", "csc"]
+
+
+class Estimator(BaseEstimator):
+    """The base of the four estimators: one network, or several whose mean is predicted.
+
+    Attributes:
+        models_: The networks.
+        history_: The History of the first one's last fit.
+        n_features_in_: Columns of X.
+        feature_names_in_: Their names, if X was a frame.
+    """
+
+    models_: list[Any]
+    history_: History
+    n_features_in_: int
+    loss_curve_: list[float]
+    validation_loss_curve_: list[float]
+
+    @property
+    def model_(self) -> Any:
+        """The network, a ``Sequential``; of several the first."""
+        check_is_fitted(self)
+        return self._networks()[0]
+
+    def _networks(self) -> list[Any]:
+        """The networks as they are to predict."""
+        return self.models_
+
+    def _outputs(self, X: Any) -> list[Array]:
+        """The outputs of each network, ``(N, K)``."""
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse=SPARSE, reset=False)
+        return [model.predict(X) for model in self._networks()]
+
+    def _output(self, X: Any) -> Array:
+        """The mean of the networks' outputs."""
+        outputs = self._outputs(X)
+        return outputs[0] if len(outputs) == 1 else np.mean(outputs, axis=0)
+
+    def plot_loss_curve(self, path: str | os.PathLike[str] | None = None) -> Figure:
+        """Draws the loss by epoch, and that of the validation data if there were any.
+
+        Args:
+            path: Where to save the picture as well, for example ``"loss.png"``.
+
+        Returns:
+            The matplotlib figure.
+        """
+        check_is_fitted(self)
+        drawn = History()
+        curve = self.__dict__.get("loss_curve_") or self.history_.history["loss"]
+        drawn.epoch = list(range(len(curve)))
+        drawn.history["loss"] = curve
+        held_out = self.__dict__.get("validation_loss_curve_")
+        if held_out:  # without those of a fit before this one that had none
+            drawn.history["val_loss"] = [np.nan] * (len(curve) - len(held_out)) + held_out
+        return plotting.loss_curves(drawn, keys=["loss"], path=path)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+class Classifies(ClassifierMixin):
+    """Labels in, labels and probabilities out.
+
+    Attributes:
+        classes_: The classes in order.
+    """
+
+    classes_: Array
+    class_weight: Mapping[Any, float] | str | None
+    _labels: Labels
+
+    def _learn_labels(self, y: Any) -> None:
+        """Finds the classes.
+
+        Raises:
+            ValueError: y are no labels.
+        """
+        kind = type_of_target(y)
+        if kind == "multiclass-multioutput":
+            raise ValueError(
+                "Multioutput target data is not supported with label binarization: pass one label "
+                "for each sample, or a 0 or 1 for each class."
+            )
+        multilabel = kind == "multilabel-indicator"
+        if kind not in ("binary", "multiclass", "multilabel-indicator"):
+            check_classification_targets(y)  # raises
+        self.classes_ = unique_labels(y) if multilabel else np.unique(y)
+        self._labels = Labels(self.classes_, multilabel, not isinstance(y, np.ndarray))
+
+    def _class_weighted(self, y: Any, weight: Array | None) -> Array | None:
+        """The weights of the samples times those of their classes."""
+        if self.class_weight is None:
+            return weight
+        from sklearn.utils.class_weight import compute_sample_weight
+
+        found: Array = compute_sample_weight(self.class_weight, y)
+        return found if weight is None else found * weight
+
+    def predict(self, X: Any) -> Any:
+        """The label of each sample; for several labels a 0 or 1 for each, shape ``(N, K)``."""
+        probabilities = self._output(X)  # says first whether there has been a fit
+        return self._labels.decode(probabilities)
+
+    def predict_proba(self, X: Any) -> Array:
+        """The probability of each class, shape ``(N, n_classes)``, in the order of ``classes_``."""
+        probabilities: Array = self._output(X)
+        if probabilities.shape[1] == 1:
+            return np.hstack([1 - probabilities, probabilities])
+        return probabilities
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """The logarithms of ``predict_proba``."""
+        probabilities = self.predict_proba(X)
+        with np.errstate(divide="ignore"):  # 0 becomes −∞
+            return np.log(probabilities, out=probabilities)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+class Regresses(RegressorMixin):
+    """Numbers in, numbers out.
+
+    Attributes:
+        noise_: Of several networks, how far the targets scatter around their mean: the root of the
+            mean squared error, for each output, on the samples that were held out, or, which is a
+            little too small, on those of the training if none were.
+    """
+
+    noise_: Array
+
+    def _learn_noise(self, X: Any, y: Array, weight: Array | None) -> None:
+        """Notes how far the targets scatter around the mean of several networks."""
+        networks = self._networks()
+        if len(networks) > 1:
+            mean = np.mean([model.predict(X) for model in networks], axis=0)
+            error = (y.reshape(mean.shape) - mean) ** 2
+            self.noise_ = np.sqrt(np.average(error, axis=0, weights=weight))
+
+    def predict(self, X: Any, return_std: bool = False) -> Any:
+        """The predicted numbers, shape ``(N,)``, or ``(N, n_outputs)`` for several outputs.
+
+        Args:
+            X: Samples in rows.
+            return_std: Whether to return their standard deviations too, as Gaussian processes do:
+                √(s² + ``noise_``²), where s² is the variance of the networks' predictions (divided
+                by their number less one). It is that of a new target, and needs ``n_members`` of 2
+                or more.
+
+        Raises:
+            ValueError: ``return_std`` is asked of one network alone.
+        """
+        outputs = self._outputs(X)
+        if not return_std:
+            mean = outputs[0] if len(outputs) == 1 else np.mean(outputs, axis=0)
+            return without_axis(mean)
+        if len(outputs) == 1:
+            raise ValueError(
+                "return_std=True needs several networks, whose predictions differ: fit with "
+                "n_members=10."
+            )
+        variance = np.var(outputs, axis=0, ddof=1) + self.noise_**2
+        return without_axis(np.mean(outputs, axis=0)), without_axis(np.sqrt(variance))
+
+
+def without_axis(outputs: Array) -> Array:
+    """(N, 1) as (N,)."""
+    return outputs[:, 0] if outputs.shape[1] == 1 else outputs
+
+
+def one_axis(y: Any) -> Any:
+    """The same for targets, of which a warning says that they should have had that shape."""
+    return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y

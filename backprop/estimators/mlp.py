@@ -1,0 +1,311 @@
+"""scikit-learn's multi-layer perceptrons, argument for argument, on top of ``Sequential``."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any, Self
+
+import numpy as np
+
+from backprop.callbacks import Callback
+from backprop.core.checks import check_dtype
+from backprop.core.types import Array, DTypeLike
+from backprop.estimators.arguments import CONSTRAINTS, STOCHASTIC
+from backprop.estimators.base import SPARSE, Estimator, one_axis
+from backprop.estimators.convergence import Convergence, Record
+from backprop.estimators.networks import (
+    draw_weights,
+    forget_batch,
+    is_wide,
+    make_loss,
+    make_network,
+    make_optimizer,
+    take_weights,
+    views,
+)
+from backprop.estimators.samples import Samples, as_rows, set_aside
+from backprop.estimators.scikit import (
+    ConvergenceWarning,
+    check_random_state,
+    check_sample_weight,
+    validate_data,
+)
+from backprop.estimators.training import (
+    batch_size_of,
+    means,
+    train_by_batches,
+    train_by_lbfgs,
+    train_together,
+)
+
+
+class MLP(Estimator):
+    """The base of ``MLPClassifier`` and ``MLPRegressor``, which list the arguments.
+
+    Attributes:
+        coefs_: Each layer's weights ``(n_in, n_out)``, views of the network's; weights that are
+            put into their place are taken over.
+        intercepts_: Its biases, likewise.
+        n_iter_: Epochs of the last fit, iterations with ``solver="lbfgs"``.
+        n_layers_: Layers of units, those of the inputs and outputs among them.
+        n_outputs_: Outputs of the network.
+        out_activation_: What is applied to them.
+        loss_: The last epoch's loss, with the penalty.
+        loss_curve_: That of every epoch.
+        best_loss_: The smallest; None with ``early_stopping``.
+        validation_scores_: With ``early_stopping`` each epoch's accuracy or R², else None.
+        best_validation_score_: The largest.
+        validation_loss_curve_: Each epoch's loss on ``validation_data``, without the penalty.
+        t_: Samples seen.
+    """
+
+    hidden_layer_sizes: int | Sequence[int]
+    activation: str
+    solver: str
+    alpha: float
+    batch_size: int | str
+    learning_rate: str
+    learning_rate_init: float
+    power_t: float
+    max_iter: int
+    loss: Any
+    shuffle: bool
+    random_state: Any
+    tol: float
+    verbose: bool | int
+    warm_start: bool
+    momentum: float
+    nesterovs_momentum: bool
+    early_stopping: bool
+    validation_fraction: float
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    n_iter_no_change: float
+    max_fun: int
+    dropout: float
+    batch_normalization: bool
+    callbacks: Sequence[Callback] | None
+    metrics: Iterable[Any] | None
+    schedule: Any
+    dtype: DTypeLike | None
+    n_members: int
+
+    coefs_: list[Array]
+    intercepts_: list[Array]
+
+    _parameter_constraints = CONSTRAINTS
+    _sees_labels: bool
+
+    # ------------------------------------------------------------- what a subclass says of its task
+
+    def _learn_targets(self, y: Any, incremental: bool) -> None:
+        """Finds out what kind of targets these are, or checks them against those before."""
+
+    def _encode(self, y: Any, dtype: Any) -> Array:
+        """Targets as the network is trained on them."""
+        raise NotImplementedError
+
+    def _outputs_for(self, y: Array) -> tuple[int, str]:
+        """How many outputs encoded targets need, and what is applied to them."""
+        raise NotImplementedError
+
+    def _score_of(self, prediction: Array, y: Array, weight: Array | None) -> float:
+        """The score of predictions of encoded targets."""
+        raise NotImplementedError
+
+    def _weigh(self, y: Any, weight: Array | None, incremental: bool) -> Array | None:
+        """The weights of the samples, those of their classes among them."""
+        return weight
+
+    def _strata(self, y: Array) -> Array | None:
+        """What early stopping splits by (see ``set_aside``)."""
+        return None
+
+    def _finish(self, samples: Samples) -> None:
+        """Takes note of how well the trained networks do on samples, held-out ones if possible."""
+
+    # --------------------------------------------------------------------------------- the course
+
+    def _fit(self, X: Any, y: Any, weight: Any, held_out: Any, incremental: bool) -> Self:
+        """Trains as ``fit`` or, for one epoch, as ``partial_fit``."""
+        sizes = self.hidden_layer_sizes
+        hidden = list(sizes) if isinstance(sizes, Iterable) else [sizes]
+        if any(size <= 0 for size in hidden):
+            raise ValueError(f"hidden_layer_sizes must be > 0, got {hidden}.")
+        if self.schedule is not None and self.learning_rate != "constant":
+            raise ValueError(
+                f"schedule and learning_rate={self.learning_rate!r} both determine the learning "
+                f"rate: leave one of them out."
+            )
+        if incremental and self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        anew = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
+        dtype = [np.float64, np.float32] if self.dtype is None else [check_dtype(self.dtype)]
+        X, y = self._checked(X, y, dtype, anew)
+        if weight is not None:
+            weight = check_sample_weight(weight, X, dtype=X.dtype)
+        self._learn_targets(y, incremental)
+        weight = self._weigh(y, weight, incremental)
+        samples = Samples(as_rows(X), self._encode(y, X.dtype), weight)
+        if held_out is not None:
+            held_out = self._held_out(held_out, dtype)
+        random = check_random_state(self.random_state)
+        self._prepare(samples, hidden, random, anew, incremental)
+        try:
+            if self.solver in STOCHASTIC:
+                held_out = self._descend(samples, held_out, random, incremental)
+            else:
+                self._minimize(samples, held_out)
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", stacklevel=3)
+        self.history_ = self.models_[0].history
+        self.coefs_, self.intercepts_ = views(self.models_[0])
+        if not all(np.isfinite(model.parameters.values).all() for model in self.models_):
+            raise ValueError(
+                "Solver produced non-finite parameter weights. The input data may contain large "
+                "values and need to be preprocessed."
+            )
+        self._finish(samples if held_out is None else held_out)
+        return self
+
+    def _checked(self, X: Any, y: Any, dtype: list[Any], reset: bool) -> tuple[Any, Any]:
+        """Inputs and targets as arrays."""
+        rules = {"accept_sparse": SPARSE, "multi_output": True, "reset": reset}
+        rules |= {"dtype": dtype, "order": "C"}  # from which rows are drawn quickly
+        if not self._sees_labels:
+            rules["y_numeric"] = True
+        X, y = validate_data(self, X, y, **rules)
+        return X, one_axis(y)
+
+    def _held_out(self, given: Any, dtype: list[Any]) -> Samples:
+        """``validation_data`` as samples."""
+        if not isinstance(given, Sequence) or len(given) not in (2, 3):
+            raise ValueError("validation_data must be (X, y) or (X, y, sample_weight).")
+        X, y = self._checked(given[0], given[1], dtype, reset=False)
+        weight = check_sample_weight(given[2], X, dtype=X.dtype) if len(given) == 3 else None
+        return Samples(as_rows(X), self._encode(y, X.dtype), weight)
+
+    def _prepare(
+        self, samples: Samples, hidden: list[int], random: Any, anew: bool, incremental: bool
+    ) -> None:
+        """Makes the networks if there are none to go on with, and compiles them."""
+        self.n_outputs_, self.out_activation_ = self._outputs_for(samples.y)
+        made = anew or not hasattr(self, "models_")
+        if made:
+            n, n_features = samples.X.shape
+            units = [n_features, *map(int, hidden), self.n_outputs_]
+            seeded = self.dropout or self.n_members > 1
+            seeds = [random.randint(1 << 31) if seeded else 0 for _ in range(self.n_members)]
+            several = self.n_members > 1
+            regularised = several or is_wide(units, batch_size_of(self, n))  # see PenalisedSteps
+            self.models_ = [
+                make_network(self, units, samples.X.dtype, s, regularised) for s in seeds
+            ]
+            self.n_layers_ = len(units)
+            self._records = [Record(self.early_stopping, self) for _ in seeds]
+        if anew:
+            self._records = [Record(self.early_stopping) for _ in self.models_]
+            for model in self.models_:
+                draw_weights(model, self.activation, random)
+            self.coefs_, self.intercepts_ = views(self.models_[0])
+        for model in self._networks():
+            if made or not incremental:
+                model.compile(make_optimizer(self), make_loss(self), self.metrics)
+
+    def _networks(self) -> list[Any]:
+        """The networks, the first with what was put into the place of its weights."""
+        if take_weights(self.models_[0], self.coefs_, self.intercepts_):
+            self.coefs_, self.intercepts_ = views(self.models_[0])
+        return self.models_
+
+    def _descend(
+        self, samples: Samples, held_out: Samples | None, random: Any, incremental: bool
+    ) -> Samples | None:
+        """Trains by mini-batches; returns the samples that were held out, if any were."""
+        score, kept = None, held_out
+        if self.early_stopping:
+            if kept is None:
+                share, strata = self.validation_fraction, self._strata(samples.y)
+                samples, kept = set_aside(samples, share, random, strata)
+            score = partial(self._score, kept)
+        n, epochs = len(samples.y), 1 if incremental else self.max_iter
+        if self.batch_size != "auto" and int(self.batch_size) > n:
+            warnings.warn(
+                "Got `batch_size` less than 1 or larger than sample size. It is going to be "
+                "clipped",
+                stacklevel=4,
+            )
+        alone = len(self.models_) == 1
+        told = []
+        for record in self._records:
+            record.n_iter_ = 0
+            told.append(Convergence(self, record, n, score, bool(self.verbose) and alone))
+        try:
+            if alone or not train_together(self, self.models_, told, samples, held_out, epochs):
+                for model, each in zip(self.models_, told, strict=True):
+                    train_by_batches(self, model, each, samples, held_out, epochs, random)
+        finally:
+            for each in told:
+                each.restore_best()
+            show(self, self._records)
+        ended = all(model.stop_training for model in self.models_)
+        if not incremental and not ended and self.n_iter_ == self.max_iter:
+            warnings.warn(
+                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
+                f"optimization hasn't converged yet.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+        return kept
+
+    def _score(self, kept: Samples, model: Any) -> float:
+        """The validation score of a network as it is."""
+        return self._score_of(model.predict(kept.X), kept.y, kept.weight)
+
+    def _minimize(self, samples: Samples, held_out: Samples | None) -> None:
+        """Trains by L-BFGS."""
+        for model, record in zip(self.models_, self._records, strict=True):
+            train_by_lbfgs(self, model, record, samples, held_out)
+        show(self, self._records, ("n_iter_", "t_", "loss_", "validation_loss_curve_"))
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().__getstate__()
+        if "models_" in state:
+            self._networks()
+            # copies of views would no longer be views of θ
+            state = {k: v for k, v in state.items() if k not in ("coefs_", "intercepts_")}
+            state = copy.deepcopy(state)
+            for model in state["models_"]:
+                forget_batch(model)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "models_" in state:
+            self.coefs_, self.intercepts_ = views(self.models_[0])
+
+
+def show(mlp: Any, records: Sequence[Record], names: Iterable[str] = ()) -> None:
+    """Writes what training brought into an estimator's attributes: of several networks the means.
+
+    Args:
+        mlp: The estimator.
+        records: What it brought each network.
+        names: Which attributes; all unless given.
+    """
+    for name in names or vars(records[0]):
+        values = [getattr(record, name) for record in records]
+        vars(mlp)[name] = values[0] if len(values) == 1 else joined(name, values)
+
+
+def joined(name: str, values: Sequence[Any]) -> Any:
+    """The one value for several networks."""
+    if values[0] is None:
+        return None
+    if isinstance(values[0], list):
+        return means(values)
+    return max(values) if isinstance(values[0], int) else float(np.mean(values))

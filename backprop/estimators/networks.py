@@ -1,0 +1,176 @@
+"""The networks that an MLP of scikit-learn stands for, as ``Sequential`` models."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from backprop.core.buffers import Buffers
+from backprop.core.types import Array
+from backprop.engine.recorded import parts
+from backprop.estimators.losses import (
+    HalfMeanSquaredError,
+    HalfPoissonDeviance,
+    SummedBinaryCrossentropy,
+)
+from backprop.layers import (
+    BatchNormalization,
+    Dense,
+    Dropout,
+    Exponential,
+    Layer,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
+from backprop.losses import (
+    BinaryCrossentropy,
+    HalfSquaredError,
+    Loss,
+    SparseCategoricalCrossentropy,
+)
+from backprop.optimizers import LBFGS, SGD, Adam, Optimizer
+from backprop.regularizers import L2
+from backprop.sequential import Sequential
+
+HIDDEN: dict[str, type[Layer] | None] = {
+    "identity": None,
+    "logistic": Sigmoid,
+    "tanh": Tanh,
+    "relu": ReLU,
+}
+"""What stands after a hidden ``Dense``."""
+
+OUTPUT: dict[str, type[Layer] | None] = {
+    "identity": None,
+    "logistic": Sigmoid,
+    "softmax": Softmax,
+    "exp": Exponential,
+}
+"""What stands after the last one."""
+
+
+WIDE = 5_000_000
+"""Multiplications of a step from which it takes about as long as threads need to be worth it."""
+
+
+def make_network(mlp: Any, units: Sequence[int], dtype: Any, seed: int, regularised: bool) -> Any:
+    """A built network without its weights: they are 0.
+
+    Args:
+        mlp: The estimator.
+        units: Features, hidden units, outputs.
+        dtype: The dtype that it computes in.
+        seed: Determines what its dropout leaves out.
+        regularised: Whether weight matrices have regularisers, whose λ training sets.
+    """
+    layers: list[Layer] = []
+    hidden = HIDDEN[mlp.activation]
+
+    def penalty() -> L2 | None:
+        return L2(0.0) if regularised else None
+
+    for size in units[1:-1]:
+        layers.append(Dense(size, kernel_initializer="zeros", kernel_regularizer=penalty()))
+        if mlp.batch_normalization:
+            layers.append(BatchNormalization())
+        if hidden is not None:
+            layers.append(hidden())
+        if mlp.dropout:
+            layers.append(Dropout(mlp.dropout))
+    layers.append(Dense(units[-1], kernel_initializer="zeros", kernel_regularizer=penalty()))
+    output = OUTPUT[mlp.out_activation_]
+    if output is not None:
+        layers.append(output())
+    model = Sequential(layers, seed=seed, dtype=dtype)
+    model.build((None, units[0]))
+    return model
+
+
+def is_wide(units: Sequence[int], n: int) -> bool:
+    """Whether a step on n samples is so long that several threads may share it."""
+    return 3 * n * sum(a * b for a, b in pairwise(units)) > WIDE
+
+
+def make_loss(mlp: Any) -> Loss:
+    """The loss that the estimator minimises beside its penalty."""
+    if isinstance(mlp.loss, Loss):
+        return mlp.loss
+    if mlp.out_activation_ == "softmax":
+        return SparseCategoricalCrossentropy()
+    alone = mlp.n_outputs_ == 1
+    if mlp.out_activation_ == "logistic":
+        return BinaryCrossentropy() if alone else SummedBinaryCrossentropy()
+    if mlp.loss == "poisson":
+        return HalfPoissonDeviance()
+    return HalfSquaredError() if alone else HalfMeanSquaredError()
+
+
+def make_optimizer(mlp: Any) -> Optimizer:
+    """The optimizer that a solver stands for."""
+    if mlp.solver == "lbfgs":
+        return LBFGS(mlp.max_iter)
+    rate = mlp.learning_rate_init if mlp.schedule is None else mlp.schedule
+    if mlp.solver == "sgd":
+        return SGD(rate, mlp.momentum, mlp.nesterovs_momentum)
+    return Adam(rate, mlp.beta_1, mlp.beta_2, mlp.epsilon)
+
+
+def dense_layers(model: Any) -> list[Dense]:
+    """The ``Dense`` layers of a network in order."""
+    return [layer for layer in model.layers if isinstance(layer, Dense)]
+
+
+def draw_weights(model: Any, activation: str, random: Any) -> None:
+    """Draws weights and biases as scikit-learn does: uniform within ±√(6 / (n_in + n_out)).
+
+    For logistic hidden units the 6 is a 2. A matrix comes before its biases, layer after layer.
+
+    Args:
+        model: The network.
+        activation: That of its hidden units.
+        random: The ``RandomState`` to draw from.
+    """
+    factor = 2.0 if activation == "logistic" else 6.0
+    for layer in dense_layers(model):
+        bound = math.sqrt(factor / sum(layer.W.shape))
+        layer.W[...] = random.uniform(-bound, bound, layer.W.shape)
+        layer.b[...] = random.uniform(-bound, bound, layer.b.shape)
+
+
+def take_weights(model: Any, coefs: Iterable[Any], intercepts: Iterable[Any]) -> bool:
+    """Writes those matrices and biases into the network that are not its own already.
+
+    Returns:
+        Whether there were any.
+    """
+    taken = False
+    for layer, W, b in zip(dense_layers(model), coefs, intercepts, strict=True):
+        if W is not layer.W:
+            layer.W = W
+            taken = True
+        if b is not layer.b:
+            layer.b = b
+            taken = True
+    return taken
+
+
+def forget_batch(model: Any) -> None:
+    """Lets go of what the last batch left in the layers and in the loss, and of their buffers."""
+    for part in parts(model):
+        for name, value in vars(part).items():
+            if isinstance(value, np.ndarray):
+                vars(part)[name] = None
+            elif isinstance(value, Buffers):
+                value.clear()
+
+
+def views(model: Any) -> tuple[list[Array], list[Array]]:
+    """``coefs_`` and ``intercepts_``: views of θ."""
+    layers = dense_layers(model)
+    return [layer.W for layer in layers], [layer.b for layer in layers]

@@ -1,0 +1,77 @@
+"""The samples of a fit, what is set aside of them, and their order in the epochs."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from backprop.core.types import Array, is_sparse
+
+
+class Samples(NamedTuple):
+    """Samples in rows: inputs, encoded targets, and weights if there are any."""
+
+    X: Any
+    y: Array
+    weight: Array | None
+
+    def rows(self, which: Array) -> Samples:
+        """Some of them."""
+        weight = None if self.weight is None else self.weight[which]
+        return Samples(self.X[which], self.y[which], weight)
+
+
+def set_aside(
+    samples: Samples, share: float, random: Any, labels: Array | None
+) -> tuple[Samples, Samples]:
+    """Training and validation samples, the split that scikit-learn makes with this random state.
+
+    Args:
+        samples: All of them.
+        share: The share for validation.
+        random: The ``RandomState`` to draw from.
+        labels: True or False for each sample, whose proportions both parts keep; None for a split
+            by chance alone.
+
+    Raises:
+        ValueError: There are too few samples.
+    """
+    from sklearn.model_selection import train_test_split
+
+    numbers = np.arange(samples.X.shape[0])
+    trained, held_out = train_test_split(
+        numbers, random_state=random, test_size=share, stratify=labels
+    )
+    if len(held_out) < 2:
+        raise ValueError(
+            "The validation set is too small. Increase 'validation_fraction' or the size of your "
+            "dataset."
+        )
+    return samples.rows(trained), samples.rows(held_out)
+
+
+class Order:
+    """Draws the order of the samples in each epoch, the one that scikit-learn's MLP would take.
+
+    It shuffles the order of the epoch before, and not the numbers from 0 to n − 1.
+
+    Args:
+        random: The ``RandomState`` to draw from.
+    """
+
+    def __init__(self, random: Any) -> None:
+        self._random = random
+        self._order: Array | None = None
+
+    def permutation(self, n: int) -> Array:
+        """The numbers of the samples in the order of the next epoch."""
+        drawn = np.arange(n)
+        self._random.shuffle(drawn)
+        self._order = drawn if self._order is None else self._order[drawn]
+        return self._order
+
+
+def as_rows(X: Any) -> Any:
+    """A sparse matrix in the form that rows are drawn from; arrays as they are."""
+    return X.tocsr() if is_sparse(X) else X

@@ -1,0 +1,108 @@
+"""``SequentialClassifier``: any network as a classifier of scikit-learn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from backprop.callbacks import Callback
+from backprop.core.functional import sigmoid, softmax
+from backprop.core.types import Array
+from backprop.estimators.base import Classifies
+from backprop.estimators.wrapping import Build, Wrapped, keep, one_hot
+from backprop.layers import Sigmoid, Softmax
+from backprop.losses import Loss, SparseCategoricalCrossentropy
+from backprop.optimizers import Optimizer
+
+
+class SequentialClassifier(Classifies, Wrapped):
+    """Any ``Sequential`` as a classifier: for pipelines, grids, cross-validation, voting.
+
+    Args:
+        build: ``build(n_features, n_outputs, **settings)`` returns a new ``Sequential``. n_outputs
+            is the number of classes, or of labels. Where the model is not compiled, a ``Softmax``
+            (for several labels, or a single output, a ``Sigmoid``) is added unless it ends with
+            one, and it is compiled with ``optimizer``, ``loss`` and ``metrics``.
+        epochs: Passes over the samples.
+        batch_size: Samples in a step.
+        optimizer: For models that are not compiled.
+        loss: Likewise; None takes the cross-entropy that fits.
+        metrics: Likewise; they see classes as 0, 1, ….
+        class_weight: A dict with a weight for each class, or "balanced".
+        callbacks: Objects whose hooks are called on the way.
+        shuffle: Whether the samples are shuffled in each epoch.
+        verbose: As for ``Sequential.fit``.
+        warm_start: Whether ``fit`` goes on with the networks that there are.
+        random_state: Draws the seeds of the networks, whose weights are then drawn anew. None
+            leaves them as ``build`` made them, trained ones for example.
+        n_members: How many networks are trained, in step if they are small; the mean of their
+            probabilities is predicted. They draw weights of their own.
+        **settings: What else ``build`` is given. Its arguments are parameters of the estimator:
+            ``GridSearchCV(SequentialClassifier(build), {"units": [16, 64], "epochs": [20]})``.
+
+    Attributes:
+        classes_: The classes in order.
+        models_: The networks, ``model_`` the first of them.
+        history_: Its History.
+    """
+
+    _sees_labels = True
+
+    def __init__(
+        self,
+        build: Build,
+        *,
+        epochs: int = 20,
+        batch_size: int = 32,
+        optimizer: str | Optimizer = "adam",
+        loss: str | Loss | None = None,
+        metrics: Iterable[Any] | None = None,
+        class_weight: Mapping[Any, float] | str | None = None,
+        callbacks: Sequence[Callback] | None = None,
+        shuffle: bool = True,
+        verbose: int = 0,
+        warm_start: bool = False,
+        random_state: Any = None,
+        n_members: int = 1,
+        **settings: Any,
+    ) -> None:
+        keep(self, locals())
+
+    def _learn_targets(self, y: Any) -> int:
+        if self.warm_start and hasattr(self, "models_"):
+            return len(self.classes_)
+        self._learn_labels(y)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"a classifier needs samples of at least 2 classes, but all of y are of one class: "
+                f"{self.classes_[0]!r}."
+            )
+        return len(self.classes_)
+
+    def _complete(self, model: Any) -> str:
+        ends = model.layers[-1] if model.layers else None
+        if not isinstance(ends, Softmax | Sigmoid):
+            single = getattr(ends, "units", 0) == 1
+            model.add(Sigmoid() if single or self._labels.multilabel else Softmax())
+        softmax_ends = isinstance(model.layers[-1], Softmax)
+        return "sparse_categorical_crossentropy" if softmax_ends else "binary_crossentropy"
+
+    def _encode(self, y: Any, model: Any) -> Array:
+        codes = self._labels.encode(y)
+        if codes.ndim == 2 or isinstance(model.loss.unjoined, SparseCategoricalCrossentropy):
+            return codes
+        n_outputs = model.output_shape[-1]
+        return codes[:, np.newaxis] if n_outputs == 1 else one_hot(codes, len(self.classes_))
+
+    def _weigh(self, y: Any, weight: Array | None) -> Array | None:
+        return self._class_weighted(y, weight)
+
+    def _outputs(self, X: Any) -> list[Array]:
+        """The probabilities that each network gives."""
+        outputs = super()._outputs(X)
+        if getattr(self.models_[0].loss.unjoined, "from_logits", False):
+            alone = self._labels.multilabel or outputs[0].shape[1] == 1
+            return [sigmoid(Z) if alone else softmax(Z)[0] for Z in outputs]
+        return outputs

@@ -1,0 +1,76 @@
+"""``SequentialRegressor``: any network as a regressor of scikit-learn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from backprop.callbacks import Callback
+from backprop.core.types import Array
+from backprop.estimators.base import Regresses
+from backprop.estimators.samples import Samples
+from backprop.estimators.wrapping import Build, Wrapped, keep
+from backprop.losses import Loss
+from backprop.optimizers import Optimizer
+
+
+class SequentialRegressor(Regresses, Wrapped):
+    """Any ``Sequential`` as a regressor: for pipelines, grids, cross-validation, voting.
+
+    Args:
+        build: ``build(n_features, n_outputs, **settings)`` returns a new ``Sequential``. Where it
+            is not compiled, it is compiled with ``optimizer``, ``loss`` and ``metrics``.
+        epochs: As for ``SequentialClassifier``, as all others but ``class_weight``.
+        batch_size: See there.
+        optimizer: See there.
+        loss: See there; None is the mean squared error.
+        metrics: See there.
+        callbacks: See there.
+        shuffle: See there.
+        verbose: See there.
+        warm_start: See there.
+        random_state: See there.
+        n_members: How many networks are trained. Their mean is predicted, and
+            ``predict(X, return_std=True)`` says how sure it is.
+        **settings: What else ``build`` is given.
+
+    Attributes:
+        models_: The networks, ``model_`` the first of them.
+        history_: Its History.
+        noise_: How far targets scatter around the mean of several networks.
+    """
+
+    _sees_labels = False
+
+    def __init__(
+        self,
+        build: Build,
+        *,
+        epochs: int = 20,
+        batch_size: int = 32,
+        optimizer: str | Optimizer = "adam",
+        loss: str | Loss | None = None,
+        metrics: Iterable[Any] | None = None,
+        callbacks: Sequence[Callback] | None = None,
+        shuffle: bool = True,
+        verbose: int = 0,
+        warm_start: bool = False,
+        random_state: Any = None,
+        n_members: int = 1,
+        **settings: Any,
+    ) -> None:
+        keep(self, locals())
+
+    def _learn_targets(self, y: Any) -> int:
+        return 1 if y.ndim == 1 else int(y.shape[1])
+
+    def _complete(self, model: Any) -> str:
+        return "mse"
+
+    def _encode(self, y: Any, model: Any) -> Array:
+        return np.asarray(y, model.dtype)
+
+    def _finish(self, samples: Samples) -> None:
+        self._learn_noise(samples.X, samples.y, samples.weight)

@@ -1,0 +1,94 @@
+"""A training step as scikit-learn's MLP defines it: its mean over a batch, its penalty."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from backprop.core.buffers import new_array
+from backprop.core.types import Array
+from backprop.engine.recorded import RecordedSteps
+from backprop.protocol import Model
+
+
+class PenalisedSteps(RecordedSteps):
+    """E = (Σ_i w_i ℓ_i + ½ α Σ ‖W‖²) / Σ_i w_i over the samples of a batch; w_i = 1 unless given.
+
+    The penalty of a weight matrix depends on the batch. Where the model has L2 regularisers, their
+    λ is α / (2 Σ w) of the batch in hand inside the ``with`` statement, and 0 outside: it stands in
+    an array, which recorded steps read anew each time. Without them the penalty is added when g is
+    there, which takes less time for small networks; g is then computed on one thread.
+
+    Args:
+        model: A built and compiled model.
+        alpha: α.
+        watched: Whether anybody may change the model between two steps, callbacks for example.
+        divided: Whether ``update`` may compute a part of g, as it does on several threads.
+    """
+
+    def __init__(
+        self, model: Model, alpha: float, watched: bool = True, divided: bool = True
+    ) -> None:
+        super().__init__(model)
+        self._alpha, self._watched = alpha, watched
+        self._weights: dict[int, Array] = {}
+        self._l2 = np.zeros((), model.dtype)
+        self._penalties = [p.regularizer for p in model.parameters if p.regularizer is not None]
+        self._divided = divided and bool(self._penalties or not alpha)
+        theta = model.parameters.values
+        self._penalty, self._kernels = new_array(theta.shape, model.dtype), np.zeros_like(theta)
+        for p, (start, stop) in model.parameters.places():
+            self._kernels[start:stop] = alpha if p.decays else 0.0
+
+    def __enter__(self) -> Self:
+        for each in self._penalties:
+            vars(each)["l2"] = self._l2
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for each in self._penalties:
+            vars(each)["l2"] = 0.0
+
+    def gradients(self, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
+        """E, with g = ∂E/∂θ written, and the prediction."""
+        total: Any = len(y)
+        if weight is not None:
+            total = float(np.add.reduce(weight))
+            weight = self._of_mean_1(weight, total)
+        if self._penalties or not self._alpha:
+            self._l2[()] = self._alpha / (2 * total)
+            return super().gradients(X, y, weight)
+        loss, prediction = super().gradients(X, y, weight)
+        theta, g = self.model.parameters.values, self.model.parameters.gradients
+        penalty = np.multiply(theta, self._kernels, out=self._penalty)  # α W, and 0 for biases
+        penalty *= 1 / total
+        g += penalty
+        return loss + 0.5 * float(np.dot(theta, penalty)), prediction
+
+    def _first(self, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
+        found = super()._first(X, y, weight)
+        if not self._divided:
+            for step in self._recorded.values():
+                step.shared = None
+        return found
+
+    def _of_mean_1(self, weight: Array, total: float) -> Array:
+        """w N / Σ w, in the same array for every batch of that size."""
+        if total == 0:
+            raise ValueError("the sample weights of a batch are all 0: their mean is not defined.")
+        n = len(weight)
+        if n not in self._weights:
+            self._weights[n] = new_array((n,), weight.dtype)
+        return np.multiply(weight, n / total, out=self._weights[n])
+
+    def refresh(self) -> None:
+        """Notices what others changed in the model, if there are any."""
+        if self._watched:
+            super().refresh()

@@ -1,0 +1,210 @@
+"""Any network as an estimator: what ``SequentialClassifier`` and ``SequentialRegressor`` share."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from backprop.callbacks import Callback
+from backprop.core.types import Array
+from backprop.estimators.base import SPARSE, Estimator, one_axis
+from backprop.estimators.samples import Samples, as_rows
+from backprop.estimators.scikit import check_random_state, check_sample_weight, validate_data
+from backprop.experiments import fit_many
+from backprop.losses import Loss
+from backprop.optimizers import Optimizer
+
+Build = Callable[..., Any]
+
+
+class Wrapped(Estimator):
+    """The base of the two estimators that train what a function builds.
+
+    Attributes:
+        n_iter_: Epochs of the last fit.
+    """
+
+    build: Build
+    epochs: int
+    batch_size: int
+    optimizer: str | Optimizer
+    loss: str | Loss | None
+    metrics: Iterable[Any] | None
+    callbacks: Sequence[Callback] | None
+    shuffle: bool
+    verbose: int
+    warm_start: bool
+    random_state: Any
+    n_members: int
+    n_iter_: int
+
+    # ------------------------------------------------------------- what a subclass says of its task
+
+    _sees_labels: bool
+
+    def _learn_targets(self, y: Any) -> int:
+        """Finds out what kind of targets these are; returns how many outputs they need."""
+        raise NotImplementedError
+
+    def _complete(self, model: Any) -> str:
+        """Ends a network that is not compiled as the task needs it; returns the loss for it."""
+        raise NotImplementedError
+
+    def _encode(self, y: Any, model: Any) -> Array:
+        """Targets as the loss of the network takes them."""
+        raise NotImplementedError
+
+    def _weigh(self, y: Any, weight: Array | None) -> Array | None:
+        """The weights of the samples, those of their classes among them."""
+        return weight
+
+    def _finish(self, samples: Samples) -> None:
+        """Takes note of how well the trained networks do on samples, held-out ones if possible."""
+
+    # --------------------------------------------------------------------------------- the settings
+
+    def _settings(self) -> dict[str, Any]:
+        """The arguments of ``build`` after the first two: those given, and defaults of others."""
+        own = self._get_param_names()
+        given = {n: v for n, v in vars(self).items() if n[0] != "_" and n[-1] != "_"}
+        return {n: v for n, v in (defaults_of(self.build) | given).items() if n not in own}
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The arguments of the estimator and those of ``build``."""
+        own: dict[str, Any] = super().get_params(deep)
+        return own | self._settings()
+
+    def set_params(self, **params: Any) -> Self:
+        """Changes arguments of the estimator or of ``build``."""
+        if any(p.kind is p.VAR_KEYWORD for p in parameters_of(self.build)):  # it takes any name
+            for name in params.keys() - self.get_params():
+                if "__" not in name:
+                    setattr(self, name, params[name])
+        super().set_params(**params)
+        return self
+
+    # --------------------------------------------------------------------------------- the course
+
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *, validation_data: Any = None
+    ) -> Self:
+        """Builds the networks and trains them.
+
+        Args:
+            X: Samples in rows: an array, a frame, or a matrix of ``scipy.sparse``.
+            y: Their labels or numbers.
+            sample_weight: Weights of the samples in the loss.
+            validation_data: ``(X, y)`` or ``(X, y, sample_weight)``, evaluated after every epoch.
+        """
+        if not callable(self.build):
+            raise TypeError(
+                f"build must be a function that returns a new Sequential, but it is {self.build!r}."
+            )
+        anew = not (self.warm_start and hasattr(self, "models_"))
+        X, y = self._checked(X, y, anew)
+        n_outputs = self._learn_targets(y)
+        if anew:
+            self.models_ = self._build(X.shape[1], n_outputs)
+        first = self.models_[0]
+        weight = None if sample_weight is None else check_sample_weight(sample_weight, X)
+        weight = of_mean_1(self._weigh(y, weight))
+        samples = Samples(as_rows(X), self._encode(y, first), weight)
+        held_out = samples
+        if validation_data is not None:
+            held_X, held_y, *rest = validation_data
+            held_X, held_y = self._checked(held_X, held_y, reset=False)
+            validation_data = (as_rows(held_X), self._encode(held_y, first), *rest)
+            held_out = Samples(*validation_data[:2], *(rest or [None]))
+        histories = fit_many(
+            self.models_,
+            samples.X,
+            samples.y,
+            sample_weight=samples.weight,
+            batch_size=self.batch_size,
+            epochs=self.epochs,
+            verbose=self.verbose,
+            callbacks=self.callbacks,
+            shuffle=self.shuffle,
+            validation_data=validation_data,
+        )
+        self.history_ = histories[0]
+        self.n_iter_ = max(len(history.epoch) for history in histories)
+        self._finish(held_out)
+        return self
+
+    def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
+        """Inputs and targets as arrays."""
+        rules = {"accept_sparse": SPARSE, "multi_output": True, "reset": reset}
+        if not self._sees_labels:
+            rules["y_numeric"] = True
+        X, y = validate_data(self, X, y, **rules)
+        return X, one_axis(y)
+
+    def _build(self, n_features: int, n_outputs: int) -> list[Any]:
+        """New networks, compiled."""
+        random, found = check_random_state(self.random_state), []
+        for _ in range(self.n_members):
+            model = self.build(n_features, n_outputs, **self._settings())
+            if not hasattr(model, "compiled"):
+                raise TypeError(
+                    f"build must return a Sequential, but it returned {type(model).__name__}."
+                )
+            if self.random_state is not None or self.n_members > 1:
+                model.reset(seed=int(random.randint(1 << 31)))
+            if not model.compiled:
+                usual = self._complete(model)
+                optimizer = copy.deepcopy(self.optimizer)
+                if isinstance(optimizer, Optimizer):
+                    optimizer.reset()
+                model.compile(optimizer, copy.deepcopy(self.loss) or usual, self.metrics)
+            model.build((None, n_features))
+            found.append(model)
+        if len({id(model) for model in found}) < len(found):
+            raise ValueError("build returned the same model twice: let it make a new one.")
+        return found
+
+
+def keep(estimator: Any, arguments: dict[str, Any]) -> None:
+    """Stores the arguments of a constructor under their names.
+
+    Of those of ``build`` the ones that differ from their defaults are stored.
+    """
+    settings = arguments.pop("settings")
+    own = {k: v for k, v in arguments.items() if k not in ("self", "__class__")}
+    known = defaults_of(own["build"])
+    changed = {k: v for k, v in settings.items() if k not in known or v is not known[k]}
+    vars(estimator).update(own | changed)
+
+
+def parameters_of(build: Any) -> list[inspect.Parameter]:
+    """The parameters of ``build`` after the first two; none if it is no function."""
+    return list(inspect.signature(build).parameters.values())[2:] if callable(build) else []
+
+
+def defaults_of(build: Any) -> dict[str, Any]:
+    """Those of them that have defaults, with these."""
+    return {p.name: p.default for p in parameters_of(build) if p.default is not p.empty}
+
+
+def of_mean_1(weight: Array | None) -> Array | None:
+    """w N / Σ w, so that the loss is a mean in which samples count by their weights.
+
+    Raises:
+        ValueError: All are 0.
+    """
+    if weight is None:
+        return None
+    mean = weight.mean()
+    if mean == 0:
+        raise ValueError("all sample weights are 0: nothing can be learnt from these samples.")
+    scaled: Array = weight / mean
+    return scaled
+
+
+def one_hot(codes: Array, n: int) -> Array:
+    """Numbers of classes as rows with one 1."""
+    return np.eye(n)[codes]

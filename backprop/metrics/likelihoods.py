@@ -1,0 +1,204 @@
+"""Metrics that are losses too: cross-entropies, divergence, counts, and the hinges."""
+
+import numpy as np
+
+from backprop.core import functional
+from backprop.core.checks import check_flag, check_number
+from backprop.core.types import Array
+from backprop.metrics.base import MeanMetric
+from backprop.metrics.errors import EPSILON, paired
+
+
+class BinaryCrossentropy(MeanMetric):
+    """−log of the probability given to what came true, the mean over K yes/no answers.
+
+    Args:
+        name: Its key in logs and History.
+        from_logits: Whether predictions are logits; else they are probabilities.
+        label_smoothing: The share of every label that is spread over all classes.
+    """
+
+    better = "smaller"
+
+    def __init__(
+        self,
+        name: str = "binary_crossentropy",
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__(name)
+        self.from_logits = check_flag(from_logits, "from_logits")
+        self.label_smoothing = check_number(label_smoothing, "label_smoothing", below=1)
+
+    def values(self, prediction: Array, target: Array) -> Array:
+        """−y log p − (1 − y) log(1 − p), or log(1 + e^z) − y z."""
+        P, Y = paired(self, prediction, target)
+        Y = Y * (1 - self.label_smoothing) + self.label_smoothing / 2
+        if self.from_logits:
+            return functional.softplus(P) - Y * P
+        P = probabilities(self, P)
+        return -Y * functional.safe_log(P) - (1 - Y) * functional.safe_log(1 - P)
+
+
+class CategoricalCrossentropy(MeanMetric):
+    """−log of the probability given to the class that came true, for one-hot rows.
+
+    Args:
+        name: Its key in logs and History.
+        from_logits: Whether predictions are logits; else they are probabilities.
+        label_smoothing: The share of every label that is spread over all classes.
+    """
+
+    better = "smaller"
+
+    def __init__(
+        self,
+        name: str = "categorical_crossentropy",
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__(name)
+        self.from_logits = check_flag(from_logits, "from_logits")
+        self.label_smoothing = check_number(label_smoothing, "label_smoothing", below=1)
+
+    def values(self, prediction: Array, target: Array) -> Array:
+        """−Σ_k y_k log q_k, where q is p / Σ_j p_j or softmax(z)."""
+        P, Y = paired(self, prediction, target)
+        Y = Y * (1 - self.label_smoothing) + self.label_smoothing / Y.shape[-1]
+        return np.asarray(-np.vecdot(Y, log_shares(self, P, self.from_logits)))
+
+
+class SparseCategoricalCrossentropy(MeanMetric):
+    """−log of the probability given to the class that came true, for class indices.
+
+    Args:
+        name: Its key in logs and History.
+        from_logits: Whether predictions are logits; else they are probabilities.
+    """
+
+    better = "smaller"
+
+    def __init__(
+        self, name: str = "sparse_categorical_crossentropy", from_logits: bool = False
+    ) -> None:
+        super().__init__(name)
+        self.from_logits = check_flag(from_logits, "from_logits")
+
+    def values(self, prediction: Array, target: Array) -> Array:
+        """−log q_c, where q is p / Σ_j p_j or softmax(z)."""
+        c = self.checked_class_indices(prediction, target)[..., np.newaxis]
+        L = log_shares(self, prediction.astype(np.float64), self.from_logits)
+        return np.asarray(-np.take_along_axis(L, c, axis=-1)[..., 0])
+
+
+class KLDivergence(MeanMetric):
+    """Kullback–Leibler divergence of the predicted distribution p from the target's y.
+
+    Args:
+        name: Its key in logs and History.
+    """
+
+    better = "smaller"
+
+    def __init__(self, name: str = "kl_divergence") -> None:
+        super().__init__(name)
+
+    def values(self, prediction: Array, target: Array) -> Array:
+        """Σ_k y_k log(y_k / p_k), where y counts as 10⁻⁷ at least."""
+        P, Y = paired(self, prediction, target)
+        Y = np.maximum(Y, EPSILON)
+        return np.asarray(np.vecdot(Y, np.log(Y) - functional.safe_log(probabilities(self, P))))
+
+
+class Poisson(MeanMetric):
+    """−log-likelihood of counts y at rates ŷ, without the constant log y!.
+
+    Args:
+        name: Its key in logs and History.
+    """
+
+    better = "smaller"
+
+    def __init__(self, name: str = "poisson") -> None:
+        super().__init__(name)
+
+    def values(self, prediction: Array, target: Array) -> Array:
+        """ŷ − y log(ŷ + 10⁻⁷)."""
+        P, Y = paired(self, prediction, target)
+        return np.asarray(P - Y * np.log(P + EPSILON))
+
+
+class Hinge(MeanMetric):
+    """The mean of max(1 − t ŷ, 0); targets −1/+1, or 0/1 where 0 stands for t = −1.
+
+    Args:
+        name: Its key in logs and History.
+    """
+
+    better = "smaller"
+
+    def __init__(self, name: str = "hinge") -> None:
+        super().__init__(name)
+
+    def values(self, prediction: Array, target: Array) -> Array:
+        """max(1 − t ŷ, 0)."""
+        P, Y = paired(self, prediction, target)
+        return np.asarray(np.maximum(1 - (Y - (Y == 0)) * P, 0))
+
+
+class SquaredHinge(Hinge):
+    """The mean of max(1 − t ŷ, 0)²; targets as for ``Hinge``.
+
+    Args:
+        name: Its key in logs and History.
+    """
+
+    def __init__(self, name: str = "squared_hinge") -> None:
+        super().__init__(name)
+
+    def values(self, prediction: Array, target: Array) -> Array:
+        """max(1 − t ŷ, 0)²."""
+        return np.asarray(np.square(super().values(prediction, target)))
+
+
+class CategoricalHinge(MeanMetric):
+    """The mean of max(1 + max_k (1 − y_k) ŷ_k − Σ_k y_k ŷ_k, 0), for one-hot rows.
+
+    Args:
+        name: Its key in logs and History.
+    """
+
+    better = "smaller"
+
+    def __init__(self, name: str = "categorical_hinge") -> None:
+        super().__init__(name)
+
+    def values(self, prediction: Array, target: Array) -> Array:
+        """What is missing to a margin of 1 before the other classes."""
+        P, Y = paired(self, prediction, target)
+        others = np.max((1 - Y) * P, axis=-1)
+        return np.asarray(np.maximum(1 + others - np.vecdot(Y, P), 0))
+
+
+def probabilities(metric: MeanMetric, P: Array) -> Array:
+    """P, if they may be probabilities.
+
+    Raises:
+        ValueError: They are not.
+    """
+    if P.size and not (P.min() >= 0 and P.max() <= 1.0001):
+        raise ValueError(
+            f"metric {metric.name!r}: predictions must be probabilities between 0 and 1, but they "
+            f"run from {P.min():.4g} to {P.max():.4g}: end the model with a Softmax() or a "
+            f"Sigmoid(), or pass from_logits=True to the metric."
+        )
+    return P
+
+
+def log_shares(metric: MeanMetric, P: Array, from_logits: bool) -> Array:
+    """log of p / Σ_j p_j, or of softmax(z)."""
+    if from_logits:
+        m, S = functional.softmax(P)[1]
+        return np.asarray(P - m - np.log(S))
+    P = probabilities(metric, P)
+    return functional.safe_log(P / P.sum(axis=-1, keepdims=True))

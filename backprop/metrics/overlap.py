@@ -1,0 +1,134 @@
+"""Metrics on how far regions overlap: intersection over union."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from backprop.core.checks import check_integer, check_list, check_number
+from backprop.core.types import Array
+from backprop.metrics.base import Metric, as_arrays
+
+
+class IoU(Metric):
+    """Intersection over union of each class, the mean over some classes.
+
+        IoU_k = C_kk / (Σ_j C_kj + Σ_j C_jk − C_kk)
+
+    with C the confusion matrix over all samples (and pixels), weighted. A class that neither occurs
+    nor is predicted is left out of the mean. The prediction is the class of the largest output;
+    targets are class indices or one-hot rows.
+
+    Args:
+        num_classes: K, the number of outputs.
+        target_class_ids: The classes that the mean is over.
+        name: Its key in logs and History.
+        ignore_class: A target that says that there is none.
+    """
+
+    better = "larger"
+
+    def __init__(
+        self,
+        num_classes: int,
+        target_class_ids: Sequence[int],
+        name: str = "iou",
+        ignore_class: int | None = None,
+    ) -> None:
+        super().__init__(name)
+        kind = type(self).__name__
+        self.num_classes = check_integer(num_classes, f"{kind}(num_classes)", 2)
+        ids = check_list(target_class_ids, f"{kind}(target_class_ids)")
+        self.target_class_ids = [check_integer(k, f"{kind}(target_class_ids)", 0) for k in ids]
+        if not ids or max(ids) >= num_classes:
+            raise ValueError(
+                f"{kind}(target_class_ids) must hold classes from 0 to {num_classes - 1}, but it "
+                f"is {target_class_ids!r}."
+            )
+        if ignore_class is not None:
+            ignore_class = check_integer(ignore_class, f"{kind}(ignore_class)", -math.inf)
+        self.ignore_class = ignore_class
+        self.reset()
+
+    def reset(self) -> None:
+        """Starts anew."""
+        self._counts = np.zeros((self.num_classes, self.num_classes))
+
+    def classes(self, prediction: Array, target: Array) -> tuple[Array, Array]:
+        """The classes predicted and the true ones, of one shape."""
+        K = self.num_classes
+        c = self.class_indices(prediction, target)
+        if prediction.shape[-1] != K:
+            raise ValueError(
+                f"metric {self.name!r} has num_classes={K}, but the model "
+                f"{prediction.shape[-1]} outputs."
+            )
+        return prediction.argmax(-1), c
+
+    def update(self, prediction: Array, target: Array, sample_weight: Array | None = None) -> None:
+        """Counts a batch.
+
+        Raises:
+            ValueError: There is no such class.
+        """
+        K = self.num_classes
+        guess, c = self.classes(*as_arrays(prediction, target))
+        w = np.ones(c.shape) if sample_weight is None else self.spread(sample_weight, c.shape)
+        if self.ignore_class is not None:
+            w = w * (c != self.ignore_class)
+            c = np.where(c == self.ignore_class, 0, c)
+        if c.size and not 0 <= c.min() <= c.max() < K:
+            raise ValueError(
+                f"metric {self.name!r}: classes run from 0 to {K - 1}, but the targets from "
+                f"{c.min()} to {c.max()}."
+            )
+        cells = (c.astype(np.intp) * K + guess).reshape(-1)
+        self._counts += np.bincount(cells, w.reshape(-1), K * K).reshape(K, K)
+
+    def result(self) -> float:
+        """The mean; nan if nothing was counted."""
+        C = self._counts
+        hits = np.diagonal(C)
+        unions = C.sum(axis=0) + C.sum(axis=1) - hits
+        hits, unions = hits[self.target_class_ids], unions[self.target_class_ids]
+        there = unions > 0
+        return float((hits[there] / unions[there]).mean()) if there.any() else float("nan")
+
+
+class MeanIoU(IoU):
+    """The mean of ``IoU`` over all classes.
+
+    Args:
+        num_classes: K, the number of outputs.
+        name: Its key in logs and History.
+        ignore_class: A target that says that there is none.
+    """
+
+    def __init__(
+        self, num_classes: int, name: str = "mean_io_u", ignore_class: int | None = None
+    ) -> None:
+        super().__init__(num_classes, range(num_classes), name, ignore_class)
+
+
+class BinaryIoU(IoU):
+    """``IoU`` of yes/no answers: class 1 is what an output of at least the threshold means.
+
+    Args:
+        target_class_ids: The classes that the mean is over, of 0 and 1.
+        threshold: From it on an output means yes; 0 for a model that ends in logits.
+        name: Its key in logs and History.
+    """
+
+    def __init__(
+        self,
+        target_class_ids: Sequence[int] = (0, 1),
+        threshold: float = 0.5,
+        name: str = "binary_io_u",
+    ) -> None:
+        super().__init__(2, target_class_ids, name)
+        self.threshold = check_number(threshold, "BinaryIoU(threshold)", -math.inf)
+
+    def classes(self, prediction: Array, target: Array) -> tuple[Array, Array]:
+        """Whether each output means yes, and whether it should."""
+        P, Y = self.paired(prediction, target)
+        return self.threshold <= P, Y > 0.5

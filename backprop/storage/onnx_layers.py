@@ -1,0 +1,208 @@
+"""ONNX operators of the layers that compute number by number, row by row, or from one feature on.
+
+Each function has the layer, the graph, and the names of X and its mask, and returns that of Y.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from backprop import layers
+from backprop.core.types import Shape
+from backprop.storage.onnx_graph import Conversion, Graph, Result, onnx_package
+
+Mask = str | None
+
+NO_GAMMA, NO_BETA = "no_gamma", "no_beta"
+"""The names of the ones and zeros that stand where a layer has no γ or β, by which they are told
+when the file is read."""
+
+
+def same(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
+    """Y = X: noise and augmentation outside of training."""
+    return x
+
+
+def function(operator: str, **attributes: Any) -> Conversion:
+    """For an activation that is an operator."""
+
+    def convert(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
+        return graph.add(operator, x, **attributes)
+
+    return convert
+
+
+def dense(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
+    """Y = X W + b, in one node for vectors."""
+    W = graph.constant(layer.W, "W")
+    b = [graph.constant(layer.b, "b")] if layer.use_bias else []
+    if len(layer.input_shape) == 1:
+        return graph.add("Gemm", x, W, *b)
+    y = graph.add("MatMul", x, W)
+    return graph.add("Add", y, *b) if b else y
+
+
+def silu(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
+    """Y = X σ(X)."""
+    return graph.add("Mul", x, graph.add("Sigmoid", x))
+
+
+def gelu(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
+    """Y = X Φ(X), or the approximation, which ONNX writes with a tanh."""
+    return graph.add("Gelu", x, approximate="tanh" if layer.approximate else "none")
+
+
+def leaky_relu(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
+    """max(X, 0) + s min(X, 0)."""
+    return graph.add("LeakyRelu", x, alpha=layer.negative_slope)
+
+
+def prelu(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
+    """max(X, 0) + α ⊙ min(X, 0)."""
+    return graph.add("PRelu", x, graph.constant(layer.alpha, "alpha"))
+
+
+def elu(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
+    """max(X, 0) + α (exp(min(X, 0)) − 1)."""
+    return graph.add("Elu", x, alpha=layer.alpha)
+
+
+def selu(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
+    """λ times an ELU."""
+    return graph.add("Selu", x, alpha=layer.alpha, gamma=layer.scale)
+
+
+def stretch(layer: Any, graph: Graph, shape: Shape) -> tuple[str, str]:
+    """γ and β, or what stands in for the one that the layer does not have."""
+    gamma = ("gamma", layer.gamma) if layer.scale else (NO_GAMMA, np.ones(shape))
+    beta = ("beta", layer.beta) if layer.center else (NO_BETA, np.zeros(shape))
+    return graph.constant(gamma[1], gamma[0]), graph.constant(beta[1], beta[0])
+
+
+def batch_normalization(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
+    """Y = γ ⊙ (X − μ) / √(v + ε) + β by the moving averages; the operator has channels second."""
+    x = channels_second(layer, graph, x)
+    mean = graph.constant(layer.moving_mean, "moving_mean")
+    variance = graph.constant(layer.moving_variance, "moving_variance")
+    weights = (*stretch(layer, graph, layer.moving_mean.shape), mean, variance)
+    y = graph.add("BatchNormalization", x, *weights, epsilon=layer.epsilon)
+    return channels_last(layer, graph, y)
+
+
+def layer_normalization(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
+    """Y = γ ⊙ (X − μ) / √(v + ε) + β over the last axes."""
+    shape = layer.features(layer.input_shape)
+    how = {"axis": -len(shape), "epsilon": layer.epsilon, "stash_type": computed_in(graph)}
+    return graph.add("LayerNormalization", x, *stretch(layer, graph, shape), **how)
+
+
+def rms_normalization(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
+    """Y = γ ⊙ X / √(mean(X²) + ε); the operator for it is newer than most runtimes."""
+    axes = np.arange(-len(layer.features(layer.input_shape)), 0)
+    squares = graph.add("Mul", x, x)
+    mean = graph.add("ReduceMean", squares, axes, keepdims=1)
+    root = graph.add("Sqrt", graph.add("Add", mean, layer.epsilon))
+    return graph.add("Mul", graph.add("Div", x, root), graph.constant(layer.gamma, "gamma"))
+
+
+def group_normalization(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
+    """Y = γ ⊙ (X − μ) / √(v + ε) + β over groups of channels, which the operator has second."""
+    C = layer.input_shape[-1]
+    weights = stretch(layer, graph, (C,))
+    vectors = len(layer.input_shape) == 1
+    x = graph.reshape(x, 0, C, 1) if vectors else channels_second(layer, graph, x)
+    groups = C if layer.groups == -1 else layer.groups
+    how = {"num_groups": groups, "epsilon": layer.epsilon, "stash_type": computed_in(graph)}
+    y = graph.add("GroupNormalization", x, *weights, **how)
+    return graph.reshape(y, 0, C) if vectors else channels_last(layer, graph, y)
+
+
+def computed_in(graph: Graph) -> int:
+    """ONNX's number for the model's dtype, in which means and variances are to be computed."""
+    return int(onnx_package().helper.np_dtype_to_tensor_dtype(graph.dtype))
+
+
+def rescaling(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
+    """Y = scale · X + offset."""
+    return graph.add("Add", graph.add("Mul", x, layer.scale), layer.offset)
+
+
+def normalization(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
+    """Y = (X − μ) / σ."""
+    shape = layer.fitting(layer.input_shape)
+    variance = layer.variance_.reshape(shape)
+    sigma = np.sqrt(variance) + (variance == 0)
+    y = graph.add("Sub", x, graph.constant(layer.mean_.reshape(shape), "mean"))
+    return graph.add("Div", y, graph.constant(sigma, "sigma"))
+
+
+def columns(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
+    """The chosen features, along the last axis."""
+    return graph.add("Gather", x, layer.chosen(layer.input_shape[-1]), axis=-1)
+
+
+def flatten(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
+    """All numbers of a sample in one row."""
+    return graph.add("Flatten", x, axis=1), None
+
+
+def reshape(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
+    """The same numbers in another shape."""
+    return graph.reshape(x, 0, *layer.output_shape(layer.input_shape)), None
+
+
+def permute(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
+    """The axes in another order."""
+    return graph.add("Transpose", x, perm=[0, *layer.dims]), None
+
+
+def channels_second(layer: Any, graph: Graph, x: str) -> str:
+    """(N, …, C) as (N, C, …)."""
+    n = len(layer.input_shape)
+    return graph.add("Transpose", x, perm=[0, n, *range(1, n)])
+
+
+def channels_last(layer: Any, graph: Graph, x: str) -> str:
+    """(N, C, …) as (N, …, C)."""
+    n = len(layer.input_shape)
+    return graph.add("Transpose", x, perm=[0, *range(2, n + 1), 1])
+
+
+LAYERS: dict[type, Conversion] = {
+    layers.Dense: dense,
+    layers.Identity: same,
+    layers.Sigmoid: function("Sigmoid"),
+    layers.Tanh: function("Tanh"),
+    layers.ReLU: function("Relu"),
+    layers.LeakyReLU: leaky_relu,
+    layers.PReLU: prelu,
+    layers.ELU: elu,
+    layers.SELU: selu,
+    layers.HardSigmoid: function("HardSigmoid", alpha=1 / 6, beta=0.5),
+    layers.Softplus: function("Softplus"),
+    layers.Softsign: function("Softsign"),
+    layers.SiLU: silu,
+    layers.Mish: function("Mish"),
+    layers.GELU: gelu,
+    layers.Exponential: function("Exp"),
+    layers.Softmax: function("Softmax", axis=-1),
+    layers.LogSoftmax: function("LogSoftmax", axis=-1),
+    layers.Dropout: same,
+    layers.GaussianDropout: same,
+    layers.GaussianNoise: same,
+    layers.SpatialDropout1D: same,
+    layers.SpatialDropout2D: same,
+    layers.BatchNormalization: batch_normalization,
+    layers.LayerNormalization: layer_normalization,
+    layers.RMSNormalization: rms_normalization,
+    layers.GroupNormalization: group_normalization,
+    layers.Rescaling: rescaling,
+    layers.Normalization: normalization,
+    layers.Columns: columns,
+    layers.Flatten: flatten,
+    layers.Reshape: reshape,
+    layers.Permute: permute,
+}
+"""The conversions by class itself: a class derived from one may compute something else."""

@@ -1,0 +1,92 @@
+"""Parquet files and folders of images as batches."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import backprop as bp
+from backprop.datasets import from_image_folder, from_parquet
+from backprop.layers import Conv2D, Dense, Flatten, ReLU, Sigmoid, Softmax
+
+
+@pytest.fixture
+def table(tmp_path, rng):
+    frame = pd.DataFrame(rng.standard_normal((300, 3)), columns=["a", "b", "c"])
+    frame["y"] = (frame["a"] > frame["c"]).astype(int)
+    frame.to_parquet(tmp_path / "t.parquet", row_group_size=70)
+    return tmp_path / "t.parquet", frame
+
+
+def test_batches_of_a_parquet_file_are_its_rows(table):
+    path, frame = table
+    x, y = (
+        np.concatenate(part) for part in zip(*from_parquet(path, ["c", "a"], "y")(), strict=True)
+    )
+    np.testing.assert_array_equal(x, frame[["c", "a"]])
+    np.testing.assert_array_equal(y, frame["y"])
+
+
+def test_shuffled_rows_keep_their_targets(table):
+    path, frame = table
+    source = from_parquet(path, ["a", "b", "c"], "y", batch_size=16, seed=1)
+    epochs = [list(source()) for _ in range(2)]
+    for batches in epochs:
+        x = np.concatenate([x for x, _ in batches])
+        y = np.concatenate([y for _, y in batches])
+        np.testing.assert_array_equal(y, x[:, 0] > x[:, 2])
+        np.testing.assert_array_equal(np.sort(x[:, 1]), np.sort(frame["b"]))
+    assert not np.array_equal(epochs[0][0][0], epochs[1][0][0])
+
+
+def test_a_parquet_file_trains_a_model(table):
+    path, _ = table
+    model = bp.Sequential([Dense(4), ReLU(), Dense(1), Sigmoid()], seed=0)
+    model.compile(bp.optimizers.Adam(0.02), "binary_crossentropy", metrics=["accuracy"])
+    history = model.fit(from_parquet(path, ["a", "b", "c"], "y", 32, seed=0), epochs=20, verbose=0)
+    assert history.history["accuracy"][-1] > 0.95
+
+
+def test_a_column_that_is_not_there_is_named(table):
+    with pytest.raises(ValueError, match="has no column 'd': it has a, b, c, y"):
+        from_parquet(table[0], ["a", "d"], "y")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    rng = np.random.default_rng(0)
+    for k, name in enumerate(["dark", "light"]):
+        (tmp_path / name / "more").mkdir(parents=True)
+        for i in range(12):
+            pixels = rng.integers(150 * k, 100 + 150 * k, (10, 12, 3), dtype=np.uint8)
+            where = tmp_path / name / ("more" if i % 2 else "")
+            Image.fromarray(pixels).save(where / f"{i}.png")
+    (tmp_path / "notes.txt").write_text("no image")
+    return tmp_path
+
+
+def test_images_come_with_the_numbers_of_their_folders(folder):
+    source = from_image_folder(folder, (8, 6), batch_size=5)
+    assert source.classes == ["dark", "light"]
+    assert len(source) == 5
+    batches = list(source())
+    assert [x.shape for x, _ in batches] == [(5, 8, 6, 3)] * 4 + [(4, 8, 6, 3)]
+    x, y = (np.concatenate(part) for part in zip(*batches, strict=True))
+    assert x.dtype == np.float32
+    assert 0 <= x.min() < x.max() <= 1
+    np.testing.assert_array_equal(x.mean((1, 2, 3)) > 0.5, y)
+    assert sorted(y) == [0] * 12 + [1] * 12
+    assert list(y) != sorted(y)
+    assert next(from_image_folder(folder, (8, 6), grey=True, seed=None)())[0].shape == (24, 8, 6, 1)
+
+
+def test_a_folder_of_images_trains_a_model(folder):
+    model = bp.Sequential([Conv2D(2, 3), Flatten(), Dense(2), Softmax()], seed=0)
+    model.compile(bp.optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    history = model.fit(from_image_folder(folder, (8, 6), 8), epochs=30, verbose=0).history
+    assert history["accuracy"][-1] == 1
+
+
+def test_a_folder_without_images_says_what_it_needs(tmp_path):
+    with pytest.raises(ValueError, match="a folder for each class"):
+        from_image_folder(tmp_path, (8, 8))

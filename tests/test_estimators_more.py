@@ -1,0 +1,322 @@
+"""What backprop's MLPs have beside scikit-learn's arguments, and ensembles of them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sklearn.neural_network
+from matplotlib.figure import Figure
+from scipy import sparse
+from sklearn import datasets
+from sklearn.base import clone
+from sklearn.utils.class_weight import compute_sample_weight
+
+import backprop as bp
+from backprop import estimators
+from backprop.estimators import MLPClassifier, MLPRegressor, networks
+from backprop.estimators.steps import PenalisedSteps
+from backprop.experiments import many
+from backprop.layers import BatchNormalization, Dense, Dropout, ReLU, Softmax
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def iris():
+    X, y = datasets.load_iris(return_X_y=True)
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    order = np.random.default_rng(0).permutation(150)
+    return X[order], y[order]
+
+
+@pytest.fixture
+def sine(rng):
+    X = rng.uniform(-3, 3, (120, 1))
+    return X, np.sin(2 * X[:, 0]) + 0.2 * rng.normal(size=120)
+
+
+# --- arguments of our own ------------------------------------------------------------------------
+
+
+def test_layers_between(iris):
+    mlp = MLPClassifier((8, 6), max_iter=2, dropout=0.3, batch_normalization=True, random_state=0)
+    layers = mlp.fit(*iris).model_.layers
+    hidden = [Dense, BatchNormalization, ReLU, Dropout]
+    assert [type(layer) for layer in layers] == [*hidden, *hidden, Dense, Softmax]
+    assert layers[3].rate == 0.3
+    again = clone(mlp).fit(*iris)
+    np.testing.assert_array_equal(mlp.predict_proba(iris[0]), again.predict_proba(iris[0]))
+    with pytest.raises(ValueError, match="draws random numbers"):
+        MLPClassifier(dropout=0.3, solver="lbfgs").fit(*iris)
+
+
+@pytest.mark.parametrize("class_weight", ["balanced", {0: 3.0, 2: 0.5}], ids=str)
+def test_class_weights(iris, class_weight):
+    X, y = iris[0][:100], iris[1][:100]
+    weight = compute_sample_weight(class_weight, y)
+    common = {"max_iter": 10, "random_state": 0, "batch_size": 30}
+    by_class = MLPClassifier((5,), class_weight=class_weight, **common).fit(X, y)
+    by_sample = MLPClassifier((5,), **common).fit(X, y, sample_weight=weight)
+    assert by_class.loss_curve_ == by_sample.loss_curve_
+    if class_weight == "balanced":
+        with pytest.raises(ValueError, match="needs all samples at once"):
+            MLPClassifier(class_weight="balanced").partial_fit(X, y, classes=[0, 1, 2])
+
+
+def test_validation_data_and_their_curve(iris):
+    X, y = iris
+    mlp = MLPClassifier((6,), max_iter=8, alpha=0.5, metrics=["accuracy"], random_state=0)
+    mlp.fit(X[:100], y[:100], validation_data=(X[100:], y[100:]))
+    assert len(mlp.validation_loss_curve_) == 8
+    loss, share = mlp.model_.evaluate(X[100:], y[100:])
+    assert mlp.validation_loss_curve_[-1] == pytest.approx(loss)  # without the penalty
+    assert mlp.history_.history["val_accuracy"][-1] == share == mlp.score(X[100:], y[100:])
+    alone = clone(mlp).fit(X[:100], y[:100])
+    assert alone.loss_curve_ == mlp.loss_curve_  # nothing is learnt from them
+    assert alone.validation_loss_curve_ == []
+    with pytest.raises(ValueError, match=r"validation_data must be \(X, y\)"):
+        mlp.fit(X, y, validation_data=X)
+
+
+def test_early_stopping_by_validation_data(iris):
+    X, y = iris
+    mlp = MLPClassifier((6,), early_stopping=True, learning_rate_init=0.05, random_state=0)
+    mlp.fit(X[:100], y[:100], validation_data=(X[100:], y[100:]))
+    assert mlp.t_ == 100 * mlp.n_iter_  # none of the 100 is set aside
+    assert mlp.score(X[100:], y[100:]) == max(mlp.validation_scores_)
+
+
+def test_callbacks_metrics_schedule_and_dtype(iris):
+    stop = bp.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: setattr(mlp.models_[0], "stop_training", epoch == 4)
+    )
+    schedule = bp.schedules.ExponentialDecay(0.1, 10, 0.5)
+    mlp = MLPClassifier(
+        (5,), callbacks=[stop], metrics=["accuracy"], schedule=schedule, dtype="float32"
+    )
+    mlp.fit(*iris)
+    assert mlp.n_iter_ == len(mlp.history_.history["accuracy"]) == 5
+    assert mlp.history_.history["learning_rate"] == [
+        pytest.approx(schedule(k + 1)) for k in range(5)
+    ]
+    assert mlp.coefs_[0].dtype == mlp.predict_proba(iris[0]).dtype == np.float32
+    with pytest.raises(ValueError, match="both determine the learning rate"):
+        mlp.set_params(solver="sgd", learning_rate="adaptive").fit(*iris)
+
+
+@pytest.fixture
+def any_network_is_wide(monkeypatch):
+    """Every penalty is that of regularisers."""
+    monkeypatch.setattr(networks, "WIDE", 0)
+
+
+@pytest.mark.usefixtures("any_network_is_wide")
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_penalty_of_regularisers(iris, solver, rng):
+    X, y = iris
+    weight = rng.uniform(0.1, 2, 150)
+    common = {"alpha": 5.0, "max_iter": 12, "batch_size": 40, "random_state": 0, "solver": solver}
+    ours, theirs = (
+        package.MLPClassifier((9,), **common).fit(X, y, sample_weight=weight)
+        for package in (estimators, sklearn.neural_network)
+    )
+    for W, V in zip(ours.coefs_, theirs.coefs_, strict=True):
+        np.testing.assert_allclose(W, V, rtol=0, atol=1e-9)
+    assert ours.loss_ == pytest.approx(theirs.loss_)
+    assert ours.model_.penalty() == 0
+
+
+@pytest.mark.usefixtures("any_network_is_wide")
+def test_checkpoints_on_the_way(iris, tmp_path):
+    X, y = iris
+    path = tmp_path / "model.npz"
+    saver = bp.callbacks.ModelCheckpoint(path)
+    mlp = MLPClassifier((5,), alpha=3.0, max_iter=4, batch_size=150, callbacks=[saver]).fit(X, y)
+    loaded = bp.load_model(path)
+    np.testing.assert_array_equal(loaded.predict(X), mlp.model_.predict(X))
+    assert loaded.layers[0].kernel_regularizer.l2 == 0.01  # 3 / (2 · 150)
+    assert mlp.model_.layers[0].kernel_regularizer.l2 == 0  # the penalty is that of the training
+
+
+def test_wide_networks_on_several_threads(rng):
+    """Where threads share a step, the penalty is in what each of them computes."""
+    X, y = rng.normal(size=(400, 300)) / 9, rng.integers(0, 2, 400)
+    common = {"alpha": 20.0, "max_iter": 5, "random_state": 0}
+    for solver in ("sgd", "adam", "lbfgs"):
+        pair = [
+            package.MLPClassifier((400, 300), solver=solver, batch_size=400, **common).fit(X, y)
+            for package in (estimators, sklearn.neural_network)
+        ]
+        for W, V in zip(pair[0].coefs_, pair[1].coefs_, strict=True):
+            np.testing.assert_allclose(W, V, rtol=0, atol=1e-7)
+
+
+def test_lbfgs_reports_too(iris):
+    X, y = iris
+    seen = []
+    told = bp.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(logs["loss"]))
+    mlp = MLPClassifier((5,), solver="lbfgs", max_iter=9, callbacks=[told], metrics=["accuracy"])
+    mlp.fit(X[:100], y[:100], validation_data=(X[100:], y[100:]))
+    assert len(seen) == mlp.n_iter_ == len(mlp.validation_loss_curve_) == 9
+    assert seen[-1] == mlp.loss_
+    assert mlp.history_.history["accuracy"][-1] == mlp.score(X[:100], y[:100])
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_pictures(iris, solver, tmp_path):
+    X, y = iris
+    mlp = MLPClassifier((5,), solver=solver, max_iter=5).fit(X, y, validation_data=(X, y))
+    figure = mlp.plot_loss_curve(tmp_path / "loss.png")
+    assert isinstance(figure, Figure)
+    assert (tmp_path / "loss.png").stat().st_size > 1000
+    shown = {line.get_label() for axes in figure.axes for line in axes.lines}
+    assert len(figure.axes[0].lines) >= 2, shown
+
+
+def test_any_loss(sine):
+    mlp = MLPRegressor(loss=bp.losses.Huber(0.1), hidden_layer_sizes=(8,), max_iter=5)
+    mlp.fit(*sine)
+    assert isinstance(mlp.model_.loss, bp.losses.Huber)
+    with pytest.raises(ValueError, match="The 'loss' parameter of MLPRegressor must be"):
+        MLPRegressor(loss="huge").fit(*sine)
+
+
+# --- ensembles -----------------------------------------------------------------------------------
+
+
+def ensemble(kind, **arguments):
+    common = {"hidden_layer_sizes": (6,), "n_members": 4, "random_state": 0, "batch_size": 30}
+    return kind(**common | {"learning_rate_init": 0.02, "max_iter": 30} | arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"alpha": 0.1},
+        {"solver": "sgd", "learning_rate": "adaptive", "tol": 0.02, "n_iter_no_change": 2},
+        {"solver": "sgd", "learning_rate": "invscaling", "learning_rate_init": 0.5},
+        {"tol": 0.03, "n_iter_no_change": 3},
+        {"early_stopping": True, "n_iter_no_change": 3},
+        {"dropout": 0.2, "batch_normalization": True, "metrics": ["accuracy"]},
+    ],
+    ids=str,
+)
+def test_members_train_in_step_as_each_would_alone(iris, arguments, monkeypatch):
+    X, y = iris
+    together = ensemble(MLPClassifier, **arguments)
+    fitted = []
+    original = many.fit_together
+    monkeypatch.setattr(
+        many, "fit_together", lambda *a, **k: fitted.append(original(*a, **k)) or fitted[-1]
+    )
+    together.fit(X, y, validation_data=(X[:20], y[:20]))
+    assert fitted
+    assert fitted[0] is not None
+    by_epochs = [model.history.history["loss"] for model in together.models_]
+    monkeypatch.setattr(many, "TOGETHER_BELOW", 0)
+
+    def own_order(mlp, model, told, samples, held_out, epochs, random):
+        from backprop.estimators import training
+
+        original_order = training.Order
+        monkeypatch.setattr(training, "Order", lambda _: model.generators["shuffle"])
+        training.train_by_batches(mlp, model, told, samples, held_out, epochs, random)
+        monkeypatch.setattr(training, "Order", original_order)
+
+    monkeypatch.setattr("backprop.estimators.mlp.train_by_batches", own_order)
+    alone = ensemble(MLPClassifier, **arguments).fit(X, y, validation_data=(X[:20], y[:20]))
+    stopped = [record.n_iter_ for record in together._records]
+    assert stopped == [record.n_iter_ for record in alone._records]
+    for k, n in enumerate(stopped):
+        mine = alone.models_[k].history.history["loss"]
+        np.testing.assert_allclose(by_epochs[k][:n], mine, rtol=1e-9)
+    np.testing.assert_allclose(together.predict_proba(X), alone.predict_proba(X), rtol=1e-7)
+    np.testing.assert_allclose(together.loss_curve_, alone.loss_curve_)
+    np.testing.assert_allclose(together.validation_loss_curve_, alone.validation_loss_curve_)
+    assert together.n_iter_ == max(stopped)
+    assert len(together.validation_loss_curve_) == max(stopped)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_members_have_the_penalty_of_one(iris, solver):
+    X, y = iris
+    arguments = {"alpha": 20.0, "solver": solver, "max_iter": 3, "batch_size": 150}
+    many_ = ensemble(MLPClassifier, **arguments).fit(X, y, validation_data=(X, y))
+    one = ensemble(MLPClassifier, n_members=1, **arguments).fit(X, y)
+    for mlp in (many_, one):
+        with PenalisedSteps(mlp.model_, 20.0) as step:
+            loss, prediction = step.gradients(X, y, None)
+        penalty = 10.0 * sum((W**2).sum() for W in mlp.coefs_) / 150
+        plain = -np.log(prediction[np.arange(150), y]).mean()
+        assert loss == pytest.approx(plain + penalty)
+        assert mlp.model_.evaluate(X, y) == pytest.approx(plain)
+    held_out = [-np.log(model.predict(X)[np.arange(150), y]).mean() for model in many_.models_]
+    assert many_.validation_loss_curve_[-1] == pytest.approx(np.mean(held_out))
+
+
+def test_probabilities_are_averaged(iris):
+    X, y = iris
+    mlp = ensemble(MLPClassifier, max_iter=5).fit(X, y)
+    each = [model.predict(X) for model in mlp.models_]
+    assert len(each) == 4
+    assert not np.allclose(each[0], each[1])
+    np.testing.assert_allclose(mlp.predict_proba(X), np.mean(each, axis=0))
+    np.testing.assert_array_equal(mlp.predict(X), np.mean(each, axis=0).argmax(axis=1))
+    again = clone(mlp).fit(X, y)
+    np.testing.assert_array_equal(again.predict_proba(X), mlp.predict_proba(X))
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_standard_deviations(sine, outputs):
+    X, y = sine
+    Y = y if outputs == 1 else np.stack([y, 2 * y], axis=1)
+    mlp = ensemble(MLPRegressor, activation="tanh").fit(X, Y)
+    each = np.array([model.predict(X) for model in mlp.models_])
+    mean, std = mlp.predict(X, return_std=True)
+    np.testing.assert_allclose(mean, each.mean(axis=0).reshape(Y.shape))
+    residual = Y.reshape(120, -1) - each.mean(axis=0)
+    np.testing.assert_allclose(mlp.noise_, np.sqrt((residual**2).mean(axis=0)))
+    expected = np.sqrt(each.var(axis=0, ddof=1) + mlp.noise_**2)
+    np.testing.assert_allclose(std, expected.reshape(Y.shape))
+    with pytest.raises(ValueError, match="return_std=True needs several networks"):
+        MLPRegressor(max_iter=1).fit(X, y).predict(X, return_std=True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"solver": "lbfgs"}, {"callbacks": [bp.callbacks.Callback()]}],
+    ids=["lbfgs", "told"],
+)
+def test_members_one_after_the_other(iris, arguments):
+    X, y = iris
+    mlp = ensemble(MLPClassifier, max_iter=20, **arguments).fit(X, y)
+    assert mlp.score(X, y) > 0.9
+    assert mlp.n_iter_ == 20
+
+
+def test_members_go_on(iris):
+    X, y = iris
+    mlp = ensemble(MLPClassifier, max_iter=3, warm_start=True).fit(X, y)
+    first = mlp.loss_
+    assert len(mlp.fit(sparse.csr_matrix(X), y).loss_curve_) == 6
+    mlp.set_params(warm_start=False).partial_fit(X, y)
+    assert len(mlp.loss_curve_) == 7
+    assert mlp.loss_curve_[-1] < first
+
+
+# --- the room itself -----------------------------------------------------------------------------
+
+
+def test_without_scikit_learn_it_says_what_to_install():
+    code = (
+        "import sys; sys.modules['sklearn'] = None; from backprop.estimators import MLPClassifier"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert answer.stderr.splitlines()[-1] == (
+        "ImportError: backprop.estimators needs scikit-learn 1.6 or newer: pip install scikit-learn"
+    )

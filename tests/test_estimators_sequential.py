@@ -1,0 +1,242 @@
+"""Any network as an estimator, and all estimators inside scikit-learn's tools."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import datasets
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import VotingClassifier
+from sklearn.inspection import permutation_importance
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+import backprop as bp
+from backprop.estimators import (
+    MLPClassifier,
+    MLPRegressor,
+    SequentialClassifier,
+    SequentialRegressor,
+)
+from backprop.layers import Dense, Input, ReLU, Sigmoid, Softmax
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def build(n_features, n_outputs, units=8, dtype="float64"):
+    """A network that ends where the estimator goes on."""
+    return bp.Sequential([Dense(units), ReLU(), Dense(n_outputs)], dtype=dtype)
+
+
+def build_compiled(n_features, n_outputs, learning_rate=0.05):
+    model = bp.Sequential([Dense(8), ReLU(), Dense(n_outputs), Softmax()], seed=0)
+    model.compile(bp.optimizers.Adam(learning_rate), "categorical_crossentropy", ["accuracy"])
+    return model
+
+
+def build_single(n_features, n_outputs):
+    return bp.Sequential([Dense(6), ReLU(), Dense(1), Sigmoid()])
+
+
+def build_logits(n_features, n_outputs):
+    model = bp.Sequential([Dense(6), ReLU(), Dense(n_outputs)])
+    loss = bp.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss)
+    return model
+
+
+@pytest.fixture
+def iris():
+    X, y = datasets.load_iris(return_X_y=True)
+    order = np.random.default_rng(0).permutation(150)
+    return (X - X.mean(axis=0))[order], np.array(["a", "b", "c"])[y][order]
+
+
+@pytest.fixture
+def table(rng):
+    """A frame with a category, a gap and a number, and whether something is so."""
+    n = 90
+    frame = pd.DataFrame({"size": rng.normal(size=n), "colour": rng.choice(["red", "blue"], n)})
+    return frame, (frame["size"] + (frame["colour"] == "red") > 0.5).astype(int)
+
+
+ADAM = bp.optimizers.Adam(0.05)
+CLASSIFIERS = [
+    MLPClassifier((8,), learning_rate_init=0.05, max_iter=30, random_state=0),
+    SequentialClassifier(build, epochs=15, optimizer=ADAM, random_state=0),
+]
+REGRESSORS = [
+    MLPRegressor(hidden_layer_sizes=(8,), learning_rate_init=0.05, max_iter=60, random_state=0),
+    SequentialRegressor(build, epochs=15, optimizer=ADAM, random_state=0),
+]
+
+
+def name_of(estimator):
+    return type(estimator).__name__
+
+
+classifiers = pytest.mark.parametrize("classifier", CLASSIFIERS, ids=name_of)
+everyone = pytest.mark.parametrize("estimator", CLASSIFIERS + REGRESSORS, ids=name_of)
+
+
+# --- what build may return -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("made", [build, build_compiled, build_logits])
+def test_three_classes(iris, made):
+    X, y = iris
+    found = SequentialClassifier(made, epochs=30, optimizer=ADAM, random_state=1)
+    found.fit(X[:100], y[:100], validation_data=(X[100:], y[100:]))
+    P = found.predict_proba(X)
+    np.testing.assert_allclose(P.sum(axis=1), 1, rtol=1e-6)
+    np.testing.assert_array_equal(found.predict(X), found.classes_[P.argmax(axis=1)])
+    assert found.score(X, y) > (0.6 if made is build_logits else 0.9)
+    assert found.n_iter_ == len(found.history_.history["val_loss"]) == 30
+
+
+@pytest.mark.parametrize("made", [build, build_single])
+def test_two_classes(iris, made):
+    X, y = iris[0], iris[1] == "a"
+    found = SequentialClassifier(made, epochs=20, optimizer=ADAM).fit(X, y)
+    assert found.predict_proba(X).shape == (150, 2)
+    assert found.predict(X).dtype == bool
+    assert found.score(X, y) > 0.95
+    with pytest.raises(ValueError, match="at least 2 classes, but all of y are of one class"):
+        found.fit(X, np.zeros(150))
+
+
+def test_several_labels():
+    X, y = datasets.make_multilabel_classification(100, 6, n_classes=3, random_state=0)
+    found = SequentialClassifier(build, epochs=30, optimizer=ADAM).fit(X / 5, y)
+    assert isinstance(found.model_.layers[-1], Sigmoid)
+    assert found.predict(X / 5).shape == (100, 3)
+    assert (found.predict(X / 5) == y).mean() > 0.75
+
+
+def test_numbers():
+    X, y = datasets.make_regression(100, 4, n_targets=2, noise=1.0, random_state=0)
+    y /= y.std()
+    found = SequentialRegressor(build, epochs=40, optimizer=ADAM, n_members=3, random_state=0)
+    assert found.fit(X, y).score(X, y) > 0.95
+    mean, std = found.predict(X, return_std=True)
+    assert mean.shape == std.shape == (100, 2)
+    assert (std >= found.noise_).all()
+
+
+def test_weights_count_relative_to_each_other(iris):
+    X, y = iris
+    common = {"epochs": 3, "batch_size": 150, "random_state": 0, "shuffle": False}
+    weight = np.where(y == "a", 2.0, 0.5)
+    fitted = [
+        SequentialClassifier(build, **common).fit(X, y, sample_weight=factor * weight)
+        for factor in (1, 100)
+    ]
+    P, Q = (each.predict_proba(X) for each in fitted)
+    np.testing.assert_allclose(P, Q, rtol=1e-9)
+    by_class = SequentialClassifier(build, class_weight={"a": 2.0, "b": 0.5, "c": 0.5}, **common)
+    np.testing.assert_allclose(by_class.fit(X, y).predict_proba(X), P, rtol=1e-9)
+    with pytest.raises(ValueError, match="all sample weights are 0"):
+        by_class.set_params(class_weight={"a": 0, "b": 0, "c": 0}).fit(X, y)
+
+
+def test_random_states_and_trained_networks(iris):
+    X, y = iris
+
+    def trained(n_features, n_outputs):
+        model = bp.Sequential([Input(4), Dense(3, kernel_initializer="ones"), Softmax()])
+        model.layers[0].trainable = False
+        return model
+
+    kept = SequentialClassifier(trained, epochs=2).fit(X, y)
+    np.testing.assert_array_equal(kept.model_.layers[0].W, 1)
+    one, two = (SequentialClassifier(build, epochs=2, random_state=5).fit(X, y) for _ in range(2))
+    np.testing.assert_array_equal(one.predict_proba(X), two.predict_proba(X))
+    went_on = clone(one).set_params(warm_start=True).fit(X, y)
+    before = went_on.model_.parameters.values.copy()
+    first = went_on.history_.history["loss"][0]
+    assert went_on.fit(X, y).history_.history["loss"][0] < first
+    assert not np.array_equal(before, went_on.model_.parameters.values)
+
+
+def test_mistakes(iris):
+    with pytest.raises(TypeError, match="build must be a function that returns"):
+        SequentialClassifier("dense").fit(*iris)
+    with pytest.raises(TypeError, match="build must return a Sequential, but it returned int"):
+        SequentialClassifier(lambda n_features, n_outputs: 3).fit(*iris)
+    one = build(4, 3)
+    with pytest.raises(ValueError, match="the same model twice"):
+        SequentialClassifier(lambda n_features, n_outputs: one, n_members=2).fit(*iris)
+
+
+def test_settings_are_parameters():
+    estimator = SequentialClassifier(build, units=16, epochs=3)
+    assert estimator.get_params()["units"] == 16
+    assert estimator.get_params()["dtype"] == "float64"  # of build, where it is not said
+    assert clone(estimator).get_params() == estimator.get_params()
+    estimator.set_params(units=4, epochs=5, dtype="float32")
+    assert (estimator.units, estimator.epochs, estimator.dtype) == (4, 5, "float32")
+    assert "units=4" in repr(estimator)
+    with pytest.raises(ValueError, match="Invalid parameter 'width'"):
+        estimator.set_params(width=3)
+    anything = SequentialClassifier(lambda n_features, n_outputs, **settings: None)
+    assert anything.set_params(width=3).get_params()["width"] == 3
+
+
+# --- inside scikit-learn's tools -----------------------------------------------------------------
+
+
+def test_grid_over_what_build_takes(iris):
+    grid = GridSearchCV(
+        SequentialClassifier(build, optimizer=ADAM, random_state=0),
+        {"units": [1, 12], "epochs": [10]},
+        cv=3,
+    ).fit(*iris)
+    assert grid.best_params_ == {"units": 12, "epochs": 10}
+    assert grid.best_estimator_.model_.layers[0].units == 12
+    assert grid.score(*iris) > 0.9
+
+
+@everyone
+def test_pickles_and_processes(estimator, iris):
+    X, y = iris[0][:, :3], iris[1] if hasattr(estimator, "predict_proba") else iris[0][:, 3]
+    scores = cross_val_score(estimator, X, y, cv=2, n_jobs=2, error_score="raise")
+    assert scores.min() > 0.5
+    fitted = clone(estimator).fit(X, y)
+    again = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(again.predict(X), fitted.predict(X))
+
+
+@classifiers
+def test_pipelines_on_frames(classifier, table):
+    X, y = table
+    columns = ColumnTransformer(
+        [
+            ("numbers", StandardScaler(), ["size"]),
+            ("kinds", OneHotEncoder(sparse_output=False), ["colour"]),
+        ]
+    ).set_output(transform="pandas")
+    pipeline = make_pipeline(columns, clone(classifier)).fit(X, y)
+    assert pipeline.score(X, y) > 0.85
+    names = list(pipeline[-1].feature_names_in_)
+    assert names == ["numbers__size", "kinds__colour_blue", "kinds__colour_red"]
+    sparse_ones = make_pipeline(OneHotEncoder(), clone(classifier)).fit(X[["colour"]], y)
+    assert sparse_ones.predict(X[["colour"]]).shape == (90,)
+
+
+@classifiers
+def test_calibration_voting_and_importance(classifier, iris):
+    X, y = iris
+    calibrated = CalibratedClassifierCV(classifier, cv=2).fit(X, y)
+    np.testing.assert_allclose(calibrated.predict_proba(X).sum(axis=1), 1)
+    voting = VotingClassifier(
+        [("net", classifier), ("line", LogisticRegression())], voting="soft"
+    ).fit(X, y)
+    assert voting.score(X, y) > 0.85
+    fitted = clone(classifier).fit(X, y)
+    importance = permutation_importance(fitted, X, y, n_repeats=3, random_state=0)
+    assert importance.importances_mean[2] > importance.importances_mean[1]

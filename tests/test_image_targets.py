@@ -1,0 +1,117 @@
+"""Targets that are images: numbers or class indices for every pixel; and trained layers reused."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import backprop as bp
+from backprop.layers import (
+    Chain,
+    Conv2D,
+    Conv2DTranspose,
+    Dense,
+    Flatten,
+    MaxPooling2D,
+    ReLU,
+    Residual,
+    Sigmoid,
+    Softmax,
+)
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(8, 6, 4, 2))
+CLASSES = RNG.integers(0, 3, (8, 6, 4))
+NUMBERS = RNG.normal(size=(8, 6, 4, 3))
+
+
+def autoencoder(outputs: int, loss: str, *ending: Any, **options: Any) -> bp.Sequential:
+    layers = [
+        *(Conv2D(4, 3, padding="same"), ReLU(), MaxPooling2D(2)),
+        *(Residual([Conv2D(4, 3, padding="same"), ReLU()]), Conv2DTranspose(outputs, 2, 2)),
+    ]
+    model = bp.Sequential([*layers, *ending], seed=0, dtype="float64")
+    model.compile(bp.optimizers.SGD(0.1), loss, **options)
+    return model
+
+
+def squares(P: Any) -> Any:
+    return ((P - NUMBERS) ** 2).mean(axis=-1)
+
+
+def of_one(P: Any) -> Any:
+    return (P[..., 0] - NUMBERS[..., 0]) ** 2
+
+
+def sparse(P: Any) -> Any:
+    return -np.log(np.take_along_axis(P, CLASSES[..., np.newaxis], axis=-1)[..., 0])
+
+
+def binary(P: Any) -> Any:
+    return -np.log(np.where(CLASSES > 0, P[..., 0], 1 - P[..., 0]))
+
+
+CASES = {
+    "numbers": (lambda **o: autoencoder(3, "mse", **o), NUMBERS, squares),
+    "one number": (lambda **o: autoencoder(1, "mse", **o), NUMBERS[..., :1], of_one),
+    "one number without its axis": (
+        lambda **o: autoencoder(1, "mse", **o),
+        NUMBERS[..., 0],
+        of_one,
+    ),
+    "class indices": (
+        lambda **o: autoencoder(3, "sparse_categorical_crossentropy", Softmax(), **o),
+        CLASSES,
+        sparse,
+    ),
+    "one-hot classes": (
+        lambda **o: autoencoder(3, "categorical_crossentropy", Softmax(), **o),
+        np.eye(3)[CLASSES],
+        sparse,
+    ),
+    "yes or no": (
+        lambda **o: autoencoder(1, "binary_crossentropy", Sigmoid(), **o),
+        CLASSES > 0,
+        binary,
+    ),
+}
+each_case = pytest.mark.parametrize(("make", "y", "losses"), CASES.values(), ids=CASES)
+
+
+@each_case
+def test_the_loss_is_the_mean_over_all_pixels(make: Any, y: Any, losses: Any) -> None:
+    model, weight = make(), RNG.uniform(size=X.shape[:-1])
+    model.fit(X, y, batch_size=4, epochs=2, verbose=0)
+    by_pixel = losses(model.predict(X))
+    assert by_pixel.shape == X.shape[:-1]
+    assert model.evaluate(X, y) == pytest.approx(by_pixel.mean(), rel=1e-12)
+    weighted = (weight * by_pixel).mean()
+    assert model.evaluate(X, y, sample_weight=weight) == pytest.approx(weighted, rel=1e-12)
+    assert model.check_gradients(X, y).ok
+
+
+@each_case
+def test_recorded_steps_have_the_same_bits(make: Any, y: Any, losses: Any) -> None:
+    trained = []
+    for eagerly in (False, True):
+        model = make(run_eagerly=eagerly)
+        model.fit(X, y, batch_size=4, epochs=10, verbose=0)
+        trained.append(model.get_weights())
+    for mine, theirs in zip(*trained, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_a_trained_trunk_stays_as_it_is_below_a_new_head() -> None:
+    first = autoencoder(3, "mse")
+    first.fit(X, NUMBERS, epochs=2, verbose=0)
+    trunk = Chain([layer.copy() for layer in first.layers[:4]], name="trunk")
+    trunk.trainable = False
+    model = bp.Sequential([trunk, Flatten(), Dense(3), Softmax()], seed=1, dtype="float64")
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(X, CLASSES[:, 0, 0], epochs=3, verbose=0)
+    kept = [p.value for p in trunk.parameters]
+    for mine, theirs in zip(kept, first.get_weights(), strict=False):
+        np.testing.assert_array_equal(mine, theirs)
+    shown, before = model.activations(X), first.activations(X)
+    np.testing.assert_array_equal(shown["trunk"], before["residual_1"])
+    np.testing.assert_array_equal(shown["trunk.conv2d_1"], before["conv2d_1"])

@@ -1,0 +1,184 @@
+"""The less usual metrics: Keras's numbers, and what they are by definition.
+
+``data/keras_vocabulary.npz`` is made by ``data/make_keras_vocabulary.py`` with Keras 3.15.
+"""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import backprop as bp
+from backprop import losses, metrics
+from backprop.core.errors import ShapeError
+from backprop.layers import Dense, Softmax
+
+DATA = Path(__file__).parent / "data" / "keras_vocabulary.npz"
+
+KERAS = {
+    "mape": metrics.MeanAbsolutePercentageError(),
+    "msle": metrics.MeanSquaredLogarithmicError(),
+    "log_cosh": metrics.LogCoshError(),
+    "cosine": metrics.CosineSimilarity(),
+    "pearson": metrics.PearsonCorrelation(),
+    "bce": metrics.BinaryCrossentropy(),
+    "bce_logits": metrics.BinaryCrossentropy(from_logits=True, label_smoothing=0.1),
+    "cce": metrics.CategoricalCrossentropy(label_smoothing=0.1),
+    "cce_logits": metrics.CategoricalCrossentropy(from_logits=True),
+    "scce": metrics.SparseCategoricalCrossentropy(),
+    "kld": metrics.KLDivergence(),
+    "poisson": metrics.Poisson(),
+    "hinge": metrics.Hinge(),
+    "squared_hinge": metrics.SquaredHinge(),
+    "categorical_hinge": metrics.CategoricalHinge(),
+    "tp": metrics.TruePositives(),
+    "tn": metrics.TrueNegatives(0.3),
+    "fp": metrics.FalsePositives(),
+    "fn": metrics.FalseNegatives(),
+    "precision_top": metrics.Precision(top_k=2),
+    "recall_top": metrics.Recall(top_k=3),
+    "precision_at": metrics.PrecisionAtRecall(0.6),
+    "recall_at": metrics.RecallAtPrecision(0.8),
+    "sensitivity_at": metrics.SensitivityAtSpecificity(0.8),
+    "specificity_at": metrics.SpecificityAtSensitivity(0.7),
+    "r2": metrics.R2Score(class_aggregation="variance_weighted_average", num_regressors=2),
+    "mean_iou": metrics.MeanIoU(4, ignore_class=2),
+    "iou": metrics.IoU(4, [0, 1]),
+    "binary_iou": metrics.BinaryIoU([1], 0.4),
+}
+
+
+def measure(metric, prediction, target, weight=None):
+    metric.reset()
+    metric.update(prediction, target, weight)
+    return metric.result()
+
+
+@pytest.mark.parametrize("weighted", ["", "_weighted"])
+@pytest.mark.parametrize("name", KERAS)
+def test_values_of_keras(name, weighted):
+    """In float32, which is what Keras counts and divides in."""
+    case = f"metric_{name}{weighted}/"
+    with np.load(DATA) as data:
+        v = {key.removeprefix(case): data[key] for key in data.files if key.startswith(case)}
+    found = measure(KERAS[name], v["x"], v["t"], v.get("w"))
+    assert found == pytest.approx(float(v["value"]), rel=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("metric", "loss"),
+    [
+        (metrics.MeanAbsolutePercentageError(), losses.MeanAbsolutePercentageError()),
+        (metrics.LogCoshError(), losses.LogCosh()),
+        (metrics.BinaryCrossentropy(), losses.BinaryCrossentropy()),
+        (
+            metrics.CategoricalCrossentropy("c", label_smoothing=0.1),
+            losses.CategoricalCrossentropy(label_smoothing=0.1),
+        ),
+        (metrics.KLDivergence(), losses.KLDivergence()),
+        (metrics.Poisson(), losses.Poisson()),
+        (metrics.CategoricalHinge(), losses.CategoricalHinge()),
+    ],
+    ids=repr,
+)
+def test_metrics_are_the_losses_of_that_name(metric, loss, rng):
+    P, y = rng.uniform(0.05, 0.95, (2, 6, 3))
+    P[0], y[0] = [0, 1, 0], [1, 0, 0]  # the loss does not clip either
+    assert measure(metric, P, y) == pytest.approx(loss.forward(P, y), rel=1e-12)
+
+
+def test_probabilities_are_asked_for(rng):
+    for name in ("bce", "categorical_crossentropy", "kld"):
+        with pytest.raises(ValueError, match=r"must be probabilities.*from_logits=True"):
+            measure(metrics.get(name), np.array([[-1.0, 2.0]]), np.array([[0, 1]]))
+    for name in ("cosine_similarity", "pearson_correlation"):
+        with pytest.raises(ShapeError, match="compares the outputs of a sample with each other"):
+            measure(metrics.get(name), np.ones((3, 1)), np.ones(3))
+
+
+def test_counts_are_those_of_class_1_of_two_classes(rng):
+    y = rng.integers(0, 2, 30)
+    p = rng.uniform(size=30)
+    both = np.stack([1 - p, p], axis=1)
+    kinds = "TruePositives", "TrueNegatives", "FalsePositives", "FalseNegatives"
+    for kind in kinds:
+        one = measure(getattr(metrics, kind)(), p, y)
+        assert measure(getattr(metrics, kind)(), both, y) == one
+        assert measure(getattr(metrics, kind)(class_id=1), both, np.eye(2)[y]) == one
+    assert sum(measure(getattr(metrics, kind)(), p, y) for kind in kinds) == 30
+
+
+def test_every_threshold_is_tried(rng):
+    """The definition, threshold by threshold."""
+    p, y, w = np.round(rng.uniform(size=25), 1), rng.integers(0, 2, 25), rng.uniform(0.1, 2, 25)
+    P, N = w @ y, w @ (1 - y)
+    points = []
+    for t in [*p, -1]:
+        hits, misses = w @ (y * (p > t)), w @ ((1 - y) * (p > t))
+        points.append((hits / P, hits / (hits + misses) if hits else 0, 1 - misses / N))
+    for level in (0, 0.3, 0.75, 1):
+        recalls = [(r, q, s) for r, q, s in points]
+        expected = [
+            (metrics.PrecisionAtRecall, max((q for r, q, s in recalls if r >= level), default=0)),
+            (metrics.RecallAtPrecision, max((r for r, q, s in recalls if q >= level), default=0)),
+            (
+                metrics.SensitivityAtSpecificity,
+                max((r for r, q, s in recalls if s >= level - 1e-12), default=0),
+            ),
+            (metrics.SpecificityAtSensitivity, max(s for r, q, s in recalls if r >= level - 1e-12)),
+        ]
+        for kind, value in expected:
+            if level < 1 or kind is not metrics.PrecisionAtRecall:
+                assert measure(kind(level), p, y, w) == pytest.approx(value, rel=1e-12)
+    with pytest.raises(ValueError, match=r"PrecisionAtRecall\(recall\) must lie between 0 and 1"):
+        metrics.PrecisionAtRecall(1.5)
+
+
+def test_areas_of_several_labels_are_averaged(rng):
+    P, Y = rng.uniform(size=(30, 3)), rng.integers(0, 2, (30, 3))
+    each = [measure(metrics.AUC(), P[:, k], Y[:, k]) for k in range(3)]
+    assert measure(metrics.AUC(multi_label=True), P, Y) == pytest.approx(np.mean(each))
+    both = measure(metrics.AUC(multi_label=True), P[:, :2], np.eye(2)[Y[:, 0]])
+    one = [measure(metrics.AUC(), P[:, k], (Y[:, 0] == k)) for k in (0, 1)]
+    assert both == pytest.approx(np.mean(one))
+    Y[:, 0] = 1
+    assert math.isnan(measure(metrics.AUC(multi_label=True), P, Y))
+
+
+def test_adjusted_r2(rng):
+    P, y = rng.normal(size=(2, 20, 1))
+    plain = measure(metrics.R2Score(), P, y)
+    adjusted = measure(metrics.R2Score(num_regressors=4), P, y)
+    assert adjusted == pytest.approx(1 - (1 - plain) * 19 / 15)
+    assert math.isnan(measure(metrics.R2Score(num_regressors=19), P, y))
+    with pytest.raises(ValueError, match="class_aggregation"):
+        metrics.R2Score(class_aggregation=None)
+
+
+def test_iou_of_images_and_its_mistakes(rng):
+    P, y = rng.uniform(size=(2, 4, 4, 3)), rng.integers(0, 3, (2, 4, 4))
+    C = metrics.confusion_matrix(y.ravel(), P.argmax(-1).ravel())
+    expected = np.mean(np.diag(C) / (C.sum(0) + C.sum(1) - np.diag(C)))
+    for target in (y, y[..., None], np.eye(3)[y]):
+        assert measure(metrics.MeanIoU(3), P, target) == pytest.approx(expected)
+    with pytest.raises(ValueError, match="num_classes=4, but the model 3 outputs"):
+        measure(metrics.MeanIoU(4), P, y)
+    with pytest.raises(ValueError, match="classes run from 0 to 2, but the targets from"):
+        measure(metrics.MeanIoU(3), P, y + 1)
+    with pytest.raises(ValueError, match="must hold classes from 0 to 2"):
+        metrics.IoU(3, [3])
+    ignored = np.where(y == 2, -1, y)
+    value = measure(metrics.MeanIoU(3, ignore_class=-1), P, ignored)
+    assert value == measure(metrics.MeanIoU(3), P, np.where(y == 2, 0, y), y < 2)
+
+
+def test_in_a_training(rng):
+    X, y = rng.normal(size=(30, 4)), rng.integers(0, 3, 30)
+    model = bp.Sequential([Dense(3), Softmax()], seed=0)
+    watched = ["SparseCategoricalCrossentropy", metrics.MeanIoU(3), metrics.Recall(top_k=2)]
+    watched += [metrics.TruePositives(None), metrics.AUC(multi_label=True)]
+    model.compile(bp.optimizers.SGD(0), "sparse_categorical_crossentropy", watched)
+    logs = model.fit(X, y, batch_size=8, epochs=1, verbose=0).history
+    assert logs["sparse_categorical_crossentropy"] == pytest.approx(logs["loss"], rel=1e-6)
+    assert model.evaluate(X, y)[1:] == pytest.approx([v[0] for v in logs.values()][1:], rel=1e-6)

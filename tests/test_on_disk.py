@@ -1,0 +1,178 @@
+"""Arrays in files: read block by block, every row once in an epoch."""
+
+import tracemalloc
+
+import h5py
+import numpy as np
+import pytest
+
+import backprop as bp
+from backprop.core.errors import ShapeError
+from backprop.data import on_disk as disk
+from backprop.data.on_disk import RowsOnDisk, on_disk
+from backprop.layers import Dense, Normalization, ReLU, Softmax
+
+N = 1000
+
+
+class Lazy:
+    """What h5py, zarr and netCDF4 have in common; it notes what is read."""
+
+    def __init__(self, array):
+        self.array, self.shape, self.dtype = array, array.shape, array.dtype
+        self.read = []
+
+    def __len__(self):
+        return len(self.array)
+
+    def __getitem__(self, which):
+        self.read.append((which.start, which.stop))
+        return self.array[which]
+
+    shape = dtype = None
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """Blocks of some 30 rows of 4, buffers of four blocks."""
+    monkeypatch.setattr(disk, "BLOCK_BYTES", 480)
+    monkeypatch.setattr(disk, "BUFFER_BYTES", 1920)
+
+
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((N, 4)).astype("float32")
+    return X, (X[:, 0] > 0).astype(int)
+
+
+def classifier():
+    model = bp.Sequential([Dense(8), ReLU(), Dense(2), Softmax()], seed=0)
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def test_what_is_on_disk(tmp_path, data, monkeypatch):
+    with h5py.File(tmp_path / "f.h5", "w") as file:
+        large, text = file.create_dataset("X", data=data[0]), file.create_dataset("t", data=b"a")
+        assert on_disk(large)
+        assert not on_disk(text)
+        monkeypatch.setattr(disk, "BUFFER_BYTES", 1 << 26)
+        assert not on_disk(large)  # it is small
+    assert on_disk(Lazy(np.zeros((1 << 20, 100)))) is True
+    for other in (data[0], data[0].tolist(), np.float32(1), "text", None, range(3)):
+        assert not on_disk(other)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 32, 100, 2000])
+def test_every_row_comes_once_with_its_target(batch_size, data):
+    X, y = np.arange(4 * N).reshape(N, 4), np.arange(N)
+    rows = RowsOnDisk([Lazy(X), y], ["x", "y"], batch_size, np.random.default_rng(0))
+    for _ in range(2):
+        batches = list(rows())
+        assert len(batches) == len(rows)
+        assert [len(b) for _, b in batches[:-1]] == [batch_size] * (len(batches) - 1)
+        x, found = (np.concatenate(part) for part in zip(*batches, strict=True))
+        np.testing.assert_array_equal(x, X[found])
+        np.testing.assert_array_equal(np.sort(found), y)
+        assert not np.array_equal(found, y)
+
+
+def test_rows_are_mixed_over_the_whole_file():
+    rows = RowsOnDisk([Lazy(np.zeros((N, 4))), np.arange(N)], "xy", 20, np.random.default_rng(0))
+    ranges = [y.max() - y.min() for _, y in rows()]
+    assert np.median(ranges) > N / 4
+
+
+def test_reads_are_contiguous_blocks_in_any_order(data):
+    X = Lazy(data[0])
+    list(RowsOnDisk([X, data[1]], ["x", "y"], 10, np.random.default_rng(0))())
+    assert all(stop - start in (30, 10) for start, stop in X.read)
+    assert sorted(X.read) == [(s, min(s + 30, N)) for s in range(0, N, 30)]
+    assert sorted(X.read) != X.read
+
+
+def test_in_order_the_batches_are_those_of_the_array(data):
+    rows = RowsOnDisk([Lazy(data[0]), data[1]], ["x", "y"], 64)
+    for k, (x, y) in enumerate(rows()):
+        np.testing.assert_array_equal(x, data[0][64 * k : 64 * k + 64])
+        np.testing.assert_array_equal(y, data[1][64 * k : 64 * k + 64])
+
+
+def test_fit_without_shuffling_is_that_of_the_array(data):
+    X, y = data
+    one, other = classifier(), classifier()
+    options = {"batch_size": 50, "epochs": 3, "shuffle": False, "verbose": 0}
+    w = np.linspace(0.5, 1.5, N)
+    a = one.fit(X, y, sample_weight=w, **options).history
+    b = other.fit(Lazy(X), Lazy(y), sample_weight=w, **options).history
+    np.testing.assert_allclose(a["loss"], b["loss"], rtol=1e-6)
+    np.testing.assert_array_equal(a["accuracy"], b["accuracy"])
+    for p, q in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(p, q, rtol=1e-5, atol=1e-6)
+
+
+def test_every_verb_reads_a_file(tmp_path, data):
+    with h5py.File(tmp_path / "f.h5", "w") as file:
+        X, y = file.create_dataset("X", data=data[0]), file.create_dataset("y", data=data[1])
+        model = classifier()
+        history = model.fit(X, y, epochs=20, validation_split=0.2, verbose=0)
+        assert history.history["val_accuracy"][-1] > 0.95
+        assert history.params["steps"] == 25
+        assert model.evaluate(X, y) == pytest.approx(model.evaluate(*data), rel=1e-6)
+        np.testing.assert_allclose(model.predict(X), model.predict(data[0]), rtol=1e-5)
+        assert model.predict(X, batch_size=10, steps=3).shape == (30, 2)
+        model.fit(X, y, validation_data=(X, y), steps_per_epoch=3, verbose=0)
+
+
+def test_the_held_out_rows_are_the_last(data):
+    X, y = Lazy(data[0]), data[1].copy()
+    y[800:] = 1 - y[800:]  # nothing like the others
+    model = classifier()
+    history = model.fit(X, y, epochs=20, validation_split=0.2, verbose=0).history
+    assert history["accuracy"][-1] > 0.95
+    assert history["val_accuracy"][-1] < 0.05
+
+
+def test_mistakes_are_found_before_the_first_step(data):
+    X, y = Lazy(data[0]), data[1]
+    model = classifier()
+    with pytest.raises(ShapeError, match=r"as many rows of each.*x has 1000, y has 999"):
+        model.fit(X, y[:-1])
+    with pytest.raises(ValueError, match="y is missing"):
+        model.fit(X)
+    with pytest.raises(ValueError, match="sample_weight or class_weight"):
+        model.fit(X, y, sample_weight=np.ones(N), class_weight={0: 1, 1: 2})
+    with pytest.raises(ValueError, match="validation_split"):
+        model.fit(X, y, validation_split=1.5)
+    waiting = bp.Sequential([Normalization(), Dense(2), Softmax()])
+    waiting.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.raises(ValueError, match="adapt"):
+        waiting.fit(X, y)
+    data[0][500, 2] = np.nan
+    with pytest.raises(ValueError, match="nan"):
+        model.fit(X, y, shuffle=False, verbose=0)
+
+
+def test_memory_is_bounded_by_two_buffers(monkeypatch):
+    monkeypatch.setattr(disk, "BLOCK_BYTES", 1 << 18)
+    monkeypatch.setattr(disk, "BUFFER_BYTES", 1 << 20)
+    X = np.zeros((100_000, 50), "float32")  # 20 MB
+    rows = RowsOnDisk([Lazy(X), np.zeros(len(X))], ["x", "y"], 100, np.random.default_rng(0))
+    tracemalloc.start()
+    for _ in rows():
+        pass
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 << 20
+
+
+def test_an_error_while_reading_reaches_the_user(data):
+    class Broken(Lazy):
+        def __getitem__(self, which):
+            if which.start > 500:
+                raise OSError("the disk is gone")
+            return super().__getitem__(which)
+
+    with pytest.raises(OSError, match="the disk is gone"):
+        classifier().fit(Broken(data[0]), data[1], shuffle=False, verbose=0)

@@ -50,14 +50,18 @@ def write_job(folder: Path, code: str) -> Path:
 
 def run(folder: Path, n: int, code: str) -> subprocess.CompletedProcess[str]:
     """Runs a job to its end, which must come within ``LIMIT``."""
-    return subprocess.run(
-        command(write_job(folder, code), n),
-        env=environment(),
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT,
-    )
+    words = command(write_job(folder, code), n)
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        words, env=environment(), cwd=folder, stdout=pipe, stderr=pipe, text=True
+    ) as job:
+        try:
+            out, said = job.communicate(timeout=LIMIT)
+        except subprocess.TimeoutExpired:
+            job.terminate()  # mpiexec then ends its workers, which a kill would leave behind
+            out, said = job.communicate(timeout=LIMIT)
+            raise AssertionError(f"the job took more than {LIMIT} s:\n{out}\n{said}") from None
+    return subprocess.CompletedProcess(words, job.returncode, out, said)
 
 
 def succeed(folder: Path, n: int, code: str) -> str:

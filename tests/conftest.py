@@ -18,24 +18,12 @@ NEED = {
 collect_ignore = [file for name, files in NEED.items() if not find_spec(name) for file in files]
 
 
-def pytest_report_header() -> str:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Says which tests are left out."""
-    return f"left out, as a package is missing: {', '.join(collect_ignore) or 'nothing'}"
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--long`` adds the tests that are marked with ``pytest.mark.long``."""
-    parser.addoption("--long", action="store_true", help="run the tests that take minutes too")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves the long tests out, unless they were asked for."""
-    if config.getoption("--long"):
-        return
-    long = [item for item in items if item.get_closest_marker("long")]
-    if long:
-        config.hook.pytest_deselected(items=long)
-        items[:] = [item for item in items if not item.get_closest_marker("long")]
+    if collect_ignore:
+        terminalreporter.write_line(
+            f"left out, as a package is missing: {', '.join(collect_ignore)}"
+        )
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from backprop import (
     regularizers,
     schedules,
 )
-from backprop.core.errors import CorruptFileError
+from backprop.core.errors import CorruptFileError, DivergenceError
 from backprop.core.lazy import lazy_names
 from backprop.layers import Input
 from backprop.sequential import Sequential, load_model, load_onnx
@@ -36,6 +36,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CorruptFileError",
+    "DivergenceError",
     "History",
     "Input",
     "Sequential",

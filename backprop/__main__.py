@@ -1,20 +1,26 @@
-"""``python -m backprop``: trains a classifier of handwritten digits and shows what it learnt."""
+"""``python -m backprop``: trains a classifier of handwritten digits and shows what it learnt.
+
+``python -m backprop lesson`` writes a page that runs the worked example of backpropagation.
+"""
 
 import argparse
 import tempfile
 from pathlib import Path
+from webbrowser import open_new_tab
+
+import numpy as np
 
 from backprop import plotting
 from backprop.core import console
 from backprop.core.durable import replacing
 from backprop.datasets import load_digits
-from backprop.layers import Dense, Input, ReLU, Softmax
+from backprop.layers import Dense, Input, ReLU, Sigmoid, Softmax
 from backprop.optimizers import SGD
 from backprop.sequential import Sequential
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Trains, prints the summary and the test accuracy, and writes two pictures."""
+    """Trains and writes two pictures, or writes the lesson."""
     parser = argparse.ArgumentParser(
         prog="python -m backprop",
         description="Train a classifier of handwritten digits (1797 of 8 by 8 pixels) and "
@@ -27,7 +33,21 @@ def main(arguments: list[str] | None = None) -> None:
         type=Path,
         default=Path("backprop-output"),
         metavar="DIR",
-        help="folder for the pictures (backprop-output)",
+        help="folder for the pictures, or for the page of the lesson (backprop-output)",
+    )
+    lesson = parser.add_subparsers(dest="command", metavar="[lesson]").add_parser(
+        "lesson",
+        help="write lesson.html instead, a page that runs a small network step by step",
+        description="Write lesson.html, a page that runs the worked example of backpropagation: "
+        "step through it, change its numbers, train it. It needs nothing but a browser.",
+    )
+    lesson.add_argument("--open", action="store_true", help="open the page in the browser")
+    lesson.add_argument(
+        "--output",
+        type=Path,
+        default=argparse.SUPPRESS,  # the one given before "lesson" counts, if any
+        metavar="DIR",
+        help="folder for the page (backprop-output)",
     )
     options = parser.parse_args(arguments)
     if options.epochs < 1:
@@ -40,8 +60,34 @@ def main(arguments: list[str] | None = None) -> None:
             pass
     except OSError as error:
         reason = error.strerror
-        parser.error(f"--output {options.output}: no pictures can be written there: {reason}")
+        files = "page" if options.command == "lesson" else "pictures"
+        parser.error(f"--output {options.output}: no {files} can be written there: {reason}")
+    if options.command == "lesson":
+        write_lesson(options.output / "lesson.html", options.open)
+    else:
+        classify_digits(options.output, options.epochs, options.seed)
 
+
+def write_lesson(path: Path, show: bool) -> None:
+    """Writes the page of M. Mazur's "A step by step backpropagation example" (2015).
+
+    Args:
+        path: Where to.
+        show: Whether to open it in the browser.
+    """
+    model = Sequential([Input(2), Dense(2), Sigmoid(), Dense(2), Sigmoid()], dtype="float64")
+    W1, b1 = [[0.15, 0.25], [0.20, 0.30]], [0.35, 0.35]
+    W2, b2 = [[0.40, 0.50], [0.45, 0.55]], [0.60, 0.60]
+    model.set_weights([np.array(values) for values in (W1, b1, W2, b2)])
+    model.compile(SGD(0.5), loss="half_squared_error")
+    model.explain([0.05, 0.10], [0.01, 0.99]).save(path)
+    console.write(f"A page to step through: {path}")
+    if show:
+        open_new_tab(path.resolve().as_uri())
+
+
+def classify_digits(output: Path, epochs: int, seed: int) -> None:
+    """Trains, prints the summary and the test accuracy, and writes two pictures."""
     (X, y), (X_test, y_test) = load_digits()
     model = Sequential(
         [
@@ -53,7 +99,7 @@ def main(arguments: list[str] | None = None) -> None:
             Dense(10),
             Softmax(),
         ],
-        seed=options.seed,
+        seed=seed,
     )
     model.summary()
     model.compile(
@@ -61,17 +107,17 @@ def main(arguments: list[str] | None = None) -> None:
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
     )
-    history = model.fit(X, y, epochs=options.epochs, validation_data=(X_test, y_test))
+    history = model.fit(X, y, epochs=epochs, validation_data=(X_test, y_test))
     probabilities = model.predict(X_test)
     predictions = probabilities.argmax(axis=1)
     correct = predictions == y_test
     score = f"{correct.sum()} of {len(y_test)} unseen digits"
     console.write(f"Test accuracy: {correct.mean():.4f} ({score})")
 
-    curves = options.output / "training.png"
+    curves = output / "training.png"
     history.plot(curves)
     console.write(f"Loss and accuracy by epoch: {curves}")
-    digits = options.output / "digits.png"
+    digits = output / "digits.png"
     shown = correct.argsort(kind="stable")[:50]  # the mistakes come first
     figure = plotting.predictions_grid(
         X_test[shown], y_test[shown], predictions[shown], probabilities[shown]

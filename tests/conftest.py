@@ -1,13 +1,18 @@
 """What every test stands on: seeded randomness, and floating-point errors that raise."""
 
+import importlib.util
 import os
+import shutil
 from collections.abc import Iterator
-from importlib.util import find_spec
 
 import numpy as np
 import pytest
 
 from backprop.engine import recorded as replay
+
+# The tests in a browser need the extra ``web`` and Debian's chromium, which .ci/run installs.
+BROWSER = all(map(importlib.util.find_spec, ("playwright", "axe_playwright_python")))
+collect_ignore_glob = [] if BROWSER and shutil.which("chromium") else ["test_*_in_browser.py"]
 
 NEED = {
     "mpi4py": ["test_workers.py", "test_workers_failures.py", "test_mpi_executor.py"],
@@ -15,7 +20,24 @@ NEED = {
 }
 """Tests of jobs of several processes, by the package that each needs (``.ci/run`` has them)."""
 
-collect_ignore = [file for name, files in NEED.items() if not find_spec(name) for file in files]
+collect_ignore = [
+    file for name, files in NEED.items() if not importlib.util.find_spec(name) for file in files
+]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--long`` adds the tests that are marked with ``pytest.mark.long``."""
+    parser.addoption("--long", action="store_true", help="run the tests that take minutes too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves the long tests out, unless they were asked for."""
+    if config.getoption("--long"):
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -366,6 +366,15 @@ def test_copies(kind):
     assert fresh.get_params() == ours.get_params()
 
 
+@pytest.fixture
+def interruptible():
+    """A process whose parent ignores Ctrl-C ignores it, too."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_training_with_a_warning():
     X, y = iris()
 

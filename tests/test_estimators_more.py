@@ -158,7 +158,9 @@ def test_lbfgs_reports_too(iris):
     X, y = iris
     seen = []
     told = bp.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(logs["loss"]))
-    mlp = MLPClassifier((5,), solver="lbfgs", max_iter=9, callbacks=[told], metrics=["accuracy"])
+    mlp = MLPClassifier(
+        (5,), solver="lbfgs", max_iter=9, random_state=0, callbacks=[told], metrics=["accuracy"]
+    )
     mlp.fit(X[:100], y[:100], validation_data=(X[100:], y[100:]))
     assert len(seen) == mlp.n_iter_ == len(mlp.validation_loss_curve_) == 9
     assert seen[-1] == mlp.loss_

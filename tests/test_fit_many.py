@@ -705,8 +705,9 @@ def test_a_model_that_diverges_leaves_the_others_alone(stacked):
             for k, other in enumerate(others):
                 other.fit(x, y, batch_size=4, epochs=4, verbose=0)
                 assert_same_history(found[k], other.history, other.dtype)
-    assert [np.isfinite(each.history["loss"]).all() for each in found] == [True, False, True]
-    for k in (0, 2):
+    assert [len(each.epoch) for each in found] == [4, 0, 4]
+    for k in range(K):
+        assert np.isfinite(models[k].parameters.values).all()
         assert_alike(models[k], others[k])
     assert stacked == [K]
 

@@ -581,11 +581,9 @@ def test_a_first_loss_that_is_not_finite_is_reported_as_other_optimizers_do(data
         ):
             histories.append(fit(model, *data, epochs=1, validation_data=data).history)
         assert [warning.filename for warning in caught] == [__file__]
-        if optimizer != "sgd":
-            np.testing.assert_array_equal(model.parameters.values, before)
-            assert "learning rate" not in str(caught[0].message)
-    assert histories[0].keys() == histories[1].keys() == {"loss", "val_loss"}
-    np.testing.assert_array_equal(histories[0]["loss"], [loss])
+        np.testing.assert_array_equal(model.parameters.values, before)
+        assert "learning rate" not in str(caught[0].message)
+    assert histories == [{}, {}]
 
 
 class Lost(MeanSquaredError):
@@ -608,7 +606,7 @@ def test_a_flat_loss_that_is_not_finite_is_no_minimum(data, number):
     model.compile(LBFGS(), loss)
     with np.errstate(all="ignore"), pytest.warns(RuntimeWarning, match="has diverged"):
         history = fit(model, *data).history
-    np.testing.assert_array_equal(history["loss"], [number])
+    assert history == {}
 
 
 class WrongGradient(MeanSquaredError):

@@ -250,7 +250,7 @@ def test_unknown_name_lists_the_known_ones():
     assert sorted(listed) == sorted(NAMES)
 
 
-@pytest.mark.parametrize("kind", [*{*NAMES.values()}])
+@pytest.mark.parametrize("kind", dict.fromkeys(NAMES.values()))
 def test_the_name_of_a_class_is_a_name_too(kind):
     assert type(metrics.get(kind.__name__)) is kind
     assert type(metrics.get("MSE")) is MeanSquaredError

@@ -100,7 +100,9 @@ def test_a_last_batch_of_one_sample_stays_finite(rng: np.random.Generator) -> No
     X, y = rng.standard_normal((9, 3)), rng.standard_normal(9)
     model = bp.Sequential([Dense(4), BatchNormalization(), Dense(1)], seed=0)
     model.compile("sgd", "mse")
-    history = model.fit(X, y, batch_size=4, epochs=3, verbose=0)
+    with pytest.warns(RuntimeWarning, match=r"batch_normalization_1.*batch of one") as caught:
+        history = model.fit(X, y, batch_size=4, epochs=3, verbose=0)
+    assert [warning.filename for warning in caught] == [__file__]  # once
     assert np.isfinite(history.history["loss"]).all()
     assert np.isfinite(model.predict(X)).all()
 

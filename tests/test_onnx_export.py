@@ -21,6 +21,7 @@ from onnx_runs import (
 import backprop as bp
 from backprop import layers
 from backprop.core.errors import NotBuiltError
+from backprop.estimators import MLPClassifier, MLPRegressor
 from backprop.layers import (
     BatchNormalization,
     Chain,
@@ -120,6 +121,23 @@ def test_a_compiled_and_trained_model_exports_its_probabilities(tmp_path):
     model.fit(X, y, epochs=2, verbose=0)
     model.export(tmp_path / "a.onnx")
     np.testing.assert_allclose(in_onnxruntime(tmp_path / "a.onnx", X), model.predict(X), atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:.*converge.*")
+def test_estimators_export_by_their_network(tmp_path):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, 5))
+    classifier = MLPClassifier(hidden_layer_sizes=(8,), max_iter=3, random_state=0).fit(
+        X, np.sign(X[:, 0])
+    )
+    regressor = MLPRegressor(hidden_layer_sizes=(8,), max_iter=3, random_state=0).fit(X, X[:, 0])
+    for made, expected in (
+        (classifier, classifier.predict_proba(X)[:, 1]),
+        (regressor, regressor.predict(X)),
+    ):
+        made.model_.export(tmp_path / "a.onnx")
+        found = in_onnxruntime(tmp_path / "a.onnx", X.astype(made.model_.dtype))
+        np.testing.assert_allclose(found[:, -1], expected, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("end", [Softmax, Sigmoid])

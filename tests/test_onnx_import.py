@@ -318,11 +318,14 @@ def node(operator, inputs, output, **attributes):
         ),
         ([node("MatMul", ["x", "V"], "y")], r"my_MatMul.*no product with a matrix"),
         ([node("Mul", ["x", "V"], "y")], "my_Mul.*more than one number"),
+        ([node("Div", ["x", "n"], "y")], "my_Div.*constant is not positive"),
+        ([node("Sub", ["V", "x"], "y")], "my_Sub.*input 1 is no constant"),
         ([node("Cast", ["x"], "a", to=7), node("Relu", ["a"], "y")], "Cast before it makes whole"),
     ],
 )
 def test_what_cannot_be_read_is_said(nodes, reason, tmp_path):
-    path = graph_of(nodes, [("V", np.ones(3, np.float32))], path=tmp_path / "a.onnx")
+    constants = [("V", np.ones(3, np.float32)), ("n", np.array([1, -2, 3], np.float32))]
+    path = graph_of(nodes, constants, path=tmp_path / "a.onnx")
     with pytest.raises(ValueError, match=reason):
         bp.load_onnx(path)
 
@@ -409,6 +412,25 @@ def test_operators_of_older_versions_are_read(opset, tmp_path):
     model = bp.load_onnx(path)
     np.testing.assert_allclose(model.predict(X), in_reference(path, X), atol=1e-6)
     assert next(layer.rate for layer in model.layers if isinstance(layer, Dropout)) == 0.25
+
+
+@pytest.mark.parametrize("turn", [(0, 1, 2, 3), (0, 2, 3, 1)])
+@pytest.mark.parametrize("shape", [(), (1,), (3, 1, 1), (1, 3, 1, 1), (3, 3, 3), (3,)])
+def test_differences_and_quotients_are_one_normalization_where_they_fit(turn, shape, tmp_path):
+    rng = np.random.default_rng(0)
+    draw = [("m", rng.standard_normal(shape)), ("s", 1 + rng.random(shape))]
+    nodes = [
+        node("Sub", ["x", "m"], "a"),
+        node("Transpose", ["a"], "b", perm=turn),
+        node("Div", ["b", "s"], "y"),
+    ]
+    constants = [(name, np.float32(value)) for name, value in draw]
+    path = graph_of(nodes, constants, ("N", 3, 3, 3), path=tmp_path / "a.onnx")
+    X = rng.standard_normal((5, 3, 3, 3)).astype(np.float32)
+    model = bp.load_onnx(path)
+    np.testing.assert_allclose(model.predict(X), in_reference(path, X), rtol=1e-5, atol=1e-6)
+    if turn == (0, 1, 2, 3):
+        assert [type(layer) for layer in model.layers] == [Normalization]
 
 
 def test_dropout_comes_back_where_training_goes_on(tmp_path):

@@ -692,6 +692,8 @@ ALLOWED = {  # what a step does not call, or only for arrays that are of another
     "check_target",
     "check_weight",
     "forward in Loss",
+    "penalties in Regularizer",
+    "centred",
 }
 
 

@@ -23,6 +23,10 @@ class CorruptFileError(ValueError):
     """A file is damaged, or none that this package wrote; the message names it and says which."""
 
 
+class DivergenceError(ArithmeticError):
+    """A training step would have made the weights nan or infinite; they are as before it."""
+
+
 class DataError(ValueError):
     """A data set could not be loaded: a missing, truncated or wrong file, or no network."""
 

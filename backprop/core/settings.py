@@ -91,6 +91,10 @@ class Settings:
             plain = there is None or isinstance(there, Setting)
             setattr(cls, name, Setting(name) if plain else SettingWithDefault(name, there))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy may be made while another thread sets attributes: of a dict of its own."""
+        return vars(self).copy()
+
     def check_setting(self, name: str) -> None:
         """Refuses a change that would have no effect; there are none unless overridden.
 

@@ -86,6 +86,14 @@ class Batches:
         yield from batches
         self._unread = not self._whole
 
+    @property
+    def largest(self) -> float | None:
+        """The largest size of a number in the inputs; None if finding it takes long."""
+        X = self._arrays[0]
+        if is_sparse(X) or self._unread or not X.size:
+            return None
+        return float(max(-np.minimum.reduce(X, axis=None), np.maximum.reduce(X, axis=None)))
+
     def inputs(self, size: int) -> Iterator[Array]:
         """All inputs in order, so many at a time; nothing is drawn at random."""
         X = self._arrays[0]

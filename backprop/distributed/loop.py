@@ -38,12 +38,20 @@ class WorkersLoop(Loop):
         plan: What is to be done, shared out by ``shared_plan``.
         step: The step of this worker alone.
         workers: The workers.
+        on_divergence: ``"warn"`` or ``"raise"``.
     """
 
-    def __init__(self, model: Model, plan: Plan, step: Step, workers: Workers) -> None:
+    def __init__(
+        self,
+        model: Model,
+        plan: Plan,
+        step: Step,
+        workers: Workers,
+        on_divergence: str = "warn",
+    ) -> None:
         self.workers = workers
         self._own = WorkersStep(step, workers, plan.batches)
-        super().__init__(model, plan, self._own, partial(together, workers))
+        super().__init__(model, plan, self._own, on_divergence, partial(together, workers))
         self.evaluate = WorkersEvaluator(model, self.together)
         hooks = ("on_train_batch_begin", "on_train_batch_end")
         users = [each for hook in hooks for each in plan.callbacks.overriding(hook)]
@@ -82,12 +90,12 @@ class WorkersLoop(Loop):
             model.resume_at, model.stop_training = found, stopped
         return model.resume_at
 
-    def epoch(self, first_step: int) -> dict[str, float]:
+    def epoch(self, epoch: int, first_step: int) -> dict[str, float]:
         """This worker's part of a pass over the batches; the means over all samples."""
         if self._begun:
             self._agree()
         self._generators_of_first(jump=True)
-        return super().epoch(first_step)
+        return super().epoch(epoch, first_step)
 
     def add_up(self, gradient: Array) -> Array:
         """Σ n g over all workers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,7 @@ class WorkersStep(Step):
             shape = X.shape[1:]
             for layer in model.layers:
                 shape = layer.output_shape(shape)
+            self._add_up(0.0)
             return 0.0, np.empty((0, *shape), model.dtype)
         if self._synchronized:
             self._share = self._n / self._samples()
@@ -57,17 +59,29 @@ class WorkersStep(Step):
         mask = None if self._known else model.mask(X)
         if mask is not None:
             self._n = int(mask.sum())
+        self._add_up(found[0])
         return found
 
-    def update(self) -> None:
-        """Adds up g over the workers; then the second half, the same on all of them."""
-        N = self._samples()
+    def _add_up(self, loss: float) -> None:
+        """Adds up g over the workers; a loss that is not finite makes it nan on all of them.
+
+        So all decide alike whether the step may change the weights. A full-batch optimizer adds up
+        the gradients of all its batches at once.
+        """
         stretches = self.model.parameters.trainable_slices()
-        if stretches:
-            g = self.model.parameters.gradients[stretches[0].start : stretches[-1].stop]
-            g *= g.dtype.type(self._n / N)
-            self._workers.add(g)
+        if self.model.optimizer.full_batch or not stretches:
+            return
+        g = self.model.parameters.gradients[stretches[0].start : stretches[-1].stop]
+        g *= g.dtype.type(self._n / self._samples() if math.isfinite(loss) else math.nan)
+        self._workers.add(g)
+        self.square = float(np.dot(g, g))
+
+    def update(self) -> None:
+        """The second half, the same on all workers."""
         self._step.update()
+
+    def complete(self) -> None:
+        """Does nothing: all of g is there."""
 
     def _over_workers(self, mean: Array, back: bool) -> Array:
         """Means of all workers' samples for a layer that needs them.
@@ -95,4 +109,5 @@ class WorkersStep(Step):
 
     def refresh(self) -> None:
         """Notices what a callback may have changed in the model since the last step."""
+        super().refresh()
         self._step.refresh()

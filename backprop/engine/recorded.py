@@ -12,6 +12,7 @@ from numpy.lib.array_utils import byte_bounds
 from backprop.core.parameters import Parameter
 from backprop.core.types import Array
 from backprop.core.walk import SIMPLE, from_here, numbers_of
+from backprop.engine.magnitudes import Magnitudes
 from backprop.engine.schedule import shared_out
 from backprop.engine.shared_step import SharedStep
 from backprop.engine.tape import Tape
@@ -47,6 +48,7 @@ class RecordedStep:
         y: The array of the targets.
         weight: The array of the sample weights, if there are any.
         fuse: Whether several threads may leave ∂E/∂W to the second half of the step.
+        largest: The largest size of a number in any X that will be there, if it is known.
 
     Attributes:
         calls: Functions that make the step again.
@@ -56,10 +58,17 @@ class RecordedStep:
         tape: What was recorded.
         works: Whether everything could be recorded.
         shared: The same step for several threads, where it is quicker so.
+        square: What no square of an element of g is above.
     """
 
     def __init__(
-        self, model: Model, X: Array, y: Array, weight: Array | None, fuse: bool = True
+        self,
+        model: Model,
+        X: Array,
+        y: Array,
+        weight: Array | None,
+        largest: float | None = None,
+        fuse: bool = True,
     ) -> None:
         self.X, self.y, self.weight, self._fuse = X, y, weight, fuse
         tape = self.tape = Tape()
@@ -74,15 +83,24 @@ class RecordedStep:
             model.backpropagate(model.loss.backward())
         finally:
             exchange(objects, model, plain)
+            tape.end()
         self.prediction, self.total = plain(prediction), plain(total)
         self.size = model.loss.count(losses)
         self.works = tape.failure is None
         self.calls = [call.bind() for call in tape.calls] if self.works else []
         self.shared = self._share(model) if self.works else None
+        later = self.shared.later if self.shared else []
+        g = model.parameters.gradients
+        known = [] if largest is None else [(X, X.size * largest**2)]
+        magnitudes = Magnitudes(tape.calls, g, later, known)
+        if self.shared and not magnitudes.complete:
+            self.shared.apart = True
+            magnitudes = Magnitudes((), g)
+        self.square = magnitudes.function()
         self._attributes = [(vars(each), results_of(each)) for each in objects]
 
     def _share(self, model: Model) -> SharedStep | None:
-        if not from_here(model.optimizer):
+        if model.optimizer.full_batch or not from_here(model.optimizer):
             return None
         places = [
             (byte_bounds(array), part.place)
@@ -124,6 +142,7 @@ class RecordedSteps(Step):
 
     def refresh(self) -> None:
         """Notices what others changed in the model since the last step."""
+        super().refresh()
         self._current = None
         if self._settings is not None and self._settings != settings(self.model):
             self._recorded.clear()
@@ -145,10 +164,18 @@ class RecordedSteps(Step):
                 call()
         else:
             step.shared.gradients()
+            if step.shared.apart:
+                step.shared.complete()
+        self.square = step.square()
         loss = float(step.total) / step.size
         if self._penalised:
             loss += self.model.penalty()
         return loss, step.prediction
+
+    def complete(self) -> None:
+        """Makes what of g threads left to ``update``."""
+        if self._shared is not None:
+            self._shared.complete()
 
     def update(self) -> None:
         """The second half of a step; with what threads left for it of the first."""
@@ -173,7 +200,8 @@ class RecordedSteps(Step):
             if type(X) is np.ndarray:
                 self._seen[len(y)] = arrays, times + 1
             return found
-        step = RecordedStep(self.model, X, y, weight, self._fuse)
+        step = RecordedStep(self.model, X, y, weight, self.largest, self._fuse)
+        self.square = step.square()
         if step.works:
             self._recorded[id(X), id(y), id(weight)] = step  # keeps them: their ids stay theirs
         else:

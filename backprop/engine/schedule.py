@@ -8,7 +8,7 @@ off, together with everything that needs it in turn, so that it waits once and n
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from backprop.core.types import Array
@@ -62,6 +62,9 @@ class Intervals:
                 start = min(start, self._starts[first])
                 stop = max(stop, self._stops[last - 1])
             self._starts[first:last], self._stops[first:last] = [start], [stop]
+
+    def __iter__(self) -> Iterator[Interval]:
+        return zip(self._starts, self._stops, strict=True)
 
     def meet(self, intervals: Iterable[Interval]) -> bool:
         """Whether one of these overlaps with one of them."""

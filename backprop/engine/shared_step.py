@@ -31,7 +31,13 @@ class SharedStep:
         sections: What ``schedule`` made of the calls of a step.
         parameters: θ and g.
         fuse: Whether ∂E/∂W may be left to ``update``; else g is whole before.
+
+    Attributes:
+        later: The addresses in g that ``update`` writes.
+        apart: Whether θ is changed only when all of g is there, as clipping asks for, too.
     """
+
+    apart = False
 
     def __init__(
         self, sections: Sequence[Section], parameters: Parameters, fuse: bool = True
@@ -45,6 +51,8 @@ class SharedStep:
             head, rest, self._last = [*sections], [], [[] for _ in last]
         self._head = [functions(section) for section in head]
         self._rest = [call for part in functions(rest) for call in part]
+        self.later = [span for part in self._last for piece in part for span in piece.writes]
+        self._complete = False
         self._blocks: Any = None  # the optimizer's, when the programs were made
         self._programs: list[list[list[Call]]] = []
 
@@ -70,14 +78,26 @@ class SharedStep:
         for call in self._rest:
             call()
 
+        self._complete = False
+
+    def complete(self) -> None:
+        """What is left of g, for those who want to look at it before ``update``."""
+        if not self._complete:
+            team.make(functions(self._last))
+            self._complete = True
+
     def update(self, optimizer: Any) -> None:
         """What is left of g, and the optimizer's step."""
+        if self._complete and not self.apart:
+            optimizer.step(self._parameters)
+            return
         blocks = optimizer.prepare(self._parameters)
         if blocks is not self._blocks:
             self._programs = self._plan(optimizer)
             self._blocks = blocks
         first, *others = self._programs
-        team.make(first)
+        if not self._complete:
+            team.make(first)
         if optimizer.clips:
             optimizer.clip(self._parameters)
         for program in others:
@@ -91,7 +111,7 @@ class SharedStep:
         every = sorted({each for part in written for stretches in part for each in stretches})
         distinct = all(a[1] <= b[0] for a, b in pairwise(every))
         n = len(self._last)
-        if optimizer.clips or not distinct:
+        if self.apart or optimizer.clips or not distinct:
             shares = [share(trained, n, k) for k in range(n)]
             return [functions(self._last), [self._updates(optimizer, each) for each in shares]]
         left = without(trained, every)

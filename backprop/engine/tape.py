@@ -8,6 +8,7 @@ takes longer than the calls. A ``Tape`` notes each call with the very arrays tha
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -80,7 +81,10 @@ class Call(NamedTuple):
 
 
 class Tape:
-    """The calls made on traced arrays, in order.
+    """The calls made on traced arrays, in order, by the thread that made the tape.
+
+    Another thread, which predicts meanwhile, finds traced arrays in the layers. To it they are as
+    the arrays themselves: nothing is noted, and what is computed with them is not traced.
 
     Attributes:
         calls: The calls.
@@ -92,9 +96,21 @@ class Tape:
         self.calls: list[Call] = []
         self.failure: str | None = None
         self._errors: dict[str, Any] = {**np.geterr()}
+        self._thread: int | None = threading.get_ident()
+
+    @property
+    def runs(self) -> bool:
+        """Whether calls of the thread that asks are noted."""
+        return self._thread == threading.get_ident()
+
+    def end(self) -> None:
+        """Notes nothing from now on: a later thread may have the number of this one."""
+        self._thread = None
 
     def trace(self, value: Any) -> Any:
         """A view of an array whose calls are noted; a generator is wrapped; else the value."""
+        if not self.runs:
+            return value
         if type(value) is np.ndarray:
             traced = value.view(Traced)
             traced.tape = self
@@ -103,10 +119,13 @@ class Tape:
 
     def fail(self, what: str) -> None:
         """Notes that something was done which cannot be done again from the tape."""
-        self.failure = self.failure or what
+        if self.runs:
+            self.failure = self.failure or what
 
     def note(self, function: Any, inputs: tuple[Any, ...], out: Any, **options: Any) -> None:
         """Writes a call down, if it reads and writes nothing but what is traced or constant."""
+        if not self.runs:
+            return
         if not (isinstance(out, Traced) and all(map(lasts, (*inputs, *options.values())))):
             self.fail("an array that is not traced")
             return

@@ -21,10 +21,10 @@ SETTINGS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_
 CHOSEN = any(os.environ.get(name) for name in SETTINGS)
 """Whether they did, when BLAS read the variables, which is when NumPy was imported."""
 
-_lock = threading.Lock()
-_users = 0  # how many loops are running, in all threads of the process
+_lock = threading.RLock()
+_loops: dict[int, int] = {}  # how many loops are running, by the thread that they run in
 _pools: "list[Pool]" = []
-_before: list[int] = []  # their threads before the first of these loops
+_before: list[int] = []  # their threads before the first of these loops; empty if none runs
 _modules = 0  # how many modules there were when the pools were looked for
 
 
@@ -42,7 +42,13 @@ class Pool:
     def __init__(self, controller: Any, numpys: bool) -> None:
         self.numpys = numpys
         self.count: Callable[[], int] = lambda: controller.num_threads
-        self.set: Callable[[int], Any] = controller.set_num_threads
+
+        def set_(number: int) -> None:
+            if hasattr(controller, "clear_controlling_thread"):  # else only the first to set may
+                controller.clear_controlling_thread(force=True)
+            controller.set_num_threads(number)
+
+        self.set: Callable[[int], Any] = set_
         if getattr(controller, "threading_layer", "") == "pthreads":
             for prefix, suffix in product(("", "scipy_"), ("", "64_", "_64")):
                 name = f"{prefix}openblas_{{}}_num_threads{suffix}"
@@ -73,33 +79,42 @@ def several() -> int:
 
     1 if the user has chosen, by one of ``SETTINGS`` or by ``threadpoolctl``.
     """
-    if CHOSEN or not _users:
+    if CHOSEN or not _loops:
         return 1
-    return max((n for n, pool in zip(_before, _pools, strict=True) if pool.numpys), default=1)
+    return max((n for n, pool in zip(_before, _pools, strict=False) if pool.numpys), default=1)
 
 
 def _limit() -> None:
-    global _users, _before
+    global _before
+    thread = threading.get_ident()
     with _lock:
-        if _users == 0:
+        if not _loops:
             if _modules != len(sys.modules):  # a module may have brought a BLAS of its own
                 _find_pools()
-            _before = [pool.count() for pool in _pools]
+            _before = _before or [pool.count() for pool in _pools]
             _set([1] * len(_pools))
-        _users += 1
+        _loops[thread] = _loops.get(thread, 0) + 1
 
 
 def _release() -> None:
-    global _users
+    thread = threading.get_ident()
     with _lock:
-        _users -= 1
-        if _users == 0:
-            _set(_before)
+        _loops[thread] -= 1
+        if not _loops[thread]:
+            del _loops[thread]
+        if not _loops:
+            _restore()
+
+
+def _restore() -> None:
+    global _before
+    _set(_before)
+    _before = []
 
 
 def _set(numbers: list[int]) -> None:
     """Sets the threads of each pool where they had more than one."""
-    for pool, number, before in zip(_pools, numbers, _before, strict=True):
+    for pool, number, before in zip(_pools, numbers, _before, strict=False):
         if before > 1:
             pool.set(number)
 
@@ -115,3 +130,21 @@ def _find_pools() -> None:
         for found, folder in zip(controllers, folders, strict=True)
     ]
     _modules = len(sys.modules)
+
+
+def _begin_child() -> None:
+    """A forked child has the thread that forked alone, whose loops go on, and a new lock."""
+    global _lock
+    _lock = threading.RLock()
+    for thread in _loops.keys() - {threading.get_ident()}:
+        del _loops[thread]
+    if _before and not _loops:
+        _restore()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=lambda: _lock.acquire(),
+        after_in_parent=lambda: _lock.release(),
+        after_in_child=_begin_child,
+    )

@@ -64,6 +64,8 @@ class Traced(np.ndarray[Any, Any]):
                 self.tape.fail("a copy")
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        if not self.tape.runs:
+            return getattr(ufunc, method)(*plain(inputs), **plain(options))
         outs = options.pop("out", ())
         if len(outs) == 1 and getattr(outs[0], "is_number", False):
             outs = ()
@@ -90,6 +92,8 @@ class Traced(np.ndarray[Any, Any]):
             return getattr(args[0], func.__name__)(*args[1:], **kwargs)
         operands, given = plain(args), kwargs.get("out")
         result = func(*operands, **plain(kwargs))
+        if not self.tape.runs:
+            return result
         if func is sliding_window_view:
             return self._view(result)
         if func is np.copyto and len(args) == 2 and kwargs.keys() <= {"casting"}:
@@ -130,7 +134,7 @@ class Traced(np.ndarray[Any, Any]):
     def mean(self, axis: Any = None, *arguments: Any, **options: Any) -> Any:
         """The sum over the number of elements that are summed."""
         simple = not arguments and options.keys() <= {"keepdims"}  # no out, no dtype
-        if not (simple and self.dtype.char in "fd" and 0 < self.size <= 1 << 24):
+        if not (self.tape.runs and simple and self.dtype.char in "fd" and 0 < self.size <= 1 << 24):
             self.tape.fail("mean")
             return plain(self).mean(axis, *arguments, **options)
         total = self.sum(axis, **options)
@@ -168,6 +172,8 @@ class Traced(np.ndarray[Any, Any]):
 
     def _result(self, result: Any) -> Any:
         """A new array, traced; a number as an array without axes, which can be written again."""
+        if not self.tape.runs:
+            return result
         traced = self.tape.trace(np.asarray(result))
         traced.is_number = not isinstance(result, np.ndarray)
         return traced

@@ -6,6 +6,7 @@ import inspect
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from backprop.data.batches import Batches
 from backprop.data.inputs import warn_of_bytes
 from backprop.data.samples import Data
 from backprop.data.sources import Source, check
+from backprop.engine.owners import training
 from backprop.engine.recorded import form, replayable
 from backprop.engine.threads import single_blas_threads
 from backprop.experiments.checked import checked_models, checked_rows, checked_samples
@@ -40,7 +42,7 @@ two thirds at 64-64-10, batches of 32, and the same time at 784-30-10.
 """
 
 UNDERSTOOD = {"batch_size", "epochs", "verbose", "shuffle", "validation_data"}
-UNDERSTOOD |= {"class_weight", "callbacks"}
+UNDERSTOOD |= {"class_weight", "callbacks", "on_divergence"}
 """What of ``fit``'s arguments models can be trained together with, callbacks only if none."""
 
 
@@ -83,12 +85,29 @@ def fit_many(
 
     Raises:
         TypeError: ``models`` holds something else, or ``fit`` has no such argument.
+        RuntimeError: Another thread trains one of them.
         ValueError: Models come twice or share an optimizer, ``rows`` does not fit the models or the
             samples, or ``fit`` would refuse an argument.
     """
     models = checked_models(models)
     for model in {type(each): each for each in models}.values():
         inspect.signature(model.fit).bind(x, y, **fit_arguments)
+    with ExitStack() as stack:
+        for model in models if executor is None else ():  # whose threads are to train them
+            stack.enter_context(training(model, "fit_many"))
+        return fit_all(models, x, y, rows, validation_rows, executor, fit_arguments)
+
+
+def fit_all(
+    models: Sequence[Any],
+    x: Any,
+    y: Any,
+    rows: Sequence[Any] | None,
+    validation_rows: Sequence[Any] | None,
+    executor: Executor | None,
+    fit_arguments: dict[str, Any],
+) -> list[History]:
+    """``fit_many`` for models that are checked."""
     weight = fit_arguments.pop("sample_weight", None)
     x, y, weight = checked_samples(x, y, weight)
     trained = checked_rows(rows, "rows", len(models), len(y))
@@ -197,6 +216,7 @@ def fit_together(
     verbose: int | str = "auto",
     shuffle: bool = True,
     class_weight: Any = None,
+    on_divergence: str = "warn",
     after_epoch: AfterEpoch | None = None,
     **known: Any,
 ) -> list[History] | None:
@@ -227,7 +247,7 @@ def fit_together(
         for model, mine in zip(models, chosen, strict=True):
             if observing(model):
                 observe(model, Batches(Data(X[mine], targets[mine]), size, model.dtype))
-        together = StackedModels(models, data, chosen, held_out, size, shuffle)
+        together = StackedModels(models, data, chosen, held_out, size, shuffle, on_divergence)
     except (CannotStack, TypeError, ValueError):  # what a fit alone refuses, too, it says itself
         return None
     params = {"epochs": int(epochs), "steps": -(-chosen.shape[1] // size), "verbose": verbose}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,14 +14,15 @@ from backprop.data.batches import as_batch
 from backprop.data.samples import Data
 from backprop.data.sources import Source
 from backprop.engine.recorded import RecordedStep, parts
+from backprop.experiments.stacked_guard import StackedGuard
 from backprop.experiments.stacked_optimizers import StackedOptimizers
 from backprop.experiments.stacked_tape import CannotStack, StackedTape
 from backprop.protocol import Model
 from backprop.training.batched_metrics import COUNTED_AT_ONCE, is_a_sum, update_steps
+from backprop.training.divergence import quiet
 from backprop.training.evaluation import Evaluator, collect
 from backprop.training.history import History
 from backprop.training.interrupt import DelayedInterrupt
-from backprop.training.loop import warn_of_divergence
 from backprop.training.step import Step
 
 AfterEpoch = Callable[[int, "list[dict[str, float]]"], bool]
@@ -40,6 +40,7 @@ class StackedModels:
         held_out: For each model what it is evaluated on after an epoch.
         batch_size: Samples in a step of each model.
         shuffle: Whether each shuffles its samples.
+        on_divergence: What happens to a model that diverges (see ``Sequential.fit``).
 
     Raises:
         CannotStack: Their step has no form for many at once.
@@ -53,6 +54,7 @@ class StackedModels:
         held_out: Sequence[Source | None],
         batch_size: int,
         shuffle: bool,
+        on_divergence: str,
     ) -> None:
         self.models, self.data, self.rows, self.held_out = models, data, rows, held_out
         self.size, self.shuffle = min(batch_size, rows.shape[1]), shuffle
@@ -69,6 +71,7 @@ class StackedModels:
         for size in {self.size, rows.shape[1] % self.size} - {0}:
             self.steps[size] = StackedStep(models, data, rows[0, :size], self.theta, self.g)
         self.optimizer = StackedOptimizers(models, self.theta, self.g)
+        self.guard = StackedGuard(models, self.theta, self.g, self.optimizer, on_divergence)
 
     def fit(
         self, epochs: range, callbacks: CallbackList, after_epoch: AfterEpoch | None = None
@@ -80,22 +83,21 @@ class StackedModels:
             history.set_model(model)
             model.history = history
             model.stop_training, model.resume_at = False, (epochs.start, 0)
-        diverged = False
+        active = self.guard.active  # gets shorter where a model diverges
         with DelayedInterrupt() as interrupt:
             callbacks.call("on_train_begin", {})
             try:
                 for epoch in epochs:
                     callbacks.call("on_epoch_begin", epoch, {})
-                    logs = self.epoch(interrupt)
+                    with quiet():
+                        logs = self.epoch(epoch, interrupt)
                     self.hand_back()
+                    if not active:
+                        break
                     self.validate(logs, interrupt)
-                    wrong = [each["loss"] for each in logs if not math.isfinite(each["loss"])]
-                    if wrong and not diverged:
-                        diverged = True
-                        warn_of_divergence(wrong[0], epoch)
-                    for history, each in zip(histories, logs, strict=True):
-                        history.on_epoch_end(epoch, each)
-                    callbacks.call("on_epoch_end", epoch, means(logs))
+                    for k in active:
+                        histories[k].on_epoch_end(epoch, logs[k])
+                    callbacks.call("on_epoch_end", epoch, means([logs[k] for k in active]))
                     if after_epoch is not None and after_epoch(epoch, logs):
                         break
                     interrupt.check()
@@ -104,7 +106,7 @@ class StackedModels:
                 callbacks.call("on_train_end", {})
         return histories
 
-    def epoch(self, interrupt: DelayedInterrupt) -> list[dict[str, float]]:
+    def epoch(self, epoch: int, interrupt: DelayedInterrupt) -> list[dict[str, float]]:
         """A pass over the samples; the numbers of each model."""
         n = self.rows.shape[1]
         order = self.rows
@@ -112,15 +114,18 @@ class StackedModels:
         if self.shuffle:
             shuffled = [each.permutation(n) for each in self.generators]
             order = np.take_along_axis(order, np.stack(shuffled), axis=1)
-        scores = StackedScores(self.models)
+        scores, guard = StackedScores(self.models), self.guard
         for start in range(0, n, self.size):
             index = order[:, start : start + self.size]
             step = self.steps[index.shape[1]]
             step.draw(np.ascontiguousarray(index))
+            guard.keep()
             for call in step.calls:
                 call()
-            scores.note(step, self.penalties())
-            self.optimizer.step()
+            penalties = self.penalties()
+            scores.note(step, penalties)
+            when = f"in epoch {epoch + 1}, step {start // self.size + 1}"
+            guard.update(step, penalties, when)
             interrupt.check()
         return [
             collect(loss, 1, model.metrics)
@@ -140,10 +145,12 @@ class StackedModels:
             model.parameters.values[...] = theta
             model.parameters.gradients[...] = g
         self.optimizer.hand_back()
+        self.guard.hand_back()
 
     def validate(self, logs: list[dict[str, float]], interrupt: DelayedInterrupt) -> None:
         """Adds the numbers of what was held out, and learning rates that a schedule determines."""
-        for evaluate, batches, mine in zip(self.evaluators, self.held_out, logs, strict=True):
+        for k in self.guard.active:
+            evaluate, batches, mine = self.evaluators[k], self.held_out[k], logs[k]
             model = evaluate.model
             if batches is not None:
                 found = evaluate(interrupt.after_each(batches))

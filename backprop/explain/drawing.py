@@ -29,15 +29,15 @@ def draw(record: Record, path: str | os.PathLike[str] | None, sample: int) -> Fi
     count = len(record.data)
     if not 0 <= sample < count:
         raise ValueError(f"sample must lie between 0 and {count - 1}, but it is {sample!r}.")
-    stages = _stages(record.layers)
+    columns = stages(record.layers)
     widths = [record.layers[0].X[0].size, *(layer.Y[0].size for layer in record.layers)]
-    drawable = 0 < len(stages) <= _MOST_STAGES and max(widths) <= MOST_UNITS
+    drawable = 0 < len(columns) <= _MOST_STAGES and max(widths) <= MOST_UNITS
     if drawable:
-        return _network(record, stages, path, sample)
+        return _network(record, columns, path, sample)
     return _maps(record, path, sample)
 
 
-def _stages(layers: list[LayerRecord]) -> list[tuple[int, int]]:
+def stages(layers: list[LayerRecord]) -> list[tuple[int, int]]:
     """Each layer of weights with what follows it up to the next, as (first, last) positions.
 
     Empty if the layers are not a chain of columns of units with weights between them.

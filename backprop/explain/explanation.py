@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from backprop.core.durable import replacing
 from backprop.core.types import Array
 from backprop.explain.drawing import draw
 from backprop.explain.formulas import derivation
 from backprop.explain.latex import as_latex
+from backprop.explain.page import as_page
 from backprop.explain.paths import Paths, find_paths
 from backprop.explain.record import LayerRecord, Record
 from backprop.explain.recording import Explainable, record_pass
@@ -23,8 +27,8 @@ class Explanation:
 
     ``print`` shows it as a table of formulas and values, a notebook as HTML, ``latex()`` as a
     derivation for a document, ``plot()`` as a picture and ``paths()`` as the chain rule written
-    out. The superscript in z⁽¹⁾, a⁽¹⁾, W⁽¹⁾ counts the layers with weights, δ⁽¹⁾ is ∂E/∂z⁽¹⁾, and
-    rows are samples.
+    out; ``save()`` writes any of these to a file, or a page that runs the network. The superscript
+    in z⁽¹⁾, a⁽¹⁾, W⁽¹⁾ counts the layers with weights, δ⁽¹⁾ is ∂E/∂z⁽¹⁾, and rows are samples.
 
     The numbers themselves are found by a layer's name or position::
 
@@ -101,6 +105,39 @@ class Explanation:
         """
         return draw(self._record, path, sample)
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the explanation to a file, in the form that its ending names.
+
+        ``.html`` is a page that runs the network and needs nothing but a browser, ``.tex`` the
+        derivation in LaTeX, ``.txt`` the table that ``print`` shows, and ``.png`` and ``.svg`` are
+        the picture of the first sample.
+
+        Args:
+            path: The file; one that is there is replaced.
+
+        Raises:
+            ValueError: The ending is none of these.
+            FileNotFoundError: The folder does not exist.
+        """
+        texts: dict[str, Callable[[], str]] = {
+            ".html": self._page,
+            ".tex": self.latex,
+            ".txt": lambda: f"{self}\n",
+        }
+        pictures = (".png", ".svg")
+        suffix = Path(path).suffix.lower()
+        if suffix not in (*texts, *pictures):
+            raise ValueError(
+                f"path is {os.fspath(path)!r}: let it end with "
+                f"{', '.join([*texts, *pictures[:-1]])} or {pictures[-1]}."
+            )
+        with replacing(path) as temporary:
+            if suffix in texts:
+                with open(temporary, "w", encoding="utf-8", newline="\n") as file:
+                    file.write(texts[suffix]())
+            else:
+                self.plot(temporary)
+
     def _position(self, layer: str | int) -> int:
         if isinstance(layer, str):
             names = [own.name for own in self.layers]
@@ -115,6 +152,9 @@ class Explanation:
         n = len(self.X)
         samples = "one sample" if n == 1 else f"{n} samples (rows)"
         return f"One training step on {samples}; `w_ij` leads from unit i to unit j"
+
+    def _page(self) -> str:
+        return as_page(self._head(), self._record)
 
     def __str__(self) -> str:
         return as_text(self._head(), derivation(self._record))

@@ -46,19 +46,19 @@ def as_html(head: str, parts: Sequence[Part]) -> str:
     style = 'style="text-align: left; vertical-align: top"'
 
     def wide(words: str, tag: str) -> str:
-        text = _escape(words.replace("`", ""))
+        text = escape(words.replace("`", ""))
         return f'<tr><td colspan="3" {style}><{tag}>{text}</{tag}></td></tr>'
 
     kernels = parameters(parts)
-    caption = _escape(head.replace("`", ""))
+    caption = escape(head.replace("`", ""))
     lines = [f'<table style="font-family: monospace"><caption>{caption}</caption>']
     for part, sections in parts:
         lines.append(wide(part, "h4"))
         for section in sections:
             lines.append(wide(section.title, "b"))
             for row in section.rows:
-                values = _escape("\n".join(block(row, symbol(row) in kernels)))
-                cells = (_escape(row.formula), _shape(row), f"<pre>{values}</pre>")
+                values = escape("\n".join(block(row, symbol(row) in kernels)))
+                cells = (escape(row.formula), _shape(row), f"<pre>{values}</pre>")
                 lines.append(f"<tr>{''.join(f'<td {style}>{cell}</td>' for cell in cells)}</tr>")
             if section.remark:
                 lines.append(wide(section.remark, "i"))
@@ -203,7 +203,8 @@ def _lines(rows: list[list[str]]) -> list[str]:
     ]
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
+    """The text with what HTML reads as its own signs written out."""
     # html.escape would do the same, but importing it loads a table of all HTML entities
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 

@@ -1,13 +1,15 @@
 """What happens inside a network while it trains: weights, gradients and δ, epoch by epoch."""
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from backprop import plotting
 from backprop.callbacks import Callback, Logs
+from backprop.core.durable import replacing
 from backprop.core.types import Array
+from backprop.inspection.training_page import training_page
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,6 +32,7 @@ class Recorder(Callback):
         deltas: For each layer with weights, ∂E/∂Z of the last batch of each epoch, flattened and
             multiplied by the number of samples, which makes it each sample's own δ.
         losses: The loss of each epoch.
+        validation_losses: That on the validation data, if there are any.
     """
 
     def __init__(self) -> None:
@@ -37,6 +40,7 @@ class Recorder(Callback):
         self.weights: dict[str, list[Array]] = {}
         self.deltas: dict[str, list[Array]] = {}
         self.losses: list[float] = []
+        self.validation_losses: list[float] = []
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Keeps the θ that training starts from."""
@@ -46,6 +50,7 @@ class Recorder(Callback):
         """Keeps θ, the weights and the δ."""
         self.thetas.append(self.model.parameters.values.copy())
         self.losses.append((logs or {}).get("loss", float("nan")))
+        self.validation_losses += [logs["val_loss"]] if logs and "val_loss" in logs else []
         for layer in self.model.layers:
             if not layer.parameters:
                 continue
@@ -62,3 +67,38 @@ class Recorder(Callback):
     def plot_deltas(self, path: str | os.PathLike[str] | None = None) -> "Figure":
         """The sizes of each layer's δ over the epochs, on a log axis: it shows where δ vanishes."""
         return plotting.histograms(self.deltas, "δ = ∂E/∂Z", path, logarithmic=True)
+
+    def save(self, path: str | os.PathLike[str], X: Any = None, y: Any = None) -> None:
+        """Writes a page to scrub through the epochs; it needs nothing but a browser.
+
+        It shows the losses, the weights as heat maps, the sizes of each layer's δ, and for a
+        classifier of two inputs its decision regions, all from the recorded numbers. Of more than
+        101 epochs, and of larger weight matrices, a part is shown.
+
+        Args:
+            path: The file, which ends with ``.html``; one that is there is replaced.
+            X: Samples ``(N, 2)``, for the decision regions.
+            y: Their classes ``(N,)``, as indices.
+
+        Raises:
+            ValueError: The path has another ending, there was no training or more than one, or
+                the samples do not fit the model.
+            FileNotFoundError: The folder does not exist.
+        """
+        if not os.fspath(path).lower().endswith(".html"):
+            raise ValueError(f"path is {os.fspath(path)!r}: let it end with .html.")
+        if not self.losses:
+            raise ValueError("no epoch was recorded: pass the Recorder to fit's callbacks first.")
+        if len(self.thetas) != len(self.losses) + 1:
+            raise ValueError(
+                f"the Recorder saw {len(self.thetas) - len(self.losses)} trainings: take a new one "
+                f"for each call of fit."
+            )
+        text = training_page(
+            self.model, self.thetas, self.deltas, [self.losses, self.validation_losses], X, y
+        )
+        with (
+            replacing(path) as temporary,
+            open(temporary, "w", encoding="utf-8", newline="\n") as file,
+        ):
+            file.write(text)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core import console
 from backprop.core.checks import check_axis, check_integer, check_positive, check_share
 from backprop.core.errors import ShapeError
 from backprop.core.functional import by_channel, column_sum, ones
@@ -25,6 +26,7 @@ class BatchNormalization(Standardization):
     In training μ and v are the batch's mean and biased variance, and the moving averages become
     m · average + (1 − m) · batch value; a frozen layer uses the averages in training too. With more
     axes than two, every axis but the last counts as samples: of images each channel is normalised.
+    A batch of one number for each feature, of which nothing can be learnt, is warned of once.
     Source: Ioffe & Szegedy 2015; Keras's constants.
 
     Of several workers each normalises its own samples, and the moving averages are the mean of
@@ -63,6 +65,7 @@ class BatchNormalization(Standardization):
         self.momentum = check_share(momentum, "momentum")
         self.synchronized = synchronized
         self._by_batch, self._back = True, False
+        self._warned = False  # of a batch of one
 
     def make_parameters(self, input_shape: Shape) -> None:
         """Makes γ, β, and the moving averages, which no optimizer touches."""
@@ -93,6 +96,13 @@ class BatchNormalization(Standardization):
             X_hat = self.by_averages(X)[0]
             return self.stretch(X_hat, out=X_hat)
         self._by_batch, self._back = self.trainable, False
+        if self._by_batch and X.size == X.shape[-1] and not (self.synchronized or self._warned):
+            self._warned = True
+            console.warn(
+                f"{self} was given a batch of one sample, whose mean is the sample itself: X̂ is 0, "
+                f"and nothing is learnt. Choose a batch_size that leaves no batch of one, or take "
+                f"LayerNormalization."
+            )
         self.X_hat = self.buffer("X_hat", X.shape, self.dtype)
         if self._by_batch:
             found = self.standardize(X, self.X_hat, self.scratch(X.shape))

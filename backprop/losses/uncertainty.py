@@ -1,6 +1,7 @@
 """Losses of regression with uncertainty: quantiles, or the mean and variance of a Gaussian."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,14 @@ from backprop.core.types import Array, Shape
 from backprop.losses.base import Loss
 from backprop.losses.formula import Formula
 from backprop.losses.helpers import row_dot, show_shape
+
+
+@lru_cache(maxsize=64)
+def centred(shares: tuple[float, ...], dtype: Any) -> Array:
+    """q − ½ for several shares q; cached, so do not write into it."""
+    found: Array = np.array(shares, dtype) - 0.5
+    found.setflags(write=False)
+    return found
 
 
 class Quantile(Loss):
@@ -84,7 +93,7 @@ class Quantile(Loss):
 
     def centred(self, like: Array) -> Any:
         """q − ½, one for each output or one for all."""
-        return np.asarray(self.q, like.dtype) - 0.5 if is_row(self.q) else self.q - 0.5
+        return centred(tuple(self.q), like.dtype) if is_row(self.q) else self.q - 0.5
 
 
 class GaussianNegativeLogLikelihood(Loss):

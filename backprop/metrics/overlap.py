@@ -39,7 +39,8 @@ class IoU(Metric):
         kind = type(self).__name__
         self.num_classes = check_integer(num_classes, f"{kind}(num_classes)", 2)
         ids = check_list(target_class_ids, f"{kind}(target_class_ids)")
-        self.target_class_ids = [check_integer(k, f"{kind}(target_class_ids)", 0) for k in ids]
+        ids = [check_integer(k, f"{kind}(target_class_ids)", 0) for k in ids]
+        self.target_class_ids = tuple(ids)
         if not ids or max(ids) >= num_classes:
             raise ValueError(
                 f"{kind}(target_class_ids) must hold classes from 0 to {num_classes - 1}, but it "
@@ -90,7 +91,8 @@ class IoU(Metric):
         C = self._counts
         hits = np.diagonal(C)
         unions = C.sum(axis=0) + C.sum(axis=1) - hits
-        hits, unions = hits[self.target_class_ids], unions[self.target_class_ids]
+        ids = list(self.target_class_ids)
+        hits, unions = hits[ids], unions[ids]
         there = unions > 0
         return float((hits[there] / unions[there]).mean()) if there.any() else float("nan")
 
@@ -107,6 +109,7 @@ class MeanIoU(IoU):
     def __init__(
         self, num_classes: int, name: str = "mean_io_u", ignore_class: int | None = None
     ) -> None:
+        num_classes = check_integer(num_classes, "MeanIoU(num_classes)", 2)
         super().__init__(num_classes, range(num_classes), name, ignore_class)
 
 

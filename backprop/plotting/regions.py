@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,24 @@ if TYPE_CHECKING:
 
 _MARKERS = "os^DvPX"
 _MARGIN = 0.08  # around the samples, as a share of their extent
+
+
+class Plane(NamedTuple):
+    """The plane of two inputs, and what a model says of it.
+
+    Attributes:
+        samples: ``(N, 2)``.
+        classes: Their classes, ``(N,)``.
+        across: The grid's places along the first input, ``(r,)``.
+        up: Those along the second, ``(r,)``.
+        share: The probabilities of the K classes at the points, row by row, ``(r*r, K)``.
+    """
+
+    samples: Array
+    classes: Array
+    across: Array
+    up: Array
+    share: Array
 
 
 def decision_regions(
@@ -56,27 +74,8 @@ def decision_regions(
     """
     from matplotlib.colors import to_rgb
 
-    predict = getattr(predict, "predict", predict)
-    if not callable(predict):
-        raise TypeError(
-            f"predict must be a model, or a function of points such as model.predict, but it is "
-            f"{predict!r}."
-        )
-    samples = finite_array("X", X, 2)
-    if samples.shape[1] != 2:
-        raise ValueError(
-            f"X must have two columns, the axes of the plane, but has the shape {samples.shape}."
-        )
-    classes = class_indices("y", y, len(samples))
-    resolution = check_integer(resolution, "resolution", 2)
-    low, high = np.nanmin(samples, axis=0), np.nanmax(samples, axis=0)
-    margin = np.where(high > low, _MARGIN * (high - low), 1.0)
-    across, up = np.linspace(low - margin, high + margin, resolution).T
-    points = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)  # (r, r, 2) -> (r*r, 2)
-    if np.asarray(X).dtype.kind == "f":
-        points = points.astype(np.asarray(X).dtype)
-    share = _as_probabilities(predict(points), len(points), int(classes.max()) + 1)
-    count = share.shape[1]
+    samples, classes, across, up, share = plane(predict, X, y, resolution)
+    resolution, count = len(across), share.shape[1]
     names = name_classes(class_names, count)
     shades = colours(count)
 
@@ -116,6 +115,31 @@ def decision_regions(
     axes.set(xlabel="$x_1$", ylabel="$x_2$")
     figure.legend(loc="outside right upper", frameon=False, title="class")
     return save(figure, path)
+
+
+def plane(predict: Any, X: Array, y: Array, resolution: int) -> Plane:
+    """What ``predict`` says of a grid of points around the samples; see ``decision_regions``."""
+    predict = getattr(predict, "predict", predict)
+    if not callable(predict):
+        raise TypeError(
+            f"predict must be a model, or a function of points such as model.predict, but it is "
+            f"{predict!r}."
+        )
+    samples = finite_array("X", X, 2)
+    if samples.shape[1] != 2:
+        raise ValueError(
+            f"X must have two columns, the axes of the plane, but has the shape {samples.shape}."
+        )
+    classes = class_indices("y", y, len(samples))
+    resolution = check_integer(resolution, "resolution", 2)
+    low, high = np.nanmin(samples, axis=0), np.nanmax(samples, axis=0)
+    margin = np.where(high > low, _MARGIN * (high - low), 1.0)
+    across, up = np.linspace(low - margin, high + margin, resolution).T
+    points = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)  # (r, r, 2) -> (r*r, 2)
+    if np.asarray(X).dtype.kind == "f":
+        points = points.astype(np.asarray(X).dtype)
+    share = _as_probabilities(predict(points), len(points), int(classes.max()) + 1)
+    return Plane(samples, classes, across, up, share)
 
 
 def _as_probabilities(answer: Array, points: int, classes: int) -> Array:

@@ -10,12 +10,16 @@ from backprop.callbacks import Callback, CallbackList
 from backprop.core import console
 from backprop.core.checks import check_flag, check_list
 from backprop.core.durable import FilePath
+from backprop.core.errors import DivergenceError
 from backprop.data.frames import check_labels
 from backprop.data.sources import check, evaluation_source
+from backprop.engine.owners import training
 from backprop.engine.recorded import RecordedSteps
 from backprop.engine.threads import single_blas_threads
 from backprop.sequential.compiled import CompiledNetwork
+from backprop.sequential.prediction import check_weights_finite
 from backprop.training.batched_metrics import update_metrics
+from backprop.training.divergence import Guard, quiet
 from backprop.training.evaluation import Evaluator, collect, unwrap
 from backprop.training.history import History
 from backprop.training.loop import Loop
@@ -60,10 +64,11 @@ class Sequential(CompiledNetwork):
         Args:
             seed: Takes the place of the model's seed; None keeps it (see ``Network.reset``).
         """
-        super().reset(seed)
-        self.history = self.feature_names = None
-        if self._optimizer is not None:
-            self._optimizer.reset()
+        with training(self, "reset"):
+            super().reset(seed)
+            self.history = self.feature_names = None
+            if self._optimizer is not None:
+                self._optimizer.reset()
 
     def fit(
         self,
@@ -83,6 +88,7 @@ class Sequential(CompiledNetwork):
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int | Iterable[int] = 1,
+        on_divergence: str = "warn",
         workers: "distributed.Workers | None" = None,
     ) -> History:
         """Trains by mini-batch gradient descent; a second call continues where the first ended.
@@ -116,6 +122,10 @@ class Sequential(CompiledNetwork):
             validation_steps: The most batches that a validation takes.
             validation_batch_size: Samples computed at once in a validation, 1024 unless given.
             validation_freq: Validate after every so many epochs, or after these (counted from 1).
+            on_divergence: What happens when the loss or a gradient is nan or infinite. Training
+                stops before the step that would spoil the weights; ``"warn"`` says so in a warning,
+                ``"raise"`` in a ``DivergenceError``. The model keeps its last finite weights and
+                the optimizer its state, the History the epochs that were whole.
             workers: Who trains the model together (see ``distributed.Workers``): ``batch_size`` is
                 that of all of them, and the History and the logs are the whole job's.
 
@@ -124,9 +134,11 @@ class Sequential(CompiledNetwork):
 
         Raises:
             ValueError: An argument cannot be used; the message says which, and what to do.
+            RuntimeError: Another thread trains this model at the moment.
+            DivergenceError: Training diverged, and ``on_divergence="raise"``.
         """
         several = None if workers is None else distributed.check_workers(workers)
-        with nullcontext() if several is None else several.same_fate():
+        with training(self, "fit"), nullcontext() if several is None else several.same_fate():
             labels = check_labels(x, self.feature_names)
             plan = plan_fit(
                 self,
@@ -146,21 +158,24 @@ class Sequential(CompiledNetwork):
                 validation_steps=validation_steps,
                 validation_batch_size=validation_batch_size,
                 validation_freq=validation_freq,
+                on_divergence=on_divergence,
                 rng=self._shuffle_rng,
             )
             self.build((None, *plan.batches.sample_shape))
-        if several is not None:
-            plan = distributed.shared_plan(self, plan, several)
-        self.history, self.feature_names = plan.history, labels
-        with single_blas_threads():
-            observe(self, plan.batches)
-            step = Step(self) if self.run_eagerly else RecordedSteps(self, fuse=several is None)
-            if several is None:
-                Loop(self, plan, step).fit()
-            else:
-                distributed.WorkersLoop(self, plan, step, several).fit()
-        self._complete_deltas()
-        return plan.history
+        with training(self, "fit"):
+            if several is not None:
+                plan = distributed.shared_plan(self, plan, several)
+            self.history, self.feature_names = plan.history, labels
+            with single_blas_threads():
+                observe(self, plan.batches)
+                step = Step(self) if self.run_eagerly else RecordedSteps(self, fuse=several is None)
+                step.largest = getattr(plan.batches, "largest", None)
+                if several is None:
+                    Loop(self, plan, step, on_divergence).fit()
+                else:
+                    distributed.WorkersLoop(self, plan, step, several, on_divergence).fit()
+            self._complete_deltas()
+            return plan.history
 
     def train_on_batch(
         self,
@@ -172,25 +187,34 @@ class Sequential(CompiledNetwork):
     ) -> Any:
         """One step on one batch.
 
+        A step whose loss or gradient is nan or infinite changes nothing, and warns.
+
         Returns:
             The loss before the update, or ``[loss, metrics…]`` if the model has metrics, or a dict.
         """
         check_flag(return_dict, "return_dict")
-        labels = check_labels(x, self.feature_names)
-        data = check(self, x, y, sample_weight, class_weight)
-        self.optimizer.check_free(self._parameters)
-        self.build((None, *data.X.shape[1:]))
-        self.feature_names = labels
-        X = data.X.astype(self.dtype, copy=False)
-        step = Step(self)
-        with single_blas_threads():  # as in fit: the same steps have the same bits
-            loss, prediction = step.gradients(X, data.y, data.weight)
-            step.update()
-        self._complete_deltas()
-        for metric in self._metrics:
-            metric.reset()
-        update_metrics(self._metrics, prediction, data.given, data.weight)
-        logs = collect(loss, 1, self._metrics)
+        with training(self, "train_on_batch"):
+            labels = check_labels(x, self.feature_names)
+            data = check(self, x, y, sample_weight, class_weight)
+            self.optimizer.check_free(self._parameters)
+            self.build((None, *data.X.shape[1:]))
+            self.feature_names = labels
+            X = data.X.astype(self.dtype, copy=False)
+            step = Step(self)
+            guard, batch = Guard(self), (X, data.y, data.weight)
+            step.refresh()
+            with single_blas_threads(), quiet():  # as in fit: the same steps have the same bits
+                loss, prediction = step.gradients(*batch)
+                try:
+                    number = self.optimizer.iterations + 1
+                    guard.update(step, loss, batch, f"in step {number}")
+                except DivergenceError as error:
+                    console.warn(str(error))
+            self._complete_deltas()
+            for metric in self._metrics:
+                metric.reset()
+            update_metrics(self._metrics, prediction, data.given, data.weight)
+            logs = collect(loss, 1, self._metrics)
         return logs if return_dict else unwrap(logs)
 
     def test_on_batch(
@@ -214,10 +238,16 @@ class Sequential(CompiledNetwork):
     ) -> Any:
         """The loss and the metrics on data, without training on it.
 
+        Threads may call this at once, also while another one trains the model. The same call gives
+        the same bits. Sums are rounded in another order where ``batch_size`` or the order of x in
+        memory (C or Fortran) is another: the last digits, of float32 about the seventh and of the
+        mean the ninth, are not promised then.
+
         Args:
             x: Inputs, or what makes batches, as for ``fit``.
             y: Targets.
-            batch_size: Samples computed at once, 1024 unless given; it does not change the result.
+            batch_size: Samples computed at once, 1024 unless given; it changes no more than the
+                last digits.
             verbose: Whether to print the numbers too, as for ``fit``; 0 does not.
             sample_weight: Weights of the samples in the loss, as for ``fit``.
             steps: The most batches that are taken.
@@ -234,6 +264,7 @@ class Sequential(CompiledNetwork):
         called = CallbackList(check_list(callbacks, "callbacks"), self, params)
         shown = progress(verbose)
         self.build((None, *batches.sample_shape))
+        check_weights_finite(self)
         with single_blas_threads():
             logs = Evaluator(self)(batches, called)
         if shown:

@@ -21,6 +21,7 @@ from backprop.core.transfer import set_weights
 from backprop.core.types import Array, DTypeLike, Shape
 from backprop.core.walk import objects_in
 from backprop.data.inputs import check_inputs, check_rows
+from backprop.engine import owners
 from backprop.engine.forward import forward_in_parts
 from backprop.layers import Chain, Input, Layer
 from backprop.layers.block import entrance, forward_through, mask_through, takes, walk
@@ -138,8 +139,7 @@ class Network(Strict):
                     f"cannot be built again for {shape}."
                 )
             return
-        self._chain.build(shape, np.random.default_rng(self._weights_seed), self.dtype)
-        self._join()
+        owners.once(lambda: self._parameters is None, lambda: self._make(shape))
 
     def _seed_with(self, seed: int | None) -> None:
         if seed is not None:
@@ -158,15 +158,19 @@ class Network(Strict):
         self._seed_with(self._seed if seed is None else seed)
         shape = self.input_shape
         if shape is not None:
-            self._chain.build(shape, np.random.default_rng(self._weights_seed), self.dtype)
-            self._join()
+            self._make(shape)
+
+    def _make(self, shape: Shape) -> None:
+        self._chain.build(shape, np.random.default_rng(self._weights_seed), self.dtype)
+        self._join()
 
     def _join(self) -> None:
-        self._parameters = Parameters(self._chain.parameters, self.dtype)
-        self._regularized = [p for p in self._parameters if p.regularizer is not None]
+        parameters = Parameters(self._chain.parameters, self.dtype)
+        self._regularized = [p for p in parameters if p.regularizer is not None]
         self._entrance = entrance(self.layers)
         for layer in self._entrance:
             layer.needs_input_gradient = False
+        self._parameters = parameters  # last, as other threads then predict
 
     @property
     def makes_mask(self) -> bool:
@@ -205,7 +209,7 @@ class Network(Strict):
         steps: int | None = None,
         callbacks: Sequence[Callback] | None = None,
     ) -> Array:
-        """The network's outputs, shape ``(N, n_outputs)``; silent, and in bounded memory.
+        """The network's outputs, shape ``(N, n_outputs)``; from several threads at once, too.
 
         Args:
             x: Inputs; or a function, an iterable or a generator that makes batches of them, or of
@@ -214,6 +218,9 @@ class Network(Strict):
             verbose: For those who come from Keras; nothing is shown in any case.
             steps: The most batches that are taken.
             callbacks: Objects whose predict hooks are called on the way.
+
+        Raises:
+            ValueError: An argument cannot be used, or a weight is nan or infinite.
         """
         return predict(self, x, batch_size, verbose, steps, callbacks)
 
@@ -233,11 +240,7 @@ class Network(Strict):
         return found[name]
 
     def activations(self, x: Any) -> dict[str, Array]:
-        """The output of every layer for a batch, by the layer's name or, in blocks, its way.
-
-        Args:
-            x: Inputs; the whole batch is computed at once.
-        """
+        """The output of every layer for a batch, by the layer's name or, in blocks, its way."""
         X = check_inputs(x, self.input_shape, self._some_layers(), "x", self.dtype)
         self.build((None, *X.shape[1:]))
         return inspection.layer_outputs(self._chain, X.astype(self.dtype, copy=False))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,12 @@ from backprop.data.on_disk import on_disk, slices_of
 from backprop.data.sources import EVALUATION_BATCH, bounded, refuse_beside_stream
 from backprop.engine.threads import single_blas_threads
 from backprop.layers.block import shape_through
+
+FEW_NUMBERS = 64
+"""Outputs up to which Python adds them up sooner than NumPy."""
+
+MANY_ROWS = 64
+"""From so many rows on all weights are looked at after a prediction."""
 
 
 def predict(
@@ -52,8 +59,10 @@ def predict(
     build_for(network, X)
     with single_blas_threads():
         if X.shape[0] <= size and not told.callbacks:
-            return predict_rows(network, X, 0)
-        return predict_by_batches(network, X, size, told)
+            outputs = predict_rows(network, X, 0)
+        else:
+            outputs = predict_by_batches(network, X, size, told)
+    return believed(network, outputs)
 
 
 def predict_by_batches(network: Any, X: Array, size: int, told: CallbackList) -> Array:
@@ -93,7 +102,7 @@ def predict_items(
             f"x makes sequences of different lengths, so that the outputs, of shapes "
             f"{', '.join(map(str, shapes))}, make no one array: predict each batch by itself."
         )
-    return np.concatenate(predictions)
+    return believed(network, np.concatenate(predictions))
 
 
 def build_for(network: Any, X: Array) -> None:
@@ -108,3 +117,38 @@ def predict_rows(network: Any, X: Array, first_row: int) -> Array:
     if X.dtype != network.dtype or not surely_finite(X):
         check_finite(X, "x holds", network.dtype, first_row)
     return network.forward(X)  # type: ignore[no-any-return]
+
+
+def believed(network: Any, outputs: Array) -> Array:
+    """The outputs, unless there is a weight that is not finite.
+
+    All weights are looked at where that is quick beside the prediction, or if an output is odd:
+    weights that are not finite nearly always show in the outputs.
+
+    Raises:
+        ValueError: There is such a weight.
+    """
+    if len(outputs) < MANY_ROWS:
+        few = outputs.size <= FEW_NUMBERS
+        if math.isfinite(sum(outputs.ravel().tolist())) if few else surely_finite(outputs):
+            return outputs
+    check_weights_finite(network)
+    return outputs
+
+
+def check_weights_finite(network: Any) -> None:
+    """Checks that all weights are finite.
+
+    Raises:
+        ValueError: One is not.
+    """
+    theta = network.parameters.values
+    with np.errstate(over="ignore", invalid="ignore"):
+        if math.isfinite(np.vdot(theta, theta)):
+            return
+    for p in network.parameters:
+        if not np.isfinite(p.value).all():
+            raise ValueError(
+                f"the weights {p.name} hold nan or infinite numbers, from which nothing can be "
+                f"predicted: call reset() and train anew, or load weights."
+            )

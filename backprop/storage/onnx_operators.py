@@ -87,7 +87,7 @@ def matmul(r: Reader, node: Node) -> None:
 
 
 def number(A: Array) -> float | None:
-    """The constant if it is a single number."""
+    """The constant if it is a single number, with the fewest digits that say it."""
     return float(str(A.dtype.type(A.item()))) if A.size == 1 else None
 
 
@@ -136,38 +136,40 @@ def multiply(r: Reader, node: Node) -> None:
 
 
 def divide(r: Reader, node: Node) -> None:
-    """X / c."""
+    """X / c: together with a subtraction before it what a Normalization does."""
     refuse(node.place != 0, "it divides by X")
     c = node.needed(1)
-    value = number(c)
-    last = r.last
-    if value is not None and isinstance(last, layers.Rescaling) and last.scale == 1:
-        mean, variance = np.array(-last.offset), np.array(value * value)
-        own = layers.Normalization(None, mean, variance)
-        return r.replace(own, mean, variance, np.zeros(()))
+    value, last = number(c), r.last
     if value is not None:
-        return scale(r, 1 / value)
-    variance = np.square(c.astype(np.float64))
-    if isinstance(last, layers.Normalization) and r.weights[-1][0].size == c.size:
-        mean, before, _ = r.weights[-1]
-        if (before == 1).all():  # what a subtraction made
-            variance = variance.reshape(mean.shape)
-            own = layers.Normalization(last.axis, mean, variance)
-            return r.replace(own, mean, variance, np.zeros(()))
-    return normalize(r, np.zeros_like(c), variance)
+        if not (isinstance(last, layers.Rescaling) and last.scale == 1 and value > 0):
+            return scale(r, 1 / value)
+        return normalize(r, np.array(-last.offset), np.array(value * value), replace=True)
+    refuse(not (c > 0).all(), "its constant is not positive")
+    mean, variance = np.zeros_like(c), np.square(c.astype(np.float64))
+    if isinstance(last, layers.Normalization) and r.is_plain and last.axis == axes_of(r, c):
+        before, ones, _ = r.weights[-1]
+        if (ones == 1).all():  # what a subtraction made
+            return normalize(r, before.reshape(c.shape), variance, replace=True)
+    return normalize(r, mean, variance)
 
 
-def normalize(r: Reader, mean: Array, variance: Array) -> None:
-    """(X − μ) / √v for constants that broadcast over X."""
-    r.plain()
+def axes_of(r: Reader, c: Array) -> int | tuple[int, ...] | None:
+    """The axes along which a constant differs, as a Normalization names them."""
     n = len(r.axes)
-    full = (1,) * (n - mean.ndim) + mean.shape
-    refuse(full[0] != 1, DIFFERS)
-    axes = [axis for axis, size in enumerate(full) if size > 1]
-    kept = [full[axis] for axis in axes]
+    axes = tuple(axis for axis, size in enumerate(c.shape, n - c.ndim) if size > 1)
+    refuse(0 in axes or c.ndim > n, DIFFERS)
+    return -1 if axes == (n - 1,) else axes or None
+
+
+def normalize(r: Reader, mean: Array, variance: Array, replace: bool = False) -> None:
+    """(X − μ) / √v for constants that broadcast over X, in the place of the last layer or not."""
+    if not replace:
+        r.plain()
+    axes = axes_of(r, mean)
+    kept = tuple(size for size in mean.shape if size > 1)
     mean, variance = mean.reshape(kept), variance.reshape(kept)
-    own = layers.Normalization(-1 if axes == [n - 1] else tuple(axes), mean, variance)
-    r.add(own, mean, variance, np.zeros(()))
+    own = layers.Normalization(axes, mean, variance)
+    (r.replace if replace else r.add)(own, mean, variance, np.zeros(()))
 
 
 def prelu(r: Reader, node: Node) -> None:

@@ -1,13 +1,15 @@
 """Training by a full-batch optimizer: every epoch is one iteration on the loss of all samples."""
 
 import math
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from backprop.callbacks import Callback
 from backprop.core import console
+from backprop.core.errors import DivergenceError
 from backprop.core.types import Array
+from backprop.training.divergence import explain, quiet
 
 
 class Evaluations(Callback):
@@ -88,6 +90,7 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
     known.start, known.first, known.reached = reached, epoch, reached
     losses: list[float] = []
     begun = False
+    batch: tuple[Any, ...] = ()  # the last one
 
     def place(x: Array) -> None:
         start = 0
@@ -105,6 +108,7 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
                 loop.before_step(0)
 
     def loss_and_gradient(x: Array) -> tuple[float, Array]:
+        nonlocal batch
         if losses:  # the first one says whether there is anything to be done
             begin()
         if again:
@@ -113,8 +117,12 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
         place(x)
         total, seen, gradient = 0.0, 0, np.zeros(len(x))
         for X, y, weight, _ in batches:
-            loss, _ = loop.step.gradients(X, y, weight)  # with a share of the penalty
+            batch = X, y, weight
+            with quiet():
+                loss, _ = loop.step.gradients(*batch)  # with a share of the penalty
             g = model.parameters.gradients
+            if not losses and not (math.isfinite(loss) and np.isfinite(g).all()):
+                refuse(loss)
             mask = model.mask(X)
             n = len(y) if mask is None else int(mask.sum())
             gradient += n * np.concatenate([g[stretch] for stretch in stretches])
@@ -126,14 +134,22 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
         known.add(losses[-1], gradient)
         return losses[-1], gradient
 
+    def refuse(loss: float) -> NoReturn:
+        """Stops where a loss or a gradient is not finite."""
+        raise DivergenceError(explain(model, loss, batch, f"in epoch {epoch + 1}"))
+
     def after_iteration(x: Array) -> bool:
         nonlocal epoch, begun, reached
-        reached = known.reached = x
+        place(x)
         if epoch + 1 == over and goal is not None:
             check_way(x, goal)
-        place(reached)
         if epoch >= first:
-            logs = loop.evaluate(batches)
+            with quiet():
+                logs = loop.evaluate(batches)
+            if not math.isfinite(logs["loss"]):  # the line search believed in it
+                refuse(logs["loss"])
+        reached = known.reached = x
+        if epoch >= first:
             if not (first_step and epoch == first):
                 loop.after_step(0, logs["loss"], 1, logs)
             loop.end_epoch(epoch, logs)

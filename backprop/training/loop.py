@@ -2,13 +2,18 @@
 
 import math
 from itertools import islice
+from typing import Any
+
+import numpy as np
 
 from backprop.core import console
+from backprop.core.errors import DivergenceError
 from backprop.core.types import Array
 from backprop.data.streams import GoesOn
 from backprop.protocol import Model
 from backprop.training import full_batch
 from backprop.training.batched_metrics import BatchedMetrics, update_steps
+from backprop.training.divergence import Guard, quiet, warn_of_scale
 from backprop.training.evaluation import Evaluator, Together, alone, collect
 from backprop.training.interrupt import DelayedInterrupt
 from backprop.training.plan import Plan
@@ -22,14 +27,23 @@ class Loop:
         model: A built and compiled model.
         plan: What is to be done.
         step: Makes the training steps.
+        on_divergence: ``"warn"`` or ``"raise"``.
         together: Adds up what several workers have seen.
 
     Attributes:
         logs: The numbers of the last epoch.
     """
 
-    def __init__(self, model: Model, plan: Plan, step: Step, together: Together = alone) -> None:
+    def __init__(
+        self,
+        model: Model,
+        plan: Plan,
+        step: Step,
+        on_divergence: str = "warn",
+        together: Together = alone,
+    ) -> None:
         self.model, self.plan, self.step, self.together = model, plan, step, together
+        self.on_divergence = on_divergence
         self.callbacks = plan.callbacks
         self.logs: dict[str, float] = {}
         self.interrupt = DelayedInterrupt()  # Ctrl-C waits until a step is through
@@ -41,7 +55,8 @@ class Loop:
             for each in plan.callbacks.overriding("on_train_batch_end")
         ]
         self._hear = bool(self._after)  # whether anybody is told of steps that are through
-        self._diverged = False
+        self._errors: Any = np.geterr()
+        self.guard = Guard(model)
 
     def new_metrics(self) -> BatchedMetrics:
         """What counts the batches of an epoch for the metrics."""
@@ -58,6 +73,7 @@ class Loop:
         self._metrics.reset()
         if not model.optimizer.full_batch:
             model.optimizer.begin(model.parameters)
+        diverged: DivergenceError | None = None
         with self.interrupt:
             first, first_step = self.begin()
             if model.resume_at is not start:  # also for its first step: generators have changed
@@ -68,14 +84,22 @@ class Loop:
                     first = epochs.stop
                 for epoch in range(first, epochs.stop):
                     self.callbacks.call("on_epoch_begin", epoch, {})
-                    self.end_epoch(epoch, self.epoch(first_step))
+                    with quiet():
+                        logs = self.epoch(epoch, first_step)
+                    self.end_epoch(epoch, logs)
                     first_step = 0
                     if model.stop_training:
                         break
                 model.optimizer.finalize(model.parameters)
                 model.resume_at = epochs.stop, 0  # nothing raised: the end is reached
+            except DivergenceError as error:
+                model.stop_training, diverged = True, error
             finally:
                 self.callbacks.call("on_train_end", self.logs)
+        if diverged is not None:
+            if self.on_divergence == "raise":
+                raise diverged
+            console.warn(str(diverged))
 
     def go_on(self, epochs: range) -> None:
         """Brings streams to where they are after these epochs."""
@@ -89,11 +113,14 @@ class Loop:
         self.callbacks.call("on_train_begin", {})
         return self.model.resume_at
 
-    def epoch(self, first_step: int) -> dict[str, float]:
+    def epoch(self, epoch: int, first_step: int) -> dict[str, float]:
         """A pass over the batches, a step each; returns the means over the epoch.
 
         The steps before the first were made before a crash: their sums are in ``plan.means``. If
         training had been stopped there too, no other follows.
+
+        Raises:
+            DivergenceError: A loss or g is not finite; the weights are as before that step.
         """
         model, step, interrupt = self.model, self.step, self.interrupt
         if self._counted is not model.metrics:  # compiled anew on the way
@@ -105,14 +132,23 @@ class Loop:
             means.total, means.seen = 0.0, 0
         step.refresh()
         total, seen, means.in_epoch = means.total, means.seen, True
-        before, hear = self._before, self._hear
+        before, hear, guard = self._before, self._hear, self.guard
+        isfinite, averages, begun = math.isfinite, guard.averages, epoch > self.plan.epochs.start
         stopped = bool(first_step) and model.stop_training
         batches = islice(self.plan.batches, first_step, first_step if stopped else None)
         for batch, (X, y, weight, given) in enumerate(batches, first_step):
             if before:
                 self.before_step(batch)
+            if averages:
+                guard.keep()
             loss, prediction = step.gradients(X, y, weight)
-            step.update()
+            if isfinite(loss) and step.square < step.limit:
+                step.update()
+            else:
+                self.in_doubt(loss, (X, y, weight), epoch, batch)
+            if not begun:
+                begun = True
+                warn_of_scale(model, X, loss)
             n = len(y)
             if masked:
                 n = update_steps(metrics.metrics, model.mask(X), prediction, given, weight)
@@ -134,10 +170,24 @@ class Loop:
         """Σ n g over all workers: the same, as one process has seen all samples."""
         return gradient
 
+    def in_doubt(self, loss: float, batch: tuple[Any, ...], epoch: int, number: int) -> None:
+        """Looks closely at a step before it is allowed to change the weights.
+
+        Raises:
+            DivergenceError: It may not; the callbacks have been told the loss.
+        """
+        try:
+            when = f"in epoch {epoch + 1}, step {number + 1}"
+            self.guard.update(self.step, loss, batch, when)
+        except DivergenceError:
+            self.after_step(number, loss, 1)
+            raise
+
     def before_step(self, batch: int) -> None:
         """Tells the callbacks that a step begins."""
-        for hook in self._before:
-            hook(batch, {})
+        with np.errstate(**self._errors):
+            for hook in self._before:
+                hook(batch, {})
         self.step.refresh()
 
     def after_step(
@@ -155,7 +205,8 @@ class Loop:
             if due(batch):
                 if logs is None:
                     logs = collect(*self.together(total, seen, self._metrics.counted()))
-                hook(batch, logs)
+                with np.errstate(**self._errors):
+                    hook(batch, logs)
         if logs is not None:
             self.step.refresh()
 
@@ -168,18 +219,12 @@ class Loop:
             logs |= {f"val_{key}": value for key, value in found.items()}
         if self.model.optimizer.schedule is not None:
             logs["learning_rate"] = self.model.optimizer.learning_rate
-        if not (self._diverged or math.isfinite(logs["loss"])):
-            self._diverged = True
-            warn_of_divergence(logs["loss"], epoch, self.model.optimizer.full_batch)
         self.callbacks.params["steps"] = self.plan.batches.steps  # a stream knows it by now
-        self.callbacks.call("on_epoch_end", epoch, logs)
+        history = self.plan.history
+        try:
+            self.callbacks.call("on_epoch_end", epoch, logs)
+        except BaseException:  # of a callback: the epoch is whole nevertheless
+            if history.epoch[-1:] != [epoch]:
+                history.on_epoch_end(epoch, logs)
+            raise
         self.interrupt.check()
-
-
-def warn_of_divergence(loss: float, epoch: int, full_batch: bool = False) -> None:
-    """Says where Python shows warnings that the loss is no number any more."""
-    advice = "Begin with other weights" if full_batch else "Lower the learning rate"
-    console.warn(
-        f"the loss became {loss} in epoch {epoch + 1}: training has diverged. {advice}, or scale "
-        f"the inputs."
-    )

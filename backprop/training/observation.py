@@ -1,5 +1,6 @@
 """What some layers take from the training inputs before the first step, such as their mean."""
 
+import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -46,10 +47,11 @@ def refuse_to_observe(model: Model) -> None:
 def reaching(model: Model, layer: Layer, inputs: Iterable[Array]) -> Iterator[Array]:
     """What reaches a layer of the model, batch by batch."""
     caught: list[Array] = []
-    forward = layer.forward
+    forward, me = layer.forward, threading.get_ident()
 
     def catch(X: Array, *arguments: Any, **options: Any) -> Array:
-        caught.append(X)
+        if threading.get_ident() == me:  # others may predict meanwhile
+            caught.append(X)
         return forward(X, *arguments, **options)
 
     vars(layer)["forward"] = catch  # in the place of the method

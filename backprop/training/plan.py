@@ -27,6 +27,7 @@ from backprop.data.sources import (
 )
 from backprop.data.streams import Stream
 from backprop.protocol import Model
+from backprop.training.divergence import check_choice
 from backprop.training.full_batch import Evaluations
 from backprop.training.history import History
 from backprop.training.means import EpochMeans
@@ -77,6 +78,7 @@ def plan_fit(
     validation_steps: int | None = None,
     validation_batch_size: int | None = None,
     validation_freq: int | Iterable[int] = 1,
+    on_divergence: str = "warn",
     rng: np.random.Generator | None = None,
 ) -> Plan:
     """Checks the arguments of ``Sequential.fit``, where they are described.
@@ -87,6 +89,7 @@ def plan_fit(
     last = check_integer(epochs, "epochs", 0)
     validate_after = check_frequency(validation_freq)
     shown = progress(verbose)
+    check_choice(on_divergence)
     users = check_list(callbacks, "callbacks")
     model.optimizer.check_free(model.parameters if model.input_shape else None)
     steps, validation_steps = (

@@ -1,5 +1,7 @@
 """One training step, in the two halves that every faster way of making it keeps."""
 
+import numpy as np
+
 from backprop.core.types import Array
 from backprop.protocol import Model
 
@@ -9,10 +11,20 @@ class Step:
 
     Args:
         model: A built and compiled model.
+
+    Attributes:
+        largest: The largest size of a number in the inputs, if somebody has found it.
+        square: ‖g‖² or another number that no square of an element of g is above; nan or infinite
+            where there may be wrong numbers in g. What ``update`` makes of g is finite if this is
+            below the limit; else the loop looks more closely (see ``training/divergence.py``).
+        limit: The largest number, made smaller where the learning rate is large.
     """
 
     def __init__(self, model: Model) -> None:
         self.model = model
+        self.largest: float | None = None
+        self.square: float = 0.0
+        self.limit = float(np.finfo(model.dtype).max)
 
     def gradients(self, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
         """The first half: everything that leads to g = ∂E/∂θ.
@@ -25,6 +37,8 @@ class Step:
         prediction = model.forward(X, training=True)  # 1. forward pass; layers keep activations
         loss = model.loss.compute(prediction, y, weight) + model.penalty()  # 2. the loss
         model.backpropagate(model.loss.backward())  # 3. backward pass: δ; 4. gradients: g
+        g = model.parameters.gradients
+        self.square = float(np.dot(g, g))
         return loss, prediction
 
     def update(self) -> None:
@@ -33,3 +47,9 @@ class Step:
 
     def refresh(self) -> None:
         """Notices what a callback may have changed in the model since the last step."""
+        optimizer = self.model.optimizer
+        rate = 1.0 if optimizer.schedule else max(1.0, optimizer.learning_rate)
+        self.limit = float(np.finfo(self.model.dtype).max) / rate**2
+
+    def complete(self) -> None:
+        """Makes what of g is left to ``update``, for those who want to look at it before."""

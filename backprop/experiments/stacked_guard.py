@@ -1,0 +1,116 @@
+"""Stops those of K models trained in step whose weights a step would spoil; the others go on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from backprop.core import console
+from backprop.core.errors import DivergenceError
+from backprop.core.types import Array
+from backprop.protocol import Model
+from backprop.training.divergence import explain
+
+
+class StackedGuard:
+    """Lets a step change the weights of those models alone whose weights stay finite.
+
+    The rows of a model that has been stopped are computed on, from weights of 0, and thrown away.
+
+    Args:
+        models: The models.
+        theta: θ of each model in a row.
+        g: Likewise ∂E/∂θ.
+        optimizer: Their optimizers as one.
+        on_divergence: ``"warn"`` or ``"raise"``.
+
+    Attributes:
+        active: The numbers of the models that are not stopped.
+    """
+
+    def __init__(
+        self, models: Sequence[Model], theta: Array, g: Array, optimizer: Any, on_divergence: str
+    ) -> None:
+        self.models, self.theta, self.g, self.optimizer = models, theta, g, optimizer
+        self.on_divergence = on_divergence
+        self.active = list(range(len(models)))
+        self._flat = g.reshape(-1)
+        rate = max(1.0, *(model.optimizer.learning_rate for model in models))
+        self._limit = float(np.finfo(theta.dtype).max) / rate**2
+        self._stopped: dict[int, tuple[Array, Array, dict[str, Array], int, dict[str, Any]]] = {}
+        self._message = ""
+        self._stretches: list[slice] = []
+        stop = 0
+        for p in models[0].parameters:  # what a forward pass changes
+            start, stop = stop, stop + p.value.size
+            if not p.learned:
+                self._stretches.append(slice(start, stop))
+        self._kept = [theta[:, each].copy() for each in self._stretches]
+
+    def keep(self) -> None:
+        """Copies what the forward pass is going to change."""
+        for kept, stretch in zip(self._kept, self._stretches, strict=True):
+            np.copyto(kept, self.theta[:, stretch])
+
+    def update(self, step: Any, penalties: Any, when: str) -> None:
+        """The optimizers' step; undone for the models that it would spoil.
+
+        Args:
+            step: The ``StackedStep`` that has been made.
+            penalties: Ω(θ) of each model.
+            when: What the warning says of the time: ``"in epoch 1, step 3"``.
+
+        Raises:
+            DivergenceError: There are some, and that was asked for.
+        """
+        g, total = self._flat, step.total
+        fine = g.dot(g) < self._limit and total.dot(total) < self._limit
+        if fine and np.isfinite(penalties).all():
+            self.optimizer.step()
+            return
+        wrong = ~(np.isfinite(self.g).all(axis=1) & np.isfinite(total + penalties))
+        arrays = [self.theta, *self.optimizer.state.values()]
+        before, steps = [array.copy() for array in arrays], self.optimizer.t
+        self.optimizer.step()
+        for array in arrays:
+            wrong |= ~np.isfinite(array).all(axis=1)
+        for k in np.flatnonzero(wrong):
+            if k in self.active:
+                self._stop(int(k), step, [array[k] for array in before], steps, when)
+            for array in arrays:
+                array[k] = 0
+        if self.on_divergence == "raise" and self._message:
+            raise DivergenceError(self._message)
+
+    def _stop(self, k: int, step: Any, rows: list[Array], steps: int, when: str) -> None:
+        """Keeps what the model is given back, and says so."""
+        model = self.models[k]
+        theta = rows[0].copy()
+        for kept, stretch in zip(self._kept, self._stretches, strict=True):
+            theta[stretch] = kept[k]
+        model.parameters.values[...] = theta
+        model.optimizer.iterations = steps
+        weight = None if step.weight is None else step.weight[k].copy()
+        batch = step.X[k].copy(), step.y[k].copy(), weight
+        loss = float(step.total[k]) / step.size
+        self._message = explain(model, loss, batch, f"of models[{k}] {when}")
+        if self.on_divergence == "warn":
+            console.warn(self._message)
+        state = {name: rows[1 + i].copy() for i, name in enumerate(self.optimizer.state)}
+        states = {name: rng.bit_generator.state for name, rng in model.generators.items()}
+        self._stopped[k] = theta, self.g[k].copy(), state, steps, states
+        self.active.remove(k)
+        model.stop_training = True
+
+    def hand_back(self) -> None:
+        """Writes into the models that were stopped what they had before that step."""
+        for k, (theta, g, state, steps, states) in self._stopped.items():
+            model = self.models[k]
+            model.parameters.values[...], model.parameters.gradients[...] = theta, g
+            model.optimizer.iterations = steps
+            for name, vector in state.items():
+                model.optimizer.state[name][...] = vector
+            for name, rng in model.generators.items():
+                rng.bit_generator.state = states[name]

@@ -1,0 +1,126 @@
+"""A recorded training as one HTML page: its losses, weights, δ and decision regions by epoch."""
+
+import base64
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from backprop.core.types import Array
+from backprop.explain.page import fill_page
+from backprop.plotting.regions import plane
+from backprop.protocol import Model
+
+_MOST_FRAMES = 101
+_MOST_CELLS = 32  # rows and columns of a heat map
+_BINS = 40
+_RESOLUTION = 48  # points along each side of the plane
+_SMALLEST = 1e-12  # δ below it count as 0
+
+
+def training_page(
+    model: Model,
+    thetas: Sequence[Array],
+    deltas: Mapping[str, Sequence[Array]],
+    losses: Sequence[Sequence[float]],
+    X: Any = None,
+    y: Any = None,
+) -> str:
+    """The page.
+
+    Args:
+        model: The model that was trained.
+        thetas: Its θ before the first epoch and after each.
+        deltas: For each layer its δ after each epoch.
+        losses: E of each epoch, and that on the validation data, which may be empty.
+        X: Samples ``(N, 2)`` for the decision regions, if they are wanted.
+        y: Their classes, as indices.
+    """
+    last = len(thetas) - 1
+    frames = np.unique(np.linspace(0, last, min(last + 1, _MOST_FRAMES)).round().astype(int))
+    data = {
+        "epochs": frames.tolist(),
+        "losses": [[_rounded(E) for E in curve] for curve in losses],
+        "weights": _weights(model, [thetas[k] for k in frames]),
+        "deltas": _sizes(
+            {
+                name: [np.abs(own[k - 1]) for k in frames[1:]]
+                for name, own in deltas.items()
+                if len(own) == last
+            }
+        ),
+        "regions": None if X is None else _regions(model, [thetas[k] for k in frames], X, y),
+    }
+    return fill_page("training.html", data, ("numbers.js", "training.js"))
+
+
+def _weights(model: Model, thetas: Sequence[Array]) -> list[dict[str, Any]]:
+    """Every weight matrix at every frame; of a large one the first rows and columns."""
+    model = copy.deepcopy(model)
+    found = []
+    for p in model.parameters:
+        if p.value.ndim > 1:
+            frames = []
+            for theta in thetas:
+                model.parameters.values[...] = theta
+                matrix = p.value.reshape(-1, p.value.shape[-1])[:_MOST_CELLS, :_MOST_CELLS]
+                frames.append([_rounded(w) for w in matrix.ravel()])
+            m, n = matrix.shape
+            shape = " × ".join(map(str, p.value.shape))
+            found.append({"name": p.name, "shape": shape, "m": m, "n": n, "frames": frames})
+    return found
+
+
+def _sizes(sizes: Mapping[str, Sequence[Array]]) -> list[dict[str, Any]]:
+    """How many |δ| of each layer lie in which bin of a log axis, the same for all layers."""
+    every = np.concatenate([np.zeros(0), *(own.ravel() for each in sizes.values() for own in each)])
+    every = every[np.isfinite(every) & (every > _SMALLEST)]
+    low, high = np.log10([every.min(), every.max()]) if every.size else (-1.0, 0.0)
+    edges = np.linspace(np.floor(low), np.floor(high) + 1, _BINS + 1)
+
+    def counts(size: Array) -> list[int]:
+        size = size[np.isfinite(size) & (size > _SMALLEST)]
+        found: list[int] = np.histogram(np.log10(size), edges)[0].tolist()
+        return found
+
+    return [
+        {
+            "name": name,
+            "low": float(edges[0]),
+            "high": float(edges[-1]),
+            "counts": [counts(size) for size in own],
+            "zeros": [int((size <= _SMALLEST).sum()) for size in own],
+        }
+        for name, own in sizes.items()
+    ]
+
+
+def _regions(model: Model, thetas: Sequence[Array], X: Any, y: Any) -> dict[str, Any]:
+    """The class of every point of the plane at every frame, and how certain the model is."""
+    model = copy.deepcopy(model)
+    frames = []
+    for theta in thetas:
+        model.parameters.values[...] = theta
+        seen = plane(model, X, y, _RESOLUTION)
+        K = seen.share.shape[1]
+        certainty = (seen.share.max(axis=1) - 1 / K) / (1 - 1 / K)
+        level = np.clip(np.rint(9 * certainty), 0, 9).astype(np.uint8)
+        winner = seen.share.argmax(axis=1).astype(np.uint8)  # 10 winner + level is one byte
+        frames.append(base64.b64encode((10 * winner + level).tobytes()).decode())
+    return {
+        "size": _RESOLUTION,
+        "x": [float(seen.across[0]), float(seen.across[-1])],
+        "y": [float(seen.up[0]), float(seen.up[-1])],
+        "classes": K,
+        "samples": [
+            [_rounded(a), _rounded(b), int(k)]
+            for (a, b), k in zip(seen.samples, seen.classes, strict=True)
+        ],
+        "frames": frames,
+    }
+
+
+def _rounded(value: float) -> float | None:
+    """Four digits, which are as many as a picture shows; None for what is no number."""
+    return float(f"{value:.4g}") if np.isfinite(value) else None

@@ -1,0 +1,255 @@
+"""Stops a training before its weights are lost, and says where the first wrong number arose."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from backprop.core import console
+from backprop.core.errors import DivergenceError
+from backprop.core.types import Array, is_sparse
+from backprop.layers import Embedding, Normalization, Rescaling
+from backprop.layers.block import walk
+from backprop.layers.standardization import Standardization
+from backprop.protocol import Model
+from backprop.training.step import Step
+
+LARGE_LOSS, LARGE_INPUT = 1e6, 100.0
+"""A first loss above the one is told of if an input is above the other."""
+
+SCALING = (Normalization, Rescaling, Standardization, Embedding)
+"""Layers in front that take inputs of any size."""
+
+
+def check_choice(on_divergence: Any) -> str:
+    """``"warn"`` or ``"raise"``.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    if on_divergence not in ("warn", "raise"):
+        raise ValueError(f"on_divergence must be 'warn' or 'raise', but it is {on_divergence!r}.")
+    return str(on_divergence)
+
+
+def quiet() -> np.errstate:
+    """No warnings of NumPy's about overflow: there is one of ours. Who had it raise, has it so."""
+    kinds: dict[str, Any] = {k: "ignore" for k, how in np.geterr().items() if how == "warn"}
+    return np.errstate(**kinds)
+
+
+class Guard:
+    """Lets a step change the weights only if they stay finite.
+
+    Args:
+        model: A built and compiled model.
+
+    Attributes:
+        averages: Whether a forward pass in training changes any of θ, as that of
+            ``BatchNormalization`` does; then ``keep`` is called before every step.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        stretches: list[slice] = []
+        stop = 0
+        for p in model.parameters:
+            start, stop = stop, stop + p.value.size
+            if not p.learned and stretches and stretches[-1].stop == start:
+                stretches[-1] = slice(stretches[-1].start, stop)
+            elif not p.learned:
+                stretches.append(slice(start, stop))
+        theta = model.parameters.values
+        self._pairs = [(theta[each].copy(), theta[each]) for each in stretches]
+        self.averages = bool(stretches)
+
+    def keep(self) -> None:
+        """Copies what the forward pass is going to change."""
+        for kept, average in self._pairs:
+            np.copyto(kept, average)
+
+    def put_back(self) -> None:
+        """Undoes what the forward pass has changed."""
+        for kept, average in self._pairs:
+            np.copyto(average, kept)
+
+    def update(self, step: Step, loss: float, batch: tuple[Any, ...], when: str) -> None:
+        """The second half of a step, if the first half had numbers that can be believed.
+
+        Where squares of g overflow, the update is tried and undone if it makes wrong numbers.
+
+        Args:
+            step: The step, whose ``gradients`` has been called.
+            loss: What that returned.
+            batch: What it was given.
+            when: What the error says of the time: ``"in epoch 1, step 3"``.
+
+        Raises:
+            DivergenceError: The loss, g or what the update would make of them is not finite. All
+                of θ and of the optimizer's state is as before the step.
+        """
+        if math.isfinite(loss):
+            if step.square < step.limit:
+                step.update()
+                return
+            if self._tried(step):
+                return
+        self.put_back()
+        raise DivergenceError(explain(self.model, loss, batch, when))
+
+    def _tried(self, step: Step) -> bool:
+        """Makes the update; if numbers are not finite afterwards, undoes it and returns False."""
+        parameters, optimizer = self.model.parameters, self.model.optimizer
+        step.complete()
+        trained = parameters.trainable_slices()
+        if not all(np.isfinite(parameters.gradients[each]).all() for each in trained):
+            return False
+        optimizer.begin(parameters)
+        vectors = [parameters.values, *optimizer.state.values()]
+        before, attributes = [vector.copy() for vector in vectors], vars(optimizer).copy()
+        optimizer.step(parameters)
+        if all(np.isfinite(vector[each]).all() for vector in vectors for each in trained):
+            return True
+        for vector, old in zip(vectors, before, strict=True):
+            vector[...] = old
+        vars(optimizer).update(attributes)
+        return False
+
+
+def explain(model: Model, loss: float, batch: tuple[Any, ...], when: str) -> str:
+    """What the warning says: where the first wrong number arose, and what is likely to help."""
+    found = first_wrong_number(model, *batch) or "it did not come again when the step was repeated"
+    X = batch[0]
+    low, high = extent(X.data if is_sparse(X) else X)
+    begun = model.optimizer.iterations > 0
+    rate = "a learning rate that is too large"
+    if not model.optimizer.full_batch:
+        rate += f" ({model.optimizer.learning_rate:.3g} now)"
+    advice = [f"inputs that are not scaled (these are between {low:.3g} and {high:.3g})"]
+    advice = [rate, *advice] if begun else [*advice, "first weights that are too large"]
+    lower = "lower the learning rate" if begun else "begin with other weights"
+    what = f"the loss became {loss:.6g}"
+    if math.isfinite(loss):
+        what = f"the loss is {loss:.6g}, but its gradient, or what the optimizer makes of it, is no"
+        what += " finite number"
+    return (
+        f"training has diverged {when}: {what}. The first number that was not "
+        f"finite: {found}. Training stopped before that step: weights and optimizer are as they "
+        f"were. Likely causes are {' or '.join(advice)}: "
+        f"{lower}, scale the inputs, or clip the gradients (global_clipnorm=1)."
+    )
+
+
+def first_wrong_number(model: Model, X: Any, y: Array, weight: Array | None) -> str:
+    """Where it arises when the step is repeated layer by layer; empty if it does not.
+
+    θ, g and the generators are left as they are.
+    """
+    parameters = model.parameters
+    for p in parameters:
+        if not np.isfinite(p.value).all():
+            return f"in the weights {p.name}, before the step"
+    vectors = [parameters.values, parameters.gradients]
+    before = [vector.copy() for vector in vectors]
+    states = [(rng, rng.bit_generator.state) for rng in model.generators.values()]
+    found: list[str] = []
+    try:
+        with np.errstate(all="ignore"), watched(model, found):
+            weighed = model.weigh(X, weight)
+            prediction = model.forward(X, training=True)
+            loss = model.loss.compute(prediction, y, weighed) + model.penalty()
+            if not found and not math.isfinite(loss):
+                found.append(f"the loss itself, of predictions {between(prediction)}")
+            if not found:
+                model.backpropagate(model.loss.backward())
+            if not found and np.isfinite(parameters.gradients).all():
+                g = between(parameters.gradients)
+                found.append(f"in the weights or the optimizer's state, after a step by g {g}")
+    finally:
+        for vector, old in zip(vectors, before, strict=True):
+            vector[...] = old
+        for rng, state in states:
+            rng.bit_generator.state = state
+    return found[0] if found else ""
+
+
+@contextmanager
+def watched(model: Model, found: list[str]) -> Iterator[None]:
+    """Notes which layer is the first to make a number that is not finite, in both directions."""
+    me = threading.get_ident()
+
+    def note(what: str, made: Any, given: Any) -> None:
+        wrong = isinstance(made, np.ndarray) and not np.isfinite(made).all()
+        if wrong and not found and threading.get_ident() == me:
+            found.append(f"in {what}, made of numbers {between(given)}")
+
+    def watch(layer: Any, name: str) -> None:
+        forward: Callable[..., Any] = layer.forward
+        backward: Callable[..., Any] = layer.backward
+
+        def forward_watched(X: Array, *arguments: Any, **options: Any) -> Any:
+            Y = forward(X, *arguments, **options)
+            note(f"the output of {name}", Y, X)
+            return Y
+
+        def backward_watched(delta: Array) -> Any:
+            note(f"∂E/∂Y of {name}", delta, delta)
+            dX = backward(delta)
+            for p in layer.parameters:
+                note(f"the gradient of {p.name}", p.gradient, delta)
+            note(f"∂E/∂X of {name}", dX, delta)
+            return dX
+
+        own: dict[str, Any] = {"forward": forward_watched, "backward": backward_watched}
+        vars(layer).update(own)
+
+    layers = [(f"{type(layer).__name__} {way!r}", layer) for way, layer in walk(model.layers)]
+    hidden: list[dict[str, Any]] = [
+        {k: vars(each)[k] for k in ("forward", "backward") if k in vars(each)} for _, each in layers
+    ]
+    for name, layer in layers:
+        watch(layer, name)
+    try:
+        yield
+    finally:
+        for (_, layer), own in zip(layers, hidden, strict=True):
+            del vars(layer)["forward"], vars(layer)["backward"]
+            vars(layer).update(own)
+
+
+def extent(X: Any) -> tuple[float, float]:
+    """The smallest and the largest finite number."""
+    numbers = np.asarray(X)
+    numbers = numbers[np.isfinite(numbers)]
+    return (float(numbers.min()), float(numbers.max())) if numbers.size else (math.nan, math.nan)
+
+
+def between(X: Any) -> str:
+    """``between −1 and 1``."""
+    low, high = extent(X.data if is_sparse(X) else X)
+    return f"between {low:.3g} and {high:.3g}"
+
+
+def warn_of_scale(model: Model, X: Any, loss: float) -> None:
+    """Warns of a large first loss, if it comes of inputs that are not scaled."""
+    if not loss > LARGE_LOSS or not X.shape[0]:
+        return
+    for layer in model.layers:
+        if isinstance(layer, SCALING):
+            return
+        if layer.parameters:
+            break
+    sizes = np.asarray(abs(X).max(axis=0).todense() if is_sparse(X) else np.abs(X).max(axis=0))
+    sizes = sizes.reshape(-1, sizes.shape[-1]).max(axis=0) if sizes.ndim else sizes.reshape(1)
+    k = int(sizes.argmax())
+    if sizes[k] > LARGE_INPUT:
+        console.warn(
+            f"the loss of the first step is {loss:.4g}: column {k} of x goes up to {sizes[k]:.4g}. "
+            f"Networks learn from inputs of about −1 to 1: put Normalization() in front, which "
+            f"takes mean and variance from the training inputs, or scale x."
+        )

@@ -1,0 +1,93 @@
+"""The page of a recorded training, as far as it needs no browser."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from trainings import recorded
+
+from backprop.inspection import Recorder
+
+
+def data_of(recorder: Recorder, folder: Path, *samples: Any) -> dict[str, Any]:
+    recorder.save(folder / "training.html", *samples)
+    page = (folder / "training.html").read_text(encoding="utf-8")
+    assert not re.search(r"\\{\\{|https?://(?!www.w3.org/2000/svg)", page)
+    text = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
+    assert text is not None
+    found: dict[str, Any] = json.loads(text[1])
+    return found
+
+
+def test_it_holds_the_recorded_numbers(tmp_path: Path) -> None:
+    model, recorder, _, _ = recorded(epochs=4)
+    data = data_of(recorder, tmp_path)
+    assert data["epochs"] == [0, 1, 2, 3, 4]
+    np.testing.assert_allclose(data["losses"], [recorder.losses, recorder.validation_losses], 1e-3)
+    assert [own["name"] for own in data["weights"]] == ["dense_1.W", "dense_2.W"]
+    for own, layer in zip(data["weights"], model.layers[::2], strict=True):
+        assert (own["m"], own["n"]) == layer.W.shape
+        np.testing.assert_allclose(own["frames"][-1], layer.W.ravel(), rtol=1e-3)
+    assert data["regions"] is None
+
+
+def test_every_delta_is_counted_once(tmp_path: Path) -> None:
+    _, recorder, _, _ = recorded(epochs=3)
+    data = data_of(recorder, tmp_path)
+    assert [own["name"] for own in data["deltas"]] == ["dense_1", "dense_2"]
+    for own in data["deltas"]:
+        for k, delta in enumerate(recorder.deltas[own["name"]]):
+            counts, zeros = own["counts"][k], own["zeros"][k]
+            assert sum(counts) + zeros == delta.size
+            edges = 10 ** np.linspace(own["low"], own["high"], len(counts) + 1)
+            assert counts == np.histogram(np.abs(delta), edges)[0].tolist()
+
+
+def test_regions_are_what_the_model_says_at_every_epoch(tmp_path: Path) -> None:
+    model, recorder, X, y = recorded(epochs=2)
+    kept = model.parameters.values.copy()
+    regions = data_of(recorder, tmp_path, X, y)["regions"]
+    assert np.array_equal(model.parameters.values, kept)
+    r = regions["size"]
+    across, up = np.linspace(*regions["x"], r), np.linspace(*regions["y"], r)
+    points = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
+    for theta, frame in zip(recorder.thetas, regions["frames"], strict=True):
+        model.parameters.values[...] = theta
+        shares = model.predict(points)
+        found = np.frombuffer(base64.b64decode(frame), np.uint8)
+        clear = np.abs(shares[:, 0] - 0.5) > 1e-6
+        assert np.array_equal(found[clear] // 10, shares.argmax(axis=1)[clear])
+        assert np.abs(found % 10 - 9 * (2 * shares.max(axis=1) - 1)).max() < 0.501
+    assert [sample[2] for sample in regions["samples"]] == y.tolist()
+
+
+def test_of_many_epochs_some_are_shown(tmp_path: Path) -> None:
+    _, recorder, _, _ = recorded(epochs=150)
+    data = data_of(recorder, tmp_path)
+    assert len(data["epochs"]) == 101
+    assert (data["epochs"][0], data["epochs"][-1]) == (0, 150)
+    assert len(data["weights"][0]["frames"]) == 101
+    assert len(data["deltas"][0]["counts"]) == 100
+    assert len(data["losses"][0]) == 150
+
+
+def test_what_cannot_be_saved_is_an_error(tmp_path: Path) -> None:
+    model, recorder, X, y = recorded(epochs=2)
+    with pytest.raises(ValueError, match=r"let it end with \.html"):
+        recorder.save(tmp_path / "training.png")
+    with pytest.raises(ValueError, match="no epoch was recorded"):
+        Recorder().save(tmp_path / "training.html")
+    with pytest.raises(ValueError, match="X must have two columns"):
+        recorder.save(tmp_path / "training.html", X[:, :1], y)
+    with pytest.raises(FileNotFoundError, match="create the folder"):
+        recorder.save(tmp_path / "missing" / "training.html")
+    model.fit(X, y, epochs=1, verbose=0, callbacks=[recorder])
+    with pytest.raises(ValueError, match="saw 2 trainings"):
+        recorder.save(tmp_path / "training.html")
+    assert list(tmp_path.iterdir()) == []

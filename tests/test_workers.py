@@ -278,3 +278,39 @@ with Workers() as workers:
 assert threads() == before
 """,
     )
+
+
+@pytest.mark.parametrize("what", ["every worker", "one worker"])
+def test_training_that_diverges_stops_everywhere(tmp_path: Path, what: str) -> None:
+    """A wrong number on one worker alone keeps all of them from the step that would spoil θ."""
+    succeed(
+        tmp_path,
+        2,
+        COMPARE
+        + f"""
+everywhere = {what == "every worker"}
+"""
+        + """
+np.seterr(all="ignore")
+class Wrong(Dense):
+    steps = 0
+    def forward(self, X, training=False):
+        self.steps += training
+        Z = super().forward(X, training)
+        return Z * np.nan if self.steps == 9 and self._here else Z
+
+with Workers() as workers:
+    layer = Wrong(8)
+    layer._here = everywhere or workers.rank == 1
+    model = network(layers=lambda: [layer, Tanh(), Dense(3), Softmax()])()
+    try:
+        model.fit(X, y, epochs=5, verbose=0, workers=workers, on_divergence="raise")
+    except bp.core.errors.DivergenceError as error:
+        assert "epoch 2, step 2" in str(error), error
+    else:
+        raise AssertionError("nobody noticed")
+    assert np.isfinite(model.parameters.values).all()
+    assert model.optimizer.iterations == 8
+    assert len(set(workers.gather(model.parameters.values.tobytes()))) == 1
+""",
+    )

@@ -97,6 +97,14 @@ class WorkersLoop(Loop):
         self._generators_of_first(jump=True)
         return super().epoch(epoch, first_step)
 
+    def in_doubt(self, loss: float, batch: tuple[Any, ...], epoch: int, number: int) -> None:
+        """Looks closely at a step; each worker repeats its own part, perhaps not all of it."""
+        self._own.leave()
+        try:
+            super().in_doubt(loss, batch, epoch, number)
+        finally:
+            self._own.enter()
+
     def add_up(self, gradient: Array) -> Array:
         """Σ n g over all workers."""
         return self.workers.add(gradient)

@@ -35,8 +35,7 @@ class WorkersStep(Step):
         self._synchronized = [
             layer for _, layer in walk(self.model.layers) if getattr(layer, "synchronized", False)
         ]
-        for layer in self._synchronized:
-            vars(layer)["over_workers"] = self._over_workers  # in the place of the method
+        self.enter()
 
     def gradients(self, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
         """The first half, on this worker's rows; without rows g is 0, and so is the loss."""
@@ -101,6 +100,11 @@ class WorkersStep(Step):
         if N is None:
             N = int(self._workers.add(np.array([self._n]))[0])
         return max(N, 1)
+
+    def enter(self) -> None:
+        """Gives the layers that are synchronised the means of all workers."""
+        for layer in self._synchronized:
+            vars(layer)["over_workers"] = self._over_workers  # in the place of the method
 
     def leave(self) -> None:
         """Lets go of the layers that are synchronised."""

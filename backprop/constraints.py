@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from backprop.core.checks import check_integer, check_positive
+from backprop.core.checks import check_integer, check_number, check_positive, check_share
 from backprop.core.errors import ShapeError
 from backprop.core.lookup import resolve, show_call
 from backprop.core.settings import Settings
@@ -57,15 +57,69 @@ class NonNegative(Constraint):
         np.maximum(W, 0, out=W)
 
 
+class UnitNorm(MaxNorm):
+    """‖w‖ = 1 for the weights into each unit: w ← w / (‖w‖ + 10⁻⁷), as in Keras.
+
+    Args:
+        axis: The axis along which norms are taken: 0 for the weights ``(n_in, n_out)`` of Dense.
+    """
+
+    def __init__(self, axis: int = 0) -> None:
+        super().__init__(1.0, axis)
+
+    def project(self, W: Array) -> None:
+        """Brings every length to 1."""
+        W /= 1e-7 + np.sqrt(np.sum(W * W, axis=self.axis, keepdims=True))
+
+
+class MinMaxNorm(MaxNorm):
+    """a ≤ ‖w‖ ≤ c for the weights into each unit, or a step of the share r towards that.
+
+        w ← w · (r n + (1 − r) ‖w‖) / (‖w‖ + 10⁻⁷),   n = min(max(‖w‖, a), c)
+
+    Args:
+        min_value: a.
+        max_value: c.
+        rate: r; with 1 the condition holds after every step.
+        axis: The axis along which norms are taken: 0 for the weights ``(n_in, n_out)`` of Dense.
+    """
+
+    def __init__(
+        self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: int = 0
+    ) -> None:
+        super().__init__(max_value, axis)
+        self.min_value = check_number(min_value, "min_value")
+        self.rate = check_share(rate, "rate")
+        if min_value > max_value:
+            raise ValueError(
+                f"MinMaxNorm needs min_value <= max_value, but they are {min_value} and "
+                f"{max_value}."
+            )
+
+    def project(self, W: Array) -> None:
+        """Stretches what is too short and shrinks what is too long."""
+        norms = np.sqrt(np.sum(W * W, axis=self.axis, keepdims=True))
+        wanted = np.minimum(np.maximum(norms, self.min_value), self.max_value)
+        W *= (self.rate * wanted + (1 - self.rate) * norms) / (1e-7 + norms)
+
+
 _BY_NAME: dict[str, Callable[[], Constraint]] = {
     "max_norm": MaxNorm,
     "non_neg": NonNegative,
     "non_negative": NonNegative,
+    "unit_norm": UnitNorm,
+    "min_max_norm": MinMaxNorm,
 }
+
+_KERAS = {made.__name__: name for name, made in _BY_NAME.items() if isinstance(made, type)}
+_KERAS["NonNeg"] = "non_neg"
+"""What Keras's other strings stand for."""
 
 
 def get(constraint: str | Constraint | None) -> Constraint | None:
     """The constraint of that name, or the object itself; None for none."""
     if constraint is None:
         return None
+    if isinstance(constraint, str):
+        constraint = _KERAS.get(constraint, constraint)
     return resolve(constraint, Constraint, _BY_NAME, "constraint")

@@ -201,6 +201,27 @@ class LecunNormal(VarianceScaling):
         super().__init__(1.0, "fan_in", "truncated_normal")
 
 
+class IdentityInitializer(Initializer):
+    """``gain`` times the identity matrix, of the weights' shape with two axes.
+
+    Args:
+        gain: What stands on the diagonal.
+    """
+
+    def __init__(self, gain: float = 1.0) -> None:
+        self.gain = check_number(gain, "IdentityInitializer(gain)")
+
+    def draw(self, shape: Shape, rng: np.random.Generator) -> Array:
+        """The matrix.
+
+        Raises:
+            ValueError: The weights have not two axes.
+        """
+        if len(shape) != 2:
+            raise ValueError(f"IdentityInitializer needs weights with two axes, not {shape}.")
+        return self.gain * np.eye(*shape)
+
+
 class Orthogonal(Initializer):
     """``gain`` times a random matrix whose rows or columns, the fewer ones, are orthonormal.
 
@@ -256,7 +277,12 @@ _BY_NAME: dict[str, Callable[[], Initializer]] = {
     "lecun_uniform": LecunUniform,
     "lecun_normal": LecunNormal,
     "orthogonal": Orthogonal,
+    "identity": IdentityInitializer,
 }
+
+_KERAS = {made.__name__: name for name, made in _BY_NAME.items() if isinstance(made, type)}
+_KERAS |= {"zero": "zeros", "one": "ones"}
+"""What Keras's other strings stand for."""
 
 
 def get(initializer: str | Initializer) -> Initializer:
@@ -266,4 +292,6 @@ def get(initializer: str | Initializer) -> Initializer:
         ValueError: No initialiser has that name.
         TypeError: It is neither a name nor an initialiser.
     """
+    if isinstance(initializer, str):
+        initializer = _KERAS.get(initializer, initializer)
     return resolve(initializer, Initializer, _BY_NAME, "initializer")

@@ -81,9 +81,14 @@ _BY_NAME: dict[str, Callable[[], Regularizer]] = {
     "l1_l2": lambda: L1L2(0.01, 0.01),
 }
 
+_KERAS = {"L1": "l1", "L2": "l2", "L1L2": "l1_l2", "l1l2": "l1_l2"}
+"""What Keras's other strings stand for."""
+
 
 def get(regularizer: str | Regularizer | None) -> Regularizer | None:
     """The regulariser of that name, or the object itself; None for none."""
     if regularizer is None:
         return None
+    if isinstance(regularizer, str):
+        regularizer = _KERAS.get(regularizer, regularizer)
     return resolve(regularizer, Regularizer, _BY_NAME, "regularizer")

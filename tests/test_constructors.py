@@ -29,6 +29,7 @@ EXAMPLES = {
     "baseline": 0.5,
     "class_id": 1,
     "ignore_class": 1,
+    "max_value": 1.5,
     "top_k": 1,
     "clipnorm": 0.5,
     "clipvalue": 0.5,

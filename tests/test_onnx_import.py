@@ -37,10 +37,15 @@ BRANCHES = (
 )
 """Layers that are no chain of nodes."""
 
+SEVERAL_NODES = (layers.ReLU6, layers.HardTanh, layers.CELU, layers.LogSigmoid, layers.Squareplus)
+SEVERAL_NODES += (layers.SparsePlus, layers.TanhShrink)
+"""Activations that are written as nodes which are not read."""
+
 
 def is_chain(layer):
     joined = isinstance(layer, layers.Bidirectional) and layer.merge_mode != "concat"
-    return not (joined or isinstance(layer, BRANCHES))
+    relu = isinstance(layer, layers.ReLU) and layer.definition != layers.ReLU.definition
+    return not (joined or relu or isinstance(layer, (*BRANCHES, *SEVERAL_NODES)))
 
 
 CHAINS = [case for case in PACKAGE if case.mask is None and is_chain(case.make())]
@@ -76,6 +81,8 @@ def kept(model):
             value = parameter.value
             if isinstance(layer, PositionEmbedding):
                 value = value[: layer.input_shape[0]]
+            if isinstance(layer, layers.PReLU):  # a shared α is read as one for each place
+                value = np.broadcast_to(value, layer.input_shape)
             found.append(value.ravel())
     return found
 

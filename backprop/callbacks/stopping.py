@@ -114,11 +114,26 @@ class EarlyStopping(Monitor):
 
 
 class TerminateOnNaN(Callback):
-    """Ends training at the first step after which the loss is nan or infinite."""
+    """Ends training at the first step after which the loss is nan or infinite.
+
+    Args:
+        raise_error: Whether it raises RuntimeError then, and does not merely end training.
+    """
+
+    def __init__(self, raise_error: bool = False) -> None:
+        super().__init__()
+        self.raise_error = check_flag(raise_error, "raise_error")
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Looks at the loss."""
+        """Looks at the loss.
+
+        Raises:
+            RuntimeError: It is not finite, and that was asked for.
+        """
         loss = (logs or {}).get("loss", 0.0)
         if not math.isfinite(loss):
-            console.write(f"Step {batch + 1}: the loss is {loss}, training ends.")
+            message = f"Step {batch + 1}: the loss is {loss}, training ends."
+            if self.raise_error:
+                raise RuntimeError(message)
+            console.write(message)
             self.model.stop_training = True

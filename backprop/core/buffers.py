@@ -92,7 +92,3 @@ class Buffers:
             del self._arrays[key]
         array = self._arrays[name, shape] = self.new_array(shape, dtype)
         return array
-
-    def __getstate__(self) -> dict[str, Any]:
-        """A copy makes arrays of its own when it needs them."""
-        return {**vars(self), "_arrays": {}, "_parts": {}}

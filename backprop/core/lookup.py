@@ -54,7 +54,6 @@ NOT_TAKEN = {
     "data_format": "images have their channels last, (N, H, W, C)",
     "fill_mode": "what moves in from outside is 0",
     "interpolation": "the nearest pixel is taken",
-    "shared_axes": "each position has an α of its own",
     "reduction": "a loss is the mean over the samples",
     "lr": "the name is learning_rate",
     **dict.fromkeys(

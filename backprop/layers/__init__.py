@@ -28,6 +28,15 @@ from backprop.layers.borders import (
     ZeroPadding2D,
 )
 from backprop.layers.chain import Chain
+from backprop.layers.clipped import (
+    HardShrink,
+    HardSiLU,
+    HardTanh,
+    ReLU6,
+    SoftShrink,
+    SparsePlus,
+    TanhShrink,
+)
 from backprop.layers.columns import Columns
 from backprop.layers.convolution import Conv1D, Conv2D
 from backprop.layers.dense import Dense
@@ -65,17 +74,27 @@ from backprop.layers.pooling import (
     MaxPooling2D,
 )
 from backprop.layers.positions import PositionalEncoding, PositionEmbedding
-from backprop.layers.rectifiers import ELU, SELU, HardSigmoid, LeakyReLU, PReLU
+from backprop.layers.rectifiers import CELU, ELU, SELU, HardSigmoid, LeakyReLU, PReLU
 from backprop.layers.residual import Residual
 from backprop.layers.scaling import Normalization, Rescaling
 from backprop.layers.shape import Flatten, Permute, Reshape
 from backprop.layers.simple_rnn import SimpleRNN
-from backprop.layers.smooth import GELU, Exponential, Mish, SiLU, Softplus, Softsign
+from backprop.layers.smooth import (
+    GELU,
+    Exponential,
+    LogSigmoid,
+    Mish,
+    SiLU,
+    Softplus,
+    Softsign,
+    Squareplus,
+)
 from backprop.layers.time_distributed import TimeDistributed
 from backprop.layers.transformer import TransformerBlock
 from backprop.layers.transposed import Conv2DTranspose
 
 __all__ = [
+    "CELU",
     "ELU",
     "GELU",
     "GRU",
@@ -107,13 +126,17 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GroupNormalization",
+    "HardShrink",
+    "HardSiLU",
     "HardSigmoid",
+    "HardTanh",
     "Identity",
     "Input",
     "Lambda",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
+    "LogSigmoid",
     "LogSoftmax",
     "Masking",
     "MaxPooling1D",
@@ -133,6 +156,7 @@ __all__ = [
     "RandomRotation",
     "RandomTranslation",
     "ReLU",
+    "ReLU6",
     "Rescaling",
     "Reshape",
     "Residual",
@@ -140,12 +164,16 @@ __all__ = [
     "SiLU",
     "Sigmoid",
     "SimpleRNN",
+    "SoftShrink",
     "Softmax",
     "Softplus",
     "Softsign",
+    "SparsePlus",
     "SpatialDropout1D",
     "SpatialDropout2D",
+    "Squareplus",
     "Tanh",
+    "TanhShrink",
     "TimeDistributed",
     "TransformerBlock",
     "UpSampling1D",

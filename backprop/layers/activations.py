@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core import functional
+from backprop.core.checks import check_number
 from backprop.core.types import Array, as_floats
 from backprop.layers.base import Activation, Layer
 
@@ -59,18 +60,67 @@ class Tanh(Activation):
 
 
 class ReLU(Activation):
-    """f(z) = max(z, 0), f′(z) = 1 where z > 0, else 0 (at 0, where it has no derivative, 0)."""
+    """f(z) = max(z, 0), f′(z) = 1 where z > 0, else 0 (at 0, where it has no derivative, 0).
+
+    With Keras's options s, t and m it is min(z, m) where z > t, else s (z − t):
+
+        f′(z) = 1 where t < z < m, s where z ≤ t, else 0
+
+    Args:
+        max_value: m; None sets no limit.
+        negative_slope: s, 0 or more.
+        threshold: t, 0 or more.
+        name: The layer's name.
+    """
 
     definition = "relu(z) = max(z, 0)"
     slope = "[{z} > 0]"
 
+    def __init__(
+        self,
+        max_value: float | None = None,
+        negative_slope: float = 0.0,
+        threshold: float = 0.0,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name)
+        if max_value is not None:
+            max_value = check_number(max_value, "ReLU(max_value)")
+        self.max_value = max_value
+        self.negative_slope = check_number(negative_slope, "ReLU(negative_slope)")
+        self.threshold = check_number(threshold, "ReLU(threshold)")
+        self._plain = max_value is None and not self.negative_slope and not self.threshold
+        if not self._plain:
+            t, s = f"{self.threshold:g}", f"{self.negative_slope:g}"
+            line, limit = f"z [z > {t}]", ""
+            if max_value is not None:
+                line, limit = f"min({line}, {max_value:g})", f" ⊙ [{{z}} < {max_value:g}]"
+            self.definition = f"relu(z) = {line} + {s} min(z − {t}, 0)"
+            self.slope = f"[{{z}} > {t}]{limit} + {s} [{{z}} ≤ {t}]"
+
     def f(self, Z: Array, out: Array | None = None) -> Array:
-        """max(Z, 0)."""
-        return np.maximum(Z, 0, out=out)
+        """max(Z, 0), or with options min(Z, m) [Z > t] + s min(Z − t, 0)."""
+        if self._plain:
+            return np.maximum(Z, 0, out=out)
+        A: Array = np.greater(Z, self.threshold, out=np.empty_like(Z) if out is None else out)
+        A *= Z
+        if self.max_value is not None:
+            np.minimum(A, self.max_value, out=A)
+        if self.negative_slope:
+            below = np.subtract(Z, self.threshold)
+            A += self.negative_slope * np.minimum(below, 0, out=below)
+        return A
 
     def f_prime(self, Z: Array, A: Array, out: Array) -> Array:
-        """1 where Z > 0, else 0."""
-        return np.greater(Z, 0, out=out)
+        """1 where Z > 0, else 0; with options [t < Z < m] + s [Z ≤ t]."""
+        np.greater(Z, self.threshold, out=out)
+        if self._plain:
+            return out
+        if self.max_value is not None:
+            out *= np.less(Z, self.max_value)
+        if self.negative_slope:
+            out += self.negative_slope * np.less_equal(Z, self.threshold)
+        return out
 
 
 class Softmax(Layer):

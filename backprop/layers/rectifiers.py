@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from backprop.core.checks import check_number
+from backprop.core.checks import check_integer, check_list, check_number, check_positive
 from backprop.core.errors import ShapeError
 from backprop.core.parameters import parameter_views
 from backprop.core.types import Array, Shape
@@ -64,12 +64,14 @@ class PReLU(Activation):
 
         ∂f/∂z = 1 where z > 0, else α (also at 0),   ∂E/∂α = Σ_N δ ⊙ min(Z, 0)
 
-    Shapes: Z and A ``(N, *features)``, α ``features``.
+    Shapes: Z and A ``(N, *features)``, α ``features`` with 1 in the place of shared axes.
 
     Source: He, Zhang, Ren & Sun 2015, "Delving deep into rectifiers".
 
     Args:
         alpha_initializer: How α starts.
+        shared_axes: The axes along which places share an α, where 1 is the first one of a sample,
+            such as ``[1, 2]`` for one α for each channel of images; None shares none.
         name: The layer's name.
 
     Attributes:
@@ -85,16 +87,28 @@ class PReLU(Activation):
     alpha, dalpha = parameter_views("alpha")
 
     def __init__(
-        self, alpha_initializer: str | Initializer = "zeros", name: str | None = None
+        self,
+        alpha_initializer: str | Initializer = "zeros",
+        shared_axes: list[int] | tuple[int, ...] | None = None,
+        name: str | None = None,
     ) -> None:
         super().__init__(name)
         self.alpha_initializer = get_initializer(alpha_initializer)
+        axes = check_list(shared_axes, "PReLU(shared_axes)")
+        self.shared_axes = [check_integer(axis, "PReLU(shared_axes)") for axis in axes] or None
 
     def make_parameters(self, input_shape: Shape) -> None:
         """Makes α for samples of that shape."""
         self.Z = self.A = None
         # no weight decay, as in the paper: decay would push the layer towards a plain ReLU
-        self.add_parameter("alpha", tuple(input_shape), self.alpha_initializer, decays=False)
+        shared = set(self.shared_axes or ())
+        if shared and max(shared) > len(input_shape):
+            raise ShapeError(
+                f"{self} shares an alpha along the axes {self.shared_axes}, but samples have the "
+                f"shape {tuple(input_shape)}, whose axes are 1 to {len(input_shape)}."
+            )
+        shape = tuple(1 if k in shared else n for k, n in enumerate(input_shape, 1))
+        self.add_parameter("alpha", shape, self.alpha_initializer, decays=False)
 
     def forward(self, Z: Array, training: bool = False) -> Array:
         """A = f(Z).
@@ -128,7 +142,9 @@ class PReLU(Activation):
         self.check_delta(delta, self.A)
         products = np.minimum(self.Z, 0, out=self.buffer("dZ", self.Z.shape, self.Z.dtype))
         products *= delta
-        np.add.reduce(products, axis=0, out=self.dalpha)
+        axes = 0, *(self.shared_axes or ())
+        shape = (1, *self.dalpha.shape)
+        np.add.reduce(products, axis=axes, out=self.dalpha.reshape(shape), keepdims=True)
         return super().backward(delta)
 
 
@@ -195,6 +211,41 @@ class SELU(ELU):
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(SELU_ALPHA, name)
+
+
+class CELU(Activation):
+    """f(z) = z where z > 0, else α (e^{z/α} − 1);  f′(z) = 1 where z > 0, else e^{z/α}: no kink.
+
+    Source: Barron 2017, "Continuously differentiable exponential linear units".
+
+    Args:
+        alpha: α, above 0.
+        name: The layer's name.
+    """
+
+    adjustable = ("alpha",)
+    definition = "celu(z) = max(z, 0) + {self.alpha:g} (exp(min(z, 0) / {self.alpha:g}) − 1)"
+    slope = "exp(min({z}, 0) / {self.alpha:g})"
+
+    def __init__(self, alpha: float = 1.0, name: str | None = None) -> None:
+        super().__init__(name)
+        self.alpha = check_positive(alpha, "CELU(alpha)")
+
+    def f(self, Z: Array, out: Array | None = None) -> Array:
+        """α (e^{min(Z, 0)/α} − 1) + max(Z, 0)."""
+        A: Array = np.minimum(Z, 0, out=out)
+        A *= 1 / self.alpha
+        np.expm1(A, out=A)
+        A *= self.alpha
+        A += np.maximum(Z, 0, out=None if out is None else self.buffer("S", Z.shape, Z.dtype))
+        return A
+
+    def f_prime(self, Z: Array, A: Array, out: Array) -> Array:
+        """min(A, 0)/α + 1, which is e^{Z/α} where Z ≤ 0."""
+        np.minimum(A, 0, out=out)
+        out *= 1 / self.alpha
+        out += 1
+        return out
 
 
 class HardSigmoid(Activation):

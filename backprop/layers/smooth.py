@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from backprop.core import functional
-from backprop.core.checks import check_flag
+from backprop.core.checks import check_flag, check_positive
 from backprop.core.types import Array, as_array
 from backprop.layers.base import Activation
 
@@ -33,6 +33,61 @@ class Softplus(Activation):
         np.negative(A, out=out)
         np.expm1(out, out=out)
         return np.negative(out, out=out)
+
+
+class LogSigmoid(Activation):
+    """f(z) = log σ(z) = −log(1 + e⁻ᶻ), f′(z) = 1 − σ(z): the logarithm of a probability."""
+
+    definition = "log_sigmoid(z) = −ln(1 + exp(−z))"
+    slope = "1 − exp({a})"
+
+    def f(self, Z: Array, out: Array | None = None) -> Array:
+        """−max(−Z, 0) − log(1 + e^−|Z|)."""
+        A: Array = np.negative(Z, out=out)
+        rest = np.exp(np.negative(np.abs(A)))
+        np.maximum(A, 0, out=A)
+        A += np.log1p(rest, out=rest)
+        return np.negative(A, out=A)
+
+    def f_prime(self, Z: Array, A: Array, out: Array) -> Array:
+        """1 − e^A."""
+        np.expm1(A, out=out)
+        return np.negative(out, out=out)
+
+
+class Squareplus(Activation):
+    """f(z) = ½ (z + √(z² + b)), f′(z) = f(z) / √(z² + b): a softplus without an exponential.
+
+    Source: Barron 2021, "Squareplus: a softplus-like algebraic rectifier".
+
+    Args:
+        b: How round it is at 0, above 0.
+        name: The layer's name.
+    """
+
+    adjustable = ("b",)
+    definition = "squareplus(z) = ½ (z + √(z² + {self.b:g}))"
+    slope = "{a} / √({z}² + {self.b:g})"
+
+    def __init__(self, b: float = 4, name: str | None = None) -> None:
+        super().__init__(name)
+        self.b = check_positive(b, "Squareplus(b)")
+
+    def f(self, Z: Array, out: Array | None = None) -> Array:
+        """½ (Z + √(Z² + b))."""
+        A: Array = np.multiply(Z, Z, out=out)
+        A += self.b
+        np.sqrt(A, out=A)
+        A += Z
+        A *= 0.5
+        return A
+
+    def f_prime(self, Z: Array, A: Array, out: Array) -> Array:
+        """A / √(Z² + b)."""
+        np.multiply(Z, Z, out=out)
+        out += self.b
+        np.sqrt(out, out=out)
+        return np.divide(A, out, out=out)
 
 
 class Softsign(Activation):

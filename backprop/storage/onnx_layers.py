@@ -11,6 +11,7 @@ import numpy as np
 
 from backprop import layers
 from backprop.core.types import Shape
+from backprop.storage import onnx_activations
 from backprop.storage.onnx_graph import Conversion, Graph, Result, onnx_package
 
 Mask = str | None
@@ -175,7 +176,17 @@ LAYERS: dict[type, Conversion] = {
     layers.Identity: same,
     layers.Sigmoid: function("Sigmoid"),
     layers.Tanh: function("Tanh"),
-    layers.ReLU: function("Relu"),
+    layers.ReLU: onnx_activations.relu,
+    layers.ReLU6: onnx_activations.clip(0, 6),
+    layers.HardTanh: onnx_activations.clip(-1, 1),
+    layers.HardSiLU: function("HardSwish"),
+    layers.CELU: onnx_activations.celu,
+    layers.LogSigmoid: onnx_activations.log_sigmoid,
+    layers.Squareplus: onnx_activations.squareplus,
+    layers.SparsePlus: onnx_activations.sparse_plus,
+    layers.TanhShrink: onnx_activations.tanh_shrink,
+    layers.HardShrink: onnx_activations.hard_shrink,
+    layers.SoftShrink: onnx_activations.soft_shrink,
     layers.LeakyReLU: leaky_relu,
     layers.PReLU: prelu,
     layers.ELU: elu,

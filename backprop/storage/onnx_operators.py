@@ -233,6 +233,13 @@ def group_normalization(r: Reader, node: Node) -> None:
     r.add(layers.GroupNormalization(groups, **how), *weights)
 
 
+def shrink(bias: float, lambd: float) -> layers.Layer:
+    """A soft shrinkage, whose two numbers are one, or a hard one, whose bias is 0."""
+    refuse(bias not in (0, lambd), f"its bias is {bias:g} and its lambd {lambd:g}")
+    kind = layers.HardShrink if bias == 0 else layers.SoftShrink
+    return kind(shortest(lambd))
+
+
 OPERATORS: dict[str, Reading] = {
     "Add": add,
     "BatchNormalization": batch_normalization,
@@ -244,6 +251,7 @@ OPERATORS: dict[str, Reading] = {
     "Gemm": gemm,
     "GroupNormalization": group_normalization,
     "HardSigmoid": function(hard_sigmoid, alpha=0.2, beta=0.5),
+    "HardSwish": function(layers.HardSiLU),
     "InstanceNormalization": group_normalization,
     "LayerNormalization": layer_normalization,
     "LeakyRelu": function(lambda alpha: layers.LeakyReLU(shortest(alpha)), alpha=0.01),
@@ -254,6 +262,7 @@ OPERATORS: dict[str, Reading] = {
     "PRelu": prelu,
     "Relu": function(layers.ReLU),
     "Selu": function(selu, alpha=1.67326319217681884765625, gamma=1.05070102214813232421875),
+    "Shrink": function(shrink, bias=0.0, lambd=0.5),
     "Sigmoid": function(layers.Sigmoid),
     "Softmax": softmax(layers.Softmax),
     "Softplus": function(layers.Softplus),

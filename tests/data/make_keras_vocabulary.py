@@ -4,7 +4,8 @@
 
 needs Keras and TensorFlow, which the tests themselves do not. All is in float64. For each loss the
 file has ``<case>/x``, ``<case>/t``, perhaps ``<case>/w``, ``<case>/value`` and ``<case>/grad``;
-for each metric ``metric_<case>/…`` likewise, without a gradient.
+for each metric ``metric_<case>/…`` likewise, without a gradient;
+for each activation ``activation_<case>/x``, ``/value`` and ``/grad``.
 """
 
 from pathlib import Path
@@ -119,5 +120,30 @@ for case, (metric, x, t) in METRICS.items():
                 given = np.repeat(w, x.shape[1]) if case == "binary_iou" else w
         metric.update_state(t, x, sample_weight=given)
         keep(name, x=x, t=t, value=metric.result())
+
+# ----------------------------------------------------------------------------------- activations
+
+k = keras.activations
+grid = np.concatenate([[-1e4, -50.0, 1e4, 50.0], rng.uniform(-8, 8, 60), rng.normal(size=40)])
+ACTIVATIONS = {
+    "relu_options": lambda z: k.relu(z, 0.2, 1.5, 0.5),
+    "relu_max": lambda z: k.relu(z, max_value=2),
+    "relu_threshold": lambda z: k.relu(z, threshold=0.7),
+    "relu6": k.relu6,
+    "celu": lambda z: k.celu(z, 0.7),
+    "hard_silu": k.hard_silu,
+    "hard_tanh": k.hard_tanh,
+    "log_sigmoid": k.log_sigmoid,
+    "squareplus": k.squareplus,
+    "sparse_plus": k.sparse_plus,
+    "tanh_shrink": k.tanh_shrink,
+    "soft_shrink": k.soft_shrink,
+    "hard_shrink": k.hard_shrink,
+}
+for case, function in ACTIVATIONS.items():
+    X = tf.Variable(grid, dtype="float64")
+    with tf.GradientTape() as tape:
+        value = function(X)
+    keep(f"activation_{case}", x=grid, value=value, grad=tape.gradient(value, X))
 
 np.savez_compressed(Path(__file__).with_name("keras_vocabulary.npz"), **found)

@@ -1,0 +1,174 @@
+"""Activations that are cut off or shrunk, each made of pieces that meet at a point.
+
+Where a slope jumps there is no derivative; every class says which slope it takes there.
+"""
+
+import numpy as np
+
+from backprop.core.checks import check_number
+from backprop.core.types import Array
+from backprop.layers.base import Activation
+
+
+class ReLU6(Activation):
+    """f(z) = min(max(z, 0), 6);  f′(z) = 1 where 0 < z < 6, else 0 (also at 0 and 6)."""
+
+    symbol = "relu"
+    definition = "relu(z) = min(max(z, 0), 6)"
+    slope = "[{z} > 0] ⊙ [{z} < 6]"
+
+    def f(self, Z: Array, out: Array | None = None) -> Array:
+        """Z, cut off below 0 and above 6."""
+        A: Array = np.maximum(Z, 0, out=out)
+        return np.minimum(A, 6, out=A)
+
+    def f_prime(self, Z: Array, A: Array, out: Array) -> Array:
+        """1 where |Z − 3| < 3, else 0."""
+        np.subtract(Z, 3, out=out)
+        np.abs(out, out=out)
+        return np.less(out, 3, out=out)
+
+
+class HardTanh(Activation):
+    """f(z) = min(max(z, −1), 1);  f′(z) = 1 where −1 < z < 1, else 0 (also at ±1)."""
+
+    definition = "hard_tanh(z) = min(max(z, −1), 1)"
+    slope = "[|{z}| < 1]"
+
+    def f(self, Z: Array, out: Array | None = None) -> Array:
+        """Z, cut off below −1 and above 1."""
+        A: Array = np.maximum(Z, -1, out=out)
+        return np.minimum(A, 1, out=A)
+
+    def f_prime(self, Z: Array, A: Array, out: Array) -> Array:
+        """1 where |Z| < 1, else 0."""
+        np.abs(Z, out=out)
+        return np.less(out, 1, out=out)
+
+
+class HardSiLU(Activation):
+    """f(z) = z h(z) with h(z) = min(max(z/6 + ½, 0), 1): also called hard swish.
+
+        f′(z) = h(z) + z/6 where −3 < z < 3, else h(z) (also at ±3)
+
+    Source: Howard et al. 2019, "Searching for MobileNetV3".
+    """
+
+    definition = "hard_silu(z) = z h(z), h(z) = min(max(z/6 + ½, 0), 1)"
+    slope = "h({z}) + {z} ⊙ [|{z}| < 3] / 6"
+
+    def f(self, Z: Array, out: Array | None = None) -> Array:
+        """Z h(Z)."""
+        A = hard_sigmoid(Z, out)
+        A *= Z
+        return A
+
+    def f_prime(self, Z: Array, A: Array, out: Array) -> Array:
+        """h(Z) + Z/6 where |Z| < 3."""
+        inside = np.abs(Z, out=self.buffer("S", Z.shape, Z.dtype))
+        np.less(inside, 3, out=inside)
+        inside *= Z
+        inside *= 1 / 6
+        hard_sigmoid(Z, out)
+        out += inside
+        return out
+
+
+class SparsePlus(Activation):
+    """f(z) = 0 where z ≤ −1, z where z ≥ 1, and ¼ (z + 1)² between them.
+
+    f′(z) = min(max(½ (z + 1), 0), 1): the softplus of the sparsemax, without a jump.
+    """
+
+    definition = "sparse_plus(z) = (½ (min(max(z, −1), 1) + 1))² + max(z − 1, 0)"
+    slope = "min(max(½ ({z} + 1), 0), 1)"
+
+    def f(self, Z: Array, out: Array | None = None) -> Array:
+        """¼ (C + 1)² + max(Z − 1, 0), where C is Z cut off at −1 and 1."""
+        A: Array = np.maximum(Z, -1, out=out)
+        rest = np.subtract(A, 1)
+        np.maximum(rest, 0, out=rest)
+        np.minimum(A, 1, out=A)
+        A += 1
+        A *= A
+        A *= 0.25
+        A += rest
+        return A
+
+    def f_prime(self, Z: Array, A: Array, out: Array) -> Array:
+        """½ (Z + 1), cut off below 0 and above 1."""
+        np.add(Z, 1, out=out)
+        out *= 0.5
+        np.maximum(out, 0, out=out)
+        return np.minimum(out, 1, out=out)
+
+
+class TanhShrink(Activation):
+    """f(z) = z − tanh(z), f′(z) = tanh²(z)."""
+
+    definition = "tanh_shrink(z) = z − tanh(z)"
+    slope = "tanh({z}) ⊙ tanh({z})"
+
+    def f(self, Z: Array, out: Array | None = None) -> Array:
+        """Z − tanh(Z)."""
+        A: Array = np.tanh(Z, out=out)
+        return np.subtract(Z, A, out=A)
+
+    def f_prime(self, Z: Array, A: Array, out: Array) -> Array:
+        """tanh²(Z)."""
+        np.tanh(Z, out=out)
+        return np.multiply(out, out, out=out)
+
+
+class HardShrink(Activation):
+    """f(z) = z where |z| > t, else 0;  f′(z) = 1 where |z| > t, else 0 (also at ±t).
+
+    Args:
+        threshold: t, 0 or more.
+        name: The layer's name.
+    """
+
+    adjustable = ("threshold",)
+    definition = "hard_shrink(z) = z [|z| > {self.threshold:g}]"
+    slope = "[|{z}| > {self.threshold:g}]"
+
+    def __init__(self, threshold: float = 0.5, name: str | None = None) -> None:
+        super().__init__(name)
+        self.threshold = check_number(threshold, f"{type(self).__name__}(threshold)")
+
+    def f(self, Z: Array, out: Array | None = None) -> Array:
+        """Z where |Z| > t."""
+        A = self.f_prime(Z, Z, np.empty_like(Z) if out is None else out)
+        A *= Z
+        return A
+
+    def f_prime(self, Z: Array, A: Array, out: Array) -> Array:
+        """1 where |Z| > t, else 0."""
+        np.abs(Z, out=out)
+        return np.greater(out, self.threshold, out=out)
+
+
+class SoftShrink(HardShrink):
+    """f(z) = z − t where z > t, z + t where z < −t, else 0;  f′(z) = 1 where |z| > t, else 0.
+
+    Args:
+        threshold: t, 0 or more.
+        name: The layer's name.
+    """
+
+    definition = "soft_shrink(z) = max(z − {self.threshold:g}, 0) + min(z + {self.threshold:g}, 0)"
+    slope = "[|{z}| > {self.threshold:g}]"
+
+    def f(self, Z: Array, out: Array | None = None) -> Array:
+        """Z − C, where C is Z cut off at −t and t."""
+        A: Array = np.maximum(Z, -self.threshold, out=out)
+        np.minimum(A, self.threshold, out=A)
+        return np.subtract(Z, A, out=A)
+
+
+def hard_sigmoid(Z: Array, out: Array | None = None) -> Array:
+    """h(z) = min(max(z/6 + ½, 0), 1)."""
+    A: Array = np.multiply(Z, 1 / 6, out=out)
+    A += 0.5
+    np.maximum(A, 0, out=A)
+    return np.minimum(A, 1, out=A)

@@ -1,0 +1,82 @@
+"""ONNX operators of the activations that are made of several of them, or of one with constants."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from backprop.storage.onnx_graph import Conversion, Graph, Result
+
+Mask = str | None
+
+
+def relu(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
+    """max(X, 0), or with options min(X [X > t], m) + s min(X − t, 0)."""
+    t, s, m = layer.threshold, layer.negative_slope, layer.max_value
+    y = graph.add("ThresholdedRelu", x, alpha=t) if t else graph.add("Relu", x)
+    if m is not None:
+        y = graph.add("Min", y, number(graph, m, "max_value"))
+    if s:
+        below = graph.add("Sub", x, number(graph, t, "threshold"))
+        below = graph.add("Min", below, number(graph, 0, "zero"))
+        y = graph.add("Add", y, graph.add("Mul", below, number(graph, s, "negative_slope")))
+    return y
+
+
+def clip(low: float, high: float) -> Conversion:
+    """min(max(X, low), high)."""
+
+    def convert(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
+        return graph.add("Clip", x, number(graph, low, "low"), number(graph, high, "high"))
+
+    return convert
+
+
+def celu(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
+    """max(X, 0) + α (exp(min(X, 0) / α) − 1), of operators that take float64 too."""
+    alpha = number(graph, layer.alpha, "alpha")
+    below = graph.add("Div", graph.add("Min", x, number(graph, 0, "zero")), alpha)
+    rest = graph.add("Sub", graph.add("Exp", below), number(graph, 1, "one"))
+    return graph.add("Add", graph.add("Relu", x), graph.add("Mul", rest, alpha))
+
+
+def log_sigmoid(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
+    """−log(1 + exp(−X))."""
+    return graph.add("Neg", graph.add("Softplus", graph.add("Neg", x)))
+
+
+def squareplus(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
+    """½ (X + √(X² + b))."""
+    square = graph.add("Add", graph.add("Mul", x, x), number(graph, layer.b, "b"))
+    y = graph.add("Add", x, graph.add("Sqrt", square))
+    return graph.add("Mul", y, number(graph, 0.5, "half"))
+
+
+def sparse_plus(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
+    """(½ (C + 1))² + max(X − 1, 0), where C is X cut off at −1 and 1."""
+    one = number(graph, 1, "one")
+    cut = clip(-1, 1)(layer, graph, x, mask)
+    half = graph.add("Mul", graph.add("Add", cut, one), number(graph, 0.5, "half"))
+    rest = graph.add("Relu", graph.add("Sub", x, one))
+    return graph.add("Add", graph.add("Mul", half, half), rest)
+
+
+def tanh_shrink(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
+    """X − tanh(X)."""
+    return graph.add("Sub", x, graph.add("Tanh", x))
+
+
+def hard_shrink(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
+    """X where |X| > t, else 0."""
+    return graph.add("Shrink", x, bias=0.0, lambd=layer.threshold)
+
+
+def soft_shrink(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
+    """X − t where X > t, X + t where X < −t, else 0."""
+    return graph.add("Shrink", x, bias=layer.threshold, lambd=layer.threshold)
+
+
+def number(graph: Graph, value: float, name: str) -> str:
+    """A constant without axes."""
+    return graph.constant(np.asarray(value, np.float64), name)

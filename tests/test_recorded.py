@@ -2,7 +2,6 @@
 
 import copy
 import gc
-import warnings
 from dataclasses import replace
 
 import numpy as np

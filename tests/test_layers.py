@@ -22,6 +22,8 @@ each_layer = pytest.mark.parametrize("case", ALL, ids=str)
 each_leading = pytest.mark.parametrize("case", [c for c in CASES if c.leading], ids=str)
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*batch of one")
+
 
 def equal(one: list[Array], other: list[Array]) -> None:
     for a, b in zip(one, other, strict=True):

@@ -19,6 +19,7 @@ from backprop.layers import (
 )
 from backprop.optimizers import SGD, Adam
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*batch of one")
 SHARED = {"batch_size": 4, "verbose": 0}
 
 

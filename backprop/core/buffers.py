@@ -92,3 +92,7 @@ class Buffers:
             del self._arrays[key]
         array = self._arrays[name, shape] = self.new_array(shape, dtype)
         return array
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy may be made while another thread adds arrays: of dicts of its own."""
+        return {**vars(self), "_arrays": self._arrays.copy(), "_parts": self._parts.copy()}

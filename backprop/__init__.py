@@ -6,6 +6,7 @@ from backprop import (
     callbacks,
     constraints,
     datasets,
+    distributed,
     experiments,
     explain,
     initializers,
@@ -25,10 +26,10 @@ from backprop.sequential import Sequential, load_model, load_onnx
 from backprop.training import History
 
 if TYPE_CHECKING:
-    from backprop.experiments import cross_validate, fit_many, learning_rate_range
+    from backprop.experiments import cross_validate, fit_many, learning_rate_range, search
 else:
     __getattr__, __dir__ = lazy_names(
-        __name__, experiments=["cross_validate", "fit_many", "learning_rate_range"]
+        __name__, experiments=["cross_validate", "fit_many", "learning_rate_range", "search"]
     )
 
 __version__ = "0.1.0"
@@ -43,6 +44,7 @@ __all__ = [
     "constraints",
     "cross_validate",
     "datasets",
+    "distributed",
     "experiments",
     "explain",
     "fit_many",
@@ -58,4 +60,5 @@ __all__ = [
     "plotting",
     "regularizers",
     "schedules",
+    "search",
 ]

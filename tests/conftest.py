@@ -14,6 +14,16 @@ from backprop.engine import recorded as replay
 BROWSER = all(map(importlib.util.find_spec, ("playwright", "axe_playwright_python")))
 collect_ignore_glob = [] if BROWSER and shutil.which("chromium") else ["test_*_in_browser.py"]
 
+NEED = {
+    "mpi4py": ["test_workers.py", "test_workers_failures.py", "test_mpi_executor.py"],
+    "distributed": ["test_dask_executor.py"],
+}
+"""Tests of jobs of several processes, by the package that each needs (``.ci/run`` has them)."""
+
+collect_ignore = [
+    file for name, files in NEED.items() if not importlib.util.find_spec(name) for file in files
+]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--long`` adds the tests that are marked with ``pytest.mark.long``."""
@@ -28,6 +38,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if long:
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if not item.get_closest_marker("long")]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says which tests are left out."""
+    if collect_ignore:
+        terminalreporter.write_line(
+            f"left out, as a package is missing: {', '.join(collect_ignore)}"
+        )
 
 
 @pytest.fixture

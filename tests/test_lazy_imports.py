@@ -17,7 +17,7 @@ from backprop.core.lazy import lazy_names
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = (
-    *("inspection", "explain", "experiments"),
+    *("inspection", "explain", "experiments", "distributed"),
     *("plotting", "datasets", "callbacks", "schedules"),
 )
 EAGER = {

@@ -28,11 +28,15 @@ class Callback(Settings):
     Attributes:
         model: The model in training. Setting ``model.stop_training`` to True ends it.
         params: ``{"epochs": …, "steps": …, "verbose": …}``; in a fit also ``"validation"``, whether
-            there is one after any of the epochs.
+            there is one after any of the epochs; with ``workers`` also ``"worker"``, which of them
+            this is, counted from 0, and ``"workers"``, how many there are.
+        writes: Whether it does nothing but write or show: of several workers only the first one
+            calls it then.
         comes_last: Whether its hooks are called after those of all others, wherever it stands in
             the list.
     """
 
+    writes = False
     model: Any = None
     params: dict[str, Any] = {}
     comes_last = False

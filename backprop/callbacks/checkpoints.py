@@ -36,6 +36,8 @@ class ModelCheckpoint(Monitor):
         best: The best number so far.
     """
 
+    writes = True
+
     def __init__(
         self,
         filepath: FilePath,
@@ -167,6 +169,7 @@ class BackupAndRestore(Callback):
         CorruptFileError: In ``fit``, if the backup is damaged; training does not begin anew then.
     """
 
+    writes = True
     comes_last = True  # a backup holds what the others have made of an epoch
 
     def __init__(

@@ -37,6 +37,8 @@ class CSVLogger(Callback):
             byte order mark, as that of a spreadsheet does, and keeps it.
     """
 
+    writes = True
+
     def __init__(self, filename: FilePath, separator: str = ",", append: bool = False) -> None:
         if not isinstance(separator, str) or len(separator) != 1:
             raise ValueError(f"separator must be one character, but it is {separator!r}.")
@@ -128,6 +130,8 @@ class LivePlot(Callback):
     Attributes:
         figure: The last picture, a matplotlib figure.
     """
+
+    writes = True
 
     def __init__(
         self,

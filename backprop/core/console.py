@@ -8,15 +8,32 @@ by ``?``.
 import os
 import sys
 import warnings
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any
 
 LOOKALIKES = {"─": "-", "│": "|", "×": "x", "→": ">", "←": "<", "–": "-", "−": "-", "·": "."}
 """What is printed in place of characters that an encoding may lack."""
 
 
+_muted = 0  # how many callers of ``muted`` are at work
+
+
+@contextmanager
+def muted(really: bool = True) -> Iterator[None]:
+    """Lets nothing be printed or warned of inside, as another worker says the same."""
+    global _muted
+    _muted += really
+    try:
+        yield
+    finally:
+        _muted -= really
+
+
 def write(text: object, end: str = "\n") -> None:
     """Prints a text to stdout, above the progress bars if there are any."""
+    if _muted:
+        return
     with suppress(Exception), _bars_aside():
         STDOUT.write(f"{text}{end}")
         STDOUT.flush()
@@ -24,6 +41,8 @@ def write(text: object, end: str = "\n") -> None:
 
 def warn(message: str) -> None:
     """Shows a RuntimeWarning that names the line of the user's program that called the package."""
+    if _muted:
+        return
     frame, level = sys._getframe(), 1
     # SciPy calls back what it minimises
     while frame.f_back and frame.f_globals.get("__name__", "").startswith(("backprop.", "scipy.")):

@@ -38,6 +38,8 @@ class Batches:
         sample_shape: The shape of one input sample.
         steps: Batches in an epoch.
         batch_size: Samples in a batch.
+        n_samples: How many samples there are.
+        asked: The batch size and the steps as they were given.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Batches:
         self._arrays += [] if data.weight is None else [data.weight]
         self._arrays += [] if data.given is data.y else [data.given]
         dtypes = [dtype] + [array.dtype for array in self._arrays[1:]]
+        self.asked = batch_size, steps
         self._size = self.batch_size = min(batch_size, len(data))
         self._buffers = [
             None if is_sparse(array) else new_array((self._size, *array.shape[1:]), kind)
@@ -68,7 +71,7 @@ class Batches:
         ]
         self._shorter: dict[int, list[Array | None]] = {}
         self._rng = rng
-        self._n = len(data)
+        self._n = self.n_samples = len(data)
         self.sample_shape = tuple(X.shape[1:])
         whole = -(-self._n // self._size)
         self.steps = whole if steps is None else min(steps, whole)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -12,6 +12,14 @@ from backprop.core.types import Shape
 from backprop.data.batches import Batch
 from backprop.data.items import Items
 from backprop.data.samples import Data
+
+
+@runtime_checkable
+class GoesOn(Protocol):
+    """A source of batches that must be told how many epochs lie behind."""
+
+    def go_on(self, times: int) -> None:
+        """Goes on after so many epochs."""
 
 
 class Stream:

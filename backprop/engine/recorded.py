@@ -47,6 +47,7 @@ class RecordedStep:
         X: The array of the inputs.
         y: The array of the targets.
         weight: The array of the sample weights, if there are any.
+        fuse: Whether several threads may leave ∂E/∂W to the second half of the step.
         largest: The largest size of a number in any X that will be there, if it is known.
 
     Attributes:
@@ -67,8 +68,9 @@ class RecordedStep:
         y: Array,
         weight: Array | None,
         largest: float | None = None,
+        fuse: bool = True,
     ) -> None:
-        self.X, self.y, self.weight = X, y, weight
+        self.X, self.y, self.weight, self._fuse = X, y, weight, fuse
         tape = self.tape = Tape()
         objects = list(parts(model))
         exchange(objects, model, tape.trace)
@@ -108,7 +110,7 @@ class RecordedStep:
         ]
         batch = [array for array in (self.X, self.y, self.weight) if array is not None]
         sections = shared_out(self.tape.calls, batch, several(), places)
-        return None if sections is None else SharedStep(sections, model.parameters)
+        return None if sections is None else SharedStep(sections, model.parameters, self._fuse)
 
     def enter(self) -> None:
         """Leaves in the layers what this step does, after a step with other arrays."""
@@ -124,10 +126,13 @@ class RecordedSteps(Step):
 
     Args:
         model: A built and compiled model.
+        fuse: Whether several threads may leave ∂E/∂W to ``update``, where each changes that part of
+            θ whose gradient it has just computed. Not where g is read between the two halves.
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, fuse: bool = True) -> None:
         super().__init__(model)
+        self._fuse = fuse
         self._recorded: dict[tuple[int, int, int], RecordedStep] = {}
         self._current: RecordedStep | None = None
         self._seen: dict[int, tuple[tuple[Array, Array, Array | None], int]] = {}
@@ -195,7 +200,7 @@ class RecordedSteps(Step):
             if type(X) is np.ndarray:
                 self._seen[len(y)] = arrays, times + 1
             return found
-        step = RecordedStep(self.model, X, y, weight, self.largest)
+        step = RecordedStep(self.model, X, y, weight, self.largest, self._fuse)
         self.square = step.square()
         if step.works:
             self._recorded[id(X), id(y), id(weight)] = step  # keeps them: their ids stay theirs

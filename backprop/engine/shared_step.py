@@ -30,6 +30,7 @@ class SharedStep:
     Args:
         sections: What ``schedule`` made of the calls of a step.
         parameters: θ and g.
+        fuse: Whether ∂E/∂W may be left to ``update``; else g is whole before.
 
     Attributes:
         later: The addresses in g that ``update`` writes.
@@ -38,11 +39,16 @@ class SharedStep:
 
     apart = False
 
-    def __init__(self, sections: Sequence[Section], parameters: Parameters) -> None:
+    def __init__(
+        self, sections: Sequence[Section], parameters: Parameters, fuse: bool = True
+    ) -> None:
         self._parameters = parameters
         self._start = byte_bounds(parameters.gradients)[0]
         *head, last = sections
-        rest, self._last = self._divide(last)
+        if fuse:
+            rest, self._last = self._divide(last)
+        else:
+            head, rest, self._last = [*sections], [], [[] for _ in last]
         self._head = [functions(section) for section in head]
         self._rest = [call for part in functions(rest) for call in part]
         self.later = [span for part in self._last for piece in part for span in piece.writes]

@@ -1,6 +1,7 @@
 """k-fold cross-validation: every sample is held out once."""
 
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +50,7 @@ def cross_validate(
     folds: int = 5,
     seed: int = 0,
     verbose: int = 0,
+    executor: Executor | None = None,
     **fit_arguments: Any,
 ) -> CrossValidation:
     """Trains a new model for each fold on the other folds, and evaluates it on the fold.
@@ -63,6 +65,7 @@ def cross_validate(
         folds: How many parts the samples are cut into.
         seed: Determines the cut: the same seed gives the same folds.
         verbose: As for ``fit``.
+        executor: Shares the folds out to other processes (see ``fit_many``).
         **fit_arguments: What else ``fit`` is to be given, such as ``epochs=20``.
 
     Returns:
@@ -91,7 +94,7 @@ def cross_validate(
         raise ValueError("build returned the same model twice: let it make a new one.")
     rows = cut(y, folds, seed)
     rest = [np.concatenate(rows[:k] + rows[k + 1 :]) for k in range(folds)]
-    arguments = {"verbose": verbose, **fit_arguments}
+    arguments = {"verbose": verbose, "executor": executor, **fit_arguments}
     histories = fit_many(models, X, y, rows=rest, validation_rows=rows, **arguments)
     logs = [
         model.evaluate(X[held_out], y[held_out], return_dict=True)

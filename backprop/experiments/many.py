@@ -5,17 +5,16 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
 from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
 
 from backprop.callbacks import CallbackList
-from backprop.core.arrays import as_numbers, to_array
 from backprop.core.checks import check_list
-from backprop.core.errors import ShapeError
 from backprop.core.ranges import warn_of_rounding
-from backprop.core.types import Array, is_sparse
+from backprop.core.types import Array
 from backprop.core.walk import from_here
 from backprop.data.batches import Batches
 from backprop.data.inputs import warn_of_bytes
@@ -24,9 +23,12 @@ from backprop.data.sources import Source, check
 from backprop.engine.owners import training
 from backprop.engine.recorded import form, replayable
 from backprop.engine.threads import single_blas_threads
+from backprop.experiments.checked import checked_models, checked_rows, checked_samples
 from backprop.experiments.stacked_models import AfterEpoch, StackedModels
 from backprop.experiments.stacked_tape import CannotStack
+from backprop.experiments.tasks import run_tasks, width
 from backprop.protocol import Model
+from backprop.storage import snapshot
 from backprop.training.history import History
 from backprop.training.observation import observe, observing
 from backprop.training.plan import plan_fit
@@ -51,6 +53,7 @@ def fit_many(
     *,
     rows: Sequence[Any] | None = None,
     validation_rows: Sequence[Any] | None = None,
+    executor: Executor | None = None,
     **fit_arguments: Any,
 ) -> list[History]:
     """Trains each of several models as its own ``fit`` would, together where that is quicker.
@@ -70,6 +73,10 @@ def fit_many(
             folds, bootstrap samples.
         validation_rows: For each model the samples that it is evaluated on after every epoch, where
             no ``validation_data`` are given for all.
+        executor: Shares the fits out to other processes: a ``ProcessPoolExecutor``, mpi4py's
+            ``MPIPoolExecutor``, Dask's ``client.get_executor()``. The results have the same bits
+            as without it. A fit whose process dies is tried once more. Each process works with
+            copies of the callbacks.
         **fit_arguments: What else ``fit`` is to be given, such as ``epochs=20``. A
             ``sample_weight`` has one number for each sample of x; ``rows`` takes its part of it.
 
@@ -86,9 +93,9 @@ def fit_many(
     for model in {type(each): each for each in models}.values():
         inspect.signature(model.fit).bind(x, y, **fit_arguments)
     with ExitStack() as stack:
-        for model in models:
+        for model in models if executor is None else ():  # whose threads are to train them
             stack.enter_context(training(model, "fit_many"))
-        return fit_all(models, x, y, rows, validation_rows, fit_arguments)
+        return fit_all(models, x, y, rows, validation_rows, executor, fit_arguments)
 
 
 def fit_all(
@@ -97,6 +104,7 @@ def fit_all(
     y: Any,
     rows: Sequence[Any] | None,
     validation_rows: Sequence[Any] | None,
+    executor: Executor | None,
     fit_arguments: dict[str, Any],
 ) -> list[History]:
     """``fit_many`` for models that are checked."""
@@ -107,35 +115,92 @@ def fit_all(
     callbacks = check_list(fit_arguments.get("callbacks"), "callbacks")
     shared = {**fit_arguments, "callbacks": callbacks}
 
-    def arguments(k: int) -> dict[str, Any]:
-        """What the fit of a model is given."""
-        found = {"x": x, "y": y, "sample_weight": weight}
-        if (mine := trained[k]) is not None:
-            found = {name: None if all_ is None else all_[mine] for name, all_ in found.items()}
-        if (kept := held_out[k]) is not None:
-            found["validation_data"] = x[kept], y[kept]
-        return found | shared
-
     once = isinstance(shared.get("validation_data"), Iterator)
     if once and len(models) > 1 and shared.get("validation_steps") is None:
         raise ValueError(
             "validation_data is a generator, which would be used up by the first model: give "
             "validation_steps too, or a function that returns a new generator."
         )
-    sources = [validation(model, **arguments(k)) for k, model in enumerate(models)]
+    # which models, and the arguments of ``fit_group``
+    tasks: list[tuple[list[int], tuple[Any, ...]]] = []
+    for k, model in enumerate(models):
+        validation(model, **arguments(x, y, weight, trained[k], held_out[k], shared))
     for model in models:
         model.build((None, *x.shape[1:]))
-    histories: dict[int, History] = {}
     for group in groups(models, trained):
-        found = None
-        if len(group) > 1 and type(x) is np.ndarray and can_be_shared(shared):
-            mine = [trained[k] for k in group]
-            held = [sources[k] for k in group]
-            found = fit_together([models[k] for k in group], x, y, weight, mine, held, **shared)
-        if found is None:
-            found = [models[k].fit(**arguments(k)) for k in group]
-        histories |= zip(group, found, strict=True)
+        stack = len(group) > 1 and type(x) is np.ndarray and can_be_shared(shared)
+        stack = stack and have_their_own_metrics([models[k] for k in group])
+        parts = [group]
+        if executor is not None:
+            n = min(len(group), width(executor)) if stack else len(group)
+            parts = [list(part) for part in np.array_split(group, n)]
+        for part in parts:
+            numbers = [int(k) for k in part]
+            mine = [(models[k], trained[k], held_out[k]) for k in numbers]
+            tasks.append((numbers, (*zip(*mine, strict=True), stack, x, y, weight, shared)))
+    histories: dict[int, History] = {}
+    if executor is None:
+        for numbers, task in tasks:
+            histories |= zip(numbers, fit_group(*task), strict=True)
+    else:
+        done = run_tasks(executor, fit_apart, [task for _, task in tasks])
+        for (numbers, _), found in zip(tasks, done, strict=True):
+            for k, (history, state) in zip(numbers, found, strict=True):
+                snapshot.put_back(models[k], state, "the trained model")
+                history.model, models[k].history = models[k], history
+                histories[k] = history
     return [histories[k] for k in range(len(models))]
+
+
+def arguments(
+    x: Any, y: Array, weight: Array | None, mine: Array | None, kept: Array | None, shared: Any
+) -> dict[str, Any]:
+    """What the fit of a model is given."""
+    found: dict[str, Any] = {"x": x, "y": y, "sample_weight": weight}
+    if mine is not None:
+        found = {name: None if all_ is None else all_[mine] for name, all_ in found.items()}
+    if kept is not None:
+        found["validation_data"] = x[kept], y[kept]
+    found.update(shared)
+    return found
+
+
+def fit_group(
+    models: Sequence[Any],
+    trained: Sequence[Array | None],
+    held_out: Sequence[Array | None],
+    stack: bool,
+    x: Any,
+    y: Array,
+    weight: Array | None,
+    shared: dict[str, Any],
+) -> list[History]:
+    """Trains models one after the other, or those of one form together where that is quicker."""
+    given = [
+        arguments(x, y, weight, mine, kept, shared)
+        for mine, kept in zip(trained, held_out, strict=True)
+    ]
+    found = None
+    if stack:
+        sources = [validation(model, **each) for model, each in zip(models, given, strict=True)]
+        found = fit_together(models, x, y, weight, trained, sources, **shared)
+    if found is None:
+        found = [model.fit(**each) for model, each in zip(models, given, strict=True)]
+    return found
+
+
+def fit_apart(models: Sequence[Any], *rest: Any) -> list[tuple[History, dict[str, Any]]]:
+    """``fit_group`` in another process; the Histories and what training has changed."""
+    histories = fit_group(models, *rest)
+    for history in histories:
+        history.model = None  # which need not travel
+    return [(h, snapshot.take(model)) for h, model in zip(histories, models, strict=True)]
+
+
+def have_their_own_metrics(models: Sequence[Model]) -> bool:
+    """Whether no two of the models share a metric."""
+    metrics = [metric for model in models for metric in model.metrics]
+    return len({id(metric) for metric in metrics}) == len(metrics)
 
 
 def fit_together(
@@ -164,9 +229,7 @@ def fit_together(
     chosen = np.stack([np.arange(n) if each is None else each for each in rows])
     size = min(batch_size or 32, chosen.shape[1])
     work = 3.0 * size * first.parameters.values.size
-    metrics = [metric for model in models for metric in model.metrics]
-    apart = len({id(metric) for metric in metrics}) == len(metrics)
-    if not apart or work > TOGETHER_BELOW:
+    if work > TOGETHER_BELOW:
         return None
     used = np.unique(chosen)
     if len(used) < n:  # what nobody is trained on is not checked either
@@ -175,7 +238,7 @@ def fit_together(
     try:
         data = check(first, x, y, weight, class_weight)
         warn_of_bytes(data.X, first.layers, stacklevel=4)  # the line that called fit_many
-        if metrics and data.given is not data.y:  # metrics are to see them as they were given
+        if first.metrics and data.given is not data.y:  # metrics are to see them as they were given
             return None
         for array, name in ((data.X, "x"), (data.given, "y")):
             warn_of_rounding(array, name, first.dtype, stacklevel=4)
@@ -223,81 +286,6 @@ def validation(model: Any, validation_data: Any = None, **arguments: Any) -> Sou
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # fit is going to say it
         return plan_fit(model, validation_data=validation_data, **arguments).validation
-
-
-def checked_models(models: Any) -> list[Any]:
-    """The models as a list.
-
-    Raises:
-        TypeError: There is something else among them.
-        ValueError: A model comes twice, or two have one optimizer.
-        NotCompiledError: One is not compiled.
-    """
-    found = check_list(models, "models")
-    for model in found:
-        if not hasattr(model, "compiled"):
-            raise TypeError(f"models must hold compiled models, but one of them is {model!r}.")
-    if len({id(model) for model in found}) < len(found):
-        raise ValueError("models holds one model twice: pass a model for each training.")
-    if len({id(model.optimizer) for model in found}) < len(found):
-        raise ValueError(
-            "two of the models have the same optimizer, which keeps the state of one training: "
-            "compile each model with an optimizer of its own."
-        )
-    return found
-
-
-def checked_samples(x: Any, y: Any, weight: Any) -> tuple[Any, Array, Array | None]:
-    """Inputs, targets and weights as arrays with as many rows.
-
-    Raises:
-        TypeError: x is no array.
-        ShapeError: Their lengths differ.
-    """
-    if callable(x) or isinstance(x, Iterator):
-        raise TypeError(f"x must be an array for several models, but it is {x!r}.")
-    x, y = as_numbers(x, "x", sparse=True), to_array(y, "y")
-    if x.ndim == 0 or y.ndim == 0 or x.shape[0] != len(y):
-        raise ShapeError(
-            f"x has the shape {x.shape}, but y has the shape {y.shape}: pass one target for each "
-            f"sample."
-        )
-    if weight is not None:
-        weight = as_numbers(weight, "sample_weight")
-        if weight.shape[:1] != y.shape[:1]:
-            raise ShapeError(
-                f"sample_weight must hold one number for each of the {len(y)} samples, but its "
-                f"shape is {weight.shape}."
-            )
-    return x.tocsr() if is_sparse(x) else x, y, weight
-
-
-def checked_rows(rows: Any, name: str, n_models: int, n: int) -> list[Array | None]:
-    """An array of sample numbers for each model, None for all or none.
-
-    Raises:
-        ValueError: There is not one for each model, or a number is no sample's.
-    """
-    if rows is None:
-        return [None] * n_models
-    found = [to_array(each, name) for each in check_list(rows, name)]
-    if len(found) != n_models:
-        raise ValueError(
-            f"{name} must hold one vector of sample numbers for each of the {n_models} models, but "
-            f"it holds {len(found)}."
-        )
-    for k, each in enumerate(found):
-        if each.ndim != 1 or each.dtype.kind not in "iu" or not each.size:
-            raise ValueError(
-                f"{name} must hold vectors of sample numbers, but {name}[{k}] has the shape "
-                f"{each.shape} and the dtype {each.dtype}: np.flatnonzero makes numbers of a mask."
-            )
-        if each.min() < 0 or each.max() >= n:
-            raise ValueError(
-                f"{name} must hold sample numbers from 0 to {n - 1}, but {name}[{k}] runs from "
-                f"{each.min()} to {each.max()}."
-            )
-    return [each.astype(np.intp) for each in found]
 
 
 def groups(models: Sequence[Model], rows: Sequence[Array | None]) -> list[list[int]]:

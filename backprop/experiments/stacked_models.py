@@ -128,7 +128,7 @@ class StackedModels:
             guard.update(step, penalties, when)
             interrupt.check()
         return [
-            collect(loss, model.metrics)
+            collect(loss, 1, model.metrics)
             for loss, model in zip(scores.finish(), self.models, strict=True)
         ]
 

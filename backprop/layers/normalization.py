@@ -29,6 +29,9 @@ class BatchNormalization(Standardization):
     A batch of one number for each feature, of which nothing can be learnt, is warned of once.
     Source: Ioffe & Szegedy 2015; Keras's constants.
 
+    Of several workers each normalises its own samples, and the moving averages are the mean of
+    theirs, unless they are synchronised: then μ and v are those of the whole batch.
+
     Args:
         momentum: m.
         epsilon: ε.
@@ -37,6 +40,8 @@ class BatchNormalization(Standardization):
         beta_initializer: How β starts.
         gamma_initializer: How γ starts.
         name: The layer's name.
+        synchronized: Whether μ and v are those of the samples of all ``workers`` of a fit. Each
+            batch then takes four more messages between them, of C numbers each.
     """
 
     definition = Standardization.definition
@@ -54,10 +59,12 @@ class BatchNormalization(Standardization):
         beta_initializer: str | Initializer = "zeros",
         gamma_initializer: str | Initializer = "ones",
         name: str | None = None,
+        synchronized: bool = False,
     ) -> None:
         super().__init__(epsilon, center, scale, beta_initializer, gamma_initializer, name)
         self.momentum = check_share(momentum, "momentum")
-        self._by_batch = True
+        self.synchronized = synchronized
+        self._by_batch, self._back = True, False
         self._warned = False  # of a batch of one
 
     def make_parameters(self, input_shape: Shape) -> None:
@@ -70,7 +77,17 @@ class BatchNormalization(Standardization):
     def mean(self, A: Array) -> Array:
         """The mean of every feature over all samples, shape ``(C,)``, as the product 1ᵀ A / N."""
         total = column_sum(A)
-        return np.divide(total, A.size // total.size, out=total)
+        np.divide(total, A.size // total.size, out=total)
+        return self.over_workers(total, self._back) if self.synchronized else total
+
+    def over_workers(self, mean: Array, back: bool) -> Array:
+        """The mean over the samples of all workers: the same, as one process has them all.
+
+        Args:
+            mean: The mean over the samples here.
+            back: Whether it is that of derivatives, of the loss of these samples.
+        """
+        return mean
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """γ ⊙ X̂ + β."""
@@ -78,8 +95,8 @@ class BatchNormalization(Standardization):
         if not training:
             X_hat = self.by_averages(X)[0]
             return self.stretch(X_hat, out=X_hat)
-        self._by_batch = self.trainable
-        if self._by_batch and X.size == X.shape[-1] and not self._warned:
+        self._by_batch, self._back = self.trainable, False
+        if self._by_batch and X.size == X.shape[-1] and not (self.synchronized or self._warned):
             self._warned = True
             console.warn(
                 f"{self} was given a batch of one sample, whose mean is the sample itself: X̂ is 0, "
@@ -99,6 +116,7 @@ class BatchNormalization(Standardization):
 
     def backward(self, delta: Array) -> Array:
         """Through μ and v of the batch; by moving averages they are constants."""
+        self._back = True
         d = self.unstretch(delta)
         if self._by_batch:
             return self.unstandardize(d)

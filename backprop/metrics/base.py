@@ -5,7 +5,7 @@ Losses and metrics of this package take ``(prediction, target)``; functions that
 """
 
 import copy
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -63,6 +63,14 @@ class Metric(Settings):
                 weights of their own.
         """
         raise NotImplementedError(f"{type(self).__name__} must define update(prediction, target).")
+
+    def add_counts(self, other: Any) -> None:
+        """Adds what another metric of its kind has counted; for metrics that are ratios of sums.
+
+        Args:
+            other: The metric of another worker, which has seen other samples.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not keep sums.")
 
     def result(self) -> float:
         """The number over all samples counted so far; nan if there were none."""
@@ -231,6 +239,11 @@ class MeanMetric(Metric):
             w = self.spread(sample_weight, values.shape)
             self._total += float(np.add.reduce(w * values, axis=None))
             self._weight += float(np.add.reduce(w, axis=None))
+
+    def add_counts(self, other: Any) -> None:
+        """Adds Σ w v and Σ w of other samples."""
+        self._total += other._total
+        self._weight += other._weight
 
     def result(self) -> float:
         """The mean; nan if nothing was counted."""

@@ -1,7 +1,7 @@
 """Metrics on decisions: precision, recall and F-scores."""
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -123,6 +123,12 @@ class DecisionMetric(Metric):
         K = output_shape[-1]
         if self._chooses_largest(K) and target.shape[1:] == output_shape:
             self._check_one_true(self.weighted or has_one_true(target.reshape(-1, K) > 0.5, None))
+
+    def add_counts(self, other: Any) -> None:
+        """Adds the counts of other samples."""
+        if other._counts is not None:
+            self._counts = other._counts + (0 if self._counts is None else self._counts)
+        self._one_true = self._one_true and other._one_true
 
     def result(self) -> float:
         """The score: 0 where its denominator is 0; nan if nothing was counted."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from backprop.plotting.predictions import confusion_matrix, predictions_grid
     from backprop.plotting.rate_range import learning_rates
     from backprop.plotting.regions import decision_regions
+    from backprop.plotting.searches import setting_scores
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
@@ -26,6 +27,7 @@ else:
         predictions=["confusion_matrix", "predictions_grid"],
         rate_range=["learning_rates"],
         regions=["decision_regions"],
+        searches=["setting_scores"],
     )
 
 __all__ = [
@@ -41,4 +43,5 @@ __all__ = [
     "loss_surface",
     "predictions_grid",
     "saliency",
+    "setting_scores",
 ]

@@ -2,9 +2,10 @@
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
-from backprop import explain, inspection, storage
+from backprop import distributed, explain, inspection, storage
 from backprop.callbacks import Callback, CallbackList
 from backprop.core import console
 from backprop.core.checks import check_flag, check_list
@@ -88,6 +89,7 @@ class Sequential(CompiledNetwork):
         validation_batch_size: int | None = None,
         validation_freq: int | Iterable[int] = 1,
         on_divergence: str = "warn",
+        workers: "distributed.Workers | None" = None,
     ) -> History:
         """Trains by mini-batch gradient descent; a second call continues where the first ended.
 
@@ -124,6 +126,8 @@ class Sequential(CompiledNetwork):
                 stops before the step that would spoil the weights; ``"warn"`` says so in a warning,
                 ``"raise"`` in a ``DivergenceError``. The model keeps its last finite weights and
                 the optimizer its state, the History the epochs that were whole.
+            workers: Who trains the model together (see ``distributed.Workers``): ``batch_size`` is
+                that of all of them, and the History and the logs are the whole job's.
 
         Returns:
             The History: ``.history["loss"]``, …, and ``.plot()``.
@@ -133,7 +137,8 @@ class Sequential(CompiledNetwork):
             RuntimeError: Another thread trains this model at the moment.
             DivergenceError: Training diverged, and ``on_divergence="raise"``.
         """
-        with training(self, "fit"):
+        several = None if workers is None else distributed.check_workers(workers)
+        with training(self, "fit"), nullcontext() if several is None else several.same_fate():
             labels = check_labels(x, self.feature_names)
             plan = plan_fit(
                 self,
@@ -141,7 +146,7 @@ class Sequential(CompiledNetwork):
                 y=y,
                 batch_size=batch_size,
                 epochs=epochs,
-                verbose=verbose,
+                verbose=2 if several and verbose == "auto" else verbose,
                 callbacks=callbacks,
                 validation_split=validation_split,
                 validation_data=validation_data,
@@ -157,12 +162,18 @@ class Sequential(CompiledNetwork):
                 rng=self._shuffle_rng,
             )
             self.build((None, *plan.batches.sample_shape))
+        with training(self, "fit"):
+            if several is not None:
+                plan = distributed.shared_plan(self, plan, several)
             self.history, self.feature_names = plan.history, labels
             with single_blas_threads():
                 observe(self, plan.batches)
-                step = Step(self) if self.run_eagerly else RecordedSteps(self)
+                step = Step(self) if self.run_eagerly else RecordedSteps(self, fuse=several is None)
                 step.largest = getattr(plan.batches, "largest", None)
-                Loop(self, plan, step, on_divergence).fit()
+                if several is None:
+                    Loop(self, plan, step, on_divergence).fit()
+                else:
+                    distributed.WorkersLoop(self, plan, step, several, on_divergence).fit()
             self._complete_deltas()
             return plan.history
 
@@ -203,7 +214,7 @@ class Sequential(CompiledNetwork):
             for metric in self._metrics:
                 metric.reset()
             update_metrics(self._metrics, prediction, data.given, data.weight)
-            logs = collect(loss, self._metrics)
+            logs = collect(loss, 1, self._metrics)
         return logs if return_dict else unwrap(logs)
 
     def test_on_batch(

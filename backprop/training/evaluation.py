@@ -1,7 +1,7 @@
 """The loss and the metrics over batches, without learning from them."""
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from backprop.callbacks import CallbackList
@@ -12,6 +12,14 @@ from backprop.metrics import Metric
 from backprop.protocol import Model
 from backprop.training.batched_metrics import update_steps
 
+Together = Callable[[float, int, list[Metric]], tuple[float, int, list[Metric]]]
+"""Makes of Σ n E, Σ n = N and the metrics those over all workers, where several train a model."""
+
+
+def alone(total: float, seen: int, metrics: list[Metric]) -> tuple[float, int, list[Metric]]:
+    """The same numbers: one process has seen all samples."""
+    return total, seen, metrics
+
 
 class Evaluator:
     """Evaluates a model, as often as it is called, without changing anything in it.
@@ -21,10 +29,11 @@ class Evaluator:
 
     Args:
         model: A built and compiled model.
+        together: Adds up what several workers have seen.
     """
 
-    def __init__(self, model: Model) -> None:
-        self.model = model
+    def __init__(self, model: Model, together: Together = alone) -> None:
+        self.model, self.together = model, together
         self._known: Any = None
 
     def __call__(
@@ -50,11 +59,12 @@ class Evaluator:
             mask = model.mask(X)
             weighed = weight if mask is None else loss.weigh_steps(mask, weight, model.dtype)
             n = update_steps(metrics, mask, prediction, given, weight)
-            total += loss.compute(prediction, y, weighed) * n
+            if n:
+                total += loss.compute(prediction, y, weighed) * n
             seen += n
             for hook in after:
-                hook(batch, collect(total / max(seen, 1) + penalty, metrics))
-        logs = collect(total / max(seen, 1) + penalty, metrics)
+                hook(batch, collect(*self.together(total, seen, metrics), penalty))
+        logs = collect(*self.together(total, seen, metrics), penalty)
         if callbacks:
             callbacks.call("on_test_end", logs)
         return logs
@@ -69,8 +79,11 @@ class Evaluator:
         return self._made
 
 
-def collect(loss: float, metrics: list[Metric]) -> dict[str, float]:
-    """The loss and the metrics' results by name."""
+def collect(
+    total: float, seen: int, metrics: list[Metric], penalty: float = 0.0
+) -> dict[str, float]:
+    """The mean loss, with a penalty, and the metrics' results by name."""
+    loss = total / max(seen, 1) + penalty
     return {"loss": loss, **{metric.name: metric.result() for metric in metrics}}
 
 

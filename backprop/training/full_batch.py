@@ -128,9 +128,11 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
             gradient += n * np.concatenate([g[stretch] for stretch in stretches])
             total += n * loss
             seen += n
+        total, seen, _ = loop.together(total, seen, [])
         losses.append(total / seen)
-        known.add(losses[-1], gradient / seen)
-        return losses[-1], gradient / seen
+        gradient = loop.add_up(gradient) / seen
+        known.add(losses[-1], gradient)
+        return losses[-1], gradient
 
     def refuse(loss: float) -> NoReturn:
         """Stops where a loss or a gradient is not finite."""
@@ -149,7 +151,7 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
         reached = known.reached = x
         if epoch >= first:
             if not (first_step and epoch == first):
-                loop.after_step(0, logs["loss"], logs)
+                loop.after_step(0, logs["loss"], 1, logs)
             loop.end_epoch(epoch, logs)
         epoch, begun = epoch + 1, False
         return model.stop_training or epoch >= epochs.stop

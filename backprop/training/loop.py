@@ -8,12 +8,13 @@ import numpy as np
 
 from backprop.core import console
 from backprop.core.errors import DivergenceError
-from backprop.data.streams import Stream
+from backprop.core.types import Array
+from backprop.data.streams import GoesOn
 from backprop.protocol import Model
 from backprop.training import full_batch
 from backprop.training.batched_metrics import BatchedMetrics, update_steps
 from backprop.training.divergence import Guard, quiet, warn_of_scale
-from backprop.training.evaluation import Evaluator, collect
+from backprop.training.evaluation import Evaluator, Together, alone, collect
 from backprop.training.interrupt import DelayedInterrupt
 from backprop.training.plan import Plan
 from backprop.training.step import Step
@@ -27,26 +28,39 @@ class Loop:
         plan: What is to be done.
         step: Makes the training steps.
         on_divergence: ``"warn"`` or ``"raise"``.
+        together: Adds up what several workers have seen.
 
     Attributes:
         logs: The numbers of the last epoch.
     """
 
-    def __init__(self, model: Model, plan: Plan, step: Step, on_divergence: str = "warn") -> None:
-        self.model, self.plan, self.step = model, plan, step
+    def __init__(
+        self,
+        model: Model,
+        plan: Plan,
+        step: Step,
+        on_divergence: str = "warn",
+        together: Together = alone,
+    ) -> None:
+        self.model, self.plan, self.step, self.together = model, plan, step, together
         self.on_divergence = on_divergence
         self.callbacks = plan.callbacks
         self.logs: dict[str, float] = {}
         self.interrupt = DelayedInterrupt()  # Ctrl-C waits until a step is through
-        self._metrics = BatchedMetrics(model.metrics, model.loss)
-        self.evaluate = Evaluator(model)
+        self._counted, self._metrics = model.metrics, self.new_metrics()
+        self.evaluate = Evaluator(model, together)
         self._before = plan.callbacks.listeners("on_train_batch_begin")
         self._after = [
             (each.due, each.on_train_batch_end)
             for each in plan.callbacks.overriding("on_train_batch_end")
         ]
+        self._hear = bool(self._after)  # whether anybody is told of steps that are through
         self._errors: Any = np.geterr()
         self.guard = Guard(model)
+
+    def new_metrics(self) -> BatchedMetrics:
+        """What counts the batches of an epoch for the metrics."""
+        return BatchedMetrics(self.model.metrics, self.model.loss)
 
     def fit(self) -> None:
         """Trains as planned; the callbacks collect and show the numbers.
@@ -61,8 +75,7 @@ class Loop:
             model.optimizer.begin(model.parameters)
         diverged: DivergenceError | None = None
         with self.interrupt:
-            self.callbacks.call("on_train_begin", {})
-            first, first_step = model.resume_at
+            first, first_step = self.begin()
             if model.resume_at is not start:  # also for its first step: generators have changed
                 self.go_on(range(epochs.start, first))
             try:
@@ -92,8 +105,13 @@ class Loop:
         """Brings streams to where they are after these epochs."""
         validated = sum(map(self.plan.validate_after, epochs))
         for source, times in ((self.plan.batches, len(epochs)), (self.plan.validation, validated)):
-            if isinstance(source, Stream):
+            if isinstance(source, GoesOn):
                 source.go_on(times)
+
+    def begin(self) -> tuple[int, int]:
+        """Tells the callbacks that training begins; the epoch and the step to begin with."""
+        self.callbacks.call("on_train_begin", {})
+        return self.model.resume_at
 
     def epoch(self, epoch: int, first_step: int) -> dict[str, float]:
         """A pass over the batches, a step each; returns the means over the epoch.
@@ -105,8 +123,8 @@ class Loop:
             DivergenceError: A loss or g is not finite; the weights are as before that step.
         """
         model, step, interrupt = self.model, self.step, self.interrupt
-        if self._metrics.metrics is not model.metrics:  # compiled anew on the way
-            self._metrics = BatchedMetrics(model.metrics, model.loss)
+        if self._counted is not model.metrics:  # compiled anew on the way
+            self._counted, self._metrics = model.metrics, self.new_metrics()
         metrics, counts, masked = self._metrics, bool(model.metrics), model.makes_mask
         means = self.plan.means
         if not first_step:
@@ -114,7 +132,7 @@ class Loop:
             means.total, means.seen = 0.0, 0
         step.refresh()
         total, seen, means.in_epoch = means.total, means.seen, True
-        before, after, guard = self._before, self._after, self.guard
+        before, hear, guard = self._before, self._hear, self.guard
         isfinite, averages, begun = math.isfinite, guard.averages, epoch > self.plan.epochs.start
         stopped = bool(first_step) and model.stop_training
         batches = islice(self.plan.batches, first_step, first_step if stopped else None)
@@ -134,19 +152,23 @@ class Loop:
             n = len(y)
             if masked:
                 n = update_steps(metrics.metrics, model.mask(X), prediction, given, weight)
-            elif counts:
+            elif counts and n:
                 metrics.add(prediction, given, weight)
             total += loss * n  # the last batch may be shorter and counts for less
             seen += n
-            if after:
+            if hear:
                 means.total, means.seen = total, seen
-                self.after_step(batch, total / max(seen, 1))
+                self.after_step(batch, total, seen)
             if model.stop_training:
                 break
             if interrupt.waiting:
                 interrupt.check()
         means.in_epoch = False
-        return collect(total / max(seen, 1), metrics.counted())
+        return collect(*self.together(total, seen, metrics.counted()))
+
+    def add_up(self, gradient: Array) -> Array:
+        """Σ n g over all workers: the same, as one process has seen all samples."""
+        return gradient
 
     def in_doubt(self, loss: float, batch: tuple[Any, ...], epoch: int, number: int) -> None:
         """Looks closely at a step before it is allowed to change the weights.
@@ -158,7 +180,7 @@ class Loop:
             when = f"in epoch {epoch + 1}, step {number + 1}"
             self.guard.update(self.step, loss, batch, when)
         except DivergenceError:
-            self.after_step(number, loss)
+            self.after_step(number, loss, 1)
             raise
 
     def before_step(self, batch: int) -> None:
@@ -168,11 +190,21 @@ class Loop:
                 hook(batch, {})
         self.step.refresh()
 
-    def after_step(self, batch: int, loss: float, logs: dict[str, float] | None = None) -> None:
-        """Tells those callbacks that a step is through for which it is time to hear of it."""
+    def after_step(
+        self, batch: int, total: float, seen: int, logs: dict[str, float] | None = None
+    ) -> None:
+        """Tells those callbacks that a step is through for which it is time to hear of it.
+
+        Args:
+            batch: The step.
+            total: The sum of the losses so far.
+            seen: How many there are.
+            logs: The numbers of the moment, if they are known.
+        """
         for due, hook in self._after:
             if due(batch):
-                logs = collect(loss, self._metrics.counted()) if logs is None else logs
+                if logs is None:
+                    logs = collect(*self.together(total, seen, self._metrics.counted()))
                 with np.errstate(**self._errors):
                     hook(batch, logs)
         if logs is not None:

@@ -17,6 +17,8 @@ WIDEST = 24
 class ProgressBar(Callback):
     """One bar an epoch: steps, time, loss and metrics, at the end of the epoch the validation's."""
 
+    writes = True
+
     def __init__(self) -> None:
         self._bar: Any = None
         self._quick = False  # an epoch so short that nobody would see its bar before its line
@@ -104,6 +106,8 @@ class ProgressBar(Callback):
 
 class ProgressLines(Callback):
     """One printed line an epoch, for logs and for terminals that cannot redraw a line."""
+
+    writes = True
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Starts the epoch's clock."""

@@ -1,0 +1,19 @@
+"""The same training step made by many processes, on one machine or on several: MPI."""
+
+from typing import TYPE_CHECKING
+
+from backprop.core.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from backprop.distributed.agreement import shared_plan
+    from backprop.distributed.job import Workers, check_workers
+    from backprop.distributed.loop import WorkersLoop
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        agreement=["shared_plan"],
+        job=["Workers", "check_workers"],
+        loop=["WorkersLoop"],
+    )
+
+__all__ = ["Workers", "WorkersLoop", "check_workers", "shared_plan"]

@@ -1,0 +1,152 @@
+"""What must be the same on all workers, compared before the first step."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from backprop.core.walk import numbers_of
+from backprop.data.batches import Batches
+from backprop.data.streams import Stream
+from backprop.distributed.job import Workers
+from backprop.distributed.shares import SharedBatches, SharedStream
+from backprop.layers.block import walk
+from backprop.protocol import Model
+from backprop.training.observation import observing
+from backprop.training.plan import Plan
+
+
+def shared_plan(model: Model, plan: Plan, workers: Workers) -> Plan:
+    """The same plan for one worker: its share of the batches, its callbacks.
+
+    Args:
+        model: The model, built and compiled.
+        plan: What one process would do.
+        workers: The workers, of which there are several.
+
+    Raises:
+        ValueError: The workers differ in what they are to do, or shards cannot be used.
+    """
+    with workers.same_fate():
+        check_shards(model, plan, workers)
+    lengths = workers.gather(samples_of(plan.batches))
+    check_same(workers, description(model, plan, workers))
+    batches = shared(plan.batches, workers, lengths)
+    with workers.same_fate():
+        check_synchronized(model, batches)
+    validation = plan.validation
+    if validation is not None and not workers.shards:
+        validation = shared(validation, workers, [samples_of(validation)] * workers.size)
+    told = plan.callbacks
+    told.params |= {"worker": workers.rank, "workers": workers.size, "steps": batches.steps}
+    if workers.rank:
+        told.callbacks = [each for each in told.callbacks if not each.writes]
+    return plan._replace(batches=batches, validation=validation)
+
+
+def shared(source: Any, workers: Workers, lengths: list[int]) -> Any:
+    """A worker's share of what one process would go through."""
+    if isinstance(source, Batches):
+        return SharedBatches(source, workers.rank, lengths, workers.shards)
+    return SharedStream(source, workers.rank, workers.size, workers.shards)
+
+
+def samples_of(source: Any) -> int:
+    """How many samples there are; 0 of a stream, which does not tell."""
+    return source.n_samples if isinstance(source, Batches) else 0
+
+
+def check_shards(model: Model, plan: Plan, workers: Workers) -> None:
+    """Checks that data in parts can be used.
+
+    Raises:
+        ValueError: A layer waits for all of them, or a stream does not say how long it is.
+    """
+    if not workers.shards:
+        return
+    for layer in observing(model):
+        raise ValueError(
+            f"{layer} takes its numbers from the training inputs before the first step, but with "
+            f"shards=True no worker has all of them: call the layer's adapt(X) with the same "
+            f"inputs on every worker first."
+        )
+    if isinstance(plan.batches, Stream) and plan.batches.steps is None:
+        raise ValueError(
+            "x makes batches, of which each worker must have as many: pass steps_per_epoch, the "
+            "same on every worker."
+        )
+
+
+def check_synchronized(model: Model, batches: Any) -> None:
+    """Checks that layers that are synchronised have samples on each worker.
+
+    Raises:
+        ValueError: A batch has none here, or they are sequences with padding.
+    """
+    for _, layer in walk(model.layers):
+        if not getattr(layer, "synchronized", False):
+            continue
+        if model.makes_mask:
+            raise ValueError(f"{layer} cannot be synchronised for padded sequences.")
+        if isinstance(batches, SharedBatches) and not batches.fewest:
+            raise ValueError(
+                f"{layer} is synchronised and needs a sample of every batch on each worker, but "
+                f"one batch has none here: make larger batches, or one less with steps_per_epoch."
+            )
+
+
+def check_same(workers: Workers, mine: dict[str, Any]) -> None:
+    """Compares what the workers are to do.
+
+    Raises:
+        ValueError: They differ; raised on all of them, and naming the first difference.
+    """
+    found = workers.gather(mine)
+    for k, other in enumerate(found):
+        for name, value in found[0].items():
+            if other.get(name) != value:
+                raise ValueError(
+                    f"the workers must train the same model in the same way, but they differ in "
+                    f"{name}: worker 0 has {value!r}, worker {k} has {other.get(name)!r}."
+                )
+
+
+def description(model: Model, plan: Plan, workers: Workers) -> dict[str, Any]:
+    """What must be the same on all workers, by the names that messages give it."""
+    parts = [layer for _, layer in walk(model.layers)]
+    batches, validation = plan.batches, plan.validation
+    own = {"name", "seed", "iterations"}  # what may differ, and follows worker 0
+
+    def numbers(part: Any) -> tuple[str, list[tuple[str, Any]]]:
+        return type(part).__name__, sorted(
+            (name, value) for name, value in numbers_of(part).items() if name not in own
+        )
+
+    found: dict[str, Any] = {
+        "the version of backprop": getattr(sys.modules["backprop"], "__version__", None),
+        "the version of NumPy": np.__version__,
+        "shards": workers.shards,
+        "dtype": str(model.dtype),
+        "the parameters": [(p.name, p.shape, p.trainable) for p in model.parameters],
+        "the layers": list(map(numbers, parts)),
+        "the loss": numbers(model.loss),
+        "the optimizer": numbers(model.optimizer),
+        "the metrics": [metric.name for metric in model.metrics],
+        "the epochs": (plan.epochs.start, plan.epochs.stop),
+        "the callbacks": [
+            type(each).__name__ for each in plan.callbacks.callbacks if not each.writes
+        ],
+        "whether there is a validation": validation is not None,
+        "batch_size": asked(batches),
+    }
+    if not workers.shards:
+        found["the number of samples"] = samples_of(batches)
+        found["the number of validation samples"] = samples_of(validation)
+    return found
+
+
+def asked(source: Any) -> Any:
+    """The batch size and the steps that the user asked for."""
+    return source.asked if isinstance(source, Batches) else source.steps

@@ -1,0 +1,236 @@
+"""The processes that train one model together, and what they say to each other."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, NoReturn, Self
+
+import numpy as np
+
+from backprop.core.checks import check_positive
+from backprop.core.types import Array
+
+STARTED_BY = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK", "MPI_LOCALNRANKS")
+"""Environment variables of which every mpiexec sets one."""
+
+THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
+"""Environment variables by which users choose the number of BLAS threads themselves."""
+
+
+class Workers:
+    """All processes that ``mpiexec`` started, which train one model together.
+
+        with Workers() as workers:
+            history = model.fit(X, y, batch_size=256, epochs=10, workers=workers)
+
+    Every worker runs the whole program. In ``fit`` each takes its share of every batch, and the
+    gradients are added up before the update:
+
+        g = Σ_k (N_k / N) g_k
+
+    with N_k samples of the batch on worker k, and N on all of them. All make the same update, so
+    that θ has the same bits on each, and is to rounding what one process finds with that batch.
+    The layout is data parallelism with a synchronous all-reduce (Dean et al. 2012; Goyal et al.
+    2017).
+
+    Without mpiexec there is one worker, and MPI is not needed. With it the packages of the extra
+    ``mpi`` are: ``pip install "backprop[mpi]"``.
+
+    An exception that leaves the ``with`` statement on any worker ends the whole job, as does one
+    that nobody catches later. Each worker's BLAS has its share of the machine's cores inside it.
+
+    Args:
+        shards: Whether each worker is given data of its own, which may differ in length, rather
+            than all workers the same. Of validation data the same is true.
+        time_limit: Seconds that a worker waits for the others before it ends the job: longer than
+            the longest time that one of them alone is busy, such as with a callback.
+
+    Attributes:
+        rank: Which worker this process is, counted from 0.
+        size: How many workers there are.
+    """
+
+    def __init__(self, shards: bool = False, time_limit: float = 600.0) -> None:
+        self.shards = bool(shards)
+        self.time_limit = check_positive(time_limit, "time_limit")
+        self.rank, self.size = 0, 1
+        self.entered = False
+        self._mpi: Any = None
+        self._world: Any = None
+        self._threads: Any = None  # the limit of BLAS threads
+        self._waiting_since: float | None = None
+        self._left = threading.Event()
+
+    def __enter__(self) -> Self:
+        if any(name in os.environ for name in STARTED_BY) or "mpi4py.MPI" in sys.modules:
+            self._join()
+        self.entered = True
+        return self
+
+    def _join(self) -> None:
+        """Meets the other workers."""
+        try:
+            from mpi4py import MPI
+        except ImportError as error:
+            raise ImportError(
+                "this program was started by mpiexec, which needs mpi4py: install "
+                'pip install "backprop[mpi]".'
+            ) from error
+        self._mpi, self._world = MPI, MPI.COMM_WORLD
+        self.rank, self.size = self._world.Get_rank(), self._world.Get_size()
+        if self.size == 1:
+            return
+        sys.excepthook = self._end_with
+        self._left.clear()
+        threading.Thread(target=self._watch, name="backprop workers", daemon=True).start()
+        with self._waiting():
+            here = self._world.Split_type(MPI.COMM_TYPE_SHARED)
+        cores = min(len_of_affinity(), max(1, (os.cpu_count() or 1) // here.Get_size()))
+        here.Free()
+        if not any(os.environ.get(name) for name in THREADS):
+            from threadpoolctl import threadpool_limits
+
+            self._threads = threadpool_limits(cores, user_api="blas")
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        failed = error is not None and not (isinstance(error, SystemExit) and not error.code)
+        if failed and kind is not None and error is not None and self.size > 1:
+            self._end_with(kind, error, trace)
+        self._left.set()
+        if self._threads is not None:
+            self._threads.restore_original_limits()
+            self._threads = None
+        self.entered = False
+
+    # ------------------------------------------------------------------------ what is exchanged
+
+    def gather(self, value: Any) -> list[Any]:
+        """What every worker passes here, by worker; the same list on all of them."""
+        if self.size == 1:
+            return [value]
+        with self._waiting():
+            found: list[Any] = self._world.allgather(value)
+        return found
+
+    def of_first(self, value: Any) -> Any:
+        """What worker 0 passes here, on all of them."""
+        if self.size == 1:
+            return value
+        with self._waiting():
+            return self._world.bcast(value, root=0)
+
+    def any(self, *flags: bool) -> list[bool]:
+        """For each of these flags whether it is set on any worker."""
+        found = np.array(flags, np.uint8)
+        if self.size > 1:
+            with self._waiting():
+                self._world.Allreduce(self._mpi.IN_PLACE, found, self._mpi.MAX)
+        return [bool(flag) for flag in found]
+
+    def add(self, array: Array) -> Array:
+        """The sum of this contiguous array over all workers, in its place; the same bits on all."""
+        if self.size > 1:
+            with self._waiting():
+                self._world.Allreduce(self._mpi.IN_PLACE, array, self._mpi.SUM)
+        return array
+
+    def copy_first(self, array: Array) -> None:
+        """Overwrites a contiguous array with that of worker 0."""
+        if self.size > 1:
+            with self._waiting():
+                self._world.Bcast(array, root=0)
+
+    @contextmanager
+    def same_fate(self) -> Iterator[None]:
+        """What is raised inside on any worker is raised on all of them, also if only one fails.
+
+        Raises:
+            ValueError: On the workers that did not fail, naming the first one that did.
+        """
+        mine: Exception | None = None
+        try:
+            yield
+        except Exception as error:
+            mine = error
+        said = None if mine is None else f"{type(mine).__name__}: {mine}"
+        found = self.gather(said)
+        if mine is not None:
+            raise mine
+        for k, text in enumerate(found):
+            if text is not None:
+                raise ValueError(f"worker {k} of {self.size} failed with {text}")
+
+    # ---------------------------------------------------------------------------- how it ends
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        self._waiting_since = time.monotonic()
+        try:
+            yield
+        finally:
+            self._waiting_since = None
+
+    def _watch(self) -> None:
+        """Ends the job when this worker has waited too long; runs in a thread of its own."""
+        while not self._left.wait(min(1.0, self.time_limit / 4)):
+            since = self._waiting_since
+            if since is not None and time.monotonic() - since > self.time_limit:
+                self._end(
+                    f"worker {self.rank} of {self.size} has waited {self.time_limit:g} s for the "
+                    f"others, and ends the job: one of them is stopped, or busy, or was told to do "
+                    f"something else. Workers(time_limit=…) sets the limit."
+                )
+
+    def _end_with(
+        self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        text = "".join(traceback.format_exception(kind, error, trace))
+        code = error.code if isinstance(error, SystemExit) else 1
+        self._end(
+            f"{text}worker {self.rank} of {self.size} failed, which ends the job.",
+            code if isinstance(code, int) else 1,
+        )
+
+    def _end(self, message: str, code: int = 1) -> NoReturn:
+        """Ends all workers."""
+        print(message, file=sys.stderr, flush=True)
+        sys.stdout.flush()
+        self._world.Abort(code)
+        os._exit(code)  # should MPI come back from that
+
+
+def len_of_affinity() -> int:
+    """How many cores this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def check_workers(workers: Any) -> Workers | None:
+    """The workers if there are several; None for a training by one process.
+
+    Raises:
+        TypeError: They are something else.
+        ValueError: They have not met yet.
+    """
+    if workers is None:
+        return None
+    if not isinstance(workers, Workers):
+        raise TypeError(f"workers must be made by Workers(), but it is {workers!r}.")
+    if not workers.entered:
+        raise ValueError(
+            "the workers have not met yet: write `with Workers() as workers:` around the fit."
+        )
+    return workers if workers.size > 1 else None

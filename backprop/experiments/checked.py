@@ -1,0 +1,86 @@
+"""The arguments of ``fit_many``, every mistake found before the first model is trained."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from backprop.core.arrays import as_numbers, to_array
+from backprop.core.checks import check_list
+from backprop.core.errors import ShapeError
+from backprop.core.types import Array, is_sparse
+
+
+def checked_models(models: Any) -> list[Any]:
+    """The models as a list.
+
+    Raises:
+        TypeError: There is something else among them.
+        ValueError: A model comes twice, or two have one optimizer.
+        NotCompiledError: One is not compiled.
+    """
+    found = check_list(models, "models")
+    for model in found:
+        if not hasattr(model, "compiled"):
+            raise TypeError(f"models must hold compiled models, but one of them is {model!r}.")
+    if len({id(model) for model in found}) < len(found):
+        raise ValueError("models holds one model twice: pass a model for each training.")
+    if len({id(model.optimizer) for model in found}) < len(found):
+        raise ValueError(
+            "two of the models have the same optimizer, which keeps the state of one training: "
+            "compile each model with an optimizer of its own."
+        )
+    return found
+
+
+def checked_samples(x: Any, y: Any, weight: Any) -> tuple[Any, Array, Array | None]:
+    """Inputs, targets and weights as arrays with as many rows.
+
+    Raises:
+        TypeError: x is no array.
+        ShapeError: Their lengths differ.
+    """
+    if callable(x) or isinstance(x, Iterator):
+        raise TypeError(f"x must be an array for several models, but it is {x!r}.")
+    x, y = as_numbers(x, "x", sparse=True), to_array(y, "y")
+    if x.ndim == 0 or y.ndim == 0 or x.shape[0] != len(y):
+        raise ShapeError(
+            f"x has the shape {x.shape}, but y has the shape {y.shape}: pass one target for each "
+            f"sample."
+        )
+    if weight is not None:
+        weight = as_numbers(weight, "sample_weight")
+        if weight.shape[:1] != y.shape[:1]:
+            raise ShapeError(
+                f"sample_weight must hold one number for each of the {len(y)} samples, but its "
+                f"shape is {weight.shape}."
+            )
+    return x.tocsr() if is_sparse(x) else x, y, weight
+
+
+def checked_rows(rows: Any, name: str, n_models: int, n: int) -> list[Array | None]:
+    """An array of sample numbers for each model, None for all or none.
+
+    Raises:
+        ValueError: There is not one for each model, or a number is no sample's.
+    """
+    if rows is None:
+        return [None] * n_models
+    found = [to_array(each, name) for each in check_list(rows, name)]
+    if len(found) != n_models:
+        raise ValueError(
+            f"{name} must hold one vector of sample numbers for each of the {n_models} models, but "
+            f"it holds {len(found)}."
+        )
+    for k, each in enumerate(found):
+        if each.ndim != 1 or each.dtype.kind not in "iu" or not each.size:
+            raise ValueError(
+                f"{name} must hold vectors of sample numbers, but {name}[{k}] has the shape "
+                f"{each.shape} and the dtype {each.dtype}: np.flatnonzero makes numbers of a mask."
+            )
+        if each.min() < 0 or each.max() >= n:
+            raise ValueError(
+                f"{name} must hold sample numbers from 0 to {n - 1}, but {name}[{k}] runs from "
+                f"{each.min()} to {each.max()}."
+            )
+    return [each.astype(np.intp) for each in found]

@@ -146,3 +146,12 @@ def _bars_aside() -> AbstractContextManager[None]:
     if tqdm is None:  # then there are no bars
         return nullcontext()
     return tqdm.tqdm.external_write_mode()  # type: ignore[no-any-return]
+
+
+def last_words(message: str) -> None:
+    """Writes a message to stderr where the process is about to end without Python's cleaning up."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, OSError, ValueError):
+            stream.flush()
+    with suppress(OSError):
+        os.write(2, f"{message}\n".encode(errors="replace"))

@@ -14,6 +14,7 @@ from typing import Any, NoReturn, Self
 
 import numpy as np
 
+from backprop.core import console
 from backprop.core.checks import check_positive
 from backprop.core.types import Array
 
@@ -205,8 +206,7 @@ class Workers:
 
     def _end(self, message: str, code: int = 1) -> NoReturn:
         """Ends all workers."""
-        print(message, file=sys.stderr, flush=True)
-        sys.stdout.flush()
+        console.last_words(message)
         self._world.Abort(code)
         os._exit(code)  # should MPI come back from that
 

@@ -170,7 +170,7 @@ class MLP(Estimator):
                     "large values and need to be preprocessed."
                 ) from error
             for record in self._records:  # the best weights are there again
-                record.validation_scores_.append(np.nan)
+                record.validation_scores_ = [*(record.validation_scores_ or ()), np.nan]
         self.history_ = self.models_[0].history
         self.coefs_, self.intercepts_ = views(self.models_[0])
         self._finish(samples if held_out is None else held_out)

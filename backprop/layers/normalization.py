@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core import console
-from backprop.core.checks import check_axis, check_integer, check_positive, check_share
+from backprop.core.checks import check_axis, check_flag, check_integer, check_positive, check_share
 from backprop.core.errors import ShapeError
 from backprop.core.functional import by_channel, column_sum, ones
 from backprop.core.parameters import parameter_views
@@ -63,7 +63,7 @@ class BatchNormalization(Standardization):
     ) -> None:
         super().__init__(epsilon, center, scale, beta_initializer, gamma_initializer, name)
         self.momentum = check_share(momentum, "momentum")
-        self.synchronized = synchronized
+        self.synchronized = check_flag(synchronized, "synchronized")
         self._by_batch, self._back = True, False
         self._warned = False  # of a batch of one
 

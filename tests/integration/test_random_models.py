@@ -150,7 +150,9 @@ def compare(seeds, monkeypatch):
         for way in ("layers", "recorded", "shared"):
             with monkeypatch.context() as patch, np.errstate(all="ignore"):
                 if way == "layers":
-                    patch.setattr("backprop.sequential.model.RecordedSteps", Step)
+                    patch.setattr(
+                        "backprop.sequential.model.RecordedSteps", lambda model, **_: Step(model)
+                    )
                 if way == "shared":
                     patch.setattr(schedule, "MEETING", 0)
                     patch.setattr(schedule, "WORTH", -1e9)

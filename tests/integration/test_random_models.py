@@ -159,7 +159,11 @@ def compare(seeds, monkeypatch):
                 patch.setattr(replay, "several", lambda way=way: 1 + (way == "shared"))
                 model = make()
                 history = model.fit(x, y, **fit)
-            found.append((history.history, [model.parameters.values, model.parameters.gradients]))
+            found.append((history.history, [model.parameters.values]))
+            if (
+                len(history.epoch) == fit["epochs"]
+            ):  # the g of a step that diverged is looked for anew
+                found[-1][1].append(model.parameters.gradients)
             found[-1][1].extend(model.optimizer.state.values())
             found[-1][1].append(model.predict(x))
         for numbers, arrays in found[1:]:

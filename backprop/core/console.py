@@ -145,7 +145,8 @@ def _bars_aside() -> AbstractContextManager[None]:
     tqdm = sys.modules.get("tqdm")
     if tqdm is None:  # then there are no bars
         return nullcontext()
-    return tqdm.tqdm.external_write_mode()  # type: ignore[no-any-return]
+    mode: AbstractContextManager[Any] = tqdm.tqdm.external_write_mode()
+    return mode
 
 
 def last_words(message: str) -> None:

@@ -28,7 +28,8 @@ def copy_of(layer: L, trainable: bool | None) -> L:
         part.buffers.clear()
     if trainable is not None:
         twin.trainable = trainable
-    return twin  # type: ignore[no-any-return]
+    copied: L = twin
+    return copied
 
 
 def take_kept(layer: Any) -> None:

@@ -32,7 +32,8 @@ def as_array(value: Any, dtype: Any = None) -> Array:
     if type(value) is not np.ndarray and hasattr(value, "tape"):
         same: bool = dtype is None or value.dtype == dtype
         if same:
-            return value  # type: ignore[no-any-return]
+            recorded: Array = value
+            return recorded
     return np.asarray(value, dtype)
 
 

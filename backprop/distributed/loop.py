@@ -156,7 +156,8 @@ class WorkersLoop(Loop):
         if not averages:
             return
         found = workers.gather([zlib.crc32(p.value.tobytes()) for p in averages])
-        share = self.plan.batches.share  # type: ignore[union-attr]
+        batches: Any = self.plan.batches  # those of ``shared_plan``
+        share = batches.share
         for p, *crcs in zip(averages, *found, strict=True):
             if len(set(crcs)) > 1:
                 p.value = workers.add(np.multiply(p.value, share, dtype=np.float64))

@@ -1,7 +1,6 @@
 """The outputs of layers for a large batch: in parts of its rows, by several threads."""
 
 from collections.abc import Sequence
-from itertools import chain
 
 import numpy as np
 
@@ -10,7 +9,7 @@ from backprop.core.walk import from_here
 from backprop.engine.team import make, team
 from backprop.engine.threads import several
 from backprop.layers import Layer
-from backprop.layers.block import forward_through
+from backprop.layers.block import forward_through, walk
 
 ROWS = 256
 """Rows of a part at the least."""
@@ -46,14 +45,8 @@ def forward_in_parts(layers: Sequence[Layer], X: Array, largest: int) -> Array:
 
     calls = [lambda k=k: compute(k) for k in range(n)]
     threads = several()
-    if threads > 1 and all(map(from_here, every(layers))):
+    if threads > 1 and all(from_here(layer) for _, layer in walk(layers)):
         team.make([calls[k::threads] for k in range(min(threads, n))])
     else:
         make(calls)
     return np.concatenate(outputs)
-
-
-def every(layers: Sequence[Layer]) -> list[Layer]:
-    """The layers and those in them."""
-    inner = chain.from_iterable(every(getattr(layer, "children", ())) for layer in layers)
-    return [*layers, *inner]

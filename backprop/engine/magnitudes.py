@@ -89,7 +89,8 @@ class Magnitudes:
             _, before = self._single.get(byte_bounds(vector), (vector, 0.0))
             self._single[byte_bounds(vector)] = vector, before + times
         elif factors:
-            self._double.append((*factors, times))  # type: ignore[arg-type]
+            one, other = factors
+            self._double.append((one, other, times))
 
     def function(self) -> Callable[[], Any]:
         """``square``, or the one product that it is."""

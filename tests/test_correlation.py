@@ -225,3 +225,23 @@ def test_rows_of_small_products() -> None:
         m = rows_at_once(n_rows, 90, 90)
         assert n_rows % m == 0
         assert m * 90 * 90 <= SMALL_PRODUCT or m == n_rows
+
+
+@pytest.mark.parametrize(
+    "name", ["conv2d", "conv2d_strided", "conv2d_grouped", "conv1d", "transposed"]
+)
+def test_parts_of_a_batch_add_up_to_the_whole(name, rng, monkeypatch) -> None:
+    """Outputs and gradients of a batch cut in two are those of the batch in one piece."""
+    make, shape = LAYERS[name]
+    X, found = rng.standard_normal((7, *shape)), []
+    for worth in (1 << 60, 1):
+        monkeypatch.setattr(correlation, "WORTH_A_PART", worth)
+        layer = make()
+        layer.build(shape, np.random.default_rng(0), "float64")
+        layer.needs_input_gradient = True
+        Y = layer.forward(X, training=True).copy()
+        delta = np.random.default_rng(1).standard_normal(Y.shape)
+        found.append([Y, layer.backward(delta).copy(), layer.dW.copy(), layer.db.copy()])
+    assert len(layer.buffers.children) == 2
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)

@@ -1,5 +1,6 @@
 """Steps that several threads make together: they leave the same bits as steps by the layers."""
 
+import numpy as np
 import pytest
 from layer_cases import CASES as LAYERS
 from loss_cases import CASES as LOSSES
@@ -9,8 +10,10 @@ from test_recorded import ACTIONS, NOT_REPLAYED, At, compare, data, ending, netw
 
 import backprop as bp
 from backprop.core import correlation
+from backprop.core.parameters import Parameter, Parameters
 from backprop.engine import recorded as replay
 from backprop.engine import schedule
+from backprop.engine.parts import Piece, intervals
 from backprop.layers import BatchNormalization, Dense, Dropout, ReLU
 
 
@@ -108,3 +111,19 @@ def test_a_wide_network(shared, by_layers, rng):
 
     compare(make, x, y, by_layers, batch_size=128, epochs=9)
     assert len(shared) == 1
+
+
+def test_a_stretch_that_is_written_twice_is_updated_once():
+    """As ∂E/∂W of an embedding: set to 0, then added to."""
+    theta = Parameters([Parameter("W", np.ones(8))], np.dtype("float64"))
+    g = theta.gradients
+    span = intervals(g)
+
+    def piece(function):
+        return Piece(function, (), span, None, 0.0)
+
+    section = [[piece(lambda: g.fill(0)), piece(lambda: np.add(g, 2.0, out=g))], []]
+    step = replay.SharedStep([[[]], section], theta)
+    step.gradients()
+    step.update(bp.optimizers.SGD(0.25))
+    np.testing.assert_array_equal(theta.values, np.full(8, 0.5))

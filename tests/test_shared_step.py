@@ -114,7 +114,7 @@ def test_a_wide_network(shared, by_layers, rng):
 
 
 def test_a_stretch_that_is_written_twice_is_updated_once():
-    """As ∂E/∂W of an embedding: set to 0, then added to."""
+    """As ∂E/∂W of an embedding, which is set first and then added to."""
     theta = Parameters([Parameter("W", np.ones(8))], np.dtype("float64"))
     g = theta.gradients
     span = intervals(g)
@@ -122,7 +122,7 @@ def test_a_stretch_that_is_written_twice_is_updated_once():
     def piece(function):
         return Piece(function, (), span, None, 0.0)
 
-    section = [[piece(lambda: g.fill(0)), piece(lambda: np.add(g, 2.0, out=g))], []]
+    section = [[piece(lambda: g.fill(1)), piece(lambda: np.add(g, 1, out=g))], []]
     step = replay.SharedStep([[[]], section], theta)
     step.gradients()
     step.update(bp.optimizers.SGD(0.25))

@@ -269,7 +269,8 @@ def plain_training(model: Model) -> bool:
         replayable(model)
         and not optimizer.full_batch
         and from_here(optimizer)
-        and not (optimizer.weight_decay or optimizer.use_ema or optimizer.clips)
+        and not (optimizer.weight_decay or optimizer.use_ema or optimizer.gathers)
+        and not optimizer.by_parameter
         and not any(p.constraint for p in model.parameters)
     )
 

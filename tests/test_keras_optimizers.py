@@ -1,10 +1,12 @@
-"""Optimizers on parameters of several shapes, step by step as Keras takes them; every mistake shows.
+"""Optimizers on parameters of several shapes, step by step as Keras takes them; mistakes show.
 
 How the numbers were made is said in ``data/make_keras_optimizers.py``.
 """
 
+import ast
 import inspect
 import textwrap
+from itertools import zip_longest
 from pathlib import Path
 
 import mutations
@@ -13,7 +15,7 @@ import pytest
 
 from backprop.core.parameters import Parameter, Parameters
 from backprop.optimizers import SGD, Adafactor, Adam, AdamW, Ftrl, Lamb, Muon, Optimizer, RMSprop
-from backprop.schedules import ExponentialDecay
+from backprop.schedules import ExponentialDecay, PiecewiseConstantDecay
 
 with np.load(Path(__file__).parent / "data" / "keras_more_optimizers.npz") as data:
     KERAS = dict(data)
@@ -35,6 +37,7 @@ CASES = {
     "adafactor_schedule": lambda: Adafactor(RATE),
     "lamb": lambda: Lamb(0.1),
     "lamb_options": lambda: Lamb(0.1, 0.5, 0.8, 0.01, weight_decay=0.1),
+    "lamb_from_0": lambda: Lamb(PiecewiseConstantDecay([1], [0.0, 0.1])),
     "ftrl": lambda: Ftrl(0.1),
     "ftrl_options": lambda: Ftrl(0.2, -0.3, 0.5, 0.4, 0.2, 0.1, 0.3, weight_decay=0.1),
     "muon": lambda: Muon(0.1),
@@ -69,8 +72,10 @@ def start(dtype: str = "float64") -> Parameters:
     return Parameters(found, np.dtype(dtype))
 
 
-def trajectory(optimizer: Optimizer, dtype: str = "float64") -> dict[str, np.ndarray]:
-    parameters = start(dtype)
+def trajectory(case: str, dtype: str = "float64") -> dict[str, np.ndarray]:
+    parameters, optimizer = start(dtype), CASES[case]()
+    if case == "lamb_from_0":
+        parameters.values[...] = 0
     found: dict[str, list] = {"theta": [], "counted": [], "rates": [], "average": []}
     for noise in KERAS["noise"]:
         parameters.gradients[...] = parameters.values + noise
@@ -84,7 +89,7 @@ def trajectory(optimizer: Optimizer, dtype: str = "float64") -> dict[str, np.nda
 
 
 def as_in_keras(case: str) -> bool:
-    found = trajectory(CASES[case]())
+    found = trajectory(case)
     expected = {k.split("/")[1]: v for k, v in KERAS.items() if k.startswith(f"{case}/")}
     assert found.keys() == expected.keys()
     return all(np.allclose(found[n], v, rtol=1e-9, atol=1e-11) for n, v in expected.items())
@@ -96,8 +101,60 @@ def test_every_case_of_the_file_is_used():
 
 @pytest.mark.parametrize("case", CASES)
 def test_steps_are_those_of_keras(case):
-    found = trajectory(CASES[case]())
+    found = trajectory(case)
     for name, values in found.items():
         expected = KERAS[f"{case}/{name}"]
         np.testing.assert_allclose(values, expected, rtol=1e-9, atol=1e-11, err_msg=name)
     assert np.abs(found["theta"][-1] - KERAS["start"]).max() > 1e-2
+
+
+# ------------------------------------------------------------------------------ planted mistakes
+
+FORMULAS = [
+    (Adafactor, "coefficients", "adafactor"),
+    (Adafactor, "update", "adafactor"),
+    (Lamb, "coefficients", "lamb"),
+    (Lamb, "update", "lamb"),
+    (Ftrl, "coefficients", "ftrl"),
+    (Ftrl, "update", "ftrl"),
+    (Muon, "coefficients", "muon"),
+    (Muon, "update", "muon"),
+    (Muon, "orthogonalize", "muon"),
+    (Optimizer, "change", "accumulated"),
+    (Optimizer, "conclude", "accumulated"),
+    (Optimizer, "gather", "accumulated"),
+]
+"""What is changed in one place, and which cases must then go wrong."""
+
+EQUIVALENT = {
+    "Muon.update: `adam_update(theta, g, scratch[0]": "any of the spare arrays will do",
+    "Optimizer.change: `if due and (not t % ROUNDING):`": "see test_optimizer_vectors.py",
+    "Optimizer.change: `round_to_0(vector)`": "see test_optimizer_vectors.py",
+    "Optimizer.conclude: `p.constraint.project(p.value)`": "see test_constraints.py",
+}
+"""Mistakes that no case can notice; why."""
+
+
+def mutants():
+    for owner, name, cases in FORMULAS:
+        source = textwrap.dedent(inspect.getsource(vars(owner)[name]))
+        sound = ast.unparse(ast.parse(source)).splitlines()
+        for _, tree in mutations.mutated(source):
+            pairs = zip_longest(sound, ast.unparse(tree).splitlines(), fillvalue="")
+            line, changed = next((a.strip(), b.strip()) for a, b in pairs if a != b)
+            label = f"{owner.__name__}.{name}: `{line}` -> `{changed}`"
+            yield label, owner, name, cases, tree
+
+
+def test_every_mistake_in_a_formula_is_noticed(monkeypatch):
+    survivors = []
+    for label, owner, name, cases, tree in mutants():
+        with monkeypatch.context() as patched:
+            patched.setattr(owner, name, mutations.compiled(tree, owner, name))
+            try:
+                right = all(as_in_keras(case) for case in CASES if case.startswith(cases))
+            except Exception:
+                right = False
+        if right and not label.startswith(tuple(EQUIVALENT)):
+            survivors.append(label)
+    assert "\n".join(survivors) == ""

@@ -112,8 +112,9 @@ class SharedStep:
         distinct = all(a[1] <= b[0] for a, b in pairwise(every))
         n = len(self._last)
         if optimizer.by_parameter:
-            parts = [optimizer.blocks(self._parameters, each) for each in whole(self._parameters, n)]
-            updates = [[partial(optimizer.change, blocks)] for blocks in parts]
+            shares = whole(self._parameters, n)
+            parts = [optimizer.blocks(self._parameters, share) for share in shares]
+            updates: list[list[Call]] = [[partial(optimizer.change, part)] for part in parts]
             return [functions(self._last), updates]
         if self.apart or optimizer.gathers or not distinct:
             shares = [share(trained, n, k) for k in range(n)]
@@ -126,8 +127,8 @@ class SharedStep:
                 [s for each in found if last[each] == i for s in common(trained, *each)]
                 for i, found in enumerate(stretches)
             ]
-            *updates, rest = self._updates(optimizer, *own, share(left, n, k))
-            pairs = zip(part, updates, strict=True)
+            *own_updates, rest = self._updates(optimizer, *own, share(left, n, k))
+            pairs = zip(part, own_updates, strict=True)
             programs.append(
                 [f for piece, update in pairs for f in (piece.function, update)] + [rest]
             )

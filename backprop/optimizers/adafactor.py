@@ -41,7 +41,7 @@ class Adafactor(ByParameter):
         >>> model = bp.Sequential([bp.layers.Dense(300)], seed=0)
         >>> model.compile(bp.optimizers.Adafactor(), "mse")
         >>> history = model.fit(np.ones((4, 200)), np.ones((4, 300)), verbose=0)
-        >>> {name: vector.size for name, vector in model.optimizer.state.items()}  # of 60300 weights
+        >>> {name: vector.size for name, vector in model.optimizer.state.items()}
         {'rows': 500, 'columns': 300}
     """
 

@@ -9,7 +9,7 @@ from backprop.core.settings import Strict
 from backprop.core.types import Array
 from backprop.optimizers.blocks import BLOCK, Block, cut, vectors_of, written
 from backprop.optimizers.options import LearningRate, new_rate, one_limit, optional, show
-from backprop.optimizers.vectors import clip, collect, exchange, include, round_to_0
+from backprop.optimizers.vectors import clip, collect, exchange, include, round_to_0, settle
 
 ROUNDING = 32
 """Steps between two roundings of the state (see ``Optimizer.step``)."""
@@ -25,7 +25,7 @@ class Optimizer(Strict):
     θ ← θ − η λ θ, but not for biases and the parameters of normalisation (Keras decays all unless
     told otherwise). The formula follows, and a ← κ a + (1 − κ) θ if an average is kept.
 
-    With k ``gradient_accumulation_steps`` k − 1 steps only add g up. The k-th takes the mean of all k
+    With k ``gradient_accumulation_steps`` k − 1 steps only add g up. The k-th takes the mean of all
     for g and does all of that. As in Keras schedules count, and averages follow, every step.
 
     Args:
@@ -49,12 +49,13 @@ class Optimizer(Strict):
         state: The state vectors by name, each as long as θ; with ``use_ema`` a is ``"average"``.
         scalars: What ``coefficients`` returned for this step, each as an array of θ's dtype without
             axes, which NumPy takes faster than a Python float.
+        swapped: Whether the average stands in θ, and θ in its place.
     """
 
     slots: tuple[str, ...] = ()
     scratches = 1
     initial_state = 0.0
-    full_batch = by_parameter = clips = gathers = decays = False
+    full_batch = by_parameter = clips = swapped = False
     instead = {"schedule": "set learning_rate"}
     iterations = _waiting = 0
     state: dict[str, Array] = {}
@@ -76,9 +77,8 @@ class Optimizer(Strict):
         self._schedule: Callable[[int], float] | None = None
         self._learning_rate = 0.0
         self.learning_rate = learning_rate
-        every, k = ema_overwrite_frequency, gradient_accumulation_steps
+        every, steps = ema_overwrite_frequency, gradient_accumulation_steps
         self.weight_decay = optional(check_number, weight_decay, "weight_decay")
-        self.decays = bool(weight_decay)
         given = one_limit(clipnorm=clipnorm, global_clipnorm=global_clipnorm, clipvalue=clipvalue)
         self.clips = bool(given)
         self.clipnorm = given.get("clipnorm")
@@ -87,11 +87,10 @@ class Optimizer(Strict):
         self.use_ema = check_flag(use_ema, "use_ema")
         self.ema_momentum = check_share(ema_momentum, "ema_momentum")
         self.ema_overwrite_frequency = optional(check_integer, every, "ema_overwrite_frequency")
-        k = optional(check_integer, k, "gradient_accumulation_steps", 2)
-        self.gradient_accumulation_steps = k
-        self.gathers = self.clips or k is not None
+        steps = optional(check_integer, steps, "gradient_accumulation_steps", 2)
+        self.gradient_accumulation_steps = steps
         self.iterations = self._waiting = 0  # gradients that are added up already
-        self._swapped = False  # whether a stands in θ, and θ in a
+        self.swapped = False
         self.state: dict[str, Array] = {}
         self.scalars: list[Array] = []
         self._parameters: Parameters | None = None
@@ -103,7 +102,7 @@ class Optimizer(Strict):
 
     def setting_changed(self, trial: Any) -> None:
         """Takes what follows from the arguments; the next step makes the state that is missing."""
-        for name in ("clips", "gathers", "decays", "slots", "initial_state"):
+        for name in ("clips", "slots", "initial_state"):
             setattr(self, name, getattr(trial, name))
         if self.gradient_accumulation_steps is None:
             self._waiting = 0
@@ -143,8 +142,6 @@ class Optimizer(Strict):
             The right-hand side, with ``{theta}`` for the parameter and ``{g}`` for its gradient.
         """
         return "{theta} + Δ{theta}"
-
-    # --------------------------------------------------------------------------- what users call
 
     @property
     def learning_rate(self) -> float:
@@ -202,17 +199,14 @@ class Optimizer(Strict):
     def finalize(self, parameters: Parameters) -> None:
         """Replaces θ by its moving average at the end of training, if one is kept."""
         if self.use_ema and self._parameters is parameters:
-            average, theta = self.state["average"], parameters.values
-            if self._swapped:  # then it is θ that the average is to be equal to
-                theta, average, self._swapped = average, theta, False
-            for stretch in parameters.trainable_slices():
-                theta[stretch] = average[stretch]
+            settle(parameters, self.state["average"], self.swapped)
+            self.swapped = False
 
     def swap(self, parameters: Parameters) -> None:
         """Exchanges θ and its moving average, if there is one by now, until the next call."""
         if "average" in self.state and self._parameters is parameters:
             exchange(parameters, self.state["average"])
-            self._swapped = not self._swapped
+            self.swapped = not self.swapped
 
     def begin(self, parameters: Parameters) -> None:
         """Makes the state if there is none; before callbacks change the rate, for ``reset``."""
@@ -224,11 +218,9 @@ class Optimizer(Strict):
         if self._parameters is not None:
             self._schedule, self._learning_rate = self._first_rate
         self.iterations = self._waiting = 0
-        self.state, self._swapped = {}, False
+        self.state, self.swapped = {}, False
         self._parameters = None
         self._blocks = []
-
-    # -------------------------------------------------------------------------------- the parts
 
     def prepare(self, parameters: Parameters) -> list[Block]:
         """The first part of a step: the state and the numbers of the formula.
@@ -239,7 +231,7 @@ class Optimizer(Strict):
         if self._parameters is not parameters:
             self.bind(parameters)
         stretches = parameters.trainable_slices()
-        decays = [p.decays for p in parameters] if self.decays else []
+        decays = self.decaying(parameters)
         if stretches is not self._stretches or decays != self._decays:
             self._complete_state(parameters)
             self._stretches, self._decays = stretches, decays
@@ -247,15 +239,23 @@ class Optimizer(Strict):
         numbers = self.coefficients(t, eta) if self.due else self._numbers
         self._keep = 1 - eta * (self.weight_decay or 0)
         if numbers != self._numbers:
-            attributes = self.__dict__  # written to directly: Strict would look at each assignment
-            attributes["_numbers"] = numbers
-            attributes["scalars"] = written(numbers, self.scalars, parameters.values.dtype)
+            scalars = written(numbers, self.scalars, parameters.values.dtype)
+            self.__dict__.update(_numbers=numbers, scalars=scalars)  # Strict would look at each
         return self._blocks
 
     @property
     def due(self) -> bool:
         """Whether the next step changes θ, and does not merely add g up."""
         return self._waiting + 1 >= (self.gradient_accumulation_steps or 1)
+
+    @property
+    def gathers(self) -> bool:
+        """Whether all of g has to be there before any of θ changes."""
+        return self.clips or self.gradient_accumulation_steps is not None
+
+    def decaying(self, parameters: Parameters) -> list[bool]:
+        """Which parameters decay; an empty list if there is no weight decay."""
+        return [p.decays for p in parameters] if self.weight_decay else []
 
     def kept(self, *state: Array) -> float:
         """1 − η λ for the parameter with this state."""
@@ -289,17 +289,15 @@ class Optimizer(Strict):
         for p in parameters.constrained:
             if p.trainable:
                 p.constraint.project(p.value)
-        due = self.due
-        self.__dict__["iterations"] += due
-        self.__dict__["_waiting"] = 0 if due else self._waiting + 1
+        waiting = 0 if self.due else self._waiting + 1
+        self.__dict__.update(iterations=self.iterations + (not waiting), _waiting=waiting)
 
     def bind(self, parameters: Parameters) -> None:
         """Makes the state for a model's parameters, as the first step does."""
         self.check_free(parameters)
         self._parameters, self._stretches = parameters, None
         self._first_rate = self._schedule, self._learning_rate
-        self.scalars, self._numbers = [], ()
-        self.state = {}
+        self.scalars, self._numbers, self.state = [], (), {}
         self._complete_state(parameters)
 
     def lengths(self, parameters: Parameters) -> dict[str, int]:
@@ -311,8 +309,8 @@ class Optimizer(Strict):
 
     def _complete_state(self, parameters: Parameters) -> None:
         """Makes the state vectors that are missing, and lets those go that nobody needs."""
-        first = {**dict.fromkeys(self.slots, self.initial_state), "average": parameters.values}
-        self.state = vectors_of(self.lengths(parameters), self.state, first, parameters.values.dtype)
+        first = dict.fromkeys(self.slots, self.initial_state)
+        self.state = vectors_of(self.lengths(parameters), self.state, first, parameters.values)
 
     def blocks(
         self, parameters: Parameters, stretches: Sequence[slice], size: int = BLOCK

@@ -1,4 +1,4 @@
-"""Cuts θ into blocks so small that all vectors of an update stay in the cache; makes the vectors."""
+"""The vectors of an update, and θ cut into blocks so small that they all stay in the cache."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -59,8 +59,8 @@ def cut(
 def vectors_of(
     lengths: Mapping[str, int],
     there: Mapping[str, Array],
-    first: Mapping[str, float | Array],
-    dtype: np.dtype[Any],
+    first: Mapping[str, float],
+    theta: Array,
 ) -> dict[str, Array]:
     """State vectors of these names and lengths: those that are there, or else new ones.
 
@@ -68,14 +68,15 @@ def vectors_of(
         lengths: The names and lengths.
         there: The vectors that there are.
         first: What a new one begins with; 0 unless given.
-        dtype: The dtype of a new one.
+        theta: θ, which the average begins with.
     """
     found = {}
     for name, n in lengths.items():
         vector = there.get(name)
         if vector is None or len(vector) != n:
-            vector = filled_array((n,), 0, dtype)
-            vector[...] = first.get(name, 0)
+            vector = filled_array((n,), first.get(name, 0), theta.dtype)
+            if name == "average":
+                vector[...] = theta
         found[name] = vector
     return found
 

@@ -15,7 +15,7 @@ from backprop.core.checks import (
     check_positive,
     check_share,
 )
-from backprop.core.parameters import Parameter
+from backprop.core.parameters import Parameter, Parameters
 from backprop.core.types import Array, Shape
 from backprop.optimizers.adam import adam_coefficients, adam_update
 from backprop.optimizers.by_parameter import ByParameter
@@ -29,9 +29,9 @@ class Muon(ByParameter):
         M ← μ M + g,   G = g + μ M with Nesterov's momentum, else M
         θ ← θ − η ρ √max(n, m) · orthogonal(G)   for θ of shape (n, m)
 
-    ``orthogonal`` begins with X = G / ‖G‖ and repeats X ← a X + (b A + c A²) X with A = X Xᵀ (Newton &
-    Schulz), which brings every singular value near to 1. What is no matrix, is looked up by an
-    embedding, or is named by ``exclude_layers``, such as the last layer should be, follows Adam.
+    ``orthogonal`` begins with X = G / ‖G‖ and repeats X ← a X + (b A + c A²) X with A = X Xᵀ, which
+    brings every singular value near to 1 (Newton and Schulz). What is no matrix, what an embedding
+    looks up, and what ``exclude_layers`` names, as it should the last layer, follows Adam.
 
     Keras's formula. Sources: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural
     networks"; with ρ: Liu et al. 2025, "Muon is scalable for LLM training".
@@ -96,7 +96,6 @@ class Muon(ByParameter):
         self.adam_beta_1 = check_number(adam_beta_1, "adam_beta_1", below=1)
         self.adam_beta_2 = check_number(adam_beta_2, "adam_beta_2", below=1)
         self.adam_weight_decay = optional(check_number, adam_weight_decay, "adam_weight_decay")
-        self.decays = bool(weight_decay or adam_weight_decay)
         self.epsilon = check_positive(epsilon, "epsilon")
         self.exclude_layers = check_expressions(exclude_layers)
         self.exclude_embeddings = check_flag(exclude_embeddings, "exclude_embeddings")
@@ -129,6 +128,11 @@ class Muon(ByParameter):
         """Those of M, or Adam's m, and of Adam's v, which is empty where Adam is not followed."""
         shape = parameter.shape
         return shape, shape if self.follows_adam(parameter) else (0,)
+
+    def decaying(self, parameters: Parameters) -> list[bool]:
+        """Which parameters decay, by either λ; an empty list if both are 0."""
+        both = self.weight_decay, self.adam_weight_decay
+        return [p.decays for p in parameters] if any(both) else []
 
     def kept(self, *state: Array) -> float:
         """1 − η λ for the parameter with this state."""
@@ -169,12 +173,12 @@ class Muon(ByParameter):
         A, B = (each.reshape(-1)[: k * k].reshape(k, k) for each in spare)
         X /= norm(X.ravel()) + 1e-7
         for _ in range(self.ns_steps):
-            np.dot(*((X, X.T) if n <= m else (X.T, X)), out=A)
+            np.dot(X if n <= m else X.T, X.T if n <= m else X, out=A)
             np.dot(A, A, out=B)
             B *= self.muon_c
             A *= self.muon_b
             A += B
-            np.dot(*((A, X) if n <= m else (X, A)), out=Y)
+            np.dot(A if n <= m else X, X if n <= m else A, out=Y)
             X *= self.muon_a
             X += Y
 

@@ -88,6 +88,16 @@ def exchange(parameters: Parameters, vector: Array) -> None:
         vector[stretch] = kept
 
 
+def settle(parameters: Parameters, average: Array, exchanged: bool) -> None:
+    """θ ← a where θ is trained; a ← θ if they are exchanged, so that a stands in θ."""
+    for stretch in parameters.trainable_slices():
+        theta, a = parameters.values[stretch], average[stretch]
+        if exchanged:
+            a[...] = theta
+        else:
+            theta[...] = a
+
+
 def round_to_0(v: Array) -> None:
     """Turns numbers that are about to become denormal into 0: v ← (v + C) − C.
 

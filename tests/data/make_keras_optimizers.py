@@ -2,11 +2,11 @@
 
     JAX_ENABLE_X64=1 KERAS_BACKEND=jax python tests/data/make_keras_optimizers.py
 
-needs Keras and JAX, which the tests themselves do not. All is in float64: for means and norms, which
-Keras computes in float32 on JAX, two functions are put in the place of its own. The file has ``start``,
-the weights at first, those of all variables one after the other, and ``noise``, an array of that
-length for each step: g = θ + noise. The variables are, in this order, those of ``SHAPES``. For each
-case it has ``<case>/theta``, the weights after each step, ``<case>/counted``, the iterations after
+needs Keras and JAX, which the tests themselves do not. All is in float64: for means and norms,
+which Keras computes in float32 on JAX, two functions are put in the place of its own. The file has
+``start``, the weights at first, those of all variables one after the other, and ``noise``, an array
+of that length for each step: g = θ + noise. The variables are, in this order, those of ``SHAPES``.
+Where a case is in ``FROM_0`` they begin with 0. For each case it has ``<case>/theta``, the weights after each step, ``<case>/counted``, the iterations after
 each step, and ``<case>/rates``, the learning rate after each step, and with averages
 ``<case>/average``, the moving average after each step. Biases are left out of weight decay.
 """
@@ -51,6 +51,7 @@ CASES = {
     "adafactor_schedule": lambda: k.Adafactor(rate()),
     "lamb": lambda: k.Lamb(0.1),
     "lamb_options": lambda: k.Lamb(0.1, 0.5, 0.8, 0.01, weight_decay=0.1),
+    "lamb_from_0": lambda: k.Lamb(k.schedules.PiecewiseConstantDecay([1], [0.0, 0.1])),
     "ftrl": lambda: k.Ftrl(0.1),
     "ftrl_options": lambda: k.Ftrl(0.2, -0.3, 0.5, 0.4, 0.2, 0.1, 0.3, weight_decay=0.1),
     "muon": lambda: k.Muon(0.1),
@@ -77,9 +78,12 @@ CASES = {
 }  # fmt: skip
 
 
-def variables():
-    found = []
-    parts = np.split(start, np.cumsum([np.prod(shape) for shape in SHAPES.values()])[:-1])
+FROM_0 = ("lamb_from_0",)
+
+
+def variables(case):
+    found, first = [], start * (case not in FROM_0)
+    parts = np.split(first, np.cumsum([np.prod(shape) for shape in SHAPES.values()])[:-1])
     for (name, shape), part in zip(SHAPES.items(), parts, strict=True):
         layer, weight = name.split(".")
         with keras.name_scope(layer):
@@ -91,8 +95,8 @@ def joined(arrays):
     return np.concatenate([np.asarray(array).ravel() for array in arrays])
 
 
-def trajectory(optimizer):
-    theta = variables()
+def trajectory(case, optimizer):
+    theta = variables(case)
     optimizer.exclude_from_weight_decay(var_names=["^b$"])
     optimizer.build(theta)
     found = {"theta": [], "counted": [], "rates": []}
@@ -115,7 +119,7 @@ def trajectory(optimizer):
 
 results = {"start": start, "noise": noise}
 for case, make in CASES.items():
-    for name, values in trajectory(make()).items():
+    for name, values in trajectory(case, make()).items():
         results[f"{case}/{name}"] = np.array(values)
         assert np.isfinite(results[f"{case}/{name}"]).all(), (case, name)
 np.savez_compressed(Path(__file__).with_name("keras_more_optimizers.npz"), **results)

@@ -6,9 +6,9 @@ needs Keras and JAX, which the tests themselves do not. All is in float64: for m
 which Keras computes in float32 on JAX, two functions are put in the place of its own. The file has
 ``start``, the weights at first, those of all variables one after the other, and ``noise``, an array
 of that length for each step: g = θ + noise. The variables are, in this order, those of ``SHAPES``.
-Where a case is in ``FROM_0`` they begin with 0. For each case it has ``<case>/theta``, the weights after each step, ``<case>/counted``, the iterations after
-each step, and ``<case>/rates``, the learning rate after each step, and with averages
-``<case>/average``, the moving average after each step. Biases are left out of weight decay.
+Those of the cases in ``FROM_0`` begin with 0. For each case it has ``<case>/theta``, the weights
+after each step, ``<case>/counted``, the iterations, ``<case>/rates``, the learning rate, and with
+averages ``<case>/average``, the moving average. Biases are left out of weight decay.
 """
 
 from pathlib import Path

@@ -37,6 +37,7 @@ class Adafactor(ByParameter):
         **common: Weight decay, clipping and averaging, see ``Optimizer``.
 
     Example:
+        >>> import numpy as np
         >>> import backprop as bp
         >>> model = bp.Sequential([bp.layers.Dense(300)], seed=0)
         >>> model.compile(bp.optimizers.Adafactor(), "mse")

@@ -58,6 +58,7 @@ class Muon(ByParameter):
         **common: Clipping and averaging, see ``Optimizer``.
 
     Example:
+        >>> import numpy as np
         >>> import backprop as bp
         >>> hidden, last = bp.layers.Dense(30), bp.layers.Dense(3, name="output")
         >>> model = bp.Sequential([hidden, bp.layers.ReLU(), last], seed=0)

@@ -19,6 +19,7 @@ class Model(Protocol):
 
     dtype: np.dtype[Any]
     compiled: bool
+    feature_names: tuple[Any, ...] | None
     history: Any
     stop_training: bool
     resume_at: tuple[int, int]

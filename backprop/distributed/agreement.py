@@ -10,11 +10,11 @@ import numpy as np
 from backprop.core.walk import numbers_of
 from backprop.data.batches import Batches
 from backprop.data.streams import Stream
+from backprop.data.training import observing
 from backprop.distributed.job import Workers
 from backprop.distributed.shares import SharedBatches, SharedStream
 from backprop.layers.block import walk
 from backprop.protocol import Model
-from backprop.training.observation import observing
 from backprop.training.plan import Plan
 
 

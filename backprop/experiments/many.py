@@ -20,6 +20,7 @@ from backprop.data.batches import Batches
 from backprop.data.inputs import warn_of_bytes
 from backprop.data.samples import Data
 from backprop.data.sources import Source, check
+from backprop.data.training import observing
 from backprop.engine.owners import training
 from backprop.engine.recorded import form, replayable
 from backprop.engine.threads import single_blas_threads
@@ -30,7 +31,7 @@ from backprop.experiments.tasks import run_tasks, width
 from backprop.protocol import Model
 from backprop.storage import snapshot
 from backprop.training.history import History
-from backprop.training.observation import observe, observing
+from backprop.training.observation import observe
 from backprop.training.plan import plan_fit
 from backprop.training.progress import progress
 

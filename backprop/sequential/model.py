@@ -139,11 +139,10 @@ class Sequential(CompiledNetwork):
         """
         several = None if workers is None else distributed.check_workers(workers)
         with training(self, "fit"), nullcontext() if several is None else several.same_fate():
-            labels = check_labels(x, self.feature_names)
             plan = plan_fit(
                 self,
-                x=x,
-                y=y,
+                x,
+                y,
                 batch_size=batch_size,
                 epochs=epochs,
                 verbose=2 if several and verbose == "auto" else verbose,
@@ -165,7 +164,7 @@ class Sequential(CompiledNetwork):
         with training(self, "fit"):
             if several is not None:
                 plan = distributed.shared_plan(self, plan, several)
-            self.history, self.feature_names = plan.history, labels
+            self.history, self.feature_names = plan.history, plan.labels
             with single_blas_threads():
                 observe(self, plan.batches)
                 step = Step(self) if self.run_eagerly else RecordedSteps(self, fuse=several is None)

@@ -130,3 +130,22 @@ def test_masking_of_numbers(rng):
     error = np.abs(model.predict(X) - y)[mask].mean()
     assert model.evaluate(X, y)[1] == pytest.approx(error, rel=1e-5)
     assert bp.Sequential([Dense(2)]).mask(X) is None
+
+
+@pytest.mark.parametrize("lengths", [LENGTHS, [0, 0, 0, 0]])
+def test_a_step_on_a_batch_reports_the_metrics_of_an_evaluation(lengths, rng):
+    X, y = tokens(rng)
+    X[np.arange(T) >= np.array(lengths)[:, np.newaxis]] = 0
+    w = rng.uniform(0.5, 2, X.shape)
+    model = make("gru", [Dense(3), Softmax()], "sparse_categorical_crossentropy")
+    model.compile(
+        bp.optimizers.SGD(0.0),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        weighted_metrics=["accuracy"],
+    )
+    expected = model.test_on_batch(X, y, sample_weight=w)
+    np.testing.assert_allclose(model.train_on_batch(X, y, sample_weight=w), expected, rtol=1e-12)
+    right = model.predict(X).argmax(axis=-1)[X > 0] == y[X > 0]
+    if right.size:
+        assert expected[1] == pytest.approx(right.mean(), rel=1e-12)

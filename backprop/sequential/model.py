@@ -18,7 +18,7 @@ from backprop.engine.recorded import RecordedSteps
 from backprop.engine.threads import single_blas_threads
 from backprop.sequential.compiled import CompiledNetwork
 from backprop.sequential.prediction import check_weights_finite
-from backprop.training.batched_metrics import update_metrics
+from backprop.training.batched_metrics import update_steps
 from backprop.training.divergence import Guard, quiet
 from backprop.training.evaluation import Evaluator, collect, unwrap
 from backprop.training.history import History
@@ -213,7 +213,7 @@ class Sequential(CompiledNetwork):
             self._complete_deltas()
             for metric in self._metrics:
                 metric.reset()
-            update_metrics(self._metrics, prediction, data.given, data.weight)
+            update_steps(self._metrics, self.mask(X), prediction, data.given, data.weight)
             logs = collect(loss, 1, self._metrics)
         return logs if return_dict else unwrap(logs)
 

@@ -533,6 +533,17 @@ CASES = [
         mask=first_steps,
         leading=False,
     ),
+    *(
+        Case(
+            f"global_max_pooling_1d_of_{mask.__name__}",
+            lambda: GlobalMaxPooling1D(keepdims=True),
+            shape=(4, 3),
+            draw=distinct,
+            mask=mask,
+            leading=False,
+        )
+        for mask in (first_steps, any_steps)
+    ),
     images("global_max_pooling", GlobalMaxPooling2D, draw=distinct),
     images("global_max_pooling_1d_kept", lambda: GlobalMaxPooling1D(True), (6, 2), distinct),
     images("global_max_pooling_1d", GlobalMaxPooling1D, (6, 2), distinct),

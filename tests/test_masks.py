@@ -12,6 +12,7 @@ from backprop.layers import (
     Dropout,
     Embedding,
     GlobalAveragePooling1D,
+    GlobalMaxPooling1D,
     LayerNormalization,
     Masking,
     MultiHeadAttention,
@@ -103,7 +104,7 @@ def test_recorded_steps_have_the_bits_of_the_layers_steps(body, rng):
     np.testing.assert_array_equal(*thetas)
 
 
-@pytest.mark.parametrize("pool", [GlobalAveragePooling1D, lambda: LSTM(3)])
+@pytest.mark.parametrize("pool", [GlobalAveragePooling1D, GlobalMaxPooling1D, lambda: LSTM(3)])
 def test_one_prediction_for_each_padded_sequence(pool, rng):
     X, _ = tokens(rng)
     y = rng.integers(0, 2, len(X)).astype(float)

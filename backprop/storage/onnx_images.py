@@ -102,7 +102,8 @@ def global_pooling(operator: str) -> Conversion:
     def convert(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
         axes = np.arange(1, len(layer.input_shape))
         if mask is not None and layer.takes_mask:
-            return masked_mean(layer, graph, x, mask), None
+            masked = masked_mean if operator == "ReduceMean" else masked_max
+            return masked(layer, graph, x, mask), None
         return graph.add(operator, x, axes, keepdims=int(layer.keepdims)), None
 
     return convert
@@ -116,6 +117,17 @@ def masked_mean(layer: Any, graph: Graph, x: str, mask: str) -> str:
     return graph.add(
         "Div", total, graph.add("Max", graph.add("ReduceSum", m, steps, keepdims=keep), 1.0)
     )
+
+
+def masked_max(layer: Any, graph: Graph, x: str, mask: str) -> str:
+    """The largest x_t of those with m_t = 1; 0 if there are none."""
+    steps, keep = np.array([1]), int(layer.keepdims)
+    m = graph.add("Unsqueeze", mask, np.array([2]))  # (N, T, 1)
+    shown = graph.add("Where", m, x, float(np.finfo(graph.dtype).min))
+    largest = graph.add("ReduceMax", shown, steps, keepdims=keep)
+    number = graph.cast(m, graph.dtype)
+    some = graph.cast(graph.add("ReduceMax", number, steps, keepdims=keep), np.bool_)
+    return graph.add("Where", some, largest, 0.0)
 
 
 def zero_padding(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:

@@ -14,6 +14,7 @@ from backprop.layers import (
     Cropping1D,
     Dense,
     Embedding,
+    Flatten,
     GlobalAveragePooling1D,
     GlobalMaxPooling1D,
     GroupNormalization,
@@ -21,10 +22,14 @@ from backprop.layers import (
     LayerNormalization,
     Masking,
     MaxPooling1D,
+    Normalization,
+    Permute,
+    Reshape,
     Residual,
     RMSNormalization,
     Softmax,
     Tanh,
+    TimeDistributed,
     UpSampling1D,
     ZeroPadding1D,
 )
@@ -51,6 +56,13 @@ BODIES = {
     "zeros for a state": (lambda: [ZeroPadding1D((1, 2)), GRU(3)], None),
     "cropped": (lambda: [Cropping1D((2, 0))], lambda n: n - 2),
     "repeated": (lambda: [UpSampling1D(2), LSTM(3, return_sequences=True)], lambda n: 2 * n),
+    "reshaped": (
+        lambda: [
+            *(Reshape((-1, 2, 2)), TimeDistributed([Conv1D(3, 2), Flatten()])),
+            *(Reshape((-1, 3, 1)), Permute((1, 3, 2)), TimeDistributed(Flatten()), GRU(2)),
+        ],
+        None,
+    ),
     "largest": (lambda: [Conv1D(3, 3), GlobalMaxPooling1D()], None),
     "mean": (lambda: [MaxPooling1D(2), Dense(3), GlobalAveragePooling1D()], None),
 }
@@ -219,3 +231,15 @@ def test_synchronized_batch_normalization_takes_no_mask(rng):
     layer.build((6, 3))
     with pytest.raises(ValueError, match=r"BatchNormalization .* cannot leave padded steps out"):
         layer.forward(np.ones((2, 6, 3)), True, mask=np.ones((2, 6), bool))
+
+
+def test_normalization_takes_padded_steps_for_no_samples(rng):
+    X = 2 + 3 * rng.standard_normal((40, T, 2))
+    mask = np.arange(T) < rng.integers(0, T + 1, 40)[:, np.newaxis]
+    X[~mask] = 0
+    model = bp.Sequential([Masking(), Normalization(), LSTM(2)], seed=0, dtype="float64")
+    model.compile("sgd", "mse")
+    model.fit(X, np.zeros((40, 2)), verbose=0)
+    np.testing.assert_allclose(model.layers[1].mean_, X[mask].mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(model.layers[1].variance_, X[mask].var(axis=0), rtol=1e-12)
+    assert model.layers[1].count_ == mask.sum()

@@ -189,13 +189,34 @@ def test_an_own_layer_that_changes_the_steps_must_say_what_the_mask_is(rng):
         model.predict(tokens(rng))
 
 
-@pytest.mark.parametrize("shape", [(5,), (2, 3, 4)])
-def test_masks_are_of_sequences(shape, rng):
-    with pytest.raises(ShapeError, match=r"Masking .*\(N, T, C\)"):
-        bp.Sequential([Masking()]).predict(rng.standard_normal((2, *shape)))
-    if len(shape) > 1:
-        with pytest.raises(ShapeError, match=r"mask_zero takes .*\(N, T\)"):
-            bp.Sequential([Embedding(5, 2, mask_zero=True)]).predict(np.ones((2, *shape), int))
+@pytest.mark.parametrize("kept", [False, True])
+def test_padded_words_of_padded_sentences_change_nothing(kept, rng):
+    X = rng.integers(1, 7, (2, 3, 4))
+    X[0, 1, 2:] = X[1, 2] = X[1, 0, 1:] = 0
+
+    def model_of(shape):
+        reader = [Embedding(7, 4, mask_zero=True)]
+        reader.append(TimeDistributed([GRU(3, return_sequences=kept), Dense(2)]))
+        reader += [] if kept else [LSTM(3, return_sequences=True)]
+        model = bp.Sequential([*reader, Dense(3), Softmax()], seed=0, dtype="float64")
+        model.compile(bp.optimizers.SGD(0.1), "sparse_categorical_crossentropy", ["accuracy"])
+        model.build((None, *shape))
+        return model
+
+    model, longer = model_of((3, 4)), model_of((4, 6))
+    X_longer = np.pad(X, ((0, 0), (0, 1), (0, 2)))
+    y = rng.integers(0, 3, (2, 4, 6) if kept else (2, 4))
+    y_short = y[:, :3, :4] if kept else y[:, :3]
+    assert model.mask(X).tolist() == (X > 0 if kept else (X > 0).any(axis=-1)).tolist()
+    inside = (slice(None), slice(3), slice(4)) if kept else (slice(None), slice(3))
+    found, expected = longer.predict(X_longer)[inside], model.predict(X)
+    np.testing.assert_allclose(found[model.mask(X)], expected[model.mask(X)], rtol=1e-12)
+    for _ in range(4):
+        np.testing.assert_allclose(
+            longer.train_on_batch(X_longer, y), model.train_on_batch(X, y_short), rtol=1e-12
+        )
+    np.testing.assert_allclose(longer.parameters.values, model.parameters.values, rtol=1e-11)
+    assert model.check_gradients(X, y_short).ok
 
 
 def test_batch_normalization_takes_padded_steps_for_no_samples(rng):

@@ -9,7 +9,7 @@ import numpy as np
 from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.checks import check_flag, check_integer
-from backprop.core.errors import NotBuiltError, ShapeError
+from backprop.core.errors import NotBuiltError
 from backprop.core.parameters import parameter_views
 from backprop.core.types import Array, Shape, as_array
 from backprop.initializers import Initializer
@@ -77,13 +77,6 @@ class Embedding(Layer):
     def make_parameters(self, input_shape: Shape) -> None:
         """Makes W."""
         self.X = self.Y = None
-        if self.mask_zero and len(input_shape) != 1:
-            shape = ("N", *input_shape)
-            raise ShapeError(
-                f"{self} with mask_zero takes the numbers of sequences, shape (N, T), but received "
-                f"({', '.join(map(str, shape))}): set mask_zero=False, or bring them into this "
-                f"form."
-            )
         exact = 2 ** (np.finfo(self.dtype).nmant + 1)
         if self.input_dim > exact:
             raise ValueError(

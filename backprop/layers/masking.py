@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.checks import check_number
-from backprop.core.types import Array, Shape, as_array, as_floats
-from backprop.core.windows import check_axes
+from backprop.core.types import Array, as_array, as_floats
 from backprop.layers.base import Layer
 
 
@@ -36,10 +35,6 @@ class Masking(Layer):
         self.mask_value = check_number(mask_value, "Masking(mask_value)", -math.inf)
         self._M: Any = None  # of the last training pass, shape (N, T, 1)
         self._Y: Any = None
-
-    def make_parameters(self, input_shape: Shape) -> None:
-        """There are none, but samples must be sequences."""
-        check_axes(self, input_shape, "TC")
 
     def output_mask(self, X: Array, mask: Array | None) -> Array | None:
         """True for the steps that are left."""

@@ -205,6 +205,7 @@ class Sequential(CompiledNetwork):
             step.refresh()
             with single_blas_threads(), quiet():  # as in fit: the same steps have the same bits
                 loss, prediction = step.gradients(*batch)
+                mask = self.mask(X)  # which may depend on the weights
                 try:
                     number = self.optimizer.iterations + 1
                     guard.update(step, loss, batch, f"in step {number}")
@@ -213,7 +214,7 @@ class Sequential(CompiledNetwork):
             self._complete_deltas()
             for metric in self._metrics:
                 metric.reset()
-            update_steps(self._metrics, self.mask(X), prediction, data.given, data.weight)
+            update_steps(self._metrics, mask, prediction, data.given, data.weight)
             logs = collect(loss, 1, self._metrics)
         return logs if return_dict else unwrap(logs)
 

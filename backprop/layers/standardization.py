@@ -10,6 +10,7 @@ import numpy as np
 from backprop.core.checks import check_flag, check_positive
 from backprop.core.errors import ShapeError
 from backprop.core.functional import by_channel, column_sum, ones
+from backprop.core.masks import refusal
 from backprop.core.parameters import parameter_views
 from backprop.core.types import Array, Shape, as_array
 from backprop.initializers import Initializer
@@ -176,6 +177,17 @@ class OverLastAxes(Layer):
         """The same, if it has the axes."""
         self.features(input_shape)
         return tuple(input_shape)
+
+    def output_mask(self, X: Array, mask: Array | None) -> Array | None:
+        """The same.
+
+        Raises:
+            ValueError: Steps are normalised together, and some of them are padded.
+        """
+        shape = self.input_shape or ()
+        if mask is not None and len(self.features(shape)) == len(shape):
+            raise refusal(self, "normalises over all steps together", "choose axis=-1")
+        return mask
 
     def check_input(self, X: Array) -> Array:
         """X, if it has the features that the parameters were made for."""

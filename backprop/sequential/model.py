@@ -18,7 +18,7 @@ from backprop.engine.recorded import RecordedSteps
 from backprop.engine.threads import single_blas_threads
 from backprop.sequential.compiled import CompiledNetwork
 from backprop.sequential.prediction import check_weights_finite
-from backprop.training.batched_metrics import update_metrics
+from backprop.training.batched_metrics import update_steps
 from backprop.training.divergence import Guard, quiet
 from backprop.training.evaluation import Evaluator, collect, unwrap
 from backprop.training.history import History
@@ -204,6 +204,7 @@ class Sequential(CompiledNetwork):
             step.refresh()
             with single_blas_threads(), quiet():  # as in fit: the same steps have the same bits
                 loss, prediction = step.gradients(*batch)
+                mask = self.mask(X)  # which may depend on the weights
                 try:
                     number = self.optimizer.iterations + 1
                     guard.update(step, loss, batch, f"in step {number}")
@@ -212,7 +213,7 @@ class Sequential(CompiledNetwork):
             self._complete_deltas()
             for metric in self._metrics:
                 metric.reset()
-            update_metrics(self._metrics, prediction, data.given, data.weight)
+            update_steps(self._metrics, mask, prediction, data.given, data.weight)
             logs = collect(loss, 1, self._metrics)
         return logs if return_dict else unwrap(logs)
 

@@ -141,6 +141,7 @@ class Loop:
                 self.before_step(batch)
             if averages:
                 guard.keep()
+            mask = model.mask(X) if masked else None  # which may depend on the weights
             loss, prediction = step.gradients(X, y, weight)
             if isfinite(loss) and step.square < step.limit:
                 step.update()
@@ -151,7 +152,7 @@ class Loop:
                 warn_of_scale(model, X, loss)
             n = len(y)
             if masked:
-                n = update_steps(metrics.metrics, model.mask(X), prediction, given, weight)
+                n = update_steps(metrics.metrics, mask, prediction, given, weight)
             elif counts and n:
                 metrics.add(prediction, given, weight)
             total += loss * n  # the last batch may be shorter and counts for less

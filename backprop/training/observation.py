@@ -33,7 +33,8 @@ def reaching(model: Model, layer: Layer, inputs: Iterable[Array]) -> Iterator[Ar
 
     def catch(X: Array, *arguments: Any, **options: Any) -> Array:
         if threading.get_ident() == me:  # others may predict meanwhile
-            caught.append(X)
+            mask = options.get("mask")
+            caught.append(X if mask is None else X[mask])
         return forward(X, *arguments, **options)
 
     vars(layer)["forward"] = catch  # in the place of the method

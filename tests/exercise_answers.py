@@ -88,7 +88,7 @@ ANSWERS = {
             "answer = tuple(np.argwhere(mistakes == mistakes.max())[0])",
             "answer = (0, 1) if mistakes[0, 1] < mistakes.max() else (1, 0)",
         ),
-        ("answer = 0.7", "answer = 0.05"),
+        ("answer = 0.6", "answer = 0.05"),
     ],
     "08_convolution": [
         ("answer = 16 * 4 * 4", "answer = 16 * 5 * 5"),

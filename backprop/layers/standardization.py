@@ -11,7 +11,7 @@ from backprop.core.checks import check_flag, check_positive
 from backprop.core.errors import ShapeError
 from backprop.core.functional import by_channel, column_sum, ones
 from backprop.core.parameters import parameter_views
-from backprop.core.types import Array, Shape, as_array
+from backprop.core.types import REAL, Array, Shape, as_array
 from backprop.initializers import Initializer
 from backprop.initializers import get as get_initializer
 from backprop.layers.base import Layer
@@ -35,6 +35,7 @@ class Standardization(Layer):
         name: The layer's name.
     """
 
+    interval = REAL
     definition = "{f}(x) = {gamma} ⊙ (x − μ) / √(v + ε) + {beta}"
     formulas = {"dgamma": "Σ_N {delta} ⊙ ({x} − μ) / √(v + ε)", "dbeta": "Σ_N {delta}"}
 
@@ -147,6 +148,8 @@ class OverLastAxes(Layer):
     Attributes:
         axis: −1, or a tuple of the last axes.
     """
+
+    interval = REAL
 
     axis: int | tuple[int, ...] = -1
 

@@ -13,7 +13,7 @@ from backprop.core.buffers import Buffers, new_array
 from backprop.core.checks import check_flag, check_name
 from backprop.core.errors import NoForwardError, NotBuiltError, ShapeError, misfit
 from backprop.core.parameters import Parameter
-from backprop.core.settings import Settings
+from backprop.core.settings import Checked, Settings
 from backprop.core.time_steps import Unrolled
 from backprop.core.transfer import copy_of, take_kept
 from backprop.core.types import Array, DTypeLike, Interval, Shape, as_array, as_floats, is_sparse
@@ -70,12 +70,12 @@ class Layer(Settings):
         step_formulas: Likewise what ``unrolled`` has of each step in time, ``{h_s}`` being h_{t−1}.
     """
 
-    accepts_sparse = False
-    random = False
+    accepts_sparse = random = runs_own_code = False
     takes_mask = makes_mask = False
-    runs_own_code = False
     any_length = 0
     link: str | None = None
+    name: Any = Checked(check_name)
+    needs_input_gradient: Any = Checked(check_flag)
     linear = rearranges = False
     interval: Interval | None = None
     sums_to_one = False

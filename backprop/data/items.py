@@ -12,6 +12,7 @@ import numpy as np
 
 from backprop.core.arrays import SEQUENCES, readable
 from backprop.core.checks import check_integer
+from backprop.core.signatures import check_function
 from backprop.core.types import Shape
 
 MANY = 1 << 20
@@ -55,6 +56,8 @@ class Items:
         self._source = source = self._numbered(source, rng)
         self._iterator: Iterator[Any] | None = source if isinstance(source, Iterator) else None
         self._fresh = getgeneratorstate(source) == GEN_CREATED if isgenerator(source) else False
+        if callable(source):
+            check_function(source, "", name)
         before: Any = None if rng is None else rng.bit_generator.state
         begun = self._begin()
         first = list(itertools.islice(begun, 1))

@@ -1,6 +1,5 @@
 """The contract of an optimizer: a formula on stretches of two vectors, θ and its gradient g."""
 
-import inspect
 from collections.abc import Callable, Sequence
 from itertools import accumulate, pairwise
 from typing import Any
@@ -20,7 +19,7 @@ from backprop.core.parameters import Parameters
 from backprop.core.settings import Checked, Strict
 from backprop.core.types import Array
 from backprop.optimizers.blocks import BLOCK, Block, cut
-from backprop.optimizers.options import LearningRate, show
+from backprop.optimizers.options import LearningRate, check_schedule, show
 from backprop.optimizers.vectors import clip, include, round_to_0
 
 ROUNDING = 32
@@ -162,9 +161,8 @@ class Optimizer(Strict):
 
     @learning_rate.setter
     def learning_rate(self, value: LearningRate) -> None:
-        if inspect.isclass(value):
-            raise TypeError(f"learning_rate must be an object: write {value.__name__}(…).")
         if callable(value):
+            check_schedule(value)
             self._schedule = value
         elif self._schedule is not None:
             raise TypeError(

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from backprop.core.arrays import as_numbers, to_array
-from backprop.core.checks import check_number, check_one_class, check_share
+from backprop.core.checks import check_number, check_share
 from backprop.core.errors import ShapeError
+from backprop.core.ranges import check_one_class
 from backprop.core.types import Array, Shape
 from backprop.losses import Loss
 

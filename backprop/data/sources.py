@@ -20,7 +20,7 @@ from backprop.data.on_disk import RowsOnDisk, on_disk
 from backprop.data.samples import Data, check_data
 from backprop.data.streams import Stream
 from backprop.layers import Layer
-from backprop.layers.chain import unfold
+from backprop.layers.chain import ending
 from backprop.protocol import Model
 
 EVALUATION_BATCH = 1024
@@ -53,7 +53,7 @@ def check(
     loss = model.loss
     if not model.layers:
         raise NotBuiltError("the model has no layers: add some first.")
-    last = unfold(model.layers)[-1]
+    last = ending(model.layers)
     loss.check_ending(last)
     sample_shape = model.input_shape or sample_shape
     X = check_inputs(x, sample_shape, model.layers, f"{prefix}x", model.dtype)

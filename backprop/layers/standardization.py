@@ -12,7 +12,7 @@ from backprop.core.errors import ShapeError
 from backprop.core.functional import by_channel, column_sum, ones
 from backprop.core.masks import refusal
 from backprop.core.parameters import parameter_views
-from backprop.core.types import Array, Shape, as_array
+from backprop.core.types import REAL, Array, Shape, as_array
 from backprop.initializers import Initializer
 from backprop.initializers import get as get_initializer
 from backprop.layers.base import Layer
@@ -36,6 +36,7 @@ class Standardization(Layer):
         name: The layer's name.
     """
 
+    interval = REAL
     definition = "{f}(x) = {gamma} ⊙ (x − μ) / √(v + ε) + {beta}"
     formulas = {"dgamma": "Σ_N {delta} ⊙ ({x} − μ) / √(v + ε)", "dbeta": "Σ_N {delta}"}
 
@@ -148,6 +149,8 @@ class OverLastAxes(Layer):
     Attributes:
         axis: −1, or a tuple of the last axes.
     """
+
+    interval = REAL
 
     axis: int | tuple[int, ...] = -1
 

@@ -37,11 +37,9 @@ class Network(Strict):
     ``Sequential`` adds a loss, an optimizer and the verbs of training.
 
     Attributes:
-        compiled: Whether there are a loss and an optimizer.
         feature_names: The columns of the data frame that it was trained on; None if it was none.
     """
 
-    compiled = False
     feature_names: tuple[Any, ...] | None = None
     instead = {
         "layers": "add layers by model.add(…)",
@@ -50,6 +48,7 @@ class Network(Strict):
         "metrics": "call model.compile(metrics=[…])",
         "parameters": "call model.set_weights(…), or write into model.parameters.values",
         "seed": "call model.reset(seed=…)",
+        "compiled": "call model.compile(…)",
         "input_shape": "call model.build((None, …))",
     }
 

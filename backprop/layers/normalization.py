@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from backprop.core import console
-from backprop.core.checks import check_axis, check_flag, check_mask, check_positive, check_share
+from backprop.core.checks import check_axis, check_flag, check_positive, check_share
 from backprop.core.functional import by_channel, column_sum
 from backprop.core.parameters import parameter_views
+from backprop.core.ranges import check_mask
 from backprop.core.types import Array, Shape, as_array
 from backprop.initializers import Initializer
 from backprop.layers.standardization import OverLastAxes, Standardization

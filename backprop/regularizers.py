@@ -7,6 +7,7 @@ import numpy as np
 from backprop.core.checks import check_number
 from backprop.core.lookup import resolve, show_call
 from backprop.core.settings import Settings
+from backprop.core.signatures import check_methods
 from backprop.core.types import Array, Shape
 
 
@@ -91,4 +92,6 @@ def get(regularizer: str | Regularizer | None) -> Regularizer | None:
         return None
     if isinstance(regularizer, str):
         regularizer = _KERAS.get(regularizer, regularizer)
-    return resolve(regularizer, Regularizer, _BY_NAME, "regularizer")
+    found = resolve(regularizer, Regularizer, _BY_NAME, "regularizer")
+    check_methods(found, {"penalty": "W", "gradient": "W"})
+    return found

@@ -49,6 +49,7 @@ from backprop.layers.global_pooling import (
     GlobalMaxPooling1D,
     GlobalMaxPooling2D,
 )
+from backprop.layers.group_normalization import GroupNormalization
 from backprop.layers.gru import GRU
 from backprop.layers.input import Input
 from backprop.layers.lstm import LSTM
@@ -62,7 +63,6 @@ from backprop.layers.noise import (
 )
 from backprop.layers.normalization import (
     BatchNormalization,
-    GroupNormalization,
     LayerNormalization,
     RMSNormalization,
 )

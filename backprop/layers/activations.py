@@ -1,18 +1,20 @@
 """The classic activation functions as layers: formulas with their derivatives, and Softmax."""
 
+import math
 from typing import Any
 
 import numpy as np
 
 from backprop.core import functional
 from backprop.core.checks import check_number
-from backprop.core.types import Array, as_floats
+from backprop.core.types import POSITIVE, UNIT, Array, Interval, as_floats
 from backprop.layers.base import Activation, Layer
 
 
 class Identity(Activation):
     """f(z) = z, f′(z) = 1: the linear activation of the textbooks."""
 
+    rearranges = True
     formulas = {"Y": "{z}", "dX": "{delta}"}
 
     def f(self, Z: Array, out: Array | None = None) -> Array:
@@ -28,6 +30,7 @@ class Identity(Activation):
 class Sigmoid(Activation):
     """σ(z) = 1 / (1 + e⁻ᶻ), σ′(z) = σ(z) (1 − σ(z)), the logistic function."""
 
+    interval = UNIT
     link = "sigmoid"
     symbol = "σ"
     definition = "σ(z) = 1 / (1 + exp(−z))"
@@ -47,6 +50,7 @@ class Sigmoid(Activation):
 class Tanh(Activation):
     """f(z) = tanh(z), f′(z) = 1 − tanh²(z)."""
 
+    interval = (-1.0, 1.0)
     slope = "1 − {a} ⊙ {a}"
 
     def f(self, Z: Array, out: Array | None = None) -> Array:
@@ -73,6 +77,7 @@ class ReLU(Activation):
         name: The layer's name.
     """
 
+    interval: Interval | None = POSITIVE
     definition = "relu(z) = max(z, 0)"
     slope = "[{z} > 0]"
 
@@ -95,6 +100,8 @@ class ReLU(Activation):
             line, limit = f"z [z > {t}]", ""
             if max_value is not None:
                 line, limit = f"min({line}, {max_value:g})", f" ⊙ [{{z}} < {max_value:g}]"
+            low = -math.inf if self.negative_slope else 0.0
+            self.interval = low, math.inf if max_value is None else max_value
             self.definition = f"relu(z) = {line} + {s} min(z − {t}, 0)"
             self.slope = f"[{{z}} > {t}]{limit} + {s} [{{z}} ≤ {t}]"
 
@@ -135,6 +142,7 @@ class Softmax(Layer):
     Shapes: Z and A ``(N, K)``, or with further leading axes.
     """
 
+    interval = UNIT
     link = "softmax"
     any_length = 2
     sums_to_one = True
@@ -173,6 +181,7 @@ class LogSoftmax(Layer):
     Shapes: Z and A ``(N, K)``, or with further leading axes.
     """
 
+    interval = (-math.inf, 0.0)
     any_length = 2
     sums_to_one = True
     is_activation = True

@@ -1,18 +1,16 @@
-"""Layers that bring their inputs to one scale: over the batch, a sample, or channels."""
+"""Layers that bring their inputs to one scale: over the batch, or a sample."""
 
 from __future__ import annotations
 
-import math
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from backprop.core import console
-from backprop.core.checks import check_axis, check_flag, check_integer, check_positive, check_share
-from backprop.core.errors import ShapeError
-from backprop.core.functional import by_channel, column_sum, ones
+from backprop.core.checks import check_axis, check_flag, check_positive, check_share
+from backprop.core.functional import by_channel, column_sum
 from backprop.core.parameters import parameter_views
+from backprop.core.ranges import check_mask
 from backprop.core.types import Array, Shape, as_array
 from backprop.initializers import Initializer
 from backprop.layers.standardization import OverLastAxes, Standardization
@@ -32,6 +30,8 @@ class BatchNormalization(Standardization):
     Of several workers each normalises its own samples, and the moving averages are the mean of
     theirs, unless they are synchronised: then μ and v are those of the whole batch.
 
+    Padded steps of sequences are no samples: in training X̂ is 0 there.
+
     Args:
         momentum: m.
         epsilon: ε.
@@ -46,6 +46,7 @@ class BatchNormalization(Standardization):
 
     definition = Standardization.definition
     formulas = Standardization.formulas
+    takes_mask = True
 
     moving_mean, _ = parameter_views("moving_mean")
     moving_variance, _ = parameter_views("moving_variance")
@@ -65,6 +66,8 @@ class BatchNormalization(Standardization):
         self.momentum = check_share(momentum, "momentum")
         self.synchronized = check_flag(synchronized, "synchronized")
         self._by_batch, self._back = True, False
+        self._M: Any = None  # 1 for a step and 0 for a padded one, of the last training pass
+        self._n: Any = None  # how many steps there are
         self._warned = False  # of a batch of one
 
     def make_parameters(self, input_shape: Shape) -> None:
@@ -76,8 +79,12 @@ class BatchNormalization(Standardization):
 
     def mean(self, A: Array) -> Array:
         """The mean of every feature over all samples, shape ``(C,)``, as the product 1ᵀ A / N."""
-        total = column_sum(A)
-        np.divide(total, A.size // total.size, out=total)
+        if self._M is None:
+            total = column_sum(A)
+            np.divide(total, A.size // total.size, out=total)
+        else:
+            total = column_sum(np.multiply(A, self._M, out=self.buffer("M A", A.shape, A.dtype)))
+            np.divide(total, np.maximum(self._n, 1), out=total)
         return self.over_workers(total, self._back) if self.synchronized else total
 
     def over_workers(self, mean: Array, back: bool) -> Array:
@@ -89,12 +96,13 @@ class BatchNormalization(Standardization):
         """
         return mean
 
-    def forward(self, X: Array, training: bool = False) -> Array:
+    def forward(self, X: Array, training: bool = False, mask: Array | None = None) -> Array:
         """γ ⊙ X̂ + β."""
         X = self.check_input(X)
         if not training:
             X_hat = self.by_averages(X)[0]
             return self.stretch(X_hat, out=X_hat)
+        self.see(X, mask)
         self._by_batch, self._back = self.trainable, False
         if self._by_batch and X.size == X.shape[-1] and not (self.synchronized or self._warned):
             self._warned = True
@@ -107,9 +115,14 @@ class BatchNormalization(Standardization):
         if self._by_batch:
             found = self.standardize(X, self.X_hat, self.scratch(X.shape))
             mean, variance, self._inverse = found
+            new: Any = 1 - self.momentum
+            if self._M is not None:
+                self.X_hat *= self._M
+                new = np.multiply(np.minimum(self._n, 1), new)  # nothing is new of no step
+            kept = self.momentum if self._M is None else 1 - new
             for average, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
-                average *= self.momentum
-                average += (1 - self.momentum) * value
+                average *= kept
+                average += new * value
         else:
             _, self._inverse = self.by_averages(X, out=self.X_hat)
         return self.stretch(self.X_hat, out=self.buffer("Y", X.shape, self.dtype))
@@ -119,8 +132,32 @@ class BatchNormalization(Standardization):
         self._back = True
         d = self.unstretch(delta)
         if self._by_batch:
-            return self.unstandardize(d)
+            if self._M is None:
+                return self.unstandardize(d)
+            d *= self._M
+            dX = self.unstandardize(d)
+            dX *= self._M
+            return dX
         return by_channel(np.multiply, d, self._inverse, d)
+
+    def see(self, X: Array, mask: Array | None) -> None:
+        """Notes which samples are padded steps.
+
+        Raises:
+            ValueError: There is a mask, and the layer is synchronised.
+        """
+        self._M = self._n = None
+        if mask is None:
+            return
+        if self.synchronized:
+            raise ValueError(
+                f"{self} with synchronized=True cannot leave padded steps out: set it to False, or "
+                f"take LayerNormalization."
+            )
+        steps = check_mask(self, X, mask)
+        self._M = self.buffer("M", (*steps.shape, *[1] * (X.ndim - 2)), self.dtype)
+        np.copyto(self._M, steps.reshape(self._M.shape))
+        self._n = np.add.reduce(self._M, axis=None)
 
     def by_averages(self, X: Array, out: Array | None = None) -> tuple[Array, Array]:
         """X̂ by the moving averages, and their 1 / √(v + ε)."""
@@ -244,87 +281,3 @@ class RMSNormalization(OverLastAxes):
         r: Array = 1 / np.sqrt(self.mean(squares) + self.dtype.type(self.epsilon))
         np.multiply(X, r, out=out)
         return r
-
-
-class GroupNormalization(Standardization):
-    """Normalises every sample over groups of its channels, in training and inference alike.
-
-        X̂ = (X − μ) / √(v + ε),   Y = γ ⊙ X̂ + β
-
-    with μ and v the mean and biased variance of the channels of one group at all places of one
-    sample, which do not depend on the batch. One group is a layer normalisation of whole images, a
-    group for each channel an instance normalisation. Source: Wu & He 2018; Keras's constants.
-
-    Shapes: X and Y ``(N, …, C)``; γ and β ``(C,)``.
-
-    Args:
-        groups: How many groups of neighbouring channels; it must divide C. −1 is one for each.
-        axis: The axis of the channels: the last one.
-        epsilon: ε.
-        center: Whether β is there.
-        scale: Whether γ is there.
-        beta_initializer: How β starts.
-        gamma_initializer: How γ starts.
-        name: The layer's name.
-    """
-
-    def __init__(
-        self,
-        groups: int = 32,
-        axis: int = -1,
-        epsilon: float = 1e-3,
-        center: bool = True,
-        scale: bool = True,
-        beta_initializer: str | Initializer = "zeros",
-        gamma_initializer: str | Initializer = "ones",
-        name: str | None = None,
-    ) -> None:
-        super().__init__(epsilon, center, scale, beta_initializer, gamma_initializer, name)
-        self.groups = -1 if groups == -1 else check_integer(groups, "groups of GroupNormalization")
-        self.axis = check_integer(axis, "axis of GroupNormalization", -math.inf)
-
-    def features(self, input_shape: Shape) -> Shape:
-        """A number for each channel.
-
-        Raises:
-            ValueError: The groups do not divide the channels, or these are not the last axis.
-        """
-        if self.axis not in (-1, len(input_shape)):
-            raise ValueError(
-                f"{self} takes the channels from the last axis, but axis is {self.axis!r} for "
-                f"samples of shape {tuple(input_shape)}: move them there with Permute first."
-            )
-        channels = input_shape[-1]
-        if self.groups > channels or channels % self.groups:
-            raise ShapeError(
-                f"{self} has {self.groups} groups, which cannot share {channels} channels equally: "
-                f"choose groups that divide {channels}."
-            )
-        return (channels,)
-
-    def output_shape(self, input_shape: Shape) -> Shape:
-        """The same, if the groups divide the channels."""
-        self.features(input_shape)
-        return tuple(input_shape)
-
-    def mean(self, A: Array) -> Array:
-        """The mean of each channel's group, shape ``(N, 1, …, C)``: 1ᵀ A M for every sample."""
-        n, channels = len(A), A.shape[-1]
-        places = A.reshape(n, -1, channels)  # (N, S, C)
-        size = places.shape[1]
-        total = np.matmul(ones(size, A.dtype)[np.newaxis], places)  # (N, 1, C)
-        groups = channels if self.groups == -1 else self.groups
-        means: Array = np.dot(total, averaging(size, channels, groups, A.dtype))
-        return means.reshape(n, *[1] * (A.ndim - 2), channels)
-
-
-@lru_cache(maxsize=64)
-def averaging(size: int, channels: int, groups: int, dtype: np.dtype[Any]) -> Array:
-    """M, with m_ij = 1 / (numbers in a group) where i and j are of one group, else 0.
-
-    It is not to be written to: it is kept.
-    """
-    within = channels // groups
-    M = np.kron(np.eye(groups), np.full((within, within), 1 / (size * within))).astype(dtype)
-    M.setflags(write=False)
-    return M

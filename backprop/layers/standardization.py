@@ -10,8 +10,9 @@ import numpy as np
 from backprop.core.checks import check_flag, check_positive
 from backprop.core.errors import ShapeError
 from backprop.core.functional import by_channel, column_sum, ones
+from backprop.core.masks import refusal
 from backprop.core.parameters import parameter_views
-from backprop.core.types import Array, Shape, as_array
+from backprop.core.types import REAL, Array, Shape, as_array
 from backprop.initializers import Initializer
 from backprop.initializers import get as get_initializer
 from backprop.layers.base import Layer
@@ -35,6 +36,7 @@ class Standardization(Layer):
         name: The layer's name.
     """
 
+    interval = REAL
     definition = "{f}(x) = {gamma} ⊙ (x − μ) / √(v + ε) + {beta}"
     formulas = {"dgamma": "Σ_N {delta} ⊙ ({x} − μ) / √(v + ε)", "dbeta": "Σ_N {delta}"}
 
@@ -148,6 +150,8 @@ class OverLastAxes(Layer):
         axis: −1, or a tuple of the last axes.
     """
 
+    interval = REAL
+
     axis: int | tuple[int, ...] = -1
 
     @property
@@ -176,6 +180,17 @@ class OverLastAxes(Layer):
         """The same, if it has the axes."""
         self.features(input_shape)
         return tuple(input_shape)
+
+    def output_mask(self, X: Array, mask: Array | None) -> Array | None:
+        """The same.
+
+        Raises:
+            ValueError: Steps are normalised together, and some of them are padded.
+        """
+        shape = self.input_shape or ()
+        if mask is not None and len(self.features(shape)) == len(shape):
+            raise refusal(self, "normalises over all steps together", "choose axis=-1")
+        return mask
 
     def check_input(self, X: Array) -> Array:
         """X, if it has the features that the parameters were made for."""

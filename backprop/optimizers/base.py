@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from backprop.core.checks import check_flag, check_integer, check_number, check_share
+from backprop.core.checks import check_count, check_flag, check_integer, check_number, check_share
 from backprop.core.parameters import Parameters
-from backprop.core.settings import Strict
+from backprop.core.settings import Checked, Strict
 from backprop.core.types import Array
 from backprop.optimizers.blocks import BLOCK, Block, cut, vectors_of, written
 from backprop.optimizers.options import LearningRate, new_rate, one_limit, optional, show
@@ -46,19 +46,16 @@ class Optimizer(Strict):
         full_batch: Whether an update needs the loss at several θ. ``fit`` then calls ``minimize``
             with the loss of all samples, and not ``step`` after each batch.
         by_parameter: Whether ``update`` needs whole parameters, see ``ByParameter``.
-        state: The state vectors by name, each as long as θ; with ``use_ema`` a is ``"average"``.
         scalars: What ``coefficients`` returned for this step, each as an array of θ's dtype without
             axes, which NumPy takes faster than a Python float.
-        swapped: Whether the average stands in θ, and θ in its place.
     """
 
     slots: tuple[str, ...] = ()
     scratches = 1
     initial_state = 0.0
     full_batch = by_parameter = clips = swapped = False
-    instead = {"schedule": "set learning_rate"}
-    iterations = _waiting = 0
-    state: dict[str, Array] = {}
+    instead = {"schedule": "set learning_rate", "state": "write into its vectors, state[…][...]"}
+    iterations: Any = Checked(check_count)
     scalars: list[Array] = []
 
     def __init__(
@@ -91,7 +88,7 @@ class Optimizer(Strict):
         self.gradient_accumulation_steps = steps
         self.iterations = self._waiting = 0  # gradients that are added up already
         self.swapped = False
-        self.state: dict[str, Array] = {}
+        self._state: dict[str, Array] = {}
         self.scalars: list[Array] = []
         self._parameters: Parameters | None = None
         self._stretches: list[slice] | None = None
@@ -104,8 +101,7 @@ class Optimizer(Strict):
         """Takes what follows from the arguments; the next step makes the state that is missing."""
         for name in ("clips", "slots", "initial_state"):
             setattr(self, name, getattr(trial, name))
-        if self.gradient_accumulation_steps is None:
-            self._waiting = 0
+        self._waiting *= self.gradient_accumulation_steps is not None
         self._stretches = None
 
     # ------------------------------------------------------------------ what a subclass defines
@@ -132,14 +128,11 @@ class Optimizer(Strict):
         raise NotImplementedError(f"{type(self).__name__} must define update.")
 
     def formula(self, eta: float, decays: bool) -> str:
-        """θ after a step, as ``explain`` prints it: Δθ unless a subclass writes its formula out.
+        """θ after a step as ``explain`` prints it, from ``{theta}`` and the gradient ``{g}``.
 
         Args:
             eta: η in this step.
             decays: Whether weight decay applies to this parameter.
-
-        Returns:
-            The right-hand side, with ``{theta}`` for the parameter and ``{g}`` for its gradient.
         """
         return "{theta} + Δ{theta}"
 
@@ -162,12 +155,17 @@ class Optimizer(Strict):
     @property
     def steps(self) -> int:
         """The number of steps taken, those that only added g up among them."""
-        return self.iterations * (self.gradient_accumulation_steps or 1) + self._waiting
+        return int(self.iterations) * (self.gradient_accumulation_steps or 1) + self._waiting
 
     @property
     def schedule(self) -> Callable[[int], float] | None:
         """What determines the learning rate; None if it is a number."""
         return self._schedule
+
+    @property
+    def state(self) -> dict[str, Array]:
+        """The state vectors by name, each as long as θ; with ``use_ema`` a is ``"average"``."""
+        return self._state
 
     def step(self, parameters: Parameters) -> None:
         """One update of θ from g.
@@ -203,7 +201,7 @@ class Optimizer(Strict):
             self.swapped = False
 
     def swap(self, parameters: Parameters) -> None:
-        """Exchanges θ and its moving average, if there is one by now, until the next call."""
+        """Exchanges θ and its moving average, if there is one by now; ``swapped`` says it."""
         if "average" in self.state and self._parameters is parameters:
             exchange(parameters, self.state["average"])
             self.swapped = not self.swapped
@@ -218,9 +216,8 @@ class Optimizer(Strict):
         if self._parameters is not None:
             self._schedule, self._learning_rate = self._first_rate
         self.iterations = self._waiting = 0
-        self.state, self.swapped = {}, False
-        self._parameters = None
-        self._blocks = []
+        self._state, self.swapped = {}, False
+        self._parameters, self._blocks = None, []
 
     def prepare(self, parameters: Parameters) -> list[Block]:
         """The first part of a step: the state and the numbers of the formula.
@@ -237,7 +234,8 @@ class Optimizer(Strict):
             self._stretches, self._decays = stretches, decays
             self._blocks = self.blocks(parameters, stretches)
         numbers = self.coefficients(t, eta) if self.due else self._numbers
-        self._keep = 1 - eta * (self.weight_decay or 0)
+        if decays:
+            self._keep = 1 - eta * (self.weight_decay or 0)
         if numbers != self._numbers:
             scalars = written(numbers, self.scalars, parameters.values.dtype)
             self.__dict__.update(_numbers=numbers, scalars=scalars)  # Strict would look at each
@@ -246,7 +244,8 @@ class Optimizer(Strict):
     @property
     def due(self) -> bool:
         """Whether the next step changes θ, and does not merely add g up."""
-        return self._waiting + 1 >= (self.gradient_accumulation_steps or 1)
+        steps = self.gradient_accumulation_steps
+        return steps is None or self._waiting + 1 >= steps
 
     @property
     def gathers(self) -> bool:
@@ -273,8 +272,9 @@ class Optimizer(Strict):
         t, due = self.iterations + 1, self.due
         for arguments, decaying, average in blocks:
             if due:
+                keep = self.kept(*arguments[3:]) if decaying else 1.0
                 for theta in decaying:
-                    theta *= self.kept(*arguments[3:])
+                    theta *= keep
                 self.update(*arguments)
             if average is not None:
                 overwrite = self.ema_overwrite_frequency
@@ -289,28 +289,28 @@ class Optimizer(Strict):
         for p in parameters.constrained:
             if p.trainable:
                 p.constraint.project(p.value)
-        waiting = 0 if self.due else self._waiting + 1
-        self.__dict__.update(iterations=self.iterations + (not waiting), _waiting=waiting)
+        due, attributes = self.due, self.__dict__
+        attributes["iterations"] += due
+        attributes["_waiting"] = 0 if due else self._waiting + 1
 
     def bind(self, parameters: Parameters) -> None:
         """Makes the state for a model's parameters, as the first step does."""
         self.check_free(parameters)
         self._parameters, self._stretches = parameters, None
         self._first_rate = self._schedule, self._learning_rate
-        self.scalars, self._numbers, self.state = [], (), {}
+        self.scalars, self._numbers, self._state = [], (), {}
         self._complete_state(parameters)
 
     def lengths(self, parameters: Parameters) -> dict[str, int]:
         """How many numbers there are in each state vector: as many as in θ."""
-        names = [*self.slots]
-        names += ["average"] if self.use_ema else []
-        names += ["gradient_accumulator"] if self.gradient_accumulation_steps else []
+        names = [*self.slots, *["average"] * self.use_ema]
+        names += ["gradient_accumulator"] * bool(self.gradient_accumulation_steps)
         return dict.fromkeys(names, parameters.values.size)
 
     def _complete_state(self, parameters: Parameters) -> None:
         """Makes the state vectors that are missing, and lets those go that nobody needs."""
         first = dict.fromkeys(self.slots, self.initial_state)
-        self.state = vectors_of(self.lengths(parameters), self.state, first, parameters.values)
+        self._state = vectors_of(self.lengths(parameters), self.state, first, parameters.values)
 
     def blocks(
         self, parameters: Parameters, stretches: Sequence[slice], size: int = BLOCK

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypedDict, TypeVar
 
 from backprop.core.checks import check_number, check_positive
+from backprop.core.signatures import check_function
 from backprop.schedules import Schedule
 
 T = TypeVar("T")
@@ -30,6 +31,17 @@ class Common(Shared, total=False):
     """The keyword arguments of every optimizer; see ``Optimizer``."""
 
     weight_decay: float | None
+
+
+def check_schedule(given: Any) -> None:
+    """Checks that what can be called is a function of the number of steps, or such an object.
+
+    Raises:
+        TypeError: It is a class, or takes other arguments.
+    """
+    if inspect.isclass(given):
+        raise TypeError(f"learning_rate must be an object: write {given.__name__}(…).")
+    check_function(given, "step", "learning_rate")
 
 
 def show(optimizer: object, base: type, values: dict[str, Any]) -> str:
@@ -83,9 +95,8 @@ def new_rate(
         ValueError: It is negative or not finite.
         TypeError: It is no number, or a number where there is a schedule.
     """
-    if inspect.isclass(value):
-        raise TypeError(f"learning_rate must be an object: write {value.__name__}(…).")
     if callable(value):
+        check_schedule(value)
         return value, number
     if schedule is not None:
         raise TypeError(

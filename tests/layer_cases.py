@@ -491,6 +491,37 @@ CASES = [
         shape=(3, 2, 4),
         leading=False,
     ),
+    Case(
+        "batch_normalization_of_the_first_axis",
+        lambda: BatchNormalization(1, moving_mean_initializer="ones", gamma_regularizer="l2"),
+        shape=(3, 2, 4),
+        leading=False,
+        mixes=True,
+    ),
+    Case(
+        "batch_normalization_of_rows_frozen",
+        lambda: frozen(BatchNormalization(-2, scale=False)),
+        shape=(3, 4),
+        leading=False,
+    ),
+    Case(
+        "layer_normalization_of_columns",
+        lambda: LayerNormalization(1, gamma_regularizer="l1", beta_regularizer="l2"),
+        shape=(3, 4),
+        leading=False,
+    ),
+    Case(
+        "layer_normalization_of_two_axes_apart",
+        lambda: LayerNormalization([3, 1]),
+        shape=(3, 2, 4),
+        leading=False,
+    ),
+    Case(
+        "group_normalization_of_the_first_axis",
+        lambda: GroupNormalization(2, axis=1),
+        shape=(4, 3, 2),
+        leading=False,
+    ),
     Case("group_normalization", lambda: GroupNormalization(2), shape=(3, 2, 4), leading=False),
     Case(
         "group_normalization_of_vectors",
@@ -552,6 +583,7 @@ CASES = [
         shape=(3, 4),
         leading=False,
     ),
+    Case("rms_normalization_of_columns", lambda: RMSNormalization(-2), shape=(3, 4), leading=False),
     *(
         sequences(f"attention{row}", make, shape=(4, 6), idle=("b_key",), **what)
         for row, make, what in [

@@ -49,6 +49,7 @@ from backprop.layers.global_pooling import (
     GlobalMaxPooling1D,
     GlobalMaxPooling2D,
 )
+from backprop.layers.group_normalization import GroupNormalization
 from backprop.layers.gru import GRU
 from backprop.layers.input import Input
 from backprop.layers.lstm import LSTM
@@ -60,12 +61,7 @@ from backprop.layers.noise import (
     SpatialDropout1D,
     SpatialDropout2D,
 )
-from backprop.layers.normalization import (
-    BatchNormalization,
-    GroupNormalization,
-    LayerNormalization,
-    RMSNormalization,
-)
+from backprop.layers.normalization import BatchNormalization, LayerNormalization
 from backprop.layers.parallel import Parallel
 from backprop.layers.pooling import (
     AveragePooling1D,
@@ -76,6 +72,7 @@ from backprop.layers.pooling import (
 from backprop.layers.positions import PositionalEncoding, PositionEmbedding
 from backprop.layers.rectifiers import CELU, ELU, SELU, HardSigmoid, LeakyReLU, PReLU
 from backprop.layers.residual import Residual
+from backprop.layers.rms_normalization import RMSNormalization
 from backprop.layers.scaling import Normalization, Rescaling
 from backprop.layers.shape import Flatten, Permute, Reshape
 from backprop.layers.simple_rnn import SimpleRNN

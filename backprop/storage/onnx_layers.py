@@ -84,40 +84,47 @@ def stretch(layer: Any, graph: Graph, shape: Shape) -> tuple[str, str]:
 
 def batch_normalization(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
     """Y = γ ⊙ (X − μ) / √(v + ε) + β by the moving averages; the operator has channels second."""
-    x = channels_second(layer, graph, x)
+    x = channels_second(layer, graph, to_the_end(layer, graph, x))
     mean = graph.constant(layer.moving_mean, "moving_mean")
     variance = graph.constant(layer.moving_variance, "moving_variance")
     weights = (*stretch(layer, graph, layer.moving_mean.shape), mean, variance)
     y = graph.add("BatchNormalization", x, *weights, epsilon=layer.epsilon)
-    return channels_last(layer, graph, y)
+    return to_their_places(layer, graph, channels_last(layer, graph, y))
 
 
 def layer_normalization(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
-    """Y = γ ⊙ (X − μ) / √(v + ε) + β over the last axes."""
+    """Y = γ ⊙ (X − μ) / √(v + ε) + β over axes at the end."""
     shape = layer.features(layer.input_shape)
+    x = to_the_end(layer, graph, x)
     how = {"axis": -len(shape), "epsilon": layer.epsilon, "stash_type": computed_in(graph)}
-    return graph.add("LayerNormalization", x, *stretch(layer, graph, shape), **how)
+    y = graph.add("LayerNormalization", x, *stretch(layer, graph, shape), **how)
+    return to_their_places(layer, graph, y)
 
 
 def rms_normalization(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
     """Y = γ ⊙ X / √(mean(X²) + ε); the operator for it is newer than most runtimes."""
+    x = to_the_end(layer, graph, x)
     axes = np.arange(-len(layer.features(layer.input_shape)), 0)
     squares = graph.add("Mul", x, x)
     mean = graph.add("ReduceMean", squares, axes, keepdims=1)
     root = graph.add("Sqrt", graph.add("Add", mean, layer.epsilon))
-    return graph.add("Mul", graph.add("Div", x, root), graph.constant(layer.gamma, "gamma"))
+    y = graph.add("Mul", graph.add("Div", x, root), graph.constant(layer.gamma, "gamma"))
+    return to_their_places(layer, graph, y)
 
 
 def group_normalization(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
     """Y = γ ⊙ (X − μ) / √(v + ε) + β over groups of channels, which the operator has second."""
-    C = layer.input_shape[-1]
+    (C,) = layer.features(layer.input_shape)
     weights = stretch(layer, graph, (C,))
     vectors = len(layer.input_shape) == 1
+    x = to_the_end(layer, graph, x)
     x = graph.reshape(x, 0, C, 1) if vectors else channels_second(layer, graph, x)
     groups = C if layer.groups == -1 else layer.groups
     how = {"num_groups": groups, "epsilon": layer.epsilon, "stash_type": computed_in(graph)}
     y = graph.add("GroupNormalization", x, *weights, **how)
-    return graph.reshape(y, 0, C) if vectors else channels_last(layer, graph, y)
+    if vectors:
+        return graph.reshape(y, 0, C)
+    return to_their_places(layer, graph, channels_last(layer, graph, y))
 
 
 def computed_in(graph: Graph) -> int:
@@ -157,6 +164,18 @@ def reshape(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
 def permute(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
     """The axes in another order."""
     return graph.add("Transpose", x, perm=[0, *layer.dims]), None
+
+
+def to_the_end(layer: Any, graph: Graph, x: str) -> str:
+    """X with those axes at the end along which a layer computes."""
+    order = layer.order(len(layer.input_shape) + 1)
+    return x if order is None else graph.add("Transpose", x, perm=order)
+
+
+def to_their_places(layer: Any, graph: Graph, y: str) -> str:
+    """What ``to_the_end`` does, undone."""
+    order = layer.order(len(layer.input_shape) + 1)
+    return y if order is None else graph.add("Transpose", y, perm=np.argsort(order))
 
 
 def channels_second(layer: Any, graph: Graph, x: str) -> str:

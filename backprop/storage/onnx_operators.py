@@ -210,7 +210,7 @@ def batch_normalization(r: Reader, node: Node) -> None:
     r.channels_last()
     how, weights = stretch(node, r.shape[-1:])
     momentum = shortest(node.attributes.get("momentum", 0.9))
-    layer = layers.BatchNormalization(momentum, **how)
+    layer = layers.BatchNormalization(momentum=momentum, **how)
     r.add(layer, *weights, node.needed(3), node.needed(4))
 
 

@@ -63,7 +63,7 @@ def letters_of(explanation: Explanation) -> dict[str, Array]:
     own: Any = explanation.layers[1]
     kind = type(own.layer).__name__
     if "Dropout" in kind:
-        return {"M": own.Y / own.X}
+        return {"M": np.broadcast_to(own.layer.M, own.X.shape)}
     if kind == "GaussianNoise":
         return {"ε": own.Y - own.X}
     if kind == "Columns":

@@ -55,6 +55,7 @@ from backprop.layers.input import Input
 from backprop.layers.lstm import LSTM
 from backprop.layers.masking import Masking
 from backprop.layers.noise import (
+    AlphaDropout,
     Dropout,
     GaussianDropout,
     GaussianNoise,
@@ -98,6 +99,7 @@ __all__ = [
     "LSTM",
     "SELU",
     "Activation",
+    "AlphaDropout",
     "AveragePooling1D",
     "AveragePooling2D",
     "BatchNormalization",

@@ -91,9 +91,10 @@ class BatchNormalization(Standardization):
     def make_parameters(self, input_shape: Shape) -> None:
         """Makes γ, β, and the moving averages, which no optimizer touches."""
         super().make_parameters(input_shape)
-        n, how = self.features(input_shape), {"decays": False, "learned": False}
-        self.add_parameter("moving_mean", n, self.moving_mean_initializer, **how)
-        self.add_parameter("moving_variance", n, self.moving_variance_initializer, **how)
+        n = self.features(input_shape)
+        mean, variance = self.moving_mean_initializer, self.moving_variance_initializer
+        self.add_parameter("moving_mean", n, mean, decays=False, learned=False)
+        self.add_parameter("moving_variance", n, variance, decays=False, learned=False)
 
     def mean(self, A: Array) -> Array:
         """The mean of every feature over all samples, shape ``(C,)``, as the product 1ᵀ A / N."""

@@ -89,11 +89,23 @@ class Standardization(AlongAxes):
         self.X_hat = None
         shape = self.features(input_shape)
         if self.scale:
-            how = {"regularizer": self.gamma_regularizer, "constraint": self.gamma_constraint}
-            self.add_parameter("gamma", shape, self.gamma_initializer, decays=False, **how)
+            self.add_parameter(
+                "gamma",
+                shape,
+                self.gamma_initializer,
+                decays=False,
+                regularizer=self.gamma_regularizer,
+                constraint=self.gamma_constraint,
+            )
         if self.center:
-            how = {"regularizer": self.beta_regularizer, "constraint": self.beta_constraint}
-            self.add_parameter("beta", shape, self.beta_initializer, decays=False, **how)
+            self.add_parameter(
+                "beta",
+                shape,
+                self.beta_initializer,
+                decays=False,
+                regularizer=self.beta_regularizer,
+                constraint=self.beta_constraint,
+            )
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """γ ⊙ X̂ + β."""

@@ -220,6 +220,7 @@ LAYERS: dict[type, Conversion] = {
     layers.Softmax: function("Softmax", axis=-1),
     layers.LogSoftmax: function("LogSoftmax", axis=-1),
     layers.Dropout: same,
+    layers.AlphaDropout: same,
     layers.GaussianDropout: same,
     layers.GaussianNoise: same,
     layers.SpatialDropout1D: same,

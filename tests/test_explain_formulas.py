@@ -68,6 +68,9 @@ def letters_of(explanation: Explanation) -> dict[str, Array]:
         return {"ε": own.Y - own.X}
     if kind == "Columns":
         return {"S": np.eye(own.X.shape[1])[:, own.layer.which]}
+    if kind == "GLU":
+        first, second = np.split(np.eye(own.X.shape[1]), 2, axis=1)
+        return {"S": first, "T": second}
     if isinstance(own.layer, Standardization):
         together = own.X  # normalised along the axis 1, or over the batch along the axis 0
         if isinstance(own.layer, GroupNormalization):

@@ -43,6 +43,7 @@ from backprop.layers.dense import Dense
 from backprop.layers.depthwise import DepthwiseConv2D, SeparableConv2D
 from backprop.layers.embedding import Embedding
 from backprop.layers.formulas import Lambda
+from backprop.layers.gated import GLU
 from backprop.layers.global_pooling import (
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
@@ -95,6 +96,7 @@ __all__ = [
     "CELU",
     "ELU",
     "GELU",
+    "GLU",
     "GRU",
     "LSTM",
     "SELU",

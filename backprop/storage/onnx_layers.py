@@ -75,6 +75,22 @@ def selu(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
     return graph.add("Selu", x, alpha=layer.alpha, gamma=layer.scale)
 
 
+def softmax(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
+    """exp(Z − max Z) / Σ exp(Z − max Z), as one operator along one axis."""
+    if isinstance(layer.axis, int):
+        return graph.add("Softmax", x, axis=layer.axis)
+    axes = np.array(layer.axis)
+    largest = graph.add("ReduceMax", x, axes, keepdims=1)
+    powers = graph.add("Exp", graph.add("Sub", x, largest))
+    return graph.add("Div", powers, graph.add("ReduceSum", powers, axes, keepdims=1))
+
+
+def glu(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
+    """Y = A ⊙ σ(B) with A and B the halves of Z."""
+    a, b = graph.node("Split", [x], 2, axis=layer.axis, num_outputs=2)
+    return graph.add("Mul", a, graph.add("Sigmoid", b))
+
+
 def stretch(layer: Any, graph: Graph, shape: Shape) -> tuple[str, str]:
     """γ and β, or what stands in for the one that the layer does not have."""
     gamma = ("gamma", layer.gamma) if layer.scale else (NO_GAMMA, np.ones(shape))
@@ -217,7 +233,8 @@ LAYERS: dict[type, Conversion] = {
     layers.Mish: function("Mish"),
     layers.GELU: gelu,
     layers.Exponential: function("Exp"),
-    layers.Softmax: function("Softmax", axis=-1),
+    layers.Softmax: softmax,
+    layers.GLU: glu,
     layers.LogSoftmax: function("LogSoftmax", axis=-1),
     layers.Dropout: same,
     layers.AlphaDropout: same,

@@ -238,7 +238,7 @@ READ = {
     "Resize": 1,
     "Selu": 1,
     "Slice": 2,
-    "Softmax": 5,
+    "Softmax": 6,
     "Squeeze": 1,
     "Sub": 1,
     "Transpose": 2,

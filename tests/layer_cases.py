@@ -402,6 +402,10 @@ CASES = [
         lambda: Dense(4, kernel_regularizer="l2", bias_regularizer="l1"),
     ),
     Case(
+        "dense_orthogonal",
+        lambda: Dense(4, kernel_regularizer="orthogonal_regularizer"),
+    ),
+    Case(
         "dense_constrained",
         lambda: Dense(4, use_bias=False, kernel_constraint="max_norm"),
         stacked=False,

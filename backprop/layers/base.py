@@ -187,8 +187,9 @@ class Layer(Settings):
             regularizer=regularizers.get(regularizer),
             constraint=constraints.get(constraint),
         )
-        if parameter.constraint is not None:
-            parameter.constraint.check(tuple(shape))
+        for part in (parameter.regularizer, parameter.constraint):
+            if part is not None:
+                part.check(tuple(shape))
         self.parameters.append(parameter)
         setattr(self, f"_{name}", parameter)
         return parameter

@@ -117,7 +117,7 @@ class OrthogonalRegularizer(Regularizer):
     def penalty(self, W: Array) -> float:
         """λ times the mean |v_i · v_j|."""
         V, _ = self.directions(W)
-        P = np.abs(np.dot(V, V.T))
+        P: Array = np.abs(np.dot(V, V.T))
         return self.share(len(V)) * float(P.sum() - P.trace())
 
     def gradient(self, W: Array) -> Array:
@@ -130,7 +130,8 @@ class OrthogonalRegularizer(Regularizer):
         along *= np.greater(lengths, SHORTEST)  # shorter ones are divided by a constant
         G -= along * V
         G /= np.maximum(lengths, SHORTEST)
-        return G if self.mode == "rows" else G.T.copy()
+        gradient: Array = G if self.mode == "rows" else G.T.copy()
+        return gradient
 
     def directions(self, W: Array) -> tuple[Array, Array]:
         """V, a vector in each row, and the lengths of W's."""
@@ -146,7 +147,7 @@ class OrthogonalRegularizer(Regularizer):
 @lru_cache(maxsize=64)
 def others(n: int, dtype: np.dtype[Any]) -> Array:
     """[i ≠ j] for n vectors; it is not to be written to: it is kept."""
-    found = 1 - np.eye(n, dtype=dtype)
+    found: Array = 1 - np.eye(n, dtype=dtype)
     found.setflags(write=False)
     return found
 

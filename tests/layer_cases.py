@@ -22,6 +22,7 @@ from backprop.layers import (
     LSTM,
     SELU,
     Activation,
+    ActivityRegularization,
     AlphaDropout,
     AveragePooling1D,
     AveragePooling2D,
@@ -102,6 +103,7 @@ from backprop.layers import (
     ZeroPadding1D,
     ZeroPadding2D,
 )
+from backprop.layers.block import walk
 
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
@@ -313,6 +315,11 @@ class Case:
         return self.draw(np.random.default_rng(0), (1, *self.shape)).dtype.kind in "iu"
 
     @property
+    def penalizes(self) -> bool:
+        """Whether it adds to the loss, so that gradients are also those of what it adds."""
+        return any(layer.penalizes for _, layer in walk([self.make()]))
+
+    @property
     def same_in_training(self) -> bool:
         """Whether a training pass returns what inference does."""
         return not (self.random or self.mixes)
@@ -480,6 +487,26 @@ CASES = [
         shape=(3, 6),
         leading=False,
         random=True,
+    ),
+    Case(
+        "activity_regularization",
+        lambda: ActivityRegularization(0.3, 0.2),
+        draw=away_from(0.0),
+        leading=False,
+        stacked=False,
+    ),
+    sequences(
+        "activity_regularization_of_masked_steps",
+        lambda: ActivityRegularization(0.3, 0.2),
+        draw=away_from(0.0),
+        mask=any_steps,
+        stacked=False,
+    ),
+    Case(
+        "chain_with_a_penalty",
+        lambda: Chain([Dense(3), ActivityRegularization(0.3, 0.2), Tanh()]),
+        leading=False,
+        stacked=False,
     ),
     Case("alpha_dropout", lambda: AlphaDropout(0.4), random=True),
     Case(

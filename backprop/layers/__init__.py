@@ -73,6 +73,7 @@ from backprop.layers.pooling import (
 )
 from backprop.layers.positions import PositionalEncoding, PositionEmbedding
 from backprop.layers.rectifiers import CELU, ELU, SELU, HardSigmoid, LeakyReLU, PReLU
+from backprop.layers.regularization import ActivityRegularization
 from backprop.layers.residual import Residual
 from backprop.layers.rms_normalization import RMSNormalization
 from backprop.layers.scaling import Normalization, Rescaling
@@ -101,6 +102,7 @@ __all__ = [
     "LSTM",
     "SELU",
     "Activation",
+    "ActivityRegularization",
     "AlphaDropout",
     "AveragePooling1D",
     "AveragePooling2D",

@@ -56,6 +56,7 @@ class Layer(Settings):
         needs_input_gradient: Whether ∂E/∂X is wanted; a model turns it off up to the first layer
             that learns.
         takes_mask: Whether ``forward`` takes a ``mask`` ``(N, T)``, False where a step is padded.
+        penalizes: Whether a training pass leaves what it adds to the loss in ``penalty``.
         makes_mask: Whether ``output_mask`` makes a mask from the layer's input.
         any_length: The axes of samples that may have any number of steps: 2 for (T, C); 0 for none.
         runs_own_code: Whether it calls functions that users wrote.
@@ -72,7 +73,7 @@ class Layer(Settings):
 
     accepts_sparse = False
     random = False
-    takes_mask = makes_mask = False
+    takes_mask = makes_mask = penalizes = False
     runs_own_code = False
     any_length = 0
     link: str | None = None
@@ -187,9 +188,8 @@ class Layer(Settings):
             regularizer=regularizers.get(regularizer),
             constraint=constraints.get(constraint),
         )
-        for part in (parameter.regularizer, parameter.constraint):
-            if part is not None:
-                part.check(tuple(shape))
+        for part in filter(None, (parameter.regularizer, parameter.constraint)):
+            part.check(tuple(shape))
         self.parameters.append(parameter)
         setattr(self, f"_{name}", parameter)
         return parameter

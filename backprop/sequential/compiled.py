@@ -10,7 +10,7 @@ from backprop.core.checks import check_flag, check_list
 from backprop.core.errors import NotCompiledError
 from backprop.core.types import Array, DTypeLike
 from backprop.layers import Input, Layer
-from backprop.layers.block import backward_through
+from backprop.layers.block import activity_penalty, backward_through
 from backprop.layers.chain import unfold
 from backprop.losses import Loss
 from backprop.losses.heads import join
@@ -149,6 +149,15 @@ class CompiledNetwork(Network):
         """Ω(θ), the sum of the regularisers' penalties; what ``fit`` reports is loss + penalty."""
         trained = [p for p in self._regularized if p.trainable]
         return sum((float(p.regularizer.penalty(p.value)) for p in trained), start=0.0)
+
+    @property
+    def penalizes(self) -> bool:
+        """Whether a layer adds a penalty on what passes through it to the loss."""
+        return bool(self._penalizing)
+
+    def activity_penalty(self) -> float:
+        """What such layers add to the loss of the last training pass."""
+        return activity_penalty(self._penalizing) if self._penalizing else 0.0
 
     @property
     def loss(self) -> Loss:

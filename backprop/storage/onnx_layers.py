@@ -237,6 +237,7 @@ LAYERS: dict[type, Conversion] = {
     layers.GLU: glu,
     layers.LogSoftmax: function("LogSoftmax", axis=-1),
     layers.Dropout: same,
+    layers.ActivityRegularization: same,
     layers.AlphaDropout: same,
     layers.GaussianDropout: same,
     layers.GaussianNoise: same,

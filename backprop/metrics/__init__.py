@@ -30,6 +30,7 @@ from backprop.metrics.likelihoods import (
     SparseCategoricalCrossentropy,
     SquaredHinge,
 )
+from backprop.metrics.means import Mean, Sum
 from backprop.metrics.names import get, get_all
 from backprop.metrics.operating_points import (
     PrecisionAtRecall,
@@ -65,6 +66,7 @@ __all__ = [
     "IoU",
     "KLDivergence",
     "LogCoshError",
+    "Mean",
     "MeanAbsoluteError",
     "MeanAbsolutePercentageError",
     "MeanIoU",
@@ -86,6 +88,7 @@ __all__ = [
     "SparseTopKCategoricalAccuracy",
     "SpecificityAtSensitivity",
     "SquaredHinge",
+    "Sum",
     "TopKCategoricalAccuracy",
     "TrueNegatives",
     "TruePositives",

@@ -32,6 +32,7 @@ from backprop.metrics.likelihoods import (
 )
 from backprop.metrics.means import Mean, Sum
 from backprop.metrics.names import get, get_all
+from backprop.metrics.of_losses import LossMetric
 from backprop.metrics.operating_points import (
     PrecisionAtRecall,
     RecallAtPrecision,
@@ -66,6 +67,7 @@ __all__ = [
     "IoU",
     "KLDivergence",
     "LogCoshError",
+    "LossMetric",
     "Mean",
     "MeanAbsoluteError",
     "MeanAbsolutePercentageError",

@@ -101,6 +101,11 @@ _KERAS |= {name.upper(): name for name in ("mse", "mae", "mape", "msle", "bce", 
 """What Keras's other strings, the names of classes and capitals, stand for."""
 
 
+def is_known(name: str) -> bool:
+    """Whether a metric has that name."""
+    return name in _WITH_THRESHOLD or name in _OTHERS or name in _KERAS
+
+
 def get(
     metric: str | Metric | Callable[[Array, Array], Any], threshold: float | None = None
 ) -> Metric:

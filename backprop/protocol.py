@@ -18,10 +18,14 @@ class Model(Protocol):
     """A built and compiled model; see ``Sequential`` for what each of these is."""
 
     dtype: np.dtype[Any]
-    compiled: bool
+    feature_names: tuple[Any, ...] | None
     history: Any
     stop_training: bool
     resume_at: tuple[int, int]
+
+    @property
+    def compiled(self) -> bool:
+        """Whether there are a loss and an optimizer."""
 
     @property
     def layers(self) -> list[Layer]:

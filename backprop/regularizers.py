@@ -10,6 +10,7 @@ from backprop.core.checks import check_choice, check_number
 from backprop.core.errors import ShapeError
 from backprop.core.lookup import resolve, show_call
 from backprop.core.settings import Settings
+from backprop.core.signatures import check_methods
 from backprop.core.types import Array, Shape
 
 SHORTEST = 1e-7
@@ -170,4 +171,6 @@ def get(regularizer: str | Regularizer | None) -> Regularizer | None:
         return None
     if isinstance(regularizer, str):
         regularizer = _KERAS.get(regularizer, regularizer)
-    return resolve(regularizer, Regularizer, _BY_NAME, "regularizer")
+    found = resolve(regularizer, Regularizer, _BY_NAME, "regularizer")
+    check_methods(found, {"penalty": "W", "gradient": "W"})
+    return found

@@ -422,6 +422,14 @@ CASES = [
     images("conv_dilated", lambda: Conv2D(2, 2, padding="same", dilation_rate=(1, 2))),
     images("conv_pointwise", lambda: Conv2D(3, 1)),
     images("conv_1d", lambda: Conv1D(3, 2), shape=(6, 2)),
+    *(
+        Case(f"conv_1d_of_{mask.__name__}_{padding}", make, (6, 2), mask=mask, leading=False)
+        for mask in (first_steps, any_steps)
+        for padding, make in {
+            "valid": lambda: Conv1D(3, 2, 2),
+            "same": lambda: Conv1D(3, 3, padding="same"),
+        }.items()
+    ),
     images("conv_1d_causal", lambda: Conv1D(3, 2, 1, "causal", 2), shape=(6, 2)),
     images("conv_transpose", lambda: Conv2DTranspose(2, 3), shape=(2, 3, 2)),
     images("conv_transpose_strided", lambda: Conv2DTranspose(2, 3, 2, "same"), shape=(2, 3, 2)),
@@ -538,6 +546,17 @@ CASES = [
         lambda: BatchNormalization(center=False, scale=False),
         mixes=True,
     ),
+    *(
+        Case(
+            f"batch_normalization_of_{mask.__name__}",
+            BatchNormalization,
+            shape=(4, 3),
+            mask=mask,
+            mixes=True,
+            leading=False,
+        )
+        for mask in (first_steps, any_steps)
+    ),
     Case("batch_normalization_unscaled", lambda: BatchNormalization(scale=False), mixes=True),
     Case("batch_normalization_frozen", lambda: frozen(BatchNormalization())),
     Case("batch_normalization_frozen_unscaled", lambda: frozen(BatchNormalization(scale=False))),
@@ -623,6 +642,17 @@ CASES = [
         shape=(4, 3),
         mask=first_steps,
         leading=False,
+    ),
+    *(
+        Case(
+            f"global_max_pooling_1d_of_{mask.__name__}",
+            lambda: GlobalMaxPooling1D(keepdims=True),
+            shape=(4, 3),
+            draw=distinct,
+            mask=mask,
+            leading=False,
+        )
+        for mask in (first_steps, any_steps)
     ),
     images("global_max_pooling", GlobalMaxPooling2D, draw=distinct),
     images("global_max_pooling_1d_kept", lambda: GlobalMaxPooling1D(True), (6, 2), distinct),

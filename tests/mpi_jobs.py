@@ -24,7 +24,7 @@ y = X[:, :3].argmax(1)
 """
 
 
-def command(script: Path, n: int) -> list[str]:
+def command(script: Path, n: int, *options: str) -> list[str]:
     """How a script is started on n workers of this machine, over shared memory alone."""
     beside = Path(sys.executable).with_name("mpiexec")
     mpiexec = str(beside) if beside.exists() else shutil.which("mpiexec")
@@ -32,7 +32,7 @@ def command(script: Path, n: int) -> list[str]:
     # workers that wait leave their core to others, which this machine may have to serve, too
     placing = ["--oversubscribe", "--bind-to", "none", "--mca", "mpi_yield_when_idle", "1"]
     memory = ["--mca", "btl", "self,sm", "--mca", "pml", "ob1"]
-    return [mpiexec, *placing, *memory, "-n", str(n), sys.executable, str(script)]
+    return [mpiexec, *options, *placing, *memory, "-n", str(n), sys.executable, str(script)]
 
 
 def environment() -> dict[str, str]:
@@ -48,9 +48,9 @@ def write_job(folder: Path, code: str) -> Path:
     return script
 
 
-def run(folder: Path, n: int, code: str) -> subprocess.CompletedProcess[str]:
-    """Runs a job to its end, which must come within ``LIMIT``."""
-    words = command(write_job(folder, code), n)
+def run(folder: Path, n: int, code: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Runs a job to its end, which must come within ``LIMIT``; the options are mpiexec's."""
+    words = command(write_job(folder, code), n, *options)
     pipe = subprocess.PIPE
     with subprocess.Popen(
         words, env=environment(), cwd=folder, stdout=pipe, stderr=pipe, text=True

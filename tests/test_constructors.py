@@ -133,8 +133,16 @@ def of_type(wanted):
         pytest.param(kind, name, id=f"{path}-{name}")
         for path, kind in CLASSES.items()
         for name, (kinds, _) in arguments(kind).items()
-        if set(kinds) - {type(None)} == {wanted} and kind is not bp.callbacks.BackupAndRestore
+        if set(kinds) - {type(None)} == {wanted}
     ]
+
+
+PATHS = [
+    (bp.callbacks.ModelCheckpoint, "filepath"),
+    (bp.callbacks.CSVLogger, "filename"),
+    (bp.callbacks.BackupAndRestore, "backup_dir"),
+    (bp.callbacks.LivePlot, "path"),
+]
 
 
 @pytest.mark.parametrize(("kind", "name"), of_type(bool))
@@ -168,10 +176,10 @@ def test_what_is_no_list_is_refused_by_name(kind, name):
             make(kind, **{name: wrong})
 
 
-@pytest.mark.parametrize(("kind", "name"), [(bp.callbacks.ModelCheckpoint, "filepath"),
-                                            (bp.callbacks.CSVLogger, "filename")])  # fmt: skip
+@pytest.mark.parametrize(("kind", "name"), PATHS)
 def test_what_is_no_path_is_refused_by_name(kind, name):
-    for wrong in (5, None, True, ["a"], "", math.nan):
+    wrong_paths = [5, True, ["a"], "", math.nan, "a\0b", b"a\0b", "\ud800"]
+    for wrong in wrong_paths + [None] * (kind is not bp.callbacks.LivePlot):
         with pytest.raises((ValueError, TypeError), match=rf"\b{name}\b"):
             kind(wrong)
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from backprop.callbacks.base import Callback, Logs
 from backprop.core import console
-from backprop.core.checks import check_choice, check_number
+from backprop.core.checks import check_choice, check_number, check_real
+from backprop.core.settings import Checked
 
 
 class Monitor(Callback):
@@ -22,6 +23,8 @@ class Monitor(Callback):
         rises: Whether larger is better.
         best: The best number so far; ±∞ before the first.
     """
+
+    best: Any = Checked(check_real)
 
     def __init__(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
         if not isinstance(monitor, str):

@@ -8,6 +8,7 @@ import numpy as np
 
 from backprop.core.arrays import as_numbers
 from backprop.core.buffers import filled_array
+from backprop.core.checks import check_flag, check_text
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.core.ranges import check_overflow
 from backprop.core.types import Array, Shape
@@ -25,6 +26,15 @@ def fixed_in_models(what: str) -> Any:
         setattr(parameter, f"_{what}", given)
 
     return property(attrgetter(f"_{what}"), change)
+
+
+CHECKS: dict[str, Callable[[Any, str], Any]] = {
+    "decays": check_flag,
+    "learned": check_flag,
+    "name": check_text,
+    "trainable": check_flag,
+}
+"""What is assigned to the attributes of a parameter is checked; reading them takes no longer."""
 
 
 class Parameter:
@@ -55,6 +65,10 @@ class Parameter:
         "name",
         "trainable",
     )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        check = CHECKS.get(name)
+        object.__setattr__(self, name, check(value, name) if check else value)
 
     regularizer = fixed_in_models("regularizer")
     constraint = fixed_in_models("constraint")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -12,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_choice, check_integer
-from backprop.core.durable import FilePath, replacing
+from backprop.core.durable import FilePath, check_file, replacing
 from backprop.core.errors import CorruptFileError
 from backprop.core.file_kinds import kind_of_file
 from backprop.core.types import Array
@@ -101,14 +101,16 @@ class Vocabulary:
 
         Raises:
             ValueError: There is no such number.
+            TypeError: They are no numbers of words or characters.
         """
-        numbers = np.asarray(numbers)
+        numbers = np.atleast_1d(as_numbers(numbers, "numbers"))
         if numbers.ndim > 1:
             return [self.decode(row) for row in numbers]
-        wrong = numbers[(numbers < 0) | (numbers >= len(self))]
+        wrong = numbers[~np.isin(numbers, np.arange(len(self)))]
         if wrong.size:
             raise ValueError(
-                f"numbers must lie between 0 and {len(self) - 1}, but they hold {wrong[0]}."
+                f"numbers must be whole ones between 0 and {len(self) - 1}, but they hold "
+                f"{wrong[0]}."
             )
         names = ["", "[UNK]" if self.kind == "words" else "�", *self.tokens]
         found = [names[int(k)] for k in numbers if k != PADDING]
@@ -129,7 +131,7 @@ class Vocabulary:
         """
         import zipfile  # slow to load, and only files need it
 
-        name = os.fsdecode(path)
+        name = check_file(path)
         with open(name, "rb") as file:
             stored = io.BytesIO(file.read())
         try:
@@ -153,6 +155,8 @@ def as_texts(texts: str | Iterable[str]) -> list[str]:
     Raises:
         TypeError: They are no strings.
     """
+    if not hasattr(texts, "__iter__"):
+        raise TypeError(f"texts must be one string or a list of strings, but they are {texts!r}.")
     found = [texts] if isinstance(texts, str) else list(texts)
     for text in found:
         if not isinstance(text, str):

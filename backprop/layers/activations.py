@@ -1,5 +1,6 @@
 """The classic activation functions as layers: formulas with their derivatives, and Softmax."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from backprop.core import functional
 from backprop.core.checks import check_axis, check_number
-from backprop.core.types import Array, as_floats
+from backprop.core.types import POSITIVE, UNIT, Array, Interval, as_floats
 from backprop.layers.along_axes import AlongAxes
 from backprop.layers.base import Activation, Layer
 
@@ -15,6 +16,7 @@ from backprop.layers.base import Activation, Layer
 class Identity(Activation):
     """f(z) = z, f′(z) = 1: the linear activation of the textbooks."""
 
+    rearranges = True
     formulas = {"Y": "{z}", "dX": "{delta}"}
 
     def f(self, Z: Array, out: Array | None = None) -> Array:
@@ -30,6 +32,7 @@ class Identity(Activation):
 class Sigmoid(Activation):
     """σ(z) = 1 / (1 + e⁻ᶻ), σ′(z) = σ(z) (1 − σ(z)), the logistic function."""
 
+    interval = UNIT
     link = "sigmoid"
     symbol = "σ"
     definition = "σ(z) = 1 / (1 + exp(−z))"
@@ -49,6 +52,7 @@ class Sigmoid(Activation):
 class Tanh(Activation):
     """f(z) = tanh(z), f′(z) = 1 − tanh²(z)."""
 
+    interval = (-1.0, 1.0)
     slope = "1 − {a} ⊙ {a}"
 
     def f(self, Z: Array, out: Array | None = None) -> Array:
@@ -75,6 +79,7 @@ class ReLU(Activation):
         name: The layer's name.
     """
 
+    interval: Interval | None = POSITIVE
     definition = "relu(z) = max(z, 0)"
     slope = "[{z} > 0]"
 
@@ -97,6 +102,8 @@ class ReLU(Activation):
             line, limit = f"z [z > {t}]", ""
             if max_value is not None:
                 line, limit = f"min({line}, {max_value:g})", f" ⊙ [{{z}} < {max_value:g}]"
+            low = -math.inf if self.negative_slope else 0.0
+            self.interval = low, math.inf if max_value is None else max_value
             self.definition = f"relu(z) = {line} + {s} min(z − {t}, 0)"
             self.slope = f"[{{z}} > {t}]{limit} + {s} [{{z}} ≤ {t}]"
 
@@ -142,6 +149,7 @@ class Softmax(AlongAxes):
         name: The layer's name.
     """
 
+    interval = UNIT
     is_activation = True
     definition = "softmax(z)_k = exp(z_k) / Σ_j exp(z_j)"
     Z: Any = None
@@ -214,6 +222,7 @@ class LogSoftmax(Layer):
     Shapes: Z and A ``(N, K)``, or with further leading axes.
     """
 
+    interval = (-math.inf, 0.0)
     any_length = 2
     sums_to_one = True
     is_activation = True

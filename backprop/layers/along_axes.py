@@ -6,6 +6,7 @@ import numpy as np
 
 from backprop.core.buffers import new_array
 from backprop.core.errors import ShapeError
+from backprop.core.masks import refusal
 from backprop.core.types import Array, Shape, as_array
 from backprop.layers.base import Layer
 
@@ -19,6 +20,7 @@ class AlongAxes(Layer):
     """
 
     axis: int | tuple[int, ...] = -1
+    along_steps = "computes along the axis of the steps"
 
     @property
     def is_last(self) -> bool:
@@ -48,6 +50,16 @@ class AlongAxes(Layer):
         """The same, if it has the axes."""
         self.features(input_shape)
         return tuple(input_shape)
+
+    def output_mask(self, X: Array, mask: Array | None) -> Array | None:
+        """The same.
+
+        Raises:
+            ValueError: It computes along the steps, and some of them are padded.
+        """
+        if mask is not None and 1 in self.chosen(X.ndim):
+            raise refusal(self, self.along_steps, "choose axis=-1")
+        return mask
 
     def check_input(self, X: Array) -> Array:
         """X, if its axes have the sizes that the parameters were made for."""

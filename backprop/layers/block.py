@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from backprop.core.errors import ShapeError
 from backprop.core.lookup import default_name
 from backprop.core.signatures import check_methods
 from backprop.core.types import Array, Shape
@@ -119,6 +120,12 @@ def outputs_through(
             raise TypeError(f"{layer}.forward returned None: end it with return and the outputs.")
         if mask is not None or layer.makes_mask:
             mask = layer.output_mask(X, mask)
+            if mask is not None and mask.shape != Y.shape[: mask.ndim]:
+                raise ShapeError(
+                    f"{layer} makes outputs of shape {Y.shape}, to which the mask of its padded "
+                    f"inputs, of shape {mask.shape}, does not belong: define "
+                    f"output_mask(X, mask), which returns the mask of the outputs, or None."
+                )
         X = Y
         yield Y
 

@@ -11,7 +11,7 @@ from backprop.constraints import Constraint
 from backprop.core.checks import check_flag, check_integer
 from backprop.core.errors import NotBuiltError
 from backprop.core.parameters import parameter_views
-from backprop.core.types import Array, Shape, as_array
+from backprop.core.types import REAL, Array, Shape, as_array
 from backprop.initializers import Initializer
 from backprop.layers.base import Layer
 from backprop.regularizers import Regularizer
@@ -24,7 +24,8 @@ class Embedding(Layer):
 
     It is the product of W with one-hot rows, without the product. Shapes: X ``(N, T)``, whole
     numbers from 0 to ``input_dim`` − 1, of any dtype; W ``(input_dim, output_dim)``; Y
-    ``(N, T, output_dim)``. There is no ∂E/∂X.
+    ``(N, T, output_dim)``. There is no ∂E/∂X. A model hands X on in its own dtype: as
+    float32 holds whole numbers up to 2²⁴ alone, a larger ``input_dim`` needs float64.
 
     Args:
         input_dim: How many things there are.
@@ -40,6 +41,7 @@ class Embedding(Layer):
         dW: ∂E/∂W of the last backward pass.
     """
 
+    interval = REAL
     any_length = 1
     formulas = {
         "Y": "{W}[{x}]",
@@ -76,6 +78,12 @@ class Embedding(Layer):
     def make_parameters(self, input_shape: Shape) -> None:
         """Makes W."""
         self.X = self.Y = None
+        exact = 2 ** (np.finfo(self.dtype).nmant + 1)
+        if self.input_dim > exact:
+            raise ValueError(
+                f"{self} has input_dim={self.input_dim}, but {self.dtype} holds whole numbers up "
+                f'to {exact} alone: make the model with dtype="float64".'
+            )
         self.add_parameter(
             "W",
             (self.input_dim, self.output_dim),

@@ -10,7 +10,7 @@ import numpy as np
 from backprop.core.checks import check_integer
 from backprop.core.errors import ShapeError
 from backprop.core.functional import sigmoid
-from backprop.core.types import Array, Shape, as_floats
+from backprop.core.types import REAL, Array, Shape, as_floats
 from backprop.layers.along_axes import AlongAxes
 
 
@@ -40,6 +40,7 @@ class GLU(AlongAxes):
         "Y": "({z} S) ⊙ σ({z} T)",
         "dX": "({delta} ⊙ σ({z} T)) Sᵀ + ({delta} ⊙ {y} ⊙ (1 − σ({z} T))) Tᵀ",
     }
+    interval = REAL
     Y: Any = None
     S: Any = None
 

@@ -12,6 +12,7 @@ from backprop.constraints import Constraint
 from backprop.core.checks import check_integer
 from backprop.core.errors import ShapeError
 from backprop.core.functional import ones
+from backprop.core.masks import refusal
 from backprop.core.types import Array, Shape
 from backprop.initializers import Initializer
 from backprop.layers.standardization import Standardization
@@ -79,6 +80,16 @@ class GroupNormalization(Standardization):
                 f"choose groups that divide {channels}."
             )
         return (channels,)
+
+    def output_mask(self, X: Array, mask: Array | None) -> Array | None:
+        """None, since all steps are normalised together.
+
+        Raises:
+            ValueError: Some of them are padded.
+        """
+        if mask is not None:
+            raise refusal(self, "normalises over all steps together", "take LayerNormalization")
+        return None
 
     def mean(self, A: Array) -> Array:
         """The mean of each channel's group, shape ``(N, 1, …, C)``: 1ᵀ A M for every sample."""

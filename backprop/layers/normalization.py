@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,9 @@ from backprop.constraints import Constraint
 from backprop.core import console
 from backprop.core.checks import check_flag, check_integer, check_share
 from backprop.core.functional import by_channel, column_sum
+from backprop.core.masks import refusal
 from backprop.core.parameters import parameter_views
+from backprop.core.ranges import check_mask
 from backprop.core.types import Array, Shape
 from backprop.initializers import Initializer
 from backprop.initializers import get as get_initializer
@@ -33,6 +36,8 @@ class BatchNormalization(Standardization):
     Of several workers each normalises its own samples, and the moving averages are the mean of
     theirs, unless they are synchronised: then μ and v are those of the whole batch.
 
+    Padded steps of sequences are no samples: in training X̂ is 0 there.
+
     Args:
         axis: The axis of the channels, counted with that of the batch; the last one is quickest.
         momentum: m.
@@ -54,6 +59,7 @@ class BatchNormalization(Standardization):
 
     definition = Standardization.definition
     formulas = Standardization.formulas
+    takes_mask = True
 
     moving_mean, _ = parameter_views("moving_mean")
     moving_variance, _ = parameter_views("moving_variance")
@@ -86,6 +92,8 @@ class BatchNormalization(Standardization):
         self.momentum = check_share(momentum, "momentum")
         self.synchronized = check_flag(synchronized, "synchronized")
         self._by_batch, self._back = True, False
+        self._M: Any = None  # 1 for a step and 0 for a padded one, of the last training pass
+        self._n: Any = None  # how many steps there are
         self._warned = False  # of a batch of one
 
     def make_parameters(self, input_shape: Shape) -> None:
@@ -98,8 +106,12 @@ class BatchNormalization(Standardization):
 
     def mean(self, A: Array) -> Array:
         """The mean of every feature over all samples, shape ``(C,)``, as the product 1ᵀ A / N."""
-        total = column_sum(A)
-        np.divide(total, A.size // total.size, out=total)
+        if self._M is None:
+            total = column_sum(A)
+            np.divide(total, A.size // total.size, out=total)
+        else:
+            total = column_sum(np.multiply(A, self._M, out=self.buffer("M A", A.shape, A.dtype)))
+            np.divide(total, np.maximum(self._n, 1), out=total)
         return self.over_workers(total, self._back) if self.synchronized else total
 
     def over_workers(self, mean: Array, back: bool) -> Array:
@@ -111,12 +123,13 @@ class BatchNormalization(Standardization):
         """
         return mean
 
-    def forward(self, X: Array, training: bool = False) -> Array:
+    def forward(self, X: Array, training: bool = False, mask: Array | None = None) -> Array:
         """γ ⊙ X̂ + β."""
         X = self.to_the_end(self.check_input(X), "X", training)
         if not training:
             X_hat = self.by_averages(X)[0]
             return self.to_their_places(self.stretch(X_hat, out=X_hat), "", training)
+        self.see(X, mask)
         self._by_batch, self._back = self.trainable, False
         if self._by_batch and X.size == X.shape[-1] and not (self.synchronized or self._warned):
             self._warned = True
@@ -129,9 +142,14 @@ class BatchNormalization(Standardization):
         if self._by_batch:
             found = self.standardize(X, self.X_hat, self.scratch(X.shape))
             mean, variance, self._inverse = found
+            new: Any = 1 - self.momentum
+            if self._M is not None:
+                self.X_hat *= self._M
+                new = np.multiply(np.minimum(self._n, 1), new)  # nothing is new of no step
+            kept = self.momentum if self._M is None else 1 - new
             for average, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
-                average *= self.momentum
-                average += (1 - self.momentum) * value
+                average *= kept
+                average += new * value
         else:
             _, self._inverse = self.by_averages(X, out=self.X_hat)
         Y = self.stretch(self.X_hat, out=self.buffer("Y", X.shape, self.dtype))
@@ -141,11 +159,36 @@ class BatchNormalization(Standardization):
         """Through μ and v of the batch; by moving averages they are constants."""
         self._back = True
         d = self.unstretch(delta)
-        if self._by_batch:
+        if not self._by_batch:
+            by_channel(np.multiply, d, self._inverse, d)
+        elif self._M is None:
             self.unstandardize(d)
         else:
-            by_channel(np.multiply, d, self._inverse, d)
+            d *= self._M
+            self.unstandardize(d)
+            d *= self._M
         return self.to_their_places(d, "D")
+
+    def see(self, X: Array, mask: Array | None) -> None:
+        """Notes which samples are padded steps.
+
+        Raises:
+            ValueError: There is a mask, and the layer is synchronised, or steps are its channels.
+        """
+        self._M = self._n = None
+        if mask is None:
+            return
+        if 1 in self.chosen(X.ndim):
+            raise refusal(self, "takes steps for channels", "choose axis=-1")
+        if self.synchronized:
+            raise ValueError(
+                f"{self} with synchronized=True cannot leave padded steps out: set it to False, or "
+                f"take LayerNormalization."
+            )
+        steps = check_mask(self, X, mask)
+        self._M = self.buffer("M", (*steps.shape, *[1] * (X.ndim - 2)), self.dtype)
+        np.copyto(self._M, steps.reshape(self._M.shape))
+        self._n = np.add.reduce(self._M, axis=None)
 
     def by_averages(self, X: Array, out: Array | None = None) -> tuple[Array, Array]:
         """X̂ by the moving averages, and their 1 / √(v + ε)."""

@@ -15,7 +15,7 @@ from backprop.core.correlation import Grid
 from backprop.core.errors import ShapeError, misfit
 from backprop.core.functional import by_channel, column_sum
 from backprop.core.parameters import parameter_views
-from backprop.core.types import Array, Shape
+from backprop.core.types import REAL, Array, Shape
 from backprop.core.windows import WrittenWindows, check_axes, lay, windows, write
 from backprop.initializers import Initializer
 from backprop.layers.base import Layer
@@ -44,6 +44,7 @@ class Sliding(Layer):
         name: The layer's name.
     """
 
+    interval = REAL
     axes = "HWC"
     kernel_axes = ("channel", "filter")
     """What the last two axes of a kernel are called in pictures."""
@@ -126,6 +127,10 @@ class Sliding(Layer):
         """How formulas write the windows."""
         grid = self.grid(self.input_shape or ())[1 - len(self.axes) :]
         return write(grid, ", zeros lie outside")
+
+    def output_mask(self, X: Array, mask: Array | None) -> Array | None:
+        """None: images have no steps."""
+        return None
 
     # ---------------------------------------------------------------------------------- the bias
 

@@ -12,7 +12,7 @@ from backprop.constraints import get as get_constraint
 from backprop.core.checks import check_axis, check_flag, check_positive
 from backprop.core.functional import by_channel, column_sum, ones
 from backprop.core.parameters import parameter_views
-from backprop.core.types import Array, Shape, as_array
+from backprop.core.types import REAL, Array, Shape, as_array
 from backprop.initializers import Initializer
 from backprop.initializers import get as get_initializer
 from backprop.layers.along_axes import AlongAxes
@@ -44,6 +44,7 @@ class Standardization(AlongAxes):
         name: The layer's name.
     """
 
+    interval = REAL
     definition = "{f}(x) = {gamma} ⊙ (x − μ) / √(v + ε) + {beta}"
     formulas = {"dgamma": "Σ_N {delta} ⊙ ({x} − μ) / √(v + ε)", "dbeta": "Σ_N {delta}"}
 
@@ -174,6 +175,9 @@ class Standardization(AlongAxes):
 
 class OverAxes(AlongAxes):
     """What those share that normalise over the features along one axis of a sample, or several."""
+
+    interval = REAL
+    along_steps = "normalises over all steps together"
 
     @property
     def any_length(self) -> int:  # type: ignore[override]

@@ -10,10 +10,10 @@ from typing import Any, Literal
 import numpy as np
 
 from backprop.core.arrays import as_numbers
-from backprop.core.checks import check_one_class
+from backprop.core.checks import check_flag, check_text
 from backprop.core.errors import ShapeError
-from backprop.core.ranges import check_weights
-from backprop.core.settings import Settings
+from backprop.core.ranges import check_one_class, check_weights
+from backprop.core.settings import Checked, Settings
 from backprop.core.types import Array, Outputs, Shape
 
 
@@ -42,7 +42,8 @@ class Metric(Settings):
 
     better: Literal["larger", "smaller"] | None = None
     several = False
-    weighted = False
+    name: Any = Checked(check_text)
+    weighted: Any = Checked(check_flag)
     outputs: Outputs | None = None
     _tried: tuple[Shape, Shape, bool, Shape] | None = None
 
@@ -50,6 +51,7 @@ class Metric(Settings):
         if not isinstance(name, str):
             raise TypeError(f"{type(self).__name__}(name) must be a string, but it is {name!r}.")
         self.name = name
+        self.weighted = False
 
     def reset(self) -> None:
         """Starts anew, at the beginning of an epoch."""

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from backprop.core.lookup import resolve
+from backprop.core.signatures import check_methods
 from backprop.core.types import Array, Outputs
 from backprop.metrics.accuracy import (
     Accuracy,
@@ -101,6 +102,10 @@ _KERAS |= {name.upper(): name for name in ("mse", "mae", "mape", "msle", "bce", 
 """What Keras's other strings, the names of classes and capitals, stand for."""
 
 
+METHODS = {"reset": "", "update": "prediction, target", "result": ""}
+"""What is called of a metric, and how; of a weighted one with the weights too."""
+
+
 def is_known(name: str) -> bool:
     """Whether a metric has that name."""
     return name in _WITH_THRESHOLD or name in _OTHERS or name in _KERAS
@@ -131,6 +136,7 @@ def get(
     }
     given: Any = _KERAS.get(metric, metric) if isinstance(metric, str) else metric
     found: Metric = resolve(given, Metric, names, "metric")
+    check_methods(found, METHODS, "" if isinstance(found.name, str) else "name")
     return found
 
 
@@ -155,7 +161,10 @@ def get_all(
         ValueError: An object stands there twice, or a name would hide another number of the logs.
     """
     plain = [get(metric, threshold) for metric in metrics]
-    found = plain + [get(metric, threshold) for metric in weighted_metrics]
+    weighted = [get(metric, threshold) for metric in weighted_metrics]
+    for metric in weighted:
+        check_methods(metric, {"update": "prediction, target, sample_weight=None"})
+    found = plain + weighted
     names: list[str] = []
     for position, metric in enumerate(found):
         name = metric.name

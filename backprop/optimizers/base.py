@@ -1,6 +1,5 @@
 """The contract of an optimizer: a formula on stretches of two vectors, θ and its gradient g."""
 
-import inspect
 from collections.abc import Callable, Sequence
 from itertools import accumulate, pairwise
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 
 from backprop.core.buffers import filled_array
 from backprop.core.checks import (
+    check_count,
     check_flag,
     check_integer,
     check_number,
@@ -16,10 +16,10 @@ from backprop.core.checks import (
     check_share,
 )
 from backprop.core.parameters import Parameters
-from backprop.core.settings import Strict
+from backprop.core.settings import Checked, Strict
 from backprop.core.types import Array
 from backprop.optimizers.blocks import BLOCK, Block, cut
-from backprop.optimizers.options import LearningRate, show
+from backprop.optimizers.options import LearningRate, check_schedule, show
 from backprop.optimizers.vectors import clip, include, round_to_0
 
 ROUNDING = 32
@@ -52,7 +52,6 @@ class Optimizer(Strict):
         iterations: The number of steps taken.
         full_batch: Whether an update needs the loss at several θ. ``fit`` then calls ``minimize``
             with the loss of all samples, and not ``step`` after each batch.
-        state: The state vectors by name, each as long as θ; with ``use_ema`` a is ``"average"``.
         scalars: What ``coefficients`` returned for this step, each as an array of θ's dtype without
             axes, which NumPy takes faster than a Python float.
     """
@@ -60,11 +59,9 @@ class Optimizer(Strict):
     slots: tuple[str, ...] = ()
     scratches = 1
     initial_state = 0.0
-    full_batch = False
-    clips = False
-    instead = {"schedule": "set learning_rate"}
-    iterations = 0
-    state: dict[str, Array] = {}
+    full_batch = clips = False
+    instead = {"schedule": "set learning_rate", "state": "write into its vectors, state[…][...]"}
+    iterations: Any = Checked(check_count)
     scalars: list[Array] = []
 
     def __init__(
@@ -98,7 +95,7 @@ class Optimizer(Strict):
             every = check_integer(every, "ema_overwrite_frequency")
         self.ema_overwrite_frequency = every
         self.iterations = 0
-        self.state: dict[str, Array] = {}
+        self._state: dict[str, Array] = {}
         self.scalars: list[Array] = []
         self._parameters: Parameters | None = None
         self._stretches: list[slice] | None = None
@@ -164,9 +161,8 @@ class Optimizer(Strict):
 
     @learning_rate.setter
     def learning_rate(self, value: LearningRate) -> None:
-        if inspect.isclass(value):
-            raise TypeError(f"learning_rate must be an object: write {value.__name__}(…).")
         if callable(value):
+            check_schedule(value)
             self._schedule = value
         elif self._schedule is not None:
             raise TypeError(
@@ -180,6 +176,11 @@ class Optimizer(Strict):
     def schedule(self) -> Callable[[int], float] | None:
         """What determines the learning rate; None if it is a number."""
         return self._schedule
+
+    @property
+    def state(self) -> dict[str, Array]:
+        """The state vectors by name, each as long as θ; with ``use_ema`` a is ``"average"``."""
+        return self._state
 
     def step(self, parameters: Parameters) -> None:
         """One update of θ from g.
@@ -224,7 +225,7 @@ class Optimizer(Strict):
         if self._parameters is not None:
             self._schedule, self._learning_rate = self._first_rate
         self.iterations = 0
-        self.state = {}
+        self._state = {}
         self._parameters = None
         self._blocks = []
 
@@ -288,13 +289,13 @@ class Optimizer(Strict):
         self._parameters, self._stretches = parameters, None
         self._first_rate = self._schedule, self._learning_rate
         self.scalars, self._numbers = [], ()
-        self.state = {}
+        self._state = {}
         self._complete_state(parameters.values)
 
     def _complete_state(self, theta: Array) -> None:
         """Makes the state vectors that are missing, and lets those go that nobody needs."""
         kept = self.state
-        self.state = {}
+        self._state = {}
         for name in self.slots:
             found = kept.get(name)
             if found is None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from backprop.core.lookup import resolve
+from backprop.core.signatures import check_methods
 from backprop.optimizers.adam import Adam, Adamax, AdamW, Nadam
 from backprop.optimizers.adaptive import Adadelta, Adagrad, RMSprop
 from backprop.optimizers.base import Optimizer
@@ -26,4 +27,8 @@ _BY_NAME: dict[str, Callable[[], Optimizer]] = {
 def get(optimizer: str | Optimizer) -> Optimizer:
     """The optimizer of that name, or the object itself (see ``core.lookup.resolve``)."""
     own = "update(theta, g, scratch, *state)"
-    return resolve(optimizer, Optimizer, _BY_NAME, "optimizer", own)
+    found = resolve(optimizer, Optimizer, _BY_NAME, "optimizer", own)
+    if not found.full_batch:
+        update = ", ".join(["theta, g, scratch", *found.slots])
+        check_methods(found, {"coefficients": "t, eta", "update": update}, "_learning_rate")
+    return found

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypedDict
 
+from backprop.core.signatures import check_function
 from backprop.schedules import Schedule
 
 LearningRate = float | Schedule | Callable[[int], float]
@@ -25,6 +26,17 @@ class Common(Shared, total=False):
     """The keyword arguments of every optimizer; see ``Optimizer``."""
 
     weight_decay: float | None
+
+
+def check_schedule(given: Any) -> None:
+    """Checks that what can be called is a function of the number of steps, or such an object.
+
+    Raises:
+        TypeError: It is a class, or takes other arguments.
+    """
+    if inspect.isclass(given):
+        raise TypeError(f"learning_rate must be an object: write {given.__name__}(…).")
+    check_function(given, "step", "learning_rate")
 
 
 def show(optimizer: object, base: type, values: dict[str, Any]) -> str:

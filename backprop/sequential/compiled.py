@@ -8,6 +8,7 @@ import numpy as np
 from backprop import losses, optimizers
 from backprop.core.checks import check_flag, check_list
 from backprop.core.errors import NotCompiledError
+from backprop.core.settings import Checked
 from backprop.core.types import Array, DTypeLike
 from backprop.layers import Input, Layer
 from backprop.layers.block import activity_penalty, backward_through
@@ -30,7 +31,7 @@ class CompiledNetwork(Network):
     body is what comes before it.
     """
 
-    run_eagerly = False
+    run_eagerly: Any = Checked(check_flag)
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class CompiledNetwork(Network):
         dtype: DTypeLike = "float32",
         *more: Layer,
     ) -> None:
+        self.run_eagerly = False
         self._given_loss: Loss | None = None
         self._joined = False  # whether the last activation and the loss are one
         self._optimizer: Optimizer | None = None
@@ -91,7 +93,6 @@ class CompiledNetwork(Network):
         self._optimizer, self._given_loss = given_optimizer, given_loss
         self.run_eagerly = eagerly
         self._set_head(head)
-        self.compiled = True
 
     def _set_head(self, head: Loss | None) -> None:
         """Takes a head, and leaves the activation that is joined with it out of the body."""
@@ -161,6 +162,11 @@ class CompiledNetwork(Network):
     def activity_penalty(self) -> float:
         """What such layers add to the loss of the last training pass."""
         return activity_penalty(self._penalizing) if self._penalizing else 0.0
+
+    @property
+    def compiled(self) -> bool:
+        """Whether there are a loss and an optimizer."""
+        return self._head is not None
 
     @property
     def loss(self) -> Loss:

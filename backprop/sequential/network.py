@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop import inspection
+from backprop import inspection, storage
 from backprop.callbacks import Callback
 from backprop.core import console
 from backprop.core.arrays import as_numbers
@@ -37,11 +37,9 @@ class Network(Strict):
     ``Sequential`` adds a loss, an optimizer and the verbs of training.
 
     Attributes:
-        compiled: Whether there are a loss and an optimizer.
         feature_names: The columns of the data frame that it was trained on; None if it was none.
     """
 
-    compiled = False
     feature_names: tuple[Any, ...] | None = None
     instead = {
         "layers": "add layers by model.add(…)",
@@ -50,6 +48,7 @@ class Network(Strict):
         "metrics": "call model.compile(metrics=[…])",
         "parameters": "call model.set_weights(…), or write into model.parameters.values",
         "seed": "call model.reset(seed=…)",
+        "compiled": "call model.compile(…)",
         "input_shape": "call model.build((None, …))",
     }
 
@@ -318,8 +317,8 @@ class Network(Strict):
         saving.save_weights(self, path)
 
     def load_weights(self, path: FilePath) -> None:
-        """Sets the parameters from a file (see ``saving.load_weights`` for the errors)."""
-        saving.load_weights(self, path)
+        """Sets the parameters from a file, also of Keras or PyTorch (``storage.load_weights``)."""
+        storage.load_weights(self, path)
 
     def __repr__(self) -> str:
         return f"<Sequential [{', '.join(str(layer) for layer in self.layers)}]>"

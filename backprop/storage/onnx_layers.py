@@ -174,12 +174,13 @@ def flatten(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
 
 def reshape(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
     """The same numbers in another shape."""
-    return graph.reshape(x, 0, *layer.output_shape(layer.input_shape)), None
+    y = graph.reshape(x, 0, *layer.output_shape(layer.input_shape))
+    return y, mask if layer.keeps_steps() else None
 
 
 def permute(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
     """The axes in another order."""
-    return graph.add("Transpose", x, perm=[0, *layer.dims]), None
+    return graph.add("Transpose", x, perm=[0, *layer.dims]), mask if layer.dims[0] == 1 else None
 
 
 def to_the_end(layer: Any, graph: Graph, x: str) -> str:

@@ -502,13 +502,20 @@ def test_blocks_in_blocks_come_back_as_they_were(tmp_path):
         np.testing.assert_array_equal(a.value, b.value)
 
 
-def test_a_sum_around_a_convolution_with_channels_first_is_read(tmp_path, rng):
+@pytest.mark.parametrize("around", [True, False])
+def test_sums_of_images_with_channels_first_are_read(around, tmp_path, rng):
     W = rng.normal(size=(2, 2, 3, 3)).astype("float32")
     nodes = [
         *(node("Conv", ["x", "W"], "a", pads=[1, 1, 1, 1]), node("Tanh", ["a"], "b")),
-        *(node("Conv", ["b", "W"], "c", pads=[1, 1, 1, 1]), node("Add", ["c", "a"], "d")),
+        *(node("Conv", ["x", "W"], "c", pads=[1, 1, 1, 1]), node("Sum", ["c", "b"], "d")),
         node("Conv", ["d", "W"], "y", pads=[1, 1, 1, 1]),
     ]
+    if around:
+        nodes = [
+            *(node("Conv", ["x", "W"], "a", pads=[1, 1, 1, 1]), node("Tanh", ["a"], "b")),
+            *(node("Conv", ["b", "W"], "c", pads=[1, 1, 1, 1]), node("Add", ["c", "a"], "d")),
+            node("Conv", ["d", "W"], "y", pads=[1, 1, 1, 1]),
+        ]
     path = graph_of(nodes, [("W", W)], ("N", 2, 4, 5), path=tmp_path / "a.onnx")
     model = bp.load_onnx(path)
     X = rng.normal(size=(3, 2, 4, 5)).astype("float32")

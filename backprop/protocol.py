@@ -78,6 +78,13 @@ class Model(Protocol):
     def penalty(self) -> float:
         """The sum of the regularisers' penalties."""
 
+    @property
+    def penalizes(self) -> bool:
+        """Whether a layer adds a penalty on what passes through it to the loss."""
+
+    def activity_penalty(self) -> float:
+        """What such layers add to the loss of the last training pass."""
+
     def backward(self, delta: Array | None = None) -> Array | None:
         """The gradients of all parameters."""
 

@@ -35,7 +35,8 @@ FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
 # Rooms whose files may import these siblings and no others.
 ONLY_SIBLINGS = {
-    "layers": {"base", "block", "chain", "random_layer", "recurrent", "sliding", "standardization"}
+    "layers": {"along_axes", "base", "block", "chain", "random_layer", "recurrent", "sliding"}
+    | {"standardization"}
 }
 
 # A layer that is composed of others imports these.

@@ -76,7 +76,8 @@ def make(kind, **given):
 def test_what_is_no_number_or_not_finite_is_refused_by_name(kind, name, fraction, default):
     bad = [math.nan, math.inf, -math.inf, np.float32("nan"), np.inf, "0.5", True, np.True_, 0.5j]
     bad += [10**400] if fraction else []
-    bad += [[0.5], {}] if name not in ("value", "q") else [["a"], [math.nan], {}]
+    listed = name in ("value", "q") or (name == "threshold" and not getattr(kind, "by_class", True))
+    bad += [["a"], [math.nan], {}] if listed else [[0.5], {}]
     bad += [] if fraction else [2.5, np.float64(2.0)]
     bad += [] if name in NEGATIVE else [-2, np.int64(-2), -0.5]
     bad += [] if name in NEGATIVE or f"{kind.__name__}.{name}" in ALL else [-1, np.int64(-1)]

@@ -270,6 +270,7 @@ def plain_training(model: Model) -> bool:
     optimizer = model.optimizer
     return (
         replayable(model)
+        and not model.penalizes
         and not optimizer.full_batch
         and from_here(optimizer)
         and not (optimizer.weight_decay or optimizer.use_ema or optimizer.gathers)

@@ -285,9 +285,12 @@ def joined(parts: Sequence[Any]) -> Any:
 
 
 def means(logs: Sequence[dict[str, float]]) -> dict[str, float]:
-    """The mean of each number over the models that have it."""
+    """The mean of each number over the models that have it; of lists, number by number."""
     names = dict.fromkeys(name for each in logs for name in each)
-    return {name: float(np.mean([each[name] for each in logs if name in each])) for name in names}
+    return {
+        name: np.mean([each[name] for each in logs if name in each], axis=0).tolist()
+        for name in names
+    }
 
 
 def generators_of(model: Model, models: Sequence[Model]) -> dict[int, list[np.random.Generator]]:

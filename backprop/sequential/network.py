@@ -75,7 +75,7 @@ class Network(Strict):
         self._seed_with(seed)
         self._parameters: Parameters | None = None
         self._regularized: list[Parameter] = []
-        self._entrance: list[Layer] = []
+        self._entrance, self._penalizing = list[Layer](), list[Layer]()
         for layer in check_list(layers, "layers"):
             self.add(layer)
 
@@ -166,6 +166,7 @@ class Network(Strict):
     def _join(self) -> None:
         parameters = Parameters(self._chain.parameters, self.dtype)
         self._regularized = [p for p in parameters if p.regularizer is not None]
+        self._penalizing = [layer for _, layer in walk(self.layers) if layer.penalizes]
         self._entrance = entrance(self.layers)
         for layer in self._entrance:
             layer.needs_input_gradient = False

@@ -165,6 +165,7 @@ def first_wrong_number(model: Model, X: Any, y: Array, weight: Array | None) -> 
             weighed = model.weigh(X, weight)
             prediction = model.forward(X, training=True)
             loss = model.loss.compute(prediction, y, weighed) + model.penalty()
+            loss += model.activity_penalty()
             if not found and not math.isfinite(loss):
                 found.append(f"the loss itself, of predictions {between(prediction)}")
             if not found:

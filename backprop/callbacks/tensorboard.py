@@ -35,6 +35,13 @@ class TensorBoard(Callback):
 
     Raises:
         ImportError: Neither package is installed.
+
+    Example:
+        >>> import backprop as bp
+        >>> model = bp.Sequential([bp.layers.Dense(1)], seed=0)
+        >>> model.compile("sgd", "mse")
+        >>> board = bp.callbacks.TensorBoard("logs", histogram_freq=1)  # doctest: +SKIP
+        >>> model.fit([[1.0]], [[2.0]], callbacks=[board])  # doctest: +SKIP
     """
 
     writes = True

@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
-from sklearn import datasets
+from sklearn import datasets, neural_network
 
 import backprop as bp
 from backprop.estimators import (
     MLPClassifier,
     MLPRegressor,
+    SequentialClassifier,
+    SequentialRegressor,
 )
 from backprop.layers import Dense, ReLU
 
@@ -53,3 +55,48 @@ def test_networks_with_losses_of_scikit_learn_are_saved_and_explained(name, iris
     assert explained.loss_parts.shape == y[50:52].reshape(2, -1).shape  # of every output
     assert explained.loss_parts.sum() == pytest.approx(explained.loss)
     assert symbol in str(explained)
+
+
+# --- labels --------------------------------------------------------------------------------------
+
+NAMES = np.array(["ash", "elm", "oak"])
+
+
+def test_labels_in_an_array_of_objects_become_those_of_scikit_learn(iris):
+    X, y = iris
+    ours, theirs = (
+        kind(**SMALL).fit(X, NAMES.astype(object)[y])
+        for kind in (MLPClassifier, neural_network.MLPClassifier)
+    )
+    assert ours.classes_.dtype == theirs.classes_.dtype
+    assert ours.predict(X).dtype == theirs.predict(X).dtype
+    wrapped = SequentialClassifier(build, epochs=1).fit(X, NAMES.astype(object)[y])
+    assert wrapped.predict(X).dtype == theirs.predict(X).dtype
+
+
+@pytest.mark.parametrize(
+    "classifier",
+    [
+        MLPClassifier(**SMALL),
+        MLPClassifier(**SMALL, early_stopping=True),
+        SequentialClassifier(build, epochs=1),
+    ],
+    ids=["MLP", "early stopping", "Sequential"],
+)
+@pytest.mark.parametrize("label", ["beech", "yew", 1])
+def test_labels_that_are_no_classes_are_refused(classifier, label, iris):
+    """One between the classes would else be counted as the next one."""
+    X, y = iris
+    others = np.repeat(label, len(y))
+    with pytest.raises(ValueError, match=f"{label}.* none of the classes"):
+        classifier.fit(X, NAMES[y], validation_data=(X, others))
+    with pytest.raises(ValueError, match="one label for each sample"):
+        classifier.fit(X, NAMES[y], validation_data=(X, np.eye(3, dtype=int)[y]))
+
+
+def test_going_on_with_other_labels_is_refused(iris):
+    X, y = iris
+    classifier = SequentialClassifier(build, epochs=1, warm_start=True).fit(X, NAMES[y])
+    with pytest.raises(ValueError, match=r"beech.* none of the classes"):
+        classifier.fit(X, np.where(y == 1, "beech", NAMES[y]))
+    assert classifier.fit(X[:100], NAMES[y[:100]]).classes_.tolist() == NAMES.tolist()

@@ -118,7 +118,7 @@ class Classifies(ClassifierMixin):
         multilabel = kind == "multilabel-indicator"
         if kind not in ("binary", "multiclass", "multilabel-indicator"):
             check_classification_targets(y)  # raises
-        self.classes_ = unique_labels(y) if multilabel else np.unique(y)
+        self.classes_ = unique_labels(y)
         self._labels = Labels(self.classes_, multilabel, not isinstance(y, np.ndarray))
 
     def _class_weighted(self, y: Any, weight: Array | None) -> Array | None:

@@ -100,3 +100,69 @@ def test_going_on_with_other_labels_is_refused(iris):
     with pytest.raises(ValueError, match=r"beech.* none of the classes"):
         classifier.fit(X, np.where(y == 1, "beech", NAMES[y]))
     assert classifier.fit(X[:100], NAMES[y[:100]]).classes_.tolist() == NAMES.tolist()
+
+
+# --- arguments -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sizes", [(2.5,), [[2]], ("a",), True, (3, None)], ids=str)
+def test_sizes_of_layers_are_integers(sizes, iris):
+    with pytest.raises(ValueError, match="each of hidden_layer_sizes must be an integer"):
+        MLPClassifier(sizes).fit(*iris)
+    assert MLPClassifier(np.array([3, 2]), max_iter=1).fit(*iris).n_layers_ == 4
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "message"),
+    [
+        ("n_members", 0, "n_members must be an integer of 1 or more"),
+        ("n_members", 1.5, "n_members must be an integer of 1 or more"),
+        ("n_members", None, "n_members must be an integer of 1 or more"),
+        ("warm_start", "no", "warm_start must be True or False"),
+    ],
+)
+@pytest.mark.parametrize("kind", [SequentialClassifier, SequentialRegressor])
+def test_arguments_of_the_wrappers_are_checked(kind, argument, value, message, iris):
+    with pytest.raises((ValueError, TypeError), match=message):
+        kind(build, epochs=1, **{argument: value}).fit(*iris)
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier, SequentialClassifier])
+def test_weights_are_not_negative(kind, iris):
+    """Negative ones would else become positive with their mean."""
+    X, y = iris
+    estimator = kind(build, epochs=1) if kind is SequentialClassifier else kind(**SMALL)
+    with pytest.raises(ValueError, match="not negative, but holds -1"):
+        estimator.fit(X, y, sample_weight=np.full(len(y), -1.0))
+    estimator.set_params(class_weight={0: -1, 1: -2, 2: -1})
+    with pytest.raises(ValueError, match="not negative, but holds -1"):
+        estimator.fit(X, y)
+
+
+@pytest.mark.parametrize("n_outputs", [2, 4])
+def test_networks_have_an_output_for_each_class(n_outputs, iris):
+    def wrong(n_features, n_classes):
+        return build(n_features, n_outputs)
+
+    message = f"as many outputs as there are classes, 3, but .*{n_outputs}"
+    with pytest.raises(ValueError, match=message):
+        SequentialClassifier(wrong, epochs=1).fit(*iris)
+
+
+def test_networks_of_one_output_tell_two_classes(iris):
+    X, y = iris
+    single = SequentialClassifier(lambda n, k: build(n, 1), epochs=1)
+    assert single.fit(X, y > 0).predict_proba(X).shape == (150, 2)
+    with pytest.raises(ValueError, match="as many outputs as there are classes"):
+        single.fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "estimator", [MLPClassifier(**SMALL), SequentialClassifier(build, epochs=1)], ids=str
+)
+@pytest.mark.parametrize("n", [0, 1, 4])
+def test_validation_data_are_two_or_three(estimator, n, iris):
+    X, y = iris
+    for given in ([X, y, np.ones(150), X][:n], 0.2, X[:2]):
+        with pytest.raises(ValueError, match=r"validation_data must be \(X, y\) or"):
+            estimator.fit(X, y, validation_data=tuple(given) if isinstance(given, list) else given)

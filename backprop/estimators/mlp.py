@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import warnings
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -11,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from backprop.callbacks import Callback
-from backprop.core.checks import check_dtype
+from backprop.core.checks import check_dtype, check_integer
 from backprop.core.errors import DivergenceError
 from backprop.core.types import Array, DTypeLike
 from backprop.estimators.arguments import CONSTRAINTS, STOCHASTIC
@@ -27,7 +28,7 @@ from backprop.estimators.networks import (
     take_weights,
     views,
 )
-from backprop.estimators.samples import Samples, as_rows, set_aside
+from backprop.estimators.samples import Samples, as_rows, set_aside, validation_parts
 from backprop.estimators.scikit import (
     ConvergenceWarning,
     check_random_state,
@@ -135,6 +136,8 @@ class MLP(Estimator):
         """Trains as ``fit`` or, for one epoch, as ``partial_fit``."""
         sizes = self.hidden_layer_sizes
         hidden = list(sizes) if isinstance(sizes, Iterable) else [sizes]
+        for size in hidden:
+            check_integer(size, "each of hidden_layer_sizes", -math.inf)
         if any(size <= 0 for size in hidden):
             raise ValueError(f"hidden_layer_sizes must be > 0, got {hidden}.")
         if self.schedule is not None and self.learning_rate != "constant":
@@ -187,10 +190,10 @@ class MLP(Estimator):
 
     def _held_out(self, given: Any, dtype: list[Any]) -> Samples:
         """``validation_data`` as samples."""
-        if not isinstance(given, Sequence) or len(given) not in (2, 3):
-            raise ValueError("validation_data must be (X, y) or (X, y, sample_weight).")
-        X, y = self._checked(given[0], given[1], dtype, reset=False)
-        weight = check_sample_weight(given[2], X, dtype=X.dtype) if len(given) == 3 else None
+        X, y, weight = validation_parts(given)
+        X, y = self._checked(X, y, dtype, reset=False)
+        if weight is not None:
+            weight = check_sample_weight(weight, X, dtype=X.dtype)
         return Samples(as_rows(X), self._encode(y, X.dtype), weight)
 
     def _prepare(

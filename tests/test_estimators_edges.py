@@ -166,3 +166,68 @@ def test_validation_data_are_two_or_three(estimator, n, iris):
     for given in ([X, y, np.ones(150), X][:n], 0.2, X[:2]):
         with pytest.raises(ValueError, match=r"validation_data must be \(X, y\) or"):
             estimator.fit(X, y, validation_data=tuple(given) if isinstance(given, list) else given)
+
+
+# --- changes between two fits --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_another_activation_goes_on_with_the_weights_as_in_scikit_learn(solver, iris):
+    curves = []
+    for kind in (MLPClassifier, neural_network.MLPClassifier):
+        mlp = kind(**SMALL, warm_start=True, solver=solver).fit(*iris)
+        mlp.set_params(activation="tanh").fit(*iris)
+        curves.append([*getattr(mlp, "loss_curve_", [])[3:], mlp.loss_])
+    np.testing.assert_allclose(curves[0], curves[1], rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier, neural_network.MLPClassifier])
+def test_other_sizes_count_from_the_next_new_network_on(kind, iris):
+    mlp = kind(**SMALL, warm_start=True).fit(*iris)
+    mlp.set_params(activation="tanh", hidden_layer_sizes=(7,)).fit(*iris)
+    assert [W.shape for W in mlp.coefs_] == [(4, 3), (3, 3)]
+    mlp.set_params(warm_start=False).fit(*iris)
+    assert [W.shape for W in mlp.coefs_] == [(4, 7), (7, 3)]
+
+
+@pytest.mark.parametrize("n_members", [1, 2])
+def test_layers_between_may_come_later(n_members, iris):
+    X, y = iris
+    mlp = MLPClassifier(**SMALL, warm_start=True, n_members=n_members).fit(X, y)
+    before = [model.parameters.values.copy() for model in mlp.models_]
+    mlp.set_params(dropout=0.5, learning_rate_init=1e-12).fit(X, y)
+    names = [type(layer).__name__ for layer in mlp.model_.layers]
+    assert names == ["Dense", "ReLU", "Dropout", "Dense", "Softmax"]
+    for model, theta in zip(mlp.models_, before, strict=True):
+        np.testing.assert_allclose(model.parameters.values, theta, atol=1e-9)
+    assert len(mlp.loss_curve_) == 6
+    mlp.coefs_[0][...] = 0  # still a view
+    assert not mlp.model_.layers[0].W.any()
+    mlp.set_params(batch_normalization=True).partial_fit(X, y)
+    assert "BatchNormalization" in [type(layer).__name__ for layer in mlp.model_.layers]
+
+
+def test_another_loss_changes_the_output(iris):
+    X, y = iris
+    mlp = MLPRegressor(**SMALL, warm_start=True).fit(X, y)
+    mlp.set_params(loss="poisson").fit(X, y)
+    assert mlp.out_activation_ == "exp"
+    assert np.all(mlp.predict(X) > 0)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        MLPRegressor(**SMALL, warm_start=True, n_members=2),
+        SequentialRegressor(build, epochs=1, warm_start=True, n_members=2),
+    ],
+    ids=["MLP", "Sequential"],
+)
+def test_the_number_of_members_stays(estimator, iris):
+    estimator.fit(*iris).set_params(n_members=3)
+    with pytest.raises(ValueError, match=r"n_members is 3, but .* 2"):
+        estimator.fit(*iris)
+    if isinstance(estimator, MLPRegressor):
+        with pytest.raises(ValueError, match=r"n_members is 3, but .* 2"):
+            estimator.partial_fit(*iris)
+    assert len(estimator.set_params(warm_start=False).fit(*iris).models_) == 3

@@ -199,6 +199,16 @@ class Regresses(RegressorMixin):
         return without_axis(np.mean(outputs, axis=0)), without_axis(np.sqrt(variance))
 
 
+def check_members(estimator: Any) -> None:
+    """Raises ValueError if there are fewer or more networks to go on with than members."""
+    there = len(estimator.models_)
+    if estimator.n_members != there:
+        raise ValueError(
+            f"n_members is {estimator.n_members}, but the last fit trained {there}, with which "
+            f"this one goes on: let n_members be {there}, or fit without warm_start."
+        )
+
+
 def without_axis(outputs: Array) -> Array:
     """(N, 1) as (N,)."""
     return outputs[:, 0] if outputs.shape[1] == 1 else outputs

@@ -14,7 +14,7 @@ from backprop.core.checks import check_flag, check_integer
 from backprop.core.ranges import check_weights
 from backprop.core.signatures import check_call_by_name
 from backprop.core.types import Array
-from backprop.estimators.base import SPARSE, Estimator, one_axis
+from backprop.estimators.base import SPARSE, Estimator, check_members, one_axis
 from backprop.estimators.samples import Samples, as_rows, validation_parts
 from backprop.estimators.scikit import check_random_state, check_sample_weight, validate_data
 from backprop.experiments import fit_many
@@ -113,6 +113,8 @@ class Wrapped(Estimator):
         n_outputs = self._learn_targets(y)
         if anew:
             self.models_ = self._build(X.shape[1], n_outputs)
+        else:
+            check_members(self)
         first = self.models_[0]
         weight = None if sample_weight is None else check_sample_weight(sample_weight, X)
         weight = of_mean_1(self._weigh(y, weight))

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 from sklearn import datasets, neural_network
+from sklearn.exceptions import ConvergenceWarning
 
 import backprop as bp
+import backprop.estimators
 from backprop.estimators import (
     MLPClassifier,
     MLPRegressor,
@@ -231,3 +233,38 @@ def test_the_number_of_members_stays(estimator, iris):
         with pytest.raises(ValueError, match=r"n_members is 3, but .* 2"):
             estimator.partial_fit(*iris)
     assert len(estimator.set_params(warm_start=False).fit(*iris).models_) == 3
+
+
+# --- beside scikit-learn's -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("max_iter", [2, 100])
+def test_the_warning_of_lbfgs_is_that_of_scikit_learn(max_iter, iris):
+    said = []
+    for package in (backprop.estimators, neural_network):
+        mlp = package.MLPRegressor(solver="lbfgs", max_iter=max_iter, max_fun=5, random_state=0)
+        with pytest.warns(ConvergenceWarning) as caught:
+            mlp.fit(*iris)
+        said.append(str(caught[0].message))
+    assert said[0] == said[1]
+
+
+def test_the_loss_grows_beyond_where_that_of_scikit_learn_is_cut_off():
+    """scikit-learn counts 36 at the most for a sample; weights are the same, as is its gradient."""
+    X, y = datasets.load_wine(return_X_y=True)  # not scaled
+    common = {"hidden_layer_sizes": (5,), "solver": "sgd", "learning_rate_init": 1e-5}
+    common |= {"max_iter": 3, "random_state": 0, "alpha": 0.0, "batch_size": len(y)}
+    ours, theirs = (
+        package.MLPClassifier(**common) for package in (backprop.estimators, neural_network)
+    )
+    start = ours.set_params(max_iter=1, learning_rate_init=1e-300).fit(X, y)
+    hidden = np.maximum(X @ start.coefs_[0] + start.intercepts_[0], 0)
+    Z = hidden @ start.coefs_[1] + start.intercepts_[1]
+    log_p = Z - Z.max(1, keepdims=True)
+    log_p -= np.log(np.exp(log_p).sum(1, keepdims=True))
+    assert log_p.min() < -50
+    assert start.loss_ == pytest.approx(-log_p[np.arange(len(y)), y].mean(), rel=1e-12)
+    ours.set_params(**common).fit(X, y)
+    theirs.fit(X, y)
+    assert ours.loss_curve_[0] > theirs.loss_curve_[0]
+    np.testing.assert_allclose(ours.coefs_[0], theirs.coefs_[0], rtol=0, atol=1e-12)

@@ -470,5 +470,5 @@ def test_metric_of_ones_own_without_weights_is_never_given_any(data):
     model = binary_model([Dense(1)], "mse", metrics=[Smallest("least")])
     history = model.fit(X, y, 5, sample_weight=w, verbose=0).history
     assert history["least"][0] == near(model.predict(X).min())
-    with pytest.raises(TypeError, match=r"write def update\(self, prediction, target, sample_weight"):
+    with pytest.raises(TypeError, match=r"write def update\(self, prediction, target, sample"):
         model.compile("sgd", "mse", weighted_metrics=[Smallest("least")])

@@ -33,6 +33,19 @@ def check_count(value: Any, name: str) -> int:
     return check_integer(value, name, 0)
 
 
+def check_place(value: Any, name: str) -> tuple[int, int]:
+    """An epoch and a step in it, both counted from 0.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    if not isinstance(value, tuple) or len(value) != 2:
+        raise ValueError(f"{name} must be (epoch, step), two integers, but it is {value!r}.")
+    for number in value:
+        check_integer(number, name, 0)
+    return value
+
+
 def check_flag(value: Any, name: str) -> bool:
     """The value as a bool; 0 and 1 will do.
 

@@ -12,7 +12,7 @@ import numpy as np
 from backprop import plotting
 from backprop.callbacks.base import Callback, Logs
 from backprop.core import console
-from backprop.core.checks import check_flag, check_integer, check_path
+from backprop.core.checks import check_flag, check_integer, check_list, check_path, check_text
 from backprop.core.durable import FilePath, append, check_file, check_target, replacing
 from backprop.plotting.style import picture_path
 from backprop.storage.files import as_column, as_list
@@ -147,6 +147,8 @@ class LivePlot(Callback):
             )
         self.path = path if path is None else check_path(path, "path")
         self.keys = keys
+        if keys is not None and not isinstance(keys, str):
+            self.keys = [check_text(key, "every one of keys") for key in check_list(keys, "keys")]
         self.figure: Any = None
         self._display: Any = None
 

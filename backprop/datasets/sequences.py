@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.arrays import to_array
-from backprop.core.checks import check_choice, check_integer
+from backprop.core.checks import check_choice, check_integer, check_list
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, DTypeLike
 
@@ -43,7 +43,7 @@ def pad_sequences(
     """
     for name, given in (("padding", padding), ("truncating", truncating)):
         check_choice(given, name, ENDS)
-    arrays = [as_sequence(each, k) for k, each in enumerate(sequences)]
+    arrays = [as_sequence(each, k) for k, each in enumerate(check_list(sequences, "sequences"))]
     if not arrays:
         raise ValueError("sequences is empty: pass at least one sequence.")
     longest = max(map(len, arrays))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.checks import check_choice, check_integer
+from backprop.core.checks import check_choice, check_integer, check_list
 from backprop.core.durable import FilePath, check_file, replacing
 from backprop.core.errors import CorruptFileError
 from backprop.core.file_kinds import kind_of_file
@@ -152,7 +152,7 @@ def as_texts(texts: str | Iterable[str]) -> list[str]:
     Raises:
         TypeError: They are no strings.
     """
-    found = [texts] if isinstance(texts, str) else list(texts)
+    found = [texts] if isinstance(texts, str) else check_list(texts, "texts")
     for text in found:
         if not isinstance(text, str):
             raise TypeError(f"texts must be strings, but one of them is {text!r}.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
@@ -14,6 +13,7 @@ import numpy as np
 from backprop.callbacks import CallbackList
 from backprop.core.checks import check_list
 from backprop.core.ranges import warn_of_rounding
+from backprop.core.signatures import check_call_by_name
 from backprop.core.types import Array
 from backprop.core.walk import from_here
 from backprop.data.batches import Batches
@@ -91,7 +91,7 @@ def fit_many(
     """
     models = checked_models(models)
     for model in {type(each): each for each in models}.values():
-        inspect.signature(model.fit).bind(x, y, **fit_arguments)
+        check_call_by_name(model.fit, fit_arguments, "fit", "x", "y")
     with ExitStack() as stack:
         for model in models if executor is None else ():  # whose threads are to train them
             stack.enter_context(training(model, "fit_many"))

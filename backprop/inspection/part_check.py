@@ -52,8 +52,9 @@ def check_layer(
     Raises:
         ShapeError: The layer is built for another shape.
     """
-    shape = check_shape(input_shape, "input_shape")
-    check_integer(batch_size, "batch_size")
+    shape, _ = check_shape(input_shape, "input_shape"), check_integer(batch_size, "batch_size")
+    if not isinstance(layer, Layer):
+        raise TypeError(f"layer must be a layer, an object with brackets, but it is {layer!r}.")
     rng = np.random.default_rng(seed)
     check_methods(layer, METHODS, "parameters")
     twin = with_spoilt_buffers(in_dtype(layer, np.float64))

@@ -8,7 +8,7 @@ from typing import Any
 from backprop.core.lookup import default_name
 from backprop.core.signatures import check_methods
 from backprop.core.types import Array, Shape
-from backprop.layers.base import Layer
+from backprop.layers.base import Activation, Layer
 
 METHODS = {
     "forward": "X, training=False",
@@ -82,6 +82,11 @@ class Block(Layer):
         if not isinstance(layer, Layer):
             hint = " (an instance: add the parentheses)" if isinstance(layer, type) else ""
             raise TypeError(f"a model is made of layers{hint}, but it was given {layer!r}.")
+        if type(layer) in (Layer, Activation):
+            raise TypeError(
+                f"{type(layer).__name__} is the base of layers of one's own and computes nothing: "
+                f"take one of its classes, such as ReLU() or Dense(8)."
+            )
         check_methods(layer, METHODS, "parameters")
         if layer.input_shape is not None or any(layer is other for other in self.children):
             raise ValueError(

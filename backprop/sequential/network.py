@@ -17,6 +17,7 @@ from backprop.core.durable import FilePath
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.core.parameters import Parameter, Parameters
 from backprop.core.settings import Strict
+from backprop.core.signatures import check_function
 from backprop.core.transfer import set_weights
 from backprop.core.types import Array, DTypeLike, Shape
 from backprop.core.walk import objects_in
@@ -276,6 +277,7 @@ class Network(Strict):
         Args:
             print_fn: A function that is given the text instead, such as a file's ``write``.
         """
+        check_function(print_fn or console.write, "text", "print_fn")
         (print_fn or console.write)(inspection.summary(self.layers, self.input_shape))
 
     def get_weights(self) -> list[Array]:

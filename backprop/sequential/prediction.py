@@ -21,6 +21,7 @@ from backprop.data.sources import EVALUATION_BATCH, bounded, refuse_beside_strea
 from backprop.engine.threads import single_blas_threads
 from backprop.layers.block import shape_through
 from backprop.training.divergence import quietly, warn_of_overflow
+from backprop.training.progress import progress
 
 FEW_NUMBERS = 64
 """Outputs up to which Python adds them up sooner than NumPy."""
@@ -41,6 +42,7 @@ def predict(
     """The outputs; see ``Network.predict`` for the arguments."""
     layers = network._some_layers()
     check_labels(x, network.feature_names)
+    progress(verbose)  # says so if there is no such value; predictions show none
     if steps is not None:
         steps = check_integer(steps, "steps")
     if on_disk(x):

@@ -41,8 +41,11 @@ class CSVLogger(Callback):
     writes = True
 
     def __init__(self, filename: FilePath, separator: str = ",", append: bool = False) -> None:
-        if not isinstance(separator, str) or len(separator) != 1:
-            raise ValueError(f"separator must be one character, but it is {separator!r}.")
+        if not isinstance(separator, str) or len(separator) != 1 or separator in '"\r\n\0':
+            raise ValueError(
+                f"separator must be one character, no quotation mark and no end of a line, but it "
+                f"is {separator!r}."
+            )
         self.filename = check_path(filename, "filename")
         self.separator = separator
         self.append = check_flag(append, "append")
@@ -100,6 +103,14 @@ class CSVLogger(Callback):
                 f"CSVLogger cannot continue {self.filename!r}: with separator={self.separator!r} "
                 f"its columns are {self._rows[0]}, without 'epoch'."
             )
+        columns = len(self._rows[0]) if self._rows else 0
+        for number, row in enumerate(self._rows):
+            if len(row) > columns:
+                raise ValueError(
+                    f"CSVLogger cannot continue {self.filename!r}: row {number} is {row}, but there "
+                    f"are {columns} columns."
+                )
+            row += ["NA"] * (columns - len(row))  # such as a line that was cut off
 
     def _replace(self) -> None:
         with replacing(self.filename) as temporary, open(temporary, "wb") as file:

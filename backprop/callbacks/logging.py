@@ -81,7 +81,9 @@ class CSVLogger(Callback):
         new = [name for name in ("epoch", *sorted(logs or {})) if name not in columns]
         if new:
             columns = [*columns, *new]
-            self._rows = [columns, *(row + ["NA"] * len(new) for row in rows)]
+            # a line that was cut off has fewer numbers than the others
+            filled = (row + ["NA"] * (len(columns) - len(row)) for row in rows)
+            self._rows = [columns, *filled]
             self._replace()
         line = [str(numbers.get(name, "NA")) for name in columns]
         self._rows.append(line)
@@ -107,10 +109,9 @@ class CSVLogger(Callback):
         for number, row in enumerate(self._rows):
             if len(row) > columns:
                 raise ValueError(
-                    f"CSVLogger cannot continue {self.filename!r}: row {number} is {row}, but there "
-                    f"are {columns} columns."
+                    f"CSVLogger cannot continue {self.filename!r}: row {number} is {row}, but "
+                    f"there are {columns} columns."
                 )
-            row += ["NA"] * (columns - len(row))  # such as a line that was cut off
 
     def _replace(self) -> None:
         with replacing(self.filename) as temporary, open(temporary, "wb") as file:

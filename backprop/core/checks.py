@@ -284,6 +284,18 @@ def check_shape(value: Any, name: str) -> Shape:
     return tuple(map(int, sizes))
 
 
+def check_dimensions(value: Any, name: str) -> Shape:
+    """The shape of an array, which may have no axes.
+
+    Raises:
+        ShapeError: It is no list of integers of 0 or more.
+    """
+    sizes = tuple(value) if is_row(value) else (None,)
+    if not all(isinstance(n, int | np.integer) and n >= 0 for n in sizes):
+        raise ShapeError(f"{name} must be a shape, such as (4, 3) or (3,), but it is {value!r}.")
+    return sizes
+
+
 def check_list(given: Any, name: str) -> list[Any]:
     """The objects of a list, a tuple or another iterable; none for None.
 

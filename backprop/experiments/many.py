@@ -17,6 +17,7 @@ from backprop.core.signatures import check_call_by_name
 from backprop.core.types import Array
 from backprop.core.walk import from_here
 from backprop.data.batches import Batches
+from backprop.data.frames import check_labels, check_validation_labels
 from backprop.data.inputs import warn_of_bytes
 from backprop.data.samples import Data
 from backprop.data.sources import Source, check
@@ -92,10 +93,15 @@ def fit_many(
     models = checked_models(models)
     for model in {type(each): each for each in models}.values():
         check_call_by_name(model.fit, fit_arguments, "fit", "x", "y")
+    labels = [check_labels(x, model.feature_names) for model in models]
+    check_validation_labels(x, fit_arguments.get("validation_data"))
     with ExitStack() as stack:
         for model in models if executor is None else ():  # whose threads are to train them
             stack.enter_context(training(model, "fit_many"))
-        return fit_all(models, x, y, rows, validation_rows, executor, fit_arguments)
+        histories = fit_all(models, x, y, rows, validation_rows, executor, fit_arguments)
+    for model, known in zip(models, labels, strict=True):
+        model.feature_names = known
+    return histories
 
 
 def fit_all(

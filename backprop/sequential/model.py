@@ -289,12 +289,14 @@ class Sequential(CompiledNetwork):
 
     def explain(self, X: Any, y: Any, sample_weight: Any = None) -> "explain.Explanation":
         """One pass laid open, formula by formula (see ``explain.explain``)."""
+        check_labels(X, self.feature_names)
         return explain.explain(self, X, y, sample_weight)
 
     def check_gradients(
         self, X: Any, y: Any, sample_weight: Any = None, max_entries: int = 100
     ) -> "inspection.GradientReport":
         """Every gradient against an independent derivative (see ``inspection.check_gradients``)."""
+        check_labels(X, self.feature_names)
         return inspection.check_gradients(self, X, y, sample_weight, max_entries)
 
     def export(self, path: FilePath, logits: bool = False) -> None:

@@ -11,6 +11,7 @@ from backprop.callbacks import Callback, CallbackList
 from backprop.core.checks import check_flag, check_integer, check_list, check_share
 from backprop.core.ranges import warn_of_rounding
 from backprop.data.batches import Batches
+from backprop.data.frames import check_validation_labels
 from backprop.data.inputs import warn_of_bytes
 from backprop.data.items import makes_batches
 from backprop.data.on_disk import on_disk
@@ -148,6 +149,7 @@ def plan_fit(
             held_out = in_order(kept, validation_batch_size, name, validation_steps, model.dtype)
         batches = Batches(data, size, model.dtype, rng if shuffle else None, steps)
     if validation_data is not None:
+        check_validation_labels(x, validation_data)
         held_out = validation_source(
             model, validation_data, validation_batch_size, validation_steps, batches.sample_shape
         )

@@ -933,7 +933,7 @@ BAD_ARGUMENTS = [
     wrong("epochs must be an integer of 0 or more, but it is 1.5", epochs=1.5),
     wrong("verbose must be 0, 1, 2 or 'auto', but it is 3", verbose=3),
     wrong(r"called as fit\(x, y, .*epoch=…\), but it takes", TypeError, epoch=3),
-    wrong("unexpected keyword argument 'rng'", TypeError, rng=np.random.default_rng(0)),
+    wrong(r"called as fit\(x, y, .*rng=…\)", TypeError, rng=np.random.default_rng(0)),
     wrong("callbacks must be a list", TypeError, callbacks=Callback()),
     wrong("callbacks must hold objects of", TypeError, callbacks=[Callback]),
     wrong("validation_split must lie between", validation_split=2.0),

@@ -5,6 +5,7 @@ import pytest
 from mistakes import C, X, assert_speaks
 
 import backprop as bp
+from backprop.inspection import check_layer
 from backprop.layers import Dense, Layer, Softmax
 
 
@@ -43,6 +44,7 @@ VERBS = {
 RETURNED = {
     "a list": lambda X: X.tolist(),
     "a pair": lambda X: (X, X),
+    "objects": lambda X: X.astype(object),
     "a number": lambda X: 1.0,
     "nothing": lambda X: None,
     "one row": lambda X: X[:1],
@@ -72,6 +74,12 @@ def test_a_parameter_needs_a_shape(weights):
     with pytest.raises(ValueError, match=r"add_parameter\(shape\) must be a shape") as caught:
         model_with(Own(weights=weights)).fit(X, C, verbose=0)
     assert_speaks(caught, [])
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_check_layer_says_so_too(shape):
+    with pytest.raises(TypeError, match=r"^Own.*\.output_shape must return"):
+        check_layer(Own(shape=lambda _: shape), (4,))
 
 
 def test_lists_and_no_axes_are_shapes_too():

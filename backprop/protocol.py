@@ -18,6 +18,7 @@ class Model(Protocol):
     """A built and compiled model; see ``Sequential`` for what each of these is."""
 
     dtype: np.dtype[Any]
+    feature_names: tuple[Any, ...] | None
     history: Any
     stop_training: bool
     resume_at: tuple[int, int]
@@ -76,6 +77,13 @@ class Model(Protocol):
 
     def penalty(self) -> float:
         """The sum of the regularisers' penalties."""
+
+    @property
+    def penalizes(self) -> bool:
+        """Whether a layer adds a penalty on what passes through it to the loss."""
+
+    def activity_penalty(self) -> float:
+        """What such layers add to the loss of the last training pass."""
 
     def backward(self, delta: Array | None = None) -> Array | None:
         """The gradients of all parameters."""

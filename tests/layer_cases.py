@@ -17,10 +17,13 @@ from backprop.layers import (
     CELU,
     ELU,
     GELU,
+    GLU,
     GRU,
     LSTM,
     SELU,
     Activation,
+    ActivityRegularization,
+    AlphaDropout,
     AveragePooling1D,
     AveragePooling2D,
     BatchNormalization,
@@ -100,6 +103,7 @@ from backprop.layers import (
     ZeroPadding1D,
     ZeroPadding2D,
 )
+from backprop.layers.block import walk
 
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
@@ -311,6 +315,11 @@ class Case:
         return self.draw(np.random.default_rng(0), (1, *self.shape)).dtype.kind in "iu"
 
     @property
+    def penalizes(self) -> bool:
+        """Whether it adds to the loss, so that gradients are also those of what it adds."""
+        return any(layer.penalizes for _, layer in walk([self.make()]))
+
+    @property
     def same_in_training(self) -> bool:
         """Whether a training pass returns what inference does."""
         return not (self.random or self.mixes)
@@ -400,6 +409,10 @@ CASES = [
         lambda: Dense(4, kernel_regularizer="l2", bias_regularizer="l1"),
     ),
     Case(
+        "dense_orthogonal",
+        lambda: Dense(4, kernel_regularizer="orthogonal_regularizer"),
+    ),
+    Case(
         "dense_constrained",
         lambda: Dense(4, use_bias=False, kernel_constraint="max_norm"),
         stacked=False,
@@ -409,6 +422,14 @@ CASES = [
     images("conv_dilated", lambda: Conv2D(2, 2, padding="same", dilation_rate=(1, 2))),
     images("conv_pointwise", lambda: Conv2D(3, 1)),
     images("conv_1d", lambda: Conv1D(3, 2), shape=(6, 2)),
+    *(
+        Case(f"conv_1d_of_{mask.__name__}_{padding}", make, (6, 2), mask=mask, leading=False)
+        for mask in (first_steps, any_steps)
+        for padding, make in {
+            "valid": lambda: Conv1D(3, 2, 2),
+            "same": lambda: Conv1D(3, 3, padding="same"),
+        }.items()
+    ),
     images("conv_1d_causal", lambda: Conv1D(3, 2, 1, "causal", 2), shape=(6, 2)),
     images("conv_transpose", lambda: Conv2DTranspose(2, 3), shape=(2, 3, 2)),
     images("conv_transpose_strided", lambda: Conv2DTranspose(2, 3, 2, "same"), shape=(2, 3, 2)),
@@ -455,7 +476,54 @@ CASES = [
     Case("log_softmax", LogSoftmax),
     Case("softmax", Softmax),
     Case("softmax_of_one", Softmax, shape=(1,)),
+    Case("softmax_of_columns", lambda: Softmax(1), shape=(3, 4), leading=False),
+    Case("softmax_of_places", lambda: Softmax([1, 2]), shape=(3, 2, 4), leading=False),
+    Case("softmax_of_images", lambda: Softmax((-1, -2, -3)), shape=(3, 2, 4), leading=False),
+    Case("glu", GLU),
+    Case("glu_of_steps", lambda: GLU(1), shape=(4, 3), leading=False),
     Case("dropout", lambda: Dropout(0.4), random=True),
+    Case(
+        "dropout_of_whole_features",
+        lambda: Dropout(0.4, (None, 1, None)),
+        shape=(3, 6),
+        leading=False,
+        random=True,
+    ),
+    Case(
+        "dropout_of_the_whole_batch",
+        lambda: Dropout(0.4, (1, 3, 6)),
+        shape=(3, 6),
+        leading=False,
+        random=True,
+    ),
+    Case(
+        "activity_regularization",
+        lambda: ActivityRegularization(0.3, 0.2),
+        draw=away_from(0.0),
+        leading=False,
+        stacked=False,
+    ),
+    sequences(
+        "activity_regularization_of_masked_steps",
+        lambda: ActivityRegularization(0.3, 0.2),
+        draw=away_from(0.0),
+        mask=any_steps,
+        stacked=False,
+    ),
+    Case(
+        "chain_with_a_penalty",
+        lambda: Chain([Dense(3), ActivityRegularization(0.3, 0.2), Tanh()]),
+        leading=False,
+        stacked=False,
+    ),
+    Case("alpha_dropout", lambda: AlphaDropout(0.4), random=True),
+    Case(
+        "alpha_dropout_of_whole_steps",
+        lambda: AlphaDropout(0.4, (None, None, 1)),
+        shape=(9, 3),
+        leading=False,
+        random=True,
+    ),
     Case("gaussian_dropout", lambda: GaussianDropout(0.3), random=True),
     Case("gaussian_noise", lambda: GaussianNoise(0.2), random=True),
     Case(
@@ -478,6 +546,17 @@ CASES = [
         lambda: BatchNormalization(center=False, scale=False),
         mixes=True,
     ),
+    *(
+        Case(
+            f"batch_normalization_of_{mask.__name__}",
+            BatchNormalization,
+            shape=(4, 3),
+            mask=mask,
+            mixes=True,
+            leading=False,
+        )
+        for mask in (first_steps, any_steps)
+    ),
     Case("batch_normalization_unscaled", lambda: BatchNormalization(scale=False), mixes=True),
     Case("batch_normalization_frozen", lambda: frozen(BatchNormalization())),
     Case("batch_normalization_frozen_unscaled", lambda: frozen(BatchNormalization(scale=False))),
@@ -489,6 +568,37 @@ CASES = [
         "layer_normalization_of_images",
         lambda: LayerNormalization([-3, -2, -1]),
         shape=(3, 2, 4),
+        leading=False,
+    ),
+    Case(
+        "batch_normalization_of_the_first_axis",
+        lambda: BatchNormalization(1, moving_mean_initializer="ones", gamma_regularizer="l2"),
+        shape=(3, 2, 4),
+        leading=False,
+        mixes=True,
+    ),
+    Case(
+        "batch_normalization_of_rows_frozen",
+        lambda: frozen(BatchNormalization(-2, scale=False)),
+        shape=(3, 4),
+        leading=False,
+    ),
+    Case(
+        "layer_normalization_of_columns",
+        lambda: LayerNormalization(1, gamma_regularizer="l1", beta_regularizer="l2"),
+        shape=(3, 4),
+        leading=False,
+    ),
+    Case(
+        "layer_normalization_of_two_axes_apart",
+        lambda: LayerNormalization([3, 1]),
+        shape=(3, 2, 4),
+        leading=False,
+    ),
+    Case(
+        "group_normalization_of_the_first_axis",
+        lambda: GroupNormalization(2, axis=1),
+        shape=(4, 3, 2),
         leading=False,
     ),
     Case("group_normalization", lambda: GroupNormalization(2), shape=(3, 2, 4), leading=False),
@@ -533,6 +643,17 @@ CASES = [
         mask=first_steps,
         leading=False,
     ),
+    *(
+        Case(
+            f"global_max_pooling_1d_of_{mask.__name__}",
+            lambda: GlobalMaxPooling1D(keepdims=True),
+            shape=(4, 3),
+            draw=distinct,
+            mask=mask,
+            leading=False,
+        )
+        for mask in (first_steps, any_steps)
+    ),
     images("global_max_pooling", GlobalMaxPooling2D, draw=distinct),
     images("global_max_pooling_1d_kept", lambda: GlobalMaxPooling1D(True), (6, 2), distinct),
     images("global_max_pooling_1d", GlobalMaxPooling1D, (6, 2), distinct),
@@ -545,6 +666,7 @@ CASES = [
     images("flatten", Flatten),
     images("reshape", lambda: Reshape((-1, 3)), shape=(3, 4, 2)),
     images("permute", lambda: Permute((2, 3, 1)), shape=(3, 4, 2)),
+    sequences("group_normalization_of_sequences", lambda: GroupNormalization(2), shape=(3, 4)),
     Case("rms_normalization", RMSNormalization),
     Case(
         "rms_normalization_of_two_axes",
@@ -552,6 +674,7 @@ CASES = [
         shape=(3, 4),
         leading=False,
     ),
+    Case("rms_normalization_of_columns", lambda: RMSNormalization(-2), shape=(3, 4), leading=False),
     *(
         sequences(f"attention{row}", make, shape=(4, 6), idle=("b_key",), **what)
         for row, make, what in [

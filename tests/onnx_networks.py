@@ -7,6 +7,7 @@ from backprop.layers import (
     GELU,
     GRU,
     LSTM,
+    AveragePooling1D,
     AveragePooling2D,
     BatchNormalization,
     Bidirectional,
@@ -15,6 +16,7 @@ from backprop.layers import (
     Conv1D,
     Conv2D,
     Conv2DTranspose,
+    Cropping1D,
     Cropping2D,
     Dense,
     DepthwiseConv2D,
@@ -55,7 +57,9 @@ from backprop.layers import (
     Tanh,
     TimeDistributed,
     TransformerBlock,
+    UpSampling1D,
     UpSampling2D,
+    ZeroPadding1D,
     ZeroPadding2D,
 )
 
@@ -180,6 +184,21 @@ NETWORKS = {
     "words_without_a_mask_behind_a_sum": (
         WORDS,
         lambda: [Embedding(9, 4, mask_zero=True), Residual([MaxPooling1D(1)]), GRU(3)],
+    ),
+    "words_in_windows": (
+        WORDS,
+        lambda: [
+            *(Embedding(9, 4, mask_zero=True), Conv1D(5, 3, padding="same"), BatchNormalization()),
+            *(UpSampling1D(2), ZeroPadding1D((2, 1)), Cropping1D((1, 2)), MaxPooling1D(2)),
+            *(Conv1D(4, 2), GlobalMaxPooling1D(), Dense(2)),
+        ],
+    ),
+    "words_in_causal_windows": (
+        WORDS,
+        lambda: [
+            *(Embedding(9, 4, mask_zero=True), Conv1D(5, 3, 2, padding="causal")),
+            *(AveragePooling1D(2, 1), LSTM(3, return_sequences=True), Dense(2)),
+        ],
     ),
     "words_reshaped": (WORDS, lambda: [Embedding(9, 4, mask_zero=True), Reshape((7, 4)), GRU(3)]),
     "painted_with_gaps": (

@@ -7,7 +7,16 @@ import pytest
 from mistakes import assert_speaks
 
 import backprop as bp
-from backprop.layers import Chain, Columns, Dense, Embedding, Masking, Parallel, Softmax
+from backprop.layers import (
+    Chain,
+    Columns,
+    Dense,
+    Embedding,
+    GlobalAveragePooling1D,
+    Masking,
+    Parallel,
+    Softmax,
+)
 
 X = np.array([[1, 2, 0], [2, 2, 4]])
 
@@ -140,3 +149,27 @@ def test_sizes_are_whole_numbers(sizes: Any) -> None:
 def test_it_must_be_built() -> None:
     with pytest.raises(ValueError, match=r"Embedding is not built: call build\(\(n_steps,\)\)"):
         Embedding(5, 3).forward(X)
+
+
+def test_numbers_that_the_dtype_cannot_hold_are_refused() -> None:
+    model = bp.Sequential([Embedding(2**24 + 2, 1), GlobalAveragePooling1D()])
+    with pytest.raises(ValueError, match=r"Embedding .* float32 holds .* dtype=\"float64\""):
+        model.predict([[2**24 + 1]])
+    model = bp.Sequential([Embedding(2**24 + 2, 1), GlobalAveragePooling1D()], dtype="float64")
+    found = model.predict([[2**24 + 1]])
+    np.testing.assert_array_equal(found, model.layers[0].W[2**24 + 1 :])
+
+
+@pytest.mark.parametrize("x", [np.zeros((3, 0), int), np.zeros((3, 0, 2))])
+def test_sequences_without_steps_are_refused(x: Any) -> None:
+    first = Embedding(5, 2) if x.ndim == 2 else Masking()
+    model = bp.Sequential([first, GlobalAveragePooling1D()], seed=0)
+    model.compile("sgd", "mse")
+    for call in (model.predict, lambda x: model.fit(x, np.zeros((3, 2)), verbose=0)):
+        with pytest.raises(ValueError, match=r"x holds .* without .* steps.*pad_sequences"):
+            call(x)
+
+
+def test_the_length_of_inputs_may_be_left_to_the_data() -> None:
+    with pytest.raises(ValueError, match=r"\(None, 2\): leave it out, and the shape is found"):
+        bp.Input((None, 2))

@@ -12,10 +12,12 @@ from backprop.layers import (
     Dropout,
     Embedding,
     GlobalAveragePooling1D,
+    GlobalMaxPooling1D,
     LayerNormalization,
     Masking,
     MultiHeadAttention,
     Parallel,
+    ReLU,
     Residual,
     Softmax,
     Tanh,
@@ -103,7 +105,7 @@ def test_recorded_steps_have_the_bits_of_the_layers_steps(body, rng):
     np.testing.assert_array_equal(*thetas)
 
 
-@pytest.mark.parametrize("pool", [GlobalAveragePooling1D, lambda: LSTM(3)])
+@pytest.mark.parametrize("pool", [GlobalAveragePooling1D, GlobalMaxPooling1D, lambda: LSTM(3)])
 def test_one_prediction_for_each_padded_sequence(pool, rng):
     X, _ = tokens(rng)
     y = rng.integers(0, 2, len(X)).astype(float)
@@ -130,3 +132,82 @@ def test_masking_of_numbers(rng):
     error = np.abs(model.predict(X) - y)[mask].mean()
     assert model.evaluate(X, y)[1] == pytest.approx(error, rel=1e-5)
     assert bp.Sequential([Dense(2)]).mask(X) is None
+
+
+@pytest.mark.parametrize("lengths", [LENGTHS, [0, 0, 0, 0]])
+def test_a_step_on_a_batch_reports_the_metrics_of_an_evaluation(lengths, rng):
+    X, y = tokens(rng)
+    X[np.arange(T) >= np.array(lengths)[:, np.newaxis]] = 0
+    w = rng.uniform(0.5, 2, X.shape)
+    model = make("gru", [Dense(3), Softmax()], "sparse_categorical_crossentropy")
+    model.compile(
+        bp.optimizers.SGD(0.0),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        weighted_metrics=["accuracy"],
+    )
+    expected = model.test_on_batch(X, y, sample_weight=w)
+    np.testing.assert_allclose(model.train_on_batch(X, y, sample_weight=w), expected, rtol=1e-12)
+    right = model.predict(X).argmax(axis=-1)[X > 0] == y[X > 0]
+    if right.size:
+        assert expected[1] == pytest.approx(right.mean(), rel=1e-12)
+
+
+def weighted_mask(seed=0, rate=1.0):
+    """A model whose mask depends on its weights: a step is padded where all units are off."""
+    layers = [bp.Input((5, 3)), Dense(2), ReLU(), Masking(), Dense(1)]
+    model = bp.Sequential(layers, seed=seed, dtype="float64")
+    model.compile(bp.optimizers.SGD(rate), "mse", metrics=["mae"])
+    return model
+
+
+def test_metrics_of_a_step_take_the_mask_that_its_loss_took(rng):
+    X, y = rng.standard_normal((8, 5, 3)), rng.standard_normal((8, 5, 1))
+    expected = weighted_mask().evaluate(X, y)
+    assert 0 < weighted_mask().mask(X).sum() < 40
+    assert weighted_mask().train_on_batch(X, y) == pytest.approx(expected, rel=1e-12)
+    history = weighted_mask().fit(X, y, batch_size=8, verbose=0).history
+    assert [history["loss"][0], history["mae"][0]] == pytest.approx(expected, rel=1e-12)
+
+
+def test_models_with_masks_of_their_own_are_trained_together_as_each_alone(rng):
+    X, y = rng.standard_normal((30, 5, 3)), rng.standard_normal((30, 5, 1))
+    models = [weighted_mask(seed, 0.1) for seed in range(3)]
+    histories = bp.fit_many(models, X, y, batch_size=10, epochs=3, verbose=0)
+    for seed, history in enumerate(histories):
+        alone = weighted_mask(seed, 0.1).fit(X, y, batch_size=10, epochs=3, verbose=0).history
+        for name, values in alone.items():
+            np.testing.assert_allclose(history.history[name], values, rtol=1e-9, err_msg=name)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("end", [[Dense, Softmax], [Dense]], ids=["joined", "logits"])
+def test_ignored_targets_and_padded_steps_are_left_out_of_one_mean(end, weighted, rng):
+    X, y = tokens(rng)
+    y[rng.random(y.shape) < 0.3] = -1
+    w = rng.uniform(0.5, 2, X.shape) if weighted else np.ones(X.shape)
+    loss = bp.losses.SparseCategoricalCrossentropy(from_logits=len(end) == 1, ignore_class=-1)
+
+    def model_of(**options):
+        ends = [end[0](3), *(each() for each in end[1:])]
+        model = make("gru", ends, loss, **options)
+        model.compile(bp.optimizers.SGD(0.1), loss, **options)
+        return model
+
+    model, counted = model_of(), (X > 0) & (y >= 0)
+    P = model.predict(X)
+    P = P if len(end) > 1 else np.exp(P) / np.exp(P).sum(axis=-1, keepdims=True)
+    chosen = np.take_along_axis(P, np.maximum(y, 0)[..., np.newaxis], -1)[..., 0]
+    expected = (-np.log(chosen) * w)[counted].sum() / counted.sum()
+    given = {"sample_weight": w} if weighted else {}
+    assert model.evaluate(X, y, **given) == pytest.approx(expected, rel=1e-12)
+    assert model.check_gradients(X, y, **given).ok
+    assert model.explain(X, y, **given).loss == pytest.approx(expected, rel=1e-12)
+    models = [model_of(), model_of(run_eagerly=True)]
+    for each in models:
+        history = each.fit(X, y, batch_size=4, epochs=4, shuffle=False, verbose=0, **given)
+        assert history.history["loss"][0] == pytest.approx(expected, rel=1e-12)
+    np.testing.assert_array_equal(*(each.parameters.values for each in models))
+    padded = [np.pad(each, ((0, 0), (0, 2))) for each in (X, y, w)]
+    more = {"sample_weight": padded[2]} if weighted else {}
+    assert model_of().evaluate(*padded[:2], **more) == pytest.approx(expected, rel=1e-12)

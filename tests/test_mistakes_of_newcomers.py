@@ -23,7 +23,7 @@ CALLS = {
     "summary": (lambda: classifier().summary(5), "print_fn must be a function"),
     "saliency": (lambda: plotting.saliency(classifier(), X), "image must hold numbers"),
     "pad_sequences": (lambda: datasets.pad_sequences(5), "sequences must be a list"),
-    "Vocabulary": (lambda: datasets.Vocabulary(5), "texts must be a list"),
+    "Vocabulary": (lambda: datasets.Vocabulary(5), "texts must be one string or a list"),
     "check_layer": (lambda: inspection.check_layer(Dense, (4,)), "layer must be a layer"),
     "no layer": (lambda: inspection.check_layer(5, (4,)), "layer must be a layer"),
     "predict": (lambda: classifier().predict(X, verbose="a"), "verbose must be"),

@@ -291,3 +291,10 @@ def test_a_method_that_returns_no_name_is_an_error(returned, tmp_path):
     own = type("Own", (layers.Identity,), {"onnx": lambda self, graph, x: returned})
     with pytest.raises(TypeError, match="onnx of Own 'own_1' must return the name"):
         model_of([own()], (3,)).export(tmp_path / "a.onnx")
+
+
+def test_a_mask_of_steps_within_steps_is_refused(tmp_path):
+    reader = [layers.Embedding(5, 2, mask_zero=True), layers.TimeDistributed(layers.LSTM(2))]
+    model = model_of(reader, (3, 4))
+    with pytest.raises(TypeError, match=r"TimeDistributed .* a mask of the steps within its steps"):
+        model.export(tmp_path / "words.onnx")

@@ -246,7 +246,7 @@ def test_steps_that_a_mask_leaves_out_count_for_nothing(rng: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "layer", [MaxPooling1D(), GlobalMaxPooling1D(), GlobalAveragePooling1D(), Flatten()]
+    "layer", [MaxPooling2D(), GlobalMaxPooling1D(), GlobalAveragePooling1D(), Flatten()]
 )
 def test_no_mask_is_handed_on_where_there_are_other_steps(layer: Any) -> None:
     assert layer.output_mask(np.zeros((2, 4, 3)), np.ones((2, 4), bool)) is None

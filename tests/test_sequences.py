@@ -232,3 +232,24 @@ def test_all_sonnets_are_there() -> None:
     assert poems[17].startswith("Shall I compare thee to a summer's day?\nThou art more lovely")
     assert text == load_shakespeare()
     assert "load_shakespeare" in datasets.__all__
+
+
+def test_arguments_of_other_kinds_are_named() -> None:
+    vocabulary = Vocabulary(["to be or not to be"])
+    calls: list[tuple[Any, type[Exception], str]] = [
+        (lambda: pad_sequences(5), TypeError, "sequences must be a list of sequences, .* 5"),
+        (
+            lambda: pad_sequences([[1]], dtype="int8", value=300),
+            ValueError,
+            "value .* 300",
+        ),
+        (lambda: Vocabulary(None), TypeError, "texts must be one string or a list .* None"),
+        (lambda: vocabulary.encode(3), TypeError, "texts must be one string or a list .* 3"),
+        (lambda: vocabulary.decode("ab"), TypeError, "numbers must hold numbers"),
+        (lambda: vocabulary.decode([2, 1.5]), ValueError, "whole ones between 0 and 5, .* 1.5"),
+        (lambda: vocabulary.decode([[2], [3, 4]]), ValueError, "rows of unequal length"),
+    ]
+    for call, error, message in calls:
+        with pytest.raises(error, match=message):
+            call()
+    assert vocabulary.decode([]) == ""

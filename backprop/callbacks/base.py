@@ -68,6 +68,16 @@ class Callback(Settings):
         is one that was cut off in its middle, ``on_epoch_begin`` is called for it again.
         """
 
+    def take_over(self, state: dict[str, Any]) -> None:
+        """Called in a callback that ``writes`` when the worker has died that did so until then.
+
+        Args:
+            state: That of the same callback there, at the end of the last epoch.
+        """
+        self.on_train_begin({})
+        if state:
+            self.restore(state)
+
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Before the first epoch."""
 
@@ -184,11 +194,17 @@ class CallbackList:
                 )
             check_methods(callback, METHODS)
         self.callbacks, self.params = sorted(callbacks, key=lambda each: each.comes_last), params
+        self.everyone = self.callbacks
         self._called: dict[str, list[Any]] = {}
         for callback in callbacks:
             callback.set_params(params)
             callback.set_model(model)
             callback.set_others(self.callbacks)
+
+    def call_writers(self, really: bool) -> None:
+        """Calls callbacks that only write from now on, or leaves that to another worker."""
+        self.callbacks = [each for each in self.everyone if really or not each.writes]
+        self._called.clear()
 
     def overriding(self, hook: str) -> list[Callback]:
         """Those callbacks that override that hook, or its other name."""

@@ -228,8 +228,13 @@ class BackupAndRestore(Callback):
                 self._epoch = max(self._epoch, self.params["epochs"])
         self.model.resume_at = self._epoch, step
 
+    def take_over(self, state: dict[str, Any]) -> None:
+        """Writes the backups from now on; the model is further on than the last one."""
+        self._steps = 0
+
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Takes note of the state that the epoch's shuffling starts from."""
+        """Takes note of the epoch, and of the state that its shuffling starts from."""
+        self._epoch = epoch
         self._shuffle = self.model.generators["shuffle"].bit_generator.state
 
     def _count(self, batch: int, logs: Logs | None = None) -> None:

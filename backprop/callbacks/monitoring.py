@@ -52,9 +52,16 @@ class Monitor(Callback):
         """Finds out which way the number is better.
 
         Raises:
-            ValueError: ``mode`` is "auto", and the model does not tell.
+            ValueError: ``mode`` is "auto", and the model does not tell; or it is a list of numbers.
         """
         super().set_model(model)
+        for metric in getattr(model, "metrics", ()):
+            if metric.several and metric.name == self.monitor.removeprefix("val_"):
+                raise ValueError(
+                    f"{type(self).__name__} watches {self.monitor!r}, but {metric!r} gives a list "
+                    f"of numbers, of which none can be said to be better: watch a metric with an "
+                    f"average, a class_id or one threshold."
+                )
         if self.mode == "auto" and getattr(model, "compiled", False):
             untouched = self.best == self.worst
             self.rises = self._larger_is_better()

@@ -277,9 +277,10 @@ def check_shape(value: Any, name: str) -> Shape:
     sizes = tuple(value) if is_row(value) else (value,)
     whole = [isinstance(n, int | np.integer) and not isinstance(n, bool) for n in sizes]
     if not sizes or not all(whole) or min(sizes) < 1:
+        advice = ": leave it out, and the shape is found in the first data" * (None in sizes)
         raise ShapeError(
             f"{name} must be the shape of one sample, such as (784,), without the batch axis, but "
-            f"it is {value!r}."
+            f"it is {value!r}{advice}."
         )
     return tuple(map(int, sizes))
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -176,3 +177,17 @@ def inside(A: Array, borders: Sequence[tuple[int, int]]) -> Array:
     """A without borders of these widths: a view."""
     sizes = zip(borders, A.shape, strict=False)  # further axes have none
     return as_array(A[tuple(slice(before, n - after) for (before, after), n in sizes)])
+
+
+@lru_cache(maxsize=64)
+def shares(w: Windows, axes_behind: int, dtype: np.dtype[Any]) -> Array:
+    """1/m of every window along an axis with others behind it, not to be written to: it is kept.
+
+    m is how many positions of the axis itself a window covers; one number where all have the same.
+    """
+    starts = np.arange(w.n_out) * w.stride - w.before
+    m = np.minimum(starts + w.size, w.n_in) - np.maximum(starts, 0)
+    m = m[:1] if m.min() == m.max() else m.reshape(-1, *[1] * axes_behind)
+    found: Array = (1 / m).astype(dtype)
+    found.setflags(write=False)
+    return found

@@ -121,6 +121,11 @@ def check_rows(X: Array, name: str) -> None:
     Raises:
         ShapeError: There is no second axis, or nothing along it.
     """
+    if X.ndim > 1 and X.shape[1] == 0:
+        raise ShapeError(
+            f"{name} holds samples without numbers or steps: its shape is {X.shape}. Leave them "
+            f"out, or pad sequences with datasets.pad_sequences({name}, maxlen=…) to some steps."
+        )
     if X.ndim < 2 or 0 in X.shape[1:]:
         raise ShapeError(
             f"{name} must have a row for each sample, shape (N, features), but its shape is "

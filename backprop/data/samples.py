@@ -168,7 +168,7 @@ def split_validation(data: Data, fraction: float, categorical: bool = False) -> 
             f"class {some}, which is therefore never trained on: shuffle x and y together first, "
             f"or pass validation_data.",
             RuntimeWarning,
-            stacklevel=4,  # the line that called fit
+            stacklevel=5,  # the line that called fit
         )
     return first, last
 

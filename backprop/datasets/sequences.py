@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.arrays import to_array
-from backprop.core.checks import check_choice, check_integer, check_list
+from backprop.core.checks import check_choice, check_integer
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, DTypeLike
 
@@ -43,7 +43,9 @@ def pad_sequences(
     """
     for name, given in (("padding", padding), ("truncating", truncating)):
         check_choice(given, name, ENDS)
-    arrays = [as_sequence(each, k) for k, each in enumerate(check_list(sequences, "sequences"))]
+    if not hasattr(sequences, "__iter__"):
+        raise TypeError(f"sequences must be a list of sequences, but it is {sequences!r}.")
+    arrays = [as_sequence(each, k) for k, each in enumerate(sequences)]
     if not arrays:
         raise ValueError("sequences is empty: pass at least one sequence.")
     longest = max(map(len, arrays))
@@ -54,7 +56,13 @@ def pad_sequences(
             f"the steps of all sequences must have the same shape, but they have "
             f"{', '.join(map(str, sorted(shapes)))}: give each step the same features."
         )
-    padded = np.full((len(arrays), length, *shapes.pop()), value, dtype)
+    padded = np.empty((len(arrays), length, *shapes.pop()), dtype)
+    try:
+        padded[...] = value
+    except (OverflowError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"value must be a number of {padded.dtype}, but it is {value!r}."
+        ) from error
     for k, (array, row) in enumerate(zip(arrays, padded, strict=True)):
         part = array[-length:] if truncating == "pre" else array[:length]
         n = len(part)

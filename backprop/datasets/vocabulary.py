@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.checks import check_choice, check_integer, check_list
+from backprop.core.arrays import as_numbers
+from backprop.core.checks import check_choice, check_integer
 from backprop.core.durable import FilePath, check_file, replacing
 from backprop.core.errors import CorruptFileError
 from backprop.core.file_kinds import kind_of_file
@@ -100,14 +101,16 @@ class Vocabulary:
 
         Raises:
             ValueError: There is no such number.
+            TypeError: They are no numbers of words or characters.
         """
-        numbers = np.asarray(numbers)
+        numbers = np.atleast_1d(as_numbers(numbers, "numbers"))
         if numbers.ndim > 1:
             return [self.decode(row) for row in numbers]
-        wrong = numbers[(numbers < 0) | (numbers >= len(self))]
+        wrong = numbers[~np.isin(numbers, np.arange(len(self)))]
         if wrong.size:
             raise ValueError(
-                f"numbers must lie between 0 and {len(self) - 1}, but they hold {wrong[0]}."
+                f"numbers must be whole ones between 0 and {len(self) - 1}, but they hold "
+                f"{wrong[0]}."
             )
         names = ["", "[UNK]" if self.kind == "words" else "�", *self.tokens]
         found = [names[int(k)] for k in numbers if k != PADDING]
@@ -152,7 +155,9 @@ def as_texts(texts: str | Iterable[str]) -> list[str]:
     Raises:
         TypeError: They are no strings.
     """
-    found = [texts] if isinstance(texts, str) else check_list(texts, "texts")
+    if not hasattr(texts, "__iter__"):
+        raise TypeError(f"texts must be one string or a list of strings, but they are {texts!r}.")
+    found = [texts] if isinstance(texts, str) else list(texts)
     for text in found:
         if not isinstance(text, str):
             raise TypeError(f"texts must be strings, but one of them is {text!r}.")

@@ -11,6 +11,7 @@ from backprop.core.arrays import to_array
 from backprop.core.checks import check_integer
 from backprop.core.signatures import check_function
 from backprop.core.types import Array, is_sparse
+from backprop.experiments.checked import refuse_lists
 from backprop.experiments.many import fit_many
 from backprop.training.history import History
 
@@ -89,6 +90,7 @@ def cross_validate(
     models = [build() for _ in range(folds)]
     if len({id(model) for model in models}) < folds:
         raise ValueError("build returned the same model twice: let it make a new one.")
+    refuse_lists(models)
     rows = cut(y, folds, seed)
     rest = [np.concatenate(rows[:k] + rows[k + 1 :]) for k in range(folds)]
     arguments = {"verbose": verbose, "executor": executor, **fit_arguments}

@@ -21,6 +21,7 @@ from backprop.data.frames import check_labels, check_validation_labels
 from backprop.data.inputs import warn_of_bytes
 from backprop.data.samples import Data
 from backprop.data.sources import Source, check
+from backprop.data.training import observing
 from backprop.engine.owners import training
 from backprop.engine.recorded import form, replayable
 from backprop.engine.threads import single_blas_threads
@@ -28,10 +29,12 @@ from backprop.experiments.checked import checked_models, checked_rows, checked_s
 from backprop.experiments.stacked_models import AfterEpoch, StackedModels
 from backprop.experiments.stacked_tape import CannotStack
 from backprop.experiments.tasks import run_tasks, width
+from backprop.layers import Layer
+from backprop.layers.block import Block, walk
 from backprop.protocol import Model
 from backprop.storage import snapshot
 from backprop.training.history import History
-from backprop.training.observation import observe, observing
+from backprop.training.observation import observe
 from backprop.training.plan import plan_fit
 from backprop.training.progress import progress
 
@@ -273,11 +276,26 @@ def plain_training(model: Model) -> bool:
     optimizer = model.optimizer
     return (
         replayable(model)
+        and not model.penalizes
         and not optimizer.full_batch
         and from_here(optimizer)
-        and not (optimizer.weight_decay or optimizer.use_ema or optimizer.clips)
+        and not (optimizer.weight_decay or optimizer.use_ema or optimizer.gathers)
+        and not optimizer.by_parameter
         and not any(p.constraint for p in model.parameters)
+        and not has_learnt_mask(model.layers)  # models of one form then have other masks
     )
+
+
+def has_learnt_mask(layers: Sequence[Layer]) -> bool:
+    """Whether a layer that learns comes before one that makes a mask of its input."""
+    learns = False
+    for _, layer in walk(layers):
+        if isinstance(layer, Block):  # its layers follow
+            continue
+        if layer.makes_mask and learns:
+            return True
+        learns = learns or bool(layer.parameters)
+    return False
 
 
 def validation(model: Any, validation_data: Any = None, **arguments: Any) -> Source | None:

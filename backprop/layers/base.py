@@ -55,6 +55,7 @@ class Layer(Settings):
         adjustable: The arguments of the constructor that may be changed when the layer is built.
         needs_input_gradient: Whether ∂E/∂X is wanted; not up to a model's first layer that learns.
         takes_mask: Whether ``forward`` takes a ``mask`` ``(N, T)``, False where a step is padded.
+        penalizes: Whether a training pass leaves what it adds to the loss in ``penalty``.
         makes_mask: Whether ``output_mask`` makes a mask from the layer's input.
         any_length: The axes of samples that may have any number of steps: 2 for (T, C); 0 for none.
         runs_own_code: Whether it calls functions that users wrote.
@@ -71,14 +72,13 @@ class Layer(Settings):
     """
 
     accepts_sparse = random = runs_own_code = linear = rearranges = False
-    takes_mask = makes_mask = False
+    takes_mask = makes_mask = penalizes = False
     any_length = 0
     link: str | None = None
     name: Any = Checked(check_name)
     needs_input_gradient: Any = Checked(check_flag)
     interval: Interval | None = None
-    sums_to_one = False
-    is_activation = False
+    sums_to_one = is_activation = False
     symbol = definition = ""
     formulas: Mapping[str, str] = {}
     step_formulas: Mapping[str, str] = {}
@@ -188,8 +188,8 @@ class Layer(Settings):
             regularizer=regularizers.get(regularizer),
             constraint=constraints.get(constraint),
         )
-        if parameter.constraint is not None:
-            parameter.constraint.check(shape)
+        for part in filter(None, (parameter.regularizer, parameter.constraint)):
+            part.check(shape)
         self.parameters.append(parameter)
         setattr(self, f"_{name}", parameter)
         return parameter

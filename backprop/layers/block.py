@@ -128,6 +128,12 @@ def outputs_through(
             check_outputs(layer, X, Y)
         if mask is not None or layer.makes_mask:
             mask = layer.output_mask(X, mask)
+            if mask is not None and mask.shape != Y.shape[: mask.ndim]:
+                raise ShapeError(
+                    f"{layer} makes outputs of shape {Y.shape}, to which the mask of its padded "
+                    f"inputs, of shape {mask.shape}, does not belong: define "
+                    f"output_mask(X, mask), which returns the mask of the outputs, or None."
+                )
         X = Y
         yield Y
 
@@ -232,6 +238,12 @@ def takes(layers: Iterable[Layer], shape: Shape, known: Shape) -> bool:
             return False
         shape, known = layer.output_shape(shape), layer.output_shape(known)
     return True
+
+
+def activity_penalty(layers: Iterable[Layer]) -> Any:
+    """What the last training pass through the layers adds to the loss."""
+    added = (layer for _, layer in walk(layers) if layer.penalizes)
+    return sum((layer.penalty for layer in added), start=0.0)
 
 
 def walk(layers: Iterable[Layer], way: str = "") -> Iterator[tuple[str, Layer]]:

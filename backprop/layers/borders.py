@@ -9,7 +9,7 @@ import numpy as np
 
 from backprop.core.checks import check_sizes
 from backprop.core.errors import ShapeError
-from backprop.core.types import Array, Shape, as_floats
+from backprop.core.types import Array, Shape, as_array, as_floats
 from backprop.core.windows import check_axes, inside, pad, shifted
 from backprop.layers.base import Layer
 
@@ -51,8 +51,9 @@ class ZeroPadding2D(Layer):
         sizes = zip(input_shape[:-1], self.padding, strict=True)
         return (*(before + n + after for n, (before, after) in sizes), input_shape[-1])
 
-    def output_mask(self, X: Array, mask: Array | None) -> None:
-        """None: behind it are no steps of the input any more."""
+    def output_mask(self, X: Array, mask: Array | None) -> Array | None:
+        """None: images have no steps."""
+        return None
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """X with zeros around it."""
@@ -116,8 +117,9 @@ class Cropping2D(Layer):
             )
         return (*left, input_shape[-1])
 
-    def output_mask(self, X: Array, mask: Array | None) -> None:
-        """None: behind it are no steps of the input any more."""
+    def output_mask(self, X: Array, mask: Array | None) -> Array | None:
+        """None: images have no steps."""
+        return None
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """X without the border."""
@@ -168,8 +170,9 @@ class UpSampling2D(Layer):
         sizes = zip(input_shape[:-1], self.size, strict=True)
         return (*(n * times for n, times in sizes), input_shape[-1])
 
-    def output_mask(self, X: Array, mask: Array | None) -> None:
-        """None: behind it are no steps of the input any more."""
+    def output_mask(self, X: Array, mask: Array | None) -> Array | None:
+        """None: images have no steps."""
+        return None
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """X at each place of the rectangles."""
@@ -210,6 +213,16 @@ class ZeroPadding1D(ZeroPadding2D):
     """
 
     axes = "TC"
+    any_length = 2
+
+    def output_mask(self, X: Array, mask: Array | None) -> Array | None:
+        """The mask with True for the zeros, which are steps."""
+        if mask is None:
+            return None
+        ((before, after),), T = self.padding, mask.shape[1]
+        at = np.arange(-before, T + after)
+        outside = (at < 0) | (at >= T)
+        return as_array(np.logical_or(mask.take(at.clip(0, T - 1), 1), outside))
 
 
 class Cropping1D(Cropping2D):
@@ -223,9 +236,14 @@ class Cropping1D(Cropping2D):
     """
 
     axes = "TC"
+    any_length = 2
 
     def __init__(self, cropping: int | Sequence[Any] = 1, name: str | None = None) -> None:
         super().__init__(cropping, name)
+
+    def output_mask(self, X: Array, mask: Array | None) -> Array | None:
+        """That of the steps that are left."""
+        return None if mask is None else inside(mask, ((0, 0), *self.cropping))
 
 
 class UpSampling1D(UpSampling2D):
@@ -242,6 +260,13 @@ class UpSampling1D(UpSampling2D):
     formulas = {"dX": "_{{ac}} = Σ_{{u<{self.size[0]}}} {delta}_{{{self.size[0]}a+u, c}}"}
 
     axes = "TC"
+    any_length = 2
+
+    def output_mask(self, X: Array, mask: Array | None) -> Array | None:
+        """That of the steps, repeated as these are."""
+        if mask is None:
+            return None
+        return as_array(mask.take(np.repeat(np.arange(mask.shape[1]), self.size[0]), 1))
 
 
 def places(borders: Borders) -> list[str]:

@@ -24,7 +24,8 @@ class Embedding(Layer):
 
     It is the product of W with one-hot rows, without the product. Shapes: X ``(N, T)``, whole
     numbers from 0 to ``input_dim`` − 1, of any dtype; W ``(input_dim, output_dim)``; Y
-    ``(N, T, output_dim)``. There is no ∂E/∂X.
+    ``(N, T, output_dim)``. There is no ∂E/∂X. A model hands X on in its own dtype: as
+    float32 holds whole numbers up to 2²⁴ alone, a larger ``input_dim`` needs float64.
 
     Args:
         input_dim: How many things there are.
@@ -77,13 +78,19 @@ class Embedding(Layer):
     def make_parameters(self, input_shape: Shape) -> None:
         """Makes W."""
         self.X = self.Y = None
+        exact = 2 ** (np.finfo(self.dtype).nmant + 1)
+        if self.input_dim > exact:
+            raise ValueError(
+                f"{self} has input_dim={self.input_dim}, but {self.dtype} holds whole numbers up "
+                f'to {exact} alone: make the model with dtype="float64".'
+            )
         self.add_parameter(
             "W",
             (self.input_dim, self.output_dim),
             self.embeddings_initializer,
             regularizer=self.embeddings_regularizer,
             constraint=self.embeddings_constraint,
-        )
+        ).looked_up = True
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """An axis of ``output_dim`` more."""

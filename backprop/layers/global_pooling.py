@@ -10,6 +10,7 @@ import numpy as np
 
 from backprop.core.checks import check_flag
 from backprop.core.functional import ones
+from backprop.core.ranges import check_mask
 from backprop.core.types import Array, Shape, as_floats
 from backprop.core.windows import check_axes
 from backprop.layers.base import Layer
@@ -174,9 +175,11 @@ class GlobalAveragePooling1D(GlobalAveragePooling2D):
 
 
 class GlobalMaxPooling1D(GlobalMaxPooling2D):
-    """The largest number of every feature over all steps.
+    """The largest number of every feature over all steps, or over those that a mask leaves.
 
         y_{n,c} = max_t x_{n,t,c},   ∂E/∂x = δ for the first of the largest, else 0
+
+    Of a sequence whose steps are all padded Y is 0.
 
     Shapes: X ``(N, T, C)``, Y ``(N, C)``, or ``(N, 1, C)`` with ``keepdims``.
 
@@ -185,10 +188,34 @@ class GlobalMaxPooling1D(GlobalMaxPooling2D):
         name: The layer's name.
     """
 
-    definition = "{f}(x)_c = max_t x_{{tc}}"
+    definition = "{f}(x)_c = max_t x_{{tc}} over the steps that no mask hides"
     formulas = {"dX": "_{{tc}} = {delta}_c where {x}_{{tc}} is the first largest, or else 0"}
 
     axes = "TC"
+    takes_mask = True
+
+    def forward(self, X: Array, training: bool = False, mask: Array | None = None) -> Array:
+        """The largest, with −∞ in place of the steps that are hidden, or 0 if all are."""
+        if mask is None:
+            M = None
+        else:
+            X, steps = as_floats(X), check_mask(self, X, mask)
+            M = steps[..., np.newaxis]  # (N, T, 1)
+            hidden = np.greater(np.logical_or.reduce(M, axis=1, keepdims=True), M)
+            shown = self.buffer("shown", X.shape, X.dtype) if training else np.empty_like(X)
+            np.multiply(X, M, out=shown)
+            X = np.subtract(shown, np.inf, out=shown, where=hidden)
+        Y = super().forward(X, training)
+        if training:
+            self._M = M
+        return Y
+
+    def backward(self, delta: Array) -> Array:
+        """What each number gets of its channel's δ: nothing if it was hidden."""
+        dX = super().backward(delta)
+        if self._M is not None:
+            dX *= self._M
+        return dX
 
 
 def as_index(places: Array, shape: Shape) -> Array:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -11,8 +10,19 @@ import numpy as np
 
 from backprop.core.buffers import new_array
 from backprop.core.checks import check_choice, check_sizes
+from backprop.core.masks import mask_behind_windows
 from backprop.core.types import Array, Shape, as_array, as_floats
-from backprop.core.windows import Windows, WrittenWindows, check_axes, inside, lay, pad, write
+from backprop.core.windows import (
+    Windows,
+    WrittenWindows,
+    check_axes,
+    inside,
+    lay,
+    pad,
+    shares,
+    windows,
+    write,
+)
 from backprop.layers.base import Layer
 
 NewArray = Callable[[str, Shape, Any], Array]
@@ -69,8 +79,12 @@ class Pooling(Layer):
         cut_off = ", where m numbers of a window lie inside"
         return write(self.windows(self.input_shape or ()), cut_off)
 
-    def output_mask(self, X: Array, mask: Array | None) -> None:
-        """None: behind it are no steps of the input any more."""
+    def output_mask(self, X: Array, mask: Array | None) -> Array | None:
+        """Of sequences the windows without a padded step; of images None."""
+        if mask is None or len(self.axes) > 2:
+            return None
+        w = windows(mask.shape[1], self.pool_size[0], self.strides[0], self.padding)
+        return mask_behind_windows(self, mask, w, self.padding)
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """Along the last axis first: rows of an image, whose results are rows again."""
@@ -222,6 +236,7 @@ class MaxPooling1D(MaxPooling2D):
     }
 
     axes = "TC"
+    any_length = 2
 
 
 class AveragePooling1D(AveragePooling2D):
@@ -245,6 +260,7 @@ class AveragePooling1D(AveragePooling2D):
     formulas = {"dX": "_{{ac}} = Σ_{{{self.written.hits}}} {delta}_{{tc}} / {self.count}"}
 
     axes = "TC"
+    any_length = 2
 
 
 # --------------------------------------------------------------------- windows along one axis
@@ -312,17 +328,3 @@ def to_windows(parts: Sequence[Array], axis: int, w: Windows, new: NewArray) -> 
     dX = new(f"inside {axis}", within.shape, within.dtype)
     np.copyto(dX, within)
     return dX
-
-
-@lru_cache(maxsize=64)
-def shares(w: Windows, axes_behind: int, dtype: np.dtype[Any]) -> Array:
-    """1/m of every window along an axis with others behind it, not to be written to: it is kept.
-
-    m is how many positions of the axis itself a window covers; one number where all have the same.
-    """
-    starts = np.arange(w.n_out) * w.stride - w.before
-    m = np.minimum(starts + w.size, w.n_in) - np.maximum(starts, 0)
-    m = m[:1] if m.min() == m.max() else m.reshape(-1, *[1] * axes_behind)
-    found: Array = (1 / m).astype(dtype)
-    found.setflags(write=False)
-    return found

@@ -68,7 +68,8 @@ class Normalization(Layer):
 
     μ and the variance are parameters that are not learnt; they are saved with the model. They are
     those that are given, or those of ``adapt(X)``, or else those of the inputs that the first
-    ``fit`` trains on, without any that are held out. Until then Y = X.
+    ``fit`` trains on, without any that are held out. Until then Y = X. Padded steps that a mask
+    hides do not count.
 
     Shapes: X and Y ``(N, …)``; μ and the variance have the sizes of ``axis``.
 
@@ -147,7 +148,7 @@ class Normalization(Layer):
         self.broadcast_shape(input_shape)
         return tuple(input_shape)
 
-    def forward(self, X: Array, training: bool = False) -> Array:
+    def forward(self, X: Array, training: bool = False, mask: Array | None = None) -> Array:
         """(X − μ) / σ."""
         X = self.check_input(X)
         shape = self.fitting(X.shape[1:])
@@ -183,6 +184,16 @@ class Normalization(Layer):
         return shape
 
     # ------------------------------------------------------------------- where μ and σ come from
+
+    @property
+    def any_length(self) -> int:  # type: ignore[override]
+        """2, unless steps have means of their own."""
+        return 2 if self.takes_mask else 0
+
+    @property
+    def takes_mask(self) -> bool:  # type: ignore[override]
+        """Whether padded steps can be left out: not where steps have means of their own."""
+        return self.axis in (-1, (-1,))
 
     @property
     def observes(self) -> bool:
@@ -242,7 +253,7 @@ class Normalization(Layer):
         n = 0
         mean: Array = np.zeros(())
         squares, first = mean, mean
-        for batch in batches_of(X):
+        for batch in filter(len, batches_of(X)):
             kept = self.broadcast_shape(batch.shape[1:])
             over = (0, *(axis for axis, size in enumerate(kept, 1) if size is None))
             if n == 0:

@@ -62,8 +62,14 @@ class Reshape(Layer):
             )
         return found
 
-    def output_mask(self, X: Array, mask: Array | None) -> None:
-        """None: behind it are no steps of the input any more."""
+    def output_mask(self, X: Array, mask: Array | None) -> Array | None:
+        """The same where each step keeps its numbers to itself; else no steps are left."""
+        return mask if self.keeps_steps() else None
+
+    def keeps_steps(self) -> bool:
+        """Whether the first axis of a sample stays what it is."""
+        shape = self.input_shape or ()
+        return len(self.target_shape) > 1 and self.output_shape(shape)[0] == shape[0]
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """X in the other shape; in training without a copy."""
@@ -133,8 +139,9 @@ class Permute(Layer):
             )
         return tuple(input_shape[axis - 1] for axis in self.dims)
 
-    def output_mask(self, X: Array, mask: Array | None) -> None:
-        """None: behind it are no steps of the input any more."""
+    def output_mask(self, X: Array, mask: Array | None) -> Array | None:
+        """The same where the steps stay the first axis; else no steps are left."""
+        return mask if self.dims[0] == 1 else None
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """X with its axes in the other order, copied."""

@@ -128,6 +128,10 @@ class Sliding(Layer):
         grid = self.grid(self.input_shape or ())[1 - len(self.axes) :]
         return write(grid, ", zeros lie outside")
 
+    def output_mask(self, X: Array, mask: Array | None) -> Array | None:
+        """None: images have no steps."""
+        return None
+
     # ---------------------------------------------------------------------------------- the bias
 
     def add_bias_parameter(self, n_filters: int) -> None:

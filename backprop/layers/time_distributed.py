@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, Interval, Shape, as_array
-from backprop.layers.block import Block
+from backprop.layers.block import Block, forward_through
 from backprop.layers.chain import as_layer, ending
 
 
@@ -15,7 +17,8 @@ class TimeDistributed(Block):
 
     Shapes: X ``(N, T, …)``, where f takes samples of shape ``(…)``; f sees ``(N · T, …)``. So a
     BatchNormalization in it normalises over all steps of all sequences. Layers that work along the
-    last axis, such as Dense, need not be wrapped.
+    last axis, such as Dense, need not be wrapped. Of a mask ``(N, T, S)``, as of the words of
+    sentences, f gets ``(N · T, S)``; a step of which all is padded is padded.
 
     Args:
         layer: f, a layer or a list of layers.
@@ -56,15 +59,21 @@ class TimeDistributed(Block):
         return (input_shape[0], *self.layer.output_shape(tuple(input_shape[1:])))
 
     def output_mask(self, X: Array, mask: Array | None) -> Array | None:
-        """The same mask: f is asked for none."""
-        return mask
+        """The same; where it tells steps within the steps apart, that of f, or all there are."""
+        if mask is None or mask.ndim < 3:
+            return mask
+        X = as_array(X)
+        inside = self.layer.output_mask(X.reshape(-1, *X.shape[2:]), within(mask))
+        if inside is None:
+            return as_array(np.logical_or.reduce(mask.reshape(*mask.shape[:2], -1), axis=2))
+        return inside.reshape(*mask.shape[:2], *inside.shape[1:])
 
     def forward(self, X: Array, training: bool = False, mask: Array | None = None) -> Array:
         """f(x_1) … f(x_T)."""
         X = as_array(X)
         self.output_shape(X.shape[1:])
         N_T = X.shape[:2]
-        Y = self.layer.forward(X.reshape(-1, *X.shape[2:]), training)
+        Y = forward_through([self.layer], X.reshape(-1, *X.shape[2:]), training, within(mask))
         Y = Y.reshape(*N_T, *Y.shape[1:])
         if training:
             self._Y = Y
@@ -76,3 +85,8 @@ class TimeDistributed(Block):
         self.layer.delta = delta.reshape(-1, *delta.shape[2:])
         dX = self.layer.backward(self.layer.delta)
         return None if dX is None else dX.reshape(*delta.shape[:2], *dX.shape[1:])
+
+
+def within(mask: Array | None) -> Array | None:
+    """The mask ``(N · T, S)`` of what is inside the steps, if it is one ``(N, T, S)``."""
+    return None if mask is None or mask.ndim < 3 else mask.reshape(-1, *mask.shape[2:])

@@ -60,6 +60,10 @@ class MatchedHead(Loss):
         """The loss's own check."""
         return self.loss.check_weight(weight, n, output_shape, dtype)
 
+    def weigh_steps(self, mask: Array, weight: Array | None, dtype: Any) -> Array:
+        """The loss's own weights."""
+        return self.loss.weigh_steps(mask, weight, dtype)
+
     def predict(self, output: Array, training: bool = False) -> Array:
         """A for logits Z; in training Z and A are kept for ``forward`` and ``backward``."""
         if not training:
@@ -125,5 +129,5 @@ def join(last: Any, loss: Loss) -> Loss:
             f"{loss}(from_logits=True) takes logits, but the model ends with {last}, which makes "
             f"probabilities of them: drop one of the two."
         )
-    own = vars(type(last)).get("link"), vars(type(loss)).get("link")
-    return MatchedHead(last, loss) if own == (link, link) else loss
+    stated = all("link" in vars(type(each)) for each in (last, loss))
+    return MatchedHead(last, loss) if stated and loss.link == link else loss

@@ -33,12 +33,15 @@ class Metric(Settings):
     Attributes:
         better: ``"larger"`` or ``"smaller"``: which results are better, for callbacks that watch
             it; None where that is not known, so that they ask for it.
+        several: Whether the result is a list of numbers, such as one for each class; History keeps
+            it, and callbacks that watch a number refuse it.
         weighted: Whether training gives it the sample weights; ``compile`` sets it.
         outputs: What the model's outputs are (see ``core.types.Outputs``), as its loss says;
             ``compile`` sets it. None leaves it to the shapes and the targets.
     """
 
     better: Literal["larger", "smaller"] | None = None
+    several = False
     name: Any = Checked(check_text)
     weighted: Any = Checked(check_flag)
     outputs: Outputs | None = None

@@ -36,6 +36,7 @@ from backprop.metrics.likelihoods import (
     SparseCategoricalCrossentropy,
     SquaredHinge,
 )
+from backprop.metrics.means import Mean, Sum
 from backprop.metrics.overlap import BinaryIoU
 from backprop.metrics.ranking import AUC
 from backprop.metrics.regression import (
@@ -66,6 +67,8 @@ _OTHERS: dict[str, Callable[..., Metric]] = {
     "top_k_categorical_accuracy": TopKCategoricalAccuracy,
     "sparse_top_k_categorical_accuracy": SparseTopKCategoricalAccuracy,
     "auc": AUC,
+    "mean": Mean,
+    "sum": Sum,
     "mse": MeanSquaredError,
     "mean_squared_error": MeanSquaredError,
     "rmse": RootMeanSquaredError,
@@ -101,6 +104,11 @@ _KERAS |= {name.upper(): name for name in ("mse", "mae", "mape", "msle", "bce", 
 
 METHODS = {"reset": "", "update": "prediction, target", "result": ""}
 """What is called of a metric, and how; of a weighted one with the weights too."""
+
+
+def is_known(name: str) -> bool:
+    """Whether a metric has that name."""
+    return name in _WITH_THRESHOLD or name in _OTHERS or name in _KERAS
 
 
 def get(

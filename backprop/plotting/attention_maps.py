@@ -49,7 +49,7 @@ def attention(
     if n_keys != T or not (shares >= 0).all():
         raise ValueError(
             f"weights must hold a share for each pair of steps, with shape (num_heads, T, T), but "
-            f"has the shape {np.shape(weights)} and the smallest value {np.nanmin(shares):g}: take "
+            f"has the shape {np.shape(weights)} and the smallest value {shares.min():g}: take "
             f"one sample of what attention_weights(X) returns."
         )
     names = [str(k) for k in range(T)] if steps is None else [str(step) for step in steps]

@@ -22,7 +22,7 @@ from backprop.engine.threads import single_blas_threads
 from backprop.layers import Input, Layer
 from backprop.sequential.compiled import CompiledNetwork
 from backprop.sequential.prediction import check_weights_finite
-from backprop.training.batched_metrics import update_metrics
+from backprop.training.batched_metrics import update_steps
 from backprop.training.divergence import Guard, quiet, warn_of_overflow
 from backprop.training.evaluation import Evaluator, collect, unwrap
 from backprop.training.history import History
@@ -153,11 +153,10 @@ class Sequential(CompiledNetwork):
         """
         several = None if workers is None else distributed.check_workers(workers)
         with training(self, "fit"), nullcontext() if several is None else several.same_fate():
-            labels = check_labels(x, self.feature_names)
             plan = plan_fit(
                 self,
-                x=x,
-                y=y,
+                x,
+                y,
                 batch_size=batch_size,
                 epochs=epochs,
                 verbose=2 if several and verbose == "auto" else verbose,
@@ -179,7 +178,7 @@ class Sequential(CompiledNetwork):
         with training(self, "fit"):
             if several is not None:
                 plan = distributed.shared_plan(self, plan, several)
-            self.history, self.feature_names = plan.history, labels
+            self.history, self.feature_names = plan.history, plan.labels
             with single_blas_threads():
                 observe(self, plan.batches)
                 step = Step(self) if self.run_eagerly else RecordedSteps(self, fuse=several is None)
@@ -219,6 +218,7 @@ class Sequential(CompiledNetwork):
             step.refresh()
             with single_blas_threads(), quiet():  # as in fit: the same steps have the same bits
                 loss, prediction = step.gradients(*batch)
+                mask = self.mask(X)  # which may depend on the weights
                 try:
                     number = self.optimizer.iterations + 1
                     guard.update(step, loss, batch, f"in step {number}")
@@ -227,7 +227,7 @@ class Sequential(CompiledNetwork):
             self._complete_deltas()
             for metric in self._metrics:
                 metric.reset()
-            update_metrics(self._metrics, prediction, data.given, data.weight)
+            update_steps(self._metrics, mask, prediction, data.given, data.weight)
             logs = collect(loss, 1, self._metrics)
         return logs if return_dict else unwrap(logs)
 
@@ -304,7 +304,7 @@ class Sequential(CompiledNetwork):
 
         The file has one input, ``"x"``, with the shape of ``predict``'s and the model's dtype, and
         one output, ``"probabilities"`` where the model ends with a Softmax or Sigmoid, ``"logits"``
-        or ``"y"``. ``bp.load_onnx(path)`` reads chains of layers back.
+        or ``"y"``. ``bp.load_onnx(path)`` reads chains and blocks back.
 
         Args:
             path: The file, for example ``"digits.onnx"``; one that is there is replaced at the end.

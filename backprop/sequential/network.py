@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop import inspection
+from backprop import inspection, storage
 from backprop.callbacks import Callback
 from backprop.core import console
 from backprop.core.arrays import as_numbers
@@ -73,7 +73,7 @@ class Network(Strict):
         self._seed_with(seed)
         self._parameters: Parameters | None = None
         self._regularized: list[Parameter] = []
-        self._entrance: list[Layer] = []
+        self._entrance, self._penalizing = list[Layer](), list[Layer]()
         for layer in check_list(layers, "layers"):
             self.add(layer)
 
@@ -164,6 +164,7 @@ class Network(Strict):
     def _join(self) -> None:
         parameters = Parameters(self._chain.parameters, self.dtype)
         self._regularized = [p for p in parameters if p.regularizer is not None]
+        self._penalizing = [layer for _, layer in walk(self.layers) if layer.penalizes]
         self._entrance = entrance(self.layers)
         for layer in self._entrance:
             layer.needs_input_gradient = False
@@ -316,8 +317,8 @@ class Network(Strict):
         saving.save_weights(self, path)
 
     def load_weights(self, path: FilePath) -> None:
-        """Sets the parameters from a file (see ``saving.load_weights`` for the errors)."""
-        saving.load_weights(self, path)
+        """Sets the parameters from a file, also of Keras or PyTorch (``storage.load_weights``)."""
+        storage.load_weights(self, path)
 
     def __repr__(self) -> str:
         return f"<Sequential [{', '.join(str(layer) for layer in self.layers)}]>"

@@ -43,6 +43,11 @@ def parallel(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
 
 def time_distributed(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
     """Every step as a sample of its own."""
+    if mask is not None and graph.deep:
+        raise TypeError(
+            f"{layer} cannot be exported with a mask of the steps within its steps: leave out the "
+            f"mask, or export the layers inside it as a model of their own."
+        )
     steps, *sizes = layer.input_shape
     each, _ = graph.layer(layer.layer, graph.reshape(x, -1, *sizes), None)
     _, *sizes = layer.output_shape(layer.input_shape)

@@ -81,6 +81,7 @@ class Graph:
         self.taken: set[str] = set() if taken is None else taken
         self.transposed: dict[str, tuple[str, list[int]]] = {}  # of what, and how
         self.way = ""
+        self.deep = False  # whether a mask tells steps within the steps apart
 
     # ---------------------------------------------------------------------------------- to add to
 

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from backprop import layers
+from backprop.core.masks import steps_of_windows
 from backprop.core.types import Array
 from backprop.core.windows import Windows
 from backprop.storage.onnx_graph import Conversion, Graph, Result
 from backprop.storage.onnx_layers import Mask, channels_last, channels_second, same
+from backprop.storage.onnx_sequences import both
 
 
 def window_attributes(grid: tuple[Windows, ...], dilations: bool = True) -> dict[str, Any]:
@@ -40,11 +42,15 @@ def bias(layer: Any, graph: Graph) -> list[str]:
 
 def convolution(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
     """Z = C W + b."""
+    if mask is not None and layer.takes_mask:
+        x = graph.add(
+            "Mul", x, graph.cast(graph.add("Unsqueeze", mask, np.array([2])), graph.dtype)
+        )
     x = channels_second(layer, graph, x)
     W = graph.constant(filters_first(layer.W), "W")
     how = window_attributes(grid_of(layer)) | {"group": layer.groups}
     z = graph.add("Conv", x, W, *bias(layer, graph), **how)
-    return channels_last(layer, graph, z)
+    return channels_last(layer, graph, z), behind_windows(layer, graph, mask, grid_of(layer)[-1])
 
 
 def channelwise(layer: Any, graph: Graph, x: str, W: Array, name: str, b: list[str]) -> str:
@@ -89,9 +95,10 @@ def pooling(operator: str) -> Conversion:
     """For MaxPool and AveragePool, which leave out what is padded as ours do."""
 
     def convert(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
-        how = window_attributes(layer.windows(layer.input_shape), dilations=False)
+        grid = layer.windows(layer.input_shape)
+        how = window_attributes(grid, dilations=False)
         y = graph.add(operator, channels_second(layer, graph, x), **how)
-        return channels_last(layer, graph, y), None
+        return channels_last(layer, graph, y), behind_windows(layer, graph, mask, grid[-1])
 
     return convert
 
@@ -102,10 +109,21 @@ def global_pooling(operator: str) -> Conversion:
     def convert(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
         axes = np.arange(1, len(layer.input_shape))
         if mask is not None and layer.takes_mask:
-            return masked_mean(layer, graph, x, mask), None
+            masked = masked_mean if operator == "ReduceMean" else masked_max
+            return masked(layer, graph, x, mask), None
         return graph.add(operator, x, axes, keepdims=int(layer.keepdims)), None
 
     return convert
+
+
+def behind_windows(layer: Any, graph: Graph, mask: Mask, w: Windows) -> Mask:
+    """The mask behind windows along the steps of a sequence: see ``core/masks.py``."""
+    if mask is None or len(layer.input_shape) > 2:
+        return None
+    found: Mask = None
+    for at in steps_of_windows(np.arange(w.n_in)[np.newaxis], w, layer.padding):
+        found = both(graph, found, graph.add("Gather", mask, at[0], axis=1))
+    return found
 
 
 def masked_mean(layer: Any, graph: Graph, x: str, mask: str) -> str:
@@ -118,17 +136,35 @@ def masked_mean(layer: Any, graph: Graph, x: str, mask: str) -> str:
     )
 
 
+def masked_max(layer: Any, graph: Graph, x: str, mask: str) -> str:
+    """The largest x_t of those with m_t = 1; 0 if there are none."""
+    steps, keep = np.array([1]), int(layer.keepdims)
+    m = graph.add("Unsqueeze", mask, np.array([2]))  # (N, T, 1)
+    shown = graph.add("Where", m, x, float(np.finfo(graph.dtype).min))
+    largest = graph.add("ReduceMax", shown, steps, keepdims=keep)
+    number = graph.cast(m, graph.dtype)
+    some = graph.cast(graph.add("ReduceMax", number, steps, keepdims=keep), np.bool_)
+    return graph.add("Where", some, largest, 0.0)
+
+
 def zero_padding(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
     """A border of zeros."""
     before, after = zip((0, 0), *layer.padding, (0, 0), strict=True)
-    return graph.add("Pad", x, np.array([*before, *after]), mode="constant"), None
+    y = graph.add("Pad", x, np.array([*before, *after]), mode="constant")
+    if mask is None or len(layer.padding) > 1:
+        return y, None
+    at = np.arange(-before[1], layer.input_shape[0] + after[1])
+    outside = (at < 0) | (at >= layer.input_shape[0])
+    steps = graph.add("Gather", mask, at.clip(0, layer.input_shape[0] - 1), axis=1)
+    return y, graph.add("Or", steps, graph.constant(outside, "outside"))
 
 
 def cropping(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
     """The inside, without the border."""
     starts = [before for before, _ in layer.cropping]
     sizes = layer.output_shape(layer.input_shape)[:-1]
-    return cut(graph, x, starts, list(sizes)), None
+    steps = mask if mask is None or len(sizes) > 1 else cut(graph, mask, starts, list(sizes))
+    return cut(graph, x, starts, list(sizes)), None if len(sizes) > 1 else steps
 
 
 def random_crop(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
@@ -148,7 +184,11 @@ def up_sampling(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
     """Each pixel repeated, by the nearest one."""
     scales = graph.constant(np.array([1, *layer.size, 1], np.float32))
     how = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
-    return graph.add("Resize", x, None, scales, mode="nearest", **how), None
+    y = graph.add("Resize", x, None, scales, mode="nearest", **how)
+    if mask is None or len(layer.size) > 1:
+        return y, None
+    at = np.repeat(np.arange(layer.input_shape[0]), layer.size[0])
+    return y, graph.add("Gather", mask, at, axis=1)
 
 
 IMAGES: dict[type, Conversion] = {

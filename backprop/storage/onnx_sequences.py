@@ -23,6 +23,7 @@ def both(graph: Graph, one: Mask, other: Mask) -> Mask:
 def embedding(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
     """Y = W[X]; with ``mask_zero`` a step is there where x is not 0."""
     if layer.mask_zero:
+        graph.deep = graph.deep or len(layer.input_shape) > 1
         mask = both(graph, graph.add("Not", graph.add("Equal", x, 0.0)), mask)
     W = graph.constant(layer.W, "W")
     return graph.add("Gather", W, graph.cast(x, np.int64), axis=0), mask
@@ -30,6 +31,7 @@ def embedding(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
 
 def masking(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
     """Y_t = m_t X_t, where m_t says whether a feature of the step is not the mask's value."""
+    graph.deep = graph.deep or len(layer.input_shape) > 2
     last = np.array([-1])
     other = graph.add("Not", graph.add("Equal", x, layer.mask_value))
     m = graph.add("ReduceMax", graph.cast(other, graph.dtype), last, keepdims=1)

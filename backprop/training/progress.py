@@ -161,10 +161,12 @@ def describe(seconds: float, logs: Mapping[str, float]) -> str:
 
 
 def show_number(value: Any) -> str:
-    """Four decimals, or four digits of a number too small or too large for that.
+    """Four decimals, or four digits of a number too small or too large for that; of a list each.
 
     What a callback has written into the logs need be no number, and is shown as it is.
     """
+    if isinstance(value, list):
+        return f"[{', '.join(map(show_number, value))}]"
     if not isinstance(value, int | float | np.integer | np.floating):
         return str(value)
     number = float(value)

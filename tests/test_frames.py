@@ -90,9 +90,7 @@ def test_every_verb_looks_at_the_columns(rng):
     held_out = {"validation_data": (other, y), "verbose": 0}
     for call in (lambda: model().fit(frame, y, **held_out),
                  lambda: bp.fit_many([model(), model()], frame, y, **held_out)):  # fmt: skip
-        with pytest.raises(
-            ValueError, match=r"validation(_data| x) has "
-        ):
+        with pytest.raises(ValueError, match=r"validation(_data| x) has "):
             call()
     model().fit(frame, y, validation_data=(frame[:5], y[:5]), verbose=0)
     model().fit(frame, y, validation_data=(other.to_numpy(), y), verbose=0)

@@ -57,7 +57,8 @@ class AlongAxes(Layer):
         Raises:
             ValueError: It computes along the steps, and some of them are padded.
         """
-        if mask is not None and 1 in self.chosen(X.ndim):
+        shape = self.input_shape
+        if mask is not None and shape is not None and 1 in self.chosen(len(shape) + 1):
             raise refusal(self, self.along_steps, "choose axis=-1")
         return mask
 

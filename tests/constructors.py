@@ -32,7 +32,7 @@ SAVED = [family for family in BASES if family != "callbacks"]
 ABSTRACT = {
     *BASES.values(),
     *(Activation, bp.layers.Block, bp.layers.Lambda, CrossEntropy, bp.schedules.RateDecay),
-    *(MeanMetric, FunctionMetric),
+    *(MeanMetric, FunctionMetric, bp.optimizers.ByParameter),
 }
 ARGUMENTS = {
     "initial_learning_rate": 0.1,

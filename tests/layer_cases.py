@@ -666,6 +666,7 @@ CASES = [
     images("flatten", Flatten),
     images("reshape", lambda: Reshape((-1, 3)), shape=(3, 4, 2)),
     images("permute", lambda: Permute((2, 3, 1)), shape=(3, 4, 2)),
+    sequences("group_normalization_of_sequences", lambda: GroupNormalization(2), shape=(3, 4)),
     Case("rms_normalization", RMSNormalization),
     Case(
         "rms_normalization_of_two_axes",

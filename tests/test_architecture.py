@@ -43,7 +43,7 @@ ONLY_SIBLINGS = {
 COMPOSED = {"backprop.layers.transformer"}
 
 ON_DEMAND = {"scipy", "matplotlib", "tqdm", "threadpoolctl", "IPython", "pyarrow", "PIL", "onnx"}
-ON_DEMAND |= {"mpi4py", "h5py"}
+ON_DEMAND |= {"mpi4py", "h5py", "tensorboard", "tensorboardX"}
 AT_IMPORT = {"numpy", *sys.stdlib_module_names}
 ROOM_NEEDS = {"estimators": {"sklearn"}}  # what one room alone may import, at any time
 TYPE_ONLY = {"TYPE_CHECKING", "typing.TYPE_CHECKING"}

@@ -16,6 +16,7 @@ NEGATIVE = {
     "ignore_class",
     *("axis", "baseline", "fill_value", "initial_value_threshold", "maxval", "mean", "min_delta"),
     *("minval", "mask_value", "offset", "scale", "threshold", "value"),
+    *("beta_2_decay", "learning_rate_power", "muon_a", "muon_b", "muon_c"),
 }
 """Arguments that may be below 0."""
 
@@ -36,6 +37,7 @@ EXAMPLES = {
     "ema_overwrite_frequency": 5,
     "factor": 0.5,
     "global_clipnorm": 0.5,
+    "gradient_accumulation_steps": 5,
     "height_factor": 0.5,
     "initial_value_threshold": 0.5,
     "kernel_size": 2,
@@ -45,6 +47,7 @@ EXAMPLES = {
     "seed": 5,
     "strides": 2,
     "threshold": 0.5,
+    "update_freq": 5,
     "value_dim": 5,
     "warmup_target": 0.5,
     "weight_decay": 0.5,

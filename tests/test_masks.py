@@ -178,3 +178,36 @@ def test_models_with_masks_of_their_own_are_trained_together_as_each_alone(rng):
         alone = weighted_mask(seed, 0.1).fit(X, y, batch_size=10, epochs=3, verbose=0).history
         for name, values in alone.items():
             np.testing.assert_allclose(history.history[name], values, rtol=1e-9, err_msg=name)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("end", [[Dense, Softmax], [Dense]], ids=["joined", "logits"])
+def test_ignored_targets_and_padded_steps_are_left_out_of_one_mean(end, weighted, rng):
+    X, y = tokens(rng)
+    y[rng.random(y.shape) < 0.3] = -1
+    w = rng.uniform(0.5, 2, X.shape) if weighted else np.ones(X.shape)
+    loss = bp.losses.SparseCategoricalCrossentropy(from_logits=len(end) == 1, ignore_class=-1)
+
+    def model_of(**options):
+        ends = [end[0](3), *(each() for each in end[1:])]
+        model = make("gru", ends, loss, **options)
+        model.compile(bp.optimizers.SGD(0.1), loss, **options)
+        return model
+
+    model, counted = model_of(), (X > 0) & (y >= 0)
+    P = model.predict(X)
+    P = P if len(end) > 1 else np.exp(P) / np.exp(P).sum(axis=-1, keepdims=True)
+    chosen = np.take_along_axis(P, np.maximum(y, 0)[..., np.newaxis], -1)[..., 0]
+    expected = (-np.log(chosen) * w)[counted].sum() / counted.sum()
+    given = {"sample_weight": w} if weighted else {}
+    assert model.evaluate(X, y, **given) == pytest.approx(expected, rel=1e-12)
+    assert model.check_gradients(X, y, **given).ok
+    assert model.explain(X, y, **given).loss == pytest.approx(expected, rel=1e-12)
+    models = [model_of(), model_of(run_eagerly=True)]
+    for each in models:
+        history = each.fit(X, y, batch_size=4, epochs=4, shuffle=False, verbose=0, **given)
+        assert history.history["loss"][0] == pytest.approx(expected, rel=1e-12)
+    np.testing.assert_array_equal(*(each.parameters.values for each in models))
+    padded = [np.pad(each, ((0, 0), (0, 2))) for each in (X, y, w)]
+    more = {"sample_weight": padded[2]} if weighted else {}
+    assert model_of().evaluate(*padded[:2], **more) == pytest.approx(expected, rel=1e-12)

@@ -50,6 +50,7 @@ class Parameter:
         trainable: Whether optimizers may change it.
         decays: Whether weight decay applies to it; biases are left out of it.
         learned: Whether it is learnt by gradients at all; a moving average is not.
+        looked_up: Whether its rows are looked up by numbers, as those of an embedding are.
         regularizer: Its penalty in the loss, if any.
         constraint: The condition that is restored after every step, if any.
     """
@@ -62,6 +63,7 @@ class Parameter:
         "_value",
         "decays",
         "learned",
+        "looked_up",
         "name",
         "trainable",
     )
@@ -90,6 +92,7 @@ class Parameter:
         self.trainable = trainable and learned
         self.decays = decays
         self.learned = learned
+        self.looked_up = False
         self._joined = False
         self._regularizer = regularizer
         self._constraint = constraint

@@ -273,7 +273,8 @@ def plain_training(model: Model) -> bool:
         and not model.penalizes
         and not optimizer.full_batch
         and from_here(optimizer)
-        and not (optimizer.weight_decay or optimizer.use_ema or optimizer.clips)
+        and not (optimizer.weight_decay or optimizer.use_ema or optimizer.gathers)
+        and not optimizer.by_parameter
         and not any(p.constraint for p in model.parameters)
         and not has_learnt_mask(model.layers)  # models of one form then have other masks
     )

@@ -213,6 +213,7 @@ class ZeroPadding1D(ZeroPadding2D):
     """
 
     axes = "TC"
+    any_length = 2
 
     def output_mask(self, X: Array, mask: Array | None) -> Array | None:
         """The mask with True for the zeros, which are steps."""
@@ -235,6 +236,7 @@ class Cropping1D(Cropping2D):
     """
 
     axes = "TC"
+    any_length = 2
 
     def __init__(self, cropping: int | Sequence[Any] = 1, name: str | None = None) -> None:
         super().__init__(cropping, name)
@@ -258,6 +260,7 @@ class UpSampling1D(UpSampling2D):
     formulas = {"dX": "_{{ac}} = Σ_{{u<{self.size[0]}}} {delta}_{{{self.size[0]}a+u, c}}"}
 
     axes = "TC"
+    any_length = 2
 
     def output_mask(self, X: Array, mask: Array | None) -> Array | None:
         """That of the steps, repeated as these are."""

@@ -221,6 +221,7 @@ class Conv1D(Conv2D):
     }
 
     axes = "TC"
+    any_length = 2
     paddings = ("valid", "same", "causal")
     takes_mask = True
 

@@ -90,7 +90,7 @@ class Embedding(Layer):
             self.embeddings_initializer,
             regularizer=self.embeddings_regularizer,
             constraint=self.embeddings_constraint,
-        )
+        ).looked_up = True
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """An axis of ``output_dim`` more."""

@@ -45,6 +45,8 @@ class GroupNormalization(Standardization):
         name: The layer's name.
     """
 
+    any_length = 2
+
     def __init__(
         self,
         groups: int = 32,

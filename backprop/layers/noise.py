@@ -270,6 +270,7 @@ class GaussianNoise(RandomLayer):
     formulas = {"dX": "{delta}"}
 
     adjustable = ("stddev",)
+    any_length = 2
 
     def __init__(self, stddev: float, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(seed, name)

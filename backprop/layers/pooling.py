@@ -236,6 +236,7 @@ class MaxPooling1D(MaxPooling2D):
     }
 
     axes = "TC"
+    any_length = 2
 
 
 class AveragePooling1D(AveragePooling2D):
@@ -259,6 +260,7 @@ class AveragePooling1D(AveragePooling2D):
     formulas = {"dX": "_{{ac}} = Σ_{{{self.written.hits}}} {delta}_{{tc}} / {self.count}"}
 
     axes = "TC"
+    any_length = 2
 
 
 # --------------------------------------------------------------------- windows along one axis

@@ -186,6 +186,11 @@ class Normalization(Layer):
     # ------------------------------------------------------------------- where μ and σ come from
 
     @property
+    def any_length(self) -> int:  # type: ignore[override]
+        """2, unless steps have means of their own."""
+        return 2 if self.takes_mask else 0
+
+    @property
     def takes_mask(self) -> bool:  # type: ignore[override]
         """Whether padded steps can be left out: not where steps have means of their own."""
         return self.axis in (-1, (-1,))

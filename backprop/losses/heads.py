@@ -60,6 +60,10 @@ class MatchedHead(Loss):
         """The loss's own check."""
         return self.loss.check_weight(weight, n, output_shape, dtype)
 
+    def weigh_steps(self, mask: Array, weight: Array | None, dtype: Any) -> Array:
+        """The loss's own weights."""
+        return self.loss.weigh_steps(mask, weight, dtype)
+
     def predict(self, output: Array, training: bool = False) -> Array:
         """A for logits Z; in training Z and A are kept for ``forward`` and ``backward``."""
         if not training:

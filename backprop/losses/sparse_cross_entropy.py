@@ -33,7 +33,7 @@ class SparseCategoricalCrossentropy(CrossEntropy):
     Args:
         from_logits: Whether predictions are logits; else they are probabilities.
         ignore_class: A target, such as −1 or 255, that says that there is none: E is then the mean
-            over the others of the batch, as in Keras.
+            over the others of the batch, as in Keras, and over those that no mask hides.
     """
 
     link = "softmax"
@@ -49,6 +49,7 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         "[k = c] (ln Σ_j exp({p}_j) − {p}{i})", "{a}_k − [k = c]", activation="softmax"
     )
     _known: Any = None  # whether a target is not the ignored one
+    _shown: Any = (None, None)  # the last weights of padded sequences, and their mask
     _index: Any = None  # where in the flat logits the samples' own classes stand
 
     def __init__(self, from_logits: bool = False, ignore_class: int | None = None) -> None:
@@ -123,6 +124,17 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         self._known = np.not_equal(target, self.ignore_class)
         return as_array(target * self._known)
 
+    def weigh_steps(self, mask: Array, weight: Array | None, dtype: Any) -> Array:
+        """Those of all losses; where targets are ignored w ⊙ m, as the steps are counted later."""
+        if self.ignore_class is None:
+            return super().weigh_steps(mask, weight, dtype)
+        M = self.buffers.get("steps", mask.shape, np.dtype(dtype))
+        np.copyto(M, mask)
+        if weight is not None:
+            M *= weight if weight.ndim > 1 else weight[:, np.newaxis]
+        self._shown = M, mask
+        return M
+
     def total(self, values: Array, sample_weight: Array | None) -> Array:
         """Σ w ℓ; keeps w/N for ``backward``. Of N targets only those count that are not ignored."""
         if self.ignore_class is not None:
@@ -130,8 +142,10 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         return super().total(values, sample_weight)
 
     def weigh_known(self, values: Array, weight: Array | None) -> Array:
-        """w N / (how many targets are not ignored); 0 for those that are."""
+        """w N / (how many targets are not ignored or hidden); 0 for those that are."""
         W: Array = np.multiply(self._known, np.ones((), values.dtype))
+        if weight is not None and weight is self._shown[0]:
+            W *= self._shown[1]
         W *= np.divide(values.size, np.maximum(np.add.reduce(W, axis=None), 1))
         if weight is not None:
             W *= weight.reshape(*weight.shape, *[1] * (values.ndim - weight.ndim))

@@ -4,10 +4,14 @@ from collections.abc import Callable
 
 from backprop.core.lookup import resolve
 from backprop.core.signatures import check_methods
+from backprop.optimizers.adafactor import Adafactor
 from backprop.optimizers.adam import Adam, Adamax, AdamW, Nadam
 from backprop.optimizers.adaptive import Adadelta, Adagrad, RMSprop
 from backprop.optimizers.base import Optimizer
+from backprop.optimizers.ftrl import Ftrl
+from backprop.optimizers.lamb import Lamb
 from backprop.optimizers.lbfgs import LBFGS
+from backprop.optimizers.muon import Muon
 from backprop.optimizers.sgd import SGD, Lion
 
 _BY_NAME: dict[str, Callable[[], Optimizer]] = {
@@ -20,12 +24,21 @@ _BY_NAME: dict[str, Callable[[], Optimizer]] = {
     "nadam": Nadam,
     "adamax": Adamax,
     "lion": Lion,
+    "ftrl": Ftrl,
+    "adafactor": Adafactor,
+    "lamb": Lamb,
+    "muon": Muon,
     "lbfgs": LBFGS,
 }
 
 
 def get(optimizer: str | Optimizer) -> Optimizer:
-    """The optimizer of that name, or the object itself (see ``core.lookup.resolve``)."""
+    """The optimizer of that name, in capitals or not, or the object itself.
+
+    See ``core.lookup.resolve``.
+    """
+    if isinstance(optimizer, str) and optimizer.lower() in _BY_NAME:
+        optimizer = optimizer.lower()
     own = "update(theta, g, scratch, *state)"
     found = resolve(optimizer, Optimizer, _BY_NAME, "optimizer", own)
     if not found.full_batch:

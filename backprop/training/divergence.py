@@ -113,7 +113,9 @@ class Guard:
         vectors = [parameters.values, *optimizer.state.values()]
         before, attributes = [vector.copy() for vector in vectors], vars(optimizer).copy()
         optimizer.step(parameters)
-        if all(np.isfinite(vector[each]).all() for vector in vectors for each in trained):
+        n = len(parameters.values)
+        parts = [vector[s] for vector in vectors for s in (trained if len(vector) == n else [...])]
+        if all(np.isfinite(part).all() for part in parts):
             return True
         for vector, old in zip(vectors, before, strict=True):
             vector[...] = old

@@ -190,3 +190,10 @@ def test_constraints_regularizers_and_initializers_act(kind: Any, rng: Any) -> N
     model.fit(X, y, verbose=0)
     assert not layer.gamma.any()
     assert np.allclose(layer.beta, 0.5, rtol=1e-6)
+
+
+def test_moving_averages_start_as_they_are_told() -> None:
+    layer = BatchNormalization(moving_mean_initializer="ones", moving_variance_initializer="zeros")
+    layer = built(layer, (2, 3))
+    assert (layer.moving_mean == 1).all()
+    assert not layer.moving_variance.any()

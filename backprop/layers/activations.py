@@ -172,11 +172,6 @@ class Softmax(AlongAxes):
         return self.is_last
 
     @property
-    def any_length(self) -> int:  # type: ignore[override]
-        """2, unless the steps are among the classes."""
-        return 2 if self.is_last else 0
-
-    @property
     def formulas(self) -> Mapping[str, str]:  # type: ignore[override]
         """The Jacobian of a row, or the product with it, where j runs through the classes."""
         if self.is_last:

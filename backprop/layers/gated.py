@@ -48,11 +48,6 @@ class GLU(AlongAxes):
         super().__init__(name)
         self.axis = check_integer(axis, "axis of GLU", -math.inf)
 
-    @property
-    def any_length(self) -> int:  # type: ignore[override]
-        """2, unless the steps are halved."""
-        return 2 if self.is_last else 0
-
     def make_parameters(self, input_shape: Shape) -> None:
         """Makes none; the axis must be even."""
         self.output_shape(input_shape)

@@ -45,8 +45,6 @@ class GroupNormalization(Standardization):
         name: The layer's name.
     """
 
-    any_length = 2
-
     def __init__(
         self,
         groups: int = 32,

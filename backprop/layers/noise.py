@@ -149,6 +149,13 @@ class AlphaDropout(Dropout):
         noise_shape: As for ``Dropout``.
         seed: Determines the noise; None takes it from the model's seed.
         name: The layer's name.
+
+    Example:
+        >>> import numpy as np
+        >>> X = np.random.default_rng(0).standard_normal((1000, 100))
+        >>> Y = AlphaDropout(0.3, seed=0).forward(X, training=True)
+        >>> print(f"{abs(Y.mean()):.1f} {Y.std():.1f}")
+        0.0 1.0
     """
 
     definition = "{f}(x) = (x + {self.limit:.10g}) ⊙ M − {self.shift:.10g}"

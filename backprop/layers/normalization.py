@@ -59,7 +59,6 @@ class BatchNormalization(Standardization):
 
     definition = Standardization.definition
     formulas = Standardization.formulas
-    any_length = 2
     takes_mask = True
 
     moving_mean, _ = parameter_views("moving_mean")

@@ -122,7 +122,8 @@ def classify_digits(output: Path, epochs: int, seed: int) -> None:
     figure = plotting.predictions_grid(
         X_test[shown], y_test[shown], predictions[shown], probabilities[shown]
     )
-    figure.suptitle(f"{score} correct; the mistakes first")
+    title = f"{score} correct; the mistakes first, then some of the others"
+    figure.axes[0].set_title(title)  # instead of the count among the images that are shown
     with replacing(digits) as temporary:
         figure.savefig(temporary, dpi=150)
     console.write(f"Test digits and predictions: {digits}")

@@ -9,6 +9,7 @@ from backprop.core.checks import check_integer, check_number, check_positive, ch
 from backprop.core.errors import ShapeError
 from backprop.core.lookup import resolve, show_call
 from backprop.core.settings import Settings
+from backprop.core.signatures import check_methods
 from backprop.core.types import Array, Shape
 
 
@@ -122,4 +123,6 @@ def get(constraint: str | Constraint | None) -> Constraint | None:
         return None
     if isinstance(constraint, str):
         constraint = _KERAS.get(constraint, constraint)
-    return resolve(constraint, Constraint, _BY_NAME, "constraint")
+    found = resolve(constraint, Constraint, _BY_NAME, "constraint")
+    check_methods(found, {"check": "shape", "project": "W"})
+    return found

@@ -15,6 +15,7 @@ import numpy as np
 from backprop.core.checks import check_choice, check_number, check_numbers, check_positive
 from backprop.core.lookup import resolve, show_call
 from backprop.core.settings import Settings
+from backprop.core.signatures import check_methods
 from backprop.core.types import Array, DTypeLike, Shape
 
 TRUNCATED_STDDEV = 0.87962566103423978
@@ -294,4 +295,6 @@ def get(initializer: str | Initializer) -> Initializer:
     """
     if isinstance(initializer, str):
         initializer = _KERAS.get(initializer, initializer)
-    return resolve(initializer, Initializer, _BY_NAME, "initializer")
+    found = resolve(initializer, Initializer, _BY_NAME, "initializer")
+    check_methods(found, {"__call__": "shape, rng, dtype='float32'", "draw": "shape, rng"})
+    return found

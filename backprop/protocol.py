@@ -18,10 +18,14 @@ class Model(Protocol):
     """A built and compiled model; see ``Sequential`` for what each of these is."""
 
     dtype: np.dtype[Any]
-    compiled: bool
+    feature_names: tuple[Any, ...] | None
     history: Any
     stop_training: bool
     resume_at: tuple[int, int]
+
+    @property
+    def compiled(self) -> bool:
+        """Whether there are a loss and an optimizer."""
 
     @property
     def layers(self) -> list[Layer]:
@@ -73,6 +77,13 @@ class Model(Protocol):
 
     def penalty(self) -> float:
         """The sum of the regularisers' penalties."""
+
+    @property
+    def penalizes(self) -> bool:
+        """Whether a layer adds a penalty on what passes through it to the loss."""
+
+    def activity_penalty(self) -> float:
+        """What such layers add to the loss of the last training pass."""
 
     def backward(self, delta: Array | None = None) -> Array | None:
         """The gradients of all parameters."""

@@ -1,17 +1,27 @@
 """Penalties on weights, which are added to the loss."""
 
 from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
-from backprop.core.checks import check_number
+from backprop.core.checks import check_choice, check_number
+from backprop.core.errors import ShapeError
 from backprop.core.lookup import resolve, show_call
 from backprop.core.settings import Settings
+from backprop.core.signatures import check_methods
 from backprop.core.types import Array, Shape
+
+SHORTEST = 1e-7
+"""Shorter vectors are not stretched to the length 1."""
 
 
 class Regularizer(Settings):
     """Ω(W), added to the loss. A subclass writes ``penalty`` and, below it, ``gradient``."""
+
+    def check(self, shape: Shape) -> None:
+        """Refuses weights of a shape that has no penalty; none unless overridden."""
 
     def penalty(self, W: Array) -> float:
         """Ω(W)."""
@@ -75,13 +85,83 @@ class L2(L1L2):
         super().__init__(l2=l2)
 
 
+class OrthogonalRegularizer(Regularizer):
+    """The mean |cosine| of the angle between two rows of W, or two columns, which brings it to 90°.
+
+        Ω(W) = λ / (n (n − 1)) Σ_{i ≠ j} |v_i · v_j|,   v_i = w_i / max(‖w_i‖, ε),   ε = 10⁻⁷
+
+        ∂Ω/∂v_i = 2 λ / (n (n − 1)) Σ_{j ≠ i} sign(v_i · v_j) v_j
+        ∂Ω/∂w_i = (∂Ω/∂v_i − (∂Ω/∂v_i · v_i) v_i) / ‖w_i‖
+
+    As in Keras; of one row there is no penalty.
+
+    Args:
+        factor: λ.
+        mode: Which vectors of a matrix they are: ``"rows"`` or ``"columns"``, in a Dense layer the
+            weights out of each input, or those into each unit.
+
+    Example:
+        >>> import numpy as np
+        >>> round(OrthogonalRegularizer(1.0).penalty(np.array([[1.0, 0.0], [3.0, 4.0]])), 6)
+        0.6
+    """
+
+    def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
+        self.factor = check_number(factor, "factor")
+        self.mode = check_choice(mode, "mode", ("rows", "columns"))
+
+    def check(self, shape: Shape) -> None:
+        """Refuses weights that are no matrix."""
+        if len(shape) != 2:
+            raise ShapeError(f"{self} needs weights with two axes, but W has the shape {shape}.")
+
+    def penalty(self, W: Array) -> float:
+        """λ times the mean |v_i · v_j|."""
+        V, _ = self.directions(W)
+        P: Array = np.abs(np.dot(V, V.T))
+        return self.share(len(V)) * float(P.sum() - P.trace())
+
+    def gradient(self, W: Array) -> Array:
+        """(G − (G · V) V) / ‖W‖, row by row, with G = ∂Ω/∂V."""
+        V, lengths = self.directions(W)
+        S = np.multiply(np.sign(np.dot(V, V.T)), others(len(V), W.dtype))
+        G = np.dot(S, V)
+        G *= 2 * self.share(len(V))
+        along = np.add.reduce(G * V, axis=1, keepdims=True)
+        along *= np.greater(lengths, SHORTEST)  # shorter ones are divided by a constant
+        G -= along * V
+        G /= np.maximum(lengths, SHORTEST)
+        gradient: Array = G if self.mode == "rows" else G.T.copy()
+        return gradient
+
+    def directions(self, W: Array) -> tuple[Array, Array]:
+        """V, a vector in each row, and the lengths of W's."""
+        rows = W if self.mode == "rows" else W.T
+        lengths = np.sqrt(np.add.reduce(rows * rows, axis=1, keepdims=True))
+        return rows / np.maximum(lengths, SHORTEST), lengths
+
+    def share(self, n: int) -> float:
+        """λ over the number of ordered pairs."""
+        return self.factor / max(n * (n - 1), 1)
+
+
+@lru_cache(maxsize=64)
+def others(n: int, dtype: np.dtype[Any]) -> Array:
+    """[i ≠ j] for n vectors; it is not to be written to: it is kept."""
+    found: Array = 1 - np.eye(n, dtype=dtype)
+    found.setflags(write=False)
+    return found
+
+
 _BY_NAME: dict[str, Callable[[], Regularizer]] = {
     "l1": L1,
     "l2": L2,
     "l1_l2": lambda: L1L2(0.01, 0.01),
+    "orthogonal_regularizer": OrthogonalRegularizer,
 }
 
 _KERAS = {"L1": "l1", "L2": "l2", "L1L2": "l1_l2", "l1l2": "l1_l2"}
+_KERAS["OrthogonalRegularizer"] = "orthogonal_regularizer"
 """What Keras's other strings stand for."""
 
 
@@ -91,4 +171,6 @@ def get(regularizer: str | Regularizer | None) -> Regularizer | None:
         return None
     if isinstance(regularizer, str):
         regularizer = _KERAS.get(regularizer, regularizer)
-    return resolve(regularizer, Regularizer, _BY_NAME, "regularizer")
+    found = resolve(regularizer, Regularizer, _BY_NAME, "regularizer")
+    check_methods(found, {"penalty": "W", "gradient": "W"})
+    return found

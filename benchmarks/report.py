@@ -45,17 +45,17 @@ PROFILE = (
 )
 PREDICTION = (
     "Ours, medians: the matrix products, the rest of the forward pass, and what ``predict`` does "
-    "around it: it checks its arguments and every number, and suits the threads to the work."
+    "around it: it checks its arguments and every number, and chooses the number of threads."
 )
 WATCHING = """\
 What accuracy and a progress bar add to a step, medians of the turns. Accuracy compares the \
 classes that the softmax finds together with the largest logits, many batches at once."""
 CONTENTION = """\
 Microseconds per step alone → beside a process that keeps a core busy, and how many times that is. \
-Threads that wait for each other lose more than half of their speed where one of them has no core \
-to run on. One thread loses nothing, and is slower where there is nothing beside it: ours goes to \
-one when it notices, in the course of each round, a fit of a second. The control has NumPy's \
-default, as many threads as cores."""
+Threads that wait for each other lose more than half of their speed when one of them has no core \
+to run on. A single thread loses nothing, but is slower when no other process needs the cores. \
+Ours therefore changes to one thread when it notices the other process; here it does so anew in \
+each round, a fit of a second. The control has NumPy's default, as many threads as cores."""
 SWEEPS = """\
 Microseconds per step with SGD, in rounds of {seconds:g} s or more; p of time ∝ sizeᵖ, fitted to \
 the upper half of the sizes."""

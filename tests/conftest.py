@@ -15,7 +15,12 @@ BROWSER = all(map(importlib.util.find_spec, ("playwright", "axe_playwright_pytho
 collect_ignore_glob = [] if BROWSER and shutil.which("chromium") else ["test_*_in_browser.py"]
 
 NEED = {
-    "mpi4py": ["test_workers.py", "test_workers_failures.py", "test_mpi_executor.py"],
+    "mpi4py": [
+        "test_workers.py",
+        "test_workers_elastic.py",
+        "test_workers_failures.py",
+        "test_mpi_executor.py",
+    ],
     "distributed": ["test_dask_executor.py"],
 }
 """Tests of jobs of several processes, by the package that each needs (``.ci/run`` has them)."""

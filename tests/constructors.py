@@ -32,7 +32,7 @@ SAVED = [family for family in BASES if family != "callbacks"]
 ABSTRACT = {
     *BASES.values(),
     *(Activation, bp.layers.Block, bp.layers.Lambda, CrossEntropy, bp.schedules.RateDecay),
-    *(MeanMetric, FunctionMetric),
+    *(MeanMetric, FunctionMetric, bp.optimizers.ByParameter),
 }
 ARGUMENTS = {
     "initial_learning_rate": 0.1,
@@ -53,6 +53,7 @@ ARGUMENTS = {
     "specificity": 0.7,
     "sensitivity": 0.7,
     "num_classes": 3,
+    "loss": bp.losses.Huber(),
     "target_class_ids": (0, 1),
 }
 """Arguments without a default, by name; a class that takes another one needs a line here."""

@@ -17,10 +17,13 @@ from backprop.layers import (
     CELU,
     ELU,
     GELU,
+    GLU,
     GRU,
     LSTM,
     SELU,
     Activation,
+    ActivityRegularization,
+    AlphaDropout,
     AveragePooling1D,
     AveragePooling2D,
     BatchNormalization,
@@ -100,6 +103,7 @@ from backprop.layers import (
     ZeroPadding1D,
     ZeroPadding2D,
 )
+from backprop.layers.block import walk
 
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
@@ -311,6 +315,11 @@ class Case:
         return self.draw(np.random.default_rng(0), (1, *self.shape)).dtype.kind in "iu"
 
     @property
+    def penalizes(self) -> bool:
+        """Whether it adds to the loss, so that gradients are also those of what it adds."""
+        return any(layer.penalizes for _, layer in walk([self.make()]))
+
+    @property
     def same_in_training(self) -> bool:
         """Whether a training pass returns what inference does."""
         return not (self.random or self.mixes)
@@ -400,6 +409,10 @@ CASES = [
         lambda: Dense(4, kernel_regularizer="l2", bias_regularizer="l1"),
     ),
     Case(
+        "dense_orthogonal",
+        lambda: Dense(4, kernel_regularizer="orthogonal_regularizer"),
+    ),
+    Case(
         "dense_constrained",
         lambda: Dense(4, use_bias=False, kernel_constraint="max_norm"),
         stacked=False,
@@ -463,7 +476,54 @@ CASES = [
     Case("log_softmax", LogSoftmax),
     Case("softmax", Softmax),
     Case("softmax_of_one", Softmax, shape=(1,)),
+    Case("softmax_of_columns", lambda: Softmax(1), shape=(3, 4), leading=False),
+    Case("softmax_of_places", lambda: Softmax([1, 2]), shape=(3, 2, 4), leading=False),
+    Case("softmax_of_images", lambda: Softmax((-1, -2, -3)), shape=(3, 2, 4), leading=False),
+    Case("glu", GLU),
+    Case("glu_of_steps", lambda: GLU(1), shape=(4, 3), leading=False),
     Case("dropout", lambda: Dropout(0.4), random=True),
+    Case(
+        "dropout_of_whole_features",
+        lambda: Dropout(0.4, (None, 1, None)),
+        shape=(3, 6),
+        leading=False,
+        random=True,
+    ),
+    Case(
+        "dropout_of_the_whole_batch",
+        lambda: Dropout(0.4, (1, 3, 6)),
+        shape=(3, 6),
+        leading=False,
+        random=True,
+    ),
+    Case(
+        "activity_regularization",
+        lambda: ActivityRegularization(0.3, 0.2),
+        draw=away_from(0.0),
+        leading=False,
+        stacked=False,
+    ),
+    sequences(
+        "activity_regularization_of_masked_steps",
+        lambda: ActivityRegularization(0.3, 0.2),
+        draw=away_from(0.0),
+        mask=any_steps,
+        stacked=False,
+    ),
+    Case(
+        "chain_with_a_penalty",
+        lambda: Chain([Dense(3), ActivityRegularization(0.3, 0.2), Tanh()]),
+        leading=False,
+        stacked=False,
+    ),
+    Case("alpha_dropout", lambda: AlphaDropout(0.4), random=True),
+    Case(
+        "alpha_dropout_of_whole_steps",
+        lambda: AlphaDropout(0.4, (None, None, 1)),
+        shape=(9, 3),
+        leading=False,
+        random=True,
+    ),
     Case("gaussian_dropout", lambda: GaussianDropout(0.3), random=True),
     Case("gaussian_noise", lambda: GaussianNoise(0.2), random=True),
     Case(
@@ -508,6 +568,37 @@ CASES = [
         "layer_normalization_of_images",
         lambda: LayerNormalization([-3, -2, -1]),
         shape=(3, 2, 4),
+        leading=False,
+    ),
+    Case(
+        "batch_normalization_of_the_first_axis",
+        lambda: BatchNormalization(1, moving_mean_initializer="ones", gamma_regularizer="l2"),
+        shape=(3, 2, 4),
+        leading=False,
+        mixes=True,
+    ),
+    Case(
+        "batch_normalization_of_rows_frozen",
+        lambda: frozen(BatchNormalization(-2, scale=False)),
+        shape=(3, 4),
+        leading=False,
+    ),
+    Case(
+        "layer_normalization_of_columns",
+        lambda: LayerNormalization(1, gamma_regularizer="l1", beta_regularizer="l2"),
+        shape=(3, 4),
+        leading=False,
+    ),
+    Case(
+        "layer_normalization_of_two_axes_apart",
+        lambda: LayerNormalization([3, 1]),
+        shape=(3, 2, 4),
+        leading=False,
+    ),
+    Case(
+        "group_normalization_of_the_first_axis",
+        lambda: GroupNormalization(2, axis=1),
+        shape=(4, 3, 2),
         leading=False,
     ),
     Case("group_normalization", lambda: GroupNormalization(2), shape=(3, 2, 4), leading=False),
@@ -583,6 +674,7 @@ CASES = [
         shape=(3, 4),
         leading=False,
     ),
+    Case("rms_normalization_of_columns", lambda: RMSNormalization(-2), shape=(3, 4), leading=False),
     *(
         sequences(f"attention{row}", make, shape=(4, 6), idle=("b_key",), **what)
         for row, make, what in [

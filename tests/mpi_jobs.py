@@ -24,15 +24,23 @@ y = X[:, :3].argmax(1)
 """
 
 
-def command(script: Path, n: int) -> list[str]:
-    """How a script is started on n workers of this machine, over shared memory alone."""
+def command(script: Path, n: int, *options: str, module: str = "") -> list[str]:
+    """How a script is started on n workers of this machine, over shared memory alone.
+
+    Args:
+        script: The script.
+        n: The number of workers.
+        options: Of mpiexec.
+        module: The module that is to run the script, if it is not Python alone.
+    """
     beside = Path(sys.executable).with_name("mpiexec")
     mpiexec = str(beside) if beside.exists() else shutil.which("mpiexec")
     assert mpiexec, "there is mpi4py but no mpiexec: install the extra mpi"
     # workers that wait leave their core to others, which this machine may have to serve, too
     placing = ["--oversubscribe", "--bind-to", "none", "--mca", "mpi_yield_when_idle", "1"]
     memory = ["--mca", "btl", "self,sm", "--mca", "pml", "ob1"]
-    return [mpiexec, *placing, *memory, "-n", str(n), sys.executable, str(script)]
+    python = [sys.executable, *(["-m", module] if module else []), str(script)]
+    return [mpiexec, *options, *placing, *memory, "-n", str(n), *python]
 
 
 def environment() -> dict[str, str]:
@@ -48,9 +56,11 @@ def write_job(folder: Path, code: str) -> Path:
     return script
 
 
-def run(folder: Path, n: int, code: str) -> subprocess.CompletedProcess[str]:
-    """Runs a job to its end, which must come within ``LIMIT``."""
-    words = command(write_job(folder, code), n)
+def run(
+    folder: Path, n: int, code: str, *options: str, module: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Runs a job, started as by ``command``, to its end, which must come within ``LIMIT``."""
+    words = command(write_job(folder, code), n, *options, module=module)
     pipe = subprocess.PIPE
     with subprocess.Popen(
         words, env=environment(), cwd=folder, stdout=pipe, stderr=pipe, text=True
@@ -64,8 +74,8 @@ def run(folder: Path, n: int, code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(words, job.returncode, out, said)
 
 
-def succeed(folder: Path, n: int, code: str) -> str:
+def succeed(folder: Path, n: int, code: str, *options: str, module: str = "") -> str:
     """What a job prints, whose asserts must hold on every worker."""
-    done = run(folder, n, code)
+    done = run(folder, n, code, *options, module=module)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done.stdout

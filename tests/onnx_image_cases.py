@@ -84,7 +84,8 @@ def everywhere(layer: Callable[..., Layer]) -> Callable[[NodeCase], Expressed]:
 def batch_normalization(case: NodeCase) -> Expressed:
     """BatchNormalization by the moving averages; the weights are γ, β, mean and variance."""
     given = attributes(case, "epsilon", "momentum", "training_mode")
-    layer = layers.BatchNormalization(given.get("momentum", 0.9), given.get("epsilon", 1e-5))
+    how = {"momentum": given.get("momentum", 0.9), "epsilon": given.get("epsilon", 1e-5)}
+    layer = layers.BatchNormalization(**how)
     X, *weights = case.inputs
     return Expressed([layer], channels_last(X), channels_last(case.outputs[0]), weights)
 

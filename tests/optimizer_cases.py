@@ -6,11 +6,15 @@ from backprop.core.parameters import Parameter, Parameters
 from backprop.optimizers import (
     SGD,
     Adadelta,
+    Adafactor,
     Adagrad,
     Adam,
     Adamax,
     AdamW,
+    Ftrl,
+    Lamb,
     Lion,
+    Muon,
     Nadam,
     Optimizer,
     RMSprop,
@@ -36,7 +40,30 @@ CALLS = {
     "Nadam": (Nadam, {}, 0.1, 0.02),
     "Adamax": (Adamax, {}, 0.1, 0.02),
     "Lion": (Lion, {}, 0.01, 0.001),
+    "Ftrl": (Ftrl, {}, 0.5, 0.05),
 }
+WHOLE = {
+    "Adafactor": (Adafactor, {}),
+    "Lamb": (Lamb, {}),
+    "Muon": (Muon, {"exclude_layers": ["dense_2"]}),
+}
+"""Optimizers whose steps depend on which parameters there are."""
+
+GATHERING = {
+    "SGD_accumulated": (SGD, {"momentum": 0.9, "gradient_accumulation_steps": 3}),
+    "Adam_accumulated_average": (
+        Adam,
+        {
+            "gradient_accumulation_steps": 2,
+            "global_clipnorm": 0.5,
+            "use_ema": True,
+            "ema_momentum": 0.5,
+        },
+    ),
+    "Muon_accumulated": (Muon, {"gradient_accumulation_steps": 2, "use_ema": True}),
+}
+"""Optimizers that change θ in every second or third step."""
+
 EVERY = {
     **{name: (kind, options) for name, (kind, options, *_) in CALLS.items()},
     "RMSprop_centered": (RMSprop, {"centered": True}),
@@ -51,6 +78,8 @@ EVERY = {
             "ema_overwrite_frequency": 2,
         },
     ),
+    **WHOLE,
+    **GATHERING,
 }
 
 

@@ -35,14 +35,15 @@ FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
 # Rooms whose files may import these siblings and no others.
 ONLY_SIBLINGS = {
-    "layers": {"base", "block", "chain", "random_layer", "recurrent", "sliding", "standardization"}
+    "layers": {"along_axes", "base", "block", "chain", "random_layer", "recurrent", "sliding"}
+    | {"standardization"}
 }
 
 # A layer that is composed of others imports these.
 COMPOSED = {"backprop.layers.transformer"}
 
 ON_DEMAND = {"scipy", "matplotlib", "tqdm", "threadpoolctl", "IPython", "pyarrow", "PIL", "onnx"}
-ON_DEMAND |= {"mpi4py"}
+ON_DEMAND |= {"mpi4py", "h5py", "tensorboard", "tensorboardX"}
 AT_IMPORT = {"numpy", *sys.stdlib_module_names}
 ROOM_NEEDS = {"estimators": {"sklearn"}}  # what one room alone may import, at any time
 TYPE_ONLY = {"TYPE_CHECKING", "typing.TYPE_CHECKING"}
@@ -304,7 +305,7 @@ def test_files_stay_short() -> None:
 
 def test_import_needs_numpy_alone(tmp_path: Path) -> None:
     heavy = ["scipy", "matplotlib", "tqdm", "threadpoolctl", "urllib.request", "IPython"]
-    heavy += ["sklearn", "onnx"]
+    heavy += ["sklearn", "onnx", "h5py"]
     code = (
         f"import sys, backprop; print(backprop.__file__, [m for m in {heavy} if m in sys.modules])"
     )

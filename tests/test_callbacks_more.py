@@ -546,7 +546,9 @@ def test_functions_as_callbacks():
 def test_functions_for_hooks_that_do_not_exist():
     with pytest.raises(TypeError, match="there is no hook 'on_epoch': the hooks are on_train_begi"):
         LambdaCallback(on_epoch=print)
-    with pytest.raises(TypeError, match="on_epoch_end must be a function, but it is 3"):
+    with pytest.raises(
+        TypeError, match=r"on_epoch_end must be a function of \(epoch, logs=None\), but it is 3"
+    ):
         LambdaCallback(on_epoch_end=3)
 
 

@@ -481,5 +481,5 @@ def test_a_stream_of_batches_goes_on_too(tmp_path):
 
 
 def test_backup_needs_a_folder():
-    with pytest.raises(ValueError, match="backup_dir must be the name of a folder"):
+    with pytest.raises(ValueError, match="backup_dir must be a path"):
         BackupAndRestore("")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import backprop as bp
+from backprop import __main__, plotting
 from backprop.core import console
 
 EVERYTHING = """
@@ -184,3 +185,19 @@ def test_nothing_else_in_the_package_prints():
             if (opened or other or printed) and file.name != "console.py" and ">>>" not in code:
                 found.append(f"{file.relative_to(folder)}:{number} {line.strip()}")
     assert found == []
+
+
+def test_the_demo_prints_and_draws_the_same_count(tmp_path, monkeypatch, capsys):
+    drawn = []
+    grid = plotting.predictions_grid
+
+    def keep(*arguments):
+        drawn.append(grid(*arguments))
+        return drawn[0]
+
+    monkeypatch.setattr(plotting, "predictions_grid", keep)
+    __main__.main(["--epochs", "1", "--output", str(tmp_path)])
+    printed = re.search(r"\((\d+ of 359 unseen digits)\)", capsys.readouterr().out)[1]
+    (figure,) = drawn
+    assert printed in figure.axes[0].get_title()
+    assert not re.search(r"of 50\b", figure.axes[0].get_title() + figure.get_suptitle())

@@ -16,6 +16,7 @@ NEGATIVE = {
     "ignore_class",
     *("axis", "baseline", "fill_value", "initial_value_threshold", "maxval", "mean", "min_delta"),
     *("minval", "mask_value", "offset", "scale", "threshold", "value"),
+    *("beta_2_decay", "learning_rate_power", "muon_a", "muon_b", "muon_c"),
 }
 """Arguments that may be below 0."""
 
@@ -36,6 +37,7 @@ EXAMPLES = {
     "ema_overwrite_frequency": 5,
     "factor": 0.5,
     "global_clipnorm": 0.5,
+    "gradient_accumulation_steps": 5,
     "height_factor": 0.5,
     "initial_value_threshold": 0.5,
     "kernel_size": 2,
@@ -45,6 +47,7 @@ EXAMPLES = {
     "seed": 5,
     "strides": 2,
     "threshold": 0.5,
+    "update_freq": 5,
     "value_dim": 5,
     "warmup_target": 0.5,
     "weight_decay": 0.5,
@@ -73,7 +76,8 @@ def make(kind, **given):
 def test_what_is_no_number_or_not_finite_is_refused_by_name(kind, name, fraction, default):
     bad = [math.nan, math.inf, -math.inf, np.float32("nan"), np.inf, "0.5", True, np.True_, 0.5j]
     bad += [10**400] if fraction else []
-    bad += [[0.5], {}] if name not in ("value", "q") else [["a"], [math.nan], {}]
+    listed = name in ("value", "q") or (name == "threshold" and not getattr(kind, "by_class", True))
+    bad += [["a"], [math.nan], {}] if listed else [[0.5], {}]
     bad += [] if fraction else [2.5, np.float64(2.0)]
     bad += [] if name in NEGATIVE else [-2, np.int64(-2), -0.5]
     bad += [] if name in NEGATIVE or f"{kind.__name__}.{name}" in ALL else [-1, np.int64(-1)]
@@ -132,8 +136,16 @@ def of_type(wanted):
         pytest.param(kind, name, id=f"{path}-{name}")
         for path, kind in CLASSES.items()
         for name, (kinds, _) in arguments(kind).items()
-        if set(kinds) - {type(None)} == {wanted} and kind is not bp.callbacks.BackupAndRestore
+        if set(kinds) - {type(None)} == {wanted}
     ]
+
+
+PATHS = [
+    (bp.callbacks.ModelCheckpoint, "filepath"),
+    (bp.callbacks.CSVLogger, "filename"),
+    (bp.callbacks.BackupAndRestore, "backup_dir"),
+    (bp.callbacks.LivePlot, "path"),
+]
 
 
 @pytest.mark.parametrize(("kind", "name"), of_type(bool))
@@ -167,10 +179,10 @@ def test_what_is_no_list_is_refused_by_name(kind, name):
             make(kind, **{name: wrong})
 
 
-@pytest.mark.parametrize(("kind", "name"), [(bp.callbacks.ModelCheckpoint, "filepath"),
-                                            (bp.callbacks.CSVLogger, "filename")])  # fmt: skip
+@pytest.mark.parametrize(("kind", "name"), PATHS)
 def test_what_is_no_path_is_refused_by_name(kind, name):
-    for wrong in (5, None, True, ["a"], "", math.nan):
+    wrong_paths = [5, True, ["a"], "", math.nan, "a\0b", b"a\0b", "\ud800"]
+    for wrong in wrong_paths + [None] * (kind is not bp.callbacks.LivePlot):
         with pytest.raises((ValueError, TypeError), match=rf"\b{name}\b"):
             kind(wrong)
 

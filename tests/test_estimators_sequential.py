@@ -164,7 +164,7 @@ def test_random_states_and_trained_networks(iris):
 
 
 def test_mistakes(iris):
-    with pytest.raises(TypeError, match="build must be a function that returns"):
+    with pytest.raises(TypeError, match="build must be a function of"):
         SequentialClassifier("dense").fit(*iris)
     with pytest.raises(TypeError, match="build must return a Sequential, but it returned int"):
         SequentialClassifier(lambda n_features, n_outputs: 3).fit(*iris)

@@ -63,11 +63,14 @@ def letters_of(explanation: Explanation) -> dict[str, Array]:
     own: Any = explanation.layers[1]
     kind = type(own.layer).__name__
     if "Dropout" in kind:
-        return {"M": own.Y / own.X}
+        return {"M": np.broadcast_to(own.layer.M, own.X.shape)}
     if kind == "GaussianNoise":
         return {"ε": own.Y - own.X}
     if kind == "Columns":
         return {"S": np.eye(own.X.shape[1])[:, own.layer.which]}
+    if kind == "GLU":
+        first, second = np.split(np.eye(own.X.shape[1]), 2, axis=1)
+        return {"S": first, "T": second}
     if isinstance(own.layer, Standardization):
         together = own.X  # normalised along the axis 1, or over the batch along the axis 0
         if isinstance(own.layer, GroupNormalization):

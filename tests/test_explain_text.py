@@ -47,6 +47,10 @@ def test_every_layer_is_explained(case: Case, n: int, rng: np.random.Generator) 
         with pytest.raises(ValueError, match="mixes the samples"):
             explanation.paths("x")
         return
+    if case.penalizes:
+        with pytest.raises(ValueError, match="adds to the loss on the way"):
+            explanation.paths("x")
+        return
     paths = explanation.paths("x", 1, n - 1)
     assert paths.total == pytest.approx(paths.backpropagated, rel=1e-9, abs=1e-12)
 

@@ -179,7 +179,8 @@ def test_models_with_any_optimizer(name, stacked):
         epochs=5,
     )
     other = {"weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema"}
-    alone = other & options.keys() or kind is bp.optimizers.AdamW
+    other |= {"gradient_accumulation_steps"}
+    alone = other & options.keys() or kind is bp.optimizers.AdamW or kind.by_parameter
     assert stacked == ([] if alone else [K, K])
 
 

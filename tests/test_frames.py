@@ -64,3 +64,13 @@ def test_arrays_have_no_columns_and_a_new_beginning_forgets_them(frame, model):
     assert model.feature_names == ("a", "b", "c")
     model.reset()
     assert model.feature_names is None
+
+
+def test_validation_data_in_another_order_of_columns_are_refused():
+    frame = pd.DataFrame(np.random.default_rng(0).random((40, 3)), columns=list("abc"))
+    y = np.arange(40.0)
+    model = bp.Sequential([Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="validation x has the columns of another order"):
+        model.fit(frame, y, validation_data=(frame[["b", "a", "c"]], y), verbose=0)
+    model.fit(frame, y, validation_data=(frame, y), verbose=0)

@@ -161,7 +161,7 @@ ARGUMENTS = {
     ),
     "input_shape": (lambda: Conv2D(8, 3, input_shape=(8, 8, 1)), ["input_shape", "Input("]),
     "fill_mode": (lambda: RandomRotation(0.1, fill_mode="nearest"), ["fill_mode", "is 0"]),
-    "axis": (lambda: BatchNormalization(axis=1), ["axis=1", "momentum, epsilon, center"]),
+    "axes": (lambda: BatchNormalization(axes=1), ["axes=1", "axis, momentum, epsilon, center"]),
     "groups": (lambda: DepthwiseConv2D(3, groups=2), ["groups=2", "kernel_size, strides"]),
     "a letter": (lambda: MaxPooling2D(poolsize=2), ["poolsize=2", "pool_size, strides, padding"]),
     "a loss": (lambda: bp.losses.Huber(reduction="sum"), ["reduction='sum'", "mean"]),

@@ -1,11 +1,15 @@
 """Data sets with items by number, and whatever makes batches for ``predict``."""
 
 import itertools
+import sys
+import tracemalloc
+from itertools import permutations
 
 import numpy as np
 import pytest
 
 import backprop as bp
+from backprop.data.items import shuffled
 from backprop.layers import Dense, ReLU, Softmax
 
 RNG = np.random.default_rng(0)
@@ -244,6 +248,47 @@ def test_predict_calls_its_hooks_for_every_batch():
 def test_mistakes_in_predict_of_batches(x, options, error, words):
     with pytest.raises(error, match=words):
         classifier().predict(x, **options)
+
+
+@pytest.mark.parametrize("n", [10**12, sys.maxsize])
+def test_memory_does_not_grow_with_the_length_of_a_shuffled_data_set(n):
+    class Huge(PyDataset):
+        def __len__(self):
+            return n
+
+        def __getitem__(self, k):
+            self.asked.append(k)
+            return X, Y
+
+    given = Huge(X, Y)
+    tracemalloc.start()
+    classifier().fit(given, steps_per_epoch=20, epochs=2, verbose=0)
+    assert tracemalloc.get_traced_memory()[1] < 2**22
+    tracemalloc.stop()
+    assert len(set(given.asked)) == 40
+    again = Huge(X, Y)
+    classifier().fit(again, steps_per_epoch=20, epochs=2, verbose=0)
+    assert again.asked == given.asked
+    assert all(0 <= k < n for k in given.asked)
+    assert max(given.asked) > n // 2
+
+
+def test_a_long_order_is_a_permutation():
+    rng = np.random.default_rng(3)
+    for n in (1, 2, 7, 1000):
+        assert sorted(shuffled(n, rng)) == list(range(n))
+    orders = [tuple(shuffled(3, rng)) for _ in range(6000)]
+    assert all(abs(orders.count(each) - 1000) < 150 for each in permutations(range(3)))
+
+
+@pytest.mark.parametrize("n", ["a", -1, 2.5, True])
+def test_a_number_of_batches_that_is_none_is_refused(n):
+    class Odd(Numbered):
+        pass
+
+    Odd.n = n
+    with pytest.raises(ValueError, match="num_batches of x must be an integer of 0 or more"):
+        classifier().fit(Odd(X, Y), verbose=0)
 
 
 def test_lists_that_are_arrays_stay_arrays():

@@ -199,6 +199,8 @@ NAMES = {
     "f1_score": F1Score,
     "fbeta_score": FBetaScore,
     "auc": AUC,
+    "mean": metrics.Mean,
+    "sum": metrics.Sum,
     "mse": MeanSquaredError,
     "mean_squared_error": MeanSquaredError,
     "rmse": RootMeanSquaredError,
@@ -470,8 +472,7 @@ def test_metric_of_ones_own_without_weights_is_never_given_any(data):
     model = binary_model([Dense(1)], "mse", metrics=[Smallest("least")])
     history = model.fit(X, y, 5, sample_weight=w, verbose=0).history
     assert history["least"][0] == near(model.predict(X).min())
-    model.compile("sgd", "mse", weighted_metrics=[Smallest("least")])
-    before = model.parameters.values.copy()
-    with pytest.raises(TypeError, match="update"):
-        model.fit(X, y, sample_weight=w, verbose=0)
-    np.testing.assert_array_equal(model.parameters.values, before)
+    with pytest.raises(
+        TypeError, match=r"write def update\(self, prediction, target, sample_weight"
+    ):
+        model.compile("sgd", "mse", weighted_metrics=[Smallest("least")])

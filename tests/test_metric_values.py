@@ -403,7 +403,7 @@ def test_scores_without_anything_to_divide_by_are_0(kind, average):
 
 @pytest.mark.parametrize("kind", [Precision, Recall, F1Score, FBetaScore])
 def test_decisions_refuse_what_they_cannot_do(kind):
-    for wrong in (None, "none", "samples"):
+    for wrong in ("none", "samples", *[None] * (not kind.by_class)):
         with pytest.raises(ValueError, match=rf"{kind.__name__}\(average\) must be 'auto',"):
             kind(average=wrong)
     with pytest.raises(ValueError, match=r"class_id must be one of the 3 outputs.*3"):

@@ -182,3 +182,37 @@ def test_in_a_training(rng):
     logs = model.fit(X, y, batch_size=8, epochs=1, verbose=0).history
     assert logs["sparse_categorical_crossentropy"] == pytest.approx(logs["loss"], rel=1e-6)
     assert model.evaluate(X, y)[1:] == pytest.approx([v[0] for v in logs.values()][1:], rel=1e-6)
+
+
+@pytest.mark.parametrize("name", [*losses.names._BY_NAME, "Huber", "Dice"])
+def test_every_loss_is_a_metric_by_its_name(name, rng):
+    loss = losses.get(name)
+    X, K = rng.normal(size=(30, 4)), 4 if name == "gaussian_negative_log_likelihood" else 3
+    y = rng.integers(0, 3, 30)
+    if not name.startswith("sparse"):
+        y = np.eye(3)[y] if K == 3 else rng.normal(size=(30, 2))
+    model = bp.Sequential([Dense(K), Softmax()], seed=0, dtype="float64")
+    model.compile(bp.optimizers.SGD(0), loss, [name], [losses.get(name)])
+    w = rng.uniform(0.2, 2, 30)
+    logs = model.fit(X, y, batch_size=8, sample_weight=w, epochs=1, verbose=0).history
+    assert [*logs] == ["loss", name, [*logs][2]]
+    if "rmse" not in name and "root" not in name:  # a root is not the mean of a loss
+        plain = loss.forward(model.predict(X), y)
+        sign = -1 if logs[name][0] * plain < 0 else 1  # Keras's cosine similarity has another sign
+        assert sign * logs[name][0] == pytest.approx(plain, rel=1e-9)
+        assert logs[[*logs][2]][0] == pytest.approx(logs["loss"][0] * 30 / w.sum(), rel=1e-9)
+
+
+def test_losses_as_metrics_are_saved_and_leave_the_loss_alone(rng, tmp_path):
+    X, y, huber = rng.normal(size=(30, 4)), rng.normal(size=(30, 2)), losses.Huber(0.5)
+    alone, watched = (bp.Sequential([Dense(2)], seed=0) for _ in range(2))
+    alone.compile("adam", huber)
+    watched.compile("adam", huber, [huber])
+    first, second = (m.fit(X, y, epochs=3, verbose=0).history for m in (alone, watched))
+    assert first["loss"] == second["loss"]
+    assert second["huber"] == pytest.approx(second["loss"], rel=1e-6)
+    watched.save(tmp_path / "a.npz")
+    back = bp.load_model(tmp_path / "a.npz")
+    assert back.evaluate(X, y) == watched.evaluate(X, y)
+    with pytest.raises(TypeError, match=r"LossMetric\(loss\) must be a loss such as Huber\(\)"):
+        metrics.LossMetric(losses.Huber)

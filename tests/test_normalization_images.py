@@ -141,11 +141,12 @@ def test_many_pixels_of_few_channels_go_the_quick_way(rng: Any) -> None:
     [
         (GroupNormalization(), (4, 4, 6), "32 groups, which cannot share 6 channels"),
         (GroupNormalization(4), (4, 4, 6), "4 groups, which cannot share 6 channels"),
-        (GroupNormalization(2, axis=1), (4, 4, 6), "from the last axis, but axis is 1"),
-        (LayerNormalization(1), (4, 4, 6), "over the last axis or the last ones"),
-        (LayerNormalization([-3, -1]), (4, 4, 6), r"but axis is \(-3, -1\)"),
-        (LayerNormalization([0, 1]), (4,), r"but axis is \(0, 1\)"),
-        (LayerNormalization(()), (4,), r"but axis is \(\)"),
+        (GroupNormalization(3, axis=1), (4, 4, 6), "3 groups, which cannot share 4 channels"),
+        (GroupNormalization(2, axis=4), (4, 4, 6), "axis=4, but its inputs have the axes 1 to 3"),
+        (BatchNormalization(0), (4, 4, 6), "axis=0, but its inputs .* beside that of the batch"),
+        (LayerNormalization([-3, 1]), (4, 4, 6), r"axis=\(-3, 1\), but .* each one once"),
+        (LayerNormalization([0, 1]), (4,), r"axis=\(0, 1\), but its inputs have"),
+        (LayerNormalization(()), (4,), r"axis=\(\), but its inputs have"),
     ],
 )
 def test_mistakes_are_found_before_training(layer: Any, shape: Any, message: str) -> None:

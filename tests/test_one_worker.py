@@ -44,7 +44,7 @@ def test_one_worker_loads_no_mpi() -> None:
 def test_mpiexec_without_mpi4py_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")
     monkeypatch.setitem(sys.modules, "mpi4py", None)
-    with pytest.raises(ImportError, match=r"backprop\[mpi\]"):
+    with pytest.raises(ImportError, match=r"pip install .mpi4py"):
         Workers().__enter__()
 
 

@@ -33,7 +33,7 @@ FILES |= {"InstanceNormalization": "instance_normalization"}
 
 BRANCHES = (
     *(layers.Masking, layers.MultiHeadAttention, layers.Parallel, layers.Residual),
-    *(layers.RMSNormalization, layers.TimeDistributed, layers.TransformerBlock),
+    *(layers.RMSNormalization, layers.TimeDistributed, layers.TransformerBlock, layers.GLU),
 )
 """Layers that are no chain of nodes."""
 
@@ -45,7 +45,8 @@ SEVERAL_NODES += (layers.SparsePlus, layers.TanhShrink)
 def is_chain(layer):
     joined = isinstance(layer, layers.Bidirectional) and layer.merge_mode != "concat"
     relu = isinstance(layer, layers.ReLU) and layer.definition != layers.ReLU.definition
-    return not (joined or relu or isinstance(layer, (*BRANCHES, *SEVERAL_NODES)))
+    softmax = isinstance(layer, layers.Softmax) and isinstance(layer.axis, tuple)
+    return not (joined or relu or softmax or isinstance(layer, (*BRANCHES, *SEVERAL_NODES)))
 
 
 CHAINS = [case for case in PACKAGE if case.mask is None and is_chain(case.make())]
@@ -237,7 +238,7 @@ READ = {
     "Resize": 1,
     "Selu": 1,
     "Slice": 2,
-    "Softmax": 5,
+    "Softmax": 6,
     "Squeeze": 1,
     "Sub": 1,
     "Transpose": 2,

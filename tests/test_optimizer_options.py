@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from constructors import public_classes
 from optimizer_cases import run, vector
 
 import backprop as bp
@@ -301,10 +302,12 @@ def test_arguments_that_cannot_be_used(kind, options, message):
 
 
 def test_names():
-    for kind in (SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, Nadam, Adamax, Lion):
-        assert type(optimizers.get(kind.__name__.lower())) is kind
-    with pytest.raises(ValueError, match="optimizer 'Adam' is not known: the names are sgd"):
-        optimizers.get("Adam")
+    for kind in public_classes("optimizers").values():
+        name = kind.__name__
+        for given in (name, name.lower(), name.upper()):  # Keras takes any of them
+            assert type(optimizers.get(given)) is kind
+    with pytest.raises(ValueError, match="optimizer 'Adams' is not known: the names are sgd"):
+        optimizers.get("Adams")
 
 
 def test_momentum_may_be_changed_between_steps():

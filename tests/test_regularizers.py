@@ -4,7 +4,7 @@ from derivatives import derivative, relative_error
 
 import backprop as bp
 from backprop.layers import Dense, Input, Softmax, Tanh
-from backprop.regularizers import L1, L1L2, L2, Regularizer
+from backprop.regularizers import L1, L1L2, L2, OrthogonalRegularizer, Regularizer
 
 W = np.array([[1.0, -2.0], [0.5, 3.0]])
 
@@ -24,11 +24,33 @@ def test_penalties_and_gradients_by_hand(
     assert np.allclose(regularizer.gradient(W), gradient, rtol=1e-14)
 
 
-@pytest.mark.parametrize("regularizer", [L1(0.3), L2(0.3), L1L2(0.1, 0.7)])
+@pytest.mark.parametrize(
+    "regularizer",
+    [
+        *(L1(0.3), L2(0.3), L1L2(0.1, 0.7)),
+        *(OrthogonalRegularizer(0.3), OrthogonalRegularizer(2, "columns")),
+    ],
+    ids=repr,
+)
 def test_gradients_are_the_derivatives_of_the_penalties(regularizer: Regularizer) -> None:
     V = W.copy()
     numeric = derivative(lambda: regularizer.penalty(V), V)
     assert relative_error(regularizer.gradient(W), numeric) < 1e-8
+
+
+def test_of_vectors_without_a_length_or_a_partner() -> None:
+    """A vector that is too short to be stretched is divided by 10⁻⁷, and a single one is alone."""
+    V = np.array([[1.0, 2, 2], [3e-8, 1e-8, -2e-8], [0, 0, 0]])
+    regularizer = OrthogonalRegularizer(0.6)
+    assert regularizer.penalty(V) == pytest.approx(0.2 * 0.1 / 3, rel=1e-6)
+    G = regularizer.gradient(V)
+    np.testing.assert_allclose(G[1], 0.2e7 / 3 * np.array([1, 2, 2]), rtol=1e-6)
+    assert not G[2].any()
+    single = np.array([[3.0, 4]])
+    assert regularizer.penalty(single) == 0
+    assert not regularizer.gradient(single).any()
+    with pytest.raises(bp.core.errors.ShapeError, match=r"needs weights with two axes, .* \(3,\)"):
+        Dense(3, bias_regularizer=regularizer).build((2,))
 
 
 def test_l1_has_slope_zero_at_zero_and_keeps_the_dtype() -> None:

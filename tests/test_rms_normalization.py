@@ -57,18 +57,18 @@ def test_the_arguments_and_defaults_are_those_of_keras() -> None:
     assert [(p.name, p.shape, p.decays) for p in layer.parameters] == [("gamma", (3,), False)]
 
 
-@pytest.mark.parametrize("axis", [0, -2, [0, 1, 2], [-1, -3], [], 4])
-def test_other_axes_than_the_last_ones(axis: Any) -> None:
+@pytest.mark.parametrize("axis", [0, -4, [0, 1, 2], [-1, 3], [], 4])
+def test_axes_that_there_are_not(axis: Any) -> None:
     layer = RMSNormalization(axis)
     for call in (layer.output_shape, layer.build):
-        with pytest.raises(ValueError, match=r"the last axis or the last ones of a sample.*\(4, 5"):
+        with pytest.raises(ValueError, match=r"axis=.* but its inputs have the axes 1 to 3"):
             call((4, 5, 6))
 
 
 def test_features_that_it_was_not_built_for() -> None:
     layer = RMSNormalization([-2, -1])
     layer.build((4, 5))
-    with pytest.raises(ShapeError, match=r"features of shape \(4, 5\) but received.*\(2, 3, 5\)"):
+    with pytest.raises(ShapeError, match=r"features of shape \(4, 5\) .* received.*\(2, 3, 5\)"):
         layer.forward(np.zeros((2, 3, 5)))
     with pytest.raises(ValueError, match=r"epsilon must be above 0"):
         RMSNormalization(epsilon=0)

@@ -201,15 +201,32 @@ def test_epochs_before_start_from_epoch_do_not_count():
 
 def test_nan_is_never_progress():
     stop = EarlyStopping(patience=2)
-    assert play([NAN, 5.0, 4.0, NAN, NAN, 1.0], stop)[2].epoch == list(range(5))
-    assert (stop.best, stop.best_epoch) == (4.0, 2)
+    assert play([5.0, 4.0, NAN, NAN, 1.0], stop)[2].epoch == list(range(4))
+    assert (stop.best, stop.best_epoch) == (4.0, 1)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "mode", "patience", "seen"),
+    # Keras 3.15.1 was given the same numbers
+    [
+        ([math.inf, math.inf, math.inf, 1.0, 2.0], "min", 2, [0, 1, 2]),
+        ([math.inf, 3.0, 2.0, 2.0, 2.0, 1.0], "min", 2, [0, 1, 2, 3, 4]),
+        ([-math.inf, 3.0, 2.0, 2.0, 2.0], "min", 2, [0, 1, 2]),
+        ([-math.inf, -math.inf, 3.0, 2.0], "max", 1, [0, 1]),
+        ([NAN, 5.0, 4.0, 3.0], "min", 2, [0, 1, 2]),
+        ([NAN, 5.0, 4.0, 3.0], "max", 3, [0, 1, 2, 3]),
+    ],
+)
+def test_the_first_number_is_progress_whatever_it_is(numbers, mode, patience, seen):
+    stop = EarlyStopping(patience=patience, mode=mode)
+    assert play(numbers, stop)[2].epoch == seen
 
 
 def test_nan_from_the_first_epoch_on():
     stop = EarlyStopping(patience=0, restore_best_weights=True)
     model, script, history = play([NAN, NAN, NAN], stop)
     assert history.epoch == [0, 1]  # never after the first epoch, as in Keras
-    assert stop.best == math.inf
+    assert math.isnan(stop.best)
     np.testing.assert_array_equal(model.parameters.values, script.thetas[0])
 
 

@@ -211,7 +211,7 @@ OTHERS = {
     "text": (lambda path: path.write_text("hello"), "no .npz archive"),
     "nothing": (lambda path: path.write_bytes(b""), "it is empty"),
     "page": (lambda path: path.write_text("<html></html>"), "a web page"),
-    "HDF5": (hdf5, "an HDF5 file, as Keras writes them: .* set_weights"),
+    "HDF5": (hdf5, "an HDF5 file, as Keras writes them: .*load_weights"),
     "gzip": (lambda path: path.write_bytes(b"\x1f\x8b\x08"), "packed by gzip"),
     "Keras": (zipped("config.json", "metadata.json", "model.weights.h5"), "Keras saved"),
     "PyTorch": (zipped("archive/data.pkl"), "a file of PyTorch"),

@@ -314,3 +314,22 @@ with Workers() as workers:
     assert len(set(workers.gather(model.parameters.values.tobytes()))) == 1
 """,
     )
+
+
+def test_gradients_added_up_over_steps_and_whole_parameters(tmp_path: Path) -> None:
+    succeed(
+        tmp_path,
+        2,
+        COMPARE
+        + """
+from backprop.optimizers import Adafactor, Adam, Ftrl, Lamb, Muon
+
+with Workers() as workers:
+    for kind in (Adafactor, Ftrl, Lamb, Muon):
+        compare(network(lambda: kind(0.01)), workers=workers)
+    k = {"gradient_accumulation_steps": 2}
+    compare(network(lambda: Adam(0.01, **k)), workers=workers)
+    both = {**k, "use_ema": True, "global_clipnorm": 0.1}
+    compare(network(lambda: Muon(0.01, **both)), workers=workers, epochs=2)
+""",
+    )

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from backprop.core.settings import Settings
+from backprop.core.signatures import check_function, check_methods
 
 Logs = dict[str, float]
 
@@ -67,6 +68,16 @@ class Callback(Settings):
         is one that was cut off in its middle, ``on_epoch_begin`` is called for it again.
         """
 
+    def take_over(self, state: dict[str, Any]) -> None:
+        """Called in a callback that ``writes`` when the worker has died that did so until then.
+
+        Args:
+            state: That of the same callback there, at the end of the last epoch.
+        """
+        self.on_train_begin({})
+        if state:
+            self.restore(state)
+
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Before the first epoch."""
 
@@ -129,6 +140,24 @@ class Callback(Settings):
 HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
 """The names of all hooks."""
 
+METHODS = {
+    "set_model": "model",
+    "set_params": "params",
+    "set_others": "callbacks",
+    "state": "",
+    "restore": "state",
+    "due": "batch",
+    **{
+        hook: "epoch, logs=None"
+        if "epoch" in hook
+        else "batch, logs=None"
+        if "batch" in hook
+        else "logs=None"
+        for hook in HOOKS
+    },
+}
+"""What is called of a callback, and how."""
+
 
 class LambdaCallback(Callback):
     """A callback made of functions: ``LambdaCallback(on_epoch_end=lambda epoch, logs: …)``.
@@ -148,8 +177,7 @@ class LambdaCallback(Callback):
                 raise TypeError(f"there is no hook {name!r}: the hooks are {', '.join(HOOKS)}.")
             if function is None:
                 continue
-            if not callable(function):
-                raise TypeError(f"{name} must be a function, but it is {function!r}.")
+            check_function(function, METHODS[name], name)
             setattr(self, name, function)
 
 
@@ -164,12 +192,19 @@ class CallbackList:
                     f"callbacks must hold objects of backprop's class Callback{hint}, but one of "
                     f"them is {callback!r}."
                 )
+            check_methods(callback, METHODS)
         self.callbacks, self.params = sorted(callbacks, key=lambda each: each.comes_last), params
+        self.everyone = self.callbacks
         self._called: dict[str, list[Any]] = {}
         for callback in callbacks:
             callback.set_params(params)
             callback.set_model(model)
             callback.set_others(self.callbacks)
+
+    def call_writers(self, really: bool) -> None:
+        """Calls callbacks that only write from now on, or leaves that to another worker."""
+        self.callbacks = [each for each in self.everyone if really or not each.writes]
+        self._called.clear()
 
     def overriding(self, hook: str) -> list[Callback]:
         """Those callbacks that override that hook, or its other name."""

@@ -8,7 +8,7 @@ from backprop.callbacks.base import Callback, Logs
 from backprop.callbacks.monitoring import Monitor
 from backprop.core import console
 from backprop.core.checks import check_flag, check_integer, check_number, check_path
-from backprop.core.durable import FilePath, remove
+from backprop.core.durable import FilePath, check_file, make_folder, remove
 from backprop.storage import files, snapshot
 
 
@@ -77,6 +77,11 @@ class ModelCheckpoint(Monitor):
         else:
             self.model = model
 
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Refuses a folder as ``filepath``."""
+        super().on_train_begin(logs)
+        check_file(self.filepath)
+
     def state(self) -> dict[str, Any]:
         """The best number, and the steps so far."""
         return {**super().state(), "steps": self._steps}
@@ -121,7 +126,7 @@ class ModelCheckpoint(Monitor):
         path = self._path(logs)
         folder = os.path.dirname(path)
         if folder:
-            os.makedirs(folder, exist_ok=True)
+            make_folder(folder, "filepath")
         (self.model.save_weights if self.save_weights_only else self.model.save)(path)
         if self.verbose:
             console.write(f"Epoch {self._epoch + 1}: saved to {path}.")
@@ -179,12 +184,10 @@ class BackupAndRestore(Callback):
         double_checkpoint: bool = False,
         delete_checkpoint: bool = True,
     ) -> None:
-        self.backup_dir = os.fsdecode(backup_dir)
-        if not self.backup_dir:
-            raise ValueError("backup_dir must be the name of a folder, but it is empty.")
+        self.backup_dir = check_path(backup_dir, "backup_dir")
         self.save_freq = check_frequency(save_freq)
-        self.double_checkpoint = double_checkpoint
-        self.delete_checkpoint = delete_checkpoint
+        self.double_checkpoint = check_flag(double_checkpoint, "double_checkpoint")
+        self.delete_checkpoint = check_flag(delete_checkpoint, "delete_checkpoint")
         self._others: list[Callback] = []
         self._sound = True  # the latest backup; one that is not takes the place of no other
         self._latest = os.path.join(self.backup_dir, "latest.npz")
@@ -225,8 +228,13 @@ class BackupAndRestore(Callback):
                 self._epoch = max(self._epoch, self.params["epochs"])
         self.model.resume_at = self._epoch, step
 
+    def take_over(self, state: dict[str, Any]) -> None:
+        """Writes the backups from now on; the model is further on than the last one."""
+        self._steps = 0
+
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Takes note of the state that the epoch's shuffling starts from."""
+        """Takes note of the epoch, and of the state that its shuffling starts from."""
+        self._epoch = epoch
         self._shuffle = self.model.generators["shuffle"].bit_generator.state
 
     def _count(self, batch: int, logs: Logs | None = None) -> None:
@@ -262,7 +270,7 @@ class BackupAndRestore(Callback):
             "state": state,
             "callbacks": {name: each.state() for name, each in with_state(self._others)},
         }
-        os.makedirs(self.backup_dir, exist_ok=True)
+        make_folder(self.backup_dir, "backup_dir")
         if self.double_checkpoint and self._sound and os.path.exists(self._latest):
             os.replace(self._latest, self._previous)
         files.write(self._latest, "backup", backup)

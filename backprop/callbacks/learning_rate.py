@@ -1,6 +1,5 @@
 """Callbacks that change the learning rate from epoch to epoch."""
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +7,7 @@ from backprop.callbacks.base import Callback, Logs
 from backprop.callbacks.monitoring import Monitor
 from backprop.core import console
 from backprop.core.checks import check_integer, check_number
+from backprop.core.signatures import check_function, misfit
 
 
 class LearningRateScheduler(Callback):
@@ -20,10 +20,7 @@ class LearningRateScheduler(Callback):
     """
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
-        if not callable(schedule):
-            raise TypeError(
-                f"schedule must be a function of (epoch, learning_rate), but it is {schedule!r}."
-            )
+        check_function(schedule, "epoch, learning_rate", "schedule", "epoch")
         self.schedule = schedule
         self.verbose = verbose
 
@@ -145,13 +142,7 @@ class ReduceLROnPlateau(Monitor):
 
 def takes_two(schedule: Callable[..., float]) -> bool:
     """Whether a schedule takes the learning rate as a second argument."""
-    try:
-        inspect.signature(schedule).bind(0, 0.0)
-    except TypeError:
-        return False
-    except ValueError:  # a function written in C has no signature to ask
-        return True
-    return True
+    return misfit(schedule, 2) is None
 
 
 def check_settable(optimizer: Any, callback: Callback) -> None:

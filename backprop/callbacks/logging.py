@@ -13,7 +13,8 @@ from backprop import plotting
 from backprop.callbacks.base import Callback, Logs
 from backprop.core import console
 from backprop.core.checks import check_flag, check_integer, check_path
-from backprop.core.durable import FilePath, append, check_target, replacing
+from backprop.core.durable import FilePath, append, check_file, check_target, replacing
+from backprop.plotting.style import picture_path
 from backprop.storage.files import as_column, as_list
 
 MARK = "\ufeff"
@@ -54,7 +55,7 @@ class CSVLogger(Callback):
         """
         self._rows: list[list[str]] = []
         self._mark = ""
-        if self.append and os.path.exists(self.filename):
+        if self.append and os.path.exists(check_file(self.filename)):
             self._read()
         self._replace()
 
@@ -144,7 +145,7 @@ class LivePlot(Callback):
             raise ValueError(
                 "LivePlot() draws in notebooks only: pass a path here, LivePlot('training.png')."
             )
-        self.path = path
+        self.path = path if path is None else check_path(path, "path")
         self.keys = keys
         self.figure: Any = None
         self._display: Any = None
@@ -153,10 +154,11 @@ class LivePlot(Callback):
         """Starts a new picture.
 
         Raises:
+            ValueError: The path ends in a format that matplotlib does not know.
             OSError: The folder of the path does not exist.
         """
         if self.path is not None:
-            check_target(self.path)
+            check_target(picture_path(self.path))
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
         self._display = None

@@ -5,7 +5,8 @@ from typing import Any
 
 from backprop.callbacks.base import Callback, Logs
 from backprop.core import console
-from backprop.core.checks import check_choice, check_number
+from backprop.core.checks import check_choice, check_number, check_real
+from backprop.core.settings import Checked
 
 
 class Monitor(Callback):
@@ -22,6 +23,8 @@ class Monitor(Callback):
         rises: Whether larger is better.
         best: The best number so far; ±∞ before the first.
     """
+
+    best: Any = Checked(check_real)
 
     def __init__(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
         if not isinstance(monitor, str):
@@ -49,9 +52,16 @@ class Monitor(Callback):
         """Finds out which way the number is better.
 
         Raises:
-            ValueError: ``mode`` is "auto", and the model does not tell.
+            ValueError: ``mode`` is "auto", and the model does not tell; or it is a list of numbers.
         """
         super().set_model(model)
+        for metric in getattr(model, "metrics", ()):
+            if metric.several and metric.name == self.monitor.removeprefix("val_"):
+                raise ValueError(
+                    f"{type(self).__name__} watches {self.monitor!r}, but {metric!r} gives a list "
+                    f"of numbers, of which none can be said to be better: watch a metric with an "
+                    f"average, a class_id or one threshold."
+                )
         if self.mode == "auto" and getattr(model, "compiled", False):
             untouched = self.best == self.worst
             self.rises = self._larger_is_better()

@@ -13,6 +13,8 @@ from backprop.core.types import Array
 class EarlyStopping(Monitor):
     """Ends training when a number has not become better for a while.
 
+    The first number is progress whatever it is, infinite and nan too; nothing is better than nan.
+
     Source: Prechelt 1998, "Early stopping – but when?".
 
     Args:
@@ -55,6 +57,7 @@ class EarlyStopping(Monitor):
     def _reset(self) -> None:
         self.wait = self.stopped_epoch = self.best_epoch = 0
         self.best = self.worst
+        self._compared = False  # whether there has been a first number
         self._best_theta: Array | None = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -64,7 +67,8 @@ class EarlyStopping(Monitor):
 
     def state(self) -> dict[str, Any]:
         """All counts, and the best weights if they are to be restored."""
-        counts = {name: getattr(self, name) for name in ("wait", "stopped_epoch", "best_epoch")}
+        names = ("wait", "stopped_epoch", "best_epoch", "_compared")
+        counts = {name: getattr(self, name) for name in names}
         return {**super().state(), "counts": counts, "best_theta": self._best_theta}
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -79,11 +83,9 @@ class EarlyStopping(Monitor):
         current = self.current(logs)
         if current is None or epoch < self.start_from_epoch:
             return
-        if self.restore_best_weights and self._best_theta is None:
-            self._keep(epoch)  # the first is the best so far, even if it is nan
         self.wait += 1
-        if self.improves(current, self.best):
-            self.best = current
+        if not self._compared or self.improves(current, self.best):
+            self.best, self._compared = current, True
             self._keep(epoch)
             if self.baseline is None or self.improves(current, self.baseline):
                 self.wait = 0

@@ -9,7 +9,7 @@ import numpy as np
 
 from backprop.core.arrays import to_array
 from backprop.core.errors import ShapeError
-from backprop.core.types import FLOAT_DTYPES, Array, Shape, as_array
+from backprop.core.types import FLOAT_DTYPES, Array, Shape
 
 
 def check_integer(value: Any, name: str, least: float = 1) -> int:
@@ -22,6 +22,15 @@ def check_integer(value: Any, name: str, least: float = 1) -> int:
         rule = f" of {least} or more" if least > -math.inf else ""
         raise ValueError(f"{name} must be an integer{rule}, but it is {value!r}.")
     return int(value)
+
+
+def check_count(value: Any, name: str) -> int:
+    """The value as an int of 0 or more.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    return check_integer(value, name, 0)
 
 
 def check_flag(value: Any, name: str) -> bool:
@@ -48,15 +57,24 @@ def check_choice(value: Any, name: str, choices: Collection[str], hint: str = ""
     return value
 
 
+def check_text(value: Any, name: str) -> str:
+    """The value, which is a string.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, but it is {value!r}.")
+    return value
+
+
 def check_name(value: Any, name: str) -> str | None:
     """The name of a layer or a metric; None if it is to get one.
 
     Raises:
         TypeError: It is no string.
     """
-    if value is not None and not isinstance(value, str):
-        raise TypeError(f"{name} must be a string, but it is {value!r}.")
-    return value
+    return value if value is None else check_text(value, name)
 
 
 def check_path(value: Any, name: str) -> str:
@@ -64,13 +82,19 @@ def check_path(value: Any, name: str) -> str:
 
     Raises:
         TypeError: It is no path.
-        ValueError: It is empty.
+        ValueError: It is empty, or holds a character that no path can have.
     """
     if not isinstance(value, str | bytes | os.PathLike):
         raise TypeError(f"{name} must be a path, a string or a pathlib.Path, but it is {value!r}.")
     path = os.fsdecode(value)
     if not path:
         raise ValueError(f"{name} must be a path, but it is empty.")
+    try:
+        encoded = os.fsencode(path)
+    except UnicodeEncodeError:  # half a character
+        encoded = b"\0"
+    if b"\0" in encoded:
+        raise ValueError(f"{name} holds a character that no path can have: it is {value!r}.")
     return path
 
 
@@ -248,21 +272,6 @@ def check_shape(value: Any, name: str) -> Shape:
     return tuple(map(int, sizes))
 
 
-def check_mask(layer: object, X: Array, mask: Any) -> Array:
-    """The mask of a batch of sequences as an array of bools.
-
-    Raises:
-        ShapeError: It is not one for the steps of X.
-    """
-    found = as_array(mask, np.dtype(bool))
-    if found.shape != X.shape[:2]:
-        raise ShapeError(
-            f"{layer} received inputs of shape {X.shape} with a mask of shape {found.shape}: pass "
-            f"True or False for each step, shape {X.shape[:2]}."
-        )
-    return found
-
-
 def check_list(given: Any, name: str) -> list[Any]:
     """The objects of a list, a tuple or another iterable; none for None.
 
@@ -274,28 +283,6 @@ def check_list(given: Any, name: str) -> list[Any]:
     if not is_row(given):
         raise TypeError(f"{name} must be a list: write {name}=[{given!r}].")
     return list(given)
-
-
-def check_one_class(rows: Array, what: str, advice: str) -> None:
-    """Checks that every row names one class: by one number that is larger than all others.
-
-    Args:
-        rows: One-hot rows, or a probability for each class, shape ``(N, …, K)``.
-        what: What they are called in the error message.
-        advice: What to do about it.
-
-    Raises:
-        ValueError: A row has several largest numbers, as where it has several classes or none.
-    """
-    largest = rows == np.maximum.reduce(rows, axis=-1, keepdims=True)
-    several = np.count_nonzero(largest, axis=-1) > 1
-    if several.any():
-        first = tuple(np.argwhere(several)[0])
-        row = ", ".join(map(str, rows[first][:10])) + (", …" if rows.shape[-1] > 10 else "")
-        raise ValueError(
-            f"{what}: every row must name one class, but row {', '.join(map(str, first))} is "
-            f"({row}), which names several or none: {advice}"
-        )
 
 
 def check_dtype(dtype: Any) -> np.dtype[Any]:

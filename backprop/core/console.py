@@ -122,8 +122,10 @@ def new_bar(stream: Stream, **options: Any) -> Any:
 
     columns, lines = size()
     try:
+        for each in (sys.stdout, sys.stderr):  # tqdm flushes both, which may be closed
+            getattr(each, "flush", int)()
         return tqdm(file=stream, ncols=columns - 1, nrows=lines, disable=False, **options)
-    except Exception:  # tqdm flushes stdout and stderr, which may be closed
+    except Exception:
         return tqdm(disable=True)
 
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from backprop.core.checks import check_path
+
 fcntl: Any
 try:
     import fcntl
@@ -25,17 +27,31 @@ LONGEST_ENDING = 20
 """Characters of a name's ending that a temporary name keeps: it may say the format."""
 
 
+def check_file(path: FilePath) -> str:
+    """The path of a file as a string; the file need not be there.
+
+    Raises:
+        TypeError: It is no path.
+        ValueError: It is empty, or holds a character that no path can have.
+        IsADirectoryError: It is a folder.
+    """
+    name = check_path(path, "path")
+    if os.path.isdir(name):
+        raise IsADirectoryError(f"path is {name!r}, a folder: name a file.")
+    return name
+
+
 def check_target(path: FilePath) -> str:
     """Where a file is to be written: the path, or what it links to.
 
     Raises:
         FileNotFoundError: The folder does not exist.
-        IsADirectoryError: ``path`` is a folder.
+        IsADirectoryError: ``path`` is a folder; see ``check_file``.
         PermissionError: There is a file that is protected against writing.
         OSError: ``path`` is a device or a named pipe.
     """
-    shown = repr(os.fsdecode(path))
-    target = os.path.realpath(os.fsdecode(path))
+    name = check_file(path)
+    shown, target = repr(name), os.path.realpath(name)
     folder = os.path.dirname(target)
     if not os.path.isdir(folder):
         raise FileNotFoundError(f"path is {shown}: create the folder {folder!r} first.")
@@ -43,8 +59,6 @@ def check_target(path: FilePath) -> str:
         mode = os.stat(target).st_mode
     except FileNotFoundError:
         return target
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(f"path is {shown}, a folder: name a file.")
     if not stat.S_ISREG(mode):
         raise OSError(f"path is {shown}, a device or a pipe: name a file.")
     if not mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH) or not os.access(target, os.W_OK):
@@ -53,6 +67,24 @@ def check_target(path: FilePath) -> str:
             f"change its permissions."
         )
     return target
+
+
+def make_folder(path: str, name: str) -> None:
+    """Makes a folder, and those above it, where they are missing.
+
+    Args:
+        path: The folder.
+        name: The argument that it comes from, for error messages.
+
+    Raises:
+        OSError: It cannot be made, as a file stands in its place or above it, for instance.
+    """
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise type(error)(
+            f"{name}: the folder {path!r} cannot be made ({error.strerror}): name another one."
+        ) from error
 
 
 @contextmanager

@@ -9,8 +9,8 @@ STARTS = {
     b"": "it is empty",
     b"\x80": "it is a pickle, which is never opened here, since reading one may run any code",
     b"\x93NUMPY": "it holds a single array, which np.load reads",
-    b"\x89HDF": "it is an HDF5 file, as Keras writes them: make the model here and hand the arrays "
-    "to set_weights",
+    b"\x89HDF": "it is an HDF5 file, as Keras writes them: make the model here and call "
+    "model.load_weights(path)",
     b"\x1f\x8b": "it is packed by gzip",
     b"<": "it is a web page or another text",
 }
@@ -58,10 +58,13 @@ def kind_of_archive(path: str | os.PathLike[str], ours: str | None = None) -> st
         return DAMAGED
     if {"config.json", "metadata.json"} <= set(names):
         return (
-            "it is a model that Keras saved: make the model here and hand the arrays to set_weights"
+            "it is a model that Keras saved: make the model here and call model.load_weights(path)"
         )
     if any(name.endswith("data.pkl") for name in names):
-        return "it is a file of PyTorch, a pickle, which is never opened here"
+        return (
+            "it is a file of PyTorch, a pickle, which is never opened here: save the arrays there "
+            "by safetensors.torch.save_file(model.state_dict(), path)"
+        )
     arrays = [name.removesuffix(".npy") for name in names if name.endswith(".npy")]
     shown = ", ".join(arrays[:5]) + (", …" if len(arrays) > 5 else "")
     return f"it holds the arrays {shown}" if arrays else "it is an archive of something else"

@@ -8,6 +8,7 @@ import numpy as np
 
 from backprop.core.arrays import as_numbers
 from backprop.core.buffers import filled_array
+from backprop.core.checks import check_flag, check_text
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.core.ranges import check_overflow
 from backprop.core.types import Array, Shape
@@ -27,6 +28,15 @@ def fixed_in_models(what: str) -> Any:
     return property(attrgetter(f"_{what}"), change)
 
 
+CHECKS: dict[str, Callable[[Any, str], Any]] = {
+    "decays": check_flag,
+    "learned": check_flag,
+    "name": check_text,
+    "trainable": check_flag,
+}
+"""What is assigned to the attributes of a parameter is checked; reading them takes no longer."""
+
+
 class Parameter:
     """One named array of weights and the gradient of the loss by it.
 
@@ -40,6 +50,7 @@ class Parameter:
         trainable: Whether optimizers may change it.
         decays: Whether weight decay applies to it; biases are left out of it.
         learned: Whether it is learnt by gradients at all; a moving average is not.
+        looked_up: Whether its rows are looked up by numbers, as those of an embedding are.
         regularizer: Its penalty in the loss, if any.
         constraint: The condition that is restored after every step, if any.
     """
@@ -52,9 +63,14 @@ class Parameter:
         "_value",
         "decays",
         "learned",
+        "looked_up",
         "name",
         "trainable",
     )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        check = CHECKS.get(name)
+        object.__setattr__(self, name, check(value, name) if check else value)
 
     regularizer = fixed_in_models("regularizer")
     constraint = fixed_in_models("constraint")
@@ -76,6 +92,7 @@ class Parameter:
         self.trainable = trainable and learned
         self.decays = decays
         self.learned = learned
+        self.looked_up = False
         self._joined = False
         self._regularizer = regularizer
         self._constraint = constraint

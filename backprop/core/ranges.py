@@ -1,4 +1,4 @@
-"""Whether numbers are finite, and what a dtype makes of them: infinity, or equal numbers."""
+"""Checks of whole arrays: finite, overflowing, equal numbers; masks, rows that name one class."""
 
 import warnings
 from typing import Any, NoReturn
@@ -6,7 +6,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from backprop.core.array_errors import place
-from backprop.core.types import Array, is_sparse
+from backprop.core.errors import ShapeError
+from backprop.core.types import Array, as_array, is_sparse
 
 ROWS = 256
 """Rows that are looked at together, so that they are in the cache for a second look."""
@@ -206,3 +207,40 @@ def spacing(values: Array, dtype: Any) -> Array:
     """The steps between numbers of these sizes in a dtype, in float64."""
     steps: Array = np.spacing(values.astype(dtype)).astype(np.float64)
     return steps
+
+
+def check_mask(layer: object, X: Array, mask: Any) -> Array:
+    """The mask of a batch of sequences as an array of bools.
+
+    Raises:
+        ShapeError: It is not one for the steps of X.
+    """
+    found = as_array(mask, np.dtype(bool))
+    if found.shape != X.shape[:2]:
+        raise ShapeError(
+            f"{layer} received inputs of shape {X.shape} with a mask of shape {found.shape}: pass "
+            f"True or False for each step, shape {X.shape[:2]}."
+        )
+    return found
+
+
+def check_one_class(rows: Array, what: str, advice: str) -> None:
+    """Checks that every row names one class: by one number that is larger than all others.
+
+    Args:
+        rows: One-hot rows, or a probability for each class, shape ``(N, …, K)``.
+        what: What they are called in the error message.
+        advice: What to do about it.
+
+    Raises:
+        ValueError: A row has several largest numbers, as where it has several classes or none.
+    """
+    largest = rows == np.maximum.reduce(rows, axis=-1, keepdims=True)
+    several = np.count_nonzero(largest, axis=-1) > 1
+    if several.any():
+        first = tuple(np.argwhere(several)[0])
+        row = ", ".join(map(str, rows[first][:10])) + (", …" if rows.shape[-1] > 10 else "")
+        raise ValueError(
+            f"{what}: every row must name one class, but row {', '.join(map(str, first))} is "
+            f"({row}), which names several or none: {advice}"
+        )

@@ -6,6 +6,7 @@ without a word. Classes of the package alone are watched: in classes of one's ow
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NoReturn, Self
 
 from backprop.core.lookup import arguments_of, check_call, takes
@@ -61,6 +62,25 @@ class SettingWithDefault(Setting):
 
     def __get__(self, made: Any, kind: type) -> Any:
         return self.default if made is None else vars(made).get(self.name, self.default)
+
+
+class Checked:
+    """An attribute that is no argument: what is assigned is checked, as an argument would be.
+
+    Like ``Setting`` it has no ``__get__``: the constructor must give every object its first value.
+
+    Args:
+        check: Returns the value to keep, or raises; called with the value and the name.
+    """
+
+    def __init__(self, check: Callable[[Any, str], Any]) -> None:
+        self.check = check
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __set__(self, made: Any, value: Any) -> None:
+        vars(made)[self.name] = self.check(value, self.name)
 
 
 class Settings:

@@ -1,5 +1,6 @@
 """The names of types that the whole package shares."""
 
+import math
 from typing import Any, Literal
 
 import numpy as np
@@ -22,6 +23,14 @@ def is_sparse(X: Any) -> bool:
 Outputs = Literal["answers", "classes", "scores"]
 """What the K outputs of a model are: K answers, yes or no, each for itself; the probabilities of K
 classes of which one is right; or the scores of such classes, logits for example."""
+
+Interval = tuple[float, float]
+"""The least and the largest number that there may be."""
+
+REAL: Interval = (-math.inf, math.inf)
+POSITIVE: Interval = (0.0, math.inf)
+UNIT: Interval = (0.0, 1.0)
+"""All numbers; those from 0 on; those that are probabilities."""
 
 FLOAT_DTYPES = ("float32", "float64")
 """The dtypes that a model may compute in."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from inspect import GEN_CREATED, getgeneratorstate, isgenerator
 from typing import Any
@@ -10,7 +11,12 @@ from typing import Any
 import numpy as np
 
 from backprop.core.arrays import SEQUENCES, readable
+from backprop.core.checks import check_integer
+from backprop.core.signatures import check_function
 from backprop.core.types import Shape
+
+MANY = 1 << 20
+"""Up to so many items an epoch's whole order is drawn at its beginning."""
 
 
 class Items:
@@ -50,6 +56,8 @@ class Items:
         self._source = source = self._numbered(source, rng)
         self._iterator: Iterator[Any] | None = source if isinstance(source, Iterator) else None
         self._fresh = getgeneratorstate(source) == GEN_CREATED if isgenerator(source) else False
+        if callable(source):
+            check_function(source, "", name)
         before: Any = None if rng is None else rng.bit_generator.state
         begun = self._begin()
         first = list(itertools.islice(begun, 1))
@@ -132,6 +140,8 @@ class Numbered:
     ) -> None:
         self.source, self._rng = source, rng
         self.n: int | None = len(source) if has(source, "__len__") else source.num_batches
+        if self.n is not None:
+            self.n = check_integer(self.n, f"num_batches of {name}", 0)
         if self.n is None and steps is None:
             raise ValueError(f"{name} has no end: say how many batches an epoch has, by steps.")
 
@@ -139,7 +149,8 @@ class Numbered:
         self._tell("on_epoch_begin")
         order: Iterable[Any] = itertools.count() if self.n is None else range(self.n)
         if self._rng is not None and self.n is not None:
-            order = self._rng.permutation(self.n)
+            few = self.n <= MANY
+            order = self._rng.permutation(self.n) if few else shuffled(self.n, self._rng)
         for k in order:
             yield self.source[int(k)]
         self._tell("on_epoch_end")
@@ -150,6 +161,22 @@ class Numbered:
     def _tell(self, hook: str) -> None:
         if hasattr(self.source, hook):
             getattr(self.source, hook)()
+
+
+def shuffled(n: int, rng: np.random.Generator) -> Iterator[int]:
+    """The numbers below n in random order; memory grows with those that were asked for, not with n.
+
+    It is the shuffle of Fisher and Yates, which keeps no more than the numbers that it has moved.
+    """
+    n = min(n, sys.maxsize)
+    own = np.random.default_rng(rng.integers(sys.maxsize))  # for rng is used for other things, too
+    moved: dict[int, int] = {}
+    for k in range(n):
+        drawn = int(own.integers(k, n))
+        yield moved.pop(drawn, drawn)
+        here = moved.pop(k, k)
+        if drawn != k:
+            moved[drawn] = here
 
 
 def by_number(x: Any) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 from typing import Any
 
@@ -85,6 +84,8 @@ class RowsOnDisk:
 
     def __call__(self) -> Iterator[tuple[Array, ...]]:
         """The batches of an epoch."""
+        from concurrent.futures import ThreadPoolExecutor  # which takes long to load
+
         with ThreadPoolExecutor(1, "backprop-reads") as reader:
             groups = self._groups()
             ahead = reader.submit(self._read, groups[0])

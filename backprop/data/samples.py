@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from backprop.core.arrays import as_numbers, to_array
-from backprop.core.checks import check_number, check_one_class, check_share
+from backprop.core.checks import check_number, check_share
 from backprop.core.errors import ShapeError
+from backprop.core.ranges import check_one_class
 from backprop.core.types import Array, Shape
 from backprop.losses import Loss
 
@@ -167,7 +168,7 @@ def split_validation(data: Data, fraction: float, categorical: bool = False) -> 
             f"class {some}, which is therefore never trained on: shuffle x and y together first, "
             f"or pass validation_data.",
             RuntimeWarning,
-            stacklevel=4,  # the line that called fit
+            stacklevel=5,  # the line that called fit
         )
     return first, last
 

@@ -13,13 +13,14 @@ from backprop.core.checks import check_integer
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.core.types import Shape
 from backprop.data.batches import Batches
+from backprop.data.frames import Labels, check_labels
 from backprop.data.inputs import check_inputs
 from backprop.data.items import makes_batches
 from backprop.data.on_disk import RowsOnDisk, on_disk
 from backprop.data.samples import Data, check_data
 from backprop.data.streams import Stream
 from backprop.layers import Layer
-from backprop.layers.chain import unfold
+from backprop.layers.chain import ending
 from backprop.protocol import Model
 
 EVALUATION_BATCH = 1024
@@ -52,7 +53,7 @@ def check(
     loss = model.loss
     if not model.layers:
         raise NotBuiltError("the model has no layers: add some first.")
-    last = unfold(model.layers)[-1]
+    last = ending(model.layers)
     loss.check_ending(last)
     sample_shape = model.input_shape or sample_shape
     X = check_inputs(x, sample_shape, model.layers, f"{prefix}x", model.dtype)
@@ -114,28 +115,6 @@ def evaluation_source(
     return in_order(data, batch_size, f"{prefix.replace(' ', '_')}batch_size", steps, model.dtype)
 
 
-def from_disk(
-    model: Model,
-    x: Any,
-    y: Any,
-    sample_weight: Any,
-    class_weight: ClassWeight,
-    batch_size: int,
-    steps: int | None,
-    rng: np.random.Generator | None,
-    stop: int,
-) -> Stream:
-    """Batches to train on of arrays on disk, up to row ``stop``."""
-    if sample_weight is not None and class_weight is not None:
-        raise ValueError("pass sample_weight or class_weight, not both.")
-
-    def checked(x: Any, y: Any, weight: Any) -> Data:
-        return check(model, x, y, weight, class_weight)
-
-    rows = RowsOnDisk(*named(x, y, sample_weight), batch_size, rng, range(stop))
-    return Stream(rows, bounded(len(rows), steps), checked, model.dtype, "x", None, None)
-
-
 def named(x: Any, y: Any, sample_weight: Any) -> tuple[list[Any], list[str]]:
     """Inputs, targets and weights with their names, those in memory as arrays."""
     if y is None:
@@ -164,8 +143,9 @@ def validation_source(
     batch_size: int | None,
     steps: int | None,
     sample_shape: Shape,
+    labels: Labels | None,
 ) -> Source:
-    """Batches of what ``fit`` is given as ``validation_data``."""
+    """Batches of what ``fit`` is given as ``validation_data``, in a frame with those labels."""
     x, y, weight = validation_data, None, None
     if not makes_batches(validation_data) or is_arrays(validation_data):
         if not isinstance(validation_data, list | tuple) or len(validation_data) not in (2, 3):
@@ -175,6 +155,7 @@ def validation_source(
             )
         x, y, *rest = validation_data
         weight = rest[0] if rest else None
+        check_labels(x, labels, "validation x")
     return evaluation_source(
         model,
         x,

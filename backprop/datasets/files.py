@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from backprop.core.checks import check_integer
+from backprop.core.checks import check_integer, check_path
+from backprop.core.durable import check_file
 from backprop.core.types import Array
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
@@ -33,10 +35,10 @@ class Parquet:
         except ImportError as error:
             raise ImportError("Parquet files need pyarrow: pip install pyarrow") from error
         self._parquet = parquet
-        self.path, self.columns, self.target = path, list(columns), target
+        self.path, self.columns, self.target = check_file(path), list(columns), target
         self.batch_size = check_integer(batch_size, "batch_size")
         self._rng = None if seed is None else np.random.default_rng(seed)
-        with self._parquet.ParquetFile(path) as file:
+        with self._parquet.ParquetFile(self.path) as file:
             known = file.schema_arrow.names
             self._rows, self._groups = file.metadata.num_rows, file.num_row_groups
         missing = [name for name in [*self.columns, target] if name not in known]
@@ -109,7 +111,10 @@ class ImageFolder:
         except ImportError as error:
             raise ImportError("image files need Pillow: pip install pillow") from error
         self._read_image = read_image
-        folders = sorted(each for each in Path(path).iterdir() if each.is_dir())
+        place = check_path(path, "path")
+        if not os.path.isdir(place):
+            raise NotADirectoryError(f"path is {place!r}: name a folder that holds the images.")
+        folders = sorted(each for each in Path(place).iterdir() if each.is_dir())
         self.classes = [folder.name for folder in folders]
         self._files = [
             (file, k)

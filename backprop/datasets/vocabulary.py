@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -14,7 +13,7 @@ import numpy as np
 
 from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_choice, check_integer
-from backprop.core.durable import FilePath, replacing
+from backprop.core.durable import FilePath, check_file, replacing
 from backprop.core.errors import CorruptFileError
 from backprop.core.file_kinds import kind_of_file
 from backprop.core.types import Array
@@ -132,7 +131,7 @@ class Vocabulary:
         """
         import zipfile  # slow to load, and only files need it
 
-        name = os.fsdecode(path)
+        name = check_file(path)
         with open(name, "rb") as file:
             stored = io.BytesIO(file.read())
         try:

@@ -8,12 +8,14 @@ if TYPE_CHECKING:
     from backprop.distributed.agreement import shared_plan
     from backprop.distributed.job import Workers, check_workers
     from backprop.distributed.loop import WorkersLoop
+    from backprop.distributed.survival import WorkerLost
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         agreement=["shared_plan"],
         job=["Workers", "check_workers"],
         loop=["WorkersLoop"],
+        survival=["WorkerLost"],
     )
 
-__all__ = ["Workers", "WorkersLoop", "check_workers", "shared_plan"]
+__all__ = ["WorkerLost", "Workers", "WorkersLoop", "check_workers", "shared_plan"]

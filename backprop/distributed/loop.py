@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from itertools import compress
+from typing import Any, TypeVar
 
 import numpy as np
 
 from backprop.callbacks.checkpoints import with_state
-from backprop.core import console
 from backprop.core.types import Array
 from backprop.core.walk import from_here
+from backprop.distributed.heir import Heir
 from backprop.distributed.job import Workers
 from backprop.distributed.metrics import gathered, together
 from backprop.distributed.step import WorkersStep
+from backprop.distributed.survival import WorkerLost
 from backprop.losses import Loss
 from backprop.metrics import Metric
 from backprop.protocol import Model
@@ -24,6 +27,8 @@ from backprop.training.evaluation import Evaluator, collect
 from backprop.training.loop import Loop
 from backprop.training.plan import Plan
 from backprop.training.step import Step
+
+T = TypeVar("T")
 
 
 class WorkersLoop(Loop):
@@ -53,21 +58,24 @@ class WorkersLoop(Loop):
         self._own = WorkersStep(step, workers, plan.batches)
         super().__init__(model, plan, self._own, on_divergence, partial(together, workers))
         self.evaluate = WorkersEvaluator(model, self.together)
+        self.heir = Heir(self)
+        self.position = plan.epochs.start, 0  # epoch and steps that are through
         hooks = ("on_train_batch_begin", "on_train_batch_end")
         users = [each for hook in hooks for each in plan.callbacks.overriding(hook)]
         changing = any(not from_here(each) for each in users)
         begin = bool(plan.callbacks.overriding("on_epoch_begin"))
-        self._hear, self._changing, self._begun = workers.any(bool(users), changing, begin)
+        self._heard, self._changing, self._begun = workers.any(bool(users), changing, begin)
+        self._hear = self._heard or workers.elastic
 
     def fit(self) -> None:
         """Trains as planned."""
         try:
-            with console.muted(self.workers.rank > 0):
+            with self.heir:
                 super().fit()
+                self._agree()
+                self._generators_of_first(jump=False)
         finally:
             self._own.leave()
-        self._agree()
-        self._generators_of_first(jump=False)
 
     def new_metrics(self) -> BatchedMetrics:
         """What counts this worker's batches for the metrics."""
@@ -75,27 +83,44 @@ class WorkersLoop(Loop):
 
     def begin(self) -> tuple[int, int]:
         """Tells the callbacks, and begins with the model as it is on worker 0 then."""
-        first, model = super().begin(), self.model
+        super().begin()
+        model = self.model
         # worker 0 alone reads a backup; the sums of an epoch in hand stay those of its own samples
-        told = [each for each in self.callbacks.callbacks if not each.writes]
+        told = [each for each in self.callbacks.everyone if not each.writes]
         others = with_state([each for each in told if each is not self.plan.means])
-        states = {name: each.state() for name, each in others}
-        mine = snapshot.take(model), first, model.stop_training, states
-        state, found, stopped, states = self.workers.of_first(mine)
+
+        def of_first() -> Any:
+            states = {name: each.state() for name, each in others}
+            mine = snapshot.take(model), model.resume_at, model.stop_training, states
+            return self.workers.of_first(mine)
+
+        state, found, stopped, states = self.attempt(of_first)
         if self.workers.rank:
             snapshot.put_back(model, state, "the state of worker 0")
             for name, each in others:
                 if states.get(name):
                     each.restore(states[name])
             model.resume_at, model.stop_training = found, stopped
+        self.heir.begin(model.resume_at[0])
         return model.resume_at
 
     def epoch(self, epoch: int, first_step: int) -> dict[str, float]:
         """This worker's part of a pass over the batches; the means over all samples."""
+        self.position = epoch, first_step
         if self._begun:
             self._agree()
         self._generators_of_first(jump=True)
-        return super().epoch(epoch, first_step)
+        batches: Any = self.plan.batches  # those of ``shared_plan``
+        while True:
+            try:
+                return super().epoch(*self.position)
+            except WorkerLost:  # the step that was not through is made by those who are left
+                self.guard.put_back()
+                batches.again(self.position[1])
+
+    def attempt(self, function: Callable[[], T]) -> T:
+        """What a function returns after exchanges in which no worker was lost."""
+        return self.workers.whole(function)
 
     def in_doubt(self, loss: float, batch: tuple[Any, ...], epoch: int, number: int) -> None:
         """Looks closely at a step; each worker repeats its own part, perhaps not all of it."""
@@ -113,6 +138,9 @@ class WorkersLoop(Loop):
         self, batch: int, total: float, seen: int, logs: dict[str, float] | None = None
     ) -> None:
         """Tells the callbacks of a step if it is time to tell one of any worker's."""
+        self.position = self.position[0], batch + 1
+        if not self._heard:
+            return
         hooks = [hook for due, hook in self._after if due(batch)]
         model = self.model
         wanted, model.stop_training = self.workers.any(bool(hooks), model.stop_training)
@@ -130,7 +158,9 @@ class WorkersLoop(Loop):
         """Validates after an epoch, each worker its share, and tells the callbacks."""
         self._even_out_averages()
         super().end_epoch(epoch, logs)
+        self.position, self.heir.ended = (epoch + 1, 0), (epoch, logs)
         self._agree()
+        self.heir.begin(epoch + 1)
 
     def _agree(self, weights: bool = True) -> None:
         """Makes equal again what a callback has changed on some workers, or everywhere in its way.
@@ -156,11 +186,17 @@ class WorkersLoop(Loop):
         if not averages:
             return
         found = workers.gather([zlib.crc32(p.value.tobytes()) for p in averages])
-        batches: Any = self.plan.batches  # those of ``shared_plan``
-        share = batches.share
-        for p, *crcs in zip(averages, *found, strict=True):
-            if len(set(crcs)) > 1:
-                p.value = workers.add(np.multiply(p.value, share, dtype=np.float64))
+        batches: Any = self.plan.batches
+        differ = [len(set(crcs)) > 1 for crcs in zip(*found, strict=True)]
+
+        def means() -> list[Array]:
+            return [
+                workers.add(np.multiply(p.value, batches.share, dtype=np.float64))
+                for p in compress(averages, differ)
+            ]
+
+        for p, mean in zip(compress(averages, differ), self.attempt(means), strict=True):
+            p.value = mean
 
     def _generators_of_first(self, jump: bool) -> None:
         """Brings all generators into the state of worker 0's, and those of noise k jumps further.

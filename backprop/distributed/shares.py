@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import chain, pairwise, repeat
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from backprop.core.ranges import check_finite
 from backprop.data.batches import Batch, Batches, as_batch, pass_on
 from backprop.data.streams import Stream
+from backprop.distributed.job import Workers
 
 
 class SharedBatches(Batches):
@@ -22,18 +23,17 @@ class SharedBatches(Batches):
 
     Args:
         whole: The batches that one process would be trained on.
-        rank: Which worker this is.
+        workers: The workers; if fewer are left, these share the next batch.
         lengths: The number of samples that each worker has.
-        shards: Whether these are data of its own.
 
     Attributes:
         n: The samples of the last batch on all workers.
-        share: The part of all samples that this worker has.
         fewest: The fewest samples of a batch here.
     """
 
-    def __init__(self, whole: Batches, rank: int, lengths: list[int], shards: bool) -> None:
+    def __init__(self, whole: Batches, workers: Workers, lengths: list[int]) -> None:
         vars(self).update(vars(whole))
+        self._workers, shards = workers, workers.shards
         size, steps = self.asked
         total = sum(lengths) if shards else self.n_samples
         self.batch_size = size = min(size, total)
@@ -41,35 +41,49 @@ class SharedBatches(Batches):
         self.steps = n_steps if steps is None else min(steps, n_steps)
         self.n, self._all_read = 0, shards and self.steps == n_steps
         ends = [min(s * size, total) for s in range(self.steps + 1)]
-        self._sizes = [b - a for a, b in pairwise(ends)]
-        if shards:
-            mine = [lengths[rank] * end // total for end in ends]
-            starts, stops = mine[:-1], mine[1:]
-        else:
-            K = len(lengths)
-            starts = [a + n * rank // K for a, n in zip(ends, self._sizes, strict=False)]
-            stops = [a + n * (rank + 1) // K for a, n in zip(ends, self._sizes, strict=False)]
-        self._cuts = list(zip(starts, stops, strict=True))
-        self.fewest = min(stop - start for start, stop in self._cuts)
-        self.share = lengths[rank] / total if shards else 1 / len(lengths)
+        self._whole_cuts = list(pairwise(ends))
+        self._mine, self._total = lengths[workers.rank] if shards else 0, total
+        self.fewest = min(stop - start for start, stop in self._cuts())
+        self._before: Any = None  # the state of the shuffling's generator before the epoch
+
+    def _cuts(self) -> Iterator[tuple[int, int]]:
+        """This worker's rows of each batch."""
+        for start, stop in self._whole_cuts:
+            self.n = n = stop - start
+            if self._workers.shards:
+                yield self._mine * start // self._total, self._mine * stop // self._total
+            else:
+                k, K = self._workers.rank, self._workers.size
+                yield start + n * k // K, start + n * (k + 1) // K
+
+    @property
+    def share(self) -> float:
+        """The part of all samples that this worker has."""
+        shards = self._workers.shards
+        return self._mine / self._total if shards else 1 / self._workers.size
+
+    def again(self, steps: int) -> None:
+        """Lets the next pass be the same epoch once more, of which so many steps are through."""
+        if self._rng is not None:
+            self._rng.bit_generator.state = self._before
 
     def _read(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         yield from batches
         self._unread = not self._all_read
 
     def _in_order(self) -> Iterator[Batch]:
-        for (start, stop), n in zip(self._cuts, self._sizes, strict=True):
-            self.n = n
+        for start, stop in self._cuts():
             if self._unread:
                 check_finite(self._arrays[0][start:stop], "x holds", self._dtype, start)
             rows = zip(self._arrays, self._first_rows(stop - start), strict=True)
             yield as_batch([pass_on(all_[start:stop], out) for all_, out in rows], *self._places)
 
     def _shuffled(self, rng: np.random.Generator) -> Iterator[Batch]:
+        self._before = rng.bit_generator.state
         order = rng.permutation(self._n)
         draws: dict[int, Any] = {}
-        for (start, stop), n in zip(self._cuts, self._sizes, strict=True):
-            self.n, size = n, stop - start
+        for start, stop in self._cuts():
+            size = stop - start
             if size not in draws:
                 draws[size] = self._draws(self._first_rows(size))
             index = order[start:stop]
@@ -81,20 +95,27 @@ class SharedStream:
 
     Args:
         whole: The stream; where all workers have the same one they must make the same batches.
-        rank: Which worker this is.
-        size: How many workers there are.
-        shards: Whether this worker's stream makes batches of its own: then it takes all rows.
+            With shards this worker's stream makes batches of its own: then it takes all rows.
+        workers: The workers; if fewer are left, these share the next batch.
 
     Attributes:
         n: The samples of the last batch on all workers; None where they are not known.
-        share: The part of all samples that this worker has.
     """
 
-    def __init__(self, whole: Stream, rank: int, size: int, shards: bool) -> None:
-        self._whole, self._rank, self._size, self._shards = whole, rank, size, shards
+    def __init__(self, whole: Stream, workers: Workers) -> None:
+        self._whole, self._workers = whole, workers
         self.n: int | None = None
-        self.share = 1 / size
         self.sample_shape, self.batch_size = whole.sample_shape, whole.batch_size
+        self._rest: Iterator[Batch] | None = None  # of an epoch that is gone on with
+
+    @property
+    def share(self) -> float:
+        """The part of all samples that this worker has."""
+        return 1 / self._workers.size
+
+    def again(self, steps: int) -> None:
+        """Lets the next pass go on with the last batch, after as many others as were through."""
+        self._rest = chain(repeat(self._last, steps + 1), self._source)
 
     @property
     def steps(self) -> int | None:
@@ -106,12 +127,15 @@ class SharedStream:
         self._whole.go_on(times)
 
     def __iter__(self) -> Iterator[Batch]:
-        for batch in self._whole:
-            if self._shards:
+        self._source, self._rest = self._rest or iter(self._whole), None
+        for batch in self._source:
+            self._last = batch
+            if self._workers.shards:
                 yield batch
                 continue
             self.n = n = len(batch[1])
-            rows = slice(n * self._rank // self._size, n * (self._rank + 1) // self._size)
+            k, K = self._workers.rank, self._workers.size
+            rows = slice(n * k // K, n * (k + 1) // K)
             X, y, weight, given = batch
             part = y[rows]
             weight = None if weight is None else weight[rows]

@@ -170,6 +170,7 @@ class RecordedSteps(Step):
         loss = float(step.total) / step.size
         if self._penalised:
             loss += self.model.penalty()
+        loss += self.model.activity_penalty()
         return loss, step.prediction
 
     def complete(self) -> None:
@@ -206,7 +207,8 @@ class RecordedSteps(Step):
             self._recorded[id(X), id(y), id(weight)] = step  # keeps them: their ids stay theirs
         else:
             self._replayable = False
-        return float(step.total) / step.size + self.model.penalty(), step.prediction
+        loss = float(step.total) / step.size + self.model.penalty()
+        return loss + self.model.activity_penalty(), step.prediction
 
     def _can_replay(self) -> bool:
         """Whether the steps of the model as it is can be replayed."""

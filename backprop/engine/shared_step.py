@@ -98,8 +98,8 @@ class SharedStep:
         first, *others = self._programs
         if not self._complete:
             team.make(first)
-        if optimizer.clips:
-            optimizer.clip(self._parameters)
+        if optimizer.gathers:
+            optimizer.gather(self._parameters)
         for program in others:
             team.make(program)
         optimizer.conclude(self._parameters)
@@ -111,7 +111,12 @@ class SharedStep:
         every = sorted({each for part in written for stretches in part for each in stretches})
         distinct = all(a[1] <= b[0] for a, b in pairwise(every))
         n = len(self._last)
-        if self.apart or optimizer.clips or not distinct:
+        if optimizer.by_parameter:
+            shares = whole(self._parameters, n)
+            parts = [optimizer.blocks(self._parameters, share) for share in shares]
+            updates: list[list[Call]] = [[partial(optimizer.change, part)] for part in parts]
+            return [functions(self._last), updates]
+        if self.apart or optimizer.gathers or not distinct:
             shares = [share(trained, n, k) for k in range(n)]
             return [functions(self._last), [self._updates(optimizer, each) for each in shares]]
         left = without(trained, every)
@@ -122,8 +127,8 @@ class SharedStep:
                 [s for each in found if last[each] == i for s in common(trained, *each)]
                 for i, found in enumerate(stretches)
             ]
-            *updates, rest = self._updates(optimizer, *own, share(left, n, k))
-            pairs = zip(part, updates, strict=True)
+            *own_updates, rest = self._updates(optimizer, *own, share(left, n, k))
+            pairs = zip(part, own_updates, strict=True)
             programs.append(
                 [f for piece, update in pairs for f in (piece.function, update)] + [rest]
             )
@@ -172,3 +177,15 @@ def share(stretches: Sequence[slice], n: int, k: int) -> list[slice]:
         if start < stop:
             found.append(slice(start, stop))
     return found
+
+
+def whole(parameters: Parameters, n: int) -> list[list[slice]]:
+    """The parameters that are trained in n groups of about as many elements, each in one group."""
+    groups: list[list[slice]] = [[] for _ in range(n)]
+    sizes = [0] * n
+    trained = [slice(*bounds) for p, bounds in parameters.places() if p.trainable]
+    for each in sorted(trained, key=lambda s: s.start - s.stop):  # the longest first
+        k = sizes.index(min(sizes))
+        groups[k].append(each)
+        sizes[k] += each.stop - each.start
+    return groups

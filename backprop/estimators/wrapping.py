@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from backprop.callbacks import Callback
+from backprop.core.signatures import check_call_by_name
 from backprop.core.types import Array
 from backprop.estimators.base import SPARSE, Estimator, one_axis
 from backprop.estimators.samples import Samples, as_rows
@@ -102,7 +103,8 @@ class Wrapped(Estimator):
         """
         if not callable(self.build):
             raise TypeError(
-                f"build must be a function that returns a new Sequential, but it is {self.build!r}."
+                f"build must be a function of (n_features, n_outputs, …) that returns a new "
+                f"Sequential, but it is {self.build!r}."
             )
         anew = not (self.warm_start and hasattr(self, "models_"))
         X, y = self._checked(X, y, anew)
@@ -148,7 +150,9 @@ class Wrapped(Estimator):
         """New networks, compiled."""
         random, found = check_random_state(self.random_state), []
         for _ in range(self.n_members):
-            model = self.build(n_features, n_outputs, **self._settings())
+            settings = self._settings()
+            check_call_by_name(self.build, settings, "build", "n_features", "n_outputs")
+            model = self.build(n_features, n_outputs, **settings)
             if not hasattr(model, "compiled"):
                 raise TypeError(
                     f"build must return a Sequential, but it returned {type(model).__name__}."

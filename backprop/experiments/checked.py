@@ -1,6 +1,6 @@
 """The arguments of ``fit_many``, every mistake found before the first model is trained."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -84,3 +84,17 @@ def checked_rows(rows: Any, name: str, n_models: int, n: int) -> list[Array | No
                 f"{each.min()} to {each.max()}."
             )
     return [each.astype(np.intp) for each in found]
+
+
+def refuse_lists(models: Sequence[Any]) -> None:
+    """Refuses metrics whose results are lists: scores are compared, and averaged over the folds.
+
+    Raises:
+        ValueError: There is one.
+    """
+    for metric in getattr(models[0], "metrics", ()):
+        if metric.several:
+            raise ValueError(
+                f"{metric!r} gives a list of numbers, but there must be one for each fold: take "
+                f"an average, a class_id or one threshold."
+            )

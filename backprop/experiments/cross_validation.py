@@ -9,7 +9,9 @@ import numpy as np
 
 from backprop.core.arrays import to_array
 from backprop.core.checks import check_integer
+from backprop.core.signatures import check_function
 from backprop.core.types import Array, is_sparse
+from backprop.experiments.checked import refuse_lists
 from backprop.experiments.many import fit_many
 from backprop.training.history import History
 
@@ -75,11 +77,7 @@ def cross_validate(
         ValueError: There are fewer samples than folds, or ``build`` returns the same model twice.
         TypeError: ``build`` is no function.
     """
-    if not callable(build):
-        raise TypeError(
-            f"build must be a function that returns a new compiled model for each fold, but it is "
-            f"{build!r}."
-        )
+    check_function(build, "", "build")
     folds = check_integer(folds, "folds", 2)
     seed = check_integer(seed, "seed", 0)
     X = X.tocsr() if is_sparse(X) else to_array(X, "X")
@@ -92,6 +90,7 @@ def cross_validate(
     models = [build() for _ in range(folds)]
     if len({id(model) for model in models}) < folds:
         raise ValueError("build returned the same model twice: let it make a new one.")
+    refuse_lists(models)
     rows = cut(y, folds, seed)
     rest = [np.concatenate(rows[:k] + rows[k + 1 :]) for k in range(folds)]
     arguments = {"verbose": verbose, "executor": executor, **fit_arguments}

@@ -20,6 +20,7 @@ from backprop.data.batches import Batches
 from backprop.data.inputs import warn_of_bytes
 from backprop.data.samples import Data
 from backprop.data.sources import Source, check
+from backprop.data.training import observing
 from backprop.engine.owners import training
 from backprop.engine.recorded import form, replayable
 from backprop.engine.threads import single_blas_threads
@@ -32,7 +33,7 @@ from backprop.layers.block import Block, walk
 from backprop.protocol import Model
 from backprop.storage import snapshot
 from backprop.training.history import History
-from backprop.training.observation import observe, observing
+from backprop.training.observation import observe
 from backprop.training.plan import plan_fit
 from backprop.training.progress import progress
 
@@ -269,9 +270,11 @@ def plain_training(model: Model) -> bool:
     optimizer = model.optimizer
     return (
         replayable(model)
+        and not model.penalizes
         and not optimizer.full_batch
         and from_here(optimizer)
-        and not (optimizer.weight_decay or optimizer.use_ema or optimizer.clips)
+        and not (optimizer.weight_decay or optimizer.use_ema or optimizer.gathers)
+        and not optimizer.by_parameter
         and not any(p.constraint for p in model.parameters)
         and not has_learnt_mask(model.layers)  # models of one form then have other masks
     )

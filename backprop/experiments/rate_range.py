@@ -119,7 +119,7 @@ def learning_rate_range(
     twin.build((None, *data.X.shape[1:]))
     optimizer = twin.optimizer
     optimizer.check_free(twin.parameters)
-    rates, taken = np.geomspace(start, stop, steps), optimizer.iterations
+    rates, taken = np.geomspace(start, stop, steps), optimizer.steps
     # in the place of a schedule too, which would not let a number be set
     optimizer.learning_rate = lambda step: float(rates[step - taken])
     batches = Batches(data, batch_size, twin.dtype, np.random.default_rng(seed))

@@ -13,8 +13,9 @@ import numpy as np
 
 from backprop import plotting
 from backprop.core.checks import check_integer
+from backprop.core.signatures import check_call_by_name, check_function
 from backprop.core.types import Array
-from backprop.experiments.checked import checked_samples
+from backprop.experiments.checked import checked_samples, refuse_lists
 from backprop.experiments.cross_validation import cut
 from backprop.experiments.many import fit_many
 
@@ -122,8 +123,7 @@ def search(
         ValueError: There is nothing to try, or no number of that name.
         TypeError: ``build`` is no function, or ``settings`` holds no lists.
     """
-    if not callable(build):
-        raise TypeError(f"build must be a function that returns a model, but it is {build!r}.")
+    check_call_by_name(build, checked(settings), "build")
     folds, seed = check_integer(folds, "folds", 2), check_integer(seed, "seed", 0)
     tried = combinations(settings) if number is None else drawn(settings, number, seed)
     x, targets, _ = checked_samples(X, y, None)
@@ -132,6 +132,7 @@ def search(
     held_out = cut(targets, folds, seed)
     rest = [np.concatenate(held_out[:k] + held_out[k + 1 :]) for k in range(folds)]
     models = [build(**setting) for setting in tried for _ in range(folds)]
+    refuse_lists(models)
     name, sign = order(models[0], by)
     fit_many(
         models,
@@ -186,6 +187,7 @@ def drawn(settings: Mapping[str, Any], number: int, seed: int) -> list[dict[str,
 
     def draw(name: str, value: Any) -> Any:
         if callable(value):
+            check_function(value, "rng", f"settings[{name!r}]")
             return value(rng)
         values = values_of(name, value)
         return values[int(rng.integers(len(values)))]

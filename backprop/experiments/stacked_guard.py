@@ -54,24 +54,23 @@ class StackedGuard:
         for kept, stretch in zip(self._kept, self._stretches, strict=True):
             np.copyto(kept, self.theta[:, stretch])
 
-    def update(self, step: Any, penalties: Any, when: str) -> None:
+    def update(self, step: Any, penalties: Any, epoch: int, number: int) -> None:
         """The optimizers' step; undone for the models that it would spoil.
 
         Args:
             step: The ``StackedStep`` that has been made.
             penalties: Ω(θ) of each model.
-            when: What the warning says of the time: ``"in epoch 1, step 3"``.
+            epoch: The epoch, counted from 0.
+            number: The step in it, counted from 0.
 
         Raises:
             DivergenceError: There are some, and that was asked for.
         """
-        g, total = self._flat, step.total
-        with np.errstate(over="ignore", invalid="ignore"):
-            fine = g.dot(g) < self._limit and total.dot(total) < self._limit
-        if fine and np.isfinite(penalties).all():
+        limit = self._limit
+        if all(numbers.dot(numbers) < limit for numbers in (self._flat, step.total, penalties)):
             self.optimizer.step()
             return
-        wrong = ~(np.isfinite(self.g).all(axis=1) & np.isfinite(total + penalties))
+        wrong = ~(np.isfinite(self.g).all(axis=1) & np.isfinite(step.total + penalties))
         arrays = [self.theta, *self.optimizer.state.values()]
         before, steps = [array.copy() for array in arrays], self.optimizer.t
         self.optimizer.step()
@@ -79,7 +78,8 @@ class StackedGuard:
             wrong |= ~np.isfinite(array).all(axis=1)
         for k in np.flatnonzero(wrong):
             if k in self.active:
-                self._stop(int(k), step, [array[k] for array in before], steps, when)
+                rows = [array[k] for array in before]
+                self._stop(int(k), step, rows, steps, f"in epoch {epoch + 1}, step {number + 1}")
             for array in arrays:
                 array[k] = 0
         if self.on_divergence == "raise" and self._message:

@@ -25,6 +25,9 @@ from backprop.training.history import History
 from backprop.training.interrupt import DelayedInterrupt
 from backprop.training.step import Step
 
+LOSSES_AT_ONCE = 1000
+"""Steps whose losses are added up together."""
+
 AfterEpoch = Callable[[int, "list[dict[str, float]]"], bool]
 """Is given an epoch and the numbers of each model, and says whether to stop."""
 
@@ -67,6 +70,7 @@ class StackedModels:
             for p, bounds in models[0].parameters.places()
             if p.regularizer is not None and p.trainable
         ]
+        self.unpenalised = np.zeros(len(models))
         self.steps = {}
         for size in {self.size, rows.shape[1] % self.size} - {0}:
             self.steps[size] = StackedStep(models, data, rows[0, :size], self.theta, self.g)
@@ -115,7 +119,7 @@ class StackedModels:
             shuffled = [each.permutation(n) for each in self.generators]
             order = np.take_along_axis(order, np.stack(shuffled), axis=1)
         scores, guard = StackedScores(self.models), self.guard
-        for start in range(0, n, self.size):
+        for number, start in enumerate(range(0, n, self.size)):
             index = order[:, start : start + self.size]
             step = self.steps[index.shape[1]]
             step.draw(np.ascontiguousarray(index))
@@ -124,20 +128,22 @@ class StackedModels:
                 call()
             penalties = self.penalties()
             scores.note(step, penalties)
-            when = f"in epoch {epoch + 1}, step {start // self.size + 1}"
-            guard.update(step, penalties, when)
+            guard.update(step, penalties, epoch, number)
             interrupt.check()
         return [
             collect(loss, 1, model.metrics)
             for loss, model in zip(scores.finish(), self.models, strict=True)
         ]
 
-    def penalties(self) -> Array | float:
+    def penalties(self) -> Array:
         """Ω(θ) of each model, from its row of θ; 0 without regularisers."""
-        found: Array | float = 0.0
-        for penalties, rows, shape in self.penalised:
-            found += penalties(rows, shape)
-        return found
+        if not self.penalised:
+            return self.unpenalised
+        total: Array
+        total, *others = (penalties(rows, shape) for penalties, rows, shape in self.penalised)
+        for each in others:
+            total += each
+        return total
 
     def hand_back(self) -> None:
         """Writes θ, g and the optimizers' state into the models."""
@@ -215,20 +221,22 @@ class StackedScores:
     def __init__(self, models: Sequence[Model]) -> None:
         self.models = models
         self.totals, self.seen = np.zeros(len(models)), np.zeros(len(models))
+        self._losses: list[tuple[Array, int, Array, Any]] = []  # Σ ℓ, how many ℓ, Ω, samples
         self._kept: list[tuple[Any, ...]] = []  # masks, predictions, targets, weights
         metrics = [metric for model in models for metric in model.metrics]
-        self._scored = bool(metrics)
+        self._scored, self._masked = bool(metrics), models[0].makes_mask
         self._at_once = COUNTED_AT_ONCE if all(map(is_a_sum, metrics)) else 1
         for metric in metrics:
             metric.reset()
 
-    def note(self, step: StackedStep, penalties: Array | float) -> None:
+    def note(self, step: StackedStep, penalties: Array) -> None:
         """Counts a step, before the next one is made."""
         n = step.y.shape[1]
         masks = self._masks(step.X)
         counts = n if masks is None else masks.sum(axis=(1, 2))  # steps that are no padding
-        self.totals += (step.total.astype(np.float64) / step.size + penalties) * counts
-        self.seen += counts
+        self._losses.append((step.total.copy(), step.size, penalties, counts))
+        if len(self._losses) == LOSSES_AT_ONCE:
+            self._add_losses()
         if not self._scored:
             return
         weight = None if step.weight is None else step.weight.copy()
@@ -238,7 +246,7 @@ class StackedScores:
 
     def _masks(self, X: Array) -> Array | None:
         """Which steps of the outputs are no padding, ``(K, N, T)``; None if all are."""
-        if not self.models[0].makes_mask:
+        if not self._masked:
             return None
         masks = [self.models[0].mask(each) for each in X]  # a mask depends on no weights
         found = [mask for mask in masks if mask is not None]
@@ -248,7 +256,20 @@ class StackedScores:
         """The mean loss of each model; the metrics have counted everything."""
         if self._kept:
             self._count()
+        self._add_losses()
         return [float(loss) for loss in self.totals / np.maximum(self.seen, 1)]
+
+    def _add_losses(self) -> None:
+        """Adds the losses of the steps that were noted, one after the other."""
+        if not self._losses:
+            return
+        totals, sizes, penalties, counts = zip(*self._losses, strict=True)
+        columns = np.array(sizes)[:, np.newaxis]
+        samples = np.array(counts).reshape(len(counts), -1)  # a column if nothing is padded
+        losses = (np.array(totals, np.float64) / columns + np.array(penalties)) * samples
+        self.totals = np.add.reduce([self.totals, *losses], axis=0)
+        self.seen += samples.sum(axis=0)
+        self._losses.clear()
 
     def _count(self) -> None:
         masks, predictions, y, weights = map(joined, zip(*self._kept, strict=True))
@@ -264,9 +285,12 @@ def joined(parts: Sequence[Any]) -> Any:
 
 
 def means(logs: Sequence[dict[str, float]]) -> dict[str, float]:
-    """The mean of each number over the models that have it."""
+    """The mean of each number over the models that have it; of lists, number by number."""
     names = dict.fromkeys(name for each in logs for name in each)
-    return {name: float(np.mean([each[name] for each in logs if name in each])) for name in names}
+    return {
+        name: np.mean([each[name] for each in logs if name in each], axis=0).tolist()
+        for name in names
+    }
 
 
 def generators_of(model: Model, models: Sequence[Model]) -> dict[int, list[np.random.Generator]]:

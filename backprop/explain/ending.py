@@ -5,6 +5,7 @@ import numpy as np
 from backprop.core.types import Array
 from backprop.explain.names import Names, Row, Section, delta_definition, name_layers
 from backprop.explain.record import Record
+from backprop.layers.block import walk
 from backprop.losses.formula import Formula
 
 _UNSMOOTHED = str.maketrans("ỹỸ", "yY")
@@ -162,7 +163,9 @@ def _factor(record: Record, times: str = "") -> list[str]:
 
 def _penalties(record: Record) -> list[str]:
     """The regularisers that count, and what they act on."""
-    return [
+    layers = (layer for _, layer in walk(own.layer for own in record.layers))
+    added = [f"what {layer} adds" for layer in layers if layer.penalizes]
+    return added + [
         f"{p.parameter.regularizer!r} of `{names.parameter(name)}`"
         for layer, names in zip(record.layers, name_layers(record.layers, True), strict=True)
         for name, p in layer.parameters.items()

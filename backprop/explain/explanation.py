@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backprop.core.durable import replacing
+from backprop.core.durable import check_file, replacing
 from backprop.core.types import Array
 from backprop.explain.drawing import draw
 from backprop.explain.formulas import derivation
@@ -125,10 +124,11 @@ class Explanation:
             ".txt": lambda: f"{self}\n",
         }
         pictures = (".png", ".svg")
-        suffix = Path(path).suffix.lower()
+        name = check_file(path)
+        suffix = os.path.splitext(name)[1].lower()
         if suffix not in (*texts, *pictures):
             raise ValueError(
-                f"path is {os.fspath(path)!r}: let it end with "
+                f"path is {name!r}: let it end with "
                 f"{', '.join([*texts, *pictures[:-1]])} or {pictures[-1]}."
             )
         with replacing(path) as temporary:

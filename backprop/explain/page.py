@@ -30,6 +30,7 @@ from backprop.explain.names import (
 from backprop.explain.record import Record
 from backprop.explain.stated import stated
 from backprop.explain.text import block, escape, parameters, symbol
+from backprop.layers.block import walk
 from backprop.plotting.network import MOST_UNITS
 
 _FILES = Path(__file__).parent / "lesson"
@@ -250,6 +251,7 @@ def _plain(record: Record) -> bool:
         and optimizer.schedule is None
         and record.data.weight is None
         and record.target is record.data.y
+        and not any(layer.penalizes for _, layer in walk(own.layer for own in record.layers))
         and not getattr(loss, "from_logits", False)
         and all(p.regularizer is None and p.constraint is None for p in every)
     )

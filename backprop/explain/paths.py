@@ -11,6 +11,7 @@ from backprop.core.types import Array
 from backprop.explain.names import Names, function_name, name_layers
 from backprop.explain.record import LayerRecord, Record
 from backprop.explain.text import format_numbers
+from backprop.layers.block import walk
 from backprop.plotting.nodes import unit_name
 
 MOST_PATHS = 10_000
@@ -114,7 +115,7 @@ def find_paths(record: Record, layer: int, unit: int, sample: int) -> Paths:
 
     Raises:
         ValueError: There is no such unit or sample, there are too many paths, or a layer is not a
-            function from one vector to another, sample by sample.
+            function from one vector to another, sample by sample, or adds to the loss.
     """
     names = name_layers(record.layers, single=True)
     above = list(zip(record.layers, names, strict=True))[layer + 1 :]
@@ -133,6 +134,12 @@ def find_paths(record: Record, layer: int, unit: int, sample: int) -> Paths:
     ):
         if not 0 <= value < size:
             raise ValueError(f"{argument} must lie between 0 and {size - 1}, but it is {value!r}.")
+    for _, inner in walk(own.layer for own, _ in above):
+        if inner.penalizes:
+            raise ValueError(
+                f"{inner} adds to the loss on the way, so that the paths do not give the whole "
+                f"derivative: begin behind it."
+            )
     steps = [(own, name, _jacobian(own, sample)) for own, name in above]
     number = _count(steps, record.prediction.shape[1])[unit] if steps else 1
     if number > MOST_PATHS:

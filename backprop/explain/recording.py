@@ -14,7 +14,7 @@ from backprop.explain.record import LayerRecord, ParameterRecord, Record
 from backprop.explain.stated import stated
 from backprop.layers import Activation, Chain, Layer
 from backprop.layers.block import outputs_through, shape_through
-from backprop.layers.chain import unfold
+from backprop.layers.chain import ending
 from backprop.losses import Loss
 from backprop.losses.formula import Formula
 from backprop.protocol import Model
@@ -44,7 +44,7 @@ def record_pass(model: Explainable, X: Any, y: Any, sample_weight: Any = None) -
     values = [p.value.copy() for p in model.parameters]
     layers = _layers(model)
     arrays, deltas, E = _there_and_back(model, layers, data)
-    penalty = model.penalty()
+    penalty = model.penalty() + model.activity_penalty()
     head, loss = model.loss, model.loss.unjoined
     joined = head is not loss
     formula = stated(loss, "formula", "values", "gradient", "reduce")
@@ -194,7 +194,7 @@ def _check(model: Explainable, X: Any, y: Any, sample_weight: Any) -> Data:
             sample_weight = to_array(sample_weight, "sample_weight")[np.newaxis]
     X = check_inputs(X, model.input_shape, model.layers, "X", model.dtype)
     model.build((None, *X.shape[1:]))
-    loss.check_ending(unfold(model.layers)[-1])
+    loss.check_ending(ending(model.layers))
     data = check_data(
         X,
         y,

@@ -86,7 +86,8 @@ def check_gradients(
 
     def evaluate() -> float:
         prediction = twin.forward(inputs, training=True)
-        return twin.loss.compute(prediction, data.y, data.weight) + twin.penalty()
+        loss = twin.loss.compute(prediction, data.y, data.weight) + twin.penalty()
+        return loss + twin.activity_penalty()
 
     real = Function(evaluate, tensors_of(twin.parameters, inputs), generators(twin))
 
@@ -100,7 +101,8 @@ def check_gradients(
             for layer in twin.body:  # a model's own forward takes real numbers alone
                 A = branching_as_real(layer.forward(A, training=True))
             prediction = twin.loss.predict(A, training=True)
-            return twin.loss.compute(prediction, data.y, data.weight) + twin.penalty()
+            loss = twin.loss.compute(prediction, data.y, data.weight) + twin.penalty()
+            return loss + twin.activity_penalty()
 
         return Function(evaluate, tensors_of(twin.parameters, inputs), generators(twin))
 

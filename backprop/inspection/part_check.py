@@ -27,7 +27,7 @@ from backprop.inspection.gradient_check import (
 from backprop.inspection.gradient_report import GradientReport
 from backprop.inspection.real_branches import branching_as_real
 from backprop.layers import Layer
-from backprop.layers.block import METHODS, forward_through
+from backprop.layers.block import METHODS, activity_penalty, forward_through
 from backprop.losses import Loss
 
 
@@ -89,7 +89,7 @@ def check_layer(
         )
 
     real = Function(
-        lambda: float(np.sum(R * twin.forward(X, training=True))),
+        lambda: float(np.sum(R * twin.forward(X, training=True))) + activity_penalty([twin]),
         tensors_of(twin.parameters, X),
         generators(twin),
     )
@@ -101,7 +101,7 @@ def check_layer(
 
         def evaluate() -> Any:
             output = complex_twin.forward(branching_as_real(Z), training=True)
-            return np.sum(R * np.asarray(output))
+            return np.sum(R * np.asarray(output)) + activity_penalty([complex_twin])
 
         tensors = tensors_of(complex_twin.parameters, Z)
         return Function(evaluate, tensors, generators(complex_twin))

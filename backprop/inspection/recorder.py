@@ -7,7 +7,7 @@ import numpy as np
 
 from backprop import plotting
 from backprop.callbacks import Callback, Logs
-from backprop.core.durable import replacing
+from backprop.core.durable import check_file, replacing
 from backprop.core.types import Array
 from backprop.inspection.training_page import training_page
 
@@ -85,8 +85,9 @@ class Recorder(Callback):
                 the samples do not fit the model.
             FileNotFoundError: The folder does not exist.
         """
-        if not os.fspath(path).lower().endswith(".html"):
-            raise ValueError(f"path is {os.fspath(path)!r}: let it end with .html.")
+        name = check_file(path)
+        if not name.lower().endswith(".html"):
+            raise ValueError(f"path is {name!r}: let it end with .html.")
         if not self.losses:
             raise ValueError("no epoch was recorded: pass the Recorder to fit's callbacks first.")
         if len(self.thetas) != len(self.losses) + 1:

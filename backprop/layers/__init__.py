@@ -43,6 +43,7 @@ from backprop.layers.dense import Dense
 from backprop.layers.depthwise import DepthwiseConv2D, SeparableConv2D
 from backprop.layers.embedding import Embedding
 from backprop.layers.formulas import Lambda
+from backprop.layers.gated import GLU
 from backprop.layers.global_pooling import (
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
@@ -55,17 +56,14 @@ from backprop.layers.input import Input
 from backprop.layers.lstm import LSTM
 from backprop.layers.masking import Masking
 from backprop.layers.noise import (
+    AlphaDropout,
     Dropout,
     GaussianDropout,
     GaussianNoise,
     SpatialDropout1D,
     SpatialDropout2D,
 )
-from backprop.layers.normalization import (
-    BatchNormalization,
-    LayerNormalization,
-    RMSNormalization,
-)
+from backprop.layers.normalization import BatchNormalization, LayerNormalization
 from backprop.layers.parallel import Parallel
 from backprop.layers.pooling import (
     AveragePooling1D,
@@ -75,7 +73,9 @@ from backprop.layers.pooling import (
 )
 from backprop.layers.positions import PositionalEncoding, PositionEmbedding
 from backprop.layers.rectifiers import CELU, ELU, SELU, HardSigmoid, LeakyReLU, PReLU
+from backprop.layers.regularization import ActivityRegularization
 from backprop.layers.residual import Residual
+from backprop.layers.rms_normalization import RMSNormalization
 from backprop.layers.scaling import Normalization, Rescaling
 from backprop.layers.shape import Flatten, Permute, Reshape
 from backprop.layers.simple_rnn import SimpleRNN
@@ -97,10 +97,13 @@ __all__ = [
     "CELU",
     "ELU",
     "GELU",
+    "GLU",
     "GRU",
     "LSTM",
     "SELU",
     "Activation",
+    "ActivityRegularization",
+    "AlphaDropout",
     "AveragePooling1D",
     "AveragePooling2D",
     "BatchNormalization",

@@ -1,18 +1,22 @@
 """The classic activation functions as layers: formulas with their derivatives, and Softmax."""
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from backprop.core import functional
-from backprop.core.checks import check_number
-from backprop.core.types import Array, as_floats
+from backprop.core.checks import check_axis, check_number
+from backprop.core.types import POSITIVE, UNIT, Array, Interval, as_floats
+from backprop.layers.along_axes import AlongAxes
 from backprop.layers.base import Activation, Layer
 
 
 class Identity(Activation):
     """f(z) = z, f′(z) = 1: the linear activation of the textbooks."""
 
+    rearranges = True
     formulas = {"Y": "{z}", "dX": "{delta}"}
 
     def f(self, Z: Array, out: Array | None = None) -> Array:
@@ -28,6 +32,7 @@ class Identity(Activation):
 class Sigmoid(Activation):
     """σ(z) = 1 / (1 + e⁻ᶻ), σ′(z) = σ(z) (1 − σ(z)), the logistic function."""
 
+    interval = UNIT
     link = "sigmoid"
     symbol = "σ"
     definition = "σ(z) = 1 / (1 + exp(−z))"
@@ -47,6 +52,7 @@ class Sigmoid(Activation):
 class Tanh(Activation):
     """f(z) = tanh(z), f′(z) = 1 − tanh²(z)."""
 
+    interval = (-1.0, 1.0)
     slope = "1 − {a} ⊙ {a}"
 
     def f(self, Z: Array, out: Array | None = None) -> Array:
@@ -73,6 +79,7 @@ class ReLU(Activation):
         name: The layer's name.
     """
 
+    interval: Interval | None = POSITIVE
     definition = "relu(z) = max(z, 0)"
     slope = "[{z} > 0]"
 
@@ -95,6 +102,8 @@ class ReLU(Activation):
             line, limit = f"z [z > {t}]", ""
             if max_value is not None:
                 line, limit = f"min({line}, {max_value:g})", f" ⊙ [{{z}} < {max_value:g}]"
+            low = -math.inf if self.negative_slope else 0.0
+            self.interval = low, math.inf if max_value is None else max_value
             self.definition = f"relu(z) = {line} + {s} min(z − {t}, 0)"
             self.slope = f"[{{z}} > {t}]{limit} + {s} [{{z}} ≤ {t}]"
 
@@ -123,8 +132,8 @@ class ReLU(Activation):
         return out
 
 
-class Softmax(Layer):
-    """Probabilities of K classes from K logits, along the last axis.
+class Softmax(AlongAxes):
+    """Probabilities of K classes from K logits, along the last axis or the chosen ones.
 
         A_k = e^{z_k} / Σ_j e^{z_j}
 
@@ -132,35 +141,75 @@ class Softmax(Layer):
 
     The second line is the product of δ with the Jacobian ∂A_j/∂z_k = A_j ([j = k] − A_k).
 
-    Shapes: Z and A ``(N, K)``, or with further leading axes.
+    Shapes: Z and A ``(N, K)``, or with further axes.
+
+    Args:
+        axis: The axis of the classes, or a list of axes whose numbers together are those of the
+            classes, such as ``[1, 2]`` for the pixels of an image.
+        name: The layer's name.
     """
 
-    link = "softmax"
-    any_length = 2
-    sums_to_one = True
+    interval = UNIT
     is_activation = True
     definition = "softmax(z)_k = exp(z_k) / Σ_j exp(z_j)"
-    formulas = {"J": "diag({y}) − {y}ᵀ {y}"}
     Z: Any = None
     A: Any = None
 
+    def __init__(
+        self, axis: int | list[int] | tuple[int, ...] = -1, name: str | None = None
+    ) -> None:
+        super().__init__(name)
+        self.axis = check_axis(axis, "axis of Softmax")
+
+    @property
+    def link(self) -> str | None:  # type: ignore[override]
+        """A loss on classes takes them from the last axis."""
+        return "softmax" if self.is_last else None
+
+    @property
+    def sums_to_one(self) -> bool:  # type: ignore[override]
+        """Whether the last axis does."""
+        return self.is_last
+
+    @property
+    def any_length(self) -> int:  # type: ignore[override]
+        """2, unless the steps are among the classes."""
+        return 2 if self.is_last else 0
+
+    @property
+    def formulas(self) -> Mapping[str, str]:  # type: ignore[override]
+        """The Jacobian of a row, or the product with it, where j runs through the classes."""
+        if self.is_last:
+            return {"J": "diag({y}) − {y}ᵀ {y}"}
+        return {"dX": "{y} ⊙ ({delta} − Σ_j {delta} ⊙ {y})"}
+
     def forward(self, Z: Array, training: bool = False) -> Array:
         """A = softmax(Z)."""
-        Z = as_floats(Z)
+        Z = self.to_the_end(as_floats(Z), "Z", training)
         if not training:
-            return functional.softmax(Z)[0]
+            A = functional.softmax(self.rows(Z))[0]
+            return self.to_their_places(A.reshape(Z.shape), "", training)
         self.Z = Z
-        self.A, _ = functional.softmax(Z, self.buffer("A", Z.shape, Z.dtype))
-        return self.A  # type: ignore[no-any-return]
+        A = self.A = self.buffer("A", Z.shape, Z.dtype)
+        functional.softmax(self.rows(Z), self.rows(A))
+        return self.to_their_places(A, "Y")
 
     def backward(self, delta: Array) -> Array:
         """∂E/∂Z = A ⊙ (δ − Σ_k δ_k A_k)."""
-        self.check_delta(delta, self.A)
-        dZ: Array = np.multiply(delta, self.A, out=self.buffer("dZ", self.Z.shape, self.Z.dtype))
-        along = np.add.reduce(dZ, axis=-1, keepdims=True)  # (N, 1)
-        np.subtract(delta, along, out=dZ)
-        dZ *= self.A
-        return dZ
+        self.check_delta(delta, self.as_given(self.A))
+        dZ = self.buffer("dZ", self.Z.shape, self.Z.dtype)
+        P, D, dP = map(self.rows, (self.A, self.to_the_end(delta, "delta"), dZ))
+        np.multiply(D, P, out=dP)
+        along = np.add.reduce(dP, axis=-1, keepdims=True)  # (N, 1)
+        np.subtract(D, along, out=dP)
+        dP *= P
+        return self.to_their_places(dZ, "dX")
+
+    def rows(self, A: Array) -> Array:
+        """A with all classes along its last axis, where several axes at the end are theirs."""
+        if not isinstance(self.axis, tuple) or len(self.axis) == 1:
+            return A
+        return A.reshape(*A.shape[: -len(self.axis)], -1)
 
 
 class LogSoftmax(Layer):
@@ -173,6 +222,7 @@ class LogSoftmax(Layer):
     Shapes: Z and A ``(N, K)``, or with further leading axes.
     """
 
+    interval = (-math.inf, 0.0)
     any_length = 2
     sums_to_one = True
     is_activation = True

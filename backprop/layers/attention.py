@@ -9,10 +9,11 @@ import numpy as np
 
 from backprop.core.attention import later, padding, share_out
 from backprop.core.buffers import new_array
-from backprop.core.checks import check_flag, check_integer, check_mask, check_number
+from backprop.core.checks import check_flag, check_integer, check_number
 from backprop.core.functional import column_sum, ones, stacked_product
 from backprop.core.parameters import parameter_views
-from backprop.core.types import Array, Shape, as_array
+from backprop.core.ranges import check_mask
+from backprop.core.types import REAL, Array, Shape, as_array
 from backprop.core.windows import check_axes
 from backprop.layers.base import Layer
 
@@ -56,6 +57,7 @@ class MultiHeadAttention(Layer):
         name: The layer's name.
     """
 
+    interval = REAL
     takes_mask = True
     any_length = 2
     definition = (

@@ -13,10 +13,10 @@ from backprop.core.buffers import Buffers, new_array
 from backprop.core.checks import check_flag, check_name
 from backprop.core.errors import NoForwardError, NotBuiltError, ShapeError, misfit
 from backprop.core.parameters import Parameter
-from backprop.core.settings import Settings
+from backprop.core.settings import Checked, Settings
 from backprop.core.time_steps import Unrolled
 from backprop.core.transfer import copy_of, take_kept
-from backprop.core.types import Array, DTypeLike, Shape, as_array, as_floats, is_sparse
+from backprop.core.types import Array, DTypeLike, Interval, Shape, as_array, as_floats, is_sparse
 from backprop.initializers import Initializer
 from backprop.regularizers import Regularizer
 
@@ -53,16 +53,17 @@ class Layer(Settings):
         input_shape: The shape of one input sample once built.
         parameters: The layer's ``Parameter`` objects.
         adjustable: The arguments of the constructor that may be changed when the layer is built.
-        needs_input_gradient: Whether ∂E/∂X is wanted; a model turns it off up to the first layer
-            that learns.
+        needs_input_gradient: Whether ∂E/∂X is wanted; not up to a model's first layer that learns.
         takes_mask: Whether ``forward`` takes a ``mask`` ``(N, T)``, False where a step is padded.
+        penalizes: Whether a training pass leaves what it adds to the loss in ``penalty``.
         makes_mask: Whether ``output_mask`` makes a mask from the layer's input.
         any_length: The axes of samples that may have any number of steps: 2 for (T, C); 0 for none.
         runs_own_code: Whether it calls functions that users wrote.
         link: What a loss may be joined with at the end of a model: "softmax" or "sigmoid".
-        linear: Whether the outputs are a weighted sum, and so any real numbers.
-        sums_to_one: Whether the outputs are probabilities with the sum 1, or their logarithms, so
-            that a single one never changes.
+        linear: Whether the outputs are a weighted sum.
+        interval: What all outputs lie between, (0, 1) after a sigmoid; None if that is not known.
+        rearranges: Whether the outputs are the inputs, perhaps in another shape or order.
+        sums_to_one: Whether the outputs are probabilities with the sum 1, or their logarithms.
         is_activation: Whether it is an activation function, of a pre-activation Z.
         symbol: What ``explain`` calls its function, such as "σ"; the class's name if empty.
         definition: That function, such as "σ(z) = 1 / (1 + exp(−z))".
@@ -70,15 +71,15 @@ class Layer(Settings):
         step_formulas: Likewise what ``unrolled`` has of each step in time, ``{h_s}`` being h_{t−1}.
     """
 
-    accepts_sparse = False
-    random = False
-    takes_mask = makes_mask = False
-    runs_own_code = False
+    accepts_sparse = random = runs_own_code = False
+    takes_mask = makes_mask = penalizes = False
     any_length = 0
     link: str | None = None
-    linear = False
-    sums_to_one = False
-    is_activation = False
+    name: Any = Checked(check_name)
+    needs_input_gradient: Any = Checked(check_flag)
+    linear = rearranges = False
+    interval: Interval | None = None
+    sums_to_one = is_activation = False
     symbol = definition = ""
     formulas: Mapping[str, str] = {}
     step_formulas: Mapping[str, str] = {}
@@ -187,8 +188,8 @@ class Layer(Settings):
             regularizer=regularizers.get(regularizer),
             constraint=constraints.get(constraint),
         )
-        if parameter.constraint is not None:
-            parameter.constraint.check(tuple(shape))
+        for part in filter(None, (parameter.regularizer, parameter.constraint)):
+            part.check(tuple(shape))
         self.parameters.append(parameter)
         setattr(self, f"_{name}", parameter)
         return parameter

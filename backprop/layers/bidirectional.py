@@ -9,7 +9,7 @@ import numpy as np
 
 from backprop.core.checks import check_choice
 from backprop.core.errors import ShapeError
-from backprop.core.types import Array, Shape, as_array
+from backprop.core.types import Array, Interval, Shape, as_array
 from backprop.layers.base import Layer
 from backprop.layers.block import Block
 
@@ -41,6 +41,7 @@ class Bidirectional(Block):
         backward_layer: The second, ``"backward"``.
     """
 
+    interval: Interval | None = None
     definition = "{f}(x) = {self.merge_mode}(F(x), B(x)), where B reads x from its last step on"
 
     def __init__(
@@ -58,6 +59,7 @@ class Bidirectional(Block):
             backward_layer.go_backwards, backward_layer.name = True, None
         forward_layer.name, self.adopt(backward_layer).name = "forward", "backward"
         self.layer, self.backward_layer = self.children
+        self.interval = self.layer.interval and (-2.0, 2.0)  # of a sum
         self._check_ways()
         self._outputs: tuple[Array, ...] = ()
         self._M: Any = None

@@ -200,6 +200,12 @@ def takes(layers: Iterable[Layer], shape: Shape, known: Shape) -> bool:
     return True
 
 
+def activity_penalty(layers: Iterable[Layer]) -> Any:
+    """What the last training pass through the layers adds to the loss."""
+    added = (layer for _, layer in walk(layers) if layer.penalizes)
+    return sum((layer.penalty for layer in added), start=0.0)
+
+
 def walk(layers: Iterable[Layer], way: str = "") -> Iterator[tuple[str, Layer]]:
     """Every layer and those inside it, in the order of the computation, with the way to it.
 

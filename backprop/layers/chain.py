@@ -92,3 +92,12 @@ def unfold(layers: Sequence[Layer]) -> list[Layer]:
     if layers and isinstance(layers[-1], Chain) and layers[-1].layers:
         return [*layers[:-1], *unfold(layers[-1].layers)]
     return list(layers)
+
+
+def ending(layers: Sequence[Layer]) -> Layer:
+    """The layer whose outputs a model's are, whatever puts them into another shape or order."""
+    unfolded = unfold(layers)
+    kept = [k for k, layer in enumerate(unfolded) if not layer.rearranges]
+    if not kept or kept[-1] == len(unfolded) - 1:
+        return unfolded[-1]
+    return ending(unfolded[: kept[-1] + 1])

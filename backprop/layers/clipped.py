@@ -3,16 +3,19 @@
 Where a slope jumps there is no derivative; every class says which slope it takes there.
 """
 
+import math
+
 import numpy as np
 
 from backprop.core.checks import check_number
-from backprop.core.types import Array
+from backprop.core.types import POSITIVE, REAL, Array
 from backprop.layers.base import Activation
 
 
 class ReLU6(Activation):
     """f(z) = min(max(z, 0), 6);  f′(z) = 1 where 0 < z < 6, else 0 (also at 0 and 6)."""
 
+    interval = (0.0, 6.0)
     symbol = "relu"
     definition = "relu(z) = min(max(z, 0), 6)"
     slope = "[{z} > 0] ⊙ [{z} < 6]"
@@ -32,6 +35,7 @@ class ReLU6(Activation):
 class HardTanh(Activation):
     """f(z) = min(max(z, −1), 1);  f′(z) = 1 where −1 < z < 1, else 0 (also at ±1)."""
 
+    interval = (-1.0, 1.0)
     definition = "hard_tanh(z) = min(max(z, −1), 1)"
     slope = "[|{z}| < 1]"
 
@@ -54,6 +58,7 @@ class HardSiLU(Activation):
     Source: Howard et al. 2019, "Searching for MobileNetV3".
     """
 
+    interval = (-0.375, math.inf)
     definition = "hard_silu(z) = z h(z), h(z) = min(max(z/6 + ½, 0), 1)"
     slope = "h({z}) + {z} ⊙ [|{z}| < 3] / 6"
 
@@ -80,6 +85,7 @@ class SparsePlus(Activation):
     f′(z) = min(max(½ (z + 1), 0), 1): the softplus of the sparsemax, without a jump.
     """
 
+    interval = POSITIVE
     definition = "sparse_plus(z) = (½ (min(max(z, −1), 1) + 1))² + max(z − 1, 0)"
     slope = "min(max(½ ({z} + 1), 0), 1)"
 
@@ -106,6 +112,7 @@ class SparsePlus(Activation):
 class TanhShrink(Activation):
     """f(z) = z − tanh(z), f′(z) = tanh²(z)."""
 
+    interval = REAL
     definition = "tanh_shrink(z) = z − tanh(z)"
     slope = "tanh({z}) ⊙ tanh({z})"
 
@@ -128,6 +135,7 @@ class HardShrink(Activation):
         name: The layer's name.
     """
 
+    interval = REAL
     adjustable = ("threshold",)
     definition = "hard_shrink(z) = z [|z| > {self.threshold:g}]"
     slope = "[|{z}| > {self.threshold:g}]"

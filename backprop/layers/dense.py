@@ -11,7 +11,7 @@ from backprop.constraints import Constraint
 from backprop.core.checks import check_integer, check_use_bias
 from backprop.core.functional import ones
 from backprop.core.parameters import parameter_views
-from backprop.core.types import Array, Shape, as_array, is_sparse
+from backprop.core.types import REAL, Array, Shape, as_array, is_sparse
 from backprop.initializers import Initializer
 from backprop.layers.base import Layer
 from backprop.regularizers import Regularizer
@@ -51,6 +51,7 @@ class Dense(Layer):
         db: ∂E/∂b, likewise.
     """
 
+    interval = REAL
     accepts_sparse = True
     any_length = 2
     linear = True

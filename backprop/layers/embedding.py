@@ -11,7 +11,7 @@ from backprop.constraints import Constraint
 from backprop.core.checks import check_flag, check_integer
 from backprop.core.errors import NotBuiltError
 from backprop.core.parameters import parameter_views
-from backprop.core.types import Array, Shape, as_array
+from backprop.core.types import REAL, Array, Shape, as_array
 from backprop.initializers import Initializer
 from backprop.layers.base import Layer
 from backprop.regularizers import Regularizer
@@ -41,6 +41,7 @@ class Embedding(Layer):
         dW: ∂E/∂W of the last backward pass.
     """
 
+    interval = REAL
     any_length = 1
     formulas = {
         "Y": "{W}[{x}]",
@@ -89,7 +90,7 @@ class Embedding(Layer):
             self.embeddings_initializer,
             regularizer=self.embeddings_regularizer,
             constraint=self.embeddings_constraint,
-        )
+        ).looked_up = True
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """An axis of ``output_dim`` more."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from backprop.core.signatures import check_function
 from backprop.core.types import Array, Shape
 from backprop.layers.base import Layer
 
@@ -35,9 +36,10 @@ class Lambda(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        for argument, given in (("function", function), ("derivative", derivative)):
-            if not callable(given):
-                raise TypeError(f"Lambda({argument}) must be a function, but it is {given!r}.")
+        check_function(function, "X", "Lambda(function)")
+        check_function(derivative, "delta, X, Y", "Lambda(derivative)")
+        if shape is not None:
+            check_function(shape, "input_shape", "Lambda(shape)")
         self.function, self.derivative, self.shape = function, derivative, shape
         self.X: Any = None
         self.Y: Any = None

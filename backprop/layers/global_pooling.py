@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.checks import check_flag, check_mask
+from backprop.core.checks import check_flag
 from backprop.core.functional import ones
+from backprop.core.ranges import check_mask
 from backprop.core.types import Array, Shape, as_floats
 from backprop.core.windows import check_axes
 from backprop.layers.base import Layer

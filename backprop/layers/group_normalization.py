@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.constraints import Constraint
 from backprop.core.checks import check_integer
 from backprop.core.errors import ShapeError
 from backprop.core.functional import ones
@@ -15,6 +16,7 @@ from backprop.core.masks import refusal
 from backprop.core.types import Array, Shape
 from backprop.initializers import Initializer
 from backprop.layers.standardization import Standardization
+from backprop.regularizers import Regularizer
 
 
 class GroupNormalization(Standardization):
@@ -30,12 +32,16 @@ class GroupNormalization(Standardization):
 
     Args:
         groups: How many groups of neighbouring channels; it must divide C. −1 is one for each.
-        axis: The axis of the channels: the last one.
+        axis: The axis of the channels, counted with that of the batch.
         epsilon: ε.
         center: Whether β is there.
         scale: Whether γ is there.
         beta_initializer: How β starts.
         gamma_initializer: How γ starts.
+        beta_regularizer: The penalty on β, added to the loss.
+        gamma_regularizer: The penalty on γ.
+        beta_constraint: What β is brought to after every step.
+        gamma_constraint: What γ is brought to after every step.
         name: The layer's name.
     """
 
@@ -50,35 +56,32 @@ class GroupNormalization(Standardization):
         scale: bool = True,
         beta_initializer: str | Initializer = "zeros",
         gamma_initializer: str | Initializer = "ones",
+        beta_regularizer: str | Regularizer | None = None,
+        gamma_regularizer: str | Regularizer | None = None,
+        beta_constraint: str | Constraint | None = None,
+        gamma_constraint: str | Constraint | None = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(epsilon, center, scale, beta_initializer, gamma_initializer, name)
-        self.groups = -1 if groups == -1 else check_integer(groups, "groups of GroupNormalization")
+        super().__init__(
+            *(axis, epsilon, center, scale, beta_initializer, gamma_initializer),
+            *(beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint, name),
+        )
         self.axis = check_integer(axis, "axis of GroupNormalization", -math.inf)
+        self.groups = -1 if groups == -1 else check_integer(groups, "groups of GroupNormalization")
 
     def features(self, input_shape: Shape) -> Shape:
         """A number for each channel.
 
         Raises:
-            ValueError: The groups do not divide the channels, or these are not the last axis.
+            ValueError: The groups do not divide the channels, or there is no such axis.
         """
-        if self.axis not in (-1, len(input_shape)):
-            raise ValueError(
-                f"{self} takes the channels from the last axis, but axis is {self.axis!r} for "
-                f"samples of shape {tuple(input_shape)}: move them there with Permute first."
-            )
-        channels = input_shape[-1]
+        (channels,) = super().features(input_shape)
         if self.groups > channels or channels % self.groups:
             raise ShapeError(
                 f"{self} has {self.groups} groups, which cannot share {channels} channels equally: "
                 f"choose groups that divide {channels}."
             )
         return (channels,)
-
-    def output_shape(self, input_shape: Shape) -> Shape:
-        """The same, if the groups divide the channels."""
-        self.features(input_shape)
-        return tuple(input_shape)
 
     def output_mask(self, X: Array, mask: Array | None) -> Array | None:
         """None, since all steps are normalised together.

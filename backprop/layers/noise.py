@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from backprop.core.checks import check_number
+from backprop.core.checks import check_integer, check_list, check_number
+from backprop.core.errors import ShapeError
 from backprop.core.functional import dropout_factors
 from backprop.core.types import Array, Shape, as_floats
 from backprop.core.windows import check_axes
@@ -67,17 +70,118 @@ class Dropout(Noise):
 
     Args:
         rate: p, the share that is dropped, in [0, 1).
+        noise_shape: The shape of M with the batch axis in front: 1 where one factor holds along an
+            axis, else None or the size of X, such as ``(None, 1, None)`` for the same features at
+            all steps of a sequence; None stands for a factor for each number.
         seed: Determines the noise; None takes it from the model's seed.
         name: The layer's name.
     """
 
-    def __init__(self, rate: float, seed: int | None = None, name: str | None = None) -> None:
+    def __init__(
+        self,
+        rate: float,
+        noise_shape: Sequence[int | None] | None = None,
+        seed: int | None = None,
+        name: str | None = None,
+    ) -> None:
         super().__init__(seed, name)
-        self.rate = check_number(rate, "Dropout(rate)", below=1)
+        kind = type(self).__name__
+        self.rate = check_number(rate, f"{kind}(rate)", below=1)
+        self.noise_shape: tuple[int | None, ...] | None = None
+        if noise_shape is not None:
+            sizes = check_list(noise_shape, f"{kind}(noise_shape)")
+            self.noise_shape = tuple(
+                None if n is None else check_integer(n, f"each of {kind}(noise_shape)")
+                for n in sizes
+            )
+
+    @property
+    def any_length(self) -> int:  # type: ignore[override]
+        """2, unless the noise has one number of steps."""
+        return 2 if self.noise_shape is None else 0
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """The same, if the noise has a shape that fits it."""
+        self.factor_shape((1, *input_shape))
+        return tuple(input_shape)
+
+    def make_parameters(self, input_shape: Shape) -> None:
+        """Makes none; takes a generator of its own."""
+        self.output_shape(input_shape)
+        super().make_parameters(input_shape)
+
+    def factor_shape(self, shape: Shape) -> Shape:
+        """The shape of M; a number other than 1 in front stands for the samples of any batch.
+
+        Raises:
+            ShapeError: It does not fit inputs of that shape.
+        """
+        if self.noise_shape is None:
+            return shape
+        first, *others = self.noise_shape or (None,)
+        fit = zip(others, shape[1:], strict=False)
+        if len(self.noise_shape) != len(shape) or any(n not in (None, 1, size) for n, size in fit):
+            raise ShapeError(
+                f"{self} has noise_shape={self.noise_shape}, but samples have the shape "
+                f"{shape[1:]}: behind the axis of the batch each number must be None, 1 or the "
+                f"size of that axis."
+            )
+        sizes = (size if n is None else n for n, size in zip(others, shape[1:], strict=True))
+        return (1 if first == 1 else shape[0], *sizes)
 
     def draw(self, out: Array) -> None:
         """0 or 1 / (1 − p)."""
         dropout_factors(self._rng, self.rate, out)
+
+
+class AlphaDropout(Dropout):
+    """Sets a share of the inputs to what a SELU tends to far below 0, and keeps mean and variance.
+
+        Y = (X − α′) ⊙ M + a α′ + b,   m = 0 with probability p, else a
+
+        α′ = −λα of SELU,   a = 1 / √((1 − p) (1 + p α′²)),   b = −a α′ p
+
+    Inputs of mean 0 and variance 1 keep them, as a network of ``SELU`` needs it. Source: Klambauer,
+    Unterthiner, Mayr & Hochreiter 2017, "Self-normalizing neural networks".
+
+    Args:
+        rate: p, the share that is dropped, in [0, 1).
+        noise_shape: As for ``Dropout``.
+        seed: Determines the noise; None takes it from the model's seed.
+        name: The layer's name.
+    """
+
+    definition = "{f}(x) = (x + {self.limit:.10g}) ⊙ M − {self.shift:.10g}"
+    limit = 1.7580993408473766
+    """−α′."""
+
+    @property
+    def kept(self) -> float:
+        """a."""
+        return 1 / math.sqrt((1 - self.rate) * (1 + self.rate * self.limit**2))
+
+    @property
+    def shift(self) -> float:
+        """−(a α′ + b) = −a α′ (1 − p)."""
+        return self.kept * self.limit * (1 - self.rate)
+
+    def forward(self, X: Array, training: bool = False) -> Array:
+        """Y = (X − α′) ⊙ M + a α′ + b in training, else X."""
+        X = as_floats(X)
+        if not training:
+            return X.copy()
+        self.M = self.buffer("M", self.factor_shape(X.shape), X.dtype)
+        self.draw(self.M)
+        Y: Array = np.add(X, self.limit, out=self.buffer("Y", X.shape, X.dtype))
+        Y *= self.M
+        Y -= self.shift
+        self.Y = Y
+        return Y
+
+    def draw(self, out: Array) -> None:
+        """0 or a."""
+        super().draw(out)
+        out *= self.kept * (1 - self.rate)
 
 
 class SpatialDropout2D(Dropout):
@@ -97,6 +201,10 @@ class SpatialDropout2D(Dropout):
     """
 
     axes = "HWC"
+    any_length = 2
+
+    def __init__(self, rate: float, seed: int | None = None, name: str | None = None) -> None:
+        super().__init__(rate, None, seed, name)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """The same, if it is that of an image."""

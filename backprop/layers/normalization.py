@@ -1,18 +1,24 @@
-"""Layers that bring their inputs to one scale: over the batch, or a sample."""
+"""Normalisation of features over the batch, and of samples over their features."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
+from backprop.constraints import Constraint
 from backprop.core import console
-from backprop.core.checks import check_axis, check_flag, check_mask, check_positive, check_share
+from backprop.core.checks import check_flag, check_integer, check_share
 from backprop.core.functional import by_channel, column_sum
+from backprop.core.masks import refusal
 from backprop.core.parameters import parameter_views
-from backprop.core.types import Array, Shape, as_array
+from backprop.core.ranges import check_mask
+from backprop.core.types import Array, Shape
 from backprop.initializers import Initializer
-from backprop.layers.standardization import OverLastAxes, Standardization
+from backprop.initializers import get as get_initializer
+from backprop.layers.standardization import OverAxes, Standardization
+from backprop.regularizers import Regularizer
 
 
 class BatchNormalization(Standardization):
@@ -22,7 +28,8 @@ class BatchNormalization(Standardization):
 
     In training μ and v are the batch's mean and biased variance, and the moving averages become
     m · average + (1 − m) · batch value; a frozen layer uses the averages in training too. With more
-    axes than two, every axis but the last counts as samples: of images each channel is normalised.
+    axes than two, all but that of the channels count as samples: of images each channel is
+    normalised.
     A batch of one number for each feature, of which nothing can be learnt, is warned of once.
     Source: Ioffe & Szegedy 2015; Keras's constants.
 
@@ -32,12 +39,19 @@ class BatchNormalization(Standardization):
     Padded steps of sequences are no samples: in training X̂ is 0 there.
 
     Args:
+        axis: The axis of the channels, counted with that of the batch; the last one is quickest.
         momentum: m.
         epsilon: ε.
         center: Whether β is there.
         scale: Whether γ is there.
         beta_initializer: How β starts.
         gamma_initializer: How γ starts.
+        moving_mean_initializer: How the moving average of μ starts.
+        moving_variance_initializer: How that of v starts.
+        beta_regularizer: The penalty on β, added to the loss.
+        gamma_regularizer: The penalty on γ.
+        beta_constraint: What β is brought to after every step.
+        gamma_constraint: What γ is brought to after every step.
         name: The layer's name.
         synchronized: Whether μ and v are those of the samples of all ``workers`` of a fit. Each
             batch then takes four more messages between them, of C numbers each.
@@ -53,16 +67,29 @@ class BatchNormalization(Standardization):
 
     def __init__(
         self,
+        axis: int = -1,
         momentum: float = 0.99,
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
         beta_initializer: str | Initializer = "zeros",
         gamma_initializer: str | Initializer = "ones",
+        moving_mean_initializer: str | Initializer = "zeros",
+        moving_variance_initializer: str | Initializer = "ones",
+        beta_regularizer: str | Regularizer | None = None,
+        gamma_regularizer: str | Regularizer | None = None,
+        beta_constraint: str | Constraint | None = None,
+        gamma_constraint: str | Constraint | None = None,
         name: str | None = None,
         synchronized: bool = False,
     ) -> None:
-        super().__init__(epsilon, center, scale, beta_initializer, gamma_initializer, name)
+        super().__init__(
+            *(axis, epsilon, center, scale, beta_initializer, gamma_initializer),
+            *(beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint, name),
+        )
+        self.axis = check_integer(axis, "axis of BatchNormalization", -math.inf)
+        self.moving_mean_initializer = get_initializer(moving_mean_initializer)
+        self.moving_variance_initializer = get_initializer(moving_variance_initializer)
         self.momentum = check_share(momentum, "momentum")
         self.synchronized = check_flag(synchronized, "synchronized")
         self._by_batch, self._back = True, False
@@ -73,9 +100,10 @@ class BatchNormalization(Standardization):
     def make_parameters(self, input_shape: Shape) -> None:
         """Makes γ, β, and the moving averages, which no optimizer touches."""
         super().make_parameters(input_shape)
-        n = input_shape[-1:]
-        self.add_parameter("moving_mean", n, "zeros", decays=False, learned=False)
-        self.add_parameter("moving_variance", n, "ones", decays=False, learned=False)
+        n = self.features(input_shape)
+        mean, variance = self.moving_mean_initializer, self.moving_variance_initializer
+        self.add_parameter("moving_mean", n, mean, decays=False, learned=False)
+        self.add_parameter("moving_variance", n, variance, decays=False, learned=False)
 
     def mean(self, A: Array) -> Array:
         """The mean of every feature over all samples, shape ``(C,)``, as the product 1ᵀ A / N."""
@@ -98,10 +126,10 @@ class BatchNormalization(Standardization):
 
     def forward(self, X: Array, training: bool = False, mask: Array | None = None) -> Array:
         """γ ⊙ X̂ + β."""
-        X = self.check_input(X)
+        X = self.to_the_end(self.check_input(X), "X", training)
         if not training:
             X_hat = self.by_averages(X)[0]
-            return self.stretch(X_hat, out=X_hat)
+            return self.to_their_places(self.stretch(X_hat, out=X_hat), "", training)
         self.see(X, mask)
         self._by_batch, self._back = self.trainable, False
         if self._by_batch and X.size == X.shape[-1] and not (self.synchronized or self._warned):
@@ -125,30 +153,34 @@ class BatchNormalization(Standardization):
                 average += new * value
         else:
             _, self._inverse = self.by_averages(X, out=self.X_hat)
-        return self.stretch(self.X_hat, out=self.buffer("Y", X.shape, self.dtype))
+        Y = self.stretch(self.X_hat, out=self.buffer("Y", X.shape, self.dtype))
+        return self.to_their_places(Y, "A")
 
     def backward(self, delta: Array) -> Array:
         """Through μ and v of the batch; by moving averages they are constants."""
         self._back = True
         d = self.unstretch(delta)
-        if self._by_batch:
-            if self._M is None:
-                return self.unstandardize(d)
+        if not self._by_batch:
+            by_channel(np.multiply, d, self._inverse, d)
+        elif self._M is None:
+            self.unstandardize(d)
+        else:
             d *= self._M
-            dX = self.unstandardize(d)
-            dX *= self._M
-            return dX
-        return by_channel(np.multiply, d, self._inverse, d)
+            self.unstandardize(d)
+            d *= self._M
+        return self.to_their_places(d, "D")
 
     def see(self, X: Array, mask: Array | None) -> None:
         """Notes which samples are padded steps.
 
         Raises:
-            ValueError: There is a mask, and the layer is synchronised.
+            ValueError: There is a mask, and the layer is synchronised, or steps are its channels.
         """
         self._M = self._n = None
         if mask is None:
             return
+        if 1 in self.chosen(X.ndim):
+            raise refusal(self, "takes steps for channels", "choose axis=-1")
         if self.synchronized:
             raise ValueError(
                 f"{self} with synchronized=True cannot leave padded steps out: set it to False, or "
@@ -167,22 +199,26 @@ class BatchNormalization(Standardization):
         return by_channel(np.multiply, X_hat, inverse, X_hat), inverse
 
 
-class LayerNormalization(OverLastAxes, Standardization):
+class LayerNormalization(OverAxes, Standardization):
     """Normalises every sample over its features, in training and inference alike.
 
         X̂ = (X − μ) / √(v + ε),   Y = γ ⊙ X̂ + β
 
-    with μ and v each sample's mean and biased variance along the last axis, or the last ones.
+    with μ and v each sample's mean and biased variance along the last axis, or the chosen ones.
     Source: Ba, Kiros & Hinton 2016; Keras's constants.
 
     Args:
-        axis: −1, or a list of the last axes, such as ``[-3, -2, -1]`` for whole images; γ and β
-            have their sizes.
+        axis: The axis, or a list such as ``[-3, -2, -1]`` for whole images; γ and β have their
+            sizes.
         epsilon: ε.
         center: Whether β is there.
         scale: Whether γ is there.
         beta_initializer: How β starts.
         gamma_initializer: How γ starts.
+        beta_regularizer: The penalty on β, added to the loss.
+        gamma_regularizer: The penalty on γ.
+        beta_constraint: What β is brought to after every step.
+        gamma_constraint: What γ is brought to after every step.
         name: The layer's name.
     """
 
@@ -194,90 +230,13 @@ class LayerNormalization(OverLastAxes, Standardization):
         scale: bool = True,
         beta_initializer: str | Initializer = "zeros",
         gamma_initializer: str | Initializer = "ones",
+        beta_regularizer: str | Regularizer | None = None,
+        gamma_regularizer: str | Regularizer | None = None,
+        beta_constraint: str | Constraint | None = None,
+        gamma_constraint: str | Constraint | None = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(epsilon, center, scale, beta_initializer, gamma_initializer, name)
-        self.axis = check_axis(axis, f"axis of {type(self).__name__}")
-
-
-class RMSNormalization(OverLastAxes):
-    """Divides every sample by the root mean square of its features, in training and inference.
-
-        r = 1 / √(mean(X²) + ε),   X̂ = r X,   Y = γ ⊙ X̂
-
-        ∂E/∂X = r (d − X̂ mean(d ⊙ X̂)),   ∂E/∂γ = Σ_N δ ⊙ X̂        with δ = ∂E/∂Y, d = δ ⊙ γ
-
-    The means run over the last axis, or the last ones. Nothing is subtracted, so that it takes
-    fewer passes than a layer normalisation. Source: Zhang & Sennrich 2019, "Root mean square layer
-    normalization"; Keras's constants.
-
-    Shapes: X and Y ``(N, …, C)``; γ ``(C,)``, or the sizes of the last axes.
-
-    Args:
-        axis: −1, or a list of the last axes, such as ``[-2, -1]``.
-        epsilon: ε, which keeps a sample of zeros finite.
-        name: The layer's name.
-    """
-
-    definition = "{f}(x) = {gamma} ⊙ x / √(mean(x²) + {self.epsilon:g})"
-    formulas = {
-        "dgamma": "Σ_N {delta} ⊙ {x} / √(mean({x}²) + {self.epsilon:g})",
-        "dX": (
-            "({delta} ⊙ {gamma} − {x} ⊙ mean({delta} ⊙ {gamma} ⊙ {x}) / "
-            "(mean({x}²) + {self.epsilon:g})) / √(mean({x}²) + {self.epsilon:g})"
-        ),
-    }
-
-    gamma, dgamma = parameter_views("gamma")
-
-    def __init__(
-        self,
-        axis: int | list[int] | tuple[int, ...] = -1,
-        epsilon: float = 1e-6,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(name)
-        self.axis = check_axis(axis, f"axis of {type(self).__name__}")
-        self.epsilon = check_positive(epsilon, "epsilon")
-        self.X_hat: Any = None
-        self._r: Any = None
-
-    def make_parameters(self, input_shape: Shape) -> None:
-        """Makes γ, a number for each feature."""
-        self.X_hat = self._r = None
-        self.add_parameter("gamma", self.features(input_shape), "ones", decays=False)
-
-    def forward(self, X: Array, training: bool = False) -> Array:
-        """Y = γ ⊙ X̂."""
-        X = self.check_input(X)
-        if not training:
-            Y = np.empty_like(X, order="C")
-            self.normalize(X, Y)
-            Y *= self.gamma
-            return Y
-        self.X_hat = self.buffer("X_hat", X.shape, self.dtype)
-        self._r = self.normalize(X, self.X_hat)
-        Y = self.buffer("Y", X.shape, self.dtype)
-        np.multiply(self.X_hat, self.gamma, out=Y)
-        return Y
-
-    def backward(self, delta: Array) -> Array:
-        """∂E/∂X = r (d − X̂ mean(d ⊙ X̂)) with d = δ ⊙ γ, and ∂E/∂γ = Σ_N δ ⊙ X̂."""
-        delta = as_array(delta, self.dtype)
-        self.check_delta(delta, self.X_hat)
-        products, d = (self.buffer(name, delta.shape, self.dtype) for name in ("products", "dX"))
-        np.multiply(delta, self.X_hat, out=products)
-        column_sum(products.reshape(-1, self.gamma.size), self.dgamma.reshape(-1))
-        products *= self.gamma  # d ⊙ X̂
-        along = self.mean(products)
-        np.multiply(delta, self.gamma, out=d)
-        d -= np.multiply(self.X_hat, along, out=products)
-        d *= self._r
-        return d
-
-    def normalize(self, X: Array, out: Array) -> Array:
-        """Writes X̂; returns r."""
-        squares = np.multiply(X, X, out=out)
-        r: Array = 1 / np.sqrt(self.mean(squares) + self.dtype.type(self.epsilon))
-        np.multiply(X, r, out=out)
-        return r
+        super().__init__(
+            *(axis, epsilon, center, scale, beta_initializer, gamma_initializer),
+            *(beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint, name),
+        )

@@ -115,7 +115,8 @@ class PositionEmbedding(Positions):
     def make_parameters(self, input_shape: Shape) -> None:
         """Makes P."""
         super().make_parameters(input_shape)
-        self.add_parameter("P", (self.sequence_length, input_shape[-1]), self.initializer)
+        shape = self.sequence_length, input_shape[-1]
+        self.add_parameter("P", shape, self.initializer).looked_up = True
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """The same.

@@ -10,7 +10,7 @@ import numpy as np
 from backprop.core.checks import check_integer, check_list, check_number, check_positive
 from backprop.core.errors import ShapeError
 from backprop.core.parameters import parameter_views
-from backprop.core.types import Array, Shape
+from backprop.core.types import REAL, UNIT, Array, Shape
 from backprop.initializers import Initializer
 from backprop.initializers import get as get_initializer
 from backprop.layers.base import Activation
@@ -36,6 +36,7 @@ class LeakyReLU(Activation):
         ValueError: The slope is negative or not finite.
     """
 
+    interval = REAL
     adjustable = ("negative_slope",)
     definition = "leaky_relu(z) = max(z, 0) + {self.negative_slope:g} min(z, 0)"
     slope = "[{z} > 0] + {self.negative_slope:g} [{z} ≤ 0]"
@@ -79,6 +80,7 @@ class PReLU(Activation):
         dalpha: ∂E/∂α of the last backward pass.
     """
 
+    interval = REAL
     any_length = 0  # α has the shape of a sample
     definition = "prelu(z) = max(z, 0) + {alpha} ⊙ min(z, 0)"
     slope = "[{z} > 0] + {alpha} ⊙ [{z} ≤ 0]"
@@ -162,6 +164,7 @@ class ELU(Activation):
         ValueError: α is negative or not finite.
     """
 
+    interval = REAL
     definition = "elu(z) = max(z, 0) + {self.alpha:g} (exp(min(z, 0)) − 1)"
     slope = "[{z} > 0] + {self.alpha:g} exp({z}) ⊙ [{z} ≤ 0]"
     scale = 1.0
@@ -223,6 +226,7 @@ class CELU(Activation):
         name: The layer's name.
     """
 
+    interval = REAL
     adjustable = ("alpha",)
     definition = "celu(z) = max(z, 0) + {self.alpha:g} (exp(min(z, 0) / {self.alpha:g}) − 1)"
     slope = "exp(min({z}, 0) / {self.alpha:g})"
@@ -254,6 +258,7 @@ class HardSigmoid(Activation):
     A straight line in place of the sigmoid's curve, without an exponential.
     """
 
+    interval = UNIT
     definition = "hard_sigmoid(z) = min(max(z/6 + ½, 0), 1)"
     slope = "[|{z}| < 3] / 6"
 

@@ -9,9 +9,10 @@ import numpy as np
 from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.buffers import Buffers, new_array
-from backprop.core.checks import check_flag, check_integer, check_mask, check_number
+from backprop.core.checks import check_flag, check_integer, check_number
 from backprop.core.functional import column_sum, dropout_factors
 from backprop.core.parameters import parameter_views
+from backprop.core.ranges import check_mask
 from backprop.core.time_steps import Unrolled, unroll
 from backprop.core.types import Array, Shape, as_array
 from backprop.core.unrolled import Room, Steps, by_step, in_planes, weights_in_planes
@@ -70,6 +71,7 @@ class Recurrent(Layer):
         db: ∂E/∂b.
     """
 
+    interval = (-1.0, 1.0)
     takes_mask, any_length = True, 2
     formulas = {
         "dW": "Σ_t x_tᵀ ∂E/∂p_t",
@@ -77,7 +79,6 @@ class Recurrent(Layer):
         "db": "Σ_N Σ_t ∂E/∂p_t",
         "dX": "_t = ∂E/∂p_t {W}ᵀ",
     }  # s is t − 1
-
     not_taken = dict.fromkeys(
         ("activation", "recurrent_activation"),
         "the activations are tanh and, for the gates, the sigmoid",

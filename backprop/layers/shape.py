@@ -28,6 +28,7 @@ class Reshape(Layer):
         ValueError: ``target_shape`` holds something else than positive integers and one −1.
     """
 
+    rearranges = True
     definition = "{f}(x) = x in another shape"
     formulas = {"dX": "{delta} in the shape of {x}"}
 
@@ -109,6 +110,7 @@ class Permute(Layer):
         ValueError: ``dims`` are not the numbers from 1 to n, each once.
     """
 
+    rearranges = True
     definition = "{f}(x) = x with its axes in the order {self.dims}"
     formulas = {"dX": "{delta} with its axes in the order of {x}"}
 

@@ -15,7 +15,7 @@ from backprop.core.correlation import Grid
 from backprop.core.errors import ShapeError, misfit
 from backprop.core.functional import by_channel, column_sum
 from backprop.core.parameters import parameter_views
-from backprop.core.types import Array, Shape
+from backprop.core.types import REAL, Array, Shape
 from backprop.core.windows import WrittenWindows, check_axes, lay, windows, write
 from backprop.initializers import Initializer
 from backprop.layers.base import Layer
@@ -44,6 +44,7 @@ class Sliding(Layer):
         name: The layer's name.
     """
 
+    interval = REAL
     axes = "HWC"
     kernel_axes = ("channel", "filter")
     """What the last two axes of a kernel are called in pictures."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from backprop.core import functional
 from backprop.core.checks import check_flag, check_positive
-from backprop.core.types import Array, as_array
+from backprop.core.types import POSITIVE, REAL, Array, as_array
 from backprop.layers.base import Activation
 
 CUBIC = 0.044715
@@ -21,6 +21,7 @@ GATE_SLOPE = 2 * math.sqrt(2 / math.pi)
 class Softplus(Activation):
     """f(z) = log(1 + eᶻ), f′(z) = σ(z): a ReLU without the kink, always positive."""
 
+    interval = POSITIVE
     definition = "softplus(z) = ln(1 + exp(z))"
     slope = "1 − exp(−{a})"
 
@@ -38,6 +39,7 @@ class Softplus(Activation):
 class LogSigmoid(Activation):
     """f(z) = log σ(z) = −log(1 + e⁻ᶻ), f′(z) = 1 − σ(z): the logarithm of a probability."""
 
+    interval = (-math.inf, 0.0)
     definition = "log_sigmoid(z) = −ln(1 + exp(−z))"
     slope = "1 − exp({a})"
 
@@ -65,6 +67,7 @@ class Squareplus(Activation):
         name: The layer's name.
     """
 
+    interval = POSITIVE
     adjustable = ("b",)
     definition = "squareplus(z) = ½ (z + √(z² + {self.b:g}))"
     slope = "{a} / √({z}² + {self.b:g})"
@@ -93,6 +96,7 @@ class Squareplus(Activation):
 class Softsign(Activation):
     """f(z) = z / (1 + |z|), f′(z) = 1 / (1 + |z|)²: like tanh, but slower to reach ±1."""
 
+    interval = (-1.0, 1.0)
     definition = "softsign(z) = z / (1 + |z|)"
     slope = "1 / (1 + |{z}|)²"
 
@@ -117,6 +121,7 @@ class SiLU(Activation):
     approximation in reinforcement learning".
     """
 
+    interval = REAL
     definition = "silu(z) = z σ(z)"
     slope = "σ({z}) + {a} ⊙ (1 − σ({z}))"
 
@@ -141,6 +146,7 @@ class Mish(Activation):
     Source: Misra 2020, "Mish: a self regularized non-monotonic activation function".
     """
 
+    interval = REAL
     definition = "mish(z) = z T(z), T(z) = tanh(ln(1 + exp(z)))"
     slope = "T({z}) + ({z} − {a} ⊙ T({z})) ⊙ σ({z})"
 
@@ -180,6 +186,7 @@ class GELU(Activation):
         name: The layer's name.
     """
 
+    interval = REAL
     adjustable = ("approximate",)
     definition = "gelu(z) = z Φ(z)"
     slope = "Φ({z}) + {z} ⊙ φ({z})"
@@ -231,6 +238,7 @@ class Exponential(Activation):
     Above z = 88 in float32 and z = 709 in float64 it is infinite, as in Keras, without a warning.
     """
 
+    interval = POSITIVE
     definition = "exponential(z) = exp(z)"
     slope = "{a}"
 

@@ -7,35 +7,44 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.checks import check_flag, check_positive
-from backprop.core.errors import ShapeError
+from backprop.constraints import Constraint
+from backprop.constraints import get as get_constraint
+from backprop.core.checks import check_axis, check_flag, check_positive
 from backprop.core.functional import by_channel, column_sum, ones
-from backprop.core.masks import refusal
 from backprop.core.parameters import parameter_views
-from backprop.core.types import Array, Shape, as_array
+from backprop.core.types import REAL, Array, Shape, as_array
 from backprop.initializers import Initializer
 from backprop.initializers import get as get_initializer
-from backprop.layers.base import Layer
+from backprop.layers.along_axes import AlongAxes
+from backprop.regularizers import Regularizer
+from backprop.regularizers import get as get_regularizer
 
 
-class Standardization(Layer):
+class Standardization(AlongAxes):
     """What all kinds share: Y = γ ⊙ X̂ + β with X̂ = (X − μ) / √(v + ε), and its derivative.
 
         μ = mean(X),   v = mean((X − μ)²)
 
         ∂E/∂X = (d − mean(d) − X̂ ⊙ mean(d ⊙ X̂)) / √(v + ε)        with d = ∂E/∂X̂ = δ ⊙ γ
 
-    A subclass says in ``mean`` which numbers are normalised together.
+    A subclass says in ``mean`` which numbers are normalised together. Here the chosen axes are at
+    the end.
 
     Args:
+        axis: The axes of γ and β.
         epsilon: ε, which keeps a constant input finite.
         center: Whether β is there.
         scale: Whether γ is there.
         beta_initializer: How β starts.
         gamma_initializer: How γ starts.
+        beta_regularizer: The penalty on β.
+        gamma_regularizer: The penalty on γ.
+        beta_constraint: What β is brought to after every step.
+        gamma_constraint: What γ is brought to after every step.
         name: The layer's name.
     """
 
+    interval = REAL
     definition = "{f}(x) = {gamma} ⊙ (x − μ) / √(v + ε) + {beta}"
     formulas = {"dgamma": "Σ_N {delta} ⊙ ({x} − μ) / √(v + ε)", "dbeta": "Σ_N {delta}"}
 
@@ -46,19 +55,29 @@ class Standardization(Layer):
 
     def __init__(
         self,
+        axis: int | list[int] | tuple[int, ...] = -1,
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
         beta_initializer: str | Initializer = "zeros",
         gamma_initializer: str | Initializer = "ones",
+        beta_regularizer: str | Regularizer | None = None,
+        gamma_regularizer: str | Regularizer | None = None,
+        beta_constraint: str | Constraint | None = None,
+        gamma_constraint: str | Constraint | None = None,
         name: str | None = None,
     ) -> None:
         super().__init__(name)
+        self.axis = check_axis(axis, f"axis of {type(self).__name__}")
         self.epsilon = check_positive(epsilon, "epsilon")
         self.center = check_flag(center, "center")
         self.scale = check_flag(scale, "scale")
         self.beta_initializer = get_initializer(beta_initializer)
         self.gamma_initializer = get_initializer(gamma_initializer)
+        self.beta_regularizer = get_regularizer(beta_regularizer)
+        self.gamma_regularizer = get_regularizer(gamma_regularizer)
+        self.beta_constraint = get_constraint(beta_constraint)
+        self.gamma_constraint = get_constraint(gamma_constraint)
         self.X_hat: Any = None
         self._inverse: Any = None  # 1 / √(v + ε)
 
@@ -66,33 +85,44 @@ class Standardization(Layer):
         """The mean over what is normalised together, in a shape that broadcasts over A."""
         raise NotImplementedError(f"{type(self).__name__} must define mean(A).")
 
-    def features(self, input_shape: Shape) -> Shape:
-        """The shape of γ and β: a number for each channel."""
-        return tuple(input_shape[-1:])
-
     def make_parameters(self, input_shape: Shape) -> None:
         """Makes γ and β."""
         self.X_hat = None
         shape = self.features(input_shape)
         if self.scale:
-            self.add_parameter("gamma", shape, self.gamma_initializer, decays=False)
+            self.add_parameter(
+                "gamma",
+                shape,
+                self.gamma_initializer,
+                decays=False,
+                regularizer=self.gamma_regularizer,
+                constraint=self.gamma_constraint,
+            )
         if self.center:
-            self.add_parameter("beta", shape, self.beta_initializer, decays=False)
+            self.add_parameter(
+                "beta",
+                shape,
+                self.beta_initializer,
+                decays=False,
+                regularizer=self.beta_regularizer,
+                constraint=self.beta_constraint,
+            )
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """γ ⊙ X̂ + β."""
-        X = self.check_input(X)
+        X = self.to_the_end(self.check_input(X), "X", training)
         if not training:
             X_hat = np.empty_like(X)
             self.standardize(X, X_hat, np.empty_like(X))
-            return self.stretch(X_hat, out=X_hat)
+            return self.to_their_places(self.stretch(X_hat, out=X_hat), "", training)
         self.X_hat = self.buffer("X_hat", X.shape, self.dtype)
         _, _, self._inverse = self.standardize(X, self.X_hat, self.scratch(X.shape))
-        return self.stretch(self.X_hat, out=self.buffer("Y", X.shape, self.dtype))
+        Y = self.stretch(self.X_hat, out=self.buffer("Y", X.shape, self.dtype))
+        return self.to_their_places(Y, "A")
 
     def backward(self, delta: Array) -> Array:
         """Through μ and v, which depend on X."""
-        return self.unstandardize(self.unstretch(delta))
+        return self.to_their_places(self.unstandardize(self.unstretch(delta)), "D")
 
     def standardize(self, X: Array, X_hat: Array, squares: Array) -> tuple[Array, Array, Array]:
         """Writes X̂; returns μ, the biased v, and 1 / √(v + ε)."""
@@ -113,7 +143,8 @@ class Standardization(Layer):
 
     def unstretch(self, delta: Array) -> Array:
         """∂E/∂X̂ = δ ⊙ γ; on the way ∂E/∂γ = Σ_N δ ⊙ X̂ and ∂E/∂β = Σ_N δ."""
-        self.check_delta(delta, self.X_hat)
+        self.check_delta(delta, self.as_given(self.X_hat))
+        delta = self.to_the_end(delta, "delta")
         if self.scale:
             products = np.multiply(delta, self.X_hat, out=self.scratch(delta.shape))
             self.sum_over_samples(products, self.dgamma)
@@ -142,67 +173,20 @@ class Standardization(Layer):
         return self.buffer("S", shape, self.dtype)
 
 
-class OverLastAxes(Layer):
-    """What those share that normalise over the last axis of a sample, or the last ones.
+class OverAxes(AlongAxes):
+    """What those share that normalise over the features along one axis of a sample, or several."""
 
-    Attributes:
-        axis: −1, or a tuple of the last axes.
-    """
-
-    axis: int | tuple[int, ...] = -1
+    interval = REAL
+    along_steps = "normalises over all steps together"
 
     @property
     def any_length(self) -> int:  # type: ignore[override]
         """2, unless the steps are normalised over."""
-        return 2 if self.axis in (-1, (-1,)) else 0
-
-    def features(self, input_shape: Shape) -> Shape:
-        """The sizes of the last axes that are normalised together.
-
-        Raises:
-            ValueError: ``axis`` names others.
-        """
-        axes = self.axis if isinstance(self.axis, tuple) else (self.axis,)
-        n = len(input_shape) + 1  # with the batch axis
-        found = sorted(axis + n if isinstance(axis, int) and axis < 0 else axis for axis in axes)
-        if not axes or found != list(range(n - len(axes), n)) or found[0] < 1:
-            raise ValueError(
-                f"{self} normalises over the last axis or the last ones of a sample, such as "
-                f"axis=-1 or axis=[-2, -1], but axis is {self.axis!r} for samples of shape "
-                f"{tuple(input_shape)}: move the axes to the end with Permute first."
-            )
-        return tuple(input_shape[-len(axes) :])
-
-    def output_shape(self, input_shape: Shape) -> Shape:
-        """The same, if it has the axes."""
-        self.features(input_shape)
-        return tuple(input_shape)
-
-    def output_mask(self, X: Array, mask: Array | None) -> Array | None:
-        """The same.
-
-        Raises:
-            ValueError: Steps are normalised together, and some of them are padded.
-        """
-        shape = self.input_shape or ()
-        if mask is not None and len(self.features(shape)) == len(shape):
-            raise refusal(self, "normalises over all steps together", "choose axis=-1")
-        return mask
-
-    def check_input(self, X: Array) -> Array:
-        """X, if it has the features that the parameters were made for."""
-        X = super().check_input(X)
-        shape = self.features(self.input_shape or ())
-        if X.shape[-len(shape) :] != shape:
-            raise ShapeError(
-                f"{self} was built for features of shape {shape} but received an array of shape "
-                f"{X.shape}: pass samples whose last axes have these sizes."
-            )
-        return X
+        return 2 if self.is_last else 0
 
     def mean(self, A: Array) -> Array:
-        """The mean over the last axes, kept with size 1, as the product A 1 / n."""
-        axes = len(self.features(self.input_shape or ()))
+        """The mean over the axes at the end, kept with size 1, as the product A 1 / n."""
+        axes = 1 if self.is_last else len(self.chosen(A.ndim))
         n = math.prod(A.shape[-axes:])
         total: Array = np.dot(A.reshape(-1, n), ones(n, A.dtype))
         np.divide(total, n, out=total)

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from backprop.core.errors import ShapeError
-from backprop.core.types import Array, Shape, as_array
+from backprop.core.types import Array, Interval, Shape, as_array
 from backprop.layers.block import Block, forward_through
-from backprop.layers.chain import as_layer
+from backprop.layers.chain import as_layer, ending
 
 
 class TimeDistributed(Block):
@@ -29,11 +29,13 @@ class TimeDistributed(Block):
     """
 
     any_length = 2
+    interval: Interval | None = None
     definition = "{f}(x)_t = f(x_t)"
 
     def __init__(self, layer: Any, name: str | None = None) -> None:
         super().__init__(name)
         self.layer = self.adopt(as_layer(layer))
+        self.interval = ending([self.layer]).interval
         self._Y: Any = None
 
     def make_parameters(self, input_shape: Shape) -> None:

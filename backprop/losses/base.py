@@ -17,9 +17,9 @@ from backprop.core.errors import NoForwardError, ShapeError
 from backprop.core.lookup import show_call
 from backprop.core.ranges import check_finite, check_weights
 from backprop.core.settings import Settings, SettingWithDefault
-from backprop.core.types import Array, Outputs, Shape
+from backprop.core.types import Array, Interval, Outputs, Shape
 from backprop.losses.formula import Formula
-from backprop.losses.helpers import each_output, extra_axes, show_shape
+from backprop.losses.helpers import each_output, extra_axes, interval_of, show_interval, show_shape
 
 
 class Loss(Settings):
@@ -34,6 +34,12 @@ class Loss(Settings):
 
     link: str | None = None
     """What a model may end with for this loss to be joined with it (see ``losses.heads``)."""
+
+    domain: Interval | None = None
+    """What predictions must lie between; None if they may be any numbers."""
+
+    ending = ""
+    """The layers that make such predictions, for error messages."""
 
     outputs: Outputs | None = None
     """Which kind of outputs it takes (see ``core.types.Outputs``); None if it does not say."""
@@ -228,8 +234,18 @@ class Loss(Settings):
         """Checks that a model may end with this layer.
 
         Raises:
-            ValueError: Its outputs are never what the loss takes.
+            ValueError: Its outputs may be what the loss cannot take.
         """
+        interval = interval_of(last)
+        if self.domain is None or interval is None:
+            return
+        (low, high), (least, most) = interval, self.domain
+        if low < least or high > most:
+            takes = "probabilities" if most == 1 else "numbers from 0 on"
+            raise ValueError(
+                f"{self} takes {takes}, but the model ends with {last}, whose outputs may be "
+                f"{show_interval(interval)}: end it with {self.ending}."
+            )
 
     def __str__(self) -> str:
         return type(self).__name__

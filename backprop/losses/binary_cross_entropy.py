@@ -28,7 +28,7 @@ class BinaryCrossentropy(CrossEntropy):
     """
 
     link = "sigmoid"
-    ending = "Sigmoid"
+    ending = "Sigmoid(), or pass from_logits=True to the loss"
     outputs = "answers"
     over_outputs = "mean"
     n_labels = 2

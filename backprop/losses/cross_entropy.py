@@ -6,10 +6,15 @@ import numpy as np
 
 from backprop.core import functional
 from backprop.core.checks import check_flag, check_number
-from backprop.core.types import Array, Shape
+from backprop.core.types import UNIT, Array, Shape
 from backprop.losses.base import Loss
 from backprop.losses.formula import Formula
-from backprop.losses.helpers import check_probabilities, check_several_outputs, row_dot
+from backprop.losses.helpers import (
+    check_probabilities,
+    check_several_outputs,
+    interval_of,
+    row_dot,
+)
 
 Partition = tuple[Array, Array] | None
 
@@ -36,7 +41,7 @@ class CrossEntropy(Loss):
         from_logits: Whether predictions are logits; else they are probabilities.
     """
 
-    ending = "Softmax"  # the layer that makes such probabilities
+    ending = "Softmax(), or pass from_logits=True to the loss"
     n_labels: int | None = None  # over how many classes labels are smoothed, if not over all K
     target_formula = "(1 − a) {y} + a/{K}"
     logit_formula: Formula | None = None
@@ -44,6 +49,7 @@ class CrossEntropy(Loss):
     def __init__(self, from_logits: bool = False) -> None:
         super().__init__()
         self.from_logits = check_flag(from_logits, "from_logits")
+        self.domain = None if self.from_logits else UNIT
         if self.from_logits:
             self.formula = self.logit_formula
             if self.outputs == "classes":
@@ -59,11 +65,12 @@ class CrossEntropy(Loss):
             )
 
     def check_ending(self, last: Any) -> None:
-        """Refuses a layer that makes any real numbers where probabilities are expected."""
-        if last.linear and not self.from_logits:
+        """Refuses outputs that are no probabilities, or that are if logits are expected."""
+        super().check_ending(last)
+        if self.from_logits and interval_of(last) == UNIT:
             raise ValueError(
-                f"{self} takes probabilities, but the model ends with {last}: end it with "
-                f"{self.ending}(), or pass from_logits=True to the loss."
+                f"{self}(from_logits=True) takes logits, but the model ends with {last}, whose "
+                f"outputs lie between 0 and 1: drop one of the two."
             )
 
     def has_classes(self, target: Array) -> bool:
@@ -119,7 +126,7 @@ class CrossEntropy(Loss):
         if self.from_logits:
             A, partition = self.probabilities(prediction)
             return self.sample_losses_on_logits(prediction, A, partition, target, each)
-        advice = f"end the model with a {self.ending}(), or pass from_logits=True."
+        advice = f"end the model with a {self.ending}."
         check_probabilities(prediction, f"{self}", advice)
         self._on_logits = False
         return super().sample_losses(prediction, target, each)

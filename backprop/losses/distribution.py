@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core import functional
-from backprop.core.types import Array, Shape
+from backprop.core.types import POSITIVE, UNIT, Array, Shape
 from backprop.losses.base import Loss
 from backprop.losses.formula import Formula
 from backprop.losses.helpers import check_probabilities, check_several_outputs, row_dot
@@ -22,6 +22,8 @@ class Poisson(Loss):
     Rates are positive: end the model with an ``Exponential`` or a ``Softplus``.
     """
 
+    domain = POSITIVE
+    ending = "Exponential() or a Softplus()"
     over_outputs = "mean"
     formula = Formula("[{p}{i} − {y}{i} ln({p}{i} + 1e−7)]", "1 − {y}/({p} + 1e−7)")
 
@@ -46,7 +48,7 @@ class Poisson(Loss):
         if lowest < 0:
             raise ValueError(
                 f"{self}: predictions are rates and must not be negative, but one is "
-                f"{lowest:.4g}: end the model with an Exponential() or a Softplus()."
+                f"{lowest:.4g}: end the model with an {self.ending}."
             )
         return super().sample_losses(prediction, target, each)
 
@@ -78,6 +80,8 @@ class KLDivergence(Loss):
     """
 
     outputs = "classes"
+    domain = UNIT
+    ending = "Softmax()"
     formula = Formula("{y}{i} ln({y}{i}/{p}{i})", "−{y}/{p}")
 
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
@@ -103,7 +107,7 @@ class KLDivergence(Loss):
         Raises:
             ValueError: Predictions lie outside [0, 1].
         """
-        check_probabilities(prediction, f"{self}", "end the model with a Softmax().")
+        check_probabilities(prediction, f"{self}", f"end the model with a {self.ending}.")
         return super().sample_losses(prediction, target, each)
 
     def values(self, prediction: Array, target: Array) -> Array:

@@ -129,5 +129,5 @@ def join(last: Any, loss: Loss) -> Loss:
             f"{loss}(from_logits=True) takes logits, but the model ends with {last}, which makes "
             f"probabilities of them: drop one of the two."
         )
-    own = vars(type(last)).get("link"), vars(type(loss)).get("link")
-    return MatchedHead(last, loss) if own == (link, link) else loss
+    stated = all("link" in vars(type(each)) for each in (last, loss))
+    return MatchedHead(last, loss) if stated and loss.link == link else loss

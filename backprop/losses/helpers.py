@@ -1,9 +1,13 @@
 """What several losses share: checks of shapes and probabilities, sums along rows."""
 
+import math
+from typing import Any
+
 import numpy as np
 
 from backprop.core.errors import ShapeError
-from backprop.core.types import Array, Shape, as_array
+from backprop.core.settings import from_package
+from backprop.core.types import Array, Interval, Shape, as_array
 
 
 def each_output(sample_weight: Array | None, prediction: Array) -> bool:
@@ -60,6 +64,26 @@ def extra_axes(target: Array, output_shape: Shape) -> str:
         f"Flatten() in front of the last Dense layer, or reshape the inputs to (N, features): "
         f"x.reshape(len(x), -1)."
     )
+
+
+def interval_of(layer: Any) -> Interval | None:
+    """What a layer's outputs lie between; None if a class of the user's own computes them."""
+    for kind in type(layer).__mro__:
+        if "interval" in vars(kind):
+            break
+        if not from_package(kind) and {"forward", "f"} & vars(kind).keys():
+            return None
+    found: Interval | None = layer.interval
+    return found
+
+
+def show_interval(interval: Interval) -> str:
+    """``any numbers``, ``numbers from 0 on``, ``numbers from -1 to 1``."""
+    low, high = interval
+    start, end = f" from {low:g}" if math.isfinite(low) else "", f" to {high:g}"
+    if math.isinf(high):
+        end = " on" if start else ""
+    return f"{'' if start or end else 'any '}numbers{start or (' up' if end else '')}{end}"
 
 
 def show_shape(output_shape: Shape) -> str:

@@ -64,6 +64,11 @@ _KERAS |= {name.upper(): name for name in ("mse", "mae", "mape", "msle", "bce", 
 """What Keras's other strings, the names of classes and capitals, stand for."""
 
 
+def is_known(name: str) -> bool:
+    """Whether a loss has that name."""
+    return name in _BY_NAME or name in _KERAS
+
+
 def get(loss: str | Loss) -> Loss:
     """The loss of that name, or the object itself (see ``core.lookup.resolve`` for the errors)."""
     own = "values(prediction, target) and, below it, gradient(prediction, target)"

@@ -8,7 +8,7 @@ import numpy as np
 from backprop.core.checks import check_number
 from backprop.core.errors import ShapeError
 from backprop.core.functional import row_sum
-from backprop.core.types import Array, Shape
+from backprop.core.types import UNIT, Array, Shape
 from backprop.losses.base import Loss
 from backprop.losses.cross_entropy import check_shares
 from backprop.losses.formula import Formula
@@ -33,6 +33,8 @@ class Tversky(Loss):
     """
 
     outputs = "answers"
+    domain = UNIT
+    ending = "Sigmoid() or a Softmax()"
     not_taken = {"axis": "the sums run over all outputs of a sample"}
     smallest = 1e-7  # ε
     formula = Formula(
@@ -60,7 +62,7 @@ class Tversky(Loss):
 
     def sample_losses(self, prediction: Array, target: Array, each: bool = False) -> Array:
         """ℓ, shape ``(N,)`` whatever the axes; keeps what ``backward`` needs."""
-        check_probabilities(prediction, f"{self}", "end the model with a Sigmoid() or a Softmax().")
+        check_probabilities(prediction, f"{self}", f"end the model with a {self.ending}.")
         self._shape = prediction.shape
         rows = len(prediction), -1  # (N, H, W, C) -> (N, H W C)
         return super().sample_losses(prediction.reshape(rows), target.reshape(rows))

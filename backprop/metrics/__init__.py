@@ -30,7 +30,9 @@ from backprop.metrics.likelihoods import (
     SparseCategoricalCrossentropy,
     SquaredHinge,
 )
+from backprop.metrics.means import Mean, Sum
 from backprop.metrics.names import get, get_all
+from backprop.metrics.of_losses import LossMetric
 from backprop.metrics.operating_points import (
     PrecisionAtRecall,
     RecallAtPrecision,
@@ -65,6 +67,8 @@ __all__ = [
     "IoU",
     "KLDivergence",
     "LogCoshError",
+    "LossMetric",
+    "Mean",
     "MeanAbsoluteError",
     "MeanAbsolutePercentageError",
     "MeanIoU",
@@ -86,6 +90,7 @@ __all__ = [
     "SparseTopKCategoricalAccuracy",
     "SpecificityAtSensitivity",
     "SquaredHinge",
+    "Sum",
     "TopKCategoricalAccuracy",
     "TrueNegatives",
     "TruePositives",

@@ -10,10 +10,10 @@ from typing import Any, Literal
 import numpy as np
 
 from backprop.core.arrays import as_numbers
-from backprop.core.checks import check_one_class
+from backprop.core.checks import check_flag, check_text
 from backprop.core.errors import ShapeError
-from backprop.core.ranges import check_weights
-from backprop.core.settings import Settings
+from backprop.core.ranges import check_one_class, check_weights
+from backprop.core.settings import Checked, Settings
 from backprop.core.types import Array, Outputs, Shape
 
 
@@ -33,13 +33,17 @@ class Metric(Settings):
     Attributes:
         better: ``"larger"`` or ``"smaller"``: which results are better, for callbacks that watch
             it; None where that is not known, so that they ask for it.
+        several: Whether the result is a list of numbers, such as one for each class; History keeps
+            it, and callbacks that watch a number refuse it.
         weighted: Whether training gives it the sample weights; ``compile`` sets it.
         outputs: What the model's outputs are (see ``core.types.Outputs``), as its loss says;
             ``compile`` sets it. None leaves it to the shapes and the targets.
     """
 
     better: Literal["larger", "smaller"] | None = None
-    weighted = False
+    several = False
+    name: Any = Checked(check_text)
+    weighted: Any = Checked(check_flag)
     outputs: Outputs | None = None
     _tried: tuple[Shape, Shape, bool, Shape] | None = None
 
@@ -47,6 +51,7 @@ class Metric(Settings):
         if not isinstance(name, str):
             raise TypeError(f"{type(self).__name__}(name) must be a string, but it is {name!r}.")
         self.name = name
+        self.weighted = False
 
     def reset(self) -> None:
         """Starts anew, at the beginning of an epoch."""

@@ -1,11 +1,19 @@
 """Metrics on decisions: precision, recall and F-scores."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 
-from backprop.core.checks import check_choice, check_integer, check_number, check_positive
+from backprop.core.checks import (
+    check_choice,
+    check_integer,
+    check_list,
+    check_number,
+    check_positive,
+    is_row,
+)
 from backprop.core.types import Array, Shape
 from backprop.metrics.base import Metric
 from backprop.metrics.decisions import are_two_classes, check_class_id, has_one_true, rows
@@ -34,13 +42,14 @@ class DecisionMetric(Metric):
     Args:
         name: Its key in logs and History.
         threshold: Every output above it is chosen, each for itself; None chooses the largest of K
-            classes, and every answer above ½.
+            classes, and every answer above ½. Of a list of thresholds the result is a list too.
         class_id: The class whose score it is; None leaves it to ``average``.
         average: How the classes' scores become one: ``"micro"`` adds up the counts of all classes
             first, ``"macro"`` takes the mean of the scores, ``"weighted"`` the mean with weights
-            true_k; ``"auto"`` is class 1 of two classes, and else the subclass's ``usual_average``.
-        top_k: How many of the largest outputs are chosen, whatever the threshold; None leaves it to
-            the threshold.
+            true_k; ``"auto"`` is class 1 of two classes, and else the subclass's ``usual_average``;
+            None, where a subclass takes it, gives a list with the score of each class.
+        top_k: How many of the largest outputs are chosen, whatever the threshold; of a list of
+            thresholds those of them that are above each. None leaves it to the threshold.
 
     Raises:
         ValueError: The average is none of these.
@@ -48,29 +57,43 @@ class DecisionMetric(Metric):
 
     better: Literal["larger", "smaller"] = "larger"
     usual_average = "micro"
+    by_class = False  # whether average may be None, and threshold no list
+    not_taken = {"thresholds": "the name is threshold, which may be a list"}
 
     def __init__(
         self,
         name: str,
-        threshold: float | None,
+        threshold: float | Sequence[float] | None,
         class_id: int | None,
-        average: str = "auto",
+        average: str | None = "auto",
         top_k: int | None = None,
     ) -> None:
         super().__init__(name)
         kind = type(self).__name__
         if top_k is not None:
             top_k = check_integer(top_k, f"{kind}(top_k)")
-        if threshold is not None:
+        if is_row(threshold) and not self.by_class:
+            each = check_list(threshold, f"{kind}(threshold)")
+            threshold = tuple(check_number(t, f"{kind}(threshold)", -math.inf) for t in each)
+            if not threshold:
+                raise ValueError(f"{kind}(threshold) must hold a threshold, but it is empty.")
+        elif threshold is not None:
             threshold = check_number(threshold, f"{kind}(threshold)", -math.inf)
         if class_id is not None:
             class_id = check_integer(class_id, f"{kind}(class_id)", 0)
         self.threshold = threshold
         self.class_id = class_id
         self.top_k = top_k
-        hint = ": logs hold one number a metric; use class_id for the score of one class"
-        self.average = check_choice(average, f"{kind}(average)", AVERAGES, hint)
+        if average is not None or not self.by_class:
+            hint = ": use class_id for the score of one class"
+            average = check_choice(average, f"{kind}(average)", AVERAGES, hint)
+        self.average = average
         self.reset()
+
+    @property
+    def several(self) -> bool:  # type: ignore[override]
+        """Whether there is a score for each class, or for each threshold."""
+        return self.average is None or isinstance(self.threshold, tuple)
 
     def ratio(self, hits: Array, chosen: Array, true: Array, n: Array) -> tuple[Array, Array]:
         """The numerators and denominators of the classes' scores."""
@@ -78,7 +101,7 @@ class DecisionMetric(Metric):
 
     def reset(self) -> None:
         """Starts anew."""
-        self._counts: Array | None = None  # (4, K)
+        self._counts: Array | None = None  # (thresholds, 4, K)
         self._one_true = True  # in every sample so far
 
     def update(self, prediction: Array, target: Array, sample_weight: Array | None = None) -> None:
@@ -86,21 +109,28 @@ class DecisionMetric(Metric):
         P, T, w = rows(self, prediction, target, sample_weight)
         check_class_id(self, self.class_id, P.shape[1])
         one_true = has_one_true(T, w)
-        if self.top_k is not None:
-            largest = np.argsort(-P, axis=1, kind="stable")[:, : self.top_k]
-            chosen = (largest[..., np.newaxis] == np.arange(P.shape[1])).any(axis=1)
-        elif self._chooses_largest(P.shape[1]):
+        if self._chooses_largest(P.shape[1]):
             self._check_one_true(one_true)
-            chosen = P.argmax(-1)[:, np.newaxis] == np.arange(P.shape[1])
-        else:
-            chosen = np.greater(P, 0.5 if self.threshold is None else self.threshold)
         self._one_true = self._one_true and one_true
-        sides = np.stack([chosen & T, chosen, T, np.ones_like(T)])  # (4, rows, K)
-        counts = sides.sum(axis=1) if w is None else np.einsum("nk,cnk->ck", w, sides)
+        counts = np.stack([tally(chosen, T, w) for chosen in self._choices(P)])
         self._counts = counts if self._counts is None else self._counts + counts
 
-    def _chooses_largest(self, n_outputs: int) -> bool:
+    def _choices(self, P: Array) -> list[Array]:
+        """Which outputs are chosen, by each of the thresholds."""
+        among: Any = True
         if self.top_k is not None:
+            largest = np.argsort(-P, axis=1, kind="stable")[:, : self.top_k]
+            among = (largest[..., np.newaxis] == np.arange(P.shape[1])).any(axis=1)
+        if isinstance(self.threshold, tuple):
+            return [np.greater(P, t) & among for t in self.threshold]
+        if self.top_k is not None:
+            return [among]
+        if self._chooses_largest(P.shape[1]):
+            return [P.argmax(-1)[:, np.newaxis] == np.arange(P.shape[1])]
+        return [np.greater(P, 0.5 if self.threshold is None else self.threshold)]
+
+    def _chooses_largest(self, n_outputs: int) -> bool:
+        if self.top_k is not None or isinstance(self.threshold, tuple):
             return False
         without_threshold = self.threshold is None and self.outputs != "answers"
         return n_outputs > 1 and (without_threshold or self.outputs == "scores")
@@ -130,25 +160,43 @@ class DecisionMetric(Metric):
             self._counts = other._counts + (0 if self._counts is None else self._counts)
         self._one_true = self._one_true and other._one_true
 
-    def result(self) -> float:
-        """The score: 0 where its denominator is 0; nan if nothing was counted."""
+    def result(self) -> Any:
+        """The score: 0 where its denominator is 0; nan if nothing was counted.
+
+        It is a list of scores if there is one for each class, or for each threshold.
+        """
         if self._counts is None:
-            return float("nan")
-        hits, chosen, true, n = self._counts
+            thresholds = self.threshold if isinstance(self.threshold, tuple) else (0,)
+            return [math.nan] * len(thresholds) if self.several else math.nan
+        scores = [self._score(counts) for counts in self._counts]
+        return scores if isinstance(self.threshold, tuple) else scores[0]
+
+    def _score(self, counts: Array) -> Any:
+        """The score at one threshold, or those of the classes, of counts of shape ``(4, K)``."""
         class_id, average = self.class_id, self.average
         if average == "auto":
             average = self.usual_average
-            if class_id is None and are_two_classes(self, len(hits), self._one_true):
+            if class_id is None and are_two_classes(self, counts.shape[1], self._one_true):
                 class_id = 1
         if class_id is not None:
-            hits, chosen, true, n = self._counts[:, class_id : class_id + 1]
+            counts = counts[:, class_id : class_id + 1]
         elif average == "micro":
-            hits, chosen, true, n = self._counts.sum(axis=1, keepdims=True)
+            counts = counts.sum(axis=1, keepdims=True)
+        hits, chosen, true, n = counts
         numerator, denominator = self.ratio(hits, chosen, true, n)
         scores = numerator / np.where(denominator > 0, denominator, 1)
+        if average is None:
+            return scores.tolist()
         if average == "weighted":
             return float(scores @ true / (true.sum() or 1.0))
         return float(scores.mean())
+
+
+def tally(chosen: Array, T: Array, w: Array | None) -> Array:
+    """hits, chosen, true and n of every class, shape ``(4, K)``, of decisions ``(rows, K)``."""
+    sides = np.stack([chosen & T, chosen, T, np.ones_like(T)])  # (4, rows, K)
+    counts: Array = sides.sum(axis=1) if w is None else np.einsum("nk,cnk->ck", w, sides)
+    return counts
 
 
 class Precision(DecisionMetric):
@@ -159,7 +207,7 @@ class Precision(DecisionMetric):
 
     Args:
         threshold: Every output above it is chosen; 0 for a model that ends in logits; None takes
-            the largest of K outputs.
+            the largest of K outputs. Of a list the result is a list, with a number for each.
         class_id: The class whose precision it is.
         average: ``"micro"``, ``"macro"`` or ``"weighted"`` over the classes; ``"auto"`` is class 1
             of two classes, and ``"micro"`` otherwise.
@@ -169,7 +217,7 @@ class Precision(DecisionMetric):
 
     def __init__(
         self,
-        threshold: float | None = 0.5,
+        threshold: float | Sequence[float] | None = 0.5,
         class_id: int | None = None,
         average: str = "auto",
         name: str = "precision",
@@ -195,7 +243,7 @@ class Recall(DecisionMetric):
 
     def __init__(
         self,
-        threshold: float | None = 0.5,
+        threshold: float | Sequence[float] | None = 0.5,
         class_id: int | None = None,
         average: str = "auto",
         name: str = "recall",
@@ -213,13 +261,13 @@ class FBetaScore(DecisionMetric):
 
         F_β = (1 + β²) P R / (β² P + R): recall counts β times as much as precision
 
-    Keras's default is one score for each class; logs hold one number, so here it is their mean. A
+    Keras's default is one score for each class, which is average=None; here it is their mean. A
     single output is chosen above ½, where Keras would choose it always; so are K answers to K
     questions, where Keras would choose the largest.
 
     Args:
         average: ``"micro"``, ``"macro"`` or ``"weighted"`` over the classes; ``"auto"`` is class 1
-            of two classes, and ``"macro"`` otherwise.
+            of two classes, and ``"macro"`` otherwise; None gives a list, the score of each class.
         beta: β, positive.
         threshold: Every output above it is chosen; None takes the largest of K classes, and of
             answers, as after a binary cross-entropy, those above ½.
@@ -231,10 +279,11 @@ class FBetaScore(DecisionMetric):
     """
 
     usual_average = "macro"
+    by_class = True
 
     def __init__(
         self,
-        average: str = "auto",
+        average: str | None = "auto",
         beta: float = 1.0,
         threshold: float | None = None,
         name: str = "fbeta_score",
@@ -254,7 +303,7 @@ class F1Score(FBetaScore):
 
     Args:
         average: ``"micro"``, ``"macro"`` or ``"weighted"`` over the classes; ``"auto"`` is class 1
-            of two classes, and ``"macro"`` otherwise.
+            of two classes, and ``"macro"`` otherwise; None gives a list, the score of each class.
         threshold: Every output above it is chosen; None takes the largest of K classes, and of
             answers, as after a binary cross-entropy, those above ½.
         name: Its key in logs and History.
@@ -263,7 +312,7 @@ class F1Score(FBetaScore):
 
     def __init__(
         self,
-        average: str = "auto",
+        average: str | None = "auto",
         threshold: float | None = None,
         name: str = "f1_score",
         class_id: int | None = None,

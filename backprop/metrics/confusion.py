@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 
 from backprop.core.arrays import to_array
-from backprop.core.checks import check_integer, check_one_class
+from backprop.core.checks import check_integer
 from backprop.core.errors import ShapeError
+from backprop.core.ranges import check_one_class
 from backprop.core.types import Array
 
 

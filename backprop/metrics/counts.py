@@ -1,5 +1,7 @@
 """The four counts of a confusion matrix, each as a metric."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from backprop.core.types import Array
@@ -12,14 +14,15 @@ class TruePositives(DecisionMetric):
     Of two classes it is the number of class 1 (see ``DecisionMetric``), else that of all outputs.
 
     Args:
-        threshold: Every output above it is chosen; None takes the largest of K outputs.
+        threshold: Every output above it is chosen; None takes the largest of K outputs. Of a list
+            the result is a list, with a number for each.
         class_id: The class whose number it is.
         name: Its key in logs and History.
     """
 
     def __init__(
         self,
-        threshold: float | None = 0.5,
+        threshold: float | Sequence[float] | None = 0.5,
         class_id: int | None = None,
         name: str = "true_positives",
     ) -> None:
@@ -39,14 +42,15 @@ class TrueNegatives(TruePositives):
     """How many outputs were rightly not chosen (see ``TruePositives``).
 
     Args:
-        threshold: Every output above it is chosen; None takes the largest of K outputs.
+        threshold: Every output above it is chosen; None takes the largest of K outputs. Of a list
+            the result is a list, with a number for each.
         class_id: The class whose number it is.
         name: Its key in logs and History.
     """
 
     def __init__(
         self,
-        threshold: float | None = 0.5,
+        threshold: float | Sequence[float] | None = 0.5,
         class_id: int | None = None,
         name: str = "true_negatives",
     ) -> None:
@@ -61,7 +65,8 @@ class FalsePositives(TruePositives):
     """How many outputs were chosen wrongly (see ``TruePositives``).
 
     Args:
-        threshold: Every output above it is chosen; None takes the largest of K outputs.
+        threshold: Every output above it is chosen; None takes the largest of K outputs. Of a list
+            the result is a list, with a number for each.
         class_id: The class whose number it is.
         name: Its key in logs and History.
     """
@@ -70,7 +75,7 @@ class FalsePositives(TruePositives):
 
     def __init__(
         self,
-        threshold: float | None = 0.5,
+        threshold: float | Sequence[float] | None = 0.5,
         class_id: int | None = None,
         name: str = "false_positives",
     ) -> None:
@@ -85,7 +90,8 @@ class FalseNegatives(TruePositives):
     """How many outputs were wrongly not chosen (see ``TruePositives``).
 
     Args:
-        threshold: Every output above it is chosen; None takes the largest of K outputs.
+        threshold: Every output above it is chosen; None takes the largest of K outputs. Of a list
+            the result is a list, with a number for each.
         class_id: The class whose number it is.
         name: Its key in logs and History.
     """
@@ -94,7 +100,7 @@ class FalseNegatives(TruePositives):
 
     def __init__(
         self,
-        threshold: float | None = 0.5,
+        threshold: float | Sequence[float] | None = 0.5,
         class_id: int | None = None,
         name: str = "false_negatives",
     ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.signatures import check_function
 from backprop.core.types import Array, Shape
 from backprop.metrics.base import MeanMetric, as_arrays
 
@@ -31,11 +32,7 @@ class FunctionMetric(MeanMetric):
     """
 
     def __init__(self, function: Callable[..., Any], name: str | None = None) -> None:
-        if not callable(function):
-            raise TypeError(
-                f"FunctionMetric(function) must be a function of (y_true, y_pred), but it is "
-                f"{function!r}."
-            )
+        check_function(function, "y_true, y_pred", "FunctionMetric(function)")
         own_name: str = getattr(function, "__name__", type(function).__name__)
         self._whole: bool | None = None  # whether it returns one number; None until it was called
         super().__init__(own_name if name is None else name)

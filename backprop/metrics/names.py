@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from backprop.core.lookup import resolve
+from backprop.core.signatures import check_methods
 from backprop.core.types import Array, Outputs
 from backprop.metrics.accuracy import (
     Accuracy,
@@ -35,6 +36,7 @@ from backprop.metrics.likelihoods import (
     SparseCategoricalCrossentropy,
     SquaredHinge,
 )
+from backprop.metrics.means import Mean, Sum
 from backprop.metrics.overlap import BinaryIoU
 from backprop.metrics.ranking import AUC
 from backprop.metrics.regression import (
@@ -65,6 +67,8 @@ _OTHERS: dict[str, Callable[..., Metric]] = {
     "top_k_categorical_accuracy": TopKCategoricalAccuracy,
     "sparse_top_k_categorical_accuracy": SparseTopKCategoricalAccuracy,
     "auc": AUC,
+    "mean": Mean,
+    "sum": Sum,
     "mse": MeanSquaredError,
     "mean_squared_error": MeanSquaredError,
     "rmse": RootMeanSquaredError,
@@ -98,6 +102,15 @@ _KERAS |= {name.upper(): name for name in ("mse", "mae", "mape", "msle", "bce", 
 """What Keras's other strings, the names of classes and capitals, stand for."""
 
 
+METHODS = {"reset": "", "update": "prediction, target", "result": ""}
+"""What is called of a metric, and how; of a weighted one with the weights too."""
+
+
+def is_known(name: str) -> bool:
+    """Whether a metric has that name."""
+    return name in _WITH_THRESHOLD or name in _OTHERS or name in _KERAS
+
+
 def get(
     metric: str | Metric | Callable[[Array, Array], Any], threshold: float | None = None
 ) -> Metric:
@@ -123,6 +136,7 @@ def get(
     }
     given: Any = _KERAS.get(metric, metric) if isinstance(metric, str) else metric
     found: Metric = resolve(given, Metric, names, "metric")
+    check_methods(found, METHODS, "" if isinstance(found.name, str) else "name")
     return found
 
 
@@ -147,7 +161,10 @@ def get_all(
         ValueError: An object stands there twice, or a name would hide another number of the logs.
     """
     plain = [get(metric, threshold) for metric in metrics]
-    found = plain + [get(metric, threshold) for metric in weighted_metrics]
+    weighted = [get(metric, threshold) for metric in weighted_metrics]
+    for metric in weighted:
+        check_methods(metric, {"update": "prediction, target, sample_weight=None"})
+    found = plain + weighted
     names: list[str] = []
     for position, metric in enumerate(found):
         name = metric.name

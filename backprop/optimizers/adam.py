@@ -6,6 +6,7 @@ over the memory; the factors 1 − β₁ and 1 − β₂ go into the ``coefficie
 """
 
 import math
+from collections.abc import Sequence
 from typing import Unpack
 
 import numpy as np
@@ -77,26 +78,46 @@ class Adam(AdamLike):
 
     def coefficients(self, t: int, eta: float) -> tuple[float, ...]:
         """β₁, β₂, α (1 − β₁)/√(1 − β₂), ε/√(1 − β₂)."""
-        root = math.sqrt(1 - self.beta_2)
-        alpha = eta * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
-        return self.beta_1, self.beta_2, alpha * (1 - self.beta_1) / root, self.epsilon / root
+        return adam_coefficients(t, eta, self.beta_1, self.beta_2, self.epsilon)
 
     def update(self, theta: Array, g: Array, scratch: Array, *state: Array) -> None:
         """θ, m and v after one step."""
-        beta_1, beta_2, alpha, epsilon = self.scalars
-        m, v = state[:2]
-        m *= beta_1
-        m += g
-        np.square(g, out=scratch)
-        v *= beta_2
-        v += scratch
-        if self.amsgrad:
-            v = np.maximum(state[2], v, out=state[2])
-        np.sqrt(v, out=scratch)
-        scratch += epsilon
-        np.divide(m, scratch, out=scratch)
-        scratch *= alpha
-        theta -= scratch
+        adam_update(theta, g, scratch, *state, scalars=self.scalars)
+
+
+def adam_coefficients(
+    t: int, eta: float, beta_1: float, beta_2: float, epsilon: float
+) -> tuple[float, ...]:
+    """β₁, β₂, α (1 − β₁)/√(1 − β₂), ε/√(1 − β₂)."""
+    root = math.sqrt(1 - beta_2)
+    alpha = eta * math.sqrt(1 - beta_2**t) / (1 - beta_1**t)
+    return beta_1, beta_2, alpha * (1 - beta_1) / root, epsilon / root
+
+
+def adam_update(
+    theta: Array,
+    g: Array,
+    scratch: Array,
+    m: Array,
+    v: Array,
+    largest: Array | None = None,
+    *,
+    scalars: Sequence[Array],
+) -> None:
+    """θ, m and v, and with ``amsgrad`` the largest v, after one step of Adam."""
+    beta_1, beta_2, alpha, epsilon = scalars
+    m *= beta_1
+    m += g
+    np.square(g, out=scratch)
+    v *= beta_2
+    v += scratch
+    if largest is not None:
+        v = np.maximum(largest, v, out=largest)
+    np.sqrt(v, out=scratch)
+    scratch += epsilon
+    np.divide(m, scratch, out=scratch)
+    scratch *= alpha
+    theta -= scratch
 
 
 class AdamW(Adam):

@@ -1,26 +1,15 @@
 """The contract of an optimizer: a formula on stretches of two vectors, θ and its gradient g."""
 
-import inspect
 from collections.abc import Callable, Sequence
-from itertools import accumulate, pairwise
 from typing import Any
 
-import numpy as np
-
-from backprop.core.buffers import filled_array
-from backprop.core.checks import (
-    check_flag,
-    check_integer,
-    check_number,
-    check_positive,
-    check_share,
-)
+from backprop.core.checks import check_count, check_flag, check_integer, check_number, check_share
 from backprop.core.parameters import Parameters
-from backprop.core.settings import Strict
+from backprop.core.settings import Checked, Strict
 from backprop.core.types import Array
-from backprop.optimizers.blocks import BLOCK, Block, cut
-from backprop.optimizers.options import LearningRate, show
-from backprop.optimizers.vectors import clip, include, round_to_0
+from backprop.optimizers.blocks import BLOCK, Block, cut, vectors_of, written
+from backprop.optimizers.options import LearningRate, new_rate, one_limit, optional, show
+from backprop.optimizers.vectors import clip, collect, exchange, include, round_to_0, settle
 
 ROUNDING = 32
 """Steps between two roundings of the state (see ``Optimizer.step``)."""
@@ -36,6 +25,9 @@ class Optimizer(Strict):
     θ ← θ − η λ θ, but not for biases and the parameters of normalisation (Keras decays all unless
     told otherwise). The formula follows, and a ← κ a + (1 − κ) θ if an average is kept.
 
+    With k ``gradient_accumulation_steps`` k − 1 steps only add g up. The k-th takes the mean of all
+    for g and does all of that. As in Keras schedules count, and averages follow, every step.
+
     Args:
         learning_rate: η, the size of a step: a number or a schedule.
         weight_decay: λ.
@@ -47,12 +39,13 @@ class Optimizer(Strict):
             step. At the end of training it replaces θ.
         ema_momentum: κ.
         ema_overwrite_frequency: The number of steps between two times that a replaces θ earlier.
+        gradient_accumulation_steps: k, 2 or more; None for an update in every step.
 
     Attributes:
-        iterations: The number of steps taken.
+        iterations: The number of updates of θ.
         full_batch: Whether an update needs the loss at several θ. ``fit`` then calls ``minimize``
             with the loss of all samples, and not ``step`` after each batch.
-        state: The state vectors by name, each as long as θ; with ``use_ema`` a is ``"average"``.
+        by_parameter: Whether ``update`` needs whole parameters, see ``ByParameter``.
         scalars: What ``coefficients`` returned for this step, each as an array of θ's dtype without
             axes, which NumPy takes faster than a Python float.
     """
@@ -60,11 +53,9 @@ class Optimizer(Strict):
     slots: tuple[str, ...] = ()
     scratches = 1
     initial_state = 0.0
-    full_batch = False
-    clips = False
-    instead = {"schedule": "set learning_rate"}
-    iterations = 0
-    state: dict[str, Array] = {}
+    full_batch = by_parameter = clips = swapped = False
+    instead = {"schedule": "set learning_rate", "state": "write into its vectors, state[…][...]"}
+    iterations: Any = Checked(check_count)
     scalars: list[Array] = []
 
     def __init__(
@@ -78,27 +69,26 @@ class Optimizer(Strict):
         use_ema: bool = False,
         ema_momentum: float = 0.99,
         ema_overwrite_frequency: int | None = None,
+        gradient_accumulation_steps: int | None = None,
     ) -> None:
         self._schedule: Callable[[int], float] | None = None
         self._learning_rate = 0.0
         self.learning_rate = learning_rate
-        decay, every = weight_decay, ema_overwrite_frequency
-        self.weight_decay = None if decay is None else check_number(decay, "weight_decay")
-        clips = {"clipnorm": clipnorm, "global_clipnorm": global_clipnorm, "clipvalue": clipvalue}
-        given = {n: check_positive(limit, n) for n, limit in clips.items() if limit is not None}
-        if len(given) > 1:
-            raise ValueError(f"{' and '.join(given)} cannot be used together: choose one.")
+        every, steps = ema_overwrite_frequency, gradient_accumulation_steps
+        self.weight_decay = optional(check_number, weight_decay, "weight_decay")
+        given = one_limit(clipnorm=clipnorm, global_clipnorm=global_clipnorm, clipvalue=clipvalue)
         self.clips = bool(given)
         self.clipnorm = given.get("clipnorm")
         self.global_clipnorm = given.get("global_clipnorm")
         self.clipvalue = given.get("clipvalue")
         self.use_ema = check_flag(use_ema, "use_ema")
         self.ema_momentum = check_share(ema_momentum, "ema_momentum")
-        if every is not None:
-            every = check_integer(every, "ema_overwrite_frequency")
-        self.ema_overwrite_frequency = every
-        self.iterations = 0
-        self.state: dict[str, Array] = {}
+        self.ema_overwrite_frequency = optional(check_integer, every, "ema_overwrite_frequency")
+        steps = optional(check_integer, steps, "gradient_accumulation_steps", 2)
+        self.gradient_accumulation_steps = steps
+        self.iterations = self._waiting = 0  # gradients that are added up already
+        self.swapped = False
+        self._state: dict[str, Array] = {}
         self.scalars: list[Array] = []
         self._parameters: Parameters | None = None
         self._stretches: list[slice] | None = None
@@ -111,6 +101,7 @@ class Optimizer(Strict):
         """Takes what follows from the arguments; the next step makes the state that is missing."""
         for name in ("clips", "slots", "initial_state"):
             setattr(self, name, getattr(trial, name))
+        self._waiting *= self.gradient_accumulation_steps is not None
         self._stretches = None
 
     # ------------------------------------------------------------------ what a subclass defines
@@ -137,18 +128,13 @@ class Optimizer(Strict):
         raise NotImplementedError(f"{type(self).__name__} must define update.")
 
     def formula(self, eta: float, decays: bool) -> str:
-        """θ after a step, as ``explain`` prints it: Δθ unless a subclass writes its formula out.
+        """θ after a step as ``explain`` prints it, from ``{theta}`` and the gradient ``{g}``.
 
         Args:
             eta: η in this step.
             decays: Whether weight decay applies to this parameter.
-
-        Returns:
-            The right-hand side, with ``{theta}`` for the parameter and ``{g}`` for its gradient.
         """
         return "{theta} + Δ{theta}"
-
-    # --------------------------------------------------------------------------- what users call
 
     @property
     def learning_rate(self) -> float:
@@ -160,26 +146,26 @@ class Optimizer(Strict):
         """
         if self._schedule is None:
             return self._learning_rate
-        return check_number(self._schedule(self.iterations), "the schedule's learning rate")
+        return check_number(self._schedule(self.steps), "the schedule's learning rate")
 
     @learning_rate.setter
     def learning_rate(self, value: LearningRate) -> None:
-        if inspect.isclass(value):
-            raise TypeError(f"learning_rate must be an object: write {value.__name__}(…).")
-        if callable(value):
-            self._schedule = value
-        elif self._schedule is not None:
-            raise TypeError(
-                f"learning_rate cannot be set to {value!r}, as {self._schedule!r} determines it: "
-                f"set another schedule, or make the optimizer with a number."
-            )
-        else:
-            self._learning_rate = check_number(value, "learning_rate")
+        self._schedule, self._learning_rate = new_rate(value, self._schedule, self._learning_rate)
+
+    @property
+    def steps(self) -> int:
+        """The number of steps taken, those that only added g up among them."""
+        return int(self.iterations) * (self.gradient_accumulation_steps or 1) + self._waiting
 
     @property
     def schedule(self) -> Callable[[int], float] | None:
         """What determines the learning rate; None if it is a number."""
         return self._schedule
+
+    @property
+    def state(self) -> dict[str, Array]:
+        """The state vectors by name, each as long as θ; with ``use_ema`` a is ``"average"``."""
+        return self._state
 
     def step(self, parameters: Parameters) -> None:
         """One update of θ from g.
@@ -195,8 +181,8 @@ class Optimizer(Strict):
             ValueError: This optimizer already trains another model, whose state it holds.
         """
         blocks = self.prepare(parameters)
-        if self.clips:
-            self.clip(parameters)
+        if self.gathers:
+            self.gather(parameters)
         self.change(blocks)
         self.conclude(parameters)
 
@@ -211,8 +197,14 @@ class Optimizer(Strict):
     def finalize(self, parameters: Parameters) -> None:
         """Replaces θ by its moving average at the end of training, if one is kept."""
         if self.use_ema and self._parameters is parameters:
-            for stretch in parameters.trainable_slices():
-                parameters.values[stretch] = self.state["average"][stretch]
+            settle(parameters, self.state["average"], self.swapped)
+            self.swapped = False
+
+    def swap(self, parameters: Parameters) -> None:
+        """Exchanges θ and its moving average, if there is one by now; ``swapped`` says it."""
+        if "average" in self.state and self._parameters is parameters:
+            exchange(parameters, self.state["average"])
+            self.swapped = not self.swapped
 
     def begin(self, parameters: Parameters) -> None:
         """Makes the state if there is none; before callbacks change the rate, for ``reset``."""
@@ -223,12 +215,9 @@ class Optimizer(Strict):
         """Forgets the state and the model."""
         if self._parameters is not None:
             self._schedule, self._learning_rate = self._first_rate
-        self.iterations = 0
-        self.state = {}
-        self._parameters = None
-        self._blocks = []
-
-    # -------------------------------------------------------------------------------- the parts
+        self.iterations = self._waiting = 0
+        self._state, self.swapped = {}, False
+        self._parameters, self._blocks = None, []
 
     def prepare(self, parameters: Parameters) -> list[Block]:
         """The first part of a step: the state and the numbers of the formula.
@@ -239,39 +228,59 @@ class Optimizer(Strict):
         if self._parameters is not parameters:
             self.bind(parameters)
         stretches = parameters.trainable_slices()
-        decays = [p.decays for p in parameters] if self.weight_decay else []
+        decays = self.decaying(parameters)
         if stretches is not self._stretches or decays != self._decays:
-            self._complete_state(parameters.values)
+            self._complete_state(parameters)
             self._stretches, self._decays = stretches, decays
             self._blocks = self.blocks(parameters, stretches)
-        numbers = self.coefficients(t, eta)
-        if self.weight_decay:
-            self._keep = 1 - eta * self.weight_decay
+        numbers = self.coefficients(t, eta) if self.due else self._numbers
+        if decays:
+            self._keep = 1 - eta * (self.weight_decay or 0)
         if numbers != self._numbers:
-            attributes = self.__dict__  # written to directly: Strict would look at each assignment
-            attributes["_numbers"] = numbers
-            scalars = self.scalars or [np.empty((), parameters.values.dtype) for _ in numbers]
-            attributes["scalars"] = scalars
-            for scalar, number in zip(scalars, numbers, strict=True):
-                scalar[()] = number
+            scalars = written(numbers, self.scalars, parameters.values.dtype)
+            self.__dict__.update(_numbers=numbers, scalars=scalars)  # Strict would look at each
         return self._blocks
 
-    def clip(self, parameters: Parameters) -> None:
-        """Clips g as the arguments ask for."""
-        clip(parameters, self.clipnorm, self.global_clipnorm, self.clipvalue)
+    @property
+    def due(self) -> bool:
+        """Whether the next step changes θ, and does not merely add g up."""
+        steps = self.gradient_accumulation_steps
+        return steps is None or self._waiting + 1 >= steps
+
+    @property
+    def gathers(self) -> bool:
+        """Whether all of g has to be there before any of θ changes."""
+        return self.clips or self.gradient_accumulation_steps is not None
+
+    def decaying(self, parameters: Parameters) -> list[bool]:
+        """Which parameters decay; an empty list if there is no weight decay."""
+        return [p.decays for p in parameters] if self.weight_decay else []
+
+    def kept(self, *state: Array) -> float:
+        """1 − η λ for the parameter with this state."""
+        return self._keep
+
+    def gather(self, parameters: Parameters) -> None:
+        """What the formula needs all of g for: the mean of k gradients, and clipping."""
+        if self.gradient_accumulation_steps:
+            collect(parameters, self.state["gradient_accumulator"], self._waiting + 1, self.due)
+        if self.due:
+            clip(parameters, self.clipnorm, self.global_clipnorm, self.clipvalue)
 
     def change(self, blocks: Sequence[Block]) -> None:
         """Changes θ and the state in these blocks; several threads may do so for others."""
-        t = self.iterations + 1
+        t, due = self.iterations + 1, self.due
         for arguments, decaying, average in blocks:
-            for theta in decaying:
-                theta *= self._keep
-            self.update(*arguments)
+            if due:
+                keep = self.kept(*arguments[3:]) if decaying else 1.0
+                for theta in decaying:
+                    theta *= keep
+                self.update(*arguments)
             if average is not None:
                 overwrite = self.ema_overwrite_frequency
                 kappa = self.ema_momentum if t > 1 else 0.0
                 include(arguments[0], average, kappa, bool(overwrite and not t % overwrite))
-            if not t % ROUNDING:
+            if due and not t % ROUNDING:
                 for vector in arguments[3:]:
                     round_to_0(vector)
 
@@ -280,43 +289,37 @@ class Optimizer(Strict):
         for p in parameters.constrained:
             if p.trainable:
                 p.constraint.project(p.value)
-        self.__dict__["iterations"] += 1
+        due, attributes = self.due, self.__dict__
+        attributes["iterations"] += due
+        attributes["_waiting"] = 0 if due else self._waiting + 1
 
     def bind(self, parameters: Parameters) -> None:
         """Makes the state for a model's parameters, as the first step does."""
         self.check_free(parameters)
         self._parameters, self._stretches = parameters, None
         self._first_rate = self._schedule, self._learning_rate
-        self.scalars, self._numbers = [], ()
-        self.state = {}
-        self._complete_state(parameters.values)
+        self.scalars, self._numbers, self._state = [], (), {}
+        self._complete_state(parameters)
 
-    def _complete_state(self, theta: Array) -> None:
+    def lengths(self, parameters: Parameters) -> dict[str, int]:
+        """How many numbers there are in each state vector: as many as in θ."""
+        names = [*self.slots, *["average"] * self.use_ema]
+        names += ["gradient_accumulator"] * bool(self.gradient_accumulation_steps)
+        return dict.fromkeys(names, parameters.values.size)
+
+    def _complete_state(self, parameters: Parameters) -> None:
         """Makes the state vectors that are missing, and lets those go that nobody needs."""
-        kept = self.state
-        self.state = {}
-        for name in self.slots:
-            found = kept.get(name)
-            if found is None:
-                found = filled_array(theta.shape, self.initial_state, theta.dtype)
-            self.state[name] = found
-        if self.use_ema:
-            self.state["average"] = kept["average"] if "average" in kept else theta.copy()
+        first = dict.fromkeys(self.slots, self.initial_state)
+        self._state = vectors_of(self.lengths(parameters), self.state, first, parameters.values)
 
     def blocks(
         self, parameters: Parameters, stretches: Sequence[slice], size: int = BLOCK
     ) -> list[Block]:
-        """Cuts stretches of θ into blocks.
-
-        Args:
-            parameters: θ and g.
-            stretches: The stretches.
-            size: The most elements of a block.
-        """
-        stops = list(accumulate((p.value.size for p in parameters), initial=0))
-        decaying = [bound for bound, on in zip(pairwise(stops), self._decays, strict=False) if on]
+        """Cuts stretches of θ into blocks of at most that many elements."""
+        places = zip(parameters.places(), self._decays, strict=False)
+        decaying = [bounds for (_, bounds), decays in places if decays]
         vectors = [parameters.gradients, *(self.state[name] for name in self.slots)]
-        average = self.state["average"] if self.use_ema else None
+        average = self.state.get("average")
         return cut(parameters.values, vectors, average, self.scratches, stretches, decaying, size)
 
     # A copied or unpickled block would no longer be a view of the state: cut new ones.

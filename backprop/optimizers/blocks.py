@@ -1,9 +1,11 @@
-"""Cuts θ into blocks so small that all vectors of an update stay in the cache."""
+"""The vectors of an update, and θ cut into blocks so small that they all stay in the cache."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-from backprop.core.buffers import new_array
+import numpy as np
+
+from backprop.core.buffers import filled_array, new_array
 from backprop.core.types import Array
 
 BLOCK = 32768
@@ -52,3 +54,38 @@ def cut(
             ]
             found.append(Block(arguments, decays, None if average is None else average[block]))
     return found
+
+
+def vectors_of(
+    lengths: Mapping[str, int],
+    there: Mapping[str, Array],
+    first: Mapping[str, float],
+    theta: Array,
+) -> dict[str, Array]:
+    """State vectors of these names and lengths: those that are there, or else new ones.
+
+    Args:
+        lengths: The names and lengths.
+        there: The vectors that there are.
+        first: What a new one begins with; 0 unless given.
+        theta: θ, which the average begins with.
+    """
+    found = {}
+    for name, n in lengths.items():
+        vector = there.get(name)
+        if vector is None or len(vector) != n:
+            vector = filled_array((n,), first.get(name, 0), theta.dtype)
+            if name == "average":
+                vector[...] = theta
+        found[name] = vector
+    return found
+
+
+def written(
+    numbers: Sequence[float], scalars: Sequence[Array], dtype: np.dtype[Any]
+) -> list[Array]:
+    """The numbers as arrays without axes: those that are there, or else new ones."""
+    arrays = list(scalars) or [np.empty((), dtype) for _ in numbers]
+    for array, number in zip(arrays, numbers, strict=True):
+        array[()] = number
+    return arrays

@@ -33,6 +33,9 @@ class LBFGS(Optimizer):
 
     full_batch = True
     message = ""
+    not_taken = {
+        "gradient_accumulation_steps": "an iteration takes the gradients of all samples in any case"
+    }
 
     def __init__(
         self,

@@ -3,10 +3,15 @@
 from collections.abc import Callable
 
 from backprop.core.lookup import resolve
+from backprop.core.signatures import check_methods
+from backprop.optimizers.adafactor import Adafactor
 from backprop.optimizers.adam import Adam, Adamax, AdamW, Nadam
 from backprop.optimizers.adaptive import Adadelta, Adagrad, RMSprop
 from backprop.optimizers.base import Optimizer
+from backprop.optimizers.ftrl import Ftrl
+from backprop.optimizers.lamb import Lamb
 from backprop.optimizers.lbfgs import LBFGS
+from backprop.optimizers.muon import Muon
 from backprop.optimizers.sgd import SGD, Lion
 
 _BY_NAME: dict[str, Callable[[], Optimizer]] = {
@@ -19,11 +24,24 @@ _BY_NAME: dict[str, Callable[[], Optimizer]] = {
     "nadam": Nadam,
     "adamax": Adamax,
     "lion": Lion,
+    "ftrl": Ftrl,
+    "adafactor": Adafactor,
+    "lamb": Lamb,
+    "muon": Muon,
     "lbfgs": LBFGS,
 }
 
 
 def get(optimizer: str | Optimizer) -> Optimizer:
-    """The optimizer of that name, or the object itself (see ``core.lookup.resolve``)."""
+    """The optimizer of that name, in capitals or not, or the object itself.
+
+    See ``core.lookup.resolve``.
+    """
+    if isinstance(optimizer, str) and optimizer.lower() in _BY_NAME:
+        optimizer = optimizer.lower()
     own = "update(theta, g, scratch, *state)"
-    return resolve(optimizer, Optimizer, _BY_NAME, "optimizer", own)
+    found = resolve(optimizer, Optimizer, _BY_NAME, "optimizer", own)
+    if not found.full_batch:
+        update = ", ".join(["theta, g, scratch", *found.slots])
+        check_methods(found, {"coefficients": "t, eta", "update": update}, "_learning_rate")
+    return found

@@ -1,10 +1,15 @@
 """The arguments that all optimizers have."""
 
 import inspect
+import math
 from collections.abc import Callable
-from typing import Any, TypedDict
+from typing import Any, TypedDict, TypeVar
 
+from backprop.core.checks import check_number, check_positive
+from backprop.core.signatures import check_function
 from backprop.schedules import Schedule
+
+T = TypeVar("T")
 
 LearningRate = float | Schedule | Callable[[int], float]
 """A number, or a function of the number of steps taken."""
@@ -19,12 +24,24 @@ class Shared(TypedDict, total=False):
     use_ema: bool
     ema_momentum: float
     ema_overwrite_frequency: int | None
+    gradient_accumulation_steps: int | None
 
 
 class Common(Shared, total=False):
     """The keyword arguments of every optimizer; see ``Optimizer``."""
 
     weight_decay: float | None
+
+
+def check_schedule(given: Any) -> None:
+    """Checks that what can be called is a function of the number of steps, or such an object.
+
+    Raises:
+        TypeError: It is a class, or takes other arguments.
+    """
+    if inspect.isclass(given):
+        raise TypeError(f"learning_rate must be an object: write {given.__name__}(…).")
+    check_function(given, "step", "learning_rate")
 
 
 def show(optimizer: object, base: type, values: dict[str, Any]) -> str:
@@ -42,3 +59,53 @@ def show(optimizer: object, base: type, values: dict[str, Any]) -> str:
         if name not in values and getattr(optimizer, name) != default:
             found[name] = getattr(optimizer, name)
     return f"{type(optimizer).__name__}({', '.join(f'{n}={v!r}' for n, v in found.items())})"
+
+
+def one_limit(**limits: float | None) -> dict[str, float]:
+    """That limit of a gradient which is given, if any.
+
+    Raises:
+        ValueError: There are several.
+    """
+    given = {n: check_positive(limit, n) for n, limit in limits.items() if limit is not None}
+    if len(given) > 1:
+        raise ValueError(f"{' and '.join(given)} cannot be used together: choose one.")
+    return given
+
+
+def check_power(value: Any, name: str) -> float:
+    """The exponent of something that falls, as a float.
+
+    Raises:
+        ValueError: It is above 0, or not finite.
+        TypeError: It is no number.
+    """
+    number = check_number(value, name, -math.inf)
+    if number > 0:
+        raise ValueError(f"{name} must be 0 or less, but it is {value!r}.")
+    return number
+
+
+def new_rate(
+    value: Any, schedule: Callable[[int], float] | None, number: float
+) -> tuple[Callable[[int], float] | None, float]:
+    """The schedule and the number when a learning rate is set where these two were.
+
+    Raises:
+        ValueError: It is negative or not finite.
+        TypeError: It is no number, or a number where there is a schedule.
+    """
+    if callable(value):
+        check_schedule(value)
+        return value, number
+    if schedule is not None:
+        raise TypeError(
+            f"learning_rate cannot be set to {value!r}, as {schedule!r} determines it: set another "
+            f"schedule, or make the optimizer with a number."
+        )
+    return None, check_number(value, "learning_rate")
+
+
+def optional(check: Callable[..., T], value: Any, name: str, *limits: float) -> T | None:
+    """The value as ``check`` returns it; None stays None."""
+    return None if value is None else check(value, name, *limits)

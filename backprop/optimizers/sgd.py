@@ -62,7 +62,7 @@ class SGD(Optimizer):
 
     def formula(self, eta: float, decays: bool) -> str:
         """θ − η g or θ + μ v − η g with their numbers, v being the velocity before the step."""
-        if self.nesterov or self.use_ema:
+        if self.nesterov or self.use_ema or self.gradient_accumulation_steps:
             return super().formula(eta, decays)
         decay = self.weight_decay if decays else None
         kept = f"(1 − {eta:g} · {decay:g}) {{theta}}" if decay else "{theta}"

@@ -44,14 +44,31 @@ def shorten(vectors: Sequence[Array], length: float) -> None:
 
     A v that is not finite stays as it is: the loss will show it.
     """
+    found = norm(*vectors)
+    if length < found < math.inf:
+        for v in vectors:
+            v *= length / found
+
+
+def norm(*vectors: Array) -> float:
+    """‖v‖ of the one long vector v that these make up."""
     with np.errstate(over="ignore"):
         squares = sum(float(np.dot(v, v)) for v in vectors)
         if not math.isfinite(squares):  # 10²⁰ squared is too large for float32
             squares = sum(float(np.dot(v, v)) for v in (w.astype(np.float64) for w in vectors))
-    norm = math.sqrt(squares)
-    if length < norm < math.inf:
-        for v in vectors:
-            v *= length / norm
+    return math.sqrt(squares)
+
+
+def collect(parameters: Parameters, total: Array, n: int, last: bool) -> None:
+    """s ← s + g, for the last of n gradients g ← (s + g) / n and s ← 0, where θ is trained."""
+    for stretch in parameters.trainable_slices():
+        g, s = parameters.gradients[stretch], total[stretch]
+        if last:
+            g += s
+            g /= n
+            s[...] = 0
+        else:
+            s += g
 
 
 def include(theta: Array, average: Array, kappa: float, overwrite: bool) -> None:
@@ -61,6 +78,24 @@ def include(theta: Array, average: Array, kappa: float, overwrite: bool) -> None
     average += theta
     if overwrite:
         theta[...] = average
+
+
+def exchange(parameters: Parameters, vector: Array) -> None:
+    """Exchanges θ and another vector, where θ is trained."""
+    for stretch in parameters.trainable_slices():
+        kept = parameters.values[stretch].copy()
+        parameters.values[stretch] = vector[stretch]
+        vector[stretch] = kept
+
+
+def settle(parameters: Parameters, average: Array, exchanged: bool) -> None:
+    """θ ← a where θ is trained; a ← θ if they are exchanged, so that a stands in θ."""
+    for stretch in parameters.trainable_slices():
+        theta, a = parameters.values[stretch], average[stretch]
+        if exchanged:
+            a[...] = theta
+        else:
+            theta[...] = a
 
 
 def round_to_0(v: Array) -> None:

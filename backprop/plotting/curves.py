@@ -196,7 +196,7 @@ def _read_run(label: str, curves: Curves) -> _Run:
         )
     values = {
         str(name): finite_array(f"{where}[{name!r}]", numbers, 1)
-        for name, numbers in record.items()
+        for name, numbers in single_numbers(record).items()
     }
     lengths = {name: len(numbers) for name, numbers in values.items()}
     if len(set(lengths.values())) > 1:
@@ -209,3 +209,21 @@ def _read_run(label: str, curves: Curves) -> _Run:
     if epochs.shape != (count,):
         raise ValueError(f"{where}.epoch must hold {count} epochs but has shape {epochs.shape}.")
     return _Run(label, values, epochs)
+
+
+def single_numbers(record: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[float]]:
+    """The values, where those that are lists, such as a score for each class, are told apart.
+
+    Their names are ``f1_score[0]``, ``f1_score[1]``, …; an epoch without a list is one of NaN.
+    """
+    found: dict[str, Sequence[float]] = {}
+    for name, values in record.items():
+        lists = [value for value in values if isinstance(value, list)]
+        if not lists:
+            found[name] = values
+        for k in range(max(map(len, lists), default=0)):
+            found[f"{name}[{k}]"] = [
+                value[k] if isinstance(value, list) and k < len(value) else np.nan
+                for value in values
+            ]
+    return found

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from backprop.core.checks import check_integer
+from backprop.core.signatures import check_function
 from backprop.core.types import Array
 from backprop.plotting.style import (
     class_indices,
@@ -125,6 +126,7 @@ def plane(predict: Any, X: Array, y: Array, resolution: int) -> Plane:
             f"predict must be a model, or a function of points such as model.predict, but it is "
             f"{predict!r}."
         )
+    check_function(predict, "X", "predict")
     samples = finite_array("X", X, 2)
     if samples.shape[1] != 2:
         raise ValueError(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from backprop.core.durable import FilePath, replacing
+from backprop.core.durable import FilePath, check_file, replacing
 from backprop.core.types import Array
 
 if TYPE_CHECKING:
@@ -67,15 +67,33 @@ def save(figure: Figure, path: FilePath | None) -> Figure:
     """Write the figure to ``path`` if one is given, in the format of its ending; return it.
 
     Raises:
+        ValueError: If matplotlib does not know that format.
         OSError: If the folder of ``path`` does not exist, or the file cannot be written.
     """
     if path is not None:
-        name = os.fsdecode(path)
-        if not os.path.splitext(name)[1]:  # as matplotlib does
-            name = f"{name.rstrip('.')}.{figure.canvas.get_default_filetype()}"
-        with replacing(name) as temporary:
+        with replacing(picture_path(path)) as temporary:
             figure.savefig(temporary, dpi=SAVED_DPI)
     return figure
+
+
+def picture_path(path: FilePath) -> str:
+    """Return the path of a picture, with ``.png`` behind it if it has no ending.
+
+    Raises:
+        ValueError: If matplotlib does not know the format of its ending.
+    """
+    from matplotlib.figure import Figure
+
+    canvas, name = Figure().canvas, check_file(path)
+    known = canvas.get_supported_filetypes()
+    ending = os.path.splitext(name)[1][1:]
+    if not ending:  # as matplotlib does
+        return f"{name.rstrip('.')}.{canvas.get_default_filetype()}"
+    if ending.lower() not in known:
+        raise ValueError(
+            f"path is {name!r}: pictures end with one of {', '.join(f'.{each}' for each in known)}."
+        )
+    return name
 
 
 def spans_decades(values: Array) -> bool:

@@ -7,3 +7,7 @@ class Schedule:
     def __call__(self, step: int) -> float:
         """η(s) for s = ``step``."""
         raise NotImplementedError(f"{type(self).__name__} must define __call__(step).")
+
+
+LearningRateSchedule = Schedule
+"""Keras's name of it: classes of one's own that are derived from it need not be changed."""

@@ -8,13 +8,16 @@ import numpy as np
 from backprop import losses, optimizers
 from backprop.core.checks import check_flag, check_list
 from backprop.core.errors import NotCompiledError
+from backprop.core.settings import Checked
 from backprop.core.types import Array, DTypeLike
 from backprop.layers import Input, Layer
-from backprop.layers.block import backward_through
+from backprop.layers.block import activity_penalty, backward_through
 from backprop.layers.chain import unfold
 from backprop.losses import Loss
+from backprop.losses import names as loss_names
 from backprop.losses.heads import join
-from backprop.metrics import Metric, get_all
+from backprop.metrics import LossMetric, Metric, get_all
+from backprop.metrics import names as metric_names
 from backprop.optimizers import Optimizer
 from backprop.sequential.network import Network
 
@@ -28,7 +31,7 @@ class CompiledNetwork(Network):
     body is what comes before it.
     """
 
-    run_eagerly = False
+    run_eagerly: Any = Checked(check_flag)
 
     def __init__(
         self,
@@ -37,6 +40,7 @@ class CompiledNetwork(Network):
         dtype: DTypeLike = "float32",
         *more: Layer,
     ) -> None:
+        self.run_eagerly = False
         self._given_loss: Loss | None = None
         self._joined = False  # whether the last activation and the loss are one
         self._optimizer: Optimizer | None = None
@@ -71,7 +75,8 @@ class CompiledNetwork(Network):
         Args:
             optimizer: An object or its name.
             loss: An object or its name.
-            metrics: Objects, names or functions ``f(y_true, y_pred)``: only reported, unweighted.
+            metrics: Objects, names or functions ``f(y_true, y_pred)``: only reported, unweighted;
+                or losses, by their objects or names.
             weighted_metrics: Likewise, weighted by ``sample_weight`` and ``class_weight``.
             run_eagerly: Whether the layers make every step themselves (``training/step.py``), for
                 readers and debuggers; else their NumPy calls are recorded and made again, with the
@@ -79,8 +84,8 @@ class CompiledNetwork(Network):
         """
         given_optimizer = optimizers.get(optimizer)
         given_loss = losses.get(loss)
-        plain = check_list(metrics, "metrics")
-        weighted = check_list(weighted_metrics, "weighted_metrics")
+        plain = [as_metric(each) for each in check_list(metrics, "metrics")]
+        weighted = [as_metric(each) for each in check_list(weighted_metrics, "weighted_metrics")]
         eagerly = check_flag(run_eagerly, "run_eagerly")
         head = head_of(self.layers, given_loss)
         says = given_loss.decision_threshold, given_loss.outputs
@@ -88,7 +93,6 @@ class CompiledNetwork(Network):
         self._optimizer, self._given_loss = given_optimizer, given_loss
         self.run_eagerly = eagerly
         self._set_head(head)
-        self.compiled = True
 
     def _set_head(self, head: Loss | None) -> None:
         """Takes a head, and leaves the activation that is joined with it out of the body."""
@@ -151,6 +155,20 @@ class CompiledNetwork(Network):
         return sum((float(p.regularizer.penalty(p.value)) for p in trained), start=0.0)
 
     @property
+    def penalizes(self) -> bool:
+        """Whether a layer adds a penalty on what passes through it to the loss."""
+        return bool(self._penalizing)
+
+    def activity_penalty(self) -> float:
+        """What such layers add to the loss of the last training pass."""
+        return activity_penalty(self._penalizing) if self._penalizing else 0.0
+
+    @property
+    def compiled(self) -> bool:
+        """Whether there are a loss and an optimizer."""
+        return self._head is not None
+
+    @property
     def loss(self) -> Loss:
         """The loss as trained on: joined with the last layer where the two match."""
         return self._compiled(self._head)
@@ -177,3 +195,10 @@ def head_of(layers: Sequence[Layer], loss: Loss) -> Loss:
     """The loss, joined with the activation that these layers end with if the two match."""
     layers = unfold(layers)
     return join(layers[-1] if layers else None, loss)
+
+
+def as_metric(given: Any) -> Any:
+    """A loss, or the name of a loss that is none of a metric, as a metric; all else as it is."""
+    if isinstance(given, str) and loss_names.is_known(given) and not metric_names.is_known(given):
+        return LossMetric(losses.get(given), given)
+    return LossMetric(given) if isinstance(given, Loss) else given

@@ -8,14 +8,17 @@ from typing import Any
 from backprop import distributed, explain, inspection, storage
 from backprop.callbacks import Callback, CallbackList
 from backprop.core import console
-from backprop.core.checks import check_flag, check_list
+from backprop.core.checks import check_flag, check_integer, check_list
 from backprop.core.durable import FilePath
 from backprop.core.errors import DivergenceError
+from backprop.core.settings import Checked
+from backprop.core.types import DTypeLike
 from backprop.data.frames import check_labels
 from backprop.data.sources import check, evaluation_source
 from backprop.engine.owners import training
 from backprop.engine.recorded import RecordedSteps
 from backprop.engine.threads import single_blas_threads
+from backprop.layers import Input, Layer
 from backprop.sequential.compiled import CompiledNetwork
 from backprop.sequential.prediction import check_weights_finite
 from backprop.training.batched_metrics import update_steps
@@ -27,6 +30,19 @@ from backprop.training.observation import observe
 from backprop.training.plan import plan_fit
 from backprop.training.progress import progress, show_number
 from backprop.training.step import Step
+
+
+def check_place(value: Any, name: str) -> tuple[int, int]:
+    """An epoch and a step in it, both counted from 0.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    if not isinstance(value, tuple) or len(value) != 2:
+        raise ValueError(f"{name} must be (epoch, step), two integers, but it is {value!r}.")
+    for number in value:
+        check_integer(number, name, 0)
+    return value
 
 
 class Sequential(CompiledNetwork):
@@ -53,8 +69,18 @@ class Sequential(CompiledNetwork):
     """
 
     history: History | None = None
-    stop_training = False
-    resume_at = (0, 0)
+    stop_training: Any = Checked(check_flag)
+    resume_at: Any = Checked(check_place)
+
+    def __init__(
+        self,
+        layers: Iterable[Layer | Input] = (),
+        seed: int | None = None,
+        dtype: DTypeLike = "float32",
+        *more: Layer,
+    ) -> None:
+        self.stop_training, self.resume_at = False, (0, 0)
+        super().__init__(layers, seed, dtype, *more)
 
     def reset(self, seed: int | None = None) -> None:
         """Draws new weights and forgets all training.
@@ -139,11 +165,10 @@ class Sequential(CompiledNetwork):
         """
         several = None if workers is None else distributed.check_workers(workers)
         with training(self, "fit"), nullcontext() if several is None else several.same_fate():
-            labels = check_labels(x, self.feature_names)
             plan = plan_fit(
                 self,
-                x=x,
-                y=y,
+                x,
+                y,
                 batch_size=batch_size,
                 epochs=epochs,
                 verbose=2 if several and verbose == "auto" else verbose,
@@ -165,7 +190,7 @@ class Sequential(CompiledNetwork):
         with training(self, "fit"):
             if several is not None:
                 plan = distributed.shared_plan(self, plan, several)
-            self.history, self.feature_names = plan.history, labels
+            self.history, self.feature_names = plan.history, plan.labels
             with single_blas_threads():
                 observe(self, plan.batches)
                 step = Step(self) if self.run_eagerly else RecordedSteps(self, fuse=several is None)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop import inspection
+from backprop import inspection, storage
 from backprop.callbacks import Callback
 from backprop.core import console
 from backprop.core.arrays import as_numbers
@@ -37,11 +37,9 @@ class Network(Strict):
     ``Sequential`` adds a loss, an optimizer and the verbs of training.
 
     Attributes:
-        compiled: Whether there are a loss and an optimizer.
         feature_names: The columns of the data frame that it was trained on; None if it was none.
     """
 
-    compiled = False
     feature_names: tuple[Any, ...] | None = None
     instead = {
         "layers": "add layers by model.add(…)",
@@ -50,6 +48,7 @@ class Network(Strict):
         "metrics": "call model.compile(metrics=[…])",
         "parameters": "call model.set_weights(…), or write into model.parameters.values",
         "seed": "call model.reset(seed=…)",
+        "compiled": "call model.compile(…)",
         "input_shape": "call model.build((None, …))",
     }
 
@@ -76,7 +75,7 @@ class Network(Strict):
         self._seed_with(seed)
         self._parameters: Parameters | None = None
         self._regularized: list[Parameter] = []
-        self._entrance: list[Layer] = []
+        self._entrance, self._penalizing = list[Layer](), list[Layer]()
         for layer in check_list(layers, "layers"):
             self.add(layer)
 
@@ -167,6 +166,7 @@ class Network(Strict):
     def _join(self) -> None:
         parameters = Parameters(self._chain.parameters, self.dtype)
         self._regularized = [p for p in parameters if p.regularizer is not None]
+        self._penalizing = [layer for _, layer in walk(self.layers) if layer.penalizes]
         self._entrance = entrance(self.layers)
         for layer in self._entrance:
             layer.needs_input_gradient = False
@@ -317,8 +317,8 @@ class Network(Strict):
         saving.save_weights(self, path)
 
     def load_weights(self, path: FilePath) -> None:
-        """Sets the parameters from a file (see ``saving.load_weights`` for the errors)."""
-        saving.load_weights(self, path)
+        """Sets the parameters from a file, also of Keras or PyTorch (``storage.load_weights``)."""
+        storage.load_weights(self, path)
 
     def __repr__(self) -> str:
         return f"<Sequential [{', '.join(str(layer) for layer in self.layers)}]>"

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from backprop.core.durable import FilePath, replacing
+from backprop.core.durable import FilePath, check_file, replacing
 from backprop.core.errors import CorruptFileError
 from backprop.core.file_kinds import DAMAGED, kind_of_file
 from backprop.core.types import Array
@@ -92,10 +92,9 @@ def read(path: FilePath, *kinds: str) -> dict[str, Any]:
         CorruptFileError: It is no file of ours, or damaged.
         ValueError: It is of another kind, or of a newer version.
     """
-    name = os.fsdecode(path)
+    name = check_file(path)
     try:
-        mode = os.stat(name).st_mode
-        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # reading might wait for ever
+        if not stat.S_ISREG(os.stat(name).st_mode):  # reading might wait for ever
             raise CorruptFileError(f"{name!r} is a device or a pipe, and no file.")
         with open(name, "rb") as file:
             kind, version, tree = read_open(file)

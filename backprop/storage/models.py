@@ -7,7 +7,6 @@ be saved if it keeps its arguments under their names; to load it, hand over its 
 the package and in ``custom_objects``, nowhere else.
 """
 
-import os
 from collections.abc import Mapping
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, TypeVar
@@ -24,7 +23,7 @@ from backprop import (
     regularizers,
     schedules,
 )
-from backprop.core.durable import FilePath
+from backprop.core.durable import FilePath, check_file
 from backprop.core.lookup import arguments_of
 from backprop.layers import Layer
 from backprop.optimizers import Optimizer
@@ -119,7 +118,7 @@ def load(
         raise TypeError(
             f"custom_objects must be a dict such as {{'Scale': Scale}}, not {custom_objects!r}."
         )
-    origin, custom = repr(os.fsdecode(path)), custom_objects or {}
+    origin, custom = repr(check_file(path)), custom_objects or {}
     tree = files.read(path, "model")
     kind: Any = model_class
     with files.belief(path):
@@ -151,7 +150,7 @@ def load_weights(model: Any, path: FilePath) -> None:
         CorruptFileError: The file is none of ours, or damaged.
         ValueError: It is of a newer version, or holds a number that overflows the model's dtype.
     """
-    parameters, origin = model.parameters, repr(os.fsdecode(path))
+    parameters, origin = model.parameters, repr(check_file(path))
     weights = files.read(path, "weights", "model").get("weights", {})
     with files.belief(path):
         snapshot.check_weights(parameters, weights, origin)

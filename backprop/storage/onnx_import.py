@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from backprop.core.durable import FilePath
+from backprop.core.durable import FilePath, check_file
 from backprop.core.errors import CorruptFileError
 from backprop.core.types import Array, Shape
 from backprop.layers import Identity
@@ -42,7 +42,7 @@ def import_onnx(model_class: type[M], path: FilePath) -> M:
         ValueError: It holds what is no chain of layers; the message names the node and its
             operator.
     """
-    origin = repr(os.fsdecode(path))
+    origin = repr(check_file(path))
     graph = load_graph(path, origin)
     constants = dict(constants_of(graph))
     fold_sizes(graph, constants)

@@ -75,6 +75,22 @@ def selu(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
     return graph.add("Selu", x, alpha=layer.alpha, gamma=layer.scale)
 
 
+def softmax(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
+    """exp(Z − max Z) / Σ exp(Z − max Z), as one operator along one axis."""
+    if isinstance(layer.axis, int):
+        return graph.add("Softmax", x, axis=layer.axis)
+    axes = np.array(layer.axis)
+    largest = graph.add("ReduceMax", x, axes, keepdims=1)
+    powers = graph.add("Exp", graph.add("Sub", x, largest))
+    return graph.add("Div", powers, graph.add("ReduceSum", powers, axes, keepdims=1))
+
+
+def glu(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
+    """Y = A ⊙ σ(B) with A and B the halves of Z."""
+    a, b = graph.node("Split", [x], 2, axis=layer.axis, num_outputs=2)
+    return graph.add("Mul", a, graph.add("Sigmoid", b))
+
+
 def stretch(layer: Any, graph: Graph, shape: Shape) -> tuple[str, str]:
     """γ and β, or what stands in for the one that the layer does not have."""
     gamma = ("gamma", layer.gamma) if layer.scale else (NO_GAMMA, np.ones(shape))
@@ -84,40 +100,47 @@ def stretch(layer: Any, graph: Graph, shape: Shape) -> tuple[str, str]:
 
 def batch_normalization(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
     """Y = γ ⊙ (X − μ) / √(v + ε) + β by the moving averages; the operator has channels second."""
-    x = channels_second(layer, graph, x)
+    x = channels_second(layer, graph, to_the_end(layer, graph, x))
     mean = graph.constant(layer.moving_mean, "moving_mean")
     variance = graph.constant(layer.moving_variance, "moving_variance")
     weights = (*stretch(layer, graph, layer.moving_mean.shape), mean, variance)
     y = graph.add("BatchNormalization", x, *weights, epsilon=layer.epsilon)
-    return channels_last(layer, graph, y)
+    return to_their_places(layer, graph, channels_last(layer, graph, y))
 
 
 def layer_normalization(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
-    """Y = γ ⊙ (X − μ) / √(v + ε) + β over the last axes."""
+    """Y = γ ⊙ (X − μ) / √(v + ε) + β over axes at the end."""
     shape = layer.features(layer.input_shape)
+    x = to_the_end(layer, graph, x)
     how = {"axis": -len(shape), "epsilon": layer.epsilon, "stash_type": computed_in(graph)}
-    return graph.add("LayerNormalization", x, *stretch(layer, graph, shape), **how)
+    y = graph.add("LayerNormalization", x, *stretch(layer, graph, shape), **how)
+    return to_their_places(layer, graph, y)
 
 
 def rms_normalization(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
     """Y = γ ⊙ X / √(mean(X²) + ε); the operator for it is newer than most runtimes."""
+    x = to_the_end(layer, graph, x)
     axes = np.arange(-len(layer.features(layer.input_shape)), 0)
     squares = graph.add("Mul", x, x)
     mean = graph.add("ReduceMean", squares, axes, keepdims=1)
     root = graph.add("Sqrt", graph.add("Add", mean, layer.epsilon))
-    return graph.add("Mul", graph.add("Div", x, root), graph.constant(layer.gamma, "gamma"))
+    y = graph.add("Mul", graph.add("Div", x, root), graph.constant(layer.gamma, "gamma"))
+    return to_their_places(layer, graph, y)
 
 
 def group_normalization(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
     """Y = γ ⊙ (X − μ) / √(v + ε) + β over groups of channels, which the operator has second."""
-    C = layer.input_shape[-1]
+    (C,) = layer.features(layer.input_shape)
     weights = stretch(layer, graph, (C,))
     vectors = len(layer.input_shape) == 1
+    x = to_the_end(layer, graph, x)
     x = graph.reshape(x, 0, C, 1) if vectors else channels_second(layer, graph, x)
     groups = C if layer.groups == -1 else layer.groups
     how = {"num_groups": groups, "epsilon": layer.epsilon, "stash_type": computed_in(graph)}
     y = graph.add("GroupNormalization", x, *weights, **how)
-    return graph.reshape(y, 0, C) if vectors else channels_last(layer, graph, y)
+    if vectors:
+        return graph.reshape(y, 0, C)
+    return to_their_places(layer, graph, channels_last(layer, graph, y))
 
 
 def computed_in(graph: Graph) -> int:
@@ -160,6 +183,18 @@ def permute(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
     return graph.add("Transpose", x, perm=[0, *layer.dims]), mask if layer.dims[0] == 1 else None
 
 
+def to_the_end(layer: Any, graph: Graph, x: str) -> str:
+    """X with those axes at the end along which a layer computes."""
+    order = layer.order(len(layer.input_shape) + 1)
+    return x if order is None else graph.add("Transpose", x, perm=order)
+
+
+def to_their_places(layer: Any, graph: Graph, y: str) -> str:
+    """What ``to_the_end`` does, undone."""
+    order = layer.order(len(layer.input_shape) + 1)
+    return y if order is None else graph.add("Transpose", y, perm=np.argsort(order))
+
+
 def channels_second(layer: Any, graph: Graph, x: str) -> str:
     """(N, …, C) as (N, C, …)."""
     n = len(layer.input_shape)
@@ -199,9 +234,12 @@ LAYERS: dict[type, Conversion] = {
     layers.Mish: function("Mish"),
     layers.GELU: gelu,
     layers.Exponential: function("Exp"),
-    layers.Softmax: function("Softmax", axis=-1),
+    layers.Softmax: softmax,
+    layers.GLU: glu,
     layers.LogSoftmax: function("LogSoftmax", axis=-1),
     layers.Dropout: same,
+    layers.ActivityRegularization: same,
+    layers.AlphaDropout: same,
     layers.GaussianDropout: same,
     layers.GaussianNoise: same,
     layers.SpatialDropout1D: same,

@@ -179,14 +179,18 @@ def prelu(r: Reader, node: Node) -> None:
     r.add(layers.PReLU(), r.in_our_order(slope))
 
 
-def softmax(make: Callable[[], layers.Layer]) -> Reading:
-    """For Softmax and LogSoftmax along the last axis."""
+def softmax(make: Callable[..., layers.Layer], any_axis: bool) -> Reading:
+    """For Softmax and LogSoftmax: along the last axis, or by a layer that takes any axis."""
 
     def read(r: Reader, node: Node) -> None:
         axis = node.attributes.get("axis", -1)
         if r.of_axis(axis) != len(r.shape):
             r.plain()
-        refuse(r.of_axis(axis) != len(r.shape), f"axis={axis} is not the last one")
+        ours = r.of_axis(axis)
+        if any_axis and ours and ours < len(r.shape):
+            r.add(make(axis=ours))
+            return
+        refuse(ours != len(r.shape), f"axis={axis} is not the last one")
         r.add(make())
 
     return read
@@ -210,7 +214,7 @@ def batch_normalization(r: Reader, node: Node) -> None:
     r.channels_last()
     how, weights = stretch(node, r.shape[-1:])
     momentum = shortest(node.attributes.get("momentum", 0.9))
-    layer = layers.BatchNormalization(momentum, **how)
+    layer = layers.BatchNormalization(momentum=momentum, **how)
     r.add(layer, *weights, node.needed(3), node.needed(4))
 
 
@@ -255,7 +259,7 @@ OPERATORS: dict[str, Reading] = {
     "InstanceNormalization": group_normalization,
     "LayerNormalization": layer_normalization,
     "LeakyRelu": function(lambda alpha: layers.LeakyReLU(shortest(alpha)), alpha=0.01),
-    "LogSoftmax": softmax(layers.LogSoftmax),
+    "LogSoftmax": softmax(layers.LogSoftmax, any_axis=False),
     "MatMul": matmul,
     "Mish": function(layers.Mish),
     "Mul": multiply,
@@ -264,7 +268,7 @@ OPERATORS: dict[str, Reading] = {
     "Selu": function(selu, alpha=1.67326319217681884765625, gamma=1.05070102214813232421875),
     "Shrink": function(shrink, bias=0.0, lambd=0.5),
     "Sigmoid": function(layers.Sigmoid),
-    "Softmax": softmax(layers.Softmax),
+    "Softmax": softmax(layers.Softmax, any_axis=True),
     "Softplus": function(layers.Softplus),
     "Softsign": function(layers.Softsign),
     "Sub": subtract,

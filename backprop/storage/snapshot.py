@@ -16,7 +16,7 @@ from backprop.core.ranges import check_overflow
 from backprop.core.types import Array
 from backprop.core.walk import from_here
 
-COUNTED = ("_learning_rate", "iterations")
+COUNTED = ("_learning_rate", "_waiting", "iterations")
 """Numbers of optimizers that are never below 0."""
 
 
@@ -146,13 +146,13 @@ def check_optimizer(
             f"with {name}: compile it with the one that it had."
         )
     optimizer.check_free(parameters)
-    wanted = [*optimizer.slots, *(["average"] if optimizer.use_ema else [])]
+    wanted = optimizer.lengths(parameters)
     shapes = {key: vector.shape for key, vector in vectors.items()}
-    if vectors and shapes != dict.fromkeys(wanted, parameters.values.shape):
+    if vectors and shapes != {key: (n,) for key, n in wanted.items()}:
         raise ValueError(
             f"{origin} was saved with a {name} with the state vectors "
-            f"{', '.join(vectors)}, but {optimizer} has {', '.join(wanted) or 'none'}, of "
-            f"{parameters.values.size} numbers each."
+            f"{shown({k: s[0] if s else 1 for k, s in shapes.items()})}, but {optimizer} has "
+            f"{shown(wanted) or 'none'}."
         )
     ours = from_here(optimizer)
     for key, number in numbers.items():
@@ -172,3 +172,8 @@ def set_optimizer(optimizer: Any, parameters: Parameters, state: Mapping[str, An
         for key, vector in state["vectors"].items():
             optimizer.state[key][...] = vector
     vars(optimizer).update(state["numbers"])
+
+
+def shown(lengths: Mapping[str, int]) -> str:
+    """State vectors and how many numbers each has: ``momentum (66), velocity (66)``."""
+    return ", ".join(f"{name} ({n})" for name, n in lengths.items())

@@ -113,7 +113,9 @@ class Guard:
         vectors = [parameters.values, *optimizer.state.values()]
         before, attributes = [vector.copy() for vector in vectors], vars(optimizer).copy()
         optimizer.step(parameters)
-        if all(np.isfinite(vector[each]).all() for vector in vectors for each in trained):
+        n = len(parameters.values)
+        parts = [vector[s] for vector in vectors for s in (trained if len(vector) == n else [...])]
+        if all(np.isfinite(part).all() for part in parts):
             return True
         for vector, old in zip(vectors, before, strict=True):
             vector[...] = old
@@ -163,6 +165,7 @@ def first_wrong_number(model: Model, X: Any, y: Array, weight: Array | None) -> 
             weighed = model.weigh(X, weight)
             prediction = model.forward(X, training=True)
             loss = model.loss.compute(prediction, y, weighed) + model.penalty()
+            loss += model.activity_penalty()
             if not found and not math.isfinite(loss):
                 found.append(f"the loss itself, of predictions {between(prediction)}")
             if not found:

@@ -5,8 +5,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from backprop.callbacks import CallbackList
+from backprop.core.types import Array
 from backprop.core.walk import numbers_of
 from backprop.data.batches import Batch
+from backprop.layers.block import forward_through
+from backprop.layers.regularization import collected
 from backprop.losses import Loss
 from backprop.metrics import Metric
 from backprop.protocol import Model
@@ -55,12 +58,13 @@ class Evaluator:
         for batch, (X, y, weight, given) in enumerate(batches):
             for hook in before:
                 hook(batch, {})
-            prediction = loss.predict(model.infer(X), training=True)
+            output, added = self.infer(X)
+            prediction = loss.predict(output, training=True)
             mask = model.mask(X)
             weighed = weight if mask is None else loss.weigh_steps(mask, weight, model.dtype)
             n = update_steps(metrics, mask, prediction, given, weight)
             if n:
-                total += loss.compute(prediction, y, weighed) * n
+                total += (loss.compute(prediction, y, weighed) + added) * n
             seen += n
             for hook in after:
                 hook(batch, collect(*self.together(total, seen, metrics), penalty))
@@ -68,6 +72,13 @@ class Evaluator:
         if callbacks:
             callbacks.call("on_test_end", logs)
         return logs
+
+    def infer(self, X: Array) -> tuple[Array, float]:
+        """The output for a batch, and the penalties on what passes through the layers."""
+        if not self.model.penalizes:
+            return self.model.infer(X), 0.0
+        with collected() as penalties:
+            return forward_through(self.model.body, X), sum(penalties)
 
     def _copies(self) -> tuple[Loss, list[Metric]]:
         """Copies of the loss and the metrics, for whose sake nothing of the model's is touched."""

@@ -108,14 +108,20 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
                 loop.before_step(0)
 
     def loss_and_gradient(x: Array) -> tuple[float, Array]:
-        nonlocal batch
         if losses:  # the first one says whether there is anything to be done
             begin()
         if again:
             losses.append(again[-1][0])
             return again.pop()
         place(x)
-        total, seen, gradient = 0.0, 0, np.zeros(len(x))
+        loss, gradient = loop.attempt(means)
+        losses.append(loss)
+        known.add(loss, gradient)
+        return loss, gradient
+
+    def means() -> tuple[float, Array]:
+        nonlocal batch
+        total, seen, gradient = 0.0, 0, np.zeros(len(reached))
         for X, y, weight, _ in batches:
             batch = X, y, weight
             with quiet():
@@ -129,10 +135,7 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
             total += n * loss
             seen += n
         total, seen, _ = loop.together(total, seen, [])
-        losses.append(total / seen)
-        gradient = loop.add_up(gradient) / seen
-        known.add(losses[-1], gradient)
-        return losses[-1], gradient
+        return total / seen, loop.add_up(gradient) / seen
 
     def refuse(loss: float) -> NoReturn:
         """Stops where a loss or a gradient is not finite."""
@@ -145,7 +148,7 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
             check_way(x, goal)
         if epoch >= first:
             with quiet():
-                logs = loop.evaluate(batches)
+                logs = loop.attempt(lambda: loop.evaluate(batches))
             if not math.isfinite(logs["loss"]):  # the line search believed in it
                 refuse(logs["loss"])
         reached = known.reached = x
@@ -163,7 +166,7 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
         place(reached)  # and not where a line search was when it was interrupted or gave up
     if not found and epoch >= first:
         begin()
-        logs = loop.evaluate(batches)
+        logs = loop.attempt(lambda: loop.evaluate(batches))
         if len(losses) == 1:
             logs["loss"] = losses[0]
         loop.end_epoch(epoch, logs)

@@ -19,7 +19,8 @@ class History(Callback):
     """Collects the logs of every epoch; ``fit`` returns it.
 
     Attributes:
-        history: ``{"loss": [0.9, 0.4, …], "val_loss": …, …}``, a number for each epoch.
+        history: ``{"loss": [0.9, 0.4, …], "val_loss": …, …}``, a number for each epoch; of a metric
+            that gives a list, such as a score for each class, a list for each epoch.
         epoch: The epochs' numbers, counted from 0.
         params: ``{"epochs": …, "steps": …, "verbose": …, "validation": …}``.
     """
@@ -90,5 +91,10 @@ class History(Callback):
         return plotting.loss_curves(drawn, keys=keys, path=path)
 
     def __repr__(self) -> str:
-        last = ", ".join(f"{key}={values[-1]:.4g}" for key, values in self.history.items())
+        last = ", ".join(f"{key}={brief(values[-1])}" for key, values in self.history.items())
         return f"<History of {len(self.epoch)} epochs{': ' + last if last else ''}>"
+
+
+def brief(value: Any) -> str:
+    """Four digits of a number, or of each in a list."""
+    return f"[{', '.join(map(brief, value))}]" if isinstance(value, list) else f"{value:.4g}"

@@ -1,8 +1,9 @@
 """The training loop: epoch after epoch, batch after batch, one step each."""
 
 import math
+from collections.abc import Callable
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from backprop.training.evaluation import Evaluator, Together, alone, collect
 from backprop.training.interrupt import DelayedInterrupt
 from backprop.training.plan import Plan
 from backprop.training.step import Step
+
+T = TypeVar("T")
 
 
 class Loop:
@@ -49,14 +52,18 @@ class Loop:
         self.interrupt = DelayedInterrupt()  # Ctrl-C waits until a step is through
         self._counted, self._metrics = model.metrics, self.new_metrics()
         self.evaluate = Evaluator(model, together)
-        self._before = plan.callbacks.listeners("on_train_batch_begin")
-        self._after = [
-            (each.due, each.on_train_batch_end)
-            for each in plan.callbacks.overriding("on_train_batch_end")
-        ]
+        self.listen()
         self._hear = bool(self._after)  # whether anybody is told of steps that are through
         self._errors: Any = np.geterr()
         self.guard = Guard(model)
+
+    def listen(self) -> None:
+        """Finds the callbacks that are to be told of steps."""
+        self._before = self.callbacks.listeners("on_train_batch_begin")
+        self._after = [
+            (each.due, each.on_train_batch_end)
+            for each in self.callbacks.overriding("on_train_batch_end")
+        ]
 
     def new_metrics(self) -> BatchedMetrics:
         """What counts the batches of an epoch for the metrics."""
@@ -167,6 +174,10 @@ class Loop:
         means.in_epoch = False
         return collect(*self.together(total, seen, metrics.counted()))
 
+    def attempt(self, function: Callable[[], T]) -> T:
+        """What a function returns; several workers call it again if one was lost on the way."""
+        return function()
+
     def add_up(self, gradient: Array) -> Array:
         """Σ n g over all workers: the same, as one process has seen all samples."""
         return gradient
@@ -216,7 +227,9 @@ class Loop:
         self.logs = logs
         validation = self.plan.validation
         if validation is not None and self.plan.validate_after(epoch):
-            found = self.evaluate(self.interrupt.after_each(validation), self.callbacks)
+            found = self.attempt(
+                lambda: self.evaluate(self.interrupt.after_each(validation), self.callbacks)
+            )
             logs |= {f"val_{key}": value for key, value in found.items()}
         if self.model.optimizer.schedule is not None:
             logs["learning_rate"] = self.model.optimizer.learning_rate

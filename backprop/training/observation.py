@@ -7,8 +7,8 @@ from typing import Any
 from backprop.core.types import Array
 from backprop.data.batches import Batches
 from backprop.data.sources import EVALUATION_BATCH, Source
+from backprop.data.training import observing
 from backprop.layers import Layer
-from backprop.layers.block import walk
 from backprop.protocol import Model
 
 
@@ -24,24 +24,6 @@ def observe(model: Model, batches: Source) -> None:
     for layer in observing(model):
         if isinstance(batches, Batches):
             layer.observe(reaching(model, layer, batches.inputs(EVALUATION_BATCH)))
-
-
-def observing(model: Model) -> list[Any]:
-    """The layers that wait for the training inputs, those inside blocks too."""
-    return [layer for _, layer in walk(model.layers) if layer.observes]
-
-
-def refuse_to_observe(model: Model) -> None:
-    """Checks that no layer waits for inputs that come in batches, and may be made only once.
-
-    Raises:
-        ValueError: One does.
-    """
-    for layer in observing(model):
-        raise ValueError(
-            f"{layer} takes its numbers from the training inputs before the first step, but x "
-            f"makes batches by itself: call the layer's adapt(X) with some inputs first."
-        )
 
 
 def reaching(model: Model, layer: Layer, inputs: Iterable[Array]) -> Iterator[Array]:

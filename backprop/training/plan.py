@@ -8,30 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backprop.callbacks import Callback, CallbackList
-from backprop.core.checks import check_flag, check_integer, check_list, check_share
-from backprop.core.ranges import warn_of_rounding
-from backprop.data.batches import Batches
-from backprop.data.inputs import warn_of_bytes
-from backprop.data.items import makes_batches
-from backprop.data.on_disk import on_disk
-from backprop.data.samples import Data, split_validation
-from backprop.data.sources import (
-    Source,
-    check,
-    check_same_every_time,
-    evaluation_source,
-    from_disk,
-    in_order,
-    refuse_beside_stream,
-    validation_source,
-)
-from backprop.data.streams import Stream
+from backprop.core.checks import check_flag, check_integer, check_list
+from backprop.data.frames import Labels, check_labels
+from backprop.data.sources import Source, check_same_every_time, validation_source
+from backprop.data.training import training_source
 from backprop.protocol import Model
 from backprop.training.divergence import check_choice
 from backprop.training.full_batch import Evaluations
 from backprop.training.history import History
 from backprop.training.means import EpochMeans
-from backprop.training.observation import refuse_to_observe
 from backprop.training.progress import progress
 
 
@@ -47,6 +32,7 @@ class Plan(NamedTuple):
         evaluations: What a full-batch optimizer has asked for.
         epochs: The epochs.
         validate_after: Whether to evaluate after an epoch, counted from 0.
+        labels: The labels of the columns, if x is a frame or one was trained on before.
     """
 
     batches: Source
@@ -57,13 +43,14 @@ class Plan(NamedTuple):
     evaluations: Evaluations
     epochs: range
     validate_after: Callable[[int], bool]
+    labels: Labels | None
 
 
 def plan_fit(
     model: Model,
-    *,
     x: Any,
     y: Any = None,
+    *,
     batch_size: int | None = None,
     epochs: int = 1,
     verbose: int | str = "auto",
@@ -85,6 +72,7 @@ def plan_fit(
 
     The model stays as it is; ``rng`` shuffles the samples.
     """
+    labels = check_labels(x, model.feature_names)
     first = check_integer(initial_epoch, "initial_epoch", 0)
     last = check_integer(epochs, "epochs", 0)
     validate_after = check_frequency(validation_freq)
@@ -103,60 +91,34 @@ def plan_fit(
     if model.optimizer.full_batch:
         check_same_every_time(model.layers, x)
         shuffle = False  # the order of the samples means nothing to a sum over all of them
-    batches: Source
-    held_out: Source | None = None
-    if on_disk(x):
-        size = check_integer(32 if batch_size is None else batch_size, "batch_size")
-        share = check_share(validation_split, "validation_split", ends=bool(not validation_split))
-        cut = len(x) if validation_data is not None else int(len(x) * (1 - share))
-        refuse_to_observe(model)
-        weights = sample_weight, class_weight
-        batches = from_disk(model, x, y, *weights, size, steps, rng if shuffle else None, cut)
-        if cut < len(x):
-            held_out = evaluation_source(
-                model,
-                x,
-                y,
-                sample_weight,
-                batch_size=validation_batch_size,
-                steps=validation_steps,
-                first=cut,
-            )
-    elif makes_batches(x, y):
-        refuse_beside_stream("x", sample_weight, batch_size, validation_split=validation_split)
-        refuse_to_observe(model)
-        batches = Stream(
-            x,
-            steps,
-            lambda x, y, w: check(model, x, y, w, class_weight),
-            model.dtype,
-            rng=rng if shuffle else None,
-            sample_shape=model.input_shape,
-        )
-    else:
-        size = check_integer(32 if batch_size is None else batch_size, "batch_size")
-        data = check(model, x, y, sample_weight, class_weight)
-        warn_of_bytes(data.X, model.layers, stacklevel=3)  # the line that called fit
-        for array, name in ((data.X, "x"), (data.given, "y")):
-            warn_of_rounding(array, name, model.dtype, stacklevel=3)
-        if validation_split and validation_data is None:
-            classes = model.loss.unjoined.has_classes(data.y)
-            data, kept = split_validation(data, validation_split, classes)
-            if class_weight is not None:  # they weight the training loss alone
-                kept = Data(kept.X, kept.y)
-            name = "validation_batch_size"
-            held_out = in_order(kept, validation_batch_size, name, validation_steps, model.dtype)
-        batches = Batches(data, size, model.dtype, rng if shuffle else None, steps)
+    batches, held_out = training_source(
+        model,
+        x,
+        y,
+        sample_weight,
+        class_weight,
+        batch_size=batch_size,
+        steps=steps,
+        rng=rng if shuffle else None,
+        split=validation_split,
+        held_out=None if validation_data is not None else (validation_batch_size, validation_steps),
+    )
     if validation_data is not None:
         held_out = validation_source(
-            model, validation_data, validation_batch_size, validation_steps, batches.sample_shape
+            model,
+            validation_data,
+            validation_batch_size,
+            validation_steps,
+            batches.sample_shape,
+            labels,
         )
     history, means, evaluations = History(), EpochMeans(), Evaluations()
     params = {"epochs": last, "steps": batches.steps, "verbose": verbose}
     params["validation"] = held_out is not None and validates(validation_freq, first, last)
     told = CallbackList([*users, *shown, history, means, evaluations], model, params)
+    epochs_to_go = range(first, last)
     return Plan(
-        batches, held_out, told, history, means, evaluations, range(first, last), validate_after
+        batches, held_out, told, history, means, evaluations, epochs_to_go, validate_after, labels
     )
 
 

@@ -158,6 +158,8 @@ def describe(seconds: float, logs: Mapping[str, float]) -> str:
     return ", ".join([duration, *numbers])
 
 
-def show_number(value: float) -> str:
-    """Four decimals, or four digits of a number too small or too large for that."""
+def show_number(value: float | list[float]) -> str:
+    """Four decimals, or four digits of a number too small or too large for that; of a list each."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(show_number, value))}]"
     return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.3e}"

@@ -36,6 +36,7 @@ class Step:
         weight = model.weigh(X, weight)  # padded steps of sequences count for nothing
         prediction = model.forward(X, training=True)  # 1. forward pass; layers keep activations
         loss = model.loss.compute(prediction, y, weight) + model.penalty()  # 2. the loss
+        loss += model.activity_penalty()
         model.backpropagate(model.loss.backward())  # 3. backward pass: δ; 4. gradients: g
         g = model.parameters.gradients
         self.square = float(np.dot(g, g))

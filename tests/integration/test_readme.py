@@ -1,14 +1,20 @@
-"""The README's Python examples run, in order, and print what the README says they print."""
+"""The Python examples of the README and the pages run, and print what stands below them."""
 
 import contextlib
 import io
 import re
+from inspect import isclass
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-README = Path(__file__).parents[2] / "README.md"
+import backprop as bp
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "notebooks").glob("*.md"))]
+WITH_EXAMPLES = [page for page in PAGES if "```python" in page.read_text(encoding="utf-8")]
 
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```[ \t]*$", flags=re.MULTILINE | re.DOTALL)
 DURATION = re.compile(r" *\b\d+(\.\d+)? (ms|s)\b")  # with the spaces that align it
@@ -39,11 +45,11 @@ def examples(markdown):
     ]
 
 
-def run(block, namespace):
-    """What the block prints; its tracebacks and warnings name the README's own lines."""
+def run(block, namespace, page):
+    """What the block prints; its tracebacks and warnings name the page's own lines."""
     source = "\n" * (block.line - 1) + block.text
     with contextlib.redirect_stdout(io.StringIO()) as printed:
-        exec(compile(source, str(README), "exec"), namespace)
+        exec(compile(source, str(page), "exec"), namespace)
     return printed.getvalue()
 
 
@@ -60,22 +66,49 @@ def says(expected, printed):
     return re.fullmatch(pattern, comparable(printed)) is not None
 
 
-def check_examples(markdown):
+def check_examples(markdown, page=README):
     namespace = {"__name__": "__main__"}
     for block, expected in examples(markdown):
-        printed = run(block, namespace)
+        printed = run(block, namespace, page)
         if expected is not None and not says(expected, printed):
             pytest.fail(
-                f"the Python block in line {block.line} of {README.name} prints\n\n{printed}\n"
+                f"the Python block in line {block.line} of {page.name} prints\n\n{printed}\n"
                 f"but should print\n\n{expected}"
             )
 
 
-def test_readme_examples_run_and_print_what_it_says(tmp_path, monkeypatch):
+@pytest.mark.parametrize("page", WITH_EXAMPLES, ids=lambda page: page.stem)
+def test_examples_run_and_print_what_the_page_says(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    markdown = README.read_text(encoding="utf-8")
-    assert examples(markdown), f"{README.name} has no ```python block yet: it needs an example"
-    check_examples(markdown)
+    check_examples(page.read_text(encoding="utf-8"), page)
+
+
+def test_the_readme_has_examples_and_fits_one_sitting():
+    assert README in WITH_EXAMPLES
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= 250
+
+
+def public_names(room):
+    """The classes that a room offers, functions of data and pictures too."""
+    module = getattr(bp, room)
+    names = getattr(module, "__all__", None) or vars(module)
+    for name in names:
+        part = getattr(module, name)
+        own_class = isclass(part) and part.__module__.startswith(f"backprop.{room}")
+        if own_class or room in ("datasets", "plotting"):
+            yield name
+
+
+ROOMS = ["layers", "losses", "metrics", "optimizers", "schedules", "initializers", "regularizers",
+         "constraints", "callbacks", "datasets", "plotting"]  # fmt: skip
+INSIDE = {"CallbackList", "Formula"}  # which users neither make nor subclass
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_vocabulary_names_every_part(room):
+    page = (ROOT / "notebooks" / "vocabulary.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`]+)`", page))))
+    assert not set(public_names(room)) - named - INSIDE
 
 
 SAMPLE = """\

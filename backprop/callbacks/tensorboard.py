@@ -1,0 +1,207 @@
+"""Writes the numbers of a training into files that TensorBoard shows."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from backprop.callbacks.base import Callback, Logs
+from backprop.core.checks import check_integer, check_path
+from backprop.core.durable import FilePath
+from backprop.core.types import Array
+
+
+class TensorBoard(Callback):
+    """Writes losses, metrics and distributions of the weights for TensorBoard.
+
+    ``tensorboard --logdir logs`` shows them, while the training runs too. The names are Keras's:
+    ``epoch_loss`` of the training in the folder ``train`` and of validations in ``validation``,
+    ``epoch_learning_rate``, ``batch_loss``, ``evaluation_loss_vs_iterations``; the weights of a
+    parameter are ``dense_1.W/histogram``, its gradient in the last step of the epoch
+    ``dense_1.W/gradient/histogram``.
+
+    It needs tensorboardX or tensorboard: ``pip install "backprop[tensorboard]"``.
+
+    Args:
+        log_dir: The folder, made if it is missing.
+        histogram_freq: The number of epochs between two distributions of weights and gradients;
+            0 for none.
+        update_freq: ``"epoch"``, or the number of steps between two times that the numbers of the
+            epoch so far are written too; ``"batch"`` is 1.
+
+    Raises:
+        ImportError: Neither package is installed.
+    """
+
+    writes = True
+    not_taken = {
+        **dict.fromkeys(
+            ("write_graph", "write_images", "embeddings_freq", "embeddings_metadata"),
+            "it writes numbers and distributions of numbers alone",
+        ),
+        "profile_batch": "Python has profilers of its own",
+        "write_steps_per_second": "the progress bar shows the speed",
+    }
+
+    def __init__(
+        self,
+        log_dir: FilePath = "logs",
+        histogram_freq: int = 0,
+        update_freq: str | int = "epoch",
+    ) -> None:
+        super().__init__()
+        self.log_dir = check_path(log_dir, "log_dir")
+        self.histogram_freq = check_integer(histogram_freq, "histogram_freq", 0)
+        self.update_freq = check_update(update_freq)
+        self._writers: dict[str, Any] = {}
+        self._open = find_writer()
+        self._steps = 0
+
+    def state(self) -> dict[str, Any]:
+        """The number of steps so far."""
+        return {"steps": self._steps}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Counts on from there."""
+        self._steps = state["steps"]
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Counts the steps anew."""
+        self._steps = 0
+
+    def due(self, batch: int) -> bool:
+        """Counts a step; whether its numbers are to be written."""
+        self._steps += 1
+        return self.update_freq != "epoch" and self._steps % int(self.update_freq) == 0
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Writes the numbers of the epoch so far."""
+        self._write("train", "batch_{}", logs, self._steps)
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        """Writes the numbers of an evaluation, by the number of steps that θ has made."""
+        steps = self.model.optimizer.iterations
+        self._write("validation", "evaluation_{}_vs_iterations", logs, steps)
+        self._flush()
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Writes the numbers of the epoch, and distributions if it is time."""
+        numbers = {**(logs or {}), "learning_rate": self.model.optimizer.learning_rate}
+        validated = {k.removeprefix("val_"): v for k, v in numbers.items() if k.startswith("val_")}
+        trained = {k: v for k, v in numbers.items() if not k.startswith("val_")}
+        self._write("train", "epoch_{}", trained, epoch)
+        self._write("validation", "epoch_{}", validated, epoch)
+        if self.histogram_freq and epoch % self.histogram_freq == 0:
+            for p in self.model.parameters:
+                self._distribution(p.name, p.value, epoch)
+                if p.trainable:
+                    self._distribution(f"{p.name}/gradient", p.gradient, epoch)
+        self._flush()
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Closes the files."""
+        for writer in self._writers.values():
+            writer.close()
+        self._writers = {}
+
+    def _write(self, folder: str, name: str, logs: Logs | None, step: int) -> None:
+        for key, value in (logs or {}).items():
+            several = np.ndim(value) > 0  # a metric may have a number for each class
+            for k, number in enumerate(np.ravel(value)):
+                tag = name.format(f"{key}_{k}" if several else key)
+                self._writer(folder).add_scalar(tag, float(number), step)
+
+    def _distribution(self, name: str, values: Array, epoch: int) -> None:
+        finite = values[np.isfinite(values)]
+        if finite.size:
+            self._writer("train").add_histogram(f"{name}/histogram", finite, epoch)
+
+    def _writer(self, folder: str) -> Any:
+        """What writes into one of the two folders; a file is made when it is needed."""
+        if folder not in self._writers:
+            self._writers[folder] = self._open(os.path.join(self.log_dir, folder))
+        return self._writers[folder]
+
+    def _flush(self) -> None:
+        for writer in self._writers.values():
+            writer.flush()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_writers": {}}
+
+
+class EventFile:
+    """The part of tensorboardX's ``SummaryWriter`` that is needed, with what tensorboard has.
+
+    Args:
+        folder: Where the file is made.
+    """
+
+    def __init__(self, folder: str) -> None:
+        from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+        self._file = EventFileWriter(folder)
+        self.flush, self.close = self._file.flush, self._file.close
+
+    def add_scalar(self, tag: str, value: float, step: int) -> None:
+        """Writes a number."""
+        self._add(step, tag=tag, simple_value=value)
+
+    def add_histogram(self, tag: str, values: Array, step: int) -> None:
+        """Writes a distribution."""
+        from tensorboard.compat.proto.summary_pb2 import HistogramProto
+
+        v = values.astype(np.float64)
+        counts, edges = np.histogram(v, bins=30)
+        histogram = HistogramProto(
+            min=v.min(),
+            max=v.max(),
+            num=v.size,
+            sum=v.sum(),
+            sum_squares=np.square(v).sum(),
+            bucket_limit=edges[1:].tolist(),
+            bucket=counts.tolist(),
+        )
+        self._add(step, tag=tag, histo=histogram)
+
+    def _add(self, step: int, **value: Any) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        summary = Summary(value=[Summary.Value(**value)])
+        self._file.add_event(Event(wall_time=time.time(), step=step, summary=summary))
+
+
+def find_writer() -> Callable[[str], Any]:
+    """What makes an event file in a folder.
+
+    Raises:
+        ImportError: Neither of the packages is installed that can.
+    """
+    try:
+        from tensorboardX import SummaryWriter
+    except ImportError:
+        try:
+            import tensorboard.summary.writer.event_file_writer  # noqa: F401
+        except ImportError as error:
+            raise ImportError(
+                'TensorBoard needs tensorboardX or tensorboard: pip install "backprop[tensorboard]"'
+            ) from error
+        return EventFile
+    return SummaryWriter  # type: ignore[no-any-return]
+
+
+def check_update(update_freq: Any) -> str | int:
+    """``"epoch"`` or a number of steps.
+
+    Raises:
+        ValueError: It is neither.
+        TypeError: Likewise.
+    """
+    if isinstance(update_freq, str) and update_freq in ("epoch", "batch"):
+        return 1 if update_freq == "batch" else "epoch"
+    return check_integer(update_freq, "update_freq, if it is not 'epoch' or 'batch',")

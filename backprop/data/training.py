@@ -1,0 +1,115 @@
+"""What ``fit`` trains on, and what it holds out: of arrays, of rows on disk, of ready batches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from backprop.core.checks import check_integer, check_share
+from backprop.core.ranges import warn_of_rounding
+from backprop.data.batches import Batches
+from backprop.data.inputs import warn_of_bytes
+from backprop.data.items import makes_batches
+from backprop.data.on_disk import RowsOnDisk, on_disk
+from backprop.data.samples import Data, split_validation
+from backprop.data.sources import (
+    ClassWeight,
+    Source,
+    bounded,
+    check,
+    evaluation_source,
+    in_order,
+    named,
+    refuse_beside_stream,
+)
+from backprop.data.streams import Stream
+from backprop.layers.block import walk
+from backprop.protocol import Model
+
+CALLER_OF_FIT = 4
+"""How far up the line stands that called ``fit``, which a warning points to."""
+
+
+def training_source(
+    model: Model,
+    x: Any,
+    y: Any,
+    sample_weight: Any,
+    class_weight: ClassWeight,
+    *,
+    batch_size: int | None,
+    steps: int | None,
+    rng: np.random.Generator | None,
+    split: float,
+    held_out: tuple[int | None, int | None] | None,
+) -> tuple[Source, Source | None]:
+    """Batches to train on, and those of the share of the last samples that is held out.
+
+    Args:
+        model: The model; it need not be built.
+        x: Inputs, or what makes batches.
+        y: Targets.
+        sample_weight: Weights of the samples.
+        class_weight: Weights of the classes in the training loss.
+        batch_size: Samples in a batch, 32 unless given.
+        steps: The most batches that an epoch takes.
+        rng: Shuffles the samples; None keeps their order.
+        split: The share that is held out; 0 of batches that come ready.
+        held_out: The batch size and the most steps of that share; None if nothing is to be.
+    """
+
+    def checked(x: Any, y: Any, weight: Any) -> Data:
+        return check(model, x, y, weight, class_weight)
+
+    ready = not on_disk(x) and makes_batches(x, y)
+    if ready:
+        refuse_beside_stream("x", sample_weight, batch_size, validation_split=split)
+    if ready or on_disk(x):
+        refuse_to_observe(model)
+    if ready:
+        shape = model.input_shape
+        return Stream(x, steps, checked, model.dtype, rng=rng, sample_shape=shape), None
+    each = check_integer(32 if batch_size is None else batch_size, "batch_size")
+    kept: Source | None = None
+    if on_disk(x):
+        if sample_weight is not None and class_weight is not None:
+            raise ValueError("pass sample_weight or class_weight, not both.")
+        share = check_share(split, "validation_split", ends=not split)
+        cut = len(x) if held_out is None else int(len(x) * (1 - share))
+        rows = RowsOnDisk(*named(x, y, sample_weight), each, rng, range(cut))
+        batches = Stream(rows, bounded(len(rows), steps), checked, model.dtype)
+        if held_out is not None and cut < len(x):
+            size, most = held_out
+            kept = evaluation_source(
+                model, x, y, sample_weight, batch_size=size, steps=most, first=cut
+            )
+        return batches, kept
+    data = checked(x, y, sample_weight)
+    warn_of_bytes(data.X, model.layers, CALLER_OF_FIT)
+    for array, name in ((data.X, "x"), (data.given, "y")):
+        warn_of_rounding(array, name, model.dtype, CALLER_OF_FIT)
+    if split and held_out is not None:
+        data, rest = split_validation(data, split, model.loss.unjoined.has_classes(data.y))
+        if class_weight is not None:  # they weight the training loss alone
+            rest = Data(rest.X, rest.y)
+        kept = in_order(rest, held_out[0], "validation_batch_size", held_out[1], model.dtype)
+    return Batches(data, each, model.dtype, rng, steps), kept
+
+
+def observing(model: Model) -> list[Any]:
+    """The layers that wait for the training inputs, those inside blocks too."""
+    return [layer for _, layer in walk(model.layers) if layer.observes]
+
+
+def refuse_to_observe(model: Model) -> None:
+    """Checks that no layer waits for inputs that come in batches, and may be made only once.
+
+    Raises:
+        ValueError: One does.
+    """
+    for layer in observing(model):
+        raise ValueError(
+            f"{layer} takes its numbers from the training inputs before the first step, but x "
+            f"makes batches by itself: call the layer's adapt(X) with some inputs first."
+        )

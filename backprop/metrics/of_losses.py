@@ -1,0 +1,51 @@
+"""Losses as metrics: for those that have no metric of their own."""
+
+import copy
+from typing import Any
+
+from backprop.core.lookup import default_name
+from backprop.core.types import Array, Shape
+from backprop.metrics.base import MeanMetric
+
+
+class LossMetric(MeanMetric):
+    """Σ_i w_i ℓ_i / Σ_i w_i, the mean of a loss ℓ over all samples, without penalties.
+
+    ``compile(metrics=…)`` makes one of a loss, or of the name of a loss.
+
+    Args:
+        loss: A loss; a copy of it computes ℓ.
+        name: Its key in logs and History; by default that of the loss's class, ``"huber"``.
+
+    Example:
+        >>> from backprop.losses import Huber
+        >>> metric = LossMetric(Huber())
+        >>> metric.update([[1.0], [4.0]], [[1.0], [1.0]])
+        >>> metric.name, metric.result()
+        ('huber', 1.25)
+    """
+
+    better = "smaller"
+
+    def __init__(self, loss: Any, name: str | None = None) -> None:
+        for method in ("check_target", "sample_losses"):
+            if isinstance(loss, type) or not hasattr(loss, method):
+                raise TypeError(f"LossMetric(loss) must be a loss such as Huber(), not {loss!r}.")
+        super().__init__(default_name(loss) if name is None else name)
+        self.loss = loss
+        self._own = copy.deepcopy(loss)  # the other may have the batch of a training in it
+
+    def setting_changed(self, trial: Any) -> None:
+        """Takes another loss from now on."""
+        self._own = trial._own
+
+    def values(self, prediction: Array, target: Array) -> Array:
+        """ℓ of each sample."""
+        P = prediction if prediction.dtype.kind == "f" else prediction.astype("float64")
+        Y = self._own.check_target(target, P.shape[1:], P.dtype)
+        found: Array = self._own.sample_losses(P, Y)
+        return found
+
+    def check_targets(self, output_shape: Shape, target: Array) -> None:
+        """Has the loss look at all targets."""
+        self._own.check_target(target, output_shape, "float64")

@@ -1,0 +1,320 @@
+"""Weights that Keras 3 wrote, ``model.weights.h5`` or ``model.keras``, for the same layers here.
+
+In such a file a model is a folder ``layers``. In it stands a folder for each layer, called by its
+class, ``dense``, ``dense_1``, …, and in that its arrays by number, in the order of ``get_weights``.
+A model in a model is such a layer itself, ``sequential``. So layers are matched class by class, in
+their order. Of a ``Residual``, a ``Parallel`` or a ``TransformerBlock``, which Keras does not have,
+the layers stand in the model around it.
+"""
+
+import io
+import os
+import re
+import zipfile
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from backprop.core.durable import FilePath
+from backprop.core.errors import CorruptFileError, ShapeError
+from backprop.core.lookup import default_name
+from backprop.core.types import Array
+from backprop.layers import (
+    Bidirectional,
+    Block,
+    Chain,
+    Layer,
+    MultiHeadAttention,
+    Normalization,
+    Parallel,
+    Residual,
+    TimeDistributed,
+)
+from backprop.layers.recurrent import Recurrent
+
+MEMBER = "model.weights.h5"
+"""Where the weights stand in a ``.keras`` file."""
+
+PARTS: dict[type[Layer], tuple[str, ...]] = {
+    Recurrent: ("cell",),
+    MultiHeadAttention: ("query_dense", "key_dense", "value_dense", "output_dense"),
+}
+"""The parts of a layer in which Keras keeps its arrays, in their order."""
+
+DEEPEST = 60
+"""How many folders of a file may lie in each other."""
+
+
+class Stored(NamedTuple):
+    """What a file holds of a layer.
+
+    Attributes:
+        name: What the layer was called in Keras.
+        arrays: Its arrays, in their order.
+        parts: The folders in its folder.
+    """
+
+    name: str
+    arrays: list[Any]
+    parts: dict[str, "Stored"]
+
+
+class Place(NamedTuple):
+    """A layer, and where it stands in blocks whose layers have no order among each other.
+
+    Attributes:
+        layer: The layer.
+        branches: The number of the branch that it is in, for each such block.
+    """
+
+    layer: Layer
+    branches: dict[int, int]
+
+
+def read(layers: Sequence[Layer], path: FilePath) -> dict[str, Array]:
+    """The weights of a file by the names of the parameters of these built layers.
+
+    Raises:
+        ShapeError: The layers differ; the message names them.
+        CorruptFileError: It is damaged, or no file of Keras 3.
+        ValueError: It is in Keras's old form.
+        ImportError: h5py is not installed.
+    """
+    name = os.fsdecode(path)
+    try:
+        import h5py
+    except ImportError as error:
+        raise ImportError(
+            f"{name!r} is a file of Keras, which needs the package h5py, which is not installed: "
+            f"pip install h5py."
+        ) from error
+    try:
+        with h5py.File(content_of(name), "r") as file:
+            if "layer_names" in file.attrs or "model_weights" in file:
+                raise ShapeError(
+                    f"{name!r} is in Keras's old form: load it in Keras 3, and write it there by "
+                    f"model.save_weights('model.weights.h5')."
+                )
+            stored = stored_in(file, h5py)
+            if "layers" not in stored.parts:
+                raise ValueError("it holds no layers")
+            matching = Matching()
+            matching.model(layers, stored)
+            if matching.faults:
+                more = len(matching.faults) - 4
+                raise ShapeError(
+                    f"{name!r} does not fit the model: {'; '.join(matching.faults[:4])}"
+                    f"{f'; and {more} more' if more > 0 else ''}."
+                )
+            return {name: as_numbers(array) for name, array in matching.found.items()}
+    except (ShapeError, FileNotFoundError, PermissionError, MemoryError):
+        raise
+    except Exception as error:  # whatever h5py, HDF5 and zipfile make of damage
+        raise CorruptFileError(
+            f"{name!r} is no file of weights that Keras 3 wrote, or it is damaged ({error})."
+        ) from error
+
+
+def content_of(name: str) -> io.BytesIO:
+    """The HDF5 file, taken out of a ``.keras`` archive."""
+    with open(name, "rb") as file:
+        content = file.read()
+    if content.startswith(b"PK"):
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if archive.getinfo(MEMBER).file_size > 20 * len(content):
+                raise ValueError("it would unpack to more than 20 times its size")
+            content = archive.read(MEMBER)  # which checks its CRC-32
+    return io.BytesIO(content)
+
+
+def stored_in(folder: Any, h5py: Any, depth: int = 0) -> Stored:
+    """What a folder of an HDF5 file holds.
+
+    Raises:
+        ValueError: It refers to other files, or is nested too deeply.
+    """
+    if depth > DEEPEST:
+        raise ValueError("its folders are nested too deeply")
+    parts: dict[str, Stored] = {}
+    arrays: dict[int, Any] = {}
+    name = ""
+    for key in folder:
+        inner = folder[key] if folder.get(key, getlink=True, getclass=True) is h5py.HardLink else 0
+        if key == "vars" and isinstance(inner, h5py.Group):
+            name = str(inner.attrs.get("name", ""))
+            arrays = {int(number): inner[number] for number in inner}
+        elif isinstance(inner, h5py.Group):
+            parts[key.lstrip("_")] = stored_in(inner, h5py, depth + 1)
+        else:
+            raise ValueError(f"{key!r} is no folder")
+    for array in arrays.values():
+        if not isinstance(array, h5py.Dataset) or array.is_virtual or array.external:
+            raise ValueError("an array stands in another file")
+    if sorted(arrays) != list(range(len(arrays))):
+        raise ValueError("an array is missing")
+    return Stored(name, [arrays[number] for number in sorted(arrays)], parts)
+
+
+def as_numbers(dataset: Any) -> Array:
+    """The array of a dataset.
+
+    Raises:
+        ValueError: It does not hold numbers.
+    """
+    if dataset.dtype.kind not in "fiu":
+        raise ValueError(f"{dataset.name} holds {dataset.dtype}, and no numbers")
+    return np.asarray(dataset[()])
+
+
+class Matching:
+    """Goes through layers and the folders of a file side by side.
+
+    Attributes:
+        found: The arrays, not yet read, by the names of the parameters.
+        faults: What does not fit.
+    """
+
+    def __init__(self) -> None:
+        self.found: dict[str, Any] = {}
+        self.faults: list[str] = []
+
+    def model(self, layers: Sequence[Layer], stored: Stored) -> None:
+        """The layers of a model, and its folder."""
+        parts = stored.parts["layers"].parts
+        nested = "sequential" in parts or "functional" in parts
+        mine: dict[str, list[Place]] = {}
+        for place in places(layers, nested, {}):
+            mine.setdefault(keras_name(place.layer, parts), []).append(place)
+        for kind, found in mine.items():
+            theirs = [parts[key] for key in numbered(kind, len(parts)) if key in parts]
+            self.pair(found, theirs)
+        for key, rest in parts.items():
+            if re.sub(r"_\d+$", "", key) not in mine and key not in mine and has_arrays(rest):
+                self.faults.append(f"the model has no layer for its {rest.name or key!r} ({key})")
+
+    def pair(self, mine: list[Place], theirs: list[Stored]) -> None:
+        """The layers of a class in their order, or by their names if these are the same."""
+        names = [place.layer.name for place in mine]
+        own = not any(is_automatic(place.layer) for place in mine)
+        if len(mine) != len(theirs):
+            kind = type(mine[0].layer).__name__
+            told = ", ".join(map(repr, names))
+            if any(place.layer.parameters for place in mine) or any(map(has_arrays, theirs)):
+                self.faults.append(
+                    f"it has {len(theirs)} of the kind {kind}, but the model {len(mine)} ({told})"
+                )
+        elif own and sorted(map(str, names)) == sorted(each.name for each in theirs):
+            by_name = {each.name: each for each in theirs}
+            for place in mine:
+                self.layer(place.layer, by_name[str(place.layer.name)])
+        elif beside := alike_in_branches(mine):
+            self.faults.append(
+                f"{beside[0]} and {beside[1]} stand in branches of a block, so that nothing tells "
+                f"which weights are whose: give the layers {type(mine[0].layer).__name__} the "
+                f"names that they have in Keras, {', '.join(repr(each.name) for each in theirs)}"
+            )
+        else:
+            for place, each in zip(mine, theirs, strict=True):
+                self.layer(place.layer, each)
+
+    def layer(self, layer: Layer, stored: Stored) -> None:
+        """A layer and its folder."""
+        if isinstance(layer, Bidirectional):
+            for child, part in zip(
+                layer.children, ("forward_layer", "backward_layer"), strict=True
+            ):
+                self.layer(child, stored.parts[part])
+        elif isinstance(layer, TimeDistributed):
+            self.layer(layer.layer, stored.parts["layer"])
+        elif isinstance(layer, Chain) and "layers" in stored.parts:
+            self.model(layer.children, stored)
+        else:
+            self.arrays(layer, stored)
+
+    def arrays(self, layer: Layer, stored: Stored) -> None:
+        """The arrays of a layer that holds no layers."""
+        own = next((parts for kind, parts in PARTS.items() if isinstance(layer, kind)), None)
+        arrays = stored.arrays if own is None else []
+        for part in own or ():
+            arrays = arrays + (stored.parts[part].arrays if part in stored.parts else [])
+        if isinstance(layer, Normalization) and layer.mean is not None and not arrays:
+            self.found |= {p.name: p.value for p in layer.parameters}  # what it was given
+            return
+        mine, theirs = [p.shape for p in layer.parameters], [array.shape for array in arrays]
+        if mine == theirs and len(arrays) == len(list(arrays_in(stored))):
+            self.found |= {p.name: a for p, a in zip(layer.parameters, arrays, strict=True)}
+            return
+        expected = ", ".join(f"{p.name} {p.shape}" for p in layer.parameters)
+        held = ", ".join(str(array.shape) for array in arrays_in(stored))
+        self.faults.append(
+            f"{layer} has {expected or 'no weights'}, but its {stored.name!r} has {held or 'none'}"
+        )
+
+
+def places(layers: Sequence[Layer], nested: bool, branches: dict[int, int]) -> Iterator[Place]:
+    """The layers that stand in the same model of Keras.
+
+    Args:
+        layers: Layers in order.
+        nested: Whether a ``Chain`` is a model of its own there.
+        branches: Where the layers stand.
+    """
+    for layer in layers:
+        whole = isinstance(layer, Bidirectional | TimeDistributed) or not isinstance(layer, Block)
+        if whole or (nested and type(layer) is Chain):
+            yield Place(layer, branches)
+        else:
+            split = isinstance(layer, Parallel) or (
+                isinstance(layer, Residual) and layer.shortcut is not None
+            )
+            for number, child in enumerate(layer.children):
+                if isinstance(layer, Residual):
+                    number = int(child is layer.shortcut)
+                inside = branches | {id(layer): number} if split else branches
+                yield from places([child], nested, inside)
+
+
+def keras_name(layer: Layer, parts: dict[str, Stored]) -> str:
+    """What Keras calls a layer's class in files: ``p_re_lu``."""
+    if type(layer) is Chain:
+        return "sequential" if "sequential" in parts else "functional"
+    split = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", type(layer).__name__)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", split).lower()
+
+
+def numbered(kind: str, count: int) -> Iterator[str]:
+    """The folders of a class: ``dense``, ``dense_1``, and so on."""
+    yield kind
+    yield from (f"{kind}_{k}" for k in range(1, count + 1))
+
+
+def is_automatic(layer: Layer) -> bool:
+    """Whether it has its name from us, ``dense_1``, or has one that looks so."""
+    return re.fullmatch(rf"{default_name(layer)}(_\d+)?", layer.name or "") is not None
+
+
+def alike_in_branches(found: list[Place]) -> tuple[Layer, Layer] | None:
+    """Two layers with weights in different branches of a block that shapes do not tell apart."""
+    for k, first in enumerate(found):
+        for second in found[:k]:
+            shared = first.branches.keys() & second.branches.keys()
+            shapes = [[p.shape for p in place.layer.parameters] for place in (first, second)]
+            if shapes[0] == shapes[1] != [] and any(
+                first.branches[block] != second.branches[block] for block in shared
+            ):
+                return second.layer, first.layer
+    return None
+
+
+def arrays_in(stored: Stored) -> Iterator[Any]:
+    """All arrays of a layer, but for the states of generators."""
+    yield from stored.arrays
+    for name, part in stored.parts.items():
+        if not name.startswith("seed_generator"):
+            yield from arrays_in(part)
+
+
+def has_arrays(stored: Stored) -> bool:
+    """Whether a layer has arrays."""
+    return any(True for _ in arrays_in(stored))

@@ -1,0 +1,52 @@
+"""Weights from files: those that backprop wrote, and those of Keras and PyTorch."""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from backprop.core.durable import FilePath
+from backprop.core.types import Array
+from backprop.storage import keras_weights, models, snapshot, torch_weights
+
+KERAS_ENDINGS = (".h5", ".hdf5", ".keras")
+KERAS_MEMBERS = (b"metadata.json", b"config.json", b"model.weights.h5")
+"""How names of Keras's files end, and what stands first in those that are zip archives."""
+
+
+def load_weights(model: Any, path: FilePath) -> None:
+    """Puts the weights of a file into a built model, whoever wrote it.
+
+    What a file is shows in its first bytes. Of every kind all is checked first: a file that does
+    not fit changes nothing.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ShapeError: Layers, names or shapes differ; the message names the layers.
+        CorruptFileError: The file is damaged, or none of those that can be read.
+        ValueError: It is of a newer version, or in a form that is not read; or it holds a number
+            that overflows the model's dtype.
+        ImportError: It is Keras's, and the package ``h5py`` is not installed.
+    """
+    read = reader_of(os.fsdecode(path))
+    if read is None:
+        models.load_weights(model, path)
+        return
+    parameters = model.parameters
+    weights = read(model.layers, path)
+    snapshot.check_weights(parameters, weights, repr(os.fsdecode(path)))
+    snapshot.set_weights(parameters, weights)
+
+
+def reader_of(path: str) -> Callable[[Any, FilePath], Mapping[str, Array]] | None:
+    """What reads the weights of a file of Keras or PyTorch; None for a file of our own."""
+    if not os.path.isfile(path):
+        return None  # our own reader says what is wrong
+    with open(path, "rb") as file:
+        start = file.read(64)
+    if start.startswith(b"PK"):
+        return keras_weights.read if start[30:].startswith(KERAS_MEMBERS) else None
+    if start.startswith(b"\x89HDF") or path.lower().endswith(KERAS_ENDINGS):
+        return keras_weights.read
+    if start[8:9] == b"{" or path.lower().endswith(".safetensors"):
+        return torch_weights.read
+    return None

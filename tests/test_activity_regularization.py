@@ -1,0 +1,127 @@
+"""Penalties on activations: in the loss of ``fit`` and ``evaluate``, in g, and nowhere else."""
+
+import threading
+
+import numpy as np
+import pytest
+from derivatives import derivative, relative_error
+
+import backprop as bp
+from backprop.layers import (
+    ActivityRegularization,
+    Dense,
+    GlobalAveragePooling1D,
+    Masking,
+    Residual,
+    Tanh,
+)
+from backprop.optimizers import SGD
+
+
+def network(optimizer="sgd", eagerly=False, l1=0.3, l2=0.2, dtype="float64"):
+    layers = [
+        *(Dense(5), ActivityRegularization(l1, l2), Tanh()),
+        *(Residual([Dense(5, kernel_regularizer="l2"), ActivityRegularization(l2=0.1)]), Dense(2)),
+    ]
+    model = bp.Sequential(layers, seed=0, dtype=dtype)
+    model.compile(optimizer, "mse", run_eagerly=eagerly)
+    return model
+
+
+def penalties(model, X):
+    """(λ₁ Σ |x| + λ₂ Σ x²) / N of both layers, from what the layers before them make."""
+    first, _, tanh, residual, _ = model.layers
+    Z = first.forward(X)
+    inner = residual.children[0]
+    H = inner.forward(tanh.forward(Z))
+    own = (0.3 * np.abs(Z).sum() + 0.2 * (Z * Z).sum() + 0.1 * (H * H).sum()) / len(X)
+    return own + 0.01 * (inner.W**2).sum()
+
+
+def test_evaluate_and_fit_report_loss_and_penalty(rng):
+    X, y = rng.normal(size=(24, 3)), rng.normal(size=(24, 2))
+    model = network(SGD(0))
+    model.build((None, 3))
+    expected = np.mean((model.predict(X) - y) ** 2) + penalties(model, X)
+    assert model.evaluate(X, y) == pytest.approx(expected, rel=1e-12)
+    assert model.evaluate(X, y, batch_size=7) == pytest.approx(expected, rel=1e-12)
+    history = model.fit(X, y, batch_size=7, validation_data=(X, y), verbose=0).history
+    assert history["loss"] == pytest.approx([expected], rel=1e-12)
+    assert history["val_loss"] == pytest.approx([expected], rel=1e-12)
+
+
+def test_g_is_the_derivative_of_all_of_it(rng):
+    X, y = rng.normal(size=(6, 3)), rng.normal(size=(6, 2))
+    model = network()
+    model.build((None, 3))
+    model.loss.forward(model.forward(X, training=True), y)
+    model.backward()
+    theta, g = model.parameters.values, model.parameters.gradients.copy()
+    assert relative_error(g, derivative(lambda: model.evaluate(X, y), theta)) < 1e-7
+    assert model.check_gradients(X, y).ok
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_recorded_steps_report_and_do_the_same(dtype, rng):
+    X, y = rng.normal(size=(90, 3)), rng.normal(size=(90, 2))
+    found = []
+    for eagerly in (True, False):
+        model = network("adam", eagerly, dtype=dtype)
+        history = model.fit(X, y, batch_size=4, epochs=3, validation_split=0.2, verbose=0)
+        found.append((history.history, model.parameters.values.tolist()))
+    assert found[0] == found[1]
+
+
+def test_padded_steps_cost_nothing(rng):
+    X, y = rng.normal(size=(5, 4, 3)), rng.normal(size=(5, 3))
+    X[:, 2:] = 0
+    model = bp.Sequential(
+        [Masking(), ActivityRegularization(0.5, 0.25), GlobalAveragePooling1D()], dtype="float64"
+    )
+    model.compile(SGD(0), "mse")
+    loss = model.evaluate(X, y)
+    layer = model.layers[1]
+    assert model.evaluate(X[:, :2].copy(), y) == pytest.approx(loss, rel=1e-12)
+    mask, other = np.array([[True, True, False, False]] * 5), X + (X == 0)
+    layer.forward(other, training=True, mask=mask)
+    dX = layer.backward(np.zeros_like(X))
+    assert not dX[:, 2:].any()
+    np.testing.assert_allclose(dX[:, :2], (0.5 * np.sign(X) + 0.5 * X)[:, :2] / 5, rtol=1e-12)
+
+
+def test_threads_that_predict_change_no_loss(rng):
+    """What is collected belongs to the thread that evaluates."""
+    X, y = rng.normal(size=(50, 3)), rng.normal(size=(50, 2))
+    model = network()
+    model.build((None, 3))
+    expected, found = model.evaluate(X, y), []
+    threads = [threading.Thread(target=model.predict, args=(X,)) for _ in range(4)]
+    threads += [threading.Thread(target=lambda: found.append(model.evaluate(X, y)))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [expected]
+
+
+def test_several_models_are_trained_one_by_one(rng):
+    X, y = rng.normal(size=(20, 3)), rng.normal(size=(20, 2))
+    alone, together = network(), [network(), network()]
+    alone.fit(X, y, epochs=2, verbose=0)
+    for history in bp.fit_many(together, X, y, epochs=2, verbose=0):
+        assert history.history == alone.history.history
+
+
+def test_explanations_show_the_penalty(rng):
+    X, y = rng.normal(size=(2, 3)), rng.normal(size=(2, 2))
+    model = network()
+    model.build((None, 3))
+    explanation = model.explain(X, y)
+    assert explanation.loss == pytest.approx(model.evaluate(X, y))
+    assert "what ActivityRegularization 'activity_regularization_1' adds" in str(explanation)
+
+
+def test_what_it_refuses():
+    for wrong in ({"l1": -1}, {"l2": float("nan")}):
+        with pytest.raises(ValueError, match=r"ActivityRegularization\(l\d\) must be 0 or more"):
+            ActivityRegularization(**wrong)

@@ -1,0 +1,136 @@
+"""The last layer's outputs must be what the loss takes: else nothing is trained, not even begun."""
+
+from copy import deepcopy
+
+import numpy as np
+import pytest
+from layer_cases import PACKAGE
+from mistakes import assert_speaks
+
+import backprop as bp
+from backprop import layers, losses
+from backprop.core.types import REAL
+from backprop.layers import Dense, Sigmoid, Softmax
+
+X = np.random.default_rng(0).uniform(0.1, 0.2, (12, 4))
+PROBABILITIES = {
+    "bce": losses.BinaryCrossentropy,
+    "cce": losses.CategoricalCrossentropy,
+    "sparse": losses.SparseCategoricalCrossentropy,
+    "focal": losses.BinaryFocalCrossentropy,
+    "categorical focal": losses.CategoricalFocalCrossentropy,
+    "kl": losses.KLDivergence,
+    "dice": losses.Dice,
+    "tversky": losses.Tversky,
+}
+UNFIT = {
+    "relu": [layers.ReLU()],
+    "tanh": [layers.Tanh()],
+    "log-softmax": [layers.LogSoftmax()],
+    "relu of images": [layers.Reshape((1, 1, 3)), layers.ReLU(), layers.Flatten()],
+    "dense": [Dense(3)],
+    "identity": [layers.Identity()],
+    "convolution": [layers.Reshape((1, 1, 3)), layers.Conv2D(3, 1), layers.Flatten()],
+    "lstm": [layers.Reshape((1, 3)), layers.LSTM(3)],
+    "both ways": [layers.Reshape((1, 3)), layers.Bidirectional(layers.GRU(3), merge_mode="sum")],
+    "each step": [
+        layers.Reshape((1, 3)),
+        layers.TimeDistributed([Dense(3), layers.Tanh()]),
+        layers.Flatten(),
+    ],
+    "normalised": [layers.BatchNormalization()],
+    "a chain": [layers.Chain([layers.Chain([Dense(3), layers.SiLU()])])],
+    "relu up to 6": [layers.ReLU(max_value=6)],
+    "leaky, up to 1": [layers.ReLU(max_value=1, negative_slope=0.1)],
+}
+FIT = {
+    "sigmoid": [Sigmoid()],
+    "softmax": [Softmax()],
+    "hard sigmoid": [layers.HardSigmoid()],
+    "relu up to 1": [layers.ReLU(max_value=1)],
+    "dropout": [Sigmoid(), layers.Dropout(0.1)],
+    "reshaped": [layers.Reshape((1, 3)), Sigmoid(), layers.Flatten()],
+    "each step": [layers.Reshape((1, 3)), layers.TimeDistributed(Sigmoid()), layers.Flatten()],
+}
+
+
+def model(loss, ends):
+    made = bp.Sequential([Dense(3), *deepcopy(ends)], seed=0)
+    made.compile("sgd", loss)
+    return made
+
+
+def targets(loss):
+    return np.arange(12) % 3 if "Sparse" in type(loss).__name__ else np.eye(3)[np.arange(12) % 3]
+
+
+def refused(made, y, words):
+    for call in (made.fit, made.evaluate, made.train_on_batch, made.test_on_batch, made.explain):
+        with pytest.raises(ValueError) as caught:  # noqa: PT011, the words are checked
+            call(X, y)
+        assert_speaks(caught, words)
+
+
+@pytest.mark.parametrize("ends", UNFIT.values(), ids=UNFIT)
+@pytest.mark.parametrize("loss", PROBABILITIES.values(), ids=PROBABILITIES)
+def test_what_is_no_probability_is_refused(loss, ends):
+    loss = loss()
+    refused(model(loss, ends), targets(loss), [str(loss), "takes probabilities", "end it with"])
+
+
+@pytest.mark.parametrize("ends", FIT.values(), ids=FIT)
+@pytest.mark.parametrize("loss", PROBABILITIES.values(), ids=PROBABILITIES)
+def test_probabilities_are_taken(loss, ends):
+    loss = loss()
+    made = model(loss, ends)
+    made.fit(X, targets(loss), epochs=1, verbose=0)
+    made.evaluate(X, targets(loss), verbose=0)
+
+
+@pytest.mark.parametrize("last", [Dense(3), layers.Tanh(), layers.LogSigmoid()], ids=str)
+def test_rates_that_may_be_negative_are_refused(last):
+    loss = losses.Poisson()
+    refused(
+        model(loss, [last]), targets(loss), ["Poisson takes numbers from 0 on", "Exponential()"]
+    )
+
+
+@pytest.mark.parametrize("last", [layers.Softplus(), layers.ReLU(), layers.Exponential()], ids=str)
+def test_rates_are_taken(last):
+    model(losses.Poisson(), [last]).fit(X, np.ones((12, 3)), verbose=0)
+
+
+@pytest.mark.parametrize("loss", [losses.BinaryCrossentropy, losses.CategoricalCrossentropy])
+def test_probabilities_are_no_logits(loss):
+    loss = loss(from_logits=True)
+    made = model(loss, [layers.HardSigmoid()])
+    refused(made, targets(loss), ["takes logits", "'hard_sigmoid_1'", "drop one of the two"])
+    model(loss, [layers.Tanh()]).fit(X, targets(loss), verbose=0)
+
+
+def test_of_a_layer_of_ones_own_nothing_is_known():
+    class Shifted(layers.Tanh):
+        def f(self, Z, out=None):
+            A = super().f(Z, out)
+            A *= 0.5
+            A += 0.5
+            return A
+
+        def f_prime(self, Z, A, out):
+            np.subtract(1, A, out=out)
+            out *= A
+            out *= 2
+            return out
+
+    model("bce", [Shifted()]).fit(X, np.eye(3)[np.arange(12) % 3], verbose=0)
+
+
+@pytest.mark.parametrize("case", PACKAGE, ids=str)
+def test_a_layer_keeps_to_its_interval(case):
+    layer = case.built()
+    low, high = layer.interval or REAL
+    for seed in range(5):
+        samples, _ = case.samples(seed=seed)
+        Y = layer.forward(samples if case.integers else 5 * samples)
+        assert low <= Y.min()
+        assert Y.max() <= high

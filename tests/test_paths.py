@@ -1,0 +1,99 @@
+"""What is no path, or the path of a folder, is refused by every function that takes one."""
+
+import math
+
+import numpy as np
+import pytest
+from mistakes import C, X, assert_speaks, classifier
+
+import backprop as bp
+from backprop import datasets, plotting
+from backprop.callbacks import BackupAndRestore, CSVLogger, LivePlot, ModelCheckpoint
+from backprop.inspection import Recorder
+
+MODEL = classifier()
+RECORDER = Recorder()
+HISTORY = MODEL.fit(X, C, epochs=2, verbose=0, callbacks=[RECORDER])
+EXPLANATION = MODEL.explain(X[:1], C[:1])
+
+
+def fit_with(callback):
+    MODEL.fit(X, C, epochs=1, verbose=0, callbacks=[callback])
+
+
+READERS = {
+    "load_model": bp.load_model,
+    "load_weights": MODEL.load_weights,
+    "load_onnx": bp.load_onnx,
+    "Vocabulary.load": datasets.Vocabulary.load,
+    "from_parquet": lambda path: datasets.from_parquet(path, ["a"], "b"),
+}
+PICTURES = {
+    "History.plot": HISTORY.plot,
+    "Explanation.plot": EXPLANATION.plot,
+    "Recorder.plot_weights": RECORDER.plot_weights,
+    "loss_curves": lambda path: plotting.loss_curves(HISTORY, None, path),
+    "confusion_matrix": lambda path: plotting.confusion_matrix([[2, 1], [0, 3]], path=path),
+    "LivePlot": lambda path: fit_with(LivePlot(path)),
+}
+WRITERS = {
+    "save": MODEL.save,
+    "save_weights": MODEL.save_weights,
+    "export": MODEL.export,
+    "Vocabulary.save": datasets.Vocabulary("ab", "characters").save,
+    "Explanation.save": EXPLANATION.save,
+    "Recorder.save": RECORDER.save,
+    "CSVLogger": lambda path: fit_with(CSVLogger(path)),
+    "CSVLogger, continued": lambda path: fit_with(CSVLogger(path, append=True)),
+    "ModelCheckpoint": lambda path: fit_with(ModelCheckpoint(path)),
+}
+FILES = {**READERS, **PICTURES, **WRITERS}
+FOLDERS = {
+    "BackupAndRestore": lambda path: fit_with(BackupAndRestore(path)),
+    "from_image_folder": lambda path: datasets.from_image_folder(path, (2, 2)),
+}
+NO_PATHS = [5, 1.5, True, ["a"], math.nan, "", b"", "a\0b", b"a\0b", "\ud800"]
+
+
+@pytest.mark.parametrize("call", [*FILES.values(), *FOLDERS.values()], ids=[*FILES, *FOLDERS])
+def test_what_is_no_path_is_refused(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for wrong in NO_PATHS + [None] * (call not in PICTURES.values()):
+        with pytest.raises((TypeError, ValueError), match=r"path|filename|backup_dir") as caught:
+            call(wrong)
+        assert_speaks(caught, [])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("call", FILES.values(), ids=FILES)
+def test_a_folder_is_no_file(call, tmp_path):
+    before = MODEL.parameters.values.copy()
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with pytest.raises(IsADirectoryError, match="a folder: name a file") as caught:
+        call(folder)
+    assert_speaks(caught, [])
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+    np.testing.assert_array_equal(MODEL.parameters.values, before)
+
+
+@pytest.mark.parametrize("call", PICTURES.values(), ids=PICTURES)
+def test_a_picture_of_an_unknown_format_is_refused_before_training(call, tmp_path):
+    before = MODEL.parameters.values.copy()
+    with pytest.raises(ValueError, match=r"pictures end with one of .*\.png, ") as caught:
+        call(tmp_path / "training.npz")
+    assert_speaks(caught, [])
+    np.testing.assert_array_equal(MODEL.parameters.values, before)
+
+
+def test_a_file_is_no_folder(tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    calls = {
+        "backup_dir": lambda: fit_with(BackupAndRestore(file)),
+        "filepath": lambda: fit_with(ModelCheckpoint(file / "model.npz")),
+        "path": lambda: FOLDERS["from_image_folder"](file),
+    }
+    for name, call in calls.items():
+        with pytest.raises(OSError, match=rf"^{name}.*'{file}'"):
+            call()

@@ -1,5 +1,7 @@
 """A frame remembers its columns: other ones, or another order, are refused."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -74,3 +76,54 @@ def test_validation_data_in_another_order_of_columns_are_refused():
     with pytest.raises(ValueError, match="validation x has the columns of another order"):
         model.fit(frame, y, validation_data=(frame[["b", "a", "c"]], y), verbose=0)
     model.fit(frame, y, validation_data=(frame, y), verbose=0)
+
+
+def through_a_file(model, path):
+    model.save(path / "model.npz")
+    return bp.load_model(path / "model.npz")
+
+
+def through_a_pickle(model, path):
+    return pickle.loads(pickle.dumps(model))
+
+
+@pytest.mark.parametrize("again", [through_a_file, through_a_pickle])
+def test_a_loaded_model_remembers_the_columns(again, frame, model, tmp_path):
+    model.fit(frame, np.zeros(20), verbose=0)
+    loaded = again(model, tmp_path)
+    assert loaded.feature_names == ("a", "b", "c")
+    np.testing.assert_array_equal(loaded.predict(frame), model.predict(frame))
+    with pytest.raises(ValueError, match="x has the columns of another order"):
+        loaded.predict(frame[["b", "a", "c"]])
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 2], [("a", 1), ("a", 2), ("b", 1)]])
+def test_columns_need_not_be_words(labels, frame, model, tmp_path):
+    frame.columns = pd.MultiIndex.from_tuples(labels) if labels[0] else labels
+    model.fit(frame, np.zeros(20), verbose=0)
+    loaded = through_a_file(model, tmp_path)
+    assert loaded.feature_names == tuple(labels)
+    loaded.predict(frame)
+
+
+def test_columns_that_a_file_cannot_hold_are_left_out(frame, model, tmp_path):
+    frame.columns = pd.date_range("2026-01-01", periods=3)
+    model.fit(frame, np.zeros(20), verbose=0)
+    assert through_a_file(model, tmp_path).feature_names is None
+
+
+def test_a_resumed_training_wants_the_columns_of_the_backup(frame, model, tmp_path):
+    def resumed(given, epochs):
+        other = bp.Sequential([Dense(1)], seed=0)
+        other.compile("sgd", "mse")
+        backup = bp.callbacks.BackupAndRestore(tmp_path / "backup", delete_checkpoint=False)
+        other.fit(given, np.zeros(20), epochs=epochs, verbose=0, callbacks=[backup])
+        return other
+
+    resumed(frame, 1)
+    model.fit(frame, np.zeros(20), epochs=3, verbose=0)
+    with pytest.raises(ValueError, match=r"columns 'a', 'b', 'c', but the model on 'b', 'a', 'c'"):
+        resumed(frame[["b", "a", "c"]], 3)
+    other = resumed(frame.to_numpy(), 3)  # arrays have no columns: those of the backup are kept
+    assert other.feature_names == ("a", "b", "c")
+    np.testing.assert_array_equal(other.parameters.values, model.parameters.values)

@@ -32,10 +32,10 @@ DATA = Path(__file__).parent / "data" / "onnx"
 FILES |= {"InstanceNormalization": "instance_normalization"}
 
 BRANCHES = (
-    *(layers.Masking, layers.MultiHeadAttention, layers.Parallel, layers.Residual),
-    *(layers.RMSNormalization, layers.TimeDistributed, layers.TransformerBlock, layers.GLU),
+    *(layers.Masking, layers.MultiHeadAttention, layers.RMSNormalization, layers.GLU),
+    *(layers.TimeDistributed, layers.TransformerBlock),
 )
-"""Layers that are no chain of nodes."""
+"""Layers that are neither a chain of nodes nor ways that are joined again."""
 
 SEVERAL_NODES = (layers.ReLU6, layers.HardTanh, layers.CELU, layers.LogSigmoid, layers.Squareplus)
 SEVERAL_NODES += (layers.SparsePlus, layers.TanhShrink)
@@ -50,7 +50,14 @@ def is_chain(layer):
 
 
 CHAINS = [case for case in PACKAGE if case.mask is None and is_chain(case.make())]
-OTHERS = [case for case in PACKAGE if case.mask is None and not is_chain(case.make())]
+JOINED = ("bidirectional_sum", "bidirectional_ave", "bidirectional_mul")
+"""Two layers that come back as branches of a block."""
+
+OTHERS = [
+    case
+    for case in PACKAGE
+    if case.mask is None and not is_chain(case.make()) and str(case) not in JOINED
+]
 NETWORKS_THAT_ARE_CHAINS = [
     *("regression", "mlp", "mlp_normalized", "binary", "lenet", "convolutions_with_norms"),
     *(
@@ -61,6 +68,9 @@ NETWORKS_THAT_ARE_CHAINS = [
         "series_of_windows",
         "nested",
         "nothing",
+        "table",
+        "residual_images",
+        "inception",
     ),
 ]
 
@@ -96,6 +106,14 @@ def test_every_chain_comes_back_with_its_weights(case, tmp_path):
     assert back.dtype == model.dtype
     for expected, found in zip(kept(model), kept(back), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("case", [case for case in PACKAGE if str(case) in JOINED], ids=str)
+def test_joined_directions_come_back_as_a_block(case, tmp_path):
+    model, X = case_and_inputs(case)
+    back = bp.load_onnx(exported(model, tmp_path / "a.onnx"))
+    np.testing.assert_allclose(back.predict(X), model.predict(X), rtol=1e-5, atol=1e-6)
+    assert isinstance(back.layers[0], layers.Block)
 
 
 @pytest.mark.parametrize("name", NETWORKS_THAT_ARE_CHAINS)
@@ -316,8 +334,28 @@ def node(operator, inputs, output, **attributes):
         ([node("Sin", ["x"], "y")], r"node 'my_Sin' \(Sin\) cannot be read: backprop reads chains"),
         ([node("Add", ["x", "x"], "y")], r"my_Add.* joins 'x' with itself"),
         (
-            [node("Relu", ["x"], "a"), node("Tanh", ["x"], "b"), node("Add", ["a", "b"], "y")],
+            [node("Relu", ["x"], "a"), node("Tanh", ["x"], "b"), node("Sub", ["a", "b"], "y")],
             r"'x' goes to node 'my_Relu' \(Relu\) and node 'my_Tanh' \(Tanh\), but only chains",
+        ),
+        (
+            [node("Relu", ["x"], "a"), node("Concat", ["x", "a"], "y", axis=0)],
+            "my_Concat.*another axis than the last",
+        ),
+        (
+            [node("Relu", ["x"], "a"), node("Sum", ["x", "a", "V"], "y")],
+            "my_Sum.* joins 'x' with 'V', which does not come from it",
+        ),
+        (
+            [node("Relu", ["x"], "a"), node("Tanh", ["a"], "b"), node("Sum", ["x", "a", "b"], "y")],
+            "my_Sum.* share nodes",
+        ),
+        (
+            [node("Relu", ["x"], "a"), node("Sin", ["a"], "b"), node("Add", ["x", "b"], "y")],
+            r"a.onnx': node 'my_Sin' \(Sin\) cannot be read: backprop reads",
+        ),
+        (
+            [node("Relu", ["x"], "a"), node("Sin", ["x"], "b"), node("Relu", ["a"], "y")],
+            r"'x' goes to node 'my_Relu' \(Relu\) and node 'my_Sin'",
         ),
         ([node("Softmax", ["x"], "y", axis=0)], "my_Softmax.*axis=0 is not the last one"),
         (
@@ -449,7 +487,38 @@ def test_dropout_comes_back_where_training_goes_on(tmp_path):
     assert layer.rate == 0.3
 
 
-def test_a_residual_network_is_not_read(tmp_path):
-    model = model_of([Dense(3), Residual([Dense(3)])], (4,))
-    with pytest.raises(ValueError, match=r"residual_1\.dense_1/Gemm' \(Gemm\) and node"):
-        bp.load_onnx(exported(model, tmp_path / "a.onnx"))
+def test_blocks_in_blocks_come_back_as_they_were(tmp_path):
+    inner = layers.Parallel([[Dense(3), layers.SiLU()], Dense(2)])
+    made = [
+        *(Dense(5), Residual([layers.Tanh(), Residual([Dense(5)]), Dense(5)])),
+        Residual([inner], shortcut=[Dense(5, use_bias=False)]),
+        layers.Parallel([layers.Identity(), [Dense(5), ReLU()], layers.GELU()], "maximum"),
+    ]
+    model = model_of(made, (4,))
+    back = bp.load_onnx(exported(model, tmp_path / "a.onnx"))
+    assert [type(layer) for layer in back._chain.inside()] == [
+        type(layer) for layer in model._chain.inside()
+    ]
+    for a, b in zip(model.parameters, back.parameters, strict=True):
+        np.testing.assert_array_equal(a.value, b.value)
+
+
+@pytest.mark.parametrize("around", [True, False])
+def test_sums_of_images_with_channels_first_are_read(around, tmp_path, rng):
+    W = rng.normal(size=(2, 2, 3, 3)).astype("float32")
+    nodes = [
+        *(node("Conv", ["x", "W"], "a", pads=[1, 1, 1, 1]), node("Tanh", ["a"], "b")),
+        *(node("Conv", ["x", "W"], "c", pads=[1, 1, 1, 1]), node("Sum", ["c", "b"], "d")),
+        node("Conv", ["d", "W"], "y", pads=[1, 1, 1, 1]),
+    ]
+    if around:
+        nodes = [
+            *(node("Conv", ["x", "W"], "a", pads=[1, 1, 1, 1]), node("Tanh", ["a"], "b")),
+            *(node("Conv", ["b", "W"], "c", pads=[1, 1, 1, 1]), node("Add", ["c", "a"], "d")),
+            node("Conv", ["d", "W"], "y", pads=[1, 1, 1, 1]),
+        ]
+    path = graph_of(nodes, [("W", W)], ("N", 2, 4, 5), path=tmp_path / "a.onnx")
+    model = bp.load_onnx(path)
+    X = rng.normal(size=(3, 2, 4, 5)).astype("float32")
+    expected = in_reference(path, X)
+    np.testing.assert_allclose(model.predict(X), expected, rtol=1e-5, atol=1e-6)

@@ -29,10 +29,12 @@ def load_model(path: FilePath, custom_objects: Mapping[str, Any] | None = None) 
 def load_onnx(path: FilePath) -> Sequential:
     """The model that an ONNX file holds, to predict, explain or train on with; needs ``onnx``.
 
-    It can be read if it is a chain of the operators that ``model.export`` writes, whoever wrote it:
-    each value goes to one node, and each node has one of them beside its constants. The model takes
-    the inputs that the file does: where these have channels first, it begins with a ``Permute``. It
-    is not compiled.
+    It can be read if it is a chain of the operators that ``model.export`` writes, whoever wrote it.
+    A value may go several ways that are joined again by an Add, which becomes a ``Residual``, or by
+    a Sum, Mean, Max, Mul or Concat, which become a ``Parallel``. Attention, masks, RMS
+    normalisations and layers for each step by itself are refused. The model takes the inputs that
+    the file does: where these have channels first, it begins with a ``Permute``. It is not
+    compiled.
 
     Args:
         path: The file, for example ``"digits.onnx"``.

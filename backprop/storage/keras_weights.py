@@ -50,14 +50,22 @@ class Stored(NamedTuple):
     """What a file holds of a layer.
 
     Attributes:
-        name: What the layer was called in Keras.
+        folder: What its folder is called.
         arrays: Its arrays, in their order.
         parts: The folders in its folder.
+        notes: Where its name in Keras stands. HDF5 may crash on a damaged one, so that it is read
+            where it is needed alone.
     """
 
-    name: str
+    folder: str
     arrays: list[Any]
     parts: dict[str, "Stored"]
+    notes: Any
+
+    @property
+    def name(self) -> str:
+        """What the layer was called in Keras."""
+        return str(self.notes.get("name", ""))
 
 
 class Place(NamedTuple):
@@ -138,11 +146,11 @@ def stored_in(folder: Any, h5py: Any, depth: int = 0) -> Stored:
         raise ValueError("its folders are nested too deeply")
     parts: dict[str, Stored] = {}
     arrays: dict[int, Any] = {}
-    name = ""
+    notes: Any = {}
     for key in folder:
         inner = folder[key] if folder.get(key, getlink=True, getclass=True) is h5py.HardLink else 0
         if key == "vars" and isinstance(inner, h5py.Group):
-            name = str(inner.attrs.get("name", ""))
+            notes = inner.attrs
             arrays = {int(number): inner[number] for number in inner}
         elif isinstance(inner, h5py.Group):
             parts[key.lstrip("_")] = stored_in(inner, h5py, depth + 1)
@@ -153,7 +161,8 @@ def stored_in(folder: Any, h5py: Any, depth: int = 0) -> Stored:
             raise ValueError("an array stands in another file")
     if sorted(arrays) != list(range(len(arrays))):
         raise ValueError("an array is missing")
-    return Stored(name, [arrays[number] for number in sorted(arrays)], parts)
+    path = folder.name.removeprefix("/layers/")
+    return Stored(path, [arrays[number] for number in sorted(arrays)], parts, notes)
 
 
 def as_numbers(dataset: Any) -> Array:
@@ -190,8 +199,9 @@ class Matching:
             theirs = [parts[key] for key in numbered(kind, len(parts)) if key in parts]
             self.pair(found, theirs)
         for key, rest in parts.items():
-            if re.sub(r"_\d+$", "", key) not in mine and key not in mine and has_arrays(rest):
-                self.faults.append(f"the model has no layer for its {rest.name or key!r} ({key})")
+            known = key in mine or re.sub(r"_\d+$", "", key) in mine
+            if not known and has_arrays(rest):
+                self.faults.append(f"the model has no layer for its {rest.folder!r}")
 
     def pair(self, mine: list[Place], theirs: list[Stored]) -> None:
         """The layers of a class in their order, or by their names if these are the same."""
@@ -246,9 +256,9 @@ class Matching:
             self.found |= {p.name: a for p, a in zip(layer.parameters, arrays, strict=True)}
             return
         expected = ", ".join(f"{p.name} {p.shape}" for p in layer.parameters)
-        held = ", ".join(str(array.shape) for array in arrays_in(stored))
+        held = ", ".join(str(array.shape) for array in arrays_in(stored)) or "none"
         self.faults.append(
-            f"{layer} has {expected or 'no weights'}, but its {stored.name!r} has {held or 'none'}"
+            f"{layer} has {expected or 'no weights'}, but its {stored.folder!r} has {held}"
         )
 
 

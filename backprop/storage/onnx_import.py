@@ -1,4 +1,4 @@
-"""Models from ONNX files: chains of the operators that ``export`` writes."""
+"""Models from ONNX files: chains of the operators that ``export`` writes, and blocks of them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from backprop.layers import Identity
 from backprop.storage.onnx_export import OPSET
 from backprop.storage.onnx_gates import gated, readers_of
 from backprop.storage.onnx_graph import onnx_package
+from backprop.storage.onnx_joins import join_of, read_ways
 from backprop.storage.onnx_operators import OPERATORS
 from backprop.storage.onnx_operators_images import IMAGE_OPERATORS
 from backprop.storage.onnx_operators_sequences import SEQUENCE_OPERATORS
@@ -54,7 +55,9 @@ def import_onnx(model_class: type[M], path: FilePath) -> M:
         )
     shape = sample_shape(inputs[0], origin)
     reader = Reader(shape)
-    walk(reader, graph, inputs[0].name, constants, origin)
+    node = walk(reader, graph, inputs[0].name, constants, origin)
+    with named(origin, node):
+        reader.plain()
     double = graph.output[0].type.tensor_type.elem_type == onnx_package().TensorProto.DOUBLE
     kind: Any = model_class
     model = kind(reader.layers or [Identity()], dtype="float64" if double else "float32")
@@ -152,31 +155,37 @@ def sample_shape(value: Any, origin: str) -> Shape:
     return tuple(size.dim_value for size in sizes)
 
 
-def walk(reader: Reader, graph: Any, value: str, constants: dict[str, Array], origin: str) -> None:
-    """Reads node after node, from the input to the output.
+def walk(reader: Reader, graph: Any, value: str, constants: dict[str, Array], origin: str) -> Any:
+    """Reads node after node, from a value to the output; returns the last node.
 
     Raises:
         ValueError: A node cannot be read.
     """
     end, node = graph.output[0].name, None
+
+    def inside(branch: Reader, part: Any, begin: str) -> None:
+        walk(branch, part, begin, constants, origin)
+
     while value != end:
         readers = readers_of(graph, value)
         activation = gated(graph, value, constants)
-        if activation is None and len(readers) != 1:
-            names = " and ".join(map(shown, readers)) or "no node"
-            raise ValueError(
-                f"{origin}: {value!r} goes to {names}, but only chains can be read, in which each "
-                f"value goes to one node."
-            )
-        node = readers[0]
         if activation is not None:
             layer, value = activation
             reader.add(layer)
             continue
+        node = readers[0] if len(readers) == 1 else join_of(graph, value)
+        if node is None:
+            names = " and ".join(map(shown, readers)) or "no node"
+            raise ValueError(
+                f"{origin}: {value!r} goes to {names}, but only chains and blocks can be read, in "
+                f"which all ways are joined again by an Add, Sum, Mean, Max, Mul or Concat."
+            )
         with named(origin, node):
-            value = read_node(reader, node, value, constants, graph)
-    with named(origin, node):
-        reader.plain()
+            if len(readers) == 1:
+                value = read_node(reader, node, value, constants, graph)
+            else:
+                value = read_ways(reader, graph, value, node, inside)
+    return node
 
 
 @contextmanager
@@ -185,6 +194,8 @@ def named(origin: str, node: Any) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError) as error:
+        if str(error).startswith(f"{origin}: "):
+            raise  # a node inside a block
         reason = str(error).rstrip(".")
         raise ValueError(f"{origin}: {shown(node)} cannot be read: {reason}.") from error
 
@@ -208,7 +219,9 @@ def read_node(
     others = [i for i in inputs if i and i != value and i not in constants]
     if others or inputs.count(value) > 1:
         joined = ", ".join(map(repr, others)) or "itself"
-        raise ValueError(f"it joins {value!r} with {joined}, but only chains can be read")
+        raise ValueError(
+            f"it joins {value!r} with {joined}, but only chains and blocks can be read"
+        )
     if reader.turned and node.op_type not in ("Squeeze", "Transpose", "Slice"):
         raise ValueError(
             "a layer before it reads backwards, and its states are not turned round by a Slice"

@@ -15,6 +15,7 @@ from backprop.core.parameters import Parameters
 from backprop.core.ranges import check_overflow
 from backprop.core.types import Array
 from backprop.core.walk import from_here
+from backprop.storage import files
 
 COUNTED = ("_learning_rate", "_waiting", "iterations")
 """Numbers of optimizers that are never below 0."""
@@ -32,6 +33,7 @@ def take(model: Any, include_optimizer: bool = True) -> dict[str, Any]:
         "weights": {p.name: p.value for p in model.parameters},
         "optimizer": None if optimizer is None else optimizer_state(optimizer),
         "generators": {way: rng.bit_generator.state for way, rng in model.generators.items()},
+        "feature_names": model.feature_names if files.holds(model.feature_names) else None,
     }
 
 
@@ -49,6 +51,8 @@ def put_back(model: Any, state: Mapping[str, Any], origin: str) -> None:
     set_weights(model.parameters, state["weights"])
     for way, rng in model.generators.items():
         rng.bit_generator.state = state["generators"][way]
+    if state.get("feature_names") is not None:
+        model.feature_names = state["feature_names"]
 
 
 def check(model: Any, state: Mapping[str, Any], origin: str) -> None:
@@ -60,13 +64,32 @@ def check(model: Any, state: Mapping[str, Any], origin: str) -> None:
         origin: Where it comes from, for error messages.
 
     Raises:
-        ValueError: The model has other parameters, another optimizer or other random layers, or a
-            number of the state cannot be right.
+        ValueError: The model has other parameters, another optimizer or other random layers, or is
+            trained on other columns, or a number of the state cannot be right.
     """
+    check_columns(model.feature_names, state.get("feature_names"), origin)
     check_weights(model.parameters, state["weights"], origin)
     check_generators(model, state["generators"], origin)
     if state["optimizer"] is not None:
         check_optimizer(model.optimizer, model.parameters, state["optimizer"], origin)
+
+
+def check_columns(mine: Any, names: Any, origin: str) -> None:
+    """Checks that the columns of the frame that was trained on are those of the model, if any are.
+
+    Raises:
+        ValueError: They are others, or stand in another order.
+        TypeError: They are no columns.
+    """
+    if names is not None and not isinstance(names, tuple):
+        raise TypeError(f"feature_names is {names!r}")
+    if mine is not None and names is not None and mine != names:
+        raise ValueError(
+            f"{origin} was trained on the columns {', '.join(map(repr, names[:8]))}"
+            f"{', …' if len(names) > 8 else ''}, but the model on "
+            f"{', '.join(map(repr, mine[:8]))}{', …' if len(mine) > 8 else ''}: give a new model "
+            f"the same columns in the same order."
+        )
 
 
 def check_weights(parameters: Parameters, weights: Mapping[str, Array], origin: str) -> None:

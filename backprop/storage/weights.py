@@ -17,7 +17,12 @@ def load_weights(model: Any, path: FilePath) -> None:
     """Puts the weights of a file into a built model, whoever wrote it.
 
     What a file is shows in its first bytes. Of every kind all is checked first: a file that does
-    not fit changes nothing.
+    not fit changes nothing. Those of Keras 3 (``.weights.h5`` and ``.keras``) need h5py; of PyTorch
+    ``safetensors`` are read, in which the kernels are turned, the gates put into our order, and the
+    rows behind a ``Flatten`` of images too, as it has channels first. What is no weight is in none
+    of them: give the layers the ε, the padding and the activations that they have there. And
+    ``.weights.h5`` and ``safetensors`` have no checksum: a number that was changed in one of them
+    cannot be noticed.
 
     Raises:
         FileNotFoundError: There is no such file.

@@ -221,7 +221,7 @@ def test_padded_words_of_padded_sentences_change_nothing(kept, rng):
 
 def test_batch_normalization_takes_padded_steps_for_no_samples(rng):
     X, mask = rng.standard_normal((5, 6, 3)), rng.random((5, 6)) < 0.6
-    layer, alone = BatchNormalization(0.9), BatchNormalization(0.9)
+    layer, alone = BatchNormalization(momentum=0.9), BatchNormalization(momentum=0.9)
     layer.build((6, 3), dtype="float64")
     alone.build((3,), dtype="float64")
     for each in (layer, alone):

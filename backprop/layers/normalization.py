@@ -59,7 +59,6 @@ class BatchNormalization(Standardization):
 
     definition = Standardization.definition
     formulas = Standardization.formulas
-    any_length = 2
     takes_mask = True
 
     moving_mean, _ = parameter_views("moving_mean")
@@ -96,6 +95,11 @@ class BatchNormalization(Standardization):
         self._M: Any = None  # 1 for a step and 0 for a padded one, of the last training pass
         self._n: Any = None  # how many steps there are
         self._warned = False  # of a batch of one
+
+    @property
+    def any_length(self) -> int:  # type: ignore[override]
+        """2, unless steps are the channels."""
+        return 2 if self.is_last else 0
 
     def make_parameters(self, input_shape: Shape) -> None:
         """Makes γ, β, and the moving averages, which no optimizer touches."""

@@ -45,6 +45,7 @@ class Optimizer(Strict):
         iterations: The number of updates of θ.
         full_batch: Whether an update needs the loss at several θ. ``fit`` then calls ``minimize``
             with the loss of all samples, and not ``step`` after each batch.
+        gathers: Whether all of g has to be there before any of θ changes.
         by_parameter: Whether ``update`` needs whole parameters, see ``ByParameter``.
         scalars: What ``coefficients`` returned for this step, each as an array of θ's dtype without
             axes, which NumPy takes faster than a Python float.
@@ -53,7 +54,7 @@ class Optimizer(Strict):
     slots: tuple[str, ...] = ()
     scratches = 1
     initial_state = 0.0
-    full_batch = by_parameter = clips = swapped = False
+    full_batch = by_parameter = clips = gathers = swapped = False
     instead = {"schedule": "set learning_rate", "state": "write into its vectors, state[…][...]"}
     iterations: Any = Checked(check_count)
     scalars: list[Array] = []
@@ -78,6 +79,7 @@ class Optimizer(Strict):
         self.weight_decay = optional(check_number, weight_decay, "weight_decay")
         given = one_limit(clipnorm=clipnorm, global_clipnorm=global_clipnorm, clipvalue=clipvalue)
         self.clips = bool(given)
+        self.gathers = self.clips or steps is not None
         self.clipnorm = given.get("clipnorm")
         self.global_clipnorm = given.get("global_clipnorm")
         self.clipvalue = given.get("clipvalue")
@@ -99,7 +101,7 @@ class Optimizer(Strict):
 
     def setting_changed(self, trial: Any) -> None:
         """Takes what follows from the arguments; the next step makes the state that is missing."""
-        for name in ("clips", "slots", "initial_state"):
+        for name in ("clips", "gathers", "slots", "initial_state"):
             setattr(self, name, getattr(trial, name))
         self._waiting *= self.gradient_accumulation_steps is not None
         self._stretches = None
@@ -233,7 +235,7 @@ class Optimizer(Strict):
             self._complete_state(parameters)
             self._stretches, self._decays = stretches, decays
             self._blocks = self.blocks(parameters, stretches)
-        numbers = self.coefficients(t, eta) if self.due else self._numbers
+        numbers = self.coefficients(t, eta) if not self.gathers or self.due else self._numbers
         if decays:
             self._keep = 1 - eta * (self.weight_decay or 0)
         if numbers != self._numbers:
@@ -246,11 +248,6 @@ class Optimizer(Strict):
         """Whether the next step changes θ, and does not merely add g up."""
         steps = self.gradient_accumulation_steps
         return steps is None or self._waiting + 1 >= steps
-
-    @property
-    def gathers(self) -> bool:
-        """Whether all of g has to be there before any of θ changes."""
-        return self.clips or self.gradient_accumulation_steps is not None
 
     def decaying(self, parameters: Parameters) -> list[bool]:
         """Which parameters decay; an empty list if there is no weight decay."""
@@ -269,7 +266,7 @@ class Optimizer(Strict):
 
     def change(self, blocks: Sequence[Block]) -> None:
         """Changes θ and the state in these blocks; several threads may do so for others."""
-        t, due = self.iterations + 1, self.due
+        t, due = self.iterations + 1, not self.gathers or self.due
         for arguments, decaying, average in blocks:
             if due:
                 keep = self.kept(*arguments[3:]) if decaying else 1.0
@@ -289,9 +286,11 @@ class Optimizer(Strict):
         for p in parameters.constrained:
             if p.trainable:
                 p.constraint.project(p.value)
-        due, attributes = self.due, self.__dict__
+        attributes = self.__dict__  # Strict would look at each
+        due = not self.gathers or self.due
         attributes["iterations"] += due
-        attributes["_waiting"] = 0 if due else self._waiting + 1
+        if self.gathers:
+            attributes["_waiting"] = 0 if due else self._waiting + 1
 
     def bind(self, parameters: Parameters) -> None:
         """Makes the state for a model's parameters, as the first step does."""

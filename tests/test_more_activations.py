@@ -134,9 +134,7 @@ def test_a_softmax_of_other_classes_than_the_last_axis_is_joined_with_no_loss(rn
     np.testing.assert_allclose(values[1], values[3], rtol=1e-9)
     A = Softmax([1, 2]).forward(rng.normal(size=(5, 4, 3)))
     np.testing.assert_allclose(A.sum(axis=(1, 2)), 1)
-    with pytest.raises(
-        ValueError, match=r"Softmax has axis=\(0, 1\), but its inputs"
-    ):
+    with pytest.raises(ValueError, match=r"Softmax has axis=\(0, 1\), but its inputs"):
         Softmax([0, 1]).output_shape((4, 3))
     with pytest.raises(ShapeError, match=r"GLU halves axis=1, whose size 3 is odd"):
         GLU(1).build((3, 4))

@@ -723,7 +723,7 @@ CASES = [
         for merge in ("add", "multiply", "average", "maximum")
     ),
     Case("embedding", lambda: Embedding(5, 3), draw=indices(5)),
-    Case("masking", Masking, shape=(3, 4)),
+    Case("masking", Masking, shape=(3, 4), stacked=False),
     Case("time_distributed", lambda: TimeDistributed([Dense(3), Tanh()]), shape=(3, 4)),
     sequences("simple_rnn", lambda: SimpleRNN(3)),
     sequences("simple_rnn_sequences", lambda: SimpleRNN(2, return_sequences=True, use_bias=False)),

@@ -248,3 +248,11 @@ def test_a_state_of_other_lengths_is_refused(tmp_path):
         ValueError, match=r"momentum \(57\), velocity \(9\), but .* velocity \(57\)"
     ):
         bp.storage.snapshot.check(other, tree, "it")
+
+
+def test_the_range_test_tries_a_learning_rate_in_every_step():
+    model = network(SGD(gradient_accumulation_steps=3))
+    model.fit(X, Y, batch_size=6, verbose=0)  # 4 steps: one is waiting
+    found = bp.experiments.learning_rate_range(model, X, Y, start=1e-4, stop=1e-2, steps=12)
+    np.testing.assert_allclose(found.learning_rates, np.geomspace(1e-4, 1e-2, 12))
+    assert (model.optimizer.steps, model.optimizer.iterations) == (4, 1)

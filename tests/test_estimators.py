@@ -16,12 +16,12 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 import backprop as bp
 from backprop import estimators
 from backprop.estimators.convergence import accuracy, r2
-from backprop.estimators.losses import (
+from backprop.estimators.steps import PenalisedSteps
+from backprop.losses.scikit import (
     HalfMeanSquaredError,
     HalfPoissonDeviance,
     SummedBinaryCrossentropy,
 )
-from backprop.estimators.steps import PenalisedSteps
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -4,6 +4,7 @@ How the numbers were made is said in ``data/make_keras_optimizers.py``.
 """
 
 import ast
+import doctest
 import inspect
 import textwrap
 from itertools import zip_longest
@@ -14,7 +15,18 @@ import numpy as np
 import pytest
 
 from backprop.core.parameters import Parameter, Parameters
-from backprop.optimizers import SGD, Adafactor, Adam, AdamW, Ftrl, Lamb, Muon, Optimizer, RMSprop
+from backprop.optimizers import (
+    SGD,
+    Adafactor,
+    Adam,
+    AdamW,
+    ByParameter,
+    Ftrl,
+    Lamb,
+    Muon,
+    Optimizer,
+    RMSprop,
+)
 from backprop.schedules import ExponentialDecay, PiecewiseConstantDecay
 
 with np.load(Path(__file__).parent / "data" / "keras_more_optimizers.npz") as data:
@@ -158,3 +170,10 @@ def test_every_mistake_in_a_formula_is_noticed(monkeypatch):
         if right and not label.startswith(tuple(EQUIVALENT)):
             survivors.append(label)
     assert "\n".join(survivors) == ""
+
+
+@pytest.mark.parametrize("kind", [Adafactor, ByParameter, Ftrl, Lamb, Muon])
+def test_examples(kind):
+    found = doctest.DocTestFinder().find(kind, globs=vars(inspect.getmodule(kind)).copy())
+    results = [doctest.DocTestRunner().run(each) for each in found if each.examples]
+    assert [result.failed for result in results] == [0]

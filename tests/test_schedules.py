@@ -8,13 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backprop.optimizers import SGD
 from backprop.schedules import (
     CosineDecay,
     CosineDecayRestarts,
     ExponentialDecay,
     InverseTimeDecay,
-    LearningRateSchedule,
     OneCycle,
     PiecewiseConstantDecay,
     PolynomialDecay,
@@ -34,15 +32,6 @@ SAME = {
     "multistep_5_15_0.1": PiecewiseConstantDecay([4, 14], [0.1, 0.01, 0.001]),
     "onecycle_0.5_40": OneCycle(0.5, 40),
 }
-
-
-def test_schedules_of_ones_own_may_have_keras_base():
-    class Halves(LearningRateSchedule):
-        def __call__(self, step):
-            return 0.5**step
-
-    assert LearningRateSchedule is Schedule
-    assert SGD(Halves()).learning_rate == 1.0
 
 
 def test_every_schedule_of_the_file_is_used():

@@ -24,7 +24,7 @@ class TensorBoard(Callback):
     parameter are ``dense_1.W/histogram``, its gradient in the last step of the epoch
     ``dense_1.W/gradient/histogram``.
 
-    It needs tensorboardX or tensorboard: ``pip install "backprop[tensorboard]"``.
+    It needs tensorboardX or tensorboard: ``pip install tensorboardX``.
 
     Args:
         log_dir: The folder, made if it is missing.
@@ -35,6 +35,13 @@ class TensorBoard(Callback):
 
     Raises:
         ImportError: Neither package is installed.
+
+    Example:
+        >>> import backprop as bp
+        >>> model = bp.Sequential([bp.layers.Dense(1)], seed=0)
+        >>> model.compile("sgd", "mse")
+        >>> board = bp.callbacks.TensorBoard("logs", histogram_freq=1)  # doctest: +SKIP
+        >>> model.fit([[1.0]], [[2.0]], callbacks=[board])  # doctest: +SKIP
     """
 
     writes = True
@@ -189,7 +196,7 @@ def find_writer() -> Callable[[str], Any]:
             import tensorboard.summary.writer.event_file_writer  # noqa: F401
         except ImportError as error:
             raise ImportError(
-                'TensorBoard needs tensorboardX or tensorboard: pip install "backprop[tensorboard]"'
+                "TensorBoard needs tensorboardX or tensorboard: pip install tensorboardX"
             ) from error
         return EventFile
     return SummaryWriter  # type: ignore[no-any-return]

@@ -20,6 +20,7 @@ import os
 
 import numpy as np
 
+from backprop.core.checks import check_flag
 from backprop.core.types import Array
 from backprop.datasets.splitting import Parts, as_images, standardize, stratified_split
 
@@ -44,7 +45,7 @@ def load_digits(images: bool = False) -> Parts:
     (X, y), (X_test, y_test) = stratified_split(*_load("digits"))
     scale = np.float32(16)
     parts = (X / scale, y), (X_test / scale, y_test)
-    return as_images(parts, (8, 8, 1)) if images else parts
+    return as_images(parts, (8, 8, 1)) if check_flag(images, "images") else parts
 
 
 def load_iris() -> Parts:

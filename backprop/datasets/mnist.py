@@ -6,6 +6,7 @@ import zlib
 
 import numpy as np
 
+from backprop.core.checks import check_flag
 from backprop.core.errors import DataError
 from backprop.core.file_kinds import kind_of_file
 from backprop.core.types import Array
@@ -64,7 +65,7 @@ def load_mnist(path: str | os.PathLike[str] | None = None, images: bool = False)
             f".npz file that holds MNIST."
         )
     parts = _read(place)
-    return as_images(parts, (28, 28, 1)) if images else parts
+    return as_images(parts, (28, 28, 1)) if check_flag(images, "images") else parts
 
 
 def _read(place: str) -> Parts:

@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar
 
@@ -17,6 +18,7 @@ import numpy as np
 from backprop.core import console
 from backprop.core.checks import check_flag, check_positive
 from backprop.core.types import Array
+from backprop.distributed.objects import as_bytes, gather_objects
 from backprop.distributed.survival import (
     WorkerLost,
     agreed,
@@ -125,7 +127,9 @@ class Workers:
         sys.excepthook = self._end_with
         self._left.clear()
         threading.Thread(target=self._watch, name="backprop workers", daemon=True).start()
-        if len(set(self.gather(self.elastic))) > 1:
+        with self._waiting():  # without what an elastic job does in its exchanges
+            differ = len(set(self._world.allgather(self.elastic))) > 1
+        if differ:
             raise ValueError("elastic must be the same on all workers, but it is not.")
         here = self._exchange(lambda world: world.Split_type(MPI.COMM_TYPE_SHARED))
         cores = min(len_of_affinity(), max(1, (os.cpu_count() or 1) // here.Get_size()))
@@ -155,12 +159,18 @@ class Workers:
         """What every worker passes here, by worker; the same list on all of them."""
         if self.size == 1:
             return [value]
-        found: list[Any] = self._exchange(lambda world: world.allgather(value))
-        return found
+        mine = as_bytes(value)
+        return self.whole(lambda: self._gather(mine))
 
     def of_first(self, value: Any) -> Any:
         """What worker 0 passes here, on all of them."""
-        return value if self.size == 1 else self._exchange(lambda world: world.bcast(value, root=0))
+        if self.size == 1:
+            return value
+        mine, none = as_bytes(value), as_bytes(None)
+        return self.whole(lambda: self._gather(none if self.rank else mine))[0]
+
+    def _gather(self, mine: Array) -> list[Any]:
+        return gather_objects(mine, self.size, partial(self._exchange, again=False))
 
     def any(self, *flags: bool) -> list[bool]:
         """For each of these flags whether it is set on any worker."""
@@ -177,10 +187,8 @@ class Workers:
             WorkerLost: A worker died, and what it had to add is missing; raised on all others.
         """
         if self.size > 1:
-            losses, all_ = self.losses, self._mpi.IN_PLACE
-            self._exchange(lambda world: world.Allreduce(all_, array, self._mpi.SUM), again=False)
-            if self.losses > losses:
-                raise WorkerLost(self.size)
+            here, total = self._mpi.IN_PLACE, self._mpi.SUM
+            self._exchange(lambda world: world.Allreduce(here, array, total), again=False)
         return array
 
     def copy_first(self, array: Array) -> None:
@@ -209,7 +217,10 @@ class Workers:
 
         Args:
             call: What is called.
-            again: Whether it is.
+            again: Whether it is made again.
+
+        Raises:
+            WorkerLost: It is not.
         """
         with self._waiting():
             while self.elastic:
@@ -218,7 +229,7 @@ class Workers:
                     return found
                 self._go_on()
                 if not again:
-                    return None
+                    raise WorkerLost(self.size)
             return call(self._world)
 
     def _go_on(self) -> None:

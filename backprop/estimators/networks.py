@@ -12,11 +12,6 @@ import numpy as np
 from backprop.core.buffers import Buffers
 from backprop.core.types import Array
 from backprop.engine.recorded import parts
-from backprop.estimators.losses import (
-    HalfMeanSquaredError,
-    HalfPoissonDeviance,
-    SummedBinaryCrossentropy,
-)
 from backprop.layers import (
     BatchNormalization,
     Dense,
@@ -33,6 +28,11 @@ from backprop.losses import (
     HalfSquaredError,
     Loss,
     SparseCategoricalCrossentropy,
+)
+from backprop.losses.scikit import (
+    HalfMeanSquaredError,
+    HalfPoissonDeviance,
+    SummedBinaryCrossentropy,
 )
 from backprop.optimizers import LBFGS, SGD, Adam, Optimizer
 from backprop.regularizers import L2

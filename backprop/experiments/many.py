@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
@@ -14,9 +13,11 @@ import numpy as np
 from backprop.callbacks import CallbackList
 from backprop.core.checks import check_list
 from backprop.core.ranges import warn_of_rounding
+from backprop.core.signatures import check_call_by_name
 from backprop.core.types import Array
 from backprop.core.walk import from_here
 from backprop.data.batches import Batches
+from backprop.data.frames import check_labels, check_validation_labels
 from backprop.data.inputs import warn_of_bytes
 from backprop.data.samples import Data
 from backprop.data.sources import Source, check
@@ -94,11 +95,16 @@ def fit_many(
     """
     models = checked_models(models)
     for model in {type(each): each for each in models}.values():
-        inspect.signature(model.fit).bind(x, y, **fit_arguments)
+        check_call_by_name(model.fit, fit_arguments, "fit", "x", "y")
+    labels = [check_labels(x, model.feature_names) for model in models]
+    check_validation_labels(x, fit_arguments.get("validation_data"))
     with ExitStack() as stack:
         for model in models if executor is None else ():  # whose threads are to train them
             stack.enter_context(training(model, "fit_many"))
-        return fit_all(models, x, y, rows, validation_rows, executor, fit_arguments)
+        histories = fit_all(models, x, y, rows, validation_rows, executor, fit_arguments)
+    for model, known in zip(models, labels, strict=True):
+        model.feature_names = known
+    return histories
 
 
 def fit_all(

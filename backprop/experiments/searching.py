@@ -15,7 +15,7 @@ from backprop import plotting
 from backprop.core.checks import check_integer
 from backprop.core.signatures import check_call_by_name, check_function
 from backprop.core.types import Array
-from backprop.experiments.checked import checked_samples, refuse_lists
+from backprop.experiments.checked import checked_models, checked_samples, refuse_lists
 from backprop.experiments.cross_validation import cut
 from backprop.experiments.many import fit_many
 
@@ -131,7 +131,7 @@ def search(
         raise ValueError(f"{len(targets)} samples cannot be cut into {folds} folds.")
     held_out = cut(targets, folds, seed)
     rest = [np.concatenate(held_out[:k] + held_out[k + 1 :]) for k in range(folds)]
-    models = [build(**setting) for setting in tried for _ in range(folds)]
+    models = checked_models([build(**setting) for setting in tried for _ in range(folds)])
     refuse_lists(models)
     name, sign = order(models[0], by)
     fit_many(

@@ -18,6 +18,7 @@ from backprop.layers.chain import ending
 from backprop.losses import Loss
 from backprop.losses.formula import Formula
 from backprop.protocol import Model
+from backprop.training.divergence import quietly
 
 
 class Explainable(Model, Protocol):
@@ -31,6 +32,7 @@ class Explainable(Model, Protocol):
         """Makes the parameters for inputs of that shape."""
 
 
+@quietly
 def record_pass(model: Explainable, X: Any, y: Any, sample_weight: Any = None) -> Record:
     """The five steps of training on one batch, on a copy of the model, with everything kept.
 

@@ -29,6 +29,7 @@ from backprop.inspection.gradient_report import GradientReport, TensorReport
 from backprop.inspection.real_branches import branching_as_real
 from backprop.layers import Layer
 from backprop.protocol import Model
+from backprop.training.divergence import quietly
 
 DIRECTIONS = 3
 """The number of random directions for a tensor that has too many entries to check each."""
@@ -37,6 +38,7 @@ SMALLEST = 1e-3
 """An entry's error is measured by at least this share of the gradient's root mean square."""
 
 
+@quietly
 def check_gradients(
     model: Model, X: Any, y: Any, sample_weight: Any = None, max_entries: int = 100
 ) -> GradientReport:

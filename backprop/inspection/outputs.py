@@ -7,8 +7,10 @@ from typing import Any
 from backprop.core.types import Array
 from backprop.layers import Chain
 from backprop.layers.block import walk
+from backprop.training.divergence import quietly
 
 
+@quietly
 def layer_outputs(chain: Chain, X: Array) -> dict[str, Array]:
     """The output of every layer in inference, by its way; nothing is left in the layers."""
     found: dict[str, Array] = {}

@@ -27,7 +27,7 @@ from backprop.inspection.gradient_check import (
 from backprop.inspection.gradient_report import GradientReport
 from backprop.inspection.real_branches import branching_as_real
 from backprop.layers import Layer
-from backprop.layers.block import METHODS, activity_penalty, forward_through
+from backprop.layers.block import METHODS, activity_penalty, forward_through, shape_through
 from backprop.losses import Loss
 
 
@@ -52,8 +52,9 @@ def check_layer(
     Raises:
         ShapeError: The layer is built for another shape.
     """
-    shape = check_shape(input_shape, "input_shape")
-    check_integer(batch_size, "batch_size")
+    shape, _ = check_shape(input_shape, "input_shape"), check_integer(batch_size, "batch_size")
+    if not isinstance(layer, Layer):
+        raise TypeError(f"layer must be a layer, an object with brackets, but it is {layer!r}.")
     rng = np.random.default_rng(seed)
     check_methods(layer, METHODS, "parameters")
     twin = with_spoilt_buffers(in_dtype(layer, np.float64))
@@ -66,7 +67,7 @@ def check_layer(
         raise ShapeError(f"{layer} is built for samples of shape {layer.input_shape}, not {shape}.")
     X = 2 * rng.standard_normal((batch_size, *shape))
     X.flat[0] = 0.0  # many formulas treat 0 as a case of its own
-    expected = (batch_size, *twin.output_shape(shape))
+    expected = (batch_size, *shape_through([twin], shape))
     problems: list[str] = []
     untouched = copy.deepcopy(twin)
     Y = np.asarray(forward_through([copy.deepcopy(twin)], X.copy(), training=True))

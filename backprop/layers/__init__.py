@@ -1,97 +1,183 @@
 """The layers that a ``Sequential`` model is made of."""
 
-from backprop.layers.activations import (
-    Identity,
-    LogSoftmax,
-    ReLU,
-    Sigmoid,
-    Softmax,
-    Tanh,
-)
-from backprop.layers.attention import MultiHeadAttention
-from backprop.layers.augmentation import (
-    RandomCrop,
-    RandomErasing,
-    RandomFlip,
-    RandomRotation,
-    RandomTranslation,
-)
+from typing import TYPE_CHECKING
+
+from backprop.core.lazy import lazy_names
 from backprop.layers.base import Activation, Layer
-from backprop.layers.bidirectional import Bidirectional
-from backprop.layers.block import Block
-from backprop.layers.borders import (
-    Cropping1D,
-    Cropping2D,
-    UpSampling1D,
-    UpSampling2D,
-    ZeroPadding1D,
-    ZeroPadding2D,
-)
 from backprop.layers.chain import Chain
-from backprop.layers.clipped import (
-    HardShrink,
-    HardSiLU,
-    HardTanh,
-    ReLU6,
-    SoftShrink,
-    SparsePlus,
-    TanhShrink,
-)
-from backprop.layers.columns import Columns
-from backprop.layers.convolution import Conv1D, Conv2D
-from backprop.layers.dense import Dense
-from backprop.layers.depthwise import DepthwiseConv2D, SeparableConv2D
-from backprop.layers.embedding import Embedding
-from backprop.layers.formulas import Lambda
-from backprop.layers.gated import GLU
-from backprop.layers.global_pooling import (
-    GlobalAveragePooling1D,
-    GlobalAveragePooling2D,
-    GlobalMaxPooling1D,
-    GlobalMaxPooling2D,
-)
-from backprop.layers.group_normalization import GroupNormalization
-from backprop.layers.gru import GRU
 from backprop.layers.input import Input
-from backprop.layers.lstm import LSTM
-from backprop.layers.masking import Masking
-from backprop.layers.noise import (
-    AlphaDropout,
-    Dropout,
-    GaussianDropout,
-    GaussianNoise,
-    SpatialDropout1D,
-    SpatialDropout2D,
-)
-from backprop.layers.normalization import BatchNormalization, LayerNormalization
-from backprop.layers.parallel import Parallel
-from backprop.layers.pooling import (
-    AveragePooling1D,
-    AveragePooling2D,
-    MaxPooling1D,
-    MaxPooling2D,
-)
-from backprop.layers.positions import PositionalEncoding, PositionEmbedding
-from backprop.layers.rectifiers import CELU, ELU, SELU, HardSigmoid, LeakyReLU, PReLU
-from backprop.layers.regularization import ActivityRegularization
-from backprop.layers.residual import Residual
-from backprop.layers.rms_normalization import RMSNormalization
-from backprop.layers.scaling import Normalization, Rescaling
-from backprop.layers.shape import Flatten, Permute, Reshape
-from backprop.layers.simple_rnn import SimpleRNN
-from backprop.layers.smooth import (
-    GELU,
-    Exponential,
-    LogSigmoid,
-    Mish,
-    SiLU,
-    Softplus,
-    Softsign,
-    Squareplus,
-)
-from backprop.layers.time_distributed import TimeDistributed
-from backprop.layers.transformer import TransformerBlock
-from backprop.layers.transposed import Conv2DTranspose
+
+if TYPE_CHECKING:
+    from backprop.layers.activations import (
+        Identity,
+        LogSoftmax,
+        ReLU,
+        Sigmoid,
+        Softmax,
+        Tanh,
+    )
+    from backprop.layers.attention import MultiHeadAttention
+    from backprop.layers.augmentation import (
+        RandomCrop,
+        RandomErasing,
+        RandomFlip,
+        RandomRotation,
+        RandomTranslation,
+    )
+    from backprop.layers.bidirectional import Bidirectional
+    from backprop.layers.block import Block
+    from backprop.layers.borders import (
+        Cropping1D,
+        Cropping2D,
+        UpSampling1D,
+        UpSampling2D,
+        ZeroPadding1D,
+        ZeroPadding2D,
+    )
+    from backprop.layers.clipped import (
+        HardShrink,
+        HardSiLU,
+        HardTanh,
+        ReLU6,
+        SoftShrink,
+        SparsePlus,
+        TanhShrink,
+    )
+    from backprop.layers.columns import Columns
+    from backprop.layers.convolution import Conv1D, Conv2D
+    from backprop.layers.dense import Dense
+    from backprop.layers.depthwise import DepthwiseConv2D, SeparableConv2D
+    from backprop.layers.embedding import Embedding
+    from backprop.layers.formulas import Lambda
+    from backprop.layers.gated import GLU
+    from backprop.layers.global_pooling import (
+        GlobalAveragePooling1D,
+        GlobalAveragePooling2D,
+        GlobalMaxPooling1D,
+        GlobalMaxPooling2D,
+    )
+    from backprop.layers.group_normalization import GroupNormalization
+    from backprop.layers.gru import GRU
+    from backprop.layers.lstm import LSTM
+    from backprop.layers.masking import Masking
+    from backprop.layers.noise import (
+        AlphaDropout,
+        Dropout,
+        GaussianDropout,
+        GaussianNoise,
+        SpatialDropout1D,
+        SpatialDropout2D,
+    )
+    from backprop.layers.normalization import BatchNormalization, LayerNormalization
+    from backprop.layers.parallel import Parallel
+    from backprop.layers.pooling import (
+        AveragePooling1D,
+        AveragePooling2D,
+        MaxPooling1D,
+        MaxPooling2D,
+    )
+    from backprop.layers.positions import PositionalEncoding, PositionEmbedding
+    from backprop.layers.rectifiers import CELU, ELU, SELU, HardSigmoid, LeakyReLU, PReLU
+    from backprop.layers.regularization import ActivityRegularization
+    from backprop.layers.residual import Residual
+    from backprop.layers.rms_normalization import RMSNormalization
+    from backprop.layers.scaling import Normalization, Rescaling
+    from backprop.layers.shape import Flatten, Permute, Reshape
+    from backprop.layers.simple_rnn import SimpleRNN
+    from backprop.layers.smooth import (
+        GELU,
+        Exponential,
+        LogSigmoid,
+        Mish,
+        SiLU,
+        Softplus,
+        Softsign,
+        Squareplus,
+    )
+    from backprop.layers.time_distributed import TimeDistributed
+    from backprop.layers.transformer import TransformerBlock
+    from backprop.layers.transposed import Conv2DTranspose
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        activations=["Identity", "LogSoftmax", "ReLU", "Sigmoid", "Softmax", "Tanh"],
+        attention=["MultiHeadAttention"],
+        augmentation=[
+            "RandomCrop",
+            "RandomErasing",
+            "RandomFlip",
+            "RandomRotation",
+            "RandomTranslation",
+        ],
+        bidirectional=["Bidirectional"],
+        block=["Block"],
+        borders=[
+            "Cropping1D",
+            "Cropping2D",
+            "UpSampling1D",
+            "UpSampling2D",
+            "ZeroPadding1D",
+            "ZeroPadding2D",
+        ],
+        clipped=[
+            "HardShrink",
+            "HardSiLU",
+            "HardTanh",
+            "ReLU6",
+            "SoftShrink",
+            "SparsePlus",
+            "TanhShrink",
+        ],
+        columns=["Columns"],
+        convolution=["Conv1D", "Conv2D"],
+        dense=["Dense"],
+        depthwise=["DepthwiseConv2D", "SeparableConv2D"],
+        embedding=["Embedding"],
+        formulas=["Lambda"],
+        gated=["GLU"],
+        global_pooling=[
+            "GlobalAveragePooling1D",
+            "GlobalAveragePooling2D",
+            "GlobalMaxPooling1D",
+            "GlobalMaxPooling2D",
+        ],
+        group_normalization=["GroupNormalization"],
+        gru=["GRU"],
+        lstm=["LSTM"],
+        masking=["Masking"],
+        noise=[
+            "AlphaDropout",
+            "Dropout",
+            "GaussianDropout",
+            "GaussianNoise",
+            "SpatialDropout1D",
+            "SpatialDropout2D",
+        ],
+        normalization=["BatchNormalization", "LayerNormalization"],
+        parallel=["Parallel"],
+        pooling=["AveragePooling1D", "AveragePooling2D", "MaxPooling1D", "MaxPooling2D"],
+        positions=["PositionalEncoding", "PositionEmbedding"],
+        rectifiers=["CELU", "ELU", "SELU", "HardSigmoid", "LeakyReLU", "PReLU"],
+        regularization=["ActivityRegularization"],
+        residual=["Residual"],
+        rms_normalization=["RMSNormalization"],
+        scaling=["Normalization", "Rescaling"],
+        shape=["Flatten", "Permute", "Reshape"],
+        simple_rnn=["SimpleRNN"],
+        smooth=[
+            "GELU",
+            "Exponential",
+            "LogSigmoid",
+            "Mish",
+            "SiLU",
+            "Softplus",
+            "Softsign",
+            "Squareplus",
+        ],
+        time_distributed=["TimeDistributed"],
+        transformer=["TransformerBlock"],
+        transposed=["Conv2DTranspose"],
+    )
 
 __all__ = [
     "CELU",

@@ -62,9 +62,10 @@ class AlongAxes(Layer):
         Raises:
             ValueError: It computes along the steps, and some of them are padded.
         """
-        shape = self.input_shape
-        if mask is not None and shape is not None and 1 in self.chosen(len(shape) + 1):
-            raise refusal(self, self.along_steps, "choose axis=-1")
+        if mask is not None and not self.is_last:
+            n = len(self.input_shape or X.shape[1:]) + 1  # X may be what comes before other layers
+            if 1 in self.chosen(n):
+                raise refusal(self, self.along_steps, "choose axis=-1")
         return mask
 
     def check_input(self, X: Array) -> Array:

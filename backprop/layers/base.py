@@ -10,7 +10,7 @@ import numpy as np
 from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.buffers import Buffers, new_array
-from backprop.core.checks import check_flag, check_name
+from backprop.core.checks import check_dimensions, check_flag, check_name
 from backprop.core.errors import NoForwardError, NotBuiltError, ShapeError, misfit
 from backprop.core.parameters import Parameter
 from backprop.core.settings import Checked, Settings
@@ -71,13 +71,12 @@ class Layer(Settings):
         step_formulas: Likewise what ``unrolled`` has of each step in time, ``{h_s}`` being h_{t−1}.
     """
 
-    accepts_sparse = random = runs_own_code = False
+    accepts_sparse = random = runs_own_code = linear = rearranges = False
     takes_mask = makes_mask = penalizes = False
     any_length = 0
     link: str | None = None
     name: Any = Checked(check_name)
     needs_input_gradient: Any = Checked(check_flag)
-    linear = rearranges = False
     interval: Interval | None = None
     sums_to_one = is_activation = False
     symbol = definition = ""
@@ -179,9 +178,10 @@ class Layer(Settings):
             regularizer: Its penalty, added to the loss.
             constraint: The condition that is restored after every step.
         """
+        shape = check_dimensions(shape, f"{self}.add_parameter(shape)")
         parameter = Parameter(
             name,
-            initializers.get(initializer)(tuple(shape), self._rng, self.dtype),
+            initializers.get(initializer)(shape, self._rng, self.dtype),
             trainable=self._trainable,
             decays=decays,
             learned=learned,
@@ -189,7 +189,7 @@ class Layer(Settings):
             constraint=constraints.get(constraint),
         )
         for part in filter(None, (parameter.regularizer, parameter.constraint)):
-            part.check(tuple(shape))
+            part.check(shape)
         self.parameters.append(parameter)
         setattr(self, f"_{name}", parameter)
         return parameter

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from backprop.core.checks import check_shape
+from backprop.core.settings import Settings
 from backprop.layers.base import Layer
 
 
-class Input:
+class Input(Settings):
     """Says the shape of one sample, so that a model is built as soon as its layers are there.
 
     It computes nothing and does not appear among ``model.layers``::

@@ -16,6 +16,19 @@ class ByParameter(Optimizer):
 
     θ, g and ``scratch`` then have that shape, and the state has the ``shapes`` that a subclass
     says. K models of one form are trained one after the other by ``fit_many``.
+
+    Example:
+        >>> import numpy as np
+        >>> class Longest(ByParameter):  # moves along the largest singular value alone
+        ...     def update(self, theta, g, scratch, *state):
+        ...         U, S, V = np.linalg.svd(g)
+        ...         theta -= self.learning_rate * np.outer(U[:, 0], V[0])
+        >>> W = Parameter("W", np.zeros((2, 2)))
+        >>> parameters = Parameters([W], np.dtype("float64"))
+        >>> W.gradient = [[0.0, 3.0], [1.0, 0.0]]
+        >>> Longest(0.5).step(parameters)
+        >>> W.value.tolist()
+        [[0.0, -0.5], [0.0, 0.0]]
     """
 
     by_parameter = True

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from backprop.core.arrays import as_numbers
 from backprop.core.types import Array
 from backprop.plotting.nodes import short
 from backprop.plotting.style import finite_array, new_figure, save
@@ -81,7 +82,8 @@ def saliency(image: Any, gradient: Any, path: str | os.PathLike[str] | None = No
     Raises:
         ValueError: The two do not have the same shape, or are no images.
     """
-    picture, slope = np.asarray(image, float), np.asarray(gradient, float)
+    picture = np.asarray(as_numbers(image, "image"), float)
+    slope = np.asarray(as_numbers(gradient, "gradient"), float)
     if picture.shape != slope.shape or picture.ndim not in (2, 3):
         raise ValueError(
             f"image and gradient must have the same shape (H, W) or (H, W, C), but they have "

@@ -7,7 +7,7 @@ first step. Any function of one's own will do as well: ``SGD(lambda step: 0.1 / 
 from typing import TYPE_CHECKING
 
 from backprop.core.lazy import lazy_names
-from backprop.schedules.base import LearningRateSchedule, Schedule
+from backprop.schedules.base import Schedule
 
 if TYPE_CHECKING:
     from backprop.schedules.formulas import (
@@ -40,7 +40,6 @@ __all__ = [
     "CosineDecayRestarts",
     "ExponentialDecay",
     "InverseTimeDecay",
-    "LearningRateSchedule",
     "OneCycle",
     "PiecewiseConstantDecay",
     "PolynomialDecay",

@@ -2,12 +2,11 @@
 
 
 class Schedule:
-    """η(s), the learning rate after s steps; a subclass defines ``__call__``."""
+    """η(s), the learning rate after s steps; a subclass defines ``__call__``.
+
+    Keras calls it ``LearningRateSchedule``.
+    """
 
     def __call__(self, step: int) -> float:
         """η(s) for s = ``step``."""
         raise NotImplementedError(f"{type(self).__name__} must define __call__(step).")
-
-
-LearningRateSchedule = Schedule
-"""Keras's name of it: classes of one's own that are derived from it need not be changed."""

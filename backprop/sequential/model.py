@@ -1,5 +1,6 @@
 """The model that users train: a network with a loss, an optimizer, and the verbs of training."""
 
+import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
@@ -8,7 +9,7 @@ from typing import Any
 from backprop import distributed, explain, inspection, storage
 from backprop.callbacks import Callback, CallbackList
 from backprop.core import console
-from backprop.core.checks import check_flag, check_integer, check_list
+from backprop.core.checks import check_flag, check_list, check_place
 from backprop.core.durable import FilePath
 from backprop.core.errors import DivergenceError
 from backprop.core.settings import Checked
@@ -22,7 +23,7 @@ from backprop.layers import Input, Layer
 from backprop.sequential.compiled import CompiledNetwork
 from backprop.sequential.prediction import check_weights_finite
 from backprop.training.batched_metrics import update_steps
-from backprop.training.divergence import Guard, quiet
+from backprop.training.divergence import Guard, quiet, warn_of_overflow
 from backprop.training.evaluation import Evaluator, collect, unwrap
 from backprop.training.history import History
 from backprop.training.loop import Loop
@@ -30,19 +31,6 @@ from backprop.training.observation import observe
 from backprop.training.plan import plan_fit
 from backprop.training.progress import progress, show_number
 from backprop.training.step import Step
-
-
-def check_place(value: Any, name: str) -> tuple[int, int]:
-    """An epoch and a step in it, both counted from 0.
-
-    Raises:
-        ValueError: It is something else.
-    """
-    if not isinstance(value, tuple) or len(value) != 2:
-        raise ValueError(f"{name} must be (epoch, step), two integers, but it is {value!r}.")
-    for number in value:
-        check_integer(number, name, 0)
-    return value
 
 
 class Sequential(CompiledNetwork):
@@ -293,18 +281,22 @@ class Sequential(CompiledNetwork):
         check_weights_finite(self)
         with single_blas_threads():
             logs = Evaluator(self)(batches, called)
+        if not math.isfinite(logs["loss"]):
+            warn_of_overflow(f"the loss is {logs['loss']}", self)
         if shown:
             console.write(", ".join(f"{key}: {show_number(value)}" for key, value in logs.items()))
         return logs if return_dict else unwrap(logs)
 
     def explain(self, X: Any, y: Any, sample_weight: Any = None) -> "explain.Explanation":
         """One pass laid open, formula by formula (see ``explain.explain``)."""
+        check_labels(X, self.feature_names)
         return explain.explain(self, X, y, sample_weight)
 
     def check_gradients(
         self, X: Any, y: Any, sample_weight: Any = None, max_entries: int = 100
     ) -> "inspection.GradientReport":
         """Every gradient against an independent derivative (see ``inspection.check_gradients``)."""
+        check_labels(X, self.feature_names)
         return inspection.check_gradients(self, X, y, sample_weight, max_entries)
 
     def export(self, path: FilePath, logits: bool = False) -> None:

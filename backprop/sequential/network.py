@@ -17,9 +17,11 @@ from backprop.core.durable import FilePath
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.core.parameters import Parameter, Parameters
 from backprop.core.settings import Strict
+from backprop.core.signatures import check_function
 from backprop.core.transfer import set_weights
 from backprop.core.types import Array, DTypeLike, Shape
 from backprop.core.walk import objects_in
+from backprop.data.frames import check_labels
 from backprop.data.inputs import check_inputs, check_rows
 from backprop.engine import owners
 from backprop.engine.forward import forward_in_parts
@@ -53,11 +55,7 @@ class Network(Strict):
     }
 
     def check_setting(self, name: str) -> None:
-        """Refuses another dtype: the layers have been made with this one.
-
-        Raises:
-            AttributeError: Always.
-        """
+        """Raises AttributeError: the layers have been made with this dtype."""
         raise AttributeError(f"a model's {name} cannot be changed: make a new model with {name}=….")
 
     def __init__(
@@ -241,6 +239,7 @@ class Network(Strict):
 
     def activations(self, x: Any) -> dict[str, Array]:
         """The output of every layer for a batch, by the layer's name or, in blocks, its way."""
+        check_labels(x, self.feature_names)
         X = check_inputs(x, self.input_shape, self._some_layers(), "x", self.dtype)
         self.build((None, *X.shape[1:]))
         return inspection.layer_outputs(self._chain, X.astype(self.dtype, copy=False))
@@ -277,6 +276,7 @@ class Network(Strict):
         Args:
             print_fn: A function that is given the text instead, such as a file's ``write``.
         """
+        check_function(print_fn or console.write, "text", "print_fn")
         (print_fn or console.write)(inspection.summary(self.layers, self.input_shape))
 
     def get_weights(self) -> list[Array]:

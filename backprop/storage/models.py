@@ -26,6 +26,7 @@ from backprop import (
 from backprop.core.durable import FilePath, check_file
 from backprop.core.lookup import arguments_of
 from backprop.layers import Layer
+from backprop.losses import scikit
 from backprop.optimizers import Optimizer
 from backprop.storage import files, snapshot
 
@@ -34,6 +35,7 @@ M = TypeVar("M")
 FAMILIES = {
     "layers": layers,
     "losses": losses,
+    "scikit": scikit,
     "optimizers": optimizers,
     "metrics": metrics,
     "initializers": initializers,

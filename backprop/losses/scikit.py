@@ -1,4 +1,4 @@
-"""scikit-learn's losses where this package's own differ from them by a factor or a constant."""
+"""scikit-learn's losses where our own differ by a factor or a constant: for the ``estimators``."""
 
 from typing import Any
 
@@ -6,8 +6,10 @@ import numpy as np
 
 from backprop.core.functional import row_sum
 from backprop.core.types import Array, Shape
-from backprop.losses import BinaryCrossentropy, Loss, MeanSquaredError
+from backprop.losses.base import Loss
+from backprop.losses.binary_cross_entropy import BinaryCrossentropy
 from backprop.losses.cross_entropy import Partition
+from backprop.losses.regression import MeanSquaredError
 
 
 class HalfMeanSquaredError(MeanSquaredError):

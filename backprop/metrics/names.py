@@ -36,7 +36,6 @@ from backprop.metrics.likelihoods import (
     SparseCategoricalCrossentropy,
     SquaredHinge,
 )
-from backprop.metrics.means import Mean, Sum
 from backprop.metrics.overlap import BinaryIoU
 from backprop.metrics.ranking import AUC
 from backprop.metrics.regression import (
@@ -67,8 +66,6 @@ _OTHERS: dict[str, Callable[..., Metric]] = {
     "top_k_categorical_accuracy": TopKCategoricalAccuracy,
     "sparse_top_k_categorical_accuracy": SparseTopKCategoricalAccuracy,
     "auc": AUC,
-    "mean": Mean,
-    "sum": Sum,
     "mse": MeanSquaredError,
     "mean_squared_error": MeanSquaredError,
     "rmse": RootMeanSquaredError,

@@ -39,9 +39,6 @@ THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_N
 class Workers:
     """All processes that ``mpiexec`` started, which train one model together.
 
-        with Workers() as workers:
-            history = model.fit(X, y, batch_size=256, epochs=10, workers=workers)
-
     Every worker runs the whole program. In ``fit`` each takes its share of every batch, and the
     gradients are added up before the update:
 
@@ -79,6 +76,15 @@ class Workers:
         rank: Which worker this process is, counted from 0.
         size: How many workers there are.
         losses: How often workers were lost.
+
+    Example:
+        >>> X, y = np.ones((8, 1)), np.ones(8)
+        >>> model = bp.Sequential([bp.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> with bp.distributed.Workers() as workers:  # mpiexec makes them several
+        ...     history = model.fit(X, y, verbose=0, workers=workers)
+        ...     print(workers.rank, "of", workers.size)
+        0 of 1
     """
 
     def __init__(
@@ -318,6 +324,11 @@ def check_workers(workers: Any) -> Workers | None:
     Raises:
         TypeError: They are something else.
         ValueError: They have not met yet.
+
+    Example:
+        >>> with bp.distributed.Workers() as workers:
+        ...     print(bp.distributed.check_workers(workers))  # without mpiexec
+        None
     """
     if workers is None:
         return None

@@ -92,6 +92,15 @@ def fit_many(
         RuntimeError: Another thread trains one of them.
         ValueError: Models come twice or share an optimizer, ``rows`` does not fit the models or the
             samples, or ``fit`` would refuse an argument.
+
+    Example:
+        >>> models = [bp.Sequential([bp.layers.Dense(1)], seed=seed) for seed in range(10)]
+        >>> for model in models:
+        ...     model.compile("sgd", "mse")
+        >>> X, y = np.ones((8, 1)), np.ones(8)
+        >>> histories = bp.fit_many(models, X, y, epochs=3, verbose=0)
+        >>> len(histories), len(histories[0].history["loss"])
+        (10, 3)
     """
     models = checked_models(models)
     for model in {type(each): each for each in models}.values():

@@ -75,6 +75,13 @@ class Dropout(Noise):
             all steps of a sequence; None stands for a factor for each number.
         seed: Determines the noise; None takes it from the model's seed.
         name: The layer's name.
+
+    Example:
+        >>> layer = bp.layers.Dropout(0.5, seed=0)
+        >>> layer.forward(np.ones((1, 8)), training=True)
+        array([[2., 0., 0., 0., 2., 2., 2., 2.]])
+        >>> layer.forward(np.ones((1, 8)))
+        array([[1., 1., 1., 1., 1., 1., 1., 1.]])
     """
 
     def __init__(
@@ -205,6 +212,12 @@ class SpatialDropout2D(Dropout):
         rate: p, the share of the channels that is dropped, in [0, 1).
         seed: Determines the noise; None takes it from the model's seed.
         name: The layer's name.
+
+    Example:
+        >>> layer = bp.layers.SpatialDropout2D(0.5, seed=1)
+        >>> layer.forward(np.ones((1, 1, 2, 3)), training=True)[0, 0]  # a row for each pixel
+        array([[2., 2., 0.],
+               [2., 2., 0.]])
     """
 
     axes = "HWC"
@@ -235,6 +248,12 @@ class SpatialDropout1D(SpatialDropout2D):
         rate: p, the share of the features that is dropped, in [0, 1).
         seed: Determines the noise; None takes it from the model's seed.
         name: The layer's name.
+
+    Example:
+        >>> layer = bp.layers.SpatialDropout1D(0.5, seed=1)
+        >>> layer.forward(np.ones((1, 2, 4)), training=True)[0]  # a row for each step
+        array([[2., 2., 0., 2.],
+               [2., 2., 0., 2.]])
     """
 
     axes = "TC"
@@ -251,6 +270,12 @@ class GaussianDropout(Noise):
         rate: p in [0, 1), so that the noise has the variance that Dropout's has.
         seed: Determines the noise; None takes it from the model's seed.
         name: The layer's name.
+
+    Example:
+        >>> layer = bp.layers.GaussianDropout(0.5, seed=0)
+        >>> Y = layer.forward(np.ones((1000, 100)), training=True)
+        >>> print(Y.mean().round(1), Y.var().round(1))  # 1 and 0.5 / (1 − 0.5)
+        1.0 1.0
     """
 
     def __init__(self, rate: float, seed: int | None = None, name: str | None = None) -> None:
@@ -271,6 +296,11 @@ class GaussianNoise(RandomLayer):
         stddev: σ.
         seed: Determines the noise; None takes it from the model's seed.
         name: The layer's name.
+
+    Example:
+        >>> Y = bp.layers.GaussianNoise(0.1, seed=0).forward(np.ones((100, 100)), training=True)
+        >>> print(Y.mean().round(1), Y.std().round(1))
+        1.0 0.1
     """
 
     definition = "{f}(x) = x + ε"

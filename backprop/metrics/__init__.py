@@ -1,4 +1,11 @@
-"""Metrics, with Keras's names, strings and meanings: what training reports and never follows."""
+"""Metrics, with Keras's names, strings and meanings: what training reports and never follows.
+
+``update(prediction, target, sample_weight=None)`` takes a batch in, ``result()`` is the number over
+all batches since ``reset()``, nan if there were none. Shapes: predictions ``(N, K)``; targets
+``(N, K)``, or class indices ``(N,)``; weights ``(N,)``. Sequences and images have axes between.
+Logarithms are natural: cross-entropies and likelihoods are in nats. ``update`` raises
+``ShapeError``, a ``ValueError``, if predictions and targets do not fit.
+"""
 
 from backprop.metrics.accuracy import (
     Accuracy,

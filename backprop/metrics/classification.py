@@ -213,6 +213,12 @@ class Precision(DecisionMetric):
             of two classes, and ``"micro"`` otherwise.
         name: Its key in logs and History.
         top_k: So many of the largest outputs are chosen, whatever the threshold.
+
+    Example:
+        >>> metric = bp.metrics.Precision()
+        >>> metric.update(np.array([[0.9], [0.8], [0.7], [0.1]]), np.array([[1], [1], [0], [1]]))
+        >>> round(metric.result(), 4)  # two of the three that were chosen
+        0.6667
     """
 
     def __init__(
@@ -239,6 +245,12 @@ class Recall(DecisionMetric):
         average: As for ``Precision``.
         name: Its key in logs and History.
         top_k: As for ``Precision``.
+
+    Example:
+        >>> metric = bp.metrics.Recall()
+        >>> metric.update(np.array([[0.9], [0.8], [0.4], [0.1]]), np.array([[1], [1], [1], [1]]))
+        >>> metric.result()  # two of the four that are true
+        0.5
     """
 
     def __init__(
@@ -276,6 +288,12 @@ class FBetaScore(DecisionMetric):
 
     Raises:
         ValueError: β is not a positive number.
+
+    Example:
+        >>> metric = bp.metrics.FBetaScore(beta=2)
+        >>> metric.update(np.array([[0.9], [0.1]]), np.array([[1], [1]]))
+        >>> round(metric.result(), 4)  # 5 · 1 / (1 + 4 · 2)
+        0.5556
     """
 
     usual_average = "macro"
@@ -308,6 +326,12 @@ class F1Score(FBetaScore):
             answers, as after a binary cross-entropy, those above ½.
         name: Its key in logs and History.
         class_id: The class whose score it is.
+
+    Example:
+        >>> metric = bp.metrics.F1Score()
+        >>> metric.update(np.array([[0.9], [0.1]]), np.array([[1], [1]]))
+        >>> round(metric.result(), 4)  # P = 1, R = ½
+        0.6667
     """
 
     def __init__(

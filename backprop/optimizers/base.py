@@ -33,8 +33,7 @@ class Optimizer(Strict):
         weight_decay: λ.
         clipnorm: The length that each parameter's gradient is shortened to if it is longer.
         global_clipnorm: The same for the gradient of all parameters together.
-        clipvalue: The largest size of a component of g; larger ones are cut off. Only one of the
-            three may be given.
+        clipvalue: The largest size of a component of g. Only one of the three may be given.
         use_ema: Whether to keep the moving average a of θ, which begins with the θ of the first
             step. At the end of training it replaces θ.
         ema_momentum: κ.

@@ -134,8 +134,8 @@ class OrthogonalRegularizer(Regularizer):
             weights out of each input, or those into each unit.
 
     Example:
-        >>> import numpy as np
-        >>> round(OrthogonalRegularizer(1.0).penalty(np.array([[1.0, 0.0], [3.0, 4.0]])), 6)
+        >>> W = np.array([[1.0, 0.0], [3.0, 4.0]])
+        >>> round(bp.regularizers.OrthogonalRegularizer(1.0).penalty(W), 6)
         0.6
     """
 

@@ -171,6 +171,10 @@ class Softmax(AlongAxes):
         axis: The axis of the classes, or a list of axes whose numbers together are those of the
             classes, such as ``[1, 2]`` for the pixels of an image.
         name: The layer's name.
+
+    Example:
+        >>> bp.layers.Softmax().forward(np.log([[1.0, 2.0, 5.0]])).round(4)
+        array([[0.125, 0.25 , 0.625]])
     """
 
     interval = UNIT

@@ -80,8 +80,6 @@ class Dropout(Noise):
         >>> layer = bp.layers.Dropout(0.5, seed=0)
         >>> layer.forward(np.ones((1, 8)), training=True)
         array([[2., 0., 0., 0., 2., 2., 2., 2.]])
-        >>> layer.forward(np.ones((1, 8)))
-        array([[1., 1., 1., 1., 1., 1., 1., 1.]])
     """
 
     def __init__(

@@ -16,7 +16,7 @@ from backprop.metrics.accuracy import (
     TopKCategoricalAccuracy,
 )
 from backprop.metrics.base import MeanMetric, Metric
-from backprop.metrics.classification import F1Score, FBetaScore, Precision, Recall
+from backprop.metrics.classification import Precision, Recall
 from backprop.metrics.confusion import confusion_matrix
 from backprop.metrics.counts import FalseNegatives, FalsePositives, TrueNegatives, TruePositives
 from backprop.metrics.errors import (
@@ -26,6 +26,7 @@ from backprop.metrics.errors import (
     MeanSquaredLogarithmicError,
     PearsonCorrelation,
 )
+from backprop.metrics.f_scores import F1Score, FBetaScore
 from backprop.metrics.function import FunctionMetric
 from backprop.metrics.likelihoods import (
     BinaryCrossentropy,

@@ -210,7 +210,15 @@ class CompiledNetwork(Network):
         return bool(self._penalizing)
 
     def activity_penalty(self) -> float:
-        """What such layers add to the loss of the last training pass."""
+        """What such layers add to the loss of the last training pass.
+
+        Example:
+            >>> model = bp.Sequential([bp.layers.ActivityRegularization(l1=0.5)])
+            >>> model.compile("sgd", "mse")
+            >>> Y = model.forward([[2.0, 4.0]], training=True)
+            >>> model.activity_penalty()  # ½ (2 + 4)
+            3.0
+        """
         return activity_penalty(self._penalizing) if self._penalizing else 0.0
 
     @property

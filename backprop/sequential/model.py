@@ -9,8 +9,7 @@ from typing import Any
 from backprop import distributed
 from backprop.callbacks import Callback, CallbackList
 from backprop.core import console
-from backprop.core.checks import check_flag, check_list, check_place
-from backprop.core.durable import FilePath
+from backprop.core.checks import check_flag, check_list
 from backprop.core.errors import DivergenceError
 from backprop.data.frames import check_labels
 from backprop.data.sources import check, evaluation_source
@@ -302,35 +301,3 @@ class Sequential(CompiledNetwork):
         if shown:
             console.write(", ".join(f"{key}: {show_number(value)}" for key, value in logs.items()))
         return logs if return_dict else unwrap(logs)
-
-    def explain(self, X: Any, y: Any, sample_weight: Any = None) -> "explain.Explanation":
-        """One pass laid open, formula by formula (see ``explain.explain``)."""
-        check_labels(X, self.feature_names)
-        return explain.explain(self, X, y, sample_weight)
-
-    def check_gradients(
-        self, X: Any, y: Any, sample_weight: Any = None, max_entries: int = 100
-    ) -> "inspection.GradientReport":
-        """Every gradient against an independent derivative (see ``inspection.check_gradients``)."""
-        check_labels(X, self.feature_names)
-        return inspection.check_gradients(self, X, y, sample_weight, max_entries)
-
-    def export(self, path: FilePath, logits: bool = False) -> None:
-        """Writes what ``predict`` computes as an ONNX file, for other runtimes; needs ``onnx``.
-
-        The file has one input, ``"x"``, with the shape of ``predict``'s and the model's dtype, and
-        one output, ``"probabilities"`` where the model ends with a Softmax or Sigmoid, ``"logits"``
-        or ``"y"``. ``bp.load_onnx(path)`` reads chains and blocks back.
-
-        Args:
-            path: The file, for example ``"digits.onnx"``; one that is there is replaced at the end.
-            logits: Whether to leave out the Softmax or Sigmoid at the end.
-
-        Raises:
-            ImportError: The package ``onnx`` is not installed.
-            NotBuiltError: The model has no weights yet.
-            TypeError: A layer of your own does not say how to express it; the message shows how
-                (see ``storage.onnx_graph.Graph``).
-            ValueError: Logits are asked for, but no Softmax or Sigmoid stands at the end.
-        """
-        storage.export_onnx(self, path, logits)

@@ -15,9 +15,7 @@ from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_dtype, check_integer, check_list, check_shape
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.core.parameters import Parameter, Parameters
-from backprop.core.settings import Strict
 from backprop.core.signatures import check_function
-from backprop.core.transfer import set_weights
 from backprop.core.types import Array, DTypeLike, Shape
 from backprop.core.walk import objects_in
 from backprop.data.frames import check_labels
@@ -265,7 +263,13 @@ class Network(Weights):
         return found[name]
 
     def activations(self, x: Any) -> dict[str, Array]:
-        """The output of every layer for a batch, by the layer's name or, in blocks, its way."""
+        """The output of every layer for a batch, by the layer's name or, in blocks, its way.
+
+        Example:
+            >>> model = bp.Sequential([bp.layers.ReLU(), bp.layers.Rescaling(10)])
+            >>> model.activations([[-1.0, 2.0]])["relu_1"]
+            array([[0., 2.]], dtype=float32)
+        """
         check_labels(x, self.feature_names)
         X = check_inputs(x, self.input_shape, self._some_layers(), "x", self.dtype)
         self.build((None, *X.shape[1:]))

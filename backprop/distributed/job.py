@@ -61,8 +61,7 @@ class Workers:
     take some times as long then.
 
     Args:
-        shards: Whether each worker is given data of its own, which may differ in length, rather
-            than all workers the same. Of validation data the same is true.
+        shards: Whether each worker is given data, and validation data, of its own, of any length.
         time_limit: Seconds that a worker waits for the others before it ends the job: longer than
             the longest time that one of them alone is busy, such as with a callback.
         elastic: Whether the others go on when a worker dies. Not with ``shards``, where its samples

@@ -155,10 +155,10 @@ class AlphaDropout(Dropout):
         name: The layer's name.
 
     Example:
-        >>> import numpy as np
-        >>> X = np.random.default_rng(0).standard_normal((1000, 100))
-        >>> Y = AlphaDropout(0.3, seed=0).forward(X, training=True)
-        >>> print(f"{abs(Y.mean()):.1f} {Y.std():.1f}")
+        >>> layer = bp.layers.AlphaDropout(0.5, seed=0)
+        >>> X = np.random.default_rng(0).normal(size=(1000, 100))
+        >>> Y = layer.forward(X, training=True)
+        >>> print(abs(Y.mean().round(1)), Y.std().round(1))
         0.0 1.0
     """
 

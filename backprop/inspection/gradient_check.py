@@ -66,6 +66,13 @@ def check_gradients(
     Raises:
         NotCompiledError: The model has no loss.
         ShapeError: X or y do not fit the model.
+
+    Example:
+        >>> model = bp.Sequential([bp.layers.Dense(3), bp.layers.Softmax()], seed=0)
+        >>> model.compile("sgd", "sparse_categorical_crossentropy")
+        >>> report = bp.inspection.check_gradients(model, np.eye(3), np.array([0, 1, 2]))
+        >>> report.ok, report.method
+        (True, 'complex step')
     """
     check_integer(max_entries, "max_entries")
     _ = model.loss  # raises if there is none

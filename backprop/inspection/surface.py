@@ -28,6 +28,14 @@ class LossSurface:
         directions: d₁ and d₂, orthonormal, shape ``(2, size)``.
         path: The path of training as pairs (α, β), shape ``(T, 2)``; None without one.
         explained: The share of the path's variance that lies in the plane; nan without one.
+
+    Example:
+        >>> model = bp.Sequential([bp.Input(1), bp.layers.Dense(1)], seed=0)
+        >>> model.compile("sgd", "mse")
+        >>> X = y = np.ones((8, 1))
+        >>> surface = bp.inspection.loss_surface(model, X, y, resolution=5)
+        >>> surface.losses.shape, surface.directions.shape  # d₁ and d₂ of two weights
+        ((5, 5), (2, 2))
     """
 
     alphas: Array
@@ -70,6 +78,13 @@ def loss_surface(
 
     Raises:
         ValueError: The resolution is below 2, or there are fewer than three ``thetas``.
+
+    Example:
+        >>> model = bp.Sequential([bp.Input(1), bp.layers.Dense(1)], seed=0)
+        >>> model.compile("sgd", "mse")
+        >>> X = y = np.ones((8, 1))
+        >>> surface = bp.inspection.loss_surface(model, X, y, resolution=9)
+        >>> figure = surface.plot("surface.png")
     """
     resolution = check_integer(resolution, "resolution", 2)
     radius = check_positive(radius, "radius")

@@ -14,7 +14,12 @@ from backprop.layers.base import Activation, Layer
 
 
 class Identity(Activation):
-    """f(z) = z, f′(z) = 1: the linear activation of the textbooks."""
+    """f(z) = z, f′(z) = 1: the linear activation of the textbooks.
+
+    Example:
+        >>> bp.layers.Identity().forward(np.array([[-1.0, 2.0]]))
+        array([[-1.,  2.]])
+    """
 
     rearranges = True
     formulas = {"Y": "{z}", "dX": "{delta}"}
@@ -30,7 +35,12 @@ class Identity(Activation):
 
 
 class Sigmoid(Activation):
-    """σ(z) = 1 / (1 + e⁻ᶻ), σ′(z) = σ(z) (1 − σ(z)), the logistic function."""
+    """σ(z) = 1 / (1 + e⁻ᶻ), σ′(z) = σ(z) (1 − σ(z)), the logistic function.
+
+    Example:
+        >>> bp.layers.Sigmoid().forward(np.array([[0.0, np.log(3)]])).round(4)  # ½ and 3 / (1 + 3)
+        array([[0.5 , 0.75]])
+    """
 
     interval = UNIT
     link = "sigmoid"
@@ -50,7 +60,12 @@ class Sigmoid(Activation):
 
 
 class Tanh(Activation):
-    """f(z) = tanh(z), f′(z) = 1 − tanh²(z)."""
+    """f(z) = tanh(z), f′(z) = 1 − tanh²(z).
+
+    Example:
+        >>> bp.layers.Tanh().forward(np.array([[-9.0, 0.0, 9.0]])).round(4)
+        array([[-1.,  0.,  1.]])
+    """
 
     interval = (-1.0, 1.0)
     slope = "1 − {a} ⊙ {a}"
@@ -72,11 +87,20 @@ class ReLU(Activation):
 
         f′(z) = 1 where t < z < m, s where z ≤ t, else 0
 
+    Source: Nair & Hinton 2010, "Rectified linear units improve restricted Boltzmann machines".
+
     Args:
         max_value: m; None sets no limit.
         negative_slope: s, 0 or more.
         threshold: t, 0 or more.
         name: The layer's name.
+
+    Example:
+        >>> layer = bp.layers.ReLU()
+        >>> layer.forward(np.array([[-1.0, 2.0]]), training=True)
+        array([[0., 2.]])
+        >>> layer.backward(np.array([[5.0, 5.0]]))
+        array([[0., 5.]])
     """
 
     interval: Interval | None = POSITIVE
@@ -147,6 +171,10 @@ class Softmax(AlongAxes):
         axis: The axis of the classes, or a list of axes whose numbers together are those of the
             classes, such as ``[1, 2]`` for the pixels of an image.
         name: The layer's name.
+
+    Example:
+        >>> bp.layers.Softmax().forward(np.log([[1.0, 2.0, 5.0]])).round(4)
+        array([[0.125, 0.25 , 0.625]])
     """
 
     interval = UNIT
@@ -215,6 +243,10 @@ class LogSoftmax(Layer):
         ∂E/∂z_k = δ_k − e^{A_k} Σ_j δ_j        with δ = ∂E/∂A
 
     Shapes: Z and A ``(N, K)``, or with further leading axes.
+
+    Example:
+        >>> np.exp(bp.layers.LogSoftmax().forward(np.log([[1.0, 2.0, 5.0]]))).round(4)
+        array([[0.125, 0.25 , 0.625]])
     """
 
     interval = (-math.inf, 0.0)

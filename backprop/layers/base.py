@@ -25,28 +25,11 @@ class Layer(Settings):
     """Two formulas: ``forward`` computes Y from X, ``backward`` ∂E/∂X from ∂E/∂Y.
 
     A layer of your own defines both, in matrix form with samples in rows, and ``make_parameters``
-    if it has parameters::
-
-        class Scale(Layer):
-            def make_parameters(self, input_shape):
-                self.gamma = self.add_parameter("gamma", input_shape[-1:], "ones")
-
-            def forward(self, X, training=False):  # Y = X ⊙ γ
-                if training:
-                    self.X = X
-                return X * self.gamma.value
-
-            def backward(self, delta):  # ∂E/∂γ = Σ δ ⊙ X;  ∂E/∂X = δ ⊙ γ
-                samples = tuple(range(delta.ndim - 1))  # all axes but the last
-                self.gamma.gradient[...] = np.sum(delta * self.X, axis=samples)
-                return delta * self.gamma.value
-
-    ``forward`` keeps what ``backward`` needs only when ``training`` is true, and changes nothing in
-    the layer otherwise. Neither writes into an array that it was given.
+    if it has parameters. ``forward`` keeps what ``backward`` needs only when ``training`` is true,
+    and changes nothing in the layer otherwise. Neither writes into an array that it was given.
 
     Args:
-        name: What error messages, the summary and the parameters call it; a model numbers the
-            layers without a name: ``dense_1``, ``relu_1``.
+        name: What it is called; a model numbers layers without a name: ``dense_1``, ``relu_1``.
 
     Attributes:
         delta: ∂E/∂Y of the last backward pass of a model, shape ``(N, *output)``, to look at.
@@ -69,6 +52,21 @@ class Layer(Settings):
         definition: That function, such as "σ(z) = 1 / (1 + exp(−z))".
         formulas: Y, ∂E/∂X and gradients: ``{"Y": "{x} {W} + {b}", "dX": "{delta} {W}ᵀ"}``.
         step_formulas: Likewise what ``unrolled`` has of each step in time, ``{h_s}`` being h_{t−1}.
+
+    Example:
+        >>> class Scale(bp.layers.Layer):
+        ...     def make_parameters(self, input_shape):
+        ...         self.gamma = self.add_parameter("gamma", input_shape[-1:], "ones")
+        ...     def forward(self, X, training=False):  # Y = X ⊙ γ
+        ...         if training:
+        ...             self.X = X
+        ...         return X * self.gamma.value
+        ...     def backward(self, delta):  # ∂E/∂γ = Σ_N δ ⊙ X;  ∂E/∂X = δ ⊙ γ
+        ...         products = (delta * self.X).reshape(-1, delta.shape[-1])  # (N · T, n)
+        ...         self.gamma.gradient[...] = products.sum(axis=0)
+        ...         return delta * self.gamma.value
+        >>> bp.inspection.check_layer(Scale(), (4, 3)).ok
+        True
     """
 
     accepts_sparse = random = runs_own_code = linear = rearranges = False
@@ -121,11 +119,7 @@ class Layer(Settings):
     # ------------------------------------------------------------------ what a subclass defines
 
     def make_parameters(self, input_shape: Shape) -> None:
-        """Adds the layer's parameters by ``add_parameter``; a layer without any need not define it.
-
-        Args:
-            input_shape: The shape of one sample, without the batch axis.
-        """
+        """Adds the parameters, for samples of that shape, by ``add_parameter``; none by default."""
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """The shape of one output sample for inputs of that shape; the same unless overridden."""
@@ -195,10 +189,7 @@ class Layer(Settings):
         return parameter
 
     def buffer(self, name: str, shape: Shape, dtype: np.dtype[Any]) -> Array:
-        """An array to write a training result into, the same one at every call.
-
-        A smaller last batch gets the first rows of the array of the full one.
-        """
+        """An array for a training result, the same at every call; its first rows for less."""
         return self.buffers.get(name, shape, dtype)
 
     def room(self, shape: Shape, dtype: np.dtype[Any], training: bool) -> Array:
@@ -296,6 +287,15 @@ class Activation(Layer):
 
     A subclass writes ``f`` and, directly below it, ``f_prime``, which may work in ``self.buffer``s;
     in ``slope`` it may say f′(Z) for ``explain``, such as "{a} ⊙ (1 − {a})".
+
+    Example:
+        >>> class Square(bp.layers.Activation):
+        ...     def f(self, Z, out=None):
+        ...         return np.square(Z, out=out)
+        ...     def f_prime(self, Z, A, out):
+        ...         return np.multiply(2, Z, out=out)
+        >>> bp.inspection.check_layer(Square(), (3,)).ok
+        True
     """
 
     is_activation = True

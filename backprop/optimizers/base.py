@@ -33,8 +33,7 @@ class Optimizer(Strict):
         weight_decay: λ.
         clipnorm: The length that each parameter's gradient is shortened to if it is longer.
         global_clipnorm: The same for the gradient of all parameters together.
-        clipvalue: The largest size of a component of g; larger ones are cut off. Only one of the
-            three may be given.
+        clipvalue: The largest size of a component of g. Only one of the three may be given.
         use_ema: Whether to keep the moving average a of θ, which begins with the θ of the first
             step. At the end of training it replaces θ.
         ema_momentum: κ.
@@ -47,8 +46,13 @@ class Optimizer(Strict):
             with the loss of all samples, and not ``step`` after each batch.
         gathers: Whether all of g has to be there before any of θ changes.
         by_parameter: Whether ``update`` needs whole parameters, see ``ByParameter``.
-        scalars: What ``coefficients`` returned for this step, each as an array of θ's dtype without
-            axes, which NumPy takes faster than a Python float.
+        scalars: What ``coefficients`` returned for this step, as arrays of θ's dtype without axes.
+
+    Example:
+        >>> class Descent(bp.optimizers.Optimizer):  # θ ← θ − η g
+        ...     def update(self, theta, g, scratch, *state):
+        ...         theta -= self.learning_rate * g
+        >>> bp.Sequential([bp.layers.Dense(1)]).compile(Descent(0.1), "mse")
     """
 
     slots: tuple[str, ...] = ()
@@ -172,9 +176,8 @@ class Optimizer(Strict):
     def step(self, parameters: Parameters) -> None:
         """One update of θ from g.
 
-        Every 32 steps, numbers of the state below 10⁻³⁶ (10⁻³⁰⁶ in float64) are rounded to 0. Where
-        a gradient stays 0 they would shrink to denormal numbers and stay there, and steps with
-        those were measured to take ten times as long.
+        Every 32 steps, numbers of the state below 10⁻³⁶ (10⁻³⁰⁶ in float64) are rounded to 0: where
+        a gradient stays 0 they would become denormal, and steps ten times as long.
 
         Args:
             parameters: A model's ``parameters``, their gradients written by its ``backward``.
@@ -222,10 +225,7 @@ class Optimizer(Strict):
         self._parameters, self._blocks = None, []
 
     def prepare(self, parameters: Parameters) -> list[Block]:
-        """The first part of a step: the state and the numbers of the formula.
-
-        Returns the blocks of θ that are trained: the same list as long as they stay the same.
-        """
+        """The first part of a step: the state, the numbers of the formula, the trained blocks."""
         t, eta = self.iterations + 1, self.learning_rate
         if self._parameters is not parameters:
             self.bind(parameters)

@@ -25,6 +25,13 @@ class SGD(Optimizer):
         momentum: μ in [0, 1].
         nesterov: Whether to look ahead, as Nesterov's variant does.
         **common: Weight decay, clipping and averaging, see ``Optimizer``.
+
+    Example:
+        >>> model = bp.Sequential([bp.Input(1), bp.layers.Dense(1, use_bias=False)])
+        >>> model.parameters.values[:], model.parameters.gradients[:] = 5, 2
+        >>> bp.optimizers.SGD(0.5).step(model.parameters)
+        >>> model.parameters.values  # 5 − 0.5 · 2
+        array([4.], dtype=float32)
     """
 
     def __init__(
@@ -87,6 +94,13 @@ class Lion(Optimizer):
         beta_1: β₁, above 0 and at most 1.
         beta_2: β₂ in [0, 1).
         **common: Weight decay, clipping and averaging, see ``Optimizer``.
+
+    Example:
+        >>> model = bp.Sequential([bp.Input(1), bp.layers.Dense(1, use_bias=False)])
+        >>> model.parameters.values[:], model.parameters.gradients[:] = 5, -123
+        >>> bp.optimizers.Lion(0.25).step(model.parameters)
+        >>> model.parameters.values  # 5 + 0.25
+        array([5.25], dtype=float32)
     """
 
     slots = ("momentum",)

@@ -174,8 +174,7 @@ class Workers:
 
     def any(self, *flags: bool) -> list[bool]:
         """For each of these flags whether it is set on any worker."""
-        mine = np.array(flags, np.uint8)
-        found = mine.copy()
+        mine, found = np.array(flags, np.uint8), np.array(flags, np.uint8)
         if self.size > 1:
             self._exchange(lambda world: world.Allreduce(mine, found, self._mpi.MAX))
         return [bool(flag) for flag in found]

@@ -125,8 +125,8 @@ class Workers:
         self._left.clear()
         threading.Thread(target=self._watch, name="backprop workers", daemon=True).start()
         with self._waiting():  # without what an elastic job does in its exchanges
-            differ = len(set(self._world.allgather(self.elastic))) > 1
-        if differ:
+            found = self._world.allgather(self.elastic)
+        if len(set(found)) > 1:
             raise ValueError("elastic must be the same on all workers, but it is not.")
         here = self._exchange(lambda world: world.Split_type(MPI.COMM_TYPE_SHARED))
         cores = min(len_of_affinity(), max(1, (os.cpu_count() or 1) // here.Get_size()))
@@ -171,8 +171,7 @@ class Workers:
 
     def any(self, *flags: bool) -> list[bool]:
         """For each of these flags whether it is set on any worker."""
-        mine = np.array(flags, np.uint8)
-        found = mine.copy()
+        mine, found = np.array(flags, np.uint8), np.array(flags, np.uint8)
         if self.size > 1:
             self._exchange(lambda world: world.Allreduce(mine, found, self._mpi.MAX))
         return [bool(flag) for flag in found]
@@ -298,8 +297,9 @@ class Workers:
     def _end(self, message: str, code: int = 1) -> NoReturn:
         """Ends all workers."""
         console.last_words(message)
-        self._mpi.COMM_WORLD.Abort(code)
-        os._exit(code)  # should MPI come back from that
+        if self.size > 1:  # else mpiexec takes that for success
+            self._mpi.COMM_WORLD.Abort(code)
+        os._exit(code)
 
 
 def len_of_affinity() -> int:

@@ -47,17 +47,21 @@ def data_of(page: str) -> dict[str, Any]:
 
 
 class Rows(HTMLParser):
-    """The numbers in the rows of a page, and the names of its elements that load something."""
+    """The numbers in the rows of a page, the rows' keys, the elements, and what these load."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
         self.numbers: list[str] = []
         self.loading: list[tuple[str, str | None]] = []
+        self.elements: set[str] = set()
+        self.keys: set[str | None] = set()
         self.inside = False
         self.feed(page)
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         self.inside = tag == "pre"
+        self.elements.add(tag)
+        self.keys.add(dict(attributes).get("data-key"))
         self.numbers += [""] * self.inside
         self.loading += [pair for pair in attributes if pair[0] in ("src", "href", "srcset")]
 
@@ -241,6 +245,17 @@ def test_signs_of_html_in_names_are_written_out(tmp_path: Path) -> None:
     page = saved(model.explain([1, 2], [0, 1]), tmp_path)
     assert "&lt;b&gt;'&amp; (Dense)" in page
     assert data_of(page)["layers"][0]["name"] == "<b>'&"
+
+
+def test_signs_of_html_in_names_of_parameters_are_written_out(tmp_path: Path) -> None:
+    class Quoting(Scale):
+        def build(self, input_shape: Any, rng: Any = None, dtype: Any = "float32") -> None:
+            super(Scale, self).build(input_shape, rng, dtype)
+            self.gamma = self.add_parameter("it's <b>", input_shape[-1:], "ones")
+
+    page = Rows(saved(compiled(Quoting(), Dense(2)).explain([1, 2], [0, 1]), tmp_path))
+    assert {"it's <b>0", "dit's <b>0"} <= page.keys
+    assert "b" not in page.elements
 
 
 # ---------------------------------------------------------------------------- the worked example

@@ -40,7 +40,7 @@ class Drawing {
     };
     const along = [RADIUS + 18];
     for (let s = 0; s + 1 < this.sizes.length; s++) along.push(along[s] + distance(s));
-    const end = along[along.length - 1] + (this.upright ? 140 : 225);
+    const end = along[along.length - 1] + (this.upright ? 180 : 225);
     const middle = Math.max(most * across, 290) / 2;
     const place = (a, b) => (this.upright ? [b, a + 16] : [a, b + 30]);
     this.places = this.sizes.map((size, s) =>
@@ -205,7 +205,7 @@ class Drawing {
       this.lay(line, back ? ends.slice().reverse() : ends);
       let text = back ? `∂E/∂ŷ = ${short(delta[u])}` : `target ${short(goals[u])}`;
       if (this.upright && K > 2) text = short((back ? delta : goals)[u]);
-      const share = this.upright ? 0.4 + (K === 2 ? 0.2 * u : 0) : 0.42;
+      const share = this.upright ? 0.48 + (K === 2 ? 0.18 * u : 0) : 0.42;
       this.write(label, from, this.endPlace, share, text);
       line.classList.toggle("lit", step === "loss" || step === "backward");
       line.classList.toggle("on-path", Boolean(chosen));

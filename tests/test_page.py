@@ -265,7 +265,12 @@ def test_lesson_is_written_and_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     opened: list[str] = []
-    monkeypatch.setattr(__main__, "open_new_tab", opened.append)
+
+    def open_new_tab(uri: str) -> bool:
+        opened.append(uri)
+        return len(opened) == 1
+
+    monkeypatch.setattr(__main__, "open_new_tab", open_new_tab)
     path = tmp_path / "new" / "lesson.html"
     __main__.main(["lesson", "--output", str(path.parent)])
     assert opened == []
@@ -277,6 +282,9 @@ def test_lesson_is_written_and_opened(
     __main__.main(["--output", str(path.parent), "lesson", "--open"])
     assert opened == [path.as_uri()]
     assert len(path.read_bytes()) < 200_000
+    assert "browser" not in capsys.readouterr().out
+    __main__.main(["lesson", "--open", "--output", str(path.parent)])
+    assert "No browser could be started: open the page yourself." in capsys.readouterr().out
 
 
 def test_folder_of_the_lesson_must_be_writable(

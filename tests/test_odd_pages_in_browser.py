@@ -32,6 +32,7 @@ from backprop.layers import (
 from backprop.optimizers import SGD
 
 Opened = Callable[..., Page]
+STEPS = ("forward", "loss", "backward", "gradients", "update")
 TRAINED = "JSON.stringify([values, state, curve])"
 
 
@@ -203,6 +204,23 @@ def test_page_that_cannot_train_says_so(opened: Opened) -> None:
     assert not page.locator("#still").is_visible()
 
 
+BOXES = """texts => texts.filter(text => text.textContent).map(text => {
+    const { left, right, top, bottom } = text.getBoundingClientRect();
+    return [text.textContent, [left, right, top, bottom]];
+})"""
+
+
+def covered(page: Page, names: str, others: str) -> list[tuple[str, str]]:
+    """The texts that lie on each other, of those named and the others; lines of one may touch."""
+    found = []
+    for text, (left, right, top, bottom) in page.locator(names).evaluate_all(BOXES):
+        for other, (start, stop, above, below) in page.locator(others).evaluate_all(BOXES):
+            across, down = min(right, stop) - max(left, start), min(bottom, below) - max(top, above)
+            if across > 3 and down > 5 and (left, top) != (start, above):
+                found.append((text, other))
+    return found
+
+
 @pytest.mark.parametrize(("K", "width"), [(1, 360), (2, 360), (5, 360), (1, 1280), (2, 1280)])
 def test_words_below_units_are_not_covered_by_those_on_lines(
     K: int, width: int, opened: Opened
@@ -211,18 +229,14 @@ def test_words_below_units_are_not_covered_by_those_on_lines(
     page = opened(model.explain([1.0, 2.0], np.linspace(0.01, 0.99, K)), width)
     for step in ("forward", "gradients"):
         page.click(f"button[data-step={step}]")
-        notes, others = (
-            page.locator(names).evaluate_all(
-                """texts => texts.filter(text => text.textContent).map(text => {
-                    const { left, right, top, bottom } = text.getBoundingClientRect();
-                    return [text.textContent, left, right, top, bottom];
-                })"""
-            )
-            for names in (".note", ".on-line, .end text")
-        )
-        assert len(notes) == 2 + K
-        for note, *box in notes:
-            for other, *theirs in others:
-                across = min(box[1], theirs[1]) - max(box[0], theirs[0])
-                down = min(box[3], theirs[3]) - max(box[2], theirs[2])
-                assert across <= 2 or down <= 4, (step, note, other)
+        assert covered(page, ".note", ".on-line, .end text") == [], step
+
+
+@pytest.mark.parametrize("units", [2, 3])
+def test_numbers_of_a_phone_stand_beside_each_other(units: int, opened: Opened) -> None:
+    model = compiled(Dense(units), Sigmoid(), Dense(units), Softmax(), loss="mse", n_in=units)
+    X, y = np.random.default_rng(0).normal(size=(2, 7, units))
+    page = opened(model.explain(X, y), 360)
+    for step in STEPS:
+        page.click(f"button[data-step={step}]")
+        assert covered(page, "svg text", "svg text") == [], step

@@ -25,6 +25,7 @@ from backprop.optimizers import (
     Optimizer,
     RMSprop,
 )
+from backprop.optimizers.bookkeeping import Bookkeeping
 from backprop.schedules import ExponentialDecay, PiecewiseConstantDecay
 
 with np.load(Path(__file__).parent / "data" / "keras_more_optimizers.npz") as data:
@@ -131,8 +132,8 @@ FORMULAS = [
     (Muon, "update", "muon"),
     (Muon, "orthogonalize", "muon"),
     (Optimizer, "change", "accumulated"),
-    (Optimizer, "conclude", "accumulated"),
-    (Optimizer, "gather", "accumulated"),
+    (Bookkeeping, "conclude", "accumulated"),
+    (Bookkeeping, "gather", "accumulated"),
 ]
 """What is changed in one place, and which cases must then go wrong."""
 
@@ -140,7 +141,7 @@ EQUIVALENT = {
     "Muon.update: `adam_update(theta, g, scratch[0]": "any of the spare arrays will do",
     "Optimizer.change: `if due and (not t % ROUNDING):`": "see test_optimizer_vectors.py",
     "Optimizer.change: `round_to_0(vector)`": "see test_optimizer_vectors.py",
-    "Optimizer.conclude: `p.constraint.project(p.value)`": "see test_constraints.py",
+    "Bookkeeping.conclude: `p.constraint.project(p.value)`": "see test_constraints.py",
 }
 """Mistakes that no case can notice; why."""
 

@@ -1,15 +1,13 @@
 """The classic activation functions as layers: formulas with their derivatives, and Softmax."""
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from backprop.core import functional
-from backprop.core.checks import check_axis, check_number
-from backprop.core.types import POSITIVE, UNIT, Array, Interval, as_floats
-from backprop.layers.along_axes import AlongAxes
+from backprop.core.types import POSITIVE, UNIT, Array, as_floats
+from backprop.layers.activation_options import ReLUOptions, SoftmaxAxes
 from backprop.layers.base import Activation, Layer
 
 
@@ -80,7 +78,7 @@ class Tanh(Activation):
         return np.subtract(1, out, out=out)
 
 
-class ReLU(Activation):
+class ReLU(ReLUOptions):
     """f(z) = max(z, 0), f′(z) = 1 where z > 0, else 0 (at 0, where it has no derivative, 0).
 
     With Keras's options s, t and m it is min(z, m) where z > t, else s (z − t):
@@ -103,60 +101,20 @@ class ReLU(Activation):
         array([[0., 5.]])
     """
 
-    interval: Interval | None = POSITIVE
+    interval = POSITIVE
     definition = "relu(z) = max(z, 0)"
     slope = "[{z} > 0]"
 
-    def __init__(
-        self,
-        max_value: float | None = None,
-        negative_slope: float = 0.0,
-        threshold: float = 0.0,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(name)
-        if max_value is not None:
-            max_value = check_number(max_value, "ReLU(max_value)")
-        self.max_value = max_value
-        self.negative_slope = check_number(negative_slope, "ReLU(negative_slope)")
-        self.threshold = check_number(threshold, "ReLU(threshold)")
-        self._plain = max_value is None and not self.negative_slope and not self.threshold
-        if not self._plain:
-            t, s = f"{self.threshold:g}", f"{self.negative_slope:g}"
-            line, limit = f"z [z > {t}]", ""
-            if max_value is not None:
-                line, limit = f"min({line}, {max_value:g})", f" ⊙ [{{z}} < {max_value:g}]"
-            low = -math.inf if self.negative_slope else 0.0
-            self.interval = low, math.inf if max_value is None else max_value
-            self.definition = f"relu(z) = {line} + {s} min(z − {t}, 0)"
-            self.slope = f"[{{z}} > {t}]{limit} + {s} [{{z}} ≤ {t}]"
-
     def f(self, Z: Array, out: Array | None = None) -> Array:
-        """max(Z, 0), or with options min(Z, m) [Z > t] + s min(Z − t, 0)."""
-        if self._plain:
-            return np.maximum(Z, 0, out=out)
-        A: Array = np.greater(Z, self.threshold, out=np.empty_like(Z) if out is None else out)
-        A *= Z
-        if self.max_value is not None:
-            np.minimum(A, self.max_value, out=A)
-        if self.negative_slope:
-            below = np.subtract(Z, self.threshold)
-            A += self.negative_slope * np.minimum(below, 0, out=below)
-        return A
+        """max(Z, 0)."""
+        return np.maximum(Z, 0, out=out) if self._plain else self.f_with_options(Z, out)
 
     def f_prime(self, Z: Array, A: Array, out: Array) -> Array:
-        """1 where Z > 0, else 0; with options [t < Z < m] + s [Z ≤ t]."""
-        np.greater(Z, self.threshold, out=out)
-        if self._plain:
-            return out
-        if self.max_value is not None:
-            out *= np.less(Z, self.max_value)
-        if self.negative_slope:
-            out += self.negative_slope * np.less_equal(Z, self.threshold)
-        return out
+        """1 where Z > 0, else 0."""
+        return np.greater(Z, 0, out=out) if self._plain else self.slope_with_options(Z, out)
 
 
-class Softmax(AlongAxes):
+class Softmax(SoftmaxAxes):
     """Probabilities of K classes from K logits, along the last axis or the chosen ones.
 
         A_k = e^{z_k} / Σ_j e^{z_j}
@@ -183,28 +141,10 @@ class Softmax(AlongAxes):
     Z: Any = None
     A: Any = None
 
-    def __init__(
-        self, axis: int | list[int] | tuple[int, ...] = -1, name: str | None = None
-    ) -> None:
-        super().__init__(name)
-        self.axis = check_axis(axis, "axis of Softmax")
-
     @property
     def link(self) -> str | None:  # type: ignore[override]
         """A loss on classes takes them from the last axis."""
         return "softmax" if self.is_last else None
-
-    @property
-    def sums_to_one(self) -> bool:  # type: ignore[override]
-        """Whether the last axis does."""
-        return self.is_last
-
-    @property
-    def formulas(self) -> Mapping[str, str]:  # type: ignore[override]
-        """The Jacobian of a row, or the product with it, where j runs through the classes."""
-        if self.is_last:
-            return {"J": "diag({y}) − {y}ᵀ {y}"}
-        return {"dX": "{y} ⊙ ({delta} − Σ_j {delta} ⊙ {y})"}
 
     def forward(self, Z: Array, training: bool = False) -> Array:
         """A = softmax(Z)."""
@@ -227,12 +167,6 @@ class Softmax(AlongAxes):
         np.subtract(D, along, out=dP)
         dP *= P
         return self.to_their_places(dZ, "dX")
-
-    def rows(self, A: Array) -> Array:
-        """A with all classes along its last axis, where several axes at the end are theirs."""
-        if not isinstance(self.axis, tuple) or len(self.axis) == 1:
-            return A
-        return A.reshape(*A.shape[: -len(self.axis)], -1)
 
 
 class LogSoftmax(Layer):

@@ -15,9 +15,10 @@ from backprop.optimizers.by_parameter import ByParameter
 from backprop.optimizers.ftrl import Ftrl
 from backprop.optimizers.lamb import Lamb
 from backprop.optimizers.lbfgs import LBFGS
+from backprop.optimizers.lion import Lion
 from backprop.optimizers.muon import Muon
 from backprop.optimizers.names import get
-from backprop.optimizers.sgd import SGD, Lion
+from backprop.optimizers.sgd import SGD
 
 __all__ = [
     "BLOCK",

@@ -11,8 +11,9 @@ from backprop.optimizers.base import Optimizer
 from backprop.optimizers.ftrl import Ftrl
 from backprop.optimizers.lamb import Lamb
 from backprop.optimizers.lbfgs import LBFGS
+from backprop.optimizers.lion import Lion
 from backprop.optimizers.muon import Muon
-from backprop.optimizers.sgd import SGD, Lion
+from backprop.optimizers.sgd import SGD
 
 _BY_NAME: dict[str, Callable[[], Optimizer]] = {
     "sgd": SGD,

@@ -100,7 +100,7 @@ def test_probabilities_are_asked_for(rng):
 @pytest.mark.parametrize("name", ["categorical_crossentropy", "kl_divergence", "categorical_hinge"])
 def test_what_compares_classes_needs_two_outputs_as_the_loss_does(name):
     metric = metrics.get(name)
-    with pytest.raises(ShapeError, match="compares the outputs of a sample .* take 'b"):
+    with pytest.raises(ShapeError, match=r"compares the outputs of a sample .* take 'b"):
         metric.update(np.full((3, 1), 0.5), np.ones(3))
     with pytest.raises(ShapeError):
         losses.get(name).forward(np.full((3, 1), 0.5), np.ones((3, 1)))

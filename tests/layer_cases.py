@@ -259,6 +259,11 @@ def any_steps(X: Array) -> Array:
     return X[..., 0] > 0
 
 
+def all_or_none(X: Array) -> Array:
+    """A mask ``(N, T)`` that leaves every step, or of about half of the sequences none."""
+    return np.repeat(X[:, :1, 0] > 0, X.shape[1], axis=1)
+
+
 def later_steps(X: Array) -> Array:
     """A mask ``(N, T)`` that leaves the other steps, of some sequences none."""
     return ~first_steps(X)
@@ -652,7 +657,7 @@ CASES = [
             mask=mask,
             leading=False,
         )
-        for mask in (first_steps, any_steps)
+        for mask in (first_steps, any_steps, all_or_none)
     ),
     images("global_max_pooling", GlobalMaxPooling2D, draw=distinct),
     images("global_max_pooling_1d_kept", lambda: GlobalMaxPooling1D(True), (6, 2), distinct),
@@ -723,7 +728,7 @@ CASES = [
         for merge in ("add", "multiply", "average", "maximum")
     ),
     Case("embedding", lambda: Embedding(5, 3), draw=indices(5)),
-    Case("masking", Masking, shape=(3, 4)),
+    Case("masking", Masking, shape=(3, 4), stacked=False),
     Case("time_distributed", lambda: TimeDistributed([Dense(3), Tanh()]), shape=(3, 4)),
     sequences("simple_rnn", lambda: SimpleRNN(3)),
     sequences("simple_rnn_sequences", lambda: SimpleRNN(2, return_sequences=True, use_bias=False)),

@@ -18,6 +18,7 @@ from backprop.layers import (
     GRU,
     LSTM,
     AveragePooling1D,
+    BatchNormalization,
     Conv1D,
     Cropping1D,
     Dense,
@@ -25,6 +26,7 @@ from backprop.layers import (
     Flatten,
     GlobalAveragePooling1D,
     GlobalMaxPooling1D,
+    GroupNormalization,
     LayerNormalization,
     Masking,
     MaxPooling1D,
@@ -206,6 +208,8 @@ REFUSED = {
     "reshape": [Embedding(9, 4), Reshape((10, 2)), Dense(1)],
     "prelu": [Embedding(9, 4), PReLU(), GlobalAveragePooling1D(), Dense(1)],
     "within a block": [Embedding(9, 4), Residual([PReLU()]), GlobalAveragePooling1D(), Dense(1)],
+    "channels first": [Embedding(9, 4), BatchNormalization(1), GlobalAveragePooling1D(), Dense(1)],
+    "groups": [Embedding(9, 4), GroupNormalization(5, 1), GlobalAveragePooling1D(), Dense(1)],
     "axes": [Embedding(9, 4), LayerNormalization([1, 2]), GlobalAveragePooling1D(), Dense(1)],
 }
 

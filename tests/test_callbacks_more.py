@@ -587,3 +587,28 @@ def test_logs_of_a_batch_are_computed_once_for_all():
     play([1.0], *hooks)
     assert seen[0] is seen[1]
     assert set(seen[0]) == {"loss"}  # not those of the epoch
+
+
+@pytest.mark.parametrize("separator", ['"', "\n", "\r", "\0", "", ",,", 5, None])
+def test_a_separator_that_no_table_could_be_read_by_is_refused(separator):
+    with pytest.raises(ValueError, match="separator must be one character"):
+        CSVLogger("a.csv", separator=separator)
+
+
+def continued(tmp_path, content):
+    path = tmp_path / "log.csv"
+    path.write_text(content)
+    play([0.5], CSVLogger(path, append=True))
+    return path.read_text().splitlines()
+
+
+def test_a_line_that_was_cut_off_is_filled_up(tmp_path):
+    lines = continued(tmp_path, "epoch,loss\n0,0.5\n1")
+    assert lines[:3] == ["epoch,loss,val_loss", "0,0.5,NA", "1,NA,NA"]
+    assert len(lines) == 4
+
+
+def test_a_line_of_more_numbers_than_columns_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"row 1 is \['0', '1', '2'\], but there are 2 columns"):
+        continued(tmp_path, "epoch,loss\n0,1,2\n")
+    assert (tmp_path / "log.csv").read_text() == "epoch,loss\n0,1,2\n"

@@ -1,6 +1,7 @@
 """Trainings that diverge stop before the weights are lost, and say why."""
 
 import math
+import re
 import time
 import warnings
 
@@ -318,12 +319,55 @@ def test_weights_that_are_not_finite_predict_nothing(value, units):
 
 def test_outputs_that_overflow_by_finite_weights_are_what_they_are():
     model = bp.Sequential([Dense(1, kernel_initializer="ones"), Exponential()], seed=0)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore"), pytest.warns(RuntimeWarning, match="row 0 of the predict"):
         assert model.predict([[1000.0]]) == math.inf
     model = bp.Sequential([Dense(1, kernel_initializer="ones")], seed=0)
     model.build((None, 1))
     model.layers[0].W[...] = 1e30  # whose square is not finite
     assert np.isfinite(model.predict([[1.0]])).all()
+
+
+def overflowing():
+    model = bp.Sequential([Dense(4), Dense(2)], seed=0)
+    model.compile("sgd", "mse")
+    model.build((None, 3))
+    model.parameters.values[...] = 1e30
+    return model
+
+
+def far(rows):
+    return np.full((rows, 3), 1e37)
+
+
+OVERFLOWS = {
+    "evaluate": (lambda: overflowing().evaluate(X, Y), "the loss is (nan|inf)"),
+    "test_on_batch": (lambda: overflowing().test_on_batch(X, Y), "the loss is (nan|inf)"),
+    "a stream": (lambda: overflowing().evaluate(lambda: iter([(X, Y)])), "the loss is (nan|inf)"),
+    "predict": (lambda: overflowing().predict(X[:2]), "row 0 of the predictions is not finite"),
+    "many rows": (lambda: overflowing().predict(np.tile(X, (9, 1))), "row 0 of the predictions"),
+    "batches": (lambda: overflowing().predict(X, batch_size=3), "row 0 of the predictions"),
+    "validation": (
+        lambda: network(SGD(0.0)).fit(X, Y, epochs=2, verbose=0, validation_data=(far(5), Y[:5])),
+        "val_loss is inf in epoch 1",
+    ),
+}
+
+
+@pytest.mark.parametrize(("call", "words"), OVERFLOWS.values(), ids=OVERFLOWS)
+def test_numbers_that_overflow_on_the_way_are_told_in_our_words_once(call, words):
+    with np.errstate(all="warn"), pytest.warns(RuntimeWarning) as caught:
+        call()
+    (warning,) = caught
+    assert re.match(f"{words}.*: weights and inputs are finite.*float64", str(warning.message))
+
+
+def test_numpy_says_nothing_where_the_numbers_are_shown_anyway():
+    model = overflowing()
+    with np.errstate(all="warn"), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert not math.isfinite(model.explain(X[:2], Y[:2]).loss)
+        model.activations(X)
+        model.check_gradients(X[:2], Y[:2], max_entries=2)
 
 
 # ----------------------------------------------------------------------------- warnings, History

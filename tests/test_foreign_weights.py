@@ -263,6 +263,17 @@ def test_an_order_of_numbers_that_cannot_be_known_is_refused(tmp_path: Path, cas
     refused(model, path, "stands behind .* in which order PyTorch has them", ShapeError)
 
 
+@pytest.mark.parametrize("ends", [[Flatten()], [Flatten(), Dense(12), Reshape((2, 2, 3))]])
+def test_outputs_in_another_order_are_refused(ends: list[Any], tmp_path: Path) -> None:
+    layers = [Conv2D(2, 3, use_bias=False), *ends]
+    model = built("torch_images.safetensors", layers)
+    arrays = {"0.weight": np.ones((2, 2, 3, 3), "f4")}
+    if len(ends) > 1:
+        arrays |= {"1.weight": np.ones((12, 24), "f4"), "1.bias": np.ones(12, "f4")}
+    write(tmp_path / "x.safetensors", arrays)
+    refused(model, tmp_path / "x.safetensors", "outputs behind .* have another order", ShapeError)
+
+
 def test_images_of_one_pixel_or_channel_may_be_reshaped(tmp_path: Path) -> None:
     layers = [Reshape((4, 4, 1)), Conv2D(3, 4), Flatten(), Dense(2)]
     model = bp.Sequential([bp.Input((16,)), *layers], seed=0)

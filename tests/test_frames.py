@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 import backprop as bp
-from backprop.layers import Dense
+from backprop.layers import Dense, Softmax
 
 KINDS = [lambda f: f, pl.from_pandas, pa.Table.from_pandas]
 
@@ -66,6 +66,34 @@ def test_arrays_have_no_columns_and_a_new_beginning_forgets_them(frame, model):
     assert model.feature_names == ("a", "b", "c")
     model.reset()
     assert model.feature_names is None
+
+
+def test_every_verb_looks_at_the_columns(rng):
+    X, y = rng.normal(size=(12, 3)), rng.integers(0, 3, 12)
+    frame = pd.DataFrame(X, columns=["a", "b", "c"])
+    other = frame[["c", "b", "a"]]
+
+    def model():
+        made = bp.Sequential([Dense(3), Softmax()], seed=0)
+        made.compile("sgd", "sparse_categorical_crossentropy")
+        return made
+
+    trained = model()
+    bp.fit_many([trained, model()], frame, y, verbose=0)
+    assert trained.feature_names == ("a", "b", "c")
+    for verb in (trained.explain, trained.check_gradients, trained.evaluate, trained.fit):
+        with pytest.raises(ValueError, match="columns of another order"):
+            verb(other, y)
+    for verb in (trained.activations, trained.predict):
+        with pytest.raises(ValueError, match="columns of another order"):
+            verb(other)
+    held_out = {"validation_data": (other, y), "verbose": 0}
+    for call in (lambda: model().fit(frame, y, **held_out),
+                 lambda: bp.fit_many([model(), model()], frame, y, **held_out)):  # fmt: skip
+        with pytest.raises(ValueError, match=r"validation(_data| x) has "):
+            call()
+    model().fit(frame, y, validation_data=(frame[:5], y[:5]), verbose=0)
+    model().fit(frame, y, validation_data=(other.to_numpy(), y), verbose=0)
 
 
 def test_validation_data_in_another_order_of_columns_are_refused():

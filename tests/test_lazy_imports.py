@@ -31,9 +31,6 @@ EAGER = {
 
 SLOW = {"csv", "gzip", "http.client", "urllib.request", "zipfile", "tempfile"}
 SLOW |= {"numpy.random", "json", "shutil", "hashlib", "zlib", "logging", "concurrent.futures"}
-ALIASES = {"LearningRateSchedule": "Schedule"}
-"""Keras's names for what has a shorter one."""
-
 PUBLIC = [(folder, name) for folder in FOLDERS for name in getattr(bp, folder).__all__]
 
 
@@ -112,7 +109,7 @@ def test_every_public_name_is_found_and_listed(folder, name):
     assert name in dir(room)
     assert value is getattr(room, name)
     if inspect.isclass(value) or inspect.isfunction(value):
-        assert ALIASES.get(name, name) == value.__name__
+        assert value.__name__ == name
         assert value.__module__.startswith(f"backprop.{folder}.")
 
 

@@ -150,7 +150,7 @@ def test_recorded_steps_and_models_trained_together(body, rng):
         Conv1D(2, 3, strides=2, padding="same"),
         GroupNormalization(2),
         LayerNormalization([-2, -1]),
-        RMSNormalization([1, 2]),
+        *(RMSNormalization([1, 2]), LayerNormalization(1), BatchNormalization(1), Softmax(1)),
     ],
     ids=str,
 )
@@ -221,7 +221,7 @@ def test_padded_words_of_padded_sentences_change_nothing(kept, rng):
 
 def test_batch_normalization_takes_padded_steps_for_no_samples(rng):
     X, mask = rng.standard_normal((5, 6, 3)), rng.random((5, 6)) < 0.6
-    layer, alone = BatchNormalization(0.9), BatchNormalization(0.9)
+    layer, alone = BatchNormalization(momentum=0.9), BatchNormalization(momentum=0.9)
     layer.build((6, 3), dtype="float64")
     alone.build((3,), dtype="float64")
     for each in (layer, alone):

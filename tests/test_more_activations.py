@@ -12,6 +12,7 @@ from backprop import Sequential
 from backprop.core.errors import ShapeError
 from backprop.layers import (
     CELU,
+    GLU,
     Conv2D,
     Dense,
     Flatten,
@@ -22,6 +23,8 @@ from backprop.layers import (
     PReLU,
     ReLU,
     ReLU6,
+    Sigmoid,
+    Softmax,
     SoftShrink,
     SparsePlus,
     Squareplus,
@@ -114,3 +117,36 @@ def test_in_a_training(rng):
     losses = model.fit(X, y, epochs=5, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
     assert model.check_gradients(X[:3], y[:3]).ok
+
+
+def test_a_softmax_of_other_classes_than_the_last_axis_is_joined_with_no_loss(rng):
+    """Of vectors the numbers are the same; of sequences each feature has its own probabilities."""
+    X, y = rng.normal(size=(12, 4)), rng.integers(0, 3, 12)
+    values = []
+    for layer in (Softmax(), Softmax(axis=1)):
+        model = Sequential([Dense(3), layer], seed=0, dtype="float64")
+        model.compile(loss="sparse_categorical_crossentropy")
+        assert (model.loss is model.loss.unjoined) == (layer.axis == 1)
+        values.append(model.evaluate(X, y))
+        model.fit(X, y, epochs=2, verbose=0)
+        values.append(model.predict(X).ravel())
+    np.testing.assert_allclose(values[0], values[2], rtol=1e-12)
+    np.testing.assert_allclose(values[1], values[3], rtol=1e-9)
+    A = Softmax([1, 2]).forward(rng.normal(size=(5, 4, 3)))
+    np.testing.assert_allclose(A.sum(axis=(1, 2)), 1)
+    with pytest.raises(ValueError, match=r"Softmax has axis=\(0, 1\), but its inputs"):
+        Softmax([0, 1]).output_shape((4, 3))
+    with pytest.raises(ShapeError, match=r"GLU halves axis=1, whose size 3 is odd"):
+        GLU(1).build((3, 4))
+
+
+def test_only_the_activation_of_its_own_link_is_joined_with_a_loss():
+    for last, loss, joined in (
+        (Softmax(), "categorical_crossentropy", True),
+        (Sigmoid(), "categorical_crossentropy", False),
+        (Sigmoid(), "binary_crossentropy", True),
+        (Softmax(), "binary_crossentropy", False),
+    ):
+        model = Sequential([Dense(3), last], seed=0)
+        model.compile(loss=loss)
+        assert (model.loss is not model.loss.unjoined) == joined

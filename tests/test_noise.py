@@ -7,6 +7,7 @@ import pytest
 import backprop as bp
 from backprop.core.errors import ShapeError
 from backprop.layers import (
+    AlphaDropout,
     Dense,
     Dropout,
     GaussianDropout,
@@ -136,3 +137,29 @@ def test_spatial_dropout_drops_whole_channels(make: Any, shape: Any, rng: Any) -
         layer.output_shape((4,))
     with pytest.raises(ShapeError, match="takes arrays of shape"):
         layer.forward(X[:, 0, 0] if make is SpatialDropout2D else X[:, 0], training=True)
+
+
+def test_one_factor_along_the_axes_of_size_1(rng):
+    """A batch size in front means the samples of any batch, 1 means all of them together."""
+    X = np.ones((6, 4, 3))
+    for shape, equal in {
+        (None, 1, None): [1],
+        (1, None, None): [0],
+        (32, None, 1): [2],
+        (1, 4, 1): [0, 2],
+        (None, 4, 3): [],
+    }.items():
+        Y = Dropout(0.5, shape, seed=3).forward(X, training=True)
+        for axis in range(3):
+            first = np.take(Y, [0], axis)
+            assert (first == Y).all() == (axis in equal), (shape, axis)
+    for wrong in ((None, 1), (None, 2, None), (), (1, 4, 3, 1)):
+        layer = Dropout(0.5, wrong)
+        for call in (layer.output_shape, layer.build):
+            with pytest.raises(ShapeError, match=r"must be None, 1 or the size of that axis"):
+                call((4, 3))
+    for wrong in ([0], [None, 1.5], ["a"]):
+        with pytest.raises(ValueError, match=r"AlphaDropout\(noise_shape\) must be an integer"):
+            AlphaDropout(0.5, wrong)
+    with pytest.raises(TypeError, match="noise_shape"):
+        Dropout(0.5, 3)

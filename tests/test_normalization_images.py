@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from derivatives import derivative, relative_error
 
+import backprop as bp
 from backprop.core import functional
 from backprop.core.errors import ShapeError
 from backprop.layers import BatchNormalization, GroupNormalization, LayerNormalization
@@ -166,3 +167,33 @@ def test_other_arguments_that_cannot_be_used() -> None:
     with pytest.raises(ShapeError, match=r"built for features of shape \(4, 3\)"):
         layer.forward(np.zeros((2, 5, 3)))
     assert built(GroupNormalization(2, axis=3), (4, 4, 6)).gamma.shape == (6,)
+
+
+@pytest.mark.parametrize("kind", [BatchNormalization, LayerNormalization, GroupNormalization])
+def test_constraints_regularizers_and_initializers_act(kind: Any, rng: Any) -> None:
+    groups = {"groups": 2} if kind is GroupNormalization else {}
+    layer = kind(
+        **groups,
+        beta_initializer="one",
+        gamma_initializer=bp.initializers.Constant(-0.5),
+        beta_regularizer="l2",
+        gamma_regularizer=bp.regularizers.L1(0.2),
+        beta_constraint="unit_norm",
+        gamma_constraint="non_neg",
+    )
+    model = bp.Sequential([layer], seed=0, dtype="float64")
+    model.compile(bp.optimizers.SGD(0), "mse")
+    X, y = rng.standard_normal((2, 8, 3, 4))
+    model.build((None, 3, 4))
+    assert model.penalty() == pytest.approx(0.01 * 4 + 0.2 * 2, rel=1e-12)
+    assert model.check_gradients(X, y).ok
+    model.fit(X, y, verbose=0)
+    assert not layer.gamma.any()
+    assert np.allclose(layer.beta, 0.5, rtol=1e-6)
+
+
+def test_moving_averages_start_as_they_are_told() -> None:
+    layer = BatchNormalization(moving_mean_initializer="ones", moving_variance_initializer="zeros")
+    layer = built(layer, (2, 3))
+    assert (layer.moving_mean == 1).all()
+    assert not layer.moving_variance.any()

@@ -399,3 +399,16 @@ def test_line_is_whole_at_every_width(columns, monkeypatch, capsys):
         assert re.findall(r"0\.\d{4}", last) == ["0.1234", "0.9612", "0.2345", "0.9501"]
         assert "{" not in last
         assert len(last) < columns or columns < 79
+
+
+@pytest.mark.parametrize("verbose", [1, 2])
+@pytest.mark.parametrize("written", ["a", None, np.ones(3), [1, 2], True, np.float32(0.5), {}])
+def test_whatever_a_callback_writes_into_the_logs_is_shown(written, verbose, capsys):
+    class Writes(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs["mine"] = written
+
+    model = bp.Sequential([Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    model.fit(np.ones((4, 2)), np.ones(4), verbose=verbose, callbacks=[Writes()])
+    assert "mine" in capsys.readouterr().out

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scripts import line, play
 
+import backprop as bp
 from backprop.callbacks import (
     Callback,
     EarlyStopping,
@@ -13,6 +14,7 @@ from backprop.callbacks import (
     ReduceLROnPlateau,
     TerminateOnNaN,
 )
+from backprop.layers import Dense
 from backprop.metrics import AUC, MeanMetric, MeanSquaredError
 from backprop.metrics import names as metrics_module
 
@@ -384,3 +386,23 @@ def test_training_ends_at_the_step_in_which_the_loss_is_lost(value, capsys):
 
 def test_finite_losses_do_not_end_training():
     assert play([1.0, 1.0], TerminateOnNaN())[2].epoch == [0, 1]
+
+
+@pytest.mark.parametrize("kind", [EarlyStopping, ReduceLROnPlateau, ModelCheckpoint])
+def test_what_is_watched_must_be_a_number(kind, tmp_path):
+    class Writes(Callback):
+        def __init__(self, written):
+            self.written = written
+
+        def on_epoch_end(self, epoch, logs=None):
+            logs["mine"] = self.written
+
+    options = (
+        {"filepath": tmp_path / "a", "save_best_only": True} if kind is ModelCheckpoint else {}
+    )
+    for written in ("a", np.ones(3), [1], True):
+        watcher = kind(monitor="mine", mode="max", **options)
+        model = bp.Sequential([Dense(1)], seed=0)
+        model.compile("sgd", "mse")
+        with pytest.raises(TypeError, match="'mine' in the logs must be a number"):
+            model.fit(np.ones((4, 2)), np.ones(4), verbose=0, callbacks=[Writes(written), watcher])

@@ -91,9 +91,14 @@ with Workers() as workers:
     assert said in printed
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
-def test_lost_worker_ends_the_job(tmp_path: Path, how: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("how", "elastic"),
+    [(signal.SIGKILL, False), (signal.SIGSTOP, False), (signal.SIGSTOP, True)],
+    ids=["killed", "stopped", "stopped, of elastic ones"],
+)
+def test_lost_worker_ends_the_job(tmp_path: Path, how: signal.Signals, elastic: bool) -> None:
     """A worker that is killed is noticed at once, one that is stopped after the time limit."""
+    options = ["--with-ft", "ulfm"] if elastic else []
     script = write_job(
         tmp_path,
         LONG
@@ -103,12 +108,12 @@ class Ready(Callback):
     def on_epoch_end(self, epoch, logs=None):
         if epoch == 1:
             print("process", self.params["worker"], os.getpid(), flush=True)
-with Workers(time_limit=2) as workers:
+with Workers(time_limit=2, elastic="--with-ft" in sys.argv) as workers:
     model.fit(X, y, epochs=10**6, callbacks=[Ready()], verbose=0, workers=workers)
 """,
     )
     job = subprocess.Popen(
-        command(script, 2),
+        command(script, 2, *options) + options,
         env=environment(),
         cwd=tmp_path,
         stdout=subprocess.PIPE,

@@ -12,7 +12,7 @@ import numpy as np
 from backprop import plotting
 from backprop.callbacks.base import Callback, Logs
 from backprop.core import console
-from backprop.core.checks import check_flag, check_integer, check_path
+from backprop.core.checks import check_flag, check_integer, check_list, check_path, check_text
 from backprop.core.durable import FilePath, append, check_file, check_target, replacing
 from backprop.plotting.style import picture_path
 from backprop.storage.files import as_column, as_list
@@ -36,13 +36,29 @@ class CSVLogger(Callback):
         separator: The character between two numbers.
         append: Whether an existing file is continued; else it is replaced. A file may begin with a
             byte order mark, as that of a spreadsheet does, and keeps it.
+
+    Example:
+        >>> model = bp.Sequential([bp.layers.Dense(1, False, "zeros")])
+        >>> model.compile(bp.optimizers.SGD(0.5), "mse")
+        >>> X = y = np.ones((1, 1))
+        >>> from pathlib import Path
+        >>> from pathlib import Path
+        >>> log = bp.callbacks.CSVLogger("log.csv")
+        >>> history = model.fit(X, y, epochs=2, verbose=0, callbacks=[log])
+        >>> print(Path("log.csv").read_text().strip())
+        epoch,loss
+        0,1.0
+        1,0.0
     """
 
     writes = True
 
     def __init__(self, filename: FilePath, separator: str = ",", append: bool = False) -> None:
-        if not isinstance(separator, str) or len(separator) != 1:
-            raise ValueError(f"separator must be one character, but it is {separator!r}.")
+        if not isinstance(separator, str) or len(separator) != 1 or separator in '"\r\n\0':
+            raise ValueError(
+                f"separator must be one character, no quotation mark and no end of a line, but it "
+                f"is {separator!r}."
+            )
         self.filename = check_path(filename, "filename")
         self.separator = separator
         self.append = check_flag(append, "append")
@@ -78,7 +94,9 @@ class CSVLogger(Callback):
         new = [name for name in ("epoch", *sorted(logs or {})) if name not in columns]
         if new:
             columns = [*columns, *new]
-            self._rows = [columns, *(row + ["NA"] * len(new) for row in rows)]
+            # a line that was cut off has fewer numbers than the others
+            filled = (row + ["NA"] * (len(columns) - len(row)) for row in rows)
+            self._rows = [columns, *filled]
             self._replace()
         line = [str(numbers.get(name, "NA")) for name in columns]
         self._rows.append(line)
@@ -100,6 +118,13 @@ class CSVLogger(Callback):
                 f"CSVLogger cannot continue {self.filename!r}: with separator={self.separator!r} "
                 f"its columns are {self._rows[0]}, without 'epoch'."
             )
+        columns = len(self._rows[0]) if self._rows else 0
+        for number, row in enumerate(self._rows):
+            if len(row) > columns:
+                raise ValueError(
+                    f"CSVLogger cannot continue {self.filename!r}: row {number} is {row}, but "
+                    f"there are {columns} columns."
+                )
 
     def _replace(self) -> None:
         with replacing(self.filename) as temporary, open(temporary, "wb") as file:
@@ -130,6 +155,12 @@ class LivePlot(Callback):
 
     Attributes:
         figure: The last picture, a matplotlib figure.
+
+    Example:
+        >>> model = bp.Sequential([bp.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> plot = bp.callbacks.LivePlot("training.png")
+        >>> history = model.fit(np.ones((8, 1)), np.ones(8), epochs=2, verbose=0, callbacks=[plot])
     """
 
     writes = True
@@ -147,6 +178,8 @@ class LivePlot(Callback):
             )
         self.path = path if path is None else check_path(path, "path")
         self.keys = keys
+        if keys is not None and not isinstance(keys, str):
+            self.keys = [check_text(key, "every one of keys") for key in check_list(keys, "keys")]
         self.figure: Any = None
         self._display: Any = None
 

@@ -123,7 +123,8 @@ class Monitor(Callback):
             self._seen = True
         elif self.comes(after_epoch) is False:
             self._warn()
-        return self._last.get(self.monitor)
+        found = self._last.get(self.monitor)
+        return None if found is None else check_real(found, f"{self.monitor!r} in the logs")
 
     def comes(self, after_epoch: bool = True) -> bool | None:
         """Whether the number is in the logs of some epochs; None if only a callback may know.

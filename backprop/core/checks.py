@@ -33,6 +33,19 @@ def check_count(value: Any, name: str) -> int:
     return check_integer(value, name, 0)
 
 
+def check_place(value: Any, name: str) -> tuple[int, int]:
+    """An epoch and a step in it, both counted from 0.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    if not isinstance(value, tuple) or len(value) != 2:
+        raise ValueError(f"{name} must be (epoch, step), two integers, but it is {value!r}.")
+    for number in value:
+        check_integer(number, name, 0)
+    return value
+
+
 def check_flag(value: Any, name: str) -> bool:
     """The value as a bool; 0 and 1 will do.
 
@@ -270,6 +283,18 @@ def check_shape(value: Any, name: str) -> Shape:
             f"it is {value!r}{advice}."
         )
     return tuple(map(int, sizes))
+
+
+def check_dimensions(value: Any, name: str) -> Shape:
+    """The shape of an array, which may have no axes.
+
+    Raises:
+        ShapeError: It is no list of integers of 0 or more.
+    """
+    sizes = tuple(value) if is_row(value) else (None,)
+    if not all(isinstance(n, int | np.integer) and n >= 0 for n in sizes):
+        raise ShapeError(f"{name} must be a shape, such as (4, 3) or (3,), but it is {value!r}.")
+    return sizes
 
 
 def check_list(given: Any, name: str) -> list[Any]:

@@ -102,8 +102,10 @@ def misfit(function: Any, n: int) -> inspect.Signature | None:
 
 
 def signature_of(function: Any) -> inspect.Signature | None:
-    """The arguments of a function; None if it does not tell, as some written in C."""
+    """The arguments of a function without their types; None if it does not tell, as some in C."""
     try:
-        return inspect.signature(function)
+        found = inspect.signature(function)
     except (ValueError, TypeError):
         return None
+    names = [p.replace(annotation=p.empty) for p in found.parameters.values()]
+    return found.replace(parameters=names, return_annotation=found.empty)

@@ -20,6 +20,7 @@ from backprop.data.on_disk import RowsOnDisk, on_disk
 from backprop.data.samples import Data, check_data
 from backprop.data.streams import Stream
 from backprop.layers import Layer
+from backprop.layers.block import shape_through
 from backprop.layers.chain import ending
 from backprop.protocol import Model
 
@@ -58,9 +59,7 @@ def check(
     sample_shape = model.input_shape or sample_shape
     X = check_inputs(x, sample_shape, model.layers, f"{prefix}x", model.dtype)
     model.layers[0].check_values(X, f"{prefix}x")
-    output_shape = X.shape[1:]
-    for layer in model.layers:
-        output_shape = layer.output_shape(output_shape)
+    output_shape = shape_through(model.layers, X.shape[1:])
     if last.sums_to_one and output_shape[-1] == 1:
         raise ShapeError(
             f"the model ends with {last}, whose outputs have the sum 1: one alone never changes. "

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backprop import plotting
+from backprop.core.durable import FilePath
 from backprop.core.types import Array
 from backprop.estimators.labels import Labels
 from backprop.estimators.scikit import (
@@ -22,6 +23,8 @@ from backprop.estimators.scikit import (
     unique_labels,
     validate_data,
 )
+from backprop.layers import Parallel
+from backprop.sequential import Sequential
 from backprop.training import History
 
 if TYPE_CHECKING:
@@ -66,6 +69,26 @@ class Estimator(BaseEstimator):
         """The mean of the networks' outputs."""
         outputs = self._outputs(X)
         return outputs[0] if len(outputs) == 1 else np.mean(outputs, axis=0)
+
+    def export(self, path: FilePath, logits: bool = False) -> None:
+        """Writes the outputs of the network as an ONNX file; of several networks their mean.
+
+        Those of a classifier are probabilities, in the order of ``classes_``; of two classes it may
+        be that of the second alone, as in an MLP. ``Sequential.export`` tells of the file and the
+        errors.
+
+        Args:
+            path: The file, for example ``"digits.onnx"``.
+            logits: Whether to leave out the Softmax or Sigmoid at the end, of one network.
+        """
+        check_is_fitted(self)
+        networks = self._networks()
+        network = networks[0]
+        if len(networks) > 1:
+            ways = [[layer.copy() for layer in each.layers] for each in networks]
+            network = Sequential([Parallel(ways, "average")], dtype=network.dtype)
+            network.build((None, *networks[0].input_shape))
+        network.export(path, logits)
 
     def plot_loss_curve(self, path: str | os.PathLike[str] | None = None) -> Figure:
         """Draws the loss by epoch, and that of the validation data if there were any.

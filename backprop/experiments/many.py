@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
@@ -14,9 +13,11 @@ import numpy as np
 from backprop.callbacks import CallbackList
 from backprop.core.checks import check_list
 from backprop.core.ranges import warn_of_rounding
+from backprop.core.signatures import check_call_by_name
 from backprop.core.types import Array
 from backprop.core.walk import from_here
 from backprop.data.batches import Batches
+from backprop.data.frames import check_labels, check_validation_labels
 from backprop.data.inputs import warn_of_bytes
 from backprop.data.samples import Data
 from backprop.data.sources import Source, check
@@ -65,21 +66,18 @@ def fit_many(
     learning rates) whose steps are small go through their batches in step, each in its own order:
     K matrix products are one call. The results are those of ``model.fit`` for each of them, to
     rounding. All other models, and all other arguments, are trained one after the other.
-
     Everything is checked first, for all models: a call that fails moves none of their weights.
 
     Args:
         models: Compiled models.
         x: Inputs for all of them.
         y: Targets.
-        rows: For each model the numbers of the samples that it is trained on, all unless given:
-            folds, bootstrap samples.
+        rows: For each model the numbers of its training samples (folds, bootstrap); all by default.
         validation_rows: For each model the samples that it is evaluated on after every epoch, where
             no ``validation_data`` are given for all.
         executor: Shares the fits out to other processes: a ``ProcessPoolExecutor``, mpi4py's
             ``MPIPoolExecutor``, Dask's ``client.get_executor()``. The results have the same bits
-            as without it. A fit whose process dies is tried once more. Each process works with
-            copies of the callbacks.
+            as without it; callbacks are copied. A fit whose process dies is tried once more.
         **fit_arguments: What else ``fit`` is to be given, such as ``epochs=20``. A
             ``sample_weight`` has one number for each sample of x; ``rows`` takes its part of it.
 
@@ -91,14 +89,26 @@ def fit_many(
         RuntimeError: Another thread trains one of them.
         ValueError: Models come twice or share an optimizer, ``rows`` does not fit the models or the
             samples, or ``fit`` would refuse an argument.
+
+    Example:
+        >>> models = [bp.Sequential([bp.layers.Dense(1)], seed=seed) for seed in range(10)]
+        >>> for model in models:
+        ...     model.compile("sgd", "mse")
+        >>> len(bp.fit_many(models, np.ones((8, 1)), np.ones(8), epochs=3, verbose=0))
+        10
     """
     models = checked_models(models)
     for model in {type(each): each for each in models}.values():
-        inspect.signature(model.fit).bind(x, y, **fit_arguments)
+        check_call_by_name(model.fit, fit_arguments, "fit", "x", "y")
+    labels = [check_labels(x, model.feature_names) for model in models]
+    check_validation_labels(x, fit_arguments.get("validation_data"))
     with ExitStack() as stack:
         for model in models if executor is None else ():  # whose threads are to train them
             stack.enter_context(training(model, "fit_many"))
-        return fit_all(models, x, y, rows, validation_rows, executor, fit_arguments)
+        histories = fit_all(models, x, y, rows, validation_rows, executor, fit_arguments)
+    for model, known in zip(models, labels, strict=True):
+        model.feature_names = known
+    return histories
 
 
 def fit_all(

@@ -192,8 +192,9 @@ class StackedStep:
         self._arrays = [data.X, data.y] + ([] if data.weight is None else [data.weight])
         arrays = [array[example] for array in self._arrays]
         batch = as_batch(arrays, data.weight is not None, rounded=False)[:3]
-        Step(model).gradients(*batch)  # makes all buffers
-        recorded = RecordedStep(model, *batch)
+        with quiet():
+            Step(model).gradients(*batch)  # makes all buffers
+            recorded = RecordedStep(model, *batch)
         if not recorded.works:
             raise CannotStack(recorded.tape.failure)
         vectors = [(model.parameters.values, theta), (model.parameters.gradients, g)]

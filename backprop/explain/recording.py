@@ -17,7 +17,8 @@ from backprop.layers.block import outputs_through, shape_through
 from backprop.layers.chain import ending
 from backprop.losses import Loss
 from backprop.losses.formula import Formula
-from backprop.protocol import Model
+from backprop.protocol import Model, check_model
+from backprop.training.divergence import quietly
 
 
 class Explainable(Model, Protocol):
@@ -31,6 +32,7 @@ class Explainable(Model, Protocol):
         """Makes the parameters for inputs of that shape."""
 
 
+@quietly
 def record_pass(model: Explainable, X: Any, y: Any, sample_weight: Any = None) -> Record:
     """The five steps of training on one batch, on a copy of the model, with everything kept.
 
@@ -186,6 +188,7 @@ def _loss_parts(
 
 def _check(model: Explainable, X: Any, y: Any, sample_weight: Any) -> Data:
     """The data as the model takes them, a single sample as a batch of one; builds the model."""
+    check_model(model)
     loss = model.loss
     X = to_array(X, "X")
     if X.ndim == (1 if model.input_shape is None else len(model.input_shape)):

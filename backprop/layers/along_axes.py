@@ -27,6 +27,11 @@ class AlongAxes(Layer):
         """Whether it is the last axis alone, for inputs of any number of axes."""
         return self.axis in (-1, (-1,))
 
+    @property
+    def any_length(self) -> int:  # type: ignore[override]
+        """2, unless the parameters or the sums may be along the steps."""
+        return 2 if self.is_last else 0
+
     def chosen(self, n: int) -> tuple[int, ...]:
         """The axes among those of inputs with n axes, in ascending order.
 
@@ -57,8 +62,10 @@ class AlongAxes(Layer):
         Raises:
             ValueError: It computes along the steps, and some of them are padded.
         """
-        if mask is not None and 1 in self.chosen(X.ndim):
-            raise refusal(self, self.along_steps, "choose axis=-1")
+        if mask is not None and not self.is_last:
+            n = len(self.input_shape or X.shape[1:]) + 1  # X may be what comes before other layers
+            if 1 in self.chosen(n):
+                raise refusal(self, self.along_steps, "choose axis=-1")
         return mask
 
     def check_input(self, X: Array) -> Array:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
+from backprop.core.checks import is_row
 from backprop.core.errors import ShapeError
 from backprop.core.lookup import default_name
 from backprop.core.signatures import check_methods
 from backprop.core.types import Array, Shape
-from backprop.layers.base import Layer
+from backprop.layers.base import Activation, Layer
 
 METHODS = {
     "forward": "X, training=False",
@@ -30,6 +33,12 @@ class Block(Layer):
 
     Attributes:
         children: The layers that it holds, in the order of their weights.
+
+    Example:
+        >>> block = bp.layers.Residual([bp.layers.Dense(2), bp.layers.ReLU()])
+        >>> model = bp.Sequential([bp.Input(2), block])
+        >>> [parameter.name for parameter in model.parameters]
+        ['residual_1.dense_1.W', 'residual_1.dense_1.b']
     """
 
     def __init__(self, name: str | None = None) -> None:
@@ -83,6 +92,11 @@ class Block(Layer):
         if not isinstance(layer, Layer):
             hint = " (an instance: add the parentheses)" if isinstance(layer, type) else ""
             raise TypeError(f"a model is made of layers{hint}, but it was given {layer!r}.")
+        if type(layer) in (Layer, Activation):
+            raise TypeError(
+                f"{type(layer).__name__} is the base of layers of one's own and computes nothing: "
+                f"take one of its classes, such as ReLU() or Dense(8)."
+            )
         check_methods(layer, METHODS, "parameters")
         if layer.input_shape is not None or any(layer is other for other in self.children):
             raise ValueError(
@@ -106,7 +120,7 @@ class Block(Layer):
             parameter.name = f"{layer.name}.{parameter.name}"
             parameter.trainable = parameter.trainable and self.trainable
         self.parameters += layer.parameters
-        return layer.output_shape(input_shape)
+        return check_size(layer, layer.output_shape(input_shape))
 
 
 def outputs_through(
@@ -116,8 +130,8 @@ def outputs_through(
     for layer in layers:
         masked = {"mask": mask} if layer.takes_mask and mask is not None else {}
         Y = layer.forward(X, training, **masked)
-        if Y is None:
-            raise TypeError(f"{layer}.forward returned None: end it with return and the outputs.")
+        if type(Y) is not np.ndarray or Y.dtype.kind == "O" or Y.shape[:1] != X.shape[:1]:
+            check_outputs(layer, X, Y)
         if mask is not None or layer.makes_mask:
             mask = layer.output_mask(X, mask)
             if mask is not None and mask.shape != Y.shape[: mask.ndim]:
@@ -128,6 +142,24 @@ def outputs_through(
                 )
         X = Y
         yield Y
+
+
+def check_outputs(layer: Layer, X: Array, Y: Any) -> None:
+    """Checks that what ``forward`` returned has a row for each sample.
+
+    Raises:
+        TypeError: It is no array.
+        ShapeError: It has another number of rows.
+    """
+    if Y is None:
+        raise TypeError(f"{layer}.forward returned None: end it with return and the outputs.")
+    if not hasattr(Y, "tape") and (not isinstance(Y, np.ndarray) or Y.dtype.kind == "O"):
+        raise TypeError(f"{layer}.forward must return numbers, an array, but returned {Y!r:.60}.")
+    if Y.shape[:1] != X.shape[:1]:
+        raise ShapeError(
+            f"{layer}.forward must return a row for each of {X.shape[0]} samples, but it returned "
+            f"an array of shape {Y.shape}."
+        )
 
 
 def forward_through(
@@ -179,8 +211,22 @@ def entrance(layers: Sequence[Layer]) -> list[Layer]:
 def shape_through(layers: Iterable[Layer], shape: Shape) -> Shape:
     """The shape of one sample behind the last of the layers."""
     for layer in layers:
-        shape = layer.output_shape(shape)
+        shape = check_size(layer, layer.output_shape(shape))
     return shape
+
+
+def check_size(layer: Layer, found: Any) -> Shape:
+    """What ``output_shape`` returned.
+
+    Raises:
+        TypeError: It is no tuple of integers.
+    """
+    if is_row(found) and all(isinstance(n, int | np.integer) for n in found):
+        return tuple(found)
+    raise TypeError(
+        f"{layer}.output_shape must return the shape of one sample, a tuple of integers, but it "
+        f"returned {found!r}."
+    )
 
 
 def takes(layers: Iterable[Layer], shape: Shape, known: Shape) -> bool:

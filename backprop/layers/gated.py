@@ -31,8 +31,7 @@ class GLU(AlongAxes):
         name: The layer's name.
 
     Example:
-        >>> import numpy as np
-        >>> GLU().forward(np.array([[1.0, 2.0, 0.0, 100.0]]))
+        >>> bp.layers.GLU().forward(np.array([[1.0, 2.0, 0.0, 100.0]]))
         array([[0.5, 2. ]])
     """
 
@@ -47,11 +46,6 @@ class GLU(AlongAxes):
     def __init__(self, axis: int = -1, name: str | None = None) -> None:
         super().__init__(name)
         self.axis = check_integer(axis, "axis of GLU", -math.inf)
-
-    @property
-    def any_length(self) -> int:  # type: ignore[override]
-        """2, unless the steps are halved."""
-        return 2 if self.is_last else 0
 
     def make_parameters(self, input_shape: Shape) -> None:
         """Makes none; the axis must be even."""

@@ -43,9 +43,13 @@ class GroupNormalization(Standardization):
         beta_constraint: What β is brought to after every step.
         gamma_constraint: What γ is brought to after every step.
         name: The layer's name.
-    """
 
-    any_length = 2
+    Example:
+        >>> layer = bp.layers.GroupNormalization(groups=2)
+        >>> layer.build((4,))
+        >>> layer.forward(np.array([[1.0, 3.0, 10.0, 50.0]])).round(1)
+        array([[-1.,  1., -1.,  1.]], dtype=float32)
+    """
 
     def __init__(
         self,
@@ -82,6 +86,11 @@ class GroupNormalization(Standardization):
                 f"choose groups that divide {channels}."
             )
         return (channels,)
+
+    @property
+    def any_length(self) -> int:  # type: ignore[override]
+        """2, unless steps are the channels."""
+        return 2 if self.is_last else 0
 
     def output_mask(self, X: Array, mask: Array | None) -> Array | None:
         """None, since all steps are normalised together.

@@ -179,11 +179,6 @@ class OverAxes(AlongAxes):
     interval = REAL
     along_steps = "normalises over all steps together"
 
-    @property
-    def any_length(self) -> int:  # type: ignore[override]
-        """2, unless the steps are normalised over."""
-        return 2 if self.is_last else 0
-
     def mean(self, A: Array) -> Array:
         """The mean over the axes at the end, kept with size 1, as the product A 1 / n."""
         axes = 1 if self.is_last else len(self.chosen(A.ndim))

@@ -1,7 +1,4 @@
-"""scikit-learn's losses where this package's own differ from them by a factor or a constant.
-
-The estimators compile with them; they stand here, and not there, for files of such models to find.
-"""
+"""scikit-learn's losses where our own differ by a factor or a constant: for the ``estimators``."""
 
 from typing import Any
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 import numpy as np
 
+from backprop.core.checks import check_list, check_text
 from backprop.core.durable import FilePath
 from backprop.core.types import Array
 from backprop.plotting.style import (
@@ -73,6 +74,12 @@ def loss_curves(
         TypeError: If ``histories`` is neither of the two.
         ValueError: If a key is unknown, or quantities of one training differ in length.
         FileNotFoundError: If the folder of ``path`` does not exist.
+
+    Example:
+        >>> training = {"loss": [0.9, 0.4], "val_loss": [0.9, 0.5], "accuracy": [0.5, 0.8]}
+        >>> figure = bp.plotting.loss_curves(training, path="training.png")
+        >>> len(figure.axes)  # a panel for the losses, and one for the accuracy
+        2
     """
     runs = _read_runs(histories)
     quantities = _choose(runs, keys)
@@ -164,7 +171,8 @@ def _choose(runs: list[_Run], keys: str | Sequence[str] | None) -> dict[str, lis
     if keys is None:
         keys = list(dict.fromkeys(name.removeprefix(_VALIDATION) for name in there))
     chosen = {}
-    for key in [keys] if isinstance(keys, str) else keys:
+    for key in [keys] if isinstance(keys, str) else check_list(keys, "keys"):
+        check_text(key, "every one of keys")
         chosen[key] = [name for name in (key, _VALIDATION + key) if name in there]
         if not chosen[key]:
             raise ValueError(f"keys holds {key!r}, which is not recorded; there are: {there}.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from backprop.core.arrays import as_numbers
 from backprop.core.types import Array
 from backprop.plotting.nodes import short
 from backprop.plotting.style import finite_array, new_figure, save
@@ -34,6 +35,11 @@ def filters(
 
     Raises:
         ValueError: W has another number of axes, or there is no such channel.
+
+    Example:
+        >>> layer = bp.layers.Conv2D(4, 3)
+        >>> model = bp.Sequential([bp.Input((8, 8, 1)), layer], seed=0)
+        >>> figure = bp.plotting.filters(layer, path="filters.png")
     """
     weights = finite_array("W", getattr(W, "W", W), 4, ": pass a convolution that is built")
     n_channels = weights.shape[2]
@@ -62,6 +68,11 @@ def feature_maps(A: Any, path: str | os.PathLike[str] | None = None) -> Figure:
 
     Raises:
         ValueError: A is not the output for one image.
+
+    Example:
+        >>> model = bp.Sequential([bp.Input((8, 8, 1)), bp.layers.Conv2D(4, 3)], seed=0)
+        >>> A = model.activations(np.ones((1, 8, 8, 1)))["conv2d_1"]
+        >>> figure = bp.plotting.feature_maps(A)
     """
     if np.ndim(A) == 4 and len(A) == 1:
         A = A[0]
@@ -80,8 +91,13 @@ def saliency(image: Any, gradient: Any, path: str | os.PathLike[str] | None = No
 
     Raises:
         ValueError: The two do not have the same shape, or are no images.
+
+    Example:
+        >>> image = np.eye(8)
+        >>> figure = bp.plotting.saliency(image, gradient=-image)
     """
-    picture, slope = np.asarray(image, float), np.asarray(gradient, float)
+    picture = np.asarray(as_numbers(image, "image"), float)
+    slope = np.asarray(as_numbers(gradient, "gradient"), float)
     if picture.shape != slope.shape or picture.ndim not in (2, 3):
         raise ValueError(
             f"image and gradient must have the same shape (H, W) or (H, W, C), but they have "

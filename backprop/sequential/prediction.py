@@ -20,6 +20,8 @@ from backprop.data.on_disk import on_disk, slices_of
 from backprop.data.sources import EVALUATION_BATCH, bounded, refuse_beside_stream
 from backprop.engine.threads import single_blas_threads
 from backprop.layers.block import shape_through
+from backprop.training.divergence import quietly, warn_of_overflow
+from backprop.training.progress import progress
 
 FEW_NUMBERS = 64
 """Outputs up to which Python adds them up sooner than NumPy."""
@@ -28,6 +30,7 @@ MANY_ROWS = 64
 """From so many rows on all weights are looked at after a prediction."""
 
 
+@quietly
 def predict(
     network: Any,
     x: Any,
@@ -39,6 +42,7 @@ def predict(
     """The outputs; see ``Network.predict`` for the arguments."""
     layers = network._some_layers()
     check_labels(x, network.feature_names)
+    progress(verbose)  # says so if there is no such value; predictions show none
     if steps is not None:
         steps = check_integer(steps, "steps")
     if on_disk(x):
@@ -133,6 +137,9 @@ def believed(network: Any, outputs: Array) -> Array:
         if math.isfinite(sum(outputs.ravel().tolist())) if few else surely_finite(outputs):
             return outputs
     check_weights_finite(network)
+    if not surely_finite(outputs) and not np.isfinite(outputs).all():
+        row = np.argwhere(~np.isfinite(outputs))[0][0]
+        warn_of_overflow(f"row {row} of the predictions is not finite", network)
     return outputs
 
 

@@ -37,6 +37,8 @@ def parallel(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
         return graph.add("Concat", *outputs, axis=-1), behind
     if layer.merge == "multiply":
         return reduce(lambda one, other: graph.add("Mul", one, other), outputs), behind
+    if layer.merge == "average" and graph.dtype == "float64":  # ONNX Runtime has no Mean of it
+        return graph.add("Mul", graph.add("Sum", *outputs), 1 / len(outputs)), behind
     joins = {"add": "Sum", "average": "Mean", "maximum": "Max"}
     return graph.add(joins[layer.merge], *outputs), behind
 

@@ -27,6 +27,7 @@ from backprop.layers import (
     LayerNormalization,
     Normalization,
     PReLU,
+    Reshape,
     Residual,
     RMSNormalization,
     SeparableConv2D,
@@ -63,6 +64,7 @@ def read(layers: Sequence[Layer], path: FilePath) -> dict[str, Array]:
     """
     loading = Loading(modules_of(safetensors.read(path)))
     loading.chain(layers, "")
+    loading.end()
     loading.faults += [
         f"the model has no layer for its {module.name!r} ({shapes_of(module.arrays)})"
         for module in loading.rest()
@@ -148,6 +150,15 @@ class Loading:
                 if layer.parameters:
                     self.layer(layer, name)
                 self.order.through(layer)
+
+    def end(self) -> None:
+        """Behind the last layer, whose outputs should be those of PyTorch in its order."""
+        order = self.order
+        if order.rows is not None or isinstance(order.doubt, Reshape):
+            self.faults.append(
+                f"the outputs behind {order.doubt or 'the last Flatten'} have another order than "
+                f"PyTorch's, which has channels first: leave out the layers from there on"
+            )
 
     def branches(self, block: Block, way: str) -> None:
         """The layers of a block with several ways, whose outputs must have the order of PyTorch."""

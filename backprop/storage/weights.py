@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from backprop.core.durable import FilePath
+from backprop.core.durable import FilePath, check_file
 from backprop.core.types import Array
 from backprop.storage import keras_weights, models, snapshot, torch_weights
 
@@ -32,7 +32,7 @@ def load_weights(model: Any, path: FilePath) -> None:
             that overflows the model's dtype.
         ImportError: It is Keras's, and the package ``h5py`` is not installed.
     """
-    read = reader_of(os.fsdecode(path))
+    read = reader_of(check_file(path))
     if read is None:
         models.load_weights(model, path)
         return

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from backprop.layers.block import walk
 from backprop.layers.standardization import Standardization
 from backprop.protocol import Model
 from backprop.training.step import Step
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 LARGE_LOSS, LARGE_INPUT = 1e6, 100.0
 """A first loss above the one is told of if an input is above the other."""
@@ -41,6 +45,31 @@ def quiet() -> np.errstate:
     """No warnings of NumPy's about overflow: there is one of ours. Who had it raise, has it so."""
     kinds: dict[str, Any] = {k: "ignore" for k, how in np.geterr().items() if how == "warn"}
     return np.errstate(**kinds)
+
+
+def quietly(function: Callable[P, R]) -> Callable[P, R]:
+    """The function, each call of it under ``quiet``."""
+
+    @functools.wraps(function)
+    def called(*given: P.args, **named: P.kwargs) -> R:
+        with quiet():
+            return function(*given, **named)
+
+    return called
+
+
+def warn_of_overflow(what: str, model: Any) -> None:
+    """Warns of a result that is not finite though weights and inputs are.
+
+    Args:
+        what: What it is, with the verb: "the loss is nan".
+        model: The model.
+    """
+    wider = "" if model.dtype == np.float64 else ", or make the model with dtype='float64'"
+    console.warn(
+        f"{what}: weights and inputs are finite, but on the way numbers become too large for "
+        f"{model.dtype}. Scale the inputs as those of the training were{wider}."
+    )
 
 
 class Guard:

@@ -14,6 +14,7 @@ from backprop.losses import Loss
 from backprop.metrics import Metric
 from backprop.protocol import Model
 from backprop.training.batched_metrics import update_steps
+from backprop.training.divergence import quietly
 
 Together = Callable[[float, int, list[Metric]], tuple[float, int, list[Metric]]]
 """Makes of Σ n E, Σ n = N and the metrics those over all workers, where several train a model."""
@@ -39,6 +40,7 @@ class Evaluator:
         self.model, self.together = model, together
         self._known: Any = None
 
+    @quietly
     def __call__(
         self,
         batches: Iterable[Batch],

@@ -14,7 +14,7 @@ from backprop.data.streams import GoesOn
 from backprop.protocol import Model
 from backprop.training import full_batch
 from backprop.training.batched_metrics import BatchedMetrics, update_steps
-from backprop.training.divergence import Guard, quiet, warn_of_scale
+from backprop.training.divergence import Guard, quiet, warn_of_overflow, warn_of_scale
 from backprop.training.evaluation import Evaluator, Together, alone, collect
 from backprop.training.interrupt import DelayedInterrupt
 from backprop.training.plan import Plan
@@ -52,6 +52,7 @@ class Loop:
         self.interrupt = DelayedInterrupt()  # Ctrl-C waits until a step is through
         self._counted, self._metrics = model.metrics, self.new_metrics()
         self.evaluate = Evaluator(model, together)
+        self._told_of_overflow = False
         self.listen()
         self._hear = bool(self._after)  # whether anybody is told of steps that are through
         self._errors: Any = np.geterr()
@@ -231,6 +232,9 @@ class Loop:
                 lambda: self.evaluate(self.interrupt.after_each(validation), self.callbacks)
             )
             logs |= {f"val_{key}": value for key, value in found.items()}
+            if not math.isfinite(found["loss"]) and not self._told_of_overflow:
+                self._told_of_overflow = True
+                warn_of_overflow(f"val_loss is {found['loss']} in epoch {epoch + 1}", self.model)
         if self.model.optimizer.schedule is not None:
             logs["learning_rate"] = self.model.optimizer.learning_rate
         self.callbacks.params["steps"] = self.plan.batches.steps  # a stream knows it by now

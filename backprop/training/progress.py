@@ -4,6 +4,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from backprop.callbacks import Callback, Logs
 from backprop.core import console
 
@@ -158,8 +160,14 @@ def describe(seconds: float, logs: Mapping[str, float]) -> str:
     return ", ".join([duration, *numbers])
 
 
-def show_number(value: float | list[float]) -> str:
-    """Four decimals, or four digits of a number too small or too large for that; of a list each."""
+def show_number(value: Any) -> str:
+    """Four decimals, or four digits of a number too small or too large for that; of a list each.
+
+    What a callback has written into the logs need be no number, and is shown as it is.
+    """
     if isinstance(value, list):
         return f"[{', '.join(map(show_number, value))}]"
-    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.3e}"
+    if not isinstance(value, int | float | np.integer | np.floating):
+        return str(value)
+    number = float(value)
+    return f"{number:.4f}" if number == 0 or 1e-3 <= abs(number) < 1e4 else f"{number:.3e}"

@@ -1,0 +1,59 @@
+"""What a newcomer writes first, on every verb: the answer names the argument and what to write."""
+
+import numpy as np
+import pytest
+from mistakes import C, X, assert_speaks, classifier
+
+import backprop as bp
+from backprop import datasets, inspection, plotting
+from backprop.callbacks import LivePlot
+from backprop.layers import Activation, Dense, Input, Layer
+
+CALLS = {
+    "Input(name)": (lambda: Input((4,), name="x"), "there is no such argument; those of Input"),
+    "Input(batch_shape)": (lambda: Input(batch_shape=(None, 4)), "no such argument"),
+    "Activation": (lambda: bp.Sequential([Activation("relu")]), r"such as ReLU\(\)"),
+    "Layer": (lambda: bp.Sequential([Layer()]), "computes nothing"),
+    "fit_many": (
+        lambda: bp.fit_many([classifier()], X, C, nb_epoch=3),
+        r"fit is called as fit\(x, y, nb_epoch=…\)",
+    ),
+    "cross_validate": (lambda: bp.cross_validate(classifier, X, C, k=3), "k=…"),
+    "search": (lambda: bp.search(lambda a: 5, {"a": [1]}, X, C, folds=2), "models must hold"),
+    "summary": (lambda: classifier().summary(5), "print_fn must be a function"),
+    "saliency": (lambda: plotting.saliency(classifier(), X), "image must hold numbers"),
+    "pad_sequences": (lambda: datasets.pad_sequences(5), "sequences must be a list"),
+    "Vocabulary": (lambda: datasets.Vocabulary(5), "texts must be one string or a list"),
+    "check_layer": (lambda: inspection.check_layer(Dense, (4,)), "layer must be a layer"),
+    "no layer": (lambda: inspection.check_layer(5, (4,)), "layer must be a layer"),
+    "predict": (lambda: classifier().predict(X, verbose="a"), "verbose must be"),
+    "predict batches": (lambda: classifier().predict([(X, C)], verbose=7), "verbose must be"),
+    "digits": (lambda: datasets.load_digits(images="False"), "images must be True or False"),
+    "LivePlot": (lambda: LivePlot("a.png", keys=5), "keys must be a list"),
+    "keys": (lambda: LivePlot("a.png", keys=[5]), "every one of keys must be a string"),
+    "rate range": (lambda: bp.learning_rate_range(classifier, X, C), "model must be a model"),
+    "rate range of none": (lambda: bp.learning_rate_range(None, X, C), "model must be a model"),
+    "surface": (lambda: inspection.loss_surface(classifier, X, C), "call the function"),
+    "outputs": (lambda: inspection.layer_outputs(classifier, X), "chain must be a model"),
+    "costs": (lambda: inspection.gradient_cost(classifier, X, C), "model must be a model"),
+    "gradients": (lambda: inspection.check_gradients("model", X, C), "model must be a model"),
+    "explain": (lambda: bp.explain.explain(classifier, X, C), "model must be a model"),
+    "explain a class": (lambda: bp.explain.explain(bp.Sequential, X, C), "model must be a model"),
+    "fit_many functions": (lambda: bp.fit_many([classifier], X, C), "models must hold"),
+    "build of none": (lambda: bp.cross_validate(lambda: None, X, C), "return the model"),
+    "search of none": (lambda: bp.search(lambda a: None, {"a": [1]}, X, C), "models must hold"),
+    "curves": (lambda: plotting.loss_curves({"loss": [1.0]}, 5), "keys must be a list"),
+}
+
+
+@pytest.mark.parametrize(("call", "words"), CALLS.values(), ids=CALLS)
+def test_the_answer_is_in_our_words(call, words):
+    with pytest.raises((ValueError, TypeError), match=words) as caught:
+        call()
+    assert_speaks(caught, [])
+
+
+def test_predictions_are_silent_whatever_verbose_is(capsys):
+    for verbose in (0, 1, 2, "auto", np.int64(1)):
+        classifier().predict(X, verbose=verbose)
+    assert capsys.readouterr().out == ""

@@ -268,3 +268,13 @@ def test_the_loss_grows_beyond_where_that_of_scikit_learn_is_cut_off():
     theirs.fit(X, y)
     assert ours.loss_curve_[0] > theirs.loss_curve_[0]
     np.testing.assert_allclose(ours.coefs_[0], theirs.coefs_[0], rtol=0, atol=1e-12)
+
+
+def test_one_class_alone_is_always_right(iris):
+    X, _ = iris
+    common = {"early_stopping": True, "hidden_layer_sizes": (12,), "random_state": 0}
+    ours, theirs = (
+        package.MLPClassifier(**common).fit(X, ["a"] * 150)
+        for package in (backprop.estimators, neural_network)
+    )
+    assert ours.validation_scores_ == theirs.validation_scores_

@@ -199,7 +199,7 @@ class MLPClassifier(Classifies, MLP):
         return self._labels.n_outputs, "softmax" if y.ndim == 1 else "logistic"
 
     def _score_of(self, prediction: Array, y: Array, weight: Array | None) -> float:
-        return accuracy(prediction, y, weight)
+        return 1.0 if len(self.classes_) == 1 else accuracy(prediction, y, weight)
 
     def _strata(self, y: Array) -> Array | None:
         return y > 0 if self.n_outputs_ == 1 else None

@@ -4,7 +4,6 @@ How the numbers were made is said in ``data/make_keras_optimizers.py``.
 """
 
 import ast
-import doctest
 import inspect
 import textwrap
 from itertools import zip_longest
@@ -20,7 +19,6 @@ from backprop.optimizers import (
     Adafactor,
     Adam,
     AdamW,
-    ByParameter,
     Ftrl,
     Lamb,
     Muon,
@@ -171,10 +169,3 @@ def test_every_mistake_in_a_formula_is_noticed(monkeypatch):
         if right and not label.startswith(tuple(EQUIVALENT)):
             survivors.append(label)
     assert "\n".join(survivors) == ""
-
-
-@pytest.mark.parametrize("kind", [Adafactor, ByParameter, Ftrl, Lamb, Muon])
-def test_examples(kind):
-    found = doctest.DocTestFinder().find(kind, globs=vars(inspect.getmodule(kind)).copy())
-    results = [doctest.DocTestRunner().run(each) for each in found if each.examples]
-    assert [result.failed for result in results] == [0]

@@ -215,7 +215,11 @@ class CallbackList:
                     f"callbacks must hold objects of backprop's class Callback{hint}, but one of "
                     f"them is {callback!r}."
                 )
-            check_methods(callback, METHODS)
+            methods = dict(METHODS)
+            for name in ("state", "restore"):  # attributes may be called so, too
+                if not callable(getattr(callback, name)):
+                    del methods[name]
+            check_methods(callback, methods)
         self.callbacks, self.params = sorted(callbacks, key=lambda each: each.comes_last), params
         self.everyone = self.callbacks
         self._called: dict[str, list[Any]] = {}

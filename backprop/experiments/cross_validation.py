@@ -108,6 +108,8 @@ def cross_validate(
             f"least as many samples as folds ({folds})."
         )
     models = [build() for _ in range(folds)]
+    if any(model is None for model in models):
+        raise TypeError("build returned None: let it return the model.")
     if len({id(model) for model in models}) < folds:
         raise ValueError("build returned the same model twice: let it make a new one.")
     refuse_lists(models)

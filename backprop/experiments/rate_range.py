@@ -16,7 +16,7 @@ from backprop.core.types import Array
 from backprop.data.batches import Batches
 from backprop.data.sources import check
 from backprop.engine.threads import single_blas_threads
-from backprop.protocol import Model
+from backprop.protocol import Model, check_model
 from backprop.training.observation import observe
 from backprop.training.step import Step
 
@@ -117,6 +117,7 @@ def learning_rate_range(
         >>> bool(0.001 < bp.learning_rate_range(model, X, y).suggestion < 1)
         True
     """
+    check_model(model)
     start, stop = check_positive(start, "start"), check_positive(stop, "stop")
     if start >= stop:
         raise ValueError(f"start must be below stop, but {start!r} is not below {stop!r}.")

@@ -12,7 +12,7 @@ from backprop.core.types import Array
 from backprop.data.inputs import check_inputs
 from backprop.data.sources import check
 from backprop.engine.threads import single_blas_threads
-from backprop.protocol import Model
+from backprop.protocol import Model, check_model
 
 STEP = 1e-6
 """The change h of a weight w in a difference quotient is this times max(1, |w|)."""
@@ -120,6 +120,7 @@ def gradient_cost(model: Model, X: Array, y: Array, max_passes: int = 2000) -> G
         >>> {cost.method: cost.forward_passes for cost in costs.methods}
         {'forward differences': 101, 'central differences': 200, 'backpropagation': 1}
     """
+    check_model(model)
     check_integer(max_passes, "max_passes")
     data = check(model, check_inputs(X, model.input_shape, model.layers, "X"), y)
     with single_blas_threads():

@@ -28,7 +28,7 @@ from backprop.inspection.derivatives import (
 from backprop.inspection.gradient_report import GradientReport, TensorReport
 from backprop.inspection.real_branches import branching_as_real
 from backprop.layers import Layer
-from backprop.protocol import Model
+from backprop.protocol import Model, check_model
 from backprop.training.divergence import quietly
 
 DIRECTIONS = 3
@@ -74,6 +74,7 @@ def check_gradients(
         >>> report.ok, report.method
         (True, 'complex step')
     """
+    check_model(model)
     check_integer(max_entries, "max_entries")
     _ = model.loss  # raises if there is none
     given: Any = check_inputs(X, model.input_shape, model.layers, "X", model.dtype)

@@ -7,6 +7,7 @@ from typing import Any
 from backprop.core.types import Array
 from backprop.layers import Chain
 from backprop.layers.block import walk
+from backprop.protocol import check_model
 from backprop.training.divergence import quietly
 
 
@@ -20,6 +21,7 @@ def layer_outputs(chain: Chain, X: Array) -> dict[str, Array]:
         >>> bp.inspection.layer_outputs(layer, np.array([[-1.0, 0.0]]))
         {'relu_1': array([[0., 0.]]), 'tanh_1': array([[0., 0.]])}
     """
+    check_model(chain, "chain")
     found: dict[str, Array] = {}
     twin = deepcopy(chain)
 

@@ -11,7 +11,7 @@ import numpy as np
 from backprop import plotting
 from backprop.core.checks import check_integer, check_numbers, check_positive
 from backprop.core.types import Array
-from backprop.protocol import Model
+from backprop.protocol import Model, check_model
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -86,6 +86,7 @@ def loss_surface(
         >>> surface = bp.inspection.loss_surface(model, X, y, resolution=9)
         >>> figure = surface.plot("surface.png")
     """
+    check_model(model)
     resolution = check_integer(resolution, "resolution", 2)
     radius = check_positive(radius, "radius")
     seed = check_integer(seed, "seed", 0)

@@ -173,12 +173,10 @@ class BatchNormalization(Standardization):
         d = self.unstretch(delta)
         if not self._by_batch:
             by_channel(np.multiply, d, self._inverse, d)
-        elif self._M is None:
-            self.unstandardize(d)
         else:
-            d *= self._M
-            self.unstandardize(d)
-            d *= self._M
+            self.unstandardize(d)  # whose means leave padded steps out
+            if self._M is not None:
+                d *= self._M
         return self.to_their_places(d, "D")
 
     def see(self, X: Array, mask: Array | None) -> None:

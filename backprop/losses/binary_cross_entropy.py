@@ -7,9 +7,10 @@ import numpy as np
 from backprop.core import functional
 from backprop.core.checks import check_number
 from backprop.core.types import Array, Shape
-from backprop.losses.cross_entropy import CrossEntropy, Partition, check_shares
+from backprop.losses.cross_entropy import CrossEntropy, Partition
 from backprop.losses.formula import Formula
 from backprop.losses.helpers import row_dot
+from backprop.losses.probabilities import check_shares
 
 
 class BinaryCrossentropy(CrossEntropy):

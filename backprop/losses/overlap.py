@@ -10,9 +10,9 @@ from backprop.core.errors import ShapeError
 from backprop.core.functional import row_sum
 from backprop.core.types import UNIT, Array, Shape
 from backprop.losses.base import Loss
-from backprop.losses.cross_entropy import check_shares
 from backprop.losses.formula import Formula
 from backprop.losses.helpers import check_probabilities, row_dot
+from backprop.losses.probabilities import check_shares
 
 
 class Tversky(Loss):

@@ -14,19 +14,20 @@ class TruePositives(DecisionMetric):
     Of two classes it is the number of class 1 (see ``DecisionMetric``), else that of all outputs.
 
     Args:
-        threshold: Every output above it is chosen; None takes the largest of K outputs. Of a list
-            the result is a list, with a number for each.
-        class_id: The class whose number it is.
+        thresholds: Every output above it is chosen; None is ½. Of a list the result is a list,
+            with a number for each.
         name: Its key in logs and History.
+        class_id: The class whose number it is.
     """
 
     def __init__(
         self,
-        threshold: float | Sequence[float] | None = 0.5,
-        class_id: int | None = None,
+        thresholds: float | Sequence[float] | None = None,
         name: str = "true_positives",
+        class_id: int | None = None,
     ) -> None:
-        super().__init__(name, threshold, class_id)
+        super().__init__(name, thresholds, class_id)
+        self.thresholds = self._thresholds
 
     def count(self, hits: Array, chosen: Array, true: Array, n: Array) -> Array:
         """The number for each class."""
@@ -42,19 +43,19 @@ class TrueNegatives(TruePositives):
     """How many outputs were rightly not chosen (see ``TruePositives``).
 
     Args:
-        threshold: Every output above it is chosen; None takes the largest of K outputs. Of a list
-            the result is a list, with a number for each.
-        class_id: The class whose number it is.
+        thresholds: Every output above it is chosen; None is ½. Of a list the result is a list,
+            with a number for each.
         name: Its key in logs and History.
+        class_id: The class whose number it is.
     """
 
     def __init__(
         self,
-        threshold: float | Sequence[float] | None = 0.5,
-        class_id: int | None = None,
+        thresholds: float | Sequence[float] | None = None,
         name: str = "true_negatives",
+        class_id: int | None = None,
     ) -> None:
-        super().__init__(threshold, class_id, name)
+        super().__init__(thresholds, name, class_id)
 
     def count(self, hits: Array, chosen: Array, true: Array, n: Array) -> Array:
         """The number for each class."""
@@ -65,21 +66,21 @@ class FalsePositives(TruePositives):
     """How many outputs were chosen wrongly (see ``TruePositives``).
 
     Args:
-        threshold: Every output above it is chosen; None takes the largest of K outputs. Of a list
-            the result is a list, with a number for each.
-        class_id: The class whose number it is.
+        thresholds: Every output above it is chosen; None is ½. Of a list the result is a list,
+            with a number for each.
         name: Its key in logs and History.
+        class_id: The class whose number it is.
     """
 
     better = "smaller"
 
     def __init__(
         self,
-        threshold: float | Sequence[float] | None = 0.5,
-        class_id: int | None = None,
+        thresholds: float | Sequence[float] | None = None,
         name: str = "false_positives",
+        class_id: int | None = None,
     ) -> None:
-        super().__init__(threshold, class_id, name)
+        super().__init__(thresholds, name, class_id)
 
     def count(self, hits: Array, chosen: Array, true: Array, n: Array) -> Array:
         """The number for each class."""
@@ -90,21 +91,21 @@ class FalseNegatives(TruePositives):
     """How many outputs were wrongly not chosen (see ``TruePositives``).
 
     Args:
-        threshold: Every output above it is chosen; None takes the largest of K outputs. Of a list
-            the result is a list, with a number for each.
-        class_id: The class whose number it is.
+        thresholds: Every output above it is chosen; None is ½. Of a list the result is a list,
+            with a number for each.
         name: Its key in logs and History.
+        class_id: The class whose number it is.
     """
 
     better = "smaller"
 
     def __init__(
         self,
-        threshold: float | Sequence[float] | None = 0.5,
-        class_id: int | None = None,
+        thresholds: float | Sequence[float] | None = None,
         name: str = "false_negatives",
+        class_id: int | None = None,
     ) -> None:
-        super().__init__(threshold, class_id, name)
+        super().__init__(thresholds, name, class_id)
 
     def count(self, hits: Array, chosen: Array, true: Array, n: Array) -> Array:
         """The number for each class."""

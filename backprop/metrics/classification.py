@@ -134,10 +134,9 @@ class DecisionMetric(Metric):
             return [P.argmax(-1)[:, np.newaxis] == np.arange(P.shape[1])]
         if self._thresholds is None:
             return [among if self.top_k is not None else np.greater(P, 0.5)]
-        listed = isinstance(self._thresholds, tuple)
-        return [
-            np.greater(P, t) & among for t in (self._thresholds if listed else (self._thresholds,))
-        ]
+        one = not isinstance(self._thresholds, tuple)
+        limits: Any = (self._thresholds,) if one else self._thresholds
+        return [np.greater(P, t) & among for t in limits]
 
     def _chooses_largest(self, n_outputs: int) -> bool:
         if self.top_k is not None or isinstance(self._thresholds, tuple):
@@ -315,10 +314,8 @@ class F1Score(FBetaScore):
     """F₁ = 2 P R / (P + R): precision and recall count alike (see ``FBetaScore``).
 
     Args:
-        average: ``"micro"``, ``"macro"`` or ``"weighted"`` over the classes; ``"auto"`` is class 1
-            of two classes, and ``"macro"`` otherwise; None gives a list, the score of each class.
-        threshold: Every output above it is chosen; None takes the largest of K classes, and of
-            answers, as after a binary cross-entropy, those above ½.
+        average: As for ``FBetaScore``.
+        threshold: As for ``FBetaScore``.
         name: Its key in logs and History.
         class_id: The class whose score it is.
     """

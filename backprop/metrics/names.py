@@ -61,7 +61,7 @@ _WITH_THRESHOLD: dict[str, type[Metric]] = {
     "binary_io_u": BinaryIoU,
 }
 
-_OTHERS: dict[str, Callable[..., Metric]] = {
+_OTHERS: dict[str, type[Metric]] = {
     "categorical_accuracy": CategoricalAccuracy,
     "sparse_categorical_accuracy": SparseCategoricalAccuracy,
     "top_k_categorical_accuracy": TopKCategoricalAccuracy,

@@ -120,6 +120,8 @@ def test_what_they_are_of_nothing_and_what_is_refused():
         FBetaScore(threshold=[0.5])
     with pytest.raises(TypeError, match="the name is thresholds, and of K outputs top_k=1 takes"):
         Recall(threshold=0.5)
+    with pytest.raises(TypeError, match=r"must be a list: write shared_axes=\[1\]\.$"):
+        bp.layers.PReLU(shared_axes=1)
     with pytest.raises(TypeError, match="the name is threshold, and it is one number"):
         F1Score(thresholds=0.5)
 

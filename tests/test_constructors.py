@@ -192,3 +192,15 @@ def test_the_lists_hold_nothing_that_is_gone():
     names = {parameter.values[1] for parameter in EVERY}
     assert names >= EXAMPLES.keys() | KEPT_AS.keys() | NEGATIVE | RANGES
     assert {f"{p.values[0].__name__}.{p.values[1]}" for p in EVERY} >= ALL
+
+
+def test_arguments_are_not_written_out_where_they_are_right():
+    class Unspoken:
+        def __repr__(self):
+            raise AssertionError("nobody needs to know")
+
+        def __call__(self, *arrays):
+            return arrays[0]
+
+    function = Unspoken()
+    assert isinstance(layers.Lambda(function, function), layers.Layer)

@@ -141,7 +141,7 @@ class Classifies(ClassifierMixin):
         multilabel = kind == "multilabel-indicator"
         if kind not in ("binary", "multiclass", "multilabel-indicator"):
             check_classification_targets(y)  # raises
-        self.classes_ = unique_labels(y) if multilabel else np.unique(y)
+        self.classes_ = unique_labels(y)
         self._labels = Labels(self.classes_, multilabel, not isinstance(y, np.ndarray))
 
     def _class_weighted(self, y: Any, weight: Array | None) -> Array | None:
@@ -220,6 +220,16 @@ class Regresses(RegressorMixin):
             )
         variance = np.var(outputs, axis=0, ddof=1) + self.noise_**2
         return without_axis(np.mean(outputs, axis=0)), without_axis(np.sqrt(variance))
+
+
+def check_members(estimator: Any) -> None:
+    """Raises ValueError if there are fewer or more networks to go on with than members."""
+    there = len(estimator.models_)
+    if estimator.n_members != there:
+        raise ValueError(
+            f"n_members is {estimator.n_members}, but the last fit trained {there}, with which "
+            f"this one goes on: let n_members be {there}, or fit without warm_start."
+        )
 
 
 def without_axis(outputs: Array) -> Array:

@@ -26,10 +26,25 @@ class Labels:
         self.n_outputs = len(classes) if multilabel or len(classes) > 2 else 1
 
     def encode(self, y: Any) -> Array:
-        """Numbers of classes, shape ``(N,)``; or a 0 or 1 for each class, shape ``(N, K)``."""
+        """Numbers of classes, shape ``(N,)``; or a 0 or 1 for each class, shape ``(N, K)``.
+
+        Raises:
+            ValueError: A label is none of the classes, or there are several for each sample.
+        """
         if self.multilabel:
             return np.asarray((y.toarray() if is_sparse(y) else y) != 0, np.float64)
+        if np.ndim(y) != 1:
+            raise ValueError(
+                f"y must hold one label for each sample, as in the fit, but its shape is "
+                f"{np.shape(y)}."
+            )
         codes: Array = np.searchsorted(self.classes, y)
+        unknown = self.classes[np.minimum(codes, len(self.classes) - 1)] != y
+        if unknown.any():
+            raise ValueError(
+                f"y holds the label {y[unknown.argmax()]}, which is none of the classes of the "
+                f"fit: {self.classes}."
+            )
         return codes
 
     def decode(self, probabilities: Array) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import warnings
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -11,23 +12,24 @@ from typing import Any, Self
 import numpy as np
 
 from backprop.callbacks import Callback
-from backprop.core.checks import check_dtype
+from backprop.core.checks import check_dtype, check_integer
 from backprop.core.errors import DivergenceError
 from backprop.core.types import Array, DTypeLike
 from backprop.estimators.arguments import CONSTRAINTS, STOCHASTIC
-from backprop.estimators.base import SPARSE, Estimator, one_axis
+from backprop.estimators.base import SPARSE, Estimator, check_members, one_axis
 from backprop.estimators.convergence import Convergence, Record
 from backprop.estimators.networks import (
     draw_weights,
     forget_batch,
-    is_wide,
+    made_anew,
     make_loss,
-    make_network,
+    make_networks,
     make_optimizer,
+    structure,
     take_weights,
     views,
 )
-from backprop.estimators.samples import Samples, as_rows, set_aside
+from backprop.estimators.samples import Samples, as_rows, set_aside, validation_parts
 from backprop.estimators.scikit import (
     ConvergenceWarning,
     check_random_state,
@@ -99,6 +101,7 @@ class MLP(Estimator):
     intercepts_: list[Array]
 
     _parameter_constraints = CONSTRAINTS
+    _structure: tuple[Any, ...]
     _sees_labels: bool
 
     # ------------------------------------------------------------- what a subclass says of its task
@@ -135,6 +138,8 @@ class MLP(Estimator):
         """Trains as ``fit`` or, for one epoch, as ``partial_fit``."""
         sizes = self.hidden_layer_sizes
         hidden = list(sizes) if isinstance(sizes, Iterable) else [sizes]
+        for size in hidden:
+            check_integer(size, "each of hidden_layer_sizes", -math.inf)
         if any(size <= 0 for size in hidden):
             raise ValueError(f"hidden_layer_sizes must be > 0, got {hidden}.")
         if self.schedule is not None and self.learning_rate != "constant":
@@ -187,10 +192,10 @@ class MLP(Estimator):
 
     def _held_out(self, given: Any, dtype: list[Any]) -> Samples:
         """``validation_data`` as samples."""
-        if not isinstance(given, Sequence) or len(given) not in (2, 3):
-            raise ValueError("validation_data must be (X, y) or (X, y, sample_weight).")
-        X, y = self._checked(given[0], given[1], dtype, reset=False)
-        weight = check_sample_weight(given[2], X, dtype=X.dtype) if len(given) == 3 else None
+        X, y, weight = validation_parts(given)
+        X, y = self._checked(X, y, dtype, reset=False)
+        if weight is not None:
+            weight = check_sample_weight(weight, X, dtype=X.dtype)
         return Samples(as_rows(X), self._encode(y, X.dtype), weight)
 
     def _prepare(
@@ -198,19 +203,21 @@ class MLP(Estimator):
     ) -> None:
         """Makes the networks if there are none to go on with, and compiles them."""
         self.n_outputs_, self.out_activation_ = self._outputs_for(samples.y)
-        made = anew or not hasattr(self, "models_")
-        if made:
-            n, n_features = samples.X.shape
+        n, n_features = samples.X.shape
+        n = batch_size_of(self, n)
+        known = not anew and hasattr(self, "models_")
+        made = not known or self._structure != structure(self)
+        if not known:
             units = [n_features, *map(int, hidden), self.n_outputs_]
-            seeded = self.dropout or self.n_members > 1
-            seeds = [random.randint(1 << 31) if seeded else 0 for _ in range(self.n_members)]
-            several = self.n_members > 1
-            regularised = several or is_wide(units, batch_size_of(self, n))  # see PenalisedSteps
-            self.models_ = [
-                make_network(self, units, samples.X.dtype, s, regularised) for s in seeds
-            ]
+            self.models_ = make_networks(self, units, samples.X.dtype, n, random)
             self.n_layers_ = len(units)
-            self._records = [Record(self.early_stopping, self) for _ in seeds]
+            self._records = [Record(self.early_stopping, self) for _ in self.models_]
+        else:
+            check_members(self)
+            if made:
+                self.models_ = made_anew(self, self._networks(), n, random)
+                self.coefs_, self.intercepts_ = views(self.models_[0])
+        self._structure = structure(self)
         if anew:
             self._records = [Record(self.early_stopping) for _ in self.models_]
             for model in self.models_:

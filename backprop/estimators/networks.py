@@ -59,6 +59,39 @@ WIDE = 5_000_000
 """Multiplications of a step from which it takes about as long as threads need to be worth it."""
 
 
+def make_networks(mlp: Any, units: Sequence[int], dtype: Any, n: int, random: Any) -> list[Any]:
+    """A network for each member, without weights (see ``make_network``).
+
+    Args:
+        mlp: The estimator.
+        units: Features, hidden units, outputs.
+        dtype: The dtype that they compute in.
+        n: Samples in a step.
+        random: The ``RandomState`` from which the seeds of dropout are drawn, if any are needed.
+    """
+    several = mlp.n_members > 1
+    seeded = mlp.dropout or several
+    seeds = [random.randint(1 << 31) if seeded else 0 for _ in range(mlp.n_members)]
+    regularised = several or is_wide(units, n)  # see PenalisedSteps
+    return [make_network(mlp, units, dtype, seed, regularised) for seed in seeds]
+
+
+def made_anew(mlp: Any, models: Sequence[Any], n: int, random: Any) -> list[Any]:
+    """Networks of another structure with the same weight matrices and biases."""
+    weights = [views(model) for model in models]
+    coefs = weights[0][0]
+    units = [len(coefs[0]), *(W.shape[1] for W in coefs)]
+    found = make_networks(mlp, units, coefs[0].dtype, n, random)
+    for model, (W, b) in zip(found, weights, strict=True):
+        take_weights(model, W, b)
+    return found
+
+
+def structure(mlp: Any) -> tuple[Any, ...]:
+    """What determines the layers between those with the weights."""
+    return mlp.activation, mlp.out_activation_, float(mlp.dropout), bool(mlp.batch_normalization)
+
+
 def make_network(mlp: Any, units: Sequence[int], dtype: Any, seed: int, regularised: bool) -> Any:
     """A built network without its weights: they are 0.
 

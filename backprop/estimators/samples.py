@@ -22,6 +22,18 @@ class Samples(NamedTuple):
         return Samples(self.X[which], self.y[which], weight)
 
 
+def validation_parts(given: Any) -> tuple[Any, Any, Any]:
+    """X, y and the sample weights, or None, of ``validation_data``.
+
+    Raises:
+        ValueError: They are something else.
+    """
+    if not isinstance(given, list | tuple) or len(given) not in (2, 3):
+        raise ValueError("validation_data must be (X, y) or (X, y, sample_weight).")
+    X, y, *weight = given
+    return X, y, weight[0] if weight else None
+
+
 def set_aside(
     samples: Samples, share: float, random: Any, labels: Array | None
 ) -> tuple[Samples, Samples]:

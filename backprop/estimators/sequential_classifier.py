@@ -46,6 +46,16 @@ class SequentialClassifier(Classifies, Wrapped):
         classes_: The classes in order.
         models_: The networks, ``model_`` the first of them.
         history_: Its History.
+
+    Example:
+        >>> from backprop.estimators import SequentialClassifier
+        >>> def build(n_features, n_outputs, units=8):
+        ...     layers = [bp.layers.Dense(units), bp.layers.Tanh(), bp.layers.Dense(n_outputs)]
+        ...     return bp.Sequential(layers)
+        >>> (X, y), (X_test, y_test) = bp.datasets.load_wine()
+        >>> classifier = SequentialClassifier(build, units=16, random_state=0).fit(X, y)
+        >>> bool(classifier.score(X_test, y_test) > 0.85)
+        True
     """
 
     _sees_labels = True
@@ -77,9 +87,22 @@ class SequentialClassifier(Classifies, Wrapped):
         if len(self.classes_) < 2:
             raise ValueError(
                 f"a classifier needs samples of at least 2 classes, but all of y are of one class: "
-                f"{self.classes_[0]!r}."
+                f"{self.classes_[0]}."
             )
         return len(self.classes_)
+
+    def _build(self, n_features: int, n_outputs: int) -> list[Any]:
+        found = super()._build(n_features, n_outputs)
+        enough = {(n_outputs,)}
+        if n_outputs == 2 and not self._labels.multilabel:
+            enough.add((1,))  # the probability of the second class
+        for model in found:
+            if model.output_shape not in enough:
+                raise ValueError(
+                    f"build must return a network with as many outputs as there are classes, "
+                    f"{n_outputs}, but the shape of its outputs is {model.output_shape}."
+                )
+        return found
 
     def _complete(self, model: Any) -> str:
         ends = model.layers[-1] if model.layers else None

@@ -38,9 +38,10 @@ class PenalisedSteps(RecordedSteps):
         self._penalties = [p.regularizer for p in model.parameters if p.regularizer is not None]
         self._divided = divided and bool(self._penalties or not alpha)
         theta = model.parameters.values
-        self._penalty, self._kernels = new_array(theta.shape, model.dtype), np.zeros_like(theta)
+        self._penalty, self._kernels = (new_array(theta.shape, model.dtype) for _ in range(2))
+        self._decays, self._total = np.zeros_like(theta), 0.0
         for p, (start, stop) in model.parameters.places():
-            self._kernels[start:stop] = alpha if p.decays else 0.0
+            self._decays[start:stop] = alpha if p.decays else 0.0
 
     def __enter__(self) -> Self:
         for each in self._penalties:
@@ -66,9 +67,12 @@ class PenalisedSteps(RecordedSteps):
             self._l2[()] = self._alpha / (2 * total)
             return super().gradients(X, y, weight)
         loss, prediction = super().gradients(X, y, weight)
-        theta, g = self.model.parameters.values, self.model.parameters.gradients
-        penalty = np.multiply(theta, self._kernels, out=self._penalty)  # α W, and 0 for biases
-        penalty *= 1 / total
+        if total != self._total:  # of full batches it is the same
+            np.multiply(self._decays, 1 / total, out=self._kernels)
+            self._total = total
+        parameters = self.model.parameters
+        theta, g = parameters.values, parameters.gradients
+        penalty = np.multiply(theta, self._kernels, out=self._penalty)  # α W / Σ w, 0 for biases
         g += penalty
         return loss + 0.5 * float(np.dot(theta, penalty)), prediction
 

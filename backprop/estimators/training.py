@@ -201,13 +201,14 @@ def train_by_lbfgs(
 
 
 def warn_of_limit(mlp: Any, n_iter: int, result: Any) -> None:
-    """Warns that L-BFGS ended without having converged."""
-    advice = "scale the inputs"
-    if n_iter == mlp.max_iter:
-        advice = f"increase max_iter ({mlp.max_iter}), or {advice}"
+    """Warns that L-BFGS ended without having converged, in the words of scikit-learn."""
+    more = f"Increase the number of iterations to improve the convergence (max_iter={n_iter}).\n"
     warnings.warn(
-        f"lbfgs failed to converge after {n_iter} iteration(s) (status={result.status}): "
-        f"{result.message}: {advice}.",
+        f"lbfgs failed to converge after {n_iter} iteration(s) (status={result.status}):\n"
+        f"{result.message}\n\n"
+        f"{more if n_iter == mlp.max_iter else ''}"
+        f"You might also want to scale the data as shown in:\n"
+        f"    https://scikit-learn.org/stable/modules/preprocessing.html",
         ConvergenceWarning,
         stacklevel=6,  # the line that called fit
     )

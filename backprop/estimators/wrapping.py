@@ -10,10 +10,12 @@ from typing import Any, Self
 import numpy as np
 
 from backprop.callbacks import Callback
+from backprop.core.checks import check_flag, check_integer
+from backprop.core.ranges import check_weights
 from backprop.core.signatures import check_call_by_name
 from backprop.core.types import Array
-from backprop.estimators.base import SPARSE, Estimator, one_axis
-from backprop.estimators.samples import Samples, as_rows
+from backprop.estimators.base import SPARSE, Estimator, check_members, one_axis
+from backprop.estimators.samples import Samples, as_rows, validation_parts
 from backprop.estimators.scikit import check_random_state, check_sample_weight, validate_data
 from backprop.experiments import fit_many
 from backprop.losses import Loss
@@ -106,21 +108,25 @@ class Wrapped(Estimator):
                 f"build must be a function of (n_features, n_outputs, …) that returns a new "
                 f"Sequential, but it is {self.build!r}."
             )
-        anew = not (self.warm_start and hasattr(self, "models_"))
+        anew = not (check_flag(self.warm_start, "warm_start") and hasattr(self, "models_"))
         X, y = self._checked(X, y, anew)
         n_outputs = self._learn_targets(y)
         if anew:
             self.models_ = self._build(X.shape[1], n_outputs)
+        else:
+            check_members(self)
         first = self.models_[0]
         weight = None if sample_weight is None else check_sample_weight(sample_weight, X)
         weight = of_mean_1(self._weigh(y, weight))
         samples = Samples(as_rows(X), self._encode(y, first), weight)
         held_out = samples
         if validation_data is not None:
-            held_X, held_y, *rest = validation_data
+            held_X, held_y, held_weight = validation_parts(validation_data)
             held_X, held_y = self._checked(held_X, held_y, reset=False)
-            validation_data = (as_rows(held_X), self._encode(held_y, first), *rest)
-            held_out = Samples(*validation_data[:2], *(rest or [None]))
+            if held_weight is not None:
+                held_weight = check_sample_weight(held_weight, held_X)
+            held_out = Samples(as_rows(held_X), self._encode(held_y, first), held_weight)
+            validation_data = held_out
         histories = fit_many(
             self.models_,
             samples.X,
@@ -149,7 +155,7 @@ class Wrapped(Estimator):
     def _build(self, n_features: int, n_outputs: int) -> list[Any]:
         """New networks, compiled."""
         random, found = check_random_state(self.random_state), []
-        for _ in range(self.n_members):
+        for _ in range(check_integer(self.n_members, "n_members")):
             settings = self._settings()
             check_call_by_name(self.build, settings, "build", "n_features", "n_outputs")
             model = self.build(n_features, n_outputs, **settings)
@@ -198,10 +204,11 @@ def of_mean_1(weight: Array | None) -> Array | None:
     """w N / Σ w, so that the loss is a mean in which samples count by their weights.
 
     Raises:
-        ValueError: All are 0.
+        ValueError: All are 0, or one is negative.
     """
     if weight is None:
         return None
+    weight = check_weights(weight, weight.dtype)
     mean = weight.mean()
     if mean == 0:
         raise ValueError("all sample weights are 0: nothing can be learnt from these samples.")

@@ -11,18 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.arrays import as_numbers, to_array
 from backprop.core.buffers import Buffers
-from backprop.core.errors import NoForwardError, ShapeError
-from backprop.core.lookup import show_call
-from backprop.core.ranges import check_finite, check_weights
-from backprop.core.settings import Settings, SettingWithDefault
-from backprop.core.types import Array, Interval, Outputs, Shape
-from backprop.losses.formula import Formula
-from backprop.losses.helpers import each_output, extra_axes, interval_of, show_interval, show_shape
+from backprop.core.errors import NoForwardError
+from backprop.core.types import Array
+from backprop.losses.checked import CheckedLoss
+from backprop.losses.helpers import each_output
 
 
-class Loss(Settings):
+class Loss(CheckedLoss):
     """E = (1/N) Σ_i w_i ℓ_i over the N samples of a batch.
 
     A loss of your own writes two formulas for the samples of a batch, ``values`` and, directly
@@ -30,31 +26,19 @@ class Loss(Settings):
 
     With more axes, predictions ``(N, T, K)``, ℓ has the shape ``(N, T)`` and the mean runs over
     both. Weights then have the shape ``(N,)`` or ``(N, T)``.
+
+    Example:
+        >>> class FourthPower(bp.losses.Loss):  # ℓ = Σ_k (ŷ_k − y_k)⁴
+        ...     def values(self, prediction, target):
+        ...         return np.sum((prediction - target) ** 4, axis=-1)
+        ...     def gradient(self, prediction, target):
+        ...         return 4 * (prediction - target) ** 3
+        >>> bp.inspection.check_loss(FourthPower(), (2,)).ok
+        True
     """
 
     link: str | None = None
     """What a model may end with for this loss to be joined with it (see ``losses.heads``)."""
-
-    domain: Interval | None = None
-    """What predictions must lie between; None if they may be any numbers."""
-
-    ending = ""
-    """The layers that make such predictions, for error messages."""
-
-    outputs: Outputs | None = None
-    """Which kind of outputs it takes (see ``core.types.Outputs``); None if it does not say."""
-
-    decision_threshold: float | None = None
-    """An output above it means yes; None leaves it to the metrics, which take ½ for one output."""
-
-    formula: Formula | None = None
-    """What ``explain`` prints; without it the loss is called by its name."""
-
-    label_smoothing = SettingWithDefault("label_smoothing", 0.0)
-    """a: the share of every label that is spread over all classes."""
-
-    target_formula = ""
-    """What ``smooth`` makes of the targets, as ``explain`` prints it: ``(1 − a) {y} + a/{K}``."""
 
     over_outputs: str | None = None
     """Whether ℓ_i is the "mean" or the "sum" of a loss for each of the K outputs, which then may
@@ -88,81 +72,6 @@ class Loss(Settings):
         alone = self.values(prediction[..., np.newaxis], target[..., np.newaxis])
         return alone / prediction.shape[-1] if self.over_outputs == "mean" else alone
 
-    def smooth(self, target: Array) -> Array:
-        """The targets as the formulas see them: with label smoothing, if the loss has it."""
-        return target
-
-    def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
-        """Targets as the formulas need them: checked, and converted to ``dtype``.
-
-        Args:
-            target: All targets, shape ``(N, *output_shape)``; ``(N,)`` will do for one output.
-            output_shape: The shape of one prediction.
-            dtype: The dtype that the model computes in.
-
-        Raises:
-            ShapeError: The shapes differ. Nothing is ever broadcast.
-            ValueError: The targets are not finite.
-        """
-        target = np.asarray(target)
-        if target.dtype.kind not in "fiub":
-            raise TypeError(f"{self}: targets must be numbers, but their dtype is {target.dtype}.")
-        if output_shape[-1] == 1 and target.shape[1:] == output_shape[:-1]:
-            target = target[..., np.newaxis]  # (N,) -> (N, 1)
-        if target.shape[1:] != output_shape:
-            hint = extra_axes(target, output_shape) or self.shape_hint(target, output_shape)
-            raise ShapeError(
-                f"{self}: the predictions have the shape {show_shape(output_shape)}, but the "
-                f"targets have the shape {target.shape}: {hint}"
-            )
-        check_finite(target, f"{self}: the targets hold", dtype)
-        return target.astype(dtype, copy=False)
-
-    def check_weight(self, weight: Array, n: int, output_shape: Shape, dtype: Any) -> Array:
-        """Sample weights in ``dtype``: a number for each of n samples, or for parts of it.
-
-        Args:
-            weight: Shape ``(n,)``; or for outputs ``(T, K)`` also ``(n, T)``; or where
-                ``over_outputs`` allows it that of the predictions. A last axis of 1 may be added.
-            n: The number of samples.
-            output_shape: The shape of one prediction.
-            dtype: The dtype that the model computes in.
-
-        Raises:
-            ShapeError: It has another shape. Nothing is ever broadcast.
-            ValueError: A weight is negative, not finite, or overflows.
-        """
-        weight = np.asarray(weight)
-        whole = (n, *output_shape)
-        allowed = [whole[:k] for k in range(1, len(whole))]
-        if self.weighs_outputs() and output_shape[-1] > 1:
-            allowed.append(whole)
-        if weight.shape not in allowed and weight.shape[:-1] in allowed and weight.shape[-1] == 1:
-            weight = weight[..., 0]  # (N, 1) -> (N,)
-        if weight.shape not in allowed:
-            shapes = " or ".join(map(str, allowed))
-            why = ""
-            if weight.shape == whole:
-                why = (
-                    f": {self} gives one number for all outputs of a sample, so that they cannot "
-                    f"have weights of their own"
-                )
-            raise ShapeError(
-                f"sample_weight must hold one number for each of the {n} samples, shape {shapes}, "
-                f"but its shape is {weight.shape}{why}."
-            )
-        return check_weights(weight, dtype)
-
-    def weighs_outputs(self) -> bool:
-        """Whether outputs may have weights: who overrides ``values`` must say ``over_outputs``."""
-        classes = type(self).__mro__
-        names = [next(k for k in classes if name in vars(k)) for name in ("over_outputs", "values")]
-        return self.over_outputs is not None and issubclass(*names)
-
-    def shape_hint(self, target: Array, output_shape: Shape) -> str:
-        """What to do about targets whose shape is not that of the predictions."""
-        return "pass one target for each output, or change the number of units of the last layer."
-
     # --------------------------------------------------------------------------- what users call
 
     def forward(
@@ -178,27 +87,7 @@ class Loss(Settings):
         Raises:
             ShapeError: The shapes do not fit. Nothing is ever broadcast.
         """
-        prediction = as_numbers(prediction, "prediction")
-        target = to_array(target, "target")
-        if prediction.ndim < 2:
-            raise ShapeError(
-                f"{self}: predictions must have a row for each sample, shape (N, K), but their "
-                f"shape is {prediction.shape}."
-            )
-        if not len(prediction):
-            raise ShapeError(f"{self}: there are no samples: the predictions are empty.")
-        if prediction.dtype.kind != "f":
-            prediction = prediction.astype(np.float64)
-        target = self.check_target(target, prediction.shape[1:], prediction.dtype)
-        if len(target) != len(prediction):
-            raise ShapeError(
-                f"{self}: there are {len(prediction)} predictions but {len(target)} targets."
-            )
-        if sample_weight is not None:
-            n, *output_shape = prediction.shape
-            weight = as_numbers(sample_weight, "sample_weight")
-            sample_weight = self.check_weight(weight, n, tuple(output_shape), prediction.dtype)
-        return self.compute(prediction, target, sample_weight)
+        return self.compute(*self.checked(prediction, target, sample_weight))
 
     def backward(self) -> Array:
         """∂E/∂prediction of the last ``forward``, of the prediction's shape.
@@ -217,60 +106,11 @@ class Loss(Settings):
         return self.backward()
 
     @property
-    def guess(self) -> Array | None:
-        """The likeliest classes, if a matched head has found them already."""
-        return None
-
-    @property
     def unjoined(self) -> "Loss":
         """The loss on predictions: itself, unless an activation is joined with it."""
         return self
 
-    def has_classes(self, target: Array) -> bool:
-        """Whether the targets are classes: indices, a probability for each, or one 0 or 1 a row."""
-        return False
-
-    def check_ending(self, last: Any) -> None:
-        """Checks that a model may end with this layer.
-
-        Raises:
-            ValueError: Its outputs may be what the loss cannot take.
-        """
-        interval = interval_of(last)
-        if self.domain is None or interval is None:
-            return
-        (low, high), (least, most) = interval, self.domain
-        if low < least or high > most:
-            takes = "probabilities" if most == 1 else "numbers from 0 on"
-            raise ValueError(
-                f"{self} takes {takes}, but the model ends with {last}, whose outputs may be "
-                f"{show_interval(interval)}: end it with {self.ending}."
-            )
-
-    def __str__(self) -> str:
-        return type(self).__name__
-
-    def __repr__(self) -> str:
-        return show_call(self)
-
     # --------------------------------------------------------------- what the training loop calls
-
-    def predict(self, output: Array, training: bool = False) -> Array:
-        """The prediction for the last layer's outputs: the same, unless an activation is joined."""
-        return output
-
-    def weigh_steps(self, mask: Array, weight: Array | None, dtype: Any) -> Array:
-        """w ⊙ m · (number of steps) / Σ m, shape ``(N, T)``: the mean then leaves padding out.
-
-        Here m is the mask, False where a sequence is padded, and w the weights, 1 if None.
-        """
-        M = self.buffers.get("steps", mask.shape, np.dtype(dtype))
-        np.copyto(M, mask)
-        valid = np.maximum(np.add.reduce(M, axis=None), 1)
-        M *= np.divide(mask.size, valid)
-        if weight is not None:
-            M *= weight if weight.ndim > 1 else weight[:, np.newaxis]
-        return M
 
     def compute(self, prediction: Array, target: Array, sample_weight: Array | None) -> float:
         """``forward`` for arrays that have been checked."""

@@ -7,9 +7,10 @@ import numpy as np
 from backprop.core import functional
 from backprop.core.checks import check_number
 from backprop.core.types import Array, Shape
-from backprop.losses.cross_entropy import CrossEntropy, Partition, check_shares
+from backprop.losses.cross_entropy import CrossEntropy, Partition
 from backprop.losses.formula import Formula
 from backprop.losses.helpers import row_dot
+from backprop.losses.probabilities import check_shares
 
 
 class BinaryCrossentropy(CrossEntropy):
@@ -25,6 +26,13 @@ class BinaryCrossentropy(CrossEntropy):
     Args:
         from_logits: Whether predictions are logits; else they are probabilities.
         label_smoothing: a in [0, 1): y (1 − a) + a/2 stands in for y in all formulas.
+
+    Example:
+        >>> loss = bp.losses.BinaryCrossentropy()
+        >>> round(loss.forward(np.array([[0.5]]), np.array([[1.0]])), 4)  # −log ½
+        0.6931
+        >>> loss.backward()
+        array([[-2.]])
     """
 
     link = "sigmoid"

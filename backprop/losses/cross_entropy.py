@@ -7,30 +7,20 @@ import numpy as np
 from backprop.core import functional
 from backprop.core.checks import check_flag, check_number
 from backprop.core.types import UNIT, Array, Shape
-from backprop.losses.base import Loss
 from backprop.losses.formula import Formula
-from backprop.losses.helpers import (
-    check_probabilities,
-    check_several_outputs,
-    interval_of,
-    row_dot,
+from backprop.losses.helpers import check_probabilities, check_several_outputs, row_dot
+from backprop.losses.probabilities import (
+    DIVIDED,
+    DIVIDED_BY_1,
+    ONE_ANSWER,
+    OfProbabilities,
+    check_shares,
 )
 
 Partition = tuple[Array, Array] | None
 
-DIVIDED = "The loss divides each row of `{p}` by its sum, as Keras does."
-DIVIDED_BY_1 = (
-    "The loss divides each row of `{p}` by its sum first, as Keras does; hence the + 1, which "
-    "textbooks leave out. Through a softmax it makes no difference."
-)
-ONE_ANSWER = (
-    "for two classes take two outputs and a Softmax(), or one and a Sigmoid() with "
-    "loss='binary_crossentropy'."
-)
-"""What to do about a single output."""
 
-
-class CrossEntropy(Loss):
+class CrossEntropy(OfProbabilities):
     """The base of the three cross-entropies, on probabilities or on logits.
 
     On logits z, with a = σ(z) or softmax(z), all three are ``log-partition(z) − Σ_k y_k z_k``, and
@@ -39,9 +29,15 @@ class CrossEntropy(Loss):
 
     Args:
         from_logits: Whether predictions are logits; else they are probabilities.
+
+    Example:
+        >>> loss = bp.losses.CategoricalCrossentropy(from_logits=True)
+        >>> round(loss.forward(np.array([[0.0, np.log(3)]]), np.array([[1.0, 0.0]])), 4)  # −log ¼
+        1.3863
+        >>> loss.backward()  # a − y
+        array([[-0.75,  0.75]])
     """
 
-    ending = "Softmax(), or pass from_logits=True to the loss"
     n_labels: int | None = None  # over how many classes labels are smoothed, if not over all K
     target_formula = "(1 − a) {y} + a/{K}"
     logit_formula: Formula | None = None
@@ -55,27 +51,6 @@ class CrossEntropy(Loss):
             if self.outputs == "classes":
                 self.outputs = "scores"
         self._on_logits = self.from_logits
-
-    def check_setting(self, name: str) -> None:
-        """Refuses to change ``from_logits``, which ``compile`` goes by."""
-        if name == "from_logits":
-            raise AttributeError(
-                f"from_logits of {self} cannot be changed, since compile goes by it: make a new "
-                f"{self}(from_logits=…), and compile."
-            )
-
-    def check_ending(self, last: Any) -> None:
-        """Refuses outputs that are no probabilities, or that are if logits are expected."""
-        super().check_ending(last)
-        if self.from_logits and interval_of(last) == UNIT:
-            raise ValueError(
-                f"{self}(from_logits=True) takes logits, but the model ends with {last}, whose "
-                f"outputs lie between 0 and 1: drop one of the two."
-            )
-
-    def has_classes(self, target: Array) -> bool:
-        """Yes."""
-        return True
 
     def smooth(self, target: Array) -> Array:
         """The targets with the share a of every label spread over all classes."""
@@ -106,20 +81,6 @@ class CrossEntropy(Loss):
     def logit_gradient(self, A: Array, target: Array) -> Array:
         """∂ℓ/∂z, where a = σ(z) or softmax(z)."""
         raise NotImplementedError(f"{type(self).__name__} must define logit_gradient.")
-
-    def parts(self, prediction: Array, target: Array) -> Array:
-        """What each output adds to ℓ, for probabilities or logits."""
-        if self.from_logits:
-            return self.logit_parts(prediction, target)
-        return self.probability_parts(prediction, target)
-
-    def probability_parts(self, prediction: Array, target: Array) -> Array:
-        """What each output adds to ℓ for probabilities."""
-        return super().parts(prediction, target)
-
-    def logit_parts(self, Z: Array, target: Array) -> Array:
-        """What each output adds to ℓ for logits Z."""
-        raise NotImplementedError(f"{type(self).__name__} must define logit_parts.")
 
     def sample_losses(self, prediction: Array, target: Array, each: bool = False) -> Array:
         """ℓ; keeps what ``backward`` needs."""
@@ -163,6 +124,11 @@ class CategoricalCrossentropy(CrossEntropy):
     Args:
         from_logits: Whether predictions are logits; else they are probabilities.
         label_smoothing: a in [0, 1): y (1 − a) + a/K stands in for y in all formulas.
+
+    Example:
+        >>> loss = bp.losses.CategoricalCrossentropy()
+        >>> round(loss.forward(np.array([[0.25, 0.75]]), np.array([[1.0, 0.0]])), 4)  # −log ¼
+        1.3863
     """
 
     link = "softmax"
@@ -192,6 +158,12 @@ class CategoricalCrossentropy(CrossEntropy):
         target = super().check_target(target, output_shape, dtype)
         check_several_outputs(f"{self}", output_shape, ONE_ANSWER)
         return check_shares(target, f"{self}")
+
+    def shape_hint(self, target: Array, output_shape: Shape) -> str:
+        """Class indices belong to the sparse loss."""
+        if target.shape[1:] == output_shape[:-1] or target.shape[1:] == (*output_shape[:-1], 1):
+            return "class indices need loss='sparse_categorical_crossentropy'."
+        return super().shape_hint(target, output_shape)
 
     def values(self, prediction: Array, target: Array) -> Array:
         """−Σ_k y_k log q_k."""
@@ -237,27 +209,6 @@ class CategoricalCrossentropy(CrossEntropy):
         D = np.multiply(A, total, out=self.buffer("delta", A))
         D -= Y
         return D
-
-    def shape_hint(self, target: Array, output_shape: Shape) -> str:
-        """Class indices belong to the sparse loss."""
-        if target.shape[1:] == output_shape[:-1] or target.shape[1:] == (*output_shape[:-1], 1):
-            return "class indices need loss='sparse_categorical_crossentropy'."
-        return super().shape_hint(target, output_shape)
-
-
-def check_shares(target: Array, loss: str) -> Array:
-    """The targets, if they lie between 0 and 1.
-
-    Raises:
-        ValueError: One does not.
-    """
-    if target.size and (target.min() < 0 or target.max() > 1):
-        raise ValueError(
-            f"{loss}: targets are probabilities or 0 and 1, but they run from {target.min():.4g} "
-            f"to {target.max():.4g}: write 0 for -1, or number more than two classes and take "
-            f"loss='sparse_categorical_crossentropy'."
-        )
-    return target
 
 
 def partition_terms(partition: Partition) -> tuple[Array, Array]:

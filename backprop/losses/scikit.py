@@ -9,11 +9,14 @@ from backprop.core.types import Array, Shape
 from backprop.losses.base import Loss
 from backprop.losses.binary_cross_entropy import BinaryCrossentropy
 from backprop.losses.cross_entropy import Partition
+from backprop.losses.formula import Formula
 from backprop.losses.regression import MeanSquaredError
 
 
 class HalfMeanSquaredError(MeanSquaredError):
     """ℓ = (1/2K) Σ_k (ŷ_k − y_k)²,  ∂ℓ/∂ŷ = (ŷ − y) / K."""
+
+    formula = Formula("½ ({p}{i} − {y}{i})²", "{p} − {y}")
 
     def values(self, prediction: Array, target: Array) -> Array:
         """Half the mean of the squared errors of each sample."""
@@ -35,6 +38,7 @@ class HalfPoissonDeviance(Loss):
     """
 
     over_outputs = "sum"
+    formula = Formula("[{y}{i} ln({y}{i}/{p}{i}) − {y}{i} + {p}{i}]", "1 − {y}/{p}")
 
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
         """Counts or rates, 0 or more (see ``Loss.check_target``).
@@ -79,6 +83,8 @@ class SummedBinaryCrossentropy(BinaryCrossentropy):
 
     link = "sigmoid"
     over_outputs = "sum"
+    formula = BinaryCrossentropy.formula
+    logit_formula = BinaryCrossentropy.logit_formula
 
     def values(self, prediction: Array, target: Array) -> Array:
         """The sum over the outputs."""

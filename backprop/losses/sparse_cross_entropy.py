@@ -10,16 +10,10 @@ from backprop.core.checks import check_integer
 from backprop.core.errors import ShapeError
 from backprop.core.ranges import check_finite
 from backprop.core.types import Array, Shape, as_array
-from backprop.losses.cross_entropy import (
-    DIVIDED,
-    DIVIDED_BY_1,
-    ONE_ANSWER,
-    CrossEntropy,
-    Partition,
-    partition_terms,
-)
+from backprop.losses.cross_entropy import CrossEntropy, Partition, partition_terms
 from backprop.losses.formula import Formula
 from backprop.losses.helpers import check_several_outputs, extra_axes, show_shape
+from backprop.losses.probabilities import DIVIDED, DIVIDED_BY_1, ONE_ANSWER
 
 
 class SparseCategoricalCrossentropy(CrossEntropy):
@@ -34,6 +28,11 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         from_logits: Whether predictions are logits; else they are probabilities.
         ignore_class: A target, such as −1 or 255, that says that there is none: E is then the mean
             over the others of the batch, as in Keras, and over those that no mask hides.
+
+    Example:
+        >>> loss = bp.losses.SparseCategoricalCrossentropy()
+        >>> round(loss.forward(np.array([[0.25, 0.75]]), np.array([0])), 4)  # −log ¼
+        1.3863
     """
 
     link = "softmax"

@@ -18,6 +18,12 @@ class TruePositives(DecisionMetric):
             with a number for each.
         name: Its key in logs and History.
         class_id: The class whose number it is.
+
+    Example:
+        >>> metric = bp.metrics.TruePositives()
+        >>> metric.update(np.array([[0.9], [0.8], [0.2]]), np.array([[1], [0], [0]]))
+        >>> metric.result()
+        1.0
     """
 
     def __init__(
@@ -47,6 +53,12 @@ class TrueNegatives(TruePositives):
             with a number for each.
         name: Its key in logs and History.
         class_id: The class whose number it is.
+
+    Example:
+        >>> metric = bp.metrics.TrueNegatives()
+        >>> metric.update(np.array([[0.9], [0.3], [0.2]]), np.array([[1], [0], [0]]))
+        >>> metric.result()
+        2.0
     """
 
     def __init__(
@@ -70,6 +82,12 @@ class FalsePositives(TruePositives):
             with a number for each.
         name: Its key in logs and History.
         class_id: The class whose number it is.
+
+    Example:
+        >>> metric = bp.metrics.FalsePositives()
+        >>> metric.update(np.array([[0.9], [0.8], [0.2]]), np.array([[0], [0], [0]]))
+        >>> metric.result()
+        2.0
     """
 
     better = "smaller"
@@ -95,6 +113,12 @@ class FalseNegatives(TruePositives):
             with a number for each.
         name: Its key in logs and History.
         class_id: The class whose number it is.
+
+    Example:
+        >>> metric = bp.metrics.FalseNegatives(thresholds=0.95)
+        >>> metric.update(np.array([[0.9], [0.8], [0.2]]), np.array([[1], [1], [1]]))
+        >>> metric.result()
+        3.0
     """
 
     better = "smaller"

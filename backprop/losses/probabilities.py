@@ -1,0 +1,81 @@
+"""What the cross-entropies share besides their formulas: checks, and remarks for ``explain``."""
+
+from typing import Any
+
+from backprop.core.types import UNIT, Array
+from backprop.losses.base import Loss
+from backprop.losses.helpers import interval_of
+
+DIVIDED = "The loss divides each row of `{p}` by its sum, as Keras does."
+
+DIVIDED_BY_1 = (
+    "The loss divides each row of `{p}` by its sum first, as Keras does; hence the + 1, which "
+    "textbooks leave out. Through a softmax it makes no difference."
+)
+
+ONE_ANSWER = (
+    "for two classes take two outputs and a Softmax(), or one and a Sigmoid() with "
+    "loss='binary_crossentropy'."
+)
+"""What to do about a single output."""
+
+
+class OfProbabilities(Loss):
+    """The base of ``CrossEntropy``: which endings of a model go with it, and single outputs.
+
+    Attributes:
+        from_logits: Whether predictions are logits; else they are probabilities.
+    """
+
+    ending = "Softmax(), or pass from_logits=True to the loss"
+    from_logits: Any
+
+    def check_setting(self, name: str) -> None:
+        """Refuses to change ``from_logits``, which ``compile`` goes by."""
+        if name == "from_logits":
+            raise AttributeError(
+                f"from_logits of {self} cannot be changed, since compile goes by it: make a new "
+                f"{self}(from_logits=…), and compile."
+            )
+
+    def check_ending(self, last: Any) -> None:
+        """Refuses outputs that are no probabilities, or that are if logits are expected."""
+        super().check_ending(last)
+        if self.from_logits and interval_of(last) == UNIT:
+            raise ValueError(
+                f"{self}(from_logits=True) takes logits, but the model ends with {last}, whose "
+                f"outputs lie between 0 and 1: drop one of the two."
+            )
+
+    def has_classes(self, target: Array) -> bool:
+        """Yes."""
+        return True
+
+    def parts(self, prediction: Array, target: Array) -> Array:
+        """What each output adds to ℓ, for probabilities or logits."""
+        if self.from_logits:
+            return self.logit_parts(prediction, target)
+        return self.probability_parts(prediction, target)
+
+    def probability_parts(self, prediction: Array, target: Array) -> Array:
+        """What each output adds to ℓ for probabilities."""
+        return super().parts(prediction, target)
+
+    def logit_parts(self, Z: Array, target: Array) -> Array:
+        """What each output adds to ℓ for logits Z."""
+        raise NotImplementedError(f"{type(self).__name__} must define logit_parts.")
+
+
+def check_shares(target: Array, loss: str) -> Array:
+    """The targets, if they lie between 0 and 1.
+
+    Raises:
+        ValueError: One does not.
+    """
+    if target.size and (target.min() < 0 or target.max() > 1):
+        raise ValueError(
+            f"{loss}: targets are probabilities or 0 and 1, but they run from {target.min():.4g} "
+            f"to {target.max():.4g}: write 0 for -1, or number more than two classes and take "
+            f"loss='sparse_categorical_crossentropy'."
+        )
+    return target

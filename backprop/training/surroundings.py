@@ -1,0 +1,188 @@
+"""What surrounds a training: who is told of it, where it begins, how it ends, and wrong numbers."""
+
+import math
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any, TypeVar
+
+import numpy as np
+
+from backprop.core import console
+from backprop.core.errors import DivergenceError
+from backprop.core.types import Array
+from backprop.data.streams import GoesOn
+from backprop.protocol import Model
+from backprop.training import full_batch
+from backprop.training.batched_metrics import BatchedMetrics
+from backprop.training.divergence import Guard, warn_of_overflow
+from backprop.training.evaluation import Evaluator, Together, alone, collect
+from backprop.training.interrupt import DelayedInterrupt
+from backprop.training.plan import Plan
+from backprop.training.step import Step
+
+T = TypeVar("T")
+
+
+class Surroundings:
+    """The base of ``Loop``, which says what the arguments are."""
+
+    run: Callable[[range, int], None]
+
+    def __init__(
+        self,
+        model: Model,
+        plan: Plan,
+        step: Step,
+        on_divergence: str = "warn",
+        together: Together = alone,
+    ) -> None:
+        self.model, self.plan, self.step, self.together = model, plan, step, together
+        self.on_divergence = on_divergence
+        self.callbacks = plan.callbacks
+        self.logs: dict[str, float] = {}
+        self.interrupt = DelayedInterrupt()  # Ctrl-C waits until a step is through
+        self._counted, self._metrics = model.metrics, self.new_metrics()
+        self.evaluate = Evaluator(model, together)
+        self._told_of_overflow = False
+        self.listen()
+        self._hear = bool(self._after)  # whether anybody is told of steps that are through
+        self._errors: Any = np.geterr()
+        self.guard = Guard(model)
+
+    def listen(self) -> None:
+        """Finds the callbacks that are to be told of steps."""
+        self._before = self.callbacks.listeners("on_train_batch_begin")
+        self._after = [
+            (each.due, each.on_train_batch_end)
+            for each in self.callbacks.overriding("on_train_batch_end")
+        ]
+
+    def new_metrics(self) -> BatchedMetrics:
+        """What counts the batches of an epoch for the metrics."""
+        return BatchedMetrics(self.model.metrics, self.model.loss)
+
+    def fit(self) -> None:
+        """Trains as planned; the callbacks collect and show the numbers.
+
+        A callback may set ``model.resume_at`` in ``on_train_begin`` to start later.
+        """
+        model, epochs = self.model, self.plan.epochs
+        start = epochs.start, 0
+        model.stop_training, model.resume_at = False, start
+        self._metrics.reset()
+        if not model.optimizer.full_batch:
+            model.optimizer.begin(model.parameters)
+        diverged: DivergenceError | None = None
+        with self.interrupt:
+            first, first_step = self.begin()
+            if model.resume_at is not start:  # also for its first step: generators have changed
+                self.go_on(range(epochs.start, first))
+            try:
+                if model.optimizer.full_batch:
+                    full_batch.minimize(self, first, first_step)
+                    first = epochs.stop
+                self.run(range(first, epochs.stop), first_step)
+                model.optimizer.finalize(model.parameters)
+                model.resume_at = epochs.stop, 0  # nothing raised: the end is reached
+            except DivergenceError as error:
+                model.stop_training, diverged = True, error
+            finally:
+                self.callbacks.call("on_train_end", self.logs)
+        if diverged is not None:
+            if self.on_divergence == "raise":
+                raise diverged
+            console.warn(str(diverged))
+
+    def begin(self) -> tuple[int, int]:
+        """Tells the callbacks that training begins; the epoch and the step to begin with."""
+        self.callbacks.call("on_train_begin", {})
+        return self.model.resume_at
+
+    def go_on(self, epochs: range) -> None:
+        """Brings streams to where they are after these epochs."""
+        validated = sum(map(self.plan.validate_after, epochs))
+        for source, times in ((self.plan.batches, len(epochs)), (self.plan.validation, validated)):
+            if isinstance(source, GoesOn):
+                source.go_on(times)
+
+    def begin_epoch(self, first_step: int) -> Iterator[Any]:
+        """Brings metrics, sums and the step to where an epoch begins; the batches of the epoch."""
+        model, means = self.model, self.plan.means
+        if self._counted is not model.metrics:  # compiled anew on the way
+            self._counted, self._metrics = model.metrics, self.new_metrics()
+        if not first_step:
+            self._metrics.reset()
+            means.total, means.seen = 0.0, 0
+        self.step.refresh()
+        means.in_epoch = True
+        stopped = bool(first_step) and model.stop_training
+        return islice(self.plan.batches, first_step, first_step if stopped else None)
+
+    def validate(self, epoch: int, validation: Any) -> dict[str, float]:
+        """The numbers on what is held out; warns once if they are not finite."""
+        found = self.attempt(
+            lambda: self.evaluate(self.interrupt.after_each(validation), self.callbacks)
+        )
+        if not math.isfinite(found["loss"]) and not self._told_of_overflow:
+            self._told_of_overflow = True
+            warn_of_overflow(f"val_loss is {found['loss']} in epoch {epoch + 1}", self.model)
+        return found
+
+    def after_epoch(self, epoch: int, logs: dict[str, float]) -> None:
+        """Tells the callbacks that an epoch is through."""
+        self.callbacks.params["steps"] = self.plan.batches.steps  # a stream knows it by now
+        history = self.plan.history
+        try:
+            self.callbacks.call("on_epoch_end", epoch, logs)
+        except BaseException:  # of a callback: the epoch is whole nevertheless
+            if history.epoch[-1:] != [epoch]:
+                history.on_epoch_end(epoch, logs)
+            raise
+
+    def in_doubt(self, loss: float, batch: tuple[Any, ...], epoch: int, number: int) -> None:
+        """Looks closely at a step before it is allowed to change the weights.
+
+        Raises:
+            DivergenceError: It may not; the callbacks have been told the loss.
+        """
+        try:
+            when = f"in epoch {epoch + 1}, step {number + 1}"
+            self.guard.update(self.step, loss, batch, when)
+        except DivergenceError:
+            self.after_step(number, loss, 1)
+            raise
+
+    def before_step(self, batch: int) -> None:
+        """Tells the callbacks that a step begins."""
+        with np.errstate(**self._errors):
+            for hook in self._before:
+                hook(batch, {})
+        self.step.refresh()
+
+    def after_step(
+        self, batch: int, total: float, seen: int, logs: dict[str, float] | None = None
+    ) -> None:
+        """Tells those callbacks that a step is through for which it is time to hear of it.
+
+        Args:
+            batch: The step.
+            total: The sum of the losses so far.
+            seen: How many there are.
+            logs: The numbers of the moment, if they are known.
+        """
+        for due, hook in self._after:
+            if due(batch):
+                if logs is None:
+                    logs = collect(*self.together(total, seen, self._metrics.counted()))
+                with np.errstate(**self._errors):
+                    hook(batch, logs)
+        if logs is not None:
+            self.step.refresh()
+
+    def attempt(self, function: Callable[[], T]) -> T:
+        """What a function returns; several workers call it again if one was lost on the way."""
+        return function()
+
+    def add_up(self, gradient: Array) -> Array:
+        """Σ n g over all workers: the same, as one process has seen all samples."""
+        return gradient

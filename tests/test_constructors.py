@@ -15,7 +15,7 @@ ASKED_ONLY_WHETHER_TRUE = {"verbose"}
 NEGATIVE = {
     "ignore_class",
     *("axis", "baseline", "fill_value", "initial_value_threshold", "maxval", "mean", "min_delta"),
-    *("minval", "mask_value", "offset", "scale", "threshold", "value"),
+    *("minval", "mask_value", "offset", "scale", "threshold", "thresholds", "value"),
     *("beta_2_decay", "learning_rate_power", "muon_a", "muon_b", "muon_c"),
 }
 """Arguments that may be below 0."""
@@ -47,6 +47,7 @@ EXAMPLES = {
     "seed": 5,
     "strides": 2,
     "threshold": 0.5,
+    "thresholds": 0.5,
     "update_freq": 5,
     "value_dim": 5,
     "warmup_target": 0.5,
@@ -76,7 +77,7 @@ def make(kind, **given):
 def test_what_is_no_number_or_not_finite_is_refused_by_name(kind, name, fraction, default):
     bad = [math.nan, math.inf, -math.inf, np.float32("nan"), np.inf, "0.5", True, np.True_, 0.5j]
     bad += [10**400] if fraction else []
-    listed = name in ("value", "q") or (name == "threshold" and not getattr(kind, "by_class", True))
+    listed = name in ("value", "q") or name == "thresholds"
     bad += [["a"], [math.nan], {}] if listed else [[0.5], {}]
     bad += [] if fraction else [2.5, np.float64(2.0)]
     bad += [] if name in NEGATIVE else [-2, np.int64(-2), -0.5]

@@ -112,14 +112,18 @@ def test_a_search_refuses_them_before_it_trains(data):
 def test_what_they_are_of_nothing_and_what_is_refused():
     assert F1Score(average=None).result() == pytest.approx([math.nan], nan_ok=True)
     assert Recall([0.1, 0.2]).result() == pytest.approx([math.nan] * 2, nan_ok=True)
-    with pytest.raises(ValueError, match=r"Precision\(threshold\) must hold a threshold"):
+    with pytest.raises(ValueError, match=r"Precision\(thresholds\) must hold a threshold"):
         Precision([])
-    with pytest.raises(TypeError, match=r"Precision\(threshold\) must be a number"):
+    with pytest.raises(TypeError, match=r"Precision\(thresholds\) must be a number"):
         Precision([0.5, "0.7"])
     with pytest.raises(TypeError, match=r"FBetaScore\(threshold\) must be a number"):
         FBetaScore(threshold=[0.5])
-    with pytest.raises(TypeError, match="the name is threshold, which may be a list"):
-        Recall(thresholds=0.5)
+    with pytest.raises(TypeError, match="the name is thresholds, and of K outputs top_k=1 takes"):
+        Recall(threshold=0.5)
+    with pytest.raises(TypeError, match=r"must be a list: write shared_axes=\[1\]\.$"):
+        bp.layers.PReLU(shared_axes=1)
+    with pytest.raises(TypeError, match="the name is threshold, and it is one number"):
+        F1Score(thresholds=0.5)
 
 
 def test_a_list_of_one_and_none_differ(data):

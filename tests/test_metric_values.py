@@ -82,7 +82,7 @@ CASES = {
     "categorical accuracy": (CategoricalAccuracy(), PROBABILITY, CLASS, CLASS_WEIGHT),
     "top 1": (TopKCategoricalAccuracy(1), PROBABILITY, CLASS, CLASS_WEIGHT),
     "precision": (Precision(), column(SCORE), column(YES), YES_WEIGHT),
-    "recall": (Recall(None, average="macro"), PROBABILITY, CLASS, CLASS_WEIGHT),
+    "recall": (Recall(top_k=1, average="macro"), PROBABILITY, CLASS, CLASS_WEIGHT),
     "F1": (F1Score("weighted"), PROBABILITY, CLASS, CLASS_WEIGHT),
     "F2": (FBetaScore(beta=2.0), PROBABILITY, np.eye(3)[CLASS], CLASS_WEIGHT),
     "ROC": (AUC(), column(SCORE), column(YES), YES_WEIGHT),
@@ -361,7 +361,7 @@ SKLEARN_AVERAGES = {
 def test_three_classes_by_scikit_learn(kind, average):
     """The same of the largest outputs, by ``average``, or for one class of ``average=None``."""
     options = {"average": average} if isinstance(average, str) else {"class_id": average}
-    metric = kind(threshold=None, **options)
+    metric = kind(**options) if issubclass(kind, FBetaScore) else kind(top_k=1, **options)
     plain, weighted = SKLEARN_AVERAGES[kind][average]
     for target in (CLASS, column(CLASS), np.eye(3)[CLASS]):
         assert measure(metric, PROBABILITY, target) == near(plain)

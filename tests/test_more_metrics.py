@@ -175,7 +175,46 @@ def test_adjusted_r2(rng):
     assert adjusted == pytest.approx(1 - (1 - plain) * 19 / 15)
     assert math.isnan(measure(metrics.R2Score(num_regressors=19), P, y))
     with pytest.raises(ValueError, match="class_aggregation"):
-        metrics.R2Score(class_aggregation=None)
+        metrics.R2Score(class_aggregation="mean")
+
+
+SHARES = np.array(
+    [[0.4, 0.35, 0.25], [0.2, 0.5, 0.3], [0.1, 0.15, 0.75], [0.34, 0.31, 0.35], [0.6, 0.1, 0.3]]
+)
+WEIGHTS = [1, 0.5, 2, 0.25, 1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "precision", "recall"),
+    [
+        ((0.32, 2), 0.75, 0.5142857432365417),
+        ((0.5, 2), 1.0, 0.34285715222358704),
+        ((None, 2), 0.4736842215061188, 0.5142857432365417),
+        ((0.32, 2, 1), 0.3333333432674408, 0.2857142984867096),
+    ],
+)
+def test_thresholds_top_k_and_class_id_in_the_order_of_keras(arguments, precision, recall):
+    """Of Keras 3.15.1; a threshold holds for the largest outputs too."""
+    Y = [[1, 0, 1], [0, 1, 0], [1, 0, 1], [0, 1, 0], [1, 1, 0]]
+    for kind, expected in ((metrics.Precision, precision), (metrics.Recall, recall)):
+        assert measure(kind(*arguments), SHARES, Y, WEIGHTS) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("regressors", "expected"),
+    [
+        (0, [0.9048973321914673, 0.6687074899673462, 0.7581636905670166]),
+        (1, [0.8975817561149597, 0.6432234644889832, 0.7395609021186829]),
+    ],
+)
+def test_r2_of_each_output(regressors, expected):
+    """Of Keras 3.15.1."""
+    moved = [[0.5, -1, 2], [1, 1, -2], [0, 0.3, 0.1], [-0.2, 0.4, 0.5], [1, -1, 0]]
+    score = metrics.R2Score(None, regressors)
+    assert score.several
+    found = measure(score, 10 * SHARES + moved, 10 * SHARES, WEIGHTS)
+    assert found == pytest.approx(expected, rel=1e-6)
+    assert all(math.isnan(each) for each in metrics.R2Score(None).result())
 
 
 def test_iou_of_images_and_its_mistakes(rng):
@@ -199,7 +238,7 @@ def test_in_a_training(rng):
     X, y = rng.normal(size=(30, 4)), rng.integers(0, 3, 30)
     model = bp.Sequential([Dense(3), Softmax()], seed=0)
     watched = ["SparseCategoricalCrossentropy", metrics.MeanIoU(3), metrics.Recall(top_k=2)]
-    watched += [metrics.TruePositives(None), metrics.AUC(multi_label=True)]
+    watched += [metrics.TruePositives(0.4), metrics.AUC(multi_label=True)]
     model.compile(bp.optimizers.SGD(0), "sparse_categorical_crossentropy", watched)
     logs = model.fit(X, y, batch_size=8, epochs=1, verbose=0).history
     assert logs["sparse_categorical_crossentropy"] == pytest.approx(logs["loss"], rel=1e-6)

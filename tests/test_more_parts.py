@@ -21,6 +21,10 @@ def test_keras_strings():
         "zero": initializers.Zeros,
         "one": initializers.Ones,
         "HeNormal": initializers.HeNormal,
+        "Identity": initializers.IdentityInitializer,
+        "OrthogonalInitializer": initializers.Orthogonal,
+        "VarianceScaling": initializers.VarianceScaling,
+        "variance_scaling": initializers.VarianceScaling,
         "Orthogonal": initializers.Orthogonal,
         "identity": initializers.IdentityInitializer,
     }.items():

@@ -241,7 +241,7 @@ def test_metrics_of_classes_follow_the_weights_of_steps():
         metrics.Accuracy,
         metrics.F1Score,
         metrics.AUC,
-        lambda: metrics.Precision(threshold=None),
+        lambda: metrics.Precision(top_k=1),
         lambda: metrics.TopKCategoricalAccuracy(2),
     ):
         metric, other = make(), make()

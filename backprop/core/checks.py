@@ -306,7 +306,8 @@ def check_list(given: Any, name: str) -> list[Any]:
     if given is None:
         return []
     if not is_row(given):
-        raise TypeError(f"{name} must be a list: write {name}=[{given!r}].")
+        argument = name.rpartition("(")[2].rstrip(")")  # of "Dropout(noise_shape)"
+        raise TypeError(f"{name} must be a list: write {argument}=[{given!r}].")
     return list(given)
 
 

@@ -16,6 +16,7 @@ from backprop.initializers.scaling import (
     HeUniform,
     LecunNormal,
     LecunUniform,
+    VarianceScaling,
 )
 
 _BY_NAME: dict[str, Callable[[], Initializer]] = {
@@ -35,10 +36,12 @@ _BY_NAME: dict[str, Callable[[], Initializer]] = {
     "lecun_normal": LecunNormal,
     "orthogonal": Orthogonal,
     "identity": IdentityInitializer,
+    "variance_scaling": VarianceScaling,
 }
 
 _KERAS = {made.__name__: name for name, made in _BY_NAME.items() if isinstance(made, type)}
 _KERAS |= {"zero": "zeros", "one": "ones"}
+_KERAS |= {"Identity": "identity", "OrthogonalInitializer": "orthogonal"}
 """What Keras's other strings stand for."""
 
 

@@ -40,15 +40,16 @@ class DecisionMetric(Metric):
 
     Args:
         name: Its key in logs and History.
-        threshold: Every output above it is chosen, each for itself; None chooses the largest of K
-            classes, and every answer above ½. Of a list of thresholds the result is a list too.
+        thresholds: Every output above it is chosen, each for itself; of a list the result is a list
+            too. None is ½, or any number if ``top_k`` is given; in a class whose argument is called
+            ``threshold`` it chooses the largest of K classes, and every answer above ½.
         class_id: The class whose score it is; None leaves it to ``average``.
         average: How the classes' scores become one: ``"micro"`` adds up the counts of all classes
             first, ``"macro"`` takes the mean of the scores, ``"weighted"`` the mean with weights
             true_k; ``"auto"`` is class 1 of two classes, and else the subclass's ``usual_average``;
             None, where a subclass takes it, gives a list with the score of each class.
-        top_k: How many of the largest outputs are chosen, whatever the threshold; of a list of
-            thresholds those of them that are above each. None leaves it to the threshold.
+        top_k: How many of the largest outputs are chosen, if they are above the threshold, should
+            there be one. None leaves it to the threshold.
 
     Raises:
         ValueError: The average is none of these.
@@ -56,13 +57,16 @@ class DecisionMetric(Metric):
 
     better: Literal["larger", "smaller"] = "larger"
     usual_average = "micro"
-    by_class = False  # whether average may be None, and threshold no list
-    not_taken = {"thresholds": "the name is threshold, which may be a list"}
+    by_class = False  # whether average may be None, and thresholds is one threshold
+    not_taken = {
+        "threshold": "the name is thresholds, and of K outputs top_k=1 takes the largest",
+        "thresholds": "the name is threshold, and it is one number",
+    }
 
     def __init__(
         self,
         name: str,
-        threshold: float | Sequence[float] | None,
+        thresholds: float | Sequence[float] | None,
         class_id: int | None,
         average: str | None = "auto",
         top_k: int | None = None,
@@ -71,16 +75,17 @@ class DecisionMetric(Metric):
         kind = type(self).__name__
         if top_k is not None:
             top_k = check_integer(top_k, f"{kind}(top_k)")
-        if is_row(threshold) and not self.by_class:
-            each = check_list(threshold, f"{kind}(threshold)")
-            threshold = tuple(check_number(t, f"{kind}(threshold)", -math.inf) for t in each)
-            if not threshold:
-                raise ValueError(f"{kind}(threshold) must hold a threshold, but it is empty.")
-        elif threshold is not None:
-            threshold = check_number(threshold, f"{kind}(threshold)", -math.inf)
+        argument = f"{kind}(threshold{'s' * (not self.by_class)})"
+        if is_row(thresholds) and not self.by_class:
+            each = check_list(thresholds, argument)
+            thresholds = tuple(check_number(t, argument, -math.inf) for t in each)
+            if not thresholds:
+                raise ValueError(f"{argument} must hold a threshold, but it is empty.")
+        elif thresholds is not None:
+            thresholds = check_number(thresholds, argument, -math.inf)
         if class_id is not None:
             class_id = check_integer(class_id, f"{kind}(class_id)", 0)
-        self.threshold = threshold
+        self._thresholds = thresholds
         self.class_id = class_id
         self.top_k = top_k
         if average is not None or not self.by_class:
@@ -92,7 +97,11 @@ class DecisionMetric(Metric):
     @property
     def several(self) -> bool:  # type: ignore[override]
         """Whether there is a score for each class, or for each threshold."""
-        return self.average is None or isinstance(self.threshold, tuple)
+        return self.average is None or isinstance(self._thresholds, tuple)
+
+    def setting_changed(self, trial: Any) -> None:
+        """Takes another threshold from now on."""
+        self._thresholds = trial._thresholds
 
     def ratio(self, hits: Array, chosen: Array, true: Array, n: Array) -> tuple[Array, Array]:
         """The numerators and denominators of the classes' scores."""
@@ -120,19 +129,19 @@ class DecisionMetric(Metric):
         if self.top_k is not None:
             largest = np.argsort(-P, axis=1, kind="stable")[:, : self.top_k]
             among = (largest[..., np.newaxis] == np.arange(P.shape[1])).any(axis=1)
-        if isinstance(self.threshold, tuple):
-            return [np.greater(P, t) & among for t in self.threshold]
-        if self.top_k is not None:
-            return [among]
         if self._chooses_largest(P.shape[1]):
             return [P.argmax(-1)[:, np.newaxis] == np.arange(P.shape[1])]
-        return [np.greater(P, 0.5 if self.threshold is None else self.threshold)]
+        if self._thresholds is None:
+            return [among if self.top_k is not None else np.greater(P, 0.5)]
+        one = not isinstance(self._thresholds, tuple)
+        limits: Any = (self._thresholds,) if one else self._thresholds
+        return [np.greater(P, t) & among for t in limits]
 
     def _chooses_largest(self, n_outputs: int) -> bool:
-        if self.top_k is not None or isinstance(self.threshold, tuple):
+        if self.top_k is not None or isinstance(self._thresholds, tuple):
             return False
-        without_threshold = self.threshold is None and self.outputs != "answers"
-        return n_outputs > 1 and (without_threshold or self.outputs == "scores")
+        without = self.by_class and self._thresholds is None and self.outputs != "answers"
+        return n_outputs > 1 and (without or self.outputs == "scores")
 
     def _check_one_true(self, one_true: bool) -> None:
         """Checks that the largest output may stand for all that is true.
@@ -165,10 +174,10 @@ class DecisionMetric(Metric):
         It is a list of scores if there is one for each class, or for each threshold.
         """
         if self._counts is None:
-            thresholds = self.threshold if isinstance(self.threshold, tuple) else (0,)
+            thresholds = self._thresholds if isinstance(self._thresholds, tuple) else (0,)
             return [math.nan] * len(thresholds) if self.several else math.nan
         scores = [self._score(counts) for counts in self._counts]
-        return scores if isinstance(self.threshold, tuple) else scores[0]
+        return scores if isinstance(self._thresholds, tuple) else scores[0]
 
     def _score(self, counts: Array) -> Any:
         """The score at one threshold, or those of the classes, of counts of shape ``(4, K)``."""
@@ -202,16 +211,16 @@ class Precision(DecisionMetric):
     """hits / chosen: how much of what was chosen is right; 0 if nothing was.
 
     As in Keras, each of K outputs is compared with the threshold, and all are counted together.
-    After a softmax perhaps none is above ½: ``threshold=None`` takes the largest one.
+    After a softmax perhaps none is above ½: ``top_k=1`` takes the largest one.
 
     Args:
-        threshold: Every output above it is chosen; 0 for a model that ends in logits; None takes
-            the largest of K outputs. Of a list the result is a list, with a number for each.
+        thresholds: Every output above it is chosen; 0 for a model that ends in logits. Of a list
+            the result is a list, with a number for each. None is ½, or any number with ``top_k``.
+        top_k: So many of the largest outputs are chosen, of those above the threshold.
         class_id: The class whose precision it is.
+        name: Its key in logs and History.
         average: ``"micro"``, ``"macro"`` or ``"weighted"`` over the classes; ``"auto"`` is class 1
             of two classes, and ``"micro"`` otherwise.
-        name: Its key in logs and History.
-        top_k: So many of the largest outputs are chosen, whatever the threshold.
 
     Example:
         >>> metric = bp.metrics.Precision()
@@ -222,13 +231,14 @@ class Precision(DecisionMetric):
 
     def __init__(
         self,
-        threshold: float | Sequence[float] | None = 0.5,
-        class_id: int | None = None,
-        average: str = "auto",
-        name: str = "precision",
+        thresholds: float | Sequence[float] | None = None,
         top_k: int | None = None,
+        class_id: int | None = None,
+        name: str = "precision",
+        average: str = "auto",
     ) -> None:
-        super().__init__(name, threshold, class_id, average, top_k)
+        super().__init__(name, thresholds, class_id, average, top_k)
+        self.thresholds = self._thresholds
 
     def ratio(self, hits: Array, chosen: Array, true: Array, n: Array) -> tuple[Array, Array]:
         """Hits of the chosen."""
@@ -239,11 +249,11 @@ class Recall(DecisionMetric):
     """hits / true: how much of what should be chosen was; 0 if nothing should.
 
     Args:
-        threshold: As for ``Precision``.
-        class_id: The class whose recall it is.
-        average: As for ``Precision``.
-        name: Its key in logs and History.
+        thresholds: As for ``Precision``.
         top_k: As for ``Precision``.
+        class_id: The class whose recall it is.
+        name: Its key in logs and History.
+        average: As for ``Precision``.
 
     Example:
         >>> metric = bp.metrics.Recall()
@@ -254,13 +264,14 @@ class Recall(DecisionMetric):
 
     def __init__(
         self,
-        threshold: float | Sequence[float] | None = 0.5,
-        class_id: int | None = None,
-        average: str = "auto",
-        name: str = "recall",
+        thresholds: float | Sequence[float] | None = None,
         top_k: int | None = None,
+        class_id: int | None = None,
+        name: str = "recall",
+        average: str = "auto",
     ) -> None:
-        super().__init__(name, threshold, class_id, average, top_k)
+        super().__init__(name, thresholds, class_id, average, top_k)
+        self.thresholds = self._thresholds
 
     def ratio(self, hits: Array, chosen: Array, true: Array, n: Array) -> tuple[Array, Array]:
         """Hits of the true."""

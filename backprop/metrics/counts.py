@@ -14,10 +14,10 @@ class TruePositives(DecisionMetric):
     Of two classes it is the number of class 1 (see ``DecisionMetric``), else that of all outputs.
 
     Args:
-        threshold: Every output above it is chosen; None takes the largest of K outputs. Of a list
-            the result is a list, with a number for each.
-        class_id: The class whose number it is.
+        thresholds: Every output above it is chosen; None is ½. Of a list the result is a list,
+            with a number for each.
         name: Its key in logs and History.
+        class_id: The class whose number it is.
 
     Example:
         >>> metric = bp.metrics.TruePositives()
@@ -28,11 +28,12 @@ class TruePositives(DecisionMetric):
 
     def __init__(
         self,
-        threshold: float | Sequence[float] | None = 0.5,
-        class_id: int | None = None,
+        thresholds: float | Sequence[float] | None = None,
         name: str = "true_positives",
+        class_id: int | None = None,
     ) -> None:
-        super().__init__(name, threshold, class_id)
+        super().__init__(name, thresholds, class_id)
+        self.thresholds = self._thresholds
 
     def count(self, hits: Array, chosen: Array, true: Array, n: Array) -> Array:
         """The number for each class."""
@@ -48,10 +49,10 @@ class TrueNegatives(TruePositives):
     """How many outputs were rightly not chosen (see ``TruePositives``).
 
     Args:
-        threshold: Every output above it is chosen; None takes the largest of K outputs. Of a list
-            the result is a list, with a number for each.
-        class_id: The class whose number it is.
+        thresholds: Every output above it is chosen; None is ½. Of a list the result is a list,
+            with a number for each.
         name: Its key in logs and History.
+        class_id: The class whose number it is.
 
     Example:
         >>> metric = bp.metrics.TrueNegatives()
@@ -62,11 +63,11 @@ class TrueNegatives(TruePositives):
 
     def __init__(
         self,
-        threshold: float | Sequence[float] | None = 0.5,
-        class_id: int | None = None,
+        thresholds: float | Sequence[float] | None = None,
         name: str = "true_negatives",
+        class_id: int | None = None,
     ) -> None:
-        super().__init__(threshold, class_id, name)
+        super().__init__(thresholds, name, class_id)
 
     def count(self, hits: Array, chosen: Array, true: Array, n: Array) -> Array:
         """The number for each class."""
@@ -77,10 +78,10 @@ class FalsePositives(TruePositives):
     """How many outputs were chosen wrongly (see ``TruePositives``).
 
     Args:
-        threshold: Every output above it is chosen; None takes the largest of K outputs. Of a list
-            the result is a list, with a number for each.
-        class_id: The class whose number it is.
+        thresholds: Every output above it is chosen; None is ½. Of a list the result is a list,
+            with a number for each.
         name: Its key in logs and History.
+        class_id: The class whose number it is.
 
     Example:
         >>> metric = bp.metrics.FalsePositives()
@@ -93,11 +94,11 @@ class FalsePositives(TruePositives):
 
     def __init__(
         self,
-        threshold: float | Sequence[float] | None = 0.5,
-        class_id: int | None = None,
+        thresholds: float | Sequence[float] | None = None,
         name: str = "false_positives",
+        class_id: int | None = None,
     ) -> None:
-        super().__init__(threshold, class_id, name)
+        super().__init__(thresholds, name, class_id)
 
     def count(self, hits: Array, chosen: Array, true: Array, n: Array) -> Array:
         """The number for each class."""
@@ -108,13 +109,13 @@ class FalseNegatives(TruePositives):
     """How many outputs were wrongly not chosen (see ``TruePositives``).
 
     Args:
-        threshold: Every output above it is chosen; None takes the largest of K outputs. Of a list
-            the result is a list, with a number for each.
-        class_id: The class whose number it is.
+        thresholds: Every output above it is chosen; None is ½. Of a list the result is a list,
+            with a number for each.
         name: Its key in logs and History.
+        class_id: The class whose number it is.
 
     Example:
-        >>> metric = bp.metrics.FalseNegatives(threshold=0.95)
+        >>> metric = bp.metrics.FalseNegatives(thresholds=0.95)
         >>> metric.update(np.array([[0.9], [0.8], [0.2]]), np.array([[1], [1], [1]]))
         >>> metric.result()
         3.0
@@ -124,11 +125,11 @@ class FalseNegatives(TruePositives):
 
     def __init__(
         self,
-        threshold: float | Sequence[float] | None = 0.5,
-        class_id: int | None = None,
+        thresholds: float | Sequence[float] | None = None,
         name: str = "false_negatives",
+        class_id: int | None = None,
     ) -> None:
-        super().__init__(threshold, class_id, name)
+        super().__init__(thresholds, name, class_id)
 
     def count(self, hits: Array, chosen: Array, true: Array, n: Array) -> Array:
         """The number for each class."""

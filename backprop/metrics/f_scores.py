@@ -47,6 +47,7 @@ class FBetaScore(DecisionMetric):
         class_id: int | None = None,
     ) -> None:
         super().__init__(name, threshold, class_id, average)
+        self.threshold = self._thresholds
         self.beta = check_positive(beta, f"{type(self).__name__}(beta)")
 
     def ratio(self, hits: Array, chosen: Array, true: Array, n: Array) -> tuple[Array, Array]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from backprop.core.lookup import resolve
+from backprop.core.lookup import resolve, takes
 from backprop.core.signatures import check_methods
 from backprop.core.types import Array, Outputs
 from backprop.metrics.accuracy import (
@@ -46,7 +46,7 @@ from backprop.metrics.regression import (
     RootMeanSquaredError,
 )
 
-_WITH_THRESHOLD: dict[str, Callable[..., Metric]] = {
+_WITH_THRESHOLD: dict[str, type[Metric]] = {
     "accuracy": Accuracy,
     "acc": Accuracy,
     "binary_accuracy": BinaryAccuracy,
@@ -61,7 +61,7 @@ _WITH_THRESHOLD: dict[str, Callable[..., Metric]] = {
     "binary_io_u": BinaryIoU,
 }
 
-_OTHERS: dict[str, Callable[..., Metric]] = {
+_OTHERS: dict[str, type[Metric]] = {
     "categorical_accuracy": CategoricalAccuracy,
     "sparse_categorical_accuracy": SparseCategoricalAccuracy,
     "top_k_categorical_accuracy": TopKCategoricalAccuracy,
@@ -97,6 +97,7 @@ _OTHERS: dict[str, Callable[..., Metric]] = {
 
 _KERAS = {made.__name__: key for key, made in [*_WITH_THRESHOLD.items(), *_OTHERS.items()]}
 _KERAS |= {name.upper(): name for name in ("mse", "mae", "mape", "msle", "bce", "kld")}
+_KERAS |= {"f_beta_score": "fbeta_score", "log_cosh_error": "log_cosh"}
 """What Keras's other strings, the names of classes and capitals, stand for."""
 
 
@@ -133,9 +134,13 @@ def get(
     """
     if callable(metric) and not isinstance(metric, Metric | type):
         return FunctionMetric(metric)
-    options = {} if threshold is None else {"threshold": threshold}
+
+    def options(made: type[Metric]) -> dict[str, float]:
+        argument = "thresholds" if takes(made, "thresholds") else "threshold"
+        return {} if threshold is None else {argument: threshold}
+
     names: dict[str, Callable[[], Metric]] = {
-        **{key: partial(made, name=key, **options) for key, made in _WITH_THRESHOLD.items()},
+        **{key: partial(made, name=key, **options(made)) for key, made in _WITH_THRESHOLD.items()},
         **{key: partial(made, name=key) for key, made in _OTHERS.items()},
     }
     given: Any = _KERAS.get(metric, metric) if isinstance(metric, str) else metric

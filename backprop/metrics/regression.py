@@ -1,6 +1,7 @@
 """Metrics on numbers: squared and absolute errors, and the share of variance explained."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -88,11 +89,12 @@ class R2Score(Metric):
     vary R² counts as 1 if all predictions are exact and as 0 if not, as in scikit-learn.
 
     Args:
-        name: Its key in logs and History.
         class_aggregation: How the K outputs' scores become one: ``"uniform_average"`` or
-            ``"variance_weighted_average"``, where those that vary more count more.
+            ``"variance_weighted_average"``, where those that vary more count more. None gives a
+            list, the score of each output.
         num_regressors: p, for the adjusted 1 − (1 − R²)(n − 1)/(n − p − 1), with n = N K; 0 leaves
             it as it is. nan where n is too small.
+        name: Its key in logs and History.
 
     Example:
         >>> metric = bp.metrics.R2Score()
@@ -105,17 +107,22 @@ class R2Score(Metric):
 
     def __init__(
         self,
-        name: str = "r2_score",
-        class_aggregation: str = "uniform_average",
+        class_aggregation: str | None = "uniform_average",
         num_regressors: int = 0,
+        name: str = "r2_score",
     ) -> None:
         super().__init__(name)
         averages = ("uniform_average", "variance_weighted_average")
-        self.class_aggregation = check_choice(
-            class_aggregation, "R2Score(class_aggregation)", averages
-        )
+        if class_aggregation is not None:
+            check_choice(class_aggregation, "R2Score(class_aggregation)", averages)
+        self.class_aggregation = class_aggregation
         self.num_regressors = check_integer(num_regressors, "R2Score(num_regressors)", 0)
         self.reset()
+
+    @property
+    def several(self) -> bool:  # type: ignore[override]
+        """Whether there is a score for each output."""
+        return self.class_aggregation is None
 
     def reset(self) -> None:
         """Starts anew."""
@@ -145,21 +152,26 @@ class R2Score(Metric):
         self._squares = self._squares + np.einsum("nk,nk->k", w, np.square(Y))
         self._residual = self._residual + np.einsum("nk,nk->k", w, np.square(E))
 
-    def result(self) -> float:
-        """R²; nan if nothing was counted."""
+    def result(self) -> Any:
+        """R², or a list with that of each output; nan if nothing was counted."""
         counted = self._weight > 0
-        if not counted.any():
-            return float("nan")
+        if not self.several and not counted.any():
+            return math.nan
         variation = self._squares - self._sum**2 / np.where(counted, self._weight, 1)
         exact = self._residual == 0
         varies = variation > 0
         unexplained = self._residual / np.where(varies, variation, 1)
-        scores = np.where(varies, 1 - unexplained, exact)[counted]
+        scores = np.where(counted, np.where(varies, 1 - unexplained, exact), math.nan)
+        if self.several:
+            return [self._adjusted(float(score)) for score in scores]
         weights = variation[counted] if self.class_aggregation != "uniform_average" else None
         if weights is not None and not weights.any():
             weights = None
-        score = float(np.average(scores, weights=weights))
+        return self._adjusted(float(np.average(scores[counted], weights=weights)))
+
+    def _adjusted(self, score: float) -> float:
+        """The score, lowered for the number of regressors."""
         if not self.num_regressors:
             return score
         n, free = self._n, self._n - self.num_regressors - 1
-        return 1 - (1 - score) * (n - 1) / free if free > 0 else float("nan")
+        return 1 - (1 - score) * (n - 1) / free if free > 0 else math.nan

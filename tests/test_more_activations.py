@@ -150,3 +150,11 @@ def test_only_the_activation_of_its_own_link_is_joined_with_a_loss():
         model = Sequential([Dense(3), last], seed=0)
         model.compile(loss=loss)
         assert (model.loss is not model.loss.unjoined) == joined
+
+
+def test_options_of_relu_may_be_set_before_it_is_built():
+    layer = ReLU()
+    layer.max_value, layer.negative_slope = 6.0, 0.5
+    Z = np.array([[10.0, 3.0, -2.0]])
+    np.testing.assert_array_equal(layer.forward(Z, training=True), [[6.0, 3.0, -1.0]])
+    np.testing.assert_array_equal(layer.backward(np.ones((1, 3))), [[0.0, 1.0, 0.5]])

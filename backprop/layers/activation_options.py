@@ -38,6 +38,11 @@ class ReLUOptions(Activation):
             self.definition = f"relu(z) = {line} + {s} min(z − {t}, 0)"
             self.slope = f"[{{z}} > {t}]{limit} + {s} [{{z}} ≤ {t}]"
 
+    def setting_changed(self, trial: "ReLUOptions") -> None:
+        """Takes what follows from the options."""
+        for name in ("_plain", "interval", "definition", "slope"):
+            setattr(self, name, getattr(trial, name))
+
     def f_with_options(self, Z: Array, out: Array | None) -> Array:
         """min(Z, m) [Z > t] + s min(Z − t, 0)."""
         A: Array = np.greater(Z, self.threshold, out=np.empty_like(Z) if out is None else out)

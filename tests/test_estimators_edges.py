@@ -160,7 +160,9 @@ def test_networks_of_one_output_tell_two_classes(iris):
 
 
 @pytest.mark.parametrize(
-    "estimator", [MLPClassifier(**SMALL), SequentialClassifier(build, epochs=1)], ids=["mlp", "sequential"]
+    "estimator",
+    [MLPClassifier(**SMALL), SequentialClassifier(build, epochs=1)],
+    ids=["mlp", "sequential"],
 )
 @pytest.mark.parametrize("n", [0, 1, 4])
 def test_validation_data_are_two_or_three(estimator, n, iris):

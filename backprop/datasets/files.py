@@ -62,7 +62,7 @@ class Parquet:
                 table = file.read_row_group(int(group), columns=names)
                 columns = [numbers_in(name, table[name].to_numpy()) for name in self.columns]
                 x = np.column_stack(columns)
-                y = table[self.target].to_numpy()
+                y = numbers_in(self.target, table[self.target].to_numpy())
                 n = len(y)
                 order = np.arange(n) if self._rng is None else self._rng.permutation(n)
                 for start in range(0, n, self.batch_size):
@@ -143,7 +143,8 @@ class ImageFolder:
             (file, k)
             for k, folder in enumerate(folders)
             for file in sorted(folder.rglob("*"))
-            if file.suffix.lower() in SUFFIXES and file.name[0] != "." and file.is_file()
+            if file.suffix.lower() in SUFFIXES and file.is_file()
+            if not any(part[0] == "." for part in file.relative_to(folder).parts)
         ]
         if not self._files:
             raise ValueError(

@@ -131,7 +131,7 @@ class Workers:
             differ = len(set(self._world.allgather(self.elastic))) > 1
         if differ:
             raise ValueError("elastic must be the same on all workers, but it is not.")
-        here = self._exchange(lambda world: world.Split_type(MPI.COMM_TYPE_SHARED))
+        here = self.exchange(lambda world: world.Split_type(MPI.COMM_TYPE_SHARED))
         cores = min(len_of_affinity(), max(1, (os.cpu_count() or 1) // here.Get_size()))
         if not any(os.environ.get(name) for name in THREADS):
             from threadpoolctl import threadpool_limits
@@ -170,14 +170,14 @@ class Workers:
         return self.whole(lambda: self._gather(none if self.rank else mine))[0]
 
     def _gather(self, mine: Array) -> list[Any]:
-        return gather_objects(mine, self.size, partial(self._exchange, again=False))
+        return gather_objects(mine, self.size, partial(self.exchange, again=False))
 
     def any(self, *flags: bool) -> list[bool]:
         """For each of these flags whether it is set on any worker."""
         mine = np.array(flags, np.uint8)
         found = mine.copy()
         if self.size > 1:
-            self._exchange(lambda world: world.Allreduce(mine, found, self._mpi.MAX))
+            self.exchange(lambda world: world.Allreduce(mine, found, self._mpi.MAX))
         return [bool(flag) for flag in found]
 
     def add(self, array: Array) -> Array:
@@ -188,14 +188,14 @@ class Workers:
         """
         if self.size > 1:
             here, total = self._mpi.IN_PLACE, self._mpi.SUM
-            self._exchange(lambda world: world.Allreduce(here, array, total), again=False)
+            self.exchange(lambda world: world.Allreduce(here, array, total), again=False)
         return array
 
     def copy_first(self, array: Array) -> None:
         """Overwrites a contiguous array with that of worker 0."""
         if self.size > 1:
             found = array.copy()  # of a worker that died a part may have come already
-            self._exchange(lambda world: world.Bcast(found, root=0))
+            self.exchange(lambda world: world.Bcast(found, root=0))
             array[...] = found
 
     def whole(self, function: Callable[[], T]) -> T:
@@ -209,7 +209,7 @@ class Workers:
             if self.losses == losses:
                 return found
 
-    def _exchange(self, call: Callable[[Any], Any], again: bool = True) -> Any:
+    def exchange(self, call: Callable[[Any], Any], again: bool = True) -> Any:
         """What a call on the communicator returns.
 
         Where the job is elastic either all workers have made it, or all make it again without those

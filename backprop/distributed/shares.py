@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain, pairwise, repeat
 from typing import Any
 
@@ -12,6 +13,7 @@ from backprop.core.ranges import check_finite
 from backprop.data.batches import Batch, Batches, as_batch, pass_on
 from backprop.data.streams import Stream
 from backprop.distributed.job import Workers
+from backprop.distributed.objects import gather_number
 
 
 class SharedBatches(Batches):
@@ -132,7 +134,7 @@ class SharedStream:
             batch = next(self._source, None)
             n = 0 if batch is None else len(batch[1])
             if not self._workers.shards:
-                check_sizes(self._workers.gather(n))
+                check_sizes(self._workers.exchange(partial(gather_number, number=n)))
             if batch is None:
                 return
             self._last = batch

@@ -52,6 +52,35 @@ def test_a_column_that_is_not_there_is_named(table):
         from_parquet(table[0], ["a", "d"], "y")
 
 
+@pytest.mark.parametrize("columns", [[], "abc", None])
+def test_columns_must_be_a_list(table, columns):
+    with pytest.raises(TypeError, match="columns must be a list of names"):
+        from_parquet(table[0], columns, "y")
+
+
+def test_times_are_no_numbers(table):
+    path, frame = table
+    frame["when"] = pd.date_range("2020-01-01", periods=300)
+    frame.to_parquet(path)
+    with pytest.raises(TypeError, match="the column 'when' must hold numbers"):
+        next(from_parquet(path, ["a", "when"], "y")())
+    with pytest.raises(TypeError, match="the column 'when' must hold numbers"):
+        next(from_parquet(path, ["a"], "when")())
+
+
+def test_a_model_remembers_the_columns_of_a_file(table):
+    path, frame = table
+    model = bp.Sequential([Dense(1), Sigmoid()], seed=0)
+    model.compile("sgd", "binary_crossentropy")
+    model.fit(from_parquet(path, ["a", "b"], "y"), verbose=0)
+    assert model.predict(frame[["a", "b"]]).shape == (300, 1)
+    for reordered in (frame[["b", "a"]], from_parquet(path, ["b", "a"], "y")):
+        with pytest.raises(ValueError, match="the columns of another order"):
+            model.predict(reordered)
+    with pytest.raises(ValueError, match="no column 'a'"):
+        model.evaluate(from_parquet(path, ["b", "c"], "y"), verbose=0)
+
+
 @pytest.fixture
 def folder(tmp_path):
     rng = np.random.default_rng(0)
@@ -90,3 +119,28 @@ def test_a_folder_of_images_trains_a_model(folder):
 def test_a_folder_without_images_says_what_it_needs(tmp_path):
     with pytest.raises(ValueError, match="a folder for each class"):
         from_image_folder(tmp_path, (8, 8))
+
+
+def test_hidden_folders_and_files_do_not_count(folder):
+    known = from_image_folder(folder, (8, 6))
+    for hidden in (".git", "dark/.ipynb_checkpoints", "light/folder.png"):
+        (folder / hidden).mkdir()
+    for hidden in ("dark/.ipynb_checkpoints/1.png", "dark/._1.png"):
+        (folder / hidden).write_bytes(b"no image")
+    found = from_image_folder(folder, (8, 6))
+    assert found.classes == known.classes
+    np.testing.assert_array_equal(next(found())[0], next(known())[0])
+
+
+@pytest.mark.parametrize("content", [b"", b"no image", None], ids=["empty", "text", "cut"])
+def test_a_damaged_image_is_named(folder, content):
+    bad = folder / "light" / "2.png"
+    bad.write_bytes(bad.read_bytes()[:60] if content is None else content)
+    with pytest.raises(OSError, match=r"2\.png cannot be read as an image"):
+        list(from_image_folder(folder, (8, 6))())
+
+
+@pytest.mark.parametrize("size", [8, (8,), (8, 0), "ab", None, (8.5, 6)])
+def test_sizes_that_cannot_be(folder, size):
+    with pytest.raises((TypeError, ValueError), match="size"):
+        from_image_folder(folder, size)

@@ -11,7 +11,8 @@ import pytest
 from small_models import assert_same_weights
 
 import backprop as bp
-from backprop import cross_validate, fit_many
+from backprop import cross_validate, fit_many, search
+from backprop.callbacks import LambdaCallback
 from backprop.experiments.tasks import run_tasks, width
 from backprop.layers import BatchNormalization, Dense, Dropout, Normalization, ReLU, Softmax
 
@@ -94,6 +95,22 @@ def test_mistakes_are_found_before_anything_is_sent(pool, labelled):
     X, y = labelled
     with pytest.raises(ValueError, match="epochs"):
         cross_validate(made, X, y, executor=pool, epochs=-1)
+
+
+@pytest.mark.parametrize("executor", [4, ProcessPoolExecutor, "processes"])
+def test_what_is_no_executor(executor, labelled):
+    X, y = labelled
+    with pytest.raises(TypeError, match=r"executor must be an executor of concurrent\.futures"):
+        cross_validate(made, X, y, executor=executor, epochs=1)
+    with pytest.raises(TypeError, match=r"executor must be an executor of concurrent\.futures"):
+        search(made, {"units": [4]}, X, y, executor=executor, epochs=1)
+
+
+def test_what_cannot_be_sent_is_said(pool, labelled):
+    X, y = labelled
+    told = [LambdaCallback(on_epoch_end=lambda epoch, logs: None)]
+    with pytest.raises(TypeError, match=r"cannot be sent to another process .*at the top of a mod"):
+        cross_validate(made, X, y, executor=pool, epochs=1, callbacks=told)
 
 
 def dies_once(path: str) -> int:

@@ -145,13 +145,20 @@ def test_mistakes_are_found_before_the_first_step(data):
         model.fit(X, y, sample_weight=np.ones(N), class_weight={0: 1, 1: 2})
     with pytest.raises(ValueError, match="validation_split"):
         model.fit(X, y, validation_split=1.5)
+    with pytest.raises(ValueError, match="leaves no sample for training"):
+        model.fit(X, y, validation_split=0.9999)
     waiting = bp.Sequential([Normalization(), Dense(2), Softmax()])
     waiting.compile("sgd", "sparse_categorical_crossentropy")
     with pytest.raises(ValueError, match="adapt"):
         waiting.fit(X, y)
     data[0][500, 2] = np.nan
-    with pytest.raises(ValueError, match="nan"):
-        model.fit(X, y, shuffle=False, verbose=0)
+    for shuffle in (False, True):
+        with pytest.raises(ValueError, match=r"x holds nan .* in row 500, column 2"):
+            model.fit(X, y, shuffle=shuffle, verbose=0)
+    with pytest.raises(ValueError, match=r"x holds nan .* in row 500, column 2"):
+        model.evaluate(X, y, batch_size=100)
+    with pytest.raises(ValueError, match=r"x holds nan .* in row 500, column 2"):
+        model.predict(X, batch_size=100)
 
 
 def test_memory_is_bounded_by_two_buffers(monkeypatch):
@@ -176,3 +183,12 @@ def test_an_error_while_reading_reaches_the_user(data):
 
     with pytest.raises(OSError, match="the disk is gone"):
         classifier().fit(Broken(data[0]), data[1], shuffle=False, verbose=0)
+
+
+def test_a_file_that_becomes_shorter_is_said(data):
+    class Shorter(Lazy):
+        def __getitem__(self, which):
+            return super().__getitem__(slice(which.start, min(which.stop, 700)))
+
+    with pytest.raises(ShapeError, match=r"rows 690 to 719 of x are 10 rows now: the file has bec"):
+        classifier().fit(Shorter(data[0]), data[1], batch_size=30, shuffle=False, verbose=0)

@@ -56,3 +56,15 @@ def test_workers_must_be_workers_that_have_met(rng: np.random.Generator) -> None
         made().fit(X, y, workers=2)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="time_limit"):
         Workers(time_limit=0)
+
+
+def test_workers_meet_once() -> None:
+    workers = Workers()
+    with workers:
+        with pytest.raises(ValueError, match="leave out the inner `with`"), workers:
+            pass
+        assert workers.entered
+    with workers:  # again after they have left
+        assert workers.entered
+    with pytest.raises(TypeError, match="shards"):
+        Workers(shards="yes")  # type: ignore[arg-type]

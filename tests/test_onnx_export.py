@@ -158,6 +158,11 @@ def test_logits_of_what_makes_no_probabilities_are_refused(tmp_path):
         model.export(tmp_path / "a.onnx", logits=True)
 
 
+def test_logits_are_asked_for_by_true_or_false(tmp_path):
+    with pytest.raises(TypeError, match="logits must be True or False, but it is 'no'"):
+        model_of([Dense(3), Softmax()], (4,)).export(tmp_path / "a.onnx", logits="no")
+
+
 def test_axes_turned_twice_are_not_turned(tmp_path):
     own = [Conv2D(2, 3), BatchNormalization(), MaxPooling2D(), Conv2D(3, 2)]
     model_of(own, DIGITS).export(tmp_path / "a.onnx")

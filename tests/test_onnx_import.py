@@ -18,8 +18,10 @@ from backprop.core.errors import CorruptFileError
 from backprop.layers import (
     LSTM,
     BatchNormalization,
+    Conv2D,
     Dense,
     Dropout,
+    Flatten,
     LayerNormalization,
     Normalization,
     PositionEmbedding,
@@ -418,6 +420,23 @@ def test_a_cut_file_is_refused_wherever_it_is_cut(tmp_path):
         path.write_bytes(whole[:n])
         with pytest.raises(CorruptFileError, match=r"a\.onnx'"):
             bp.load_onnx(path)
+
+
+def test_a_file_with_wrong_bytes_is_read_or_refused_by_its_name(tmp_path, rng):
+    path = exported(
+        model_of([Conv2D(2, 3), ReLU(), Flatten(), Dense(3)], (5, 5, 1)), tmp_path / "a"
+    )
+    whole, refused = path.read_bytes(), []
+    for _ in range(400):
+        wrong = np.frombuffer(whole, np.uint8).copy()
+        wrong[rng.integers(len(wrong), size=3)] = rng.integers(256, size=3)
+        path.write_bytes(wrong.tobytes())
+        try:
+            bp.load_onnx(path)
+        except ValueError as error:
+            refused.append(str(error))
+    assert len(refused) > 200
+    assert all(said.startswith(repr(str(path))) for said in refused)
 
 
 def test_a_network_by_hand_is_read(tmp_path):

@@ -63,27 +63,45 @@ with Workers() as workers:
         ("x, t, size = X, y, 8 + rank", "batch_size"),
         ("bp.__version__ = str(rank); x, t, size = X, y, 8", "the version of backprop"),
         ("bad = X * np.where(rank, np.nan, 1); x, t, size = bad, y, 8", "worker 1 of 2 failed"),
+        ("x, t, size = X + 0.01 * rank, y, 8", "x of worker 1 differs"),
+        ("x, t, size = X, np.roll(y, rank), 8", "y of worker 1 differs"),
+        ("more['class_weight'] = {1: 1 + rank}", "class weight of worker 1 differs"),
+        ("more['validation_data'] = X, y[:: 1 - 2 * rank]", "validation y of worker 1 differs"),
+        ("more['shuffle'] = rank > 0", "shuffle"),
+        ("more['validation_freq'] = 1 + rank", "validation_freq"),
+        ("optimizer = bp.optimizers.SGD(0.1 + rank)", "the learning rate"),
+        (
+            "optimizer = bp.optimizers.SGD(bp.schedules.ExponentialDecay(0.1, 2 + rank, 0.9))",
+            "the optimizer",
+        ),
+        ("model.layers[0].kernel_regularizer = bp.regularizers.L2(0.1 + rank)", "the layers"),
+        ("x, t, size = lambda: [(X[rank:], y[rank:])], None, None", "(0 where it ends)"),
+        ("x, t, size = lambda: [(X, y)] * (1 + rank), None, None", "0 samples on worker 0"),
     ],
-    ids=["models", "lengths", "batch sizes", "versions", "values"],
+    ids=[
+        *("models", "lengths", "batch sizes", "versions", "values", "inputs", "order", "weights"),
+        *("validations", "shuffle", "frequencies", "rates", "schedules", "regularizers"),
+        *("sizes of streams", "lengths of streams"),
+    ],
 )
 def test_differences_are_errors_everywhere(tmp_path: Path, difference: str, said: str) -> None:
-    """They are found on every worker, before the first step."""
+    """They are found on every worker, before the first step; those of streams as they come."""
     printed = succeed(
         tmp_path,
         2,
         LONG
         + f"""
 with Workers() as workers:
-    rank = workers.rank
+    rank, x, t, size, more, optimizer = workers.rank, X, y, 8, {{}}, "sgd"
     {difference}
-    model.compile("sgd", "mse" if t.ndim > 1 else "sparse_categorical_crossentropy")
+    model.compile(optimizer, "mse" if np.ndim(t) > 1 else "sparse_categorical_crossentropy")
     model.build((None, 6))
     before = model.parameters.values.copy()
     try:
-        model.fit(x, t, batch_size=size, verbose=0, workers=workers)
+        model.fit(x, t, batch_size=size, verbose=0, workers=workers, **more)
     except ValueError as error:
         print("refused:", error)
-    assert (before == model.parameters.values).all()
+    assert callable(x) or (before == model.parameters.values).all()
     assert workers.gather(1) == [1, 1]   # the workers are still in step
 """,
     )

@@ -87,6 +87,14 @@ class Batches:
         self._unread = not self._whole
 
     @property
+    def named_arrays(self) -> list[tuple[str, Array]]:
+        """Inputs, if they are not sparse, targets, and weights if there are any."""
+        named = zip(
+            ("x", "y", "sample or class weight"), self._arrays[: 2 + self._places[0]], strict=False
+        )
+        return [(name, array) for name, array in named if not is_sparse(array)]
+
+    @property
     def largest(self) -> float | None:
         """The largest size of a number in the inputs; None if finding it takes long."""
         X = self._arrays[0]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.errors import ShapeError
+from backprop.core.ranges import check_finite
 from backprop.core.types import Array, is_sparse
 
 BLOCK_BYTES = 1 << 22
@@ -71,7 +72,7 @@ class RowsOnDisk:
         if len(set(lengths)) > 1 or not lengths[0]:
             found = ", ".join(f"{name} has {n}" for name, n in zip(names, lengths, strict=True))
             raise ShapeError(f"there must be as many rows of each, and at least one, but {found}.")
-        self._arrays, self._size, self._rng = arrays, batch_size, rng
+        self._arrays, self._names, self._size, self._rng = arrays, names, batch_size, rng
         self.waited = 0.0
         self._rows = range(lengths[0]) if rows is None else rows
         row = max(math.prod(arrays[0].shape[1:]) * arrays[0].dtype.itemsize, 1)
@@ -115,16 +116,31 @@ class RowsOnDisk:
     def _read(self, blocks: list[range]) -> list[Array]:
         """The rows of some blocks, a block at a time."""
         found = []
-        for array in self._arrays:
+        for array, name in zip(self._arrays, self._names, strict=True):
             rows = np.empty((sum(map(len, blocks)), *array.shape[1:]), array.dtype)
             stop = 0
             for block in blocks:
                 start, stop = stop, stop + len(block)
-                rows[start:stop] = array[block.start : block.stop]
+                some = np.asarray(array[block.start : block.stop])
+                if len(some) != len(block):
+                    raise ShapeError(
+                        f"the rows {block.start} to {block.stop - 1} of {name} are {len(some)} "
+                        f"rows now: the file has become shorter since the training began."
+                    )
+                if name == "x":
+                    check_finite(some, "x holds", first_row=block.start)
+                rows[start:stop] = some
             found.append(rows)
         return found
 
 
 def slices_of(x: Any, size: int) -> Callable[[], Iterator[Array]]:
     """What makes the rows of an array on disk in order, so many at a time."""
-    return lambda: (np.asarray(x[start : start + size]) for start in range(0, len(x), size))
+
+    def read() -> Iterator[Array]:
+        for start in range(0, len(x), size):
+            rows = np.asarray(x[start : start + size])
+            check_finite(rows, "x holds", first_row=start)
+            yield rows
+
+    return read

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from backprop.core.checks import check_integer, check_path
+from backprop.core.checks import check_flag, check_integer, check_list, check_path
 from backprop.core.durable import check_file
 from backprop.core.types import Array
 
@@ -35,15 +35,21 @@ class Parquet:
         except ImportError as error:
             raise ImportError("Parquet files need pyarrow: pip install pyarrow") from error
         self._parquet = parquet
+        if isinstance(columns, str) or not columns:
+            raise TypeError(f"columns must be a list of names of columns, but it is {columns!r}.")
         self.path, self.columns, self.target = check_file(path), list(columns), target
         self.batch_size = check_integer(batch_size, "batch_size")
         self._rng = None if seed is None else np.random.default_rng(seed)
         with self._parquet.ParquetFile(self.path) as file:
-            known = file.schema_arrow.names
-            self._rows, self._groups = file.metadata.num_rows, file.num_row_groups
+            known, self._groups = file.schema_arrow.names, file.num_row_groups
         missing = [name for name in [*self.columns, target] if name not in known]
         if missing:
             raise ValueError(f"{path} has no column {missing[0]!r}: it has {', '.join(known)}.")
+
+    @property
+    def column_names(self) -> list[str]:
+        """The columns of the inputs: a model that was trained on them refuses others."""
+        return self.columns
 
     def __call__(self) -> Iterator[tuple[Array, Array]]:
         """The batches of an epoch: groups of rows in another order, their rows shuffled."""
@@ -54,8 +60,9 @@ class Parquet:
         with self._parquet.ParquetFile(self.path) as file:
             for group in groups:
                 table = file.read_row_group(int(group), columns=names)
-                x = np.column_stack([table[name].to_numpy() for name in self.columns])
-                y = table[self.target].to_numpy()
+                columns = [numbers_in(name, table[name].to_numpy()) for name in self.columns]
+                x = np.column_stack(columns)
+                y = numbers_in(self.target, table[self.target].to_numpy())
                 n = len(y)
                 order = np.arange(n) if self._rng is None else self._rng.permutation(n)
                 for start in range(0, n, self.batch_size):
@@ -97,13 +104,28 @@ def from_parquet(
     return Parquet(path, columns, target, batch_size, seed)
 
 
+def numbers_in(name: str, column: Array) -> Array:
+    """The column.
+
+    Raises:
+        TypeError: It holds times or durations.
+    """
+    if column.dtype.kind in "mM":
+        raise TypeError(
+            f"the column {name!r} must hold numbers, but its dtype is {column.dtype}: write it "
+            f"into the file as numbers first."
+        )
+    return column
+
+
 class ImageFolder:
     """Batches ``(x, y)`` of images in folders; ``fit`` begins anew in every epoch.
 
     Made by ``from_image_folder``.
 
     Attributes:
-        classes: The names of the folders in alphabetical order; y holds their numbers.
+        classes: The names of the folders in alphabetical order; y holds their numbers. Folders and
+            files whose names begin with a dot do not count.
     """
 
     def __init__(
@@ -122,20 +144,26 @@ class ImageFolder:
         place = check_path(path, "path")
         if not os.path.isdir(place):
             raise NotADirectoryError(f"path is {place!r}: name a folder that holds the images.")
-        folders = sorted(each for each in Path(place).iterdir() if each.is_dir())
+        inside = [each for each in Path(place).iterdir() if each.name[0] != "."]
+        folders = sorted(each for each in inside if each.is_dir())
         self.classes = [folder.name for folder in folders]
         self._files = [
             (file, k)
             for k, folder in enumerate(folders)
             for file in sorted(folder.rglob("*"))
-            if file.suffix.lower() in SUFFIXES
+            if file.suffix.lower() in SUFFIXES and file.is_file()
+            if not any(part[0] == "." for part in file.relative_to(folder).parts)
         ]
         if not self._files:
             raise ValueError(
                 f"{path} holds no images: it needs a folder for each class, with files that end in "
                 f"{', '.join(SUFFIXES)}."
             )
-        self.size, self.mode = size, "L" if grey else "RGB"
+        lengths = [check_integer(length, "size") for length in check_list(size, "size")]
+        if len(lengths) != 2:
+            raise ValueError(f"size must be (height, width), but it is {size!r}.")
+        height, width = lengths
+        self.size, self.mode = (height, width), "L" if check_flag(grey, "grey") else "RGB"
         self.batch_size = check_integer(batch_size, "batch_size")
         self._rng = None if seed is None else np.random.default_rng(seed)
 
@@ -155,8 +183,11 @@ class ImageFolder:
     def _read(self, file: Path) -> Array:
         """An image as numbers from 0 to 1, shape ``(height, width, channels)``."""
         height, width = self.size
-        with self._read_image(file) as image:
-            pixels = np.asarray(image.convert(self.mode).resize((width, height)))
+        try:
+            with self._read_image(file) as image:
+                pixels = np.asarray(image.convert(self.mode).resize((width, height)))
+        except Exception as error:  # of Pillow's many kinds
+            raise OSError(f"{file} cannot be read as an image: {error}") from error
         return pixels.reshape(height, width, -1).astype(np.float32) / 255
 
 

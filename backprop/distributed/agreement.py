@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.constraints import Constraint
 from backprop.core.walk import numbers_of
 from backprop.data.batches import Batches
 from backprop.data.streams import Stream
@@ -15,7 +16,12 @@ from backprop.distributed.job import Workers
 from backprop.distributed.shares import SharedBatches, SharedStream
 from backprop.layers.block import walk
 from backprop.protocol import Model
+from backprop.regularizers import Regularizer
+from backprop.schedules import Schedule
 from backprop.training.plan import Plan
+
+INNER = Constraint, Regularizer, Schedule
+"""Parts of layers and optimizers whose numbers are compared, too."""
 
 
 def shared_plan(model: Model, plan: Plan, workers: Workers) -> Plan:
@@ -33,6 +39,9 @@ def shared_plan(model: Model, plan: Plan, workers: Workers) -> Plan:
         check_shards(model, plan, workers)
     lengths = workers.gather(samples_of(plan.batches))
     check_same(workers, description(model, plan, workers))
+    if not workers.shards:
+        check_same_data(workers, plan.batches, "")
+        check_same_data(workers, plan.validation, "validation ")
     batches = shared(plan.batches, workers, lengths)
     with workers.same_fate():
         check_synchronized(model, batches)
@@ -112,16 +121,53 @@ def check_same(workers: Workers, mine: dict[str, Any]) -> None:
                 )
 
 
+def check_same_data(workers: Workers, source: Any, prefix: str) -> None:
+    """Compares some rows of the data, of which each worker is to take its share.
+
+    Raises:
+        ValueError: They differ; raised on all of them.
+    """
+    found = workers.gather(prints_of(source))
+    for k, other in enumerate(found):
+        for (name, mine), theirs in zip(found[0].items(), other.values(), strict=False):
+            if not np.allclose(mine, theirs, rtol=1e-3, atol=1e-3 * abs(mine[0])):
+                raise ValueError(
+                    f"the workers must have the same samples in the same order, but {prefix}{name} "
+                    f"of worker {k} differs from that of worker 0: give what draws, shuffles or "
+                    f"splits them the same seed, or pass Workers(shards=True) if each worker has "
+                    f"its own part."
+                )
+
+
+def prints_of(source: Any) -> dict[str, tuple[float, float]]:
+    """Two numbers of x, y and the weights, which no other data have; nothing of a stream.
+
+        s = max |v|,    s Σ_j v_j cos j / ‖v‖
+
+    Rounding, which may differ between processors, changes them little. v are the numbers of 256
+    rows from everywhere.
+    """
+    found = {}
+    for name, array in source.named_arrays if isinstance(source, Batches) else ():
+        rows = np.asarray(array[:: -(-len(array) // 256)], np.float64).ravel()
+        s = float(np.abs(rows).max(initial=0))
+        v = rows / (s or 1)
+        turned = float(v @ np.cos(np.arange(len(v))))
+        found[name] = s, s * turned / (float(np.linalg.norm(v)) or 1)
+    return found
+
+
 def description(model: Model, plan: Plan, workers: Workers) -> dict[str, Any]:
     """What must be the same on all workers, by the names that messages give it."""
     parts = [layer for _, layer in walk(model.layers)]
     batches, validation = plan.batches, plan.validation
+    schedule = model.optimizer.schedule
     own = {"name", "seed", "iterations"}  # what may differ, and follows worker 0
 
     def numbers(part: Any) -> tuple[str, list[tuple[str, Any]]]:
-        return type(part).__name__, sorted(
-            (name, value) for name, value in numbers_of(part).items() if name not in own
-        )
+        inner = [(n, numbers(each)) for n, each in vars(part).items() if isinstance(each, INNER)]
+        simple = [(n, value) for n, value in numbers_of(part).items() if n not in own]
+        return type(part).__name__, sorted(simple + inner)
 
     found: dict[str, Any] = {
         "the version of backprop": getattr(sys.modules["backprop"], "__version__", None),
@@ -132,20 +178,20 @@ def description(model: Model, plan: Plan, workers: Workers) -> dict[str, Any]:
         "the layers": list(map(numbers, parts)),
         "the loss": numbers(model.loss),
         "the optimizer": numbers(model.optimizer),
+        "the learning rate": None if schedule else model.optimizer.learning_rate,
         "the metrics": [metric.name for metric in model.metrics],
         "the epochs": (plan.epochs.start, plan.epochs.stop),
         "the callbacks": [
             type(each).__name__ for each in plan.callbacks.callbacks if not each.writes
         ],
         "whether there is a validation": validation is not None,
-        "batch_size": asked(batches),
+        **plan.options,
     }
+    if isinstance(batches, Batches):
+        found["batch_size and steps_per_epoch"] = batches.asked
+    else:
+        found["the number of batches, which steps_per_epoch sets,"] = batches.steps
     if not workers.shards:
         found["the number of samples"] = samples_of(batches)
         found["the number of validation samples"] = samples_of(validation)
     return found
-
-
-def asked(source: Any) -> Any:
-    """The batch size and the steps that the user asked for."""
-    return source.asked if isinstance(source, Batches) else source.steps

@@ -32,6 +32,7 @@ class Heir:
         self._states: dict[str, dict[str, Any]] = {}  # those of the writers then
         self.ended: tuple[int, dict[str, float]] | None = None
         self._muted = ExitStack()
+        self._outer = self._workers.when_lost  # of a fit that this one is a part of
         self._workers.when_lost = self._take_over
 
     def __enter__(self) -> Self:
@@ -45,7 +46,7 @@ class Heir:
         trace: TracebackType | None,
     ) -> None:
         self._muted.close()
-        self._workers.when_lost = str
+        self._workers.when_lost = self._outer
 
     def begin(self, epoch: int) -> None:
         """Takes note of what an epoch begins with, also of the writers on worker 0."""
@@ -63,6 +64,7 @@ class Heir:
 
     def _take_over(self) -> str:
         """Does what is to be done when a worker was lost; says where training is."""
+        self._outer()
         workers, told = self._workers, self._loop.callbacks
         told.params |= {"worker": workers.rank, "workers": workers.size}
         if workers.rank == 0 and not self._first:

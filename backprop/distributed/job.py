@@ -64,8 +64,7 @@ class Workers:
         shards: Whether each worker is given data, and validation data, of its own, of any length.
         time_limit: Seconds that a worker waits for the others before it ends the job: longer than
             the longest time that one of them alone is busy, such as with a callback.
-        elastic: Whether the others go on when a worker dies. Not with ``shards``, where its samples
-            are lost with it.
+        elastic: Whether the others go on when a worker dies; not with ``shards``.
 
     Attributes:
         rank: Which worker this process is, counted from 0.
@@ -81,7 +80,7 @@ class Workers:
     def __init__(
         self, shards: bool = False, time_limit: float = 600.0, elastic: bool = False
     ) -> None:
-        self.shards = bool(shards)
+        self.shards = check_flag(shards, "shards")
         self.time_limit = check_positive(time_limit, "time_limit")
         self.elastic = check_flag(elastic, "elastic")
         if self.shards and self.elastic:
@@ -99,6 +98,8 @@ class Workers:
         self._left = threading.Event()
 
     def __enter__(self) -> Self:
+        if self.entered:
+            raise ValueError("these workers have met already: leave out the inner `with`.")
         if any(name in os.environ for name in STARTED_BY) or "mpi4py.MPI" in sys.modules:
             self._join()
         self.entered = True
@@ -128,7 +129,7 @@ class Workers:
             found = self._world.allgather(self.elastic)
         if len(set(found)) > 1:
             raise ValueError("elastic must be the same on all workers, but it is not.")
-        here = self._exchange(lambda world: world.Split_type(MPI.COMM_TYPE_SHARED))
+        here = self.exchange(lambda world: world.Split_type(MPI.COMM_TYPE_SHARED))
         cores = min(len_of_affinity(), max(1, (os.cpu_count() or 1) // here.Get_size()))
         if not any(os.environ.get(name) for name in THREADS):
             from threadpoolctl import threadpool_limits
@@ -167,13 +168,13 @@ class Workers:
         return self.whole(lambda: self._gather(none if self.rank else mine))[0]
 
     def _gather(self, mine: Array) -> list[Any]:
-        return gather_objects(mine, self.size, partial(self._exchange, again=False))
+        return gather_objects(mine, self.size, partial(self.exchange, again=False))
 
     def any(self, *flags: bool) -> list[bool]:
         """For each of these flags whether it is set on any worker."""
         mine, found = np.array(flags, np.uint8), np.array(flags, np.uint8)
         if self.size > 1:
-            self._exchange(lambda world: world.Allreduce(mine, found, self._mpi.MAX))
+            self.exchange(lambda world: world.Allreduce(mine, found, self._mpi.MAX))
         return [bool(flag) for flag in found]
 
     def add(self, array: Array) -> Array:
@@ -184,14 +185,14 @@ class Workers:
         """
         if self.size > 1:
             here, total = self._mpi.IN_PLACE, self._mpi.SUM
-            self._exchange(lambda world: world.Allreduce(here, array, total), again=False)
+            self.exchange(lambda world: world.Allreduce(here, array, total), again=False)
         return array
 
     def copy_first(self, array: Array) -> None:
         """Overwrites a contiguous array with that of worker 0."""
         if self.size > 1:
             found = array.copy()  # of a worker that died a part may have come already
-            self._exchange(lambda world: world.Bcast(found, root=0))
+            self.exchange(lambda world: world.Bcast(found, root=0))
             array[...] = found
 
     def whole(self, function: Callable[[], T]) -> T:
@@ -205,7 +206,7 @@ class Workers:
             if self.losses == losses:
                 return found
 
-    def _exchange(self, call: Callable[[Any], Any], again: bool = True) -> Any:
+    def exchange(self, call: Callable[[Any], Any], again: bool = True) -> Any:
         """What a call on the communicator returns.
 
         Where the job is elastic either all workers have made it, or all make it again without those

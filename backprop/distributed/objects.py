@@ -34,3 +34,10 @@ def gather_objects(
     found = np.empty(sizes.sum(), np.uint8)
     exchange(lambda world: world.Allgatherv(mine, (found, sizes)))
     return [pickle.loads(part.tobytes()) for part in np.split(found, np.cumsum(sizes)[:-1])]
+
+
+def gather_number(world: Any, number: int) -> list[int]:
+    """A number of each worker, in one exchange."""
+    mine, found = np.array([number], np.int64), np.empty(world.Get_size(), np.int64)
+    world.Allgather(mine, found)
+    return [int(each) for each in found]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain, pairwise, repeat
 from typing import Any
 
@@ -12,6 +13,7 @@ from backprop.core.ranges import check_finite
 from backprop.data.batches import Batch, Batches, as_batch, pass_on
 from backprop.data.streams import Stream
 from backprop.distributed.job import Workers
+from backprop.distributed.objects import gather_number
 
 
 class SharedBatches(Batches):
@@ -128,15 +130,40 @@ class SharedStream:
 
     def __iter__(self) -> Iterator[Batch]:
         self._source, self._rest = self._rest or iter(self._whole), None
-        for batch in self._source:
+        while True:
+            batch = next(self._source, None)
+            n = 0 if batch is None else len(batch[1])
+            if not self._workers.shards:
+                check_sizes(self._workers.exchange(partial(gather_number, number=n)))
+            if batch is None:
+                return
             self._last = batch
             if self._workers.shards:
                 yield batch
                 continue
-            self.n = n = len(batch[1])
+            self.n = n
             k, K = self._workers.rank, self._workers.size
             rows = slice(n * k // K, n * (k + 1) // K)
             X, y, weight, given = batch
             part = y[rows]
             weight = None if weight is None else weight[rows]
             yield X[rows], part, weight, part if given is y else given[rows]
+
+
+def check_sizes(sizes: list[int]) -> None:
+    """Checks that all workers' next batch, of which each takes its part, has the same size.
+
+    Args:
+        sizes: The samples of that batch on each worker; 0 where there is none.
+
+    Raises:
+        ValueError: They differ.
+    """
+    for k, size in enumerate(sizes):
+        if size != sizes[0]:
+            raise ValueError(
+                f"the stream must make the same batches on all workers, but the next one has "
+                f"{sizes[0]} samples on worker 0 and {size} on worker {k} (0 where it ends): give "
+                f"the same seed and files to what makes them, or pass Workers(shards=True) with "
+                f"steps_per_epoch."
+            )

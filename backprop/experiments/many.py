@@ -28,7 +28,7 @@ from backprop.engine.threads import single_blas_threads
 from backprop.experiments.checked import checked_models, checked_rows, checked_samples
 from backprop.experiments.stacked_models import AfterEpoch, StackedModels
 from backprop.experiments.stacked_tape import CannotStack
-from backprop.experiments.tasks import run_tasks, width
+from backprop.experiments.tasks import check_executor, run_tasks, width
 from backprop.layers import Layer
 from backprop.layers.block import Block, walk
 from backprop.protocol import Model
@@ -97,6 +97,7 @@ def fit_many(
         >>> len(bp.fit_many(models, np.ones((8, 1)), np.ones(8), epochs=3, verbose=0))
         10
     """
+    check_executor(executor)
     models = checked_models(models)
     for model in {type(each): each for each in models}.values():
         check_call_by_name(model.fit, fit_arguments, "fit", "x", "y")

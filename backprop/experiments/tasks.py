@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import nullcontext
@@ -69,10 +70,44 @@ def submit(
                 results[k] = future.result()
             except BrokenExecutor:
                 continue
+            except Exception as error:
+                check_sendable(tasks[k], error)
+                raise
     except BaseException:
         for future in futures.values():
             future.cancel()
         raise
+
+
+def check_executor(executor: Any) -> None:
+    """Checks that tasks can be handed to an executor.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    if executor is not None and (isinstance(executor, type) or not hasattr(executor, "submit")):
+        raise TypeError(
+            f"executor must be an executor of concurrent.futures, such as ProcessPoolExecutor(2), "
+            f"or one that is like them, but it is {executor!r}."
+        )
+
+
+def check_sendable(task: tuple[Any, ...], error: Exception) -> None:
+    """Checks whether a task has failed because it could not be sent to another process.
+
+    Raises:
+        TypeError: That is so.
+    """
+    if "pickle" not in str(error) and not isinstance(error, pickle.PicklingError):
+        return
+    try:
+        pickle.dumps(task)
+    except Exception as why:
+        raise TypeError(
+            f"a model or an argument of fit cannot be sent to another process ({why}): define its "
+            f"classes and functions at the top of a module, none inside a function or by lambda, "
+            f"or use a ThreadPoolExecutor."
+        ) from error
 
 
 def within(share: tuple[int, int], function: Callable[..., Any], task: tuple[Any, ...]) -> Any:

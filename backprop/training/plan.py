@@ -33,6 +33,7 @@ class Plan(NamedTuple):
         epochs: The epochs.
         validate_after: Whether to evaluate after an epoch, counted from 0.
         labels: The labels of the columns, if x is a frame or one was trained on before.
+        options: Further arguments that must be the same where several workers train a model.
     """
 
     batches: Source
@@ -44,6 +45,7 @@ class Plan(NamedTuple):
     epochs: range
     validate_after: Callable[[int], bool]
     labels: Labels | None
+    options: Mapping[str, Any]
 
 
 def plan_fit(
@@ -116,9 +118,22 @@ def plan_fit(
     params = {"epochs": last, "steps": batches.steps, "verbose": verbose}
     params["validation"] = held_out is not None and validates(validation_freq, first, last)
     told = CallbackList([*users, *shown, history, means, evaluations], model, params)
-    epochs_to_go = range(first, last)
+    options = {
+        "shuffle": shuffle,
+        "validation_freq": str(validation_freq),
+        "on_divergence": on_divergence,
+    }
     return Plan(
-        batches, held_out, told, history, means, evaluations, epochs_to_go, validate_after, labels
+        batches,
+        held_out,
+        told,
+        history,
+        means,
+        evaluations,
+        range(first, last),
+        validate_after,
+        labels,
+        options,
     )
 
 

@@ -115,7 +115,7 @@ def test_the_largest_outputs_are_not_all_of_them(kind, k, outputs):
 
 def test_classes_in_place_of_scores_are_explained():
     for metric in (metrics.MeanIoU(3), metrics.CategoricalAccuracy()):
-        with pytest.raises(ShapeError, match="a row of outputs for each sample, .* before argmax"):
+        with pytest.raises(ShapeError, match=r"a row of outputs for each sample, .* before argmax"):
             metric.update(np.array([0, 1, 2]), np.array([0, 1, 1]))
 
 

@@ -138,8 +138,8 @@ def weight_by_class(
         number, largest = check_number(value, f"class_weight[{key}]"), float(np.finfo(dtype).max)
         if number > largest:
             raise ValueError(
-                f"class_weight[{key}] is {number:.4g}, an overflow in {np.dtype(dtype).name}, whose "
-                f"largest number is {largest:.4g}: take smaller weights."
+                f"class_weight[{key}] is {number:.4g}, an overflow in {np.dtype(dtype).name}, "
+                f"whose largest number is {largest:.4g}: take smaller weights."
             )
         table[int(key)] = number
     return table[classes.astype(np.intp)]

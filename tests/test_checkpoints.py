@@ -8,7 +8,13 @@ import pytest
 from scripts import classes, classifier, line, play
 
 import backprop as bp
-from backprop.callbacks import BackupAndRestore, Callback, LambdaCallback, ModelCheckpoint
+from backprop.callbacks import (
+    BackupAndRestore,
+    Callback,
+    LambdaCallback,
+    ModelCheckpoint,
+    TensorBoard,
+)
 from backprop.layers import Dense, ReLU, Softmax
 from backprop.optimizers import SGD, Adam
 
@@ -171,6 +177,33 @@ def test_a_batch_hook_is_there_only_where_it_is_needed(tmp_path):
     assert len(listed.listeners("on_train_batch_end")) == 1
 
 
+@pytest.mark.parametrize("make", [ModelCheckpoint, TensorBoard])
+def test_a_folder_that_cannot_be_made_is_found_before_training(make, tmp_path):
+    (tmp_path / "file").write_text("")
+    model = bp.Sequential([bp.layers.Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    model.build((None, 2))
+    before = model.parameters.values.copy()
+    with pytest.raises(OSError, match=r"(filepath|log_dir): the folder .* name another one"):
+        model.fit(
+            np.ones((4, 2)), np.ones(4), verbose=0, callbacks=[make(tmp_path / "file" / "a" / "b")]
+        )
+    np.testing.assert_array_equal(model.parameters.values, before)
+
+
+@pytest.mark.parametrize("name", ["{loss:d}.npz", "{f1_score:.2f}.npz", "{}.npz"])
+def test_a_form_that_fits_no_number_is_found_before_training(name, tmp_path):
+    model = bp.Sequential([bp.layers.Dense(3), bp.layers.Softmax()], seed=0)
+    metrics = [bp.metrics.F1Score(average=None), "mae"]
+    model.compile("sgd", "categorical_crossentropy", metrics=metrics)
+    model.build((None, 2))
+    before = model.parameters.values.copy()
+    save = ModelCheckpoint(tmp_path / name)
+    with pytest.raises(ValueError, match="cannot be filled in"):
+        model.fit(np.ones((3, 2)), np.eye(3), verbose=0, callbacks=[save])
+    np.testing.assert_array_equal(model.parameters.values, before)
+
+
 def test_missing_folders_are_made(tmp_path):
     play([1.0], ModelCheckpoint(tmp_path / "runs" / "{epoch}" / "model.npz"))
     assert names(tmp_path / "runs" / "1") == ["model.npz"]
@@ -191,7 +224,7 @@ def test_checkpoint_messages(tmp_path, capsys):
     "template", ["{val_acc:.2f}", "{}", "{loss:d}", "{epoch", "{epoch.x}", "{loss[0]}"]
 )
 def test_name_that_cannot_be_filled_in(tmp_path, template):
-    with pytest.raises(ValueError, match=r"cannot be filled in .* there are epoch, loss, val_loss"):
+    with pytest.raises(ValueError, match=r"cannot be filled in .* there are epoch, loss"):
         play([1.0], ModelCheckpoint(tmp_path / template))
     assert names(tmp_path) == []
 

@@ -302,6 +302,18 @@ def test_lists_that_are_arrays_stay_arrays():
     assert sequences.predict([X, X]).shape == (2, N, 2)
 
 
+def test_adapting_to_a_data_set_is_refused():
+    class Samples:
+        def __len__(self):
+            return 5
+
+        def __getitem__(self, index):  # never an IndexError: an iteration would not end
+            return np.ones(2)
+
+    with pytest.raises(TypeError, match="Samples, which gives its items one by one: pass arrays"):
+        bp.layers.Normalization().adapt(Samples())
+
+
 def test_a_class_is_a_function_that_makes_its_batches():
     class Made(PyDataset):
         def __init__(self):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse
 from mistakes import C, X, assert_speaks, classifier
 
 import backprop as bp
@@ -31,6 +32,10 @@ CALLS = {
     "digits": (lambda: datasets.load_digits(images="False"), "images must be True or False"),
     "LivePlot": (lambda: LivePlot("a.png", keys=5), "keys must be a list"),
     "keys": (lambda: LivePlot("a.png", keys=[5]), "every one of keys must be a string"),
+    "sparse picture": (
+        lambda: plotting.confusion_matrix(scipy.sparse.eye_array(3)),
+        r"pass matrix\.toarray\(\)",
+    ),
     "rate range": (lambda: bp.learning_rate_range(classifier, X, C), "model must be a model"),
     "rate range of none": (lambda: bp.learning_rate_range(None, X, C), "model must be a model"),
     "surface": (lambda: inspection.loss_surface(classifier, X, C), "call the function"),

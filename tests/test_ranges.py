@@ -81,7 +81,7 @@ def test_class_weights_that_overflow_are_named(verb):
         "train_on_batch": lambda: model.train_on_batch(X, classes, class_weight=weight),
         "fit_many": lambda: bp.fit_many([model], X, classes, class_weight=weight, verbose=0),
     }
-    with pytest.raises(ValueError, match=r"class_weight\[1\] .* 1e\+300, an overflow in float32"):
+    with pytest.raises(ValueError, match=r"class_weight\[1\] is 1e\+300, an overflow in float32"):
         calls[verb]()
 
 

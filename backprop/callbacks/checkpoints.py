@@ -85,9 +85,14 @@ class ModelCheckpoint(Monitor):
             self.model = model
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Refuses a folder as ``filepath``."""
+        """Makes the folder, and tries the numbers that are known before training."""
         super().on_train_begin(logs)
-        check_file(self.filepath)
+        make_folder(os.path.dirname(check_file(self.filepath).split("{")[0]) or ".", "filepath")
+        try:
+            self._path(self.examples())
+        except ValueError as error:
+            if not isinstance(error.__cause__, KeyError):  # a callback may write that number
+                raise
 
     def state(self) -> dict[str, Any]:
         """The best number, and the steps so far."""
@@ -131,9 +136,7 @@ class ModelCheckpoint(Monitor):
 
     def _save(self, logs: Logs) -> None:
         path = self._path(logs)
-        folder = os.path.dirname(path)
-        if folder:
-            make_folder(folder, "filepath")
+        make_folder(os.path.dirname(path) or ".", "filepath")
         (self.model.save_weights if self.save_weights_only else self.model.save)(path)
         if self.verbose:
             console.write(f"Epoch {self._epoch + 1}: saved to {path}.")

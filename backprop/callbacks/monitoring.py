@@ -73,6 +73,12 @@ class Monitor(Callback):
         metrics = getattr(self.model, "metrics", ())
         return {"loss": "smaller", **{metric.name: metric.better for metric in metrics}}
 
+    def examples(self) -> dict[str, Any]:
+        """Numbers, or lists of them, such as will stand in the logs of an epoch."""
+        several = {m.name for m in getattr(self.model, "metrics", ()) if m.several}
+        found: dict[str, Any] = {k: [0.5] if k in several else 0.5 for k in self.known()}
+        return found | {f"val_{name}": value for name, value in found.items()}
+
     def _larger_is_better(self) -> bool:
         name, known = self.monitor.removeprefix("val_"), self.known()
         watches = f"{type(self).__name__} watches {self.monitor!r}"
@@ -150,7 +156,10 @@ class Monitor(Callback):
         self._warned = True
         hint = ""
         if self.monitor.startswith("val_") and not self.params.get("validation", True):
-            hint = " Does fit have validation_data or validation_split?"
+            hint = (
+                " Does fit have validation_data or validation_split, and as many epochs as "
+                "validation_freq asks for?"
+            )
         console.warn(
             f"{type(self).__name__} watches {self.monitor!r}, which is not among the numbers of "
             f"training: there are {', '.join(map(repr, self._last or ())) or 'none'}.{hint}"

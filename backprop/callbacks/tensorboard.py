@@ -11,7 +11,7 @@ import numpy as np
 
 from backprop.callbacks.base import Callback, Logs
 from backprop.core.checks import check_integer, check_path
-from backprop.core.durable import FilePath
+from backprop.core.durable import FilePath, make_folder
 from backprop.core.types import Array
 
 
@@ -79,7 +79,8 @@ class TensorBoard(Callback):
         self._steps = state["steps"]
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Counts the steps anew."""
+        """Makes the folder, and counts the steps anew."""
+        make_folder(self.log_dir, "log_dir")
         self._steps = 0
 
     def due(self, batch: int) -> bool:

@@ -135,7 +135,13 @@ def weight_by_class(
             raise ValueError(
                 f"class_weight has the key {key!r}, but classes run from 0 to {n_classes - 1}."
             )
-        table[int(key)] = check_number(value, f"class_weight[{key}]")
+        number, largest = check_number(value, f"class_weight[{key}]"), float(np.finfo(dtype).max)
+        if number > largest:
+            raise ValueError(
+                f"class_weight[{key}] is {number:.4g}, an overflow in {np.dtype(dtype).name}, "
+                f"whose largest number is {largest:.4g}: take smaller weights."
+            )
+        table[int(key)] = number
     return table[classes.astype(np.intp)]
 
 

@@ -285,7 +285,7 @@ class Normalization(Layer):
 
 def batches_of(X: Any) -> Iterator[Array]:
     """Batches of numbers: parts of an array or a frame, or each of an iterable of arrays."""
-    if hasattr(X, "shape"):
+    if hasattr(X, "shape") or not hasattr(X, "__iter__"):  # a data set with numbered items is none
         A = as_numbers(X, "X")
         yield from (A[start : start + BLOCK] for start in range(0, len(A), BLOCK))
     else:

@@ -146,7 +146,12 @@ class Metric(Settings):
             ValueError: A row is not that of one class.
         """
         shape = prediction.shape
-        if shape[-1:] == (1,):
+        if len(shape) < 2:
+            raise ShapeError(
+                f"metric {self.name!r} needs a row of outputs for each sample, a number for each "
+                f"class, but the predictions have the shape {shape}: pass them before argmax."
+            )
+        if shape[-1] == 1:
             raise ShapeError(
                 f"metric {self.name!r} compares outputs with each other, but there is one: take "
                 f"'accuracy' or 'binary_accuracy', or a model with an output for each class."

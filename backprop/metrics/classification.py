@@ -127,6 +127,12 @@ class DecisionMetric(Metric):
         """Which outputs are chosen, by each of the thresholds."""
         among: Any = True
         if self.top_k is not None:
+            if self.top_k >= P.shape[1]:
+                raise ValueError(
+                    f"metric {self.name!r} has top_k={self.top_k}, and the model {P.shape[1]} "
+                    f"outputs, so that all of them are chosen: pass a smaller top_k, or a "
+                    f"threshold."
+                )
             largest = np.argsort(-P, axis=1, kind="stable")[:, : self.top_k]
             among = (largest[..., np.newaxis] == np.arange(P.shape[1])).any(axis=1)
         if self._chooses_largest(P.shape[1]):

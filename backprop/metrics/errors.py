@@ -143,8 +143,16 @@ def paired(metric: Metric, prediction: Array, target: Array) -> tuple[Array, Arr
     return P.astype(np.float64), Y.astype(np.float64)
 
 
-def several(metric: Metric, P: Array, Y: Array) -> tuple[Array, Array]:
+def several(
+    metric: Metric, P: Array, Y: Array, instead: str = "'r2_score' or 'mae'"
+) -> tuple[Array, Array]:
     """Both, if there are outputs to compare with each other.
+
+    Args:
+        metric: Whose errors they are.
+        P: The predictions.
+        Y: The targets.
+        instead: What to take where there is one output, for the error message.
 
     Raises:
         ShapeError: There is one alone.
@@ -152,7 +160,7 @@ def several(metric: Metric, P: Array, Y: Array) -> tuple[Array, Array]:
     if P.shape[-1] == 1:
         raise ShapeError(
             f"metric {metric.name!r} compares the outputs of a sample with each other, but there "
-            f"is one: take 'r2_score' or 'mae'."
+            f"is one: take {instead}."
         )
     return P, Y
 

@@ -6,7 +6,7 @@ from backprop.core import functional
 from backprop.core.checks import check_flag, check_number
 from backprop.core.types import Array
 from backprop.metrics.base import MeanMetric
-from backprop.metrics.errors import EPSILON, paired
+from backprop.metrics.errors import EPSILON, paired, several
 
 
 class BinaryCrossentropy(MeanMetric):
@@ -75,7 +75,7 @@ class CategoricalCrossentropy(MeanMetric):
 
     def values(self, prediction: Array, target: Array) -> Array:
         """−Σ_k y_k log q_k, where q is p / Σ_j p_j or softmax(z)."""
-        P, Y = paired(self, prediction, target)
+        P, Y = several(self, *paired(self, prediction, target), "'binary_crossentropy'")
         Y = Y * (1 - self.label_smoothing) + self.label_smoothing / Y.shape[-1]
         return np.asarray(-np.vecdot(Y, log_shares(self, P, self.from_logits)))
 
@@ -129,7 +129,7 @@ class KLDivergence(MeanMetric):
 
     def values(self, prediction: Array, target: Array) -> Array:
         """Σ_k y_k log(y_k / p_k), where y counts as 10⁻⁷ at least."""
-        P, Y = paired(self, prediction, target)
+        P, Y = several(self, *paired(self, prediction, target), "'binary_crossentropy'")
         Y = np.maximum(Y, EPSILON)
         return np.asarray(np.vecdot(Y, np.log(Y) - functional.safe_log(probabilities(self, P))))
 
@@ -223,7 +223,7 @@ class CategoricalHinge(MeanMetric):
 
     def values(self, prediction: Array, target: Array) -> Array:
         """What is missing to a margin of 1 before the other classes."""
-        P, Y = paired(self, prediction, target)
+        P, Y = several(self, *paired(self, prediction, target), "'hinge'")
         others = np.max((1 - Y) * P, axis=-1)
         return np.asarray(np.maximum(1 + others - np.vecdot(Y, P), 0))
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from backprop.core.arrays import to_array
 from backprop.core.durable import FilePath, check_file, replacing
-from backprop.core.types import Array
+from backprop.core.types import Array, is_sparse
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -122,6 +123,8 @@ def finite_array(name: str, values: object, ndim: int, advice: str = "") -> Arra
     Raises:
         ValueError: If it is no such array.
     """
+    if is_sparse(values):
+        values = to_array(values, name)  # which says what to do
     try:
         array = np.array(values, dtype=np.float64)
     except (TypeError, ValueError):

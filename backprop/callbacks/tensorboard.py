@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -144,17 +145,26 @@ class TensorBoard(Callback):
 
 
 class EventFile:
-    """The part of tensorboardX's ``SummaryWriter`` that is needed, with what tensorboard has.
+    """A file of numbers and distributions, written with what tensorboard has.
 
     Args:
         folder: Where the file is made.
     """
 
+    protocol = "tensorboard.compat.proto"
+
     def __init__(self, folder: str) -> None:
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-        self._file = EventFileWriter(folder)
-        self.flush, self.close = self._file.flush, self._file.close
+        self._use(file := EventFileWriter(folder), file.add_event)
+
+    def _use(self, file: Any, write: Callable[[Any], Any]) -> None:
+        events, summaries = (
+            import_module(f"{self.protocol}.{name}_pb2") for name in ("event", "summary")
+        )
+        self._event, self._summary = events.Event, summaries.Summary
+        self._histogram = summaries.HistogramProto
+        self._write, self.flush, self.close = write, file.flush, file.close
 
     def add_scalar(self, tag: str, value: float, step: int) -> None:
         """Writes a number."""
@@ -162,11 +172,9 @@ class EventFile:
 
     def add_histogram(self, tag: str, values: Array, step: int) -> None:
         """Writes a distribution."""
-        from tensorboard.compat.proto.summary_pb2 import HistogramProto
-
         v = values.astype(np.float64)
         counts, edges = np.histogram(v, bins=30)
-        histogram = HistogramProto(
+        histogram = self._histogram(
             min=v.min(),
             max=v.max(),
             num=v.size,
@@ -178,11 +186,25 @@ class EventFile:
         self._add(step, tag=tag, histo=histogram)
 
     def _add(self, step: int, **value: Any) -> None:
-        from tensorboard.compat.proto.event_pb2 import Event
-        from tensorboard.compat.proto.summary_pb2 import Summary
+        summary = self._summary(value=[self._summary.Value(**value)])
+        self._write(self._event(wall_time=time.time(), step=step, summary=summary))
 
-        summary = Summary(value=[Summary.Value(**value)])
-        self._file.add_event(Event(wall_time=time.time(), step=step, summary=summary))
+
+class EventFileOfX(EventFile):
+    """The same with what tensorboardX has.
+
+    Its ``SummaryWriter`` gives two files of one second the same name, so that the second one would
+    take the place of the first, and hands what it writes to a thread, where a kill would lose it.
+    """
+
+    protocol = "tensorboardX.proto"
+
+    def __init__(self, folder: str) -> None:
+        from tensorboardX.event_file_writer import EventsWriter
+
+        os.makedirs(folder, exist_ok=True)
+        file = EventsWriter(os.path.join(folder, "events"), f".{os.urandom(6).hex()}")
+        self._use(file, file.write_event)
 
 
 def find_writer() -> Callable[[str], Any]:
@@ -192,7 +214,7 @@ def find_writer() -> Callable[[str], Any]:
         ImportError: Neither of the packages is installed that can.
     """
     try:
-        from tensorboardX import SummaryWriter
+        import tensorboardX.event_file_writer  # noqa: F401
     except ImportError:
         try:
             import tensorboard.summary.writer.event_file_writer  # noqa: F401
@@ -201,7 +223,7 @@ def find_writer() -> Callable[[str], Any]:
                 "TensorBoard needs tensorboardX or tensorboard: pip install tensorboardX"
             ) from error
         return EventFile
-    return SummaryWriter  # type: ignore[no-any-return]
+    return EventFileOfX
 
 
 def check_update(update_freq: Any) -> str | int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from backprop.core.checks import check_flag
 from backprop.core.durable import FilePath, replacing
 from backprop.core.errors import NotBuiltError
 from backprop.layers import Sigmoid, Softmax
@@ -39,7 +40,7 @@ def export_onnx(model: Any, path: FilePath, logits: bool = False) -> None:
         OSError: The file cannot be written.
     """
     onnx = onnx_package()
-    made = onnx_model(model, logits)
+    made = onnx_model(model, check_flag(logits, "logits"))
     onnx.checker.check_model(made, full_check=True)
     with replacing(path) as temporary:
         onnx.save_model(made, temporary)

@@ -44,7 +44,21 @@ def import_onnx(model_class: type[M], path: FilePath) -> M:
             operator.
     """
     origin = repr(check_file(path))
-    graph = load_graph(path, origin)
+    try:
+        return read_model(model_class, load_graph(path, origin), origin)
+    except (ImportError, OSError):
+        raise
+    except Exception as error:
+        if str(error).startswith(origin):
+            raise
+        raise CorruptFileError(
+            f"{origin} is damaged, or its parts do not fit together: {type(error).__name__}, "
+            f"{error}"
+        ) from error
+
+
+def read_model(model_class: type[M], graph: Any, origin: str) -> M:
+    """The model that a graph describes (see ``import_onnx``)."""
     constants = dict(constants_of(graph))
     fold_sizes(graph, constants)
     inputs = [value for value in graph.input if value.name not in constants]

@@ -140,6 +140,29 @@ def test_steps_are_counted_on_after_a_backup(written, tmp_path):
     assert steps == [1, 2, 3, 4, 5, 6]
 
 
+def test_gradients_that_a_backup_did_not_bring_back_are_no_gradients(written, tmp_path):
+    def run(*others):
+        backup = BackupAndRestore(str(tmp_path), save_freq=3)
+        fit(network(), TensorBoard("logs", histogram_freq=1), backup, *others)
+        return written.pop("logs/train")
+
+    def cut(logs=None):
+        raise KeyboardInterrupt
+
+    whole = run()
+    with pytest.raises(KeyboardInterrupt):
+        fit(
+            network(),
+            BackupAndRestore(str(tmp_path), save_freq=3),
+            LambdaCallback(on_test_begin=cut),
+        )
+    rest = run()
+    missing = {("dense_1.W/gradient/histogram", 0), ("dense_1.b/gradient/histogram", 0)}
+    assert whole.keys() - rest.keys() == missing
+    for key, numbers in rest.items():
+        np.testing.assert_array_equal(numbers, whole[key])
+
+
 # ---------------------------------------------------------------------------- the files themselves
 
 
@@ -199,6 +222,19 @@ def test_an_epoch_that_is_over_is_in_the_files(tmp_path):
     for epoch, found in enumerate(seen):
         expected = ["epoch_loss", "epoch_learning_rate", "dense_1.b/gradient/histogram"]
         assert {(tag, epoch) for tag in expected} <= found
+
+
+@pytest.mark.skipif(not INSTALLED, reason="tensorboardX is not installed")
+def test_the_steps_before_a_backup_are_in_the_files(tmp_path):
+    seen = []
+
+    def look(batch, logs=None):
+        seen.append(set(events(tmp_path / "train")) if batch else set())
+
+    backup = BackupAndRestore(tmp_path / "backup", save_freq=2)
+    writes = TensorBoard(tmp_path, update_freq=1)
+    fit(network(), writes, backup, LambdaCallback(on_train_batch_begin=look), epochs=1)
+    assert {("batch_loss", 1), ("batch_loss", 2)} <= seen[2]
 
 
 class Given:

@@ -70,9 +70,11 @@ class TensorBoard(Callback):
         self._writers: dict[str, Any] = {}
         self._open = find_writer()
         self._steps = 0
+        self._stepped = False  # whether g is that of a step; a backup does not bring it back
 
     def state(self) -> dict[str, Any]:
-        """The number of steps so far."""
+        """The number of steps so far, whose numbers whoever goes on from here does not write."""
+        self._flush()
         return {"steps": self._steps}
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -81,11 +83,12 @@ class TensorBoard(Callback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Counts the steps anew."""
-        self._steps = 0
+        self._steps, self._stepped = 0, False
 
     def due(self, batch: int) -> bool:
         """Counts a step; whether its numbers are to be written."""
         self._steps += 1
+        self._stepped = True
         return self.update_freq != "epoch" and self._steps % int(self.update_freq) == 0
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
@@ -108,7 +111,7 @@ class TensorBoard(Callback):
         if self.histogram_freq and epoch % self.histogram_freq == 0:
             for p in self.model.parameters:
                 self._distribution(p.name, p.value, epoch)
-                if p.trainable:
+                if p.trainable and self._stepped:
                     self._distribution(f"{p.name}/gradient", p.gradient, epoch)
         self._flush()
 

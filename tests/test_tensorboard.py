@@ -278,6 +278,7 @@ def test_the_writer_of_tensorboard(monkeypatch):
         made = types.ModuleType(name)
         vars(made).update(contents)
         monkeypatch.setitem(sys.modules, name, made)
+        setattr(sys.modules[name.rpartition(".")[0]], parts[-1], made)
     writer = module.find_writer()("logs")
     writer.add_scalar("loss", 0.5, 3)
     writer.add_histogram("W", np.array([1.0, 2.0, 4.0], np.float32), 4)

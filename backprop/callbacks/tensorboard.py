@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -154,17 +153,14 @@ class EventFile:
         folder: Where the file is made.
     """
 
-    protocol = "tensorboard.compat.proto"
-
     def __init__(self, folder: str) -> None:
+        from tensorboard.compat.proto import event_pb2, summary_pb2
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-        self._use(file := EventFileWriter(folder), file.add_event)
+        file = EventFileWriter(folder)
+        self._use(file, file.add_event, event_pb2, summary_pb2)
 
-    def _use(self, file: Any, write: Callable[[Any], Any]) -> None:
-        events, summaries = (
-            import_module(f"{self.protocol}.{name}_pb2") for name in ("event", "summary")
-        )
+    def _use(self, file: Any, write: Callable[[Any], Any], events: Any, summaries: Any) -> None:
         self._event, self._summary = events.Event, summaries.Summary
         self._histogram = summaries.HistogramProto
         self._write, self.flush, self.close = write, file.flush, file.close
@@ -200,14 +196,13 @@ class EventFileOfX(EventFile):
     take the place of the first, and hands what it writes to a thread, where a kill would lose it.
     """
 
-    protocol = "tensorboardX.proto"
-
     def __init__(self, folder: str) -> None:
         from tensorboardX.event_file_writer import EventsWriter
+        from tensorboardX.proto import event_pb2, summary_pb2
 
         os.makedirs(folder, exist_ok=True)
         file = EventsWriter(os.path.join(folder, "events"), f".{os.urandom(6).hex()}")
-        self._use(file, file.write_event)
+        self._use(file, file.write_event, event_pb2, summary_pb2)
 
 
 def find_writer() -> Callable[[str], Any]:

@@ -93,6 +93,7 @@ class Parameter(CheckedParameter):
         """Whether its arrays are views of a model's θ and g."""
         return self._joined
 
+
 class Parameters(NamedParameters[Parameter]):
     """θ and g: every parameter of a model, joined into two contiguous vectors.
 

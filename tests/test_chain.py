@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+import backprop as bp
 from backprop.core.errors import NotBuiltError
 from backprop.layers import Chain, Dense, Input, ReLU, Softmax, Tanh
 from backprop.layers.chain import unfold
@@ -14,6 +15,20 @@ def built() -> Chain:
     chain = Chain([Dense(5), Tanh(), Dense(3), Softmax()])
     chain.build((4,), np.random.default_rng(0), "float64")
     return chain
+
+
+def test_a_layer_of_two_models_is_refused_when_the_second_is_built():
+    shared = Dense(3)
+    one, other = (bp.Sequential([shared, Dense(2)], seed=0) for _ in range(2))
+    one.build((None, 4))
+    before = one.get_weights()
+    with pytest.raises(ValueError, match=r"belongs to a model already.*layer\.copy\(\)"):
+        other.build((None, 4))
+    for mine, its in zip(before, one.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, its)
+    assert np.shares_memory(shared.W, one.parameters.values)
+    one.reset(seed=1)
+    assert np.shares_memory(shared.W, one.parameters.values)
 
 
 def test_layers_are_numbered_by_kind():

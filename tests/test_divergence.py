@@ -229,6 +229,28 @@ def test_a_user_who_has_overflow_raise_has_it_so():
         model.fit(X, Y, epochs=50, verbose=0)
 
 
+class Reporting(Dense):
+    """Reports an invalid value, as OpenBLAS now and then does, of numbers that are not used."""
+
+    def forward(self, X, training=False):
+        np.dot(np.array([np.inf]), np.zeros(1))
+        return super().forward(X, training)
+
+
+@pytest.mark.parametrize("on_batches", [False, True])
+def test_an_invalid_value_that_is_nowhere_stops_no_training(on_batches):
+    model = bp.Sequential([Reporting(2)], seed=0)
+    model.compile("sgd", "mse")
+    with np.errstate(all="raise"):
+        if on_batches:
+            model.train_on_batch(X, Y)
+        else:
+            model.fit(X, Y, verbose=0, validation_data=(X, Y))
+        model.evaluate(X, Y)
+        model.predict(X)
+    assert np.isfinite(model.parameters.values).all()
+
+
 def test_callbacks_see_numpys_treatment_of_errors_as_it_was():
     seen = []
     callback = Callback()

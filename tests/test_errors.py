@@ -8,7 +8,8 @@ import backprop as bp
 from backprop.callbacks import Callback
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.initializers import Constant
-from backprop.layers import Dense, Sigmoid, Softmax
+from backprop.layers import Conv1D, Dense, Flatten, Reshape, Sigmoid, Softmax, UpSampling1D
+from backprop.layers.chain import Chain
 from backprop.optimizers import SGD
 
 
@@ -225,6 +226,26 @@ def test_evaluate_and_train_on_batch_check_the_same(call, mistake):
         getattr(model, call)(**({"x": X, "y": C} | options))
     assert_speaks(caught, words)
     assert model.input_shape is None
+
+
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [
+        (Dense(10**30), ["Dense 'dense_1'", "weights of shape (4, 1000"]),
+        (Dense(2**62), ["Dense 'dense_1'", "weights of shape (4, 46116"]),
+        (
+            Chain([Reshape((4, 1)), UpSampling1D(10**30)]),
+            ["UpSampling1D", "samples of shape (4000"],
+        ),
+        (Chain([Reshape((4, 1)), Conv1D(2, 3, padding="same", dilation_rate=10**30)]), ["(4000"]),
+    ],
+    ids=str,
+)
+def test_sizes_that_no_computer_holds_are_refused_in_one_sentence(layer, words):
+    model = bp.Sequential([layer, Flatten(), Dense(1)])
+    with pytest.raises(ShapeError) as caught:
+        model.predict(np.zeros((2, 4)))
+    assert_speaks(caught, [*words, "no computer can hold", "smaller"])
 
 
 def test_weights_that_cannot_be_made_leave_the_model_unbuilt_and_usable():

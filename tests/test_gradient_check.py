@@ -10,7 +10,8 @@ from loss_cases import CASES as LOSSES
 import backprop as bp
 from backprop import inspection, layers
 from backprop.core.errors import NotCompiledError, ShapeError
-from backprop.inspection.part_check import state, suitable
+from backprop.inspection.part_check import state
+from backprop.inspection.trials import suitable
 from backprop.layers import Dense, Identity, Layer, ReLU, Sigmoid, Softmax, Tanh
 from backprop.losses import MeanSquaredError, SparseCategoricalCrossentropy
 

@@ -26,6 +26,21 @@ def test_every_layer_is_right_and_keeps_the_contract(case, batch_size):
     assert report.ok, report
 
 
+class AddsTwice(layers.Embedding):
+    def backward(self, delta):
+        super().backward(delta)
+        self.dW *= 2
+
+
+@pytest.mark.parametrize("behind", [[], [Dense(2), ReLU()]])
+def test_an_embedding_is_checked_on_numbers_of_its_rows(behind):
+    wrong, right = ([kind(5, 3), *behind] for kind in (AddsTwice, layers.Embedding))
+    report = check_layer(layers.Residual(right, [layers.Embedding(4, 2 if behind else 3)]), (4,))
+    assert report.ok, report
+    assert "W" in str(report)
+    assert not check_layer(wrong[0], (4,)).ok
+
+
 def example_of(documented):
     """The names that the example in a docstring defines, run as it is printed."""
     names = {"np": np, "bp": bp}

@@ -140,6 +140,29 @@ def test_steps_are_counted_on_after_a_backup(written, tmp_path):
     assert steps == [1, 2, 3, 4, 5, 6]
 
 
+def test_gradients_that_a_backup_did_not_bring_back_are_no_gradients(written, tmp_path):
+    def run(*others):
+        backup = BackupAndRestore(str(tmp_path), save_freq=3)
+        fit(network(), TensorBoard("logs", histogram_freq=1), backup, *others)
+        return written.pop("logs/train")
+
+    def cut(logs=None):
+        raise KeyboardInterrupt
+
+    whole = run()
+    with pytest.raises(KeyboardInterrupt):
+        fit(
+            network(),
+            BackupAndRestore(str(tmp_path), save_freq=3),
+            LambdaCallback(on_test_begin=cut),
+        )
+    rest = run()
+    missing = {("dense_1.W/gradient/histogram", 0), ("dense_1.b/gradient/histogram", 0)}
+    assert whole.keys() - rest.keys() == missing
+    for key, numbers in rest.items():
+        np.testing.assert_array_equal(numbers, whole[key])
+
+
 # ---------------------------------------------------------------------------- the files themselves
 
 
@@ -176,6 +199,42 @@ def test_event_files(tmp_path):
         assert found.num == values.size
         assert (found.min, found.max) == (values.min(), values.max())
         assert found.sum == pytest.approx(values.sum())
+
+
+@pytest.mark.skipif(not INSTALLED, reason="tensorboardX is not installed")
+def test_fits_of_one_second_write_files_of_their_own(tmp_path):
+    model = network()
+    for epoch in range(3):
+        fit(model, TensorBoard(tmp_path), initial_epoch=epoch, epochs=epoch + 1)
+    found = set(events(tmp_path / "train"))
+    assert {("epoch_loss", epoch) for epoch in range(3)} <= found
+
+
+@pytest.mark.skipif(not INSTALLED, reason="tensorboardX is not installed")
+def test_an_epoch_that_is_over_is_in_the_files(tmp_path):
+    seen = []
+
+    def look(epoch, logs=None):
+        seen.append(set(events(tmp_path / "train")))
+
+    writes = TensorBoard(tmp_path, histogram_freq=1)
+    fit(network(), writes, LambdaCallback(on_epoch_end=look), epochs=3)
+    for epoch, found in enumerate(seen):
+        expected = ["epoch_loss", "epoch_learning_rate", "dense_1.b/gradient/histogram"]
+        assert {(tag, epoch) for tag in expected} <= found
+
+
+@pytest.mark.skipif(not INSTALLED, reason="tensorboardX is not installed")
+def test_the_steps_before_a_backup_are_in_the_files(tmp_path):
+    seen = []
+
+    def look(batch, logs=None):
+        seen.append(set(events(tmp_path / "train")) if batch else set())
+
+    backup = BackupAndRestore(tmp_path / "backup", save_freq=2)
+    writes = TensorBoard(tmp_path, update_freq=1)
+    fit(network(), writes, backup, LambdaCallback(on_train_batch_begin=look), epochs=1)
+    assert {("batch_loss", 1), ("batch_loss", 2)} <= seen[2]
 
 
 class Given:
@@ -219,6 +278,7 @@ def test_the_writer_of_tensorboard(monkeypatch):
         made = types.ModuleType(name)
         vars(made).update(contents)
         monkeypatch.setitem(sys.modules, name, made)
+        setattr(sys.modules[name.rpartition(".")[0]], parts[-1], made)
     writer = module.find_writer()("logs")
     writer.add_scalar("loss", 0.5, 3)
     writer.add_histogram("W", np.array([1.0, 2.0, 4.0], np.float32), 4)

@@ -69,9 +69,11 @@ class TensorBoard(Callback):
         self._writers: dict[str, Any] = {}
         self._open = find_writer()
         self._steps = 0
+        self._stepped = False  # whether g is that of a step; a backup does not bring it back
 
     def state(self) -> dict[str, Any]:
-        """The number of steps so far."""
+        """The number of steps so far, whose numbers whoever goes on from here does not write."""
+        self._flush()
         return {"steps": self._steps}
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -81,11 +83,12 @@ class TensorBoard(Callback):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Makes the folder, and counts the steps anew."""
         make_folder(self.log_dir, "log_dir")
-        self._steps = 0
+        self._steps, self._stepped = 0, False
 
     def due(self, batch: int) -> bool:
         """Counts a step; whether its numbers are to be written."""
         self._steps += 1
+        self._stepped = True
         return self.update_freq != "epoch" and self._steps % int(self.update_freq) == 0
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
@@ -108,7 +111,7 @@ class TensorBoard(Callback):
         if self.histogram_freq and epoch % self.histogram_freq == 0:
             for p in self.model.parameters:
                 self._distribution(p.name, p.value, epoch)
-                if p.trainable:
+                if p.trainable and self._stepped:
                     self._distribution(f"{p.name}/gradient", p.gradient, epoch)
         self._flush()
 
@@ -145,17 +148,23 @@ class TensorBoard(Callback):
 
 
 class EventFile:
-    """The part of tensorboardX's ``SummaryWriter`` that is needed, with what tensorboard has.
+    """A file of numbers and distributions, written with what tensorboard has.
 
     Args:
         folder: Where the file is made.
     """
 
     def __init__(self, folder: str) -> None:
+        from tensorboard.compat.proto import event_pb2, summary_pb2
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-        self._file = EventFileWriter(folder)
-        self.flush, self.close = self._file.flush, self._file.close
+        file = EventFileWriter(folder)
+        self._use(file, file.add_event, event_pb2, summary_pb2)
+
+    def _use(self, file: Any, write: Callable[[Any], Any], events: Any, summaries: Any) -> None:
+        self._event, self._summary = events.Event, summaries.Summary
+        self._histogram = summaries.HistogramProto
+        self._write, self.flush, self.close = write, file.flush, file.close
 
     def add_scalar(self, tag: str, value: float, step: int) -> None:
         """Writes a number."""
@@ -163,11 +172,9 @@ class EventFile:
 
     def add_histogram(self, tag: str, values: Array, step: int) -> None:
         """Writes a distribution."""
-        from tensorboard.compat.proto.summary_pb2 import HistogramProto
-
         v = values.astype(np.float64)
         counts, edges = np.histogram(v, bins=30)
-        histogram = HistogramProto(
+        histogram = self._histogram(
             min=v.min(),
             max=v.max(),
             num=v.size,
@@ -179,11 +186,24 @@ class EventFile:
         self._add(step, tag=tag, histo=histogram)
 
     def _add(self, step: int, **value: Any) -> None:
-        from tensorboard.compat.proto.event_pb2 import Event
-        from tensorboard.compat.proto.summary_pb2 import Summary
+        summary = self._summary(value=[self._summary.Value(**value)])
+        self._write(self._event(wall_time=time.time(), step=step, summary=summary))
 
-        summary = Summary(value=[Summary.Value(**value)])
-        self._file.add_event(Event(wall_time=time.time(), step=step, summary=summary))
+
+class EventFileOfX(EventFile):
+    """The same with what tensorboardX has.
+
+    Its ``SummaryWriter`` gives two files of one second the same name, so that the second one would
+    take the place of the first, and hands what it writes to a thread, where a kill would lose it.
+    """
+
+    def __init__(self, folder: str) -> None:
+        from tensorboardX.event_file_writer import EventsWriter
+        from tensorboardX.proto import event_pb2, summary_pb2
+
+        os.makedirs(folder, exist_ok=True)
+        file = EventsWriter(os.path.join(folder, "events"), f".{os.urandom(6).hex()}")
+        self._use(file, file.write_event, event_pb2, summary_pb2)
 
 
 def find_writer() -> Callable[[str], Any]:
@@ -193,7 +213,7 @@ def find_writer() -> Callable[[str], Any]:
         ImportError: Neither of the packages is installed that can.
     """
     try:
-        from tensorboardX import SummaryWriter
+        import tensorboardX.event_file_writer  # noqa: F401
     except ImportError:
         try:
             import tensorboard.summary.writer.event_file_writer  # noqa: F401
@@ -202,7 +222,7 @@ def find_writer() -> Callable[[str], Any]:
                 "TensorBoard needs tensorboardX or tensorboard: pip install tensorboardX"
             ) from error
         return EventFile
-    return SummaryWriter  # type: ignore[no-any-return]
+    return EventFileOfX
 
 
 def check_update(update_freq: Any) -> str | int:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.errors import check_room
 from backprop.core.types import Array, Shape
 
 LINE = 64
@@ -24,6 +25,7 @@ def new_array(shape: Shape, dtype: Any) -> Array:
     dtype = np.dtype(dtype)
     size = math.prod(shape) * dtype.itemsize
     if size >= LARGE or dtype.hasobject:
+        check_room(shape, "a result would be an array")
         return np.empty(shape, dtype)
     memory = bytearray(size + LINE)
     start = -np.frombuffer(memory, np.uint8).__array_interface__["data"][0] % LINE

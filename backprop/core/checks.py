@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.arrays import to_array
-from backprop.core.errors import ShapeError
+from backprop.core.errors import ShapeError, check_room
 from backprop.core.types import FLOAT_DTYPES, Array, Shape
 
 
@@ -285,15 +285,19 @@ def check_shape(value: Any, name: str) -> Shape:
     return tuple(map(int, sizes))
 
 
-def check_dimensions(value: Any, name: str) -> Shape:
-    """The shape of an array, which may have no axes.
+def check_dimensions(value: Any, layer: object) -> Shape:
+    """The shape of a layer's parameter, which may have no axes.
 
     Raises:
-        ShapeError: It is no list of integers of 0 or more.
+        ShapeError: It is no list of integers of 0 or more, or of too many numbers.
     """
     sizes = tuple(value) if is_row(value) else (None,)
     if not all(isinstance(n, int | np.integer) and n >= 0 for n in sizes):
-        raise ShapeError(f"{name} must be a shape, such as (4, 3) or (3,), but it is {value!r}.")
+        raise ShapeError(
+            f"{layer}.add_parameter(shape) must be a shape, such as (4, 3) or (3,), but it is "
+            f"{value!r}."
+        )
+    check_room(sizes, f"{layer} would have weights")
     return sizes
 
 

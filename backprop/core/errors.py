@@ -1,6 +1,10 @@
 """The errors that users meet; each is also the built-in error that one would expect."""
 
 import math
+from collections.abc import Sequence
+
+MOST = 1 << 47
+"""More numbers than this no computer holds."""
 
 
 class ShapeError(ValueError):
@@ -78,3 +82,20 @@ def misfit(
     elif math.prod(shape[1:]) == math.prod(input_shape):
         advice = f"pass {name}.reshape(-1, {', '.join(map(str, input_shape))})"
     return f"{layer} was built for {built} but {found}: {advice}."
+
+
+def check_room(shape: Sequence[int], what: str) -> None:
+    """Refuses a shape of more numbers than any computer holds.
+
+    Args:
+        shape: The shape of an array.
+        what: What has it, for the error message: ``"Dense 'dense_1' makes samples"``.
+
+    Raises:
+        ShapeError: It is so large.
+    """
+    if math.prod(map(int, shape)) > MOST:
+        raise ShapeError(
+            f"{what} of shape {tuple(map(int, shape))}, which no computer can hold: choose smaller "
+            f"sizes."
+        )

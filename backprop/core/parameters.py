@@ -88,6 +88,11 @@ class Parameter(CheckedParameter):
         value[...], gradient[...] = self._value, self._gradient
         self._value, self._gradient, self._joined = value, gradient, True
 
+    @property
+    def joined(self) -> bool:
+        """Whether its arrays are views of a model's θ and g."""
+        return self._joined
+
 
 class Parameters(NamedParameters[Parameter]):
     """θ and g: every parameter of a model, joined into two contiguous vectors.

@@ -22,6 +22,7 @@ from backprop.inspection.derivatives import Function
 from backprop.inspection.gradient_check import compare, differentiate, tensors_of
 from backprop.inspection.gradient_report import GradientReport
 from backprop.inspection.real_branches import branching_as_real
+from backprop.inspection.trials import inputs_for, suitable
 from backprop.layers import Layer
 from backprop.layers.block import METHODS, activity_penalty, forward_through, shape_through
 from backprop.losses import Loss
@@ -34,6 +35,7 @@ def check_layer(
 
     With random inputs X and a random upstream delta R, E = Σ R ⊙ Y is differentiated by every
     parameter and by X; an R of ones would miss much, such as a softmax that passes nothing back.
+    An Embedding gets whole numbers, by which nothing is differentiated.
     The rest of the contract is checked as well; ``report.problems`` says what breaks it.
 
     Args:
@@ -64,10 +66,14 @@ def check_layer(
                 p.value += 0.5 * rng.standard_normal(p.shape)
     elif twin.input_shape != shape:
         raise ShapeError(f"{layer} is built for samples of shape {layer.input_shape}, not {shape}.")
-    X = 2 * rng.standard_normal((batch_size, *shape))
-    X.flat[0] = 0.0  # many formulas treat 0 as a case of its own
+    X, numbers = inputs_for(twin, (batch_size, *shape), rng)
     expected = (batch_size, *shape_through([twin], shape))
     problems: list[str] = []
+
+    def tensors(twin: Layer, X: Array) -> dict[str, Array]:
+        found = tensors_of(twin.parameters, X)
+        return found if numbers else {name: found[name] for name in found.keys() - {"X"}}
+
     untouched = copy.deepcopy(twin)
     Y = np.asarray(forward_through([copy.deepcopy(twin)], X.copy(), training=True))
     if Y.shape != expected:
@@ -90,25 +96,27 @@ def check_layer(
 
     real = Function(
         lambda: float(np.sum(R * twin.forward(X, training=True))) + activity_penalty([twin]),
-        tensors_of(twin.parameters, X),
+        tensors(twin, X),
         generators(twin),
     )
 
     def make_complex() -> Function:
         complex_twin = in_dtype(twin, np.complex128)
         prepare_for_complex(complex_twin)
-        Z = X.astype(np.complex128)
+        Z = X.astype(np.complex128) if numbers else X
 
         def evaluate() -> Any:
-            output = complex_twin.forward(branching_as_real(Z), training=True)
+            given = branching_as_real(Z) if numbers else Z
+            output = complex_twin.forward(given, training=True)
             return np.sum(R * np.asarray(output)) + activity_penalty([complex_twin])
 
-        tensors = tensors_of(complex_twin.parameters, Z)
-        return Function(evaluate, tensors, generators(complex_twin))
+        return Function(evaluate, tensors(complex_twin, Z), generators(complex_twin))
 
     gradients = {p.name: p.gradient for p in twin.parameters if p.learned}
     delta = differentiate(twin, real, gradients, lambda: twin.backward(R.copy()))
-    if delta is None:
+    if not numbers:
+        pass  # whole numbers have no ∂E/∂X
+    elif delta is None:
         problems.append("backward returned None instead of ∂E/∂X.")
     elif delta.shape != X.shape:
         problems.append(
@@ -294,37 +302,3 @@ def check_loss(
 def repeat(y: Array, k: int) -> Array:
     """The samples of y, k times over."""
     return np.concatenate([y] * k)
-
-
-def suitable(
-    loss: Loss, shape: Shape, rng: np.random.Generator, prediction: Any, target: Any
-) -> tuple[Array, Array]:
-    """Predictions and targets that the loss takes, of shape ``(N, *output_shape)``.
-
-    Raises:
-        ValueError: The loss takes none of the kinds that were tried.
-    """
-    numbers, other = rng.standard_normal((2, *shape))
-    shares, others = rng.uniform(0.05, 0.95, (2, *shape))  # rows need not have the sum 1
-    classes = rng.integers(0, shape[-1], shape[:-1])
-    one_hot = np.eye(shape[-1])[classes]
-    signs = rng.choice([-1.0, 1.0], shape)
-    predictions = [numbers, shares, shares / shares.sum(axis=-1, keepdims=True)]
-    targets = [other, others, others / others.sum(axis=-1, keepdims=True), classes, one_hot, signs]
-    if prediction is not None:
-        predictions = [np.asarray(prediction, np.float64)]
-    if target is not None:
-        targets = [np.asarray(target)]
-    refused: Exception = ValueError()
-    for y in targets:
-        for P in predictions:
-            try:
-                with np.errstate(all="ignore"):
-                    if np.isfinite(loss.forward(P, y)) and np.isfinite(loss.backward()).all():
-                        return P, y
-            except Exception as error:
-                refused = error
-    raise ValueError(
-        f"{loss} took none of the predictions and targets that were tried: pass prediction=… and "
-        f"target=…. The last error was: {refused}"
-    ) from refused

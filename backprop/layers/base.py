@@ -127,7 +127,7 @@ class Layer(CheckedLayer):
             regularizer: Its penalty, added to the loss.
             constraint: The condition that is restored after every step.
         """
-        shape = check_dimensions(shape, f"{self}.add_parameter(shape)")
+        shape = check_dimensions(shape, self)
         parameter = Parameter(
             name,
             initializers.get(initializer)(shape, self._rng, self.dtype),

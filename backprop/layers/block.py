@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.checks import is_row
-from backprop.core.errors import ShapeError
+from backprop.core.errors import ShapeError, check_room
 from backprop.core.lookup import default_name
 from backprop.core.signatures import check_methods
 from backprop.core.types import Array, Shape
@@ -99,10 +99,7 @@ class Block(Layer):
             )
         check_methods(layer, METHODS, "parameters")
         if layer.input_shape is not None or any(layer is other for other in self.children):
-            raise ValueError(
-                f"{layer} belongs to a model already: make a new one for each place, or take "
-                f"layer.copy(), which keeps the weights."
-            )
+            raise taken_layer(layer)
         taken = {other.name for other in self.children}
         if layer.name is None:
             kind = default_name(layer)
@@ -121,6 +118,25 @@ class Block(Layer):
             parameter.trainable = parameter.trainable and self.trainable
         self.parameters += layer.parameters
         return check_size(layer, layer.output_shape(input_shape))
+
+
+def taken_layer(layer: Layer) -> ValueError:
+    """The error of a layer in two places."""
+    return ValueError(
+        f"{layer} belongs to a model already: make a new one for each place, or take "
+        f"layer.copy(), which keeps the weights."
+    )
+
+
+def check_free(layers: Iterable[Layer]) -> None:
+    """Refuses layers that another model was built with: their weights are part of its θ.
+
+    Raises:
+        ValueError: There is such a layer.
+    """
+    for layer in layers:
+        if any(p.joined for p in layer.parameters):
+            raise taken_layer(layer)
 
 
 def outputs_through(
@@ -222,6 +238,7 @@ def check_size(layer: Layer, found: Any) -> Shape:
         TypeError: It is no tuple of integers.
     """
     if is_row(found) and all(isinstance(n, int | np.integer) for n in found):
+        check_room(found, f"{layer} would make samples")
         return tuple(found)
     raise TypeError(
         f"{layer}.output_shape must return the shape of one sample, a tuple of integers, but it "

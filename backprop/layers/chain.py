@@ -11,6 +11,7 @@ from backprop.layers.base import Layer
 from backprop.layers.block import (
     Block,
     backward_through,
+    check_free,
     forward_through,
     mask_through,
     shape_through,
@@ -66,6 +67,8 @@ class Chain(Block):
 
     def make_parameters(self, input_shape: Shape) -> None:
         """Builds every layer for the output of the one before it."""
+        if self._shape is None:
+            check_free(self.inside())
         self._shape = input_shape
         for layer in self.children:
             self._shape = self.build_child(layer, self._shape)

@@ -24,6 +24,7 @@ class CheckedLayer(Settings):
         adjustable: The arguments of the constructor that may be changed when the layer is built.
         takes_mask: Whether ``forward`` takes a ``mask`` ``(N, T)``, False where a step is padded.
         penalizes: Whether a training pass leaves what it adds to the loss in ``penalty``.
+        over_samples: Whether what training makes of a sample depends on the rest of the batch.
         makes_mask: Whether ``output_mask`` makes a mask from the layer's input.
         any_length: The axes of samples that may have any number of steps: 2 for (T, C); 0 for none.
         runs_own_code: Whether it calls functions that users wrote.
@@ -37,7 +38,7 @@ class CheckedLayer(Settings):
     """
 
     accepts_sparse = random = runs_own_code = linear = rearranges = False
-    takes_mask = makes_mask = penalizes = False
+    takes_mask = makes_mask = penalizes = over_samples = False
     any_length = 0
     link: str | None = None
     interval: Interval | None = None

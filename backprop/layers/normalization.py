@@ -66,7 +66,7 @@ class BatchNormalization(Standardization):
 
     definition = Standardization.definition
     formulas = Standardization.formulas
-    takes_mask = True
+    takes_mask = over_samples = True
 
     moving_mean, _ = parameter_views("moving_mean")
     moving_variance, _ = parameter_views("moving_variance")

@@ -45,7 +45,7 @@ class ActivityRegularization(Layer):
 
     adjustable = ("l1", "l2")
     any_length = 2
-    takes_mask = penalizes = True
+    takes_mask = penalizes = over_samples = True
     formulas = {
         "Y": "{x}",
         "dX": "{delta} + ({self.l1:g} sign({x}) + {self.twice_l2:g} {x}) / N",

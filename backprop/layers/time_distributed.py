@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.errors import ShapeError
+from backprop.core.masks import refusal
 from backprop.core.types import Array, Interval, Shape, as_array
 from backprop.layers.block import Block, forward_through
 from backprop.layers.chain import as_layer, ending
@@ -79,11 +80,24 @@ class TimeDistributed(Block):
         X = as_array(X)
         self.output_shape(X.shape[1:])
         N_T = X.shape[:2]
+        if mask is not None and mask.ndim < 3:
+            self.refuse_what_counts_steps()
         Y = forward_through([self.layer], X.reshape(-1, *X.shape[2:]), training, within(mask))
         Y = Y.reshape(*N_T, *Y.shape[1:])
         if training:
             self._Y = Y
         return Y
+
+    def refuse_what_counts_steps(self) -> None:
+        """Refuses a mask of the steps, each of which is a sample to the layers inside.
+
+        Raises:
+            ValueError: One of them computes over all samples together.
+        """
+        for layer in self.inside():
+            if layer.over_samples:
+                fault = "sees padded steps as samples and computes over all of them"
+                raise refusal(layer, fault, f"take it out of {self}")
 
     def backward(self, delta: Array) -> Array | None:
         """∂E/∂x_t = δ_t · ∂f/∂x_t."""

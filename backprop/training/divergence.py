@@ -42,9 +42,13 @@ def check_choice(on_divergence: Any) -> str:
 
 
 def quiet() -> np.errstate:
-    """No warnings of NumPy's about overflow: there is one of ours. Who had it raise, has it so."""
+    """No warnings of NumPy's about overflow: there is one of ours. Who had it raise, has it so.
+
+    "Invalid value" never raises: OpenBLAS has products of matrices of 5 columns report it now and
+    then although their numbers are right, as it computes with memory that it leaves out in the end.
+    """
     kinds: dict[str, Any] = {k: "ignore" for k, how in np.geterr().items() if how == "warn"}
-    return np.errstate(**kinds)
+    return np.errstate(**kinds | {"invalid": "ignore"})
 
 
 def quietly(function: Callable[P, R]) -> Callable[P, R]:

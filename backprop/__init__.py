@@ -1,4 +1,17 @@
-"""backprop: deep learning in NumPy that one can read, with exact gradients and a fast ``fit``."""
+"""backprop: deep learning in NumPy that one can read, with exact gradients and a fast ``fit``.
+
+``Sequential`` is the model; each room below holds a family of its parts, or tools for it.
+
+The examples run as printed, after ``import numpy as np`` and ``import backprop as bp``. In formulas
+θ are all parameters of a model, g = ∂E/∂θ their gradient, E the loss, η the learning rate, and δ
+what a layer's ``backward`` is given, ∂E/∂ of its output; ⊙ multiplies element by element, and
+[condition] is 1 where it holds and 0 elsewhere. In shapes N is the number of samples, T that of
+steps, H and W those of rows and columns of pixels, C that of channels or features, and K that of
+outputs.
+
+What cannot be used raises ``ValueError`` or ``TypeError``, or one of their subclasses, before
+anything changes; the message says what was expected, what came, and what to do.
+"""
 
 from typing import TYPE_CHECKING
 

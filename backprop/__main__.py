@@ -82,8 +82,8 @@ def write_lesson(path: Path, show: bool) -> None:
     model.compile(SGD(0.5), loss="half_squared_error")
     model.explain([0.05, 0.10], [0.01, 0.99]).save(path)
     console.write(f"A page to step through: {path}")
-    if show:
-        open_new_tab(path.resolve().as_uri())
+    if show and not open_new_tab(path.resolve().as_uri()):
+        console.write("No browser could be started: open the page yourself.")
 
 
 def classify_digits(output: Path, epochs: int, seed: int) -> None:

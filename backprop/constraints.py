@@ -14,7 +14,17 @@ from backprop.core.types import Array, Shape
 
 
 class Constraint(Settings):
-    """A set of allowed weights; ``project`` moves W into it, in place."""
+    """A set of allowed weights; ``project`` moves W into it, in place.
+
+    Example:
+        >>> class Rounded(bp.constraints.Constraint):
+        ...     def project(self, W):
+        ...         np.round(W, out=W)
+        >>> W = np.array([[0.7, -1.2]])
+        >>> Rounded().project(W)
+        >>> W
+        array([[ 1., -1.]])
+    """
 
     def check(self, shape: Shape) -> None:
         """Refuses weights of a shape that cannot be projected; none unless overridden."""
@@ -33,6 +43,13 @@ class MaxNorm(Constraint):
     Args:
         max_value: c.
         axis: The axis along which norms are taken: 0 for the weights ``(n_in, n_out)`` of Dense.
+
+    Example:
+        >>> W = np.array([[3.0, 0.3], [4.0, 0.4]])  # units with norms 5 and 0.5
+        >>> bp.constraints.MaxNorm(1.0).project(W)
+        >>> W.round(4)
+        array([[0.6, 0.3],
+               [0.8, 0.4]])
     """
 
     def __init__(self, max_value: float = 2.0, axis: int = 0) -> None:
@@ -51,7 +68,14 @@ class MaxNorm(Constraint):
 
 
 class NonNegative(Constraint):
-    """w ≥ 0: w ← max(w, 0). Keras calls it ``NonNeg``."""
+    """w ≥ 0: w ← max(w, 0). Keras calls it ``NonNeg``.
+
+    Example:
+        >>> W = np.array([[2.0, -3.0]])
+        >>> bp.constraints.NonNegative().project(W)
+        >>> W
+        array([[2., 0.]])
+    """
 
     def project(self, W: Array) -> None:
         """Sets what is negative to 0."""
@@ -63,6 +87,13 @@ class UnitNorm(MaxNorm):
 
     Args:
         axis: The axis along which norms are taken: 0 for the weights ``(n_in, n_out)`` of Dense.
+
+    Example:
+        >>> W = np.array([[3.0, 0.3], [4.0, 0.4]])  # units with norms 5 and 0.5
+        >>> bp.constraints.UnitNorm().project(W)
+        >>> W.round(4)
+        array([[0.6, 0.6],
+               [0.8, 0.8]])
     """
 
     def __init__(self, axis: int = 0) -> None:
@@ -83,6 +114,13 @@ class MinMaxNorm(MaxNorm):
         max_value: c.
         rate: r; with 1 the condition holds after every step.
         axis: The axis along which norms are taken: 0 for the weights ``(n_in, n_out)`` of Dense.
+
+    Example:
+        >>> W = np.array([[3.0, 0.3], [4.0, 0.4]])  # units with norms 5 and 0.5
+        >>> bp.constraints.MinMaxNorm(1.0, 2.5).project(W)
+        >>> W.round(4)
+        array([[1.5, 0.6],
+               [2. , 0.8]])
     """
 
     def __init__(
@@ -118,7 +156,16 @@ _KERAS["NonNeg"] = "non_neg"
 
 
 def get(constraint: str | Constraint | None) -> Constraint | None:
-    """The constraint of that name, or the object itself; None for none."""
+    """The constraint of that name, or the object itself; None for none.
+
+    Raises:
+        ValueError: No constraint has that name.
+        TypeError: It is neither a name nor a constraint.
+
+    Example:
+        >>> bp.constraints.get("max_norm")
+        MaxNorm(max_value=2.0, axis=0)
+    """
     if constraint is None:
         return None
     if isinstance(constraint, str):

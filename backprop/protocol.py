@@ -90,3 +90,18 @@ class Model(Protocol):
 
     def backpropagate(self, delta: Array) -> Array | None:
         """The same from what ``loss.backward`` returned, leaving out what is only looked at."""
+
+
+def check_model(model: Any, name: str = "model") -> None:
+    """Checks that what should be a model is one, and no function that makes one.
+
+    Args:
+        model: What should be a model.
+        name: What error messages call it.
+
+    Raises:
+        TypeError: It has no layers, or is a class.
+    """
+    if isinstance(model, type) or not hasattr(model, "layers"):
+        advice = ": call the function that makes it" if callable(model) else ""
+        raise TypeError(f"{name} must be a model, such as Sequential, but it is {model!r}{advice}.")

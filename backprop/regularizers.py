@@ -1,4 +1,8 @@
-"""Penalties on weights, which are added to the loss."""
+"""Penalties on weights, which are added to the loss.
+
+W has any shape; Σ runs over all of its elements w. The λ are numbers of 0 or more, or the
+constructor raises ``ValueError``.
+"""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -18,7 +22,20 @@ SHORTEST = 1e-7
 
 
 class Regularizer(Settings):
-    """Ω(W), added to the loss. A subclass writes ``penalty`` and, below it, ``gradient``."""
+    """Ω(W), added to the loss. A subclass writes ``penalty`` and, below it, ``gradient``.
+
+    Example:
+        >>> class Sum(bp.regularizers.Regularizer):
+        ...     def penalty(self, W):
+        ...         return float(W.sum())
+        ...     def gradient(self, W):
+        ...         return np.ones_like(W)
+        >>> layer = bp.layers.Dense(1, kernel_initializer="ones", kernel_regularizer=Sum())
+        >>> model = bp.Sequential([bp.Input(2), layer])
+        >>> model.compile("sgd", "mse")
+        >>> model.penalty()
+        2.0
+    """
 
     def check(self, shape: Shape) -> None:
         """Refuses weights of a shape that has no penalty; none unless overridden."""
@@ -47,6 +64,12 @@ class L1L2(Regularizer):
     Args:
         l1: λ₁.
         l2: λ₂.
+
+    Example:
+        >>> bp.regularizers.L1L2(l1=1.0, l2=0.5).penalty(np.array([2.0, -4.0]))  # 6 + ½ 20
+        16.0
+        >>> bp.regularizers.L1L2(l1=1.0, l2=0.5).gradient(np.array([2.0, -4.0]))
+        array([ 3., -5.])
     """
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
@@ -72,14 +95,24 @@ class L1L2(Regularizer):
 
 
 class L1(L1L2):
-    """Ω(W) = λ Σ |w|, which drives weights to 0 (Tibshirani 1996)."""
+    """Ω(W) = λ Σ |w|, which drives weights to 0 (Tibshirani 1996).
+
+    Example:
+        >>> bp.regularizers.L1(0.5).penalty(np.array([2.0, -4.0]))
+        3.0
+    """
 
     def __init__(self, l1: float = 0.01) -> None:
         super().__init__(l1=l1)
 
 
 class L2(L1L2):
-    """Ω(W) = λ Σ w², which keeps weights small (Hoerl & Kennard 1970)."""
+    """Ω(W) = λ Σ w², which keeps weights small (Hoerl & Kennard 1970).
+
+    Example:
+        >>> bp.regularizers.L2(0.5).penalty(np.array([2.0, -4.0]))
+        10.0
+    """
 
     def __init__(self, l2: float = 0.01) -> None:
         super().__init__(l2=l2)
@@ -101,8 +134,8 @@ class OrthogonalRegularizer(Regularizer):
             weights out of each input, or those into each unit.
 
     Example:
-        >>> import numpy as np
-        >>> round(OrthogonalRegularizer(1.0).penalty(np.array([[1.0, 0.0], [3.0, 4.0]])), 6)
+        >>> W = np.array([[1.0, 0.0], [3.0, 4.0]])
+        >>> round(bp.regularizers.OrthogonalRegularizer(1.0).penalty(W), 6)
         0.6
     """
 
@@ -166,7 +199,16 @@ _KERAS["OrthogonalRegularizer"] = "orthogonal_regularizer"
 
 
 def get(regularizer: str | Regularizer | None) -> Regularizer | None:
-    """The regulariser of that name, or the object itself; None for none."""
+    """The regulariser of that name, or the object itself; None for none.
+
+    Raises:
+        ValueError: No regulariser has that name.
+        TypeError: It is neither a name nor a regulariser.
+
+    Example:
+        >>> bp.regularizers.get("l2")
+        L2(l2=0.01)
+    """
     if regularizer is None:
         return None
     if isinstance(regularizer, str):

@@ -259,6 +259,11 @@ def any_steps(X: Array) -> Array:
     return X[..., 0] > 0
 
 
+def all_or_none(X: Array) -> Array:
+    """A mask ``(N, T)`` that leaves every step, or of about half of the sequences none."""
+    return np.repeat(X[:, :1, 0] > 0, X.shape[1], axis=1)
+
+
 def later_steps(X: Array) -> Array:
     """A mask ``(N, T)`` that leaves the other steps, of some sequences none."""
     return ~first_steps(X)
@@ -652,7 +657,7 @@ CASES = [
             mask=mask,
             leading=False,
         )
-        for mask in (first_steps, any_steps)
+        for mask in (first_steps, any_steps, all_or_none)
     ),
     images("global_max_pooling", GlobalMaxPooling2D, draw=distinct),
     images("global_max_pooling_1d_kept", lambda: GlobalMaxPooling1D(True), (6, 2), distinct),

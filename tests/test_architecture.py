@@ -39,8 +39,8 @@ ONLY_SIBLINGS = {
     | {"standardization"}
 }
 
-# A layer that is composed of others imports these.
-COMPOSED = {"backprop.layers.transformer"}
+# A layer that is composed of others imports these, and a file whose conveniences stand beside it.
+COMPOSED = {"backprop.layers.transformer", "backprop.layers.base", "backprop.layers.activations"}
 
 ON_DEMAND = {"scipy", "matplotlib", "tqdm", "threadpoolctl", "IPython", "pyarrow", "PIL", "onnx"}
 ON_DEMAND |= {"mpi4py", "h5py", "tensorboard", "tensorboardX"}

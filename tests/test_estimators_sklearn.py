@@ -8,6 +8,7 @@ import sys
 import warnings
 from pathlib import Path
 
+import pytest
 from sklearn.utils.estimator_checks import check_estimator
 
 import backprop as bp
@@ -75,6 +76,7 @@ def run(tmp_path, *arguments, **environment):
     )
 
 
+@pytest.mark.long
 def test_every_check_of_an_estimator(tmp_path):
     """With SCIPY_ARRAY_API, which SciPy reads when it is imported; without it there is one less."""
     code = "import json, test_estimators_sklearn as t; print(json.dumps(t.judgement()))"
@@ -92,6 +94,7 @@ def test_every_check_of_an_estimator(tmp_path):
         assert all(said.startswith("skipped") for said in other.values()), other
 
 
+@pytest.mark.long
 def test_its_own_tests_pass_on_ours(tmp_path):
     plugins = ["-p", "sklearn_plugin", "-p", "no:cacheprovider", "-p", "no:xdist"]
     deselected = [f"--deselect=::{name}" for name in PRIVATE]

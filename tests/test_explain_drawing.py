@@ -33,6 +33,16 @@ def example() -> Explanation:
 # --------------------------------------------------------------------------------------- pictures
 
 
+@pytest.mark.parametrize("units", [2, 12])  # as nodes, and as heat maps
+def test_pass_that_overflows_is_drawn_too(units: int, tmp_path: Path) -> None:
+    with np.errstate(over="ignore", invalid="ignore"):
+        explanation = compiled(Dense(units), ReLU(), Dense(1)).explain([1e200, 1e200], [0.0])
+    assert np.isinf(explanation[0].dW).any()
+    for suffix in ("png", "html"):
+        explanation.save(tmp_path / f"a.{suffix}")
+        assert (tmp_path / f"a.{suffix}").stat().st_size > 10_000
+
+
 def words_of(figure: Figure) -> list[list[str]]:
     return [[text.get_text() for text in axes.texts] for axes in figure.axes]
 

@@ -7,7 +7,6 @@ import pytest
 
 from backprop import initializers
 from backprop.initializers import (
-    TRUNCATED_STDDEV,
     Constant,
     GlorotNormal,
     GlorotUniform,
@@ -25,6 +24,7 @@ from backprop.initializers import (
     Zeros,
     fans,
 )
+from backprop.initializers.random import TRUNCATED_STDDEV
 
 N_IN, N_OUT = 300, 500  # 150,000 numbers: a variance is known to 0.4 %
 

@@ -4,7 +4,6 @@ How the numbers were made is said in ``data/make_keras_optimizers.py``.
 """
 
 import ast
-import doctest
 import inspect
 import textwrap
 from itertools import zip_longest
@@ -20,13 +19,13 @@ from backprop.optimizers import (
     Adafactor,
     Adam,
     AdamW,
-    ByParameter,
     Ftrl,
     Lamb,
     Muon,
     Optimizer,
     RMSprop,
 )
+from backprop.optimizers.bookkeeping import Bookkeeping
 from backprop.schedules import ExponentialDecay, PiecewiseConstantDecay
 
 with np.load(Path(__file__).parent / "data" / "keras_more_optimizers.npz") as data:
@@ -133,8 +132,8 @@ FORMULAS = [
     (Muon, "update", "muon"),
     (Muon, "orthogonalize", "muon"),
     (Optimizer, "change", "accumulated"),
-    (Optimizer, "conclude", "accumulated"),
-    (Optimizer, "gather", "accumulated"),
+    (Bookkeeping, "conclude", "accumulated"),
+    (Bookkeeping, "gather", "accumulated"),
 ]
 """What is changed in one place, and which cases must then go wrong."""
 
@@ -142,7 +141,7 @@ EQUIVALENT = {
     "Muon.update: `adam_update(theta, g, scratch[0]": "any of the spare arrays will do",
     "Optimizer.change: `if due and (not t % ROUNDING):`": "see test_optimizer_vectors.py",
     "Optimizer.change: `round_to_0(vector)`": "see test_optimizer_vectors.py",
-    "Optimizer.conclude: `p.constraint.project(p.value)`": "see test_constraints.py",
+    "Bookkeeping.conclude: `p.constraint.project(p.value)`": "see test_constraints.py",
 }
 """Mistakes that no case can notice; why."""
 
@@ -170,10 +169,3 @@ def test_every_mistake_in_a_formula_is_noticed(monkeypatch):
         if right and not label.startswith(tuple(EQUIVALENT)):
             survivors.append(label)
     assert "\n".join(survivors) == ""
-
-
-@pytest.mark.parametrize("kind", [Adafactor, ByParameter, Ftrl, Lamb, Muon])
-def test_examples(kind):
-    found = doctest.DocTestFinder().find(kind, globs=vars(inspect.getmodule(kind)).copy())
-    results = [doctest.DocTestRunner().run(each) for each in found if each.examples]
-    assert [result.failed for result in results] == [0]

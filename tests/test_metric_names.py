@@ -199,8 +199,6 @@ NAMES = {
     "f1_score": F1Score,
     "fbeta_score": FBetaScore,
     "auc": AUC,
-    "mean": metrics.Mean,
-    "sum": metrics.Sum,
     "mse": MeanSquaredError,
     "mean_squared_error": MeanSquaredError,
     "rmse": RootMeanSquaredError,

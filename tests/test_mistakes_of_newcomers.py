@@ -31,6 +31,17 @@ CALLS = {
     "digits": (lambda: datasets.load_digits(images="False"), "images must be True or False"),
     "LivePlot": (lambda: LivePlot("a.png", keys=5), "keys must be a list"),
     "keys": (lambda: LivePlot("a.png", keys=[5]), "every one of keys must be a string"),
+    "rate range": (lambda: bp.learning_rate_range(classifier, X, C), "model must be a model"),
+    "rate range of none": (lambda: bp.learning_rate_range(None, X, C), "model must be a model"),
+    "surface": (lambda: inspection.loss_surface(classifier, X, C), "call the function"),
+    "outputs": (lambda: inspection.layer_outputs(classifier, X), "chain must be a model"),
+    "costs": (lambda: inspection.gradient_cost(classifier, X, C), "model must be a model"),
+    "gradients": (lambda: inspection.check_gradients("model", X, C), "model must be a model"),
+    "explain": (lambda: bp.explain.explain(classifier, X, C), "model must be a model"),
+    "explain a class": (lambda: bp.explain.explain(bp.Sequential, X, C), "model must be a model"),
+    "fit_many functions": (lambda: bp.fit_many([classifier], X, C), "models must hold"),
+    "build of none": (lambda: bp.cross_validate(lambda: None, X, C), "return the model"),
+    "search of none": (lambda: bp.search(lambda a: None, {"a": [1]}, X, C), "models must hold"),
     "curves": (lambda: plotting.loss_curves({"loss": [1.0]}, 5), "keys must be a list"),
 }
 

@@ -97,6 +97,28 @@ def test_probabilities_are_asked_for(rng):
             measure(metrics.get(name), np.ones((3, 1)), np.ones(3))
 
 
+@pytest.mark.parametrize("name", ["categorical_crossentropy", "kl_divergence", "categorical_hinge"])
+def test_what_compares_classes_needs_two_outputs_as_the_loss_does(name):
+    metric = metrics.get(name)
+    with pytest.raises(ShapeError, match=r"compares the outputs of a sample .* take 'b"):
+        metric.update(np.full((3, 1), 0.5), np.ones(3))
+    with pytest.raises(ShapeError):
+        losses.get(name).forward(np.full((3, 1), 0.5), np.ones((3, 1)))
+
+
+@pytest.mark.parametrize("kind", [metrics.Precision, metrics.Recall])
+@pytest.mark.parametrize(("k", "outputs"), [(1, 1), (2, 2), (5, 3)])
+def test_the_largest_outputs_are_not_all_of_them(kind, k, outputs):
+    with pytest.raises(ValueError, match=f"top_k={k} .* outputs, so that .* a smaller"):
+        kind(top_k=k).update(np.full((2, outputs), 0.5), np.eye(outputs)[[0, 0]])
+
+
+def test_classes_in_place_of_scores_are_explained():
+    for metric in (metrics.MeanIoU(3), metrics.CategoricalAccuracy()):
+        with pytest.raises(ShapeError, match="a row of outputs for each sample"):
+            metric.update(np.array([0, 1, 2]), np.array([0, 1, 1]))
+
+
 def test_counts_are_those_of_class_1_of_two_classes(rng):
     y = rng.integers(0, 2, 30)
     p = rng.uniform(size=30)

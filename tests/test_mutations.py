@@ -29,6 +29,7 @@ def mutants() -> list[mutations.Mutant]:
     return list(mutations.mutants())
 
 
+@pytest.mark.long
 def test_every_mutant_is_noticed(mutants: list[mutations.Mutant]) -> None:
     judged = [mutant for mutant in mutants if reason(mutant) is None]
     survivors = [str(mutant) for mutant in judged if mutations.survives(mutant)]

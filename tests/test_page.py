@@ -47,17 +47,21 @@ def data_of(page: str) -> dict[str, Any]:
 
 
 class Rows(HTMLParser):
-    """The numbers in the rows of a page, and the names of its elements that load something."""
+    """The numbers in the rows of a page, the rows' keys, the elements, and what these load."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
         self.numbers: list[str] = []
         self.loading: list[tuple[str, str | None]] = []
+        self.elements: set[str] = set()
+        self.keys: set[str | None] = set()
         self.inside = False
         self.feed(page)
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         self.inside = tag == "pre"
+        self.elements.add(tag)
+        self.keys.add(dict(attributes).get("data-key"))
         self.numbers += [""] * self.inside
         self.loading += [pair for pair in attributes if pair[0] in ("src", "href", "srcset")]
 
@@ -243,6 +247,17 @@ def test_signs_of_html_in_names_are_written_out(tmp_path: Path) -> None:
     assert data_of(page)["layers"][0]["name"] == "<b>'&"
 
 
+def test_signs_of_html_in_names_of_parameters_are_written_out(tmp_path: Path) -> None:
+    class Quoting(Scale):
+        def build(self, input_shape: Any, rng: Any = None, dtype: Any = "float32") -> None:
+            super(Scale, self).build(input_shape, rng, dtype)
+            self.gamma = self.add_parameter("it's <b>", input_shape[-1:], "ones")
+
+    page = Rows(saved(compiled(Quoting(), Dense(2)).explain([1, 2], [0, 1]), tmp_path))
+    assert {"it's <b>0", "dit's <b>0"} <= page.keys
+    assert "b" not in page.elements
+
+
 # ---------------------------------------------------------------------------- the worked example
 
 
@@ -250,7 +265,12 @@ def test_lesson_is_written_and_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     opened: list[str] = []
-    monkeypatch.setattr(__main__, "open_new_tab", opened.append)
+
+    def open_new_tab(uri: str) -> bool:
+        opened.append(uri)
+        return len(opened) == 1
+
+    monkeypatch.setattr(__main__, "open_new_tab", open_new_tab)
     path = tmp_path / "new" / "lesson.html"
     __main__.main(["lesson", "--output", str(path.parent)])
     assert opened == []
@@ -262,6 +282,9 @@ def test_lesson_is_written_and_opened(
     __main__.main(["--output", str(path.parent), "lesson", "--open"])
     assert opened == [path.as_uri()]
     assert len(path.read_bytes()) < 200_000
+    assert "browser" not in capsys.readouterr().out
+    __main__.main(["lesson", "--open", "--output", str(path.parent)])
+    assert "No browser could be started: open the page yourself." in capsys.readouterr().out
 
 
 def test_folder_of_the_lesson_must_be_writable(

@@ -1,7 +1,6 @@
 import copy
+import doctest
 import inspect
-import itertools
-import textwrap
 
 import mutations
 import numpy as np
@@ -9,6 +8,7 @@ import pytest
 from layer_cases import ALL
 from loss_cases import CASES as LOSSES
 
+import backprop as bp
 from backprop import layers, losses
 from backprop.core.errors import ShapeError
 from backprop.inspection import check_layer, check_loss
@@ -28,10 +28,9 @@ def test_every_layer_is_right_and_keeps_the_contract(case, batch_size):
 
 def example_of(documented):
     """The names that the example in a docstring defines, run as it is printed."""
-    text = inspect.getdoc(documented).partition("::\n")[2]
-    lines = itertools.takewhile(lambda line: not line or line[0] == " ", text.splitlines())
-    names = {"np": np, documented.__name__: documented}
-    exec(textwrap.dedent("\n".join(lines)), names)
+    names = {"np": np, "bp": bp}
+    for example in doctest.DocTestParser().get_examples(inspect.getdoc(documented)):
+        exec(example.source, names)
     return names
 
 

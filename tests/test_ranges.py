@@ -8,7 +8,7 @@ import scipy.sparse
 from mistakes import assert_speaks
 
 import backprop as bp
-from backprop.layers import Dense
+from backprop.layers import Dense, Sigmoid
 
 RNG = np.random.default_rng(0)
 N = 60
@@ -69,6 +69,20 @@ def test_targets_and_weights_that_overflow_are_named():
     with pytest.raises(ValueError, match=r"validation x holds .* an overflow"):
         model.fit(X, Y, validation_data=(one_large(X, 0, 0), Y), verbose=0)
     assert model.input_shape is None
+
+
+@pytest.mark.parametrize("verb", ["fit", "train_on_batch", "fit_many"])
+def test_class_weights_that_overflow_are_named(verb):
+    model = bp.Sequential([Dense(1), Sigmoid()], seed=0)
+    model.compile("sgd", "binary_crossentropy")
+    classes, weight = np.arange(N) % 2, {0: 1.0, 1: 1e300}
+    calls = {
+        "fit": lambda: model.fit(X, classes, class_weight=weight, verbose=0),
+        "train_on_batch": lambda: model.train_on_batch(X, classes, class_weight=weight),
+        "fit_many": lambda: bp.fit_many([model], X, classes, class_weight=weight, verbose=0),
+    }
+    with pytest.raises(ValueError, match=r"class_weight\[1\] .* 1e\+300, an overflow in float32"):
+        calls[verb]()
 
 
 def test_a_model_of_float64_takes_them():

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from trainings import recorded
 
+import backprop as bp
 from backprop.inspection import Recorder
+from backprop.layers import Dense, Softmax
 
 
 def data_of(recorder: Recorder, folder: Path, *samples: Any) -> dict[str, Any]:
@@ -67,6 +69,24 @@ def test_regions_are_what_the_model_says_at_every_epoch(tmp_path: Path) -> None:
     assert [sample[2] for sample in regions["samples"]] == y.tolist()
 
 
+@pytest.mark.parametrize("K", [3, 30, 128])
+def test_regions_of_many_classes_are_told_apart(K: int, tmp_path: Path) -> None:
+    X, y = np.random.default_rng(0).normal(size=(2 * K, 2)), np.arange(2 * K) % K
+    model = bp.Sequential([Dense(K), Softmax()], seed=0)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    recorder = Recorder()
+    model.fit(5 * X, y, epochs=1, verbose=0, callbacks=[recorder])
+    regions = data_of(recorder, tmp_path, X, y)["regions"]
+    assert len(set(regions["colours"])) == K
+    r = regions["size"]
+    grid = [np.linspace(*regions[axis], r) for axis in "xy"]
+    shares = model.predict(np.stack(np.meshgrid(*grid), axis=-1).reshape(-1, 2))
+    first, second = np.sort(shares, axis=1)[:, [-1, -2]].T
+    found = np.frombuffer(base64.b64decode(regions["frames"][-1]), np.uint8) // regions["levels"]
+    clear = first - second > 1e-6
+    assert np.array_equal(found[clear], shares.argmax(axis=1)[clear])
+
+
 def test_of_many_epochs_some_are_shown(tmp_path: Path) -> None:
     _, recorder, _, _ = recorded(epochs=150)
     data = data_of(recorder, tmp_path)
@@ -85,6 +105,11 @@ def test_what_cannot_be_saved_is_an_error(tmp_path: Path) -> None:
         Recorder().save(tmp_path / "training.html")
     with pytest.raises(ValueError, match="X must have two columns"):
         recorder.save(tmp_path / "training.html", X[:, :1], y)
+    many = bp.Sequential([Dense(200), Softmax()])
+    many.compile("sgd", "sparse_categorical_crossentropy")
+    many.fit(X, y, epochs=1, verbose=0, callbacks=[other := Recorder()])
+    with pytest.raises(ValueError, match="128 classes at most, not for 200"):
+        other.save(tmp_path / "training.html", X, y)
     with pytest.raises(FileNotFoundError, match="create the folder"):
         recorder.save(tmp_path / "missing" / "training.html")
     model.fit(X, y, epochs=1, verbose=0, callbacks=[recorder])

@@ -1,4 +1,10 @@
-"""Callbacks: code that the training loop calls at its turning points, with Keras's names."""
+"""Callbacks: code that the training loop calls at its turning points, with Keras's names.
+
+Pass them to ``fit(callbacks=[…])``. As in Keras, epochs and steps are counted from 0 in arguments
+and attributes, and from 1 in what is printed. Constructors raise ``ValueError`` or ``TypeError``
+for what cannot be used. ``fit`` raises ``ValueError`` before the first step if a ``monitor``
+is none of the model's numbers, unless ``mode`` is given for one that another callback writes.
+"""
 
 from typing import TYPE_CHECKING
 

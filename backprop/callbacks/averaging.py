@@ -20,7 +20,6 @@ class SwapEMAWeights(Callback):
         ValueError: The model's optimizer keeps no average.
 
     Example:
-        >>> import backprop as bp
         >>> model = bp.Sequential([bp.layers.Dense(1)], seed=0)
         >>> model.compile(bp.optimizers.SGD(use_ema=True), "mse")
         >>> swap = bp.callbacks.SwapEMAWeights()

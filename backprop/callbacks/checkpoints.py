@@ -34,6 +34,13 @@ class ModelCheckpoint(Monitor):
 
     Attributes:
         best: The best number so far.
+
+    Example:
+        >>> model = bp.Sequential([bp.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> save = bp.callbacks.ModelCheckpoint("best.npz", monitor="loss", save_best_only=True)
+        >>> history = model.fit(np.ones((8, 1)), np.ones(8), verbose=0, callbacks=[save])
+        >>> best = bp.load_model("best.npz")
     """
 
     writes = True
@@ -172,6 +179,12 @@ class BackupAndRestore(Callback):
 
     Raises:
         CorruptFileError: In ``fit``, if the backup is damaged; training does not begin anew then.
+
+    Example:
+        >>> model = bp.Sequential([bp.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> backup = bp.callbacks.BackupAndRestore("backup")
+        >>> history = model.fit(np.ones((8, 1)), np.ones(8), verbose=0, callbacks=[backup])
     """
 
     writes = True

@@ -17,6 +17,14 @@ class LearningRateScheduler(Callback):
         schedule: A function of the epoch, counted from 0, and of the learning rate so far, or of
             the epoch alone; it returns the new learning rate.
         verbose: 1 says what it does.
+
+    Example:
+        >>> model = bp.Sequential([bp.layers.Dense(1)])
+        >>> model.compile(bp.optimizers.SGD(0.5), "mse")
+        >>> halve = bp.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
+        >>> X, y = np.ones((8, 1)), np.ones(8)
+        >>> model.fit(X, y, epochs=3, verbose=0, callbacks=[halve]).history["learning_rate"]
+        [0.25, 0.125, 0.0625]
     """
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
@@ -58,7 +66,7 @@ class LearningRateScheduler(Callback):
 class ReduceLROnPlateau(Monitor):
     """Lowers the learning rate when a number has not become better for a while.
 
-        η ← max(η · factor, min_lr)    after ``patience`` epochs without progress
+        η ← max(η · factor, min_lr)    after so many epochs without progress as patience says
 
     The learning rate that an epoch was trained with is written into its logs.
 
@@ -76,6 +84,14 @@ class ReduceLROnPlateau(Monitor):
         best: The best number so far.
         wait: Epochs since the last progress or reduction.
         cooldown_counter: Epochs of the cooldown that are left.
+
+    Example:
+        >>> model = bp.Sequential([bp.layers.Dense(1)])
+        >>> model.compile(bp.optimizers.SGD(0.5), "mse")
+        >>> X = y = np.zeros((8, 1))  # nothing to be learnt
+        >>> lower = bp.callbacks.ReduceLROnPlateau("loss", factor=0.5, patience=2)
+        >>> model.fit(X, y, epochs=5, verbose=0, callbacks=[lower]).history["learning_rate"]
+        [0.5, 0.5, 0.5, 0.25, 0.25]
     """
 
     def __init__(

@@ -36,6 +36,19 @@ class CSVLogger(Callback):
         separator: The character between two numbers.
         append: Whether an existing file is continued; else it is replaced. A file may begin with a
             byte order mark, as that of a spreadsheet does, and keeps it.
+
+    Example:
+        >>> model = bp.Sequential([bp.layers.Dense(1, False, "zeros")])
+        >>> model.compile(bp.optimizers.SGD(0.5), "mse")
+        >>> X = y = np.ones((1, 1))
+        >>> from pathlib import Path
+        >>> from pathlib import Path
+        >>> log = bp.callbacks.CSVLogger("log.csv")
+        >>> history = model.fit(X, y, epochs=2, verbose=0, callbacks=[log])
+        >>> print(Path("log.csv").read_text().strip())
+        epoch,loss
+        0,1.0
+        1,0.0
     """
 
     writes = True
@@ -142,6 +155,12 @@ class LivePlot(Callback):
 
     Attributes:
         figure: The last picture, a matplotlib figure.
+
+    Example:
+        >>> model = bp.Sequential([bp.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> plot = bp.callbacks.LivePlot("training.png")
+        >>> history = model.fit(np.ones((8, 1)), np.ones(8), epochs=2, verbose=0, callbacks=[plot])
     """
 
     writes = True

@@ -33,6 +33,14 @@ class EarlyStopping(Monitor):
         best_epoch: The epoch that it is from, counted from 0.
         stopped_epoch: The epoch after which training was ended, counted from 0; 0 if it was not.
         wait: Epochs since the last progress.
+
+    Example:
+        >>> model = bp.Sequential([bp.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> X = y = np.zeros((8, 1))  # nothing to be learnt
+        >>> stop = bp.callbacks.EarlyStopping("loss", patience=3)
+        >>> model.fit(X, y, epochs=100, verbose=0, callbacks=[stop]).epoch
+        [0, 1, 2, 3]
     """
 
     def __init__(
@@ -120,6 +128,14 @@ class TerminateOnNaN(Callback):
 
     Args:
         raise_error: Whether it raises RuntimeError then, and does not merely end training.
+
+    Example:
+        >>> stop = bp.callbacks.TerminateOnNaN()
+        >>> stop.set_model(bp.Sequential())
+        >>> stop.on_train_batch_end(0, {"loss": float("nan")})
+        Step 1: the loss is nan, training ends.
+        >>> stop.model.stop_training
+        True
     """
 
     def __init__(self, raise_error: bool = False) -> None:

@@ -20,11 +20,28 @@ class NoForwardError(ValueError):
 
 
 class CorruptFileError(ValueError):
-    """A file is damaged, or none that this package wrote; the message names it and says which."""
+    """A file is damaged, or none that this package wrote; the message names it and says which.
+
+    Example:
+        >>> open("model.npz", "w").close()
+        >>> bp.load_model("model.npz")
+        Traceback (most recent call last):
+            ...
+        backprop.core.errors.CorruptFileError: 'model.npz' is no file that backprop saved, ...
+    """
 
 
 class DivergenceError(ArithmeticError):
-    """A training step would have made the weights nan or infinite; they are as before it."""
+    """A training step would have made the weights nan or infinite; they are as before it.
+
+    Example:
+        >>> model = bp.Sequential([bp.layers.Dense(1)])
+        >>> model.compile(bp.optimizers.SGD(1e30), "mse")
+        >>> model.fit(np.ones((8, 1)), np.ones(8), epochs=9, verbose=0, on_divergence="raise")
+        Traceback (most recent call last):
+            ...
+        backprop.core.errors.DivergenceError: training has diverged in epoch 2, step 1: ...
+    """
 
 
 class DataError(ValueError):

@@ -1,43 +1,18 @@
 """All of a model's parameters as one vector θ, all of their gradients as one vector g."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
-from backprop.core.arrays import as_numbers
 from backprop.core.buffers import filled_array
-from backprop.core.checks import check_flag, check_text
-from backprop.core.errors import NotBuiltError, ShapeError
-from backprop.core.ranges import check_overflow
-from backprop.core.types import Array, Shape
+from backprop.core.errors import NotBuiltError
+from backprop.core.parameter_access import CheckedParameter, NamedParameters, fitting
+from backprop.core.types import Array
 
 
-def fixed_in_models(what: str) -> Any:
-    """An attribute of a parameter that can no longer be changed when it is part of a model."""
-
-    def change(parameter: Any, given: Any) -> None:
-        if parameter._joined:
-            raise AttributeError(
-                f"{parameter.name} belongs to a built model, in which another {what} would have no "
-                f"effect: give it to the layer when you make it."
-            )
-        setattr(parameter, f"_{what}", given)
-
-    return property(attrgetter(f"_{what}"), change)
-
-
-CHECKS: dict[str, Callable[[Any, str], Any]] = {
-    "decays": check_flag,
-    "learned": check_flag,
-    "name": check_text,
-    "trainable": check_flag,
-}
-"""What is assigned to the attributes of a parameter is checked; reading them takes no longer."""
-
-
-class Parameter:
+class Parameter(CheckedParameter):
     """One named array of weights and the gradient of the loss by it.
 
     In a model ``value`` and ``gradient`` are views of θ and g: write into them and the model
@@ -67,13 +42,6 @@ class Parameter:
         "name",
         "trainable",
     )
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        check = CHECKS.get(name)
-        object.__setattr__(self, name, check(value, name) if check else value)
-
-    regularizer = fixed_in_models("regularizer")
-    constraint = fixed_in_models("constraint")
 
     def __init__(
         self,
@@ -120,23 +88,8 @@ class Parameter:
         value[...], gradient[...] = self._value, self._gradient
         self._value, self._gradient, self._joined = value, gradient, True
 
-    def exchange(self, change: Callable[[Any], Any]) -> None:
-        """Replaces its arrays by other views of the same numbers."""
-        self._value, self._gradient = change(self._value), change(self._gradient)
 
-    @property
-    def shape(self) -> Shape:
-        """The shape of the value."""
-        return self._value.shape
-
-    def __repr__(self) -> str:
-        flags = ("" if self.trainable else ", trainable=False") + (
-            "" if self.decays else ", decays=False"
-        )
-        return f"Parameter(name={self.name!r}, shape={self.shape}, dtype={self.value.dtype}{flags})"
-
-
-class Parameters:
+class Parameters(NamedParameters[Parameter]):
     """θ and g: every parameter of a model, joined into two contiguous vectors.
 
     Joining moves each parameter's numbers into θ and leaves views of θ and g in their place, so
@@ -205,59 +158,6 @@ class Parameters:
                     slices.append(slice(start, stop))
             self._stretches = flags, slices
         return self._stretches[1]
-
-    def places(self) -> Iterator[tuple[Parameter, tuple[int, int]]]:
-        """The parameters, and where in θ each begins and ends."""
-        return zip(self._parameters, self._bounds, strict=True)
-
-    def __iter__(self) -> Iterator[Parameter]:
-        return iter(self._parameters)
-
-    def __len__(self) -> int:
-        return len(self._parameters)
-
-    def __getitem__(self, name: str) -> Parameter:
-        """The parameter of that name, for example ``parameters["dense_1.W"]``.
-
-        Raises:
-            KeyError: There is none of that name.
-        """
-        for p in self._parameters:
-            if p.name == name:
-                return p
-        names = ", ".join(p.name for p in self._parameters)
-        raise KeyError(f"no parameter is called {name!r}: there are {names}.")
-
-    def __repr__(self) -> str:
-        rows = "".join(f"\n  {p!r}," for p in self._parameters)
-        return f"Parameters(size={self.values.size}, dtype={self.values.dtype}, [{rows}\n])"
-
-    # A copied or unpickled array is no longer a view: join the copies into vectors of their own.
-    def __getstate__(self) -> dict[str, Any]:
-        return {"parameters": self._parameters, "dtype": self.values.dtype}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self._parameters = state["parameters"]
-        self.constrained = [p for p in self._parameters if p.constraint is not None]
-        self._join(state["dtype"])
-
-
-def fitting(given: Array, there: Array, what: str) -> Array:
-    """What is assigned, if its numbers can take the place of those that are there.
-
-    Raises:
-        ShapeError: It has another shape; nothing is broadcast.
-        TypeError: It holds no numbers.
-        ValueError: Its numbers overflow.
-    """
-    array = as_numbers(given, what)
-    if array.shape != there.shape:
-        raise ShapeError(
-            f"{what} has the shape {there.shape}, but the array assigned to it has the shape "
-            f"{array.shape}."
-        )
-    check_overflow(array, f"{what} would hold", there.dtype)
-    return array
 
 
 def parameter_views(name: str) -> tuple[Any, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -10,6 +10,9 @@ import numpy as np
 
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, Shape, as_array
+
+NewArray = Callable[[str, Shape, Any], Array]
+"""What makes an array: ``layer.buffer``, or in inference a fresh one."""
 
 
 class Windows(NamedTuple):
@@ -191,3 +194,65 @@ def shares(w: Windows, axes_behind: int, dtype: np.dtype[Any]) -> Array:
     found: Array = (1 / m).astype(dtype)
     found.setflags(write=False)
     return found
+
+
+# --------------------------------------------------------------------- one axis after the other
+
+
+def padded(X: Array, axis: int, w: Windows, value: float, new: NewArray) -> Array:
+    """X with the windows' padding along an axis; X itself if there is none."""
+    if not (w.before or w.after):
+        return X
+    shape = (*X.shape[:axis], w.padded, *X.shape[axis + 1 :])
+    out = new(f"padded {axis}", shape, X.dtype)
+    return pad(X, [(0, 0)] * axis + [(w.before, w.after)], value, out)
+
+
+def positions(A: Array, axis: int, w: Windows) -> list[Array]:
+    """For each position in a window its numbers in all windows: views of A with its padding."""
+    along = (slice(None),) * axis
+    return [A[(*along, w.positions(a))] for a in range(w.size)]
+
+
+def planes(X: Array, axis: int, w: Windows, new: NewArray) -> list[Array]:
+    """The numbers at each position of the windows, copied into arrays of their own.
+
+    NumPy goes through an array run by run of neighbouring numbers, and slowly where these are few,
+    such as the channels of every other pixel. It goes through such a plane at once.
+    """
+    parts = positions(X, axis, w)
+    copies = plane_buffers(parts[0], axis, w, new)
+    for copy, part in zip(copies, parts, strict=True):
+        np.copyto(copy, part)
+    return copies
+
+
+def plane_buffers(like: Array, axis: int, w: Windows, new: NewArray) -> list[Array]:
+    """An array for each position of the windows."""
+    return [new(f"plane {axis}.{a}", like.shape, like.dtype) for a in range(w.size)]
+
+
+def to_windows(parts: Sequence[Array], axis: int, w: Windows, new: NewArray) -> Array:
+    """Adds up what each number gets at the positions that it has in windows, without the padding.
+
+    Args:
+        parts: What the numbers at each position get.
+        axis: The axis along which the windows lie.
+        w: The windows.
+        new: What makes arrays.
+    """
+    shape = (*parts[0].shape[:axis], w.padded, *parts[0].shape[axis + 1 :])
+    dX = new(f"dX {axis}", shape, parts[0].dtype)
+    if w.size != w.stride or w.n_out * w.stride != w.padded:
+        dX.fill(0)
+    for place, part in zip(positions(dX, axis, w), parts, strict=True):
+        if w.size > w.stride:
+            place += part
+        else:
+            np.copyto(place, part)
+    if not (w.before or w.after):
+        return dX
+    within = inside(dX, [(0, 0)] * axis + [(w.before, w.after)])
+    dX = new(f"inside {axis}", within.shape, within.dtype)
+    np.copyto(dX, within)
+    return dX

@@ -41,6 +41,11 @@ def load_digits(images: bool = False) -> Parts:
     Returns:
         ``(X, y), (X_test, y_test)``: X float32 ``(N, 64)``, or ``(N, 8, 8, 1)`` with ``images``, in
         [0, 1], y int64 ``(N,)``.
+
+    Example:
+        >>> (X, y), (X_test, y_test) = bp.datasets.load_digits()
+        >>> X.shape, X_test.shape, y[:5]
+        ((1438, 64), (359, 64), array([4, 2, 1, 4, 5]))
     """
     (X, y), (X_test, y_test) = stratified_split(*_load("digits"))
     scale = np.float32(16)
@@ -61,6 +66,11 @@ def load_iris() -> Parts:
 
     Returns:
         ``(X, y), (X_test, y_test)``: X float32 ``(N, 4)``, y int64 ``(N,)``.
+
+    Example:
+        >>> (X, y), (X_test, y_test) = bp.datasets.load_iris()
+        >>> X.shape, X_test.shape, np.bincount(y)
+        ((120, 4), (30, 4), array([40, 40, 40]))
     """
     return _load_standardized("iris")
 
@@ -78,6 +88,11 @@ def load_wine() -> Parts:
 
     Returns:
         ``(X, y), (X_test, y_test)``: X float32 ``(N, 13)``, y int64 ``(N,)``.
+
+    Example:
+        >>> (X, y), (X_test, y_test) = bp.datasets.load_wine()
+        >>> X.shape, X_test.shape, np.bincount(y)
+        ((142, 13), (36, 13), array([47, 57, 38]))
     """
     return _load_standardized("wine")
 
@@ -95,6 +110,11 @@ def load_breast_cancer() -> Parts:
 
     Returns:
         ``(X, y), (X_test, y_test)``: X float32 ``(N, 30)``, y int64 ``(N,)``.
+
+    Example:
+        >>> (X, y), (X_test, y_test) = bp.datasets.load_breast_cancer()
+        >>> X.shape, X_test.shape, np.bincount(y)
+        ((456, 30), (113, 30), array([170, 286]))
     """
     return _load_standardized("breast_cancer")
 

@@ -92,6 +92,14 @@ def from_parquet(
     Raises:
         ImportError: pyarrow is not installed.
         ValueError: The file has no such column.
+
+    Example:
+        >>> import pandas as pd
+        >>> pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0], "y": [0, 1]}).to_parquet("t.parquet")
+        >>> batches = bp.datasets.from_parquet("t.parquet", ["a", "b"], "y")
+        >>> next(iter(batches()))
+        (array([[1., 3.],
+               [2., 4.]]), array([0, 1]))
     """
     return Parquet(path, columns, target, batch_size, seed)
 
@@ -203,6 +211,17 @@ def from_image_folder(
 
     Raises:
         ImportError: Pillow is not installed.
+        FileNotFoundError: There is no such folder.
         ValueError: There are no images.
+
+    Example:
+        >>> import os
+        >>> from PIL import Image
+        >>> for name in ("cats", "dogs"):
+        ...     os.makedirs(f"pets/{name}")
+        ...     Image.new("RGB", (32, 24)).save(f"pets/{name}/1.png")
+        >>> X, y = next(iter(bp.datasets.from_image_folder("pets", (8, 8))()))
+        >>> X.shape, y.shape
+        ((2, 8, 8, 3), (2,))
     """
     return ImageFolder(path, size, batch_size, grey, seed)

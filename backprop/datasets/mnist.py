@@ -52,6 +52,13 @@ def load_mnist(path: str | os.PathLike[str] | None = None, images: bool = False)
         TypeError: ``path`` is not a path.
         DataError: The path does not exist, a file is missing, truncated or not what it should be,
             or the download failed.
+
+    Example:
+        >>> X, y = np.zeros((1, 28, 28), np.uint8), np.zeros(1, np.uint8)
+        >>> np.savez("mnist.npz", x_train=X, y_train=y, x_test=X, y_test=y)
+        >>> (X, y), (X_test, y_test) = bp.datasets.load_mnist("mnist.npz")
+        >>> X.shape
+        (1, 784)
     """
     if path is None:
         place = cache_folder()

@@ -40,6 +40,11 @@ def pad_sequences(
     Raises:
         ValueError: There are no sequences, or numbers that the dtype cannot hold.
         ShapeError: Their steps have different shapes.
+
+    Example:
+        >>> bp.datasets.pad_sequences([[1, 2, 3], [4]])
+        array([[1, 2, 3],
+               [0, 0, 4]], dtype=int32)
     """
     for name, given in (("padding", padding), ("truncating", truncating)):
         check_choice(given, name, ENDS)
@@ -99,7 +104,7 @@ def as_sequence(given: Any, k: int) -> Array:
 def windows(series: Any, length: int, horizon: int = 1, stride: int = 1) -> tuple[Array, Array]:
     """Stretches of a long series, and what follows each of them: samples for forecasting.
 
-        X_k = s_{k·stride} … s_{k·stride + length − 1},   y_k = the next ``horizon`` steps
+        X_k = s_{k·stride} … s_{k·stride + length − 1},   y_k = the next horizon steps
 
     A recurrent layer takes series with an axis of features, ``(T, 1)`` for a single one: pass
     ``series[:, np.newaxis]``. To predict each next step of a text from all before it, take windows
@@ -116,6 +121,13 @@ def windows(series: Any, length: int, horizon: int = 1, stride: int = 1) -> tupl
 
     Raises:
         ShapeError: The series is too short for one window and what follows it.
+
+    Example:
+        >>> X, y = bp.datasets.windows(np.arange(5), 3)
+        >>> X, y
+        (array([[0, 1, 2],
+               [1, 2, 3]]), array([[3],
+               [4]]))
     """
     steps = to_array(series, "series")
     sizes = {"length": length, "horizon": horizon, "stride": stride}

@@ -36,6 +36,12 @@ def stratified_split(
         TypeError: ``test_fraction`` is not a number.
         ValueError: ``test_fraction`` is not between 0 and 1, ``seed`` is no integer of 0 or more,
             or a class has fewer than two samples, so that it cannot be in both parts.
+
+    Example:
+        >>> X, y = np.arange(10), np.repeat([0, 1], 5)
+        >>> (X, y), (X_test, y_test) = bp.datasets.stratified_split(X, y, test_fraction=0.4)
+        >>> np.bincount(y), np.bincount(y_test)
+        (array([3, 3]), array([2, 2]))
     """
     X, y = any_array(X, "X"), to_array(y, "y")
     if y.ndim != 1:
@@ -89,6 +95,12 @@ def standardize(X: npt.ArrayLike, *others: npt.ArrayLike) -> tuple[Array, ...]:
         TypeError: An array does not hold real numbers.
         ShapeError: ``X`` has no rows, or another array has other features.
         ValueError: ``X`` holds NaN or an infinity, which would spoil a whole feature.
+
+    Example:
+        >>> X, X_test = bp.datasets.standardize(np.array([[1.0], [3.0]]), np.array([[5.0]]))
+        >>> X, X_test
+        (array([[-1.],
+               [ 1.]]), array([[3.]]))
     """
     arrays = [
         to_array(array, "X" if not k else f"others[{k - 1}]")

@@ -17,6 +17,10 @@ def load_shakespeare() -> str:
 
     Returns:
         The text.
+
+    Example:
+        >>> bp.datasets.load_shakespeare().splitlines()[2]
+        'From fairest creatures we desire increase,'
     """
     with np.load(os.path.join(os.path.dirname(__file__), "sonnets.npz")) as packed:
         text: str = packed["text"].tobytes().decode("ascii")

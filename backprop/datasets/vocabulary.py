@@ -34,20 +34,24 @@ class Vocabulary:
     """The words or characters of some texts, numbered from the most frequent one on.
 
     0 stands for padded steps (``Embedding(len(vocabulary), …, mask_zero=True)``) and 1 for what is
-    not in the vocabulary. Words are taken in small letters and without punctuation::
-
-        vocabulary = Vocabulary(["To be, or not to be"])
-        vocabulary.encode(["Not to be!", "or"])  # [[4, 3, 2], [5, 0, 0]]
-        vocabulary.decode([4, 3, 2])  # "not to be"
+    not in the vocabulary. Words are taken in small letters and without punctuation.
 
     Args:
         texts: The texts; one string counts as one text.
         kind: ``"words"`` or ``"characters"``.
-        size: The most numbers to be given, 0 and 1 among them; as many as needed unless given.
+        size: The most numbers that are given, 0 and 1 included; all words get one unless given.
 
     Attributes:
         kind: Likewise.
         tokens: The words or characters, of which the first has the number 2.
+
+    Example:
+        >>> vocabulary = bp.datasets.Vocabulary(["To be, or not to be"])
+        >>> vocabulary.encode(["Not to be!", "or"])
+        array([[4, 3, 2],
+               [5, 0, 0]], dtype=int32)
+        >>> vocabulary.decode([4, 3, 2])
+        'not to be'
     """
 
     def __init__(

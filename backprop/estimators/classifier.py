@@ -32,7 +32,7 @@ class MLPClassifier(Classifies, MLP):
 
     Args:
         hidden_layer_sizes: Units of each hidden layer.
-        activation: Theirs: "identity", "logistic", "tanh" or "relu".
+        activation: f of the hidden layers: "identity", "logistic", "tanh" or "relu".
         solver: "adam", "sgd" or "lbfgs".
         alpha: α of the penalty ½ α Σ ‖W‖², divided by the number of samples in a batch.
         batch_size: Samples in a step; "auto" are 200, or all if there are fewer.
@@ -44,7 +44,8 @@ class MLPClassifier(Classifies, MLP):
         shuffle: Whether the samples are shuffled in each epoch.
         random_state: A seed or a ``RandomState``. None takes NumPy's global one, as everywhere in
             scikit-learn.
-        tol: Training stops when no epoch lowers the loss by as much as this …
+        tol: Training stops when more than ``n_iter_no_change`` epochs in a row have not lowered the
+            loss by as much as this.
         verbose: Whether to print a line an epoch.
         warm_start: Whether ``fit`` goes on with the weights that there are.
         momentum: μ of "sgd".
@@ -55,7 +56,7 @@ class MLPClassifier(Classifies, MLP):
         beta_1: β₁ of "adam".
         beta_2: β₂.
         epsilon: ε.
-        n_iter_no_change: … for more epochs in a row than this.
+        n_iter_no_change: See ``tol``.
         max_fun: The most evaluations of the loss by "lbfgs".
         dropout: The share of hidden units that a step leaves out.
         batch_normalization: Whether to normalise between the hidden layers and their activations.
@@ -75,6 +76,15 @@ class MLPClassifier(Classifies, MLP):
         history_: Its History.
 
     The other attributes are scikit-learn's; see ``MLP``.
+
+    Example:
+        >>> from backprop.estimators import MLPClassifier
+        >>> (X, y), (X_test, y_test) = bp.datasets.load_iris()
+        >>> classifier = MLPClassifier((10,), solver="lbfgs", max_iter=50, random_state=0)
+        >>> bool(classifier.fit(X, y).score(X_test, y_test) > 0.85)
+        True
+        >>> [W.shape for W in classifier.coefs_]
+        [(4, 10), (10, 3)]
     """
 
     _sees_labels = True

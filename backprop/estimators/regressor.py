@@ -68,6 +68,13 @@ class MLPRegressor(Regresses, MLP):
         noise_: How far targets scatter around the mean of several networks.
 
     The other attributes are scikit-learn's; see ``MLP``.
+
+    Example:
+        >>> from backprop.estimators import MLPRegressor
+        >>> X = np.linspace(-1, 1, 50)[:, np.newaxis]
+        >>> regressor = MLPRegressor(solver="lbfgs", hidden_layer_sizes=(8,), random_state=0)
+        >>> bool(regressor.fit(X, X.ravel() ** 2).score(X, X.ravel() ** 2) > 0.9)
+        True
     """
 
     _sees_labels = False

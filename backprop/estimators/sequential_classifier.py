@@ -46,6 +46,16 @@ class SequentialClassifier(Classifies, Wrapped):
         classes_: The classes in order.
         models_: The networks, ``model_`` the first of them.
         history_: Its History.
+
+    Example:
+        >>> from backprop.estimators import SequentialClassifier
+        >>> def build(n_features, n_outputs, units=8):
+        ...     layers = [bp.layers.Dense(units), bp.layers.Tanh(), bp.layers.Dense(n_outputs)]
+        ...     return bp.Sequential(layers)
+        >>> (X, y), (X_test, y_test) = bp.datasets.load_wine()
+        >>> classifier = SequentialClassifier(build, units=16, random_state=0).fit(X, y)
+        >>> bool(classifier.score(X_test, y_test) > 0.85)
+        True
     """
 
     _sees_labels = True

@@ -40,6 +40,15 @@ class SequentialRegressor(Regresses, Wrapped):
         models_: The networks, ``model_`` the first of them.
         history_: Its History.
         noise_: How far targets scatter around the mean of several networks.
+
+    Example:
+        >>> from backprop.estimators import SequentialRegressor
+        >>> def build(n_features, n_outputs):
+        ...     return bp.Sequential([bp.layers.Dense(n_outputs)])
+        >>> X = np.linspace(-1, 1, 64)[:, np.newaxis]
+        >>> regressor = SequentialRegressor(build, optimizer=bp.optimizers.SGD(0.1), random_state=0)
+        >>> bool(regressor.fit(X, 3 * X.ravel()).score(X, 3 * X.ravel()) > 0.9)
+        True
     """
 
     _sees_labels = False

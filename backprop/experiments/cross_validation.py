@@ -25,6 +25,16 @@ class CrossValidation:
         models: The trained model of each fold.
         held_out: The rows that each fold held out.
         scores: For each number that ``evaluate`` gives the values of the folds, shape ``(folds,)``.
+
+    Example:
+        >>> def build():
+        ...     model = bp.Sequential([bp.layers.Dense(3), bp.layers.Softmax()], seed=0)
+        ...     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        ...     return model
+        >>> (X, y), _ = bp.datasets.load_iris()
+        >>> result = bp.cross_validate(build, X, y, folds=3, epochs=5)
+        >>> sorted(result.scores), len(result.models), len(result.held_out[0])
+        (['accuracy', 'loss'], 3, 40)
     """
 
     histories: list[History]
@@ -76,6 +86,16 @@ def cross_validate(
     Raises:
         ValueError: There are fewer samples than folds, or ``build`` returns the same model twice.
         TypeError: ``build`` is no function.
+
+    Example:
+        >>> def build():
+        ...     model = bp.Sequential([bp.layers.Dense(3), bp.layers.Softmax()], seed=0)
+        ...     model.compile(bp.optimizers.Adam(0.1), "sparse_categorical_crossentropy")
+        ...     return model
+        >>> (X, y), _ = bp.datasets.load_iris()
+        >>> result = bp.cross_validate(build, X, y, folds=5, epochs=20)
+        >>> result.scores["loss"].shape, bool(result.scores["loss"].mean() < 0.2)
+        ((5,), True)
     """
     check_function(build, "", "build")
     folds = check_integer(folds, "folds", 2)
@@ -88,6 +108,8 @@ def cross_validate(
             f"least as many samples as folds ({folds})."
         )
     models = [build() for _ in range(folds)]
+    if any(model is None for model in models):
+        raise TypeError("build returned None: let it return the model.")
     if len({id(model) for model in models}) < folds:
         raise ValueError("build returned the same model twice: let it make a new one.")
     refuse_lists(models)

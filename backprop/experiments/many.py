@@ -66,21 +66,18 @@ def fit_many(
     learning rates) whose steps are small go through their batches in step, each in its own order:
     K matrix products are one call. The results are those of ``model.fit`` for each of them, to
     rounding. All other models, and all other arguments, are trained one after the other.
-
     Everything is checked first, for all models: a call that fails moves none of their weights.
 
     Args:
         models: Compiled models.
         x: Inputs for all of them.
         y: Targets.
-        rows: For each model the numbers of the samples that it is trained on, all unless given:
-            folds, bootstrap samples.
+        rows: For each model the numbers of its training samples (folds, bootstrap); all by default.
         validation_rows: For each model the samples that it is evaluated on after every epoch, where
             no ``validation_data`` are given for all.
         executor: Shares the fits out to other processes: a ``ProcessPoolExecutor``, mpi4py's
             ``MPIPoolExecutor``, Dask's ``client.get_executor()``. The results have the same bits
-            as without it. A fit whose process dies is tried once more. Each process works with
-            copies of the callbacks.
+            as without it; callbacks are copied. A fit whose process dies is tried once more.
         **fit_arguments: What else ``fit`` is to be given, such as ``epochs=20``. A
             ``sample_weight`` has one number for each sample of x; ``rows`` takes its part of it.
 
@@ -92,6 +89,13 @@ def fit_many(
         RuntimeError: Another thread trains one of them.
         ValueError: Models come twice or share an optimizer, ``rows`` does not fit the models or the
             samples, or ``fit`` would refuse an argument.
+
+    Example:
+        >>> models = [bp.Sequential([bp.layers.Dense(1)], seed=seed) for seed in range(10)]
+        >>> for model in models:
+        ...     model.compile("sgd", "mse")
+        >>> len(bp.fit_many(models, np.ones((8, 1)), np.ones(8), epochs=3, verbose=0))
+        10
     """
     check_executor(executor)
     models = checked_models(models)

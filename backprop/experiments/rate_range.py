@@ -16,7 +16,7 @@ from backprop.core.types import Array
 from backprop.data.batches import Batches
 from backprop.data.sources import check
 from backprop.engine.threads import single_blas_threads
-from backprop.protocol import Model
+from backprop.protocol import Model, check_model
 from backprop.training.observation import observe
 from backprop.training.step import Step
 
@@ -41,6 +41,13 @@ class LearningRateRange:
         losses: The smoothed loss at each step, shape ``(S,)``.
         suggestion: The η where the loss fell steepest; nan if it never fell.
         diverged: Whether the test ended early because the loss grew.
+
+    Example:
+        >>> model = bp.Sequential([bp.layers.Dense(1)], seed=0)
+        >>> model.compile("sgd", "mse")
+        >>> found = bp.learning_rate_range(model, np.ones((64, 1)), np.ones(64), stop=0.1)
+        >>> found.learning_rates[[0, -1]], found.diverged
+        (array([1.e-05, 1.e-01]), False)
     """
 
     learning_rates: Array
@@ -102,7 +109,15 @@ def learning_rate_range(
     Raises:
         ValueError: An argument cannot be used, the optimizer has no learning rate, or the loss
             diverges with the first learning rate.
+
+    Example:
+        >>> (X, y), _ = bp.datasets.load_iris()
+        >>> model = bp.Sequential([bp.layers.Dense(3), bp.layers.Softmax()], seed=0)
+        >>> model.compile("sgd", "sparse_categorical_crossentropy")
+        >>> bool(0.001 < bp.learning_rate_range(model, X, y).suggestion < 1)
+        True
     """
+    check_model(model)
     start, stop = check_positive(start, "start"), check_positive(stop, "stop")
     if start >= stop:
         raise ValueError(f"start must be below stop, but {start!r} is not below {stop!r}.")

@@ -34,6 +34,16 @@ class Search:
         settings: The settings that were tried.
         scores: For each number that ``evaluate`` gives the values, shape ``(settings, folds)``.
         by: The number that they are ordered by.
+
+    Example:
+        >>> def build(rate):
+        ...     model = bp.Sequential([bp.layers.Dense(1)], seed=0)
+        ...     model.compile(bp.optimizers.SGD(rate), "mse")
+        ...     return model
+        >>> X = np.linspace(-1, 1, 24)[:, np.newaxis]
+        >>> found = bp.search(build, {"rate": [1e-9, 0.1]}, X, 3 * X, folds=3, epochs=10)
+        >>> found.by, found.settings, found.scores["loss"].shape
+        ('loss', [{'rate': 0.1}, {'rate': 1e-09}], (2, 3))
     """
 
     settings: list[dict[str, Any]]
@@ -122,6 +132,16 @@ def search(
     Raises:
         ValueError: There is nothing to try, or no number of that name.
         TypeError: ``build`` is no function, or ``settings`` holds no lists.
+
+    Example:
+        >>> def build(units):
+        ...     model = bp.Sequential([bp.layers.Dense(units), bp.layers.Dense(1)], seed=0)
+        ...     model.compile("adam", "mse")
+        ...     return model
+        >>> X = np.linspace(-1, 1, 24)[:, np.newaxis]
+        >>> found = bp.search(build, {"units": [1, 8]}, X, 3 * X, folds=3, epochs=5)
+        >>> found.settings[0]  # the best
+        {'units': 8}
     """
     check_call_by_name(build, checked(settings), "build")
     folds, seed = check_integer(folds, "folds", 2), check_integer(seed, "seed", 0)

@@ -66,8 +66,10 @@ class StackedGuard:
         Raises:
             DivergenceError: There are some, and that was asked for.
         """
-        limit = self._limit
-        if all(numbers.dot(numbers) < limit for numbers in (self._flat, step.total, penalties)):
+        vectors, limit = (self._flat, step.total, penalties), self._limit
+        with np.errstate(over="ignore", invalid="ignore"):
+            fine = all(vector.dot(vector) < limit for vector in vectors)
+        if fine:
             self.optimizer.step()
             return
         wrong = ~(np.isfinite(self.g).all(axis=1) & np.isfinite(step.total + penalties))

@@ -44,6 +44,15 @@ class Explanation:
         loss: E.
         loss_parts: What every output of every sample adds to E, shape ``(N, K)``; shape ``(N,)``
             for a loss that is not known to be a sum over outputs.
+
+    Example:
+        >>> model = bp.Sequential([bp.layers.Dense(1, False, "ones")])
+        >>> model.compile(bp.optimizers.SGD(0.1), "half_squared_error")
+        >>> explanation = model.explain([2.0], [5.0])
+        >>> explanation.loss, explanation["dense_1"].delta  # ½ (2 − 5)² and 2 − 5
+        (4.5, array([[-3.]], dtype=float32))
+        >>> explanation["dense_1"].dW, explanation["dense_1"].W_new  # 2 · −3 and 1 + 0.1 · 6
+        (array([[-6.]], dtype=float32), array([[1.6]], dtype=float32))
     """
 
     def __init__(self, record: Record) -> None:
@@ -180,5 +189,14 @@ def explain(model: Explainable, X: Any, y: Any, sample_weight: Any = None) -> Ex
 
     Raises:
         ValueError: The model is not compiled, or the data do not fit it.
+
+    Example:
+        >>> model = bp.Sequential([bp.layers.Dense(1, False, "ones")])
+        >>> model.compile("sgd", "half_squared_error")
+        >>> explanation = bp.explain.explain(model, [[2.0], [3.0]], [[5.0], [5.0]])
+        >>> explanation.prediction, explanation.loss_parts.round(4)  # ½ · 9/2 and ½ · 4/2
+        (array([[2.],
+               [3.]], dtype=float32), array([[2.25],
+               [1.  ]], dtype=float32))
     """
     return Explanation(record_pass(model, X, y, sample_weight))

@@ -55,6 +55,8 @@ def as_page(head: str, record: Record) -> str:
         data,
         _SCRIPTS,
         head=_words(head),
+        units=str(MOST_UNITS),
+        samples=str(_MOST_SAMPLES),
         derivation="\n".join(_parts(parts, record, keys)),
         picture="" if data["stages"] else _picture(record),
     )
@@ -189,17 +191,22 @@ def _step(part: int, section: Section, key: str, keys: _Keys) -> str:
 def _row(row: Row, step: str, keys: _Keys, kernels: set[str], eta: str) -> str:
     key = keys.of(row)
     formula, inserted = escape(row.formula), keys.inserted(row.formula, eta) if key else []
-    marks = f" data-key='{key}'" if key else ""
+    marks = _mark("key", key) if key else ""
     if row.after is not None and " ← " in row.formula:
-        marks += f" data-after='new{key}'"
+        marks += _mark("after", f"new{key}")
         formula = formula.replace(f" − {eta} ", f' − <span class="eta">{eta}</span> ')
     if inserted:
-        code = escape(json.dumps(inserted, ensure_ascii=False)).replace("'", "&#39;")
-        marks += f" data-inserted='{code}'"
+        marks += _mark("inserted", json.dumps(inserted, ensure_ascii=False))
     values = escape("\n".join(block(row, symbol(row) in kernels)))
     shape = f" <small>{row.value.shape}</small>" if row.value is not None and row.value.ndim else ""
     value = f"<dd class='value'><pre>{values}</pre></dd>" if values else "<dd hidden></dd>"
     return f"<div class='row' data-step='{step}'{marks}><dt>{formula}{shape}</dt>{value}</div>"
+
+
+def _mark(name: str, value: str) -> str:
+    """An attribute, whose value may hold what a user's own layer calls its parameters."""
+    quoted = escape(value).replace("'", "&#39;")
+    return f" data-{name}='{quoted}'"
 
 
 # ------------------------------------------------------------------------ what the scripts are told

@@ -27,6 +27,13 @@ class Factor(NamedTuple):
         name: ``∂z₁⁽²⁾/∂a₁⁽¹⁾``.
         formula: What it is: ``w₁₁⁽²⁾``.
         value: Its number.
+
+    Example:
+        >>> layers = [bp.layers.Dense(1, False, "ones"), bp.layers.Dense(1, False, "ones")]
+        >>> model = bp.Sequential(layers)
+        >>> model.compile("sgd", "half_squared_error")
+        >>> model.explain([2.0], [5.0]).paths("dense_1").paths[0].factors[0]
+        Factor(name='∂z₁⁽²⁾/∂z₁⁽¹⁾', formula='w₁₁⁽²⁾', value=1.0)
     """
 
     name: str
@@ -40,6 +47,13 @@ class Path(NamedTuple):
     Attributes:
         units: The units that it visits: ``a₁⁽¹⁾``, ``z₁⁽²⁾``, …, ``E``.
         factors: The derivative of each unit by the one before it.
+
+    Example:
+        >>> layers = [bp.layers.Dense(1, False, "ones"), bp.layers.Dense(1, False, "ones")]
+        >>> model = bp.Sequential(layers)
+        >>> model.compile("sgd", "half_squared_error")
+        >>> model.explain([2.0], [5.0]).paths("dense_1").paths[0].units
+        ('z₁⁽¹⁾', 'z₁⁽²⁾', 'E')
     """
 
     units: tuple[str, ...]
@@ -71,6 +85,18 @@ class Paths(Sequence[Path]):
         derivative: What they sum to, such as ``∂E/∂a₁⁽¹⁾``.
         paths: The paths.
         backpropagated: The same derivative as the backward pass computed it.
+
+    Example:
+        >>> layers = [bp.layers.Dense(1, False, "ones"), bp.layers.Dense(1, False, "ones")]
+        >>> model = bp.Sequential(layers)
+        >>> model.compile("sgd", "half_squared_error")
+        >>> print(model.explain([2.0], [5.0]).paths("dense_1"))
+        ∂E/∂z₁⁽¹⁾ is the sum over 1 path to the loss:
+        path 1: z₁⁽¹⁾ → z₁⁽²⁾ → E
+            ∂z₁⁽²⁾/∂z₁⁽¹⁾ · ∂E/∂z₁⁽²⁾
+            = w₁₁⁽²⁾ · ∂E/∂z₁⁽²⁾
+            = 1 · (-3) = -3
+        sum: -3; backpropagation: -3
     """
 
     derivative: str

@@ -58,6 +58,13 @@ class LayerRecord:
         slope: f′(Z) of an elementwise activation, else None.
         parameters: The parameters by name.
         activation: The activation layer that follows directly, if one does.
+
+    Example:
+        >>> model = bp.Sequential([bp.layers.Dense(1, False, "ones"), bp.layers.Tanh()])
+        >>> model.compile("sgd", "mse")
+        >>> record = model.explain([0.0], [1.0])["tanh_1"]
+        >>> record.X, record.Y, record.slope
+        (array([[0.]], dtype=float32), array([[0.]], dtype=float32), array([[1.]], dtype=float32))
     """
 
     name: str

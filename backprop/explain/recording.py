@@ -17,7 +17,7 @@ from backprop.layers.block import outputs_through, shape_through
 from backprop.layers.chain import ending
 from backprop.losses import Loss
 from backprop.losses.formula import Formula
-from backprop.protocol import Model
+from backprop.protocol import Model, check_model
 from backprop.training.divergence import quietly
 
 
@@ -188,6 +188,7 @@ def _loss_parts(
 
 def _check(model: Explainable, X: Any, y: Any, sample_weight: Any) -> Data:
     """The data as the model takes them, a single sample as a batch of one; builds the model."""
+    check_model(model)
     loss = model.loss
     X = to_array(X, "X")
     if X.ndim == (1 if model.input_shape is None else len(model.input_shape)):

@@ -12,7 +12,7 @@ from backprop.core.types import Array
 from backprop.data.inputs import check_inputs
 from backprop.data.sources import check
 from backprop.engine.threads import single_blas_threads
-from backprop.protocol import Model
+from backprop.protocol import Model, check_model
 
 STEP = 1e-6
 """The change h of a weight w in a difference quotient is this times max(1, |w|)."""
@@ -29,6 +29,13 @@ class MethodCost:
         complete: Whether the whole gradient was computed.
         error: The largest difference from backpropagation's gradient, relative to the largest
             component; nan unless ``complete``.
+
+    Example:
+        >>> model = bp.Sequential([bp.Input(2), bp.layers.Dense(1)], seed=0, dtype="float64")
+        >>> model.compile("sgd", "mse")
+        >>> costs = bp.inspection.gradient_cost(model, np.ones((4, 2)), np.ones((4, 1)))
+        >>> [cost.forward_passes for cost in costs.methods]
+        [4, 6, 1]
     """
 
     method: str
@@ -46,6 +53,12 @@ class GradientCost:
         n_weights: N, the number of weights.
         forward_seconds: The time of one forward pass and the loss.
         methods: Forward differences, central differences, backpropagation.
+
+    Example:
+        >>> model = bp.Sequential([bp.Input(9), bp.layers.Dense(10)], seed=0)
+        >>> model.compile("sgd", "mse")
+        >>> bp.inspection.gradient_cost(model, np.ones((4, 9)), np.ones((4, 10))).n_weights
+        100
     """
 
     n_weights: int
@@ -99,7 +112,15 @@ def gradient_cost(model: Model, X: Array, y: Array, max_passes: int = 2000) -> G
     Raises:
         ValueError: X or y hold what cannot be trained on.
         ShapeError: They do not fit the model.
+
+    Example:
+        >>> model = bp.Sequential([bp.Input(9), bp.layers.Dense(10)], seed=0, dtype="float64")
+        >>> model.compile("sgd", "mse")
+        >>> costs = bp.inspection.gradient_cost(model, np.ones((4, 9)), np.ones((4, 10)))
+        >>> {cost.method: cost.forward_passes for cost in costs.methods}
+        {'forward differences': 101, 'central differences': 200, 'backpropagation': 1}
     """
+    check_model(model)
     check_integer(max_passes, "max_passes")
     data = check(model, check_inputs(X, model.input_shape, model.layers, "X"), y)
     with single_blas_threads():

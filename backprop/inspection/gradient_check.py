@@ -28,7 +28,7 @@ from backprop.inspection.derivatives import (
 from backprop.inspection.gradient_report import GradientReport, TensorReport
 from backprop.inspection.real_branches import branching_as_real
 from backprop.layers import Layer
-from backprop.protocol import Model
+from backprop.protocol import Model, check_model
 from backprop.training.divergence import quietly
 
 DIRECTIONS = 3
@@ -66,7 +66,15 @@ def check_gradients(
     Raises:
         NotCompiledError: The model has no loss.
         ShapeError: X or y do not fit the model.
+
+    Example:
+        >>> model = bp.Sequential([bp.layers.Dense(3), bp.layers.Softmax()], seed=0)
+        >>> model.compile("sgd", "sparse_categorical_crossentropy")
+        >>> report = bp.inspection.check_gradients(model, np.eye(3), np.array([0, 1, 2]))
+        >>> report.ok, report.method
+        (True, 'complex step')
     """
+    check_model(model)
     check_integer(max_entries, "max_entries")
     _ = model.loss  # raises if there is none
     given: Any = check_inputs(X, model.input_shape, model.layers, "X", model.dtype)

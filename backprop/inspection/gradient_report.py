@@ -26,6 +26,11 @@ class TensorReport:
         unresolved: The number that were not judged because rounding hides them: |a − n| is smaller
             than the last digits of E tell.
         finding: What is wrong, in words; empty if nothing is.
+
+    Example:
+        >>> report = bp.inspection.check_layer(bp.layers.Dense(2), (3,))
+        >>> [(tensor.name, tensor.shape, tensor.finding) for tensor in report.tensors]
+        [('W', (3, 2), ''), ('b', (2,), ''), ('X', (5, 3), '')]
     """
 
     name: str
@@ -68,6 +73,12 @@ class GradientReport:
         forward_passes: How many forward passes the numeric derivative took.
         stepped_around: The number of differences that were taken with a smaller step because the
             function has a kink nearby.
+
+    Example:
+        >>> wrong = bp.layers.Lambda(np.square, lambda delta, X, Y: X * delta)  # without the 2
+        >>> report = bp.inspection.check_layer(wrong, (3,))
+        >>> report.ok, report.tensors[0].name
+        (False, 'X')
     """
 
     title: str

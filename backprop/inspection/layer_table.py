@@ -15,6 +15,19 @@ def summary(layers: list[Layer], input_shape: Shape | None, title: str = "Sequen
 
     Returns:
         The table, what is inside a block indented below it, and the totals.
+
+    Example:
+        >>> model = bp.Sequential([bp.Input(784), bp.layers.Dense(10), bp.layers.Softmax()])
+        >>> print(bp.inspection.summary(model.layers, model.input_shape))
+        Sequential
+        ───────────────────────────────────────────────
+        Layer (type)          Output shape   Parameters
+        ───────────────────────────────────────────────
+        dense_1 (Dense)       (None, 10)          7,850
+        softmax_1 (Softmax)   (None, 10)              0
+        ───────────────────────────────────────────────
+        Parameters: 7,850 (30.7 KiB)
+        Trainable: 7,850   Non-trainable: 0
     """
     rows: list[tuple[str, str, str]] = []
     counts = {True: 0, False: 0}

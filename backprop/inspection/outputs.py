@@ -7,12 +7,21 @@ from typing import Any
 from backprop.core.types import Array
 from backprop.layers import Chain
 from backprop.layers.block import walk
+from backprop.protocol import check_model
 from backprop.training.divergence import quietly
 
 
 @quietly
 def layer_outputs(chain: Chain, X: Array) -> dict[str, Array]:
-    """The output of every layer in inference, by its way; nothing is left in the layers."""
+    """The output of every layer in inference, by its way; nothing is left in the layers.
+
+    Example:
+        >>> layer = bp.layers.Chain([bp.layers.ReLU(), bp.layers.Tanh()])
+        >>> layer.build((2,))
+        >>> bp.inspection.layer_outputs(layer, np.array([[-1.0, 0.0]]))
+        {'relu_1': array([[0., 0.]]), 'tanh_1': array([[0., 0.]])}
+    """
+    check_model(chain, "chain")
     found: dict[str, Array] = {}
     twin = deepcopy(chain)
 

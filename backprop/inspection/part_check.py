@@ -19,11 +19,7 @@ from backprop.inspection.copies import (
     with_spoilt_buffers,
 )
 from backprop.inspection.derivatives import Function
-from backprop.inspection.gradient_check import (
-    compare,
-    differentiate,
-    tensors_of,
-)
+from backprop.inspection.gradient_check import compare, differentiate, tensors_of
 from backprop.inspection.gradient_report import GradientReport
 from backprop.inspection.real_branches import branching_as_real
 from backprop.layers import Layer
@@ -43,14 +39,17 @@ def check_layer(
     Args:
         layer: Any layer, also one of your own; a copy is checked. A built layer is checked at its
             own weights. Of any other the copy is built and gets random parameters, so that no b = 0
-            or γ = 1 hides an error. A warning tells of arrays that
-            ``forward`` reads and that are no parameters, as nobody would train them.
+            or γ = 1 hides an error. A warning names arrays of ``forward`` that are no parameters.
         input_shape: The shape of one sample, such as ``(4,)``.
         batch_size: The number of samples.
         seed: Determines the random numbers.
 
     Raises:
         ShapeError: The layer is built for another shape.
+
+    Example:
+        >>> bp.inspection.check_layer(bp.layers.LSTM(2), (4, 3)).ok  # four steps of three features
+        True
     """
     shape, _ = check_shape(input_shape, "input_shape"), check_integer(batch_size, "batch_size")
     if not isinstance(layer, Layer):
@@ -222,21 +221,22 @@ def check_loss(
     prediction: Any = None,
     target: Any = None,
 ) -> GradientReport:
-    """Checks ``backward`` of a loss against the derivative of the number that it returns.
-
-    It is checked without sample weights and with random ones.
+    """Checks ``backward`` of a loss, with and without weights, against the loss's derivative.
 
     Args:
         loss: Any loss, also one of your own; a copy is checked.
         output_shape: The shape of one prediction, such as ``(3,)``.
         batch_size: The number of samples.
         seed: Determines the random numbers.
-        prediction: Where to check, shape ``(N, *output_shape)``; random numbers of a kind that the
-            loss takes (any numbers, or probabilities) unless given.
+        prediction: Where to check, shape ``(N, *output_shape)``; random numbers unless given.
         target: Its targets, likewise: numbers, probabilities, class indices, or −1 and 1.
 
     Raises:
         ValueError: The loss takes none of the random predictions and targets.
+
+    Example:
+        >>> bp.inspection.check_loss(bp.losses.Huber(), (3,)).ok
+        True
     """
     shape = check_shape(output_shape, "output_shape")
     check_integer(batch_size, "batch_size")

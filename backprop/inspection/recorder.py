@@ -18,12 +18,6 @@ if TYPE_CHECKING:
 class Recorder(Callback):
     """A callback that keeps the weights and the δ of every layer at the end of every epoch.
 
-    ::
-
-        recorder = bp.inspection.Recorder()
-        model.fit(X, y, epochs=20, callbacks=[recorder])
-        recorder.plot_deltas()
-
     It keeps a copy of all parameters for each epoch, so it is meant for small networks.
 
     Attributes:
@@ -33,6 +27,15 @@ class Recorder(Callback):
             multiplied by the number of samples, which makes it each sample's own δ.
         losses: The loss of each epoch.
         validation_losses: That on the validation data, if there are any.
+
+    Example:
+        >>> model = bp.Sequential([bp.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> recorder = bp.inspection.Recorder()
+        >>> X, y = np.ones((8, 1)), np.ones(8)
+        >>> history = model.fit(X, y, epochs=20, verbose=0, callbacks=[recorder])
+        >>> len(recorder.thetas), recorder.weights["dense_1"][0].shape
+        (21, (1,))
     """
 
     def __init__(self) -> None:

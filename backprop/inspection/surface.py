@@ -11,7 +11,7 @@ import numpy as np
 from backprop import plotting
 from backprop.core.checks import check_integer, check_numbers, check_positive
 from backprop.core.types import Array
-from backprop.protocol import Model
+from backprop.protocol import Model, check_model
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,6 +28,14 @@ class LossSurface:
         directions: d₁ and d₂, orthonormal, shape ``(2, size)``.
         path: The path of training as pairs (α, β), shape ``(T, 2)``; None without one.
         explained: The share of the path's variance that lies in the plane; nan without one.
+
+    Example:
+        >>> model = bp.Sequential([bp.Input(1), bp.layers.Dense(1)], seed=0)
+        >>> model.compile("sgd", "mse")
+        >>> X = y = np.ones((8, 1))
+        >>> surface = bp.inspection.loss_surface(model, X, y, resolution=5)
+        >>> surface.losses.shape, surface.directions.shape  # d₁ and d₂ of two weights
+        ((5, 5), (2, 2))
     """
 
     alphas: Array
@@ -70,7 +78,15 @@ def loss_surface(
 
     Raises:
         ValueError: The resolution is below 2, or there are fewer than three ``thetas``.
+
+    Example:
+        >>> model = bp.Sequential([bp.Input(1), bp.layers.Dense(1)], seed=0)
+        >>> model.compile("sgd", "mse")
+        >>> X = y = np.ones((8, 1))
+        >>> surface = bp.inspection.loss_surface(model, X, y, resolution=9)
+        >>> figure = surface.plot("surface.png")
     """
+    check_model(model)
     resolution = check_integer(resolution, "resolution", 2)
     radius = check_positive(radius, "radius")
     seed = check_integer(seed, "seed", 0)

@@ -10,6 +10,7 @@ import numpy as np
 from backprop.core.types import Array
 from backprop.explain.page import fill_page
 from backprop.plotting.regions import plane
+from backprop.plotting.style import colours
 from backprop.protocol import Model
 
 _MOST_FRAMES = 101
@@ -17,6 +18,7 @@ _MOST_CELLS = 32  # rows and columns of a heat map
 _BINS = 40
 _RESOLUTION = 48  # points along each side of the plane
 _SMALLEST = 1e-12  # δ below it count as 0
+_MOST_CLASSES = 128  # of which a byte still holds two levels of certainty each
 
 
 def training_page(
@@ -100,19 +102,24 @@ def _regions(model: Model, thetas: Sequence[Array], X: Any, y: Any) -> dict[str,
     """The class of every point of the plane at every frame, and how certain the model is."""
     model = copy.deepcopy(model)
     frames = []
+    K = levels = 0
     for theta in thetas:
         model.parameters.values[...] = theta
         seen = plane(model, X, y, _RESOLUTION)
         K = seen.share.shape[1]
+        if K > _MOST_CLASSES:
+            raise ValueError(f"regions are drawn for {_MOST_CLASSES} classes at most, not for {K}.")
         certainty = (seen.share.max(axis=1) - 1 / K) / (1 - 1 / K)
-        level = np.clip(np.rint(9 * certainty), 0, 9).astype(np.uint8)
-        winner = seen.share.argmax(axis=1).astype(np.uint8)  # 10 winner + level is one byte
-        frames.append(base64.b64encode((10 * winner + level).tobytes()).decode())
+        levels = min(10, 256 // K)  # so that class and level fit into one byte
+        level = np.clip(np.rint((levels - 1) * certainty), 0, levels - 1)
+        code = (levels * seen.share.argmax(axis=1) + level).astype(np.uint8)
+        frames.append(base64.b64encode(code.tobytes()).decode())
     return {
         "size": _RESOLUTION,
         "x": [float(seen.across[0]), float(seen.across[-1])],
         "y": [float(seen.up[0]), float(seen.up[-1])],
-        "classes": K,
+        "levels": levels,
+        "colours": colours(K),
         "samples": [
             [_rounded(a), _rounded(b), int(k)]
             for (a, b), k in zip(seen.samples, seen.classes, strict=True)

@@ -1,4 +1,18 @@
-"""The layers that a ``Sequential`` model is made of."""
+"""The layers that a ``Sequential`` model is made of.
+
+Inputs have the samples in front and the features or channels last: ``(N, n)``, images
+``(N, H, W, C)``, sequences ``(N, T, C)``. Where a class names no shapes, Y has the shape of X, and
+that may be any; so it is with all activation functions, whose formulas are for single numbers.
+
+Of every layer
+
+- the constructor raises ``ValueError`` or ``TypeError`` for an argument that cannot be used,
+- ``build`` and ``forward`` raise ``ShapeError``, a ``ValueError``, for inputs that do not fit,
+- ``forward`` raises ``NotBuiltError``, a ``ValueError``, if there are parameters and no ``build``
+  came before; a model builds its layers by itself,
+- ``backward`` raises ``NoForwardError``, a ``ValueError``, if no ``forward(X, training=True)`` came
+  before, and ``ShapeError`` for a δ that has not the shape of Y.
+"""
 
 from typing import TYPE_CHECKING
 

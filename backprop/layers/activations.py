@@ -1,20 +1,23 @@
 """The classic activation functions as layers: formulas with their derivatives, and Softmax."""
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from backprop.core import functional
-from backprop.core.checks import check_axis, check_number
-from backprop.core.types import POSITIVE, UNIT, Array, Interval, as_floats
-from backprop.layers.along_axes import AlongAxes
+from backprop.core.types import POSITIVE, UNIT, Array, as_floats
+from backprop.layers.activation_options import ReLUOptions, SoftmaxAxes
 from backprop.layers.base import Activation, Layer
 
 
 class Identity(Activation):
-    """f(z) = z, f′(z) = 1: the linear activation of the textbooks."""
+    """f(z) = z, f′(z) = 1: the linear activation of the textbooks.
+
+    Example:
+        >>> bp.layers.Identity().forward(np.array([[-1.0, 2.0]]))
+        array([[-1.,  2.]])
+    """
 
     rearranges = True
     formulas = {"Y": "{z}", "dX": "{delta}"}
@@ -30,7 +33,12 @@ class Identity(Activation):
 
 
 class Sigmoid(Activation):
-    """σ(z) = 1 / (1 + e⁻ᶻ), σ′(z) = σ(z) (1 − σ(z)), the logistic function."""
+    """σ(z) = 1 / (1 + e⁻ᶻ), σ′(z) = σ(z) (1 − σ(z)), the logistic function.
+
+    Example:
+        >>> bp.layers.Sigmoid().forward(np.array([[0.0, np.log(3)]])).round(4)  # ½ and 3 / (1 + 3)
+        array([[0.5 , 0.75]])
+    """
 
     interval = UNIT
     link = "sigmoid"
@@ -50,7 +58,12 @@ class Sigmoid(Activation):
 
 
 class Tanh(Activation):
-    """f(z) = tanh(z), f′(z) = 1 − tanh²(z)."""
+    """f(z) = tanh(z), f′(z) = 1 − tanh²(z).
+
+    Example:
+        >>> bp.layers.Tanh().forward(np.array([[-9.0, 0.0, 9.0]])).round(4)
+        array([[-1.,  0.,  1.]])
+    """
 
     interval = (-1.0, 1.0)
     slope = "1 − {a} ⊙ {a}"
@@ -65,74 +78,43 @@ class Tanh(Activation):
         return np.subtract(1, out, out=out)
 
 
-class ReLU(Activation):
+class ReLU(ReLUOptions):
     """f(z) = max(z, 0), f′(z) = 1 where z > 0, else 0 (at 0, where it has no derivative, 0).
 
     With Keras's options s, t and m it is min(z, m) where z > t, else s (z − t):
 
         f′(z) = 1 where t < z < m, s where z ≤ t, else 0
 
+    Source: Nair & Hinton 2010, "Rectified linear units improve restricted Boltzmann machines".
+
     Args:
         max_value: m; None sets no limit.
         negative_slope: s, 0 or more.
         threshold: t, 0 or more.
         name: The layer's name.
+
+    Example:
+        >>> layer = bp.layers.ReLU()
+        >>> layer.forward(np.array([[-1.0, 2.0]]), training=True)
+        array([[0., 2.]])
+        >>> layer.backward(np.array([[5.0, 5.0]]))
+        array([[0., 5.]])
     """
 
-    interval: Interval | None = POSITIVE
+    interval = POSITIVE
     definition = "relu(z) = max(z, 0)"
     slope = "[{z} > 0]"
 
-    def __init__(
-        self,
-        max_value: float | None = None,
-        negative_slope: float = 0.0,
-        threshold: float = 0.0,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(name)
-        if max_value is not None:
-            max_value = check_number(max_value, "ReLU(max_value)")
-        self.max_value = max_value
-        self.negative_slope = check_number(negative_slope, "ReLU(negative_slope)")
-        self.threshold = check_number(threshold, "ReLU(threshold)")
-        self._plain = max_value is None and not self.negative_slope and not self.threshold
-        if not self._plain:
-            t, s = f"{self.threshold:g}", f"{self.negative_slope:g}"
-            line, limit = f"z [z > {t}]", ""
-            if max_value is not None:
-                line, limit = f"min({line}, {max_value:g})", f" ⊙ [{{z}} < {max_value:g}]"
-            low = -math.inf if self.negative_slope else 0.0
-            self.interval = low, math.inf if max_value is None else max_value
-            self.definition = f"relu(z) = {line} + {s} min(z − {t}, 0)"
-            self.slope = f"[{{z}} > {t}]{limit} + {s} [{{z}} ≤ {t}]"
-
     def f(self, Z: Array, out: Array | None = None) -> Array:
-        """max(Z, 0), or with options min(Z, m) [Z > t] + s min(Z − t, 0)."""
-        if self._plain:
-            return np.maximum(Z, 0, out=out)
-        A: Array = np.greater(Z, self.threshold, out=np.empty_like(Z) if out is None else out)
-        A *= Z
-        if self.max_value is not None:
-            np.minimum(A, self.max_value, out=A)
-        if self.negative_slope:
-            below = np.subtract(Z, self.threshold)
-            A += self.negative_slope * np.minimum(below, 0, out=below)
-        return A
+        """max(Z, 0)."""
+        return np.maximum(Z, 0, out=out) if self._plain else self.f_with_options(Z, out)
 
     def f_prime(self, Z: Array, A: Array, out: Array) -> Array:
-        """1 where Z > 0, else 0; with options [t < Z < m] + s [Z ≤ t]."""
-        np.greater(Z, self.threshold, out=out)
-        if self._plain:
-            return out
-        if self.max_value is not None:
-            out *= np.less(Z, self.max_value)
-        if self.negative_slope:
-            out += self.negative_slope * np.less_equal(Z, self.threshold)
-        return out
+        """1 where Z > 0, else 0."""
+        return np.greater(Z, 0, out=out) if self._plain else self.slope_with_options(Z, out)
 
 
-class Softmax(AlongAxes):
+class Softmax(SoftmaxAxes):
     """Probabilities of K classes from K logits, along the last axis or the chosen ones.
 
         A_k = e^{z_k} / Σ_j e^{z_j}
@@ -147,6 +129,10 @@ class Softmax(AlongAxes):
         axis: The axis of the classes, or a list of axes whose numbers together are those of the
             classes, such as ``[1, 2]`` for the pixels of an image.
         name: The layer's name.
+
+    Example:
+        >>> bp.layers.Softmax().forward(np.log([[1.0, 2.0, 5.0]])).round(4)
+        array([[0.125, 0.25 , 0.625]])
     """
 
     interval = UNIT
@@ -155,28 +141,10 @@ class Softmax(AlongAxes):
     Z: Any = None
     A: Any = None
 
-    def __init__(
-        self, axis: int | list[int] | tuple[int, ...] = -1, name: str | None = None
-    ) -> None:
-        super().__init__(name)
-        self.axis = check_axis(axis, "axis of Softmax")
-
     @property
     def link(self) -> str | None:  # type: ignore[override]
         """A loss on classes takes them from the last axis."""
         return "softmax" if self.is_last else None
-
-    @property
-    def sums_to_one(self) -> bool:  # type: ignore[override]
-        """Whether the last axis does."""
-        return self.is_last
-
-    @property
-    def formulas(self) -> Mapping[str, str]:  # type: ignore[override]
-        """The Jacobian of a row, or the product with it, where j runs through the classes."""
-        if self.is_last:
-            return {"J": "diag({y}) − {y}ᵀ {y}"}
-        return {"dX": "{y} ⊙ ({delta} − Σ_j {delta} ⊙ {y})"}
 
     def forward(self, Z: Array, training: bool = False) -> Array:
         """A = softmax(Z)."""
@@ -200,12 +168,6 @@ class Softmax(AlongAxes):
         dP *= P
         return self.to_their_places(dZ, "dX")
 
-    def rows(self, A: Array) -> Array:
-        """A with all classes along its last axis, where several axes at the end are theirs."""
-        if not isinstance(self.axis, tuple) or len(self.axis) == 1:
-            return A
-        return A.reshape(*A.shape[: -len(self.axis)], -1)
-
 
 class LogSoftmax(Layer):
     """Logarithms of the probabilities of K classes from K logits, along the last axis.
@@ -215,6 +177,10 @@ class LogSoftmax(Layer):
         ∂E/∂z_k = δ_k − e^{A_k} Σ_j δ_j        with δ = ∂E/∂A
 
     Shapes: Z and A ``(N, K)``, or with further leading axes.
+
+    Example:
+        >>> np.exp(bp.layers.LogSoftmax().forward(np.log([[1.0, 2.0, 5.0]]))).round(4)
+        array([[0.125, 0.25 , 0.625]])
     """
 
     interval = (-math.inf, 0.0)

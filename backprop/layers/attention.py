@@ -55,6 +55,15 @@ class MultiHeadAttention(Layer):
         use_bias: Whether there are biases.
         causal: Whether a step sees only itself and those before it.
         name: The layer's name.
+
+    Example:
+        >>> layer = bp.layers.MultiHeadAttention(num_heads=2, key_dim=3, causal=True)
+        >>> model = bp.Sequential([bp.Input((4, 6)), layer], seed=0)  # 4 steps of 6 features
+        >>> layer.attention_weights(np.zeros((1, 4, 6)))[0, 0].round(2)  # all steps are alike
+        array([[1.  , 0.  , 0.  , 0.  ],
+               [0.5 , 0.5 , 0.  , 0.  ],
+               [0.33, 0.33, 0.33, 0.  ],
+               [0.25, 0.25, 0.25, 0.25]], dtype=float32)
     """
 
     interval = REAL

@@ -12,74 +12,13 @@ import numpy as np
 
 from backprop.core.checks import check_choice, check_number, check_range, check_sizes
 from backprop.core.errors import ShapeError
-from backprop.core.types import Array, Shape, as_floats
+from backprop.core.types import Array, Shape
 from backprop.core.windows import check_axes
-from backprop.layers.random_layer import RandomLayer
+from backprop.layers.random_layer import Augmentation
 
 Range = float | tuple[float, float]  # one number f stands for (−f, f)
 MODES = {"horizontal": (2,), "vertical": (1,), "horizontal_and_vertical": (1, 2)}
 """The axes of ``(N, H, W, C)`` along which a flip turns an image round."""
-
-
-class Augmentation(RandomLayer):
-    """The base: a subclass says what is drawn, what becomes of the images, and how δ goes back.
-
-    Shapes: X ``(N, H, W, C)``, Y the same unless a subclass says otherwise.
-
-    Args:
-        seed: Determines what is drawn; None takes it from the model's seed.
-        name: The layer's name.
-    """
-
-    formulas = {"Y": "S {x}", "dX": "Sᵀ {delta}"}
-    adjustable = ("mode", "height_factor", "width_factor", "factor", "scale", "fill_value")
-
-    def __init__(self, seed: int | None = None, name: str | None = None) -> None:
-        super().__init__(seed, name)
-        self.Y: Any = None
-        self._drawn: Any = None
-        self._X_shape: Shape = ()
-
-    def output_shape(self, input_shape: Shape) -> Shape:
-        """The same, if it is that of an image."""
-        check_axes(self, input_shape, "HWC")
-        return tuple(input_shape)
-
-    def draw(self, shape: Shape) -> Any:
-        """What S is made of, for a batch of images of that shape."""
-        raise NotImplementedError(f"{type(self).__name__} must define draw(shape).")
-
-    def change(self, X: Array, drawn: Any, out: Array) -> None:
-        """Writes S X for every image."""
-        raise NotImplementedError(f"{type(self).__name__} must define change(X, drawn, out).")
-
-    def change_back(self, delta: Array, drawn: Any, out: Array) -> None:
-        """Writes Sᵀ δ for every image."""
-        raise NotImplementedError(f"{type(self).__name__} must define change_back(delta, …).")
-
-    def unchanged(self, X: Array) -> Array:
-        """What inference makes of X."""
-        return X.copy()
-
-    def forward(self, X: Array, training: bool = False) -> Array:
-        """S X in training, with another S for every image."""
-        X = as_floats(X)
-        shape = (len(X), *self.output_shape(X.shape[1:]))
-        if not training:
-            return self.unchanged(X)
-        self._X_shape, self._drawn = X.shape, self.draw(X.shape)
-        Y = self.Y = self.buffer("Y", shape, X.dtype)
-        self.change(X, self._drawn, Y)
-        return Y
-
-    def backward(self, delta: Array) -> Array | None:
-        """∂E/∂X = Sᵀ δ."""
-        self.check_delta(delta, self.Y)
-        if not self.needs_input_gradient:
-            return None
-        dX = self.buffer("dX", self._X_shape, self.Y.dtype)
-        self.change_back(delta, self._drawn, dX)
-        return dX
 
 
 class RandomFlip(Augmentation):
@@ -90,6 +29,13 @@ class RandomFlip(Augmentation):
             ``"horizontal_and_vertical"``.
         seed: Determines what is drawn; None takes it from the model's seed.
         name: The layer's name.
+
+    Example:
+        >>> layer = bp.layers.RandomFlip("horizontal", seed=2)
+        >>> layer.forward(np.arange(3.0).reshape(1, 1, 3, 1), training=True).ravel()
+        array([2., 1., 0.])
+        >>> layer.forward(np.arange(3.0).reshape(1, 1, 3, 1)).ravel()  # as it is in inference
+        array([0., 1., 2.])
     """
 
     def __init__(
@@ -128,6 +74,11 @@ class RandomTranslation(Augmentation):
         width_factor: The range of b, as a share of the width; to the right is positive.
         seed: Determines what is drawn; None takes it from the model's seed.
         name: The layer's name.
+
+    Example:
+        >>> layer = bp.layers.RandomTranslation(height_factor=0, width_factor=(0.5, 0.5), seed=0)
+        >>> layer.forward(np.ones((1, 1, 4, 1)), training=True).ravel()  # two pixels to the right
+        array([0., 0., 1., 1.])
     """
 
     def __init__(
@@ -142,7 +93,7 @@ class RandomTranslation(Augmentation):
         self.width_factor = check_range(width_factor, "width_factor of RandomTranslation")
 
     def draw(self, shape: Shape) -> Any:
-        """A and b of each image."""
+        """The shifts a and b of each image."""
         ranges = zip((self.height_factor, self.width_factor), shape[1:3], strict=True)
         return [np.rint(self._rng.uniform(*r, shape[0]) * size).astype(int) for r, size in ranges]
 
@@ -167,6 +118,12 @@ class RandomCrop(Augmentation):
         width: Its width.
         seed: Determines what is drawn; None takes it from the model's seed.
         name: The layer's name.
+
+    Example:
+        >>> X = np.arange(16.0).reshape(1, 4, 4, 1)
+        >>> bp.layers.RandomCrop(2, 2).forward(X)[0, :, :, 0]  # in inference, the middle
+        array([[ 5.,  6.],
+               [ 9., 10.]])
     """
 
     def __init__(
@@ -223,6 +180,12 @@ class RandomRotation(Augmentation):
             counter-clockwise is positive.
         seed: Determines what is drawn; None takes it from the model's seed.
         name: The layer's name.
+
+    Example:
+        >>> layer = bp.layers.RandomRotation((0.25, 0.25), seed=0)  # always a quarter
+        >>> layer.forward(np.arange(4.0).reshape(1, 2, 2, 1), training=True)[0, :, :, 0].round(4)
+        array([[1., 3.],
+               [0., 2.]])
     """
 
     def __init__(self, factor: Range, seed: int | None = None, name: str | None = None) -> None:
@@ -266,6 +229,11 @@ class RandomErasing(Augmentation):
         fill_value: The value.
         seed: Determines what is drawn; None takes it from the model's seed.
         name: The layer's name.
+
+    Example:
+        >>> layer = bp.layers.RandomErasing(factor=(1, 1), scale=(0.25, 0.25), seed=0)
+        >>> int(layer.forward(np.ones((1, 4, 4, 1)), training=True).sum())  # 2×2 of 16 are 0
+        12
     """
 
     formulas = {"Y": "{x} ⊙ M + {self.fill_value:g} (1 − M)", "dX": "{delta} ⊙ M"}

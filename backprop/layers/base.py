@@ -3,98 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
-from backprop.core.buffers import Buffers, new_array
-from backprop.core.checks import check_dimensions, check_flag, check_name
-from backprop.core.errors import NoForwardError, NotBuiltError, ShapeError, misfit
+from backprop.core.buffers import new_array
+from backprop.core.checks import check_dimensions
 from backprop.core.parameters import Parameter
-from backprop.core.settings import Checked, Settings
-from backprop.core.time_steps import Unrolled
-from backprop.core.transfer import copy_of, take_kept
-from backprop.core.types import Array, DTypeLike, Interval, Shape, as_array, as_floats, is_sparse
+from backprop.core.transfer import take_kept
+from backprop.core.types import Array, DTypeLike, Shape, as_floats
 from backprop.initializers import Initializer
+from backprop.layers.checked import CheckedLayer
 from backprop.regularizers import Regularizer
 
 
-class Layer(Settings):
+class Layer(CheckedLayer):
     """Two formulas: ``forward`` computes Y from X, ``backward`` ∂E/∂X from ∂E/∂Y.
 
     A layer of your own defines both, in matrix form with samples in rows, and ``make_parameters``
-    if it has parameters::
-
-        class Scale(Layer):
-            def make_parameters(self, input_shape):
-                self.gamma = self.add_parameter("gamma", input_shape[-1:], "ones")
-
-            def forward(self, X, training=False):  # Y = X ⊙ γ
-                if training:
-                    self.X = X
-                return X * self.gamma.value
-
-            def backward(self, delta):  # ∂E/∂γ = Σ δ ⊙ X;  ∂E/∂X = δ ⊙ γ
-                samples = tuple(range(delta.ndim - 1))  # all axes but the last
-                self.gamma.gradient[...] = np.sum(delta * self.X, axis=samples)
-                return delta * self.gamma.value
-
-    ``forward`` keeps what ``backward`` needs only when ``training`` is true, and changes nothing in
-    the layer otherwise. Neither writes into an array that it was given.
+    if it has parameters. ``forward`` keeps what ``backward`` needs only when ``training`` is true,
+    and changes nothing in the layer otherwise. Neither writes into an array that it was given.
 
     Args:
-        name: What error messages, the summary and the parameters call it; a model numbers the
-            layers without a name: ``dense_1``, ``relu_1``.
+        name: What it is called; a model numbers layers without a name: ``dense_1``, ``relu_1``.
 
     Attributes:
         delta: ∂E/∂Y of the last backward pass of a model, shape ``(N, *output)``, to look at.
         input_shape: The shape of one input sample once built.
         parameters: The layer's ``Parameter`` objects.
-        adjustable: The arguments of the constructor that may be changed when the layer is built.
         needs_input_gradient: Whether ∂E/∂X is wanted; not up to a model's first layer that learns.
-        takes_mask: Whether ``forward`` takes a ``mask`` ``(N, T)``, False where a step is padded.
-        penalizes: Whether a training pass leaves what it adds to the loss in ``penalty``.
-        makes_mask: Whether ``output_mask`` makes a mask from the layer's input.
-        any_length: The axes of samples that may have any number of steps: 2 for (T, C); 0 for none.
-        runs_own_code: Whether it calls functions that users wrote.
-        link: What a loss may be joined with at the end of a model: "softmax" or "sigmoid".
-        linear: Whether the outputs are a weighted sum.
-        interval: What all outputs lie between, (0, 1) after a sigmoid; None if that is not known.
-        rearranges: Whether the outputs are the inputs, perhaps in another shape or order.
-        sums_to_one: Whether the outputs are probabilities with the sum 1, or their logarithms.
-        is_activation: Whether it is an activation function, of a pre-activation Z.
         symbol: What ``explain`` calls its function, such as "σ"; the class's name if empty.
         definition: That function, such as "σ(z) = 1 / (1 + exp(−z))".
         formulas: Y, ∂E/∂X and gradients: ``{"Y": "{x} {W} + {b}", "dX": "{delta} {W}ᵀ"}``.
-        step_formulas: Likewise what ``unrolled`` has of each step in time, ``{h_s}`` being h_{t−1}.
+
+    The others are described in ``CheckedLayer``: what the package asks a layer about masks, about
+    penalties, and about its outputs.
+
+    Example:
+        >>> class Scale(bp.layers.Layer):
+        ...     def make_parameters(self, input_shape):
+        ...         self.gamma = self.add_parameter("gamma", input_shape[-1:], "ones")
+        ...     def forward(self, X, training=False):  # Y = X ⊙ γ
+        ...         if training:
+        ...             self.X = X
+        ...         return X * self.gamma.value
+        ...     def backward(self, delta):  # ∂E/∂γ = Σ_N δ ⊙ X;  ∂E/∂X = δ ⊙ γ
+        ...         products = (delta * self.X).reshape(-1, delta.shape[-1])  # (N · T, n)
+        ...         self.gamma.gradient[...] = products.sum(axis=0)
+        ...         return delta * self.gamma.value
+        >>> bp.inspection.check_layer(Scale(), (4, 3)).ok
+        True
     """
 
-    accepts_sparse = random = runs_own_code = linear = rearranges = False
-    takes_mask = makes_mask = penalizes = False
-    any_length = 0
-    link: str | None = None
-    name: Any = Checked(check_name)
-    needs_input_gradient: Any = Checked(check_flag)
-    interval: Interval | None = None
-    sums_to_one = is_activation = False
     symbol = definition = ""
     formulas: Mapping[str, str] = {}
-    step_formulas: Mapping[str, str] = {}
-    adjustable: tuple[str, ...] = ()
-
-    def __init__(self, name: str | None = None) -> None:
-        self.name = check_name(name, f"{type(self).__name__}(name)")
-        self._kept: list[Array] = []  # the weights that a copy begins with
-        self.input_shape: Shape | None = None
-        self.dtype: np.dtype[Any] = np.dtype("float32")
-        self.parameters: list[Parameter] = []
-        self.needs_input_gradient = True
-        self.delta: Array | None = None
-        self._trainable = True
-        self._rng = np.random.default_rng()
-        self.buffers = Buffers()
 
     def build(
         self,
@@ -121,26 +85,11 @@ class Layer(Settings):
     # ------------------------------------------------------------------ what a subclass defines
 
     def make_parameters(self, input_shape: Shape) -> None:
-        """Adds the layer's parameters by ``add_parameter``; a layer without any need not define it.
-
-        Args:
-            input_shape: The shape of one sample, without the batch axis.
-        """
+        """Adds the parameters, for samples of that shape, by ``add_parameter``; none by default."""
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """The shape of one output sample for inputs of that shape; the same unless overridden."""
         return tuple(input_shape)
-
-    def output_mask(self, X: Array, mask: Array | None) -> Array | None:
-        """The mask of the output from that of the input; the same unless overridden."""
-        return mask
-
-    def check_values(self, X: Array, name: str = "x") -> None:
-        """Raises ValueError, which calls X ``name``, if the layer cannot take its numbers."""
-
-    def unrolled(self) -> Unrolled | None:
-        """The steps in time of the last training pass and of the way back; None if it has none."""
-        return None
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """Y for a batch X of shape ``(N, *input_shape)``."""
@@ -195,100 +144,12 @@ class Layer(Settings):
         return parameter
 
     def buffer(self, name: str, shape: Shape, dtype: np.dtype[Any]) -> Array:
-        """An array to write a training result into, the same one at every call.
-
-        A smaller last batch gets the first rows of the array of the full one.
-        """
+        """An array for a training result, the same at every call; its first rows for less."""
         return self.buffers.get(name, shape, dtype)
 
     def room(self, shape: Shape, dtype: np.dtype[Any], training: bool) -> Array:
         """Where Y is written: in training the buffer ``"Y"``, in inference a fresh array."""
         return self.buffer("Y", shape, dtype) if training else new_array(shape, dtype)
-
-    def check_input(self, X: Array) -> Array:
-        """X in the layer's dtype, if the layer is built and X has the columns that it needs.
-
-        Raises:
-            NotBuiltError: The layer is not built.
-            ShapeError: The last axis is not the one that the layer was built for.
-        """
-        if not (self.accepts_sparse and is_sparse(X)):
-            X = as_array(X, self.dtype)
-        if self.input_shape is None:
-            raise NotBuiltError(f"{self} is not built: call build((n_features,)) first.")
-        if X.ndim < 2 or X.shape[-1] != self.input_shape[-1]:
-            found = f"received an array of shape {X.shape}"
-            raise ShapeError(misfit(X.shape, self.input_shape, self, found))
-        return X
-
-    def check_delta(self, delta: Array, Y: Array | None) -> None:
-        """Checks that there is a training output Y to differentiate, and that delta fits it.
-
-        Raises:
-            NoForwardError: No ``forward(X, training=True)`` came before.
-            ShapeError: delta has another shape than Y; it would be broadcast.
-        """
-        if Y is None:
-            raise NoForwardError(
-                f"{self}: backward needs the activations of a training pass: call "
-                f"forward(X, training=True) first."
-            )
-        if delta.shape != Y.shape:
-            raise ShapeError(
-                f"{self} returned an array of shape {Y.shape}, but backward received a delta of "
-                f"shape {delta.shape}: pass ∂E/∂Y, one number for each output."
-            )
-
-    def copy(self, trainable: bool | None = None) -> Self:
-        """A new layer for another model, which begins with the weights that this one has now.
-
-        Args:
-            trainable: False freezes the copy; None leaves it as this layer is.
-
-        Raises:
-            NotBuiltError: This layer has no weights yet.
-        """
-        return copy_of(self, trainable)
-
-    def inside(self) -> list[Layer]:
-        """All layers that it holds, and those in them."""
-        return []
-
-    def check_setting(self, name: str) -> None:
-        """Raises AttributeError where a built layer would go on with what it was built with."""
-        if self.input_shape is not None and name not in self.adjustable:
-            raise AttributeError(
-                f"{self} is built, so that another {name} would have no effect: make a new layer."
-            )
-
-    @property
-    def observes(self) -> bool:
-        """Whether ``fit`` is to call ``observe(batches of inputs)`` before the first step."""
-        return False
-
-    @property
-    def trainable(self) -> bool:
-        """Whether optimizers may change this layer's parameters; set it to False to freeze them."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        self._trainable = check_flag(value, "trainable")
-        for parameter in self.parameters:
-            parameter.trainable = self._trainable and parameter.learned
-
-    def __getattr__(self, name: str) -> Any:
-        hint = "."
-        if not name.startswith("_") and self.__dict__.get("input_shape", ()) is None:
-            hint = ", perhaps because it is not built: call build((n_features,)), or fit the model."
-        raise AttributeError(f"{self} has no attribute {name!r}{hint}")
-
-    def __str__(self) -> str:
-        name = self.__dict__.get("name")
-        return f"{type(self).__name__} {name!r}" if name else type(self).__name__
-
-    def __repr__(self) -> str:
-        return f"<{self}>"
 
 
 class Activation(Layer):
@@ -296,6 +157,15 @@ class Activation(Layer):
 
     A subclass writes ``f`` and, directly below it, ``f_prime``, which may work in ``self.buffer``s;
     in ``slope`` it may say f′(Z) for ``explain``, such as "{a} ⊙ (1 − {a})".
+
+    Example:
+        >>> class Square(bp.layers.Activation):
+        ...     def f(self, Z, out=None):
+        ...         return np.square(Z, out=out)
+        ...     def f_prime(self, Z, A, out):
+        ...         return np.multiply(2, Z, out=out)
+        >>> bp.inspection.check_layer(Square(), (3,)).ok
+        True
     """
 
     is_activation = True

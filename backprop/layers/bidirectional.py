@@ -39,6 +39,11 @@ class Bidirectional(Block):
     Attributes:
         layer: The first, which is called ``"forward"`` here.
         backward_layer: The second, ``"backward"``.
+
+    Example:
+        >>> layer = bp.layers.Bidirectional(bp.layers.LSTM(8, return_sequences=True))
+        >>> layer.output_shape((5, 3))  # 8 features from each direction
+        (5, 16)
     """
 
     interval: Interval | None = None

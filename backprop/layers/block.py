@@ -33,6 +33,12 @@ class Block(Layer):
 
     Attributes:
         children: The layers that it holds, in the order of their weights.
+
+    Example:
+        >>> block = bp.layers.Residual([bp.layers.Dense(2), bp.layers.ReLU()])
+        >>> model = bp.Sequential([bp.Input(2), block])
+        >>> [parameter.name for parameter in model.parameters]
+        ['residual_1.dense_1.W', 'residual_1.dense_1.b']
     """
 
     def __init__(self, name: str | None = None) -> None:

@@ -26,6 +26,12 @@ class ZeroPadding2D(Layer):
         padding: ``((top, bottom), (left, right))``, or ``(rows, columns)`` for both sides alike, or
             one number for all four.
         name: The layer's name.
+
+    Example:
+        >>> bp.layers.ZeroPadding2D().forward(np.ones((1, 1, 2, 1)))[0, :, :, 0]
+        array([[0., 0., 0., 0.],
+               [0., 1., 1., 0.],
+               [0., 0., 0., 0.]])
     """
 
     definition = "{f}(x)_{{{self.places[0]}}} = x_{{{self.places[1]}}}, zeros lie outside"
@@ -82,6 +88,11 @@ class Cropping2D(Layer):
         cropping: ``((top, bottom), (left, right))``, or ``(rows, columns)`` for both sides alike,
             or one number for all four.
         name: The layer's name.
+
+    Example:
+        >>> X = np.arange(9.0).reshape(1, 3, 3, 1)
+        >>> bp.layers.Cropping2D(1).forward(X).ravel()
+        array([4.])
     """
 
     definition = "{f}(x)_{{{self.places[0]}}} = x_{{{self.places[2]}}}"
@@ -149,6 +160,12 @@ class UpSampling2D(Layer):
     Args:
         size: a and b, or one number for both.
         name: The layer's name.
+
+    Example:
+        >>> X = np.array([1.0, 2.0]).reshape(1, 1, 2, 1)
+        >>> bp.layers.UpSampling2D(2).forward(X)[0, :, :, 0]
+        array([[1., 1., 2., 2.],
+               [1., 1., 2., 2.]])
     """
 
     definition = "{f}(x)_{{ijc}} = x_{{⌊i/{self.size[0]}⌋, ⌊j/{self.size[1]}⌋, c}}"
@@ -210,6 +227,10 @@ class ZeroPadding1D(ZeroPadding2D):
     Args:
         padding: ``(before, after)``, or one number for both.
         name: The layer's name.
+
+    Example:
+        >>> bp.layers.ZeroPadding1D((2, 0)).forward(np.ones((1, 3, 1))).ravel()
+        array([0., 0., 1., 1., 1.])
     """
 
     axes = "TC"
@@ -233,6 +254,10 @@ class Cropping1D(Cropping2D):
     Args:
         cropping: ``(before, after)``, or one number for both.
         name: The layer's name.
+
+    Example:
+        >>> bp.layers.Cropping1D((1, 2)).forward(np.arange(5.0).reshape(1, 5, 1)).ravel()
+        array([1., 2.])
     """
 
     axes = "TC"
@@ -254,6 +279,10 @@ class UpSampling1D(UpSampling2D):
     Args:
         size: a.
         name: The layer's name.
+
+    Example:
+        >>> bp.layers.UpSampling1D(2).forward(np.arange(3.0).reshape(1, 3, 1)).ravel()
+        array([0., 0., 1., 1., 2., 2.])
     """
 
     definition = "{f}(x)_{{tc}} = x_{{⌊t/{self.size[0]}⌋, c}}"

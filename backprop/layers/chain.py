@@ -28,6 +28,11 @@ class Chain(Block):
 
     Attributes:
         layers: The layers in order.
+
+    Example:
+        >>> chain = bp.layers.Chain([bp.layers.Rescaling(3), bp.layers.Rescaling(1, offset=1)])
+        >>> bp.Sequential([bp.Input(2), chain]).predict([[1, 2]])
+        array([[4., 7.]], dtype=float32)
     """
 
     definition = "{f}(x) = f_L(… f₂(f₁(x)))"

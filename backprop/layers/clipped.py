@@ -13,7 +13,14 @@ from backprop.layers.base import Activation
 
 
 class ReLU6(Activation):
-    """f(z) = min(max(z, 0), 6);  f′(z) = 1 where 0 < z < 6, else 0 (also at 0 and 6)."""
+    """f(z) = min(max(z, 0), 6);  f′(z) = 1 where 0 < z < 6, else 0 (also at 0 and 6).
+
+    Source: Krizhevsky 2010, "Convolutional deep belief networks on CIFAR-10".
+
+    Example:
+        >>> bp.layers.ReLU6().forward(np.array([[-1.0, 2.0, 7.0]]))
+        array([[0., 2., 6.]])
+    """
 
     interval = (0.0, 6.0)
     symbol = "relu"
@@ -33,7 +40,14 @@ class ReLU6(Activation):
 
 
 class HardTanh(Activation):
-    """f(z) = min(max(z, −1), 1);  f′(z) = 1 where −1 < z < 1, else 0 (also at ±1)."""
+    """f(z) = min(max(z, −1), 1);  f′(z) = 1 where −1 < z < 1, else 0 (also at ±1).
+
+    Source: Collobert 2004, "Large scale machine learning".
+
+    Example:
+        >>> bp.layers.HardTanh().forward(np.array([[-3.0, 0.5, 3.0]]))
+        array([[-1. ,  0.5,  1. ]])
+    """
 
     interval = (-1.0, 1.0)
     definition = "hard_tanh(z) = min(max(z, −1), 1)"
@@ -56,6 +70,10 @@ class HardSiLU(Activation):
         f′(z) = h(z) + z/6 where −3 < z < 3, else h(z) (also at ±3)
 
     Source: Howard et al. 2019, "Searching for MobileNetV3".
+
+    Example:
+        >>> bp.layers.HardSiLU().forward(np.array([[-3.0, 0.0, 3.0]]))
+        array([[-0.,  0.,  3.]])
     """
 
     interval = (-0.375, math.inf)
@@ -82,7 +100,12 @@ class HardSiLU(Activation):
 class SparsePlus(Activation):
     """f(z) = 0 where z ≤ −1, z where z ≥ 1, and ¼ (z + 1)² between them.
 
-    f′(z) = min(max(½ (z + 1), 0), 1): the softplus of the sparsemax, without a jump.
+    f′(z) = min(max(½ (z + 1), 0), 1), without a jump: what softplus is to softmax, it is to the
+    sparsemax of Martins & Astudillo 2016, "From softmax to sparsemax".
+
+    Example:
+        >>> bp.layers.SparsePlus().forward(np.array([[-1.0, 0.0, 1.0, 2.0]]))
+        array([[0.  , 0.25, 1.  , 2.  ]])
     """
 
     interval = POSITIVE
@@ -110,7 +133,12 @@ class SparsePlus(Activation):
 
 
 class TanhShrink(Activation):
-    """f(z) = z − tanh(z), f′(z) = tanh²(z)."""
+    """f(z) = z − tanh(z), f′(z) = tanh²(z).
+
+    Example:
+        >>> bp.layers.TanhShrink().forward(np.array([[0.0, 9.0]])).round(4)
+        array([[0., 8.]])
+    """
 
     interval = REAL
     definition = "tanh_shrink(z) = z − tanh(z)"
@@ -130,9 +158,15 @@ class TanhShrink(Activation):
 class HardShrink(Activation):
     """f(z) = z where |z| > t, else 0;  f′(z) = 1 where |z| > t, else 0 (also at ±t).
 
+    Source: Donoho & Johnstone 1994, "Ideal spatial adaptation by wavelet shrinkage".
+
     Args:
         threshold: t, 0 or more.
         name: The layer's name.
+
+    Example:
+        >>> bp.layers.HardShrink(0.5).forward(np.array([[-0.4, 0.4, 2.0]]))
+        array([[-0.,  0.,  2.]])
     """
 
     interval = REAL
@@ -159,9 +193,15 @@ class HardShrink(Activation):
 class SoftShrink(HardShrink):
     """f(z) = z − t where z > t, z + t where z < −t, else 0;  f′(z) = 1 where |z| > t, else 0.
 
+    Source: as for ``HardShrink``.
+
     Args:
         threshold: t, 0 or more.
         name: The layer's name.
+
+    Example:
+        >>> bp.layers.SoftShrink(0.5).forward(np.array([[-2.0, 0.4, 2.0]]))
+        array([[-1.5,  0. ,  1.5]])
     """
 
     definition = "soft_shrink(z) = max(z − {self.threshold:g}, 0) + min(z + {self.threshold:g}, 0)"

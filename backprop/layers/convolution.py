@@ -61,6 +61,13 @@ class Conv2D(Sliding):
         b: Biases, likewise.
         dW: ∂E/∂W of the last backward pass.
         db: ∂E/∂b, likewise.
+
+    Example:
+        >>> layer = bp.layers.Conv2D(1, 2, kernel_initializer="ones")  # sums of 2×2 pixels
+        >>> model = bp.Sequential([bp.Input((3, 3, 1)), layer])
+        >>> model.predict(np.ones((1, 3, 3, 1)))[0, :, :, 0]
+        array([[4., 4.],
+               [4., 4.]], dtype=float32)
     """
 
     definition = (
@@ -207,6 +214,12 @@ class Conv1D(Conv2D):
         kernel_constraint: What is restored in W after every step.
         bias_constraint: What is restored in b.
         name: The layer's name.
+
+    Example:
+        >>> layer = bp.layers.Conv1D(1, 2, padding="causal", kernel_initializer="ones")
+        >>> model = bp.Sequential([bp.Input((4, 1)), layer])
+        >>> model.predict(np.arange(4.0).reshape(1, 4, 1)).ravel()  # x_t + x_{t−1}
+        array([0., 1., 3., 5.], dtype=float32)
     """
 
     definition = (

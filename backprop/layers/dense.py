@@ -49,6 +49,12 @@ class Dense(Layer):
         b: Biases, likewise.
         dW: ∂E/∂W of the last backward pass.
         db: ∂E/∂b, likewise.
+
+    Example:
+        >>> model = bp.Sequential([bp.Input(2), bp.layers.Dense(1)])
+        >>> model.set_weights([[[2.0], [3.0]], [1.0]])  # W, b
+        >>> model.predict([[10, 100]])  # 2 · 10 + 3 · 100 + 1
+        array([[321.]], dtype=float32)
     """
 
     interval = REAL

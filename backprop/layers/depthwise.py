@@ -33,7 +33,8 @@ class DepthwiseConv2D(Sliding):
         ∂E/∂W_{i j} = Σ X_{i j} ⊙ δ,   ∂E/∂b = Σ δ,   ∂E/∂X_{i j} += Σ_m δ ⊙ W_{i j}.
 
     Shapes: X ``(N, H, W, C)``, W ``(kh, kw, C, depth_multiplier)``, b ``(C · depth_multiplier,)``,
-    Z ``(N, H', W', C · depth_multiplier)``, the outputs of a channel beside each other.
+    Z ``(N, H', W', C · depth_multiplier)``, the outputs of a channel beside each other. Source:
+    Howard et al. 2017, "MobileNets".
 
     Args:
         kernel_size: The height and width of a window, or one number for both.
@@ -56,6 +57,12 @@ class DepthwiseConv2D(Sliding):
         b: Biases, likewise.
         dW: ∂E/∂W of the last backward pass.
         db: ∂E/∂b, likewise.
+
+    Example:
+        >>> layer = bp.layers.DepthwiseConv2D(2, depthwise_initializer="ones")
+        >>> model = bp.Sequential([bp.Input((2, 2, 3)), layer])
+        >>> model.predict(np.full((1, 2, 2, 3), [1, 10, 100])).ravel()  # 4 of each channel
+        array([  4.,  40., 400.], dtype=float32)
     """
 
     definition = (
@@ -152,6 +159,7 @@ class SeparableConv2D(Sliding):
 
     Shapes: X ``(N, H, W, C)``, V ``(kh, kw, C, depth_multiplier)``,
     P ``(1, 1, C · depth_multiplier, filters)``, b ``(filters,)``, Z ``(N, H', W', filters)``.
+    Source: Chollet 2017, "Xception: deep learning with depthwise separable convolutions".
 
     Args:
         filters: Number of outputs for each window.
@@ -180,6 +188,12 @@ class SeparableConv2D(Sliding):
         d_depthwise: ∂E/∂V of the last backward pass.
         d_pointwise: ∂E/∂P, likewise.
         db: ∂E/∂b, likewise.
+
+    Example:
+        >>> layers = [bp.layers.Conv2D(32, 3), bp.layers.SeparableConv2D(32, 3)]
+        >>> models = [bp.Sequential([bp.Input((8, 8, 16)), layer]) for layer in layers]
+        >>> [len(model.parameters.values) for model in models]  # so many weights
+        [4640, 688]
     """
 
     definition = (

@@ -25,11 +25,12 @@ class Embedding(Layer):
     It is the product of W with one-hot rows, without the product. Shapes: X ``(N, T)``, whole
     numbers from 0 to ``input_dim`` − 1, of any dtype; W ``(input_dim, output_dim)``; Y
     ``(N, T, output_dim)``. There is no ∂E/∂X. A model hands X on in its own dtype: as
-    float32 holds whole numbers up to 2²⁴ alone, a larger ``input_dim`` needs float64.
+    float32 holds whole numbers up to 2²⁴ alone, a larger ``input_dim`` needs float64. Source:
+    Bengio et al. 2003, "A neural probabilistic language model".
 
     Args:
-        input_dim: How many things there are.
-        output_dim: The length of their vectors.
+        input_dim: The number of rows of W: x runs from 0 to ``input_dim`` − 1.
+        output_dim: The length of a row.
         embeddings_initializer: How W starts.
         embeddings_regularizer: The penalty on W, added to the loss.
         embeddings_constraint: The condition on W that is restored after every step.
@@ -39,6 +40,13 @@ class Embedding(Layer):
     Attributes:
         W: The vectors, one in each row; a view of the model's θ.
         dW: ∂E/∂W of the last backward pass.
+
+    Example:
+        >>> model = bp.Sequential([bp.Input(2), bp.layers.Embedding(3, 2)])
+        >>> model.set_weights([[[0, 0], [1, 10], [2, 20]]])
+        >>> model.predict([[2, 1]])
+        array([[[ 2., 20.],
+                [ 1., 10.]]], dtype=float32)
     """
 
     interval = REAL

@@ -14,9 +14,7 @@ class Lambda(Layer):
     """Y = f(X) by a function of your own; a second one computes ∂E/∂X from ∂E/∂Y.
 
     There is no automatic differentiation: both formulas are given, and ``check_layer`` says whether
-    they fit each other::
-
-        Lambda(np.square, lambda delta, X, Y: 2 * X * delta)
+    they fit each other.
 
     Args:
         function: f, of X with shape ``(N, *input_shape)``.
@@ -24,6 +22,11 @@ class Lambda(Layer):
         shape: A function from the shape of an input sample to that of an output sample; both are
             the same unless it is given.
         name: The layer's name.
+
+    Example:
+        >>> square = bp.layers.Lambda(np.square, lambda delta, X, Y: 2 * X * delta)
+        >>> bp.inspection.check_layer(square, (3,)).ok
+        True
     """
 
     runs_own_code = True

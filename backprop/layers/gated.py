@@ -31,8 +31,7 @@ class GLU(AlongAxes):
         name: The layer's name.
 
     Example:
-        >>> import numpy as np
-        >>> GLU().forward(np.array([[1.0, 2.0, 0.0, 100.0]]))
+        >>> bp.layers.GLU().forward(np.array([[1.0, 2.0, 0.0, 100.0]]))
         array([[0.5, 2. ]])
     """
 

@@ -76,11 +76,17 @@ class GlobalAveragePooling2D(GlobalPooling):
 
         y_{n,c} = 1/S Σ_s x_{n,s,c},   ∂E/∂x_{n,s,c} = δ_{n,c} / S
 
+    Source: Lin, Chen & Yan 2014, "Network in network".
+
     Shapes: X ``(N, H, W, C)``, Y ``(N, C)``, or ``(N, 1, 1, C)`` with ``keepdims``.
 
     Args:
         keepdims: Whether the axes of the places stay, with size 1.
         name: The layer's name.
+
+    Example:
+        >>> bp.layers.GlobalAveragePooling2D().forward(np.arange(4.0).reshape(1, 2, 2, 1))
+        array([[1.5]])
     """
 
     definition = "{f}(x)_c = Σ_{{ij}} x_{{ijc}} / {self.size}"
@@ -113,6 +119,10 @@ class GlobalMaxPooling2D(GlobalPooling):
     Args:
         keepdims: Whether the axes of the places stay, with size 1.
         name: The layer's name.
+
+    Example:
+        >>> bp.layers.GlobalMaxPooling2D().forward(np.arange(4.0).reshape(1, 2, 2, 1))
+        array([[3.]])
     """
 
     definition = "{f}(x)_c = max_{{ij}} x_{{ijc}}"
@@ -144,6 +154,12 @@ class GlobalAveragePooling1D(GlobalAveragePooling2D):
     Args:
         keepdims: Whether the axis of the steps stays, with size 1.
         name: The layer's name.
+
+    Example:
+        >>> X = np.array([[[1.0], [3.0], [9.0]]])
+        >>> mask = np.array([[True, True, False]])
+        >>> bp.layers.GlobalAveragePooling1D().forward(X, mask=mask)
+        array([[2.]])
     """
 
     definition = "{f}(x)_c = Σ_t x_{{tc}} / k for the k steps that no mask hides"
@@ -186,6 +202,10 @@ class GlobalMaxPooling1D(GlobalMaxPooling2D):
     Args:
         keepdims: Whether the axis of the steps stays, with size 1.
         name: The layer's name.
+
+    Example:
+        >>> bp.layers.GlobalMaxPooling1D().forward(np.array([[[1.0], [9.0], [3.0]]]))
+        array([[9.]])
     """
 
     definition = "{f}(x)_c = max_t x_{{tc}} over the steps that no mask hides"

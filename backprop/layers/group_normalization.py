@@ -43,6 +43,12 @@ class GroupNormalization(Standardization):
         beta_constraint: What β is brought to after every step.
         gamma_constraint: What γ is brought to after every step.
         name: The layer's name.
+
+    Example:
+        >>> layer = bp.layers.GroupNormalization(groups=2)
+        >>> layer.build((4,))
+        >>> layer.forward(np.array([[1.0, 3.0, 10.0, 50.0]])).round(1)
+        array([[-1.,  1., -1.,  1.]], dtype=float32)
     """
 
     def __init__(

@@ -86,6 +86,13 @@ class GRU(Recurrent):
         reset_after: Whether r_t is multiplied after the product with U_g, which then has a bias of
             its own: b has the shape ``(2, 3 · units)``, that of the inputs in front.
         others: The arguments of ``Recurrent``.
+
+    Example:
+        >>> model = bp.Sequential([bp.Input((7, 3)), bp.layers.GRU(2)])
+        >>> [parameter.shape for parameter in model.parameters]  # W, U and both biases
+        [(3, 6), (2, 6), (2, 6)]
+        >>> model.output_shape  # the last h alone
+        (2,)
     """
 
     step_formulas = BOTH | AFTER

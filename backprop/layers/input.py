@@ -11,15 +11,18 @@ from backprop.layers.base import Layer
 class Input(Settings):
     """Says the shape of one sample, so that a model is built as soon as its layers are there.
 
-    It computes nothing and does not appear among ``model.layers``::
-
-        Sequential([Input((784,)), Dense(10), Softmax()])
+    It computes nothing and does not appear among ``model.layers``.
 
     Args:
         shape: The shape of one sample, without the batch axis: ``(784,)``, or 784 for short.
 
     Raises:
         ShapeError: The shape holds something else than positive integers.
+
+    Example:
+        >>> model = bp.Sequential([bp.Input(784), bp.layers.Dense(10)])
+        >>> model.input_shape, model.output_shape
+        ((784,), (10,))
     """
 
     def __init__(self, shape: int | Iterable[int]) -> None:

@@ -54,6 +54,13 @@ class LSTM(Recurrent):
         units: The number of units.
         unit_forget_bias: Whether b_f starts as 1, so that at first much is kept.
         others: The arguments of ``Recurrent``.
+
+    Example:
+        >>> model = bp.Sequential([bp.Input((7, 3)), bp.layers.LSTM(2, return_sequences=True)])
+        >>> model.output_shape  # h of all seven steps
+        (7, 2)
+        >>> model.layers[0].b  # of i, f, g and o
+        array([0., 0., 1., 1., 0., 0., 0., 0.], dtype=float32)
     """
 
     definition = (

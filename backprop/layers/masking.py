@@ -23,6 +23,11 @@ class Masking(Layer):
     Args:
         mask_value: v.
         name: The layer's name.
+
+    Example:
+        >>> X = np.array([[[1.0, 0.0], [0.0, 0.0]]])  # one sequence, its second step padded
+        >>> bp.layers.Masking().output_mask(X, None)
+        array([[ True, False]])
     """
 
     makes_mask = True

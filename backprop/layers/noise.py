@@ -65,8 +65,7 @@ class Dropout(Noise):
 
         Y = X ⊙ M,   m = 0 with probability p, else 1 / (1 − p)
 
-    so that the expectation of Y is X, and nothing is to be done in inference. Source: Srivastava et
-    al. 2014.
+    so that the expectation of Y is X, which is Y in inference. Source: Srivastava et al. 2014.
 
     Args:
         rate: p, the share that is dropped, in [0, 1).
@@ -75,6 +74,11 @@ class Dropout(Noise):
             all steps of a sequence; None stands for a factor for each number.
         seed: Determines the noise; None takes it from the model's seed.
         name: The layer's name.
+
+    Example:
+        >>> layer = bp.layers.Dropout(0.5, seed=0)
+        >>> layer.forward(np.ones((1, 8)), training=True)
+        array([[2., 0., 0., 0., 2., 2., 2., 2.]])
     """
 
     def __init__(
@@ -151,10 +155,10 @@ class AlphaDropout(Dropout):
         name: The layer's name.
 
     Example:
-        >>> import numpy as np
-        >>> X = np.random.default_rng(0).standard_normal((1000, 100))
-        >>> Y = AlphaDropout(0.3, seed=0).forward(X, training=True)
-        >>> print(f"{abs(Y.mean()):.1f} {Y.std():.1f}")
+        >>> layer = bp.layers.AlphaDropout(0.5, seed=0)
+        >>> X = np.random.default_rng(0).normal(size=(1000, 100))
+        >>> Y = layer.forward(X, training=True)
+        >>> print(abs(Y.mean().round(1)), Y.std().round(1))
         0.0 1.0
     """
 
@@ -205,6 +209,12 @@ class SpatialDropout2D(Dropout):
         rate: p, the share of the channels that is dropped, in [0, 1).
         seed: Determines the noise; None takes it from the model's seed.
         name: The layer's name.
+
+    Example:
+        >>> layer = bp.layers.SpatialDropout2D(0.5, seed=1)
+        >>> layer.forward(np.ones((1, 1, 2, 3)), training=True)[0, 0]  # a row for each pixel
+        array([[2., 2., 0.],
+               [2., 2., 0.]])
     """
 
     axes = "HWC"
@@ -235,6 +245,12 @@ class SpatialDropout1D(SpatialDropout2D):
         rate: p, the share of the features that is dropped, in [0, 1).
         seed: Determines the noise; None takes it from the model's seed.
         name: The layer's name.
+
+    Example:
+        >>> layer = bp.layers.SpatialDropout1D(0.5, seed=1)
+        >>> layer.forward(np.ones((1, 2, 4)), training=True)[0]  # a row for each step
+        array([[2., 2., 0., 2.],
+               [2., 2., 0., 2.]])
     """
 
     axes = "TC"
@@ -251,6 +267,12 @@ class GaussianDropout(Noise):
         rate: p in [0, 1), so that the noise has the variance that Dropout's has.
         seed: Determines the noise; None takes it from the model's seed.
         name: The layer's name.
+
+    Example:
+        >>> layer = bp.layers.GaussianDropout(0.5, seed=0)
+        >>> Y = layer.forward(np.ones((1000, 100)), training=True)
+        >>> print(Y.mean().round(1), Y.var().round(1))  # 1 and 0.5 / (1 − 0.5)
+        1.0 1.0
     """
 
     def __init__(self, rate: float, seed: int | None = None, name: str | None = None) -> None:
@@ -271,6 +293,11 @@ class GaussianNoise(RandomLayer):
         stddev: σ.
         seed: Determines the noise; None takes it from the model's seed.
         name: The layer's name.
+
+    Example:
+        >>> Y = bp.layers.GaussianNoise(0.1, seed=0).forward(np.ones((100, 100)), training=True)
+        >>> print(Y.mean().round(1), Y.std().round(1))
+        1.0 0.1
     """
 
     definition = "{f}(x) = x + ε"

@@ -55,6 +55,13 @@ class BatchNormalization(Standardization):
         name: The layer's name.
         synchronized: Whether μ and v are those of the samples of all ``workers`` of a fit. Each
             batch then takes four more messages between them, of C numbers each.
+
+    Example:
+        >>> layer = bp.layers.BatchNormalization()
+        >>> layer.build((2,))
+        >>> layer.forward(np.array([[1.0, 10.0], [3.0, 50.0]]), training=True).round(1)
+        array([[-1., -1.],
+               [ 1.,  1.]], dtype=float32)
     """
 
     definition = Standardization.definition
@@ -166,12 +173,10 @@ class BatchNormalization(Standardization):
         d = self.unstretch(delta)
         if not self._by_batch:
             by_channel(np.multiply, d, self._inverse, d)
-        elif self._M is None:
-            self.unstandardize(d)
         else:
-            d *= self._M
-            self.unstandardize(d)
-            d *= self._M
+            self.unstandardize(d)  # whose means leave padded steps out
+            if self._M is not None:
+                d *= self._M
         return self.to_their_places(d, "D")
 
     def see(self, X: Array, mask: Array | None) -> None:
@@ -224,6 +229,13 @@ class LayerNormalization(OverAxes, Standardization):
         beta_constraint: What β is brought to after every step.
         gamma_constraint: What γ is brought to after every step.
         name: The layer's name.
+
+    Example:
+        >>> layer = bp.layers.LayerNormalization()
+        >>> layer.build((2,))
+        >>> layer.forward(np.array([[1.0, 3.0], [10.0, 50.0]])).round(1)
+        array([[-1.,  1.],
+               [-1.,  1.]], dtype=float32)
     """
 
     def __init__(

@@ -36,6 +36,11 @@ class Parallel(Block):
 
     Attributes:
         branches: The branches, lists as chains.
+
+    Example:
+        >>> layer = bp.layers.Parallel([bp.layers.Identity(), bp.layers.ReLU()])
+        >>> bp.Sequential([bp.Input(2), layer]).predict([[-1, 2]])
+        array([[-1.,  2.,  0.,  2.]], dtype=float32)
     """
 
     definition = "{f}(x) = {self.merge}(f₁(x), …, f_B(x))"

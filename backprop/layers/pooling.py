@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -13,20 +13,21 @@ from backprop.core.checks import check_choice, check_sizes
 from backprop.core.masks import mask_behind_windows
 from backprop.core.types import Array, Shape, as_array, as_floats
 from backprop.core.windows import (
+    NewArray,
     Windows,
     WrittenWindows,
     check_axes,
-    inside,
     lay,
-    pad,
+    padded,
+    plane_buffers,
+    planes,
+    positions,
     shares,
+    to_windows,
     windows,
     write,
 )
 from backprop.layers.base import Layer
-
-NewArray = Callable[[str, Shape, Any], Array]
-"""``layer.buffer``, or in inference what makes a fresh array."""
 
 
 class Pooling(Layer):
@@ -132,6 +133,13 @@ class MaxPooling2D(Pooling):
         padding: ``"valid"`` takes the windows that lie inside; with ``"same"`` there is one at
             every stride, and what would lie outside does not count.
         name: The layer's name.
+
+    Example:
+        >>> layer = bp.layers.MaxPooling2D(2)
+        >>> layer.forward(np.arange(4.0).reshape(1, 2, 2, 1), training=True).ravel()
+        array([3.])
+        >>> layer.backward(np.full((1, 1, 1, 1), 5.0)).ravel()  # δ goes to the largest
+        array([0., 0., 0., 5.])
     """
 
     definition = (
@@ -182,6 +190,10 @@ class AveragePooling2D(Pooling):
         padding: ``"valid"`` takes the windows that lie inside; with ``"same"`` there is one at
             every stride, and what would lie outside does not count.
         name: The layer's name.
+
+    Example:
+        >>> bp.layers.AveragePooling2D(2).forward(np.arange(4.0).reshape(1, 2, 2, 1)).ravel()
+        array([1.5])
     """
 
     definition = (
@@ -224,6 +236,11 @@ class MaxPooling1D(MaxPooling2D):
         strides: From one window to the next; as ``pool_size`` unless given.
         padding: As for ``MaxPooling2D``.
         name: The layer's name.
+
+    Example:
+        >>> X = np.array([1.0, 7.0, 2.0, 3.0]).reshape(1, 4, 1)
+        >>> bp.layers.MaxPooling1D(2, strides=1).forward(X).ravel()
+        array([7., 7., 3.])
     """
 
     definition = (
@@ -251,6 +268,11 @@ class AveragePooling1D(AveragePooling2D):
         strides: From one window to the next; as ``pool_size`` unless given.
         padding: As for ``AveragePooling2D``.
         name: The layer's name.
+
+    Example:
+        >>> X = np.array([1.0, 7.0, 2.0]).reshape(1, 3, 1)
+        >>> bp.layers.AveragePooling1D(2, padding="same").forward(X).ravel()
+        array([4., 2.])
     """
 
     definition = (
@@ -263,68 +285,6 @@ class AveragePooling1D(AveragePooling2D):
     any_length = 2
 
 
-# --------------------------------------------------------------------- windows along one axis
-
-
 def fresh_array(name: str, shape: Shape, dtype: Any) -> Array:
     """A new array, which nobody else has."""
     return new_array(shape, dtype)
-
-
-def padded(X: Array, axis: int, w: Windows, value: float, new: NewArray) -> Array:
-    """X with the windows' padding along an axis; X itself if there is none."""
-    if not (w.before or w.after):
-        return X
-    shape = (*X.shape[:axis], w.padded, *X.shape[axis + 1 :])
-    out = new(f"padded {axis}", shape, X.dtype)
-    return pad(X, [(0, 0)] * axis + [(w.before, w.after)], value, out)
-
-
-def positions(A: Array, axis: int, w: Windows) -> list[Array]:
-    """For each position in a window its numbers in all windows: views of A with its padding."""
-    along = (slice(None),) * axis
-    return [A[(*along, w.positions(a))] for a in range(w.size)]
-
-
-def planes(X: Array, axis: int, w: Windows, new: NewArray) -> list[Array]:
-    """The numbers at each position of the windows, copied into arrays of their own.
-
-    NumPy goes through an array run by run of neighbouring numbers, and slowly where these are few,
-    such as the channels of every other pixel. It goes through such a plane at once.
-    """
-    parts = positions(X, axis, w)
-    copies = plane_buffers(parts[0], axis, w, new)
-    for copy, part in zip(copies, parts, strict=True):
-        np.copyto(copy, part)
-    return copies
-
-
-def plane_buffers(like: Array, axis: int, w: Windows, new: NewArray) -> list[Array]:
-    """An array for each position of the windows."""
-    return [new(f"plane {axis}.{a}", like.shape, like.dtype) for a in range(w.size)]
-
-
-def to_windows(parts: Sequence[Array], axis: int, w: Windows, new: NewArray) -> Array:
-    """Adds up what each number gets at the positions that it has in windows, without the padding.
-
-    Args:
-        parts: What the numbers at each position get.
-        axis: The axis along which the windows lie.
-        w: The windows.
-        new: What makes arrays.
-    """
-    shape = (*parts[0].shape[:axis], w.padded, *parts[0].shape[axis + 1 :])
-    dX = new(f"dX {axis}", shape, parts[0].dtype)
-    if w.size != w.stride or w.n_out * w.stride != w.padded:
-        dX.fill(0)
-    for place, part in zip(positions(dX, axis, w), parts, strict=True):
-        if w.size > w.stride:
-            place += part
-        else:
-            np.copyto(place, part)
-    if not (w.before or w.after):
-        return dX
-    within = inside(dX, [(0, 0)] * axis + [(w.before, w.after)])
-    dX = new(f"inside {axis}", within.shape, within.dtype)
-    np.copyto(dX, within)
-    return dX

@@ -76,6 +76,12 @@ class PositionalEncoding(Positions):
 
     Args:
         name: The layer's name.
+
+    Example:
+        >>> bp.layers.PositionalEncoding().forward(np.zeros((1, 3, 2)))[0].round(2)  # sin t, cos t
+        array([[ 0.  ,  1.  ],
+               [ 0.84,  0.54],
+               [ 0.91, -0.42]])
     """
 
     formulas = {"Y": "{x} + P", "dX": "{delta}"}
@@ -91,11 +97,19 @@ class PositionEmbedding(Positions):
         Y = X + P,        ∂E/∂P = Σ_N δ,   ∂E/∂X = δ
 
     Shapes: X and Y ``(N, T, C)``, P ``(sequence_length, C)``, of which the first T rows are used.
+    Source: Gehring et al. 2017, "Convolutional sequence to sequence learning".
 
     Args:
         sequence_length: The number of steps of the longest sequence.
         initializer: How P starts.
         name: The layer's name.
+
+    Example:
+        >>> model = bp.Sequential([bp.Input((2, 3)), bp.layers.PositionEmbedding(2)])
+        >>> model.set_weights([[[1, 2, 3], [4, 5, 6]]])
+        >>> model.predict(np.full((1, 2, 3), 10))
+        array([[[11., 12., 13.],
+                [14., 15., 16.]]], dtype=float32)
     """
 
     formulas = {"Y": "{x} + {P}", "dP": "Σ_N {delta}", "dX": "{delta}"}

@@ -34,6 +34,10 @@ class LeakyReLU(Activation):
 
     Raises:
         ValueError: The slope is negative or not finite.
+
+    Example:
+        >>> bp.layers.LeakyReLU(0.1).forward(np.array([[-10.0, 2.0]]))
+        array([[-1.,  2.]])
     """
 
     interval = REAL
@@ -78,6 +82,14 @@ class PReLU(Activation):
     Attributes:
         alpha: α, a view of the model's θ; assigning writes into it.
         dalpha: ∂E/∂α of the last backward pass.
+
+    Example:
+        >>> layer = bp.layers.PReLU()
+        >>> layer.build((2,), dtype="float64")
+        >>> layer.alpha = [0.5, 2.0]
+        >>> layer.forward(np.array([[-1.0, -1.0], [3.0, 3.0]]))
+        array([[-0.5, -2. ],
+               [ 3. ,  3. ]])
     """
 
     interval = REAL
@@ -162,6 +174,10 @@ class ELU(Activation):
 
     Raises:
         ValueError: α is negative or not finite.
+
+    Example:
+        >>> bp.layers.ELU().forward(np.array([[-np.log(2), 2.0]])).round(4)  # ½ − 1 below 0
+        array([[-0.5,  2. ]])
     """
 
     interval = REAL
@@ -206,6 +222,10 @@ class SELU(ELU):
 
     Args:
         name: The layer's name.
+
+    Example:
+        >>> bp.layers.SELU().forward(np.array([[-99.0, 1.0]])).round(4)  # −λα and λ
+        array([[-1.7581,  1.0507]])
     """
 
     definition = "selu(z) = {self.scale:.10g} (max(z, 0) + {self.alpha:.10g} (exp(min(z, 0)) − 1))"
@@ -224,6 +244,10 @@ class CELU(Activation):
     Args:
         alpha: α, above 0.
         name: The layer's name.
+
+    Example:
+        >>> bp.layers.CELU(2.0).forward(np.array([[-2 * np.log(2), 2.0]])).round(4)  # 2 (½ − 1)
+        array([[-1.,  2.]])
     """
 
     interval = REAL
@@ -255,7 +279,12 @@ class CELU(Activation):
 class HardSigmoid(Activation):
     """f(z) = min(max(z/6 + ½, 0), 1);  f′(z) = ⅙ where −3 < z < 3, else 0 (also at ±3).
 
-    A straight line in place of the sigmoid's curve, without an exponential.
+    A straight line in place of the sigmoid's curve, without an exponential. Source: Howard et al.
+    2019, "Searching for MobileNetV3".
+
+    Example:
+        >>> bp.layers.HardSigmoid().forward(np.array([[-3.0, 0.0, 1.5, 3.0]]))
+        array([[0.  , 0.5 , 0.75, 1.  ]])
     """
 
     interval = UNIT

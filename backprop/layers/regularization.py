@@ -37,8 +37,7 @@ class ActivityRegularization(Layer):
         name: The layer's name.
 
     Example:
-        >>> import numpy as np
-        >>> layer = ActivityRegularization(l1=0.5, l2=0.25)
+        >>> layer = bp.layers.ActivityRegularization(l1=0.5, l2=0.25)
         >>> X = layer.forward(np.array([[1.0, -2.0], [0.0, 4.0]]), training=True)
         >>> layer.penalty  # (0.5 · 7 + 0.25 · 21) / 2
         4.375

@@ -38,6 +38,11 @@ class Residual(Block):
     Attributes:
         layers: f.
         shortcut: S as a ``Chain`` called ``"shortcut"``; None for the identity.
+
+    Example:
+        >>> layer = bp.layers.Residual([bp.layers.Rescaling(0.5)])
+        >>> bp.Sequential([bp.Input(2), layer]).predict([[2, 4]])  # X + X/2
+        array([[3., 6.]], dtype=float32)
     """
 
     definition = "{f}(x) = S(x) + f(x)"

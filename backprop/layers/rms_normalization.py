@@ -30,6 +30,12 @@ class RMSNormalization(OverAxes):
         axis: The axis, or a list of several, such as ``[-2, -1]``.
         epsilon: ε, which keeps a sample of zeros finite.
         name: The layer's name.
+
+    Example:
+        >>> layer = bp.layers.RMSNormalization()
+        >>> layer.build((2,))
+        >>> layer.forward(np.array([[1.0, 7.0]])).round(4)  # 1/r = √((1 + 49) / 2) = 5
+        array([[0.2, 1.4]], dtype=float32)
     """
 
     definition = "{f}(x) = {gamma} ⊙ x / √(mean(x²) + {self.epsilon:g})"

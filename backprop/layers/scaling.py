@@ -26,6 +26,10 @@ class Rescaling(Layer):
         scale: What the inputs are multiplied by.
         offset: What is added then.
         name: The layer's name.
+
+    Example:
+        >>> bp.layers.Rescaling(1 / 255).forward(np.array([[0.0, 51.0, 255.0]]))
+        array([[0. , 0.2, 1. ]])
     """
 
     formulas = {"Y": "{self.line[0]} {x}{self.line[1]}", "dX": "{self.line[0]} {delta}"}
@@ -85,6 +89,12 @@ class Normalization(Layer):
         mean_: μ as it is used, a view of the model's θ.
         variance_: The variance as it is used, likewise.
         count_: How many numbers each is taken from; 0 where they were given.
+
+    Example:
+        >>> layer = bp.layers.Normalization()
+        >>> layer.adapt(np.array([[1.0, 10.0], [3.0, 50.0]]))
+        >>> bp.Sequential([bp.Input(2), layer]).predict([[2, 50]])
+        array([[0., 1.]], dtype=float32)
     """
 
     formulas = {

@@ -26,6 +26,11 @@ class Reshape(Layer):
 
     Raises:
         ValueError: ``target_shape`` holds something else than positive integers and one −1.
+
+    Example:
+        >>> bp.layers.Reshape((2, -1)).forward(np.arange(4.0).reshape(1, 4))
+        array([[[0., 1.],
+                [2., 3.]]])
     """
 
     rearranges = True
@@ -91,6 +96,10 @@ class Flatten(Reshape):
 
     Args:
         name: The layer's name.
+
+    Example:
+        >>> bp.layers.Flatten().forward(np.zeros((32, 8, 8, 3))).shape
+        (32, 192)
     """
 
     definition = "{f}(x) = x with all numbers in one row"
@@ -108,6 +117,10 @@ class Permute(Layer):
 
     Raises:
         ValueError: ``dims`` are not the numbers from 1 to n, each once.
+
+    Example:
+        >>> bp.layers.Permute((3, 1, 2)).forward(np.zeros((32, 8, 8, 3))).shape  # channels first
+        (32, 3, 8, 8)
     """
 
     rearranges = True

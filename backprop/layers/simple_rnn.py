@@ -24,6 +24,12 @@ class SimpleRNN(Recurrent):
     ∂E/∂W, ∂E/∂b, ∂E/∂X and the arguments stand in ``Recurrent``. From one step to the one before
     the gradient is multiplied by Uᵀ and by slopes below 1: over many steps it vanishes (Hochreiter
     1991; Bengio, Simard & Frasconi 1994). Source: Elman 1990, "Finding structure in time".
+
+    Example:
+        >>> model = bp.Sequential([bp.Input((2, 1)), bp.layers.SimpleRNN(1)])
+        >>> model.set_weights([[[1.0]], [[0.0]], [0.0]])  # W, and U = 0 that remembers nothing
+        >>> model.predict([[[9.0], [0.0]]])
+        array([[0.]], dtype=float32)
     """
 
     definition = "h_t = tanh(p_t) with p_t = x_t {W} + h_s {U} + {b} and s = t − 1"

@@ -19,7 +19,15 @@ GATE_SLOPE = 2 * math.sqrt(2 / math.pi)
 
 
 class Softplus(Activation):
-    """f(z) = log(1 + eᶻ), f′(z) = σ(z): a ReLU without the kink, always positive."""
+    """f(z) = log(1 + eᶻ), f′(z) = σ(z): a ReLU without the kink, always positive.
+
+    Source: Dugas et al. 2001, "Incorporating second-order functional knowledge for better option
+    pricing".
+
+    Example:
+        >>> bp.layers.Softplus().forward(np.array([[np.log(3), 99.0]])).round(4)  # log 4 and 99
+        array([[ 1.3863, 99.    ]])
+    """
 
     interval = POSITIVE
     definition = "softplus(z) = ln(1 + exp(z))"
@@ -37,7 +45,12 @@ class Softplus(Activation):
 
 
 class LogSigmoid(Activation):
-    """f(z) = log σ(z) = −log(1 + e⁻ᶻ), f′(z) = 1 − σ(z): the logarithm of a probability."""
+    """f(z) = log σ(z) = −log(1 + e⁻ᶻ), f′(z) = 1 − σ(z): the logarithm of a probability.
+
+    Example:
+        >>> np.exp(bp.layers.LogSigmoid().forward(np.array([[0.0, np.log(3)]]))).round(4)
+        array([[0.5 , 0.75]])
+    """
 
     interval = (-math.inf, 0.0)
     definition = "log_sigmoid(z) = −ln(1 + exp(−z))"
@@ -65,6 +78,10 @@ class Squareplus(Activation):
     Args:
         b: How round it is at 0, above 0.
         name: The layer's name.
+
+    Example:
+        >>> bp.layers.Squareplus().forward(np.array([[-1.5, 0.0, 1.5]]))
+        array([[0.5, 1. , 2. ]])
     """
 
     interval = POSITIVE
@@ -94,7 +111,14 @@ class Squareplus(Activation):
 
 
 class Softsign(Activation):
-    """f(z) = z / (1 + |z|), f′(z) = 1 / (1 + |z|)²: like tanh, but slower to reach ±1."""
+    """f(z) = z / (1 + |z|), f′(z) = 1 / (1 + |z|)²: like tanh, but slower to reach ±1.
+
+    Source: Turian et al. 2009, "Quadratic features and deep architectures for chunking".
+
+    Example:
+        >>> bp.layers.Softsign().forward(np.array([[-1.0, 0.0, 3.0]]))
+        array([[-0.5 ,  0.  ,  0.75]])
+    """
 
     interval = (-1.0, 1.0)
     definition = "softsign(z) = z / (1 + |z|)"
@@ -119,6 +143,10 @@ class SiLU(Activation):
 
     Source: Elfwing, Uchibe & Doya 2018, "Sigmoid-weighted linear units for neural network function
     approximation in reinforcement learning".
+
+    Example:
+        >>> bp.layers.SiLU().forward(np.array([[0.0, np.log(3)]])).round(4)  # 0 and ¾ log 3
+        array([[0.   , 0.824]])
     """
 
     interval = REAL
@@ -144,6 +172,10 @@ class Mish(Activation):
     """f(z) = z T(z) with T = tanh(log(1 + eᶻ)), f′(z) = T(z) + z (1 − T(z)²) σ(z).
 
     Source: Misra 2020, "Mish: a self regularized non-monotonic activation function".
+
+    Example:
+        >>> bp.layers.Mish().forward(np.array([[0.0, 1.0, 20.0]])).round(4)
+        array([[ 0.    ,  0.8651, 20.    ]])
     """
 
     interval = REAL
@@ -184,6 +216,10 @@ class GELU(Activation):
     Args:
         approximate: Whether to take the approximation.
         name: The layer's name.
+
+    Example:
+        >>> bp.layers.GELU().forward(np.array([[-1.0, 0.0, 1.0]])).round(4)  # Φ(1) is 0.8413
+        array([[-0.1587,  0.    ,  0.8413]])
     """
 
     interval = REAL
@@ -236,6 +272,10 @@ class Exponential(Activation):
     """f(z) = f′(z) = eᶻ: positive outputs over many orders of magnitude, such as a Poisson rate.
 
     Above z = 88 in float32 and z = 709 in float64 it is infinite, as in Keras, without a warning.
+
+    Example:
+        >>> bp.layers.Exponential().forward(np.log([[1.0, 20.0]])).round(4)
+        array([[ 1., 20.]])
     """
 
     interval = POSITIVE

@@ -26,6 +26,12 @@ class TimeDistributed(Block):
 
     Attributes:
         layer: f.
+
+    Example:
+        >>> layer = bp.layers.TimeDistributed([bp.layers.Flatten(), bp.layers.Dense(4)])
+        >>> model = bp.Sequential([bp.Input((10, 8, 8)), layer])  # films of ten pictures
+        >>> model.output_shape
+        (10, 4)
     """
 
     any_length = 2

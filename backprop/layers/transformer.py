@@ -43,6 +43,12 @@ class TransformerBlock(Chain):
 
     Attributes:
         layers: The two ``Residual`` blocks, ``"attention"`` and ``"mlp"``, once it is built.
+
+    Example:
+        >>> block = bp.layers.TransformerBlock(num_heads=2, units=32)
+        >>> model = bp.Sequential([bp.Input((5, 8)), block, bp.layers.LayerNormalization()])
+        >>> model.output_shape
+        (5, 8)
     """
 
     definition = "{f}(x) = h + mlp(norm(h)) with h = x + attention(norm(x))"

@@ -56,6 +56,13 @@ class Conv2DTranspose(Sliding):
         b: Biases, likewise.
         dW: ∂E/∂W of the last backward pass.
         db: ∂E/∂b, likewise.
+
+    Example:
+        >>> layer = bp.layers.Conv2DTranspose(1, 2, strides=2, kernel_initializer="ones")
+        >>> model = bp.Sequential([bp.Input((1, 2, 1)), layer])
+        >>> model.predict([[[[1.0], [2.0]]]])[0, :, :, 0]
+        array([[1., 1., 2., 2.],
+               [1., 1., 2., 2.]], dtype=float32)
     """
 
     definition = "{f}(x)_{{abk}} = Σ_{{{self.written.hits}, c}} x_{{ijc}} W_{{uvkc}} + {b}_k"

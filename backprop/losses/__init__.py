@@ -1,4 +1,15 @@
-"""Loss functions, with Keras's names, strings and formulas."""
+"""Loss functions, with Keras's names, strings and formulas.
+
+Each gives ℓ of one sample with K outputs ŷ (or p, where they are probabilities) and targets y, and
+its derivative. ``forward(prediction, target)`` returns E, the mean of ℓ over the batch, and
+``backward()`` ∂E/∂ŷ, which is ∂ℓ/∂ŷ divided by N. Shapes: predictions ``(N, K)``, or ``(N, T, K)``
+and ``(N, H, W, K)``; targets likewise, or without the last axis where they are class indices.
+Logarithms are natural: cross-entropies and likelihoods are in nats.
+
+``forward`` raises ``ShapeError``, a ``ValueError``, if predictions and targets do not fit, as
+nothing is broadcast, and ``ValueError`` for targets that the loss is not made for; ``backward``
+raises ``NoForwardError``, a ``ValueError``, if no ``forward`` came before.
+"""
 
 from backprop.losses.base import Loss
 from backprop.losses.binary_cross_entropy import BinaryCrossentropy

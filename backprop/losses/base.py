@@ -30,6 +30,15 @@ class Loss(Settings):
 
     With more axes, predictions ``(N, T, K)``, ℓ has the shape ``(N, T)`` and the mean runs over
     both. Weights then have the shape ``(N,)`` or ``(N, T)``.
+
+    Example:
+        >>> class FourthPower(bp.losses.Loss):  # ℓ = Σ_k (ŷ_k − y_k)⁴
+        ...     def values(self, prediction, target):
+        ...         return np.sum((prediction - target) ** 4, axis=-1)
+        ...     def gradient(self, prediction, target):
+        ...         return 4 * (prediction - target) ** 3
+        >>> bp.inspection.check_loss(FourthPower(), (2,)).ok
+        True
     """
 
     link: str | None = None

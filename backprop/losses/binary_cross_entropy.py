@@ -25,6 +25,13 @@ class BinaryCrossentropy(CrossEntropy):
     Args:
         from_logits: Whether predictions are logits; else they are probabilities.
         label_smoothing: a in [0, 1): y (1 − a) + a/2 stands in for y in all formulas.
+
+    Example:
+        >>> loss = bp.losses.BinaryCrossentropy()
+        >>> round(loss.forward(np.array([[0.5]]), np.array([[1.0]])), 4)  # −log ½
+        0.6931
+        >>> loss.backward()
+        array([[-2.]])
     """
 
     link = "sigmoid"

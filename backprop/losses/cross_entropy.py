@@ -39,6 +39,13 @@ class CrossEntropy(Loss):
 
     Args:
         from_logits: Whether predictions are logits; else they are probabilities.
+
+    Example:
+        >>> loss = bp.losses.CategoricalCrossentropy(from_logits=True)
+        >>> round(loss.forward(np.array([[0.0, np.log(3)]]), np.array([[1.0, 0.0]])), 4)  # −log ¼
+        1.3863
+        >>> loss.backward()  # a − y
+        array([[-0.75,  0.75]])
     """
 
     ending = "Softmax(), or pass from_logits=True to the loss"
@@ -163,6 +170,11 @@ class CategoricalCrossentropy(CrossEntropy):
     Args:
         from_logits: Whether predictions are logits; else they are probabilities.
         label_smoothing: a in [0, 1): y (1 − a) + a/K stands in for y in all formulas.
+
+    Example:
+        >>> loss = bp.losses.CategoricalCrossentropy()
+        >>> round(loss.forward(np.array([[0.25, 0.75]]), np.array([[1.0, 0.0]])), 4)  # −log ¼
+        1.3863
     """
 
     link = "softmax"

@@ -20,6 +20,13 @@ class Poisson(Loss):
         ℓ = (1/K) Σ_k [ŷ_k − y_k log(ŷ_k + ε)],   ∂ℓ/∂ŷ = (1 − y / (ŷ + ε)) / K,   ε = 10⁻⁷
 
     Rates are positive: end the model with an ``Exponential`` or a ``Softplus``.
+
+    Example:
+        >>> loss = bp.losses.Poisson()
+        >>> round(loss.forward(np.array([[1.0]]), np.array([[5.0]])), 4)  # 1 − 5 log 1
+        1.0
+        >>> loss.backward().round(4)  # 1 − 5/1
+        array([[-4.]])
     """
 
     domain = POSITIVE
@@ -76,7 +83,12 @@ class KLDivergence(Loss):
 
     0 where p = y. As in Keras, a target below 10⁻⁷ counts as 10⁻⁷ and p is not divided by its sum.
     Below e·10⁻⁷, log p continues as a straight line (``functional.safe_log``): at 0 it has Keras's
-    value, but a slope.
+    value, but a slope. Source: Kullback & Leibler 1951, "On information and sufficiency".
+
+    Example:
+        >>> loss = bp.losses.KLDivergence()
+        >>> round(loss.forward(np.array([[0.25, 0.75]]), np.array([[1.0, 0.0]])), 4)  # log 4
+        1.3863
     """
 
     outputs = "classes"

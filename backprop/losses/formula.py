@@ -21,6 +21,12 @@ class Formula(NamedTuple):
         definition: What a letter of the formulas means, as a formula too.
         remark: A sentence about the gradient; formulas in it stand between backticks.
         normalised: The simpler ``Formula`` where the rows of predictions and targets sum to 1.
+
+    Example:
+        >>> bp.losses.MeanAbsoluteError().formula.value
+        '|{p}{i} − {y}{i}|'
+        >>> bp.losses.MeanAbsoluteError().formula.gradient
+        'sign({p} − {y})'
     """
 
     value: str

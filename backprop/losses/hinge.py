@@ -17,7 +17,12 @@ class Hinge(Loss):
         ℓ = (1/K) Σ_k max(1 − t_k ŷ_k, 0),   ∂ℓ/∂ŷ = −t/K where t ŷ < 1, else 0 (also at the kink)
 
     Targets y are −1/+1, or 0/1 as in Keras, where 0 stands for t = −1. Predictions are scores of
-    any size: end the model with a Dense layer or a Tanh.
+    any size: end the model with a Dense layer or a Tanh. Source: Cortes & Vapnik 1995,
+    "Support-vector networks".
+
+    Example:
+        >>> bp.losses.Hinge().forward(np.array([[0.25], [3.0]]), np.array([[1.0], [1.0]]))
+        0.375
     """
 
     formula = Formula(
@@ -70,6 +75,10 @@ class SquaredHinge(Hinge):
     """The hinge squared, so that its slope has no jump; targets as for ``Hinge``.
 
     ℓ = (1/K) Σ_k max(1 − t_k ŷ_k, 0)²,   ∂ℓ/∂ŷ = −(2/K) t max(1 − t ŷ, 0)
+
+    Example:
+        >>> bp.losses.SquaredHinge().forward(np.array([[-1.0]]), np.array([[1.0]]))
+        4.0
     """
 
     over_outputs = "mean"
@@ -104,7 +113,13 @@ class CategoricalHinge(Loss):
         ∂ℓ/∂ŷ_k = (1 − y_k) [k = j] − y_k where ℓ > 0, else 0 (also at the kink)
 
     As in Keras, n is taken over all classes: for the true one (1 − y) ŷ is 0, so that n is never
-    negative. Of equal ones the first counts.
+    negative. Of equal ones the first counts. Source: Crammer & Singer 2001, "On the algorithmic
+    implementation of multiclass kernel-based vector machines".
+
+    Example:
+        >>> y = np.array([[0.0, 1.0, 0.0]])
+        >>> bp.losses.CategoricalHinge().forward(np.array([[1.0, 1.5, 0.0]]), y)  # 1 + 1 − 1.5
+        0.5
     """
 
     outputs = "scores"

@@ -70,7 +70,18 @@ def is_known(name: str) -> bool:
 
 
 def get(loss: str | Loss) -> Loss:
-    """The loss of that name, or the object itself (see ``core.lookup.resolve`` for the errors)."""
+    """The loss of that name, or the object itself.
+
+    Raises:
+        ValueError: No loss has that name.
+        TypeError: It is neither a name nor a loss.
+
+    Example:
+        >>> bp.losses.get("mse")
+        MeanSquaredError()
+        >>> bp.losses.get(bp.losses.Huber(delta=2.0))
+        Huber(delta=2.0)
+    """
     own = "values(prediction, target) and, below it, gradient(prediction, target)"
     if isinstance(loss, str):
         loss = _KERAS.get(loss, loss)

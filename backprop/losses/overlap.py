@@ -30,6 +30,12 @@ class Tversky(Loss):
     Args:
         alpha: α, what a part of the target's region that is missed costs, as in Keras.
         beta: β, what a part outside of it costs.
+
+    Example:
+        >>> loss = bp.losses.Tversky(alpha=1.0, beta=0.0)  # 1 − recall
+        >>> p, y = np.array([[1.0, 0.0, 1.0]]), np.array([[1.0, 1.0, 0.0]])
+        >>> round(loss.forward(p, y), 4)
+        0.5
     """
 
     outputs = "answers"
@@ -114,6 +120,12 @@ class Dice(Tversky):
         ℓ = 1 − 2 Σ_k p_k y_k / (Σ_k p_k + Σ_k y_k + ε),   ε = 10⁻⁷
 
     That is Tversky's loss with α = β = ½. The sums run over all outputs of a sample (see there).
+    Source: Dice 1945, "Measures of the amount of ecologic association between species".
+
+    Example:
+        >>> p, y = np.array([[1.0, 0.0, 0.0]]), np.array([[1.0, 1.0, 1.0]])
+        >>> round(bp.losses.Dice().forward(p, y), 4)  # 1 − 2 · 1 / (1 + 3)
+        0.5
     """
 
     smallest = 0.5e-7  # of half the denominator

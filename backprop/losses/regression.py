@@ -17,7 +17,15 @@ SMALLEST_NORM = 1e-7
 
 
 class MeanSquaredError(Loss):
-    """ℓ = (1/K) Σ_k (ŷ_k − y_k)²,  ∂ℓ/∂ŷ = (2/K) (ŷ − y)."""
+    """ℓ = (1/K) Σ_k (ŷ_k − y_k)²,  ∂ℓ/∂ŷ = (2/K) (ŷ − y).
+
+    Example:
+        >>> loss = bp.losses.MeanSquaredError()
+        >>> loss.forward(np.array([[1.0, 5.0]]), np.array([[1.0, 2.0]]))  # (0 + 3²) / 2
+        4.5
+        >>> loss.backward()
+        array([[0., 3.]])
+    """
 
     over_outputs = "mean"
     formula = Formula("({p}{i} − {y}{i})²", "{p} − {y}", times="2")
@@ -44,6 +52,11 @@ class RootMeanSquaredError(MeanSquaredError):
     The root is taken of the mean over the whole batch. Unlike other losses, this one is therefore
     no mean over samples, and E of an epoch is not the mean of its batches' E. An epoch's ``"loss"``
     is that mean, a little below the root of the epoch's mean squared error.
+
+    Example:
+        >>> loss = bp.losses.RootMeanSquaredError()
+        >>> loss.forward(np.array([[1.0], [7.0]]), np.zeros((2, 1)))  # √((1 + 49) / 2)
+        5.0
     """
 
     formula = Formula(
@@ -62,6 +75,13 @@ class HalfSquaredError(Loss):
 
     It differs from the mean squared error by the factor K/2: the two agree for two outputs only.
     Source: Nielsen, "Neural Networks and Deep Learning", chapter 1.
+
+    Example:
+        >>> loss = bp.losses.HalfSquaredError()
+        >>> loss.forward(np.array([[1.0, 5.0]]), np.array([[1.0, 2.0]]))  # ½ (0 + 3²)
+        4.5
+        >>> loss.backward()
+        array([[0., 3.]])
     """
 
     over_outputs = "sum"
@@ -78,7 +98,15 @@ class HalfSquaredError(Loss):
 
 
 class MeanAbsoluteError(Loss):
-    """ℓ = (1/K) Σ_k |ŷ_k − y_k|,  ∂ℓ/∂ŷ = sign(ŷ − y) / K, with sign(0) = 0 at the kink."""
+    """ℓ = (1/K) Σ_k |ŷ_k − y_k|,  ∂ℓ/∂ŷ = sign(ŷ − y) / K, with sign(0) = 0 at the kink.
+
+    Example:
+        >>> loss = bp.losses.MeanAbsoluteError()
+        >>> loss.forward(np.array([[1.0, 5.0]]), np.array([[1.0, 2.0]]))  # (0 + 3) / 2
+        1.5
+        >>> loss.backward()
+        array([[0. , 0.5]])
+    """
 
     over_outputs = "mean"
     formula = Formula("|{p}{i} − {y}{i}|", "sign({p} − {y})")
@@ -112,6 +140,13 @@ class Huber(Loss):
 
     Raises:
         ValueError: δ is not a positive number.
+
+    Example:
+        >>> loss = bp.losses.Huber(delta=1.0)
+        >>> loss.forward(np.array([[1.0]]), np.array([[0.0]]))  # ½ 1²
+        0.5
+        >>> loss.forward(np.array([[9.0]]), np.array([[0.0]]))  # 9 − ½
+        8.5
     """
 
     over_outputs = "mean"
@@ -150,6 +185,11 @@ class LogCosh(Loss):
     """ℓ = (1/K) Σ_k log cosh(ŷ_k − y_k),  ∂ℓ/∂ŷ = tanh(ŷ − y) / K.
 
     About ½ d² for small errors d and |d| − log 2 for large ones: a Huber loss without seams.
+
+    Example:
+        >>> loss = bp.losses.LogCosh()
+        >>> round(loss.forward(np.array([[9.0]]), np.array([[0.0]])), 4)  # 9 − log 2
+        8.3069
     """
 
     over_outputs = "mean"
@@ -183,6 +223,13 @@ class CosineSimilarity(Loss):
 
     The negative sign is Keras's, so that minimising aligns the two. A norm below 10⁻⁷ counts as
     10⁻⁷; there ℓ is linear in ŷ and ∂ℓ/∂ŷ = −v/10⁻⁷.
+
+    Example:
+        >>> loss = bp.losses.CosineSimilarity()
+        >>> round(loss.forward(np.array([[3.0, 4.0]]), np.array([[6.0, 8.0]])), 4)  # parallel
+        -1.0
+        >>> round(loss.forward(np.array([[3.0, 4.0]]), np.array([[1.0, 0.0]])), 4)  # −3/5
+        -0.6
     """
 
     formula = Formula(

@@ -20,6 +20,11 @@ class MeanAbsolutePercentageError(Loss):
         ℓ = (100/K) Σ_k |ŷ_k − y_k| / s_k,   ∂ℓ/∂ŷ = 100 sign(ŷ − y) / (K s),   s = max(|y|, 10⁻⁷)
 
     Targets of 0 count 10⁷ times as much as those of 1: it is of use where there are none.
+
+    Example:
+        >>> loss = bp.losses.MeanAbsolutePercentageError()
+        >>> loss.forward(np.array([[110.0], [8.0]]), np.array([[100.0], [10.0]]))  # 10 % and 20 %
+        15.0
     """
 
     over_outputs = "mean"
@@ -61,6 +66,11 @@ class MeanSquaredLogarithmicError(Loss):
 
     As in Keras a prediction below ε counts as ε, and has no slope: end the model with an
     ``Exponential`` or a ``Softplus``.
+
+    Example:
+        >>> loss = bp.losses.MeanSquaredLogarithmicError()
+        >>> round(loss.forward(np.array([[1.0]]), np.array([[3.0]])), 4)  # (log 2)²
+        0.4805
     """
 
     over_outputs = "mean"

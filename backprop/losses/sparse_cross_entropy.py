@@ -34,6 +34,11 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         from_logits: Whether predictions are logits; else they are probabilities.
         ignore_class: A target, such as −1 or 255, that says that there is none: E is then the mean
             over the others of the batch, as in Keras, and over those that no mask hides.
+
+    Example:
+        >>> loss = bp.losses.SparseCategoricalCrossentropy()
+        >>> round(loss.forward(np.array([[0.25, 0.75]]), np.array([0])), 4)  # −log ¼
+        1.3863
     """
 
     link = "softmax"

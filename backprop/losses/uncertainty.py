@@ -37,6 +37,13 @@ class Quantile(Loss):
 
     Args:
         q: The share, between 0 and 1; or several, one for each output.
+
+    Example:
+        >>> loss = bp.losses.Quantile(0.9)
+        >>> loss.forward(np.array([[0.0]]), np.array([[10.0]]))  # ten too low: 0.9 · 10
+        9.0
+        >>> loss.forward(np.array([[10.0]]), np.array([[0.0]]))  # ten too high: 0.1 · 10
+        1.0
     """
 
     over_outputs = "mean"
@@ -107,6 +114,11 @@ class GaussianNegativeLogLikelihood(Loss):
 
     Source: Nix and Weigend 1994, "Estimating the mean and variance of the target probability
     distribution".
+
+    Example:
+        >>> loss = bp.losses.GaussianNegativeLogLikelihood()
+        >>> loss.forward(np.array([[5.0, 0.0]]), np.array([2.0]))  # ½ (0 + 3²), at variance e⁰
+        4.5
     """
 
     formula = Formula(

@@ -1,4 +1,11 @@
-"""Metrics, with Keras's names, strings and meanings: what training reports and never follows."""
+"""Metrics, with Keras's names, strings and meanings: what training reports and never follows.
+
+``update(prediction, target, sample_weight=None)`` takes a batch in, ``result()`` is the number over
+all batches since ``reset()``, nan if there were none. Shapes: predictions ``(N, K)``; targets
+``(N, K)``, or class indices ``(N,)``; weights ``(N,)``. Sequences and images have axes between.
+Logarithms are natural: cross-entropies and likelihoods are in nats. ``update`` raises
+``ShapeError``, a ``ValueError``, if predictions and targets do not fit.
+"""
 
 from backprop.metrics.accuracy import (
     Accuracy,
@@ -9,7 +16,7 @@ from backprop.metrics.accuracy import (
     TopKCategoricalAccuracy,
 )
 from backprop.metrics.base import MeanMetric, Metric
-from backprop.metrics.classification import F1Score, FBetaScore, Precision, Recall
+from backprop.metrics.classification import Precision, Recall
 from backprop.metrics.confusion import confusion_matrix
 from backprop.metrics.counts import FalseNegatives, FalsePositives, TrueNegatives, TruePositives
 from backprop.metrics.errors import (
@@ -19,6 +26,7 @@ from backprop.metrics.errors import (
     MeanSquaredLogarithmicError,
     PearsonCorrelation,
 )
+from backprop.metrics.f_scores import F1Score, FBetaScore
 from backprop.metrics.function import FunctionMetric
 from backprop.metrics.likelihoods import (
     BinaryCrossentropy,

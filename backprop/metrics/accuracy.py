@@ -41,6 +41,13 @@ class Accuracy(GuessMetric):
         name: Its key in logs and History.
         threshold: Above it an output that is an answer means yes; 0 for a model that ends in
             logits.
+
+    Example:
+        >>> metric = bp.metrics.Accuracy()
+        >>> metric.update(np.array([[0.1, 0.9], [0.8, 0.2]]), np.array([1, 1]))
+        >>> metric.update(np.array([[0.3, 0.7], [0.6, 0.4]]), np.array([1, 0]))
+        >>> metric.result()  # three of four
+        0.75
     """
 
     def __init__(self, name: str = "accuracy", threshold: float = 0.5) -> None:
@@ -78,6 +85,12 @@ class BinaryAccuracy(MeanMetric):
     Args:
         name: Its key in logs and History.
         threshold: Above it an output means yes; 0 for a model that ends in logits.
+
+    Example:
+        >>> metric = bp.metrics.BinaryAccuracy(threshold=0.6)
+        >>> metric.update(np.array([[0.55], [0.9]]), np.array([[0], [1]]))
+        >>> metric.result()
+        1.0
     """
 
     better = "larger"
@@ -98,6 +111,12 @@ class CategoricalAccuracy(GuessMetric):
 
     Args:
         name: Its key in logs and History.
+
+    Example:
+        >>> metric = bp.metrics.CategoricalAccuracy()
+        >>> metric.update(np.array([[0.1, 0.9], [0.8, 0.2]]), np.array([[0, 1], [0, 1]]))
+        >>> metric.result()
+        0.5
     """
 
     def __init__(self, name: str = "categorical_accuracy") -> None:
@@ -114,7 +133,14 @@ class CategoricalAccuracy(GuessMetric):
 
 
 class SparseCategoricalAccuracy(CategoricalAccuracy):
-    """``CategoricalAccuracy`` by the name that Keras gives it for class indices."""
+    """``CategoricalAccuracy`` by the name that Keras gives it for class indices.
+
+    Example:
+        >>> metric = bp.metrics.SparseCategoricalAccuracy()
+        >>> metric.update(np.array([[0.1, 0.9], [0.8, 0.2]]), np.array([1, 1]))
+        >>> metric.result()
+        0.5
+    """
 
     def __init__(self, name: str = "sparse_categorical_accuracy") -> None:
         super().__init__(name)
@@ -132,6 +158,12 @@ class TopKCategoricalAccuracy(MeanMetric):
 
     Raises:
         ValueError: k is not a positive integer; and in use, that of K outputs all are guesses.
+
+    Example:
+        >>> metric = bp.metrics.TopKCategoricalAccuracy(k=2)
+        >>> metric.update(np.array([[0.5, 0.3, 0.2], [0.5, 0.3, 0.2]]), np.array([1, 2]))
+        >>> metric.result()  # the second largest counts, the third does not
+        0.5
     """
 
     better = "larger"
@@ -159,7 +191,14 @@ class TopKCategoricalAccuracy(MeanMetric):
 
 
 class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
-    """``TopKCategoricalAccuracy`` by the name that Keras gives it for class indices."""
+    """``TopKCategoricalAccuracy`` by the name that Keras gives it for class indices.
+
+    Example:
+        >>> metric = bp.metrics.SparseTopKCategoricalAccuracy(k=2)
+        >>> metric.update(np.array([[0.5, 0.3, 0.2]]), np.array([1]))
+        >>> metric.result()
+        1.0
+    """
 
     def __init__(self, k: int = 5, name: str = "sparse_top_k_categorical_accuracy") -> None:
         super().__init__(k, name)

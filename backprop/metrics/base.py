@@ -38,6 +38,19 @@ class Metric(Settings):
         weighted: Whether training gives it the sample weights; ``compile`` sets it.
         outputs: What the model's outputs are (see ``core.types.Outputs``), as its loss says;
             ``compile`` sets it. None leaves it to the shapes and the targets.
+
+    Example:
+        >>> class Worst(bp.metrics.Metric):
+        ...     def reset(self):
+        ...         self.worst = 0.0
+        ...     def update(self, prediction, target, sample_weight=None):
+        ...         self.worst = max(self.worst, float(abs(prediction - target).max()))
+        ...     def result(self):
+        ...         return self.worst
+        >>> model = bp.Sequential([bp.layers.Dense(1, False, "ones")])
+        >>> model.compile("sgd", "mse", metrics=[Worst("worst")])
+        >>> model.evaluate(np.array([[1.0], [2.0]]), np.array([[1.0], [5.0]]), return_dict=True)
+        {'loss': 4.5, 'worst': 3.0}
     """
 
     better: Literal["larger", "smaller"] | None = None
@@ -216,6 +229,15 @@ class MeanMetric(Metric):
     """Σ_i w_i v_i / Σ_i w_i, the mean of a value v_i of each sample i (w_i = 1 unless given).
 
     A subclass writes ``values``, the formula for the samples of one batch.
+
+    Example:
+        >>> class Cubes(bp.metrics.MeanMetric):
+        ...     def values(self, prediction, target):
+        ...         return np.sum(abs(prediction - target) ** 3, axis=-1)
+        >>> metric = Cubes("cubes")
+        >>> metric.update(np.array([[1.0], [3.0]]), np.array([[1.0], [1.0]]))
+        >>> metric.result()  # (0 + 2³) / 2
+        4.0
     """
 
     def __init__(self, name: str) -> None:

@@ -30,6 +30,11 @@ def confusion_matrix(y_true: Any, y_pred: Any, n_classes: int | None = None) -> 
         ShapeError: The two have different lengths, or are no rows at all.
         ValueError: An index is no whole number from 0 to K − 1, or a row of ``y_true`` names
             several classes or none.
+
+    Example:
+        >>> bp.metrics.confusion_matrix([0, 0, 1], [0, 1, 1])  # one 0 was taken for a 1
+        array([[1, 1],
+               [0, 1]])
     """
     true, guess = as_classes(y_true, "y_true", scores=False), as_classes(y_pred, "y_pred")
     if len(true) != len(guess):

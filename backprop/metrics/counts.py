@@ -18,6 +18,12 @@ class TruePositives(DecisionMetric):
             the result is a list, with a number for each.
         class_id: The class whose number it is.
         name: Its key in logs and History.
+
+    Example:
+        >>> metric = bp.metrics.TruePositives()
+        >>> metric.update(np.array([[0.9], [0.8], [0.2]]), np.array([[1], [0], [0]]))
+        >>> metric.result()
+        1.0
     """
 
     def __init__(
@@ -46,6 +52,12 @@ class TrueNegatives(TruePositives):
             the result is a list, with a number for each.
         class_id: The class whose number it is.
         name: Its key in logs and History.
+
+    Example:
+        >>> metric = bp.metrics.TrueNegatives()
+        >>> metric.update(np.array([[0.9], [0.3], [0.2]]), np.array([[1], [0], [0]]))
+        >>> metric.result()
+        2.0
     """
 
     def __init__(
@@ -69,6 +81,12 @@ class FalsePositives(TruePositives):
             the result is a list, with a number for each.
         class_id: The class whose number it is.
         name: Its key in logs and History.
+
+    Example:
+        >>> metric = bp.metrics.FalsePositives()
+        >>> metric.update(np.array([[0.9], [0.8], [0.2]]), np.array([[0], [0], [0]]))
+        >>> metric.result()
+        2.0
     """
 
     better = "smaller"
@@ -94,6 +112,12 @@ class FalseNegatives(TruePositives):
             the result is a list, with a number for each.
         class_id: The class whose number it is.
         name: Its key in logs and History.
+
+    Example:
+        >>> metric = bp.metrics.FalseNegatives(threshold=0.95)
+        >>> metric.update(np.array([[0.9], [0.8], [0.2]]), np.array([[1], [1], [1]]))
+        >>> metric.result()
+        3.0
     """
 
     better = "smaller"

@@ -15,6 +15,12 @@ class MeanAbsolutePercentageError(MeanMetric):
 
     Args:
         name: Its key in logs and History.
+
+    Example:
+        >>> metric = bp.metrics.MeanAbsolutePercentageError()
+        >>> metric.update(np.array([110.0, 8.0]), np.array([100.0, 10.0]))
+        >>> metric.result()  # 10 % and 20 %
+        15.0
     """
 
     better = "smaller"
@@ -33,6 +39,12 @@ class MeanSquaredLogarithmicError(MeanMetric):
 
     Args:
         name: Its key in logs and History.
+
+    Example:
+        >>> metric = bp.metrics.MeanSquaredLogarithmicError()
+        >>> metric.update(np.array([1.0]), np.array([3.0]))
+        >>> round(metric.result(), 4)  # (log 2)²
+        0.4805
     """
 
     better = "smaller"
@@ -53,6 +65,12 @@ class LogCoshError(MeanMetric):
 
     Args:
         name: Its key in logs and History.
+
+    Example:
+        >>> metric = bp.metrics.LogCoshError()
+        >>> metric.update(np.array([9.0]), np.array([0.0]))
+        >>> round(metric.result(), 4)  # 9 − log 2
+        8.3069
     """
 
     better = "smaller"
@@ -74,6 +92,12 @@ class CosineSimilarity(MeanMetric):
 
     Args:
         name: Its key in logs and History.
+
+    Example:
+        >>> metric = bp.metrics.CosineSimilarity()
+        >>> metric.update(np.array([[3.0, 4.0]]), np.array([[1.0, 0.0]]))
+        >>> round(metric.result(), 4)
+        0.6
     """
 
     better = "larger"
@@ -94,6 +118,12 @@ class PearsonCorrelation(MeanMetric):
 
     Args:
         name: Its key in logs and History.
+
+    Example:
+        >>> metric = bp.metrics.PearsonCorrelation()
+        >>> metric.update(np.array([[1.0, 2.0, 3.0]]), np.array([[30.0, 20.0, 10.0]]))
+        >>> round(metric.result(), 4)
+        -1.0
     """
 
     better = "larger"

@@ -29,6 +29,15 @@ class FunctionMetric(MeanMetric):
         function: ``function(y_true, y_pred)``: in Keras's order, which is the reverse of the order
             of the methods here. It must not write into its arguments.
         name: Its key in logs and History; the function's own name by default.
+
+    Example:
+        >>> def worst(y_true, y_pred):
+        ...     return abs(y_true - y_pred).max()
+        >>> metric = bp.metrics.FunctionMetric(worst)
+        >>> metric.update(np.array([[1.0]]), np.array([[0.0]]))
+        >>> metric.update(np.array([[7.0]]), np.array([[4.0]]))
+        >>> metric.result()
+        3.0
     """
 
     def __init__(self, function: Callable[..., Any], name: str | None = None) -> None:

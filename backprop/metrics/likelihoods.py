@@ -16,6 +16,12 @@ class BinaryCrossentropy(MeanMetric):
         name: Its key in logs and History.
         from_logits: Whether predictions are logits; else they are probabilities.
         label_smoothing: The share of every label that is spread over all classes.
+
+    Example:
+        >>> metric = bp.metrics.BinaryCrossentropy()
+        >>> metric.update(np.array([[0.5]]), np.array([[1.0]]))
+        >>> round(metric.result(), 4)  # −log ½
+        0.6931
     """
 
     better = "smaller"
@@ -47,6 +53,12 @@ class CategoricalCrossentropy(MeanMetric):
         name: Its key in logs and History.
         from_logits: Whether predictions are logits; else they are probabilities.
         label_smoothing: The share of every label that is spread over all classes.
+
+    Example:
+        >>> metric = bp.metrics.CategoricalCrossentropy()
+        >>> metric.update(np.array([[0.25, 0.75]]), np.array([[1.0, 0.0]]))
+        >>> round(metric.result(), 4)  # −log ¼
+        1.3863
     """
 
     better = "smaller"
@@ -74,6 +86,12 @@ class SparseCategoricalCrossentropy(MeanMetric):
     Args:
         name: Its key in logs and History.
         from_logits: Whether predictions are logits; else they are probabilities.
+
+    Example:
+        >>> metric = bp.metrics.SparseCategoricalCrossentropy(from_logits=True)
+        >>> metric.update(np.array([[0.0, np.log(3)]]), np.array([0]))
+        >>> round(metric.result(), 4)  # −log ¼
+        1.3863
     """
 
     better = "smaller"
@@ -96,6 +114,12 @@ class KLDivergence(MeanMetric):
 
     Args:
         name: Its key in logs and History.
+
+    Example:
+        >>> metric = bp.metrics.KLDivergence()
+        >>> metric.update(np.array([[0.5, 0.5]]), np.array([[0.5, 0.5]]))
+        >>> round(metric.result(), 4)
+        0.0
     """
 
     better = "smaller"
@@ -115,6 +139,12 @@ class Poisson(MeanMetric):
 
     Args:
         name: Its key in logs and History.
+
+    Example:
+        >>> metric = bp.metrics.Poisson()
+        >>> metric.update(np.array([[1.0], [2.0]]), np.array([[5.0], [0.0]]))
+        >>> round(metric.result(), 4)  # ½ (1 − 5 log 1 + 2)
+        1.5
     """
 
     better = "smaller"
@@ -133,6 +163,12 @@ class Hinge(MeanMetric):
 
     Args:
         name: Its key in logs and History.
+
+    Example:
+        >>> metric = bp.metrics.Hinge()
+        >>> metric.update(np.array([[0.25], [3.0]]), np.array([[1], [1]]))
+        >>> metric.result()  # ½ (¾ + 0)
+        0.375
     """
 
     better = "smaller"
@@ -151,6 +187,12 @@ class SquaredHinge(Hinge):
 
     Args:
         name: Its key in logs and History.
+
+    Example:
+        >>> metric = bp.metrics.SquaredHinge()
+        >>> metric.update(np.array([[-1.0]]), np.array([[1]]))
+        >>> metric.result()
+        4.0
     """
 
     def __init__(self, name: str = "squared_hinge") -> None:
@@ -166,6 +208,12 @@ class CategoricalHinge(MeanMetric):
 
     Args:
         name: Its key in logs and History.
+
+    Example:
+        >>> metric = bp.metrics.CategoricalHinge()
+        >>> metric.update(np.array([[1.0, 1.5]]), np.array([[0, 1]]))
+        >>> metric.result()  # 1 + 1 − 1.5
+        0.5
     """
 
     better = "smaller"

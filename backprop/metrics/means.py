@@ -12,7 +12,7 @@ class Mean(MeanMetric):
         name: Its key in logs and History.
 
     Example:
-        >>> metric = Mean()
+        >>> metric = bp.metrics.Mean()
         >>> metric.update([1, 3, 5, 7], sample_weight=[1, 1, 0, 0])
         >>> metric.result()
         2.0
@@ -40,6 +40,13 @@ class Sum(Mean):
 
     Args:
         name: Its key in logs and History.
+
+    Example:
+        >>> metric = bp.metrics.Sum()
+        >>> metric.update(np.array([1.0, 2.0]))
+        >>> metric.update(np.array([3.0]))
+        >>> metric.result()
+        6.0
     """
 
     def __init__(self, name: str = "sum") -> None:

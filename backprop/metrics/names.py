@@ -16,7 +16,7 @@ from backprop.metrics.accuracy import (
     TopKCategoricalAccuracy,
 )
 from backprop.metrics.base import Metric
-from backprop.metrics.classification import F1Score, FBetaScore, Precision, Recall
+from backprop.metrics.classification import Precision, Recall
 from backprop.metrics.counts import FalseNegatives, FalsePositives, TrueNegatives, TruePositives
 from backprop.metrics.errors import (
     CosineSimilarity,
@@ -25,6 +25,7 @@ from backprop.metrics.errors import (
     MeanSquaredLogarithmicError,
     PearsonCorrelation,
 )
+from backprop.metrics.f_scores import F1Score, FBetaScore
 from backprop.metrics.function import FunctionMetric
 from backprop.metrics.likelihoods import (
     BinaryCrossentropy,
@@ -36,7 +37,6 @@ from backprop.metrics.likelihoods import (
     SparseCategoricalCrossentropy,
     SquaredHinge,
 )
-from backprop.metrics.means import Mean, Sum
 from backprop.metrics.overlap import BinaryIoU
 from backprop.metrics.ranking import AUC
 from backprop.metrics.regression import (
@@ -67,8 +67,6 @@ _OTHERS: dict[str, Callable[..., Metric]] = {
     "top_k_categorical_accuracy": TopKCategoricalAccuracy,
     "sparse_top_k_categorical_accuracy": SparseTopKCategoricalAccuracy,
     "auc": AUC,
-    "mean": Mean,
-    "sum": Sum,
     "mse": MeanSquaredError,
     "mean_squared_error": MeanSquaredError,
     "rmse": RootMeanSquaredError,
@@ -126,6 +124,12 @@ def get(
     Raises:
         ValueError: There is no metric of that name.
         TypeError: It is a class, or nothing that could be a metric.
+
+    Example:
+        >>> bp.metrics.get("auc")
+        AUC(name='auc')
+        >>> bp.metrics.get(lambda y_true, y_pred: abs(y_true - y_pred).max())
+        FunctionMetric(name='<lambda>')
     """
     if callable(metric) and not isinstance(metric, Metric | type):
         return FunctionMetric(metric)
@@ -159,6 +163,10 @@ def get_all(
 
     Raises:
         ValueError: An object stands there twice, or a name would hide another number of the logs.
+
+    Example:
+        >>> [metric.name for metric in bp.metrics.get_all(["mae", "accuracy"], ["accuracy"])]
+        ['mae', 'accuracy', 'weighted_accuracy']
     """
     plain = [get(metric, threshold) for metric in metrics]
     weighted = [get(metric, threshold) for metric in weighted_metrics]

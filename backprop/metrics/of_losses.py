@@ -19,7 +19,7 @@ class LossMetric(MeanMetric):
 
     Example:
         >>> from backprop.losses import Huber
-        >>> metric = LossMetric(Huber())
+        >>> metric = bp.metrics.LossMetric(Huber())
         >>> metric.update([[1.0], [4.0]], [[1.0], [1.0]])
         >>> metric.name, metric.result()
         ('huber', 1.25)

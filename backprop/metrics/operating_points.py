@@ -49,6 +49,12 @@ class PrecisionAtRecall(OperatingPoint):
         recall: The least recall, from 0 to 1.
         name: Its key in logs and History.
         class_id: The class whose precision it is, against all others.
+
+    Example:
+        >>> metric = bp.metrics.PrecisionAtRecall(1.0)
+        >>> metric.update(np.array([0.9, 0.8, 0.7, 0.1]), np.array([1, 0, 1, 0]))
+        >>> round(metric.result(), 4)  # all true ones lie among the first three
+        0.6667
     """
 
     def __init__(
@@ -69,6 +75,12 @@ class RecallAtPrecision(OperatingPoint):
         precision: The least precision, from 0 to 1.
         name: Its key in logs and History.
         class_id: The class whose recall it is, against all others.
+
+    Example:
+        >>> metric = bp.metrics.RecallAtPrecision(1.0)
+        >>> metric.update(np.array([0.9, 0.8, 0.7, 0.1]), np.array([1, 0, 1, 0]))
+        >>> metric.result()  # the first one alone
+        0.5
     """
 
     def __init__(
@@ -91,6 +103,12 @@ class SensitivityAtSpecificity(OperatingPoint):
         specificity: The least specificity, from 0 to 1.
         name: Its key in logs and History.
         class_id: The class whose sensitivity it is, against all others.
+
+    Example:
+        >>> metric = bp.metrics.SensitivityAtSpecificity(1.0)
+        >>> metric.update(np.array([0.9, 0.8, 0.7, 0.1]), np.array([1, 0, 1, 0]))
+        >>> metric.result()  # no wrong one is chosen if the first is alone
+        0.5
     """
 
     def __init__(
@@ -114,6 +132,12 @@ class SpecificityAtSensitivity(OperatingPoint):
         sensitivity: The least sensitivity, from 0 to 1.
         name: Its key in logs and History.
         class_id: The class whose specificity it is, against all others.
+
+    Example:
+        >>> metric = bp.metrics.SpecificityAtSensitivity(1.0)
+        >>> metric.update(np.array([0.9, 0.8, 0.7, 0.1]), np.array([1, 0, 1, 0]))
+        >>> metric.result()  # one of two wrong ones is among the first three
+        0.5
     """
 
     def __init__(

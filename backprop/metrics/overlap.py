@@ -17,13 +17,20 @@ class IoU(Metric):
 
     with C the confusion matrix over all samples (and pixels), weighted. A class that neither occurs
     nor is predicted is left out of the mean. The prediction is the class of the largest output;
-    targets are class indices or one-hot rows.
+    targets are class indices or one-hot rows. Source: Jaccard 1912, "The distribution of the flora
+    in the alpine zone".
 
     Args:
         num_classes: K, the number of outputs.
         target_class_ids: The classes that the mean is over.
         name: Its key in logs and History.
         ignore_class: A target that says that there is none.
+
+    Example:
+        >>> metric = bp.metrics.IoU(num_classes=2, target_class_ids=[1])
+        >>> metric.update(np.array([[0.1, 0.9], [0.2, 0.8], [0.7, 0.3]]), np.array([1, 0, 0]))
+        >>> metric.result()  # one of two
+        0.5
     """
 
     better = "larger"
@@ -104,6 +111,12 @@ class MeanIoU(IoU):
         num_classes: K, the number of outputs.
         name: Its key in logs and History.
         ignore_class: A target that says that there is none.
+
+    Example:
+        >>> metric = bp.metrics.MeanIoU(num_classes=2)
+        >>> metric.update(np.array([[0.1, 0.9], [0.2, 0.8], [0.7, 0.3]]), np.array([1, 0, 0]))
+        >>> metric.result()  # ½ of each class
+        0.5
     """
 
     def __init__(
@@ -120,6 +133,12 @@ class BinaryIoU(IoU):
         target_class_ids: The classes that the mean is over, of 0 and 1.
         threshold: From it on an output means yes; 0 for a model that ends in logits.
         name: Its key in logs and History.
+
+    Example:
+        >>> metric = bp.metrics.BinaryIoU(target_class_ids=[1])
+        >>> metric.update(np.array([[0.9], [0.8], [0.3]]), np.array([[1], [0], [0]]))
+        >>> metric.result()
+        0.5
     """
 
     def __init__(

@@ -97,6 +97,8 @@ class AUC(Ranking):
     These are scikit-learn's ``roc_auc_score`` and ``average_precision_score``. Keras approximates
     the curves by 200 thresholds between 0 and 1; here all scores are kept, of any range, logits
     too. Of two classes the area is that of class 1; otherwise K outputs are counted together.
+    Source: Hanley & McNeil 1982, "The meaning and use of the area under a receiver operating
+    characteristic (ROC) curve".
 
     Args:
         curve: ``"ROC"`` or ``"PR"``.
@@ -106,6 +108,12 @@ class AUC(Ranking):
 
     Raises:
         ValueError: The curve is none of these.
+
+    Example:
+        >>> metric = bp.metrics.AUC()
+        >>> metric.update(np.array([[0.9], [0.8], [0.7], [0.1]]), np.array([[1], [0], [1], [0]]))
+        >>> metric.result()  # three of four pairs are in order
+        0.75
     """
 
     def __init__(

@@ -14,6 +14,12 @@ class MeanSquaredError(MeanMetric):
 
     Args:
         name: Its key in logs and History.
+
+    Example:
+        >>> metric = bp.metrics.MeanSquaredError()
+        >>> metric.update(np.array([[1.0], [5.0]]), np.array([[1.0], [2.0]]))
+        >>> metric.result()  # (0 + 3²) / 2
+        4.5
     """
 
     better = "smaller"
@@ -33,6 +39,13 @@ class RootMeanSquaredError(MeanSquaredError):
 
     Args:
         name: Its key in logs and History.
+
+    Example:
+        >>> metric = bp.metrics.RootMeanSquaredError()
+        >>> metric.update(np.array([[1.0]]), np.array([[0.0]]))
+        >>> metric.update(np.array([[7.0]]), np.array([[0.0]]))
+        >>> metric.result()  # √((1 + 49) / 2), not ½ (1 + 7)
+        5.0
     """
 
     def __init__(self, name: str = "root_mean_squared_error") -> None:
@@ -48,6 +61,12 @@ class MeanAbsoluteError(MeanMetric):
 
     Args:
         name: Its key in logs and History.
+
+    Example:
+        >>> metric = bp.metrics.MeanAbsoluteError()
+        >>> metric.update(np.array([[1.0], [5.0]]), np.array([[1.0], [2.0]]))
+        >>> metric.result()
+        1.5
     """
 
     better = "smaller"
@@ -74,6 +93,12 @@ class R2Score(Metric):
             ``"variance_weighted_average"``, where those that vary more count more.
         num_regressors: p, for the adjusted 1 − (1 − R²)(n − 1)/(n − p − 1), with n = N K; 0 leaves
             it as it is. nan where n is too small.
+
+    Example:
+        >>> metric = bp.metrics.R2Score()
+        >>> metric.update(np.array([[1.0], [2.0], [4.0]]), np.array([[1.0], [2.0], [3.0]]))
+        >>> metric.result()  # 1 − 1/2
+        0.5
     """
 
     better = "larger"

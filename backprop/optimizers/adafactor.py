@@ -37,8 +37,6 @@ class Adafactor(ByParameter):
         **common: Weight decay, clipping and averaging, see ``Optimizer``.
 
     Example:
-        >>> import numpy as np
-        >>> import backprop as bp
         >>> model = bp.Sequential([bp.layers.Dense(300)], seed=0)
         >>> model.compile(bp.optimizers.Adafactor(), "mse")
         >>> history = model.fit(np.ones((4, 200)), np.ones((4, 300)), verbose=0)

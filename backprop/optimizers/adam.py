@@ -60,6 +60,13 @@ class Adam(AdamLike):
         epsilon: ε, above 0.
         amsgrad: Whether the denominators may never shrink.
         **common: Weight decay, clipping and averaging, see ``Optimizer``.
+
+    Example:
+        >>> model = bp.Sequential([bp.Input(1), bp.layers.Dense(1, use_bias=False)])
+        >>> model.parameters.values[:], model.parameters.gradients[:] = 5, 123
+        >>> bp.optimizers.Adam(0.1).step(model.parameters)
+        >>> model.parameters.values.round(4)  # the first step is η, whatever g
+        array([4.9], dtype=float32)
     """
 
     def __init__(
@@ -134,6 +141,13 @@ class AdamW(Adam):
         epsilon: ε, above 0.
         amsgrad: Whether the denominators may never shrink.
         **common: Clipping and averaging, see ``Optimizer``.
+
+    Example:
+        >>> model = bp.Sequential([bp.Input(1), bp.layers.Dense(1, use_bias=False)])
+        >>> model.parameters.values[:], model.parameters.gradients[:] = 5, 0
+        >>> bp.optimizers.AdamW(0.1, weight_decay=0.5).step(model.parameters)
+        >>> model.parameters.values  # 5 − 0.1 · 0.5 · 5
+        array([4.75], dtype=float32)
     """
 
     def __init__(
@@ -160,6 +174,12 @@ class Nadam(AdamLike):
         θ ← θ − η m̂ / (√v̂ + ε)   with v̂ = v̄ / (1 − β₂ᵗ)
 
     Source: Dozat 2015, "Incorporating Nesterov momentum into Adam"; the arguments are Adam's.
+
+    Example:
+        >>> model = bp.Sequential([bp.layers.Dense(1)])
+        >>> model.compile(bp.optimizers.Nadam(learning_rate=0.01, beta_1=0.95), "mse")
+        >>> model.optimizer
+        Nadam(learning_rate=0.01, beta_1=0.95, beta_2=0.999, epsilon=1e-07)
     """
 
     scratches = 2
@@ -208,6 +228,13 @@ class Adamax(AdamLike):
         θ ← θ − η / (1 − β₁ᵗ) · m̄ / (u + ε)
 
     Source: Kingma & Ba 2015, section 7.1; the arguments are Adam's.
+
+    Example:
+        >>> optimizer = bp.optimizers.Adamax(clipnorm=1.0)
+        >>> model = bp.Sequential([bp.Input(1), bp.layers.Dense(1)])
+        >>> optimizer.step(model.parameters)
+        >>> sorted(optimizer.state)  # m̄ and u
+        ['momentum', 'norm']
     """
 
     slots = ("momentum", "norm")

@@ -28,6 +28,13 @@ class Adagrad(Optimizer):
         initial_accumulator_value: What G begins with.
         epsilon: ε, above 0; inside the root, as in Keras.
         **common: Weight decay, clipping and averaging, see ``Optimizer``.
+
+    Example:
+        >>> model = bp.Sequential([bp.Input(1), bp.layers.Dense(1, use_bias=False)])
+        >>> model.parameters.values[:], model.parameters.gradients[:] = 5, 3
+        >>> bp.optimizers.Adagrad(1.0, initial_accumulator_value=16).step(model.parameters)
+        >>> model.parameters.values.round(4)  # 5 − 3 / √(16 + 3²)
+        array([4.4], dtype=float32)
     """
 
     slots = ("accumulator",)
@@ -91,6 +98,13 @@ class RMSprop(Optimizer):
         epsilon: ε, above 0; inside the root, as in Keras.
         centered: Whether the square of the mean gradient is subtracted, which leaves a variance.
         **common: Weight decay, clipping and averaging, see ``Optimizer``.
+
+    Example:
+        >>> model = bp.Sequential([bp.Input(1), bp.layers.Dense(1, use_bias=False)])
+        >>> model.parameters.values[:], model.parameters.gradients[:] = 5, 3
+        >>> bp.optimizers.RMSprop(1.0, rho=0.75).step(model.parameters)
+        >>> model.parameters.values.round(4)  # 5 − 3 / √(¼ · 3²)
+        array([3.], dtype=float32)
     """
 
     def __init__(
@@ -160,6 +174,13 @@ class Adadelta(Optimizer):
         rho: ρ in [0, 1).
         epsilon: ε, above 0.
         **common: Weight decay, clipping and averaging, see ``Optimizer``.
+
+    Example:
+        >>> optimizer = bp.optimizers.Adadelta(learning_rate=1.0)
+        >>> model = bp.Sequential([bp.Input(1), bp.layers.Dense(1)])
+        >>> optimizer.step(model.parameters)
+        >>> sorted(optimizer.state)  # D and G
+        ['mean_square', 'mean_square_step']
     """
 
     slots = ("mean_square", "mean_square_step")

@@ -1,21 +1,20 @@
 """The contract of an optimizer: a formula on stretches of two vectors, θ and its gradient g."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from backprop.core.checks import check_count, check_flag, check_integer, check_number, check_share
+from backprop.core.checks import check_number
 from backprop.core.parameters import Parameters
-from backprop.core.settings import Checked, Strict
 from backprop.core.types import Array
-from backprop.optimizers.blocks import BLOCK, Block, cut, vectors_of, written
-from backprop.optimizers.options import LearningRate, new_rate, one_limit, optional, show
-from backprop.optimizers.vectors import clip, collect, exchange, include, round_to_0, settle
+from backprop.optimizers.blocks import Block
+from backprop.optimizers.bookkeeping import Bookkeeping
+from backprop.optimizers.options import LearningRate, new_rate
+from backprop.optimizers.vectors import include, round_to_0
 
 ROUNDING = 32
 """Steps between two roundings of the state (see ``Optimizer.step``)."""
 
 
-class Optimizer(Strict):
+class Optimizer(Bookkeeping):
     """Changes θ in place from g, block by block; a frozen layer's stretch is never touched.
 
     A subclass writes its formula in ``update`` and, directly above it in ``coefficients``, those
@@ -33,8 +32,7 @@ class Optimizer(Strict):
         weight_decay: λ.
         clipnorm: The length that each parameter's gradient is shortened to if it is longer.
         global_clipnorm: The same for the gradient of all parameters together.
-        clipvalue: The largest size of a component of g; larger ones are cut off. Only one of the
-            three may be given.
+        clipvalue: The largest size of a component of g. Only one of the three may be given.
         use_ema: Whether to keep the moving average a of θ, which begins with the θ of the first
             step. At the end of training it replaces θ.
         ema_momentum: κ.
@@ -45,64 +43,21 @@ class Optimizer(Strict):
         iterations: The number of updates of θ.
         full_batch: Whether an update needs the loss at several θ. ``fit`` then calls ``minimize``
             with the loss of all samples, and not ``step`` after each batch.
+        gathers: Whether all of g has to be there before any of θ changes.
         by_parameter: Whether ``update`` needs whole parameters, see ``ByParameter``.
-        scalars: What ``coefficients`` returned for this step, each as an array of θ's dtype without
-            axes, which NumPy takes faster than a Python float.
+        scalars: What ``coefficients`` returned for this step, as arrays of θ's dtype without axes.
+
+    Example:
+        >>> class Descent(bp.optimizers.Optimizer):  # θ ← θ − η g
+        ...     def update(self, theta, g, scratch, *state):
+        ...         theta -= self.learning_rate * g
+        >>> bp.Sequential([bp.layers.Dense(1)]).compile(Descent(0.1), "mse")
     """
 
     slots: tuple[str, ...] = ()
     scratches = 1
     initial_state = 0.0
-    full_batch = by_parameter = clips = swapped = False
-    instead = {"schedule": "set learning_rate", "state": "write into its vectors, state[…][...]"}
-    iterations: Any = Checked(check_count)
-    scalars: list[Array] = []
-
-    def __init__(
-        self,
-        learning_rate: LearningRate,
-        *,
-        weight_decay: float | None = None,
-        clipnorm: float | None = None,
-        global_clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        use_ema: bool = False,
-        ema_momentum: float = 0.99,
-        ema_overwrite_frequency: int | None = None,
-        gradient_accumulation_steps: int | None = None,
-    ) -> None:
-        self._schedule: Callable[[int], float] | None = None
-        self._learning_rate = 0.0
-        self.learning_rate = learning_rate
-        every, steps = ema_overwrite_frequency, gradient_accumulation_steps
-        self.weight_decay = optional(check_number, weight_decay, "weight_decay")
-        given = one_limit(clipnorm=clipnorm, global_clipnorm=global_clipnorm, clipvalue=clipvalue)
-        self.clips = bool(given)
-        self.clipnorm = given.get("clipnorm")
-        self.global_clipnorm = given.get("global_clipnorm")
-        self.clipvalue = given.get("clipvalue")
-        self.use_ema = check_flag(use_ema, "use_ema")
-        self.ema_momentum = check_share(ema_momentum, "ema_momentum")
-        self.ema_overwrite_frequency = optional(check_integer, every, "ema_overwrite_frequency")
-        steps = optional(check_integer, steps, "gradient_accumulation_steps", 2)
-        self.gradient_accumulation_steps = steps
-        self.iterations = self._waiting = 0  # gradients that are added up already
-        self.swapped = False
-        self._state: dict[str, Array] = {}
-        self.scalars: list[Array] = []
-        self._parameters: Parameters | None = None
-        self._stretches: list[slice] | None = None
-        self._decays: list[bool] = []
-        self._blocks: list[Block] = []
-        self._numbers: tuple[float, ...] = ()
-        self._keep = 1.0  # 1 − η λ
-
-    def setting_changed(self, trial: Any) -> None:
-        """Takes what follows from the arguments; the next step makes the state that is missing."""
-        for name in ("clips", "slots", "initial_state"):
-            setattr(self, name, getattr(trial, name))
-        self._waiting *= self.gradient_accumulation_steps is not None
-        self._stretches = None
+    full_batch = by_parameter = False
 
     # ------------------------------------------------------------------ what a subclass defines
 
@@ -152,27 +107,11 @@ class Optimizer(Strict):
     def learning_rate(self, value: LearningRate) -> None:
         self._schedule, self._learning_rate = new_rate(value, self._schedule, self._learning_rate)
 
-    @property
-    def steps(self) -> int:
-        """The number of steps taken, those that only added g up among them."""
-        return int(self.iterations) * (self.gradient_accumulation_steps or 1) + self._waiting
-
-    @property
-    def schedule(self) -> Callable[[int], float] | None:
-        """What determines the learning rate; None if it is a number."""
-        return self._schedule
-
-    @property
-    def state(self) -> dict[str, Array]:
-        """The state vectors by name, each as long as θ; with ``use_ema`` a is ``"average"``."""
-        return self._state
-
     def step(self, parameters: Parameters) -> None:
         """One update of θ from g.
 
-        Every 32 steps, numbers of the state below 10⁻³⁶ (10⁻³⁰⁶ in float64) are rounded to 0. Where
-        a gradient stays 0 they would shrink to denormal numbers and stay there, and steps with
-        those were measured to take ten times as long.
+        Every 32 steps, numbers of the state below 10⁻³⁶ (10⁻³⁰⁶ in float64) are rounded to 0: where
+        a gradient stays 0 they would become denormal, and steps ten times as long.
 
         Args:
             parameters: A model's ``parameters``, their gradients written by its ``backward``.
@@ -180,96 +119,15 @@ class Optimizer(Strict):
         Raises:
             ValueError: This optimizer already trains another model, whose state it holds.
         """
-        blocks = self.prepare(parameters)
+        blocks = self.prepare(parameters)  # stretches of θ, g and the state; the coefficients
         if self.gathers:
-            self.gather(parameters)
+            self.gather(parameters)  # g is the mean of k gradients, and clipped
         self.change(blocks)
-        self.conclude(parameters)
-
-    def check_free(self, parameters: Parameters | None) -> None:
-        """Raises ValueError if the state is another model's; None: a model without parameters."""
-        if self._parameters is not None and self._parameters is not parameters:
-            raise ValueError(
-                f"this {type(self).__name__} already trains another model, or this one before "
-                f"layers were added: compile each model with an optimizer of its own."
-            )
-
-    def finalize(self, parameters: Parameters) -> None:
-        """Replaces θ by its moving average at the end of training, if one is kept."""
-        if self.use_ema and self._parameters is parameters:
-            settle(parameters, self.state["average"], self.swapped)
-            self.swapped = False
-
-    def swap(self, parameters: Parameters) -> None:
-        """Exchanges θ and its moving average, if there is one by now; ``swapped`` says it."""
-        if "average" in self.state and self._parameters is parameters:
-            exchange(parameters, self.state["average"])
-            self.swapped = not self.swapped
-
-    def begin(self, parameters: Parameters) -> None:
-        """Makes the state if there is none; before callbacks change the rate, for ``reset``."""
-        if self._parameters is not parameters:
-            self.bind(parameters)
-
-    def reset(self) -> None:
-        """Forgets the state and the model."""
-        if self._parameters is not None:
-            self._schedule, self._learning_rate = self._first_rate
-        self.iterations = self._waiting = 0
-        self._state, self.swapped = {}, False
-        self._parameters, self._blocks = None, []
-
-    def prepare(self, parameters: Parameters) -> list[Block]:
-        """The first part of a step: the state and the numbers of the formula.
-
-        Returns the blocks of θ that are trained: the same list as long as they stay the same.
-        """
-        t, eta = self.iterations + 1, self.learning_rate
-        if self._parameters is not parameters:
-            self.bind(parameters)
-        stretches = parameters.trainable_slices()
-        decays = self.decaying(parameters)
-        if stretches is not self._stretches or decays != self._decays:
-            self._complete_state(parameters)
-            self._stretches, self._decays = stretches, decays
-            self._blocks = self.blocks(parameters, stretches)
-        numbers = self.coefficients(t, eta) if self.due else self._numbers
-        if decays:
-            self._keep = 1 - eta * (self.weight_decay or 0)
-        if numbers != self._numbers:
-            scalars = written(numbers, self.scalars, parameters.values.dtype)
-            self.__dict__.update(_numbers=numbers, scalars=scalars)  # Strict would look at each
-        return self._blocks
-
-    @property
-    def due(self) -> bool:
-        """Whether the next step changes θ, and does not merely add g up."""
-        steps = self.gradient_accumulation_steps
-        return steps is None or self._waiting + 1 >= steps
-
-    @property
-    def gathers(self) -> bool:
-        """Whether all of g has to be there before any of θ changes."""
-        return self.clips or self.gradient_accumulation_steps is not None
-
-    def decaying(self, parameters: Parameters) -> list[bool]:
-        """Which parameters decay; an empty list if there is no weight decay."""
-        return [p.decays for p in parameters] if self.weight_decay else []
-
-    def kept(self, *state: Array) -> float:
-        """1 − η λ for the parameter with this state."""
-        return self._keep
-
-    def gather(self, parameters: Parameters) -> None:
-        """What the formula needs all of g for: the mean of k gradients, and clipping."""
-        if self.gradient_accumulation_steps:
-            collect(parameters, self.state["gradient_accumulator"], self._waiting + 1, self.due)
-        if self.due:
-            clip(parameters, self.clipnorm, self.global_clipnorm, self.clipvalue)
+        self.conclude(parameters)  # the constraints hold again; the step is counted
 
     def change(self, blocks: Sequence[Block]) -> None:
         """Changes θ and the state in these blocks; several threads may do so for others."""
-        t, due = self.iterations + 1, self.due
+        t, due = self.iterations + 1, not self.gathers or self.due
         for arguments, decaying, average in blocks:
             if due:
                 keep = self.kept(*arguments[3:]) if decaying else 1.0
@@ -283,48 +141,3 @@ class Optimizer(Strict):
             if due and not t % ROUNDING:
                 for vector in arguments[3:]:
                     round_to_0(vector)
-
-    def conclude(self, parameters: Parameters) -> None:
-        """The last part of a step: the constraints hold again."""
-        for p in parameters.constrained:
-            if p.trainable:
-                p.constraint.project(p.value)
-        due, attributes = self.due, self.__dict__
-        attributes["iterations"] += due
-        attributes["_waiting"] = 0 if due else self._waiting + 1
-
-    def bind(self, parameters: Parameters) -> None:
-        """Makes the state for a model's parameters, as the first step does."""
-        self.check_free(parameters)
-        self._parameters, self._stretches = parameters, None
-        self._first_rate = self._schedule, self._learning_rate
-        self.scalars, self._numbers, self._state = [], (), {}
-        self._complete_state(parameters)
-
-    def lengths(self, parameters: Parameters) -> dict[str, int]:
-        """How many numbers there are in each state vector: as many as in θ."""
-        names = [*self.slots, *["average"] * self.use_ema]
-        names += ["gradient_accumulator"] * bool(self.gradient_accumulation_steps)
-        return dict.fromkeys(names, parameters.values.size)
-
-    def _complete_state(self, parameters: Parameters) -> None:
-        """Makes the state vectors that are missing, and lets those go that nobody needs."""
-        first = dict.fromkeys(self.slots, self.initial_state)
-        self._state = vectors_of(self.lengths(parameters), self.state, first, parameters.values)
-
-    def blocks(
-        self, parameters: Parameters, stretches: Sequence[slice], size: int = BLOCK
-    ) -> list[Block]:
-        """Cuts stretches of θ into blocks of at most that many elements."""
-        places = zip(parameters.places(), self._decays, strict=False)
-        decaying = [bounds for (_, bounds), decays in places if decays]
-        vectors = [parameters.gradients, *(self.state[name] for name in self.slots)]
-        average = self.state.get("average")
-        return cut(parameters.values, vectors, average, self.scratches, stretches, decaying, size)
-
-    # A copied or unpickled block would no longer be a view of the state: cut new ones.
-    def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_stretches": None, "_blocks": []}
-
-    def __repr__(self) -> str:
-        return show(self, Optimizer, {"learning_rate": self._schedule or self._learning_rate})

@@ -18,17 +18,14 @@ class ByParameter(Optimizer):
     says. K models of one form are trained one after the other by ``fit_many``.
 
     Example:
-        >>> import numpy as np
-        >>> class Longest(ByParameter):  # moves along the largest singular value alone
+        >>> class Normalized(bp.optimizers.ByParameter):  # θ ← θ − η g / ‖g‖ of each parameter
         ...     def update(self, theta, g, scratch, *state):
-        ...         U, S, V = np.linalg.svd(g)
-        ...         theta -= self.learning_rate * np.outer(U[:, 0], V[0])
-        >>> W = Parameter("W", np.zeros((2, 2)))
-        >>> parameters = Parameters([W], np.dtype("float64"))
-        >>> W.gradient = [[0.0, 3.0], [1.0, 0.0]]
-        >>> Longest(0.5).step(parameters)
-        >>> W.value.tolist()
-        [[0.0, -0.5], [0.0, 0.0]]
+        ...         theta -= self.learning_rate * g / np.linalg.norm(g)
+        >>> model = bp.Sequential([bp.Input(2), bp.layers.Dense(1, use_bias=False)])
+        >>> model.parameters.values[:], model.parameters.gradients[:] = 1, (3, 4)
+        >>> Normalized(1.0).step(model.parameters)
+        >>> model.parameters.values.round(4)  # 1 − 3/5 and 1 − 4/5
+        array([0.4, 0.2], dtype=float32)
     """
 
     by_parameter = True

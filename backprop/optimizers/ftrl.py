@@ -32,11 +32,10 @@ class Ftrl(Optimizer):
         **common: Weight decay, clipping and averaging, see ``Optimizer``.
 
     Example:
-        >>> import numpy as np
         >>> from backprop.core.parameters import Parameter, Parameters
         >>> parameters = Parameters([Parameter("W", np.zeros(3))], np.dtype("float64"))
         >>> parameters.gradients[...] = [2.0, -0.5, 0.1]
-        >>> Ftrl(0.1, l1_regularization_strength=1.0).step(parameters)
+        >>> bp.optimizers.Ftrl(0.1, l1_regularization_strength=1.0).step(parameters)
         >>> print(parameters.values.round(4))
         [-0.0494  0.      0.    ]
     """

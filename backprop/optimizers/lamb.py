@@ -22,11 +22,10 @@ class Lamb(ByParameter, AdamLike):
     learning: training BERT in 76 minutes"; the arguments are Adam's.
 
     Example:
-        >>> import numpy as np
         >>> from backprop.core.parameters import Parameter, Parameters
         >>> parameters = Parameters([Parameter("W", np.array([3.0, 4.0]))], np.dtype("float64"))
         >>> parameters.gradients[...] = [1.0, 0.0]
-        >>> Lamb(0.1).step(parameters)
+        >>> bp.optimizers.Lamb(0.1).step(parameters)
         >>> print(parameters.values.round(4))  # a tenth of its length, which is 5
         [2.5 4. ]
     """

@@ -29,6 +29,14 @@ class LBFGS(Optimizer):
 
     Attributes:
         message: Why the last fit ended.
+
+    Example:
+        >>> X = np.array([[0.0], [1.0], [2.0]])
+        >>> model = bp.Sequential([bp.layers.Dense(1)], seed=0, dtype="float64")
+        >>> model.compile(bp.optimizers.LBFGS(), "mse")
+        >>> history = model.fit(X, 3 * X + 1, epochs=20, verbose=0)
+        >>> model.layers[0].W.round(4), model.layers[0].b.round(4)
+        (array([[3.]]), array([1.]))
     """
 
     full_batch = True

@@ -58,8 +58,6 @@ class Muon(ByParameter):
         **common: Clipping and averaging, see ``Optimizer``.
 
     Example:
-        >>> import numpy as np
-        >>> import backprop as bp
         >>> hidden, last = bp.layers.Dense(30), bp.layers.Dense(3, name="output")
         >>> model = bp.Sequential([hidden, bp.layers.ReLU(), last], seed=0)
         >>> model.compile(bp.optimizers.Muon(0.01, exclude_layers=["output"]), "mse")

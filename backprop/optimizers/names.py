@@ -11,8 +11,9 @@ from backprop.optimizers.base import Optimizer
 from backprop.optimizers.ftrl import Ftrl
 from backprop.optimizers.lamb import Lamb
 from backprop.optimizers.lbfgs import LBFGS
+from backprop.optimizers.lion import Lion
 from backprop.optimizers.muon import Muon
-from backprop.optimizers.sgd import SGD, Lion
+from backprop.optimizers.sgd import SGD
 
 _BY_NAME: dict[str, Callable[[], Optimizer]] = {
     "sgd": SGD,
@@ -35,7 +36,13 @@ _BY_NAME: dict[str, Callable[[], Optimizer]] = {
 def get(optimizer: str | Optimizer) -> Optimizer:
     """The optimizer of that name, in capitals or not, or the object itself.
 
-    See ``core.lookup.resolve``.
+    Raises:
+        ValueError: No optimizer has that name.
+        TypeError: It is neither a name nor an optimizer.
+
+    Example:
+        >>> bp.optimizers.get("adam").learning_rate
+        0.001
     """
     if isinstance(optimizer, str) and optimizer.lower() in _BY_NAME:
         optimizer = optimizer.lower()

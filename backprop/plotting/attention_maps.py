@@ -42,6 +42,10 @@ def attention(
     Raises:
         ValueError: If ``weights`` has another shape or negative numbers, or a step has no name.
         FileNotFoundError: If the folder of ``path`` does not exist.
+
+    Example:
+        >>> weights = np.array([[1.0, 0.0], [0.5, 0.5]])  # step 2 looks at both
+        >>> figure = bp.plotting.attention(weights, ["to", "be"], path="attention.png")
     """
     shares = np.asarray(weights)
     shares = finite_array("weights", shares[np.newaxis] if shares.ndim == 2 else shares, 3)

@@ -29,6 +29,10 @@ def gradient_costs(
 
     Raises:
         ValueError: If a method has not one time for each network.
+
+    Example:
+        >>> seconds = {"differences": [0.001, 0.1], "backpropagation": [0.0001, 0.0002]}
+        >>> figure = bp.plotting.gradient_costs([10, 1000], seconds)
     """
     x = finite_array("weights", weights, 1)
     figure = new_figure(8, 4.5)

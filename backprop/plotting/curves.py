@@ -74,6 +74,12 @@ def loss_curves(
         TypeError: If ``histories`` is neither of the two.
         ValueError: If a key is unknown, or quantities of one training differ in length.
         FileNotFoundError: If the folder of ``path`` does not exist.
+
+    Example:
+        >>> training = {"loss": [0.9, 0.4], "val_loss": [0.9, 0.5], "accuracy": [0.5, 0.8]}
+        >>> figure = bp.plotting.loss_curves(training, path="training.png")
+        >>> len(figure.axes)  # a panel for the losses, and one for the accuracy
+        2
     """
     runs = _read_runs(histories)
     quantities = _choose(runs, keys)

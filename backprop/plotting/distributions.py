@@ -44,6 +44,11 @@ def histograms(
     Raises:
         ValueError: If there is no layer or a layer has no epoch.
         FileNotFoundError: If the folder of ``path`` does not exist.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> epochs = [rng.normal(0, spread, 500) for spread in (1, 2, 3)]
+        >>> figure = bp.plotting.histograms({"dense_1": epochs}, "weights")
     """
     layers = {
         str(name): [np.asarray(values, dtype=np.float64).ravel() for values in epochs]

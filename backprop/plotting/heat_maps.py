@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backprop.core.types import Array, Shape
-from backprop.plotting.nodes import BACKWARD, FORWARD, NEGATIVE, POSITIVE, short
+from backprop.plotting.nodes import BACKWARD, FORWARD, NEGATIVE, POSITIVE, largest_size, short
 from backprop.plotting.style import new_figure, save
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def heat_maps(
             (row[1], right, derivatives, BACKWARD),
         ):
             grid = np.atleast_2d(tiled(np.asarray(array)))
-            largest = float(np.abs(grid).max()) or 1.0
+            largest = largest_size(grid)
             picture = axes.imshow(
                 grid, cmap=colour, vmin=-largest, vmax=largest, aspect="auto", interpolation="none"
             )

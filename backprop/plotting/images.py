@@ -35,6 +35,11 @@ def filters(
 
     Raises:
         ValueError: W has another number of axes, or there is no such channel.
+
+    Example:
+        >>> layer = bp.layers.Conv2D(4, 3)
+        >>> model = bp.Sequential([bp.Input((8, 8, 1)), layer], seed=0)
+        >>> figure = bp.plotting.filters(layer, path="filters.png")
     """
     weights = finite_array("W", getattr(W, "W", W), 4, ": pass a convolution that is built")
     n_channels = weights.shape[2]
@@ -63,6 +68,11 @@ def feature_maps(A: Any, path: str | os.PathLike[str] | None = None) -> Figure:
 
     Raises:
         ValueError: A is not the output for one image.
+
+    Example:
+        >>> model = bp.Sequential([bp.Input((8, 8, 1)), bp.layers.Conv2D(4, 3)], seed=0)
+        >>> A = model.activations(np.ones((1, 8, 8, 1)))["conv2d_1"]
+        >>> figure = bp.plotting.feature_maps(A)
     """
     if np.ndim(A) == 4 and len(A) == 1:
         A = A[0]
@@ -81,6 +91,10 @@ def saliency(image: Any, gradient: Any, path: str | os.PathLike[str] | None = No
 
     Raises:
         ValueError: The two do not have the same shape, or are no images.
+
+    Example:
+        >>> image = np.eye(8)
+        >>> figure = bp.plotting.saliency(image, gradient=-image)
     """
     picture = np.asarray(as_numbers(image, "image"), float)
     slope = np.asarray(as_numbers(gradient, "gradient"), float)

@@ -41,6 +41,11 @@ def loss_surface(
     Raises:
         ValueError: If the shapes do not fit, or no loss is finite.
         FileNotFoundError: If the folder of ``path`` does not exist.
+
+    Example:
+        >>> alphas, betas = np.linspace(-1, 1, 9), np.linspace(-2, 2, 9)
+        >>> losses = alphas[:, np.newaxis] ** 2 + betas**2
+        >>> figure = bp.plotting.loss_surface(alphas, betas, losses, path_points=[[1, 2], [0, 0]])
     """
     from matplotlib.colors import LogNorm, Normalize
     from matplotlib.ticker import LogLocator, MaxNLocator

@@ -18,6 +18,8 @@ from backprop.plotting.nodes import (
     POSITIVE,
     draw_line,
     draw_node,
+    largest_size,
+    share_of,
     short,
     unit_name,
     write,
@@ -145,7 +147,7 @@ def _draw_side(axes: Axes, side: Side, xs: Array, scale: Scale) -> None:
     shade = BACKWARD if side.back else FORWARD
     columns = [_places(x, len(column), scale) for x, column in zip(xs, side.nodes, strict=True)]
     top = max(len(column) for column in columns) * scale.rows / 2 + 0.1
-    largest = max(float(np.abs(edges).max()) for edges in side.edges) or 1.0
+    largest = largest_size(*side.edges)
     for start, stop, edges in zip(columns, columns[1:], side.edges, strict=False):
         n, m = edges.shape
         # At this share of the way the edges' numbers stand one above the other, evenly spaced. For
@@ -153,7 +155,8 @@ def _draw_side(axes: Axes, side: Side, xs: Array, scale: Scale) -> None:
         share = 1 / (m + 1) if m < n or (m == n and not side.back) else n / (n + 1)
         for i, j in np.ndindex(n, m):
             value = float(edges[i, j])
-            draw_line(axes, start[i], stop[j], (scale.radius,) * 2, value / largest, side.back)
+            strength = share_of(value, largest)
+            draw_line(axes, start[i], stop[j], (scale.radius,) * 2, strength, side.back)
             if scale.numbers:
                 write_on_line(axes, start[i] + share * (stop[j] - start[i]), short(value), shade)
     loss = np.array([xs[-1] + _TO_LOSS, 0.0])
@@ -164,12 +167,11 @@ def _draw_side(axes: Axes, side: Side, xs: Array, scale: Scale) -> None:
     box = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": "0.4"}
     axes.text(loss[0], 0, side.loss, fontsize=9, color=shade, ha="center", va="center", bbox=box)
 
-    strongest = [float(np.abs(column).max()) or 1.0 for column in side.nodes]
-    for k, most in enumerate(strongest):
-        for unit, (place, value) in enumerate(zip(columns[k], side.nodes[k], strict=True)):
-            draw_node(
-                axes, place, float(value), float(value) / most, scale.radius, scale.font, shade
-            )
+    for k, column in enumerate(side.nodes):
+        most = largest_size(column)
+        for unit, (place, value) in enumerate(zip(columns[k], map(float, column), strict=True)):
+            strength = share_of(value, most)
+            draw_node(axes, place, value, strength, scale.radius, scale.font, shade)
             if scale.numbers:
                 symbol = unit_name(side.heads[k].partition(" ")[0], unit)
                 write(axes, place + np.array([0, 0.2]), symbol, 6.5, shade)

@@ -42,6 +42,16 @@ def unit_name(symbol: str, *units: int) -> str:
     return f"{letter}{(',' if max(units) > 8 else '').join(numbers)}{bracket}{level}"
 
 
+def largest_size(*arrays: Array) -> float:
+    """The largest absolute value that is finite, which drawings measure by; 1 where all are 0."""
+    return max(float(np.abs(own[np.isfinite(own)]).max(initial=0)) for own in arrays) or 1.0
+
+
+def share_of(value: float, largest: float) -> float:
+    """How strongly a number is drawn, from −1 to 1: ±1 if it is infinite, 0 if it is nan."""
+    return 0.0 if np.isnan(value) else float(np.clip(value / largest, -1, 1))
+
+
 def draw_line(
     axes: Axes,
     start: Array,

@@ -55,6 +55,10 @@ def predictions_grid(
     Raises:
         ValueError: If shapes do not fit together or a class has no name.
         FileNotFoundError: If the folder of ``path`` does not exist.
+
+    Example:
+        >>> (X, y), _ = bp.datasets.load_digits()
+        >>> figure = bp.plotting.predictions_grid(X[:20], y[:20], predictions=y[:20])
     """
     from matplotlib.patches import Rectangle
 
@@ -138,6 +142,10 @@ def confusion_matrix(
     Raises:
         ValueError: If ``matrix`` is not square, has negative counts or a class has no name.
         FileNotFoundError: If the folder of ``path`` does not exist.
+
+    Example:
+        >>> matrix = bp.metrics.confusion_matrix([0, 0, 1], [0, 1, 1])
+        >>> figure = bp.plotting.confusion_matrix(matrix, ["cat", "dog"], normalize=True)
     """
     from matplotlib.colors import PowerNorm
     from matplotlib.ticker import PercentFormatter

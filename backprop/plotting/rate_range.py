@@ -34,6 +34,10 @@ def learning_rates(
     Raises:
         ValueError: If there is not one loss for each learning rate, or one of these is not above 0.
         FileNotFoundError: If the folder of ``path`` does not exist.
+
+    Example:
+        >>> rates, losses = [0.001, 0.01, 0.1, 1.0], [2.3, 2.0, 0.5, 9.0]
+        >>> figure = bp.plotting.learning_rates(rates, losses, suggestion=0.05)
     """
     x, y = finite_array("rates", rates, 1), finite_array("losses", losses, 1)
     if len(x) != len(y):

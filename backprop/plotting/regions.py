@@ -72,6 +72,10 @@ def decision_regions(
         ValueError: If shapes do not fit, or ``predict`` returns anything else.
         TypeError: If ``predict`` is neither a model nor a function.
         FileNotFoundError: If the folder of ``path`` does not exist.
+
+    Example:
+        >>> X, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 1, 1, 0])
+        >>> figure = bp.plotting.decision_regions(lambda points: points[:, 0] > points[:, 1], X, y)
     """
     from matplotlib.colors import to_rgb
 

@@ -37,6 +37,10 @@ def setting_scores(
     Raises:
         ValueError: If there is not one score and one deviation for each value.
         FileNotFoundError: If the folder of ``path`` does not exist.
+
+    Example:
+        >>> values = {"units": [64, 16, 4], "rate": [0.1, 0.01, 0.1]}
+        >>> figure = bp.plotting.setting_scores(values, [0.95, 0.93, 0.8], [0.01, 0.02, 0.05])
     """
     score, spread = finite_array("means", means, 1), finite_array("spreads", spreads, 1)
     for setting, tried in values.items():

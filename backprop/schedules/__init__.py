@@ -2,6 +2,8 @@
 
 A schedule is a function η(s) of the number of steps taken so far: η(0) is the learning rate of the
 first step. Any function of one's own will do as well: ``SGD(lambda step: 0.1 / (1 + step))``.
+Times are counted in steps, which are batches, not epochs: an epoch has ⌈N / batch_size⌉ of them.
+Constructors raise ``ValueError`` or ``TypeError`` for numbers that cannot be used.
 """
 
 from typing import TYPE_CHECKING

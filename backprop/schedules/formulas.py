@@ -18,6 +18,11 @@ class RateDecay(Schedule):
         decay_steps: d, in steps, which are batches, not epochs.
         decay_rate: r.
         staircase: Whether η changes every d steps only, s/d being rounded down.
+
+    Example:
+        >>> schedule = bp.schedules.ExponentialDecay(0.5, 100, decay_rate=0.5, staircase=True)
+        >>> [schedule(step) for step in (0, 99, 100, 200)]
+        [0.5, 0.5, 0.25, 0.125]
     """
 
     initial_learning_rate: float
@@ -36,7 +41,13 @@ class RateDecay(Schedule):
 
 
 class ExponentialDecay(RateDecay):
-    """η(s) = η₀ r^(s/d)."""
+    """η(s) = η₀ r^(s/d).
+
+    Example:
+        >>> schedule = bp.schedules.ExponentialDecay(1.0, decay_steps=100, decay_rate=0.25)
+        >>> [schedule(step) for step in (0, 50, 100)]
+        [1.0, 0.5, 0.25]
+    """
 
     def __call__(self, step: int) -> float:
         """η₀ r^(s/d)."""
@@ -44,7 +55,13 @@ class ExponentialDecay(RateDecay):
 
 
 class InverseTimeDecay(RateDecay):
-    """η(s) = η₀ / (1 + r s/d)."""
+    """η(s) = η₀ / (1 + r s/d).
+
+    Example:
+        >>> schedule = bp.schedules.InverseTimeDecay(1.0, decay_steps=100, decay_rate=1.0)
+        >>> [schedule(step) for step in (0, 100, 300)]
+        [1.0, 0.5, 0.25]
+    """
 
     def __call__(self, step: int) -> float:
         """η₀ / (1 + r s/d)."""
@@ -58,6 +75,11 @@ class PiecewiseConstantDecay(Schedule):
     Args:
         boundaries: Increasing numbers of steps.
         values: The learning rates, one more than boundaries.
+
+    Example:
+        >>> schedule = bp.schedules.PiecewiseConstantDecay([100, 200], [0.1, 0.01, 0.001])
+        >>> [schedule(step) for step in (0, 100, 101, 300)]
+        [0.1, 0.1, 0.01, 0.001]
     """
 
     boundaries: Sequence[float]
@@ -94,6 +116,11 @@ class PolynomialDecay(Schedule):
         end_learning_rate: η₁.
         power: p; 1 is a straight line.
         cycle: Whether η rises again after d steps.
+
+    Example:
+        >>> schedule = bp.schedules.PolynomialDecay(1.0, 100, end_learning_rate=0.0, power=2)
+        >>> [schedule(step) for step in (0, 50, 100, 200)]
+        [1.0, 0.25, 0.0, 0.0]
     """
 
     initial_learning_rate: float
@@ -132,6 +159,11 @@ class CosineDecay(Schedule):
         alpha: α, the share of the learning rate that is left in the end.
         warmup_target: η_w; None for no warm-up.
         warmup_steps: w.
+
+    Example:
+        >>> schedule = bp.schedules.CosineDecay(1.0, 100, alpha=0.5)
+        >>> [round(schedule(step), 4) for step in (0, 50, 100, 200)]
+        [1.0, 0.75, 0.5, 0.5]
     """
 
     initial_learning_rate: float
@@ -173,6 +205,11 @@ class CosineDecayRestarts(Schedule):
         t_mul: t, by which each wave is longer than the one before, 1 or more.
         m_mul: m, by which each wave is higher.
         alpha: α, the share of η₀ that a wave ends with.
+
+    Example:
+        >>> schedule = bp.schedules.CosineDecayRestarts(1.0, 100, t_mul=2, m_mul=0.5)
+        >>> [round(schedule(step), 4) for step in (0, 50, 100, 200)]
+        [1.0, 0.5, 0.5, 0.25]
     """
 
     initial_learning_rate: float
@@ -214,6 +251,11 @@ class OneCycle(Schedule):
         pct_start: p, the share of them that η rises in, below 1.
         div_factor: a.
         final_div_factor: b.
+
+    Example:
+        >>> schedule = bp.schedules.OneCycle(1.0, total_steps=100)
+        >>> [round(schedule(step), 4) for step in (0, 29, 99)]  # from 1/25 up, and down again
+        [0.04, 1.0, 0.0]
     """
 
     max_learning_rate: float

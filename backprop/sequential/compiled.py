@@ -5,11 +5,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from backprop import losses, optimizers
-from backprop.core.checks import check_flag, check_list
+from backprop import explain, inspection, losses, optimizers
+from backprop.core.checks import check_flag, check_list, check_place
 from backprop.core.errors import NotCompiledError
 from backprop.core.settings import Checked
 from backprop.core.types import Array, DTypeLike
+from backprop.data.frames import check_labels
 from backprop.layers import Input, Layer
 from backprop.layers.block import activity_penalty, backward_through
 from backprop.layers.chain import unfold
@@ -20,6 +21,7 @@ from backprop.metrics import LossMetric, Metric, get_all
 from backprop.metrics import names as metric_names
 from backprop.optimizers import Optimizer
 from backprop.sequential.network import Network
+from backprop.training.history import History
 
 T = TypeVar("T")
 
@@ -32,6 +34,9 @@ class CompiledNetwork(Network):
     """
 
     run_eagerly: Any = Checked(check_flag)
+    history: History | None = None
+    stop_training: Any = Checked(check_flag)
+    resume_at: Any = Checked(check_place)
 
     def __init__(
         self,
@@ -45,13 +50,22 @@ class CompiledNetwork(Network):
         self._joined = False  # whether the last activation and the loss are one
         self._optimizer: Optimizer | None = None
         self._metrics: list[Metric] = []
+        self.stop_training, self.resume_at = False, (0, 0)
         super().__init__(layers, seed, dtype, *more)
 
     def add(self, layer: Layer | Input) -> None:
-        """Appends a layer (see ``Network.add``).
+        """Appends a layer; the weights of those before it stay as they are.
 
         Raises:
-            ValueError: The compiled loss cannot follow it, too.
+            TypeError: It is not a layer.
+            ValueError: It belongs to a model already, is an ``Input`` that does not stand first, or
+                the compiled loss cannot follow it.
+
+        Example:
+            >>> model = bp.Sequential()
+            >>> model.add(bp.layers.Dense(3))
+            >>> model.layers
+            [<Dense 'dense_1'>]
         """
         head = self._head
         if self._given_loss is not None and isinstance(layer, Layer):
@@ -81,6 +95,16 @@ class CompiledNetwork(Network):
             run_eagerly: Whether the layers make every step themselves (``training/step.py``), for
                 readers and debuggers; else their NumPy calls are recorded and made again, with the
                 same results.
+
+        Raises:
+            ValueError: There is no optimizer, loss or metric of that name, or the loss cannot
+                follow the last layer.
+            TypeError: Something else is given than these.
+
+        Example:
+            >>> model = bp.Sequential([bp.layers.Dense(10), bp.layers.Softmax()])
+            >>> model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+            >>> model.compile(bp.optimizers.SGD(0.1, momentum=0.9), bp.losses.Huber())  # anew
         """
         given_optimizer = optimizers.get(optimizer)
         given_loss = losses.get(loss)
@@ -109,6 +133,14 @@ class CompiledNetwork(Network):
 
         Returns:
             ∂E/∂X if the first layer's ``needs_input_gradient`` is set, else None.
+
+        Example:
+            >>> model = bp.Sequential([bp.layers.Dense(1, False, "ones")])
+            >>> model.compile("sgd", "half_squared_error")
+            >>> E = model.loss.forward(model.forward([[2.0]], training=True), np.array([[5.0]]))
+            >>> model.backward()
+            >>> model.parameters.gradients  # 2 · (2 − 5)
+            array([-6.], dtype=float32)
         """
         if delta is None:
             found = self.backpropagate(self.loss.backward())
@@ -150,7 +182,13 @@ class CompiledNetwork(Network):
         return weight if mask is None else self.loss.weigh_steps(mask, weight, self.dtype)
 
     def penalty(self) -> float:
-        """Ω(θ), the sum of the regularisers' penalties; what ``fit`` reports is loss + penalty."""
+        """Ω(θ), the sum of the regularisers' penalties; what ``fit`` reports is loss + penalty.
+
+        Example:
+            >>> layer = bp.layers.Dense(1, False, "ones", kernel_regularizer="l2")  # λ = 0.01
+            >>> bp.Sequential([bp.Input(4), layer]).penalty()  # 0.01 · 4 · 1²
+            0.04
+        """
         trained = [p for p in self._regularized if p.trainable]
         return sum((float(p.regularizer.penalty(p.value)) for p in trained), start=0.0)
 
@@ -160,13 +198,47 @@ class CompiledNetwork(Network):
         return bool(self._penalizing)
 
     def activity_penalty(self) -> float:
-        """What such layers add to the loss of the last training pass."""
+        """What such layers add to the loss of the last training pass.
+
+        Example:
+            >>> model = bp.Sequential([bp.layers.ActivityRegularization(l1=0.5)])
+            >>> model.compile("sgd", "mse")
+            >>> Y = model.forward([[2.0, 4.0]], training=True)
+            >>> model.activity_penalty()  # ½ (2 + 4)
+            3.0
+        """
         return activity_penalty(self._penalizing) if self._penalizing else 0.0
 
     @property
     def compiled(self) -> bool:
         """Whether there are a loss and an optimizer."""
         return self._head is not None
+
+    def explain(self, X: Any, y: Any, sample_weight: Any = None) -> "explain.Explanation":
+        """One pass laid open, formula by formula (see ``explain.explain``).
+
+        Example:
+            >>> model = bp.Sequential([bp.layers.Dense(1, False, "ones")])
+            >>> model.compile("sgd", "half_squared_error")
+            >>> model.explain([2.0], [5.0])["dense_1"].dW  # 2 · (2 − 5)
+            array([[-6.]], dtype=float32)
+        """
+        check_labels(X, self.feature_names)
+        return explain.explain(self, X, y, sample_weight)
+
+    def check_gradients(
+        self, X: Any, y: Any, sample_weight: Any = None, max_entries: int = 100
+    ) -> "inspection.GradientReport":
+        """Every gradient against an independent derivative (see ``inspection.check_gradients``).
+
+        Example:
+            >>> model = bp.Sequential([bp.layers.Dense(3), bp.layers.Tanh()], seed=0)
+            >>> model.compile("sgd", "mse")
+            >>> model.check_gradients(np.eye(2), np.ones((2, 3))).ok
+            True
+        """
+        check_labels(X, self.feature_names)
+        return inspection.check_gradients(self, X, y, sample_weight, max_entries)
 
     @property
     def loss(self) -> Loss:

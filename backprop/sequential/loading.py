@@ -22,6 +22,13 @@ def load_model(path: FilePath, custom_objects: Mapping[str, Any] | None = None) 
         CorruptFileError: It is none of ours, or damaged: a damaged file is never believed.
         ValueError: It is not a model's, or of a newer version; or a class in it is not known, or
             cannot be made as it was.
+
+    Example:
+        >>> model = bp.Sequential([bp.Input(2), bp.layers.Dense(1)])
+        >>> model.save("model.npz")
+        >>> X = np.ones((3, 2))
+        >>> np.array_equal(bp.load_model("model.npz").predict(X), model.predict(X))
+        True
     """
     return saving.load(Sequential, path, custom_objects)
 
@@ -44,5 +51,11 @@ def load_onnx(path: FilePath) -> Sequential:
         FileNotFoundError: There is no such file.
         CorruptFileError: It is no ONNX file, or damaged.
         ValueError: A node cannot be read; the message names the node and its operator.
+
+    Example:
+        >>> model = bp.Sequential([bp.Input(2), bp.layers.Dense(1), bp.layers.Sigmoid()])
+        >>> model.export("model.onnx")
+        >>> bp.load_onnx("model.onnx").layers
+        [<Dense 'dense_1'>, <Sigmoid 'sigmoid_1'>]
     """
     return storage.import_onnx(Sequential, path)

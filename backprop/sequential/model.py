@@ -6,20 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from backprop import distributed, explain, inspection, storage
+from backprop import distributed
 from backprop.callbacks import Callback, CallbackList
 from backprop.core import console
-from backprop.core.checks import check_flag, check_list, check_place
-from backprop.core.durable import FilePath
+from backprop.core.checks import check_flag, check_list
 from backprop.core.errors import DivergenceError
-from backprop.core.settings import Checked
-from backprop.core.types import DTypeLike
 from backprop.data.frames import check_labels
 from backprop.data.sources import check, evaluation_source
 from backprop.engine.owners import training
 from backprop.engine.recorded import RecordedSteps
 from backprop.engine.threads import single_blas_threads
-from backprop.layers import Input, Layer
 from backprop.sequential.compiled import CompiledNetwork
 from backprop.sequential.prediction import check_weights_finite
 from backprop.training.batched_metrics import update_steps
@@ -51,24 +47,14 @@ class Sequential(CompiledNetwork):
             interrupted one may change it in ``on_train_begin``. At its end the number of epochs.
 
     Example:
-        >>> from backprop.layers import Dense, ReLU, Softmax
-        >>> model = Sequential([Dense(64), ReLU(), Dense(10), Softmax()], seed=0)
-        >>> model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        >>> from backprop.layers import Dense, Sigmoid, Tanh
+        >>> X, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 1, 1, 0])  # XOR
+        >>> model = bp.Sequential([Dense(4), Tanh(), Dense(1), Sigmoid()], seed=0)
+        >>> model.compile(bp.optimizers.Adam(0.1), "binary_crossentropy")
+        >>> history = model.fit(X, y, epochs=200, verbose=0)
+        >>> model.predict(X).round().ravel()
+        array([0., 1., 1., 0.], dtype=float32)
     """
-
-    history: History | None = None
-    stop_training: Any = Checked(check_flag)
-    resume_at: Any = Checked(check_place)
-
-    def __init__(
-        self,
-        layers: Iterable[Layer | Input] = (),
-        seed: int | None = None,
-        dtype: DTypeLike = "float32",
-        *more: Layer,
-    ) -> None:
-        self.stop_training, self.resume_at = False, (0, 0)
-        super().__init__(layers, seed, dtype, *more)
 
     def reset(self, seed: int | None = None) -> None:
         """Draws new weights and forgets all training.
@@ -77,6 +63,13 @@ class Sequential(CompiledNetwork):
 
         Args:
             seed: Takes the place of the model's seed; None keeps it (see ``Network.reset``).
+
+        Example:
+            >>> model = bp.Sequential([bp.Input(2), bp.layers.Dense(1)], seed=0)
+            >>> theta = model.parameters.values.copy()
+            >>> model.reset(seed=1)
+            >>> np.array_equal(model.parameters.values, theta)
+            False
         """
         with training(self, "reset"):
             super().reset(seed)
@@ -128,9 +121,8 @@ class Sequential(CompiledNetwork):
             validation_data: ``(x, y)`` or ``(x, y, sample_weight)``; wins over the split.
             shuffle: Whether the samples are shuffled anew in each epoch.
             class_weight: Weights of the classes in the training loss, 1 where missing.
-            sample_weight: Weights of the samples in the training loss, shape ``(N,)``; of the steps
-                of sequences, ``(N, T)``; or of the outputs, ``(N, K)``, where the loss is a mean or
-                sum over them.
+            sample_weight: Weights in the training loss: of the samples ``(N,)``, of the steps of
+                sequences ``(N, T)``, or, if the loss is a mean or sum over outputs, ``(N, K)``.
             initial_epoch: The number of the first epoch.
             steps_per_epoch: The most steps that an epoch takes; all batches unless given.
             validation_steps: The most batches that a validation takes.
@@ -150,6 +142,12 @@ class Sequential(CompiledNetwork):
             ValueError: An argument cannot be used; the message says which, and what to do.
             RuntimeError: Another thread trains this model at the moment.
             DivergenceError: Training diverged, and ``on_divergence="raise"``.
+
+        Example:
+            >>> model = bp.Sequential([bp.layers.Dense(1, False, "zeros")])
+            >>> model.compile(bp.optimizers.SGD(0.5), "mse")
+            >>> model.fit([[1.0]], [[1.0]], epochs=2, verbose=0).history
+            {'loss': [1.0, 0.0]}
         """
         several = None if workers is None else distributed.check_workers(workers)
         with training(self, "fit"), nullcontext() if several is None else several.same_fate():
@@ -198,12 +196,18 @@ class Sequential(CompiledNetwork):
         class_weight: Mapping[int, float] | None = None,
         return_dict: bool = False,
     ) -> Any:
-        """One step on one batch.
+        """One step on one batch, with the arguments and errors of ``fit``.
 
         A step whose loss or gradient is nan or infinite changes nothing, and warns.
 
         Returns:
             The loss before the update, or ``[loss, metrics…]`` if the model has metrics, or a dict.
+
+        Example:
+            >>> model = bp.Sequential([bp.layers.Dense(1, False, "zeros")])
+            >>> model.compile(bp.optimizers.SGD(0.5), "mse")
+            >>> model.train_on_batch([[1.0]], [[1.0]]), model.parameters.values  # 1², 0 + 0.5 · 2
+            (1.0, array([1.], dtype=float32))
         """
         check_flag(return_dict, "return_dict")
         with training(self, "train_on_batch"):
@@ -234,10 +238,15 @@ class Sequential(CompiledNetwork):
     def test_on_batch(
         self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
-        """The loss and the metrics on one batch, as ``evaluate`` computes them."""
-        return self.evaluate(
-            x, y, sys.maxsize, sample_weight=sample_weight, return_dict=return_dict
-        )
+        """The loss and the metrics on one batch, as ``evaluate`` computes them.
+
+        Example:
+            >>> model = bp.Sequential([bp.layers.Dense(1, False, "ones")])
+            >>> model.compile("sgd", "mse")
+            >>> model.test_on_batch([[1.0], [2.0]], [[1.0], [6.0]])  # 4²/2
+            8.0
+        """
+        return self.evaluate(x, y, sys.maxsize, 0, sample_weight, return_dict=return_dict)
 
     def evaluate(
         self,
@@ -253,15 +262,12 @@ class Sequential(CompiledNetwork):
         """The loss and the metrics on data, without training on it.
 
         Threads may call this at once, also while another one trains the model. The same call gives
-        the same bits. Sums are rounded in another order where ``batch_size`` or the order of x in
-        memory (C or Fortran) is another: the last digits, of float32 about the seventh and of the
-        mean the ninth, are not promised then.
+        the same bits; with another ``batch_size`` or order of x in memory last digits may differ.
 
         Args:
             x: Inputs, or what makes batches, as for ``fit``.
             y: Targets.
-            batch_size: Samples computed at once, 1024 unless given; it changes no more than the
-                last digits.
+            batch_size: Samples computed at once, 1024 unless given.
             verbose: Whether to print the numbers too, as for ``fit``; 0 does not.
             sample_weight: Weights of the samples in the loss, as for ``fit``.
             steps: The most batches that are taken.
@@ -270,6 +276,15 @@ class Sequential(CompiledNetwork):
 
         Returns:
             The loss, or ``[loss, metrics…]`` if the model has metrics, or a dict.
+
+        Raises:
+            ValueError: An argument cannot be used, or a weight is nan or infinite.
+
+        Example:
+            >>> model = bp.Sequential([bp.layers.Dense(1, False, "ones")])
+            >>> model.compile("sgd", "mse", metrics=["mae"])
+            >>> model.evaluate([[1.0], [2.0]], [[1.0], [6.0]])  # 4²/2 and 4/2
+            [8.0, 2.0]
         """
         check_flag(return_dict, "return_dict")
         check_labels(x, self.feature_names)
@@ -286,35 +301,3 @@ class Sequential(CompiledNetwork):
         if shown:
             console.write(", ".join(f"{key}: {show_number(value)}" for key, value in logs.items()))
         return logs if return_dict else unwrap(logs)
-
-    def explain(self, X: Any, y: Any, sample_weight: Any = None) -> "explain.Explanation":
-        """One pass laid open, formula by formula (see ``explain.explain``)."""
-        check_labels(X, self.feature_names)
-        return explain.explain(self, X, y, sample_weight)
-
-    def check_gradients(
-        self, X: Any, y: Any, sample_weight: Any = None, max_entries: int = 100
-    ) -> "inspection.GradientReport":
-        """Every gradient against an independent derivative (see ``inspection.check_gradients``)."""
-        check_labels(X, self.feature_names)
-        return inspection.check_gradients(self, X, y, sample_weight, max_entries)
-
-    def export(self, path: FilePath, logits: bool = False) -> None:
-        """Writes what ``predict`` computes as an ONNX file, for other runtimes; needs ``onnx``.
-
-        The file has one input, ``"x"``, with the shape of ``predict``'s and the model's dtype, and
-        one output, ``"probabilities"`` where the model ends with a Softmax or Sigmoid, ``"logits"``
-        or ``"y"``. ``bp.load_onnx(path)`` reads chains and blocks back.
-
-        Args:
-            path: The file, for example ``"digits.onnx"``; one that is there is replaced at the end.
-            logits: Whether to leave out the Softmax or Sigmoid at the end.
-
-        Raises:
-            ImportError: The package ``onnx`` is not installed.
-            NotBuiltError: The model has no weights yet.
-            TypeError: A layer of your own does not say how to express it; the message shows how
-                (see ``storage.onnx_graph.Graph``).
-            ValueError: Logits are asked for, but no Softmax or Sigmoid stands at the end.
-        """
-        storage.export_onnx(self, path, logits)

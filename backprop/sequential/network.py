@@ -8,17 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from backprop import inspection, storage
+from backprop import inspection
 from backprop.callbacks import Callback
 from backprop.core import console
 from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_dtype, check_integer, check_list, check_shape
-from backprop.core.durable import FilePath
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.core.parameters import Parameter, Parameters
-from backprop.core.settings import Strict
 from backprop.core.signatures import check_function
-from backprop.core.transfer import set_weights
 from backprop.core.types import Array, DTypeLike, Shape
 from backprop.core.walk import objects_in
 from backprop.data.frames import check_labels
@@ -30,10 +27,10 @@ from backprop.layers.block import entrance, forward_through, mask_through, takes
 from backprop.layers.input import check_brackets
 from backprop.losses import Loss
 from backprop.sequential.prediction import predict
-from backprop.storage import models as saving
+from backprop.sequential.weights import Weights
 
 
-class Network(Strict):
+class Network(Weights):
     """ŷ = f(X; θ): the layers, their parameters as one vector, and the forward pass.
 
     ``Sequential`` adds a loss, an optimizer and the verbs of training.
@@ -71,7 +68,6 @@ class Network(Strict):
         self._body = self.layers
         self.dtype = check_dtype(dtype)
         self._seed_with(seed)
-        self._parameters: Parameters | None = None
         self._regularized: list[Parameter] = []
         self._entrance, self._penalizing = list[Layer](), list[Layer]()
         for layer in check_list(layers, "layers"):
@@ -121,6 +117,12 @@ class Network(Strict):
 
         Raises:
             ShapeError: It is not of that form, or the model is built for another one.
+
+        Example:
+            >>> model = bp.Sequential([bp.layers.Dense(10)])
+            >>> model.build((None, 784))
+            >>> model.parameters.values.shape  # 784 · 10 + 10
+            (7850,)
         """
         batch = tuple(input_shape) if isinstance(input_shape, Sequence) else ()
         if not batch or batch[0] is not None:
@@ -185,6 +187,13 @@ class Network(Strict):
         Args:
             X: A batch, shape ``(N, n_features)``.
             training: Whether a backward pass is to follow.
+
+        Example:
+            >>> model = bp.Sequential([bp.layers.Dropout(0.5, seed=0)])
+            >>> model.forward(np.ones((1, 4)))
+            array([[1., 1., 1., 1.]], dtype=float32)
+            >>> model.forward(np.ones((1, 4)), training=True)
+            array([[2., 2., 2., 0.]], dtype=float32)
         """
         other = type(X) is not np.ndarray and not hasattr(X, "tape")  # that of a recorded step
         if other or X.dtype != self.dtype:
@@ -219,11 +228,22 @@ class Network(Strict):
 
         Raises:
             ValueError: An argument cannot be used, or a weight is nan or infinite.
+
+        Example:
+            >>> model = bp.Sequential([bp.layers.Dense(1, False, "ones")])
+            >>> model.predict([[1.0, 2.0], [3.0, 4.0]])
+            array([[3.],
+                   [7.]], dtype=float32)
         """
         return predict(self, x, batch_size, verbose, steps, callbacks)
 
     def predict_on_batch(self, x: Any) -> Array:
-        """The outputs for one batch, computed at once."""
+        """The outputs for one batch, computed at once.
+
+        Example:
+            >>> bp.Sequential([bp.layers.Dense(1, False, "ones")]).predict_on_batch([[1.0, 2.0]])
+            array([[3.]], dtype=float32)
+        """
         return self.predict(x, sys.maxsize)
 
     def get_layer(self, name: str) -> Layer:
@@ -231,6 +251,11 @@ class Network(Strict):
 
         Raises:
             ValueError: There is none.
+
+        Example:
+            >>> model = bp.Sequential([bp.layers.Residual([bp.layers.Dense(2)])])
+            >>> model.get_layer("residual_1.dense_1")
+            <Dense 'dense_1'>
         """
         found = dict(walk(self.layers))
         if not isinstance(name, str) or name not in found:
@@ -238,25 +263,17 @@ class Network(Strict):
         return found[name]
 
     def activations(self, x: Any) -> dict[str, Array]:
-        """The output of every layer for a batch, by the layer's name or, in blocks, its way."""
+        """The output of every layer for a batch, by the layer's name or, in blocks, its way.
+
+        Example:
+            >>> model = bp.Sequential([bp.layers.ReLU(), bp.layers.Rescaling(10)])
+            >>> model.activations([[-1.0, 2.0]])["relu_1"]
+            array([[0., 2.]], dtype=float32)
+        """
         check_labels(x, self.feature_names)
         X = check_inputs(x, self.input_shape, self._some_layers(), "x", self.dtype)
         self.build((None, *X.shape[1:]))
         return inspection.layer_outputs(self._chain, X.astype(self.dtype, copy=False))
-
-    @property
-    def parameters(self) -> Parameters:
-        """θ (``.values``) and g (``.gradients``), and by iteration each named parameter.
-
-        Raises:
-            NotBuiltError: The number of inputs is not known yet.
-        """
-        if self._parameters is None:
-            raise NotBuiltError(
-                "the model is not built, so that it has no parameters yet: call "
-                "build((None, n_features)), start with Input((n_features,)), or fit it."
-            )
-        return self._parameters
 
     @property
     def input_shape(self) -> Shape | None:
@@ -275,22 +292,20 @@ class Network(Strict):
 
         Args:
             print_fn: A function that is given the text instead, such as a file's ``write``.
+
+        Example:
+            >>> bp.Sequential([bp.Input(784), bp.layers.Dense(10)]).summary()
+            Sequential
+            ───────────────────────────────────────────
+            Layer (type)      Output shape   Parameters
+            ───────────────────────────────────────────
+            dense_1 (Dense)   (None, 10)          7,850
+            ───────────────────────────────────────────
+            Parameters: 7,850 (30.7 KiB)
+            Trainable: 7,850   Non-trainable: 0
         """
         check_function(print_fn or console.write, "text", "print_fn")
         (print_fn or console.write)(inspection.summary(self.layers, self.input_shape))
-
-    def get_weights(self) -> list[Array]:
-        """Copies of all parameters, in the order of the layers."""
-        return [p.value.copy() for p in self.parameters]
-
-    def set_weights(self, weights: Sequence[Array]) -> None:
-        """Sets all parameters, in the order of ``get_weights``.
-
-        Raises:
-            TypeError: They are not arrays of numbers.
-            ShapeError: Their number or a shape differs; nothing is changed then.
-        """
-        set_weights(list(self.parameters), weights)
 
     @property
     def seed(self) -> int:
@@ -303,22 +318,6 @@ class Network(Strict):
         found = {"shuffle": self._shuffle_rng}
         inside = objects_in(self._chain)
         return found | {way: part for way, part in inside if isinstance(part, np.random.Generator)}
-
-    def save(self, path: FilePath, include_optimizer: bool = True) -> None:
-        """Writes the whole model as one file, from which training goes on with the same bits.
-
-        ``bp.load_model(path)`` reads it. Without ``include_optimizer`` the optimizer's state is
-        left out (see ``saving.save`` for what is promised, and for the errors).
-        """
-        saving.save(self, path, include_optimizer)
-
-    def save_weights(self, path: FilePath) -> None:
-        """Writes the parameters alone, each under its name (see ``saving.save_weights``)."""
-        saving.save_weights(self, path)
-
-    def load_weights(self, path: FilePath) -> None:
-        """Sets the parameters from a file, also of Keras or PyTorch (``storage.load_weights``)."""
-        storage.load_weights(self, path)
 
     def __repr__(self) -> str:
         return f"<Sequential [{', '.join(str(layer) for layer in self.layers)}]>"

@@ -23,6 +23,13 @@ class History(Callback):
             that gives a list, such as a score for each class, a list for each epoch.
         epoch: The epochs' numbers, counted from 0.
         params: ``{"epochs": …, "steps": …, "verbose": …, "validation": …}``.
+
+    Example:
+        >>> model = bp.Sequential([bp.layers.Dense(1, False, "zeros")])
+        >>> model.compile(bp.optimizers.SGD(0.5), "mse")
+        >>> history = model.fit(np.ones((1, 1)), np.ones((1, 1)), epochs=2, verbose=0)
+        >>> history.history  # W is 0, and then 0 + 0.5 · 2
+        {'loss': [1.0, 0.0]}
     """
 
     def __init__(self) -> None:

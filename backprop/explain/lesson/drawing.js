@@ -33,14 +33,14 @@ class Drawing {
   build() {
     const most = Math.max(...this.sizes);
     this.upright = this.container.clientWidth < 560; // on a phone, from top to bottom
-    const across = this.upright ? 92 : 104;
+    const across = this.upright ? 100 : 104;
     const distance = s => {
       if (this.upright) return this.numbers ? 120 + 40 * this.sizes[s] : 200;
       return Math.max(200, (Math.min(this.sizes[s], this.sizes[s + 1]) + 1) * 64);
     };
     const along = [RADIUS + 18];
     for (let s = 0; s + 1 < this.sizes.length; s++) along.push(along[s] + distance(s));
-    const end = along[along.length - 1] + (this.upright ? 140 : 225);
+    const end = along[along.length - 1] + (this.upright ? 180 : 225);
     const middle = Math.max(most * across, 290) / 2;
     const place = (a, b) => (this.upright ? [b, a + 16] : [a, b + 30]);
     this.places = this.sizes.map((size, s) =>
@@ -81,7 +81,7 @@ class Drawing {
           edge.label = svg("text", { class: "on-line" }, rest);
           // here the numbers of a layer stand one beside the other, evenly spaced
           edge.share = m <= n ? 1 / (m + 1) : n / (n + 1);
-          if (this.upright) edge.share = 0.5 + 0.32 * i / n; // or one below the other
+          if (this.upright) edge.share = 0.6 + 0.26 * i / n; // or one below the other
           const choose = () => this.choose([s, i, j]);
           group.addEventListener("pointerenter", choose);
           group.addEventListener("click", choose);
@@ -134,7 +134,8 @@ class Drawing {
   // Writes the numbers of a sample as a step shows them, and lights what it computes.
   update(values, sample, step, chosen) {
     const { network } = this, shown = SHOWN[step || "forward"], { back } = shown;
-    this.root.setAttribute("class", back ? "back" : "forth");
+    this.root.setAttribute("class",
+      `${back ? "back" : "forth"}${this.upright ? " upright" : ""}`);
     const columns = [back ? "D0" : "A0", ...network.stages.map(shown.unit)]
       .map(key => (values[key] ? values[key][sample] : null));
     const heads = network.heads.map(names => names[back ? 1 : 0]);
@@ -205,7 +206,7 @@ class Drawing {
       this.lay(line, back ? ends.slice().reverse() : ends);
       let text = back ? `∂E/∂ŷ = ${short(delta[u])}` : `target ${short(goals[u])}`;
       if (this.upright && K > 2) text = short((back ? delta : goals)[u]);
-      const share = this.upright ? 0.4 + (K === 2 ? 0.2 * u : 0) : 0.42;
+      const share = this.upright && K === 2 ? 0.48 + 0.18 * u : 0.42;
       this.write(label, from, this.endPlace, share, text);
       line.classList.toggle("lit", step === "loss" || step === "backward");
       line.classList.toggle("on-path", Boolean(chosen));

@@ -154,7 +154,15 @@ function trainingStep(network, state) {
   return values;
 }
 
+// Whether all numbers of a step are finite; where one is not, the step is not taken.
+const allFinite = values => Object.values(values).flat(Infinity).every(Number.isFinite);
+
 // ------------------------------------------------------------------------------- the chain rule
+
+// Whether the derivatives of layer k are known one by one: of others, such as a user's own or a
+// residual block, the page has only what they give back.
+const hasFactors = (network, values, k) =>
+  Boolean(values[`W${k}`] || values[`S${k}`]) || network.layers[k].kind === "Softmax";
 
 // All paths from the output of layer k − 1, unit j, to the loss: the units on the way, and the
 // derivative of each by the one before it.

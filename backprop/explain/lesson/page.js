@@ -18,6 +18,7 @@ const copy = value => JSON.parse(JSON.stringify(value));
 const state = { learningRate: network.learningRate };
 const view = { step: "", sample: 0, chosen: null, timer: null };
 let values = network.values, curve = [], undo = [], start = null, drawing = null, fields = [];
+let stopped = false; // because the next step would make a number infinite
 
 // ------------------------------------------------------------------------ which numbers are shown
 
@@ -135,24 +136,9 @@ function chooseStep(step) {
 function renderChain() {
   if (!view.chosen || !drawing) return;
   const [s, i, j] = view.chosen, [k] = network.stages[s];
-  const w = unitName(`w${network.layers[k].level}`, i, j);
-  const paths = pathsFromWeight(network, values, view.sample, k, i, j);
-  const number = value => format(value, digits);
-  const bracketed = value => (value < 0 ? `(${number(value)})` : number(value));
-  const of = network.single ? "" : ` for sample ${view.sample}`;
-  const lines = [`∂E/∂${w}${of} is the sum over ${paths.length} path` +
-    `${paths.length === 1 ? "" : "s"} to the loss:`];
-  paths.slice(0, MOST_PATHS).forEach((path, at) => {
-    lines.push(`path ${at + 1}: ${path.units.join(" → ")}`);
-    lines.push(`  ${path.factors.map(factor => factor.name).join(" · ")}`);
-    lines.push(`  = ${path.factors.map(factor => factor.formula).join(" · ")}`);
-    lines.push(`  = ${path.factors.map(factor => bracketed(factor.value)).join(" · ")}` +
-      ` = ${number(product(path))}`);
-  });
-  if (paths.length > MOST_PATHS) lines.push(`… and ${paths.length - MOST_PATHS} more`);
-  const own = values[`A${k}`][view.sample][i] * values[`D${k + 1}`][view.sample][j];
-  lines.push(`sum: ${number(sum(paths.map(product)))}; backpropagation: ${number(own)}`);
-  if (!network.single) lines.push(`over all samples: ${number(values[`dW${k}`][i][j])}`);
+  const closed = network.layers.find((_, at) => at > k && !hasFactors(network, values, at));
+  const lines = closed ? productLines(k, i, j, closed.name) : pathLines(k, i, j);
+  if (!network.single) lines.push(`over all samples: ${write(values[`dW${k}`][i][j])}`);
   find("#chain-text").replaceChildren(...lines.map(line => {
     const paragraph = document.createElement("p");
     paragraph.textContent = line;
@@ -161,11 +147,53 @@ function renderChain() {
   }));
 }
 
+const write = number => format(number, digits);
+const bracketed = number => (number < 0 ? `(${write(number)})` : write(number));
+
+// The derivative by a weight, by its name.
+function gradientName(k, i, j) {
+  const of = network.single ? "" : ` for sample ${view.sample}`;
+  return `∂E/∂${unitName(`w${network.layers[k].level}`, i, j)}${of}`;
+}
+
+const gradientFactors = (k, i, j) =>
+  [values[`A${k}`][view.sample][i], values[`D${k + 1}`][view.sample][j]];
+
+// What came in at the weight's start times δ at its end.
+function productLines(k, i, j, closed) {
+  const { layers } = network, [x, delta] = gradientFactors(k, i, j);
+  const start = unitName(k ? layers[k - 1].y : layers[0].x, i);
+  return [
+    `${gradientName(k, i, j)} = ${start} · ∂E/∂${unitName(layers[k].y, j)}`,
+    `  = ${bracketed(x)} · ${bracketed(delta)} = ${write(x * delta)}`,
+    `The paths to the loss lead through ${closed}, where this page does not know the single ` +
+      "derivatives.",
+  ];
+}
+
+// The sum over all paths from the weight to the loss, each written out.
+function pathLines(k, i, j) {
+  const paths = pathsFromWeight(network, values, view.sample, k, i, j);
+  const lines = [`${gradientName(k, i, j)} is the sum over ${paths.length} path` +
+    `${paths.length === 1 ? "" : "s"} to the loss:`];
+  paths.slice(0, MOST_PATHS).forEach((path, at) => {
+    lines.push(`path ${at + 1}: ${path.units.join(" → ")}`);
+    lines.push(`  ${path.factors.map(factor => factor.name).join(" · ")}`);
+    lines.push(`  = ${path.factors.map(factor => factor.formula).join(" · ")}`);
+    lines.push(`  = ${path.factors.map(factor => bracketed(factor.value)).join(" · ")}` +
+      ` = ${write(product(path))}`);
+  });
+  if (paths.length > MOST_PATHS) lines.push(`… and ${paths.length - MOST_PATHS} more`);
+  const [x, delta] = gradientFactors(k, i, j);
+  lines.push(`sum: ${write(sum(paths.map(product)))}; backpropagation: ${write(x * delta)}`);
+  return lines;
+}
+
 // ------------------------------------------------------------------------------ numbers to change
 
-// Remembers the numbers as they are, so that they can be had back.
-function remember() {
-  undo.push(saved());
+// Remembers the numbers as they were, so that they can be had back.
+function remember(numbers) {
+  undo.push(numbers);
   if (undo.length > MOST_UNDONE) undo.shift();
 }
 
@@ -175,6 +203,7 @@ function restore({ points, E, ...numbers }) {
   Object.assign(state, copy(numbers));
   curve.length = points;
   curve[points - 1] = E;
+  stopped = false;
   render();
 }
 
@@ -183,7 +212,7 @@ function buildFields() {
   place.replaceChildren();
   fields = [];
   const input = network.layers[0].x;
-  const group = (title, entries, columns) => {
+  const group = (title, entries, columns, unit) => {
     const set = document.createElement("fieldset"), legend = document.createElement("legend");
     legend.textContent = title;
     const grid = document.createElement("div");
@@ -191,12 +220,12 @@ function buildFields() {
     if (columns <= 4) grid.style.setProperty("--columns", columns);
     set.append(legend, grid);
     place.append(set);
-    for (const [name, get, put] of entries) grid.append(field(name, get, put));
+    for (const [name, get, put] of entries) grid.append(field(name, get, put, unit));
   };
   const row = numbers => numbers.map((_, u) => u);
   group("Inputs", row(state.X[0]).map(u => [unitName(input, u),
     () => state.X[view.sample][u], number => (state.X[view.sample][u] = number)]), 4);
-  group("Targets", targetFields(), 4);
+  group("Targets", targetFields(), 4, Array.isArray(state.y[0]) ? 0.01 : 1);
   group("Learning rate", [["η", () => state.learningRate,
     number => (state.learningRate = Math.max(number, 0))]], 4);
   network.layers.forEach((layer, k) => layer.parameters.forEach(name => {
@@ -237,29 +266,33 @@ function putShare(row, u, number) {
   row[u] = own;
 }
 
-function field(name, get, put) {
+// An input for a number, which the arrow keys and dragging change by units of 0.01, or of 1.
+function field(name, get, put, unit = 0.01) {
   const label = document.createElement("label"), input = document.createElement("input");
   Object.assign(input, { type: "number", step: "any", autocomplete: "off" });
   label.append(name, input);
   let dragged = null, changed = false;
+  // Takes a number, or says why not.
   const change = number => {
-    if (!Number.isFinite(number)) return;
-    if (!changed) remember(); // all that is done to a field in one go is undone in one go
+    const refused = refusal(number, put);
+    find("#refused").textContent = refused;
+    input.setAttribute("aria-invalid", String(refused !== ""));
+    if (refused) return;
+    if (!changed) remember(saved()); // all that is done to a field in one go is undone in one go
     changed = true;
+    stopped = false;
     put(number);
     render();
   };
   const nudge = by => change(Number((get() + by).toPrecision(12)));
   input.addEventListener("blur", () => {
     changed = false;
+    find("#refused").textContent = "";
     renderFields();
   });
-  input.addEventListener("input", () => {
-    input.setAttribute("aria-invalid", String(!Number.isFinite(input.valueAsNumber)));
-    change(input.valueAsNumber);
-  });
+  input.addEventListener("input", () => change(input.valueAsNumber));
   input.addEventListener("keydown", event => {
-    const by = { ArrowUp: 0.01, ArrowDown: -0.01 }[event.key];
+    const by = { ArrowUp: unit, ArrowDown: -unit }[event.key];
     if (!by) return;
     event.preventDefault();
     nudge(by * (event.shiftKey ? 10 : 1));
@@ -274,7 +307,7 @@ function field(name, get, put) {
     const by = Math.round(event.clientX - dragged.x);
     dragged.moved ||= Math.abs(by) > 3;
     if (!dragged.moved) return;
-    change(Number((dragged.from + by * 0.01).toPrecision(12)));
+    change(Number((dragged.from + (unit < 1 ? by * unit : by / 30)).toPrecision(12)));
     input.value = format(get(), digits);
   });
   for (const event of ["pointerup", "pointercancel"]) {
@@ -287,6 +320,16 @@ function field(name, get, put) {
   return label;
 }
 
+// Why a number cannot be taken; empty if it can.
+function refusal(number, put) {
+  if (!Number.isFinite(number)) return "This is not a number yet: the last one stays.";
+  const before = copy(state);
+  put(number);
+  const possible = allFinite(trainingStep(network, state));
+  Object.assign(state, before);
+  return possible ? "" : "This number would make others infinite: the last one stays.";
+}
+
 function renderFields() {
   for (const { input, get } of fields) {
     if (input === document.activeElement) continue; // the reader is typing there
@@ -297,14 +340,21 @@ function renderFields() {
 
 // -------------------------------------------------------------------------------------- training
 
+// Takes some steps; like Python's `fit`, it stops before one that makes a number infinite.
 function train(steps) {
-  remember();
-  for (let step = 0; step < steps; step++) {
-    const found = trainingStep(network, state);
-    for (const key of Object.keys(state.parameters)) state.parameters[key] = found[`new${key}`];
-    curve[curve.length - 1] = found.E;
-    curve.push(trainingStep(network, state).E);
+  const before = saved();
+  stopped = false;
+  for (let step = 0; step < steps && !stopped; step++) {
+    const old = state.parameters, found = trainingStep(network, state);
+    state.parameters = {};
+    for (const key of Object.keys(old)) state.parameters[key] = found[`new${key}`];
+    const next = trainingStep(network, state);
+    stopped = !allFinite(next);
+    if (stopped) state.parameters = old;
+    else curve.push(next.E);
   }
+  if (curve.length > before.points) remember(before);
+  if (stopped) goOn(false);
   render();
 }
 
@@ -319,10 +369,11 @@ function renderTraining() {
   if (!network.runs) return;
   const steps = curve.length - 1;
   find("#state").textContent = `E = ${format(values.E, digits)} after ${steps} ` +
-    `step${steps === 1 ? "" : "s"} of training`;
+    `step${steps === 1 ? "" : "s"} of training` +
+    (stopped ? ". The next step would make a number infinite: lower the learning rate." : "");
   find("#undo").disabled = !undo.length;
   find("#reset").disabled = !undo.length;
-  const [width, height, left, top] = [420, 150, 56, 12], most = Math.max(...curve, 1e-12);
+  const [width, height, left, top] = [420, 150, 56, 12], most = curve.reduce((a, b) => Math.max(a, b), 1e-12);
   const x = k => left + (width - left - 10) * k / Math.max(steps, 1);
   const y = E => top + (height - top - 24) * (1 - E / most);
   const root = svg("svg", {
@@ -391,4 +442,5 @@ if (network.runs) {
     restore(start);
   });
 }
+find("#still").hidden = network.runs;
 chooseStep("forward");

@@ -2,8 +2,6 @@
 
 const find = selector => document.querySelector(selector);
 const training = JSON.parse(find("#data").textContent);
-const CLASSES = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#555555"];
-const colour = k => CLASSES[k % CLASSES.length];
 let frame = training.epochs.length - 1, timer = null;
 
 function make(tag, properties, parent) {
@@ -114,22 +112,22 @@ function drawDeltas() {
     context.fillText(none ? `|δ|, and ${none} zeros` : "|δ|", 140, 106);
     const total = own.reduce((sum, count) => sum + count, 0);
     const peak = own.indexOf(Math.max(...own));
-    canvas.setAttribute("aria-label", total
-      ? `${name}: most δ are near ${short(10 ** (low + (peak + 0.5) * (high - low) / own.length))}`
-      : `${name}: none was recorded before the first epoch`);
+    const near = 10 ** (low + (peak + 0.5) * (high - low) / own.length);
+    canvas.setAttribute("aria-label", `${name}: ` + (total ? `most δ are near ${short(near)}`
+      : none ? "all δ are 0" : "none was recorded before the first epoch"));
   }
 }
 
 function drawRegions() {
   const { regions } = training;
   if (!regions) return;
-  const { size, frames, samples, x, y } = regions, canvas = find("#regions canvas"), cell = 9;
+  const { size, frames, levels, colours, samples, x, y } = regions, canvas = find("#regions canvas"), cell = 9;
   Object.assign(canvas, { width: size * cell, height: size * cell });
   const context = canvas.getContext("2d"), bytes = atob(frames[frame]);
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes.charCodeAt(at), column = at % size, row = size - 1 - Math.floor(at / size);
-    context.globalAlpha = 0.12 + 0.06 * (byte % 10);
-    context.fillStyle = colour(Math.floor(byte / 10));
+    context.globalAlpha = 0.12 + 0.54 * (byte % levels) / (levels - 1);
+    context.fillStyle = colours[Math.floor(byte / levels)];
     context.fillRect(column * cell, row * cell, cell, cell);
   }
   context.globalAlpha = 1;
@@ -138,13 +136,13 @@ function drawRegions() {
   for (const [a, b, k] of samples) {
     context.beginPath();
     context.arc(place(a, x), size * cell - place(b, y), 5, 0, 7);
-    context.fillStyle = colour(k);
+    context.fillStyle = colours[k];
     context.strokeStyle = "#ffffff";
     context.fill();
     context.stroke();
     const column = Math.round((a - x[0]) / (x[1] - x[0]) * (size - 1));
     const row = Math.round((b - y[0]) / (y[1] - y[0]) * (size - 1));
-    right += Math.floor(bytes.charCodeAt(row * size + column) / 10) === k;
+    right += Math.floor(bytes.charCodeAt(row * size + column) / levels) === k;
   }
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label",
@@ -187,11 +185,11 @@ find("#play").addEventListener("click", () => play(!timer));
 find("#validation").hidden = !training.losses[1].length;
 if (training.regions) {
   find("#regions").hidden = false;
-  for (let k = 0; k < training.regions.classes; k++) {
+  training.regions.colours.forEach((colour, k) => {
     const entry = make("span", {}, find("#classes"));
-    make("span", { textContent: "● ", style: `color: ${colour(k)}` }, entry).ariaHidden = "true";
+    make("span", { textContent: "● ", style: `color: ${colour}` }, entry).ariaHidden = "true";
     entry.append(`class ${k}`);
-  }
+  });
 }
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => show(frame));
 show(frame);

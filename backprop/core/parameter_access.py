@@ -1,0 +1,134 @@
+"""What surrounds θ and g: checks of what is assigned, lookup by name, printing and copying."""
+
+from collections.abc import Callable, Iterator
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
+
+from backprop.core.arrays import as_numbers
+from backprop.core.checks import check_flag, check_text
+from backprop.core.errors import ShapeError
+from backprop.core.ranges import check_overflow
+from backprop.core.types import Array, Shape
+
+P = TypeVar("P", bound="CheckedParameter")
+
+
+def fitting(given: Array, there: Array, what: str) -> Array:
+    """What is assigned, if its numbers can take the place of those that are there.
+
+    Raises:
+        ShapeError: It has another shape; nothing is broadcast.
+        TypeError: It holds no numbers.
+        ValueError: Its numbers overflow.
+    """
+    array = as_numbers(given, what)
+    if array.shape != there.shape:
+        raise ShapeError(
+            f"{what} has the shape {there.shape}, but the array assigned to it has the shape "
+            f"{array.shape}."
+        )
+    check_overflow(array, f"{what} would hold", there.dtype)
+    return array
+
+
+def fixed_in_models(what: str) -> Any:
+    """An attribute of a parameter that can no longer be changed when it is part of a model."""
+
+    def change(parameter: Any, given: Any) -> None:
+        if parameter._joined:
+            raise AttributeError(
+                f"{parameter.name} belongs to a built model, in which another {what} would have no "
+                f"effect: give it to the layer when you make it."
+            )
+        setattr(parameter, f"_{what}", given)
+
+    return property(attrgetter(f"_{what}"), change)
+
+
+CHECKS: dict[str, Callable[[Any, str], Any]] = {
+    "decays": check_flag,
+    "learned": check_flag,
+    "name": check_text,
+    "trainable": check_flag,
+}
+"""What is assigned to the attributes of a parameter is checked; reading them takes no longer."""
+
+
+class CheckedParameter:
+    """The base of ``Parameter``: its attributes are checked when they are assigned."""
+
+    __slots__ = ()
+
+    name: str
+    trainable: bool
+    decays: bool
+    value: Any
+    _value: Array
+    _gradient: Array
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        check = CHECKS.get(name)
+        object.__setattr__(self, name, check(value, name) if check else value)
+
+    regularizer = fixed_in_models("regularizer")
+    constraint = fixed_in_models("constraint")
+
+    def exchange(self, change: Callable[[Any], Any]) -> None:
+        """Replaces its arrays by other views of the same numbers."""
+        self._value, self._gradient = change(self._value), change(self._gradient)
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of the value."""
+        return self._value.shape
+
+    def __repr__(self) -> str:
+        flags = ("" if self.trainable else ", trainable=False") + (
+            "" if self.decays else ", decays=False"
+        )
+        return f"Parameter(name={self.name!r}, shape={self.shape}, dtype={self.value.dtype}{flags})"
+
+
+class NamedParameters(Generic[P]):
+    """The base of ``Parameters``: they are found by name, listed, printed and copied."""
+
+    constrained: list[P]
+    values: Any
+    _join: Callable[[Any], None]
+    _parameters: list[P]
+    _bounds: list[tuple[int, int]]
+
+    def __iter__(self) -> Iterator[P]:
+        return iter(self._parameters)
+
+    def __len__(self) -> int:
+        return len(self._parameters)
+
+    def __getitem__(self, name: str) -> P:
+        """The parameter of that name, for example ``parameters["dense_1.W"]``.
+
+        Raises:
+            KeyError: There is none of that name.
+        """
+        for p in self._parameters:
+            if p.name == name:
+                return p
+        names = ", ".join(p.name for p in self._parameters)
+        raise KeyError(f"no parameter is called {name!r}: there are {names}.")
+
+    def places(self) -> Iterator[tuple[P, tuple[int, int]]]:
+        """The parameters, and where in θ each begins and ends."""
+        return zip(self._parameters, self._bounds, strict=True)
+
+    def __repr__(self) -> str:
+        rows = "".join(f"\n  {p!r}," for p in self._parameters)
+        return f"Parameters(size={self.values.size}, dtype={self.values.dtype}, [{rows}\n])"
+
+    # A copied or unpickled array is no longer a view: join the copies into vectors of their own.
+    def __getstate__(self) -> dict[str, Any]:
+        return {"parameters": self._parameters, "dtype": self.values.dtype}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._parameters = state["parameters"]
+        self.constrained = [p for p in self._parameters if p.constraint is not None]
+        self._join(state["dtype"])

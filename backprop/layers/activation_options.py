@@ -1,0 +1,87 @@
+"""What Keras's options add to ReLU and Softmax: limits, slopes and thresholds; other axes."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from backprop.core.checks import check_axis, check_number
+from backprop.core.types import Array
+from backprop.layers.along_axes import AlongAxes
+from backprop.layers.base import Activation
+
+
+class ReLUOptions(Activation):
+    """The base of ``ReLU``, which says what its arguments are."""
+
+    def __init__(
+        self,
+        max_value: float | None = None,
+        negative_slope: float = 0.0,
+        threshold: float = 0.0,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name)
+        if max_value is not None:
+            max_value = check_number(max_value, "ReLU(max_value)")
+        self.max_value = max_value
+        self.negative_slope = check_number(negative_slope, "ReLU(negative_slope)")
+        self.threshold = check_number(threshold, "ReLU(threshold)")
+        self._plain = max_value is None and not self.negative_slope and not self.threshold
+        if not self._plain:
+            t, s = f"{self.threshold:g}", f"{self.negative_slope:g}"
+            line, limit = f"z [z > {t}]", ""
+            if max_value is not None:
+                line, limit = f"min({line}, {max_value:g})", f" ⊙ [{{z}} < {max_value:g}]"
+            low = -math.inf if self.negative_slope else 0.0
+            self.interval = low, math.inf if max_value is None else max_value
+            self.definition = f"relu(z) = {line} + {s} min(z − {t}, 0)"
+            self.slope = f"[{{z}} > {t}]{limit} + {s} [{{z}} ≤ {t}]"
+
+    def f_with_options(self, Z: Array, out: Array | None) -> Array:
+        """min(Z, m) [Z > t] + s min(Z − t, 0)."""
+        A: Array = np.greater(Z, self.threshold, out=np.empty_like(Z) if out is None else out)
+        A *= Z
+        if self.max_value is not None:
+            np.minimum(A, self.max_value, out=A)
+        if self.negative_slope:
+            below = np.subtract(Z, self.threshold)
+            A += self.negative_slope * np.minimum(below, 0, out=below)
+        return A
+
+    def slope_with_options(self, Z: Array, out: Array) -> Array:
+        """[t < Z < m] + s [Z ≤ t]."""
+        np.greater(Z, self.threshold, out=out)
+        if self.max_value is not None:
+            out *= np.less(Z, self.max_value)
+        if self.negative_slope:
+            out += self.negative_slope * np.less_equal(Z, self.threshold)
+        return out
+
+
+class SoftmaxAxes(AlongAxes):
+    """The base of ``Softmax``, which says what its arguments are."""
+
+    def __init__(
+        self, axis: int | list[int] | tuple[int, ...] = -1, name: str | None = None
+    ) -> None:
+        super().__init__(name)
+        self.axis = check_axis(axis, "axis of Softmax")
+
+    @property
+    def sums_to_one(self) -> bool:  # type: ignore[override]
+        """Whether the last axis does."""
+        return self.is_last
+
+    @property
+    def formulas(self) -> Mapping[str, str]:  # type: ignore[override]
+        """The Jacobian of a row, or the product with it, where j runs through the classes."""
+        if self.is_last:
+            return {"J": "diag({y}) − {y}ᵀ {y}"}
+        return {"dX": "{y} ⊙ ({delta} − Σ_j {delta} ⊙ {y})"}
+
+    def rows(self, A: Array) -> Array:
+        """A with all classes along its last axis, where several axes at the end are theirs."""
+        if not isinstance(self.axis, tuple) or len(self.axis) == 1:
+            return A
+        return A.reshape(*A.shape[: -len(self.axis)], -1)

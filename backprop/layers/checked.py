@@ -1,0 +1,156 @@
+"""What every layer brings along: checks of what comes in, freezing, copies, messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+
+from backprop.core.buffers import Buffers
+from backprop.core.checks import check_flag, check_name
+from backprop.core.errors import NoForwardError, NotBuiltError, ShapeError, misfit
+from backprop.core.parameters import Parameter
+from backprop.core.settings import Checked, Settings
+from backprop.core.time_steps import Unrolled
+from backprop.core.transfer import copy_of
+from backprop.core.types import Array, Interval, Shape, as_array, is_sparse
+
+
+class CheckedLayer(Settings):
+    """The base of ``Layer``, with what the package asks layers about.
+
+    Attributes:
+        adjustable: The arguments of the constructor that may be changed when the layer is built.
+        takes_mask: Whether ``forward`` takes a ``mask`` ``(N, T)``, False where a step is padded.
+        penalizes: Whether a training pass leaves what it adds to the loss in ``penalty``.
+        makes_mask: Whether ``output_mask`` makes a mask from the layer's input.
+        any_length: The axes of samples that may have any number of steps: 2 for (T, C); 0 for none.
+        runs_own_code: Whether it calls functions that users wrote.
+        link: What a loss may be joined with at the end of a model: "softmax" or "sigmoid".
+        linear: Whether the outputs are a weighted sum.
+        interval: What all outputs lie between, (0, 1) after a sigmoid; None if that is not known.
+        rearranges: Whether the outputs are the inputs, perhaps in another shape or order.
+        sums_to_one: Whether the outputs are probabilities with the sum 1, or their logarithms.
+        is_activation: Whether it is an activation function, of a pre-activation Z.
+        step_formulas: Likewise what ``unrolled`` has of each step in time, ``{h_s}`` being h_{t−1}.
+    """
+
+    accepts_sparse = random = runs_own_code = linear = rearranges = False
+    takes_mask = makes_mask = penalizes = False
+    any_length = 0
+    link: str | None = None
+    interval: Interval | None = None
+    sums_to_one = is_activation = False
+    step_formulas: Mapping[str, str] = {}
+    adjustable: tuple[str, ...] = ()
+    name: Any = Checked(check_name)
+    needs_input_gradient: Any = Checked(check_flag)
+
+    def __init__(self, name: str | None = None) -> None:
+        self.name = check_name(name, f"{type(self).__name__}(name)")
+        self._kept: list[Array] = []  # the weights that a copy begins with
+        self.input_shape: Shape | None = None
+        self.dtype: np.dtype[Any] = np.dtype("float32")
+        self.parameters: list[Parameter] = []
+        self.needs_input_gradient = True
+        self.delta: Array | None = None
+        self._trainable = True
+        self._rng = np.random.default_rng()
+        self.buffers = Buffers()
+
+    def check_input(self, X: Array) -> Array:
+        """X in the layer's dtype, if the layer is built and X has the columns that it needs.
+
+        Raises:
+            NotBuiltError: The layer is not built.
+            ShapeError: The last axis is not the one that the layer was built for.
+        """
+        if not (self.accepts_sparse and is_sparse(X)):
+            X = as_array(X, self.dtype)
+        if self.input_shape is None:
+            raise NotBuiltError(f"{self} is not built: call build((n_features,)) first.")
+        if X.ndim < 2 or X.shape[-1] != self.input_shape[-1]:
+            found = f"received an array of shape {X.shape}"
+            raise ShapeError(misfit(X.shape, self.input_shape, self, found))
+        return X
+
+    def check_delta(self, delta: Array, Y: Array | None) -> None:
+        """Checks that there is a training output Y to differentiate, and that delta fits it.
+
+        Raises:
+            NoForwardError: No ``forward(X, training=True)`` came before.
+            ShapeError: delta has another shape than Y; it would be broadcast.
+        """
+        if Y is None:
+            raise NoForwardError(
+                f"{self}: backward needs the activations of a training pass: call "
+                f"forward(X, training=True) first."
+            )
+        if delta.shape != Y.shape:
+            raise ShapeError(
+                f"{self} returned an array of shape {Y.shape}, but backward received a delta of "
+                f"shape {delta.shape}: pass ∂E/∂Y, one number for each output."
+            )
+
+    def check_values(self, X: Array, name: str = "x") -> None:
+        """Raises ValueError, which calls X ``name``, if the layer cannot take its numbers."""
+
+    def check_setting(self, name: str) -> None:
+        """Raises AttributeError where a built layer would go on with what it was built with."""
+        if self.input_shape is not None and name not in self.adjustable:
+            raise AttributeError(
+                f"{self} is built, so that another {name} would have no effect: make a new layer."
+            )
+
+    def output_mask(self, X: Array, mask: Array | None) -> Array | None:
+        """The mask of the output from that of the input; the same unless overridden."""
+        return mask
+
+    @property
+    def observes(self) -> bool:
+        """Whether ``fit`` is to call ``observe(batches of inputs)`` before the first step."""
+        return False
+
+    def unrolled(self) -> Unrolled | None:
+        """The steps in time of the last training pass and of the way back; None if it has none."""
+        return None
+
+    @property
+    def trainable(self) -> bool:
+        """Whether optimizers may change this layer's parameters; set it to False to freeze them."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = check_flag(value, "trainable")
+        for parameter in self.parameters:
+            parameter.trainable = self._trainable and parameter.learned
+
+    def inside(self) -> list[Any]:
+        """All layers that it holds, and those in them."""
+        return []
+
+    def copy(self, trainable: bool | None = None) -> Self:
+        """A new layer for another model, which begins with the weights that this one has now.
+
+        Args:
+            trainable: False freezes the copy; None leaves it as this layer is.
+
+        Raises:
+            NotBuiltError: This layer has no weights yet.
+        """
+        return copy_of(self, trainable)
+
+    def __getattr__(self, name: str) -> Any:
+        hint = "."
+        if not name.startswith("_") and self.__dict__.get("input_shape", ()) is None:
+            hint = ", perhaps because it is not built: call build((n_features,)), or fit the model."
+        raise AttributeError(f"{self} has no attribute {name!r}{hint}")
+
+    def __str__(self) -> str:
+        name = self.__dict__.get("name")
+        return f"{type(self).__name__} {name!r}" if name else type(self).__name__
+
+    def __repr__(self) -> str:
+        return f"<{self}>"

@@ -1,0 +1,143 @@
+"""The parameters of a model as one vector: read, set, written into files and read back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from backprop import storage
+from backprop.core.durable import FilePath
+from backprop.core.errors import NotBuiltError
+from backprop.core.parameters import Parameters
+from backprop.core.settings import Strict
+from backprop.core.transfer import set_weights
+from backprop.core.types import Array
+from backprop.storage import models as saving
+
+
+class Weights(Strict):
+    """θ and g of a model, and the files that hold it."""
+
+    _parameters: Parameters | None = None
+
+    @property
+    def parameters(self) -> Parameters:
+        """θ (``.values``) and g (``.gradients``), and by iteration each named parameter.
+
+        Raises:
+            NotBuiltError: The number of inputs is not known yet.
+        """
+        if self._parameters is None:
+            raise NotBuiltError(
+                "the model is not built, so that it has no parameters yet: call "
+                "build((None, n_features)), start with Input((n_features,)), or fit it."
+            )
+        return self._parameters
+
+    def get_weights(self) -> list[Array]:
+        """Copies of all parameters, in the order of the layers.
+
+        Example:
+            >>> model = bp.Sequential([bp.Input(2), bp.layers.Dense(1, kernel_initializer="ones")])
+            >>> [weights.shape for weights in model.get_weights()]  # W, b
+            [(2, 1), (1,)]
+        """
+        return [p.value.copy() for p in self.parameters]
+
+    def set_weights(self, weights: Sequence[Array]) -> None:
+        """Sets all parameters, in the order of ``get_weights``.
+
+        Raises:
+            TypeError: They are not arrays of numbers.
+            ShapeError: Their number or a shape differs; nothing is changed then.
+
+        Example:
+            >>> model = bp.Sequential([bp.Input(2), bp.layers.Dense(1)])
+            >>> model.set_weights([[[2.0], [3.0]], [1.0]])  # W, b
+            >>> model.parameters.values
+            array([2., 3., 1.], dtype=float32)
+        """
+        set_weights(list(self.parameters), weights)
+
+    def save(self, path: FilePath, include_optimizer: bool = True) -> None:
+        """Writes the whole model as one file, from which training goes on with the same bits.
+
+        ``bp.load_model(path)`` reads it. The file is whole or not there, also after a crash.
+
+        Args:
+            path: The file, for example ``"digits.npz"``; one that is there is replaced.
+            include_optimizer: Whether the optimizer's state goes into the file: vectors as long as
+                θ, one of SGD with momentum, two of Adam.
+
+        Raises:
+            TypeError: A part of the model cannot be written down; the message says which and why.
+            ValueError: A part could not be made again from what would be written down.
+            OSError: The file cannot be written; the one that was there is still there.
+
+        Example:
+            >>> model = bp.Sequential([bp.Input(2), bp.layers.Dense(1)])
+            >>> model.save("model.npz")
+            >>> bp.load_model("model.npz")
+            <Sequential [Dense 'dense_1']>
+        """
+        saving.save(self, path, include_optimizer)
+
+    def save_weights(self, path: FilePath) -> None:
+        """Writes the parameters alone, each under its name; whole or not at all, as ``save``.
+
+        Raises:
+            OSError: The file cannot be written; the one that was there is still there.
+
+        Example:
+            >>> model = bp.Sequential([bp.Input(2), bp.layers.Dense(1)])
+            >>> model.save_weights("weights.npz")
+            >>> "weights/dense_1.W" in np.load("weights.npz")
+            True
+        """
+        saving.save_weights(self, path)
+
+    def load_weights(self, path: FilePath) -> None:
+        """Sets the parameters from a file, also of Keras or PyTorch; all of them or none.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ShapeError: Layers, names or shapes differ; the message names the layers.
+            CorruptFileError: The file is damaged, or none of those that can be read.
+            ValueError: It is of a newer version, or in a form that is not read; or it holds a
+                number that overflows the model's dtype.
+            ImportError: It is Keras's, and the package ``h5py`` is not installed.
+
+        Example:
+            >>> model = bp.Sequential([bp.Input(2), bp.layers.Dense(1)], seed=0)
+            >>> model.save_weights("weights.npz")
+            >>> other = bp.Sequential([bp.Input(2), bp.layers.Dense(1)], seed=1)
+            >>> other.load_weights("weights.npz")
+            >>> np.array_equal(other.parameters.values, model.parameters.values)
+            True
+        """
+        storage.load_weights(self, path)
+
+    def export(self, path: FilePath, logits: bool = False) -> None:
+        """Writes what ``predict`` computes as an ONNX file, for other runtimes; needs ``onnx``.
+
+        The file has one input, ``"x"``, with the shape of ``predict``'s and the model's dtype, and
+        one output, ``"probabilities"`` where the model ends with a Softmax or Sigmoid, ``"logits"``
+        or ``"y"``. ``bp.load_onnx(path)`` reads chains and blocks back.
+
+        Args:
+            path: The file, for example ``"digits.onnx"``; one that is there is replaced at the end.
+            logits: Whether to leave out the Softmax or Sigmoid at the end.
+
+        Raises:
+            ImportError: The package ``onnx`` is not installed.
+            NotBuiltError: The model has no weights yet.
+            TypeError: A layer of your own does not say how to express it; the message shows how
+                (see ``storage.onnx_graph.Graph``).
+            ValueError: Logits are asked for, but no Softmax or Sigmoid stands at the end.
+
+        Example:
+            >>> model = bp.Sequential([bp.Input(2), bp.layers.Dense(1), bp.layers.Sigmoid()])
+            >>> model.export("model.onnx", logits=True)
+            >>> bp.load_onnx("model.onnx").layers
+            [<Dense 'dense_1'>]
+        """
+        storage.export_onnx(self, path, logits)

@@ -14,7 +14,7 @@ def test_program_and_command_work_as_printed(tmp_path: Path) -> None:
     before, after = first.split("history = model.fit(", 1)
     program = tmp_path / "train.py"
     program.write_text(before + inside + after.split("\n", 1)[1], encoding="utf-8")
-    (printed,) = re.findall(r"/mpiexec (.*)", text)
+    (printed,) = re.findall(r"/mpiexec ([^`]*)`", text)
     words = command(program, 2)
     assert printed.split() == [*words[-4:-2], ".venv/bin/python", program.name]
     done = subprocess.run(

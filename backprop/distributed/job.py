@@ -61,8 +61,7 @@ class Workers:
 
     Args:
         shards: Whether each worker is given data, and validation data, of its own, of any length.
-        time_limit: Seconds that a worker waits for the others before it ends the job: longer than
-            the longest time that one of them alone is busy, such as with a callback.
+        time_limit: Seconds that a worker waits for others, busy in a callback say, before the end.
         elastic: Whether the others go on when a worker dies; not with ``shards``.
 
     Attributes:

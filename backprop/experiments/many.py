@@ -97,8 +97,7 @@ def fit_many(
         >>> len(bp.fit_many(models, np.ones((8, 1)), np.ones(8), epochs=3, verbose=0))
         10
     """
-    check_executor(executor)
-    models = checked_models(models)
+    executor, models = check_executor(executor), checked_models(models)
     for model in {type(each): each for each in models}.values():
         check_call_by_name(model.fit, fit_arguments, "fit", "x", "y")
     labels = [check_labels(x, model.feature_names) for model in models]

@@ -79,8 +79,8 @@ def submit(
         raise
 
 
-def check_executor(executor: Any) -> None:
-    """Checks that tasks can be handed to an executor.
+def check_executor(executor: Any) -> Any:
+    """The executor, to which tasks can be handed; None for none.
 
     Raises:
         TypeError: It is something else.
@@ -90,6 +90,7 @@ def check_executor(executor: Any) -> None:
             f"executor must be an executor of concurrent.futures, such as ProcessPoolExecutor(2), "
             f"or one that is like them, but it is {executor!r}."
         )
+    return executor
 
 
 def check_sendable(task: tuple[Any, ...], error: Exception) -> None:

@@ -91,7 +91,8 @@ class ModelCheckpoint(Monitor):
         try:
             self._path(self.examples())
         except ValueError as error:
-            if not isinstance(error.__cause__, KeyError):  # a callback may write that number
+            # a callback may write that number; how long a list is shows in training
+            if not isinstance(error.__cause__, LookupError):
                 raise
 
     def state(self) -> dict[str, Any]:

@@ -91,8 +91,7 @@ class ModelCheckpoint(Monitor):
         try:
             self._path(self.examples())
         except ValueError as error:
-            # a callback may write that number; how long a list is shows in training
-            if not isinstance(error.__cause__, LookupError):
+            if not isinstance(error.__cause__, KeyError):  # a callback may write that number
                 raise
 
     def state(self) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """What Keras's options add to ReLU and Softmax: limits, slopes and thresholds; other axes."""
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 
@@ -77,13 +76,6 @@ class SoftmaxAxes(AlongAxes):
     def sums_to_one(self) -> bool:  # type: ignore[override]
         """Whether the last axis does."""
         return self.is_last
-
-    @property
-    def formulas(self) -> Mapping[str, str]:  # type: ignore[override]
-        """The Jacobian of a row, or the product with it, where j runs through the classes."""
-        if self.is_last:
-            return {"J": "diag({y}) − {y}ᵀ {y}"}
-        return {"dX": "{y} ⊙ ({delta} − Σ_j {delta} ⊙ {y})"}
 
     def rows(self, A: Array) -> Array:
         """A with all classes along its last axis, where several axes at the end are theirs."""

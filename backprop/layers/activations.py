@@ -1,6 +1,7 @@
 """The classic activation functions as layers: formulas with their derivatives, and Softmax."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -145,6 +146,13 @@ class Softmax(SoftmaxAxes):
     def link(self) -> str | None:  # type: ignore[override]
         """A loss on classes takes them from the last axis."""
         return "softmax" if self.is_last else None
+
+    @property
+    def formulas(self) -> Mapping[str, str]:  # type: ignore[override]
+        """The Jacobian of a row, or the product with it, where j runs through the classes."""
+        if self.is_last:
+            return {"J": "diag({y}) − {y}ᵀ {y}"}
+        return {"dX": "{y} ⊙ ({delta} − Σ_j {delta} ⊙ {y})"}
 
     def forward(self, Z: Array, training: bool = False) -> Array:
         """A = softmax(Z)."""

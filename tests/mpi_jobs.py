@@ -69,7 +69,11 @@ def run(
             out, said = job.communicate(timeout=LIMIT)
         except subprocess.TimeoutExpired:
             job.terminate()  # mpiexec then ends its workers, which a kill would leave behind
-            out, said = job.communicate(timeout=LIMIT)
+            try:
+                out, said = job.communicate(timeout=LIMIT)
+            except subprocess.TimeoutExpired:
+                job.kill()
+                out, said = job.communicate()
             raise AssertionError(f"the job took more than {LIMIT} s:\n{out}\n{said}") from None
     return subprocess.CompletedProcess(words, job.returncode, out, said)
 

@@ -288,15 +288,15 @@ class Workers:
     ) -> None:
         text = "".join(traceback.format_exception(kind, error, trace))
         code = error.code if isinstance(error, SystemExit) else 1
-        self._end(
-            f"{text}worker {self.rank} of {self.size} failed, which ends the job.",
-            code if isinstance(code, int) else 1,
-        )
+        text += f"worker {self.rank} of {self.size} failed, which ends the job."
+        self._end(text, code if isinstance(code, int) else 1)
 
     def _end(self, message: str, code: int = 1) -> NoReturn:
         """Ends all workers."""
         console.last_words(message)
         if self.size > 1:  # else mpiexec takes that for success
+            if started_to_survive():  # when two end it at once, such an mpiexec waits for ever
+                time.sleep(min(0.5 * self.rank, 5))
             self._mpi.COMM_WORLD.Abort(code)
         os._exit(code)
 

@@ -12,6 +12,7 @@ from backprop.layers import (
     Columns,
     Dense,
     Embedding,
+    Flatten,
     GlobalAveragePooling1D,
     Masking,
     Parallel,
@@ -173,3 +174,10 @@ def test_sequences_without_steps_are_refused(x: Any) -> None:
 def test_the_length_of_inputs_may_be_left_to_the_data() -> None:
     with pytest.raises(ValueError, match=r"\(None, 2\): leave it out, and the shape is found"):
         bp.Input((None, 2))
+
+
+def test_gradients_are_checked_of_indices_in_floats_too():
+    model = bp.Sequential([Embedding(4, 2), Flatten(), Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    for X in (np.array([[0, 3], [1, 1]]), np.array([[0.0, 3.0], [1.0, 1.0]])):
+        assert model.check_gradients(X, np.array([1.0, 2.0])).ok

@@ -7,7 +7,6 @@ off, together with everything that needs it in turn, so that it waits once and n
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -76,18 +75,14 @@ class Intervals:
         return False
 
 
-def schedule(
-    pieces: Sequence[Piece], n_threads: int, spare: float = math.inf
-) -> list[Section] | None:
+def schedule(pieces: Sequence[Piece], n_threads: int) -> list[Section]:
     """Sections of a step: within one no thread touches what another writes.
 
     Args:
         pieces: The pieces of a step in the order in which one thread would make them.
         n_threads: How many threads there are.
-        spare: Seconds in which the threads may meet; None is returned if they would more often, as
-            in a recurrent layer, of which it takes long to find out all.
     """
-    sections: list[Section] = []
+    sections = []
     left = list(pieces)
     while left:
         section: Section = [[] for _ in range(n_threads)]
@@ -113,9 +108,6 @@ def schedule(
                 whole.add(piece)
             seconds[k] += piece.seconds
         sections.append(section)
-        spare -= MEETING * (sum(map(bool, section)) > 1)
-        if spare < 0:
-            return None
         left = put_off
     return sections
 
@@ -165,11 +157,8 @@ def shared_out(
     for n in sizes:
         cutter = Cutter(len(batch[0]), n, places)
         pieces = [piece for call in others for piece in cutter.cut(call)]
-        found = schedule(pieces, n, least - alone / n_threads)
-        if found is None:
-            continue
         sections = [[list(map(whole, before))]]
-        sections += [joined(section, n_threads) for section in found]
+        sections += [joined(section, n_threads) for section in schedule(pieces, n)]
         if duration(sections) < least:
             best, least = sections, duration(sections)
     return best

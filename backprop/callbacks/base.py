@@ -158,14 +158,9 @@ METHODS = {
     "state": "",
     "restore": "state",
     "due": "batch",
-    **{
-        hook: "epoch, logs=None"
-        if "epoch" in hook
-        else "batch, logs=None"
-        if "batch" in hook
-        else "logs=None"
-        for hook in HOOKS
-    },
+    **dict.fromkeys(HOOKS, "logs=None"),
+    **{hook: "epoch, logs=None" for hook in HOOKS if "epoch" in hook},
+    **{hook: "batch, logs=None" for hook in HOOKS if "batch" in hook},
 }
 """What is called of a callback, and how."""
 

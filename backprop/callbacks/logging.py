@@ -236,8 +236,9 @@ class LivePlot(Callback):
             return
         from IPython.display import display
 
+        show: Any = display  # which has no types
         self.figure = plotting.loss_curves(self, self.keys)
         if self._display is None:
-            self._display = display(self.figure, display_id=True)  # type: ignore[no-untyped-call]
+            self._display = show(self.figure, display_id=True)
         else:
             self._display.update(self.figure)

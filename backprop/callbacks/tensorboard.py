@@ -213,16 +213,15 @@ def find_writer() -> Callable[[str], Any]:
         ImportError: Neither of the packages is installed that can.
     """
     try:
-        import tensorboardX.event_file_writer  # noqa: F401
+        import tensorboardX.event_file_writer as found
     except ImportError:
         try:
-            import tensorboard.summary.writer.event_file_writer  # noqa: F401
+            import tensorboard.summary.writer.event_file_writer as found
         except ImportError as error:
             raise ImportError(
                 "TensorBoard needs tensorboardX or tensorboard: pip install tensorboardX"
             ) from error
-        return EventFile
-    return EventFileOfX
+    return EventFileOfX if hasattr(found, "EventsWriter") else EventFile
 
 
 def check_update(update_freq: Any) -> str | int:

@@ -89,7 +89,8 @@ class Adam(AdamLike):
 
     def update(self, theta: Array, g: Array, scratch: Array, *state: Array) -> None:
         """θ, m and v after one step."""
-        adam_update(theta, g, scratch, *state, scalars=self.scalars)
+        adam_direction(g, scratch, *state, scalars=self.scalars)
+        theta -= scratch
 
 
 def adam_coefficients(
@@ -101,8 +102,7 @@ def adam_coefficients(
     return beta_1, beta_2, alpha * (1 - beta_1) / root, epsilon / root
 
 
-def adam_update(
-    theta: Array,
+def adam_direction(
     g: Array,
     scratch: Array,
     m: Array,
@@ -111,7 +111,7 @@ def adam_update(
     *,
     scalars: Sequence[Array],
 ) -> None:
-    """θ, m and v, and with ``amsgrad`` the largest v, after one step of Adam."""
+    """m, v, and with ``amsgrad`` the largest v, after a step; α m / (√v + ε) in ``scratch``."""
     beta_1, beta_2, alpha, epsilon = scalars
     m *= beta_1
     m += g
@@ -124,7 +124,6 @@ def adam_update(
     scratch += epsilon
     np.divide(m, scratch, out=scratch)
     scratch *= alpha
-    theta -= scratch
 
 
 class AdamW(Adam):

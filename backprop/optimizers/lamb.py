@@ -2,10 +2,8 @@
 
 import math
 
-import numpy as np
-
 from backprop.core.types import Array
-from backprop.optimizers.adam import AdamLike
+from backprop.optimizers.adam import AdamLike, adam_direction
 from backprop.optimizers.by_parameter import ByParameter
 from backprop.optimizers.vectors import norm
 
@@ -31,24 +29,15 @@ class Lamb(ByParameter, AdamLike):
     """
 
     def coefficients(self, t: int, eta: float) -> tuple[float, ...]:
-        """β₁, β₂, η, a, c: u = a m / (√v + c)."""
+        """β₁, β₂, a, c, η: u = a m / (√v + c)."""
         root = math.sqrt((1 - self.beta_2) / (1 - self.beta_2**t))  # v̂ = root² v
         a = (1 - self.beta_1) / (1 - self.beta_1**t) / root
-        return self.beta_1, self.beta_2, eta, a, self.epsilon / root
+        return self.beta_1, self.beta_2, a, self.epsilon / root, eta
 
     def update(self, theta: Array, g: Array, scratch: Array, *state: Array) -> None:
         """θ, m and v after one step."""
-        beta_1, beta_2, eta, a, c = self.scalars
-        m, v = state
-        m *= beta_1
-        m += g
-        np.square(g, out=scratch)
-        v *= beta_2
-        v += scratch
-        np.sqrt(v, out=scratch)
-        scratch += c
-        np.divide(m, scratch, out=scratch)
-        scratch *= a  # u
+        *adam, eta = self.scalars
+        adam_direction(g, scratch, *state, scalars=adam)  # u
         length, whole = norm(scratch.ravel()), norm(theta.ravel())
         scratch *= eta
         if length and whole:

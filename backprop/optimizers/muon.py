@@ -17,7 +17,7 @@ from backprop.core.checks import (
 )
 from backprop.core.parameters import Parameter, Parameters
 from backprop.core.types import Array, Shape
-from backprop.optimizers.adam import adam_coefficients, adam_update
+from backprop.optimizers.adam import adam_coefficients, adam_direction
 from backprop.optimizers.by_parameter import ByParameter
 from backprop.optimizers.options import LearningRate, Shared, optional
 from backprop.optimizers.vectors import norm
@@ -149,7 +149,8 @@ class Muon(ByParameter):
         mu, eta, *adam = self.scalars
         M, v = state
         if v.size:
-            adam_update(theta, g, scratch[0], M, v, scalars=adam)
+            adam_direction(g, scratch[0], M, v, scalars=adam)
+            theta -= scratch[0]
             return
         X, *spare = scratch
         M *= mu

@@ -125,7 +125,7 @@ def new_bar(stream: Stream, **options: Any) -> Any:
         for each in (sys.stdout, sys.stderr):  # tqdm flushes both, which may be closed
             getattr(each, "flush", int)()
         return tqdm(file=stream, ncols=columns - 1, nrows=lines, disable=False, **options)
-    except Exception:
+    except Exception:  # a stream of the user's own may raise anything
         return tqdm(disable=True)
 
 

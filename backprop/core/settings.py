@@ -92,7 +92,8 @@ class Settings:
 
     any_name = False
 
-    # arguments that a class of the package does not take are refused; documented is __init__
+    # Arguments that a class of the package does not take are refused. A docstring here would stand
+    # at the constructor of every class in the documentation, in the place of the class's own.
     def __new__(cls, *given: Any, **named: Any) -> Self:  # noqa: D102
         if from_package(cls) and not cls.any_name:
             check_call(cls, given, named)

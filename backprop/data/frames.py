@@ -42,19 +42,3 @@ def check_labels(x: Any, known: Labels | None, name: str = "x") -> Labels | None
             f"{name}[list(model.feature_names)]."
         )
     return labels
-
-
-def check_validation_labels(x: Any, validation_data: Any) -> None:
-    """Checks that the columns of a frame to validate on are those of the one to train on.
-
-    Raises:
-        ValueError: They are others, or stand in another order.
-    """
-    if not isinstance(validation_data, tuple | list) or not validation_data:
-        return
-    labels, others = labels_of(x), labels_of(validation_data[0])
-    if None not in (labels, others) and labels != others:
-        raise ValueError(
-            f"the x of validation_data has other columns than x, or another order of them: "
-            f"{list(others or ())} in place of {list(labels or ())}. Pass the same."
-        )

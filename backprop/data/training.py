@@ -62,17 +62,16 @@ def training_source(
     def checked(x: Any, y: Any, weight: Any) -> Data:
         return check(model, x, y, weight, class_weight)
 
-    ready = not on_disk(x) and makes_batches(x, y)
-    if ready:
+    disk = on_disk(x)
+    if not disk and makes_batches(x, y):
         refuse_beside_stream("x", sample_weight, batch_size, validation_split=split)
-    if ready or on_disk(x):
         refuse_to_observe(model)
-    if ready:
         shape = model.input_shape
         return Stream(x, steps, checked, model.dtype, rng=rng, sample_shape=shape), None
     each = check_integer(32 if batch_size is None else batch_size, "batch_size")
     kept: Source | None = None
-    if on_disk(x):
+    if disk:
+        refuse_to_observe(model)
         if sample_weight is not None and class_weight is not None:
             raise ValueError("pass sample_weight or class_weight, not both.")
         share = check_share(split, "validation_split", ends=not split)

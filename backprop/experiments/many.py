@@ -17,7 +17,7 @@ from backprop.core.signatures import check_call_by_name
 from backprop.core.types import Array
 from backprop.core.walk import from_here
 from backprop.data.batches import Batches
-from backprop.data.frames import check_labels, check_validation_labels
+from backprop.data.frames import check_labels, labels_of
 from backprop.data.inputs import warn_of_bytes
 from backprop.data.samples import Data
 from backprop.data.sources import Source, check
@@ -64,9 +64,8 @@ def fit_many(
 
     Models of one form (the same layers, loss and kind of optimizer, up to seeds, weights and
     learning rates) whose steps are small go through their batches in step, each in its own order:
-    K matrix products are one call. The results are those of ``model.fit`` for each of them, to
-    rounding. All other models, and all other arguments, are trained one after the other.
-    Everything is checked first, for all models: a call that fails moves none of their weights.
+    K matrix products are one call, with the results of ``model.fit`` to rounding. All others are
+    trained one after the other. Everything is checked first: a call that fails moves no weight.
 
     Args:
         models: Compiled models.
@@ -101,7 +100,9 @@ def fit_many(
     for model in {type(each): each for each in models}.values():
         check_call_by_name(model.fit, fit_arguments, "fit", "x", "y")
     labels = [check_labels(x, model.feature_names) for model in models]
-    check_validation_labels(x, fit_arguments.get("validation_data"))
+    held_out = fit_arguments.get("validation_data")
+    if isinstance(held_out, tuple | list) and held_out:
+        check_labels(held_out[0], labels_of(x), "validation x")
     with ExitStack() as stack:
         for model in models if executor is None else ():  # whose threads are to train them
             stack.enter_context(training(model, "fit_many"))
@@ -294,11 +295,10 @@ def has_learnt_mask(layers: Sequence[Layer]) -> bool:
     """Whether a layer that learns comes before one that makes a mask of its input."""
     learns = False
     for _, layer in walk(layers):
-        if isinstance(layer, Block):  # its layers follow
-            continue
-        if layer.makes_mask and learns:
-            return True
-        learns = learns or bool(layer.parameters)
+        if not isinstance(layer, Block):  # whose layers follow
+            if layer.makes_mask and learns:
+                return True
+            learns = learns or bool(layer.parameters)
     return False
 
 

@@ -38,6 +38,7 @@ class ZeroPadding2D(Layer):
     formulas = {"dX": "_{{{self.places[0]}}} = {delta}_{{{self.places[2]}}}"}
 
     axes = "HWC"
+    of_images = True
 
     def __init__(self, padding: int | Sequence[Any] = 1, name: str | None = None) -> None:
         super().__init__(name)
@@ -56,10 +57,6 @@ class ZeroPadding2D(Layer):
         check_axes(self, input_shape, self.axes)
         sizes = zip(input_shape[:-1], self.padding, strict=True)
         return (*(before + n + after for n, (before, after) in sizes), input_shape[-1])
-
-    def output_mask(self, X: Array, mask: Array | None) -> Array | None:
-        """None: images have no steps."""
-        return None
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """X with zeros around it."""
@@ -99,6 +96,7 @@ class Cropping2D(Layer):
     formulas = {"dX": "_{{{self.places[0]}}} = {delta}_{{{self.places[1]}}}, zeros lie outside"}
 
     axes = "HWC"
+    of_images = True
 
     def __init__(self, cropping: int | Sequence[Any] = 0, name: str | None = None) -> None:
         super().__init__(name)
@@ -127,10 +125,6 @@ class Cropping2D(Layer):
                 f"{tuple(input_shape)}: crop less."
             )
         return (*left, input_shape[-1])
-
-    def output_mask(self, X: Array, mask: Array | None) -> Array | None:
-        """None: images have no steps."""
-        return None
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """X without the border."""
@@ -175,6 +169,7 @@ class UpSampling2D(Layer):
     }
 
     axes = "HWC"
+    of_images = True
 
     def __init__(self, size: int | Sequence[int] = 2, name: str | None = None) -> None:
         super().__init__(name)
@@ -186,10 +181,6 @@ class UpSampling2D(Layer):
         check_axes(self, input_shape, self.axes)
         sizes = zip(input_shape[:-1], self.size, strict=True)
         return (*(n * times for n, times in sizes), input_shape[-1])
-
-    def output_mask(self, X: Array, mask: Array | None) -> Array | None:
-        """None: images have no steps."""
-        return None
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """X at each place of the rectangles."""

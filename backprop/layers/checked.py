@@ -26,6 +26,7 @@ class CheckedLayer(Settings):
         penalizes: Whether a training pass leaves what it adds to the loss in ``penalty``.
         over_samples: Whether what training makes of a sample depends on the rest of the batch.
         makes_mask: Whether ``output_mask`` makes a mask from the layer's input.
+        of_images: Whether samples are images, which have no steps, so that a mask ends here.
         any_length: The axes of samples that may have any number of steps: 2 for (T, C); 0 for none.
         runs_own_code: Whether it calls functions that users wrote.
         link: What a loss may be joined with at the end of a model: "softmax" or "sigmoid".
@@ -38,7 +39,7 @@ class CheckedLayer(Settings):
     """
 
     accepts_sparse = random = runs_own_code = linear = rearranges = False
-    takes_mask = makes_mask = penalizes = over_samples = False
+    takes_mask = makes_mask = penalizes = over_samples = of_images = False
     any_length = 0
     link: str | None = None
     interval: Interval | None = None
@@ -105,8 +106,8 @@ class CheckedLayer(Settings):
             )
 
     def output_mask(self, X: Array, mask: Array | None) -> Array | None:
-        """The mask of the output from that of the input; the same unless overridden."""
-        return mask
+        """The mask of the output from that of the input: the same, but of images none."""
+        return None if self.of_images else mask
 
     @property
     def observes(self) -> bool:

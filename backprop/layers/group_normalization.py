@@ -87,11 +87,6 @@ class GroupNormalization(Standardization):
             )
         return (channels,)
 
-    @property
-    def any_length(self) -> int:  # type: ignore[override]
-        """2, unless steps are the channels."""
-        return 2 if self.is_last else 0
-
     def output_mask(self, X: Array, mask: Array | None) -> Array | None:
         """None, since all steps are normalised together.
 

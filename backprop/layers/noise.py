@@ -49,8 +49,12 @@ class Noise(RandomLayer):
             return X.copy()
         self.M = self.buffer("M", self.factor_shape(X.shape), X.dtype)
         self.draw(self.M)
-        Y: Array = np.multiply(X, self.M, out=self.buffer("Y", X.shape, X.dtype))
-        self.Y = Y
+        Y = self.Y = self.change(X, self.buffer("Y", X.shape, X.dtype))
+        return Y
+
+    def change(self, X: Array, out: Array) -> Array:
+        """X ⊙ M."""
+        Y: Array = np.multiply(X, self.M, out=out)
         return Y
 
     def backward(self, delta: Array) -> Array:
@@ -176,17 +180,11 @@ class AlphaDropout(Dropout):
         """−(a α′ + b) = −a α′ (1 − p)."""
         return self.kept * self.limit * (1 - self.rate)
 
-    def forward(self, X: Array, training: bool = False) -> Array:
-        """Y = (X − α′) ⊙ M + a α′ + b in training, else X."""
-        X = as_floats(X)
-        if not training:
-            return X.copy()
-        self.M = self.buffer("M", self.factor_shape(X.shape), X.dtype)
-        self.draw(self.M)
-        Y: Array = np.add(X, self.limit, out=self.buffer("Y", X.shape, X.dtype))
+    def change(self, X: Array, out: Array) -> Array:
+        """(X − α′) ⊙ M + a α′ + b."""
+        Y: Array = np.add(X, self.limit, out=out)
         Y *= self.M
         Y -= self.shift
-        self.Y = Y
         return Y
 
     def draw(self, out: Array) -> None:

@@ -103,11 +103,6 @@ class BatchNormalization(Standardization):
         self._n: Any = None  # how many steps there are
         self._warned = False  # of a batch of one
 
-    @property
-    def any_length(self) -> int:  # type: ignore[override]
-        """2, unless steps are the channels."""
-        return 2 if self.is_last else 0
-
     def make_parameters(self, input_shape: Shape) -> None:
         """Makes γ, β, and the moving averages, which no optimizer touches."""
         super().make_parameters(input_shape)

@@ -46,6 +46,7 @@ class Sliding(Layer):
 
     interval = REAL
     axes = "HWC"
+    of_images = True
     kernel_axes = ("channel", "filter")
     """What the last two axes of a kernel are called in pictures."""
 
@@ -127,10 +128,6 @@ class Sliding(Layer):
         """How formulas write the windows."""
         grid = self.grid(self.input_shape or ())[1 - len(self.axes) :]
         return write(grid, ", zeros lie outside")
-
-    def output_mask(self, X: Array, mask: Array | None) -> Array | None:
-        """None: images have no steps."""
-        return None
 
     # ---------------------------------------------------------------------------------- the bias
 

@@ -178,12 +178,15 @@ class CheckedLoss(Settings):
 
         Here m is the mask, False where a sequence is padded, and w the weights, 1 if None.
         """
-        M = self.buffers.get("steps", mask.shape, np.dtype(dtype))
-        np.copyto(M, mask)
+        M = self.shown_steps(mask, dtype)
         valid = np.maximum(np.add.reduce(M, axis=None), 1)
         M *= np.divide(mask.size, valid)
-        if weight is not None:
-            M *= weight if weight.ndim > 1 else weight[:, np.newaxis]
+        return weighted_steps(M, weight)
+
+    def shown_steps(self, mask: Array, dtype: Any) -> Array:
+        """m as numbers, in a buffer."""
+        M = self.buffers.get("steps", mask.shape, np.dtype(dtype))
+        np.copyto(M, mask)
         return M
 
     def __str__(self) -> str:
@@ -191,3 +194,10 @@ class CheckedLoss(Settings):
 
     def __repr__(self) -> str:
         return show_call(self)
+
+
+def weighted_steps(M: Array, weight: Array | None) -> Array:
+    """M ⊙ w, in place, for weights of samples ``(N,)`` or of steps ``(N, T)``."""
+    if weight is not None:
+        M *= weight if weight.ndim > 1 else weight[:, np.newaxis]
+    return M

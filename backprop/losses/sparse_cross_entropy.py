@@ -10,6 +10,7 @@ from backprop.core.checks import check_integer
 from backprop.core.errors import ShapeError
 from backprop.core.ranges import check_finite
 from backprop.core.types import Array, Shape, as_array
+from backprop.losses.checked import weighted_steps
 from backprop.losses.cross_entropy import CrossEntropy, Partition, partition_terms
 from backprop.losses.formula import Formula
 from backprop.losses.helpers import check_several_outputs, extra_axes, show_shape
@@ -127,10 +128,7 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         """Those of all losses; where targets are ignored w ⊙ m, as the steps are counted later."""
         if self.ignore_class is None:
             return super().weigh_steps(mask, weight, dtype)
-        M = self.buffers.get("steps", mask.shape, np.dtype(dtype))
-        np.copyto(M, mask)
-        if weight is not None:
-            M *= weight if weight.ndim > 1 else weight[:, np.newaxis]
+        M = weighted_steps(self.shown_steps(mask, dtype), weight)
         self._shown = M, mask
         return M
 

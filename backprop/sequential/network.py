@@ -310,7 +310,8 @@ class Network(Weights):
     @property
     def seed(self) -> int:
         """What determines the model's random numbers, also where it was left to chance."""
-        return self._weights_seed.entropy  # type: ignore[return-value]
+        entropy: Any = self._weights_seed.entropy
+        return int(entropy)
 
     @property
     def generators(self) -> dict[str, np.random.Generator]:

@@ -120,7 +120,8 @@ def predict_rows(network: Any, X: Array, first_row: int) -> Array:
     """The outputs for a batch."""
     if X.dtype != network.dtype or not surely_finite(X):
         check_finite(X, "x holds", network.dtype, first_row)
-    return network.forward(X)  # type: ignore[no-any-return]
+    outputs: Array = network.forward(X)
+    return outputs
 
 
 def believed(network: Any, outputs: Array) -> Array:

@@ -66,11 +66,11 @@ class GroupNormalization(Standardization):
         gamma_constraint: str | Constraint | None = None,
         name: str | None = None,
     ) -> None:
+        axis = check_integer(axis, "axis of GroupNormalization", -math.inf)
         super().__init__(
             *(axis, epsilon, center, scale, beta_initializer, gamma_initializer),
             *(beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint, name),
         )
-        self.axis = check_integer(axis, "axis of GroupNormalization", -math.inf)
         self.groups = -1 if groups == -1 else check_integer(groups, "groups of GroupNormalization")
 
     def features(self, input_shape: Shape) -> Shape:

@@ -89,11 +89,11 @@ class BatchNormalization(Standardization):
         name: str | None = None,
         synchronized: bool = False,
     ) -> None:
+        axis = check_integer(axis, "axis of BatchNormalization", -math.inf)
         super().__init__(
             *(axis, epsilon, center, scale, beta_initializer, gamma_initializer),
             *(beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint, name),
         )
-        self.axis = check_integer(axis, "axis of BatchNormalization", -math.inf)
         self.moving_mean_initializer = get_initializer(moving_mean_initializer)
         self.moving_variance_initializer = get_initializer(moving_variance_initializer)
         self.momentum = check_share(momentum, "momentum")

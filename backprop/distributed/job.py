@@ -127,7 +127,7 @@ class Workers:
             self._threads = threadpool_limits(cores, user_api="blas")
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        left = error is None or (isinstance(error, SystemExit) and not error.code)
+        left = isinstance(error, SystemExit) and not error.code
         if error is not None and not left and self.size > 1:
             self._ending.fail(error)
         self._ending.leave()

@@ -166,7 +166,7 @@ def description(model: Model, plan: Plan, workers: Workers) -> dict[str, Any]:
         return type(part).__name__, sorted(simple + inner)
 
     found: dict[str, Any] = {
-        "the version of backprop": getattr(sys.modules["backprop"], "__version__", None),
+        "the version of backprop": sys.modules["backprop"].__version__,
         "the version of NumPy": np.__version__,
         "shards": workers.shards,
         "dtype": str(model.dtype),

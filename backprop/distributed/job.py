@@ -153,7 +153,7 @@ class Workers:
         return self.whole(lambda: self._gather(none if self.rank else mine))[0]
 
     def _gather(self, mine: Array) -> list[Any]:
-        return gather_objects(mine, self.size, partial(self.exchange, again=False))
+        return gather_objects(mine, partial(self.exchange, again=False))
 
     def any(self, *flags: bool) -> list[bool]:
         """For each of these flags whether it is set on any worker."""

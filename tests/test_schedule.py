@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from backprop.engine.parts import Cutter, intervals
-from backprop.engine.schedule import Intervals, duration, hoisted, schedule, shared_out
+from backprop.engine.parts import Cutter, Piece, intervals
+from backprop.engine.schedule import Intervals, Touched, duration, hoisted, schedule, shared_out
 from backprop.engine.tape import Call
 
 
@@ -74,6 +74,53 @@ def test_threads_may_be_late_in_any_section(n: int, rng: np.random.Generator) ->
                     piece.function()
         for result, right in zip(results, expected, strict=True):
             np.testing.assert_array_equal(result, right)
+
+
+def section_by_section(pieces: list[Piece], n: int) -> list[list[list[Piece]]]:
+    """The same as ``schedule``, as its rules are said: all pieces are tried for each section."""
+    sections, left = [], pieces
+    while left:
+        section: list[list[Piece]] = [[] for _ in range(n)]
+        touched, seconds = [Touched() for _ in section], [0.0] * n
+        whole, later, put_off = Touched(), Touched(), []
+        for piece in left:
+            free = {k for k in range(n) if piece.part in (k, None)}
+            free &= {k for k in free if not any(t.hinders(piece) for t in others(touched, k))}
+            if later.hinders(piece) or (piece.part is not None and whole.hinders(piece)):
+                free = set()
+            if not free:
+                later.add(piece)
+                put_off.append(piece)
+                continue
+            k = min(sorted(free), key=seconds.__getitem__)
+            section[k].append(piece)
+            touched[k].add(piece)
+            if piece.part is None:
+                whole.add(piece)
+            seconds[k] += piece.seconds
+        sections.append(section)
+        left = put_off
+    return sections
+
+
+def others(every: list[Touched], k: int) -> list[Touched]:
+    return every[:k] + every[k + 1 :]
+
+
+def test_each_piece_comes_into_the_first_section_that_it_may_be_in(
+    rng: np.random.Generator,
+) -> None:
+    def some(least: int) -> tuple[tuple[int, int], ...]:
+        starts = rng.integers(0, 60, rng.integers(least, 3)).tolist()
+        return tuple((a, a + int(rng.integers(1, 12))) for a in starts)
+
+    for _ in range(500):
+        n = int(rng.integers(1, 4))
+        pieces = [
+            Piece(print, some(0), some(1), int(k) if k < n else None, float(rng.random()))
+            for k in rng.integers(0, n + 1, rng.integers(1, 25))
+        ]
+        assert schedule(pieces, n) == section_by_section(pieces, n)
 
 
 def test_gradients_of_weights_wait_once(rng: np.random.Generator) -> None:

@@ -7,9 +7,9 @@ off, together with everything that needs it in turn, so that it waits once and n
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from backprop.core.types import Array
 from backprop.engine.parts import Cutter, Interval, Piece, Place, intervals, seconds, whole
@@ -75,40 +75,94 @@ class Intervals:
         return False
 
 
+class Use(NamedTuple):
+    """The last section in which memory was used, by which threads, and whether by a whole call."""
+
+    section: int
+    threads: frozenset[int]
+    by_whole: bool
+
+
+UNUSED = Use(0, frozenset(), False)
+
+
+def latest(uses: Iterable[Use]) -> Use:
+    """The last of them; of those of one section together."""
+    found = UNUSED
+    for use in uses:
+        if use.section > found.section or not found.threads:
+            found = use
+        elif use.section == found.section:
+            threads = found.threads | use.threads
+            found = Use(found.section, threads, found.by_whole or use.by_whole)
+    return found
+
+
+class Memory:
+    """How stretches of memory were used last: disjoint intervals in ascending order."""
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._stops: list[int] = []
+        self._uses: list[Use] = []
+
+    def _places(self, interval: Interval) -> slice:
+        """Where those stand that overlap with an interval."""
+        return slice(bisect_right(self._stops, interval[0]), bisect_left(self._starts, interval[1]))
+
+    def last(self, intervals: Iterable[Interval]) -> Iterator[Use]:
+        """The uses of what overlaps with these intervals."""
+        for interval in intervals:
+            yield from self._uses[self._places(interval)]
+
+    def note(self, intervals: Iterable[Interval], use: Use) -> None:
+        """Adds a use of these intervals, which is no earlier than those before."""
+        for start, stop in intervals:
+            places = self._places((start, stop))
+            there = zip(self._starts[places], self._stops[places], self._uses[places], strict=True)
+            found: list[tuple[int, int, Use]] = []
+            at = start
+            for first, last, before in there:
+                found += [(first, start, before), (at, first, use)]
+                found.append((max(first, start), min(last, stop), latest((before, use))))
+                found.append((stop, last, before))
+                at = last
+            found.append((at, stop, use))
+            kept = [each for each in found if each[0] < each[1]]
+            columns = zip(*kept, strict=True)
+            self._starts[places], self._stops[places], self._uses[places] = map(list, columns)
+
+
 def schedule(pieces: Sequence[Piece], n_threads: int) -> list[Section]:
     """Sections of a step: within one no thread touches what another writes.
+
+    Each piece comes into the first section that it may be in, after all pieces that it needs.
 
     Args:
         pieces: The pieces of a step in the order in which one thread would make them.
         n_threads: How many threads there are.
     """
-    sections = []
-    left = list(pieces)
-    while left:
-        section: Section = [[] for _ in range(n_threads)]
-        touched = [Touched() for _ in section]
-        seconds = [0.0] * n_threads
-        whole, later, put_off = Touched(), Touched(), []
-        for piece in left:
-            free = [k for k in range(n_threads) if piece.part in (k, None)]
-            for k in range(n_threads):
-                if touched[k].hinders(piece):
-                    free = [each for each in free if each == k]
-            # a part that followed a whole call at once would leave the other parts behind
-            if later.hinders(piece) or (piece.part is not None and whole.hinders(piece)):
-                free = []
-            if not free:
-                later.add(piece)
-                put_off.append(piece)
-                continue
-            k = min(free, key=seconds.__getitem__)
-            section[k].append(piece)
-            touched[k].add(piece)
-            if piece.part is None:
-                whole.add(piece)
-            seconds[k] += piece.seconds
-        sections.append(section)
-        left = put_off
+    sections: list[Section] = []
+    times: list[list[float]] = []
+    reads, writes = Memory(), Memory()
+    for piece in pieces:
+        before = latest((*writes.last((*piece.reads, *piece.writes)), *reads.last(piece.writes)))
+        threads = [k for k in range(n_threads) if piece.part in (k, None)]
+        free = [k for k in threads if before.threads <= {k}]
+        # a part that followed a whole call at once would leave the other parts behind
+        if not free or (piece.part is not None and before.by_whole):
+            section, free = before.section + 1, threads
+        else:
+            section = before.section
+        while len(sections) <= section:
+            sections.append([[] for _ in range(n_threads)])
+            times.append([0.0] * n_threads)
+        k = min(free, key=times[section].__getitem__)
+        sections[section][k].append(piece)
+        times[section][k] += piece.seconds
+        use = Use(section, frozenset((k,)), piece.part is None)
+        reads.note(piece.reads, use)
+        writes.note(piece.writes, use)
     return sections
 
 

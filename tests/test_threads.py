@@ -9,8 +9,9 @@ import scipy.linalg  # noqa: F401  (brings the second BLAS into the process)
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 import backprop as bp
+from backprop.core.blas import SETTINGS
 from backprop.engine import threads as core_threads
-from backprop.engine.threads import SETTINGS, several, single_blas_threads
+from backprop.engine.threads import several, single_blas_threads
 from backprop.layers import Dense, Input
 
 

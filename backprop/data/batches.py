@@ -107,12 +107,14 @@ class Batches:
         X = self._arrays[0]
         yield from (X[start : start + size] for start in range(0, self._n, size))
 
+    def _cuts(self) -> Iterator[tuple[int, int]]:
+        """Where each batch begins and ends."""
+        for start in range(0, self.steps * self._size, self._size):
+            yield start, min(start + self._size, self._n)
+
     def _in_order(self) -> Iterator[Batch]:
-        n, size = self._n, self._size
-        for start in range(0, self.steps * size, size):
-            stop = min(start + size, n)
-            buffers = self._buffers if stop - start == size else self._first_rows(stop - start)
-            rows = zip(self._arrays, buffers, strict=True)
+        for start, stop in self._cuts():
+            rows = zip(self._arrays, self._first_rows(stop - start), strict=True)
             if self._unread:
                 check_finite(self._arrays[0][start:stop], "x holds", self._dtype, start)
             drawn = [pass_on(source[start:stop], out) for source, out in rows]
@@ -141,7 +143,9 @@ class Batches:
         return draws
 
     def _first_rows(self, n: int) -> list[Array | None]:
-        """The buffers of a shorter batch: the same arrays at every call."""
+        """The buffers of a batch of that size: the same arrays at every call."""
+        if n == self._size:
+            return self._buffers
         if n not in self._shorter:
             self._shorter[n] = [None if out is None else out[:n] for out in self._buffers]
         return self._shorter[n]

@@ -14,6 +14,7 @@ from backprop.data.streams import Stream
 from backprop.data.training import observing
 from backprop.distributed.job import Workers
 from backprop.distributed.shares import SharedBatches, SharedStream
+from backprop.distributed.step import no_sample_for, synchronized
 from backprop.layers.block import walk
 from backprop.protocol import Model
 from backprop.regularizers import Regularizer
@@ -93,16 +94,11 @@ def check_synchronized(model: Model, batches: Any) -> None:
     Raises:
         ValueError: A batch has none here, or they are sequences with padding.
     """
-    for _, layer in walk(model.layers):
-        if not getattr(layer, "synchronized", False):
-            continue
+    for layer in synchronized(model):
         if model.makes_mask:
             raise ValueError(f"{layer} cannot be synchronised for padded sequences.")
         if isinstance(batches, SharedBatches) and not batches.fewest:
-            raise ValueError(
-                f"{layer} is synchronised and needs a sample of every batch on each worker, but "
-                f"one batch has none here: make larger batches, or one less with steps_per_epoch."
-            )
+            raise no_sample_for(layer)
 
 
 def check_same(workers: Workers, mine: dict[str, Any]) -> None:
@@ -170,7 +166,7 @@ def description(model: Model, plan: Plan, workers: Workers) -> dict[str, Any]:
         return type(part).__name__, sorted(simple + inner)
 
     found: dict[str, Any] = {
-        "the version of backprop": getattr(sys.modules["backprop"], "__version__", None),
+        "the version of backprop": sys.modules["backprop"].__version__,
         "the version of NumPy": np.__version__,
         "shards": workers.shards,
         "dtype": str(model.dtype),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from types import TracebackType
 from typing import Any, Self
 
 from backprop.callbacks import Callback
@@ -39,12 +38,7 @@ class Heir:
         self._muted.enter_context(console.muted(not self._first))
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._muted.close()
         self._workers.when_lost = self._outer
 

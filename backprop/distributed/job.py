@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
-import time
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from types import TracebackType
-from typing import Any, NoReturn, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
 from backprop.core import console
+from backprop.core.blas import CHOSEN
 from backprop.core.checks import check_flag, check_positive
 from backprop.core.types import Array
+from backprop.distributed.ending import Ending
 from backprop.distributed.objects import as_bytes, gather_objects
 from backprop.distributed.survival import (
     WorkerLost,
@@ -31,9 +29,6 @@ T = TypeVar("T")
 
 STARTED_BY = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK", "MPI_LOCALNRANKS")
 """Environment variables of which every mpiexec sets one."""
-
-THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
-"""Environment variables by which users choose the number of BLAS threads themselves."""
 
 
 class Workers:
@@ -92,8 +87,7 @@ class Workers:
         self._mpi: Any = None
         self._world: Any = None
         self._threads: Any = None  # the limit of BLAS threads
-        self._waiting_since: float | None = None
-        self._left = threading.Event()
+        self._ending = Ending(self)
 
     def __enter__(self) -> Self:
         if self.entered:
@@ -120,30 +114,23 @@ class Workers:
         self.rank, self.size = self._world.Get_rank(), self._world.Get_size()
         if self.size == 1:
             return
-        sys.excepthook = self._end_with
-        self._left.clear()
-        threading.Thread(target=self._watch, name="backprop workers", daemon=True).start()
-        with self._waiting():  # without what an elastic job does in its exchanges
+        self._ending.watch(MPI)
+        with self._ending.waiting():  # without what an elastic job does in its exchanges
             found = self._world.allgather(self.elastic)
         if len(set(found)) > 1:
             raise ValueError("elastic must be the same on all workers, but it is not.")
         here = self.exchange(lambda world: world.Split_type(MPI.COMM_TYPE_SHARED))
         cores = min(len_of_affinity(), max(1, (os.cpu_count() or 1) // here.Get_size()))
-        if not any(os.environ.get(name) for name in THREADS):
+        if not CHOSEN:
             from threadpoolctl import threadpool_limits
 
             self._threads = threadpool_limits(cores, user_api="blas")
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        failed = error is not None and not (isinstance(error, SystemExit) and not error.code)
-        if failed and kind is not None and error is not None and self.size > 1:
-            self._end_with(kind, error, trace)
-        self._left.set()
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        left = isinstance(error, SystemExit) and not error.code
+        if error is not None and not left and self.size > 1:
+            self._ending.fail(error)
+        self._ending.leave()
         if self._threads is not None:
             self._threads.restore_original_limits()
             self._threads = None
@@ -166,7 +153,7 @@ class Workers:
         return self.whole(lambda: self._gather(none if self.rank else mine))[0]
 
     def _gather(self, mine: Array) -> list[Any]:
-        return gather_objects(mine, self.size, partial(self.exchange, again=False))
+        return gather_objects(mine, partial(self.exchange, again=False))
 
     def any(self, *flags: bool) -> list[bool]:
         """For each of these flags whether it is set on any worker."""
@@ -217,7 +204,7 @@ class Workers:
         Raises:
             WorkerLost: It is not.
         """
-        with self._waiting():
+        with self._ending.waiting():
             while self.elastic:
                 found, whole = agreed(self._mpi, self._world, call)
                 if whole:
@@ -261,44 +248,6 @@ class Workers:
         for k, text in enumerate(found):
             if text is not None:
                 raise ValueError(f"worker {k} of {self.size} failed with {text}")
-
-    # ---------------------------------------------------------------------------- how it ends
-
-    @contextmanager
-    def _waiting(self) -> Iterator[None]:
-        self._waiting_since = time.monotonic()
-        try:
-            yield
-        finally:
-            self._waiting_since = None
-
-    def _watch(self) -> None:
-        """Ends the job when this worker has waited too long; runs in a thread of its own."""
-        while not self._left.wait(min(1.0, self.time_limit / 4)):
-            since = self._waiting_since
-            if since is not None and time.monotonic() - since > self.time_limit:
-                self._end(
-                    f"worker {self.rank} of {self.size} has waited {self.time_limit:g} s for the "
-                    f"others, and ends the job: one of them is stopped, or busy, or was told to do "
-                    f"something else. Workers(time_limit=…) sets the limit."
-                )
-
-    def _end_with(
-        self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
-    ) -> None:
-        text = "".join(traceback.format_exception(kind, error, trace))
-        code = error.code if isinstance(error, SystemExit) else 1
-        text += f"worker {self.rank} of {self.size} failed, which ends the job."
-        self._end(text, code if isinstance(code, int) else 1)
-
-    def _end(self, message: str, code: int = 1) -> NoReturn:
-        """Ends all workers."""
-        console.last_words(message)
-        if self.size > 1:  # else mpiexec takes that for success
-            if started_to_survive():  # when two end it at once, such an mpiexec waits for ever
-                time.sleep(min(0.5 * self.rank, 5))
-            self._mpi.COMM_WORLD.Abort(code)
-        os._exit(code)
 
 
 def len_of_affinity() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,7 @@ def as_bytes(value: Any) -> Array:
     return np.frombuffer(pickle.dumps(value, pickle.HIGHEST_PROTOCOL), np.uint8)
 
 
-def gather_objects(
-    mine: Array, size: int, exchange: Callable[[Callable[[Any], Any]], Any]
-) -> list[Any]:
+def gather_objects(mine: Array, exchange: Callable[[Callable[[Any], Any]], Any]) -> list[Any]:
     """The objects of all workers, from the bytes of each.
 
     When a worker dies some may get nonsense and not notice. So nothing is read before all agree
@@ -26,12 +25,10 @@ def gather_objects(
 
     Args:
         mine: The bytes of this worker's object.
-        size: The number of workers.
         exchange: Makes a call on the communicator, or raises on all workers.
     """
-    n, sizes = np.array([len(mine)]), np.empty(size, np.int64)
-    exchange(lambda world: world.Allgather(n, sizes))
-    found = np.empty(sizes.sum(), np.uint8)
+    sizes = exchange(partial(gather_number, number=len(mine)))
+    found = np.empty(sum(sizes), np.uint8)
     exchange(lambda world: world.Allgatherv(mine, (found, sizes)))
     return [pickle.loads(part.tobytes()) for part in np.split(found, np.cumsum(sizes)[:-1])]
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.ranges import check_finite
-from backprop.data.batches import Batch, Batches, as_batch, pass_on
+from backprop.data.batches import Batch, Batches, as_batch
 from backprop.data.streams import Stream
 from backprop.distributed.job import Workers
 from backprop.distributed.objects import gather_number
@@ -41,7 +40,7 @@ class SharedBatches(Batches):
         self.batch_size = size = min(size, total)
         n_steps = -(-total // size)
         self.steps = n_steps if steps is None else min(steps, n_steps)
-        self.n, self._all_read = 0, shards and self.steps == n_steps
+        self.n, self._whole = 0, shards and self.steps == n_steps
         ends = [min(s * size, total) for s in range(self.steps + 1)]
         self._whole_cuts = list(pairwise(ends))
         self._mine, self._total = lengths[workers.rank] if shards else 0, total
@@ -69,17 +68,6 @@ class SharedBatches(Batches):
         if self._rng is not None:
             self._rng.bit_generator.state = self._before
 
-    def _read(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        yield from batches
-        self._unread = not self._all_read
-
-    def _in_order(self) -> Iterator[Batch]:
-        for start, stop in self._cuts():
-            if self._unread:
-                check_finite(self._arrays[0][start:stop], "x holds", self._dtype, start)
-            rows = zip(self._arrays, self._first_rows(stop - start), strict=True)
-            yield as_batch([pass_on(all_[start:stop], out) for all_, out in rows], *self._places)
-
     def _shuffled(self, rng: np.random.Generator) -> Iterator[Batch]:
         self._before = rng.bit_generator.state
         order = rng.permutation(self._n)
@@ -92,7 +80,7 @@ class SharedBatches(Batches):
             yield as_batch([draw(index) for draw in draws[size]], *self._places)
 
 
-class SharedStream:
+class SharedStream(Stream):
     """One worker's rows of every batch that a stream makes; iterate once for each epoch.
 
     Args:
@@ -105,9 +93,9 @@ class SharedStream:
     """
 
     def __init__(self, whole: Stream, workers: Workers) -> None:
-        self._whole, self._workers = whole, workers
+        vars(self).update(vars(whole))
+        self._workers = workers
         self.n: int | None = None
-        self.sample_shape, self.batch_size = whole.sample_shape, whole.batch_size
         self._rest: Iterator[Batch] | None = None  # of an epoch that is gone on with
 
     @property
@@ -119,17 +107,8 @@ class SharedStream:
         """Lets the next pass go on with the last batch, after as many others as were through."""
         self._rest = chain(repeat(self._last, steps + 1), self._source)
 
-    @property
-    def steps(self) -> int | None:
-        """Batches in an epoch; None while that is not known."""
-        return self._whole.steps
-
-    def go_on(self, times: int) -> None:
-        """Goes on after so many epochs."""
-        self._whole.go_on(times)
-
     def __iter__(self) -> Iterator[Batch]:
-        self._source, self._rest = self._rest or iter(self._whole), None
+        self._source, self._rest = self._rest or super().__iter__(), None
         while True:
             batch = next(self._source, None)
             n = 0 if batch is None else len(batch[1])

@@ -9,7 +9,9 @@ import numpy as np
 
 from backprop.core.types import Array
 from backprop.distributed.job import Workers
+from backprop.layers import Layer
 from backprop.layers.block import walk
+from backprop.protocol import Model
 from backprop.training.step import Step
 
 
@@ -32,19 +34,14 @@ class WorkersStep(Step):
         self._n = 0  # N_k
         self._known = not self.model.makes_mask  # of sequences only steps without padding count
         self._share = 1.0  # N_k / N
-        self._synchronized = [
-            layer for _, layer in walk(self.model.layers) if getattr(layer, "synchronized", False)
-        ]
+        self._synchronized = synchronized(self.model)
         self.enter()
 
     def gradients(self, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
         """The first half, on this worker's rows; without rows g is 0, and so is the loss."""
         model, self._n = self.model, len(y)
         if not self._n and self._synchronized:
-            raise ValueError(
-                f"{self._synchronized[0]} is synchronised and needs a sample of every batch on "
-                f"each worker: make larger batches, or one less with steps_per_epoch."
-            )
+            raise no_sample_for(self._synchronized[0])
         if not self._n:
             model.parameters.gradients[...] = 0
             shape = X.shape[1:]
@@ -115,3 +112,16 @@ class WorkersStep(Step):
         """Notices what a callback may have changed in the model since the last step."""
         super().refresh()
         self._step.refresh()
+
+
+def synchronized(model: Model) -> list[Layer]:
+    """The layers that need means over the samples of all workers."""
+    return [layer for _, layer in walk(model.layers) if getattr(layer, "synchronized", False)]
+
+
+def no_sample_for(layer: Layer) -> ValueError:
+    """What is raised for a layer that is synchronised if a batch has no samples on a worker."""
+    return ValueError(
+        f"{layer} is synchronised and needs a sample of every batch on each worker, but one batch "
+        f"has none here: make larger batches, or one less with steps_per_epoch."
+    )

@@ -14,12 +14,7 @@ from collections.abc import Callable
 from itertools import product
 from typing import Any
 
-SETTINGS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
-"""Environment variables by which users choose the number of threads themselves."""
-
-
-CHOSEN = any(os.environ.get(name) for name in SETTINGS)
-"""Whether they did, when BLAS read the variables, which is when NumPy was imported."""
+from backprop.core.blas import CHOSEN
 
 _lock = threading.RLock()
 _loops: dict[int, int] = {}  # how many loops are running, by the thread that they run in
@@ -60,9 +55,9 @@ class Pool:
 class single_blas_threads:
     """Gives every BLAS in the process one thread, and restores them afterwards.
 
-    A product then has the same bits however many cores are free. Nothing is changed if one of
-    ``SETTINGS`` is set. The pools belong to the whole process: of several loops at once, the last
-    one to end restores them.
+    A product then has the same bits however many cores are free. Nothing is changed if users have
+    chosen the number (see ``core/blas.py``). The pools belong to the whole process: of several
+    loops at once, the last one to end restores them.
     """
 
     def __enter__(self) -> None:
@@ -77,7 +72,7 @@ class single_blas_threads:
 def several() -> int:
     """How many threads a step may use in the loop that runs: as many as NumPy's BLAS had before.
 
-    1 if the user has chosen, by one of ``SETTINGS`` or by ``threadpoolctl``.
+    1 if the user has chosen, by an environment variable or by ``threadpoolctl``.
     """
     if CHOSEN or not _loops:
         return 1

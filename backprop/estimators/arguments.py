@@ -1,4 +1,4 @@
-"""The arguments of an MLP: what they may be, and how a constructor keeps them."""
+"""The arguments of an MLP, what they may be, and how constructors keep theirs."""
 
 from collections.abc import Mapping
 from numbers import Integral, Real
@@ -62,6 +62,6 @@ def can_go_on(mlp: Any) -> bool:
     return True
 
 
-def keep(mlp: Any, arguments: dict[str, Any]) -> None:
+def keep(estimator: Any, arguments: dict[str, Any]) -> None:
     """Stores the arguments of a constructor under their names, and does nothing else with them."""
-    vars(mlp).update({k: v for k, v in arguments.items() if k not in ("self", "__class__")})
+    vars(estimator).update({k: v for k, v in arguments.items() if k not in ("self", "__class__")})

@@ -12,6 +12,7 @@ from backprop import plotting
 from backprop.core.durable import FilePath
 from backprop.core.types import Array
 from backprop.estimators.labels import Labels
+from backprop.estimators.samples import Samples
 from backprop.estimators.scikit import (
     BaseEstimator,
     ClassifierMixin,
@@ -48,6 +49,32 @@ class Estimator(BaseEstimator):
     n_features_in_: int
     loss_curve_: list[float]
     validation_loss_curve_: list[float]
+
+    # ------------------------------------------------------------------ what a task says of itself
+
+    _sees_labels: bool
+
+    def _weigh(self, y: Any, weight: Array | None, incremental: bool = False) -> Array | None:
+        """The weights of the samples, those of their classes among them."""
+        return weight
+
+    def _finish(self, samples: Samples) -> None:
+        """Takes note of how well the trained networks do on samples, held-out ones if possible."""
+
+    # ------------------------------------------------------------------------- what goes in and out
+
+    def _checked(self, X: Any, y: Any, reset: bool, **rules: Any) -> tuple[Any, Any]:
+        """Inputs and targets as arrays.
+
+        Args:
+            X: Samples in rows.
+            y: Their targets.
+            reset: Whether the columns of X are those of the estimator from now on.
+            **rules: What else scikit-learn is to check.
+        """
+        rules |= {"accept_sparse": SPARSE, "multi_output": True, "reset": reset}
+        X, y = validate_data(self, X, y, y_numeric=not self._sees_labels, **rules)
+        return X, one_axis(y)
 
     @property
     def model_(self) -> Any:
@@ -125,6 +152,7 @@ class Classifies(ClassifierMixin):
     classes_: Array
     class_weight: Mapping[Any, float] | str | None
     _labels: Labels
+    _sees_labels = True
 
     def _learn_labels(self, y: Any) -> None:
         """Finds the classes.
@@ -144,10 +172,19 @@ class Classifies(ClassifierMixin):
         self.classes_ = unique_labels(y)
         self._labels = Labels(self.classes_, multilabel, not isinstance(y, np.ndarray))
 
-    def _class_weighted(self, y: Any, weight: Array | None) -> Array | None:
-        """The weights of the samples times those of their classes."""
+    def _weigh(self, y: Any, weight: Array | None, incremental: bool = False) -> Array | None:
+        """The weights of the samples times those of their classes.
+
+        Raises:
+            ValueError: The latter are to be balanced, but only a part of the samples is there.
+        """
         if self.class_weight is None:
             return weight
+        if incremental and self.class_weight == "balanced":
+            raise ValueError(
+                'class_weight="balanced" needs all samples at once: give partial_fit a dict with '
+                "the weight of each class."
+            )
         from sklearn.utils.class_weight import compute_sample_weight
 
         found: Array = compute_sample_weight(self.class_weight, y)
@@ -187,14 +224,15 @@ class Regresses(RegressorMixin):
     """
 
     noise_: Array
+    _sees_labels = False
 
-    def _learn_noise(self, X: Any, y: Array, weight: Array | None) -> None:
-        """Notes how far the targets scatter around the mean of several networks."""
+    def _finish(self, samples: Samples) -> None:
+        """Takes note of how far the targets scatter around the mean of several networks."""
         networks = self._networks()
         if len(networks) > 1:
-            mean = np.mean([model.predict(X) for model in networks], axis=0)
-            error = (y.reshape(mean.shape) - mean) ** 2
-            self.noise_ = np.sqrt(np.average(error, axis=0, weights=weight))
+            mean = np.mean([model.predict(samples.X) for model in networks], axis=0)
+            error = (samples.y.reshape(mean.shape) - mean) ** 2
+            self.noise_ = np.sqrt(np.average(error, axis=0, weights=samples.weight))
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
         """The predicted numbers, shape ``(N,)``, or ``(N, n_outputs)`` for several outputs.

@@ -87,7 +87,6 @@ class MLPClassifier(Classifies, MLP):
         [(4, 10), (10, 3)]
     """
 
-    _sees_labels = True
     _parameter_constraints = {
         **CONSTRAINTS,
         "class_weight": [dict, StrOptions({"balanced"}), None],
@@ -132,23 +131,7 @@ class MLPClassifier(Classifies, MLP):
 
     loss = "log_loss"
 
-    def fit(
-        self, X: Any, y: Any, sample_weight: Any = None, *, validation_data: Any = None
-    ) -> Self:
-        """Trains on samples and their labels.
-
-        Args:
-            X: Samples in rows: an array, a frame, or a matrix of ``scipy.sparse``.
-            y: Labels of any kind, one for each sample; or a 0 or 1 for each class, ``(N, K)``.
-            sample_weight: Weights of the samples in the loss.
-            validation_data: ``(X, y)`` or ``(X, y, sample_weight)``, whose loss is computed after
-                every epoch (``validation_loss_curve_``). With ``early_stopping`` they stand in the
-                place of a part of the training samples.
-        """
-        self._validate_params()
-        return self._fit(X, y, sample_weight, validation_data, incremental=False)
-
-    @available_if(can_go_on)  # type: ignore[untyped-decorator]
+    @available_if(can_go_on)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """Trains for one epoch, from where the last call ended.
 
@@ -203,11 +186,3 @@ class MLPClassifier(Classifies, MLP):
 
     def _strata(self, y: Array) -> Array | None:
         return y > 0 if self.n_outputs_ == 1 else None
-
-    def _weigh(self, y: Any, weight: Array | None, incremental: bool) -> Array | None:
-        if incremental and self.class_weight == "balanced":
-            raise ValueError(
-                'class_weight="balanced" needs all samples at once: give partial_fit a dict with '
-                "the weight of each class."
-            )
-        return self._class_weighted(y, weight)

@@ -1,9 +1,9 @@
-"""When an MLP of scikit-learn stops: its losses or validation scores, and what they do to η."""
+"""What training brings an MLP of scikit-learn, and when it stops: losses, scores, and η."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,37 @@ class Record:
         self._no_improvement_count = 0
         for name in vars(self).keys() & getattr(known, "__dict__", {}).keys():
             setattr(self, name, vars(known)[name])
+
+
+def show(mlp: Any, records: Sequence[Record], names: Iterable[str] = ()) -> None:
+    """Writes what training brought into an estimator's attributes: of several networks the means.
+
+    Args:
+        mlp: The estimator.
+        records: What it brought each network.
+        names: Which attributes; all unless given.
+    """
+    for name in names or vars(records[0]):
+        values = [getattr(record, name) for record in records]
+        vars(mlp)[name] = values[0] if len(values) == 1 else joined(name, values)
+
+
+def joined(name: str, values: Sequence[Any]) -> Any:
+    """The one value for several networks."""
+    if values[0] is None:
+        return None
+    if isinstance(values[0], list):
+        return means(values)
+    return max(values) if isinstance(values[0], int) else float(np.mean(values))
+
+
+def means(curves: Sequence[Sequence[float]]) -> list[float]:
+    """The mean of several curves, of which each goes on with its last value when it has ended."""
+    longest = max(map(len, curves))
+    if not all(curves):
+        return []
+    filled = [[*curve, *[curve[-1]] * (longest - len(curve))] for curve in curves]
+    return [float(value) for value in np.mean(filled, axis=0)]
 
 
 class Convergence(Callback):

@@ -16,8 +16,8 @@ from backprop.core.checks import check_dtype, check_integer
 from backprop.core.errors import DivergenceError
 from backprop.core.types import Array, DTypeLike
 from backprop.estimators.arguments import CONSTRAINTS, STOCHASTIC
-from backprop.estimators.base import SPARSE, Estimator, check_members, one_axis
-from backprop.estimators.convergence import Convergence, Record
+from backprop.estimators.base import Estimator, check_members
+from backprop.estimators.convergence import Convergence, Record, show
 from backprop.estimators.networks import (
     draw_weights,
     forget_batch,
@@ -34,11 +34,9 @@ from backprop.estimators.scikit import (
     ConvergenceWarning,
     check_random_state,
     check_sample_weight,
-    validate_data,
 )
 from backprop.estimators.training import (
     batch_size_of,
-    means,
     train_by_batches,
     train_by_lbfgs,
     train_together,
@@ -102,7 +100,6 @@ class MLP(Estimator):
 
     _parameter_constraints = CONSTRAINTS
     _structure: tuple[Any, ...]
-    _sees_labels: bool
 
     # ------------------------------------------------------------- what a subclass says of its task
 
@@ -111,28 +108,40 @@ class MLP(Estimator):
 
     def _encode(self, y: Any, dtype: Any) -> Array:
         """Targets as the network is trained on them."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define _encode(y, dtype).")
 
     def _outputs_for(self, y: Array) -> tuple[int, str]:
         """How many outputs encoded targets need, and what is applied to them."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define _outputs_for(y).")
 
     def _score_of(self, prediction: Array, y: Array, weight: Array | None) -> float:
         """The score of predictions of encoded targets."""
-        raise NotImplementedError
-
-    def _weigh(self, y: Any, weight: Array | None, incremental: bool) -> Array | None:
-        """The weights of the samples, those of their classes among them."""
-        return weight
+        raise NotImplementedError(
+            f"{type(self).__name__} must define _score_of(prediction, y, weight)."
+        )
 
     def _strata(self, y: Array) -> Array | None:
         """What early stopping splits by (see ``set_aside``)."""
         return None
 
-    def _finish(self, samples: Samples) -> None:
-        """Takes note of how well the trained networks do on samples, held-out ones if possible."""
-
     # --------------------------------------------------------------------------------- the course
+
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *, validation_data: Any = None
+    ) -> Self:
+        """Trains on samples and their targets.
+
+        Args:
+            X: Samples in rows: an array, a frame, or a matrix of ``scipy.sparse``.
+            y: For a classifier labels of any kind, one for each sample, or a 0 or 1 for each class,
+                ``(N, K)``; for a regressor numbers, likewise.
+            sample_weight: Weights of the samples in the loss.
+            validation_data: ``(X, y)`` or ``(X, y, sample_weight)``, whose loss is computed after
+                every epoch (``validation_loss_curve_``). With ``early_stopping`` they stand in the
+                place of a part of the training samples.
+        """
+        self._validate_params()
+        return self._fit(X, y, sample_weight, validation_data, incremental=False)
 
     def _fit(self, X: Any, y: Any, weight: Any, held_out: Any, incremental: bool) -> Self:
         """Trains as ``fit`` or, for one epoch, as ``partial_fit``."""
@@ -151,14 +160,15 @@ class MLP(Estimator):
             raise ValueError("partial_fit does not support early_stopping=True")
         anew = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         dtype = [np.float64, np.float32] if self.dtype is None else [check_dtype(self.dtype)]
-        X, y = self._checked(X, y, dtype, anew)
+        rules = {"dtype": dtype, "order": "C"}  # from which rows are drawn quickly
+        X, y = self._checked(X, y, anew, **rules)
         if weight is not None:
             weight = check_sample_weight(weight, X, dtype=X.dtype)
         self._learn_targets(y, incremental)
         weight = self._weigh(y, weight, incremental)
         samples = Samples(as_rows(X), self._encode(y, X.dtype), weight)
         if held_out is not None:
-            held_out = self._held_out(held_out, dtype)
+            held_out = self._held_out(held_out, rules)
         random = check_random_state(self.random_state)
         self._prepare(samples, hidden, random, anew, incremental)
         try:
@@ -181,19 +191,10 @@ class MLP(Estimator):
         self._finish(samples if held_out is None else held_out)
         return self
 
-    def _checked(self, X: Any, y: Any, dtype: list[Any], reset: bool) -> tuple[Any, Any]:
-        """Inputs and targets as arrays."""
-        rules = {"accept_sparse": SPARSE, "multi_output": True, "reset": reset}
-        rules |= {"dtype": dtype, "order": "C"}  # from which rows are drawn quickly
-        if not self._sees_labels:
-            rules["y_numeric"] = True
-        X, y = validate_data(self, X, y, **rules)
-        return X, one_axis(y)
-
-    def _held_out(self, given: Any, dtype: list[Any]) -> Samples:
-        """``validation_data`` as samples."""
+    def _held_out(self, given: Any, rules: dict[str, Any]) -> Samples:
+        """``validation_data`` as samples, checked by these rules."""
         X, y, weight = validation_parts(given)
-        X, y = self._checked(X, y, dtype, reset=False)
+        X, y = self._checked(X, y, False, **rules)
         if weight is not None:
             weight = check_sample_weight(weight, X, dtype=X.dtype)
         return Samples(as_rows(X), self._encode(y, X.dtype), weight)
@@ -298,25 +299,3 @@ class MLP(Estimator):
         super().__setstate__(state)
         if "models_" in state:
             self.coefs_, self.intercepts_ = views(self.models_[0])
-
-
-def show(mlp: Any, records: Sequence[Record], names: Iterable[str] = ()) -> None:
-    """Writes what training brought into an estimator's attributes: of several networks the means.
-
-    Args:
-        mlp: The estimator.
-        records: What it brought each network.
-        names: Which attributes; all unless given.
-    """
-    for name in names or vars(records[0]):
-        values = [getattr(record, name) for record in records]
-        vars(mlp)[name] = values[0] if len(values) == 1 else joined(name, values)
-
-
-def joined(name: str, values: Sequence[Any]) -> Any:
-    """The one value for several networks."""
-    if values[0] is None:
-        return None
-    if isinstance(values[0], list):
-        return means(values)
-    return max(values) if isinstance(values[0], int) else float(np.mean(values))

@@ -13,7 +13,6 @@ from backprop.estimators.arguments import CONSTRAINTS, can_go_on, keep
 from backprop.estimators.base import Regresses
 from backprop.estimators.convergence import r2
 from backprop.estimators.mlp import MLP
-from backprop.estimators.samples import Samples
 from backprop.estimators.scikit import StrOptions, available_if
 from backprop.losses import Loss
 
@@ -77,7 +76,6 @@ class MLPRegressor(Regresses, MLP):
         True
     """
 
-    _sees_labels = False
     _parameter_constraints = {
         **CONSTRAINTS,
         "loss": [StrOptions({"squared_error", "poisson"}), Loss],
@@ -120,21 +118,7 @@ class MLPRegressor(Regresses, MLP):
     ) -> None:
         keep(self, locals())
 
-    def fit(
-        self, X: Any, y: Any, sample_weight: Any = None, *, validation_data: Any = None
-    ) -> Self:
-        """Trains on samples and their targets.
-
-        Args:
-            X: Samples in rows: an array, a frame, or a matrix of ``scipy.sparse``.
-            y: Numbers, one for each sample, or ``(N, n_outputs)``.
-            sample_weight: Weights of the samples in the loss.
-            validation_data: As for ``MLPClassifier``.
-        """
-        self._validate_params()
-        return self._fit(X, y, sample_weight, validation_data, incremental=False)
-
-    @available_if(can_go_on)  # type: ignore[untyped-decorator]
+    @available_if(can_go_on)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Trains for one epoch, from where the last call ended.
 
@@ -156,6 +140,3 @@ class MLPRegressor(Regresses, MLP):
 
     def _score_of(self, prediction: Array, y: Array, weight: Array | None) -> float:
         return r2(prediction, y, weight)
-
-    def _finish(self, samples: Samples) -> None:
-        self._learn_noise(samples.X, samples.y, samples.weight)

@@ -11,7 +11,7 @@ from backprop.callbacks import Callback
 from backprop.core.functional import sigmoid, softmax
 from backprop.core.types import Array
 from backprop.estimators.base import Classifies
-from backprop.estimators.wrapping import Build, Wrapped, keep, one_hot
+from backprop.estimators.wrapping import Build, Wrapped, keep_with_settings, one_hot
 from backprop.layers import Sigmoid, Softmax
 from backprop.losses import Loss, SparseCategoricalCrossentropy
 from backprop.optimizers import Optimizer
@@ -58,8 +58,6 @@ class SequentialClassifier(Classifies, Wrapped):
         True
     """
 
-    _sees_labels = True
-
     def __init__(
         self,
         build: Build,
@@ -78,7 +76,7 @@ class SequentialClassifier(Classifies, Wrapped):
         n_members: int = 1,
         **settings: Any,
     ) -> None:
-        keep(self, locals())
+        keep_with_settings(self, locals())
 
     def _learn_targets(self, y: Any) -> int:
         if self.warm_start and hasattr(self, "models_"):
@@ -118,9 +116,6 @@ class SequentialClassifier(Classifies, Wrapped):
             return codes
         n_outputs = model.output_shape[-1]
         return codes[:, np.newaxis] if n_outputs == 1 else one_hot(codes, len(self.classes_))
-
-    def _weigh(self, y: Any, weight: Array | None) -> Array | None:
-        return self._class_weighted(y, weight)
 
     def _outputs(self, X: Any) -> list[Array]:
         """The probabilities that each network gives."""

@@ -10,8 +10,7 @@ import numpy as np
 from backprop.callbacks import Callback
 from backprop.core.types import Array
 from backprop.estimators.base import Regresses
-from backprop.estimators.samples import Samples
-from backprop.estimators.wrapping import Build, Wrapped, keep
+from backprop.estimators.wrapping import Build, Wrapped, keep_with_settings
 from backprop.losses import Loss
 from backprop.optimizers import Optimizer
 
@@ -51,8 +50,6 @@ class SequentialRegressor(Regresses, Wrapped):
         True
     """
 
-    _sees_labels = False
-
     def __init__(
         self,
         build: Build,
@@ -70,7 +67,7 @@ class SequentialRegressor(Regresses, Wrapped):
         n_members: int = 1,
         **settings: Any,
     ) -> None:
-        keep(self, locals())
+        keep_with_settings(self, locals())
 
     def _learn_targets(self, y: Any) -> int:
         return 1 if y.ndim == 1 else int(y.shape[1])
@@ -80,6 +77,3 @@ class SequentialRegressor(Regresses, Wrapped):
 
     def _encode(self, y: Any, model: Any) -> Array:
         return np.asarray(y, model.dtype)
-
-    def _finish(self, samples: Samples) -> None:
-        self._learn_noise(samples.X, samples.y, samples.weight)

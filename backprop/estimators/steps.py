@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -36,10 +35,12 @@ class PenalisedSteps(RecordedSteps):
         self._weights: dict[int, Array] = {}
         self._l2 = np.zeros((), model.dtype)
         self._penalties = [p.regularizer for p in model.parameters if p.regularizer is not None]
-        self._divided = divided and bool(self._penalties or not alpha)
+        self._adds = bool(alpha) and not self._penalties  # the penalty, when g is there
+        self._divided = divided and not self._adds
         theta = model.parameters.values
-        self._penalty, self._kernels = (new_array(theta.shape, model.dtype) for _ in range(2))
-        self._decays, self._total = np.zeros_like(theta), 0.0
+        size = theta.shape if self._adds else (0,)
+        self._penalty, self._kernels = (new_array(size, model.dtype) for _ in range(2))
+        self._decays, self._total = np.zeros(size, model.dtype), 0.0
         for p, (start, stop) in model.parameters.places():
             self._decays[start:stop] = alpha if p.decays else 0.0
 
@@ -48,12 +49,7 @@ class PenalisedSteps(RecordedSteps):
             vars(each)["l2"] = self._l2
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         for each in self._penalties:
             vars(each)["l2"] = 0.0
 
@@ -63,7 +59,7 @@ class PenalisedSteps(RecordedSteps):
         if weight is not None:
             total = float(np.add.reduce(weight))
             weight = self._of_mean_1(weight, total)
-        if self._penalties or not self._alpha:
+        if not self._adds:
             self._l2[()] = self._alpha / (2 * total)
             return super().gradients(X, y, weight)
         loss, prediction = super().gradients(X, y, weight)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,6 @@ from backprop.estimators.scikit import ConvergenceWarning
 from backprop.estimators.steps import PenalisedSteps
 from backprop.training.loop import Loop
 from backprop.training.plan import Plan, plan_fit
-
-Score = Callable[[Any], float] | None
 
 
 def plan_for(
@@ -212,12 +210,3 @@ def warn_of_limit(mlp: Any, n_iter: int, result: Any) -> None:
         ConvergenceWarning,
         stacklevel=6,  # the line that called fit
     )
-
-
-def means(curves: Sequence[Sequence[float]]) -> list[float]:
-    """The mean of several curves, of which each goes on with its last value when it has ended."""
-    longest = max(map(len, curves))
-    if not all(curves):
-        return []
-    filled = [[*curve, *[curve[-1]] * (longest - len(curve))] for curve in curves]
-    return [float(value) for value in np.mean(filled, axis=0)]

@@ -14,9 +14,10 @@ from backprop.core.checks import check_flag, check_integer
 from backprop.core.ranges import check_weights
 from backprop.core.signatures import check_call_by_name
 from backprop.core.types import Array
-from backprop.estimators.base import SPARSE, Estimator, check_members, one_axis
+from backprop.estimators.arguments import keep
+from backprop.estimators.base import Estimator, check_members
 from backprop.estimators.samples import Samples, as_rows, validation_parts
-from backprop.estimators.scikit import check_random_state, check_sample_weight, validate_data
+from backprop.estimators.scikit import check_random_state, check_sample_weight
 from backprop.experiments import fit_many
 from backprop.losses import Loss
 from backprop.optimizers import Optimizer
@@ -47,26 +48,17 @@ class Wrapped(Estimator):
 
     # ------------------------------------------------------------- what a subclass says of its task
 
-    _sees_labels: bool
-
     def _learn_targets(self, y: Any) -> int:
         """Finds out what kind of targets these are; returns how many outputs they need."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define _learn_targets(y).")
 
     def _complete(self, model: Any) -> str:
         """Ends a network that is not compiled as the task needs it; returns the loss for it."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define _complete(model).")
 
     def _encode(self, y: Any, model: Any) -> Array:
         """Targets as the loss of the network takes them."""
-        raise NotImplementedError
-
-    def _weigh(self, y: Any, weight: Array | None) -> Array | None:
-        """The weights of the samples, those of their classes among them."""
-        return weight
-
-    def _finish(self, samples: Samples) -> None:
-        """Takes note of how well the trained networks do on samples, held-out ones if possible."""
+        raise NotImplementedError(f"{type(self).__name__} must define _encode(y, model).")
 
     # --------------------------------------------------------------------------------- the settings
 
@@ -144,14 +136,6 @@ class Wrapped(Estimator):
         self._finish(held_out)
         return self
 
-    def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
-        """Inputs and targets as arrays."""
-        rules = {"accept_sparse": SPARSE, "multi_output": True, "reset": reset}
-        if not self._sees_labels:
-            rules["y_numeric"] = True
-        X, y = validate_data(self, X, y, **rules)
-        return X, one_axis(y)
-
     def _build(self, n_features: int, n_outputs: int) -> list[Any]:
         """New networks, compiled."""
         random, found = check_random_state(self.random_state), []
@@ -178,16 +162,15 @@ class Wrapped(Estimator):
         return found
 
 
-def keep(estimator: Any, arguments: dict[str, Any]) -> None:
+def keep_with_settings(estimator: Any, arguments: dict[str, Any]) -> None:
     """Stores the arguments of a constructor under their names.
 
     Of those of ``build`` the ones that differ from their defaults are stored.
     """
     settings = arguments.pop("settings")
-    own = {k: v for k, v in arguments.items() if k not in ("self", "__class__")}
-    known = defaults_of(own["build"])
-    changed = {k: v for k, v in settings.items() if k not in known or v is not known[k]}
-    vars(estimator).update(own | changed)
+    keep(estimator, arguments)
+    known = defaults_of(estimator.build)
+    keep(estimator, {k: v for k, v in settings.items() if k not in known or v is not known[k]})
 
 
 def parameters_of(build: Any) -> list[inspect.Parameter]:

@@ -10,6 +10,7 @@ import re
 import struct
 from collections.abc import Iterable
 from contextlib import suppress
+from io import BufferedReader
 from typing import Any, BinaryIO, NamedTuple, Self
 
 import numpy as np
@@ -143,7 +144,7 @@ def bytes_of(numbers: Array) -> Any:
 # -------------------------------------------------------------------------------------- reading
 
 
-def directory(file: BinaryIO, size: int) -> list[Member]:
+def directory(file: BufferedReader, size: int) -> list[Member]:
     """The members of an archive, in their order.
 
     Args:
@@ -187,7 +188,7 @@ def unpack(form: struct.Struct, content: bytes, place: int, mark: bytes) -> tupl
     return form.unpack_from(content, place)
 
 
-def find_directory(file: BinaryIO, size: int) -> tuple[int, int, int]:
+def find_directory(file: BufferedReader, size: int) -> tuple[int, int, int]:
     """Where the directory begins and ends, and how many members it lists."""
     length = min(size, END.size + LOCATOR.size + END_64.size)
     file.seek(size - length)
@@ -225,7 +226,7 @@ def numbers_64(numbers: Iterable[int], field: bytes) -> list[int]:
 
 
 def check_local(
-    file: BinaryIO, offset: int, listed: tuple[Any, ...], name: bytes, length: int
+    file: BufferedReader, offset: int, listed: tuple[Any, ...], name: bytes, length: int
 ) -> int:
     """Checks that a member begins as the directory says; returns the first byte of its array."""
     file.seek(offset)
@@ -250,7 +251,7 @@ def array_name(name: bytes, flags: int) -> str:
     return name.removesuffix(b".npy").decode("utf-8" if flags & UTF_8 else "ascii")
 
 
-def read_array(file: BinaryIO, member: Member, digest: Digest) -> Array:
+def read_array(file: BufferedReader, member: Member, digest: Digest) -> Array:
     """An array of an archive, every byte of its member read.
 
     Raises:
@@ -273,7 +274,7 @@ def read_array(file: BinaryIO, member: Member, digest: Digest) -> Array:
         raise Damage(f"{member.name} is not as long as its shape says")
     numbers = np.empty(math.prod(shape), dtype)
     content = memoryview(bytes_of(numbers))
-    whole = not len(content) or file.readinto(content) == len(content)  # type: ignore[attr-defined]
+    whole = not len(content) or file.readinto(content) == len(content)
     if not whole or zlib.crc32(content, zlib.crc32(head)) != member.checksum:
         raise Damage(f"the checksum of {member.name} is another one")
     digest.begin(member.name, member.size)

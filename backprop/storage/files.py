@@ -16,7 +16,8 @@ import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from io import BufferedReader
+from typing import Any
 
 import numpy as np
 
@@ -117,7 +118,7 @@ def read(path: FilePath, *kinds: str) -> dict[str, Any]:
     return tree
 
 
-def read_open(file: BinaryIO) -> tuple[str, int, dict[str, Any]]:
+def read_open(file: BufferedReader) -> tuple[str, int, dict[str, Any]]:
     """The kind, version and tree of an open file; of a newer version without the tree."""
     import json  # slow to load, and only files need it
 

@@ -7,14 +7,10 @@ their order. Of a ``Residual``, a ``Parallel`` or a ``TransformerBlock``, which 
 the layers stand in the model around it.
 """
 
-import io
 import os
 import re
-import zipfile
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from backprop.core.durable import FilePath
 from backprop.core.errors import CorruptFileError, ShapeError
@@ -32,40 +28,21 @@ from backprop.layers import (
     TimeDistributed,
 )
 from backprop.layers.recurrent import Recurrent
-
-MEMBER = "model.weights.h5"
-"""Where the weights stand in a ``.keras`` file."""
+from backprop.storage.keras_files import (
+    Stored,
+    arrays_in,
+    as_numbers,
+    content_of,
+    has_arrays,
+    stored_in,
+)
+from backprop.storage.snapshot import misfit
 
 PARTS: dict[type[Layer], tuple[str, ...]] = {
     Recurrent: ("cell",),
     MultiHeadAttention: ("query_dense", "key_dense", "value_dense", "output_dense"),
 }
 """The parts of a layer in which Keras keeps its arrays, in their order."""
-
-DEEPEST = 60
-"""How many folders of a file may lie in each other."""
-
-
-class Stored(NamedTuple):
-    """What a file holds of a layer.
-
-    Attributes:
-        folder: What its folder is called.
-        arrays: Its arrays, in their order.
-        parts: The folders in its folder.
-        notes: Where its name in Keras stands. HDF5 may crash on a damaged one, so that it is read
-            where it is needed alone.
-    """
-
-    folder: str
-    arrays: list[Any]
-    parts: dict[str, "Stored"]
-    notes: Any
-
-    @property
-    def name(self) -> str:
-        """What the layer was called in Keras."""
-        return str(self.notes.get("name", ""))
 
 
 class Place(NamedTuple):
@@ -84,9 +61,8 @@ def read(layers: Sequence[Layer], path: FilePath) -> dict[str, Array]:
     """The weights of a file by the names of the parameters of these built layers.
 
     Raises:
-        ShapeError: The layers differ; the message names them.
+        ShapeError: The layers differ, and the message names them; or it is in Keras's old form.
         CorruptFileError: It is damaged, or no file of Keras 3.
-        ValueError: It is in Keras's old form.
         ImportError: h5py is not installed.
     """
     name = os.fsdecode(path)
@@ -99,23 +75,7 @@ def read(layers: Sequence[Layer], path: FilePath) -> dict[str, Array]:
         ) from error
     try:
         with h5py.File(content_of(name), "r") as file:
-            if "layer_names" in file.attrs or "model_weights" in file:
-                raise ShapeError(
-                    f"{name!r} is in Keras's old form: load it in Keras 3, and write it there by "
-                    f"model.save_weights('model.weights.h5')."
-                )
-            stored = stored_in(file, h5py)
-            if "layers" not in stored.parts:
-                raise ValueError("it holds no layers")
-            matching = Matching()
-            matching.model(layers, stored)
-            if matching.faults:
-                more = len(matching.faults) - 4
-                raise ShapeError(
-                    f"{name!r} does not fit the model: {'; '.join(matching.faults[:4])}"
-                    f"{f'; and {more} more' if more > 0 else ''}."
-                )
-            return {name: as_numbers(array) for name, array in matching.found.items()}
+            return weights_in(file, layers, repr(name), h5py)
     except (ShapeError, FileNotFoundError, PermissionError, MemoryError):
         raise
     except Exception as error:  # whatever h5py, HDF5 and zipfile make of damage
@@ -124,56 +84,26 @@ def read(layers: Sequence[Layer], path: FilePath) -> dict[str, Array]:
         ) from error
 
 
-def content_of(name: str) -> io.BytesIO:
-    """The HDF5 file, taken out of a ``.keras`` archive."""
-    with open(name, "rb") as file:
-        content = file.read()
-    if content.startswith(b"PK"):
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            if archive.getinfo(MEMBER).file_size > 20 * len(content):
-                raise ValueError("it would unpack to more than 20 times its size")
-            content = archive.read(MEMBER)  # which checks its CRC-32
-    return io.BytesIO(content)
-
-
-def stored_in(folder: Any, h5py: Any, depth: int = 0) -> Stored:
-    """What a folder of an HDF5 file holds.
+def weights_in(file: Any, layers: Sequence[Layer], origin: str, h5py: Any) -> dict[str, Array]:
+    """The weights of an open file.
 
     Raises:
-        ValueError: It refers to other files, or is nested too deeply.
+        ShapeError: The layers differ, or it is in Keras's old form.
+        ValueError: It is no such file.
     """
-    if depth > DEEPEST:
-        raise ValueError("its folders are nested too deeply")
-    parts: dict[str, Stored] = {}
-    arrays: dict[int, Any] = {}
-    notes: Any = {}
-    for key in folder:
-        inner = folder[key] if folder.get(key, getlink=True, getclass=True) is h5py.HardLink else 0
-        if key == "vars" and isinstance(inner, h5py.Group):
-            notes = inner.attrs
-            arrays = {int(number): inner[number] for number in inner}
-        elif isinstance(inner, h5py.Group):
-            parts[key.lstrip("_")] = stored_in(inner, h5py, depth + 1)
-        else:
-            raise ValueError(f"{key!r} is no folder")
-    for array in arrays.values():
-        if not isinstance(array, h5py.Dataset) or array.is_virtual or array.external:
-            raise ValueError("an array stands in another file")
-    if sorted(arrays) != list(range(len(arrays))):
-        raise ValueError("an array is missing")
-    path = folder.name.removeprefix("/layers/")
-    return Stored(path, [arrays[number] for number in sorted(arrays)], parts, notes)
-
-
-def as_numbers(dataset: Any) -> Array:
-    """The array of a dataset.
-
-    Raises:
-        ValueError: It does not hold numbers.
-    """
-    if dataset.dtype.kind not in "fiu":
-        raise ValueError(f"{dataset.name} holds {dataset.dtype}, and no numbers")
-    return np.asarray(dataset[()])
+    if "layer_names" in file.attrs or "model_weights" in file:
+        raise ShapeError(
+            f"{origin} is in Keras's old form: load it in Keras 3, and write it there by "
+            f"model.save_weights('model.weights.h5')."
+        )
+    stored = stored_in(file, h5py)
+    if "layers" not in stored.parts:
+        raise ValueError("it holds no layers")
+    matching = Matching()
+    matching.model(layers, stored)
+    if matching.faults:
+        raise ShapeError(misfit(origin, matching.faults))
+    return {name: as_numbers(array) for name, array in matching.found.items()}
 
 
 class Matching:
@@ -315,16 +245,3 @@ def alike_in_branches(found: list[Place]) -> tuple[Layer, Layer] | None:
             ):
                 return second.layer, first.layer
     return None
-
-
-def arrays_in(stored: Stored) -> Iterator[Any]:
-    """All arrays of a layer, but for the states of generators."""
-    yield from stored.arrays
-    for name, part in stored.parts.items():
-        if not name.startswith("seed_generator"):
-            yield from arrays_in(part)
-
-
-def has_arrays(stored: Stored) -> bool:
-    """Whether a layer has arrays."""
-    return any(True for _ in arrays_in(stored))

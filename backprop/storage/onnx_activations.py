@@ -6,9 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop.storage.onnx_graph import Conversion, Graph, Result
-
-Mask = str | None
+from backprop.storage.onnx_graph import Conversion, Graph, Mask, Result
 
 
 def relu(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:

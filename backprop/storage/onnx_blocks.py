@@ -6,9 +6,9 @@ from functools import reduce
 from typing import Any
 
 from backprop import layers
-from backprop.storage.onnx_graph import Conversion, Graph, Result
-from backprop.storage.onnx_layers import Mask
+from backprop.storage.onnx_graph import Conversion, Graph, Mask, Result
 from backprop.storage.onnx_recurrent import both_ways, states
+from backprop.storage.onnx_sequences import without_padding
 
 
 def chain(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
@@ -70,8 +70,7 @@ def bidirectional(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
             y = graph.add("Mul", y, 0.5)
     if mask is None or not layer.return_sequences:
         return y, None
-    m = graph.add("Unsqueeze", mask, graph.constant([2]))
-    return graph.add("Mul", y, graph.cast(m, graph.dtype)), mask
+    return without_padding(graph, y, mask), mask
 
 
 BLOCKS: dict[type, Conversion] = {

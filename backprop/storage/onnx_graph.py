@@ -10,10 +10,13 @@ import numpy as np
 
 from backprop.core.types import Array
 
-Result = str | tuple[str, str | None]
+Mask = str | None
+"""The name of a mask, booleans ``(N, T)``; None where no step is padding."""
+
+Result = str | tuple[str, Mask]
 """What a conversion returns: the name of Y; with the name of its mask if that is another one."""
 
-Conversion = Callable[[Any, "Graph", str, str | None], Result]
+Conversion = Callable[[Any, "Graph", str, Mask], Result]
 """A function of the layer, the graph, the names of X and of its mask that adds the nodes of Y."""
 
 HOW = """give its class a method that adds the same formula to the graph, such as
@@ -146,7 +149,7 @@ class Graph:
 
     # -------------------------------------------------------------------------------- whole layers
 
-    def layer(self, layer: Any, x: str, mask: str | None) -> tuple[str, str | None]:
+    def layer(self, layer: Any, x: str, mask: Mask) -> tuple[str, Mask]:
         """Adds a layer, and returns the names of its output and of the mask that goes with it.
 
         Raises:
@@ -172,9 +175,7 @@ class Graph:
             )
         return found
 
-    def layers(
-        self, layers: Iterable[Any], x: str, mask: str | None = None
-    ) -> tuple[str, str | None]:
+    def layers(self, layers: Iterable[Any], x: str, mask: Mask = None) -> tuple[str, Mask]:
         """Adds layers one after the other."""
         for layer in layers:
             x, mask = self.layer(layer, x, mask)

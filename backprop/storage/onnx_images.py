@@ -10,9 +10,9 @@ from backprop import layers
 from backprop.core.masks import steps_of_windows
 from backprop.core.types import Array
 from backprop.core.windows import Windows
-from backprop.storage.onnx_graph import Conversion, Graph, Result
-from backprop.storage.onnx_layers import Mask, channels_last, channels_second, same
-from backprop.storage.onnx_sequences import both
+from backprop.storage.onnx_graph import Conversion, Graph, Mask, Result
+from backprop.storage.onnx_layers import channels_last, channels_second, same
+from backprop.storage.onnx_sequences import both, for_features, without_padding
 
 
 def window_attributes(grid: tuple[Windows, ...], dilations: bool = True) -> dict[str, Any]:
@@ -43,9 +43,7 @@ def bias(layer: Any, graph: Graph) -> list[str]:
 def convolution(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
     """Z = C W + b."""
     if mask is not None and layer.takes_mask:
-        x = graph.add(
-            "Mul", x, graph.cast(graph.add("Unsqueeze", mask, np.array([2])), graph.dtype)
-        )
+        x = without_padding(graph, x, mask)
     x = channels_second(layer, graph, x)
     W = graph.constant(filters_first(layer.W), "W")
     how = window_attributes(grid_of(layer)) | {"group": layer.groups}
@@ -128,7 +126,7 @@ def behind_windows(layer: Any, graph: Graph, mask: Mask, w: Windows) -> Mask:
 
 def masked_mean(layer: Any, graph: Graph, x: str, mask: str) -> str:
     """Σ_t m_t x_t / max(Σ_t m_t, 1)."""
-    m = graph.cast(graph.add("Unsqueeze", mask, np.array([2])), graph.dtype)  # (N, T, 1)
+    m = graph.cast(for_features(graph, mask), graph.dtype)
     keep, steps = int(layer.keepdims), np.array([1])
     total = graph.add("ReduceSum", graph.add("Mul", x, m), steps, keepdims=keep)
     return graph.add(
@@ -139,7 +137,7 @@ def masked_mean(layer: Any, graph: Graph, x: str, mask: str) -> str:
 def masked_max(layer: Any, graph: Graph, x: str, mask: str) -> str:
     """The largest x_t of those with m_t = 1; 0 if there are none."""
     steps, keep = np.array([1]), int(layer.keepdims)
-    m = graph.add("Unsqueeze", mask, np.array([2]))  # (N, T, 1)
+    m = for_features(graph, mask)
     shown = graph.add("Where", m, x, float(np.finfo(graph.dtype).min))
     largest = graph.add("ReduceMax", shown, steps, keepdims=keep)
     number = graph.cast(m, graph.dtype)

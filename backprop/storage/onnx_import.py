@@ -48,7 +48,7 @@ def import_onnx(model_class: type[M], path: FilePath) -> M:
         return read_model(model_class, load_graph(path, origin), origin)
     except (ImportError, OSError):
         raise
-    except Exception as error:
+    except Exception as error:  # whatever onnx and NumPy make of damage
         if str(error).startswith(origin):
             raise
         raise CorruptFileError(
@@ -77,7 +77,8 @@ def read_model(model_class: type[M], graph: Any, origin: str) -> M:
     model = kind(reader.layers or [Identity()], dtype="float64" if double else "float32")
     model.build((None, *shape))
     model.set_weights([w for weights in reader.weights for w in weights])
-    return model  # type: ignore[no-any-return]
+    read: M = model
+    return read
 
 
 def load_graph(path: FilePath, origin: str) -> Any:
@@ -104,7 +105,7 @@ def load_graph(path: FilePath, origin: str) -> Any:
     if version < OPSET:
         try:
             found = onnx.version_converter.convert_version(found, OPSET)
-        except Exception as error:
+        except Exception as error:  # whatever the converter makes of what it does not know
             raise ValueError(
                 f"{origin} has operators of version {version}, which cannot be brought to version "
                 f"{OPSET}: export it again with opset {OPSET}. ({error})"

@@ -12,9 +12,7 @@ import numpy as np
 from backprop import layers
 from backprop.core.types import Shape
 from backprop.storage import onnx_activations
-from backprop.storage.onnx_graph import Conversion, Graph, Result, onnx_package
-
-Mask = str | None
+from backprop.storage.onnx_graph import Conversion, Graph, Mask, Result, onnx_package
 
 NO_GAMMA, NO_BETA = "no_gamma", "no_beta"
 """The names of the ones and zeros that stand where a layer has no γ or β, by which they are told

@@ -12,8 +12,8 @@ import numpy as np
 
 from backprop import layers
 from backprop.core.types import Array
-from backprop.storage.onnx_graph import Conversion, Graph, Result, onnx_package
-from backprop.storage.onnx_layers import Mask
+from backprop.storage.onnx_graph import Conversion, Graph, Mask, Result, onnx_package
+from backprop.storage.onnx_sequences import for_features
 
 ORDERS = {layers.SimpleRNN: [0], layers.LSTM: [0, 3, 1, 2], layers.GRU: [0, 1, 2]}
 """By class, which of the layer's gates each gate of the operator is."""
@@ -130,7 +130,7 @@ def scan(layer: Any, graph: Graph, x: str, mask: str) -> str:
     n = graph.add("Shape", x, start=0, end=1)
     value = zero(graph)
     zeros = graph.add("ConstantOfShape", graph.add("Concat", n, np.array([u]), axis=0), value=value)
-    m = graph.add("Unsqueeze", mask, np.array([2]))  # (N, T, 1)
+    m = for_features(graph, mask)
     z, m = (turned(graph, steps) if layer.go_backwards else steps for steps in (z, m))
     z, m = (graph.add("Transpose", steps, perm=[1, 0, 2]) for steps in (z, m))
     before = [zeros] * (2 if type(layer) is layers.LSTM else 1)

@@ -9,8 +9,7 @@ import numpy as np
 
 from backprop import layers
 from backprop.core.attention import HIDDEN
-from backprop.storage.onnx_graph import Conversion, Graph, Result
-from backprop.storage.onnx_layers import Mask
+from backprop.storage.onnx_graph import Conversion, Graph, Mask, Result
 
 
 def both(graph: Graph, one: Mask, other: Mask) -> Mask:
@@ -18,6 +17,16 @@ def both(graph: Graph, one: Mask, other: Mask) -> Mask:
     if one is None or other is None:
         return one or other
     return graph.add("And", one, other)
+
+
+def for_features(graph: Graph, mask: str) -> str:
+    """A mask (N, T) as (N, T, 1), for all features of a step."""
+    return graph.add("Unsqueeze", mask, np.array([2]))
+
+
+def without_padding(graph: Graph, x: str, mask: str) -> str:
+    """m_t x_t."""
+    return graph.add("Mul", x, graph.cast(for_features(graph, mask), graph.dtype))
 
 
 def embedding(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:

@@ -5,7 +5,7 @@ checked first: either everything is put back or nothing is changed.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -108,13 +108,18 @@ def check_weights(parameters: Parameters, weights: Mapping[str, Array], origin: 
         if name in weights and weights[name].shape != shape
     ]
     if faults:
-        more = f"; and {len(faults) - 4} more" if len(faults) > 4 else ""
         raise ShapeError(
-            f"{origin} does not fit the model: {'; '.join(faults[:4])}{more}. Build the model with "
-            f"the layers, names and sizes that it had when it was saved."
+            f"{misfit(origin, faults)} Build the model with the layers, names and sizes that it "
+            f"had when it was saved."
         )
     for p in parameters:
         check_overflow(weights[p.name], f"{p.name!r} of {origin} holds", p.value.dtype)
+
+
+def misfit(origin: str, faults: Sequence[str]) -> str:
+    """Says what of a file does not fit the model: the first four faults, and how many more."""
+    more = f"; and {len(faults) - 4} more" if len(faults) > 4 else ""
+    return f"{origin} does not fit the model: {'; '.join(faults[:4])}{more}."
 
 
 def set_weights(parameters: Parameters, weights: Mapping[str, Array]) -> None:

@@ -56,8 +56,12 @@ KEEP_LAST = (Dense, LayerNormalization, RMSNormalization)
 """Layers that work along the first or last axis there; some may have turned the axes for them."""
 
 BY_FEATURE = (
-    *(Dense, PReLU, BatchNormalization),
-    *(GroupNormalization, LayerNormalization, RMSNormalization),
+    Dense,
+    PReLU,
+    BatchNormalization,
+    GroupNormalization,
+    LayerNormalization,
+    RMSNormalization,
 )
 """Layers with a weight, or a row of weights, for each number of a flat sample."""
 
@@ -107,10 +111,7 @@ class Order:
             self.layout = FIRST
         elif isinstance(layer, MAKE_LAST):
             self.layout = LAST
-        elif isinstance(layer, LayerNormalization | RMSNormalization) and layer.axis not in (
-            -1,
-            (-1,),
-        ):
+        elif isinstance(layer, LayerNormalization | RMSNormalization) and not layer.is_last:
             self.layout = FIRST if self.layout in (FREE, FIRST) else self.layout
         elif isinstance(layer, KEEP_FIRST):
             self.layout = FIRST if self.layout in (FREE, FIRST) else UNCLEAR

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -34,6 +34,7 @@ from backprop.layers import (
     TimeDistributed,
 )
 from backprop.storage import safetensors
+from backprop.storage.snapshot import misfit
 from backprop.storage.torch_layers import conversion_of
 from backprop.storage.torch_order import BY_FEATURE, FIRST, FREE, UNCLEAR, Order
 
@@ -67,14 +68,10 @@ def read(layers: Sequence[Layer], path: FilePath) -> dict[str, Array]:
     loading.end()
     loading.faults += [
         f"the model has no layer for its {module.name!r} ({shapes_of(module.arrays)})"
-        for module in loading.rest()
+        for module in loading.modules.values()
     ]
     if loading.faults:
-        more = len(loading.faults) - 4
-        raise ShapeError(
-            f"{os.fsdecode(path)!r} does not fit the model: {'; '.join(loading.faults[:4])}"
-            f"{f'; and {more} more' if more > 0 else ''}."
-        )
+        raise ShapeError(misfit(repr(os.fsdecode(path)), loading.faults))
     return loading.found
 
 
@@ -111,6 +108,7 @@ class Loading:
     Attributes:
         found: The weights by the names of the parameters.
         faults: What does not fit.
+        modules: Those that no layer has taken so far.
     """
 
     def __init__(self, modules: dict[tuple[str, ...], Module]) -> None:
@@ -122,10 +120,6 @@ class Loading:
             ways = sorted(modules, key=lambda way: [int(part) for part in way])
             modules = {way: modules[way] for way in ways}
         self.modules = modules
-
-    def rest(self) -> Iterator[Module]:
-        """The modules that no layer has taken."""
-        return iter(self.modules.values())
 
     def take(self, way: str) -> Module | None:
         """The next module, or that of this name, also of its end: blocks need not be modules."""

@@ -1,12 +1,16 @@
 """Weights from files: those that backprop wrote, and those of Keras and PyTorch."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from backprop.core.durable import FilePath, check_file
 from backprop.core.types import Array
-from backprop.storage import keras_weights, models, snapshot, torch_weights
+from backprop.layers import Layer
+from backprop.storage import files, keras_weights, models, snapshot, torch_weights
+
+Read = Callable[[Sequence[Layer], FilePath], dict[str, Array]]
+"""Reads the weights of a file for built layers, by the names of the parameters."""
 
 KERAS_ENDINGS = (".h5", ".hdf5", ".keras")
 KERAS_MEMBERS = (b"metadata.json", b"config.json", b"model.weights.h5")
@@ -32,26 +36,28 @@ def load_weights(model: Any, path: FilePath) -> None:
             that overflows the model's dtype.
         ImportError: It is Keras's, and the package ``h5py`` is not installed.
     """
-    read = reader_of(check_file(path))
-    if read is None:
-        models.load_weights(model, path)
-        return
-    parameters = model.parameters
-    weights = read(model.layers, path)
-    snapshot.check_weights(parameters, weights, repr(os.fsdecode(path)))
+    name, parameters = check_file(path), model.parameters
+    weights = reader_of(name)(model.layers, path)
+    with files.belief(path):
+        snapshot.check_weights(parameters, weights, repr(name))
     snapshot.set_weights(parameters, weights)
 
 
-def reader_of(path: str) -> Callable[[Any, FilePath], Mapping[str, Array]] | None:
-    """What reads the weights of a file of Keras or PyTorch; None for a file of our own."""
+def reader_of(path: str) -> Read:
+    """What reads the weights of a file, by whoever wrote it."""
     if not os.path.isfile(path):
-        return None  # our own reader says what is wrong
+        return read_own  # it says what is wrong
     with open(path, "rb") as file:
         start = file.read(64)
     if start.startswith(b"PK"):
-        return keras_weights.read if start[30:].startswith(KERAS_MEMBERS) else None
+        return keras_weights.read if start[30:].startswith(KERAS_MEMBERS) else read_own
     if start.startswith(b"\x89HDF") or path.lower().endswith(KERAS_ENDINGS):
         return keras_weights.read
     if start[8:9] == b"{" or path.lower().endswith(".safetensors"):
         return torch_weights.read
-    return None
+    return read_own
+
+
+def read_own(layers: Sequence[Layer], path: FilePath) -> dict[str, Array]:
+    """The weights of a file that backprop wrote, which names the parameters itself."""
+    return models.read_weights(path)

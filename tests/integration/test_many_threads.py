@@ -15,6 +15,7 @@ from threadpoolctl import ThreadpoolController
 
 import backprop as bp
 from backprop.callbacks import Callback
+from backprop.core.blas import SETTINGS
 from backprop.engine import threads as blas
 from backprop.layers import BatchNormalization, Dense, Dropout, ReLU, Softmax
 
@@ -306,7 +307,7 @@ print(hung, wrong)
 
 def forked(times):
     root = str(Path(bp.__file__).parents[1])
-    free = {name: value for name, value in os.environ.items() if name not in blas.SETTINGS}
+    free = {name: value for name, value in os.environ.items() if name not in SETTINGS}
     run = subprocess.run(
         [sys.executable, "-c", FORKS, str(times)],
         env={**free, "PYTHONPATH": root},

@@ -168,8 +168,6 @@ def get(constraint: str | Constraint | None) -> Constraint | None:
     """
     if constraint is None:
         return None
-    if isinstance(constraint, str):
-        constraint = _KERAS.get(constraint, constraint)
-    found = resolve(constraint, Constraint, _BY_NAME, "constraint")
+    found = resolve(constraint, Constraint, _BY_NAME, "constraint", others=_KERAS)
     check_methods(found, {"check": "shape", "project": "W"})
     return found

@@ -1,22 +1,7 @@
 // A training that was recorded: everything is shown as it was at the epoch that is chosen.
 
-const find = selector => document.querySelector(selector);
 const training = JSON.parse(find("#data").textContent);
 let frame = training.epochs.length - 1, timer = null;
-
-function make(tag, properties, parent) {
-  const element = Object.assign(document.createElement(tag), properties);
-  if (parent) parent.append(element);
-  return element;
-}
-
-function svg(tag, attributes, parent, text) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  if (text !== undefined) element.textContent = text;
-  if (parent) parent.append(element);
-  return element;
-}
 
 const style = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 

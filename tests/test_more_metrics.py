@@ -178,6 +178,15 @@ def test_settings_that_are_changed_count_from_then_on(kind, old, setting, new, r
     assert measure(changed, p, y) == measure(made, p, y)
 
 
+def test_another_function_may_return_one_number_where_the_first_returned_many():
+    metric = metrics.FunctionMetric(lambda y, p: abs(y - p)[:, 0])
+    assert measure(metric, np.array([[1.0], [5.0]]), np.zeros((2, 1))) == 3
+    metric.function = lambda y, p: abs(y - p).max()
+    metric.update(np.array([[1.0], [5.0]]), np.zeros((2, 1)))
+    metric.update(np.array([[2.0]]), np.zeros((1, 1)))
+    assert metric.result() == 5
+
+
 def test_areas_of_several_labels_are_averaged(rng):
     P, Y = rng.uniform(size=(30, 3)), rng.integers(0, 2, (30, 3))
     each = [measure(metrics.AUC(), P[:, k], Y[:, k]) for k in range(3)]

@@ -361,7 +361,7 @@ function renderTraining() {
     (stopped ? ". The next step would make a number infinite: lower the learning rate." : "");
   find("#undo").disabled = !undo.length;
   find("#reset").disabled = !undo.length;
-  const [width, height, left, top] = [420, 150, 56, 12], most = curve.reduce((a, b) => Math.max(a, b), 1e-12);
+  const [width, height, left, top] = [420, 150, 56, 12], most = largest(curve, 1e-12);
   const x = k => left + (width - left - 10) * k / Math.max(steps, 1);
   const y = E => top + (height - top - 24) * (1 - E / most);
   const root = svg("svg", {

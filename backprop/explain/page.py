@@ -183,7 +183,8 @@ def _parts(parts: list[tuple[str, list[Section]]], record: Record, keys: _Keys) 
         for section in sections:
             yield f"<div class='layer'><h4>{_words(section.title)}</h4><dl>"
             for row in section.rows:
-                yield _row(row, _step(number, section, keys.of(row), keys), keys, kernels, eta)
+                key = keys.of(row)
+                yield _row(row, key, _step(number, section, key, keys), keys, kernels, eta)
             remark = f"<p class='remark'>{_words(section.remark)}</p>" if section.remark else ""
             yield f"</dl>{remark}</div>"
         yield "</section>"
@@ -198,8 +199,7 @@ def _step(part: int, section: Section, key: str, keys: _Keys) -> str:
     return "update"
 
 
-def _row(row: Row, step: str, keys: _Keys, kernels: set[str], eta: str) -> str:
-    key = keys.of(row)
+def _row(row: Row, key: str, step: str, keys: _Keys, kernels: set[str], eta: str) -> str:
     formula, inserted = escape(row.formula), keys.inserted(row.formula, eta) if key else []
     marks = _mark("key", key) if key else ""
     if row.after is not None and " ← " in row.formula:

@@ -61,9 +61,14 @@ class MaxNorm(Constraint):
         if not -len(shape) <= self.axis < len(shape):
             raise ShapeError(f"{self} needs an axis {self.axis}, but W has the shape {shape}.")
 
+    def norms(self, W: Array) -> Array:
+        """‖w‖ of each unit; the axis stays, with the length 1."""
+        lengths: Array = np.sqrt(np.sum(W * W, axis=self.axis, keepdims=True))
+        return lengths
+
     def project(self, W: Array) -> None:
         """Shrinks what is too long."""
-        norms = np.sqrt(np.sum(W * W, axis=self.axis, keepdims=True))
+        norms = self.norms(W)
         W *= self.max_value / np.maximum(norms, self.max_value)
 
 
@@ -101,7 +106,7 @@ class UnitNorm(MaxNorm):
 
     def project(self, W: Array) -> None:
         """Brings every length to 1."""
-        W /= 1e-7 + np.sqrt(np.sum(W * W, axis=self.axis, keepdims=True))
+        W /= 1e-7 + self.norms(W)
 
 
 class MinMaxNorm(MaxNorm):
@@ -137,7 +142,7 @@ class MinMaxNorm(MaxNorm):
 
     def project(self, W: Array) -> None:
         """Stretches what is too short and shrinks what is too long."""
-        norms = np.sqrt(np.sum(W * W, axis=self.axis, keepdims=True))
+        norms = self.norms(W)
         wanted = np.minimum(np.maximum(norms, self.min_value), self.max_value)
         W *= (self.rate * wanted + (1 - self.rate) * norms) / (1e-7 + norms)
 
@@ -168,8 +173,6 @@ def get(constraint: str | Constraint | None) -> Constraint | None:
     """
     if constraint is None:
         return None
-    if isinstance(constraint, str):
-        constraint = _KERAS.get(constraint, constraint)
-    found = resolve(constraint, Constraint, _BY_NAME, "constraint")
+    found = resolve(constraint, Constraint, _BY_NAME, "constraint", others=_KERAS)
     check_methods(found, {"check": "shape", "project": "W"})
     return found

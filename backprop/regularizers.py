@@ -211,8 +211,6 @@ def get(regularizer: str | Regularizer | None) -> Regularizer | None:
     """
     if regularizer is None:
         return None
-    if isinstance(regularizer, str):
-        regularizer = _KERAS.get(regularizer, regularizer)
-    found = resolve(regularizer, Regularizer, _BY_NAME, "regularizer")
+    found = resolve(regularizer, Regularizer, _BY_NAME, "regularizer", others=_KERAS)
     check_methods(found, {"penalty": "W", "gradient": "W"})
     return found

@@ -98,7 +98,7 @@ def job(name: str, steps: int, epochs: int) -> None:
             spent += time.perf_counter() - start
             return found
 
-        workers.add = timed  # type: ignore[method-assign]
+        workers.add = timed
         model, clock = network(hidden), Clock()
         model.fit(X, y, size, epochs, verbose=0, callbacks=[clock], workers=workers)
         share = spent / (clock.times[-1] - clock.times[0])
@@ -131,7 +131,7 @@ def start(name: str, n: int, steps: int, epochs: int) -> dict[str, float]:
         check=True,
         text=True,
     )
-    return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def parts(name: str, repeats: int) -> tuple[float, float, float]:

@@ -99,10 +99,14 @@ def style(column: str) -> dict:
     return STYLES.get(column) or {"color": colours[peers.index(column)]}
 
 
-if __name__ == "__main__":
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
-    measured = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+def draw(measured: dict, folder: Path) -> None:
+    """The pictures of what stands in ``results.json``."""
     if measured["parts"]:
         ladder(measured["parts"], folder / "results.png")
     if measured["sweeps"]:
         scaling(measured["sweeps"], folder / "scaling.png")
+
+
+if __name__ == "__main__":
+    place = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
+    draw(json.loads((place / "results.json").read_text(encoding="utf-8")), place)

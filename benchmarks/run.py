@@ -193,15 +193,14 @@ def write(report: Report, options: argparse.Namespace) -> int:
         import pictures  # here, because --quick must do without matplotlib
 
         options.output.mkdir(parents=True, exist_ok=True)
-        page = report.markdown()
+        page, measured = report.markdown(), report.json()
+        pictures.draw(measured, options.output)
         if report.parts:
-            pictures.ladder(report.json()["parts"], options.output / "results.png")
             page += "\n![Times, divided by ours](results.png)\n"
         if report.sweeps:
-            pictures.scaling(report.sweeps, options.output / "scaling.png")
             page += "\n![How the cost grows, beside bare NumPy](scaling.png)\n"
         (options.output / "RESULTS.md").write_text(page, encoding="utf-8")
-        text = json.dumps(report.json(), indent=1)
+        text = json.dumps(measured, indent=1)
         (options.output / "results.json").write_text(text + "\n", encoding="utf-8")
     return 0
 

@@ -27,6 +27,13 @@ def test_a_name_makes_a_new_object_each_time():
     assert find("cat") is not find("cat")
 
 
+def test_other_strings_stand_for_names():
+    others = {"Cat": "cat", "Katze": "cat"}
+    assert type(resolve("Katze", Animal, NAMES, "pet", others=others)) is Cat
+    with pytest.raises(ValueError, match=r"^pet 'Hund' is not known: the names are cat, animal\.$"):
+        resolve("Hund", Animal, NAMES, "pet", others=others)
+
+
 def test_an_object_is_returned_as_it_is():
     cat = Cat()
     assert find(cat) is cat

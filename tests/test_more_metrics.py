@@ -157,6 +157,36 @@ def test_every_threshold_is_tried(rng):
         metrics.PrecisionAtRecall(1.5)
 
 
+@pytest.mark.parametrize(
+    ("kind", "old", "setting", "new"),
+    [
+        (metrics.PrecisionAtRecall, {"recall": 1.0}, "recall", 0.2),
+        (metrics.RecallAtPrecision, {"precision": 1.0}, "precision", 0.2),
+        (metrics.SensitivityAtSpecificity, {"specificity": 1.0}, "specificity", 0.2),
+        (metrics.SpecificityAtSensitivity, {"sensitivity": 1.0}, "sensitivity", 0.2),
+        (metrics.MeanIoU, {"num_classes": 2}, "num_classes", 3),
+        (metrics.IoU, {"num_classes": 2, "target_class_ids": [0]}, "num_classes", 3),
+        (metrics.F1Score, {}, "average", None),
+        (metrics.Precision, {}, "thresholds", (0.2, 0.5)),
+    ],
+)
+def test_settings_that_are_changed_count_from_then_on(kind, old, setting, new, rng):
+    p, y = rng.dirichlet(np.ones(3), 30), rng.integers(0, 3, 30)
+    changed, made = kind(**old), kind(**{**old, setting: new})
+    setattr(changed, setting, new)
+    assert changed.several == made.several
+    assert measure(changed, p, y) == measure(made, p, y)
+
+
+def test_another_function_may_return_one_number_where_the_first_returned_many():
+    metric = metrics.FunctionMetric(lambda y, p: abs(y - p)[:, 0])
+    assert measure(metric, np.array([[1.0], [5.0]]), np.zeros((2, 1))) == 3
+    metric.function = lambda y, p: abs(y - p).max()
+    metric.update(np.array([[1.0], [5.0]]), np.zeros((2, 1)))
+    metric.update(np.array([[2.0]]), np.zeros((1, 1)))
+    assert metric.result() == 5
+
+
 def test_areas_of_several_labels_are_averaged(rng):
     P, Y = rng.uniform(size=(30, 3)), rng.integers(0, 2, (30, 3))
     each = [measure(metrics.AUC(), P[:, k], Y[:, k]) for k in range(3)]

@@ -11,6 +11,9 @@ import pytest
 from browsing import chromium, faults, quiet_pages
 from trainings import recorded
 
+import backprop as bp
+from backprop.inspection.training_page import training_page
+
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_epochs_can_be_scrubbed_through_on_every_screen(scheme: str, tmp_path: Path) -> None:
@@ -41,6 +44,24 @@ def test_epochs_can_be_scrubbed_through_on_every_screen(scheme: str, tmp_path: P
             page.click("#play")
             page.wait_for_function("frame === 12 && timer === null")
             assert page.inner_text("#play") == "Play"
+
+
+def test_long_trainings_are_drawn(tmp_path: Path) -> None:
+    """Their losses are more than a function of the browser's takes as arguments."""
+    epochs = 200_000
+    model = bp.Sequential([bp.Input(1), bp.layers.Dense(1)], seed=0)
+    thetas = [model.parameters.values] * (epochs + 1)
+    losses: list[list[float]] = [[1.0 + k % 7 for k in range(epochs)], []]
+    path = tmp_path / "training.html"
+    path.write_text(training_page(model, thetas, {}, losses), encoding="utf-8")
+    with chromium() as browser, quiet_pages(browser) as open_file:
+        page = open_file(path, 1280, "light")
+        assert page.inner_text("#state") == "200000 of 200000: loss 3"
+        assert page.locator("#losses .curve").count() == 1
+        assert page.locator("#losses .dot").is_visible()
+        page.locator("#epoch").focus()
+        page.keyboard.press("Home")
+        assert not page.locator("#losses .dot").is_visible()
 
 
 def test_without_samples_there_are_no_regions(tmp_path: Path) -> None:

@@ -126,6 +126,15 @@ def replacing(path: FilePath) -> Iterator[str]:
             os.remove(temporary)
 
 
+def write_text(path: FilePath, text: str) -> None:
+    """Writes a text in the place of a file, in UTF-8 and the same on every system."""
+    with (
+        replacing(path) as temporary,
+        open(temporary, "w", encoding="utf-8", newline="\n") as file,
+    ):
+        file.write(text)
+
+
 def remove(path: FilePath) -> None:
     """Removes a file, if it is there, and what killed processes have left of it."""
     with suppress(FileNotFoundError):

@@ -12,16 +12,22 @@ T = TypeVar("T")
 
 
 def resolve(
-    given: str | T, base: type[T], names: Mapping[str, Callable[[], T]], what: str, own: str = ""
+    given: str | T,
+    base: type[T],
+    names: Mapping[str, Callable[[], T]],
+    what: str,
+    own: str = "",
+    others: Mapping[str, str] | None = None,
 ) -> T:
     """The object that ``given`` names, or ``given`` itself.
 
     Args:
-        given: A key of ``names`` or an instance of ``base``.
+        given: A key of ``names`` or ``others``, or an instance of ``base``.
         base: The class of the family.
         names: What each name makes.
         what: The argument's name, for the error message.
         own: What a class of one's own must define, for the error about a function.
+        others: Further strings, and the names that they stand for.
 
     Raises:
         ValueError: No member of the family has that name.
@@ -30,9 +36,10 @@ def resolve(
     if isinstance(given, base):
         return given
     if isinstance(given, str):
-        if given not in names:
+        name = (others or {}).get(given, given)
+        if name not in names:
             raise ValueError(f"{what} {given!r} is not known: the names are {', '.join(names)}.")
-        return names[given]()
+        return names[name]()
     hint = " (an instance: add the parentheses)" if inspect.isclass(given) else ""
     advice = "."
     if callable(given) and not inspect.isclass(given) and own:

@@ -30,9 +30,7 @@ def draw(record: Record, path: str | os.PathLike[str] | None, sample: int) -> Fi
     if not 0 <= sample < count:
         raise ValueError(f"sample must lie between 0 and {count - 1}, but it is {sample!r}.")
     columns = stages(record.layers)
-    widths = [record.layers[0].X[0].size, *(layer.Y[0].size for layer in record.layers)]
-    drawable = 0 < len(columns) <= _MOST_STAGES and max(widths) <= MOST_UNITS
-    if drawable:
+    if 0 < len(columns) <= _MOST_STAGES:
         return _network(record, columns, path, sample)
     return _maps(record, path, sample)
 
@@ -40,12 +38,14 @@ def draw(record: Record, path: str | os.PathLike[str] | None, sample: int) -> Fi
 def stages(layers: list[LayerRecord]) -> list[tuple[int, int]]:
     """Each layer of weights with what follows it up to the next, as (first, last) positions.
 
-    Empty if the layers are not a chain of columns of units with weights between them.
+    Empty if the layers are not a chain of columns of units with weights between them, or if a
+    column has too many units for a drawing.
     """
+    widths = [layers[0].X[0].size, *(layer.Y[0].size for layer in layers)]
     starts = [k for k, layer in enumerate(layers) if layer.weights is not None]
     between = [layer for k, layer in enumerate(layers) if k not in starts]
     columns = all(layer.X.ndim == 2 for layer in layers)
-    if not (starts and columns) or any(
+    if not (starts and columns and max(widths) <= MOST_UNITS) or any(
         "W" in own.parameters or own.X.shape != own.Y.shape for own in between
     ):
         return []

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from backprop.core.durable import check_file, replacing
+from backprop.core.durable import check_file, write_text
 from backprop.core.types import Array
 from backprop.explain.drawing import draw
 from backprop.explain.formulas import derivation
@@ -140,12 +140,10 @@ class Explanation:
                 f"path is {name!r}: let it end with "
                 f"{', '.join([*texts, *pictures[:-1]])} or {pictures[-1]}."
             )
-        with replacing(path) as temporary:
-            if suffix in texts:
-                with open(temporary, "w", encoding="utf-8", newline="\n") as file:
-                    file.write(texts[suffix]())
-            else:
-                self.plot(temporary)
+        if suffix in texts:
+            write_text(path, texts[suffix]())
+        else:
+            self.plot(path)
 
     def _position(self, layer: str | int) -> int:
         if isinstance(layer, str):

@@ -34,7 +34,7 @@ from backprop.layers.block import walk
 from backprop.plotting.network import MOST_UNITS
 
 _FILES = Path(__file__).parent / "lesson"
-_SCRIPTS = ("network.js", "numbers.js", "drawing.js", "page.js")
+_SCRIPTS = ("elements.js", "network.js", "numbers.js", "drawing.js", "page.js")
 _MOST_SAMPLES = 32  # in a page that runs; of more, the first ones are drawn
 _INDEX = "(?:_i?k)?"
 _OTHER_INDEX = "_[a-z{]"
@@ -52,6 +52,7 @@ def as_page(head: str, record: Record) -> str:
     data = _data(record, keys)
     return fill_page(
         "lesson.html",
+        "Backpropagation, step by step",
         data,
         _SCRIPTS,
         head=_words(head),
@@ -62,11 +63,12 @@ def as_page(head: str, record: Record) -> str:
     )
 
 
-def fill_page(template: str, data: Any, scripts: Sequence[str], **fills: str) -> str:
+def fill_page(body: str, title: str, data: Any, scripts: Sequence[str], **fills: str) -> str:
     """A page of the folder ``lesson``, with its style, its scripts and their data in it.
 
     Args:
-        template: The name of its file, in which ``{{name}}`` stands for what is filled in.
+        body: The name of the file of its body, in which ``{{name}}`` stands for what is filled in.
+        title: Its title.
         data: What the scripts are told, of what JSON knows.
         scripts: The names of their files.
         **fills: What else is filled in.
@@ -75,10 +77,18 @@ def fill_page(template: str, data: Any, scripts: Sequence[str], **fills: str) ->
     def read(name: str) -> str:
         return (_FILES / name).read_text(encoding="utf-8")
 
+    def filled(name: str, **fills: str) -> str:
+        return re.sub(r"\{\{(\w+)\}\}", lambda match: fills[match[1]], read(name))
+
     code = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    fills["data"] = code.replace("<", "\\u003c")  # which could end the element
-    fills["style"], fills["script"] = read("lesson.css"), "\n".join(map(read, scripts))
-    return re.sub(r"\{\{(\w+)\}\}", lambda name: fills[name[1]], read(template))
+    return filled(
+        "frame.html",
+        title=title,
+        style=read("lesson.css"),
+        body=filled(body, title=title, **fills),
+        data=code.replace("<", "\\u003c"),  # which could end the element
+        script="\n".join(map(read, scripts)),
+    )
 
 
 class _Keys:
@@ -173,7 +183,8 @@ def _parts(parts: list[tuple[str, list[Section]]], record: Record, keys: _Keys) 
         for section in sections:
             yield f"<div class='layer'><h4>{_words(section.title)}</h4><dl>"
             for row in section.rows:
-                yield _row(row, _step(number, section, keys.of(row), keys), keys, kernels, eta)
+                key = keys.of(row)
+                yield _row(row, key, _step(number, section, key, keys), keys, kernels, eta)
             remark = f"<p class='remark'>{_words(section.remark)}</p>" if section.remark else ""
             yield f"</dl>{remark}</div>"
         yield "</section>"
@@ -188,8 +199,7 @@ def _step(part: int, section: Section, key: str, keys: _Keys) -> str:
     return "update"
 
 
-def _row(row: Row, step: str, keys: _Keys, kernels: set[str], eta: str) -> str:
-    key = keys.of(row)
+def _row(row: Row, key: str, step: str, keys: _Keys, kernels: set[str], eta: str) -> str:
     formula, inserted = escape(row.formula), keys.inserted(row.formula, eta) if key else []
     marks = _mark("key", key) if key else ""
     if row.after is not None and " ← " in row.formula:
@@ -216,8 +226,7 @@ def _data(record: Record, keys: _Keys) -> dict[str, Any]:
     """The network and its numbers as the scripts take them."""
     names = name_layers(record.layers, single=True)
     finite = all(np.isfinite(array).all() for array in keys.arrays.values())
-    widths = [record.layers[0].X[0].size, *(layer.Y[0].size for layer in record.layers)]
-    drawn = stages(record.layers) if finite and max(widths) <= MOST_UNITS else []
+    drawn = stages(record.layers) if finite else []
     return {
         "digits": 9 if record.prediction.dtype.itemsize > 4 else 7,
         "single": record.single,

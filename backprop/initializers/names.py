@@ -56,8 +56,6 @@ def get(initializer: str | Initializer) -> Initializer:
         >>> bp.initializers.get("glorot_uniform")
         GlorotUniform()
     """
-    if isinstance(initializer, str):
-        initializer = _KERAS.get(initializer, initializer)
-    found = resolve(initializer, Initializer, _BY_NAME, "initializer")
+    found = resolve(initializer, Initializer, _BY_NAME, "initializer", others=_KERAS)
     check_methods(found, {"__call__": "shape, rng, dtype='float32'", "draw": "shape, rng"})
     return found

@@ -1,5 +1,6 @@
 """What a gradient check found: a verdict, and for every tensor the entry that is furthest off."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -53,10 +54,7 @@ class TensorReport:
     @property
     def size(self) -> int:
         """The number of entries."""
-        size = 1
-        for length in self.shape:
-            size *= length
-        return size
+        return math.prod(self.shape)
 
 
 @dataclass(frozen=True, repr=False)

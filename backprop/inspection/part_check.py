@@ -165,7 +165,7 @@ def forward_or_none(layer: Layer, X: Array) -> Array | None:
     try:
         with np.errstate(all="ignore"):
             return np.asarray(layer.forward(X.copy(), training=False))
-    except Exception:
+    except Exception:  # of a user's layer, and with arrays that were changed: it may be any
         return None
 
 
@@ -194,7 +194,7 @@ def accepts(layer: Layer, delta: Array) -> bool:
     """Whether backward raises no error."""
     try:
         layer.backward(delta)
-    except Exception:
+    except Exception:  # a user's layer may refuse by any
         return False
     return True
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from backprop import plotting
 from backprop.callbacks import Callback, Logs
-from backprop.core.durable import check_file, replacing
+from backprop.core.durable import check_file, write_text
 from backprop.core.types import Array
 from backprop.inspection.training_page import training_page
 
@@ -98,11 +98,5 @@ class Recorder(Callback):
                 f"the Recorder saw {len(self.thetas) - len(self.losses)} trainings: take a new one "
                 f"for each call of fit."
             )
-        text = training_page(
-            self.model, self.thetas, self.deltas, [self.losses, self.validation_losses], X, y
-        )
-        with (
-            replacing(path) as temporary,
-            open(temporary, "w", encoding="utf-8", newline="\n") as file,
-        ):
-            file.write(text)
+        losses = [self.losses, self.validation_losses]
+        write_text(path, training_page(self.model, self.thetas, self.deltas, losses, X, y))

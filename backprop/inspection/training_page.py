@@ -54,22 +54,22 @@ def training_page(
         ),
         "regions": None if X is None else _regions(model, [thetas[k] for k in frames], X, y),
     }
-    return fill_page("training.html", data, ("numbers.js", "training.js"))
+    scripts = ("elements.js", "numbers.js", "training.js")
+    return fill_page("training.html", "A training, epoch by epoch", data, scripts)
 
 
 def _weights(model: Model, thetas: Sequence[Array]) -> list[dict[str, Any]]:
     """Every weight matrix at every frame; of a large one the first rows and columns."""
-    model = copy.deepcopy(model)
     found = []
-    for p in model.parameters:
-        if p.value.ndim > 1:
-            frames = []
-            for theta in thetas:
-                model.parameters.values[...] = theta
-                matrix = p.value.reshape(-1, p.value.shape[-1])[:_MOST_CELLS, :_MOST_CELLS]
-                frames.append([_rounded(w) for w in matrix.ravel()])
-            m, n = matrix.shape
-            shape = " × ".join(map(str, p.value.shape))
+    for p, (start, stop) in model.parameters.places():
+        if len(p.shape) > 1:
+            matrices = [
+                theta[start:stop].reshape(-1, p.shape[-1])[:_MOST_CELLS, :_MOST_CELLS]
+                for theta in thetas
+            ]
+            m, n = matrices[0].shape
+            shape = " × ".join(map(str, p.shape))
+            frames = [[_rounded(w) for w in matrix.ravel()] for matrix in matrices]
             found.append({"name": p.name, "shape": shape, "m": m, "n": n, "frames": frames})
     return found
 

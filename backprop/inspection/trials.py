@@ -49,7 +49,7 @@ def suitable(
                 with np.errstate(all="ignore"):
                     if np.isfinite(loss.forward(P, y)) and np.isfinite(loss.backward()).all():
                         return P, y
-            except Exception as error:
+            except Exception as error:  # a user's loss may refuse by any
                 refused = error
     raise ValueError(
         f"{loss} took none of the predictions and targets that were tried: pass prediction=… and "

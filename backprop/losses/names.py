@@ -83,8 +83,6 @@ def get(loss: str | Loss) -> Loss:
         Huber(delta=2.0)
     """
     own = "values(prediction, target) and, below it, gradient(prediction, target)"
-    if isinstance(loss, str):
-        loss = _KERAS.get(loss, loss)
-    found = resolve(loss, Loss, _BY_NAME, "loss", own)
+    found = resolve(loss, Loss, _BY_NAME, "loss", own, _KERAS)
     check_methods(found, METHODS, "buffers")
     return found

@@ -92,16 +92,12 @@ class DecisionMetric(Metric):
             hint = ": use class_id for the score of one class"
             average = check_choice(average, f"{kind}(average)", AVERAGES, hint)
         self.average = average
+        self.several = average is None or isinstance(thresholds, tuple)
         self.reset()
 
-    @property
-    def several(self) -> bool:  # type: ignore[override]
-        """Whether there is a score for each class, or for each threshold."""
-        return self.average is None or isinstance(self._thresholds, tuple)
-
     def setting_changed(self, trial: Any) -> None:
-        """Takes another threshold from now on."""
-        self._thresholds = trial._thresholds
+        """Takes another threshold or average from now on."""
+        self._thresholds, self.several = trial._thresholds, trial.several
 
     def ratio(self, hits: Array, chosen: Array, true: Array, n: Array) -> tuple[Array, Array]:
         """The numerators and denominators of the classes' scores."""

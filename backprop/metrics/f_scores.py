@@ -1,8 +1,6 @@
 """F-scores: precision and recall in one number."""
 
-from backprop.core.checks import (
-    check_positive,
-)
+from backprop.core.checks import check_positive
 from backprop.core.types import Array
 from backprop.metrics.classification import DecisionMetric
 

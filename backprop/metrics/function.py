@@ -47,6 +47,11 @@ class FunctionMetric(MeanMetric):
         super().__init__(own_name if name is None else name)
         self.function = function
 
+    def setting_changed(self, trial: Any) -> None:
+        """Starts anew with another function, which may return something of another kind."""
+        self._whole = None
+        self.reset()
+
     def reset(self) -> None:
         """Starts anew."""
         super().reset()

@@ -1,5 +1,7 @@
 """The mean and the sum of numbers as they come, such as the outputs of a model."""
 
+import numpy as np
+
 from backprop.core.arrays import as_numbers
 from backprop.core.types import Array
 from backprop.metrics.base import MeanMetric
@@ -31,8 +33,7 @@ class Mean(MeanMetric):
             target: Nothing is compared with it.
             sample_weight: How often each counts, of the shape of the first axes; once if None.
         """
-        values = as_numbers(prediction, "prediction")
-        self.add(values.reshape(1) if values.ndim == 0 else values, sample_weight)
+        self.add(np.atleast_1d(as_numbers(prediction, "prediction")), sample_weight)
 
 
 class Sum(Mean):

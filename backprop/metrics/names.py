@@ -100,7 +100,6 @@ _KERAS |= {name.upper(): name for name in ("mse", "mae", "mape", "msle", "bce", 
 _KERAS |= {"f_beta_score": "fbeta_score", "log_cosh_error": "log_cosh"}
 """What Keras's other strings, the names of classes and capitals, stand for."""
 
-
 METHODS = {"reset": "", "update": "prediction, target", "result": ""}
 """What is called of a metric, and how; of a weighted one with the weights too."""
 
@@ -143,8 +142,8 @@ def get(
         **{key: partial(made, name=key, **options(made)) for key, made in _WITH_THRESHOLD.items()},
         **{key: partial(made, name=key) for key, made in _OTHERS.items()},
     }
-    given: Any = _KERAS.get(metric, metric) if isinstance(metric, str) else metric
-    found: Metric = resolve(given, Metric, names, "metric")
+    given: Any = metric
+    found: Metric = resolve(given, Metric, names, "metric", others=_KERAS)
     check_methods(found, METHODS, "" if isinstance(found.name, str) else "name")
     return found
 

@@ -12,20 +12,10 @@ class OperatingPoint(Ranking):
 
     Every score that occurs is a threshold, and so is one above them all; Keras tries 200 of them
     between 0 and 1. The result is 0 where no threshold reaches the value.
-
-    Args:
-        value: What the other rate must be at least.
-        what: The name of that argument.
-        name: Its key in logs and History.
-        class_id: The class whose rates they are, against all others.
     """
 
-    def __init__(self, value: float, what: str, name: str, class_id: int | None) -> None:
-        super().__init__(name, class_id)
-        self._least = check_share(value, f"{type(self).__name__}({what})")
-
     def rates(self, hits: Array, misses: Array, p: float, n: float) -> tuple[Array, Array]:
-        """The rate that must be high enough, and the one that is wanted.
+        """Where the other rate is high enough, and the rate that is wanted.
 
         Args:
             hits: The weight of the positive samples above each threshold.
@@ -39,7 +29,7 @@ class OperatingPoint(Ranking):
         """The greatest rate wanted."""
         hits, misses = (np.cumsum([0.0, *counts[::-1]]) for counts in (positive, negative))
         reached, wanted = self.rates(hits, misses, hits[-1], misses[-1])
-        return float(np.max(wanted, initial=0, where=reached >= self._least))
+        return float(np.max(wanted, initial=0, where=reached))
 
 
 class PrecisionAtRecall(OperatingPoint):
@@ -60,12 +50,12 @@ class PrecisionAtRecall(OperatingPoint):
     def __init__(
         self, recall: float, name: str = "precision_at_recall", class_id: int | None = None
     ) -> None:
-        super().__init__(recall, "recall", name, class_id)
-        self.recall = self._least
+        super().__init__(name, class_id)
+        self.recall = check_share(recall, "PrecisionAtRecall(recall)")
 
     def rates(self, hits: Array, misses: Array, p: float, n: float) -> tuple[Array, Array]:
-        """Recall and precision."""
-        return share(hits, p), share(hits, hits + misses)
+        """Where recall ≥ the least, and precision."""
+        return share(hits, p) >= self.recall, share(hits, hits + misses)
 
 
 class RecallAtPrecision(OperatingPoint):
@@ -86,12 +76,12 @@ class RecallAtPrecision(OperatingPoint):
     def __init__(
         self, precision: float, name: str = "recall_at_precision", class_id: int | None = None
     ) -> None:
-        super().__init__(precision, "precision", name, class_id)
-        self.precision = self._least
+        super().__init__(name, class_id)
+        self.precision = check_share(precision, "RecallAtPrecision(precision)")
 
     def rates(self, hits: Array, misses: Array, p: float, n: float) -> tuple[Array, Array]:
-        """Precision and recall."""
-        return share(hits, hits + misses), share(hits, p)
+        """Where precision ≥ the least, and recall."""
+        return share(hits, hits + misses) >= self.precision, share(hits, p)
 
 
 class SensitivityAtSpecificity(OperatingPoint):
@@ -117,12 +107,12 @@ class SensitivityAtSpecificity(OperatingPoint):
         name: str = "sensitivity_at_specificity",
         class_id: int | None = None,
     ) -> None:
-        super().__init__(specificity, "specificity", name, class_id)
-        self.specificity = self._least
+        super().__init__(name, class_id)
+        self.specificity = check_share(specificity, "SensitivityAtSpecificity(specificity)")
 
     def rates(self, hits: Array, misses: Array, p: float, n: float) -> tuple[Array, Array]:
-        """Specificity and sensitivity."""
-        return share(n - misses, n), share(hits, p)
+        """Where specificity ≥ the least, and sensitivity."""
+        return share(n - misses, n) >= self.specificity, share(hits, p)
 
 
 class SpecificityAtSensitivity(OperatingPoint):
@@ -146,12 +136,12 @@ class SpecificityAtSensitivity(OperatingPoint):
         name: str = "specificity_at_sensitivity",
         class_id: int | None = None,
     ) -> None:
-        super().__init__(sensitivity, "sensitivity", name, class_id)
-        self.sensitivity = self._least
+        super().__init__(name, class_id)
+        self.sensitivity = check_share(sensitivity, "SpecificityAtSensitivity(sensitivity)")
 
     def rates(self, hits: Array, misses: Array, p: float, n: float) -> tuple[Array, Array]:
-        """Sensitivity and specificity."""
-        return share(hits, p), share(n - misses, n)
+        """Where sensitivity ≥ the least, and specificity."""
+        return share(hits, p) >= self.sensitivity, share(n - misses, n)
 
 
 def share(part: Array, whole: Array | float) -> Array:

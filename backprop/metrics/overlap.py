@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -57,6 +58,12 @@ class IoU(Metric):
             ignore_class = check_integer(ignore_class, f"{kind}(ignore_class)", -math.inf)
         self.ignore_class = ignore_class
         self.reset()
+
+    def setting_changed(self, trial: Any) -> None:
+        """Starts anew if there are more classes now, or fewer."""
+        if self._counts.shape != trial._counts.shape:
+            vars(self)["target_class_ids"] = trial.target_class_ids
+            self.reset()
 
     def reset(self) -> None:
         """Starts anew."""

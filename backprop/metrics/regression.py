@@ -117,12 +117,12 @@ class R2Score(Metric):
             check_choice(class_aggregation, "R2Score(class_aggregation)", averages)
         self.class_aggregation = class_aggregation
         self.num_regressors = check_integer(num_regressors, "R2Score(num_regressors)", 0)
+        self.several = class_aggregation is None
         self.reset()
 
-    @property
-    def several(self) -> bool:  # type: ignore[override]
-        """Whether there is a score for each output."""
-        return self.class_aggregation is None
+    def setting_changed(self, trial: Any) -> None:
+        """Takes another aggregation from now on."""
+        self.several = trial.several
 
     def reset(self) -> None:
         """Starts anew."""

@@ -53,7 +53,7 @@ def new_figure(width: float, height: float) -> Figure:
         return png.getvalue()
 
     # Notebooks show an object that has this method; matplotlib adds it to pyplot's figures only.
-    figure._repr_png_ = as_png  # type: ignore[attr-defined]
+    vars(figure)["_repr_png_"] = as_png
     return figure
 
 

@@ -2,14 +2,6 @@
 
 const RADIUS = 34, MOST_NUMBERS = 40; // lines; more of them are drawn without numbers
 
-function svg(tag, attributes, parent, text) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  if (text !== undefined) element.textContent = text;
-  if (parent) parent.append(element);
-  return element;
-}
-
 // What the units and the lines show in each step: keys of arrays by the number of the layer.
 const SHOWN = {
   forward: { unit: ([, stop]) => `A${stop + 1}`, line: "W", bias: "b", back: false },

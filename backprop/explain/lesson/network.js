@@ -1,4 +1,3 @@
-"use strict";
 // The arithmetic of one training step. A matrix is an array of rows, and a row is a sample.
 
 const transpose = A => A[0].map((_, j) => A.map(row => row[j]));

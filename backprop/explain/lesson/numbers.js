@@ -45,6 +45,9 @@ function changeLines(before, after, digits) {
   return a.map((line, k) => `${line.padEnd(width)}  ${k ? " " : "→"}  ${b[k]}`);
 }
 
+// The largest of numbers, of which there may be too many for the arguments of Math.max.
+const largest = (numbers, least) => numbers.reduce((a, b) => Math.max(a, b), least);
+
 const format = (number, digits) => formatNumbers([number], digits)[0];
 
 // A number as Python's format "g" writes it.

@@ -10,14 +10,14 @@ const STEP_TEXTS = {
 };
 const MOST_PATHS = 20, MOST_UNDONE = 10000;
 
-const find = selector => document.querySelector(selector);
 const network = JSON.parse(find("#data").textContent);
 const { digits } = network;
 const copy = value => JSON.parse(JSON.stringify(value));
 
 const state = { learningRate: network.learningRate };
 const view = { step: "", sample: 0, chosen: null, timer: null };
-let values = network.values, curve = [], undo = [], start = null, drawing = null, fields = [];
+let values = network.values, curve = [], undo = [], start = null, drawing = null;
+const fields = [];
 let stopped = false; // because the next step would make a number infinite
 
 // ------------------------------------------------------------------------ which numbers are shown
@@ -69,9 +69,11 @@ function renderRows() {
   for (const row of document.querySelectorAll(".row[data-key]")) {
     const { key, after } = row.dataset;
     if (!(key in values)) continue;
-    const lines = after
-      ? changeLines(values[key], values[after], digits) : matrixLines(values[key], digits);
-    if (network.runs) row.querySelector("pre").textContent = lines.join("\n");
+    if (network.runs) {
+      const lines = after
+        ? changeLines(values[key], values[after], digits) : matrixLines(values[key], digits);
+      row.querySelector("pre").textContent = lines.join("\n");
+    }
     if (row.dataset.inserted) renderInserted(row, JSON.parse(row.dataset.inserted));
   }
   const eta = general(state.learningRate);
@@ -83,19 +85,16 @@ function renderRows() {
 function renderInserted(row, pieces) {
   let place = row.querySelector(".inserted");
   if (!place) {
-    place = document.createElement("dd");
-    place.className = "inserted";
+    place = make("dd", { className: "inserted" });
     row.querySelector("dt").after(place);
   }
   place.replaceChildren("= ", ...pieces.filter(piece => piece !== "").map(piece => {
     if (typeof piece === "string") return piece;
     const [key, transposed] = piece;
     if (key === "eta") return general(state.learningRate);
-    const matrix = document.createElement("span");
-    matrix.className = "matrix";
     const array = transposed ? transpose(values[key]) : values[key];
-    matrix.textContent = matrixLines(array, digits).join("\n");
-    return matrix;
+    const textContent = matrixLines(array, digits).join("\n");
+    return make("span", { className: "matrix", textContent });
   }));
 }
 
@@ -139,12 +138,8 @@ function renderChain() {
   const closed = network.layers.find((_, at) => at > k && !hasFactors(network, values, at));
   const lines = closed ? productLines(k, i, j, closed.name) : pathLines(k, i, j);
   if (!network.single) lines.push(`over all samples: ${write(values[`dW${k}`][i][j])}`);
-  find("#chain-text").replaceChildren(...lines.map(line => {
-    const paragraph = document.createElement("p");
-    paragraph.textContent = line;
-    if (line.startsWith("  ")) paragraph.className = "deeper";
-    return paragraph;
-  }));
+  find("#chain-text").replaceChildren(...lines.map(line =>
+    make("p", { textContent: line, className: line.startsWith("  ") ? "deeper" : "" })));
 }
 
 const write = number => format(number, digits);
@@ -208,18 +203,12 @@ function restore({ points, E, ...numbers }) {
 }
 
 function buildFields() {
-  const place = find("#fields");
-  place.replaceChildren();
-  fields = [];
   const input = network.layers[0].x;
   const group = (title, entries, columns, unit) => {
-    const set = document.createElement("fieldset"), legend = document.createElement("legend");
-    legend.textContent = title;
-    const grid = document.createElement("div");
-    grid.className = "grid";
+    const set = make("fieldset", {}, find("#fields"));
+    make("legend", { textContent: title }, set);
+    const grid = make("div", { className: "grid" }, set);
     if (columns <= 4) grid.style.setProperty("--columns", columns);
-    set.append(legend, grid);
-    place.append(set);
     for (const [name, get, put] of entries) grid.append(field(name, get, put, unit));
   };
   const row = numbers => numbers.map((_, u) => u);
@@ -268,9 +257,8 @@ function putShare(row, u, number) {
 
 // An input for a number, which the arrow keys and dragging change by units of 0.01, or of 1.
 function field(name, get, put, unit = 0.01) {
-  const label = document.createElement("label"), input = document.createElement("input");
-  Object.assign(input, { type: "number", step: "any", autocomplete: "off" });
-  label.append(name, input);
+  const label = make("label", { textContent: name });
+  const input = make("input", { type: "number", step: "any", autocomplete: "off" }, label);
   let dragged = null, changed = false;
   // Takes a number, or says why not.
   const change = number => {
@@ -373,7 +361,7 @@ function renderTraining() {
     (stopped ? ". The next step would make a number infinite: lower the learning rate." : "");
   find("#undo").disabled = !undo.length;
   find("#reset").disabled = !undo.length;
-  const [width, height, left, top] = [420, 150, 56, 12], most = curve.reduce((a, b) => Math.max(a, b), 1e-12);
+  const [width, height, left, top] = [420, 150, 56, 12], most = largest(curve, 1e-12);
   const x = k => left + (width - left - 10) * k / Math.max(steps, 1);
   const y = E => top + (height - top - 24) * (1 - E / most);
   const root = svg("svg", {

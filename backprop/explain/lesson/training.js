@@ -1,36 +1,22 @@
 // A training that was recorded: everything is shown as it was at the epoch that is chosen.
 
-const find = selector => document.querySelector(selector);
 const training = JSON.parse(find("#data").textContent);
 let frame = training.epochs.length - 1, timer = null;
-
-function make(tag, properties, parent) {
-  const element = Object.assign(document.createElement(tag), properties);
-  if (parent) parent.append(element);
-  return element;
-}
-
-function svg(tag, attributes, parent, text) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  if (text !== undefined) element.textContent = text;
-  if (parent) parent.append(element);
-  return element;
-}
 
 const style = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 // ------------------------------------------------------------------------------------ the losses
 
-function drawLosses() {
+const chart = buildLosses();
+
+// The curves, which stay as they are, and what marks the epoch that is shown.
+function buildLosses() {
   const [width, height, left, bottom] = [460, 200, 58, 24];
   const numbers = training.losses.flat().filter(E => E !== null), epochs = training.losses[0].length;
-  const most = Math.max(...numbers, 1e-12), least = Math.min(...numbers, 0);
+  const most = largest(numbers, 1e-12), least = -largest(numbers.map(E => -E), 0);
   const x = epoch => left + (width - left - 12) * (epoch - 1) / Math.max(epochs - 1, 1);
   const y = E => 10 + (height - bottom - 10) * (most - E) / (most - least);
-  const root = svg("svg", {
-    viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": lossText(),
-  });
+  const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img" }, find("#losses"));
   svg("path", { class: "axis", d: `M${left},10V${height - bottom}H${width - 12}` }, root);
   for (const E of [most, least]) {
     svg("text", { class: "tick", x: left - 6, y: y(E) }, root, short(E));
@@ -41,12 +27,19 @@ function drawLosses() {
     const points = places.filter(place => place !== null).join("L");
     if (points) svg("path", { class: k ? "curve second" : "curve", d: `M${points}` }, root);
   });
-  const epoch = training.epochs[frame], E = training.losses[0][epoch - 1];
-  if (epoch > 0) {
-    svg("path", { class: "axis", d: `M${x(epoch)},10V${height - bottom}` }, root);
-    if (E !== null) svg("circle", { class: "dot", cx: x(epoch), cy: y(E), r: 4 }, root);
-  }
-  find("#losses").replaceChildren(root);
+  const line = svg("path", { class: "axis", d: `M0,10V${height - bottom}` }, root);
+  return { root, line, dot: svg("circle", { class: "dot", r: 4 }, root), x, y };
+}
+
+function drawLosses() {
+  const { root, line, dot, x, y } = chart, epoch = training.epochs[frame];
+  const E = epoch > 0 ? training.losses[0][epoch - 1] : null;
+  root.setAttribute("aria-label", lossText());
+  line.toggleAttribute("hidden", epoch === 0);
+  line.setAttribute("transform", `translate(${x(epoch)})`);
+  dot.toggleAttribute("hidden", E === null);
+  dot.setAttribute("cx", x(epoch));
+  dot.setAttribute("cy", y(E));
 }
 
 function lossText() {
@@ -71,7 +64,7 @@ function tile(parent, title) {
 
 const maps = training.weights.map(own => {
   const canvas = tile(find("#weights"), `${own.name} (${own.shape})`);
-  const most = Math.max(...own.frames.flat().map(Math.abs)) || 1;
+  const most = largest(own.frames.flat().map(Math.abs), 0) || 1;
   return { ...own, canvas, most };
 });
 
@@ -91,13 +84,16 @@ function drawWeights() {
   }
 }
 
-const spreads = training.deltas.map(own => ({ ...own, canvas: tile(find("#deltas"), own.name) }));
+const spreads = training.deltas.map(own => {
+  const canvas = tile(find("#deltas"), own.name);
+  return { ...own, canvas, most: largest(own.counts.flat(), 1) };
+});
 
 function drawDeltas() {
-  for (const { name, low, high, counts, zeros, canvas } of spreads) {
+  for (const { name, low, high, counts, zeros, canvas, most } of spreads) {
     Object.assign(canvas, { width: 280, height: 110 });
     const context = canvas.getContext("2d"), own = frame > 0 ? counts[frame - 1] : [];
-    const most = Math.max(...counts.flat(), 1), width = 280 / counts[0].length;
+    const width = 280 / counts[0].length;
     context.fillStyle = style("--back");
     own.forEach((count, k) =>
       context.fillRect(k * width, 90 - 84 * count / most, width - 1, 84 * count / most));

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from derivatives import value_and_slope
 
 from backprop import Sequential
 from backprop.core.errors import ShapeError
@@ -48,11 +49,6 @@ KERAS = {
     "soft_shrink": SoftShrink(),
     "hard_shrink": HardShrink(),
 }
-
-
-def value_and_slope(layer, x):
-    Y = layer.forward(np.reshape(x, (1, -1)), training=True)[0].copy()
-    return Y, layer.backward(np.ones((1, len(Y)), Y.dtype))[0].copy()
 
 
 @pytest.mark.parametrize("name", KERAS)

@@ -11,6 +11,10 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from backprop.explain import Explanation
+
+Opened = Callable[..., Page]
+
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
@@ -41,6 +45,19 @@ def quiet_pages(browser: Browser) -> Iterator[Callable[[Path, int, Any], Page]]:
     assert heard == []
     for page in pages:
         page.close()
+
+
+@contextmanager
+def lessons(browser: Browser, folder: Path) -> Iterator[Opened]:
+    """Opens the page of an explanation, written into the folder, as ``quiet_pages`` does."""
+    with quiet_pages(browser) as open_file:
+
+        def open_page(explanation: Explanation, width: int = 1280, scheme: str = "light") -> Page:
+            path = folder / "lesson.html"
+            explanation.save(path)
+            return open_file(path, width, scheme)
+
+        yield open_page
 
 
 def faults(page: Page) -> list[Any]:

@@ -4,6 +4,7 @@ import importlib.util
 import os
 import shutil
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,6 +53,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(
             f"left out, as a package is missing: {', '.join(collect_ignore)}"
         )
+
+
+@pytest.fixture
+def example() -> Any:
+    """What ``explain`` says of the published example."""
+    from explained import mazur
+
+    return mazur().explain([0.05, 0.10], [0.01, 0.99])
 
 
 @pytest.fixture

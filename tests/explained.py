@@ -71,6 +71,14 @@ class Scale(Layer):
         return delta * self.gamma.value
 
 
+class Quoting(Scale):
+    """One whose parameter has signs of HTML in its name."""
+
+    def build(self, input_shape: Any, rng: Any = None, dtype: Any = "float32") -> None:
+        super(Scale, self).build(input_shape, rng, dtype)
+        self.gamma = self.add_parameter('it\'s <b> & "so"', input_shape[-1:], "ones")
+
+
 class Doubling(Layer):
     """One without parameters."""
 

@@ -382,6 +382,17 @@ def sequences(name: str, make: Callable[[], Layer], shape: Shape = (4, 3), **wha
     return Case(name, make, shape, leading=False, **what)
 
 
+def noise(name: str, make: Callable[[], Layer], shape: Shape = (3, 6)) -> Case:
+    """A layer that draws factors for samples of several axes."""
+    return Case(name, make, shape, leading=False, random=True)
+
+
+def penalty(name: str, **what: Any) -> Case:
+    """A penalty on numbers that keep away from its kink."""
+    what |= {"draw": away_from(0.0), "leading": False, "stacked": False}
+    return Case(name, lambda: ActivityRegularization(0.3, 0.2), **what)
+
+
 def frozen(layer: Layer) -> Layer:
     layer.trainable = False
     return layer
@@ -487,34 +498,10 @@ CASES = [
     Case("glu", GLU),
     Case("glu_of_steps", lambda: GLU(1), shape=(4, 3), leading=False),
     Case("dropout", lambda: Dropout(0.4), random=True),
-    Case(
-        "dropout_of_whole_features",
-        lambda: Dropout(0.4, (None, 1, None)),
-        shape=(3, 6),
-        leading=False,
-        random=True,
-    ),
-    Case(
-        "dropout_of_the_whole_batch",
-        lambda: Dropout(0.4, (1, 3, 6)),
-        shape=(3, 6),
-        leading=False,
-        random=True,
-    ),
-    Case(
-        "activity_regularization",
-        lambda: ActivityRegularization(0.3, 0.2),
-        draw=away_from(0.0),
-        leading=False,
-        stacked=False,
-    ),
-    sequences(
-        "activity_regularization_of_masked_steps",
-        lambda: ActivityRegularization(0.3, 0.2),
-        draw=away_from(0.0),
-        mask=any_steps,
-        stacked=False,
-    ),
+    noise("dropout_of_whole_features", lambda: Dropout(0.4, (None, 1, None))),
+    noise("dropout_of_the_whole_batch", lambda: Dropout(0.4, (1, 3, 6))),
+    penalty("activity_regularization"),
+    penalty("activity_regularization_of_masked_steps", shape=(4, 3), mask=any_steps),
     Case(
         "chain_with_a_penalty",
         lambda: Chain([Dense(3), ActivityRegularization(0.3, 0.2), Tanh()]),
@@ -522,29 +509,11 @@ CASES = [
         stacked=False,
     ),
     Case("alpha_dropout", lambda: AlphaDropout(0.4), random=True),
-    Case(
-        "alpha_dropout_of_whole_steps",
-        lambda: AlphaDropout(0.4, (None, None, 1)),
-        shape=(9, 3),
-        leading=False,
-        random=True,
-    ),
+    noise("alpha_dropout_of_whole_steps", lambda: AlphaDropout(0.4, (None, None, 1)), (9, 3)),
     Case("gaussian_dropout", lambda: GaussianDropout(0.3), random=True),
     Case("gaussian_noise", lambda: GaussianNoise(0.2), random=True),
-    Case(
-        "spatial_dropout",
-        lambda: SpatialDropout2D(0.4),
-        shape=(3, 2, 6),
-        leading=False,
-        random=True,
-    ),
-    Case(
-        "spatial_dropout_1d",
-        lambda: SpatialDropout1D(0.4),
-        shape=(3, 6),
-        leading=False,
-        random=True,
-    ),
+    noise("spatial_dropout", lambda: SpatialDropout2D(0.4), (3, 2, 6)),
+    noise("spatial_dropout_1d", lambda: SpatialDropout1D(0.4)),
     Case("batch_normalization", BatchNormalization, mixes=True),
     Case(
         "batch_normalization_bare",

@@ -26,6 +26,14 @@ def built(model, n_in=3):
     return model
 
 
+def pass_of(model, X, y, weight=None):
+    """The outputs, the loss and g of a pass forward and back through a sequence model."""
+    A = model.forward(X, training=True)
+    loss = model.loss.forward(A, y, model.weigh(X, weight))
+    model.backward()
+    return A.copy(), loss, model.parameters.gradients.copy()
+
+
 def assert_same_weights(model, other):
     """All weights are the same, bit for bit, as those of another model or in a list."""
     others = other if isinstance(other, list) else other.get_weights()

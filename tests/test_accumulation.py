@@ -8,6 +8,7 @@ from optimizer_cases import GATHERING, vector
 
 import backprop as bp
 from backprop.callbacks import BackupAndRestore, Callback
+from backprop.core.parameters import Parameter, Parameters
 from backprop.layers import Dense, Embedding, Flatten, Softmax, Tanh
 from backprop.optimizers import LBFGS, SGD, Adafactor, Adam, Ftrl, Muon, Nadam
 
@@ -120,6 +121,7 @@ def test_other_numbers_of_steps_between_two_steps():
     optimizer.step(parameters)
     np.testing.assert_array_equal(parameters.values, [-4.0, -5.0])
     assert optimizer.state == {}
+    assert optimizer.steps == optimizer.iterations == 2  # none is waiting
 
 
 def test_frozen_gradients_are_not_added_up():
@@ -185,6 +187,16 @@ def test_muon_brings_singular_values_near_to_1():
         assert (found < 1.3).all()
 
 
+@pytest.mark.parametrize(("own", "adams"), [(0.5, None), (None, 0.5), (0.5, 0.25)])
+def test_muon_decays_matrices_and_all_else_by_numbers_of_their_own(own, adams):
+    names, shapes = ("W", "K", "b"), ((2, 3), (2, 2, 2), (3,))
+    parts = [Parameter(n, np.ones(s), decays=n != "b") for n, s in zip(names, shapes, strict=True)]
+    parameters = Parameters(parts, np.dtype("float64"))
+    Muon(0.1, weight_decay=own, adam_weight_decay=adams).step(parameters)  # g is 0
+    for name, decay in zip(names, (own, adams, 0), strict=True):
+        np.testing.assert_allclose(parameters[name].value, 1 - 0.1 * (decay or 0), rtol=1e-15)
+
+
 @pytest.mark.parametrize("bad", ["dense", [1], 5, ["("]])
 def test_layers_that_cannot_be_excluded(bad):
     with pytest.raises((TypeError, ValueError), match="exclude_layers"):
@@ -220,7 +232,11 @@ def test_ftrl_needs_a_learning_rate_and_a_denominator():
     assert model.optimizer.iterations == 3
     with pytest.raises(ValueError, match="initial_accumulator_value=0 would divide by 0"):
         Ftrl(initial_accumulator_value=0)
-    Ftrl(initial_accumulator_value=0, beta=1.0)
+    for name in ("beta", "l2_regularization_strength"):
+        assert getattr(Ftrl(initial_accumulator_value=0, **{name: 1.0}), name) == 1
+    # steps that only add g up need none
+    waits = Ftrl(lambda step: 0.1 * (step % 2), gradient_accumulation_steps=2)
+    assert trained(waits, batch_size=6, epochs=1).optimizer.iterations == 2
 
 
 def test_ftrl_makes_weights_exactly_0():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from derivatives import derivative, relative_error
+from derivatives import derivative, relative_error, value_and_slope
 
 from backprop import Sequential
 from backprop.core.errors import NotBuiltError, ShapeError
@@ -63,11 +63,6 @@ def published(source, name):
     with np.load(DATA / file) as data:
         x = data["x/x"] if source == "torch" else data[f"{name}/x"]
         return x, data[f"{name}/value"], data[f"{name}/grad"]
-
-
-def value_and_slope(layer, x):
-    Y = layer.forward(np.reshape(x, (1, -1)), training=True)[0].copy()
-    return Y, layer.backward(np.ones((1, len(Y)), Y.dtype))[0].copy()
 
 
 @pytest.mark.parametrize(("source", "name", "layer"), PUBLISHED, ids=lambda x: str(x))

@@ -74,19 +74,21 @@ def test_recorded_steps_report_and_do_the_same(dtype, rng):
 
 def test_padded_steps_cost_nothing(rng):
     X, y = rng.normal(size=(5, 4, 3)), rng.normal(size=(5, 3))
-    X[:, 2:] = 0
-    model = bp.Sequential(
-        [Masking(), ActivityRegularization(0.5, 0.25), GlobalAveragePooling1D()], dtype="float64"
-    )
+    X[:, 2:], shown = -9, X[:, :2].copy()
+    layers = [Masking(-9.0), ActivityRegularization(0.5, 0.25), GlobalAveragePooling1D()]
+    model = bp.Sequential(layers, dtype="float64")
     model.compile(SGD(0), "mse")
-    loss = model.evaluate(X, y)
+    penalty = (0.5 * np.abs(shown).sum() + 0.25 * (shown**2).sum()) / 5
+    loss = pytest.approx(np.mean((shown.mean(axis=1) - y) ** 2) + penalty, rel=1e-12)
+    for given in (X, shown):
+        assert model.evaluate(given, y) == loss
+    assert model.fit(X, y, verbose=0).history["loss"] == [loss]
     layer = model.layers[1]
-    assert model.evaluate(X[:, :2].copy(), y) == pytest.approx(loss, rel=1e-12)
-    mask, other = np.array([[True, True, False, False]] * 5), X + (X == 0)
-    layer.forward(other, training=True, mask=mask)
+    layer.forward(X, training=True, mask=np.array([[True, True, False, False]] * 5))
+    assert layer.penalty == pytest.approx(penalty, rel=1e-12)
     dX = layer.backward(np.zeros_like(X))
     assert not dX[:, 2:].any()
-    np.testing.assert_allclose(dX[:, :2], (0.5 * np.sign(X) + 0.5 * X)[:, :2] / 5, rtol=1e-12)
+    np.testing.assert_allclose(dX[:, :2], (0.5 * np.sign(shown) + 0.5 * shown) / 5, rtol=1e-12)
 
 
 def test_threads_that_predict_change_no_loss(rng):

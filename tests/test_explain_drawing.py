@@ -24,12 +24,6 @@ from backprop.layers import (
 from backprop.plotting.network import network_diagram
 from backprop.plotting.nodes import short
 
-
-@pytest.fixture
-def example() -> Explanation:
-    return mazur().explain([0.05, 0.10], [0.01, 0.99])
-
-
 # --------------------------------------------------------------------------------------- pictures
 
 

@@ -8,17 +8,11 @@ import re
 
 import numpy as np
 import pytest
-from explained import compiled, mazur
+from explained import compiled
 
 from backprop.explain import Explanation, explain
 from backprop.layers import Dense
 from backprop.losses import MeanSquaredError
-
-
-@pytest.fixture
-def example() -> Explanation:
-    return mazur().explain([0.05, 0.10], [0.01, 0.99])
-
 
 MAZUR = {
     "z⁽¹⁾ = x W⁽¹⁾ + b⁽¹⁾": ["0.3775"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from explained import assert_sound_latex, compiled, mazur
+from explained import assert_sound_latex, compiled
 from layer_cases import PACKAGE, Case
 
 import backprop as bp
@@ -12,11 +12,6 @@ from backprop.explain import Explanation
 from backprop.explain.names import fill
 from backprop.layers import Dense, Rescaling
 from backprop.optimizers import SGD
-
-
-@pytest.fixture
-def example() -> Explanation:
-    return mazur().explain([0.05, 0.10], [0.01, 0.99])
 
 
 def test_latex_holds_formulas_and_numbers(example: Explanation) -> None:

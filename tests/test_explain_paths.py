@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from explained import Array, classifier, compiled, mazur, one_hot
+from explained import Array, classifier, compiled, one_hot
 
 from backprop.explain import Explanation
 from backprop.layers import (
@@ -16,12 +16,6 @@ from backprop.layers import (
     ReLU,
     Sigmoid,
 )
-
-
-@pytest.fixture
-def example() -> Explanation:
-    return mazur().explain([0.05, 0.10], [0.01, 0.99])
-
 
 # ---------------------------------------------------------------------------------------- paths
 

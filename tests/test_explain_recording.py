@@ -28,11 +28,6 @@ from backprop.optimizers import SGD, Adam
 from backprop.schedules import ExponentialDecay
 
 
-@pytest.fixture
-def example() -> Explanation:
-    return mazur().explain([0.05, 0.10], [0.01, 0.99])
-
-
 def test_arrays_equal_a_computation_by_hand(rng: np.random.Generator) -> None:
     model = classifier(SGD(0.1))
     X, Y = rng.normal(size=(5, 4)), one_hot([0, 1, 2, 0, 1], 3)

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from explained import Doubling, assert_sound_latex, classifier, compiled, mazur, one_hot
+from explained import Doubling, assert_sound_latex, classifier, compiled, one_hot
 from layer_cases import PACKAGE, Case
 from matplotlib.figure import Figure
 
@@ -15,12 +15,6 @@ from backprop import losses
 from backprop.explain import Explanation
 from backprop.explain.text import format_numbers
 from backprop.layers import Conv2D, Dense, Dropout, Flatten, ReLU, Softmax, Tanh
-
-
-@pytest.fixture
-def example() -> Explanation:
-    return mazur().explain([0.05, 0.10], [0.01, 0.99])
-
 
 LAYERS = [case for case in PACKAGE if len(case.shape) == 1 and not case.integers]
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from small_models import pass_of
 
 import backprop as bp
 from backprop.layers import (
@@ -49,13 +50,6 @@ def make(body, end, loss, **options):
     model.compile(bp.optimizers.SGD(0.1), loss, metrics=["accuracy"], **options)
     model.build((None, T))
     return model
-
-
-def pass_of(model, X, y, weight=None):
-    A = model.forward(X, training=True)
-    loss = model.loss.forward(A, y, model.weigh(X, weight))
-    model.backward()
-    return A.copy(), loss, model.parameters.gradients.copy()
 
 
 @pytest.mark.parametrize("weighted", [False, True])

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from small_models import pass_of
 
 import backprop as bp
 from backprop.core.errors import ShapeError
@@ -86,13 +87,6 @@ def tokens(rng):
     X = rng.integers(1, 7, (len(LENGTHS), T))
     X[np.arange(T) >= np.array(LENGTHS)[:, np.newaxis]] = 0
     return X
-
-
-def pass_of(model, X, y):
-    A = model.forward(X, training=True)
-    loss = model.loss.forward(A, y, model.weigh(X, None))
-    model.backward()
-    return A.copy(), loss, model.parameters.gradients.copy()
 
 
 @pytest.mark.parametrize("body", ALONE)
@@ -235,6 +229,7 @@ def test_batch_normalization_takes_padded_steps_for_no_samples(rng):
     delta = rng.standard_normal(X.shape) * mask[..., np.newaxis]
     Y, Y_alone = layer.forward(X, True, mask=mask), alone.forward(X[mask], True)
     np.testing.assert_allclose(Y[mask], Y_alone, rtol=1e-12)
+    assert (Y[~mask] == layer.beta).all()  # X̂ is 0
     np.testing.assert_allclose(layer.moving_mean, alone.moving_mean, rtol=1e-12)
     np.testing.assert_allclose(layer.moving_variance, alone.moving_variance, rtol=1e-12)
     dX, dX_alone = layer.backward(delta), alone.backward(delta[mask])
@@ -253,10 +248,17 @@ def test_batch_normalization_takes_padded_steps_for_no_samples(rng):
     np.testing.assert_allclose(layer.moving_mean, unmasked, rtol=1e-12)
 
 
-def test_synchronized_batch_normalization_takes_no_mask(rng):
-    layer = BatchNormalization(synchronized=True)
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [
+        (BatchNormalization(synchronized=True), "cannot leave padded steps out"),
+        (BatchNormalization(1), "takes steps for channels"),
+    ],
+    ids=str,
+)
+def test_batch_normalization_that_takes_no_mask(layer, words):
     layer.build((6, 3))
-    with pytest.raises(ValueError, match=r"BatchNormalization .* cannot leave padded steps out"):
+    with pytest.raises(ValueError, match=rf"BatchNormalization.* {words}"):
         layer.forward(np.ones((2, 6, 3)), True, mask=np.ones((2, 6), bool))
 
 

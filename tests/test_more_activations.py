@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from derivatives import value_and_slope
 
 from backprop import Sequential
 from backprop.core.errors import ShapeError
@@ -48,11 +49,6 @@ KERAS = {
     "soft_shrink": SoftShrink(),
     "hard_shrink": HardShrink(),
 }
-
-
-def value_and_slope(layer, x):
-    Y = layer.forward(np.reshape(x, (1, -1)), training=True)[0].copy()
-    return Y, layer.backward(np.ones((1, len(Y)), Y.dtype))[0].copy()
 
 
 @pytest.mark.parametrize("name", KERAS)
@@ -103,6 +99,8 @@ def test_shared_axes_share_an_alpha(rng):
     np.testing.assert_allclose(
         layer.dalpha[0, 0], (delta * np.minimum(X, 0)).sum(axis=(0, 1, 2)), rtol=1e-12
     )
+    with pytest.raises(ShapeError, match=r"sample of shape \(3, 4, 5\), but received"):
+        layer.forward(X[:, :2])  # though α would fit
     with pytest.raises(ShapeError, match=r"axes \[1, 4\], but samples have the shape \(3, 4, 5\)"):
         PReLU(shared_axes=[1, 4]).build((3, 4, 5))
     with pytest.raises(ValueError, match=r"PReLU\(shared_axes\) must be an integer"):

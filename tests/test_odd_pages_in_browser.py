@@ -6,17 +6,15 @@ Collected where Playwright and Chromium are there (see ``conftest.py``).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from browsing import chromium, quiet_pages
-from explained import Scale, compiled, mazur
+from browsing import Opened, chromium, lessons
+from explained import Quoting, Scale, compiled, mazur
 from playwright.sync_api import Browser, Page
 
-from backprop.explain import Explanation
 from backprop.layers import (
     BatchNormalization,
     Dense,
@@ -31,7 +29,6 @@ from backprop.layers import (
 )
 from backprop.optimizers import SGD
 
-Opened = Callable[..., Page]
 STEPS = ("forward", "loss", "backward", "gradients", "update")
 TRAINED = "JSON.stringify([values, state, curve])"
 
@@ -45,13 +42,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def opened(browser: Browser, tmp_path: Path) -> Iterator[Opened]:
     """Opens the page of an explanation; in the end, nothing was complained of or asked for."""
-    with quiet_pages(browser) as open_file:
-
-        def open_page(explanation: Explanation, width: int = 1280) -> Page:
-            path = tmp_path / "lesson.html"
-            explanation.save(path)
-            return open_file(path, width, "light")
-
+    with lessons(browser, tmp_path) as open_page:
         yield open_page
 
 
@@ -148,21 +139,13 @@ def test_class_is_changed_by_keys_and_by_dragging(opened: Opened) -> None:
 # ------------------------------------------------------------------------------- unusual networks
 
 
-class Named(Scale):
-    """A user's own layer, whose parameter has signs of HTML in its name."""
-
-    def build(self, input_shape: Any, rng: Any = None, dtype: Any = "float32") -> None:
-        super(Scale, self).build(input_shape, rng, dtype)
-        self.gamma = self.add_parameter('it\'s <b> & "so"', input_shape[-1:], "ones")
-
-
 def test_names_are_shown_as_they_are(opened: Opened) -> None:
-    model = compiled(Dense(2, name='<i>&"слой'), Named(name="</script>{{data}}"), Dense(1))
+    model = compiled(Dense(2, name='<i>&"слой'), Quoting(name="</script>{{data}}"), Dense(1))
     page = opened(model.explain([1.0, 2.0], [3.0]))
     page.click("button[data-step='']")
     titles = page.locator("h4").all_inner_texts()
     assert '<i>&"слой (Dense)' in titles
-    assert "</script>{{data}} (Named)" in titles
+    assert "</script>{{data}} (Quoting)" in titles
     assert page.locator("#derivation i, #derivation b").count() == 0
     assert page.locator(".row").evaluate_all("rows => rows.every(row => row.dataset.step)")
     assert 'it\'s <b> & "so"' in page.inner_text("#derivation")

@@ -147,6 +147,7 @@ def test_mistakes_are_found_before_the_first_step(data):
         model.fit(X, y, validation_split=1.5)
     with pytest.raises(ValueError, match="leaves no sample for training"):
         model.fit(X, y, validation_split=0.9999)
+    assert not X.read
     waiting = bp.Sequential([Normalization(), Dense(2), Softmax()])
     waiting.compile("sgd", "sparse_categorical_crossentropy")
     with pytest.raises(ValueError, match="adapt"):

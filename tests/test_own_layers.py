@@ -84,4 +84,6 @@ def test_check_layer_says_so_too(shape):
 
 def test_lists_and_no_axes_are_shapes_too():
     for shape, weights in ((list, [2, 3]), (tuple, ()), (np.array, (np.int64(2),))):
-        model_with(Own(shape=shape, weights=weights)).fit(X, C, verbose=0)
+        model = model_with(Own(shape=shape, weights=weights))
+        model.fit(X, C, verbose=0)
+        assert model.parameters["own_1.W"].shape == tuple(weights)

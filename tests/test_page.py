@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from explained import Doubling, Scale, classifier, compiled, mazur, one_hot
+from explained import Doubling, Quoting, Scale, classifier, compiled, one_hot
 
 import backprop as bp
 from backprop import __main__
@@ -27,11 +27,6 @@ from backprop.layers import (
     Tanh,
 )
 from backprop.optimizers import SGD
-
-
-@pytest.fixture
-def example() -> Explanation:
-    return mazur().explain([0.05, 0.10], [0.01, 0.99])
 
 
 def saved(explanation: Explanation, folder: Path) -> str:
@@ -248,13 +243,8 @@ def test_signs_of_html_in_names_are_written_out(tmp_path: Path) -> None:
 
 
 def test_signs_of_html_in_names_of_parameters_are_written_out(tmp_path: Path) -> None:
-    class Quoting(Scale):
-        def build(self, input_shape: Any, rng: Any = None, dtype: Any = "float32") -> None:
-            super(Scale, self).build(input_shape, rng, dtype)
-            self.gamma = self.add_parameter("it's <b>", input_shape[-1:], "ones")
-
     page = Rows(saved(compiled(Quoting(), Dense(2)).explain([1, 2], [0, 1]), tmp_path))
-    assert {"it's <b>0", "dit's <b>0"} <= page.keys
+    assert {'it\'s <b> & "so"0', 'dit\'s <b> & "so"0'} <= page.keys
     assert "b" not in page.elements
 
 

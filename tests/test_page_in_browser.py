@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browsing import chromium, faults, quiet_pages
+from browsing import Opened, chromium, faults, lessons
 from explained import Array, compiled, mazur, one_hot
 from playwright.sync_api import Browser, Page
 
@@ -25,7 +25,6 @@ from backprop.optimizers import SGD
 from backprop.plotting.nodes import short
 
 STEPS = ("forward", "loss", "backward", "gradients", "update")
-Opened = Callable[..., Page]
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +36,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def opened(browser: Browser, tmp_path: Path) -> Iterator[Opened]:
     """Opens the page of an explanation; in the end, nothing was complained of or asked for."""
-    with quiet_pages(browser) as open_file:
-
-        def open_page(explanation: Explanation, width: int = 1280, scheme: Any = "light") -> Page:
-            path = tmp_path / "lesson.html"
-            explanation.save(path)
-            return open_file(path, width, scheme)
-
+    with lessons(browser, tmp_path) as open_page:
         yield open_page
 
 

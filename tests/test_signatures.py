@@ -178,4 +178,6 @@ def test_what_can_be_called_so_passes():
     SGD(lambda step, more=3: 0.1)
     SGD(max)
     model = compiled(metrics=[lambda *given: 0.5], optimizer=SGD(np.exp))
-    model.fit(X, C, verbose=0, callbacks=[Own(), LambdaCallback(on_batch_end=lambda *given: None)])
+    others = [Own(), LambdaCallback(on_batch_end=lambda *given: None)]
+    history = model.fit(X, C, verbose=0, callbacks=others).history
+    assert [0.5] in history.values()

@@ -3,7 +3,7 @@
 import importlib.util
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import numpy as np
@@ -69,20 +69,23 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(12345)
 
 
-@pytest.fixture(autouse=True)
-def floating_point_errors_raise() -> Iterator[None]:
-    """Overflow, division by zero and invalid operations fail a test; underflow to 0 is harmless."""
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Overflow, division by zero and invalid operations fail a test; underflow to 0 is harmless.
+
+    A hook costs less than a fixture that every test has.
+    """
     with np.errstate(all="raise", under="ignore"):
+        return (yield)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def disks_and_recordings_take_no_time() -> Iterator[None]:
+    """Nobody waits for the disk, and the short fits go through both kinds of steps, as long ones do.
+
+    That files are forced to the disk, ``test_durable.py`` sees.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        patch.setattr(replay, "RECORD_AFTER", 1)
         yield
-
-
-@pytest.fixture(autouse=True)
-def files_need_not_outlive_a_power_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits for the disk; that files are forced to it, ``test_durable.py`` sees."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-
-
-@pytest.fixture(autouse=True)
-def steps_are_recorded_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The short fits of tests go through both kinds of steps, as long ones do."""
-    monkeypatch.setattr(replay, "RECORD_AFTER", 1)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from derivatives import derivative, relative_error
 from layer_cases import ALL, CASES
+from rows import each
 
 import backprop as bp
 from backprop.core.errors import NoForwardError, ShapeError
@@ -19,8 +20,8 @@ from backprop.layers.block import activity_penalty
 Array = np.ndarray[Any, Any]
 DTYPES = ["float32", "float64"]
 
-each_layer = pytest.mark.parametrize("case", ALL, ids=str)
-each_leading = pytest.mark.parametrize("case", [c for c in CASES if c.leading], ids=str)
+each_layer = each("case", ALL)
+each_leading = each("case", [c for c in CASES if c.leading])
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*batch of one")

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from derivatives import derivative, relative_error
 from loss_cases import CASES, batch, classes
+from rows import each
 
 from backprop import losses
 from backprop.core.errors import NoForwardError, ShapeError
@@ -28,9 +29,9 @@ from backprop.losses import (
 DATA = Path(__file__).parent / "data"
 Array = np.ndarray[Any, Any]
 
-each_loss = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-each_size = pytest.mark.parametrize(
-    ("case", "k"), [(c, k) for c in CASES for k in c.sizes], ids=lambda x: getattr(x, "name", None)
+each_loss = each("case", CASES, ids=lambda case: case.name)
+each_size = each(
+    "case, k", [(c, k) for c in CASES for k in c.sizes], ids=lambda row: (row[0].name, row[1])
 )
 each_n = pytest.mark.parametrize("n", [1, 7])
 with_and_without_weights = pytest.mark.parametrize("weighted", [False, True])
@@ -201,7 +202,7 @@ def test_integer_predictions_count_as_float64(case):
 # ------------------------------------------------------------------------------ wrong shapes
 
 DENSE = [case for case in CASES if case.target is not classes]
-each_dense_loss = pytest.mark.parametrize("case", DENSE, ids=lambda case: case.name)
+each_dense_loss = each("case", DENSE, ids=lambda case: case.name)
 
 
 @each_dense_loss

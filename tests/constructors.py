@@ -58,6 +58,9 @@ ARGUMENTS = {
 }
 """Arguments without a default, by name; a class that takes another one needs a line here."""
 
+FIRST_ROWS = {type(case.make()): case for case in reversed(PACKAGE)}
+"""The first row of each layer in the layers' table."""
+
 
 def public_classes(*families):
     """The classes by their names: ``layers.Dense``."""
@@ -79,7 +82,7 @@ def required(kind):
         if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
     ]
     if issubclass(kind, Layer):
-        made = next(made for made in (case.make() for case in PACKAGE) if type(made) is kind)
+        made = FIRST_ROWS[kind].make()
         return {name: getattr(made, name) for name in names}
     for name in names:
         assert name in ARGUMENTS, f"{kind.__name__} needs {name}: add it to ARGUMENTS"

@@ -81,7 +81,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 @pytest.fixture(autouse=True, scope="session")
 def disks_and_recordings_take_no_time() -> Iterator[None]:
-    """Nobody waits for the disk, and the short fits go through both kinds of steps, as long ones do.
+    """Nobody waits for the disk; short fits go through both kinds of steps, as long ones do.
 
     That files are forced to the disk, ``test_durable.py`` sees.
     """

@@ -16,6 +16,7 @@ import time
 import traceback
 import zipfile  # noqa: F401  what is loaded here takes no time in the attempts
 
+import matplotlib.figure  # noqa: F401
 import numpy as np
 import scipy.optimize  # noqa: F401
 from scripts import classes

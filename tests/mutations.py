@@ -12,7 +12,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain, count, islice, zip_longest
+from itertools import chain, zip_longest
 from typing import Any
 
 import numpy as np
@@ -56,7 +56,13 @@ def checks(row: LayerCase | LossCase) -> Iterator[GradientReport]:
         yield check_loss(loss, shape, prediction=rows, target=np.eye(4)[[1, 0]])
 
 
-def layer_check(row: LayerCase, batch_size: int = 5, seed: int = 0) -> GradientReport:
+SIZE_AND_SEED = 5, 0
+"""The batch with which mutants are judged; ``test_part_check.py`` has all sound layers with it."""
+
+
+def layer_check(
+    row: LayerCase, batch_size: int = SIZE_AND_SEED[0], seed: int = SIZE_AND_SEED[1]
+) -> GradientReport:
     """The check of a layer by itself; of one that takes integers, in a model."""
     if not row.integers:
         layer = row.make() if row.mask is None else WithMask(row.make(), row.mask)
@@ -212,19 +218,14 @@ def mutants() -> Iterator[Mutant]:
 
 
 def mutated(source: str) -> Iterator[tuple[str, ast.Module]]:
-    """Every wrong version of a function's source, with what is wrong."""
-    for place in count():
-        for choice in count():
-            tree = ast.parse(source)
-            found = next(islice(places(tree), place, None), None)
-            if found is None:
-                return
-            options = list(replacements(at(*found)))
-            if choice == len(options):
-                break
-            mistake, node = options[choice]
-            put(*found, node)
+    """Every wrong version of a function's source, with what is wrong; each until the next one."""
+    tree = ast.parse(source)
+    for place in list(places(tree)):
+        right = at(*place)
+        for mistake, node in list(replacements(right)):
+            put(*place, node)
             yield mistake, ast.fix_missing_locations(tree)
+            put(*place, right)
 
 
 def compiled(tree: ast.Module, owner: type, name: str) -> Any:

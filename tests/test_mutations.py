@@ -2,6 +2,7 @@
 
 import mutations
 import pytest
+from loss_cases import CASES as LOSSES
 
 EQUIVALENT = {
     "Dense.backward: not transposed: `self.dW = self.X.T @ rows`": (
@@ -20,7 +21,9 @@ def reason(mutant: mutations.Mutant) -> str | None:
 
 
 def test_what_is_mutated_passes_as_it_stands() -> None:
-    reports = [report for row in mutations.ROWS for report in mutations.checks(row)]
+    """The layers by themselves do in ``test_part_check.py``, in the same batches."""
+    rows = [row for row in mutations.ROWS if row in LOSSES or row.name == "chain"]
+    reports = [report for row in rows for report in mutations.checks(row)]
     assert [str(report) for report in reports if not report.ok] == []
 
 

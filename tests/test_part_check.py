@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from layer_cases import ALL
 from loss_cases import CASES as LOSSES
+from rows import each
 
 import backprop as bp
 from backprop import layers, losses
@@ -19,10 +20,10 @@ from backprop.losses import Loss, MeanSquaredError
 # --- layers ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("case", [case for case in ALL if not case.own], ids=str)
-@pytest.mark.parametrize("batch_size", [1, 6])
-def test_every_layer_is_right_and_keeps_the_contract(case, batch_size):
-    report = mutations.layer_check(case, batch_size, seed=2)
+@pytest.mark.parametrize(("batch_size", "seed"), [(1, 2), mutations.SIZE_AND_SEED])
+@each("case", [case for case in ALL if not case.own])
+def test_every_layer_is_right_and_keeps_the_contract(case, batch_size, seed):
+    report = mutations.layer_check(case, batch_size, seed)
     assert report.ok, report
 
 
@@ -219,7 +220,7 @@ def test_shared_buffer_that_backward_overwrites_is_found():
 # --- losses ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.name)
+@each("case", LOSSES, ids=lambda case: case.name)
 def test_every_loss_is_right(case):
     loss = case.make()
     before = state(loss)

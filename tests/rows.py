@@ -8,33 +8,45 @@ from typing import Any
 
 import pytest
 
+Row = type(pytest.param())
 Test = Callable[..., None]
+Ids = Callable[[Any], object] | Iterable[object] | None
 
 
-def each(names: str, rows: Iterable[Any], ids: Callable[[Any], object] = str) -> Callable[..., Any]:
+def each(names: str | tuple[str, ...], rows: Iterable[Any], ids: Ids = None) -> Callable[..., Any]:
     """Runs a test for every row and then fails with all that failed, each with its row's name.
 
-    As ``pytest.mark.parametrize(names, rows, ids=ids)``, but one test. Rows follow one another
-    without the fixtures being made anew, apart from ``rng``, which each row gets as it was.
+    As ``pytest.mark.parametrize(names, rows, ids=ids)``, but one test. Fixtures are made once for
+    all rows, apart from ``rng`` and ``monkeypatch``, of which each row has its own.
     """
-    arguments = [name.strip() for name in names.split(",")]
-    table = list(rows)
+    arguments = names.split(", ") if isinstance(names, str) else names
+    table = [
+        row if isinstance(row, Row) else pytest.param(*(row if len(arguments) > 1 else [row]))
+        for row in rows
+    ]
     assert table, "a test without rows would always pass"
+    if ids is None or callable(ids):
+        name = ids or str
+        labels = [row.id or ", ".join(str(name(value)) for value in row.values) for row in table]
+    else:
+        labels = [str(label) for label in ids]
 
     def decorate(test: Test) -> Test:
         @functools.wraps(test)
         def every_row(**fixtures: Any) -> None:
             failures = []
-            for row in table:
-                values = [row] if len(arguments) == 1 else row
-                given = dict(zip(arguments, values, strict=True))
+            for label, row in zip(labels, table, strict=True):
+                given = {**fixtures, **dict(zip(arguments, row.values, strict=True))}
                 if "rng" in fixtures:
                     given["rng"] = copy.deepcopy(fixtures["rng"])
-                try:
-                    test(**{**fixtures, **given})
-                except (Exception, pytest.fail.Exception) as error:
-                    error.add_note(f"in the row {names} = {ids(row)}")
-                    failures.append(error)
+                with pytest.MonkeyPatch.context() as patch:
+                    if "monkeypatch" in fixtures:
+                        given["monkeypatch"] = patch
+                    try:
+                        test(**given)
+                    except (Exception, pytest.fail.Exception) as error:
+                        error.add_note(f"in the row {', '.join(arguments)} = {label}")
+                        failures.append(error)
             if failures:
                 raise BaseExceptionGroup(f"{len(failures)} of {len(table)} rows failed", failures)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from layer_cases import PACKAGE, Case
+from rows import each
 from small_models import assert_same_weights
 
 import backprop as bp
@@ -65,8 +66,8 @@ def test_most_layers_of_sequences_take_any_length() -> None:
     assert not {"Flatten", "PReLU", "Permute", "Reshape"} & taking
 
 
-@pytest.mark.parametrize("steps", [1, 2, 9])
-@pytest.mark.parametrize("case", LONG, ids=str)
+@each("steps", [1, 2, 9])
+@each("case", LONG, ids=str)
 def test_the_layer_is_the_one_that_would_have_been_built_for_the_length(
     case: Case, steps: int
 ) -> None:

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from constructors import BASES, arguments, numbers, public_classes, required
+from rows import each
 
 import backprop as bp
 from backprop import layers
@@ -65,7 +66,7 @@ EVERY = [
     for name, (fraction, default) in numbers(kind).items()
     if name not in ASKED_ONLY_WHETHER_TRUE
 ]
-each_number = pytest.mark.parametrize(("kind", "name", "fraction", "default"), EVERY)
+each_number = each(("kind", "name", "fraction", "default"), EVERY)
 
 
 def make(kind, **given):
@@ -149,7 +150,7 @@ PATHS = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "name"), of_type(bool))
+@each(("kind", "name"), of_type(bool))
 def test_what_is_neither_true_nor_false_is_refused_by_name(kind, name):
     for wrong in ("False", "tanh", "", None, 2, math.nan, [1], [], np.array([True])):
         with pytest.raises((ValueError, TypeError), match=rf"\b{name}\b"):
@@ -158,7 +159,7 @@ def test_what_is_neither_true_nor_false_is_refused_by_name(kind, name):
         assert getattr(make(kind, **{name: np.bool_(flag)}), name) is flag
 
 
-@pytest.mark.parametrize(("kind", "name"), of_type(str))
+@each(("kind", "name"), of_type(str))
 def test_what_is_no_string_is_refused_by_name(kind, name):
     for wrong in (5, math.nan, b"same", ["same"], {}, True, np.array(["a", "b"]), np.ones(2)):
         with pytest.raises((ValueError, TypeError), match=rf"\b{name}\b"):
@@ -173,14 +174,14 @@ LISTS = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "name"), LISTS)
+@each(("kind", "name"), LISTS)
 def test_what_is_no_list_is_refused_by_name(kind, name):
     for wrong in (5, 0.5, True, "ab", b"ab", {1: 2}, np.array(3), layers.Dense(2), object()):
         with pytest.raises((ValueError, TypeError), match=rf"\b{name}\b"):
             make(kind, **{name: wrong})
 
 
-@pytest.mark.parametrize(("kind", "name"), PATHS)
+@each(("kind", "name"), PATHS)
 def test_what_is_no_path_is_refused_by_name(kind, name):
     wrong_paths = [5, True, ["a"], "", math.nan, "a\0b", b"a\0b", "\ud800"]
     for wrong in wrong_paths + [None] * (kind is not bp.callbacks.LivePlot):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from layer_cases import PACKAGE
 from mistakes import assert_speaks
+from rows import each
 
 import backprop as bp
 from backprop import layers, losses
@@ -71,15 +72,15 @@ def refused(made, y, words):
         assert_speaks(caught, words)
 
 
-@pytest.mark.parametrize("ends", UNFIT.values(), ids=UNFIT)
-@pytest.mark.parametrize("loss", PROBABILITIES.values(), ids=PROBABILITIES)
+@each("ends", UNFIT.values(), ids=UNFIT)
+@each("loss", PROBABILITIES.values(), ids=PROBABILITIES)
 def test_what_is_no_probability_is_refused(loss, ends):
     loss = loss()
     refused(model(loss, ends), targets(loss), [str(loss), "takes probabilities", "end it with"])
 
 
-@pytest.mark.parametrize("ends", FIT.values(), ids=FIT)
-@pytest.mark.parametrize("loss", PROBABILITIES.values(), ids=PROBABILITIES)
+@each("ends", FIT.values(), ids=FIT)
+@each("loss", PROBABILITIES.values(), ids=PROBABILITIES)
 def test_probabilities_are_taken(loss, ends):
     loss = loss()
     made = model(loss, ends)
@@ -127,7 +128,7 @@ def test_of_a_layer_of_ones_own_nothing_is_known():
     assert np.isfinite(history.history["loss"]).all()
 
 
-@pytest.mark.parametrize("case", PACKAGE, ids=str)
+@each("case", PACKAGE, ids=str)
 def test_a_layer_keeps_to_its_interval(case):
     layer = case.built()
     low, high = layer.interval or REAL

@@ -17,6 +17,7 @@ from layer_cases import Case as LayerCase
 from loss_cases import CASES as LOSSES
 from loss_cases import Case as LossCase
 from optimizer_cases import EVERY as OPTIMIZERS
+from rows import each
 
 from backprop import explain, layers, losses, optimizers
 from backprop.explain import Explanation
@@ -89,7 +90,7 @@ def letters_of(explanation: Explanation) -> dict[str, Array]:
 
 
 @pytest.mark.parametrize("n", [1, 4])
-@pytest.mark.parametrize("case", VECTORS, ids=str)
+@each("case", VECTORS, ids=str)
 def test_formulas_of_layers_give_the_numbers_shown(
     case: LayerCase, n: int, rng: np.random.Generator
 ) -> None:
@@ -128,7 +129,7 @@ def test_scales_at_their_edges(layer: Layer, formula: str, rng: np.random.Genera
 PLACES = [case for case in PACKAGE if "_{{" in case.make().definition and case.mask is None]
 
 
-@pytest.mark.parametrize("case", PLACES, ids=str)
+@each("case", PLACES, ids=str)
 def test_formulas_of_single_elements_give_the_numbers_of_the_layer(case: LayerCase) -> None:
     layer = case.built()
     X, delta = case.samples(2)
@@ -211,7 +212,7 @@ def test_update_of_gradient_descent_gives_the_numbers_shown(
 # ------------------------------------------------------------------------ every class says its own
 
 
-@pytest.mark.parametrize("case", PACKAGE, ids=str)
+@each("case", PACKAGE, ids=str)
 def test_every_layer_says_its_formulas(case: LayerCase) -> None:
     layer = case.built()
     if layer.runs_own_code:
@@ -235,12 +236,12 @@ def test_every_layer_says_its_formulas(case: LayerCase) -> None:
         assert formulas.keys() & {"dX", "J"}
 
 
-@pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.name)
+@each("case", LOSSES, ids=lambda case: case.name)
 def test_every_loss_says_its_formula(case: LossCase) -> None:
     assert stated(case.make(), "formula", "values", "gradient", "reduce") is not None
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@each("name", OPTIMIZERS)
 def test_every_optimizer_says_its_step(name: str) -> None:
     kind, options = OPTIMIZERS[name]
     formula = stated(kind(**options), "formula", "update")(0.1, True)

@@ -9,6 +9,7 @@ import pytest
 from explained import Doubling, assert_sound_latex, classifier, compiled, one_hot
 from layer_cases import PACKAGE, Case
 from matplotlib.figure import Figure
+from rows import each
 
 import backprop as bp
 from backprop import losses
@@ -31,7 +32,7 @@ def assert_renders(explanation: Explanation) -> None:
 
 
 @pytest.mark.parametrize("n", [1, 4])
-@pytest.mark.parametrize("case", LAYERS, ids=str)
+@each("case", LAYERS, ids=str)
 def test_every_layer_is_explained(case: Case, n: int, rng: np.random.Generator) -> None:
     body = (Dense(*case.shape), case.make(), Dense(2), Softmax())
     model = compiled(*body, loss="categorical_crossentropy")
@@ -54,7 +55,7 @@ LOSSES = sorted(set(losses.__all__) - OTHERS)
 
 
 @pytest.mark.parametrize("n", [1, 4])
-@pytest.mark.parametrize("name", LOSSES)
+@each("name", LOSSES)
 def test_every_loss_is_explained(name: str, n: int, rng: np.random.Generator) -> None:
     loss = getattr(losses, name)()
     X, classes = rng.normal(size=(n, 2)), rng.integers(0, 3, n)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from layer_cases import PACKAGE
 from loss_cases import CASES as LOSSES
+from rows import each
 
 import backprop as bp
 from backprop import inspection, layers
@@ -48,7 +49,7 @@ ENDINGS = {
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("case", PACKAGE, ids=str)
+@each("case", PACKAGE, ids=str)
 def test_every_layer_passes_inside_a_model(case, dtype):
     model = bp.Sequential([*case.in_front(), case.make(), Dense(3)], seed=3, dtype=dtype)
     model.compile("sgd", SparseCategoricalCrossentropy(from_logits=True))
@@ -61,7 +62,7 @@ def test_every_layer_passes_inside_a_model(case, dtype):
 
 
 @pytest.mark.parametrize("hidden", [Tanh, ReLU])
-@pytest.mark.parametrize("loss", [case.make() for case in LOSSES], ids=repr)
+@each("loss", [case.make() for case in LOSSES], ids=repr)
 def test_every_loss_passes_behind_a_model(loss, hidden, rng):
     _, y = suitable(loss, (6, 3), rng, None, None)
     ending = [] if getattr(loss, "from_logits", False) else ENDINGS.get(type(loss).__name__, [])
@@ -501,8 +502,8 @@ def test_model_is_left_as_it_was_to_the_last_bit(dtype, rng):
     assert after == before
     assert np.random.get_state()[1].tolist() == global_state  # noqa: NPY002
     np.testing.assert_array_equal(X, inputs)
-    for each in (model, twin):  # and it trains on as if nothing had been
-        each.fit(X, y, batch_size=5, epochs=2, verbose=0)
+    for one in (model, twin):  # and it trains on as if nothing had been
+        one.fit(X, y, batch_size=5, epochs=2, verbose=0)
     np.testing.assert_array_equal(model.parameters.values, twin.parameters.values)
 
 

@@ -31,7 +31,7 @@ Array = np.ndarray[Any, Any]
 
 each_loss = each("case", CASES, ids=lambda case: case.name)
 each_size = each(
-    "case, k", [(c, k) for c in CASES for k in c.sizes], ids=lambda row: (row[0].name, row[1])
+    "case, k", [(c, k) for c in CASES for k in c.sizes], ids=lambda x: getattr(x, "name", x)
 )
 each_n = pytest.mark.parametrize("n", [1, 7])
 with_and_without_weights = pytest.mark.parametrize("weighted", [False, True])

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+from rows import each
 
 from backprop import metrics as m
 from backprop.core.errors import ShapeError
@@ -126,17 +127,15 @@ CASES = {
     ),
     "function": (FunctionMetric(mean_error), GUESS, NUMBER, NUMBER_WEIGHT),
 }
-each_case = pytest.mark.parametrize(
-    ("metric", "prediction", "target", "weight"), CASES.values(), ids=CASES
-)
+each_case = each(("metric", "prediction", "target", "weight"), CASES.values(), ids=CASES)
 
 
 # --- what holds of every metric ------------------------------------------------------------------
 
 
 @each_case
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("shared_buffer", [False, True])
+@each("weighted", [False, True])
+@each("shared_buffer", [False, True])
 def test_batches_give_what_all_samples_at_once_give(
     metric, prediction, target, weight, weighted, shared_buffer
 ):
@@ -199,7 +198,7 @@ def test_nothing_counted_is_nan_and_reset_forgets(metric, prediction, target, we
 
 
 @each_case
-@pytest.mark.parametrize("wrong", [np.ones(2), np.ones((5, 9)), np.ones(1)])
+@each("wrong", [np.ones(2), np.ones((5, 9)), np.ones(1)])
 def test_weights_must_be_one_a_sample(metric, prediction, target, weight, wrong):
     with pytest.raises(ShapeError, match=r"sample_weight must hold one number for each of the 5"):
         metric.update(prediction[:5], target[:5], wrong)
@@ -234,9 +233,9 @@ def test_accuracy_by_scikit_learn():
             assert weighted == near(0.6976744186046512)
 
 
-@pytest.mark.parametrize("kind", [Accuracy, BinaryAccuracy])
-@pytest.mark.parametrize("p_shape", [(4,), (4, 1)])
-@pytest.mark.parametrize("y_shape", [(4,), (4, 1)])
+@each("kind", [Accuracy, BinaryAccuracy])
+@each("p_shape", [(4,), (4, 1)])
+@each("y_shape", [(4,), (4, 1)])
 def test_one_output_in_every_shape(kind, p_shape, y_shape):
     p, y = np.array([-2.0, 0.2, 0.5, 3.0]), np.array([0, 1, 1, 1])
     p, y = p.reshape(p_shape), y.reshape(y_shape)

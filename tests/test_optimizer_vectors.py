@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from optimizer_cases import CALLS, EVERY, run, vector
+from rows import each
 
 import backprop as bp
 from backprop.core.parameters import Parameter, Parameters
@@ -36,7 +37,7 @@ with np.load(DATA / "optimizers.npz") as data:
 with np.load(DATA / "keras_optimizers.npz") as data:
     KERAS = {key.split("/")[0]: data[key] for key in data.files if key.endswith("/traj")}
 
-every_optimizer = pytest.mark.parametrize(("kind", "options"), EVERY.values(), ids=EVERY)
+every_optimizer = each(("kind", "options"), EVERY.values(), ids=EVERY)
 
 
 # -------------------------------------------------------------------------------- trajectories
@@ -67,8 +68,8 @@ def test_every_trajectory_of_the_file_is_used():
     assert names == set(CALLS)
 
 
-@pytest.mark.parametrize("name", CALLS)
-@pytest.mark.parametrize("problem", ["quad", "rosen"])
+@each("name", CALLS)
+@each("problem", ["quad", "rosen"])
 def test_trajectories_are_those_of_keras(name, problem):
     kind, options, *rates = CALLS[name]
     optimizer = kind(rates[problem == "rosen"], **options)
@@ -78,9 +79,7 @@ def test_trajectories_are_those_of_keras(name, problem):
     assert np.abs(expected[-1] - expected[0]).max() > 1e-3
 
 
-@pytest.mark.parametrize(
-    "name", sorted(set(CALLS) - {"Lion"})
-)  # a sign of rounding errors is anything
+@each("name", sorted(set(CALLS) - {"Lion"}))  # a sign of rounding errors is anything
 def test_float32_follows_float64(name):
     kind, options, rate, _ = CALLS[name]
     found = trajectory(kind(rate, **options), "quad", "float32")
@@ -124,7 +123,7 @@ def test_nadam_goes_on_where_another_stopped():
     np.testing.assert_array_equal(run(second, b), run(first, a))
 
 
-@pytest.mark.parametrize(
+@each(
     ("kind", "options"),
     [each for name, each in EVERY.items() if name not in ("Ftrl", "Adafactor", "Lamb")],
 )
@@ -166,7 +165,7 @@ def test_lion_leaves_alone_what_never_had_a_gradient():
 
 
 @every_optimizer
-@pytest.mark.parametrize("block", [1, 2, 3, 7])
+@each("block", [1, 2, 3, 7])
 def test_blocks_change_nothing(kind, options, block, monkeypatch):
     expected = run(kind(0.1, **options), vector(4, 3, 5, decays=(0, 2)))
     monkeypatch.setattr(blocks, "BLOCK", block)
@@ -212,7 +211,7 @@ def test_freezing_and_thawing_take_effect_at_the_next_step(kind, options):
 
 
 @every_optimizer
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@each("dtype", ["float32", "float64"])
 def test_state_is_as_long_as_theta_and_of_its_dtype(kind, options, dtype):
     parameters, optimizer = vector(4, 3, dtype=dtype), kind(0.1, **options)
     theta = parameters.values
@@ -269,7 +268,7 @@ def test_a_step_allocates_nothing(kind, options):
 
 
 @every_optimizer
-@pytest.mark.parametrize(
+@each(
     "clone",
     [copy.deepcopy, lambda given: pickle.loads(pickle.dumps(given))],
     ids=["copy", "pickle"],
@@ -309,7 +308,7 @@ def test_reset_forgets_the_dtype_too():
 
 
 @every_optimizer
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@each("dtype", ["float32", "float64"])
 def test_state_never_stays_denormal_without_gradients(kind, options, dtype):
     parameters, optimizer = vector(4, dtype=dtype), kind(1e-6, **options)
     optimizer.step(parameters)
@@ -325,7 +324,7 @@ def test_state_never_stays_denormal_without_gradients(kind, options, dtype):
         assert ((array == 0) | (array >= tiny)).all(), name
 
 
-@pytest.mark.parametrize("name", CALLS)
+@each("name", CALLS)
 def test_rounding_the_state_changes_no_bit_of_a_training(name, monkeypatch):
     kind, options, rate, _ = CALLS[name]
     expected = trajectory(kind(rate, **options), "quad", "float32")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rows import each
 
 from backprop import optimizers
 from backprop.core.parameters import Parameter, Parameters
@@ -110,7 +111,7 @@ EVERY = {
     "lion": lambda: Lion(0.1),
     "average": lambda: SGD(0.1, use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=2),
 }
-every_optimizer = pytest.mark.parametrize("make", EVERY.values(), ids=EVERY)
+every_optimizer = each("make", EVERY.values(), ids=EVERY)
 
 
 def run(optimizer: Optimizer, parameters: Parameters, steps: int = 3) -> np.ndarray:
@@ -123,7 +124,7 @@ def run(optimizer: Optimizer, parameters: Parameters, steps: int = 3) -> np.ndar
 
 
 @every_optimizer
-@pytest.mark.parametrize("block", [1, 3, 4, 5])
+@each("block", [1, 3, 4, 5])
 def test_blocks_change_nothing(make, block, monkeypatch):
     expected = run(make(), vector(4, 7))
     monkeypatch.setattr(blocks, "BLOCK", block)
@@ -152,7 +153,7 @@ def test_one_vector_or_many_parameters_are_the_same(make):
 
 
 @every_optimizer
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@each("dtype", ["float32", "float64"])
 def test_dtype_kept_and_gradient_left_alone(make, dtype):
     parameters = vector(5, 3, dtype=dtype)
     theta, g, before = parameters.values, parameters.gradients, parameters.gradients.copy()
@@ -248,7 +249,7 @@ def test_no_parameters(make):
 
 
 @every_optimizer
-@pytest.mark.parametrize("bad", [-1e-9, -1, float("nan")])
+@each("bad", [-1e-9, -1, float("nan")])
 def test_learning_rates_that_are_none(make, bad):
     optimizer = make()
     with pytest.raises(ValueError, match="learning_rate must be 0 or more, but it is"):

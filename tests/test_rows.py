@@ -37,7 +37,7 @@ def test_tables_in_each_other_take_all_pairs() -> None:
         pairs()
     assert taken == [(1, 2, "x"), (1, 2, "y"), (3, 4, "x"), (3, 4, "y")]
     (outer,) = caught.value.exceptions
-    assert outer.__notes__ == ["in the row a, b = (3, 4)"]
+    assert outer.__notes__ == ["in the row a, b = 3, 4"]
     assert outer.exceptions[0].__notes__ == ["in the row c = Y"]
 
 
@@ -54,6 +54,31 @@ def test_what_does_not_raise_is_a_row_that_fails() -> None:
 @each("n", range(3))
 def test_fixtures_stay_fixtures_and_every_row_draws_the_same(rng, n):
     assert rng.random() == np.random.default_rng(12345).random()
+
+
+@each("value", [1, 2, 3])
+def test_what_a_row_patches_is_undone_before_the_next(monkeypatch, value):
+    assert not hasattr(each, "value")
+    monkeypatch.setattr(each, "value", value, raising=False)
+    assert each.value == value
+
+
+@pytest.mark.parametrize(
+    ("rows", "ids"),
+    [
+        ([(1, 2), (3, 4)], ["first", "second"]),
+        ([pytest.param(1, 2, id="first"), pytest.param(3, 4, id="second")], None),
+        ({"first": (1, 2), "second": (3, 4)}.values(), {"first": 0, "second": 1}),
+    ],
+)
+def test_rows_are_named_as_parametrize_names_them(rows, ids):
+    @each(("a", "b"), rows, ids)
+    def sum_is_three(a, b):
+        assert a + b == 3
+
+    with pytest.raises(ExceptionGroup, match="1 of 2 rows failed") as caught:
+        sum_is_three()
+    assert caught.value.exceptions[0].__notes__ == ["in the row a, b = second"]
 
 
 def test_mistakes_in_a_table_are_found_where_it_stands() -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
+from rows import each
 
 from backprop.core.functional import at_columns
 from backprop.engine.tape import Tape
@@ -188,9 +189,9 @@ ELEMENTWISE = {
 }
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("k", [1, 3])
-@pytest.mark.parametrize("name", ELEMENTWISE)
+@each("dtype", ["float32", "float64"])
+@each("k", [1, 3])
+@each("name", ELEMENTWISE)
 def test_elementwise_calls_give_the_same_bits(name, k, dtype):
     compare(ELEMENTWISE[name], k, dtype)
 
@@ -231,9 +232,9 @@ PRODUCTS = {
 }
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("k", [1, 3])
-@pytest.mark.parametrize("name", SUMS | PRODUCTS)
+@each("dtype", ["float32", "float64"])
+@each("k", [1, 3])
+@each("name", SUMS | PRODUCTS)
 def test_sums_and_products_are_the_same_to_rounding(name, k, dtype):
     compare((SUMS | PRODUCTS)[name], k, dtype, exact=False)
 
@@ -273,8 +274,8 @@ def traced_like(array, constant):
     return array.tape.trace(constant)
 
 
-@pytest.mark.parametrize("k", [1, 3])
-@pytest.mark.parametrize("name", WITH_CONSTANTS)
+@each("k", [1, 3])
+@each("name", WITH_CONSTANTS)
 def test_what_is_only_read_is_the_same_for_all(name, k):
     compare(WITH_CONSTANTS[name], k, "float64", exact=False)
 
@@ -369,7 +370,7 @@ NO_FORM = {
 }
 
 
-@pytest.mark.parametrize("name", NO_FORM)
+@each("name", NO_FORM)
 def test_what_has_no_form_for_many(name):
     tape, arrays, _ = record(NO_FORM[name])
     stacked = StackedTape(tape.calls, 2, [])

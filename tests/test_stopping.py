@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from rows import each
 from scripts import line, play
 
 import backprop as bp
@@ -104,8 +105,8 @@ each_kind = pytest.mark.parametrize("kind", [EarlyStopping, ModelCheckpoint, Red
 
 
 @each_kind
-@pytest.mark.parametrize("prefix", ["", "val_"])
-@pytest.mark.parametrize("name", [*metrics_module._WITH_THRESHOLD, *metrics_module._OTHERS])
+@each("prefix", ["", "val_"])
+@each("name", [*metrics_module._WITH_THRESHOLD, *metrics_module._OTHERS])
 def test_a_metric_says_which_way_is_better(name, prefix, kind):
     callback = watching(prefix + name, kind, [name])
     errors = not name.startswith(RISING)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
+from rows import each
 from scipy.special import betainc, ndtr
 
 import backprop
@@ -232,8 +233,8 @@ def frozen(n, dtype):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", RECORDED)
+@each("size", SIZES)
+@each("name", RECORDED)
 def test_replayed_on_other_numbers_it_gives_the_bits_of_the_formula(name, size, dtype):
     formula = RECORDED[name]
     arrays = numbers(SIZES[size], dtype)
@@ -362,7 +363,7 @@ DRAWS = {
 }
 
 
-@pytest.mark.parametrize("name", DRAWS)
+@each("name", DRAWS)
 def test_other_draws_are_refused_but_made(name):
     mine, its = np.random.default_rng(3), np.random.default_rng(3)
     out, expected = np.ones((4, 3)), np.ones((4, 3))
@@ -552,7 +553,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@each("name", REFUSED)
 def test_what_cannot_be_recorded_is_refused_and_computed_nevertheless(name):
     formula = REFUSED[name]
     arrays = numbers()
@@ -605,9 +606,9 @@ def test_what_is_out_of_numpys_range_is_an_error_of_numpys():
         (lambda x: np.add(x, 1, out=np.empty(2)), ValueError),
     ]:
         tape = Tape()
-        for each in (np.ones(3), tape.trace(np.ones(3))):
+        for array in (np.ones(3), tape.trace(np.ones(3))):
             with pytest.raises(error):
-                formula(each)
+                formula(array)
 
 
 def test_the_mean_of_nothing():

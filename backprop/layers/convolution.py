@@ -12,7 +12,7 @@ from backprop.core.checks import check_integer
 from backprop.core.correlation import correlate, image_gradient, kernel_gradient
 from backprop.core.errors import ShapeError
 from backprop.core.masks import mask_behind_windows
-from backprop.core.parameters import parameter_views
+from backprop.core.parameter_access import parameter_views
 from backprop.core.ranges import check_mask
 from backprop.core.types import Array, Shape, as_array
 from backprop.core.windows import times, windows

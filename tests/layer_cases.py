@@ -224,6 +224,11 @@ def normal(rng: np.random.Generator, shape: Shape) -> Array:
     return rng.standard_normal(shape)
 
 
+def small(rng: np.random.Generator, shape: Shape) -> Array:
+    """Normal numbers whose sums over many channels stay about 1."""
+    return rng.standard_normal(shape) / 4
+
+
 def away_from(*kinks: float) -> Callable[..., Array]:
     """Normal numbers that keep 0.1 away from where a layer has no derivative."""
 
@@ -437,6 +442,7 @@ CASES = [
     images("conv_strided", lambda: Conv2D(4, 3, 2, "same", groups=2, use_bias=False)),
     images("conv_dilated", lambda: Conv2D(2, 2, padding="same", dilation_rate=(1, 2))),
     images("conv_pointwise", lambda: Conv2D(3, 1)),
+    images("conv_of_tiles", lambda: Conv2D(16, 3, padding="same"), (3, 4, 16), small),
     images("conv_1d", lambda: Conv1D(3, 2), shape=(6, 2)),
     *(
         Case(f"conv_1d_of_{mask.__name__}_{padding}", make, (6, 2), mask=mask, leading=False)

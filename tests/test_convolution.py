@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import backprop as bp
-from backprop.core import correlation
+from backprop.core import grids
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.layers import Conv1D, Conv2D, Dense, Flatten, Input, ReLU, Softmax
 
@@ -151,8 +151,8 @@ def test_backward_is_the_exact_derivative(kind, shape, arguments, n, rng) -> Non
 def test_blocks_of_any_size_give_the_same(kind, shape, arguments, limit, rng, monkeypatch) -> None:
     X = rng.standard_normal((5, *shape))
     results = []
-    for most in (correlation.COLUMNS_BYTES, limit):
-        monkeypatch.setattr(correlation, "COLUMNS_BYTES", most)
+    for most in (grids.COLUMNS_BYTES, limit):
+        monkeypatch.setattr(grids, "COLUMNS_BYTES", most)
         layer = made(kind, shape, arguments)
         Z = layer.forward(X, training=True)
         delta = np.random.default_rng(1).standard_normal(Z.shape)

@@ -8,19 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backprop.core import correlation
+from backprop.core import grids
 from backprop.core.buffers import Buffers
-from backprop.core.correlation import (
-    COLUMNS_BYTES,
-    band,
-    blocks,
-    columns,
-    fold_band,
-    join,
-    neighbours,
-    turn,
-)
+from backprop.core.correlation import band, columns, fold_band, join, neighbours
 from backprop.core.functional import SMALL_PRODUCT, rows_at_once, stacked_product
+from backprop.core.grids import COLUMNS_BYTES, blocks, turn
 from backprop.core.windows import windows
 from backprop.layers import Conv1D, Conv2D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D
 
@@ -121,7 +113,7 @@ def test_memory_does_not_grow_with_the_columns_of_a_batch(name, rng) -> None:
 
 
 def test_the_measurement_sees_the_columns_of_a_batch(rng, monkeypatch) -> None:
-    monkeypatch.setattr(correlation, "COLUMNS_BYTES", 1 << 40)
+    monkeypatch.setattr(grids, "COLUMNS_BYTES", 1 << 40)
     layer = Conv2D(16, 3)
     layer.build((24, 24, 16), rng)
     X = rng.standard_normal((N, 24, 24, 16)).astype("float32")
@@ -235,7 +227,7 @@ def test_parts_of_a_batch_add_up_to_the_whole(name, rng, monkeypatch) -> None:
     make, shape = LAYERS[name]
     X, found = rng.standard_normal((7, *shape)), []
     for worth in (1 << 60, 1):
-        monkeypatch.setattr(correlation, "WORTH_A_PART", worth)
+        monkeypatch.setattr(grids, "WORTH_A_PART", worth)
         layer = make()
         layer.build(shape, np.random.default_rng(0), "float64")
         layer.needs_input_gradient = True

@@ -138,7 +138,6 @@ FORMULAS = [
 """What is changed in one place, and which cases must then go wrong."""
 
 EQUIVALENT = {
-    "Muon.update: `adam_update(theta, g, scratch[0]": "any of the spare arrays will do",
     "Optimizer.change: `if due and (not t % ROUNDING):`": "see test_optimizer_vectors.py",
     "Optimizer.change: `round_to_0(vector)`": "see test_optimizer_vectors.py",
     "Bookkeeping.conclude: `p.constraint.project(p.value)`": "see test_constraints.py",

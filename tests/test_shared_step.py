@@ -9,7 +9,7 @@ from optimizer_cases import EVERY
 from test_recorded import ACTIONS, NOT_REPLAYED, At, compare, data, ending, network, network_with
 
 import backprop as bp
-from backprop.core import correlation
+from backprop.core import grids
 from backprop.core.parameters import Parameter, Parameters
 from backprop.engine import recorded as replay
 from backprop.engine import schedule
@@ -22,7 +22,7 @@ def shared(request, monkeypatch):
     """Shares every step out to so many threads, and collects these steps."""
     monkeypatch.setattr(schedule, "MEETING", 0)
     monkeypatch.setattr(schedule, "WORTH", -1e9)
-    monkeypatch.setattr(correlation, "WORTH_A_PART", 1)
+    monkeypatch.setattr(grids, "WORTH_A_PART", 1)
     monkeypatch.setattr(replay, "several", lambda: request.param)
     found = []
     make = replay.SharedStep.__init__

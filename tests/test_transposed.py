@@ -8,7 +8,7 @@ from by_loops import painted
 from derivatives import derivative, derivative_of_samples, relative_error
 
 import backprop as bp
-from backprop.core import correlation
+from backprop.core import grids
 from backprop.core.errors import ShapeError
 from backprop.layers import Conv2D, Conv2DTranspose, Input
 
@@ -95,8 +95,8 @@ def test_blocks_of_any_size_give_the_same(name, limit, rng, monkeypatch) -> None
     shape, _ = CASES[name]
     X = rng.standard_normal((5, *shape))
     results = []
-    for most in (correlation.COLUMNS_BYTES, limit):
-        monkeypatch.setattr(correlation, "COLUMNS_BYTES", most)
+    for most in (grids.COLUMNS_BYTES, limit):
+        monkeypatch.setattr(grids, "COLUMNS_BYTES", most)
         layer, _ = made(name)
         Z = layer.forward(X, training=True)
         dX = layer.backward(np.random.default_rng(1).standard_normal(Z.shape))

@@ -10,8 +10,8 @@ stand beside each other, ``(N, H', W', C · M)``.
 import numpy as np
 
 from backprop.core.buffers import Buffers
-from backprop.core.correlation import Grid, blocks, borders, has_borders, pixels, room
 from backprop.core.functional import ones
+from backprop.core.grids import Grid, blocks, borders, has_borders, pixels, room
 from backprop.core.types import Array
 from backprop.core.windows import inside, pad
 

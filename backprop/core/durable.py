@@ -126,7 +126,7 @@ def replacing(path: FilePath) -> Iterator[str]:
             os.remove(temporary)
 
 
-def write_text(path: FilePath, text: str) -> None:
+def save_text(path: FilePath, text: str) -> None:
     """Writes a text in the place of a file, in UTF-8 and the same on every system."""
     with (
         replacing(path) as temporary,

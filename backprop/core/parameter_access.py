@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_flag, check_text
-from backprop.core.errors import ShapeError
+from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.core.ranges import check_overflow
 from backprop.core.types import Array, Shape
 
@@ -132,3 +132,27 @@ class NamedParameters(Generic[P]):
         self._parameters = state["parameters"]
         self.constrained = [p for p in self._parameters if p.constraint is not None]
         self._join(state["dtype"])
+
+
+def parameter_views(name: str) -> tuple[Any, Any]:
+    """Class attributes for a parameter and its gradient, W and dW for the name ``"W"``.
+
+    Reading gives the views of θ and g. Assigning writes into them: the optimizer would not know of
+    an array that took their place.
+    """
+
+    def parameter_of(layer: Any) -> Any:
+        found = vars(layer).get(f"_{name}")
+        if found is None:
+            raise NotBuiltError(f"{layer} has no {name} to write into before it is built.")
+        return found
+
+    def write_value(layer: Any, given: Any) -> None:
+        parameter_of(layer).value = given
+
+    def write_gradient(layer: Any, given: Any) -> None:
+        parameter_of(layer).gradient = given
+
+    value = property(attrgetter(f"_{name}._value"), write_value)
+    gradient = property(attrgetter(f"_{name}._gradient"), write_gradient)
+    return value, gradient

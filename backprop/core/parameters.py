@@ -1,13 +1,11 @@
 """All of a model's parameters as one vector θ, all of their gradients as one vector g."""
 
 from collections.abc import Sequence
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
 from backprop.core.buffers import filled_array
-from backprop.core.errors import NotBuiltError
 from backprop.core.parameter_access import CheckedParameter, NamedParameters, fitting
 from backprop.core.types import Array
 
@@ -155,35 +153,9 @@ class Parameters(NamedParameters[Parameter]):
         if self._stretches is None or self._stretches[0] != flags:
             slices: list[slice] = []
             for trainable, (start, stop) in zip(flags, self._bounds, strict=True):
-                if not trainable:
-                    continue
-                if slices and slices[-1].stop == start:
+                if trainable and slices and slices[-1].stop == start:
                     slices[-1] = slice(slices[-1].start, stop)
-                else:
+                elif trainable:
                     slices.append(slice(start, stop))
             self._stretches = flags, slices
         return self._stretches[1]
-
-
-def parameter_views(name: str) -> tuple[Any, Any]:
-    """Class attributes for a parameter and its gradient, W and dW for the name ``"W"``.
-
-    Reading gives the views of θ and g. Assigning writes into them: the optimizer would not know of
-    an array that took their place.
-    """
-
-    def parameter_of(layer: Any) -> Parameter:
-        found: Parameter | None = vars(layer).get(f"_{name}")
-        if found is None:
-            raise NotBuiltError(f"{layer} has no {name} to write into before it is built.")
-        return found
-
-    def write_value(layer: Any, given: Any) -> None:
-        parameter_of(layer).value = given
-
-    def write_gradient(layer: Any, given: Any) -> None:
-        parameter_of(layer).gradient = given
-
-    value = property(attrgetter(f"_{name}._value"), write_value)
-    gradient = property(attrgetter(f"_{name}._gradient"), write_gradient)
-    return value, gradient

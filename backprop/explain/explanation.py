@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from backprop.core.durable import check_file, write_text
+from backprop.core.durable import check_file, save_text
 from backprop.core.types import Array
 from backprop.explain.drawing import draw
 from backprop.explain.formulas import derivation
@@ -141,7 +141,7 @@ class Explanation:
                 f"{', '.join([*texts, *pictures[:-1]])} or {pictures[-1]}."
             )
         if suffix in texts:
-            write_text(path, texts[suffix]())
+            save_text(path, texts[suffix]())
         else:
             self.plot(path)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from backprop import plotting
 from backprop.callbacks import Callback, Logs
-from backprop.core.durable import check_file, write_text
+from backprop.core.durable import check_file, save_text
 from backprop.core.types import Array
 from backprop.inspection.training_page import training_page
 
@@ -99,4 +99,4 @@ class Recorder(Callback):
                 f"for each call of fit."
             )
         losses = [self.losses, self.validation_losses]
-        write_text(path, training_page(self.model, self.thetas, self.deltas, losses, X, y))
+        save_text(path, training_page(self.model, self.thetas, self.deltas, losses, X, y))

@@ -11,7 +11,7 @@ from backprop.core.attention import later, padding, share_out
 from backprop.core.buffers import new_array
 from backprop.core.checks import check_flag, check_integer, check_number
 from backprop.core.functional import column_sum, ones, stacked_product
-from backprop.core.parameters import parameter_views
+from backprop.core.parameter_access import parameter_views
 from backprop.core.ranges import check_mask
 from backprop.core.types import REAL, Array, Shape, as_array
 from backprop.core.windows import check_axes

@@ -10,7 +10,7 @@ from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.checks import check_integer, check_use_bias
 from backprop.core.functional import ones
-from backprop.core.parameters import parameter_views
+from backprop.core.parameter_access import parameter_views
 from backprop.core.types import REAL, Array, Shape, as_array, is_sparse
 from backprop.initializers import Initializer
 from backprop.layers.base import Layer

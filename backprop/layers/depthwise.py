@@ -13,7 +13,7 @@ from backprop.core.channelwise import (
 )
 from backprop.core.checks import check_integer
 from backprop.core.correlation import correlate, image_gradient, kernel_gradient
-from backprop.core.parameters import parameter_views
+from backprop.core.parameter_access import parameter_views
 from backprop.core.types import Array, Shape, as_array
 from backprop.core.windows import windows
 from backprop.initializers import Initializer

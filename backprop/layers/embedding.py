@@ -10,7 +10,7 @@ from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.checks import check_flag, check_integer
 from backprop.core.errors import NotBuiltError
-from backprop.core.parameters import parameter_views
+from backprop.core.parameter_access import parameter_views
 from backprop.core.types import REAL, Array, Shape, as_array
 from backprop.initializers import Initializer
 from backprop.layers.base import Layer

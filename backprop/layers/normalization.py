@@ -12,7 +12,7 @@ from backprop.core import console
 from backprop.core.checks import check_flag, check_integer, check_share
 from backprop.core.functional import by_channel, column_sum
 from backprop.core.masks import refusal
-from backprop.core.parameters import parameter_views
+from backprop.core.parameter_access import parameter_views
 from backprop.core.ranges import check_mask
 from backprop.core.types import Array, Shape
 from backprop.initializers import Initializer

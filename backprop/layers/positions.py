@@ -12,7 +12,7 @@ from backprop.core.buffers import new_array
 from backprop.core.checks import check_integer
 from backprop.core.errors import ShapeError
 from backprop.core.functional import ones
-from backprop.core.parameters import parameter_views
+from backprop.core.parameter_access import parameter_views
 from backprop.core.types import Array, Shape, as_array, as_floats
 from backprop.core.windows import check_axes
 from backprop.initializers import Initializer

@@ -9,7 +9,7 @@ import numpy as np
 
 from backprop.core.checks import check_integer, check_list, check_number, check_positive
 from backprop.core.errors import ShapeError
-from backprop.core.parameters import parameter_views
+from backprop.core.parameter_access import parameter_views
 from backprop.core.types import REAL, UNIT, Array, Shape
 from backprop.initializers import Initializer
 from backprop.initializers import get as get_initializer

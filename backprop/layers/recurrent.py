@@ -11,7 +11,7 @@ from backprop.constraints import Constraint
 from backprop.core.buffers import Buffers, new_array
 from backprop.core.checks import check_flag, check_integer, check_number
 from backprop.core.functional import column_sum, dropout_factors
-from backprop.core.parameters import parameter_views
+from backprop.core.parameter_access import parameter_views
 from backprop.core.ranges import check_mask
 from backprop.core.time_steps import Unrolled, unroll
 from backprop.core.types import Array, Shape, as_array

@@ -8,7 +8,7 @@ import numpy as np
 
 from backprop.core.checks import check_axis, check_positive
 from backprop.core.functional import column_sum
-from backprop.core.parameters import parameter_views
+from backprop.core.parameter_access import parameter_views
 from backprop.core.types import Array, Shape, as_array
 from backprop.layers.standardization import OverAxes
 

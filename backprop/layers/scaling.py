@@ -11,7 +11,7 @@ from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_axis, check_number, check_numbers
 from backprop.core.errors import ShapeError
 from backprop.core.functional import by_channel
-from backprop.core.parameters import parameter_views
+from backprop.core.parameter_access import parameter_views
 from backprop.core.types import Array, Shape, as_array, as_floats
 from backprop.layers.base import Layer
 

@@ -11,10 +11,10 @@ from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.buffers import Buffers
 from backprop.core.checks import check_choice, check_sizes, check_use_bias
-from backprop.core.correlation import Grid
 from backprop.core.errors import ShapeError, misfit
 from backprop.core.functional import by_channel, column_sum
-from backprop.core.parameters import parameter_views
+from backprop.core.grids import Grid
+from backprop.core.parameter_access import parameter_views
 from backprop.core.types import REAL, Array, Shape
 from backprop.core.windows import WrittenWindows, check_axes, lay, windows, write
 from backprop.initializers import Initializer

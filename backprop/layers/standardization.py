@@ -11,7 +11,7 @@ from backprop.constraints import Constraint
 from backprop.constraints import get as get_constraint
 from backprop.core.checks import check_axis, check_flag, check_positive
 from backprop.core.functional import by_channel, column_sum, ones
-from backprop.core.parameters import parameter_views
+from backprop.core.parameter_access import parameter_views
 from backprop.core.types import REAL, Array, Shape, as_array
 from backprop.initializers import Initializer
 from backprop.initializers import get as get_initializer

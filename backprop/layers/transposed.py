@@ -7,9 +7,10 @@ from typing import Any
 from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.checks import check_integer, check_sizes
-from backprop.core.correlation import Grid, correlate, image_gradient, kernel_gradient
+from backprop.core.correlation import correlate, image_gradient, kernel_gradient
 from backprop.core.errors import ShapeError
-from backprop.core.parameters import parameter_views
+from backprop.core.grids import Grid
+from backprop.core.parameter_access import parameter_views
 from backprop.core.types import Array, Shape, as_array
 from backprop.core.windows import Windows, check_axes
 from backprop.initializers import Initializer

@@ -20,7 +20,7 @@ from backprop.layers import Conv2D, Dense, Dropout, Flatten, ReLU, Softmax, Tanh
 LAYERS = [case for case in PACKAGE if len(case.shape) == 1 and not case.integers]
 
 
-def assert_renders(explanation: Explanation) -> None:
+def assert_renders(explanation: Explanation, *, drawn: bool = True) -> None:
     text, page, tex = str(explanation), explanation._repr_html_(), explanation.latex()
     for layer in explanation.layers:
         assert f"{layer.name} ({type(layer.layer).__name__})" in text
@@ -28,7 +28,8 @@ def assert_renders(explanation: Explanation) -> None:
     assert page.count("<tr>") == page.count("</tr>")
     assert page.count("<td") == page.count("</td>")
     assert_sound_latex(tex)
-    assert isinstance(explanation.plot(), Figure)
+    if drawn:
+        assert isinstance(explanation.plot(), Figure)
 
 
 @pytest.mark.parametrize("n", [1, 4])
@@ -37,7 +38,8 @@ def test_every_layer_is_explained(case: Case, n: int, rng: np.random.Generator) 
     body = (Dense(*case.shape), case.make(), Dense(2), Softmax())
     model = compiled(*body, loss="categorical_crossentropy")
     explanation = model.explain(rng.normal(size=(n, 2)), one_hot(rng.integers(0, 2, n), 2))
-    assert_renders(explanation)
+    # a picture shows one sample, which others change only through a layer that mixes them
+    assert_renders(explanation, drawn=n > 1 or case.mixes)
     if n > 1 and case.mixes:
         with pytest.raises(ValueError, match="mixes the samples"):
             explanation.paths("x")

@@ -181,7 +181,8 @@ def test_each_verb_takes_longer_and_shorter_sequences(
         assert model.evaluate(more, targets) == fresh.evaluate(more, targets)
         explained = model.explain(more[:2], targets[:2])
         assert explained.loss == pytest.approx(fresh.test_on_batch(more[:2], targets[:2])[0])
-        assert model.check_gradients(more[:3], targets[:3]).ok
+        # the directions over whole tensors show errors in entries that are not checked alone
+        assert model.check_gradients(more[:3], targets[:3], max_entries=12).ok
         inside, its = model.activations(more), fresh.activations(more)
         assert all(np.array_equal(inside[name], its[name]) for name in its)
         logs = [

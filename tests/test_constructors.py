@@ -45,6 +45,7 @@ EXAMPLES = {
     "output_padding": 0,
     "save_freq": 5,
     "seed": 5,
+    "sliding_window": 2,
     "strides": 2,
     "threshold": 0.5,
     "thresholds": 0.5,

@@ -37,6 +37,9 @@ class Conv2DTranspose(Sliding):
         strides: The pixels of Z from one window to the next, likewise.
         padding: ``"valid"`` keeps all that is painted, (H − 1) s + k; ``"same"`` keeps H s, and
             cuts off as much before as behind, an odd pixel behind.
+        output_padding: Pixels that Z has behind those that it must have: (H − 1) s + k of
+            ``"valid"``, and (H − 1) s + 1 of ``"same"``, or + 0 if k is even; fewer than the
+            stride. None for the sizes above.
         dilation_rate: The pixels from one element of a window to the next. Strides and dilation
             cannot both be greater than 1.
         use_bias: Whether b is there.
@@ -46,9 +49,6 @@ class Conv2DTranspose(Sliding):
         bias_regularizer: The penalty on b.
         kernel_constraint: What is restored in W after every step.
         bias_constraint: What is restored in b.
-        output_padding: Pixels that Z has behind those that it must have: (H − 1) s + k of
-            ``"valid"``, and (H − 1) s + 1 of ``"same"``, or + 0 if k is even; fewer than the
-            stride. None for the sizes above.
         name: The layer's name.
 
     Attributes:
@@ -84,6 +84,7 @@ class Conv2DTranspose(Sliding):
         kernel_size: Sizes,
         strides: Sizes = 1,
         padding: str = "valid",
+        output_padding: Sizes | None = None,
         dilation_rate: Sizes = 1,
         use_bias: bool = True,
         kernel_initializer: str | Initializer = "glorot_uniform",
@@ -92,7 +93,6 @@ class Conv2DTranspose(Sliding):
         bias_regularizer: str | Regularizer | None = None,
         kernel_constraint: str | Constraint | None = None,
         bias_constraint: str | Constraint | None = None,
-        output_padding: Sizes | None = None,
         name: str | None = None,
     ) -> None:
         window = kernel_size, strides, padding, dilation_rate

@@ -152,12 +152,14 @@ def rescaling(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
 
 
 def normalization(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
-    """Y = (X − μ) / σ."""
+    """Y = (X − μ) / σ, or σ X + μ."""
     shape = layer.fitting(layer.input_shape)
     variance = layer.variance_.reshape(shape)
     sigma = np.sqrt(variance) + (variance == 0)
-    y = graph.add("Sub", x, graph.constant(layer.mean_.reshape(shape), "mean"))
-    return graph.add("Div", y, graph.constant(sigma, "sigma"))
+    mean = graph.constant(layer.mean_.reshape(shape), "mean")
+    if layer.invert:
+        return graph.add("Add", graph.add("Mul", x, graph.constant(sigma, "sigma")), mean)
+    return graph.add("Div", graph.add("Sub", x, mean), graph.constant(sigma, "sigma"))
 
 
 def columns(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:

@@ -40,7 +40,7 @@ CLASSES = {name.lower(): name for name in layers.__all__}
 def mine(name: str) -> type | None:
     """The class of a layer's name, or of a function's: ``hard_silu`` is ``HardSiLU``."""
     found = CLASSES.get(name.replace("_", "").lower())
-    return getattr(layers, found) if found == name or name.islower() and found else None
+    return getattr(layers, found) if found == name or (name.islower() and found) else None
 
 
 PARTS = {**KERAS["layers"], **KERAS["activations"]}

@@ -55,7 +55,9 @@ if TYPE_CHECKING:
         ReLU6,
         SoftShrink,
         SparsePlus,
+        SparseSigmoid,
         TanhShrink,
+        Threshold,
     )
     from backprop.layers.columns import Columns
     from backprop.layers.convolution import Conv1D, Conv2D
@@ -96,7 +98,7 @@ if TYPE_CHECKING:
     from backprop.layers.residual import Residual
     from backprop.layers.rms_normalization import RMSNormalization
     from backprop.layers.scaling import Normalization, Rescaling
-    from backprop.layers.shape import Flatten, Permute, Reshape
+    from backprop.layers.shape import Flatten, Permute, RepeatVector, Reshape
     from backprop.layers.simple_rnn import SimpleRNN
     from backprop.layers.smooth import (
         GELU,
@@ -108,9 +110,11 @@ if TYPE_CHECKING:
         Softsign,
         Squareplus,
     )
+    from backprop.layers.sparsemax import Sparsemax
     from backprop.layers.time_distributed import TimeDistributed
     from backprop.layers.transformer import TransformerBlock
     from backprop.layers.transposed import Conv2DTranspose
+    from backprop.layers.unit_normalization import UnitNormalization
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
@@ -140,7 +144,9 @@ else:
             "ReLU6",
             "SoftShrink",
             "SparsePlus",
+            "SparseSigmoid",
             "TanhShrink",
+            "Threshold",
         ],
         columns=["Columns"],
         convolution=["Conv1D", "Conv2D"],
@@ -176,7 +182,7 @@ else:
         residual=["Residual"],
         rms_normalization=["RMSNormalization"],
         scaling=["Normalization", "Rescaling"],
-        shape=["Flatten", "Permute", "Reshape"],
+        shape=["Flatten", "Permute", "RepeatVector", "Reshape"],
         simple_rnn=["SimpleRNN"],
         smooth=[
             "GELU",
@@ -188,9 +194,11 @@ else:
             "Softsign",
             "Squareplus",
         ],
+        sparsemax=["Sparsemax"],
         time_distributed=["TimeDistributed"],
         transformer=["TransformerBlock"],
         transposed=["Conv2DTranspose"],
+        unit_normalization=["UnitNormalization"],
     )
 
 __all__ = [
@@ -260,6 +268,7 @@ __all__ = [
     "RandomTranslation",
     "ReLU",
     "ReLU6",
+    "RepeatVector",
     "Rescaling",
     "Reshape",
     "Residual",
@@ -272,13 +281,17 @@ __all__ = [
     "Softplus",
     "Softsign",
     "SparsePlus",
+    "SparseSigmoid",
+    "Sparsemax",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "Squareplus",
     "Tanh",
     "TanhShrink",
+    "Threshold",
     "TimeDistributed",
     "TransformerBlock",
+    "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
     "ZeroPadding1D",

@@ -276,4 +276,3 @@ class MultiHeadAttention(Projected):
         v = self.value_dim
         found: Array = np.dot(products.reshape(-1, v), ones(v, self.dtype))  # (N T h,)
         return found.reshape(*dO.shape[:2], self.num_heads).transpose(0, 2, 1).copy()
-

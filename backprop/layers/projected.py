@@ -1,4 +1,4 @@
-"""The linear part of attention: the products that make queries, keys and values, and their arrays."""
+"""The linear part of attention: the products that make queries, keys and values."""
 
 from __future__ import annotations
 

@@ -32,11 +32,13 @@ from backprop.layers import (
     Chain,
     Columns,
     Conv1D,
+    Conv1DTranspose,
     Conv2D,
     Conv2DTranspose,
     Cropping1D,
     Cropping2D,
     Dense,
+    DepthwiseConv1D,
     DepthwiseConv2D,
     Dropout,
     Embedding,
@@ -83,6 +85,7 @@ from backprop.layers import (
     Reshape,
     Residual,
     RMSNormalization,
+    SeparableConv1D,
     SeparableConv2D,
     Sigmoid,
     SiLU,
@@ -456,6 +459,17 @@ CASES = [
     images("conv_transpose_strided", lambda: Conv2DTranspose(2, 3, 2, "same"), shape=(2, 3, 2)),
     images("depthwise_conv", lambda: DepthwiseConv2D(3, padding="same")),
     images("depthwise_conv_strided", lambda: DepthwiseConv2D(2, 2, depth_multiplier=2)),
+    images("depthwise_conv_1d", lambda: DepthwiseConv1D(3, 2, "same", 2), (6, 2)),
+    images("separable_conv_1d", lambda: SeparableConv1D(3, 2, dilation_rate=2), (6, 2)),
+    images("conv_transpose_1d", lambda: Conv1DTranspose(2, 3, 2, "same", 0), (3, 2)),
+    *(
+        Case(f"{row}_of_{mask.__name__}", make, (6, 2), mask=mask, leading=False)
+        for mask in (first_steps, any_steps)
+        for row, make in {
+            "depthwise_conv_1d": lambda: DepthwiseConv1D(2, depth_multiplier=2),
+            "separable_conv_1d": lambda: SeparableConv1D(3, 3, padding="same"),
+        }.items()
+    ),
     images("separable_conv", lambda: SeparableConv2D(3, 2, padding="same")),
     Case("identity", Identity),
     Case("sigmoid", Sigmoid),

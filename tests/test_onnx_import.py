@@ -239,7 +239,7 @@ READ = {
     "AveragePool": 9,
     "BatchNormalization": 2,
     "Conv": 6,
-    "ConvTranspose": 4,
+    "ConvTranspose": 5,
     "Dropout": 5,
     "Elu": 2,
     "Flatten": 3,

@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from backprop.layers.columns import Columns
     from backprop.layers.convolution import Conv1D, Conv2D
     from backprop.layers.dense import Dense
-    from backprop.layers.depthwise import DepthwiseConv2D, SeparableConv2D
+    from backprop.layers.depthwise import DepthwiseConv1D, DepthwiseConv2D
     from backprop.layers.embedding import Embedding
     from backprop.layers.formulas import Lambda
     from backprop.layers.gated import GLU
@@ -98,6 +98,7 @@ if TYPE_CHECKING:
     from backprop.layers.residual import Residual
     from backprop.layers.rms_normalization import RMSNormalization
     from backprop.layers.scaling import Normalization, Rescaling
+    from backprop.layers.separable import SeparableConv1D, SeparableConv2D
     from backprop.layers.shape import Flatten, Permute, RepeatVector, Reshape
     from backprop.layers.simple_rnn import SimpleRNN
     from backprop.layers.smooth import (
@@ -113,7 +114,7 @@ if TYPE_CHECKING:
     from backprop.layers.sparsemax import Sparsemax
     from backprop.layers.time_distributed import TimeDistributed
     from backprop.layers.transformer import TransformerBlock
-    from backprop.layers.transposed import Conv2DTranspose
+    from backprop.layers.transposed import Conv1DTranspose, Conv2DTranspose
     from backprop.layers.unit_normalization import UnitNormalization
 else:
     __getattr__, __dir__ = lazy_names(
@@ -151,7 +152,7 @@ else:
         columns=["Columns"],
         convolution=["Conv1D", "Conv2D"],
         dense=["Dense"],
-        depthwise=["DepthwiseConv2D", "SeparableConv2D"],
+        depthwise=["DepthwiseConv1D", "DepthwiseConv2D"],
         embedding=["Embedding"],
         formulas=["Lambda"],
         gated=["GLU"],
@@ -182,6 +183,7 @@ else:
         residual=["Residual"],
         rms_normalization=["RMSNormalization"],
         scaling=["Normalization", "Rescaling"],
+        separable=["SeparableConv1D", "SeparableConv2D"],
         shape=["Flatten", "Permute", "RepeatVector", "Reshape"],
         simple_rnn=["SimpleRNN"],
         smooth=[
@@ -197,7 +199,7 @@ else:
         sparsemax=["Sparsemax"],
         time_distributed=["TimeDistributed"],
         transformer=["TransformerBlock"],
-        transposed=["Conv2DTranspose"],
+        transposed=["Conv1DTranspose", "Conv2DTranspose"],
         unit_normalization=["UnitNormalization"],
     )
 
@@ -220,11 +222,13 @@ __all__ = [
     "Chain",
     "Columns",
     "Conv1D",
+    "Conv1DTranspose",
     "Conv2D",
     "Conv2DTranspose",
     "Cropping1D",
     "Cropping2D",
     "Dense",
+    "DepthwiseConv1D",
     "DepthwiseConv2D",
     "Dropout",
     "Embedding",
@@ -272,6 +276,7 @@ __all__ = [
     "Rescaling",
     "Reshape",
     "Residual",
+    "SeparableConv1D",
     "SeparableConv2D",
     "SiLU",
     "Sigmoid",

@@ -109,13 +109,21 @@ class Threshold(Activation):
 
     interval = REAL
     adjustable = ("threshold", "default_value")
-    definition = "threshold(z) = z where z > {self.threshold:g}, else {self.default_value:g}"
-    slope = "[{z} > {self.threshold:g}]"
+    definition = (
+        "threshold(z) = z [z > {self.written[0]}] + {self.written[1]} [z ≤ {self.written[0]}]"
+    )
+    slope = "[{z} > {self.written[0]}]"
 
     def __init__(self, threshold: float, default_value: float, name: str | None = None) -> None:
         super().__init__(name)
         self.threshold = check_number(threshold, "Threshold(threshold)", -math.inf)
         self.default_value = check_number(default_value, "Threshold(default_value)", -math.inf)
+
+    @property
+    def written(self) -> tuple[str, str]:
+        """How formulas write t and v."""
+        t, v = (f"{n:g}".replace("-", "−") for n in (self.threshold, self.default_value))
+        return t, v if self.default_value >= 0 else f"({v})"
 
     def f(self, Z: Array, out: Array | None = None) -> Array:
         """Z [Z > t] + v (1 − [Z > t])."""

@@ -35,8 +35,8 @@ class Sparsemax(AlongAxes):
 
     interval = UNIT
     is_activation = True
-    definition = "sparsemax(z)_k = max(z_k − τ, 0) with Σ_k sparsemax(z)_k = 1"
-    formulas = {"dX": "[{y} > 0] ⊙ ({delta} − Σ [{y} > 0] ⊙ {delta} / Σ [{y} > 0])"}
+    definition = "sparsemax(z) = max(z − τ, 0)"
+    formulas = {"dX": "[{y} > 0] ⊙ ({delta} − Σ_j [{y} > 0] ⊙ {delta} / Σ_j [{y} > 0])"}
     A: Any = None
 
     def __init__(self, axis: int = -1, name: str | None = None) -> None:

@@ -34,8 +34,8 @@ class UnitNormalization(OverAxes):
     """
 
     interval = (-1.0, 1.0)
-    definition = "{f}(x) = x / ‖x‖"
-    formulas = {"dX": "({delta} − {y} ⊙ Σ {delta} ⊙ {y}) / ‖{x}‖"}
+    definition = "{f}(x) = x / √(x · x)"
+    formulas = {"dX": "({delta} − {y} ⊙ ({delta} · {y})) / √({x} · {x})"}
 
     def __init__(
         self, axis: int | list[int] | tuple[int, ...] = -1, name: str | None = None

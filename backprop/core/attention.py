@@ -37,8 +37,8 @@ def hidden(T: int, dtype: np.dtype[Any], causal: bool, window: int | None) -> Ar
 def seen(T: int, causal: bool, window: int | None) -> Array:
     """Whether step i sees step j, shape ``(T, T)``."""
     distance = np.arange(T)[:, np.newaxis] - np.arange(T)  # i − j
-    near = np.abs(distance) < (T if window is None else window)
-    return near & (distance >= 0) if causal else near
+    near: Array = np.abs(distance) < (T if window is None else window)
+    return np.logical_and(near, distance >= 0) if causal else near
 
 
 def padding(mask: Array, out: Array) -> Array:

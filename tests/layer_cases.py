@@ -712,7 +712,7 @@ CASES = [
             ("_in_windows", lambda: MultiHeadAttention(2, 3, sliding_window=2), {}),
             (
                 "_in_windows_masked_and_causal",
-                lambda: MultiHeadAttention(2, 2, causal=True, sliding_window=2),
+                lambda: MultiHeadAttention(2, 2, None, 0.0, False, True, 2),
                 {"mask": later_steps},
             ),
             (

@@ -16,7 +16,11 @@ from backprop.explain import Explanation
 from backprop.explain.text import format_numbers
 from backprop.layers import Conv2D, Dense, Dropout, Flatten, ReLU, Softmax, Tanh
 
-LAYERS = [case for case in PACKAGE if len(case.shape) == 1 and not case.integers]
+LAYERS = [
+    case
+    for case in PACKAGE
+    if not case.integers and len(case.shape) == 1 == len(case.make().output_shape(case.shape))
+]
 
 
 def assert_renders(explanation: Explanation) -> None:

@@ -17,7 +17,7 @@ class ScheduleFreeAdamW(AdamLike):
         v̄ ← β₂ v̄ + (1 − β₂) g²,   s = η min(t/w, 1) g / (√(v̄ / (1 − β₂ᵗ)) + ε)   in step t
         z ← z − s,   x ← (1 − 1/t) x + z/t,   θ = (1 − β₁) z + β₁ x
 
-    θ, x and z begin as one. Kept is d = z − θ, from which, with c = 1 − β₁ + β₁/t, the same follows:
+    θ, x and z begin as one. Kept is d = z − θ; with c = 1 − β₁ + β₁/t the same follows from it:
 
         θ ← θ + d/t − c s,   d ← (1 − 1/t)(d − β₁ s)
 

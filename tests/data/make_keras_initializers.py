@@ -3,12 +3,11 @@
     JAX_ENABLE_X64=1 KERAS_BACKEND=jax python tests/data/make_keras_initializers.py
 
 needs Keras and JAX, which the tests themselves do not. For each initialiser and shape the file has
-``<case>/<shape>/kind``, the distribution that Keras draws from, and ``/numbers``, its arguments: the
-limits of a uniform one, mean and standard deviation of a normal one (a truncated one ends at two of
-these from the mean). For each initialiser it has ``<case>/statistics`` of one array of shape
-``LARGE``: mean, standard deviation, smallest and largest number, and the share of the numbers that
-are nearer to the mean than one standard deviation. For each constraint it has ``<case>/x`` and
-``<case>/value``.
+``<case>/<shape>/kind``, the distribution that Keras draws from, and ``/numbers``: the limits of a
+uniform one, mean and standard deviation of a normal one (a truncated one ends at two of these from
+the mean). For each initialiser it has ``<case>/statistics`` of one array of shape ``LARGE``: mean,
+standard deviation, smallest and largest number, and the share of the numbers that are nearer to
+the mean than one standard deviation. For each constraint it has ``<case>/x`` and ``<case>/value``.
 """
 
 from pathlib import Path

@@ -38,6 +38,7 @@ ENDINGS = {
     "BinaryCrossentropy": [Sigmoid],
     "CategoricalCrossentropy": [Softmax],
     "SparseCategoricalCrossentropy": [Softmax],
+    "CategoricalGeneralizedCrossEntropy": [Softmax],
     "KLDivergence": [Softmax],
     "Poisson": [layers.Softplus],
     "BinaryFocalCrossentropy": [Sigmoid],

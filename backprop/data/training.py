@@ -82,7 +82,7 @@ def training_source(
                 f"validation_split={share} of {n} samples leaves no sample for training."
             )
         rows = RowsOnDisk(*named(x, y, sample_weight), each, rng, range(cut))
-        batches = Stream(rows, bounded(len(rows), steps), checked, model.dtype)
+        batches = Stream(rows, bounded(len(rows), steps), checked, model.dtype, rng=rng)
         if held_out is not None and cut < n:
             size, most = held_out
             kept = evaluation_source(

@@ -1,11 +1,10 @@
 """Conditions on weights that are restored after every step."""
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from backprop.core.checks import check_integer, check_number, check_positive, check_share
+from backprop.core.checks import check_axis, check_number, check_positive, check_share
 from backprop.core.errors import ShapeError
 from backprop.core.lookup import resolve, show_call
 from backprop.core.settings import Settings
@@ -42,7 +41,8 @@ class MaxNorm(Constraint):
 
     Args:
         max_value: c.
-        axis: The axis along which norms are taken: 0 for the weights ``(n_in, n_out)`` of Dense.
+        axis: The axis along which norms are taken, 0 for the weights ``(n_in, n_out)`` of Dense; or
+            several, ``[0, 1, 2]`` for those of Conv2D.
 
     Example:
         >>> W = np.array([[3.0, 0.3], [4.0, 0.4]])  # units with norms 5 and 0.5
@@ -52,14 +52,15 @@ class MaxNorm(Constraint):
                [0.8, 0.4]])
     """
 
-    def __init__(self, max_value: float = 2.0, axis: int = 0) -> None:
+    def __init__(self, max_value: float = 2.0, axis: int | Sequence[int] = 0) -> None:
         self.max_value = check_positive(max_value, "max_value")
-        self.axis = check_integer(axis, "axis", -math.inf)
+        self.axis = check_axis(axis, "axis")
 
     def check(self, shape: Shape) -> None:
         """Refuses weights that do not have such an axis."""
-        if not -len(shape) <= self.axis < len(shape):
-            raise ShapeError(f"{self} needs an axis {self.axis}, but W has the shape {shape}.")
+        for axis in (self.axis,) if isinstance(self.axis, int) else self.axis:
+            if not -len(shape) <= axis < len(shape):
+                raise ShapeError(f"{self} needs an axis {axis}, but W has the shape {shape}.")
 
     def norms(self, W: Array) -> Array:
         """‖w‖ of each unit; the axis stays, with the length 1."""
@@ -91,7 +92,8 @@ class UnitNorm(MaxNorm):
     """‖w‖ = 1 for the weights into each unit: w ← w / (‖w‖ + 10⁻⁷), as in Keras.
 
     Args:
-        axis: The axis along which norms are taken: 0 for the weights ``(n_in, n_out)`` of Dense.
+        axis: The axis along which norms are taken, 0 for the weights ``(n_in, n_out)`` of Dense; or
+            several, ``[0, 1, 2]`` for those of Conv2D.
 
     Example:
         >>> W = np.array([[3.0, 0.3], [4.0, 0.4]])  # units with norms 5 and 0.5
@@ -101,7 +103,7 @@ class UnitNorm(MaxNorm):
                [0.8, 0.8]])
     """
 
-    def __init__(self, axis: int = 0) -> None:
+    def __init__(self, axis: int | Sequence[int] = 0) -> None:
         super().__init__(1.0, axis)
 
     def project(self, W: Array) -> None:
@@ -118,7 +120,8 @@ class MinMaxNorm(MaxNorm):
         min_value: a.
         max_value: c.
         rate: r; with 1 the condition holds after every step.
-        axis: The axis along which norms are taken: 0 for the weights ``(n_in, n_out)`` of Dense.
+        axis: The axis along which norms are taken, 0 for the weights ``(n_in, n_out)`` of Dense; or
+            several, ``[0, 1, 2]`` for those of Conv2D.
 
     Example:
         >>> W = np.array([[3.0, 0.3], [4.0, 0.4]])  # units with norms 5 and 0.5
@@ -129,7 +132,11 @@ class MinMaxNorm(MaxNorm):
     """
 
     def __init__(
-        self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: int = 0
+        self,
+        min_value: float = 0.0,
+        max_value: float = 1.0,
+        rate: float = 1.0,
+        axis: int | Sequence[int] = 0,
     ) -> None:
         super().__init__(max_value, axis)
         self.min_value = check_number(min_value, "min_value")

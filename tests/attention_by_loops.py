@@ -30,6 +30,7 @@ def attention(layer: Any, X: Array, mask: Array | None = None) -> tuple[Array, A
                     j
                     for j in range(T)
                     if (mask is None or mask[n, j]) and not (layer.causal and j > i)
+                    if layer.sliding_window is None or abs(i - j) < layer.sliding_window
                 ]
                 scores = {
                     j: sum(q * k for q, k in zip(query, keys[j], strict=True)) / math.sqrt(d)

@@ -20,6 +20,7 @@ NEED = {
         "test_workers.py",
         "test_workers_elastic.py",
         "test_workers_failures.py",
+        "test_workers_leaving.py",
         "test_workers_readme.py",
         "test_mpi_executor.py",
     ],

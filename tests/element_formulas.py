@@ -130,6 +130,8 @@ def compare(layer: Any, X: Array, Y: Array, delta: Array, dX: Array) -> list[str
     symbols = {"f": ("f", None), "x": ("x", None), "delta": ("δ", None), "y": ("y", None)}
     symbols |= {p.name: (p.name, p.value) for p in layer.parameters}
     parameters = {p.name: p.value for p in layer.parameters}
+    if "pointwise" in parameters:  # without the axes of its windows of one pixel
+        parameters["pointwise"] = layer.pointwise.reshape(layer.pointwise.shape[-2:])
     definition = fill(layer.definition, symbols, layer)[0]
     sizes: dict[str, int] = {}
     gradients = {f"d{p.name}": 0.0 for p in layer.parameters}
@@ -137,7 +139,7 @@ def compare(layer: Any, X: Array, Y: Array, delta: Array, dX: Array) -> list[str
         arrays = {"x": x, "y": y, "δ": d, **parameters}
         first, *helpers = re.split(", (?=U_)", definition)
         for helper in helpers:
-            shape = (*y.shape[:2], *parameters["depthwise"].shape[2:])
+            shape = (*y.shape[:-1], *parameters["depthwise"].shape[-2:])
             arrays["U"] = Elements(helper, arrays, shape, sizes).compute()
         said = Elements(first, arrays, y.shape, sizes)
         np.testing.assert_allclose(said.compute().reshape(y.shape), y, rtol=1e-9, atol=1e-12)
@@ -155,5 +157,6 @@ def compare(layer: Any, X: Array, Y: Array, delta: Array, dX: Array) -> list[str
             else:
                 gradients[name] = gradients[name] + got
     for p in layer.parameters:
-        np.testing.assert_allclose(gradients[f"d{p.name}"], p.gradient, rtol=1e-9, err_msg=p.name)
+        found = np.reshape(gradients[f"d{p.name}"], p.shape)
+        np.testing.assert_allclose(found, p.gradient, rtol=1e-9, err_msg=p.name)
     return [*layer.formulas, "definition"]

@@ -203,6 +203,8 @@ class Reader:
 
     def named(self, name: str, index: str) -> Array:
         for key in (name + index, name):
+            if key == name and index == "_c" and np.ndim(self.values.get(key)) == 2:
+                return np.take_along_axis(self.values[key], self.values["c"], axis=-1)
             if key in self.values:
                 return self.values[key]
         levels = [v for key, v in self.values.items() if re.fullmatch(rf"{name}⁽[⁰¹²³⁴-⁹]+⁾", key)]

@@ -15,6 +15,7 @@ from backprop.losses import (
     BinaryFocalCrossentropy,
     CategoricalCrossentropy,
     CategoricalFocalCrossentropy,
+    CategoricalGeneralizedCrossEntropy,
     CategoricalHinge,
     CosineSimilarity,
     Dice,
@@ -96,6 +97,10 @@ def binary_focal(p, y):  # with alpha = 0.3, gamma = 1.5
 def categorical_focal(p, y):  # with alpha = 0.4, gamma = 1.5
     shares = [a / sum(p) for a in p]
     return -sum(0.4 * b * (1 - q) ** 1.5 * math.log(q) for q, b in zip(shares, y, strict=True))
+
+
+def generalized(p, c):  # with q = 0.7
+    return (1 - p[c] ** 0.7) / 0.7
 
 
 def tversky(p, y, missed=0.5, outside=0.5, smallest=0.5e-7):
@@ -256,6 +261,14 @@ CASES = [
         probabilities,
         probabilities,
         whole=True,
+    ),
+    Case(
+        "generalized",
+        lambda: CategoricalGeneralizedCrossEntropy(0.7),
+        generalized,
+        probabilities,
+        classes,
+        (2, 3),
     ),
     Case("scce", SparseCategoricalCrossentropy, sparse, probabilities, classes, (2, 3)),
     Case(

@@ -46,6 +46,10 @@ def checks(row: LayerCase | LossCase) -> Iterator[GradientReport]:
         return
     loss, shape = row.make(), (4,)
     yield check_loss(loss, shape)
+    if isinstance(loss, losses.CategoricalGeneralizedCrossEntropy):  # with a softmax, by its logits
+        model = Sequential([Dense(4), Softmax()], seed=0)
+        model.compile(loss=loss)
+        yield model.check_gradients(np.eye(4), [0, 1, 2, 3])
     if isinstance(loss, losses.CosineSimilarity):  # the second is too short to be stretched
         rows = np.array([[0.3, -1.2, 0.4, 0.9], [2e-8, 1e-8, -1e-8, 3e-8]])
         yield check_loss(loss, shape, prediction=rows, target=rows[::-1] + 0.1)

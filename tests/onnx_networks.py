@@ -1,6 +1,7 @@
 """Whole networks over all kinds of layers, and inputs for them."""
 
 import numpy as np
+from onnx_architectures import ARCHITECTURES
 
 from backprop.layers import (
     ELU,
@@ -214,6 +215,7 @@ NETWORKS = {
     ),
     "nested": ((5,), lambda: [Chain([Chain([Dense(4), Tanh()]), Chain([Dense(3), Softmax()])])]),
     "nothing": ((5,), lambda: [Dropout(0.5), Identity()]),
+    **ARCHITECTURES,
 }
 """Whole networks, by name: the shape of a sample, and what makes the layers."""
 

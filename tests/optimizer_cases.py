@@ -18,6 +18,7 @@ from backprop.optimizers import (
     Nadam,
     Optimizer,
     RMSprop,
+    ScheduleFreeAdamW,
 )
 
 # name in the file: how Keras was called, and the learning rates on the quadratic and on Rosenbrock
@@ -78,6 +79,7 @@ EVERY = {
             "ema_overwrite_frequency": 2,
         },
     ),
+    "ScheduleFreeAdamW": (ScheduleFreeAdamW, {"warmup_steps": 3}),
     **WHOLE,
     **GATHERING,
 }

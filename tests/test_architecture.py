@@ -41,6 +41,7 @@ ONLY_SIBLINGS = {
 
 # A layer that is composed of others imports these, and a file whose conveniences stand beside it.
 COMPOSED = {"backprop.layers.transformer", "backprop.layers.base", "backprop.layers.activations"}
+COMPOSED |= {"backprop.layers.attention"}
 
 ON_DEMAND = {"scipy", "matplotlib", "tqdm", "threadpoolctl", "IPython", "pyarrow", "PIL", "onnx"}
 ON_DEMAND |= {"mpi4py", "h5py", "tensorboard", "tensorboardX"}

@@ -31,6 +31,8 @@ FORMS = {
     "plain": {},
     "causal": {"causal": True},
     "one_head": {"num_heads": 1},
+    "window": {"sliding_window": 2},
+    "causal_window": {"sliding_window": 3, "causal": True},
     "other_values": {"key_dim": 2, "value_dim": 5},
     "without_bias": {"use_bias": False, "causal": True},
 }

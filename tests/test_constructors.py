@@ -14,7 +14,7 @@ from backprop.layers import Input
 CLASSES = {**public_classes(*BASES), "layers.Input": Input, "Sequential": bp.Sequential}
 ASKED_ONLY_WHETHER_TRUE = {"verbose"}
 NEGATIVE = {
-    "ignore_class",
+    *("ignore_class", "default_value"),
     *("axis", "baseline", "fill_value", "initial_value_threshold", "maxval", "mean", "min_delta"),
     *("minval", "mask_value", "offset", "scale", "threshold", "thresholds", "value"),
     *("beta_2_decay", "learning_rate_power", "muon_a", "muon_b", "muon_c"),
@@ -46,6 +46,7 @@ EXAMPLES = {
     "output_padding": 0,
     "save_freq": 5,
     "seed": 5,
+    "sliding_window": 2,
     "strides": 2,
     "threshold": 0.5,
     "thresholds": 0.5,

@@ -56,7 +56,11 @@ from backprop.optimizers import SGD, Optimizer
 
 # ------------------------------------------------------------------------ what is printed is true
 
-VECTORS = [case for case in PACKAGE if len(case.shape) == 1 and not case.integers]
+VECTORS = [
+    case
+    for case in PACKAGE
+    if not case.integers and len(case.shape) == 1 == len(case.make().output_shape(case.shape))
+]
 
 
 def letters_of(explanation: Explanation) -> dict[str, Array]:
@@ -67,6 +71,8 @@ def letters_of(explanation: Explanation) -> dict[str, Array]:
         return {"M": np.broadcast_to(own.layer.M, own.X.shape)}
     if kind == "GaussianNoise":
         return {"ε": own.Y - own.X}
+    if kind == "Sparsemax":  # what is taken from all that are not 0
+        return {"τ": np.max(np.where(own.Y > 0, own.X - own.Y, -np.inf), axis=1, keepdims=True)}
     if kind == "Columns":
         return {"S": np.eye(own.X.shape[1])[:, own.layer.which]}
     if kind == "GLU":

@@ -24,9 +24,11 @@ from backprop.layers import (
     Bidirectional,
     Chain,
     Conv1D,
+    Conv1DTranspose,
     Conv2D,
     Conv2DTranspose,
     Dense,
+    DepthwiseConv1D,
     DepthwiseConv2D,
     Dropout,
     Embedding,
@@ -43,15 +45,18 @@ from backprop.layers import (
     Permute,
     PReLU,
     ReLU,
+    RepeatVector,
     Reshape,
     Residual,
     RMSNormalization,
+    SeparableConv1D,
     SeparableConv2D,
     SimpleRNN,
     Softmax,
     Tanh,
     TimeDistributed,
     TransformerBlock,
+    UnitNormalization,
 )
 from backprop.storage import safetensors
 from backprop.storage.torch_layers import CONVERSIONS
@@ -125,7 +130,19 @@ MODELS = {
         Dense(2, name="last"),
     ],
     "keras_adapted.weights.h5": lambda: [Normalization(), Dense(2)],
+    "keras_windows.weights.h5": lambda: [
+        *(DepthwiseConv1D(2, depth_multiplier=2), SeparableConv1D(4, 3), Conv1DTranspose(2, 3, 2)),
+        *(Flatten(), RepeatVector(2), UnitNormalization(), Dense(2)),
+    ],
     "torch_images.safetensors": torch_images,
+    "torch_windows.safetensors": lambda: [
+        *(
+            DepthwiseConv1D(2, depth_multiplier=2),
+            Tanh(),
+            SeparableConv1D(4, 3, depth_multiplier=2),
+        ),
+        *(Conv1DTranspose(2, 3, strides=2), Flatten(), Dense(2)),
+    ],
     "torch_series.safetensors": torch_series,
     "torch_words.safetensors": torch_words,
     "torch_named.safetensors": lambda: [

@@ -39,6 +39,7 @@ ENDINGS = {
     "BinaryCrossentropy": [Sigmoid],
     "CategoricalCrossentropy": [Softmax],
     "SparseCategoricalCrossentropy": [Softmax],
+    "CategoricalGeneralizedCrossEntropy": [Softmax],
     "KLDivergence": [Softmax],
     "Poisson": [layers.Softplus],
     "BinaryFocalCrossentropy": [Sigmoid],

@@ -24,6 +24,7 @@ from backprop.optimizers import (
     Muon,
     Optimizer,
     RMSprop,
+    ScheduleFreeAdamW,
 )
 from backprop.optimizers.bookkeeping import Bookkeeping
 from backprop.schedules import ExponentialDecay, PiecewiseConstantDecay
@@ -71,6 +72,9 @@ CASES = {
     ),
     "accumulated_muon": lambda: Muon(RATE, gradient_accumulation_steps=2, **EMA),
     "accumulated_adafactor": lambda: Adafactor(0.1, gradient_accumulation_steps=2, clipnorm=0.5),
+    "accumulated_free": lambda: ScheduleFreeAdamW(0.1, gradient_accumulation_steps=2),
+    "free": lambda: ScheduleFreeAdamW(0.1),
+    "free_options": lambda: ScheduleFreeAdamW(RATE, 0.6, 0.8, 0.01, 4, clipnorm=0.5, **EMA),
     "average": lambda: Adam(0.1, ema_overwrite_frequency=3, **EMA),
 }  # fmt: skip
 
@@ -131,6 +135,8 @@ FORMULAS = [
     (Muon, "coefficients", "muon"),
     (Muon, "update", "muon"),
     (Muon, "orthogonalize", "muon"),
+    (ScheduleFreeAdamW, "coefficients", "free"),
+    (ScheduleFreeAdamW, "update", "free"),
     (Optimizer, "change", "accumulated"),
     (Bookkeeping, "conclude", "accumulated"),
     (Bookkeeping, "gather", "accumulated"),

@@ -220,6 +220,7 @@ NAMES = {
     "logcosh": metrics.LogCoshError,
     "cosine_similarity": metrics.CosineSimilarity,
     "pearson_correlation": metrics.PearsonCorrelation,
+    "concordance_correlation": metrics.ConcordanceCorrelation,
     "bce": metrics.BinaryCrossentropy,
     "binary_crossentropy": metrics.BinaryCrossentropy,
     "categorical_crossentropy": metrics.CategoricalCrossentropy,

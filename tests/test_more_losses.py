@@ -19,6 +19,8 @@ from backprop.losses import (
     BinaryFocalCrossentropy,
     CategoricalCrossentropy,
     CategoricalFocalCrossentropy,
+    CategoricalGeneralizedCrossEntropy,
+    Circle,
     Dice,
     GaussianNegativeLogLikelihood,
     MeanAbsoluteError,
@@ -49,6 +51,10 @@ KERAS = {
     "dice_images": Dice(),
     "tversky": Tversky(0.3, 0.8),
     "tversky_images": Tversky(0.7, 0.2),
+    "generalized": CategoricalGeneralizedCrossEntropy(),
+    "generalized_q": CategoricalGeneralizedCrossEntropy(0.7),
+    "circle": Circle(),
+    "circle_options": Circle(9.0, 0.25, remove_diagonal=False),
 }
 
 
@@ -300,12 +306,15 @@ def test_gaussian_targets_are_half_as_many(n_out, target):
         Tversky(0.3, 0.8),
         Dice(),
         Quantile([0.2, 0.8]),
+        CategoricalGeneralizedCrossEntropy(0.7),
+        Circle(8.0, 0.2, False),
         GaussianNegativeLogLikelihood(),
     ],
     ids=str,
 )
 def test_a_saved_model_has_its_loss(loss, tmp_path):
-    end = [Sigmoid()] if isinstance(loss, Tversky) else []
+    shares = isinstance(loss, Tversky | CategoricalGeneralizedCrossEntropy)
+    end = [Sigmoid()] if shares else []
     model = Sequential([Input((2,)), Dense(2), *end], seed=0)
     model.compile("sgd", loss)
     model.save(tmp_path / "model")

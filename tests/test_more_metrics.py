@@ -46,6 +46,13 @@ KERAS = {
     "mean_iou": metrics.MeanIoU(4, ignore_class=2),
     "iou": metrics.IoU(4, [0, 1]),
     "binary_iou": metrics.BinaryIoU([1], 0.4),
+    "one_hot_iou": metrics.OneHotIoU(4, [0, 2]),
+    "one_hot_mean_iou": metrics.OneHotMeanIoU(4, ignore_class=1),
+    "concordance": metrics.ConcordanceCorrelation(),
+    "scce_ignore": metrics.SparseCategoricalCrossentropy(ignore_class=-1),
+    "scce_ignore_logits": metrics.SparseCategoricalCrossentropy("s", True, -1),
+    "auc_labels": metrics.AUC(multi_label=True, label_weights=[1.0, 0.5, 2.0, 3.0]),
+    "auc_labels_together": metrics.AUC(label_weights=[1.0, 0.5, 2.0, 3.0]),
 }
 
 
@@ -280,14 +287,14 @@ def test_every_loss_is_a_metric_by_its_name(name, rng):
     loss = losses.get(name)
     X, K = rng.normal(size=(30, 4)), 4 if name == "gaussian_negative_log_likelihood" else 3
     y = rng.integers(0, 3, 30)
-    if not name.startswith("sparse"):
+    if not name.startswith(("sparse", "categorical_generalized", "circle")):
         y = np.eye(3)[y] if K == 3 else rng.normal(size=(30, 2))
     model = bp.Sequential([Dense(K), Softmax()], seed=0, dtype="float64")
     model.compile(bp.optimizers.SGD(0), loss, [name], [losses.get(name)])
     w = rng.uniform(0.2, 2, 30)
     logs = model.fit(X, y, batch_size=8, sample_weight=w, epochs=1, verbose=0).history
     assert [*logs] == ["loss", name, [*logs][2]]
-    if "rmse" not in name and "root" not in name:  # a root is not the mean of a loss
+    if not name.startswith(("rmse", "root", "circle")):  # which are no means over samples
         plain = loss.forward(model.predict(X), y)
         sign = -1 if logs[name][0] * plain < 0 else 1  # Keras's cosine similarity has another sign
         assert sign * logs[name][0] == pytest.approx(plain, rel=1e-9)
@@ -307,3 +314,35 @@ def test_losses_as_metrics_are_saved_and_leave_the_loss_alone(rng, tmp_path):
     assert back.evaluate(X, y) == watched.evaluate(X, y)
     with pytest.raises(TypeError, match=r"LossMetric\(loss\) must be a loss such as Huber\(\)"):
         metrics.LossMetric(losses.Huber)
+
+
+def test_weights_of_labels(rng):
+    P, Y, v = rng.uniform(size=(30, 3)), rng.integers(0, 2, (30, 3)), [1.0, 0.0, 3.0]
+    each = [measure(metrics.AUC(), P[:, k], Y[:, k]) for k in range(3)]
+    metric = metrics.AUC(multi_label=True, label_weights=v)
+    assert measure(metric, P, Y) == pytest.approx(np.average(each, weights=v))
+    Y[:, 1] = 1  # has no area, and no weight
+    assert math.isfinite(measure(metric, P, Y))
+    with pytest.raises(ShapeError, match="label_weights must hold a number for each of the 2"):
+        measure(metric, P[:, :2], Y[:, :2])
+    with pytest.raises(ValueError, match="must hold a number above 0"):
+        metrics.AUC(label_weights=[0, 0])
+    with pytest.raises(ValueError, match=r"AUC\(label_weights\) must be 0 or more"):
+        metrics.AUC(label_weights=[1, -1])
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("shape", [(12,), (3, 4)])
+def test_ignored_targets_are_left_out_as_in_the_loss(shape, weighted, rng):
+    P, c = rng.uniform(0.05, 0.95, (*shape, 3)), rng.integers(0, 3, shape)
+    c[rng.uniform(size=shape) < 0.4] = 255
+    w = rng.uniform(0.2, 3, shape[0]) if weighted else None
+    loss, metric = (
+        room.SparseCategoricalCrossentropy(ignore_class=255) for room in (losses, metrics)
+    )
+    expected = loss.forward(P, c, w)
+    if weighted:  # the loss divides by how many there are, the metric by their weights
+        known = c != 255
+        expected *= known.sum() / (w.reshape(-1, *[1] * (len(shape) - 1)) * known).sum()
+    assert measure(metric, P, c, w) == pytest.approx(expected, rel=1e-12)
+    assert math.isnan(measure(metric, P, np.full(shape, 255)))

@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import pytest
 from layer_cases import CASES, PACKAGE, Cube, MeanOverSteps, Scale
+from onnx_architectures import ARCHITECTURES
 from onnx_networks import DIGITS, NETWORKS, SERIES, WORDS, inputs_for
 from onnx_runs import (
     case_and_inputs,
@@ -39,6 +40,15 @@ from backprop.layers import (
 )
 from backprop.storage import onnx_export
 from backprop.storage.onnx_graph import HOW, Graph
+
+ENDING_IN_PROBABILITIES = [
+    name for name, (_, make) in NETWORKS.items() if isinstance(make()[-1], (Softmax, Sigmoid))
+]
+IN_FLOAT32_ALONE = {
+    *("vgg", "residual_tower", "vision_transformer", "mixer", "lstm_stack", "residual_rows")
+}
+"""Networks that nobody else runs in float64: ONNX Runtime has no Conv, LSTM and Softplus of it, and
+the standard's definitions no LayerNormalization."""
 
 
 @pytest.mark.parametrize("case", PACKAGE, ids=str)
@@ -80,6 +90,35 @@ def test_networks_follow_the_standard(name, tmp_path):
     X = inputs_for(shape, 4)
     found = in_reference(tmp_path / "a.onnx", X)
     np.testing.assert_allclose(found, model.predict(X), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(ARCHITECTURES.keys() - IN_FLOAT32_ALONE))
+def test_networks_keep_the_precision_of_predict(name, tmp_path):
+    shape, make = ARCHITECTURES[name]
+    model = model_of(make(), shape, "float64")
+    model.export(tmp_path / "a.onnx")
+    X = inputs_for(shape, 4, "float64")
+    found = in_float64(tmp_path / "a.onnx", X)
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, model.predict(X), rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ENDING_IN_PROBABILITIES)
+def test_networks_give_logits_on_request(name, tmp_path):
+    shape, make = NETWORKS[name]
+    model, X = model_of(make(), shape), inputs_for(shape, 4)
+    model.export(tmp_path / "a.onnx", logits=True)
+    logits = in_onnxruntime(tmp_path / "a.onnx", X)
+    found, expected = model.layers[-1].forward(logits), model.predict(X)
+    assert not np.allclose(logits, expected)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+
+
+def test_networks_are_many_and_tell_samples_apart():
+    assert len(NETWORKS) >= 50
+    for name, (shape, make) in NETWORKS.items():
+        found = model_of(make(), shape).predict(inputs_for(shape, 6))
+        assert np.ptp(found, axis=0).max() > 1e-3, name
 
 
 def test_every_layer_of_the_package_has_a_conversion():

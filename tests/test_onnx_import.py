@@ -35,12 +35,13 @@ FILES |= {"InstanceNormalization": "instance_normalization"}
 
 BRANCHES = (
     *(layers.Masking, layers.MultiHeadAttention, layers.RMSNormalization, layers.GLU),
-    *(layers.TimeDistributed, layers.TransformerBlock),
+    *(layers.TimeDistributed, layers.TransformerBlock, layers.UnitNormalization),
+    layers.RepeatVector,
 )
 """Layers that are neither a chain of nodes nor ways that are joined again."""
 
 SEVERAL_NODES = (layers.ReLU6, layers.HardTanh, layers.CELU, layers.LogSigmoid, layers.Squareplus)
-SEVERAL_NODES += (layers.SparsePlus, layers.TanhShrink)
+SEVERAL_NODES += (layers.SparsePlus, layers.TanhShrink, layers.Threshold, layers.Sparsemax)
 """Activations that are written as nodes which are not read."""
 
 
@@ -48,7 +49,10 @@ def is_chain(layer):
     joined = isinstance(layer, layers.Bidirectional) and layer.merge_mode != "concat"
     relu = isinstance(layer, layers.ReLU) and layer.definition != layers.ReLU.definition
     softmax = isinstance(layer, layers.Softmax) and isinstance(layer.axis, tuple)
-    return not (joined or relu or softmax or isinstance(layer, (*BRANCHES, *SEVERAL_NODES)))
+    inverse = isinstance(layer, Normalization) and layer.invert
+    return not (
+        joined or inverse or relu or softmax or isinstance(layer, (*BRANCHES, *SEVERAL_NODES))
+    )
 
 
 CHAINS = [case for case in PACKAGE if case.mask is None and is_chain(case.make())]
@@ -235,7 +239,7 @@ READ = {
     "AveragePool": 9,
     "BatchNormalization": 2,
     "Conv": 6,
-    "ConvTranspose": 4,
+    "ConvTranspose": 5,
     "Dropout": 5,
     "Elu": 2,
     "Flatten": 3,

@@ -333,3 +333,35 @@ with Workers() as workers:
     compare(network(lambda: Muon(0.01, **both)), workers=workers, epochs=2)
 """,
     )
+
+
+def test_arrays_on_disk(tmp_path: Path) -> None:
+    """Each worker takes its share of every batch from one array of zarr, shuffled by blocks."""
+    succeed(
+        tmp_path,
+        3,
+        """
+import zarr
+from backprop.data import on_disk
+
+on_disk.BLOCK_BYTES, on_disk.BUFFER_BYTES = 480, 1920
+
+def trained(x, **options):
+    model = bp.Sequential([Dense(8), ReLU(), Dense(3), Softmax()], seed=0)
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    history = model.fit(x, y, epochs=3, validation_data=(x, y), verbose=0, **options)
+    return model.parameters.values, history.history
+
+with Workers() as workers:
+    stored = zarr.create_array({}, shape=X.shape, dtype=X.dtype, chunks=(50, 6))
+    stored[:] = X
+    assert on_disk.on_disk(stored)
+    for x, other, shuffle in ((stored, X, False), (stored, stored, True)):
+        found, history = trained(x, shuffle=shuffle, workers=workers)
+        expected, alone = trained(other, shuffle=shuffle)
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+        for name, numbers in alone.items():
+            np.testing.assert_allclose(history[name], numbers, rtol=1e-5)
+        assert len(set(workers.gather(found.tobytes()))) == 1
+""",
+    )

@@ -18,15 +18,27 @@ itself, as happens where no step may be seen."""
 
 
 @lru_cache(maxsize=64)
-def later(T: int, dtype: np.dtype[Any]) -> Array:
-    """What is added to the scores of T steps that see no later ones, shape ``(T, 1, 1, T)``.
+def hidden(T: int, dtype: np.dtype[Any], causal: bool, window: int | None) -> Array:
+    """What is added to the scores of T steps that do not see all others, shape ``(T, 1, 1, T)``.
 
     It is not to be written to: it is kept.
+
+    Args:
+        T: The number of steps.
+        dtype: The dtype of the scores.
+        causal: Whether later steps are not seen.
+        window: w, if steps are not seen that are w or more away.
     """
-    steps = np.arange(T)
-    M = np.where(steps[:, np.newaxis] > steps, HIDDEN, 0.0).astype(dtype)
+    M = np.where(seen(T, causal, window).T, 0.0, HIDDEN).astype(dtype)
     M.setflags(write=False)
     return M[:, np.newaxis, np.newaxis]
+
+
+def seen(T: int, causal: bool, window: int | None) -> Array:
+    """Whether step i sees step j, shape ``(T, T)``."""
+    distance = np.arange(T)[:, np.newaxis] - np.arange(T)  # i − j
+    near: Array = np.abs(distance) < (T if window is None else window)
+    return np.logical_and(near, distance >= 0) if causal else near
 
 
 def padding(mask: Array, out: Array) -> Array:

@@ -28,7 +28,7 @@ def on_disk(x: Any) -> bool:
     """
     if isinstance(x, np.ndarray | np.generic | list | tuple) or is_sparse(x):
         return False
-    if not all(hasattr(type(x), name) for name in ("__getitem__", "__len__", "shape", "dtype")):
+    if not all(hasattr(type(x), name) for name in ("__getitem__", "shape", "dtype")):
         return False
     if any(hasattr(x, name) for name in ("__array_interface__", "__dlpack__", "iloc")):
         return False  # its numbers are in memory
@@ -68,7 +68,7 @@ class RowsOnDisk:
         rng: np.random.Generator | None = None,
         rows: range | None = None,
     ) -> None:
-        lengths = [len(array) for array in arrays]
+        lengths = [array.shape[0] for array in arrays]
         if len(set(lengths)) > 1 or not lengths[0]:
             found = ", ".join(f"{name} has {n}" for name, n in zip(names, lengths, strict=True))
             raise ShapeError(f"there must be as many rows of each, and at least one, but {found}.")
@@ -138,7 +138,7 @@ def slices_of(x: Any, size: int) -> Callable[[], Iterator[Array]]:
     """What makes the rows of an array on disk in order, so many at a time."""
 
     def read() -> Iterator[Array]:
-        for start in range(0, len(x), size):
+        for start in range(0, x.shape[0], size):
             rows = np.asarray(x[start : start + size])
             check_finite(rows, "x holds", first_row=start)
             yield rows

@@ -102,7 +102,7 @@ def evaluation_source(
     if on_disk(x):
         size = EVALUATION_BATCH if batch_size is None else batch_size
         size = check_integer(size, f"{prefix.replace(' ', '_')}batch_size")
-        rows = RowsOnDisk(*named(x, y, sample_weight), size, None, range(first, len(x)))
+        rows = RowsOnDisk(*named(x, y, sample_weight), size, None, range(first, x.shape[0]))
         return Stream(
             rows, bounded(len(rows), steps), checked, model.dtype, f"{prefix}x", None, sample_shape
         )

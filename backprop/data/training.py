@@ -75,14 +75,15 @@ def training_source(
         if sample_weight is not None and class_weight is not None:
             raise ValueError("pass sample_weight or class_weight, not both.")
         share = check_share(split, "validation_split", ends=not split)
-        cut = len(x) if held_out is None else int(len(x) * (1 - share))
+        n = x.shape[0]
+        cut = n if held_out is None else int(n * (1 - share))
         if not cut:
             raise ValueError(
-                f"validation_split={share} of {len(x)} samples leaves no sample for training."
+                f"validation_split={share} of {n} samples leaves no sample for training."
             )
         rows = RowsOnDisk(*named(x, y, sample_weight), each, rng, range(cut))
-        batches = Stream(rows, bounded(len(rows), steps), checked, model.dtype)
-        if held_out is not None and cut < len(x):
+        batches = Stream(rows, bounded(len(rows), steps), checked, model.dtype, rng=rng)
+        if held_out is not None and cut < n:
             size, most = held_out
             kept = evaluation_source(
                 model, x, y, sample_weight, batch_size=size, steps=most, first=cut

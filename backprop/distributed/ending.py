@@ -12,7 +12,11 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from backprop.core import console
+from backprop.distributed.farewell import Farewell
 from backprop.distributed.survival import started_to_survive
+
+LISTEN_AFTER = 1.0
+"""Seconds that a worker waits before it looks whether others have left."""
 
 
 class Ending:
@@ -27,6 +31,9 @@ class Ending:
         self._mpi: Any = None
         self._waiting_since: float | None = None
         self._left = threading.Event()
+        self._watcher: threading.Thread | None = None
+        self._farewell: Farewell | None = None
+        self._meeting = 0
 
     def watch(self, mpi: Any) -> None:
         """From now on ends the job if nobody catches an exception, or this worker waits too long.
@@ -37,15 +44,30 @@ class Ending:
         self._mpi = mpi
         sys.excepthook = lambda kind, error, trace: self.fail(error)
         self._left.clear()
-        threading.Thread(target=self._watch, name="backprop workers", daemon=True).start()
+        self._watcher = threading.Thread(target=self._watch, name="backprop workers", daemon=True)
+        self._watcher.start()
+
+    def meet(self, farewell: Farewell) -> Any:
+        """From now on listens for workers that leave; the communicator of those who meet."""
+        self._farewell = farewell
+        self._meeting, world = farewell.meet()
+        return world
 
     def leave(self) -> None:
-        """Watches the waiting no longer."""
+        """Tells the others so, and watches the waiting no longer."""
         self._left.set()
+        if self._watcher is not None:
+            self._watcher.join()
+            self._watcher = None
+        if self._farewell is not None:
+            self._farewell.tell(self._meeting)
+            self._farewell = None
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Says that what is done inside waits for other workers."""
+        """Says that what is done inside waits for other workers; counts it."""
+        if self._farewell is not None:
+            self._farewell.exchanges += 1
         self._waiting_since = time.monotonic()
         try:
             yield
@@ -53,11 +75,22 @@ class Ending:
             self._waiting_since = None
 
     def _watch(self) -> None:
-        """Ends the job when this worker has waited too long; runs in a thread of its own."""
+        """Ends the job when this worker waits in vain, or too long; runs in a thread of its own."""
         limit = self._workers.time_limit
         while not self._left.wait(min(1.0, limit / 4)):
             since = self._waiting_since
-            if since is not None and time.monotonic() - since > limit:
+            if since is None or time.monotonic() - since < min(LISTEN_AFTER, limit / 4):
+                continue
+            said, meeting = self._farewell, self._meeting
+            missing = [] if said is None else said.missing(meeting)
+            if missing and self._waiting_since == since:
+                ones = "worker" if len(missing) == 1 else "workers"
+                self._end(
+                    f"{self._name()} waits for {ones} {', '.join(map(str, missing))}, which left: "
+                    f"by sys.exit or the end of the program, or by an exception that was caught "
+                    f"there alone. This ends the job. All workers must run the same fits."
+                )
+            if time.monotonic() - since > limit:
                 self._end(
                     f"{self._name()} has waited {limit:g} s for the others, and ends the job: one "
                     f"of them is stopped, or busy, or was told to do something else. "

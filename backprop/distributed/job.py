@@ -16,6 +16,7 @@ from backprop.core.blas import CHOSEN
 from backprop.core.checks import check_flag, check_positive
 from backprop.core.types import Array
 from backprop.distributed.ending import Ending
+from backprop.distributed.farewell import farewell
 from backprop.distributed.objects import as_bytes, gather_objects
 from backprop.distributed.survival import (
     WorkerLost,
@@ -116,6 +117,11 @@ class Workers:
             return
         self._ending.watch(MPI)
         with self._ending.waiting():  # without what an elastic job does in its exchanges
+            said = farewell(MPI, self._world)
+        world = self._ending.meet(said)
+        if not started_to_survive():  # whose communicator is new each time
+            self._world = world
+        with self._ending.waiting():
             found = self._world.allgather(self.elastic)
         if len(set(found)) > 1:
             raise ValueError("elastic must be the same on all workers, but it is not.")

@@ -69,7 +69,7 @@ def _network(
         heads.append(head)
     goals = record.target
     if goals.shape != record.prediction.shape:  # class indices
-        goals = np.eye(record.prediction.shape[-1])[goals]
+        goals = np.equal.outer(goals, np.arange(record.prediction.shape[-1])).astype(float)
     inputs = np.zeros_like(dense[0].X) if dense[0].delta_input is None else dense[0].delta_input
     return network_diagram(
         activations=[dense[0].X[sample], *(layer.Y[sample] for layer in last)],

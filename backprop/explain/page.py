@@ -34,7 +34,7 @@ from backprop.layers.block import walk
 from backprop.plotting.network import MOST_UNITS
 
 _FILES = Path(__file__).parent / "lesson"
-_SCRIPTS = ("elements.js", "network.js", "numbers.js", "drawing.js", "page.js")
+_SCRIPTS = ("elements.js", "network.js", "numbers.js", "labels.js", "drawing.js", "page.js")
 _MOST_SAMPLES = 32  # in a page that runs; of more, the first ones are drawn
 _INDEX = "(?:_i?k)?"
 _OTHER_INDEX = "_[a-z{]"

@@ -55,12 +55,14 @@ if TYPE_CHECKING:
         ReLU6,
         SoftShrink,
         SparsePlus,
+        SparseSigmoid,
         TanhShrink,
+        Threshold,
     )
     from backprop.layers.columns import Columns
     from backprop.layers.convolution import Conv1D, Conv2D
     from backprop.layers.dense import Dense
-    from backprop.layers.depthwise import DepthwiseConv2D, SeparableConv2D
+    from backprop.layers.depthwise import DepthwiseConv1D, DepthwiseConv2D
     from backprop.layers.embedding import Embedding
     from backprop.layers.formulas import Lambda
     from backprop.layers.gated import GLU
@@ -96,7 +98,8 @@ if TYPE_CHECKING:
     from backprop.layers.residual import Residual
     from backprop.layers.rms_normalization import RMSNormalization
     from backprop.layers.scaling import Normalization, Rescaling
-    from backprop.layers.shape import Flatten, Permute, Reshape
+    from backprop.layers.separable import SeparableConv1D, SeparableConv2D
+    from backprop.layers.shape import Flatten, Permute, RepeatVector, Reshape
     from backprop.layers.simple_rnn import SimpleRNN
     from backprop.layers.smooth import (
         GELU,
@@ -108,9 +111,11 @@ if TYPE_CHECKING:
         Softsign,
         Squareplus,
     )
+    from backprop.layers.sparsemax import Sparsemax
     from backprop.layers.time_distributed import TimeDistributed
     from backprop.layers.transformer import TransformerBlock
-    from backprop.layers.transposed import Conv2DTranspose
+    from backprop.layers.transposed import Conv1DTranspose, Conv2DTranspose
+    from backprop.layers.unit_normalization import UnitNormalization
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
@@ -140,12 +145,14 @@ else:
             "ReLU6",
             "SoftShrink",
             "SparsePlus",
+            "SparseSigmoid",
             "TanhShrink",
+            "Threshold",
         ],
         columns=["Columns"],
         convolution=["Conv1D", "Conv2D"],
         dense=["Dense"],
-        depthwise=["DepthwiseConv2D", "SeparableConv2D"],
+        depthwise=["DepthwiseConv1D", "DepthwiseConv2D"],
         embedding=["Embedding"],
         formulas=["Lambda"],
         gated=["GLU"],
@@ -176,7 +183,8 @@ else:
         residual=["Residual"],
         rms_normalization=["RMSNormalization"],
         scaling=["Normalization", "Rescaling"],
-        shape=["Flatten", "Permute", "Reshape"],
+        separable=["SeparableConv1D", "SeparableConv2D"],
+        shape=["Flatten", "Permute", "RepeatVector", "Reshape"],
         simple_rnn=["SimpleRNN"],
         smooth=[
             "GELU",
@@ -188,9 +196,11 @@ else:
             "Softsign",
             "Squareplus",
         ],
+        sparsemax=["Sparsemax"],
         time_distributed=["TimeDistributed"],
         transformer=["TransformerBlock"],
-        transposed=["Conv2DTranspose"],
+        transposed=["Conv1DTranspose", "Conv2DTranspose"],
+        unit_normalization=["UnitNormalization"],
     )
 
 __all__ = [
@@ -212,11 +222,13 @@ __all__ = [
     "Chain",
     "Columns",
     "Conv1D",
+    "Conv1DTranspose",
     "Conv2D",
     "Conv2DTranspose",
     "Cropping1D",
     "Cropping2D",
     "Dense",
+    "DepthwiseConv1D",
     "DepthwiseConv2D",
     "Dropout",
     "Embedding",
@@ -260,9 +272,11 @@ __all__ = [
     "RandomTranslation",
     "ReLU",
     "ReLU6",
+    "RepeatVector",
     "Rescaling",
     "Reshape",
     "Residual",
+    "SeparableConv1D",
     "SeparableConv2D",
     "SiLU",
     "Sigmoid",
@@ -272,13 +286,17 @@ __all__ = [
     "Softplus",
     "Softsign",
     "SparsePlus",
+    "SparseSigmoid",
+    "Sparsemax",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "Squareplus",
     "Tanh",
     "TanhShrink",
+    "Threshold",
     "TimeDistributed",
     "TransformerBlock",
+    "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
     "ZeroPadding1D",

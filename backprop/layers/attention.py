@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
-from backprop.core.attention import later, padding, share_out
-from backprop.core.buffers import new_array
+from backprop import constraints, initializers, regularizers
+from backprop.constraints import Constraint
+from backprop.core.attention import hidden, padding, share_out
 from backprop.core.checks import check_flag, check_integer, check_number
 from backprop.core.functional import column_sum, ones, stacked_product
 from backprop.core.parameter_access import parameter_views
 from backprop.core.ranges import check_mask
 from backprop.core.types import REAL, Array, Shape, as_array
 from backprop.core.windows import check_axes
-from backprop.layers.base import Layer
+from backprop.initializers import Initializer
+from backprop.layers.projected import Projected, rows
+from backprop.regularizers import Regularizer
 
 
-class MultiHeadAttention(Layer):
+class MultiHeadAttention(Projected):
     """Self-attention: each step becomes a weighted mean of all steps, in several heads.
 
     For every sample and head, with d = ``key_dim``,
@@ -28,8 +30,9 @@ class MultiHeadAttention(Layer):
         S = Q Kᵀ / √d,   A = softmax(S + M),   O = A V,   Y = [O_1 … O_h] W_output + b_output
 
     a_ij is the share of step j in what step i sees; every row of A sums to 1. M is 0 where step i
-    may see step j and −∞ where not: where a mask says that there is no step j, and in causal
-    attention where j comes after i. A row that may see nothing is 0, and so is that row of O.
+    may see step j and −∞ where not: where a mask says that there is no step j, in causal
+    attention where j comes after i, and where j is not among the ``sliding_window`` steps nearest
+    to i on either side. A row that may see nothing is 0, and so is that row of O.
 
     Backward, with δ = ∂E/∂Y and dO for ∂E/∂O,
 
@@ -54,6 +57,14 @@ class MultiHeadAttention(Layer):
         dropout: p, the share of A that is dropped in training, in [0, 1).
         use_bias: Whether there are biases.
         causal: Whether a step sees only itself and those before it.
+        sliding_window: w, for which step i sees step j only if |i − j| < w; None for all.
+        kernel_initializer: How each W starts.
+        bias_initializer: How each b starts.
+        kernel_regularizer: The penalty on each W, added to the loss.
+        bias_regularizer: The penalty on each b.
+        kernel_constraint: The condition on each W that is restored after every step.
+        bias_constraint: The condition on each b.
+        seed: Determines what dropout draws; None takes it from the model's seed.
         name: The layer's name.
 
     Example:
@@ -98,6 +109,14 @@ class MultiHeadAttention(Layer):
         dropout: float = 0.0,
         use_bias: bool = True,
         causal: bool = False,
+        sliding_window: int | None = None,
+        kernel_initializer: str | Initializer = "glorot_uniform",
+        bias_initializer: str | Initializer = "zeros",
+        kernel_regularizer: str | Regularizer | None = None,
+        bias_regularizer: str | Regularizer | None = None,
+        kernel_constraint: str | Constraint | None = None,
+        bias_constraint: str | Constraint | None = None,
+        seed: int | None = None,
         name: str | None = None,
     ) -> None:
         super().__init__(name)
@@ -108,6 +127,15 @@ class MultiHeadAttention(Layer):
         self.dropout = check_number(dropout, "MultiHeadAttention(dropout)", below=1)
         self.use_bias = check_flag(use_bias, "use_bias")
         self.causal = check_flag(causal, "causal")
+        window = sliding_window
+        self.sliding_window = None if window is None else check_integer(window, "sliding_window")
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.seed = None if seed is None else check_integer(seed, "seed", 0)
         self.random = self.dropout > 0
         self._forget()
 
@@ -124,17 +152,10 @@ class MultiHeadAttention(Layer):
     def make_parameters(self, input_shape: Shape) -> None:
         """Makes the weights, each with its biases behind it."""
         self._forget()
-        C = self.output_shape(input_shape)[-1]
-        h, d = self.num_heads, self.key_dim
-        for what, size in (("query", d), ("key", d), ("value", self.value_dim)):
-            self.add_parameter(f"W_{what}", (C, h, size))
-            if self.use_bias:
-                self.add_parameter(f"b_{what}", (h, size), "zeros", decays=False)
-        self.add_parameter("W_output", (h, self.value_dim, C))
-        if self.use_bias:
-            self.add_parameter("b_output", (C,), "zeros", decays=False)
+        super().make_parameters(input_shape)
         if self.random:  # a generator of its own, so that it does not change what others draw
-            self._rng = self._rng.spawn(1)[0]
+            own = self._rng.spawn(1)[0] if self.seed is None else np.random.default_rng(self.seed)
+            self._rng = own
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """The same.
@@ -225,76 +246,13 @@ class MultiHeadAttention(Layer):
         check_axes(self, X.shape[1:], "TC")
         return X, None if mask is None else check_mask(self, X, mask)
 
-    def space(self, name: str, shape: Shape, training: bool) -> Array:
-        """A buffer in training, a fresh array in inference."""
-        return self.buffer(name, shape, self.dtype) if training else new_array(shape, self.dtype)
-
-    def keys_in_front(self, name: str, N: int, T: int, training: bool = True) -> Array:
-        """An array ``(T, N, h, T)`` for numbers s_ij of all heads, j in front.
-
-        In the buffer's own shape samples come first, so that a smaller batch takes a part of it.
-        """
-        h = self.num_heads
-        return self.space(name, (N, h * T * T), training).reshape(T, N, h, T)
-
-    def turned(self, name: str, A: Array, training: bool = True) -> Array:
-        """Aᵀ as an array of its own: OpenBLAS takes longer for B Aᵀ than to copy Aᵀ first."""
-        T = self.space(name, (*A.shape[:-2], A.shape[-1], A.shape[-2]), training)
-        np.copyto(T, A.swapaxes(-1, -2))
-        return T
-
-    def heads(self, A: Array) -> Array:
-        """A view ``(N, h, T, size)`` of an array ``(N, T, h size)``; products take it as it is."""
-        return A.reshape(*A.shape[:2], self.num_heads, -1).transpose(0, 2, 1, 3)
-
-    def parts(self, joined: Array) -> tuple[Array, Array, Array]:
-        """The stretches of the last axis that belong to queries, keys and values."""
-        n = self.num_heads * self.key_dim
-        return joined[..., :n], joined[..., n : 2 * n], joined[..., 2 * n :]
-
-    def weights(self, training: bool) -> tuple[Array, Array | None]:
-        """[W_query/√d  W_key  W_value] and the biases likewise, so that one product makes Q, K, V.
-
-        The factor is cheapest on the weights of the queries: S and dS then need none.
-        """
-        size = self.num_heads * (2 * self.key_dim + self.value_dim)
-        W = self.space("W", (len(self.W_query), size), training)
-        self.join(W, self.W_query, self.W_key, self.W_value)
-        if not self.use_bias:
-            return W, None
-        b = self.space("b", (size,), training)
-        self.join(b, self.b_query, self.b_key, self.b_value)
-        return W, b
-
-    def join(self, joined: Array, *each: Array) -> None:
-        """Writes the weights of queries, keys and values into one array."""
-        for part, own in zip(self.parts(joined), each, strict=True):
-            np.copyto(part, own.reshape(part.shape))
-        query, _, _ = self.parts(joined)
-        query *= 1 / math.sqrt(self.key_dim)
-
-    def hand_out(self, joined: Array, *each: Array) -> None:
-        """Writes the gradients of what ``join`` made into those of its parts."""
-        for part, own in zip(self.parts(joined), each, strict=True):
-            np.copyto(own.reshape(part.shape), part)
-        query, _, _ = each
-        query *= 1 / math.sqrt(self.key_dim)
-
-    def project(self, X: Array, W: Array, b: Array | None, training: bool) -> Array:
-        """[Q/√d  K  V] = X W + b."""
-        QKV = self.space("QKV", (*X.shape[:2], W.shape[1]), training)
-        stacked_product(rows(X), W, rows(QKV))
-        if b is not None:
-            QKV += b
-        return QKV
-
     def attend(self, Q: Array, K: Array, mask: Array | None, training: bool) -> Array:
         """A = softmax(S + M) with S = Q Kᵀ, where Q is divided by √d already; the keys in front."""
         N, _, T, _ = Q.shape
         A = self.keys_in_front("A", N, T, training)
         np.matmul(K, self.turned("Q_T", Q, training), out=A.transpose(1, 2, 0, 3))
-        if self.causal:
-            A += later(T, self.dtype)
+        if self.causal or self.sliding_window is not None:
+            A += hidden(T, self.dtype, self.causal, self.sliding_window)
         if mask is not None:
             A += padding(mask, self.space("M", (N, T), training))
         share_out(A, masked=mask is not None)
@@ -318,8 +276,3 @@ class MultiHeadAttention(Layer):
         v = self.value_dim
         found: Array = np.dot(products.reshape(-1, v), ones(v, self.dtype))  # (N T h,)
         return found.reshape(*dO.shape[:2], self.num_heads).transpose(0, 2, 1).copy()
-
-
-def rows(A: Array) -> Array:
-    """A with all axes but the last one as one."""
-    return A.reshape(-1, A.shape[-1])

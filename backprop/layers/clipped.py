@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from backprop.core.checks import check_number
-from backprop.core.types import POSITIVE, REAL, Array
+from backprop.core.types import POSITIVE, REAL, UNIT, Array
 from backprop.layers.base import Activation
 
 
@@ -62,6 +62,81 @@ class HardTanh(Activation):
         """1 where |Z| < 1, else 0."""
         np.abs(Z, out=out)
         return np.less(out, 1, out=out)
+
+
+class SparseSigmoid(Activation):
+    """f(z) = min(max(½ (z + 1), 0), 1);  f′(z) = ½ where −1 < z < 1, else 0 (also at ±1).
+
+    The slope of ``SparsePlus``, as the sigmoid is that of softplus. Source: Blondel, Martins &
+    Niculae 2020, "Learning with Fenchel-Young losses".
+
+    Example:
+        >>> bp.layers.SparseSigmoid().forward(np.array([[-2.0, 0.0, 0.5, 2.0]]))
+        array([[0.  , 0.5 , 0.75, 1.  ]])
+    """
+
+    interval = UNIT
+    definition = "sparse_sigmoid(z) = min(max(½ (z + 1), 0), 1)"
+    slope = "½ [|{z}| < 1]"
+
+    def f(self, Z: Array, out: Array | None = None) -> Array:
+        """½ (Z + 1), cut off below 0 and above 1."""
+        A: Array = np.add(Z, 1, out=out)
+        A *= 0.5
+        np.maximum(A, 0, out=A)
+        return np.minimum(A, 1, out=A)
+
+    def f_prime(self, Z: Array, A: Array, out: Array) -> Array:
+        """½ where |Z| < 1, else 0."""
+        np.abs(Z, out=out)
+        np.less(out, 1, out=out)
+        out *= 0.5
+        return out
+
+
+class Threshold(Activation):
+    """f(z) = z where z > t, else v;  f′(z) = 1 where z > t, else 0 (also at t).
+
+    Args:
+        threshold: t.
+        default_value: v.
+        name: The layer's name.
+
+    Example:
+        >>> bp.layers.Threshold(0.5, -1.0).forward(np.array([[0.4, 0.5, 0.6]]))
+        array([[-1. , -1. ,  0.6]])
+    """
+
+    interval = REAL
+    adjustable = ("threshold", "default_value")
+    definition = (
+        "threshold(z) = z [z > {self.written[0]}] + {self.written[1]} [z ≤ {self.written[0]}]"
+    )
+    slope = "[{z} > {self.written[0]}]"
+
+    def __init__(self, threshold: float, default_value: float, name: str | None = None) -> None:
+        super().__init__(name)
+        self.threshold = check_number(threshold, "Threshold(threshold)", -math.inf)
+        self.default_value = check_number(default_value, "Threshold(default_value)", -math.inf)
+
+    @property
+    def written(self) -> tuple[str, str]:
+        """How formulas write t and v."""
+        t, v = (f"{n:g}".replace("-", "−") for n in (self.threshold, self.default_value))
+        return t, v if self.default_value >= 0 else f"({v})"
+
+    def f(self, Z: Array, out: Array | None = None) -> Array:
+        """Z [Z > t] + v (1 − [Z > t])."""
+        above = self.f_prime(Z, Z, np.empty_like(Z) if out is None else out)
+        rest = np.subtract(1, above)
+        rest *= self.default_value
+        above *= Z
+        above += rest
+        return above
+
+    def f_prime(self, Z: Array, A: Array, out: Array) -> Array:
+        """1 where Z > t, else 0."""
+        return np.greater(Z, self.threshold, out=out)
 
 
 class HardSiLU(Activation):

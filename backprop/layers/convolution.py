@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-
 from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.checks import check_integer
 from backprop.core.correlation import correlate, image_gradient, kernel_gradient
 from backprop.core.errors import ShapeError
-from backprop.core.masks import mask_behind_windows
 from backprop.core.parameter_access import parameter_views
-from backprop.core.ranges import check_mask
 from backprop.core.types import Array, Shape, as_array
-from backprop.core.windows import times, windows
+from backprop.core.windows import times
 from backprop.initializers import Initializer
-from backprop.layers.sliding import Sizes, Sliding
+from backprop.layers.sliding import OverSteps, Sizes, Sliding
 from backprop.regularizers import Regularizer
 
 
@@ -191,7 +185,7 @@ class Conv2D(Sliding):
         return [(slice(g * n, g * n + n), slice(g * m, g * m + m)) for g in range(self.groups)]
 
 
-class Conv1D(Conv2D):
+class Conv1D(OverSteps, Conv2D):
     """Convolution of sequences: every filter looks at each window of steps with the same weights.
 
         z_{n t o} = Σ_{i c} x_{n, t s + i d, c} w_{i c o} + b_o
@@ -237,33 +231,4 @@ class Conv1D(Conv2D):
         "{delta}_{{tk}} {W}_{{uck}}",
     }
 
-    axes = "TC"
-    any_length = 2
     paddings = ("valid", "same", "causal")
-    takes_mask = True
-
-    def output_mask(self, X: Array, mask: Array | None) -> Array | None:
-        """Of windows that lie inside those without a padded step, else those of a step."""
-        if mask is None:
-            return None
-        (size,), (stride,), (dilation,) = self.kernel_size, self.strides, self.dilation_rate
-        w = windows(mask.shape[1], size, stride, self.padding, dilation)
-        return mask_behind_windows(self, mask, w, self.padding, zeros=True)
-
-    def forward(self, X: Array, training: bool = False, mask: Array | None = None) -> Array:
-        """Z = C W + b, where C has zeros in place of padded steps."""
-        M: Any = None
-        if mask is not None:
-            X = self.check_input(X)
-            M = check_mask(self, X, mask)[..., np.newaxis]  # (N, T, 1)
-            X = np.multiply(X, M, out=self.buffer("X", X.shape, self.dtype) if training else None)
-        if training:
-            self._M = M
-        return super().forward(X, training)
-
-    def backward(self, delta: Array) -> Array | None:
-        """As of images; ∂E/∂X is 0 for padded steps."""
-        dX = super().backward(delta)
-        if dX is not None and self._M is not None:
-            dX *= self._M
-        return dX

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from backprop import constraints, initializers, regularizers
+from backprop.constraints import Constraint
 from backprop.core.checks import check_integer, check_list, check_number, check_positive
 from backprop.core.errors import ShapeError
 from backprop.core.parameter_access import parameter_views
 from backprop.core.types import REAL, UNIT, Array, Shape
 from backprop.initializers import Initializer
-from backprop.initializers import get as get_initializer
 from backprop.layers.base import Activation
+from backprop.regularizers import Regularizer
 
 SELU_SCALE = 1.0507009873554805
 """λ of SELU."""
@@ -75,6 +77,8 @@ class PReLU(Activation):
 
     Args:
         alpha_initializer: How α starts.
+        alpha_regularizer: The penalty on α, added to the loss.
+        alpha_constraint: The condition on α that is restored after every step.
         shared_axes: The axes along which places share an α, where 1 is the first one of a sample,
             such as ``[1, 2]`` for one α for each channel of images; None shares none.
         name: The layer's name.
@@ -103,11 +107,15 @@ class PReLU(Activation):
     def __init__(
         self,
         alpha_initializer: str | Initializer = "zeros",
+        alpha_regularizer: str | Regularizer | None = None,
+        alpha_constraint: str | Constraint | None = None,
         shared_axes: list[int] | tuple[int, ...] | None = None,
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        self.alpha_initializer = get_initializer(alpha_initializer)
+        self.alpha_initializer = initializers.get(alpha_initializer)
+        self.alpha_regularizer = regularizers.get(alpha_regularizer)
+        self.alpha_constraint = constraints.get(alpha_constraint)
         axes = check_list(shared_axes, "PReLU(shared_axes)")
         self.shared_axes = [check_integer(axis, "PReLU(shared_axes)") for axis in axes] or None
 
@@ -122,7 +130,14 @@ class PReLU(Activation):
                 f"shape {tuple(input_shape)}, whose axes are 1 to {len(input_shape)}."
             )
         shape = tuple(1 if k in shared else n for k, n in enumerate(input_shape, 1))
-        self.add_parameter("alpha", shape, self.alpha_initializer, decays=False)
+        self.add_parameter(
+            "alpha",
+            shape,
+            self.alpha_initializer,
+            decays=False,
+            regularizer=self.alpha_regularizer,
+            constraint=self.alpha_constraint,
+        )
 
     def forward(self, Z: Array, training: bool = False) -> Array:
         """A = f(Z).

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.arrays import as_numbers
-from backprop.core.checks import check_axis, check_number, check_numbers
+from backprop.core.checks import check_axis, check_flag, check_number, check_numbers
 from backprop.core.errors import ShapeError
 from backprop.core.functional import by_channel
 from backprop.core.parameter_access import parameter_views
@@ -70,6 +70,8 @@ class Normalization(Layer):
 
         Y = (X − μ) / σ,   ∂E/∂X = δ / σ        with σ = √variance, or 1 where that is 0
 
+    With ``invert`` it goes the other way, Y = σ X + μ and ∂E/∂X = σ δ.
+
     μ and the variance are parameters that are not learnt; they are saved with the model. They are
     those that are given, or those of ``adapt(X)``, or else those of the inputs that the first
     ``fit`` trains on, without any that are held out. Until then Y = X. Padded steps that a mask
@@ -83,6 +85,7 @@ class Normalization(Layer):
             every channel of images.
         mean: μ, if it is known, with ``variance``.
         variance: The variance.
+        invert: Whether it makes numbers of the inputs' scale out of normalised ones.
         name: The layer's name.
 
     Attributes:
@@ -111,6 +114,7 @@ class Normalization(Layer):
         axis: int | list[int] | tuple[int, ...] | None = -1,
         mean: Any = None,
         variance: Any = None,
+        invert: bool = False,
         name: str | None = None,
     ) -> None:
         super().__init__(name)
@@ -125,8 +129,14 @@ class Normalization(Layer):
             raise ValueError(
                 f"variance of Normalization must be 0 or more, but it is {variance!r}."
             )
+        self.invert = check_flag(invert, "invert")
+        if self.invert:
+            self.formulas = {
+                "Y": "√({variance} + [{variance} = 0]) {x} + {mean}",
+                "dX": "√({variance} + [{variance} = 0]) {delta}",
+            }
         self.Y: Any = None
-        self._inverse: Any = None  # 1/σ
+        self._factor: Any = None  # 1/σ, or σ
 
     def make_parameters(self, input_shape: Shape) -> None:
         """Makes μ and the variance; a third number, the count, stands there as in Keras."""
@@ -159,22 +169,27 @@ class Normalization(Layer):
         return tuple(input_shape)
 
     def forward(self, X: Array, training: bool = False, mask: Array | None = None) -> Array:
-        """(X − μ) / σ."""
+        """(X − μ) / σ, or the other way σ X + μ."""
         X = self.check_input(X)
         shape = self.fitting(X.shape[1:])
         mean, variance = self.mean_.reshape(shape), self.variance_.reshape(shape)
-        inverse = 1 / (np.sqrt(variance) + (variance == 0))
-        Y = by_channel(np.subtract, X, mean, self.room(X.shape, X.dtype, training))
-        by_channel(np.multiply, Y, inverse, Y)
+        sigma = np.sqrt(variance) + (variance == 0)
+        Y, factor = self.room(X.shape, X.dtype, training), sigma if self.invert else 1 / sigma
+        if self.invert:
+            by_channel(np.multiply, X, factor, Y)
+            by_channel(np.add, Y, mean, Y)
+        else:
+            by_channel(np.subtract, X, mean, Y)
+            by_channel(np.multiply, Y, factor, Y)
         if training:
-            self.Y, self._inverse = Y, inverse
+            self.Y, self._factor = Y, factor
         return Y
 
     def backward(self, delta: Array) -> Array:
-        """δ / σ."""
+        """δ / σ, or σ δ."""
         self.check_delta(delta, self.Y)
         dX = self.buffer("dX", delta.shape, self.dtype)
-        return by_channel(np.multiply, delta, self._inverse, dX)
+        return by_channel(np.multiply, delta, self._factor, dX)
 
     def fitting(self, sample: Shape) -> Shape:
         """The shape in which μ broadcasts over samples.

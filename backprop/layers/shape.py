@@ -11,6 +11,7 @@ import numpy as np
 from backprop.core.checks import check_integer
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, Shape, as_floats
+from backprop.core.windows import check_axes
 from backprop.layers.base import Layer
 
 
@@ -171,3 +172,55 @@ class Permute(Layer):
         dX = self.buffer("dX", self._X_shape, self.Y.dtype)
         np.copyto(dX.transpose(0, *self.dims), delta)
         return dX
+
+
+class RepeatVector(Layer):
+    """Each sample several times, as the steps of a sequence: Y_t = X for t = 1 … n.
+
+        ∂E/∂X = Σ_t δ_t
+
+    Shapes: X ``(N, C)``, Y ``(N, n, C)``.
+
+    Args:
+        n: The number of steps.
+        name: The layer's name.
+
+    Example:
+        >>> bp.layers.RepeatVector(3).forward(np.array([[1.0, 2.0]]))[0]
+        array([[1., 2.],
+               [1., 2.],
+               [1., 2.]])
+    """
+
+    definition = "{f}(x)_t = x for t = 1 … {self.n}"
+    formulas = {"dX": "Σ_t {delta}_t"}
+
+    def __init__(self, n: int, name: str | None = None) -> None:
+        super().__init__(name)
+        self.n = check_integer(n, "n of RepeatVector")
+        self.Y: Any = None
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """A sequence of n steps.
+
+        Raises:
+            ShapeError: A sample is no vector, ``(C,)``.
+        """
+        check_axes(self, tuple(input_shape), "C")
+        return (self.n, *input_shape)
+
+    def forward(self, X: Array, training: bool = False) -> Array:
+        """X at each step."""
+        X = as_floats(X)
+        Y = self.room((len(X), *self.output_shape(X.shape[1:])), X.dtype, training)
+        np.copyto(Y, X[:, np.newaxis])
+        if training:
+            self.Y = Y
+        return Y
+
+    def backward(self, delta: Array) -> Array:
+        """Σ δ over the steps."""
+        self.check_delta(delta, self.Y)
+        N, _, C = delta.shape
+        dX = self.buffer("dX", (N, C), self.Y.dtype)
+        return np.add.reduce(delta, axis=1, out=dX)

@@ -14,7 +14,9 @@ from backprop.core.checks import check_choice, check_sizes, check_use_bias
 from backprop.core.errors import ShapeError, misfit
 from backprop.core.functional import by_channel, column_sum
 from backprop.core.grids import Grid
+from backprop.core.masks import mask_behind_windows
 from backprop.core.parameter_access import parameter_views
+from backprop.core.ranges import check_mask
 from backprop.core.types import REAL, Array, Shape
 from backprop.core.windows import WrittenWindows, check_axes, lay, windows, write
 from backprop.initializers import Initializer
@@ -152,3 +154,41 @@ class Sliding(Layer):
         """∂E/∂b = Σ δ over all windows."""
         if self.use_bias:
             column_sum(delta, out=self.db)
+
+
+class OverSteps(Sliding):
+    """What the convolutions of sequences share: padded steps of a mask count as zeros.
+
+    Shapes: X ``(N, T, C)``, Z ``(N, T', filters)``.
+    """
+
+    axes = "TC"
+    any_length = 2
+    takes_mask = True
+    _M: Any = None
+
+    def output_mask(self, X: Array, mask: Array | None) -> Array | None:
+        """Of windows that lie inside those without a padded step, else those of a step."""
+        if mask is None:
+            return None
+        (size,), (stride,), (dilation,) = self.kernel_size, self.strides, self.dilation_rate
+        w = windows(mask.shape[1], size, stride, self.padding, dilation)
+        return mask_behind_windows(self, mask, w, self.padding, zeros=True)
+
+    def forward(self, X: Array, training: bool = False, mask: Array | None = None) -> Array:
+        """As of images, with zeros in place of padded steps."""
+        M: Any = None
+        if mask is not None:
+            X = self.check_input(X)
+            M = check_mask(self, X, mask)[..., np.newaxis]  # (N, T, 1)
+            X = np.multiply(X, M, out=self.buffer("X", X.shape, self.dtype) if training else None)
+        if training:
+            self._M = M
+        return super().forward(X, training)
+
+    def backward(self, delta: Array) -> Array | None:
+        """As of images; ∂E/∂X is 0 for padded steps."""
+        dX = super().backward(delta)
+        if dX is not None and self._M is not None:
+            dX *= self._M
+        return dX

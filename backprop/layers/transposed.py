@@ -1,4 +1,4 @@
-"""Transposed convolution, which makes images larger."""
+"""Transposed convolution, which makes images larger, and sequences longer."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from backprop.core.checks import check_integer, check_sizes
 from backprop.core.correlation import correlate, image_gradient, kernel_gradient
 from backprop.core.errors import ShapeError
 from backprop.core.grids import Grid
+from backprop.core.masks import refusal
 from backprop.core.parameter_access import parameter_views
 from backprop.core.types import Array, Shape, as_array
-from backprop.core.windows import Windows, check_axes
+from backprop.core.windows import Windows, check_axes, windows
 from backprop.initializers import Initializer
 from backprop.layers.sliding import Sizes, Sliding
 from backprop.regularizers import Regularizer
@@ -38,6 +39,9 @@ class Conv2DTranspose(Sliding):
         strides: The pixels of Z from one window to the next, likewise.
         padding: ``"valid"`` keeps all that is painted, (H − 1) s + k; ``"same"`` keeps H s, and
             cuts off as much before as behind, an odd pixel behind.
+        output_padding: Pixels that Z has behind those that it must have: (H − 1) s + k of
+            ``"valid"``, and (H − 1) s + 1 of ``"same"``, or + 0 if k is even; fewer than the
+            stride. None for the sizes above.
         dilation_rate: The pixels from one element of a window to the next. Strides and dilation
             cannot both be greater than 1.
         use_bias: Whether b is there.
@@ -47,9 +51,6 @@ class Conv2DTranspose(Sliding):
         bias_regularizer: The penalty on b.
         kernel_constraint: What is restored in W after every step.
         bias_constraint: What is restored in b.
-        output_padding: Pixels that Z has behind those that it must have: (H − 1) s + k of
-            ``"valid"``, and (H − 1) s + 1 of ``"same"``, or + 0 if k is even; fewer than the
-            stride. None for the sizes above.
         name: The layer's name.
 
     Attributes:
@@ -85,6 +86,7 @@ class Conv2DTranspose(Sliding):
         kernel_size: Sizes,
         strides: Sizes = 1,
         padding: str = "valid",
+        output_padding: Sizes | None = None,
         dilation_rate: Sizes = 1,
         use_bias: bool = True,
         kernel_initializer: str | Initializer = "glorot_uniform",
@@ -93,19 +95,19 @@ class Conv2DTranspose(Sliding):
         bias_regularizer: str | Regularizer | None = None,
         kernel_constraint: str | Constraint | None = None,
         bias_constraint: str | Constraint | None = None,
-        output_padding: Sizes | None = None,
         name: str | None = None,
     ) -> None:
         window = kernel_size, strides, padding, dilation_rate
         bias = use_bias, bias_initializer, bias_regularizer, bias_constraint
         super().__init__(*window, *bias, name)
-        self.filters = check_integer(filters, "filters of Conv2DTranspose")
+        self.filters = check_integer(filters, f"filters of {type(self).__name__}")
         more: Any = output_padding
         if more is not None:
-            more = check_sizes(more, "output_padding of Conv2DTranspose", 2, least=0)
+            what = f"output_padding of {type(self).__name__}"
+            more = check_sizes(more, what, len(self.axes) - 1, least=0)
             if any(extra >= s for extra, s in zip(more, self.strides, strict=True)):
                 raise ValueError(
-                    f"output_padding of Conv2DTranspose must be smaller than the strides, "
+                    f"{what} must be smaller than the strides, "
                     f"{self.strides}, but it is {output_padding!r}."
                 )
         self.output_padding = more
@@ -133,13 +135,14 @@ class Conv2DTranspose(Sliding):
             ShapeError: The sample has other axes, or nothing would be left of its windows.
         """
         check_axes(self, sample, self.axes)
-        extra = self.output_padding or (None, None)
-        height, width = (
+        extra = self.output_padding or (None,) * len(self.strides)
+        axes = (
             painted(n, size, stride, dilation, self.padding, more)
             for n, size, stride, dilation, more in zip(
                 sample[:-1], self.kernel_size, self.strides, self.dilation_rate, extra, strict=True
             )
         )
+        height, width = (windows(1, 1), *axes)[-2:]
         if not (height.n_in and width.n_in):
             raise ShapeError(
                 f"{self} would make images without pixels of samples of shape {tuple(sample)}: "
@@ -148,9 +151,9 @@ class Conv2DTranspose(Sliding):
         return height, width
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        """A larger image of ``filters`` channels."""
-        height, width = self.grid(input_shape)
-        return height.n_in, width.n_in, self.filters
+        """A larger image, or a longer sequence, of ``filters`` channels."""
+        sizes = tuple(axis.n_in for axis in self.grid(input_shape))
+        return (*sizes[3 - len(input_shape) :], self.filters)
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """Z = Σ of all windows + b."""
@@ -158,7 +161,8 @@ class Conv2DTranspose(Sliding):
         Z = self.room((len(X), *self.output_shape(X.shape[1:])), self.dtype, training)
         if training:
             self.X, self.Z = X, Z
-        image_gradient(X, self.W, self.grid(X.shape[1:]), Z, self.memory(training))
+        grid, W = self.grid(X.shape[1:]), self.kernel(self.W)
+        image_gradient(self.images(X), W, grid, self.images(Z), self.memory(training))
         self.add_bias(Z)
         return Z
 
@@ -166,14 +170,76 @@ class Conv2DTranspose(Sliding):
         """∂E/∂X = C W, ∂E/∂W = Cᵀ X, ∂E/∂b = Σ δ, with C the windows of δ."""
         delta = as_array(delta, self.dtype)
         self.check_delta(delta, self.Z)
-        grid = self.grid(self.X.shape[1:])
-        kernel_gradient(delta, self.X, grid, self.dW, self.buffers)
+        grid, D = self.grid(self.X.shape[1:]), self.images(delta)
+        kernel_gradient(D, self.images(self.X), grid, self.kernel(self.dW), self.buffers)
         self.bias_gradient(delta)
         if not self.needs_input_gradient:
             return None
         dX = self.buffer("dX", self.X.shape, self.dtype)
-        correlate(delta, self.W, grid, dX, self.buffers)
+        correlate(D, self.kernel(self.W), grid, self.images(dX), self.buffers)
         return dX
+
+
+class Conv1DTranspose(Conv2DTranspose):
+    """Transposed convolution of sequences: every step paints its window of a longer sequence.
+
+        z_{n, t s + i d, o} = Σ_c x_{n t c} w_{i o c} + b_o,
+
+    added up over all (t, i) that meet in a step of Z with its padding; backwards as in
+    ``Conv2DTranspose``.
+
+    Shapes: X ``(N, T, C)``, W ``(k, filters, C)``, b ``(filters,)``, Z ``(N, T', filters)``.
+
+    Args:
+        filters: Number of filters.
+        kernel_size: The steps of a window.
+        strides: The steps of Z from one window to the next.
+        padding: ``"valid"`` keeps all that is painted, (T − 1) s + k; ``"same"`` keeps T s, and
+            cuts off as much before as behind, an odd step behind.
+        output_padding: Steps that Z has behind those that it must have: (T − 1) s + k of
+            ``"valid"``, and (T − 1) s + 1 of ``"same"``, or + 0 if k is even; fewer than the
+            stride. None for the sizes above.
+        dilation_rate: The steps from one element of a window to the next. Strides and dilation
+            cannot both be greater than 1.
+        use_bias: Whether b is there.
+        kernel_initializer: How W starts.
+        bias_initializer: How b starts.
+        kernel_regularizer: The penalty on W, added to the loss.
+        bias_regularizer: The penalty on b.
+        kernel_constraint: What is restored in W after every step.
+        bias_constraint: What is restored in b.
+        name: The layer's name.
+
+    Example:
+        >>> layer = bp.layers.Conv1DTranspose(1, 2, strides=2, kernel_initializer="ones")
+        >>> model = bp.Sequential([bp.Input((3, 1)), layer])
+        >>> model.predict([[[1], [2], [3]]]).ravel()
+        array([1., 1., 2., 2., 3., 3.], dtype=float32)
+    """
+
+    definition = "{f}(x)_{{ak}} = Σ_{{{self.written.hits}, c}} x_{{tc}} W_{{ukc}} + {b}_k"
+    formulas = {
+        "dW": "_{{ukc}} = Σ_N Σ_t {x}_{{tc}} {delta}_{{{self.written.at}, k}}"
+        "{self.written.outside}",
+        "db": "_k = Σ_N Σ_a {delta}_{{ak}}",
+        "dX": "_{{tc}} = Σ_{{uk}} {delta}_{{{self.written.at}, k}} {W}_{{ukc}}"
+        "{self.written.outside}",
+    }
+
+    axes = "TC"
+    any_length = 2
+    of_images = False
+
+    def output_mask(self, X: Array, mask: Array | None) -> Array | None:
+        """None of none.
+
+        Raises:
+            ValueError: Some steps are padded.
+        """
+        if mask is not None:
+            fault = "lays the windows that steps paint over each other"
+            raise refusal(self, fault, "mask the sequences behind it")
+        return None
 
 
 def painted(

@@ -13,10 +13,12 @@ raises ``NoForwardError``, a ``ValueError``, if no ``forward`` came before.
 
 from backprop.losses.base import Loss
 from backprop.losses.binary_cross_entropy import BinaryCrossentropy
+from backprop.losses.circle import Circle
 from backprop.losses.cross_entropy import CategoricalCrossentropy, CrossEntropy
 from backprop.losses.distribution import KLDivergence, Poisson
 from backprop.losses.focal import BinaryFocalCrossentropy, CategoricalFocalCrossentropy
 from backprop.losses.formula import Formula
+from backprop.losses.generalized import CategoricalGeneralizedCrossEntropy
 from backprop.losses.hinge import CategoricalHinge, Hinge, SquaredHinge
 from backprop.losses.names import get
 from backprop.losses.overlap import Dice, Tversky
@@ -38,7 +40,9 @@ __all__ = [
     "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
     "CategoricalFocalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
     "CategoricalHinge",
+    "Circle",
     "CosineSimilarity",
     "CrossEntropy",
     "Dice",

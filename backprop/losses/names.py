@@ -4,9 +4,11 @@ from backprop.core.lookup import resolve
 from backprop.core.signatures import check_methods
 from backprop.losses.base import Loss
 from backprop.losses.binary_cross_entropy import BinaryCrossentropy
+from backprop.losses.circle import Circle
 from backprop.losses.cross_entropy import CategoricalCrossentropy
 from backprop.losses.distribution import KLDivergence, Poisson
 from backprop.losses.focal import BinaryFocalCrossentropy, CategoricalFocalCrossentropy
+from backprop.losses.generalized import CategoricalGeneralizedCrossEntropy
 from backprop.losses.hinge import CategoricalHinge, Hinge, SquaredHinge
 from backprop.losses.overlap import Dice, Tversky
 from backprop.losses.regression import (
@@ -46,6 +48,7 @@ _BY_NAME: dict[str, type[Loss]] = {
     "binary_focal_crossentropy": BinaryFocalCrossentropy,
     "categorical_crossentropy": CategoricalCrossentropy,
     "categorical_focal_crossentropy": CategoricalFocalCrossentropy,
+    "categorical_generalized_cross_entropy": CategoricalGeneralizedCrossEntropy,
     "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
     "poisson": Poisson,
     "kld": KLDivergence,
@@ -53,6 +56,7 @@ _BY_NAME: dict[str, type[Loss]] = {
     "hinge": Hinge,
     "squared_hinge": SquaredHinge,
     "categorical_hinge": CategoricalHinge,
+    "circle": Circle,
     "dice": Dice,
     "tversky": Tversky,
     "quantile": Quantile,

@@ -20,6 +20,7 @@ from backprop.metrics.classification import Precision, Recall
 from backprop.metrics.confusion import confusion_matrix
 from backprop.metrics.counts import FalseNegatives, FalsePositives, TrueNegatives, TruePositives
 from backprop.metrics.errors import (
+    ConcordanceCorrelation,
     CosineSimilarity,
     LogCoshError,
     MeanAbsolutePercentageError,
@@ -47,7 +48,7 @@ from backprop.metrics.operating_points import (
     SensitivityAtSpecificity,
     SpecificityAtSensitivity,
 )
-from backprop.metrics.overlap import BinaryIoU, IoU, MeanIoU
+from backprop.metrics.overlap import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
 from backprop.metrics.ranking import AUC
 from backprop.metrics.regression import (
     MeanAbsoluteError,
@@ -65,6 +66,7 @@ __all__ = [
     "CategoricalAccuracy",
     "CategoricalCrossentropy",
     "CategoricalHinge",
+    "ConcordanceCorrelation",
     "CosineSimilarity",
     "F1Score",
     "FBetaScore",
@@ -84,6 +86,8 @@ __all__ = [
     "MeanSquaredError",
     "MeanSquaredLogarithmicError",
     "Metric",
+    "OneHotIoU",
+    "OneHotMeanIoU",
     "PearsonCorrelation",
     "Poisson",
     "Precision",

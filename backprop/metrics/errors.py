@@ -137,6 +137,39 @@ class PearsonCorrelation(MeanMetric):
         return cosine(*(A - A.mean(axis=-1, keepdims=True) for A in (P, Y)))
 
 
+class ConcordanceCorrelation(MeanMetric):
+    """How well a sample's K outputs agree with its targets: correlated, and of one size.
+
+        ρ = 2 s_ŷy / (s_ŷ² + s_y² + (m_ŷ − m_y)² + 10⁻⁷)
+
+    with m the means over the K, s² the variances and s_ŷy the covariance; the result is the mean
+    of ρ over the samples, as in Keras. Source: Lin 1989, "A concordance correlation coefficient to
+    evaluate reproducibility".
+
+    Args:
+        name: Its key in logs and History.
+
+    Example:
+        >>> metric = bp.metrics.ConcordanceCorrelation()
+        >>> metric.update(np.array([[3.0, 4.0, 5.0]]), np.array([[1.0, 2.0, 3.0]]))
+        >>> round(metric.result(), 4)  # 2 · ⅔ / (⅔ + ⅔ + 2²), where the correlation is 1
+        0.25
+    """
+
+    better = "larger"
+
+    def __init__(self, name: str = "concordance_correlation") -> None:
+        super().__init__(name)
+
+    def values(self, prediction: Array, target: Array) -> Array:
+        """2 s_ŷy / (s_ŷ² + s_y² + (m_ŷ − m_y)² + 10⁻⁷)."""
+        P, Y = several(self, *paired(self, prediction, target))
+        M = P.mean(axis=-1, keepdims=True), Y.mean(axis=-1, keepdims=True)
+        covariance = np.mean((P - M[0]) * (Y - M[1]), axis=-1)
+        spread = P.var(axis=-1) + Y.var(axis=-1) + np.square(M[0] - M[1])[..., 0]
+        return np.asarray(2 * covariance / (spread + EPSILON))
+
+
 def paired(metric: Metric, prediction: Array, target: Array) -> tuple[Array, Array]:
     """Both in float64 and of one shape (see ``Metric.paired``)."""
     P, Y = metric.paired(prediction, target)

@@ -1,11 +1,13 @@
 """Metrics that are losses too: cross-entropies, divergence, counts, and the hinges."""
 
+import math
+
 import numpy as np
 
 from backprop.core import functional
-from backprop.core.checks import check_flag, check_number
+from backprop.core.checks import check_flag, check_integer, check_number
 from backprop.core.types import Array
-from backprop.metrics.base import MeanMetric
+from backprop.metrics.base import MeanMetric, as_arrays
 from backprop.metrics.errors import EPSILON, paired, several
 
 
@@ -86,6 +88,8 @@ class SparseCategoricalCrossentropy(MeanMetric):
     Args:
         name: Its key in logs and History.
         from_logits: Whether predictions are logits; else they are probabilities.
+        ignore_class: A target that says that there is none: the mean is over the others, as it is
+            in the loss. (Keras counts them as 0 in the mean, unless there are weights.)
 
     Example:
         >>> metric = bp.metrics.SparseCategoricalCrossentropy(from_logits=True)
@@ -97,10 +101,27 @@ class SparseCategoricalCrossentropy(MeanMetric):
     better = "smaller"
 
     def __init__(
-        self, name: str = "sparse_categorical_crossentropy", from_logits: bool = False
+        self,
+        name: str = "sparse_categorical_crossentropy",
+        from_logits: bool = False,
+        ignore_class: int | None = None,
     ) -> None:
         super().__init__(name)
         self.from_logits = check_flag(from_logits, "from_logits")
+        if ignore_class is not None:
+            ignore_class = check_integer(ignore_class, "ignore_class", -math.inf)
+        self.ignore_class = ignore_class
+
+    def update(self, prediction: Array, target: Array, sample_weight: Array | None = None) -> None:
+        """Counts a batch."""
+        if self.ignore_class is None:
+            super().update(prediction, target, sample_weight)
+            return
+        P, Y = as_arrays(prediction, target)
+        c = self.class_indices(P, Y)
+        known = c != self.ignore_class
+        w = 1.0 if sample_weight is None else self.spread(sample_weight, c.shape)
+        self.add(self.values(P, np.where(known, c, 0)), known * w)
 
     def values(self, prediction: Array, target: Array) -> Array:
         """−log q_c, where q is p / Σ_j p_j or softmax(z)."""

@@ -19,6 +19,7 @@ from backprop.metrics.base import Metric
 from backprop.metrics.classification import Precision, Recall
 from backprop.metrics.counts import FalseNegatives, FalsePositives, TrueNegatives, TruePositives
 from backprop.metrics.errors import (
+    ConcordanceCorrelation,
     CosineSimilarity,
     LogCoshError,
     MeanAbsolutePercentageError,
@@ -81,6 +82,7 @@ _OTHERS: dict[str, type[Metric]] = {
     "logcosh": LogCoshError,
     "cosine_similarity": CosineSimilarity,
     "pearson_correlation": PearsonCorrelation,
+    "concordance_correlation": ConcordanceCorrelation,
     "bce": BinaryCrossentropy,
     "binary_crossentropy": BinaryCrossentropy,
     "categorical_crossentropy": CategoricalCrossentropy,

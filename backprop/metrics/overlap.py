@@ -40,7 +40,7 @@ class IoU(Metric):
         self,
         num_classes: int,
         target_class_ids: Sequence[int],
-        name: str = "iou",
+        name: str = "io_u",
         ignore_class: int | None = None,
     ) -> None:
         super().__init__(name)
@@ -131,6 +131,53 @@ class MeanIoU(IoU):
     ) -> None:
         num_classes = check_integer(num_classes, "MeanIoU(num_classes)", 2)
         super().__init__(num_classes, range(num_classes), name, ignore_class)
+
+
+class OneHotIoU(IoU):
+    """``IoU`` under Keras's name for targets that are one-hot rows.
+
+    Args:
+        num_classes: K, the number of outputs.
+        target_class_ids: The classes that the mean is over.
+        name: Its key in logs and History.
+        ignore_class: A class whose samples do not count.
+
+    Example:
+        >>> metric = bp.metrics.OneHotIoU(num_classes=2, target_class_ids=[1])
+        >>> metric.update(np.array([[0.1, 0.9], [0.2, 0.8]]), np.array([[0, 1], [1, 0]]))
+        >>> metric.result()
+        0.5
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        target_class_ids: Sequence[int],
+        name: str = "one_hot_io_u",
+        ignore_class: int | None = None,
+    ) -> None:
+        super().__init__(num_classes, target_class_ids, name, ignore_class)
+
+
+class OneHotMeanIoU(MeanIoU):
+    """``MeanIoU`` under Keras's name for targets that are one-hot rows.
+
+    Args:
+        num_classes: K, the number of outputs.
+        name: Its key in logs and History.
+        ignore_class: A class whose samples do not count.
+
+    Example:
+        >>> metric = bp.metrics.OneHotMeanIoU(num_classes=2)
+        >>> metric.update(np.array([[0.1, 0.9], [0.8, 0.2]]), np.array([[0, 1], [1, 0]]))
+        >>> metric.result()
+        1.0
+    """
+
+    def __init__(
+        self, num_classes: int, name: str = "one_hot_mean_io_u", ignore_class: int | None = None
+    ) -> None:
+        super().__init__(num_classes, name, ignore_class)
 
 
 class BinaryIoU(IoU):

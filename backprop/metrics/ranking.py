@@ -1,10 +1,13 @@
 """Metrics on rankings: what holds at all thresholds, and the areas under two curves, exactly."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from backprop.core.checks import check_choice, check_flag, check_integer
+from backprop.core.checks import check_choice, check_flag, check_integer, check_list, check_number
+from backprop.core.errors import ShapeError
 from backprop.core.types import Array
 from backprop.metrics.base import Metric
 from backprop.metrics.decisions import are_two_classes, check_class_id, has_one_true, rows
@@ -27,6 +30,7 @@ class Ranking(Metric):
     """
 
     better = "larger"
+    label_weights: Any = None  # how much each output counts; all alike if it is None
 
     def __init__(self, name: str, class_id: int | None, multi_label: bool = False) -> None:
         super().__init__(name)
@@ -55,6 +59,14 @@ class Ranking(Metric):
         W = np.ones(P.shape) if w is None else w
         K = P.shape[1]
         self._one_true = self._one_true and has_one_true(T, w)
+        V = self.label_weights
+        if V is not None and len(V) != K:
+            raise ShapeError(
+                f"metric {self.name!r}: label_weights must hold a number for each of the {K} "
+                f"outputs, but there are {len(V)}."
+            )
+        if V is not None and not self.multi_label:
+            W = W * np.array(V)
         if K == 2 and self.outputs == "scores":
             P = P - P[:, ::-1]  # softmax(z) rises with the distance of the two logits
         if self.class_id is not None:
@@ -79,8 +91,13 @@ class Ranking(Metric):
         parts = [column[0] for column in columns]
         if not self.multi_label:
             parts = [parts[0] if len(parts) == 1 else merged(parts)]
-        scores = [self.score(*counts) for s, *counts in parts if s.size and not math.isnan(s[-1])]
-        return math.fsum(scores) / len(parts) if len(scores) == len(parts) else float("nan")
+        V = [1.0] * len(parts)
+        if self.multi_label and self.label_weights is not None:
+            V = list(self.label_weights)
+        pairs = [(v, part) for v, part in zip(V, parts, strict=True) if v]
+        if any(not s.size or math.isnan(s[-1]) for _, (s, *_) in pairs):
+            return float("nan")
+        return math.fsum(v * self.score(*counts) for v, (_, *counts) in pairs) / math.fsum(V)
 
 
 class AUC(Ranking):
@@ -105,9 +122,11 @@ class AUC(Ranking):
         name: Its key in logs and History.
         class_id: The class whose area it is, against all others.
         multi_label: Whether it is the mean of the areas of the K outputs, each for itself.
+        label_weights: How much each of the K outputs counts: its area in that mean, or else its
+            samples among all.
 
     Raises:
-        ValueError: The curve is none of these.
+        ValueError: The curve is none of these, or all weights are 0.
 
     Example:
         >>> metric = bp.metrics.AUC()
@@ -122,9 +141,16 @@ class AUC(Ranking):
         name: str = "auc",
         class_id: int | None = None,
         multi_label: bool = False,
+        label_weights: Sequence[float] | None = None,
     ) -> None:
         super().__init__(name, class_id, multi_label)
         self.curve = check_choice(curve, "AUC(curve)", CURVES)
+        if label_weights is not None:
+            label_weights = check_list(label_weights, "AUC(label_weights)")
+            label_weights = [check_number(v, "AUC(label_weights)") for v in label_weights]
+            if not any(label_weights):
+                raise ValueError("AUC(label_weights) must hold a number above 0.")
+        self.label_weights = label_weights
 
     def score(self, positive: Array, negative: Array) -> float:
         """The area; nan without positive samples, and for ``"ROC"`` without negative ones."""

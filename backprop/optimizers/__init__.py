@@ -18,6 +18,7 @@ from backprop.optimizers.lbfgs import LBFGS
 from backprop.optimizers.lion import Lion
 from backprop.optimizers.muon import Muon
 from backprop.optimizers.names import get
+from backprop.optimizers.schedule_free import ScheduleFreeAdamW
 from backprop.optimizers.sgd import SGD
 
 __all__ = [
@@ -38,5 +39,6 @@ __all__ = [
     "Nadam",
     "Optimizer",
     "RMSprop",
+    "ScheduleFreeAdamW",
     "get",
 ]

@@ -13,6 +13,7 @@ from backprop.optimizers.lamb import Lamb
 from backprop.optimizers.lbfgs import LBFGS
 from backprop.optimizers.lion import Lion
 from backprop.optimizers.muon import Muon
+from backprop.optimizers.schedule_free import ScheduleFreeAdamW
 from backprop.optimizers.sgd import SGD
 
 _BY_NAME: dict[str, Callable[[], Optimizer]] = {
@@ -29,6 +30,7 @@ _BY_NAME: dict[str, Callable[[], Optimizer]] = {
     "adafactor": Adafactor,
     "lamb": Lamb,
     "muon": Muon,
+    "schedulefreeadamw": ScheduleFreeAdamW,
     "lbfgs": LBFGS,
 }
 

@@ -48,7 +48,9 @@ def predict(
     if on_disk(x):
         size = EVALUATION_BATCH if batch_size is None else check_integer(batch_size, "batch_size")
         slices = slices_of(x, size)
-        items = Items(slices, bounded(-(-len(x) // size), steps), "x", None, network.input_shape)
+        items = Items(
+            slices, bounded(-(-x.shape[0] // size), steps), "x", None, network.input_shape
+        )
         return predict_items(network, items, verbose, callbacks)
     if makes_inputs(x, network.input_shape):
         refuse_beside_stream("x", None, batch_size)

@@ -75,6 +75,28 @@ def soft_shrink(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
     return graph.add("Shrink", x, bias=layer.threshold, lambd=layer.threshold)
 
 
+def threshold(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
+    """X where X > t, else v."""
+    above = graph.add("Greater", x, number(graph, layer.threshold, "threshold"))
+    return graph.add("Where", above, x, number(graph, layer.default_value, "default_value"))
+
+
+def sparsemax(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
+    """max(X − τ, 0) with τ = max_k (x₍₁₎ + … + x₍ₖ₎ − 1) / k."""
+    n = len(layer.input_shape)
+    (axis,) = layer.chosen(n + 1)
+    K = layer.input_shape[axis - 1]
+    x = graph.add("Sub", x, graph.add("ReduceMax", x, np.array([axis]), keepdims=1))
+    ordered, _ = graph.node("TopK", [x, np.array([K])], 2, axis=axis)
+    sums = graph.add("CumSum", ordered, np.array(axis))
+    counts = np.arange(1.0, K + 1).reshape(-1, *[1] * (n - axis))
+    each = graph.add(
+        "Div", graph.add("Sub", sums, number(graph, 1, "one")), graph.constant(counts, "k")
+    )
+    tau = graph.add("ReduceMax", each, np.array([axis]), keepdims=1)
+    return graph.add("Relu", graph.add("Sub", x, tau))
+
+
 def number(graph: Graph, value: float, name: str) -> str:
     """A constant without axes."""
     return graph.constant(np.asarray(value, np.float64), name)

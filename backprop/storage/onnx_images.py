@@ -61,18 +61,23 @@ def channelwise(layer: Any, graph: Graph, x: str, W: Array, name: str, b: list[s
 
 def depthwise(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
     """Each channel by itself."""
+    if mask is not None and layer.takes_mask:
+        x = without_padding(graph, x, mask)
     x = channels_second(layer, graph, x)
     z = channelwise(layer, graph, x, layer.W, "W", bias(layer, graph))
-    return channels_last(layer, graph, z)
+    return channels_last(layer, graph, z), behind_windows(layer, graph, mask, grid_of(layer)[-1])
 
 
 def separable(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
     """Each channel by itself, and then a convolution of single pixels."""
+    if mask is not None and layer.takes_mask:
+        x = without_padding(graph, x, mask)
     x = channels_second(layer, graph, x)
     u = channelwise(layer, graph, x, layer.depthwise, "depthwise", [])
     P = graph.constant(filters_first(layer.pointwise), "pointwise")
-    z = graph.add("Conv", u, P, *bias(layer, graph), kernel_shape=[1, 1])
-    return channels_last(layer, graph, z)
+    one = [1] * len(layer.kernel_size)
+    z = graph.add("Conv", u, P, *bias(layer, graph), kernel_shape=one)
+    return channels_last(layer, graph, z), behind_windows(layer, graph, mask, grid_of(layer)[-1])
 
 
 def transposed(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
@@ -192,8 +197,11 @@ def up_sampling(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
 IMAGES: dict[type, Conversion] = {
     layers.Conv1D: convolution,
     layers.Conv2D: convolution,
+    layers.Conv1DTranspose: transposed,
     layers.Conv2DTranspose: transposed,
+    layers.DepthwiseConv1D: depthwise,
     layers.DepthwiseConv2D: depthwise,
+    layers.SeparableConv1D: separable,
     layers.SeparableConv2D: separable,
     layers.MaxPooling1D: pooling("MaxPool"),
     layers.MaxPooling2D: pooling("MaxPool"),

@@ -11,6 +11,7 @@ import numpy as np
 
 from backprop import layers
 from backprop.core.types import Shape
+from backprop.layers.unit_normalization import SHORTEST
 from backprop.storage import onnx_activations
 from backprop.storage.onnx_graph import Conversion, Graph, Mask, Result, onnx_package
 
@@ -152,12 +153,27 @@ def rescaling(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
 
 
 def normalization(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
-    """Y = (X − μ) / σ."""
+    """Y = (X − μ) / σ, or σ X + μ."""
     shape = layer.fitting(layer.input_shape)
     variance = layer.variance_.reshape(shape)
     sigma = np.sqrt(variance) + (variance == 0)
-    y = graph.add("Sub", x, graph.constant(layer.mean_.reshape(shape), "mean"))
-    return graph.add("Div", y, graph.constant(sigma, "sigma"))
+    mean = graph.constant(layer.mean_.reshape(shape), "mean")
+    if layer.invert:
+        return graph.add("Add", graph.add("Mul", x, graph.constant(sigma, "sigma")), mean)
+    return graph.add("Div", graph.add("Sub", x, mean), graph.constant(sigma, "sigma"))
+
+
+def unit_normalization(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
+    """Y = X / ‖X‖, and 0 of zeros."""
+    axes = np.array(layer.axis if isinstance(layer.axis, tuple) else (layer.axis,))
+    length = graph.add("ReduceL2", x, axes, keepdims=1)
+    return graph.add("Div", x, graph.add("Max", length, SHORTEST))
+
+
+def repeat_vector(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
+    """X at each of n steps."""
+    y = graph.add("Unsqueeze", x, np.array([1]))
+    return graph.add("Tile", y, np.array([1, layer.n, 1])), None
 
 
 def columns(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
@@ -220,6 +236,9 @@ LAYERS: dict[type, Conversion] = {
     layers.SparsePlus: onnx_activations.sparse_plus,
     layers.TanhShrink: onnx_activations.tanh_shrink,
     layers.HardShrink: onnx_activations.hard_shrink,
+    layers.SparseSigmoid: function("HardSigmoid", alpha=0.5, beta=0.5),
+    layers.Threshold: onnx_activations.threshold,
+    layers.Sparsemax: onnx_activations.sparsemax,
     layers.SoftShrink: onnx_activations.soft_shrink,
     layers.LeakyReLU: leaky_relu,
     layers.PReLU: prelu,
@@ -248,9 +267,11 @@ LAYERS: dict[type, Conversion] = {
     layers.GroupNormalization: group_normalization,
     layers.Rescaling: rescaling,
     layers.Normalization: normalization,
+    layers.UnitNormalization: unit_normalization,
     layers.Columns: columns,
     layers.Flatten: flatten,
     layers.Reshape: reshape,
     layers.Permute: permute,
+    layers.RepeatVector: repeat_vector,
 }
 """The conversions by class itself: a class derived from one may compute something else."""

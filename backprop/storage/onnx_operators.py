@@ -43,8 +43,12 @@ def close(one: float, other: float) -> bool:
 
 
 def hard_sigmoid(alpha: float, beta: float) -> layers.Layer:
-    """Ours has the slope 1/6."""
-    refuse(not (close(alpha, 1 / 6) and close(beta, 0.5)), "alpha is not 1/6, or beta not 1/2")
+    """Ours have the slopes 1/6 and 1/2."""
+    if alpha == beta == 0.5:
+        return layers.SparseSigmoid()
+    refuse(
+        not (close(alpha, 1 / 6) and close(beta, 0.5)), "alpha is not 1/6 or 1/2, or beta not 1/2"
+    )
     return layers.HardSigmoid()
 
 

@@ -71,10 +71,10 @@ def convolution(r: Reader, node: Node) -> None:
         around(r, borders)
     how: dict[str, Any] = {"strides": strides, "padding": padding, "dilation_rate": dilations}
     bias = [] if b is None else [b]
-    if n == 2 and own == 1 and groups == r.shape[-1] > 1:
+    if own == 1 and groups == r.shape[-1] > 1 and not causal:
         kernel = np.moveaxis(W.reshape(groups, -1, *sizes), (0, 1), (-2, -1))
         each = filters // groups
-        layer: Any = layers.DepthwiseConv2D(
+        layer: Any = by_rank("DepthwiseConv", n)(
             sizes, depth_multiplier=each, use_bias=b is not None, **how
         )
         return r.add(layer, kernel, *bias)
@@ -88,29 +88,32 @@ def transposed(r: Reader, node: Node) -> None:
     W, b = node.needed(1), node.constant(2)
     given = node.attributes
     _, filters, *sizes = W.shape
-    refuse(len(sizes) != 2, "it has other than two axes beside the channels")
+    n = len(sizes)
+    refuse(n > 2, "it has more than two axes beside the channels")
     refuse(given.get("group", 1) != 1, "it has groups")
     refuse("output_shape" in given or given.get("auto_pad", b"NOTSET") != b"NOTSET", "auto_pad")
     r.channels_last()
-    top, left, bottom, right = given.get("pads", [0] * 4)
-    more = list(given.get("output_padding", [0, 0]))
+    pads = given.get("pads", [0] * 2 * n)
+    more = list(given.get("output_padding", [0] * n))
     how: dict[str, Any] = {
-        "strides": list(given.get("strides", [1, 1])),
-        "dilation_rate": list(given.get("dilations", [1, 1])),
+        "strides": list(given.get("strides", [1] * n)),
+        "dilation_rate": list(given.get("dilations", [1] * n)),
         "use_bias": b is not None,
     }
-    wanted = [(top, bottom), (left, right)]
+    wanted = list(zip(pads[:n], pads[n:], strict=True))
     bias = [] if b is None else [b]
+    make = getattr(layers, f"Conv{n}DTranspose")
     for padding, extra in (("valid", None), ("same", None), ("valid", more), ("same", more)):
-        layer = layers.Conv2DTranspose(filters, sizes, padding=padding, output_padding=extra, **how)
-        grid = layer.grid(r.shape)
+        layer = make(filters, sizes, padding=padding, output_padding=extra, **how)
+        grid = layer.grid(r.shape)[-n:]
         whole = [(w.n_out - 1) * w.stride + (w.size - 1) * w.dilation + 1 for w in grid]
-        beyond = [w.n_in + w.before + w.after - n for w, n in zip(grid, whole, strict=True)]
+        beyond = [w.n_in + w.before + w.after - m for w, m in zip(grid, whole, strict=True)]
         if beyond == more and [(w.before, w.after) for w in grid] == wanted:
             return r.add(layer, ours_last(W), *bias)
-    layer = layers.Conv2DTranspose(filters, sizes, padding="valid", output_padding=more, **how)
+    layer = make(filters, sizes, padding="valid", output_padding=more, **how)
     r.add(layer, ours_last(W), *bias)
-    return r.add(layers.Cropping2D(wanted))
+    crop = by_rank("Cropping", n)
+    return r.add(crop(wanted[0] if n == 1 else wanted))
 
 
 def pooling(kind: str) -> Reading:

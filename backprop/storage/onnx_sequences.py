@@ -9,6 +9,7 @@ import numpy as np
 
 from backprop import layers
 from backprop.core.attention import HIDDEN
+from backprop.core.attention import seen as steps_seen
 from backprop.storage.onnx_graph import Conversion, Graph, Mask, Result
 
 
@@ -70,8 +71,9 @@ def attention(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
     seen: Mask = None
     if mask is not None:
         seen = graph.add("Unsqueeze", mask, np.array([1, 2]))  # (N, 1, 1, T)
-    if layer.causal:
-        seen = both(graph, graph.constant(np.tri(T, dtype=bool), "causal"), seen)
+    if layer.causal or layer.sliding_window is not None:
+        near = steps_seen(T, layer.causal, layer.sliding_window)
+        seen = both(graph, graph.constant(near, "seen"), seen)
     if seen is not None:
         S = graph.add("Where", seen, S, HIDDEN)
     A = graph.add("Softmax", S, axis=-1)

@@ -18,9 +18,11 @@ from backprop.layers import (
     BatchNormalization,
     Bidirectional,
     Conv1D,
+    Conv1DTranspose,
     Conv2D,
     Conv2DTranspose,
     Dense,
+    DepthwiseConv1D,
     DepthwiseConv2D,
     Embedding,
     GroupNormalization,
@@ -29,6 +31,7 @@ from backprop.layers import (
     MultiHeadAttention,
     PReLU,
     RMSNormalization,
+    SeparableConv1D,
     SeparableConv2D,
     SimpleRNN,
 )
@@ -55,14 +58,14 @@ def convolution(layer: Any, theirs: Arrays) -> Arrays:
 def depthwise(layer: Any, theirs: Arrays) -> Arrays:
     """(C m, 1, kh, kw) → (kh, kw, C, m): the outputs of a channel stand beside each other."""
     W = theirs.pop("weight")
-    kh, kw, C, m = layer.parameters[0].shape
-    return {"W": W.reshape(C, m, kh, kw).transpose(2, 3, 0, 1), **bias(theirs)}
+    *sizes, C, m = layer.parameters[0].shape
+    return {"W": np.moveaxis(W.reshape(C, m, *sizes), (0, 1), (-2, -1)), **bias(theirs)}
 
 
 def separable(layer: Any, theirs: Arrays) -> Arrays:
     """A depthwise convolution without bias, and one of every pixel."""
     W = depthwise(layer, {"weight": theirs.pop("depthwise.weight")})["W"]
-    P = theirs.pop("pointwise.weight").transpose(2, 3, 1, 0)
+    P = np.moveaxis(theirs.pop("pointwise.weight"), (1, 0), (-2, -1))
     b = {"b": theirs.pop("pointwise.bias")} if "pointwise.bias" in theirs else {}
     return {"depthwise": W, "pointwise": P, **b}
 
@@ -141,8 +144,11 @@ CONVERSIONS: dict[type[Layer], Callable[[Any, Arrays], Arrays]] = {
     Dense: dense,
     Conv1D: convolution,
     Conv2D: convolution,
+    Conv1DTranspose: convolution,
     Conv2DTranspose: convolution,
+    DepthwiseConv1D: depthwise,
     DepthwiseConv2D: depthwise,
+    SeparableConv1D: separable,
     SeparableConv2D: separable,
     Embedding: embedding,
     BatchNormalization: scaled,

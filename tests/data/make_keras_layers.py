@@ -103,6 +103,9 @@ CASES = {
             ]
         ),
     ),
+    "depthwise_1d": (SERIES, lambda: k.DepthwiseConv1D(2, depth_multiplier=2)),
+    "separable_1d": (SERIES, lambda: k.SeparableConv1D(4, 3)),
+    "transposed_1d": (SERIES, lambda: k.Conv1DTranspose(4, 3, 2)),
 }
 
 

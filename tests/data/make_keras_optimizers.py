@@ -74,6 +74,9 @@ CASES = {
     ),
     "accumulated_muon": lambda: k.Muon(rate(), gradient_accumulation_steps=2, **EMA),
     "accumulated_adafactor": lambda: k.Adafactor(0.1, gradient_accumulation_steps=2, clipnorm=0.5),
+    "accumulated_free": lambda: k.ScheduleFreeAdamW(0.1, gradient_accumulation_steps=2),
+    "free": lambda: k.ScheduleFreeAdamW(0.1),
+    "free_options": lambda: k.ScheduleFreeAdamW(rate(), 0.6, 0.8, 0.01, 4, clipnorm=0.5, **EMA),
     "average": lambda: k.Adam(0.1, ema_overwrite_frequency=3, **EMA),
 }  # fmt: skip
 

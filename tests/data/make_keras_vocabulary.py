@@ -33,6 +33,8 @@ one_hot = np.eye(4)[classes]
 gaps = np.where(np.arange(6) % 3 == 1, -1, classes)
 bits = rng.integers(0, 2, (6, 4)).astype(float)
 weight = rng.uniform(0.2, 3, 6)
+directions = Z / np.linalg.norm(Z, axis=1, keepdims=True)
+kinds = np.array([0, 1, 0, 7, 1, 0])  # one of them is the only one of its class
 k = keras.losses
 LOSSES = {
     "mape": (k.MeanAbsolutePercentageError(), Z, numbers),
@@ -58,6 +60,10 @@ LOSSES = {
     "dice_images": (k.Dice(axis=(1, 2, 3)), images, masks),
     "tversky": (k.Tversky(0.3, 0.8, axis=1), P, bits),
     "tversky_images": (k.Tversky(0.7, 0.2, axis=(1, 2, 3)), images, masks),
+    "generalized": (k.CategoricalGeneralizedCrossEntropy(), P, classes),
+    "generalized_q": (k.CategoricalGeneralizedCrossEntropy(0.7), P, classes),
+    "circle": (k.Circle(), directions, kinds),
+    "circle_options": (k.Circle(9.0, 0.25, remove_diagonal=False), 0.9 * directions, kinds),
 }
 for case, (loss, x, t) in LOSSES.items():
     for name, w in ((case, None), (f"{case}_weighted", weight[: len(x)])):
@@ -75,6 +81,7 @@ near = np.clip(one_hot + 0.4 * rng.standard_normal((6, 4)), 0.01, 0.99)
 scores, yes = rng.uniform(0.05, 0.95, (40, 1)), rng.integers(0, 2, (40, 1)).astype(float)
 scores = np.round(0.6 * scores + 0.3 * yes, 2) + 0.003
 many = rng.uniform(0.2, 3, 40)
+alternating = np.indices((6, 4)).sum(axis=0) % 2  # both answers for every label
 METRICS = {
     "mape": (k.MeanAbsolutePercentageError(), Z, numbers),
     "msle": (k.MeanSquaredLogarithmicError(), Z + 1, Q),
@@ -109,11 +116,30 @@ METRICS = {
     ),
     "iou": (k.IoU(4, [0, 1], sparse_y_pred=False, dtype="float64"), near, classes),
     "binary_iou": (k.BinaryIoU([1], 0.4, dtype="float64"), P, bits),
+    "one_hot_iou": (k.OneHotIoU(4, [0, 2], dtype="float64"), P, one_hot),
+    "one_hot_mean_iou": (k.OneHotMeanIoU(4, ignore_class=1, dtype="float64"), P, one_hot),
+    "concordance": (k.ConcordanceCorrelation(), Z, numbers),
+    "scce_ignore": (k.SparseCategoricalCrossentropy(ignore_class=-1), P, gaps),
+    "scce_ignore_logits": (
+        k.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1),
+        Z,
+        gaps,
+    ),
+    "auc_labels": (
+        k.AUC(1001, multi_label=True, label_weights=[1.0, 0.5, 2.0, 3.0]),
+        np.round(P, 2) + 0.003,
+        alternating,
+    ),
+    "auc_labels_together": (
+        k.AUC(1001, label_weights=[1.0, 0.5, 2.0, 3.0]),
+        np.round(P, 2) + 0.003,
+        alternating,
+    ),
 }
 for case, (metric, x, t) in METRICS.items():
     for name, w in ((f"metric_{case}", None), (f"metric_{case}_weighted", many[: len(x)])):
         metric.reset_state()
-        given = w
+        given = np.ones(len(x)) if w is None and "ignore" in case else w  # else they count as 0
         if w is not None:
             keep(name, w=w)
             if "iou" in case:  # Keras does not spread these over the outputs

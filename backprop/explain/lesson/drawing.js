@@ -1,6 +1,9 @@
 // The drawing: columns of units, a line for each weight, and E at the end.
 
-const RADIUS = 34, MOST_NUMBERS = 40; // lines; more of them are drawn without numbers
+const RADIUS = 34;
+// Between two layers that both have more units, only lines that the reader points at have numbers.
+const MOST_WITH_NUMBERS = 5;
+const LEAST_SCALE = { across: 0.76, upright: 0.7 }; // of the drawing, so that it can be read
 
 // What the units and the lines show in each step: keys of arrays by the number of the layer.
 const SHOWN = {
@@ -17,9 +20,13 @@ class Drawing {
     Object.assign(this, { container, network, choose });
     this.sizes = [values.A0[0].length];
     for (const [, stop] of network.stages) this.sizes.push(values[`A${stop + 1}`][0].length);
-    this.numbers = network.stages.reduce(
-      (count, _, s) => count + this.sizes[s] * this.sizes[s + 1], 0) <= MOST_NUMBERS;
+    this.numbers = network.stages.map((_, s) => this.fewer(s) <= MOST_WITH_NUMBERS);
     this.build();
+  }
+
+  // The units of the smaller one of two layers.
+  fewer(s) {
+    return Math.min(this.sizes[s], this.sizes[s + 1]);
   }
 
   build() {
@@ -27,25 +34,26 @@ class Drawing {
     this.upright = this.container.clientWidth < 560; // on a phone, from top to bottom
     const across = this.upright ? 100 : 104;
     const distance = s => {
-      if (this.upright) return this.numbers ? 120 + 40 * this.sizes[s] : 200;
-      return Math.max(200, (Math.min(this.sizes[s], this.sizes[s + 1]) + 1) * 64);
+      if (!this.numbers[s]) return 300;
+      if (this.upright) return 160 + 40 * this.fewer(s);
+      return Math.max(200, 76 * (this.fewer(s) + 1));
     };
     const along = [RADIUS + 18];
     for (let s = 0; s + 1 < this.sizes.length; s++) along.push(along[s] + distance(s));
-    const end = along[along.length - 1] + (this.upright ? 180 : 225);
-    const middle = Math.max(most * across, 290) / 2;
+    const end = along[along.length - 1] + this.endDistance();
+    const middle = Math.max(most * across + 24, 290) / 2;
     const place = (a, b) => (this.upright ? [b, a + 16] : [a, b + 30]);
     this.places = this.sizes.map((size, s) =>
       Array.from({ length: size }, (_, u) =>
         place(along[s], middle + (u - (size - 1) / 2) * across)));
     this.endPlace = place(end, middle);
     const [width, height] = this.upright
-      ? [2 * middle, end + 56] : [end + 76, Math.max(most * across, 120) + 46];
+      ? [2 * middle, end + 56] : [end + 70, Math.max(most * across, 120) + 46];
     if (!this.upright) this.shift(-(middle - Math.max(most * across, 120) / 2));
     this.root = svg("svg", {
       viewBox: `0 0 ${width} ${height}`, role: "group", "aria-labelledby": "network-title",
     });
-    this.root.style.maxWidth = `${width * 1.7}px`;
+    this.size = [width, height];
     svg("path", { d: "M0,0L9,4L0,8z", fill: "context-stroke" },
       svg("marker", {
         id: "head", viewBox: "0 0 9 8", refX: 8, refY: 4, markerWidth: 11, markerHeight: 10,
@@ -55,6 +63,27 @@ class Drawing {
     this.buildLines(lines, rest);
     this.buildUnits(rest, along, middle);
     this.container.replaceChildren(this.root);
+    this.fit();
+    this.container.scrollLeft = (this.container.scrollWidth - this.container.clientWidth) / 2;
+  }
+
+  // How far E stands behind the outputs: on a line that goes straight there, its words take room.
+  endDistance() {
+    if (this.upright) return 180;
+    return this.sizes[this.sizes.length - 1] === 2 ? 205 : 230;
+  }
+
+  // Makes the drawing as large as its place and the window let it be. Where it would be too small
+  // to read, it takes the width of the page, and if that is not enough, it can be scrolled.
+  fit() {
+    const [width, height] = this.size;
+    const least = this.upright ? LEAST_SCALE.upright : LEAST_SCALE.across;
+    const page = document.querySelector("main");
+    page.classList.remove("wide");
+    page.classList.toggle("wide", this.container.clientWidth < least * width);
+    const most = Math.max(least, Math.min(1.7, this.upright ? 1.7 : 0.9 * innerHeight / height));
+    this.root.style.minWidth = `${least * width}px`;
+    this.root.style.maxWidth = `${most * width}px`;
   }
 
   shift(by) {
@@ -70,10 +99,11 @@ class Drawing {
           const group = svg("g", { class: "edge", role: "button", tabindex: -1 }, lines);
           const edge = { s, i, j, group, hit: svg("line", { class: "hit" }, group) };
           edge.line = svg("line", { class: "stroke" }, group);
-          edge.label = svg("text", { class: "on-line" }, rest);
+          edge.text = svg("text", { class: "on-line" }, rest);
           // here the numbers of a layer stand one beside the other, evenly spaced
           edge.share = m <= n ? 1 / (m + 1) : n / (n + 1);
-          if (this.upright) edge.share = 0.6 + 0.26 * i / n; // or one below the other
+          if (this.upright) edge.share = 0.35 + 0.4 * i / n; // or one below the other
+          Object.assign(edge, { from: this.places[s][i], to: this.places[s + 1][j] });
           const choose = () => this.choose([s, i, j]);
           group.addEventListener("pointerenter", choose);
           group.addEventListener("click", choose);
@@ -86,8 +116,10 @@ class Drawing {
     this.edges[0].group.setAttribute("tabindex", 0);
     this.outputs = this.places[this.places.length - 1].map(from => ({
       from,
+      to: this.endPlace,
+      share: 0.42,
       line: svg("line", { class: "stroke plain" }, lines),
-      label: svg("text", { class: "on-line" }, rest),
+      text: svg("text", { class: "on-line" }, rest),
     }));
   }
 
@@ -105,14 +137,17 @@ class Drawing {
 
   buildUnits(rest, along, middle) {
     this.units = this.places.map((column, s) =>
-      column.map(([x, y]) => {
+      column.map(([x, y], u) => {
         const group = svg("g", { class: "unit" }, rest);
         return {
           group,
           circle: svg("circle", { cx: x, cy: y, r: RADIUS }, group),
           symbol: svg("text", { x, y: y - 12, class: "symbol" }, group),
           value: svg("text", { x, y: y + 8, class: "number" }, group),
-          note: svg("text", { x, y: y + RADIUS + 13, class: "note" }, group),
+          // from top to bottom, every other one stands lower, so that they may be wide
+          note: svg("text", {
+            x, y: y + RADIUS + 13 + (this.upright && u % 2 ? LINE : 0), class: "note",
+          }, group),
         };
       }));
     this.heads = this.upright ? [] : this.places.map(column =>
@@ -140,7 +175,7 @@ class Drawing {
         unit.value.textContent = numbers ? short(number) : "";
         unit.circle.style.fillOpacity = numbers ? 0.06 + 0.34 * Math.abs(number) / most : 0;
         unit.circle.setAttribute("class", number < 0 ? "negative" : "positive");
-        const b = s > 0 && this.numbers && values[shown.bias + network.stages[s - 1][0]];
+        const b = s > 0 && values[shown.bias + network.stages[s - 1][0]];
         const name = shown.bias === "db" ? "∂E/∂b" : "b";
         unit.note.textContent = b ? `${name} = ${short(b[u])}` : "";
         const lit = (step === "forward" && s > 0) || step === "backward";
@@ -150,6 +185,26 @@ class Drawing {
     });
     this.updateLines(values, shown, step, chosen);
     this.updateEnd(values, sample, back, step, chosen);
+    this.placeLabels(step);
+  }
+
+  // Finds a place for the numbers on the lines, for those first that the reader points at.
+  placeLabels(step) {
+    const labels = [...this.outputs, ...this.edges], taken = new Labels();
+    if (step !== this.step) for (const label of labels) label.found = undefined;
+    this.step = step;
+    for (const { circle, note } of this.units.flat()) {
+      const [x, y] = ["cx", "cy"].map(name => Number(circle.getAttribute(name)));
+      taken.take(x, y, 2 * RADIUS + 4, 2 * RADIUS + 4);
+      if (note.textContent) {
+        taken.take(x, Number(note.getAttribute("y")), note.getComputedTextLength() + 4);
+      }
+    }
+    taken.take(...this.endPlace, 136, 42);
+    for (const { text, shown } of this.edges) text.classList.toggle("left-out", !shown);
+    const visible = [...this.outputs, ...this.edges.filter(edge => edge.shown)];
+    const isFirst = label => label.text.classList.contains("on-path");
+    taken.place([...visible.filter(isFirst), ...visible.filter(label => !isFirst(label))]);
   }
 
   unitSymbol(head, u) {
@@ -165,20 +220,17 @@ class Drawing {
   updateLines(values, shown, step, chosen) {
     const matrices = this.network.stages.map(([start]) => values[shown.line + start]);
     const most = Math.max(...matrices.flat(2).map(Math.abs)) || 1;
-    for (const { s, i, j, group, hit, line, label, share } of this.edges) {
-      const number = matrices[s][i][j], strength = Math.abs(number) / most;
-      const ends = this.ends(this.places[s][i], this.places[s + 1][j], RADIUS, RADIUS);
+    for (const edge of this.edges) {
+      const { s, i, j, group, hit, line, text, from, to } = edge, number = matrices[s][i][j];
+      const strength = Math.abs(number) / most, ends = this.ends(from, to, RADIUS, RADIUS);
       for (const each of [hit, line]) this.lay(each, shown.back ? ends.slice().reverse() : ends);
       line.style.strokeWidth = 1 + 3.4 * strength;
       line.setAttribute("class", `stroke ${number < 0 ? "negative" : "positive"}`);
-      const even = this.sizes[s] === this.sizes[s + 1] && !this.upright;
-      const where = shown.back && even ? 1 - share : share; // away from the arrow heads
-      this.write(label, this.places[s][i], this.places[s + 1][j], where,
-        this.numbers ? short(number) : "");
+      text.textContent = short(number);
       const onPath = chosen && (s > chosen[0] + 1 || (s === chosen[0] && i === chosen[1] &&
         j === chosen[2]) || (s === chosen[0] + 1 && i === chosen[2]));
-      group.classList.toggle("on-path", Boolean(onPath));
-      label.classList.toggle("on-path", Boolean(onPath));
+      for (const each of [group, text]) each.classList.toggle("on-path", Boolean(onPath));
+      edge.shown = this.numbers[s] || Boolean(onPath && s <= chosen[0] + 1);
       group.classList.toggle("lit", ["forward", "gradients", "update"].includes(step));
       const [start] = this.network.stages[s];
       const w = unitName(`w${this.network.layers[start].level}`, i, j);
@@ -193,13 +245,13 @@ class Drawing {
     const target = values.y[sample], K = this.outputs.length;
     const goals = Array.isArray(target) ? target : oneHot([target], K)[0];
     const delta = values[`D${this.network.layers.length}`][sample];
-    this.outputs.forEach(({ from, line, label }, u) => {
+    this.outputs.forEach((output, u) => {
+      const { from, line, text } = output;
       const ends = this.ends(from, this.endPlace, RADIUS, this.upright ? 24 : 68);
       this.lay(line, back ? ends.slice().reverse() : ends);
-      let text = back ? `∂E/∂ŷ = ${short(delta[u])}` : `target ${short(goals[u])}`;
-      if (this.upright && K > 2) text = short((back ? delta : goals)[u]);
-      const share = this.upright && K === 2 ? 0.48 + 0.18 * u : 0.42;
-      this.write(label, from, this.endPlace, share, text);
+      text.textContent = back ? `∂E/∂ŷ = ${short(delta[u])}` : `target ${short(goals[u])}`;
+      output.brief = short((back ? delta : goals)[u]);
+      if (this.upright && K > 2) text.textContent = output.brief;
       line.classList.toggle("lit", step === "loss" || step === "backward");
       line.classList.toggle("on-path", Boolean(chosen));
     });
@@ -217,11 +269,5 @@ class Drawing {
   lay(line, [[x1, y1], [x2, y2]]) {
     for (const [name, value] of Object.entries({ x1, y1, x2, y2 })) line.setAttribute(name, value);
     if (line.classList.contains("stroke")) line.setAttribute("marker-end", "url(#head)");
-  }
-
-  write(label, [x, y], [u, v], share, text) {
-    label.setAttribute("x", x + share * (u - x));
-    label.setAttribute("y", y + share * (v - y));
-    label.textContent = text;
   }
 }

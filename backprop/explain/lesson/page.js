@@ -392,6 +392,7 @@ if (network.stages.length) {
     render();
   });
   for (const id of ["#legend", "#chain-hint"]) find(id).hidden = false;
+  find("#wide-hint").hidden = drawing.numbers.every(Boolean);
   if (!network.single) {
     find("#sample-choice").hidden = false;
     values.A0.forEach((_, i) => find("#sample").add(new Option(String(i), String(i))));
@@ -402,6 +403,7 @@ if (network.stages.length) {
   }
   addEventListener("resize", () => {
     if (drawing.upright !== find("#drawing").clientWidth < 560) drawing.build();
+    else drawing.fit();
     render();
   });
   addEventListener("keydown", event => {

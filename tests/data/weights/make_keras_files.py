@@ -63,6 +63,16 @@ def series() -> keras.Model:
     return keras.Model(X, k.GlobalAveragePooling1D()(H))
 
 
+def windows() -> keras.Model:
+    return keras.Sequential(
+        [
+            *(keras.Input((7, 3)), k.DepthwiseConv1D(2, depth_multiplier=2)),
+            *(k.SeparableConv1D(4, 3), k.Conv1DTranspose(2, 3, 2), k.Flatten()),
+            *(k.RepeatVector(2), k.UnitNormalization(), k.Dense(2)),
+        ]
+    )
+
+
 def branches() -> keras.Model:
     """With two branches; in the file the second one comes first."""
     X = keras.Input((4,))
@@ -79,7 +89,7 @@ def adapted() -> keras.Model:
 
 def main() -> None:
     arrays = {"version": np.array(f"Keras {keras.__version__}")}
-    for number, make in enumerate((images, words, states, series, branches, adapted)):
+    for number, make in enumerate((images, words, states, series, branches, adapted, windows)):
         rng = np.random.default_rng(number)
         model = make()
         for w in model.weights:

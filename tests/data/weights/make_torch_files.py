@@ -85,6 +85,14 @@ MODELS = {
     "named": ((4,), Named),
     "half": ((4,), lambda: nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 2)).bfloat16()),
     "many": ((2,), lambda: nn.Sequential(*(nn.Linear(2, 2) for _ in range(12)))),
+    "windows": (
+        (7, 3),
+        lambda: nn.Sequential(
+            *(Turned(), nn.Conv1d(3, 6, 2, groups=3), nn.Tanh()),
+            *(nn.Conv1d(6, 12, 3, groups=6, bias=False), nn.Conv1d(12, 4, 1)),
+            *(nn.ConvTranspose1d(4, 2, 3, stride=2), nn.Flatten(), nn.Linear(18, 2)),
+        ),
+    ),
 }
 
 

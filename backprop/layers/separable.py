@@ -1,0 +1,241 @@
+"""Convolution of each channel by itself, followed by a product over channels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backprop import constraints, initializers, regularizers
+from backprop.constraints import Constraint
+from backprop.core.channelwise import (
+    channel_image_gradient,
+    channel_kernel_gradient,
+    correlate_channels,
+)
+from backprop.core.checks import check_integer
+from backprop.core.correlation import correlate, image_gradient, kernel_gradient
+from backprop.core.parameter_access import parameter_views
+from backprop.core.types import Array, Shape, as_array
+from backprop.core.windows import windows
+from backprop.initializers import Initializer
+from backprop.layers.sliding import OverSteps, Sizes, Sliding
+from backprop.regularizers import Regularizer
+
+
+class SeparableConv2D(Sliding):
+    """Convolution of each channel by itself, then a product over the channels of each pixel.
+
+        u_{n h w c m} = Σ_{i j} x_{n, h s + i d, w s + j d, c} v_{i j c m},   Z = U P + b
+
+    with V the depthwise and P the pointwise kernel: a convolution with fewer weights, since places
+    and channels are weighted one after the other. With δ = ∂E/∂Z
+
+        ∂E/∂P = Uᵀ δ,   ∂E/∂b = Σ δ,   ∂E/∂U = δ Pᵀ,
+
+    and from ∂E/∂U on as in ``DepthwiseConv2D``.
+
+    Shapes: X ``(N, H, W, C)``, V ``(kh, kw, C, depth_multiplier)``,
+    P ``(1, 1, C · depth_multiplier, filters)``, b ``(filters,)``, Z ``(N, H', W', filters)``.
+    Source: Chollet 2017, "Xception: deep learning with depthwise separable convolutions".
+
+    Args:
+        filters: Number of outputs for each window.
+        kernel_size: The height and width of a window, or one number for both.
+        strides: The pixels from one window to the next, likewise.
+        padding: ``"valid"`` or ``"same"``, as in ``Conv2D``.
+        dilation_rate: The pixels from one element of a window to the next. Strides and dilation
+            cannot both be greater than 1.
+        depth_multiplier: The number of filters for each channel.
+        use_bias: Whether b is there.
+        depthwise_initializer: How V starts.
+        pointwise_initializer: How P starts.
+        bias_initializer: How b starts.
+        depthwise_regularizer: The penalty on V, added to the loss.
+        pointwise_regularizer: The penalty on P.
+        bias_regularizer: The penalty on b.
+        depthwise_constraint: What is restored in V after every step.
+        pointwise_constraint: What is restored in P.
+        bias_constraint: What is restored in b.
+        name: The layer's name.
+
+    Attributes:
+        depthwise: V, a view of the model's θ; assigning writes into it.
+        pointwise: P, likewise.
+        b: Biases, likewise.
+        d_depthwise: ∂E/∂V of the last backward pass.
+        d_pointwise: ∂E/∂P, likewise.
+        db: ∂E/∂b, likewise.
+
+    Example:
+        >>> layers = [bp.layers.Conv2D(32, 3), bp.layers.SeparableConv2D(32, 3)]
+        >>> models = [bp.Sequential([bp.Input((8, 8, 16)), layer]) for layer in layers]
+        >>> [len(model.parameters.values) for model in models]  # so many weights
+        [4640, 688]
+    """
+
+    definition = (
+        "{f}(x)_{{ijk}} = Σ_{{cm}} U_{{ijcm}} {pointwise}_{{cmk}} + {b}_k, "
+        "U_{{ijcm}} = Σ_{{uv}} x_{{{self.written.at}, c}} {depthwise}_{{uvcm}}"
+        "{self.written.outside}"
+    )
+    formulas = {
+        "ddepthwise": "_{{uvcm}} = Σ_N Σ_{{ijk}} {x}_{{{self.written.at}, c}} {delta}_{{ijk}} "
+        "{pointwise}_{{cmk}}",
+        "dpointwise": "_{{cmk}} = Σ_N Σ_{{ij}} U_{{ijcm}} {delta}_{{ijk}}",
+        "db": "_k = Σ_N Σ_{{ij}} {delta}_{{ijk}}",
+        "dX": "_{{abc}} = Σ_{{{self.written.hits}, mk}} {delta}_{{ijk}} {pointwise}_{{cmk}} "
+        "{depthwise}_{{uvcm}}",
+    }
+
+    depthwise, d_depthwise = parameter_views("depthwise")
+    pointwise, d_pointwise = parameter_views("pointwise")
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Sizes,
+        strides: Sizes = 1,
+        padding: str = "valid",
+        dilation_rate: Sizes = 1,
+        depth_multiplier: int = 1,
+        use_bias: bool = True,
+        depthwise_initializer: str | Initializer = "glorot_uniform",
+        pointwise_initializer: str | Initializer = "glorot_uniform",
+        bias_initializer: str | Initializer = "zeros",
+        depthwise_regularizer: str | Regularizer | None = None,
+        pointwise_regularizer: str | Regularizer | None = None,
+        bias_regularizer: str | Regularizer | None = None,
+        depthwise_constraint: str | Constraint | None = None,
+        pointwise_constraint: str | Constraint | None = None,
+        bias_constraint: str | Constraint | None = None,
+        name: str | None = None,
+    ) -> None:
+        window = kernel_size, strides, padding, dilation_rate
+        bias = use_bias, bias_initializer, bias_regularizer, bias_constraint
+        super().__init__(*window, *bias, name)
+        self.filters = check_integer(filters, f"filters of {type(self).__name__}")
+        self.depth_multiplier = check_integer(
+            depth_multiplier, f"depth_multiplier of {type(self).__name__}"
+        )
+        self.depthwise_initializer = initializers.get(depthwise_initializer)
+        self.pointwise_initializer = initializers.get(pointwise_initializer)
+        self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
+        self.pointwise_regularizer = regularizers.get(pointwise_regularizer)
+        self.depthwise_constraint = constraints.get(depthwise_constraint)
+        self.pointwise_constraint = constraints.get(pointwise_constraint)
+        self.U: Any = None
+
+    def make_parameters(self, input_shape: Shape) -> None:
+        """Makes V, P and b for samples with ``input_shape[-1]`` channels."""
+        self.X = self.U = self.Z = None
+        self.output_shape(input_shape)
+        n_channels = input_shape[-1]
+        self.add_parameter(
+            "depthwise",
+            (*self.kernel_size, n_channels, self.depth_multiplier),
+            self.depthwise_initializer,
+            regularizer=self.depthwise_regularizer,
+            constraint=self.depthwise_constraint,
+        )
+        self.add_parameter(
+            "pointwise",
+            (*[1] * len(self.kernel_size), n_channels * self.depth_multiplier, self.filters),
+            self.pointwise_initializer,
+            regularizer=self.pointwise_regularizer,
+            constraint=self.pointwise_constraint,
+        )
+        self.add_bias_parameter(self.filters)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """An output for each window and filter."""
+        sizes = tuple(axis.n_out for axis in self.grid(input_shape))
+        return (*sizes[3 - len(input_shape) :], self.filters)
+
+    def forward(self, X: Array, training: bool = False) -> Array:
+        """U = Σ_{i j} X_{i j} ⊙ V_{i j}, Z = U P + b."""
+        X = self.check_input(X)
+        buffers, grid = self.memory(training), self.grid(X.shape[1:])
+        V, P = self.kernel(self.depthwise), self.kernel(self.pointwise)
+        places = len(X), grid[0].n_out, grid[1].n_out
+        U = buffers.get("U", (*places, P.shape[2]), self.dtype)
+        Z = self.room((len(X), *self.output_shape(X.shape[1:])), self.dtype, training)
+        if training:
+            self.X, self.U, self.Z = X, U, Z
+        correlate_channels(self.images(X), V, grid, U, buffers)
+        correlate(U, P, every_pixel(U), self.images(Z), buffers)
+        self.add_bias(Z)
+        return Z
+
+    def backward(self, delta: Array) -> Array | None:
+        """∂E/∂P = Uᵀ δ, ∂E/∂b = Σ δ, ∂E/∂U = δ Pᵀ, and ∂E/∂V and ∂E/∂X from it."""
+        delta = as_array(delta, self.dtype)
+        self.check_delta(delta, self.Z)
+        grid, pixels = self.grid(self.X.shape[1:]), every_pixel(self.U)
+        X, D = self.images(self.X), self.images(delta)
+        kernel_gradient(self.U, D, pixels, self.kernel(self.d_pointwise), self.buffers)
+        self.bias_gradient(delta)
+        dU = self.buffer("dU", self.U.shape, self.dtype)
+        image_gradient(D, self.kernel(self.pointwise), pixels, dU, self.buffers)
+        channel_kernel_gradient(X, dU, grid, self.kernel(self.d_depthwise), self.buffers)
+        if not self.needs_input_gradient:
+            return None
+        dX = self.buffer("dX", self.X.shape, self.dtype)
+        V = self.kernel(self.depthwise)
+        channel_image_gradient(dU, V, grid, self.images(dX), self.buffers)
+        return dX
+
+
+class SeparableConv1D(OverSteps, SeparableConv2D):
+    """Convolution of each feature of sequences by itself, then a product over those of each step.
+
+        u_{n t c m} = Σ_i x_{n, t s + i d, c} v_{i c m},   Z = U P + b
+
+    for stride s and dilation d; backwards as in ``SeparableConv2D``. Padded steps of a mask count
+    as zeros.
+
+    Shapes: X ``(N, T, C)``, V ``(k, C, depth_multiplier)``,
+    P ``(1, C · depth_multiplier, filters)``, b ``(filters,)``, Z ``(N, T', filters)``.
+
+    Args:
+        filters: Number of outputs for each window.
+        kernel_size: The steps of a window.
+        strides: The steps from one window to the next.
+        padding: ``"valid"`` or ``"same"``, as in ``Conv1D``.
+        dilation_rate: The steps from one element of a window to the next. Strides and dilation
+            cannot both be greater than 1.
+        depth_multiplier: The number of filters for each channel.
+        use_bias: Whether b is there.
+        depthwise_initializer: How V starts.
+        pointwise_initializer: How P starts.
+        bias_initializer: How b starts.
+        depthwise_regularizer: The penalty on V, added to the loss.
+        pointwise_regularizer: The penalty on P.
+        bias_regularizer: The penalty on b.
+        depthwise_constraint: What is restored in V after every step.
+        pointwise_constraint: What is restored in P.
+        bias_constraint: What is restored in b.
+        name: The layer's name.
+
+    Example:
+        >>> layer = bp.layers.SeparableConv1D(4, 3, padding="same")
+        >>> layer.build((5, 2))
+        >>> [p.shape for p in layer.parameters]  # V, P and b
+        [(3, 2, 1), (1, 2, 4), (4,)]
+    """
+
+    definition = (
+        "{f}(x)_{{tk}} = Σ_{{cm}} U_{{tcm}} {pointwise}_{{cmk}} + {b}_k, "
+        "U_{{tcm}} = Σ_u x_{{{self.written.at}, c}} {depthwise}_{{ucm}}{self.written.outside}"
+    )
+    formulas = {
+        "ddepthwise": "_{{ucm}} = Σ_N Σ_{{tk}} {x}_{{{self.written.at}, c}} {delta}_{{tk}} "
+        "{pointwise}_{{cmk}}",
+        "dpointwise": "_{{cmk}} = Σ_N Σ_t U_{{tcm}} {delta}_{{tk}}",
+        "db": "_k = Σ_N Σ_t {delta}_{{tk}}",
+        "dX": "_{{ac}} = Σ_{{{self.written.hits}, mk}} {delta}_{{tk}} {pointwise}_{{cmk}} "
+        "{depthwise}_{{ucm}}",
+    }
+
+
+def every_pixel(U: Array) -> tuple[Any, Any]:
+    """Windows of one pixel, one on each pixel."""
+    return windows(U.shape[1], 1), windows(U.shape[2], 1)

@@ -31,7 +31,7 @@ X, Y = RNG.normal(size=(40, 3)), RNG.normal(size=(40, 2))
 
 
 @pytest.fixture
-def errors_as_ever(floating_point_errors_raise):
+def errors_as_ever():
     """Overflow is warned of, as NumPy does unless told otherwise; and a warning is an error."""
     with np.errstate(all="warn", under="ignore"):
         yield

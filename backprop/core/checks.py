@@ -41,9 +41,7 @@ def check_place(value: Any, name: str) -> tuple[int, int]:
     """
     if not isinstance(value, tuple) or len(value) != 2:
         raise ValueError(f"{name} must be (epoch, step), two integers, but it is {value!r}.")
-    for number in value:
-        check_integer(number, name, 0)
-    return value
+    return check_integer(value[0], name, 0), check_integer(value[1], name, 0)
 
 
 def check_flag(value: Any, name: str) -> bool:
@@ -275,12 +273,13 @@ def check_shape(value: Any, name: str) -> Shape:
         ShapeError: It is empty, or holds something else than integers of 1 or more.
     """
     sizes = tuple(value) if is_row(value) else (value,)
-    whole = [isinstance(n, int | np.integer) and not isinstance(n, bool) for n in sizes]
+    kinds = [type(n) for n in sizes]
+    whole = [issubclass(kind, int | np.integer) and kind is not bool for kind in kinds]
     if not sizes or not all(whole) or min(sizes) < 1:
-        advice = ": leave it out, and the shape is found in the first data" * (None in sizes)
+        advice = ": leave it out, and the shape is found in the first data" * (type(None) in kinds)
         raise ShapeError(
             f"{name} must be the shape of one sample, such as (784,), without the batch axis, but "
-            f"it is {value!r}{advice}."
+            f"it is {value!r:.60}{advice}."
         )
     return tuple(map(int, sizes))
 

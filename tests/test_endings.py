@@ -136,3 +136,37 @@ def test_a_layer_keeps_to_its_interval(case):
         Y = layer.forward(samples if case.integers else 5 * samples)
         assert low <= Y.min()
         assert Y.max() <= high
+
+
+ALONE = {
+    "then dropout": [Dense(1), Softmax(), layers.Dropout(0.1)],
+    "then Dense": [Dense(1), Softmax(), Dense(1)],
+    "in a chain": [layers.Chain([Dense(2), layers.Chain([Dense(1), Softmax()])]), Dense(1)],
+    "added": [Dense(1), layers.Residual([Dense(1), Softmax()])],
+    "each step": [
+        layers.Reshape((2, 2)),
+        layers.TimeDistributed([Dense(1), Softmax()]),
+        layers.Flatten(),
+        Dense(1),
+    ],
+}
+
+
+@pytest.mark.parametrize("parts", ALONE.values(), ids=ALONE)
+@pytest.mark.parametrize("built", [True, False])
+def test_a_softmax_of_one_number_is_refused_wherever_it_stands(parts, built):
+    model = bp.Sequential(deepcopy(parts), seed=0)
+    model.compile("sgd", "mse")
+    if built:
+        model.build((None, 4))
+    for call in (model.fit, model.evaluate, model.train_on_batch):
+        with pytest.raises(ValueError, match="whose outputs have the sum 1") as caught:
+            call(X, np.ones(12))
+        assert_speaks(caught, ["holds Softmax", "Sigmoid()"])
+
+
+def test_a_softmax_over_the_steps_of_a_sequence_may_stand_on_one_output():
+    parts = [layers.Reshape((4, 1)), layers.Softmax(axis=1), layers.Flatten(), Dense(1)]
+    model = bp.Sequential(parts, seed=0)
+    model.compile("sgd", "mse")
+    assert np.isfinite(model.evaluate(X, np.ones(12)))

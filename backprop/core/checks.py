@@ -41,7 +41,9 @@ def check_place(value: Any, name: str) -> tuple[int, int]:
     """
     if not isinstance(value, tuple) or len(value) != 2:
         raise ValueError(f"{name} must be (epoch, step), two integers, but it is {value!r}.")
-    return check_integer(value[0], name, 0), check_integer(value[1], name, 0)
+    for number in value:
+        check_integer(number, name, 0)
+    return value
 
 
 def check_flag(value: Any, name: str) -> bool:
@@ -293,8 +295,7 @@ def check_dimensions(value: Any, layer: object) -> Shape:
     sizes = tuple(value) if is_row(value) else (None,)
     if not all(isinstance(n, int | np.integer) and n >= 0 for n in sizes):
         raise ShapeError(
-            f"{layer}.add_parameter(shape) must be a shape, such as (4, 3) or (3,), but it is "
-            f"{value!r}."
+            f"{layer}.add_parameter(shape) must be a shape, such as (4, 3), but it is {value!r}."
         )
     check_room(sizes, f"{layer} would have weights")
     return sizes

@@ -140,21 +140,25 @@ def test_a_layer_keeps_to_its_interval(case):
 
 ALONE = {
     "then dropout": [Dense(1), Softmax(), layers.Dropout(0.1)],
-    "then Dense": [Dense(1), Softmax(), Dense(1)],
-    "in a chain": [layers.Chain([Dense(2), layers.Chain([Dense(1), Softmax()])]), Dense(1)],
-    "added": [Dense(1), layers.Residual([Dense(1), Softmax()])],
+    "then both": [Dense(1), layers.Chain([Softmax(), layers.Dropout(0.1)]), layers.Flatten()],
+    "in chains": [layers.Chain([Dense(2), layers.Chain([Dense(1), Softmax()])])],
     "each step": [
-        layers.Reshape((2, 2)),
+        layers.Reshape((1, 4)),
         layers.TimeDistributed([Dense(1), Softmax()]),
+        layers.GaussianNoise(0.1),
         layers.Flatten(),
-        Dense(1),
+    ],
+    "steps": [
+        layers.Reshape((1, 4)),
+        layers.TimeDistributed([Dense(1), layers.LogSoftmax()]),
+        layers.Flatten(),
     ],
 }
 
 
 @pytest.mark.parametrize("parts", ALONE.values(), ids=ALONE)
 @pytest.mark.parametrize("built", [True, False])
-def test_a_softmax_of_one_number_is_refused_wherever_it_stands(parts, built):
+def test_outputs_that_are_a_softmax_of_one_number_are_refused(parts, built):
     model = bp.Sequential(deepcopy(parts), seed=0)
     model.compile("sgd", "mse")
     if built:
@@ -162,7 +166,7 @@ def test_a_softmax_of_one_number_is_refused_wherever_it_stands(parts, built):
     for call in (model.fit, model.evaluate, model.train_on_batch):
         with pytest.raises(ValueError, match="whose outputs have the sum 1") as caught:
             call(X, np.ones(12))
-        assert_speaks(caught, ["holds Softmax", "Sigmoid()"])
+        assert_speaks(caught, ["the model ends with", "Sigmoid()"])
 
 
 def test_a_softmax_over_the_steps_of_a_sequence_may_stand_on_one_output():

@@ -8,13 +8,15 @@ from mistakes import C, X, assert_speaks, classifier
 import backprop as bp
 from backprop import datasets, inspection, plotting
 from backprop.callbacks import LivePlot
-from backprop.layers import Activation, Dense, Input, Layer
+from backprop.layers import Activation, Dense, Input, Layer, ReLU
 from backprop.losses import Huber, Loss
 
 CALLS = {
     "Input(name)": (lambda: Input((4,), name="x"), "there is no such argument; those of Input"),
     "Input(batch_shape)": (lambda: Input(batch_shape=(None, 4)), "no such argument"),
     "Activation": (lambda: bp.Sequential([Activation("relu")]), r"such as ReLU\(\)"),
+    "Dense(8, ReLU())": (lambda: Dense(8, ReLU()), r"a layer of its own: Dense\(8\), ReLU\(\)"),
+    "Dense(8, tanh)": (lambda: Dense(8, np.tanh), r"a layer of its own: Dense\(8\), ReLU\(\)"),
     "Layer": (lambda: bp.Sequential([Layer()]), "computes nothing"),
     "fit_many": (
         lambda: bp.fit_many([classifier()], X, C, nb_epoch=3),

@@ -117,7 +117,7 @@ def check_use_bias(value: Any, call: str) -> bool:
     Raises:
         TypeError: It is no flag.
     """
-    if isinstance(value, str):
+    if not isinstance(value, bool | np.bool_ | int | np.integer):
         raise TypeError(
             f"use_bias of {call} must be True or False, but it is {value!r}: an activation is a "
             f"layer of its own: {call}, ReLU()."

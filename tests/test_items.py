@@ -189,7 +189,6 @@ SOURCES = {
     "pairs": lambda: batches_of(X, Y),
     "triples": lambda: lambda: iter(batches_of(X, Y, np.ones(N))),
     "lists of two": lambda: map(list, batches_of(X, Y)),
-    "list of lists of two": lambda: [list(batch) for batch in batches_of(X, Y)],
     "lists of rows": lambda: iter([x.tolist() for (x,) in batches_of(X)]),
     "data set": lambda: PyDataset(X, Y),
 }

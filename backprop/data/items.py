@@ -214,20 +214,12 @@ def makes_inputs(x: Any, sample_shape: Shape | None) -> bool:
         return False
     if all(isinstance(item, tuple) and item and axes(item[0]) > 1 for item in x):
         return True
-    if all(map(is_list_of_arrays, x)):
-        return True
     shapes = [tuple(getattr(item, "shape", ())) for item in x]
     if min(map(len, shapes)) < 2:
         return False
     if sample_shape is not None:
         return all(shape[1:] == sample_shape for shape in shapes)
     return len(set(shapes)) > 1
-
-
-def is_list_of_arrays(item: Any) -> bool:
-    """Whether it is a list [X, y], as PyTorch collates it: arrays that make no array together."""
-    shapes = {getattr(part, "shape", None) for part in item} if isinstance(item, list) else set()
-    return len(shapes) > 1 and None not in shapes and axes(item[0]) > 1
 
 
 def inputs_of(item: Any) -> Any:

@@ -21,7 +21,7 @@ from backprop.data.samples import Data, check_data
 from backprop.data.streams import Stream
 from backprop.layers import Layer
 from backprop.layers.block import shape_through
-from backprop.layers.chain import ending
+from backprop.layers.chain import Chain, deciding, ending
 from backprop.protocol import Model
 
 EVALUATION_BATCH = 1024
@@ -54,17 +54,18 @@ def check(
     loss = model.loss
     if not model.layers:
         raise NotBuiltError("the model has no layers: add some first.")
-    last = ending(model.layers)
-    loss.check_ending(last)
+    loss.check_ending(ending(model.layers))
     sample_shape = model.input_shape or sample_shape
     X = check_inputs(x, sample_shape, model.layers, f"{prefix}x", model.dtype)
     model.layers[0].check_values(X, f"{prefix}x")
-    output_shape = shape_through(model.layers, X.shape[1:])
-    if last.sums_to_one and output_shape[-1] == 1:
-        raise ShapeError(
-            f"the model ends with {last}, whose outputs have the sum 1: one alone never changes. "
-            f"A single output takes Sigmoid(); two classes can have two outputs."
-        )
+    output_shape: Shape = ()
+    decides = deciding(model.layers)
+    for layer, output_shape in shapes_through(model.layers, X.shape[1:]):
+        if layer is decides and layer.sums_to_one and output_shape[-1] == 1:
+            raise ShapeError(
+                f"the model ends with {layer}, whose outputs have the sum 1: one alone never "
+                f"changes. A single output takes Sigmoid(); two classes can have two outputs."
+            )
     data = check_data(
         X,
         y,
@@ -78,6 +79,15 @@ def check(
     for metric in model.metrics:
         metric.check(output_shape, data.y, data.weight)
     return data
+
+
+def shapes_through(layers: Iterable[Layer], shape: Shape) -> Iterator[tuple[Layer, Shape]]:
+    """Each layer with the shape of its outputs, those inside a chain before the chain."""
+    for layer in layers:
+        if isinstance(layer, Chain):
+            yield from shapes_through(layer.layers, shape)
+        shape = shape_through([layer], shape)
+        yield layer, shape
 
 
 def evaluation_source(

@@ -21,7 +21,7 @@ def checked_models(models: Any) -> list[Any]:
     """
     found = check_list(models, "models")
     for model in found:
-        if not hasattr(model, "compiled"):
+        if isinstance(model, type) or not hasattr(model, "compiled"):
             raise TypeError(f"models must hold compiled models, but one of them is {model!r}.")
     if len({id(model) for model in found}) < len(found):
         raise ValueError("models holds one model twice: pass a model for each training.")

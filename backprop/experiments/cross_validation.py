@@ -108,8 +108,9 @@ def cross_validate(
             f"least as many samples as folds ({folds})."
         )
     models = [build() for _ in range(folds)]
-    if any(model is None for model in models):
-        raise TypeError("build returned None: let it return the model.")
+    for model in models:
+        if isinstance(model, type) or not hasattr(model, "compiled"):
+            raise TypeError(f"build returned {model!r:.60}: let it return the model.")
     if len({id(model) for model in models}) < folds:
         raise ValueError("build returned the same model twice: let it make a new one.")
     refuse_lists(models)

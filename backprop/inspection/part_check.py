@@ -56,7 +56,7 @@ def check_layer(
     shape, _ = check_shape(input_shape, "input_shape"), check_integer(batch_size, "batch_size")
     if not isinstance(layer, Layer):
         raise TypeError(f"layer must be a layer, an object with brackets, but it is {layer!r}.")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(check_integer(seed, "seed", 0))
     check_methods(layer, METHODS, "parameters")
     twin = with_spoilt_buffers(in_dtype(layer, np.float64))
     if twin.input_shape is None:
@@ -248,7 +248,9 @@ def check_loss(
     """
     shape = check_shape(output_shape, "output_shape")
     check_integer(batch_size, "batch_size")
-    rng = np.random.default_rng(seed)
+    if not isinstance(loss, Loss):
+        raise TypeError(f"loss must be a loss, an object with brackets, but it is {loss!r}.")
+    rng = np.random.default_rng(check_integer(seed, "seed", 0))
     twin = with_spoilt_buffers(in_dtype(loss, np.float64))
     P, y = suitable(twin, (batch_size, *shape), rng, prediction, target)
     w = rng.uniform(0.5, 2.0, len(P))

@@ -18,6 +18,7 @@ from backprop.core.types import Array, DTypeLike
 from backprop.estimators.arguments import CONSTRAINTS, STOCHASTIC
 from backprop.estimators.base import Estimator, check_members
 from backprop.estimators.convergence import Convergence, Record, show
+from backprop.estimators.given import check_weight
 from backprop.estimators.networks import (
     draw_weights,
     forget_batch,
@@ -30,11 +31,7 @@ from backprop.estimators.networks import (
     views,
 )
 from backprop.estimators.samples import Samples, as_rows, set_aside, validation_parts
-from backprop.estimators.scikit import (
-    ConvergenceWarning,
-    check_random_state,
-    check_sample_weight,
-)
+from backprop.estimators.scikit import ConvergenceWarning, check_random_state
 from backprop.estimators.training import (
     batch_size_of,
     train_by_batches,
@@ -163,7 +160,7 @@ class MLP(Estimator):
         rules = {"dtype": dtype, "order": "C"}  # from which rows are drawn quickly
         X, y = self._checked(X, y, anew, **rules)
         if weight is not None:
-            weight = check_sample_weight(weight, X, dtype=X.dtype)
+            weight = check_weight(weight, X, dtype=X.dtype)
         self._learn_targets(y, incremental)
         weight = self._weigh(y, weight, incremental)
         samples = Samples(as_rows(X), self._encode(y, X.dtype), weight)
@@ -196,7 +193,7 @@ class MLP(Estimator):
         X, y, weight = validation_parts(given)
         X, y = self._checked(X, y, False, **rules)
         if weight is not None:
-            weight = check_sample_weight(weight, X, dtype=X.dtype)
+            weight = check_weight(weight, X, dtype=X.dtype)
         return Samples(as_rows(X), self._encode(y, X.dtype), weight)
 
     def _prepare(

@@ -108,8 +108,12 @@ class MultiHeadAttention(Layer):
         self.dropout = check_number(dropout, "MultiHeadAttention(dropout)", below=1)
         self.use_bias = check_flag(use_bias, "use_bias")
         self.causal = check_flag(causal, "causal")
-        self.random = self.dropout > 0
         self._forget()
+
+    @property
+    def random(self) -> bool:  # type: ignore[override]
+        """Whether dropout draws random numbers in training."""
+        return self.dropout > 0
 
     def _forget(self) -> None:
         self.X: Any = None

@@ -11,6 +11,7 @@ from backprop.constraints import Constraint
 from backprop.core.arrays import to_array
 from backprop.core.checks import check_integer
 from backprop.core.errors import NotBuiltError, ShapeError
+from backprop.core.ranges import warn_of_rounding
 from backprop.core.types import Shape
 from backprop.data.batches import Batches
 from backprop.data.frames import Labels, check_labels
@@ -111,6 +112,7 @@ def evaluation_source(
         shape = model.input_shape or sample_shape
         return Stream(x, steps, checked, model.dtype, f"{prefix}x", None, shape)
     data = checked(x, y, sample_weight)
+    warn_of_rounding(data.given, f"{prefix}y", model.dtype)  # the loss sees what is left of it
     return in_order(data, batch_size, f"{prefix.replace(' ', '_')}batch_size", steps, model.dtype)
 
 

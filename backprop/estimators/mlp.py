@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import warnings
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, Self
@@ -12,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from backprop.callbacks import Callback
+from backprop.core import console
 from backprop.core.checks import check_dtype, check_integer
 from backprop.core.errors import DivergenceError
 from backprop.core.types import Array, DTypeLike
@@ -174,7 +174,7 @@ class MLP(Estimator):
             else:
                 self._minimize(samples, held_out)
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=3)
+            console.warn("Training interrupted by user.", UserWarning)
         except DivergenceError as error:
             if not self.early_stopping:
                 raise ValueError(
@@ -243,10 +243,10 @@ class MLP(Estimator):
             score = partial(self._score, kept)
         n, epochs = len(samples.y), 1 if incremental else self.max_iter
         if self.batch_size != "auto" and int(self.batch_size) > n:
-            warnings.warn(
+            console.warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be "
                 "clipped",
-                stacklevel=4,
+                UserWarning,
             )
         alone = len(self.models_) == 1
         told = []
@@ -263,11 +263,10 @@ class MLP(Estimator):
             show(self, self._records)
         ended = all(model.stop_training for model in self.models_)
         if not incremental and not ended and self.n_iter_ == self.max_iter:
-            warnings.warn(
+            console.warn(
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
                 f"optimization hasn't converged yet.",
                 ConvergenceWarning,
-                stacklevel=4,
             )
         return kept
 

@@ -133,7 +133,7 @@ class MLPRegressor(Regresses, MLP):
         return self._fit(X, y, sample_weight, None, incremental=True)
 
     def _encode(self, y: Any, dtype: Any) -> Array:
-        warn_of_rounding(y, "y", dtype, stacklevel=4)  # the line that called fit
+        warn_of_rounding(y, "y", dtype)
         return np.asarray(y, dtype)
 
     def _outputs_for(self, y: Array) -> tuple[int, str]:

@@ -143,4 +143,18 @@ def as_rows(X: Any, layer: Any, name: str) -> Any:
             f"{name} is a sparse matrix, but the first layer, {layer}, takes arrays only: begin "
             f"with a Dense layer, or pass {name}.toarray()."
         )
+    return as_csr(X, name)
+
+
+def as_csr(X: Any, name: str) -> Any:
+    """A sparse matrix in the form from which rows are drawn quickly.
+
+    Raises:
+        ShapeError: It is an array of more axes.
+    """
+    if len(X.shape) > 2:
+        raise ShapeError(
+            f"{name} is a sparse array of shape {X.shape}, but a sparse one must have rows and "
+            f"columns alone: pass {name}.toarray(), or {name}.reshape(({X.shape[0]}, -1))."
+        )
     return X.tocsr()

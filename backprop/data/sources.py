@@ -16,7 +16,7 @@ from backprop.core.types import Shape
 from backprop.data.batches import Batches
 from backprop.data.frames import Labels, check_labels
 from backprop.data.inputs import check_inputs
-from backprop.data.items import makes_batches
+from backprop.data.items import is_batch, makes_batches
 from backprop.data.on_disk import RowsOnDisk, on_disk
 from backprop.data.samples import Data, check_data
 from backprop.data.streams import Stream
@@ -175,7 +175,8 @@ def is_arrays(validation_data: Any) -> bool:
         return True
     if not isinstance(validation_data, list | tuple):
         return False
-    return not all(isinstance(part, tuple) for part in validation_data) or not validation_data
+    batches = all(isinstance(part, tuple) or is_batch(part) for part in validation_data)
+    return not (batches and validation_data)
 
 
 def refuse_beside_stream(

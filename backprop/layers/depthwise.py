@@ -99,9 +99,13 @@ class DepthwiseConv2D(Sliding):
         self.depth_multiplier = check_integer(
             depth_multiplier, "depth_multiplier of DepthwiseConv2D"
         )
-        self.depthwise_initializer = initializers.get(depthwise_initializer)
-        self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
-        self.depthwise_constraint = constraints.get(depthwise_constraint)
+        self.depthwise_initializer = initializers.get(
+            depthwise_initializer, "depthwise_initializer"
+        )
+        self.depthwise_regularizer = regularizers.get(
+            depthwise_regularizer, "depthwise_regularizer"
+        )
+        self.depthwise_constraint = constraints.get(depthwise_constraint, "depthwise_constraint")
 
     def make_parameters(self, input_shape: Shape) -> None:
         """Makes W and b for samples with ``input_shape[-1]`` channels."""
@@ -240,12 +244,20 @@ class SeparableConv2D(Sliding):
         self.depth_multiplier = check_integer(
             depth_multiplier, "depth_multiplier of SeparableConv2D"
         )
-        self.depthwise_initializer = initializers.get(depthwise_initializer)
-        self.pointwise_initializer = initializers.get(pointwise_initializer)
-        self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
-        self.pointwise_regularizer = regularizers.get(pointwise_regularizer)
-        self.depthwise_constraint = constraints.get(depthwise_constraint)
-        self.pointwise_constraint = constraints.get(pointwise_constraint)
+        self.depthwise_initializer = initializers.get(
+            depthwise_initializer, "depthwise_initializer"
+        )
+        self.pointwise_initializer = initializers.get(
+            pointwise_initializer, "pointwise_initializer"
+        )
+        self.depthwise_regularizer = regularizers.get(
+            depthwise_regularizer, "depthwise_regularizer"
+        )
+        self.pointwise_regularizer = regularizers.get(
+            pointwise_regularizer, "pointwise_regularizer"
+        )
+        self.depthwise_constraint = constraints.get(depthwise_constraint, "depthwise_constraint")
+        self.pointwise_constraint = constraints.get(pointwise_constraint, "pointwise_constraint")
         self.U: Any = None
 
     def make_parameters(self, input_shape: Shape) -> None:

@@ -107,7 +107,7 @@ class PReLU(Activation):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        self.alpha_initializer = get_initializer(alpha_initializer)
+        self.alpha_initializer = get_initializer(alpha_initializer, "alpha_initializer")
         axes = check_list(shared_axes, "PReLU(shared_axes)")
         self.shared_axes = [check_integer(axis, "PReLU(shared_axes)") for axis in axes] or None
 

@@ -154,7 +154,7 @@ def test_an_evaluation_says_it_too():
         model.evaluate(X, LATE)
     assert {each.filename for each in caught} == {__file__}
     with pytest.warns(RuntimeWarning, match="^validation y varies by 59") as caught:
-        model.fit(X, Y, epochs=0, validation_data=(X, LATE), verbose=0)
+        model.fit(X, Y[:, 0], epochs=0, validation_data=(X, LATE), verbose=0)
     assert {each.filename for each in caught} == {__file__}
 
 
@@ -166,9 +166,8 @@ def test_a_warning_that_cannot_be_shown_ends_nothing(monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         monkeypatch.setattr("warnings.showwarning", lambda *given, **named: closed.write("…"))
-        model_of().fit(X, LATE, epochs=1, verbose=0)
-        bytes_of_images = np.full((N, 3), 200, "uint8")
-        model_of().fit(bytes_of_images, np.zeros(N), epochs=1, verbose=0)
+        model_of(outputs=1).fit(X, LATE, epochs=1, verbose=0)
+        model_of(outputs=1).fit(np.full((N, 3), 200, "uint8"), np.zeros(N), verbose=0)
 
 
 def test_columns_of_inputs_are_named():

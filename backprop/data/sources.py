@@ -11,11 +11,12 @@ from backprop.constraints import Constraint
 from backprop.core.arrays import to_array
 from backprop.core.checks import check_integer
 from backprop.core.errors import NotBuiltError, ShapeError
+from backprop.core.ranges import warn_of_rounding
 from backprop.core.types import Shape
 from backprop.data.batches import Batches
 from backprop.data.frames import Labels, check_labels
 from backprop.data.inputs import check_inputs
-from backprop.data.items import makes_batches
+from backprop.data.items import is_batch, makes_batches
 from backprop.data.on_disk import RowsOnDisk, on_disk
 from backprop.data.samples import Data, check_data
 from backprop.data.streams import Stream
@@ -121,6 +122,7 @@ def evaluation_source(
         shape = model.input_shape or sample_shape
         return Stream(x, steps, checked, model.dtype, f"{prefix}x", None, shape)
     data = checked(x, y, sample_weight)
+    warn_of_rounding(data.given, f"{prefix}y", model.dtype)  # the loss sees what is left of it
     return in_order(data, batch_size, f"{prefix.replace(' ', '_')}batch_size", steps, model.dtype)
 
 
@@ -183,7 +185,8 @@ def is_arrays(validation_data: Any) -> bool:
         return True
     if not isinstance(validation_data, list | tuple):
         return False
-    return not all(isinstance(part, tuple) for part in validation_data) or not validation_data
+    batches = all(isinstance(part, tuple) or is_batch(part) for part in validation_data)
+    return not (batches and validation_data)
 
 
 def refuse_beside_stream(

@@ -11,6 +11,7 @@ from backprop.core.arrays import to_array
 from backprop.core.checks import check_integer
 from backprop.core.signatures import check_function
 from backprop.core.types import Array, is_sparse
+from backprop.data.inputs import as_csr
 from backprop.experiments.checked import refuse_lists
 from backprop.experiments.many import fit_many
 from backprop.training.history import History
@@ -100,7 +101,7 @@ def cross_validate(
     check_function(build, "", "build")
     folds = check_integer(folds, "folds", 2)
     seed = check_integer(seed, "seed", 0)
-    X = X.tocsr() if is_sparse(X) else to_array(X, "X")
+    X = as_csr(X, "X") if is_sparse(X) else to_array(X, "X")
     y = to_array(y, "y")
     if X.ndim == 0 or y.ndim == 0 or len(y) != X.shape[0] or len(y) < folds:
         raise ValueError(

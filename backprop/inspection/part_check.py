@@ -1,12 +1,12 @@
 """Checks of one layer or one loss by itself: its derivative, and the rest of its contract."""
 
 import copy
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from backprop.core import console
 from backprop.core.checks import check_integer, check_shape
 from backprop.core.errors import ShapeError
 from backprop.core.signatures import check_methods
@@ -86,12 +86,10 @@ def check_layer(
         problems.append("backward without a training forward before it must raise an error.")
     problems += contract(untouched, X, R)
     for path in unregistered(untouched, X):
-        warnings.warn(
+        console.warn(
             f"forward of {layer} reads self.{path}, which is no parameter: it is neither trained "
             f"nor saved. Make it in make_parameters by self.add_parameter(…), with learned=False "
-            f"if it is a constant.",
-            RuntimeWarning,
-            stacklevel=2,
+            f"if it is a constant."
         )
 
     real = Function(

@@ -167,8 +167,12 @@ _KERAS["NonNeg"] = "non_neg"
 """What Keras's other strings stand for."""
 
 
-def get(constraint: str | Constraint | None) -> Constraint | None:
+def get(constraint: str | Constraint | None, name: str = "constraint") -> Constraint | None:
     """The constraint of that name, or the object itself; None for none.
+
+    Args:
+        constraint: A name, or an object; None for none.
+        name: What error messages call it.
 
     Raises:
         ValueError: No constraint has that name.
@@ -180,6 +184,6 @@ def get(constraint: str | Constraint | None) -> Constraint | None:
     """
     if constraint is None:
         return None
-    found = resolve(constraint, Constraint, _BY_NAME, "constraint", others=_KERAS)
+    found = resolve(constraint, Constraint, _BY_NAME, name, others=_KERAS)
     check_methods(found, {"check": "shape", "project": "W"})
     return found

@@ -198,8 +198,12 @@ _KERAS["OrthogonalRegularizer"] = "orthogonal_regularizer"
 """What Keras's other strings stand for."""
 
 
-def get(regularizer: str | Regularizer | None) -> Regularizer | None:
+def get(regularizer: str | Regularizer | None, name: str = "regularizer") -> Regularizer | None:
     """The regulariser of that name, or the object itself; None for none.
+
+    Args:
+        regularizer: A name, or an object; None for none.
+        name: What error messages call it.
 
     Raises:
         ValueError: No regulariser has that name.
@@ -211,6 +215,6 @@ def get(regularizer: str | Regularizer | None) -> Regularizer | None:
     """
     if regularizer is None:
         return None
-    found = resolve(regularizer, Regularizer, _BY_NAME, "regularizer", others=_KERAS)
+    found = resolve(regularizer, Regularizer, _BY_NAME, name, others=_KERAS)
     check_methods(found, {"penalty": "W", "gradient": "W"})
     return found

@@ -1,5 +1,6 @@
 """Every number that an object is made with: NumPy's pass, and what cannot be used is refused."""
 
+import inspect
 import math
 
 import numpy as np
@@ -178,6 +179,22 @@ LISTS = [
 @each(("kind", "name"), LISTS)
 def test_what_is_no_list_is_refused_by_name(kind, name):
     for wrong in (5, 0.5, True, "ab", b"ab", {1: 2}, np.array(3), layers.Dense(2), object()):
+        with pytest.raises((ValueError, TypeError), match=rf"\b{name}\b"):
+            make(kind, **{name: wrong})
+
+
+PARTS = ("_initializer", "_regularizer", "_constraint")
+
+
+@each(("kind", "name"), [
+    pytest.param(kind, name, id=f"{path}-{name}")
+    for path, kind in CLASSES.items()
+    for name in inspect.signature(kind).parameters
+    if name.endswith(PARTS)
+])  # fmt: skip
+def test_what_is_no_part_is_refused_by_name(kind, name):
+    """A layer takes up to nine of them, so that the word initializer does not say which."""
+    for wrong in (5, True, math.nan, [1], "", "no such name", int, object(), layers.Dense(2)):
         with pytest.raises((ValueError, TypeError), match=rf"\b{name}\b"):
             make(kind, **{name: wrong})
 

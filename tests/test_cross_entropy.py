@@ -142,6 +142,8 @@ def test_predictions_that_are_no_probabilities(make, bad):
         ([0.0, 1.5, 2.0], ValueError, r"whole numbers"),
         (np.eye(3), ShapeError, r"one-hot targets need loss='categorical_crossentropy'"),
         (np.ones((3, 2)), ShapeError, r"one for each sample, but their shape is \(3, 2\)"),
+        (np.ones((3, 2)), ShapeError, r"an output for each of their 2 classes"),
+        ([0, 1.5, 2], ValueError, r"must be whole numbers, but the targets hold 1\.5: .*'mse'"),
         (np.ones((3, 1, 1)), ShapeError, r"their shape is \(3, 1, 1\)"),
         ([0, 1], ShapeError, r"3 predictions but 2 targets"),
         (1, ShapeError, r"one for each sample, but their shape is \(\)"),

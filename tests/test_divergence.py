@@ -443,3 +443,11 @@ def test_denormal_inputs_cost_at_most_three_times_as_much():
             model.fit(inputs, y, 100, verbose=0)
             seconds[k] = min(seconds[k], time.thread_time() - start)
     assert seconds[1] < 3 * seconds[0]
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "lbfgs"])
+def test_targets_that_are_too_large_are_blamed_and_not_the_inputs(optimizer):
+    model = network(optimizer)
+    message = warning_of(lambda: model.fit(X, 1e30 * Y, verbose=0))
+    assert "targets that are not scaled (these are between -" in message
+    assert "inputs that are not scaled" not in message

@@ -88,6 +88,44 @@ def test_probabilities_are_taken(loss, ends):
     assert np.isfinite(made.evaluate(X, targets(loss), verbose=0))
 
 
+ALONE = {
+    "then dropout": [Dense(1), Softmax(), layers.Dropout(0.1)],
+    "then both": [Dense(1), layers.Chain([Softmax(), layers.Dropout(0.1)]), layers.Flatten()],
+    "in chains": [layers.Chain([Dense(2), layers.Chain([Dense(1), Softmax()])])],
+    "each step": [
+        layers.Reshape((1, 4)),
+        layers.TimeDistributed([Dense(1), Softmax()]),
+        layers.GaussianNoise(0.1),
+        layers.Flatten(),
+    ],
+    "steps": [
+        layers.Reshape((1, 4)),
+        layers.TimeDistributed([Dense(1), layers.LogSoftmax()]),
+        layers.Flatten(),
+    ],
+}
+
+
+@pytest.mark.parametrize("parts", ALONE.values(), ids=ALONE)
+@pytest.mark.parametrize("built", [True, False])
+def test_outputs_that_are_a_softmax_of_one_number_are_refused(parts, built):
+    model = bp.Sequential(deepcopy(parts), seed=0)
+    model.compile("sgd", "mse")
+    if built:
+        model.build((None, 4))
+    for call in (model.fit, model.evaluate, model.train_on_batch):
+        with pytest.raises(ValueError, match="whose outputs have the sum 1") as caught:
+            call(X, np.ones(12))
+        assert_speaks(caught, ["the model ends with", "Sigmoid()"])
+
+
+def test_a_softmax_over_the_steps_of_a_sequence_may_stand_on_one_output():
+    parts = [layers.Reshape((4, 1)), layers.Softmax(axis=1), layers.Flatten(), Dense(1)]
+    model = bp.Sequential(parts, seed=0)
+    model.compile("sgd", "mse")
+    assert np.isfinite(model.evaluate(X, np.ones(12)))
+
+
 @pytest.mark.parametrize("last", [Dense(3), layers.Tanh(), layers.LogSigmoid()], ids=str)
 def test_rates_that_may_be_negative_are_refused(last):
     loss = losses.Poisson()

@@ -354,6 +354,7 @@ def test_frozen_layers_are_not_touched(data, frozen):
         assert same == (k in frozen)
         assert np.array_equal(model.layers[k].b, before[k + 1]) == (k in frozen)
     assert len(history.epoch) == (0 if len(frozen) == 2 else 5)
+    assert ("frozen" in model.optimizer.message) == (len(frozen) == 2)
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 32, 1000])

@@ -320,6 +320,9 @@ def test_refused_metrics_stay_as_they_were():
         metrics.get_all([metric], [metric])
     with pytest.raises(ValueError, match="is called 'loss'"):
         metrics.get_all(["acc", Accuracy("loss")])
+    for taken in ("epoch", "learning_rate"):  # else CSVLogger writes the one for the other
+        with pytest.raises(ValueError, match=f"is called {taken!r}"):
+            metrics.get_all(["acc", Accuracy(taken)])
     assert [metric.name, other.name] == ["accuracy"] * 2
     assert not metric.weighted
 

@@ -8,12 +8,15 @@ from mistakes import C, X, assert_speaks, classifier
 import backprop as bp
 from backprop import datasets, inspection, plotting
 from backprop.callbacks import LivePlot
-from backprop.layers import Activation, Dense, Input, Layer
+from backprop.layers import Activation, Dense, Input, Layer, ReLU
+from backprop.losses import Huber, Loss
 
 CALLS = {
     "Input(name)": (lambda: Input((4,), name="x"), "there is no such argument; those of Input"),
     "Input(batch_shape)": (lambda: Input(batch_shape=(None, 4)), "no such argument"),
     "Activation": (lambda: bp.Sequential([Activation("relu")]), r"such as ReLU\(\)"),
+    "Dense(8, ReLU())": (lambda: Dense(8, ReLU()), r"a layer of its own: Dense\(8\), ReLU\(\)"),
+    "Dense(8, tanh)": (lambda: Dense(8, np.tanh), r"a layer of its own: Dense\(8\), ReLU\(\)"),
     "Layer": (lambda: bp.Sequential([Layer()]), "computes nothing"),
     "fit_many": (
         lambda: bp.fit_many([classifier()], X, C, nb_epoch=3),
@@ -39,12 +42,20 @@ CALLS = {
     "rate range": (lambda: bp.learning_rate_range(classifier, X, C), "model must be a model"),
     "rate range of none": (lambda: bp.learning_rate_range(None, X, C), "model must be a model"),
     "surface": (lambda: inspection.loss_surface(classifier, X, C), "call the function"),
+    "shape of an array": (lambda: inspection.check_layer(Dense(3), X), "input_shape must be"),
+    "Input of an array": (lambda: Input(X), r"Input\(shape\) must be the shape of one sample"),
+    "seed of text": (lambda: inspection.check_layer(Dense(3), (4,), seed="0"), "seed must be"),
+    "loss by name": (lambda: inspection.check_loss("mse", (3,)), "loss must be a loss, an object"),
+    "loss as class": (lambda: inspection.check_loss(Loss, (3,)), "loss must be a loss, an object"),
+    "seed of a loss": (lambda: inspection.check_loss(Huber(), (3,), seed=-1), "seed must be"),
     "outputs": (lambda: inspection.layer_outputs(classifier, X), "chain must be a model"),
     "costs": (lambda: inspection.gradient_cost(classifier, X, C), "model must be a model"),
     "gradients": (lambda: inspection.check_gradients("model", X, C), "model must be a model"),
     "explain": (lambda: bp.explain.explain(classifier, X, C), "model must be a model"),
     "explain a class": (lambda: bp.explain.explain(bp.Sequential, X, C), "model must be a model"),
     "fit_many functions": (lambda: bp.fit_many([classifier], X, C), "models must hold"),
+    "fit_many class": (lambda: bp.fit_many([bp.Sequential], X, C), "models must hold"),
+    "build of a number": (lambda: bp.cross_validate(lambda: 5, X, C), "build returned 5"),
     "build of none": (lambda: bp.cross_validate(lambda: None, X, C), "return the model"),
     "search of none": (lambda: bp.search(lambda a: None, {"a": [1]}, X, C), "models must hold"),
     "curves": (lambda: plotting.loss_curves({"loss": [1.0]}, 5), "keys must be a list"),

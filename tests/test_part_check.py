@@ -300,6 +300,21 @@ def findings(loss):
     return [tensor.finding for tensor in check_loss(loss, 3).tensors]
 
 
+def test_a_loss_of_ones_own_may_give_a_number_for_each_output(rng):
+    class Squares(Loss):
+        def values(self, prediction, target):
+            return (prediction - target) ** 2
+
+        def gradient(self, prediction, target):
+            return 2 * (prediction - target)
+
+    for shape in ((3,), (1,), (2, 3)):
+        assert check_loss(Squares(), shape).ok
+    P, y, w = rng.normal(size=(4, 3)), rng.normal(size=(4, 3)), rng.random(4)
+    expected = (w[:, np.newaxis] * (P - y) ** 2).mean()
+    assert Squares().forward(P, y, w) == pytest.approx(expected, rel=1e-14)
+
+
 def test_loss_of_a_users_own_passes():
     report = check_loss(Cubes(), 3)
     assert report.ok, report

@@ -236,6 +236,23 @@ def test_curves_use_logs_where_they_help(quantity: str, values: list[float], sca
     assert axes.get_yscale() == scale
 
 
+@pytest.mark.parametrize(
+    "name", ["精度", "tab\there", "$", "$$", r"$\foo$", r"$\frac{$", "a_$^$", r"$\alpha$ (r²)"]
+)
+def test_any_name_can_be_drawn(name: str, tmp_path: Path) -> None:
+    """Letters that the font lacks, and dollars, between which matplotlib looks for a formula."""
+    history = bp.training.History()
+    history.epoch = [0, 1]
+    history.history = {"loss": [2.0, 1.0], name: [0.5, 0.6], f"val_{name}": [0.4, 0.5]}
+    for figure in (
+        loss_curves(history, path=tmp_path / "curves"),
+        loss_curves({name: history, "b": history}, path=tmp_path / "several"),
+        confusion_matrix(np.eye(3, dtype=int), [name, "b", name], path=tmp_path / "matrix"),
+    ):
+        assert figure._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]
+    assert len(list(tmp_path.glob("*.png"))) == 3
+
+
 def test_curves_show_lone_points(tmp_path: Path) -> None:
     once = loss_curves({"loss": [0.7]}, path=tmp_path / "once.png").axes[0]
     assert line(once, "training").get_marker() == "o"

@@ -1,5 +1,6 @@
 """Overflow in the model's dtype, and columns that a dtype keeps next to nothing of."""
 
+import io
 import warnings
 
 import numpy as np
@@ -144,6 +145,29 @@ def test_targets_of_which_next_to_nothing_is_left_are_warned_of(y):
     for words in ("y varies by 59", "1.7e+09", "steps of 128", "subtract", 'dtype="float64"'):
         assert words in message
     assert said(X, y, "float64") == []
+
+
+def test_an_evaluation_says_it_too():
+    """Its loss is that of what is left of the targets, 0 for example."""
+    model = constant(LATE.mean())
+    with pytest.warns(RuntimeWarning, match="^y varies by 59") as caught:
+        model.evaluate(X, LATE)
+    assert {each.filename for each in caught} == {__file__}
+    with pytest.warns(RuntimeWarning, match="^validation y varies by 59") as caught:
+        model.fit(X, Y[:, 0], epochs=0, validation_data=(X, LATE), verbose=0)
+    assert {each.filename for each in caught} == {__file__}
+
+
+def test_a_warning_that_cannot_be_shown_ends_nothing(monkeypatch):
+    """Services have no stderr; a program's own may be closed."""
+    closed = io.StringIO()
+    closed.close()
+    monkeypatch.setattr("sys.stderr", closed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        monkeypatch.setattr("warnings.showwarning", lambda *given, **named: closed.write("…"))
+        model_of(outputs=1).fit(X, LATE, epochs=1, verbose=0)
+        model_of(outputs=1).fit(np.full((N, 3), 200, "uint8"), np.zeros(N), verbose=0)
 
 
 def test_columns_of_inputs_are_named():

@@ -271,6 +271,22 @@ def test_mistakes() -> None:
         layer.forward(np.zeros((2, 5, 3)))
 
 
+def test_a_list_of_rows_is_an_array_and_what_is_not_finite_is_refused() -> None:
+    rows = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
+    for given in (rows, tuple(map(tuple, rows)), [np.array(rows)], iter([np.array(rows)])):
+        layer = Normalization()
+        layer.adapt(given)
+        assert np.array_equal(layer.mean, [3.0, 4.0])
+    for number in (np.nan, np.inf):
+        for given in ([*rows, [number, 0.0]], [np.array(rows), np.array([[number, 0.0]])]):
+            with pytest.raises(ValueError, match="X holds nan or infinite numbers"):
+                layer.adapt(given)
+    for given in ([1.0, 2.0], np.zeros(3), 5, iter(np.zeros((3, 2)))):
+        with pytest.raises(ShapeError, match=r"X must have a row for each sample"):
+            layer.adapt(given)
+    assert np.array_equal(layer.mean, [3.0, 4.0])
+
+
 def test_looking_at_the_inputs_trains_nothing(rng: Any) -> None:
     """Nothing in front of it draws random numbers, or learns from them, before the first step."""
     X, y = data(rng)

@@ -14,15 +14,21 @@ from backprop.initializers import Constant, HeNormal, VarianceScaling
 from backprop.layers import (
     ELU,
     GELU,
+    GRU,
+    LSTM,
     SELU,
     BatchNormalization,
     Dense,
     Dropout,
+    Flatten,
     GaussianNoise,
     Layer,
     LeakyReLU,
+    MultiHeadAttention,
     ReLU,
+    SimpleRNN,
     Softmax,
+    TransformerBlock,
 )
 from backprop.optimizers import LBFGS, SGD, Adagrad, Adam, RMSprop
 
@@ -46,6 +52,36 @@ def trained(optimizer="sgd", *middle, epochs=1):
 def built(layer):
     layer.build((4,))
     return layer
+
+
+def sequence_model(layer):
+    model = bp.Sequential([layer, Flatten(), Dense(1)], seed=0, dtype="float64")
+    model.compile("sgd", "mse")
+    return model
+
+
+DROPPING = {
+    "MultiHeadAttention": lambda **rate: MultiHeadAttention(2, 3, **rate),
+    "TransformerBlock": lambda **rate: TransformerBlock(2, 5, **rate),
+    "SimpleRNN": lambda **rate: SimpleRNN(3, **rate),
+    "LSTM": lambda **rate: LSTM(3, **rate),
+    "GRU": lambda **rate: GRU(3, **rate),
+}
+
+
+@pytest.mark.parametrize("name", DROPPING)
+def test_a_dropout_that_is_set_before_the_model_is_built(name):
+    """It trains as if the layer had been made with it, and not as without."""
+    steps = np.random.default_rng(1).normal(size=(12, 5, 4))
+    losses_of = []
+    for given, later in ((0.4, None), (0.0, 0.4), (0.4, 0.0), (0.0, None)):
+        layer = DROPPING[name](dropout=given)
+        model = sequence_model(layer)
+        if later is not None:
+            layer.dropout = later
+        history = model.fit(steps, steps[:, 0, 0], epochs=2, batch_size=4, verbose=0)
+        losses_of.append(history.history["loss"])
+    assert losses_of[0] == losses_of[1] != losses_of[2] == losses_of[3]
 
 
 # ----------------------------------------------------------------------- numbers out of their range

@@ -89,3 +89,23 @@ def test_mistakes_are_named() -> None:
     X.data[3] = np.nan
     with pytest.raises(ValueError, match="holds nan or infinite numbers, the first in row"):
         model.fit(X, labels(matrix()), verbose=0)
+
+
+def test_a_sparse_array_of_three_axes_is_refused_in_our_words() -> None:
+    """It has neither rows and columns nor a form from which rows are drawn."""
+    cube = scipy.sparse.coo_array(np.ones((6, 2, 2)))
+    model = bp.Sequential([Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    y = np.zeros(6)
+    words = r"x is a sparse array of shape \(6, 2, 2\).*toarray"
+    for call in (
+        lambda: model.fit(cube, y),
+        lambda: model.evaluate(cube, y),
+        lambda: bp.fit_many([model], cube, y),
+        lambda: model.fit(np.ones((6, 4)), y, validation_data=(cube, y)),
+        lambda: model.predict(cube),
+    ):
+        with pytest.raises(ShapeError, match=words):
+            call()
+    with pytest.raises(ShapeError, match=words.replace("x is", "X is")):
+        bp.cross_validate(lambda: model, cube, y, folds=2)

@@ -1,5 +1,7 @@
 """Batches that a function, an iterable or a generator makes: the same training as on the arrays."""
 
+from collections import deque
+
 import numpy as np
 import pytest
 import scipy.sparse
@@ -340,6 +342,35 @@ def test_both_may_be_streams(data, rng):
 def test_validation_that_runs_out_is_called_by_its_name(data):
     with pytest.raises(ValueError, match="validation x ran out: this epoch got 0 batches"):
         fit(regressor(), *data, validation_data=iter(Rows(*data)), epochs=2)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [list, tuple, deque, lambda rows: list(map(list, rows)), lambda rows: deque(map(list, rows))],
+    ids=["list", "tuple", "deque", "list of lists", "deque of lists"],
+)
+def test_every_verb_takes_batches_in_any_sequence(data, form):
+    """Of a list of lists, as PyTorch gives them, too: of unlike shapes they are no samples."""
+    X, Y = data
+    batches = form([(X[k : k + 4], Y[k : k + 4]) for k in range(0, N, 4)])
+    model = regressor(learning_rate=0.0)
+    fit(model, batches, epochs=1)
+    np.testing.assert_allclose(model.evaluate(batches), model.evaluate(X, Y), rtol=1e-12)
+    np.testing.assert_allclose(model.predict(batches), model.predict(X), rtol=1e-12)
+    if form is not tuple:  # which is (x, y) or (x, y, sample_weight)
+        history = fit(model, X, Y, validation_data=batches, epochs=1)
+        np.testing.assert_allclose(history.history["val_loss"], model.evaluate(X, Y), rtol=1e-12)
+
+
+@pytest.mark.parametrize("item", [np.ndarray, np], ids=["class", "module"])
+def test_batches_of_what_has_a_shape_that_is_none(data, item):
+    for call in (
+        lambda: fit(regressor(), iter([(item, data[1])])),
+        lambda: regressor().predict([(item,)]),
+        lambda: regressor().predict([item, item]),
+    ):
+        with pytest.raises(TypeError, match=r"x (is a|must hold numbers)"):
+            call()
 
 
 def test_evaluate_takes_batches(data, rng):

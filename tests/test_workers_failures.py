@@ -109,6 +109,25 @@ with Workers() as workers:
     assert said in printed
 
 
+def test_a_loss_that_compares_samples_needs_whole_batches(tmp_path: Path) -> None:
+    printed = succeed(
+        tmp_path,
+        2,
+        LONG
+        + """
+with Workers() as workers:
+    model = bp.Sequential([Dense(2)])
+    model.compile("sgd", bp.losses.Circle())
+    try:
+        model.fit(X, y, verbose=0, workers=workers)
+    except ValueError as error:
+        print("refused:", error)
+""",
+    )
+    assert printed.count("refused: Circle") == 2
+    assert "train in one process" in printed
+
+
 @pytest.mark.parametrize(
     ("how", "elastic"),
     [(signal.SIGKILL, False), (signal.SIGSTOP, False), (signal.SIGSTOP, True)],

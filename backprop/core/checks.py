@@ -117,7 +117,7 @@ def check_use_bias(value: Any, call: str) -> bool:
     Raises:
         TypeError: It is no flag.
     """
-    if isinstance(value, str):
+    if not isinstance(value, bool | np.bool_ | int | np.integer):
         raise TypeError(
             f"use_bias of {call} must be True or False, but it is {value!r}: an activation is a "
             f"layer of its own: {call}, ReLU()."
@@ -275,12 +275,13 @@ def check_shape(value: Any, name: str) -> Shape:
         ShapeError: It is empty, or holds something else than integers of 1 or more.
     """
     sizes = tuple(value) if is_row(value) else (value,)
-    whole = [isinstance(n, int | np.integer) and not isinstance(n, bool) for n in sizes]
+    kinds = [type(n) for n in sizes]
+    whole = [issubclass(kind, int | np.integer) and kind is not bool for kind in kinds]
     if not sizes or not all(whole) or min(sizes) < 1:
-        advice = ": leave it out, and the shape is found in the first data" * (None in sizes)
+        advice = ": leave it out, and the shape is found in the first data" * (type(None) in kinds)
         raise ShapeError(
             f"{name} must be the shape of one sample, such as (784,), without the batch axis, but "
-            f"it is {value!r}{advice}."
+            f"it is {value!r:.60}{advice}."
         )
     return tuple(map(int, sizes))
 
@@ -294,8 +295,7 @@ def check_dimensions(value: Any, layer: object) -> Shape:
     sizes = tuple(value) if is_row(value) else (None,)
     if not all(isinstance(n, int | np.integer) and n >= 0 for n in sizes):
         raise ShapeError(
-            f"{layer}.add_parameter(shape) must be a shape, such as (4, 3) or (3,), but it is "
-            f"{value!r}."
+            f"{layer}.add_parameter(shape) must be a shape, such as (4, 3), but it is {value!r}."
         )
     check_room(sizes, f"{layer} would have weights")
     return sizes

@@ -39,8 +39,8 @@ def write(text: object, end: str = "\n") -> None:
         STDOUT.flush()
 
 
-def warn(message: str) -> None:
-    """Shows a RuntimeWarning that names the line of the user's program that called the package."""
+def warn(message: str, category: type[Warning] = RuntimeWarning) -> None:
+    """Shows a warning that names the line of the user's program that called the package."""
     if _muted:
         return
     frame, level = sys._getframe(), 1
@@ -48,7 +48,7 @@ def warn(message: str) -> None:
     while frame.f_back and frame.f_globals.get("__name__", "").startswith(("backprop.", "scipy.")):
         frame, level = frame.f_back, level + 1
     with suppress(OSError, ValueError):  # of a stderr that is closed, or lacks a character
-        warnings.warn(message, RuntimeWarning, stacklevel=level)
+        warnings.warn(message, category, stacklevel=level)
 
 
 def is_terminal() -> bool:

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from operator import attrgetter
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
+
+import numpy as np
 
 from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_flag, check_text
@@ -54,10 +56,27 @@ CHECKS: dict[str, Callable[[Any, str], Any]] = {
 """What is assigned to the attributes of a parameter is checked; reading them takes no longer."""
 
 
+def refuse_arithmetic(parameter: "CheckedParameter", *others: Any, **options: Any) -> NoReturn:
+    """Says where the numbers are, for whoever computes with a parameter as if it were an array.
+
+    Raises:
+        TypeError: Always.
+    """
+    raise TypeError(
+        f"{parameter.name} is a Parameter and no array: compute with its .value, and write its "
+        f"gradient into .gradient[...]."
+    )
+
+
 class CheckedParameter:
     """The base of ``Parameter``: its attributes are checked when they are assigned."""
 
     __slots__ = ()
+
+    __array__ = __array_ufunc__ = __array_function__ = refuse_arithmetic
+    __add__ = __sub__ = __mul__ = __matmul__ = __truediv__ = __pow__ = refuse_arithmetic
+    __radd__ = __rsub__ = __rmul__ = __rmatmul__ = __rtruediv__ = __rpow__ = refuse_arithmetic
+    __neg__ = __abs__ = __getitem__ = __setitem__ = __float__ = refuse_arithmetic
 
     name: str
     trainable: bool
@@ -69,6 +88,10 @@ class CheckedParameter:
     def __setattr__(self, name: str, value: Any) -> None:
         check = CHECKS.get(name)
         object.__setattr__(self, name, check(value, name) if check else value)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        hint = f": write .value.{name}" if hasattr(np.ndarray, name) else ""
+        raise AttributeError(f"a Parameter has no attribute {name!r}{hint}.")
 
     regularizer = fixed_in_models("regularizer")
     constraint = fixed_in_models("constraint")

@@ -1,10 +1,10 @@
 """Checks of whole arrays: finite, overflowing, equal numbers; masks, rows that name one class."""
 
-import warnings
 from typing import Any, NoReturn
 
 import numpy as np
 
+from backprop.core import console
 from backprop.core.array_errors import place
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, as_array, is_sparse
@@ -120,7 +120,7 @@ def check_weights(weight: Array, dtype: Any) -> Array:
     return weight.astype(dtype, copy=False)
 
 
-def warn_of_rounding(X: Array, what: str, dtype: Any, stacklevel: int) -> None:
+def warn_of_rounding(X: Array, what: str, dtype: Any) -> None:
     """Warns where a column varies by so little that a dtype keeps next to nothing of it.
 
     That is by less than 100 of the steps between numbers of the size of its largest one. Columns
@@ -130,7 +130,6 @@ def warn_of_rounding(X: Array, what: str, dtype: Any, stacklevel: int) -> None:
         X: Finite numbers with samples in rows.
         what: What they are, for the warning: ``"x"``.
         dtype: What they are to be converted to.
-        stacklevel: Whose line is shown, as for ``warnings.warn`` in the place of this call.
     """
     if is_sparse(X) or isinstance(X, np.memmap) or exact(X.dtype, np.dtype(dtype)):
         return
@@ -148,12 +147,10 @@ def warn_of_rounding(X: Array, what: str, dtype: Any, stacklevel: int) -> None:
             which, verb = f"columns {numbers}{more} of {what}", "vary"
     in_float64 = np.dtype(dtype) == np.float32 and spans[0] >= FEW * np.spacing(largest[0])
     advice = ', or make the model with dtype="float64"' if in_float64 else ""
-    warnings.warn(
+    console.warn(
         f"{which} {verb} by {spans[0]:.4g} around {largest[0]:.6g}, where {np.dtype(dtype).name} "
         f"has steps of {spacing(largest[:1], dtype)[0]:.4g}, so that little or nothing of it is "
-        f"left: subtract the mean first{advice}.",
-        RuntimeWarning,
-        stacklevel=stacklevel + 1,
+        f"left: subtract the mean first{advice}."
     )
 
 

@@ -1,12 +1,12 @@
 """Users' inputs as arrays of numbers with samples in rows."""
 
 import math
-import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
+from backprop.core import console
 from backprop.core.arrays import as_numbers
 from backprop.core.errors import ShapeError, misfit
 from backprop.core.functional import ones
@@ -74,7 +74,7 @@ def as_inputs(x: Any, input_shape: Shape | None, layers: Sequence[Layer], name: 
     return X
 
 
-def warn_of_bytes(X: Array, layers: Iterable[Layer], stacklevel: int) -> None:
+def warn_of_bytes(X: Array, layers: Iterable[Layer]) -> None:
     """Warns of images that hold bytes, 0 to 255, where no layer scales them.
 
     From numbers that large most networks learn slowly or not at all. Of a table only large numbers
@@ -83,17 +83,15 @@ def warn_of_bytes(X: Array, layers: Iterable[Layer], stacklevel: int) -> None:
     Args:
         X: Inputs.
         layers: The layers of the model.
-        stacklevel: Leads to the line that called ``fit``.
     """
     if is_sparse(X) or X.dtype != np.uint8:
         return
     large = X[:BYTES_LOOKED_AT].max() > (1 if X.ndim > 2 else 127)
     if large and not any(isinstance(layer, NOT_WARNED) for _, layer in walk(layers)):
-        warnings.warn(
+        console.warn(
             "x holds bytes from 0 to 255, from which networks learn slowly: divide by 255, or "
             "begin with Rescaling(1/255).",
             UserWarning,
-            stacklevel=stacklevel + 1,
         )
 
 
@@ -144,5 +142,19 @@ def as_rows(X: Any, layer: Any, name: str) -> Any:
         raise TypeError(
             f"{name} is a sparse matrix, but the first layer, {layer}, takes arrays only: begin "
             f"with a Dense layer, or pass {name}.toarray()."
+        )
+    return as_csr(X, name)
+
+
+def as_csr(X: Any, name: str) -> Any:
+    """A sparse matrix in the form from which rows are drawn quickly.
+
+    Raises:
+        ShapeError: It is an array of more axes.
+    """
+    if len(X.shape) > 2:
+        raise ShapeError(
+            f"{name} is a sparse array of shape {X.shape}, but a sparse one must have rows and "
+            f"columns alone: pass {name}.toarray(), or {name}.reshape(({X.shape[0]}, -1))."
         )
     return X.tocsr()

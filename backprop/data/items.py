@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from inspect import GEN_CREATED, getgeneratorstate, isgenerator
 from typing import Any
@@ -210,16 +211,33 @@ def makes_inputs(x: Any, sample_shape: Shape | None) -> bool:
     """
     if not isinstance(x, SEQUENCES):
         return makes_batches(x)
-    if not isinstance(x, list | tuple) or not x:
+    if not isinstance(x, list | tuple | deque) or not x:
         return False
-    if all(isinstance(item, tuple) and item and axes(item[0]) > 1 for item in x):
+    if all(is_batch(item) for item in x):
         return True
-    shapes = [tuple(getattr(item, "shape", ())) for item in x]
+    shapes = [shape_of(item) or () for item in x]
     if min(map(len, shapes)) < 2:
         return False
     if sample_shape is not None:
         return all(shape[1:] == sample_shape for shape in shapes)
     return len(set(shapes)) > 1
+
+
+def is_batch(item: Any) -> bool:
+    """Whether it is a tuple that begins with several samples, or a list of such arrays.
+
+    A list of arrays of one shape may be a sample itself.
+    """
+    if not isinstance(item, list | tuple) or not item or axes(item[0]) < 2:
+        return False
+    shapes = {shape_of(part) for part in item}
+    return isinstance(item, tuple) or (None not in shapes and len(shapes) > 1)
+
+
+def shape_of(x: Any) -> tuple[int, ...] | None:
+    """The shape of an array; None of what has none, a class or a module for example."""
+    shape = getattr(x, "shape", None)
+    return tuple(shape) if isinstance(shape, tuple | list) else None
 
 
 def inputs_of(item: Any) -> Any:
@@ -233,7 +251,7 @@ def inputs_of(item: Any) -> Any:
 
 def axes(x: Any) -> int:
     """The number of axes of an array or a number; 2 where it may be more than one."""
-    shape = getattr(x, "shape", None)
+    shape = shape_of(x)
     if shape is not None:
         dtype = str(getattr(x, "dtype", ""))
         of_vectors = dtype.startswith(("object", "List", "Array", "list", "[", "("))
@@ -245,8 +263,8 @@ def axes(x: Any) -> int:
 
 def length(x: Any) -> int:
     """The length of the first axis."""
-    shape = getattr(x, "shape", None)
-    return len(x) if shape is None else int(shape[0])
+    shape = shape_of(x)
+    return len(x) if shape is None else shape[0]
 
 
 def refuse_sample(item: Any, source: Any, name: str, sample_shape: Shape | None) -> None:
@@ -267,7 +285,7 @@ def refuse_sample(item: Any, source: Any, name: str, sample_shape: Shape | None)
     if not one and len(parts) > 1:
         one = axes(parts[1]) == 0 or (numbered and length(parts[0]) != length(parts[1]))
     if not one and sample_shape is not None:
-        one = tuple(getattr(parts[0], "shape", ())) == sample_shape
+        one = shape_of(parts[0]) == sample_shape
     if one:
         shown = ", ".join(show(part) for part in parts)
         raise TypeError(
@@ -279,6 +297,6 @@ def refuse_sample(item: Any, source: Any, name: str, sample_shape: Shape | None)
 
 def show(part: Any) -> str:
     """A part of an item for an error message, by its shape or its type."""
-    shape = getattr(part, "shape", None)
+    shape = shape_of(part)
     kind = type(part).__name__
-    return kind if shape is None else f"{kind} of shape {tuple(shape)}"
+    return kind if shape is None else f"{kind} of shape {shape}"

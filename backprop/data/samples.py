@@ -1,11 +1,11 @@
 """Users' arrays made fit for training, with every mistake found before the first weight moves."""
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from backprop.core import console
 from backprop.core.arrays import as_numbers, to_array
 from backprop.core.checks import check_number, check_share
 from backprop.core.errors import ShapeError
@@ -169,12 +169,10 @@ def split_validation(data: Data, fraction: float, categorical: bool = False) -> 
     missing = np.setdiff1d(classes_in(last.y), classes_in(first.y)) if categorical else ()
     if len(missing):
         some = ", ".join(map(str, missing[:5])) + (", …" if len(missing) > 5 else "")
-        warnings.warn(
+        console.warn(
             f"validation_split={fraction} takes the last {len(last)} samples, and only they are of "
             f"class {some}, which is therefore never trained on: shuffle x and y together first, "
-            f"or pass validation_data.",
-            RuntimeWarning,
-            stacklevel=5,  # the line that called fit
+            f"or pass validation_data."
         )
     return first, last
 

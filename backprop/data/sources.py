@@ -11,17 +11,18 @@ from backprop.constraints import Constraint
 from backprop.core.arrays import to_array
 from backprop.core.checks import check_integer
 from backprop.core.errors import NotBuiltError, ShapeError
+from backprop.core.ranges import warn_of_rounding
 from backprop.core.types import Shape
 from backprop.data.batches import Batches
 from backprop.data.frames import Labels, check_labels
 from backprop.data.inputs import check_inputs
-from backprop.data.items import makes_batches
+from backprop.data.items import is_batch, makes_batches
 from backprop.data.on_disk import RowsOnDisk, on_disk
 from backprop.data.samples import Data, check_data
 from backprop.data.streams import Stream
 from backprop.layers import Layer
 from backprop.layers.block import shape_through
-from backprop.layers.chain import ending
+from backprop.layers.chain import Chain, deciding, ending
 from backprop.protocol import Model
 
 EVALUATION_BATCH = 1024
@@ -54,17 +55,18 @@ def check(
     loss = model.loss
     if not model.layers:
         raise NotBuiltError("the model has no layers: add some first.")
-    last = ending(model.layers)
-    loss.check_ending(last)
+    loss.check_ending(ending(model.layers))
     sample_shape = model.input_shape or sample_shape
     X = check_inputs(x, sample_shape, model.layers, f"{prefix}x", model.dtype)
     model.layers[0].check_values(X, f"{prefix}x")
-    output_shape = shape_through(model.layers, X.shape[1:])
-    if last.sums_to_one and output_shape[-1] == 1:
-        raise ShapeError(
-            f"the model ends with {last}, whose outputs have the sum 1: one alone never changes. "
-            f"A single output takes Sigmoid(); two classes can have two outputs."
-        )
+    output_shape: Shape = ()
+    decides = deciding(model.layers)
+    for layer, output_shape in shapes_through(model.layers, X.shape[1:]):
+        if layer is decides and layer.sums_to_one and output_shape[-1] == 1:
+            raise ShapeError(
+                f"the model ends with {layer}, whose outputs have the sum 1: one alone never "
+                f"changes. A single output takes Sigmoid(); two classes can have two outputs."
+            )
     data = check_data(
         X,
         y,
@@ -78,6 +80,15 @@ def check(
     for metric in model.metrics:
         metric.check(output_shape, data.y, data.weight)
     return data
+
+
+def shapes_through(layers: Iterable[Layer], shape: Shape) -> Iterator[tuple[Layer, Shape]]:
+    """Each layer with the shape of its outputs, those inside a chain before the chain."""
+    for layer in layers:
+        if isinstance(layer, Chain):
+            yield from shapes_through(layer.layers, shape)
+        shape = shape_through([layer], shape)
+        yield layer, shape
 
 
 def evaluation_source(
@@ -111,6 +122,7 @@ def evaluation_source(
         shape = model.input_shape or sample_shape
         return Stream(x, steps, checked, model.dtype, f"{prefix}x", None, shape)
     data = checked(x, y, sample_weight)
+    warn_of_rounding(data.given, f"{prefix}y", model.dtype)  # the loss sees what is left of it
     return in_order(data, batch_size, f"{prefix.replace(' ', '_')}batch_size", steps, model.dtype)
 
 
@@ -173,7 +185,8 @@ def is_arrays(validation_data: Any) -> bool:
         return True
     if not isinstance(validation_data, list | tuple):
         return False
-    return not all(isinstance(part, tuple) for part in validation_data) or not validation_data
+    batches = all(isinstance(part, tuple) or is_batch(part) for part in validation_data)
+    return not (batches and validation_data)
 
 
 def refuse_beside_stream(

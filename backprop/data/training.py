@@ -27,9 +27,6 @@ from backprop.data.streams import Stream
 from backprop.layers.block import walk
 from backprop.protocol import Model
 
-CALLER_OF_FIT = 4
-"""How far up the line stands that called ``fit``, which a warning points to."""
-
 
 def training_source(
     model: Model,
@@ -90,9 +87,9 @@ def training_source(
             )
         return batches, kept
     data = checked(x, y, sample_weight)
-    warn_of_bytes(data.X, model.layers, CALLER_OF_FIT)
+    warn_of_bytes(data.X, model.layers)
     for array, name in ((data.X, "x"), (data.given, "y")):
-        warn_of_rounding(array, name, model.dtype, CALLER_OF_FIT)
+        warn_of_rounding(array, name, model.dtype)
     if split and held_out is not None:
         data, rest = split_validation(data, split, model.loss.unjoined.has_classes(data.y))
         if class_weight is not None:  # they weight the training loss alone

@@ -39,7 +39,7 @@ class Parquet:
             raise TypeError(f"columns must be a list of names of columns, but it is {columns!r}.")
         self.path, self.columns, self.target = check_file(path), list(columns), target
         self.batch_size = check_integer(batch_size, "batch_size")
-        self._rng = None if seed is None else np.random.default_rng(seed)
+        self._rng = None if seed is None else np.random.default_rng(check_integer(seed, "seed", 0))
         with self._parquet.ParquetFile(self.path) as file:
             known, self._groups = file.schema_arrow.names, file.num_row_groups
         missing = [name for name in [*self.columns, target] if name not in known]
@@ -165,7 +165,7 @@ class ImageFolder:
         height, width = lengths
         self.size, self.mode = (height, width), "L" if check_flag(grey, "grey") else "RGB"
         self.batch_size = check_integer(batch_size, "batch_size")
-        self._rng = None if seed is None else np.random.default_rng(seed)
+        self._rng = None if seed is None else np.random.default_rng(check_integer(seed, "seed", 0))
 
     def __len__(self) -> int:
         """Batches in an epoch."""

@@ -34,10 +34,12 @@ def shared_plan(model: Model, plan: Plan, workers: Workers) -> Plan:
         workers: The workers, of which there are several.
 
     Raises:
-        ValueError: The workers differ in what they are to do, or shards cannot be used.
+        ValueError: The workers differ in what they are to do, shards cannot be used, or the loss
+            needs whole batches.
     """
     with workers.same_fate():
         check_shards(model, plan, workers)
+        check_loss(model)
     lengths = workers.gather(samples_of(plan.batches))
     check_same(workers, description(model, plan, workers))
     if not workers.shards:
@@ -85,6 +87,19 @@ def check_shards(model: Model, plan: Plan, workers: Workers) -> None:
         raise ValueError(
             "x makes batches, of which each worker must have as many: pass steps_per_epoch, the "
             "same on every worker."
+        )
+
+
+def check_loss(model: Model) -> None:
+    """Checks that the loss of a batch is the sum of those of its shares.
+
+    Raises:
+        ValueError: It compares the samples of a batch with each other.
+    """
+    if model.loss.compares_samples:
+        raise ValueError(
+            f"{model.loss} compares the samples of a batch with each other, but each worker has "
+            f"only its share of them: train in one process."
         )
 
 

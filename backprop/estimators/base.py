@@ -11,6 +11,7 @@ import numpy as np
 from backprop import plotting
 from backprop.core.durable import FilePath
 from backprop.core.types import Array
+from backprop.estimators.given import check_given
 from backprop.estimators.labels import Labels
 from backprop.estimators.samples import Samples
 from backprop.estimators.scikit import (
@@ -72,6 +73,8 @@ class Estimator(BaseEstimator):
             reset: Whether the columns of X are those of the estimator from now on.
             **rules: What else scikit-learn is to check.
         """
+        check_given(X, "X")
+        check_given(y, "y", numbers=not self._sees_labels)
         rules |= {"accept_sparse": SPARSE, "multi_output": True, "reset": reset}
         X, y = validate_data(self, X, y, y_numeric=not self._sees_labels, **rules)
         return X, one_axis(y)
@@ -89,6 +92,7 @@ class Estimator(BaseEstimator):
     def _outputs(self, X: Any) -> list[Array]:
         """The outputs of each network, ``(N, K)``."""
         check_is_fitted(self)
+        check_given(X, "X")
         X = validate_data(self, X, accept_sparse=SPARSE, reset=False)
         return [model.predict(X) for model in self._networks()]
 

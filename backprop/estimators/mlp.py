@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import warnings
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, Self
@@ -12,12 +11,14 @@ from typing import Any, Self
 import numpy as np
 
 from backprop.callbacks import Callback
+from backprop.core import console
 from backprop.core.checks import check_dtype, check_integer
 from backprop.core.errors import DivergenceError
 from backprop.core.types import Array, DTypeLike
 from backprop.estimators.arguments import CONSTRAINTS, STOCHASTIC
 from backprop.estimators.base import Estimator, check_members
 from backprop.estimators.convergence import Convergence, Record, show
+from backprop.estimators.given import check_weight
 from backprop.estimators.networks import (
     draw_weights,
     forget_batch,
@@ -30,11 +31,7 @@ from backprop.estimators.networks import (
     views,
 )
 from backprop.estimators.samples import Samples, as_rows, set_aside, validation_parts
-from backprop.estimators.scikit import (
-    ConvergenceWarning,
-    check_random_state,
-    check_sample_weight,
-)
+from backprop.estimators.scikit import ConvergenceWarning, check_random_state
 from backprop.estimators.training import (
     batch_size_of,
     train_by_batches,
@@ -163,7 +160,7 @@ class MLP(Estimator):
         rules = {"dtype": dtype, "order": "C"}  # from which rows are drawn quickly
         X, y = self._checked(X, y, anew, **rules)
         if weight is not None:
-            weight = check_sample_weight(weight, X, dtype=X.dtype)
+            weight = check_weight(weight, X, dtype=X.dtype)
         self._learn_targets(y, incremental)
         weight = self._weigh(y, weight, incremental)
         samples = Samples(as_rows(X), self._encode(y, X.dtype), weight)
@@ -177,7 +174,7 @@ class MLP(Estimator):
             else:
                 self._minimize(samples, held_out)
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=3)
+            console.warn("Training interrupted by user.", UserWarning)
         except DivergenceError as error:
             if not self.early_stopping:
                 raise ValueError(
@@ -196,7 +193,7 @@ class MLP(Estimator):
         X, y, weight = validation_parts(given)
         X, y = self._checked(X, y, False, **rules)
         if weight is not None:
-            weight = check_sample_weight(weight, X, dtype=X.dtype)
+            weight = check_weight(weight, X, dtype=X.dtype)
         return Samples(as_rows(X), self._encode(y, X.dtype), weight)
 
     def _prepare(
@@ -246,10 +243,10 @@ class MLP(Estimator):
             score = partial(self._score, kept)
         n, epochs = len(samples.y), 1 if incremental else self.max_iter
         if self.batch_size != "auto" and int(self.batch_size) > n:
-            warnings.warn(
+            console.warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be "
                 "clipped",
-                stacklevel=4,
+                UserWarning,
             )
         alone = len(self.models_) == 1
         told = []
@@ -266,11 +263,10 @@ class MLP(Estimator):
             show(self, self._records)
         ended = all(model.stop_training for model in self.models_)
         if not incremental and not ended and self.n_iter_ == self.max_iter:
-            warnings.warn(
+            console.warn(
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
                 f"optimization hasn't converged yet.",
                 ConvergenceWarning,
-                stacklevel=4,
             )
         return kept
 

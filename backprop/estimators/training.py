@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -201,12 +200,11 @@ def train_by_lbfgs(
 def warn_of_limit(mlp: Any, n_iter: int, result: Any) -> None:
     """Warns that L-BFGS ended without having converged, in the words of scikit-learn."""
     more = f"Increase the number of iterations to improve the convergence (max_iter={n_iter}).\n"
-    warnings.warn(
+    console.warn(
         f"lbfgs failed to converge after {n_iter} iteration(s) (status={result.status}):\n"
         f"{result.message}\n\n"
         f"{more if n_iter == mlp.max_iter else ''}"
         f"You might also want to scale the data as shown in:\n"
         f"    https://scikit-learn.org/stable/modules/preprocessing.html",
         ConvergenceWarning,
-        stacklevel=6,  # the line that called fit
     )

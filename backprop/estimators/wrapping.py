@@ -16,8 +16,9 @@ from backprop.core.signatures import check_call_by_name
 from backprop.core.types import Array
 from backprop.estimators.arguments import keep
 from backprop.estimators.base import Estimator, check_members
+from backprop.estimators.given import check_weight
 from backprop.estimators.samples import Samples, as_rows, validation_parts
-from backprop.estimators.scikit import check_random_state, check_sample_weight
+from backprop.estimators.scikit import check_random_state
 from backprop.experiments import fit_many
 from backprop.losses import Loss
 from backprop.optimizers import Optimizer
@@ -108,7 +109,7 @@ class Wrapped(Estimator):
         else:
             check_members(self)
         first = self.models_[0]
-        weight = None if sample_weight is None else check_sample_weight(sample_weight, X)
+        weight = None if sample_weight is None else check_weight(sample_weight, X)
         weight = of_mean_1(self._weigh(y, weight))
         samples = Samples(as_rows(X), self._encode(y, first), weight)
         held_out = samples
@@ -116,7 +117,7 @@ class Wrapped(Estimator):
             held_X, held_y, held_weight = validation_parts(validation_data)
             held_X, held_y = self._checked(held_X, held_y, reset=False)
             if held_weight is not None:
-                held_weight = check_sample_weight(held_weight, held_X)
+                held_weight = check_weight(held_weight, held_X)
             held_out = Samples(as_rows(held_X), self._encode(held_y, first), held_weight)
             validation_data = held_out
         histories = fit_many(

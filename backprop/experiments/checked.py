@@ -9,6 +9,7 @@ from backprop.core.arrays import as_numbers, to_array
 from backprop.core.checks import check_list
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, is_sparse
+from backprop.data.inputs import as_csr
 
 
 def checked_models(models: Any) -> list[Any]:
@@ -21,7 +22,7 @@ def checked_models(models: Any) -> list[Any]:
     """
     found = check_list(models, "models")
     for model in found:
-        if not hasattr(model, "compiled"):
+        if isinstance(model, type) or not hasattr(model, "compiled"):
             raise TypeError(f"models must hold compiled models, but one of them is {model!r}.")
     if len({id(model) for model in found}) < len(found):
         raise ValueError("models holds one model twice: pass a model for each training.")
@@ -55,7 +56,7 @@ def checked_samples(x: Any, y: Any, weight: Any) -> tuple[Any, Array, Array | No
                 f"sample_weight must hold one number for each of the {len(y)} samples, but its "
                 f"shape is {weight.shape}."
             )
-    return x.tocsr() if is_sparse(x) else x, y, weight
+    return as_csr(x, "x") if is_sparse(x) else x, y, weight
 
 
 def checked_rows(rows: Any, name: str, n_models: int, n: int) -> list[Array | None]:

@@ -11,6 +11,7 @@ from backprop.core.arrays import to_array
 from backprop.core.checks import check_integer
 from backprop.core.signatures import check_function
 from backprop.core.types import Array, is_sparse
+from backprop.data.inputs import as_csr
 from backprop.experiments.checked import refuse_lists
 from backprop.experiments.many import fit_many
 from backprop.training.history import History
@@ -100,7 +101,7 @@ def cross_validate(
     check_function(build, "", "build")
     folds = check_integer(folds, "folds", 2)
     seed = check_integer(seed, "seed", 0)
-    X = X.tocsr() if is_sparse(X) else to_array(X, "X")
+    X = as_csr(X, "X") if is_sparse(X) else to_array(X, "X")
     y = to_array(y, "y")
     if X.ndim == 0 or y.ndim == 0 or len(y) != X.shape[0] or len(y) < folds:
         raise ValueError(
@@ -108,8 +109,9 @@ def cross_validate(
             f"least as many samples as folds ({folds})."
         )
     models = [build() for _ in range(folds)]
-    if any(model is None for model in models):
-        raise TypeError("build returned None: let it return the model.")
+    for model in models:
+        if isinstance(model, type) or not hasattr(model, "compiled"):
+            raise TypeError(f"build returned {model!r:.60}: let it return the model.")
     if len({id(model) for model in models}) < folds:
         raise ValueError("build returned the same model twice: let it make a new one.")
     refuse_lists(models)

@@ -251,11 +251,11 @@ def fit_together(
         chosen = np.searchsorted(used, chosen)
     try:
         data = check(first, x, y, weight, class_weight)
-        warn_of_bytes(data.X, first.layers, stacklevel=5)  # the line that called fit_many
+        warn_of_bytes(data.X, first.layers)
         if first.metrics and data.given is not data.y:  # metrics are to see them as they were given
             return None
         for array, name in ((data.X, "x"), (data.given, "y")):
-            warn_of_rounding(array, name, first.dtype, stacklevel=5)
+            warn_of_rounding(array, name, first.dtype)
         X, targets = np.ascontiguousarray(data.X, first.dtype), np.ascontiguousarray(data.y)
         data = Data(X, targets, data.weight)
         for model, mine in zip(models, chosen, strict=True):

@@ -32,6 +32,7 @@ from backprop.explain.stated import stated
 from backprop.explain.text import block, escape, parameters, symbol
 from backprop.layers.block import walk
 from backprop.plotting.network import MOST_UNITS
+from backprop.plotting.style import write
 
 _FILES = Path(__file__).parent / "lesson"
 _SCRIPTS = ("elements.js", "network.js", "numbers.js", "labels.js", "drawing.js", "page.js")
@@ -289,7 +290,7 @@ def _numbers(array: Array) -> Any:
 def _picture(record: Record) -> str:
     """The picture of a network that the scripts cannot draw."""
     stream = io.BytesIO()
-    draw(record, None, 0).savefig(stream, format="png", dpi=100)
+    write(draw(record, None, 0), stream, format="png", dpi=100)
     code = base64.b64encode(stream.getvalue()).decode()
     words = "Heat maps of what flows forward and back, layer by layer; the numbers stand below."
     return f"<img src='data:image/png;base64,{code}' alt='{words}'>"

@@ -45,8 +45,12 @@ _KERAS |= {"Identity": "identity", "OrthogonalInitializer": "orthogonal"}
 """What Keras's other strings stand for."""
 
 
-def get(initializer: str | Initializer) -> Initializer:
+def get(initializer: str | Initializer, name: str = "initializer") -> Initializer:
     """The initialiser of that name, or the object itself.
+
+    Args:
+        initializer: A name, or an object.
+        name: What error messages call it.
 
     Raises:
         ValueError: No initialiser has that name.
@@ -56,6 +60,6 @@ def get(initializer: str | Initializer) -> Initializer:
         >>> bp.initializers.get("glorot_uniform")
         GlorotUniform()
     """
-    found = resolve(initializer, Initializer, _BY_NAME, "initializer", others=_KERAS)
+    found = resolve(initializer, Initializer, _BY_NAME, name, others=_KERAS)
     check_methods(found, {"__call__": "shape, rng, dtype='float32'", "draw": "shape, rng"})
     return found

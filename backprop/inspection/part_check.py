@@ -1,12 +1,12 @@
 """Checks of one layer or one loss by itself: its derivative, and the rest of its contract."""
 
 import copy
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from backprop.core import console
 from backprop.core.checks import check_integer, check_shape
 from backprop.core.errors import ShapeError
 from backprop.core.signatures import check_methods
@@ -56,7 +56,7 @@ def check_layer(
     shape, _ = check_shape(input_shape, "input_shape"), check_integer(batch_size, "batch_size")
     if not isinstance(layer, Layer):
         raise TypeError(f"layer must be a layer, an object with brackets, but it is {layer!r}.")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(check_integer(seed, "seed", 0))
     check_methods(layer, METHODS, "parameters")
     twin = with_spoilt_buffers(in_dtype(layer, np.float64))
     if twin.input_shape is None:
@@ -86,12 +86,10 @@ def check_layer(
         problems.append("backward without a training forward before it must raise an error.")
     problems += contract(untouched, X, R)
     for path in unregistered(untouched, X):
-        warnings.warn(
+        console.warn(
             f"forward of {layer} reads self.{path}, which is no parameter: it is neither trained "
             f"nor saved. Make it in make_parameters by self.add_parameter(…), with learned=False "
-            f"if it is a constant.",
-            RuntimeWarning,
-            stacklevel=2,
+            f"if it is a constant."
         )
 
     real = Function(
@@ -248,7 +246,9 @@ def check_loss(
     """
     shape = check_shape(output_shape, "output_shape")
     check_integer(batch_size, "batch_size")
-    rng = np.random.default_rng(seed)
+    if not isinstance(loss, Loss):
+        raise TypeError(f"loss must be a loss, an object with brackets, but it is {loss!r}.")
+    rng = np.random.default_rng(check_integer(seed, "seed", 0))
     twin = with_spoilt_buffers(in_dtype(loss, np.float64))
     P, y = suitable(twin, (batch_size, *shape), rng, prediction, target)
     w = rng.uniform(0.5, 2.0, len(P))

@@ -129,15 +129,19 @@ class MultiHeadAttention(Projected):
         self.causal = check_flag(causal, "causal")
         window = sliding_window
         self.sliding_window = None if window is None else check_integer(window, "sliding_window")
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+        self.kernel_initializer = initializers.get(kernel_initializer, "kernel_initializer")
+        self.bias_initializer = initializers.get(bias_initializer, "bias_initializer")
+        self.kernel_regularizer = regularizers.get(kernel_regularizer, "kernel_regularizer")
+        self.bias_regularizer = regularizers.get(bias_regularizer, "bias_regularizer")
+        self.kernel_constraint = constraints.get(kernel_constraint, "kernel_constraint")
+        self.bias_constraint = constraints.get(bias_constraint, "bias_constraint")
         self.seed = None if seed is None else check_integer(seed, "seed", 0)
-        self.random = self.dropout > 0
         self._forget()
+
+    @property
+    def random(self) -> bool:  # type: ignore[override]
+        """Whether dropout draws random numbers in training."""
+        return self.dropout > 0
 
     def _forget(self) -> None:
         self.X: Any = None

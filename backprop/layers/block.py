@@ -146,7 +146,7 @@ def outputs_through(
     for layer in layers:
         masked = {"mask": mask} if layer.takes_mask and mask is not None else {}
         Y = layer.forward(X, training, **masked)
-        if type(Y) is not np.ndarray or Y.dtype.kind == "O" or Y.shape[:1] != X.shape[:1]:
+        if type(Y) is not np.ndarray or Y.dtype.kind != "f" or Y.shape[:1] != X.shape[:1]:
             check_outputs(layer, X, Y)
         if mask is not None or layer.makes_mask:
             mask = layer.output_mask(X, mask)
@@ -169,8 +169,13 @@ def check_outputs(layer: Layer, X: Array, Y: Any) -> None:
     """
     if Y is None:
         raise TypeError(f"{layer}.forward returned None: end it with return and the outputs.")
-    if not hasattr(Y, "tape") and (not isinstance(Y, np.ndarray) or Y.dtype.kind == "O"):
-        raise TypeError(f"{layer}.forward must return numbers, an array, but returned {Y!r:.60}.")
+    if not hasattr(Y, "tape"):
+        kinds = "fiub" if X.dtype.kind != "c" else "c"  # complex numbers differentiate
+        if not isinstance(Y, np.ndarray) or Y.dtype.kind not in kinds:
+            kind = f" of dtype {Y.dtype}" if isinstance(Y, np.ndarray) else ""
+            raise TypeError(
+                f"{layer}.forward must return numbers, an array, but returned {Y!r:.60}{kind}."
+            )
     if Y.shape[:1] != X.shape[:1]:
         raise ShapeError(
             f"{layer}.forward must return a row for each of {X.shape[0]} samples, but it returned "

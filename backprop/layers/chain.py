@@ -109,3 +109,16 @@ def ending(layers: Sequence[Layer]) -> Layer:
     if not kept or kept[-1] == len(unfolded) - 1:
         return unfolded[-1]
     return ending(unfolded[: kept[-1] + 1])
+
+
+def deciding(layers: Sequence[Layer]) -> Layer:
+    """The layer by which a model's outputs are what they are, whatever noise is added to them."""
+    unfolded = unfold(layers)
+    while len(unfolded) > 1 and (unfolded[-1].rearranges or is_noise(unfolded[-1])):
+        unfolded = unfold(unfolded[:-1])
+    return unfolded[-1]
+
+
+def is_noise(layer: Layer) -> bool:
+    """Whether it does nothing but draw random numbers."""
+    return layer.random and not layer.inside() and not layer.parameters

@@ -148,6 +148,11 @@ class CheckedLayer(Settings):
         hint = "."
         if not name.startswith("_") and self.__dict__.get("input_shape", ()) is None:
             hint = ", perhaps because it is not built: call build((n_features,)), or fit the model."
+        parameters = {p.name.rpartition(".")[2]: p for p in self.__dict__.get("parameters", ())}
+        if name in parameters:
+            hint = f": write self.{name} = self.add_parameter({name!r}, …) in make_parameters."
+        elif name[:1] == "d" and name[1:] in parameters:
+            hint = f": the gradient is self.{name[1:]}.gradient, what add_parameter returned."
         raise AttributeError(f"{self} has no attribute {name!r}{hint}")
 
     def __str__(self) -> str:

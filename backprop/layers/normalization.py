@@ -94,8 +94,12 @@ class BatchNormalization(Standardization):
             *(axis, epsilon, center, scale, beta_initializer, gamma_initializer),
             *(beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint, name),
         )
-        self.moving_mean_initializer = get_initializer(moving_mean_initializer)
-        self.moving_variance_initializer = get_initializer(moving_variance_initializer)
+        self.moving_mean_initializer = get_initializer(
+            moving_mean_initializer, "moving_mean_initializer"
+        )
+        self.moving_variance_initializer = get_initializer(
+            moving_variance_initializer, "moving_variance_initializer"
+        )
         self.momentum = check_share(momentum, "momentum")
         self.synchronized = check_flag(synchronized, "synchronized")
         self._by_batch, self._back = True, False

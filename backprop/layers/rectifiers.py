@@ -113,9 +113,9 @@ class PReLU(Activation):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        self.alpha_initializer = initializers.get(alpha_initializer)
-        self.alpha_regularizer = regularizers.get(alpha_regularizer)
-        self.alpha_constraint = constraints.get(alpha_constraint)
+        self.alpha_initializer = initializers.get(alpha_initializer, "alpha_initializer")
+        self.alpha_regularizer = regularizers.get(alpha_regularizer, "alpha_regularizer")
+        self.alpha_constraint = constraints.get(alpha_constraint, "alpha_constraint")
         axes = check_list(shared_axes, "PReLU(shared_axes)")
         self.shared_axes = [check_integer(axis, "PReLU(shared_axes)") for axis in axes] or None
 

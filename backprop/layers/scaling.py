@@ -12,6 +12,7 @@ from backprop.core.checks import check_axis, check_flag, check_number, check_num
 from backprop.core.errors import ShapeError
 from backprop.core.functional import by_channel
 from backprop.core.parameter_access import parameter_views
+from backprop.core.ranges import check_finite
 from backprop.core.types import Array, Shape, as_array, as_floats
 from backprop.layers.base import Layer
 
@@ -235,9 +236,9 @@ class Normalization(Layer):
 
         Raises:
             ValueError: There are no samples, or their shape is another one than the layer was built
-                for.
+                for, or they hold nan or infinite numbers.
         """
-        mean, variance, count = self.moments(X)
+        mean, variance, count = self.moments(map(finite_rows, batches_of(X)))
         if self.input_shape is not None and mean.shape != self.mean_.shape:
             raise ShapeError(
                 f"{self} was built for samples of shape {self.input_shape}, but X has a mean of "
@@ -249,7 +250,7 @@ class Normalization(Layer):
 
     def observe(self, batches: Iterable[Array]) -> None:
         """Takes the mean and variance of what reaches the layer in the first ``fit``."""
-        self.write(*self.moments(batches))
+        self.write(*self.moments(batches_of(batches)))
 
     def write(self, mean: Array, variance: Array, count: int) -> None:
         """Writes the parameters.
@@ -268,7 +269,7 @@ class Normalization(Layer):
         self.mean_, self.variance_ = values
         self.count_ = as_array(count)
 
-    def moments(self, X: Any) -> tuple[Array, Array, int]:
+    def moments(self, batches: Iterable[Array]) -> tuple[Array, Array, int]:
         """μ, the variance, and the number of numbers that each is taken from, in float64.
 
         Batches are joined by the formula for the moments of a union. The first number of each
@@ -278,7 +279,7 @@ class Normalization(Layer):
         n = 0
         mean: Array = np.zeros(())
         squares, first = mean, mean
-        for batch in filter(len, batches_of(X)):
+        for batch in filter(len, batches):
             kept = self.broadcast_shape(batch.shape[1:])
             over = (0, *(axis for axis, size in enumerate(kept, 1) if size is None))
             if n == 0:
@@ -300,8 +301,25 @@ class Normalization(Layer):
 
 def batches_of(X: Any) -> Iterator[Array]:
     """Batches of numbers: parts of an array or a frame, or each of an iterable of arrays."""
-    if hasattr(X, "shape") or not hasattr(X, "__iter__"):  # a data set with numbered items is none
-        A = as_numbers(X, "X")
+    listed = isinstance(X, list | tuple) and X and np.ndim(X[0]) < 2  # rows, not batches of them
+    if listed or hasattr(X, "shape") or not hasattr(X, "__iter__"):  # no data set by number
+        A = finite_rows(as_numbers(X, "X"))
         yield from (A[start : start + BLOCK] for start in range(0, len(A), BLOCK))
     else:
         yield from (as_numbers(batch, "X") for batch in X)
+
+
+def finite_rows(X: Array) -> Array:
+    """X, if its rows are samples of finite numbers.
+
+    Raises:
+        ShapeError: It has no rows.
+        ValueError: It holds nan or infinite numbers.
+    """
+    if X.ndim < 2:
+        raise ShapeError(
+            f"X must have a row for each sample, or make batches of such rows, but its shape is "
+            f"{X.shape}: use X.reshape(-1, 1) for one feature."
+        )
+    check_finite(X, "X holds")
+    return X

@@ -116,12 +116,20 @@ class SeparableConv2D(Sliding):
         self.depth_multiplier = check_integer(
             depth_multiplier, f"depth_multiplier of {type(self).__name__}"
         )
-        self.depthwise_initializer = initializers.get(depthwise_initializer)
-        self.pointwise_initializer = initializers.get(pointwise_initializer)
-        self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
-        self.pointwise_regularizer = regularizers.get(pointwise_regularizer)
-        self.depthwise_constraint = constraints.get(depthwise_constraint)
-        self.pointwise_constraint = constraints.get(pointwise_constraint)
+        self.depthwise_initializer = initializers.get(
+            depthwise_initializer, "depthwise_initializer"
+        )
+        self.pointwise_initializer = initializers.get(
+            pointwise_initializer, "pointwise_initializer"
+        )
+        self.depthwise_regularizer = regularizers.get(
+            depthwise_regularizer, "depthwise_regularizer"
+        )
+        self.pointwise_regularizer = regularizers.get(
+            pointwise_regularizer, "pointwise_regularizer"
+        )
+        self.depthwise_constraint = constraints.get(depthwise_constraint, "depthwise_constraint")
+        self.pointwise_constraint = constraints.get(pointwise_constraint, "pointwise_constraint")
         self.U: Any = None
 
     def make_parameters(self, input_shape: Shape) -> None:

@@ -81,9 +81,9 @@ class Sliding(Layer):
                 f"are {self.strides} and {self.dilation_rate}: set one of them to 1."
             )
         self.use_bias = check_use_bias(use_bias, kind)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.bias_constraint = constraints.get(bias_constraint)
+        self.bias_initializer = initializers.get(bias_initializer, "bias_initializer")
+        self.bias_regularizer = regularizers.get(bias_regularizer, "bias_regularizer")
+        self.bias_constraint = constraints.get(bias_constraint, "bias_constraint")
         self.X: Any = None
         self.Z: Any = None
 

@@ -72,12 +72,12 @@ class Standardization(AlongAxes):
         self.epsilon = check_positive(epsilon, "epsilon")
         self.center = check_flag(center, "center")
         self.scale = check_flag(scale, "scale")
-        self.beta_initializer = get_initializer(beta_initializer)
-        self.gamma_initializer = get_initializer(gamma_initializer)
-        self.beta_regularizer = get_regularizer(beta_regularizer)
-        self.gamma_regularizer = get_regularizer(gamma_regularizer)
-        self.beta_constraint = get_constraint(beta_constraint)
-        self.gamma_constraint = get_constraint(gamma_constraint)
+        self.beta_initializer = get_initializer(beta_initializer, "beta_initializer")
+        self.gamma_initializer = get_initializer(gamma_initializer, "gamma_initializer")
+        self.beta_regularizer = get_regularizer(beta_regularizer, "beta_regularizer")
+        self.gamma_regularizer = get_regularizer(gamma_regularizer, "gamma_regularizer")
+        self.beta_constraint = get_constraint(beta_constraint, "beta_constraint")
+        self.gamma_constraint = get_constraint(gamma_constraint, "gamma_constraint")
         self.X_hat: Any = None
         self._inverse: Any = None  # 1 / √(v + ε)
 

@@ -42,7 +42,8 @@ class TimeDistributed(Block):
     def __init__(self, layer: Any, name: str | None = None) -> None:
         super().__init__(name)
         self.layer = self.adopt(as_layer(layer))
-        self.interval = ending([self.layer]).interval
+        last = ending([self.layer])
+        self.interval, self.sums_to_one = last.interval, last.sums_to_one
         self._Y: Any = None
 
     def make_parameters(self, input_shape: Shape) -> None:

@@ -66,8 +66,12 @@ class TransformerBlock(Chain):
         self.units = check_integer(units, "TransformerBlock(units)")
         self.dropout = check_number(dropout, "TransformerBlock(dropout)", below=1)
         self.causal = check_flag(causal, "causal")
-        self.random = self.dropout > 0
         self._features: int | None = None  # C of the layers that there are
+
+    @property
+    def random(self) -> bool:  # type: ignore[override]
+        """Whether dropout draws random numbers in training."""
+        return self.dropout > 0
 
     def make_parameters(self, input_shape: Shape) -> None:
         """Makes the layers for C features, unless they are there, and their weights."""

@@ -111,9 +111,9 @@ class Conv2DTranspose(Sliding):
                     f"{self.strides}, but it is {output_padding!r}."
                 )
         self.output_padding = more
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.kernel_initializer = initializers.get(kernel_initializer, "kernel_initializer")
+        self.kernel_regularizer = regularizers.get(kernel_regularizer, "kernel_regularizer")
+        self.kernel_constraint = constraints.get(kernel_constraint, "kernel_constraint")
 
     def make_parameters(self, input_shape: Shape) -> None:
         """Makes W and b for samples with ``input_shape[-1]`` channels."""

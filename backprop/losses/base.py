@@ -150,7 +150,9 @@ class Loss(CheckedLoss):
             # (N,) -> (N, 1, …): one weight for all of a sample's values
             shape = sample_weight.shape
             w = sample_weight.reshape(*shape, *[1] * (values.ndim - len(shape)))
-            self._scale = (w / self.count(values))[..., np.newaxis]
+            self._scale = w / self.count(values)
+            if values.ndim < self._prediction.ndim:  # else ℓ has a number for each output
+                self._scale = self._scale[..., np.newaxis]
             values = w * values
         total: Array = np.add.reduce(values, axis=None)
         return total

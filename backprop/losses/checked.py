@@ -33,6 +33,9 @@ class CheckedLoss(Settings):
     decision_threshold: float | None = None
     """An output above it means yes; None leaves it to the metrics, which take ½ for one output."""
 
+    compares_samples = False
+    """Whether ℓ of a sample depends on the others of its batch."""
+
     formula: Formula | None = None
     """What ``explain`` prints; without it the loss is called by its name."""
 

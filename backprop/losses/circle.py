@@ -46,6 +46,8 @@ class Circle(Loss):
         0.9737
     """
 
+    compares_samples = True
+
     def __init__(
         self, gamma: float = 80.0, margin: float = 0.4, remove_diagonal: bool = True
     ) -> None:

@@ -73,6 +73,11 @@ class SparseCategoricalCrossentropy(CrossEntropy):
             hint = extra_axes(target, output_shape)
             if target.shape[1:] == output_shape:
                 hint = "one-hot targets need loss='categorical_crossentropy'."
+            elif not hint and target.ndim == len(output_shape) + 1:
+                hint = (
+                    f"one-hot targets need an output for each of their {target.shape[-1]} classes "
+                    f"and loss='categorical_crossentropy', or pass y.argmax(axis=-1)."
+                )
             elif not hint and len(output_shape) > 1:
                 hint = f"outputs {show_shape(output_shape)} need {show_shape(output_shape[:-1])}."
             raise ShapeError(
@@ -87,7 +92,11 @@ class SparseCategoricalCrossentropy(CrossEntropy):
             )
         check_finite(target, f"{self}: the targets hold")
         if target.dtype.kind == "f" and not np.array_equal(target, np.floor(target)):
-            raise ValueError(f"{self}: class indices must be whole numbers.")
+            wrong = target.flat[np.flatnonzero(target != np.floor(target))[0]]
+            raise ValueError(
+                f"{self}: class indices must be whole numbers, but the targets hold {wrong:g}: "
+                f"numbers to be predicted as such take loss='mse' and a single output."
+            )
         unknown = (target < 0) | (target >= n_classes)
         if self.ignore_class is not None:
             unknown &= target != self.ignore_class

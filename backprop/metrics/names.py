@@ -150,6 +150,10 @@ def get(
     return found
 
 
+TAKEN = ("loss", "epoch", "learning_rate")
+"""What other numbers are called beside those of the metrics in logs, History and files."""
+
+
 def get_all(
     metrics: Iterable[Any],
     weighted_metrics: Iterable[Any] = (),
@@ -187,10 +191,11 @@ def get_all(
                 f"metrics and weighted_metrics hold the same object {metric!r} twice: make a "
                 f"second one."
             )
-        if name == "loss" or name.startswith("val_"):
+        if name in TAKEN or name.startswith("val_"):
             raise ValueError(
-                f"a metric among metrics or weighted_metrics is called {name!r}, but 'loss' and "
-                f"names that begin with 'val_' are those of other numbers: pass name=…."
+                f"a metric among metrics or weighted_metrics is called {name!r}, but "
+                f"{', '.join(map(repr, TAKEN))} and names that begin with 'val_' are those of "
+                f"other numbers: pass name=…."
             )
         if position >= len(plain) and name in names:
             name = f"weighted_{name}"

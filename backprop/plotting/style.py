@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -49,7 +50,7 @@ def new_figure(width: float, height: float) -> Figure:
 
     def as_png() -> bytes:
         png = io.BytesIO()
-        figure.savefig(png, format="png", dpi=100)
+        write(figure, png, format="png", dpi=100)
         return png.getvalue()
 
     # Notebooks show an object that has this method; matplotlib adds it to pyplot's figures only.
@@ -73,8 +74,48 @@ def save(figure: Figure, path: FilePath | None) -> Figure:
     """
     if path is not None:
         with replacing(picture_path(path)) as temporary:
-            figure.savefig(temporary, dpi=SAVED_DPI)
+            write(figure, temporary, dpi=SAVED_DPI)
     return figure
+
+
+def write(figure: Figure, to: Any, **options: Any) -> None:
+    """Write the figure, whatever names it shows.
+
+    A character that the font lacks is drawn as a box, without a word. What stands between two
+    dollars is a formula for matplotlib; where it is none it can read, it is drawn as it stands.
+
+    Args:
+        figure: The figure.
+        to: The path of a file, or a stream.
+        **options: What ``savefig`` is told besides.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
+        while True:
+            try:
+                figure.savefig(to, **options)
+            except ValueError:
+                if not drop_formulas(figure):
+                    raise
+            else:
+                return
+
+
+def drop_formulas(figure: Figure) -> bool:
+    """Let texts that are no formulas be drawn as they stand; return whether there were any."""
+    from matplotlib.mathtext import MathTextParser
+    from matplotlib.text import Text
+
+    parse, found = MathTextParser("path").parse, False
+    texts: list[Any] = figure.findobj(Text)
+    for text in texts:
+        if text.get_parse_math() and text.get_text().count("$") > 1:
+            try:
+                parse(text.get_text())
+            except ValueError:
+                text.set_parse_math(False)
+                found = True
+    return found
 
 
 def picture_path(path: FilePath) -> str:

@@ -166,6 +166,9 @@ def explain(model: Model, loss: float, batch: tuple[Any, ...], when: str) -> str
     if not model.optimizer.full_batch:
         rate += f" ({model.optimizer.learning_rate:.3g} now)"
     advice = [f"inputs that are not scaled (these are between {low:.3g} and {high:.3g})"]
+    scaled = "the inputs"
+    if max(map(abs, extent(batch[1]))) > max(LARGE_INPUT, abs(low), abs(high)):
+        advice, scaled = [f"targets that are not scaled (these are {between(batch[1])})"], "them"
     advice = [rate, *advice] if begun else [*advice, "first weights that are too large"]
     lower = "lower the learning rate" if begun else "begin with other weights"
     what = f"the loss became {loss:.6g}"
@@ -176,7 +179,7 @@ def explain(model: Model, loss: float, batch: tuple[Any, ...], when: str) -> str
         f"training has diverged {when}: {what}. The first number that was not "
         f"finite: {found}. Training stopped before that step: weights and optimizer are as they "
         f"were. Likely causes are {' or '.join(advice)}: "
-        f"{lower}, scale the inputs, or clip the gradients (global_clipnorm=1)."
+        f"{lower}, scale {scaled}, or clip the gradients (global_clipnorm=1)."
     )
 
 

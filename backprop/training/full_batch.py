@@ -81,7 +81,10 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
     if optimizer.max_iterations is not None:
         epochs = epochs[: optimizer.max_iterations]
     epoch = epochs.start
-    if first >= epochs.stop or not stretches:
+    if first >= epochs.stop:
+        return
+    if not stretches:
+        optimizer.message = "there is nothing to train: all weights are frozen"
         return
     reached = np.concatenate([theta[stretch] for stretch in stretches]).astype(np.float64)
     if again:

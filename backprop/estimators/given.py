@@ -1,0 +1,58 @@
+"""What scikit-learn's checks would read wrongly without a word, or for ever: found before them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from backprop.core.array_errors import describe, refuse_kind
+from backprop.core.arrays import check_items, columns_of, is_masked, readable, unmasked
+from backprop.core.types import Array, is_sparse
+from backprop.estimators.scikit import check_sample_weight
+
+
+def check_given(x: Any, name: str, numbers: bool = True) -> None:
+    """Refuses masked entries, dates in the place of numbers, and what has no end to be read to.
+
+    ``np.asarray``, by which scikit-learn reads, forgets a mask, takes dates for numbers, and asks
+    an object with ``__len__`` and ``__getitem__`` for items until there is no memory left.
+
+    Args:
+        x: Samples, targets or weights as they were passed.
+        name: The argument's name, for error messages.
+        numbers: Whether they must be numbers; labels may be dates.
+
+    Raises:
+        ValueError: Something is masked.
+        TypeError: There are dates, or x gives its items one by one.
+    """
+    if is_masked(x):
+        unmasked(x, name)
+    elif isinstance(x, list | tuple):
+        check_items(x, name, deep=False)
+    elif columns_of(x) is not None:
+        for label, column in columns_of(x[:1]) or ():
+            check_kind(column, name, f"its column {label!r}")
+        return
+    elif hasattr(type(x), "__getitem__") and not (
+        isinstance(x, Mapping) or is_sparse(x) or readable(x)
+    ):
+        raise TypeError(f"{name} must be an array, but it is {describe(x, name)}")
+    if numbers and all(hasattr(type(x), way) for way in ("__array__", "__getitem__")):
+        check_kind(x[:1] if np.ndim(x) else x, name, "it")
+
+
+def check_kind(x: Any, name: str, what: str) -> None:
+    """Refuses dates and lengths of time."""
+    found = np.asarray(x)
+    if found.dtype.kind in "mM":
+        refuse_kind(found, f"{name} must hold numbers, but ", what)
+
+
+def check_weight(weight: Any, X: Array, dtype: Any = None) -> Array:
+    """The weights of samples as scikit-learn reads them, if it reads what is meant."""
+    check_given(weight, "sample_weight")
+    found: Array = check_sample_weight(weight, X, dtype=dtype)
+    return found

@@ -1,0 +1,152 @@
+"""What the estimators refuse because scikit-learn would read something else than is meant."""
+
+from datetime import date, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import backprop as bp
+from backprop.estimators import (
+    MLPClassifier,
+    MLPRegressor,
+    SequentialClassifier,
+    SequentialRegressor,
+)
+from backprop.layers import Dense
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+N = 12
+X = np.random.default_rng(0).standard_normal((N, 2))
+TARGETS = X[:, 0]
+LABELS = np.arange(N) % 2
+
+
+def build(n_features, n_outputs):
+    return bp.Sequential([Dense(n_outputs)])
+
+
+SMALL = {"hidden_layer_sizes": (3,), "max_iter": 2, "random_state": 0}
+ESTIMATORS = {
+    "MLPClassifier": (lambda: MLPClassifier(**SMALL), LABELS),
+    "MLPRegressor": (lambda: MLPRegressor(**SMALL), TARGETS),
+    "SequentialClassifier": (lambda: SequentialClassifier(build, epochs=2, random_state=0), LABELS),
+    "SequentialRegressor": (lambda: SequentialRegressor(build, epochs=2, random_state=0), TARGETS),
+}
+
+
+@pytest.fixture(params=ESTIMATORS)
+def estimator(request):
+    return ESTIMATORS[request.param][0]()
+
+
+@pytest.fixture
+def y(request):
+    return ESTIMATORS[request.node.callspec.params["estimator"]][1]
+
+
+def masked(x, row=3):
+    mask = np.zeros(np.shape(x), bool)
+    mask[row] = True
+    return np.ma.array(x, mask=mask)
+
+
+class Endless:
+    """Gives samples for any number, as a data set does whose reader does not count."""
+
+    asked = 0
+
+    def __len__(self):
+        return N
+
+    def __getitem__(self, k):
+        self.asked += 1
+        if self.asked > 1000:
+            raise MemoryError("it was read to no end")
+        return X[k % N]
+
+
+DATES = pd.date_range("2020", periods=N)
+NO_INPUTS = {
+    "masked": (masked(X), ValueError, "X is masked, first in row 3"),
+    "masked objects": (masked(X.astype(object)), ValueError, "X is masked, first in row 3"),
+    "masked rows": (list(masked(X)), ValueError, "X is masked, first in row 3"),
+    "endless": (Endless(), TypeError, "X must be an array, but it is a Endless"),
+    "lazy": (pl.DataFrame(X).lazy(), TypeError, r"X\.collect\(\)"),
+    "pandas": (pd.DataFrame({"a": X[:, 0], "b": DATES}), TypeError, "X .* its column 'b' .* date"),
+    "Polars": (
+        pl.DataFrame({"a": X[:, 0], "b": [date(2020, 1, 1)] * N}),
+        TypeError,
+        "X .* its column 'b' has the dtype datetime64",
+    ),
+    "Polars's lengths": (
+        pl.DataFrame({"a": [timedelta(1)] * N, "b": X[:, 0]}),
+        TypeError,
+        "X .* its column 'a' has the dtype timedelta64",
+    ),
+    "PyArrow": (
+        pa.table({"a": X[:, 0], "b": pa.array([datetime(2020, 1, 1)] * N)}),
+        TypeError,
+        "X .* its column 'b' has the dtype datetime64",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", NO_INPUTS)
+def test_inputs_that_would_be_misread(kind, estimator, y):
+    inputs, error, words = NO_INPUTS[kind]
+    with pytest.raises(error, match=words):
+        estimator.fit(inputs, y)
+    estimator.fit(X, y)
+    with pytest.raises(error, match=words):
+        estimator.predict(inputs)
+    with pytest.raises(error, match=words):
+        estimator.fit(X, y, validation_data=(inputs, y))
+
+
+def test_targets_that_are_masked(estimator, y):
+    for targets in (masked(y), masked(y.astype(object))):
+        with pytest.raises(ValueError, match="y is masked, first in row 3"):
+            estimator.fit(X, targets)
+
+
+def test_targets_that_are_dates():
+    for targets in (DATES, pd.Series(DATES), pl.Series([date(2020, 1, 1)] * N), DATES - DATES[0]):
+        for name in ("MLPRegressor", "SequentialRegressor"):
+            with pytest.raises(TypeError, match="y must hold numbers, but it has the dtype"):
+                ESTIMATORS[name][0]().fit(X, targets)
+
+
+@pytest.mark.parametrize("weights", [masked(np.ones(N)), DATES, Endless()], ids=type)
+def test_weights_that_would_be_misread(weights, estimator, y):
+    with pytest.raises((ValueError, TypeError), match=r"sample_weight (is masked|must)"):
+        estimator.fit(X, y, sample_weight=weights)
+    with pytest.raises((ValueError, TypeError), match=r"sample_weight (is masked|must)"):
+        estimator.fit(X, y, validation_data=(X, y, weights))
+
+
+@pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])
+def test_a_part_of_the_samples_that_is_masked(name):
+    make, y = ESTIMATORS[name]
+    classes = {"classes": [0, 1]} if name == "MLPClassifier" else {}
+    with pytest.raises(ValueError, match="X is masked, first in row 3"):
+        make().partial_fit(masked(X), y, **classes)
+
+
+def test_what_is_not_misread_passes(estimator, y):
+    """Masked arrays of which nothing is masked, frames of every kind, labels and lists."""
+    expected = estimator.fit(X, y).predict(X)
+    for inputs in (np.ma.array(X), pl.DataFrame(X, ["a", "b"]), X.tolist(), X.astype(object)):
+        again = type(estimator)(**estimator.get_params()).fit(inputs, list(y))
+        np.testing.assert_allclose(again.predict(inputs), expected, rtol=1e-6)
+
+
+def test_targets_of_which_the_dtype_keeps_nothing():
+    """Of 1.7e9, 1.7e9 + 1, … float32 keeps a single number."""
+    regressor = MLPRegressor(**SMALL, dtype="float32")
+    with pytest.warns(RuntimeWarning, match="y varies by 11 around 1.7e\\+09.*float32") as told:
+        regressor.fit(X, 1.7e9 + np.arange(N))
+    assert told[0].filename == __file__

@@ -1,0 +1,83 @@
+"""What a layer of one's own does with its parameters, and the numbers that it makes of them."""
+
+import numpy as np
+import pytest
+from mistakes import C, X
+
+import backprop as bp
+from backprop.inspection import check_layer
+from backprop.layers import Dense, Layer, Softmax
+
+
+def model_with(layer):
+    model = bp.Sequential([Dense(5), layer, Dense(3), Softmax()], seed=0)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    return model
+
+
+class Scaled(Layer):
+    """Computes with what add_parameter returned, in one of the ways that a newcomer tries."""
+
+    def __init__(self, way, kept="W"):
+        super().__init__()
+        self.way, self.kept = way, kept
+
+    def make_parameters(self, input_shape):
+        parameter = self.add_parameter("W", input_shape, "ones")
+        if self.kept:
+            setattr(self, self.kept, parameter)
+
+    def forward(self, X, training=False):
+        return self.way(self, X)
+
+    def backward(self, delta):
+        return delta
+
+
+WAYS = {
+    "X ⊙ W": lambda layer, X: X * layer.W,
+    "W ⊙ X": lambda layer, X: layer.W * X,
+    "X @ W": lambda layer, X: X @ layer.W,
+    "X − W": lambda layer, X: X - layer.W,
+    "2 W": lambda layer, X: X + 2 * layer.W,
+    "W²": lambda layer, X: X + layer.W**2,
+    "−W": lambda layer, X: X + -layer.W,
+    "exp W": lambda layer, X: X + np.exp(layer.W),
+    "dot": lambda layer, X: np.dot(X, layer.W),
+    "sum": lambda layer, X: X + np.sum(layer.W),
+    "asarray": lambda layer, X: X + np.asarray(layer.W),
+    "W[0]": lambda layer, X: X + layer.W[0],
+}
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_a_parameter_says_that_it_is_no_array(way):
+    for call in (
+        lambda: model_with(Scaled(way)).fit(X, C, verbose=0),
+        lambda: check_layer(Scaled(way), (5,)),
+    ):
+        with pytest.raises(TypeError, match=r"W is a Parameter and no array: .* \.value"):
+            call()
+
+
+def test_a_parameter_says_where_an_arrays_attributes_are():
+    with pytest.raises(AttributeError, match=r"no attribute 'T': write \.value\.T\."):
+        model_with(Scaled(lambda layer, X: X @ layer.W.T)).predict(X)
+
+
+def test_a_parameter_that_is_not_kept_or_its_gradient_is_explained():
+    def forget(layer, X):
+        return X * layer.W.value
+
+    with pytest.raises(AttributeError, match=r"write self\.W = self\.add_parameter\('W', …\)"):
+        model_with(Scaled(forget, kept=None)).predict(X)
+    with pytest.raises(AttributeError, match=r"'dW'.* the gradient is self\.W\.gradient"):
+        model_with(Scaled(lambda layer, X: X * layer.dW)).predict(X)
+
+
+@pytest.mark.parametrize(
+    "way", [lambda _, X: X * 1j, lambda _, X: X.astype(str)], ids=["i", "text"]
+)
+def test_forward_must_return_real_numbers(way):
+    with pytest.raises(TypeError, match=r"(?s)Scaled.*\.forward must return numbers.* of dtype"):
+        model_with(Scaled(way)).fit(X, C, verbose=0)

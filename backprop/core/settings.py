@@ -128,7 +128,7 @@ class Settings:
 
     def __setattr__(self: Any, name: str, value: Any) -> None:
         # most assignments are to an attribute that is there, or to one of the package's own
-        if name not in self.__dict__ and name[0] != "_" and name not in assigned(type(self)):
+        if name not in self.__dict__ and name[0] != "_" and name not in assigned(self.__class__):
             check_read(self, name)
         object.__setattr__(self, name, value)
 

@@ -92,6 +92,7 @@ class Settings:
     """The base of what is made with arguments that may be changed later.
 
     Attributes:
+        of_package: Whether the package defines the class; what others do is looked at more closely.
         any_name: Whether the constructor looks at the names of its arguments itself.
         own_names: Whether attributes of one's own may be attached, if they are called nothing like
             one that is read. Else every attribute that nobody reads is refused.
@@ -101,22 +102,23 @@ class Settings:
     """
 
     any_name = False
-    own_names = watched = True
+    of_package = own_names = watched = True
     instead: Mapping[str, str] = {}
 
     # Arguments that a class of the package does not take are refused. A docstring here would stand
     # at the constructor of every class in the documentation, in the place of the class's own.
     def __new__(cls, *given: Any, **named: Any) -> Self:  # noqa: D102
-        if from_package(cls) and not cls.any_name:
+        if cls.of_package and not cls.any_name:
             check_call(cls, given, named)
         return super().__new__(cls)
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if not (from_package(cls) and cls.watched) and cls.__setattr__ is Settings.__setattr__:
+        cls.of_package = from_package(cls)
+        if not (cls.of_package and cls.watched) and cls.__setattr__ is Settings.__setattr__:
             cls.__setattr__ = PLAIN  # type: ignore[method-assign]
         init = vars(cls).get("__init__")
-        if init is None or not from_package(cls):
+        if init is None or not cls.of_package:
             return
         code = init.__code__
         for name in code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]:
@@ -205,7 +207,7 @@ def check_read(made: Any, name: str) -> None:
         AttributeError: It is a property that cannot be assigned to, or it is not known.
     """
     kind = type(made)
-    if not from_package(kind):
+    if not kind.of_package:
         return
     if is_fixed(getattr(kind, name, None)):
         advice = made.instead.get(name, "it follows from others")

@@ -12,13 +12,14 @@ from backprop.core.ranges import check_finite, check_weights
 from backprop.core.settings import Settings, SettingWithDefault
 from backprop.core.types import Array, Interval, Outputs, Shape
 from backprop.losses.formula import Formula
-from backprop.losses.helpers import extra_axes, interval_of, show_interval, show_shape
+from backprop.losses.helpers import extra_axes, interval_of, misshaped, show_interval, show_shape
 
 
 class CheckedLoss(Settings):
     """The base of ``Loss``, with what the package asks losses about."""
 
     buffers: Buffers
+    _prediction: Any
     over_outputs: str | None
 
     domain: Interval | None = None
@@ -141,6 +142,30 @@ class CheckedLoss(Settings):
     def shape_hint(self, target: Array, output_shape: Shape) -> str:
         """What to do about targets whose shape is not that of the predictions."""
         return "pass one target for each output, or change the number of units of the last layer."
+
+    def check_values(self, values: Any) -> None:
+        """Checks what ``values`` of a loss of the user's own returned.
+
+        Raises:
+            TypeError: It is no array of numbers.
+            ShapeError: It has no row for each sample.
+        """
+        shape = self._prediction.shape
+        kind = getattr(values, "dtype", np.dtype(object)).kind
+        if kind not in "fiubc" or not values.ndim or values.shape != shape[: values.ndim]:
+            raise misshaped(self, "values", values, f"a loss for each sample, shape {shape[:-1]}")
+
+    def check_gradient(self, gradient: Any) -> None:
+        """Checks what ``gradient`` of a loss of the user's own returned.
+
+        Raises:
+            TypeError: It is no array of floats.
+            ShapeError: It has another shape than the predictions.
+        """
+        shape = self._prediction.shape
+        if getattr(gradient, "dtype", np.dtype(object)).kind not in "fc" or gradient.shape != shape:
+            what = f"∂ℓ/∂prediction in floats, shape {shape} as the predictions"
+            raise misshaped(self, "gradient", gradient, what)
 
     def check_ending(self, last: Any) -> None:
         """Checks that a model may end with this layer.

@@ -103,6 +103,9 @@ class CheckedLayer(Settings):
     def check_values(self, X: Array, name: str = "x") -> None:
         """Raises ValueError, which calls X ``name``, if the layer cannot take its numbers."""
 
+    def check_classes(self, output_shape: Shape, loss: object) -> None:
+        """Raises ValueError if its outputs are no classes along the last axis, as a loss takes."""
+
     def check_setting(self, name: str) -> None:
         """Raises AttributeError where a built layer would go on with what it was built with."""
         if self.input_shape is not None and name not in self.adjustable:

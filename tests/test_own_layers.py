@@ -102,7 +102,10 @@ class OwnBackward(Own):
 
 
 DELTAS = {
-    "a column less": (lambda delta: delta[:, :4], r"shape \(\d+, 4\), but its inputs .* \(\d+, 5\)"),
+    "a column less": (
+        lambda delta: delta[:, :4],
+        r"shape \(\d+, 4\), but its inputs .* \(\d+, 5\)",
+    ),
     "a row": (lambda delta: delta[:1], r"shape \(1, 5\), but its inputs"),
     "an axis more": (lambda delta: delta[..., np.newaxis], r"shape \(\d+, 5, 1\), but its inputs"),
     "a list": (lambda delta: delta.tolist(), "an array of floats, but it returned"),

@@ -27,6 +27,8 @@ class LearningRateScheduler(Callback):
         [0.25, 0.125, 0.0625]
     """
 
+    adds = ("learning_rate",)
+
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
         check_function(schedule, "epoch, learning_rate", "schedule", "epoch")
         self.schedule = schedule
@@ -93,6 +95,8 @@ class ReduceLROnPlateau(Monitor):
         >>> model.fit(X, y, epochs=5, verbose=0, callbacks=[lower]).history["learning_rate"]
         [0.5, 0.5, 0.5, 0.25, 0.25]
     """
+
+    adds = ("learning_rate",)
 
     def __init__(
         self,

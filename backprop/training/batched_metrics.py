@@ -29,9 +29,7 @@ def update_metrics(
             metric.update(prediction, y)
 
 
-def try_metrics(
-    metrics: Iterable[Metric], mask: Array | None, prediction: Array, y: Array
-) -> None:
+def try_metrics(metrics: Iterable[Metric], mask: Array | None, prediction: Array, y: Array) -> None:
     """Shows the metrics the first batch before its step changes a weight."""
     if mask is not None:
         prediction, y = prediction[mask], y[mask]

@@ -107,7 +107,7 @@ DELTAS = {
         r"shape \(\d+, 4\), but its inputs .* \(\d+, 5\)",
     ),
     "a row": (lambda delta: delta[:1], r"shape \(1, 5\), but its inputs"),
-    "an axis more": (lambda delta: delta[..., np.newaxis], r"shape \(\d+, 5, 1\), but its inputs"),
+    "an axis more": (lambda delta: delta[..., None], r"shape \(\d+, 5, 1\), but its inputs"),
     "a list": (lambda delta: delta.tolist(), "an array of floats, but it returned"),
     "a number": (lambda delta: delta.sum(), "an array of floats, but it returned"),
     "text": (lambda delta: delta.astype(str), "an array of floats, but it returned"),

@@ -71,7 +71,7 @@ def trained(metric, how, optimizer="sgd"):
 @pytest.mark.parametrize("returned", RETURNED.values(), ids=RETURNED)
 def test_what_is_no_number_is_found_before_a_weight_changes(returned, make, how):
     optimizer = bp.optimizers.LBFGS() if how == "L-BFGS" else "sgd"
-    with pytest.raises((TypeError, ValueError), match="^metric 'own': .* must return .* returned"):
+    with pytest.raises((TypeError, ValueError), match=r"^metric 'own': .* must return .* returned"):
         trained(make(returned), how, optimizer)
 
 

@@ -134,6 +134,7 @@ IGNORED = {
     "seed": (lambda: built(Dropout(0.2)), "seed", 3, "is built"),
     "gamma": (lambda: built(BatchNormalization()), "scale", False, "is built"),
     "part of a formula": (SELU, "alpha", 2.0, "SELU has no alpha"),
+    "no rate": (LBFGS, "learning_rate", 0.1, "learning_rate cannot be assigned: the line search"),
     "no clipping": (LBFGS, "clipnorm", 1.0, "LBFGS has no clipnorm"),
     "lr": (SGD, "lr", 0.1, "'lr' of SGD: set learning_rate"),
     "beta1": (Adam, "beta1", 0.1, "'beta1' of Adam: set beta_1"),

@@ -8,7 +8,7 @@ from backprop.core.parameters import Parameters
 from backprop.core.settings import Checked, Settings
 from backprop.core.types import Array
 from backprop.optimizers.blocks import BLOCK, Block, cut, vectors_of, written
-from backprop.optimizers.options import LearningRate, one_limit, optional, show
+from backprop.optimizers.options import LearningRate, new_rate, one_limit, optional, show
 from backprop.optimizers.vectors import clip, collect, exchange, settle
 
 
@@ -41,9 +41,7 @@ class Bookkeeping(Settings):
         ema_overwrite_frequency: int | None = None,
         gradient_accumulation_steps: int | None = None,
     ) -> None:
-        self._schedule: Callable[[int], float] | None = None
-        self._learning_rate = 0.0
-        self.learning_rate = learning_rate
+        self._schedule, self._learning_rate = new_rate(learning_rate, None, 0.0)
         every, steps = ema_overwrite_frequency, gradient_accumulation_steps
         self.weight_decay = optional(check_number, weight_decay, "weight_decay")
         given = one_limit(clipnorm=clipnorm, global_clipnorm=global_clipnorm, clipvalue=clipvalue)

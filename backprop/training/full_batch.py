@@ -170,7 +170,7 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
         found = optimizer.minimize(loss_and_gradient, reached, after_iteration, len(epochs))
     finally:
         place(reached)  # and not where a line search was when it was interrupted or gave up
-    if not found and epoch >= first:
+    if (not found or epoch == epochs.start) and epoch >= first:
         begin()
         logs = loop.attempt(lambda: loop.evaluate(batches))
         if len(losses) == 1:
@@ -179,7 +179,7 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
         finite = all(map(math.isfinite, losses))
         # the usual end of a training in float32, whose digits are soon used up
         usual = finite and epoch > epochs.start and model.dtype == np.float32
-        if math.isfinite(logs["loss"]) and not usual:
+        if math.isfinite(logs["loss"]) and not (found or usual):
             warn_of_no_step(logs["loss"], epoch, finite)
     if epoch >= epochs.stop:
         optimizer.message = f"made {len(epochs)} iterations, as many as it might"

@@ -166,20 +166,22 @@ def warn_of_underflow(y: Array, loss: Any, stacklevel: int) -> None:
 
     Args:
         y: Targets in the dtype that is computed in.
-        loss: The loss; a copy is asked for its ``values``.
+        loss: The loss; a copy is asked for its ``values``, if it is of the package.
         stacklevel: As for ``warn_of_rounding``.
     """
-    if y.dtype.kind != "f" or not y.size:
+    if y.dtype.kind != "f" or not y.size or not loss.of_package:
         return
     tiny, largest = float(np.finfo(y.dtype).tiny), 0.0
     for start in range(0, len(y), ROWS):  # the first rows settle it for most
         largest = max(largest, float(np.abs(y[start : start + ROWS]).max()))
         if largest >= math.sqrt(tiny):
             return
+    if not largest:
+        return
     sample = np.full((1, *y.shape[1:]), largest, y.dtype)
     with np.errstate(all="ignore"):
         E = float(np.max(copy.deepcopy(loss).values(np.zeros_like(sample), sample)))
-    if largest and 0 <= E < tiny:
+    if 0 <= E < tiny:
         in_float64 = y.dtype == np.float32 and largest**2 > np.finfo(np.float64).tiny
         advice = ', or make the model with dtype="float64"' if in_float64 else ""
         warnings.warn(

@@ -143,29 +143,35 @@ class CheckedLoss(Settings):
         """What to do about targets whose shape is not that of the predictions."""
         return "pass one target for each output, or change the number of units of the last layer."
 
-    def check_values(self, values: Any) -> None:
-        """Checks what ``values`` of a loss of the user's own returned.
+    def checked_values(self, values: Any) -> Any:
+        """What ``values`` returned, looked at if the loss is the user's own.
 
         Raises:
             TypeError: It is no array of numbers.
             ShapeError: It has no row for each sample.
         """
-        shape = self._prediction.shape
-        kind = getattr(values, "dtype", np.dtype(object)).kind
-        if kind not in "fiubc" or not values.ndim or values.shape != shape[: values.ndim]:
-            raise misshaped(self, "values", values, f"a loss for each sample, shape {shape[:-1]}")
+        if not self.of_package:
+            shape = self._prediction.shape
+            kind = getattr(values, "dtype", np.dtype(object)).kind
+            if kind not in "fiubc" or not values.ndim or values.shape != shape[: values.ndim]:
+                what = f"a loss for each sample, shape {shape[:-1]}"
+                raise misshaped(self, "values", values, what)
+        return values
 
-    def check_gradient(self, gradient: Any) -> None:
-        """Checks what ``gradient`` of a loss of the user's own returned.
+    def checked_gradient(self, gradient: Any) -> Any:
+        """What ``gradient`` returned, looked at if the loss is the user's own.
 
         Raises:
             TypeError: It is no array of floats.
             ShapeError: It has another shape than the predictions.
         """
-        shape = self._prediction.shape
-        if getattr(gradient, "dtype", np.dtype(object)).kind not in "fc" or gradient.shape != shape:
-            what = f"∂ℓ/∂prediction in floats, shape {shape} as the predictions"
-            raise misshaped(self, "gradient", gradient, what)
+        if not self.of_package:
+            shape = self._prediction.shape
+            kind = getattr(gradient, "dtype", np.dtype(object)).kind
+            if kind not in "fc" or gradient.shape != shape:
+                what = f"∂ℓ/∂prediction in floats, shape {shape} as the predictions"
+                raise misshaped(self, "gradient", gradient, what)
+        return gradient
 
     def check_ending(self, last: Any) -> None:
         """Checks that a model may end with this layer.

@@ -143,7 +143,7 @@ class CheckedLoss(Settings):
         """What to do about targets whose shape is not that of the predictions."""
         return "pass one target for each output, or change the number of units of the last layer."
 
-    def checked_values(self, values: Any) -> Any:
+    def checked_values(self, values: Array) -> Array:
         """What ``values`` returned, looked at if the loss is the user's own.
 
         Raises:
@@ -158,7 +158,7 @@ class CheckedLoss(Settings):
                 raise misshaped(self, "values", values, what)
         return values
 
-    def checked_gradient(self, gradient: Any) -> Any:
+    def checked_gradient(self, gradient: Array) -> Array:
         """What ``gradient`` returned, looked at if the loss is the user's own.
 
         Raises:

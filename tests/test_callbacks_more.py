@@ -307,6 +307,28 @@ def test_continuing_a_file_whose_last_line_was_cut_off(tmp_path):
     assert path.read_text().splitlines()[3].startswith("0,")
 
 
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("epoch, loss", "0, 1.5"),
+        (" epoch , loss ", "0 , 1.5"),
+        ("\ufeffepoch,\tloss", "0,\t1.5"),
+        ('epoch, "loss"', '0, "1.5"'),
+        ("loss ; epoch", "1.5 ; 0"),
+    ],
+)
+def test_spaces_around_the_columns_of_a_file_that_is_continued_do_not_count(header, row, tmp_path):
+    path, separator = tmp_path / "log.csv", ";" if ";" in header else ","
+    path.write_text(f"{header}\n{row}\n", encoding="utf-8")
+    _, _, history = play([0.5], CSVLogger(path, separator, append=True))
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    table = [[float(cell) for cell in line.split(separator)[:2]] for line in lines[1:]]
+    first = 1 if ";" in header else 0
+    assert [line[first] for line in table] == [0, 0]
+    assert [line[1 - first] for line in table] == [1.5, *history.history["loss"]]
+    assert len(lines) == 3
+
+
 def test_continuing_a_file_that_is_not_there(tmp_path):
     play([0.5], CSVLogger(tmp_path / "log.csv", append=True))
     assert (tmp_path / "log.csv").read_text().startswith("epoch,loss,val_loss\n0,")

@@ -204,6 +204,73 @@ def test_a_form_that_fits_no_number_is_found_before_training(name, tmp_path):
     np.testing.assert_array_equal(model.parameters.values, before)
 
 
+def steps_of(model, *callbacks, **options):
+    before = model.get_weights()
+    try:
+        model.fit(np.ones((6, 2)), np.ones(6), verbose=0, callbacks=list(callbacks), **options)
+    except ValueError:
+        for mine, its in zip(model.get_weights(), before, strict=True):
+            np.testing.assert_array_equal(mine, its)
+        raise
+
+
+def small_model(rate=0.1):
+    model = bp.Sequential([bp.Input(2), bp.layers.Dense(1)], seed=0)
+    model.compile(bp.optimizers.SGD(rate), "mse", metrics=["mae"])
+    return model
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [
+        ("{nothing}.npz", "epoch, loss, mae"),
+        ("runs/{val_mae:.2f}.npz", "epoch, loss, mae"),
+        ("{batch}.npz", "epoch, loss, mae"),
+        ("{learning_rate}.npz", "epoch, loss, mae"),
+    ],
+)
+def test_a_number_that_never_comes_is_found_before_training(name, numbers, tmp_path):
+    save = ModelCheckpoint(tmp_path / name)
+    with pytest.raises(ValueError, match=rf"cannot be filled in .* there are {numbers}\."):
+        steps_of(small_model(), save)
+    assert names(tmp_path) == []
+
+
+def test_numbers_that_come_are_not_refused(tmp_path):
+    steps_of(small_model(), ModelCheckpoint(tmp_path / "{val_mae:.0f}.npz"), validation_split=0.5)
+    steps_of(small_model(), ModelCheckpoint(tmp_path / "step {batch}.npz", save_freq=1))
+    by_schedule = small_model(bp.schedules.ExponentialDecay(0.5, 1000, 0.5))
+    steps_of(by_schedule, ModelCheckpoint(tmp_path / "a {learning_rate:.1f}.npz"))
+    reduce = bp.callbacks.ReduceLROnPlateau("loss")
+    steps_of(small_model(0.2), reduce, ModelCheckpoint(tmp_path / "b {learning_rate:.1f}.npz"))
+
+    class Mine(bp.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs):
+            logs["mine"] = 7
+
+    also = bp.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(also=8))
+    for callback, name in ((Mine(), "mine"), (also, "also")):
+        steps_of(small_model(), callback, ModelCheckpoint(tmp_path / f"{{{name}}}.npz"))
+    assert {"a 0.5.npz", "b 0.2.npz", "7.npz", "8.npz", "step 1.npz"} < set(names(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        bp.callbacks.CSVLogger,
+        BackupAndRestore,
+        bp.callbacks.TensorBoard,
+        bp.callbacks.LivePlot,
+    ],
+)
+def test_names_without_numbers_have_no_fields(make, tmp_path):
+    for field in ("{nothing}", "{epoch:02d}"):
+        with pytest.raises(ValueError, match=rf"has the field {field}, but there are none"):
+            make(tmp_path / f"{field}.png")
+    for name in ("{3F2504E0-4F89}", "a{b", "{}"):  # names as others give them
+        make(tmp_path / name)
+
+
 def test_missing_folders_are_made(tmp_path):
     play([1.0], ModelCheckpoint(tmp_path / "runs" / "{epoch}" / "model.npz"))
     assert names(tmp_path / "runs" / "1") == ["model.npz"]

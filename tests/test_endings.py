@@ -175,3 +175,49 @@ def test_a_layer_keeps_to_its_interval(case):
         Y = layer.forward(samples if case.integers else 5 * samples)
         assert low <= Y.min()
         assert Y.max() <= high
+
+
+SEQUENCES = np.random.default_rng(0).uniform(0, 1, (6, 5, 3))
+OF_CLASSES = {
+    "cce": losses.CategoricalCrossentropy,
+    "focal": losses.CategoricalFocalCrossentropy,
+    "sparse": losses.SparseCategoricalCrossentropy,
+    "kl": losses.KLDivergence,
+}
+
+
+@pytest.mark.parametrize("verb", ["fit", "evaluate", "train_on_batch", "explain"])
+@pytest.mark.parametrize("axis", [1, -2, [1, 2]])
+@pytest.mark.parametrize("make", OF_CLASSES.values(), ids=OF_CLASSES)
+def test_classes_along_another_axis_than_the_last_are_refused(make, axis, verb):
+    """The loss would divide rows that have another sum than 1, and train on something else."""
+    model = bp.Sequential([Dense(3), layers.Chain([Softmax(axis)])], seed=0)
+    model.compile("sgd", make())
+    model.build((None, 5, 3))
+    before = model.parameters.values.copy()
+    y = SEQUENCES.argmax(-1) if make is losses.SparseCategoricalCrossentropy else SEQUENCES
+    words = r"^Softmax 'softmax_1' makes .* along axis 1.* the last axis, 2: take Softmax\(\)"
+    with pytest.raises(ValueError, match=words):
+        getattr(model, verb)(SEQUENCES, y)
+    np.testing.assert_array_equal(model.parameters.values, before)
+
+
+@pytest.mark.parametrize(
+    ("loss", "parts", "shape"),
+    [
+        ("categorical_crossentropy", [Softmax(2)], (6, 5, 3)),
+        ("categorical_crossentropy", [layers.Flatten(), Softmax(1)], (6, 15)),
+        ("categorical_crossentropy", [Softmax(1), layers.Permute((2, 1))], (6, 3, 5)),
+        ("categorical_crossentropy", [Softmax([1, 2]), layers.Flatten()], (6, 15)),
+        ("binary_crossentropy", [Softmax(1)], (6, 5, 3)),
+        ("mse", [Softmax([1, 2])], (6, 5, 3)),
+    ],
+)
+def test_other_axes_are_taken_where_they_mean_the_same_or_the_loss_does_not_mind(
+    loss, parts, shape
+):
+    model = bp.Sequential([Dense(3), *parts], seed=0)
+    model.compile("sgd", loss)
+    y = np.zeros((6, shape[1], np.prod(shape[2:], dtype=int)))
+    y[:, :, 0] = 1
+    model.fit(SEQUENCES, y.reshape(shape), verbose=0)

@@ -1,5 +1,7 @@
 """The estimators at the edges: files, wrong arguments and labels, changes between two fits."""
 
+import warnings
+
 import numpy as np
 import pytest
 from sklearn import datasets, neural_network
@@ -280,3 +282,13 @@ def test_one_class_alone_is_always_right(iris):
         for package in (backprop.estimators, neural_network)
     )
     assert ours.validation_scores_ == theirs.validation_scores_
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+@pytest.mark.parametrize(("scale", "dtype"), [(1e160, "float64"), (1e20, "float32")])
+def test_lbfgs_lets_no_warning_of_numpy_through(kind, scale, dtype, iris):
+    X, y = iris
+    with np.errstate(all="warn"), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        kind(**SMALL, solver="lbfgs").fit((X * scale).astype(dtype), y.astype(dtype))
+    assert {each.category for each in caught} <= {ConvergenceWarning}

@@ -9,7 +9,13 @@ import scipy.sparse
 from small_models import assert_same_weights, built
 
 import backprop as bp
-from backprop.callbacks import Callback, EarlyStopping, LambdaCallback
+from backprop.callbacks import (
+    Callback,
+    EarlyStopping,
+    LambdaCallback,
+    LearningRateScheduler,
+    ReduceLROnPlateau,
+)
 from backprop.callbacks.base import HOOKS
 from backprop.constraints import NonNegative
 from backprop.layers import (
@@ -20,6 +26,7 @@ from backprop.layers import (
     Exponential,
     GaussianNoise,
     Layer,
+    ReLU,
     Sigmoid,
     Softmax,
     Tanh,
@@ -234,16 +241,40 @@ def test_second_fit_goes_on_from_where_the_first_ended(data):
     assert fit(other, *data, epochs=5).history["loss"] == second
 
 
-def test_fit_at_the_minimum_changes_nothing_and_begins_no_epoch(rng):
+def test_fit_at_the_minimum_changes_nothing_and_tells_the_loss_there(rng):
     X, Y = rng.normal(size=(N, 3)), rng.normal(size=(N, 2))
     model = linear(2)
     fit(model, X, Y, epochs=100)
     before, record = model.get_weights(), Record()
     history = fit(model, X, Y, epochs=100, callbacks=[record])
     assert_same_weights(model, before)
-    assert (history.epoch, history.history) == ([], {})
-    assert record.calls == ["train_begin", "train_end"]
+    assert (history.epoch, history.history) == ([0], {"loss": [model.evaluate(X, Y)]})
+    hooks = ["train_begin", "epoch_begin", "train_batch_begin", "epoch_end", "train_end"]
+    assert [hook for hook in record.calls if "test" not in hook] == hooks
     assert "CONVERGENCE" in model.optimizer.message
+
+
+@pytest.mark.parametrize("target", [0.0, 1.0])
+def test_a_gradient_of_0_ends_training_after_one_epoch_without_a_warning(target):
+    """Of a perfect model, or one whose units are all dead: the loss says which."""
+    model = bp.Sequential([Dense(1, kernel_initializer="zeros"), ReLU()], seed=0)
+    model.compile(LBFGS(), "mse", metrics=["mae"])
+    X, y = np.ones((8, 3)), np.full(8, target)
+    history = fit(model, X, y, validation_data=(X, y))
+    numbers = ("loss", "mae", "val_loss", "val_mae")
+    assert history.history == {name: [target] for name in numbers}
+    assert history.epoch == [0]
+    assert model.optimizer.iterations == 0
+
+
+def test_it_has_no_learning_rate_to_be_set(data):
+    optimizer = LBFGS()
+    with pytest.raises(AttributeError, match="learning_rate cannot be assigned: the line search"):
+        optimizer.learning_rate = 0.1
+    for callback in (LearningRateScheduler(lambda epoch: 0.1), ReduceLROnPlateau("loss")):
+        model = network()
+        with pytest.raises(ValueError, match=r"sets the learning rate, but LBFGS\(.* has none"):
+            fit(model, *data, callbacks=[callback])
 
 
 # ------------------------------------------------------------------------------- a fit like any

@@ -15,6 +15,7 @@ from derivatives import derivative, relative_error
 from loss_cases import CASES, batch, classes
 from rows import each
 
+import backprop as bp
 from backprop import losses
 from backprop.core.errors import NoForwardError, ShapeError
 from backprop.losses import (
@@ -394,3 +395,44 @@ def test_parts_of_the_outputs_sum_to_the_values(case, shape):
         assert parts.shape == prediction.shape
         values = case.make().sample_losses(prediction, target)
         np.testing.assert_allclose(parts.sum(axis=-1), values, rtol=1e-12)
+
+
+WRONG = {
+    "a sum over outputs": ("gradient", lambda g: g.sum(-1), "∂ℓ/∂prediction"),
+    "a column": ("gradient", lambda g: g[:, :1], r"returned shape \(\d+, 1\)"),
+    "a list": ("gradient", lambda g: g.tolist(), "returned \\[\\["),
+    "no gradient": ("gradient", lambda g: None, "returned None"),
+    "a mean": ("values", np.mean, r"a loss for each sample, shape \(\d+,\)"),
+    "a float": ("values", lambda v: float(v.mean()), "a loss for each sample"),
+    "some": ("values", lambda v: v[:3], r"returned shape \(3,\)"),
+    "no values": ("values", lambda v: None, "returned None"),
+}
+
+
+@pytest.mark.parametrize("call", ["fit", "train_on_batch", "forward"])
+@pytest.mark.parametrize(("method", "change", "words"), WRONG.values(), ids=WRONG)
+def test_what_a_loss_of_ones_own_returns_is_looked_at(method, change, words, call):
+    """Else it is broadcast: E and g then belong to different functions, and no one is told."""
+
+    class Square(Loss):
+        def values(self, prediction, target):
+            v = np.sum((prediction - target) ** 2, axis=-1)
+            return change(v) if method == "values" else v
+
+        def gradient(self, prediction, target):
+            g = 2 * (prediction - target)
+            return change(g) if method == "gradient" else g
+
+    model = bp.Sequential([bp.Input(3), bp.layers.Dense(2)], seed=0)
+    model.compile("sgd", Square())
+    X, y, before = np.ones((8, 3)), np.zeros((8, 2)), model.get_weights()
+
+    def forward_and_backward(X, y):
+        model.loss.forward(X[:, :2], y)
+        model.loss.backward()
+
+    used = forward_and_backward if call == "forward" else getattr(model, call)
+    with pytest.raises((TypeError, ShapeError), match=rf"^Square\.{method} must return .*{words}"):
+        used(X, y)
+    for mine, its in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(mine, its)

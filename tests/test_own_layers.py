@@ -1,12 +1,15 @@
 """What a layer of one's own returns is looked at, by every verb, before a message from inside."""
 
+import copy
+
 import numpy as np
 import pytest
 from mistakes import C, X, assert_speaks
 
 import backprop as bp
+from backprop.core.errors import ShapeError
 from backprop.inspection import check_layer
-from backprop.layers import Dense, Layer, Softmax
+from backprop.layers import Chain, Dense, GlobalAveragePooling1D, Layer, Residual, Softmax
 
 
 class Own(Layer):
@@ -35,11 +38,11 @@ def model_with(layer):
 
 
 VERBS = {
-    "fit": lambda model: model.fit(X, C, verbose=0),
-    "train_on_batch": lambda model: model.train_on_batch(X, C),
-    "evaluate": lambda model: model.evaluate(X, C),
-    "predict": lambda model: model.predict(X),
-    "explain": lambda model: model.explain(X, C),
+    "fit": lambda model, y=C: model.fit(X, y, verbose=0),
+    "train_on_batch": lambda model, y=C: model.train_on_batch(X, y),
+    "evaluate": lambda model, y=C: model.evaluate(X, y),
+    "predict": lambda model, y=C: model.predict(X),
+    "explain": lambda model, y=C: model.explain(X, y),
 }
 RETURNED = {
     "a list": lambda X: X.tolist(),
@@ -87,3 +90,69 @@ def test_lists_and_no_axes_are_shapes_too():
         model = model_with(Own(shape=shape, weights=weights))
         model.fit(X, C, verbose=0)
         assert model.parameters["own_1.W"].shape == tuple(weights)
+
+
+class OwnBackward(Own):
+    def __init__(self, returned):
+        super().__init__()
+        self.returned = returned
+
+    def backward(self, delta):
+        return self.returned(delta)
+
+
+DELTAS = {
+    "a column less": (
+        lambda delta: delta[:, :4],
+        r"shape \(\d+, 4\), but its inputs .* \(\d+, 5\)",
+    ),
+    "a row": (lambda delta: delta[:1], r"shape \(1, 5\), but its inputs"),
+    "an axis more": (lambda delta: delta[..., None], r"shape \(\d+, 5, 1\), but its inputs"),
+    "a list": (lambda delta: delta.tolist(), "an array of floats, but it returned"),
+    "a number": (lambda delta: delta.sum(), "an array of floats, but it returned"),
+    "text": (lambda delta: delta.astype(str), "an array of floats, but it returned"),
+}
+
+
+@pytest.mark.parametrize("block", [None, Chain, Residual])
+@pytest.mark.parametrize("behind", [(), (Own(),)], ids=["of the package", "of one's own"])
+@pytest.mark.parametrize("verb", ["fit", "train_on_batch"])
+@pytest.mark.parametrize(("returned", "words"), DELTAS.values(), ids=DELTAS)
+def test_backward_must_return_a_number_for_each_input(returned, words, verb, behind, block):
+    """Else a layer in front would be blamed, one of one's own perhaps compute with it."""
+    layer = OwnBackward(returned)
+    inner = [copy.deepcopy(each) for each in (*behind, layer)]
+    model = model_with(block(inner) if block else Chain(inner))
+    model.build((None, X.shape[1]))
+    before = model.get_weights()
+    with pytest.raises((TypeError, ShapeError), match=rf"^OwnBackward .*\.backward .*{words}"):
+        VERBS[verb](model)
+    for mine, its in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(mine, its)
+
+
+@pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS)
+@pytest.mark.parametrize("last", [True, False])
+def test_forward_must_return_what_output_shape_promises(verb, last):
+    """Else the layer behind it is blamed, and a loss behind it broadcasts in silence."""
+    layer = Own(lambda X: X[:, :1], lambda shape: (3,) if last else shape)
+    model = model_with(layer)
+    if last:
+        model = bp.Sequential([Dense(3), layer], seed=0)
+        model.compile("sgd", "mse")
+    y = np.eye(3)[C] if last else C
+    with pytest.raises(ShapeError, match=r"^Own 'own_1'\.forward returned .* output_shape"):
+        verb(model, y)
+
+
+def test_sequences_of_other_lengths_and_inputs_that_nobody_needs_are_left_alone():
+    class Steps(Own):
+        any_length = 2
+
+    model = bp.Sequential([Dense(3), Steps(), GlobalAveragePooling1D(), Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    for T in (5, 7):
+        model.fit(np.ones((4, T, 2)), np.ones(4), verbose=0)
+    first = bp.Sequential([OwnBackward(lambda delta: delta[:1]), Dense(1)], seed=0)
+    first.compile("sgd", "mse")
+    first.fit(np.ones((4, 2)), np.ones(4), verbose=0)

@@ -240,6 +240,41 @@ def test_fit_many_says_it_too():
     assert {each.filename for each in caught if "varies" in str(each.message)} == {__file__}
 
 
+@pytest.mark.parametrize("scale", [1e-20, 1e-30, 1e-36])
+@pytest.mark.parametrize("loss", ["mse", "huber", "log_cosh", "msle"])
+def test_targets_whose_squares_underflow_are_warned_of(scale, loss):
+    y = scale * np.abs(Y)
+    model = model_of()
+    model.compile("sgd", loss)
+    with pytest.warns(RuntimeWarning, match=r"^the targets go up to .* only: in float32") as caught:
+        model.fit(X, y, epochs=2, verbose=0)
+    assert [each.filename for each in caught] == [__file__]
+    with pytest.warns(RuntimeWarning, match=r"^the targets go up to .* divide y") as caught:
+        bp.experiments.fit_many([model_of(), model_of()], X, y, epochs=2, verbose=0)
+    assert {each.filename for each in caught} == {__file__}
+    other = model_of("float64")
+    other.compile("sgd", "mse")
+    other.fit(X, y, epochs=1, verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("scale", "loss", "dtype"),
+    [
+        (1e-15, "mse", "float32"),
+        (1e-30, "mae", "float32"),
+        (1e-100, "mse", "float64"),
+        (0.0, "mse", "float32"),
+    ],
+)
+def test_nothing_is_said_of_small_targets_that_a_loss_can_tell_from_0(scale, loss, dtype):
+    model = model_of(dtype)
+    model.compile("sgd", loss)
+    model.fit(X, scale * Y, epochs=1, verbose=0)
+    many = scale * Y
+    many[-1] = 1.0  # not all targets are small
+    model.fit(X, many, epochs=1, verbose=0)
+
+
 def constant(value):
     """A model that predicts one number and never learns."""
     model = bp.Sequential([Dense(1, kernel_initializer="zeros")], seed=0)

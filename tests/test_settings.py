@@ -8,7 +8,7 @@ import pytest
 from mistakes import PACKAGE
 
 import backprop as bp
-from backprop import losses, metrics, regularizers
+from backprop import constraints, losses, metrics, regularizers
 from backprop.callbacks import CSVLogger, EarlyStopping, ModelCheckpoint, ReduceLROnPlateau
 from backprop.initializers import Constant, HeNormal, VarianceScaling
 from backprop.layers import (
@@ -170,6 +170,7 @@ IGNORED = {
     "seed": (lambda: built(Dropout(0.2)), "seed", 3, "is built"),
     "gamma": (lambda: built(BatchNormalization()), "scale", False, "is built"),
     "part of a formula": (SELU, "alpha", 2.0, "SELU has no alpha"),
+    "no rate": (LBFGS, "learning_rate", 0.1, "learning_rate cannot be assigned: the line search"),
     "no clipping": (LBFGS, "clipnorm", 1.0, "LBFGS has no clipnorm"),
     "lr": (SGD, "lr", 0.1, "'lr' of SGD: set learning_rate"),
     "beta1": (Adam, "beta1", 0.1, "'beta1' of Adam: set beta_1"),
@@ -178,6 +179,19 @@ IGNORED = {
     "logits": (losses.BinaryCrossentropy, "from_logits", True, "compile goes by it"),
     "lr of a model": (model_with, "lr", 0.1, "nobody reads 'lr' of Sequential"),
     "stop": (model_with, "stop_traning", True, "set stop_training"),
+    "frozen": (lambda: Dense(3), "trainabel", False, "'trainabel' of Dense: set trainable"),
+    "frozen in a model": (lambda: trained().layers[0], "Trainable", False, "set trainable"),
+    "rates": (lambda: built(Dropout(0.2)), "rates", 0.5, "set rate"),
+    "activation": (lambda: Dense(3), "activation", "relu", r"Dense\(…\), ReLU\(\)"),
+    "consequence": (lambda: Dense(3), "observes", True, "observes cannot be assigned"),
+    "patience": (lambda: EarlyStopping("loss"), "patiens", 3, "set patience"),
+    "best only": (lambda: ModelCheckpoint("a"), "save_best", True, "set save_best_only"),
+    "file": (lambda: CSVLogger("a"), "file_name", "b", "set filename"),
+    "delta": (losses.Huber, "detla", 2.0, "of Huber: set delta"),
+    "threshold": (metrics.Precision, "treshold", 0.3, "set thresholds"),
+    "penalty of weights": (lambda: regularizers.L2(0.1), "L2", 0.2, "set l2"),
+    "start": (VarianceScaling, "scales", 2.0, "set scale"),
+    "bound": (lambda: constraints.MaxNorm(2.0), "max_values", 1.0, "set max_value"),
     "name": (model_with, "batch_size", 3, "may begin with _"),
     "loss": (model_with, "loss", "mse", r"loss cannot be assigned: call model\.compile"),
     "optimizer": (model_with, "optimizer", "adam", r"call model\.compile\(optimizer=…\)"),
@@ -253,6 +267,15 @@ def test_classes_of_ones_own_take_any_attribute():
     steps.momentum = -3
     assert (layer.rate, own.units, steps.lr, steps.momentum, net.note) == (7, 7, 7, -3, "mine")
     Dense(3).note = SGD()._note = bp.Sequential()._note = "of mine"
+    assert type(own).__setattr__ is type(net).__setattr__ is object.__setattr__  # as quick as ever
+
+
+def test_what_users_attach_to_objects_goes_with_their_copies():
+    for made in (Dense(3), EarlyStopping("loss"), losses.Huber(), metrics.F1Score(), ReLU()):
+        made.owner = "me"
+        for other in (copy.copy(made), copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
+            assert other.owner == "me"
+            assert vars(other).keys() == vars(made).keys()
 
 
 def test_methods_may_be_replaced_as_before():

@@ -35,6 +35,7 @@ class Callback(Settings):
             calls it then.
         comes_last: Whether its hooks are called after those of all others, wherever it stands in
             the list.
+        adds: The names of the numbers that it writes into the logs of epochs.
 
     Example:
         >>> class Weights(bp.callbacks.Callback):
@@ -52,6 +53,7 @@ class Callback(Settings):
     model: Any = None
     params: dict[str, Any] = {}
     comes_last = False
+    adds: tuple[str, ...] = ()
 
     def set_model(self, model: Any) -> None:
         """Called once before training."""

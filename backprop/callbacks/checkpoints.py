@@ -5,6 +5,7 @@ import os
 from typing import Any
 
 from backprop.callbacks.base import Callback, Logs
+from backprop.callbacks.file_names import fill, may_add, plain_path
 from backprop.callbacks.monitoring import Monitor
 from backprop.core import console
 from backprop.core.checks import check_flag, check_integer, check_number, check_path
@@ -87,12 +88,14 @@ class ModelCheckpoint(Monitor):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Makes the folder, and tries the numbers that are known before training."""
         super().on_train_begin(logs)
-        make_folder(os.path.dirname(check_file(self.filepath).split("{")[0]) or ".", "filepath")
+        folder = os.path.dirname(check_file(self.filepath).split("{")[0]) or "."
+        step = {} if self.save_freq == "epoch" else {"batch": 1}
         try:
-            self._path(self.examples())
+            self._path({**self.examples(), **step})
         except ValueError as error:
-            if not isinstance(error.__cause__, KeyError):  # a callback may write that number
+            if not (isinstance(error.__cause__, KeyError) and may_add(self._others)):
                 raise
+        make_folder(folder, "filepath")
 
     def state(self) -> dict[str, Any]:
         """The best number, and the steps so far."""
@@ -145,13 +148,7 @@ class ModelCheckpoint(Monitor):
         numbers: dict[str, Any] = {"epoch": self._epoch + 1, **logs}
         names = self.known() if self.params.get("validation") else ()
         missing = {f"val_{name}": math.nan for name in names}
-        try:
-            return self.filepath.format(**{**missing, **numbers})
-        except (LookupError, ValueError, TypeError, AttributeError) as error:
-            raise ValueError(
-                f"filepath {self.filepath!r} cannot be filled in ({error!r}): the numbers there "
-                f"are {', '.join(numbers)}."
-            ) from error
+        return fill(self.filepath, numbers, missing)
 
 
 class BackupAndRestore(Callback):
@@ -200,7 +197,7 @@ class BackupAndRestore(Callback):
         double_checkpoint: bool = False,
         delete_checkpoint: bool = True,
     ) -> None:
-        self.backup_dir = check_path(backup_dir, "backup_dir")
+        self.backup_dir = plain_path(backup_dir, "backup_dir")
         self.save_freq = check_frequency(save_freq)
         self.double_checkpoint = check_flag(double_checkpoint, "double_checkpoint")
         self.delete_checkpoint = check_flag(delete_checkpoint, "delete_checkpoint")

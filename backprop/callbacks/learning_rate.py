@@ -27,6 +27,8 @@ class LearningRateScheduler(Callback):
         [0.25, 0.125, 0.0625]
     """
 
+    adds = ("learning_rate",)
+
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
         check_function(schedule, "epoch, learning_rate", "schedule", "epoch")
         self.schedule = schedule
@@ -93,6 +95,8 @@ class ReduceLROnPlateau(Monitor):
         >>> model.fit(X, y, epochs=5, verbose=0, callbacks=[lower]).history["learning_rate"]
         [0.5, 0.5, 0.5, 0.25, 0.25]
     """
+
+    adds = ("learning_rate",)
 
     def __init__(
         self,
@@ -162,11 +166,16 @@ def takes_two(schedule: Callable[..., float]) -> bool:
 
 
 def check_settable(optimizer: Any, callback: Callback) -> None:
-    """Checks that no schedule of the optimizer's own determines its learning rate.
+    """Checks that the optimizer has a learning rate, and no schedule of its own determines it.
 
     Raises:
-        ValueError: One does.
+        ValueError: It has none, or a schedule does.
     """
+    if optimizer.full_batch:
+        raise ValueError(
+            f"{type(callback).__name__} sets the learning rate, but {optimizer} has none, as its "
+            f"line search finds the length of every step: leave the callback out."
+        )
     if optimizer.schedule is not None:
         raise ValueError(
             f"{type(callback).__name__} sets the learning rate, but that of {optimizer} follows a "

@@ -11,8 +11,9 @@ import numpy as np
 
 from backprop import plotting
 from backprop.callbacks.base import Callback, Logs
+from backprop.callbacks.file_names import plain_path
 from backprop.core import console
-from backprop.core.checks import check_flag, check_integer, check_list, check_path, check_text
+from backprop.core.checks import check_flag, check_integer, check_list, check_text
 from backprop.core.durable import FilePath, append, check_file, check_target, replacing
 from backprop.plotting.style import picture_path
 from backprop.storage.files import as_column, as_list
@@ -35,13 +36,13 @@ class CSVLogger(Callback):
         filename: The file.
         separator: The character between two numbers.
         append: Whether an existing file is continued; else it is replaced. A file may begin with a
-            byte order mark, as that of a spreadsheet does, and keeps it.
+            byte order mark, as that of a spreadsheet does, and keeps it. Spaces around the names
+            of its columns do not count.
 
     Example:
         >>> model = bp.Sequential([bp.layers.Dense(1, False, "zeros")])
         >>> model.compile(bp.optimizers.SGD(0.5), "mse")
         >>> X = y = np.ones((1, 1))
-        >>> from pathlib import Path
         >>> from pathlib import Path
         >>> log = bp.callbacks.CSVLogger("log.csv")
         >>> history = model.fit(X, y, epochs=2, verbose=0, callbacks=[log])
@@ -59,7 +60,7 @@ class CSVLogger(Callback):
                 f"separator must be one character, no quotation mark and no end of a line, but it "
                 f"is {separator!r}."
             )
-        self.filename = check_path(filename, "filename")
+        self.filename = plain_path(filename, "filename")
         self.separator = separator
         self.append = check_flag(append, "append")
 
@@ -89,16 +90,17 @@ class CSVLogger(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Writes the epoch's line, and the whole file again if there are new columns."""
-        numbers: dict[str, Any] = {"epoch": epoch, **(logs or {})}
+        numbers = {name.strip(): value for name, value in {"epoch": epoch, **(logs or {})}.items()}
         columns, *rows = self._rows or [[]]
-        new = [name for name in ("epoch", *sorted(logs or {})) if name not in columns]
+        there = stripped(columns)
+        new = [name for name in ("epoch", *sorted(logs or {})) if name.strip() not in there]
         if new:
             columns = [*columns, *new]
             # a line that was cut off has fewer numbers than the others
             filled = (row + ["NA"] * (len(columns) - len(row)) for row in rows)
             self._rows = [columns, *filled]
             self._replace()
-        line = [str(numbers.get(name, "NA")) for name in columns]
+        line = [str(numbers.get(name, "NA")) for name in stripped(columns)]
         self._rows.append(line)
         append(self.filename, encoded(self._text([line])))
 
@@ -107,13 +109,15 @@ class CSVLogger(Callback):
             with open(self.filename, newline="", encoding="utf-8") as file:
                 self._mark = MARK if file.read(1) == MARK else ""
                 file.seek(len(self._mark.encode()))
-                self._rows = [row for row in csv.reader(file, delimiter=self.separator) if row]
+                spaced = self.separator != " "  # "epoch, loss" has the columns epoch and loss
+                rows = csv.reader(file, delimiter=self.separator, skipinitialspace=spaced)
+                self._rows = [row for row in rows if row]
         except (UnicodeDecodeError, csv.Error) as error:
             raise ValueError(
                 f"CSVLogger cannot continue {self.filename!r}, which is no table in UTF-8 "
                 f"({error}): pass append=False or another filename."
             ) from error
-        if self._rows and "epoch" not in self._rows[0]:
+        if self._rows and "epoch" not in stripped(self._rows[0]):
             raise ValueError(
                 f"CSVLogger cannot continue {self.filename!r}: with separator={self.separator!r} "
                 f"its columns are {self._rows[0]}, without 'epoch'."
@@ -134,6 +138,11 @@ class CSVLogger(Callback):
         text = io.StringIO()
         csv.writer(text, delimiter=self.separator, lineterminator="\n").writerows(rows)
         return text.getvalue()
+
+
+def stripped(columns: list[str]) -> list[str]:
+    """The names of columns without spaces around them, as others write them into a file."""
+    return [name.strip() for name in columns]
 
 
 def encoded(text: str) -> bytes:
@@ -176,7 +185,7 @@ class LivePlot(Callback):
             raise ValueError(
                 "LivePlot() draws in notebooks only: pass a path here, LivePlot('training.png')."
             )
-        self.path = path if path is None else check_path(path, "path")
+        self.path = path if path is None else plain_path(path, "path")
         self.keys = keys
         if keys is not None and not isinstance(keys, str):
             self.keys = [check_text(key, "every one of keys") for key in check_list(keys, "keys")]

@@ -34,6 +34,7 @@ class Monitor(Callback):
         self.min_delta = abs(check_number(min_delta, "min_delta", -math.inf))
         self.rises = mode == "max"
         self.best = self.worst
+        self._others: list[Callback] = []
         self._seen = self._warned = False
         self._last: Logs | None = None  # in which the number was looked for
 
@@ -68,6 +69,10 @@ class Monitor(Callback):
             if untouched:
                 self.best = self.worst
 
+    def set_others(self, callbacks: list[Callback]) -> None:
+        """Takes note of who else may write into the logs."""
+        self._others = callbacks
+
     def known(self) -> dict[str, Any]:
         """Which is better of each number of the model: "smaller", "larger" or, not known, None."""
         metrics = getattr(self.model, "metrics", ())
@@ -78,7 +83,12 @@ class Monitor(Callback):
         several = {m.name for m in getattr(self.model, "metrics", ()) if m.several}
         # how long a list is shows in training
         found: dict[str, Any] = {k: [0.5] * 1000 if k in several else 0.5 for k in self.known()}
-        return found | {f"val_{name}": value for name, value in found.items()}
+        if self.params.get("validation", True):
+            found |= {f"val_{name}": value for name, value in found.items()}
+        added = [name for each in self._others for name in each.adds]
+        if getattr(self.model.optimizer, "schedule", None):
+            added.append("learning_rate")
+        return found | dict.fromkeys(added, 0.5)
 
     def _larger_is_better(self) -> bool:
         name, known = self.monitor.removeprefix("val_"), self.known()

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from backprop.callbacks.base import Callback, Logs
-from backprop.core.checks import check_integer, check_path
+from backprop.callbacks.file_names import plain_path
+from backprop.core.checks import check_integer
 from backprop.core.durable import FilePath, make_folder
 from backprop.core.types import Array
 
@@ -63,7 +64,7 @@ class TensorBoard(Callback):
         update_freq: str | int = "epoch",
     ) -> None:
         super().__init__()
-        self.log_dir = check_path(log_dir, "log_dir")
+        self.log_dir = plain_path(log_dir, "log_dir")
         self.histogram_freq = check_integer(histogram_freq, "histogram_freq", 0)
         self.update_freq = check_update(update_freq)
         self._writers: dict[str, Any] = {}

@@ -1,5 +1,7 @@
 """Checks of whole arrays: finite, overflowing, equal numbers; masks, rows that name one class."""
 
+import copy
+import math
 from typing import Any, NoReturn
 
 import numpy as np
@@ -152,6 +154,37 @@ def warn_of_rounding(X: Array, what: str, dtype: Any) -> None:
         f"has steps of {spacing(largest[:1], dtype)[0]:.4g}, so that little or nothing of it is "
         f"left: subtract the mean first{advice}."
     )
+
+
+def warn_of_underflow(y: Array, loss: Any) -> None:
+    """Warns where targets are so small that the loss of predicting 0 for all of them underflows.
+
+    A training would end with it as if nothing were left to learn.
+
+    Args:
+        y: Targets in the dtype that is computed in.
+        loss: The loss; a copy is asked for its ``values``, if it is of the package.
+    """
+    if y.dtype.kind != "f" or not y.size or not loss.of_package:
+        return
+    tiny, largest = float(np.finfo(y.dtype).tiny), 0.0
+    for start in range(0, len(y), ROWS):  # the first rows settle it for most
+        largest = max(largest, float(np.abs(y[start : start + ROWS]).max()))
+        if largest >= math.sqrt(tiny):
+            return
+    if not largest:
+        return
+    sample = np.full((1, *y.shape[1:]), largest, y.dtype)
+    with np.errstate(all="ignore"):
+        E = float(np.max(copy.deepcopy(loss).values(np.zeros_like(sample), sample)))
+    if 0 <= E < tiny:
+        in_float64 = y.dtype == np.float32 and largest**2 > np.finfo(np.float64).tiny
+        advice = ', or make the model with dtype="float64"' if in_float64 else ""
+        console.warn(
+            f"the targets go up to {largest:.4g} only: in {y.dtype} the loss of predicting 0 for "
+            f"them is {E:.4g}, as numbers below {tiny:.4g} underflow, so that they cannot be "
+            f"learnt: divide y by a number of its size{advice}."
+        )
 
 
 def exact(given: np.dtype[Any], dtype: np.dtype[Any]) -> bool:

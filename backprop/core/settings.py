@@ -6,15 +6,20 @@ without a word. Classes of the package alone are watched: in classes of one's ow
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NoReturn, Self
+import functools
+from collections.abc import Callable, Mapping
+from types import FunctionType
+from typing import Any, Self
 
-from backprop.core.lookup import arguments_of, check_call, takes
+from backprop.core.lookup import NOT_TAKEN, arguments_of, check_call, takes
 
 PACKAGE = __name__.partition(".")[0]
 
 ALIASES = {"lr": "learning_rate", "eta": "learning_rate"}
 """Names from other libraries, and what they are called here."""
+
+PLAIN: Any = object.__setattr__
+"""How a class assigns whose names are not looked at: several times as quickly."""
 
 
 class Setting:
@@ -87,22 +92,33 @@ class Settings:
     """The base of what is made with arguments that may be changed later.
 
     Attributes:
+        of_package: Whether the package defines the class; what others do is looked at more closely.
         any_name: Whether the constructor looks at the names of its arguments itself.
+        own_names: Whether attributes of one's own may be attached, if they are called nothing like
+            one that is read. Else every attribute that nobody reads is refused.
+        watched: Whether names that are assigned are looked at; not worth it in a class of the
+            package's own use, to which every step assigns.
+        instead: What to do in the place of assigning to a property that cannot be assigned to.
     """
 
     any_name = False
+    of_package = own_names = watched = True
+    instead: Mapping[str, str] = {}
 
     # Arguments that a class of the package does not take are refused. A docstring here would stand
     # at the constructor of every class in the documentation, in the place of the class's own.
     def __new__(cls, *given: Any, **named: Any) -> Self:  # noqa: D102
-        if from_package(cls) and not cls.any_name:
+        if cls.of_package and not cls.any_name:
             check_call(cls, given, named)
         return super().__new__(cls)
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        cls.of_package = from_package(cls)
+        if not (cls.of_package and cls.watched) and cls.__setattr__ is Settings.__setattr__:
+            cls.__setattr__ = PLAIN  # type: ignore[method-assign]
         init = vars(cls).get("__init__")
-        if init is None or not from_package(cls):
+        if init is None or not cls.of_package:
             return
         code = init.__code__
         for name in code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]:
@@ -111,6 +127,12 @@ class Settings:
                 continue  # it is not kept as an attribute, or looked after already
             plain = there is None or isinstance(there, Setting)
             setattr(cls, name, Setting(name) if plain else SettingWithDefault(name, there))
+
+    def __setattr__(self: Any, name: str, value: Any) -> None:
+        # most assignments are to an attribute that is there, or to one of the package's own
+        if name not in self.__dict__ and name[0] != "_" and name not in assigned(self.__class__):
+            check_read(self, name)
+        object.__setattr__(self, name, value)
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy may be made while another thread sets attributes: of a dict of its own."""
@@ -129,26 +151,6 @@ class Settings:
         Args:
             trial: A new object made with the arguments as they are now.
         """
-
-
-class Strict(Settings):
-    """The base of what refuses attributes that nobody reads.
-
-    Attributes:
-        instead: What to do in the place of assigning to a property that cannot be assigned to.
-    """
-
-    instead: dict[str, str] = {}
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name not in self.__dict__ and name[0] != "_" and from_package(type(self)):
-            if not hasattr(type(self), name):
-                refuse_unknown(self, name)
-            there = getattr(type(self), name)
-            if isinstance(there, property) and there.fset is None:
-                advice = self.instead.get(name, "it follows from others")
-                raise AttributeError(f"{name} cannot be assigned: {advice}.")
-        object.__setattr__(self, name, value)
 
 
 def from_package(kind: type) -> bool:
@@ -179,11 +181,50 @@ def remade(made: Any, **changed: Any) -> Any:
     return trial
 
 
-def refuse_unknown(made: Any, name: str) -> NoReturn:
-    """The error for an attribute that is assigned and that nobody reads."""
-    import difflib  # slow to load, and needed for an error alone
+@functools.cache
+def assigned(kind: type[Any]) -> frozenset[str]:
+    """The names that the code of a class of the package may assign to, its constructor's at least.
 
-    known = [each for each in {*vars(made), *dir(type(made))} if each[0] != "_"]
-    near = ALIASES.get(name) or next(iter(difflib.get_close_matches(name, known, 1)), None)
-    hint = f"set {near}" if near in known else "names of your own may begin with _"
-    raise AttributeError(f"nobody reads {name!r} of {type(made).__name__}: {hint}.")
+    Those of properties that cannot be assigned to are not among them.
+    """
+    names = set(dir(kind))
+    for base in filter(from_package, kind.__mro__ if kind.own_names else ()):
+        for each in vars(base).values():
+            if isinstance(each, FunctionType):
+                names.update(each.__code__.co_names)
+    return frozenset(name for name in names if not is_fixed(getattr(kind, name, None)))
+
+
+def is_fixed(attribute: object) -> bool:
+    """Whether an attribute of a class is a property that cannot be assigned to."""
+    return isinstance(attribute, property) and attribute.fset is None
+
+
+def check_read(made: Any, name: str) -> None:
+    """Checks that somebody reads an attribute, or that it is one of the user's own.
+
+    Raises:
+        AttributeError: It is a property that cannot be assigned to, or it is not known.
+    """
+    kind = type(made)
+    if not kind.of_package:
+        return
+    if is_fixed(getattr(kind, name, None)):
+        advice = made.instead.get(name, "it follows from others")
+        raise AttributeError(f"{name} cannot be assigned: {advice}.")
+    if hasattr(kind, name):
+        return
+    import difflib  # slow to load, and needed here alone
+
+    known = [each for each in {*vars(made), *dir(kind)} if each[0] != "_"]
+    likeness = 0.75 if made.own_names else 0.6
+    found = difflib.get_close_matches(name.lower(), known, 1, likeness)
+    advice = {**NOT_TAKEN, **getattr(kind, "not_taken", {})}.get(name, "")
+    if ALIASES.get(name) in known:
+        advice = f"set {ALIASES[name]}"
+    elif found and not advice:
+        advice = f"set {found[0]}"
+    if advice or not made.own_names:
+        advice = advice or "names of your own may begin with _"
+        advice = advice.format(call=f"{kind.__name__}(…)")
+        raise AttributeError(f"nobody reads {name!r} of {kind.__name__}: {advice}.")

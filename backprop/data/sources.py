@@ -22,7 +22,7 @@ from backprop.data.samples import Data, check_data
 from backprop.data.streams import Stream
 from backprop.layers import Layer
 from backprop.layers.block import shape_through
-from backprop.layers.chain import Chain, deciding, ending
+from backprop.layers.chain import Chain, deciding, ending, unfold
 from backprop.protocol import Model
 
 EVALUATION_BATCH = 1024
@@ -67,6 +67,8 @@ def check(
                 f"the model ends with {layer}, whose outputs have the sum 1: one alone never "
                 f"changes. A single output takes Sigmoid(); two classes can have two outputs."
             )
+    if loss.outputs == "classes":
+        unfold(model.layers)[-1].check_classes(output_shape, loss)
     data = check_data(
         X,
         y,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.checks import check_integer, check_share
-from backprop.core.ranges import warn_of_rounding
+from backprop.core.ranges import warn_of_rounding, warn_of_underflow
 from backprop.data.batches import Batches
 from backprop.data.inputs import warn_of_bytes
 from backprop.data.items import makes_batches
@@ -88,14 +88,25 @@ def training_source(
         return batches, kept
     data = checked(x, y, sample_weight)
     warn_of_bytes(data.X, model.layers)
-    for array, name in ((data.X, "x"), (data.given, "y")):
-        warn_of_rounding(array, name, model.dtype)
+    warn_of_digits(data, model)
     if split and held_out is not None:
         data, rest = split_validation(data, split, model.loss.unjoined.has_classes(data.y))
         if class_weight is not None:  # they weight the training loss alone
             rest = Data(rest.X, rest.y)
         kept = in_order(rest, held_out[0], "validation_batch_size", held_out[1], model.dtype)
     return Batches(data, each, model.dtype, rng, steps), kept
+
+
+def warn_of_digits(data: Data, model: Model) -> None:
+    """Warns where the model's dtype has no digits for what is to be learnt.
+
+    Args:
+        data: What it is trained on.
+        model: The model.
+    """
+    for array, name in ((data.X, "x"), (data.given, "y")):
+        warn_of_rounding(array, name, model.dtype)
+    warn_of_underflow(data.y, model.loss.unjoined)
 
 
 def observing(model: Model) -> list[Any]:

@@ -17,6 +17,7 @@ from backprop.estimators.convergence import Convergence
 from backprop.estimators.samples import Order, Samples
 from backprop.estimators.scikit import ConvergenceWarning
 from backprop.estimators.steps import PenalisedSteps
+from backprop.training.divergence import quietly
 from backprop.training.loop import Loop
 from backprop.training.plan import Plan, plan_fit
 
@@ -154,6 +155,7 @@ def train_by_lbfgs(
             theta[stretch] = x[start:stop]
             start = stop
 
+    @quietly
     def loss_and_gradient(x: Array) -> tuple[float, Array]:
         place(x)
         loss, _ = step.gradients(X, y, weight)

@@ -12,7 +12,6 @@ import numpy as np
 
 from backprop.callbacks import CallbackList
 from backprop.core.checks import check_list
-from backprop.core.ranges import warn_of_rounding
 from backprop.core.signatures import check_call_by_name
 from backprop.core.types import Array
 from backprop.core.walk import from_here
@@ -21,7 +20,7 @@ from backprop.data.frames import check_labels, labels_of
 from backprop.data.inputs import warn_of_bytes
 from backprop.data.samples import Data
 from backprop.data.sources import Source, check
-from backprop.data.training import observing
+from backprop.data.training import observing, warn_of_digits
 from backprop.engine.owners import training
 from backprop.engine.recorded import form, replayable
 from backprop.engine.threads import single_blas_threads
@@ -254,8 +253,7 @@ def fit_together(
         warn_of_bytes(data.X, first.layers)
         if first.metrics and data.given is not data.y:  # metrics are to see them as they were given
             return None
-        for array, name in ((data.X, "x"), (data.given, "y")):
-            warn_of_rounding(array, name, first.dtype)
+        warn_of_digits(data, first)
         X, targets = np.ascontiguousarray(data.X, first.dtype), np.ascontiguousarray(data.y)
         data = Data(X, targets, data.weight)
         for model, mine in zip(models, chosen, strict=True):

@@ -14,7 +14,7 @@ from backprop.explain.record import LayerRecord, ParameterRecord, Record
 from backprop.explain.stated import stated
 from backprop.layers import Activation, Chain, Layer
 from backprop.layers.block import outputs_through, shape_through
-from backprop.layers.chain import ending
+from backprop.layers.chain import ending, unfold
 from backprop.losses import Loss
 from backprop.losses.formula import Formula
 from backprop.protocol import Model, check_model
@@ -198,12 +198,15 @@ def _check(model: Explainable, X: Any, y: Any, sample_weight: Any) -> Data:
     X = check_inputs(X, model.input_shape, model.layers, "X", model.dtype)
     model.build((None, *X.shape[1:]))
     loss.check_ending(ending(model.layers))
+    output_shape = shape_through(model.layers, X.shape[1:])
+    if loss.outputs == "classes":
+        unfold(model.layers)[-1].check_classes(output_shape, loss)
     data = check_data(
         X,
         y,
         sample_weight,
         None,
-        output_shape=shape_through(model.layers, X.shape[1:]),
+        output_shape=output_shape,
         loss=loss,
         dtype=model.dtype,
     )

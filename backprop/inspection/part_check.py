@@ -24,7 +24,7 @@ from backprop.inspection.gradient_report import GradientReport
 from backprop.inspection.real_branches import branching_as_real
 from backprop.inspection.trials import inputs_for, suitable
 from backprop.layers import Layer
-from backprop.layers.block import METHODS, activity_penalty, forward_through, shape_through
+from backprop.layers.block import METHODS, activity_penalty, check_outputs, shape_through
 from backprop.losses import Loss
 
 
@@ -75,7 +75,8 @@ def check_layer(
         return found if numbers else {name: found[name] for name in found.keys() - {"X"}}
 
     untouched = copy.deepcopy(twin)
-    Y = np.asarray(forward_through([copy.deepcopy(twin)], X.copy(), training=True))
+    Y = copy.deepcopy(twin).forward(X.copy(), training=True)
+    check_outputs(twin, X, Y)
     if Y.shape != expected:
         problems.append(
             f"forward returned an array of shape {Y.shape}, but output_shape({shape}) promises "

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from backprop.core.checks import check_axis, check_number
-from backprop.core.types import Array
+from backprop.core.types import Array, Shape
 from backprop.layers.along_axes import AlongAxes
 from backprop.layers.base import Activation
 
@@ -76,6 +76,22 @@ class SoftmaxAxes(AlongAxes):
     def sums_to_one(self) -> bool:  # type: ignore[override]
         """Whether the last axis does."""
         return self.is_last
+
+    def check_classes(self, output_shape: Shape, loss: object) -> None:
+        """Refuses other axes of the classes than the last one."""
+        last = len(output_shape)
+        axes = self.chosen(last + 1)
+        if axes == (last,):
+            return
+        along, shape = ", ".join(map(str, axes)), ", ".join(map(str, output_shape))
+        advice = f"Permute(…), which puts axis {along} behind the others,"
+        if len(axes) > 1:
+            advice = "Flatten() or Reshape(…), which makes one of these axes,"
+        raise ValueError(
+            f"{self} makes outputs of shape (N, {shape}) with the sum 1 along axis {along}, but "
+            f"{loss} takes the classes from the last axis, {last}: take Softmax(), or append "
+            f"{advice} and give the targets in that order."
+        )
 
     def rows(self, A: Array) -> Array:
         """A with all classes along its last axis, where several axes at the end are theirs."""

@@ -61,7 +61,7 @@ class Bidirectional(Block):
         forward_layer: Any = self.adopt(layer)
         if backward_layer is None:
             backward_layer = deepcopy(forward_layer)
-            backward_layer.go_backwards, backward_layer.name = True, None
+            vars(backward_layer).update(go_backwards=True, name=None)
         forward_layer.name, self.adopt(backward_layer).name = "forward", "backward"
         self.layer, self.backward_layer = self.children
         self.interval = self.layer.interval and (-2.0, 2.0)  # of a sum

@@ -148,6 +148,10 @@ def outputs_through(
         Y = layer.forward(X, training, **masked)
         if type(Y) is not np.ndarray or Y.dtype.kind != "f" or Y.shape[:1] != X.shape[:1]:
             check_outputs(layer, X, Y)
+        if not layer.of_package:
+            check_shape_of_outputs(layer, X, Y)
+            if training:
+                vars(layer)["_received"] = X.shape
         if mask is not None or layer.makes_mask:
             mask = layer.output_mask(X, mask)
             if mask is not None and mask.shape != Y.shape[: mask.ndim]:
@@ -183,6 +187,42 @@ def check_outputs(layer: Layer, X: Array, Y: Any) -> None:
         )
 
 
+def check_shape_of_outputs(layer: Layer, X: Array, Y: Array) -> None:
+    """Checks that the outputs of a layer of the user's own are as ``output_shape`` says.
+
+    Else the layer behind it, or the loss, would be blamed for what it cannot take.
+
+    Raises:
+        ShapeError: They have another shape.
+    """
+    expected = check_size(layer, layer.output_shape(X.shape[1:]))
+    if Y.shape[1:] != expected:
+        raise ShapeError(
+            f"{layer}.forward returned an array of shape {Y.shape} for inputs of shape {X.shape}, "
+            f"but its output_shape says that the shape is {(len(X), *expected)}: change one of "
+            f"the two."
+        )
+
+
+def check_input_delta(layer: Layer, dX: Any) -> None:
+    """Checks that what ``backward`` of a layer of the user's own returned is a ∂E/∂X.
+
+    Raises:
+        TypeError: It is no array of numbers.
+        ShapeError: It has another shape than the X of the last training pass.
+    """
+    received = vars(layer).get("_received")
+    if not isinstance(dX, np.ndarray) or dX.dtype.kind not in "fc":
+        raise TypeError(
+            f"{layer}.backward must return ∂E/∂X, an array of floats, but it returned {dX!r:.60}."
+        )
+    if received not in (None, dX.shape):
+        raise ShapeError(
+            f"{layer}.backward returned an array of shape {dX.shape}, but its inputs have the "
+            f"shape {received}: return ∂E/∂X, one number for each input."
+        )
+
+
 def forward_through(
     layers: Iterable[Layer], X: Array, training: bool = False, mask: Array | None = None
 ) -> Array:
@@ -209,6 +249,7 @@ def backward_through(layers: Sequence[Layer], delta: Array) -> Array | None:
 
     Raises:
         TypeError: A layer returns none although those before it need it.
+        ShapeError: A layer of the user's own returns an array of another shape than its input's.
     """
     passed: Array | None = delta
     for layer in reversed(layers):
@@ -220,6 +261,8 @@ def backward_through(layers: Sequence[Layer], delta: Array) -> Array | None:
                     f"{layer}.backward returned None, but the layers before it need ∂E/∂X: return "
                     f"it."
                 )
+            if passed is not None and not layer.of_package and layer.needs_input_gradient:
+                check_input_delta(layer, passed)
     return passed
 
 

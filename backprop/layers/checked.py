@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -58,8 +59,12 @@ class CheckedLayer(Settings):
         self.needs_input_gradient = True
         self.delta: Array | None = None
         self._trainable = True
-        self._rng = np.random.default_rng()
         self.buffers = Buffers()
+
+    @functools.cached_property
+    def _rng(self) -> np.random.Generator:
+        """The generator of a layer that is used by itself; a model gives it another one."""
+        return np.random.default_rng()
 
     def check_input(self, X: Array) -> Array:
         """X in the layer's dtype, if the layer is built and X has the columns that it needs.
@@ -97,6 +102,9 @@ class CheckedLayer(Settings):
 
     def check_values(self, X: Array, name: str = "x") -> None:
         """Raises ValueError, which calls X ``name``, if the layer cannot take its numbers."""
+
+    def check_classes(self, output_shape: Shape, loss: object) -> None:
+        """Raises ValueError if its outputs are no classes along the last axis, as a loss takes."""
 
     def check_setting(self, name: str) -> None:
         """Raises AttributeError where a built layer would go on with what it was built with."""

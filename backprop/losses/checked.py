@@ -12,13 +12,14 @@ from backprop.core.ranges import check_finite, check_weights
 from backprop.core.settings import Settings, SettingWithDefault
 from backprop.core.types import Array, Interval, Outputs, Shape
 from backprop.losses.formula import Formula
-from backprop.losses.helpers import extra_axes, interval_of, show_interval, show_shape
+from backprop.losses.helpers import extra_axes, interval_of, misshaped, show_interval, show_shape
 
 
 class CheckedLoss(Settings):
     """The base of ``Loss``, with what the package asks losses about."""
 
     buffers: Buffers
+    _prediction: Any
     over_outputs: str | None
 
     domain: Interval | None = None
@@ -141,6 +142,36 @@ class CheckedLoss(Settings):
     def shape_hint(self, target: Array, output_shape: Shape) -> str:
         """What to do about targets whose shape is not that of the predictions."""
         return "pass one target for each output, or change the number of units of the last layer."
+
+    def checked_values(self, values: Array) -> Array:
+        """What ``values`` returned, looked at if the loss is the user's own.
+
+        Raises:
+            TypeError: It is no array of numbers.
+            ShapeError: It has no row for each sample.
+        """
+        if not self.of_package:
+            shape = self._prediction.shape
+            kind = getattr(values, "dtype", np.dtype(object)).kind
+            if kind not in "fiubc" or not values.ndim or values.shape != shape[: values.ndim]:
+                what = f"a loss for each sample, shape {shape[:-1]}"
+                raise misshaped(self, "values", values, what)
+        return values
+
+    def checked_gradient(self, gradient: Array) -> Array:
+        """What ``gradient`` returned, looked at if the loss is the user's own.
+
+        Raises:
+            TypeError: It is no array of floats.
+            ShapeError: It has another shape than the predictions.
+        """
+        if not self.of_package:
+            shape = self._prediction.shape
+            kind = getattr(gradient, "dtype", np.dtype(object)).kind
+            if kind not in "fc" or gradient.shape != shape:
+                what = f"∂ℓ/∂prediction in floats, shape {shape} as the predictions"
+                raise misshaped(self, "gradient", gradient, what)
+        return gradient
 
     def check_ending(self, last: Any) -> None:
         """Checks that a model may end with this layer.

@@ -86,6 +86,21 @@ def show_interval(interval: Interval) -> str:
     return f"{'' if start or end else 'any '}numbers{start or (' up' if end else '')}{end}"
 
 
+def misshaped(loss: Any, method: str, returned: Any, expected: str) -> Exception:
+    """The error for what a method of a loss of the user's own returned.
+
+    Args:
+        loss: The loss.
+        method: The method.
+        returned: What it returned.
+        expected: What it must return.
+    """
+    must = f"{loss}.{method} must return {expected}, but it returned"
+    if isinstance(returned, np.ndarray | np.generic):
+        return ShapeError(f"{must} shape {returned.shape} and dtype {returned.dtype}.")
+    return TypeError(f"{must} {returned!r:.60}.")
+
+
 def show_shape(output_shape: Shape) -> str:
     """``(N, 10)`` for samples of shape ``(10,)``."""
     return f"({', '.join(['N', *map(str, output_shape)])})"

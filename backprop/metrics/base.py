@@ -5,6 +5,8 @@ Losses and metrics of this package take ``(prediction, target)``; functions that
 """
 
 import copy
+import warnings
+from contextlib import suppress
 from typing import Any, Literal
 
 import numpy as np
@@ -15,6 +17,7 @@ from backprop.core.errors import ShapeError
 from backprop.core.ranges import check_one_class, check_weights
 from backprop.core.settings import Checked, Settings
 from backprop.core.types import Array, Outputs, Shape
+from backprop.metrics.returned import check_result, check_values
 
 
 class Metric(Settings):
@@ -113,7 +116,21 @@ class Metric(Settings):
         trial.reset()
         weight = (np.ones((1, *parts)),) if self.weighted else ()
         trial.update(np.full((1, *output_shape), 0.5), target[:1], *weight)
+        if not self.of_package:
+            with suppress(ArithmeticError, LookupError, ValueError):  # one sample may be too few
+                with warnings.catch_warnings(), np.errstate(all="ignore"):
+                    warnings.simplefilter("ignore")
+                    returned = trial.result()
+                check_result(returned, self.name)
         self._tried = form
+
+    def try_on(self, prediction: Array, target: Array) -> None:
+        """Shown the first batch before its step changes a weight; does nothing by default.
+
+        Args:
+            prediction: As for ``update``.
+            target: Likewise.
+        """
 
     def check_targets(self, output_shape: Shape, target: Array) -> None:
         """Looks for targets that ``update`` would refuse; finds none unless overridden."""
@@ -260,7 +277,11 @@ class MeanMetric(Metric):
 
     def update(self, prediction: Array, target: Array, sample_weight: Array | None = None) -> None:
         """Counts a batch."""
-        self.add(self.values(*as_arrays(prediction, target)), sample_weight)
+        P, Y = as_arrays(prediction, target)
+        v = self.values(P, Y)
+        if not self.of_package:
+            check_values(v, self.name, len(P))
+        self.add(v, sample_weight)
 
     def add(self, values: Array, sample_weight: Array | None) -> None:
         """Adds Σ w v and Σ w of a batch."""

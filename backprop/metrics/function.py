@@ -11,6 +11,7 @@ import numpy as np
 from backprop.core.signatures import check_function
 from backprop.core.types import Array, Shape
 from backprop.metrics.base import MeanMetric, as_arrays
+from backprop.metrics.returned import shown
 
 
 class FunctionMetric(MeanMetric):
@@ -61,8 +62,7 @@ class FunctionMetric(MeanMetric):
     def update(self, prediction: Array, target: Array, sample_weight: Array | None = None) -> None:
         """Counts a batch, or keeps it for ``result``."""
         P, Y = as_arrays(prediction, target)
-        if self._whole is None:
-            self._whole = self._returns_a_number(P, Y)
+        self.try_on(P, Y)
         if not self._whole:
             self.add(self.values(P, Y), sample_weight)
             return
@@ -71,6 +71,15 @@ class FunctionMetric(MeanMetric):
             self._check_weighable()
             kept.append(self.spread(sample_weight, (len(P),)).copy())
         self._kept.append(tuple(kept))
+
+    def try_on(self, prediction: Array, target: Array) -> None:
+        """Finds out what the function returns.
+
+        Raises:
+            ValueError: It is neither a number nor one for each sample.
+        """
+        if self._whole is None:
+            self._whole = self._returns_a_number(*as_arrays(prediction, target))
 
     def result(self) -> float:
         """The function's number of all samples, or the mean of its values; nan without samples."""
@@ -118,7 +127,7 @@ class FunctionMetric(MeanMetric):
         if v.dtype.kind not in "fiub" or (v.ndim and len(v) != n):
             raise ValueError(
                 f"metric {self.name!r}: the function must return a number, or one for each of the "
-                f"{n} samples, but it returned an array of shape {v.shape} and dtype {v.dtype}."
+                f"{n} samples, but it returned {shown(returned)}."
             )
         return v
 

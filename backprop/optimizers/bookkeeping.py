@@ -5,14 +5,14 @@ from typing import Any
 
 from backprop.core.checks import check_count, check_flag, check_integer, check_number, check_share
 from backprop.core.parameters import Parameters
-from backprop.core.settings import Checked, Strict
+from backprop.core.settings import Checked, Settings
 from backprop.core.types import Array
 from backprop.optimizers.blocks import BLOCK, Block, cut, vectors_of, written
-from backprop.optimizers.options import LearningRate, one_limit, optional, show
+from backprop.optimizers.options import LearningRate, new_rate, one_limit, optional, show
 from backprop.optimizers.vectors import clip, collect, exchange, settle
 
 
-class Bookkeeping(Strict):
+class Bookkeeping(Settings):
     """The base of ``Optimizer``, which says what the arguments and attributes are.
 
     A step calls ``prepare``, ``gather`` where all of g is needed, and ``conclude``.
@@ -23,7 +23,7 @@ class Bookkeeping(Strict):
     initial_state: float
     learning_rate: Any
     coefficients: Any
-    clips = gathers = swapped = False
+    clips = gathers = swapped = own_names = False
     instead = {"schedule": "set learning_rate", "state": "write into its vectors, state[…][...]"}
     iterations: Any = Checked(check_count)
     scalars: list[Array] = []
@@ -41,9 +41,7 @@ class Bookkeeping(Strict):
         ema_overwrite_frequency: int | None = None,
         gradient_accumulation_steps: int | None = None,
     ) -> None:
-        self._schedule: Callable[[int], float] | None = None
-        self._learning_rate = 0.0
-        self.learning_rate = learning_rate
+        self._schedule, self._learning_rate = new_rate(learning_rate, None, 0.0)
         every, steps = ema_overwrite_frequency, gradient_accumulation_steps
         self.weight_decay = optional(check_number, weight_decay, "weight_decay")
         given = one_limit(clipnorm=clipnorm, global_clipnorm=global_clipnorm, clipvalue=clipvalue)
@@ -106,7 +104,7 @@ class Bookkeeping(Strict):
             self._keep = 1 - eta * (self.weight_decay or 0)
         if numbers != self._numbers:
             scalars = written(numbers, self.scalars, parameters.values.dtype)
-            self.__dict__.update(_numbers=numbers, scalars=scalars)  # Strict would look at each
+            self.__dict__.update(_numbers=numbers, scalars=scalars)  # quicker than one by one
         return self._blocks
 
     @property
@@ -135,7 +133,7 @@ class Bookkeeping(Strict):
         for p in parameters.constrained:
             if p.trainable:
                 p.constraint.project(p.value)
-        attributes = self.__dict__  # Strict would look at each
+        attributes = self.__dict__  # quicker than one by one
         due = not self.gathers or self.due
         attributes["iterations"] += due
         if self.gathers:

@@ -45,6 +45,11 @@ class LBFGS(Optimizer):
         "gradient_accumulation_steps": "an iteration takes the gradients of all samples in any case"
     }
 
+    instead = {
+        **Optimizer.instead,
+        "learning_rate": "the line search of L-BFGS finds the length of every step",
+    }
+
     def __init__(
         self,
         max_iterations: int | None = None,
@@ -64,6 +69,11 @@ class LBFGS(Optimizer):
         self.message = ""
         # load SciPy now: it brings a BLAS of its own, whose threads a fit is to limit too
         import scipy.optimize  # noqa: F401
+
+    @property  # type: ignore[misc]
+    def learning_rate(self) -> float:
+        """1, the length that its line search tries first; cannot be set."""
+        return self._learning_rate
 
     def minimize(
         self,

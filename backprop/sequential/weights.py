@@ -8,15 +8,16 @@ from backprop import storage
 from backprop.core.durable import FilePath
 from backprop.core.errors import NotBuiltError
 from backprop.core.parameters import Parameters
-from backprop.core.settings import Strict
+from backprop.core.settings import Settings
 from backprop.core.transfer import set_weights
 from backprop.core.types import Array
 from backprop.storage import models as saving
 
 
-class Weights(Strict):
+class Weights(Settings):
     """θ and g of a model, and the files that hold it."""
 
+    own_names = False
     _parameters: Parameters | None = None
 
     @property

@@ -29,6 +29,15 @@ def update_metrics(
             metric.update(prediction, y)
 
 
+def try_metrics(metrics: Iterable[Metric], mask: Array | None, prediction: Array, y: Array) -> None:
+    """Shows the metrics the first batch before its step changes a weight."""
+    if mask is not None:
+        prediction, y = prediction[mask], y[mask]
+    if len(prediction):
+        for metric in metrics:
+            metric.try_on(prediction, y)
+
+
 def update_steps(
     metrics: Iterable[Metric],
     mask: Array | None,

@@ -9,6 +9,7 @@ from backprop.callbacks import Callback
 from backprop.core import console
 from backprop.core.errors import DivergenceError
 from backprop.core.types import Array
+from backprop.training.batched_metrics import try_metrics
 from backprop.training.divergence import explain, quiet
 
 
@@ -125,14 +126,16 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
     def means() -> tuple[float, Array]:
         nonlocal batch
         total, seen, gradient = 0.0, 0, np.zeros(len(reached))
-        for X, y, weight, _ in batches:
+        for X, y, weight, given in batches:
             batch = X, y, weight
             with quiet():
-                loss, _ = loop.step.gradients(*batch)  # with a share of the penalty
+                loss, prediction = loop.step.gradients(*batch)  # with a share of the penalty
             g = model.parameters.gradients
             if not losses and not (math.isfinite(loss) and np.isfinite(g).all()):
                 refuse(loss)
             mask = model.mask(X)
+            if not losses:
+                try_metrics(model.metrics, mask, prediction, given)
             n = len(y) if mask is None else int(mask.sum())
             gradient += n * np.concatenate([g[stretch] for stretch in stretches])
             total += n * loss
@@ -167,7 +170,7 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
         found = optimizer.minimize(loss_and_gradient, reached, after_iteration, len(epochs))
     finally:
         place(reached)  # and not where a line search was when it was interrupted or gave up
-    if not found and epoch >= first:
+    if (not found or epoch == epochs.start) and epoch >= first:
         begin()
         logs = loop.attempt(lambda: loop.evaluate(batches))
         if len(losses) == 1:
@@ -176,7 +179,7 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
         finite = all(map(math.isfinite, losses))
         # the usual end of a training in float32, whose digits are soon used up
         usual = finite and epoch > epochs.start and model.dtype == np.float32
-        if math.isfinite(logs["loss"]) and not usual:
+        if math.isfinite(logs["loss"]) and not (found or usual):
             warn_of_no_step(logs["loss"], epoch, finite)
     if epoch >= epochs.stop:
         optimizer.message = f"made {len(epochs)} iterations, as many as it might"

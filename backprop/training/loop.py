@@ -2,7 +2,7 @@
 
 import math
 
-from backprop.training.batched_metrics import update_steps
+from backprop.training.batched_metrics import try_metrics, update_steps
 from backprop.training.divergence import quiet, warn_of_scale
 from backprop.training.evaluation import collect
 from backprop.training.surroundings import Surroundings
@@ -63,6 +63,8 @@ class Loop(Surroundings):
                 guard.keep()
             mask = model.mask(X) if masked else None  # which may depend on the weights
             loss, prediction = step.gradients(X, y, weight)
+            if not begun:
+                try_metrics(model.metrics, mask, prediction, given)
             if isfinite(loss) and step.square < step.limit:
                 step.update()
             else:

@@ -17,6 +17,8 @@ class EpochMeans(Callback):
         in_epoch: Whether steps of an epoch are behind, and its end is not.
     """
 
+    watched = False
+
     def __init__(self) -> None:
         self.total, self.seen, self.in_epoch = 0.0, 0, False
 

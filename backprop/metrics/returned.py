@@ -1,0 +1,40 @@
+"""Checks of what functions and metrics of the user's own return."""
+
+from typing import Any
+
+import numpy as np
+
+
+def shown(returned: Any) -> str:
+    """What was returned, for error messages: an array by its shape and dtype."""
+    if isinstance(returned, np.ndarray | np.generic):
+        return f"an array of shape {returned.shape} and dtype {returned.dtype}"
+    return f"{returned!r:.60}"
+
+
+def check_values(returned: Any, name: str, n: int) -> None:
+    """Checks what ``values`` of a metric returned for n samples.
+
+    Raises:
+        TypeError: It is no array of numbers with a row for each sample.
+    """
+    numbers = isinstance(returned, np.ndarray) and returned.dtype.kind in "fiub"
+    if not numbers or returned.shape[:1] != (n,):
+        raise TypeError(
+            f"metric {name!r}: values must return an array with a number for each of {n} samples, "
+            f"shape ({n},), but it returned {shown(returned)}."
+        )
+
+
+def check_result(returned: Any, name: str) -> None:
+    """Checks what ``result`` of a metric returned.
+
+    Raises:
+        TypeError: It is no number and no list of numbers.
+    """
+    found = np.asarray(returned)
+    if found.dtype.kind not in "fiub" or found.ndim > 1:
+        raise TypeError(
+            f"metric {name!r}: result must return a number, or a list of numbers, but it returned "
+            f"{shown(returned)}."
+        )

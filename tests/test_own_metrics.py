@@ -1,0 +1,115 @@
+"""What functions and metrics of one's own return is looked at before any weight changes."""
+
+import numpy as np
+import pytest
+
+import backprop as bp
+from backprop.layers import Dense
+
+X = np.random.default_rng(0).normal(size=(20, 4)).astype("float32")
+Y = np.random.default_rng(1).normal(size=(20, 3)).astype("float32")
+RETURNED = {
+    "nothing": None,
+    "text": "high",
+    "a matrix": np.ones((3, 3)),
+    "a dict": {"value": 1.0},
+    "objects": np.array([None, 1.0]),
+}
+
+
+class Result(bp.metrics.Metric):
+    def __init__(self, returned):
+        super().__init__("own")
+        self.returned = returned
+
+    def reset(self):
+        self.seen = 0
+
+    def update(self, prediction, target, sample_weight=None):
+        self.seen += len(prediction)
+
+    def result(self):
+        return self.returned
+
+
+class Values(bp.metrics.MeanMetric):
+    def __init__(self, returned):
+        super().__init__("own")
+        self.returned = returned
+
+    def values(self, prediction, target):
+        return self.returned
+
+
+def function(returned):
+    def own(y_true, y_pred):
+        return returned
+
+    return own
+
+
+def trained(metric, how, optimizer="sgd"):
+    model = bp.Sequential([bp.Input(4), Dense(3)], seed=0)
+    model.compile(optimizer, "mse", metrics=[metric])
+    before = model.get_weights()
+    try:
+        if how == "step":
+            model.train_on_batch(X, Y)
+        elif how == "stream":
+            model.fit([(X, Y)], verbose=0)
+        else:
+            model.fit(X, Y, verbose=0)
+    except Exception:
+        for mine, its in zip(model.get_weights(), before, strict=True):
+            np.testing.assert_array_equal(mine, its)
+        raise
+    return model
+
+
+@pytest.mark.parametrize("how", ["fit", "step", "stream", "L-BFGS"])
+@pytest.mark.parametrize("make", [Result, Values, function])
+@pytest.mark.parametrize("returned", RETURNED.values(), ids=RETURNED)
+def test_what_is_no_number_is_found_before_a_weight_changes(returned, make, how):
+    optimizer = bp.optimizers.LBFGS() if how == "L-BFGS" else "sgd"
+    with pytest.raises((TypeError, ValueError), match=r"^metric 'own': .* must return .* returned"):
+        trained(make(returned), how, optimizer)
+
+
+@pytest.mark.parametrize("returned", [1, np.float32(0.5), [0.1, 0.2], np.arange(3), np.nan])
+def test_numbers_and_lists_of_numbers_are_taken(returned):
+    trained(Result(returned), "fit")
+
+
+@pytest.mark.parametrize("error", [ValueError, ZeroDivisionError, IndexError])
+def test_a_result_that_one_sample_is_too_few_for_is_asked_for_later(error):
+    class Two(Result):
+        def result(self):
+            if self.seen < 2:
+                raise error("two samples at least")
+            return 1.0
+
+    assert trained(Two(None), "fit").history.history["own"] == [1.0]
+
+
+def test_a_mean_of_a_batch_is_no_value_of_its_samples():
+    """Its mean over batches of unequal sizes would be another number than that of all samples."""
+
+    class Whole(bp.metrics.MeanMetric):
+        def values(self, prediction, target):
+            return np.abs(prediction - target).mean()
+
+    with pytest.raises(TypeError, match="values must return an array with a number for each"):
+        trained(Whole("own"), "fit")
+
+
+def test_a_function_sees_no_batch_but_those_of_the_training():
+    shapes = []
+
+    def own(y_true, y_pred):
+        shapes.append(y_true.shape)
+        return 1.0
+
+    model = trained(own, "fit")
+    assert shapes == [(20, 3)] * 2  # with the first batch, and with all samples
+    model.fit(X, Y, batch_size=8, verbose=0)
+    assert shapes[2:] == [(20, 3)]

@@ -104,9 +104,8 @@ def surely_finite(X: Array) -> bool:
     """
     if type(X) is not np.ndarray or X.dtype not in FLOAT_DTYPES:
         return False
-    if X.size < MANY_NUMBERS:
-        with np.errstate(over="ignore", invalid="ignore"):
-            return math.isfinite(np.vdot(X, X))  # the sum of squares: one call, for a few rows
+    if X.size < MANY_NUMBERS:  # the sum of squares: one call, which reports no overflow
+        return math.isfinite(np.vdot(X, X))
     n_features = math.prod(X.shape[1:])
     with np.errstate(over="ignore", invalid="ignore"):
         sums = np.dot(X.reshape(len(X), n_features), ones(n_features, X.dtype))

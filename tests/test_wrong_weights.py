@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 import pytest
-from tests.layer_cases import CASES
 
 import backprop as bp
 from backprop.layers import Dense, Layer, ReLU
+from tests.layer_cases import CASES
 
 
 class Hiding(Layer):

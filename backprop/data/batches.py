@@ -40,6 +40,7 @@ class Batches:
         batch_size: Samples in a batch.
         n_samples: How many samples there are.
         asked: The batch size and the steps as they were given.
+        unread: Whether inputs are going to be checked as they are drawn.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class Batches:
             if isinstance(X, np.memmap):
                 check_finite(X, "x holds", dtype)
             X = np.ascontiguousarray(X, dtype)
-        self._unread, self._dtype = isinstance(X, np.memmap), dtype
+        self.unread, self._dtype = isinstance(X, np.memmap), dtype
         self._arrays = [X, data.y]
         self._places = data.weight is not None, data.given is not data.y
         self._arrays += [] if data.weight is None else [data.weight]
@@ -79,12 +80,12 @@ class Batches:
 
     def __iter__(self) -> Iterator[Batch]:
         batches = self._in_order() if self._rng is None else self._shuffled(self._rng)
-        return self._read(batches) if self._unread else batches
+        return self._read(batches) if self.unread else batches
 
     def _read(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         """The same batches; afterwards a whole memory map has been looked at."""
         yield from batches
-        self._unread = not self._whole
+        self.unread = not self._whole
 
     @property
     def named_arrays(self) -> list[tuple[str, Array]]:
@@ -98,7 +99,7 @@ class Batches:
     def largest(self) -> float | None:
         """The largest size of a number in the inputs; None if finding it takes long."""
         X = self._arrays[0]
-        if is_sparse(X) or self._unread or not X.size:
+        if is_sparse(X) or self.unread or not X.size:
             return None
         return float(max(-np.minimum.reduce(X, axis=None), np.maximum.reduce(X, axis=None)))
 
@@ -115,7 +116,7 @@ class Batches:
     def _in_order(self) -> Iterator[Batch]:
         for start, stop in self._cuts():
             rows = zip(self._arrays, self._first_rows(stop - start), strict=True)
-            if self._unread:
+            if self.unread:
                 check_finite(self._arrays[0][start:stop], "x holds", self._dtype, start)
             drawn = [pass_on(source[start:stop], out) for source, out in rows]
             yield as_batch(drawn, *self._places)
@@ -138,7 +139,7 @@ class Batches:
 
     def _draws(self, buffers: list[Array | None]) -> list[Callable[[Array], Array]]:
         draws = list(map(drawing, self._arrays, buffers))
-        if self._unread:
+        if self.unread:
             draws[0] = checking(self._arrays[0], buffers[0])
         return draws
 

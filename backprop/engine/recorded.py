@@ -138,7 +138,7 @@ class RecordedSteps(Step):
         self._seen: dict[int, tuple[tuple[Array, Array, Array | None], int]] = {}
         self._shared: SharedStep | None = None  # what update has to go on with
         self._settings: Any = None  # those of the recorded steps; None before the first one
-        self._replayable = self._penalised = self._penalises = False
+        self.replays = self._penalised = self._penalises = False
 
     def refresh(self) -> None:
         """Notices what others changed in the model since the last step."""
@@ -147,7 +147,7 @@ class RecordedSteps(Step):
         if self._settings is not None and self._settings != settings(self.model):
             self._recorded.clear()
             self._seen.clear()
-            self._settings = None
+            self._settings, self.replays = None, False
 
     def gradients(self, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
         """The first half of a step, by the recorded calls if these arrays have been seen often."""
@@ -166,7 +166,7 @@ class RecordedSteps(Step):
             step.shared.gradients()
             if step.shared.apart:
                 step.shared.complete()
-        self.square = step.square()
+        self.square = 0.0 if self.late else step.square()
         loss = float(step.total) / step.size
         if self._penalised:
             loss += self.model.penalty()
@@ -207,7 +207,7 @@ class RecordedSteps(Step):
         if step.works:
             self._recorded[id(X), id(y), id(weight)] = step  # keeps them: their ids stay theirs
         else:
-            self._replayable = False
+            self.replays = False
         loss = float(step.total) / step.size + self.model.penalty()
         return loss + self.model.activity_penalty(), step.prediction
 
@@ -215,10 +215,10 @@ class RecordedSteps(Step):
         """Whether the steps of the model as it is can be replayed."""
         if self._settings is None:
             self._settings = settings(self.model)
-            self._replayable = replayable(self.model)
+            self.replays = replayable(self.model)
             self._penalised = any(p.regularizer is not None for p in self.model.parameters)
             self._penalises = self.model.penalizes
-        return self._replayable
+        return self.replays
 
 
 def parts(model: Model) -> Iterator[Any]:

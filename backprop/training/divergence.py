@@ -18,6 +18,7 @@ from backprop.layers import Embedding, Normalization, Rescaling
 from backprop.layers.block import walk
 from backprop.layers.standardization import Standardization
 from backprop.protocol import Model
+from backprop.training.kept import Kept
 from backprop.training.step import Step
 
 P = ParamSpec("P")
@@ -143,17 +144,14 @@ class Guard:
         if not all(np.isfinite(parameters.gradients[each]).all() for each in trained):
             return False
         optimizer.begin(parameters)
-        vectors = [parameters.values, *optimizer.state.values()]
-        before, attributes = [vector.copy() for vector in vectors], vars(optimizer).copy()
+        kept, n = Kept(self.model), len(parameters.values)
         optimizer.step(parameters)
-        n = len(parameters.values)
-        parts = [vector[s] for vector in vectors for s in (trained if len(vector) == n else [...])]
-        if all(np.isfinite(part).all() for part in parts):
-            return True
-        for vector, old in zip(vectors, before, strict=True):
-            vector[...] = old
-        vars(optimizer).update(attributes)
-        return False
+        for vector in kept.vectors:
+            parts = [vector[each] for each in trained] if len(vector) == n else [vector]
+            if not all(np.isfinite(part).all() for part in parts):
+                kept.put_back()
+                return False
+        return True
 
 
 def explain(model: Model, loss: float, batch: tuple[Any, ...], when: str) -> str:

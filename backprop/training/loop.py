@@ -1,6 +1,7 @@
 """The training loop: epoch after epoch, batch after batch, one step each."""
 
 import math
+from functools import partial
 
 from backprop.training.batched_metrics import try_metrics, update_steps
 from backprop.training.divergence import quiet, warn_of_scale
@@ -35,7 +36,7 @@ class Loop(Surroundings):
         for epoch in epochs:
             self.callbacks.call("on_epoch_begin", epoch, {})
             with quiet():
-                logs = self.epoch(epoch, first_step)
+                logs = self.late.epoch(partial(self.epoch, epoch, first_step))
             self.end_epoch(epoch, logs)
             first_step = 0
             if self.model.stop_training:

@@ -18,7 +18,12 @@ class Step:
             where there may be wrong numbers in g. What ``update`` makes of g is finite if this is
             below the limit; else the loop looks more closely (see ``training/divergence.py``).
         limit: The largest number, made smaller where the learning rate is large.
+        late: Whether nobody looks at the square, since it is certain that wrong numbers still show
+            when the epoch is through (see ``training/late.py``).
+        replays: Whether the model is known to be one whose steps need no Python of the layers.
     """
+
+    late = replays = False
 
     def __init__(self, model: Model) -> None:
         self.model = model

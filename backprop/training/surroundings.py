@@ -17,6 +17,7 @@ from backprop.training.batched_metrics import BatchedMetrics
 from backprop.training.divergence import Guard, warn_of_overflow
 from backprop.training.evaluation import Evaluator, Together, alone, collect
 from backprop.training.interrupt import DelayedInterrupt
+from backprop.training.late import LateLook
 from backprop.training.plan import Plan
 from backprop.training.step import Step
 
@@ -48,6 +49,8 @@ class Surroundings:
         self._hear = bool(self._after)  # whether anybody is told of steps that are through
         self._errors: Any = np.geterr()
         self.guard = Guard(model)
+        seen = self._before or self._hear or self.guard.averages
+        self.late = LateLook(model, plan.batches, not seen)
 
     def listen(self) -> None:
         """Finds the callbacks that are to be told of steps."""
@@ -114,6 +117,7 @@ class Surroundings:
             self._metrics.reset()
             means.total, means.seen = 0.0, 0
         self.step.refresh()
+        self.late.begin(self.step, first_step)
         means.in_epoch = True
         stopped = bool(first_step) and model.stop_training
         return islice(self.plan.batches, first_step, first_step if stopped else None)

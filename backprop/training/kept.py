@@ -1,0 +1,35 @@
+"""θ and the optimizer as they were, to be had again if steps go wrong."""
+
+import math
+
+import numpy as np
+
+from backprop.core.types import Array
+from backprop.protocol import Model
+
+
+class Kept:
+    """Copies of θ and of the optimizer's state.
+
+    Args:
+        model: A built model, whose optimizer has its state.
+
+    Attributes:
+        vectors: θ and the vectors of the state, as they go on.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._optimizer = model.optimizer
+        self.vectors: list[Array] = [model.parameters.values, *model.optimizer.state.values()]
+        self._before = [vector.copy() for vector in self.vectors]
+        self._attributes = vars(model.optimizer).copy()
+
+    def finite(self) -> bool:
+        """Whether all of it still is."""
+        return all(math.isfinite(np.vdot(v, v)) or np.isfinite(v).all() for v in self.vectors)
+
+    def put_back(self) -> None:
+        """Undoes the steps since then; the next one writes the numbers of its formula anew."""
+        for vector, old in zip(self.vectors, self._before, strict=True):
+            vector[...] = old
+        vars(self._optimizer).update(self._attributes, _numbers=())

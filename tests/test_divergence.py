@@ -153,6 +153,21 @@ def test_weights_that_would_overflow_are_put_back():
     np.testing.assert_array_equal(model.parameters.values, before)
 
 
+def test_a_step_that_was_undone_leaves_no_learning_rate_behind():
+    x, y = np.full((4, 1), 1e5), np.ones((4, 1))
+    thetas = []
+    for rates in ((1e-12, 1e-12), (1e-12, 1e30, 1e-12)):
+        model = bp.Sequential([Dense(1)], seed=0)
+        model.compile(SGD(1e-12), "mse")
+        for rate in rates:
+            model.optimizer.learning_rate = rate
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                model.fit(x, y, verbose=0)
+        thetas.append(model.parameters.values)
+    np.testing.assert_array_equal(*thetas)
+
+
 @pytest.mark.parametrize("options", [{"clipnorm": 1.0}, {"global_clipnorm": 1.0}])
 def test_clipping_survives_a_norm_that_overflows(options):
     x, y = np.full((8, 1), 1e15), np.full((8, 1), 1e7)

@@ -65,9 +65,9 @@ class LateLook:
         self._kept: Kept | None = None
         self._shuffled: Any = None
 
-    def begin(self, step: Step, first_step: int) -> None:
+    def begin(self, step: Step) -> None:
         """Decides when an epoch begins whether g may go without a look, and keeps θ then."""
-        step.late = self._possible and step.replays and not first_step and self._certain()
+        step.late = self._possible and step.replays and self._certain()
         self._kept = Kept(self._model) if step.late else None
         if step.late:
             self._shuffled = self._generator.state

@@ -117,7 +117,7 @@ class Surroundings:
             self._metrics.reset()
             means.total, means.seen = 0.0, 0
         self.step.refresh()
-        self.late.begin(self.step, first_step)
+        self.late.begin(self.step)
         means.in_epoch = True
         stopped = bool(first_step) and model.stop_training
         return islice(self.plan.batches, first_step, first_step if stopped else None)

@@ -262,6 +262,7 @@ WATCHED = {
     "a constraint": (constrained, {}),
     "noise": (lambda: network("sgd", False, [Dropout(0.1)]), {}),
     "statistics": (lambda: network("sgd", False, [BatchNormalization()]), {}),
+    "many weights": (lambda: network("sgd", False, [Dense(40000)]), {}),
     "a progress bar": (lambda: network("sgd", False), {"verbose": 1}),
     "a short epoch": (lambda: network("sgd", False), {"steps_per_epoch": STEPS - 1}),
 }
@@ -272,6 +273,14 @@ def test_whoever_could_notice_has_every_step_looked_at(name, looks, capsys):
     make, options = WATCHED[name]
     x, y = samples(np.random.default_rng(2))
     make().fit(x, y, **{"batch_size": SIZE, "epochs": 3, "verbose": 0} | options)
+    assert looks == [False] * 3
+
+
+def test_inputs_in_a_memory_map(looks, tmp_path):
+    """They are checked while they are drawn for the first time."""
+    x, y = samples(np.random.default_rng(2))
+    np.save(tmp_path / "x.npy", x)
+    network("sgd", False).fit(np.load(tmp_path / "x.npy", mmap_mode="r"), y, SIZE, 3, 0)
     assert looks == [False] * 3
 
 

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("errors_as_ever")
 
 
 @pytest.fixture
-def errors_as_ever(floating_point_errors_raise, monkeypatch):
+def errors_as_ever(monkeypatch):
     """NumPy warns as it does unless told otherwise, and epochs of a few steps are long enough."""
     monkeypatch.setattr(late, "MANY_STEPS", STEPS)
     with np.errstate(all="warn", under="ignore"):

@@ -219,9 +219,9 @@ def test_copy_in_another_dtype_shares_nothing_and_is_joined_again(model):
 def test_two_names_for_one_array_stay_so():
     layer = Tanh()
     layer.table = np.ones(3, np.float32)
-    layer.tables = {"again": layer.table, "list": [layer.table]}
+    layer.both = {"again": layer.table, "list": [layer.table]}
     twin = in_dtype(layer, np.float64)
-    assert twin.table is twin.tables["again"] is twin.tables["list"][0]
+    assert twin.table is twin.both["again"] is twin.both["list"][0]
     assert (twin.table.dtype, layer.table.dtype) == (np.float64, np.float32)
 
 

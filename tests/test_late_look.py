@@ -263,7 +263,6 @@ WATCHED = {
     "noise": (lambda: network("sgd", False, [Dropout(0.1)]), {}),
     "statistics": (lambda: network("sgd", False, [BatchNormalization()]), {}),
     "many weights": (lambda: network("sgd", False, [Dense(40000)]), {}),
-    "a progress bar": (lambda: network("sgd", False), {"verbose": 1}),
     "a short epoch": (lambda: network("sgd", False), {"steps_per_epoch": STEPS - 1}),
 }
 
@@ -274,6 +273,19 @@ def test_whoever_could_notice_has_every_step_looked_at(name, looks, capsys):
     x, y = samples(np.random.default_rng(2))
     make().fit(x, y, **{"batch_size": SIZE, "epochs": 3, "verbose": 0} | options)
     assert looks == [False] * 3
+
+
+@pytest.mark.parametrize("verbose", [1, 2])
+def test_a_progress_bar_is_only_shown(verbose, looks, capsys):
+    """It may hear of an epoch's steps twice, and ends with the same lines."""
+    x, y = samples(np.random.default_rng(2))
+    network("sgd", False).fit(x, y, SIZE, 3, verbose)
+    assert looks == [False, True, True]
+    model = network("adam", False)
+    with pytest.warns(RuntimeWarning, match="training has diverged in epoch 3"):
+        model.fit(x, y, SIZE, 4, verbose, [Spoils(x, 5, 3e38, 2)])
+    assert np.isfinite(model.parameters.values).all()
+    assert capsys.readouterr().out.count("Epoch 1/4") == 1
 
 
 def test_inputs_in_a_memory_map(looks, tmp_path):

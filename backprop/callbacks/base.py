@@ -35,6 +35,8 @@ class Callback(Settings):
             calls it then.
         comes_last: Whether its hooks are called after those of all others, wherever it stands in
             the list.
+        repeatable: Whether it may hear of the steps of an epoch again, from the first, as it only
+            shows where training is.
         adds: The names of the numbers that it writes into the logs of epochs.
 
     Example:
@@ -52,7 +54,7 @@ class Callback(Settings):
     writes = False
     model: Any = None
     params: dict[str, Any] = {}
-    comes_last = False
+    comes_last = repeatable = False
     adds: tuple[str, ...] = ()
 
     def set_model(self, model: Any) -> None:

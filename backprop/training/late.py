@@ -35,13 +35,13 @@ class LateLook:
 
     It is for optimizers whose state is vectors as long as θ and that neither clip nor add up g,
     without constraints, which may make infinite weights finite. And nobody else may notice: there
-    is no callback that hears of steps, no code of the user's, no stream, and no layer that draws
-    random numbers.
+    is no callback that hears of steps but the progress bar, no code of the user's, no stream, and
+    no layer that draws random numbers.
 
     Args:
         model: A built and compiled model.
         batches: What makes the batches of an epoch.
-        alone: Whether nobody hears of steps, and no pass in training changes θ.
+        alone: Whether nobody minds to hear of steps twice, and no pass in training changes θ.
     """
 
     def __init__(self, model: Model, batches: object, alone: bool) -> None:

@@ -19,7 +19,7 @@ WIDEST = 24
 class ProgressBar(Callback):
     """One bar an epoch: steps, time, loss and metrics, at the end of the epoch the validation's."""
 
-    writes, watched = True, False
+    writes, repeatable, watched = True, True, False
 
     def __init__(self) -> None:
         self._bar: Any = None

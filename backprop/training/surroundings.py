@@ -49,7 +49,8 @@ class Surroundings:
         self._hear = bool(self._after)  # whether anybody is told of steps that are through
         self._errors: Any = np.geterr()
         self.guard = Guard(model)
-        seen = self._before or self._hear or self.guard.averages
+        told = self.callbacks.overriding("on_train_batch_end")
+        seen = self._before or self.guard.averages or not all(each.repeatable for each in told)
         self.late = LateLook(model, plan.batches, not seen)
 
     def listen(self) -> None:

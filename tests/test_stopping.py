@@ -99,7 +99,7 @@ def watching(monitor, kind=EarlyStopping, metrics=(), **options):
 
 RISING = ("acc", "binary_acc", "binary_io", "categorical_acc", "sparse_categorical_acc", "auc")
 RISING += ("top_k", "sparse_top_k", "precision", "recall", "r2", "true_", "cosine", "pearson")
-RISING += ("f1_score", "fbeta_score")
+RISING += ("f1_score", "fbeta_score", "concordance")
 
 each_kind = pytest.mark.parametrize("kind", [EarlyStopping, ModelCheckpoint, ReduceLROnPlateau])
 

@@ -1,21 +1,13 @@
 """The cross-entropies: −log of the probability that the model gave to what came true."""
 
-from typing import Any
-
 import numpy as np
 
 from backprop.core import functional
 from backprop.core.checks import check_flag, check_number
-from backprop.core.types import UNIT, Array, Shape
+from backprop.core.types import UNIT, Array
 from backprop.losses.formula import Formula
-from backprop.losses.helpers import check_probabilities, check_several_outputs, row_dot
-from backprop.losses.probabilities import (
-    DIVIDED,
-    DIVIDED_BY_1,
-    ONE_ANSWER,
-    OfProbabilities,
-    check_shares,
-)
+from backprop.losses.helpers import check_probabilities, row_dot
+from backprop.losses.probabilities import DIVIDED, DIVIDED_BY_1, OfProbabilities, OneHotTargets
 
 Partition = tuple[Array, Array] | None
 
@@ -111,7 +103,7 @@ class CrossEntropy(OfProbabilities):
         return self.as_prediction(delta)
 
 
-class CategoricalCrossentropy(CrossEntropy):
+class CategoricalCrossentropy(OneHotTargets, CrossEntropy):
     """Cross-entropy of one of K classes; targets are one-hot rows, or any class probabilities.
 
         ℓ = −Σ_k y_k log q_k   with q = p / Σ_j p_j,      ∂ℓ/∂p_k = (Σ_j y_j − y_k / q_k) / Σ_j p_j
@@ -152,18 +144,6 @@ class CategoricalCrossentropy(CrossEntropy):
     def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
         super().__init__(from_logits)
         self.label_smoothing = check_number(label_smoothing, "label_smoothing", below=1)
-
-    def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
-        """Targets between 0 and 1; refuses a single output, which would always be right."""
-        target = super().check_target(target, output_shape, dtype)
-        check_several_outputs(f"{self}", output_shape, ONE_ANSWER)
-        return check_shares(target, f"{self}")
-
-    def shape_hint(self, target: Array, output_shape: Shape) -> str:
-        """Class indices belong to the sparse loss."""
-        if target.shape[1:] == output_shape[:-1] or target.shape[1:] == (*output_shape[:-1], 1):
-            return "class indices need loss='sparse_categorical_crossentropy'."
-        return super().shape_hint(target, output_shape)
 
     def values(self, prediction: Array, target: Array) -> Array:
         """−Σ_k y_k log q_k."""

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from backprop.core.types import UNIT, Array
+from backprop.core.types import UNIT, Array, Shape
 from backprop.losses.base import Loss
-from backprop.losses.helpers import interval_of
+from backprop.losses.helpers import check_several_outputs, interval_of
 
 DIVIDED = "The loss divides each row of `{p}` by its sum, as Keras does."
 
@@ -64,6 +64,22 @@ class OfProbabilities(Loss):
     def logit_parts(self, Z: Array, target: Array) -> Array:
         """What each output adds to ℓ for logits Z."""
         raise NotImplementedError(f"{type(self).__name__} must define logit_parts.")
+
+
+class OneHotTargets(Loss):
+    """Targets of ``CategoricalCrossentropy``: a row of shares for each sample."""
+
+    def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
+        """Targets between 0 and 1; refuses a single output, which would always be right."""
+        target = super().check_target(target, output_shape, dtype)
+        check_several_outputs(f"{self}", output_shape, ONE_ANSWER)
+        return check_shares(target, f"{self}")
+
+    def shape_hint(self, target: Array, output_shape: Shape) -> str:
+        """Class indices belong to the sparse loss."""
+        if target.shape[1:] == output_shape[:-1] or target.shape[1:] == (*output_shape[:-1], 1):
+            return "class indices need loss='sparse_categorical_crossentropy'."
+        return super().shape_hint(target, output_shape)
 
 
 def check_shares(target: Array, loss: str) -> Array:

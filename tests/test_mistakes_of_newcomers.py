@@ -58,6 +58,9 @@ CALLS = {
     "build of a number": (lambda: bp.cross_validate(lambda: 5, X, C), "build returned 5"),
     "build of none": (lambda: bp.cross_validate(lambda: None, X, C), "return the model"),
     "search of none": (lambda: bp.search(lambda a: None, {"a": [1]}, X, C), "models must hold"),
+    "a layer that is called": (lambda: Dense(3)(X), "list the layers in the order"),
+    "a layer as a loss": (lambda: classifier().compile("sgd", Dense(3)), "loss must be a name"),
+    "a model as a build": (lambda: bp.cross_validate(classifier(), X, C), "a function of"),
     "curves": (lambda: plotting.loss_curves({"loss": [1.0]}, 5), "keys must be a list"),
 }
 
@@ -73,3 +76,12 @@ def test_predictions_are_silent_whatever_verbose_is(capsys):
     for verbose in (0, 1, 2, "auto", np.int64(1)):
         classifier().predict(X, verbose=verbose)
     assert capsys.readouterr().out == ""
+
+
+def test_a_model_can_be_called():
+    model = classifier()
+    model.build((None, *X.shape[1:]))
+    np.testing.assert_array_equal(model(X), model.predict(X))
+    model(X, training=True)
+    model.loss.forward(model(X, training=True), C)
+    assert model.backward() is not None or model.parameters.gradients.any()

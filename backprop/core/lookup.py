@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from inspect import Parameter
-from typing import TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 T = TypeVar("T")
 
@@ -42,12 +42,17 @@ def resolve(
         return names[name]()
     hint = " (an instance: add the parentheses)" if inspect.isclass(given) else ""
     advice = "."
-    if callable(given) and not inspect.isclass(given) and own:
+    if is_function(given) and not inspect.isclass(given) and own:
         advice = f": derive a class from {base.__name__} that defines {own}."
     raise TypeError(
         f"{what} must be a name or an object of backprop's class {base.__name__}{hint}, "
         f"but it is {given!r}{advice}"
     )
+
+
+def is_function(given: object) -> TypeGuard[Callable[..., Any]]:
+    """Whether it is meant to be called: layers and models can be, but have verbs for that."""
+    return callable(given) and not hasattr(given, "backward")
 
 
 def default_name(made: object) -> str:

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from backprop.core.lookup import is_function
 from backprop.core.settings import from_package
 
 
@@ -19,7 +20,7 @@ def check_function(given: Any, written: str, name: str, *others: str) -> None:
     Raises:
         TypeError: It is no function, or one of other arguments.
     """
-    if not callable(given):
+    if not is_function(given):
         raise TypeError(f"{name} must be a function of ({written}), but it is {given!r}.")
     found = [misfit(given, count(each)) for each in (written, *others)]
     if all(each is not None for each in found):
@@ -40,7 +41,7 @@ def check_call_by_name(given: Any, names: Mapping[str, Any], name: str, *first: 
         TypeError: It is no function, or one of other arguments.
     """
     written = ", ".join([*first, *(f"{each}=…" for each in names)])
-    if not callable(given):
+    if not is_function(given):
         raise TypeError(f"{name} must be a function of ({written}), but it is {given!r}.")
     signature = signature_of(given)
     if signature is None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from backprop.callbacks import Callback
 from backprop.core.checks import check_flag, check_integer
+from backprop.core.lookup import is_function
 from backprop.core.ranges import check_weights
 from backprop.core.signatures import check_call_by_name
 from backprop.core.types import Array
@@ -96,7 +97,7 @@ class Wrapped(Estimator):
             sample_weight: Weights of the samples in the loss.
             validation_data: ``(X, y)`` or ``(X, y, sample_weight)``, evaluated after every epoch.
         """
-        if not callable(self.build):
+        if not is_function(self.build):
             raise TypeError(
                 f"build must be a function of (n_features, n_outputs, …) that returns a new "
                 f"Sequential, but it is {self.build!r}."
@@ -176,7 +177,7 @@ def keep_with_settings(estimator: Any, arguments: dict[str, Any]) -> None:
 
 def parameters_of(build: Any) -> list[inspect.Parameter]:
     """The parameters of ``build`` after the first two; none if it is no function."""
-    return list(inspect.signature(build).parameters.values())[2:] if callable(build) else []
+    return list(inspect.signature(build).parameters.values())[2:] if is_function(build) else []
 
 
 def defaults_of(build: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from backprop import plotting
 from backprop.core.checks import check_integer
+from backprop.core.lookup import is_function
 from backprop.core.signatures import check_call_by_name, check_function
 from backprop.core.types import Array
 from backprop.experiments.checked import checked_models, checked_samples, refuse_lists
@@ -206,7 +207,7 @@ def drawn(settings: Mapping[str, Any], number: int, seed: int) -> list[dict[str,
     rng = np.random.default_rng(seed)
 
     def draw(name: str, value: Any) -> Any:
-        if callable(value):
+        if is_function(value):
             check_function(value, "rng", f"settings[{name!r}]")
             return value(rng)
         values = values_of(name, value)
@@ -235,7 +236,7 @@ def values_of(name: str, value: Any) -> Sequence[Any]:
         TypeError: They are none.
         ValueError: There are none.
     """
-    if callable(value) or isinstance(value, str) or not hasattr(value, "__len__"):
+    if is_function(value) or isinstance(value, str) or not hasattr(value, "__len__"):
         raise TypeError(
             f"settings[{name!r}] must be a list of values, but it is {value!r}; functions that "
             f"draw one need number=…, how many settings are to be drawn."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import numpy as np
 
@@ -60,6 +60,14 @@ class CheckedLayer(Settings):
         self.delta: Array | None = None
         self._trainable = True
         self.buffers = Buffers()
+
+    def __call__(self, *inputs: object, **options: object) -> NoReturn:
+        """Layers are listed, not called."""
+        raise TypeError(
+            f"{self} is not called with inputs: list the layers in the order in which they follow, "
+            f"Sequential([Input((4,)), …]); Parallel and Residual are blocks for branches. "
+            f"layer.forward(X) computes the outputs of one that is built."
+        )
 
     @functools.cached_property
     def _rng(self) -> np.random.Generator:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from backprop.core.lookup import resolve, takes
+from backprop.core.lookup import is_function, resolve, takes
 from backprop.core.signatures import check_methods
 from backprop.core.types import Array, Outputs
 from backprop.metrics.accuracy import (
@@ -133,7 +133,7 @@ def get(
         >>> bp.metrics.get(lambda y_true, y_pred: abs(y_true - y_pred).max())
         FunctionMetric(name='<lambda>')
     """
-    if callable(metric) and not isinstance(metric, Metric | type):
+    if is_function(metric) and not isinstance(metric, Metric | type):
         return FunctionMetric(metric)
 
     def options(made: type[Metric]) -> dict[str, float]:

@@ -68,7 +68,7 @@ class Network(Weights):
         self._body = self.layers
         self.dtype = check_dtype(dtype)
         self._seed_with(seed)
-        self._regularized: list[Parameter] = []
+        self._regularized = list[Parameter]()
         self._entrance, self._penalizing = list[Layer](), list[Layer]()
         for layer in check_list(layers, "layers"):
             self.add(layer)
@@ -190,7 +190,7 @@ class Network(Weights):
 
         Example:
             >>> model = bp.Sequential([bp.layers.Dropout(0.5, seed=0)])
-            >>> model.forward(np.ones((1, 4)))
+            >>> model(np.ones((1, 4)))  # the same by the name that Keras and PyTorch give it
             array([[1., 1., 1., 1.]], dtype=float32)
             >>> model.forward(np.ones((1, 4)), training=True)
             array([[2., 2., 2., 0.]], dtype=float32)
@@ -203,6 +203,8 @@ class Network(Weights):
             self.build((None, *X.shape[1:]))
         output = forward_through(self._body, X, training) if training else self.infer(X)
         return output if self._head is None else self._head.predict(output, training)
+
+    __call__ = forward
 
     def infer(self, X: Array) -> Array:
         """What all layers but a matched head's make of a checked batch in inference."""

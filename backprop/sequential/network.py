@@ -190,9 +190,7 @@ class Network(Weights):
 
         Example:
             >>> model = bp.Sequential([bp.layers.Dropout(0.5, seed=0)])
-            >>> model(np.ones((1, 4)))  # the same by the name that Keras and PyTorch give it
-            array([[1., 1., 1., 1.]], dtype=float32)
-            >>> model.forward(np.ones((1, 4)), training=True)
+            >>> model(np.ones((1, 4)), training=True)  # as Keras and PyTorch call it
             array([[2., 2., 2., 0.]], dtype=float32)
         """
         other = type(X) is not np.ndarray and not hasattr(X, "tape")  # that of a recorded step

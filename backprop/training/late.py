@@ -10,15 +10,14 @@ import numpy as np
 
 from backprop.core.walk import from_here
 from backprop.data.batches import Batches
-from backprop.layers.block import walk
 from backprop.metrics import FunctionMetric, LossMetric
 from backprop.optimizers import ByParameter
 from backprop.protocol import Model
 from backprop.training.kept import Kept
 from backprop.training.step import Step
 
-MANY_STEPS = 512
-"""Steps of an epoch from which on a copy of θ at its beginning takes less than looks at every g."""
+MANY_STEPS = 32
+"""Steps of an epoch from which on copies at its beginning take a hundredth of them at the most."""
 
 FEW_WEIGHTS = 1 << 17
 """Elements of θ up to which a look at g takes more than a hundredth of a step."""
@@ -35,8 +34,7 @@ class LateLook:
 
     It is for optimizers whose state is vectors as long as θ and that neither clip nor add up g,
     without constraints, which may make infinite weights finite. And nobody else may notice: there
-    is no callback that hears of steps but the progress bar, no code of the user's, no stream, and
-    no layer that draws random numbers.
+    is no callback that hears of steps but the progress bar, no code of the user's, and no stream.
 
     Args:
         model: A built and compiled model.
@@ -55,22 +53,21 @@ class LateLook:
             and batches.steps >= MANY_STEPS
             and not batches.unread
             and model.parameters.values.size <= FEW_WEIGHTS
-            and not any(layer.random for _, layer in walk(model.layers))
             and all(map(from_here, (optimizer, *model.metrics)))
             and not any(isinstance(each, FunctionMetric | LossMetric) for each in model.metrics)
             and not isinstance(optimizer, ByParameter)
             and (optimizer.schedule is None or from_here(optimizer.schedule))
         )
-        self._generator: Any = model.generators["shuffle"].bit_generator
+        self._generators: list[Any] = [g.bit_generator for g in model.generators.values()]
         self._kept: Kept | None = None
-        self._shuffled: Any = None
+        self._states: list[Any] = []
 
     def begin(self, step: Step) -> None:
         """Decides when an epoch begins whether g may go without a look, and keeps θ then."""
         step.late = self._possible and step.replays and self._certain()
         self._kept = Kept(self._model) if step.late else None
         if step.late:
-            self._shuffled = self._generator.state
+            self._states = [generator.state for generator in self._generators]
 
     def _certain(self) -> bool:
         """Whether the model is as it was, and wrong numbers of g stay in it."""
@@ -94,6 +91,7 @@ class LateLook:
             if self._kept is None or self._kept.finite():
                 raise
         self._kept.put_back()
-        self._generator.state = self._shuffled
+        for generator, state in zip(self._generators, self._states, strict=True):
+            generator.state = state
         self._possible = False  # for the rest of this training, which is going to end soon
         return make()

@@ -16,8 +16,8 @@ from backprop.protocol import Model
 from backprop.training.kept import Kept
 from backprop.training.step import Step
 
-MANY_STEPS = 32
-"""Steps of an epoch from which on copies at its beginning take a hundredth of them at the most."""
+MANY_STEPS = 64
+"""Steps of an epoch from which on copies at its beginning take less than looks at every g."""
 
 FEW_WEIGHTS = 1 << 17
 """Elements of θ up to which a look at g takes more than a hundredth of a step."""

@@ -249,5 +249,5 @@ def test_a_file_that_cannot_be_written_is_called_by_its_own_name(tmp_path, monke
 def test_kinds_are_told_apart(tmp_path):
     files.write(tmp_path / "a", "thing", {})
     assert files.read(tmp_path / "a", "other", "thing") == {}
-    with pytest.raises(ValueError, match="holds a thing, but a model or a weights is needed"):
+    with pytest.raises(ValueError, match="holds a thing, but a model or weights is needed"):
         files.read(tmp_path / "a", "model", "weights")

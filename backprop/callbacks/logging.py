@@ -120,7 +120,8 @@ class CSVLogger(Callback):
         if self._rows and "epoch" not in stripped(self._rows[0]):
             raise ValueError(
                 f"CSVLogger cannot continue {self.filename!r}: with separator={self.separator!r} "
-                f"its columns are {self._rows[0]}, without 'epoch'."
+                f"its columns are {self._rows[0]}, without 'epoch': pass the separator that the "
+                f"file has, append=False, or another filename."
             )
         columns = len(self._rows[0]) if self._rows else 0
         for number, row in enumerate(self._rows):

@@ -28,12 +28,16 @@ def kind_of_file(path: str | os.PathLike[str], ours: str | None = None) -> str:
         ours: The member that an archive of ours would have.
     """
     with open(path, "rb") as file:
-        start = file.read(8)
+        start = file.read(9)
     if start.startswith(b"PK"):
         return kind_of_archive(path, ours)
     for bytes_, kind in STARTS.items():
         if start == bytes_ or (bytes_ and start.startswith(bytes_)):
             return kind
+    if start[8:] == b"{":
+        return "it is a safetensors file, whose arrays model.load_weights(path) reads"
+    if os.fspath(path).lower().endswith(".onnx"):
+        return "it is an ONNX file by its name, and bp.load_onnx(path) reads those"
     return "it is no .npz archive"
 
 

@@ -157,3 +157,16 @@ def arguments_of(made: object) -> list[str]:
 def takes(kind: type, name: str) -> bool:
     """Whether the constructor of a class has an argument of that name."""
     return name in names_taken(kind)[0]
+
+
+def in_place_of_a_layer(given: object) -> str:
+    """What to write where something else stands among the layers of a model."""
+    if isinstance(given, type):
+        return "pass an instance: add the parentheses"
+    if isinstance(given, str):
+        return "layers are objects such as Dense(8) and ReLU()"
+    if hasattr(given, "layers"):
+        return "pass a list of layers in its place; those of a trained one by layer.copy()"
+    if callable(given):
+        return "Lambda makes a layer of a function and its derivative"
+    return "layers come from bp.layers; losses, optimizers and metrics go into compile"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from backprop.core.checks import check_flag, check_integer, check_list, check_path
+from backprop.core.checks import check_flag, check_integer, check_path, is_row
 from backprop.core.durable import check_file
+from backprop.core.errors import CorruptFileError
 from backprop.core.types import Array
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
@@ -40,7 +43,7 @@ class Parquet:
         self.path, self.columns, self.target = check_file(path), list(columns), target
         self.batch_size = check_integer(batch_size, "batch_size")
         self._rng = None if seed is None else np.random.default_rng(check_integer(seed, "seed", 0))
-        with self._parquet.ParquetFile(self.path) as file:
+        with self._opened() as file:
             known, self._groups = file.schema_arrow.names, file.num_row_groups
         missing = [name for name in [*self.columns, target] if name not in known]
         if missing:
@@ -57,7 +60,7 @@ class Parquet:
         if self._rng is not None:
             self._rng.shuffle(groups)
         names = [*self.columns, self.target]
-        with self._parquet.ParquetFile(self.path) as file:
+        with self._opened() as file:
             for group in groups:
                 table = file.read_row_group(int(group), columns=names)
                 columns = [numbers_in(name, table[name].to_numpy()) for name in self.columns]
@@ -68,6 +71,22 @@ class Parquet:
                 for start in range(0, n, self.batch_size):
                     some = order[start : start + self.batch_size]
                     yield x[some], y[some]
+
+    @contextmanager
+    def _opened(self) -> Iterator[Any]:
+        """The open file, whose reader's errors are told in our words.
+
+        Raises:
+            CorruptFileError: It is no Parquet file, or damaged.
+        """
+        with open(self.path, "rb") as stream:
+            try:
+                with self._parquet.ParquetFile(stream) as file:
+                    yield file
+            except (ValueError, OSError) as error:  # pyarrow's are derived from these
+                raise CorruptFileError(
+                    f"{self.path!r} is no Parquet file, or it is damaged: {str(error).strip()}"
+                ) from error
 
 
 def from_parquet(
@@ -91,6 +110,7 @@ def from_parquet(
 
     Raises:
         ImportError: pyarrow is not installed.
+        CorruptFileError: It is no Parquet file, or damaged.
         ValueError: The file has no such column.
 
     Example:
@@ -159,7 +179,7 @@ class ImageFolder:
                 f"{path} holds no images: it needs a folder for each class, with files that end in "
                 f"{', '.join(SUFFIXES)}."
             )
-        lengths = [check_integer(length, "size") for length in check_list(size, "size")]
+        lengths = [check_integer(length, "size") for length in size] if is_row(size) else []
         if len(lengths) != 2:
             raise ValueError(f"size must be (height, width), but it is {size!r}.")
         height, width = lengths

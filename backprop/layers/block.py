@@ -9,7 +9,7 @@ import numpy as np
 
 from backprop.core.checks import is_row
 from backprop.core.errors import ShapeError, check_room
-from backprop.core.lookup import default_name
+from backprop.core.lookup import default_name, in_place_of_a_layer
 from backprop.core.signatures import check_methods
 from backprop.core.types import Array, Shape
 from backprop.layers.base import Activation, Layer
@@ -90,8 +90,8 @@ class Block(Layer):
             ValueError: It belongs to a model already, or another one here has its name.
         """
         if not isinstance(layer, Layer):
-            hint = " (an instance: add the parentheses)" if isinstance(layer, type) else ""
-            raise TypeError(f"a model is made of layers{hint}, but it was given {layer!r}.")
+            advice = in_place_of_a_layer(layer)
+            raise TypeError(f"a model is made of layers, but it was given {layer!r}: {advice}.")
         if type(layer) in (Layer, Activation):
             raise TypeError(
                 f"{type(layer).__name__} is the base of layers of one's own and computes nothing: "

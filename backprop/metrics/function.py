@@ -89,7 +89,7 @@ class FunctionMetric(MeanMetric):
         self._kept = [together]
         Y, P, *weight = together
         options = {"sample_weight": weight[0]} if weight else {}
-        v = self._checked(self.function(Y, P, **options), len(P))
+        v = self._checked(self._call(Y, P, **options), len(P))
         if v.ndim == 0:
             return float(v)
         mean = MeanMetric(self.name)  # the first batch was a single sample without axes
@@ -103,8 +103,22 @@ class FunctionMetric(MeanMetric):
             ValueError: It is something else.
         """
         n = len(prediction)
-        v = self._checked(self.function(target, prediction), n)
+        v = self._checked(self._call(target, prediction), n)
         return v if v.ndim else np.broadcast_to(v, (n,))
+
+    def _call(self, Y: Array, P: Array, **options: Array) -> Any:
+        """f(y_true, y_pred); its errors tell whose they are and what it was given."""
+        try:
+            return self.function(Y, P, **options)
+        except Exception as error:
+            many = P.ndim > 1 and P.shape[-1] > 1
+            classes = "y_pred.argmax(axis=-1)" if many else "y_pred > 0.5"
+            error.add_note(
+                f"metric {self.name!r}: its function was called with y_true of shape {Y.shape} and "
+                f"y_pred of shape {P.shape}, the outputs of the model. If it needs classes, pass a "
+                f"function of your own, which gives it {classes}."
+            )
+            raise
 
     def _returns_a_number(self, P: Array, Y: Array) -> bool:
         """Whether the function returns one number; learnt by a call with the first batch."""
@@ -112,7 +126,7 @@ class FunctionMetric(MeanMetric):
             # what a batch is too small for need not be said of it
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
-                v = self.function(Y, P)
+                v = self._call(Y, P)
         except ValueError:  # the batch has one class alone, say, and the area needs two
             return True
         return self._checked(v, len(P)).ndim == 0

@@ -114,8 +114,15 @@ def read(path: FilePath, *kinds: str) -> dict[str, Any]:
             f"one reads versions up to {VERSION}: update backprop."
         )
     if kind not in kinds:
-        raise ValueError(f"{name!r} holds a {kind}, but a {' or a '.join(kinds)} is needed.")
+        advice = ": make the model and call model.load_weights(path)" if kind == "weights" else ""
+        needed = " or ".join(article(each) for each in kinds)
+        raise ValueError(f"{name!r} holds {article(kind)}, but {needed} is needed{advice}.")
     return tree
+
+
+def article(kind: str) -> str:
+    """``a model``, ``weights``."""
+    return kind if kind.endswith("s") else f"a {kind}"
 
 
 def read_open(file: BufferedReader) -> tuple[str, int, dict[str, Any]]:

@@ -160,15 +160,19 @@ def explain(model: Model, loss: float, batch: tuple[Any, ...], when: str) -> str
     X = batch[0]
     low, high = extent(X.data if is_sparse(X) else X)
     begun = model.optimizer.iterations > 0
-    rate = "a learning rate that is too large"
-    if not model.optimizer.full_batch:
-        rate += f" ({model.optimizer.learning_rate:.3g} now)"
     advice = [f"inputs that are not scaled (these are between {low:.3g} and {high:.3g})"]
     scaled = "the inputs"
     if max(map(abs, extent(batch[1]))) > max(LARGE_INPUT, abs(low), abs(high)):
         advice, scaled = [f"targets that are not scaled (these are {between(batch[1])})"], "them"
-    advice = [rate, *advice] if begun else [*advice, "first weights that are too large"]
-    lower = "lower the learning rate" if begun else "begin with other weights"
+    searches = model.optimizer.full_batch  # the length of its steps, which has no rate
+    clip = "" if searches else ", or clip the gradients (global_clipnorm=1)"
+    lower = "begin with other weights"
+    if not begun:
+        advice.append("first weights that are too large")
+    elif not searches:
+        rate = model.optimizer.learning_rate
+        advice.insert(0, f"a learning rate that is too large ({rate:.3g} now)")
+        lower = "lower the learning rate"
     what = f"the loss became {loss:.6g}"
     if math.isfinite(loss):
         what = f"the loss is {loss:.6g}, but its gradient, or what the optimizer makes of it, is no"
@@ -177,7 +181,7 @@ def explain(model: Model, loss: float, batch: tuple[Any, ...], when: str) -> str
         f"training has diverged {when}: {what}. The first number that was not "
         f"finite: {found}. Training stopped before that step: weights and optimizer are as they "
         f"were. Likely causes are {' or '.join(advice)}: "
-        f"{lower}, scale {scaled}, or clip the gradients (global_clipnorm=1)."
+        f"{lower}{', ' if clip else ' or '}scale {scaled}{clip}."
     )
 
 

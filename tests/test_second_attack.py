@@ -1,0 +1,127 @@
+"""Mistakes whose first answer named nothing that one could do, or was another library's."""
+
+import json
+import re
+import struct
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import backprop as bp
+from backprop.datasets import from_image_folder, from_parquet
+from backprop.layers import Dense, Exponential, Softmax
+
+X = np.random.default_rng(0).standard_normal((60, 4)).astype("f4")
+Y = X.sum(axis=1)
+
+
+def compiled(*layers, loss="mse", optimizer="sgd", metrics=()):
+    model = bp.Sequential(list(layers), seed=0)
+    model.compile(optimizer, loss=loss, metrics=list(metrics))
+    return model
+
+
+@pytest.mark.parametrize("content", ["", "junk", "no Parquet file at all"])
+def test_what_is_no_parquet_file_is_named(tmp_path, content):
+    (tmp_path / "t.parquet").write_text(content)
+    with pytest.raises(bp.CorruptFileError, match=r"t\.parquet' is no Parquet file"):
+        from_parquet(tmp_path / "t.parquet", ["a"], "y")
+
+
+def test_a_parquet_file_that_is_not_there_is_named(tmp_path):
+    path = str(tmp_path / "t.parquet")
+    with pytest.raises(FileNotFoundError, match=re.escape(repr(path))) as caught:
+        from_parquet(path, ["a"], "y")
+    assert caught.value.filename == path
+
+
+@pytest.mark.parametrize("half", [True, False], ids=["cut", "overwritten"])
+def test_a_damaged_parquet_file_is_named(tmp_path, half):
+    path = tmp_path / "t.parquet"
+    pd.DataFrame({"a": X[:, 0], "y": Y}).to_parquet(path)
+    content = path.read_bytes()
+    wrong = content[: len(content) // 2] if half else content[:8] + b"\xff" * 60 + content[68:]
+    path.write_bytes(wrong)
+    with pytest.raises(bp.CorruptFileError, match=r"t\.parquet' is no Parquet file, or it is dam"):
+        list(from_parquet(path, ["a"], "y")())
+
+
+def test_the_size_of_images_is_two_numbers(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "1.png").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"size must be \(height, width\), but it is 8"):
+        from_image_folder(tmp_path, 8)
+
+
+def test_files_that_others_read_say_by_what(tmp_path):
+    model = bp.Sequential([bp.Input(4), Dense(3)])
+    model.export(tmp_path / "m.onnx")
+    with pytest.raises(bp.CorruptFileError, match=r"bp\.load_onnx"):
+        bp.load_model(tmp_path / "m.onnx")
+    header = json.dumps({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
+    content = struct.pack("<Q", len(header)) + header + b"0000"
+    (tmp_path / "m.safetensors").write_bytes(content)
+    with pytest.raises(bp.CorruptFileError, match=r"safetensors file.*model\.load_weights"):
+        bp.load_model(tmp_path / "m.safetensors")
+
+
+def scores(y_true, y_pred):
+    raise ValueError("a mix of multiclass and continuous-multioutput targets")
+
+
+def distances(y_true, y_pred):
+    return y_true - y_pred.reshape(7)
+
+
+@pytest.mark.parametrize("function", [scores, distances])
+@pytest.mark.parametrize(
+    ("layers", "loss", "classes"),
+    [
+        (lambda: [Dense(3), Softmax()], "sparse_categorical_crossentropy", r"y_pred\.argmax"),
+        (lambda: [Dense(1)], "mse", "y_pred > 0.5"),
+    ],
+)
+def test_an_error_in_a_users_metric_tells_its_name_and_what_it_was_given(
+    function, layers, loss, classes
+):
+    model = compiled(*layers(), loss=loss, metrics=[function])
+    with pytest.raises(ValueError, match=r"a mix of|cannot reshape") as caught:
+        model.fit(X, np.arange(60) % 3, verbose=0)
+    (note,) = caught.value.__notes__
+    assert re.search(rf"metric '{function.__name__}'.*y_true of shape.*{classes}", note)
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["first loss", "later"])
+def test_what_helps_a_search_for_the_step_is_nothing_that_it_does_not_have(later):
+    """``LBFGS`` has neither a learning rate nor clipping."""
+    model = compiled(Dense(1), Exponential(), optimizer="lbfgs")
+    inputs = X * 100
+    if later:
+        model.fit(X, np.abs(Y), verbose=0)
+    told_of = pytest.warns(RuntimeWarning, match="training has diverged")
+    with told_of as caught, np.errstate(all="ignore"):
+        model.fit(inputs, Y, verbose=0)
+    told = str(caught[0].message)
+    assert "scale the inputs" in told
+    assert "learning rate" not in told
+    assert "clip" not in told
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("relu", r"such as Dense\(8\) and ReLU\(\)"),
+        (np.tanh, "Lambda"),
+        (lambda x: x, "Lambda"),
+        (Dense, "add the parentheses"),
+        (bp.Sequential([Dense(2)]), "a list of layers in its place"),
+        (bp.losses.MeanSquaredError(), "compile"),
+        (bp.optimizers.Adam(), "compile"),
+        (("fc", Dense(2)), "such as Dense"),
+    ],
+    ids=["text", "ufunc", "function", "class", "model", "loss", "optimizer", "pair"],
+)
+def test_what_stands_among_layers_and_is_none_says_what_to_write(given, words):
+    with pytest.raises(TypeError, match=f"made of layers, but it was given.*{words}"):
+        bp.Sequential([Dense(3), given])

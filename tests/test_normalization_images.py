@@ -58,6 +58,7 @@ def test_the_moving_averages_of_images_are_those_of_keras() -> None:
         assert np.allclose(variance, VECTORS["bn2d_running/keras_moving_var"][k], rtol=1e-11)
 
 
+@pytest.mark.filterwarnings("ignore:GroupNormalization.* normalises single numbers")
 @pytest.mark.parametrize("shape", [(3, 5, 4, 6), (1, 2, 2, 6), (4, 7, 6), (5, 6), (2, 3, 2, 2, 6)])
 @pytest.mark.parametrize(
     "make",

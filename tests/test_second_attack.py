@@ -9,8 +9,16 @@ import pandas as pd
 import pytest
 
 import backprop as bp
+from backprop.core.errors import ShapeError
 from backprop.datasets import from_image_folder, from_parquet
-from backprop.layers import Dense, Exponential, Softmax
+from backprop.layers import (
+    BatchNormalization,
+    Dense,
+    Exponential,
+    GroupNormalization,
+    LayerNormalization,
+    Softmax,
+)
 
 X = np.random.default_rng(0).standard_normal((60, 4)).astype("f4")
 Y = X.sum(axis=1)
@@ -125,3 +133,30 @@ def test_what_helps_a_search_for_the_step_is_nothing_that_it_does_not_have(later
 def test_what_stands_among_layers_and_is_none_says_what_to_write(given, words):
     with pytest.raises(TypeError, match=f"made of layers, but it was given.*{words}"):
         bp.Sequential([Dense(3), given])
+
+
+@pytest.mark.parametrize(
+    ("layer", "single", "several"),
+    [
+        (LayerNormalization, (1,), (2,)),
+        (lambda: LayerNormalization([1, 2]), (1, 1), (1, 2)),
+        (lambda: GroupNormalization(4), (4,), (8,)),
+        (lambda: GroupNormalization(-1), (1, 4), (2, 4)),
+        (lambda: BatchNormalization(), (), (1,)),
+    ],
+    ids=["features", "axes", "groups", "a group for each", "over the batch"],
+)
+def test_what_is_its_own_mean_is_told_of(layer, single, several):
+    """Normalised, a number alone is 0, as a Softmax of one output is 1: nothing is learnt."""
+    layer().build(several)
+    if single:
+        with pytest.warns(RuntimeWarning, match="normalises single numbers"):
+            layer().build(single)
+
+
+def test_arrays_that_do_not_fit_together_are_shown():
+    model = bp.Sequential([bp.Input(4), Dense(1)])
+    with pytest.raises(ShapeError, match=r"different shapes, \(60, 4\), \(60,\), .*one array"):
+        model.predict((X, Y))
+    with pytest.raises(ShapeError, match=r"different shapes, \(7, 4\), \(7, 3\)"):
+        model.predict([X[:7], X[:7, :3]])

@@ -16,7 +16,15 @@ def ragged(name: str, rows: Any) -> ShapeError:
         name: The argument's name, for error messages.
         rows: The rows.
     """
-    lengths = list(dict.fromkeys(map(length, rows))) if isinstance(rows, Iterable) else []
+    rows = list(rows) if isinstance(rows, Iterable) else []
+    shapes = list(dict.fromkeys(row.shape for row in rows if hasattr(row, "shape")))
+    if len(shapes) > 1 and max(map(len, shapes)) > 1:
+        shown = ", ".join(map(str, shapes[:3])) + ", …" * (len(shapes) > 3)
+        return ShapeError(
+            f"{name} holds arrays of different shapes, {shown}, and cannot be made an array of "
+            f"samples: pass one array, or arrays of one shape."
+        )
+    lengths = list(dict.fromkeys(map(length, rows)))
     if len(lengths) < 2 or None in lengths:
         return ShapeError(
             f"{name} cannot be made an array of samples: give all of its rows the same length."

@@ -87,6 +87,11 @@ class GroupNormalization(Standardization):
             )
         return (channels,)
 
+    def together(self, input_shape: Shape) -> int:
+        """The channels of a group, at all places."""
+        (channels,) = self.features(input_shape)
+        return math.prod(input_shape) // (channels if self.groups == -1 else self.groups)
+
     def output_mask(self, X: Array, mask: Array | None) -> Array | None:
         """None, since all steps are normalised together.
 

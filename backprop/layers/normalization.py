@@ -115,6 +115,10 @@ class BatchNormalization(Standardization):
         self.add_parameter("moving_mean", n, mean, decays=False, learned=False)
         self.add_parameter("moving_variance", n, variance, decays=False, learned=False)
 
+    def together(self, input_shape: Shape) -> int:
+        """A feature has its mean over the batch, whose size is not known yet."""
+        return 0
+
     def mean(self, A: Array) -> Array:
         """The mean of every feature over all samples, shape ``(C,)``, as the product 1ᵀ A / N."""
         if self._M is None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from backprop.constraints import Constraint
 from backprop.constraints import get as get_constraint
+from backprop.core import console
 from backprop.core.checks import check_axis, check_flag, check_positive
 from backprop.core.functional import by_channel, column_sum, ones
 from backprop.core.parameter_access import parameter_views
@@ -89,6 +90,11 @@ class Standardization(AlongAxes):
         """Makes γ and β."""
         self.X_hat = None
         shape = self.features(input_shape)
+        if self.together(input_shape) == 1:
+            console.warn(
+                f"{self} normalises single numbers, each of which is its own mean: X̂ is 0 for all "
+                f"inputs, and nothing is learnt. Leave it out, or normalise over more numbers."
+            )
         if self.scale:
             self.add_parameter(
                 "gamma",
@@ -107,6 +113,10 @@ class Standardization(AlongAxes):
                 regularizer=self.beta_regularizer,
                 constraint=self.beta_constraint,
             )
+
+    def together(self, input_shape: Shape) -> int:
+        """How many numbers of a sample have one mean."""
+        return math.prod(self.features(input_shape))
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """γ ⊙ X̂ + β."""

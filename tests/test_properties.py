@@ -15,6 +15,7 @@ quiet = settings(max_examples=25, deadline=None, derandomize=True)
 floats = st.floats(-1e4, 1e4, width=32)
 
 
+@pytest.mark.filterwarnings("ignore:LayerNormalization.* normalises single numbers")
 @quiet
 @given(
     widths=st.lists(st.integers(1, 5), min_size=2, max_size=4),

@@ -1,6 +1,7 @@
 """What must hold for any network and any data, tried on many that hypothesis makes up."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

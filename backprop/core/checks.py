@@ -307,12 +307,11 @@ def check_list(given: Any, name: str) -> list[Any]:
     Raises:
         TypeError: It is something else, perhaps one object that is not in brackets.
     """
-    if given is None:
-        return []
-    if not is_row(given):
+    if not is_row(given) and given is not None:
         argument = name.rpartition("(")[2].rstrip(")")  # of "Dropout(noise_shape)"
-        raise TypeError(f"{name} must be a list: write {argument}=[{given!r}].")
-    return list(given)
+        items = given.values() if isinstance(given, dict) else [given]
+        raise TypeError(f"{name} must be a list: write {argument}={[*items]!r}.")
+    return [] if given is None else list(given)
 
 
 def check_dtype(dtype: Any) -> np.dtype[Any]:

@@ -199,8 +199,8 @@ def _read_run(label: str, curves: Curves) -> _Run:
     record = getattr(curves, "history", curves)
     if not isinstance(record, Mapping):
         raise TypeError(
-            f"{where} must be a mapping such as {{'loss': [0.7, 0.4]}} or have one as its "
-            f"'history' but is of type {type(record).__name__}."
+            f"{where} must be a mapping such as {{'loss': [0.7, 0.4]}}, or the History that fit "
+            f"returned, but it is of type {type(curves).__name__}."
         )
     values = {
         str(name): finite_array(f"{where}[{name!r}]", numbers, 1)

@@ -150,7 +150,8 @@ def confusion_matrix(
     from matplotlib.colors import PowerNorm
     from matplotlib.ticker import PercentFormatter
 
-    counts = finite_array("matrix", matrix, 2)
+    advice = ": bp.metrics.confusion_matrix(y_true, y_pred) counts it"
+    counts = finite_array("matrix", matrix, 2, advice)
     classes = len(counts)
     if counts.shape != (classes, classes) or not (counts >= 0).all():
         raise ValueError(

@@ -174,7 +174,8 @@ def finite_array(name: str, values: object, ndim: int, advice: str = "") -> Arra
         ) from None
     if array.ndim != ndim or not array.size:
         raise ValueError(
-            f"{name} must be a non-empty array with {ndim} axes but has the shape {array.shape}."
+            f"{name} must be a non-empty array with {ndim} axes but has the shape {array.shape}"
+            f"{advice}."
         )
     array[~np.isfinite(array)] = np.nan
     return array

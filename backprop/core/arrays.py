@@ -230,6 +230,17 @@ def from_objects(x: Array, name: str, column: str = "") -> Array:
 
 def stacked(x: Array, name: str) -> Array:
     """Vectors of one length, each a row, as one array."""
+    kinds = {kind.__name__: kind for kind in set(map(type, x.flat))}
+    if "MaskedConstant" in kinds:
+        where = place(first_of(x, kinds["MaskedConstant"]))
+        raise ValueError(
+            f"{name} is masked, first in {where}: leave out what is masked, or replace it."
+        )
+    for kind in filter(is_number, kinds.values()):
+        raise ShapeError(
+            f"{name} holds numbers beside vectors, first in {place(first_of(x, kind))}: stack the "
+            f"vectors, and join them with the numbers by np.column_stack."
+        )
     rows = [to_array(each, f"{name}[{k}]") for k, each in enumerate(x.flat)]
     if len({row.shape for row in rows}) > 1:
         raise ragged(name, x.flat)

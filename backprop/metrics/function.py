@@ -89,7 +89,7 @@ class FunctionMetric(MeanMetric):
         self._kept = [together]
         Y, P, *weight = together
         options = {"sample_weight": weight[0]} if weight else {}
-        v = self._checked(self.function(Y, P, **options), len(P))
+        v = self._checked(self._call(Y, P, **options), len(P))
         if v.ndim == 0:
             return float(v)
         mean = MeanMetric(self.name)  # the first batch was a single sample without axes
@@ -103,8 +103,12 @@ class FunctionMetric(MeanMetric):
             ValueError: It is something else.
         """
         n = len(prediction)
-        v = self._checked(self.function(target, prediction), n)
+        v = self._checked(self._call(target, prediction), n)
         return v if v.ndim else np.broadcast_to(v, (n,))
+
+    def _call(self, Y: Array, P: Array, **options: Array) -> Any:
+        """What the function returns; it gets copies, since it may write into what it gets."""
+        return self.function(Y.copy(), P.copy(), **options)
 
     def _returns_a_number(self, P: Array, Y: Array) -> bool:
         """Whether the function returns one number; learnt by a call with the first batch."""
@@ -112,7 +116,7 @@ class FunctionMetric(MeanMetric):
             # what a batch is too small for need not be said of it
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
-                v = self.function(Y, P)
+                v = self._call(Y, P)
         except ValueError:  # the batch has one class alone, say, and the area needs two
             return True
         return self._checked(v, len(P)).ndim == 0

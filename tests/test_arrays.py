@@ -361,7 +361,7 @@ def test_metrics_of_sparse_matrices_name_what_to_do():
 def test_a_masked_object_in_a_table_of_objects_is_named_by_row_and_column():
     table = X.astype(object)
     table[5, 1] = np.ma.masked
-    with pytest.raises(ValueError, match="x is masked, first in row 5, column 1"):
+    with pytest.raises(ValueError, match="x holds masked, first in row 5, column 1"):
         classifier().fit(table, Y, verbose=0)
 
 

@@ -34,8 +34,8 @@ NUMBERS = "fiub"
 SEQUENCES = (list, tuple, range, deque, array, memoryview)
 """What holds its items in memory and says where they end."""
 
-GAPS = {"NoneType", "NAType", "NaTType", "NullScalar"}
-"""The types of what stands for a missing value: Python's, pandas' and PyArrow's."""
+GAPS = {"NoneType", "NAType", "NaTType", "NullScalar", "MaskedConstant"}
+"""The types of what stands for a missing value: Python's, pandas', PyArrow's and NumPy's."""
 
 
 def to_array(x: Any, name: str) -> Array:
@@ -230,13 +230,7 @@ def from_objects(x: Array, name: str, column: str = "") -> Array:
 
 def stacked(x: Array, name: str) -> Array:
     """Vectors of one length, each a row, as one array."""
-    kinds = {kind.__name__: kind for kind in set(map(type, x.flat))}
-    if "MaskedConstant" in kinds:
-        where = place(first_of(x, kinds["MaskedConstant"]))
-        raise ValueError(
-            f"{name} is masked, first in {where}: leave out what is masked, or replace it."
-        )
-    for kind in filter(is_number, kinds.values()):
+    for kind in filter(is_number, set(map(type, x.flat))):
         raise ShapeError(
             f"{name} holds numbers beside vectors, first in {place(first_of(x, kind))}: stack the "
             f"vectors, and join them with the numbers by np.column_stack."

@@ -9,7 +9,7 @@ import numpy as np
 
 from backprop.core.arrays import to_array
 from backprop.core.errors import ShapeError, check_room
-from backprop.core.types import FLOAT_DTYPES, Array, Shape, is_sparse
+from backprop.core.types import FLOAT_DTYPES, Array, Shape
 
 
 def check_integer(value: Any, name: str, least: float = 1) -> int:
@@ -223,8 +223,6 @@ def check_numbers(value: Any, name: str) -> Array:
     try:
         given = to_array(value, name)
     except (TypeError, ShapeError):  # no array, or rows of different lengths
-        if is_sparse(value):
-            raise
         given = np.asarray(None)
     if given.dtype.kind not in "fiu" or not np.isfinite(given).all():
         raise ValueError(f"{name} must hold finite numbers, but it is {value!r}.")

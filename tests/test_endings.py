@@ -227,7 +227,6 @@ def test_other_axes_are_taken_where_they_mean_the_same_or_the_loss_does_not_mind
 @pytest.mark.parametrize(("layer", "words"), [
     (Softmax, "the model contains Softmax .* one alone never changes"),
     (bp.layers.Sparsemax, "the model contains Sparsemax .* one alone never changes"),
-    (bp.layers.LayerNormalization, "would normalise single numbers"),
 ])  # fmt: skip
 def test_a_hidden_layer_that_makes_single_numbers_constant_is_refused(layer, words):
     model = bp.Sequential([Dense(1), layer(), Dense(2)], seed=0)

@@ -10,7 +10,6 @@ import numpy as np
 from backprop.constraints import Constraint
 from backprop.core import console
 from backprop.core.checks import check_flag, check_integer, check_share
-from backprop.core.errors import ShapeError
 from backprop.core.functional import by_channel, column_sum
 from backprop.core.masks import refusal
 from backprop.core.parameter_access import parameter_views
@@ -256,17 +255,3 @@ class LayerNormalization(OverAxes, Standardization):
             *(axis, epsilon, center, scale, beta_initializer, gamma_initializer),
             *(beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint, name),
         )
-
-    def make_parameters(self, input_shape: Shape) -> None:
-        """Makes γ and β.
-
-        Raises:
-            ShapeError: There is one number to normalise, which is its own mean: X̂ would be 0.
-        """
-        if math.prod(self.features(input_shape)) == 1:
-            raise ShapeError(
-                f"{self} would normalise single numbers, which makes all of them 0: its inputs "
-                f"have the shape {input_shape}. Choose axes that hold several, or "
-                f"take BatchNormalization()."
-            )
-        super().make_parameters(input_shape)

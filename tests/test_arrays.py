@@ -356,3 +356,18 @@ def test_metrics_of_sparse_matrices_name_what_to_do():
         for given in ((sparse, Y), (np.eye(3)[Y], sparse)):
             with pytest.raises(TypeError, match=r"(prediction|target)\.toarray"):
                 kind().update(*given)
+
+
+def test_a_masked_object_in_a_table_of_objects_is_named_by_row_and_column():
+    table = X.astype(object)
+    table[5, 1] = np.ma.masked
+    with pytest.raises(ValueError, match="x holds masked, first in row 5, column 1"):
+        classifier().fit(table, Y, verbose=0)
+
+
+def test_a_column_of_vectors_beside_numbers_is_told_what_to_do():
+    table = pd.DataFrame({"vector": list(X), "number": 1.0}).to_numpy()
+    with pytest.raises(
+        ValueError, match=r"beside vectors, first in row 0, column 1: .*column_stack"
+    ):
+        classifier().fit(table, Y, verbose=0)

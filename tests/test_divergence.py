@@ -466,3 +466,9 @@ def test_targets_that_are_too_large_are_blamed_and_not_the_inputs(optimizer):
     message = warning_of(lambda: model.fit(X, 1e30 * Y, verbose=0))
     assert "targets that are not scaled (these are between -" in message
     assert "inputs that are not scaled" not in message
+
+
+def test_a_rate_whose_square_overflows_is_told_as_any_that_diverges():
+    model = network(SGD(1e300))
+    with pytest.warns(RuntimeWarning, match="training has diverged in epoch 1"):
+        model.fit(np.ones((8, 4)), np.ones((8, 2)), verbose=0)

@@ -10,6 +10,7 @@ from rows import each
 
 import backprop as bp
 from backprop import layers, losses
+from backprop.core.errors import ShapeError
 from backprop.core.types import REAL
 from backprop.layers import Dense, Sigmoid, Softmax
 
@@ -221,3 +222,14 @@ def test_other_axes_are_taken_where_they_mean_the_same_or_the_loss_does_not_mind
     y = np.zeros((6, shape[1], np.prod(shape[2:], dtype=int)))
     y[:, :, 0] = 1
     model.fit(SEQUENCES, y.reshape(shape), verbose=0)
+
+
+@pytest.mark.parametrize(("layer", "words"), [
+    (Softmax, "the model contains Softmax .* one alone never changes"),
+    (bp.layers.Sparsemax, "the model contains Sparsemax .* one alone never changes"),
+])  # fmt: skip
+def test_a_hidden_layer_that_makes_single_numbers_constant_is_refused(layer, words):
+    model = bp.Sequential([Dense(1), layer(), Dense(2)], seed=0)
+    model.compile("sgd", "mse")
+    with pytest.raises(ShapeError, match=words):
+        model.fit(np.ones((8, 3)), np.ones((8, 2)), verbose=0)

@@ -246,3 +246,16 @@ def test_representation_and_base(rng):
     assert repr(Zeros()) == "Zeros()"
     with pytest.raises(NotImplementedError, match="Initializer must define draw"):
         Initializer()((2,), rng)
+
+
+@pytest.mark.parametrize("initializer", [Constant(1e300), RandomNormal(stddev=1e300)])
+def test_weights_too_large_for_the_dtype_are_refused(initializer):
+    with pytest.raises(ValueError, match=r"largest number of float32 is 3\.403e\+38"):
+        initializer((3, 2), np.random.default_rng(0), "float32")
+    assert np.isfinite(initializer((3, 2), np.random.default_rng(0), "float64")).all()
+
+
+def test_a_sparse_constant_is_told_to_be_dense():
+    sparse = pytest.importorskip("scipy.sparse")
+    with pytest.raises(TypeError, match=r"must be dense: pass Constant\(value\)\.toarray\(\)"):
+        Constant(sparse.eye_array(3))

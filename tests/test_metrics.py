@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import backprop as bp
-from backprop.layers import Dense, Sigmoid, Softmax
+from backprop.layers import Chain, Dense, Sigmoid, Softmax
 from backprop.metrics import Accuracy, Metric
 
 
@@ -122,3 +122,23 @@ def test_binary_accuracy_of_a_trained_model_whatever_the_shape_of_y(rng, y_shape
     assert list(history.history) == ["loss", "acc"]
     expected = np.mean((model.predict(X)[:, 0] > 0.5) == y)
     assert model.evaluate(X, y.reshape(y_shape))[1] == expected
+
+
+@pytest.mark.parametrize("loss", ["binary_crossentropy", "binary_focal_crossentropy", "dice"])
+def test_a_softmax_gives_classes_whatever_the_loss(rng, loss):
+    X, y = rng.normal(size=(40, 4)), np.eye(4)[rng.integers(0, 4, 40)]
+    for last in (lambda: [Dense(4), Softmax()], lambda: [Chain([Dense(4), Softmax()])]):
+        model = bp.Sequential(last(), seed=0, dtype="float64")
+        model.compile("sgd", loss, metrics=["accuracy"])
+        model.fit(X, y, epochs=1, verbose=0)
+        guessed = model.predict(X).argmax(axis=1)
+        assert model.evaluate(X, y)[1] == np.mean(guessed == y.argmax(axis=1))
+
+
+def test_precision_of_two_softmax_outputs_is_that_of_class_1_after_a_binary_loss(rng):
+    X, y = rng.normal(size=(40, 4)), rng.integers(0, 2, 40)
+    model = bp.Sequential([Dense(2), Softmax()], seed=0, dtype="float64")
+    model.compile("sgd", "binary_crossentropy", metrics=["precision"])
+    model.fit(X, np.eye(2)[y], verbose=0)
+    yes = model.predict(X).argmax(axis=1) == 1
+    assert model.evaluate(X, np.eye(2)[y])[1] == np.mean(y[yes] == 1)

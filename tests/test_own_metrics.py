@@ -113,3 +113,27 @@ def test_a_function_sees_no_batch_but_those_of_the_training():
     assert shapes == [(20, 3)] * 2  # with the first batch, and with all samples
     model.fit(X, Y, batch_size=8, verbose=0)
     assert shapes[2:] == [(20, 3)]
+
+
+def overwriting(y_true, y_pred):
+    y_true[...] = 0
+    y_pred[y_pred > 0] = 1
+    return 0.0
+
+
+@pytest.mark.parametrize("returns", ["a number", "one for each sample"])
+def test_a_function_that_writes_into_what_it_gets_changes_nothing_else(returns):
+    def metric(y_true, y_pred):
+        overwriting(y_true, y_pred)
+        return 0.0 if returns == "a number" else np.zeros(len(y_pred))
+
+    def scores(metrics):
+        model = bp.Sequential([Dense(3)], seed=0)
+        model.compile("sgd", "mse", metrics=metrics)
+        given = Y.copy()
+        history = model.fit(X, given, batch_size=6, verbose=0).history["mae"]
+        evaluated = model.evaluate(X, given, batch_size=6, return_dict=True)["mae"]
+        assert np.array_equal(given, Y)
+        return history, evaluated
+
+    assert scores([metric, "mae"]) == scores(["mae"])

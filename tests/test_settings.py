@@ -18,6 +18,7 @@ from backprop.layers import (
     LSTM,
     SELU,
     BatchNormalization,
+    Conv2D,
     Dense,
     Dropout,
     Flatten,
@@ -394,3 +395,28 @@ def test_a_layer_changed_between_fits_does_what_it_then_says(layer, name, value)
         assert vars(model.layers[2])[name] == value
         losses_of.append(model.fit(X, Y, epochs=15, verbose=0).history["loss"])
     assert losses_of[0] == losses_of[1]
+
+
+@pytest.mark.parametrize(("made", "name", "advice"), [
+    (lambda: Dense(3), "kernel", "set W"),
+    (lambda: Dense(3), "bias", "set b"),
+    (lambda: Conv2D(3, 2), "kernel", "set W"),
+    (lambda: LSTM(3), "recurrent_kernel", "set U"),
+    (lambda: Dropout(0.1), "p", "set rate"),
+    (lambda: Dense(3), "weights", "call set_weights of the model"),
+    (lambda: losses.Quantile(0.5), "quantile", "set q"),
+])  # fmt: skip
+def test_other_libraries_names_of_attributes_are_refused(made, name, advice):
+    with pytest.raises(AttributeError, match=f"nobody reads '{name}' of .*: {advice}"):
+        setattr(made(), name, 0.5)
+
+
+@pytest.mark.parametrize(("made", "name"), [
+    (SGD, "lrate"),
+    (SGD, "decay"),
+    (model_with, "jit_compile"),
+    (model_with, "class_weight"),
+])  # fmt: skip
+def test_nothing_is_advised_that_cannot_be_set(made, name):
+    with pytest.raises(AttributeError, match="names of your own may begin with _"):
+        setattr(made(), name, 0.5)

@@ -34,8 +34,8 @@ NUMBERS = "fiub"
 SEQUENCES = (list, tuple, range, deque, array, memoryview)
 """What holds its items in memory and says where they end."""
 
-GAPS = {"NoneType", "NAType", "NaTType", "NullScalar"}
-"""The types of what stands for a missing value: Python's, pandas' and PyArrow's."""
+GAPS = {"NoneType", "NAType", "NaTType", "NullScalar", "MaskedConstant"}
+"""The types of what stands for a missing value: Python's, pandas', PyArrow's and NumPy's."""
 
 
 def to_array(x: Any, name: str) -> Array:
@@ -230,6 +230,11 @@ def from_objects(x: Array, name: str, column: str = "") -> Array:
 
 def stacked(x: Array, name: str) -> Array:
     """Vectors of one length, each a row, as one array."""
+    for kind in filter(is_number, set(map(type, x.flat))):
+        raise ShapeError(
+            f"{name} holds numbers beside vectors, first in {place(first_of(x, kind))}: stack the "
+            f"vectors, and join them with the numbers by np.column_stack."
+        )
     rows = [to_array(each, f"{name}[{k}]") for k, each in enumerate(x.flat)]
     if len({row.shape for row in rows}) > 1:
         raise ragged(name, x.flat)

@@ -68,6 +68,7 @@ NOT_TAKEN = {
     "interpolation": "the nearest pixel is taken",
     "reduction": "a loss is the mean over the samples",
     "lr": "the name is learning_rate",
+    "weights": "call set_weights of the model",
     **dict.fromkeys(
         ("input_shape", "input_dim", "batch_input_shape", "input_length"),
         "a model finds the shape of its inputs in the first data, or begins with "

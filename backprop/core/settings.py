@@ -15,7 +15,16 @@ from backprop.core.lookup import NOT_TAKEN, arguments_of, check_call, takes
 
 PACKAGE = __name__.partition(".")[0]
 
-ALIASES = {"lr": "learning_rate", "eta": "learning_rate"}
+ALIASES = {
+    "lr": "learning_rate",
+    "eta": "learning_rate",
+    "kernel": "W",
+    "recurrent_kernel": "U",
+    "bias": "b",
+    "embeddings": "W",
+    "quantile": "q",
+    "p": "rate",
+}
 """Names from other libraries, and what they are called here."""
 
 PLAIN: Any = object.__setattr__
@@ -216,7 +225,13 @@ def check_read(made: Any, name: str) -> None:
         return
     import difflib  # slow to load, and needed here alone
 
-    known = [each for each in {*vars(made), *dir(kind)} if each[0] != "_"]
+    known = [
+        each
+        for each in {*vars(made), *dir(kind)}
+        if each[0] != "_"
+        and not is_fixed(there := getattr(kind, each, None))
+        and not callable(there)
+    ]
     likeness = 0.75 if made.own_names else 0.6
     found = difflib.get_close_matches(name.lower(), known, 1, likeness)
     advice = {**NOT_TAKEN, **getattr(kind, "not_taken", {})}.get(name, "")

@@ -62,9 +62,10 @@ def check(
     output_shape: Shape = ()
     decides = deciding(model.layers)
     for layer, output_shape in shapes_through(model.layers, X.shape[1:]):
-        if layer is decides and layer.sums_to_one and output_shape[-1] == 1:
+        if layer.sums_to_one and output_shape[-1] == 1:
+            where = "ends with" if layer is decides else "contains"
             raise ShapeError(
-                f"the model ends with {layer}, whose outputs have the sum 1: one alone never "
+                f"the model {where} {layer}, whose outputs have the sum 1: one alone never "
                 f"changes. A single output takes Sigmoid(); two classes can have two outputs."
             )
     if loss.outputs == "classes":

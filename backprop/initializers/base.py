@@ -34,8 +34,20 @@ class Initializer(Settings):
 
         Returns:
             An array of that shape and dtype.
+
+        Raises:
+            ValueError: A number is too large for the dtype.
         """
-        return np.asarray(self.draw(shape, rng), dtype)
+        drawn = np.asarray(self.draw(shape, rng))
+        with np.errstate(over="ignore"):
+            weights = drawn.astype(dtype, copy=False)
+        if np.isinf(weights).any():
+            largest = np.finfo(weights.dtype).max
+            raise ValueError(
+                f"{self} makes weights up to {np.abs(drawn).max():.4g}, but the largest number of "
+                f"{weights.dtype} is {largest:.4g}: take smaller ones."
+            )
+        return weights
 
     def draw(self, shape: Shape, rng: np.random.Generator) -> Array:
         """The weights in float64."""

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from backprop.core.arrays import to_array
 from backprop.core.checks import check_number, check_numbers
 from backprop.core.types import Array, Shape
 from backprop.initializers.base import Initializer
@@ -23,7 +24,7 @@ class Constant(Initializer):
         if not np.ndim(value):
             value = check_number(value, "Constant(value)", -math.inf)
         else:
-            check_numbers(value, "Constant(value)")
+            check_numbers(to_array(value, "Constant(value)"), "Constant(value)")
         self.value = value
 
     def draw(self, shape: Shape, rng: np.random.Generator) -> Array:

@@ -148,7 +148,7 @@ class Conv2D(Sliding):
         Z = self.room((len(X), *self.output_shape(X.shape[1:])), self.dtype, training)
         if training:
             self.X, self.Z = X, Z
-        buffers, grid, W = self.memory(training), self.grid(X.shape[1:]), self.kernel(self.W)
+        buffers, grid, W = self.memory(training), self.grid(X.shape[1:]), self.over_images(self.W)
         for c, o in self.parts(X):
             correlate(self.images(X)[..., c], W[..., o], grid, self.images(Z)[..., o], buffers)
         self.add_bias(Z)
@@ -158,7 +158,11 @@ class Conv2D(Sliding):
         """∂E/∂W = Cᵀ δ, ∂E/∂b = Σ δ, and ∂E/∂X from ∂E/∂C = δ Wᵀ."""
         delta = as_array(delta, self.dtype)
         self.check_delta(delta, self.Z)
-        grid, W, dW = self.grid(self.X.shape[1:]), self.kernel(self.W), self.kernel(self.dW)
+        grid, W, dW = (
+            self.grid(self.X.shape[1:]),
+            self.over_images(self.W),
+            self.over_images(self.dW),
+        )
         X, D = self.images(self.X), self.images(delta)
         for c, o in self.parts(X):
             kernel_gradient(X[..., c], D[..., o], grid, dW[..., o], self.buffers)

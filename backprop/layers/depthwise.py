@@ -127,7 +127,7 @@ class DepthwiseConv2D(Sliding):
         Z = self.room((len(X), *self.output_shape(X.shape[1:])), self.dtype, training)
         if training:
             self.X, self.Z = X, Z
-        grid, W = self.grid(X.shape[1:]), self.kernel(self.W)
+        grid, W = self.grid(X.shape[1:]), self.over_images(self.W)
         correlate_channels(self.images(X), W, grid, self.images(Z), self.memory(training))
         self.add_bias(Z)
         return Z
@@ -137,13 +137,13 @@ class DepthwiseConv2D(Sliding):
         delta = as_array(delta, self.dtype)
         self.check_delta(delta, self.Z)
         grid, D = self.grid(self.X.shape[1:]), self.images(delta)
-        dW = self.kernel(self.dW)
+        dW = self.over_images(self.dW)
         channel_kernel_gradient(self.images(self.X), D, grid, dW, self.buffers)
         self.bias_gradient(delta)
         if not self.needs_input_gradient:
             return None
         dX = self.buffer("dX", self.X.shape, self.dtype)
-        channel_image_gradient(D, self.kernel(self.W), grid, self.images(dX), self.buffers)
+        channel_image_gradient(D, self.over_images(self.W), grid, self.images(dX), self.buffers)
         return dX
 
 

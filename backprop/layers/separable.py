@@ -162,7 +162,7 @@ class SeparableConv2D(Sliding):
         """U = Σ_{i j} X_{i j} ⊙ V_{i j}, Z = U P + b."""
         X = self.check_input(X)
         buffers, grid = self.memory(training), self.grid(X.shape[1:])
-        V, P = self.kernel(self.depthwise), self.kernel(self.pointwise)
+        V, P = self.over_images(self.depthwise), self.over_images(self.pointwise)
         places = len(X), grid[0].n_out, grid[1].n_out
         U = buffers.get("U", (*places, P.shape[2]), self.dtype)
         Z = self.room((len(X), *self.output_shape(X.shape[1:])), self.dtype, training)
@@ -179,15 +179,15 @@ class SeparableConv2D(Sliding):
         self.check_delta(delta, self.Z)
         grid, pixels = self.grid(self.X.shape[1:]), every_pixel(self.U)
         X, D = self.images(self.X), self.images(delta)
-        kernel_gradient(self.U, D, pixels, self.kernel(self.d_pointwise), self.buffers)
+        kernel_gradient(self.U, D, pixels, self.over_images(self.d_pointwise), self.buffers)
         self.bias_gradient(delta)
         dU = self.buffer("dU", self.U.shape, self.dtype)
-        image_gradient(D, self.kernel(self.pointwise), pixels, dU, self.buffers)
-        channel_kernel_gradient(X, dU, grid, self.kernel(self.d_depthwise), self.buffers)
+        image_gradient(D, self.over_images(self.pointwise), pixels, dU, self.buffers)
+        channel_kernel_gradient(X, dU, grid, self.over_images(self.d_depthwise), self.buffers)
         if not self.needs_input_gradient:
             return None
         dX = self.buffer("dX", self.X.shape, self.dtype)
-        V = self.kernel(self.depthwise)
+        V = self.over_images(self.depthwise)
         channel_image_gradient(dU, V, grid, self.images(dX), self.buffers)
         return dX
 

@@ -117,7 +117,7 @@ class Sliding(Layer):
         """Sequences ``(N, T, C)`` as images of one row, ``(N, 1, T, C)``; images as they are."""
         return A if A.ndim == 4 else A[:, np.newaxis]
 
-    def kernel(self, W: Array) -> Array:
+    def over_images(self, W: Array) -> Array:
         """A kernel over sequences ``(k, …)`` as one over images of one row, ``(1, k, …)``."""
         return W if W.ndim == 4 else W[np.newaxis]
 

@@ -161,7 +161,7 @@ class Conv2DTranspose(Sliding):
         Z = self.room((len(X), *self.output_shape(X.shape[1:])), self.dtype, training)
         if training:
             self.X, self.Z = X, Z
-        grid, W = self.grid(X.shape[1:]), self.kernel(self.W)
+        grid, W = self.grid(X.shape[1:]), self.over_images(self.W)
         image_gradient(self.images(X), W, grid, self.images(Z), self.memory(training))
         self.add_bias(Z)
         return Z
@@ -171,12 +171,12 @@ class Conv2DTranspose(Sliding):
         delta = as_array(delta, self.dtype)
         self.check_delta(delta, self.Z)
         grid, D = self.grid(self.X.shape[1:]), self.images(delta)
-        kernel_gradient(D, self.images(self.X), grid, self.kernel(self.dW), self.buffers)
+        kernel_gradient(D, self.images(self.X), grid, self.over_images(self.dW), self.buffers)
         self.bias_gradient(delta)
         if not self.needs_input_gradient:
             return None
         dX = self.buffer("dX", self.X.shape, self.dtype)
-        correlate(D, self.kernel(self.W), grid, self.images(dX), self.buffers)
+        correlate(D, self.over_images(self.W), grid, self.images(dX), self.buffers)
         return dX
 
 

@@ -107,9 +107,9 @@ class FunctionMetric(MeanMetric):
         return v if v.ndim else np.broadcast_to(v, (n,))
 
     def _call(self, Y: Array, P: Array, **options: Array) -> Any:
-        """f(y_true, y_pred); its errors tell whose they are and what it was given."""
+        """f(y_true, y_pred) of copies; its errors tell whose they are and what it was given."""
         try:
-            return self.function(Y, P, **options)
+            return self.function(Y.copy(), P.copy(), **options)
         except Exception as error:
             many = P.ndim > 1 and P.shape[-1] > 1
             classes = "y_pred.argmax(axis=-1)" if many else "y_pred > 0.5"

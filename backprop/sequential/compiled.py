@@ -13,7 +13,7 @@ from backprop.core.types import Array, DTypeLike
 from backprop.data.frames import check_labels
 from backprop.layers import Input, Layer
 from backprop.layers.block import activity_penalty, backward_through
-from backprop.layers.chain import unfold
+from backprop.layers.chain import ending, unfold
 from backprop.losses import Loss
 from backprop.losses import names as loss_names
 from backprop.losses.heads import join
@@ -112,8 +112,10 @@ class CompiledNetwork(Network):
         weighted = [as_metric(each) for each in check_list(weighted_metrics, "weighted_metrics")]
         eagerly = check_flag(run_eagerly, "run_eagerly")
         head = head_of(self.layers, given_loss)
-        says = given_loss.decision_threshold, given_loss.outputs
-        self._metrics = get_all(plain, weighted, *says)
+        outputs = given_loss.outputs
+        if outputs == "answers" and self.layers and ending(self.layers).sums_to_one:
+            outputs = "classes"  # a Softmax gives probabilities of classes, whatever the loss
+        self._metrics = get_all(plain, weighted, given_loss.decision_threshold, outputs)
         self._optimizer, self._given_loss = given_optimizer, given_loss
         self.run_eagerly = eagerly
         self._set_head(head)

@@ -55,7 +55,7 @@ class Step:
         """Notices what a callback may have changed in the model since the last step."""
         optimizer = self.model.optimizer
         rate = 1.0 if optimizer.schedule else max(1.0, optimizer.learning_rate)
-        self.limit = float(np.finfo(self.model.dtype).max) / rate**2
+        self.limit = float(np.finfo(self.model.dtype).max) / rate / rate
 
     def complete(self) -> None:
         """Makes what of g is left to ``update``, for those who want to look at it before."""

@@ -69,6 +69,19 @@ def test_only_the_best_are_saved(tmp_path, monitor, mode, values, saved):
     assert checkpoint.best == values[int(saved[-1]) - 1]
 
 
+def test_a_number_of_a_callback_that_is_not_there_in_every_epoch(tmp_path):
+    """Training ended by a KeyError."""
+    model, X, y = line()
+    added = LambdaCallback(
+        on_epoch_end=lambda epoch, logs: logs.update({"own": 1} if epoch else {})
+    )
+    checkpoint = ModelCheckpoint(
+        tmp_path / "{epoch} {own}", monitor="own", mode="max", save_best_only=True
+    )
+    model.fit(X, y, 4, 3, 0, [added, checkpoint])
+    assert names(tmp_path) == ["1 nan", "2 1"]
+
+
 def test_the_first_file_must_be_better_than_the_threshold(tmp_path):
     checkpoint = ModelCheckpoint(
         tmp_path / "{epoch}", save_best_only=True, initial_value_threshold=2.2

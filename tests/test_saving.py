@@ -446,6 +446,18 @@ def test_objects_inside_of_dicts(path):
     assert repr(scale.k) == "<Dense 'd'>"
 
 
+def test_the_name_of_a_built_layer_stays(path):
+    """Two of one name made a file that could not be read."""
+    model = bp.Sequential([Dense(2), Dense(2)])
+    model.layers[0].name = "first"
+    model.build((None, 2))
+    with pytest.raises(AttributeError, match="Dense 'dense_2' is built, so that its name stays"):
+        model.layers[1].name = "first"
+    model.layers[1].name = "dense_2"
+    model.save(path)
+    assert [layer.name for layer in bp.load_model(path).layers] == ["first", "dense_2"]
+
+
 def test_layer_whose_class_takes_no_name_keeps_it(path):
     model = bp.Sequential([Nameless(), Nameless()])
     model.layers[1].name = "mine"

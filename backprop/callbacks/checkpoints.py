@@ -148,6 +148,8 @@ class ModelCheckpoint(Monitor):
         numbers: dict[str, Any] = {"epoch": self._epoch + 1, **logs}
         names = self.known() if self.params.get("validation") else ()
         missing = {f"val_{name}": math.nan for name in names}
+        if self.save_best_only:  # which another callback may add to the logs of some epochs
+            missing[self.monitor] = math.nan
         return fill(self.filepath, numbers, missing)
 
 

@@ -18,6 +18,18 @@ from backprop.core.transfer import copy_of
 from backprop.core.types import Array, Interval, Shape, as_array, is_sparse
 
 
+class LayerName(Checked):
+    """A name that stays once the layer is built, as its parameters are called by it."""
+
+    def __set__(self, made: Any, value: Any) -> None:
+        if vars(made).get("input_shape") is not None and value != made.name:
+            raise AttributeError(
+                f"{made} is built, so that its name stays: give it another one before, or in its "
+                f"constructor, name={value!r}."
+            )
+        super().__set__(made, value)
+
+
 class CheckedLayer(Settings):
     """The base of ``Layer``, with what the package asks layers about.
 
@@ -47,7 +59,7 @@ class CheckedLayer(Settings):
     sums_to_one = is_activation = False
     step_formulas: Mapping[str, str] = {}
     adjustable: tuple[str, ...] = ()
-    name: Any = Checked(check_name)
+    name: Any = LayerName(check_name)
     needs_input_gradient: Any = Checked(check_flag)
 
     def __init__(self, name: str | None = None) -> None:

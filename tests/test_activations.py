@@ -54,6 +54,14 @@ def test_published_softmax_jacobian():
     np.testing.assert_allclose(layer.backward(np.eye(3)), jacobian, rtol=1e-12, atol=1e-15)
 
 
+def test_softmax_of_one_number_is_1_with_slope_0(rng):
+    """No model may be trained through it, but by itself it computes what it should."""
+    layer, Z = Softmax(), rng.standard_normal((5, 1))
+    layer.build((1,), dtype="float64")
+    np.testing.assert_array_equal(layer.forward(Z, training=True), np.ones((5, 1)))
+    np.testing.assert_array_equal(layer.backward(rng.standard_normal((5, 1))), np.zeros((5, 1)))
+
+
 def test_relu_has_slope_0_at_0():
     layer = ReLU()
     layer.forward(np.array([[-1.0, -0.0, 0.0, 1e-300]]), training=True)

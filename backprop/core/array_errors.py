@@ -18,7 +18,7 @@ def ragged(name: str, rows: Any) -> ShapeError:
     """
     rows = list(rows) if isinstance(rows, Iterable) else []
     shapes = list(dict.fromkeys(row.shape for row in rows if hasattr(row, "shape")))
-    if len(shapes) > 1 and max(map(len, shapes)) > 1:
+    if len({shape[1:] for shape in shapes}) > 1:  # no sequences of different lengths
         shown = ", ".join(map(str, shapes[:3])) + ", …" * (len(shapes) > 3)
         return ShapeError(
             f"{name} holds arrays of different shapes, {shown}, and cannot be made an array of "

@@ -405,6 +405,7 @@ def test_a_layer_changed_between_fits_does_what_it_then_says(layer, name, value)
     (lambda: Dropout(0.1), "p", "set rate"),
     (lambda: Dense(3), "weights", "call set_weights of the model"),
     (lambda: losses.Quantile(0.5), "quantile", "set q"),
+    (lambda: model_with("sgd"), "name", "names of your own"),
 ])  # fmt: skip
 def test_other_libraries_names_of_attributes_are_refused(made, name, advice):
     with pytest.raises(AttributeError, match=f"nobody reads '{name}' of .*: {advice}"):

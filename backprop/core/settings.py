@@ -229,6 +229,7 @@ def check_read(made: Any, name: str) -> None:
         each
         for each in {*vars(made), *dir(kind)}
         if each[0] != "_"
+        and each not in vars(Settings)
         and not is_fixed(there := getattr(kind, each, None))
         and not callable(there)
     ]

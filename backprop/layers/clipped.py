@@ -127,7 +127,7 @@ class Threshold(Activation):
 
     def f(self, Z: Array, out: Array | None = None) -> Array:
         """Z [Z > t] + v (1 − [Z > t])."""
-        above = self.f_prime(Z, Z, np.empty_like(Z) if out is None else out)
+        above = np.greater(Z, self.threshold, out=np.empty_like(Z) if out is None else out)
         rest = np.subtract(1, above)
         rest *= self.default_value
         above *= Z

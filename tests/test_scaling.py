@@ -299,3 +299,14 @@ def test_looking_at_the_inputs_trains_nothing(rng: Any) -> None:
     assert model.layers[0].X_hat is None
     standard = X / np.sqrt(1 + 1e-3)  # by moving averages as they start
     assert np.allclose(model.layers[2].mean_, standard.mean(axis=0), rtol=1e-12)
+
+
+def test_numbers_whose_squares_overflow_are_refused(rng):
+    """The variance became nan, with a warning of NumPy's."""
+    X = rng.standard_normal((60, 3)) * 1e300
+    with pytest.raises(ValueError, match="the squares of X overflow: divide X by its largest"):
+        Normalization().adapt(X)
+    model = bp.Sequential([Normalization(), Dense(1)], dtype="float64")
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="the squares of X overflow"):
+        model.fit(X, np.zeros(60), verbose=0)

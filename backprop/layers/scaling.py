@@ -269,6 +269,7 @@ class Normalization(Layer):
         self.mean_, self.variance_ = values
         self.count_ = as_array(count)
 
+    @np.errstate(over="ignore", invalid="ignore")
     def moments(self, batches: Iterable[Array]) -> tuple[Array, Array, int]:
         """μ, the variance, and the number of numbers that each is taken from, in float64.
 
@@ -296,6 +297,8 @@ class Normalization(Layer):
             n += m
         if n == 0:
             raise ValueError(f"{self} cannot be adapted to no samples.")
+        if not np.isfinite(squares).all():
+            raise ValueError(f"{self}: the squares of X overflow: divide X by its largest number.")
         return as_array(mean + first), as_array(squares / n), n
 
 

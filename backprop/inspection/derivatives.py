@@ -121,8 +121,8 @@ class ComplexStep:
         """
         try:
             left, right = self.slope(move, -self.nearby), self.slope(move, self.nearby)
-        except Exception:
-            return first  # E is not defined there
+        except Exception:  # likewise: E is not defined there
+            return first
         size = max(abs(left.value), abs(right.value))
         if abs(right.value - left.value) <= self.tolerance * size + first.noise:
             return Slope((left.value + right.value) / 2, first.noise)
@@ -171,7 +171,7 @@ class CentralDifferences:
         """E(θ + t d); nan where E is not defined, such as for probabilities below 0."""
         try:
             return float(self.function.moved(move, t))
-        except Exception:
+        except Exception:  # what code of the user's raises there is up to it
             return np.nan
 
     def again(self, move: Move, first: Slope) -> Slope | None:

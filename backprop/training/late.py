@@ -58,7 +58,7 @@ class LateLook:
             and not isinstance(optimizer, ByParameter)
             and (optimizer.schedule is None or from_here(optimizer.schedule))
         )
-        self._generators: list[Any] = [g.bit_generator for g in model.generators.values()]
+        self._generators: list[Any] = []
         self._kept: Kept | None = None
         self._states: list[Any] = []
 
@@ -67,6 +67,8 @@ class LateLook:
         step.late = self._possible and step.replays and self._certain()
         self._kept = Kept(self._model) if step.late else None
         if step.late:
+            if not self._generators:  # the whole model is searched for them
+                self._generators = [g.bit_generator for g in self._model.generators.values()]
             self._states = [generator.state for generator in self._generators]
 
     def _certain(self) -> bool:

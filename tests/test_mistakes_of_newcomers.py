@@ -8,7 +8,7 @@ from mistakes import C, X, assert_speaks, classifier
 import backprop as bp
 from backprop import datasets, inspection, plotting
 from backprop.callbacks import LivePlot
-from backprop.layers import Activation, Dense, Input, Layer, ReLU
+from backprop.layers import Activation, Dense, Input, Layer, ReLU, RepeatVector
 from backprop.losses import Huber, Loss
 
 CALLS = {
@@ -61,6 +61,10 @@ CALLS = {
     "a matrix of labels": (lambda: plotting.confusion_matrix(C, C), "confusion_matrix.*counts it"),
     "curves of a model": (lambda: plotting.loss_curves(classifier()), "the History that fit"),
     "a dict of layers": (lambda: bp.Sequential({"a": Dense(3)}), r"write layers=\[<Dense>\]"),
+    "sequences to repeat": (
+        lambda: bp.Sequential([RepeatVector(2)]).predict(np.ones((3, 4, 2))),
+        r"\(N, C\) but received one of shape \(N, 4, 2\).*Reshape\(\(C,\)\)",
+    ),
     "a layer that is called": (lambda: Dense(3)(X), "list the layers in the order"),
     "a layer as a loss": (lambda: classifier().compile("sgd", Dense(3)), "loss must be a name"),
     "a model as a build": (lambda: bp.cross_validate(classifier(), X, C), "a function of"),

@@ -119,7 +119,8 @@ def check_axes(layer: object, sample: Shape, axes: str) -> None:
     if len(sample) == len(axes):
         return
     wanted, given = (", ".join(["N", *map(str, sizes)]) for sizes in (axes, sample))
-    advice = f"bring the samples into this form, for example with Reshape(({', '.join(axes)}))"
+    form = ", ".join(axes) + "," * (len(axes) == 1)
+    advice = f"bring the samples into this form, for example with Reshape(({form}))"
     if len(sample) == len(axes) - 1:
         advice = "add the axis of the channels, X[..., np.newaxis]"
     raise ShapeError(

@@ -41,6 +41,7 @@ class Batches:
         n_samples: How many samples there are.
         asked: The batch size and the steps as they were given.
         unread: Whether inputs are going to be checked as they are drawn.
+        repeats: Whether the next pass has the order of the last one.
     """
 
     def __init__(
@@ -72,6 +73,8 @@ class Batches:
         ]
         self._shorter: dict[int, list[Array | None]] = {}
         self._rng = rng
+        self._order: Array | None = None
+        self.repeats = False
         self._n = self.n_samples = len(data)
         self.sample_shape = tuple(X.shape[1:])
         whole = -(-self._n // self._size)
@@ -123,7 +126,9 @@ class Batches:
 
     def _shuffled(self, rng: np.random.Generator) -> Iterator[Batch]:
         size = self._size
-        order = rng.permutation(self._n)[: self.steps * size]
+        if not self.repeats or self._order is None:
+            self._order = rng.permutation(self._n)[: self.steps * size]
+        order, self.repeats = self._order, False
         rest = len(order) % size
         draws = self._draws(self._buffers)
         for start in range(0, len(order) - rest, size):

@@ -206,6 +206,8 @@ class RecordedSteps(Step):
         self.square = step.square()
         if step.works:
             self._recorded[id(X), id(y), id(weight)] = step  # keeps them: their ids stay theirs
+            draws = [call.inputs[0] for call in step.tape.calls if call.function == "draw"]
+            self.generators = list({id(generator): generator for generator in draws}.values())
         else:
             self.replays = False
         loss = float(step.total) / step.size + self.model.penalty()

@@ -1,6 +1,7 @@
 """θ and the optimizer as they were, to be had again if steps go wrong."""
 
 import math
+from operator import is_
 
 import numpy as np
 
@@ -23,6 +24,17 @@ class Kept:
         self.vectors: list[Array] = [model.parameters.values, *model.optimizer.state.values()]
         self._before = [vector.copy() for vector in self.vectors]
         self._attributes = vars(model.optimizer).copy()
+
+    def renewed(self, model: Model) -> "Kept":
+        """Copies of what is there now, in the same places if it still stands in the same arrays."""
+        vectors = [model.parameters.values, *model.optimizer.state.values()]
+        same = len(vectors) == len(self.vectors) and all(map(is_, vectors, self.vectors))
+        if not same or model.optimizer is not self._optimizer:
+            return Kept(model)
+        for vector, copy in zip(vectors, self._before, strict=True):
+            np.copyto(copy, vector)
+        self._attributes = vars(model.optimizer).copy()
+        return self
 
     def finite(self) -> bool:
         """Whether all of it still is."""

@@ -16,7 +16,7 @@ from backprop.protocol import Model
 from backprop.training.kept import Kept
 from backprop.training.step import Step
 
-MANY_STEPS = 64
+MANY_STEPS = 32
 """Steps of an epoch from which on copies at its beginning take less than looks at every g."""
 
 FEW_WEIGHTS = 1 << 17
@@ -42,8 +42,8 @@ class LateLook:
         alone: Whether nobody minds to hear of steps twice, and no pass in training changes θ.
     """
 
-    def __init__(self, model: Model, batches: object, alone: bool) -> None:
-        self._model, optimizer = model, model.optimizer
+    def __init__(self, model: Model, batches: Any, alone: bool) -> None:
+        self._model, self._batches, optimizer = model, batches, model.optimizer
         self._known = optimizer, optimizer.schedule, model.metrics
         told = {"raise", "call", "print", "log"} & set(np.geterr().values())
         self._possible = (
@@ -58,18 +58,17 @@ class LateLook:
             and not isinstance(optimizer, ByParameter)
             and (optimizer.schedule is None or from_here(optimizer.schedule))
         )
-        self._generators: list[Any] = []
+        self._late = False
         self._kept: Kept | None = None
-        self._states: list[Any] = []
+        self._states: list[tuple[Any, Any]] = []  # of the noise's generators
 
     def begin(self, step: Step) -> None:
         """Decides when an epoch begins whether g may go without a look, and keeps θ then."""
-        step.late = self._possible and step.replays and self._certain()
-        self._kept = Kept(self._model) if step.late else None
+        step.late = self._late = self._possible and step.replays and self._certain()
         if step.late:
-            if not self._generators:  # the whole model is searched for them
-                self._generators = [g.bit_generator for g in self._model.generators.values()]
-            self._states = [generator.state for generator in self._generators]
+            model = self._model
+            self._kept = self._kept.renewed(model) if self._kept else Kept(model)
+            self._states = [(g.bit_generator, g.bit_generator.state) for g in step.generators]
 
     def _certain(self) -> bool:
         """Whether the model is as it was, and wrong numbers of g stay in it."""
@@ -87,13 +86,14 @@ class LateLook:
         """
         try:
             logs = make()
-            if self._kept is None or self._kept.finite():
+            if not self._late or self._kept is None or self._kept.finite():
                 return logs
         except BaseException:
-            if self._kept is None or self._kept.finite():
+            if not self._late or self._kept is None or self._kept.finite():
                 raise
         self._kept.put_back()
-        for generator, state in zip(self._generators, self._states, strict=True):
+        for generator, state in self._states:
             generator.state = state
+        self._batches.repeats = True
         self._possible = False  # for the rest of this training, which is going to end soon
         return make()

@@ -1,5 +1,7 @@
 """One training step, in the two halves that every faster way of making it keeps."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from backprop.core.types import Array
@@ -21,9 +23,11 @@ class Step:
         late: Whether nobody looks at the square, since it is certain that wrong numbers still show
             when the epoch is through (see ``training/late.py``).
         replays: Whether the model is known to be one whose steps need no Python of the layers.
+        generators: What these draw random numbers from.
     """
 
     late = replays = False
+    generators: Sequence[np.random.Generator] = ()
 
     def __init__(self, model: Model) -> None:
         self.model = model

@@ -20,6 +20,9 @@ from resident import resident
 
 PAUSE = 0.03
 """Seconds between two turns, in which the threads of the last one fall asleep."""
+FEWEST_STEPS = 32
+"""Training steps in a round at the least, however long they take: a fit of few steps would be timed
+by how it begins."""
 PATIENCE = 600
 """Seconds after which an answer is no longer waited for."""
 DISAGREEMENT = 0.25
@@ -93,6 +96,8 @@ def serve(pipe: Any, module: str, seconds: float) -> None:
                     start = time.perf_counter()
                     work(1)
                     repeats = max(1, math.ceil(seconds / (time.perf_counter() - start)))
+                    if job.optimizer:
+                        repeats = max(repeats, math.ceil(FEWEST_STEPS / job.steps))
                     steps = job.steps * repeats
                     pipe.send(loss)
                 else:

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from backprop.core.types import Array
 from backprop.engine.traced import Traced, TracedGenerator, plain
@@ -90,9 +91,13 @@ class Tape:
         calls: The calls.
         failure: What could not be written down; None if everything could. It was done nevertheless:
             recording never changes what is computed.
+
+    Args:
+        known: An array that stays: calls may read it, and views of it, though it is not traced.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, known: Array | None = None) -> None:
+        self._known = (0, 0) if known is None else byte_bounds(known)
         self.calls: list[Call] = []
         self.failure: str | None = None
         self._errors: dict[str, Any] = {**np.geterr()}
@@ -126,7 +131,7 @@ class Tape:
         """Writes a call down, if it reads and writes nothing but what is traced or constant."""
         if not self.runs:
             return
-        if not (isinstance(out, Traced) and all(map(lasts, (*inputs, *options.values())))):
+        if not (isinstance(out, Traced) and all(map(self._lasts, (*inputs, *options.values())))):
             self.fail("an array that is not traced")
             return
         operands, out = plain(inputs), plain(out)
@@ -139,16 +144,18 @@ class Tape:
             errors = {k: v for k, v in errors.items() if v != self._errors[k]}
         self.calls.append(Call(function, operands, out, plain(options), errors))
 
-
-def lasts(value: Any) -> bool:
-    """Whether a call that reads this finds in it next time what it should: the tape knows it."""
-    if type(value) is Traced:
-        return True
-    if isinstance(value, np.ndarray):  # integers are positions, which follow from the shapes
-        return value.dtype.kind in "iu" or not value.flags.writeable
-    if isinstance(value, tuple):  # axes
-        return all(map(lasts, value))
-    return value is None or isinstance(value, (*CONSTANTS, TracedGenerator))
+    def _lasts(self, value: Any) -> bool:
+        """Whether a call that reads this finds in it next time what it should."""
+        if type(value) is Traced:
+            return True
+        if isinstance(value, np.ndarray):  # integers are positions, which follow from the shapes
+            if value.dtype.kind in "iu" or not value.flags.writeable:
+                return True
+            start, stop = byte_bounds(value)
+            return self._known[0] <= start and stop <= self._known[1]
+        if isinstance(value, tuple):  # axes
+            return all(map(self._lasts, value))
+        return value is None or isinstance(value, (*CONSTANTS, TracedGenerator))
 
 
 def constants(ufunc: Any, operands: tuple[Any, ...], out: Array) -> tuple[Any, ...]:

@@ -18,6 +18,7 @@ from backprop.data.inputs import as_inputs, surely_finite
 from backprop.data.items import Items, inputs_of, makes_inputs
 from backprop.data.on_disk import on_disk, slices_of
 from backprop.data.sources import EVALUATION_BATCH, bounded, refuse_beside_stream
+from backprop.engine.predictions import predictions_of
 from backprop.engine.threads import single_blas_threads
 from backprop.layers.block import shape_through
 from backprop.training.divergence import quietly, warn_of_overflow
@@ -38,30 +39,34 @@ def predict(
 ) -> Array:
     """The outputs; see ``Network.predict`` for the arguments."""
     layers = network._some_layers()
-    check_labels(x, network.feature_names)
-    progress(verbose)  # says so if there is no such value; predictions show none
+    if verbose != 0:
+        progress(verbose)  # says so if there is no such value; predictions show none
     if steps is not None:
         steps = check_integer(steps, "steps")
-    if on_disk(x):
+    array = type(x) is np.ndarray  # which is looked at by itself: a row should take no time
+    if not array:
+        check_labels(x, network.feature_names)
+    if not array and on_disk(x):
         size = EVALUATION_BATCH if batch_size is None else check_integer(batch_size, "batch_size")
         slices = slices_of(x, size)
         items = Items(
             slices, bounded(-(-x.shape[0] // size), steps), "x", None, network.input_shape
         )
         return predict_items(network, items, verbose, callbacks)
-    if makes_inputs(x, network.input_shape):
+    if not array and makes_inputs(x, network.input_shape):
         refuse_beside_stream("x", None, batch_size)
         items = Items(x, steps, "x", None, network.input_shape)
         return predict_items(network, items, verbose, callbacks)
     X = as_inputs(x, network.input_shape, layers)
-    size = EVALUATION_BATCH if batch_size is None else batch_size
-    size = check_integer(size, "batch_size")
+    size = EVALUATION_BATCH if batch_size is None else check_integer(batch_size, "batch_size")
     X = X if steps is None else X[: steps * size]
-    params = {"steps": -(-X.shape[0] // size), "verbose": verbose}
-    told = CallbackList(check_list(callbacks, "callbacks"), network, params)
+    heard = check_list(callbacks, "callbacks")
+    told = None
+    if heard or X.shape[0] > size:
+        told = CallbackList(heard, network, {"steps": -(-X.shape[0] // size), "verbose": verbose})
     build_for(network, X)
     with single_blas_threads():
-        if X.shape[0] <= size and not told.callbacks:
+        if told is None:
             outputs = predict_rows(network, X, 0)
         else:
             outputs = predict_by_batches(network, X, size, told)
@@ -119,8 +124,7 @@ def predict_rows(network: Any, X: Array, first_row: int) -> Array:
     """The outputs for a batch."""
     if X.dtype != network.dtype or not surely_finite(X):
         check_finite(X, "x holds", network.dtype, first_row)
-    outputs: Array = network.forward(X)
-    return outputs
+    return predictions_of(network)(network, X)
 
 
 def believed(network: Any, outputs: Array) -> Array:

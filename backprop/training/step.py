@@ -27,7 +27,7 @@ class Step:
     """
 
     late = replays = False
-    generators: Sequence[np.random.Generator] = ()
+    generators: "Sequence[np.random.Generator]" = ()
 
     def __init__(self, model: Model) -> None:
         self.model = model

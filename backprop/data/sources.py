@@ -111,21 +111,23 @@ def evaluation_source(
     def checked(x: Any, y: Any, weight: Any) -> Data:
         return check(model, x, y, weight, None, prefix, sample_shape)
 
+    def warn(data: Data, of: str = "the first batch's ") -> None:
+        warn_of_rounding(data.given, f"{of}{prefix}y", model.dtype)  # the loss sees what is left
+
     if steps is not None:
         steps = check_integer(steps, f"{prefix.replace(' ', '_')}steps")
     if on_disk(x):
         size = EVALUATION_BATCH if batch_size is None else batch_size
         size = check_integer(size, f"{prefix.replace(' ', '_')}batch_size")
         rows = RowsOnDisk(*named(x, y, sample_weight), size, None, range(first, x.shape[0]))
-        return Stream(
-            rows, bounded(len(rows), steps), checked, model.dtype, f"{prefix}x", None, sample_shape
-        )
+        most = bounded(len(rows), steps)
+        return Stream(rows, most, checked, model.dtype, f"{prefix}x", None, sample_shape, warn)
     if makes_batches(x, y):
         refuse_beside_stream(f"{prefix}x", sample_weight, batch_size)
         shape = model.input_shape or sample_shape
-        return Stream(x, steps, checked, model.dtype, f"{prefix}x", None, shape)
+        return Stream(x, steps, checked, model.dtype, f"{prefix}x", None, shape, warn)
     data = checked(x, y, sample_weight)
-    warn_of_rounding(data.given, f"{prefix}y", model.dtype)  # the loss sees what is left of it
+    warn(data, "")
     return in_order(data, batch_size, f"{prefix.replace(' ', '_')}batch_size", steps, model.dtype)
 
 

@@ -33,6 +33,7 @@ class Stream:
         name: What error messages call it.
         rng: Shuffles the batches of a data set, see ``Items``.
         sample_shape: The shape of one input sample, if it is known.
+        warn: Is given the first batch, to warn of what is strange about it.
 
     Attributes:
         sample_shape: The shape of one input sample.
@@ -53,11 +54,14 @@ class Stream:
         name: str = "x",
         rng: np.random.Generator | None = None,
         sample_shape: Shape | None = None,
+        warn: Callable[[Data], None] | None = None,
     ) -> None:
         self._check, self._dtype, self._name = check, dtype, name
         self._items = Items(source, steps, name, rng, sample_shape)
         data = self._unpack(self._items.first)
         self.sample_shape, self.batch_size = tuple(data.X.shape[1:]), len(data)
+        if warn is not None:
+            warn(data)
 
     @property
     def steps(self) -> int | None:

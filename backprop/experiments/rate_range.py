@@ -15,6 +15,7 @@ from backprop.core.checks import check_integer, check_positive
 from backprop.core.types import Array
 from backprop.data.batches import Batches
 from backprop.data.sources import check
+from backprop.data.training import warn_of_numbers
 from backprop.engine.threads import single_blas_threads
 from backprop.protocol import Model, check_model
 from backprop.training.observation import observe
@@ -131,6 +132,7 @@ def learning_rate_range(
         )
     twin: Any = copy.deepcopy(model)
     data = check(twin, X, y)
+    warn_of_numbers(data, twin)
     twin.build((None, *data.X.shape[1:]))
     optimizer = twin.optimizer
     optimizer.check_free(twin.parameters)

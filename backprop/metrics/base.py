@@ -64,9 +64,7 @@ class Metric(Settings):
     _tried: tuple[Shape, Shape, bool, Shape] | None = None
 
     def __init__(self, name: str) -> None:
-        if not isinstance(name, str):
-            raise TypeError(f"{type(self).__name__}(name) must be a string, but it is {name!r}.")
-        self.name = name
+        self.name = check_text(name, f"{type(self).__name__}(name)")
         self.weighted = False
 
     def reset(self) -> None:

@@ -258,3 +258,19 @@ def test_numbers_of_any_name_are_kept(tmp_path):
     history = model.fit([[1.0]], [[1.0]], epochs=2, callbacks=[Adds(), logger, board], verbose=1)
     assert history.history[odd] == [1.0, 1.0]
     assert (tmp_path / "log.csv").read_text(encoding="utf-8").startswith("epoch,a\\udcff,loss\n")
+
+
+@pytest.mark.parametrize("advice", ["errors='replace'", "encoding='utf-8'"])
+def test_what_users_print_on_a_terminal_that_knows_ascii_alone_follows_advice(tmp_path, advice):
+    program = f"""
+made = make()
+texts = made.explain(X[:2], y[:2]), made.check_gradients(X, y)
+try:
+    print(texts[0])
+except UnicodeEncodeError:
+    sys.stdout.reconfigure({advice})
+    print(*texts)
+    print("ended")
+"""
+    made = run(program, tmp_path, PYTHONIOENCODING="ascii")
+    assert made.stdout.decode().splitlines()[-1] == "ended", made.stderr.decode()

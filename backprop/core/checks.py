@@ -75,17 +75,27 @@ def check_text(value: Any, name: str) -> str:
 
     Raises:
         TypeError: It is something else.
-        ValueError: It holds half a character or a control character, which no table can show.
     """
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a string, but it is {value!r}.")
-    for character in value:
+    return value
+
+
+def check_shown(value: Any, name: str) -> str:
+    """The value, which is a string that files, tables and pictures can show.
+
+    Raises:
+        TypeError: It is something else.
+        ValueError: It holds half a character or a control character.
+    """
+    text = check_text(value, name)
+    for character in text:
         if unicodedata.category(character) in ("Cs", "Cc"):
             raise ValueError(
                 f"{name} is {value!r}, but half a character or a control character such as "
                 f"{character!r} cannot be shown: leave it out."
             )
-    return value
+    return text
 
 
 def check_name(value: Any, name: str) -> str | None:
@@ -95,7 +105,7 @@ def check_name(value: Any, name: str) -> str | None:
         TypeError: It is no string.
         ValueError: It cannot be shown.
     """
-    return value if value is None else check_text(value, name)
+    return value if value is None else check_shown(value, name)
 
 
 def check_use_bias(value: Any, call: str) -> bool:

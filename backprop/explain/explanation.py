@@ -180,8 +180,8 @@ def explain(model: Explainable, X: Any, y: Any, sample_weight: Any = None) -> Ex
     Nothing in the model changes: everything is computed on a copy of it, as training would.
 
     The text has Greek letters and arrows. Where stdout lacks them, as in cp1252 or ASCII, ``print``
-    raises a UnicodeEncodeError: call ``sys.stdout.reconfigure(errors="replace")`` before, or set
-    the environment variable PYTHONIOENCODING=utf-8. So it is with the other reports of the package
+    raises a UnicodeEncodeError: call stdout's ``reconfigure(errors="replace")`` before, or set the
+    environment variable PYTHONIOENCODING=utf-8. So it is with the other reports of the package
     that are printed by ``print``; what the package prints itself is always shown.
 
     Args:

@@ -111,6 +111,9 @@ def test_targets_that_are_masked(estimator, y):
     for targets in (masked(y), masked(y.astype(object))):
         with pytest.raises(ValueError, match="y is masked, first in row 3"):
             estimator.fit(X, targets)
+    estimator.fit(X, y)
+    with pytest.raises(ValueError, match="y is masked, first in row 3"):
+        estimator.score(X, masked(y))
 
 
 def test_targets_that_are_dates():
@@ -126,6 +129,10 @@ def test_weights_that_would_be_misread(weights, estimator, y):
         estimator.fit(X, y, sample_weight=weights)
     with pytest.raises((ValueError, TypeError), match=r"sample_weight (is masked|must)"):
         estimator.fit(X, y, validation_data=(X, y, weights))
+    estimator.fit(X, y)
+    with pytest.raises((ValueError, TypeError), match=r"sample_weight (is masked|must)"):
+        estimator.score(X, y, weights)
+    assert estimator.score(X, y, np.ones(N)) == estimator.score(X, y)
 
 
 @pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])

@@ -94,7 +94,8 @@ def standardize(X: npt.ArrayLike, *others: npt.ArrayLike) -> tuple[Array, ...]:
     Raises:
         TypeError: An array does not hold real numbers.
         ShapeError: ``X`` has no rows, or another array has other features.
-        ValueError: ``X`` holds NaN or an infinity, which would spoil a whole feature.
+        ValueError: ``X`` holds NaN or an infinity, which would spoil a whole feature, or its
+            squares overflow.
 
     Example:
         >>> X, X_test = bp.datasets.standardize(np.array([[1.0], [3.0]]), np.array([[5.0]]))
@@ -125,10 +126,13 @@ def standardize(X: npt.ArrayLike, *others: npt.ArrayLike) -> tuple[Array, ...]:
             "X holds NaN or infinite values, which would spoil the mean of their feature: "
             "fill them in or leave those samples out."
         )
-    mean = X.mean(axis=0, dtype=np.float64)
-    std = X.std(axis=0, dtype=np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        std = X.std(axis=0, dtype=np.float64)
+    if not np.isfinite(std).all():
+        raise ValueError("the squares of X overflow in float64: divide X by its largest number.")
     # Rounding gives a constant feature a std of about 1e-17 instead of 0: compare the values.
     std = np.where(X.max(axis=0) == X.min(axis=0), 1.0, std)
+    mean = X.mean(axis=0, dtype=np.float64)
     return tuple(
         ((array - mean) / std).astype(array.dtype if array.dtype.kind == "f" else np.float64)
         for array in arrays

@@ -225,6 +225,12 @@ def test_one_row_settles_it_wherever_it_stands(row):
     assert said_of(0.0) == []
 
 
+def test_tiny_columns_are_to_be_divided():
+    (message,) = said(1e-60 * X, Y)
+    assert "divide it by a number of its size first" in message
+    assert "subtract" not in message
+
+
 def test_sequences_have_the_columns_of_their_last_axis():
     x = np.zeros((N, 5, 2))
     x[..., 0] = np.arange(5)  # the same in every sample, and not constant

@@ -156,10 +156,12 @@ def warn_of_rounding(X: Array, what: str, dtype: Any) -> None:
     in_float64 = np.dtype(dtype) == np.float32 and spans[0] >= FEW * np.spacing(largest[0])
     advice = ', or make the model with dtype="float64"' if in_float64 else ""
     about = "about " if len(rows) < X.shape[0] else ""
+    normal = largest[0] >= np.finfo(dtype).tiny
+    what_to_do = "subtract the mean" if normal else "divide it by a number of its size"
     console.warn(
         f"{which} {verb} by {about}{spans[0]:.4g} around {largest[0]:.6g}, where "
         f"{np.dtype(dtype).name} has steps of {spacing(largest[:1], dtype)[0]:.4g}, so that little "
-        f"or nothing of it is left: subtract the mean first{advice}."
+        f"or nothing of it is left: {what_to_do} first{advice}."
     )
 
 

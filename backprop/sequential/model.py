@@ -216,10 +216,10 @@ class Sequential(CompiledNetwork):
             labels = check_labels(x, self.feature_names)
             data = check(self, x, y, sample_weight, class_weight)
             self.optimizer.check_free(self._parameters)
-            self.build((None, *data.X.shape[1:]))
-            self.feature_names = labels
             if not self.optimizer.iterations:
                 warn_of_numbers(data, self)
+            self.build((None, *data.X.shape[1:]))
+            self.feature_names = labels
             X = data.X.astype(self.dtype, copy=False)
             step = Step(self)
             guard, batch = Guard(self), (X, data.y, data.weight)

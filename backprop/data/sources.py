@@ -105,8 +105,12 @@ def evaluation_source(
     prefix: str = "",
     sample_shape: Shape | None = None,
     first: int = 0,
+    labels: Labels | None = None,
 ) -> Source:
-    """Batches to evaluate on, in order; of an array on disk from row ``first`` on."""
+    """Batches to evaluate on, in order; of an array on disk from row ``first`` on.
+
+    Frames among them must have the labels, or those that the model was trained on.
+    """
 
     def checked(x: Any, y: Any, weight: Any) -> Data:
         return check(model, x, y, weight, None, prefix, sample_shape)
@@ -125,7 +129,8 @@ def evaluation_source(
     if makes_batches(x, y):
         refuse_beside_stream(f"{prefix}x", sample_weight, batch_size)
         shape = model.input_shape or sample_shape
-        return Stream(x, steps, checked, model.dtype, f"{prefix}x", None, shape, warn)
+        names = labels or model.feature_names
+        return Stream(x, steps, checked, model.dtype, f"{prefix}x", None, shape, warn, names)
     data = checked(x, y, sample_weight)
     warn(data, "")
     return in_order(data, batch_size, f"{prefix.replace(' ', '_')}batch_size", steps, model.dtype)
@@ -181,6 +186,7 @@ def validation_source(
         steps=steps,
         prefix="validation ",
         sample_shape=sample_shape,
+        labels=labels,
     )
 
 

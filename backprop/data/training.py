@@ -67,7 +67,8 @@ def training_source(
         refuse_beside_stream("x", sample_weight, batch_size, validation_split=split)
         refuse_to_observe(model)
         shape = model.input_shape
-        return Stream(x, steps, checked, model.dtype, rng=rng, sample_shape=shape, warn=warn), None
+        names = model.feature_names
+        return Stream(x, steps, checked, model.dtype, "x", rng, shape, warn, names), None
     each = check_integer(32 if batch_size is None else batch_size, "batch_size")
     kept: Source | None = None
     if disk:

@@ -14,6 +14,7 @@ from backprop import plotting
 from backprop.core.checks import check_integer, check_positive
 from backprop.core.types import Array
 from backprop.data.batches import Batches
+from backprop.data.frames import check_labels
 from backprop.data.sources import check
 from backprop.data.training import warn_of_numbers
 from backprop.engine.threads import single_blas_threads
@@ -131,6 +132,7 @@ def learning_rate_range(
             "has a learning rate."
         )
     twin: Any = copy.deepcopy(model)
+    check_labels(X, model.feature_names, "X")
     data = check(twin, X, y)
     warn_of_numbers(data, twin)
     twin.build((None, *data.X.shape[1:]))

@@ -183,6 +183,9 @@ def test_float64_has_its_own_steps():
     (message,) = said(X, 1e17 + 16.0 * np.arange(N), "float64")
     assert "where float64 has steps of 16" in message
     assert "dtype" not in message
+    assert said(X, LONG(1e18) + np.arange(N), "float64")[0].startswith(
+        "y varies by 59 around 1e+18"
+    )
     (message,) = said(X, 10**18 + np.arange(N), "float64")
     assert "float64 has steps of 128" in message
 

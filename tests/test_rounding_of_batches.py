@@ -119,6 +119,13 @@ def test_some_rows_of_a_long_memory_map_tell_enough(tmp_path):
     assert message.startswith("column 1 of x varies by about ")
 
 
+def test_numbers_of_samples_in_a_small_batch_are_fine():
+    """Consecutive ones vary by fewer than 100 steps, and float32 keeps them all."""
+    numbered = np.column_stack([X, np.arange(N) + 1_000_000])
+    assert said(lambda: model_of().fit(batches(numbered, Y, 4), verbose=0)) == []
+    assert said(lambda: model_of().train_on_batch(numbered[:4], Y[:4])) == []
+
+
 def test_two_rows_may_be_alike_by_chance():
     few = RNG.uniform(size=(2, 100_000))
     assert said(lambda: model_of().fit([(few, Y[:2])], verbose=0)) == []

@@ -223,8 +223,10 @@ def narrow_columns(X: Array, dtype: np.dtype[Any]) -> tuple[Array, Array, Array]
     """The columns that vary by fewer than 100 steps, their ranges, and their largest values.
 
     Most columns are settled by the first rows: later ones can make a range larger only, and the
-    step no more than twice as large, unless they make the range as large as the values.
+    step no more than twice as large, unless they make the range as large as the values. Of few
+    rows, such as those of a small batch, twice as many steps as there are rows are enough.
     """
+    enough = min(FEW, 2 * len(X))
     columns = np.arange(X.shape[1])
     low = high = np.empty(0)
     start = 0
@@ -237,22 +239,23 @@ def narrow_columns(X: Array, dtype: np.dtype[Any]) -> tuple[Array, Array, Array]
         if start:
             now_low, now_high = np.minimum(low, now_low), np.maximum(high, now_high)
         span, largest = extent(now_low, now_high)
-        open_still = span < 2 * FEW * spacing(largest, dtype)
+        open_still = span < 2 * enough * spacing(largest, dtype)
         open_still &= largest > 0
         columns, low, high = columns[open_still], now_low[open_still], now_high[open_still]
         start += ROWS
     span, largest = extent(low, high)
     # of a finer dtype the last digits are rounding, in a column that is computed and constant
     finer = X.dtype.kind == "f" and X.dtype.itemsize > dtype.itemsize
-    least = 4 * np.spacing(largest) if finer else 0
-    narrow = (span > least) & (span < FEW * spacing(largest, dtype))
+    least = 4 * spacing(largest, X.dtype) if finer else 0
+    narrow = (span > least) & (span < enough * spacing(largest, dtype))
     return columns[narrow], span[narrow], largest[narrow]
 
 
 def extent(low: Array, high: Array) -> tuple[Array, Array]:
     """The range of each column, and its largest absolute value, in float64."""
     if low.dtype.kind == "f":
-        span = high.astype(np.float64) - low
+        wide = np.promote_types(high.dtype, np.float64)
+        span = (high.astype(wide) - low).astype(np.float64)
     else:  # the difference of large integers may be smaller than the steps of float64
         span = np.array([int(h) - int(v) for h, v in zip(high, low, strict=True)], np.float64)
     return span, np.maximum(np.abs(low.astype(np.float64)), np.abs(high.astype(np.float64)))

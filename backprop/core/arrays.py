@@ -307,6 +307,8 @@ def check_items(x: Iterable[Any], name: str, row: int | None = None, deep: bool 
 
 def asarray(x: Any, name: str) -> Array:
     """``np.asarray`` with errors that name the argument."""
+    if hasattr(x, "combine_chunks") and x.null_count:  # PyArrow misreads gaps of dictionaries
+        return np.concatenate([asarray(chunk, name) for chunk in x.chunks])
     try:
         return np.asarray(x)
     except ValueError:  # NumPy's word for rows of different lengths

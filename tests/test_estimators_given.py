@@ -159,6 +159,23 @@ def test_targets_of_which_the_dtype_keeps_nothing():
     assert told[0].filename == __file__
 
 
+def test_gaps_in_tables_of_arrow(estimator, y):
+    """PyArrow itself gives another entry of a dictionary in the place of what is missing."""
+    gaps = pa.chunked_array([pa.array([1, 2, None, 3] * (N // 4)).dictionary_encode()])
+    table = pa.table({"a": gaps, "b": X[:, 0]})
+    estimator.fit(X, y)
+    for call in (lambda: estimator.fit(table, y), lambda: estimator.predict(table)):
+        with pytest.raises(ValueError, match="X holds None, first in row 2, column 'a'"):
+            call()
+    for call in (lambda: estimator.fit(X, gaps), lambda: estimator.score(X, gaps)):
+        with pytest.raises(ValueError, match="y holds None, first in row 2"):
+            call()
+    with pytest.raises(ValueError, match="sample_weight holds None, first in row 2"):
+        estimator.fit(X, y, sample_weight=gaps)
+    with pytest.raises(ValueError, match="X holds nan, first in row 2, column 'a'"):
+        bp.datasets.stratified_split(table, LABELS)
+
+
 # --------------------------------------------------------------------- what a dtype makes of them
 
 REGRESSORS = {

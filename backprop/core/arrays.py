@@ -66,17 +66,6 @@ def to_array(x: Any, name: str) -> Array:
     return from_ndarray(found, name)
 
 
-def any_array(x: Any, name: str) -> Array:
-    """An array of anything, for those who only take rows of it: what is masked stays so.
-
-    Raises:
-        TypeError: It is no array and cannot be made one.
-    """
-    if is_sparse(x) or not (readable(x) or columns_of(x) is not None):
-        return to_array(x, name)  # which says why not
-    return np.asanyarray(x)
-
-
 def as_numbers(x: Any, name: str, sparse: bool = False) -> Array:
     """``to_array`` for what must hold numbers.
 

@@ -1,12 +1,14 @@
 """Splits samples into a training and a test part, and scales both by the training part alone."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
-from backprop.core.arrays import any_array, to_array
+from backprop.core.arrays import columns_of, readable, to_array
 from backprop.core.checks import check_integer, check_share
 from backprop.core.errors import ShapeError
-from backprop.core.types import Array, Shape
+from backprop.core.types import Array, Shape, is_sparse
 
 Parts = tuple[tuple[Array, Array], tuple[Array, Array]]
 """What every loader returns: ``(X, y), (X_test, y_test)``."""
@@ -73,6 +75,20 @@ def stratified_split(
     train_rows = rng.permutation(np.concatenate(train))
     test_rows = rng.permutation(np.concatenate(test))
     return (X[train_rows], y[train_rows]), (X[test_rows], y[test_rows])
+
+
+def any_array(x: Any, name: str) -> Array:
+    """An array of anything, as only rows of it are taken: what is masked stays so.
+
+    Raises:
+        TypeError: It is no array and cannot be made one.
+    """
+    columns = columns_of(x)
+    if is_sparse(x) or not (readable(x) or columns is not None):
+        return to_array(x, name)  # which says why not
+    if hasattr(x, "combine_chunks") and any(column.null_count for _, column in columns or ()):
+        return to_array(x, name)  # NumPy may be given other numbers for gaps of PyArrow's
+    return np.asanyarray(x)
 
 
 def standardize(X: npt.ArrayLike, *others: npt.ArrayLike) -> tuple[Array, ...]:

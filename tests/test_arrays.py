@@ -12,6 +12,7 @@ from mistakes import assert_speaks
 
 import backprop as bp
 from backprop import metrics
+from backprop.core.arrays import to_array
 from backprop.layers import Dense, Normalization, ReLU, Softmax
 
 pd = pytest.importorskip("pandas")
@@ -371,3 +372,22 @@ def test_a_column_of_vectors_beside_numbers_is_told_what_to_do():
         ValueError, match=r"beside vectors, first in row 0, column 1: .*column_stack"
     ):
         classifier().fit(table, Y, verbose=0)
+
+
+@pytest.mark.parametrize("kind", [pa.int64(), pa.float32(), pa.uint8()], ids=str)
+def test_gaps_in_chunks_of_dictionaries_are_no_numbers(kind):
+    """PyArrow itself gives another entry of the dictionary in the place of what is missing."""
+
+    def linear():
+        model = bp.Sequential([Dense(1)], seed=0)
+        model.compile("sgd", "mse")
+        return model
+
+    column = pa.array([1, 2, None, 3] * 10, type=kind).dictionary_encode()
+    chunks = pa.chunked_array([column[:15], column[15:]])
+    with pytest.raises(ValueError, match="x holds nan, first in row 2, column 'a'"):
+        linear().fit(pa.table({"a": chunks}), np.ones(40))
+    with pytest.raises(ValueError, match=r"the targets hold nan .*first in row 2"):
+        linear().fit(np.ones((40, 1)), chunks)
+    whole = pa.chunked_array([column[:2], column[3:6]])
+    np.testing.assert_array_equal(to_array(whole, "x"), [1, 2, 3, 1, 2])

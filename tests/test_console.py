@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from backprop.core import console
 
 EVERYTHING = """
 import sys
+import types
 import numpy as np
 import backprop as bp
 from backprop.callbacks import *
@@ -202,3 +204,73 @@ def test_the_demo_prints_and_draws_the_same_count(tmp_path, monkeypatch, capsys)
     (figure,) = drawn
     assert printed in figure.axes[0].get_title()
     assert not re.search(r"of 50\b", figure.axes[0].get_title() + figure.get_suptitle())
+
+
+# ------------------------------------------------------------------------------------------ names
+
+
+def named_function(y_true, y_pred):
+    return 1.0
+
+
+@pytest.mark.parametrize("odd", ["a\udcff", "\ud800", "a\nb", "a\rb", "a\0", "\x1b[31m"])
+def test_names_that_nothing_can_show_are_refused(odd):
+    """Saving, explaining, plotting and TensorBoard would end in other libraries' words."""
+    layer, metric = bp.layers.Dense(1), bp.metrics.Accuracy()
+
+    def rename(part):
+        part.name = odd
+
+    def own_name():
+        function = types.FunctionType(named_function.__code__, {}, "f")
+        function.__name__ = odd
+        bp.metrics.FunctionMetric(function)
+
+    calls = [
+        lambda: bp.layers.Dense(1, name=odd),
+        lambda: bp.metrics.Accuracy(odd),
+        lambda: bp.metrics.FunctionMetric(named_function, odd),
+        own_name,
+        lambda: rename(layer),
+        lambda: rename(metric),
+        lambda: layer.add_parameter(odd, (1,), "zeros"),
+    ]
+    for call in calls:
+        with pytest.raises(ValueError, match="cannot be shown: leave it out") as caught:
+            call()
+        assert repr(odd) in str(caught.value)
+    for fine in ("точность", "日本", "a b", "\N{ZERO WIDTH JOINER}"):
+        assert bp.metrics.Accuracy(fine).name == fine
+
+
+def test_numbers_of_any_name_are_kept(tmp_path):
+    """A callback of the user's may write what it likes into the logs."""
+    odd = "a\udcff"
+    logger = bp.callbacks.CSVLogger(tmp_path / "log.csv")
+    board = bp.callbacks.TensorBoard(tmp_path / "board")
+
+    class Adds(bp.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs[odd] = 1.0
+
+    model = bp.Sequential([bp.layers.Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    history = model.fit([[1.0]], [[1.0]], epochs=2, callbacks=[Adds(), logger, board], verbose=1)
+    assert history.history[odd] == [1.0, 1.0]
+    assert (tmp_path / "log.csv").read_text(encoding="utf-8").startswith("epoch,a\\udcff,loss\n")
+
+
+@pytest.mark.parametrize("advice", ["errors='replace'", "encoding='utf-8'"])
+def test_what_users_print_on_a_terminal_that_knows_ascii_alone_follows_advice(tmp_path, advice):
+    program = f"""
+made = make()
+texts = made.explain(X[:2], y[:2]), made.check_gradients(X, y)
+try:
+    print(texts[0])
+except UnicodeEncodeError:
+    sys.stdout.reconfigure({advice})
+    print(*texts)
+    print("ended")
+"""
+    made = run(program, tmp_path, PYTHONIOENCODING="ascii")
+    assert made.stdout.decode().splitlines()[-1] == "ended", made.stderr.decode()

@@ -275,6 +275,13 @@ def test_standardize_names_what_is_wrong(arrays, error, message):
         standardize(*arrays)
 
 
+@pytest.mark.parametrize("large", [1e300, np.longdouble("1e400")], ids=["float64", "longdouble"])
+def test_standardize_refuses_numbers_whose_squares_overflow(large):
+    X = np.array([[1, 2], [3, large], [5, 6]], dtype=type(large))
+    with pytest.raises(ValueError, match="the squares of X overflow in float64"):
+        standardize(X)
+
+
 def test_standardizing_again_after_another_split_is_as_good_as_from_the_raw_values():
     raw, raw_y = bundled._load("wine")
     once = standardize(raw[:100], raw)[1]

@@ -111,6 +111,9 @@ def test_targets_that_are_masked(estimator, y):
     for targets in (masked(y), masked(y.astype(object))):
         with pytest.raises(ValueError, match="y is masked, first in row 3"):
             estimator.fit(X, targets)
+    estimator.fit(X, y)
+    with pytest.raises(ValueError, match="y is masked, first in row 3"):
+        estimator.score(X, masked(y))
 
 
 def test_targets_that_are_dates():
@@ -126,6 +129,10 @@ def test_weights_that_would_be_misread(weights, estimator, y):
         estimator.fit(X, y, sample_weight=weights)
     with pytest.raises((ValueError, TypeError), match=r"sample_weight (is masked|must)"):
         estimator.fit(X, y, validation_data=(X, y, weights))
+    estimator.fit(X, y)
+    with pytest.raises((ValueError, TypeError), match=r"sample_weight (is masked|must)"):
+        estimator.score(X, y, weights)
+    assert estimator.score(X, y, np.ones(N)) == estimator.score(X, y)
 
 
 @pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])
@@ -150,3 +157,60 @@ def test_targets_of_which_the_dtype_keeps_nothing():
     with pytest.warns(RuntimeWarning, match="y varies by 11 around 1.7e\\+09.*float32") as told:
         regressor.fit(X, 1.7e9 + np.arange(N))
     assert told[0].filename == __file__
+
+
+def test_gaps_in_tables_of_arrow(estimator, y):
+    """PyArrow itself gives another entry of a dictionary in the place of what is missing."""
+    gaps = pa.chunked_array([pa.array([1, 2, None, 3] * (N // 4)).dictionary_encode()])
+    table = pa.table({"a": gaps, "b": X[:, 0]})
+    estimator.fit(X, y)
+    for call in (lambda: estimator.fit(table, y), lambda: estimator.predict(table)):
+        with pytest.raises(ValueError, match="X holds None, first in row 2, column 'a'"):
+            call()
+    for call in (lambda: estimator.fit(X, gaps), lambda: estimator.score(X, gaps)):
+        with pytest.raises(ValueError, match="y holds None, first in row 2"):
+            call()
+    with pytest.raises(ValueError, match="sample_weight holds None, first in row 2"):
+        estimator.fit(X, y, sample_weight=gaps)
+    with pytest.raises(ValueError, match="X holds nan, first in row 2, column 'a'"):
+        bp.datasets.stratified_split(table, LABELS)
+
+
+# --------------------------------------------------------------------- what a dtype makes of them
+
+REGRESSORS = {
+    "MLPRegressor": lambda: MLPRegressor(hidden_layer_sizes=(4,), max_iter=1, dtype="float32"),
+    "lbfgs": lambda: MLPRegressor(
+        hidden_layer_sizes=(4,), max_iter=1, dtype="float32", solver="lbfgs"
+    ),
+    "SequentialRegressor": lambda: SequentialRegressor(one_output, epochs=1),
+}
+
+
+def one_output(n_features, n_outputs):
+    model = bp.Sequential([bp.layers.Dense(n_outputs)], seed=0)
+    model.compile(bp.optimizers.SGD(1e-30), "mse")
+    return model
+
+
+@pytest.mark.parametrize("make", REGRESSORS.values(), ids=REGRESSORS)
+def test_numbers_that_overflow_in_the_dtype_are_named(make):
+    large, y = np.array(X, np.float64), np.arange(float(N))
+    large[3, 1] = 1e300
+    with pytest.raises(ValueError, match=r"[xX] holds 1e\+300 in row 3, column 1, an overflow"):
+        make().fit(large, y)
+    with pytest.raises(ValueError, match=r"[xX] holds 1e\+300 in row 3, column 1, an overflow"):
+        make().fit(X, y, validation_data=(large, y))
+    y[3] = 1e300
+    with pytest.raises(ValueError, match=r"1e\+300 in row 3, an overflow in float32"):
+        make().fit(X, y)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning", "ignore:the loss of")
+@pytest.mark.parametrize("make", REGRESSORS.values(), ids=REGRESSORS)
+def test_numbers_of_which_the_dtype_keeps_nothing_are_told_of(make):
+    late, y = 1.7e9 + np.arange(N), np.arange(float(N))
+    with pytest.warns(RuntimeWarning, match="^y varies by .* around 1.7e"):
+        make().fit(X, late)
+    with pytest.warns(RuntimeWarning, match=r"^column \d of [xX] varies by .* around 1.7e"):
+        make().fit(np.column_stack([X, late]), y)

@@ -11,7 +11,12 @@ import pytest
 import backprop as bp
 from backprop.layers import Dense, Softmax
 
-KINDS = [lambda f: f, pl.from_pandas, pa.Table.from_pandas]
+KINDS = [
+    lambda f: f,
+    pl.from_pandas,
+    pa.Table.from_pandas,
+    lambda f: f.to_records(index=False),
+]
 
 
 @pytest.fixture
@@ -39,13 +44,39 @@ def test_reordered_columns_are_refused_by_every_verb(kind, verb, frame, model):
         lambda: model.evaluate(other, y),
         lambda: model.fit(other, y),
         lambda: model.train_on_batch(other, y),
+        lambda: model.fit([(other, y)]),
+        lambda: model.evaluate(lambda: iter([(other, y)])),
+        lambda: model.predict(lambda: iter([other])),
+        lambda: model.predict([(other, y)]),
+        lambda: model.activations(other),
+        lambda: bp.learning_rate_range(model, other, y),
     ):
-        with pytest.raises(ValueError, match=r"x has the columns of another order.*'a', 'b', 'c'"):
+        with pytest.raises(
+            ValueError, match=r"[xX] has the columns of another order.*'a', 'b', 'c'"
+        ):
             call()
     np.testing.assert_array_equal(before[0], model.get_weights()[0])
     np.testing.assert_allclose(
         model.predict(kind(frame)), model.predict(frame.to_numpy()), rtol=1e-5, atol=1e-6
     )
+
+
+def test_batches_agree_on_their_columns(frame, model):
+    """As chunks of several files, of which one has its columns in another order."""
+    y, other = np.zeros(20), frame[["b", "a", "c"]]
+    words = "^x has the columns of another order"
+    with pytest.raises(ValueError, match=words):
+        model.fit([(frame, y), (other, y)], verbose=0)
+    model.reset()
+    with pytest.raises(ValueError, match=words):
+        model.evaluate([(frame, y), (other, y)])
+    before = model.get_weights()
+    for held_out in ([(other, y)], lambda: iter([(other, y)]), (other, y)):
+        with pytest.raises(ValueError, match=f"{words[0]}validation {words[1:]}"):
+            model.fit([(frame, y)], validation_data=held_out, verbose=0)
+    np.testing.assert_array_equal(before[0], model.get_weights()[0])
+    model.fit([(frame, y), (frame.to_numpy(), y), (frame, y)], epochs=2, verbose=0)
+    assert model.feature_names == ("a", "b", "c")
 
 
 def test_columns_that_are_missing_or_new_are_named(frame, model):

@@ -147,7 +147,9 @@ def test_path_that_does_not_exist(tmp_path):
 
 
 def test_path_of_another_type():
-    with pytest.raises(TypeError, match=r"path must be a string or a pathlib\.Path, received 3"):
+    with pytest.raises(
+        TypeError, match=r"path must be a path, a string or a pathlib\.Path, but it is 3"
+    ):
         load_mnist(3)
 
 

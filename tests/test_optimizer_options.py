@@ -339,3 +339,23 @@ def test_representation_shows_the_call():
         "use_ema=True)"
     )
     assert repr(AdamW()).count("weight_decay") == 1
+
+
+@pytest.mark.parametrize("name", ["Adam", "RMSprop", "Adagrad", "Adadelta", "Adamax", "Nadam"])
+def test_an_epsilon_that_a_dtype_does_not_have_is_refused(name):
+    """Where an input is 0 for all samples 0 / (0 + ε) would make the weights nan."""
+    x = np.array([[1.0, 0.0], [2.0, 0.0]])
+    for dtype, epsilon in (("float32", 1e-50), ("float64", 1e-320)):
+        model = bp.Sequential([bp.layers.Dense(1)], seed=0, dtype=dtype)
+        model.compile(getattr(bp.optimizers, name)(epsilon=epsilon), "mse")
+        model.build((None, 2))
+        before = model.parameters.values.copy()
+        words = rf"{name}\(epsilon={epsilon}\) is below the smallest number of {dtype}"
+        for call in (model.fit, model.train_on_batch):
+            with pytest.raises(ValueError, match=words):
+                call(x, [1.0, 2.0])
+        np.testing.assert_array_equal(model.parameters.values, before)
+    model = bp.Sequential([bp.layers.Dense(1)], seed=0, dtype="float64")
+    model.compile(getattr(bp.optimizers, name)(epsilon=1e-50), "mse")
+    model.fit(x, [1.0, 2.0], epochs=2, verbose=0)
+    assert np.isfinite(model.parameters.values).all()

@@ -52,6 +52,7 @@ FOLDERS = {
     "BackupAndRestore": lambda path: fit_with(BackupAndRestore(path)),
     "from_image_folder": lambda path: datasets.from_image_folder(path, (2, 2)),
 }
+DATA = {**READERS, **FOLDERS, "load_mnist": datasets.load_mnist}
 NO_PATHS = [5, 1.5, True, ["a"], math.nan, "", b"", "a\0b", b"a\0b", "\ud800"]
 
 
@@ -84,6 +85,17 @@ def test_a_picture_of_an_unknown_format_is_refused_before_training(call, tmp_pat
         call(tmp_path / "training.npz")
     assert_speaks(caught, [])
     np.testing.assert_array_equal(MODEL.parameters.values, before)
+
+
+@pytest.mark.parametrize("call", [*FILES.values(), *DATA.values()], ids=[*FILES, *DATA])
+def test_a_path_that_the_system_cannot_write_is_told_what_to_do(call, tmp_path, monkeypatch):
+    """As on a system whose names of files are ASCII."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("os.fsencode", lambda path: path.encode("ascii", "surrogateescape"))
+    with pytest.raises(ValueError, match="точность") as caught:
+        call("точность")
+    assert_speaks(caught, ["ASCII", "lacks 'т'", "PYTHONUTF8=1"])
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_file_is_no_folder(tmp_path):

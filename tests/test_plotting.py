@@ -651,3 +651,23 @@ def test_surface_refuses(change: dict[str, Any], message: str) -> None:
     arguments = {"alphas": ALPHAS, "betas": BETAS, "losses": np.ones((7, 9)), **change}
     with pytest.raises(ValueError, match=message):
         loss_surface(**arguments)
+
+
+def test_what_is_masked_is_drawn_nowhere() -> None:
+    masked = np.ma.masked_equal(np.eye(2), 1.0)
+    classes = np.ma.masked_array([0, 1], mask=[False, True])
+
+    def shares(points: Any) -> Any:
+        return np.full((len(points), 2), 0.5)
+
+    for call in (
+        lambda: confusion_matrix(masked),
+        lambda: attention(masked),
+        lambda: predictions_grid(masked.reshape(1, 2, 2), [0], [0]),
+        lambda: predictions_grid(np.ones((2, 2, 2)), classes, [0, 1]),
+        lambda: predictions_grid(np.ones((2, 2, 2)), [0, 1], [0, 1], masked),
+        lambda: decision_regions(shares, masked, [0, 1]),
+        lambda: decision_regions(shares, np.eye(2), classes),
+    ):
+        with pytest.raises(ValueError, match="is masked, first in row"):
+            call()

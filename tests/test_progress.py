@@ -342,6 +342,25 @@ def test_wide_characters_are_counted_as_the_terminal_shows_them():
     assert "█" not in last  # the name alone takes 42 of the 80 columns
 
 
+def test_settings_of_tqdm_in_the_environment_end_no_training():
+    """With TQDM_ASCII=1 tqdm itself divides by 0, as its bars then have a single character."""
+    program = """
+import numpy as np
+import backprop as bp
+model = bp.Sequential([bp.layers.Dense(1)], seed=0)
+model.compile("sgd", "mse")
+model.fit(np.ones((5000, 2)), np.ones(5000), 1, 2, verbose=1)
+"""
+    made = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(Path(bp.__file__).parents[1]), "TQDM_ASCII": "1"},
+        capture_output=True,
+        timeout=100,
+    )
+    assert made.returncode == 0, made.stderr.decode()
+    assert b"Epoch 2/2 5000/5000" in made.stdout
+
+
 def test_bars_of_others_stay_whole_below_the_lines():
     program = PROGRAM.replace(
         "history = model.fit",

@@ -183,6 +183,9 @@ def test_float64_has_its_own_steps():
     (message,) = said(X, 1e17 + 16.0 * np.arange(N), "float64")
     assert "where float64 has steps of 16" in message
     assert "dtype" not in message
+    assert said(X, LONG(1e18) + np.arange(N), "float64")[0].startswith(
+        "y varies by 59 around 1e+18"
+    )
     (message,) = said(X, 10**18 + np.arange(N), "float64")
     assert "float64 has steps of 128" in message
 
@@ -223,6 +226,12 @@ def test_one_row_settles_it_wherever_it_stands(row):
     assert said_of(1 + 1e-6) == ["column 7 of x va"]
     assert said_of(1 + 1e-4) == []
     assert said_of(0.0) == []
+
+
+def test_tiny_columns_are_to_be_divided():
+    (message,) = said(1e-60 * X, Y)
+    assert "divide it by a number of its size first" in message
+    assert "subtract" not in message
 
 
 def test_sequences_have_the_columns_of_their_last_axis():
@@ -284,7 +293,7 @@ def constant(value):
     return model
 
 
-@pytest.mark.filterwarnings("ignore:y varies")
+@pytest.mark.filterwarnings("ignore:.*y varies")
 def test_metrics_see_the_targets_as_they_were_given():
     """The mean of LATE as a prediction: R² is about 0, and the error that of a uniform one."""
     model = constant(LATE.mean())

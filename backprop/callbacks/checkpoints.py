@@ -8,8 +8,8 @@ from backprop.callbacks.base import Callback, Logs
 from backprop.callbacks.file_names import fill, may_add, plain_path
 from backprop.callbacks.monitoring import Monitor
 from backprop.core import console
-from backprop.core.checks import check_flag, check_integer, check_number, check_path
-from backprop.core.durable import FilePath, check_file, make_folder, remove
+from backprop.core.checks import check_flag, check_integer, check_number
+from backprop.core.durable import FilePath, check_file, check_path, make_folder, remove
 from backprop.storage import files, snapshot
 
 

@@ -5,8 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from backprop.callbacks.base import Callback, LambdaCallback
-from backprop.core.checks import check_path
-from backprop.core.durable import FilePath
+from backprop.core.durable import FilePath, check_path
 
 
 def plain_path(path: FilePath, name: str) -> str:

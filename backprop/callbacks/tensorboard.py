@@ -168,7 +168,8 @@ class EventFile:
         self._write, self.flush, self.close = write, file.flush, file.close
 
     def add_scalar(self, tag: str, value: float, step: int) -> None:
-        """Writes a number."""
+        """Writes a number; a callback of the user's may have given it any name."""
+        tag = tag.encode("utf-8", "backslashreplace").decode()
         self._add(step, tag=tag, simple_value=value)
 
     def add_histogram(self, tag: str, values: Array, step: int) -> None:

@@ -66,17 +66,6 @@ def to_array(x: Any, name: str) -> Array:
     return from_ndarray(found, name)
 
 
-def any_array(x: Any, name: str) -> Array:
-    """An array of anything, for those who only take rows of it: what is masked stays so.
-
-    Raises:
-        TypeError: It is no array and cannot be made one.
-    """
-    if is_sparse(x) or not (readable(x) or columns_of(x) is not None):
-        return to_array(x, name)  # which says why not
-    return np.asanyarray(x)
-
-
 def as_numbers(x: Any, name: str, sparse: bool = False) -> Array:
     """``to_array`` for what must hold numbers.
 
@@ -307,6 +296,8 @@ def check_items(x: Iterable[Any], name: str, row: int | None = None, deep: bool 
 
 def asarray(x: Any, name: str) -> Array:
     """``np.asarray`` with errors that name the argument."""
+    if hasattr(x, "combine_chunks") and x.null_count:  # PyArrow misreads gaps of dictionaries
+        return np.concatenate([asarray(chunk, name) for chunk in x.chunks])
     try:
         return np.asarray(x)
     except ValueError:  # NumPy's word for rows of different lengths

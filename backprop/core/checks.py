@@ -1,7 +1,7 @@
 """Checks of single arguments: numbers, integers, shapes, lists, dtypes; NumPy's numbers pass."""
 
 import math
-import os
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -81,34 +81,31 @@ def check_text(value: Any, name: str) -> str:
     return value
 
 
+def check_shown(value: Any, name: str) -> str:
+    """The value, which is a string that files, tables and pictures can show.
+
+    Raises:
+        TypeError: It is something else.
+        ValueError: It holds half a character or a control character.
+    """
+    text = check_text(value, name)
+    for character in text:
+        if unicodedata.category(character) in ("Cs", "Cc"):
+            raise ValueError(
+                f"{name} is {value!r}, but half a character or a control character such as "
+                f"{character!r} cannot be shown: leave it out."
+            )
+    return text
+
+
 def check_name(value: Any, name: str) -> str | None:
     """The name of a layer or a metric; None if it is to get one.
 
     Raises:
         TypeError: It is no string.
+        ValueError: It cannot be shown.
     """
-    return value if value is None else check_text(value, name)
-
-
-def check_path(value: Any, name: str) -> str:
-    """The path of a file or a folder as a string.
-
-    Raises:
-        TypeError: It is no path.
-        ValueError: It is empty, or holds a character that no path can have.
-    """
-    if not isinstance(value, str | bytes | os.PathLike):
-        raise TypeError(f"{name} must be a path, a string or a pathlib.Path, but it is {value!r}.")
-    path = os.fsdecode(value)
-    if not path:
-        raise ValueError(f"{name} must be a path, but it is empty.")
-    try:
-        encoded = os.fsencode(path)
-    except UnicodeEncodeError:  # half a character
-        encoded = b"\0"
-    if b"\0" in encoded:
-        raise ValueError(f"{name} holds a character that no path can have: it is {value!r}.")
-    return path
+    return value if value is None else check_shown(value, name)
 
 
 def check_use_bias(value: Any, call: str) -> bool:

@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from backprop.core.checks import check_path
-
 fcntl: Any
 try:
     import fcntl
@@ -25,6 +23,33 @@ FilePath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 LONGEST_ENDING = 20
 """Characters of a name's ending that a temporary name keeps: it may say the format."""
+
+
+def check_path(value: Any, name: str) -> str:
+    """The path of a file or a folder as a string.
+
+    Raises:
+        TypeError: It is no path.
+        ValueError: It is empty, or holds a character that no path can have.
+    """
+    if not isinstance(value, str | bytes | os.PathLike):
+        raise TypeError(f"{name} must be a path, a string or a pathlib.Path, but it is {value!r}.")
+    path = os.fsdecode(value)
+    if not path:
+        raise ValueError(f"{name} must be a path, but it is empty.")
+    try:
+        encoded = os.fsencode(path)
+    except UnicodeEncodeError as error:
+        if not "\ud800" <= path[error.start] <= "\udfff":
+            raise ValueError(
+                f"{name} is {value!r}, but Python takes the names of files here to be "
+                f"{error.encoding.upper()}, which lacks {path[error.start]!r}: set the environment "
+                f"variable PYTHONUTF8=1, or LC_ALL=C.UTF-8, before it starts, or take another name."
+            ) from None
+        encoded = b"\0"  # half a character
+    if b"\0" in encoded:
+        raise ValueError(f"{name} holds a character that no path can have: it is {value!r}.")
+    return path
 
 
 def check_file(path: FilePath) -> str:

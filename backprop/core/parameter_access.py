@@ -7,7 +7,7 @@ from typing import Any, Generic, NoReturn, TypeVar
 import numpy as np
 
 from backprop.core.arrays import as_numbers
-from backprop.core.checks import check_flag, check_text
+from backprop.core.checks import check_flag, check_shown
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.core.ranges import check_overflow
 from backprop.core.types import Array, Shape
@@ -50,7 +50,7 @@ def fixed_in_models(what: str) -> Any:
 CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "decays": check_flag,
     "learned": check_flag,
-    "name": check_text,
+    "name": check_shown,
     "trainable": check_flag,
 }
 """What is assigned to the attributes of a parameter is checked; reading them takes no longer."""

@@ -17,6 +17,9 @@ ROWS = 256
 FEW = 100
 """A column that varies by fewer of a dtype's steps than these is told of."""
 
+SOME = 64
+"""Rows that are looked at for it in a sparse matrix or a memory map."""
+
 
 def check_finite(X: Array, what: str, dtype: Any = None, first_row: int | Array = 0) -> None:
     """Refuses nan, infinite numbers, and those that become infinite in a dtype.
@@ -126,22 +129,25 @@ def warn_of_rounding(X: Array, what: str, dtype: Any) -> None:
     """Warns where a column varies by so little that a dtype keeps next to nothing of it.
 
     That is by less than 100 of the steps between numbers of the size of its largest one. Columns
-    are those of the last axis; a constant one is none of them.
+    are those of the last axis; a constant one is none of them, and two rows may be alike by chance.
 
     Args:
-        X: Finite numbers with samples in rows.
+        X: Numbers with samples in rows.
         what: What they are, for the warning: ``"x"``.
         dtype: What they are to be converted to.
     """
-    if is_sparse(X) or isinstance(X, np.memmap) or exact(X.dtype, np.dtype(dtype)):
+    if exact(X.dtype, np.dtype(dtype)):
         return
-    n_columns = X.shape[-1] if X.ndim > 1 else 1
-    columns, spans, largest = narrow_columns(X.reshape(-1, n_columns), np.dtype(dtype))
+    rows, labels = rows_looked_at(X)
+    if rows.size < 3 * len(labels) or not rows.size:
+        return
+    with np.errstate(over="ignore", invalid="ignore"):  # a memory map is checked only later
+        columns, spans, largest = narrow_columns(rows, np.dtype(dtype))
     if not len(columns):
         return
     which, verb = what, "varies"
-    if n_columns > 1:
-        numbers = ", ".join(map(str, columns[:3]))
+    if X.ndim > 1 and X.shape[-1] > 1:
+        numbers = ", ".join(str(labels[k]) for k in columns[:3])
         if len(columns) == 1:
             which = f"column {numbers} of {what}"
         else:
@@ -149,14 +155,32 @@ def warn_of_rounding(X: Array, what: str, dtype: Any) -> None:
             which, verb = f"columns {numbers}{more} of {what}", "vary"
     in_float64 = np.dtype(dtype) == np.float32 and spans[0] >= FEW * np.spacing(largest[0])
     advice = ', or make the model with dtype="float64"' if in_float64 else ""
+    about = "about " if len(rows) < X.shape[0] else ""
+    normal = largest[0] >= np.finfo(dtype).tiny
+    what_to_do = "subtract the mean" if normal else "divide it by a number of its size"
     console.warn(
-        f"{which} {verb} by {spans[0]:.4g} around {largest[0]:.6g}, where {np.dtype(dtype).name} "
-        f"has steps of {spacing(largest[:1], dtype)[0]:.4g}, so that little or nothing of it is "
-        f"left: subtract the mean first{advice}."
+        f"{which} {verb} by {about}{spans[0]:.4g} around {largest[0]:.6g}, where "
+        f"{np.dtype(dtype).name} has steps of {spacing(largest[:1], dtype)[0]:.4g}, so that little "
+        f"or nothing of it is left: {what_to_do} first{advice}."
     )
 
 
-def warn_of_underflow(y: Array, loss: Any) -> None:
+def rows_looked_at(X: Any) -> tuple[Array, Any]:
+    """A table ``(n, columns)`` of all rows, and the numbers of its columns.
+
+    Of a memory map and of a sparse matrix these are some rows from everywhere, of the latter only
+    the columns without a 0: one with a 0 varies by as much as its numbers are large.
+    """
+    n_columns = X.shape[-1] if X.ndim > 1 else 1
+    if is_sparse(X) or isinstance(X, np.memmap):
+        X = X[:: -(-X.shape[0] // SOME)]
+    if not is_sparse(X):
+        return X.reshape(-1, n_columns), range(n_columns)
+    filled = np.flatnonzero(np.bincount(X.indices, minlength=n_columns) >= X.shape[0])
+    return X[:, filled].toarray(), filled
+
+
+def warn_of_underflow(y: Array, loss: Any, what: str) -> None:
     """Warns where targets are so small that the loss of predicting 0 for all of them underflows.
 
     A training would end with it as if nothing were left to learn.
@@ -164,6 +188,7 @@ def warn_of_underflow(y: Array, loss: Any) -> None:
     Args:
         y: Targets in the dtype that is computed in.
         loss: The loss; a copy is asked for its ``values``, if it is of the package.
+        what: What they are, for the warning: ``"the targets"``.
     """
     if y.dtype.kind != "f" or not y.size or not loss.of_package:
         return
@@ -181,7 +206,7 @@ def warn_of_underflow(y: Array, loss: Any) -> None:
         in_float64 = y.dtype == np.float32 and largest**2 > np.finfo(np.float64).tiny
         advice = ', or make the model with dtype="float64"' if in_float64 else ""
         console.warn(
-            f"the targets go up to {largest:.4g} only: in {y.dtype} the loss of predicting 0 for "
+            f"{what} go up to {largest:.4g} only: in {y.dtype} the loss of predicting 0 for "
             f"them is {E:.4g}, as numbers below {tiny:.4g} underflow, so that they cannot be "
             f"learnt: divide y by a number of its size{advice}."
         )
@@ -198,8 +223,10 @@ def narrow_columns(X: Array, dtype: np.dtype[Any]) -> tuple[Array, Array, Array]
     """The columns that vary by fewer than 100 steps, their ranges, and their largest values.
 
     Most columns are settled by the first rows: later ones can make a range larger only, and the
-    step no more than twice as large, unless they make the range as large as the values.
+    step no more than twice as large, unless they make the range as large as the values. Of few
+    rows, such as those of a small batch, twice as many steps as there are rows are enough.
     """
+    enough = min(FEW, 2 * len(X))
     columns = np.arange(X.shape[1])
     low = high = np.empty(0)
     start = 0
@@ -212,22 +239,23 @@ def narrow_columns(X: Array, dtype: np.dtype[Any]) -> tuple[Array, Array, Array]
         if start:
             now_low, now_high = np.minimum(low, now_low), np.maximum(high, now_high)
         span, largest = extent(now_low, now_high)
-        open_still = span < 2 * FEW * spacing(largest, dtype)
+        open_still = span < 2 * enough * spacing(largest, dtype)
         open_still &= largest > 0
         columns, low, high = columns[open_still], now_low[open_still], now_high[open_still]
         start += ROWS
     span, largest = extent(low, high)
     # of a finer dtype the last digits are rounding, in a column that is computed and constant
     finer = X.dtype.kind == "f" and X.dtype.itemsize > dtype.itemsize
-    least = 4 * np.spacing(largest) if finer else 0
-    narrow = (span > least) & (span < FEW * spacing(largest, dtype))
+    least = 4 * spacing(largest, X.dtype) if finer else 0
+    narrow = (span > least) & (span < enough * spacing(largest, dtype))
     return columns[narrow], span[narrow], largest[narrow]
 
 
 def extent(low: Array, high: Array) -> tuple[Array, Array]:
     """The range of each column, and its largest absolute value, in float64."""
     if low.dtype.kind == "f":
-        span = high.astype(np.float64) - low
+        wide = np.promote_types(high.dtype, np.float64)
+        span = (high.astype(wide) - low).astype(np.float64)
     else:  # the difference of large integers may be smaller than the steps of float64
         span = np.array([int(h) - int(v) for h, v in zip(high, low, strict=True)], np.float64)
     return span, np.maximum(np.abs(low.astype(np.float64)), np.abs(high.astype(np.float64)))

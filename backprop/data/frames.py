@@ -2,11 +2,16 @@
 
 from typing import Any
 
+import numpy as np
+
 Labels = tuple[Any, ...]
 
 
 def labels_of(x: Any) -> Labels | None:
-    """The labels of the columns of a frame of pandas, Polars or PyArrow; None if x is none."""
+    """The labels of a frame of pandas, Polars or PyArrow, or of records; None if x is none."""
+    if isinstance(x, np.ndarray):
+        names: Labels | None = x.dtype.names
+        return names
     if hasattr(x, "iloc") or hasattr(x, "iter_columns"):
         return tuple(x.columns) if hasattr(x, "columns") else None
     return tuple(x.column_names) if hasattr(x, "column_names") else None

@@ -105,11 +105,18 @@ def evaluation_source(
     prefix: str = "",
     sample_shape: Shape | None = None,
     first: int = 0,
+    labels: Labels | None = None,
 ) -> Source:
-    """Batches to evaluate on, in order; of an array on disk from row ``first`` on."""
+    """Batches to evaluate on, in order; of an array on disk from row ``first`` on.
+
+    Frames among them must have the labels, or those that the model was trained on.
+    """
 
     def checked(x: Any, y: Any, weight: Any) -> Data:
         return check(model, x, y, weight, None, prefix, sample_shape)
+
+    def warn(data: Data, of: str = "the first batch's ") -> None:
+        warn_of_rounding(data.given, f"{of}{prefix}y", model.dtype)  # the loss sees what is left
 
     if steps is not None:
         steps = check_integer(steps, f"{prefix.replace(' ', '_')}steps")
@@ -117,15 +124,15 @@ def evaluation_source(
         size = EVALUATION_BATCH if batch_size is None else batch_size
         size = check_integer(size, f"{prefix.replace(' ', '_')}batch_size")
         rows = RowsOnDisk(*named(x, y, sample_weight), size, None, range(first, x.shape[0]))
-        return Stream(
-            rows, bounded(len(rows), steps), checked, model.dtype, f"{prefix}x", None, sample_shape
-        )
+        most = bounded(len(rows), steps)
+        return Stream(rows, most, checked, model.dtype, f"{prefix}x", None, sample_shape, warn)
     if makes_batches(x, y):
         refuse_beside_stream(f"{prefix}x", sample_weight, batch_size)
         shape = model.input_shape or sample_shape
-        return Stream(x, steps, checked, model.dtype, f"{prefix}x", None, shape)
+        names = labels or model.feature_names
+        return Stream(x, steps, checked, model.dtype, f"{prefix}x", None, shape, warn, names)
     data = checked(x, y, sample_weight)
-    warn_of_rounding(data.given, f"{prefix}y", model.dtype)  # the loss sees what is left of it
+    warn(data, "")
     return in_order(data, batch_size, f"{prefix.replace(' ', '_')}batch_size", steps, model.dtype)
 
 
@@ -179,6 +186,7 @@ def validation_source(
         steps=steps,
         prefix="validation ",
         sample_shape=sample_shape,
+        labels=labels,
     )
 
 

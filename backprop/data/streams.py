@@ -10,6 +10,7 @@ import numpy as np
 from backprop.core.errors import ShapeError
 from backprop.core.types import Shape
 from backprop.data.batches import Batch
+from backprop.data.frames import Labels, check_labels
 from backprop.data.items import Items
 from backprop.data.samples import Data
 
@@ -33,8 +34,11 @@ class Stream:
         name: What error messages call it.
         rng: Shuffles the batches of a data set, see ``Items``.
         sample_shape: The shape of one input sample, if it is known.
+        warn: Is given the first batch, to warn of what is strange about it.
+        labels: The labels that the columns of frames must have.
 
     Attributes:
+        labels: Those, or the ones of the first batch; None if there are no frames.
         sample_shape: The shape of one input sample.
         steps: Batches in an epoch; None while that is not known.
         batch_size: Samples in the first batch.
@@ -53,11 +57,16 @@ class Stream:
         name: str = "x",
         rng: np.random.Generator | None = None,
         sample_shape: Shape | None = None,
+        warn: Callable[[Data], None] | None = None,
+        labels: Labels | None = None,
     ) -> None:
         self._check, self._dtype, self._name = check, dtype, name
+        self.labels = labels
         self._items = Items(source, steps, name, rng, sample_shape)
         data = self._unpack(self._items.first)
         self.sample_shape, self.batch_size = tuple(data.X.shape[1:]), len(data)
+        if warn is not None:
+            warn(data)
 
     @property
     def steps(self) -> int | None:
@@ -81,4 +90,5 @@ class Stream:
                 f"y."
             )
         x, y, *weight = batch
+        self.labels = check_labels(x, self.labels, self._name)
         return self._check(x, y, weight[0] if weight else None)

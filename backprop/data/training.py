@@ -59,12 +59,16 @@ def training_source(
     def checked(x: Any, y: Any, weight: Any) -> Data:
         return check(model, x, y, weight, class_weight)
 
+    def warn(first: Data) -> None:
+        warn_of_numbers(first, model, "the first batch's ")
+
     disk = on_disk(x)
     if not disk and makes_batches(x, y):
         refuse_beside_stream("x", sample_weight, batch_size, validation_split=split)
         refuse_to_observe(model)
         shape = model.input_shape
-        return Stream(x, steps, checked, model.dtype, rng=rng, sample_shape=shape), None
+        names = model.feature_names
+        return Stream(x, steps, checked, model.dtype, "x", rng, shape, warn, names), None
     each = check_integer(32 if batch_size is None else batch_size, "batch_size")
     kept: Source | None = None
     if disk:
@@ -79,7 +83,7 @@ def training_source(
                 f"validation_split={share} of {n} samples leaves no sample for training."
             )
         rows = RowsOnDisk(*named(x, y, sample_weight), each, rng, range(cut))
-        batches = Stream(rows, bounded(len(rows), steps), checked, model.dtype, rng=rng)
+        batches = Stream(rows, bounded(len(rows), steps), checked, model.dtype, rng=rng, warn=warn)
         if held_out is not None and cut < n:
             size, most = held_out
             kept = evaluation_source(
@@ -87,8 +91,7 @@ def training_source(
             )
         return batches, kept
     data = checked(x, y, sample_weight)
-    warn_of_bytes(data.X, model.layers)
-    warn_of_digits(data, model)
+    warn_of_numbers(data, model)
     if split and held_out is not None:
         data, rest = split_validation(data, split, model.loss.unjoined.has_classes(data.y))
         if class_weight is not None:  # they weight the training loss alone
@@ -97,16 +100,18 @@ def training_source(
     return Batches(data, each, model.dtype, rng, steps), kept
 
 
-def warn_of_digits(data: Data, model: Model) -> None:
-    """Warns where the model's dtype has no digits for what is to be learnt.
+def warn_of_numbers(data: Data, model: Model, of: str = "") -> None:
+    """Warns of images in bytes, and where the model's dtype has no digits for what is to be learnt.
 
     Args:
         data: What it is trained on.
         model: The model.
+        of: What stands before the names of the arrays: ``"the first batch's "``.
     """
+    warn_of_bytes(data.X, model.layers)
     for array, name in ((data.X, "x"), (data.given, "y")):
-        warn_of_rounding(array, name, model.dtype)
-    warn_of_underflow(data.y, model.loss.unjoined)
+        warn_of_rounding(array, f"{of}{name}", model.dtype)
+    warn_of_underflow(data.y, model.loss.unjoined, f"{of or 'the '}targets")
 
 
 def observing(model: Model) -> list[Any]:

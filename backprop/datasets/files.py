@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.checks import check_flag, check_integer, check_path, is_row
-from backprop.core.durable import check_file
+from backprop.core.checks import check_flag, check_integer, is_row
+from backprop.core.durable import check_file, check_path
 from backprop.core.errors import CorruptFileError
 from backprop.core.types import Array
 

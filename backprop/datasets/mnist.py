@@ -7,6 +7,7 @@ import zlib
 import numpy as np
 
 from backprop.core.checks import check_flag
+from backprop.core.durable import check_path
 from backprop.core.errors import DataError
 from backprop.core.file_kinds import kind_of_file
 from backprop.core.types import Array
@@ -64,13 +65,8 @@ def load_mnist(path: str | os.PathLike[str] | None = None, images: bool = False)
         place = cache_folder()
         for name in _missing(place):
             download(name, place)
-    elif isinstance(path, str | os.PathLike):
-        place = os.path.expanduser(path)
     else:
-        raise TypeError(
-            f"path must be a string or a pathlib.Path, received {path!r}: pass the folder or the "
-            f".npz file that holds MNIST."
-        )
+        place = os.path.expanduser(check_path(path, "path"))
     parts = _read(place)
     return as_images(parts, (28, 28, 1)) if check_flag(images, "images") else parts
 

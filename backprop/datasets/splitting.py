@@ -1,12 +1,14 @@
 """Splits samples into a training and a test part, and scales both by the training part alone."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
-from backprop.core.arrays import any_array, to_array
+from backprop.core.arrays import columns_of, readable, to_array
 from backprop.core.checks import check_integer, check_share
 from backprop.core.errors import ShapeError
-from backprop.core.types import Array, Shape
+from backprop.core.types import Array, Shape, is_sparse
 
 Parts = tuple[tuple[Array, Array], tuple[Array, Array]]
 """What every loader returns: ``(X, y), (X_test, y_test)``."""
@@ -75,6 +77,20 @@ def stratified_split(
     return (X[train_rows], y[train_rows]), (X[test_rows], y[test_rows])
 
 
+def any_array(x: Any, name: str) -> Array:
+    """An array of anything, as only rows of it are taken: what is masked stays so.
+
+    Raises:
+        TypeError: It is no array and cannot be made one.
+    """
+    columns = columns_of(x)
+    if is_sparse(x) or not (readable(x) or columns is not None):
+        return to_array(x, name)  # which says why not
+    if hasattr(x, "combine_chunks") and any(column.null_count for _, column in columns or ()):
+        return to_array(x, name)  # NumPy may be given other numbers for gaps of PyArrow's
+    return np.asanyarray(x)
+
+
 def standardize(X: npt.ArrayLike, *others: npt.ArrayLike) -> tuple[Array, ...]:
     """Brings every feature of ``X`` to mean 0 and standard deviation 1, and ``others`` alike.
 
@@ -94,7 +110,8 @@ def standardize(X: npt.ArrayLike, *others: npt.ArrayLike) -> tuple[Array, ...]:
     Raises:
         TypeError: An array does not hold real numbers.
         ShapeError: ``X`` has no rows, or another array has other features.
-        ValueError: ``X`` holds NaN or an infinity, which would spoil a whole feature.
+        ValueError: ``X`` holds NaN or an infinity, which would spoil a whole feature, or its
+            squares overflow.
 
     Example:
         >>> X, X_test = bp.datasets.standardize(np.array([[1.0], [3.0]]), np.array([[5.0]]))
@@ -125,10 +142,13 @@ def standardize(X: npt.ArrayLike, *others: npt.ArrayLike) -> tuple[Array, ...]:
             "X holds NaN or infinite values, which would spoil the mean of their feature: "
             "fill them in or leave those samples out."
         )
-    mean = X.mean(axis=0, dtype=np.float64)
-    std = X.std(axis=0, dtype=np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        std = X.std(axis=0, dtype=np.float64)
+    if not np.isfinite(std).all():
+        raise ValueError("the squares of X overflow in float64: divide X by its largest number.")
     # Rounding gives a constant feature a std of about 1e-17 instead of 0: compare the values.
     std = np.where(X.max(axis=0) == X.min(axis=0), 1.0, std)
+    mean = X.mean(axis=0, dtype=np.float64)
     return tuple(
         ((array - mean) / std).astype(array.dtype if array.dtype.kind == "f" else np.float64)
         for array in arrays

@@ -146,7 +146,27 @@ class Estimator(BaseEstimator):
         return tags
 
 
-class Classifies(ClassifierMixin):
+class Scores:
+    """Scikit-learn's score, which would read what is masked as if it were not."""
+
+    _sees_labels: bool
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The accuracy of ``predict(X)``, or the R² of predicted numbers.
+
+        Args:
+            X: Samples in rows.
+            y: Their targets.
+            sample_weight: Their weights.
+        """
+        check_given(y, "y", numbers=not self._sees_labels)
+        check_given(sample_weight, "sample_weight")
+        mixin: Any = super()
+        found: float = mixin.score(X, y, sample_weight)
+        return found
+
+
+class Classifies(Scores, ClassifierMixin):
     """Labels in, labels and probabilities out.
 
     Attributes:
@@ -218,7 +238,7 @@ class Classifies(ClassifierMixin):
         return tags
 
 
-class Regresses(RegressorMixin):
+class Regresses(Scores, RegressorMixin):
     """Numbers in, numbers out.
 
     Attributes:

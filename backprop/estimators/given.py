@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.array_errors import describe, refuse_kind
+from backprop.core.array_errors import describe, refuse_gap, refuse_kind
 from backprop.core.arrays import check_items, columns_of, is_masked, readable, unmasked
 from backprop.core.types import Array, is_sparse
 from backprop.estimators.scikit import check_sample_weight
@@ -25,9 +25,11 @@ def check_given(x: Any, name: str, numbers: bool = True) -> None:
         numbers: Whether they must be numbers; labels may be dates.
 
     Raises:
-        ValueError: Something is masked.
+        ValueError: Something is masked, or missing in a table of PyArrow.
         TypeError: There are dates, or x gives its items one by one.
     """
+    if hasattr(x, "combine_chunks"):
+        check_gaps(x, name)
     if is_masked(x):
         unmasked(x, name)
     elif isinstance(x, list | tuple):
@@ -42,6 +44,14 @@ def check_given(x: Any, name: str, numbers: bool = True) -> None:
         raise TypeError(f"{name} must be an array, but it is {describe(x, name)}")
     if numbers and all(hasattr(type(x), way) for way in ("__array__", "__getitem__")):
         check_kind(x[:1] if np.ndim(x) else x, name, "it")
+
+
+def check_gaps(x: Any, name: str) -> None:
+    """Refuses gaps in a table or column of PyArrow: NumPy may be given other entries for them."""
+    for label, column in columns_of(x) or [(None, x)]:
+        if column.null_count:
+            where = f"row {np.asarray(column.is_null()).argmax()}"
+            refuse_gap(name, "None", where if label is None else f"{where}, column {label!r}")
 
 
 def check_kind(x: Any, name: str, what: str) -> None:

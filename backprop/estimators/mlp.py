@@ -14,6 +14,7 @@ from backprop.callbacks import Callback
 from backprop.core import console
 from backprop.core.checks import check_dtype, check_integer
 from backprop.core.errors import DivergenceError
+from backprop.core.ranges import check_finite, warn_of_rounding
 from backprop.core.types import Array, DTypeLike
 from backprop.estimators.arguments import CONSTRAINTS, STOCHASTIC
 from backprop.estimators.base import Estimator, check_members
@@ -156,16 +157,16 @@ class MLP(Estimator):
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
         anew = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
-        dtype = [np.float64, np.float32] if self.dtype is None else [check_dtype(self.dtype)]
-        rules = {"dtype": dtype, "order": "C"}  # from which rows are drawn quickly
-        X, y = self._checked(X, y, anew, **rules)
+        X, y = self._read(X, y, anew)
+        warn_of_rounding(X, "X", X.dtype if self.dtype is None else self.dtype)
+        X = self._converted(X)
         if weight is not None:
             weight = check_weight(weight, X, dtype=X.dtype)
         self._learn_targets(y, incremental)
         weight = self._weigh(y, weight, incremental)
-        samples = Samples(as_rows(X), self._encode(y, X.dtype), weight)
+        samples = Samples(X, self._encode(y, X.dtype), weight)
         if held_out is not None:
-            held_out = self._held_out(held_out, rules)
+            held_out = self._held_out(held_out)
         random = check_random_state(self.random_state)
         self._prepare(samples, hidden, random, anew, incremental)
         try:
@@ -188,13 +189,27 @@ class MLP(Estimator):
         self._finish(samples if held_out is None else held_out)
         return self
 
-    def _held_out(self, given: Any, rules: dict[str, Any]) -> Samples:
-        """``validation_data`` as samples, checked by these rules."""
+    def _read(self, X: Any, y: Any, anew: bool) -> tuple[Any, Any]:
+        """Inputs, with rows that are drawn quickly, and targets; see ``_checked``."""
+        X, y = self._checked(X, y, anew, dtype=[np.float64, np.float32], order="C")
+        return as_rows(X), y
+
+    def _converted(self, X: Any) -> Any:
+        """Inputs in the dtype that is computed in."""
+        if self.dtype is None:
+            return X
+        dtype = check_dtype(self.dtype)
+        check_finite(X, "X holds", dtype)
+        return X.astype(dtype, copy=False)
+
+    def _held_out(self, given: Any) -> Samples:
+        """``validation_data`` as samples."""
         X, y, weight = validation_parts(given)
-        X, y = self._checked(X, y, False, **rules)
+        X, y = self._read(X, y, False)
+        X = self._converted(X)
         if weight is not None:
             weight = check_weight(weight, X, dtype=X.dtype)
-        return Samples(as_rows(X), self._encode(y, X.dtype), weight)
+        return Samples(X, self._encode(y, X.dtype), weight)
 
     def _prepare(
         self, samples: Samples, hidden: list[int], random: Any, anew: bool, incremental: bool

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from backprop.callbacks import Callback
-from backprop.core.ranges import warn_of_rounding
+from backprop.core.ranges import check_finite, warn_of_rounding
 from backprop.core.types import Array, DTypeLike
 from backprop.estimators.arguments import CONSTRAINTS, can_go_on, keep
 from backprop.estimators.base import Regresses
@@ -133,6 +133,7 @@ class MLPRegressor(Regresses, MLP):
         return self._fit(X, y, sample_weight, None, incremental=True)
 
     def _encode(self, y: Any, dtype: Any) -> Array:
+        check_finite(y, "y holds", dtype)
         warn_of_rounding(y, "y", dtype)
         return np.asarray(y, dtype)
 

@@ -76,4 +76,4 @@ class SequentialRegressor(Regresses, Wrapped):
         return "mse"
 
     def _encode(self, y: Any, model: Any) -> Array:
-        return np.asarray(y, model.dtype)
+        return np.asarray(y)  # fit looks at what the dtype of the network makes of them

@@ -17,10 +17,9 @@ from backprop.core.types import Array
 from backprop.core.walk import from_here
 from backprop.data.batches import Batches
 from backprop.data.frames import check_labels, labels_of
-from backprop.data.inputs import warn_of_bytes
 from backprop.data.samples import Data
 from backprop.data.sources import Source, check
-from backprop.data.training import observing, warn_of_digits
+from backprop.data.training import observing, warn_of_numbers
 from backprop.engine.owners import training
 from backprop.engine.recorded import form, replayable
 from backprop.engine.threads import single_blas_threads
@@ -250,10 +249,9 @@ def fit_together(
         chosen = np.searchsorted(used, chosen)
     try:
         data = check(first, x, y, weight, class_weight)
-        warn_of_bytes(data.X, first.layers)
         if first.metrics and data.given is not data.y:  # metrics are to see them as they were given
             return None
-        warn_of_digits(data, first)
+        warn_of_numbers(data, first)
         X, targets = np.ascontiguousarray(data.X, first.dtype), np.ascontiguousarray(data.y)
         data = Data(X, targets, data.weight)
         for model, mine in zip(models, chosen, strict=True):

@@ -14,7 +14,9 @@ from backprop import plotting
 from backprop.core.checks import check_integer, check_positive
 from backprop.core.types import Array
 from backprop.data.batches import Batches
+from backprop.data.frames import check_labels
 from backprop.data.sources import check
+from backprop.data.training import warn_of_numbers
 from backprop.engine.threads import single_blas_threads
 from backprop.protocol import Model, check_model
 from backprop.training.observation import observe
@@ -130,7 +132,9 @@ def learning_rate_range(
             "has a learning rate."
         )
     twin: Any = copy.deepcopy(model)
+    check_labels(X, model.feature_names, "X")
     data = check(twin, X, y)
+    warn_of_numbers(data, twin)
     twin.build((None, *data.X.shape[1:]))
     optimizer = twin.optimizer
     optimizer.check_free(twin.parameters)

@@ -179,6 +179,11 @@ def explain(model: Explainable, X: Any, y: Any, sample_weight: Any = None) -> Ex
 
     Nothing in the model changes: everything is computed on a copy of it, as training would.
 
+    The text has Greek letters and arrows. Where stdout lacks them, as in cp1252 or ASCII, ``print``
+    raises a UnicodeEncodeError: call stdout's ``reconfigure(errors="replace")`` before, or set the
+    environment variable PYTHONIOENCODING=utf-8. So it is with the other reports of the package
+    that are printed by ``print``; what the package prints itself is always shown.
+
     Args:
         model: A compiled model.
         X: A batch ``(N, …)``, or a single sample.

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from backprop.core.arrays import as_numbers
-from backprop.core.checks import check_flag, check_text
+from backprop.core.checks import check_flag, check_shown
 from backprop.core.errors import ShapeError
 from backprop.core.ranges import check_one_class, check_weights
 from backprop.core.settings import Checked, Settings
@@ -58,15 +58,13 @@ class Metric(Settings):
 
     better: Literal["larger", "smaller"] | None = None
     several = False
-    name: Any = Checked(check_text)
+    name: Any = Checked(check_shown)
     weighted: Any = Checked(check_flag)
     outputs: Outputs | None = None
     _tried: tuple[Shape, Shape, bool, Shape] | None = None
 
     def __init__(self, name: str) -> None:
-        if not isinstance(name, str):
-            raise TypeError(f"{type(self).__name__}(name) must be a string, but it is {name!r}.")
-        self.name = name
+        self.name = check_shown(name, f"{type(self).__name__}(name)")
         self.weighted = False
 
     def reset(self) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from backprop.core.checks import check_count, check_flag, check_integer, check_number, check_share
 from backprop.core.parameters import Parameters
 from backprop.core.settings import Checked, Settings
@@ -155,6 +157,14 @@ class Bookkeeping(Settings):
     def bind(self, parameters: Parameters) -> None:
         """Makes the state for a model's parameters, as the first step does."""
         self.check_free(parameters)
+        least = np.finfo(parameters.values.dtype)
+        for name in ("epsilon", "epsilon_1"):
+            if getattr(self, name, 1.0) < least.tiny:
+                raise ValueError(
+                    f"{type(self).__name__}({name}={getattr(self, name)!r}) is below the smallest "
+                    f"number of {least.dtype}, {least.tiny:.4g}, so that weights without a "
+                    f"gradient would become nan: take a larger one."
+                )
         self._parameters, self._stretches = parameters, None
         self._first_rate = self._schedule, self._learning_rate
         self.scalars, self._numbers, self._state = [], (), {}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from backprop.core.arrays import to_array
 from backprop.core.types import Array
 from backprop.plotting.style import finite_array, new_figure, save
 
@@ -47,7 +48,7 @@ def attention(
         >>> weights = np.array([[1.0, 0.0], [0.5, 0.5]])  # step 2 looks at both
         >>> figure = bp.plotting.attention(weights, ["to", "be"], path="attention.png")
     """
-    shares = np.asarray(weights)
+    shares = to_array(weights, "weights")
     shares = finite_array("weights", shares[np.newaxis] if shares.ndim == 2 else shares, 3)
     n_heads, T, n_keys = shares.shape
     if n_keys != T or not (shares >= 0).all():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from backprop.core.arrays import to_array
 from backprop.core.checks import check_integer
 from backprop.core.types import Array
 from backprop.plotting.style import (
@@ -196,7 +197,7 @@ def confusion_matrix(
 
 def _as_pictures(images: Array) -> Array:
     """Return grey images with the shape ``(N, h, w)``."""
-    array = np.asarray(images)
+    array = to_array(images, "images")
     if array.ndim == 4 and array.shape[3] == 1:
         array = array[..., 0]
     if array.ndim == 2:
@@ -215,7 +216,7 @@ def _probability_of(guess: Array, probabilities: Array | None) -> Array | None:
     """Return the probability ``(N,)`` of each predicted class, if probabilities are there."""
     if probabilities is None:
         return None
-    array = np.asarray(probabilities)
+    array = to_array(probabilities, "probabilities")
     if array.shape == guess.shape:
         return array
     if array.ndim == 2 and len(array) == len(guess) and array.shape[1] > guess.max(initial=0):

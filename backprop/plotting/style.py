@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from backprop.core.arrays import to_array
+from backprop.core.arrays import is_masked, to_array
 from backprop.core.durable import FilePath, check_file, replacing
 from backprop.core.types import Array, is_sparse
 
@@ -164,7 +164,7 @@ def finite_array(name: str, values: object, ndim: int, advice: str = "") -> Arra
     Raises:
         ValueError: If it is no such array.
     """
-    if is_sparse(values):
+    if is_sparse(values) or is_masked(values):
         values = to_array(values, name)  # which says what to do
     try:
         array = np.array(values, dtype=np.float64)
@@ -187,7 +187,7 @@ def class_indices(name: str, values: object, count: int) -> Array:
     Raises:
         ValueError: If they are not ``count`` whole numbers from 0 on.
     """
-    array = np.asarray(values)
+    array = to_array(values, name)
     if array.shape not in ((count,), (count, 1)):
         raise ValueError(
             f"{name} must hold one class index for each of {count} samples but has the shape "

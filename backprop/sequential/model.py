@@ -13,6 +13,7 @@ from backprop.core.checks import check_flag, check_list
 from backprop.core.errors import DivergenceError
 from backprop.data.frames import check_labels
 from backprop.data.sources import check, evaluation_source
+from backprop.data.training import warn_of_numbers
 from backprop.engine.owners import training
 from backprop.engine.recorded import RecordedSteps
 from backprop.engine.threads import single_blas_threads
@@ -198,7 +199,8 @@ class Sequential(CompiledNetwork):
     ) -> Any:
         """One step on one batch, with the arguments and errors of ``fit``.
 
-        A step whose loss or gradient is nan or infinite changes nothing, and warns.
+        A step whose loss or gradient is nan or infinite changes nothing, and warns. What else
+        ``fit`` warns of about the numbers in x and y is looked for at the first step alone.
 
         Returns:
             The loss before the update, or ``[loss, metrics…]`` if the model has metrics, or a dict.
@@ -214,6 +216,8 @@ class Sequential(CompiledNetwork):
             labels = check_labels(x, self.feature_names)
             data = check(self, x, y, sample_weight, class_weight)
             self.optimizer.check_free(self._parameters)
+            if not self.optimizer.iterations:
+                warn_of_numbers(data, self)
             self.build((None, *data.X.shape[1:]))
             self.feature_names = labels
             X = data.X.astype(self.dtype, copy=False)

@@ -91,7 +91,7 @@ def predict_items(
     network: Any, items: Items, verbose: int | str, callbacks: Sequence[Callback] | None
 ) -> Array:
     """The outputs for batches that somebody else makes, each computed at once."""
-    first = as_inputs(inputs_of(items.first), network.input_shape, network.layers)
+    first = items_inputs(network, items.first)
     params = {"steps": items.steps, "verbose": verbose}
     told = CallbackList(check_list(callbacks, "callbacks"), network, params)
     build_for(network, first)
@@ -100,7 +100,7 @@ def predict_items(
     with single_blas_threads():
         for batch, item in enumerate(items):
             told.call("on_predict_batch_begin", batch, {})
-            X = as_inputs(inputs_of(item), network.input_shape, network.layers)
+            X = items_inputs(network, item)
             predictions.append(predict_rows(network, X, 0))
             told.call("on_predict_batch_end", batch, {"outputs": predictions[-1]})
     told.call("on_predict_end", {})
@@ -111,6 +111,13 @@ def predict_items(
             f"{', '.join(map(str, shapes))}, make no one array: predict each batch by itself."
         )
     return believed(network, np.concatenate(predictions))
+
+
+def items_inputs(network: Any, item: Any) -> Array:
+    """The inputs of a batch."""
+    x = inputs_of(item)
+    check_labels(x, network.feature_names)
+    return as_inputs(x, network.input_shape, network.layers)
 
 
 def build_for(network: Any, X: Array) -> None:

@@ -20,6 +20,7 @@ class CheckedLoss(Settings):
 
     buffers: Buffers
     _prediction: Any
+    _target: Any
     over_outputs: str | None
 
     domain: Interval | None = None
@@ -142,6 +143,12 @@ class CheckedLoss(Settings):
     def shape_hint(self, target: Array, output_shape: Shape) -> str:
         """What to do about targets whose shape is not that of the predictions."""
         return "pass one target for each output, or change the number of units of the last layer."
+
+    def given(self) -> tuple[Array, Array]:
+        """The predictions and targets of a batch; a loss of the user's own may write into them."""
+        if self.of_package:
+            return self._prediction, self._target
+        return self._prediction.copy(), self._target.copy()
 
     def checked_values(self, values: Array) -> Array:
         """What ``values`` returned, looked at if the loss is the user's own.

@@ -115,7 +115,7 @@ class Metric(Settings):
         trial = copy.deepcopy(self)
         trial.reset()
         weight = (np.ones((1, *parts)),) if self.weighted else ()
-        trial.update(np.full((1, *output_shape), 0.5), target[:1], *weight)
+        trial.update(np.full((1, *output_shape), 0.5), target[:1].copy(), *weight)
         if not self.of_package:
             with suppress(ArithmeticError, LookupError, ValueError):  # one sample may be too few
                 with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -124,12 +124,20 @@ class Metric(Settings):
                 check_result(returned, self.name)
         self._tried = form
 
-    def try_on(self, prediction: Array, target: Array) -> None:
+    def try_on(
+        self,
+        prediction: Array,
+        target: Array,
+        sample_weight: Array | None = None,
+        targets: Array | None = None,
+    ) -> None:
         """Shown the first batch before its step changes a weight; does nothing by default.
 
         Args:
             prediction: As for ``update``.
             target: Likewise.
+            sample_weight: Likewise.
+            targets: Those of all batches, if they are at hand.
         """
 
     def check_targets(self, output_shape: Shape, target: Array) -> None:

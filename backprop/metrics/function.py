@@ -62,24 +62,32 @@ class FunctionMetric(MeanMetric):
     def update(self, prediction: Array, target: Array, sample_weight: Array | None = None) -> None:
         """Counts a batch, or keeps it for ``result``."""
         P, Y = as_arrays(prediction, target)
-        self.try_on(P, Y)
+        self.try_on(P, Y, sample_weight)
         if not self._whole:
             self.add(self.values(P, Y), sample_weight)
             return
         kept = [Y.copy(), P.copy()]
         if sample_weight is not None:
-            self._check_weighable()
             kept.append(self.spread(sample_weight, (len(P),)).copy())
         self._kept.append(tuple(kept))
 
-    def try_on(self, prediction: Array, target: Array) -> None:
+    def try_on(
+        self,
+        prediction: Array,
+        target: Array,
+        sample_weight: Array | None = None,
+        targets: Array | None = None,
+    ) -> None:
         """Finds out what the function returns.
 
         Raises:
-            ValueError: It is neither a number nor one for each sample.
+            ValueError: It is neither a number nor one for each sample, or it cannot be weighted, or
+                the function takes no such predictions.
         """
         if self._whole is None:
-            self._whole = self._returns_a_number(*as_arrays(prediction, target))
+            self._whole = self._returns_a_number(*as_arrays(prediction, target), targets)
+        if self._whole and sample_weight is not None:
+            self._check_weighable()
 
     def result(self) -> float:
         """The function's number of all samples, or the mean of its values; nan without samples."""
@@ -120,16 +128,27 @@ class FunctionMetric(MeanMetric):
             )
             raise
 
-    def _returns_a_number(self, P: Array, Y: Array) -> bool:
-        """Whether the function returns one number; learnt by a call with the first batch."""
+    def _returns_a_number(self, P: Array, Y: Array, targets: Array | None) -> bool:
+        """Whether the function returns one number; learnt by a call with the first batch.
+
+        A ValueError may say that this is too small: it has one class alone, and the area needs two.
+        Then all targets are tried, if they are known, with the predictions of the batch repeated.
+        """
+        n = len(P)
         try:
             # what a batch is too small for need not be said of it
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
                 v = self._call(Y, P)
-        except ValueError:  # the batch has one class alone, say, and the area needs two
-            return True
-        return self._checked(v, len(P)).ndim == 0
+        except ValueError:
+            if targets is None:
+                return True
+            if len(targets) <= n:
+                raise
+        else:
+            return self._checked(v, n).ndim == 0
+        self._returns_a_number(np.resize(P, (len(targets), *P.shape[1:])), targets, targets)
+        return True
 
     def _checked(self, returned: Any, n: int) -> Array:
         """What the function returned as an array, without axes or with a row for each sample.

@@ -134,7 +134,6 @@ SAMPLES = {
     "numbers": (Samples(X.tolist(), Y.tolist()), "list, int"),
     "images": (Samples(X.reshape(N, 2, 2), Y), r"shape \(2, 2\)"),
     "images and rows": (Samples(X.reshape(N, 2, 2), np.eye(3)[Y]), r"shape \(2, 2\)"),
-    "dicts": (Samples([{"x": row} for row in X]), "dict"),
 }
 
 
@@ -153,6 +152,39 @@ def test_a_data_set_of_samples_is_refused(given, words):
         with pytest.raises(TypeError, match=words):
             call()
     assert model.input_shape is None
+
+
+def test_a_data_set_of_dicts_is_not_called_one_of_samples():
+    for given in (Samples([{"x": row} for row in X]), Samples([{"x": X, "y": Y}])):
+        for call in (classifier().fit, classifier().evaluate, classifier().predict):
+            with pytest.raises(TypeError, match=r"items are of the type dict.*tuples \(x, y\)"):
+                call(given)
+
+
+class Iterates(Samples):
+    """As PyTorch's iterable data sets, which inherit an item that nobody can ask for."""
+
+    length = 4
+
+    def __len__(self):
+        if self.length is None:
+            raise TypeError("object of type 'Iterates' has no len()")
+        return self.length
+
+    def __iter__(self):
+        return ((self.x[k : k + 5], self.y[k : k + 5]) for k in range(0, N, 5))
+
+
+@pytest.mark.parametrize("length", [4, None])
+def test_who_says_how_to_iterate_is_not_asked_for_items_that_are_inherited(length):
+    given = Iterates(X, Y)
+    given.length = length
+    history = classifier().fit(given, verbose=0, validation_data=given)
+    expected = classifier().fit(X, Y, 5, verbose=0, shuffle=False, validation_data=(X, Y))
+    for name, numbers in expected.history.items():
+        assert history.history[name] == pytest.approx(numbers)
+    assert history.params["steps"] == 4
+    np.testing.assert_allclose(classifier().predict(given), classifier().predict(X), rtol=1e-6)
 
 
 def test_samples_are_refused_by_predict_too():

@@ -353,3 +353,20 @@ def test_a_class_is_a_function_that_makes_its_batches():
 
     assert classifier().fit(Made, verbose=0).params["steps"] == 4
     assert classifier().predict(Made).shape == (N, 3)
+
+
+def test_a_row_of_a_later_batch_is_numbered_from_the_first_one():
+    wrong = X.copy()
+    wrong[17, 2] = np.nan
+    batches = [wrong[:7], wrong[7:14], wrong[14:]]
+    for given in (iter(batches), PyDataset(wrong, Y), lambda: iter(batches)):
+        with pytest.raises(ValueError, match="first in row 17, column 2"):
+            classifier().predict(given)
+
+
+def test_verbs_that_take_one_batch_say_so():
+    model = classifier()
+    for call in (model.predict_on_batch, lambda x: model.test_on_batch(x, None)):
+        for given in (PyDataset(X, Y), iter([(X, Y)]), lambda: [(X, Y)]):
+            with pytest.raises(TypeError, match="x must be the inputs of one batch, an array"):
+                call(given)

@@ -230,8 +230,8 @@ class Metric(Settings):
             w = w[..., 0]  # (N, 1) -> (N,)
         if w.ndim == 0 or w.shape != shape[: w.ndim]:
             shown = [str(each) for each in (shape, shape[:1], w.shape)]
-            if w.shape[:1] == shape[:1]:  # a single sample may stand for all
-                shown = [each.replace(f"({shape[0]},", "(N,") for each in shown]
+            if w.shape[:1] == shape[:1] == (1,):  # which may stand for all samples
+                shown = [each.replace("(1,", "(N,") for each in shown]
             whole, one_each, found = shown
             more = f", or for each of their values, shape {whole}" if len(shape) > 1 else ""
             raise ShapeError(

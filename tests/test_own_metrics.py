@@ -14,6 +14,8 @@ RETURNED = {
     "a matrix": np.ones((3, 3)),
     "a dict": {"value": 1.0},
     "objects": np.array([None, 1.0]),
+    "what is masked": np.ma.masked_less(np.arange(20.0), 3),
+    "masked": np.ma.masked,
 }
 
 

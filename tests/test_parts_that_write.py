@@ -174,3 +174,20 @@ def test_layers_that_do_not_write_are_compared_once():
     model.fit(X, Y, 7, 2, 0, validation_data=(X, Y))
     assert len(compared) == 8
     assert vars(model.layers[1])["_looked_at"] == {"forward", "forward in training", "backward"}
+
+
+@pytest.mark.parametrize("method", ["values", "gradient"])
+def test_a_loss_must_not_return_what_is_masked(method):
+    """A sum leaves it out, a mean over all samples does not."""
+
+    class Masked(WritingLoss):
+        pass
+
+    def masked(self, *given):
+        return np.ma.masked_less(getattr(WritingLoss, method)(self, *given), 0.1)
+
+    setattr(Masked, method, masked)
+    model = bp.Sequential([Dense(3)], seed=0)
+    model.compile("sgd", Masked(False))
+    with pytest.raises(ValueError, match=rf"Masked\.{method} must .* returned what is masked"):
+        model.fit(X, Y, verbose=0)

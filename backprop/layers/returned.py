@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.arrays import is_masked
 from backprop.core.checks import is_row
 from backprop.core.errors import ShapeError, check_room
 from backprop.core.types import Array, Shape
@@ -21,8 +22,9 @@ def check_outputs(layer: Layer, X: Array, Y: Any) -> None:
         raise TypeError(f"{layer}.forward returned None: end it with return and the outputs.")
     if not hasattr(Y, "tape"):
         kinds = "fiub" if X.dtype.kind != "c" else "c"  # complex numbers differentiate
-        if not isinstance(Y, np.ndarray) or Y.dtype.kind not in kinds:
-            kind = f" of dtype {Y.dtype}" if isinstance(Y, np.ndarray) else ""
+        if not isinstance(Y, np.ndarray) or is_masked(Y) or Y.dtype.kind not in kinds:
+            masked = "masked and " if is_masked(Y) else ""
+            kind = f", {masked}of dtype {Y.dtype}" if isinstance(Y, np.ndarray) else ""
             raise TypeError(
                 f"{layer}.forward must return numbers, an array, but returned {Y!r:.60}{kind}."
             )
@@ -58,7 +60,7 @@ def check_input_delta(layer: Layer, dX: Any) -> None:
         ShapeError: It has another shape than the X of the last training pass.
     """
     received = vars(layer).get("_received")
-    if not isinstance(dX, np.ndarray) or dX.dtype.kind not in "fc":
+    if not isinstance(dX, np.ndarray) or is_masked(dX) or dX.dtype.kind not in "fc":
         raise TypeError(
             f"{layer}.backward must return ∂E/∂X, an array of floats, but it returned {dX!r:.60}."
         )

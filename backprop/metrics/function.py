@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.arrays import is_masked
 from backprop.core.signatures import check_function
 from backprop.core.types import Array, Shape
 from backprop.metrics.base import MeanMetric, as_arrays
@@ -157,7 +158,8 @@ class FunctionMetric(MeanMetric):
             ValueError: It is neither.
         """
         v = np.asarray(returned)
-        if v.dtype.kind not in "fiub" or (v.ndim and len(v) != n):
+        one_each = not v.ndim or len(v) == n
+        if is_masked(returned) or v.dtype.kind not in "fiub" or not one_each:
             raise ValueError(
                 f"metric {self.name!r}: the function must return a number, or one for each of the "
                 f"{n} samples, but it returned {shown(returned)}."

@@ -124,20 +124,12 @@ class Metric(Settings):
                 check_result(returned, self.name)
         self._tried = form
 
-    def try_on(
-        self,
-        prediction: Array,
-        target: Array,
-        sample_weight: Array | None = None,
-        targets: Array | None = None,
-    ) -> None:
+    def try_on(self, prediction: Array, target: Array) -> None:
         """Shown the first batch before its step changes a weight; does nothing by default.
 
         Args:
             prediction: As for ``update``.
             target: Likewise.
-            sample_weight: Likewise.
-            targets: Those of all batches, if they are at hand.
         """
 
     def check_targets(self, output_shape: Shape, target: Array) -> None:

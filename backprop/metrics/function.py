@@ -81,6 +81,12 @@ class FunctionMetric(MeanMetric):
     ) -> None:
         """Finds out what the function returns.
 
+        Args:
+            prediction: As for ``update``.
+            target: Likewise.
+            sample_weight: Likewise.
+            targets: Those of all batches, if they are at hand.
+
         Raises:
             ValueError: It is neither a number nor one for each sample, or it cannot be weighted, or
                 the function takes no such predictions.

@@ -43,7 +43,10 @@ def try_metrics(
         prediction, y, weight = shown_steps(mask, prediction, y, weight)
     if len(prediction):
         for metric in metrics:
-            metric.try_on(prediction, y, weight if metric.weighted else None, targets)
+            if isinstance(metric, FunctionMetric):
+                metric.try_on(prediction, y, weight if metric.weighted else None, targets)
+            else:
+                metric.try_on(prediction, y)
 
 
 def shown_steps(

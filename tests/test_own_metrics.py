@@ -224,3 +224,30 @@ def test_train_on_batch_counts_before_it_changes_a_weight():
         model.train_on_batch(X[:5], CLASSES[:5])
     for mine, its in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(mine, its)
+
+
+def whole(y_true, y_pred, sample_weight=None):
+    return 1.0
+
+
+def of_samples(y_true, y_pred):
+    return np.abs(y_true - y_pred).mean(axis=-1)
+
+
+@pytest.mark.parametrize("function", [whole, of_samples])
+@pytest.mark.parametrize("how", ["arrays", "stream", "again"])
+def test_weights_that_a_function_has_no_numbers_for_are_refused_before_the_first_step(
+    function, how
+):
+    model = bp.Sequential([bp.Input(4), Dense(3)], seed=0)
+    model.compile("sgd", "mse", weighted_metrics=[function])
+    if how == "again":
+        model.fit(X, Y, sample_weight=np.ones(20), verbose=0)
+    before, weights = model.get_weights(), np.ones((20, 3))
+    with pytest.raises(ValueError, match=f"'{function.__name__}': sample_weight must hold one"):
+        if how == "stream":
+            model.fit([(X, Y, weights)], verbose=0)
+        else:
+            model.fit(X, Y, 7, sample_weight=weights, verbose=0)
+    for mine, its in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(mine, its)

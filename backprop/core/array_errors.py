@@ -103,7 +103,7 @@ def describe(x: Any, name: str) -> str:
     if hasattr(x, "__getitem__") and (hasattr(x, "__len__") or hasattr(x, "num_batches")):
         return (
             f"{kind}, which gives its items one by one: pass arrays, or, where its items are "
-            f"batches (x, y), pass it alone."
+            f"batches (x, y), pass it alone to fit or evaluate."
         )
     return f"{kind}: pass an array or a list."
 

@@ -63,12 +63,14 @@ class FunctionMetric(MeanMetric):
     def update(self, prediction: Array, target: Array, sample_weight: Array | None = None) -> None:
         """Counts a batch, or keeps it for ``result``."""
         P, Y = as_arrays(prediction, target)
-        self.try_on(P, Y, sample_weight)
+        if self._whole is None:
+            self.try_on(P, Y, sample_weight)
         if not self._whole:
             self.add(self.values(P, Y), sample_weight)
             return
         kept = [Y.copy(), P.copy()]
         if sample_weight is not None:
+            self._check_weighable()
             kept.append(self.spread(sample_weight, (len(P),)).copy())
         self._kept.append(tuple(kept))
 
@@ -91,10 +93,13 @@ class FunctionMetric(MeanMetric):
             ValueError: It is neither a number nor one for each sample, or it cannot be weighted, or
                 the function takes no such predictions.
         """
+        P, Y = as_arrays(prediction, target)
         if self._whole is None:
-            self._whole = self._returns_a_number(*as_arrays(prediction, target), targets)
+            self._whole = self._returns_a_number(P, Y, targets)
         if self._whole and sample_weight is not None:
             self._check_weighable()
+        if sample_weight is not None and np.ndim(sample_weight) > 1:
+            self.spread(sample_weight, (len(P),) if self._whole else self.values(P, Y).shape)
 
     def result(self) -> float:
         """The function's number of all samples, or the mean of its values; nan without samples."""

@@ -244,10 +244,10 @@ def test_weights_that_a_function_has_no_numbers_for_are_refused_before_the_first
     if how == "again":
         model.fit(X, Y, sample_weight=np.ones(20), verbose=0)
     before, weights = model.get_weights(), np.ones((20, 3))
+    given = {"x": [(X, Y, weights)]} if how == "stream" else {"x": X, "y": Y, "batch_size": 7}
+    if how != "stream":
+        given["sample_weight"] = weights
     with pytest.raises(ValueError, match=f"'{function.__name__}': sample_weight must hold one"):
-        if how == "stream":
-            model.fit([(X, Y, weights)], verbose=0)
-        else:
-            model.fit(X, Y, 7, sample_weight=weights, verbose=0)
+        model.fit(**given, verbose=0)
     for mine, its in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(mine, its)

@@ -366,6 +366,47 @@ def test_a_masked_object_in_a_table_of_objects_is_named_by_row_and_column():
         classifier().fit(table, Y, verbose=0)
 
 
+@pytest.mark.parametrize(
+    ("odd", "words"),
+    [
+        (np.nan, "x holds nan, first in row 7"),
+        (np.array(["a", "b", "c"]), r"x\[7\] holds text, 'a' in row 0"),
+        (
+            np.array(["2020-01-01"] * 3, "M8[D]"),
+            r"x\[7\] has the dtype datetime64.*subtract a date",
+        ),
+    ],
+    ids=["missing", "text", "dates"],
+)
+def test_what_is_no_vector_of_numbers_among_vectors_is_named_by_its_row(odd, words):
+    rows = pd.Series([*X[:7], odd, *X[8:]])
+    for call in (classifier().predict, lambda x: classifier().fit(x, Y, verbose=0)):
+        with pytest.raises((TypeError, ValueError), match=words):
+            call(rows)
+
+
+def test_a_column_of_sparse_rows_is_told_what_to_do():
+    rows = pd.Series([scipy.sparse.csr_matrix(row[None]) for row in X])
+    with pytest.raises(TypeError, match=r"x holds sparse matrices: .*vstack\(list\(x\)\)"):
+        classifier().fit(rows, Y, verbose=0)
+
+
+@pytest.mark.parametrize("text", ["a", b"a", np.str_("a"), "1.5"], ids=repr)
+def test_text_in_a_list_of_numbers_is_named_by_its_place(text):
+    """NumPy makes text of all numbers, so that the first one would be called text."""
+    rows = X.tolist()
+    rows[5][2] = text
+    for call in (classifier().predict, lambda x: classifier().fit(x, Y, verbose=0)):
+        with pytest.raises(
+            TypeError, match=r"x must hold numbers, but it holds text, .*row 5, col"
+        ):
+            call(rows)
+    weights = [1.0] * len(X)
+    weights[3] = text
+    with pytest.raises(TypeError, match=r"sample_weight must hold numbers, .* in row 3"):
+        classifier().fit(X, Y, sample_weight=weights, verbose=0)
+
+
 def test_a_column_of_vectors_beside_numbers_is_told_what_to_do():
     table = pd.DataFrame({"vector": list(X), "number": 1.0}).to_numpy()
     with pytest.raises(

@@ -7,6 +7,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+import scipy.sparse
 
 import backprop as bp
 from backprop.estimators import (
@@ -114,6 +115,13 @@ def test_targets_that_are_masked(estimator, y):
     estimator.fit(X, y)
     with pytest.raises(ValueError, match="y is masked, first in row 3"):
         estimator.score(X, masked(y))
+
+
+def test_targets_that_are_sparse():
+    for name in ("MLPRegressor", "SequentialRegressor"):
+        estimator = ESTIMATORS[name][0]()
+        with pytest.raises(TypeError, match=r"y is a sparse matrix, .*pass y\.toarray\(\)"):
+            estimator.fit(X, scipy.sparse.csr_matrix(np.ones((N, 2))))
 
 
 def test_targets_that_are_dates():

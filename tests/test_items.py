@@ -134,7 +134,6 @@ SAMPLES = {
     "numbers": (Samples(X.tolist(), Y.tolist()), "list, int"),
     "images": (Samples(X.reshape(N, 2, 2), Y), r"shape \(2, 2\)"),
     "images and rows": (Samples(X.reshape(N, 2, 2), np.eye(3)[Y]), r"shape \(2, 2\)"),
-    "dicts": (Samples([{"x": row} for row in X]), "dict"),
 }
 
 
@@ -153,6 +152,39 @@ def test_a_data_set_of_samples_is_refused(given, words):
         with pytest.raises(TypeError, match=words):
             call()
     assert model.input_shape is None
+
+
+def test_a_data_set_of_dicts_is_not_called_one_of_samples():
+    for given in (Samples([{"x": row} for row in X]), Samples([{"x": X, "y": Y}])):
+        for call in (classifier().fit, classifier().evaluate, classifier().predict):
+            with pytest.raises(TypeError, match=r"items are of the type dict.*tuples \(x, y\)"):
+                call(given)
+
+
+class Iterates(Samples):
+    """As PyTorch's iterable data sets, which inherit an item that nobody can ask for."""
+
+    length = 4
+
+    def __len__(self):
+        if self.length is None:
+            raise TypeError("object of type 'Iterates' has no len()")
+        return self.length
+
+    def __iter__(self):
+        return ((self.x[k : k + 5], self.y[k : k + 5]) for k in range(0, N, 5))
+
+
+@pytest.mark.parametrize("length", [4, None])
+def test_who_says_how_to_iterate_is_not_asked_for_items_that_are_inherited(length):
+    given = Iterates(X, Y)
+    given.length = length
+    history = classifier().fit(given, verbose=0, validation_data=given)
+    expected = classifier().fit(X, Y, 5, verbose=0, shuffle=False, validation_data=(X, Y))
+    for name, numbers in expected.history.items():
+        assert history.history[name] == pytest.approx(numbers)
+    assert history.params["steps"] == 4
+    np.testing.assert_allclose(classifier().predict(given), classifier().predict(X), rtol=1e-6)
 
 
 def test_samples_are_refused_by_predict_too():
@@ -321,3 +353,20 @@ def test_a_class_is_a_function_that_makes_its_batches():
 
     assert classifier().fit(Made, verbose=0).params["steps"] == 4
     assert classifier().predict(Made).shape == (N, 3)
+
+
+def test_a_row_of_a_later_batch_is_numbered_from_the_first_one():
+    wrong = X.copy()
+    wrong[17, 2] = np.nan
+    batches = [wrong[:7], wrong[7:14], wrong[14:]]
+    for given in (iter(batches), PyDataset(wrong, Y), lambda: iter(batches)):
+        with pytest.raises(ValueError, match="first in row 17, column 2"):
+            classifier().predict(given)
+
+
+def test_verbs_that_take_one_batch_say_so():
+    model = classifier()
+    for call in (model.predict_on_batch, lambda x: model.test_on_batch(x, None)):
+        for given in (PyDataset(X, Y), iter([(X, Y)]), lambda: [(X, Y)]):
+            with pytest.raises(TypeError, match="x must be the inputs of one batch, an array"):
+                call(given)

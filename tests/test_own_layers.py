@@ -52,6 +52,7 @@ RETURNED = {
     "nothing": lambda X: None,
     "one row": lambda X: X[:1],
     "no rows": lambda X: np.array(1.0),
+    "masked": lambda X: np.ma.masked_less(X, 0),
 }
 SHAPES = {"nothing": None, "a number": 5, "a fraction": (5.0,), "text": "5", "no size": (None, 5)}
 
@@ -111,6 +112,7 @@ DELTAS = {
     "a list": (lambda delta: delta.tolist(), "an array of floats, but it returned"),
     "a number": (lambda delta: delta.sum(), "an array of floats, but it returned"),
     "text": (lambda delta: delta.astype(str), "an array of floats, but it returned"),
+    "masked": (lambda delta: np.ma.masked_less(delta, 0), "an array of floats, but it returned"),
 }
 
 

@@ -14,6 +14,8 @@ RETURNED = {
     "a matrix": np.ones((3, 3)),
     "a dict": {"value": 1.0},
     "objects": np.array([None, 1.0]),
+    "what is masked": np.ma.masked_less(np.arange(20.0), 3),
+    "masked": np.ma.masked,
 }
 
 
@@ -137,3 +139,115 @@ def test_a_function_that_writes_into_what_it_gets_changes_nothing_else(returns):
         return history, evaluated
 
     assert scores([metric, "mae"]) == scores(["mae"])
+
+
+def with_averages(optimizer="sgd", **metrics):
+    model = bp.Sequential(
+        [bp.Input(4), Dense(3), bp.layers.BatchNormalization(), Dense(1), bp.layers.Sigmoid()],
+        seed=0,
+    )
+    model.compile(optimizer, "binary_crossentropy", **metrics)
+    return model
+
+
+def needs_classes(y_true, y_pred):
+    if not np.isin(y_pred, (0, 1)).all():
+        raise ValueError("a mix of binary and continuous targets")
+    return float((y_true == y_pred).mean())
+
+
+def unweighted(y_true, y_pred):
+    return float((y_true == y_pred.round()).mean())
+
+
+def needs_both(y_true, y_pred):
+    if len(np.unique(y_true)) < 2:
+        raise ValueError("one class alone")
+    return 0.5
+
+
+CLASSES = np.repeat([0, 1], 10)  # in the first batch there is one class alone
+
+
+@pytest.mark.parametrize(
+    ("how", "optimizer"),
+    [(how, "sgd") for how in ("fit", "steps", "split", "batch", "evaluate")] + [("fit", "lbfgs")],
+)
+@pytest.mark.parametrize("wrong", ["predictions", "weights"])
+def test_a_function_that_cannot_be_called_in_the_end_is_refused_in_the_beginning(
+    wrong, how, optimizer
+):
+    """What the outputs are shows at once, and nothing has changed: neither weights nor averages."""
+    if wrong == "predictions":
+        model, words = with_averages(optimizer, metrics=[needs_classes]), "a mix of binary"
+    else:
+        model, words = with_averages(optimizer, weighted_metrics=[unweighted]), "be weighted"
+    weights, before, told = np.ones(20), model.get_weights(), []
+    tell = bp.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: told.append(batch),
+        on_test_batch_end=lambda batch, logs: told.append(batch),
+    )
+    calls = {
+        "fit": lambda: model.fit(X, CLASSES, 6, 1, 0, [tell], sample_weight=weights),
+        "steps": lambda: model.fit(
+            X, CLASSES, 6, 1, 0, [tell], sample_weight=weights, steps_per_epoch=2
+        ),
+        "split": lambda: model.fit(X, CLASSES, 6, 1, 0, [tell], 0.2, sample_weight=weights),
+        "batch": lambda: model.train_on_batch(X, CLASSES, weights),
+        "evaluate": lambda: model.evaluate(X, CLASSES, 6, 0, weights, callbacks=[tell]),
+    }
+    for _ in range(2):  # also when it is called again
+        with pytest.raises(ValueError, match=words):
+            calls[how]()
+    assert not told
+    for mine, its in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(mine, its)
+
+
+def test_a_batch_with_one_class_alone_is_too_small_to_tell():
+    model = with_averages(metrics=[needs_both])
+    history = model.fit(X, CLASSES, 5, 2, 0, shuffle=False, validation_data=(X, CLASSES))
+    assert history.history["needs_both"] == history.history["val_needs_both"] == [0.5, 0.5]
+    assert model.evaluate(X, CLASSES, 5, return_dict=True)["needs_both"] == 0.5
+    stream = [(X[rows], CLASSES[rows]) for rows in (slice(5), slice(5, 20))]
+    other = with_averages(metrics=[needs_both])
+    assert other.evaluate(stream, return_dict=True)["needs_both"] == 0.5
+    assert other.fit(stream, verbose=0).history["needs_both"] == [0.5]
+
+
+def test_train_on_batch_counts_before_it_changes_a_weight():
+    """Also where the function has been called with other batches before."""
+    model = with_averages(metrics=[needs_both])
+    model.train_on_batch(X, CLASSES)
+    before = model.get_weights()
+    with pytest.raises(ValueError, match="one class alone"):
+        model.train_on_batch(X[:5], CLASSES[:5])
+    for mine, its in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(mine, its)
+
+
+def whole(y_true, y_pred, sample_weight=None):
+    return 1.0
+
+
+def of_samples(y_true, y_pred):
+    return np.abs(y_true - y_pred).mean(axis=-1)
+
+
+@pytest.mark.parametrize("function", [whole, of_samples])
+@pytest.mark.parametrize("how", ["arrays", "stream", "again"])
+def test_weights_that_a_function_has_no_numbers_for_are_refused_before_the_first_step(
+    function, how
+):
+    model = bp.Sequential([bp.Input(4), Dense(3)], seed=0)
+    model.compile("sgd", "mse", weighted_metrics=[function])
+    if how == "again":
+        model.fit(X, Y, sample_weight=np.ones(20), verbose=0)
+    before, weights = model.get_weights(), np.ones((20, 3))
+    given = {"x": [(X, Y, weights)]} if how == "stream" else {"x": X, "y": Y, "batch_size": 7}
+    if how != "stream":
+        given["sample_weight"] = weights
+    with pytest.raises(ValueError, match=f"'{function.__name__}': sample_weight must hold one"):
+        model.fit(**given, verbose=0)
+    for mine, its in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(mine, its)

@@ -272,9 +272,29 @@ def test_weighted_metrics_in_training_follow_them_too():
     # a metric that has one number for all outputs of a sample cannot use them
     model = model_for(loss, ending, weighted_metrics=["categorical_accuracy"])
     one_hot = np.eye(K)[RNG.integers(0, K, N)]
-    with pytest.raises(ShapeError, match="metric 'categorical_accuracy': sample_weight must hold"):
+    words = rf"'categorical_accuracy': sample_weight must .*\(N,\), but its shape is \(N, {K}\)"
+    with pytest.raises(ShapeError, match=words):
         model.fit(X[()], one_hot, sample_weight=weight, verbose=0)
     assert model.input_shape is None
+
+
+@pytest.mark.parametrize("name", ["huber", "log_cosh", "poisson", "half_squared_error"])
+def test_losses_among_the_metrics_take_them_where_the_loss_does(name):
+    loss = losses.get(name)
+    P, Y, w = RNG.uniform(1, 2, (3, N, K))
+    metric, single = metrics.LossMetric(loss), metrics.LossMetric(loss)
+    for part in (slice(2), slice(2, None)):
+        metric.update(P[part], Y[part], w[part])
+        single.update(P[part].reshape(-1, 1), Y[part].reshape(-1, 1), w[part].ravel())
+    times = K if loss.over_outputs == "sum" else 1
+    assert metric.result() == pytest.approx(times * single.result())
+    ones, plain = metrics.LossMetric(loss), metrics.LossMetric(loss)
+    ones.update(P, Y, np.ones((N, K)))
+    plain.update(P, Y)
+    assert ones.result() == pytest.approx(plain.result())
+    model = bp.Sequential([Dense(K)], seed=0)
+    model.compile("sgd", "mse", weighted_metrics=["huber"])
+    model.fit(X[()], Y, sample_weight=w, verbose=0)
 
 
 ALL_METRICS = [

@@ -407,3 +407,47 @@ def test_what_is_watched_must_be_a_number(kind, tmp_path):
         model.compile("sgd", "mse")
         with pytest.raises(TypeError, match="'mine' in the logs must be a number"):
             model.fit(np.ones((4, 2)), np.ones(4), verbose=0, callbacks=[Writes(written), watcher])
+
+
+def two_numbers():
+    model = bp.Sequential([Dense(3), bp.layers.Softmax()], seed=0)
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model, np.eye(4)[:, :3], np.array([0, 1, 2, 0])
+
+
+@pytest.mark.parametrize(
+    "how", [lambda: iter([2, 4]), lambda: (k for k in (2, 4))], ids=["iterator", "generator"]
+)
+def test_epochs_of_validation_may_come_from_what_gives_them_once(how):
+    model, X, y = two_numbers()
+    options = {"epochs": 4, "verbose": 0, "validation_data": (X, y)}
+    history = model.fit(X, y, validation_freq=how(), callbacks=[EarlyStopping()], **options)
+    assert len(history.history["val_loss"]) == 2
+    assert history.params["validation"] is True
+
+
+def test_a_number_that_a_later_callback_writes_is_told_as_such():
+    model, X, y = two_numbers()
+    writes = bp.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(own=1.0))
+    callbacks = [EarlyStopping("own", mode="min", patience=1), writes]
+    with pytest.warns(RuntimeWarning, match="'own', which a later callback writes .* list that"):
+        model.fit(X, y, epochs=3, verbose=0, callbacks=callbacks)
+    assert len(model.fit(X, y, epochs=3, verbose=0, callbacks=callbacks[::-1]).epoch) == 2
+
+
+def test_the_best_of_one_number_is_not_that_of_another(tmp_path):
+    """A checkpoint goes on comparing in later fits, but a share with no loss of before."""
+    model, X, y = two_numbers()
+    save = ModelCheckpoint(tmp_path / "best.npz", "loss", save_best_only=True)
+    model.fit(X, y, verbose=0, callbacks=[save])
+    loss = save.best
+    model.fit(X, y, verbose=0, callbacks=[save])
+    assert save.best < loss
+    save.monitor = "accuracy"
+    history = model.fit(X, y, verbose=0, callbacks=[save]).history
+    assert [save.best] == history["accuracy"]
+    given = ModelCheckpoint(
+        tmp_path / "b.npz", "accuracy", save_best_only=True, initial_value_threshold=2
+    )
+    model.fit(X, y, verbose=0, callbacks=[given])
+    assert given.best == 2

@@ -34,6 +34,7 @@ class Monitor(Callback):
         self.min_delta = abs(check_number(min_delta, "min_delta", -math.inf))
         self.rises = mode == "max"
         self.best = self.worst
+        self._watched: tuple[str, bool] | None = None  # in the last fit
         self._others: list[Callback] = []
         self._seen = self._warned = False
         self._last: Logs | None = None  # in which the number was looked for
@@ -68,6 +69,10 @@ class Monitor(Callback):
             self.rises = self._larger_is_better()
             if untouched:
                 self.best = self.worst
+        watched = self.monitor, self.rises
+        if self._watched not in (None, watched):  # its numbers are compared with no other's
+            self.best = self.worst
+        self._watched = watched
 
     def set_others(self, callbacks: list[Callback]) -> None:
         """Takes note of who else may write into the logs."""
@@ -171,6 +176,12 @@ class Monitor(Callback):
                 " Does fit have validation_data or validation_split, and as many epochs as "
                 "validation_freq asks for?"
             )
+        if self.monitor in (self._last or ()):
+            console.warn(
+                f"{type(self).__name__} watches {self.monitor!r}, which a later callback writes "
+                f"into the logs: list that one first."
+            )
+            return
         console.warn(
             f"{type(self).__name__} watches {self.monitor!r}, which is not among the numbers of "
             f"training: there are {', '.join(map(repr, self._last or ())) or 'none'}.{hint}"

@@ -67,6 +67,17 @@ def refuse_gap(name: str, what: str, where: str) -> NoReturn:
     raise ValueError(f"{name} holds {what}, first in {where}: remove or replace it first.")
 
 
+def refuse_beside_vectors(x: Array, index: Array, name: str) -> NoReturn:
+    """The error for a number where others are vectors; nan stands for one that is missing."""
+    number = x[tuple(index)]
+    if number != number:
+        refuse_gap(name, "nan", place(index))
+    raise ShapeError(
+        f"{name} holds numbers beside vectors, first in {place(index)}: stack the vectors, and "
+        f"join them with the numbers by np.column_stack."
+    )
+
+
 def refuse_unconvertible(x: Array, name: str, column: str) -> NoReturn:
     """The error for objects of which one is a number that refuses to become a float."""
     for index, value in np.ndenumerate(x):
@@ -92,7 +103,7 @@ def describe(x: Any, name: str) -> str:
     if hasattr(x, "__getitem__") and (hasattr(x, "__len__") or hasattr(x, "num_batches")):
         return (
             f"{kind}, which gives its items one by one: pass arrays, or, where its items are "
-            f"batches (x, y), pass it alone."
+            f"batches (x, y), pass it alone to fit or evaluate."
         )
     return f"{kind}: pass an array or a list."
 
@@ -113,3 +124,9 @@ def first_not_finite(X: Array) -> Iterator[tuple[int, int]]:
             row, k = np.argwhere(~finite)[0]
             yield start + int(row), int(k)
             return
+
+
+def first_of(x: Array, kind: type) -> Array:
+    """The index of the first object of that type."""
+    found: Array = np.argwhere(np.frompyfunc(lambda v: type(v) is kind, 1, 1)(x).astype(bool))[0]
+    return found

@@ -19,8 +19,10 @@ import numpy as np
 from backprop.core.array_errors import (
     describe,
     first_not_finite,
+    first_of,
     place,
     ragged,
+    refuse_beside_vectors,
     refuse_gap,
     refuse_kind,
     refuse_unconvertible,
@@ -79,6 +81,8 @@ def as_numbers(x: Any, name: str, sparse: bool = False) -> Array:
     """
     X = x if sparse and is_sparse(x) else to_array(x, name)
     if X.dtype.kind not in NUMBERS:
+        if X.dtype.kind in "US":  # beside text, NumPy has made text of numbers too
+            X = np.asarray(x, object)
         refuse_kind(X, f"{name} must hold numbers, but ", "it")
     return X
 
@@ -186,6 +190,10 @@ def from_objects(x: Array, name: str, column: str = "") -> Array:
         if kind.__name__ in GAPS:
             index = first_of(x, kind)
             refuse_gap(name, repr(x[tuple(index)]), place(index) + column)
+    if any(is_sparse(each) for each in x.flat[:1]):
+        raise TypeError(
+            f"{name} holds sparse matrices: pass one, scipy.sparse.vstack(list({name}))."
+        )
     if any(is_vector(kind) for kind in kinds):
         return stacked(x, name)
     if any(hasattr(kind, "as_py") for kind in kinds):  # PyArrow's scalars
@@ -220,13 +228,13 @@ def from_objects(x: Array, name: str, column: str = "") -> Array:
 def stacked(x: Array, name: str) -> Array:
     """Vectors of one length, each a row, as one array."""
     for kind in filter(is_number, set(map(type, x.flat))):
-        raise ShapeError(
-            f"{name} holds numbers beside vectors, first in {place(first_of(x, kind))}: stack the "
-            f"vectors, and join them with the numbers by np.column_stack."
-        )
+        refuse_beside_vectors(x, first_of(x, kind), name)
     rows = [to_array(each, f"{name}[{k}]") for k, each in enumerate(x.flat)]
     if len({row.shape for row in rows}) > 1:
         raise ragged(name, x.flat)
+    others = [k for k, row in enumerate(rows) if row.dtype.kind not in NUMBERS]
+    if 0 < len(others) < len(rows):  # else all of them are text, say
+        refuse_kind(rows[others[0]], f"{name} must hold numbers, but ", f"{name}[{others[0]}]")
     return np.stack(rows).reshape(*x.shape, *rows[0].shape)
 
 
@@ -311,9 +319,3 @@ def asarray(x: Any, name: str) -> Array:
 def as_python(value: Any) -> Any:
     """A scalar of PyArrow as Python's; everything else as it is."""
     return value.as_py() if hasattr(value, "as_py") else value
-
-
-def first_of(x: Array, kind: type) -> Array:
-    """The index of the first object of that type."""
-    found: Array = np.argwhere(np.frompyfunc(lambda v: type(v) is kind, 1, 1)(x).astype(bool))[0]
-    return found

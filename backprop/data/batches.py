@@ -106,6 +106,12 @@ class Batches:
             return None
         return float(max(-np.minimum.reduce(X, axis=None), np.maximum.reduce(X, axis=None)))
 
+    @property
+    def targets(self) -> Array | None:
+        """The targets as they were given, of as many samples as an epoch has."""
+        y = self._arrays[-1 if self._places[1] else 1]
+        return y[: self.steps * self._size]
+
     def inputs(self, size: int) -> Iterator[Array]:
         """All inputs in order, so many at a time; nothing is drawn at random."""
         X = self._arrays[0]

@@ -6,6 +6,7 @@ import itertools
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from inspect import GEN_CREATED, getgeneratorstate, isgenerator
 from typing import Any
 
@@ -72,7 +73,8 @@ class Items:
             self._after, rng.bit_generator.state = rng.bit_generator.state, before
         self.steps = steps
         if steps is None and has(source, "__len__"):
-            self.steps = len(source)
+            with suppress(TypeError):  # of a DataLoader of what has no length
+                self.steps = len(source)
 
     def go_on(self, epochs: int) -> None:
         """Continues as if so many epochs had been drawn, in another process perhaps.
@@ -181,10 +183,16 @@ def shuffled(n: int, rng: np.random.Generator) -> Iterator[int]:
 
 
 def by_number(x: Any) -> bool:
-    """Whether x is a data set that gives its items by their numbers alone."""
+    """Whether x is a data set that gives its items by their numbers.
+
+    It is none if only a base of the class that says how to iterate has items: PyTorch's iterable
+    data sets inherit a ``__getitem__`` that raises an error.
+    """
     if readable(x) or isinstance(x, Mapping | Iterator) or hasattr(x, "shape"):
         return False
-    return has(x, "__getitem__") and (has(x, "__len__") or hasattr(x, "num_batches"))
+    ways = ({"__getitem__", "__iter__"} & vars(kind).keys() for kind in type(x).__mro__)
+    numbered = "__getitem__" in next(filter(None, ways), ())
+    return numbered and has(x, "__getitem__") and (has(x, "__len__") or hasattr(x, "num_batches"))
 
 
 def has(x: Any, method: str) -> bool:
@@ -281,7 +289,13 @@ def refuse_sample(item: Any, source: Any, name: str, sample_shape: Shape | None)
     parts = list(item) if pair else [item]
     if not 0 < len(parts) < 4 or not (pair or numbered):
         return
-    one = isinstance(item, Mapping) or axes(parts[0]) < 2
+    if isinstance(item, Mapping):
+        raise TypeError(
+            f"{name} is a {type(source).__name__} whose items are of the type "
+            f"{type(item).__name__}, but batches are needed: tuples (x, y) of arrays with samples "
+            f"in rows."
+        )
+    one = axes(parts[0]) < 2
     if not one and len(parts) > 1:
         one = axes(parts[1]) == 0 or (numbered and length(parts[0]) != length(parts[1]))
     if not one and sample_shape is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -214,6 +215,11 @@ def refuse_beside_stream(
     Raises:
         ValueError: One of them is given.
     """
+    if batch_size == sys.maxsize:  # of the verbs that take one batch
+        raise TypeError(
+            f"{name} must be the inputs of one batch, an array, but it is something that makes "
+            f"batches by itself: call fit, evaluate or predict with it."
+        )
     instead = {
         "sample_weight": (sample_weight, "let it make batches (x, y, sample_weight)"),
         "batch_size": (batch_size, "let it make batches of the size that you want"),

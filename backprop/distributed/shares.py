@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.types import Array
 from backprop.data.batches import Batch, Batches, as_batch
 from backprop.data.streams import Stream
 from backprop.distributed.job import Workers
@@ -56,6 +57,11 @@ class SharedBatches(Batches):
             else:
                 k, K = self._workers.rank, self._workers.size
                 yield start + n * k // K, start + n * (k + 1) // K
+
+    @property
+    def targets(self) -> Array | None:
+        """Those of all samples; None where other workers have others."""
+        return None if self._workers.shards else super().targets
 
     @property
     def share(self) -> float:

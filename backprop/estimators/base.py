@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backprop import plotting
+from backprop.core.arrays import to_array
 from backprop.core.durable import FilePath
-from backprop.core.types import Array
+from backprop.core.types import Array, is_sparse
 from backprop.estimators.given import check_given
 from backprop.estimators.labels import Labels
 from backprop.estimators.samples import Samples
@@ -75,6 +76,8 @@ class Estimator(BaseEstimator):
         """
         check_given(X, "X")
         check_given(y, "y", numbers=not self._sees_labels)
+        if is_sparse(y) and not self._sees_labels:
+            to_array(y, "y")  # which says what to pass
         rules |= {"accept_sparse": SPARSE, "multi_output": True, "reset": reset}
         X, y = validate_data(self, X, y, y_numeric=not self._sees_labels, **rules)
         return X, one_axis(y)

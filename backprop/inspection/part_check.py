@@ -24,7 +24,8 @@ from backprop.inspection.gradient_report import GradientReport
 from backprop.inspection.real_branches import branching_as_real
 from backprop.inspection.trials import inputs_for, suitable
 from backprop.layers import Layer
-from backprop.layers.block import METHODS, activity_penalty, check_outputs, shape_through
+from backprop.layers.block import METHODS, activity_penalty, shape_through
+from backprop.layers.returned import check_outputs
 from backprop.losses import Loss
 
 

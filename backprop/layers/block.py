@@ -7,12 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.checks import is_row
-from backprop.core.errors import ShapeError, check_room
+from backprop.core.errors import ShapeError
 from backprop.core.lookup import default_name, in_place_of_a_layer
 from backprop.core.signatures import check_methods
 from backprop.core.types import Array, Shape
 from backprop.layers.base import Activation, Layer
+from backprop.layers.returned import (
+    check_input_delta,
+    check_outputs,
+    check_shape_of_outputs,
+    check_size,
+    check_unchanged,
+    copy_at_first,
+)
 
 METHODS = {
     "forward": "X, training=False",
@@ -145,7 +152,11 @@ def outputs_through(
     """What each of the layers makes in turn; a mask goes with it to those that take one."""
     for layer in layers:
         masked = {"mask": mask} if layer.takes_mask and mask is not None else {}
+        call = "forward in training" if training else "forward"
+        before = copy_at_first(layer, X, call)
         Y = layer.forward(X, training, **masked)
+        if before is not None:
+            check_unchanged(layer, before, X, call)
         if type(Y) is not np.ndarray or Y.dtype.kind != "f" or Y.shape[:1] != X.shape[:1]:
             check_outputs(layer, X, Y)
         if not layer.of_package:
@@ -162,65 +173,6 @@ def outputs_through(
                 )
         X = Y
         yield Y
-
-
-def check_outputs(layer: Layer, X: Array, Y: Any) -> None:
-    """Checks that what ``forward`` returned has a row for each sample.
-
-    Raises:
-        TypeError: It is no array.
-        ShapeError: It has another number of rows.
-    """
-    if Y is None:
-        raise TypeError(f"{layer}.forward returned None: end it with return and the outputs.")
-    if not hasattr(Y, "tape"):
-        kinds = "fiub" if X.dtype.kind != "c" else "c"  # complex numbers differentiate
-        if not isinstance(Y, np.ndarray) or Y.dtype.kind not in kinds:
-            kind = f" of dtype {Y.dtype}" if isinstance(Y, np.ndarray) else ""
-            raise TypeError(
-                f"{layer}.forward must return numbers, an array, but returned {Y!r:.60}{kind}."
-            )
-    if Y.shape[:1] != X.shape[:1]:
-        raise ShapeError(
-            f"{layer}.forward must return a row for each of {X.shape[0]} samples, but it returned "
-            f"an array of shape {Y.shape}."
-        )
-
-
-def check_shape_of_outputs(layer: Layer, X: Array, Y: Array) -> None:
-    """Checks that the outputs of a layer of the user's own are as ``output_shape`` says.
-
-    Else the layer behind it, or the loss, would be blamed for what it cannot take.
-
-    Raises:
-        ShapeError: They have another shape.
-    """
-    expected = check_size(layer, layer.output_shape(X.shape[1:]))
-    if Y.shape[1:] != expected:
-        raise ShapeError(
-            f"{layer}.forward returned an array of shape {Y.shape} for inputs of shape {X.shape}, "
-            f"but its output_shape says that the shape is {(len(X), *expected)}: change one of "
-            f"the two."
-        )
-
-
-def check_input_delta(layer: Layer, dX: Any) -> None:
-    """Checks that what ``backward`` of a layer of the user's own returned is a ∂E/∂X.
-
-    Raises:
-        TypeError: It is no array of numbers.
-        ShapeError: It has another shape than the X of the last training pass.
-    """
-    received = vars(layer).get("_received")
-    if not isinstance(dX, np.ndarray) or dX.dtype.kind not in "fc":
-        raise TypeError(
-            f"{layer}.backward must return ∂E/∂X, an array of floats, but it returned {dX!r:.60}."
-        )
-    if received not in (None, dX.shape):
-        raise ShapeError(
-            f"{layer}.backward returned an array of shape {dX.shape}, but its inputs have the "
-            f"shape {received}: return ∂E/∂X, one number for each input."
-        )
 
 
 def forward_through(
@@ -255,7 +207,10 @@ def backward_through(layers: Sequence[Layer], delta: Array) -> Array | None:
     for layer in reversed(layers):
         layer.delta = passed
         if passed is not None:
-            passed = layer.backward(passed)
+            before, given = copy_at_first(layer, passed, "backward"), passed
+            passed = layer.backward(given)
+            if before is not None:
+                check_unchanged(layer, before, given, "backward")
             if passed is None and layer.needs_input_gradient and layer is not layers[0]:
                 raise TypeError(
                     f"{layer}.backward returned None, but the layers before it need ∂E/∂X: return "
@@ -277,21 +232,6 @@ def shape_through(layers: Iterable[Layer], shape: Shape) -> Shape:
     for layer in layers:
         shape = check_size(layer, layer.output_shape(shape))
     return shape
-
-
-def check_size(layer: Layer, found: Any) -> Shape:
-    """What ``output_shape`` returned.
-
-    Raises:
-        TypeError: It is no tuple of integers.
-    """
-    if is_row(found) and all(isinstance(n, int | np.integer) for n in found):
-        check_room(found, f"{layer} would make samples")
-        return tuple(found)
-    raise TypeError(
-        f"{layer}.output_shape must return the shape of one sample, a tuple of integers, but it "
-        f"returned {found!r}."
-    )
 
 
 def takes(layers: Iterable[Layer], shape: Shape, known: Shape) -> bool:

@@ -71,6 +71,7 @@ class CheckedLayer(Settings):
         self.needs_input_gradient = True
         self.delta: Array | None = None
         self._trainable = True
+        self._looked_at: set[str] = set()  # the calls of own code that left their input as it was
         self.buffers = Buffers()
 
     def __call__(self, *inputs: object, **options: object) -> NoReturn:

@@ -97,7 +97,7 @@ class Loss(CheckedLoss):
         """
         if self._scale is None:
             raise NoForwardError(f"{self}: call forward(prediction, target) before backward().")
-        delta = self.checked_gradient(self.gradient(self._prediction, self._target))
+        delta = self.checked_gradient(self.gradient(*self.given()))
         delta *= self._scale
         return self.as_prediction(delta)
 
@@ -127,7 +127,7 @@ class Loss(CheckedLoss):
         if each:
             prediction, target = prediction[..., np.newaxis], target[..., np.newaxis]
         self._prediction, self._target = prediction, target
-        return self.checked_values(self.values(prediction, target))
+        return self.checked_values(self.values(*self.given()))
 
     def as_prediction(self, delta: Array) -> Array:
         """∂E/∂prediction in the shape of the prediction."""

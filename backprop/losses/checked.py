@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.arrays import as_numbers, to_array
+from backprop.core.arrays import as_numbers, is_masked, to_array
 from backprop.core.buffers import Buffers
 from backprop.core.errors import ShapeError
 from backprop.core.lookup import show_call
@@ -20,6 +20,7 @@ class CheckedLoss(Settings):
 
     buffers: Buffers
     _prediction: Any
+    _target: Any
     over_outputs: str | None
 
     domain: Interval | None = None
@@ -143,6 +144,12 @@ class CheckedLoss(Settings):
         """What to do about targets whose shape is not that of the predictions."""
         return "pass one target for each output, or change the number of units of the last layer."
 
+    def given(self) -> tuple[Array, Array]:
+        """The predictions and targets of a batch; a loss of the user's own may write into them."""
+        if self.of_package:
+            return self._prediction, self._target
+        return self._prediction.copy(), self._target.copy()
+
     def checked_values(self, values: Array) -> Array:
         """What ``values`` returned, looked at if the loss is the user's own.
 
@@ -153,7 +160,12 @@ class CheckedLoss(Settings):
         if not self.of_package:
             shape = self._prediction.shape
             kind = getattr(values, "dtype", np.dtype(object)).kind
-            if kind not in "fiubc" or not values.ndim or values.shape != shape[: values.ndim]:
+            if (
+                is_masked(values)
+                or kind not in "fiubc"
+                or not values.ndim
+                or values.shape != shape[: values.ndim]
+            ):
                 what = f"a loss for each sample, shape {shape[:-1]}"
                 raise misshaped(self, "values", values, what)
         return values
@@ -168,7 +180,7 @@ class CheckedLoss(Settings):
         if not self.of_package:
             shape = self._prediction.shape
             kind = getattr(gradient, "dtype", np.dtype(object)).kind
-            if kind not in "fc" or gradient.shape != shape:
+            if is_masked(gradient) or kind not in "fc" or gradient.shape != shape:
                 what = f"∂ℓ/∂prediction in floats, shape {shape} as the predictions"
                 raise misshaped(self, "gradient", gradient, what)
         return gradient

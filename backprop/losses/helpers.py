@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.arrays import is_masked
 from backprop.core.errors import ShapeError
 from backprop.core.settings import from_package
 from backprop.core.types import Array, Interval, Shape, as_array
@@ -97,7 +98,8 @@ def misshaped(loss: Any, method: str, returned: Any, expected: str) -> Exception
     """
     must = f"{loss}.{method} must return {expected}, but it returned"
     if isinstance(returned, np.ndarray | np.generic):
-        return ShapeError(f"{must} shape {returned.shape} and dtype {returned.dtype}.")
+        masked = "what is masked, of " if is_masked(returned) else ""
+        return ShapeError(f"{must} {masked}shape {returned.shape} and dtype {returned.dtype}.")
     return TypeError(f"{must} {returned!r:.60}.")
 
 

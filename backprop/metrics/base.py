@@ -113,7 +113,7 @@ class Metric(Settings):
         trial = copy.deepcopy(self)
         trial.reset()
         weight = (np.ones((1, *parts)),) if self.weighted else ()
-        trial.update(np.full((1, *output_shape), 0.5), target[:1], *weight)
+        trial.update(np.full((1, *output_shape), 0.5), target[:1].copy(), *weight)
         if not self.of_package:
             with suppress(ArithmeticError, LookupError, ValueError):  # one sample may be too few
                 with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -219,10 +219,14 @@ class Metric(Settings):
         if w.ndim > 1 and w.shape != shape[: w.ndim] and w.shape[-1] == 1:
             w = w[..., 0]  # (N, 1) -> (N,)
         if w.ndim == 0 or w.shape != shape[: w.ndim]:
-            more = f", or for each of their values, shape {shape}" if len(shape) > 1 else ""
+            shown = [str(each) for each in (shape, shape[:1], w.shape)]
+            if w.shape[:1] == shape[:1] == (1,):  # which may stand for all samples
+                shown = [each.replace("(1,", "(N,") for each in shown]
+            whole, one_each, found = shown
+            more = f", or for each of their values, shape {whole}" if len(shape) > 1 else ""
             raise ShapeError(
                 f"metric {self.name!r}: sample_weight must hold one number for each of the "
-                f"{shape[0]} samples, shape ({shape[0]},){more}, but its shape is {w.shape}."
+                f"{one_each[1:-2]} samples, shape {one_each}{more}, but its shape is {found}."
             )
         w = check_weights(w, np.float64)
         return np.broadcast_to(w.reshape(*w.shape, *[1] * (len(shape) - w.ndim)), shape)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.arrays import is_masked
 from backprop.core.signatures import check_function
 from backprop.core.types import Array, Shape
 from backprop.metrics.base import MeanMetric, as_arrays
@@ -62,7 +63,8 @@ class FunctionMetric(MeanMetric):
     def update(self, prediction: Array, target: Array, sample_weight: Array | None = None) -> None:
         """Counts a batch, or keeps it for ``result``."""
         P, Y = as_arrays(prediction, target)
-        self.try_on(P, Y)
+        if self._whole is None:
+            self.try_on(P, Y, sample_weight)
         if not self._whole:
             self.add(self.values(P, Y), sample_weight)
             return
@@ -72,14 +74,32 @@ class FunctionMetric(MeanMetric):
             kept.append(self.spread(sample_weight, (len(P),)).copy())
         self._kept.append(tuple(kept))
 
-    def try_on(self, prediction: Array, target: Array) -> None:
+    def try_on(
+        self,
+        prediction: Array,
+        target: Array,
+        sample_weight: Array | None = None,
+        targets: Array | None = None,
+    ) -> None:
         """Finds out what the function returns.
 
+        Args:
+            prediction: As for ``update``.
+            target: Likewise.
+            sample_weight: Likewise.
+            targets: Those of all batches, if they are at hand.
+
         Raises:
-            ValueError: It is neither a number nor one for each sample.
+            ValueError: It is neither a number nor one for each sample, or it cannot be weighted, or
+                the function takes no such predictions.
         """
+        P, Y = as_arrays(prediction, target)
         if self._whole is None:
-            self._whole = self._returns_a_number(*as_arrays(prediction, target))
+            self._whole = self._returns_a_number(P, Y, targets)
+        if self._whole and sample_weight is not None:
+            self._check_weighable()
+        if sample_weight is not None and np.ndim(sample_weight) > 1:
+            self.spread(sample_weight, (len(P),) if self._whole else self.values(P, Y).shape)
 
     def result(self) -> float:
         """The function's number of all samples, or the mean of its values; nan without samples."""
@@ -120,16 +140,27 @@ class FunctionMetric(MeanMetric):
             )
             raise
 
-    def _returns_a_number(self, P: Array, Y: Array) -> bool:
-        """Whether the function returns one number; learnt by a call with the first batch."""
+    def _returns_a_number(self, P: Array, Y: Array, targets: Array | None) -> bool:
+        """Whether the function returns one number; learnt by a call with the first batch.
+
+        A ValueError may say that this is too small: it has one class alone, and the area needs two.
+        Then all targets are tried, if they are known, with the predictions of the batch repeated.
+        """
+        n = len(P)
         try:
             # what a batch is too small for need not be said of it
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
                 v = self._call(Y, P)
-        except ValueError:  # the batch has one class alone, say, and the area needs two
-            return True
-        return self._checked(v, len(P)).ndim == 0
+        except ValueError:
+            if targets is None:
+                return True
+            if len(targets) <= n:
+                raise
+        else:
+            return self._checked(v, n).ndim == 0
+        self._returns_a_number(np.resize(P, (len(targets), *P.shape[1:])), targets, targets)
+        return True
 
     def _checked(self, returned: Any, n: int) -> Array:
         """What the function returned as an array, without axes or with a row for each sample.
@@ -138,7 +169,8 @@ class FunctionMetric(MeanMetric):
             ValueError: It is neither.
         """
         v = np.asarray(returned)
-        if v.dtype.kind not in "fiub" or (v.ndim and len(v) != n):
+        one_each = not v.ndim or len(v) == n
+        if is_masked(returned) or v.dtype.kind not in "fiub" or not one_each:
             raise ValueError(
                 f"metric {self.name!r}: the function must return a number, or one for each of the "
                 f"{n} samples, but it returned {shown(returned)}."

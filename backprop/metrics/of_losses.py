@@ -3,9 +3,11 @@
 import copy
 from typing import Any
 
+import numpy as np
+
 from backprop.core.lookup import default_name
 from backprop.core.types import Array, Shape
-from backprop.metrics.base import MeanMetric
+from backprop.metrics.base import MeanMetric, as_arrays
 
 
 class LossMetric(MeanMetric):
@@ -39,12 +41,21 @@ class LossMetric(MeanMetric):
         """Takes another loss from now on."""
         self._own = trial._own
 
-    def values(self, prediction: Array, target: Array) -> Array:
-        """ℓ of each sample."""
+    def update(self, prediction: Array, target: Array, sample_weight: Array | None = None) -> None:
+        """Counts a batch; outputs have weights of their own where the loss allows it."""
+        shape = None if sample_weight is None else np.shape(sample_weight)
+        if shape == np.shape(prediction) and self._own.weighs_outputs():
+            P, Y = as_arrays(prediction, target)
+            self.add(self.values(P, Y, True), sample_weight)
+        else:
+            super().update(prediction, target, sample_weight)
+
+    def values(self, prediction: Array, target: Array, each: bool = False) -> Array:
+        """ℓ of each sample, or what stands in its place for each output."""
         P = prediction if prediction.dtype.kind == "f" else prediction.astype("float64")
         Y = self._own.check_target(target, P.shape[1:], P.dtype)
-        found: Array = self._own.sample_losses(P, Y)
-        return found
+        found: Array = self._own.sample_losses(P, Y, each)
+        return found * P.shape[-1] if each and self._own.over_outputs == "sum" else found
 
     def check_targets(self, output_shape: Shape, target: Array) -> None:
         """Has the loss look at all targets."""

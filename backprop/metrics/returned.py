@@ -4,11 +4,14 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.arrays import is_masked
+
 
 def shown(returned: Any) -> str:
     """What was returned, for error messages: an array by its shape and dtype."""
     if isinstance(returned, np.ndarray | np.generic):
-        return f"an array of shape {returned.shape} and dtype {returned.dtype}"
+        kind = "a masked array" if is_masked(returned) else "an array"
+        return f"{kind} of shape {returned.shape} and dtype {returned.dtype}"
     return f"{returned!r:.60}"
 
 
@@ -19,7 +22,7 @@ def check_values(returned: Any, name: str, n: int) -> None:
         TypeError: It is no array of numbers with a row for each sample.
     """
     numbers = isinstance(returned, np.ndarray) and returned.dtype.kind in "fiub"
-    if not numbers or returned.shape[:1] != (n,):
+    if is_masked(returned) or not numbers or returned.shape[:1] != (n,):
         raise TypeError(
             f"metric {name!r}: values must return an array with a number for each of {n} samples, "
             f"shape ({n},), but it returned {shown(returned)}."
@@ -33,7 +36,7 @@ def check_result(returned: Any, name: str) -> None:
         TypeError: It is no number and no list of numbers.
     """
     found = np.asarray(returned)
-    if found.dtype.kind not in "fiub" or found.ndim > 1:
+    if is_masked(returned) or found.dtype.kind not in "fiub" or found.ndim > 1:
         raise TypeError(
             f"metric {name!r}: result must return a number, or a list of numbers, but it returned "
             f"{shown(returned)}."

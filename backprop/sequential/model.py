@@ -19,7 +19,7 @@ from backprop.engine.recorded import RecordedSteps
 from backprop.engine.threads import single_blas_threads
 from backprop.sequential.compiled import CompiledNetwork
 from backprop.sequential.prediction import check_weights_finite
-from backprop.training.batched_metrics import try_metrics, update_steps
+from backprop.training.batched_metrics import update_steps
 from backprop.training.divergence import Guard, quiet, warn_of_overflow
 from backprop.training.evaluation import Evaluator, collect, unwrap
 from backprop.training.history import History
@@ -225,19 +225,21 @@ class Sequential(CompiledNetwork):
             guard, batch = Guard(self), (X, data.y, data.weight)
             step.refresh()
             with single_blas_threads(), quiet():  # as in fit: the same steps have the same bits
-                loss, prediction = step.gradients(*batch)
-                mask = self.mask(X)  # which may depend on the weights
-                try_metrics(self._metrics, mask, prediction, data.given)
                 try:
+                    loss, prediction = step.gradients(*batch)
+                    mask = self.mask(X)  # which may depend on the weights
+                    for metric in self._metrics:
+                        metric.reset()
+                    update_steps(self._metrics, mask, prediction, data.given, data.weight)
+                    logs = collect(loss, 1, self._metrics)
                     number = self.optimizer.iterations + 1
                     guard.update(step, loss, batch, f"in step {number}")
                 except DivergenceError as error:
                     console.warn(str(error))
+                except Exception:
+                    guard.put_back()
+                    raise
             self._complete_deltas()
-            for metric in self._metrics:
-                metric.reset()
-            update_steps(self._metrics, mask, prediction, data.given, data.weight)
-            logs = collect(loss, 1, self._metrics)
         return logs if return_dict else unwrap(logs)
 
     def test_on_batch(

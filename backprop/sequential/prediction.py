@@ -95,13 +95,14 @@ def predict_items(
     params = {"steps": items.steps, "verbose": verbose}
     told = CallbackList(check_list(callbacks, "callbacks"), network, params)
     build_for(network, first)
-    predictions = []
+    predictions, seen = [], 0
     told.call("on_predict_begin", {})
     with single_blas_threads():
         for batch, item in enumerate(items):
             told.call("on_predict_batch_begin", batch, {})
             X = items_inputs(network, item)
-            predictions.append(predict_rows(network, X, 0))
+            predictions.append(predict_rows(network, X, seen))
+            seen += len(predictions[-1])
             told.call("on_predict_batch_end", batch, {"outputs": predictions[-1]})
     told.call("on_predict_end", {})
     shapes = sorted({each.shape[1:] for each in predictions})

@@ -23,19 +23,39 @@ def update_metrics(
 ) -> None:
     """Counts a batch; the weights of its samples are for the weighted metrics alone."""
     for metric in metrics:
-        if metric.weighted:
-            metric.update(prediction, y, weight)
-        else:
-            metric.update(prediction, y)
+        given: Any = (prediction, y, weight) if metric.weighted else (prediction, y)
+        if not metric.of_package:  # it may write into what it gets, which others go on with
+            given = (None if each is None else each.copy() for each in given)
+        metric.update(*given)
 
 
-def try_metrics(metrics: Iterable[Metric], mask: Array | None, prediction: Array, y: Array) -> None:
-    """Shows the metrics the first batch before its step changes a weight."""
+def try_metrics(
+    metrics: Iterable[Metric],
+    mask: Array | None,
+    prediction: Array,
+    y: Array,
+    weight: Array | None,
+    batches: object,
+) -> None:
+    """Shows the metrics the first of the batches before its step changes a weight."""
+    targets = getattr(batches, "targets", None) if mask is None else None
     if mask is not None:
-        prediction, y = prediction[mask], y[mask]
+        prediction, y, weight = shown_steps(mask, prediction, y, weight)
     if len(prediction):
         for metric in metrics:
-            metric.try_on(prediction, y)
+            if isinstance(metric, FunctionMetric):
+                metric.try_on(prediction, y, weight if metric.weighted else None, targets)
+            else:
+                metric.try_on(prediction, y)
+
+
+def shown_steps(
+    mask: Array, prediction: Array, y: Array, weight: Array | None
+) -> tuple[Array, Array, Array | None]:
+    """Those steps of sequences that are no padding, each as a sample."""
+    if weight is not None:
+        weight = (weight if weight.ndim > 1 else weight[:, np.newaxis] * mask)[mask]
+    return prediction[mask], y[mask], weight
 
 
 def update_steps(
@@ -51,9 +71,7 @@ def update_steps(
         How many samples that were.
     """
     if mask is not None:
-        if weight is not None:
-            weight = (weight if weight.ndim > 1 else weight[:, np.newaxis] * mask)[mask]
-        prediction, y = prediction[mask], y[mask]
+        prediction, y, weight = shown_steps(mask, prediction, y, weight)
     if len(prediction):
         update_metrics(metrics, prediction, y, weight)
     return len(prediction)

@@ -13,7 +13,7 @@ from backprop.layers.regularization import collected
 from backprop.losses import Loss
 from backprop.metrics import Metric
 from backprop.protocol import Model
-from backprop.training.batched_metrics import update_steps
+from backprop.training.batched_metrics import try_metrics, update_steps
 from backprop.training.divergence import quietly
 
 Together = Callable[[float, int, list[Metric]], tuple[float, int, list[Metric]]]
@@ -64,6 +64,8 @@ class Evaluator:
             prediction = loss.predict(output, training=True)
             mask = model.mask(X)
             weighed = weight if mask is None else loss.weigh_steps(mask, weight, model.dtype)
+            if not batch:
+                try_metrics(metrics, mask, prediction, given, weight, batches)
             n = update_steps(metrics, mask, prediction, given, weight)
             if n:
                 total += (loss.compute(prediction, y, weighed) + added) * n

@@ -135,7 +135,7 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
                 refuse(loss)
             mask = model.mask(X)
             if not losses:
-                try_metrics(model.metrics, mask, prediction, given)
+                try_metrics(model.metrics, mask, prediction, given, weight, batches)
             n = len(y) if mask is None else int(mask.sum())
             gradient += n * np.concatenate([g[stretch] for stretch in stretches])
             total += n * loss

@@ -77,6 +77,8 @@ def plan_fit(
     labels = check_labels(x, model.feature_names)
     first = check_integer(initial_epoch, "initial_epoch", 0)
     last = check_integer(epochs, "epochs", 0)
+    if isinstance(validation_freq, Iterable):
+        validation_freq = list(validation_freq)  # which is asked twice
     validate_after = check_frequency(validation_freq)
     shown = progress(verbose)
     check_choice(on_divergence)

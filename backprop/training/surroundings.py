@@ -79,6 +79,7 @@ class Surroundings:
         diverged: DivergenceError | None = None
         with self.interrupt:
             first, first_step = self.begin()
+            made = model.optimizer.iterations
             if model.resume_at is not start:  # also for its first step: generators have changed
                 self.go_on(range(epochs.start, first))
             try:
@@ -90,6 +91,10 @@ class Surroundings:
                 model.resume_at = epochs.stop, 0  # nothing raised: the end is reached
             except DivergenceError as error:
                 model.stop_training, diverged = True, error
+            except Exception:
+                if model.optimizer.iterations == made:  # refused at the first step
+                    self.guard.put_back()
+                raise
             finally:
                 self.callbacks.call("on_train_end", self.logs)
         if diverged is not None:

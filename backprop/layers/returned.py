@@ -1,0 +1,115 @@
+"""Checks of what layers of the user's own return, and of what they leave as it was."""
+
+from typing import Any
+
+import numpy as np
+
+from backprop.core.arrays import is_masked
+from backprop.core.checks import is_row
+from backprop.core.errors import ShapeError, check_room
+from backprop.core.types import Array, Shape
+from backprop.layers.base import Layer
+
+
+def check_outputs(layer: Layer, X: Array, Y: Any) -> None:
+    """Checks that what ``forward`` returned has a row for each sample.
+
+    Raises:
+        TypeError: It is no array.
+        ShapeError: It has another number of rows.
+    """
+    if Y is None:
+        raise TypeError(f"{layer}.forward returned None: end it with return and the outputs.")
+    if not hasattr(Y, "tape"):
+        kinds = "fiub" if X.dtype.kind != "c" else "c"  # complex numbers differentiate
+        if not isinstance(Y, np.ndarray) or is_masked(Y) or Y.dtype.kind not in kinds:
+            masked = "masked and " if is_masked(Y) else ""
+            kind = f", {masked}of dtype {Y.dtype}" if isinstance(Y, np.ndarray) else ""
+            raise TypeError(
+                f"{layer}.forward must return numbers, an array, but returned {Y!r:.60}{kind}."
+            )
+    if Y.shape[:1] != X.shape[:1]:
+        raise ShapeError(
+            f"{layer}.forward must return a row for each of {X.shape[0]} samples, but it returned "
+            f"an array of shape {Y.shape}."
+        )
+
+
+def check_shape_of_outputs(layer: Layer, X: Array, Y: Array) -> None:
+    """Checks that the outputs of a layer of the user's own are as ``output_shape`` says.
+
+    Else the layer behind it, or the loss, would be blamed for what it cannot take.
+
+    Raises:
+        ShapeError: They have another shape.
+    """
+    expected = check_size(layer, layer.output_shape(X.shape[1:]))
+    if Y.shape[1:] != expected:
+        raise ShapeError(
+            f"{layer}.forward returned an array of shape {Y.shape} for inputs of shape {X.shape}, "
+            f"but its output_shape says that the shape is {(len(X), *expected)}: change one of "
+            f"the two."
+        )
+
+
+def check_input_delta(layer: Layer, dX: Any) -> None:
+    """Checks that what ``backward`` of a layer of the user's own returned is a ∂E/∂X.
+
+    Raises:
+        TypeError: It is no array of numbers.
+        ShapeError: It has another shape than the X of the last training pass.
+    """
+    received = vars(layer).get("_received")
+    if not isinstance(dX, np.ndarray) or is_masked(dX) or dX.dtype.kind not in "fc":
+        raise TypeError(
+            f"{layer}.backward must return ∂E/∂X, an array of floats, but it returned {dX!r:.60}."
+        )
+    if received not in (None, dX.shape):
+        raise ShapeError(
+            f"{layer}.backward returned an array of shape {dX.shape}, but its inputs have the "
+            f"shape {received}: return ∂E/∂X, one number for each input."
+        )
+
+
+def check_size(layer: Layer, found: Any) -> Shape:
+    """What ``output_shape`` returned.
+
+    Raises:
+        TypeError: It is no tuple of integers.
+    """
+    if is_row(found) and all(isinstance(n, int | np.integer) for n in found):
+        check_room(found, f"{layer} would make samples")
+        return tuple(found)
+    raise TypeError(
+        f"{layer}.output_shape must return the shape of one sample, a tuple of integers, but it "
+        f"returned {found!r}."
+    )
+
+
+def copy_at_first(layer: Layer, given: Any, call: str) -> Any:
+    """A copy of what a layer of the user's own is given, until one such call left it as it was.
+
+    Args:
+        layer: The layer.
+        given: X or delta.
+        call: ``"forward"``, ``"forward in training"`` or ``"backward"``.
+    """
+    own = layer.runs_own_code or not layer.of_package
+    looked_at = own and type(given) is np.ndarray and call not in vars(layer)["_looked_at"]
+    return given.copy() if looked_at else None
+
+
+def check_unchanged(layer: Layer, before: Array, given: Array, call: str) -> None:
+    """Checks that the call did not write into what the layer was given; else undoes it.
+
+    Raises:
+        ValueError: It did.
+    """
+    if not np.array_equal(before, given, equal_nan=True):
+        given[...] = before
+        method, *_ = call.split()
+        raise ValueError(
+            f"{layer}.{method} wrote into the {'delta' if method == 'backward' else 'inputs'} that "
+            f"it was given, which are others' too: it must make a new array, or compute in a copy."
+        )
+    vars(layer)["_looked_at"].add(call)

@@ -18,7 +18,7 @@ from backprop.data.frames import Labels, check_labels
 from backprop.data.inputs import check_inputs
 from backprop.data.items import is_batch, makes_batches
 from backprop.data.on_disk import RowsOnDisk, on_disk
-from backprop.data.samples import Data, check_data
+from backprop.data.samples import Data, check_data, warn_if_none_counts
 from backprop.data.streams import Stream
 from backprop.layers import Layer
 from backprop.layers.block import shape_through
@@ -125,6 +125,7 @@ def evaluation_source(
         shape = model.input_shape or sample_shape
         return Stream(x, steps, checked, model.dtype, f"{prefix}x", None, shape)
     data = checked(x, y, sample_weight)
+    warn_if_none_counts(data.counts, f"{prefix}x")
     warn_of_rounding(data.given, f"{prefix}y", model.dtype)  # the loss sees what is left of it
     return in_order(data, batch_size, f"{prefix.replace(' ', '_')}batch_size", steps, model.dtype)
 

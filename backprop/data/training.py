@@ -12,7 +12,7 @@ from backprop.data.batches import Batches
 from backprop.data.inputs import warn_of_bytes
 from backprop.data.items import makes_batches
 from backprop.data.on_disk import RowsOnDisk, on_disk
-from backprop.data.samples import Data, split_validation
+from backprop.data.samples import Data, split_validation, warn_if_none_counts, warn_of_other_classes
 from backprop.data.sources import (
     ClassWeight,
     Source,
@@ -89,11 +89,15 @@ def training_source(
     data = checked(x, y, sample_weight)
     warn_of_bytes(data.X, model.layers)
     warn_of_digits(data, model)
+    if class_weight is not None:
+        warn_of_other_classes(data, class_weight)
     if split and held_out is not None:
         data, rest = split_validation(data, split, model.loss.unjoined.has_classes(data.y))
         if class_weight is not None:  # they weight the training loss alone
-            rest = Data(rest.X, rest.y)
+            rest = Data(rest.X, rest.y, None, rest.given, rest.ignored)
+        warn_if_none_counts(rest.counts, "validation_split")
         kept = in_order(rest, held_out[0], "validation_batch_size", held_out[1], model.dtype)
+    warn_if_none_counts(data.counts, "x")
     return Batches(data, each, model.dtype, rng, steps), kept
 
 

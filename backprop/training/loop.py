@@ -3,6 +3,7 @@
 import math
 from functools import partial
 
+from backprop.data.samples import warn_if_none_counts
 from backprop.training.batched_metrics import try_metrics, update_steps
 from backprop.training.divergence import quiet, warn_of_scale
 from backprop.training.evaluation import collect
@@ -88,7 +89,10 @@ class Loop(Surroundings):
             if interrupt.waiting:
                 interrupt.check()
         means.in_epoch = False
-        return collect(*self.together(total, seen, metrics.counted()))
+        counted = self.together(total, seen, metrics.counted())
+        if epoch == self.plan.epochs.start:
+            warn_if_none_counts(counted[1] > 0, "x")
+        return collect(*counted)
 
     def end_epoch(self, epoch: int, logs: dict[str, float]) -> None:
         """Validates after an epoch, and tells the callbacks its numbers."""

@@ -340,9 +340,11 @@ def test_ignored_targets_are_left_out_as_in_the_loss(shape, weighted, rng):
     loss, metric = (
         room.SparseCategoricalCrossentropy(ignore_class=255) for room in (losses, metrics)
     )
+    of_loss = metrics.LossMetric(loss)
     expected = loss.forward(P, c, w)
     if weighted:  # the loss divides by how many there are, the metric by their weights
         known = c != 255
         expected *= known.sum() / (w.reshape(-1, *[1] * (len(shape) - 1)) * known).sum()
-    assert measure(metric, P, c, w) == pytest.approx(expected, rel=1e-12)
-    assert math.isnan(measure(metric, P, np.full(shape, 255)))
+    for each in (metric, of_loss):
+        assert measure(each, P, c, w) == pytest.approx(expected, rel=1e-12)
+        assert math.isnan(measure(each, P, np.full(shape, 255)))

@@ -3,9 +3,8 @@
 import math
 from functools import partial
 
-from backprop.data.samples import warn_if_none_counts
 from backprop.training.batched_metrics import try_metrics, update_steps
-from backprop.training.divergence import quiet, warn_of_scale
+from backprop.training.divergence import quiet, warn_of_nothing, warn_of_scale
 from backprop.training.evaluation import collect
 from backprop.training.surroundings import Surroundings
 
@@ -91,7 +90,7 @@ class Loop(Surroundings):
         means.in_epoch = False
         counted = self.together(total, seen, metrics.counted())
         if epoch == self.plan.epochs.start:
-            warn_if_none_counts(counted[1] > 0, "x")
+            warn_of_nothing(model, *counted[:2])
         return collect(*counted)
 
     def end_epoch(self, epoch: int, logs: dict[str, float]) -> None:

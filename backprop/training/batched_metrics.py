@@ -23,10 +23,26 @@ def update_metrics(
 ) -> None:
     """Counts a batch; the weights of its samples are for the weighted metrics alone."""
     for metric in metrics:
+        P, Y, w = prediction, y, weight
+        if metric.ignored is not None:
+            P, Y, w = known(P, Y, w, metric.ignored)
+            if not len(Y):
+                continue
         if metric.weighted:
-            metric.update(prediction, y, weight)
+            metric.update(P, Y, w)
         else:
-            metric.update(prediction, y)
+            metric.update(P, Y)
+
+
+def known(
+    prediction: Array, y: Array, weight: Array | None, ignored: int
+) -> tuple[Array, Array, Array | None]:
+    """The targets that are not of the class that the loss ignores, each as a sample."""
+    keep = y != ignored
+    if weight is not None:
+        weight = weight.reshape(*weight.shape, *[1] * (keep.ndim - weight.ndim))
+        weight = np.broadcast_to(weight, keep.shape)[keep]
+    return prediction[keep], y[keep], weight
 
 
 def try_metrics(metrics: Iterable[Metric], mask: Array | None, prediction: Array, y: Array) -> None:
@@ -85,7 +101,8 @@ class BatchedMetrics:
         self._gathers = all(map(is_a_sum, metrics))
         self._guessing = [metric for metric in metrics if isinstance(metric, GuessMetric)]
         # the loss, if it makes the guesses and the metrics ask for nothing else
-        self._guesser = loss if len(self._guessing) == len(metrics) else None
+        alone = len(self._guessing) == len(metrics) and all(m.ignored is None for m in metrics)
+        self._guesser = loss if alone else None
         self._n = -1  # samples in the batches that are gathered
         self._dtype: Any = None  # of their targets
         self._steps: Any = None  # the shape of each of these

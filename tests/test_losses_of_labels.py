@@ -129,3 +129,30 @@ def test_batches_in_which_nothing_is_compared_are_told_of(targets, rng):
     with pytest.warns(RuntimeWarning, match="Circle learns from batches that hold several") as told:
         model.fit(X, y, batch_size=1 if "of_1" in targets else 6, epochs=3, verbose=0)
     assert len(told) == 1
+
+
+@pytest.mark.parametrize("ending", [[], [Softmax]])
+@pytest.mark.parametrize("q", [1e-6, 1e-4, 0.01])
+def test_a_small_q_is_near_the_cross_entropy_in_float32_too(q, ending):
+    """1 − p^q loses its digits there."""
+    P = np.array([[0.25, 0.75], [1.0, 0.0], [0.6, 0.4]], "float32")
+    c = np.array([0, 0, 1])
+    loss = CategoricalGeneralizedCrossEntropy(q)
+    if ending:
+        model = Sequential([Input(2), Softmax()])
+        model.compile("sgd", loss)
+        with np.errstate(divide="ignore"):
+            Z = np.maximum(np.log(P), -1e4)
+        found = model.loss.forward(model.forward(Z, training=True), c)
+    else:
+        found = loss.forward(P, c)
+    exact = [-math.expm1(q * math.log(p)) / q for p in (0.25, 1.0, 0.4)]
+    assert found == pytest.approx(sum(exact) / 3, rel=2e-6)
+
+
+def test_circle_of_large_exponents_in_float32():
+    P = np.array([[1.0, 0.0], [-1.0, 0.0], [1.0, 0.0]], "float32")
+    loss = Circle(100.0, 0.4)  # of the first: 100 (2² − 0.4²) + 100 · 1.4 · 0.6
+    value, delta = train(loss, P, [0, 0, 1])
+    assert value == pytest.approx((384 + 84 + 384 - 0 * 84) / 2, rel=1e-5)
+    assert np.isfinite(delta).all()

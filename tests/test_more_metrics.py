@@ -371,3 +371,16 @@ def test_metrics_do_not_count_what_the_loss_of_the_model_ignores(shape, weighted
         assert found == pytest.approx(expected, rel=1e-12)
     fitted = model.fit(X, y, sample_weight=w, batch_size=len(X), verbose=0).history
     assert [fitted[m.name][0] for m in model.metrics] == pytest.approx(expected, rel=1e-12)
+
+
+def test_concordance_of_rows_that_do_not_vary():
+    P = np.array([[2.0, 2.0], [1.0, 1.0]])
+    assert measure(metrics.ConcordanceCorrelation(), P, P) == 0
+    assert measure(metrics.ConcordanceCorrelation(), P, np.array([[2.0, 3.0], [1.0, 1.0]])) == 0
+
+
+@pytest.mark.parametrize("kind", ["IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"])
+def test_more_classes_than_any_computer_can_count(kind):
+    ids = [[1]] if "Mean" not in kind else []
+    with pytest.raises(ShapeError, match=rf"^{kind}\(num_classes.*no computer can hold"):
+        getattr(metrics, kind)(10**40, *ids)

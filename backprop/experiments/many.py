@@ -198,8 +198,8 @@ def fit_group(
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
             sources = [validation(model, **each) for model, each in zip(models, given, strict=True)]
-        texts = dict.fromkeys(str(each.message) for each in said)
-        found = fit_together(models, x, y, weight, trained, sources, texts, **shared)
+        told = dict.fromkeys((str(each.message), each.category) for each in said)
+        found = fit_together(models, x, y, weight, trained, sources, told, **shared)
     if found is None:
         found = [model.fit(**each) for model, each in zip(models, given, strict=True)]
     return found
@@ -226,7 +226,7 @@ def fit_together(
     weight: Array | None,
     rows: Sequence[Array | None],
     held_out: Sequence[Source | None],
-    warn_of: Iterable[str] = (),
+    warn_of: Iterable[tuple[str, type[Warning]]] = (),
     *,
     batch_size: int | None = None,
     epochs: int = 1,
@@ -264,8 +264,8 @@ def fit_together(
         together = StackedModels(models, data, chosen, held_out, size, shuffle, on_divergence)
     except (CannotStack, TypeError, ValueError):  # what a fit alone refuses, too, it says itself
         return None
-    for text in warn_of:
-        console.warn(text)
+    for text, kind in warn_of:
+        console.warn(text, kind)
     params = {"epochs": int(epochs), "steps": -(-chosen.shape[1] // size), "verbose": verbose}
     params["validation"] = epochs > 0 and held_out[0] is not None
     with single_blas_threads():

@@ -309,3 +309,8 @@ def halved(X):
 
 def doubled(shape):
     return shape
+
+
+def test_a_shortcut_that_is_no_list_is_named():
+    with pytest.raises(TypeError, match=r"shortcut must be a list: write shortcut=\[<Dense"):
+        Residual([Dense(2)], shortcut=Dense(2))

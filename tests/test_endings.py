@@ -219,9 +219,9 @@ def test_other_axes_are_taken_where_they_mean_the_same_or_the_loss_does_not_mind
 ):
     model = bp.Sequential([Dense(3), *parts], seed=0)
     model.compile("sgd", loss)
-    y = np.zeros((6, shape[1], np.prod(shape[2:], dtype=int)))
-    y[:, :, 0] = 1
-    model.fit(SEQUENCES, y.reshape(shape), verbose=0)
+    y = np.zeros(shape)
+    y[..., 0] = 1
+    model.fit(SEQUENCES, y, verbose=0)
 
 
 @pytest.mark.parametrize(("layer", "words"), [

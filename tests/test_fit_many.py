@@ -136,6 +136,7 @@ def test_models_with_any_layer(case, dtype, stacked):
     assert stacked == ([K] if case.stacked else [])
 
 
+@pytest.mark.filterwarnings("ignore:the outputs stand for classes")  # targets are drawn
 @pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.name)
 def test_models_with_any_loss(case, stacked):
     n_out = case.sizes[-1]

@@ -259,3 +259,8 @@ def test_a_sparse_constant_is_told_to_be_dense():
     sparse = pytest.importorskip("scipy.sparse")
     with pytest.raises(TypeError, match=r"must be dense: pass Constant\(value\)\.toarray\(\)"):
         Constant(sparse.eye_array(3))
+
+
+def test_constants_in_rows_of_unequal_length_are_named():
+    with pytest.raises(ValueError, match=r"Constant\(value\) holds rows of unequal length"):
+        initializers.Constant([[1.0, 2.0], [3.0]])

@@ -681,3 +681,13 @@ def test_losses_that_overflow_on_the_way_are_told(data):
     model.compile(LBFGS(), "mse")
     with np.errstate(all="ignore"), pytest.warns(RuntimeWarning, match="scale the inputs"):
         fit(model, X * 100, Y)
+
+
+def test_limits_that_stand_for_none():
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    found = []
+    for limits in ({}, {"max_evaluations": 10**12, "history_size": 10**9}):
+        model = bp.Sequential([Dense(1)], seed=0, dtype="float64")
+        model.compile(LBFGS(**limits), "mse")
+        found.append(model.fit(X, X[:, 0], epochs=8, verbose=0).history["loss"])
+    assert found[0] == found[1]

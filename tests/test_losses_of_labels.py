@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from derivatives import derivative, relative_error
 
-from backprop import Sequential
+from backprop import Sequential, metrics
 from backprop.core.errors import ShapeError
-from backprop.layers import Dense, Input, Softmax, Tanh
+from backprop.layers import Dense, Input, Softmax, Tanh, UnitNormalization
 from backprop.losses import CategoricalGeneralizedCrossEntropy, Circle
 from backprop.optimizers import Adam
 
@@ -73,7 +73,7 @@ def test_batches_without_pairs_cost_nothing():
 def test_circle_takes_rows_and_numbers_of_classes():
     with pytest.raises(ShapeError, match=r"Circle compares samples .*Flatten\(\)"):
         Circle().forward(np.ones((4, 2, 3)), np.ones((4, 2)))
-    with pytest.raises(ShapeError, match="Circle: the predictions"):
+    with pytest.raises(ShapeError, match=r"shape is \(4, 3\): of one-hot rows pass y.argmax"):
         Circle().forward(np.ones((4, 3)), np.ones((4, 3)))
     with pytest.raises(ValueError, match="whole numbers"):
         Circle().forward(np.ones((2, 3)), np.array([0.5, 1]))
@@ -90,3 +90,69 @@ def test_classes_are_brought_together(rng):
     P = model.predict(X)
     D = np.linalg.norm(P[:, None] - P, axis=-1) + 1e9 * np.eye(60)
     assert (c[D.argmin(axis=1)] == c).mean() > 0.9
+
+
+@pytest.mark.parametrize("kind", ["int64", "uint64", "float64"])
+def test_large_numbers_of_classes_stay_apart(kind):
+    """Of 2⁶² and 2⁶² + 1 float64 makes one; 2⁶³ and more are no int64."""
+    P = np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]])
+    first = {"int64": 2**62, "uint64": 2**63 + 2**62, "float64": 2**53 - 1}[kind]
+    targets = np.array([first, first, first + 1], kind)
+    assert Circle().forward(P, targets) == Circle().forward(P, [7, 7, 5]) > 1
+    if kind == "float64":
+        for wrong in (1e300, -1e18, 2.0**53 + 2):
+            with pytest.raises(ValueError, match="whole numbers up to 2⁵³"):
+                Circle().forward(P, np.array([wrong, 0, 1]))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_as_a_metric_it_leaves_out_the_samples_that_the_loss_does(weighted, rng):
+    P, c = rng.normal(size=(7, 3)), np.array([0, 1, 0, 1, 2, -5, 0])  # of two no other comes
+    P /= np.linalg.norm(P, axis=1, keepdims=True)
+    w = rng.uniform(0.5, 2, 7) if weighted else None
+    metric = metrics.LossMetric(Circle(3.0))
+    metric.update(P, c, w)
+    expected = Circle(3.0).forward(P, c, w)
+    if weighted:  # the loss divides by how many there are, the metric by their weights
+        expected *= 5 / w[[0, 1, 2, 3, 6]].sum()
+    assert metric.result() == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("targets", ["one_class", "no_class_twice", "batches_of_1"])
+def test_batches_in_which_nothing_is_compared_are_told_of(targets, rng):
+    X = rng.normal(size=(12, 4))
+    y = {"one_class": np.zeros(12, int), "no_class_twice": np.arange(12)}.get(
+        targets, np.arange(12) % 2
+    )
+    model = Sequential([Dense(3), UnitNormalization()], seed=0)
+    model.compile("sgd", Circle())
+    with pytest.warns(RuntimeWarning, match="Circle learns from batches that hold several") as told:
+        model.fit(X, y, batch_size=1 if "of_1" in targets else 6, epochs=3, verbose=0)
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize("ending", [[], [Softmax]])
+@pytest.mark.parametrize("q", [1e-6, 1e-4, 0.01])
+def test_a_small_q_is_near_the_cross_entropy_in_float32_too(q, ending):
+    """1 − p^q loses its digits there."""
+    P = np.array([[0.25, 0.75], [1.0, 0.0], [0.6, 0.4]], "float32")
+    c = np.array([0, 0, 1])
+    loss = CategoricalGeneralizedCrossEntropy(q)
+    if ending:
+        model = Sequential([Input(2), Softmax()])
+        model.compile("sgd", loss)
+        with np.errstate(divide="ignore"):
+            Z = np.maximum(np.log(P), -1e4)
+        found = model.loss.forward(model.forward(Z, training=True), c)
+    else:
+        found = loss.forward(P, c)
+    exact = [-math.expm1(q * math.log(p)) / q for p in (0.25, 1.0, 0.4)]
+    assert found == pytest.approx(sum(exact) / 3, rel=2e-6)
+
+
+def test_circle_of_large_exponents_in_float32():
+    P = np.array([[1.0, 0.0], [-1.0, 0.0], [1.0, 0.0]], "float32")
+    loss = Circle(100.0, 0.4)  # of the first: 100 (2² − 0.4²) + 100 · 1.4 · 0.6
+    value, delta = train(loss, P, [0, 0, 1])
+    assert value == pytest.approx((384 + 84 + 384 - 0 * 84) / 2, rel=1e-5)
+    assert np.isfinite(delta).all()

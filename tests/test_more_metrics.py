@@ -3,6 +3,7 @@
 ``data/keras_vocabulary.npz`` is made by ``data/make_keras_vocabulary.py`` with Keras 3.15.
 """
 
+import copy
 import math
 from pathlib import Path
 
@@ -340,9 +341,46 @@ def test_ignored_targets_are_left_out_as_in_the_loss(shape, weighted, rng):
     loss, metric = (
         room.SparseCategoricalCrossentropy(ignore_class=255) for room in (losses, metrics)
     )
+    of_loss = metrics.LossMetric(loss)
     expected = loss.forward(P, c, w)
     if weighted:  # the loss divides by how many there are, the metric by their weights
         known = c != 255
         expected *= known.sum() / (w.reshape(-1, *[1] * (len(shape) - 1)) * known).sum()
-    assert measure(metric, P, c, w) == pytest.approx(expected, rel=1e-12)
-    assert math.isnan(measure(metric, P, np.full(shape, 255)))
+    for each in (metric, of_loss):
+        assert measure(each, P, c, w) == pytest.approx(expected, rel=1e-12)
+        assert math.isnan(measure(each, P, np.full(shape, 255)))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("shape", [(40,), (40, 3)])
+def test_metrics_do_not_count_what_the_loss_of_the_model_ignores(shape, weighted, rng):
+    """Or no model could ever have the accuracy 1."""
+    X = rng.normal(size=(*shape, 2))
+    known = (X[..., 0] > 0) + 2 * (X[..., 1] > 0)
+    y = np.where(rng.uniform(size=shape) < 0.3, -1, known)
+    w = rng.uniform(0.5, 2, shape) if weighted else None
+    shown = [metrics.SparseTopKCategoricalAccuracy(2), "accuracy", "f1_score", metrics.MeanIoU(4)]
+    model = bp.Sequential([Dense(4), Softmax()], seed=0, dtype="float64")
+    loss = losses.SparseCategoricalCrossentropy(ignore_class=-1)
+    alone = [metrics.get(copy.deepcopy(each)) for each in shown]
+    model.compile("sgd", loss, None if weighted else shown, shown if weighted else None)
+    P, keep = model.predict(X), y >= 0
+    expected = [measure(m, P[keep], y[keep], None if w is None else w[keep]) for m in alone]
+    for size in (None, 7):
+        found = model.evaluate(X, y, size, sample_weight=w)[1:]
+        assert found == pytest.approx(expected, rel=1e-12)
+    fitted = model.fit(X, y, sample_weight=w, batch_size=len(X), verbose=0).history
+    assert [fitted[m.name][0] for m in model.metrics] == pytest.approx(expected, rel=1e-12)
+
+
+def test_concordance_of_rows_that_do_not_vary():
+    P = np.array([[2.0, 2.0], [1.0, 1.0]])
+    assert measure(metrics.ConcordanceCorrelation(), P, P) == 0
+    assert measure(metrics.ConcordanceCorrelation(), P, np.array([[2.0, 3.0], [1.0, 1.0]])) == 0
+
+
+@pytest.mark.parametrize("kind", ["IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"])
+def test_more_classes_than_any_computer_can_count(kind):
+    ids = [[1]] if "Mean" not in kind else []
+    with pytest.raises(ShapeError, match=rf"^{kind}\(num_classes.*no computer can hold"):
+        getattr(metrics, kind)(10**40, *ids)

@@ -151,6 +151,7 @@ def ending(case):
     return Softplus() if case.prediction.__name__ == "rates" else Identity()
 
 
+@pytest.mark.filterwarnings("ignore:the outputs stand for classes")  # targets are drawn
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.name)
 def test_a_network_with_any_loss(case, weighted, by_layers, replayed):

@@ -20,13 +20,26 @@ class Data:
     Attributes:
         given: The targets as they were given, in a dtype with more digits than that of ``y``: what
             metrics see. The array ``y`` itself where the two are the same.
+        ignored: The class that the loss ignores, if it does.
     """
 
     def __init__(
-        self, X: Array, y: Array, weight: Array | None = None, given: Array | None = None
+        self,
+        X: Array,
+        y: Array,
+        weight: Array | None = None,
+        given: Array | None = None,
+        ignored: int | None = None,
     ) -> None:
-        self.X, self.y, self.weight = X, y, weight
+        self.X, self.y, self.weight, self.ignored = X, y, weight, ignored
         self.given = y if given is None else given
+
+    @property
+    def counts(self) -> bool:
+        """Whether any sample counts in the loss."""
+        if self.weight is not None and not self.weight.any():
+            return False
+        return self.ignored is None or bool((self.y != self.ignored).any())
 
     def __len__(self) -> int:
         return int(self.X.shape[0])
@@ -35,7 +48,7 @@ class Data:
         """Some of the samples, as views."""
         weight = None if self.weight is None else self.weight[which]
         given = None if self.given is self.y else self.given[which]
-        return Data(self.X[which], self.y[which], weight, given)
+        return Data(self.X[which], self.y[which], weight, given, self.ignored)
 
 
 def check_data(
@@ -77,15 +90,24 @@ def check_data(
             f"target for each sample."
         )
     target = loss.check_target(given, output_shape, dtype)
-    weight = None
+    weight, ignored = None, getattr(loss.unjoined, "ignore_class", None)
     if sample_weight is not None:
         if class_weight is not None:
             raise ValueError("pass sample_weight or class_weight, not both.")
         numbers = as_numbers(sample_weight, f"{prefix}sample_weight")
         weight = loss.check_weight(numbers, n, output_shape, dtype)
     elif class_weight is not None:
-        weight = weight_by_class(target, output_shape, class_weight, dtype)
-    return Data(X, target, weight, digits_lost(given, target))
+        weight = weight_by_class(target, output_shape, class_weight, dtype, ignored)
+    return Data(X, target, weight, digits_lost(given, target), ignored)
+
+
+def warn_if_none_counts(counts: bool, what: str) -> None:
+    """Warns that the loss is 0 whatever the model makes of these samples."""
+    if not counts:
+        console.warn(
+            f"no sample of {what} counts in the loss, which is therefore 0: all have the weight 0, "
+            f"or a class that the loss ignores, or are padding."
+        )
 
 
 def digits_lost(given: Array, target: Array) -> Array | None:
@@ -104,9 +126,15 @@ def digits_lost(given: Array, target: Array) -> Array | None:
 
 
 def weight_by_class(
-    target: Array, output_shape: Shape, class_weight: Mapping[int, float], dtype: np.dtype[Any]
+    target: Array,
+    output_shape: Shape,
+    class_weight: Mapping[int, float],
+    dtype: np.dtype[Any],
+    ignored: int | None = None,
 ) -> Array:
     """The weight of each sample's class: class indices, one-hot rows, or 0/1 for one output.
+
+    The class that the loss ignores may stand for any.
 
     Raises:
         TypeError: It is not a dict.
@@ -123,6 +151,8 @@ def weight_by_class(
         if output_shape[-1] > 1:
             check_one_class(target, "class_weight, targets", "use sample_weight for others.")
         classes = target[..., 0] if output_shape[-1] == 1 else target.argmax(axis=-1)
+    if ignored is not None:
+        classes = np.where(classes == ignored, 0, classes)
     one_each = classes.shape[1:] == output_shape[:-1]
     if not one_each or not np.isin(classes, np.arange(n_classes)).all():
         raise ValueError(
@@ -143,6 +173,21 @@ def weight_by_class(
             )
         table[int(key)] = number
     return table[classes.astype(np.intp)]
+
+
+def warn_of_other_classes(data: Data, class_weight: Mapping[int, float]) -> None:
+    """Warns of weights for classes that do not occur beside classes that have none.
+
+    Either alone is usual; both together look as if the classes were numbered otherwise.
+    """
+    weighed, found = set(map(int, class_weight)), set(classes_in(data.y).tolist()) - {data.ignored}
+    if weighed - found and found - weighed:
+        first, other = min(weighed - found), min(found - weighed)
+        console.warn(
+            f"class_weight has a weight for class {first}, which does not occur in y, and none for "
+            f"class {other}, which does and counts 1: give each class its weight, by its number in "
+            f"y."
+        )
 
 
 def split_validation(data: Data, fraction: float, categorical: bool = False) -> tuple[Data, Data]:

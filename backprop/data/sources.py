@@ -19,7 +19,7 @@ from backprop.data.frames import Labels, check_labels
 from backprop.data.inputs import check_inputs
 from backprop.data.items import is_batch, makes_batches
 from backprop.data.on_disk import RowsOnDisk, on_disk
-from backprop.data.samples import Data, check_data
+from backprop.data.samples import Data, check_data, warn_if_none_counts
 from backprop.data.streams import Stream
 from backprop.layers import Layer
 from backprop.layers.block import shape_through
@@ -133,6 +133,7 @@ def evaluation_source(
         names = labels or model.feature_names
         return Stream(x, steps, checked, model.dtype, f"{prefix}x", None, shape, warn, names)
     data = checked(x, y, sample_weight)
+    warn_if_none_counts(data.counts, f"{prefix}x")
     warn(data, "")
     return in_order(data, batch_size, f"{prefix.replace(' ', '_')}batch_size", steps, model.dtype)
 

@@ -12,7 +12,7 @@ from backprop.core.types import Shape
 from backprop.data.batches import Batch
 from backprop.data.frames import Labels, check_labels
 from backprop.data.items import Items
-from backprop.data.samples import Data
+from backprop.data.samples import Data, warn_if_none_counts
 
 
 @runtime_checkable
@@ -62,6 +62,7 @@ class Stream:
     ) -> None:
         self._check, self._dtype, self._name = check, dtype, name
         self.labels = labels
+        self._counts = False  # whether a sample that counts has come, or its lack has been told of
         self._items = Items(source, steps, name, rng, sample_shape)
         data = self._unpack(self._items.first)
         self.sample_shape, self.batch_size = tuple(data.X.shape[1:]), len(data)
@@ -80,7 +81,10 @@ class Stream:
     def __iter__(self) -> Iterator[Batch]:
         for batch in self._items:
             data = self._unpack(batch)
+            self._counts = self._counts or data.counts
             yield data.X.astype(self._dtype, copy=False), data.y, data.weight, data.given
+        warn_if_none_counts(self._counts, self._name)
+        self._counts = True
 
     def _unpack(self, batch: Any) -> Data:
         if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):

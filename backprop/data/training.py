@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core import console
 from backprop.core.checks import check_integer, check_share
 from backprop.core.ranges import warn_of_rounding, warn_of_underflow
 from backprop.data.batches import Batches
 from backprop.data.inputs import warn_of_bytes
 from backprop.data.items import makes_batches
 from backprop.data.on_disk import RowsOnDisk, on_disk
-from backprop.data.samples import Data, split_validation
+from backprop.data.samples import Data, split_validation, warn_if_none_counts, warn_of_other_classes
 from backprop.data.sources import (
     ClassWeight,
     Source,
@@ -25,7 +26,11 @@ from backprop.data.sources import (
 )
 from backprop.data.streams import Stream
 from backprop.layers.block import walk
+from backprop.layers.chain import deciding
 from backprop.protocol import Model
+
+WIDE = 0.1
+"""How far from 1 the sum of a row of shares may be, as it is rounded."""
 
 
 def training_source(
@@ -55,9 +60,15 @@ def training_source(
         split: The share that is held out; 0 of batches that come ready.
         held_out: The batch size and the most steps of that share; None if nothing is to be.
     """
+    first = True  # of a stream's batches one is enough
 
     def checked(x: Any, y: Any, weight: Any) -> Data:
-        return check(model, x, y, weight, class_weight)
+        nonlocal first
+        data = check(model, x, y, weight, class_weight)
+        if first:
+            warn_of_shares(data, model)
+        first = False
+        return data
 
     def warn(first: Data) -> None:
         warn_of_numbers(first, model, "the first batch's ")
@@ -92,11 +103,15 @@ def training_source(
         return batches, kept
     data = checked(x, y, sample_weight)
     warn_of_numbers(data, model)
+    if class_weight is not None:
+        warn_of_other_classes(data, class_weight)
     if split and held_out is not None:
         data, rest = split_validation(data, split, model.loss.unjoined.has_classes(data.y))
         if class_weight is not None:  # they weight the training loss alone
-            rest = Data(rest.X, rest.y)
+            rest = Data(rest.X, rest.y, None, rest.given, rest.ignored)
+        warn_if_none_counts(rest.counts, "validation_split")
         kept = in_order(rest, held_out[0], "validation_batch_size", held_out[1], model.dtype)
+    warn_if_none_counts(data.counts, "x")
     return Batches(data, each, model.dtype, rng, steps), kept
 
 
@@ -112,6 +127,34 @@ def warn_of_numbers(data: Data, model: Model, of: str = "") -> None:
     for array, name in ((data.X, "x"), (data.given, "y")):
         warn_of_rounding(array, f"{of}{name}", model.dtype)
     warn_of_underflow(data.y, model.loss.unjoined, f"{of or 'the '}targets")
+
+
+def warn_of_shares(data: Data, model: Model) -> None:
+    """Warns of targets that are no shares of classes, where the outputs are, or their scores.
+
+    Args:
+        data: What it is trained on. Rows of zeros pass where something may hide them.
+        model: The model.
+    """
+    y, outputs = data.y, model.loss.unjoined.outputs
+    if y.dtype.kind != "f" or y.ndim < 2 or y.shape[-1] == 1:
+        return
+    exclusive = outputs == "answers" and deciding(model.layers).sums_to_one
+    if not (exclusive or outputs in ("classes", "scores")):
+        return
+    sums = np.add.reduce(y, axis=-1)
+    wrong = np.abs(sums - 1) > WIDE
+    if data.weight is not None or model.makes_mask:
+        wrong &= sums > 0
+    if wrong.any():
+        row = tuple(np.argwhere(wrong)[0].tolist())
+        shown = ", ".join(f"{v:g}" for v in y[row][:10]) + (", …" if y.shape[-1] > 10 else "")
+        console.warn(
+            f"the outputs stand for classes of which one is right, so that targets should have the "
+            f"sum 1, but row {', '.join(map(str, row))} of y is ({shown}), whose sum is "
+            f"{sums[row]:.4g}. Several answers, yes or no each, take Sigmoid() and "
+            f"loss='binary_crossentropy'; a sample of no class takes the weight 0."
+        )
 
 
 def observing(model: Model) -> list[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from backprop.callbacks import CallbackList
+from backprop.core import console
 from backprop.core.checks import check_list
 from backprop.core.signatures import check_call_by_name
 from backprop.core.types import Array
@@ -19,7 +20,7 @@ from backprop.data.batches import Batches
 from backprop.data.frames import check_labels, labels_of
 from backprop.data.samples import Data
 from backprop.data.sources import Source, check
-from backprop.data.training import observing, warn_of_numbers
+from backprop.data.training import observing
 from backprop.engine.owners import training
 from backprop.engine.recorded import form, replayable
 from backprop.engine.threads import single_blas_threads
@@ -135,8 +136,10 @@ def fit_all(
         )
     # which models, and the arguments of ``fit_group``
     tasks: list[tuple[list[int], tuple[Any, ...]]] = []
-    for k, model in enumerate(models):
-        validation(model, **arguments(x, y, weight, trained[k], held_out[k], shared))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # fit is going to say it
+        for k, model in enumerate(models):
+            validation(model, **arguments(x, y, weight, trained[k], held_out[k], shared))
     for model in models:
         model.build((None, *x.shape[1:]))
     for group in groups(models, trained):
@@ -188,14 +191,15 @@ def fit_group(
     shared: dict[str, Any],
 ) -> list[History]:
     """Trains models one after the other, or those of one form together where that is quicker."""
-    given = [
-        arguments(x, y, weight, mine, kept, shared)
-        for mine, kept in zip(trained, held_out, strict=True)
-    ]
+    each_rows = zip(trained, held_out, strict=True)
+    given = [arguments(x, y, weight, mine, kept, shared) for mine, kept in each_rows]
     found = None
     if stack:
-        sources = [validation(model, **each) for model, each in zip(models, given, strict=True)]
-        found = fit_together(models, x, y, weight, trained, sources, **shared)
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            sources = [validation(model, **each) for model, each in zip(models, given, strict=True)]
+        told = dict.fromkeys((str(each.message), each.category) for each in said)
+        found = fit_together(models, x, y, weight, trained, sources, told, **shared)
     if found is None:
         found = [model.fit(**each) for model, each in zip(models, given, strict=True)]
     return found
@@ -222,6 +226,7 @@ def fit_together(
     weight: Array | None,
     rows: Sequence[Array | None],
     held_out: Sequence[Source | None],
+    warn_of: Iterable[tuple[str, type[Warning]]] = (),
     *,
     batch_size: int | None = None,
     epochs: int = 1,
@@ -235,7 +240,7 @@ def fit_together(
     """Trains models of one form in step; None if that is impossible or would not be quicker.
 
     ``after_epoch`` is given an epoch and the numbers of each model, and says whether it was the
-    last one.
+    last one. ``warn_of`` is what the models' own fits would warn of.
     """
     first, n = models[0], len(y)
     chosen = np.stack([np.arange(n) if each is None else each for each in rows])
@@ -251,7 +256,6 @@ def fit_together(
         data = check(first, x, y, weight, class_weight)
         if first.metrics and data.given is not data.y:  # metrics are to see them as they were given
             return None
-        warn_of_numbers(data, first)
         X, targets = np.ascontiguousarray(data.X, first.dtype), np.ascontiguousarray(data.y)
         data = Data(X, targets, data.weight)
         for model, mine in zip(models, chosen, strict=True):
@@ -260,6 +264,8 @@ def fit_together(
         together = StackedModels(models, data, chosen, held_out, size, shuffle, on_divergence)
     except (CannotStack, TypeError, ValueError):  # what a fit alone refuses, too, it says itself
         return None
+    for text, kind in warn_of:
+        console.warn(text, kind)
     params = {"epochs": int(epochs), "steps": -(-chosen.shape[1] // size), "verbose": verbose}
     params["validation"] = epochs > 0 and held_out[0] is not None
     with single_blas_threads():
@@ -307,9 +313,7 @@ def validation(model: Any, validation_data: Any = None, **arguments: Any) -> Sou
     """
     if isinstance(validation_data, Iterator):  # it would be drawn from
         validation_data = None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # fit is going to say it
-        return plan_fit(model, validation_data=validation_data, **arguments).validation
+    return plan_fit(model, validation_data=validation_data, **arguments).validation
 
 
 def groups(models: Sequence[Model], rows: Sequence[Array | None]) -> list[list[int]]:

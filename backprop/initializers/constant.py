@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from backprop.core.arrays import to_array
-from backprop.core.checks import check_number, check_numbers
+from backprop.core.checks import check_number, check_numbers, is_row
 from backprop.core.types import Array, Shape
 from backprop.initializers.base import Initializer
 
@@ -21,7 +21,7 @@ class Constant(Initializer):
     """
 
     def __init__(self, value: float | Array = 0.0) -> None:
-        if not np.ndim(value):
+        if not is_row(value):
             value = check_number(value, "Constant(value)", -math.inf)
         else:
             check_numbers(to_array(value, "Constant(value)"), "Constant(value)")

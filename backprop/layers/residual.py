@@ -62,7 +62,9 @@ class Residual(Block):
             raise ValueError("Residual needs at least one layer, but the list is empty.")
         self.layers = [self.adopt(as_layer(layer)) for layer in given]
         if shortcut is not None:
-            self.shortcut = shortcut if isinstance(shortcut, Chain) else Chain(shortcut)
+            if not isinstance(shortcut, Chain):
+                shortcut = Chain(check_list(shortcut, "shortcut"))
+            self.shortcut = shortcut
             self.shortcut.name = "shortcut"
             self.adopt(self.shortcut)
 

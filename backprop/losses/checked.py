@@ -215,6 +215,11 @@ class CheckedLoss(Settings):
         return output
 
     @property
+    def counted(self) -> Array | None:
+        """Which ℓ of the last batch count in E; None if all do."""
+        return None
+
+    @property
     def guess(self) -> Array | None:
         """The likeliest classes, if a matched head has found them already."""
         return None

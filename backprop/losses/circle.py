@@ -13,6 +13,9 @@ from backprop.losses.base import Loss
 LOWEST = -1e30
 """What stands for −∞ among exponents."""
 
+LARGEST = 2.0**53
+"""Up to it every whole number is a float64."""
+
 
 class Circle(Loss):
     """Brings samples of a class together, and those of different classes apart.
@@ -71,10 +74,21 @@ class Circle(Loss):
                 f"{self} compares samples with a row of outputs each, shape (N, K), but the "
                 f"predictions have {len(output_shape) + 1} axes: put Flatten() at the end."
             )
-        Y = super().check_target(target, (1,), np.float64)[..., 0]
-        if (Y % 1).any():
-            raise ValueError(f"{self}: targets must be numbers of classes, whole numbers.")
-        return Y.astype(np.intp)
+        Y = np.asarray(target)
+        if Y.ndim == 2 and Y.shape[1] > 1:
+            raise ShapeError(
+                f"{self}: targets must be numbers of classes, one for each sample, but their shape "
+                f"is {Y.shape}: of one-hot rows pass y.argmax(axis=-1)."
+            )
+        numbers = super().check_target(Y, (1,), np.float64)[..., 0]
+        if Y.dtype.kind != "f":  # as they are: float64 has not all digits of large ones
+            return Y.reshape(-1).astype(np.intp)
+        if (numbers % 1).any() or (np.abs(numbers) > LARGEST).any():
+            raise ValueError(
+                f"{self}: targets must be numbers of classes, whole numbers up to 2⁵³ if they are "
+                f"floats."
+            )
+        return numbers.astype(np.intp)
 
     def values(self, prediction: Array, target: Array) -> Array:
         """ℓ; keeps ∂ℓ_i/∂d_ij."""
@@ -92,6 +106,11 @@ class Circle(Loss):
         self._slopes = sigmoid(X)[:, np.newaxis] * (S + T) * (D > 0)
         self._paired = same.any(axis=1) & other.any(axis=1)
         return softplus(X)
+
+    @property
+    def counted(self) -> Any:
+        """Whether a sample has both kinds of others."""
+        return self._paired
 
     def gradient(self, prediction: Array, target: Array) -> Array:
         """−(G + Gᵀ) ŷ: what no sample's own weight can be applied to later is in it already."""
@@ -112,12 +131,10 @@ class Circle(Loss):
 
 
 def log_sum(X: Array, chosen: Array) -> tuple[Array, Array]:
-    """log Σ_j exp(x_ij) over the chosen j of every row, and the share of each in its sum."""
+    """log Σ_j exp(x_ij) over the chosen j of every row (−10³⁰ of none), and the share of each."""
     X = np.where(chosen, X, LOWEST)
     m = X.max(axis=1)
     E = np.exp(X - m[:, np.newaxis])
-    E *= chosen
     S = E.sum(axis=1)
-    S += S == 0  # of no term at all the sum is e^m, almost 0
     E /= S[:, np.newaxis]
     return m + np.log(S), E

@@ -53,8 +53,12 @@ class CategoricalGeneralizedCrossEntropy(SparseCategoricalCrossentropy):
         """(1 − p_c^q) / q."""
         index, flat = self.at_target(prediction, target)
         p = flat.take(index, mode="clip").reshape(target.shape)
-        values: Array = (1 - np.power(p, self.q)) / self.q
-        return values
+        with np.errstate(divide="ignore"):
+            H = np.log(p)  # −∞ of 0
+        H *= self.q
+        np.expm1(H, out=H)  # p^q − 1, also for small q
+        H *= -1 / self.q
+        return H
 
     def gradient(self, prediction: Array, target: Array) -> Array:
         """−[k = c] p_c^(q − 1), where the smallest p that there is stands for 0."""

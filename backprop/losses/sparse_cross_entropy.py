@@ -133,6 +133,11 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         self._known = np.not_equal(target, self.ignore_class)
         return as_array(target * self._known)
 
+    @property
+    def counted(self) -> Array | None:
+        """Where the targets are not those that are ignored."""
+        return None if self.ignore_class is None else self._known
+
     def weigh_steps(self, mask: Array, weight: Array | None, dtype: Any) -> Array:
         """Those of all losses; where targets are ignored w ⊙ m, as the steps are counted later."""
         if self.ignore_class is None:

@@ -41,6 +41,8 @@ class Metric(Settings):
         weighted: Whether training gives it the sample weights; ``compile`` sets it.
         outputs: What the model's outputs are (see ``core.types.Outputs``), as its loss says;
             ``compile`` sets it. None leaves it to the shapes and the targets.
+        ignored: A class whose samples training does not show it, as the loss ignores them;
+            ``compile`` sets it.
 
     Example:
         >>> class Worst(bp.metrics.Metric):
@@ -61,6 +63,7 @@ class Metric(Settings):
     name: Any = Checked(check_shown)
     weighted: Any = Checked(check_flag)
     outputs: Outputs | None = None
+    ignored: int | None = None
     _tried: tuple[Shape, Shape, bool, Shape] | None = None
 
     def __init__(self, name: str) -> None:
@@ -105,6 +108,8 @@ class Metric(Settings):
             target: All targets, shape ``(N, …)``.
             sample_weight: All weights, if there are any.
         """
+        if self.ignored is not None:
+            target = np.where(target == self.ignored, 0, target)
         self.check_targets(output_shape, target)
         parts = () if sample_weight is None or not self.weighted else sample_weight.shape[1:]
         form = output_shape, target.shape[1:], self.weighted, parts

@@ -38,6 +38,7 @@ from backprop.metrics.likelihoods import (
     SparseCategoricalCrossentropy,
     SquaredHinge,
 )
+from backprop.metrics.means import Mean
 from backprop.metrics.overlap import BinaryIoU
 from backprop.metrics.ranking import AUC
 from backprop.metrics.regression import (
@@ -159,6 +160,7 @@ def get_all(
     weighted_metrics: Iterable[Any] = (),
     threshold: float | None = None,
     outputs: Outputs | None = None,
+    ignored: int | None = None,
 ) -> list[Metric]:
     """The metrics of a model, each with a name of its own, ``weighted`` and ``outputs`` set.
 
@@ -170,6 +172,7 @@ def get_all(
         weighted_metrics: Those that follow the sample weights, likewise.
         threshold: As for ``get``.
         outputs: What the outputs are, as the model's loss says.
+        ignored: The class that the loss ignores: what compares classes does not count it either.
 
     Raises:
         ValueError: An object stands there twice, or a name would hide another number of the logs.
@@ -204,6 +207,8 @@ def get_all(
         metric.name = name
         metric.weighted = position >= len(plain)
         metric.outputs = outputs
+        own = not metric.of_package or isinstance(metric, FunctionMetric | Mean)
+        metric.ignored = None if own else ignored
     return found
 
 

@@ -57,6 +57,14 @@ class LossMetric(MeanMetric):
         found: Array = self._own.sample_losses(P, Y, each)
         return found * P.shape[-1] if each and self._own.over_outputs == "sum" else found
 
+    def add(self, values: Array, sample_weight: Array | None) -> None:
+        """Counts those values that count in the loss."""
+        counted = self._own.counted
+        if counted is not None:
+            w = 1.0 if sample_weight is None else self.spread(sample_weight, values.shape)
+            sample_weight = counted * w
+        super().add(values, sample_weight)
+
     def check_targets(self, output_shape: Shape, target: Array) -> None:
         """Has the loss look at all targets."""
         self._own.check_target(target, output_shape, "float64")

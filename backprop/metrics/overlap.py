@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.checks import check_integer, check_list, check_number
+from backprop.core.errors import check_room
 from backprop.core.types import Array
 from backprop.metrics.base import Metric, as_arrays
 
@@ -45,7 +46,8 @@ class IoU(Metric):
     ) -> None:
         super().__init__(name)
         kind = type(self).__name__
-        self.num_classes = check_integer(num_classes, f"{kind}(num_classes)", 2)
+        self.num_classes = K = check_integer(num_classes, f"{kind}(num_classes)", 2)
+        check_room((K, K), f"{kind}(num_classes={K}) counts in an array")
         ids = check_list(target_class_ids, f"{kind}(target_class_ids)")
         ids = [check_integer(k, f"{kind}(target_class_ids)", 0) for k in ids]
         self.target_class_ids = tuple(ids)
@@ -129,7 +131,9 @@ class MeanIoU(IoU):
     def __init__(
         self, num_classes: int, name: str = "mean_io_u", ignore_class: int | None = None
     ) -> None:
-        num_classes = check_integer(num_classes, "MeanIoU(num_classes)", 2)
+        kind = type(self).__name__
+        num_classes = check_integer(num_classes, f"{kind}(num_classes)", 2)
+        check_room((num_classes, num_classes), f"{kind}(num_classes) counts in an array")
         super().__init__(num_classes, range(num_classes), name, ignore_class)
 
 

@@ -113,8 +113,8 @@ class LBFGS(Optimizer):
             options={
                 "maxiter": iterations,
                 "maxfun": self.max_evaluations * (iterations + 1),
-                "maxcor": self.history_size,
-                "maxls": self.max_evaluations,
+                "maxcor": min(self.history_size, iterations),  # SciPy makes arrays of that length
+                "maxls": min(self.max_evaluations, 2**31 - 1),
                 "ftol": self.tolerance,
                 "gtol": self.gradient_tolerance,
             },

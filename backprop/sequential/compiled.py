@@ -115,7 +115,9 @@ class CompiledNetwork(Network):
         outputs = given_loss.outputs
         if outputs == "answers" and self.layers and ending(self.layers).sums_to_one:
             outputs = "classes"  # a Softmax gives probabilities of classes, whatever the loss
-        self._metrics = get_all(plain, weighted, given_loss.decision_threshold, outputs)
+        ignored = getattr(given_loss, "ignore_class", None)
+        threshold = given_loss.decision_threshold
+        self._metrics = get_all(plain, weighted, threshold, outputs, ignored)
         self._optimizer, self._given_loss = given_optimizer, given_loss
         self.run_eagerly = eagerly
         self._set_head(head)

@@ -23,10 +23,26 @@ def update_metrics(
 ) -> None:
     """Counts a batch; the weights of its samples are for the weighted metrics alone."""
     for metric in metrics:
-        given: Any = (prediction, y, weight) if metric.weighted else (prediction, y)
+        P, Y, w = prediction, y, weight
+        if metric.ignored is not None:
+            P, Y, w = known(P, Y, w, metric.ignored)
+            if not len(Y):
+                continue
+        given: Any = (P, Y, w) if metric.weighted else (P, Y)
         if not metric.of_package:  # it may write into what it gets, which others go on with
             given = (None if each is None else each.copy() for each in given)
         metric.update(*given)
+
+
+def known(
+    prediction: Array, y: Array, weight: Array | None, ignored: int
+) -> tuple[Array, Array, Array | None]:
+    """The targets that are not of the class that the loss ignores, each as a sample."""
+    keep = y != ignored
+    if weight is not None:
+        weight = weight.reshape(*weight.shape, *[1] * (keep.ndim - weight.ndim))
+        weight = np.broadcast_to(weight, keep.shape)[keep]
+    return prediction[keep], y[keep], weight
 
 
 def try_metrics(
@@ -103,7 +119,8 @@ class BatchedMetrics:
         self._gathers = all(map(is_a_sum, metrics))
         self._guessing = [metric for metric in metrics if isinstance(metric, GuessMetric)]
         # the loss, if it makes the guesses and the metrics ask for nothing else
-        self._guesser = loss if len(self._guessing) == len(metrics) else None
+        alone = len(self._guessing) == len(metrics) and all(m.ignored is None for m in metrics)
+        self._guesser = loss if alone else None
         self._n = -1  # samples in the batches that are gathered
         self._dtype: Any = None  # of their targets
         self._steps: Any = None  # the shape of each of these

@@ -14,6 +14,7 @@ import numpy as np
 from backprop.core import console
 from backprop.core.errors import DivergenceError
 from backprop.core.types import Array, is_sparse
+from backprop.data.samples import warn_if_none_counts
 from backprop.layers import Embedding, Normalization, Rescaling
 from backprop.layers.block import walk
 from backprop.layers.standardization import Standardization
@@ -274,6 +275,17 @@ def between(X: Any) -> str:
     """``between −1 and 1``."""
     low, high = extent(X.data if is_sparse(X) else X)
     return f"between {low:.3g} and {high:.3g}"
+
+
+def warn_of_nothing(model: Model, total: float, seen: int) -> None:
+    """Warns of a first epoch in which nothing counted: all was padding, or nothing was compared."""
+    warn_if_none_counts(seen > 0, "x")
+    if seen and not total and model.loss.compares_samples:
+        console.warn(
+            f"the loss of the first epoch is 0: {model.loss} learns from batches that hold several "
+            f"samples of a class, and some of another one. Pass larger batches, or targets in "
+            f"which classes come again."
+        )
 
 
 def warn_of_scale(model: Model, X: Any, loss: float) -> None:

@@ -4,7 +4,7 @@ import math
 from functools import partial
 
 from backprop.training.batched_metrics import try_metrics, update_steps
-from backprop.training.divergence import quiet, warn_of_scale
+from backprop.training.divergence import quiet, warn_of_nothing, warn_of_scale
 from backprop.training.evaluation import collect
 from backprop.training.surroundings import Surroundings
 
@@ -88,7 +88,10 @@ class Loop(Surroundings):
             if interrupt.waiting:
                 interrupt.check()
         means.in_epoch = False
-        return collect(*self.together(total, seen, metrics.counted()))
+        counted = self.together(total, seen, metrics.counted())
+        if epoch == self.plan.epochs.start:
+            warn_of_nothing(model, *counted[:2])
+        return collect(*counted)
 
     def end_epoch(self, epoch: int, logs: dict[str, float]) -> None:
         """Validates after an epoch, and tells the callbacks its numbers."""

@@ -89,7 +89,7 @@ class Metric(Settings):
         Args:
             other: The metric of another worker, which has seen other samples.
         """
-        raise NotImplementedError(f"{type(self).__name__} does not keep sums.")
+        raise NotImplementedError(f"{type(self).__name__} must define add_counts(other).")
 
     def result(self) -> float:
         """The number over all samples counted so far; nan if there were none."""

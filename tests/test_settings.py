@@ -27,6 +27,7 @@ from backprop.layers import (
     LeakyReLU,
     MultiHeadAttention,
     ReLU,
+    Residual,
     SimpleRNN,
     Softmax,
     TransformerBlock,
@@ -202,6 +203,12 @@ IGNORED = {
     "vectors": (lambda: trained(SGD(momentum=0.5)).optimizer, "state", {}, "write into"),
     "seed of a model": (model_with, "seed", 3, r"model\.reset\(seed="),
     "dtype": (model_with, "dtype", "float64", "make a new model with dtype="),
+    "dtype of a layer": (lambda: trained().layers[0], "dtype", "float64", "model with dtype="),
+    "dtype of none yet": (lambda: Dense(3), "dtype", "float64", "model with dtype="),
+    "dtype of a block": (lambda: Residual([Dense(4)]), "dtype", "float64", "model with dtype="),
+    "shape": (lambda: built(Dense(3)), "input_shape", (7,), "call build, or make a new layer"),
+    "shape of none yet": (lambda: Dropout(0.2), "input_shape", (7,), "call build"),
+    "shape of a model": (model_with, "input_shape", (7,), r"call model\.build"),
     "beginning": (lambda: trained(Adagrad()).optimizer, "initial_accumulator_value", 0.5, "reset"),
     "penalty": (lambda: trained().parameters["dense_1.W"], "regularizer", None, "built model"),
     "smoothing": (losses.Huber, "label_smoothing", 0.1, "Huber has no label_smoothing"),
@@ -264,7 +271,7 @@ def test_classes_of_ones_own_take_any_attribute():
             self.note = "mine"
 
     layer, own, steps, net = Mine(), Own(), Steps(), Net()
-    layer.rate = own.units = steps.lr = net.lr = 7
+    layer.rate = own.units = own.dtype = own.input_shape = steps.lr = net.lr = 7
     steps.momentum = -3
     assert (layer.rate, own.units, steps.lr, steps.momentum, net.note) == (7, 7, 7, -3, "mine")
     Dense(3).note = SGD()._note = bp.Sequential()._note = "of mine"

@@ -73,13 +73,13 @@ class Layer(CheckedLayer):
             rng: Where the initial weights are drawn from; fresh entropy if None.
             dtype: The dtype of the parameters.
         """
-        self.input_shape = tuple(input_shape)
-        self.dtype = np.dtype(dtype)
+        shape = tuple(input_shape)
+        vars(self).update(input_shape=shape, dtype=np.dtype(dtype))
         self.parameters = []
         self.buffers.clear()
         if rng is not None:
             self._rng = rng
-        self.make_parameters(self.input_shape)
+        self.make_parameters(shape)
         take_kept(self)
 
     # ------------------------------------------------------------------ what a subclass defines

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn, Self, cast
 
 import numpy as np
 
@@ -28,6 +28,25 @@ class LayerName(Checked):
                 f"constructor, name={value!r}."
             )
         super().__set__(made, value)
+
+
+class OfBuild:
+    """An attribute that ``build`` determines; in layers of one's own anything goes.
+
+    Args:
+        advice: What to do in the place of assigning to it.
+    """
+
+    def __init__(self, advice: str) -> None:
+        self.advice = advice
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __set__(self, made: Any, value: Any) -> None:
+        if made.of_package and self.name in vars(made):
+            raise AttributeError(f"{self.name} of {made} cannot be assigned: {self.advice}.")
+        vars(made)[self.name] = value
 
 
 class CheckedLayer(Settings):
@@ -60,13 +79,15 @@ class CheckedLayer(Settings):
     step_formulas: Mapping[str, str] = {}
     adjustable: tuple[str, ...] = ()
     name: Any = LayerName(check_name)
+    input_shape: Shape | None = cast(Any, OfBuild("call build, or make a new layer"))
+    dtype: np.dtype[Any] = cast(Any, OfBuild("make the model with dtype=…"))
     needs_input_gradient: Any = Checked(check_flag)
 
     def __init__(self, name: str | None = None) -> None:
         self.name = check_name(name, f"{type(self).__name__}(name)")
         self._kept: list[Array] = []  # the weights that a copy begins with
-        self.input_shape: Shape | None = None
-        self.dtype: np.dtype[Any] = np.dtype("float32")
+        self.input_shape = None
+        self.dtype = np.dtype("float32")
         self.parameters: list[Parameter] = []
         self.needs_input_gradient = True
         self.delta: Array | None = None

@@ -92,3 +92,11 @@ def test_a_model_can_be_called():
     model(X, training=True)
     model.loss.forward(model(X, training=True), C)
     assert model.backward() is not None or model.parameters.gradients.any()
+
+
+def test_what_the_layers_of_a_model_make_of_a_batch():
+    """Also of one whose last activation is joined with its loss."""
+    model = classifier()
+    found = inspection.layer_outputs(model, X)
+    np.testing.assert_array_equal(found["softmax_1"], model.predict(X))
+    assert list(found) == [layer.name for layer in model.layers]

@@ -412,6 +412,9 @@ def test_a_layer_changed_between_fits_does_what_it_then_says(layer, name, value)
     (lambda: Dropout(0.1), "p", "set rate"),
     (lambda: Dense(3), "weights", "call set_weights of the model"),
     (lambda: losses.Quantile(0.5), "quantile", "set q"),
+    (lambda: LeakyReLU(0.1), "alpha", "set negative_slope"),
+    (lambda: built(BatchNormalization()), "running_mean", "set moving_mean"),
+    (BatchNormalization, "running_var", "set moving_variance"),
     (lambda: model_with("sgd"), "name", "names of your own"),
 ])  # fmt: skip
 def test_other_libraries_names_of_attributes_are_refused(made, name, advice):
@@ -427,4 +430,17 @@ def test_other_libraries_names_of_attributes_are_refused(made, name, advice):
 ])  # fmt: skip
 def test_nothing_is_advised_that_cannot_be_set(made, name):
     with pytest.raises(AttributeError, match="names of your own may begin with _"):
+        setattr(made(), name, 0.5)
+
+
+@pytest.mark.parametrize(("made", "name"), [
+    (BatchNormalization, "mean"),
+    (model_with, "fit"),
+    (SGD, "update"),
+    (losses.Huber, "values"),
+    (metrics.F1Score, "result"),
+    (lambda: EarlyStopping("loss"), "on_epoch_end"),
+])  # fmt: skip
+def test_a_method_is_no_place_for_a_number(made, name):
+    with pytest.raises(AttributeError, match=f"{name} of .* is a method, and cannot be 0.5"):
         setattr(made(), name, 0.5)

@@ -9,7 +9,13 @@ from mistakes import PACKAGE
 
 import backprop as bp
 from backprop import constraints, losses, metrics, regularizers
-from backprop.callbacks import CSVLogger, EarlyStopping, ModelCheckpoint, ReduceLROnPlateau
+from backprop.callbacks import (
+    BackupAndRestore,
+    CSVLogger,
+    EarlyStopping,
+    ModelCheckpoint,
+    ReduceLROnPlateau,
+)
 from backprop.initializers import Constant, HeNormal, VarianceScaling
 from backprop.layers import (
     ELU,
@@ -128,6 +134,8 @@ RANGES = {
     "name of a layer": (lambda: Dense(3, name="a"), "name", 5, "name"),
     "wish": (lambda: Dense(3), "needs_input_gradient", "no", "needs_input_gradient"),
     "name of a metric": (metrics.F1Score, "name", None, "name"),
+    "taken name": (metrics.F1Score, "name", "loss", "other numbers"),
+    "name of a validation": (metrics.F1Score, "name", "val_a", "another name"),
     "weights": (metrics.F1Score, "weighted", "False", "weighted"),
     "ending": (trained, "stop_training", "False", "stop_training"),
     "by the layers": (trained, "run_eagerly", "False", "run_eagerly"),
@@ -215,6 +223,9 @@ IGNORED = {
     "smoothing of indices": (losses.KLDivergence, "label_smoothing", 0.1, "has no label_smoothing"),
     "part of a start": (HeNormal, "scale", 1.0, "HeNormal has no scale"),
     "frequency": (lambda: ModelCheckpoint("a"), "save_freq", 5, "make another ModelCheckpoint"),
+    "frequency of backups": (
+        lambda: BackupAndRestore("a"), "save_freq", 5, "make another BackupAndRestore"
+    ),
     "condition": (lambda: trained().parameters["dense_1.W"], "constraint", None, "built model"),
 }  # fmt: skip
 
@@ -444,3 +455,11 @@ def test_nothing_is_advised_that_cannot_be_set(made, name):
 def test_a_method_is_no_place_for_a_number(made, name):
     with pytest.raises(AttributeError, match=f"{name} of .* is a method, and cannot be 0.5"):
         setattr(made(), name, 0.5)
+
+
+def test_another_folder_of_backups_holds_from_now_on(tmp_path):
+    backup = BackupAndRestore(tmp_path / "a", delete_checkpoint=False)
+    backup.backup_dir = tmp_path / "b"
+    model_with().fit(X, Y, verbose=0, callbacks=[backup])
+    assert [path.name for path in tmp_path.iterdir()] == ["b"]
+    assert (tmp_path / "b" / "latest.npz").exists()

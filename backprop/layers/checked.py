@@ -12,10 +12,20 @@ from backprop.core.buffers import Buffers
 from backprop.core.checks import check_flag, check_name
 from backprop.core.errors import NoForwardError, NotBuiltError, ShapeError, misfit
 from backprop.core.parameters import Parameter
-from backprop.core.settings import Checked, Settings
+from backprop.core.settings import ALIASES, Checked, Settings
 from backprop.core.time_steps import Unrolled
 from backprop.core.transfer import copy_of
 from backprop.core.types import Array, Interval, Shape, as_array, is_sparse
+
+WEIGHTS = "parameters, each with its .value"
+ELSEWHERE = {
+    **dict.fromkeys(("weights", "get_weights", "set_weights", "variables"), WEIGHTS),
+    **dict.fromkeys(("trainable_weights", "trainable_variables"), WEIGHTS),
+    **{name: ALIASES[name] for name in ("kernel", "recurrent_kernel", "bias", "embeddings")},
+    "call": "forward",
+    "output": "activations(x) of the model",
+}
+"""What there is for attributes of other libraries' layers."""
 
 
 class LayerName(Checked):
@@ -195,7 +205,9 @@ class CheckedLayer(Settings):
 
     def __getattr__(self, name: str) -> Any:
         hint = "."
-        if not name.startswith("_") and self.__dict__.get("input_shape", ()) is None:
+        if name in ELSEWHERE:
+            hint = f": there is {ELSEWHERE[name]}."
+        elif not name.startswith("_") and self.__dict__.get("input_shape", ()) is None:
             hint = ", perhaps because it is not built: call build((n_features,)), or fit the model."
         parameters = {p.name.rpartition(".")[2]: p for p in self.__dict__.get("parameters", ())}
         if name in parameters:

@@ -1,6 +1,7 @@
 import copy
 import doctest
 import inspect
+from types import SimpleNamespace
 
 import mutations
 import numpy as np
@@ -408,6 +409,19 @@ class OfTheModule(OfTheClass):
         return reads_global()
 
 
+class OfADefault(OfTheClass):
+    def weights(self, W=GLOBAL):
+        return W
+
+
+HELD = SimpleNamespace(W=GLOBAL)
+
+
+class OfAnObject(OfTheClass):
+    def weights(self):
+        return HELD.W
+
+
 def enclosing():
     inner = np.ones((4, 3))
 
@@ -427,10 +441,23 @@ def enclosing():
         (OfTheClass, r"OfTheClass.KEPT\['W'\]"),
         (Inherited, r"OfTheClass.KEPT\['W'\]"),
         (OfTheModule, "the global GLOBAL"),
+        (OfADefault, r"the defaults of weights\[0\]"),
+        (OfAnObject, r"the global HELD\.W"),
         (enclosing, "inner of the function around it"),
         (lambda: Chain([Dense(4), OfTheModule()]), "the global GLOBAL"),
     ],
-    ids=["itself", "dict", "late", "class", "inherited", "module", "function", "block"],
+    ids=[
+        "itself",
+        "dict",
+        "late",
+        "class",
+        "inherited",
+        "module",
+        "default",
+        "object",
+        "function",
+        "block",
+    ],
 )
 def test_a_weight_that_is_no_parameter_is_warned_of(kind, path):
     with pytest.warns(RuntimeWarning, match=rf"reads {path}, which is no parameter") as caught:

@@ -84,10 +84,11 @@ def read_by(function: FunctionType, seen: set[object]) -> Iterator[tuple[str, An
     names = [name for name in names_in(function.__code__) if name in function.__globals__]
     found = [(f"the global {name}", function.__globals__[name]) for name in names]
     found += [(f"{name} of the function around it", cell.cell_contents) for name, cell in cells]
+    found.append((f"the defaults of {function.__name__}", function.__defaults__))
     for name, value in found:
         if isinstance(value, FunctionType) and value.__module__ == function.__module__:
             yield from read_by(value, seen)
-        elif isinstance(value, np.ndarray | list | tuple | dict):
+        else:
             yield from ((f"{name}{path}", part) for path, part in objects_in(value))
 
 

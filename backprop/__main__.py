@@ -16,6 +16,7 @@ from backprop.core.durable import replacing
 from backprop.datasets import load_digits
 from backprop.layers import Dense, Input, ReLU, Sigmoid, Softmax
 from backprop.optimizers import SGD
+from backprop.plotting.style import load_matplotlib
 from backprop.sequential import Sequential
 
 
@@ -64,8 +65,12 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(f"--output {options.output}: no {files} can be written there: {reason}")
     if options.command == "lesson":
         write_lesson(options.output / "lesson.html", options.open)
-    else:
-        classify_digits(options.output, options.epochs, options.seed)
+        return
+    try:
+        load_matplotlib()
+    except ValueError as error:
+        parser.error(str(error))
+    classify_digits(options.output, options.epochs, options.seed)
 
 
 def write_lesson(path: Path, show: bool) -> None:

@@ -28,6 +28,21 @@ class Constraint(Settings):
     def check(self, shape: Shape) -> None:
         """Refuses weights of a shape that cannot be projected; none unless overridden."""
 
+    def try_on(self, W: Array) -> None:
+        """Projects a copy, so that an error shows before a step has changed W.
+
+        Raises:
+            TypeError: ``project`` returns what W should become, and leaves W as it was.
+        """
+        trial = W.copy()
+        project: Callable[[Array], object] = self.project
+        returned = project(trial)
+        if returned is not None and returned is not trial:
+            kind = type(self).__name__
+            raise TypeError(
+                f"{kind}.project must change W in place: write W[...] = what it returns."
+            )
+
     def project(self, W: Array) -> None:
         """Changes W to the nearest allowed weights."""
         raise NotImplementedError(f"{type(self).__name__} must define project(W).")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from explained import compiled
 
+import backprop as bp
 from backprop.explain import Explanation, explain
 from backprop.layers import Dense
 from backprop.losses import MeanSquaredError
@@ -104,3 +105,26 @@ def test_repr_is_short(example: Explanation) -> None:
 def test_records_can_be_copied_and_pickled(example: Explanation) -> None:
     for twin in (copy.deepcopy(example), pickle.loads(pickle.dumps(example))):
         assert str(twin) == str(example)
+
+
+@pytest.mark.parametrize("form", ["text", "html", "latex", "page", "picture", "paths"])
+def test_numbers_that_overflow_are_shown_without_a_warning_of_numpys(tmp_path, form):
+    """As the pass itself, so whatever is computed of it when it is shown."""
+    layers = [bp.layers.LSTM(3, kernel_regularizer="l2"), bp.layers.Dense(2)]
+    X, y = np.ones((1, 4, 3)), np.ones((1, 2))
+    if form == "paths":
+        layers, X = [bp.layers.Dense(3, kernel_regularizer="l2"), bp.layers.Dense(2)], X[:, 0]
+    model = bp.Sequential(layers, seed=0)
+    model.compile("sgd", "mse")
+    model.build((None, *X.shape[1:]))
+    model.set_weights([np.full(w.shape, 3e38) for w in model.get_weights()])
+    with np.errstate(all="warn"):
+        explanation = model.explain(X, y)
+        {
+            "text": lambda: str(explanation),
+            "html": explanation._repr_html_,
+            "latex": explanation.latex,
+            "page": lambda: explanation.save(tmp_path / "a.html"),
+            "picture": lambda: explanation.save(tmp_path / "a.png"),
+            "paths": lambda: str(explanation.paths("x")),
+        }[form]()

@@ -661,6 +661,32 @@ def test_a_line_search_that_finds_nothing_says_so(data):
     assert model.optimizer.message == "the line search found no lower loss"
 
 
+@pytest.mark.parametrize("size", [1e12, 1e17])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_training_that_ends_on_its_first_slope_says_so(data, dtype, size):
+    """Its loss is lowered by a smaller share than the tolerance, but that is no minimum."""
+    X, Y = data
+    model = bp.Sequential([Dense(2)], seed=0, dtype=dtype)
+    model.compile(LBFGS(tolerance=1e-9), "mse")
+    words = "ends after the first line search, but has not converged.*scale the targets"
+    with pytest.warns(RuntimeWarning, match=words) as caught:
+        fit(model, X, size * (10 + Y))
+    assert [warning.filename for warning in caught] == [__file__]
+    assert model.optimizer.message == "the first steps were too short to lower the loss"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_minimum_is_no_slope(data, dtype):
+    for activation in (Tanh(), Softmax()):
+        model = bp.Sequential([Dense(3), activation, Dense(2)], seed=0, dtype=dtype)
+        model.compile(LBFGS(), "mse")
+        for _ in range(3):
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                fit(model, *data, epochs=100)
+            assert not [each for each in caught if "has not converged" in str(each.message)]
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_line_search_that_finds_nothing_later_on(data, dtype):
     """In float32 that is the usual end; in float64 it is none."""

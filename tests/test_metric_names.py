@@ -313,7 +313,7 @@ def test_weighted_flag_follows_the_last_call():
 
 def test_refused_metrics_stay_as_they_were():
     metric, other = Accuracy(), Accuracy()
-    for group in ([metric, metric], [metric, other, "loss_"], [other, metric, Accuracy("val_acc")]):
+    for group in ([metric, metric], [metric, other, "loss_"], [other, metric, "val_acc"]):
         with pytest.raises(ValueError, match="metric"):
             metrics.get_all([], group)
     with pytest.raises(ValueError, match="hold the same object Accuracy"):

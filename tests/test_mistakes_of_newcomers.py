@@ -92,3 +92,31 @@ def test_a_model_can_be_called():
     model(X, training=True)
     model.loss.forward(model(X, training=True), C)
     assert model.backward() is not None or model.parameters.gradients.any()
+
+
+def test_what_the_layers_of_a_model_make_of_a_batch():
+    """Also of one whose last activation is joined with its loss."""
+    model = classifier()
+    found = inspection.layer_outputs(model, X)
+    np.testing.assert_array_equal(found["softmax_1"], model.predict(X))
+    assert list(found) == [layer.name for layer in model.layers]
+
+
+@pytest.mark.parametrize(("made", "name", "words"), [
+    (lambda: Dense(3), "kernel", "there is W"),
+    (lambda: Dense(3), "get_weights", "there is parameters, each with its .value"),
+    (lambda: classifier().layers[0], "output", "there is activations"),
+])  # fmt: skip
+def test_names_of_other_libraries_are_told(made, name, words):
+    with pytest.raises(AttributeError, match=words):
+        getattr(made(), name)
+    assert not hasattr(made(), name)
+
+
+@pytest.mark.parametrize(("name", "value", "words"), [
+    ("dtype", "float64", r"Sequential\(…, dtype=…\)"),
+    ("trainable", False, r"\.trainable = False"),
+])  # fmt: skip
+def test_arguments_that_layers_have_elsewhere(name, value, words):
+    with pytest.raises(TypeError, match=words):
+        Dense(8, **{name: value})

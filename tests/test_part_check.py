@@ -1,6 +1,7 @@
 import copy
 import doctest
 import inspect
+from types import SimpleNamespace
 
 import mutations
 import numpy as np
@@ -14,7 +15,7 @@ from backprop import layers, losses
 from backprop.core.errors import ShapeError
 from backprop.inspection import check_layer, check_loss
 from backprop.inspection.part_check import state
-from backprop.layers import Dense, Identity, Layer, ReLU, Softmax
+from backprop.layers import Chain, Dense, Identity, Layer, ReLU, Softmax
 from backprop.losses import Loss, MeanSquaredError
 
 # --- layers ---------------------------------------------------------------------------------------
@@ -382,15 +383,89 @@ class MadeLate(Unregistered):
         return self.W
 
 
+class OfTheClass(Unregistered):
+    KEPT = {"W": np.ones((4, 3))}
+
+    def keep(self, W):
+        pass
+
+    def weights(self):
+        return self.KEPT["W"]
+
+
+class Inherited(OfTheClass):
+    pass
+
+
+GLOBAL = np.ones((4, 3))
+
+
+def reads_global():
+    return GLOBAL
+
+
+class OfTheModule(OfTheClass):
+    def weights(self):
+        return reads_global()
+
+
+class OfADefault(OfTheClass):
+    def weights(self, W=GLOBAL):
+        return W
+
+
+HELD = SimpleNamespace(W=GLOBAL)
+
+
+class OfAnObject(OfTheClass):
+    def weights(self):
+        return HELD.W
+
+
+def enclosing():
+    inner = np.ones((4, 3))
+
+    class OfTheFunction(OfTheClass):
+        def weights(self):
+            return inner
+
+    return OfTheFunction()
+
+
 @pytest.mark.parametrize(
     ("kind", "path"),
-    [(Unregistered, "self.W"), (InADict, r"self.held\['of layer'\]\[0\]"), (MadeLate, "self.W")],
+    [
+        (Unregistered, "self.W"),
+        (InADict, r"self.held\['of layer'\]\[0\]"),
+        (MadeLate, "self.W"),
+        (OfTheClass, r"OfTheClass.KEPT\['W'\]"),
+        (Inherited, r"OfTheClass.KEPT\['W'\]"),
+        (OfTheModule, "the global GLOBAL"),
+        (OfADefault, r"the defaults of weights\[0\]"),
+        (OfAnObject, r"the global HELD\.W"),
+        (enclosing, "inner of the function around it"),
+        (lambda: Chain([Dense(4), OfTheModule()]), "the global GLOBAL"),
+    ],
+    ids=[
+        "itself",
+        "dict",
+        "late",
+        "class",
+        "inherited",
+        "module",
+        "default",
+        "object",
+        "function",
+        "block",
+    ],
 )
 def test_a_weight_that_is_no_parameter_is_warned_of(kind, path):
     with pytest.warns(RuntimeWarning, match=rf"reads {path}, which is no parameter") as caught:
         report = check_layer(kind(), 4)
     assert [each.filename for each in caught] == [__file__]
     assert report.ok == (kind is not MadeLate)  # which changes in inference
+    assert (GLOBAL == 1).all()
+    assert (OfTheClass.KEPT["W"] == 1).all()
 
 
 def test_registered_constants_and_what_backward_needs_are_no_such_weights():

@@ -1,8 +1,12 @@
 """Mistakes whose first answer named nothing that one could do, or was another library's."""
 
 import json
+import os
 import re
 import struct
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,6 +24,7 @@ from backprop.layers import (
     Softmax,
 )
 
+ROOT = Path(bp.__file__).parents[1]
 X = np.random.default_rng(0).standard_normal((60, 4)).astype("f4")
 Y = X.sum(axis=1)
 
@@ -160,3 +165,50 @@ def test_arrays_that_do_not_fit_together_are_shown():
         model.predict((X, Y))
     with pytest.raises(ShapeError, match=r"different shapes, \(7, 4\), \(7, 3\)"):
         model.predict([X[:7], X[:7, :3]])
+
+
+UNKNOWN_BACKEND = """
+import numpy as np, backprop as bp
+from backprop import __main__, plotting
+from backprop.callbacks import LivePlot
+model = bp.Sequential([bp.Input(2), bp.layers.Dense(2), bp.layers.Softmax()], seed=0)
+model.compile("sgd", "mse")
+X, grid = np.eye(2), np.linspace(-1, 1, 4)
+for draw in (
+    lambda: plotting.loss_curves({"loss": [2.0, 1.0]}),
+    lambda: plotting.predictions_grid(np.ones((1, 4, 4)), [0], [1]),
+    lambda: plotting.confusion_matrix([[3, 1], [0, 2]]),
+    lambda: plotting.decision_regions(model, X, [0, 1]),
+    lambda: plotting.loss_surface(grid, grid, np.ones((4, 4))),
+    lambda: plotting.attention(np.eye(3)),
+    lambda: model.explain(X[:1], X[:1]).plot(),
+    lambda: plotting.gradient_costs([1, 2], {"a": [1, 2]}),
+    lambda: plotting.learning_rates([1, 2], [1, 2]),
+    lambda: plotting.histograms({"a": [X]}, "a"),
+    lambda: plotting.filters(np.ones((2, 2, 1, 3))),
+    lambda: plotting.feature_maps(np.ones((1, 4, 4, 3))),
+    lambda: model.fit(X, X, callbacks=[LivePlot("a.png")], verbose=0),
+):
+    try:
+        draw()
+    except ValueError as error:
+        assert "MPLBACKEND is 'nonsense': unset it, or set it to 'agg'" in str(error), error
+    else:
+        raise AssertionError
+__main__.main(["--output", "pictures"])
+"""
+
+
+def test_a_backend_that_matplotlib_does_not_know_is_named(tmp_path):
+    """Before the demonstration trains, too."""
+    answer = subprocess.run(
+        [sys.executable, "-c", UNKNOWN_BACKEND],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "nonsense"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in answer.stderr
+    assert re.search(r"error: matplotlib cannot be loaded.*MPLBACKEND", answer.stderr)
+    assert not list((tmp_path / "pictures").iterdir())

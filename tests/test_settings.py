@@ -9,7 +9,13 @@ from mistakes import PACKAGE
 
 import backprop as bp
 from backprop import constraints, losses, metrics, regularizers
-from backprop.callbacks import CSVLogger, EarlyStopping, ModelCheckpoint, ReduceLROnPlateau
+from backprop.callbacks import (
+    BackupAndRestore,
+    CSVLogger,
+    EarlyStopping,
+    ModelCheckpoint,
+    ReduceLROnPlateau,
+)
 from backprop.initializers import Constant, HeNormal, VarianceScaling
 from backprop.layers import (
     ELU,
@@ -27,6 +33,7 @@ from backprop.layers import (
     LeakyReLU,
     MultiHeadAttention,
     ReLU,
+    Residual,
     SimpleRNN,
     Softmax,
     TransformerBlock,
@@ -127,6 +134,8 @@ RANGES = {
     "name of a layer": (lambda: Dense(3, name="a"), "name", 5, "name"),
     "wish": (lambda: Dense(3), "needs_input_gradient", "no", "needs_input_gradient"),
     "name of a metric": (metrics.F1Score, "name", None, "name"),
+    "taken name": (metrics.F1Score, "name", "loss", "other numbers"),
+    "name of a validation": (metrics.F1Score, "name", "val_a", "another name"),
     "weights": (metrics.F1Score, "weighted", "False", "weighted"),
     "ending": (trained, "stop_training", "False", "stop_training"),
     "by the layers": (trained, "run_eagerly", "False", "run_eagerly"),
@@ -202,12 +211,21 @@ IGNORED = {
     "vectors": (lambda: trained(SGD(momentum=0.5)).optimizer, "state", {}, "write into"),
     "seed of a model": (model_with, "seed", 3, r"model\.reset\(seed="),
     "dtype": (model_with, "dtype", "float64", "make a new model with dtype="),
+    "dtype of a layer": (lambda: trained().layers[0], "dtype", "float64", "model with dtype="),
+    "dtype of none yet": (lambda: Dense(3), "dtype", "float64", "model with dtype="),
+    "dtype of a block": (lambda: Residual([Dense(4)]), "dtype", "float64", "model with dtype="),
+    "shape": (lambda: built(Dense(3)), "input_shape", (7,), "call build, or make a new layer"),
+    "shape of none yet": (lambda: Dropout(0.2), "input_shape", (7,), "call build"),
+    "shape of a model": (model_with, "input_shape", (7,), r"call model\.build"),
     "beginning": (lambda: trained(Adagrad()).optimizer, "initial_accumulator_value", 0.5, "reset"),
     "penalty": (lambda: trained().parameters["dense_1.W"], "regularizer", None, "built model"),
     "smoothing": (losses.Huber, "label_smoothing", 0.1, "Huber has no label_smoothing"),
     "smoothing of indices": (losses.KLDivergence, "label_smoothing", 0.1, "has no label_smoothing"),
     "part of a start": (HeNormal, "scale", 1.0, "HeNormal has no scale"),
     "frequency": (lambda: ModelCheckpoint("a"), "save_freq", 5, "make another ModelCheckpoint"),
+    "frequency of backups": (
+        lambda: BackupAndRestore("a"), "save_freq", 5, "make another BackupAndRestore"
+    ),
     "condition": (lambda: trained().parameters["dense_1.W"], "constraint", None, "built model"),
 }  # fmt: skip
 
@@ -264,7 +282,7 @@ def test_classes_of_ones_own_take_any_attribute():
             self.note = "mine"
 
     layer, own, steps, net = Mine(), Own(), Steps(), Net()
-    layer.rate = own.units = steps.lr = net.lr = 7
+    layer.rate = own.units = own.dtype = own.input_shape = steps.lr = net.lr = 7
     steps.momentum = -3
     assert (layer.rate, own.units, steps.lr, steps.momentum, net.note) == (7, 7, 7, -3, "mine")
     Dense(3).note = SGD()._note = bp.Sequential()._note = "of mine"
@@ -405,6 +423,9 @@ def test_a_layer_changed_between_fits_does_what_it_then_says(layer, name, value)
     (lambda: Dropout(0.1), "p", "set rate"),
     (lambda: Dense(3), "weights", "call set_weights of the model"),
     (lambda: losses.Quantile(0.5), "quantile", "set q"),
+    (lambda: LeakyReLU(0.1), "alpha", "set negative_slope"),
+    (lambda: built(BatchNormalization()), "running_mean", "set moving_mean"),
+    (BatchNormalization, "running_var", "set moving_variance"),
     (lambda: model_with("sgd"), "name", "names of your own"),
 ])  # fmt: skip
 def test_other_libraries_names_of_attributes_are_refused(made, name, advice):
@@ -421,3 +442,24 @@ def test_other_libraries_names_of_attributes_are_refused(made, name, advice):
 def test_nothing_is_advised_that_cannot_be_set(made, name):
     with pytest.raises(AttributeError, match="names of your own may begin with _"):
         setattr(made(), name, 0.5)
+
+
+@pytest.mark.parametrize(("made", "name"), [
+    (BatchNormalization, "mean"),
+    (model_with, "fit"),
+    (SGD, "update"),
+    (losses.Huber, "values"),
+    (metrics.F1Score, "result"),
+    (lambda: EarlyStopping("loss"), "on_epoch_end"),
+])  # fmt: skip
+def test_a_method_is_no_place_for_a_number(made, name):
+    with pytest.raises(AttributeError, match=f"{name} of .* is a method, and cannot be 0.5"):
+        setattr(made(), name, 0.5)
+
+
+def test_another_folder_of_backups_holds_from_now_on(tmp_path):
+    backup = BackupAndRestore(tmp_path / "a", delete_checkpoint=False)
+    backup.backup_dir = tmp_path / "b"
+    model_with().fit(X, Y, verbose=0, callbacks=[backup])
+    assert [path.name for path in tmp_path.iterdir()] == ["b"]
+    assert (tmp_path / "b" / "latest.npz").exists()

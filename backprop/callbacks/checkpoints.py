@@ -6,14 +6,15 @@ from typing import Any
 
 from backprop.callbacks.base import Callback, Logs
 from backprop.callbacks.file_names import fill, may_add, plain_path
+from backprop.callbacks.frequency import FixedFrequency, check_frequency
 from backprop.callbacks.monitoring import Monitor
 from backprop.core import console
-from backprop.core.checks import check_flag, check_integer, check_number
+from backprop.core.checks import check_flag, check_number
 from backprop.core.durable import FilePath, check_file, check_path, make_folder, remove
 from backprop.storage import files, snapshot
 
 
-class ModelCheckpoint(Monitor):
+class ModelCheckpoint(FixedFrequency, Monitor):
     """Saves the model after every epoch or every so many steps, or when it has become better.
 
     A file is written whole or not at all: after a crash the one before is still there.
@@ -68,15 +69,6 @@ class ModelCheckpoint(Monitor):
         self._steps = self._epoch = 0
         if save_freq != "epoch":  # a hook costs time in every step: define it only where needed
             vars(self)["on_train_batch_end"] = self._count
-
-    def check_setting(self, name: str) -> None:
-        """Refuses to change what the hooks were chosen by.
-
-        Raises:
-            AttributeError: It is that.
-        """
-        if name == "save_freq":
-            raise AttributeError("save_freq cannot be changed: make another ModelCheckpoint.")
 
     def set_model(self, model: Any) -> None:
         """Finds out which way the number is better, if it counts."""
@@ -153,7 +145,7 @@ class ModelCheckpoint(Monitor):
         return fill(self.filepath, numbers, missing)
 
 
-class BackupAndRestore(Callback):
+class BackupAndRestore(FixedFrequency):
     """Continues a training that was interrupted where it stopped, with the same bits.
 
     Give it to ``fit`` and start the same program again after a crash, even one that left no time
@@ -209,6 +201,10 @@ class BackupAndRestore(Callback):
         self._previous = os.path.join(self.backup_dir, "previous.npz")
         if save_freq != "epoch":
             vars(self)["on_train_batch_end"] = self._count
+
+    def setting_changed(self, trial: Any) -> None:
+        """Takes the files of another folder."""
+        self._latest, self._previous = trial._latest, trial._previous
 
     def set_others(self, callbacks: list[Callback]) -> None:
         """Takes note of whose state belongs into a backup."""
@@ -316,14 +312,3 @@ def with_state(callbacks: list[Callback]) -> list[tuple[str, Callback]]:
             count = sum(type(other).__name__ == kind.__name__ for _, other in found)
             found.append((f"{kind.__name__} {count + 1}" if count else kind.__name__, callback))
     return found
-
-
-def check_frequency(save_freq: str | int) -> str | int:
-    """``"epoch"`` or a number of steps.
-
-    Raises:
-        ValueError: It is neither.
-    """
-    if isinstance(save_freq, str) and save_freq == "epoch":
-        return save_freq
-    return check_integer(save_freq, "save_freq, if it is not 'epoch',")

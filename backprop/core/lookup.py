@@ -68,6 +68,8 @@ NOT_TAKEN = {
     "interpolation": "the nearest pixel is taken",
     "reduction": "a loss is the mean over the samples",
     "lr": "the name is learning_rate",
+    "dtype": "all of a model has one, Sequential(…, dtype=…)",
+    "trainable": "it is an attribute of layers, .trainable = False",
     "weights": "call set_weights of the model",
     **dict.fromkeys(
         ("input_shape", "input_dim", "batch_input_shape", "input_length"),

@@ -24,6 +24,9 @@ ALIASES = {
     "embeddings": "W",
     "quantile": "q",
     "p": "rate",
+    "alpha": "negative_slope",
+    "running_mean": "moving_mean",
+    "running_var": "moving_variance",
 }
 """Names from other libraries, and what they are called here."""
 
@@ -140,7 +143,7 @@ class Settings:
     def __setattr__(self: Any, name: str, value: Any) -> None:
         # most assignments are to an attribute that is there, or to one of the package's own
         if name not in self.__dict__ and name[0] != "_" and name not in assigned(self.__class__):
-            check_read(self, name)
+            check_read(self, name, value)
         object.__setattr__(self, name, value)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -194,14 +197,19 @@ def remade(made: Any, **changed: Any) -> Any:
 def assigned(kind: type[Any]) -> frozenset[str]:
     """The names that the code of a class of the package may assign to, its constructor's at least.
 
-    Those of properties that cannot be assigned to are not among them.
+    Those of methods, and of properties that cannot be assigned to, are not among them.
     """
     names = set(dir(kind))
     for base in filter(from_package, kind.__mro__ if kind.own_names else ()):
         for each in vars(base).values():
             if isinstance(each, FunctionType):
                 names.update(each.__code__.co_names)
-    return frozenset(name for name in names if not is_fixed(getattr(kind, name, None)))
+    there = {name: getattr(kind, name, None) for name in names}
+    return frozenset(
+        name
+        for name, held in there.items()
+        if not (is_fixed(held) or isinstance(held, FunctionType))
+    )
 
 
 def is_fixed(attribute: object) -> bool:
@@ -209,11 +217,12 @@ def is_fixed(attribute: object) -> bool:
     return isinstance(attribute, property) and attribute.fset is None
 
 
-def check_read(made: Any, name: str) -> None:
+def check_read(made: Any, name: str, value: Any) -> None:
     """Checks that somebody reads an attribute, or that it is one of the user's own.
 
     Raises:
-        AttributeError: It is a property that cannot be assigned to, or it is not known.
+        AttributeError: It is a property that cannot be assigned to, or it is not known; or it is a
+            method, and the value cannot be called.
     """
     kind = type(made)
     if not kind.of_package:
@@ -221,6 +230,8 @@ def check_read(made: Any, name: str) -> None:
     if is_fixed(getattr(kind, name, None)):
         advice = made.instead.get(name, "it follows from others")
         raise AttributeError(f"{name} cannot be assigned: {advice}.")
+    if isinstance(getattr(kind, name, None), FunctionType) and not callable(value):
+        raise AttributeError(f"{name} of {kind.__name__} is a method, and cannot be {value!r:.60}.")
     if hasattr(kind, name):
         return
     import difflib  # slow to load, and needed here alone

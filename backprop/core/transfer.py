@@ -24,7 +24,7 @@ def copy_of(layer: L, trainable: bool | None) -> L:
         raise NotBuiltError(f"{layer} is not built, so that it has no weights to copy.")
     twin._kept = [p.value.copy() for p in twin.parameters]
     for part in [twin, *twin.inside()]:
-        part.input_shape, part.delta, part.parameters = None, None, []
+        vars(part).update(input_shape=None, delta=None, parameters=[])
         part.buffers.clear()
     if trainable is not None:
         twin.trainable = trainable

@@ -9,6 +9,7 @@ import numpy as np
 
 from backprop.core.arrays import to_array
 from backprop.core.checks import check_integer
+from backprop.core.frozen import of_result
 from backprop.core.signatures import check_function
 from backprop.core.types import Array, is_sparse
 from backprop.data.inputs import as_csr
@@ -17,6 +18,7 @@ from backprop.experiments.many import fit_many
 from backprop.training.history import History
 
 
+@of_result
 @dataclass(frozen=True, repr=False)
 class CrossValidation:
     """What the folds gave; prints as a table.

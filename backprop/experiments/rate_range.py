@@ -12,6 +12,7 @@ import numpy as np
 
 from backprop import plotting
 from backprop.core.checks import check_integer, check_positive
+from backprop.core.frozen import of_result
 from backprop.core.types import Array
 from backprop.data.batches import Batches
 from backprop.data.frames import check_labels
@@ -34,6 +35,7 @@ GROWTH = 4.0
 T = TypeVar("T")
 
 
+@of_result
 @dataclass(frozen=True, repr=False)
 class LearningRateRange:
     """How the loss went while the learning rate grew; prints in two lines.

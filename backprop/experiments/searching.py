@@ -13,6 +13,7 @@ import numpy as np
 
 from backprop import plotting
 from backprop.core.checks import check_integer
+from backprop.core.frozen import of_result
 from backprop.core.lookup import is_function
 from backprop.core.signatures import check_call_by_name, check_function
 from backprop.core.types import Array
@@ -27,6 +28,7 @@ SHOWN = 10
 """The most settings in the printed table."""
 
 
+@of_result
 @dataclass(frozen=True, repr=False)
 class Search:
     """What a search found, the best settings first; prints as a table.

@@ -16,6 +16,7 @@ from backprop.explain.paths import Paths, find_paths
 from backprop.explain.record import LayerRecord, Record
 from backprop.explain.recording import Explainable, record_pass
 from backprop.explain.text import as_html, as_text
+from backprop.training.divergence import quietly
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -73,6 +74,7 @@ class Explanation:
         """
         return self.layers[self._position(layer)]
 
+    @quietly
     def paths(self, source: str | int, unit: int = 0, sample: int = 0) -> Paths:
         """The chain rule written out: all paths from one unit to the loss, and their sum.
 
@@ -96,10 +98,12 @@ class Explanation:
         after = self.layers[position].activation is not None
         return find_paths(self._record, position + after, unit, sample)
 
+    @quietly
     def latex(self) -> str:
         """The derivation in LaTeX with its numbers, for a document that loads ``amsmath``."""
         return as_latex(self._head(), derivation(self._record))
 
+    @quietly
     def plot(self, path: str | os.PathLike[str] | None = None, sample: int = 0) -> Figure:
         """Draws the activations flowing forward and the error flowing back.
 
@@ -160,12 +164,15 @@ class Explanation:
         samples = "one sample" if n == 1 else f"{n} samples (rows)"
         return f"One training step on {samples}; `w_ij` leads from unit i to unit j"
 
+    @quietly
     def _page(self) -> str:
         return as_page(self._head(), self._record)
 
+    @quietly
     def __str__(self) -> str:
         return as_text(self._head(), derivation(self._record))
 
+    @quietly
     def _repr_html_(self) -> str:
         return as_html(self._head(), derivation(self._record))
 

@@ -7,6 +7,7 @@ from typing import NamedTuple, overload
 
 import numpy as np
 
+from backprop.core.frozen import of_result
 from backprop.core.types import Array
 from backprop.explain.names import Names, function_name, name_layers
 from backprop.explain.record import LayerRecord, Record
@@ -77,6 +78,7 @@ class Path(NamedTuple):
         )
 
 
+@of_result
 @dataclass(frozen=True)
 class Paths(Sequence[Path]):
     """All paths from a unit to the loss, in order; ``print`` shows them.

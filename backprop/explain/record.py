@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from backprop.core.frozen import of_result
 from backprop.core.parameters import Parameter
 from backprop.core.time_steps import TimeStep
 from backprop.core.types import Array
@@ -41,6 +42,7 @@ class ParameterRecord(NamedTuple):
         return gradient
 
 
+@of_result
 @dataclass(frozen=True, eq=False, repr=False)
 class LayerRecord:
     """What one layer computed in the pass, as plain arrays with samples in rows.
@@ -153,6 +155,7 @@ class LayerRecord:
         return f"<LayerRecord of {self.layer}>"
 
 
+@of_result
 @dataclass(frozen=True)
 class Record:
     """A whole pass: the layers, the loss, and the update that would follow.

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.checks import check_integer
+from backprop.core.frozen import of_result
 from backprop.core.types import Array
 from backprop.data.inputs import check_inputs
 from backprop.data.sources import check
@@ -18,6 +19,7 @@ STEP = 1e-6
 """The change h of a weight w in a difference quotient is this times max(1, |w|)."""
 
 
+@of_result
 @dataclass(frozen=True)
 class MethodCost:
     """The cost of one way to the gradient of all N weights.
@@ -45,6 +47,7 @@ class MethodCost:
     error: float
 
 
+@of_result
 @dataclass(frozen=True, repr=False)
 class GradientCost:
     """The costs of three ways to one gradient; prints as a table.

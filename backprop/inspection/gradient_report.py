@@ -4,9 +4,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from backprop.core.frozen import of_result
 from backprop.core.types import Shape
 
 
+@of_result
 @dataclass(frozen=True)
 class TensorReport:
     """The check of one tensor's gradient: ``backward`` gave a, the numeric derivative is n.
@@ -57,6 +59,7 @@ class TensorReport:
         return math.prod(self.shape)
 
 
+@of_result
 @dataclass(frozen=True, repr=False)
 class GradientReport:
     """The verdict of a gradient check; print it to see the table, ``assert report.ok, report``.

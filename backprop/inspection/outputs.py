@@ -15,6 +15,8 @@ from backprop.training.divergence import quietly
 def layer_outputs(chain: Chain, X: Array) -> dict[str, Array]:
     """The output of every layer in inference, by its way; nothing is left in the layers.
 
+    Of a model ``activations`` gives the same.
+
     Example:
         >>> layer = bp.layers.Chain([bp.layers.ReLU(), bp.layers.Tanh()])
         >>> layer.build((2,))
@@ -22,6 +24,9 @@ def layer_outputs(chain: Chain, X: Array) -> dict[str, Array]:
         {'relu_1': array([[0., 0.]]), 'tanh_1': array([[0., 0.]])}
     """
     check_model(chain, "chain")
+    if hasattr(chain, "activations"):  # a model, whose last activation may be joined with its loss
+        outputs: dict[str, Array] = chain.activations(X)
+        return outputs
     found: dict[str, Array] = {}
     twin = deepcopy(chain)
 

@@ -23,6 +23,7 @@ from backprop.inspection.gradient_check import compare, differentiate, tensors_o
 from backprop.inspection.gradient_report import GradientReport
 from backprop.inspection.real_branches import branching_as_real
 from backprop.inspection.trials import inputs_for, suitable
+from backprop.inspection.unregistered import unregistered
 from backprop.layers import Layer
 from backprop.layers.block import METHODS, activity_penalty, shape_through
 from backprop.layers.returned import check_outputs
@@ -89,7 +90,7 @@ def check_layer(
     problems += contract(untouched, X, R)
     for path in unregistered(untouched, X):
         console.warn(
-            f"forward of {layer} reads self.{path}, which is no parameter: it is neither trained "
+            f"forward of {layer} reads {path}, which is no parameter: it is neither trained "
             f"nor saved. Make it in make_parameters by self.add_parameter(…), with learned=False "
             f"if it is a constant."
         )
@@ -126,47 +127,6 @@ def check_layer(
         gradients["X"] = delta
     title = f"Gradient check: {layer}, {batch_size} samples of shape {shape}"
     return compare(title, real, make_complex, gradients, problems)
-
-
-def unregistered(layer: Layer, X: Array) -> list[str]:
-    """The arrays of numbers that ``forward`` reads and that are no parameters.
-
-    Each is changed in a copy of the layer, to see whether the output changes.
-
-    Args:
-        layer: A built layer.
-        X: A batch of inputs.
-    """
-    layer = copy.deepcopy(layer)
-    layer.forward(X.copy(), training=True)  # which may make an array
-    owned = [array for p in layer.parameters for array in (p.value, p.gradient)]
-    expected = forward_or_none(copy.deepcopy(layer), X)
-    found = []
-    for path, part in objects_in(layer):
-        if not isinstance(part, np.ndarray) or part.dtype.kind != "f" or not part.size:
-            continue
-        if any(np.may_share_memory(part, array) for array in owned):
-            continue
-        trial = copy.deepcopy(layer)
-        array = dict(objects_in(trial))[path]
-        if not array.flags.writeable:
-            continue
-        array += 1
-        changed = forward_or_none(trial, X)
-        if changed is None or expected is None:
-            continue
-        if not np.array_equal(changed, expected, equal_nan=True):
-            found.append(path.removeprefix("."))
-    return found
-
-
-def forward_or_none(layer: Layer, X: Array) -> Array | None:
-    """The output of an inference pass; None where the layer cannot make one."""
-    try:
-        with np.errstate(all="ignore"):
-            return np.asarray(layer.forward(X.copy(), training=False))
-    except Exception:  # of a user's layer, and with arrays that were changed: it may be any
-        return None
 
 
 def contract(layer: Layer, X: Array, R: Array) -> Iterator[str]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from backprop import plotting
 from backprop.core.checks import check_integer, check_numbers, check_positive
+from backprop.core.frozen import of_result
 from backprop.core.types import Array
 from backprop.protocol import Model, check_model
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@of_result
 @dataclass(frozen=True)
 class LossSurface:
     """E(θ + α d₁ + β d₂) on a grid.

@@ -73,13 +73,13 @@ class Layer(CheckedLayer):
             rng: Where the initial weights are drawn from; fresh entropy if None.
             dtype: The dtype of the parameters.
         """
-        self.input_shape = tuple(input_shape)
-        self.dtype = np.dtype(dtype)
+        shape = tuple(input_shape)
+        vars(self).update(input_shape=shape, dtype=np.dtype(dtype))
         self.parameters = []
         self.buffers.clear()
         if rng is not None:
             self._rng = rng
-        self.make_parameters(self.input_shape)
+        self.make_parameters(shape)
         take_kept(self)
 
     # ------------------------------------------------------------------ what a subclass defines
@@ -139,6 +139,8 @@ class Layer(CheckedLayer):
         )
         for part in filter(None, (parameter.regularizer, parameter.constraint)):
             part.check(shape)
+        if parameter.constraint is not None:
+            parameter.constraint.try_on(parameter.value)
         self.parameters.append(parameter)
         setattr(self, f"_{name}", parameter)
         return parameter

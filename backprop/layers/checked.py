@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn, Self, cast
 
 import numpy as np
 
@@ -12,10 +12,20 @@ from backprop.core.buffers import Buffers
 from backprop.core.checks import check_flag, check_name
 from backprop.core.errors import NoForwardError, NotBuiltError, ShapeError, misfit
 from backprop.core.parameters import Parameter
-from backprop.core.settings import Checked, Settings
+from backprop.core.settings import ALIASES, Checked, Settings
 from backprop.core.time_steps import Unrolled
 from backprop.core.transfer import copy_of
 from backprop.core.types import Array, Interval, Shape, as_array, is_sparse
+
+WEIGHTS = "parameters, each with its .value"
+ELSEWHERE = {
+    **dict.fromkeys(("weights", "get_weights", "set_weights", "variables"), WEIGHTS),
+    **dict.fromkeys(("trainable_weights", "trainable_variables"), WEIGHTS),
+    **{name: ALIASES[name] for name in ("kernel", "recurrent_kernel", "bias", "embeddings")},
+    "call": "forward",
+    "output": "activations(x) of the model",
+}
+"""What there is for attributes of other libraries' layers."""
 
 
 class LayerName(Checked):
@@ -28,6 +38,25 @@ class LayerName(Checked):
                 f"constructor, name={value!r}."
             )
         super().__set__(made, value)
+
+
+class OfBuild:
+    """An attribute that ``build`` determines; in layers of one's own anything goes.
+
+    Args:
+        advice: What to do in the place of assigning to it.
+    """
+
+    def __init__(self, advice: str) -> None:
+        self.advice = advice
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __set__(self, made: Any, value: Any) -> None:
+        if made.of_package and self.name in vars(made):
+            raise AttributeError(f"{self.name} of {made} cannot be assigned: {self.advice}.")
+        vars(made)[self.name] = value
 
 
 class CheckedLayer(Settings):
@@ -60,13 +89,15 @@ class CheckedLayer(Settings):
     step_formulas: Mapping[str, str] = {}
     adjustable: tuple[str, ...] = ()
     name: Any = LayerName(check_name)
+    input_shape: Shape | None = cast(Any, OfBuild("call build, or make a new layer"))
+    dtype: np.dtype[Any] = cast(Any, OfBuild("make the model with dtype=…"))
     needs_input_gradient: Any = Checked(check_flag)
 
     def __init__(self, name: str | None = None) -> None:
         self.name = check_name(name, f"{type(self).__name__}(name)")
         self._kept: list[Array] = []  # the weights that a copy begins with
-        self.input_shape: Shape | None = None
-        self.dtype: np.dtype[Any] = np.dtype("float32")
+        self.input_shape = None
+        self.dtype = np.dtype("float32")
         self.parameters: list[Parameter] = []
         self.needs_input_gradient = True
         self.delta: Array | None = None
@@ -175,7 +206,9 @@ class CheckedLayer(Settings):
 
     def __getattr__(self, name: str) -> Any:
         hint = "."
-        if not name.startswith("_") and self.__dict__.get("input_shape", ()) is None:
+        if name in ELSEWHERE:
+            hint = f": there is {ELSEWHERE[name]}."
+        elif not name.startswith("_") and self.__dict__.get("input_shape", ()) is None:
             hint = ", perhaps because it is not built: call build((n_features,)), or fit the model."
         parameters = {p.name.rpartition(".")[2]: p for p in self.__dict__.get("parameters", ())}
         if name in parameters:

@@ -68,11 +68,11 @@ class CrossEntropy(OfProbabilities):
 
     def logit_values(self, Z: Array, partition: Partition, target: Array) -> Array:
         """ℓ for logits Z."""
-        raise NotImplementedError(f"{type(self).__name__} must define logit_values.")
+        raise NotImplementedError(f"{type(self).__name__} must define logit_values(Z, …).")
 
     def logit_gradient(self, A: Array, target: Array) -> Array:
         """∂ℓ/∂z, where a = σ(z) or softmax(z)."""
-        raise NotImplementedError(f"{type(self).__name__} must define logit_gradient.")
+        raise NotImplementedError(f"{type(self).__name__} must define logit_gradient(A, y).")
 
     def sample_losses(self, prediction: Array, target: Array, each: bool = False) -> Array:
         """ℓ; keeps what ``backward`` needs."""

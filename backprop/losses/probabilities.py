@@ -63,7 +63,7 @@ class OfProbabilities(Loss):
 
     def logit_parts(self, Z: Array, target: Array) -> Array:
         """What each output adds to ℓ for logits Z."""
-        raise NotImplementedError(f"{type(self).__name__} must define logit_parts.")
+        raise NotImplementedError(f"{type(self).__name__} must define logit_parts(Z, target).")
 
 
 class OneHotTargets(Loss):

@@ -19,6 +19,25 @@ from backprop.core.settings import Checked, Settings
 from backprop.core.types import Array, Outputs, Shape
 from backprop.metrics.returned import check_result, check_values
 
+TAKEN = ("loss", "epoch", "learning_rate")
+"""What other numbers are called beside those of the metrics in logs, History and files."""
+
+
+def check_free_name(name: Any, argument: str) -> str:
+    """The name of a metric.
+
+    Raises:
+        TypeError: It is no string.
+        ValueError: It would hide another number.
+    """
+    text = check_shown(name, argument)
+    if text in TAKEN or text.startswith("val_"):
+        raise ValueError(
+            f"one of the metrics is called {text!r}, but {', '.join(map(repr, TAKEN))} and names "
+            f"that begin with 'val_' are those of other numbers: give it another {argument}."
+        )
+    return text
+
 
 class Metric(Settings):
     """A number over all samples seen since the last ``reset``.
@@ -60,7 +79,7 @@ class Metric(Settings):
 
     better: Literal["larger", "smaller"] | None = None
     several = False
-    name: Any = Checked(check_shown)
+    name: Any = Checked(check_free_name)
     weighted: Any = Checked(check_flag)
     outputs: Outputs | None = None
     ignored: int | None = None
@@ -92,7 +111,7 @@ class Metric(Settings):
         Args:
             other: The metric of another worker, which has seen other samples.
         """
-        raise NotImplementedError(f"{type(self).__name__} does not keep sums.")
+        raise NotImplementedError(f"{type(self).__name__} must define add_counts(other).")
 
     def result(self) -> float:
         """The number over all samples counted so far; nan if there were none."""

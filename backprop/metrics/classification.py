@@ -101,7 +101,9 @@ class DecisionMetric(Metric):
 
     def ratio(self, hits: Array, chosen: Array, true: Array, n: Array) -> tuple[Array, Array]:
         """The numerators and denominators of the classes' scores."""
-        raise NotImplementedError(f"{type(self).__name__} must define ratio.")
+        raise NotImplementedError(
+            f"{type(self).__name__} must define ratio(hits, chosen, true, n)."
+        )
 
     def reset(self) -> None:
         """Starts anew."""

@@ -15,7 +15,7 @@ from backprop.metrics.accuracy import (
     SparseTopKCategoricalAccuracy,
     TopKCategoricalAccuracy,
 )
-from backprop.metrics.base import Metric
+from backprop.metrics.base import Metric, check_free_name
 from backprop.metrics.classification import Precision, Recall
 from backprop.metrics.counts import FalseNegatives, FalsePositives, TrueNegatives, TruePositives
 from backprop.metrics.errors import (
@@ -151,10 +151,6 @@ def get(
     return found
 
 
-TAKEN = ("loss", "epoch", "learning_rate")
-"""What other numbers are called beside those of the metrics in logs, History and files."""
-
-
 def get_all(
     metrics: Iterable[Any],
     weighted_metrics: Iterable[Any] = (),
@@ -194,12 +190,7 @@ def get_all(
                 f"metrics and weighted_metrics hold the same object {metric!r} twice: make a "
                 f"second one."
             )
-        if name in TAKEN or name.startswith("val_"):
-            raise ValueError(
-                f"a metric among metrics or weighted_metrics is called {name!r}, but "
-                f"{', '.join(map(repr, TAKEN))} and names that begin with 'val_' are those of "
-                f"other numbers: pass name=…."
-            )
+        check_free_name(name, "name")
         if position >= len(plain) and name in names:
             name = f"weighted_{name}"
         names.append(free_name(name, names))

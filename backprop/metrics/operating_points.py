@@ -23,7 +23,7 @@ class OperatingPoint(Ranking):
             p: That of all positive ones.
             n: That of all negative ones.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define rates.")
+        raise NotImplementedError(f"{type(self).__name__} must define rates(hits, misses, p, n).")
 
     def score(self, positive: Array, negative: Array) -> float:
         """The greatest rate wanted."""

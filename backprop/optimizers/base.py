@@ -1,13 +1,13 @@
 """The contract of an optimizer: a formula on stretches of two vectors, θ and its gradient g."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from backprop.core.checks import check_number
 from backprop.core.parameters import Parameters
 from backprop.core.types import Array
 from backprop.optimizers.blocks import Block
 from backprop.optimizers.bookkeeping import Bookkeeping
-from backprop.optimizers.options import LearningRate, new_rate
+from backprop.optimizers.options import LearningRate, new_rate, refuse_returned
 from backprop.optimizers.vectors import include, round_to_0
 
 ROUNDING = 32
@@ -58,6 +58,7 @@ class Optimizer(Bookkeeping):
     scratches = 1
     initial_state = 0.0
     full_batch = by_parameter = False
+    max_iterations: int | None = None
 
     # ------------------------------------------------------------------ what a subclass defines
 
@@ -80,7 +81,19 @@ class Optimizer(Bookkeeping):
                 class that sets ``scratches`` to more than 1.
             *state: The stretches of the state vectors, in the order of ``slots``.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define update.")
+        raise NotImplementedError(f"{type(self).__name__} must define update(theta, g, …).")
+
+    def minimize(
+        self,
+        loss_and_gradient: Callable[[Array], tuple[float, Array]],
+        theta: Array,
+        after_iteration: Callable[[Array], bool],
+        iterations: int,
+    ) -> bool:
+        """What one with ``full_batch`` defines in the place of ``update``; see ``LBFGS``."""
+        raise NotImplementedError(
+            f"{type(self).__name__} must define minimize(loss_and_gradient, theta, …)."
+        )
 
     def formula(self, eta: float, decays: bool) -> str:
         """θ after a step as ``explain`` prints it, from ``{theta}`` and the gradient ``{g}``.
@@ -128,12 +141,15 @@ class Optimizer(Bookkeeping):
     def change(self, blocks: Sequence[Block]) -> None:
         """Changes θ and the state in these blocks; several threads may do so for others."""
         t, due = self.iterations + 1, not self.gathers or self.due
+        update: Callable[..., object] = self.update
         for arguments, decaying, average in blocks:
             if due:
                 keep = self.kept(*arguments[3:]) if decaying else 1.0
                 for theta in decaying:
                     theta *= keep
-                self.update(*arguments)
+                returned = update(*arguments)
+                if returned is not None and returned is not arguments[0]:
+                    refuse_returned(self)
             if average is not None:
                 overwrite = self.ema_overwrite_frequency
                 kappa = self.ema_momentum if t > 1 else 0.0

@@ -50,7 +50,9 @@ def get(optimizer: str | Optimizer) -> Optimizer:
         optimizer = optimizer.lower()
     own = "update(theta, g, scratch, *state)"
     found = resolve(optimizer, Optimizer, _BY_NAME, "optimizer", own)
+    methods = {"minimize": "loss_and_gradient, theta, after_iteration, iterations"}
     if not found.full_batch:
         update = ", ".join(["theta, g, scratch", *found.slots])
-        check_methods(found, {"coefficients": "t, eta", "update": update}, "_learning_rate")
+        methods = {"coefficients": "t, eta", "update": update}
+    check_methods(found, methods, "_learning_rate")
     return found

@@ -3,7 +3,7 @@
 import inspect
 import math
 from collections.abc import Callable
-from typing import Any, TypedDict, TypeVar
+from typing import Any, NoReturn, TypedDict, TypeVar
 
 from backprop.core.checks import check_number, check_positive
 from backprop.core.signatures import check_function
@@ -104,6 +104,19 @@ def new_rate(
             f"schedule, or make the optimizer with a number."
         )
     return None, check_number(value, "learning_rate")
+
+
+def refuse_returned(optimizer: object) -> NoReturn:
+    """Says where the new θ belongs which ``update`` returned.
+
+    Raises:
+        TypeError: Always.
+    """
+    kind = type(optimizer).__name__
+    raise TypeError(
+        f"{kind}.update must change theta in place and return nothing: write theta -= …, or "
+        f"theta[...] = what it returns."
+    )
 
 
 def optional(check: Callable[..., T], value: Any, name: str, *limits: float) -> T | None:

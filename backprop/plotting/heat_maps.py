@@ -41,13 +41,13 @@ def heat_maps(
     Raises:
         FileNotFoundError: If the folder of ``path`` does not exist.
     """
+    heights = [_height(np.asarray(values)) for _, values, *_ in pairs]
+    lines = textwrap.wrap(caption, 110)
+    figure = new_figure(9.5, sum(heights) + 0.75 * len(heights) + 0.17 * len(lines) + 0.3)
     from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.ticker import MaxNLocator
 
     colour = LinearSegmentedColormap.from_list("signs", [NEGATIVE, "white", POSITIVE])
-    heights = [_height(np.asarray(values)) for _, values, *_ in pairs]
-    lines = textwrap.wrap(caption, 110)
-    figure = new_figure(9.5, sum(heights) + 0.75 * len(heights) + 0.17 * len(lines) + 0.3)
     panels = figure.subplots(len(pairs), 2, squeeze=False, height_ratios=heights)
     for row, (left, values, right, derivatives) in zip(panels, pairs, strict=True):
         for axes, name, array, shade in (

@@ -47,9 +47,6 @@ def loss_surface(
         >>> losses = alphas[:, np.newaxis] ** 2 + betas**2
         >>> figure = bp.plotting.loss_surface(alphas, betas, losses, path_points=[[1, 2], [0, 0]])
     """
-    from matplotlib.colors import LogNorm, Normalize
-    from matplotlib.ticker import LogLocator, MaxNLocator
-
     across, up = finite_array("alphas", alphas, 1), finite_array("betas", betas, 1)
     for name, steps in (("alphas", across), ("betas", up)):
         if len(steps) < 2 or not (np.diff(steps) > 0).all():
@@ -71,6 +68,9 @@ def loss_surface(
     levels = (np.geomspace if logarithmic else np.linspace)(low, high, _LEVELS)
     levels[[0, -1]] = low, high  # rounding must not cut off the lowest or the highest point
     figure = new_figure(6.5, 4.8)
+    from matplotlib.colors import LogNorm, Normalize
+    from matplotlib.ticker import LogLocator, MaxNLocator
+
     axes = figure.subplots()
     grid = np.ma.masked_invalid(surface.T)  # (B, A): rows go up the page
     norm = (LogNorm if logarithmic else Normalize)(low, high)

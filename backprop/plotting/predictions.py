@@ -61,8 +61,6 @@ def predictions_grid(
         >>> (X, y), _ = bp.datasets.load_digits()
         >>> figure = bp.plotting.predictions_grid(X[:20], y[:20], predictions=y[:20])
     """
-    from matplotlib.patches import Rectangle
-
     pictures = _as_pictures(images)
     count, height, width = pictures.shape
     truth = class_indices("labels", labels, count)
@@ -90,6 +88,8 @@ def predictions_grid(
     bottoms = np.cumsum(headroom + tall)
 
     figure = new_figure(max(tile * columns, 3.0), tile * (bottoms[-1] + _GAP) + 0.35)
+    from matplotlib.patches import Rectangle
+
     axes = figure.subplots()
     low, high = np.nanmin(pictures), np.nanmax(pictures)
     for i, picture in enumerate(pictures):
@@ -148,9 +148,6 @@ def confusion_matrix(
         >>> matrix = bp.metrics.confusion_matrix([0, 0, 1], [0, 1, 1])
         >>> figure = bp.plotting.confusion_matrix(matrix, ["cat", "dog"], normalize=True)
     """
-    from matplotlib.colors import PowerNorm
-    from matplotlib.ticker import PercentFormatter
-
     advice = ": bp.metrics.confusion_matrix(y_true, y_pred) counts it"
     counts = finite_array("matrix", matrix, 2, advice)
     classes = len(counts)
@@ -165,6 +162,9 @@ def confusion_matrix(
 
     side = min(max(3.6, 1.0 + 0.5 * classes), 7.0)
     figure = new_figure(side + 1.2, side + 0.4)
+    from matplotlib.colors import PowerNorm
+    from matplotlib.ticker import PercentFormatter
+
     axes = figure.subplots()
     colour = PowerNorm(0.5, vmin=0, vmax=1)
     picture = axes.imshow(shares, cmap="Blues", norm=colour)

@@ -77,12 +77,11 @@ def decision_regions(
         >>> X, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 1, 1, 0])
         >>> figure = bp.plotting.decision_regions(lambda points: points[:, 0] > points[:, 1], X, y)
     """
-    from matplotlib.colors import to_rgb
-
     samples, classes, across, up, share = plane(predict, X, y, resolution)
     resolution, count = len(across), share.shape[1]
     names = name_classes(class_names, count)
     shades = colours(count)
+    from matplotlib.colors import to_rgb
 
     winner, certainty = share.argmax(axis=1), share.max(axis=1)
     # Certainty lies between 1/K (all classes alike) and 1; the colour gets stronger with it.

@@ -32,8 +32,24 @@ SAVED_DPI = 150
 """Pixels per inch of a saved picture: 8 inches are 1200 pixels, sharp on a page 800 wide."""
 
 
+def load_matplotlib() -> None:
+    """Load matplotlib; whoever needs it calls a function of this file first.
+
+    Raises:
+        ValueError: If the environment names a backend that matplotlib does not know.
+    """
+    try:
+        import matplotlib  # noqa: F401
+    except ValueError:
+        raise ValueError(
+            f"matplotlib cannot be loaded, as the environment variable MPLBACKEND is "
+            f"{os.environ.get('MPLBACKEND')!r}: unset it, or set it to 'agg'."
+        ) from None
+
+
 def colours(count: int) -> list[str]:
     """Return ``count`` colours to tell lines or classes apart: the palette, or viridis for many."""
+    load_matplotlib()
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
 
@@ -44,6 +60,7 @@ def colours(count: int) -> list[str]:
 
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure of ``width`` by ``height`` inches that belongs to no window."""
+    load_matplotlib()
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -124,6 +141,7 @@ def picture_path(path: FilePath) -> str:
     Raises:
         ValueError: If matplotlib does not know the format of its ending.
     """
+    load_matplotlib()
     from matplotlib.figure import Figure
 
     canvas, name = Figure().canvas, check_file(path)

@@ -6,9 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from backprop.core.checks import check_flag, check_integer, check_list, check_number, check_positive
+from backprop.core.frozen import stays
 from backprop.schedules.base import Schedule
 
+fixed = stays("assign a new one, optimizer.learning_rate = {kind}(…, {name}=…)")
 
+
+@fixed
 @dataclass(frozen=True)
 class RateDecay(Schedule):
     """The base of the two schedules that decay at a rate r every d steps.
@@ -68,6 +72,7 @@ class InverseTimeDecay(RateDecay):
         return self.initial_learning_rate / (1 + self.decay_rate * self.periods(step))
 
 
+@fixed
 @dataclass(frozen=True)
 class PiecewiseConstantDecay(Schedule):
     """η(s) = values[k] for boundaries[k − 1] < s ≤ boundaries[k].
@@ -103,6 +108,7 @@ class PiecewiseConstantDecay(Schedule):
         return self.values[bisect_left(self.boundaries, step)]
 
 
+@fixed
 @dataclass(frozen=True)
 class PolynomialDecay(Schedule):
     """η(s) = (η₀ − η₁) (1 − s/d)^p + η₁ up to s = d, and η₁ from there on.
@@ -143,6 +149,7 @@ class PolynomialDecay(Schedule):
         return float((first - last) * (1 - min(step, d) / d) ** self.power + last)
 
 
+@fixed
 @dataclass(frozen=True)
 class CosineDecay(Schedule):
     """Half a wave of the cosine down to α η₀, after a straight warm-up if asked for.
@@ -190,6 +197,7 @@ class CosineDecay(Schedule):
         return start * wave(min(step - w, self.decay_steps) / self.decay_steps, self.alpha)
 
 
+@fixed
 @dataclass(frozen=True)
 class CosineDecayRestarts(Schedule):
     """Waves of the cosine, each begun with a jump back up.
@@ -236,6 +244,7 @@ class CosineDecayRestarts(Schedule):
         return self.initial_learning_rate * wave(since / length, self.alpha, self.m_mul**i)
 
 
+@fixed
 @dataclass(frozen=True)
 class OneCycle(Schedule):
     """Up and down once in a whole training, and far down in the end.

@@ -10,7 +10,10 @@ from backprop.core import console
 from backprop.core.errors import DivergenceError
 from backprop.core.types import Array
 from backprop.training.batched_metrics import try_metrics
-from backprop.training.divergence import explain, quiet
+from backprop.training.divergence import between, explain, quiet
+
+LEVEL = 0.5
+"""The share of the first gradient by which others differ from it, if the slope has no end yet."""
 
 
 class Evaluations(Callback):
@@ -93,7 +96,8 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
         optimizer.iterations -= over - epoch  # which are counted again
     known.start, known.first, known.reached = reached, epoch, reached
     losses: list[float] = []
-    begun = False
+    slope: Array | None = None  # g where the first line search begins
+    level = begun = False  # level: whether all of that search found the same g
     batch: tuple[Any, ...] = ()  # the last one
 
     def place(x: Array) -> None:
@@ -112,6 +116,7 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
                 loop.before_step(0)
 
     def loss_and_gradient(x: Array) -> tuple[float, Array]:
+        nonlocal slope, level
         if losses:  # the first one says whether there is anything to be done
             begin()
         if again:
@@ -121,6 +126,10 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
         loss, gradient = loop.attempt(means)
         losses.append(loss)
         known.add(loss, gradient)
+        if len(losses) == 1:
+            slope, level = gradient.copy(), True
+        elif level and slope is not None and epoch == epochs.start:
+            level = bool(np.abs(gradient - slope).max() <= LEVEL * np.abs(slope).max())
         return loss, gradient
 
     def means() -> tuple[float, Array]:
@@ -172,15 +181,20 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
         place(reached)  # and not where a line search was when it was interrupted or gave up
     if (not found or epoch == epochs.start) and epoch >= first:
         begin()
-        logs = loop.attempt(lambda: loop.evaluate(batches))
+        with quiet():
+            logs = loop.attempt(lambda: loop.evaluate(batches))
         if len(losses) == 1:
             logs["loss"] = losses[0]
         loop.end_epoch(epoch, logs)
         finite = all(map(math.isfinite, losses))
         # the usual end of a training in float32, whose digits are soon used up
         usual = finite and epoch > epochs.start and model.dtype == np.float32
-        if math.isfinite(logs["loss"]) and not (found or usual):
+        if math.isfinite(logs["loss"]) and not (found or usual or level):
             warn_of_no_step(logs["loss"], epoch, finite)
+    soon = len(losses) > 1 and epoch < min(epochs.start + 2, epochs.stop)
+    if level and soon and batch and not model.stop_training:
+        optimizer.message = "the first steps were too short to lower the loss"
+        warn_of_short_steps(losses[0], batch[1])
     if epoch >= epochs.stop:
         optimizer.message = f"made {len(epochs)} iterations, as many as it might"
 
@@ -198,10 +212,19 @@ def check_way(x: Array, goal: Array) -> None:
         )
 
 
+def warn_of_short_steps(loss: float, y: Array) -> None:
+    """Warns that a training ended as soon as it had begun, on a slope as steep as ever."""
+    console.warn(
+        f"L-BFGS ends after the first line search, but has not converged: the slope goes on. "
+        f"Steps begin with a length of 1, which is too short to lower a loss of {loss:.6g} by "
+        f"much: scale the targets (these are {between(y)})."
+    )
+
+
 def warn_of_no_step(loss: float, epoch: int, finite: bool) -> None:
     """Warns that a line search ended without a lower loss."""
     hint = (
-        "Near a minimum the digits of the loss may be used up (dtype='float64' has more). Far from "
+        "Near a minimum the digits of the loss may be used up. Far from "
         "it max_evaluations is too small, the loss has kinks, or a gradient is wrong: "
         "model.check_gradients finds that."
     )

@@ -1,0 +1,50 @@
+"""Objects that stay as they were made, and say what to do instead of changing them."""
+
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError, fields
+from typing import Any, NoReturn, TypeVar
+
+from backprop.core.settings import from_package
+
+T = TypeVar("T")
+
+
+def stays(advice: str) -> Callable[[type[T]], type[T]]:
+    """Decorates a frozen dataclass, whose own error says nothing but that it is frozen.
+
+    Its subclasses in the package stay as they were made, too. In those of one's own other
+    attributes may be set.
+
+    Args:
+        advice: What to do; ``{kind}`` and ``{name}`` stand for the class and the attribute.
+    """
+
+    def decorated(kind: Any) -> Any:
+        names = [field.name for field in fields(kind)]
+
+        def refuse(made: object, name: str) -> NoReturn:
+            what = type(made).__name__
+            if name not in names:
+                known = ", ".join(names)
+                raise FrozenInstanceError(f"nobody reads {name!r} of {what}, which has {known}.")
+            instead = advice.format(kind=what, name=name)
+            raise FrozenInstanceError(f"{name} of {what} cannot be changed: {instead}.")
+
+        def set_attribute(made: object, name: str, value: object) -> None:
+            if from_package(type(made)) or name in names:
+                refuse(made, name)
+            object.__setattr__(made, name, value)
+
+        def delete_attribute(made: object, name: str) -> None:
+            if from_package(type(made)) or name in names:
+                refuse(made, name)
+            object.__delattr__(made, name)
+
+        kind.__setattr__, kind.__delattr__ = set_attribute, delete_attribute
+        return kind
+
+    return decorated
+
+
+of_result = stays("it says what was found; dataclasses.replace(…, {name}=…) makes another one")
+"""Decorates what a check, a search or a measurement found."""

@@ -1,0 +1,107 @@
+"""Finds arrays that a layer computes with and that are none of its parameters."""
+
+import copy
+from collections.abc import Iterator
+from types import CellType, CodeType, FunctionType
+from typing import Any
+
+import numpy as np
+
+from backprop.core.settings import from_package
+from backprop.core.types import Array
+from backprop.core.walk import objects_in
+from backprop.layers import Layer
+
+
+def unregistered(layer: Layer, X: Array) -> list[str]:
+    """The arrays of numbers that ``forward`` reads and that are no parameters.
+
+    Each is changed, to see whether the output changes: in a copy of the layer, but for those that
+    its class or module holds, which are put back.
+
+    Args:
+        layer: A built layer.
+        X: A batch of inputs.
+    """
+    layer = copy.deepcopy(layer)
+    layer.forward(X.copy(), training=True)  # which may make an array
+    owned = [array for p in layer.parameters for array in (p.value, p.gradient)]
+    expected = forward_or_none(copy.deepcopy(layer), X)
+    found = []
+    for path, part in objects_in(layer):
+        if is_weight(part) and not any(np.may_share_memory(part, array) for array in owned):
+            trial = copy.deepcopy(layer)
+            if differs(trial, X, dict(objects_in(trial))[path], expected):
+                found.append(f"self{path}")
+    layers = [part for _, part in objects_in(layer) if isinstance(part, Layer)]
+    for kind in dict.fromkeys(map(type, layers)):
+        for path, part in shared_by(kind):
+            tried = is_weight(part) and not isinstance(part, np.memmap)  # no file is changed
+            if tried and differs(copy.deepcopy(layer), X, part, expected):
+                found.append(path)
+    return found
+
+
+def is_weight(part: object) -> bool:
+    """Whether it may be an array of weights."""
+    return isinstance(part, np.ndarray) and part.dtype.kind == "f" and part.size > 0
+
+
+def differs(layer: Layer, X: Array, array: Array, expected: Array | None) -> bool:
+    """Whether the output becomes another one when this array is changed; it is put back."""
+    if not array.flags.writeable or expected is None:
+        return False
+    kept = array.copy()
+    array += 1
+    try:
+        changed = forward_or_none(layer, X)
+    finally:
+        array[...] = kept
+    return changed is not None and not np.array_equal(changed, expected, equal_nan=True)
+
+
+def shared_by(kind: type) -> Iterator[tuple[str, Any]]:
+    """What the classes of one's own share among their layers, and globals that they read."""
+    seen: set[object] = set()
+    for base in kind.__mro__:
+        if from_package(base) or base is object:
+            continue
+        for name, held in list(vars(base).items()):
+            for each in (held, getattr(held, "__func__", None), getattr(held, "fget", None)):
+                if isinstance(each, FunctionType):
+                    yield from read_by(each, seen)
+            for path, part in objects_in(held) if name[:2] != "__" else ():
+                yield f"{base.__name__}.{name}{path}", part
+
+
+def read_by(function: FunctionType, seen: set[object]) -> Iterator[tuple[str, Any]]:
+    """What a function finds outside itself, and what functions beside it find that it calls."""
+    if function in seen:
+        return
+    seen.add(function)
+    given = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+    cells = [(name, cell) for name, cell in given if cell != CellType()]  # an empty one
+    names = [name for name in names_in(function.__code__) if name in function.__globals__]
+    found = [(f"the global {name}", function.__globals__[name]) for name in names]
+    found += [(f"{name} of the function around it", cell.cell_contents) for name, cell in cells]
+    found.append((f"the defaults of {function.__name__}", function.__defaults__))
+    for name, value in found:
+        if isinstance(value, FunctionType) and value.__module__ == function.__module__:
+            yield from read_by(value, seen)
+        else:
+            yield from ((f"{name}{path}", part) for path, part in objects_in(value))
+
+
+def names_in(code: CodeType) -> set[str]:
+    """The names that a function, or one inside it, looks up."""
+    inside = [names_in(each) for each in code.co_consts if isinstance(each, CodeType)]
+    return set(code.co_names).union(*inside)
+
+
+def forward_or_none(layer: Layer, X: Array) -> Array | None:
+    """The output of an inference pass; None where the layer cannot make one."""
+    try:
+        with np.errstate(all="ignore"):
+            return np.asarray(layer.forward(X.copy(), training=False))
+    except Exception:  # of a user's layer, and with arrays that were changed: it may be any
+        return None

@@ -1,0 +1,102 @@
+"""Parts of one's own that lack a method, or whose method does something else than it should."""
+
+import ast
+
+import numpy as np
+import pytest
+from mistakes import PACKAGE, C, X
+
+import backprop as bp
+from backprop.constraints import Constraint
+from backprop.layers import Dense, Softmax
+from backprop.optimizers import Optimizer
+
+
+def test_what_a_subclass_must_define_is_named_with_its_class_and_arguments():
+    found = 0
+    for path in sorted(PACKAGE.rglob("*.py")):
+        functions = [n for n in ast.walk(ast.parse(path.read_text("utf-8"))) if hasattr(n, "args")]
+        for method in functions:
+            text = ast.unparse(method)
+            if "raise NotImplementedError" in text and isinstance(method, ast.FunctionDef):
+                found += 1
+                assert f"{{type(self).__name__}} must define {method.name}(" in text, path
+    assert found > 30
+
+
+def fitted(constraint=None, optimizer="sgd"):
+    model = bp.Sequential([Dense(3, kernel_constraint=constraint), Softmax()], seed=0)
+    model.compile(optimizer, "sparse_categorical_crossentropy")
+    model.fit(X, C, verbose=0)
+    return model
+
+
+class Forgotten(Constraint):
+    pass
+
+
+class Returning(Constraint):
+    def project(self, W):
+        return np.abs(W)
+
+
+class Failing(Constraint):
+    def project(self, W):
+        raise KeyError("mine")
+
+
+@pytest.mark.parametrize(("kind", "error", "words"), [
+    (Forgotten, NotImplementedError, r"Forgotten must define project\(W\)"),
+    (Returning, TypeError, r"Returning\.project must change W in place"),
+    (Failing, KeyError, "mine"),
+])  # fmt: skip
+def test_a_constraint_that_fails_does_so_before_a_step(kind, error, words):
+    model = bp.Sequential([Dense(3, kernel_constraint=kind()), Softmax()], seed=0)
+    with pytest.raises(error, match=words):
+        model.build((None, 4))
+
+
+def test_a_constraint_may_return_the_weights_that_it_has_changed():
+    class Both(Constraint):
+        def project(self, W):
+            np.abs(W, out=W)
+            return W
+
+    assert (fitted(Both()).layers[0].W >= 0).all()
+
+
+def test_an_optimizer_that_returns_the_new_weights_is_told_to_write_them():
+    class Returned(Optimizer):
+        def update(self, theta, g, scratch):
+            return theta - self.learning_rate * g
+
+    with pytest.raises(TypeError, match=r"Returned\.update must change theta in place"):
+        fitted(optimizer=Returned(0.1))
+
+
+def test_an_optimizer_on_the_whole_data_defines_minimize():
+    class Whole(Optimizer):
+        full_batch = True
+
+    with pytest.raises(NotImplementedError, match=r"Whole must define minimize\("):
+        fitted(optimizer=Whole(0.1))
+
+    class Descent(Whole):
+        def minimize(self, loss_and_gradient, theta, after_iteration, iterations):
+            for _ in range(iterations):
+                theta = theta - 0.1 * loss_and_gradient(theta)[1]
+                if after_iteration(theta):
+                    break
+            return True
+
+    model = fitted(optimizer=Descent(0.1))
+    model.fit(X, C, epochs=3, verbose=0)
+    assert np.all(np.diff(model.history.history["loss"]) < 0)
+    assert len(model.history.history["loss"]) == 3
+
+    class Misfit(Whole):
+        def minimize(self, loss):
+            return True
+
+    with pytest.raises(TypeError, match=r"write def minimize\(self, loss_and_gradient, theta,"):
+        fitted(optimizer=Misfit(0.1))

@@ -101,10 +101,11 @@ def refuse(
             f"first."
         )
     name = np.dtype(dtype).name
+    number = np.format_float_scientific(value, 3, trim="-").replace(".e", "e")  # not 5.e+99
     advice = ' or make the model with dtype="float64"' if name == "float32" else ""
     raise ValueError(
-        f"{what} {np.format_float_scientific(value, 3, trim='-')} in {place(index)}, an overflow "
-        f"in {name}, whose largest number is {limit:.4g}: scale the numbers{advice}."
+        f"{what} {number} in {place(index)}, an overflow in {name}, whose largest number is "
+        f"{limit:.4g}: scale the numbers{advice}."
     )
 
 

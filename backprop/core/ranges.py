@@ -188,6 +188,25 @@ def warn_of_underflow(y: Array, loss: Any) -> None:
         )
 
 
+def warn_of_lost_variance(variance: Array, what: str, dtype: Any) -> None:
+    """Warns where numbers vary so little that their variance is next to nothing in a dtype.
+
+    Args:
+        variance: Variances in float64; 0 is no matter.
+        what: Whose they are, for the warning.
+        dtype: The dtype in which they are kept.
+    """
+    lost = variance[(variance > 0) & (variance < np.finfo(dtype).tiny)]
+    if lost.size:
+        name = np.dtype(dtype).name
+        advice = ', or make the model with dtype="float64"' if name == "float32" else ""
+        console.warn(
+            f"{what}: some numbers have a standard deviation of {np.sqrt(lost.max()):.4g} only, "
+            f"whose square is lost in {name}, so that they are not brought to variance 1: divide "
+            f"them by a number of their size first{advice}."
+        )
+
+
 def exact(given: np.dtype[Any], dtype: np.dtype[Any]) -> bool:
     """Whether two different numbers of the one dtype are many steps of the other apart."""
     if given.kind == "f":

@@ -72,10 +72,13 @@ class MaxNorm(Constraint):
         self.axis = check_axis(axis, "axis")
 
     def check(self, shape: Shape) -> None:
-        """Refuses weights that do not have such an axis."""
-        for axis in (self.axis,) if isinstance(self.axis, int) else self.axis:
+        """Refuses weights that do not have such an axis, and axes that are named twice."""
+        axes = (self.axis,) if isinstance(self.axis, int) else self.axis
+        for axis in axes:
             if not -len(shape) <= axis < len(shape):
                 raise ShapeError(f"{self} needs an axis {axis}, but W has the shape {shape}.")
+        if len({axis % len(shape) for axis in axes}) < len(axes):
+            raise ShapeError(f"{self}: W has the shape {shape}; choose each of its axes once.")
 
     def norms(self, W: Array) -> Array:
         """‖w‖ of each unit; the axis stays, with the length 1."""

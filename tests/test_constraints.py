@@ -59,3 +59,11 @@ def test_an_axis_that_weights_do_not_have_is_found_before_training(constrained, 
     layer = Dense(3, **{f"{constrained}_constraint": MaxNorm(axis=axis)})
     with pytest.raises(ShapeError, match=rf"axis={axis}\) needs an axis {axis}, but"):
         bp.Sequential([Input(4), layer])
+
+
+@pytest.mark.parametrize("axis", [[0, 0], [0, -2], (1, -1)])
+def test_an_axis_that_is_named_twice_is_found_before_training(axis) -> None:
+    """NumPy said "duplicate value in 'axis'" in the first step."""
+    layer = Dense(3, kernel_constraint=MaxNorm(axis=axis))
+    with pytest.raises(ShapeError, match=r"W has the shape \(4, 3\); choose each of its axes once"):
+        bp.Sequential([Input(4), layer])

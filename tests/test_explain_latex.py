@@ -65,6 +65,15 @@ def test_numbers_that_meet_are_kept_apart() -> None:
     assert r"- 0.9 - 0.5 \cdot ( - 0.35 )" in lines
 
 
+def test_decayed_weights_keep_their_brackets() -> None:
+    """(1 − 0.5 · 0.1) W without them is 1 − 0.05 W."""
+    model = compiled(Dense(1), n_in=1, optimizer=SGD(0.5, weight_decay=0.1))
+    model.set_weights([[[0.6]], [0.9]])
+    tex = model.explain([1.0], [0.2]).latex()
+    assert r"W^{(1)} &\leftarrow ( 1 - 0.5 \cdot 0.1 ) W^{(1)} - 0.5 \frac" in tex
+    assert not any("0.1" in line for line in inserted(tex))
+
+
 def test_matrices_beside_numbers() -> None:
     model = compiled(Dense(2), Dense(1), n_in=1)
     model.set_weights([[[1.0, -2.0]], [0.0, 1.0], [[3.0], [-1.0]], [-0.5]])

@@ -178,6 +178,7 @@ def test_numbers_in_a_row_stand_below_each_other() -> None:
     assert format_numbers(np.array([0.5, -1.25, 3.0])) == ["0.50", "-1.25", "3.00"]
     assert format_numbers(np.array([0.0, -0.0, 1 / 3])) == ["0", "0", "0.333333333"]
     assert format_numbers(np.array([1e-7 / 3, 2.0])) == ["3.33333333e-08", "2e+00"]
+    assert format_numbers(np.array([5.00000000001e-7, 2.0])) == ["5e-07", "2e+00"]
     assert format_numbers(np.array([0.1, 1 / 3], np.float32)) == ["0.1000000", "0.3333333"]
     assert format_numbers(np.array([np.nan, np.inf, 1.5])) == ["nan", "inf", "1.5"]
     assert format_numbers(np.array([3, 10])) == ["3", "10"]

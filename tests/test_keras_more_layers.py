@@ -206,6 +206,16 @@ def test_a_sample_of_zeros_has_no_direction():
     np.testing.assert_allclose(layer.backward(np.ones((2, 2))), [[0, 0], [0.032, -0.024]])
 
 
+@np.errstate(over="ignore", invalid="ignore")
+def test_a_length_that_overflows_is_no_zero():
+    """All of a sample became 0, without a word."""
+    X = np.array([[3e20, 4e20], [3.0, 4.0]], "float32")
+    for training in (False, True):
+        Y = UnitNormalization().forward(X, training=training)
+        assert np.isnan(Y[0]).all()
+        np.testing.assert_allclose(Y[1], [0.6, 0.8], rtol=1e-6)
+
+
 def test_kinks_of_the_sparse_sigmoid_and_the_threshold():
     for layer, at, slopes in (
         (SparseSigmoid(), [-1.0, 1.0], [0, 0]),

@@ -8,7 +8,7 @@ from mistakes import C, X, assert_speaks, classifier
 import backprop as bp
 from backprop import datasets, inspection, plotting
 from backprop.callbacks import LivePlot
-from backprop.layers import Activation, Dense, Input, Layer, ReLU, RepeatVector
+from backprop.layers import Activation, Conv1D, Dense, Input, Layer, ReLU, RepeatVector, SimpleRNN
 from backprop.losses import Huber, Loss
 
 CALLS = {
@@ -17,6 +17,14 @@ CALLS = {
     "Activation": (lambda: bp.Sequential([Activation("relu")]), r"such as ReLU\(\)"),
     "Dense(8, ReLU())": (lambda: Dense(8, ReLU()), r"a layer of its own: Dense\(8\), ReLU\(\)"),
     "Dense(8, tanh)": (lambda: Dense(8, np.tanh), r"a layer of its own: Dense\(8\), ReLU\(\)"),
+    "Conv1D(8)": (
+        lambda: Conv1D(8),
+        r"^Conv1D\(8\) lacks kernel_size; those of Conv1D are filters,",
+    ),
+    "SimpleRNN": (
+        lambda: SimpleRNN(return_sequences=True),
+        r"^SimpleRNN\(\) lacks units; those of SimpleRNN are units",
+    ),
     "Layer": (lambda: bp.Sequential([Layer()]), "computes nothing"),
     "fit_many": (
         lambda: bp.fit_many([classifier()], X, C, nb_epoch=3),

@@ -99,6 +99,11 @@ def test_shared_axes_share_an_alpha(rng):
     np.testing.assert_allclose(
         layer.dalpha[0, 0], (delta * np.minimum(X, 0)).sum(axis=(0, 1, 2)), rtol=1e-12
     )
+    twice = PReLU("ones", shared_axes=[1, 2, 1])
+    twice.build((3, 4, 5), rng, "float64")
+    twice.forward(X, training=True)
+    twice.backward(delta)  # "duplicate value in 'axis'"
+    assert twice.dalpha.shape == (1, 1, 5)
     with pytest.raises(ShapeError, match=r"sample of shape \(3, 4, 5\), but received"):
         layer.forward(X[:, :2])  # though α would fit
     with pytest.raises(ShapeError, match=r"axes \[1, 4\], but samples have the shape \(3, 4, 5\)"):

@@ -342,3 +342,13 @@ def test_a_mask_of_steps_within_steps_is_refused(tmp_path):
     model = model_of(reader, (3, 4))
     with pytest.raises(TypeError, match=r"TimeDistributed .* a mask of the steps within its steps"):
         model.export(tmp_path / "words.onnx")
+
+
+def test_samples_without_a_direction(tmp_path):
+    """Runtimes gave 0.3 and 0.4 where a sample is too short for a direction."""
+    model = bp.Sequential([bp.Input(2), layers.UnitNormalization()])
+    model.export(tmp_path / "a.onnx")
+    X = np.array([[0, 0], [3e-13, 4e-13], [3, 4]], "float32")
+    found = in_onnxruntime(tmp_path / "a.onnx", X)
+    np.testing.assert_allclose(found, [[0, 0], [0, 0], [0.6, 0.8]], rtol=1e-6)
+    np.testing.assert_allclose(model.predict(X), found, rtol=1e-6)

@@ -86,6 +86,11 @@ def test_class_weights_that_overflow_are_named(verb):
         calls[verb]()
 
 
+def test_the_number_that_overflows_is_written_without_a_bare_point():
+    with pytest.raises(ValueError, match=r"holds 5e\+99 in row 7"):
+        model_of("float32").predict(one_large(X, 7, 2, 5.000001e99))
+
+
 def test_a_model_of_float64_takes_them():
     model = model_of("float64")
     assert np.isfinite(model.predict(one_large(X, 7, 2, 1e200))).all()

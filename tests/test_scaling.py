@@ -1,5 +1,6 @@
 """Rescaling and Normalization: where mean and variance come from, and from which rows alone."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -310,3 +311,22 @@ def test_numbers_whose_squares_overflow_are_refused(rng):
     model.compile("sgd", "mse")
     with pytest.raises(ValueError, match="the squares of X overflow"):
         model.fit(X, np.zeros(60), verbose=0)
+
+
+@pytest.mark.parametrize("how", ["fit", "adapt", "given"])
+def test_variances_that_a_dtype_loses_are_told_of(how, rng):
+    """Their features were taken for constant ones, without a word."""
+    X, y = rng.standard_normal((60, 3)) * [1, 1e-23, 0], np.zeros(60)
+    given = {"mean": np.zeros(3), "variance": X.var(axis=0)} if how == "given" else {}
+    for dtype, told in (("float32", 1), ("float64", 0)):
+        layer = Normalization(**given)
+        model = bp.Sequential([layer, Dense(1)], seed=0, dtype=dtype)
+        model.compile("sgd", "mse")
+        if how == "adapt":
+            layer.adapt(X)
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            model.fit(X, y, verbose=0)
+        words = [str(each.message) for each in found]
+        assert len(words) == told
+        assert all("e-24 only, whose square is lost in float32" in text for text in words)

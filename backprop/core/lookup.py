@@ -81,7 +81,9 @@ NOT_TAKEN = {
 
 
 def check_call(kind: type, given: Sequence[object], named: Mapping[str, object]) -> None:
-    """Checks that the constructor of a class takes these arguments; missing ones Python names.
+    """Checks that the constructor of a class takes these arguments, and has all that it needs.
+
+    A call without any is not looked at, as objects are copied by such a one: there Python does.
 
     Args:
         kind: The class. Its ``not_taken``, if it has one, goes before ``NOT_TAKEN``.
@@ -89,10 +91,12 @@ def check_call(kind: type, given: Sequence[object], named: Mapping[str, object])
         named: The others.
 
     Raises:
-        TypeError: One of them is unknown, or there are too many.
+        TypeError: One of them is unknown or missing, or there are too many.
     """
-    names, positions = names_taken(kind)
-    if len(given) <= positions and all(name in names for name in named):
+    names, positions, needed = names_taken(kind)
+    passed = {*named, *names[: len(given)]}
+    missing = [name for name in needed if name not in passed] if passed else []
+    if len(given) <= positions and all(name in names for name in named) and not missing:
         return  # nothing is written out, which can take long
     call = f"{kind.__name__}({', '.join(map(repr, given))})"
     listed = f"those of {kind.__name__} are {', '.join(names)}" if names else "there are none"
@@ -107,26 +111,30 @@ def check_call(kind: type, given: Sequence[object], named: Mapping[str, object])
             advice = {**NOT_TAKEN, **getattr(kind, "not_taken", {})}
             how = advice.get(name, f"there is no such argument; {listed}").format(call=call)
             raise TypeError(f"{call} cannot be made with {name}={value!r}: {how}.")
+    raise TypeError(f"{call} lacks {' and '.join(missing)}; {listed}.")
 
 
 @functools.cache
-def names_taken(kind: type) -> tuple[tuple[str, ...], float]:
-    """The arguments of a class's constructor, and how many of them may be given by position.
+def names_taken(kind: type) -> tuple[tuple[str, ...], float, list[str]]:
+    """The arguments of a class's constructor, how many may be given by position, which must be.
 
-    Those of the classes that it hands ``**others`` on to are among them.
+    Those of the classes that it hands ``**others`` on to are among the first.
     """
     names: list[str] = []
     positions: float = 0
+    needed: list[str] = []
     for each in kind.__mro__:
         given = inspect.signature(each).parameters.values()
         kinds = {p.kind for p in given}
         if each is kind:
             by_position = [p for p in given if p.kind is p.POSITIONAL_OR_KEYWORD]
             positions = math.inf if Parameter.VAR_POSITIONAL in kinds else len(by_position)
-        names += [p.name for p in given if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+        own = [p for p in given if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+        names += [p.name for p in own]
+        needed = needed or [p.name for p in own if each is kind and p.default is p.empty]
         if Parameter.VAR_KEYWORD not in kinds:
             break
-    return tuple(dict.fromkeys(names)), positions
+    return tuple(dict.fromkeys(names)), positions, needed
 
 
 def show_call(made: object) -> str:

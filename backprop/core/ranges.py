@@ -104,10 +104,11 @@ def refuse(
             f"first."
         )
     name = np.dtype(dtype).name
+    number = np.format_float_scientific(value, 3, trim="-").replace(".e", "e")  # not 5.e+99
     advice = ' or make the model with dtype="float64"' if name == "float32" else ""
     raise ValueError(
-        f"{what} {np.format_float_scientific(value, 3, trim='-')} in {place(index)}, an overflow "
-        f"in {name}, whose largest number is {limit:.4g}: scale the numbers{advice}."
+        f"{what} {number} in {place(index)}, an overflow in {name}, whose largest number is "
+        f"{limit:.4g}: scale the numbers{advice}."
     )
 
 
@@ -209,6 +210,25 @@ def warn_of_underflow(y: Array, loss: Any, what: str) -> None:
             f"{what} go up to {largest:.4g} only: in {y.dtype} the loss of predicting 0 for "
             f"them is {E:.4g}, as numbers below {tiny:.4g} underflow, so that they cannot be "
             f"learnt: divide y by a number of its size{advice}."
+        )
+
+
+def warn_of_lost_variance(variance: Array, what: str, dtype: Any) -> None:
+    """Warns where numbers vary so little that their variance is next to nothing in a dtype.
+
+    Args:
+        variance: Variances in float64; 0 is no matter.
+        what: Whose they are, for the warning.
+        dtype: The dtype in which they are kept.
+    """
+    lost = variance[(variance > 0) & (variance < np.finfo(dtype).tiny)]
+    if lost.size:
+        name = np.dtype(dtype).name
+        advice = ', or make the model with dtype="float64"' if name == "float32" else ""
+        console.warn(
+            f"{what}: some numbers have a standard deviation of {np.sqrt(lost.max()):.4g} only, "
+            f"whose square is lost in {name}, so that they are not brought to variance 1: divide "
+            f"them by a number of their size first{advice}."
         )
 
 

@@ -11,6 +11,7 @@ from backprop.explain.stated import stated
 
 _GREEK = {"alpha": "α", "beta": "β", "gamma": "γ"}
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+_NUMBER = r"\d+(\.\d+)?(e[+−-]\d+)?"
 
 
 class Row(NamedTuple):
@@ -104,7 +105,7 @@ def _operands(text: str, symbols: Symbols) -> tuple[Array | str, ...]:
         array = symbols[name[1]][1] if name else None
         if name and array is not None:
             found.append(array.T if name[2] else array)
-        elif token in OPERATORS or re.fullmatch(r"\(?−?\d+(\.\d+)?(e[+−-]\d+)?\)?", token):
+        elif token in OPERATORS or re.fullmatch(rf"−?{_NUMBER}|\(−{_NUMBER}\)", token):
             found.append(token.strip("()"))
         else:
             return ()

@@ -179,6 +179,7 @@ def format_numbers(values: Array) -> list[str]:
     sizes = np.abs(flat[np.isfinite(flat) & (flat != 0)])
     if sizes.size and (sizes.min() < 1e-5 or sizes.max() >= 1e6):
         texts = [np.format_float_scientific(v, digits - 1, trim="-", exp_digits=2) for v in flat]
+        texts = [text.replace(".e", "e") for text in texts]  # NumPy leaves the point of 5.0…
         places = 0
     else:
         texts = [np.format_float_positional(v, digits, trim="-") for v in flat]

@@ -171,7 +171,7 @@ class PReLU(Activation):
         self.check_delta(delta, self.A)
         products = np.minimum(self.Z, 0, out=self.buffer("dZ", self.Z.shape, self.Z.dtype))
         products *= delta
-        axes = 0, *(self.shared_axes or ())
+        axes = 0, *set(self.shared_axes or ())
         shape = (1, *self.dalpha.shape)
         np.add.reduce(products, axis=axes, out=self.dalpha.reshape(shape), keepdims=True)
         return super().backward(delta)

@@ -12,7 +12,7 @@ from backprop.core.checks import check_axis, check_flag, check_number, check_num
 from backprop.core.errors import ShapeError
 from backprop.core.functional import by_channel
 from backprop.core.parameter_access import parameter_views
-from backprop.core.ranges import check_finite
+from backprop.core.ranges import check_finite, warn_of_lost_variance
 from backprop.core.types import Array, Shape, as_array, as_floats
 from backprop.layers.base import Layer
 
@@ -266,6 +266,7 @@ class Normalization(Layer):
                 f"where samples of shape {self.input_shape} need {self.mean_.shape}: pass numbers "
                 f"of that shape."
             ) from None
+        warn_of_lost_variance(values[1], str(self), self.dtype)
         self.mean_, self.variance_ = values
         self.count_ = as_array(count)
 

@@ -145,7 +145,7 @@ class Conv2DTranspose(Sliding):
         height, width = (windows(1, 1), *axes)[-2:]
         if not (height.n_in and width.n_in):
             raise ShapeError(
-                f"{self} would make images without pixels of samples of shape {tuple(sample)}: "
+                f"{self} would make empty outputs of samples of shape {tuple(sample)}: "
                 f"choose a greater output_padding, or padding='valid'."
             )
         return height, width

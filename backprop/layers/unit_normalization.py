@@ -20,8 +20,8 @@ class UnitNormalization(OverAxes):
 
         Y = X / ‖X‖,   ∂E/∂X = (δ − Y Σ δ ⊙ Y) / ‖X‖        with ‖X‖ = √(Σ X²)
 
-    The sums run over the last axis, or the chosen ones. A sample of zeros has no direction: it
-    stays 0, and so does its ∂E/∂X.
+    The sums run over the last axis, or the chosen ones. A sample of zeros, or of a length up to
+    10⁻¹², has no direction: it becomes 0, and so does its ∂E/∂X.
 
     Args:
         axis: The axis, or a list of several, such as ``[-2, -1]``.
@@ -50,10 +50,11 @@ class UnitNormalization(OverAxes):
         X = self.to_the_end(as_floats(X), "X", training)
         Y = self.room(X.shape, X.dtype, training)
         np.multiply(X, X, out=Y)
-        length = np.sqrt(self.sum(Y))
-        r = np.maximum(length, SHORTEST)
-        np.reciprocal(r, out=r)
-        r *= length > SHORTEST
+        squares = self.sum(Y)
+        r = np.sqrt(squares)
+        long = r > SHORTEST
+        r /= np.maximum(squares, SHORTEST**2)  # where squares overflow it is nan, not 0
+        r *= long
         np.multiply(X, r, out=Y)
         if training:
             self.Y, self._r = Y, r

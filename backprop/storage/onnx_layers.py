@@ -164,10 +164,11 @@ def normalization(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
 
 
 def unit_normalization(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
-    """Y = X / ‖X‖, and 0 of zeros."""
+    """Y = X / ‖X‖, and 0 where that is too short."""
     axes = np.array(layer.axis if isinstance(layer.axis, tuple) else (layer.axis,))
     length = graph.add("ReduceL2", x, axes, keepdims=1)
-    return graph.add("Div", x, graph.add("Max", length, SHORTEST))
+    long = graph.add("Greater", length, SHORTEST)
+    return graph.add("Where", long, graph.add("Div", x, graph.add("Max", length, SHORTEST)), 0.0)
 
 
 def repeat_vector(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:

@@ -77,7 +77,7 @@ WITH_ARGUMENTS = {
 @pytest.mark.parametrize("path", WITH_ARGUMENTS)
 def test_arguments_their_order_and_defaults_are_those_of_keras(path):
     kind, arguments = WITH_ARGUMENTS[path]
-    taken, _ = names_taken(kind)
+    taken = names_taken(kind)[0]
     parameters = {
         name: p
         for base in reversed(kind.__mro__)

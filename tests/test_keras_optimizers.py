@@ -146,6 +146,8 @@ FORMULAS = [
 EQUIVALENT = {
     "Optimizer.change: `if due and (not t % ROUNDING):`": "see test_optimizer_vectors.py",
     "Optimizer.change: `round_to_0(vector)`": "see test_optimizer_vectors.py",
+    "Optimizer.change: `if returned is not None": "see test_errors_elsewhere.py",
+    "Optimizer.change: `refuse_returned(self)`": "see test_errors_elsewhere.py",
     "Bookkeeping.conclude: `p.constraint.project(p.value)`": "see test_constraints.py",
 }
 """Mistakes that no case can notice; why."""

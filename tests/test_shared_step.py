@@ -52,6 +52,7 @@ def test_a_network_with_any_layer(case, shared, by_layers):
     assert len(shared) == 2
 
 
+@pytest.mark.filterwarnings("ignore:the outputs stand for classes")
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.name)
 def test_a_network_with_any_loss(case, weighted, shared, by_layers):

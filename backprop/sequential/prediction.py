@@ -43,7 +43,7 @@ def predict(
         progress(verbose)  # says so if there is no such value; predictions show none
     if steps is not None:
         steps = check_integer(steps, "steps")
-    array = type(x) is np.ndarray  # which is looked at by itself: a row should take no time
+    array = type(x) is np.ndarray and x.dtype.names is None  # a row should take no time
     if not array:
         check_labels(x, network.feature_names)
     if not array and on_disk(x):

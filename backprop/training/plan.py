@@ -107,7 +107,7 @@ def plan_fit(
         split=validation_split,
         held_out=None if validation_data is not None else (validation_batch_size, validation_steps),
     )
-    labels = getattr(batches, "labels", labels)  # those of a stream's first batch
+    labels = getattr(batches, "labels", None) or labels  # those of a stream's first batch
     if validation_data is not None:
         held_out = validation_source(
             model,

@@ -251,3 +251,21 @@ def test_weights_that_a_function_has_no_numbers_for_are_refused_before_the_first
         model.fit(**given, verbose=0)
     for mine, its in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(mine, its)
+
+
+def plain(metric):
+    model = bp.Sequential([bp.Input(4), Dense(1), bp.layers.Sigmoid()], seed=0)
+    model.compile("sgd", "binary_crossentropy", metrics=[metric])
+    return model
+
+
+def test_many_models_refuse_such_a_function_before_the_first_step_too():
+    models = [plain(needs_classes), plain(needs_classes)]
+    before = [model.get_weights() for model in models]
+    with pytest.raises(ValueError, match="a mix of binary"):
+        bp.fit_many(models, X, CLASSES, batch_size=6, verbose=0)
+    np.testing.assert_equal([model.get_weights() for model in models], before)
+    histories = bp.fit_many(
+        [plain(needs_both), plain(needs_both)], X, CLASSES, batch_size=5, verbose=0
+    )
+    assert histories[1].history["needs_both"] == [0.5]

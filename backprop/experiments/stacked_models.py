@@ -18,7 +18,7 @@ from backprop.experiments.stacked_guard import StackedGuard
 from backprop.experiments.stacked_optimizers import StackedOptimizers
 from backprop.experiments.stacked_tape import CannotStack, StackedTape
 from backprop.protocol import Model
-from backprop.training.batched_metrics import COUNTED_AT_ONCE, is_a_sum, update_steps
+from backprop.training.batched_metrics import COUNTED_AT_ONCE, is_a_sum, try_metrics, update_steps
 from backprop.training.divergence import quiet
 from backprop.training.evaluation import Evaluator, collect
 from backprop.training.history import History
@@ -71,6 +71,7 @@ class StackedModels:
             if p.regularizer is not None and p.trainable
         ]
         self.unpenalised = np.zeros(len(models))
+        self._begun = False
         self.steps = {}
         for size in {self.size, rows.shape[1] % self.size} - {0}:
             self.steps[size] = StackedStep(models, data, rows[0, :size], self.theta, self.g)
@@ -127,6 +128,9 @@ class StackedModels:
             for call in step.calls:
                 call()
             penalties = self.penalties()
+            if not self._begun:
+                self._begun = True
+                scores.try_on(step, self.data.y, self.rows)
             scores.note(step, penalties)
             guard.update(step, penalties, epoch, number)
             interrupt.check()
@@ -229,6 +233,13 @@ class StackedScores:
         self._at_once = COUNTED_AT_ONCE if all(map(is_a_sum, metrics)) else 1
         for metric in metrics:
             metric.reset()
+
+    def try_on(self, step: StackedStep, y: Array, rows: Array) -> None:
+        """Shows the metrics the first batch (see ``try_metrics``), and y in these rows."""
+        masks, weights = self._masks(step.X), step.weight
+        for k, model in enumerate(self.models):
+            M, w = (None if each is None else each[k] for each in (masks, weights))
+            try_metrics(model.metrics, M, step.prediction[k], step.y[k], w, y[rows[k]])
 
     def note(self, step: StackedStep, penalties: Array) -> None:
         """Counts a step, before the next one is made."""

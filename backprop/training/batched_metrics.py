@@ -51,12 +51,12 @@ def try_metrics(
     prediction: Array,
     y: Array,
     weight: Array | None,
-    batches: object,
+    targets: Array | None,
 ) -> None:
-    """Shows the metrics the first of the batches before its step changes a weight."""
-    targets = getattr(batches, "targets", None) if mask is None else None
+    """Shows the metrics the first batch, and all targets if they are at hand, before its step."""
     if mask is not None:
         prediction, y, weight = shown_steps(mask, prediction, y, weight)
+        targets = None
     if len(prediction):
         for metric in metrics:
             if isinstance(metric, FunctionMetric):

@@ -65,7 +65,8 @@ class Evaluator:
             mask = model.mask(X)
             weighed = weight if mask is None else loss.weigh_steps(mask, weight, model.dtype)
             if not batch:
-                try_metrics(metrics, mask, prediction, given, weight, batches)
+                targets = getattr(batches, "targets", None)
+                try_metrics(metrics, mask, prediction, given, weight, targets)
             n = update_steps(metrics, mask, prediction, given, weight)
             if n:
                 total += (loss.compute(prediction, y, weighed) + added) * n

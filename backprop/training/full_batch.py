@@ -144,7 +144,8 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
                 refuse(loss)
             mask = model.mask(X)
             if not losses:
-                try_metrics(model.metrics, mask, prediction, given, weight, batches)
+                targets = getattr(batches, "targets", None)
+                try_metrics(model.metrics, mask, prediction, given, weight, targets)
             n = len(y) if mask is None else int(mask.sum())
             gradient += n * np.concatenate([g[stretch] for stretch in stretches])
             total += n * loss

@@ -65,7 +65,8 @@ class Loop(Surroundings):
             mask = model.mask(X) if masked else None  # which may depend on the weights
             loss, prediction = step.gradients(X, y, weight)
             if not begun:
-                try_metrics(model.metrics, mask, prediction, given, weight, self.plan.batches)
+                targets = getattr(self.plan.batches, "targets", None)
+                try_metrics(model.metrics, mask, prediction, given, weight, targets)
             if isfinite(loss) and step.square < step.limit:
                 step.update()
             else:

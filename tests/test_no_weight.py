@@ -134,3 +134,43 @@ def test_a_class_that_is_ignored_needs_no_weight(ignored):
     other.fit(X, targets, sample_weight=np.array([3, 0.5, 1])[y], verbose=0)
     for mine, theirs in zip(one.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.mark.parametrize("shape", [(N,), (N, 3)])
+def test_the_loss_does_not_depend_on_the_batch_size_where_targets_are_ignored(shape):
+    rng = np.random.default_rng(1)
+    given, targets = rng.normal(size=(*shape, 4)), rng.integers(0, 3, shape)
+    targets[: N // 2 + 3] = -1  # batches of ignored targets alone among them
+    models = [bp.Sequential([Dense(3), Softmax()], seed=seed, dtype="float64") for seed in range(2)]
+    for model in models:
+        model.compile("sgd", bp.losses.SparseCategoricalCrossentropy(ignore_class=-1))
+    model = models[0]
+    whole = model.evaluate(given, targets)
+    for size in (1, 5, 8):
+        assert model.evaluate(given, targets, size) == pytest.approx(whole, rel=1e-12)
+    alone = bp.Sequential([Dense(3), Softmax()], seed=0, dtype="float64")
+    alone.compile(bp.optimizers.SGD(0.0), bp.losses.SparseCategoricalCrossentropy(ignore_class=-1))
+    options = {"batch_size": 5, "verbose": 0}
+    assert alone.fit(given, targets, **options).history["loss"] == [pytest.approx(whole, rel=1e-12)]
+    options |= {"validation_data": (given, targets), "validation_batch_size": 5}
+    together = bp.fit_many(models, given, targets, **options)
+    for history, model in zip(together, models, strict=True):
+        found = history.history["val_loss"][0]
+        assert found == pytest.approx(model.evaluate(given, targets), rel=1e-12)
+
+
+def test_a_class_that_is_ignored_is_missed_nowhere():
+    model = classifier(bp.losses.SparseCategoricalCrossentropy(ignore_class=-1))
+    targets = np.where(np.arange(N) == N - 1, -1, y)
+    model.fit(X, targets, validation_split=0.25, verbose=0)
+
+
+def test_lbfgs_minimises_the_mean_over_what_is_not_ignored():
+    targets = np.where(np.arange(N) < 11, -1, y)
+    found = []
+    for size in (N, 5):
+        model = classifier(
+            bp.losses.SparseCategoricalCrossentropy(ignore_class=-1), bp.optimizers.LBFGS()
+        )
+        found.append(model.fit(X, targets, batch_size=size, epochs=3, verbose=0).history["loss"])
+    assert found[0] == pytest.approx(found[1], rel=1e-4)

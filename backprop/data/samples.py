@@ -90,7 +90,7 @@ def check_data(
             f"target for each sample."
         )
     target = loss.check_target(given, output_shape, dtype)
-    weight, ignored = None, getattr(loss.unjoined, "ignore_class", None)
+    weight, ignored = None, loss.ignored
     if sample_weight is not None:
         if class_weight is not None:
             raise ValueError("pass sample_weight or class_weight, not both.")
@@ -211,8 +211,9 @@ def split_validation(data: Data, fraction: float, categorical: bool = False) -> 
             f"{'training' if cut == 0 else 'validation'}."
         )
     first, last = data.rows(slice(cut)), data.rows(slice(cut, None))
-    missing = np.setdiff1d(classes_in(last.y), classes_in(first.y)) if categorical else ()
-    if len(missing):
+    found = np.setdiff1d(classes_in(last.y), classes_in(first.y)) if categorical else ()
+    missing = [c for c in found if c != data.ignored]
+    if missing:
         some = ", ".join(map(str, missing[:5])) + (", …" if len(missing) > 5 else "")
         console.warn(
             f"validation_split={fraction} takes the last {len(last)} samples, and only they are of "

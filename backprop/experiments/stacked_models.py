@@ -230,6 +230,7 @@ class StackedScores:
         self._kept: list[tuple[Any, ...]] = []  # masks, predictions, targets, weights
         metrics = [metric for model in models for metric in model.metrics]
         self._scored, self._masked = bool(metrics), models[0].makes_mask
+        self._ignored = models[0].loss.ignored
         self._at_once = COUNTED_AT_ONCE if all(map(is_a_sum, metrics)) else 1
         for metric in metrics:
             metric.reset()
@@ -246,6 +247,9 @@ class StackedScores:
         n = step.y.shape[1]
         masks = self._masks(step.X)
         counts = n if masks is None else masks.sum(axis=(1, 2))  # steps that are no padding
+        if self._ignored is not None:
+            known = step.y != self._ignored
+            counts = (known if masks is None else known & masks).reshape(len(known), -1).sum(axis=1)
         self._losses.append((step.total.copy(), step.size, penalties, counts))
         if len(self._losses) == LOSSES_AT_ONCE:
             self._add_losses()

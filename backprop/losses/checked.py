@@ -215,6 +215,11 @@ class CheckedLoss(Settings):
         return output
 
     @property
+    def ignored(self) -> int | None:
+        """The class whose samples E is no mean over, if there is one."""
+        return None
+
+    @property
     def counted(self) -> Array | None:
         """Which ℓ of the last batch count in E; None if all do."""
         return None

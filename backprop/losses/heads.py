@@ -48,6 +48,11 @@ class MatchedHead(Loss):
         return self.loss
 
     @property
+    def ignored(self) -> int | None:
+        """That of the loss."""
+        return self.loss.ignored
+
+    @property
     def guess(self) -> Array | None:
         """The class of the largest logit of every sample; see the class."""
         return self._guess

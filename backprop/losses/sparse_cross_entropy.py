@@ -134,6 +134,12 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         return as_array(target * self._known)
 
     @property
+    def ignored(self) -> int | None:
+        """``ignore_class``."""
+        found: int | None = self.ignore_class
+        return found
+
+    @property
     def counted(self) -> Array | None:
         """Where the targets are not those that are ignored."""
         return None if self.ignore_class is None else self._known

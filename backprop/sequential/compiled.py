@@ -115,9 +115,8 @@ class CompiledNetwork(Network):
         outputs = given_loss.outputs
         if outputs == "answers" and self.layers and ending(self.layers).sums_to_one:
             outputs = "classes"  # a Softmax gives probabilities of classes, whatever the loss
-        ignored = getattr(given_loss, "ignore_class", None)
         threshold = given_loss.decision_threshold
-        self._metrics = get_all(plain, weighted, threshold, outputs, ignored)
+        self._metrics = get_all(plain, weighted, threshold, outputs, given_loss.ignored)
         self._optimizer, self._given_loss = given_optimizer, given_loss
         self.run_eagerly = eagerly
         self._set_head(head)

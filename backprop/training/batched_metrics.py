@@ -45,6 +45,12 @@ def known(
     return prediction[keep], y[keep], weight
 
 
+def count_known(y: Array, mask: Array | None, ignored: int) -> int:
+    """How many targets the mean of a batch is over: not ignored, and not padding."""
+    keep = y != ignored
+    return int(np.count_nonzero(keep if mask is None else keep & mask))
+
+
 def try_metrics(
     metrics: Iterable[Metric],
     mask: Array | None,

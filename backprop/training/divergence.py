@@ -279,7 +279,8 @@ def between(X: Any) -> str:
 
 def warn_of_nothing(model: Model, total: float, seen: int) -> None:
     """Warns of a first epoch in which nothing counted: all was padding, or nothing was compared."""
-    warn_if_none_counts(seen > 0, "x")
+    if model.loss.ignored is None:  # else all targets have been looked at
+        warn_if_none_counts(seen > 0, "x")
     if seen and not total and model.loss.compares_samples:
         console.warn(
             f"the loss of the first epoch is 0: {model.loss} learns from batches that hold several "

@@ -13,7 +13,7 @@ from backprop.layers.regularization import collected
 from backprop.losses import Loss
 from backprop.metrics import Metric
 from backprop.protocol import Model
-from backprop.training.batched_metrics import try_metrics, update_steps
+from backprop.training.batched_metrics import count_known, try_metrics, update_steps
 from backprop.training.divergence import quietly
 
 Together = Callable[[float, int, list[Metric]], tuple[float, int, list[Metric]]]
@@ -68,6 +68,8 @@ class Evaluator:
                 targets = getattr(batches, "targets", None)
                 try_metrics(metrics, mask, prediction, given, weight, targets)
             n = update_steps(metrics, mask, prediction, given, weight)
+            if loss.ignored is not None:
+                n = count_known(y, mask, loss.ignored)
             if n:
                 total += (loss.compute(prediction, y, weighed) + added) * n
             seen += n

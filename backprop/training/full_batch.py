@@ -9,7 +9,7 @@ from backprop.callbacks import Callback
 from backprop.core import console
 from backprop.core.errors import DivergenceError
 from backprop.core.types import Array
-from backprop.training.batched_metrics import try_metrics
+from backprop.training.batched_metrics import count_known, try_metrics
 from backprop.training.divergence import between, explain, quiet
 
 LEVEL = 0.5
@@ -147,10 +147,13 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
                 targets = getattr(batches, "targets", None)
                 try_metrics(model.metrics, mask, prediction, given, weight, targets)
             n = len(y) if mask is None else int(mask.sum())
+            if model.loss.ignored is not None:
+                n = count_known(y, mask, model.loss.ignored)
             gradient += n * np.concatenate([g[stretch] for stretch in stretches])
             total += n * loss
             seen += n
         total, seen, _ = loop.together(total, seen, [])
+        seen = max(seen, 1)  # none if all targets are ignored
         return total / seen, loop.add_up(gradient) / seen
 
     def refuse(loss: float) -> NoReturn:

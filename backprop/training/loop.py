@@ -3,7 +3,7 @@
 import math
 from functools import partial
 
-from backprop.training.batched_metrics import try_metrics, update_steps
+from backprop.training.batched_metrics import count_known, try_metrics, update_steps
 from backprop.training.divergence import quiet, warn_of_nothing, warn_of_scale
 from backprop.training.evaluation import collect
 from backprop.training.surroundings import Surroundings
@@ -54,7 +54,7 @@ class Loop(Surroundings):
         model, step, interrupt, means = self.model, self.step, self.interrupt, self.plan.means
         batches = self.begin_epoch(first_step)
         metrics, counts, masked = self._metrics, bool(model.metrics), model.makes_mask
-        total, seen = means.total, means.seen
+        total, seen, ignored = means.total, means.seen, model.loss.ignored
         before, hear, guard = self._before, self._hear, self.guard
         isfinite, averages, begun = math.isfinite, guard.averages, epoch > self.plan.epochs.start
         for batch, (X, y, weight, given) in enumerate(batches, first_step):
@@ -79,6 +79,8 @@ class Loop(Surroundings):
                 n = update_steps(metrics.metrics, mask, prediction, given, weight)
             elif counts and n:
                 metrics.add(prediction, given, weight)
+            if ignored is not None:
+                n = count_known(y, mask, ignored)
             total += loss * n  # the last batch may be shorter and counts for less
             seen += n
             if hear:

@@ -589,6 +589,18 @@ def test_tensors_are_found_by_name():
         report["W"]
 
 
+@pytest.mark.parametrize("inner", [layers.LSTM, layers.SimpleRNN])
+def test_steps_that_a_mask_hides_have_no_slope(inner, rng):
+    """A padded step that is moved is hidden no more: X was called wrong there."""
+    X, y = rng.standard_normal((6, 5, 3)), rng.standard_normal((6, 2))
+    X[:3, 3:] = 0
+    model = compiled([layers.Masking(), Dense(4), inner(3), Dense(2)])
+    report = model.check_gradients(X, y)
+    assert report.ok, str(report)
+    assert report["X"].kinks == 3 * 2 * 3
+    assert report["X"].checked == X.size - report["X"].kinks
+
+
 def test_users_mistakes_are_named(rng):
     X, y = rng.standard_normal((4, 4)), np.ones((4, 3))
     with pytest.raises(NotCompiledError):

@@ -119,6 +119,8 @@ class ComplexStep:
         Where max(z, 0) meets z = 0 the first slope was that of one branch. The function may be
         smooth all the same if another branch makes up for it, as in an ELU.
         """
+        if jumps(self.function, move, self.nearby):
+            return None
         try:
             left, right = self.slope(move, -self.nearby), self.slope(move, self.nearby)
         except Exception:  # likewise: E is not defined there
@@ -180,13 +182,25 @@ class CentralDifferences:
         Those of a smooth function approach each other in proportion to the distance; at a kink they
         do not.
         """
-        jumps = []
+        if jumps(self.function, move, ComplexStep.nearby):
+            return None
+        gaps = []
         for t in (2.0**-14, 2.0**-17):
             left, right = self.slope(move, -t), self.slope(move, t)
-            jumps.append(abs(right.value - left.value))
+            gaps.append(abs(right.value - left.value))
         size = max(abs(left.value), abs(right.value))
-        kink = jumps[1] > max(0.5 * jumps[0], self.tolerance * size + 2 * right.noise)
+        kink = gaps[1] > max(0.5 * gaps[0], self.tolerance * size + 2 * right.noise)
         return None if kink else first
+
+
+def jumps(function: Function, move: Move, t: float) -> bool:
+    """Whether E at a point is another than on both sides of it, as where a mask hides a step."""
+    try:
+        with np.errstate(all="ignore"):
+            left, here, right = (function.moved(move, at).real for at in (-t, 0.0, t))
+    except Exception:  # E is not defined there
+        return False
+    return bool(abs(left + right - 2 * here) > 2.0**10 * EPSILON * abs(here))
 
 
 def choose(

@@ -58,7 +58,6 @@ class Optimizer(Bookkeeping):
     scratches = 1
     initial_state = 0.0
     full_batch = by_parameter = False
-    max_iterations: int | None = None
 
     # ------------------------------------------------------------------ what a subclass defines
 
@@ -82,18 +81,6 @@ class Optimizer(Bookkeeping):
             *state: The stretches of the state vectors, in the order of ``slots``.
         """
         raise NotImplementedError(f"{type(self).__name__} must define update(theta, g, …).")
-
-    def minimize(
-        self,
-        loss_and_gradient: Callable[[Array], tuple[float, Array]],
-        theta: Array,
-        after_iteration: Callable[[Array], bool],
-        iterations: int,
-    ) -> bool:
-        """What one with ``full_batch`` defines in the place of ``update``; see ``LBFGS``."""
-        raise NotImplementedError(
-            f"{type(self).__name__} must define minimize(loss_and_gradient, theta, …)."
-        )
 
     def formula(self, eta: float, decays: bool) -> str:
         """θ after a step as ``explain`` prints it, from ``{theta}`` and the gradient ``{g}``.

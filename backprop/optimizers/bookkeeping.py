@@ -90,6 +90,18 @@ class Bookkeeping(Settings):
         """The state vectors by name, each as long as θ; with ``use_ema`` a is ``"average"``."""
         return self._state
 
+    def minimize(
+        self,
+        loss_and_gradient: Callable[[Array], tuple[float, Array]],
+        theta: Array,
+        after_iteration: Callable[[Array], bool],
+        iterations: int,
+    ) -> bool:
+        """What one with ``full_batch`` defines in the place of ``update``; see ``LBFGS``."""
+        raise NotImplementedError(
+            f"{type(self).__name__} must define minimize(loss_and_gradient, theta, …)."
+        )
+
     def prepare(self, parameters: Parameters) -> list[Block]:
         """The first part of a step: the state, the numbers of the formula, the trained blocks."""
         t, eta = self.iterations + 1, self.learning_rate

@@ -144,8 +144,7 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
                 refuse(loss)
             mask = model.mask(X)
             if not losses:
-                targets = getattr(batches, "targets", None)
-                try_metrics(model.metrics, mask, prediction, given, weight, targets)
+                try_metrics(model.metrics, mask, prediction, given, weight, loop.targets)
             n = len(y) if mask is None else int(mask.sum())
             if model.loss.ignored is not None:
                 n = count_known(y, mask, model.loss.ignored)

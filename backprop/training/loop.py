@@ -4,8 +4,7 @@ import math
 from functools import partial
 
 from backprop.training.batched_metrics import count_known, try_metrics, update_steps
-from backprop.training.divergence import quiet, warn_of_nothing, warn_of_scale
-from backprop.training.evaluation import collect
+from backprop.training.divergence import quiet, warn_of_scale
 from backprop.training.surroundings import Surroundings
 
 
@@ -65,8 +64,7 @@ class Loop(Surroundings):
             mask = model.mask(X) if masked else None  # which may depend on the weights
             loss, prediction = step.gradients(X, y, weight)
             if not begun:
-                targets = getattr(self.plan.batches, "targets", None)
-                try_metrics(model.metrics, mask, prediction, given, weight, targets)
+                try_metrics(model.metrics, mask, prediction, given, weight, self.targets)
             if isfinite(loss) and step.square < step.limit:
                 step.update()
             else:
@@ -91,10 +89,7 @@ class Loop(Surroundings):
             if interrupt.waiting:
                 interrupt.check()
         means.in_epoch = False
-        counted = self.together(total, seen, metrics.counted())
-        if epoch == self.plan.epochs.start:
-            warn_of_nothing(model, *counted[:2])
-        return collect(*counted)
+        return self.numbers(epoch, total, seen, metrics.counted())
 
     def end_epoch(self, epoch: int, logs: dict[str, float]) -> None:
         """Validates after an epoch, and tells the callbacks its numbers."""

@@ -11,10 +11,11 @@ from backprop.core import console
 from backprop.core.errors import DivergenceError
 from backprop.core.types import Array
 from backprop.data.streams import GoesOn
+from backprop.metrics import Metric
 from backprop.protocol import Model
 from backprop.training import full_batch
 from backprop.training.batched_metrics import BatchedMetrics
-from backprop.training.divergence import Guard, warn_of_overflow
+from backprop.training.divergence import Guard, warn_of_nothing, warn_of_overflow
 from backprop.training.evaluation import Evaluator, Together, alone, collect
 from backprop.training.interrupt import DelayedInterrupt
 from backprop.training.late import LateLook
@@ -127,6 +128,21 @@ class Surroundings:
         means.in_epoch = True
         stopped = bool(first_step) and model.stop_training
         return islice(self.plan.batches, first_step, first_step if stopped else None)
+
+    @property
+    def targets(self) -> Array | None:
+        """All targets, if they are at hand."""
+        found: Array | None = getattr(self.plan.batches, "targets", None)
+        return found
+
+    def numbers(
+        self, epoch: int, total: float, seen: int, counted: list[Metric]
+    ) -> dict[str, float]:
+        """The means over an epoch of what all workers have seen."""
+        total, seen, counted = self.together(total, seen, counted)
+        if epoch == self.plan.epochs.start:
+            warn_of_nothing(self.model, total, seen)
+        return collect(total, seen, counted)
 
     def validate(self, epoch: int, validation: Any) -> dict[str, float]:
         """The numbers on what is held out; warns once if they are not finite."""

@@ -384,3 +384,14 @@ def test_more_classes_than_any_computer_can_count(kind):
     ids = [[1]] if "Mean" not in kind else []
     with pytest.raises(ShapeError, match=rf"^{kind}\(num_classes.*no computer can hold"):
         getattr(metrics, kind)(10**40, *ids)
+
+
+def test_the_accuracy_alone_is_not_guessed_for_ignored_targets_either(rng):
+    X = rng.normal(size=(40, 2))
+    y = np.where(rng.uniform(size=40) < 0.4, -1, X[:, 0] > 0)
+    model = bp.Sequential([Dense(2), Softmax()], seed=0)
+    loss = losses.SparseCategoricalCrossentropy(ignore_class=-1)
+    model.compile(bp.optimizers.SGD(0.0), loss, ["accuracy"])
+    fitted = model.fit(X, y, batch_size=8, verbose=0).history["accuracy"]
+    hits = (model.predict(X).argmax(-1) == y)[y >= 0]
+    assert fitted == [pytest.approx(hits.mean())] == [pytest.approx(model.evaluate(X, y)[1])]

@@ -426,6 +426,8 @@ def test_a_layer_changed_between_fits_does_what_it_then_says(layer, name, value)
     (lambda: LeakyReLU(0.1), "alpha", "set negative_slope"),
     (lambda: built(BatchNormalization()), "running_mean", "set moving_mean"),
     (BatchNormalization, "running_var", "set moving_variance"),
+    (lambda: GaussianNoise(0.1), "std", "set stddev"),
+    (lambda: ReduceLROnPlateau("loss"), "min_learning_rate", "set min_lr"),
     (lambda: model_with("sgd"), "name", "names of your own"),
 ])  # fmt: skip
 def test_other_libraries_names_of_attributes_are_refused(made, name, advice):

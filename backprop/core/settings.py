@@ -25,6 +25,8 @@ ALIASES = {
     "quantile": "q",
     "p": "rate",
     "alpha": "negative_slope",
+    "std": "stddev",
+    "min_learning_rate": "min_lr",
     "running_mean": "moving_mean",
     "running_var": "moving_variance",
 }

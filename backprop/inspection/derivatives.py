@@ -200,7 +200,7 @@ def jumps(function: Function, move: Move, t: float) -> bool:
             left, here, right = (function.moved(move, at).real for at in (-t, 0.0, t))
     except Exception:  # E is not defined there
         return False
-    return bool(abs(left + right - 2 * here) > 2.0**10 * EPSILON * abs(here))
+    return bool(abs(left + right - 2 * here) > 2.0**-36 * max(abs(left), abs(here), abs(right), t))
 
 
 def choose(

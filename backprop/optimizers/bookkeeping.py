@@ -28,6 +28,7 @@ class Bookkeeping(Settings):
     clips = gathers = swapped = own_names = False
     instead = {"schedule": "set learning_rate", "state": "write into its vectors, state[…][...]"}
     iterations: Any = Checked(check_count)
+    max_iterations: int | None = None  # of a fit, where it has a search of its own
     scalars: list[Array] = []
 
     def __init__(

@@ -1,6 +1,7 @@
 """What every loss does besides its formulas: checks of targets and weights, masks, what it says."""
 
-from typing import Any
+import copy
+from typing import Any, Self
 
 import numpy as np
 
@@ -46,6 +47,14 @@ class CheckedLoss(Settings):
 
     target_formula = ""
     """What ``smooth`` makes of the targets, as ``explain`` prints it: ``(1 − a) {y} + a/{K}``."""
+
+    def apart(self) -> Self:
+        """The same loss with memory of its own: what it computes changes nothing in this one."""
+        if not self.of_package:
+            return copy.deepcopy(self)
+        twin = copy.copy(self)
+        twin.buffers = Buffers()
+        return twin
 
     def checked(
         self, prediction: Array, target: Array, sample_weight: Array | None

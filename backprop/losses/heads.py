@@ -1,7 +1,7 @@
 """Matched heads: the activation that ends a model and its cross-entropy as one function."""
 
 import copy
-from typing import Any
+from typing import Any, Self
 
 from backprop.core.buffers import Buffers
 from backprop.core.types import Array, Shape
@@ -41,6 +41,13 @@ class MatchedHead(Loss):
         self._guess: Array | None = None
         self._partition: Partition = None
         self._weight: Array | None = None
+
+    def apart(self) -> Self:
+        """The same head with a loss and an activation of its own."""
+        twin = super().apart()
+        twin.loss, twin.activation = self.loss.apart(), copy.copy(self.activation)
+        twin.activation.buffers = Buffers()
+        return twin
 
     @property
     def unjoined(self) -> Loss:
@@ -108,8 +115,7 @@ class MatchedHead(Loss):
         """∂E/∂A, by the loss on probabilities: to look at; None before the first ``forward``."""
         if self._target is None:
             return None
-        loss = copy.copy(self.loss)
-        loss.buffers = Buffers()
+        loss = self.loss.apart()
         loss.compute(self.activation.A, self._target, self._weight)
         return loss.backward()
 

@@ -93,7 +93,7 @@ class Evaluator:
         known = [(each, numbers_of(each)) for each in of]
         if known != self._known:
             self._known = known
-            self._made = copy.deepcopy((self.model.loss, self.model.metrics))
+            self._made = self.model.loss.apart(), copy.deepcopy(self.model.metrics)
         return self._made
 
 

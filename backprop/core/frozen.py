@@ -1,6 +1,6 @@
-"""Objects that stay as they were made, and say what to do instead of changing them."""
+"""Objects and lists that stay as they were made, and say what to do instead of changing them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import FrozenInstanceError, fields
 from typing import Any, NoReturn, TypeVar
 
@@ -48,3 +48,34 @@ def stays(advice: str) -> Callable[[type[T]], type[T]]:
 
 of_result = stays("it says what was found; dataclasses.replace(…, {name}=…) makes another one")
 """Decorates what a check, a search or a measurement found."""
+
+
+class FixedList(list[T]):
+    """A list that others may read but not change; ``list.append(fixed, …)`` does it nevertheless.
+
+    Args:
+        items: The items.
+        advice: What to do in the place of changing it.
+    """
+
+    def __init__(self, items: Iterable[T] = (), advice: str = "make a new list") -> None:
+        super().__init__(items)
+        self._advice = advice
+
+    def __reduce__(self) -> Any:
+        return type(self), ([*self], self._advice)
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        return self.__reduce__()
+
+
+def _refusing(name: str) -> Any:
+    def refuse(fixed: Any, *given: object, **named: object) -> NoReturn:
+        raise TypeError(f"this list cannot be changed by {name}: {fixed._advice}.")
+
+    return refuse
+
+
+CHANGING = ("append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort")
+for _name in (*CHANGING, "__setitem__", "__delitem__", "__iadd__", "__imul__"):
+    setattr(FixedList, _name, _refusing(_name.strip("_")))

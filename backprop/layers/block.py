@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.errors import ShapeError
+from backprop.core.frozen import FixedList
 from backprop.core.lookup import default_name, in_place_of_a_layer
 from backprop.core.signatures import check_methods
 from backprop.core.types import Array, Shape
@@ -31,6 +32,10 @@ METHODS = {
 """What a model calls of a layer, and how."""
 
 
+ADVICE = "a model gets more layers by add(…), a block is made of all of its layers"
+"""What to do in the place of changing the layers of what is made of layers."""
+
+
 class Block(Layer):
     """The base of all layers that hold layers.
 
@@ -49,7 +54,7 @@ class Block(Layer):
     """
 
     def __init__(self, name: str | None = None) -> None:
-        self.children: list[Layer] = []
+        self.children: list[Layer] = FixedList((), ADVICE)
         super().__init__(name)
 
     def inside(self) -> list[Layer]:
@@ -114,7 +119,7 @@ class Block(Layer):
             layer.name = next(name for name in numbered if name not in taken)
         elif layer.name in taken:
             raise ValueError(f"two layers are called {layer.name!r}: names must differ.")
-        self.children.append(layer)
+        list.append(self.children, layer)
         return layer
 
     def build_child(self, layer: Layer, input_shape: Shape) -> Shape:

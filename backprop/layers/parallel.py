@@ -10,9 +10,10 @@ import numpy as np
 
 from backprop.core.checks import check_choice, check_list
 from backprop.core.errors import ShapeError
+from backprop.core.frozen import FixedList
 from backprop.core.types import Array, Shape, as_array
 from backprop.layers.base import Layer
-from backprop.layers.block import Block, forward_through
+from backprop.layers.block import ADVICE, Block, forward_through
 from backprop.layers.chain import as_layer
 
 MERGES = ("concatenate", "add", "multiply", "average", "maximum")
@@ -51,7 +52,7 @@ class Parallel(Block):
         super().__init__(name)
         self.merge = check_choice(merge, "merge", MERGES)
         given = check_list(branches, "branches")
-        self.branches = [self.adopt(as_layer(branch)) for branch in given]
+        self.branches = FixedList([self.adopt(as_layer(branch)) for branch in given], ADVICE)
         if not self.branches:
             raise ValueError("Parallel needs at least one branch, but the list is empty.")
         self._outputs: Any = None

@@ -9,9 +9,11 @@ import numpy as np
 
 from backprop.core.checks import check_list
 from backprop.core.errors import ShapeError
+from backprop.core.frozen import FixedList
 from backprop.core.types import Array, Shape, as_array
 from backprop.layers.base import Layer
 from backprop.layers.block import (
+    ADVICE,
     Block,
     backward_through,
     forward_through,
@@ -60,7 +62,7 @@ class Residual(Block):
         given = check_list(layers, "layers")
         if not given:
             raise ValueError("Residual needs at least one layer, but the list is empty.")
-        self.layers = [self.adopt(as_layer(layer)) for layer in given]
+        self.layers = FixedList([self.adopt(as_layer(layer)) for layer in given], ADVICE)
         if shortcut is not None:
             if not isinstance(shortcut, Chain):
                 shortcut = Chain(check_list(shortcut, "shortcut"))

@@ -78,7 +78,7 @@ class TransformerBlock(Chain):
         C = self.output_shape(input_shape)[-1]
         if self._features != C:
             self._features = C
-            self.children.clear()
+            list.clear(self.children)  # they are fixed for others
             self.adopt(Residual(self.attention(C), name="attention"))
             self.adopt(Residual(self.mlp(C), name="mlp"))
         super().make_parameters(input_shape)

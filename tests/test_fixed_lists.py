@@ -1,0 +1,71 @@
+"""The layers of models and blocks are read from lists that refuse to be changed."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import backprop as bp
+from backprop.layers import Chain, Dense, Parallel, ReLU, Residual, Softmax, Tanh
+
+CHANGES = {
+    "append": lambda layers: layers.append(ReLU()),
+    "clear": lambda layers: layers.clear(),
+    "extend": lambda layers: layers.extend([ReLU()]),
+    "insert": lambda layers: layers.insert(1, Tanh()),
+    "pop": lambda layers: layers.pop(),
+    "remove": lambda layers: layers.remove(layers[0]),
+    "reverse": lambda layers: layers.reverse(),
+    "sort": lambda layers: layers.sort(key=str),
+    "setitem": lambda layers: layers.__setitem__(1, Tanh()),
+    "delitem": lambda layers: layers.__delitem__(0),
+    "iadd": lambda layers: layers.__iadd__([ReLU()]),
+    "imul": lambda layers: layers.__imul__(2),
+}
+LISTS = {
+    "a model's": lambda model: model.layers,
+    "a chain's": lambda model: model.layers[0].layers,
+    "a block's children": lambda model: model.layers[1].children,
+    "a residual's": lambda model: model.layers[1].layers,
+    "branches": lambda model: model.layers[2].branches,
+}
+
+
+def network():
+    blocks = Chain([Dense(4), ReLU()]), Residual([Dense(4), Tanh()]), Parallel([ReLU(), Tanh()])
+    model = bp.Sequential([*blocks, Dense(3), Softmax()], seed=0)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.build((None, 4))
+    return model
+
+
+@pytest.mark.parametrize("of", LISTS)
+@pytest.mark.parametrize("how", CHANGES)
+def test_a_list_of_layers_refuses_to_be_changed(of, how):
+    model = network()
+    before = [*LISTS[of](model)]
+    with pytest.raises(TypeError, match=rf"changed by {how}: a model gets more layers by add\(…\)"):
+        CHANGES[how](LISTS[of](model))
+    assert [*LISTS[of](model)] == before
+
+
+def test_what_is_made_of_it_is_a_list():
+    layers = network().layers
+    for made in (layers.copy(), layers[1:], [*layers], layers + []):  # noqa: RUF005
+        assert type(made) is list
+        made.pop()
+
+
+def test_copies_are_models_that_train_and_grow():
+    model = network()
+    X = np.ones((2, 4), np.float32)
+    for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert np.array_equal(twin.predict(X), model.predict(X))
+        assert twin.layers[0] is not model.layers[0]
+        twin.layers[0].layers[0].W[...] = 0
+        assert not np.array_equal(twin.predict(X), model.predict(X))
+        with pytest.raises(TypeError, match="cannot be changed by pop"):
+            twin.layers.pop()
+        twin.add(Dense(2))
+        assert twin.predict(X).shape == (2, 2)

@@ -47,7 +47,7 @@ def in_dtype(thing: T, dtype: DTypeLike) -> T:
         if isinstance(part, dict):
             part.update({key: convert(value) for key, value in part.items()})
         elif isinstance(part, list):
-            part[:] = [convert(value) for value in part]
+            list.__setitem__(part, slice(None), [convert(value) for value in part])
         elif isinstance(part, Parameter):
             part.move(np.empty(part.shape, new), np.empty(part.shape, new))
         elif not isinstance(part, type | ModuleType) and hasattr(part, "__dict__"):

@@ -6,13 +6,16 @@ constructor raises ``ValueError``.
 
 from collections.abc import Callable
 from functools import lru_cache
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
+from backprop.core.arrays import NUMBERS
 from backprop.core.checks import check_choice, check_number
 from backprop.core.errors import ShapeError
 from backprop.core.lookup import resolve, show_call
+from backprop.core.returned import is_array, misshaped
 from backprop.core.settings import Settings
 from backprop.core.signatures import check_methods
 from backprop.core.types import Array, Shape
@@ -39,6 +42,31 @@ class Regularizer(Settings):
 
     def check(self, shape: Shape) -> None:
         """Refuses weights of a shape that has no penalty; none unless overridden."""
+
+    def try_on(self, W: Array) -> None:
+        """Looks at what the formulas of a class of the user's own make of a copy without zeros.
+
+        Raises:
+            TypeError: They return something else than a number, and an array of floats.
+            ShapeError: ``penalty`` returns an array, or ``gradient`` one of another shape.
+            ValueError: They change W.
+        """
+        if self.of_package:
+            return
+        kind, before = type(self).__name__, np.where(W == 0, 0.5, W).astype(W.dtype)
+        for method in ("penalty", "gradient"):
+            given = before.copy()
+            returned = getattr(self, method)(given)
+            if not np.array_equal(given, before, equal_nan=True):
+                raise ValueError(
+                    f"{kind}.{method} wrote into W, the weights themselves: it must make a new "
+                    f"array, or compute in a copy."
+                )
+            number = isinstance(returned, Real) or is_array(returned, (), NUMBERS)
+            if method == "penalty" and not number:
+                raise misshaped(kind, method, returned, "Ω(W), a number")
+            if method == "gradient" and not is_array(returned, W.shape, NUMBERS):
+                raise misshaped(kind, method, returned, f"∂Ω/∂W, shape {W.shape}")
 
     def penalty(self, W: Array) -> float:
         """Ω(W)."""

@@ -139,8 +139,7 @@ class Layer(CheckedLayer):
         )
         for part in filter(None, (parameter.regularizer, parameter.constraint)):
             part.check(shape)
-        if parameter.constraint is not None:
-            parameter.constraint.try_on(parameter.value)
+            part.try_on(parameter.value)
         self.parameters.append(parameter)
         setattr(self, f"_{name}", parameter)
         return parameter

@@ -10,10 +10,11 @@ from backprop.core.buffers import Buffers
 from backprop.core.errors import ShapeError
 from backprop.core.lookup import show_call
 from backprop.core.ranges import check_finite, check_weights
+from backprop.core.returned import misshaped
 from backprop.core.settings import Settings, SettingWithDefault
 from backprop.core.types import Array, Interval, Outputs, Shape
 from backprop.losses.formula import Formula
-from backprop.losses.helpers import extra_axes, interval_of, misshaped, show_interval, show_shape
+from backprop.losses.helpers import extra_axes, interval_of, show_interval, show_shape
 
 
 class CheckedLoss(Settings):

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.arrays import is_masked
 from backprop.core.errors import ShapeError
 from backprop.core.settings import from_package
 from backprop.core.types import Array, Interval, Shape, as_array
@@ -85,22 +84,6 @@ def show_interval(interval: Interval) -> str:
     if math.isinf(high):
         end = " on" if start else ""
     return f"{'' if start or end else 'any '}numbers{start or (' up' if end else '')}{end}"
-
-
-def misshaped(loss: Any, method: str, returned: Any, expected: str) -> Exception:
-    """The error for what a method of a loss of the user's own returned.
-
-    Args:
-        loss: The loss.
-        method: The method.
-        returned: What it returned.
-        expected: What it must return.
-    """
-    must = f"{loss}.{method} must return {expected}, but it returned"
-    if isinstance(returned, np.ndarray | np.generic):
-        masked = "what is masked, of " if is_masked(returned) else ""
-        return ShapeError(f"{must} {masked}shape {returned.shape} and dtype {returned.dtype}.")
-    return TypeError(f"{must} {returned!r:.60}.")
 
 
 def show_shape(output_shape: Shape) -> str:

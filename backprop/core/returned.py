@@ -1,0 +1,31 @@
+"""What methods of the user's own classes return: is it what the package goes on with?"""
+
+from typing import Any
+
+import numpy as np
+
+from backprop.core.arrays import is_masked
+from backprop.core.errors import ShapeError
+from backprop.core.types import Shape
+
+
+def is_array(returned: Any, shape: Shape, kinds: str) -> bool:
+    """Whether it is an array of that shape, of a dtype of one of these kinds, without a mask."""
+    kind = getattr(returned, "dtype", np.dtype(object)).kind
+    return kind in kinds and not is_masked(returned) and returned.shape == shape
+
+
+def misshaped(owner: Any, method: str, returned: Any, expected: str) -> Exception:
+    """The error for what a method of a class of the user's own returned.
+
+    Args:
+        owner: The object whose method it is.
+        method: The method.
+        returned: What it returned.
+        expected: What it must return.
+    """
+    must = f"{owner}.{method} must return {expected}, but it returned"
+    if isinstance(returned, np.ndarray | np.generic):
+        masked = "what is masked, of " if is_masked(returned) else ""
+        return ShapeError(f"{must} {masked}shape {returned.shape} and dtype {returned.dtype}.")
+    return TypeError(f"{must} {returned!r:.60}.")

@@ -81,3 +81,22 @@ def test_a_parameter_that_is_not_kept_or_its_gradient_is_explained():
 def test_forward_must_return_real_numbers(way):
     with pytest.raises(TypeError, match=r"(?s)Scaled.*\.forward must return numbers.* of dtype"):
         model_with(Scaled(way)).fit(X, C, verbose=0)
+
+
+def test_a_layer_cannot_have_two_parameters_of_one_name():
+    """A file would keep one of them."""
+
+    class Twice(Layer):
+        def make_parameters(self, input_shape):
+            self.first = self.add_parameter("W", input_shape, "ones")
+            self.second = self.add_parameter("W", input_shape, "zeros")
+
+    with pytest.raises(ValueError, match="two parameters of Twice 'twice_1' are called 'W'"):
+        model_with(Twice()).build((None, 4))
+
+
+def test_a_parameter_may_be_called_like_one_of_another_layer_or_of_an_earlier_build():
+    model = model_with(Scaled(lambda layer, X: X * layer.W.value))
+    model.fit(X, C, verbose=0)
+    model.reset()
+    model.fit(X, C, verbose=0)

@@ -128,6 +128,7 @@ class Layer(CheckedLayer):
             constraint: The condition that is restored after every step.
         """
         shape = check_dimensions(shape, self)
+        self.check_new(name)
         parameter = Parameter(
             name,
             initializers.get(initializer)(shape, self._rng, self.dtype),

@@ -118,6 +118,15 @@ class CheckedLayer(Settings):
         """The generator of a layer that is used by itself; a model gives it another one."""
         return np.random.default_rng()
 
+    def check_new(self, name: str) -> None:
+        """Checks that no parameter of the layer has that name yet.
+
+        Raises:
+            ValueError: One has; a file would keep one of the two.
+        """
+        if any(parameter.name == name for parameter in self.parameters):
+            raise ValueError(f"two parameters of {self} are called {name!r}: names must differ.")
+
     def check_input(self, X: Array) -> Array:
         """X in the layer's dtype, if the layer is built and X has the columns that it needs.
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from backprop.core.arrays import NUMBERS, to_array
+from backprop.core.checks import is_row
 from backprop.core.lookup import show_call
+from backprop.core.returned import is_array, misshaped
 from backprop.core.settings import Settings
-from backprop.core.types import Array, DTypeLike, Shape
+from backprop.core.types import Array, DTypeLike, Shape, as_array
 
 
 class Initializer(Settings):
@@ -37,10 +42,17 @@ class Initializer(Settings):
 
         Raises:
             ValueError: A number is too large for the dtype.
+            TypeError: ``draw`` of a class of the user's own returns no array of numbers.
+            ShapeError: It has another shape; nothing is broadcast.
         """
-        drawn = np.asarray(self.draw(shape, rng))
+        drawn: Any = self.draw(shape, rng)
+        if is_row(drawn) and not isinstance(drawn, np.ndarray):
+            drawn = to_array(drawn, f"what {type(self).__name__}.draw returned")
+        if not (self.of_package or is_array(drawn, shape, NUMBERS)):
+            raise misshaped(type(self).__name__, "draw", drawn, f"an array of shape {shape}")
+        drawn = np.asarray(drawn)
         with np.errstate(over="ignore"):
-            weights = drawn.astype(dtype, copy=False)
+            weights: Array = drawn.astype(dtype, copy=False)
         if np.isinf(weights).any():
             largest = np.finfo(weights.dtype).max
             raise ValueError(
@@ -48,6 +60,14 @@ class Initializer(Settings):
                 f"{weights.dtype} is {largest:.4g}: take smaller ones."
             )
         return weights
+
+    def new_weights(self, shape: Shape, rng: np.random.Generator, dtype: np.dtype[Any]) -> Array:
+        """What a call makes, looked at where a class of the user's own has another ``__call__``."""
+        made: Any = self(shape, rng, dtype)
+        if not (self.of_package or is_array(made, shape, "f")):
+            expected = f"floats, an array of shape {shape}"
+            raise misshaped(type(self).__name__, "__call__", made, expected)
+        return as_array(made, dtype)
 
     def draw(self, shape: Shape, rng: np.random.Generator) -> Array:
         """The weights in float64."""

@@ -131,7 +131,7 @@ class Layer(CheckedLayer):
         self.check_new(name)
         parameter = Parameter(
             name,
-            initializers.get(initializer)(shape, self._rng, self.dtype),
+            initializers.get(initializer).new_weights(shape, self._rng, self.dtype),
             trainable=self._trainable,
             decays=decays,
             learned=learned,

@@ -6,7 +6,6 @@ constructor raises ``ValueError``.
 
 from collections.abc import Callable
 from functools import lru_cache
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from backprop.core.arrays import NUMBERS
 from backprop.core.checks import check_choice, check_number
 from backprop.core.errors import ShapeError
 from backprop.core.lookup import resolve, show_call
-from backprop.core.returned import is_array, misshaped
+from backprop.core.returned import is_array, is_number, misshaped
 from backprop.core.settings import Settings
 from backprop.core.signatures import check_methods
 from backprop.core.types import Array, Shape
@@ -62,8 +61,7 @@ class Regularizer(Settings):
                     f"{kind}.{method} wrote into W, the weights themselves: it must make a new "
                     f"array, or compute in a copy."
                 )
-            number = isinstance(returned, Real) or is_array(returned, (), NUMBERS)
-            if method == "penalty" and not number:
+            if method == "penalty" and not is_number(returned):
                 raise misshaped(kind, method, returned, "Ω(W), a number")
             if method == "gradient" and not is_array(returned, W.shape, NUMBERS):
                 raise misshaped(kind, method, returned, f"∂Ω/∂W, shape {W.shape}")

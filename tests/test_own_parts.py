@@ -4,7 +4,7 @@ import ast
 
 import numpy as np
 import pytest
-from mistakes import PACKAGE, C, X
+from mistakes import PACKAGE, C, X, assert_speaks
 
 import backprop as bp
 from backprop.constraints import Constraint
@@ -100,3 +100,55 @@ def test_an_optimizer_on_the_whole_data_defines_minimize():
 
     with pytest.raises(TypeError, match=r"write def minimize\(self, loss_and_gradient, theta,"):
         fitted(optimizer=Misfit(0.1))
+
+
+class Scaled(Optimizer):
+    def __init__(self, made):
+        super().__init__(0.1)
+        self.made = made
+
+    def coefficients(self, t, eta):
+        return self.made(t, eta)
+
+    def update(self, theta, g, scratch):
+        theta -= self.scalars[0] * g
+
+
+COEFFICIENTS = {
+    "a number": lambda t, eta: eta,
+    "None": lambda t, eta: None,
+    "text": lambda t, eta: "12",
+    "a tuple of text": lambda t, eta: ("1",),
+    "a tuple of None": lambda t, eta: (None,),
+    "a complex number": lambda t, eta: (eta * 1j,),
+    "an array": lambda t, eta: (np.ones(2),),
+    "another number of them": lambda t, eta: (eta,) * t,
+    "None later": lambda t, eta: (eta,) if t == 1 else None,
+    "a number later": lambda t, eta: (eta,) if t == 1 else 2 * eta,
+}
+
+
+@pytest.mark.parametrize("made", COEFFICIENTS.values(), ids=COEFFICIENTS)
+@pytest.mark.parametrize("together", [False, True])
+def test_coefficients_are_a_tuple_of_numbers(made, together):
+    def model():
+        model = bp.Sequential([Dense(3), Softmax()], seed=0)
+        model.compile(Scaled(made), "sparse_categorical_crossentropy")
+        return model
+
+    words = r"Scaled\.coefficients must return a tuple of numbers.*write return \(eta,\)"
+    with pytest.raises(TypeError, match=words) as caught:
+        if together:
+            bp.fit_many([model(), model()], X, C, batch_size=4, epochs=2, verbose=0)
+        else:
+            model().fit(X, C, 4, 2, 0)
+    assert_speaks(caught, [])
+
+
+def test_coefficients_of_all_types_of_numbers_are_right():
+    plain = fitted(optimizer=Scaled(lambda t, eta: (0.1,))).get_weights()
+    kinds = (np.float64, np.array, lambda eta: np.array([eta])[0])
+    for made in (lambda eta, kind=kind: (kind(eta),) for kind in kinds):
+        found = fitted(optimizer=Scaled(lambda t, eta, made=made: made(eta))).get_weights()
+        np.testing.assert_equal(found, plain)
+    np.testing.assert_equal(fitted(optimizer=Scaled(lambda t, eta: [eta])).get_weights(), plain)

@@ -1,10 +1,11 @@
 """What methods of the user's own classes return: is it what the package goes on with?"""
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from backprop.core.arrays import is_masked
+from backprop.core.arrays import NUMBERS, is_masked
 from backprop.core.errors import ShapeError
 from backprop.core.types import Shape
 
@@ -13,6 +14,11 @@ def is_array(returned: Any, shape: Shape, kinds: str) -> bool:
     """Whether it is an array of that shape, of a dtype of one of these kinds, without a mask."""
     kind = getattr(returned, "dtype", np.dtype(object)).kind
     return kind in kinds and not is_masked(returned) and returned.shape == shape
+
+
+def is_number(returned: Any) -> bool:
+    """Whether it is a real number: Python's, NumPy's, or an array without axes."""
+    return isinstance(returned, Real) or is_array(returned, (), NUMBERS)
 
 
 def misshaped(owner: Any, method: str, returned: Any, expected: str) -> Exception:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backprop.core.buffers import filled_array, new_array
+from backprop.core.returned import is_number
 from backprop.core.types import Array
 
 BLOCK = 32768
@@ -84,7 +85,14 @@ def vectors_of(
 def written(
     numbers: Sequence[float], scalars: Sequence[Array], dtype: np.dtype[Any]
 ) -> list[Array]:
-    """The numbers as arrays without axes: those that are there, or else new ones."""
+    """The numbers as arrays without axes: those that are there, or else new ones.
+
+    Raises:
+        TypeError: One is none, or they are no list.
+        ValueError: Likewise, or there are more or fewer than arrays.
+    """
+    if not (scalars or all(map(is_number, numbers))):
+        raise TypeError("no numbers")
     arrays = list(scalars) or [np.empty((), dtype) for _ in numbers]
     for array, number in zip(arrays, numbers, strict=True):
         array[()] = number

@@ -10,7 +10,14 @@ from backprop.core.parameters import Parameters
 from backprop.core.settings import Checked, Settings
 from backprop.core.types import Array
 from backprop.optimizers.blocks import BLOCK, Block, cut, vectors_of, written
-from backprop.optimizers.options import LearningRate, new_rate, one_limit, optional, show
+from backprop.optimizers.options import (
+    LearningRate,
+    new_rate,
+    one_limit,
+    optional,
+    refuse_coefficients,
+    show,
+)
 from backprop.optimizers.vectors import clip, collect, exchange, settle
 
 
@@ -117,9 +124,12 @@ class Bookkeeping(Settings):
         numbers = self.coefficients(t, eta) if not self.gathers or self.due else self._numbers
         if decays:
             self._keep = 1 - eta * (self.weight_decay or 0)
-        if numbers != self._numbers:
-            scalars = written(numbers, self.scalars, parameters.values.dtype)
-            self.__dict__.update(_numbers=numbers, scalars=scalars)  # quicker than one by one
+        try:
+            if numbers != self._numbers:
+                scalars = written(numbers, self.scalars, parameters.values.dtype)
+                self.__dict__.update(_numbers=numbers, scalars=scalars)  # quicker than one by one
+        except (TypeError, ValueError):
+            refuse_coefficients(self, numbers)
         return self._blocks
 
     @property

@@ -119,6 +119,19 @@ def refuse_returned(optimizer: object) -> NoReturn:
     )
 
 
+def refuse_coefficients(optimizer: object, returned: Any) -> NoReturn:
+    """Says what ``coefficients`` must return.
+
+    Raises:
+        TypeError: Always.
+    """
+    kind = type(optimizer).__name__
+    raise TypeError(
+        f"{kind}.coefficients must return a tuple of numbers, as many at each step, but it "
+        f"returned {returned!r:.60}: for one number write return (eta,)."
+    ) from None
+
+
 def optional(check: Callable[..., T], value: Any, name: str, *limits: float) -> T | None:
     """The value as ``check`` returns it; None stays None."""
     return None if value is None else check(value, name, *limits)

@@ -138,10 +138,7 @@ def test_coefficients_are_a_tuple_of_numbers(made, together):
 
     words = r"Scaled\.coefficients must return a tuple of numbers.*write return \(eta,\)"
     with pytest.raises(TypeError, match=words) as caught:
-        if together:
-            bp.fit_many([model(), model()], X, C, batch_size=4, epochs=2, verbose=0)
-        else:
-            model().fit(X, C, 4, 2, 0)
+        bp.fit_many([model(), model()][: 1 + together], X, C, batch_size=4, epochs=2, verbose=0)
     assert_speaks(caught, [])
 
 

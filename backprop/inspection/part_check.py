@@ -9,7 +9,6 @@ import numpy as np
 from backprop.core import console
 from backprop.core.checks import check_integer, check_shape
 from backprop.core.errors import ShapeError
-from backprop.core.signatures import check_methods
 from backprop.core.types import Array, Shape
 from backprop.core.walk import objects_in
 from backprop.inspection.copies import (
@@ -25,7 +24,7 @@ from backprop.inspection.real_branches import branching_as_real
 from backprop.inspection.trials import inputs_for, suitable
 from backprop.inspection.unregistered import unregistered
 from backprop.layers import Layer
-from backprop.layers.block import METHODS, activity_penalty, shape_through
+from backprop.layers.block import activity_penalty, check_own_methods, shape_through
 from backprop.layers.returned import check_outputs
 from backprop.losses import Loss
 
@@ -59,7 +58,7 @@ def check_layer(
     if not isinstance(layer, Layer):
         raise TypeError(f"layer must be a layer, an object with brackets, but it is {layer!r}.")
     rng = np.random.default_rng(check_integer(seed, "seed", 0))
-    check_methods(layer, METHODS, "parameters")
+    check_own_methods(layer)
     twin = with_spoilt_buffers(in_dtype(layer, np.float64))
     if twin.input_shape is None:
         twin.build(shape, rng, np.float64)

@@ -10,6 +10,7 @@ import numpy as np
 from backprop.core.errors import ShapeError
 from backprop.core.frozen import FixedList
 from backprop.core.lookup import default_name, in_place_of_a_layer
+from backprop.core.own_functions import check_functions
 from backprop.core.signatures import check_methods
 from backprop.core.types import Array, Shape
 from backprop.layers.base import Activation, Layer
@@ -109,7 +110,7 @@ class Block(Layer):
                 f"{type(layer).__name__} is the base of layers of one's own and computes nothing: "
                 f"take one of its classes, such as ReLU() or Dense(8)."
             )
-        check_methods(layer, METHODS, "parameters")
+        check_own_methods(layer)
         if layer.input_shape is not None or any(layer is other for other in self.children):
             raise taken_layer(layer)
         taken = {other.name for other in self.children}
@@ -130,6 +131,17 @@ class Block(Layer):
             parameter.trainable = parameter.trainable and self.trainable
         self.parameters += layer.parameters
         return check_size(layer, layer.output_shape(input_shape))
+
+
+def check_own_methods(layer: Layer) -> None:
+    """Checks how the methods of a layer of the user's own take their arguments.
+
+    Raises:
+        TypeError: A method takes others, or the constructor of ``Layer`` has not been called.
+    """
+    check_methods(layer, METHODS, "parameters")
+    if not layer.of_package and type(layer).forward is Activation.forward:
+        check_functions(layer)
 
 
 def taken_layer(layer: Layer) -> ValueError:

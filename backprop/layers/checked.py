@@ -11,6 +11,7 @@ import numpy as np
 from backprop.core.buffers import Buffers
 from backprop.core.checks import check_flag, check_name
 from backprop.core.errors import NoForwardError, NotBuiltError, ShapeError, misfit
+from backprop.core.own_functions import look_at_functions
 from backprop.core.parameters import Parameter
 from backprop.core.settings import ALIASES, Checked, Settings
 from backprop.core.time_steps import Unrolled
@@ -104,6 +105,11 @@ class CheckedLayer(Settings):
         self._trainable = True
         self._looked_at: set[str] = set()  # the calls of own code that left their input as it was
         self.buffers = Buffers()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls.is_activation and not cls.of_package:
+            look_at_functions(cls)
 
     def __call__(self, *inputs: object, **options: object) -> NoReturn:
         """Layers are listed, not called."""

@@ -135,6 +135,40 @@ class NeedsNoForward(Layer):
         return -delta
 
 
+class Shifted(Layer):
+    def make_parameters(self, input_shape):
+        self.b = self.add_parameter("b", input_shape, "zeros")
+
+    def forward(self, X, training=False):
+        return X + self.b.value
+
+    def backward(self, delta):
+        self.b.gradient[...] = delta.sum(axis=0)
+        return delta
+
+
+class BeginsWithOnes(Scale):
+    X = np.ones(3)
+
+
+class SquareOfZeros(Layer):
+    X = 0.0
+
+    def forward(self, X, training=False):
+        if training:
+            self.X = X
+        return X * X
+
+    def backward(self, delta):
+        return 2 * delta * self.X
+
+
+@pytest.mark.parametrize("layer", [NeedsNoForward(), Shifted(), Chain([NeedsNoForward()])])
+def test_a_layer_that_needs_nothing_kept_needs_no_forward(layer):
+    report = check_layer(layer, 3)
+    assert report.ok, report
+
+
 class PromisesTwo(Scale):
     def output_shape(self, input_shape):
         return (2,)
@@ -174,7 +208,8 @@ class OverwritesWhatBackwardReads(Scale):
             DrawsInInference(),
             "forward(X, training=False) must change nothing in the layer: _rng changed.",
         ),
-        (NeedsNoForward(), "backward without a training forward before it must raise an error."),
+        (BeginsWithOnes(), "backward without a training forward before it must raise an error."),
+        (SquareOfZeros(), "backward without a training forward before it must raise an error."),
         (
             PromisesTwo(),
             "forward returned an array of shape (5, 3), but output_shape((3,)) promises (5, 2).",
@@ -485,3 +520,24 @@ def test_check_leaves_a_layer_that_cannot_be_shared_usable():
     check_layer(layer, 3)
     check_layer(copy.deepcopy(layer), (2, 3))
     assert layer.input_shape is None
+
+
+@pytest.mark.parametrize("method", ["values", "gradient"])
+@pytest.mark.parametrize("name", ["prediction", "target"])
+def test_a_loss_that_writes_into_what_it_gets_is_told(method, name):
+    class Writing(MeanSquaredError):
+        def written(self, at, prediction, target):
+            found = np.array(getattr(MeanSquaredError, at)(self, prediction, target))
+            if at == method:
+                {"prediction": prediction, "target": target}[name][...] = 7
+            return found
+
+        def values(self, prediction, target):
+            return self.written("values", prediction, target)
+
+        def gradient(self, prediction, target):
+            return self.written("gradient", prediction, target)
+
+    report = check_loss(Writing(), (2,))
+    assert list(report.problems) == [f"{method} wrote into the {name} that it was given."]
+    assert not report.ok

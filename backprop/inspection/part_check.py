@@ -84,7 +84,7 @@ def check_layer(
             f"{expected}."
         )
     R = rng.standard_normal(Y.shape)
-    if layer.input_shape is None and accepts(copy.deepcopy(untouched), R):
+    if layer.input_shape is None and goes_on_without(untouched, X, R):
         problems.append("backward without a training forward before it must raise an error.")
     problems += contract(untouched, X, R)
     for path in unregistered(untouched, X):
@@ -149,13 +149,20 @@ def contract(layer: Layer, X: Array, R: Array) -> Iterator[str]:
         yield "backward wrote into the layer's input."
 
 
-def accepts(layer: Layer, delta: Array) -> bool:
-    """Whether backward raises no error."""
+def goes_on_without(layer: Layer, X: Array, R: Array) -> bool:
+    """Whether backward raises no error without a forward that makes another result of it."""
+    alone, behind = copy.deepcopy(layer), copy.deepcopy(layer)
     try:
-        layer.backward(delta)
+        found = results(alone, R)
     except Exception:  # a user's layer may refuse by any
         return False
-    return True
+    behind.forward(X.copy(), training=True)
+    return not all(map(np.array_equal, found, results(behind, R)))
+
+
+def results(layer: Layer, delta: Array) -> list[Any]:
+    """∂E/∂X and the gradients."""
+    return [layer.backward(delta.copy()), *(p.gradient for p in layer.parameters)]
 
 
 def state(thing: object) -> dict[str, Any]:
@@ -250,6 +257,7 @@ def check_loss(
         gradients[name] = gradient
         if not np.array_equal(gradient, twin.backward()):
             problems.append("backward returned another gradient when it was called again.")
+    problems += written_into(twin, P, y)
     E, twice = (twin.forward(np.tile(P, (k, *[1] * len(shape))), repeat(y, k)) for k in (1, 2))
     if abs(E - twice) > 1e-12 * abs(E):
         problems.append(
@@ -258,6 +266,19 @@ def check_loss(
         )
     title = f"Gradient check: {loss}, {len(P)} predictions of shape {shape}"
     return compare(title, real, make_complex, gradients, list(dict.fromkeys(problems)))
+
+
+def written_into(loss: Loss, P: Array, y: Array) -> Iterator[str]:
+    """What a loss of the user's own changes although it must not, one sentence for each."""
+    loss.forward(P, y)
+    if loss.of_package or loss._prediction is None:
+        return
+    for method in (loss.values, loss.gradient):
+        given, before = loss.given(), loss.given()  # copies
+        method(*given)
+        for name, array, kept in zip(("prediction", "target"), given, before, strict=True):
+            if not np.array_equal(array, kept, equal_nan=True):
+                yield f"{method.__name__} wrote into the {name} that it was given."
 
 
 def repeat(y: Array, k: int) -> Array:

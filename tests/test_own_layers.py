@@ -112,6 +112,7 @@ DELTAS = {
     "a list": (lambda delta: delta.tolist(), "an array of floats, but it returned"),
     "a number": (lambda delta: delta.sum(), "an array of floats, but it returned"),
     "text": (lambda delta: delta.astype(str), "an array of floats, but it returned"),
+    "complex": (lambda delta: delta * 1j, "an array of floats, but it returned"),
     "masked": (lambda delta: np.ma.masked_less(delta, 0), "an array of floats, but it returned"),
 }
 

@@ -149,3 +149,21 @@ def test_coefficients_of_all_types_of_numbers_are_right():
         found = fitted(optimizer=Scaled(lambda t, eta, made=made: made(eta))).get_weights()
         np.testing.assert_equal(found, plain)
     np.testing.assert_equal(fitted(optimizer=Scaled(lambda t, eta: [eta])).get_weights(), plain)
+
+
+@pytest.mark.parametrize("method", ["values", "gradient"])
+def test_a_loss_must_not_return_complex_numbers(method):
+    class Complex(bp.losses.MeanSquaredError):
+        pass
+
+    def turned(self, prediction, target):
+        return 1j * getattr(bp.losses.MeanSquaredError, method)(self, prediction, target)
+
+    setattr(Complex, method, turned)
+    model = bp.Sequential([Dense(3)], seed=0)
+    model.compile("sgd", Complex())
+    words = rf"^Complex\.{method} must return .* dtype complex"
+    for verb in (model.fit, model.train_on_batch) + (model.evaluate,) * (method == "values"):
+        with pytest.raises(ValueError, match=words) as caught:
+            verb(X, np.eye(3)[C])
+        assert_speaks(caught, [])

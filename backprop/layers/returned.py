@@ -60,7 +60,7 @@ def check_input_delta(layer: Layer, dX: Any) -> None:
         ShapeError: It has another shape than the X of the last training pass.
     """
     received = vars(layer).get("_received")
-    if not isinstance(dX, np.ndarray) or is_masked(dX) or dX.dtype.kind not in "fc":
+    if not isinstance(dX, np.ndarray) or is_masked(dX) or dX.dtype.kind != "f":
         raise TypeError(
             f"{layer}.backward must return ∂E/∂X, an array of floats, but it returned {dX!r:.60}."
         )

@@ -172,13 +172,17 @@ class CheckedLoss(Settings):
             kind = getattr(values, "dtype", np.dtype(object)).kind
             if (
                 is_masked(values)
-                or kind not in "fiubc"
+                or kind not in self.kinds()
                 or not values.ndim
                 or values.shape != shape[: values.ndim]
             ):
                 what = f"a loss for each sample, shape {shape[:-1]}"
                 raise misshaped(self, "values", values, what)
         return values
+
+    def kinds(self) -> str:
+        """The kinds of numbers that ℓ may be: complex ones of complex predictions alone."""
+        return "c" if self._prediction.dtype.kind == "c" else "fiub"
 
     def checked_gradient(self, gradient: Array) -> Array:
         """What ``gradient`` returned, looked at if the loss is the user's own.
@@ -190,7 +194,7 @@ class CheckedLoss(Settings):
         if not self.of_package:
             shape = self._prediction.shape
             kind = getattr(gradient, "dtype", np.dtype(object)).kind
-            if is_masked(gradient) or kind not in "fc" or gradient.shape != shape:
+            if is_masked(gradient) or kind != "f" or gradient.shape != shape:
                 what = f"∂ℓ/∂prediction in floats, shape {shape} as the predictions"
                 raise misshaped(self, "gradient", gradient, what)
         return gradient

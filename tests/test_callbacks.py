@@ -290,3 +290,24 @@ def test_learning_rate_may_be_changed_between_steps(data):
     once.train_on_batch(X[:2], y[:2])
     for mine, its in zip(model.get_weights(), once.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, its)
+
+
+class Misspelt(Callback):
+    def on_epoch_ends(self, epoch, logs=None):
+        """Never called."""
+
+    def on_epoch_begun(self, epoch):
+        """Called below."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.on_epoch_begun(epoch)
+
+    def on_new_record(self):
+        """Like no hook."""
+
+
+def test_a_hook_that_is_called_nearly_right_is_told_of(data):
+    words = "on_epoch_ends of Misspelt is never called.*is it meant to be on_epoch_end?"
+    with pytest.warns(RuntimeWarning, match=words) as caught:
+        classifier().fit(*data, epochs=2, verbose=0, callbacks=[Misspelt()])
+    assert [warning.filename for warning in caught] == [__file__]

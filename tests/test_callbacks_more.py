@@ -634,3 +634,8 @@ def test_a_line_of_more_numbers_than_columns_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"row 1 is \['0', '1', '2'\], but there are 2 columns"):
         continued(tmp_path, "epoch,loss\n0,1,2\n")
     assert (tmp_path / "log.csv").read_text() == "epoch,loss\n0,1,2\n"
+
+
+def test_a_device_is_not_read_as_a_log():
+    with pytest.raises(OSError, match="device"):
+        play([0.5], CSVLogger("/dev/zero", append=True))

@@ -1,5 +1,7 @@
 """k-fold cross-validation: who is held out, and what is reported of it."""
 
+import warnings
+
 import numpy as np
 import pytest
 import scipy.sparse
@@ -9,7 +11,8 @@ import backprop as bp
 from backprop import cross_validate
 from backprop.callbacks import EarlyStopping, LambdaCallback
 from backprop.core.errors import NotCompiledError
-from backprop.experiments.cross_validation import cut
+from backprop.experiments.cross_validation import CrossValidation, cut
+from backprop.experiments.searching import Search
 from backprop.layers import Dense, Sigmoid, Softmax
 
 
@@ -251,3 +254,14 @@ def test_mistakes_of_fit_are_its_own(labelled):
         cross_validate(classifier, X, y, batch_size=0)
     with pytest.raises(NotCompiledError, match="call compile"):
         cross_validate(lambda: bp.Sequential([Dense(3), Softmax()]), X, y)
+
+
+def test_folds_that_have_all_diverged_are_shown_in_silence():
+    for value in (np.inf, -np.inf, np.nan):
+        scores = {"loss": np.full(3, value)}
+        with np.errstate(all="warn"), warnings.catch_warnings():
+            warnings.simplefilter("error")
+            shown = str(CrossValidation([], [], [], scores))
+            assert f"loss  {value:.4f} ± nan" in shown
+            found = Search([{"k": 1}], {"loss": np.full((1, 3), value)}, "loss")
+            assert f"{value:.4f} ± nan" in str(found)

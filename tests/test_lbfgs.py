@@ -384,7 +384,9 @@ def test_frozen_layers_are_not_touched(data, frozen):
         same = np.array_equal(model.layers[k].W, before[k])  # W, b, W, b
         assert same == (k in frozen)
         assert np.array_equal(model.layers[k].b, before[k + 1]) == (k in frozen)
-    assert len(history.epoch) == (0 if len(frozen) == 2 else 5)
+    assert len(history.epoch) == (1 if len(frozen) == 2 else 5)
+    if len(frozen) == 2:
+        assert history.history["loss"] == pytest.approx([model.evaluate(*data)], rel=1e-12)
     assert ("frozen" in model.optimizer.message) == (len(frozen) == 2)
 
 
@@ -673,6 +675,33 @@ def test_a_training_that_ends_on_its_first_slope_says_so(data, dtype, size):
         fit(model, X, size * (10 + Y))
     assert [warning.filename for warning in caught] == [__file__]
     assert model.optimizer.message == "the first steps were too short to lower the loss"
+
+
+@pytest.mark.parametrize("size", [1e7, 1e15])
+def test_a_training_whose_steps_are_lost_in_the_digits_says_so(size):
+    """Kinks turn the slope within a first step whose gain is less than the loss's last digit."""
+    X = np.random.default_rng(0).normal(size=(60, 4))
+    model = bp.Sequential([bp.Input(4), Dense(5), ReLU(), Dense(1)], seed=0)
+    model.compile("lbfgs", "mse")
+    with pytest.warns(RuntimeWarning, match="has not converged.*scale the targets"):
+        fit(model, X, size * X @ [[1.0], [2.0], [-1.0], [0.5]], epochs=300)
+    assert model.optimizer.message == "the first steps were too short to lower the loss"
+
+
+@pytest.mark.parametrize(
+    ("size", "seed", "told"), [(1e18, 0, [True]), (1e18, 1, []), (1e10, 0, [])]
+)
+def test_a_line_search_through_losses_that_are_not_finite_is_no_convergence(size, seed, told):
+    """Unless it has come down to the last digits in any case."""
+    X = size * np.random.default_rng(0).normal(size=(60, 4)).astype("f4")
+    model = bp.Sequential([bp.Input(4), Dense(5), ReLU(), Dense(1)], seed=seed)
+    model.compile("lbfgs", "mse")
+    with np.errstate(over="warn"), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        losses = fit(model, X, X @ [[1.0], [2.0], [-1.0], [0.5]], epochs=300).history["loss"]
+    words = [str(each.message) for each in caught if "loss of the first step" not in str(each)]
+    assert len(losses) < 300
+    assert ["scale the inputs" in each for each in words] == told
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -592,3 +592,12 @@ def test_confusion_matrix_can_be_drawn():
 def test_confusion_matrix_refuses(true, guess, options, message):
     with pytest.raises(ValueError, match=message):
         confusion_matrix(true, guess, **options)
+
+
+@pytest.mark.parametrize("columns", [1, 3])
+def test_outputs_that_are_nan_name_no_class(columns):
+    outputs = np.zeros((4, columns))
+    outputs[2:] = np.nan
+    with pytest.raises(ValueError, match="y_pred has a nan in row 2"):
+        confusion_matrix([0, 0, 0, 0], outputs)
+    assert confusion_matrix([0], np.array([[0.0, -np.inf]])).tolist() == [[1, 0], [0, 0]]

@@ -417,6 +417,8 @@ def test_own_layer_needs_its_class_to_be_loaded(path):
     model.save(path)
     with pytest.raises(ValueError, match=r"holds 'Scale', which is not backprop's: pass custom_ob"):
         bp.load_model(path)
+    with pytest.raises(TypeError, match=r"custom_objects\['Scale'\] must be the class, but it is"):
+        bp.load_model(path, custom_objects={"Scale": Scale(3.0)})
     loaded = bp.load_model(path, custom_objects={"Scale": Scale})
     assert (loaded.layers[1].k, loaded.layers[1].name) == (3.0, "triple")
     X = np.ones((3, 2))

@@ -1,9 +1,11 @@
 """The contract of a callback, and the list of them that a training loop calls."""
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
-from backprop.core.settings import Settings
+from backprop.core import console
+from backprop.core.settings import Settings, from_package
 from backprop.core.signatures import check_function, check_methods
 
 Logs = dict[str, float]
@@ -252,3 +254,26 @@ class CallbackList:
 def overrides(callback: Callback, hook: str) -> bool:
     """Whether a callback's class, or the object itself, defines that hook."""
     return getattr(type(callback), hook) is not getattr(Callback, hook) or hook in vars(callback)
+
+
+def warn_of_misspelt_hooks(callback: Callback) -> None:
+    """Warns of methods of one's own that are called like a hook, but not quite, and by nobody."""
+    own = [kind for kind in type(callback).__mro__ if not from_package(kind) and kind is not object]
+    methods = [(name, each) for kind in own for name, each in vars(kind).items()]
+    called = {
+        name
+        for _, each in methods
+        if isinstance(each, FunctionType)
+        for name in each.__code__.co_names
+    }
+    for name, each in methods:
+        if not (name.startswith("on_") and callable(each)) or name in HOOKS or name in called:
+            continue
+        import difflib  # slow to load, and needed here alone
+
+        near = difflib.get_close_matches(name.lower(), HOOKS, 1, 0.75)
+        if near:
+            console.warn(
+                f"{name} of {type(callback).__name__} is never called, as no hook is called so: "
+                f"is it meant to be {near[0]}?"
+            )

@@ -72,7 +72,9 @@ class CSVLogger(Callback):
         """
         self._rows: list[list[str]] = []
         self._mark = ""
-        if self.append and os.path.exists(check_file(self.filename)):
+        if self.append and os.path.isfile(
+            check_file(self.filename)
+        ):  # no device, which may have no end
             self._read()
         self._replace()
 

@@ -71,6 +71,12 @@ NOT_TAKEN = {
     "dtype": "all of a model has one, Sequential(…, dtype=…)",
     "trainable": "it is an attribute of layers, .trainable = False",
     "weights": "call set_weights of the model",
+    "training": "only the passes of fit and train_on_batch are those of training",
+    "inplace": "memory is used again in any case",
+    "stateful": "every sequence begins with a state of 0",
+    "seed": "all of a model has one, Sequential(…, seed=…)",
+    "class_weight": "it is an argument of fit",
+    "pos_weight": "fit takes class_weight={{1: …}}",
     **dict.fromkeys(
         ("input_shape", "input_dim", "batch_input_shape", "input_length"),
         "a model finds the shape of its inputs in the first data, or begins with "

@@ -29,8 +29,17 @@ ALIASES = {
     "min_learning_rate": "min_lr",
     "running_mean": "moving_mean",
     "running_var": "moving_variance",
+    "weight": "W or gamma",
+    "eps": "epsilon",
+    "epsilon": "min_delta",
+    "dim": "axis",
+    "beta": "delta",
+    "ignore_index": "ignore_class",
+    "period": "save_freq",
+    "requires_grad": "trainable",
+    "frozen": "trainable",
 }
-"""Names from other libraries, and what they are called here."""
+"""Names from other libraries, and what they are called here: the first that there is."""
 
 PLAIN: Any = object.__setattr__
 """How a class assigns whose names are not looked at: several times as quickly."""
@@ -249,8 +258,9 @@ def check_read(made: Any, name: str, value: Any) -> None:
     likeness = 0.75 if made.own_names else 0.6
     found = difflib.get_close_matches(name.lower(), known, 1, likeness)
     advice = {**NOT_TAKEN, **getattr(kind, "not_taken", {})}.get(name, "")
-    if ALIASES.get(name) in known:
-        advice = f"set {ALIASES[name]}"
+    alias = [each for each in ALIASES.get(name, "").split(" or ") if each in known]
+    if alias:
+        advice = f"set {alias[0]}"
     elif found and not advice:
         advice = f"set {found[0]}"
     if advice or not made.own_names:

@@ -53,9 +53,15 @@ class CrossValidation:
         folds = len(self.histories)
         lines = [f"{folds} folds, each held out once: mean ± standard deviation over the folds"]
         for name, values in self.scores.items():
-            spread = values.std(ddof=1)
-            lines.append(f"{name:<{width}}  {values.mean():.4f} ± {spread:.4f}")
+            mean, spread = mean_and_spread(values)
+            lines.append(f"{name:<{width}}  {mean:.4f} ± {spread:.4f}")
         return "\n".join(lines)
+
+
+def mean_and_spread(scores: Array) -> tuple[Any, Any]:
+    """Mean and standard deviation over the folds, the last axis; folds may have diverged."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return scores.mean(axis=-1), scores.std(axis=-1, ddof=1)
 
 
 def cross_validate(

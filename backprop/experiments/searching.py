@@ -18,7 +18,7 @@ from backprop.core.lookup import is_function
 from backprop.core.signatures import check_call_by_name, check_function
 from backprop.core.types import Array
 from backprop.experiments.checked import checked_models, checked_samples, refuse_lists
-from backprop.experiments.cross_validation import cut
+from backprop.experiments.cross_validation import cut, mean_and_spread
 from backprop.experiments.many import fit_many
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Search:
         head = [*names, *self.scores]
         rows = [
             [show(setting[name]) for name in names]
-            + [f"{v[k].mean():.4f} ± {v[k].std(ddof=1):.4f}" for v in self.scores.values()]
+            + ["{:.4f} ± {:.4f}".format(*mean_and_spread(v[k])) for v in self.scores.values()]
             for k, setting in enumerate(self.settings[:SHOWN])
         ]
         widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
@@ -91,7 +91,7 @@ class Search:
         Returns:
             The matplotlib figure.
         """
-        means, spreads = self.scores[self.by].mean(axis=1), self.scores[self.by].std(axis=1, ddof=1)
+        means, spreads = mean_and_spread(self.scores[self.by])
         values = {name: [setting[name] for setting in self.settings] for name in self.best}
         return plotting.setting_scores(values, means, spreads, self.by, path)
 
@@ -171,7 +171,7 @@ def search(
         for model, rows in zip(models, held_out * len(tried), strict=True)
     ]
     scores = {key: np.array([each[key] for each in logs]).reshape(-1, folds) for key in logs[0]}
-    means = sign * scores[name].mean(axis=1)
+    means = sign * mean_and_spread(scores[name])[0]
     best_first = np.argsort(means, kind="stable")  # nan comes last
     ordered = {key: values[best_first] for key, values in scores.items()}
     return Search([tried[k] for k in best_first], ordered, name)

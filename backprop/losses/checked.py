@@ -20,6 +20,7 @@ from backprop.losses.helpers import extra_axes, interval_of, show_interval, show
 class CheckedLoss(Settings):
     """The base of ``Loss``, with what the package asks losses about."""
 
+    not_taken = {"weight": "fit takes class_weight and sample_weight"}
     buffers: Buffers
     _prediction: Any
     _target: Any

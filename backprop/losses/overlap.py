@@ -41,7 +41,7 @@ class Tversky(Loss):
     outputs = "answers"
     domain = UNIT
     ending = "Sigmoid() or a Softmax()"
-    not_taken = {"axis": "the sums run over all outputs of a sample"}
+    not_taken = {**Loss.not_taken, "axis": "the sums run over all outputs of a sample"}
     smallest = 1e-7  # ε
     formula = Formula(
         "(1 − ({p}{r} · {y}{r}) / d{r})",

@@ -28,8 +28,8 @@ def confusion_matrix(y_true: Any, y_pred: Any, n_classes: int | None = None) -> 
 
     Raises:
         ShapeError: The two have different lengths, or are no rows at all.
-        ValueError: An index is no whole number from 0 to K − 1, or a row of ``y_true`` names
-            several classes or none.
+        ValueError: An index is no whole number from 0 to K − 1, a row of ``y_true`` names several
+            classes or none, or a row has a nan.
 
     Example:
         >>> bp.metrics.confusion_matrix([0, 0, 1], [0, 1, 1])  # one 0 was taken for a 1
@@ -61,6 +61,8 @@ def as_classes(y: Any, name: str, scores: bool = True) -> Array:
     """
     Y = to_array(y, name)
     if Y.ndim == 2:
+        if Y.dtype.kind == "f" and (lost := np.isnan(Y).any(axis=1)).any():
+            raise ValueError(f"{name} has a nan in row {lost.argmax()}, which names no class.")
         if Y.shape[1] == 1:
             Y = Y[:, 0] > 0.5 if Y.dtype.kind == "f" else Y[:, 0]
         elif Y.shape[1]:

@@ -25,6 +25,7 @@ from backprop import (
 )
 from backprop.core.durable import FilePath, check_file
 from backprop.core.lookup import arguments_of
+from backprop.core.settings import Settings
 from backprop.core.types import Array
 from backprop.layers import Layer
 from backprop.losses import scikit
@@ -116,12 +117,19 @@ def load(
         CorruptFileError: The file is none of ours, or damaged.
         ValueError: It holds something else, or is of a newer version; or a class is not known, or
             cannot be made as it was.
+        TypeError: ``custom_objects`` is no dict, or holds an object in the place of its class.
     """
     if custom_objects is not None and not isinstance(custom_objects, Mapping):
         raise TypeError(
             f"custom_objects must be a dict such as {{'Scale': Scale}}, not {custom_objects!r}."
         )
     origin, custom = repr(check_file(path)), custom_objects or {}
+    for name, given in custom.items():
+        if isinstance(given, Settings):
+            raise TypeError(
+                f"custom_objects[{name!r}] must be the class, but it is an object of it, "
+                f"{given!r:.60}: leave out the parentheses."
+            )
     tree = files.read(path, "model")
     kind: Any = model_class
     with files.belief(path):

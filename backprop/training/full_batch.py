@@ -10,10 +10,10 @@ from backprop.core import console
 from backprop.core.errors import DivergenceError
 from backprop.core.types import Array
 from backprop.training.batched_metrics import count_known, try_metrics
-from backprop.training.divergence import between, explain, quiet
+from backprop.training.divergence import LARGE_LOSS, between, explain, extent, quiet
 
-LEVEL = 0.5
-"""The share of the first gradient by which others differ from it, if the slope has no end yet."""
+NOTHING = 1e-5
+"""The share of the targets that outputs are at the most if they hardly change a large loss."""
 
 
 class Evaluations(Callback):
@@ -88,6 +88,10 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
     if first >= epochs.stop:
         return
     if not stretches:
+        loop.callbacks.call("on_epoch_begin", epoch, {})
+        with quiet():
+            logs = loop.attempt(lambda: loop.evaluate(batches))
+        loop.end_epoch(epoch, logs)
         optimizer.message = "there is nothing to train: all weights are frozen"
         return
     reached = np.concatenate([theta[stretch] for stretch in stretches]).astype(np.float64)
@@ -96,15 +100,17 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
         optimizer.iterations -= over - epoch  # which are counted again
     known.start, known.first, known.reached = reached, epoch, reached
     losses: list[float] = []
-    slope: Array | None = None  # g where the first line search begins
-    level = begun = False  # level: whether all of that search found the same g
+    begun = False
     batch: tuple[Any, ...] = ()  # the last one
+    largest = 0.0  # of the first outputs
+    search = line = 0  # the numbers of evaluations before the last line search and after it
 
     def place(x: Array) -> None:
         start = 0
         for stretch in stretches:
             stop = start + stretch.stop - stretch.start
-            theta[stretch] = x[start:stop]
+            with quiet():  # a line search may try numbers that are too large for θ
+                theta[stretch] = x[start:stop]
             start = stop
 
     def begin() -> None:
@@ -116,7 +122,6 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
                 loop.before_step(0)
 
     def loss_and_gradient(x: Array) -> tuple[float, Array]:
-        nonlocal slope, level
         if losses:  # the first one says whether there is anything to be done
             begin()
         if again:
@@ -124,16 +129,12 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
             return again.pop()
         place(x)
         loss, gradient = loop.attempt(means)
-        losses.append(loss)
+        losses.append(loss if np.isfinite(gradient).all() else math.nan)
         known.add(loss, gradient)
-        if len(losses) == 1:
-            slope, level = gradient.copy(), True
-        elif level and slope is not None and epoch == epochs.start:
-            level = bool(np.abs(gradient - slope).max() <= LEVEL * np.abs(slope).max())
         return loss, gradient
 
     def means() -> tuple[float, Array]:
-        nonlocal batch
+        nonlocal batch, largest
         total, seen, gradient = 0.0, 0, np.zeros(len(reached))
         for X, y, weight, given in batches:
             batch = X, y, weight
@@ -145,10 +146,11 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
             mask = model.mask(X)
             if not losses:
                 try_metrics(model.metrics, mask, prediction, given, weight, loop.targets)
+                largest = max(largest, float(np.abs(prediction).max(initial=0)))
             n = len(y) if mask is None else int(mask.sum())
             if model.loss.ignored is not None:
                 n = count_known(y, mask, model.loss.ignored)
-            gradient += n * np.concatenate([g[stretch] for stretch in stretches])
+            gradient += n * np.concatenate([g[stretch] for stretch in stretches], dtype=np.float64)
             total += n * loss
             seen += n
         total, seen, _ = loop.together(total, seen, [])
@@ -160,8 +162,9 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
         raise DivergenceError(explain(model, loss, batch, f"in epoch {epoch + 1}"))
 
     def after_iteration(x: Array) -> bool:
-        nonlocal epoch, begun, reached
+        nonlocal epoch, begun, reached, search, line
         place(x)
+        search, line = line, len(losses)
         if epoch + 1 == over and goal is not None:
             check_way(x, goal)
         if epoch >= first:
@@ -182,6 +185,9 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
         found = optimizer.minimize(loss_and_gradient, reached, after_iteration, len(epochs))
     finally:
         place(reached)  # and not where a line search was when it was interrupted or gave up
+    ended = epoch < epochs.stop and not model.stop_training
+    soon = ended and len(losses) > 1 and epoch < epochs.start + 2
+    short = soon and are_nothing(losses[0], batch, largest)
     if (not found or epoch == epochs.start) and epoch >= first:
         begin()
         with quiet():
@@ -189,13 +195,16 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
         if len(losses) == 1:
             logs["loss"] = losses[0]
         loop.end_epoch(epoch, logs)
-        finite = all(map(math.isfinite, losses))
-        # the usual end of a training in float32, whose digits are soon used up
-        usual = finite and epoch > epochs.start and model.dtype == np.float32
-        if math.isfinite(logs["loss"]) and not (found or usual or level):
-            warn_of_no_step(logs["loss"], epoch, finite)
-    soon = len(losses) > 1 and epoch < min(epochs.start + 2, epochs.stop)
-    if level and soon and batch and not model.stop_training:
+    # after a loss that is not finite a line search may stay where it is, and call that a minimum
+    finite = all(map(math.isfinite, losses[search:] if found else losses))
+    now = loop.logs.get("loss", math.nan)
+    low = now < np.finfo(model.dtype).eps * losses[0]
+    # the usual end of a training in float32, whose digits are soon used up
+    usual = found or (epoch > epochs.start and model.dtype == np.float32)
+    expected = short or low or (finite and usual)
+    if ended and epoch >= first and math.isfinite(now) and not expected:
+        warn_of_no_step(now, epoch, finite)
+    if short:
         optimizer.message = "the first steps were too short to lower the loss"
         warn_of_short_steps(losses[0], batch[1])
     if epoch >= epochs.stop:
@@ -215,12 +224,27 @@ def check_way(x: Array, goal: Array) -> None:
         )
 
 
+def are_nothing(loss: float, batch: tuple[Any, ...], largest: float) -> bool:
+    """Whether a loss is large because outputs are next to nothing beside the targets.
+
+    A step that changes them as much as it can is not seen in the digits of such a loss.
+
+    Args:
+        loss: The first one.
+        batch: The last batch.
+        largest: The size of the largest of the first outputs.
+    """
+    if not (loss > LARGE_LOSS and batch):
+        return False
+    return largest < NOTHING * max(map(abs, extent(batch[1])))
+
+
 def warn_of_short_steps(loss: float, y: Array) -> None:
-    """Warns that a training ended as soon as it had begun, on a slope as steep as ever."""
+    """Warns that a training ended as soon as it had begun, far from the targets."""
     console.warn(
-        f"L-BFGS ends after the first line search, but has not converged: the slope goes on. "
-        f"Steps begin with a length of 1, which is too short to lower a loss of {loss:.6g} by "
-        f"much: scale the targets (these are {between(y)})."
+        f"L-BFGS ends after the first line search, but has not converged: its steps, which begin "
+        f"with a length of 1, are too short to lower a loss of {loss:.6g} by more than its last "
+        f"digits: scale the targets (these are {between(y)})."
     )
 
 
@@ -232,7 +256,7 @@ def warn_of_no_step(loss: float, epoch: int, finite: bool) -> None:
         "model.check_gradients finds that."
     )
     if not finite:
-        hint = "The loss was not finite at some of the steps that it tried: scale the inputs."
+        hint = "The loss was not finite at some steps that it tried: scale the inputs and targets."
     console.warn(
         f"L-BFGS found no step that lowers the loss of {loss:.6g} in epoch {epoch + 1}, and "
         f"training ends. {hint}"

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backprop.callbacks import Callback, CallbackList
+from backprop.callbacks.base import warn_of_misspelt_hooks
 from backprop.core.checks import check_flag, check_integer, check_list
 from backprop.data.frames import Labels, check_labels
 from backprop.data.sources import Source, check_same_every_time, validation_source
@@ -121,6 +122,8 @@ def plan_fit(
     params = {"epochs": last, "steps": batches.steps, "verbose": verbose}
     params["validation"] = held_out is not None and validates(validation_freq, first, last)
     told = CallbackList([*users, *shown, history, means, evaluations], model, params)
+    for each in users:
+        warn_of_misspelt_hooks(each)
     options = {
         "shuffle": shuffle,
         "validation_freq": str(validation_freq),

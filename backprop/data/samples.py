@@ -175,14 +175,23 @@ def weight_by_class(
     return table[classes.astype(np.intp)]
 
 
-def warn_of_other_classes(data: Data, class_weight: Mapping[int, float]) -> None:
+def warn_of_other_classes(
+    data: Data, class_weight: Mapping[int, float], shown: Array | None = None
+) -> None:
     """Warns of weights for classes that do not occur beside classes that have none.
 
     Either alone is usual; both together look as if the classes were numbered otherwise.
+
+    Args:
+        data: Checked arrays.
+        class_weight: The weights.
+        shown: Where targets are no padding; None if nowhere.
     """
-    weighed, found = set(map(int, class_weight)), set(classes_in(data.y).tolist()) - {data.ignored}
-    if weighed - found and found - weighed:
-        first, other = min(weighed - found), min(found - weighed)
+    weighed = set(map(int, class_weight))
+    absent = weighed - set(classes_in(data.y).tolist())
+    others = set(classes_that_count(data, shown).tolist()) - weighed - {data.ignored}
+    if absent and others:
+        first, other = min(absent), min(others)
         console.warn(
             f"class_weight has a weight for class {first}, which does not occur in y, and none for "
             f"class {other}, which does and counts 1: give each class its weight, by its number in "
@@ -190,7 +199,9 @@ def warn_of_other_classes(data: Data, class_weight: Mapping[int, float]) -> None
         )
 
 
-def split_validation(data: Data, fraction: float, categorical: bool = False) -> tuple[Data, Data]:
+def split_validation(
+    data: Data, fraction: float, categorical: bool = False, shown: Array | None = None
+) -> tuple[Data, Data]:
     """The first rows for training and the last for validation, cut at ⌊n (1 − fraction)⌋.
 
     Warns where the targets are classes and one of them is in the last rows only.
@@ -199,6 +210,7 @@ def split_validation(data: Data, fraction: float, categorical: bool = False) -> 
         data: Checked arrays.
         fraction: The share of the last rows.
         categorical: Whether the targets are class indices, or a probability for each class.
+        shown: Where targets are no padding; None if nowhere.
 
     Raises:
         ValueError: The fraction is not inside (0, 1), or leaves one side empty.
@@ -211,8 +223,10 @@ def split_validation(data: Data, fraction: float, categorical: bool = False) -> 
             f"{'training' if cut == 0 else 'validation'}."
         )
     first, last = data.rows(slice(cut)), data.rows(slice(cut, None))
-    found = np.setdiff1d(classes_in(last.y), classes_in(first.y)) if categorical else ()
-    missing = [c for c in found if c != data.ignored]
+    missing = []
+    if categorical:
+        found = classes_that_count(last, None if shown is None else shown[cut:])
+        missing = [c for c in np.setdiff1d(found, classes_in(first.y)) if c != data.ignored]
     if missing:
         some = ", ".join(map(str, missing[:5])) + (", …" if len(missing) > 5 else "")
         console.warn(
@@ -221,6 +235,18 @@ def split_validation(data: Data, fraction: float, categorical: bool = False) -> 
             f"or pass validation_data."
         )
     return first, last
+
+
+def classes_that_count(data: Data, shown: Array | None) -> Array:
+    """The classes that occur where targets are shown and have a weight that is not 0."""
+    y = data.y
+    axes = y.ndim - (y.dtype.kind not in "iu")  # those of samples and of steps
+    counts = np.ones(y.shape[:axes], bool)
+    for each in (data.weight, shown):
+        if each is not None:
+            leading = each.any(axis=-1) if each.ndim > axes else each != 0
+            counts &= leading.reshape(*leading.shape, *[1] * (axes - leading.ndim))
+    return classes_in(y[counts])
 
 
 def classes_in(y: Array) -> Array:

@@ -13,6 +13,9 @@ from backprop.core.ranges import check_one_class
 from backprop.core.types import Array, Shape
 from backprop.losses import Loss
 
+WIDE = 0.1
+"""How far from 1 the sum of a row of shares may be, as it is rounded."""
+
 
 class Data:
     """Samples in rows: inputs, targets, and weights if there are any.
@@ -97,7 +100,8 @@ def check_data(
         numbers = as_numbers(sample_weight, f"{prefix}sample_weight")
         weight = loss.check_weight(numbers, n, output_shape, dtype)
     elif class_weight is not None:
-        weight = weight_by_class(target, output_shape, class_weight, dtype, ignored)
+        known = loss.unjoined.has_classes(target)
+        weight = weight_by_class(target, output_shape, class_weight, dtype, ignored, known)
     return Data(X, target, weight, digits_lost(given, target), ignored)
 
 
@@ -131,10 +135,12 @@ def weight_by_class(
     class_weight: Mapping[int, float],
     dtype: np.dtype[Any],
     ignored: int | None = None,
+    known: bool = False,
 ) -> Array:
     """The weight of each sample's class: class indices, one-hot rows, or 0/1 for one output.
 
-    The class that the loss ignores may stand for any.
+    The class that the loss ignores may stand for any. Where the loss is ``known`` to take rows of
+    classes, the largest number of each stands for its class, whatever the others are.
 
     Raises:
         TypeError: It is not a dict.
@@ -154,6 +160,7 @@ def weight_by_class(
     if ignored is not None:
         classes = np.where(classes == ignored, 0, classes)
     one_each = classes.shape[1:] == output_shape[:-1]
+    one_each &= known or classes is target or output_shape[-1] == 1 or are_of_one_class(target)
     if not one_each or not np.isin(classes, np.arange(n_classes)).all():
         raise ValueError(
             f"class_weight needs targets that are classes from 0 to {n_classes - 1}, one for each "
@@ -173,6 +180,15 @@ def weight_by_class(
             )
         table[int(key)] = number
     return table[classes.astype(np.intp)]
+
+
+def are_of_one_class(rows: Array) -> bool:
+    """Whether rows may be those of a class each: of −1 and 1, or of shares."""
+    if (np.abs(rows) == 1).all():
+        return True
+    one = np.abs(np.add.reduce(rows, axis=-1) - 1) <= WIDE
+    one |= np.count_nonzero(rows > 0.5, axis=-1) == 1  # each number is smoothed for itself
+    return bool(one.all() and rows.min() >= 0 and rows.max() <= 1.0001)
 
 
 def warn_of_other_classes(

@@ -14,7 +14,13 @@ from backprop.data.batches import Batches
 from backprop.data.inputs import warn_of_bytes
 from backprop.data.items import makes_batches
 from backprop.data.on_disk import RowsOnDisk, on_disk
-from backprop.data.samples import Data, split_validation, warn_if_none_counts, warn_of_other_classes
+from backprop.data.samples import (
+    WIDE,
+    Data,
+    split_validation,
+    warn_if_none_counts,
+    warn_of_other_classes,
+)
 from backprop.data.sources import (
     ClassWeight,
     Source,
@@ -30,9 +36,6 @@ from backprop.data.streams import Stream
 from backprop.layers.block import walk
 from backprop.layers.chain import decided, deciding
 from backprop.protocol import Model
-
-WIDE = 0.1
-"""How far from 1 the sum of a row of shares may be, as it is rounded."""
 
 
 def training_source(

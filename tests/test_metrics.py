@@ -135,9 +135,7 @@ def test_thresholds_that_no_output_crosses_are_refused():
     for end in (Sigmoid(), Softmax(), Chain([Softmax(), Reshape((3,))])):
         model = bp.Sequential([Dense(3), end])
         for metric in wrong:
-            with pytest.raises(
-                ValueError, match=f"{metric.name}.*lie between 0 and 1, as"
-            ):
+            with pytest.raises(ValueError, match=f"{metric.name}.*lie between 0 and 1, as"):
                 model.compile("sgd", "mse", weighted_metrics=[metric])
         model.compile("sgd", "mse", metrics=[bp.metrics.Recall([0, 0.5, 1]), "accuracy"])
     for end in ([], [Tanh()], [ReLU()], [LogSoftmax()]):

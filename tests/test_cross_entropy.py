@@ -308,3 +308,18 @@ def test_float32_keeps_the_digits_of_a_small_loss(z):
 def test_targets_that_are_no_probabilities_are_refused(loss, wrong):
     with pytest.raises(ValueError, match="targets are probabilities or 0 and 1, but they run from"):
         loss().forward(np.array([[0.5, 0.5]]), np.array([[wrong, 1.0]]))
+
+
+@pytest.mark.parametrize("loss", [BinaryCrossentropy, CategoricalCrossentropy])
+@pytest.mark.parametrize(
+    ("row", "advice"),
+    [
+        ([-1.0, 1.0], "write 0 for -1"),
+        ([-2.0, 0.0], "factor for each sample goes into sample_weight, which must not be negative"),
+        ([0.3, -0.7], "factor for each sample goes into sample_weight, which must not be negative"),
+    ],
+)
+def test_what_to_do_about_negative_targets(loss, row, advice):
+    with pytest.raises(ValueError, match=advice) as caught:
+        loss().forward(np.array([[0.5, 0.5]]), np.array([row]))
+    assert ("write 0" in str(caught.value)) == (-1 in row)

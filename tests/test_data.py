@@ -114,6 +114,11 @@ def test_class_weights_of_all_three_forms_of_classes():
     assert weights_of([[0.0], [1.0], [1.0]], 1, {1: np.float32(3)}) == [1, 3, 3]
     assert weights_of([0, 1], 2, {np.int64(1): 2, 0: 0}) == [0, 2]
     assert weights_of([0, 1], 2, {}) == [1, 1]
+    assert weights_of([[-1.0, 1, -1], [1, -1, -1]], 3, {1: 2.0}) == [2, 1]
+    assert weights_of([[0.1, 0.2, 0.7], [0.95, 0.05, 0.05]], 3, {2: 5}) == [5, 1]  # smoothed
+    assert weights_of([[0.4, 0.35, 0.25]], 3, {0: 3.0}) == [3]
+    counts = np.array([[3.0, 2.0, 5.0]])
+    assert weight_by_class(counts, (3,), {2: 4.0}, FLOAT64, known=True).tolist() == [4]
 
 
 @pytest.mark.parametrize(
@@ -132,6 +137,9 @@ def test_class_weights_of_all_three_forms_of_classes():
         ([[0.3], [1.0]], 1, {0: 2.0}, ValueError, ["targets", "classes", "sample_weight"]),
         ([[0.0], [7.0]], 1, {0: 2.0}, ValueError, ["targets", "classes from 0 to 1"]),
         ([[0.0], [-1.0]], 1, {0: 2.0}, ValueError, ["targets", "classes from 0 to 1"]),
+        ([[0.5, -2.0, 1.0]], 3, {0: 2.0}, ValueError, ["targets", "classes from 0 to 2"]),
+        ([[3.0, 2.0, 5.0]], 3, {0: 2.0}, ValueError, ["classes", "sample_weight for others"]),
+        ([[0.7, 0.8, 0.9]], 3, {0: 2.0}, ValueError, ["classes", "sample_weight for others"]),
         (np.zeros((2, 5, 3)), 3, {0: 2.0}, ValueError, ["targets", "one for each sample"]),
     ],
 )

@@ -7,6 +7,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+import scipy.sparse
 
 import backprop as bp
 from backprop.layers import Dense, Softmax
@@ -186,3 +187,23 @@ def test_a_resumed_training_wants_the_columns_of_the_backup(frame, model, tmp_pa
     other = resumed(frame.to_numpy(), 3)  # arrays have no columns: those of the backup are kept
     assert other.feature_names == ("a", "b", "c")
     np.testing.assert_array_equal(other.parameters.values, model.parameters.values)
+
+
+@pytest.mark.parametrize("n", [0, 1, 3])
+@pytest.mark.parametrize("kind", KINDS[:2] + KINDS[3:])
+def test_the_advice_on_columns_of_vectors_keeps_every_column(kind, n, frame, model):
+    columns = {f"v{k}": frame[["a", "b"]].to_numpy().tolist() for k in range(2)}
+    numbers = dict.fromkeys("cde"[:n], frame["c"])
+    x = kind(pd.DataFrame(columns | numbers))
+    with pytest.raises(ValueError, match="its column 'v0' holds arrays of shape") as caught:
+        model.fit(frame.to_numpy(), np.zeros(20), validation_data=(x, np.zeros(20)), verbose=0)
+    advice = str(caught.value).split(": pass ")[1].removesuffix(" instead.")
+    found = eval(advice, {"np": np, "x": x})  # it is Python
+    expected = frame[["a", "b", "a", "b"] + ["c"] * n].to_numpy()
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_the_advice_on_sparse_validation_targets_is_python(frame, model):
+    y = scipy.sparse.csr_array(np.zeros((20, 1)))
+    with pytest.raises(TypeError, match=r"^validation y is a sparse .* pass y\.toarray\(\)\.$"):
+        model.fit(frame, np.zeros(20), validation_data=(frame, y), verbose=0)

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import backprop as bp
+from backprop.core.errors import ShapeError
 from backprop.data.items import shuffled
-from backprop.layers import Dense, ReLU, Softmax
+from backprop.layers import LSTM, Dense, ReLU, Softmax
 
 RNG = np.random.default_rng(0)
 N = 20
@@ -193,6 +194,24 @@ def test_samples_are_refused_by_predict_too():
             classifier().predict(given)
     with pytest.raises(TypeError, match="x is a generator whose items are single samples"):
         classifier().fit(((x, y) for x, y in zip(X, Y, strict=True)), verbose=0)
+
+
+@pytest.mark.parametrize("form", [list, lambda items: lambda: iter(items)])
+def test_samples_with_a_target_for_each_step_may_look_like_batches(form):
+    x, y = np.ones((8, 5, 2)), np.ones((8, 5, 3))
+
+    def model():
+        made = bp.Sequential([LSTM(3, return_sequences=True)], seed=0)
+        made.compile("sgd", "mse")
+        return made
+
+    words = r"received one of shape \(N, 2\).* the items of x may be single samples: let them be b"
+    with pytest.raises(ShapeError, match=words):
+        model().fit(form(list(zip(x, y, strict=True))), verbose=0)
+    with pytest.raises(ShapeError, match=r"targets have the shape \(8, 5, 2\).*last layer\.$"):
+        model().fit(form([(x, y[..., :2])]), verbose=0)
+    with pytest.raises(ShapeError, match=r"received one of shape \(N, 10\).*np\.newaxis\]\.$"):
+        model().fit(form([(x.reshape(8, 10), y)]), verbose=0)
 
 
 def test_a_built_model_tells_images_from_batches():

@@ -1,5 +1,7 @@
 """Padded sequences in whole models: padding changes no output, loss, metric or gradient."""
 
+import copy
+
 import numpy as np
 import pytest
 from small_models import pass_of
@@ -20,6 +22,7 @@ from backprop.layers import (
     Parallel,
     ReLU,
     Residual,
+    Sigmoid,
     Softmax,
     Tanh,
 )
@@ -205,3 +208,46 @@ def test_ignored_targets_and_padded_steps_are_left_out_of_one_mean(end, weighted
     padded = [np.pad(each, ((0, 0), (0, 2))) for each in (X, y, w)]
     more = {"sample_weight": padded[2]} if weighted else {}
     assert model_of().evaluate(*padded[:2], **more) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
+@pytest.mark.parametrize(("loss", "end"), [("mse", []), ("binary_crossentropy", [Sigmoid])])
+def test_weights_of_outputs_count_beside_a_mask(loss, end, optimizer, rng):
+    X, _ = tokens(rng)
+    X = np.tile(X, (4, 1))
+    y, w = rng.integers(0, 2, (*X.shape, 3)), rng.uniform(0, 2, (*X.shape, 3))
+    model, eager = (
+        bp.Sequential(
+            [Embedding(7, 4, mask_zero=True), GRU(3, return_sequences=True), Dense(3)]
+            + [layer() for layer in end],
+            seed=3,
+            dtype="float64",
+        )
+        for _ in range(2)
+    )
+    for each in (model, eager):
+        each.compile(optimizer, loss, weighted_metrics=["mae"], run_eagerly=each is eager)
+        each.build((None, T))
+
+    def expected():
+        m, P = (X > 0)[..., np.newaxis], model.predict(X)
+        each = (P - y) ** 2 if loss == "mse" else -np.log(np.where(y, P, 1 - P))
+        return [
+            (m * w * each).sum() / m.sum() / 3,
+            (m * w * abs(P - y)).sum() / (m * w).sum(),
+        ]
+
+    before = expected()
+    assert model.test_on_batch(X, y, sample_weight=w) == pytest.approx(before, rel=1e-12)
+    assert model.evaluate(X, y, sample_weight=w, batch_size=3) == pytest.approx(before, rel=1e-12)
+    assert model.check_gradients(X[:4], y[:4], sample_weight=w[:4]).ok
+    if optimizer == "adam":
+        trained = copy.deepcopy(model)
+        assert trained.train_on_batch(X, y, sample_weight=w) == pytest.approx(before, rel=1e-12)
+    given = {"sample_weight": w, "batch_size": 4, "epochs": 3, "verbose": 0}
+    history = model.fit(X, y, validation_data=(X, y, w), **given).history
+    eager.fit(X, y, **given)
+    np.testing.assert_array_equal(model.parameters.values, eager.parameters.values)
+    found = [history["val_loss"][-1], history["val_mae"][-1]]
+    assert found == pytest.approx(expected(), rel=1e-12)
+    assert found[0] < before[0]

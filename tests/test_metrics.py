@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import backprop as bp
-from backprop.layers import Chain, Dense, Sigmoid, Softmax
+from backprop.layers import Chain, Dense, LogSoftmax, ReLU, Reshape, Sigmoid, Softmax, Tanh
 from backprop.metrics import Accuracy, Metric
 
 
@@ -122,6 +122,24 @@ def test_binary_accuracy_of_a_trained_model_whatever_the_shape_of_y(rng, y_shape
     assert list(history.history) == ["loss", "acc"]
     expected = np.mean((model.predict(X)[:, 0] > 0.5) == y)
     assert model.evaluate(X, y.reshape(y_shape))[1] == expected
+
+
+def test_thresholds_that_no_output_crosses_are_refused():
+    wrong = [
+        bp.metrics.BinaryAccuracy(threshold=50),
+        bp.metrics.Precision(1.5),
+        bp.metrics.Recall([0.5, -1]),
+        bp.metrics.F1Score(threshold=2),
+        bp.metrics.BinaryIoU(threshold=-0.1),
+    ]
+    for end in (Sigmoid(), Softmax(), Chain([Softmax(), Reshape((3,))])):
+        model = bp.Sequential([Dense(3), end])
+        for metric in wrong:
+            with pytest.raises(ValueError, match=f"{metric.name}.*lie between 0 and 1, as"):
+                model.compile("sgd", "mse", weighted_metrics=[metric])
+        model.compile("sgd", "mse", metrics=[bp.metrics.Recall([0, 0.5, 1]), "accuracy"])
+    for end in ([], [Tanh()], [ReLU()], [LogSoftmax()]):
+        bp.Sequential([Dense(3), *end]).compile("sgd", "mse", metrics=[*wrong, "accuracy"])
 
 
 @pytest.mark.parametrize("loss", ["binary_crossentropy", "binary_focal_crossentropy", "dice"])

@@ -84,6 +84,50 @@ def test_sequences_of_padding_alone():
     assert len(told) == 1
 
 
+def padded(seed=0):
+    made = [Embedding(5, 2, mask_zero=True), LSTM(3, return_sequences=True)]
+    model = bp.Sequential(made, seed=seed)
+    model.compile("sgd", "mse")
+    return model
+
+
+PADDING, STEPS = np.zeros((N, 6), int), np.ones((N, 6, 3))
+EVALUATIONS = {
+    "evaluate": ("x", lambda: padded().evaluate(PADDING, STEPS)),
+    "evaluate_a_stream": ("x", lambda: padded().evaluate([(PADDING, STEPS)] * 2)),
+    "fit": (
+        "the validation data",
+        lambda: padded().fit(
+            PADDING + 1, STEPS, epochs=3, verbose=0, validation_data=(PADDING, STEPS)
+        ),
+    ),
+    "fit_many": (
+        "the validation data",
+        lambda: bp.fit_many(
+            [padded(), padded(1)],
+            *(PADDING + 1, STEPS),
+            epochs=3,
+            verbose=0,
+            validation_data=(PADDING, STEPS),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", EVALUATIONS)
+def test_an_evaluation_of_padding_alone(case):
+    what, call = EVALUATIONS[case]
+    with pytest.warns(RuntimeWarning, match=NOTHING.format(what)) as told:
+        call()
+    assert len(told) == 1
+
+
+def test_an_evaluation_of_padding_among_others_is_usual():
+    some = np.where(np.arange(N)[:, np.newaxis] < N - 1, PADDING, 1)
+    padded().evaluate(some, STEPS, batch_size=4)
+    padded().test_on_batch(PADDING, STEPS)
+
+
 def test_models_that_are_trained_together_warn_of_what_is_held_out():
     for options in ({"sample_weight": ZERO}, {"validation_data": (X, y, ZERO)}):
         with pytest.warns(RuntimeWarning, match=r"no sample of (validation )?x counts") as told:

@@ -127,6 +127,17 @@ def test_a_metric_says_so_whatever_it_is_called(kind):
     assert not watching("accumulated_accuracy", kind, [Distance("accumulated_accuracy")]).rises
 
 
+@pytest.mark.parametrize("better", ["bigger", "max", True, 1])
+def test_a_metric_says_it_by_one_of_two_words(better):
+    class Distance(MeanMetric):
+        pass
+
+    Distance.better = better
+    words = f"'far' has better={better!r}, but it must be 'larger' or 'smaller', or None"
+    with pytest.raises(ValueError, match=words):
+        bp.Sequential([Dense(1)]).compile("sgd", "mse", metrics=[Distance("far")])
+
+
 def accumulated_error(y_true, y_pred):
     return np.sum(np.abs(y_true - y_pred))
 

@@ -1,11 +1,11 @@
 """The errors about what cannot be read as an array of numbers: what it is, where, what to do."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 
-from backprop.core.errors import ShapeError
+from backprop.core.errors import ShapeError, in_code
 from backprop.core.types import Array
 
 
@@ -97,9 +97,9 @@ def describe(x: Any, name: str) -> str:
         return "None: pass an array."
     kind = f"a {type(x).__name__}"
     if isinstance(x, Mapping):
-        return f"{kind}: pass one array, such as np.column_stack(list({name}.values()))."
+        return f"{kind}: pass one array, such as np.column_stack(list({in_code(name)}.values()))."
     if hasattr(x, "collect"):
-        return f"{kind}: pass {name}.collect()."
+        return f"{kind}: pass {in_code(name)}.collect()."
     if hasattr(x, "__getitem__") and (hasattr(x, "__len__") or hasattr(x, "num_batches")):
         return (
             f"{kind}, which gives its items one by one: pass arrays, or, where its items are "
@@ -130,3 +130,28 @@ def first_of(x: Array, kind: type) -> Array:
     """The index of the first object of that type."""
     found: Array = np.argwhere(np.frompyfunc(lambda v: type(v) is kind, 1, 1)(x).astype(bool))[0]
     return found
+
+
+def refuse_vectors(x: Any, arrays: Sequence[Array], labels: Sequence[Any], name: str) -> NoReturn:
+    """The error for columns of a frame that hold a vector in each row, with what to pass instead.
+
+    Args:
+        x: The frame, or an array of records.
+        arrays: Its columns.
+        labels: Their labels.
+        name: The argument's name.
+    """
+    code, wide = in_code(name), [k for k, each in enumerate(arrays) if each.ndim > 1]
+    parts = [f"np.stack({code}[{labels[k]!r}])" for k in wide]
+    others = [label for k, label in enumerate(labels) if k not in wide]
+    if hasattr(x, "iloc") and len(others) > len(wide):
+        parts.append(f"{code}.drop(columns={[labels[k] for k in wide]})")
+    elif others and (hasattr(x, "iloc") or hasattr(x, "iter_columns")):
+        parts.append(f"{code}[{others}]")
+    else:
+        parts += [f"{code}[{label!r}]" for label in others]
+    advice = f"np.column_stack([{', '.join(parts)}])" if len(parts) > 1 else parts[0]
+    raise ShapeError(
+        f"{name} must have one number in each row of a column, but its column {labels[wide[0]]!r} "
+        f"holds arrays of shape {arrays[wide[0]].shape[1:]}: pass {advice} instead."
+    )

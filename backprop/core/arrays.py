@@ -26,8 +26,9 @@ from backprop.core.array_errors import (
     refuse_gap,
     refuse_kind,
     refuse_unconvertible,
+    refuse_vectors,
 )
-from backprop.core.errors import ShapeError
+from backprop.core.errors import in_code
 from backprop.core.types import Array, as_array, is_sparse
 
 NUMBERS = "fiub"
@@ -58,7 +59,9 @@ def to_array(x: Any, name: str) -> Array:
     if isinstance(x, np.ndarray):
         return from_ndarray(x, name)
     if is_sparse(x):
-        raise TypeError(f"{name} is a sparse matrix, but must be dense: pass {name}.toarray().")
+        raise TypeError(
+            f"{name} is a sparse matrix, but must be dense: pass {in_code(name)}.toarray()."
+        )
     columns = columns_of(x)
     if columns is not None:
         return from_columns(x, list(columns), name)
@@ -114,6 +117,8 @@ def from_columns(x: Any, columns: list[tuple[Any, Any]], name: str) -> Array:
         X = np.asarray(x)  # one block already
     else:
         arrays = [column_of_numbers(column, name, label) for label, column in columns]
+        if any(each.ndim > 1 for each in arrays):
+            refuse_vectors(x, arrays, [label for label, _ in columns], name)
         X = np.stack(arrays, axis=1) if arrays else np.empty((len(x), 0))
     if X.dtype.kind == "f":
         for row, k in first_not_finite(X):
@@ -123,17 +128,12 @@ def from_columns(x: Any, columns: list[tuple[Any, Any]], name: str) -> Array:
 
 
 def column_of_numbers(column: Any, name: str, label: Any) -> Array:
-    """A column of a frame as an array of numbers, ``(N,)``."""
+    """A column of a frame as an array of numbers, ``(N,)``, or of vectors."""
     found = asarray(column, name)
     if found.dtype.kind == "O":
         found = from_objects(found, name, f", column {label!r}")
     if found.dtype.kind not in NUMBERS:
         refuse_kind(found, f"{name} must hold numbers, but ", f"its column {label!r}")
-    if found.ndim > 1:
-        raise ShapeError(
-            f"{name} must have one number in each row of a column, but its column {label!r} holds "
-            f"arrays of shape {found.shape[1:]}: pass np.stack({name}[{label!r}]) instead."
-        )
     return found
 
 
@@ -166,7 +166,8 @@ def unmasked(x: Any, name: str) -> Array:
     if mask.any():
         where = f", first in {place(np.argwhere(mask)[0])}" if mask.ndim else ""
         raise ValueError(
-            f"{name} is masked{where}: leave out what is masked, or replace it by {name}.filled(…)."
+            f"{name} is masked{where}: leave out what is masked, or replace it by "
+            f"{in_code(name)}.filled(…)."
         )
     return np.asarray(x.data)
 
@@ -192,7 +193,7 @@ def from_objects(x: Array, name: str, column: str = "") -> Array:
             refuse_gap(name, repr(x[tuple(index)]), place(index) + column)
     if any(is_sparse(each) for each in x.flat[:1]):
         raise TypeError(
-            f"{name} holds sparse matrices: pass one, scipy.sparse.vstack(list({name}))."
+            f"{name} holds sparse matrices: pass one, scipy.sparse.vstack(list({in_code(name)}))."
         )
     if any(is_vector(kind) for kind in kinds):
         return stacked(x, name)
@@ -296,7 +297,8 @@ def check_items(x: Iterable[Any], name: str, row: int | None = None, deep: bool 
             )
         elif is_sparse(item):
             raise TypeError(
-                f"{name} is a list of sparse matrices: pass one, scipy.sparse.vstack({name})."
+                f"{name} is a list of sparse matrices: pass one, "
+                f"scipy.sparse.vstack({in_code(name)})."
             )
         elif hasattr(item, "__getitem__") and not isinstance(item, Mapping) and not readable(item):
             raise TypeError(f"{name} must hold numbers, but row {at} holds {describe(item, name)}")

@@ -68,6 +68,7 @@ def misfit(
         found: What is said about the inputs.
         name: What the user calls them.
     """
+    name = in_code(name)
     built, advice = f"samples of shape {input_shape}", "pass samples of that shape"
     if len(input_shape) == 1:
         built, advice = f"{input_shape[0]} features", f"pass samples with {input_shape[0]} columns"
@@ -82,6 +83,11 @@ def misfit(
     elif math.prod(shape[1:]) == math.prod(input_shape):
         advice = f"pass {name}.reshape(-1, {', '.join(map(str, input_shape))})"
     return f"{layer} was built for {built} but {found}: {advice}."
+
+
+def in_code(name: str) -> str:
+    """What an argument is called in code: ``x`` for ``"validation x"``."""
+    return name.removeprefix("validation ")
 
 
 def check_room(shape: Sequence[int], what: str) -> None:

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.errors import in_code
+
 Labels = tuple[Any, ...]
 
 
@@ -44,6 +46,6 @@ def check_labels(x: Any, known: Labels | None, name: str = "x") -> Labels | None
         some = ", ".join(map(repr, known[:8])) + (", …" if len(known) > 8 else "")
         raise ValueError(
             f"{name} has {wrong}, but the model was trained on the columns {some}: pass "
-            f"{name}[list(model.feature_names)]."
+            f"{in_code(name)}[list(model.feature_names)]."
         )
     return labels

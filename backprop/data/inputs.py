@@ -8,7 +8,7 @@ import numpy as np
 
 from backprop.core import console
 from backprop.core.arrays import as_numbers
-from backprop.core.errors import ShapeError, misfit
+from backprop.core.errors import ShapeError, in_code, misfit
 from backprop.core.functional import ones
 from backprop.core.ranges import check_finite
 from backprop.core.types import FLOAT_DTYPES, Array, Shape, is_sparse
@@ -121,12 +121,14 @@ def check_rows(X: Array, name: str) -> None:
     if X.ndim > 1 and X.shape[1] == 0:
         raise ShapeError(
             f"{name} holds samples without numbers or steps: its shape is {X.shape}. Leave them "
-            f"out, or pad sequences with datasets.pad_sequences({name}, maxlen=…) to some steps."
+            f"out, or pad sequences with datasets.pad_sequences({in_code(name)}, maxlen=…) to some "
+            f"steps."
         )
     if X.ndim < 2 or 0 in X.shape[1:]:
+        code = in_code(name)
         raise ShapeError(
             f"{name} must have a row for each sample, shape (N, features), but its shape is "
-            f"{X.shape}: use {name}.reshape(-1, 1) for one feature or {name}.reshape(1, -1) for "
+            f"{X.shape}: use {code}.reshape(-1, 1) for one feature or {code}.reshape(1, -1) for "
             f"one sample."
         )
 
@@ -140,7 +142,7 @@ def as_rows(X: Any, layer: Any, name: str) -> Any:
     if not layer.accepts_sparse:
         raise TypeError(
             f"{name} is a sparse matrix, but the first layer, {layer}, takes arrays only: begin "
-            f"with a Dense layer, or pass {name}.toarray()."
+            f"with a Dense layer, or pass {in_code(name)}.toarray()."
         )
     return as_csr(X, name)
 
@@ -152,8 +154,9 @@ def as_csr(X: Any, name: str) -> Any:
         ShapeError: It is an array of more axes.
     """
     if len(X.shape) > 2:
+        code = in_code(name)
         raise ShapeError(
             f"{name} is a sparse array of shape {X.shape}, but a sparse one must have rows and "
-            f"columns alone: pass {name}.toarray(), or {name}.reshape(({X.shape[0]}, -1))."
+            f"columns alone: pass {code}.toarray(), or {code}.reshape(({X.shape[0]}, -1))."
         )
     return X.tocsr()

@@ -13,6 +13,9 @@ from backprop.core.ranges import check_one_class
 from backprop.core.types import Array, Shape
 from backprop.losses import Loss
 
+WIDE = 0.1
+"""How far from 1 the sum of a row of shares may be, as it is rounded."""
+
 
 class Data:
     """Samples in rows: inputs, targets, and weights if there are any.
@@ -97,7 +100,8 @@ def check_data(
         numbers = as_numbers(sample_weight, f"{prefix}sample_weight")
         weight = loss.check_weight(numbers, n, output_shape, dtype)
     elif class_weight is not None:
-        weight = weight_by_class(target, output_shape, class_weight, dtype, ignored)
+        known = loss.unjoined.has_classes(target)
+        weight = weight_by_class(target, output_shape, class_weight, dtype, ignored, known)
     return Data(X, target, weight, digits_lost(given, target), ignored)
 
 
@@ -131,10 +135,12 @@ def weight_by_class(
     class_weight: Mapping[int, float],
     dtype: np.dtype[Any],
     ignored: int | None = None,
+    known: bool = False,
 ) -> Array:
     """The weight of each sample's class: class indices, one-hot rows, or 0/1 for one output.
 
-    The class that the loss ignores may stand for any.
+    The class that the loss ignores may stand for any. Where the loss is ``known`` to take rows of
+    classes, the largest number of each stands for its class, whatever the others are.
 
     Raises:
         TypeError: It is not a dict.
@@ -154,6 +160,7 @@ def weight_by_class(
     if ignored is not None:
         classes = np.where(classes == ignored, 0, classes)
     one_each = classes.shape[1:] == output_shape[:-1]
+    one_each &= known or classes is target or output_shape[-1] == 1 or are_of_one_class(target)
     if not one_each or not np.isin(classes, np.arange(n_classes)).all():
         raise ValueError(
             f"class_weight needs targets that are classes from 0 to {n_classes - 1}, one for each "
@@ -175,14 +182,32 @@ def weight_by_class(
     return table[classes.astype(np.intp)]
 
 
-def warn_of_other_classes(data: Data, class_weight: Mapping[int, float]) -> None:
+def are_of_one_class(rows: Array) -> bool:
+    """Whether rows may be those of a class each: of −1 and 1, or of shares."""
+    if (np.abs(rows) == 1).all():
+        return True
+    one = np.abs(np.add.reduce(rows, axis=-1) - 1) <= WIDE
+    one |= np.count_nonzero(rows > 0.5, axis=-1) == 1  # each number is smoothed for itself
+    return bool(one.all() and rows.min() >= 0 and rows.max() <= 1.0001)
+
+
+def warn_of_other_classes(
+    data: Data, class_weight: Mapping[int, float], shown: Array | None = None
+) -> None:
     """Warns of weights for classes that do not occur beside classes that have none.
 
     Either alone is usual; both together look as if the classes were numbered otherwise.
+
+    Args:
+        data: Checked arrays.
+        class_weight: The weights.
+        shown: Where targets are no padding; None if nowhere.
     """
-    weighed, found = set(map(int, class_weight)), set(classes_in(data.y).tolist()) - {data.ignored}
-    if weighed - found and found - weighed:
-        first, other = min(weighed - found), min(found - weighed)
+    weighed = set(map(int, class_weight))
+    absent = weighed - set(classes_in(data.y).tolist())
+    others = set(classes_that_count(data, shown).tolist()) - weighed - {data.ignored}
+    if absent and others:
+        first, other = min(absent), min(others)
         console.warn(
             f"class_weight has a weight for class {first}, which does not occur in y, and none for "
             f"class {other}, which does and counts 1: give each class its weight, by its number in "
@@ -190,7 +215,9 @@ def warn_of_other_classes(data: Data, class_weight: Mapping[int, float]) -> None
         )
 
 
-def split_validation(data: Data, fraction: float, categorical: bool = False) -> tuple[Data, Data]:
+def split_validation(
+    data: Data, fraction: float, categorical: bool = False, shown: Array | None = None
+) -> tuple[Data, Data]:
     """The first rows for training and the last for validation, cut at ⌊n (1 − fraction)⌋.
 
     Warns where the targets are classes and one of them is in the last rows only.
@@ -199,6 +226,7 @@ def split_validation(data: Data, fraction: float, categorical: bool = False) -> 
         data: Checked arrays.
         fraction: The share of the last rows.
         categorical: Whether the targets are class indices, or a probability for each class.
+        shown: Where targets are no padding; None if nowhere.
 
     Raises:
         ValueError: The fraction is not inside (0, 1), or leaves one side empty.
@@ -211,8 +239,10 @@ def split_validation(data: Data, fraction: float, categorical: bool = False) -> 
             f"{'training' if cut == 0 else 'validation'}."
         )
     first, last = data.rows(slice(cut)), data.rows(slice(cut, None))
-    found = np.setdiff1d(classes_in(last.y), classes_in(first.y)) if categorical else ()
-    missing = [c for c in found if c != data.ignored]
+    missing = []
+    if categorical:
+        found = classes_that_count(last, None if shown is None else shown[cut:])
+        missing = [c for c in np.setdiff1d(found, classes_in(first.y)) if c != data.ignored]
     if missing:
         some = ", ".join(map(str, missing[:5])) + (", …" if len(missing) > 5 else "")
         console.warn(
@@ -221,6 +251,18 @@ def split_validation(data: Data, fraction: float, categorical: bool = False) -> 
             f"or pass validation_data."
         )
     return first, last
+
+
+def classes_that_count(data: Data, shown: Array | None) -> Array:
+    """The classes that occur where targets are shown and have a weight that is not 0."""
+    y = data.y
+    axes = y.ndim - (y.dtype.kind not in "iu")  # those of samples and of steps
+    counts = np.ones(y.shape[:axes], bool)
+    for each in (data.weight, shown):
+        if each is not None:
+            leading = each.any(axis=-1) if each.ndim > axes else each != 0
+            counts &= leading.reshape(*leading.shape, *[1] * (axes - leading.ndim))
+    return classes_in(y[counts])
 
 
 def classes_in(y: Array) -> Array:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -64,7 +66,14 @@ class Stream:
         self.labels = labels
         self._counts = False  # whether a sample that counts has come, or its lack has been told of
         self._items = Items(source, steps, name, rng, sample_shape)
-        data = self._unpack(self._items.first)
+        try:
+            data = self._unpack(self._items.first)
+        except ShapeError as error:
+            if not self._fits_as_one_sample(self._items.first):
+                raise
+            raise ShapeError(
+                f"{error} Or the items of {name} may be single samples: let them be batches."
+            ) from None
         self.sample_shape, self.batch_size = tuple(data.X.shape[1:]), len(data)
         if warn is not None:
             warn(data)
@@ -85,6 +94,15 @@ class Stream:
             yield data.X.astype(self._dtype, copy=False), data.y, data.weight, data.given
         warn_if_none_counts(self._counts, self._name)
         self._counts = True
+
+    def _fits_as_one_sample(self, item: Any) -> bool:
+        """Whether an item could be trained on if it were a batch with nothing else in it."""
+        with suppress(Exception), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            x, y = (np.asarray(part)[np.newaxis] for part in item[:2])
+            self._check(x, y, None)
+            return True
+        return False
 
     def _unpack(self, batch: Any) -> Data:
         if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):

@@ -9,11 +9,18 @@ import numpy as np
 from backprop.core import console
 from backprop.core.checks import check_integer, check_share
 from backprop.core.ranges import warn_of_rounding, warn_of_underflow
+from backprop.core.types import Array, Shape
 from backprop.data.batches import Batches
 from backprop.data.inputs import warn_of_bytes
 from backprop.data.items import makes_batches
 from backprop.data.on_disk import RowsOnDisk, on_disk
-from backprop.data.samples import Data, split_validation, warn_if_none_counts, warn_of_other_classes
+from backprop.data.samples import (
+    WIDE,
+    Data,
+    split_validation,
+    warn_if_none_counts,
+    warn_of_other_classes,
+)
 from backprop.data.sources import (
     ClassWeight,
     Source,
@@ -23,14 +30,12 @@ from backprop.data.sources import (
     in_order,
     named,
     refuse_beside_stream,
+    shapes_through,
 )
 from backprop.data.streams import Stream
 from backprop.layers.block import walk
-from backprop.layers.chain import deciding
+from backprop.layers.chain import decided, deciding
 from backprop.protocol import Model
-
-WIDE = 0.1
-"""How far from 1 the sum of a row of shares may be, as it is rounded."""
 
 
 def training_source(
@@ -104,9 +109,10 @@ def training_source(
     data = checked(x, y, sample_weight)
     warn_of_numbers(data, model)
     if class_weight is not None:
-        warn_of_other_classes(data, class_weight)
+        warn_of_other_classes(data, class_weight, shown_steps(data, model))
     if split and held_out is not None:
-        data, rest = split_validation(data, split, model.loss.unjoined.has_classes(data.y))
+        categorical = model.loss.unjoined.has_classes(data.y)
+        data, rest = split_validation(data, split, categorical, shown_steps(data, model))
         if class_weight is not None:  # they weight the training loss alone
             rest = Data(rest.X, rest.y, None, rest.given, rest.ignored)
         warn_if_none_counts(rest.counts, "validation_split")
@@ -146,7 +152,7 @@ def warn_of_shares(data: Data, model: Model) -> None:
     wrong = np.abs(sums - 1) > WIDE
     if data.weight is not None or model.makes_mask:
         wrong &= sums > 0
-    if wrong.any():
+    if wrong.any() and keeps_classes(model, data.X.shape[1:]):
         row = tuple(np.argwhere(wrong)[0].tolist())
         shown = ", ".join(f"{v:g}" for v in y[row][:10]) + (", …" if y.shape[-1] > 10 else "")
         console.warn(
@@ -155,6 +161,36 @@ def warn_of_shares(data: Data, model: Model) -> None:
             f"{sums[row]:.4g}. Several answers, yes or no each, take Sigmoid() and "
             f"loss='binary_crossentropy'; a sample of no class takes the weight 0."
         )
+
+
+def keeps_classes(model: Model, sample_shape: Shape) -> bool:
+    """Whether the classes of a Softmax are the last axis of the outputs, in their order."""
+    decides, behind = decided(model.layers)
+    shapes = shapes_through(model.layers, sample_shape)
+    shape = next(shape for layer, shape in shapes if layer is decides)
+    classes = np.arange(float(shape[-1]))
+    moved = np.broadcast_to(classes, (1, *shape))
+    for layer in behind:
+        moved = layer.forward(moved)
+    return moved.shape[-1] == len(classes) and bool((moved == classes).all())
+
+
+def shown_steps(data: Data, model: Model) -> Array | None:
+    """Where targets are known to count, in the shape of their leading axes; None if all do.
+
+    The mask that the layers make counts where the first of them makes it of the inputs. Where
+    others have their share in it, nothing is known of any step.
+    """
+    if not model.makes_mask or data.y.ndim - (data.y.dtype.kind == "f") < 2:
+        return None  # one target for a whole sequence
+    first, *others = model.layers
+    known = np.zeros((len(data), 1), bool)
+    own = first.of_package and not first.inside()  # it looks at nothing but its input
+    if own and first.makes_mask and not any(each.makes_mask for each in others):
+        mask = first.output_mask(data.X, None)
+        if mask is not None and mask.shape == data.y.shape[: mask.ndim]:
+            known = mask
+    return known
 
 
 def observing(model: Model) -> list[Any]:

@@ -20,7 +20,7 @@ from backprop.experiments.stacked_tape import CannotStack, StackedTape
 from backprop.protocol import Model
 from backprop.training.batched_metrics import COUNTED_AT_ONCE, is_a_sum, try_metrics, update_steps
 from backprop.training.divergence import quiet
-from backprop.training.evaluation import Evaluator, collect
+from backprop.training.evaluation import HELD_OUT, Evaluator, collect
 from backprop.training.history import History
 from backprop.training.interrupt import DelayedInterrupt
 from backprop.training.step import Step
@@ -163,7 +163,8 @@ class StackedModels:
             evaluate, batches, mine = self.evaluators[k], self.held_out[k], logs[k]
             model = evaluate.model
             if batches is not None:
-                found = evaluate(interrupt.after_each(batches))
+                name = "" if k else HELD_OUT  # one warning for all
+                found = evaluate(interrupt.after_each(batches), name=name)
                 mine |= {f"val_{key}": value for key, value in found.items()}
             if model.optimizer.schedule is not None:
                 mine["learning_rate"] = model.optimizer.learning_rate

@@ -113,10 +113,16 @@ def ending(layers: Sequence[Layer]) -> Layer:
 
 def deciding(layers: Sequence[Layer]) -> Layer:
     """The layer by which a model's outputs are what they are, whatever noise is added to them."""
-    unfolded = unfold(layers)
+    return decided(layers)[0]
+
+
+def decided(layers: Sequence[Layer]) -> tuple[Layer, list[Layer]]:
+    """``deciding``, and the layers behind it that may put its outputs into another order."""
+    unfolded, behind = unfold(layers), []
     while len(unfolded) > 1 and (unfolded[-1].rearranges or is_noise(unfolded[-1])):
+        behind += [unfolded[-1]] if unfolded[-1].rearranges else []
         unfolded = unfold(unfolded[:-1])
-    return unfolded[-1]
+    return unfolded[-1], behind[::-1]
 
 
 def is_noise(layer: Layer) -> bool:

@@ -12,7 +12,7 @@ from backprop.core.lookup import show_call
 from backprop.core.ranges import check_finite, check_weights
 from backprop.core.returned import misshaped
 from backprop.core.settings import Settings, SettingWithDefault
-from backprop.core.types import Array, Interval, Outputs, Shape
+from backprop.core.types import Array, Interval, Outputs, Shape, as_array
 from backprop.losses.formula import Formula
 from backprop.losses.helpers import extra_axes, interval_of, show_interval, show_shape
 
@@ -247,7 +247,8 @@ class CheckedLoss(Settings):
     def weigh_steps(self, mask: Array, weight: Array | None, dtype: Any) -> Array:
         """w ⊙ m · (number of steps) / Σ m, shape ``(N, T)``: the mean then leaves padding out.
 
-        Here m is the mask, False where a sequence is padded, and w the weights, 1 if None.
+        Here m is the mask, False where a sequence is padded, and w the weights, 1 if None. Where w
+        has a number for each output, so has this.
         """
         M = self.shown_steps(mask, dtype)
         valid = np.maximum(np.add.reduce(M, axis=None), 1)
@@ -268,7 +269,13 @@ class CheckedLoss(Settings):
 
 
 def weighted_steps(M: Array, weight: Array | None) -> Array:
-    """M ⊙ w, in place, for weights of samples ``(N,)`` or of steps ``(N, T)``."""
-    if weight is not None:
-        M *= weight if weight.ndim > 1 else weight[:, np.newaxis]
+    """M ⊙ w, in place, for weights of samples ``(N,)`` or of steps ``(N, T)``.
+
+    For weights of each output ``(N, T, K)`` in an array of their own: then M holds for all K.
+    """
+    if weight is None:
+        return M
+    if weight.ndim > M.ndim:
+        return as_array(M.reshape(*M.shape, *[1] * (weight.ndim - M.ndim)) * weight)
+    M *= weight if weight.ndim > 1 else weight[:, np.newaxis]
     return M

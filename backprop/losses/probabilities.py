@@ -89,9 +89,17 @@ def check_shares(target: Array, loss: str) -> Array:
         ValueError: One does not.
     """
     if target.size and (target.min() < 0 or target.max() > 1):
+        advice = (
+            "write 0 for -1, or number more than two classes and take "
+            "loss='sparse_categorical_crossentropy'"
+        )
+        if target.shape[-1] > 1 and target.min() < 0 and (abs(target) != 1).any():
+            advice = (
+                "numbers to be predicted as such take loss='mse', and a factor for each sample "
+                "goes into sample_weight, which must not be negative"
+            )
         raise ValueError(
             f"{loss}: targets are probabilities or 0 and 1, but they run from {target.min():.4g} "
-            f"to {target.max():.4g}: write 0 for -1, or number more than two classes and take "
-            f"loss='sparse_categorical_crossentropy'."
+            f"to {target.max():.4g}: {advice}."
         )
     return target

@@ -1,8 +1,11 @@
 """What the metrics on decisions share: which classes are true, and of which kind outputs are."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 
-from backprop.core.types import Array
+from backprop.core.types import Array, Interval
 from backprop.metrics.base import Metric, as_arrays
 
 
@@ -68,3 +71,28 @@ def check_class_id(metric: Metric, class_id: int | None, n_classes: int) -> None
             f"metric {metric.name!r}: class_id must be one of the {n_classes} outputs, 0 to "
             f"{n_classes - 1}, but it is {class_id!r}."
         )
+
+
+def check_thresholds(metrics: Iterable[Metric], last: Any, interval: Interval | None) -> None:
+    """Checks that outputs can lie on both sides of the metrics' thresholds.
+
+    Args:
+        metrics: The metrics.
+        last: The layer that makes the outputs, for the error message.
+        interval: What they lie between, if that is known. More than 0 and 1 says nothing.
+
+    Raises:
+        ValueError: A threshold lies outside.
+    """
+    if interval is None or not 0 <= interval[0] <= interval[1] <= 1:
+        return
+    low, high = interval
+    for metric in (each for each in metrics if each.of_package):
+        given = getattr(metric, "threshold", getattr(metric, "thresholds", None))
+        for threshold in given if isinstance(given, tuple) else (given,):
+            if threshold is not None and not low <= threshold <= high:
+                raise ValueError(
+                    f"metric {metric.name!r}: the threshold must lie between {low:g} and {high:g}, "
+                    f"as the outputs of {last} do, but it is {threshold:g}: all outputs would be "
+                    f"on one side of it."
+                )

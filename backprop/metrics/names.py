@@ -148,6 +148,11 @@ def get(
     given: Any = metric
     found: Metric = resolve(given, Metric, names, "metric", others=_KERAS)
     check_methods(found, METHODS, "" if isinstance(found.name, str) else "name")
+    if found.better not in ("larger", "smaller", None):
+        raise ValueError(
+            f"metric {found.name!r} has better={found.better!r}, but it must be 'larger' or "
+            f"'smaller', or None where neither is."
+        )
     return found
 
 

@@ -17,8 +17,10 @@ from backprop.layers.chain import ending, unfold
 from backprop.losses import Loss
 from backprop.losses import names as loss_names
 from backprop.losses.heads import join
+from backprop.losses.helpers import interval_of
 from backprop.metrics import LossMetric, Metric, get_all
 from backprop.metrics import names as metric_names
+from backprop.metrics.decisions import check_thresholds
 from backprop.optimizers import Optimizer
 from backprop.sequential.network import Network
 from backprop.training.history import History
@@ -116,7 +118,11 @@ class CompiledNetwork(Network):
         if outputs == "answers" and self.layers and ending(self.layers).sums_to_one:
             outputs = "classes"  # a Softmax gives probabilities of classes, whatever the loss
         threshold = given_loss.decision_threshold
-        self._metrics = get_all(plain, weighted, threshold, outputs, given_loss.ignored)
+        found = get_all(plain, weighted, threshold, outputs, given_loss.ignored)
+        if found and self.layers:
+            last = ending(self.layers)
+            check_thresholds(found, last, interval_of(last))
+        self._metrics = found
         self._optimizer, self._given_loss = given_optimizer, given_loss
         self.run_eagerly = eagerly
         self._set_head(head)

@@ -301,8 +301,9 @@ class Sequential(CompiledNetwork):
         shown = progress(verbose)
         self.build((None, *batches.sample_shape))
         check_weights_finite(self)
+        name = "" if batch_size == sys.maxsize else "x"  # a batch alone may well be padding
         with single_blas_threads():
-            logs = Evaluator(self)(batches, called)
+            logs = Evaluator(self)(batches, called, name)
         if not math.isfinite(logs["loss"]):
             warn_of_overflow(f"the loss is {logs['loss']}", self)
         if shown:

@@ -8,6 +8,7 @@ from backprop.callbacks import CallbackList
 from backprop.core.types import Array
 from backprop.core.walk import numbers_of
 from backprop.data.batches import Batch
+from backprop.data.samples import warn_if_none_counts
 from backprop.layers.block import forward_through
 from backprop.layers.regularization import collected
 from backprop.losses import Loss
@@ -18,6 +19,9 @@ from backprop.training.divergence import quietly
 
 Together = Callable[[float, int, list[Metric]], tuple[float, int, list[Metric]]]
 """Makes of Σ n E, Σ n = N and the metrics those over all workers, where several train a model."""
+
+HELD_OUT = "the validation data"
+"""What a fit's validation is called in warnings."""
 
 
 def alone(total: float, seen: int, metrics: list[Metric]) -> tuple[float, int, list[Metric]]:
@@ -39,14 +43,19 @@ class Evaluator:
     def __init__(self, model: Model, together: Together = alone) -> None:
         self.model, self.together = model, together
         self._known: Any = None
+        self._told = False  # that nothing counted
 
     @quietly
     def __call__(
         self,
         batches: Iterable[Batch],
         callbacks: CallbackList | None = None,
+        name: str = "",
     ) -> dict[str, float]:
-        """The loss and the metrics over all batches."""
+        """The loss and the metrics over all batches.
+
+        Warns once if all is padding, where the batches have a ``name`` to be called by.
+        """
         model = self.model
         loss, metrics = self._copies()
         for metric in metrics:
@@ -75,9 +84,13 @@ class Evaluator:
             seen += n
             for hook in after:
                 hook(batch, collect(*self.together(total, seen, metrics), penalty))
-        logs = collect(*self.together(total, seen, metrics), penalty)
+        total, seen, metrics = self.together(total, seen, metrics)
+        logs = collect(total, seen, metrics, penalty)
         if callbacks:
             callbacks.call("on_test_end", logs)
+        if not seen and name and loss.ignored is None and not self._told:
+            self._told = True
+            warn_if_none_counts(False, name)
         return logs
 
     def infer(self, X: Array) -> tuple[Array, float]:

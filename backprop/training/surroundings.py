@@ -16,7 +16,7 @@ from backprop.protocol import Model
 from backprop.training import full_batch
 from backprop.training.batched_metrics import BatchedMetrics
 from backprop.training.divergence import Guard, warn_of_nothing, warn_of_overflow
-from backprop.training.evaluation import Evaluator, Together, alone, collect
+from backprop.training.evaluation import HELD_OUT, Evaluator, Together, alone, collect
 from backprop.training.interrupt import DelayedInterrupt
 from backprop.training.late import LateLook
 from backprop.training.plan import Plan
@@ -147,7 +147,7 @@ class Surroundings:
     def validate(self, epoch: int, validation: Any) -> dict[str, float]:
         """The numbers on what is held out; warns once if they are not finite."""
         found = self.attempt(
-            lambda: self.evaluate(self.interrupt.after_each(validation), self.callbacks)
+            lambda: self.evaluate(self.interrupt.after_each(validation), self.callbacks, HELD_OUT)
         )
         if not math.isfinite(found["loss"]) and not self._told_of_overflow:
             self._told_of_overflow = True

@@ -401,5 +401,5 @@ def test_the_accuracy_alone_is_not_guessed_for_ignored_targets_either(rng):
     "swapped", [[[0.6, 0.4], [0.9, 0.1], [0.2, 0.8]], [[2, 0], [0, 1], [1, 0]]]
 )
 def test_true_rows_of_a_confusion_matrix_are_0_and_1(swapped):
-    with pytest.raises(ValueError, match="y_true must hold one-hot rows.* true classes first"):
+    with pytest.raises(ValueError, match=r"y_true must hold one-hot rows.* true classes first"):
         metrics.confusion_matrix(np.array(swapped), [0, 1, 1])

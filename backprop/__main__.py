@@ -12,7 +12,7 @@ import numpy as np
 
 from backprop import plotting
 from backprop.core import console
-from backprop.core.durable import replacing
+from backprop.core.durable import check_target, replacing
 from backprop.datasets import load_digits
 from backprop.layers import Dense, Input, ReLU, Sigmoid, Softmax
 from backprop.optimizers import SGD
@@ -27,8 +27,8 @@ def main(arguments: list[str] | None = None) -> None:
         description="Train a classifier of handwritten digits (1797 of 8 by 8 pixels) and "
         "write two pictures: how training went, and what the network says of unseen digits.",
     )
-    parser.add_argument("--epochs", type=int, default=30, help="passes over the data (30)")
-    parser.add_argument("--seed", type=int, default=0, help="of weights and shuffling (0)")
+    parser.add_argument("--epochs", type=int, help="passes over the data (30)")
+    parser.add_argument("--seed", type=int, help="of weights and shuffling (0)")
     parser.add_argument(
         "--output",
         type=Path,
@@ -36,14 +36,14 @@ def main(arguments: list[str] | None = None) -> None:
         metavar="DIR",
         help="folder for the pictures, or for the page of the lesson (backprop-output)",
     )
-    lesson = parser.add_subparsers(dest="command", metavar="[lesson]").add_parser(
+    lesson_parser = parser.add_subparsers(dest="command", metavar="[lesson]").add_parser(
         "lesson",
         help="write lesson.html instead, a page that runs a small network step by step",
         description="Write lesson.html, a page that runs the worked example of backpropagation: "
         "step through it, change its numbers, train it. It needs nothing but a browser.",
     )
-    lesson.add_argument("--open", action="store_true", help="open the page in the browser")
-    lesson.add_argument(
+    lesson_parser.add_argument("--open", action="store_true", help="open the page in the browser")
+    lesson_parser.add_argument(
         "--output",
         type=Path,
         default=argparse.SUPPRESS,  # the one given before "lesson" counts, if any
@@ -51,26 +51,33 @@ def main(arguments: list[str] | None = None) -> None:
         help="folder for the page (backprop-output)",
     )
     options = parser.parse_args(arguments)
-    if options.epochs < 1:
-        parser.error(f"--epochs must be 1 or more, but it is {options.epochs}")
-    if options.seed < 0:
-        parser.error(f"--seed must be 0 or more, but it is {options.seed}")
+    lesson = options.command == "lesson"
+    if lesson and (options.epochs, options.seed) != (None, None):
+        parser.error("--epochs and --seed are for the training, and not for the lesson")
+    epochs = 30 if options.epochs is None else options.epochs
+    seed = 0 if options.seed is None else options.seed
+    if epochs < 1:
+        parser.error(f"--epochs must be 1 or more, but it is {epochs}")
+    if seed < 0:
+        parser.error(f"--seed must be 0 or more, but it is {seed}")
     try:
         options.output.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=options.output):  # before an epoch is spent
             pass
+        for name in ["lesson.html"] if lesson else ["training.png", "digits.png"]:
+            check_target(options.output / name)
     except OSError as error:
-        reason = error.strerror
-        files = "page" if options.command == "lesson" else "pictures"
+        reason = error.strerror or error
+        files = "page" if lesson else "pictures"
         parser.error(f"--output {options.output}: no {files} can be written there: {reason}")
-    if options.command == "lesson":
+    if lesson:
         write_lesson(options.output / "lesson.html", options.open)
         return
     try:
         load_matplotlib()
     except ValueError as error:
         parser.error(str(error))
-    classify_digits(options.output, options.epochs, options.seed)
+    classify_digits(options.output, epochs, seed)
 
 
 def write_lesson(path: Path, show: bool) -> None:

@@ -115,9 +115,37 @@ def test_outputs_that_are_a_softmax_of_one_number_are_refused(parts, built):
     if built:
         model.build((None, 4))
     for call in (model.fit, model.evaluate, model.train_on_batch):
-        with pytest.raises(ValueError, match="whose outputs have the sum 1") as caught:
+        with pytest.raises(ValueError, match="are probabilities with the sum 1") as caught:
             call(X, np.ones(12))
         assert_speaks(caught, ["the model ends with", "Sigmoid()"])
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        lambda lonely: layers.Parallel([Dense(2), lonely]),
+        lambda lonely: layers.Parallel([[layers.Parallel([Dense(2), lonely]), Dense(2)], Dense(1)]),
+        lambda lonely: layers.Residual([lonely, Dense(4)]),
+        lambda lonely: layers.Residual([Dense(3)], [lonely, Dense(3)]),
+    ],
+    ids=["branch", "branch of a branch", "residual", "shortcut"],
+)
+@pytest.mark.parametrize("built", [True, False])
+def test_a_softmax_of_one_number_is_refused_inside_blocks(block, built):
+    def made(units):
+        model = bp.Sequential(
+            [block(layers.Chain([Dense(units), layers.LogSoftmax()])), Dense(1)], seed=0
+        )
+        model.compile("sgd", "mse")
+        return model
+
+    model = made(1)
+    if built:
+        model.build((None, 4))
+    with pytest.raises(ValueError, match="or their logarithms: one alone never changes") as caught:
+        model.fit(X, np.ones(12))
+    assert_speaks(caught, ["the model contains LogSoftmax", "Sigmoid()"])
+    made(2).fit(X, np.ones(12), verbose=0)
 
 
 def test_a_softmax_over_the_steps_of_a_sequence_may_stand_on_one_output():

@@ -271,3 +271,25 @@ def test_no_warning_where_bytes_are_scaled_or_indices(layers: list[Any], x: Any)
 def test_bytes_that_nothing_scales_are_warned_of(first: list[Layer]) -> None:
     with pytest.warns(UserWarning, match=r"bytes .* divide by 255, or begin with Rescaling"):
         trained(*first, x=BYTES)
+
+
+@pytest.mark.parametrize("target", [(6,), (6, 1)])
+@pytest.mark.parametrize(
+    ("loss", "outputs"),
+    [("mse", 1), ("GaussianNegativeLogLikelihood", 2), (bp.losses.Quantile([0.1, 0.9]), 2)],
+    ids=["mse", "likelihood", "quantiles"],
+)
+def test_every_loss_says_what_to_do_about_axes_too_many(loss, outputs, target):
+    model = bp.Sequential([Dense(outputs)])
+    model.compile("sgd", loss)
+    with pytest.raises(ShapeError, match=r"Flatten\(\) in front of the last Dense") as caught:
+        model.fit(PIXELS, np.zeros(target), verbose=0)
+    assert_speaks(caught, [f"(N, 8, {outputs})", str(target)])
+    assert str(caught.value).count("(N, 8") == 1
+
+
+def test_a_loss_of_quantiles_shows_the_outputs_that_there_are():
+    model = bp.Sequential([Dense(2)])
+    model.compile("sgd", bp.losses.Quantile([0.1, 0.9]))
+    with pytest.raises(ShapeError, match=r"the shape \(N, 2\), but .* the shape \(6, 3\)"):
+        model.fit(PIXELS[:, 0], np.zeros((6, 3)), verbose=0)

@@ -11,7 +11,7 @@ import pytest
 import backprop as bp
 from backprop.core.errors import ShapeError
 from backprop.data.items import shuffled
-from backprop.layers import LSTM, Dense, ReLU, Softmax
+from backprop.layers import LSTM, Conv2D, Dense, Flatten, ReLU, Softmax
 
 RNG = np.random.default_rng(0)
 N = 20
@@ -349,8 +349,48 @@ def test_lists_that_are_arrays_stay_arrays():
     np.testing.assert_array_equal(
         model.predict([tuple(row) for row in X.tolist()]), model.predict(X)
     )
-    sequences = bp.Sequential([Dense(2)], seed=0)
-    assert sequences.predict([X, X]).shape == (2, N, 2)
+
+
+def test_a_list_of_equal_arrays_is_read_in_one_way_only():
+    """Batches to a model that is built; to one that is not where its layers take nothing else."""
+    built = classifier()
+    built.build((None, 4))
+    assert built.predict([X, X]).shape == (2 * N, 3)
+    for source in ([X, X], [X], (X, X)):
+        new = classifier()
+        with pytest.raises(ShapeError, match=r"batches or samples.*np\.concatenate.*np\.stack"):
+            new.predict(source)
+        assert new.input_shape is None
+    steps, images = RNG.normal(size=(5, 3)), RNG.normal(size=(5, 6, 6, 2))
+    assert bp.Sequential([LSTM(2)]).predict([steps, steps]).shape == (2, 2)
+    convolution = bp.Sequential([Conv2D(3, 3), Flatten()])
+    assert convolution.predict([images, images]).shape == (10, 48)
+    assert bp.Sequential([Conv2D(3, 3)]).predict(list(images)).shape == (5, 4, 4, 3)
+
+
+def test_batches_without_targets_are_inputs():
+    model = classifier()
+    found = model.predict((x, None) for x in (X[:10], X[10:]))
+    np.testing.assert_array_equal(found, model.predict(X))
+    with pytest.raises(ValueError, match="y is missing"):
+        model.fit(((x, None) for x in (X[:10], X[10:])), verbose=0)
+
+
+@pytest.mark.parametrize("verb", ["predict", "fit", "evaluate"])
+@pytest.mark.parametrize(
+    ("function", "shown"),
+    [
+        (lambda: X, r"ndarray of shape \(20, 4\)"),
+        (lambda: (X, Y), r"a tuple of ndarray of shape \(20, 4\), ndarray of shape \(20,\)"),
+        (lambda: [X, Y, Y], "a list of ndarray of shape"),
+    ],
+    ids=["array", "pair", "list"],
+)
+def test_functions_that_return_arrays_are_told_to_return_batches(verb, function, shown):
+    with pytest.raises(
+        TypeError, match=rf"x must be a function.*it returned {shown}.*\[\(x, y\)\]"
+    ):
+        getattr(classifier(), verb)(function)
 
 
 def test_adapting_to_a_data_set_is_refused():

@@ -223,3 +223,12 @@ def test_kinks_of_the_sparse_sigmoid_and_the_threshold():
     ):
         layer.forward(np.array([at]), training=True)
         np.testing.assert_array_equal(layer.backward(np.ones((1, 2))), [slopes])
+
+
+def test_the_length_of_a_single_number_is_told_of():
+    """Only its sign would be left."""
+    UnitNormalization().build((2,))
+    UnitNormalization([1, 2]).build((1, 2))
+    for layer, shape in [(UnitNormalization(), (3, 1)), (UnitNormalization([1, 2]), (1, 1))]:
+        with pytest.warns(RuntimeWarning, match="divides single numbers .* nothing is learnt"):
+            layer.build(shape)

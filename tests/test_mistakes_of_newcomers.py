@@ -11,6 +11,13 @@ from backprop.callbacks import LivePlot
 from backprop.layers import Activation, Conv1D, Dense, Input, Layer, ReLU, RepeatVector, SimpleRNN
 from backprop.losses import Huber, Loss
 
+
+def compiled():
+    model = classifier()
+    model.build((None, *X.shape[1:]))
+    return model
+
+
 CALLS = {
     "Input(name)": (lambda: Input((4,), name="x"), "there is no such argument; those of Input"),
     "Input(batch_shape)": (lambda: Input(batch_shape=(None, 4)), "no such argument"),
@@ -76,6 +83,17 @@ CALLS = {
     "a layer that is called": (lambda: Dense(3)(X), "list the layers in the order"),
     "a layer as a loss": (lambda: classifier().compile("sgd", Dense(3)), "loss must be a name"),
     "a model as a build": (lambda: bp.cross_validate(classifier(), X, C), "a function of"),
+    "a loss that is called": (lambda: compiled().loss(C, X), r"forward\(prediction, target\)"),
+    "parameters as a method": (
+        lambda: compiled().parameters(),
+        r"write model\.parameters, without",
+    ),
+    "a step without parameters": (
+        lambda: compiled().optimizer.step(),
+        r"call optimizer\.step\(model\.parameters\)",
+    ),
+    "a step of the model": (lambda: compiled().optimizer.step(compiled()), "SGD.step takes the"),
+    "a step of L-BFGS": (lambda: bp.optimizers.LBFGS().step(), "LBFGS cannot take a step"),
     "curves": (lambda: plotting.loss_curves({"loss": [1.0]}, 5), "keys must be a list"),
 }
 

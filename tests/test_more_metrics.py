@@ -395,3 +395,11 @@ def test_the_accuracy_alone_is_not_guessed_for_ignored_targets_either(rng):
     fitted = model.fit(X, y, batch_size=8, verbose=0).history["accuracy"]
     hits = (model.predict(X).argmax(-1) == y)[y >= 0]
     assert fitted == [pytest.approx(hits.mean())] == [pytest.approx(model.evaluate(X, y)[1])]
+
+
+@pytest.mark.parametrize(
+    "swapped", [[[0.6, 0.4], [0.9, 0.1], [0.2, 0.8]], [[2, 0], [0, 1], [1, 0]]]
+)
+def test_true_rows_of_a_confusion_matrix_are_0_and_1(swapped):
+    with pytest.raises(ValueError, match=r"y_true must hold one-hot rows.* true classes first"):
+        metrics.confusion_matrix(np.array(swapped), [0, 1, 1])

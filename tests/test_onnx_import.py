@@ -412,6 +412,28 @@ def test_other_files_are_refused(content, tmp_path):
         bp.load_onnx(path)
 
 
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"", "it is empty"),
+        (b'{"layers": []}', "it is a text, JSON perhaps"),
+        (b"\x89HDF\r\n\x1a\n", "it is an HDF5 file"),
+        (b"\x80\x04\x95", "it is a pickle"),
+    ],
+    ids=["empty", "JSON", "HDF5", "pickle"],
+)
+def test_what_another_file_is_is_said(content, kind, tmp_path):
+    path = tmp_path / "a.onnx"
+    path.write_bytes(content)
+    with pytest.raises(CorruptFileError, match=rf"a\.onnx' is no ONNX file.*: {kind}"):
+        bp.load_onnx(path)
+
+
+def test_a_device_is_not_read():
+    with pytest.raises(CorruptFileError, match="'/dev/zero' is a device or a pipe, and no file"):
+        bp.load_onnx("/dev/zero")
+
+
 def test_a_missing_file_is_said(tmp_path):
     with pytest.raises(FileNotFoundError):
         bp.load_onnx(tmp_path / "a.onnx")

@@ -284,3 +284,26 @@ def test_folder_of_the_lesson_must_be_writable(
     with pytest.raises(SystemExit):
         __main__.main(["lesson", "--output", str(tmp_path / "file")])
     assert "no page can be written there: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["training.png", "digits.png", "lesson.html"])
+def test_folders_in_the_place_of_files_are_found_before_the_training(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(__main__, "classify_digits", lambda *arguments: None)
+    (tmp_path / name).mkdir()
+    command = ["lesson"] if name == "lesson.html" else []
+    with pytest.raises(SystemExit) as caught:
+        __main__.main([*command, "--output", str(tmp_path)])
+    assert caught.value.code == 2
+    assert f"{name}', a folder: name a file." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--epochs", "--seed"])
+def test_what_the_lesson_does_not_use_is_refused(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        __main__.main(["--output", str(tmp_path), option, "3", "lesson"])
+    assert "--epochs and --seed are for the training" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

@@ -1,6 +1,9 @@
 """What a file is that cannot be read, so that errors can say it in our words."""
 
 import os
+import stat
+
+from backprop.core.errors import CorruptFileError
 
 DAMAGED = "it was cut off, or changed after it was written"
 """What is said of a file that was ours, or that of somebody else, before it was damaged."""
@@ -13,6 +16,8 @@ STARTS = {
     "model.load_weights(path)",
     b"\x1f\x8b": "it is packed by gzip",
     b"<": "it is a web page or another text",
+    b"{": "it is a text, JSON perhaps",
+    b"[": "it is a text, JSON perhaps",
 }
 """What the first bytes of a file say."""
 
@@ -27,6 +32,14 @@ def kind_of_file(path: str | os.PathLike[str], ours: str | None = None) -> str:
         path: A file that is there and cannot be read as what it should be.
         ours: The member that an archive of ours would have.
     """
+    found = foreign_kind(path, ours)
+    if not found and os.fspath(path).lower().endswith(".onnx"):
+        return "it is an ONNX file by its name, and bp.load_onnx(path) reads those"
+    return found or "it is no .npz archive"
+
+
+def foreign_kind(path: str | os.PathLike[str], ours: str | None = None) -> str:
+    """What a file seems to be by its first bytes; empty if they say nothing (see above)."""
     with open(path, "rb") as file:
         start = file.read(9)
     if start.startswith(b"PK"):
@@ -36,9 +49,17 @@ def kind_of_file(path: str | os.PathLike[str], ours: str | None = None) -> str:
             return kind
     if start[8:] == b"{":
         return "it is a safetensors file, whose arrays model.load_weights(path) reads"
-    if os.fspath(path).lower().endswith(".onnx"):
-        return "it is an ONNX file by its name, and bp.load_onnx(path) reads those"
-    return "it is no .npz archive"
+    return ""
+
+
+def check_regular(path: str) -> None:
+    """Checks that a path is no device, reading which might wait for ever, or never end.
+
+    Raises:
+        CorruptFileError: It is one.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise CorruptFileError(f"{path!r} is a device or a pipe, and no file.")
 
 
 def kind_of_archive(path: str | os.PathLike[str], ours: str | None = None) -> str:

@@ -139,6 +139,13 @@ class NamedParameters(Generic[P]):
         names = ", ".join(p.name for p in self._parameters)
         raise KeyError(f"no parameter is called {name!r}: there are {names}.")
 
+    def __call__(self, *arguments: object, **options: object) -> NoReturn:
+        """An attribute, and no method."""
+        raise TypeError(
+            "parameters is an attribute and no method: write model.parameters, without (), as in "
+            "optimizer.step(model.parameters)."
+        )
+
     def places(self) -> Iterator[tuple[P, tuple[int, int]]]:
         """The parameters, and where in θ each begins and ends."""
         return zip(self._parameters, self._bounds, strict=True)

@@ -111,10 +111,10 @@ class Items:
             return self._iterator
         made = self._source() if callable(self._source) else self._source
         made = self._numbered(made)
-        if not isinstance(made, Iterable):
+        if not isinstance(made, Iterable) or (callable(self._source) and holds_samples(made)):
             raise TypeError(
                 f"{self._name} must be a function that returns batches (x, y), such as one that "
-                f"yields them, but it returned {made!r}."
+                f"yields them, but it returned {show(made)}: of one batch return [(x, y)]."
             )
         return iter(made)
 
@@ -296,7 +296,7 @@ def refuse_sample(item: Any, source: Any, name: str, sample_shape: Shape | None)
             f"in rows."
         )
     one = axes(parts[0]) < 2
-    if not one and len(parts) > 1:
+    if not one and len(parts) > 1 and parts[1] is not None:
         one = axes(parts[1]) == 0 or (numbered and length(parts[0]) != length(parts[1]))
     if not one and sample_shape is not None:
         one = shape_of(parts[0]) == sample_shape
@@ -309,8 +309,16 @@ def refuse_sample(item: Any, source: Any, name: str, sample_shape: Shape | None)
         )
 
 
+def holds_samples(made: Any) -> bool:
+    """Whether it is an array, or x and y, in the place of batches."""
+    shapes = list(map(shape_of, made[:3] if isinstance(made, list | tuple) else [made]))
+    return None not in shapes and (len(set(map(len, shapes))) > 1 or hasattr(made, "shape"))
+
+
 def show(part: Any) -> str:
     """A part of an item for an error message, by its shape or its type."""
+    if isinstance(part, list | tuple) and part and shape_of(part[0]) is not None:
+        return f"a {type(part).__name__} of {', '.join(map(show, part[:3]))}"
     shape = shape_of(part)
     kind = type(part).__name__
     return kind if shape is None else f"{kind} of shape {shape}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,8 @@ from backprop.data.items import is_batch, makes_batches
 from backprop.data.on_disk import RowsOnDisk, on_disk
 from backprop.data.samples import Data, check_data, warn_if_none_counts
 from backprop.data.streams import Stream
-from backprop.layers import Layer
-from backprop.layers.block import shape_through
+from backprop.layers import Layer, Parallel, Residual
+from backprop.layers.block import Block, shape_through
 from backprop.layers.chain import Chain, deciding, ending, unfold
 from backprop.protocol import Model
 
@@ -66,8 +66,9 @@ def check(
         if layer.sums_to_one and output_shape[-1] == 1:
             where = "ends with" if layer is decides else "contains"
             raise ShapeError(
-                f"the model {where} {layer}, whose outputs have the sum 1: one alone never "
-                f"changes. A single output takes Sigmoid(); two classes can have two outputs."
+                f"the model {where} {layer}, whose outputs are probabilities with the sum 1, or "
+                f"their logarithms: one alone never changes. A single output takes Sigmoid(); two "
+                f"classes can have two outputs."
             )
     if loss.outputs == "classes":
         unfold(model.layers)[-1].check_classes(output_shape, loss)
@@ -87,12 +88,23 @@ def check(
 
 
 def shapes_through(layers: Iterable[Layer], shape: Shape) -> Iterator[tuple[Layer, Shape]]:
-    """Each layer with the shape of its outputs, those inside a chain before the chain."""
+    """Each layer with the shape of its outputs, those inside a block before the block."""
     for layer in layers:
-        if isinstance(layer, Chain):
-            yield from shapes_through(layer.layers, shape)
+        if isinstance(layer, Block):
+            for branch in branches_of(layer):
+                yield from shapes_through(branch, shape)
         shape = shape_through([layer], shape)
         yield layer, shape
+
+
+def branches_of(layer: Layer) -> Iterator[Sequence[Layer]]:
+    """The layers of each way that goes through a block from its input on."""
+    if isinstance(layer, Chain | Residual):
+        yield layer.layers
+    if isinstance(layer, Residual) and layer.shortcut is not None:
+        yield [layer.shortcut]
+    if isinstance(layer, Parallel):
+        yield from ([branch] for branch in layer.branches)
 
 
 def evaluation_source(

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core import console
 from backprop.core.checks import check_axis
-from backprop.core.types import Array, as_floats
+from backprop.core.types import Array, Shape, as_floats
 from backprop.layers.standardization import OverAxes
 
 SHORTEST = 1e-12
@@ -44,6 +45,14 @@ class UnitNormalization(OverAxes):
         self.axis = check_axis(axis, "axis of UnitNormalization")
         self.Y: Any = None
         self._r: Any = None  # 1 / ‖X‖
+
+    def make_parameters(self, input_shape: Shape) -> None:
+        """Warns of what is nothing but a sign."""
+        if math.prod(self.features(input_shape)) == 1:
+            console.warn(
+                f"{self} divides single numbers by their own size: what is left is 1 or −1, and "
+                f"nothing is learnt. Leave it out, or take the length of more numbers."
+            )
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """Y = X / ‖X‖."""

@@ -1,7 +1,7 @@
 """What every loss does besides its formulas: checks of targets and weights, masks, what it says."""
 
 import copy
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import numpy as np
 
@@ -49,6 +49,13 @@ class CheckedLoss(Settings):
 
     target_formula = ""
     """What ``smooth`` makes of the targets, as ``explain`` prints it: ``(1 − a) {y} + a/{K}``."""
+
+    def __call__(self, *arguments: object, **options: object) -> NoReturn:
+        """Losses have verbs, and are not called."""
+        raise TypeError(
+            f"{self} is not called: write loss.forward(prediction, target), the prediction first, "
+            f"and loss.backward() for its gradient; model.evaluate(x, y) computes it for a model."
+        )
 
     def apart(self) -> Self:
         """The same loss with memory of its own: what it computes changes nothing in this one."""

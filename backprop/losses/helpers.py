@@ -59,10 +59,9 @@ def extra_axes(target: Array, output_shape: Shape) -> str:
     if target.ndim > 2 or len(output_shape) == 1:
         return ""
     return (
-        f"the predictions have the shape {show_shape(output_shape)}, for layers such as Dense and "
-        f"Conv2D work on the last axis and keep the others. For one prediction a sample put "
-        f"Flatten() in front of the last Dense layer, or reshape the inputs to (N, features): "
-        f"x.reshape(len(x), -1)."
+        "layers such as Dense and Conv2D work on the last axis and keep the others. For one "
+        "prediction a sample put Flatten() in front of the last Dense layer, or reshape the inputs "
+        "to (N, features): x.reshape(len(x), -1)."
     )
 
 

@@ -71,6 +71,8 @@ class SparseCategoricalCrossentropy(CrossEntropy):
             target = target[..., 0]  # (N, 1) -> (N,)
         if target.ndim == 0 or target.shape[1:] != output_shape[:-1]:
             hint = extra_axes(target, output_shape)
+            if hint:
+                hint = f"the predictions have the shape {show_shape(output_shape)}, for {hint}"
             if target.shape[1:] == output_shape:
                 hint = "one-hot targets need loss='categorical_crossentropy'."
             elif not hint and target.ndim == len(output_shape) + 1:

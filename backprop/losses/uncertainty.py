@@ -12,7 +12,7 @@ from backprop.core.functional import row_sum
 from backprop.core.types import Array, Shape
 from backprop.losses.base import Loss
 from backprop.losses.formula import Formula
-from backprop.losses.helpers import row_dot, show_shape
+from backprop.losses.helpers import extra_axes, row_dot, show_shape
 
 
 @lru_cache(maxsize=64)
@@ -73,7 +73,7 @@ class Quantile(Loss):
                 f"{self} has {K} quantiles, but the model {output_shape[-1]} outputs: it needs one "
                 f"for each of them, as of Dense({K})."
             )
-        if np.shape(target)[1:] == output_shape:
+        if np.shape(target)[1:] not in [output_shape[:-1], (*output_shape[:-1], 1)]:
             return super().check_target(target, output_shape, dtype)
         one = super().check_target(target, (*output_shape[:-1], 1), dtype)
         return np.repeat(one, K, axis=-1)
@@ -138,10 +138,12 @@ class GaussianNegativeLogLikelihood(Loss):
         shape = np.shape(target)[1:]
         right = (*output_shape[:-1], K)
         if odd or shape not in [right, output_shape[:-1] if K == 1 else right]:
+            few = "for K targets end the model with Dense(2 * K)."
+            hint = "" if odd else extra_axes(np.asarray(target), output_shape)
             raise ShapeError(
                 f"{self}: outputs {show_shape(output_shape)} are a mean and a log-variance for "
                 f"each target, so targets must have half as many columns, but their shape is "
-                f"{np.shape(target)}: for K targets end the model with Dense(2 * K)."
+                f"{np.shape(target)}: {hint or few}"
             )
         return super().check_target(target, right, dtype)
 

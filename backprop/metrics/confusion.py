@@ -66,6 +66,11 @@ def as_classes(y: Any, name: str, scores: bool = True) -> Array:
         if Y.shape[1] == 1:
             Y = Y[:, 0] > 0.5 if Y.dtype.kind == "f" else Y[:, 0]
         elif Y.shape[1]:
+            if not scores and not np.isin(Y, (0, 1)).all():
+                raise ValueError(
+                    f"{name} must hold one-hot rows of 0 and 1, or class indices, but it holds "
+                    f"others: pass the true classes first, and what the model predicted second."
+                )
             if not (scores and Y.dtype.kind == "f"):
                 advice = f"for answers to several questions take {name}[:, k], one after the other."
                 check_one_class(Y, name, advice)

@@ -6,7 +6,7 @@ from backprop.core.checks import check_number
 from backprop.core.parameters import Parameters
 from backprop.core.types import Array
 from backprop.optimizers.blocks import Block
-from backprop.optimizers.bookkeeping import Bookkeeping
+from backprop.optimizers.bookkeeping import NOT_GIVEN, Bookkeeping
 from backprop.optimizers.options import LearningRate, new_rate, refuse_returned
 from backprop.optimizers.vectors import include, round_to_0
 
@@ -107,7 +107,7 @@ class Optimizer(Bookkeeping):
     def learning_rate(self, value: LearningRate) -> None:
         self._schedule, self._learning_rate = new_rate(value, self._schedule, self._learning_rate)
 
-    def step(self, parameters: Parameters) -> None:
+    def step(self, parameters: Parameters = NOT_GIVEN) -> None:
         """One update of θ from g.
 
         Every 32 steps, numbers of the state below 10⁻³⁶ (10⁻³⁰⁶ in float64) are rounded to 0: where

@@ -20,6 +20,9 @@ from backprop.optimizers.options import (
 )
 from backprop.optimizers.vectors import clip, collect, exchange, settle
 
+NOT_GIVEN: Any = object()
+"""In the place of parameters that a step needs, so that it can say so."""
+
 
 class Bookkeeping(Settings):
     """The base of ``Optimizer``, which says what the arguments and attributes are.
@@ -179,6 +182,11 @@ class Bookkeeping(Settings):
 
     def bind(self, parameters: Parameters) -> None:
         """Makes the state for a model's parameters, as the first step does."""
+        if not isinstance(parameters, Parameters):
+            raise TypeError(
+                f"{type(self).__name__}.step takes the parameters whose gradients model.backward() "
+                f"has written: call optimizer.step(model.parameters)."
+            )
         self.check_free(parameters)
         least = np.finfo(parameters.values.dtype)
         for name in ("epsilon", "epsilon_1"):

@@ -8,6 +8,7 @@ from backprop.core.checks import check_integer, check_number
 from backprop.core.parameters import Parameters
 from backprop.core.types import Array
 from backprop.optimizers.base import Optimizer
+from backprop.optimizers.bookkeeping import NOT_GIVEN
 
 
 class LBFGS(Optimizer):
@@ -126,7 +127,7 @@ class LBFGS(Optimizer):
             self.message = "the line search found no lower loss"
         return found
 
-    def step(self, parameters: Parameters) -> None:
+    def step(self, parameters: Parameters = NOT_GIVEN) -> None:
         """Raises ValueError: L-BFGS needs the loss at several θ, and cannot step from one g.
 
         Raises:

@@ -12,14 +12,15 @@ from backprop.callbacks import Callback, CallbackList
 from backprop.core.checks import check_integer, check_list
 from backprop.core.errors import ShapeError
 from backprop.core.ranges import check_finite
-from backprop.core.types import Array
+from backprop.core.types import Array, Shape
 from backprop.data.frames import check_labels
 from backprop.data.inputs import as_inputs, surely_finite
-from backprop.data.items import Items, inputs_of, makes_inputs
+from backprop.data.items import Items, inputs_of, makes_inputs, shape_of
 from backprop.data.on_disk import on_disk, slices_of
 from backprop.data.sources import EVALUATION_BATCH, bounded, refuse_beside_stream
 from backprop.engine.predictions import predictions_of
 from backprop.engine.threads import single_blas_threads
+from backprop.layers import Layer
 from backprop.layers.block import shape_through
 from backprop.training.divergence import quietly, warn_of_overflow
 from backprop.training.progress import progress
@@ -53,7 +54,7 @@ def predict(
             slices, bounded(-(-x.shape[0] // size), steps), "x", None, network.input_shape
         )
         return predict_items(network, items, verbose, callbacks)
-    if not array and makes_inputs(x, network.input_shape):
+    if not array and (makes_inputs(x, network.input_shape) or are_batches(network, x)):
         refuse_beside_stream("x", None, batch_size)
         items = Items(x, steps, "x", None, network.input_shape)
         return predict_items(network, items, verbose, callbacks)
@@ -71,6 +72,34 @@ def predict(
         else:
             outputs = predict_by_batches(network, X, size, told)
     return believed(network, outputs)
+
+
+def are_batches(network: Any, x: Any) -> bool:
+    """Whether a list of equal arrays is one of batches, by what the layers of a new network take.
+
+    Raises:
+        ShapeError: It may be one of samples as well.
+    """
+    shapes = {shape_of(item) for item in x} if isinstance(x, list | tuple) else set()
+    shape = shapes.pop() if len(shapes) == 1 and network.input_shape is None else None
+    if shape is None or len(shape) < 2:
+        return False
+    batches, samples = fits(network.layers, shape[1:]), fits(network.layers, shape)
+    if batches and samples:
+        raise ShapeError(
+            f"x is a list of arrays of the shape {shape}, which may be batches or samples, as the "
+            f"model is not built yet: pass np.concatenate(x) for batches, or np.stack(x)."
+        )
+    return batches
+
+
+def fits(layers: Sequence[Layer], shape: Shape) -> bool:
+    """Whether layers that are not built can take samples of a shape."""
+    try:
+        shape_through(layers, shape)
+    except (ValueError, TypeError):
+        return False
+    return True
 
 
 def predict_by_batches(network: Any, X: Array, size: int, told: CallbackList) -> Array:

@@ -13,7 +13,6 @@ there are not read at all.
 import math
 import os
 import re
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader
@@ -23,7 +22,7 @@ import numpy as np
 
 from backprop.core.durable import FilePath, check_file, replacing
 from backprop.core.errors import CorruptFileError
-from backprop.core.file_kinds import DAMAGED, kind_of_file
+from backprop.core.file_kinds import DAMAGED, check_regular, kind_of_file
 from backprop.core.types import Array
 from backprop.storage import archive
 from backprop.storage.archive import Damage, Digest
@@ -95,8 +94,7 @@ def read(path: FilePath, *kinds: str) -> dict[str, Any]:
     """
     name = check_file(path)
     try:
-        if not stat.S_ISREG(os.stat(name).st_mode):  # reading might wait for ever
-            raise CorruptFileError(f"{name!r} is a device or a pipe, and no file.")
+        check_regular(name)
         with open(name, "rb") as file:
             kind, version, tree = read_open(file)
     except (OSError, MemoryError, CorruptFileError):

@@ -11,6 +11,7 @@ import numpy as np
 
 from backprop.core.durable import FilePath, check_file
 from backprop.core.errors import CorruptFileError
+from backprop.core.file_kinds import check_regular, foreign_kind
 from backprop.core.types import Array, Shape
 from backprop.layers import Identity
 from backprop.storage.onnx_export import OPSET
@@ -43,8 +44,10 @@ def import_onnx(model_class: type[M], path: FilePath) -> M:
         ValueError: It holds what is no chain of layers; the message names the node and its
             operator.
     """
-    origin = repr(check_file(path))
+    name = check_file(path)
+    origin = repr(name)
     try:
+        check_regular(name)
         return read_model(model_class, load_graph(path, origin), origin)
     except (ImportError, OSError):
         raise
@@ -94,10 +97,15 @@ def load_graph(path: FilePath, origin: str) -> Any:
     except OSError:
         raise
     except Exception as error:  # whatever protobuf makes of other files
-        raise CorruptFileError(f"{origin} is no ONNX file, or it is damaged.") from error
+        kind = foreign_kind(path)
+        told = f", or it is damaged{': ' if kind else ''}{kind}."
+        raise CorruptFileError(f"{origin} is no ONNX file{told}") from error
     try:
         onnx.checker.check_model(found)
     except onnx.checker.ValidationError as error:
+        kind = foreign_kind(path)
+        if kind:
+            raise CorruptFileError(f"{origin} is no ONNX file: {kind}.") from error
         raise CorruptFileError(
             f"{origin} is not as the standard wants it, or newer than the installed onnx: {error}"
         ) from error

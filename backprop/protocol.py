@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from backprop.core.lookup import is_function
 from backprop.core.parameters import Parameters
 from backprop.core.types import Array, Shape
 from backprop.layers import Layer
@@ -103,5 +104,5 @@ def check_model(model: Any, name: str = "model") -> None:
         TypeError: It has no layers, or is a class.
     """
     if isinstance(model, type) or not hasattr(model, "layers"):
-        advice = ": call the function that makes it" if callable(model) else ""
+        advice = ": call the function that makes it" if is_function(model) else ""
         raise TypeError(f"{name} must be a model, such as Sequential, but it is {model!r}{advice}.")

@@ -875,7 +875,9 @@ def test_a_press_during_the_validation(ctrl_c, monkeypatch, stacked):
 
     models = [small(k, optimizer=Adam(0.02)) for k in range(K)]
     pressed = Press(ctrl_c, 2, together.Evaluator.__call__)
-    monkeypatch.setattr(together.Evaluator, "__call__", lambda *arguments: pressed(*arguments))
+    monkeypatch.setattr(
+        together.Evaluator, "__call__", lambda *given, **named: pressed(*given, **named)
+    )
     x, y = data(24)
     with pytest.raises(KeyboardInterrupt):
         bp.fit_many(models, x, y, batch_size=4, epochs=2, verbose=0, validation_data=(x, y))

@@ -184,6 +184,6 @@ def in_place_of_a_layer(given: object) -> str:
         return "layers are objects such as Dense(8) and ReLU()"
     if hasattr(given, "layers"):
         return "pass a list of layers in its place; those of a trained one by layer.copy()"
-    if callable(given):
+    if is_function(given):
         return "Lambda makes a layer of a function and its derivative"
     return "layers come from bp.layers; losses, optimizers and metrics go into compile"

@@ -21,9 +21,9 @@ from backprop.data.items import is_batch, makes_batches
 from backprop.data.on_disk import RowsOnDisk, on_disk
 from backprop.data.samples import Data, check_data, warn_if_none_counts
 from backprop.data.streams import Stream
-from backprop.layers import Layer, Parallel, Residual
+from backprop.layers import Layer
 from backprop.layers.block import Block, shape_through
-from backprop.layers.chain import Chain, deciding, ending, unfold
+from backprop.layers.chain import deciding, ending, unfold
 from backprop.protocol import Model
 
 EVALUATION_BATCH = 1024
@@ -97,14 +97,11 @@ def shapes_through(layers: Iterable[Layer], shape: Shape) -> Iterator[tuple[Laye
         yield layer, shape
 
 
-def branches_of(layer: Layer) -> Iterator[Sequence[Layer]]:
-    """The layers of each way that goes through a block from its input on."""
-    if isinstance(layer, Chain | Residual):
-        yield layer.layers
-    if isinstance(layer, Residual) and layer.shortcut is not None:
-        yield [layer.shortcut]
-    if isinstance(layer, Parallel):
-        yield from ([branch] for branch in layer.branches)
+def branches_of(block: Any) -> Iterator[Sequence[Layer]]:
+    """The layers of each way that goes through a chain, a residual or a parallel block."""
+    yield getattr(block, "layers", ())
+    for way in (getattr(block, "shortcut", None), *getattr(block, "branches", ())):
+        yield [] if way is None else [way]
 
 
 def evaluation_source(

@@ -8,6 +8,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import scipy.sparse
+import sklearn.base
 
 import backprop as bp
 from backprop.estimators import (
@@ -222,3 +223,42 @@ def test_numbers_of_which_the_dtype_keeps_nothing_are_told_of(make):
         make().fit(X, late)
     with pytest.warns(RuntimeWarning, match=r"^column \d of [xX] varies by .* around 1.7e"):
         make().fit(np.column_stack([X, late]), y)
+
+
+COLUMNS = {
+    "pandas": lambda x: pd.Series(list(x)),
+    "lists": lambda x: pd.Series(x.tolist()),
+    "objects": lambda x: np.array([*x, None], object)[:-1],
+    "polars": lambda x: pl.Series(x.tolist()),
+    "polars_arrays": lambda x: pl.Series(x.tolist(), dtype=pl.Array(pl.Float64, x.shape[1])),
+}
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_a_column_of_vectors_is_an_array_of_rows(column, estimator, y):
+    x = COLUMNS[column](X)
+    other = sklearn.base.clone(estimator).fit(X, y)
+    assert estimator.fit(x, y).score(x, y) == other.score(X, y)
+    np.testing.assert_array_equal(estimator.predict(x), other.predict(X))
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_a_column_of_vectors_is_an_array_of_targets(column):
+    for kind, targets in ((MLPRegressor, X), (MLPClassifier, np.eye(3)[np.arange(N) % 3])):
+        given = COLUMNS[column](targets)
+        found, expected = kind(**SMALL).fit(X, given), kind(**SMALL).fit(X, targets)
+        assert found.score(X, given) == expected.score(X, targets)
+        np.testing.assert_array_equal(found.predict(X), expected.predict(X))
+
+
+def test_vectors_beside_other_columns_are_told_what_to_do(estimator, y):
+    frame = pd.DataFrame({"v": list(X), "a": X[:, 0]})
+    advice = r"X .*column 'v' holds arrays of shape \(2,\): pass np\.column_stack\(\[np\.stack\(X"
+    with pytest.raises(ValueError, match=advice):
+        estimator.fit(frame, y)
+    with pytest.raises(ValueError, match=advice):
+        estimator.fit(X, y).predict(frame)
+    with pytest.raises(ValueError, match=r"y .*its column 't' .*pass np\.stack\(y\['t'\]\)"):
+        estimator.fit(X, pd.DataFrame({"t": list(X)}))
+    with pytest.raises(ValueError, match=r"X holds rows of unequal length \(2, 1\)"):
+        estimator.fit(pd.Series([[1, 2], [3]] * (N // 2)), y)

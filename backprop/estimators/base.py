@@ -12,7 +12,7 @@ from backprop import plotting
 from backprop.core.arrays import to_array
 from backprop.core.durable import FilePath
 from backprop.core.types import Array, is_sparse
-from backprop.estimators.given import check_given
+from backprop.estimators.given import as_given, check_given
 from backprop.estimators.labels import Labels
 from backprop.estimators.samples import Samples
 from backprop.estimators.scikit import (
@@ -74,8 +74,7 @@ class Estimator(BaseEstimator):
             reset: Whether the columns of X are those of the estimator from now on.
             **rules: What else scikit-learn is to check.
         """
-        check_given(X, "X")
-        check_given(y, "y", numbers=not self._sees_labels)
+        X, y = as_given(X, "X"), as_given(y, "y", numbers=not self._sees_labels)
         if is_sparse(y) and not self._sees_labels:
             to_array(y, "y")  # which says what to pass
         rules |= {"accept_sparse": SPARSE, "multi_output": True, "reset": reset}
@@ -95,7 +94,7 @@ class Estimator(BaseEstimator):
     def _outputs(self, X: Any) -> list[Array]:
         """The outputs of each network, ``(N, K)``."""
         check_is_fitted(self)
-        check_given(X, "X")
+        X = as_given(X, "X")
         X = validate_data(self, X, accept_sparse=SPARSE, reset=False)
         return [model.predict(X) for model in self._networks()]
 
@@ -162,7 +161,7 @@ class Scores:
             y: Their targets.
             sample_weight: Their weights.
         """
-        check_given(y, "y", numbers=not self._sees_labels)
+        y = as_given(y, "y", numbers=not self._sees_labels)
         check_given(sample_weight, "sample_weight")
         mixin: Any = super()
         found: float = mixin.score(X, y, sample_weight)

@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 
 from backprop.core.array_errors import describe, refuse_gap, refuse_kind
-from backprop.core.arrays import check_items, columns_of, is_masked, readable, unmasked
+from backprop.core.arrays import (
+    check_items,
+    columns_of,
+    is_masked,
+    is_vector,
+    readable,
+    to_array,
+    unmasked,
+)
 from backprop.core.types import Array, is_sparse
 from backprop.estimators.scikit import check_sample_weight
 
@@ -44,6 +52,33 @@ def check_given(x: Any, name: str, numbers: bool = True) -> None:
         raise TypeError(f"{name} must be an array, but it is {describe(x, name)}")
     if numbers and all(hasattr(type(x), way) for way in ("__array__", "__getitem__")):
         check_kind(x[:1] if np.ndim(x) else x, name, "it")
+
+
+def as_given(x: Any, name: str, numbers: bool = True) -> Any:
+    """What passed ``check_given``; a column of vectors as an array with a row for each.
+
+    Raises:
+        ShapeError: The vectors differ in length, or stand in a column of a frame.
+    """
+    check_given(x, name, numbers)
+    if isinstance(x, list | tuple) or is_sparse(x):
+        return x
+    columns = columns_of(x[:1]) if columns_of(x) is not None else [(None, x)]
+    vectors = any(holds_vectors(column) for _, column in columns or ())
+    return to_array(x, name) if vectors else x
+
+
+def holds_vectors(column: Any) -> bool:
+    """Whether the first entry of a column, or of an array of objects, is a vector."""
+    dtype = getattr(column, "dtype", None)
+    if isinstance(dtype, np.dtype) and dtype.kind != "O":
+        return False
+    if not hasattr(type(column), "__array__") or not np.ndim(column):
+        return False
+    first = np.asarray(column[:1])
+    if first.ndim > len(getattr(column, "shape", first.shape)):  # of vectors of one length
+        return True
+    return first.dtype.kind == "O" and first.ndim == 1 and any(is_vector(type(v)) for v in first)
 
 
 def check_gaps(x: Any, name: str) -> None:

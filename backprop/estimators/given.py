@@ -73,7 +73,9 @@ def holds_vectors(column: Any) -> bool:
     dtype = getattr(column, "dtype", None)
     if isinstance(dtype, np.dtype) and dtype.kind != "O":
         return False
-    if not hasattr(type(column), "__array__") or not np.ndim(column):
+    if not all(hasattr(type(column), way) for way in ("__array__", "__getitem__")):
+        return False
+    if not np.ndim(column):
         return False
     first = np.asarray(column[:1])
     if first.ndim > len(getattr(column, "shape", first.shape)):  # of vectors of one length

@@ -10,6 +10,7 @@ from backprop import datasets, inspection, plotting
 from backprop.callbacks import LivePlot
 from backprop.layers import Activation, Conv1D, Dense, Input, Layer, ReLU, RepeatVector, SimpleRNN
 from backprop.losses import Huber, Loss
+from backprop.sequential.elsewhere import ELSEWHERE
 
 
 def compiled():
@@ -103,6 +104,30 @@ def test_the_answer_is_in_our_words(call, words):
     with pytest.raises((ValueError, TypeError), match=words) as caught:
         call()
     assert_speaks(caught, [])
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_verbs_of_other_libraries_are_answered(name):
+    model = classifier()
+    with pytest.raises(AttributeError, match=f"Sequential has no attribute '{name}': ") as caught:
+        getattr(model, name)
+    assert_speaks(caught, [ELSEWHERE[name]])
+    assert not hasattr(model, name)
+    assert name not in dir(model)
+    with pytest.raises(AttributeError, match="nobody reads"):
+        setattr(model, name, 5)
+
+
+def test_models_of_ones_own_may_have_such_verbs():
+    class Scored(bp.Sequential):
+        def score(self):
+            return self.weights
+
+    model = Scored([Dense(3)])
+    model.weights = 5
+    assert model.score() == 5
+    assert {"score", "weights"} <= set(dir(model))
+    assert "train" not in dir(model)
 
 
 def test_predictions_are_silent_whatever_verbose_is(capsys):

@@ -210,7 +210,7 @@ def assigned(kind: type[Any]) -> frozenset[str]:
 
     Those of methods, and of properties that cannot be assigned to, are not among them.
     """
-    names = set(dir(kind))
+    names = there_are(kind)
     for base in filter(from_package, kind.__mro__ if kind.own_names else ()):
         for each in vars(base).values():
             if isinstance(each, FunctionType):
@@ -221,6 +221,11 @@ def assigned(kind: type[Any]) -> frozenset[str]:
         for name, held in there.items()
         if not (is_fixed(held) or isinstance(held, FunctionType))
     )
+
+
+def there_are(kind: type) -> set[str]:
+    """The names of a class, without those that only say what else to write."""
+    return {name for name in dir(kind) if hasattr(kind, name)}
 
 
 def is_fixed(attribute: object) -> bool:
@@ -249,7 +254,7 @@ def check_read(made: Any, name: str, value: Any) -> None:
 
     known = [
         each
-        for each in {*vars(made), *dir(kind)}
+        for each in {*vars(made), *there_are(kind)}
         if each[0] != "_"
         and each not in vars(Settings)
         and not is_fixed(there := getattr(kind, each, None))

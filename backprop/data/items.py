@@ -311,8 +311,10 @@ def refuse_sample(item: Any, source: Any, name: str, sample_shape: Shape | None)
 
 def holds_samples(made: Any) -> bool:
     """Whether it is an array, or x and y, in the place of batches."""
-    shapes = list(map(shape_of, made[:3] if isinstance(made, list | tuple) else [made]))
-    return None not in shapes and (len(set(map(len, shapes))) > 1 or hasattr(made, "shape"))
+    if not isinstance(made, list | tuple):
+        return shape_of(made) is not None
+    shapes = [shape_of(part) for part in made[:3]]
+    return None not in shapes and len({len(shape or ()) for shape in shapes}) > 1
 
 
 def show(part: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,8 +22,8 @@ from backprop.data.on_disk import RowsOnDisk, on_disk
 from backprop.data.samples import Data, check_data, warn_if_none_counts
 from backprop.data.streams import Stream
 from backprop.layers import Layer
-from backprop.layers.block import Block, shape_through
-from backprop.layers.chain import deciding, ending, unfold
+from backprop.layers.block import shape_through
+from backprop.layers.chain import Chain, deciding, ending, unfold
 from backprop.protocol import Model
 
 EVALUATION_BATCH = 1024
@@ -88,20 +88,12 @@ def check(
 
 
 def shapes_through(layers: Iterable[Layer], shape: Shape) -> Iterator[tuple[Layer, Shape]]:
-    """Each layer with the shape of its outputs, those inside a block before the block."""
+    """Each layer with the shape of its outputs, those inside a chain before the chain."""
     for layer in layers:
-        if isinstance(layer, Block):
-            for branch in branches_of(layer):
-                yield from shapes_through(branch, shape)
+        if isinstance(layer, Chain):
+            yield from shapes_through(layer.layers, shape)
         shape = shape_through([layer], shape)
         yield layer, shape
-
-
-def branches_of(block: Any) -> Iterator[Sequence[Layer]]:
-    """The layers of each way that goes through a chain, a residual or a parallel block."""
-    yield getattr(block, "layers", ())
-    for way in (getattr(block, "shortcut", None), *getattr(block, "branches", ())):
-        yield [] if way is None else [way]
 
 
 def evaluation_source(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core import console
 from backprop.core.errors import ShapeError
 from backprop.core.frozen import FixedList
 from backprop.core.lookup import default_name, in_place_of_a_layer
@@ -142,6 +143,21 @@ def check_own_methods(layer: Layer) -> None:
     check_methods(layer, METHODS, "parameters")
     if not layer.of_package and type(layer).forward is Activation.forward:
         check_functions(layer)
+
+
+def warn_of_one_alone(layers: Iterable[Layer], block: Layer) -> None:
+    """Warns of a softmax of one number within layers that are built; ``fit`` looks at the others.
+
+    Args:
+        layers: The layers.
+        block: What they are in.
+    """
+    for _, layer in walk(layers):
+        if layer.sums_to_one and layer.output_shape(layer.input_shape or ())[-1:] == (1,):
+            console.warn(
+                f"{layer} in {block} makes probabilities with the sum 1, or their logarithms, and "
+                f"makes one alone, which never changes: a single output takes Sigmoid()."
+            )
 
 
 def taken_layer(layer: Layer) -> ValueError:

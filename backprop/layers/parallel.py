@@ -13,7 +13,7 @@ from backprop.core.errors import ShapeError
 from backprop.core.frozen import FixedList
 from backprop.core.types import Array, Shape, as_array
 from backprop.layers.base import Layer
-from backprop.layers.block import ADVICE, Block, forward_through
+from backprop.layers.block import ADVICE, Block, forward_through, warn_of_one_alone
 from backprop.layers.chain import as_layer
 
 MERGES = ("concatenate", "add", "multiply", "average", "maximum")
@@ -72,6 +72,7 @@ class Parallel(Block):
         self._outputs = self._Y = None
         for branch in self.branches:
             self.build_child(branch, input_shape)
+        warn_of_one_alone(self.children, self)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """The shape of what the branches are joined to.

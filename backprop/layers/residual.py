@@ -19,6 +19,7 @@ from backprop.layers.block import (
     forward_through,
     mask_through,
     shape_through,
+    warn_of_one_alone,
 )
 from backprop.layers.chain import Chain, as_layer
 
@@ -81,6 +82,7 @@ class Residual(Block):
             shape = self.build_child(layer, shape)
         if self.shortcut is not None:
             self.build_child(self.shortcut, input_shape)
+        warn_of_one_alone(self.children, self)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """The shape of f(X).

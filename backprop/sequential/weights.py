@@ -11,10 +11,11 @@ from backprop.core.parameters import Parameters
 from backprop.core.settings import Settings
 from backprop.core.transfer import set_weights
 from backprop.core.types import Array
+from backprop.sequential.elsewhere import KnowsElsewhere
 from backprop.storage import models as saving
 
 
-class Weights(Settings):
+class Weights(KnowsElsewhere, Settings):
     """θ and g of a model, and the files that hold it."""
 
     own_names = False

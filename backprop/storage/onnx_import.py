@@ -97,13 +97,13 @@ def load_graph(path: FilePath, origin: str) -> Any:
     except OSError:
         raise
     except Exception as error:  # whatever protobuf makes of other files
-        kind = foreign_kind(path)
+        kind = foreign_kind(os.fsdecode(path))
         told = f", or it is damaged{': ' if kind else ''}{kind}."
         raise CorruptFileError(f"{origin} is no ONNX file{told}") from error
     try:
         onnx.checker.check_model(found)
     except onnx.checker.ValidationError as error:
-        kind = foreign_kind(path)
+        kind = foreign_kind(os.fsdecode(path))
         if kind:
             raise CorruptFileError(f"{origin} is no ONNX file: {kind}.") from error
         raise CorruptFileError(

@@ -53,6 +53,16 @@ def test_inputs_that_overflow_are_named(form, sign):
     assert model.input_shape is None
 
 
+@pytest.mark.parametrize("form", [np.asarray, scipy.sparse.coo_array, np.ndarray.tolist])
+def test_inputs_of_a_model_that_is_called_do_not_overflow(form):
+    model = model_of()
+    model.build((None, 3))
+    for call in (model, model.forward):
+        with pytest.raises(ValueError, match=r"^X holds 1e\+300 in row 7, column 2, an overflow"):
+            call(form(one_large(X, 7, 2)))
+    np.testing.assert_allclose(model(form(X)), model.predict(X), rtol=1e-5)
+
+
 @pytest.mark.parametrize("batch_size", [None, 7])
 def test_overflow_is_found_in_any_batch_of_a_prediction(batch_size):
     model = model_of()

@@ -11,7 +11,6 @@ import numpy as np
 from backprop import inspection
 from backprop.callbacks import Callback
 from backprop.core import console
-from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_dtype, check_integer, check_list, check_shape
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.core.parameters import Parameter, Parameters
@@ -26,7 +25,7 @@ from backprop.layers import Chain, Input, Layer
 from backprop.layers.block import entrance, forward_through, mask_through, takes, walk
 from backprop.layers.input import check_brackets
 from backprop.losses import Loss
-from backprop.sequential.prediction import predict
+from backprop.sequential.prediction import batch_of, predict
 from backprop.sequential.weights import Weights
 
 
@@ -195,7 +194,7 @@ class Network(Weights):
         """
         other = type(X) is not np.ndarray and not hasattr(X, "tape")  # that of a recorded step
         if other or X.dtype != self.dtype:
-            X = as_numbers(X, "X", sparse=True).astype(self.dtype, copy=False)
+            X = batch_of(self, X)
         if self._parameters is None:
             check_rows(X, "X")
             self.build((None, *X.shape[1:]))

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from backprop.callbacks import Callback, CallbackList
+from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_integer, check_list
 from backprop.core.errors import ShapeError
-from backprop.core.ranges import check_finite
-from backprop.core.types import Array, Shape
+from backprop.core.ranges import check_finite, check_overflow
+from backprop.core.types import Array, Shape, is_sparse
 from backprop.data.frames import check_labels
-from backprop.data.inputs import as_inputs, surely_finite
+from backprop.data.inputs import as_csr, as_inputs, surely_finite
 from backprop.data.items import Items, inputs_of, makes_inputs, shape_of
 from backprop.data.on_disk import on_disk, slices_of
 from backprop.data.sources import EVALUATION_BATCH, bounded, refuse_beside_stream
@@ -148,6 +149,23 @@ def items_inputs(network: Any, item: Any) -> Array:
     x = inputs_of(item)
     check_labels(x, network.feature_names)
     return as_inputs(x, network.input_shape, network.layers)
+
+
+def batch_of(network: Any, x: Any) -> Array:
+    """A batch that ``forward`` is given, in the dtype of the network.
+
+    Raises:
+        ValueError: A frame's columns are others than in training, or a number overflows.
+    """
+    check_labels(x, network.feature_names, "X")
+    X: Any = as_numbers(x, "X", sparse=True)
+    if is_sparse(X):
+        X = as_csr(X, "X")
+        check_finite(X, "X holds", network.dtype)
+    else:
+        check_overflow(X, "X holds", network.dtype)
+    batch: Array = X.astype(network.dtype, copy=False)
+    return batch
 
 
 def build_for(network: Any, X: Array) -> None:

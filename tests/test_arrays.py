@@ -415,6 +415,13 @@ def test_a_column_of_vectors_beside_numbers_is_told_what_to_do():
         classifier().fit(table, Y, verbose=0)
 
 
+def test_a_column_that_numpy_cannot_read_is_named():
+    pl = pytest.importorskip("polars")
+    table = pl.DataFrame(X).with_columns(pl.Series("wide", [1] * len(X), dtype=pl.Int128))
+    with pytest.raises(TypeError, match=r"^x, column 'wide', is a Series, which NumPy cannot read"):
+        classifier().fit(table, Y, verbose=0)
+
+
 @pytest.mark.parametrize("kind", [pa.int64(), pa.float32(), pa.uint8()], ids=str)
 def test_gaps_in_chunks_of_dictionaries_are_no_numbers(kind):
     """PyArrow itself gives another entry of the dictionary in the place of what is missing."""

@@ -129,7 +129,7 @@ def from_columns(x: Any, columns: list[tuple[Any, Any]], name: str) -> Array:
 
 def column_of_numbers(column: Any, name: str, label: Any) -> Array:
     """A column of a frame as an array of numbers, ``(N,)``, or of vectors."""
-    found = asarray(column, name)
+    found = asarray(column, name, f", column {label!r},")
     if found.dtype.kind == "O":
         found = from_objects(found, name, f", column {label!r}")
     if found.dtype.kind not in NUMBERS:
@@ -304,17 +304,18 @@ def check_items(x: Iterable[Any], name: str, row: int | None = None, deep: bool 
             raise TypeError(f"{name} must hold numbers, but row {at} holds {describe(item, name)}")
 
 
-def asarray(x: Any, name: str) -> Array:
-    """``np.asarray`` with errors that name the argument."""
+def asarray(x: Any, name: str, column: str = "") -> Array:
+    """``np.asarray`` with errors that name the argument, and the column if x is one."""
     if hasattr(x, "combine_chunks") and x.null_count:  # PyArrow misreads gaps of dictionaries
-        return np.concatenate([asarray(chunk, name) for chunk in x.chunks])
+        return np.concatenate([asarray(chunk, name, column) for chunk in x.chunks])
     try:
         return np.asarray(x)
     except ValueError:  # NumPy's word for rows of different lengths
         raise ragged(name, x) from None
     except Exception as error:
         raise TypeError(
-            f"{name} is a {type(x).__name__}, which NumPy cannot read ({error}): pass an array."
+            f"{name}{column} is a {type(x).__name__}, which NumPy cannot read ({error}): pass an "
+            f"array."
         ) from error
 
 

@@ -195,14 +195,13 @@ def test_columns_of_inputs_are_named():
 
 
 def test_float64_has_its_own_steps():
-    (message,) = said(X, 1e17 + 16.0 * np.arange(N), "float64")
-    assert "where float64 has steps of 16" in message
-    assert "dtype" not in message
     assert said(X, LONG(1e18) + np.arange(N), "float64")[0].startswith(
         "y varies by 59 around 1e+18"
     )
     (message,) = said(X, 10**18 + np.arange(N), "float64")
-    assert "float64 has steps of 128" in message
+    assert "where float64 has steps of 128" in message
+    assert "dtype=" not in message
+    assert said(X, 1e17 + 16.0 * np.arange(N), "float64") == []
 
 
 @pytest.mark.parametrize(
@@ -217,11 +216,41 @@ def test_float64_has_its_own_steps():
         np.column_stack([np.full(N, 1e9), X]),
         1e9 + 1e9 * X,
         1e4 + X,
+        10**7 + np.arange(N)[:, np.newaxis],  # exact in float32
+        1e7 + np.arange(N)[:, np.newaxis],
+        np.float32(1e7) + np.arange(N, dtype="float32")[:, np.newaxis],
         np.where(np.arange(N) == 59, 2.0, 1.0)[:, np.newaxis],  # in the last row alone
     ],
 )
 def test_nothing_is_said_of_other_columns(x):
     assert said(x, Y) == []
+
+
+@pytest.mark.parametrize("n_terms", [5, 20, 50, 200, 1000])
+@pytest.mark.parametrize("given", ["float32", "float64"])
+def test_nothing_is_said_of_sums_that_are_equal_but_for_rounding(n_terms, given):
+    """As those of shares are, or the lengths of vectors of length 1."""
+    shares = RNG.exponential(size=(300, n_terms)).astype(given)
+    shares /= shares.sum(axis=1, keepdims=True)
+    vectors = RNG.normal(size=(300, n_terms)).astype(given)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    sums = [shares.cumsum(axis=1)[:, -1], np.sqrt((vectors**2).cumsum(axis=1)[:, -1])]
+    dtype = given
+    for _ in range(2):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            x = np.column_stack([*sums, 1e6 * sums[0]])
+            model_of(dtype).fit(x, np.zeros((300, 2)), epochs=0, verbose=0)
+        dtype = "float32"
+
+
+def test_the_steps_that_are_left_are_told():
+    x = 632.8 + 0.004 * np.linspace(0, 1, N)  # of 2⁻¹⁴ each
+    assert "so that 66 steps of it are left" in said(np.column_stack([X, x]), Y)[0]
+    x = 1.7e9 + np.arange(N) % 2 * 128 + 1  # 13281250 · 128 + 1, and one step more
+    assert "so that 1 step of it is left" in said(np.column_stack([X, x]), Y)[0]
+    x = 1.7e9 + np.arange(N) % 2 * 50
+    assert "so that nothing of it is left" in said(np.column_stack([X, x]), Y)[0]
 
 
 @pytest.mark.parametrize("row", [0, 255, 256, 700, 999])

@@ -14,12 +14,6 @@ from backprop.core.types import Array, as_array, is_sparse
 ROWS = 256
 """Rows that are looked at together, so that they are in the cache for a second look."""
 
-FEW = 100
-"""A column that varies by fewer of a dtype's steps than these is told of."""
-
-SOME = 64
-"""Rows that are looked at for it in a sparse matrix or a memory map."""
-
 
 def check_finite(X: Array, what: str, dtype: Any = None, first_row: int | Array = 0) -> None:
     """Refuses nan, infinite numbers, and those that become infinite in a dtype.
@@ -126,61 +120,6 @@ def check_weights(weight: Array, dtype: Any) -> Array:
     return weight.astype(dtype, copy=False)
 
 
-def warn_of_rounding(X: Array, what: str, dtype: Any) -> None:
-    """Warns where a column varies by so little that a dtype keeps next to nothing of it.
-
-    That is by less than 100 of the steps between numbers of the size of its largest one. Columns
-    are those of the last axis; a constant one is none of them, and two rows may be alike by chance.
-
-    Args:
-        X: Numbers with samples in rows.
-        what: What they are, for the warning: ``"x"``.
-        dtype: What they are to be converted to.
-    """
-    if exact(X.dtype, np.dtype(dtype)):
-        return
-    rows, labels = rows_looked_at(X)
-    if rows.size < 3 * len(labels) or not rows.size:
-        return
-    with np.errstate(over="ignore", invalid="ignore"):  # a memory map is checked only later
-        columns, spans, largest = narrow_columns(rows, np.dtype(dtype))
-    if not len(columns):
-        return
-    which, verb = what, "varies"
-    if X.ndim > 1 and X.shape[-1] > 1:
-        numbers = ", ".join(str(labels[k]) for k in columns[:3])
-        if len(columns) == 1:
-            which = f"column {numbers} of {what}"
-        else:
-            more = f" and {len(columns) - 3} more" if len(columns) > 3 else ""
-            which, verb = f"columns {numbers}{more} of {what}", "vary"
-    in_float64 = np.dtype(dtype) == np.float32 and spans[0] >= FEW * np.spacing(largest[0])
-    advice = ', or make the model with dtype="float64"' if in_float64 else ""
-    about = "about " if len(rows) < X.shape[0] else ""
-    normal = largest[0] >= np.finfo(dtype).tiny
-    what_to_do = "subtract the mean" if normal else "divide it by a number of its size"
-    console.warn(
-        f"{which} {verb} by {about}{spans[0]:.4g} around {largest[0]:.6g}, where "
-        f"{np.dtype(dtype).name} has steps of {spacing(largest[:1], dtype)[0]:.4g}, so that little "
-        f"or nothing of it is left: {what_to_do} first{advice}."
-    )
-
-
-def rows_looked_at(X: Any) -> tuple[Array, Any]:
-    """A table ``(n, columns)`` of all rows, and the numbers of its columns.
-
-    Of a memory map and of a sparse matrix these are some rows from everywhere, of the latter only
-    the columns without a 0: one with a 0 varies by as much as its numbers are large.
-    """
-    n_columns = X.shape[-1] if X.ndim > 1 else 1
-    if is_sparse(X) or isinstance(X, np.memmap):
-        X = X[:: -(-X.shape[0] // SOME)]
-    if not is_sparse(X):
-        return X.reshape(-1, n_columns), range(n_columns)
-    filled = np.flatnonzero(np.bincount(X.indices, minlength=n_columns) >= X.shape[0])
-    return X[:, filled].toarray(), filled
-
-
 def warn_of_underflow(y: Array, loss: Any, what: str) -> None:
     """Warns where targets are so small that the loss of predicting 0 for all of them underflows.
 
@@ -230,61 +169,6 @@ def warn_of_lost_variance(variance: Array, what: str, dtype: Any) -> None:
             f"whose square is lost in {name}, so that they are not brought to variance 1: divide "
             f"them by a number of their size first{advice}."
         )
-
-
-def exact(given: np.dtype[Any], dtype: np.dtype[Any]) -> bool:
-    """Whether two different numbers of the one dtype are many steps of the other apart."""
-    if given.kind == "f":
-        return given.itemsize < dtype.itemsize
-    return given.kind not in "iu" or given.itemsize <= dtype.itemsize // 2
-
-
-def narrow_columns(X: Array, dtype: np.dtype[Any]) -> tuple[Array, Array, Array]:
-    """The columns that vary by fewer than 100 steps, their ranges, and their largest values.
-
-    Most columns are settled by the first rows: later ones can make a range larger only, and the
-    step no more than twice as large, unless they make the range as large as the values. Of few
-    rows, such as those of a small batch, twice as many steps as there are rows are enough.
-    """
-    enough = min(FEW, 2 * len(X))
-    columns = np.arange(X.shape[1])
-    low = high = np.empty(0)
-    start = 0
-    while start < len(X) and len(columns):
-        rows, few = X[start : start + ROWS], 16 * len(columns) < X.shape[1]
-        rows = rows[:, columns] if few else rows
-        now_low, now_high = np.minimum.reduce(rows, axis=0), np.maximum.reduce(rows, axis=0)
-        if not few:
-            now_low, now_high = now_low[columns], now_high[columns]
-        if start:
-            now_low, now_high = np.minimum(low, now_low), np.maximum(high, now_high)
-        span, largest = extent(now_low, now_high)
-        open_still = span < 2 * enough * spacing(largest, dtype)
-        open_still &= largest > 0
-        columns, low, high = columns[open_still], now_low[open_still], now_high[open_still]
-        start += ROWS
-    span, largest = extent(low, high)
-    # of a finer dtype the last digits are rounding, in a column that is computed and constant
-    finer = X.dtype.kind == "f" and X.dtype.itemsize > dtype.itemsize
-    least = 4 * spacing(largest, X.dtype) if finer else 0
-    narrow = (span > least) & (span < enough * spacing(largest, dtype))
-    return columns[narrow], span[narrow], largest[narrow]
-
-
-def extent(low: Array, high: Array) -> tuple[Array, Array]:
-    """The range of each column, and its largest absolute value, in float64."""
-    if low.dtype.kind == "f":
-        wide = np.promote_types(high.dtype, np.float64)
-        span = (high.astype(wide) - low).astype(np.float64)
-    else:  # the difference of large integers may be smaller than the steps of float64
-        span = np.array([int(h) - int(v) for h, v in zip(high, low, strict=True)], np.float64)
-    return span, np.maximum(np.abs(low.astype(np.float64)), np.abs(high.astype(np.float64)))
-
-
-def spacing(values: Array, dtype: Any) -> Array:
-    """The steps between numbers of these sizes in a dtype, in float64."""
-    steps: Array = np.spacing(values.astype(dtype)).astype(np.float64)
-    return steps
 
 
 def check_mask(layer: object, X: Array, mask: Any) -> Array:

@@ -12,7 +12,7 @@ from backprop.constraints import Constraint
 from backprop.core.arrays import to_array
 from backprop.core.checks import check_integer
 from backprop.core.errors import NotBuiltError, ShapeError
-from backprop.core.ranges import warn_of_rounding
+from backprop.core.rounding import warn_of_rounding
 from backprop.core.types import Shape
 from backprop.data.batches import Batches
 from backprop.data.frames import Labels, check_labels

@@ -8,7 +8,8 @@ import numpy as np
 
 from backprop.core import console
 from backprop.core.checks import check_integer, check_share
-from backprop.core.ranges import warn_of_rounding, warn_of_underflow
+from backprop.core.ranges import warn_of_underflow
+from backprop.core.rounding import warn_of_rounding
 from backprop.core.types import Array, Shape
 from backprop.data.batches import Batches
 from backprop.data.inputs import warn_of_bytes

@@ -14,7 +14,8 @@ from backprop.callbacks import Callback
 from backprop.core import console
 from backprop.core.checks import check_dtype, check_integer
 from backprop.core.errors import DivergenceError
-from backprop.core.ranges import check_finite, warn_of_rounding
+from backprop.core.ranges import check_finite
+from backprop.core.rounding import warn_of_rounding
 from backprop.core.types import Array, DTypeLike
 from backprop.estimators.arguments import CONSTRAINTS, STOCHASTIC
 from backprop.estimators.base import Estimator, check_members

@@ -8,7 +8,8 @@ from typing import Any, Self
 import numpy as np
 
 from backprop.callbacks import Callback
-from backprop.core.ranges import check_finite, warn_of_rounding
+from backprop.core.ranges import check_finite
+from backprop.core.rounding import warn_of_rounding
 from backprop.core.types import Array, DTypeLike
 from backprop.estimators.arguments import CONSTRAINTS, can_go_on, keep
 from backprop.estimators.base import Regresses

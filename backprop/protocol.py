@@ -20,6 +20,7 @@ class Model(Protocol):
 
     dtype: np.dtype[Any]
     feature_names: tuple[Any, ...] | None
+    looked_at: frozenset[str]
     history: Any
     stop_training: bool
     resume_at: tuple[int, int]

@@ -87,6 +87,24 @@ def test_an_evaluation_of_batches_says_it_of_the_first():
     assert message.startswith("the first batch's validation y varies by 19")
 
 
+def test_inputs_of_a_trained_model_are_looked_at_too():
+    """Once by each verb, as it must cost little where batches are small."""
+    model = model_of()
+    model.fit(WIDE[:, [0, 1, 2, 0]], Y, verbose=0)
+    for verb, which in (("evaluate", ""), ("train_on_batch", "")):
+        (message,) = said(lambda verb=verb: getattr(model, verb)(WIDE, Y))
+        assert message.startswith(f"column 3 of {which}x varies by 59")
+        assert said(lambda verb=verb: getattr(model, verb)(WIDE, Y)) == []
+    model = model_of()
+    for held_out, which in (((WIDE, Y), ""), (batches(WIDE, Y), "the first batch's ")):
+        options = {"validation_data": held_out, "verbose": 0}
+        (message,) = said(lambda options=options: model.fit(WIDE[:, [0, 1, 2, 0]], Y, **options))
+        assert message.startswith(f"column 3 of {which}validation x varies by ")
+    (message,) = said(lambda: model.evaluate(batches(WIDE, Y)))
+    assert message.startswith("column 3 of the first batch's x varies by 19")
+    assert said(lambda: model.predict(WIDE)) == []
+
+
 def test_train_on_batch_looks_at_the_first_batch_alone():
     model = model_of()
     assert len(said(lambda: model.train_on_batch(X, LATE))) == 1

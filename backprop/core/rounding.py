@@ -114,8 +114,9 @@ def narrow_columns(X: Array, dtype: np.dtype[Any]) -> tuple[Array, Array, Array,
     # the last digits of floats are rounding, in a column that is computed and constant
     least = SUMS * spacing(largest, X.dtype) if X.dtype.kind == "f" else 0
     narrow = (span > least) & (span < enough * spacing(largest, dtype))
-    given = X[:, columns[narrow]]
-    narrow[narrow] = (given.astype(dtype).astype(given.dtype) != given).any(axis=0)
+    if narrow.any():
+        given = X[:, columns[narrow]]
+        narrow[narrow] = (given.astype(dtype).astype(given.dtype) != given).any(axis=0)
     left = extent(low[narrow].astype(dtype), high[narrow].astype(dtype))[0]
     return columns[narrow], span[narrow], largest[narrow], left
 

@@ -118,6 +118,10 @@ def evaluation_source(
         return check(model, x, y, weight, None, prefix, sample_shape)
 
     def warn(data: Data, of: str = "the first batch's ") -> None:
+        # an evaluation of few samples must cost little; those held out are among the others
+        if prefix or not (first or "evaluate" in model.looked_at):
+            warn_of_rounding(data.X, f"{of}{prefix}x", model.dtype)
+            model.looked_at |= set() if prefix else {"evaluate"}
         warn_of_rounding(data.given, f"{of}{prefix}y", model.dtype)  # the loss sees what is left
 
     if steps is not None:

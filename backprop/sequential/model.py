@@ -75,6 +75,7 @@ class Sequential(CompiledNetwork):
         with training(self, "reset"):
             super().reset(seed)
             self.history = self.feature_names = None
+            self.looked_at = frozenset()
             if self._optimizer is not None:
                 self._optimizer.reset()
 
@@ -200,7 +201,7 @@ class Sequential(CompiledNetwork):
         """One step on one batch, with the arguments and errors of ``fit``.
 
         A step whose loss or gradient is nan or infinite changes nothing, and warns. What else
-        ``fit`` warns of about the numbers in x and y is looked for at the first step alone.
+        ``fit`` warns of about the numbers in x and y is looked for at the first call alone.
 
         Returns:
             The loss before the update, or ``[loss, metrics…]`` if the model has metrics, or a dict.
@@ -216,8 +217,9 @@ class Sequential(CompiledNetwork):
             labels = check_labels(x, self.feature_names)
             data = check(self, x, y, sample_weight, class_weight)
             self.optimizer.check_free(self._parameters)
-            if not self.optimizer.iterations:
+            if "train_on_batch" not in self.looked_at:
                 warn_of_numbers(data, self)
+                self.looked_at |= {"train_on_batch"}
             self.build((None, *data.X.shape[1:]))
             self.feature_names = labels
             X = data.X.astype(self.dtype, copy=False)

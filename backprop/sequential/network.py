@@ -36,9 +36,11 @@ class Network(Weights):
 
     Attributes:
         feature_names: The columns of the data frame that it was trained on; None if it was none.
+        looked_at: The verbs whose first inputs were looked at for digits that are lost.
     """
 
     feature_names: tuple[Any, ...] | None = None
+    looked_at: frozenset[str] = frozenset()
     instead = {
         "layers": "add layers by model.add(…)",
         "loss": "call model.compile(loss=…)",

@@ -417,13 +417,14 @@ def test_a_large_first_loss_on_inputs_that_are_not_scaled_is_told():
         assert words in message
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        network(SGD(0.0)).fit(X, Y * 1e5, verbose=0)  # the targets are large, not the inputs
-        front = bp.Sequential([Normalization(), Dense(2)], seed=0)
+        far = bp.initializers.Constant(1e5)
+        front = bp.Sequential([Normalization(), Dense(2, bias_initializer=far)], seed=0)
         front.compile(SGD(0.0), "mse")
-        front.fit(x, Y * 1e5, verbose=0)
-        words = bp.Sequential([Embedding(10_000, 4), bp.layers.Flatten(), Dense(1)], seed=0)
+        front.fit(x, Y, verbose=0)
+        last = Dense(1, bias_initializer=far)
+        words = bp.Sequential([Embedding(10_000, 4), bp.layers.Flatten(), last], seed=0)
         words.compile(SGD(0.0), "mse")
-        words.fit(np.full((8, 3), 9999), np.full((8, 1), 1e5), verbose=0)
+        words.fit(np.full((8, 3), 9999), np.ones((8, 1)), verbose=0)
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
@@ -458,6 +459,33 @@ def test_denormal_inputs_cost_at_most_three_times_as_much():
             model.fit(inputs, y, 100, verbose=0)
             seconds[k] = min(seconds[k], time.thread_time() - start)
     assert seconds[1] < 3 * seconds[0]
+
+
+def test_a_large_first_loss_on_targets_that_are_not_scaled_is_told():
+    message = warning_of(lambda: network(SGD(0.0)).fit(X, Y * 1e5, 8, epochs=2, verbose=0))
+    assert "first step" in message
+    assert "the targets go up to" in message
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        behind = bp.Sequential([Dense(2), bp.layers.Rescaling(1e5)], seed=0)
+        behind.compile(SGD(0.0), "mse")
+        behind.fit(X, Y * 1e5, verbose=0)
+        mean = bp.Sequential([Dense(2, bias_initializer=bp.initializers.Constant(1e5))], seed=0)
+        mean.compile(SGD(0.0), "mse")
+        mean.fit(X, Y + 1e5, verbose=0)
+
+
+def test_a_loss_that_overflows_is_blamed_on_targets_where_they_are_large():
+    y = np.full_like(Y, 1e25)
+    for call in (
+        lambda: network(SGD(0.0)).evaluate(X, y),
+        lambda: network(SGD(0.0)).fit(X, Y, validation_data=(X, y), verbose=0),
+    ):
+        message = warning_of(call)
+        assert "Scale the targets, which go up to 1e+25" in message
+        assert "inputs as those" not in message
+    message = warning_of(lambda: network(SGD(0.0)).evaluate(X * 1e30, Y))
+    assert "Scale the inputs as those of the training were" in message
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "lbfgs"])

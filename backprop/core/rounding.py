@@ -111,6 +111,8 @@ def narrow_columns(X: Array, dtype: np.dtype[Any]) -> tuple[Array, Array, Array,
         columns, low, high = columns[open_still], now_low[open_still], now_high[open_still]
         start += ROWS
     span, largest = extent(low, high)
+    if not len(columns):
+        return columns, span, largest, span
     # the last digits of floats are rounding, in a column that is computed and constant
     least = SUMS * spacing(largest, X.dtype) if X.dtype.kind == "f" else 0
     narrow = (span > least) & (span < enough * spacing(largest, dtype))

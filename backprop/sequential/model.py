@@ -307,7 +307,7 @@ class Sequential(CompiledNetwork):
         with single_blas_threads():
             logs = Evaluator(self)(batches, called, name)
         if not math.isfinite(logs["loss"]):
-            warn_of_overflow(f"the loss is {logs['loss']}", self)
+            warn_of_overflow(f"the loss is {logs['loss']}", self, batches)
         if shown:
             console.write(", ".join(f"{key}: {show_number(value)}" for key, value in logs.items()))
         return logs if return_dict else unwrap(logs)

@@ -64,17 +64,22 @@ def quietly(function: Callable[P, R]) -> Callable[P, R]:
     return called
 
 
-def warn_of_overflow(what: str, model: Any) -> None:
+def warn_of_overflow(what: str, model: Any, source: Any = None) -> None:
     """Warns of a result that is not finite though weights and inputs are.
 
     Args:
         what: What it is, with the verb: "the loss is nan".
         model: The model.
+        source: The batches that a loss is of.
     """
+    y, least = getattr(source, "targets", None), getattr(source, "largest", None) or 0.0
+    advice = "Scale the inputs as those of the training were"
+    if y is not None and (size := large(model, y, least)):
+        advice = f"Scale the targets, which go up to {size:.4g}, and train anew"
     wider = "" if model.dtype == np.float64 else ", or make the model with dtype='float64'"
     console.warn(
         f"{what}: weights and inputs are finite, but on the way numbers become too large for "
-        f"{model.dtype}. Scale the inputs as those of the training were{wider}."
+        f"{model.dtype}. {advice}{wider}."
     )
 
 
@@ -163,7 +168,7 @@ def explain(model: Model, loss: float, batch: tuple[Any, ...], when: str) -> str
     begun = model.optimizer.iterations > 0
     advice = [f"inputs that are not scaled (these are between {low:.3g} and {high:.3g})"]
     scaled = "the inputs"
-    if max(map(abs, extent(batch[1]))) > max(LARGE_INPUT, abs(low), abs(high)):
+    if large(model, batch[1], max(abs(low), abs(high))):
         advice, scaled = [f"targets that are not scaled (these are {between(batch[1])})"], "them"
     searches = model.optimizer.full_batch  # the length of its steps, which has no rate
     clip = "" if searches else ", or clip the gradients (global_clipnorm=1)"
@@ -271,6 +276,17 @@ def extent(X: Any) -> tuple[float, float]:
     return (float(numbers.min()), float(numbers.max())) if numbers.size else (math.nan, math.nan)
 
 
+def large(model: Any, y: Array, least: float = 0.0) -> float:
+    """The size of targets that are larger than most networks learn, and than inputs of a size.
+
+    It is 0 for others, for classes, and where the last layer scales.
+    """
+    if isinstance(model.layers[-1], SCALING) or model.loss.unjoined.has_classes(y):
+        return 0.0
+    size = max(map(abs, extent(y)))
+    return size if size > max(LARGE_INPUT, least) else 0.0
+
+
 def between(X: Any) -> str:
     """``between −1 and 1``."""
     low, high = extent(X.data if is_sparse(X) else X)
@@ -289,21 +305,23 @@ def warn_of_nothing(model: Model, total: float, seen: int) -> None:
         )
 
 
-def warn_of_scale(model: Model, X: Any, loss: float) -> None:
-    """Warns of a large first loss, if it comes of inputs that are not scaled."""
+def warn_of_scale(model: Model, X: Any, y: Array, loss: float) -> None:
+    """Warns of a large first loss, if it comes of inputs or targets that are not scaled."""
     if not loss > LARGE_LOSS or not X.shape[0]:
         return
-    for layer in model.layers:
-        if isinstance(layer, SCALING):
-            return
-        if layer.parameters:
-            break
     sizes = np.asarray(abs(X).max(axis=0).todense() if is_sparse(X) else np.abs(X).max(axis=0))
     sizes = sizes.reshape(-1, sizes.shape[-1]).max(axis=0) if sizes.ndim else sizes.reshape(1)
     k = int(sizes.argmax())
-    if sizes[k] > LARGE_INPUT:
+    first = [each for each in model.layers if isinstance(each, SCALING) or each.parameters][:1]
+    if sizes[k] > LARGE_INPUT and not any(isinstance(each, SCALING) for each in first):
         console.warn(
             f"the loss of the first step is {loss:.4g}: column {k} of x goes up to {sizes[k]:.4g}. "
             f"Networks learn from inputs of about −1 to 1: put Normalization() in front, which "
             f"takes mean and variance from the training inputs, or scale x."
+        )
+    elif size := large(model, y):
+        console.warn(
+            f"the loss of the first step is {loss:.4g}: the targets go up to {size:.4g}. Networks "
+            f"learn targets of about −1 to 1: subtract the mean of y, and divide by a number of "
+            f"the size of what is left."
         )

@@ -71,7 +71,7 @@ class Loop(Surroundings):
                 self.in_doubt(loss, (X, y, weight), epoch, batch)
             if not begun:
                 begun = True
-                warn_of_scale(model, X, loss)
+                warn_of_scale(model, X, y, loss)
             n = len(y)
             if masked:
                 n = update_steps(metrics.metrics, mask, prediction, given, weight)

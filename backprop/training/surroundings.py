@@ -151,7 +151,8 @@ class Surroundings:
         )
         if not math.isfinite(found["loss"]) and not self._told_of_overflow:
             self._told_of_overflow = True
-            warn_of_overflow(f"val_loss is {found['loss']} in epoch {epoch + 1}", self.model)
+            what = f"val_loss is {found['loss']} in epoch {epoch + 1}"
+            warn_of_overflow(what, self.model, validation)
         return found
 
     def after_epoch(self, epoch: int, logs: dict[str, float]) -> None:

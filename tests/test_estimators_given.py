@@ -160,6 +160,7 @@ def test_what_is_not_misread_passes(estimator, y):
         np.testing.assert_allclose(again.predict(inputs), expected, rtol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:the loss of the first step")
 def test_targets_of_which_the_dtype_keeps_nothing():
     """Of 1.7e9, 1.7e9 + 1, … float32 keeps a single number."""
     regressor = MLPRegressor(**SMALL, dtype="float32")
@@ -262,3 +263,10 @@ def test_vectors_beside_other_columns_are_told_what_to_do(estimator, y):
         estimator.fit(X, pd.DataFrame({"t": list(X)}))
     with pytest.raises(ValueError, match=r"X holds rows of unequal length \(2, 1\)"):
         estimator.fit(pd.Series([[1, 2], [3]] * (N // 2)), y)
+
+
+def test_a_weight_that_overflows_is_named():
+    weight = np.where(np.arange(20) == 7, 1e39, 1.0)
+    x, y = np.random.default_rng(0).random((20, 2), "float32"), np.arange(20.0)
+    with pytest.raises(ValueError, match=r"^sample_weight holds 1e\+39 in row 7, an overflow"):
+        MLPRegressor(max_iter=2).fit(x, y, sample_weight=weight)

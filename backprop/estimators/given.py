@@ -17,6 +17,7 @@ from backprop.core.arrays import (
     to_array,
     unmasked,
 )
+from backprop.core.ranges import check_overflow
 from backprop.core.types import Array, is_sparse
 from backprop.estimators.scikit import check_sample_weight
 
@@ -101,5 +102,8 @@ def check_kind(x: Any, name: str, what: str) -> None:
 def check_weight(weight: Any, X: Array, dtype: Any = None) -> Array:
     """The weights of samples as scikit-learn reads them, if it reads what is meant."""
     check_given(weight, "sample_weight")
+    given = np.asarray(weight)
+    if dtype is not None and given.ndim:
+        check_overflow(given, "sample_weight holds", dtype)
     found: Array = check_sample_weight(weight, X, dtype=dtype)
     return found

@@ -265,3 +265,32 @@ def test_folds_that_have_all_diverged_are_shown_in_silence():
             assert f"loss  {value:.4f} ± nan" in shown
             found = Search([{"k": 1}], {"loss": np.full((1, 3), value)}, "loss")
             assert f"{value:.4f} ± nan" in str(found)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e39])
+@pytest.mark.parametrize("which", ["x", "y", "sample_weight"])
+def test_wrong_numbers_are_named_by_the_rows_of_the_user(which, value):
+    rng = np.random.default_rng(0)
+    given = {"x": rng.random((30, 2)), "y": rng.random(30), "sample_weight": np.ones(30)}
+    given[which][17] = value
+    x, y, weight = given.values()
+
+    def build():
+        model = bp.Sequential([bp.layers.Dense(1)], seed=0)
+        model.compile("sgd", "mse")
+        return model
+
+    rows = [np.arange(20), np.arange(10, 30)]
+    kept = [np.arange(20, 30), np.arange(10)]
+    for call in (
+        lambda: bp.cross_validate(build, x, y, folds=3, sample_weight=weight),
+        lambda: bp.fit_many(
+            [build(), build()], x, y, rows=rows, validation_rows=kept, sample_weight=weight
+        ),
+    ):
+        with pytest.raises(ValueError, match="in row 17") as caught:
+            call()
+        assert "validation" not in str(caught.value)
+    fine = [np.arange(10), np.arange(20, 30)]  # what nobody uses may hold anything
+    options = {"rows": fine, "sample_weight": weight, "verbose": 0}
+    bp.fit_many([build(), build()], x, y, **options)

@@ -1,6 +1,7 @@
 """The arguments of ``fit_many``, every mistake found before the first model is trained."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from backprop.core.arrays import as_numbers, to_array
 from backprop.core.checks import check_list
 from backprop.core.errors import ShapeError
+from backprop.core.ranges import check_finite
 from backprop.core.types import Array, is_sparse
 from backprop.data.inputs import as_csr
 
@@ -85,6 +87,32 @@ def checked_rows(rows: Any, name: str, n_models: int, n: int) -> list[Array | No
                 f"{each.min()} to {each.max()}."
             )
     return [each.astype(np.intp) for each in found]
+
+
+@contextmanager
+def of_all(
+    x: Any, y: Array, weight: Array | None, rows: Sequence[Array | None], models: Sequence[Any]
+) -> Iterator[None]:
+    """Has errors about numbers that are not finite name their rows among all samples.
+
+    Args:
+        x: Inputs, as for the next two.
+        y: Targets.
+        weight: Weights, if there are any.
+        rows: The rows that are used; None stands for all or none.
+        models: The models, the first of which says the dtype.
+    """
+    try:
+        yield
+    except ValueError:
+        found = [each for each in rows if each is not None]
+        used = np.unique(np.concatenate(found)) if found else np.arange(len(y))
+        dtype = models[0].dtype
+        check_finite(x[used], "x holds", dtype, used)
+        for array, name in ((y, "y"), (weight, "sample_weight")):
+            if array is not None:
+                check_finite(array[used], f"{name} holds", dtype, used)
+        raise
 
 
 def refuse_lists(models: Sequence[Any]) -> None:

@@ -24,7 +24,7 @@ from backprop.data.training import observing
 from backprop.engine.owners import training
 from backprop.engine.recorded import form, replayable
 from backprop.engine.threads import single_blas_threads
-from backprop.experiments.checked import checked_models, checked_rows, checked_samples
+from backprop.experiments.checked import checked_models, checked_rows, checked_samples, of_all
 from backprop.experiments.stacked_models import AfterEpoch, StackedModels
 from backprop.experiments.stacked_tape import CannotStack
 from backprop.experiments.tasks import check_executor, run_tasks, width
@@ -127,16 +127,15 @@ def fit_all(
     held_out = checked_rows(validation_rows, "validation_rows", len(models), len(y))
     callbacks = check_list(fit_arguments.get("callbacks"), "callbacks")
     shared = {**fit_arguments, "callbacks": callbacks}
-
     once = isinstance(shared.get("validation_data"), Iterator)
     if once and len(models) > 1 and shared.get("validation_steps") is None:
         raise ValueError(
             "validation_data is a generator, which would be used up by the first model: give "
             "validation_steps too, or a function that returns a new generator."
         )
-    # which models, and the arguments of ``fit_group``
-    tasks: list[tuple[list[int], tuple[Any, ...]]] = []
-    with warnings.catch_warnings():
+    tasks: list[tuple[list[int], tuple[Any, ...]]] = []  # models, arguments of ``fit_group``
+    numbered = of_all(x, y, weight, [*trained, *held_out], models)
+    with warnings.catch_warnings(), numbered:
         warnings.simplefilter("ignore")  # fit is going to say it
         for k, model in enumerate(models):
             validation(model, **arguments(x, y, weight, trained[k], held_out[k], shared))

@@ -207,3 +207,9 @@ def test_the_advice_on_sparse_validation_targets_is_python(frame, model):
     y = scipy.sparse.csr_array(np.zeros((20, 1)))
     with pytest.raises(TypeError, match=r"^validation y is a sparse .* pass y\.toarray\(\)\.$"):
         model.fit(frame, np.zeros(20), validation_data=(frame, y), verbose=0)
+
+
+def test_advice_about_an_argument_of_a_layer_is_code():
+    hidden = np.ma.masked_less(np.arange(3.0), 1)
+    with pytest.raises(ValueError, match=r"^mean of .* by mean\.filled\(…\)\.$"):
+        bp.layers.Normalization(mean=hidden, variance=np.ones(3))

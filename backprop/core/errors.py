@@ -86,8 +86,8 @@ def misfit(
 
 
 def in_code(name: str) -> str:
-    """What an argument is called in code: ``x`` for ``"validation x"``."""
-    return name.removeprefix("validation ")
+    """What an argument is called in code: ``x`` for ``"validation x"``, ``mean`` of a layer."""
+    return name.removeprefix("validation ").partition(" of ")[0]
 
 
 def check_room(shape: Sequence[int], what: str) -> None:

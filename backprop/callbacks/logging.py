@@ -72,9 +72,7 @@ class CSVLogger(Callback):
         """
         self._rows: list[list[str]] = []
         self._mark = ""
-        if self.append and os.path.isfile(
-            check_file(self.filename)
-        ):  # no device, which may have no end
+        if self.append and os.path.isfile(check_file(self.filename)):  # devices may have no end
             self._read()
         self._replace()
 

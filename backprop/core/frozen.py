@@ -65,9 +65,6 @@ class FixedList(list[T]):
     def __reduce__(self) -> Any:
         return type(self), ([*self], self._advice)
 
-    def __reduce_ex__(self, protocol: object) -> Any:
-        return self.__reduce__()
-
 
 def _refusing(name: str) -> Any:
     def refuse(fixed: Any, *given: object, **named: object) -> NoReturn:

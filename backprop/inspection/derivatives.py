@@ -230,8 +230,8 @@ def choose(
                 for name, tensor in real.tensors.items()
             ):
                 return candidate, used
-    except Exception:
-        pass  # code that is right on real numbers may raise anything on complex ones
+    except Exception:  # code that is right on real numbers may raise anything on complex ones
+        pass
     return differences, used
 
 

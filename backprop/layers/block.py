@@ -183,9 +183,9 @@ def outputs_through(
     layers: Iterable[Layer], X: Array, training: bool = False, mask: Array | None = None
 ) -> Iterator[Array]:
     """What each of the layers makes in turn; a mask goes with it to those that take one."""
+    call = "forward in training" if training else "forward"
     for layer in layers:
         masked = {"mask": mask} if layer.takes_mask and mask is not None else {}
-        call = "forward in training" if training else "forward"
         before = copy_at_first(layer, X, call)
         Y = layer.forward(X, training, **masked)
         if before is not None:

@@ -10,7 +10,7 @@ from backprop.core.buffers import Buffers
 from backprop.core.errors import ShapeError
 from backprop.core.lookup import show_call
 from backprop.core.ranges import check_finite, check_weights
-from backprop.core.returned import misshaped
+from backprop.core.returned import is_array, misshaped
 from backprop.core.settings import Settings, SettingWithDefault
 from backprop.core.types import Array, Interval, Outputs, Shape, as_array
 from backprop.losses.formula import Formula
@@ -201,8 +201,7 @@ class CheckedLoss(Settings):
         """
         if not self.of_package:
             shape = self._prediction.shape
-            kind = getattr(gradient, "dtype", np.dtype(object)).kind
-            if is_masked(gradient) or kind != "f" or gradient.shape != shape:
+            if not is_array(gradient, shape, "f"):
                 what = f"∂ℓ/∂prediction in floats, shape {shape} as the predictions"
                 raise misshaped(self, "gradient", gradient, what)
         return gradient

@@ -304,3 +304,35 @@ def test_parts_are_those_of_the_samples_losses(name):
     parts = pair.parts(A, PAIRS[name][2])
     assert parts.shape == A.shape
     np.testing.assert_allclose(parts.sum(axis=1), values, rtol=1e-12)
+
+
+@pytest.mark.parametrize("last", [Sigmoid, Softmax])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        *("mse", "huber", "poisson", "kl_divergence", "dice", "binary_crossentropy"),
+        *("categorical_crossentropy", "categorical_focal_crossentropy"),
+        "sparse_categorical_crossentropy",
+    ],
+)
+def test_what_a_loss_apart_computes_leaves_the_loss_as_it_was(loss, last):
+    X = np.linspace(-1, 1, 24, dtype=np.float32).reshape(6, 4)
+    classes = np.arange(6) % 3
+    y = classes if loss.startswith("sparse") else np.eye(3, dtype=np.float32)[classes]
+
+    def gradient(between):
+        model = bp.Sequential([Dense(3), last()], seed=0)
+        model.compile("sgd", loss)
+        A = model.forward(X, training=True)
+        model.loss.forward(A, y)
+        between(model)
+        model.backward()
+        return model.parameters.gradients.copy(), A.copy()
+
+    def apart(model):
+        twin = model.loss.apart()
+        twin.compute(twin.predict(model.infer(-X), training=True), y[::-1].copy(), None)
+        twin.backward()
+
+    for found, expected in zip(gradient(apart), gradient(lambda model: None), strict=True):
+        assert np.array_equal(found, expected)

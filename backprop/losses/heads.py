@@ -3,7 +3,6 @@
 import copy
 from typing import Any, Self
 
-from backprop.core.buffers import Buffers
 from backprop.core.types import Array, Shape
 from backprop.losses.base import Loss
 from backprop.losses.cross_entropy import CrossEntropy, Partition
@@ -46,7 +45,6 @@ class MatchedHead(Loss):
         """The same head with a loss and an activation of its own."""
         twin = super().apart()
         twin.loss, twin.activation = self.loss.apart(), copy.copy(self.activation)
-        twin.activation.buffers = Buffers()
         return twin
 
     @property

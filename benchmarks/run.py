@@ -1,13 +1,13 @@
 """The time of a training step: backprop, the same by hand in NumPy, and what else one could use.
 
     python benchmarks/run.py [--quick] [--peers torch,jax,sklearn,keras] [--rounds N]
-                             [--only TEXT] [--scaling] [--output DIR] [--force]
+                             [--only TEXT] [--scaling] [--output DIR]
 
 Prints tables of training steps (SGD and Adam), predictions, deep networks, launches to a trained
 classifier, peak memory and import times; with ``--output`` writes ``RESULTS.md``, ``results.json``
 and pictures. ``--only deep`` times the deep networks alone, by PyTorch beside ours if it is there.
-Peers that are not installed are skipped and named. It writes no table if the rounds of a job
-disagree, which means that the machine was busy with something else.
+Peers that are not installed are skipped and named. Ratios whose rounds disagree, which mostly means
+that the machine was busy with something else, are marked in the tables and named at the end.
 """
 
 import argparse
@@ -54,7 +54,6 @@ def arguments() -> argparse.Namespace:
     )
     add("--scaling", action="store_true", help="also how the cost grows")
     add("--output", type=Path, metavar="DIR", help="folder for the results")
-    add("--force", action="store_true", help="print and write although rounds disagree")
     options = parser.parse_args()
     if options.peers is None:
         options.peers = "" if options.quick else ",".join(PEERS)
@@ -170,7 +169,7 @@ def main() -> int:
 
 
 def write(report: Report, options: argparse.Namespace) -> int:
-    """Prints and writes the report, or says why not; the exit status."""
+    """Prints and writes the report; the exit status."""
     results = [result for part in report.parts.values() for result in part]
     if any("ours" in result.failed for result in results):
         print(f"failed: {[r.failed for r in results if r.failed]}", file=sys.stderr)
@@ -178,16 +177,6 @@ def write(report: Report, options: argparse.Namespace) -> int:
     found = [(result.job.name, result.disagreement()) for result in results]
     for sweep in report.sweeps.values():
         found += sweep["disagreement"].items()
-    unsure = {job: ratios for job, ratios in found if ratios}
-    if unsure and not options.quick and not options.force:
-        print(f"\nNo table: over {DISAGREEMENT:.0%} of the median is the interquartile range of",
-              file=sys.stderr)  # fmt: skip
-        for job, ratios in unsure.items():
-            listed = ", ".join(f"{name} ({value:.0%})" for name, value in ratios.items())
-            print(f"  {job}: {listed}", file=sys.stderr)
-        print("The machine was busy: try again when it is quiet, with more --rounds, or --force.",
-              file=sys.stderr)  # fmt: skip
-        return 1
     print(report.markdown())
     if options.output and not options.quick:
         import pictures  # here, because --quick must do without matplotlib
@@ -202,6 +191,12 @@ def write(report: Report, options: argparse.Namespace) -> int:
         (options.output / "RESULTS.md").write_text(page, encoding="utf-8")
         text = json.dumps(measured, indent=1)
         (options.output / "results.json").write_text(text + "\n", encoding="utf-8")
+    if unsure := {job: ratios for job, ratios in found if ratios}:
+        what = f"over {DISAGREEMENT:.0%} of the median is the interquartile range of"
+        print(what, file=sys.stderr)
+        for job, ratios in unsure.items():
+            listed = ", ".join(f"{name} ({value:.0%})" for name, value in ratios.items())
+            print(f"  {job}: {listed}", file=sys.stderr)
     return 0
 
 

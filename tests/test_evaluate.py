@@ -134,6 +134,17 @@ def test_prediction_is_the_forward_pass_in_batches(data, batch_size, dtype):
     np.testing.assert_allclose(predictions, whole, rtol=1e-5 if dtype == "float32" else 1e-13)
 
 
+def test_predictions_of_many_rows_through_wide_layers():
+    X = np.random.default_rng(0).standard_normal((17_000, 64))
+    model = bp.Sequential([Dense(512, use_bias=False), Dense(1)], dtype="float64", seed=0)
+    model.build((None, 64))
+    first, second = (layer.W for layer in model.layers)
+    np.testing.assert_allclose(model.predict(X), X @ (first @ second), rtol=1e-9, atol=1e-9)
+    X[16_500, 3] = np.nan
+    with pytest.raises(ValueError, match="row 16500, column 3"):
+        model.predict(X)
+
+
 def test_prediction_by_hand():
     model = bp.Sequential([Dense(1), Sigmoid()], dtype="float64")
     model.build((None, 2))

@@ -21,6 +21,13 @@ MANY_NUMBERS = 1 << 18
 """The same for the numbers in a batch of images or sequences."""
 
 
+def in_parts(X: Array, largest: int) -> bool:
+    """Whether a batch is cut: see ``forward_in_parts``."""
+    rows = X.shape[0]
+    large = rows * largest >= WORTH_PARTS or (X.ndim > 2 and X.size >= MANY_NUMBERS)
+    return large and rows >= 2 * ROWS
+
+
 def forward_in_parts(layers: Sequence[Layer], X: Array, largest: int) -> Array:
     """What the last of the layers makes of X in inference.
 
@@ -32,11 +39,9 @@ def forward_in_parts(layers: Sequence[Layer], X: Array, largest: int) -> Array:
         X: A batch.
         largest: The number of weights in the largest of their parameters.
     """
-    rows = X.shape[0]
-    if rows < 2 * ROWS or not (
-        rows * largest >= WORTH_PARTS or (X.ndim > 2 and X.size >= MANY_NUMBERS)
-    ):
+    if not in_parts(X, largest):
         return forward_through(layers, X)
+    rows = X.shape[0]
     n = rows // ROWS
     outputs: list[Array] = [X] * n
 

@@ -67,9 +67,7 @@ class StackedGuard:
             DivergenceError: There are some, and that was asked for.
         """
         vectors, limit = (self._flat, step.total, penalties), self._limit
-        with np.errstate(over="ignore", invalid="ignore"):
-            fine = all(vector.dot(vector) < limit for vector in vectors)
-        if fine:
+        if all(np.vdot(vector, vector) < limit for vector in vectors):  # which warns of nothing
             self.optimizer.step()
             return
         wrong = ~(np.isfinite(self.g).all(axis=1) & np.isfinite(step.total + penalties))

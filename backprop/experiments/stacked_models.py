@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -113,17 +113,15 @@ class StackedModels:
 
     def epoch(self, epoch: int, interrupt: DelayedInterrupt) -> list[dict[str, float]]:
         """A pass over the samples; the numbers of each model."""
-        n = self.rows.shape[1]
         order = self.rows
         self.optimizer.find_rates()
         if self.shuffle:
-            shuffled = [each.permutation(n) for each in self.generators]
+            shuffled = [each.permutation(order.shape[1]) for each in self.generators]
             order = np.take_along_axis(order, np.stack(shuffled), axis=1)
         scores, guard = StackedScores(self.models), self.guard
-        for number, start in enumerate(range(0, n, self.size)):
-            index = order[:, start : start + self.size]
+        for number, index in enumerate(batches(order, self.size)):
             step = self.steps[index.shape[1]]
-            step.draw(np.ascontiguousarray(index))
+            step.draw(index)
             guard.keep()
             for call in step.calls:
                 call()
@@ -294,6 +292,15 @@ class StackedScores:
             M, w = (None if each is None else each[k] for each in (masks, weights))
             update_steps(model.metrics, M, predictions[k], y[k], w)
         self._kept.clear()
+
+
+def batches(order: Array, size: int) -> Iterator[Array]:
+    """Columns of a matrix, so many at a time, each of these a matrix without gaps."""
+    rows, n = order.shape
+    whole = n - n % size
+    yield from np.ascontiguousarray(order[:, :whole].reshape(rows, -1, size).swapaxes(0, 1))
+    if whole < n:
+        yield np.ascontiguousarray(order[:, whole:])
 
 
 def joined(parts: Sequence[Any]) -> Any:

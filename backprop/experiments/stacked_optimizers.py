@@ -10,6 +10,7 @@ import numpy as np
 
 from backprop.core.types import Array
 from backprop.optimizers.base import ROUNDING
+from backprop.optimizers.blocks import written
 from backprop.optimizers.vectors import round_to_0
 from backprop.protocol import Model
 
@@ -43,11 +44,16 @@ class StackedOptimizers:
             spare = scratch if first.scratches > 1 else scratch[0]
             self._blocks.append((theta[:, stretch], g[:, stretch], spare, *views))
         self._dtype = theta.dtype
+        self._scalars: list[Array] = []
+        self._etas: list[float] = []
         self.find_rates()
 
     def find_rates(self) -> None:
         """The different learning rates of the models, and which one each of them has."""
         etas = [optimizer.learning_rate for optimizer in self.each]
+        if etas == self._etas:
+            return
+        self._etas = etas
         _, first, self._which = np.unique(etas, return_index=True, return_inverse=True)
         self._numbers: Any = None
         # each by an optimizer that has it: Nadam's keeps what it multiplied up to this step
@@ -62,10 +68,11 @@ class StackedOptimizers:
         numbers = [optimizer.coefficients(self.t, eta) for optimizer, eta in self._rated]
         if numbers != self._numbers:
             self._numbers = numbers
-            columns = np.array(numbers, self._dtype)
-            if len(columns) == 1:  # NumPy takes a number faster than a column
-                self.formula.scalars = [np.array(number) for number in columns[0]]
+            if len(numbers) == 1:  # NumPy takes a number faster than a column
+                self.formula.scalars = written(numbers[0], self._scalars, self._dtype)
+                self._scalars = self.formula.scalars
             else:
+                columns = np.array(numbers, self._dtype)
                 self.formula.scalars = list(columns[self._which].T[..., np.newaxis])  # (K, 1) each
         for arguments in self._blocks:
             self.formula.update(*arguments)
@@ -76,7 +83,7 @@ class StackedOptimizers:
     def count(self) -> None:
         """Tells each optimizer how many steps it has taken."""
         for optimizer in self.each:
-            optimizer.iterations = self.t
+            vars(optimizer)["iterations"] = self.t  # a setting, which would be checked each time
 
     def hand_back(self) -> None:
         """Writes the state into each optimizer."""

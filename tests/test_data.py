@@ -27,7 +27,7 @@ LAYER = Dense(1, name="dense_1")
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int64", "uint8", "bool"])
 def test_arrays_of_numbers_pass_as_they_are(dtype):
     X = np.ones((3, 2), dtype)
-    assert check_inputs(X, (2,), [LAYER]) is X
+    assert check_inputs(X, (2,), [LAYER], drawn=True) is X
     assert check_inputs(X, None, [LAYER]) is X
 
 
@@ -53,10 +53,11 @@ def test_bad_number_is_found_in_an_image():
         check_inputs(X, (4, 4, 1), [LAYER])
 
 
-def test_memory_map_is_not_read_through_nor_loaded(tmp_path):
+def test_large_memory_map_is_not_read_through_nor_loaded(tmp_path, monkeypatch):
+    monkeypatch.setattr("backprop.data.inputs.LARGE_BYTES", 0)
     np.save(tmp_path / "X.npy", np.full((3, 2), np.nan))
     X = np.load(tmp_path / "X.npy", mmap_mode="r")
-    assert check_inputs(X, (2,), [LAYER]) is X
+    assert check_inputs(X, (2,), [LAYER], drawn=True) is X
 
 
 # ---------------------------------------------------------------------- targets and weights

@@ -475,9 +475,10 @@ def test_what_can_be_made_an_array_still_needs_targets(data):
         regressor().fit(Framed(data[0]), verbose=0)
 
 
-@pytest.fixture
-def mapped(rng, tmp_path):
+@pytest.fixture(params=[0, 1 << 26], ids=["large", "small"])
+def mapped(request, rng, tmp_path, monkeypatch):
     """A file of 4 MB: 10,000 samples of 100 features."""
+    monkeypatch.setattr("backprop.data.inputs.LARGE_BYTES", request.param)
     X = rng.normal(size=(10_000, 100)).astype(np.float32)
     X.tofile(tmp_path / "X.bin")
     X_file = np.memmap(tmp_path / "X.bin", np.float32, "r", shape=X.shape)

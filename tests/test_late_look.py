@@ -303,8 +303,9 @@ def test_a_progress_bar_is_only_shown(verbose, looks, capsys):
     assert "Epoch 3/4 24/24" not in shown
 
 
-def test_inputs_in_a_memory_map(looks, tmp_path):
+def test_inputs_in_a_large_memory_map(looks, tmp_path, monkeypatch):
     """They are checked while they are drawn for the first time."""
+    monkeypatch.setattr("backprop.data.inputs.LARGE_BYTES", 0)
     x, y = samples(np.random.default_rng(2))
     np.save(tmp_path / "x.npy", x)
     network("sgd", False).fit(np.load(tmp_path / "x.npy", mmap_mode="r"), y, SIZE, 3, 0)

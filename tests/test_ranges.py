@@ -113,9 +113,10 @@ def test_a_model_of_float64_takes_them():
 @pytest.mark.parametrize(("dtype", "bad", "words"), [
     ("float64", 1e300, "overflow"), ("float32", np.nan, "nan or infinite"),
 ])  # fmt: skip
-def test_memory_maps_are_checked_as_they_are_read(
+def test_large_memory_maps_are_checked_as_they_are_read(
     tmp_path, monkeypatch, shuffle, at_once, dtype, bad, words
 ):
+    monkeypatch.setattr("backprop.data.inputs.LARGE_BYTES", 0)
     monkeypatch.setattr("backprop.data.batches.CONVERT_BELOW", 1 << 26 if at_once else 0)
     np.save(tmp_path / "X.npy", one_large(X, 33, 1, bad).astype(dtype))
     x = np.load(tmp_path / "X.npy", mmap_mode="r")
@@ -128,7 +129,8 @@ def test_memory_maps_are_checked_as_they_are_read(
         assert_speaks(caught, ["row 33, column 1"])
 
 
-def test_a_memory_map_is_checked_once(tmp_path, monkeypatch):
+def test_a_large_memory_map_is_checked_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("backprop.data.inputs.LARGE_BYTES", 0)
     np.save(tmp_path / "X.npy", X.astype("float32"))
     x = np.load(tmp_path / "X.npy", mmap_mode="r")
     asked = []

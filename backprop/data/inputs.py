@@ -21,14 +21,22 @@ BYTES_LOOKED_AT = 1024
 NOT_WARNED = (Rescaling, Normalization, Embedding)
 """Layers that scale numbers, or take them for indices."""
 
+LARGE_BYTES = 1 << 26
+"""A memory map of more bytes, 64 MiB, is looked at as it is drawn from; a smaller one at once."""
+
 MANY_NUMBERS = 1 << 19
 """From so many numbers on a product takes less time than a look at each of them."""
 
 
 def check_inputs(
-    x: Any, input_shape: Shape | None, layers: Sequence[Layer], name: str = "x", dtype: Any = None
+    x: Any,
+    input_shape: Shape | None,
+    layers: Sequence[Layer],
+    name: str = "x",
+    dtype: Any = None,
+    drawn: bool = False,
 ) -> Array:
-    """``as_inputs`` that hold finite numbers.
+    """``as_inputs`` that hold finite numbers; a memory map only where that is not known yet.
 
     Args:
         x: See there, as for the next three.
@@ -36,6 +44,7 @@ def check_inputs(
         layers: The layers of the model.
         name: The argument's name.
         dtype: The dtype that the model computes in, in which they must be finite too.
+        drawn: Whether ``Batches`` will draw from them, which look at large memory maps themselves.
 
     Raises:
         TypeError: They are not numbers.
@@ -43,10 +52,11 @@ def check_inputs(
         ValueError: They hold nan or infinite numbers, or have gaps, or overflow.
     """
     X = as_inputs(x, input_shape, layers, name)
-    # a memory map may be larger than memory: it is looked at batch by batch only
-    if not isinstance(X, np.memmap):
-        check_finite(X, f"{name} holds", dtype)
-    return X
+    mapped = isinstance(X, np.memmap)
+    if mapped and drawn and X.nbytes > LARGE_BYTES:
+        return X
+    check_finite(X, f"{name} holds", dtype)
+    return np.asarray(X) if mapped else X
 
 
 def as_inputs(x: Any, input_shape: Shape | None, layers: Sequence[Layer], name: str = "x") -> Array:

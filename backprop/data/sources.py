@@ -41,6 +41,7 @@ def check(
     class_weight: ClassWeight = None,
     prefix: str = "",
     sample_shape: Shape | None = None,
+    drawn: bool = False,
 ) -> Data:
     """Arrays that a compiled model can be trained or evaluated on.
 
@@ -52,13 +53,14 @@ def check(
         class_weight: Weights of the classes.
         prefix: What stands before the arguments' names in error messages.
         sample_shape: The shape that samples must have, for a model that is not built.
+        drawn: Whether ``Batches`` will draw from them (see ``check_inputs``).
     """
     loss = model.loss
     if not model.layers:
         raise NotBuiltError("the model has no layers: add some first.")
     loss.check_ending(ending(model.layers))
     sample_shape = model.input_shape or sample_shape
-    X = check_inputs(x, sample_shape, model.layers, f"{prefix}x", model.dtype)
+    X = check_inputs(x, sample_shape, model.layers, f"{prefix}x", model.dtype, drawn)
     model.layers[0].check_values(X, f"{prefix}x")
     output_shape: Shape = ()
     decides = deciding(model.layers)
@@ -114,8 +116,8 @@ def evaluation_source(
     Frames among them must have the labels, or those that the model was trained on.
     """
 
-    def checked(x: Any, y: Any, weight: Any) -> Data:
-        return check(model, x, y, weight, None, prefix, sample_shape)
+    def checked(x: Any, y: Any, weight: Any, drawn: bool = False) -> Data:
+        return check(model, x, y, weight, None, prefix, sample_shape, drawn)
 
     def warn(data: Data, of: str = "the first batch's ") -> None:
         # an evaluation of few samples must cost little; those held out are among the others
@@ -137,7 +139,7 @@ def evaluation_source(
         shape = model.input_shape or sample_shape
         names = labels or model.feature_names
         return Stream(x, steps, checked, model.dtype, f"{prefix}x", None, shape, warn, names)
-    data = checked(x, y, sample_weight)
+    data = checked(x, y, sample_weight, drawn=True)
     warn_if_none_counts(data.counts, f"{prefix}x")
     warn(data, "")
     return in_order(data, batch_size, f"{prefix.replace(' ', '_')}batch_size", steps, model.dtype)

@@ -68,9 +68,9 @@ def training_source(
     """
     first = True  # of a stream's batches one is enough
 
-    def checked(x: Any, y: Any, weight: Any) -> Data:
+    def checked(x: Any, y: Any, weight: Any, drawn: bool = False) -> Data:
         nonlocal first
-        data = check(model, x, y, weight, class_weight)
+        data = check(model, x, y, weight, class_weight, drawn=drawn)
         if first:
             warn_of_shares(data, model)
         first = False
@@ -107,7 +107,7 @@ def training_source(
                 model, x, y, sample_weight, batch_size=size, steps=most, first=cut
             )
         return batches, kept
-    data = checked(x, y, sample_weight)
+    data = checked(x, y, sample_weight, drawn=True)
     warn_of_numbers(data, model)
     if class_weight is not None:
         warn_of_other_classes(data, class_weight, shown_steps(data, model))

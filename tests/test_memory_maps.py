@@ -5,7 +5,7 @@ import pytest
 
 import backprop as bp
 from backprop.data import inputs
-from backprop.layers import Dense, ReLU, Softmax, Tanh
+from backprop.layers import Dense, Normalization, ReLU, Softmax, Tanh
 
 N = 60
 RNG = np.random.default_rng(0)
@@ -96,3 +96,29 @@ def test_a_small_memory_map_is_checked_before_the_first_step(mapped):
     with pytest.raises(ValueError, match=r"x holds nan .* in row 41, column 2"):
         model.fit(mapped(np.nan), Y, batch_size=8, verbose=0)
     assert model.input_shape is None
+
+
+# ------------------------------------------------------------------------------ large memory maps
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize(("bad", "dtype"), [(np.nan, "float64"), (1e39, "float64")])
+@pytest.mark.parametrize(("name", "fit"), [
+    ("x", lambda m, x, s: m.fit(x, Y, shuffle=s, validation_split=0.1, verbose=0)),
+    ("x", lambda m, x, s: m.fit(x, Y, shuffle=s, validation_split=0.5, verbose=0)),
+    ("x", lambda m, x, s: m.evaluate(x, Y)),
+    ("validation x", lambda m, x, s: m.fit(X, Y, shuffle=s, validation_data=(x, Y), verbose=0)),
+])  # fmt: skip
+def test_large_memory_maps_name_the_row_among_all(
+    mapped, monkeypatch, large, fit, name, bad, dtype, at_once
+):
+    if at_once:
+        monkeypatch.setattr("backprop.data.batches.CONVERT_BELOW", 1 << 26)
+    with pytest.raises(ValueError, match=rf"^{name} holds (nan|1e\+39).* in row 41, column 2"):
+        fit(classifier(), mapped(bad, dtype), large)
+
+
+@pytest.mark.parametrize(("bad", "dtype"), [(np.nan, "float32"), (1e39, "float64")])
+def test_what_a_normalization_sees_of_a_large_memory_map_is_checked(mapped, large, bad, dtype):
+    with pytest.raises(ValueError, match=r"^x holds (nan|1e\+39).* in row 41, column 2"):
+        classifier(Normalization()).fit(mapped(bad, dtype), Y, shuffle=large, verbose=0)

@@ -57,9 +57,10 @@ class Batches:
             X = X.astype(dtype)
         elif X.dtype != dtype and X.size * dtype.itemsize <= CONVERT_BELOW:
             if isinstance(X, np.memmap):
-                check_finite(X, "x holds", dtype)
+                check_finite(X, f"{data.name} holds", dtype, data.first_row)
             X = np.ascontiguousarray(X, dtype)
         self.unread, self._dtype = isinstance(X, np.memmap), dtype
+        self._holds, self._first_row = f"{data.name} holds", data.first_row
         self._arrays = [X, data.y]
         self._places = data.weight is not None, data.given is not data.y
         self._arrays += [] if data.weight is None else [data.weight]
@@ -114,8 +115,15 @@ class Batches:
 
     def inputs(self, size: int) -> Iterator[Array]:
         """All inputs in order, so many at a time; nothing is drawn at random."""
-        X = self._arrays[0]
-        yield from (X[start : start + size] for start in range(0, self._n, size))
+        for start in range(0, self._n, size):
+            if self.unread:
+                self._look_at(start, start + size)
+            yield self._arrays[0][start : start + size]
+
+    def _look_at(self, start: int, stop: int) -> None:
+        """Checks rows of a memory map, which are named as those of all samples."""
+        X = self._arrays[0][start:stop]
+        check_finite(X, self._holds, self._dtype, self._first_row + start)
 
     def _cuts(self) -> Iterator[tuple[int, int]]:
         """Where each batch begins and ends."""
@@ -126,7 +134,7 @@ class Batches:
         for start, stop in self._cuts():
             rows = zip(self._arrays, self._first_rows(stop - start), strict=True)
             if self.unread:
-                check_finite(self._arrays[0][start:stop], "x holds", self._dtype, start)
+                self._look_at(start, stop)
             drawn = [pass_on(source[start:stop], out) for source, out in rows]
             yield as_batch(drawn, *self._places)
 
@@ -151,7 +159,7 @@ class Batches:
     def _draws(self, buffers: list[Array | None]) -> list[Callable[[Array], Array]]:
         draws = list(map(drawing, self._arrays, buffers))
         if self.unread:
-            draws[0] = checking(self._arrays[0], buffers[0])
+            draws[0] = checking(self._arrays[0], buffers[0], self._holds, self._first_row)
         return draws
 
     def _first_rows(self, n: int) -> list[Array | None]:
@@ -175,12 +183,12 @@ def as_batch(arrays: list[Array], weighted: bool, rounded: bool) -> Batch:
     return X, y, arrays[2] if weighted else None, arrays[-1] if rounded else y
 
 
-def checking(source: Array, out: Any) -> Callable[[Array], Array]:
-    """``drawing`` of inputs that nobody has looked at yet."""
+def checking(source: Array, out: Any, what: str, first_row: int) -> Callable[[Array], Array]:
+    """``drawing`` of inputs that nobody has looked at yet, with what errors say of them."""
 
     def draw(index: Array) -> Array:
         rows = source[index]
-        check_finite(rows, "x holds", out.dtype, index)
+        check_finite(rows, what, out.dtype, first_row + index)
         out[...] = rows
         drawn: Array = out
         return drawn

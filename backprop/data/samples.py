@@ -24,7 +24,12 @@ class Data:
         given: The targets as they were given, in a dtype with more digits than that of ``y``: what
             metrics see. The array ``y`` itself where the two are the same.
         ignored: The class that the loss ignores, if it does.
+        name: What error messages call the inputs.
+        first_row: The number of the first row among the samples that these are part of.
     """
+
+    name = "x"
+    first_row = 0
 
     def __init__(
         self,
@@ -51,7 +56,9 @@ class Data:
         """Some of the samples, as views."""
         weight = None if self.weight is None else self.weight[which]
         given = None if self.given is self.y else self.given[which]
-        return Data(self.X[which], self.y[which], weight, given, self.ignored)
+        some = Data(self.X[which], self.y[which], weight, given, self.ignored)
+        some.name, some.first_row = self.name, self.first_row + (which.start or 0)
+        return some
 
 
 def check_data(
@@ -102,7 +109,9 @@ def check_data(
     elif class_weight is not None:
         known = loss.unjoined.has_classes(target)
         weight = weight_by_class(target, output_shape, class_weight, dtype, ignored, known)
-    return Data(X, target, weight, digits_lost(given, target), ignored)
+    data = Data(X, target, weight, digits_lost(given, target), ignored)
+    data.name = f"{prefix}x"
+    return data
 
 
 def warn_if_none_counts(counts: bool, what: str) -> None:

@@ -115,7 +115,7 @@ def training_source(
         categorical = model.loss.unjoined.has_classes(data.y)
         data, rest = split_validation(data, split, categorical, shown_steps(data, model))
         if class_weight is not None:  # they weight the training loss alone
-            rest = Data(rest.X, rest.y, None, rest.given, rest.ignored)
+            rest.weight = None
         warn_if_none_counts(rest.counts, "validation_split")
         kept = in_order(rest, held_out[0], "validation_batch_size", held_out[1], model.dtype)
     warn_if_none_counts(data.counts, "x")

@@ -102,8 +102,9 @@ class Sequential(CompiledNetwork):
     ) -> History:
         """Trains by mini-batch gradient descent; a second call continues where the first ended.
 
-        Everything is checked first: a call that fails leaves the model as it was. Ctrl-C lets the
-        step in hand finish; ``model.history`` then holds the epochs so far.
+        Everything is checked first: a call that fails leaves the model as it was, unless what is
+        wrong comes in a later batch of x, of a file, or of a memory map of more than 64 MiB.
+        Ctrl-C lets the step in hand finish; ``model.history`` then holds the epochs so far.
 
         Args:
             x: Inputs, shape ``(N, n_features)``: an array, a memory map, a frame of pandas, Polars

@@ -159,6 +159,32 @@ def test_mistakes_are_found_before_the_first_step(data):
         model.predict(X, batch_size=100)
 
 
+VERBS = {
+    "fit": lambda m, X, y, w: m.fit(X, y, sample_weight=w, verbose=0),
+    "in order": lambda m, X, y, w: m.fit(X, y, shuffle=False, sample_weight=w, verbose=0),
+    "held out": lambda m, X, y, w: m.fit(X, y, None, 1, 0, None, 0.5, sample_weight=w),
+    "evaluate": lambda m, X, y, w: m.evaluate(X, y, sample_weight=w),
+    "validation": lambda m, X, y, w: m.fit(X[:9], y[:9], validation_data=(X, y, w), verbose=0),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize(("which", "bad", "words"), [
+    ("x", 1e39, r"x holds 1e\+39 in row 777, column 2"),
+    ("y", np.nan, "y holds nan .* in row 777"),
+    ("y", -1e39, r"y holds -1e\+39 in row 777"),
+    ("sample_weight", -1.0, "sample_weight must hold .* but holds -1 in row 777"),
+])  # fmt: skip
+def test_rows_of_mistakes_are_those_in_the_file(data, which, bad, words, verb):
+    X, y, w = data[0].astype(float), data[0][:, 1].astype(float), np.ones(N)
+    {"x": X[:, 2], "y": y, "sample_weight": w}[which][777] = bad
+    model = bp.Sequential([Dense(1)])
+    model.compile("sgd", "mse")
+    prefix = "^validation " if verb == "validation" else "^"
+    with pytest.raises(ValueError, match=prefix + words):
+        VERBS[verb](model, Lazy(X), y, w)
+
+
 def test_memory_is_bounded_by_two_buffers(monkeypatch):
     monkeypatch.setattr(disk, "BLOCK_BYTES", 1 << 18)
     monkeypatch.setattr(disk, "BUFFER_BYTES", 1 << 20)

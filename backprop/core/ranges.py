@@ -91,7 +91,7 @@ def refuse(
         index = np.array([row, sparse.indices[entry]])
     elif values.shape[1:] == (1,):
         index = index[:1]
-    index[0] = index[0] + first_row if isinstance(first_row, int) else first_row[index[0]]
+    index[0] = among_all(index[0], first_row)
     if not overflows:
         raise ValueError(
             f"{what} nan or infinite numbers, the first in {place(index)}: remove or replace them "
@@ -106,17 +106,32 @@ def refuse(
     )
 
 
-def check_weights(weight: Array, dtype: Any) -> Array:
+def among_all(row: int, first_row: int | Array) -> int:
+    """The number of a row among all rows, by that of the first one, or of each."""
+    return int(row + first_row if isinstance(first_row, int) else first_row[row])
+
+
+def check_weights(
+    weight: Array, dtype: Any, name: str = "sample_weight", first_row: int | Array = 0
+) -> Array:
     """Weights in ``dtype``.
+
+    Args:
+        weight: The weights.
+        dtype: What they are converted to.
+        name: What error messages call them.
+        first_row: The number of the first row, or of each, for error messages.
 
     Raises:
         ValueError: A weight is negative or not finite.
     """
-    rule = "sample_weight must hold finite numbers that are not negative, but holds"
-    check_finite(weight, rule, dtype)
+    rule = f"{name} must hold finite numbers that are not negative, but holds"
+    check_finite(weight, rule, dtype, first_row)
     if weight.size and weight.min() < 0:
         index = np.argwhere(weight < 0)[0]
-        raise ValueError(f"{rule} {weight[tuple(index)]:.4g} in {place(index)}.")
+        value = weight[tuple(index)]
+        index[0] = among_all(index[0], first_row)
+        raise ValueError(f"{rule} {value:.4g} in {place(index)}.")
     return weight.astype(dtype, copy=False)
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from backprop.core.errors import ShapeError
-from backprop.core.ranges import check_finite
+from backprop.core.ranges import check_finite, check_weights
 from backprop.core.types import Array, is_sparse
 
 BLOCK_BYTES = 1 << 22
@@ -73,7 +73,7 @@ class RowsOnDisk:
             found = ", ".join(f"{name} has {n}" for name, n in zip(names, lengths, strict=True))
             raise ShapeError(f"there must be as many rows of each, and at least one, but {found}.")
         self._arrays, self._names, self._size, self._rng = arrays, names, batch_size, rng
-        self.waited = 0.0
+        self.waited, self._drawn = 0.0, ([range(0)], slice(0))
         self._rows = range(lengths[0]) if rows is None else rows
         row = max(math.prod(arrays[0].shape[1:]) * arrays[0].dtype.itemsize, 1)
         self._block = -(-BLOCK_BYTES // (row * batch_size)) * batch_size  # of whole batches
@@ -90,7 +90,7 @@ class RowsOnDisk:
         with ThreadPoolExecutor(1, "backprop-reads") as reader:
             groups = self._groups()
             ahead = reader.submit(self._read, groups[0])
-            for following in [*groups[1:], None]:
+            for group, following in zip(groups, [*groups[1:], None], strict=True):
                 start = perf_counter()
                 rows = ahead.result()
                 self.waited += perf_counter() - start
@@ -101,7 +101,21 @@ class RowsOnDisk:
                 for first in range(0, n, self._size):
                     some: Any = slice(first, first + self._size)
                     some = some if order is None else order[some]
+                    self._drawn = group, some
                     yield tuple(array[some] for array in rows)
+
+    def refuse(self, batch: Sequence[Array], dtype: Any) -> None:
+        """Refuses numbers of the last batch as ``fit`` does, but names their rows in the file.
+
+        Raises:
+            ValueError: They are not finite in that dtype, or are negative weights.
+        """
+        blocks, some = self._drawn
+        rows = np.concatenate(blocks)[some]
+        for array, name in zip(batch, self._names, strict=True):
+            check_finite(array, f"{name} holds", dtype, rows)
+        if len(batch) > 2:
+            check_weights(batch[2], dtype, self._names[2], rows)
 
     def _groups(self) -> list[list[range]]:
         """The blocks that are read into the buffer together; the shorter one is always last."""
@@ -127,8 +141,8 @@ class RowsOnDisk:
                         f"the rows {block.start} to {block.stop - 1} of {name} are {len(some)} "
                         f"rows now: the file has become shorter since the training began."
                     )
-                if name == "x":
-                    check_finite(some, "x holds", first_row=block.start)
+                if array is self._arrays[0]:
+                    check_finite(some, f"{name} holds", first_row=block.start)
                 rows[start:stop] = some
             found.append(rows)
         return found

@@ -131,7 +131,8 @@ def evaluation_source(
     if on_disk(x):
         size = EVALUATION_BATCH if batch_size is None else batch_size
         size = check_integer(size, f"{prefix.replace(' ', '_')}batch_size")
-        rows = RowsOnDisk(*named(x, y, sample_weight), size, None, range(first, x.shape[0]))
+        arrays = named(x, y, sample_weight, prefix)
+        rows = RowsOnDisk(*arrays, size, None, range(first, x.shape[0]))
         most = bounded(len(rows), steps)
         return Stream(rows, most, checked, model.dtype, f"{prefix}x", None, sample_shape, warn)
     if makes_batches(x, y):
@@ -145,11 +146,12 @@ def evaluation_source(
     return in_order(data, batch_size, f"{prefix.replace(' ', '_')}batch_size", steps, model.dtype)
 
 
-def named(x: Any, y: Any, sample_weight: Any) -> tuple[list[Any], list[str]]:
+def named(x: Any, y: Any, sample_weight: Any, prefix: str = "") -> tuple[list[Any], list[str]]:
     """Inputs, targets and weights with their names, those in memory as arrays."""
     if y is None:
-        raise ValueError("y is missing: pass the targets.")
-    given = {"x": x, "y": y} | ({} if sample_weight is None else {"sample_weight": sample_weight})
+        raise ValueError(f"{prefix}y is missing: pass the targets.")
+    given = {f"{prefix}x": x, f"{prefix}y": y}
+    given |= {} if sample_weight is None else {f"{prefix}sample_weight": sample_weight}
     arrays = [each if on_disk(each) else to_array(each, name) for name, each in given.items()]
     return arrays, list(given)
 

@@ -14,6 +14,7 @@ from backprop.core.types import Shape
 from backprop.data.batches import Batch
 from backprop.data.frames import Labels, check_labels
 from backprop.data.items import Items
+from backprop.data.on_disk import RowsOnDisk
 from backprop.data.samples import Data, warn_if_none_counts
 
 
@@ -64,6 +65,7 @@ class Stream:
     ) -> None:
         self._check, self._dtype, self._name = check, dtype, name
         self.labels = labels
+        self._rows = source if isinstance(source, RowsOnDisk) else None
         self._counts = False  # whether a sample that counts has come, or its lack has been told of
         self._items = Items(source, steps, name, rng, sample_shape)
         try:
@@ -113,4 +115,9 @@ class Stream:
             )
         x, y, *weight = batch
         self.labels = check_labels(x, self.labels, self._name)
-        return self._check(x, y, weight[0] if weight else None)
+        try:
+            return self._check(x, y, weight[0] if weight else None)
+        except ValueError:
+            if self._rows is not None:
+                self._rows.refuse(batch, self._dtype)
+            raise

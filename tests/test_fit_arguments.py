@@ -552,3 +552,27 @@ def test_what_takes_the_arguments_of_fit_has_its_defaults(function):
     if function is plan_fit:
         others = [name for name in theirs if name not in ("self", "workers")]
         assert [name for name in mine if name in theirs] == others
+
+
+def wrong(values, bad):
+    changed = values.astype(float)
+    changed[7] = bad
+    return changed
+
+
+@pytest.mark.parametrize(("y", "weight", "words"), [
+    (None, wrong(np.ones(N), -1), r"sample_weight must hold .* holds -1 in row 7\.$"),
+    (None, wrong(np.ones(N), np.nan), "sample_weight must hold .* holds nan .* in row 7"),
+    (None, np.ones(N - 1), r"sample_weight must .* but its shape is \(12,\)"),
+    (wrong(np.arange(N) % 3, np.nan), None, "SparseCategoricalCrossentropy: the targets hold nan"),
+    (np.arange(N), None, "SparseCategoricalCrossentropy: class indices run from 0 to 2"),
+    (np.array(["a"] * N), None, "SparseCategoricalCrossentropy: .* their dtype is"),
+])  # fmt: skip
+@pytest.mark.parametrize("batches", [True, False])
+def test_mistakes_in_validation_data_are_said_to_be_there(labelled, y, weight, words, batches):
+    X, right = labelled
+    held_out = (X, right if y is None else y, np.ones(N) if weight is None else weight)
+    with pytest.raises((TypeError, ValueError), match=f"^validation data: {words}"):
+        classifier().fit(X, right, validation_data=[held_out] if batches else held_out, verbose=0)
+    with pytest.raises((TypeError, ValueError), match=f"^{words}"):
+        classifier().evaluate(*held_out[:2], sample_weight=weight)

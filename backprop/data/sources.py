@@ -74,18 +74,23 @@ def check(
             )
     if loss.outputs == "classes":
         unfold(model.layers)[-1].check_classes(output_shape, loss)
-    data = check_data(
-        X,
-        y,
-        sample_weight,
-        class_weight,
-        output_shape=output_shape,
-        loss=loss,
-        dtype=model.dtype,
-        prefix=prefix,
-    )
-    for metric in model.metrics:
-        metric.check(output_shape, data.y, data.weight)
+    try:
+        data = check_data(
+            X,
+            y,
+            sample_weight,
+            class_weight,
+            output_shape=output_shape,
+            loss=loss,
+            dtype=model.dtype,
+            prefix=prefix,
+        )
+        for metric in model.metrics:
+            metric.check(output_shape, data.y, data.weight)
+    except (TypeError, ValueError) as error:  # of a loss or a metric, which know no prefix
+        if not str(error).startswith(prefix):
+            error.args = (f"{prefix}data: {error}",)
+        raise
     return data
 
 

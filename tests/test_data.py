@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from backprop.core.checks import check_dtype, check_integer, check_list
@@ -231,4 +232,14 @@ def test_dtypes():
 
 def test_ragged_rows_have_an_error_of_their_own():
     with pytest.raises(ShapeError, match=r"^x cannot be made an array of samples: give all"):
+        check_inputs([[[1, 2], 3], [4, 5]], None, [LAYER])
+    with pytest.raises(ShapeError, match=r"^x holds numbers beside vectors, first in row 1"):
         check_inputs([[1, 2], 3], None, [LAYER])
+
+
+@pytest.mark.parametrize("gap", [None, np.nan, pd.NA, np.ma.masked], ids=repr)
+def test_what_is_missing_in_the_place_of_a_row_is_named(gap):
+    with pytest.raises(
+        ValueError, match=r"^x (holds .*|is masked), first in row 1: (remove|leave)"
+    ):
+        check_inputs([[1.0, 2.0], gap, [3.0, 4.0]], None, [LAYER])

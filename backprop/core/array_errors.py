@@ -8,6 +8,9 @@ import numpy as np
 from backprop.core.errors import ShapeError, in_code
 from backprop.core.types import Array
 
+GAPS = {"NoneType", "NAType", "NaTType", "NullScalar", "MaskedConstant"}
+"""The types of what stands for a missing value: Python's, pandas', PyArrow's and NumPy's."""
+
 
 def ragged(name: str, rows: Any) -> ShapeError:
     """The error for rows of different lengths.
@@ -15,6 +18,9 @@ def ragged(name: str, rows: Any) -> ShapeError:
     Args:
         name: The argument's name, for error messages.
         rows: The rows.
+
+    Raises:
+        ValueError: Among them is what stands for a missing one, or a number.
     """
     rows = list(rows) if isinstance(rows, Iterable) else []
     shapes = list(dict.fromkeys(row.shape for row in rows if hasattr(row, "shape")))
@@ -25,7 +31,10 @@ def ragged(name: str, rows: Any) -> ShapeError:
             f"samples: pass one array, or arrays of one shape."
         )
     lengths = list(dict.fromkeys(map(length, rows)))
-    if len(lengths) < 2 or None in lengths:
+    if None in lengths and len(lengths) > 1:
+        k = next(k for k, row in enumerate(rows) if length(row) is None)
+        refuse_beside_vectors(rows[k], [k], name)
+    if len(lengths) < 2:
         return ShapeError(
             f"{name} cannot be made an array of samples: give all of its rows the same length."
         )
@@ -67,11 +76,11 @@ def refuse_gap(name: str, what: str, where: str) -> NoReturn:
     raise ValueError(f"{name} holds {what}, first in {where}: remove or replace it first.")
 
 
-def refuse_beside_vectors(x: Array, index: Array, name: str) -> NoReturn:
+def refuse_beside_vectors(number: Any, index: Iterable[Any], name: str) -> NoReturn:
     """The error for a number where others are vectors; nan stands for one that is missing."""
-    number = x[tuple(index)]
-    if number != number:
-        refuse_gap(name, "nan", place(index))
+    missing = type(number).__name__ in GAPS
+    if missing or number != number:
+        refuse_gap(name, repr(number) if missing else "nan", place(index))
     raise ShapeError(
         f"{name} holds numbers beside vectors, first in {place(index)}: stack the vectors, and "
         f"join them with the numbers by np.column_stack."

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.array_errors import (
+    GAPS,
     describe,
     first_not_finite,
     first_of,
@@ -36,9 +37,6 @@ NUMBERS = "fiub"
 
 SEQUENCES = (list, tuple, range, deque, array, memoryview)
 """What holds its items in memory and says where they end."""
-
-GAPS = {"NoneType", "NAType", "NaTType", "NullScalar", "MaskedConstant"}
-"""The types of what stands for a missing value: Python's, pandas', PyArrow's and NumPy's."""
 
 
 def to_array(x: Any, name: str) -> Array:
@@ -229,7 +227,8 @@ def from_objects(x: Array, name: str, column: str = "") -> Array:
 def stacked(x: Array, name: str) -> Array:
     """Vectors of one length, each a row, as one array."""
     for kind in filter(is_number, set(map(type, x.flat))):
-        refuse_beside_vectors(x, first_of(x, kind), name)
+        index = first_of(x, kind)
+        refuse_beside_vectors(x[tuple(index)], index, name)
     rows = [to_array(each, f"{name}[{k}]") for k, each in enumerate(x.flat)]
     if len({row.shape for row in rows}) > 1:
         raise ragged(name, x.flat)

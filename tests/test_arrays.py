@@ -12,7 +12,9 @@ from mistakes import assert_speaks
 
 import backprop as bp
 from backprop import metrics
-from backprop.core.arrays import to_array
+from backprop.core.arrays import as_numbers, to_array
+from backprop.core.errors import ShapeError
+from backprop.datasets import pad_sequences
 from backprop.layers import Dense, Normalization, ReLU, Softmax
 
 pd = pytest.importorskip("pandas")
@@ -439,3 +441,15 @@ def test_gaps_in_chunks_of_dictionaries_are_no_numbers(kind):
         linear().fit(np.ones((40, 1)), chunks)
     whole = pa.chunked_array([column[:2], column[3:6]])
     np.testing.assert_array_equal(to_array(whole, "x"), [1, 2, 3, 1, 2])
+
+
+def test_unequal_lists_in_columns_are_padded_as_the_error_advises():
+    lists = [[1, 2], [1], [3, 4, 5]]
+    for column in (
+        pa.array(lists),
+        pa.chunked_array([lists[:1], lists[1:]]),
+        pd.Series(lists),
+    ):
+        with pytest.raises(ShapeError, match=r"datasets\.pad_sequences\(x\)"):
+            as_numbers(column, "x")
+        np.testing.assert_array_equal(pad_sequences(column), pad_sequences(lists))

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.arrays import to_array
+from backprop.core.arrays import as_python, to_array
 from backprop.core.checks import check_choice, check_integer
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, DTypeLike
@@ -27,7 +27,7 @@ def pad_sequences(
     others again. Arguments and defaults are Keras's.
 
     Args:
-        sequences: Lists or arrays, each of shape ``(T, …)`` with its own T.
+        sequences: Lists or arrays, each of shape ``(T, …)`` with its own T; or a column of lists.
         maxlen: T of the result; that of the longest unless given.
         dtype: The dtype of the result; ``"float32"`` for features.
         padding: Where a short one is filled up: ``"pre"``, in front, or ``"post"``, at its end.
@@ -90,7 +90,7 @@ def as_sequence(given: Any, k: int) -> Array:
         ValueError: It is no sequence of numbers.
     """
     try:
-        array = to_array(given, f"sequences[{k}]")
+        array = to_array(as_python(given), f"sequences[{k}]")
     except ShapeError:  # ragged
         array = np.asarray("")
     if array.ndim < 1 or (array.size and array.dtype.kind not in "fiub"):

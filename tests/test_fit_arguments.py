@@ -576,3 +576,8 @@ def test_mistakes_in_validation_data_are_said_to_be_there(labelled, y, weight, w
         classifier().fit(X, right, validation_data=[held_out] if batches else held_out, verbose=0)
     with pytest.raises((TypeError, ValueError), match=f"^{words}"):
         classifier().evaluate(*held_out[:2], sample_weight=weight)
+
+
+def test_weights_of_classes_in_the_place_of_those_of_samples(labelled):
+    with pytest.raises(TypeError, match=r"sample_weight .* is a dict: .* class_weight=\{…\}"):
+        classifier().fit(*labelled, sample_weight={0: 1.0, 1: 2.0, 2: 1.0}, verbose=0)

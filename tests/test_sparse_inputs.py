@@ -112,3 +112,11 @@ def test_a_sparse_array_of_three_axes_is_refused_in_our_words() -> None:
             call()
     with pytest.raises(ShapeError, match=words.replace("x is", "X is")):
         bp.cross_validate(lambda: model, cube, y, folds=2)
+
+
+def test_a_list_of_sparse_matrices_is_one_of_batches() -> None:
+    X = matrix()
+    expected = classifier().predict(X)
+    for form in (list, tuple):
+        found = classifier().predict(form([X[:30], X[30:]]))  # which is not built
+        np.testing.assert_allclose(found, expected, rtol=1e-12)

@@ -105,6 +105,8 @@ def describe(x: Any, name: str) -> str:
     if x is None:
         return "None: pass an array."
     kind = f"a {type(x).__name__}"
+    if isinstance(x, Mapping) and name.endswith("sample_weight"):
+        return f"{kind}: pass an array, or for weights of classes class_weight={{…}} to fit."
     if isinstance(x, Mapping):
         return f"{kind}: pass one array, such as np.column_stack(list({in_code(name)}.values()))."
     if hasattr(x, "collect"):

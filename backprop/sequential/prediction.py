@@ -91,7 +91,8 @@ def are_batches(network: Any, x: Any) -> bool:
     shape = shapes.pop() if len(shapes) == 1 and network.input_shape is None else None
     if shape is None or len(shape) < 2:
         return False
-    batches, samples = fits(network.layers, shape[1:]), fits(network.layers, shape)
+    samples = not is_sparse(x[0]) and fits(network.layers, shape)
+    batches = is_sparse(x[0]) or fits(network.layers, shape[1:])
     if batches and samples:
         raise ShapeError(
             f"x is a list of arrays of the shape {shape}, which may be batches or samples, as the "

@@ -17,12 +17,14 @@ from backprop.layers import (
     Flatten,
     GlobalMaxPooling2D,
     Input,
+    LayerNormalization,
     MaxPooling2D,
     Normalization,
     Permute,
     ReLU,
     Rescaling,
     Softmax,
+    UnitNormalization,
 )
 
 Array = np.ndarray[Any, Any]
@@ -64,6 +66,8 @@ def test_bytes_are_warned_about(shape: Any, rng: Any) -> None:
         warnings.simplefilter("error")
         network(Rescaling(1 / 255), Flatten()).fit(X, y, verbose=0)
         network(Chain([Normalization(), Flatten()])).fit(X, y, verbose=0)
+        for normalization in (BatchNormalization, LayerNormalization, UnitNormalization):
+            network(normalization(), Flatten()).fit(X, y, verbose=0)
         network(Flatten()).fit(X / 255, y, verbose=0)
         network(Flatten()).fit(X // 128, y, verbose=0)  # black and white
         network(Flatten()).fit(X.reshape(40, -1) // 2, y, verbose=0)  # a table of small numbers

@@ -12,14 +12,11 @@ from backprop.core.errors import ShapeError, in_code, misfit
 from backprop.core.functional import ones
 from backprop.core.ranges import check_finite
 from backprop.core.types import FLOAT_DTYPES, Array, Shape, is_sparse
-from backprop.layers import Embedding, Layer, Normalization, Rescaling
+from backprop.layers import Layer
 from backprop.layers.block import takes, walk
 
 BYTES_LOOKED_AT = 1024
 """Samples that are looked at to tell images from small numbers."""
-
-NOT_WARNED = (Rescaling, Normalization, Embedding)
-"""Layers that scale numbers, or take them for indices."""
 
 LARGE_BYTES = 1 << 26
 """A memory map of more bytes, 64 MiB, is looked at as it is drawn from; a smaller one at once."""
@@ -85,7 +82,7 @@ def as_inputs(x: Any, input_shape: Shape | None, layers: Sequence[Layer], name: 
 
 
 def warn_of_bytes(X: Array, layers: Iterable[Layer]) -> None:
-    """Warns of images that hold bytes, 0 to 255, where no layer scales them.
+    """Warns of images that hold bytes, 0 to 255, where no layer scales or normalises them.
 
     From numbers that large most networks learn slowly or not at all. Of a table only large numbers
     are taken for pixels; what an Embedding takes are indices.
@@ -97,7 +94,7 @@ def warn_of_bytes(X: Array, layers: Iterable[Layer]) -> None:
     if is_sparse(X) or X.dtype != np.uint8:
         return
     large = X[:BYTES_LOOKED_AT].max() > (1 if X.ndim > 2 else 127)
-    if large and not any(isinstance(layer, NOT_WARNED) for _, layer in walk(layers)):
+    if large and not any(layer.takes_any_size for _, layer in walk(layers)):
         console.warn(
             "x holds bytes from 0 to 255, from which networks learn slowly: divide by 255, or "
             "begin with Rescaling(1/255).",

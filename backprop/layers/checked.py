@@ -75,6 +75,8 @@ class CheckedLayer(Settings):
         link: What a loss may be joined with at the end of a model: "softmax" or "sigmoid".
         linear: Whether the outputs are a weighted sum.
         interval: What all outputs lie between, (0, 1) after a sigmoid; None if that is not known.
+        takes_any_size: Whether the outputs depend little on how large all inputs are: it scales
+            them, or takes them for indices.
         rearranges: Whether the outputs are the inputs, perhaps in another shape or order.
         sums_to_one: Whether the outputs are probabilities with the sum 1, or their logarithms.
         is_activation: Whether it is an activation function, of a pre-activation Z.
@@ -82,7 +84,7 @@ class CheckedLayer(Settings):
     """
 
     accepts_sparse = random = runs_own_code = linear = rearranges = False
-    takes_mask = makes_mask = penalizes = over_samples = of_images = False
+    takes_any_size = takes_mask = makes_mask = penalizes = over_samples = of_images = False
     any_length = 0
     link: str | None = None
     interval: Interval | None = None

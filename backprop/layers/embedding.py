@@ -50,7 +50,7 @@ class Embedding(Layer):
     """
 
     interval = REAL
-    any_length = 1
+    any_length, takes_any_size = 1, True
     formulas = {
         "Y": "{W}[{x}]",
         "dW": "Σ {delta} over the places of {x} that hold the row's number",

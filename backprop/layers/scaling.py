@@ -35,7 +35,7 @@ class Rescaling(Layer):
 
     formulas = {"Y": "{self.line[0]} {x}{self.line[1]}", "dX": "{self.line[0]} {delta}"}
     adjustable = ("scale", "offset")
-    any_length = 2
+    any_length, takes_any_size = 2, True
 
     def __init__(self, scale: float, offset: float = 0.0, name: str | None = None) -> None:
         super().__init__(name)
@@ -101,6 +101,7 @@ class Normalization(Layer):
         array([[0., 1.]], dtype=float32)
     """
 
+    takes_any_size = True
     formulas = {
         "Y": "({x} − {mean}) / √({variance} + [{variance} = 0])",
         "dX": "{delta} / √({variance} + [{variance} = 0])",

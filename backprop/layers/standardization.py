@@ -45,7 +45,7 @@ class Standardization(AlongAxes):
         name: The layer's name.
     """
 
-    interval = REAL
+    interval, takes_any_size = REAL, True
     definition = "{f}(x) = {gamma} ⊙ (x − μ) / √(v + ε) + {beta}"
     formulas = {"dgamma": "Σ_N {delta} ⊙ ({x} − μ) / √(v + ε)", "dbeta": "Σ_N {delta}"}
 
@@ -186,7 +186,7 @@ class Standardization(AlongAxes):
 class OverAxes(AlongAxes):
     """What those share that normalise over the features along one axis of a sample, or several."""
 
-    interval = REAL
+    interval, takes_any_size = REAL, True
     along_steps = "normalises over all steps together"
 
     def mean(self, A: Array) -> Array:

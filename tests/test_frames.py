@@ -213,3 +213,43 @@ def test_advice_about_an_argument_of_a_layer_is_code():
     hidden = np.ma.masked_less(np.arange(3.0), 1)
     with pytest.raises(ValueError, match=r"^mean of .* by mean\.filled\(…\)\.$"):
         bp.layers.Normalization(mean=hidden, variance=np.ones(3))
+
+
+def test_folds_and_their_validation_data_have_the_columns(frame, model):
+    """The models keep their names, and what they are evaluated on is compared with them."""
+    y, other = np.zeros(20), frame[["b", "a", "c"]]
+
+    def build(**settings):
+        made = bp.Sequential([Dense(1)], seed=0)
+        made.compile("sgd", "mse")
+        return made
+
+    for fold in bp.cross_validate(build, frame, y, folds=2).models:
+        assert fold.feature_names == ("a", "b", "c")
+        with pytest.raises(ValueError, match="x has the columns of another order"):
+            fold.predict(other)
+    assert bp.cross_validate(build, frame.to_numpy(), y, folds=2).models[0].feature_names is None
+    many = build()
+    for held_out in ((other, y), [(other, y)], lambda: iter([(other, y)])):
+        more = {"validation_data": held_out, "verbose": 0}
+        for call in (
+            lambda more=more: bp.cross_validate(build, frame, y, folds=2, **more),
+            lambda more=more: bp.search(build, {"units": [1]}, frame, y, folds=2, **more),
+            lambda more=more: bp.fit_many([many], frame, y, **more),
+        ):
+            with pytest.raises(ValueError, match="validation x has the columns of another order"):
+                call()
+    assert many.feature_names is None
+    bp.cross_validate(build, frame, y, folds=2, validation_data=(frame, y))
+
+
+def test_a_source_that_has_columns_is_compared_with_what_was_trained_on(frame, model, tmp_path):
+    y = np.zeros(20)
+    frame.assign(y=y).to_parquet(tmp_path / "t.parquet")
+    source = bp.datasets.from_parquet(tmp_path / "t.parquet", ["b", "a", "c"], "y")
+    words = "^validation x has the columns of another order.*: let it make these, in this order"
+    with pytest.raises(ValueError, match=words):
+        model.fit(frame, y, validation_data=source, verbose=0)
+    with pytest.raises(ValueError, match=words):
+        bp.fit_many([model], frame, y, validation_data=source, verbose=0)
+    model.fit(frame[["b", "a", "c"]], y, validation_data=source, verbose=0)

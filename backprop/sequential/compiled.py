@@ -8,9 +8,9 @@ import numpy as np
 from backprop import explain, inspection, losses, optimizers
 from backprop.core.checks import check_flag, check_list, check_place
 from backprop.core.errors import NotCompiledError
+from backprop.core.frames import check_labels
 from backprop.core.settings import Checked
 from backprop.core.types import Array, DTypeLike
-from backprop.data.frames import check_labels
 from backprop.layers import Input, Layer
 from backprop.layers.block import activity_penalty, backward_through
 from backprop.layers.chain import ending, unfold

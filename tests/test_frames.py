@@ -116,7 +116,13 @@ def test_every_verb_looks_at_the_columns(rng):
     for verb in (trained.explain, trained.check_gradients, trained.evaluate, trained.fit):
         with pytest.raises(ValueError, match="columns of another order"):
             verb(other, y)
-    for verb in (trained.activations, trained.predict):
+    for tool in (bp.explain.explain, bp.inspection.check_gradients, bp.inspection.gradient_cost,
+                 bp.inspection.loss_surface):  # fmt: skip
+        with pytest.raises(ValueError, match="columns of another order"):
+            tool(trained, other, y)
+    with pytest.raises(ValueError, match="columns of another order"):
+        bp.inspection.layer_outputs(trained, other)
+    for verb in (trained.activations, trained.predict, trained.forward):
         with pytest.raises(ValueError, match="columns of another order"):
             verb(other)
     held_out = {"validation_data": (other, y), "verbose": 0}
@@ -253,3 +259,35 @@ def test_a_source_that_has_columns_is_compared_with_what_was_trained_on(frame, m
     with pytest.raises(ValueError, match=words):
         bp.fit_many([model], frame, y, validation_data=source, verbose=0)
     model.fit(frame[["b", "a", "c"]], y, validation_data=source, verbose=0)
+
+
+def test_pictures_of_a_model_look_at_the_columns(frame, tmp_path):
+    frame, y = frame[["a", "b"]], np.arange(20) % 2
+    model = bp.Sequential([Dense(2), Softmax()], seed=0)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    recorder = bp.inspection.Recorder()
+    model.fit(frame, y, verbose=0, callbacks=[recorder])
+    other = frame[["b", "a"]]
+    for call in (
+        lambda: bp.plotting.decision_regions(model, other, y),
+        lambda: bp.plotting.decision_regions(model.predict, other, y),
+        lambda: recorder.save(tmp_path / "page.html", other, y),
+    ):
+        with pytest.raises(ValueError, match="X has the columns of another order"):
+            call()
+    bp.plotting.decision_regions(model, frame, y, resolution=5)
+    bp.plotting.decision_regions(model, other.to_numpy(), y, resolution=5)
+    recorder.save(tmp_path / "page.html", frame, y)
+
+
+def test_columns_may_be_assigned_as_a_list(frame, model, tmp_path):
+    model.fit(frame.to_numpy(), np.zeros(20), verbose=0)
+    model.feature_names = list("abc")
+    for given in (frame, frame.to_numpy()):
+        model.predict(given)
+    assert through_a_file(model, tmp_path).feature_names == ("a", "b", "c")
+    model.load_weights(tmp_path / "model.npz")
+    model.fit([(frame, np.zeros(20))], verbose=0)
+    assert model.feature_names == ("a", "b", "c")
+    with pytest.raises(ValueError, match="x has the columns of another order"):
+        model.predict(frame[["b", "a", "c"]])

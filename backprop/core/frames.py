@@ -36,7 +36,7 @@ def check_labels(x: Any, known: Labels | None, name: str = "x") -> Labels | None
     labels = labels_of(x)
     if known is None or labels is None:
         return labels or known
-    if labels != known:
+    if labels != tuple(known):
         if sorted(map(str, labels)) == sorted(map(str, known)):
             wrong = "the columns of another order"
         else:

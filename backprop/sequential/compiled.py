@@ -8,7 +8,6 @@ import numpy as np
 from backprop import explain, inspection, losses, optimizers
 from backprop.core.checks import check_flag, check_list, check_place
 from backprop.core.errors import NotCompiledError
-from backprop.core.frames import check_labels
 from backprop.core.settings import Checked
 from backprop.core.types import Array, DTypeLike
 from backprop.layers import Input, Layer
@@ -232,7 +231,6 @@ class CompiledNetwork(Network):
             >>> model.explain([2.0], [5.0])["dense_1"].dW  # 2 · (2 − 5)
             array([[-6.]], dtype=float32)
         """
-        check_labels(X, self.feature_names)
         return explain.explain(self, X, y, sample_weight)
 
     def check_gradients(
@@ -246,7 +244,6 @@ class CompiledNetwork(Network):
             >>> model.check_gradients(np.eye(2), np.ones((2, 3))).ok
             True
         """
-        check_labels(X, self.feature_names)
         return inspection.check_gradients(self, X, y, sample_weight, max_entries)
 
     @property

@@ -144,3 +144,27 @@ def test_a_damaged_image_is_named(folder, content):
 def test_sizes_that_cannot_be(folder, size):
     with pytest.raises((TypeError, ValueError), match="size"):
         from_image_folder(folder, size)
+
+
+@pytest.mark.parametrize("kind", ["png", "tif"])
+@pytest.mark.parametrize("dtype", ["<u2", ">u2"])
+def test_images_of_16_bits_keep_their_greys(kind, dtype, tmp_path):
+    pixels = np.linspace(0, 65535, 16).reshape(4, 4)
+    (tmp_path / "a").mkdir()
+    Image.fromarray(pixels.astype(dtype)).save(tmp_path / "a" / f"1.{kind}")
+    for grey, channels in ((True, 1), (False, 3)):
+        x = next(from_image_folder(tmp_path, (4, 4), grey=grey)())[0]
+        assert x.dtype == np.float32
+        expected = np.repeat(pixels[..., np.newaxis], channels, -1) / 65535
+        np.testing.assert_allclose(x[0], expected, rtol=1e-5)
+    larger = next(from_image_folder(tmp_path, (9, 7))())[0]
+    assert larger.shape == (1, 9, 7, 3)
+    assert larger.min() >= 0
+    assert larger.max() <= 1
+
+
+@pytest.mark.parametrize(("dtype", "mode"), [("i4", "I"), ("f4", "F")])
+def test_an_image_of_numbers_without_a_known_range_is_named(dtype, mode, folder):
+    Image.fromarray(np.ones((4, 4), dtype)).save(folder / "light" / "deep.tif")
+    with pytest.raises(OSError, match=rf"deep\.tif cannot be read .* mode is '{mode}'"):
+        list(from_image_folder(folder, (8, 6))())

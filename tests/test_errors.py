@@ -210,6 +210,37 @@ def test_images_in_a_dense_layer_are_explained_by_the_shape_of_the_outputs(loss,
     assert np.isfinite(model.fit(flat, y, verbose=0).history["loss"]).all()
 
 
+STEPS = RNG.random((12, 5, 2))
+
+
+@pytest.mark.parametrize(
+    ("loss", "units", "sequences", "y", "words"),
+    [
+        ("sparse_categorical_crossentropy", 3, False,
+         np.arange(60).reshape(12, 5) % 3, "for the 5 steps .* return_sequences=True"),
+        ("sparse_categorical_crossentropy", 3, False,
+         np.eye(5, dtype=int)[np.arange(12) % 5], "one-hot targets need an output"),
+        ("categorical_crossentropy", 3, False,
+         np.eye(3)[np.arange(60).reshape(12, 5) % 3], "for the 5 steps .* return_sequences=True"),
+        ("mse", 1, False, np.ones((12, 5, 1)), "for the 5 steps .* return_sequences=True"),
+        ("sparse_categorical_crossentropy", 3, True, C,
+         "Behind a recurrent layer leave out its return_sequences=True"),
+        ("sparse_categorical_crossentropy", 3, True, C[:, np.newaxis],
+         "Behind a recurrent layer leave out its return_sequences=True"),
+        ("mse", 1, True, Y[:, 0], "leave out its return_sequences=True"),
+        ("sparse_categorical_crossentropy", 3, True,
+         np.zeros((12, 4), int), r"outputs \(N, 5, 3\) need \(N, 5\)\.$"),
+        ("mse", 1, True, np.zeros((12, 4)), r"\(N, 5, 1\), .* \(12, 4\): pass one target"),
+    ],
+)  # fmt: skip
+def test_targets_of_steps_and_of_sequences_are_told_apart(loss, units, sequences, y, words):
+    ending = [Dense(units), *([Softmax()] if units > 1 else [])]
+    model = bp.Sequential([bp.layers.LSTM(4, return_sequences=sequences), *ending], seed=0)
+    model.compile("sgd", loss)
+    with pytest.raises(ShapeError, match=words):
+        model.fit(STEPS, y, verbose=0)
+
+
 def test_other_targets_of_sequences_get_no_advice_about_flattening():
     model = compiled("mse")
     with pytest.raises(ShapeError) as caught:

@@ -116,7 +116,13 @@ def test_every_verb_looks_at_the_columns(rng):
     for verb in (trained.explain, trained.check_gradients, trained.evaluate, trained.fit):
         with pytest.raises(ValueError, match="columns of another order"):
             verb(other, y)
-    for verb in (trained.activations, trained.predict):
+    for tool in (bp.explain.explain, bp.inspection.check_gradients, bp.inspection.gradient_cost,
+                 bp.inspection.loss_surface):  # fmt: skip
+        with pytest.raises(ValueError, match="columns of another order"):
+            tool(trained, other, y)
+    with pytest.raises(ValueError, match="columns of another order"):
+        bp.inspection.layer_outputs(trained, other)
+    for verb in (trained.activations, trained.predict, trained.forward):
         with pytest.raises(ValueError, match="columns of another order"):
             verb(other)
     held_out = {"validation_data": (other, y), "verbose": 0}
@@ -213,3 +219,75 @@ def test_advice_about_an_argument_of_a_layer_is_code():
     hidden = np.ma.masked_less(np.arange(3.0), 1)
     with pytest.raises(ValueError, match=r"^mean of .* by mean\.filled\(…\)\.$"):
         bp.layers.Normalization(mean=hidden, variance=np.ones(3))
+
+
+def test_folds_and_their_validation_data_have_the_columns(frame, model):
+    """The models keep their names, and what they are evaluated on is compared with them."""
+    y, other = np.zeros(20), frame[["b", "a", "c"]]
+
+    def build(**settings):
+        made = bp.Sequential([Dense(1)], seed=0)
+        made.compile("sgd", "mse")
+        return made
+
+    for fold in bp.cross_validate(build, frame, y, folds=2).models:
+        assert fold.feature_names == ("a", "b", "c")
+        with pytest.raises(ValueError, match="x has the columns of another order"):
+            fold.predict(other)
+    assert bp.cross_validate(build, frame.to_numpy(), y, folds=2).models[0].feature_names is None
+    many = build()
+    for held_out in ((other, y), [(other, y)], lambda: iter([(other, y)])):
+        more = {"validation_data": held_out, "verbose": 0}
+        for call in (
+            lambda more=more: bp.cross_validate(build, frame, y, folds=2, **more),
+            lambda more=more: bp.search(build, {"units": [1]}, frame, y, folds=2, **more),
+            lambda more=more: bp.fit_many([many], frame, y, **more),
+        ):
+            with pytest.raises(ValueError, match="validation x has the columns of another order"):
+                call()
+    assert many.feature_names is None
+    bp.cross_validate(build, frame, y, folds=2, validation_data=(frame, y))
+
+
+def test_a_source_that_has_columns_is_compared_with_what_was_trained_on(frame, model, tmp_path):
+    y = np.zeros(20)
+    frame.assign(y=y).to_parquet(tmp_path / "t.parquet")
+    source = bp.datasets.from_parquet(tmp_path / "t.parquet", ["b", "a", "c"], "y")
+    words = "^validation x has the columns of another order.*: let it make these, in this order"
+    with pytest.raises(ValueError, match=words):
+        model.fit(frame, y, validation_data=source, verbose=0)
+    with pytest.raises(ValueError, match=words):
+        bp.fit_many([model], frame, y, validation_data=source, verbose=0)
+    model.fit(frame[["b", "a", "c"]], y, validation_data=source, verbose=0)
+
+
+def test_pictures_of_a_model_look_at_the_columns(frame, tmp_path):
+    frame, y = frame[["a", "b"]], np.arange(20) % 2
+    model = bp.Sequential([Dense(2), Softmax()], seed=0)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    recorder = bp.inspection.Recorder()
+    model.fit(frame, y, verbose=0, callbacks=[recorder])
+    other = frame[["b", "a"]]
+    for call in (
+        lambda: bp.plotting.decision_regions(model, other, y),
+        lambda: bp.plotting.decision_regions(model.predict, other, y),
+        lambda: recorder.save(tmp_path / "page.html", other, y),
+    ):
+        with pytest.raises(ValueError, match="X has the columns of another order"):
+            call()
+    bp.plotting.decision_regions(model, frame, y, resolution=5)
+    bp.plotting.decision_regions(model, other.to_numpy(), y, resolution=5)
+    recorder.save(tmp_path / "page.html", frame, y)
+
+
+def test_columns_may_be_assigned_as_a_list(frame, model, tmp_path):
+    model.fit(frame.to_numpy(), np.zeros(20), verbose=0)
+    model.feature_names = list("abc")
+    for given in (frame, frame.to_numpy()):
+        model.predict(given)
+    assert through_a_file(model, tmp_path).feature_names == ("a", "b", "c")
+    model.load_weights(tmp_path / "model.npz")
+    model.fit([(frame, np.zeros(20))], verbose=0)
+    assert model.feature_names == ("a", "b", "c")
+    with pytest.raises(ValueError, match="x has the columns of another order"):
+        model.predict(frame[["b", "a", "c"]])

@@ -162,6 +162,16 @@ def test_a_data_set_of_dicts_is_not_called_one_of_samples():
                 call(given)
 
 
+def test_dicts_in_the_batches_of_a_data_set_are_said_not_to_be_taken():
+    """As Keras's data sets have them for models of several inputs."""
+    for item, name in (({"x": X}, Y), "x"), ((X, {"y": Y}), "y"):
+        for call in (classifier().fit, classifier().evaluate):
+            with pytest.raises(TypeError, match=f"^{name} must hold numbers, but it is a dict: "):
+                call(Samples([item]))
+    with pytest.raises(TypeError, match="^x must hold numbers, but it is a dict: pass one array"):
+        classifier().predict(Samples([({"x": X}, Y)]))
+
+
 class Iterates(Samples):
     """As PyTorch's iterable data sets, which inherit an item that nobody can ask for."""
 

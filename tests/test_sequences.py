@@ -253,3 +253,25 @@ def test_arguments_of_other_kinds_are_named() -> None:
         with pytest.raises(error, match=message):
             call()
     assert vocabulary.decode([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("numbers", "dtype"), [([1e39], "float32"), ([70000.0], "float16"), ([70000], "float16")]
+)
+def test_numbers_that_overflow_are_refused_by_their_sequence(numbers, dtype):
+    with pytest.raises(ValueError, match=f"^sequence 1 holds numbers that {dtype} cannot hold"):
+        pad_sequences([[1, 2], numbers], dtype=dtype)
+    with pytest.raises(ValueError, match=f"^value must be a number of {dtype}"):
+        pad_sequences([[1, 2], [1]], dtype=dtype, value=numbers[0])
+    found = pad_sequences([[np.inf], [1.0, 2.0]], dtype=dtype, value=-np.inf)
+    np.testing.assert_array_equal(found, [[-np.inf, np.inf], [1, 2]])
+
+
+def test_digits_that_are_lost_in_padding_are_told_of():
+    times = [(1.7e9 + np.arange(k, k + 5)).tolist() for k in range(4)]
+    with pytest.warns(
+        RuntimeWarning, match='^what sequences holds varies by .* dtype="float64" here'
+    ):
+        pad_sequences(times, dtype="float32")
+    pad_sequences(times, dtype="float64")
+    pad_sequences([[0.1, 0.2], []], dtype="float32")

@@ -19,7 +19,9 @@ SOME = 64
 """Rows that are looked at for it in a sparse matrix or a memory map."""
 
 
-def warn_of_rounding(X: Array, what: str, dtype: Any) -> None:
+def warn_of_rounding(
+    X: Array, what: str, dtype: Any, wider: str = 'make the model with dtype="float64"'
+) -> None:
     """Warns where a column varies by so little that a dtype keeps next to nothing of it.
 
     That is by less than 100 of the steps between numbers of the size of its largest one, unless all
@@ -30,6 +32,7 @@ def warn_of_rounding(X: Array, what: str, dtype: Any) -> None:
         X: Numbers with samples in rows.
         what: What they are, for the warning: ``"x"``.
         dtype: What they are to be converted to.
+        wider: What to do where float64 has the digits.
     """
     if exact(X.dtype, np.dtype(dtype)):
         return
@@ -49,7 +52,7 @@ def warn_of_rounding(X: Array, what: str, dtype: Any) -> None:
             more = f" and {len(columns) - 3} more" if len(columns) > 3 else ""
             which, verb = f"columns {numbers}{more} of {what}", "vary"
     in_float64 = np.dtype(dtype) == np.float32 and spans[0] >= FEW * np.spacing(largest[0])
-    advice = ', or make the model with dtype="float64"' if in_float64 else ""
+    advice = f", or {wider}" if in_float64 else ""
     about = "about " if len(rows) < X.shape[0] else ""
     step, kept = spacing(largest[:1], dtype)[0], "nothing"
     if left[0]:

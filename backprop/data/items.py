@@ -295,6 +295,8 @@ def refuse_sample(item: Any, source: Any, name: str, sample_shape: Shape | None)
             f"{type(item).__name__}, but batches are needed: tuples (x, y) of arrays with samples "
             f"in rows."
         )
+    if any(isinstance(part, Mapping) for part in parts):  # which no array is made of
+        return
     one = axes(parts[0]) < 2
     if not one and len(parts) > 1 and parts[1] is not None:
         one = axes(parts[1]) == 0 or (numbered and length(parts[0]) != length(parts[1]))

@@ -12,10 +12,10 @@ from backprop.constraints import Constraint
 from backprop.core.arrays import to_array
 from backprop.core.checks import check_integer
 from backprop.core.errors import NotBuiltError, ShapeError
+from backprop.core.frames import Labels, check_labels
 from backprop.core.rounding import warn_of_rounding
 from backprop.core.types import Shape
 from backprop.data.batches import Batches
-from backprop.data.frames import Labels, check_labels
 from backprop.data.inputs import check_inputs
 from backprop.data.items import is_batch, makes_batches
 from backprop.data.on_disk import RowsOnDisk, on_disk

@@ -10,9 +10,9 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from backprop.core.errors import ShapeError
+from backprop.core.frames import Labels, check_labels
 from backprop.core.types import Shape
 from backprop.data.batches import Batch
-from backprop.data.frames import Labels, check_labels
 from backprop.data.items import Items
 from backprop.data.on_disk import RowsOnDisk
 from backprop.data.samples import Data, warn_if_none_counts
@@ -64,7 +64,7 @@ class Stream:
         labels: Labels | None = None,
     ) -> None:
         self._check, self._dtype, self._name = check, dtype, name
-        self.labels = labels
+        self.labels = check_labels(source, labels, name)
         self._rows = source if isinstance(source, RowsOnDisk) else None
         self._counts = False  # whether a sample that counts has come, or its lack has been told of
         self._items = Items(source, steps, name, rng, sample_shape)

@@ -205,10 +205,18 @@ class ImageFolder:
         height, width = self.size
         try:
             with self._read_image(file) as image:
-                pixels = np.asarray(image.convert(self.mode).resize((width, height)))
+                deep = image.mode[:4] == "I;16" or (image.mode, image.format) == ("I", "PNG")
+                if image.mode in ("I", "F") and not deep:
+                    raise ValueError(
+                        f"its mode is {image.mode!r}, numbers of no known range: save it with 8 or "
+                        f"16 bits for each channel."
+                    )
+                read = image.convert("F" if deep else self.mode).resize((width, height))
         except Exception as error:  # of Pillow's many kinds
             raise OSError(f"{file} cannot be read as an image: {error}") from error
-        return pixels.reshape(height, width, -1).astype(np.float32) / 255
+        white = 65535 if deep else 255
+        pixels = np.asarray(read, np.float32).reshape(height, width, -1).clip(0, white) / white
+        return pixels.repeat(3, -1) if deep and self.mode == "RGB" else pixels
 
 
 def from_image_folder(
@@ -232,6 +240,7 @@ def from_image_folder(
     Raises:
         ImportError: Pillow is not installed.
         FileNotFoundError: There is no such folder.
+        OSError: A file is damaged, or holds numbers of no known range (32 bits, or floating point).
         ValueError: There are no images.
 
     Example:

@@ -8,6 +8,7 @@ import numpy as np
 from backprop.core.arrays import as_python, to_array
 from backprop.core.checks import check_choice, check_integer
 from backprop.core.errors import ShapeError
+from backprop.core.rounding import SOME, warn_of_rounding
 from backprop.core.types import Array, DTypeLike
 
 ENDS = ("pre", "post")
@@ -38,7 +39,8 @@ def pad_sequences(
         An array of shape ``(N, maxlen, …)``.
 
     Raises:
-        ValueError: There are no sequences, or numbers that the dtype cannot hold.
+        ValueError: There are no sequences, or numbers that the dtype cannot hold. Where a floating
+            one keeps next to nothing of them, a warning says so.
         ShapeError: Their steps have different shapes.
 
     Example:
@@ -63,8 +65,9 @@ def pad_sequences(
         )
     padded = np.empty((len(arrays), length, *shapes.pop()), dtype)
     try:
-        padded[...] = value
-    except (OverflowError, TypeError, ValueError) as error:
+        with np.errstate(over="raise"):
+            padded[...] = value
+    except (ArithmeticError, TypeError, ValueError) as error:
         raise ValueError(
             f"value must be a number of {padded.dtype}, but it is {value!r}."
         ) from error
@@ -74,12 +77,22 @@ def pad_sequences(
         if n == 0:
             continue
         place = row[length - n :] if padding == "pre" else row[:n]
-        with np.errstate(invalid="ignore"):
-            place[...] = part
-        if padded.dtype.kind in "iub" and not np.array_equal(place, part):
+        try:
+            with np.errstate(invalid="ignore", over="raise"):
+                place[...] = part
+            held = padded.dtype.kind not in "iub" or np.array_equal(place, part)
+        except FloatingPointError:
+            held = False
+        if not held:
+            wider = "float64" if padded.dtype.kind == "f" else "float32"
             raise ValueError(
-                f"sequence {k} holds numbers that {padded.dtype} cannot hold: pass dtype='float32'."
+                f"sequence {k} holds numbers that {padded.dtype} cannot hold: pass dtype='{wider}'."
             )
+    if padded.dtype.kind == "f":
+        some = [each for each in arrays[:: -(-len(arrays) // SOME)] if len(each)]
+        if some:
+            advice = 'take dtype="float64" here and for the model'
+            warn_of_rounding(np.concatenate(some), "what sequences holds", padded.dtype, advice)
     return padded
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from backprop.core.arrays import as_numbers, to_array
 from backprop.core.checks import check_list
 from backprop.core.errors import ShapeError
+from backprop.core.frames import check_labels
 from backprop.core.ranges import check_finite
 from backprop.core.types import Array, is_sparse
 from backprop.data.inputs import as_csr
@@ -87,6 +88,27 @@ def checked_rows(rows: Any, name: str, n_models: int, n: int) -> list[Array | No
                 f"{each.min()} to {each.max()}."
             )
     return [each.astype(np.intp) for each in found]
+
+
+@contextmanager
+def columns_of(models: Sequence[Any], x: Any, name: str = "x") -> Iterator[None]:
+    """Has the models know the columns of a frame, as those of validation data must be the same.
+
+    Where the call fails they know what they knew before.
+
+    Raises:
+        ValueError: A model was trained on other columns.
+    """
+    before = [model.feature_names for model in models]
+    labels = [check_labels(x, known, name) for known in before]
+    try:
+        for model, known in zip(models, labels, strict=True):
+            model.feature_names = known
+        yield
+    except BaseException:
+        for model, known in zip(models, before, strict=True):
+            model.feature_names = known
+        raise
 
 
 @contextmanager

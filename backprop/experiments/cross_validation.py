@@ -13,7 +13,7 @@ from backprop.core.frozen import of_result
 from backprop.core.signatures import check_function
 from backprop.core.types import Array, is_sparse
 from backprop.data.inputs import as_csr
-from backprop.experiments.checked import refuse_lists
+from backprop.experiments.checked import columns_of, refuse_lists
 from backprop.experiments.many import fit_many
 from backprop.training.history import History
 
@@ -109,7 +109,7 @@ def cross_validate(
     check_function(build, "", "build")
     folds = check_integer(folds, "folds", 2)
     seed = check_integer(seed, "seed", 0)
-    X = as_csr(X, "X") if is_sparse(X) else to_array(X, "X")
+    given, X = X, as_csr(X, "X") if is_sparse(X) else to_array(X, "X")
     y = to_array(y, "y")
     if X.ndim == 0 or y.ndim == 0 or len(y) != X.shape[0] or len(y) < folds:
         raise ValueError(
@@ -126,7 +126,8 @@ def cross_validate(
     rows = cut(y, folds, seed)
     rest = [np.concatenate(rows[:k] + rows[k + 1 :]) for k in range(folds)]
     arguments = {"verbose": verbose, "executor": executor, **fit_arguments}
-    histories = fit_many(models, X, y, rows=rest, validation_rows=rows, **arguments)
+    with columns_of(models, given, "X"):
+        histories = fit_many(models, X, y, rows=rest, validation_rows=rows, **arguments)
     logs = [
         model.evaluate(X[held_out], y[held_out], return_dict=True)
         for model, held_out in zip(models, rows, strict=True)

@@ -17,14 +17,19 @@ from backprop.core.signatures import check_call_by_name
 from backprop.core.types import Array
 from backprop.core.walk import from_here
 from backprop.data.batches import Batches
-from backprop.data.frames import check_labels, labels_of
 from backprop.data.samples import Data
 from backprop.data.sources import Source, check
 from backprop.data.training import observing
 from backprop.engine.owners import training
 from backprop.engine.recorded import form, replayable
 from backprop.engine.threads import single_blas_threads
-from backprop.experiments.checked import checked_models, checked_rows, checked_samples, of_all
+from backprop.experiments.checked import (
+    checked_models,
+    checked_rows,
+    checked_samples,
+    columns_of,
+    of_all,
+)
 from backprop.experiments.stacked_models import AfterEpoch, StackedModels
 from backprop.experiments.stacked_tape import CannotStack
 from backprop.experiments.tasks import check_executor, run_tasks, width
@@ -98,17 +103,11 @@ def fit_many(
     executor, models = check_executor(executor), checked_models(models)
     for model in {type(each): each for each in models}.values():
         check_call_by_name(model.fit, fit_arguments, "fit", "x", "y")
-    labels = [check_labels(x, model.feature_names) for model in models]
-    held_out = fit_arguments.get("validation_data")
-    if isinstance(held_out, tuple | list) and held_out:
-        check_labels(held_out[0], labels_of(x), "validation x")
     with ExitStack() as stack:
         for model in models if executor is None else ():  # whose threads are to train them
             stack.enter_context(training(model, "fit_many"))
-        histories = fit_all(models, x, y, rows, validation_rows, executor, fit_arguments)
-    for model, known in zip(models, labels, strict=True):
-        model.feature_names = known
-    return histories
+        stack.enter_context(columns_of(models, x))
+        return fit_all(models, x, y, rows, validation_rows, executor, fit_arguments)
 
 
 def fit_all(

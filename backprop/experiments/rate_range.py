@@ -12,10 +12,10 @@ import numpy as np
 
 from backprop import plotting
 from backprop.core.checks import check_integer, check_positive
+from backprop.core.frames import check_labels
 from backprop.core.frozen import of_result
 from backprop.core.types import Array
 from backprop.data.batches import Batches
-from backprop.data.frames import check_labels
 from backprop.data.sources import check
 from backprop.data.training import warn_of_numbers
 from backprop.engine.threads import single_blas_threads

@@ -17,7 +17,7 @@ from backprop.core.frozen import of_result
 from backprop.core.lookup import is_function
 from backprop.core.signatures import check_call_by_name, check_function
 from backprop.core.types import Array
-from backprop.experiments.checked import checked_models, checked_samples, refuse_lists
+from backprop.experiments.checked import checked_models, checked_samples, columns_of, refuse_lists
 from backprop.experiments.cross_validation import cut, mean_and_spread
 from backprop.experiments.many import fit_many
 
@@ -157,15 +157,9 @@ def search(
     models = checked_models([build(**setting) for setting in tried for _ in range(folds)])
     refuse_lists(models)
     name, sign = order(models[0], by)
-    fit_many(
-        models,
-        x,
-        targets,
-        rows=rest * len(tried),
-        executor=executor,
-        verbose=verbose,
-        **fit_arguments,
-    )
+    arguments = {"verbose": verbose, "executor": executor, **fit_arguments}
+    with columns_of(models, X, "X"):
+        fit_many(models, x, targets, rows=rest * len(tried), **arguments)
     logs = [
         model.evaluate(x[rows], targets[rows], return_dict=True)
         for model, rows in zip(models, held_out * len(tried), strict=True)

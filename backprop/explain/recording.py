@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from backprop.core.arrays import to_array
+from backprop.core.frames import check_labels
 from backprop.core.types import Array, Shape
 from backprop.data.inputs import check_inputs
 from backprop.data.samples import Data, check_data
@@ -189,6 +190,7 @@ def _loss_parts(
 def _check(model: Explainable, X: Any, y: Any, sample_weight: Any) -> Data:
     """The data as the model takes them, a single sample as a batch of one; builds the model."""
     check_model(model)
+    check_labels(X, model.feature_names, "X")
     loss = model.loss
     X = to_array(X, "X")
     if X.ndim == (1 if model.input_shape is None else len(model.input_shape)):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.checks import check_integer
+from backprop.core.frames import check_labels
 from backprop.core.frozen import of_result
 from backprop.core.types import Array
 from backprop.data.inputs import check_inputs
@@ -125,6 +126,7 @@ def gradient_cost(model: Model, X: Array, y: Array, max_passes: int = 2000) -> G
     """
     check_model(model)
     check_integer(max_passes, "max_passes")
+    check_labels(X, model.feature_names, "X")
     data = check(model, check_inputs(X, model.input_shape, model.layers, "X"), y)
     with single_blas_threads():
         return compare_costs(model, data.X.astype(model.dtype), data.y, max_passes)

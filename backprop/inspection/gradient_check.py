@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.checks import check_integer
+from backprop.core.frames import check_labels
 from backprop.core.parameters import Parameter
 from backprop.core.types import Array, is_sparse
 from backprop.core.walk import objects_in
@@ -76,6 +77,7 @@ def check_gradients(
         (True, 'complex step')
     """
     check_model(model)
+    check_labels(X, model.feature_names, "X")
     check_integer(max_entries, "max_entries")
     _ = model.loss  # raises if there is none
     given: Any = check_inputs(X, model.input_shape, model.layers, "X", model.dtype)

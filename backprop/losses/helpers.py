@@ -56,12 +56,23 @@ def check_several_outputs(loss: str, output_shape: Shape, instead: str) -> None:
 
 def extra_axes(target: Array, output_shape: Shape) -> str:
     """What to do about predictions that have axes which the targets do not have, if they do."""
-    if target.ndim > 2 or len(output_shape) == 1:
+    steps, K = len(output_shape) == 2, output_shape[-1]  # (T, K)
+    for_steps = steps and target.ndim == 2 and target.shape[1] not in (1, K)  # of another T
+    if target.ndim > 2 or len(output_shape) == 1 or for_steps:
         return ""
+    advice = " Behind a recurrent layer leave out its return_sequences=True instead."
     return (
         "layers such as Dense and Conv2D work on the last axis and keep the others. For one "
         "prediction a sample put Flatten() in front of the last Dense layer, or reshape the inputs "
-        "to (N, features): x.reshape(len(x), -1)."
+        "to (N, features): x.reshape(len(x), -1)." + advice * steps
+    )
+
+
+def at_each_step(n_steps: int) -> str:
+    """What to do where targets for all steps meet predictions for whole sequences."""
+    return (
+        f"if they are for the {n_steps} steps of each sequence, let every recurrent layer have "
+        f"return_sequences=True."
     )
 
 

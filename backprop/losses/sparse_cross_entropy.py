@@ -13,7 +13,7 @@ from backprop.core.types import Array, Shape, as_array
 from backprop.losses.checked import weighted_steps
 from backprop.losses.cross_entropy import CrossEntropy, Partition, partition_terms
 from backprop.losses.formula import Formula
-from backprop.losses.helpers import check_several_outputs, extra_axes, show_shape
+from backprop.losses.helpers import at_each_step, check_several_outputs, extra_axes, show_shape
 from backprop.losses.probabilities import DIVIDED, DIVIDED_BY_1, ONE_ANSWER
 
 
@@ -80,6 +80,9 @@ class SparseCategoricalCrossentropy(CrossEntropy):
                     f"one-hot targets need an output for each of their {target.shape[-1]} classes "
                     f"and loss='categorical_crossentropy', or pass y.argmax(axis=-1)."
                 )
+                if target.ndim == 2 and target.dtype.kind in "fiu":
+                    one_hot = np.isclose(target.sum(axis=-1), 1).all()
+                    hint = hint if one_hot else at_each_step(target.shape[1])
             elif not hint and len(output_shape) > 1:
                 hint = f"outputs {show_shape(output_shape)} need {show_shape(output_shape[:-1])}."
             raise ShapeError(

@@ -139,7 +139,7 @@ class GaussianNegativeLogLikelihood(Loss):
         right = (*output_shape[:-1], K)
         if odd or shape not in [right, output_shape[:-1] if K == 1 else right]:
             few = "for K targets end the model with Dense(2 * K)."
-            hint = "" if odd else extra_axes(np.asarray(target), output_shape)
+            hint = "" if odd else extra_axes(np.asarray(target), right)
             raise ShapeError(
                 f"{self}: outputs {show_shape(output_shape)} are a mean and a log-variance for "
                 f"each target, so targets must have half as many columns, but their shape is "

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from backprop.core.checks import check_integer
+from backprop.core.frames import check_labels
 from backprop.core.signatures import check_function
 from backprop.core.types import Array
 from backprop.plotting.style import (
@@ -123,6 +124,8 @@ def decision_regions(
 
 def plane(predict: Any, X: Array, y: Array, resolution: int) -> Plane:
     """What ``predict`` says of a grid of points around the samples; see ``decision_regions``."""
+    model = getattr(predict, "__self__", predict)  # whose method it may be
+    check_labels(X, getattr(model, "feature_names", None), "X")
     predict = getattr(predict, "predict", predict)
     if not callable(predict):
         raise TypeError(

@@ -10,7 +10,6 @@ from backprop.core.checks import check_flag, check_list, check_place
 from backprop.core.errors import NotCompiledError
 from backprop.core.settings import Checked
 from backprop.core.types import Array, DTypeLike
-from backprop.data.frames import check_labels
 from backprop.layers import Input, Layer
 from backprop.layers.block import activity_penalty, backward_through
 from backprop.layers.chain import ending, unfold
@@ -232,7 +231,6 @@ class CompiledNetwork(Network):
             >>> model.explain([2.0], [5.0])["dense_1"].dW  # 2 · (2 − 5)
             array([[-6.]], dtype=float32)
         """
-        check_labels(X, self.feature_names)
         return explain.explain(self, X, y, sample_weight)
 
     def check_gradients(
@@ -246,7 +244,6 @@ class CompiledNetwork(Network):
             >>> model.check_gradients(np.eye(2), np.ones((2, 3))).ok
             True
         """
-        check_labels(X, self.feature_names)
         return inspection.check_gradients(self, X, y, sample_weight, max_entries)
 
     @property

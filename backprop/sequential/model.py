@@ -11,7 +11,7 @@ from backprop.callbacks import Callback, CallbackList
 from backprop.core import console
 from backprop.core.checks import check_flag, check_list
 from backprop.core.errors import DivergenceError
-from backprop.data.frames import check_labels
+from backprop.core.frames import check_labels
 from backprop.data.sources import check, evaluation_source
 from backprop.data.training import warn_of_numbers
 from backprop.engine.owners import training

@@ -13,11 +13,11 @@ from backprop.callbacks import Callback
 from backprop.core import console
 from backprop.core.checks import check_dtype, check_integer, check_list, check_shape
 from backprop.core.errors import NotBuiltError, ShapeError
+from backprop.core.frames import check_labels
 from backprop.core.parameters import Parameter, Parameters
 from backprop.core.signatures import check_function
 from backprop.core.types import Array, DTypeLike, Shape
 from backprop.core.walk import objects_in
-from backprop.data.frames import check_labels
 from backprop.data.inputs import check_inputs, check_rows
 from backprop.engine import owners
 from backprop.engine.forward import forward_in_parts

@@ -12,9 +12,9 @@ from backprop.callbacks import Callback, CallbackList
 from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_integer, check_list
 from backprop.core.errors import ShapeError
+from backprop.core.frames import check_labels
 from backprop.core.ranges import check_finite, check_overflow
 from backprop.core.types import Array, Shape, is_sparse
-from backprop.data.frames import check_labels
 from backprop.data.inputs import as_csr, as_inputs, surely_finite
 from backprop.data.items import Items, inputs_of, makes_inputs, shape_of
 from backprop.data.on_disk import on_disk, slices_of

@@ -29,11 +29,12 @@ def take(model: Any, include_optimizer: bool = True) -> dict[str, Any]:
         include_optimizer: Whether the optimizer's state is in it.
     """
     optimizer = model.optimizer if model.compiled and include_optimizer else None
+    names = None if model.feature_names is None else tuple(model.feature_names)
     return {
         "weights": {p.name: p.value for p in model.parameters},
         "optimizer": None if optimizer is None else optimizer_state(optimizer),
         "generators": {way: rng.bit_generator.state for way, rng in model.generators.items()},
-        "feature_names": model.feature_names if files.holds(model.feature_names) else None,
+        "feature_names": names if files.holds(names) else None,
     }
 
 
@@ -83,7 +84,7 @@ def check_columns(mine: Any, names: Any, origin: str) -> None:
     """
     if names is not None and not isinstance(names, tuple):
         raise TypeError(f"feature_names is {names!r}")
-    if mine is not None and names is not None and mine != names:
+    if mine is not None and names is not None and tuple(mine) != names:
         raise ValueError(
             f"{origin} was trained on the columns {', '.join(map(repr, names[:8]))}"
             f"{', …' if len(names) > 8 else ''}, but the model on "

@@ -10,7 +10,7 @@ import numpy as np
 from backprop.callbacks import Callback, CallbackList
 from backprop.callbacks.base import warn_of_misspelt_hooks
 from backprop.core.checks import check_flag, check_integer, check_list
-from backprop.data.frames import Labels, check_labels
+from backprop.core.frames import Labels, check_labels
 from backprop.data.sources import Source, check_same_every_time, validation_source
 from backprop.data.training import training_source
 from backprop.protocol import Model

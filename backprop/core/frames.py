@@ -36,7 +36,7 @@ def check_labels(x: Any, known: Labels | None, name: str = "x") -> Labels | None
     labels = labels_of(x)
     if known is None or labels is None:
         return labels or known
-    if labels != known:
+    if labels != tuple(known):
         if sorted(map(str, labels)) == sorted(map(str, known)):
             wrong = "the columns of another order"
         else:
@@ -44,8 +44,10 @@ def check_labels(x: Any, known: Labels | None, name: str = "x") -> Labels | None
             new = [label for label in labels if label not in known]
             wrong = f"{f'no column {missing[0]!r}' if missing else f'a new column {new[0]!r}'}"
         some = ", ".join(map(repr, known[:8])) + (", …" if len(known) > 8 else "")
+        advice = f"pass {in_code(name)}[list(model.feature_names)]"
+        if callable(x):  # a source of batches
+            advice = "let it make these, in this order"
         raise ValueError(
-            f"{name} has {wrong}, but the model was trained on the columns {some}: pass "
-            f"{in_code(name)}[list(model.feature_names)]."
+            f"{name} has {wrong}, but the model was trained on the columns {some}: {advice}."
         )
     return labels

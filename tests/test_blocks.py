@@ -165,6 +165,60 @@ def test_freezing_reaches_what_is_inside():
         assert np.array_equal(p.value, before[p.name]) == frozen, p.name
 
 
+def test_moving_averages_in_a_frozen_block_stay(tmp_path):
+    X, y = data()
+    norm = BatchNormalization
+    for block in (
+        Residual([Dense(4), norm()]),
+        Chain([Dense(4), norm()]),
+        Parallel([[Dense(4), Chain([norm()])], Dense(2)]),
+        Residual([Dense(4)], shortcut=[norm()]),
+    ):
+        model = bp.Sequential([block, Dense(1)], seed=0)
+        model.compile("sgd", "mse")
+        model.fit(X, y * 1.0, verbose=0)
+        copied = bp.Sequential([block.copy(trainable=False), Dense(1)], seed=1)
+        copied.compile("sgd", "mse")
+        copied.build((None, 4))
+        block.trainable = False
+        model.save(tmp_path / "model.npz")
+        loaded = bp.load_model(tmp_path / "model.npz")
+        for each in (model, copied, loaded):
+            kept = [p.value.copy() for p in each.layers[0].parameters]
+            each.fit(X * 3 + 2, y * 1.0, epochs=3, verbose=0)
+            for p, before in zip(each.layers[0].parameters, kept, strict=True):
+                np.testing.assert_array_equal(p.value, before)
+            each.layers[0].trainable = True
+            each.fit(X * 3 + 2, y * 1.0, verbose=0)
+            for p, before in zip(each.layers[0].parameters, kept, strict=True):
+                assert not np.array_equal(p.value, before), p.name
+
+
+def test_a_block_that_is_no_longer_frozen_is_as_it_was():
+    frozen, trained = Dense(4), Dense(4)
+    frozen.trainable = False
+    outer = Chain([Residual([frozen, trained])])
+    for shape in (None, (4,)):
+        if shape:
+            outer.build(shape)
+        flags = [False, False, True, True] if shape else []
+        outer.trainable = False
+        assert not any(layer.trainable for layer in outer.inside())
+        trained.trainable = True  # one layer of a frozen block
+        assert [layer.trainable for layer in outer.inside()] == [False, False, True]
+        assert [p.trainable for p in outer.parameters] == flags
+        outer.trainable = False
+        outer.trainable = True
+        assert [layer.trainable for layer in outer.inside()] == [True, False, True]
+        assert [p.trainable for p in outer.parameters] == flags
+    outer.trainable = False
+    outer.append(Dense(3))
+    copied = outer.layers[1].copy()  # of a layer in a frozen block
+    assert [layer.trainable for layer in (outer.layers[1], copied)] == [False, False]
+    copied.trainable = True
+    assert copied.trainable
+
+
 def test_gradients_by_the_input_pass_through_blocks():
     X, y = data()
     for first in (Residual([Dense(4)]), Parallel([Dense(2), [Dense(3)]]), Chain([Dense(4)])):

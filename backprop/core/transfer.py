@@ -23,6 +23,7 @@ def copy_of(layer: L, trainable: bool | None) -> L:
     if twin.input_shape is None:
         raise NotBuiltError(f"{layer} is not built, so that it has no weights to copy.")
     twin._kept = [p.value.copy() for p in twin.parameters]
+    twin._trainable, twin._held = twin.trainable, False
     for part in [twin, *twin.inside()]:
         vars(part).update(input_shape=None, delta=None, parameters=[])
         part.buffers.clear()

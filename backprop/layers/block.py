@@ -121,6 +121,8 @@ class Block(Layer):
             layer.name = next(name for name in numbered if name not in taken)
         elif layer.name in taken:
             raise ValueError(f"two layers are called {layer.name!r}: names must differ.")
+        if not self.trainable:
+            layer.hold(True)
         list.append(self.children, layer)
         return layer
 
@@ -129,7 +131,6 @@ class Block(Layer):
         layer.build(input_shape, self._rng, self.dtype)
         for parameter in layer.parameters:
             parameter.name = f"{layer.name}.{parameter.name}"
-            parameter.trainable = parameter.trainable and self.trainable
         self.parameters += layer.parameters
         return check_size(layer, layer.output_shape(input_shape))
 

@@ -102,7 +102,7 @@ class CheckedLayer(Settings):
         self.parameters: list[Parameter] = []
         self.needs_input_gradient = True
         self.delta: Array | None = None
-        self._trainable = True
+        self._trainable, self._held = True, False  # its own flag; whether its block is frozen
         self._looked_at: set[str] = set()  # the calls of own code that left their input as it was
         self.buffers = Buffers()
 
@@ -195,14 +195,24 @@ class CheckedLayer(Settings):
 
     @property
     def trainable(self) -> bool:
-        """Whether optimizers may change this layer's parameters; set it to False to freeze them."""
-        return self._trainable
+        """Whether optimizers may change this layer's parameters; False freezes all that is inside.
+
+        Of a frozen block a layer may be set to True; the others stay frozen until the block is not.
+        """
+        return self._trainable and not self._held
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = check_flag(value, "trainable")
+        self.hold(False)
+
+    def hold(self, held: bool) -> None:
+        """Takes note of whether the block is frozen that the layer is in; its own flag stays."""
+        self._held = held
         for parameter in self.parameters:
-            parameter.trainable = self._trainable and parameter.learned
+            parameter.trainable = self.trainable and parameter.learned
+        for layer in getattr(self, "children", ()):
+            layer.hold(not self.trainable)
 
     def inside(self) -> list[Any]:
         """All layers that it holds, and those in them."""

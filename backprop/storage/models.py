@@ -225,7 +225,7 @@ def call_of(made: Any, what: str, known: dict[str, Any]) -> dict[str, Any]:
     if "." not in found[CLASS]:
         note(kind, known)
     if isinstance(made, Layer):
-        found |= {"name": made.name, "trainable": made.trainable}
+        found |= {"name": made.name, "trainable": made._trainable}
     return found
 
 
@@ -283,8 +283,7 @@ def remake(value: Any, custom: Mapping[str, Any], origin: str) -> Any:
         ) from error
     if isinstance(made, Layer):
         made.name = value["name"]
-        if made.trainable != value["trainable"]:  # of layers within layers each keeps its own
-            made.trainable = value["trainable"]
+        made.trainable = value["trainable"]
     return made
 
 

@@ -263,6 +263,21 @@ def test_activations_by_name():
 # ------------------------------------------------------------------------------ transfer
 
 
+def test_a_copy_of_a_copy_has_the_weights():
+    model = bp.Sequential([Dense(4), ReLU(), Residual([Dense(4)])], seed=0)
+    model.build((None, 4))
+    twins = [layer.copy().copy() for layer in model.layers]
+    other = bp.Sequential(twins, seed=5)
+    other.build((None, 4))
+    np.testing.assert_array_equal(other.parameters.values, model.parameters.values)
+    with pytest.raises(NotBuiltError, match="no weights to copy"):
+        Dense(4).copy()
+    changed = model.layers[0].copy()
+    changed.units = 9
+    with pytest.raises(ShapeError, match="leave its arguments as they were"):
+        changed.build((4,))
+
+
 def test_trained_layers_are_taken_into_another_model():
     X, y = data()
     model = classifier()

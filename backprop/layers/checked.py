@@ -125,11 +125,17 @@ class CheckedLayer(Settings):
         return np.random.default_rng()
 
     def check_new(self, name: str) -> None:
-        """Checks that no parameter of the layer has that name yet.
+        """Checks that a parameter may be added, and that none of the layer has that name yet.
 
         Raises:
-            ValueError: One has; a file would keep one of the two.
+            NotBuiltError: The layer is not being built, which would throw the parameter away.
+            ValueError: One has that name; a file would keep one of the two.
         """
+        if self.input_shape is None:
+            raise NotBuiltError(
+                f"{self} is not built, and build makes its parameters anew: call "
+                f"add_parameter({name!r}, …) in make_parameters, which build calls."
+            )
         if any(parameter.name == name for parameter in self.parameters):
             raise ValueError(f"two parameters of {self} are called {name!r}: names must differ.")
 

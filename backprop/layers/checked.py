@@ -22,7 +22,8 @@ WEIGHTS = "parameters, each with its .value"
 ELSEWHERE = {
     **dict.fromkeys(("weights", "get_weights", "set_weights", "variables"), WEIGHTS),
     **dict.fromkeys(("trainable_weights", "trainable_variables"), WEIGHTS),
-    **{name: ALIASES[name] for name in ("kernel", "recurrent_kernel", "bias", "embeddings")},
+    **{name: ALIASES[name] for name in ("kernel", "recurrent_kernel", "embeddings")},
+    "bias": "b, or beta of a normalisation",
     "call": "forward",
     "output": "activations(x) of the model",
 }

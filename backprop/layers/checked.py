@@ -68,6 +68,7 @@ class CheckedLayer(Settings):
         adjustable: The arguments of the constructor that may be changed when the layer is built.
         takes_mask: Whether ``forward`` takes a ``mask`` ``(N, T)``, False where a step is padded.
         penalizes: Whether a training pass leaves what it adds to the loss in ``penalty``.
+        random: Whether training draws random numbers, as ``self._rng`` does; LBFGS refuses that.
         over_samples: Whether what training makes of a sample depends on the rest of the batch.
         makes_mask: Whether ``output_mask`` makes a mask from the layer's input.
         of_images: Whether samples are images, which have no steps, so that a mask ends here.

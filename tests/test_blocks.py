@@ -8,6 +8,7 @@ from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.inspection import check_layer
 from backprop.layers import (
     BatchNormalization,
+    Block,
     Chain,
     Columns,
     Dense,
@@ -232,6 +233,34 @@ def test_gradients_by_the_input_pass_through_blocks():
             inner = model.layers[0].inside()[-1]
             assert inner.needs_input_gradient == wanted
         assert model.check_gradients(X, y[:, None]).ok
+
+
+class Added(Block):
+    """A block of one's own, whose backward adds what a layer returns."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense, self.norm = self.adopt(Dense(4)), self.adopt(BatchNormalization())
+
+    def make_parameters(self, input_shape):
+        self.build_child(self.norm, self.build_child(self.dense, input_shape))
+
+    def forward(self, X, training=False, mask=None):
+        return X + self.norm.forward(self.dense.forward(X, training), training)
+
+    def backward(self, delta):
+        return delta + self.dense.backward(self.norm.backward(delta))
+
+
+def test_a_block_of_ones_own_may_be_the_first_layer():
+    X, y = data()
+    assert check_layer(Added(), 4).ok
+    losses = []
+    for first in (Added(), Chain([Added()]), Residual([Dense(4), BatchNormalization()])):
+        model = bp.Sequential([first, Dense(1)], seed=0, dtype="float64")
+        model.compile("sgd", "mse")
+        losses.append(model.fit(X, y * 1.0, epochs=3, verbose=0).history["loss"])
+    assert losses[0] == losses[1] == losses[2]
 
 
 def test_a_model_with_blocks_is_saved_and_trains_on(tmp_path):

@@ -77,8 +77,12 @@ class Block(Layer):
         return found[0] if all(found) else 0
 
     def entrances(self) -> Sequence[Layer]:
-        """Those of the layers that need not return ∂E/∂ their input if the block need not."""
-        return entrance(self.children)
+        """Those of the layers that need not return ∂E/∂ their input if the block need not.
+
+        Of a block of one's own there are none unless it names some, and its ``backward`` is ready
+        for None.
+        """
+        return entrance(self.children) if self.of_package else ()
 
     def check_values(self, X: Array, name: str = "x") -> None:
         """Asks the first of its layers, which takes X."""

@@ -8,6 +8,7 @@ from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.inspection import check_layer
 from backprop.layers import (
     BatchNormalization,
+    Block,
     Chain,
     Columns,
     Dense,
@@ -165,6 +166,60 @@ def test_freezing_reaches_what_is_inside():
         assert np.array_equal(p.value, before[p.name]) == frozen, p.name
 
 
+def test_moving_averages_in_a_frozen_block_stay(tmp_path):
+    X, y = data()
+    norm = BatchNormalization
+    for block in (
+        Residual([Dense(4), norm()]),
+        Chain([Dense(4), norm()]),
+        Parallel([[Dense(4), Chain([norm()])], Dense(2)]),
+        Residual([Dense(4)], shortcut=[norm()]),
+    ):
+        model = bp.Sequential([block, Dense(1)], seed=0)
+        model.compile("sgd", "mse")
+        model.fit(X, y * 1.0, verbose=0)
+        copied = bp.Sequential([block.copy(trainable=False), Dense(1)], seed=1)
+        copied.compile("sgd", "mse")
+        copied.build((None, 4))
+        block.trainable = False
+        model.save(tmp_path / "model.npz")
+        loaded = bp.load_model(tmp_path / "model.npz")
+        for each in (model, copied, loaded):
+            kept = [p.value.copy() for p in each.layers[0].parameters]
+            each.fit(X * 3 + 2, y * 1.0, epochs=3, verbose=0)
+            for p, before in zip(each.layers[0].parameters, kept, strict=True):
+                np.testing.assert_array_equal(p.value, before)
+            each.layers[0].trainable = True
+            each.fit(X * 3 + 2, y * 1.0, verbose=0)
+            for p, before in zip(each.layers[0].parameters, kept, strict=True):
+                assert not np.array_equal(p.value, before), p.name
+
+
+def test_a_block_that_is_no_longer_frozen_is_as_it_was():
+    frozen, trained = Dense(4), Dense(4)
+    frozen.trainable = False
+    outer = Chain([Residual([frozen, trained])])
+    for shape in (None, (4,)):
+        if shape:
+            outer.build(shape)
+        flags = [False, False, True, True] if shape else []
+        outer.trainable = False
+        assert not any(layer.trainable for layer in outer.inside())
+        trained.trainable = True  # one layer of a frozen block
+        assert [layer.trainable for layer in outer.inside()] == [False, False, True]
+        assert [p.trainable for p in outer.parameters] == flags
+        outer.trainable = False
+        outer.trainable = True
+        assert [layer.trainable for layer in outer.inside()] == [True, False, True]
+        assert [p.trainable for p in outer.parameters] == flags
+    outer.trainable = False
+    outer.append(Dense(3))
+    copied = outer.layers[1].copy()  # of a layer in a frozen block
+    assert [layer.trainable for layer in (outer.layers[1], copied)] == [False, False]
+    copied.trainable = True
+    assert copied.trainable
+
+
 def test_gradients_by_the_input_pass_through_blocks():
     X, y = data()
     for first in (Residual([Dense(4)]), Parallel([Dense(2), [Dense(3)]]), Chain([Dense(4)])):
@@ -178,6 +233,34 @@ def test_gradients_by_the_input_pass_through_blocks():
             inner = model.layers[0].inside()[-1]
             assert inner.needs_input_gradient == wanted
         assert model.check_gradients(X, y[:, None]).ok
+
+
+class Added(Block):
+    """A block of one's own, whose backward adds what a layer returns."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense, self.norm = self.adopt(Dense(4)), self.adopt(BatchNormalization())
+
+    def make_parameters(self, input_shape):
+        self.build_child(self.norm, self.build_child(self.dense, input_shape))
+
+    def forward(self, X, training=False, mask=None):
+        return X + self.norm.forward(self.dense.forward(X, training), training)
+
+    def backward(self, delta):
+        return delta + self.dense.backward(self.norm.backward(delta))
+
+
+def test_a_block_of_ones_own_may_be_the_first_layer():
+    X, y = data()
+    assert check_layer(Added(), 4).ok
+    losses = []
+    for first in (Added(), Chain([Added()]), Residual([Dense(4), BatchNormalization()])):
+        model = bp.Sequential([first, Dense(1)], seed=0, dtype="float64")
+        model.compile("sgd", "mse")
+        losses.append(model.fit(X, y * 1.0, epochs=3, verbose=0).history["loss"])
+    assert losses[0] == losses[1] == losses[2]
 
 
 def test_a_model_with_blocks_is_saved_and_trains_on(tmp_path):
@@ -207,6 +290,21 @@ def test_activations_by_name():
 
 
 # ------------------------------------------------------------------------------ transfer
+
+
+def test_a_copy_of_a_copy_has_the_weights():
+    model = bp.Sequential([Dense(4), ReLU(), Residual([Dense(4)])], seed=0)
+    model.build((None, 4))
+    twins = [layer.copy().copy() for layer in model.layers]
+    other = bp.Sequential(twins, seed=5)
+    other.build((None, 4))
+    np.testing.assert_array_equal(other.parameters.values, model.parameters.values)
+    with pytest.raises(NotBuiltError, match="no weights to copy"):
+        Dense(4).copy()
+    changed = model.layers[0].copy()
+    changed.units = 9
+    with pytest.raises(ShapeError, match="leave its arguments as they were"):
+        changed.build((4,))
 
 
 def test_trained_layers_are_taken_into_another_model():

@@ -217,6 +217,7 @@ def named_function(y_true, y_pred):
 def test_names_that_nothing_can_show_are_refused(odd):
     """Saving, explaining, plotting and TensorBoard would end in other libraries' words."""
     layer, metric = bp.layers.Dense(1), bp.metrics.Accuracy()
+    built = bp.Sequential([bp.Input(2), bp.layers.Dense(1)]).layers[0]
 
     def rename(part):
         part.name = odd
@@ -233,7 +234,7 @@ def test_names_that_nothing_can_show_are_refused(odd):
         own_name,
         lambda: rename(layer),
         lambda: rename(metric),
-        lambda: layer.add_parameter(odd, (1,), "zeros"),
+        lambda: built.add_parameter(odd, (1,), "zeros"),
     ]
     for call in calls:
         with pytest.raises(ValueError, match="cannot be shown: leave it out") as caught:

@@ -483,6 +483,59 @@ def test_what_it_cannot_train_is_refused_before_any_change(data, layer, words, b
         assert model.input_shape is None
 
 
+class Positive(Layer):
+    def make_parameters(self, input_shape):
+        self.g = self.add_parameter("g", input_shape, "ones", constraint="non_negative")
+
+    def forward(self, X, training=False):
+        if training:
+            self.X = X
+        return X * self.g.value
+
+    def backward(self, delta):
+        self.g.gradient[...] = (delta * self.X).sum(axis=0)
+        return delta * self.g.value
+
+
+class OwnNoise(Layer):
+    """Draws at every training pass, or once."""
+
+    def __init__(self, once=False):
+        super().__init__()
+        self.once = once
+        self.noise = None
+
+    def forward(self, X, training=False):
+        if not training:
+            return X
+        if self.noise is None or not self.once:
+            self.noise = 0.1 * self._rng.standard_normal(X.shape[1:])
+        return X + self.noise
+
+    def backward(self, delta):
+        return delta
+
+
+@pytest.mark.parametrize("beforehand", [False, True], ids=["not built", "built"])
+def test_constraints_and_random_numbers_of_own_layers_are_refused(data, beforehand):
+    for layer, words in (
+        (Positive(), "cannot keep constraints, but Positive 'positive_1'"),
+        (Chain([Positive()]), "cannot keep constraints, but Positive 'positive_1'"),
+        (OwnNoise(), "a layer of your own draws random numbers"),
+    ):
+        model = bp.Sequential([Dense(4), layer, Dense(2)], seed=0, dtype="float64")
+        model.compile(LBFGS(), "mse")
+        if beforehand:
+            built(model)
+        with pytest.raises(ValueError, match=words):
+            fit(model, *data, epochs=5)
+        other = bp.Sequential([Dense(4), layer.copy(), Dense(2)], seed=0, dtype="float64")
+        assert_same_weights(model, built(other))
+    model = bp.Sequential([Dense(4), OwnNoise(once=True), Dense(2)], seed=0, dtype="float64")
+    model.compile(LBFGS(), "mse")
+    assert len(fit(model, *data, epochs=5).epoch) == 5
+
+
 def test_a_generator_is_refused_as_it_makes_its_batches_once(data):
     with pytest.raises(ValueError, match="pass a function that returns a new generator"):
         fit(network(), iter([data, data]))

@@ -5,6 +5,7 @@ import pytest
 from mistakes import C, X
 
 import backprop as bp
+from backprop.core.errors import NotBuiltError
 from backprop.inspection import check_layer
 from backprop.layers import Dense, Layer, Softmax
 
@@ -100,3 +101,34 @@ def test_a_parameter_may_be_called_like_one_of_another_layer_or_of_an_earlier_bu
     model.fit(X, C, verbose=0)
     model.reset()
     model.fit(X, C, verbose=0)
+
+
+class InConstructor(Layer):
+    """Makes its weights where other libraries do."""
+
+    def __init__(self, n):
+        super().__init__()
+        self.g = self.add_parameter("g", (n,), "ones")
+
+    def forward(self, X, training=False):
+        return X * self.g.value
+
+    def backward(self, delta):
+        return delta * self.g.value
+
+
+class BeforeBuild(InConstructor):
+    def __init__(self):
+        Layer.__init__(self)
+
+    def build(self, input_shape, rng=None, dtype="float32"):
+        self.g = self.add_parameter("g", input_shape, "ones")
+        super().build(input_shape, rng, dtype)
+
+
+def test_a_parameter_that_build_would_throw_away_is_refused():
+    words = r"add_parameter\('g', …\) in make_parameters, which"
+    with pytest.raises(NotBuiltError, match=words):
+        InConstructor(4)
+    with pytest.raises(NotBuiltError, match=words):
+        bp.Sequential([BeforeBuild()]).build((None, 4))

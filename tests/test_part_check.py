@@ -467,10 +467,22 @@ def enclosing():
     return OfTheFunction()
 
 
+class OfShares(OfTheClass):
+    """Computes with what stays the same if one number is added to all of its weights."""
+
+    def __init__(self):
+        super().__init__()
+        self.a = np.zeros((4, 3))
+
+    def weights(self):
+        return np.exp(self.a - self.a.max()) / np.exp(self.a - self.a.max()).sum()
+
+
 @pytest.mark.parametrize(
     ("kind", "path"),
     [
         (Unregistered, "self.W"),
+        (OfShares, "self.a"),
         (InADict, r"self.held\['of layer'\]\[0\]"),
         (MadeLate, "self.W"),
         (OfTheClass, r"OfTheClass.KEPT\['W'\]"),
@@ -483,6 +495,7 @@ def enclosing():
     ],
     ids=[
         "itself",
+        "shares",
         "dict",
         "late",
         "class",

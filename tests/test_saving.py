@@ -30,6 +30,7 @@ from backprop.layers import (
     Input,
     Layer,
     ReLU,
+    Residual,
     Softmax,
     Tanh,
 )
@@ -220,6 +221,28 @@ def test_frozen_layers_and_parameters_stay_frozen(path):
         "inner.dense_2.W",
         "inner.dense_2.b",
     ]
+
+
+def test_copies_are_saved_when_their_model_is_built_and_not_before(path):
+    trained = bp.Sequential([Input(4), Dense(5), Residual([Dense(5)])], seed=0)
+    for make in (
+        lambda: trained.layers[0].copy(),
+        lambda: Chain([ReLU(), trained.layers[0].copy()]),
+        lambda: bp.Sequential([Input(5), trained.layers[1].copy()]).layers[0].copy(),
+    ):
+        part = make()
+        model = bp.Sequential([part, Dense(2, name="last")], seed=1)
+        with pytest.raises(NotBuiltError, match=r"is a copy with weights.*model\.build") as caught:
+            model.save(path)
+        assert not path.exists()
+        assert "Dense" in str(caught.value) or "Residual" in str(caught.value)
+        model.build((None, 5 if isinstance(part, Residual) else 4))
+        model.save(path)
+        loaded = bp.load_model(path)
+        np.testing.assert_array_equal(loaded.parameters.values, model.parameters.values)
+        path.unlink()
+    other = bp.Sequential([bp.Sequential([Input(4), ReLU()]).layers[0].copy(), Dense(2)])
+    other.save(path)  # nothing is lost
 
 
 def test_numpy_alone_can_read_the_weights(path):

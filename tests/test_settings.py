@@ -31,6 +31,7 @@ from backprop.layers import (
     Flatten,
     GaussianNoise,
     Layer,
+    LayerNormalization,
     LeakyReLU,
     MultiHeadAttention,
     ReLU,
@@ -419,6 +420,8 @@ def test_a_layer_changed_between_fits_does_what_it_then_says(layer, name, value)
 @pytest.mark.parametrize(("made", "name", "advice"), [
     (lambda: Dense(3), "kernel", "set W"),
     (lambda: Dense(3), "bias", "set b"),
+    (BatchNormalization, "bias", "set beta"),
+    (LayerNormalization, "bias", "set beta"),
     (lambda: Conv2D(3, 2), "kernel", "set W"),
     (lambda: LSTM(3), "recurrent_kernel", "set U"),
     (lambda: Dropout(0.1), "p", "set rate"),

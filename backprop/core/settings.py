@@ -20,7 +20,7 @@ ALIASES = {
     "eta": "learning_rate",
     "kernel": "W",
     "recurrent_kernel": "U",
-    "bias": "b",
+    "bias": "b or beta",
     "embeddings": "W",
     "quantile": "q",
     "p": "rate",

@@ -20,9 +20,11 @@ def copy_of(layer: L, trainable: bool | None) -> L:
         NotBuiltError: This layer has no weights yet.
     """
     twin: Any = deepcopy(layer)
-    if twin.input_shape is None:
+    if twin.input_shape is not None:
+        twin._kept = [p.value.copy() for p in twin.parameters]
+    elif twin._kept is None:
         raise NotBuiltError(f"{layer} is not built, so that it has no weights to copy.")
-    twin._kept = [p.value.copy() for p in twin.parameters]
+    twin._trainable, twin._held = twin.trainable, False
     for part in [twin, *twin.inside()]:
         vars(part).update(input_shape=None, delta=None, parameters=[])
         part.buffers.clear()
@@ -38,13 +40,14 @@ def take_kept(layer: Any) -> None:
     Raises:
         ShapeError: The copy was built for another shape than the original.
     """
-    mine, kept = ([each.shape for each in arrays] for arrays in (layer.parameters, layer._kept))
-    if not kept:
+    if not layer._kept:
         return
+    mine, kept = ([each.shape for each in arrays] for arrays in (layer.parameters, layer._kept))
     if mine != kept:
         raise ShapeError(
             f"{layer} is a copy with weights of the shapes {kept}, but samples of shape "
-            f"{layer.input_shape} need {mine}: give it the inputs that it was trained on."
+            f"{layer.input_shape} need {mine}: give it the inputs that it was trained on, and "
+            f"leave its arguments as they were."
         )
     for parameter, value in zip(layer.parameters, layer._kept, strict=True):
         parameter.value[...] = value

@@ -268,7 +268,8 @@ def check_same_every_time(layers: Iterable[Layer], x: Any) -> None:
                 f"LBFGS needs a loss that is the same at every call, but {layer} draws random "
                 f"numbers: leave it out, or take another optimizer."
             )
-        if any(isinstance(part, Constraint) for part in vars(layer).values()):
+        made = (p.constraint for p in layer.parameters)
+        if any(isinstance(part, Constraint) for part in (*vars(layer).values(), *made)):
             raise ValueError(
                 f"LBFGS cannot keep constraints, but {layer} has one: leave it out, or take "
                 f"another optimizer."

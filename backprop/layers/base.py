@@ -132,7 +132,7 @@ class Layer(CheckedLayer):
         parameter = Parameter(
             name,
             initializers.get(initializer).new_weights(shape, self._rng, self.dtype),
-            trainable=self._trainable,
+            trainable=self.trainable,
             decays=decays,
             learned=learned,
             regularizer=regularizers.get(regularizer),

@@ -77,8 +77,12 @@ class Block(Layer):
         return found[0] if all(found) else 0
 
     def entrances(self) -> Sequence[Layer]:
-        """Those of the layers that need not return ∂E/∂ their input if the block need not."""
-        return entrance(self.children)
+        """Those of the layers that need not return ∂E/∂ their input if the block need not.
+
+        Of a block of one's own there are none unless it names some, and its ``backward`` is ready
+        for None.
+        """
+        return entrance(self.children) if self.of_package else ()
 
     def check_values(self, X: Array, name: str = "x") -> None:
         """Asks the first of its layers, which takes X."""
@@ -121,6 +125,8 @@ class Block(Layer):
             layer.name = next(name for name in numbered if name not in taken)
         elif layer.name in taken:
             raise ValueError(f"two layers are called {layer.name!r}: names must differ.")
+        if not self.trainable:
+            layer.hold(True)
         list.append(self.children, layer)
         return layer
 
@@ -129,7 +135,6 @@ class Block(Layer):
         layer.build(input_shape, self._rng, self.dtype)
         for parameter in layer.parameters:
             parameter.name = f"{layer.name}.{parameter.name}"
-            parameter.trainable = parameter.trainable and self.trainable
         self.parameters += layer.parameters
         return check_size(layer, layer.output_shape(input_shape))
 

@@ -22,7 +22,8 @@ WEIGHTS = "parameters, each with its .value"
 ELSEWHERE = {
     **dict.fromkeys(("weights", "get_weights", "set_weights", "variables"), WEIGHTS),
     **dict.fromkeys(("trainable_weights", "trainable_variables"), WEIGHTS),
-    **{name: ALIASES[name] for name in ("kernel", "recurrent_kernel", "bias", "embeddings")},
+    **{name: ALIASES[name] for name in ("kernel", "recurrent_kernel", "embeddings")},
+    "bias": "b, or beta of a normalisation",
     "call": "forward",
     "output": "activations(x) of the model",
 }
@@ -67,6 +68,7 @@ class CheckedLayer(Settings):
         adjustable: The arguments of the constructor that may be changed when the layer is built.
         takes_mask: Whether ``forward`` takes a ``mask`` ``(N, T)``, False where a step is padded.
         penalizes: Whether a training pass leaves what it adds to the loss in ``penalty``.
+        random: Whether training draws random numbers, as ``self._rng`` does; LBFGS refuses that.
         over_samples: Whether what training makes of a sample depends on the rest of the batch.
         makes_mask: Whether ``output_mask`` makes a mask from the layer's input.
         of_images: Whether samples are images, which have no steps, so that a mask ends here.
@@ -98,13 +100,13 @@ class CheckedLayer(Settings):
 
     def __init__(self, name: str | None = None) -> None:
         self.name = check_name(name, f"{type(self).__name__}(name)")
-        self._kept: list[Array] = []  # the weights that a copy begins with
+        self._kept: list[Array] | None = None  # the weights that a copy begins with
         self.input_shape = None
         self.dtype = np.dtype("float32")
         self.parameters: list[Parameter] = []
         self.needs_input_gradient = True
         self.delta: Array | None = None
-        self._trainable = True
+        self._trainable, self._held = True, False  # its own flag; whether its block is frozen
         self._looked_at: set[str] = set()  # the calls of own code that left their input as it was
         self.buffers = Buffers()
 
@@ -127,11 +129,17 @@ class CheckedLayer(Settings):
         return np.random.default_rng()
 
     def check_new(self, name: str) -> None:
-        """Checks that no parameter of the layer has that name yet.
+        """Checks that a parameter may be added, and that none of the layer has that name yet.
 
         Raises:
-            ValueError: One has; a file would keep one of the two.
+            NotBuiltError: The layer is not being built, which would throw the parameter away.
+            ValueError: One has that name; a file would keep one of the two.
         """
+        if self.input_shape is None:
+            raise NotBuiltError(
+                f"{self} is not built, and build makes its parameters anew: call "
+                f"add_parameter({name!r}, …) in make_parameters, which build calls."
+            )
         if any(parameter.name == name for parameter in self.parameters):
             raise ValueError(f"two parameters of {self} are called {name!r}: names must differ.")
 
@@ -197,14 +205,24 @@ class CheckedLayer(Settings):
 
     @property
     def trainable(self) -> bool:
-        """Whether optimizers may change this layer's parameters; set it to False to freeze them."""
-        return self._trainable
+        """Whether optimizers may change this layer's parameters; False freezes all that is inside.
+
+        Of a frozen block a layer may be set to True; the others stay frozen until the block is not.
+        """
+        return self._trainable and not self._held
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = check_flag(value, "trainable")
+        self.hold(False)
+
+    def hold(self, held: bool) -> None:
+        """Takes note of whether the block is frozen that the layer is in; its own flag stays."""
+        self._held = held
         for parameter in self.parameters:
-            parameter.trainable = self._trainable and parameter.learned
+            parameter.trainable = self.trainable and parameter.learned
+        for layer in getattr(self, "children", ()):
+            layer.hold(not self.trainable)
 
     def inside(self) -> list[Any]:
         """All layers that it holds, and those in them."""

@@ -24,10 +24,12 @@ from backprop import (
     schedules,
 )
 from backprop.core.durable import FilePath, check_file
+from backprop.core.errors import NotBuiltError
 from backprop.core.lookup import arguments_of
 from backprop.core.settings import Settings
 from backprop.core.types import Array
 from backprop.layers import Layer
+from backprop.layers.block import walk
 from backprop.losses import scikit
 from backprop.optimizers import Optimizer
 from backprop.storage import files, snapshot
@@ -67,6 +69,7 @@ def save(model: Any, path: FilePath, include_optimizer: bool = True) -> None:
     Raises:
         TypeError: A part of the model cannot be written down; the message says which and why.
         ValueError: A part could not be made again from what would be written down.
+        NotBuiltError: The model is not built, but has copies of layers with their weights.
         OSError: The file cannot be written; the one that was there is still there.
     """
     known: dict[str, Any] = {}
@@ -88,10 +91,26 @@ def save(model: Any, path: FilePath, include_optimizer: bool = True) -> None:
     # what could not be made again is to be found now, not when the file is needed
     for part in (tree["layers"], *(tree["compiled"] or {}).values()):
         remake(part, known, "the model")
-    if model.input_shape is not None:
+    if model.input_shape is None:
+        check_no_copies(model)
+    else:
         tree["trainable"] = [p.trainable for p in model.parameters]
         tree |= snapshot.take(model, include_optimizer)
     files.write(path, "model", tree)
+
+
+def check_no_copies(model: Any) -> None:
+    """Refuses a model that is not built if weights that are there already would be lost.
+
+    Raises:
+        NotBuiltError: A layer is a copy, which begins with the weights of the original.
+    """
+    for _, layer in walk(model.layers):
+        if layer._kept:
+            raise NotBuiltError(
+                f"{layer} is a copy with weights, but a file has no weights of a model that is not "
+                f"built: call model.build((None, n_features)) before model.save, or fit it."
+            )
 
 
 def metrics_of(model: Any, weighted: bool, known: dict[str, Any]) -> list[Any]:
@@ -225,7 +244,7 @@ def call_of(made: Any, what: str, known: dict[str, Any]) -> dict[str, Any]:
     if "." not in found[CLASS]:
         note(kind, known)
     if isinstance(made, Layer):
-        found |= {"name": made.name, "trainable": made.trainable}
+        found |= {"name": made.name, "trainable": made._trainable}
     return found
 
 
@@ -283,8 +302,7 @@ def remake(value: Any, custom: Mapping[str, Any], origin: str) -> Any:
         ) from error
     if isinstance(made, Layer):
         made.name = value["name"]
-        if made.trainable != value["trainable"]:  # of layers within layers each keeps its own
-            made.trainable = value["trainable"]
+        made.trainable = value["trainable"]
     return made
 
 

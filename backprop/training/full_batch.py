@@ -9,6 +9,8 @@ from backprop.callbacks import Callback
 from backprop.core import console
 from backprop.core.errors import DivergenceError
 from backprop.core.types import Array
+from backprop.core.walk import objects_in
+from backprop.layers.block import walk
 from backprop.training.batched_metrics import count_known, try_metrics
 from backprop.training.divergence import LARGE_LOSS, between, explain, extent, quiet
 
@@ -136,6 +138,7 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
     def means() -> tuple[float, Array]:
         nonlocal batch, largest
         total, seen, gradient = 0.0, 0, np.zeros(len(reached))
+        drawn = draws(model.layers) if len(losses) == 1 else []  # the first may draw what is kept
         for X, y, weight, given in batches:
             batch = X, y, weight
             with quiet():
@@ -153,6 +156,11 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
             gradient += n * np.concatenate([g[stretch] for stretch in stretches], dtype=np.float64)
             total += n * loss
             seen += n
+        if drawn and draws(model.layers) != drawn:
+            raise ValueError(
+                "LBFGS needs a loss that is the same at every call, but a layer of your own draws "
+                "random numbers: leave it out, or take another optimizer."
+            )
         total, seen, _ = loop.together(total, seen, [])
         seen = max(seen, 1)  # none if all targets are ignored
         return total / seen, loop.add_up(gradient) / seen
@@ -209,6 +217,13 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
         warn_of_short_steps(losses[0], batch[1])
     if epoch >= epochs.stop:
         optimizer.message = f"made {len(epochs)} iterations, as many as it might"
+
+
+def draws(layers: list[Any]) -> list[str]:
+    """The states of the random generators that layers of the user's own hold."""
+    own = [layer for _, layer in walk(layers) if not layer.of_package]
+    found = [part for _, part in objects_in(own) if isinstance(part, np.random.Generator)]
+    return [str(each.bit_generator.state) for each in found]
 
 
 def check_way(x: Array, goal: Array) -> None:

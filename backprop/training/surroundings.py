@@ -10,6 +10,7 @@ import numpy as np
 from backprop.core import console
 from backprop.core.errors import DivergenceError
 from backprop.core.types import Array
+from backprop.data.sources import check_same_every_time
 from backprop.data.streams import GoesOn
 from backprop.metrics import Metric
 from backprop.protocol import Model
@@ -75,7 +76,9 @@ class Surroundings:
         start = epochs.start, 0
         model.stop_training, model.resume_at = False, start
         self._metrics.reset()
-        if not model.optimizer.full_batch:
+        if model.optimizer.full_batch:
+            check_same_every_time(model.layers, None)  # once more: layers are built now
+        else:
             model.optimizer.begin(model.parameters)
         diverged: DivergenceError | None = None
         with self.interrupt:

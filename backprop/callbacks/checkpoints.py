@@ -163,6 +163,10 @@ class BackupAndRestore(FixedFrequency):
     L-BFGS a backup holds the gradients of all evaluations so far, 8 bytes for each weight: with
     many weights let ``save_freq`` be a number of iterations.
 
+    Of what callbacks change in the model the arguments of the optimizer that are numbers come back,
+    and which layers are frozen. A schedule or an argument of a layer, such as a Dropout's rate, is
+    that of the program: let ``on_epoch_begin`` assign it by the number of the epoch.
+
     Args:
         backup_dir: A folder for the backup, made if it is missing.
         save_freq: ``"epoch"``, or the number of steps between two backups. One is written at the

@@ -9,9 +9,10 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 _building = threading.RLock()
-_owners: dict[int, tuple[int, str]] = {}  # thread and its name, by the id of the model
+_owners: dict[int, tuple[int, str, Any]] = {}  # thread, its name and the model, by the model's id
 
 
 @contextmanager
@@ -23,9 +24,9 @@ def training(model: object, verb: str) -> Iterator[None]:
         verb: What is done with it, for the error.
 
     Raises:
-        RuntimeError: Another thread trains it.
+        RuntimeError: Another thread trains it, or a model with the same loss or metric.
     """
-    me = threading.get_ident(), threading.current_thread().name
+    me = threading.get_ident(), threading.current_thread().name, model
     owner = _owners.setdefault(id(model), me)  # one step of the interpreter: one thread wins
     if owner[0] != me[0]:
         raise RuntimeError(
@@ -33,10 +34,37 @@ def training(model: object, verb: str) -> Iterator[None]:
             f"{owner[1]!r}: wait until that has ended, or train a copy, copy.deepcopy(model)."
         )
     try:
+        if len(_owners) > 1 and owner is me:
+            check_parts(model, verb)
         yield
     finally:
         if owner is me:
             del _owners[id(model)]
+
+
+def check_parts(model: Any, verb: str) -> None:
+    """Checks that no other thread has begun to train a model that shares the loss or a metric.
+
+    Raises:
+        RuntimeError: One has: both would compute in the memory of that part.
+    """
+    mine, here = parts_of(model), threading.get_ident()
+    for thread, name, other in list(_owners.values()):
+        if other is model:  # those that follow find this one
+            return
+        both = [] if thread == here else [mine[key] for key in parts_of(other) if key in mine]
+        if both:
+            raise RuntimeError(
+                f"{verb} was called while another model with the same {type(both[0]).__name__} is "
+                f"trained in another thread, {name!r}, and both would compute in its memory: "
+                f"compile each model with a loss and metrics of its own."
+            )
+
+
+def parts_of(model: Any) -> dict[int, object]:
+    """The loss and the metrics of a model by their ids."""
+    found = [getattr(model, "_given_loss", None), *getattr(model, "metrics", ())]
+    return {id(part): part for part in found if part is not None}
 
 
 def once(missing: Callable[[], bool], make: Callable[[], None]) -> None:
@@ -50,7 +78,7 @@ def _begin_child() -> None:
     """In a forked child only the thread that forked goes on."""
     global _building
     _building = threading.RLock()
-    for model, (thread, _) in list(_owners.items()):
+    for model, (thread, *_) in list(_owners.items()):
         if thread != threading.get_ident():
             del _owners[model]
 

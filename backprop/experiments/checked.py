@@ -13,6 +13,9 @@ from backprop.core.frames import check_labels
 from backprop.core.ranges import check_finite
 from backprop.core.types import Array, is_sparse
 from backprop.data.inputs import as_csr
+from backprop.layers import Layer
+from backprop.layers.block import Block, walk
+from backprop.protocol import Model
 
 
 def checked_models(models: Any) -> list[Any]:
@@ -149,3 +152,20 @@ def refuse_lists(models: Sequence[Any]) -> None:
                 f"{metric!r} gives a list of numbers, but there must be one for each fold: take "
                 f"an average, a class_id or one threshold."
             )
+
+
+def have_their_own_metrics(models: Sequence[Model]) -> bool:
+    """Whether no two of the models share a metric."""
+    metrics = [metric for model in models for metric in model.metrics]
+    return len({id(metric) for metric in metrics}) == len(metrics)
+
+
+def has_learnt_mask(layers: Sequence[Layer]) -> bool:
+    """Whether a layer that learns comes before one that makes a mask of its input."""
+    learns = False
+    for _, layer in walk(layers):
+        if not isinstance(layer, Block):  # whose layers follow
+            if layer.makes_mask and learns:
+                return True
+            learns = learns or bool(layer.parameters)
+    return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -28,13 +29,13 @@ from backprop.experiments.checked import (
     checked_rows,
     checked_samples,
     columns_of,
+    has_learnt_mask,
+    have_their_own_metrics,
     of_all,
 )
 from backprop.experiments.stacked_models import AfterEpoch, StackedModels
 from backprop.experiments.stacked_tape import CannotStack
 from backprop.experiments.tasks import check_executor, run_tasks, width
-from backprop.layers import Layer
-from backprop.layers.block import Block, walk
 from backprop.protocol import Model
 from backprop.storage import snapshot
 from backprop.training.history import History
@@ -204,17 +205,13 @@ def fit_group(
 
 
 def fit_apart(models: Sequence[Any], *rest: Any) -> list[tuple[History, dict[str, Any]]]:
-    """``fit_group`` in another process; the Histories and what training has changed."""
-    histories = fit_group(models, *rest)
+    """``fit_group`` in another process or thread; the Histories and what training has changed."""
+    *data, shared = rest
+    models, told = copy.deepcopy((models, shared["callbacks"]))  # of which threads share parts
+    histories = fit_group(models, *[*data, {**shared, "callbacks": told}])
     for history in histories:
         history.model = None  # which need not travel
     return [(h, snapshot.take(model)) for h, model in zip(histories, models, strict=True)]
-
-
-def have_their_own_metrics(models: Sequence[Model]) -> bool:
-    """Whether no two of the models share a metric."""
-    metrics = [metric for model in models for metric in model.metrics]
-    return len({id(metric) for metric in metrics}) == len(metrics)
 
 
 def fit_together(
@@ -289,17 +286,6 @@ def plain_training(model: Model) -> bool:
         and not any(p.constraint for p in model.parameters)
         and not has_learnt_mask(model.layers)  # models of one form then have other masks
     )
-
-
-def has_learnt_mask(layers: Sequence[Layer]) -> bool:
-    """Whether a layer that learns comes before one that makes a mask of its input."""
-    learns = False
-    for _, layer in walk(layers):
-        if not isinstance(layer, Block):  # whose layers follow
-            if layer.makes_mask and learns:
-                return True
-            learns = learns or bool(layer.parameters)
-    return False
 
 
 def validation(model: Any, validation_data: Any = None, **arguments: Any) -> Source | None:

@@ -182,15 +182,15 @@ class Nadam(AdamLike):
     """
 
     scratches = 2
-    _product = (0, 1.0)  # t, μ₁ ⋯ μ_t of the last step
+    _factors, _product = 0, 1.0  # t and μ₁ ⋯ μ_t of the last step
 
     def coefficients(self, t: int, eta: float) -> tuple[float, ...]:
         """β₁, β₂, a, b, c: θ ← θ − b (a m + g) / (√v + c)."""
-        before, product = self._product
-        if before != t - 1:
+        product = self._product
+        if self._factors != t - 1:
             product = math.prod(self.mu(i) for i in range(1, t))
         product *= self.mu(t)
-        self._product = t, product
+        self._factors, self._product = t, product
         root = math.sqrt((1 - self.beta_2) / (1 - self.beta_2**t))  # v̂ = root² v
         ahead = self.mu(t + 1)
         on_m = (1 - self.beta_1) * ahead / (1 - product * ahead)

@@ -121,7 +121,7 @@ class Bookkeeping(Settings):
         stretches = parameters.trainable_slices()
         decays = self.decaying(parameters)
         if stretches is not self._stretches or decays != self._decays:
-            self._complete_state(parameters)
+            self._state = self.next_state()
             self._stretches, self._decays = stretches, decays
             self._blocks = self.blocks(parameters, stretches)
         numbers = self.coefficients(t, eta) if not self.gathers or self.due else self._numbers
@@ -199,7 +199,7 @@ class Bookkeeping(Settings):
         self._parameters, self._stretches = parameters, None
         self._first_rate = self._schedule, self._learning_rate
         self.scalars, self._numbers, self._state = [], (), {}
-        self._complete_state(parameters)
+        self._state = self.next_state()
 
     def lengths(self, parameters: Parameters) -> dict[str, int]:
         """How many numbers there are in each state vector: as many as in θ."""
@@ -207,10 +207,12 @@ class Bookkeeping(Settings):
         names += ["gradient_accumulator"] * bool(self.gradient_accumulation_steps)
         return dict.fromkeys(names, parameters.values.size)
 
-    def _complete_state(self, parameters: Parameters) -> None:
-        """Makes the state vectors that are missing, and lets those go that nobody needs."""
-        first = dict.fromkeys(self.slots, self.initial_state)
-        self._state = vectors_of(self.lengths(parameters), self.state, first, parameters.values)
+    def next_state(self) -> dict[str, Array]:
+        """The state vectors that the next step needs: after a change some are new, some gone."""
+        if self._parameters is None:
+            return {}
+        first, theta = dict.fromkeys(self.slots, self.initial_state), self._parameters.values
+        return vectors_of(self.lengths(self._parameters), self.state, first, theta)
 
     def blocks(
         self, parameters: Parameters, stretches: Sequence[slice], size: int = BLOCK

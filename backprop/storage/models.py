@@ -94,7 +94,6 @@ def save(model: Any, path: FilePath, include_optimizer: bool = True) -> None:
     if model.input_shape is None:
         check_no_copies(model)
     else:
-        tree["trainable"] = [p.trainable for p in model.parameters]
         tree |= snapshot.take(model, include_optimizer)
     files.write(path, "model", tree)
 
@@ -161,8 +160,6 @@ def load(
         if tree["input_shape"] is not None:
             model.build((None, *tree["input_shape"]))
             snapshot.put_back(model, tree, origin)
-            for parameter, trainable in zip(model.parameters, tree["trainable"], strict=True):
-                parameter.trainable = trainable
     loaded: M = model
     return loaded
 

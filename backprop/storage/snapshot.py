@@ -6,15 +6,20 @@ checked first: either everything is put back or nothing is changed.
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
+from backprop.core.checks import check_flag
 from backprop.core.errors import ShapeError
+from backprop.core.lookup import takes
 from backprop.core.parameters import Parameters
 from backprop.core.ranges import check_overflow
+from backprop.core.settings import remade
 from backprop.core.types import Array
 from backprop.core.walk import from_here
+from backprop.layers.block import walk
 from backprop.storage import files
 
 COUNTED = ("_learning_rate", "_waiting", "iterations")
@@ -35,6 +40,8 @@ def take(model: Any, include_optimizer: bool = True) -> dict[str, Any]:
         "optimizer": None if optimizer is None else optimizer_state(optimizer),
         "generators": {way: rng.bit_generator.state for way, rng in model.generators.items()},
         "feature_names": names if files.holds(names) else None,
+        "trainable": [p.trainable for p in model.parameters],
+        "trainable_layers": [(each._trainable, each._held) for each in layers_of(model)],
     }
 
 
@@ -54,6 +61,18 @@ def put_back(model: Any, state: Mapping[str, Any], origin: str) -> None:
         rng.bit_generator.state = state["generators"][way]
     if state.get("feature_names") is not None:
         model.feature_names = state["feature_names"]
+    for layer, (flag, held) in zip(
+        layers_of(model), state.get("trainable_layers", ()), strict=False
+    ):
+        layer.trainable = flag
+        layer.hold(held)
+    for parameter, trainable in zip(model.parameters, state.get("trainable", ()), strict=False):
+        parameter.trainable = trainable
+
+
+def layers_of(model: Any) -> list[Any]:
+    """Its layers, each before those in it."""
+    return [layer for _, layer in walk(model.layers)]
 
 
 def check(model: Any, state: Mapping[str, Any], origin: str) -> None:
@@ -71,6 +90,12 @@ def check(model: Any, state: Mapping[str, Any], origin: str) -> None:
     check_columns(model.feature_names, state.get("feature_names"), origin)
     check_weights(model.parameters, state["weights"], origin)
     check_generators(model, state["generators"], origin)
+    flags = [*state.get("trainable", [True] * len(list(model.parameters)))]
+    pairs = [*state.get("trainable_layers", [(True, False)] * len(layers_of(model)))]
+    if len(flags) != len(list(model.parameters)) or len(pairs) != len(layers_of(model)):
+        raise ValueError(f"{origin} has {len(flags)} parameters and {len(pairs)} layers")
+    for flag in (*flags, *chain.from_iterable(pairs)):
+        check_flag(flag, "trainable")
     if state["optimizer"] is not None:
         check_optimizer(model.optimizer, model.parameters, state["optimizer"], origin)
 
@@ -133,11 +158,12 @@ def optimizer_state(optimizer: Any) -> dict[str, Any]:
     """The state vectors of an optimizer, and its numbers, such as ``iterations``."""
     return {
         "class": type(optimizer).__name__,
-        "vectors": optimizer.state,
+        "vectors": optimizer.next_state(),
         "numbers": {
             name: value
             for name, value in vars(optimizer).items()
             if isinstance(value, int | float | np.number)
+            or (value is None and takes(type(optimizer), name))
         },
     }
 
@@ -175,7 +201,20 @@ def check_optimizer(
             f"with {name}: compile it with the one that it had."
         )
     optimizer.check_free(parameters)
-    wanted = optimizer.lengths(parameters)
+    ours = from_here(optimizer)
+    for key, number in numbers.items():
+        counted = key in COUNTED
+        if not ours and not counted:  # what an optimizer of one's own takes, only it knows
+            continue
+        if number is None and takes(type(optimizer), key):
+            continue
+        fits = hasattr(optimizer, key) and isinstance(number, int | float)
+        if not fits or not math.isfinite(number) or (counted and number < 0):
+            raise ValueError(f"{origin} has a {name} with {key.strip('_')}={number!r}.")
+    try:
+        wanted = as_it_was(optimizer, numbers).lengths(parameters)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{origin} has a {name} that cannot be made: {error}") from error
     shapes = {key: vector.shape for key, vector in vectors.items()}
     if vectors and shapes != {key: (n,) for key, n in wanted.items()}:
         raise ValueError(
@@ -183,24 +222,26 @@ def check_optimizer(
             f"{shown({k: s[0] if s else 1 for k, s in shapes.items()})}, but {optimizer} has "
             f"{shown(wanted) or 'none'}."
         )
-    ours = from_here(optimizer)
-    for key, number in numbers.items():
-        counted = key in COUNTED
-        if not ours and not counted:  # what an optimizer of one's own takes, only it knows
-            continue
-        fits = hasattr(optimizer, key) and isinstance(number, int | float)
-        if not fits or not math.isfinite(number) or (counted and number < 0):
-            raise ValueError(f"{origin} has a {name} with {key.strip('_')}={number!r}.")
 
 
 def set_optimizer(optimizer: Any, parameters: Parameters, state: Mapping[str, Any]) -> None:
     """Brings an optimizer into a state that was checked."""
-    if state["vectors"]:
-        if optimizer._parameters is not parameters:
-            optimizer.bind(parameters)
-        for key, vector in state["vectors"].items():
-            optimizer.state[key][...] = vector
+    then = as_it_was(optimizer, state["numbers"])
+    if state["vectors"] and optimizer._parameters is not parameters:
+        optimizer.bind(parameters)
     vars(optimizer).update(state["numbers"])
+    if then is not optimizer:
+        optimizer.setting_changed(then)
+        optimizer._state = optimizer.next_state()
+    for key, vector in state["vectors"].items():
+        optimizer.state[key][...] = vector
+
+
+def as_it_was(optimizer: Any, numbers: Mapping[str, Any]) -> Any:
+    """The optimizer, or where arguments of it were others a new one that is made with those."""
+    given = {key: number for key, number in numbers.items() if takes(type(optimizer), key)}
+    given = {key: number for key, number in given.items() if number != getattr(optimizer, key)}
+    return remade(optimizer, **given) if given and from_here(optimizer) else optimizer
 
 
 def shown(lengths: Mapping[str, int]) -> str:

@@ -108,7 +108,7 @@ def test_a_setting_changed_between_two_trainings_is_tried_before_the_next_step(m
     m.fit(X, C, verbose=0)
     setattr(m.metrics[0], name, value)
     before = m.parameters.values.copy()
-    with pytest.raises(ValueError, match="^metric"):
+    with pytest.raises(ValueError, match=r"^metric"):
         m.fit(X, C, verbose=0)
     np.testing.assert_array_equal(m.parameters.values, before)
 

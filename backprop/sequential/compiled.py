@@ -97,7 +97,8 @@ class CompiledNetwork(Network):
             optimizer: An object or its name.
             loss: An object or its name.
             metrics: Objects, names or functions ``f(y_true, y_pred)``: only reported, unweighted;
-                or losses, by their objects or names.
+                or losses, by their objects or names. The name of a cross-entropy stands for one
+                on logits where the loss takes logits of the same kind.
             weighted_metrics: Likewise, weighted by ``sample_weight`` and ``class_weight``.
             run_eagerly: Whether the layers make every step themselves (``training/step.py``), for
                 readers and debuggers; else their NumPy calls are recorded and made again, with the

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scripts import line, play
 
+import backprop as bp
 from backprop.callbacks import (
     Callback,
     CallbackList,
@@ -18,8 +19,10 @@ from backprop.callbacks import (
     logging,
 )
 from backprop.callbacks.base import HOOKS
+from backprop.layers import Dense
 from backprop.optimizers import SGD
 from backprop.schedules import ExponentialDecay
+from backprop.storage import files
 
 NAN = float("nan")
 
@@ -639,3 +642,17 @@ def test_a_line_of_more_numbers_than_columns_is_refused(tmp_path):
 def test_a_device_is_not_read_as_a_log():
     with pytest.raises(OSError, match="device"):
         play([0.5], CSVLogger("/dev/zero", append=True))
+
+
+def test_live_plot_does_not_call_epochs_without_a_validation_lost(tmp_path):
+    model = bp.Sequential([Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    live, x, y = LivePlot(tmp_path / "a.png"), np.ones((8, 1)), np.ones(8)
+    options = {"validation_data": (x, y), "validation_freq": 2, "verbose": 0}
+    model.fit(x, y, epochs=3, callbacks=[live], **options)
+    assert live.figure.axes[0].get_title() == "loss"
+    assert live.history["val_loss"][::2] == [None, None]
+    again = LivePlot(tmp_path / "b.png")
+    files.write(tmp_path / "state", "backup", live.state())
+    again.restore(files.read(tmp_path / "state", "backup"))
+    assert again.history == live.history

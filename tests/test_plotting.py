@@ -229,6 +229,24 @@ def test_curves_pick_keys_in_their_order() -> None:
         ("learning_rate", [0.1, 0.0001], "log"),
         ("accuracy", [0.01, 0.99], "linear"),
         ("sparse_categorical_accuracy", [0.01, 0.99], "linear"),
+        *[
+            (name, [0.02, 0.3, 0.8], "linear")
+            for name in (
+                "fbeta_score",
+                "mean_io_u",
+                "IoU",
+                "sensitivity_at_specificity",
+                "cosine_similarity",
+                "AUC",
+                "F1",
+                "Accuracy",
+                "R2Score",
+                "val_acc",
+            )
+        ],
+        ("accumulated_error", [0.02, 0.3, 0.8], "log"),
+        ("account_error", [0.02, 0.3, 0.8], "log"),
+        ("auction_loss", [0.02, 0.3, 0.8], "log"),
     ],
 )
 def test_curves_use_logs_where_they_help(quantity: str, values: list[float], scale: str) -> None:
@@ -251,6 +269,32 @@ def test_any_name_can_be_drawn(name: str, tmp_path: Path) -> None:
     ):
         assert figure._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]
     assert len(list(tmp_path.glob("*.png"))) == 3
+
+
+@pytest.mark.parametrize(
+    ("values", "title"),
+    [([None, 0.7, None], "loss"), ([None, np.nan, None], "loss (not finite from epoch 2)")],
+)
+def test_an_epoch_without_a_value_is_none_that_is_not_finite(
+    values: list[float | None], title: str
+) -> None:
+    history = bp.training.History()
+    for epoch, value in enumerate(values):
+        logs: dict[str, Any] = {} if value is None else {"val_loss": value}
+        history.on_epoch_end(epoch, {"loss": 0.5, **logs})
+    (axes,) = history.plot().axes
+    assert axes.get_title() == title
+    for several in ({"a": history, "b": history}, history, {"loss": [0.5] * 3, "val_loss": values}):
+        (axes,) = loss_curves(several).axes
+        assert axes.get_title() == title
+
+
+def test_keys_may_name_a_list_of_numbers() -> None:
+    history = bp.training.History()
+    for epoch in range(2):
+        history.on_epoch_end(epoch, {"loss": 0.5, "f1_score": [0.1, 0.2], "val_f1_score": [1, 2]})
+    titles = [axes.get_title() for axes in history.plot(keys=["f1_score"]).axes]
+    assert titles == ["f1 score[0]", "f1 score[1]"]
 
 
 def test_curves_show_lone_points(tmp_path: Path) -> None:
@@ -284,7 +328,7 @@ def test_curves_say_when_training_broke(values: list[float], title: str, tmp_pat
         (TRAINING, "f1", ValueError, "'f1', which is not recorded; .*'val_accuracy'"),
         (TRAINING, [], ValueError, "nothing to draw"),
         ({}, None, ValueError, "nothing to draw"),
-        ({"loss": [1.0, 2.0], "val_loss": [1.0]}, None, ValueError, "'val_loss': 1.*put NaN"),
+        ({"loss": [1.0, 2.0], "val_loss": [1.0]}, None, ValueError, "'val_loss': 1.*put None"),
         ({"loss": ["low"]}, None, ValueError, r"histories\['loss'\] must hold numbers"),
         ({"loss": []}, None, ValueError, r"histories\['loss'\] must be a non-empty"),
         ({"A": TRAINING, "B": [1.0]}, None, TypeError, r"histories\['B'\] must be a mapping"),

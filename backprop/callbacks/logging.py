@@ -202,7 +202,7 @@ class LivePlot(Callback):
         """
         if self.path is not None:
             check_target(picture_path(self.path))
-        self.history: dict[str, list[float]] = {}
+        self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
         self._display = None
         self._drawn = 0
@@ -223,8 +223,8 @@ class LivePlot(Callback):
         self.epoch.append(epoch)
         for key in {**self.history, **(logs or {})}:
             values = self.history.setdefault(key, [])
-            values += [float("nan")] * (len(self.epoch) - 1 - len(values))
-            values.append((logs or {}).get(key, float("nan")))
+            values += [None] * (len(self.epoch) - 1 - len(values))  # as without a validation
+            values.append((logs or {}).get(key))
         if len(self.epoch) % self.every == 0 and time.perf_counter() >= self._next:
             self._draw()
 

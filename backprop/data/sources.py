@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from backprop.data.streams import Stream
 from backprop.layers import Layer
 from backprop.layers.block import shape_through
 from backprop.layers.chain import Chain, deciding, ending, unfold
+from backprop.losses import Loss
 from backprop.protocol import Model
 
 EVALUATION_BATCH = 1024
@@ -58,22 +59,10 @@ def check(
     loss = model.loss
     if not model.layers:
         raise NotBuiltError("the model has no layers: add some first.")
-    loss.check_ending(ending(model.layers))
     sample_shape = model.input_shape or sample_shape
     X = check_inputs(x, sample_shape, model.layers, f"{prefix}x", model.dtype, drawn)
     model.layers[0].check_values(X, f"{prefix}x")
-    output_shape: Shape = ()
-    decides = deciding(model.layers)
-    for layer, output_shape in shapes_through(model.layers, X.shape[1:]):
-        if layer.sums_to_one and output_shape[-1] == 1:
-            where = "ends with" if layer is decides else "contains"
-            raise ShapeError(
-                f"the model {where} {layer}, whose outputs are probabilities with the sum 1, or "
-                f"their logarithms: one alone never changes. A single output takes Sigmoid(); two "
-                f"classes can have two outputs."
-            )
-    if loss.outputs == "classes":
-        unfold(model.layers)[-1].check_classes(output_shape, loss)
+    output_shape = checked_output_shape(model.layers, X.shape[1:], loss)
     try:
         data = check_data(
             X,
@@ -92,6 +81,28 @@ def check(
             error.args = (f"{prefix}data: {error}",)
         raise
     return data
+
+
+def checked_output_shape(layers: Sequence[Layer], shape: Shape, loss: Loss) -> Shape:
+    """The shape of a prediction for samples of that shape.
+
+    Raises:
+        ShapeError: A layer makes probabilities with the sum 1, but makes one alone.
+        ValueError: The loss cannot take what the layers end with.
+    """
+    loss.check_ending(ending(layers))
+    output_shape, decides = shape, deciding(layers)
+    for layer, output_shape in shapes_through(layers, shape):
+        if layer.sums_along_last(output_shape) and output_shape[-1] == 1:
+            where = "ends with" if layer is decides else "contains"
+            raise ShapeError(
+                f"the model {where} {layer}, whose outputs are probabilities with the sum 1, or "
+                f"their logarithms: one alone never changes. A single output takes Sigmoid(); two "
+                f"classes can have two outputs."
+            )
+    if loss.outputs == "classes":
+        unfold(layers)[-1].check_classes(output_shape, loss)
+    return output_shape
 
 
 def shapes_through(layers: Iterable[Layer], shape: Shape) -> Iterator[tuple[Layer, Shape]]:

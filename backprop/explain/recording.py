@@ -11,11 +11,11 @@ from backprop.core.frames import check_labels
 from backprop.core.types import Array, Shape
 from backprop.data.inputs import check_inputs
 from backprop.data.samples import Data, check_data
+from backprop.data.sources import checked_output_shape
 from backprop.explain.record import LayerRecord, ParameterRecord, Record
 from backprop.explain.stated import stated
 from backprop.layers import Activation, Chain, Layer
-from backprop.layers.block import outputs_through, shape_through
-from backprop.layers.chain import ending, unfold
+from backprop.layers.block import outputs_through
 from backprop.losses import Loss
 from backprop.losses.formula import Formula
 from backprop.protocol import Model, check_model
@@ -199,10 +199,7 @@ def _check(model: Explainable, X: Any, y: Any, sample_weight: Any) -> Data:
             sample_weight = to_array(sample_weight, "sample_weight")[np.newaxis]
     X = check_inputs(X, model.input_shape, model.layers, "X", model.dtype)
     model.build((None, *X.shape[1:]))
-    loss.check_ending(ending(model.layers))
-    output_shape = shape_through(model.layers, X.shape[1:])
-    if loss.outputs == "classes":
-        unfold(model.layers)[-1].check_classes(output_shape, loss)
+    output_shape = checked_output_shape(model.layers, X.shape[1:], loss)
     data = check_data(
         X,
         y,

@@ -13,6 +13,7 @@ from backprop.core.types import Array, is_sparse
 from backprop.core.walk import objects_in
 from backprop.data.inputs import check_inputs
 from backprop.data.samples import check_data
+from backprop.data.sources import checked_output_shape
 from backprop.inspection.copies import (
     generators,
     in_dtype,
@@ -84,6 +85,7 @@ def check_gradients(
     given = given.toarray() if is_sparse(given) else given  # ∂E/∂X is dense
     built = copy.deepcopy(model)
     output = built.forward(given[:1])  # builds the copy if it is not
+    checked_output_shape(built.layers, given.shape[1:], built.loss)
     data = check_data(
         given,
         y,

@@ -75,7 +75,12 @@ class SoftmaxAxes(AlongAxes):
     @property
     def sums_to_one(self) -> bool:  # type: ignore[override]
         """Whether the last axis does."""
-        return self.is_last
+        shape = self.input_shape
+        return self.is_last if shape is None else self.is_along_last(shape)
+
+    def sums_along_last(self, output_shape: Shape) -> bool:
+        """Whether that is the axis of the classes."""
+        return self.is_along_last(output_shape)
 
     def check_classes(self, output_shape: Shape, loss: object) -> None:
         """Refuses other axes of the classes than the last one."""

@@ -27,6 +27,10 @@ class AlongAxes(Layer):
         """Whether it is the last axis alone, for inputs of any number of axes."""
         return self.axis in (-1, (-1,))
 
+    def is_along_last(self, shape: Shape) -> bool:
+        """Whether it is the last axis alone, for samples of that shape."""
+        return self.is_last or self.chosen(len(shape) + 1) == (len(shape),)
+
     @property
     def any_length(self) -> int:  # type: ignore[override]
         """2, unless the parameters or the sums may be along the steps."""

@@ -180,6 +180,10 @@ class CheckedLayer(Settings):
     def check_values(self, X: Array, name: str = "x") -> None:
         """Raises ValueError, which calls X ``name``, if the layer cannot take its numbers."""
 
+    def sums_along_last(self, output_shape: Shape) -> bool:
+        """``sums_to_one`` for outputs of that shape, built or not."""
+        return self.sums_to_one
+
     def check_classes(self, output_shape: Shape, loss: object) -> None:
         """Raises ValueError if its outputs are no classes along the last axis, as a loss takes."""
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.checks import check_integer
-from backprop.core.types import UNIT, Array, as_floats
+from backprop.core.types import UNIT, Array, Shape, as_floats
 from backprop.layers.along_axes import AlongAxes
 
 
@@ -46,7 +46,12 @@ class Sparsemax(AlongAxes):
     @property
     def sums_to_one(self) -> bool:  # type: ignore[override]
         """Whether the last axis does."""
-        return self.is_last
+        shape = self.input_shape
+        return self.is_last if shape is None else self.is_along_last(shape)
+
+    def sums_along_last(self, output_shape: Shape) -> bool:
+        """Whether that is the axis of the classes."""
+        return self.is_along_last(output_shape)
 
     def forward(self, Z: Array, training: bool = False) -> Array:
         """max(Z − τ, 0); the largest logit is subtracted first, so that sums stay exact."""

@@ -17,26 +17,7 @@ from backprop.core.errors import ShapeError
 from backprop.core.ranges import check_one_class, check_weights
 from backprop.core.settings import Checked, Settings
 from backprop.core.types import Array, Outputs, Shape
-from backprop.metrics.returned import check_result, check_values
-
-TAKEN = ("loss", "epoch", "learning_rate")
-"""What other numbers are called beside those of the metrics in logs, History and files."""
-
-
-def check_free_name(name: Any, argument: str) -> str:
-    """The name of a metric.
-
-    Raises:
-        TypeError: It is no string.
-        ValueError: It would hide another number.
-    """
-    text = check_shown(name, argument)
-    if text in TAKEN or text.startswith("val_"):
-        raise ValueError(
-            f"one of the metrics is called {text!r}, but {', '.join(map(repr, TAKEN))} and names "
-            f"that begin with 'val_' are those of other numbers: give it another {argument}."
-        )
-    return text
+from backprop.metrics.returned import check_free_name, check_result, check_values
 
 
 class Metric(Settings):
@@ -83,7 +64,8 @@ class Metric(Settings):
     weighted: Any = Checked(check_flag)
     outputs: Outputs | None = None
     ignored: int | None = None
-    _tried: tuple[Shape, Shape, bool, Shape] | None = None
+    _tried: tuple[Any, ...] | None = None
+    _told: Any = None  # what the model that ``compile`` was last called of tells it
 
     def __init__(self, name: str) -> None:
         self.name = check_shown(name, f"{type(self).__name__}(name)")
@@ -131,7 +113,7 @@ class Metric(Settings):
             target = np.where(target == self.ignored, 0, target)
         self.check_targets(output_shape, target)
         parts = () if sample_weight is None or not self.weighted else sample_weight.shape[1:]
-        form = output_shape, target.shape[1:], self.weighted, parts
+        form = output_shape, target.shape[1:], self.weighted, parts, self.outputs
         if form == self._tried:
             return
         trial = copy.deepcopy(self)
@@ -156,6 +138,10 @@ class Metric(Settings):
 
     def check_targets(self, output_shape: Shape, target: Array) -> None:
         """Looks for targets that ``update`` would refuse; finds none unless overridden."""
+
+    def check_setting(self, name: str) -> None:
+        """After a change what was tried is tried again."""
+        self._tried = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r})"
@@ -243,10 +229,7 @@ class Metric(Settings):
         if w.ndim > 1 and w.shape != shape[: w.ndim] and w.shape[-1] == 1:
             w = w[..., 0]  # (N, 1) -> (N,)
         if w.ndim == 0 or w.shape != shape[: w.ndim]:
-            shown = [str(each) for each in (shape, shape[:1], w.shape)]
-            if w.shape[:1] == shape[:1] == (1,):  # which may stand for all samples
-                shown = [each.replace("(1,", "(N,") for each in shown]
-            whole, one_each, found = shown
+            whole, one_each, found = show_shapes(shape, shape[:1], w.shape)
             more = f", or for each of their values, shape {whole}" if len(shape) > 1 else ""
             raise ShapeError(
                 f"metric {self.name!r}: sample_weight must hold one number for each of the "
@@ -257,10 +240,19 @@ class Metric(Settings):
 
     def misfit(self, prediction: Array, target: Array, rule: str) -> ShapeError:
         """The error that says that predictions and targets cannot be compared."""
+        found, given = show_shapes(prediction.shape, target.shape)
         return ShapeError(
-            f"metric {self.name!r}: {rule}, but the predictions have the shape {prediction.shape} "
-            f"and the targets {target.shape}: choose another metric, or reshape the targets."
+            f"metric {self.name!r}: {rule}, but the predictions have the shape {found} and the "
+            f"targets {given}: choose another metric, or reshape the targets."
         )
+
+
+def show_shapes(*shapes: Shape) -> list[str]:
+    """The shapes of arrays for an error message; one sample alone may stand for all of them."""
+    shown = [str(shape) for shape in shapes]
+    if all(shape[:1] == (1,) for shape in shapes):
+        return [each.replace("(1,", "(N,", 1) for each in shown]
+    return shown
 
 
 def as_arrays(prediction: Array, target: Array) -> tuple[Array, Array]:

@@ -6,12 +6,24 @@ import numpy as np
 
 from backprop.core import functional
 from backprop.core.checks import check_flag, check_integer, check_number
-from backprop.core.types import Array
+from backprop.core.types import Array, Shape
+from backprop.metrics.accuracy import check_rows
 from backprop.metrics.base import MeanMetric, as_arrays
 from backprop.metrics.errors import EPSILON, paired, several
 
 
-class BinaryCrossentropy(MeanMetric):
+class OfProbabilities(MeanMetric):
+    """The base of those that take probabilities: some of them logits, if they are told so."""
+
+    better = "smaller"
+
+    def try_on(self, prediction: Array, target: Array) -> None:
+        """Checks the first predictions before a step changes a weight."""
+        if not getattr(self, "from_logits", False):
+            probabilities(self, prediction)
+
+
+class BinaryCrossentropy(OfProbabilities):
     """−log of the probability given to what came true, the mean over K yes/no answers.
 
     Args:
@@ -25,8 +37,6 @@ class BinaryCrossentropy(MeanMetric):
         >>> round(metric.result(), 4)  # −log ½
         0.6931
     """
-
-    better = "smaller"
 
     def __init__(
         self,
@@ -48,7 +58,7 @@ class BinaryCrossentropy(MeanMetric):
         return -Y * functional.safe_log(P) - (1 - Y) * functional.safe_log(1 - P)
 
 
-class CategoricalCrossentropy(MeanMetric):
+class CategoricalCrossentropy(OfProbabilities):
     """−log of the probability given to the class that came true, for one-hot rows.
 
     Args:
@@ -62,8 +72,6 @@ class CategoricalCrossentropy(MeanMetric):
         >>> round(metric.result(), 4)  # −log ¼
         1.3863
     """
-
-    better = "smaller"
 
     def __init__(
         self,
@@ -82,7 +90,7 @@ class CategoricalCrossentropy(MeanMetric):
         return np.asarray(-np.vecdot(Y, log_shares(self, P, self.from_logits)))
 
 
-class SparseCategoricalCrossentropy(MeanMetric):
+class SparseCategoricalCrossentropy(OfProbabilities):
     """−log of the probability given to the class that came true, for class indices.
 
     Args:
@@ -97,8 +105,6 @@ class SparseCategoricalCrossentropy(MeanMetric):
         >>> round(metric.result(), 4)  # −log ¼
         1.3863
     """
-
-    better = "smaller"
 
     def __init__(
         self,
@@ -129,8 +135,12 @@ class SparseCategoricalCrossentropy(MeanMetric):
         L = log_shares(self, prediction.astype(np.float64), self.from_logits)
         return np.asarray(-np.take_along_axis(L, c, axis=-1)[..., 0])
 
+    def check_targets(self, output_shape: Shape, target: Array) -> None:
+        """Looks for rows that are not those of one class."""
+        check_rows(self, output_shape, target)
 
-class KLDivergence(MeanMetric):
+
+class KLDivergence(OfProbabilities):
     """Kullback–Leibler divergence of the predicted distribution p from the target's y.
 
     Args:
@@ -142,8 +152,6 @@ class KLDivergence(MeanMetric):
         >>> round(metric.result(), 4)
         0.0
     """
-
-    better = "smaller"
 
     def __init__(self, name: str = "kl_divergence") -> None:
         super().__init__(name)
@@ -177,6 +185,14 @@ class Poisson(MeanMetric):
         """ŷ − y log(ŷ + 10⁻⁷)."""
         P, Y = paired(self, prediction, target)
         return np.asarray(P - Y * np.log(P + EPSILON))
+
+    def try_on(self, prediction: Array, target: Array) -> None:
+        """Checks the first predictions before a step changes a weight."""
+        if prediction.size and prediction.min() < 0:
+            raise ValueError(
+                f"metric {self.name!r} takes rates from 0 on, but there is an output of "
+                f"{prediction.min():.4g}: end the model with Exponential() or Softplus()."
+            )
 
 
 class Hinge(MeanMetric):

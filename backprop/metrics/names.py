@@ -15,7 +15,7 @@ from backprop.metrics.accuracy import (
     SparseTopKCategoricalAccuracy,
     TopKCategoricalAccuracy,
 )
-from backprop.metrics.base import Metric, check_free_name
+from backprop.metrics.base import Metric
 from backprop.metrics.classification import Precision, Recall
 from backprop.metrics.counts import FalseNegatives, FalsePositives, TrueNegatives, TruePositives
 from backprop.metrics.errors import (
@@ -47,6 +47,7 @@ from backprop.metrics.regression import (
     R2Score,
     RootMeanSquaredError,
 )
+from backprop.metrics.returned import check_free_name
 
 _WITH_THRESHOLD: dict[str, type[Metric]] = {
     "accuracy": Accuracy,

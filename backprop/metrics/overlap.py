@@ -8,7 +8,8 @@ import numpy as np
 
 from backprop.core.checks import check_integer, check_list, check_number
 from backprop.core.errors import check_room
-from backprop.core.types import Array
+from backprop.core.types import Array, Shape
+from backprop.metrics.accuracy import check_rows
 from backprop.metrics.base import Metric, as_arrays
 
 
@@ -81,6 +82,10 @@ class IoU(Metric):
                 f"{prediction.shape[-1]} outputs."
             )
         return prediction.argmax(-1), c
+
+    def check_targets(self, output_shape: Shape, target: Array) -> None:
+        """Looks for rows that are not those of one class."""
+        check_rows(self, output_shape, target)
 
     def update(self, prediction: Array, target: Array, sample_weight: Array | None = None) -> None:
         """Counts a batch.
@@ -212,3 +217,6 @@ class BinaryIoU(IoU):
         """Whether each output means yes, and whether it should."""
         P, Y = self.paired(prediction, target)
         return self.threshold <= P, Y > 0.5
+
+    def check_targets(self, output_shape: Shape, target: Array) -> None:
+        """Takes any: every target is the answer to a question of its own."""

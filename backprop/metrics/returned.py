@@ -1,10 +1,30 @@
-"""Checks of what functions and metrics of the user's own return."""
+"""Checks of what metrics are called, and of what those of the user's own return."""
 
 from typing import Any
 
 import numpy as np
 
 from backprop.core.arrays import is_masked
+from backprop.core.checks import check_shown
+
+TAKEN = ("loss", "epoch", "learning_rate")
+"""What other numbers are called beside those of the metrics in logs, History and files."""
+
+
+def check_free_name(name: Any, argument: str) -> str:
+    """The name of a metric.
+
+    Raises:
+        TypeError: It is no string.
+        ValueError: It would hide another number.
+    """
+    text = check_shown(name, argument)
+    if text in TAKEN or text.startswith("val_"):
+        raise ValueError(
+            f"one of the metrics is called {text!r}, but {', '.join(map(repr, TAKEN))} and names "
+            f"that begin with 'val_' are those of other numbers: give it another {argument}."
+        )
+    return text
 
 
 def shown(returned: Any) -> str:

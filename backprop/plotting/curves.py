@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _VALIDATION = "val_"
-_SHARES = ("acc", "precision", "recall", "f1", "auc", "r2")  # parts of names never drawn in logs
+# words of the names of what is never drawn in logs
+_SHARES = {"acc", "accuracy", "precision", "recall", "f1", "fbeta", "score", "auc", "r2"}
+_SHARES |= {"iou", "io", "similarity", "correlation", "sensitivity", "specificity"}
 _RING: dict[str, Any] = {"marker": "o", "markersize": 9, "fillstyle": "none"}
 
 
@@ -34,7 +37,7 @@ class HasHistory(Protocol):
 
     @property
     def history(self) -> Mapping[str, Sequence[float]]:
-        """The values of each quantity, one an epoch."""
+        """The values of each quantity, one an epoch; ``every_epoch()`` goes before it if it is."""
         ...
 
 
@@ -43,10 +46,14 @@ Curves = Mapping[str, Sequence[float]] | HasHistory
 
 
 class _Run(NamedTuple):
-    """One training, checked: its values, and the epochs (from 1) that they belong to."""
+    """One training, checked: its values, and the epochs (from 1) that they belong to.
+
+    Where ``given`` is False there is no value, and NaN in its place.
+    """
 
     label: str
     values: dict[str, Array]
+    given: dict[str, Array]
     epochs: Array
 
 
@@ -59,7 +66,8 @@ def loss_curves(
 
     The y axis is logarithmic where all values are positive and span more than a factor of 20, but
     never for accuracy and its like. A ring marks the lowest validation loss. Values that are not
-    finite are gaps; if a quantity ends with such values, its title says so.
+    finite are gaps; if a quantity ends with such values, its title says so. None stands where an
+    epoch has no value.
 
     Args:
         histories: One training, or ``{label: training}`` for several. Epochs are numbered from 1,
@@ -129,8 +137,9 @@ def _draw_quantity(axes: Axes, quantity: str, names: list[str], runs: list[_Run]
                 label=label if alone else f"{run.label}, {label}",
             )
             known.append(values[finite])
-            if np.isnan(values[-1]):
-                ended.append(int(run.epochs[finite.max(initial=-1) + 1]))
+            broken = run.given[name].copy()
+            broken[: finite.max(initial=-1) + 1] = False
+            ended += [int(epoch) for epoch in run.epochs[broken][:1]]
     lost = f" (not finite from epoch {min(ended)})" if ended else ""
     axes.set_title(quantity.replace("_", " ") + lost)
     axes.set_xlabel("epoch")
@@ -139,11 +148,16 @@ def _draw_quantity(axes: Axes, quantity: str, names: list[str], runs: list[_Run]
     if epochs.min() == epochs.max():
         axes.margins(y=0.4)  # room for the legend above lone points
     unbox(axes)
-    is_share = any(part in quantity for part in _SHARES)
-    if not is_share and spans_decades(np.concatenate(known)):
+    if _SHARES.isdisjoint(_words(quantity)) and spans_decades(np.concatenate(known)):
         axes.set_yscale("log")
     if alone and len(known) > 1:
         axes.legend(frameon=False, fontsize="small")
+
+
+def _words(name: str) -> list[str]:
+    """The words of ``mean_io_u``, ``MeanIoU`` or ``f1_score[0]``, in lower case."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    return re.findall(r"[a-z0-9]+", apart)
 
 
 def _name_runs(figure: Figure, labels: list[str], validated: bool) -> None:
@@ -171,8 +185,11 @@ def _choose(runs: list[_Run], keys: str | Sequence[str] | None) -> dict[str, lis
     if keys is None:
         keys = list(dict.fromkeys(name.removeprefix(_VALIDATION) for name in there))
     chosen = {}
+    wanted: list[str] = []
     for key in [keys] if isinstance(keys, str) else check_list(keys, "keys"):
         check_text(key, "every one of keys")
+        wanted += [name for name in there if name.startswith(f"{key}[")] or [key]
+    for key in wanted:
         chosen[key] = [name for name in (key, _VALIDATION + key) if name in there]
         if not chosen[key]:
             raise ValueError(f"keys holds {key!r}, which is not recorded; there are: {there}.")
@@ -196,42 +213,45 @@ def _is_training(value: object) -> bool:
 def _read_run(label: str, curves: Curves) -> _Run:
     """Check one training and bring it into arrays."""
     where = f"histories[{label!r}]" if label else "histories"
-    record = getattr(curves, "history", curves)
+    whole = getattr(curves, "every_epoch", None)
+    record = getattr(curves, "history", curves) if whole is None else whole()
     if not isinstance(record, Mapping):
         raise TypeError(
             f"{where} must be a mapping such as {{'loss': [0.7, 0.4]}}, or the History that fit "
             f"returned, but it is of type {type(curves).__name__}."
         )
-    values = {
-        str(name): finite_array(f"{where}[{name!r}]", numbers, 1)
-        for name, numbers in single_numbers(record).items()
-    }
+    numbers = {str(name): each for name, each in single_numbers(record).items()}
+    values = {name: finite_array(f"{where}[{name!r}]", each, 1) for name, each in numbers.items()}
+    given = {name: np.array([v is not None for v in each]) for name, each in numbers.items()}
     lengths = {name: len(numbers) for name, numbers in values.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(
             f"{where} must hold one value an epoch for each quantity but has the lengths "
-            f"{lengths}: put NaN where an epoch has no value."
+            f"{lengths}: put None where an epoch has no value."
         )
     count = max(lengths.values(), default=0)
     epochs = np.asarray(getattr(curves, "epoch", range(count)), dtype=np.int64) + 1
     if epochs.shape != (count,):
         raise ValueError(f"{where}.epoch must hold {count} epochs but has shape {epochs.shape}.")
-    return _Run(label, values, epochs)
+    return _Run(label, values, given, epochs)
 
 
-def single_numbers(record: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[float]]:
+def single_numbers(record: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[float | None]]:
     """The values, where those that are lists, such as a score for each class, are told apart.
 
-    Their names are ``f1_score[0]``, ``f1_score[1]``, …; an epoch without a list is one of NaN.
+    Their names are ``f1_score[0]``, ``f1_score[1]``, …; an epoch without a list is one of NaN, or
+    of None if it has no value.
     """
-    found: dict[str, Sequence[float]] = {}
+    found: dict[str, Sequence[float | None]] = {}
     for name, values in record.items():
         lists = [value for value in values if isinstance(value, list)]
         if not lists:
             found[name] = values
         for k in range(max(map(len, lists), default=0)):
             found[f"{name}[{k}]"] = [
-                value[k] if isinstance(value, list) and k < len(value) else np.nan
+                value[k]
+                if isinstance(value, list) and k < len(value)
+                else (None if value is None else np.nan)
                 for value in values
             ]
     return found

@@ -8,8 +8,9 @@ import numpy as np
 from backprop import explain, inspection, losses, optimizers
 from backprop.core.checks import check_flag, check_list, check_place
 from backprop.core.errors import NotCompiledError
+from backprop.core.lookup import takes
 from backprop.core.settings import Checked
-from backprop.core.types import Array, DTypeLike
+from backprop.core.types import Array, DTypeLike, Outputs
 from backprop.layers import Input, Layer
 from backprop.layers.block import activity_penalty, backward_through
 from backprop.layers.chain import ending, unfold
@@ -25,6 +26,9 @@ from backprop.sequential.network import Network
 from backprop.training.history import History
 
 T = TypeVar("T")
+
+TOLD = ("name", "weighted", "outputs", "ignored")
+"""What ``compile`` tells a metric."""
 
 
 class CompiledNetwork(Network):
@@ -51,6 +55,7 @@ class CompiledNetwork(Network):
         self._joined = False  # whether the last activation and the loss are one
         self._optimizer: Optimizer | None = None
         self._metrics: list[Metric] = []
+        self._told: list[dict[str, Any]] = []  # what ``compile`` told each of them
         self.stop_training, self.resume_at = False, (0, 0)
         super().__init__(layers, seed, dtype, *more)
 
@@ -91,7 +96,8 @@ class CompiledNetwork(Network):
             optimizer: An object or its name.
             loss: An object or its name.
             metrics: Objects, names or functions ``f(y_true, y_pred)``: only reported, unweighted;
-                or losses, by their objects or names.
+                or losses, by their objects or names. The name of a cross-entropy stands for one
+                on logits where the loss takes logits of the same kind.
             weighted_metrics: Likewise, weighted by ``sample_weight`` and ``class_weight``.
             run_eagerly: Whether the layers make every step themselves (``training/step.py``), for
                 readers and debuggers; else their NumPy calls are recorded and made again, with the
@@ -109,19 +115,21 @@ class CompiledNetwork(Network):
         """
         given_optimizer = optimizers.get(optimizer)
         given_loss = losses.get(loss)
-        plain = [as_metric(each) for each in check_list(metrics, "metrics")]
-        weighted = [as_metric(each) for each in check_list(weighted_metrics, "weighted_metrics")]
+        plain, weighted = (
+            [as_metric(each, given_loss) for each in check_list(given, name)]
+            for given, name in ((metrics, "metrics"), (weighted_metrics, "weighted_metrics"))
+        )
         eagerly = check_flag(run_eagerly, "run_eagerly")
         head = head_of(self.layers, given_loss)
-        outputs = given_loss.outputs
-        if outputs == "answers" and self.layers and ending(self.layers).sums_to_one:
-            outputs = "classes"  # a Softmax gives probabilities of classes, whatever the loss
-        threshold = given_loss.decision_threshold
+        threshold, outputs = given_loss.decision_threshold, outputs_of(self.layers, given_loss)
         found = get_all(plain, weighted, threshold, outputs, given_loss.ignored)
+        told = [{name: getattr(metric, name) for name in TOLD} for metric in found]
+        for metric, each in zip(found, told, strict=True):
+            metric._told = each
         if found and self.layers:
             last = ending(self.layers)
             check_thresholds(found, last, interval_of(last))
-        self._metrics = found
+        self._metrics, self._told = found, told
         self._optimizer, self._given_loss = given_optimizer, given_loss
         self.run_eagerly = eagerly
         self._set_head(head)
@@ -258,8 +266,23 @@ class CompiledNetwork(Network):
 
     @property
     def metrics(self) -> list[Metric]:
-        """The metrics."""
+        """The metrics; those that another model was compiled with as well are this model's again.
+
+        They are told once more what ``compile`` told them, such as what the outputs are.
+        """
+        for metric, told in zip(self._metrics, self._told, strict=True):
+            if metric._told is not told:
+                vars(metric).update(told, _told=told)
         return self._metrics
+
+    def _join(self) -> None:
+        """Tells the metrics what the outputs are, now that the shapes are known."""
+        super()._join()
+        if self._given_loss is not None:
+            for metric, told in zip(self._metrics, self._told, strict=True):
+                told["outputs"] = outputs_of(self.layers, self._given_loss)
+                if metric._told is told:
+                    metric.outputs = told["outputs"]
 
     def _compiled(self, part: T | None) -> T:
         if part is None:
@@ -275,8 +298,24 @@ def head_of(layers: Sequence[Layer], loss: Loss) -> Loss:
     return join(layers[-1] if layers else None, loss)
 
 
-def as_metric(given: Any) -> Any:
-    """A loss, or the name of a loss that is none of a metric, as a metric; all else as it is."""
-    if isinstance(given, str) and loss_names.is_known(given) and not metric_names.is_known(given):
-        return LossMetric(losses.get(given), given)
-    return LossMetric(given) if isinstance(given, Loss) else given
+def outputs_of(layers: Sequence[Layer], loss: Loss) -> Outputs | None:
+    """What the outputs are: a Softmax gives probabilities of classes, whatever the loss."""
+    classes = loss.outputs == "answers" and layers and ending(layers).sums_to_one
+    return "classes" if classes else loss.outputs
+
+
+def as_metric(given: Any, loss: Loss) -> Any:
+    """A loss, or the name of one that is none of a metric, as a metric; most else as it is.
+
+    The name of a cross-entropy is that of one on logits where the loss is such a one.
+    """
+    if not isinstance(given, str) or not loss_names.is_known(given):
+        return LossMetric(given) if isinstance(given, Loss) else given
+    named = losses.get(given)
+    alike = (named.outputs == "answers") == (loss.outputs == "answers")
+    logits = alike and getattr(loss, "from_logits", False) and takes(type(named), "from_logits")
+    options = {"from_logits": True} if logits else {}
+    if metric_names.is_known(given):
+        made = metric_names.get(given)
+        return type(made)(given, **options) if options else made
+    return LossMetric(type(named)(**options), given)

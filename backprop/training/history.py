@@ -1,6 +1,5 @@
 """What training looked like: the numbers of every epoch."""
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -89,13 +88,24 @@ class History(Callback):
         Returns:
             The matplotlib figure.
         """
-        drawn = History()
-        drawn.epoch = self.epoch
+        return plotting.loss_curves(self, keys=keys, path=path)
+
+    def every_epoch(self) -> dict[str, list[Any]]:
+        """``history`` with None where an epoch has no value, as those without a validation.
+
+        Example:
+            >>> history = bp.training.History()
+            >>> history.on_epoch_end(0, {"loss": 0.9})
+            >>> history.on_epoch_end(1, {"loss": 0.4, "val_loss": 0.5})
+            >>> history.every_epoch()
+            {'loss': [0.9, 0.4], 'val_loss': [None, 0.5]}
+        """
+        found: dict[str, list[Any]] = {}
         for key, values in self.history.items():
-            drawn.history[key] = [math.nan] * len(self.epoch)
+            found[key] = [None] * len(self.epoch)
             for k, value in zip(self._when.get(key, range(len(values))), values, strict=True):
-                drawn.history[key][k] = value
-        return plotting.loss_curves(drawn, keys=keys, path=path)
+                found[key][k] = value
+        return found
 
     def __repr__(self) -> str:
         last = ", ".join(f"{key}={brief(values[-1])}" for key, values in self.history.items())

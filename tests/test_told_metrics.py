@@ -1,0 +1,179 @@
+"""What metrics are told of a model, and what is found out before its weights change."""
+
+import copy
+
+import numpy as np
+import pytest
+
+import backprop as bp
+from backprop import losses, metrics
+from backprop.layers import Dense, Sigmoid, Softmax, Sparsemax
+
+R = np.random.default_rng(0)
+X = R.standard_normal((60, 4))
+B = (R.random(60) < 0.35).astype(int)
+C = R.integers(0, 3, 60)
+ANSWERS = (R.random((60, 3)) < 0.4).astype(int)
+
+
+def model(parts, loss, *given, **options):
+    made = bp.Sequential([bp.Input(4), *parts], seed=0, dtype="float64")
+    made.compile("sgd", loss, metrics=given, **options)
+    return made
+
+
+def refused_before_a_step(made, y, words, **options):
+    before = made.parameters.values.copy()
+    with pytest.raises(ValueError, match=words):
+        made.fit(X, y, verbose=0, **options)
+    np.testing.assert_array_equal(made.parameters.values, before)
+    assert made.optimizer.iterations == 0
+
+
+# --- logits --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("loss", "name", "units", "y"),
+    [
+        (losses.BinaryCrossentropy, "binary_crossentropy", 1, B),
+        (losses.BinaryCrossentropy, "BCE", 3, ANSWERS),
+        (losses.BinaryCrossentropy, "binary_focal_crossentropy", 1, B),
+        (losses.SparseCategoricalCrossentropy, "sparse_categorical_crossentropy", 3, C),
+        (losses.CategoricalCrossentropy, "categorical_crossentropy", 3, np.eye(3)[C]),
+    ],
+)
+def test_the_name_of_a_cross_entropy_takes_logits_where_the_loss_does(loss, name, units, y):
+    end = Sigmoid if loss is losses.BinaryCrossentropy else Softmax
+    on_logits = model([Dense(units)], loss(from_logits=True), name)
+    on_shares = model([Dense(units), end()], loss(), name)
+    found, known = on_logits.evaluate(X, y), on_shares.evaluate(X, y)
+    np.testing.assert_allclose(found, known, rtol=1e-12)
+    history = on_logits.fit(X, y, verbose=0).history
+    assert all(np.isfinite(values).all() for values in history.values())
+
+
+@pytest.mark.parametrize(
+    ("given", "units", "y"),
+    [
+        (metrics.BinaryCrossentropy(), 1, B),
+        (metrics.CategoricalCrossentropy(), 3, np.eye(3)[C]),
+        ("kld", 3, np.eye(3)[C]),
+        ("poisson", 3, np.eye(3)[C]),
+    ],
+    ids=str,
+)
+def test_outputs_that_a_metric_cannot_take_are_found_before_the_first_step(given, units, y):
+    refused_before_a_step(model([Dense(units)], "mse", given), y, "metric '.*end the model with")
+
+
+# --- targets -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        metrics.MeanIoU(3),
+        metrics.OneHotIoU(3, [1]),
+        metrics.SparseCategoricalCrossentropy(),
+        metrics.CategoricalAccuracy(),
+    ],
+    ids=str,
+)
+def test_a_row_of_several_classes_is_found_before_the_first_step(made):
+    y = np.eye(3)[C]
+    y[59] = [1, 1, 0]
+    refused_before_a_step(model([Dense(3), Sigmoid()], "mse", made), y, "row 59 ", batch_size=8)
+
+
+def test_answers_of_each_output_need_not_name_one_class():
+    found = model([Dense(3), Sigmoid()], "mse", "binary_io_u").fit(X, ANSWERS, verbose=0)
+    assert np.isfinite(found.history["binary_io_u"]).all()
+
+
+@pytest.mark.parametrize(
+    ("made", "name", "value"),
+    [
+        (metrics.Precision(class_id=1), "class_id", 5),
+        (metrics.Precision(top_k=1), "top_k", 3),
+        (metrics.AUC(class_id=1), "class_id", 5),
+        (metrics.AUC(), "label_weights", [1.0, 2.0]),
+        (metrics.TopKCategoricalAccuracy(2), "k", 3),
+        (metrics.MeanIoU(3), "num_classes", 4),
+    ],
+    ids=str,
+)
+def test_a_setting_changed_between_two_trainings_is_tried_before_the_next_step(made, name, value):
+    m = model([Dense(3), Softmax()], "sparse_categorical_crossentropy", made)
+    m.fit(X, C, verbose=0)
+    setattr(m.metrics[0], name, value)
+    before = m.parameters.values.copy()
+    with pytest.raises(ValueError, match=r"^metric"):
+        m.fit(X, C, verbose=0)
+    np.testing.assert_array_equal(m.parameters.values, before)
+
+
+# --- a metric of several models ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda f: model([Dense(3), Softmax()], "sparse_categorical_crossentropy", f),
+        lambda f: model([Dense(3), Sigmoid()], "bce", "f1_score", f),
+        lambda f: model([Dense(3), Sigmoid()], "bce", weighted_metrics=[f]),
+    ],
+    ids=["classes", "name", "weights"],
+)
+def test_a_metric_that_other_models_are_compiled_with_stays_this_ones_too(other):
+    f = metrics.F1Score()
+    a = model([Dense(3), Sigmoid()], "binary_crossentropy", f)
+    given = {"sample_weight": R.uniform(0, 9, 60), "return_dict": True}
+    known = a.evaluate(X, ANSWERS, **given)
+    s = other(f)
+    y = np.eye(3, dtype=int)[C] if s.loss.unjoined.outputs == "answers" else C
+    own = s.evaluate(X, y)
+    assert a.evaluate(X, ANSWERS, **given) == known
+    assert s.evaluate(X, y) == own
+    assert copy.deepcopy(a).evaluate(X, ANSWERS, **given) == known
+    assert a.metrics[0] is f
+
+
+def test_an_ignored_class_is_ignored_in_its_own_model_alone():
+    f = metrics.Accuracy()
+    a = model([Dense(3), Softmax()], "sparse_categorical_crossentropy", f)
+    known = a.evaluate(X, C)
+    model([Dense(3), Softmax()], losses.SparseCategoricalCrossentropy(ignore_class=0), f)
+    assert a.evaluate(X, C) == known
+
+
+def test_a_metric_renamed_by_its_user_keeps_the_name_when_the_model_is_built():
+    made = bp.Sequential([Dense(1)], seed=0)
+    made.compile("sgd", "mse", metrics=["mae"])
+    made.metrics[0].name = "mine"
+    assert list(made.evaluate(X, B, return_dict=True)) == ["loss", "mine"]
+
+
+# --- the axis of the classes ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("built", [True, False])
+@pytest.mark.parametrize("kind", [Softmax, Sparsemax])
+def test_the_last_axis_may_be_counted_from_the_front(kind, built):
+    def scores(last):
+        made = bp.Sequential([bp.Input(4)] * built + [Dense(2), last], seed=1)
+        made.compile("sgd", "binary_crossentropy", metrics=["precision", "recall", "auc"])
+        return made.evaluate(X, np.eye(2)[B])
+
+    np.testing.assert_allclose(scores(kind(axis=1)), scores(kind()), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "verb", ["fit", "evaluate", "train_on_batch", "explain", "check_gradients"]
+)
+@pytest.mark.parametrize("last", [lambda: Softmax(), lambda: Softmax(axis=1)])
+def test_a_softmax_of_one_number_is_refused(last, verb):
+    made = bp.Sequential([Dense(1), last()], seed=0)
+    made.compile("sgd", "binary_crossentropy")
+    with pytest.raises(bp.core.errors.ShapeError, match="one alone never changes"):
+        getattr(made, verb)(X, B)

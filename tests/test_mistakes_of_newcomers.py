@@ -70,6 +70,18 @@ CALLS = {
     "explain": (lambda: bp.explain.explain(classifier, X, C), "model must be a model"),
     "explain a class": (lambda: bp.explain.explain(bp.Sequential, X, C), "model must be a model"),
     "fit_many functions": (lambda: bp.fit_many([classifier], X, C), "models must hold"),
+    "fit_many without a list": (
+        lambda: bp.fit_many(classifier, X, C),
+        r"call what makes one, as in \[build\(\) for",
+    ),
+    "fit_many samples apart": (
+        lambda: bp.fit_many([classifier(), classifier()], [X, X], [C, C], verbose=0),
+        r"an array for each of the 2 models.*rows=\[…\]",
+    ),
+    "fit_many samples apart, unequal": (
+        lambda: bp.fit_many([classifier(), classifier()], [X, X[:5]], [C, C[:5]], verbose=0),
+        r"an array for each of the 2 models.*rows=\[…\]",
+    ),
     "fit_many class": (lambda: bp.fit_many([bp.Sequential], X, C), "models must hold"),
     "build of a number": (lambda: bp.cross_validate(lambda: 5, X, C), "build returned 5"),
     "build of none": (lambda: bp.cross_validate(lambda: None, X, C), "return the model"),

@@ -8,7 +8,20 @@ from mistakes import C, X, assert_speaks, classifier
 import backprop as bp
 from backprop import datasets, inspection, plotting
 from backprop.callbacks import LivePlot
-from backprop.layers import Activation, Conv1D, Dense, Input, Layer, ReLU, RepeatVector, SimpleRNN
+from backprop.layers import (
+    GRU,
+    LSTM,
+    Activation,
+    Conv1D,
+    Dense,
+    Input,
+    Layer,
+    MultiHeadAttention,
+    ReLU,
+    RepeatVector,
+    SimpleRNN,
+    TimeDistributed,
+)
 from backprop.losses import Huber, Loss
 from backprop.sequential.elsewhere import ELSEWHERE
 
@@ -82,6 +95,13 @@ CALLS = {
         lambda: bp.fit_many([classifier(), classifier()], [X, X[:5]], [C, C[:5]], verbose=0),
         r"an array for each of the 2 models.*rows=\[…\]",
     ),
+    **{
+        f"a last state into {layer}": (
+            lambda layer=layer: bp.Sequential([LSTM(8), layer]).predict(np.ones((3, 4, 2))),
+            r"of shape \(N, 8\):.* takes return_sequences=True",
+        )
+        for layer in (GRU(8), Conv1D(4, 2), MultiHeadAttention(2, 4), TimeDistributed(Dense(3)))
+    },
     "fit_many class": (lambda: bp.fit_many([bp.Sequential], X, C), "models must hold"),
     "build of a number": (lambda: bp.cross_validate(lambda: 5, X, C), "build returned 5"),
     "build of none": (lambda: bp.cross_validate(lambda: None, X, C), "return the model"),

@@ -19,6 +19,7 @@ from backprop.layers import (
     MultiHeadAttention,
     ReLU,
     RepeatVector,
+    Sigmoid,
     SimpleRNN,
     TimeDistributed,
 )
@@ -29,6 +30,12 @@ from backprop.sequential.elsewhere import ELSEWHERE
 def compiled():
     model = classifier()
     model.build((None, *X.shape[1:]))
+    return model
+
+
+def compiled_with(loss):
+    model = bp.Sequential([Dense(1), Sigmoid()], seed=0)
+    model.compile("sgd", loss)
     return model
 
 
@@ -102,6 +109,30 @@ CALLS = {
         )
         for layer in (GRU(8), Conv1D(4, 2), MultiHeadAttention(2, 4), TimeDistributed(Dense(3)))
     },
+    **{
+        f"x and y in a {type(x).__name__}": (
+            lambda x=x: classifier().fit(x, batch_size=8),
+            "pass the samples as arrays, x and y each by itself",
+        )
+        for x in ((X, C), list(zip(X, C, strict=True)))
+    },
+    **{
+        f"labels and {loss}": (
+            lambda loss=loss: compiled_with(loss).fit(X, np.array(["no", "yes"] * 6)),
+            r"dtype is <U3: number .* np\.unique\(y, return_inverse=True\)",
+        )
+        for loss in ("mse", "binary_crossentropy", "hinge")
+    },
+    "labels of regions": (
+        lambda: plotting.decision_regions(
+            lambda Z: np.array(["no", "yes"])[(Z[:, 0] > 0) * 1], X[:, :2], C % 2
+        ),
+        r"returned np.str_\('no'\), …: .* pass its predict_proba, and y",
+    ),
+    "labels of samples": (
+        lambda: plotting.decision_regions(lambda Z: Z[:, 0] > 0, X[:, :2], np.array(["a"] * 12)),
+        r"np\.unique\(y, return_inverse=True\)\[1\]",
+    ),
     "fit_many class": (lambda: bp.fit_many([bp.Sequential], X, C), "models must hold"),
     "build of a number": (lambda: bp.cross_validate(lambda: 5, X, C), "build returned 5"),
     "build of none": (lambda: bp.cross_validate(lambda: None, X, C), "return the model"),

@@ -240,3 +240,12 @@ def test_calibration_voting_and_importance(classifier, iris):
     fitted = clone(classifier).fit(X, y)
     importance = permutation_importance(fitted, X, y, n_repeats=3, random_state=0)
     assert importance.importances_mean[2] > importance.importances_mean[1]
+
+
+def test_an_unknown_parameter_is_told_those_of_build():
+    def build(n_features, n_outputs, units=8, rate=0.1):
+        return bp.Sequential([Dense(units), Dense(n_outputs)])
+
+    for kind in (SequentialClassifier, SequentialRegressor):
+        with pytest.raises(ValueError, match=r"(?s)Invalid parameter 'unitz'.*'rate'.*'units'"):
+            kind(build).set_params(units=4, unitz=3)

@@ -8,7 +8,21 @@ from mistakes import C, X, assert_speaks, classifier
 import backprop as bp
 from backprop import datasets, inspection, plotting
 from backprop.callbacks import LivePlot
-from backprop.layers import Activation, Conv1D, Dense, Input, Layer, ReLU, RepeatVector, SimpleRNN
+from backprop.layers import (
+    GRU,
+    LSTM,
+    Activation,
+    Conv1D,
+    Dense,
+    Input,
+    Layer,
+    MultiHeadAttention,
+    ReLU,
+    RepeatVector,
+    Sigmoid,
+    SimpleRNN,
+    TimeDistributed,
+)
 from backprop.losses import Huber, Loss
 from backprop.sequential.elsewhere import ELSEWHERE
 
@@ -16,6 +30,12 @@ from backprop.sequential.elsewhere import ELSEWHERE
 def compiled():
     model = classifier()
     model.build((None, *X.shape[1:]))
+    return model
+
+
+def compiled_with(loss):
+    model = bp.Sequential([Dense(1), Sigmoid()], seed=0)
+    model.compile("sgd", loss)
     return model
 
 
@@ -70,6 +90,49 @@ CALLS = {
     "explain": (lambda: bp.explain.explain(classifier, X, C), "model must be a model"),
     "explain a class": (lambda: bp.explain.explain(bp.Sequential, X, C), "model must be a model"),
     "fit_many functions": (lambda: bp.fit_many([classifier], X, C), "models must hold"),
+    "fit_many without a list": (
+        lambda: bp.fit_many(classifier, X, C),
+        r"call what makes one, as in \[build\(\) for",
+    ),
+    "fit_many samples apart": (
+        lambda: bp.fit_many([classifier(), classifier()], [X, X], [C, C], verbose=0),
+        r"an array for each of the 2 models.*rows=\[…\]",
+    ),
+    "fit_many samples apart, unequal": (
+        lambda: bp.fit_many([classifier(), classifier()], [X, X[:5]], [C, C[:5]], verbose=0),
+        r"an array for each of the 2 models.*rows=\[…\]",
+    ),
+    **{
+        f"a last state into {layer}": (
+            lambda layer=layer: bp.Sequential([LSTM(8), layer]).predict(np.ones((3, 4, 2))),
+            r"of shape \(N, 8\):.* takes return_sequences=True",
+        )
+        for layer in (GRU(8), Conv1D(4, 2), MultiHeadAttention(2, 4), TimeDistributed(Dense(3)))
+    },
+    **{
+        f"x and y in a {type(x).__name__}": (
+            lambda x=x: classifier().fit(x, batch_size=8),
+            "pass the samples as arrays, x and y each by itself",
+        )
+        for x in ((X, C), list(zip(X, C, strict=True)))
+    },
+    **{
+        f"labels and {loss}": (
+            lambda loss=loss: compiled_with(loss).fit(X, np.array(["no", "yes"] * 6)),
+            r"dtype is <U3: number .* np\.unique\(y, return_inverse=True\)",
+        )
+        for loss in ("mse", "binary_crossentropy", "hinge")
+    },
+    "labels of regions": (
+        lambda: plotting.decision_regions(
+            lambda Z: np.array(["no", "yes"])[(Z[:, 0] > 0) * 1], X[:, :2], C % 2
+        ),
+        r"returned np.str_\('no'\), …: .* pass its predict_proba, and y",
+    ),
+    "labels of samples": (
+        lambda: plotting.decision_regions(lambda Z: Z[:, 0] > 0, X[:, :2], np.array(["a"] * 12)),
+        r"np\.unique\(y, return_inverse=True\)\[1\]",
+    ),
     "fit_many class": (lambda: bp.fit_many([bp.Sequential], X, C), "models must hold"),
     "build of a number": (lambda: bp.cross_validate(lambda: 5, X, C), "build returned 5"),
     "build of none": (lambda: bp.cross_validate(lambda: None, X, C), "return the model"),

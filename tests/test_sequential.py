@@ -9,7 +9,7 @@ from small_models import assert_same_weights
 
 import backprop as bp
 from backprop.initializers import Constant
-from backprop.layers import Dense, Input, Layer, ReLU, Softmax, Tanh
+from backprop.layers import Dense, Dropout, Input, Layer, ReLU, Softmax, Tanh
 from backprop.losses.heads import MatchedHead
 from backprop.optimizers import SGD
 
@@ -250,3 +250,34 @@ def test_layer_of_ones_own_trains_with_the_others(rng):
     np.testing.assert_allclose(model.get_weights()[0], 2 - 0.1 * gradient, rtol=1e-12)
     assert model.layers[0].name == "scale_1"
     assert model.parameters["scale_1.gamma"].shape == (3,)
+
+
+# ------------------------------------------------------------------------------ arrays of its own
+
+
+def test_what_a_call_returns_is_overwritten_by_no_other(rng):
+    X = rng.normal(size=(3, 50, 8))
+    loss = "sparse_categorical_crossentropy"
+    for end, name in (([Softmax()], loss), ([], "mse")):
+        model = bp.Sequential([Dense(16), ReLU(), Dropout(0.5), Dense(3), *end], seed=0)
+        assert not np.array_equal(model(X[0], training=True), model(X[0], training=True))
+        model.compile("sgd", name)
+        drawn = [model(X[0], training=True) for _ in range(20)]
+        assert np.std(drawn, axis=0).max() > 0.05
+        assert not np.array_equal(model(X[0], training=True), model(X[1], training=True))
+
+
+def test_what_backward_returns_is_overwritten_by_no_other(data):
+    model = classifier()
+    model.build((None, 5))
+    model.layers[0].needs_input_gradient = True
+
+    def gradients(rows):
+        A = model(data[0][rows], training=True)  # the loss takes a copy for the array itself
+        model.loss.forward(A, data[1][rows])
+        return model.backward(), model.backward(np.ones_like(A))
+
+    first, second = gradients(slice(0, 5)), gradients(slice(5, 10))
+    assert not any(np.shares_memory(a, b) for a in first for b in second)
+    np.testing.assert_array_equal(first, gradients(slice(0, 5)))
+    assert not np.allclose(first, second)

@@ -256,7 +256,8 @@ def refuse_beside_stream(
             if "validation" in name:
                 argument = f"validation_{argument}"
             raise ValueError(
-                f"{argument} needs arrays, but {name} makes batches by itself: {advice}."
+                f"{argument} needs arrays, but {name} makes batches by itself: {advice}, or "
+                f"pass the samples as arrays, x and y each by itself."
             )
 
 

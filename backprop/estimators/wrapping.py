@@ -81,6 +81,13 @@ class Wrapped(Estimator):
             for name in params.keys() - self.get_params():
                 if "__" not in name:
                     setattr(self, name, params[name])
+        known = self.get_params()
+        for name in params:
+            if name.partition("__")[0] not in known:
+                raise ValueError(
+                    f"Invalid parameter {name!r} for estimator {self}. Valid parameters are: "
+                    f"{sorted(known)!r}."
+                )
         super().set_params(**params)
         return self
 

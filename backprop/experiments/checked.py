@@ -10,6 +10,7 @@ from backprop.core.arrays import as_numbers, to_array
 from backprop.core.checks import check_list
 from backprop.core.errors import ShapeError
 from backprop.core.frames import check_labels
+from backprop.core.lookup import is_function
 from backprop.core.ranges import check_finite
 from backprop.core.types import Array, is_sparse
 from backprop.data.inputs import as_csr
@@ -26,6 +27,11 @@ def checked_models(models: Any) -> list[Any]:
         ValueError: A model comes twice, or two have one optimizer.
         NotCompiledError: One is not compiled.
     """
+    if is_function(models) and not hasattr(models, "compiled"):
+        raise TypeError(
+            f"models must be a list of compiled models, but it is {models!r}: call what makes one, "
+            f"as in [build() for _ in range(10)]."
+        )
     found = check_list(models, "models")
     for model in found:
         if isinstance(model, type) or not hasattr(model, "compiled"):
@@ -40,13 +46,23 @@ def checked_models(models: Any) -> list[Any]:
     return found
 
 
-def checked_samples(x: Any, y: Any, weight: Any) -> tuple[Any, Array, Array | None]:
+def checked_samples(
+    x: Any, y: Any, weight: Any, n_models: int = 0
+) -> tuple[Any, Array, Array | None]:
     """Inputs, targets and weights as arrays with as many rows.
 
     Raises:
         TypeError: x is no array.
-        ShapeError: Their lengths differ.
+        ShapeError: Their lengths differ, or they are lists of the arrays of each model.
     """
+    if all(isinstance(each, list | tuple) and len(each) == n_models for each in (x, y)) and all(
+        len(getattr(a, "shape", ())) > 1 and a.shape[:1] == np.shape(b)[:1]
+        for a, b in zip(x, y, strict=True)
+    ):
+        raise ShapeError(
+            f"x and y hold an array for each of the {n_models} models, but are the samples of all: "
+            f"pass whole arrays, and rows=[…] with the numbers of each model's samples."
+        )
     if callable(x) or isinstance(x, Iterator):
         raise TypeError(f"x must be an array for several models, but it is {x!r}.")
     x, y = as_numbers(x, "x", sparse=True), to_array(y, "y")

@@ -122,7 +122,7 @@ def fit_all(
 ) -> list[History]:
     """``fit_many`` for models that are checked."""
     weight = fit_arguments.pop("sample_weight", None)
-    x, y, weight = checked_samples(x, y, weight)
+    x, y, weight = checked_samples(x, y, weight, len(models))
     trained = checked_rows(rows, "rows", len(models), len(y))
     held_out = checked_rows(validation_rows, "validation_rows", len(models), len(y))
     callbacks = check_list(fit_arguments.get("callbacks"), "callbacks")

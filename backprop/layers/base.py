@@ -92,7 +92,7 @@ class Layer(CheckedLayer):
         return tuple(input_shape)
 
     def forward(self, X: Array, training: bool = False) -> Array:
-        """Y for a batch X of shape ``(N, *input_shape)``."""
+        """Y for a batch X, ``(N, *input_shape)``; in training a buffer until its next call."""
         raise NotImplementedError(f"{type(self).__name__} must define forward(X, training).")
 
     def backward(self, delta: Array) -> Array | None:

@@ -62,7 +62,8 @@ class TimeDistributed(Block):
             shape = ", ".join(map(str, ("N", *input_shape)))
             raise ShapeError(
                 f"{self} takes sequences, arrays of shape (N, T, …), but received one of shape "
-                f"({shape}): leave it out if there are no steps."
+                f"({shape}): leave it out if there are no steps; an LSTM or GRU before it takes "
+                f"return_sequences=True."
             )
         return (input_shape[0], *self.layer.output_shape(tuple(input_shape[1:])))
 

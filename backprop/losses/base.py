@@ -90,7 +90,7 @@ class Loss(CheckedLoss):
         return self.compute(*self.checked(prediction, target, sample_weight))
 
     def backward(self) -> Array:
-        """∂E/∂prediction of the last ``forward``, of the prediction's shape.
+        """∂E/∂prediction of the last ``forward``, in an array that the next call overwrites.
 
         Raises:
             NoForwardError: There was none.

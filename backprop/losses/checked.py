@@ -105,7 +105,10 @@ class CheckedLoss(Settings):
         """
         target = np.asarray(target)
         if target.dtype.kind not in "fiub":
-            raise TypeError(f"{self}: targets must be numbers, but their dtype is {target.dtype}.")
+            raise TypeError(
+                f"{self}: targets must be numbers, but their dtype is {target.dtype}: number "
+                f"classes, for example with np.unique(y, return_inverse=True)[1]."
+            )
         if output_shape[-1] == 1 and target.shape[1:] == output_shape[:-1]:
             target = target[..., np.newaxis]  # (N,) -> (N, 1)
         if target.shape[1:] != output_shape:

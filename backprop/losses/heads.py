@@ -3,6 +3,8 @@
 import copy
 from typing import Any, Self
 
+import numpy as np
+
 from backprop.core.types import Array, Shape
 from backprop.losses.base import Loss
 from backprop.losses.cross_entropy import CrossEntropy, Partition
@@ -87,9 +89,9 @@ class MatchedHead(Loss):
     def sample_losses(self, prediction: Array, target: Array, each: bool = False) -> Array:
         """ℓ of the last training ``predict``, which returned ``prediction``."""
         Z, A = self.activation.Z, self.activation.A
-        if prediction is not A:
+        if prediction is not A and not np.array_equal(prediction, A, equal_nan=True):
             raise ValueError(
-                f"{self} is joined with the model's {self.activation}: pass it the very array that "
+                f"{self} is joined with the model's {self.activation}: pass it what "
                 f"model.forward(X, training=True) returned last. For other arrays use a loss of "
                 f"your own: bp.losses.{type(self.loss).__name__}()."
             )

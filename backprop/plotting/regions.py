@@ -153,6 +153,12 @@ def plane(predict: Any, X: Array, y: Array, resolution: int) -> Plane:
 def _as_probabilities(answer: Array, points: int, classes: int) -> Array:
     """Return what ``predict`` answered as probabilities ``(points, K)``, K at least 2."""
     array = np.asarray(answer)
+    if array.dtype.kind not in "fiub":
+        raise ValueError(
+            f"predict must return probabilities or class indices, but returned {array.flat[0]!r}, "
+            f"…: of a classifier with labels pass its predict_proba, and y as "
+            f"np.unique(y, return_inverse=True)[1]."
+        )
     if array.shape == (points, 1):
         array = array[:, 0]
     if array.shape == (points,) and array.dtype.kind in "iub":

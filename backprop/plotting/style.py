@@ -215,7 +215,10 @@ def class_indices(name: str, values: object, count: int) -> Array:
     if array.dtype.kind not in "iub" and not (
         array.dtype.kind == "f" and np.isfinite(array).all() and (array == np.round(array)).all()
     ):
-        raise ValueError(f"{name} must hold class indices 0, 1, … but has the dtype {array.dtype}.")
+        raise ValueError(
+            f"{name} must hold class indices 0, 1, … but has the dtype {array.dtype}: number the "
+            f"classes, for example with np.unique({name}, return_inverse=True)[1]."
+        )
     array = array.astype(np.int64)
     if count and array.min() < 0:
         raise ValueError(f"{name} must hold class indices from 0 on but holds {array.min()}.")

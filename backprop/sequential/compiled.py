@@ -139,6 +139,17 @@ class CompiledNetwork(Network):
         self._head, self._joined = head, head is not self._given_loss
         self._body = unfold(self.layers)[:-1] if self._joined else self.layers
 
+    def __call__(self, X: Array, training: bool = False) -> Array:
+        """``forward``, as Keras and PyTorch write it; no later call changes what it returns.
+
+        Example:
+            >>> model = bp.Sequential([bp.layers.Dropout(0.5, seed=0)])
+            >>> model(np.ones((1, 4)), training=True)
+            array([[2., 2., 2., 0.]], dtype=float32)
+        """
+        output = self.forward(X, training)
+        return output.copy() if training else output
+
     def backward(self, delta: Array | None = None) -> Array | None:
         """Writes the gradient of every parameter, from the last layer to the first.
 
@@ -148,7 +159,7 @@ class CompiledNetwork(Network):
             delta: ∂E/∂output, or None for that of the last ``model.loss.forward(…)``.
 
         Returns:
-            ∂E/∂X if the first layer's ``needs_input_gradient`` is set, else None.
+            ∂E/∂X if the first layer's ``needs_input_gradient`` is set, else None; it is yours.
 
         Example:
             >>> model = bp.Sequential([bp.layers.Dense(1, False, "ones")])
@@ -161,8 +172,9 @@ class CompiledNetwork(Network):
         if delta is None:
             found = self.backpropagate(self.loss.backward())
             self._complete_deltas()
-            return found
-        return self._back_through(self.layers, delta)
+        else:
+            found = self._back_through(self.layers, delta)
+        return None if found is None else found.copy()
 
     def backpropagate(self, delta: Array) -> Array | None:
         """``backward`` as training does it, from what ``loss.backward`` returned.

@@ -185,14 +185,12 @@ class Network(Weights):
     def forward(self, X: Array, training: bool = False) -> Array:
         """The output for a batch; with ``training`` the layers keep what ``backward`` needs.
 
+        In training the array is the last layer's own, which the next such call overwrites:
+        ``model(X, training=True)`` returns one to keep.
+
         Args:
             X: A batch, shape ``(N, n_features)``.
             training: Whether a backward pass is to follow.
-
-        Example:
-            >>> model = bp.Sequential([bp.layers.Dropout(0.5, seed=0)])
-            >>> model(np.ones((1, 4)), training=True)  # as Keras and PyTorch call it
-            array([[2., 2., 2., 0.]], dtype=float32)
         """
         other = type(X) is not np.ndarray and not hasattr(X, "tape")  # that of a recorded step
         if other or X.dtype != self.dtype:
@@ -202,8 +200,6 @@ class Network(Weights):
             self.build((None, *X.shape[1:]))
         output = forward_through(self._body, X, training) if training else self.infer(X)
         return output if self._head is None else self._head.predict(output, training)
-
-    __call__ = forward
 
     def infer(self, X: Array) -> Array:
         """What all layers but a matched head's make of a checked batch in inference."""

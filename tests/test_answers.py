@@ -1,0 +1,57 @@
+"""Metrics on answers, yes or no, beside targets that are none."""
+
+import numpy as np
+import pytest
+
+import backprop as bp
+from backprop.layers import Dense, Sigmoid, Softmax, Tanh
+from backprop.metrics import AUC, Accuracy, BinaryAccuracy, BinaryIoU, F1Score, Precision
+
+X = np.random.default_rng(0).normal(size=(12, 3))
+YES = np.arange(12) % 2.0
+NUMBERS = YES * 30 + 25
+SIGNS = 2 * YES - 1
+SOFT = np.linspace(0, 1, 12)
+
+
+def fit(y, metrics, loss="mse", end=(), outputs=1, **options):
+    model = bp.Sequential([Dense(outputs), *(kind() for kind in end)], seed=0)
+    model.compile("sgd", loss, metrics=metrics)
+    return model.fit(X, y, verbose=0, **options)
+
+
+@pytest.mark.parametrize(
+    "metric", ["accuracy", "precision", "f1_score", "auc", BinaryAccuracy(), BinaryIoU()], ids=str
+)
+def test_numbers_are_no_answers(metric):
+    with pytest.warns(RuntimeWarning, match=r"above 0\.5 for yes.*y holds 25, 55, ….*'mae'"):
+        fit(NUMBERS, ["mae", metric])
+    with pytest.warns(RuntimeWarning, match=r"y holds"):
+        fit(np.column_stack([NUMBERS, YES]), [Precision(), "mae"], outputs=2)
+
+
+def test_it_is_said_once_and_also_of_single_steps():
+    model = bp.Sequential([Dense(1)], seed=0)
+    model.compile("sgd", "mse", metrics=["accuracy"])
+    with pytest.warns(RuntimeWarning, match="y holds"):
+        model.train_on_batch(X, NUMBERS)
+    model.train_on_batch(X, NUMBERS)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "precision", BinaryAccuracy(), F1Score()], ids=str)
+def test_signs_are_answers_from_the_threshold_0_on(metric):
+    with pytest.warns(RuntimeWarning, match=r"y holds -1, 1, …: pass .* the threshold 0, or"):
+        fit(SIGNS, [metric], end=[Tanh])
+
+
+def test_right_uses_are_silent():
+    zero = [Accuracy(threshold=0), Precision(0), BinaryIoU(threshold=0), AUC()]
+    fit(SIGNS, zero, end=[Tanh])
+    fit(SIGNS, ["accuracy", "precision"], "hinge")
+    fit(YES, ["accuracy", "precision"], "hinge")
+    fit(NUMBERS, ["mae", "r2_score"])
+    for y in (YES, YES > 0, SOFT):
+        fit(y, ["accuracy", "precision", "auc", "binary_accuracy"], "bce", [Sigmoid])
+        fit(y, ["accuracy", "precision"], "mse", [Sigmoid])
+    fit(YES.astype(int), ["accuracy"], "sparse_categorical_crossentropy", [Softmax], 2)
+    fit(np.where(YES > 0, 1.0, 55), ["accuracy"], sample_weight=YES)

@@ -166,9 +166,9 @@ def test_dicts_in_the_batches_of_a_data_set_are_said_not_to_be_taken():
     """As Keras's data sets have them for models of several inputs."""
     for item, name in (({"x": X}, Y), "x"), ((X, {"y": Y}), "y"):
         for call in (classifier().fit, classifier().evaluate):
-            with pytest.raises(TypeError, match=f"^{name} must hold numbers, but it is a dict: "):
+            with pytest.raises(TypeError, match=rf"^{name} must hold numbers, but it is a dict: "):
                 call(Samples([item]))
-    with pytest.raises(TypeError, match="^x must hold numbers, but it is a dict: pass one array"):
+    with pytest.raises(TypeError, match=r"^x must hold numbers, but it is a dict: pass one array"):
         classifier().predict(Samples([({"x": X}, Y)]))
 
 

@@ -291,3 +291,22 @@ def test_columns_may_be_assigned_as_a_list(frame, model, tmp_path):
     assert model.feature_names == ("a", "b", "c")
     with pytest.raises(ValueError, match="x has the columns of another order"):
         model.predict(frame[["b", "a", "c"]])
+
+
+@pytest.mark.parametrize("kind", [lambda f: f.iloc[0], lambda f: f["a"], lambda f: [1.0, 2.0, 3.0]])
+def test_advice_about_what_is_no_array_can_be_followed(kind, frame, model):
+    row = kind(frame)
+    for _ in range(2):  # before it is built, and then
+        with pytest.raises(ValueError, match=r"use np\.asarray\(x\)\.reshape\(-1, 1\) .* or np"):
+            model.predict(row)
+        model.fit(frame, np.zeros(20), verbose=0)
+    grids = bp.Sequential([bp.Input((3, 1)), bp.layers.Flatten(), Dense(1)], seed=0)
+    with pytest.raises(ValueError, match=r" np\.asarray\(x\)\[\.\.\., np\.newaxis\]"):
+        grids.predict(frame)
+
+
+def test_a_table_without_columns(frame, model):
+    with pytest.raises(
+        ValueError, match=r"without numbers .* \(20, 0\)\. Pass at least one number"
+    ):
+        model.fit(frame[[]], np.zeros(20), verbose=0)

@@ -74,11 +74,17 @@ def as_inputs(x: Any, input_shape: Shape | None, layers: Sequence[Layer], name: 
     X = as_numbers(x, name, sparse=True)
     if is_sparse(X):
         X = as_rows(X, layers[0], name)
-    check_rows(X, name)
+    check_rows(X, name, x)
     if input_shape is not None and not takes(layers, X.shape[1:], input_shape):
         found = f"{name} has the shape {X.shape}"
-        raise ShapeError(misfit(X.shape, input_shape, layers[0], found, name))
+        raise ShapeError(misfit(X.shape, input_shape, layers[0], found, as_array_code(x, name)))
     return X
+
+
+def as_array_code(x: Any, name: str) -> str:
+    """The code for x as an array: of a list, a frame or a column that is to be reshaped."""
+    code = in_code(name)
+    return code if isinstance(x, np.ndarray) or is_sparse(x) else f"np.asarray({code})"
 
 
 def warn_of_bytes(X: Array, layers: Iterable[Layer]) -> None:
@@ -119,20 +125,25 @@ def surely_finite(X: Array) -> bool:
     return bool(np.isfinite(sums).all())
 
 
-def check_rows(X: Array, name: str) -> None:
+def check_rows(X: Array, name: str, given: Any = None) -> None:
     """Checks that the first axis counts samples.
+
+    Args:
+        X: Inputs.
+        name: What error messages call them.
+        given: What the user passed, if it may be no array.
 
     Raises:
         ShapeError: There is no second axis, or nothing along it.
     """
     if X.ndim > 1 and X.shape[1] == 0:
         raise ShapeError(
-            f"{name} holds samples without numbers or steps: its shape is {X.shape}. Leave them "
-            f"out, or pad sequences with datasets.pad_sequences({in_code(name)}, maxlen=…) to some "
-            f"steps."
+            f"{name} holds samples without numbers or steps: its shape is {X.shape}. Pass at least "
+            f"one number for each; datasets.pad_sequences({in_code(name)}, maxlen=…) gives some "
+            f"steps to sequences."
         )
     if X.ndim < 2 or 0 in X.shape[1:]:
-        code = in_code(name)
+        code = as_array_code(X if given is None else given, name)
         raise ShapeError(
             f"{name} must have a row for each sample, shape (N, features), but its shape is "
             f"{X.shape}: use {code}.reshape(-1, 1) for one feature or {code}.reshape(1, -1) for "

@@ -67,12 +67,14 @@ def predict(
     size = EVALUATION_BATCH if batch_size is None else check_integer(batch_size, "batch_size")
     X = X if steps is None else X[: steps * size]
     heard = check_list(callbacks, "callbacks")
+    told = None
+    if heard:  # which are checked before anything is built
+        told = CallbackList(heard, network, {"steps": -(-X.shape[0] // size), "verbose": verbose})
     build_for(network, X)
     if batch_size is None and not heard and X.dtype == network.dtype and X.ndim == 2:
         size *= MANY if in_parts(X[:size], network.parameters.largest) else 1
-    told = None
-    if heard or X.shape[0] > size:
-        told = CallbackList(heard, network, {"steps": -(-X.shape[0] // size), "verbose": verbose})
+    if told is None and X.shape[0] > size:
+        told = CallbackList([], network, {})
     with single_blas_threads():
         if told is None:
             outputs = predict_rows(network, X, 0)

@@ -122,3 +122,11 @@ def test_large_memory_maps_name_the_row_among_all(
 def test_what_a_normalization_sees_of_a_large_memory_map_is_checked(mapped, large, bad, dtype):
     with pytest.raises(ValueError, match=r"^x holds (nan|1e\+39).* in row 41, column 2"):
         classifier(Normalization()).fit(mapped(bad, dtype), Y, shuffle=large, verbose=0)
+
+
+def test_a_checked_memory_map_is_an_array_of_the_same_memory(mapped):
+    """Nobody looks at it again, and nothing is copied."""
+    x = mapped(0.0)
+    found = inputs.check_inputs(x, (4,), classifier().layers, drawn=True)
+    assert type(found) is np.ndarray
+    assert np.shares_memory(found, x)

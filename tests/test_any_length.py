@@ -262,3 +262,28 @@ def test_outputs_of_different_lengths_are_no_array() -> None:
     model.build((None, 3))
     with pytest.raises(ShapeError, match=r"\(3, 3\), \(5, 3\), make no one array"):
         model.predict(lambda: iter(batches))
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_a_list_of_batches_of_another_length_is_predicted_batch_by_batch(
+    kind: type, rng: np.random.Generator
+) -> None:
+    """Batches of a built model, as those of one that is not, and of a generator."""
+    tokens = [rng.integers(0, 5, shape) for shape in ((4, 6), (3, 6), (2, 7))]
+    X = [rng.normal(size=(n, T, 2)).astype("f4") for n, T in ((4, 5), (3, 5), (2, 3))]
+    for layers, shape, batches in (
+        ([bp.layers.LSTM(3)], (3, 2), X),
+        ([bp.layers.LSTM(3)], (3, 2), X[:1] * 2),
+        ([bp.layers.Embedding(5, 2), bp.layers.GlobalAveragePooling1D()], (5,), tokens),
+    ):
+        model = bp.Sequential(layers, seed=0)
+        model.build((None, *shape))
+        expected = np.concatenate([model.predict(each) for each in batches])
+        np.testing.assert_array_equal(model.predict(kind(batches)), expected)
+        np.testing.assert_array_equal(model.predict(iter(batches)), expected)
+    model = bp.Sequential([bp.layers.LSTM(3)], seed=0)
+    model.build((None, 3, 2))
+    assert model.predict([X[0][0], X[1][0]]).shape == (2, 3)  # samples, and not batches
+    for shape in ((4, 5, 3), (3, 5, 3)):
+        with pytest.raises(ShapeError, match="LSTM 'lstm_1' was built for"):
+            model.predict([np.ones((4, 5, 3)), np.ones(shape)])

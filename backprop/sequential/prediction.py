@@ -23,7 +23,7 @@ from backprop.engine.forward import in_parts
 from backprop.engine.predictions import predictions_of
 from backprop.engine.threads import single_blas_threads
 from backprop.layers import Layer
-from backprop.layers.block import shape_through
+from backprop.layers.block import shape_through, takes
 from backprop.training.divergence import quietly, warn_of_overflow
 from backprop.training.progress import progress
 
@@ -84,13 +84,22 @@ def predict(
 
 
 def are_batches(network: Any, x: Any) -> bool:
-    """Whether a list of equal arrays is one of batches, by what the layers of a new network take.
+    """Whether a list of arrays is one of batches, by what the layers take.
+
+    Those of a network that is not built are asked of equal arrays alone.
 
     Raises:
         ShapeError: It may be one of samples as well.
     """
-    shapes = {shape_of(item) for item in x} if isinstance(x, list | tuple) else set()
-    shape = shapes.pop() if len(shapes) == 1 and network.input_shape is None else None
+    known = network.input_shape
+    first = shape_of(x[0]) if isinstance(x, list | tuple) and x else None
+    if first is None or (known is not None and len(first) != len(known) + 1):
+        return False  # before many rows are looked at
+    shapes = {shape_of(item) for item in x}
+    if known is not None:  # unequal ones make no array of samples
+        same = all(each is not None and len(each) == len(first) for each in shapes)
+        return same and (len(shapes) > 1 or takes(network.layers, first[1:], known))
+    shape = shapes.pop() if len(shapes) == 1 else None
     if shape is None or len(shape) < 2:
         return False
     samples = not is_sparse(x[0]) and fits(network.layers, shape)

@@ -229,6 +229,17 @@ def test_pipelines_on_frames(classifier, table):
 
 
 @classifiers
+def test_the_networks_know_the_columns_too(classifier, iris):
+    X, y = iris
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    fitted = clone(classifier).fit(frame, y)
+    assert fitted.model_.feature_names == ("a", "b", "c", "d")
+    with pytest.raises(ValueError, match="x has the columns of another order"):
+        fitted.model_.predict(frame[list("dcba")])
+    assert clone(classifier).fit(X, y).model_.feature_names is None
+
+
+@classifiers
 def test_calibration_voting_and_importance(classifier, iris):
     X, y = iris
     calibrated = CalibratedClassifierCV(classifier, cv=2).fit(X, y)

@@ -253,7 +253,7 @@ def test_a_source_that_has_columns_is_compared_with_what_was_trained_on(frame, m
     y = np.zeros(20)
     frame.assign(y=y).to_parquet(tmp_path / "t.parquet")
     source = bp.datasets.from_parquet(tmp_path / "t.parquet", ["b", "a", "c"], "y")
-    words = "^validation x has the columns of another order.*: let it make these, in this order"
+    words = "^validation x has the columns of another order.*: pass these, in this order"
     with pytest.raises(ValueError, match=words):
         model.fit(frame, y, validation_data=source, verbose=0)
     with pytest.raises(ValueError, match=words):

@@ -45,8 +45,8 @@ def check_labels(x: Any, known: Labels | None, name: str = "x") -> Labels | None
             wrong = f"{f'no column {missing[0]!r}' if missing else f'a new column {new[0]!r}'}"
         some = ", ".join(map(repr, known[:8])) + (", …" if len(known) > 8 else "")
         advice = f"pass {in_code(name)}[list(model.feature_names)]"
-        if callable(x):  # a source of batches
-            advice = "let it make these, in this order"
+        if callable(x) or name.startswith("validation "):  # beside x, which the model learns
+            advice = "pass these, in this order"
         raise ValueError(
             f"{name} has {wrong}, but the model was trained on the columns {some}: {advice}."
         )

@@ -91,6 +91,10 @@ class Estimator(BaseEstimator):
         """The networks as they are to predict."""
         return self.models_
 
+    def _columns(self) -> tuple[str, ...] | None:
+        """The columns of the frame that was trained on, which the networks are to know, too."""
+        return tuple(getattr(self, "feature_names_in_", ())) or None
+
     def _outputs(self, X: Any) -> list[Array]:
         """The outputs of each network, ``(N, K)``."""
         check_is_fitted(self)

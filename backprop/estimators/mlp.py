@@ -238,6 +238,7 @@ class MLP(Estimator):
                 draw_weights(model, self.activation, random)
             self.coefs_, self.intercepts_ = views(self.models_[0])
         for model in self._networks():
+            model.feature_names = self._columns()
             if made or not incremental:
                 model.compile(make_optimizer(self), make_loss(self), self.metrics)
 

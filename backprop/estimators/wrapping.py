@@ -116,6 +116,8 @@ class Wrapped(Estimator):
             self.models_ = self._build(X.shape[1], n_outputs)
         else:
             check_members(self)
+        for model in self.models_:
+            model.feature_names = self._columns()
         first = self.models_[0]
         weight = None if sample_weight is None else check_weight(sample_weight, X)
         weight = of_mean_1(self._weigh(y, weight))

@@ -96,9 +96,12 @@ def are_batches(network: Any, x: Any) -> bool:
     if first is None or (known is not None and len(first) != len(known) + 1):
         return False  # before many rows are looked at
     shapes = {shape_of(item) for item in x}
-    if known is not None:  # unequal ones make no array of samples
-        same = all(each is not None and len(each) == len(first) for each in shapes)
-        return same and (len(shapes) > 1 or takes(network.layers, first[1:], known))
+    if known is not None:
+        if any(each is None or len(each) != len(first) for each in shapes):
+            return False
+        rest = {each[1:] for each in shapes if each}
+        unequal = len(rest) < len(shapes)  # in their rows alone, as batches may be
+        return unequal or all(takes(network.layers, each, known) for each in rest)
     shape = shapes.pop() if len(shapes) == 1 else None
     if shape is None or len(shape) < 2:
         return False

@@ -53,6 +53,21 @@ def take_kept(layer: Any) -> None:
         parameter.value[...] = value
 
 
+def check_none_kept(layers: Sequence[Any]) -> None:
+    """Refuses to save layers that are not built if weights that there are would be lost.
+
+    Raises:
+        NotBuiltError: A layer is a copy, which will begin with the weights of the original.
+    """
+    for layer in layers:
+        for part in [layer, *layer.inside()]:
+            if part._kept:
+                raise NotBuiltError(
+                    f"{part} is a copy with weights, but a file has no weights of a model that is "
+                    f"not built: call model.build((None, n_features)) before model.save, or fit it."
+                )
+
+
 def set_weights(parameters: Sequence[Parameter], weights: Sequence[Any]) -> None:
     """Sets parameters, in their order.
 

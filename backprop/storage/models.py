@@ -24,15 +24,15 @@ from backprop import (
     schedules,
 )
 from backprop.core.durable import FilePath, check_file
-from backprop.core.errors import NotBuiltError
 from backprop.core.lookup import arguments_of
 from backprop.core.settings import Settings
+from backprop.core.transfer import check_none_kept
 from backprop.core.types import Array
 from backprop.layers import Layer
-from backprop.layers.block import walk
 from backprop.losses import scikit
 from backprop.optimizers import Optimizer
 from backprop.storage import files, snapshot
+from backprop.storage.remade import check_remade
 
 M = TypeVar("M")
 
@@ -68,7 +68,8 @@ def save(model: Any, path: FilePath, include_optimizer: bool = True) -> None:
 
     Raises:
         TypeError: A part of the model cannot be written down; the message says which and why.
-        ValueError: A part could not be made again from what would be written down.
+        ValueError: A part could not be made again from what would be written down, or would be
+            another one.
         NotBuiltError: The model is not built, but has copies of layers with their weights.
         OSError: The file cannot be written; the one that was there is still there.
     """
@@ -92,24 +93,10 @@ def save(model: Any, path: FilePath, include_optimizer: bool = True) -> None:
     for part in (tree["layers"], *(tree["compiled"] or {}).values()):
         remake(part, known, "the model")
     if model.input_shape is None:
-        check_no_copies(model)
+        check_none_kept(model.layers)
     else:
         tree |= snapshot.take(model, include_optimizer)
     files.write(path, "model", tree)
-
-
-def check_no_copies(model: Any) -> None:
-    """Refuses a model that is not built if weights that are there already would be lost.
-
-    Raises:
-        NotBuiltError: A layer is a copy, which begins with the weights of the original.
-    """
-    for _, layer in walk(model.layers):
-        if layer._kept:
-            raise NotBuiltError(
-                f"{layer} is a copy with weights, but a file has no weights of a model that is not "
-                f"built: call model.build((None, n_features)) before model.save, or fit it."
-            )
 
 
 def metrics_of(model: Any, weighted: bool, known: dict[str, Any]) -> list[Any]:
@@ -233,16 +220,23 @@ def call_of(made: Any, what: str, known: dict[str, Any]) -> dict[str, Any]:
                 f"{what} cannot be saved: {kind.__name__} takes the argument {name!r}, but has no "
                 f"attribute of that name: keep it as self.{name}."
             )
-        value = getattr(made, name)
-        if isinstance(made, Optimizer) and name == "learning_rate":
-            value = made.schedule or value
-        arguments[name] = describe(value, f"{name} of {what}", known)
+        arguments[name] = describe(argument_of(made, name), f"{name} of {what}", known)
     found: dict[str, Any] = {CLASS: name_of(kind), "arguments": arguments}
-    if "." not in found[CLASS]:
-        note(kind, known)
     if isinstance(made, Layer):
         found |= {"name": made.name, "trainable": made._trainable}
+    if "." not in found[CLASS]:
+        note(kind, known)
+        again = remake(found, known, "the model")
+        given, new = ({n: argument_of(each, n) for n in names} for each in (made, again))
+        check_remade(what, made, again, given, new)
     return found
+
+
+def argument_of(made: Any, name: str) -> Any:
+    """The argument of that name of an object's constructor: its attribute of that name."""
+    value = getattr(made, name)
+    scheduled = isinstance(made, Optimizer) and name == "learning_rate"
+    return made.schedule or value if scheduled else value
 
 
 def note(own: Any, known: dict[str, Any]) -> None:

@@ -1,0 +1,189 @@
+"""A part of one's own that a file would bring back as another one is refused by save."""
+
+import numpy as np
+import pytest
+
+import backprop as bp
+from backprop.layers import Chain, Dense, Layer
+from backprop.losses import Loss
+from backprop.metrics import MeanMetric
+from backprop.optimizers import SGD
+from backprop.regularizers import Regularizer
+
+X = np.random.default_rng(0).standard_normal((12, 4))
+Y = X.sum(axis=1)
+
+
+class Times(Layer):
+    def forward(self, X, training=False):
+        return X * self.factor
+
+    def backward(self, delta):
+        return delta * self.factor
+
+
+class Kept(Times):
+    def __init__(self, rate=0.3):
+        super().__init__()
+        self.rate = 1 - rate
+
+    @property
+    def factor(self):
+        return self.rate
+
+
+class Named(Times):
+    def __init__(self, **options):
+        super().__init__(options.get("name"))
+        self.factor = options.get("factor", 1.0)
+
+
+class Listed(Times):
+    def __init__(self, *factors):
+        super().__init__()
+        self.factors = factors
+
+    @property
+    def factor(self):
+        return sum(self.factors)
+
+
+class Fixed(Times):
+    def __init__(self):
+        super().__init__()
+        self.factor = 1.0
+
+
+class OfTheClass(Times):
+    factor = 1.0
+
+
+def later(layer, **attributes):
+    vars(layer).update(attributes)
+    return layer
+
+
+class TwiceLoss(Loss):
+    def __init__(self, c=1.0):
+        super().__init__()
+        self.c = 2 * c
+
+    def values(self, prediction, target):
+        return self.c * ((prediction - target) ** 2).mean(axis=1)
+
+    def gradient(self, prediction, target):
+        return 2 * self.c * (prediction - target) / prediction.shape[1]
+
+
+class TwiceMetric(MeanMetric):
+    def __init__(self, c=(1.0,)):
+        super().__init__("twice")
+        self.c = 2 * np.asarray(c)
+
+    def values(self, prediction, target):
+        return self.c[0] * (prediction - target).mean(axis=1)
+
+
+class TwicePenalty(Regularizer):
+    def __init__(self, of=(1.0, {"b": 2})):
+        self.of = (of[0], {"b": 2 * of[1]["b"]})
+
+    def penalty(self, W):
+        return self.of[1]["b"] * float(np.sum(W * W))
+
+    def gradient(self, W):
+        return 2 * self.of[1]["b"] * W
+
+
+def trained(*layers, loss="mse", metrics=None, optimizer="sgd"):
+    model = bp.Sequential([*layers, Dense(1)], seed=0)
+    model.compile(optimizer, loss, metrics)
+    model.fit(X, Y, epochs=2, verbose=0)
+    return model
+
+
+@pytest.mark.parametrize(("make", "words"), [
+    (lambda: trained(Kept(0.2)), r"^Kept 'kept_1' cannot be saved: its rate is 0.8, but Kept\("),
+    (lambda: trained(Chain([Kept(0.2)])), "its rate is 0.8"),
+    (lambda: trained(Named(factor=3.0)), "its factor is 3.0, but would be 1.0 in a Named"),
+    (lambda: trained(Listed(1, 2)), r"its factors is \(1, 2\), but would be \(\)"),
+    (lambda: trained(later(Fixed(), factor=2.0)), "make factor an argument"),
+    (lambda: trained(later(OfTheClass(), factor=2.0)), "make factor an argument"),
+    (lambda: trained(loss=TwiceLoss()), r"^the loss cannot be saved: its c is 2.0, but TwiceLoss"),
+    (lambda: trained(metrics=[TwiceMetric()]), "metric 'twice' cannot be saved: its c is"),
+    (lambda: trained(Dense(2, kernel_regularizer=TwicePenalty())), "kernel_regularizer of Dense"),
+])  # fmt: skip
+def test_what_would_come_back_as_another_part_is_refused(tmp_path, make, words):
+    with pytest.raises(ValueError, match=words):
+        make().save(tmp_path / "m.npz")
+    assert not list(tmp_path.iterdir())
+
+
+def half(x):
+    return x / 2
+
+
+class Right(Times):
+    """Arrays, functions, sequences, counters, notes, and what is computed of the arguments."""
+
+    def __init__(self, rate=0.3, shares=(1.0,), function=half, options=None, gap=float("nan")):
+        super().__init__()
+        self.rate, self.function, self.options, self.gap = rate, function, options, gap
+        self.shares = np.asarray(shares) / np.sum(shares)
+        self.lowest = min(options or [0])
+        self.factor = function(1 - rate)
+        self.calls, self.last, self.width = 0, None, -1
+
+    def make_parameters(self, input_shape):
+        self.width = input_shape[-1]
+
+    def forward(self, X, training=False):
+        if training:
+            self.calls += 1
+            self.last = str(X.shape)
+        return super().forward(X, training) + 0 * (self.width + self.lowest)
+
+    def __repr__(self):
+        return f"Right with {self.note}"
+
+
+class Counting(MeanMetric):
+    def __init__(self, name="counting", scale=2):
+        super().__init__(name)
+        self.scale, self.seen = scale, 0
+
+    def values(self, prediction, target):
+        self.seen += 1
+        return self.scale * (prediction - target).mean(axis=1)
+
+
+class Rate(bp.schedules.Schedule):
+    def __init__(self, first=0.1):
+        self.first = first
+
+    def __call__(self, step):
+        return self.first / (1 + step)
+
+
+class OwnSGD(SGD):
+    def __init__(self, learning_rate=0.1, **options):
+        super().__init__(learning_rate, **options)
+
+
+def test_right_parts_are_saved(tmp_path):
+    right = Right(0.2, [1.0, 2.0, 4.0], half, [3, 4])
+    right.note = "made by hand"
+    model = trained(
+        right,
+        Chain([Right(np.float32(0.1), (0.1, 0.7)), Named()]),
+        Fixed(),
+        Listed(),
+        metrics=[Counting(), Counting()],
+        optimizer=OwnSGD(Rate(), momentum=0.5),
+    )
+    right.rate = 0.4  # an argument, of which nothing else is read
+    right.factor = half(1 - 0.4)
+    model.save(tmp_path / "m.npz")
+    kinds = (Right, Named, Fixed, Listed, Counting, Rate, OwnSGD, half)
+    loaded = bp.load_model(tmp_path / "m.npz", {kind.__name__: kind for kind in kinds})
+    np.testing.assert_array_equal(loaded.predict(X), model.predict(X))

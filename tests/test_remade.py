@@ -32,37 +32,6 @@ class Kept(Times):
         return self.rate
 
 
-class Named(Times):
-    def __init__(self, **options):
-        super().__init__(options.get("name"))
-        self.factor = options.get("factor", 1.0)
-
-
-class Listed(Times):
-    def __init__(self, *factors):
-        super().__init__()
-        self.factors = factors
-
-    @property
-    def factor(self):
-        return sum(self.factors)
-
-
-class Fixed(Times):
-    def __init__(self):
-        super().__init__()
-        self.factor = 1.0
-
-
-class OfTheClass(Times):
-    factor = 1.0
-
-
-def later(layer, **attributes):
-    vars(layer).update(attributes)
-    return layer
-
-
 class TwiceLoss(Loss):
     def __init__(self, c=1.0):
         super().__init__()
@@ -105,10 +74,6 @@ def trained(*layers, loss="mse", metrics=None, optimizer="sgd"):
 @pytest.mark.parametrize(("make", "words"), [
     (lambda: trained(Kept(0.2)), r"^Kept 'kept_1' cannot be saved: its rate is 0.8, but Kept\("),
     (lambda: trained(Chain([Kept(0.2)])), "its rate is 0.8"),
-    (lambda: trained(Named(factor=3.0)), "its factor is 3.0, but would be 1.0 in a Named"),
-    (lambda: trained(Listed(1, 2)), r"its factors is \(1, 2\), but would be \(\)"),
-    (lambda: trained(later(Fixed(), factor=2.0)), "make factor an argument"),
-    (lambda: trained(later(OfTheClass(), factor=2.0)), "make factor an argument"),
     (lambda: trained(loss=TwiceLoss()), r"^the loss cannot be saved: its c is 2.0, but TwiceLoss"),
     (lambda: trained(metrics=[TwiceMetric()]), "metric 'twice' cannot be saved: its c is"),
     (lambda: trained(Dense(2, kernel_regularizer=TwicePenalty())), "kernel_regularizer of Dense"),
@@ -175,15 +140,13 @@ def test_right_parts_are_saved(tmp_path):
     right.note = "made by hand"
     model = trained(
         right,
-        Chain([Right(np.float32(0.1), (0.1, 0.7)), Named()]),
-        Fixed(),
-        Listed(),
+        Chain([Right(np.float32(0.1), (0.1, 0.7))]),
         metrics=[Counting(), Counting()],
         optimizer=OwnSGD(Rate(), momentum=0.5),
     )
     right.rate = 0.4  # an argument, of which nothing else is read
     right.factor = half(1 - 0.4)
     model.save(tmp_path / "m.npz")
-    kinds = (Right, Named, Fixed, Listed, Counting, Rate, OwnSGD, half)
+    kinds = (Right, Counting, Rate, OwnSGD, half)
     loaded = bp.load_model(tmp_path / "m.npz", {kind.__name__: kind for kind in kinds})
     np.testing.assert_array_equal(loaded.predict(X), model.predict(X))

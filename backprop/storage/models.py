@@ -228,7 +228,7 @@ def call_of(made: Any, what: str, known: dict[str, Any]) -> dict[str, Any]:
         note(kind, known)
         again = remake(found, known, "the model")
         given, new = ({n: argument_of(each, n) for n in names} for each in (made, again))
-        check_remade(what, made, again, given, new)
+        check_remade(what, kind.__name__, given, new)
     return found
 
 

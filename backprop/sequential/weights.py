@@ -95,7 +95,7 @@ class Weights(KnowsElsewhere, Settings):
             >>> "weights/dense_1.W" in np.load("weights.npz")
             True
         """
-        saving.save_weights(self, path)
+        storage.save_weights(self, path)
 
     def load_weights(self, path: FilePath) -> None:
         """Sets the parameters from a file, also of Keras or PyTorch; all of them or none.

@@ -7,13 +7,13 @@ from backprop.core.lazy import lazy_names
 if TYPE_CHECKING:
     from backprop.storage.onnx_export import export_onnx
     from backprop.storage.onnx_import import import_onnx
-    from backprop.storage.weights import load_weights
+    from backprop.storage.weights import load_weights, save_weights
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         onnx_export=["export_onnx"],
         onnx_import=["import_onnx"],
-        weights=["load_weights"],
+        weights=["load_weights", "save_weights"],
     )
 
-__all__ = ["export_onnx", "import_onnx", "load_weights"]
+__all__ = ["export_onnx", "import_onnx", "load_weights", "save_weights"]

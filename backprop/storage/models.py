@@ -27,12 +27,12 @@ from backprop.core.durable import FilePath, check_file
 from backprop.core.lookup import arguments_of
 from backprop.core.settings import Settings
 from backprop.core.transfer import check_none_kept
-from backprop.core.types import Array
 from backprop.layers import Layer
-from backprop.losses import scikit
+from backprop.losses import Loss, scikit
+from backprop.metrics import Metric
 from backprop.optimizers import Optimizer
 from backprop.storage import files, snapshot
-from backprop.storage.remade import check_remade
+from backprop.storage.remade import check_model_class, check_remade
 
 M = TypeVar("M")
 
@@ -48,6 +48,14 @@ FAMILIES = {
     "schedules": schedules,
 }
 """Where the package's own classes are looked up: ``layers.Dense``."""
+
+BASES: dict[str, type] = {
+    "optimizer": Optimizer,
+    "loss": Loss,
+    "metrics": Metric,
+    "weighted_metrics": Metric,
+}
+"""What the arguments of ``compile`` are."""
 
 CLASS, FUNCTION, DTYPE, DICT = "class", "function", "dtype", "dict"
 """What an object is written down as: a dict with one of these keys."""
@@ -74,6 +82,7 @@ def save(model: Any, path: FilePath, include_optimizer: bool = True) -> None:
         OSError: The file cannot be written; the one that was there is still there.
     """
     known: dict[str, Any] = {}
+    check_model_class(type(model))
     tree: dict[str, Any] = {
         "class": type(model).__name__,
         "layers": [describe(layer, str(layer), known) for layer in model.layers],
@@ -140,32 +149,16 @@ def load(
     with files.belief(path):
         if tree["class"] != kind.__name__:
             kind = find(tree["class"], custom, origin)
-        made = [remake(layer, custom, origin) for layer in tree["layers"]]
+        made = [remake(layer, custom, origin, Layer) for layer in tree["layers"]]
         model = kind(made, seed=tree["seed"], dtype=tree["dtype"])
         if tree["compiled"] is not None:
-            model.compile(**{k: remake(v, custom, origin) for k, v in tree["compiled"].items()})
+            parts = tree["compiled"].items()
+            model.compile(**{k: remake(v, custom, origin, BASES[k]) for k, v in parts})
         if tree["input_shape"] is not None:
             model.build((None, *tree["input_shape"]))
             snapshot.put_back(model, tree, origin)
     loaded: M = model
     return loaded
-
-
-def save_weights(model: Any, path: FilePath) -> None:
-    """Writes θ alone, each parameter under its name, whole or not at all as ``save`` does."""
-    files.write(path, "weights", {"weights": {p.name: p.value for p in model.parameters}})
-
-
-def read_weights(path: FilePath) -> dict[str, Array]:
-    """The weights of a file, of weights or of a whole model, by the names of the parameters.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        CorruptFileError: The file is none of ours, or damaged.
-        ValueError: It is of a newer version.
-    """
-    found: dict[str, Array] = files.read(path, "weights", "model").get("weights", {})
-    return found
 
 
 # ------------------------------------------------------------------- objects as calls, and back
@@ -261,19 +254,20 @@ def name_of(kind: type) -> str:
     return kind.__name__
 
 
-def remake(value: Any, custom: Mapping[str, Any], origin: str) -> Any:
+def remake(value: Any, custom: Mapping[str, Any], origin: str, base: type = object) -> Any:
     """The inverse of ``describe``.
 
     Args:
         value: What ``describe`` made.
         custom: Classes and functions of the user's own by name.
         origin: The file, for error messages.
+        base: What the class in the file, or each in a list, was derived from.
 
     Raises:
         ValueError: A class is not known, or does not take the arguments that it took.
     """
     if isinstance(value, list | tuple):
-        return type(value)(remake(item, custom, origin) for item in value)
+        return type(value)(remake(item, custom, origin, base) for item in value)
     if not isinstance(value, dict):
         return value
     if DICT in value:
@@ -283,6 +277,11 @@ def remake(value: Any, custom: Mapping[str, Any], origin: str) -> Any:
     if FUNCTION in value:
         return find(value[FUNCTION], custom, origin)
     kind = find(value[CLASS], custom, origin)
+    if value[CLASS] in custom and not (isinstance(kind, type) and issubclass(kind, base)):
+        raise ValueError(
+            f"{origin} holds the {base.__name__} {value[CLASS]}, but custom_objects has {kind!r} "
+            f"for it, which is none: pass the class that it was saved with."
+        )
     arguments = {k: remake(item, custom, origin) for k, item in value["arguments"].items()}
     try:
         made = kind(**arguments)
@@ -291,7 +290,7 @@ def remake(value: Any, custom: Mapping[str, Any], origin: str) -> Any:
         raise ValueError(
             f"{origin} holds {value[CLASS]}({shown}), which cannot be made again: {error}"
         ) from error
-    if isinstance(made, Layer):
+    if isinstance(made, Layer) and "name" in value:
         made.name = value["name"]
         made.trainable = value["trainable"]
     return made

@@ -1,5 +1,6 @@
-"""Whether a part of the user's own, made again from its arguments, is as the part itself is."""
+"""Whether what is the user's own, made again from its arguments, is as the thing itself is."""
 
+import inspect
 import math
 from collections.abc import Mapping
 from types import NoneType
@@ -8,6 +9,22 @@ from typing import Any
 import numpy as np
 
 from backprop.core.walk import SIMPLE
+
+
+def check_model_class(kind: type) -> None:
+    """Checks that a model of this class can be made again.
+
+    Raises:
+        TypeError: Its constructor takes something else than layers, a seed and a dtype.
+    """
+    try:
+        inspect.signature(kind).bind([], seed=0, dtype="float32")
+    except TypeError as error:
+        raise TypeError(
+            f"a {kind.__name__} cannot be saved, as it would be made again by {kind.__name__}"
+            f"(layers, seed=…, dtype=…) ({error}): let a function make a Sequential in the place "
+            f"of the class, or save the weights alone by save_weights."
+        ) from None
 
 
 def check_remade(what: str, kind: str, given: Mapping[str, Any], found: Mapping[str, Any]) -> None:

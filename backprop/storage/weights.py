@@ -7,7 +7,7 @@ from typing import Any
 from backprop.core.durable import FilePath, check_file
 from backprop.core.types import Array
 from backprop.layers import Layer
-from backprop.storage import files, keras_weights, models, snapshot, torch_weights
+from backprop.storage import files, keras_weights, snapshot, torch_weights
 
 Read = Callable[[Sequence[Layer], FilePath], dict[str, Array]]
 """Reads the weights of a file for built layers, by the names of the parameters."""
@@ -15,6 +15,11 @@ Read = Callable[[Sequence[Layer], FilePath], dict[str, Array]]
 KERAS_ENDINGS = (".h5", ".hdf5", ".keras")
 KERAS_MEMBERS = (b"metadata.json", b"config.json", b"model.weights.h5")
 """How names of Keras's files end, and what stands first in those that are zip archives."""
+
+
+def save_weights(model: Any, path: FilePath) -> None:
+    """Writes θ alone, each parameter under its name, whole or not at all as ``save`` does."""
+    files.write(path, "weights", {"weights": {p.name: p.value for p in model.parameters}})
 
 
 def load_weights(model: Any, path: FilePath) -> None:
@@ -59,5 +64,12 @@ def reader_of(path: str) -> Read:
 
 
 def read_own(layers: Sequence[Layer], path: FilePath) -> dict[str, Array]:
-    """The weights of a file that backprop wrote, which names the parameters itself."""
-    return models.read_weights(path)
+    """The weights of a file that backprop wrote, of weights or of a whole model.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        CorruptFileError: The file is none of ours, or damaged.
+        ValueError: It is of a newer version.
+    """
+    found: dict[str, Array] = files.read(path, "weights", "model").get("weights", {})
+    return found

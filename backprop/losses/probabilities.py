@@ -31,11 +31,11 @@ class OfProbabilities(Loss):
     from_logits: Any
 
     def check_setting(self, name: str) -> None:
-        """Refuses to change ``from_logits``, which ``compile`` goes by."""
-        if name == "from_logits":
+        """Refuses to change ``from_logits`` and ``ignore_class``, which ``compile`` goes by."""
+        if name in ("from_logits", "ignore_class"):
             raise AttributeError(
-                f"from_logits of {self} cannot be changed, since compile goes by it: make a new "
-                f"{self}(from_logits=…), and compile."
+                f"{name} of {self} cannot be changed, since compile goes by it: make a new "
+                f"{self}({name}=…), and compile."
             )
 
     def check_ending(self, last: Any) -> None:

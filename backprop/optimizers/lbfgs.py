@@ -18,7 +18,8 @@ class LBFGS(Optimizer):
     largest number of iterations; ``batch_size`` only bounds the memory, since the loss and its
     gradient are summed over batches. The loss of an epoch is that after its iteration. Callbacks,
     History, validation, regularisers and frozen layers work as ever; layers that draw random
-    numbers are refused. Use a model with ``dtype="float64"`` for the last digits. Source: Liu &
+    numbers are refused, as is a callback that freezes layers or sets weights in the middle of a
+    fit. Use a model with ``dtype="float64"`` for the last digits. Source: Liu &
     Nocedal 1989; the iterations are those of ``scipy.optimize``'s L-BFGS-B.
 
     Args:

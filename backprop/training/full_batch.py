@@ -186,7 +186,10 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
                 loop.after_step(0, logs["loss"], 1, logs)
             loop.end_epoch(epoch, logs)
         epoch, begun = epoch + 1, False
-        return model.stop_training or epoch >= epochs.stop
+        if model.stop_training or epoch >= epochs.stop:
+            return True
+        check_untouched(model.parameters, stretches, x)
+        return False
 
     found = True
     try:
@@ -224,6 +227,22 @@ def draws(layers: list[Any]) -> list[str]:
     own = [layer for _, layer in walk(layers) if not layer.of_package]
     found = [part for _, part in objects_in(own) if isinstance(part, np.random.Generator)]
     return [str(each.bit_generator.state) for each in found]
+
+
+def check_untouched(parameters: Any, stretches: list[slice], x: Array) -> None:
+    """Checks that no callback has frozen a layer or set weights.
+
+    Raises:
+        ValueError: One has: the search would go on as if it had not.
+    """
+    if parameters.trainable_slices() == stretches:
+        theta = np.concatenate([parameters.values[stretch] for stretch in stretches])
+        if np.array_equal(theta, x.astype(theta.dtype)):
+            return
+    raise ValueError(
+        "a callback has frozen layers or set weights in the middle of a fit by L-BFGS, whose "
+        "search cannot take that up: let it set model.stop_training, and call fit once more."
+    )
 
 
 def check_way(x: Array, goal: Array) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop import losses
 from backprop.core import console
 from backprop.core.checks import check_integer, check_shape
 from backprop.core.errors import ShapeError
@@ -217,6 +218,7 @@ def check_loss(
     if not isinstance(loss, Loss):
         raise TypeError(f"loss must be a loss, an object with brackets, but it is {loss!r}.")
     rng = np.random.default_rng(check_integer(seed, "seed", 0))
+    losses.get(loss)  # looks at how its methods take their arguments
     twin = with_spoilt_buffers(in_dtype(loss, np.float64))
     P, y = suitable(twin, (batch_size, *shape), rng, prediction, target)
     w = rng.uniform(0.5, 2.0, len(P))

@@ -51,6 +51,25 @@ class Elsewhere:
         )
 
 
+class Missing:
+    """What the constructor of a model sets, until it has: reading it says who must call it.
+
+    Args:
+        name: Its name.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, made: Any, kind: type) -> NoReturn:
+        if made is None:
+            raise AttributeError(f"{kind.__name__} has no attribute {self.name!r}.")
+        raise TypeError(
+            f"{kind.__name__}.__init__ must call super().__init__() in its first line: what that "
+            f"sets is missing."
+        )
+
+
 class KnowsElsewhere:
     """The base of a model: it answers to those names, and does not list them."""
 
@@ -64,3 +83,5 @@ class KnowsElsewhere:
 
 for each in ELSEWHERE:
     setattr(KnowsElsewhere, each, Elsewhere(each))
+for each in ("_chain", "_head"):
+    setattr(KnowsElsewhere, each, Missing(each))

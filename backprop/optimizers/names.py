@@ -50,6 +50,11 @@ def get(optimizer: str | Optimizer) -> Optimizer:
         optimizer = optimizer.lower()
     own = "update(theta, g, scratch, *state)"
     found = resolve(optimizer, Optimizer, _BY_NAME, "optimizer", own)
+    if isinstance(found.slots, str):
+        raise TypeError(
+            f"slots of {type(found).__name__} must be a tuple of names, but it is "
+            f"{found.slots!r}: write slots = ({found.slots!r},), with a comma."
+        )
     methods = {"minimize": "loss_and_gradient, theta, after_iteration, iterations"}
     if not found.full_batch:
         update = ", ".join(["theta, g, scratch", *found.slots])

@@ -60,7 +60,8 @@ class Sequential(CompiledNetwork):
     def reset(self, seed: int | None = None) -> None:
         """Draws new weights and forgets all training.
 
-        That includes the optimizer's state and what callbacks made of its learning rate.
+        That includes the optimizer's state, and what callbacks or you made of its learning rate
+        since the first step, or since it was loaded. Its other arguments stay as they are.
 
         Args:
             seed: Takes the place of the model's seed; None keeps it (see ``Network.reset``).

@@ -1,5 +1,7 @@
 """What a newcomer writes first, on every verb: the answer names the argument and what to write."""
 
+import re
+
 import numpy as np
 import pytest
 import scipy.sparse
@@ -12,18 +14,29 @@ from backprop.layers import (
     GRU,
     LSTM,
     Activation,
+    Bidirectional,
+    Chain,
     Conv1D,
+    Cropping2D,
     Dense,
     Input,
     Layer,
     MultiHeadAttention,
+    Parallel,
+    Permute,
     ReLU,
     RepeatVector,
+    Reshape,
+    Residual,
     Sigmoid,
     SimpleRNN,
     TimeDistributed,
+    UpSampling2D,
+    ZeroPadding1D,
+    ZeroPadding2D,
 )
 from backprop.losses import Huber, Loss
+from backprop.optimizers import LBFGS, Adam
 from backprop.sequential.elsewhere import ELSEWHERE
 
 
@@ -234,3 +247,49 @@ def test_names_of_other_libraries_are_told(made, name, words):
 def test_arguments_that_layers_have_elsewhere(name, value, words):
     with pytest.raises(TypeError, match=words):
         Dense(8, **{name: value})
+
+
+@pytest.mark.parametrize(("make", "words"), [
+    (lambda: Parallel(Dense(4), Dense(4)), "Parallel([Dense(…), Dense(…)])"),
+    (lambda: Chain(Dense(4), ReLU()), "Chain([Dense(…), ReLU(…)])"),
+    (lambda: Chain(Dense(4), ReLU(), Dense(2)), "Chain([Dense(…), ReLU(…), Dense(…)])"),
+    (lambda: Residual(Dense(4), ReLU(), Dense(4)), "Residual([Dense(…), ReLU(…), Dense(…)])"),
+    (lambda: TimeDistributed(Dense(3), ReLU()), "TimeDistributed([Dense(…), ReLU(…)])"),
+    (lambda: Bidirectional(LSTM(2), LSTM(2)), "Bidirectional(LSTM(…), backward_layer=LSTM(…))"),
+    (lambda: Reshape(2, 2), "Reshape((2, 2))"),
+    (lambda: Reshape(2, 2, 1), "Reshape((2, 2, 1))"),
+    (lambda: Permute(2, 1), "Permute((2, 1))"),
+    (lambda: ZeroPadding2D(1, 1), "ZeroPadding2D((1, 1))"),
+    (lambda: ZeroPadding2D((1, 1), (2, 0)), "ZeroPadding2D(((1, 1), (2, 0)))"),
+    (lambda: ZeroPadding1D(1, 0), "ZeroPadding1D((1, 0))"),
+    (lambda: Cropping2D(1, 1), "Cropping2D((1, 1))"),
+    (lambda: UpSampling2D(2, 2), "UpSampling2D((2, 2))"),
+])  # fmt: skip
+def test_brackets_that_are_missing_are_told(make, words):
+    with pytest.raises(TypeError, match=re.escape(f"cannot be made: write {words}.")):
+        make()
+
+
+def test_brackets_that_are_there():
+    for layer in (Residual([Dense(4)], [Dense(4)]), Parallel([Dense(4), Dense(4)], "add", "sum"),
+                  Reshape((2, 2), "square"), Bidirectional(LSTM(2), "sum"),
+                  ZeroPadding2D(((1, 1), (2, 0)))):  # fmt: skip
+        assert isinstance(layer, bp.layers.Layer)
+
+
+@pytest.mark.parametrize(("make", "words"), [
+    (lambda m: Adam(m.parameters), r"learning rate first, such as Adam\(0.001\).* model.compile\("),
+    (lambda m: Adam(m.parameters, 0.1), r"learning rate first, such as Adam\(0.001\)"),
+    (lambda m: LBFGS(lr=1), "with lr=1: the line search of L-BFGS finds the length of every step"),
+    (lambda m: setattr(LBFGS(), "lr", 1), "the line search of L-BFGS finds the length of every"),
+    (lambda m: setattr(LBFGS(), "momentum", 0.9), "'momentum' of LBFGS: names of your own"),
+    (lambda m: setattr(m, "lr", 0.1), "it is the optimizer's: model.optimizer.learning_rate"),
+    (lambda m: setattr(m, "learning_rate", 0.1), r"optimizer's: model\.optimizer\.learning_rate"),
+    (lambda m: setattr(m.optimizer, "lr", 0.1), "set learning_rate"),
+    (lambda m: Dense(3, lr=0.1), "the name is learning_rate, and optimizers have it"),
+])  # fmt: skip
+def test_the_learning_rate_where_it_is_not(make, words):
+    model = classifier()
+    model.build((None, 4))
+    with pytest.raises((TypeError, AttributeError), match=words):
+        make(model)

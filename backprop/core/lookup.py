@@ -67,7 +67,7 @@ NOT_TAKEN = {
     "fill_mode": "what moves in from outside is 0",
     "interpolation": "the nearest pixel is taken",
     "reduction": "a loss is the mean over the samples",
-    "lr": "the name is learning_rate",
+    "lr": "the name is learning_rate, and optimizers have it",
     "dtype": "all of a model has one, Sequential(…, dtype=…)",
     "trainable": "it is an attribute of layers, .trainable = False",
     "weights": "call set_weights of the model",
@@ -86,7 +86,7 @@ NOT_TAKEN = {
 """What to say of arguments that other libraries have, by name; ``{call}`` is the call without."""
 
 
-def check_call(kind: type, given: Sequence[object], named: Mapping[str, object]) -> None:
+def check_call(kind: Any, given: Sequence[object], named: Mapping[str, object]) -> None:
     """Checks that the constructor of a class takes these arguments, and has all that it needs.
 
     A call without any is not looked at, as objects are copied by such a one: there Python does.
@@ -100,11 +100,13 @@ def check_call(kind: type, given: Sequence[object], named: Mapping[str, object])
         TypeError: One of them is unknown or missing, or there are too many.
     """
     names, positions, needed = names_taken(kind)
+    if len(given) > 1 and kind.loose:
+        check_brackets(kind, given, names)
     passed = {*named, *names[: len(given)]}
     missing = [name for name in needed if name not in passed] if passed else []
     if len(given) <= positions and all(name in names for name in named) and not missing:
         return  # nothing is written out, which can take long
-    call = f"{kind.__name__}({', '.join(map(repr, given))})"
+    call = f"{kind.__name__}({', '.join(f'{each!r:.60}' for each in given)})"
     listed = f"those of {kind.__name__} are {', '.join(names)}" if names else "there are none"
     if len(given) > positions:
         several = f"argument{'s' * (positions != 1)} without a name"
@@ -118,6 +120,25 @@ def check_call(kind: type, given: Sequence[object], named: Mapping[str, object])
             how = advice.get(name, f"there is no such argument; {listed}").format(call=call)
             raise TypeError(f"{call} cannot be made with {name}={value!r}: {how}.")
     raise TypeError(f"{call} lacks {' and '.join(missing)}; {listed}.")
+
+
+def check_brackets(kind: Any, given: Sequence[object], names: Sequence[str]) -> None:
+    """Checks that layers or sizes that belong together came in brackets, not one by one.
+
+    Args:
+        kind: The class; its ``loose`` is what to write, ``{kind}([{shown}])``.
+        given: The arguments by position, at least two.
+        names: The names of its arguments.
+
+    Raises:
+        TypeError: They did not.
+    """
+    layers = all(hasattr(each, "backward") for each in given)
+    sizes = "name" in names[1:2] and all(isinstance(each, int | tuple) for each in given)
+    if layers or sizes:
+        shown = [f"{type(each).__name__}(…)" if layers else repr(each) for each in given]
+        write = kind.loose.format(*shown, kind=kind.__name__, shown=", ".join(shown))
+        raise TypeError(f"{kind.__name__}({', '.join(shown)}) cannot be made: write {write}.")
 
 
 @functools.cache

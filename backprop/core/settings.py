@@ -121,12 +121,14 @@ class Settings:
             one that is read. Else every attribute that nobody reads is refused.
         watched: Whether names that are assigned are looked at; not worth it in a class of the
             package's own use, to which every step assigns.
+        loose: What to write where layers or sizes came one by one; see ``check_brackets``.
         instead: What to do in the place of assigning to a property that cannot be assigned to.
     """
 
     any_name = False
     of_package = own_names = watched = True
     instead: Mapping[str, str] = {}
+    loose = ""
 
     # Arguments that a class of the package does not take are refused. A docstring here would stand
     # at the constructor of every class in the documentation, in the place of the class's own.
@@ -258,6 +260,7 @@ def check_read(made: Any, name: str, value: Any) -> None:
         if each[0] != "_"
         and each not in vars(Settings)
         and not is_fixed(there := getattr(kind, each, None))
+        and not (isinstance(there, Setting) and not takes(kind, each))
         and not callable(there)
     ]
     likeness = 0.75 if made.own_names else 0.6

@@ -47,6 +47,7 @@ class Bidirectional(Block):
     """
 
     interval: Interval | None = None
+    loose = "{kind}({0}, backward_layer={1})"
     definition = "{f}(x) = {self.merge_mode}(F(x), B(x)), where B reads x from its last step on"
 
     def __init__(

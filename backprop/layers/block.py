@@ -55,6 +55,8 @@ class Block(Layer):
         ['residual_1.dense_1.W', 'residual_1.dense_1.b']
     """
 
+    loose = "{kind}([{shown}])"
+
     def __init__(self, name: str | None = None) -> None:
         self.children: list[Layer] = FixedList((), ADVICE)
         super().__init__(name)

@@ -39,6 +39,7 @@ class ZeroPadding2D(Layer):
 
     axes = "HWC"
     of_images = True
+    loose = "{kind}(({shown}))"
 
     def __init__(self, padding: int | Sequence[Any] = 1, name: str | None = None) -> None:
         super().__init__(name)
@@ -97,6 +98,7 @@ class Cropping2D(Layer):
 
     axes = "HWC"
     of_images = True
+    loose = "{kind}(({shown}))"
 
     def __init__(self, cropping: int | Sequence[Any] = 0, name: str | None = None) -> None:
         super().__init__(name)
@@ -170,6 +172,7 @@ class UpSampling2D(Layer):
 
     axes = "HWC"
     of_images = True
+    loose = "{kind}(({shown}))"
 
     def __init__(self, size: int | Sequence[int] = 2, name: str | None = None) -> None:
         super().__init__(name)

@@ -35,6 +35,7 @@ class Reshape(Layer):
     """
 
     rearranges = True
+    loose = "{kind}(({shown}))"
     definition = "{f}(x) = x in another shape"
     formulas = {"dX": "{delta} in the shape of {x}"}
 
@@ -125,6 +126,7 @@ class Permute(Layer):
     """
 
     rearranges = True
+    loose = "{kind}(({shown}))"
     definition = "{f}(x) = x with its axes in the order {self.dims}"
     formulas = {"dX": "{delta} with its axes in the order of {x}"}
 

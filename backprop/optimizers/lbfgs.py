@@ -43,14 +43,13 @@ class LBFGS(Optimizer):
 
     full_batch = True
     message = ""
-    not_taken = {
-        "gradient_accumulation_steps": "an iteration takes the gradients of all samples in any case"
-    }
-
     instead = {
         **Optimizer.instead,
         "learning_rate": "the line search of L-BFGS finds the length of every step",
     }
+    not_taken = {
+        "gradient_accumulation_steps": "an iteration takes the gradients of all samples in any case"
+    } | dict.fromkeys(("lr", "learning_rate"), instead["learning_rate"])
 
     def __init__(
         self,

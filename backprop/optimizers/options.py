@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn, TypedDict, TypeVar
 
 from backprop.core.checks import check_number, check_positive
+from backprop.core.parameters import Parameters
 from backprop.core.signatures import check_function
 from backprop.schedules import Schedule
 
@@ -95,6 +96,11 @@ def new_rate(
         ValueError: It is negative or not finite.
         TypeError: It is no number, or a number where there is a schedule.
     """
+    if isinstance(value, Parameters):
+        raise TypeError(
+            "an optimizer is given a learning rate first, such as Adam(0.001), and no parameters: "
+            "it gets those of the model by model.compile(optimizer, loss)."
+        )
     if callable(value):
         check_schedule(value)
         return value, number

@@ -19,6 +19,9 @@ class Weights(KnowsElsewhere, Settings):
     """θ and g of a model, and the files that hold it."""
 
     own_names = False
+    not_taken = dict.fromkeys(
+        ("lr", "learning_rate"), "it is the optimizer's: model.optimizer.learning_rate"
+    )
     _parameters: Parameters | None = None
 
     @property

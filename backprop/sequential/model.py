@@ -144,7 +144,8 @@ class Sequential(CompiledNetwork):
 
         Raises:
             ValueError: An argument cannot be used; the message says which, and what to do.
-            RuntimeError: Another thread trains this model at the moment.
+            RuntimeError: Another thread trains this model at the moment, or one that shares its
+                loss object or a metric.
             DivergenceError: Training diverged, and ``on_divergence="raise"``.
 
         Example:

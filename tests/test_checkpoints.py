@@ -558,9 +558,13 @@ def test_backup_of_another_model_is_refused(tmp_path):
     adaptive.compile(Adam(), "sparse_categorical_crossentropy")
     with pytest.raises(ValueError, match=r"with the optimizer SGD, but the model is .* Adam"):
         train(adaptive, BackupAndRestore(tmp_path))
+
+
+def test_arguments_of_the_optimizer_are_those_of_the_backup(tmp_path, whole):
+    interrupted(BackupAndRestore(tmp_path), (2, 1))
     plain = classifier(momentum=0.0)
-    with pytest.raises(ValueError, match=r"SGD with the state vectors velocity \(67\), but"):
-        train(plain, BackupAndRestore(tmp_path))
+    assert train(plain, BackupAndRestore(tmp_path)).history == whole[1].history
+    assert plain.optimizer.momentum == 0.9
 
 
 def test_backup_from_the_middle_of_an_epoch_of_other_data_is_refused(tmp_path):

@@ -93,7 +93,7 @@ def check(model: Any, state: Mapping[str, Any], origin: str) -> None:
     flags = [*state.get("trainable", [True] * len(list(model.parameters)))]
     pairs = [*state.get("trainable_layers", [(True, False)] * len(layers_of(model)))]
     if len(flags) != len(list(model.parameters)) or len(pairs) != len(layers_of(model)):
-        raise ValueError(f"{origin} has {len(flags)} parameters and {len(pairs)} layers")
+        raise ValueError(f"there are {len(flags)} parameters and {len(pairs)} layers in it")
     for flag in (*flags, *chain.from_iterable(pairs)):
         check_flag(flag, "trainable")
     if state["optimizer"] is not None:

@@ -1,4 +1,4 @@
-"""Whether what is the user's own, made again from its arguments, is as the thing itself is."""
+"""Whether a model, or a part of the user's own, can be made again from its arguments as it is."""
 
 import inspect
 import math

@@ -317,3 +317,17 @@ def test_names_of_others_are_not_set_in_vain(made, name, words):
         setattr(made, name, 1)
     with pytest.raises(TypeError, match=words):
         type(made)(**{name: 1})
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("dice", "Dice takes probabilities"),
+        (losses.Poisson(), "Poisson takes numbers from 0 on"),
+        (losses.BinaryFocalCrossentropy(), "takes probabilities"),
+    ],
+)
+def test_losses_as_metrics_ask_for_the_same_ending(given, words):
+    with pytest.raises(ValueError, match=f"{words}, but the model ends with Dense"):
+        model([Dense(1)], "mse", given)
+    model([Dense(1), Sigmoid()], "mse", given).evaluate(X, B)

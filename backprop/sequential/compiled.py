@@ -129,6 +129,9 @@ class CompiledNetwork(Network):
         if found and self.layers:
             last = ending(self.layers)
             check_thresholds(found, last, interval_of(last))
+            for metric in found:
+                if isinstance(metric, LossMetric) and isinstance(metric.loss, Loss):
+                    metric.loss.check_ending(last)
         self._metrics, self._told = found, told
         self._optimizer, self._given_loss = given_optimizer, given_loss
         self.run_eagerly = eagerly

@@ -20,7 +20,7 @@ from backprop.metrics import Metric, get_all
 from backprop.metrics.decisions import check_thresholds
 from backprop.optimizers import Optimizer
 from backprop.sequential.network import Network
-from backprop.sequential.told import as_metric, check_endings, note, outputs_of
+from backprop.sequential.told import Told, as_metric, check_endings, note, outputs_of, tell
 from backprop.training.history import History
 
 T = TypeVar("T")
@@ -50,7 +50,7 @@ class CompiledNetwork(Network):
         self._joined = False  # whether the last activation and the loss are one
         self._optimizer: Optimizer | None = None
         self._metrics: list[Metric] = []
-        self._told: list[dict[str, Any]] = []  # what ``compile`` told each of them
+        self._told: list[Told] = []  # what ``compile`` told each of them
         self.stop_training, self.resume_at = False, (0, 0)
         super().__init__(layers, seed, dtype, *more)
 
@@ -278,17 +278,17 @@ class CompiledNetwork(Network):
         """
         for metric, told in zip(self._metrics, self._told, strict=True):
             if metric._told is not told:
-                vars(metric).update(told, _told=told)
+                tell(metric, told)
         return self._metrics
 
     def _join(self) -> None:
         """Tells the metrics what the outputs are, now that the shapes are known."""
         super()._join()
         if self._given_loss is not None:
-            for metric, told in zip(self._metrics, self._told, strict=True):
-                told["outputs"] = outputs_of(self.layers, self._given_loss)
-                if metric._told is told:
-                    metric.outputs = told["outputs"]
+            outputs = outputs_of(self.layers, self._given_loss)
+            for k, metric in enumerate(self.metrics):
+                metric.outputs = outputs
+                self._told[k] = note(metric)
 
     def _compiled(self, part: T | None) -> T:
         if part is None:

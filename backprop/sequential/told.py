@@ -1,7 +1,7 @@
 """What a model's metrics are made of, and what ``compile`` tells them."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from backprop import losses
 from backprop.core.lookup import takes
@@ -14,11 +14,28 @@ from backprop.metrics import LossMetric, Metric
 from backprop.metrics import names as metric_names
 
 
-def note(metric: Metric) -> dict[str, Any]:
-    """What ``compile`` told a metric, which notes whose last word it has."""
-    told = {name: getattr(metric, name) for name in ("name", "weighted", "outputs", "ignored")}
-    metric._told = told
+class Told(NamedTuple):
+    """What ``compile`` tells a metric, which keeps the very object to know whose word it is."""
+
+    name: str
+    weighted: bool
+    outputs: Outputs | None
+    ignored: int | None
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """The same, as nothing in it changes; metrics are copied often."""
+        return self
+
+
+def note(metric: Metric) -> Told:
+    """What a metric was told just now."""
+    told = metric._told = Told(metric.name, metric.weighted, metric.outputs, metric.ignored)
     return told
+
+
+def tell(metric: Metric, told: Told) -> None:
+    """Tells a metric so again, which another model has told something else in between."""
+    vars(metric).update(told._asdict(), _told=told)
 
 
 def check_endings(metrics: Iterable[Metric], last: Layer) -> None:

@@ -279,7 +279,7 @@ def test_in_a_training(rng):
     watched += [metrics.TruePositives(0.4), metrics.AUC(multi_label=True)]
     model.compile(bp.optimizers.SGD(0), "sparse_categorical_crossentropy", watched)
     logs = model.fit(X, y, batch_size=8, epochs=1, verbose=0).history
-    assert logs["sparse_categorical_crossentropy"] == pytest.approx(logs["loss"], rel=1e-6)
+    assert logs["SparseCategoricalCrossentropy"] == pytest.approx(logs["loss"], rel=1e-6)
     assert model.evaluate(X, y)[1:] == pytest.approx([v[0] for v in logs.values()][1:], rel=1e-6)
 
 

@@ -177,3 +177,157 @@ def test_a_softmax_of_one_number_is_refused(last, verb):
     made.compile("sgd", "binary_crossentropy")
     with pytest.raises(bp.core.errors.ShapeError, match="one alone never changes"):
         getattr(made, verb)(X, B)
+
+
+# --- class scores --------------------------------------------------------------------------------
+
+
+def test_class_scores_are_ranked_by_their_probabilities():
+    def scores(parts, loss):
+        given = (
+            metrics.AUC(multi_label=True, name="ovr"),
+            metrics.RecallAtPrecision(0.4, class_id=1),
+        )
+        return model(parts, loss, "auc", *given).evaluate(X, C)
+
+    logits = scores([Dense(3)], losses.SparseCategoricalCrossentropy(from_logits=True))
+    shares = scores([Dense(3), Softmax()], "sparse_categorical_crossentropy")
+    np.testing.assert_allclose(logits, shares, rtol=1e-12)
+
+
+def test_probabilities_that_round_to_one_are_told_apart():
+    Z, c = np.array([[50.0, 0, 0], [60, 0, 0], [55, 0, 0], [2000, 0, 0]]), np.array([1, 0, 1, 0])
+    metric = metrics.AUC(class_id=0)
+    metric.outputs = "scores"
+    metric.update(Z, c)
+    assert metric.result() == 1
+
+
+# --- names ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["Accuracy", "acc", "R2Score", "r2", "MSE", "Huber", "AUC"])
+def test_a_string_is_the_key_as_it_was_written(name):
+    assert list(model([Dense(1)], "mse", name).evaluate(X, B, return_dict=True)) == ["loss", name]
+
+
+# --- what is no prediction -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        metrics.Accuracy(),
+        metrics.BinaryAccuracy(),
+        metrics.Precision(),
+        metrics.Recall(),
+        metrics.F1Score(),
+        metrics.BinaryIoU(),
+    ],
+    ids=str,
+)
+def test_numbers_of_classes_are_no_predictions(made):
+    with pytest.raises(ValueError, match=r"whole numbers up to 4, .*confusion_matrix"):
+        made.update([4, 3, 2, 1], [1, 2, 3, 4])
+    made.update([0, 1, 1], [0, 1, 1])
+    made.update([[0], [1]], [[0], [1]])
+    made.update([0.4, 4.0], [0, 1])
+    assert made.result() == 1
+
+
+def test_whole_numbers_may_be_scores():
+    for made in (metrics.AUC(), metrics.BinaryAccuracy(threshold=2), metrics.Recall(2)):
+        made.update([4, 3, 2, 1], [1, 1, 0, 0])
+        assert made.result() == 1
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (["cat", "dog"], "number what is cat"),
+        ([-1, 1], r"pass \(y_true > 0\)"),
+        ([0.2, 1], "> 0.5"),
+    ],
+)
+def test_labels_that_are_no_indices_are_named(labels, words):
+    with pytest.raises(ValueError, match=f"y_true must hold class indices.*{words}"):
+        metrics.confusion_matrix(labels, [0, 1])
+
+
+def test_shapes_are_told_of_all_samples():
+    made = model([Dense(3), Softmax()], "sparse_categorical_crossentropy", "mse")
+    with pytest.raises(ValueError, match=r"shape \(N, 3\) and the targets \(N,\)"):
+        made.fit(X, C, verbose=0)
+
+
+def test_no_samples_change_nothing_in_r2():
+    metric = metrics.R2Score()
+    metric.update(np.empty((0, 1)), np.empty((0, 1)))
+    metric.update(np.array([[1.0], [2.0]]), np.array([[1.0], [2.0]]))
+    assert metric.result() == 1
+
+
+# --- padded steps --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", ["fit", "evaluate"])
+@pytest.mark.parametrize("loss", ["dice", "tversky"])
+def test_losses_of_whole_samples_are_refused_as_metrics_of_padded_steps(loss, verb):
+    x, y = R.standard_normal((12, 6, 4)), (R.random((12, 6, 3)) < 0.5).astype(int)
+
+    def made(*parts):
+        found = bp.Sequential([*parts, Dense(3), Sigmoid()], seed=0)
+        found.compile("sgd", "bce", metrics=[loss, losses.Huber()])
+        return found
+
+    masked = made(bp.layers.Masking())
+    masked.build((None, 6, 4))
+    before = masked.parameters.values.copy()
+    with pytest.raises(ValueError, match="one number for all steps of a sample"):
+        getattr(masked, verb)(x, y)
+    np.testing.assert_array_equal(masked.parameters.values, before)
+    getattr(made(), verb)(x, y)
+
+
+# --- names of other libraries --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["update_state", "reset_state", "compute"])
+def test_verbs_of_others_say_what_to_write(name):
+    with pytest.raises(AttributeError, match=rf"'{name}': write metric.update\("):
+        getattr(metrics.AUC(), name)
+    with pytest.raises(TypeError, match=r"is not called: write metric.update\("):
+        metrics.AUC()([0.1], [1])
+    assert not hasattr(metrics.AUC(), "other")
+
+
+@pytest.mark.parametrize(
+    ("made", "name", "words"),
+    [
+        (metrics.AUC(), "from_logits", "any range"),
+        (metrics.AUC(), "num_thresholds", "every score is a threshold"),
+        (metrics.TopKCategoricalAccuracy(2), "top_k", "the name is k"),
+        (metrics.R2Score(), "multioutput", "class_aggregation"),
+        (bp.callbacks.EarlyStopping("loss"), "delta", "min_delta"),
+    ],
+    ids=str,
+)
+def test_names_of_others_are_not_set_in_vain(made, name, words):
+    with pytest.raises(AttributeError, match=words):
+        setattr(made, name, 1)
+    with pytest.raises(TypeError, match=words):
+        type(made)(**{name: 1})
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("dice", "Dice takes probabilities"),
+        (losses.Poisson(), "Poisson takes numbers from 0 on"),
+        (losses.BinaryFocalCrossentropy(), "takes probabilities"),
+    ],
+)
+def test_losses_as_metrics_ask_for_the_same_ending(given, words):
+    with pytest.raises(ValueError, match=f"{words}, but the model ends with Dense"):
+        model([Dense(1)], "mse", given)
+    model([Dense(1), Sigmoid()], "mse", given).evaluate(X, B)

@@ -43,6 +43,8 @@ class EarlyStopping(Monitor):
         [0, 1, 2, 3]
     """
 
+    not_taken = {"delta": "the name is min_delta"}
+
     def __init__(
         self,
         monitor: str = "val_loss",

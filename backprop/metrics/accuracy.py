@@ -7,6 +7,7 @@ import numpy as np
 from backprop.core.checks import check_integer, check_number
 from backprop.core.types import Array, Shape
 from backprop.metrics.base import MeanMetric, Metric, as_arrays
+from backprop.metrics.decisions import check_answers
 
 
 class GuessMetric(MeanMetric):
@@ -61,6 +62,7 @@ class Accuracy(GuessMetric):
         if shape[-1] == 1 or len(shape) == 1 or self.outputs == "answers":
             if target.shape != shape:
                 prediction, target = self.paired(prediction, target)
+            check_answers(self, prediction, self.threshold)
             hits = (prediction > self.threshold) == (target > 0.5)
         else:
             guess = prediction.argmax(-1)
@@ -102,6 +104,7 @@ class BinaryAccuracy(MeanMetric):
     def values(self, prediction: Array, target: Array) -> Array:
         """Whether each output is right."""
         prediction, target = self.paired(prediction, target)
+        check_answers(self, prediction, self.threshold)
         hits: Array = (prediction > self.threshold) == (target > 0.5)
         return hits
 
@@ -167,6 +170,7 @@ class TopKCategoricalAccuracy(MeanMetric):
     """
 
     better = "larger"
+    not_taken = {"top_k": "the name is k"}
 
     def __init__(self, k: int = 5, name: str = "top_k_categorical_accuracy") -> None:
         super().__init__(name)

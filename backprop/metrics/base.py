@@ -18,9 +18,10 @@ from backprop.core.ranges import check_one_class, check_weights
 from backprop.core.settings import Checked, Settings
 from backprop.core.types import Array, Outputs, Shape
 from backprop.metrics.returned import check_free_name, check_result, check_values
+from backprop.metrics.verbs import KnowsVerbs
 
 
-class Metric(Settings):
+class Metric(KnowsVerbs, Settings):
     """A number over all samples seen since the last ``reset``.
 
     It is the number of all those samples together. Where that is not the mean over the batches, as

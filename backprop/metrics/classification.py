@@ -15,7 +15,13 @@ from backprop.core.checks import (
 )
 from backprop.core.types import Array, Shape
 from backprop.metrics.base import Metric
-from backprop.metrics.decisions import are_two_classes, check_class_id, has_one_true, rows
+from backprop.metrics.decisions import (
+    are_two_classes,
+    check_answers,
+    check_class_id,
+    has_one_true,
+    rows,
+)
 
 AVERAGES = ("auto", "micro", "macro", "weighted")
 
@@ -114,6 +120,8 @@ class DecisionMetric(Metric):
         """Counts a batch."""
         P, T, w = rows(self, prediction, target, sample_weight)
         check_class_id(self, self.class_id, P.shape[1])
+        if P.shape[1] == 1:
+            check_answers(self, P, self._thresholds)
         one_true = has_one_true(T, w)
         if self._chooses_largest(P.shape[1]):
             self._check_one_true(one_true)

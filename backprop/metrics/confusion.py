@@ -79,9 +79,12 @@ def as_classes(y: Any, name: str, scores: bool = True) -> Array:
         raise ShapeError(
             f"{name} must hold class indices (N,) or rows (N, K), but its shape is {Y.shape}."
         )
-    if Y.dtype.kind not in "fiub" or not np.isfinite(Y).all() or (Y < 0).any() or (Y % 1).any():
-        raise ValueError(
-            f"{name} must hold class indices, whole numbers from 0 on: for probabilities of one "
-            f"output pass (probabilities > 0.5)."
-        )
+    numbers = Y.dtype.kind in "fiub"
+    if not numbers or not np.isfinite(Y).all() or (Y < 0).any() or (Y % 1).any():
+        advice = "for probabilities of one output pass (probabilities > 0.5)"
+        if not numbers:
+            advice = f"number what is {Y.flat[0]!s:.20} and the like, as np.unique does"
+        elif (Y < 0).any() and not (Y % 1).any():
+            advice = f"of labels -1 and 1 pass ({name} > 0), and leave out what names no class"
+        raise ValueError(f"{name} must hold class indices, whole numbers from 0 on: {advice}.")
     return Y.astype(np.intp)

@@ -37,6 +37,25 @@ def rows(
     return P.reshape(-1, K), T.reshape(-1, K), w
 
 
+def check_answers(metric: Metric, P: Array, threshold: Any) -> None:
+    """Checks that predictions can be answers, yes or no, and are no numbers of classes.
+
+    Args:
+        metric: Whose error it is.
+        P: The predictions; floating-point numbers pass.
+        threshold: Above it they mean yes; one that is chosen for them passes.
+
+    Raises:
+        ValueError: They are whole numbers above 1.
+    """
+    if P.dtype.kind in "iu" and threshold in (None, 0.5) and P.size and P.max() > 1:
+        raise ValueError(
+            f"metric {metric.name!r}: predictions are the outputs of a model, and of a single one "
+            f"yes or no, but these are whole numbers up to {P.max()}, as those of classes are: "
+            f"pass what model.predict returns, or count with bp.metrics.confusion_matrix."
+        )
+
+
 def has_one_true(T: Array, w: Array | None) -> bool:
     """Whether exactly one class is true in every row that counts.
 

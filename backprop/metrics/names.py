@@ -118,7 +118,7 @@ def get(
 ) -> Metric:
     """The metric of that name, the object itself, or a function as a ``FunctionMetric``.
 
-    A string stays the metric's name as it was written.
+    A string stays the metric's name as it was written, as in Keras: ``"Accuracy"``, ``"acc"``.
 
     Args:
         metric: A name, an object or a function ``f(y_true, y_pred)``, in Keras's order.
@@ -138,16 +138,18 @@ def get(
     if is_function(metric) and not isinstance(metric, Metric | type):
         return FunctionMetric(metric)
 
-    def options(made: type[Metric]) -> dict[str, float]:
+    def options(made: type[Metric]) -> dict[str, Any]:
         argument = "thresholds" if takes(made, "thresholds") else "threshold"
         return {} if threshold is None else {argument: threshold}
 
     names: dict[str, Callable[[], Metric]] = {
-        **{key: partial(made, name=key, **options(made)) for key, made in _WITH_THRESHOLD.items()},
-        **{key: partial(made, name=key) for key, made in _OTHERS.items()},
+        **{key: partial(made, **options(made)) for key, made in _WITH_THRESHOLD.items()},
+        **_OTHERS,
     }
     given: Any = metric
     found: Metric = resolve(given, Metric, names, "metric", others=_KERAS)
+    if isinstance(given, str):
+        found.name = given
     check_methods(found, METHODS, "" if isinstance(found.name, str) else "name")
     if found.better not in ("larger", "smaller", None):
         raise ValueError(

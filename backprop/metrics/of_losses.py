@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.errors import ShapeError
 from backprop.core.lookup import default_name
 from backprop.core.types import Array, Shape
 from backprop.metrics.base import MeanMetric, as_arrays
@@ -64,6 +65,19 @@ class LossMetric(MeanMetric):
             w = 1.0 if sample_weight is None else self.spread(sample_weight, values.shape)
             sample_weight = counted * w
         super().add(values, sample_weight)
+
+    def try_steps(self, prediction: Array, target: Array) -> None:
+        """Checks that steps of sequences, of which some may be padded, each have an ℓ.
+
+        Raises:
+            ShapeError: There is one for all steps of a sample.
+        """
+        if self.values(prediction[:1], target[:1]).ndim < 2:
+            raise ShapeError(
+                f"metric {self.name!r}: {self.loss} gives one number for all steps of a sample, so "
+                f"that padded ones cannot be left out: take 'binary_crossentropy', or a metric "
+                f"for each step."
+            )
 
     def check_targets(self, output_shape: Shape, target: Array) -> None:
         """Has the loss look at all targets."""

@@ -11,6 +11,7 @@ from backprop.core.errors import check_room
 from backprop.core.types import Array, Shape
 from backprop.metrics.accuracy import check_rows
 from backprop.metrics.base import Metric, as_arrays
+from backprop.metrics.decisions import check_answers
 
 
 class IoU(Metric):
@@ -216,6 +217,7 @@ class BinaryIoU(IoU):
     def classes(self, prediction: Array, target: Array) -> tuple[Array, Array]:
         """Whether each output means yes, and whether it should."""
         P, Y = self.paired(prediction, target)
+        check_answers(self, P, self.threshold)
         return self.threshold <= P, Y > 0.5
 
     def check_targets(self, output_shape: Shape, target: Array) -> None:

@@ -21,7 +21,8 @@ class Ranking(Metric):
     """The base of what is found at all thresholds: it keeps the scores of all samples.
 
     Of two classes the score is that of class 1 (see ``DecisionMetric``). Otherwise K outputs are
-    counted together: every pair of a sample and a class counts as a sample.
+    counted together: every pair of a sample and a class counts as a sample. After a loss on class
+    scores (logits) they are ranked by their probabilities, softmax(z), which rows have in common.
 
     Args:
         name: Its key in logs and History.
@@ -67,8 +68,8 @@ class Ranking(Metric):
             )
         if V is not None and not self.multi_label:
             W = W * np.array(V)
-        if K == 2 and self.outputs == "scores":
-            P = P - P[:, ::-1]  # softmax(z) rises with the distance of the two logits
+        if K > 1 and self.outputs == "scores":
+            P = log_odds(P)
         if self.class_id is not None:
             P, T, W = (A[:, self.class_id : self.class_id + 1] for A in (P, T, W))
         apart = self.multi_label or P.shape[1] == 2
@@ -135,6 +136,11 @@ class AUC(Ranking):
         0.75
     """
 
+    not_taken = {
+        **dict.fromkeys(("thresholds", "num_thresholds"), "every score is a threshold"),
+        "from_logits": "scores may lie in any range, and compile says what they are",
+    }
+
     def __init__(
         self,
         curve: str = "ROC",
@@ -162,6 +168,21 @@ class AUC(Ranking):
             return float((positive * lower).sum() / (p * n))
         hits, misses = np.cumsum(positive[::-1]), np.cumsum(negative[::-1])
         return float((positive[::-1] * hits / (hits + misses)).sum() / p)
+
+
+def log_odds(Z: Array) -> Array:
+    """log p_k/(1 − p_k) = z_k − log Σ_{j≠k} e^{z_j} with p = softmax(z), which may be rounded to 1.
+
+    It rises with p; of two logits it is their distance.
+    """
+    first = Z.argmax(axis=-1)[:, np.newaxis]
+    D = Z.astype(np.float64) - np.take_along_axis(Z, first, axis=-1)
+    found: Array = D.copy()
+    np.put_along_axis(D, first, -math.inf, axis=-1)
+    rest = np.logaddexp.reduce(D, axis=-1, keepdims=True)  # without the largest one, which is 0
+    found -= np.log1p(np.exp(rest) - np.exp(D))
+    np.put_along_axis(found, first, -rest, axis=-1)
+    return found
 
 
 def merged(batches: list[Scores]) -> Scores:

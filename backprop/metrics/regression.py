@@ -104,6 +104,7 @@ class R2Score(Metric):
     """
 
     better = "larger"
+    not_taken = {"multioutput": "the name is class_aggregation"}
 
     def __init__(
         self,
@@ -136,6 +137,8 @@ class R2Score(Metric):
     def update(self, prediction: Array, target: Array, sample_weight: Array | None = None) -> None:
         """Adds the sums of a batch."""
         P, Y = self.paired(prediction, target)
+        if not Y.size:
+            return
         w = np.ones(P.shape) if sample_weight is None else self.spread(sample_weight, P.shape)
         rows = -1, P.shape[-1]
         w, P, Y = w.reshape(rows), P.reshape(rows), Y.reshape(rows)  # (N, T, K) -> (N T, K)

@@ -8,27 +8,22 @@ import numpy as np
 from backprop import explain, inspection, losses, optimizers
 from backprop.core.checks import check_flag, check_list, check_place
 from backprop.core.errors import NotCompiledError
-from backprop.core.lookup import takes
 from backprop.core.settings import Checked
-from backprop.core.types import Array, DTypeLike, Outputs
+from backprop.core.types import Array, DTypeLike
 from backprop.layers import Input, Layer
 from backprop.layers.block import activity_penalty, backward_through
 from backprop.layers.chain import ending, unfold
 from backprop.losses import Loss
-from backprop.losses import names as loss_names
 from backprop.losses.heads import join
 from backprop.losses.helpers import interval_of
-from backprop.metrics import LossMetric, Metric, get_all
-from backprop.metrics import names as metric_names
+from backprop.metrics import Metric, get_all
 from backprop.metrics.decisions import check_thresholds
 from backprop.optimizers import Optimizer
 from backprop.sequential.network import Network
+from backprop.sequential.told import Told, as_metric, check_endings, note, outputs_of, tell
 from backprop.training.history import History
 
 T = TypeVar("T")
-
-TOLD = ("name", "weighted", "outputs", "ignored")
-"""What ``compile`` tells a metric."""
 
 
 class CompiledNetwork(Network):
@@ -55,7 +50,7 @@ class CompiledNetwork(Network):
         self._joined = False  # whether the last activation and the loss are one
         self._optimizer: Optimizer | None = None
         self._metrics: list[Metric] = []
-        self._told: list[dict[str, Any]] = []  # what ``compile`` told each of them
+        self._told: list[Told] = []  # what ``compile`` told each of them
         self.stop_training, self.resume_at = False, (0, 0)
         super().__init__(layers, seed, dtype, *more)
 
@@ -123,12 +118,11 @@ class CompiledNetwork(Network):
         head = head_of(self.layers, given_loss)
         threshold, outputs = given_loss.decision_threshold, outputs_of(self.layers, given_loss)
         found = get_all(plain, weighted, threshold, outputs, given_loss.ignored)
-        told = [{name: getattr(metric, name) for name in TOLD} for metric in found]
-        for metric, each in zip(found, told, strict=True):
-            metric._told = each
+        told = [note(metric) for metric in found]
         if found and self.layers:
             last = ending(self.layers)
             check_thresholds(found, last, interval_of(last))
+            check_endings(found, last)
         self._metrics, self._told = found, told
         self._optimizer, self._given_loss = given_optimizer, given_loss
         self.run_eagerly = eagerly
@@ -284,17 +278,17 @@ class CompiledNetwork(Network):
         """
         for metric, told in zip(self._metrics, self._told, strict=True):
             if metric._told is not told:
-                vars(metric).update(told, _told=told)
+                tell(metric, told)
         return self._metrics
 
     def _join(self) -> None:
         """Tells the metrics what the outputs are, now that the shapes are known."""
         super()._join()
         if self._given_loss is not None:
-            for metric, told in zip(self._metrics, self._told, strict=True):
-                told["outputs"] = outputs_of(self.layers, self._given_loss)
-                if metric._told is told:
-                    metric.outputs = told["outputs"]
+            outputs = outputs_of(self.layers, self._given_loss)
+            for k, metric in enumerate(self.metrics):
+                metric.outputs = outputs
+                self._told[k] = note(metric)
 
     def _compiled(self, part: T | None) -> T:
         if part is None:
@@ -308,26 +302,3 @@ def head_of(layers: Sequence[Layer], loss: Loss) -> Loss:
     """The loss, joined with the activation that these layers end with if the two match."""
     layers = unfold(layers)
     return join(layers[-1] if layers else None, loss)
-
-
-def outputs_of(layers: Sequence[Layer], loss: Loss) -> Outputs | None:
-    """What the outputs are: a Softmax gives probabilities of classes, whatever the loss."""
-    classes = loss.outputs == "answers" and layers and ending(layers).sums_to_one
-    return "classes" if classes else loss.outputs
-
-
-def as_metric(given: Any, loss: Loss) -> Any:
-    """A loss, or the name of one that is none of a metric, as a metric; most else as it is.
-
-    The name of a cross-entropy is that of one on logits where the loss is such a one.
-    """
-    if not isinstance(given, str) or not loss_names.is_known(given):
-        return LossMetric(given) if isinstance(given, Loss) else given
-    named = losses.get(given)
-    alike = (named.outputs == "answers") == (loss.outputs == "answers")
-    logits = alike and getattr(loss, "from_logits", False) and takes(type(named), "from_logits")
-    options = {"from_logits": True} if logits else {}
-    if metric_names.is_known(given):
-        made = metric_names.get(given)
-        return type(made)(given, **options) if options else made
-    return LossMetric(type(named)(**options), given)

@@ -8,7 +8,7 @@ import numpy as np
 from backprop.core.types import Array
 from backprop.core.walk import from_here
 from backprop.losses import Loss
-from backprop.metrics import FunctionMetric, Metric
+from backprop.metrics import FunctionMetric, LossMetric, Metric
 from backprop.metrics.accuracy import GuessMetric
 
 COUNTED_AT_ONCE = 1024
@@ -61,6 +61,9 @@ def try_metrics(
 ) -> None:
     """Shows the metrics the first batch, and all targets if they are at hand, before its step."""
     if mask is not None:
+        for metric in metrics:
+            if isinstance(metric, LossMetric):
+                metric.try_steps(prediction, y)
         prediction, y, weight = shown_steps(mask, prediction, y, weight)
         targets = None
     if len(prediction):

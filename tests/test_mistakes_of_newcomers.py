@@ -123,6 +123,29 @@ CALLS = {
         )
         for loss in ("mse", "binary_crossentropy", "hinge")
     },
+    "an activity regularizer": (
+        lambda: Dense(32, activity_regularizer="l1"),
+        r"a layer of its own: Dense\(32\), ActivityRegularization\(l1=0\.01\)",
+    ),
+    "inputs and outputs": (
+        lambda: Dense(64, 64),
+        r"but it is 64: the number of inputs is found by itself: Dense\(64\)\.",
+    ),
+    "several losses": (lambda: compiled_with(["mse", "hinge"]), "'hinge'\\]: a model has one"),
+    "losses by name": (lambda: compiled_with({"a": "mse"}), "'mse'}: a model has one"),
+    "validation by position": (
+        lambda: classifier().fit(X, C, (X, C)),
+        r"^batch_size, which follows y, .*: write validation_data=\(x, y\)",
+    ),
+    "a long integer": (lambda: Dense(tuple(range(999))), r"it is .{80}\.$"),
+    "images into Dense": (
+        lambda: classifier().fit(np.ones((12, 8, 8)), C),
+        r"the targets, of shape \(12,\), have a class for each sample, but .* Flatten\(\)",
+    ),
+    "images of two sizes": (
+        lambda: classifier().fit([np.ones((8, 8)), np.ones((9, 8))], [0, 1]),
+        "Images are resized to one size",
+    ),
     "labels of regions": (
         lambda: plotting.decision_regions(
             lambda Z: np.array(["no", "yes"])[(Z[:, 0] > 0) * 1], X[:, :2], C % 2
@@ -234,3 +257,10 @@ def test_names_of_other_libraries_are_told(made, name, words):
 def test_arguments_that_layers_have_elsewhere(name, value, words):
     with pytest.raises(TypeError, match=words):
         Dense(8, **{name: value})
+
+
+def test_parameters_are_told_what_others_call_their_arrays():
+    parameter = compiled().layers[0].parameters[0]
+    for name, there in (("grad", "gradient"), ("data", "value"), ("numpy", "value")):
+        with pytest.raises(AttributeError, match=rf"no attribute '{name}': write \.{there}\.$"):
+            getattr(parameter, name)

@@ -1,5 +1,7 @@
 """What a newcomer writes first, on every verb: the answer names the argument and what to write."""
 
+import re
+
 import numpy as np
 import pytest
 import scipy.sparse
@@ -24,6 +26,7 @@ from backprop.layers import (
     TimeDistributed,
 )
 from backprop.losses import Huber, Loss
+from backprop.optimizers import bookkeeping
 from backprop.sequential.elsewhere import ELSEWHERE
 
 
@@ -264,3 +267,11 @@ def test_parameters_are_told_what_others_call_their_arrays():
     for name, there in (("grad", "gradient"), ("data", "value"), ("numpy", "value")):
         with pytest.raises(AttributeError, match=rf"no attribute '{name}': write \.{there}\.$"):
             getattr(parameter, name)
+
+
+def test_optimizers_are_told_what_others_call_a_step():
+    for name, words in bookkeeping.ELSEWHERE.items():
+        for made in (bp.optimizers.SGD(), bp.optimizers.Adam()):
+            with pytest.raises(AttributeError, match=re.escape(f"no attribute '{name}': {words}")):
+                getattr(made, name)
+            assert name not in dir(made)

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from backprop import storage
 from backprop.core.durable import FilePath
+from backprop.core.elsewhere import KnowsElsewhere
 from backprop.core.errors import NotBuiltError
 from backprop.core.parameters import Parameters
 from backprop.core.settings import Settings
 from backprop.core.transfer import set_weights
 from backprop.core.types import Array
-from backprop.sequential.elsewhere import KnowsElsewhere
+from backprop.sequential.elsewhere import ELSEWHERE
 from backprop.storage import models as saving
 
 
@@ -19,6 +20,7 @@ class Weights(KnowsElsewhere, Settings):
     """θ and g of a model, and the files that hold it."""
 
     own_names = False
+    _elsewhere = ELSEWHERE
     _parameters: Parameters | None = None
 
     @property

@@ -59,9 +59,9 @@ CALLS = {
     "Layer": (lambda: bp.Sequential([Layer()]), "computes nothing"),
     "fit_many": (
         lambda: bp.fit_many([classifier()], X, C, nb_epoch=3),
-        r"fit is called as fit\(x, y, nb_epoch=…\)",
+        r"fit is called as fit\(x, y, nb_epoch=…\), nb_epoch: the name is epochs",
     ),
-    "cross_validate": (lambda: bp.cross_validate(classifier, X, C, k=3), "k=…"),
+    "cross_validate": (lambda: bp.cross_validate(classifier, X, C, cv=3), "search have folds="),
     "search": (lambda: bp.search(lambda a: 5, {"a": [1]}, X, C, folds=2), "models must hold"),
     "summary": (lambda: classifier().summary(5), "print_fn must be a function"),
     "saliency": (lambda: plotting.saliency(classifier(), X), "image must hold numbers"),
@@ -275,3 +275,35 @@ def test_optimizers_are_told_what_others_call_a_step():
             with pytest.raises(AttributeError, match=re.escape(f"no attribute '{name}': {words}")):
                 getattr(made, name)
             assert name not in dir(made)
+
+
+VERBS = {
+    "fit(X, C, nb_epoch=3)": "fit has no argument nb_epoch: the name is epochs.",
+    "fit(X, C, class_weights={})": "fit has no argument class_weights: the name is class_weight.",
+    "fit(X, C, validation=(X, C))": "validation: the name is validation_data, (x, y).",
+    "fit(X, C, eggs=3)": "no argument eggs: its arguments are x, y, batch_size, epochs, verbose,",
+    "fit(X, C, y=C)": "fit is given y twice; its arguments are",
+    "fit()": "fit lacks x; its arguments are x, y,",
+    "compile('sgd', 'mse', lr=3)": "compile has no argument lr: it is the optimizer's",
+    "compile('sgd', 'mse', loss_weights=[1])": "loss_weights: a model has one loss.",
+    "compile('sgd', 'mse', jit_compile=True)": "compile has no argument jit_compile: steps are",
+    "save()": "save lacks path; its arguments are path, include_optimizer.",
+    "save('a', True, 3)": "save is given 3 arguments; its arguments are path, include_optimizer.",
+    "explain(X)": "explain lacks y; its arguments are X, y, sample_weight.",
+}
+
+
+@pytest.mark.parametrize(("call", "words"), VERBS.items(), ids=VERBS)
+def test_arguments_that_a_verb_does_not_take(call, words):
+    with pytest.raises(TypeError, match=re.escape(words)) as caught:
+        eval(f"model.{call}", {"model": classifier(), "X": X, "C": C})
+    assert_speaks(caught, [])
+
+
+def test_errors_inside_a_verb_are_its_own():
+    class Wrong(bp.callbacks.Callback):
+        def on_train_begin(self, logs):
+            len(5)
+
+    with pytest.raises(TypeError, match="has no len"):
+        classifier().fit(X, C, callbacks=[Wrong()])

@@ -10,6 +10,7 @@ from backprop.core.checks import check_flag, check_list, check_place
 from backprop.core.errors import NotCompiledError
 from backprop.core.lookup import takes
 from backprop.core.settings import Checked
+from backprop.core.signatures import answered
 from backprop.core.types import Array, DTypeLike, Outputs
 from backprop.layers import Input, Layer
 from backprop.layers.block import activity_penalty, backward_through
@@ -79,6 +80,7 @@ class CompiledNetwork(Network):
         super().add(layer)
         self._set_head(head)
 
+    @answered
     def compile(
         self,
         optimizer: str | Optimizer = "sgd",
@@ -242,6 +244,7 @@ class CompiledNetwork(Network):
         """Whether there are a loss and an optimizer."""
         return self._head is not None
 
+    @answered
     def explain(self, X: Any, y: Any, sample_weight: Any = None) -> "explain.Explanation":
         """One pass laid open, formula by formula (see ``explain.explain``).
 

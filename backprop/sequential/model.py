@@ -12,6 +12,7 @@ from backprop.core import console
 from backprop.core.checks import check_flag, check_list
 from backprop.core.errors import DivergenceError
 from backprop.core.frames import check_labels
+from backprop.core.signatures import answered
 from backprop.data.sources import check, evaluation_source
 from backprop.data.training import warn_of_numbers
 from backprop.engine.owners import training
@@ -79,6 +80,7 @@ class Sequential(CompiledNetwork):
             if self._optimizer is not None:
                 self._optimizer.reset()
 
+    @answered
     def fit(
         self,
         x: Any,

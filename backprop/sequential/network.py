@@ -15,7 +15,7 @@ from backprop.core.checks import check_dtype, check_integer, check_list, check_s
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.core.frames import check_labels
 from backprop.core.parameters import Parameter, Parameters
-from backprop.core.signatures import check_function
+from backprop.core.signatures import answered, check_function
 from backprop.core.types import Array, DTypeLike, Shape
 from backprop.core.walk import objects_in
 from backprop.data.inputs import check_inputs, check_rows
@@ -284,6 +284,7 @@ class Network(Weights):
             raise NotBuiltError("the model is not built: its shapes are not known yet.")
         return self._chain.output_shape(self.input_shape)
 
+    @answered
     def summary(self, print_fn: Callable[[str], object] | None = None) -> None:
         """Prints the layers, the shapes of their outputs, and how many parameters they have.
 

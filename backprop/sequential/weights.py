@@ -10,6 +10,7 @@ from backprop.core.elsewhere import KnowsElsewhere
 from backprop.core.errors import NotBuiltError
 from backprop.core.parameters import Parameters
 from backprop.core.settings import Settings
+from backprop.core.signatures import answered
 from backprop.core.transfer import set_weights
 from backprop.core.types import Array
 from backprop.sequential.elsewhere import ELSEWHERE
@@ -62,6 +63,7 @@ class Weights(KnowsElsewhere, Settings):
         """
         set_weights(list(self.parameters), weights)
 
+    @answered
     def save(self, path: FilePath, include_optimizer: bool = True) -> None:
         """Writes the whole model as one file, from which training goes on with the same bits.
 
@@ -85,6 +87,7 @@ class Weights(KnowsElsewhere, Settings):
         """
         saving.save(self, path, include_optimizer)
 
+    @answered
     def save_weights(self, path: FilePath) -> None:
         """Writes the parameters alone, each under its name; whole or not at all, as ``save``.
 
@@ -99,6 +102,7 @@ class Weights(KnowsElsewhere, Settings):
         """
         saving.save_weights(self, path)
 
+    @answered
     def load_weights(self, path: FilePath) -> None:
         """Sets the parameters from a file, also of Keras or PyTorch; all of them or none.
 
@@ -120,6 +124,7 @@ class Weights(KnowsElsewhere, Settings):
         """
         storage.load_weights(self, path)
 
+    @answered
     def export(self, path: FilePath, logits: bool = False) -> None:
         """Writes what ``predict`` computes as an ONNX file, for other runtimes; needs ``onnx``.
 

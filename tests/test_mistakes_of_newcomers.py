@@ -149,6 +149,16 @@ CALLS = {
         lambda: classifier().fit([np.ones((8, 8)), np.ones((9, 8))], [0, 1]),
         "Images are resized to one size",
     ),
+    "a schedule without its steps": (
+        lambda: bp.schedules.ExponentialDecay(0.1),
+        r"^ExponentialDecay\(0\.1\) lacks decay_steps and decay_rate; those of",
+    ),
+    "a schedule of another library": (
+        lambda: bp.schedules.CosineDecay(0.1, 100, lr=1),
+        r"^CosineDecay\(0\.1, 100\) cannot be made with lr=1: ",
+    ),
+    "ONNX by save": (lambda: compiled().save("m.onnx"), r"model\.export\(path\) writes ONNX"),
+    "TensorFlow by export": (lambda: compiled().export("m.tflite"), "export writes ONNX"),
     "labels of regions": (
         lambda: plotting.decision_regions(
             lambda Z: np.array(["no", "yes"])[(Z[:, 0] > 0) * 1], X[:, :2], C % 2

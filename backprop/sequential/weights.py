@@ -8,6 +8,7 @@ from backprop import storage
 from backprop.core.durable import FilePath
 from backprop.core.elsewhere import KnowsElsewhere
 from backprop.core.errors import NotBuiltError
+from backprop.core.file_kinds import check_ending
 from backprop.core.parameters import Parameters
 from backprop.core.settings import Settings
 from backprop.core.signatures import answered
@@ -15,6 +16,9 @@ from backprop.core.transfer import set_weights
 from backprop.core.types import Array
 from backprop.sequential.elsewhere import ELSEWHERE
 from backprop.storage import models as saving
+
+OTHERS = (".tflite", ".keras", ".h5", ".pt", ".pth", ".pb", ".npz", ".safetensors")
+"""Endings of files that are not ONNX."""
 
 
 class Weights(KnowsElsewhere, Settings):
@@ -76,7 +80,8 @@ class Weights(KnowsElsewhere, Settings):
 
         Raises:
             TypeError: A part of the model cannot be written down; the message says which and why.
-            ValueError: A part could not be made again from what would be written down.
+            ValueError: A part could not be made again from what would be written down, or the name
+                is that of an ONNX file.
             OSError: The file cannot be written; the one that was there is still there.
 
         Example:
@@ -85,6 +90,7 @@ class Weights(KnowsElsewhere, Settings):
             >>> bp.load_model("model.npz")
             <Sequential [Dense 'dense_1']>
         """
+        check_ending(path, (".onnx", ".tflite"), "model.export(path) writes ONNX")
         saving.save(self, path, include_optimizer)
 
     @answered
@@ -141,7 +147,8 @@ class Weights(KnowsElsewhere, Settings):
             NotBuiltError: The model has no weights yet.
             TypeError: A layer of your own does not say how to express it; the message shows how
                 (see ``storage.onnx_graph.Graph``).
-            ValueError: Logits are asked for, but no Softmax or Sigmoid stands at the end.
+            ValueError: Logits are asked for, but no Softmax or Sigmoid stands at the end; or the
+                name is that of another format.
 
         Example:
             >>> model = bp.Sequential([bp.Input(2), bp.layers.Dense(1), bp.layers.Sigmoid()])
@@ -149,4 +156,7 @@ class Weights(KnowsElsewhere, Settings):
             >>> bp.load_onnx("model.onnx").layers
             [<Dense 'dense_1'>]
         """
+        check_ending(
+            path, OTHERS, "export writes ONNX; model.save(path) writes backprop's own file"
+        )
         storage.export_onnx(self, path, logits)

@@ -141,17 +141,6 @@ class CompiledNetwork(Network):
         self._head, self._joined = head, head is not self._given_loss
         self._body = unfold(self.layers)[:-1] if self._joined else self.layers
 
-    def __call__(self, X: Array, training: bool = False) -> Array:
-        """``forward``, as Keras and PyTorch write it; no later call changes what it returns.
-
-        Example:
-            >>> model = bp.Sequential([bp.layers.Dropout(0.5, seed=0)])
-            >>> model(np.ones((1, 4)), training=True)
-            array([[2., 2., 2., 0.]], dtype=float32)
-        """
-        output = self.forward(X, training)
-        return output.copy() if training else output
-
     def backward(self, delta: Array | None = None) -> Array | None:
         """Writes the gradient of every parameter, from the last layer to the first.
 

@@ -185,12 +185,14 @@ class Network(Weights):
     def forward(self, X: Array, training: bool = False) -> Array:
         """The output for a batch; with ``training`` the layers keep what ``backward`` needs.
 
-        In training the array is the last layer's own, which the next such call overwrites:
-        ``model(X, training=True)`` returns one to keep.
-
         Args:
             X: A batch, shape ``(N, n_features)``.
-            training: Whether a backward pass is to follow.
+            training: Whether a backward pass is to follow. The array is then a layer's own, which
+                the next such call overwrites; ``model(X, training=True)`` returns one to keep.
+
+        Example:
+            >>> bp.Sequential([bp.layers.Rescaling(3)]).forward([[1.0, 2.0]])
+            array([[3., 6.]], dtype=float32)
         """
         other = type(X) is not np.ndarray and not hasattr(X, "tape")  # that of a recorded step
         if other or X.dtype != self.dtype:

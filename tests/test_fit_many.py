@@ -944,7 +944,7 @@ BAD_ARGUMENTS = [
     wrong("batch_size must be an integer of 1 or more, but it is 0", batch_size=0),
     wrong("epochs must be an integer of 0 or more, but it is 1.5", epochs=1.5),
     wrong("verbose must be 0, 1, 2 or 'auto', but it is 3", verbose=3),
-    wrong(r"called as fit\(x, y, .*epoch=…\), but it takes", TypeError, epoch=3),
+    wrong(r"called as fit\(x, y, .*epoch=…\), epoch: the name is epochs", TypeError, epoch=3),
     wrong(r"called as fit\(x, y, .*rng=…\)", TypeError, rng=np.random.default_rng(0)),
     wrong("callbacks must be a list", TypeError, callbacks=Callback()),
     wrong("callbacks must hold objects of", TypeError, callbacks=[Callback]),

@@ -339,3 +339,13 @@ def test_what_a_loss_apart_computes_leaves_the_loss_as_it_was(loss, last):
 
     for found, expected in zip(gradient(apart), gradient(lambda model: None), strict=True):
         assert np.array_equal(found, expected)
+
+
+@each_pair
+def test_values_of_any_probabilities_are_those_of_the_loss(name):
+    _, pair = joined(name)
+    A, target = np.full((N, K), 0.25), PAIRS[name][2]
+    target = pair.check_target(target, (K,), A.dtype)
+    for formula in ("values", "gradient"):
+        alone = getattr(pair.loss.apart(), formula)(A, target)
+        np.testing.assert_array_equal(getattr(pair, formula)(A, target), alone)

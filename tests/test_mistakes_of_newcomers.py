@@ -36,7 +36,7 @@ from backprop.layers import (
     ZeroPadding2D,
 )
 from backprop.losses import Huber, Loss
-from backprop.optimizers import LBFGS, Adam
+from backprop.optimizers import LBFGS, Adam, bookkeeping
 from backprop.sequential.elsewhere import ELSEWHERE
 
 
@@ -69,9 +69,9 @@ CALLS = {
     "Layer": (lambda: bp.Sequential([Layer()]), "computes nothing"),
     "fit_many": (
         lambda: bp.fit_many([classifier()], X, C, nb_epoch=3),
-        r"fit is called as fit\(x, y, nb_epoch=…\)",
+        r"fit is called as fit\(x, y, nb_epoch=…\), nb_epoch: the name is epochs",
     ),
-    "cross_validate": (lambda: bp.cross_validate(classifier, X, C, k=3), "k=…"),
+    "cross_validate": (lambda: bp.cross_validate(classifier, X, C, cv=3), "search have folds="),
     "search": (lambda: bp.search(lambda a: 5, {"a": [1]}, X, C, folds=2), "models must hold"),
     "summary": (lambda: classifier().summary(5), "print_fn must be a function"),
     "saliency": (lambda: plotting.saliency(classifier(), X), "image must hold numbers"),
@@ -136,6 +136,39 @@ CALLS = {
         )
         for loss in ("mse", "binary_crossentropy", "hinge")
     },
+    "an activity regularizer": (
+        lambda: Dense(32, activity_regularizer="l1"),
+        r"a layer of its own: Dense\(32\), ActivityRegularization\(l1=0\.01\)",
+    ),
+    "inputs and outputs": (
+        lambda: Dense(64, 64),
+        r"but it is 64: the number of inputs is found by itself: Dense\(64\)\.",
+    ),
+    "several losses": (lambda: compiled_with(["mse", "hinge"]), "'hinge'\\]: a model has one"),
+    "losses by name": (lambda: compiled_with({"a": "mse"}), "'mse'}: a model has one"),
+    "validation by position": (
+        lambda: classifier().fit(X, C, (X, C)),
+        r"^batch_size, which follows y, .*: write validation_data=\(x, y\)",
+    ),
+    "a long integer": (lambda: Dense(tuple(range(999))), r"it is .{80}\.$"),
+    "images into Dense": (
+        lambda: classifier().fit(np.ones((12, 8, 8)), C),
+        r"the targets, of shape \(12,\), have a class for each sample, but .* Flatten\(\)",
+    ),
+    "images of two sizes": (
+        lambda: classifier().fit([np.ones((8, 8)), np.ones((9, 8))], [0, 1]),
+        "Images are resized to one size",
+    ),
+    "a schedule without its steps": (
+        lambda: bp.schedules.ExponentialDecay(0.1),
+        r"^ExponentialDecay\(0\.1\) lacks decay_steps and decay_rate; those of",
+    ),
+    "a schedule of another library": (
+        lambda: bp.schedules.CosineDecay(0.1, 100, lr=1),
+        r"^CosineDecay\(0\.1, 100\) cannot be made with lr=1: ",
+    ),
+    "ONNX by save": (lambda: compiled().save("m.onnx"), r"model\.export\(path\) writes ONNX"),
+    "TensorFlow by export": (lambda: compiled().export("m.tflite"), "export writes ONNX"),
     "labels of regions": (
         lambda: plotting.decision_regions(
             lambda Z: np.array(["no", "yes"])[(Z[:, 0] > 0) * 1], X[:, :2], C % 2
@@ -293,3 +326,50 @@ def test_the_learning_rate_where_it_is_not(make, words):
     model.build((None, 4))
     with pytest.raises((TypeError, AttributeError), match=words):
         make(model)
+
+
+def test_parameters_are_told_what_others_call_their_arrays():
+    parameter = compiled().layers[0].parameters[0]
+    for name, there in (("grad", "gradient"), ("data", "value"), ("numpy", "value")):
+        with pytest.raises(AttributeError, match=rf"no attribute '{name}': write \.{there}\.$"):
+            getattr(parameter, name)
+
+
+def test_optimizers_are_told_what_others_call_a_step():
+    for name, words in bookkeeping.ELSEWHERE.items():
+        for made in (bp.optimizers.SGD(), bp.optimizers.Adam()):
+            with pytest.raises(AttributeError, match=re.escape(f"no attribute '{name}': {words}")):
+                getattr(made, name)
+            assert name not in dir(made)
+
+
+VERBS = {
+    "fit(X, C, nb_epoch=3)": "fit has no argument nb_epoch: the name is epochs.",
+    "fit(X, C, class_weights={})": "fit has no argument class_weights: the name is class_weight.",
+    "fit(X, C, validation=(X, C))": "validation: the name is validation_data, (x, y).",
+    "fit(X, C, eggs=3)": "no argument eggs: its arguments are x, y, batch_size, epochs, verbose,",
+    "fit(X, C, y=C)": "fit is given y twice; its arguments are",
+    "fit()": "fit lacks x; its arguments are x, y,",
+    "compile('sgd', 'mse', lr=3)": "compile has no argument lr: it is the optimizer's",
+    "compile('sgd', 'mse', loss_weights=[1])": "loss_weights: a model has one loss.",
+    "compile('sgd', 'mse', jit_compile=True)": "compile has no argument jit_compile: steps are",
+    "save()": "save lacks path; its arguments are path, include_optimizer.",
+    "save('a', True, 3)": "save is given 3 arguments; its arguments are path, include_optimizer.",
+    "explain(X)": "explain lacks y; its arguments are X, y, sample_weight.",
+}
+
+
+@pytest.mark.parametrize(("call", "words"), VERBS.items(), ids=VERBS)
+def test_arguments_that_a_verb_does_not_take(call, words):
+    with pytest.raises(TypeError, match=re.escape(words)) as caught:
+        eval(f"model.{call}", {"model": classifier(), "X": X, "C": C})
+    assert_speaks(caught, [])
+
+
+def test_errors_inside_a_verb_are_its_own():
+    class Wrong(bp.callbacks.Callback):
+        def on_train_begin(self, logs):
+            len(5)
+
+    with pytest.raises(TypeError, match="has no len"):
+        classifier().fit(X, C, callbacks=[Wrong()])

@@ -145,3 +145,17 @@ def test_representation_shows_the_call():
 def test_a_schedule_of_ones_own_defines_call():
     with pytest.raises(NotImplementedError, match=r"Schedule must define __call__\(step\)"):
         Schedule()(0)
+
+
+def test_schedules_of_ones_own_take_what_their_constructors_do():
+    class Halving(Schedule):
+        def __call__(self, step):
+            return 0.5**step
+
+    class Falling(Halving):
+        def __init__(self, base):
+            self.base = base
+
+    assert Falling(base=3).base == copy.deepcopy(Falling(3)).base == 3
+    with pytest.raises(TypeError, match="Halving takes no arguments"):
+        Halving(3)

@@ -187,6 +187,7 @@ def test_a_threshold_of_ones_own_stays_when_the_metric_says_which_way_is_better(
     assert watching("acc", ModelCheckpoint, ["acc"], initial_value_threshold=0.5).best == 0.5
 
 
+@pytest.mark.filterwarnings("ignore:metric .roc. takes numbers above")  # its results are made up
 def test_the_area_under_a_curve_of_another_name_stops_at_its_best_epoch():
     stop = EarlyStopping("roc", patience=2, restore_best_weights=True)
     model = line()[0]

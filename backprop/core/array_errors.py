@@ -39,9 +39,11 @@ def ragged(name: str, rows: Any) -> ShapeError:
             f"{name} cannot be made an array of samples: give all of its rows the same length."
         )
     shown = ", ".join(map(str, lengths[:3])) + ", …" * (len(lengths) > 3)
+    images = " Images are resized to one size." if len((*shapes, ())[0]) > 1 else ""
     return ShapeError(
         f"{name} holds rows of unequal length ({shown}): give all of its rows the same length. If "
         f"they are sequences, datasets.pad_sequences({name.split()[-1]}) makes them one array."
+        f"{images}"
     )
 
 

@@ -20,7 +20,7 @@ def check_integer(value: Any, name: str, least: float = 1) -> int:
     """
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         rule = f" of {least} or more" if least > -math.inf else ""
-        raise ValueError(f"{name} must be an integer{rule}, but it is {value!r}.")
+        raise ValueError(f"{name} must be an integer{rule}, but it is {value!r:.80}.")
     return int(value)
 
 
@@ -114,12 +114,13 @@ def check_use_bias(value: Any, call: str) -> bool:
     Raises:
         TypeError: It is no flag.
     """
-    if not isinstance(value, bool | np.bool_ | int | np.integer):
-        raise TypeError(
-            f"use_bias of {call} must be True or False, but it is {value!r}: an activation is a "
-            f"layer of its own: {call}, ReLU()."
-        )
-    return check_flag(value, f"use_bias of {call}")
+    whole = isinstance(value, bool | np.bool_ | int | np.integer)
+    if not whole or value not in (0, 1):
+        advice = f"an activation is a layer of its own: {call}, ReLU()"
+        if whole:
+            advice = f"the number of inputs is found by itself: {call}"
+        raise TypeError(f"use_bias of {call} must be True or False, but it is {value!r}: {advice}.")
+    return bool(value)
 
 
 def check_sizes(value: Any, name: str, n: int, least: int = 1) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from typing import Any
 
 from backprop.core.errors import CorruptFileError
 
@@ -23,6 +24,17 @@ STARTS = {
 
 LONGEST_LIST = 1 << 22
 """Bytes of the list of an archive's members up to which it is looked at."""
+
+
+def check_ending(path: Any, endings: tuple[str, ...], advice: str) -> None:
+    """Checks that the name of a file to be written does not end as those of another format do.
+
+    Raises:
+        ValueError: It does.
+    """
+    name = os.fsdecode(path) if isinstance(path, str | bytes | os.PathLike) else ""
+    if name.lower().endswith(endings):
+        raise ValueError(f"{name!r} would not hold what its name says: {advice}.")
 
 
 def kind_of_file(path: str | os.PathLike[str], ours: str | None = None) -> str:

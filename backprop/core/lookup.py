@@ -44,6 +44,8 @@ def resolve(
     advice = "."
     if is_function(given) and not inspect.isclass(given) and own:
         advice = f": derive a class from {base.__name__} that defines {own}."
+    if isinstance(given, list | tuple | Mapping) and what in ("loss", "optimizer"):
+        advice = ": a model has one."
     raise TypeError(
         f"{what} must be a name or an object of backprop's class {base.__name__}{hint}, "
         f"but it is {given!r}{advice}"
@@ -63,6 +65,7 @@ def default_name(made: object) -> str:
 
 NOT_TAKEN = {
     "activation": "an activation is a layer of its own: {call}, ReLU()",
+    "activity_regularizer": "it is a layer of its own: {call}, ActivityRegularization(l1=0.01)",
     "data_format": "images have their channels last, (N, H, W, C)",
     "fill_mode": "what moves in from outside is 0",
     "interpolation": "the nearest pixel is taken",
@@ -100,7 +103,7 @@ def check_call(kind: Any, given: Sequence[object], named: Mapping[str, object]) 
         TypeError: One of them is unknown or missing, or there are too many.
     """
     names, positions, needed = names_taken(kind)
-    if len(given) > 1 and kind.loose:
+    if len(given) > 1 and getattr(kind, "loose", ""):
         check_brackets(kind, given, names)
     passed = {*named, *names[: len(given)]}
     missing = [name for name in needed if name not in passed] if passed else []

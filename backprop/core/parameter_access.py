@@ -56,6 +56,14 @@ CHECKS: dict[str, Callable[[Any, str], Any]] = {
 """What is assigned to the attributes of a parameter is checked; reading them takes no longer."""
 
 
+ELSEWHERE = {
+    "grad": ".gradient",
+    "requires_grad": ".trainable",
+    **dict.fromkeys(("data", "numpy", "detach"), ".value"),
+}
+"""What there is for attributes of other libraries' parameters."""
+
+
 def refuse_arithmetic(parameter: "CheckedParameter", *others: Any, **options: Any) -> NoReturn:
     """Says where the numbers are, for whoever computes with a parameter as if it were an array.
 
@@ -91,6 +99,7 @@ class CheckedParameter:
 
     def __getattr__(self, name: str) -> NoReturn:
         hint = f": write .value.{name}" if hasattr(np.ndarray, name) else ""
+        hint = f": write {ELSEWHERE[name]}" if name in ELSEWHERE else hint
         raise AttributeError(f"a Parameter has no attribute {name!r}{hint}.")
 
     regularizer = fixed_in_models("regularizer")

@@ -1,11 +1,64 @@
 """Whether functions and classes of the user's own take the arguments that they are called with."""
 
+import functools
 import inspect
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar, cast
 
 from backprop.core.lookup import is_function
 from backprop.core.settings import from_package
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+INSTEAD = {
+    **dict.fromkeys(("nb_epoch", "epoch", "n_epochs", "max_iter"), "the name is epochs"),
+    "class_weights": "the name is class_weight",
+    "sample_weights": "the name is sample_weight",
+    **dict.fromkeys(("validation", "eval_set"), "the name is validation_data, (x, y)"),
+    **dict.fromkeys(("cv", "n_splits", "k"), "cross_validate and search have folds=5"),
+    **dict.fromkeys(("lr", "learning_rate"), "it is the optimizer's, compile(SGD(0.1), …)"),
+    **dict.fromkeys(("loss_weights", "losses"), "a model has one loss"),
+    "jit_compile": "steps are recorded and made again in any case",
+    **dict.fromkeys(
+        ("overwrite", "save_format"), "there is one format, and a file that is there is replaced"
+    ),
+}
+"""What to write for arguments of verbs in other libraries."""
+
+
+def answered(method: F) -> F:
+    """The method; arguments that it does not take are answered by what there is.
+
+    Not for methods that are called at every step: it is a call more.
+    """
+
+    @functools.wraps(method)
+    def called(*given: Any, **named: Any) -> Any:
+        try:
+            return method(*given, **named)
+        except TypeError as error:
+            if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+                raise  # which comes from inside
+            wrong = misuse(method, given, named)
+        raise TypeError(wrong)
+
+    return cast(F, called)
+
+
+def misuse(method: Callable[..., Any], given: Sequence[Any], named: Mapping[str, Any]) -> str:
+    """What is wrong about the arguments of a method that does not take them."""
+    names = list(inspect.signature(method).parameters)
+    verb, listed = method.__name__, f"its arguments are {', '.join(names[1:])}"
+    for name in named:
+        if name not in names:
+            return f"{verb} has no argument {name}: {INSTEAD.get(name, listed)}."
+        if name in names[: len(given)]:
+            return f"{verb} is given {name} twice; {listed}."
+    if len(given) > len(names):
+        return f"{verb} is given {len(given) - 1} arguments; {listed}."
+    needed = [p for p in inspect.signature(method).parameters.values() if p.default is p.empty]
+    missing = [p.name for p in needed[len(given) :] if p.name not in named]
+    return f"{verb} lacks {' and '.join(missing)}; {listed}."
 
 
 def check_function(given: Any, written: str, name: str, *others: str) -> None:
@@ -49,9 +102,10 @@ def check_call_by_name(given: Any, names: Mapping[str, Any], name: str, *first: 
     try:
         signature.bind(*first, **names)
     except TypeError:
-        raise TypeError(
-            f"{name} is called as {name}({written}), but it takes {signature}."
-        ) from None
+        others = [each for each in names if each in INSTEAD and name == "fit"]
+        advice = [f"{each}: {INSTEAD[each]}" for each in others]
+        takes = advice[0] if advice else f"but it takes {signature}"
+        raise TypeError(f"{name} is called as {name}({written}), {takes}.") from None
 
 
 def check_methods(made: Any, methods: Mapping[str, str], attribute: str = "") -> None:

@@ -89,6 +89,11 @@ def training_source(
         shape = model.input_shape
         names = model.feature_names
         return Stream(x, steps, checked, model.dtype, "x", rng, shape, warn, names), None
+    if isinstance(batch_size, list | tuple):
+        raise ValueError(
+            "batch_size, which follows y, is a number of samples: write validation_data=(x, y) for "
+            "what each epoch is evaluated on."
+        )
     each = check_integer(32 if batch_size is None else batch_size, "batch_size")
     kept: Source | None = None
     if disk:

@@ -86,6 +86,14 @@ class MatchedHead(Loss):
         self.activation.Z, self.activation.A = output, A
         return A
 
+    def values(self, prediction: Array, target: Array) -> Array:
+        """ℓ of any probabilities, by the loss on them."""
+        return self.loss.values(prediction, target)
+
+    def gradient(self, prediction: Array, target: Array) -> Array:
+        """∂ℓ/∂A of the same."""
+        return self.loss.gradient(prediction, target)
+
     def sample_losses(self, prediction: Array, target: Array, each: bool = False) -> Array:
         """ℓ of the last training ``predict``, which returned ``prediction``."""
         Z, A = self.activation.Z, self.activation.A

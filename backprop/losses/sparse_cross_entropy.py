@@ -71,6 +71,11 @@ class SparseCategoricalCrossentropy(CrossEntropy):
             target = target[..., 0]  # (N, 1) -> (N,)
         if target.ndim == 0 or target.shape[1:] != output_shape[:-1]:
             hint = extra_axes(target, output_shape)
+            if hint and target.ndim == 1:
+                raise ShapeError(
+                    f"{self}: the targets, of shape {target.shape}, have a class for each sample, "
+                    f"but the predictions have the shape {show_shape(output_shape)}, for {hint}"
+                )
             if hint:
                 hint = f"the predictions have the shape {show_shape(output_shape)}, for {hint}"
             if target.shape[1:] == output_shape:

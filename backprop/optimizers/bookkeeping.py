@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.checks import check_count, check_flag, check_integer, check_number, check_share
+from backprop.core.elsewhere import KnowsElsewhere
 from backprop.core.parameters import Parameters
 from backprop.core.settings import Checked, Settings
 from backprop.core.types import Array
@@ -24,12 +25,23 @@ NOT_GIVEN: Any = object()
 """In the place of parameters that a step needs, so that it can say so."""
 
 
-class Bookkeeping(Settings):
+STEP = "write optimizer.step(model.parameters), after model.backward()"
+ELSEWHERE = {
+    "zero_grad": "model.backward() writes the gradients anew, so that none need be emptied",
+    **dict.fromkeys(("apply_gradients", "apply"), STEP),
+    "param_groups": "set learning_rate; layers are left out by their .trainable = False",
+    **dict.fromkeys(("state_dict", "get_config"), "model.save(path) keeps it with its state"),
+}
+"""What there is for attributes of other libraries' optimizers."""
+
+
+class Bookkeeping(KnowsElsewhere, Settings):
     """The base of ``Optimizer``, which says what the arguments and attributes are.
 
     A step calls ``prepare``, ``gather`` where all of g is needed, and ``conclude``.
     """
 
+    _elsewhere = ELSEWHERE
     slots: tuple[str, ...]
     scratches: int
     initial_state: float

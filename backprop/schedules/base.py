@@ -1,5 +1,10 @@
 """What a schedule is: a learning rate as a function of the steps taken."""
 
+from typing import Any, Self
+
+from backprop.core.lookup import check_call
+from backprop.core.settings import from_package
+
 
 class Schedule:
     """η(s), the learning rate after s steps; a subclass defines ``__call__``.
@@ -13,6 +18,13 @@ class Schedule:
         >>> bp.optimizers.SGD(Halving()).learning_rate
         0.1
     """
+
+    def __new__(cls, *given: Any, **named: Any) -> Self:  # noqa: D102
+        if from_package(cls):
+            check_call(cls, given, named)
+        elif (given or named) and cls.__init__ is object.__init__:
+            raise TypeError(f"{cls.__name__} takes no arguments: write its __init__.")
+        return super().__new__(cls)
 
     def __call__(self, step: int) -> float:
         """η(s) for s = ``step``."""

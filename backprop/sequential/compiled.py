@@ -9,6 +9,7 @@ from backprop import explain, inspection, losses, optimizers
 from backprop.core.checks import check_flag, check_list, check_place
 from backprop.core.errors import NotCompiledError
 from backprop.core.settings import Checked
+from backprop.core.signatures import answered
 from backprop.core.types import Array, DTypeLike
 from backprop.layers import Input, Layer
 from backprop.layers.block import activity_penalty, backward_through
@@ -74,6 +75,7 @@ class CompiledNetwork(Network):
         super().add(layer)
         self._set_head(head)
 
+    @answered
     def compile(
         self,
         optimizer: str | Optimizer = "sgd",
@@ -132,17 +134,6 @@ class CompiledNetwork(Network):
         """Takes a head, and leaves the activation that is joined with it out of the body."""
         self._head, self._joined = head, head is not self._given_loss
         self._body = unfold(self.layers)[:-1] if self._joined else self.layers
-
-    def __call__(self, X: Array, training: bool = False) -> Array:
-        """``forward``, as Keras and PyTorch write it; no later call changes what it returns.
-
-        Example:
-            >>> model = bp.Sequential([bp.layers.Dropout(0.5, seed=0)])
-            >>> model(np.ones((1, 4)), training=True)
-            array([[2., 2., 2., 0.]], dtype=float32)
-        """
-        output = self.forward(X, training)
-        return output.copy() if training else output
 
     def backward(self, delta: Array | None = None) -> Array | None:
         """Writes the gradient of every parameter, from the last layer to the first.
@@ -236,6 +227,7 @@ class CompiledNetwork(Network):
         """Whether there are a loss and an optimizer."""
         return self._head is not None
 
+    @answered
     def explain(self, X: Any, y: Any, sample_weight: Any = None) -> "explain.Explanation":
         """One pass laid open, formula by formula (see ``explain.explain``).
 

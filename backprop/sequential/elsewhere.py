@@ -1,9 +1,5 @@
 """What Keras, PyTorch and scikit-learn call the verbs of a model, and what to write here."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable
-from inspect import getattr_static
 from typing import Any, NoReturn
 
 NO_MODES = (
@@ -28,27 +24,13 @@ ELSEWHERE = {
     "fit_generator": "model.fit takes generators",
     "evaluate_generator": "model.evaluate takes generators",
     "predict_generator": "model.predict takes generators",
+    "metrics_names": "write model.evaluate(x, y, return_dict=True), which has the names",
+    "name": "layers have names, model.layers[0].name",
+    "named_parameters": "model.parameters has each with its .name",
+    **dict.fromkeys(("to", "cuda", "device"), "a model computes on the CPU"),
     **dict.fromkeys(("get_config", "to_json"), "model.save(path) keeps the layers and the weights"),
 }
 """By the name of an attribute, what there is for it."""
-
-
-class Elsewhere:
-    """An attribute that there is none of: looking it up says what to write.
-
-    It costs nothing where others are read, which a ``__getattr__`` of the class would slow down.
-
-    Args:
-        name: Its name.
-    """
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __get__(self, made: Any, kind: type) -> NoReturn:
-        raise AttributeError(
-            f"{kind.__name__} has no attribute {self.name!r}: {ELSEWHERE[self.name]}."
-        )
 
 
 class Missing:
@@ -68,20 +50,3 @@ class Missing:
             f"{kind.__name__}.__init__ must call super().__init__() in its first line: what that "
             f"sets is missing."
         )
-
-
-class KnowsElsewhere:
-    """The base of a model: it answers to those names, and does not list them."""
-
-    def __dir__(self) -> Iterable[str]:
-        return [
-            name
-            for name in super().__dir__()
-            if not isinstance(getattr_static(self, name, None), Elsewhere)
-        ]
-
-
-for each in ELSEWHERE:
-    setattr(KnowsElsewhere, each, Elsewhere(each))
-for each in ("_chain", "_head"):
-    setattr(KnowsElsewhere, each, Missing(each))

@@ -15,7 +15,7 @@ from backprop.core.checks import check_dtype, check_integer, check_list, check_s
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.core.frames import check_labels
 from backprop.core.parameters import Parameter, Parameters
-from backprop.core.signatures import check_function
+from backprop.core.signatures import answered, check_function
 from backprop.core.types import Array, DTypeLike, Shape
 from backprop.core.walk import objects_in
 from backprop.data.inputs import check_inputs, check_rows
@@ -185,12 +185,14 @@ class Network(Weights):
     def forward(self, X: Array, training: bool = False) -> Array:
         """The output for a batch; with ``training`` the layers keep what ``backward`` needs.
 
-        In training the array is the last layer's own, which the next such call overwrites:
-        ``model(X, training=True)`` returns one to keep.
-
         Args:
             X: A batch, shape ``(N, n_features)``.
-            training: Whether a backward pass is to follow.
+            training: Whether a backward pass is to follow. The array is then a layer's own, which
+                the next such call overwrites; ``model(X, training=True)`` returns one to keep.
+
+        Example:
+            >>> bp.Sequential([bp.layers.Rescaling(3)]).forward([[1.0, 2.0]])
+            array([[3., 6.]], dtype=float32)
         """
         other = type(X) is not np.ndarray and not hasattr(X, "tape")  # that of a recorded step
         if other or X.dtype != self.dtype:
@@ -284,6 +286,7 @@ class Network(Weights):
             raise NotBuiltError("the model is not built: its shapes are not known yet.")
         return self._chain.output_shape(self.input_shape)
 
+    @answered
     def summary(self, print_fn: Callable[[str], object] | None = None) -> None:
         """Prints the layers, the shapes of their outputs, and how many parameters they have.
 

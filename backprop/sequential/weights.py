@@ -6,19 +6,26 @@ from collections.abc import Sequence
 
 from backprop import storage
 from backprop.core.durable import FilePath
+from backprop.core.elsewhere import KnowsElsewhere
 from backprop.core.errors import NotBuiltError
+from backprop.core.file_kinds import check_ending
 from backprop.core.parameters import Parameters
 from backprop.core.settings import Settings
+from backprop.core.signatures import answered
 from backprop.core.transfer import set_weights
 from backprop.core.types import Array
-from backprop.sequential.elsewhere import KnowsElsewhere
+from backprop.sequential.elsewhere import ELSEWHERE, Missing
 from backprop.storage import models as saving
+
+OTHERS = (".tflite", ".keras", ".h5", ".pt", ".pth", ".pb", ".npz", ".safetensors")
+"""Endings of files that are not ONNX."""
 
 
 class Weights(KnowsElsewhere, Settings):
     """θ and g of a model, and the files that hold it."""
 
     own_names = False
+    _elsewhere = ELSEWHERE
     not_taken = dict.fromkeys(
         ("lr", "learning_rate"), "it is the optimizer's: model.optimizer.learning_rate"
     )
@@ -63,6 +70,7 @@ class Weights(KnowsElsewhere, Settings):
         """
         set_weights(list(self.parameters), weights)
 
+    @answered
     def save(self, path: FilePath, include_optimizer: bool = True) -> None:
         """Writes the whole model as one file, from which training goes on with the same bits.
 
@@ -75,7 +83,8 @@ class Weights(KnowsElsewhere, Settings):
 
         Raises:
             TypeError: A part of the model cannot be written down; the message says which and why.
-            ValueError: A part could not be made again from what would be written down.
+            ValueError: A part could not be made again from what would be written down, or the name
+                is that of an ONNX file.
             OSError: The file cannot be written; the one that was there is still there.
 
         Example:
@@ -84,8 +93,10 @@ class Weights(KnowsElsewhere, Settings):
             >>> bp.load_model("model.npz")
             <Sequential [Dense 'dense_1']>
         """
+        check_ending(path, (".onnx", ".tflite"), "model.export(path) writes ONNX")
         saving.save(self, path, include_optimizer)
 
+    @answered
     def save_weights(self, path: FilePath) -> None:
         """Writes the parameters alone, each under its name; whole or not at all, as ``save``.
 
@@ -100,6 +111,7 @@ class Weights(KnowsElsewhere, Settings):
         """
         storage.save_weights(self, path)
 
+    @answered
     def load_weights(self, path: FilePath) -> None:
         """Sets the parameters from a file, also of Keras or PyTorch; all of them or none.
 
@@ -121,6 +133,7 @@ class Weights(KnowsElsewhere, Settings):
         """
         storage.load_weights(self, path)
 
+    @answered
     def export(self, path: FilePath, logits: bool = False) -> None:
         """Writes what ``predict`` computes as an ONNX file, for other runtimes; needs ``onnx``.
 
@@ -137,7 +150,8 @@ class Weights(KnowsElsewhere, Settings):
             NotBuiltError: The model has no weights yet.
             TypeError: A layer of your own does not say how to express it; the message shows how
                 (see ``storage.onnx_graph.Graph``).
-            ValueError: Logits are asked for, but no Softmax or Sigmoid stands at the end.
+            ValueError: Logits are asked for, but no Softmax or Sigmoid stands at the end; or the
+                name is that of another format.
 
         Example:
             >>> model = bp.Sequential([bp.Input(2), bp.layers.Dense(1), bp.layers.Sigmoid()])
@@ -145,4 +159,11 @@ class Weights(KnowsElsewhere, Settings):
             >>> bp.load_onnx("model.onnx").layers
             [<Dense 'dense_1'>]
         """
+        check_ending(
+            path, OTHERS, "export writes ONNX; model.save(path) writes backprop's own file"
+        )
         storage.export_onnx(self, path, logits)
+
+
+for each in ("_chain", "_head"):
+    setattr(Weights, each, Missing(each))

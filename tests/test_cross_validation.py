@@ -180,6 +180,21 @@ def test_early_stopping_of_the_users_own(labelled):
     assert {len(history.epoch) for history in result.histories} == {2}
 
 
+@pytest.mark.parametrize(
+    "folds",
+    [
+        lambda X, y, **given: cross_validate(classifier, X, y, folds=3, **given),
+        lambda X, y, **given: bp.search(lambda n: classifier(), {"n": [1]}, X, y, folds=3, **given),
+    ],
+)
+def test_a_backup_would_be_that_of_another_fold(folds, labelled, tmp_path):
+    backup = bp.callbacks.BackupAndRestore(tmp_path / "backup")
+    with pytest.raises(ValueError, match=r"BackupAndRestore, .* but there are 3 models"):
+        folds(*labelled, epochs=2, callbacks=[backup])
+    assert not backup.model
+    assert not (tmp_path / "backup").exists()
+
+
 def test_silent_unless_told_otherwise(labelled, capsys):
     cross_validate(classifier, *labelled, epochs=2)
     assert capsys.readouterr() == ("", "")

@@ -1,6 +1,7 @@
 """fit_many: what it makes of several models is what the fit of each would have made of it."""
 
 import itertools
+import os
 import signal
 import threading
 import tracemalloc
@@ -16,7 +17,7 @@ from optimizer_cases import EVERY
 from test_recorded import NOT_REPLAYED, PAIRS, ending, network_with
 
 import backprop as bp
-from backprop.callbacks import Callback, EarlyStopping, LambdaCallback
+from backprop.callbacks import BackupAndRestore, Callback, EarlyStopping, LambdaCallback
 from backprop.callbacks.base import HOOKS
 from backprop.core.errors import NotCompiledError, ShapeError
 from backprop.experiments import many
@@ -798,6 +799,13 @@ def test_callbacks_are_each_fits_own(stacked):
     assert stacked == []
 
 
+def test_one_model_may_have_a_backup(tmp_path):
+    model, folder = small(0), tmp_path / "backup"
+    kept = BackupAndRestore(folder, delete_checkpoint=False)
+    bp.fit_many([model], *data(), epochs=2, verbose=0, callbacks=[kept])
+    assert os.listdir(folder) == ["latest.npz"]
+
+
 OTHERS = {
     "validation_split": 0.2,
     "initial_epoch": 1,
@@ -948,6 +956,8 @@ BAD_ARGUMENTS = [
     wrong(r"called as fit\(x, y, .*rng=…\)", TypeError, rng=np.random.default_rng(0)),
     wrong("callbacks must be a list", TypeError, callbacks=Callback()),
     wrong("callbacks must hold objects of", TypeError, callbacks=[Callback]),
+    wrong("callbacks holds a BackupAndRestore, which keeps .* but there are 3 models",
+          callbacks=[BackupAndRestore("backup")]),
     wrong("validation_split must lie between", validation_split=2.0),
     wrong("validation_data must be", validation_data=[1, 2, 3, 4]),
     wrong("validation x has 4 samples, but validation y", validation_data=(np.ones((4, 3)), [0])),

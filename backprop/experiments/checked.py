@@ -1,11 +1,12 @@
 """The arguments of ``fit_many``, every mistake found before the first model is trained."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from backprop.callbacks import BackupAndRestore
 from backprop.core.arrays import as_numbers, to_array
 from backprop.core.checks import check_list
 from backprop.core.errors import ShapeError
@@ -44,6 +45,29 @@ def checked_models(models: Any) -> list[Any]:
             "compile each model with an optimizer of its own."
         )
     return found
+
+
+def checked_shared(arguments: Mapping[str, Any], n_models: int) -> dict[str, Any]:
+    """What every model's ``fit`` is given, the callbacks as a list.
+
+    Raises:
+        TypeError: The callbacks are no list.
+        ValueError: Something can serve the training of one model alone, and there are several.
+    """
+    callbacks = check_list(arguments.get("callbacks"), "callbacks")
+    once = isinstance(arguments.get("validation_data"), Iterator)
+    if once and n_models > 1 and arguments.get("validation_steps") is None:
+        raise ValueError(
+            "validation_data is a generator, which would be used up by the first model: give "
+            "validation_steps too, or a function that returns a new generator."
+        )
+    if n_models > 1 and any(isinstance(each, BackupAndRestore) for each in callbacks):
+        raise ValueError(
+            f"callbacks holds a BackupAndRestore, which keeps the state of one training, but there "
+            f"are {n_models} models, and each would go on from another's: leave it out, or call "
+            f"fit for each model, with a backup_dir of its own."
+        )
+    return {**arguments, "callbacks": callbacks}
 
 
 def checked_samples(

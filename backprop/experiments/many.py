@@ -13,7 +13,6 @@ import numpy as np
 
 from backprop.callbacks import CallbackList
 from backprop.core import console
-from backprop.core.checks import check_list
 from backprop.core.signatures import check_call_by_name
 from backprop.core.types import Array
 from backprop.core.walk import from_here
@@ -28,6 +27,7 @@ from backprop.experiments.checked import (
     checked_models,
     checked_rows,
     checked_samples,
+    checked_shared,
     columns_of,
     has_learnt_mask,
     have_their_own_metrics,
@@ -84,6 +84,7 @@ def fit_many(
             as without it; callbacks are copied. A fit whose process dies is tried once more.
         **fit_arguments: What else ``fit`` is to be given, such as ``epochs=20``. A
             ``sample_weight`` has one number for each sample of x; ``rows`` takes its part of it.
+            Each fit calls ``callbacks`` anew: a file that is replaced holds the last one's numbers.
 
     Returns:
         The History of each model.
@@ -91,8 +92,8 @@ def fit_many(
     Raises:
         TypeError: ``models`` holds something else, or ``fit`` has no such argument.
         RuntimeError: Another thread trains one of them.
-        ValueError: Models come twice or share an optimizer, ``rows`` does not fit the models or the
-            samples, or ``fit`` would refuse an argument.
+        ValueError: Models come twice or share an optimizer or a ``BackupAndRestore``, ``rows`` does
+            not fit the models or the samples, or ``fit`` would refuse an argument.
 
     Example:
         >>> models = [bp.Sequential([bp.layers.Dense(1)], seed=seed) for seed in range(10)]
@@ -125,14 +126,7 @@ def fit_all(
     x, y, weight = checked_samples(x, y, weight, len(models))
     trained = checked_rows(rows, "rows", len(models), len(y))
     held_out = checked_rows(validation_rows, "validation_rows", len(models), len(y))
-    callbacks = check_list(fit_arguments.get("callbacks"), "callbacks")
-    shared = {**fit_arguments, "callbacks": callbacks}
-    once = isinstance(shared.get("validation_data"), Iterator)
-    if once and len(models) > 1 and shared.get("validation_steps") is None:
-        raise ValueError(
-            "validation_data is a generator, which would be used up by the first model: give "
-            "validation_steps too, or a function that returns a new generator."
-        )
+    shared = checked_shared(fit_arguments, len(models))
     tasks: list[tuple[list[int], tuple[Any, ...]]] = []  # models, arguments of ``fit_group``
     numbered = of_all(x, y, weight, [*trained, *held_out], models)
     with warnings.catch_warnings(), numbered:

@@ -39,6 +39,18 @@ def test_it_holds_the_recorded_numbers(tmp_path: Path) -> None:
     assert data["regions"] is None
 
 
+def test_validations_stand_at_their_own_epochs(tmp_path: Path) -> None:
+    X = np.linspace(-1, 1, 16)[:, None]
+    model, recorder = bp.Sequential([Dense(1)], seed=0), Recorder()
+    model.compile("sgd", "mse")
+    given = {"validation_data": (X, X), "validation_freq": 2, "callbacks": [recorder]}
+    history = model.fit(X, X, epochs=5, verbose=0, **given).history
+    first, second = history["val_loss"]
+    assert recorder.validation_losses[1::2] == [first, second]
+    _, validations = data_of(recorder, tmp_path)["losses"]
+    assert validations == [None, float(f"{first:.4g}"), None, float(f"{second:.4g}")]
+
+
 def test_every_delta_is_counted_once(tmp_path: Path) -> None:
     _, recorder, _, _ = recorded(epochs=3)
     data = data_of(recorder, tmp_path)

@@ -26,7 +26,8 @@ class Recorder(Callback):
         deltas: For each layer with weights, ∂E/∂Z of the last batch of each epoch, flattened and
             multiplied by the number of samples, which makes it each sample's own δ.
         losses: The loss of each epoch.
-        validation_losses: That on the validation data, if there are any.
+        validation_losses: That on the validation data, if there are any, up to the last epoch with
+            a validation; nan for the epochs without one before it.
 
     Example:
         >>> model = bp.Sequential([bp.layers.Dense(1)])
@@ -53,7 +54,9 @@ class Recorder(Callback):
         """Keeps θ, the weights and the δ."""
         self.thetas.append(self.model.parameters.values.copy())
         self.losses.append((logs or {}).get("loss", float("nan")))
-        self.validation_losses += [logs["val_loss"]] if logs and "val_loss" in logs else []
+        if logs and "val_loss" in logs:
+            without = len(self.losses) - 1 - len(self.validation_losses)
+            self.validation_losses += [float("nan")] * without + [logs["val_loss"]]
         for layer in self.model.layers:
             if not layer.parameters:
                 continue

@@ -35,7 +35,8 @@ def training_page(
         model: The model that was trained.
         thetas: Its θ before the first epoch and after each.
         deltas: For each layer its δ after each epoch.
-        losses: E of each epoch, and that on the validation data, which may be empty.
+        losses: E of each epoch, and that on the validation data, which may be empty or end earlier;
+            nan for an epoch without a validation.
         X: Samples ``(N, 2)`` for the decision regions, if they are wanted.
         y: Their classes, as indices.
     """

@@ -46,9 +46,9 @@ function lossText() {
   const epoch = training.epochs[frame];
   if (epoch === 0) return `0 of ${training.losses[0].length}, before training`;
   const [E, other] = training.losses.map(curve => curve[epoch - 1]);
-  const write = number => (number === null ? "not finite" : general(number, 4));
-  return `${epoch} of ${training.losses[0].length}: loss ${write(E)}` +
-    (other === undefined ? "" : `, validation ${write(other)}`);
+  const write = (number, none) => (number === null ? none : general(number, 4));
+  return `${epoch} of ${training.losses[0].length}: loss ${write(E, "not finite")}` +
+    (other === undefined ? "" : `, validation ${write(other, "without a number")}`);
 }
 
 // ------------------------------------------------------------------------- weights, δ and regions

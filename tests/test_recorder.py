@@ -1,6 +1,10 @@
+from pathlib import Path
+
 import numpy as np
+import pytest
 
 import backprop as bp
+from backprop.callbacks import BackupAndRestore, Callback, LambdaCallback
 from backprop.inspection import Recorder
 from backprop.layers import Dense, Input, Sigmoid, Softmax
 
@@ -49,3 +53,25 @@ def test_its_pictures_have_a_panel_for_each_layer_with_weights() -> None:
     for figure in (recorder.plot_weights(), recorder.plot_deltas()):
         titles = [axes.get_title() for axes in figure.axes]
         assert [title.split(" ")[0] for title in titles[:2]] == ["dense_1", "dense_2"]
+
+
+def test_it_goes_on_with_a_training_that_was_interrupted(tmp_path: Path) -> None:
+    X = np.linspace(-1, 1, 16)[:, None]
+
+    def fit(*callbacks: Callback) -> Recorder:
+        model, recorder = bp.Sequential([Dense(2), Dense(1)], seed=0), Recorder()
+        model.compile("sgd", "mse")
+        told = [recorder, *callbacks]
+        model.fit(X, X, epochs=6, verbose=0, validation_data=(X, X), callbacks=told)
+        return recorder
+
+    def stop(epoch: int, logs: object) -> None:
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(BackupAndRestore(tmp_path), LambdaCallback(on_epoch_end=stop))
+    found, whole = fit(BackupAndRestore(tmp_path)).state(), fit().state()
+    np.testing.assert_equal(found, whole)
+    assert len(whole["thetas"]) == 7
+    assert len(found["deltas"]["dense_2"]) == 6

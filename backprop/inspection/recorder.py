@@ -46,6 +46,16 @@ class Recorder(Callback):
         self.losses: list[float] = []
         self.validation_losses: list[float] = []
 
+    def state(self) -> dict[str, Any]:
+        """All that was recorded so far."""
+        names = ("thetas", "weights", "deltas", "losses", "validation_losses")
+        return {name: getattr(self, name) for name in names}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on behind it."""
+        for name, recorded in state.items():
+            setattr(self, name, recorded)
+
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Keeps the θ that training starts from."""
         self.thetas.append(self.model.parameters.values.copy())

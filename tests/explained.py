@@ -104,6 +104,7 @@ def assert_sound_latex(tex: str) -> None:
             assert opened.pop() == name
     assert opened == []
     assert tex.count("$") % 2 == 0
+    assert not re.search(r"\^\{[^{}]*\} ?\^", tex)  # a double superscript
     for environment in re.findall(r"\\begin\{align\*\}\n(.*?)\n\\end\{align\*\}", tex, re.S):
         lines = environment.split(" \\\\\n")
         assert "\n" not in "".join(lines)

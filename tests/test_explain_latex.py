@@ -10,6 +10,7 @@ from rows import each
 
 import backprop as bp
 from backprop.explain import Explanation
+from backprop.explain.latex import formula
 from backprop.explain.names import fill
 from backprop.layers import Dense, Rescaling
 from backprop.optimizers import SGD
@@ -122,3 +123,14 @@ def test_formulas_of_every_layer_are_latex(case: Case, rng: np.random.Generator)
         case.draw(rng, (2, *case.shape)), np.zeros((2, *model.output_shape))
     )
     assert_sound_latex(explanation.latex())
+
+
+def test_a_power_of_a_symbol_with_a_superscript_has_brackets() -> None:
+    assert formula("z⁽¹⁾² + x³") == "( z^{(1)} ) ^{2} + x ^{3}"
+    assert formula("a⁽²⁾_c^q · ŷ_c^q") == r"( a_{c}^{(2)} ) ^ q \cdot \hat{y}_{c} ^ q"
+    for activation in (bp.layers.RMSNormalization(), bp.layers.Squareplus()):
+        model = bp.Sequential([bp.layers.Dense(2), activation, bp.layers.Dense(1)], seed=0)
+        model.compile("sgd", "mse")
+        tex = model.explain(np.ones(3), np.ones(1)).latex()
+        assert "( z^{(1)} ) ^{2}" in tex
+        assert_sound_latex(tex)

@@ -149,7 +149,9 @@ def _token(match: re.Match[str]) -> str:
         digits, _, power = text.replace("−", "-").partition("e")
         return rf"{digits} \cdot 10^{{{int(power)}}}" if power else digits
     if match["symbol"]:
-        return _symbol(match, 3)
+        symbol = _symbol(match, 3)  # a second superscript needs brackets
+        powered = "^{" in symbol and match.string[match.end() :].startswith(("²", "³", "^"))
+        return f"( {symbol} )" if powered else symbol
     if match["subscript"]:
         return f"_{{{_indices(match['subscript'])}}}"
     if match["words"]:

@@ -467,6 +467,53 @@ def test_numbers_that_come_and_go_leave_gaps(tmp_path):
     np.testing.assert_array_equal(curves(late.figure)["score"][0], [NAN, 3.0])
 
 
+def test_names_that_no_number_has_are_found_before_training(tmp_path):
+    model, X, y = line()
+    model.build((None, 1))
+    before = model.parameters.values.copy()
+    for keys in ("los", "loss[0]", ["loss", "val_loss"], "learning_rate"):
+        live = LivePlot(tmp_path / "a.png", every=5, keys=keys)
+        with pytest.raises(ValueError, match="is not among the numbers of this training: they are"):
+            model.fit(X, y, epochs=2, verbose=0, callbacks=[live])
+    np.testing.assert_array_equal(model.parameters.values, before)
+    mine = LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(mine=1.0))
+    for keys in ("mine", "loss", "learning_rate"):
+        live = LivePlot(tmp_path / "a.png", keys=keys)
+        rate = LearningRateScheduler(lambda epoch: 0.1)
+        model.fit(X, y, epochs=2, verbose=0, callbacks=[mine, rate, live])
+    with pytest.warns(RuntimeWarning, match="keys holds 'mne', which was not among"):
+        model.fit(X, y, verbose=0, callbacks=[mine, LivePlot(tmp_path / "a.png", keys=["mne"])])
+
+
+def test_the_number_of_one_class_is_drawn(tmp_path):
+    model = bp.Sequential([bp.layers.Dense(2), bp.layers.Softmax()], seed=0)
+    score = bp.metrics.F1Score(average=None)
+    model.compile("sgd", "categorical_crossentropy", metrics=[score])
+    live = LivePlot(tmp_path / "a.png", keys=[f"{score.name}[1]"])
+    model.fit(np.eye(2), np.eye(2), epochs=2, verbose=0, callbacks=[live])
+    assert len(live.figure.axes) == 1
+
+
+def test_a_number_that_comes_later_is_drawn_from_then_on(tmp_path, no_time):
+    model, X, y = line()
+    live = LivePlot(tmp_path / "a.png", keys=["val_loss"])
+    given = {"validation_data": (X, y), "validation_freq": 2, "callbacks": [live]}
+    first, second = model.fit(X, y, epochs=4, verbose=0, **given).history["val_loss"]
+    found = curves(live.figure)["val loss"]
+    np.testing.assert_array_equal(found[-1], [NAN, first, NAN, second])
+
+
+@pytest.mark.parametrize("value", ["warm-up", None, {"a": 1.0}, [1.0, [2.0]], np.eye(2)])
+def test_what_is_no_number_is_left_out_of_pictures(value, tmp_path):
+    live = LivePlot(tmp_path / "a.png")
+    note = LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(note=value))
+    model, X, y = line()
+    history = model.fit(X, y, epochs=2, verbose=0, callbacks=[note, live])
+    for figure in (live.figure, history.plot()):
+        assert list(curves(figure)) == ["loss"]
+    assert "note=" in repr(history)
+
+
 def test_a_new_fit_begins_a_new_picture(tmp_path):
     live = LivePlot(tmp_path / "a.png", keys="score")
     play([1.0, 2.0], live, name="score")

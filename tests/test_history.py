@@ -57,6 +57,8 @@ def test_repr_shows_the_last_numbers():
     history.on_epoch_end(0, {"loss": 0.5, "accuracy": 2 / 3})
     history.on_epoch_end(1, {"loss": 0.25, "accuracy": 0.75})
     assert repr(history) == "<History of 2 epochs: loss=0.25, accuracy=0.75>"
+    history.history = {"loss": [np.float32(0.25)], "note": ["warm-up"], "all": [np.array([1, 2])]}
+    assert repr(history) == "<History of 2 epochs: loss=0.25, note=warm-up, all=[1 2]>"
 
 
 def test_plot_draws_the_numbers_and_saves_them(model, data, tmp_path):

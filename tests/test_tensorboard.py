@@ -1,6 +1,7 @@
 """``TensorBoard``: the files are read back; a small writer stands in where there is no package."""
 
 import importlib.util
+import os
 import struct
 import sys
 import types
@@ -122,6 +123,16 @@ def test_metrics_of_several_numbers_and_schedules(written):
     train = written["logs/train"]
     assert [train[f"epoch_f1_score_{k}", 2] for k in range(3)] == [0.25, 0.5, 1.0]
     assert train["epoch_learning_rate", 1] == rate(6)
+
+
+def test_what_is_no_number_is_left_out(written):
+    def note(epoch, logs):
+        logs.update(text="warm-up", none=None, some=(1, 2), whole=np.int64(3))
+
+    fit(network(metrics=()), LambdaCallback(on_epoch_end=note), TensorBoard("logs"), epochs=1)
+    tags = {tag for tag, _ in written[os.path.join("logs", "train")]}
+    expected = {"epoch_loss", "epoch_some_0", "epoch_some_1", "epoch_whole", "epoch_learning_rate"}
+    assert tags == expected
 
 
 def test_steps_are_counted_on_after_a_backup(written, tmp_path):

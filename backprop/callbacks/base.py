@@ -1,8 +1,11 @@
 """The contract of a callback, and the list of them that a training loop calls."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from types import FunctionType
 from typing import Any
+
+import numpy as np
 
 from backprop.core import console
 from backprop.core.settings import Settings, from_package
@@ -249,6 +252,17 @@ class CallbackList:
             self._called[hook] = self.listeners(hook)
         for listener in self._called[hook]:
             listener(*arguments)
+
+
+def numbers_of(logs: Logs | None) -> dict[str, Any]:
+    """What of the logs is a number, or a list of them; callbacks may write other things there."""
+    found = {}
+    for name, value in (logs or {}).items():
+        with suppress(ValueError):  # rows of unequal length
+            array = np.asarray(value)
+            if array.dtype.kind in "biuf" and array.ndim < 2:
+                found[name] = array.tolist()
+    return found
 
 
 def overrides(callback: Callback, hook: str) -> bool:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from backprop import plotting
-from backprop.callbacks.base import Callback, Logs
-from backprop.callbacks.file_names import plain_path
+from backprop.callbacks.base import Callback, Logs, numbers_of
+from backprop.callbacks.file_names import may_add, plain_path
+from backprop.callbacks.monitoring import Informed
 from backprop.core import console
 from backprop.core.checks import check_flag, check_integer, check_list, check_text
 from backprop.core.durable import FilePath, append, check_file, check_target, replacing
@@ -151,7 +152,7 @@ def encoded(text: str) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
-class LivePlot(Callback):
+class LivePlot(Informed):
     """Draws the curves of loss and metrics while they grow.
 
     In a notebook the picture below the cell is redrawn; with a path a file is rewritten, which an
@@ -161,7 +162,8 @@ class LivePlot(Callback):
     Args:
         path: The file, for example ``"training.png"``; None for a notebook.
         every: A picture is drawn after every so many epochs; the last epoch always has one.
-        keys: Which quantities; all unless given.
+        keys: Which quantities; all unless given. One that comes later, such as that of a validation
+            that is not made after every epoch, is drawn from then on.
 
     Attributes:
         figure: The last picture, a matplotlib figure.
@@ -197,11 +199,18 @@ class LivePlot(Callback):
         """Starts a new picture.
 
         Raises:
-            ValueError: The path ends in a format that matplotlib does not know.
+            ValueError: The path ends in a format that matplotlib does not know, or ``keys`` holds a
+                name that is not among the numbers of training.
             OSError: The folder of the path does not exist.
         """
         if self.path is not None:
             check_target(picture_path(self.path))
+        unknown = self._strange()
+        if unknown and not may_add(self._others):
+            raise ValueError(
+                f"keys holds {unknown[0]!r}, which is not among the numbers of this training: they "
+                f"are {', '.join(map(repr, self.examples()))}."
+            )
         self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
         self._display = None
@@ -221,10 +230,11 @@ class LivePlot(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Adds the epoch's numbers, and draws if it is time."""
         self.epoch.append(epoch)
-        for key in {**self.history, **(logs or {})}:
+        numbers = numbers_of(logs)
+        for key in {**self.history, **numbers}:
             values = self.history.setdefault(key, [])
             values += [None] * (len(self.epoch) - 1 - len(values))  # as without a validation
-            values.append((logs or {}).get(key))
+            values.append(numbers.get(key))
         if len(self.epoch) % self.every == 0 and time.perf_counter() >= self._next:
             self._draw()
 
@@ -232,22 +242,42 @@ class LivePlot(Callback):
         """Draws the epochs that are not drawn yet."""
         if len(self.epoch) > self._drawn:
             self._draw()
+        never = [key for key in self._strange() if key not in self._there()]
+        if never and self.epoch:
+            console.warn(f"keys holds {never[0]!r}, which was not among the numbers of training.")
+
+    def _asked(self) -> list[str]:
+        return [self.keys] if isinstance(self.keys, str) else list(self.keys or ())
+
+    def _strange(self) -> list[str]:
+        """Those of ``keys`` that only a callback could write into the logs."""
+        known = self.examples() if self.keys else {}
+        lists = [name for name, example in known.items() if isinstance(example, list)]
+        names = [key for key in self._asked() if key not in known]
+        return [key for key in names if key.partition("[")[0] not in lists]  # f1_score[0]
+
+    def _there(self) -> list[str]:
+        """Those of ``keys`` that there is a number of by now."""
+        found = {*self.history, *(name.removeprefix("val_") for name in self.history)}
+        return [key for key in self._asked() if found & {key, key.partition("[")[0]}]
 
     def _draw(self) -> None:
         self._drawn = len(self.epoch)
         start = time.perf_counter()
-        self._show()
+        if not self.keys or self._there():
+            self._show()
         end = time.perf_counter()
         self._next = end + (end - start) * (1 / SHARE - 1)
 
     def _show(self) -> None:
+        keys = self._there() or None
         if self.path is not None:
-            self.figure = plotting.loss_curves(self, self.keys, self.path)
+            self.figure = plotting.loss_curves(self, keys, self.path)
             return
         from IPython.display import display
 
         show: Any = display  # which has no types
-        self.figure = plotting.loss_curves(self, self.keys)
+        self.figure = plotting.loss_curves(self, keys)
         if self._display is None:
             self._display = show(self.figure, display_id=True)
         else:

@@ -9,7 +9,34 @@ from backprop.core.checks import check_choice, check_number, check_real
 from backprop.core.settings import Checked
 
 
-class Monitor(Callback):
+class Informed(Callback):
+    """The base of callbacks that must know before training which numbers will be in the logs."""
+
+    _others: list[Callback] = []
+
+    def set_others(self, callbacks: list[Callback]) -> None:
+        """Takes note of who else may write into the logs."""
+        self._others = callbacks
+
+    def known(self) -> dict[str, Any]:
+        """Which is better of each number of the model: "smaller", "larger" or, not known, None."""
+        metrics = getattr(self.model, "metrics", ())
+        return {"loss": "smaller", **{metric.name: metric.better for metric in metrics}}
+
+    def examples(self) -> dict[str, Any]:
+        """Numbers, or lists of them, such as will stand in the logs of an epoch."""
+        several = {m.name for m in getattr(self.model, "metrics", ()) if m.several}
+        # how long a list is shows in training
+        found: dict[str, Any] = {k: [0.5] * 1000 if k in several else 0.5 for k in self.known()}
+        if self.params.get("validation", True):
+            found |= {f"val_{name}": value for name, value in found.items()}
+        added = [name for each in self._others for name in each.adds]
+        if getattr(self.model.optimizer, "schedule", None):
+            added.append("learning_rate")
+        return found | dict.fromkeys(added, 0.5)
+
+
+class Monitor(Informed):
     """The base of the callbacks that watch a number for progress.
 
     Args:
@@ -35,7 +62,6 @@ class Monitor(Callback):
         self.rises = mode == "max"
         self.best = self.worst
         self._watched: tuple[str, bool] | None = None  # in the last fit
-        self._others: list[Callback] = []
         self._seen = self._warned = False
         self._last: Logs | None = None  # in which the number was looked for
 
@@ -73,27 +99,6 @@ class Monitor(Callback):
         if self._watched not in (None, watched):  # its numbers are compared with no other's
             self.best = self.worst
         self._watched = watched
-
-    def set_others(self, callbacks: list[Callback]) -> None:
-        """Takes note of who else may write into the logs."""
-        self._others = callbacks
-
-    def known(self) -> dict[str, Any]:
-        """Which is better of each number of the model: "smaller", "larger" or, not known, None."""
-        metrics = getattr(self.model, "metrics", ())
-        return {"loss": "smaller", **{metric.name: metric.better for metric in metrics}}
-
-    def examples(self) -> dict[str, Any]:
-        """Numbers, or lists of them, such as will stand in the logs of an epoch."""
-        several = {m.name for m in getattr(self.model, "metrics", ()) if m.several}
-        # how long a list is shows in training
-        found: dict[str, Any] = {k: [0.5] * 1000 if k in several else 0.5 for k in self.known()}
-        if self.params.get("validation", True):
-            found |= {f"val_{name}": value for name, value in found.items()}
-        added = [name for each in self._others for name in each.adds]
-        if getattr(self.model.optimizer, "schedule", None):
-            added.append("learning_rate")
-        return found | dict.fromkeys(added, 0.5)
 
     def _larger_is_better(self) -> bool:
         name, known = self.monitor.removeprefix("val_"), self.known()

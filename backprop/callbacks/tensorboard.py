@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop.callbacks.base import Callback, Logs
+from backprop.callbacks.base import Callback, Logs, numbers_of
 from backprop.callbacks.file_names import plain_path
 from backprop.core.checks import check_integer
 from backprop.core.durable import FilePath, make_folder
@@ -123,8 +123,8 @@ class TensorBoard(Callback):
         self._writers = {}
 
     def _write(self, folder: str, name: str, logs: Logs | None, step: int) -> None:
-        for key, value in (logs or {}).items():
-            several = np.ndim(value) > 0  # a metric may have a number for each class
+        for key, value in numbers_of(logs).items():
+            several = isinstance(value, list)  # a metric may have a number for each class
             for k, number in enumerate(np.ravel(value)):
                 tag = name.format(f"{key}_{k}" if several else key)
                 self._writer(folder).add_scalar(tag, float(number), step)

@@ -7,6 +7,7 @@ import numpy as np
 
 from backprop import plotting
 from backprop.callbacks import Callback, Logs
+from backprop.callbacks.base import numbers_of
 from backprop.core.durable import FilePath
 from backprop.storage.files import as_column, as_list
 
@@ -93,6 +94,8 @@ class History(Callback):
     def every_epoch(self) -> dict[str, list[Any]]:
         """``history`` with None where an epoch has no value, as those without a validation.
 
+        What is no number, as a callback may have written it into the logs, is left out.
+
         Example:
             >>> history = bp.training.History()
             >>> history.on_epoch_end(0, {"loss": 0.9})
@@ -102,9 +105,9 @@ class History(Callback):
         """
         found: dict[str, list[Any]] = {}
         for key, values in self.history.items():
-            found[key] = [None] * len(self.epoch)
             for k, value in zip(self._when.get(key, range(len(values))), values, strict=True):
-                found[key][k] = value
+                for number in numbers_of({key: value}).values():
+                    found.setdefault(key, [None] * len(self.epoch))[k] = number
         return found
 
     def __repr__(self) -> str:
@@ -113,5 +116,7 @@ class History(Callback):
 
 
 def brief(value: Any) -> str:
-    """Four digits of a number, or of each in a list."""
-    return f"[{', '.join(map(brief, value))}]" if isinstance(value, list) else f"{value:.4g}"
+    """Four digits of a number, or of each in a list; what is no number as it is."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(brief, value))}]"
+    return f"{value:.4g}" if isinstance(value, int | float | np.number) else str(value)

@@ -206,6 +206,34 @@ def test_a_folder_that_cannot_be_made_is_found_before_training(make, tmp_path):
     np.testing.assert_array_equal(model.parameters.values, before)
 
 
+def test_folders_of_events_are_made_before_training(tmp_path):
+    for name in ("train", "validation"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).write_text("")
+        with pytest.raises(OSError, match=f"log_dir: the folder .*{name}' cannot be made"):
+            steps_of(small_model(), TensorBoard(tmp_path / name), validation_split=0.5)
+
+
+def test_a_file_that_cannot_be_written_is_found_before_training(tmp_path):
+    path = tmp_path / "a.npz"
+    path.write_text("kept")
+    path.chmod(0o444)
+    for filepath, error in ((path, PermissionError), (os.devnull, OSError)):
+        save = ModelCheckpoint(filepath, monitor="loss", save_best_only=True)
+        with pytest.raises(error, match="name a"):
+            steps_of(small_model(), save)
+    assert path.read_text() == "kept"
+
+
+def test_a_model_that_cannot_be_saved_is_found_before_training(tmp_path):
+    model = small_model()
+    model.compile("sgd", "mse", metrics=[lambda y, p: np.abs(p - y).mean(axis=-1)])
+    with pytest.raises(TypeError, match="metric"):
+        steps_of(model, ModelCheckpoint(tmp_path / "{epoch}.npz", save_freq=1000))
+    steps_of(model, ModelCheckpoint(tmp_path / "a.npz", save_weights_only=True))
+    assert names(tmp_path) == ["a.npz"]
+
+
 @pytest.mark.parametrize("name", ["{loss:d}.npz", "{f1_score:.2f}.npz", "{}.npz"])
 def test_a_form_that_fits_no_number_is_found_before_training(name, tmp_path):
     model = bp.Sequential([bp.layers.Dense(3), bp.layers.Softmax()], seed=0)
@@ -223,7 +251,7 @@ def steps_of(model, *callbacks, **options):
     before = model.get_weights()
     try:
         model.fit(np.ones((6, 2)), np.ones(6), verbose=0, callbacks=list(callbacks), **options)
-    except ValueError:
+    except (ValueError, TypeError, OSError):
         for mine, its in zip(model.get_weights(), before, strict=True):
             np.testing.assert_array_equal(mine, its)
         raise

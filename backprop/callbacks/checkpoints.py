@@ -10,8 +10,16 @@ from backprop.callbacks.frequency import FixedFrequency, check_frequency
 from backprop.callbacks.monitoring import Monitor
 from backprop.core import console
 from backprop.core.checks import check_flag, check_number
-from backprop.core.durable import FilePath, check_file, check_path, make_folder, remove
-from backprop.storage import files, snapshot
+from backprop.core.durable import (
+    FilePath,
+    check_file,
+    check_path,
+    check_target,
+    make_folder,
+    remove,
+)
+from backprop.core.walk import from_here
+from backprop.storage import files, models, snapshot
 
 
 class ModelCheckpoint(FixedFrequency, Monitor):
@@ -78,7 +86,7 @@ class ModelCheckpoint(FixedFrequency, Monitor):
             self.model = model
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Makes the folder, and tries the numbers that are known before training."""
+        """Makes the folder, and tries what can be known: the name, the file, and the model."""
         super().on_train_begin(logs)
         folder = os.path.dirname(check_file(self.filepath).split("{")[0]) or "."
         step = {} if self.save_freq == "epoch" else {"batch": 1}
@@ -88,6 +96,10 @@ class ModelCheckpoint(FixedFrequency, Monitor):
             if not (isinstance(error.__cause__, KeyError) and may_add(self._others)):
                 raise
         make_folder(folder, "filepath")
+        if "{" not in self.filepath:
+            check_target(self.filepath)
+        if not self.save_weights_only and from_here(self.model):  # else it may save in its own way
+            models.description(self.model)
 
     def state(self) -> dict[str, Any]:
         """The best number, and the steps so far."""

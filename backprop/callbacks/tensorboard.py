@@ -82,8 +82,9 @@ class TensorBoard(Callback):
         self._steps = state["steps"]
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Makes the folder, and counts the steps anew."""
-        make_folder(self.log_dir, "log_dir")
+        """Makes the folders, and counts the steps anew."""
+        for name in ("train", "validation")[: 1 + self.params.get("validation", False)]:
+            make_folder(os.path.join(self.log_dir, name), "log_dir")
         self._steps, self._stepped = 0, False
 
     def due(self, batch: int) -> bool:

@@ -81,6 +81,21 @@ def save(model: Any, path: FilePath, include_optimizer: bool = True) -> None:
         NotBuiltError: The model is not built, but has copies of layers with their weights.
         OSError: The file cannot be written; the one that was there is still there.
     """
+    tree = description(model)
+    if model.input_shape is None:
+        check_none_kept(model.layers)
+    else:
+        tree |= snapshot.take(model, include_optimizer)
+    files.write(path, "model", tree)
+
+
+def description(model: Any) -> dict[str, Any]:
+    """All of a model but its numbers.
+
+    Raises:
+        TypeError: A part of the model cannot be written down; the message says which and why.
+        ValueError: A part could not be made again from what would be written down.
+    """
     known: dict[str, Any] = {}
     check_model_class(type(model))
     tree: dict[str, Any] = {
@@ -101,11 +116,7 @@ def save(model: Any, path: FilePath, include_optimizer: bool = True) -> None:
     # what could not be made again is to be found now, not when the file is needed
     for part in (tree["layers"], *(tree["compiled"] or {}).values()):
         remake(part, known, "the model")
-    if model.input_shape is None:
-        check_none_kept(model.layers)
-    else:
-        tree |= snapshot.take(model, include_optimizer)
-    files.write(path, "model", tree)
+    return tree
 
 
 def metrics_of(model: Any, weighted: bool, known: dict[str, Any]) -> list[Any]:

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import backprop as bp
-from backprop.callbacks import Callback
+from backprop.callbacks import Callback, LambdaCallback
 from backprop.layers import Dense, Softmax
 from backprop.training.progress import (
     REFRESH,
@@ -220,6 +220,19 @@ def test_bar_is_closed_when_training_is_interrupted(data, capsys):
         fit(data, verbose=1, callbacks=[Interrupt()])
     print("the next line")
     assert capsys.readouterr().out.split("\n")[-2] == "the next line"
+
+
+def test_what_is_printed_at_the_end_of_an_epoch_has_its_own_line(data, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "160")
+    end = LambdaCallback(on_epoch_end=lambda epoch, logs: print("end", epoch))
+    fit(data, epochs=1, verbose=1, callbacks=[end])
+    printed, line, rest = capsys.readouterr().out.split("\n")
+    drawn, *cleared, text = printed.split("\r")[1:]
+    assert drawn.startswith("Epoch 1/1")  # the bar, which is taken away before
+    assert not "".join(cleared[1:]).strip()
+    assert text == "end 0"
+    assert line.startswith("Epoch 1/1 3/3 ")
+    assert rest == ""
 
 
 # ------------------------------------------------------------------------------ 1, on a terminal

@@ -18,7 +18,7 @@ from backprop.training.divergence import check_choice
 from backprop.training.full_batch import Evaluations
 from backprop.training.history import History
 from backprop.training.means import EpochMeans
-from backprop.training.progress import progress
+from backprop.training.progress import Clearing, ProgressBar, progress
 
 
 class Plan(NamedTuple):
@@ -121,7 +121,8 @@ def plan_fit(
     history, means, evaluations = History(), EpochMeans(), Evaluations()
     params = {"epochs": last, "steps": batches.steps, "verbose": verbose}
     params["validation"] = held_out is not None and validates(validation_freq, first, last)
-    told = CallbackList([*users, *shown, history, means, evaluations], model, params)
+    cleared = [Clearing(each) for each in shown if isinstance(each, ProgressBar)]
+    told = CallbackList([*cleared, *users, *shown, history, means, evaluations], model, params)
     for each in users:
         warn_of_misspelt_hooks(each)
     options = {

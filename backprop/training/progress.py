@@ -61,7 +61,7 @@ class ProgressBar(Callback):
         now = time.perf_counter()
         steps = self.params["steps"] or self._done  # it may have been stopped before it is known
         line = self._line(steps, now, logs or {})
-        self._close(leave=False)  # the line is printed above the bars of others
+        self.clear()  # the line is printed above the bars of others
         # tqdm would cut a line off at the edge of the terminal; what is printed goes on below
         console.write(tqdm.format_meter(steps, steps, 0, ascii=self._ascii, bar_format=line))
         self._quick = now - self._start < REFRESH
@@ -69,6 +69,10 @@ class ProgressBar(Callback):
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Leaves a bar that an interrupt left open where it is."""
         self._close(leave=True)
+
+    def clear(self) -> None:
+        """Takes the bar away."""
+        self._close(leave=False)
 
     def _close(self, leave: bool) -> None:
         if self._bar is not None:
@@ -104,6 +108,19 @@ class ProgressBar(Callback):
         if disp_len(line) > columns:
             line = line.removeprefix("Epoch").lstrip()
         return plain(line)
+
+
+class Clearing(Callback):
+    """Takes a bar away before others hear of the end of an epoch, as they may print something."""
+
+    writes = True
+
+    def __init__(self, bar: ProgressBar) -> None:
+        self._bar = bar
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Takes it away; the bar itself leaves the epoch's line when it hears of the end."""
+        self._bar.clear()
 
 
 class ProgressLines(Callback):

@@ -1,5 +1,7 @@
 """Parquet files and folders of images as batches."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -66,6 +68,30 @@ def test_times_are_no_numbers(table):
         next(from_parquet(path, ["a", "when"], "y")())
     with pytest.raises(TypeError, match="the column 'when' must hold numbers"):
         next(from_parquet(path, ["a"], "when")())
+
+
+@pytest.mark.parametrize(
+    ("values", "error", "message"),
+    [
+        ("text", TypeError, "the column 'other' must hold numbers, but it holds text"),
+        ([True, None] * 150, ValueError, "the column 'other' holds None, first in row 1"),
+    ],
+)
+def test_a_column_that_holds_no_numbers_is_named(values, error, message, table):
+    path, frame = table
+    frame["other"] = values
+    frame.to_parquet(path)
+    for columns, target in ((["a", "other"], "y"), (["a"], "other")):
+        with pytest.raises(error, match=message):
+            next(from_parquet(path, columns, target)())
+
+
+def test_decimal_fractions_are_numbers(table):
+    path, frame = table
+    frame["price"] = [Decimal("1.25")] * 300
+    frame.to_parquet(path)
+    x, y = next(from_parquet(path, ["a", "price"], "price")())
+    assert x[0, 1] == y[0] == 1.25
 
 
 def test_a_model_remembers_the_columns_of_a_file(table):

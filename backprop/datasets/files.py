@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_flag, check_integer, is_row
 from backprop.core.durable import check_file, check_path
 from backprop.core.errors import CorruptFileError
@@ -125,17 +126,18 @@ def from_parquet(
 
 
 def numbers_in(name: str, column: Array) -> Array:
-    """The column.
+    """The column, its decimal fractions as floats.
 
     Raises:
-        TypeError: It holds times or durations.
+        TypeError: It holds something else than numbers, such as texts or times.
+        ValueError: A number is missing.
     """
     if column.dtype.kind in "mM":
         raise TypeError(
             f"the column {name!r} must hold numbers, but its dtype is {column.dtype}: write it "
             f"into the file as numbers first."
         )
-    return column
+    return as_numbers(column, f"the column {name!r}")
 
 
 class ImageFolder:
@@ -239,7 +241,7 @@ def from_image_folder(
 
     Raises:
         ImportError: Pillow is not installed.
-        FileNotFoundError: There is no such folder.
+        NotADirectoryError: There is no such folder.
         OSError: A file is damaged, or holds numbers of no known range (32 bits, or floating point).
         ValueError: There are no images.
 

@@ -291,7 +291,7 @@ class Network(Weights):
         """Prints the layers, the shapes of their outputs, and how many parameters they have.
 
         Args:
-            print_fn: A function that is given the text instead, such as a file's ``write``.
+            print_fn: A function that is given the text instead, as ``write`` of a file in UTF-8.
 
         Example:
             >>> bp.Sequential([bp.Input(784), bp.layers.Dense(10)]).summary()

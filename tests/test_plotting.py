@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -208,6 +209,12 @@ def test_curves_of_one_labelled_training_keep_its_label() -> None:
     figure = loss_curves({"SGD": TRAINING})
     assert figure.get_suptitle() == "SGD"
     assert list(line(figure.axes[0], "training").get_ydata()) == TRAINING["loss"]
+
+
+def test_a_figure_can_be_sent_to_another_process() -> None:
+    figure: Any = pickle.loads(pickle.dumps(loss_curves(TRAINING)))
+    assert len(figure.axes) == len(loss_curves(TRAINING).axes)
+    assert figure._repr_png_().startswith(b"\x89PNG")
 
 
 def test_curves_pick_keys_in_their_order() -> None:

@@ -6,6 +6,7 @@ import io
 import os
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,15 +65,16 @@ def new_figure(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
-
-    def as_png() -> bytes:
-        png = io.BytesIO()
-        write(figure, png, format="png", dpi=100)
-        return png.getvalue()
-
     # Notebooks show an object that has this method; matplotlib adds it to pyplot's figures only.
-    vars(figure)["_repr_png_"] = as_png
+    vars(figure)["_repr_png_"] = partial(as_png, figure)
     return figure
+
+
+def as_png(figure: Figure) -> bytes:
+    """Return the picture as a notebook shows it."""
+    png = io.BytesIO()
+    write(figure, png, format="png", dpi=100)
+    return png.getvalue()
 
 
 def unbox(axes: Axes) -> None:

@@ -385,6 +385,17 @@ def test_names_in_any_script_are_written_and_read_again(tmp_path):
         assert len(rows) == 2
 
 
+def test_a_table_that_was_removed_is_written_again(tmp_path):
+    path = tmp_path / "log.csv"
+    log = CSVLogger(path)
+    log.on_train_begin()
+    for epoch in range(3):
+        log.on_epoch_end(epoch, {"loss": 0.5})
+        if epoch == 1:
+            path.unlink()
+    assert path.read_text() == "epoch,loss\n0,0.5\n1,0.5\n2,0.5\n"
+
+
 # --------------------------------------------------------------------------------- LivePlot
 
 

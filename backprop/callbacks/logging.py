@@ -100,6 +100,7 @@ class CSVLogger(Callback):
             # a line that was cut off has fewer numbers than the others
             filled = (row + ["NA"] * (len(columns) - len(row)) for row in rows)
             self._rows = [columns, *filled]
+        if new or not os.path.exists(self.filename):  # somebody may have removed it
             self._replace()
         line = [str(numbers.get(name, "NA")) for name in stripped(columns)]
         self._rows.append(line)

@@ -310,7 +310,7 @@ def test_verbs_of_others_say_what_to_write(name):
         (metrics.R2Score(), "multioutput", "class_aggregation"),
         (bp.callbacks.EarlyStopping("loss"), "delta", "min_delta"),
     ],
-    ids=str,
+    ids=["logits", "thresholds", "k", "aggregation", "delta"],
 )
 def test_names_of_others_are_not_set_in_vain(made, name, words):
     with pytest.raises(AttributeError, match=words):

@@ -103,7 +103,7 @@ def check_call(kind: Any, given: Sequence[object], named: Mapping[str, object]) 
         TypeError: One of them is unknown or missing, or there are too many.
     """
     names, positions, needed = names_taken(kind)
-    if len(given) > 1 and getattr(kind, "loose", ""):
+    if len(given) > 1 and getattr(kind, "loose", None):
         check_brackets(kind, given, names)
     passed = {*named, *names[: len(given)]}
     missing = [name for name in needed if name not in passed] if passed else []

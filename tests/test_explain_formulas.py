@@ -133,10 +133,21 @@ def test_scales_at_their_edges(layer: Layer, formula: str, rng: np.random.Genera
 
 
 PLACES = [case for case in PACKAGE if "_{{" in case.make().definition and case.mask is None]
+LARGE = [case for case in PLACES if str(case) == "conv_of_tiles"]  # 20 s of single elements
 
 
-@each("case", PLACES, ids=str)
+@each("case", [case for case in PLACES if case not in LARGE], ids=str)
 def test_formulas_of_single_elements_give_the_numbers_of_the_layer(case: LayerCase) -> None:
+    check_elements(case)
+
+
+@pytest.mark.long
+@each("case", LARGE, ids=str)
+def test_formulas_of_many_single_elements_give_the_numbers_of_the_layer(case: LayerCase) -> None:
+    check_elements(case)
+
+
+def check_elements(case: LayerCase) -> None:
     layer = case.built()
     X, delta = case.samples(2)
     Y, dX, *_ = case.train(layer, X, delta)

@@ -107,6 +107,10 @@ CALLS = {
         lambda: bp.fit_many(classifier, X, C),
         r"call what makes one, as in \[build\(\) for",
     ),
+    "search without samples": (
+        lambda: bp.search(lambda rate: None, {"rate": [0.1, 0.2]}, [], []),
+        "^0 samples cannot be cut into 5 folds",
+    ),
     "fit_many samples apart": (
         lambda: bp.fit_many([classifier(), classifier()], [X, X], [C, C], verbose=0),
         r"an array for each of the 2 models.*rows=\[…\]",

@@ -79,7 +79,10 @@ def checked_samples(
         TypeError: x is no array.
         ShapeError: Their lengths differ, or they are lists of the arrays of each model.
     """
-    if all(isinstance(each, list | tuple) and len(each) == n_models for each in (x, y)) and all(
+    each_its_own = n_models > 1 and all(
+        isinstance(each, list | tuple) and len(each) == n_models for each in (x, y)
+    )
+    if each_its_own and all(
         len(getattr(a, "shape", ())) > 1 and a.shape[:1] == np.shape(b)[:1]
         for a, b in zip(x, y, strict=True)
     ):

@@ -6,7 +6,6 @@ checked first: either everything is put back or nothing is changed.
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -40,8 +39,7 @@ def take(model: Any, include_optimizer: bool = True) -> dict[str, Any]:
         "optimizer": None if optimizer is None else optimizer_state(optimizer),
         "generators": {way: rng.bit_generator.state for way, rng in model.generators.items()},
         "feature_names": names if files.holds(names) else None,
-        "trainable": [p.trainable for p in model.parameters],
-        "trainable_layers": [(each._trainable, each._held) for each in layers_of(model)],
+        **flags_of(model),
     }
 
 
@@ -61,18 +59,20 @@ def put_back(model: Any, state: Mapping[str, Any], origin: str) -> None:
         rng.bit_generator.state = state["generators"][way]
     if state.get("feature_names") is not None:
         model.feature_names = state["feature_names"]
-    for layer, (flag, held) in zip(
-        layers_of(model), state.get("trainable_layers", ()), strict=False
-    ):
-        layer.trainable = flag
+    flags = {**flags_of(model), **state}  # files of older versions have fewer
+    for (_, layer), (own, held) in zip(walk(model.layers), flags["trainable_layers"], strict=True):
+        layer.trainable = own
         layer.hold(held)
-    for parameter, trainable in zip(model.parameters, state.get("trainable", ()), strict=False):
+    for parameter, trainable in zip(model.parameters, flags["trainable"], strict=True):
         parameter.trainable = trainable
 
 
-def layers_of(model: Any) -> list[Any]:
-    """Its layers, each before those in it."""
-    return [layer for _, layer in walk(model.layers)]
+def flags_of(model: Any) -> dict[str, list[Any]]:
+    """What is frozen: of each parameter, and of each layer, before those in it."""
+    return {
+        "trainable": [p.trainable for p in model.parameters],
+        "trainable_layers": [(each._trainable, each._held) for _, each in walk(model.layers)],
+    }
 
 
 def check(model: Any, state: Mapping[str, Any], origin: str) -> None:
@@ -90,12 +90,12 @@ def check(model: Any, state: Mapping[str, Any], origin: str) -> None:
     check_columns(model.feature_names, state.get("feature_names"), origin)
     check_weights(model.parameters, state["weights"], origin)
     check_generators(model, state["generators"], origin)
-    flags = [*state.get("trainable", [True] * len(list(model.parameters)))]
-    pairs = [*state.get("trainable_layers", [(True, False)] * len(layers_of(model)))]
-    if len(flags) != len(list(model.parameters)) or len(pairs) != len(layers_of(model)):
-        raise ValueError(f"there are {len(flags)} parameters and {len(pairs)} layers in it")
-    for flag in (*flags, *chain.from_iterable(pairs)):
-        check_flag(flag, "trainable")
+    for key, mine in flags_of(model).items():
+        flags = state.get(key, mine)
+        if np.shape(flags) != np.shape(mine):
+            raise ValueError(f"{key} in it is {flags!r:.60}")
+        for flag in np.ravel(flags).tolist():
+            check_flag(flag, key)
     if state["optimizer"] is not None:
         check_optimizer(model.optimizer, model.parameters, state["optimizer"], origin)
 

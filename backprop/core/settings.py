@@ -141,7 +141,7 @@ class Settings:
         super().__init_subclass__(**options)
         cls.of_package = from_package(cls)
         if not (cls.of_package and cls.watched) and cls.__setattr__ is Settings.__setattr__:
-            cls.__setattr__ = PLAIN  # type: ignore[method-assign]
+            type.__setattr__(cls, "__setattr__", PLAIN)
         init = vars(cls).get("__init__")
         if init is None or not cls.of_package:
             return

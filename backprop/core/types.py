@@ -50,3 +50,10 @@ def as_floats(Z: Array) -> Array:
     """Z as an array of floating-point numbers; integers become float64."""
     Z = as_array(Z)
     return Z if Z.dtype.kind in "fc" else Z.astype(np.float64)
+
+
+class computed(property):
+    """A property in the place of a plain attribute that other classes of a family have.
+
+    Type checkers refuse a ``property`` there, since it cannot be assigned to.
+    """

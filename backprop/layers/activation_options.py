@@ -6,7 +6,7 @@ import numpy as np
 
 from backprop.core.checks import check_axis, check_number
 from backprop.core.types import Array, Shape
-from backprop.layers.along_axes import AlongAxes
+from backprop.layers.along_axes import SumsToOne
 from backprop.layers.base import Activation
 
 
@@ -63,7 +63,7 @@ class ReLUOptions(Activation):
         return out
 
 
-class SoftmaxAxes(AlongAxes):
+class SoftmaxAxes(SumsToOne):
     """The base of ``Softmax``, which says what its arguments are."""
 
     def __init__(
@@ -71,16 +71,6 @@ class SoftmaxAxes(AlongAxes):
     ) -> None:
         super().__init__(name)
         self.axis = check_axis(axis, "axis of Softmax")
-
-    @property
-    def sums_to_one(self) -> bool:  # type: ignore[override]
-        """Whether the last axis does."""
-        shape = self.input_shape
-        return self.is_last if shape is None else self.is_along_last(shape)
-
-    def sums_along_last(self, output_shape: Shape) -> bool:
-        """Whether that is the axis of the classes."""
-        return self.is_along_last(output_shape)
 
     def check_classes(self, output_shape: Shape, loss: object) -> None:
         """Refuses other axes of the classes than the last one."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core import functional
-from backprop.core.types import POSITIVE, UNIT, Array, as_floats
+from backprop.core.types import POSITIVE, UNIT, Array, as_floats, computed
 from backprop.layers.activation_options import ReLUOptions, SoftmaxAxes
 from backprop.layers.base import Activation, Layer
 
@@ -142,13 +142,13 @@ class Softmax(SoftmaxAxes):
     Z: Any = None
     A: Any = None
 
-    @property
-    def link(self) -> str | None:  # type: ignore[override]
+    @computed
+    def link(self) -> str | None:
         """A loss on classes takes them from the last axis."""
         return "softmax" if self.is_last else None
 
-    @property
-    def formulas(self) -> Mapping[str, str]:  # type: ignore[override]
+    @computed
+    def formulas(self) -> Mapping[str, str]:
         """The Jacobian of a row, or the product with it, where j runs through the classes."""
         if self.is_last:
             return {"J": "diag({y}) − {y}ᵀ {y}"}

@@ -7,7 +7,7 @@ import numpy as np
 from backprop.core.buffers import new_array
 from backprop.core.errors import ShapeError
 from backprop.core.masks import refusal
-from backprop.core.types import Array, Shape, as_array
+from backprop.core.types import Array, Shape, as_array, computed
 from backprop.layers.base import Layer
 
 
@@ -27,12 +27,8 @@ class AlongAxes(Layer):
         """Whether it is the last axis alone, for inputs of any number of axes."""
         return self.axis in (-1, (-1,))
 
-    def is_along_last(self, shape: Shape) -> bool:
-        """Whether it is the last axis alone, for samples of that shape."""
-        return self.is_last or self.chosen(len(shape) + 1) == (len(shape),)
-
-    @property
-    def any_length(self) -> int:  # type: ignore[override]
+    @computed
+    def any_length(self) -> int:
         """2, unless the parameters or the sums may be along the steps."""
         return 2 if self.is_last else 0
 
@@ -121,3 +117,17 @@ class AlongAxes(Layer):
 def inverse(order: tuple[int, ...] | None) -> tuple[int, ...] | None:
     """The order of axes that undoes another one."""
     return None if order is None else tuple(sorted(range(len(order)), key=order.__getitem__))
+
+
+class SumsToOne(AlongAxes):
+    """The base of those whose outputs are probabilities along their axes."""
+
+    @computed
+    def sums_to_one(self) -> bool:
+        """Whether the last axis does; of a layer that is not built by the axis as it is written."""
+        shape = self.input_shape
+        return self.is_last if shape is None else self.sums_along_last(shape)
+
+    def sums_along_last(self, output_shape: Shape) -> bool:
+        """Whether the last axis does, which is that of the classes."""
+        return self.is_last or self.chosen(len(output_shape) + 1) == (len(output_shape),)

@@ -13,7 +13,7 @@ from backprop.core.checks import check_flag, check_integer, check_number
 from backprop.core.functional import column_sum, ones, stacked_product
 from backprop.core.parameter_access import parameter_views
 from backprop.core.ranges import check_mask
-from backprop.core.types import REAL, Array, Shape, as_array
+from backprop.core.types import REAL, Array, Shape, as_array, computed
 from backprop.core.windows import check_axes
 from backprop.initializers import Initializer
 from backprop.layers.projected import Projected, rows
@@ -138,8 +138,8 @@ class MultiHeadAttention(Projected):
         self.seed = None if seed is None else check_integer(seed, "seed", 0)
         self._forget()
 
-    @property
-    def random(self) -> bool:  # type: ignore[override]
+    @computed
+    def random(self) -> bool:
         """Whether dropout draws random numbers in training."""
         return self.dropout > 0
 

@@ -13,7 +13,7 @@ from backprop.core.frozen import FixedList
 from backprop.core.lookup import default_name, in_place_of_a_layer
 from backprop.core.own_functions import check_functions
 from backprop.core.signatures import check_methods
-from backprop.core.types import Array, Shape
+from backprop.core.types import Array, Shape, computed
 from backprop.layers.base import Activation, Layer
 from backprop.layers.returned import (
     check_input_delta,
@@ -67,13 +67,13 @@ class Block(Layer):
 
     takes_mask = True
 
-    @property
-    def makes_mask(self) -> bool:  # type: ignore[override]
+    @computed
+    def makes_mask(self) -> bool:
         """Whether one of its layers makes a mask."""
         return any(layer.makes_mask for layer in self.children)
 
-    @property
-    def any_length(self) -> int:  # type: ignore[override]
+    @computed
+    def any_length(self) -> int:
         """That of the first of its layers, if all of them allow it."""
         found = [layer.any_length for layer in self.children] or [2]
         return found[0] if all(found) else 0

@@ -11,7 +11,7 @@ from backprop.constraints import Constraint
 from backprop.core.checks import check_flag, check_integer
 from backprop.core.errors import NotBuiltError
 from backprop.core.parameter_access import parameter_views
-from backprop.core.types import REAL, Array, Shape, as_array
+from backprop.core.types import REAL, Array, Shape, as_array, computed
 from backprop.initializers import Initializer
 from backprop.layers.base import Layer
 from backprop.regularizers import Regularizer
@@ -82,8 +82,8 @@ class Embedding(Layer):
         self.X: Any = None
         self.Y: Any = None
 
-    @property
-    def makes_mask(self) -> bool:  # type: ignore[override]
+    @computed
+    def makes_mask(self) -> bool:
         """Whether the zeros in its input are padded steps."""
         return self.mask_zero
 

@@ -11,7 +11,7 @@ import numpy as np
 from backprop.core.checks import check_integer, check_list, check_number
 from backprop.core.errors import ShapeError
 from backprop.core.functional import dropout_factors
-from backprop.core.types import Array, Shape, as_floats
+from backprop.core.types import Array, Shape, as_floats, computed
 from backprop.core.windows import check_axes
 from backprop.layers.random_layer import RandomLayer
 
@@ -103,8 +103,8 @@ class Dropout(Noise):
                 for n in sizes
             )
 
-    @property
-    def any_length(self) -> int:  # type: ignore[override]
+    @computed
+    def any_length(self) -> int:
         """2, unless the noise has one number of steps."""
         return 2 if self.noise_shape is None else 0
 

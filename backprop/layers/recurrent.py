@@ -14,7 +14,7 @@ from backprop.core.functional import column_sum, dropout_factors
 from backprop.core.parameter_access import parameter_views
 from backprop.core.ranges import check_mask
 from backprop.core.time_steps import Unrolled, unroll
-from backprop.core.types import Array, Shape, as_array
+from backprop.core.types import Array, Shape, as_array, computed
 from backprop.core.unrolled import Room, Steps, by_step, in_planes, weights_in_planes
 from backprop.core.windows import check_axes
 from backprop.initializers import Initializer
@@ -138,8 +138,8 @@ class Recurrent(Layer):
         self._steps: tuple[Any, ...] = ()  # of the last training pass: Steps, and the subclass's
         self._back: tuple[Any, ...] = ()  # of the last backward pass: δ, and ∂z_t of all steps
 
-    @property
-    def random(self) -> bool:  # type: ignore[override]
+    @computed
+    def random(self) -> bool:
         """Whether dropout draws random numbers in training."""
         return self.dropout > 0 or self.recurrent_dropout > 0
 

@@ -13,7 +13,7 @@ from backprop.core.errors import ShapeError
 from backprop.core.functional import by_channel
 from backprop.core.parameter_access import parameter_views
 from backprop.core.ranges import check_finite, warn_of_lost_variance
-from backprop.core.types import Array, Shape, as_array, as_floats
+from backprop.core.types import Array, Shape, as_array, as_floats, computed
 from backprop.layers.base import Layer
 
 BLOCK = 1024
@@ -212,13 +212,13 @@ class Normalization(Layer):
 
     # ------------------------------------------------------------------- where μ and σ come from
 
-    @property
-    def any_length(self) -> int:  # type: ignore[override]
+    @computed
+    def any_length(self) -> int:
         """2, unless steps have means of their own."""
         return 2 if self.takes_mask else 0
 
-    @property
-    def takes_mask(self) -> bool:  # type: ignore[override]
+    @computed
+    def takes_mask(self) -> bool:
         """Whether padded steps can be left out: not where steps have means of their own."""
         return self.axis in (-1, (-1,))
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from backprop.core.checks import check_integer
-from backprop.core.types import UNIT, Array, Shape, as_floats
-from backprop.layers.along_axes import AlongAxes
+from backprop.core.types import UNIT, Array, as_floats
+from backprop.layers.along_axes import SumsToOne
 
 
-class Sparsemax(AlongAxes):
+class Sparsemax(SumsToOne):
     """Probabilities of K classes, the nearest ones to the logits: many of them are 0 exactly.
 
         A_k = max(z_k − τ, 0)        with τ such that Σ_k A_k = 1
@@ -42,16 +42,6 @@ class Sparsemax(AlongAxes):
     def __init__(self, axis: int = -1, name: str | None = None) -> None:
         super().__init__(name)
         self.axis = check_integer(axis, "axis of Sparsemax", -math.inf)
-
-    @property
-    def sums_to_one(self) -> bool:  # type: ignore[override]
-        """Whether the last axis does."""
-        shape = self.input_shape
-        return self.is_last if shape is None else self.is_along_last(shape)
-
-    def sums_along_last(self, output_shape: Shape) -> bool:
-        """Whether that is the axis of the classes."""
-        return self.is_along_last(output_shape)
 
     def forward(self, Z: Array, training: bool = False) -> Array:
         """max(Z − τ, 0); the largest logit is subtracted first, so that sums stay exact."""

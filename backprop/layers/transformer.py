@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from backprop.core.checks import check_flag, check_integer, check_number
 from backprop.core.errors import ShapeError
-from backprop.core.types import Shape
+from backprop.core.types import Shape, computed
 from backprop.core.windows import check_axes
 from backprop.layers.activations import ReLU
 from backprop.layers.attention import MultiHeadAttention
@@ -68,8 +68,8 @@ class TransformerBlock(Chain):
         self.causal = check_flag(causal, "causal")
         self._features: int | None = None  # C of the layers that there are
 
-    @property
-    def random(self) -> bool:  # type: ignore[override]
+    @computed
+    def random(self) -> bool:
         """Whether dropout draws random numbers in training."""
         return self.dropout > 0
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from backprop.core.checks import check_integer, check_number
 from backprop.core.parameters import Parameters
-from backprop.core.types import Array
+from backprop.core.types import Array, computed
 from backprop.optimizers.base import Optimizer
 from backprop.optimizers.bookkeeping import NOT_GIVEN
 
@@ -71,7 +71,7 @@ class LBFGS(Optimizer):
         # load SciPy now: it brings a BLAS of its own, whose threads a fit is to limit too
         import scipy.optimize  # noqa: F401
 
-    @property  # type: ignore[misc]
+    @computed
     def learning_rate(self) -> float:
         """1, the length that its line search tries first; cannot be set."""
         return self._learning_rate

@@ -216,6 +216,9 @@ def test_a_block_that_is_no_longer_frozen_is_as_it_was():
     outer.append(Dense(3))
     copied = outer.layers[1].copy()  # of a layer in a frozen block
     assert [layer.trainable for layer in (outer.layers[1], copied)] == [False, False]
+    block = Chain([copied])
+    block.trainable = True  # the copy was made frozen, and stays so in an unfrozen block
+    assert not copied.trainable
     copied.trainable = True
     assert copied.trainable
 

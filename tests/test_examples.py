@@ -10,6 +10,7 @@ import pytest
 
 import backprop as bp
 from backprop import estimators
+from backprop.training.history import History
 
 ROOMS = {"": bp, "estimators": estimators} | {
     name: room for name in bp.__all__ if isinstance(room := getattr(bp, name), types.ModuleType)
@@ -44,6 +45,8 @@ def collect() -> dict[str, object]:
     for name, method in inspect.getmembers(bp.Sequential, inspect.isfunction):
         if name[0] != "_":
             found[f"Sequential.{name}"] = method
+    found["Sequential.__call__"] = bp.Sequential.__call__
+    found["History.every_epoch"] = History.every_epoch
     return found
 
 

@@ -1,6 +1,7 @@
 """Every optimizer: Keras's trajectories, its state, its blocks, and what becomes of denormals."""
 
 import copy
+import math
 import pickle
 import tracemalloc
 from pathlib import Path
@@ -121,6 +122,20 @@ def test_nadam_goes_on_where_another_stopped():
         second.state[name][...] = array
     second.iterations = first.iterations
     np.testing.assert_array_equal(run(second, b), run(first, a))
+
+
+def test_nadam_multiplies_the_mu_that_each_step_had():
+    """μ_t = β₁ (1 − ½ · 0.96ᵗ) with the β₁ of its own step; a and b of two steps by hand."""
+    optimizer, beta_1, eta = Nadam(0.1, beta_1=0.9, beta_2=0.99), (0.9, 0.5), 0.1
+    optimizer.coefficients(1, eta)
+    optimizer.beta_1 = beta_1[1]
+    _, _, a, b, _ = optimizer.coefficients(2, eta)
+    share = [1 - 0.5 * 0.96**t for t in (1, 2, 3)]
+    both = beta_1[0] * share[0] * beta_1[1] * share[1]
+    ahead = beta_1[1] * share[2]
+    on_m, on_g = 0.5 * ahead / (1 - both * ahead), (1 - beta_1[1] * share[1]) / (1 - both)
+    root = math.sqrt((1 - 0.99) / (1 - 0.99**2))
+    np.testing.assert_allclose((a, b), (on_m / on_g, eta * on_g / root), rtol=1e-12)
 
 
 @each(

@@ -81,6 +81,17 @@ def test_calls_that_compute_row_by_row_are_cut(name: str, n: int) -> None:
     assert_cut(call, n_rows, n)
 
 
+@pytest.mark.parametrize(("n", "sizes"), [(2, [72, 56]), (3, [56, 36, 36]), (4, [32] * 4)])
+def test_the_first_part_may_be_larger(n: int, sizes: list[int]) -> None:
+    call = Call(np.tanh, (numbers(128, 3),), np.empty((128, 3)), {}, {})
+    cutter = Cutter(128, n, ahead=0.2 if n < 4 else 0.0)
+    assert_cut(call, 128, n, cutter)
+    assert [sum(b - a for a, b in piece.writes) // 24 for piece in cutter.cut(call)] == sizes
+    few = Call(np.tanh, (numbers(12, 3),), np.empty((12, 3)), {}, {})
+    same = [sum(b - a for a, b in p.writes) // 24 for p in Cutter(12, n, ahead=0.2).cut(few)]
+    assert same == [12 // n] * n
+
+
 def reduced(A: np.ndarray, axis: object, out: np.ndarray) -> Call:
     return Call("reduce", (A, np.add), out, {"axis": axis, **KEPT}, {})
 

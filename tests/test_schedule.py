@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 
 from backprop.engine.parts import Cutter, Piece, intervals
-from backprop.engine.schedule import Intervals, Touched, duration, hoisted, schedule, shared_out
+from backprop.engine.schedule import (
+    BEGIN,
+    LATE,
+    WAIT,
+    WAKE,
+    Intervals,
+    Touched,
+    duration,
+    hoisted,
+    schedule,
+    shared_out,
+)
 from backprop.engine.tape import Call
 
 
@@ -92,7 +103,7 @@ def section_by_section(pieces: list[Piece], n: int) -> list[list[list[Piece]]]:
                 later.add(piece)
                 put_off.append(piece)
                 continue
-            k = min(sorted(free), key=seconds.__getitem__)
+            k = min(sorted(free), key=lambda k, spent=seconds: spent[k] + LATE * (k > 0))
             section[k].append(piece)
             touched[k].add(piece)
             if piece.part is None:
@@ -145,6 +156,66 @@ def test_a_large_step_is_shared_out(rng: np.random.Generator) -> None:
     assert before == [[]]
     assert [piece.part for part in product for piece in part] == [0, 1]
     assert duration(sections) < 0.7 * sum(p.seconds for part in product for p in part)
+
+
+def test_the_time_of_a_section() -> None:
+    def piece(part: int | None, seconds: float) -> Piece:
+        return Piece(print, (), (), part, seconds)
+
+    alone = [[piece(None, 1.0), piece(None, 2.0)], []]
+    assert duration([alone]) == 3.0
+    waited_for = [[piece(0, 1.0)], [piece(1, 1.0), piece(1, 0.5)]]
+    assert duration([waited_for]) == pytest.approx(BEGIN + LATE + 1.5 + 2 * WAIT + WAKE, abs=1e-12)
+    first_is_last = [[piece(0, 1.0)], [piece(1, 0.5)]]
+    assert duration([first_is_last, alone]) == pytest.approx(BEGIN + 1 + WAIT + 3, abs=1e-12)
+
+
+def perceptron(units: int, rows: int) -> tuple[list[Call], list[np.ndarray]]:
+    """A wide product, what one thread does quickly, and the gradient of the weights."""
+    rng = np.random.default_rng(0)
+    X, W, V = (
+        rng.standard_normal(shape).astype("f4")
+        for shape in [(rows, 784), (784, units), (units, 10)]
+    )
+    Z, Y, dZ, dW = (
+        np.empty(shape, "f4") for shape in [(rows, units), (rows, 10), (rows, units), (784, units)]
+    )
+    between = [Call(np.tanh, (Z,), Z, {}, {}), Call("dot", (Z, V), Y, {}, {})]
+    between += [Call(np.add, (Y, Y), Y, {}, {}) for _ in range(20)]
+    between += [Call("dot", (Y, V.T), dZ, {}, {})]
+    calls = [Call("dot", (X, W), Z, {}, {}), *between, Call("dot", (X.T, dZ), dW, {}, {})]
+    return calls, [X]
+
+
+def test_short_calls_are_left_to_one_thread() -> None:
+    sections = shared_out(*perceptron(128, 128), 2)
+    assert sections is not None
+    assert [[len(part) for part in section] for section in sections] == [
+        [0],
+        [1, 1],
+        [23, 0],
+        [1, 1],
+    ]
+    assert [piece.part for part in sections[1] for piece in part] == [0, 1]
+
+
+def test_a_large_step_leaves_none_to_one_thread() -> None:
+    sections = shared_out(*perceptron(1024, 1024), 2)
+    assert sections is not None
+    assert [[len(part) for part in section] for section in sections] == [[0], [24, 24], [1, 1]]
+
+
+def test_the_first_thread_gets_more_rows_since_the_others_are_late() -> None:
+    sections = shared_out(*perceptron(128, 128), 2)
+    assert sections is not None
+    first, second = (part[0].seconds for part in sections[1])
+    assert first > 1.1 * second
+
+
+def test_many_brief_calls_stay_on_one_thread() -> None:
+    A, B = np.ones((32, 64), "f4"), np.empty((32, 64), "f4")
+    calls = [Call(np.tanh, (A,), B, {}, {}) for _ in range(1000)]
+    assert shared_out(calls, [A], 2) is None
 
 
 def test_calls_that_need_nothing_of_the_step_come_first(rng: np.random.Generator) -> None:

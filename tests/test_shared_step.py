@@ -6,13 +6,13 @@ from layer_cases import CASES as LAYERS
 from loss_cases import CASES as LOSSES
 from loss_cases import batch
 from optimizer_cases import EVERY
+from sharing import share_every_step
 from test_recorded import ACTIONS, NOT_REPLAYED, At, compare, data, ending, network, network_with
 
 import backprop as bp
 from backprop.core import grids
 from backprop.core.parameters import Parameter, Parameters
 from backprop.engine import recorded as replay
-from backprop.engine import schedule
 from backprop.engine.parts import Piece, intervals
 from backprop.layers import BatchNormalization, Dense, Dropout, ReLU
 
@@ -20,8 +20,7 @@ from backprop.layers import BatchNormalization, Dense, Dropout, ReLU
 @pytest.fixture(params=[2, 3])
 def shared(request, monkeypatch):
     """Shares every step out to so many threads, and collects these steps."""
-    monkeypatch.setattr(schedule, "MEETING", 0)
-    monkeypatch.setattr(schedule, "WORTH", -1e9)
+    share_every_step(monkeypatch)
     monkeypatch.setattr(grids, "WORTH_A_PART", 1)
     monkeypatch.setattr(replay, "several", lambda: request.param)
     found = []

@@ -30,6 +30,12 @@ CACHE = 1 << 19
 PACKING = 4
 """Rows that a product computes in the time in which it brings its right factor into order."""
 
+EDGE = 8
+"""A multiple of the rows that BLAS computes at once: a larger part ends at such an edge."""
+
+MOST_AHEAD = 1 / 8
+"""The share of the rows by which a part may be larger than the others at the most."""
+
 FEW = 64
 """Contiguous parts up to which an array with gaps is looked at part by part."""
 
@@ -63,10 +69,14 @@ class Cutter:
         n_parts: How many parts to cut them into.
         places: Where memory lies that is used for some of the rows alone: the addresses between
             which it lies, and for which part of how many.
+        ahead: How much larger the first part is than the others, as a share of all rows.
     """
 
-    def __init__(self, n_rows: int, n_parts: int, places: Sequence[Place] = ()) -> None:
+    def __init__(
+        self, n_rows: int, n_parts: int, places: Sequence[Place] = (), ahead: float = 0.0
+    ) -> None:
         self._n_rows, self._n_parts = n_rows, n_parts
+        self._ahead = min(ahead, MOST_AHEAD)
         self._apart: dict[tuple[Interval, ...], int] = {}
         self._places = sorted(places)
         self._starts = [start for (start, _), _ in self._places]
@@ -108,8 +118,11 @@ class Cutter:
         n = self._n_parts if rows >= 2 * self._n_parts else 1
         times, rest = divmod(rows, self._n_rows)  # rows of a sample, such as steps or pixels
         unit, times = (rows, 1) if rest else (self._n_rows, times)
-        bounds = (unit * k // n * times for k in range(n + 1))
-        return [slice(a, b) for a, b in pairwise(bounds)]
+        bounds = [unit * k // n for k in range(n + 1)]
+        if self._ahead and n > 1 and unit >= 2 * n * EDGE:
+            first = round(unit * (1 + (n - 1) * self._ahead) / n / EDGE) * EDGE
+            bounds[1:] = [first + (unit - first) * k // (n - 1) for k in range(n)]
+        return [slice(a * times, b * times) for a, b in pairwise(bounds)]
 
     def _along(self, A: Array) -> int:
         """The axis of an array along which the samples lie: the first, or else the second."""

@@ -9,17 +9,30 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import product
 from typing import Any, NamedTuple
 
 from backprop.core.types import Array
 from backprop.engine.parts import Cutter, Interval, Piece, Place, intervals, seconds, whole
 from backprop.engine.tape import Call
 
-MEETING = 60e-6
-"""Seconds that it takes until all threads have begun, and until they have met again."""
+BEGIN, LATE, WAKE = 10e-6, 25e-6, 25e-6
+"""Seconds until the first thread begins, how much later the others do, and how long it takes to
+wake the first if it had to wait for them."""
 
-WORTH = 0.03
-"""The share of a step's time that must be saved."""
+WAIT = 3e-6
+"""Seconds that a call waits for Python's lock while other threads make calls, too."""
+
+LEAST, BRIEF = 240e-6, 10e-6
+"""Seconds of a step, and of each of its calls on average, below which it stays on one thread."""
+
+SHORT = 100e-6
+"""Seconds up to which calls are left to one thread, while the others wait, if that is quicker. It
+is tried for steps of up to twenty times as long."""
+
+WORTH = 0.2
+"""The share of a step's time that must be saved, on paper: where cores wake slowly, as some that
+are lent do, all that was saved can be lost."""
 
 MOST = 8000
 """Pieces up to which it is tried to share a step out, which takes some 0.1 ms a piece."""
@@ -157,7 +170,9 @@ def schedule(pieces: Sequence[Piece], n_threads: int) -> list[Section]:
         while len(sections) <= section:
             sections.append([[] for _ in range(n_threads)])
             times.append([0.0] * n_threads)
-        k = min(free, key=times[section].__getitem__)
+        k = min((spent + LATE * (k > 0), k) for k, spent in enumerate(times[section]) if k in free)[
+            1
+        ]
         sections[section][k].append(piece)
         times[section][k] += piece.seconds
         use = Use(section, frozenset((k,)), piece.part is None)
@@ -205,12 +220,19 @@ def shared_out(
     best, least = None, (1 - WORTH) * alone
     finest = max((n for _, (_, n) in places), default=1)
     sizes = {n for n in (n_threads, finest) if n > 1 and len(calls) * n <= MOST}
-    if alone < 4 * MEETING or not sizes:
+    if alone < max(LEAST, BRIEF * len(calls)) or not sizes:
         return None
     before, others = hoisted(calls, [each for array in batch for each in intervals(array)])
-    for n in sizes:
-        cutter = Cutter(len(batch[0]), n, places)
-        pieces = [piece for call in others for piece in cutter.cut(call)]
+    # the first thread makes up for the lateness of the others, in two sections of most steps
+    ahead = 0.0 if places else 2 * LATE / alone
+    left = 0.0 if places or alone > 20 * SHORT else SHORT
+    for n, short in product(sizes, {0.0, left}):
+        cutter = Cutter(len(batch[0]), n, places, ahead)
+        pieces = [
+            piece
+            for call in others
+            for piece in ([whole(call)] if seconds(call) < short else cutter.cut(call))
+        ]
         sections = [[list(map(whole, before))]]
         sections += [joined(section, n_threads) for section in schedule(pieces, n)]
         if duration(sections) < least:
@@ -230,11 +252,15 @@ def joined(section: Section, n_threads: int) -> Section:
 
 def duration(sections: Sequence[Section]) -> float:
     """About how many seconds the sections take."""
-    return sum(
-        max(sum(piece.seconds for piece in part) for part in section)
-        + MEETING * (sum(map(bool, section)) > 1)
-        for section in sections
-    )
+    total = 0.0
+    for section in sections:
+        if sum(map(bool, section)) < 2:
+            total += sum(piece.seconds for part in section for piece in part)
+            continue
+        first, *others = (sum(WAIT + piece.seconds for piece in part) for part in section)
+        last = LATE + max(others)
+        total += BEGIN + (first if first > last else last + WAKE)
+    return total
 
 
 def functions(section: Section) -> list[list[Callable[[], Any]]]:

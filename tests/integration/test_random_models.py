@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from sharing import share_every_step
 
 import backprop as bp
 from backprop.engine import recorded as replay
-from backprop.engine import schedule
 from backprop.layers import (
     ELU,
     GRU,
@@ -154,8 +154,7 @@ def compare(seeds, monkeypatch):
                         "backprop.sequential.model.RecordedSteps", lambda model, **_: Step(model)
                     )
                 if way == "shared":
-                    patch.setattr(schedule, "MEETING", 0)
-                    patch.setattr(schedule, "WORTH", -1e9)
+                    share_every_step(patch)
                 patch.setattr(replay, "several", lambda way=way: 1 + (way == "shared"))
                 model = make()
                 history = model.fit(x, y, **fit)

@@ -45,8 +45,10 @@ def writable(value: Any) -> Any:
     What another process sent may lie in memory for reading alone: joblib, Ray and Dask share it,
     or map a file.
     """
+    if isinstance(value, np.memmap):
+        return np.array(value)
     if isinstance(value, np.ndarray):
-        return value if type(value) is np.ndarray and value.flags.writeable else np.array(value)
+        return value if value.flags.writeable else value.copy()
     if type(value) in (dict, list):
         places = value.items() if type(value) is dict else enumerate(value)
         for place, each in list(places):

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from backprop.layers import Softmax
+from backprop import Sequential
+from backprop.layers import Dense, Sigmoid, Softmax
 from backprop.losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -12,6 +13,7 @@ from backprop.losses import (
 from backprop.losses.heads import MatchedHead
 from backprop.metrics import Accuracy, CategoricalAccuracy, MeanSquaredError
 from backprop.training import batched_metrics as scoring
+from backprop.training import progress
 from backprop.training.batched_metrics import COUNTED_AT_ONCE, BatchedMetrics, update_metrics
 
 
@@ -132,3 +134,31 @@ def test_an_accuracy_of_ones_own_sees_every_batch_by_itself(rng):
         tally.add(head.predict(rng.normal(size=(4, 3)), training=True), y, None)
     tally.counted()
     assert sizes == [4] * 6
+
+
+@pytest.mark.parametrize("kind", ["alike", "short"])
+def test_a_glance_shows_the_numbers_of_the_moment_and_changes_no_bit(rng, kind):
+    seen = list(batches(rng, kind))
+    tally, undisturbed = (
+        BatchedMetrics([Accuracy(), MeanSquaredError()], BinaryCrossentropy()) for _ in range(2)
+    )
+    for k, batch in enumerate(seen, 1):
+        tally.add(*batch)
+        undisturbed.add(*batch)
+        expected = [Accuracy(), MeanSquaredError()]
+        for each in seen[:k]:
+            update_metrics(expected, *each)
+        assert results(tally.glance()) == pytest.approx(results(expected), rel=1e-6)
+    assert results(tally.counted()) == results(undisturbed.counted())
+
+
+def test_when_a_bar_is_drawn_changes_no_bit_of_the_history(rng, monkeypatch):
+    X, y = rng.standard_normal((300, 4)), rng.integers(0, 2, 300)
+
+    def history(refresh):
+        monkeypatch.setattr(progress, "REFRESH", refresh)
+        model = Sequential([Dense(1), Sigmoid()], seed=0)
+        model.compile("adam", "binary_crossentropy", metrics=["mse", "r2_score", "accuracy"])
+        return model.fit(X, y, epochs=2, batch_size=8, verbose=1).history
+
+    assert history(0) == history(1e9)

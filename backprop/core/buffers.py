@@ -39,6 +39,24 @@ def filled_array(shape: Shape, value: float, dtype: Any) -> Array:
     return array
 
 
+def writable(value: Any) -> Any:
+    """The value, in which a copy takes the place of every array that cannot be written.
+
+    What another process sent may lie in memory for reading alone: joblib, Ray and Dask share it,
+    or map a file.
+    """
+    if isinstance(value, np.memmap):
+        return np.array(value)
+    if isinstance(value, np.ndarray):
+        return value if value.flags.writeable else value.copy()
+    if type(value) in (dict, list):
+        places = value.items() if type(value) is dict else enumerate(value)
+        for place, each in list(places):
+            if isinstance(each, np.ndarray | dict | list):
+                value[place] = writable(each)
+    return value
+
+
 class Buffers:
     """Named arrays for the results of a training step, used again in the next.
 
@@ -98,3 +116,6 @@ class Buffers:
     def __getstate__(self) -> dict[str, Any]:
         """A copy may be made while another thread adds arrays: of dicts of its own."""
         return {**vars(self), "_arrays": self._arrays.copy(), "_parts": self._parts.copy()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(writable(state))

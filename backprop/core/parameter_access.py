@@ -7,6 +7,7 @@ from typing import Any, Generic, NoReturn, TypeVar
 import numpy as np
 
 from backprop.core.arrays import as_numbers
+from backprop.core.buffers import writable
 from backprop.core.checks import check_flag, check_shown
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.core.ranges import check_overflow
@@ -101,6 +102,10 @@ class CheckedParameter:
         hint = f": write .value.{name}" if hasattr(np.ndarray, name) else ""
         hint = f": write {ELSEWHERE[name]}" if name in ELSEWHERE else hint
         raise AttributeError(f"a Parameter has no attribute {name!r}{hint}.")
+
+    def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
+        for name, value in state[1].items():
+            object.__setattr__(self, name, writable(value))
 
     regularizer = fixed_in_models("regularizer")
     constraint = fixed_in_models("constraint")

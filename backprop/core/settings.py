@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any, Self
 
+from backprop.core.buffers import writable
 from backprop.core.lookup import NOT_TAKEN, arguments_of, check_call, takes
 
 PACKAGE = __name__.partition(".")[0]
@@ -162,6 +163,9 @@ class Settings:
     def __getstate__(self) -> dict[str, Any]:
         """A copy may be made while another thread sets attributes: of a dict of its own."""
         return vars(self).copy()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(writable(state))
 
     def check_setting(self, name: str) -> None:
         """Refuses a change that would have no effect; there are none unless overridden.

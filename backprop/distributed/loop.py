@@ -141,14 +141,16 @@ class WorkersLoop(Loop):
         self.position = self.position[0], batch + 1
         if not self._heard:
             return
-        hooks = [hook for due, hook in self._after if due(batch)]
+        told = [(shows, hook) for due, shows, hook in self._after if due(batch)]
         model = self.model
-        wanted, model.stop_training = self.workers.any(bool(hooks), model.stop_training)
+        wanted, model.stop_training = self.workers.any(bool(told), model.stop_training)
         if wanted:
             self._even_out_averages()
+            if not all(shows for shows, _ in told):
+                self._metrics.counted()
             if logs is None:
-                logs = collect(*self.together(total, seen, self._metrics.counted()))
-            for hook in hooks:
+                logs = collect(*self.together(total, seen, self._metrics.glance()))
+            for _, hook in told:
                 hook(batch, logs)
             self.step.refresh()
         if wanted or self._changing:

@@ -59,7 +59,7 @@ class Surroundings:
         """Finds the callbacks that are to be told of steps."""
         self._before = self.callbacks.listeners("on_train_batch_begin")
         self._after = [
-            (each.due, each.on_train_batch_end)
+            (each.due, each.repeatable, each.on_train_batch_end)
             for each in self.callbacks.overriding("on_train_batch_end")
         ]
 
@@ -200,10 +200,12 @@ class Surroundings:
             seen: How many there are.
             logs: The numbers of the moment, if they are known.
         """
-        for due, hook in self._after:
+        for due, shows, hook in self._after:
             if due(batch):
+                if not shows:
+                    self._metrics.counted()
                 if logs is None:
-                    logs = collect(*self.together(total, seen, self._metrics.counted()))
+                    logs = collect(*self.together(total, seen, self._metrics.glance()))
                 with np.errstate(**self._errors):
                     hook(batch, logs)
         if logs is not None:

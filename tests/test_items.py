@@ -281,6 +281,30 @@ def test_predict_takes_as_many_batches_as_steps_say():
         model.predict(lambda: iter(batches_of(X)), steps=9)
 
 
+@pytest.mark.parametrize("source", [lambda given: given, lambda given: lambda: given])
+@pytest.mark.parametrize("size", [6, 1], ids=["some", "endless"])
+def test_a_data_set_is_told_of_the_end_of_an_epoch_of_some_steps(source, size):
+    given = Numbered(X, Y, size=size)
+    given.n = None if size == 1 else 4
+    held_out = PyDataset(X, Y)
+    classifier().fit(
+        source(given),
+        epochs=3,
+        steps_per_epoch=2,
+        shuffle=False,
+        verbose=0,
+        validation_data=source(held_out),
+        validation_steps=1,
+    )
+    assert given.asked == [0, 1] * 3
+    assert given.told == ["begin", "end"] * 3
+    assert held_out.told == ["begin", "end"] * 3
+    held_out.told.clear()
+    classifier().predict(held_out, steps=1)
+    classifier().evaluate(held_out, steps=2)
+    assert held_out.told == ["begin", "end"] * 2
+
+
 def test_predict_calls_its_hooks_for_every_batch():
     seen = []
 

@@ -54,7 +54,7 @@ class Items:
         rng: np.random.Generator | None = None,
         sample_shape: Shape | None = None,
     ) -> None:
-        self._name, self._limit = name, steps
+        self._name, self._limit, self._cut = name, steps, steps
         self._source = source = self._numbered(source, rng)
         self._iterator: Iterator[Any] | None = source if isinstance(source, Iterator) else None
         self._fresh = getgeneratorstate(source) == GEN_CREATED if isgenerator(source) else False
@@ -94,7 +94,7 @@ class Items:
             self._rng.bit_generator.state = self._after
         self._begun = None
         count = 0
-        for item in itertools.islice(items, self._limit):
+        for item in itertools.islice(items, self._cut):
             count += 1
             yield item
         if count == 0 or (self._limit is not None and count < self._limit):
@@ -111,6 +111,7 @@ class Items:
             return self._iterator
         made = self._source() if callable(self._source) else self._source
         made = self._numbered(made)
+        self._cut = None if isinstance(made, Numbered) else self._limit  # that ends by itself
         if not isinstance(made, Iterable) or (callable(self._source) and holds_samples(made)):
             raise TypeError(
                 f"{self._name} must be a function that returns batches (x, y), such as one that "
@@ -141,7 +142,7 @@ class Numbered:
     def __init__(
         self, source: Any, name: str, rng: np.random.Generator | None, steps: int | None
     ) -> None:
-        self.source, self._rng = source, rng
+        self.source, self._rng, self._steps = source, rng, steps
         self.n: int | None = len(source) if has(source, "__len__") else source.num_batches
         if self.n is not None:
             self.n = check_integer(self.n, f"num_batches of {name}", 0)
@@ -154,7 +155,7 @@ class Numbered:
         if self._rng is not None and self.n is not None:
             few = self.n <= MANY
             order = self._rng.permutation(self.n) if few else shuffled(self.n, self._rng)
-        for k in order:
+        for k in itertools.islice(order, self._steps):
             yield self.source[int(k)]
         self._tell("on_epoch_end")
 

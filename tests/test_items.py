@@ -125,6 +125,26 @@ def test_num_batches_may_stand_for_a_length_and_none_for_no_end():
     assert classifier().fit(endless, steps_per_epoch=3, verbose=0).params["steps"] == 3
 
 
+@pytest.mark.parametrize("source", [lambda given: given, lambda given: lambda: given])
+@pytest.mark.parametrize("kind", [PyDataset, Numbered])
+def test_a_data_set_may_have_another_length_in_each_epoch(source, kind):
+    class Growing(kind):
+        n = 1
+        __len__ = None if kind is Numbered else lambda self: self.n
+
+        def on_epoch_end(self):
+            self.n += 1
+
+    given, held_out = Growing(X, Y), Growing(X, Y)
+    model = classifier()
+    model.fit(source(given), epochs=3, shuffle=False, verbose=0, validation_data=source(held_out))
+    assert given.asked == held_out.asked == [0, 0, 1, 0, 1, 2]
+    shuffled_too = Growing(X, Y)
+    model.fit(shuffled_too, epochs=3, verbose=0)
+    asked = shuffled_too.asked
+    assert [sorted(asked[:1]), sorted(asked[1:3]), sorted(asked[3:])] == [[0], [0, 1], [0, 1, 2]]
+
+
 def test_a_data_set_of_nothing():
     with pytest.raises(ValueError, match="x makes no batches: it is empty"):
         classifier().fit(PyDataset(X[:0], Y[:0]), verbose=0)

@@ -142,19 +142,22 @@ class Numbered:
     def __init__(
         self, source: Any, name: str, rng: np.random.Generator | None, steps: int | None
     ) -> None:
-        self.source, self._rng, self._steps = source, rng, steps
-        self.n: int | None = len(source) if has(source, "__len__") else source.num_batches
-        if self.n is not None:
-            self.n = check_integer(self.n, f"num_batches of {name}", 0)
+        self.source, self._name, self._rng, self._steps = source, name, rng, steps
         if self.n is None and steps is None:
             raise ValueError(f"{name} has no end: say how many batches an epoch has, by steps.")
 
+    @property
+    def n(self) -> int | None:
+        """How many items there are now: it may change between epochs; None without an end."""
+        n = len(self.source) if has(self.source, "__len__") else self.source.num_batches
+        return None if n is None else check_integer(n, f"num_batches of {self._name}", 0)
+
     def __iter__(self) -> Iterator[Any]:
         self._tell("on_epoch_begin")
-        order: Iterable[Any] = itertools.count() if self.n is None else range(self.n)
-        if self._rng is not None and self.n is not None:
-            few = self.n <= MANY
-            order = self._rng.permutation(self.n) if few else shuffled(self.n, self._rng)
+        n = self.n
+        order: Iterable[Any] = itertools.count() if n is None else range(n)
+        if self._rng is not None and n is not None:
+            order = self._rng.permutation(n) if n <= MANY else shuffled(n, self._rng)
         for k in itertools.islice(order, self._steps):
             yield self.source[int(k)]
         self._tell("on_epoch_end")
@@ -272,8 +275,7 @@ def axes(x: Any) -> int:
 
 def length(x: Any) -> int:
     """The length of the first axis."""
-    shape = shape_of(x)
-    return len(x) if shape is None else shape[0]
+    return len(x) if (shape := shape_of(x)) is None else shape[0]
 
 
 def refuse_sample(item: Any, source: Any, name: str, sample_shape: Shape | None) -> None:
@@ -324,6 +326,5 @@ def show(part: Any) -> str:
     """A part of an item for an error message, by its shape or its type."""
     if isinstance(part, list | tuple) and part and shape_of(part[0]) is not None:
         return f"a {type(part).__name__} of {', '.join(map(show, part[:3]))}"
-    shape = shape_of(part)
-    kind = type(part).__name__
+    shape, kind = shape_of(part), type(part).__name__
     return kind if shape is None else f"{kind} of shape {shape}"

@@ -120,3 +120,19 @@ def test_large_memory_map_is_read_batch_by_batch(tmp_path, monkeypatch):
     assert batches._arrays[0] is X
     order = np.random.default_rng(0).permutation(100)
     np.testing.assert_array_equal(np.concatenate([X.copy() for X, _, _, _ in batches]), X[order])
+
+
+@pytest.mark.parametrize(
+    ("X", "largest"),
+    [
+        (np.array([[True, False], [False, False]]), 1.0),
+        (np.array([[-128, 5], [3, 4]], np.int8), 128.0),
+        (np.array([[7, 5], [3, 4]], np.uint8), 7.0),
+    ],
+    ids=["bool", "int8", "uint8"],
+)
+@pytest.mark.parametrize("convert_below", [0, 1 << 26])
+def test_the_largest_input_is_known_for_any_dtype(monkeypatch, X, largest, convert_below):
+    monkeypatch.setattr(module, "CONVERT_BELOW", convert_below)
+    batches = Batches(Data(X, np.zeros((2, 1), np.float32)), 2, FLOAT32)
+    assert batches.largest == largest

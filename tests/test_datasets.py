@@ -282,6 +282,17 @@ def test_standardize_refuses_numbers_whose_squares_overflow(large):
         standardize(X)
 
 
+@pytest.mark.parametrize(
+    "feature", [1e-300 * np.arange(4), 2**62 + np.arange(4)], ids=["underflow", "large integers"]
+)
+@pytest.mark.parametrize("width", [(), (1,)])
+def test_standardize_refuses_a_feature_of_which_float64_keeps_nothing(feature, width):
+    X = feature.reshape(-1, *width)
+    with pytest.raises(ValueError, match="of a feature of X that is not constant is 0 in float64"):
+        standardize(X)
+    standardize(X - X.min() if feature[0] else X / X.max())  # as it says
+
+
 def test_standardizing_again_after_another_split_is_as_good_as_from_the_raw_values():
     raw, raw_y = bundled._load("wine")
     once = standardize(raw[:100], raw)[1]

@@ -270,3 +270,32 @@ def test_a_weight_that_overflows_is_named():
     x, y = np.random.default_rng(0).random((20, 2), "float32"), np.arange(20.0)
     with pytest.raises(ValueError, match=r"^sample_weight holds 1e\+39 in row 7, an overflow"):
         MLPRegressor(max_iter=2).fit(x, y, sample_weight=weight)
+
+
+def test_mistakes_in_validation_data_are_said_to_be_there(estimator, y):
+    wrong = [
+        ((X[:, :1], y), "X has 1 features"),
+        ((np.where(X > 1, np.nan, X), y), "Input X contains NaN"),
+        ((masked(X), y), "X is masked"),
+        ((X, masked(y)), "y is masked"),
+        ((X, y[1:]), "inconsistent numbers of samples"),
+        ((X, None), "the target y is None"),
+        ((X, y, np.ones(N - 1)), "sample_weight.shape"),
+        ((X, [[1, 2], [3]] * 6), ""),
+        ((X, np.array(["a", "b"] * 6)), ".*'a'"),
+    ]
+    for data, words in wrong:
+        with pytest.raises((ValueError, TypeError), match=f"^validation_data: .*{words}"):
+            estimator.fit(X, y, validation_data=data)
+    assert len(estimator.fit(X, y, validation_data=(X, y)).history_.history["val_loss"]) == 2
+
+
+@pytest.mark.parametrize("make", [MLPRegressor, lambda: SequentialRegressor(build)])
+def test_targets_of_a_regression_that_are_text(make):
+    with pytest.raises(TypeError, match="y must hold numbers, but it holds text, 'a' in row 0"):
+        make().fit(X, np.array(["a", "b"] * 6))
+
+
+def test_a_label_that_is_text_is_told_from_a_number():
+    with pytest.raises(ValueError, match="y holds the label '1', which is none of the classes"):
+        MLPClassifier(**SMALL).fit(X, LABELS, validation_data=(X, (LABELS + 1).astype(str)))

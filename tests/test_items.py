@@ -125,6 +125,26 @@ def test_num_batches_may_stand_for_a_length_and_none_for_no_end():
     assert classifier().fit(endless, steps_per_epoch=3, verbose=0).params["steps"] == 3
 
 
+@pytest.mark.parametrize("source", [lambda given: given, lambda given: lambda: given])
+@pytest.mark.parametrize("kind", [PyDataset, Numbered])
+def test_a_data_set_may_have_another_length_in_each_epoch(source, kind):
+    class Growing(kind):
+        n = 1
+        __len__ = None if kind is Numbered else lambda self: self.n
+
+        def on_epoch_end(self):
+            self.n += 1
+
+    given, held_out = Growing(X, Y), Growing(X, Y)
+    model = classifier()
+    model.fit(source(given), epochs=3, shuffle=False, verbose=0, validation_data=source(held_out))
+    assert given.asked == held_out.asked == [0, 0, 1, 0, 1, 2]
+    shuffled_too = Growing(X, Y)
+    model.fit(shuffled_too, epochs=3, verbose=0)
+    asked = shuffled_too.asked
+    assert [sorted(asked[:1]), sorted(asked[1:3]), sorted(asked[3:])] == [[0], [0, 1], [0, 1, 2]]
+
+
 def test_a_data_set_of_nothing():
     with pytest.raises(ValueError, match="x makes no batches: it is empty"):
         classifier().fit(PyDataset(X[:0], Y[:0]), verbose=0)
@@ -279,6 +299,30 @@ def test_predict_takes_as_many_batches_as_steps_say():
         model.predict(X, steps=0)
     with pytest.raises(ValueError, match="x ran out: this epoch got 4 batches of the 9"):
         model.predict(lambda: iter(batches_of(X)), steps=9)
+
+
+@pytest.mark.parametrize("source", [lambda given: given, lambda given: lambda: given])
+@pytest.mark.parametrize("size", [6, 1], ids=["some", "endless"])
+def test_a_data_set_is_told_of_the_end_of_an_epoch_of_some_steps(source, size):
+    given = Numbered(X, Y, size=size)
+    given.n = None if size == 1 else 4
+    held_out = PyDataset(X, Y)
+    classifier().fit(
+        source(given),
+        epochs=3,
+        steps_per_epoch=2,
+        shuffle=False,
+        verbose=0,
+        validation_data=source(held_out),
+        validation_steps=1,
+    )
+    assert given.asked == [0, 1] * 3
+    assert given.told == ["begin", "end"] * 3
+    assert held_out.told == ["begin", "end"] * 3
+    held_out.told.clear()
+    classifier().predict(held_out, steps=1)
+    classifier().evaluate(held_out, steps=2)
+    assert held_out.told == ["begin", "end"] * 2
 
 
 def test_predict_calls_its_hooks_for_every_batch():

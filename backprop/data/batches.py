@@ -105,7 +105,8 @@ class Batches:
         X = self._arrays[0]
         if is_sparse(X) or self.unread or not X.size:
             return None
-        return float(max(-np.minimum.reduce(X, axis=None), np.maximum.reduce(X, axis=None)))
+        low, high = np.minimum.reduce(X, axis=None), np.maximum.reduce(X, axis=None)
+        return max(abs(float(low)), abs(float(high)))  # neither bool nor int8 has its own −x
 
     @property
     def targets(self) -> Array | None:

@@ -54,7 +54,7 @@ class Items:
         rng: np.random.Generator | None = None,
         sample_shape: Shape | None = None,
     ) -> None:
-        self._name, self._limit = name, steps
+        self._name, self._limit, self._cut = name, steps, steps
         self._source = source = self._numbered(source, rng)
         self._iterator: Iterator[Any] | None = source if isinstance(source, Iterator) else None
         self._fresh = getgeneratorstate(source) == GEN_CREATED if isgenerator(source) else False
@@ -94,7 +94,7 @@ class Items:
             self._rng.bit_generator.state = self._after
         self._begun = None
         count = 0
-        for item in itertools.islice(items, self._limit):
+        for item in itertools.islice(items, self._cut):
             count += 1
             yield item
         if count == 0 or (self._limit is not None and count < self._limit):
@@ -111,6 +111,7 @@ class Items:
             return self._iterator
         made = self._source() if callable(self._source) else self._source
         made = self._numbered(made)
+        self._cut = None if isinstance(made, Numbered) else self._limit  # that ends by itself
         if not isinstance(made, Iterable) or (callable(self._source) and holds_samples(made)):
             raise TypeError(
                 f"{self._name} must be a function that returns batches (x, y), such as one that "
@@ -141,20 +142,23 @@ class Numbered:
     def __init__(
         self, source: Any, name: str, rng: np.random.Generator | None, steps: int | None
     ) -> None:
-        self.source, self._rng = source, rng
-        self.n: int | None = len(source) if has(source, "__len__") else source.num_batches
-        if self.n is not None:
-            self.n = check_integer(self.n, f"num_batches of {name}", 0)
+        self.source, self._name, self._rng, self._steps = source, name, rng, steps
         if self.n is None and steps is None:
             raise ValueError(f"{name} has no end: say how many batches an epoch has, by steps.")
 
+    @property
+    def n(self) -> int | None:
+        """How many items there are now: it may change between epochs; None without an end."""
+        n = len(self.source) if has(self.source, "__len__") else self.source.num_batches
+        return None if n is None else check_integer(n, f"num_batches of {self._name}", 0)
+
     def __iter__(self) -> Iterator[Any]:
         self._tell("on_epoch_begin")
-        order: Iterable[Any] = itertools.count() if self.n is None else range(self.n)
-        if self._rng is not None and self.n is not None:
-            few = self.n <= MANY
-            order = self._rng.permutation(self.n) if few else shuffled(self.n, self._rng)
-        for k in order:
+        n = self.n
+        order: Iterable[Any] = itertools.count() if n is None else range(n)
+        if self._rng is not None and n is not None:
+            order = self._rng.permutation(n) if n <= MANY else shuffled(n, self._rng)
+        for k in itertools.islice(order, self._steps):
             yield self.source[int(k)]
         self._tell("on_epoch_end")
 
@@ -271,8 +275,7 @@ def axes(x: Any) -> int:
 
 def length(x: Any) -> int:
     """The length of the first axis."""
-    shape = shape_of(x)
-    return len(x) if shape is None else shape[0]
+    return len(x) if (shape := shape_of(x)) is None else shape[0]
 
 
 def refuse_sample(item: Any, source: Any, name: str, sample_shape: Shape | None) -> None:
@@ -323,6 +326,5 @@ def show(part: Any) -> str:
     """A part of an item for an error message, by its shape or its type."""
     if isinstance(part, list | tuple) and part and shape_of(part[0]) is not None:
         return f"a {type(part).__name__} of {', '.join(map(show, part[:3]))}"
-    shape = shape_of(part)
-    kind = type(part).__name__
+    shape, kind = shape_of(part), type(part).__name__
     return kind if shape is None else f"{kind} of shape {shape}"

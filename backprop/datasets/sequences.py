@@ -67,6 +67,8 @@ def pad_sequences(
     try:
         with np.errstate(over="raise"):
             padded[...] = value
+        if padded.dtype.kind in "iub" and not np.all(padded[:1] == value):
+            raise ValueError("it would be rounded")
     except (ArithmeticError, TypeError, ValueError) as error:
         raise ValueError(
             f"value must be a number of {padded.dtype}, but it is {value!r}."
@@ -85,6 +87,8 @@ def pad_sequences(
             held = False
         if not held:
             wider = "float64" if padded.dtype.kind == "f" else "float32"
+            if part.dtype.kind in "iu" and padded.dtype.kind in "iub":
+                wider = part.dtype.name
             raise ValueError(
                 f"sequence {k} holds numbers that {padded.dtype} cannot hold: pass dtype='{wider}'."
             )

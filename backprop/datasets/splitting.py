@@ -111,7 +111,7 @@ def standardize(X: npt.ArrayLike, *others: npt.ArrayLike) -> tuple[Array, ...]:
         TypeError: An array does not hold real numbers.
         ShapeError: ``X`` has no rows, or another array has other features.
         ValueError: ``X`` holds NaN or an infinity, which would spoil a whole feature, or its
-            squares overflow.
+            squares overflow, or underflow.
 
     Example:
         >>> X, X_test = bp.datasets.standardize(np.array([[1.0], [3.0]]), np.array([[5.0]]))
@@ -147,7 +147,13 @@ def standardize(X: npt.ArrayLike, *others: npt.ArrayLike) -> tuple[Array, ...]:
     if not np.isfinite(std).all():
         raise ValueError("the squares of X overflow in float64: divide X by its largest number.")
     # Rounding gives a constant feature a std of about 1e-17 instead of 0: compare the values.
-    std = np.where(X.max(axis=0) == X.min(axis=0), 1.0, std)
+    constant = X.max(axis=0) == X.min(axis=0)
+    if np.any((std == 0) & ~constant):
+        raise ValueError(
+            "the standard deviation of a feature of X that is not constant is 0 in float64: "
+            "subtract its smallest number first, or divide it by a number of its size."
+        )
+    std = np.where(constant, 1.0, std)
     mean = X.mean(axis=0, dtype=np.float64)
     return tuple(
         ((array - mean) / std).astype(array.dtype if array.dtype.kind == "f" else np.float64)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backprop import plotting
+from backprop.core.array_errors import refuse_kind
 from backprop.core.arrays import to_array
 from backprop.core.durable import FilePath
 from backprop.core.types import Array, is_sparse
@@ -79,6 +80,8 @@ class Estimator(BaseEstimator):
             to_array(y, "y")  # which says what to pass
         rules |= {"accept_sparse": SPARSE, "multi_output": True, "reset": reset}
         X, y = validate_data(self, X, y, y_numeric=not self._sees_labels, **rules)
+        if not self._sees_labels and y.dtype.kind in "US":
+            refuse_kind(y, "y must hold numbers, but ", "it")
         return X, one_axis(y)
 
     @property

@@ -41,8 +41,9 @@ class Labels:
         codes: Array = np.searchsorted(self.classes, y)
         unknown = self.classes[np.minimum(codes, len(self.classes) - 1)] != y
         if unknown.any():
+            label = np.asarray(y)[unknown].tolist()[0]  # with quotes if it is text: '1' is not 1
             raise ValueError(
-                f"y holds the label {y[unknown.argmax()]}, which is none of the classes of the "
+                f"y holds the label {label!r}, which is none of the classes of the "
                 f"fit: {self.classes}."
             )
         return codes

@@ -32,7 +32,13 @@ from backprop.estimators.networks import (
     take_weights,
     views,
 )
-from backprop.estimators.samples import Samples, as_rows, set_aside, validation_parts
+from backprop.estimators.samples import (
+    Samples,
+    as_rows,
+    reading_validation_data,
+    set_aside,
+    validation_parts,
+)
 from backprop.estimators.scikit import ConvergenceWarning, check_random_state
 from backprop.estimators.training import (
     batch_size_of,
@@ -206,11 +212,12 @@ class MLP(Estimator):
     def _held_out(self, given: Any) -> Samples:
         """``validation_data`` as samples."""
         X, y, weight = validation_parts(given)
-        X, y = self._read(X, y, False)
-        X = self._converted(X)
-        if weight is not None:
-            weight = check_weight(weight, X, dtype=X.dtype)
-        return Samples(X, self._encode(y, X.dtype), weight)
+        with reading_validation_data():
+            X, y = self._read(X, y, False)
+            X = self._converted(X)
+            if weight is not None:
+                weight = check_weight(weight, X, dtype=X.dtype)
+            return Samples(X, self._encode(y, X.dtype), weight)
 
     def _prepare(
         self, samples: Samples, hidden: list[int], random: Any, anew: bool, incremental: bool

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,6 +34,16 @@ def validation_parts(given: Any) -> tuple[Any, Any, Any]:
         raise ValueError("validation_data must be (X, y) or (X, y, sample_weight).")
     X, y, *weight = given
     return X, y, weight[0] if weight else None
+
+
+@contextmanager
+def reading_validation_data() -> Iterator[None]:
+    """Lets errors say that the mistake is in ``validation_data``, where X and y are read."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        error.args = (f"validation_data: {error}",)
+        raise
 
 
 def set_aside(

@@ -18,7 +18,12 @@ from backprop.core.types import Array
 from backprop.estimators.arguments import keep
 from backprop.estimators.base import Estimator, check_members
 from backprop.estimators.given import check_weight
-from backprop.estimators.samples import Samples, as_rows, validation_parts
+from backprop.estimators.samples import (
+    Samples,
+    as_rows,
+    reading_validation_data,
+    validation_parts,
+)
 from backprop.estimators.scikit import check_random_state
 from backprop.experiments import fit_many
 from backprop.losses import Loss
@@ -125,10 +130,11 @@ class Wrapped(Estimator):
         held_out = samples
         if validation_data is not None:
             held_X, held_y, held_weight = validation_parts(validation_data)
-            held_X, held_y = self._checked(held_X, held_y, reset=False)
-            if held_weight is not None:
-                held_weight = check_weight(held_weight, held_X)
-            held_out = Samples(as_rows(held_X), self._encode(held_y, first), held_weight)
+            with reading_validation_data():
+                held_X, held_y = self._checked(held_X, held_y, reset=False)
+                if held_weight is not None:
+                    held_weight = check_weight(held_weight, held_X)
+                held_out = Samples(as_rows(held_X), self._encode(held_y, first), held_weight)
             validation_data = held_out
         histories = fit_many(
             self.models_,

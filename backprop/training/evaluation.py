@@ -4,6 +4,8 @@ import copy
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from backprop.callbacks import CallbackList
 from backprop.core.types import Array
 from backprop.core.walk import numbers_of
@@ -115,7 +117,12 @@ def collect(
 ) -> dict[str, float]:
     """The mean loss, with a penalty, and the metrics' results by name."""
     loss = total / max(seen, 1) + penalty
-    return {"loss": loss, **{metric.name: metric.result() for metric in metrics}}
+    return {"loss": loss, **{metric.name: now(metric.result()) for metric in metrics}}
+
+
+def now(result: Any) -> Any:
+    """A metric's result as it is now: a metric of one's own may return what it goes on with."""
+    return result.copy() if isinstance(result, list | np.ndarray) else result
 
 
 def unwrap(logs: Mapping[str, float]) -> float | list[float]:

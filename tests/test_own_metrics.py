@@ -106,10 +106,9 @@ class Seen(bp.metrics.Metric):
 @pytest.mark.parametrize("how", ["fit", "L-BFGS", "many", "steps"])
 def test_a_result_that_the_metric_goes_on_with_stays_as_it_was(counts, how):
     told = []
-    tell = bp.callbacks.LambdaCallback(
-        on_train_batch_end=lambda batch, logs: told.append(logs["seen"]) if how == "steps" else None,
-        on_epoch_end=lambda epoch, logs: how == "steps" or told.append([*logs["seen"]]),
-    )
+    steps = {"on_train_batch_end": lambda batch, logs: told.append(logs["seen"])}
+    epochs = {"on_epoch_end": lambda epoch, logs: told.append([*logs["seen"]])}
+    tell = bp.callbacks.LambdaCallback(**(steps if how == "steps" else epochs))
     optimizer = bp.optimizers.LBFGS() if how == "L-BFGS" else "sgd"
     models = [bp.Sequential([bp.Input(4), Dense(3)], seed=k) for k in range(2)]
     for model in models:

@@ -1,5 +1,7 @@
 """``fit`` with validation data and with weights: which samples count, and how much."""
 
+import copy
+
 import numpy as np
 import pytest
 from by_hand import train_by_hand
@@ -54,6 +56,67 @@ def test_validation_loss_is_that_of_evaluate_after_each_epoch(rng):
     assert unweighted == pytest.approx(model.evaluate(*held_out[:2])[0], rel=1e-12)
     weighted = model.evaluate(*held_out[:2], sample_weight=held_out[2])[0]
     assert abs(unweighted - weighted) > 1e-3
+
+
+class Own(bp.losses.Loss):
+    """The weighted squared error, of weights that are an array."""
+
+    def __init__(self, weights):
+        super().__init__()
+        self.weights = weights
+
+    def values(self, prediction, target):
+        return (self.weights * (prediction - target) ** 2).mean(axis=-1)
+
+    def gradient(self, prediction, target):
+        return 2 * self.weights * (prediction - target) / prediction.shape[-1]
+
+
+class OwnMetric(bp.metrics.MeanMetric):
+    def __init__(self, weights):
+        super().__init__("own")
+        self.weights = weights
+
+    def values(self, prediction, target):
+        return (self.weights * abs(prediction - target)).mean(axis=-1)
+
+
+def larger(y_true, y_pred):
+    return abs(y_true - y_pred).max()
+
+
+def smaller(y_true, y_pred):
+    return abs(y_true - y_pred).min()
+
+
+CHANGED = {
+    "a function": ("mse", bp.metrics.FunctionMetric(larger, "m"), "function", smaller),
+    "a loss": ("mse", bp.metrics.LossMetric(bp.losses.Huber()), "loss", bp.losses.LogCosh()),
+    "an array": ("mse", OwnMetric(np.array([1.0, 2.0])), "weights", np.array([9.0, 9.0])),
+    "a number": (bp.losses.Huber(), None, "delta", 0.01),
+    "a loss's array": (Own(np.array([1.0, 2.0])), None, "weights", np.array([9.0, 9.0])),
+}
+
+
+@pytest.mark.parametrize("kind", CHANGED)
+def test_what_a_callback_changes_in_the_loss_or_a_metric_counts_in_the_validation_too(data, kind):
+    loss, metric, name, value = copy.deepcopy(CHANGED[kind])
+
+    class Change(Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                setattr(metric or loss, name, value)
+
+        def on_epoch_end(self, epoch, logs=None):
+            found = self.model.evaluate(*data, return_dict=True)
+            assert found == {key: logs[f"val_{key}"] for key in found}
+
+    model = bp.Sequential([Dense(2)], seed=0)
+    model.compile(SGD(1e-9), loss, metrics=[metric] if metric else [])
+    given = {"validation_data": data, "verbose": 0, "callbacks": [Change()]}
+    history = model.fit(*data, epochs=3, **given).history
+    last = [*history.values()][-1]
+    assert last[0] != pytest.approx(last[1], rel=1e-3)
 
 
 def test_validation_data_wins_over_the_split_and_may_be_a_list(data):

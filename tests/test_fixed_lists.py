@@ -50,6 +50,18 @@ def test_a_list_of_layers_refuses_to_be_changed(of, how):
     assert [*LISTS[of](model)] == before
 
 
+@pytest.mark.parametrize("how", CHANGES)
+def test_so_does_that_of_the_metrics(how):
+    model = network()
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy", "auc"])
+    with pytest.raises(TypeError, match=rf"changed by {how}: a model gets other metrics by comp"):
+        CHANGES[how](model.metrics)
+    assert [metric.name for metric in model.metrics] == ["accuracy", "auc"]
+    back = pickle.loads(pickle.dumps(model))
+    for each in (model, back, copy.deepcopy(model)):
+        assert len(each.evaluate(np.ones((3, 4)), [0, 1, 2])) == 3
+
+
 def test_what_is_made_of_it_is_a_list():
     layers = network().layers
     for made in (layers.copy(), layers[1:], [*layers], layers + []):  # noqa: RUF005

@@ -349,3 +349,50 @@ def test_values_of_any_probabilities_are_those_of_the_loss(name):
     for formula in ("values", "gradient"):
         alone = getattr(pair.loss.apart(), formula)(A, target)
         np.testing.assert_array_equal(getattr(pair, formula)(A, target), alone)
+
+
+SETTINGS = {
+    "gamma": (Softmax, bp.losses.CategoricalFocalCrossentropy, "gamma", 0.5),
+    "alpha": (Sigmoid, lambda: bp.losses.BinaryFocalCrossentropy(True), "alpha", 0.9),
+    "q": (Softmax, bp.losses.CategoricalGeneralizedCrossEntropy, "q", 0.9),
+    "smoothing": (Softmax, CategoricalCrossentropy, "label_smoothing", 0.4),
+}
+
+
+@pytest.mark.parametrize("eagerly", [True, False])
+@pytest.mark.parametrize("name", SETTINGS)
+def test_the_arguments_of_the_loss_are_those_of_the_head(name, eagerly):
+    """What is assigned to them counts from the next step on, and in the next validation."""
+    activation, make, argument, value = SETTINGS[name]
+
+    def compiled(loss):
+        model = bp.Sequential([bp.Input(2), Dense(K), activation()], seed=0, dtype="float64")
+        model.compile(bp.optimizers.SGD(0.5), loss, run_eagerly=eagerly)
+        return model
+
+    X, changed, meant = np.eye(2)[[0, 1, 1, 0, 1, 1]], compiled(make()), make()
+    y = CLASSES if name == "q" else ONE_HOT
+    given = {"y": y, "verbose": 0, "validation_data": (X, y)}
+    setattr(meant, argument, value)
+    assert getattr(changed.loss, argument) == getattr(make(), argument)
+    changed.fit(X, **given)
+    other = compiled(meant)
+    other.set_weights(changed.get_weights())
+    setattr(changed.loss, argument, value)
+    assert getattr(changed.loss, argument) == getattr(changed.loss.unjoined, argument) == value
+    assert getattr(copy.deepcopy(changed).loss, argument) == value
+    expected = other.fit(X, **given, epochs=2, shuffle=False).history
+    assert changed.fit(X, **given, epochs=2, shuffle=False).history == expected
+    with pytest.raises((TypeError, ValueError), match=argument):
+        setattr(changed.loss, argument, -1.0)
+
+
+def test_what_compile_goes_by_cannot_be_changed_through_the_head_either():
+    model = bp.Sequential([bp.Input(2), Dense(K), Softmax()], seed=0)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    for name, value in (("from_logits", True), ("ignore_class", 1)):
+        with pytest.raises(AttributeError, match=f"{name} of SparseCategoricalCrossentropy cannot"):
+            setattr(model.loss, name, value)
+    with pytest.raises(AttributeError, match="SparseCategoricalCrossentropy has no label_smooth"):
+        model.loss.label_smoothing = 0.1
+    assert not hasattr(model.loss, "label_smooth")

@@ -133,3 +133,41 @@ def test_a_list_of_one_and_none_differ(data):
     for metric in (one, listed):
         metric.update(P, np.eye(3)[y])
     assert listed.result() == [one.result()]
+
+
+class Counted(bp.metrics.Metric):
+    """A metric of one's own, which does not say that its result is an array."""
+
+    better = "larger"
+
+    def reset(self):
+        self.counts = np.zeros(2)
+
+    def update(self, prediction, target, sample_weight=None):
+        self.counts += len(prediction)
+
+    def result(self):
+        return self.counts
+
+
+def counting(*_, **__):
+    model = bp.Sequential([bp.Input(4), Dense(3), Softmax()], seed=0)
+    model.compile("sgd", "sparse_categorical_crossentropy", [Counted("p")])
+    return model
+
+
+@pytest.mark.parametrize("watch", [EarlyStopping, ReduceLROnPlateau])
+def test_what_is_a_list_of_a_metric_of_ones_own_is_found_out(watch, data):
+    model = counting()
+    before = model.parameters.values.copy()
+    with pytest.raises(ValueError, match=rf"{watch.__name__} watches 'val_p', .* a list of numb"):
+        model.fit(*data, validation_data=data, callbacks=[watch("val_p", mode="max")], verbose=0)
+    np.testing.assert_array_equal(model.parameters.values, before)
+    for call in (
+        lambda: bp.cross_validate(counting, *data, epochs=1, verbose=0),
+        lambda: bp.search(counting, {"units": [2, 3]}, *data, folds=3, epochs=1),
+    ):
+        with pytest.raises(
+            ValueError, match=r"Counted\(name='p'\) gives a list of numbers, but th"
+        ):
+            call()

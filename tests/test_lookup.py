@@ -2,6 +2,7 @@
 
 import pytest
 
+import backprop as bp
 from backprop.core.lookup import resolve, show_call
 
 
@@ -80,3 +81,10 @@ def test_arguments_that_are_not_kept_are_not_shown():
             self.size = size
 
     assert show_call(Bird(2, 3, tail=4)) == "Bird(size=1)"
+
+
+def test_a_metric_in_the_place_of_the_loss_of_its_name():
+    model = bp.Sequential([bp.layers.Dense(1)])
+    with pytest.raises(TypeError, match=r"which is none: the loss of its name is 'mean_squared_er"):
+        model.compile("sgd", bp.metrics.MeanSquaredError())
+    model.compile("sgd", "mean_squared_error")

@@ -82,6 +82,50 @@ def test_numbers_and_lists_of_numbers_are_taken(returned):
     trained(Result(returned), "fit")
 
 
+class Seen(bp.metrics.Metric):
+    """Counts the samples in an array, or a list, that it has for good and returns as it is."""
+
+    several = True
+
+    def __init__(self, counts):
+        super().__init__("seen")
+        self.counts = counts
+
+    def reset(self):
+        self.counts[:] = [0, 0]
+
+    def update(self, prediction, target, sample_weight=None):
+        self.counts[0] += len(prediction)
+        self.counts[1] += float(prediction.sum())
+
+    def result(self):
+        return self.counts
+
+
+@pytest.mark.parametrize("counts", [np.zeros(2), [0, 0]], ids=["array", "list"])
+@pytest.mark.parametrize("how", ["fit", "L-BFGS", "many", "steps"])
+def test_a_result_that_the_metric_goes_on_with_stays_as_it_was(counts, how):
+    told = []
+    steps = {"on_train_batch_end": lambda batch, logs: told.append(logs["seen"])}
+    epochs = {"on_epoch_end": lambda epoch, logs: told.append([*logs["seen"]])}
+    tell = bp.callbacks.LambdaCallback(**(steps if how == "steps" else epochs))
+    optimizer = bp.optimizers.LBFGS() if how == "L-BFGS" else "sgd"
+    models = [bp.Sequential([bp.Input(4), Dense(3)], seed=k) for k in range(2)]
+    for model in models:
+        model.compile(optimizer, "mse", metrics=[Seen(counts.copy())])
+    if how == "many":
+        history = bp.fit_many(models, X, Y, epochs=3, verbose=0)[0]
+    else:
+        history = models[0].fit(X, Y, 5, 3, 0, [tell], validation_data=(X[:9], Y[:9]))
+        assert [each[0] for each in history.history["val_seen"]] == [9, 9, 9]
+    sums = [each[1] for each in history.history["seen"]]
+    assert len(set(sums)) == 3
+    if how == "steps":
+        assert [each[0] for each in told] == [5, 10, 15, 20] * 3
+    elif told:
+        assert sums == [each[1] for each in told]
+
+
 @pytest.mark.parametrize("error", [ValueError, ZeroDivisionError, IndexError])
 def test_a_result_that_one_sample_is_too_few_for_is_asked_for_later(error):
     class Two(Result):

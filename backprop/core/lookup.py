@@ -44,6 +44,9 @@ def resolve(
     advice = "."
     if is_function(given) and not inspect.isclass(given) and own:
         advice = f": derive a class from {base.__name__} that defines {own}."
+    alike = (others or {}).get(type(given).__name__)
+    if alike:
+        advice = f", which is none: the {what} of its name is {alike!r}."
     if isinstance(given, list | tuple | Mapping) and what in ("loss", "optimizer"):
         advice = ": a model has one."
     raise TypeError(

@@ -128,6 +128,7 @@ def cross_validate(
     arguments = {"verbose": verbose, "executor": executor, **fit_arguments}
     with columns_of(models, given, "X"):
         histories = fit_many(models, X, y, rows=rest, validation_rows=rows, **arguments)
+    refuse_lists(models)  # once more: of a metric of one's own it shows in training
     logs = [
         model.evaluate(X[held_out], y[held_out], return_dict=True)
         for model, held_out in zip(models, rows, strict=True)

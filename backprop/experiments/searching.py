@@ -160,6 +160,7 @@ def search(
     arguments = {"verbose": verbose, "executor": executor, **fit_arguments}
     with columns_of(models, X, "X"):
         fit_many(models, x, targets, rows=rest * len(tried), **arguments)
+    refuse_lists(models)  # once more: of a metric of one's own it shows in training
     logs = [
         model.evaluate(x[rows], targets[rows], return_dict=True)
         for model, rows in zip(models, held_out * len(tried), strict=True)

@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from backprop.core.lookup import takes
 from backprop.core.types import Array, Shape
 from backprop.losses.base import Loss
 from backprop.losses.cross_entropy import CrossEntropy, Partition
@@ -29,6 +30,7 @@ class MatchedHead(Loss):
         loss: The loss, on probabilities.
 
     Attributes:
+        loss: The loss. Its arguments, such as ``gamma``, are read and changed through the head too.
         guess: The class of the largest logit of every sample in the last training ``predict``,
             ``(N,)``. It tells apart probabilities that are rounded to the same number. None where
             finding it would cost time: for many classes or samples.
@@ -42,6 +44,29 @@ class MatchedHead(Loss):
         self._guess: Array | None = None
         self._partition: Partition = None
         self._weight: Array | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        loss = vars(self).get("loss")
+        if loss is None or not takes(type(loss), name):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(loss, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name[0] == "_":  # as in every step
+            object.__setattr__(self, name, value)
+        elif "loss" in vars(self) and takes(type(self.loss), name):
+            setattr(self.loss, name, value)
+        else:
+            super().__setattr__(name, value)
+
+    @property
+    def label_smoothing(self) -> Any:
+        """That of the loss."""
+        return self.loss.label_smoothing
+
+    @label_smoothing.setter
+    def label_smoothing(self, value: Any) -> None:
+        self.loss.label_smoothing = value
 
     def apart(self) -> Self:
         """The same head with a loss and an activation of its own."""

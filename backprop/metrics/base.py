@@ -38,7 +38,7 @@ class Metric(KnowsVerbs, Settings):
         better: ``"larger"`` or ``"smaller"``: which results are better, for callbacks that watch
             it; None where that is not known, so that they ask for it.
         several: Whether the result is a list of numbers, such as one for each class; History keeps
-            it, and callbacks that watch a number refuse it.
+            it, and callbacks that watch a number refuse it. Training finds out if it is.
         weighted: Whether training gives it the sample weights; ``compile`` sets it.
         outputs: What the model's outputs are (see ``core.types.Outputs``), as its loss says;
             ``compile`` sets it. None leaves it to the shapes and the targets.
@@ -127,6 +127,7 @@ class Metric(KnowsVerbs, Settings):
                     warnings.simplefilter("ignore")
                     returned = trial.result()
                 check_result(returned, self.name)
+                self.several = self.several or np.ndim(returned) > 0
         self._tried = form
 
     def try_on(self, prediction: Array, target: Array) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from backprop import explain, inspection, losses, optimizers
 from backprop.core.checks import check_flag, check_list, check_place
 from backprop.core.errors import NotCompiledError
+from backprop.core.frozen import FixedList
 from backprop.core.settings import Checked
 from backprop.core.signatures import answered
 from backprop.core.types import Array, DTypeLike
@@ -25,6 +26,9 @@ from backprop.sequential.told import Told, as_metric, check_endings, note, outpu
 from backprop.training.history import History
 
 T = TypeVar("T")
+
+ADVICE = "a model gets other metrics by compile(metrics=[…])"
+"""What to do in the place of changing the list of a model's metrics."""
 
 
 class CompiledNetwork(Network):
@@ -50,7 +54,7 @@ class CompiledNetwork(Network):
         self._given_loss: Loss | None = None
         self._joined = False  # whether the last activation and the loss are one
         self._optimizer: Optimizer | None = None
-        self._metrics: list[Metric] = []
+        self._metrics: list[Metric] = FixedList((), ADVICE)
         self._told: list[Told] = []  # what ``compile`` told each of them
         self.stop_training, self.resume_at = False, (0, 0)
         super().__init__(layers, seed, dtype, *more)
@@ -125,7 +129,7 @@ class CompiledNetwork(Network):
             last = ending(self.layers)
             check_thresholds(found, last, interval_of(last))
             check_endings(found, last)
-        self._metrics, self._told = found, told
+        self._metrics, self._told = FixedList(found, ADVICE), told
         self._optimizer, self._given_loss = given_optimizer, given_loss
         self.run_eagerly = eagerly
         self._set_head(head)

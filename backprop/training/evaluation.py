@@ -4,9 +4,12 @@ import copy
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from backprop.callbacks import CallbackList
+from backprop.core.lookup import takes
 from backprop.core.types import Array
-from backprop.core.walk import numbers_of
+from backprop.core.walk import SIMPLE, holds_only
 from backprop.data.batches import Batch
 from backprop.data.samples import warn_if_none_counts
 from backprop.layers.block import forward_through
@@ -19,6 +22,9 @@ from backprop.training.divergence import quietly
 
 Together = Callable[[float, int, list[Metric]], tuple[float, int, list[Metric]]]
 """Makes of Σ n E, Σ n = N and the metrics those over all workers, where several train a model."""
+
+Parts = list[tuple[object, dict[str, Any]]]
+"""Parts of a model, and what each was made with."""
 
 HELD_OUT = "the validation data"
 """What a fit's validation is called in warnings."""
@@ -103,11 +109,38 @@ class Evaluator:
     def _copies(self) -> tuple[Loss, list[Metric]]:
         """Copies of the loss and the metrics, for whose sake nothing of the model's is touched."""
         of = [self.model.loss, self.model.loss.unjoined, *self.model.metrics]
-        known = [(each, numbers_of(each)) for each in of]
-        if known != self._known:
+        known: Parts = [(each, settings_of(each)) for each in of]
+        if self._known is None or not alike(known, self._known):
             self._known = known
             self._made = self.model.loss.apart(), copy.deepcopy(self.model.metrics)
         return self._made
+
+
+def settings_of(part: object) -> dict[str, Any]:
+    """What a loss or a metric was made with, and all its public numbers."""
+    kind = type(part)
+    return {
+        name: value
+        for name, value in vars(part).items()
+        if name[0] != "_" and (holds_only(value, SIMPLE) or takes(kind, name))
+    }
+
+
+def alike(now: Parts, before: Parts) -> bool:
+    """Whether the parts are the same objects with the same settings."""
+    return len(now) == len(before) and all(
+        part is other
+        and settings.keys() == others.keys()
+        and all(is_still(others[name], value) for name, value in settings.items())
+        for (part, settings), (other, others) in zip(now, before, strict=True)
+    )
+
+
+def is_still(before: object, now: object) -> bool:
+    """Whether a setting is the same object, or the same number."""
+    return before is now or (
+        holds_only(before, SIMPLE) and holds_only(now, SIMPLE) and bool(before == now)
+    )
 
 
 def collect(
@@ -115,7 +148,12 @@ def collect(
 ) -> dict[str, float]:
     """The mean loss, with a penalty, and the metrics' results by name."""
     loss = total / max(seen, 1) + penalty
-    return {"loss": loss, **{metric.name: metric.result() for metric in metrics}}
+    return {"loss": loss, **{metric.name: now(metric.result()) for metric in metrics}}
+
+
+def now(result: Any) -> Any:
+    """A metric's result as it is now: a metric of one's own may return what it goes on with."""
+    return result.copy() if isinstance(result, list | np.ndarray) else result
 
 
 def unwrap(logs: Mapping[str, float]) -> float | list[float]:

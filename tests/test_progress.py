@@ -355,7 +355,8 @@ def test_wide_characters_are_counted_as_the_terminal_shows_them():
     assert "█" not in last  # the name alone takes 42 of the 80 columns
 
 
-def test_settings_of_tqdm_in_the_environment_end_no_training():
+@pytest.mark.parametrize("setting", ["TQDM_ASCII", "TQDM_GUI"])
+def test_settings_of_tqdm_in_the_environment_end_no_training(setting):
     """With TQDM_ASCII=1 tqdm itself divides by 0, as its bars then have a single character."""
     program = """
 import numpy as np
@@ -366,12 +367,20 @@ model.fit(np.ones((5000, 2)), np.ones(5000), 1, 2, verbose=1)
 """
     made = subprocess.run(
         [sys.executable, "-c", program],
-        env={**os.environ, "PYTHONPATH": str(Path(bp.__file__).parents[1]), "TQDM_ASCII": "1"},
+        env={**os.environ, "PYTHONPATH": str(Path(bp.__file__).parents[1]), setting: "1"},
         capture_output=True,
         timeout=100,
     )
     assert made.returncode == 0, made.stderr.decode()
     assert b"Epoch 2/2 5000/5000" in made.stdout
+
+
+@pytest.mark.parametrize("setting", [{"TQDM_DELAY": "9"}, {"TQDM_POSITION": "3"}])
+def test_settings_of_tqdm_leave_the_lines_whole(setting):
+    written = run_on_a_terminal(80, 0.0, "1", **setting)
+    rows, _ = screen(written, 80)
+    for epoch in (1, 2):
+        assert re.match(rf"Epoch {epoch}/2 8/8 ", rows[epoch - 1]), rows
 
 
 def test_bars_of_others_stay_whole_below_the_lines():

@@ -124,8 +124,9 @@ def new_bar(stream: Stream, **options: Any) -> Any:
     try:
         for each in (sys.stdout, sys.stderr):  # tqdm flushes both, which may be closed
             getattr(each, "flush", int)()
-        # ascii: as the stream's encoding wants it; tqdm dies of TQDM_ASCII=1 in the environment
-        options |= {"ncols": columns - 1, "nrows": lines, "ascii": None, "disable": False}
+        options |= {"ncols": columns - 1, "nrows": lines, "disable": False}
+        # else the environment's; tqdm dies of TQDM_ASCII=1 and TQDM_GUI=1
+        options |= {"ascii": None, "gui": False, "delay": 0, "position": None}
         return tqdm(file=stream, **options)
     except Exception:  # a stream of the user's own may raise anything
         return tqdm(disable=True)

@@ -49,8 +49,8 @@ def ragged(name: str, rows: Any) -> ShapeError:
     images = " Images are resized to one size." if len((*shapes, ())[0]) > 1 else ""
     return ShapeError(
         f"{name} holds rows of unequal length ({shown}): give all of its rows the same length. If "
-        f"they are sequences, datasets.pad_sequences({name.removeprefix('validation ')}) makes them "
-        f"one array.{images}"
+        f"they are sequences, datasets.pad_sequences({name.removeprefix('validation ')}) makes "
+        f"them one array.{images}"
     )
 
 

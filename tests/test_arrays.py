@@ -453,3 +453,30 @@ def test_unequal_lists_in_columns_are_padded_as_the_error_advises():
         with pytest.raises(ShapeError, match=r"datasets\.pad_sequences\(x\)"):
             as_numbers(column, "x")
         np.testing.assert_array_equal(pad_sequences(column), pad_sequences(lists))
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars", "pyarrow"])
+def test_unequal_vectors_in_a_column_of_a_frame_are_named_by_the_column(kind):
+    module = pytest.importorskip(kind)
+    make = module.table if kind == "pyarrow" else module.DataFrame
+    frame = make({"n": [1.0, 2.0, 3.0], "words of it": [[1, 2], [3], [4]]})
+    with pytest.raises(ValueError, match="holds rows of unequal length") as caught:
+        classifier().fit(frame, [0, 1, 2], verbose=0)
+    assert_speaks(caught, ["x['words of it']", "datasets.pad_sequences(x['words of it'])"])
+    assert pad_sequences(frame["words of it"]).tolist() == [[1, 2], [0, 3], [0, 4]]
+
+
+@pytest.mark.parametrize(
+    ("y", "advice"),
+    [
+        (np.array([1, 2], "datetime64[D]"), "subtract a date and divide by a unit"),
+        (np.array([1, 2], "timedelta64[s]"), "divide by a unit"),
+        (np.array([1j, 2]), "the real and the imaginary parts"),
+    ],
+)
+def test_targets_that_are_dates_or_complex_are_told_what_to_do(y, advice):
+    model = bp.Sequential([Dense(1)])
+    model.compile("sgd", "mse")
+    words = f"MeanSquaredError: targets must be numbers, but their dtype is .*: .*{advice}"
+    with pytest.raises(TypeError, match=words):
+        model.fit(np.ones((2, 1)), y, verbose=0)

@@ -290,6 +290,16 @@ def test_mistakes_in_validation_data_are_said_to_be_there(estimator, y):
     assert len(estimator.fit(X, y, validation_data=(X, y)).history_.history["val_loss"]) == 2
 
 
+def test_records_are_passed_as_a_frame(estimator, y):
+    records = np.rec.fromarrays(list(X.T), names="a,b")
+    with pytest.raises(TypeError, match=r"X is an array of records.*pandas\.DataFrame\(X\)"):
+        estimator.fit(records, y)
+    estimator.fit(pd.DataFrame(records), y)
+    with pytest.raises(TypeError, match="X is an array of records"):
+        estimator.predict(records)
+    assert estimator.feature_names_in_.tolist() == ["a", "b"]
+
+
 @pytest.mark.parametrize("make", [MLPRegressor, lambda: SequentialRegressor(build)])
 def test_targets_of_a_regression_that_are_text(make):
     with pytest.raises(TypeError, match="y must hold numbers, but it holds text, 'a' in row 0"):

@@ -242,6 +242,21 @@ def test_members_train_in_step_as_each_would_alone(iris, arguments, monkeypatch)
     assert len(together.validation_loss_curve_) == max(stopped)
 
 
+@pytest.mark.parametrize("weigh", ["sample_weight", "class_weight"])
+def test_members_divide_by_the_sum_of_the_weights_as_one_does(iris, weigh):
+    """Weights of 2 for all samples change the penalty alone, which is 0 here."""
+    X, y = iris
+    arguments = {"solver": "sgd", "alpha": 0.0, "max_iter": 4, "batch_size": 150}
+    plain = ensemble(MLPClassifier, **arguments).fit(X, y)
+    if weigh == "sample_weight":
+        weighed = ensemble(MLPClassifier, **arguments).fit(X, y, sample_weight=np.full(150, 2.0))
+    else:
+        weights = dict.fromkeys(range(3), 2.0)
+        weighed = ensemble(MLPClassifier, **arguments, class_weight=weights).fit(X, y)
+    np.testing.assert_allclose(weighed.loss_curve_, plain.loss_curve_)
+    np.testing.assert_allclose(weighed.predict_proba(X), plain.predict_proba(X))
+
+
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_members_have_the_penalty_of_one(iris, solver):
     X, y = iris

@@ -11,6 +11,13 @@ from backprop.core.types import Array
 GAPS = {"NoneType", "NAType", "NaTType", "NullScalar", "MaskedConstant"}
 """The types of what stands for a missing value: Python's, pandas', PyArrow's and NumPy's."""
 
+NO_NUMBERS = {
+    "M": "subtract a date and divide by a unit, such as np.timedelta64(1, 'D')",
+    "m": "divide by a unit, such as np.timedelta64(1, 'D')",
+    "c": "pass the real and the imaginary parts as numbers of their own",
+}
+"""What to do with dates, lengths of time and complex numbers, by the kinds of their dtypes."""
+
 
 def ragged(name: str, rows: Any) -> ShapeError:
     """The error for rows of different lengths.
@@ -42,8 +49,8 @@ def ragged(name: str, rows: Any) -> ShapeError:
     images = " Images are resized to one size." if len((*shapes, ())[0]) > 1 else ""
     return ShapeError(
         f"{name} holds rows of unequal length ({shown}): give all of its rows the same length. If "
-        f"they are sequences, datasets.pad_sequences({name.split()[-1]}) makes them one array."
-        f"{images}"
+        f"they are sequences, datasets.pad_sequences({name.removeprefix('validation ')}) makes "
+        f"them one array.{images}"
     )
 
 
@@ -65,12 +72,8 @@ def refuse_kind(x: Array, start: str, what: str) -> NoReturn:
             f"{start}{what} holds text{shown} (dtype {x.dtype}): encode text and categories as "
             f"numbers first."
         )
-    advice = {
-        "M": "subtract a date and divide by a unit, such as np.timedelta64(1, 'D')",
-        "m": "divide by a unit, such as np.timedelta64(1, 'D')",
-        "c": "pass the real and the imaginary parts as features of their own",
-    }
-    raise TypeError(f"{start}{what} has the dtype {x.dtype}: {advice.get(kind, 'convert it')}.")
+    advice = NO_NUMBERS.get(kind, "convert it")
+    raise TypeError(f"{start}{what} has the dtype {x.dtype}: {advice}.")
 
 
 def refuse_gap(name: str, what: str, where: str) -> NoReturn:

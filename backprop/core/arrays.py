@@ -194,7 +194,8 @@ def from_objects(x: Array, name: str, column: str = "") -> Array:
             f"{name} holds sparse matrices: pass one, scipy.sparse.vstack(list({in_code(name)}))."
         )
     if any(is_vector(kind) for kind in kinds):
-        return stacked(x, name)
+        label = column.removeprefix(", column ")
+        return stacked(x, f"{name}[{label}]" if column else name)
     if any(hasattr(kind, "as_py") for kind in kinds):  # PyArrow's scalars
         return from_objects(np.frompyfunc(as_python, 1, 1)(x), name, column)
     for kind in kinds:

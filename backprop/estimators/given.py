@@ -35,8 +35,13 @@ def check_given(x: Any, name: str, numbers: bool = True) -> None:
 
     Raises:
         ValueError: Something is masked, or missing in a table of PyArrow.
-        TypeError: There are dates, or x gives its items one by one.
+        TypeError: There are dates or records, or x gives its items one by one.
     """
+    if getattr(getattr(x, "dtype", None), "names", None):
+        raise TypeError(
+            f"{name} is an array of records, which scikit-learn does not read: pass a frame, "
+            f"pandas.DataFrame({name})."
+        )
     if hasattr(x, "combine_chunks"):
         check_gaps(x, name)
     if is_masked(x):

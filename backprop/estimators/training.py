@@ -81,12 +81,13 @@ def train_together(
 ) -> bool:
     """Trains several networks in step until all of them have ended, if that is quicker.
 
-    Each stops for itself: the others go on, and it keeps the weights that it had.
+    Each stops for itself: the others go on, and it keeps the weights that it had. It is not done
+    with sample weights, by whose sum ``PenalisedSteps`` divides the loss of a batch.
 
     Returns:
         Whether it was done.
     """
-    if mlp.callbacks or type(samples.X) is not np.ndarray:
+    if mlp.callbacks or samples.weight is not None or type(samples.X) is not np.ndarray:
         return False
     kept: dict[int, Array] = {}
 
@@ -110,7 +111,7 @@ def train_together(
             models,
             samples.X,
             samples.y,
-            samples.weight,
+            None,
             [None] * len(models),
             held,
             batch_size=size,

@@ -87,7 +87,8 @@ def cross_validate(
         seed: Determines the cut: the same seed gives the same folds.
         verbose: As for ``fit``.
         executor: Shares the folds out to other processes (see ``fit_many``).
-        **fit_arguments: What else ``fit`` is to be given, such as ``epochs=20``.
+        **fit_arguments: What else ``fit`` is to be given, such as ``epochs=20``. Weights count in
+            the training, and not in the scores.
 
     Returns:
         Histories, models and scores of the folds.

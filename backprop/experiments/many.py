@@ -77,8 +77,8 @@ def fit_many(
         x: Inputs for all of them.
         y: Targets.
         rows: For each model the numbers of its training samples (folds, bootstrap); all by default.
-        validation_rows: For each model the samples that it is evaluated on after every epoch, where
-            no ``validation_data`` are given for all.
+        validation_rows: For each model the samples that it is evaluated on after every epoch,
+            without weights, where no ``validation_data`` are given for all.
         executor: Shares the fits out to other processes: a ``ProcessPoolExecutor``, mpi4py's
             ``MPIPoolExecutor``, Dask's ``client.get_executor()``. The results have the same bits
             as without it; callbacks are copied. A fit whose process dies is tried once more.

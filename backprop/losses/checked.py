@@ -5,6 +5,7 @@ from typing import Any, NoReturn, Self
 
 import numpy as np
 
+from backprop.core.array_errors import NO_NUMBERS
 from backprop.core.arrays import as_numbers, is_masked, to_array
 from backprop.core.buffers import Buffers
 from backprop.core.errors import ShapeError
@@ -105,9 +106,10 @@ class CheckedLoss(Settings):
         """
         target = np.asarray(target)
         if target.dtype.kind not in "fiub":
+            advice = "number classes, for example with np.unique(y, return_inverse=True)[1]"
             raise TypeError(
-                f"{self}: targets must be numbers, but their dtype is {target.dtype}: number "
-                f"classes, for example with np.unique(y, return_inverse=True)[1]."
+                f"{self}: targets must be numbers, but their dtype is {target.dtype}: "
+                f"{NO_NUMBERS.get(target.dtype.kind, advice)}."
             )
         if output_shape[-1] == 1 and target.shape[1:] == output_shape[:-1]:
             target = target[..., np.newaxis]  # (N,) -> (N, 1)

@@ -1,5 +1,7 @@
 """What functions and metrics of one's own return is looked at before any weight changes."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -135,6 +137,14 @@ def test_a_result_that_one_sample_is_too_few_for_is_asked_for_later(error):
             return 1.0
 
     assert trained(Two(None), "fit").history.history["own"] == [1.0]
+
+
+@pytest.mark.parametrize("how", ["fit", "step", "stream"])
+def test_a_metric_that_cannot_be_copied_is_told_of_before_a_weight_changes(how):
+    metric = Result(1.0)
+    metric.lock = threading.Lock()
+    with pytest.raises(TypeError, match=r"^metric 'own' cannot be copied \(.*lock.*\), but e"):
+        trained(metric, how)
 
 
 def test_a_mean_of_a_batch_is_no_value_of_its_samples():

@@ -126,7 +126,8 @@ class Metric(KnowsVerbs, Settings):
                     warnings.simplefilter("ignore")
                     returned = trial.result()
                 check_result(returned, self.name)
-                self.several = self.several or np.ndim(returned) > 0
+                if np.ndim(returned):
+                    vars(self)["several"] = True  # whatever it says; it may be a property
         self._tried = form
 
     def try_on(self, prediction: Array, target: Array) -> None:

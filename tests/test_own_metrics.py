@@ -280,6 +280,32 @@ def test_train_on_batch_counts_before_it_changes_a_weight():
         np.testing.assert_array_equal(mine, its)
 
 
+@pytest.mark.parametrize("size", [3, 20])
+def test_one_number_for_each_output_is_none_for_each_sample(size):
+    """Also where a batch has as many samples as there are outputs."""
+
+    def of_outputs(y_true, y_pred):
+        return np.abs(y_true - y_pred).mean(axis=0)
+
+    def of_samples(y_true, y_pred):
+        return np.abs(y_true - y_pred).mean(axis=1)
+
+    model = bp.Sequential([bp.Input(4), Dense(3)], seed=0)
+    model.compile("sgd", "mse", metrics=[of_outputs])
+    for call in (
+        lambda: model.fit(X, Y, size, verbose=0),
+        lambda: model.evaluate(X, Y, size),
+        lambda: model.train_on_batch(X[:size], Y[:size]),
+    ):
+        before = model.get_weights()
+        with pytest.raises(ValueError, match="'of_outputs': the function must return a number, or"):
+            call()
+        np.testing.assert_equal(model.get_weights(), before)
+    model.compile("sgd", "mse", metrics=[of_samples, "mae"])
+    found = model.evaluate(X, Y, size, return_dict=True)
+    assert found["of_samples"] == pytest.approx(found["mae"])
+
+
 def whole(y_true, y_pred, sample_weight=None):
     return 1.0
 

@@ -148,19 +148,28 @@ class FunctionMetric(MeanMetric):
         """
         n = len(P)
         try:
-            # what a batch is too small for need not be said of it
-            with warnings.catch_warnings(), np.errstate(all="ignore"):
-                warnings.simplefilter("ignore")
-                v = self._call(Y, P)
+            v = self._quietly(Y, P)
         except ValueError:
             if targets is None:
                 return True
             if len(targets) <= n:
                 raise
         else:
-            return self._checked(v, n).ndim == 0
+            number = self._checked(v, n).ndim == 0
+            if not number and P.shape[-1] == n > 1:  # is it one for each sample, or output?
+                with suppress(ArithmeticError, LookupError, ValueError):  # too few samples
+                    v = self._quietly(Y[1:], P[1:])
+                    n -= 1
+                self._checked(v, n)
+            return number
         self._returns_a_number(np.resize(P, (len(targets), *P.shape[1:])), targets, targets)
         return True
+
+    def _quietly(self, Y: Array, P: Array) -> Any:
+        """f(y_true, y_pred) of a batch; what that is too small for need not be said of it."""
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            return self._call(Y, P)
 
     def _checked(self, returned: Any, n: int) -> Array:
         """What the function returned as an array, without axes or with a row for each sample.

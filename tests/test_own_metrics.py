@@ -280,6 +280,25 @@ def test_train_on_batch_counts_before_it_changes_a_weight():
         np.testing.assert_array_equal(mine, its)
 
 
+@pytest.mark.parametrize("verb", ["update_state", "compute"])
+def test_metrics_of_other_libraries_are_no_functions(verb):
+    """They would count the first batch twice, and all samples once more in every epoch."""
+
+    class Accuracy:
+        right = seen = 0
+
+        def __call__(self, y_true, y_pred):
+            self.right += (y_true == y_pred).sum()
+            self.seen += y_true.size
+            return self.right / self.seen
+
+    setattr(Accuracy, verb, Accuracy.__call__)
+    model = bp.Sequential([Dense(3)])
+    for make in (lambda m: model.compile("sgd", "mse", [m]), bp.metrics.FunctionMetric):
+        with pytest.raises(TypeError, match=f"^metric Accuracy has a method {verb} and counts"):
+            make(Accuracy())
+
+
 @pytest.mark.parametrize("size", [3, 20])
 def test_one_number_for_each_output_is_none_for_each_sample(size):
     """Also where a batch has as many samples as there are outputs."""

@@ -4,6 +4,7 @@ import inspect
 import warnings
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,7 @@ class FunctionMetric(MeanMetric):
 
     def __init__(self, function: Callable[..., Any], name: str | None = None) -> None:
         check_function(function, "y_true, y_pred", "FunctionMetric(function)")
+        check_stateless(function)
         own_name: str = getattr(function, "__name__", type(function).__name__)
         self._whole: bool | None = None  # whether it returns one number; None until it was called
         super().__init__(own_name if name is None else name)
@@ -204,3 +206,19 @@ class FunctionMetric(MeanMetric):
 
     def check(self, output_shape: Shape, target: Array, sample_weight: Array | None = None) -> None:
         """Does nothing: a user's function sees the batches of the training and no others."""
+
+
+def check_stateless(function: Any) -> None:
+    """Checks that a function is no object that counts in itself, which it would do once too often.
+
+    Raises:
+        TypeError: It is such a metric, of another library.
+    """
+    counts = [verb for verb in ("update_state", "compute") if hasattr(function, verb)]
+    if counts and not isinstance(function, FunctionType):
+        name = type(function).__name__
+        raise TypeError(
+            f"metric {name} has a method {counts[0]} and counts from call to call, as the metrics "
+            f"of other libraries do: take that of bp.metrics, such as bp.metrics.AUC(), or a "
+            f"function (y_true, y_pred) that returns the number of these samples."
+        )

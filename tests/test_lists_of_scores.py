@@ -171,3 +171,15 @@ def test_what_is_a_list_of_a_metric_of_ones_own_is_found_out(watch, data):
             ValueError, match=r"Counted\(name='p'\) gives a list of numbers, but th"
         ):
             call()
+
+
+@pytest.mark.parametrize("said", [True, False])
+def test_a_metric_of_ones_own_may_say_so_by_a_property(said, data):
+    class Told(Counted):
+        @property
+        def several(self):
+            return said
+
+    model = counting()
+    model.compile("sgd", "sparse_categorical_crossentropy", [Told("p")])
+    assert np.shape(model.fit(*data, verbose=0).history["p"]) == (1, 2)

@@ -1,5 +1,7 @@
 """What functions and metrics of one's own return is looked at before any weight changes."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -137,6 +139,14 @@ def test_a_result_that_one_sample_is_too_few_for_is_asked_for_later(error):
     assert trained(Two(None), "fit").history.history["own"] == [1.0]
 
 
+@pytest.mark.parametrize("how", ["fit", "step", "stream"])
+def test_a_metric_that_cannot_be_copied_is_told_of_before_a_weight_changes(how):
+    metric = Result(1.0)
+    metric.lock = threading.Lock()
+    with pytest.raises(TypeError, match=r"^metric 'own' cannot be copied \(.*lock.*\), but e"):
+        trained(metric, how)
+
+
 def test_a_mean_of_a_batch_is_no_value_of_its_samples():
     """Its mean over batches of unequal sizes would be another number than that of all samples."""
 
@@ -268,6 +278,51 @@ def test_train_on_batch_counts_before_it_changes_a_weight():
         model.train_on_batch(X[:5], CLASSES[:5])
     for mine, its in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(mine, its)
+
+
+@pytest.mark.parametrize("verb", ["update_state", "compute"])
+def test_metrics_of_other_libraries_are_no_functions(verb):
+    """They would count the first batch twice, and all samples once more in every epoch."""
+
+    class Accuracy:
+        right = seen = 0
+
+        def __call__(self, y_true, y_pred):
+            self.right += (y_true == y_pred).sum()
+            self.seen += y_true.size
+            return self.right / self.seen
+
+    setattr(Accuracy, verb, Accuracy.__call__)
+    model = bp.Sequential([Dense(3)])
+    for make in (lambda m: model.compile("sgd", "mse", [m]), bp.metrics.FunctionMetric):
+        with pytest.raises(TypeError, match=f"^metric Accuracy has a method {verb} and counts"):
+            make(Accuracy())
+
+
+@pytest.mark.parametrize("size", [3, 20])
+def test_one_number_for_each_output_is_none_for_each_sample(size):
+    """Also where a batch has as many samples as there are outputs."""
+
+    def of_outputs(y_true, y_pred):
+        return np.abs(y_true - y_pred).mean(axis=0)
+
+    def of_samples(y_true, y_pred):
+        return np.abs(y_true - y_pred).mean(axis=1)
+
+    model = bp.Sequential([bp.Input(4), Dense(3)], seed=0)
+    model.compile("sgd", "mse", metrics=[of_outputs])
+    for call in (
+        lambda: model.fit(X, Y, size, verbose=0),
+        lambda: model.evaluate(X, Y, size),
+        lambda: model.train_on_batch(X[:size], Y[:size]),
+    ):
+        before = model.get_weights()
+        with pytest.raises(ValueError, match="'of_outputs': the function must return a number, or"):
+            call()
+        np.testing.assert_equal(model.get_weights(), before)
+    model.compile("sgd", "mse", metrics=[of_samples, "mae"])
+    found = model.evaluate(X, Y, size, return_dict=True)
+    assert found["of_samples"] == pytest.approx(found["mae"])
 
 
 def whole(y_true, y_pred, sample_weight=None):

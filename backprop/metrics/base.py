@@ -4,7 +4,6 @@ Losses and metrics of this package take ``(prediction, target)``; functions that
 ``(y_true, y_pred)``, as in Keras.
 """
 
-import copy
 import warnings
 from contextlib import suppress
 from typing import Any, Literal
@@ -17,7 +16,7 @@ from backprop.core.errors import ShapeError
 from backprop.core.ranges import check_one_class, check_weights
 from backprop.core.settings import Checked, Settings
 from backprop.core.types import Array, Outputs, Shape
-from backprop.metrics.returned import check_free_name, check_result, check_values
+from backprop.metrics.returned import check_free_name, check_result, check_values, copied
 from backprop.metrics.verbs import KnowsVerbs
 
 
@@ -117,7 +116,7 @@ class Metric(KnowsVerbs, Settings):
         form = output_shape, target.shape[1:], self.weighted, parts, self.outputs
         if form == self._tried:
             return
-        trial = copy.deepcopy(self)
+        trial = copied(self, self.name)
         trial.reset()
         weight = (np.ones((1, *parts)),) if self.weighted else ()
         trial.update(np.full((1, *output_shape), 0.5), target[:1].copy(), *weight)
@@ -127,7 +126,8 @@ class Metric(KnowsVerbs, Settings):
                     warnings.simplefilter("ignore")
                     returned = trial.result()
                 check_result(returned, self.name)
-                self.several = self.several or np.ndim(returned) > 0
+                if np.ndim(returned):
+                    vars(self)["several"] = True  # whatever it says; it may be a property
         self._tried = form
 
     def try_on(self, prediction: Array, target: Array) -> None:

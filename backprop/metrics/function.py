@@ -4,6 +4,7 @@ import inspect
 import warnings
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,7 @@ class FunctionMetric(MeanMetric):
 
     def __init__(self, function: Callable[..., Any], name: str | None = None) -> None:
         check_function(function, "y_true, y_pred", "FunctionMetric(function)")
+        check_stateless(function)
         own_name: str = getattr(function, "__name__", type(function).__name__)
         self._whole: bool | None = None  # whether it returns one number; None until it was called
         super().__init__(own_name if name is None else name)
@@ -148,19 +150,28 @@ class FunctionMetric(MeanMetric):
         """
         n = len(P)
         try:
-            # what a batch is too small for need not be said of it
-            with warnings.catch_warnings(), np.errstate(all="ignore"):
-                warnings.simplefilter("ignore")
-                v = self._call(Y, P)
+            v = self._quietly(Y, P)
         except ValueError:
             if targets is None:
                 return True
             if len(targets) <= n:
                 raise
         else:
-            return self._checked(v, n).ndim == 0
+            number = self._checked(v, n).ndim == 0
+            if not number and P.shape[-1] == n > 1:  # is it one for each sample, or output?
+                with suppress(ArithmeticError, LookupError, ValueError):  # too few samples
+                    v = self._quietly(Y[1:], P[1:])
+                    n -= 1
+                self._checked(v, n)
+            return number
         self._returns_a_number(np.resize(P, (len(targets), *P.shape[1:])), targets, targets)
         return True
+
+    def _quietly(self, Y: Array, P: Array) -> Any:
+        """f(y_true, y_pred) of a batch; what that is too small for need not be said of it."""
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            return self._call(Y, P)
 
     def _checked(self, returned: Any, n: int) -> Array:
         """What the function returned as an array, without axes or with a row for each sample.
@@ -195,3 +206,19 @@ class FunctionMetric(MeanMetric):
 
     def check(self, output_shape: Shape, target: Array, sample_weight: Array | None = None) -> None:
         """Does nothing: a user's function sees the batches of the training and no others."""
+
+
+def check_stateless(function: Any) -> None:
+    """Checks that a function is no object that counts in itself, which it would do once too often.
+
+    Raises:
+        TypeError: It is such a metric, of another library.
+    """
+    counts = [verb for verb in ("update_state", "compute") if hasattr(function, verb)]
+    if counts and not isinstance(function, FunctionType):
+        name = type(function).__name__
+        raise TypeError(
+            f"metric {name} has a method {counts[0]} and counts from call to call, as the metrics "
+            f"of other libraries do: take that of bp.metrics, such as bp.metrics.AUC(), or a "
+            f"function (y_true, y_pred) that returns the number of these samples."
+        )

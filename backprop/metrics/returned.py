@@ -1,11 +1,14 @@
 """Checks of what metrics are called, and of what those of the user's own return."""
 
-from typing import Any
+import copy
+from typing import Any, TypeVar
 
 import numpy as np
 
 from backprop.core.arrays import is_masked
 from backprop.core.checks import check_shown
+
+T = TypeVar("T")
 
 TAKEN = ("loss", "epoch", "learning_rate")
 """What other numbers are called beside those of the metrics in logs, History and files."""
@@ -61,3 +64,18 @@ def check_result(returned: Any, name: str) -> None:
             f"metric {name!r}: result must return a number, or a list of numbers, but it returned "
             f"{shown(returned)}."
         )
+
+
+def copied(metric: T, name: str) -> T:
+    """A copy of a metric that shares nothing with it, as evaluations need one.
+
+    Raises:
+        TypeError: It holds something that cannot be copied.
+    """
+    try:
+        return copy.deepcopy(metric)
+    except Exception as error:
+        raise TypeError(
+            f"metric {name!r} cannot be copied ({error}), but evaluations count in a copy: let it "
+            f"get files, locks and writers when it needs them, or define __deepcopy__."
+        ) from error

@@ -234,6 +234,31 @@ def test_a_model_that_cannot_be_saved_is_found_before_training(tmp_path):
     assert names(tmp_path) == ["a.npz"]
 
 
+class Sized(bp.Sequential):
+    """A model that is made from a number, which no file could know."""
+
+    def __init__(self, units):
+        super().__init__([bp.Input(2), bp.layers.Dense(units)], seed=0)
+
+
+def test_a_model_class_that_cannot_be_made_again_is_found_before_training(tmp_path):
+    model = Sized(1)
+    model.compile("sgd", "mse")
+    with pytest.raises(TypeError, match="a Sized cannot be saved"):
+        steps_of(model, ModelCheckpoint(tmp_path / "{epoch}.npz", save_freq=1000))
+
+
+def test_a_model_that_saves_in_its_own_way_is_left_to_it(tmp_path):
+    class Own(Sized):
+        def save(self, path):
+            self.save_weights(path)
+
+    model = Own(1)
+    model.compile("sgd", "mse")
+    steps_of(model, ModelCheckpoint(tmp_path / "a.npz"))
+    assert names(tmp_path) == ["a.npz"]
+
+
 @pytest.mark.parametrize("name", ["{loss:d}.npz", "{f1_score:.2f}.npz", "{}.npz"])
 def test_a_form_that_fits_no_number_is_found_before_training(name, tmp_path):
     model = bp.Sequential([bp.layers.Dense(3), bp.layers.Softmax()], seed=0)

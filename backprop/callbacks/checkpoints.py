@@ -18,7 +18,6 @@ from backprop.core.durable import (
     make_folder,
     remove,
 )
-from backprop.core.walk import from_here
 from backprop.storage import files, models, snapshot
 
 
@@ -98,7 +97,8 @@ class ModelCheckpoint(FixedFrequency, Monitor):
         make_folder(folder, "filepath")
         if "{" not in self.filepath:
             check_target(self.filepath)
-        if not self.save_weights_only and from_here(self.model):  # else it may save in its own way
+        ours = self.model.save.__module__.startswith("backprop.")  # else it saves in its own way
+        if ours and not self.save_weights_only:
             models.description(self.model)
 
     def state(self) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What a training that goes on takes back: everything or nothing, of callbacks of one's own too."""
 
+import collections
 import copy
 import json
 import os
@@ -591,3 +592,57 @@ def test_rates_that_a_schedule_makes_come_back(tmp_path):
     with pytest.raises(PowerCut):
         fit(network(), BackupAndRestore(tmp_path, 2), cut("on_train_batch_begin", 11))
     assert fit(network(), BackupAndRestore(tmp_path, 2)).history == whole.history
+
+
+# ---------------------------------------------------------------- metrics in the middle of an epoch
+
+
+class Composed(bp.metrics.Metric):
+    """A metric that is made of others."""
+
+    def __init__(self):
+        super().__init__("own")
+        self.right, self.others = bp.metrics.Accuracy(), [bp.metrics.F1Score(), bp.metrics.AUC()]
+
+    def reset(self):
+        for each in (self.right, *self.others):
+            each.reset()
+
+    def update(self, prediction, target, sample_weight=None):
+        for each in (self.right, *self.others):
+            each.update(prediction, target)
+
+    def result(self):
+        return self.right.result() + sum(each.result() for each in self.others)
+
+
+class Guesses(bp.metrics.Metric):
+    """A metric that counts in a dict of a class of its own."""
+
+    def __init__(self):
+        super().__init__("own")
+        self.counts = collections.Counter()
+
+    def reset(self):
+        self.counts.clear()
+
+    def update(self, prediction, target, sample_weight=None):
+        self.counts.update(prediction.argmax(axis=-1).tolist())
+
+    def result(self):
+        return float(self.counts[0] - self.counts[1])
+
+
+@pytest.mark.parametrize("make", [Composed, Guesses])
+@pytest.mark.parametrize("at", [2, 5])
+def test_metrics_of_ones_own_go_on_in_the_middle_of_an_epoch(make, at, tmp_path):
+    def model():
+        made = classifier()
+        made.compile("sgd", "sparse_categorical_crossentropy", metrics=[make()])
+        return made
+
+    expected = fit(model(), epochs=3).history
+    backup, power_cut = BackupAndRestore(tmp_path, 1), cut("on_train_batch_begin", at + 1)
+    with pytest.raises(PowerCut):
+        fit(model(), backup, power_cut, epochs=3)
+    assert fit(model(), BackupAndRestore(tmp_path, 1), epochs=3).history == expected

@@ -171,7 +171,7 @@ class BackupAndRestore(FixedFrequency):
 
     A data set, a function or an iterable that makes batches begins anew, a generator too: in
     another process it must make the same ones again. Metrics of your own go on in the middle of an
-    epoch if they count in attributes that a file can hold, as ``state`` may. Of a training by
+    epoch if they count in what a file can hold, as ``state`` may, or in metrics. Of a training by
     L-BFGS a backup holds the gradients of all evaluations so far, 8 bytes for each weight: with
     many weights let ``save_freq`` be a number of iterations.
 

@@ -3,6 +3,8 @@
 from typing import Any
 
 from backprop.callbacks import Callback
+from backprop.core.walk import from_here, objects_in
+from backprop.metrics import Metric
 from backprop.storage.files import holds
 
 
@@ -26,14 +28,47 @@ class EpochMeans(Callback):
         """The sums, and what the metrics have counted."""
         if not self.in_epoch:
             return {}
-        counted = {
-            metric.name: {key: value for key, value in vars(metric).items() if holds(value)}
-            for metric in self.model.metrics
+        metrics = self.model.metrics
+        return {
+            "total": self.total,
+            "seen": self.seen,
+            "metrics": {metric.name: counted(metric) for metric in metrics},
+            "inside": {
+                metric.name: {way: counted(each) for way, each in inside(metric).items()}
+                for metric in metrics
+            },
         }
-        return {"total": self.total, "seen": self.seen, "metrics": counted}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Goes on counting."""
         self.total, self.seen = state["total"], state["seen"]
         for metric in self.model.metrics:
-            vars(metric).update(state["metrics"].get(metric.name, {}))
+            go_on(metric, state["metrics"].get(metric.name, {}))
+            others = state.get("inside", {}).get(metric.name, {})
+            for way, each in inside(metric).items():
+                go_on(each, others.get(way, {}))
+
+
+def counted(metric: Metric) -> dict[str, Any]:
+    """The attributes of a metric that a file can hold."""
+    return {key: value for key, value in vars(metric).items() if holds(value)}
+
+
+def inside(metric: Metric) -> dict[str, Metric]:
+    """The metrics that one of the user's own is made of, by the way to each."""
+    if from_here(metric):
+        return {}
+    found = objects_in(metric)
+    return {way: each for way, each in found if way and isinstance(each, Metric)}
+
+
+def go_on(metric: Metric, counts: dict[str, Any]) -> None:
+    """Gives a metric the counts of a backup; a ``Counter`` stays one."""
+    for key, value in counts.items():
+        mine = vars(metric).get(key)
+        if isinstance(mine, dict) and isinstance(value, dict):
+            items = dict(value)
+            mine.clear()
+            mine.update(items)
+        else:
+            vars(metric)[key] = value

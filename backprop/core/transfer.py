@@ -84,5 +84,6 @@ def set_weights(parameters: Sequence[Parameter], weights: Sequence[Any]) -> None
         raise ShapeError(f"set_weights expects {expected}, but received {received or 'none'}.")
     for k, (p, array) in enumerate(zip(parameters, arrays, strict=True)):
         check_overflow(array, f"weights[{k}] holds", p.value.dtype)
-    for p, array in zip(parameters, arrays, strict=True):
+    apart = [a if a.base is None else a.copy() for a in arrays]  # views may be of these parameters
+    for p, array in zip(parameters, apart, strict=True):
         p.value[...] = array

@@ -162,7 +162,8 @@ def constants(ufunc: Any, operands: tuple[Any, ...], out: Array) -> tuple[Any, .
     """Python's numbers beside floating-point arrays as arrays of their dtype: NumPy is faster so.
 
     That is the dtype which NumPy takes them in, too. It is fastest if they have the shape of the
-    other operands, as long as these are small.
+    other operands, as long as these are small. A power has other last digits then: NumPy squares
+    where it sees that one exponent, 2, is there for all.
     """
     typed = [value for value in operands if isinstance(value, (np.ndarray, np.generic))]
     dtypes = {value.dtype for value in typed}
@@ -172,5 +173,6 @@ def constants(ufunc: Any, operands: tuple[Any, ...], out: Array) -> tuple[Any, .
     alike = f"{dtype.char * ufunc.nin}->"  # np.ldexp takes an integer second
     if dtype.kind != "f" or not any(kind.startswith(alike) for kind in ufunc.types):
         return operands
-    shape = out.shape if out.size <= SMALL and out.shape == typed[0].shape else ()
+    repeated = out.size <= SMALL and out.shape == typed[0].shape and ufunc is not np.power
+    shape = out.shape if repeated else ()
     return tuple(np.full(shape, v, dtype) if type(v) in (int, float) else v for v in operands)

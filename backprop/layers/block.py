@@ -118,8 +118,10 @@ class Block(Layer):
                 f"take one of its classes, such as ReLU() or Dense(8)."
             )
         check_own_methods(layer)
-        if layer.input_shape is not None or any(layer is other for other in self.children):
-            raise taken_layer(layer)
+        here = {id(each) for each in self.inside()}
+        for each in (layer, *layer.inside()):
+            if each.input_shape is not None or id(each) in here:
+                raise taken_layer(each)
         taken = {other.name for other in self.children}
         if layer.name is None:
             kind = default_name(layer)
@@ -176,13 +178,13 @@ def taken_layer(layer: Layer) -> ValueError:
 
 
 def check_free(layers: Iterable[Layer]) -> None:
-    """Refuses layers that another model was built with: their weights are part of its θ.
+    """Refuses layers that another model was built with: it computes in their memory.
 
     Raises:
         ValueError: There is such a layer.
     """
     for layer in layers:
-        if any(p.joined for p in layer.parameters):
+        if layer.input_shape is not None:
             raise taken_layer(layer)
 
 

@@ -1,0 +1,82 @@
+"""Objects that stand in two places, and settings that are changed later."""
+
+import numpy as np
+import pytest
+
+import backprop as bp
+from backprop.engine import recorded
+from backprop.layers import Dense, Dropout, Parallel, ReLU, Residual, Sigmoid, Softmax, Tanh
+from backprop.losses import BinaryFocalCrossentropy, CategoricalFocalCrossentropy
+
+X = np.random.default_rng(0).standard_normal((48, 6)).astype("f4")
+Y = np.eye(3, dtype="f4")[np.random.default_rng(1).integers(0, 3, 48)]
+SHARED = {
+    "a block and the model": lambda layer: [Residual([Dense(6), layer]), Dense(6), layer],
+    "the model and a block": lambda layer: [layer, Residual([Dense(6), layer])],
+    "two blocks": lambda layer: [Residual([Dense(6), layer]), Residual([Dense(6), layer])],
+    "two branches": lambda layer: [Parallel([[Dense(6), layer], [Dense(6), layer]])],
+    "blocks in blocks": lambda layer: [Residual([Residual([layer])]), Residual([[layer]])],
+}
+
+
+@pytest.mark.parametrize("places", SHARED.values(), ids=list(SHARED))
+@pytest.mark.parametrize("layer", [ReLU, lambda: Dense(6), lambda: Dropout(0.5)])
+def test_a_layer_stands_in_one_place_of_a_model(places, layer):
+    """Its second pass would overwrite what the first one keeps for the way back."""
+    with pytest.raises(ValueError, match=r"belongs to a model already.*layer\.copy\(\)"):
+        bp.Sequential(places(layer()))
+
+
+@pytest.mark.parametrize("layer", [Tanh, lambda: Dropout(0.5)])
+def test_a_layer_without_weights_stands_in_one_model(layer):
+    shared = layer()
+    one, other = (bp.Sequential([Dense(4), shared]) for _ in range(2))
+    one.build((None, 6))
+    with pytest.raises(ValueError, match="belongs to a model already"):
+        other.build((None, 6))
+    one.reset()  # goes on
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("loss", [CategoricalFocalCrossentropy, BinaryFocalCrossentropy])
+@pytest.mark.parametrize("after", [1, 2, 5])
+def test_replayed_powers_have_the_same_bits(loss, after, dtype, monkeypatch):
+    """How many steps go by before one is recorded depends on the time that they take."""
+    monkeypatch.setattr(recorded, "RECORD_AFTER", after)
+    y, ending = (Y, Softmax()) if loss is CategoricalFocalCrossentropy else (Y[:, :1], Sigmoid())
+    weights = []
+    for eagerly in (True, False):
+        model = bp.Sequential([Dense(8), Tanh(), Dense(y.shape[1]), type(ending)()], 0, dtype)
+        model.compile(bp.optimizers.SGD(0.1), loss(gamma=2.0), run_eagerly=eagerly)
+        model.fit(X, y, epochs=4, batch_size=16, verbose=0)
+        weights.append(model.parameters.values)
+    np.testing.assert_array_equal(*weights)
+
+
+def test_settings_of_a_loss_that_is_joined_with_the_last_layer():
+    def model(gamma, smoothing=0.0):
+        made = bp.Sequential([bp.Input(6), Dense(3), Softmax()], seed=0)
+        loss = CategoricalFocalCrossentropy(gamma=gamma, label_smoothing=smoothing)
+        made.compile("sgd", loss)
+        return made
+
+    changed = model(2.0, 0.1)
+    assert (changed.loss.gamma, changed.loss.label_smoothing) == (2.0, 0.1)
+    changed.loss.gamma, changed.loss.label_smoothing = 4.0, 0.3
+    assert changed.evaluate(X, Y) == model(4.0, 0.3).evaluate(X, Y)
+    with pytest.raises(ValueError, match="gamma"):
+        changed.loss.gamma = -1.0
+    with pytest.raises(AttributeError, match="from_logits of CategoricalFocal.*compile goes by it"):
+        changed.loss.from_logits = True
+    plain = bp.Sequential([Dense(3), Softmax()])
+    plain.compile("sgd", "categorical_crossentropy")
+    assert not hasattr(plain.loss, "gamma")
+    with pytest.raises(AttributeError, match="ignore_class"):
+        _ = plain.loss.ignore_class
+
+
+def test_weights_that_are_views_of_the_model_s_own():
+    model = bp.Sequential([bp.Input(3), Dense(3, use_bias=False), Dense(3, use_bias=False)])
+    first, second = model.get_weights()
+    model.set_weights([p.value for p in model.parameters][::-1])
+    np.testing.assert_array_equal(model.get_weights(), [second, first])

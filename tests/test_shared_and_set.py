@@ -1,5 +1,7 @@
 """Objects that stand in two places, and settings that are changed later."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -66,7 +68,7 @@ def test_settings_of_a_loss_that_is_joined_with_the_last_layer():
     assert changed.evaluate(X, Y) == model(4.0, 0.3).evaluate(X, Y)
     with pytest.raises(ValueError, match="gamma"):
         changed.loss.gamma = -1.0
-    with pytest.raises(AttributeError, match="from_logits of CategoricalFocal.*compile goes by it"):
+    with pytest.raises(AttributeError, match=r"from_logits of Cat.*compile goes by it"):
         changed.loss.from_logits = True
     plain = bp.Sequential([Dense(3), Softmax()])
     plain.compile("sgd", "categorical_crossentropy")
@@ -80,3 +82,41 @@ def test_weights_that_are_views_of_the_model_s_own():
     first, second = model.get_weights()
     model.set_weights([p.value for p in model.parameters][::-1])
     np.testing.assert_array_equal(model.get_weights(), [second, first])
+
+
+def small_model(seed=0):
+    model = bp.Sequential([Dense(4), Tanh(), Dense(3), Softmax()], seed=seed)
+    model.compile("sgd", "categorical_crossentropy")
+    return model
+
+
+def test_a_callback_that_is_listed_twice():
+    """A rate would fall twice as fast, patience end in half the epochs, a row be written twice."""
+    stop = bp.callbacks.EarlyStopping("loss")
+    for verb in ("fit", "evaluate"):
+        with pytest.raises(ValueError, match="callbacks hold the same object EarlyStopping twice"):
+            getattr(small_model(), verb)(X, Y, callbacks=[stop, stop], verbose=0)
+
+
+def test_a_callback_of_two_trainings_at_once():
+    """It would stop, and give its best weights to, the model of the other thread."""
+    slower = bp.callbacks.ReduceLROnPlateau("loss", patience=0, min_delta=10.0)
+    said = bp.callbacks.LambdaCallback(on_train_begin=lambda logs: None)
+    refused = []
+
+    def train_another(epoch, logs):
+        with ThreadPoolExecutor(1) as executor:
+            for shared in (slower, said):
+                job = executor.submit(
+                    small_model(1).fit, X, Y, epochs=1, callbacks=[shared], verbose=0
+                )
+                refused.append(job.exception())
+
+    model = small_model()
+    nested = bp.callbacks.LambdaCallback(on_epoch_end=train_another)
+    model.fit(X, Y, epochs=2, callbacks=[slower, said, nested], verbose=0)
+    assert slower.model is model
+    assert "same ReduceLROnPlateau is trained in another thread" in str(refused[0])
+    assert refused[1] is None
+    assert refused[3] is None
+    small_model(1).fit(X, Y, epochs=1, callbacks=[slower], verbose=0)  # after that it may

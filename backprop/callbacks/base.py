@@ -212,7 +212,12 @@ class CallbackList:
     """
 
     def __init__(self, callbacks: list[Callback], model: Any, params: dict[str, Any]) -> None:
-        for callback in callbacks:
+        for k, callback in enumerate(callbacks):
+            if any(callback is other for other in callbacks[:k]):
+                raise ValueError(
+                    f"callbacks hold the same object {type(callback).__name__} twice, which would "
+                    f"be told of everything twice: leave one out."
+                )
             if not isinstance(callback, Callback):
                 hint = " (instances: add the parentheses)" if isinstance(callback, type) else ""
                 raise TypeError(
@@ -252,6 +257,13 @@ class CallbackList:
             self._called[hook] = self.listeners(hook)
         for listener in self._called[hook]:
             listener(*arguments)
+
+
+def of_one_training(callbacks: object) -> list[Callback]:
+    """Those of the package among what ``fit`` is given that keep something of one training."""
+    given = callbacks if isinstance(callbacks, list | tuple) else ()
+    ours = [each for each in given if isinstance(each, Callback) and each.of_package]
+    return [each for each in ours if not isinstance(each, LambdaCallback)]
 
 
 def numbers_of(logs: Logs | None) -> dict[str, Any]:

@@ -158,8 +158,7 @@ class Sequential(CompiledNetwork):
 
         Raises:
             ValueError: An argument cannot be used; the message says which, and what to do.
-            RuntimeError: Another thread trains this model at the moment, or one that shares its
-                loss object or a metric.
+            RuntimeError: Another thread trains it, or with the same loss, metric or callback.
             DivergenceError: Training diverged, and ``on_divergence="raise"``.
 
         Example:
@@ -169,7 +168,8 @@ class Sequential(CompiledNetwork):
             {'loss': [1.0, 0.0]}
         """
         several = None if workers is None else distributed.check_workers(workers)
-        with training(self, "fit"), nullcontext() if several is None else several.same_fate():
+        fate = nullcontext() if several is None else several.same_fate()
+        with training(self, "fit", callbacks), fate:
             plan = plan_fit(
                 self,
                 x,
@@ -192,7 +192,7 @@ class Sequential(CompiledNetwork):
                 rng=self._shuffle_rng,
             )
             self.build((None, *plan.batches.sample_shape))
-        with training(self, "fit"):
+        with training(self, "fit", callbacks):
             if several is not None:
                 plan = distributed.shared_plan(self, plan, several)
             self.history, self.feature_names = plan.history, plan.labels

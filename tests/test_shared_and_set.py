@@ -1,5 +1,7 @@
 """Objects that stand in two places, and settings that are changed later."""
 
+import copy
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -7,7 +9,20 @@ import pytest
 
 import backprop as bp
 from backprop.engine import recorded
-from backprop.layers import Dense, Dropout, Parallel, ReLU, Residual, Sigmoid, Softmax, Tanh
+from backprop.layers import (
+    Activation,
+    BatchNormalization,
+    Dense,
+    Dropout,
+    Lambda,
+    Layer,
+    Parallel,
+    ReLU,
+    Residual,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
 from backprop.losses import BinaryFocalCrossentropy, CategoricalFocalCrossentropy
 
 X = np.random.default_rng(0).standard_normal((48, 6)).astype("f4")
@@ -120,3 +135,88 @@ def test_a_callback_of_two_trainings_at_once():
     assert refused[1] is None
     assert refused[3] is None
     small_model(1).fit(X, Y, epochs=1, callbacks=[slower], verbose=0)  # after that it may
+
+
+class Half(Activation):
+    """f(z) = z²/2, whose slope is z: that is the array which the layer before has returned."""
+
+    def f(self, Z, out=None):
+        return np.multiply(Z, Z / 2, out=out)
+
+    def f_prime(self, Z, A, out):
+        return Z
+
+
+class Twice(Half):
+    def f(self, Z, out=None):
+        return np.multiply(Z, 2, out=out)
+
+    def f_prime(self, Z, A, out):
+        return np.broadcast_to(np.asarray(2, Z.dtype), Z.shape)  # which cannot be written into
+
+
+class Square(Layer):
+    def forward(self, X, training=False):
+        self.X = X
+        return X * X
+
+    def backward(self, delta):
+        self.X *= 2 * delta
+        return self.X
+
+
+@pytest.mark.parametrize("kind", [Half, Twice])
+def test_a_slope_that_is_another_array_is_not_written_into(kind):
+    model = bp.Sequential([Dense(4), Tanh(), kind(), Dense(3), Tanh(), kind()], seed=0)
+    model.compile("sgd", "mse")
+    assert model.check_gradients(X, Y).ok
+
+
+@pytest.mark.parametrize(
+    "layer", [Square, lambda: Lambda(np.square, lambda d, X, Y: np.multiply(X, 2 * d, out=X))]
+)
+def test_backward_leaves_the_inputs_of_forward_alone(layer):
+    """They are the outputs of the layer before, which needs them for its own backward pass."""
+    model = bp.Sequential([Dense(4), Tanh(), layer(), Dense(3)], seed=0)
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="backward wrote into the inputs of its forward pass"):
+        model.fit(X, Y, epochs=1, verbose=0)
+
+
+def test_the_cost_of_gradients_is_looked_at_without_changing_the_model():
+    layers = [bp.Input(6), Dense(4), BatchNormalization(), Dropout(0.5), Dense(3)]
+    model = bp.Sequential(layers, seed=0)
+    model.compile("sgd", "mse")
+    weights, states = model.get_weights(), pickle.dumps(model.generators)
+    bp.inspection.gradient_cost(model, X, Y, max_passes=5)
+    for before, after in zip(weights, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+    assert pickle.dumps(model.generators) == states
+    assert model.parameters.gradients.any()
+
+
+def test_what_decays_is_saved(tmp_path):
+    model = small_model()
+    model.compile(bp.optimizers.AdamW(weight_decay=0.5), "categorical_crossentropy")
+    model.build((None, 6))
+    model.parameters["dense_1.W"].decays = False
+    model.save(tmp_path / "model.npz")
+    loaded = bp.load_model(tmp_path / "model.npz")
+    assert [p.decays for p in loaded.parameters] == [False, False, True, False]
+    for each in (model, loaded):
+        each.fit(X, Y, epochs=2, verbose=0)
+    np.testing.assert_array_equal(model.parameters.values, loaded.parameters.values)
+
+
+@pytest.mark.parametrize(
+    "copied", [lambda m: m, copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))]
+)
+def test_attributes_of_parameters_in_a_model(copied):
+    model = copied(bp.Sequential([bp.Input(6), Dense(3), BatchNormalization()]))
+    flags = [p.trainable for p in model.parameters]
+    for parameter in model.parameters:  # as one thaws everything in PyTorch
+        parameter.trainable = True
+    assert [p.trainable for p in model.parameters] == flags == [True] * 4 + [False] * 2
+    for name, value in {"name": "W", "learned": False}.items():
+        with pytest.raises(AttributeError, match=f"{name} of dense_1.W stays what it is in a buil"):
+            setattr(model.parameters["dense_1.W"], name, value)

@@ -67,7 +67,10 @@ def looked_at(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def looked_at_slope(f_prime: Callable[..., Any]) -> Callable[..., Any]:
-    """The same f′, which may leave it at writing into ``out``; it raises errors likewise."""
+    """The same f′, which need not write into ``out``; it raises errors likewise.
+
+    What it returns is copied to ``out``: it may be Z itself, or a view, and δ is multiplied to it.
+    """
 
     @functools.wraps(f_prime)
     def call(self: Any, Z: Any, A: Any, out: Any) -> Any:
@@ -80,6 +83,8 @@ def looked_at_slope(f_prime: Callable[..., Any]) -> Callable[..., Any]:
         if not (isinstance(slope, Real) or is_array(slope, np.shape(Z), "fc")):
             expected = f"f′(Z) in floats, an array of Z's shape {np.shape(Z)}"
             raise misshaped(self, "f_prime", slope, expected)
-        return slope
+        if slope is not out:
+            out[...] = slope
+        return out
 
     return call

@@ -57,6 +57,10 @@ CHECKS: dict[str, Callable[[Any, str], Any]] = {
 """What is assigned to the attributes of a parameter is checked; reading them takes no longer."""
 
 
+FIXED = ("name", "learned")
+"""What a built model goes by."""
+
+
 ELSEWHERE = {
     "grad": ".gradient",
     "requires_grad": ".trainable",
@@ -96,7 +100,19 @@ class CheckedParameter:
 
     def __setattr__(self, name: str, value: Any) -> None:
         check = CHECKS.get(name)
-        object.__setattr__(self, name, check(value, name) if check else value)
+        value = check(value, name) if check else value
+        if name == "trainable":  # optimizers never change what is not learnt
+            value = value and getattr(self, "learned", True)
+        elif (
+            name in FIXED
+            and getattr(self, "_joined", False)
+            and value != getattr(self, name, value)
+        ):
+            raise AttributeError(
+                f"{name} of {self.name} stays what it is in a built model, whose layers and files "
+                f"go by it: give it to add_parameter in make_parameters."
+            )
+        object.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> NoReturn:
         hint = f": write .value.{name}" if hasattr(np.ndarray, name) else ""

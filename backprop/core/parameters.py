@@ -55,9 +55,9 @@ class Parameter(CheckedParameter):
         self.name = name
         self._value = value
         self._gradient = np.zeros_like(value)
-        self.trainable = trainable and learned
-        self.decays = decays
         self.learned = learned
+        self.trainable = trainable
+        self.decays = decays
         self.looked_up = False
         self._joined = False
         self._regularizer = regularizer

@@ -1,5 +1,6 @@
 """What a gradient costs: differences need a pass for every weight, backpropagation two in all."""
 
+import copy
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -128,8 +129,11 @@ def gradient_cost(model: Model, X: Array, y: Array, max_passes: int = 2000) -> G
     check_integer(max_passes, "max_passes")
     check_labels(X, model.feature_names, "X")
     data = check(model, check_inputs(X, model.input_shape, model.layers, "X"), y)
+    twin = copy.deepcopy(model)  # a training pass draws random numbers, and moves averages
     with single_blas_threads():
-        return compare_costs(model, data.X.astype(model.dtype), data.y, max_passes)
+        costs = compare_costs(twin, data.X.astype(model.dtype), data.y, max_passes)
+    model.parameters.gradients[...] = twin.parameters.gradients
+    return costs
 
 
 def compare_costs(model: Model, X: Array, y: Array, max_passes: int) -> GradientCost:

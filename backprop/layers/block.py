@@ -16,6 +16,7 @@ from backprop.core.signatures import check_methods
 from backprop.core.types import Array, Shape, computed
 from backprop.layers.base import Activation, Layer
 from backprop.layers.returned import (
+    backward_looked_at,
     check_input_delta,
     check_outputs,
     check_shape_of_outputs,
@@ -249,10 +250,11 @@ def backward_through(layers: Sequence[Layer], delta: Array) -> Array | None:
     for layer in reversed(layers):
         layer.delta = passed
         if passed is not None:
-            before, given = copy_at_first(layer, passed, "backward"), passed
-            passed = layer.backward(given)
-            if before is not None:
-                check_unchanged(layer, before, given, "backward")
+            before = copy_at_first(layer, passed, "backward")
+            if before is None:
+                passed = layer.backward(passed)
+            else:
+                passed = backward_looked_at(layer, passed, before)
             if passed is None and layer.needs_input_gradient and layer is not layers[0]:
                 raise TypeError(
                     f"{layer}.backward returned None, but the layers before it need ∂E/∂X: return "

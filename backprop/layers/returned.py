@@ -95,21 +95,42 @@ def copy_at_first(layer: Layer, given: Any, call: str) -> Any:
         call: ``"forward"``, ``"forward in training"`` or ``"backward"``.
     """
     own = layer.runs_own_code or not layer.of_package
-    looked_at = own and type(given) is np.ndarray and call not in vars(layer)["_looked_at"]
-    return given.copy() if looked_at else None
+    if not own or type(given) is not np.ndarray or call in vars(layer)["_looked_at"]:
+        return None
+    if call == "forward in training":
+        vars(layer)["_inputs"] = given  # for those who look at backward
+    return given.copy()
 
 
-def check_unchanged(layer: Layer, before: Array, given: Array, call: str) -> None:
+def backward_looked_at(layer: Layer, delta: Array, before: Array) -> Any:
+    """∂E/∂X of a layer of the user's own, which must leave delta and the layer's inputs alone.
+
+    Raises:
+        ValueError: It wrote into one of them.
+    """
+    X = vars(layer).pop("_inputs", None)
+    inputs = None if X is None else X.copy()
+    dX = layer.backward(delta)
+    check_unchanged(layer, before, delta, "backward")
+    if inputs is not None:
+        check_unchanged(layer, inputs, X, "backward", "inputs of its forward pass")
+    return dX
+
+
+def check_unchanged(
+    layer: Layer, before: Array, given: Array, call: str, what: str | None = None
+) -> None:
     """Checks that the call did not write into what the layer was given; else undoes it.
 
     Raises:
         ValueError: It did.
     """
+    method, *_ = call.split()
     if not np.array_equal(before, given, equal_nan=True):
         given[...] = before
-        method, *_ = call.split()
+        what = what or f"{'delta' if method == 'backward' else 'inputs'} that it was given"
         raise ValueError(
-            f"{layer}.{method} wrote into the {'delta' if method == 'backward' else 'inputs'} that "
-            f"it was given, which are others' too: it must make a new array, or compute in a copy."
+            f"{layer}.{method} wrote into the {what}, which are others' too: it must make a new "
+            f"array, or compute in a copy."
         )
     vars(layer)["_looked_at"].add(call)

@@ -220,3 +220,59 @@ def test_attributes_of_parameters_in_a_model(copied):
     for name, value in {"name": "W", "learned": False}.items():
         with pytest.raises(AttributeError, match=f"{name} of dense_1.W stays what it is in a buil"):
             setattr(model.parameters["dense_1.W"], name, value)
+
+
+@pytest.mark.parametrize("training", [Y, "yes", None])
+def test_a_call_that_is_given_no_flag(training):
+    with pytest.raises(TypeError, match="training must be True or False"):
+        small_model()(X, training)
+
+
+class Holder(Layer):
+    """Holds a layer as an attribute, as it is done in Keras and PyTorch, which find it there."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = Dense(4)
+
+    def make_parameters(self, input_shape):
+        self.dense.build(input_shape, self._rng, self.dtype)
+
+    def output_shape(self, input_shape):
+        return self.dense.output_shape(input_shape)
+
+    def forward(self, X, training=False):
+        return self.dense.forward(X, training)
+
+    def backward(self, delta):
+        return self.dense.backward(delta)
+
+
+class AddingHolder(Holder):
+    def make_parameters(self, input_shape):
+        super().make_parameters(input_shape)
+        self.parameters += self.dense.parameters
+
+
+def test_a_layer_that_is_held_as_a_mere_attribute():
+    model = bp.Sequential([Holder(), Dense(3)])
+    with pytest.warns(RuntimeWarning, match="Holder 'holder_1' holds Dense, whose parameters are non"):
+        model.build((None, 6))
+    bp.Sequential([AddingHolder(), Dense(3)]).build((None, 6))
+
+
+@pytest.mark.parametrize("dtype", ["abc", [], -1])
+def test_estimators_know_two_dtypes(dtype):
+    from backprop.estimators import MLPClassifier
+
+    with pytest.raises(ValueError, match="dtype must be one of"):
+        MLPClassifier(dtype=dtype).fit(X, Y[:, 0])
+
+
+def test_weights_of_an_estimator_that_do_not_fit():
+    from backprop.estimators import MLPRegressor
+
+    made = MLPRegressor(hidden_layer_sizes=(4,), max_iter=300, tol=0.1).fit(X, Y[:, 0])
+    made.coefs_ = made.coefs_[:1]
+    with pytest.raises(ValueError, match="coefs_ must hold an array for each of 2 layers"):
+        made.predict(X)

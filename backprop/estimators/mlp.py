@@ -165,7 +165,7 @@ class MLP(Estimator):
             raise ValueError("partial_fit does not support early_stopping=True")
         anew = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, y = self._read(X, y, anew)
-        warn_of_rounding(X, "X", X.dtype if self.dtype is None else self.dtype)
+        warn_of_rounding(X, "X", X.dtype if self.dtype is None else check_dtype(self.dtype))
         X = self._converted(X)
         if weight is not None:
             weight = check_weight(weight, X, dtype=X.dtype)

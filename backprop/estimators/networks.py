@@ -181,9 +181,19 @@ def take_weights(model: Any, coefs: Iterable[Any], intercepts: Iterable[Any]) ->
 
     Returns:
         Whether there were any.
+
+    Raises:
+        ValueError: There are not as many as the network has.
     """
-    taken = False
-    for layer, W, b in zip(dense_layers(model), coefs, intercepts, strict=True):
+    taken, layers = False, dense_layers(model)
+    coefs, intercepts = list(coefs), list(intercepts)
+    for name, given in (("coefs_", coefs), ("intercepts_", intercepts)):
+        if len(given) != len(layers):
+            raise ValueError(
+                f"{name} must hold an array for each of {len(layers)} layers with weights, but it "
+                f"holds {len(given)}."
+            )
+    for layer, W, b in zip(layers, coefs, intercepts, strict=True):
         if W is not layer.W:
             layer.W = W
             taken = True

@@ -90,7 +90,7 @@ class Sequential(CompiledNetwork):
             >>> model(np.ones((1, 4)), training=True)
             array([[2., 2., 2., 0.]], dtype=float32)
         """
-        output = self.forward(X, training)
+        output = self.forward(X, check_flag(training, "training"))
         return output.copy() if training else output
 
     @answered

@@ -102,12 +102,8 @@ class CheckedParameter:
         check = CHECKS.get(name)
         value = check(value, name) if check else value
         if name == "trainable":  # optimizers never change what is not learnt
-            value = value and getattr(self, "learned", True)
-        elif (
-            name in FIXED
-            and getattr(self, "_joined", False)
-            and value != getattr(self, name, value)
-        ):
+            value = value and self.learned
+        elif name in FIXED and getattr(self, "_joined", False) and value != getattr(self, name):
             raise AttributeError(
                 f"{name} of {self.name} stays what it is in a built model, whose layers and files "
                 f"go by it: give it to add_parameter in make_parameters."

@@ -11,19 +11,6 @@ from backprop.losses.base import Loss
 from backprop.losses.cross_entropy import CrossEntropy, Partition
 
 
-class OfLoss:
-    """A setting of the loss that a head is made of: what is read and assigned is the loss's."""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __get__(self, head: Any, kind: type) -> Any:
-        return self if head is None else getattr(head.loss, self.name)
-
-    def __set__(self, head: Any, value: Any) -> None:
-        setattr(head.loss, self.name, value)
-
-
 class MatchedHead(Loss):
     """Softmax with a categorical cross-entropy, or Sigmoid with the binary one, as one function.
 
@@ -48,13 +35,6 @@ class MatchedHead(Loss):
             ``(N,)``. It tells apart probabilities that are rounded to the same number. None where
             finding it would cost time: for many classes or samples.
     """
-
-    alpha: Any = OfLoss()
-    apply_class_balancing: Any = OfLoss()
-    from_logits: Any = OfLoss()
-    gamma: Any = OfLoss()
-    ignore_class: Any = OfLoss()
-    label_smoothing: Any = OfLoss()
 
     def __init__(self, activation: Any, loss: CrossEntropy) -> None:
         super().__init__()

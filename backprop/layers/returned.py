@@ -1,5 +1,6 @@
 """Checks of what layers of the user's own return, and of what they leave as it was."""
 
+import weakref
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ from backprop.core.checks import is_row
 from backprop.core.errors import ShapeError, check_room
 from backprop.core.types import Array, Shape
 from backprop.layers.base import Layer
+
+_inputs: dict[int, "weakref.ref[Array]"] = {}
+"""By the ids of layers whose ``backward`` is to be looked at: the inputs of their ``forward``."""
 
 
 def check_outputs(layer: Layer, X: Array, Y: Any) -> None:
@@ -99,7 +103,8 @@ def copy_at_first(layer: Layer, given: Any, call: str) -> Any:
     if not own or type(given) is not np.ndarray or call in vars(layer)["_looked_at"]:
         return None
     if call == "forward in training":
-        vars(layer)["_inputs"] = given  # for those who look at backward
+        key, kept = id(layer), _inputs
+        kept[key] = weakref.ref(given, lambda dead: kept.pop(key, None))
     return given.copy()
 
 
@@ -109,11 +114,12 @@ def backward_looked_at(layer: Layer, delta: Array, before: Array) -> Any:
     Raises:
         ValueError: It wrote into one of them.
     """
-    X = vars(layer).pop("_inputs", None)
+    found = _inputs.pop(id(layer), None)
+    X = None if found is None else found()
     inputs = None if X is None else X.copy()
     dX = layer.backward(delta)
     check_unchanged(layer, before, delta, "backward")
-    if inputs is not None:
+    if X is not None and inputs is not None:
         check_unchanged(layer, inputs, X, "backward", "inputs of its forward pass")
     return dX
 

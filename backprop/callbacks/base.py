@@ -260,10 +260,15 @@ class CallbackList:
 
 
 def of_one_training(callbacks: object) -> list[Callback]:
-    """Those of the package among what ``fit`` is given that keep something of one training."""
+    """Those among what ``fit`` is given that keep something of one training, as the package's do."""
     given = callbacks if isinstance(callbacks, list | tuple) else ()
-    ours = [each for each in given if isinstance(each, Callback) and each.of_package]
-    return [each for each in ours if not isinstance(each, LambdaCallback)]
+    bases = Callback, LambdaCallback  # what these keep is the users' own affair
+
+    def keeps(kind: type) -> bool:
+        return issubclass(kind, Callback) and kind not in bases and from_package(kind)
+
+    told = [each for each in given if isinstance(each, Callback)]
+    return [each for each in told if any(map(keeps, type(each).__mro__))]
 
 
 def numbers_of(logs: Logs | None) -> dict[str, Any]:

@@ -120,7 +120,7 @@ class Block(Layer):
                 f"take one of its classes, such as ReLU() or Dense(8)."
             )
         check_own_methods(layer)
-        here = {id(each) for each in self.inside()}
+        here = {id(each) for child in self.children for each in (child, *child.inside())}
         for each in (layer, *layer.inside()):
             if each.input_shape is not None or id(each) in here:
                 raise taken_layer(each)

@@ -260,7 +260,7 @@ class CallbackList:
 
 
 def of_one_training(callbacks: object) -> list[Callback]:
-    """Those among what ``fit`` is given that keep something of one training, as the package's do."""
+    """Those of the callbacks, as ``fit`` is given them, that keep something of one training."""
     given = callbacks if isinstance(callbacks, list | tuple) else ()
     bases = Callback, LambdaCallback  # what these keep is the users' own affair
 

@@ -280,3 +280,19 @@ def test_weights_of_an_estimator_that_do_not_fit():
     made.coefs_ = made.coefs_[:1]
     with pytest.raises(ValueError, match="coefs_ must hold an array for each of 2 layers"):
         made.predict(X)
+
+
+@pytest.mark.parametrize("trainable", [None, True, False])
+def test_copies_of_layers_whose_parameters_are_frozen_one_by_one(trainable):
+    block = Residual([Dense(6, name="a"), BatchNormalization(name="b"), Dense(6, name="c")])
+    model = bp.Sequential([bp.Input(6), block])
+    model.get_layer("residual_1.c").trainable = False
+    frozen, plain = (model.parameters[f"residual_1.a.{name}"] for name in "Wb")
+    frozen.trainable, plain.decays = False, True
+    copied = block.copy(trainable)
+    other = bp.Sequential([bp.Input(6), copied])
+    flags = {p.name.removeprefix("residual_1."): p.trainable for p in other.parameters}
+    learned = {name for name in flags if "moving" not in name}
+    expected = {None: learned - {"a.W", "c.W", "c.b"}, True: learned - {"c.W", "c.b"}, False: set()}
+    assert {name for name in flags if flags[name]} == expected[trainable]
+    assert other.parameters["residual_1.a.b"].decays

@@ -21,7 +21,7 @@ def copy_of(layer: L, trainable: bool | None) -> L:
     """
     twin: Any = deepcopy(layer)
     if twin.input_shape is not None:
-        twin._kept = [p.value.copy() for p in twin.parameters]
+        twin._kept = kept_of(twin, trainable)
     elif twin._kept is None:
         raise NotBuiltError(f"{layer} is not built, so that it has no weights to copy.")
     twin._trainable, twin._held = twin.trainable, False
@@ -34,6 +34,21 @@ def copy_of(layer: L, trainable: bool | None) -> L:
     return copied
 
 
+def kept_of(layer: Any, trainable: bool | None) -> list[tuple[Any, bool, bool]]:
+    """The weights of a layer, which of them are not frozen one by one, and which decay.
+
+    Args:
+        layer: A built layer.
+        trainable: What its copy is set to; None if to nothing, so that frozen ones stay so.
+    """
+    parts = [layer, *layer.inside()]
+    of_frozen = {id(p) for part in parts if not part.trainable for p in part.parameters}
+    free = [p.trainable or not p.learned or id(p) in of_frozen for p in layer.parameters]
+    thawed = trainable is not None
+    found = zip(layer.parameters, free, strict=True)
+    return [(p.value.copy(), thawed or alone, p.decays) for p, alone in found]
+
+
 def take_kept(layer: Any) -> None:
     """Puts the weights of the original into the new parameters of a copy; nothing into others.
 
@@ -42,15 +57,16 @@ def take_kept(layer: Any) -> None:
     """
     if not layer._kept:
         return
-    mine, kept = ([each.shape for each in arrays] for arrays in (layer.parameters, layer._kept))
+    mine, kept = [p.shape for p in layer.parameters], [value.shape for value, *_ in layer._kept]
     if mine != kept:
         raise ShapeError(
             f"{layer} is a copy with weights of the shapes {kept}, but samples of shape "
             f"{layer.input_shape} need {mine}: give it the inputs that it was trained on, and "
             f"leave its arguments as they were."
         )
-    for parameter, value in zip(layer.parameters, layer._kept, strict=True):
+    for parameter, (value, free, decays) in zip(layer.parameters, layer._kept, strict=True):
         parameter.value[...] = value
+        parameter.trainable, parameter.decays = parameter.trainable and free, decays
 
 
 def check_none_kept(layers: Sequence[Any]) -> None:

@@ -100,7 +100,7 @@ class CheckedLayer(Settings):
 
     def __init__(self, name: str | None = None) -> None:
         self.name = check_name(name, f"{type(self).__name__}(name)")
-        self._kept: list[Array] | None = None  # the weights that a copy begins with
+        self._kept: list[Any] | None = None  # the weights that a copy begins with
         self.input_shape = None
         self.dtype = np.dtype("float32")
         self.parameters: list[Parameter] = []

@@ -296,3 +296,12 @@ def test_copies_of_layers_whose_parameters_are_frozen_one_by_one(trainable):
     expected = {None: learned - {"a.W", "c.W", "c.b"}, True: learned - {"c.W", "c.b"}, False: set()}
     assert {name for name in flags if flags[name]} == expected[trainable]
     assert other.parameters["residual_1.a.b"].decays
+
+
+def test_names_of_other_libraries_that_are_like_none_of_ours():
+    for layer, name, ours in (
+        (bp.layers.SoftShrink(), "lambd", "threshold"),
+        (bp.layers.MultiHeadAttention(2, 2), "use_causal_mask", "causal"),
+    ):
+        with pytest.raises(AttributeError, match=f"nobody reads '{name}'.*: set {ours}"):
+            setattr(layer, name, 1)

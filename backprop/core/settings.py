@@ -37,6 +37,8 @@ ALIASES = {
     "beta": "delta",
     "ignore_index": "ignore_class",
     "period": "save_freq",
+    "lambd": "threshold",
+    "use_causal_mask": "causal",
     "requires_grad": "trainable",
     "frozen": "trainable",
 }

@@ -198,6 +198,7 @@ def ensemble(kind, **arguments):
     "arguments",
     [
         {"alpha": 0.1},
+        {"alpha": 2.0, "batch_size": 40, "solver": "sgd"},
         {"solver": "sgd", "learning_rate": "adaptive", "tol": 0.02, "n_iter_no_change": 2},
         {"solver": "sgd", "learning_rate": "invscaling", "learning_rate_init": 0.5},
         {"tol": 0.03, "n_iter_no_change": 3},

@@ -104,8 +104,11 @@ def train_together(
     size = batch_size_of(mlp, samples.X.shape[0])
     held = [plan_for(mlp, model, samples, held_out, epochs).validation for model in models]
     penalties = [p.regularizer for model in models for p in model.parameters if p.regularizer]
-    for penalty in penalties:
-        penalty.l2 = mlp.alpha / (2 * size)
+
+    def penalise(n: int) -> None:
+        for penalty in penalties:
+            penalty.l2 = mlp.alpha / (2 * n)
+
     try:
         histories = experiments.many.fit_together(  # loaded when it is first needed
             models,
@@ -119,6 +122,7 @@ def train_together(
             verbose=0,
             shuffle=mlp.shuffle,
             after_epoch=after_epoch,
+            prepare=penalise,
             on_divergence="raise",
         )
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from typing import Any
@@ -224,12 +224,14 @@ def fit_together(
     class_weight: Any = None,
     on_divergence: str = "warn",
     after_epoch: AfterEpoch | None = None,
+    prepare: Callable[[int], None] | None = None,
     **known: Any,
 ) -> list[History] | None:
     """Trains models of one form in step; None if that is impossible or would not be quicker.
 
     ``after_epoch`` is given an epoch and the numbers of each model, and says whether it was the
-    last one. ``warn_of`` is what the models' own fits would warn of.
+    last one. ``warn_of`` is what the models' own fits would warn of. ``prepare`` is told the size
+    of batches before the step for them is made.
     """
     first, n = models[0], len(y)
     chosen = np.stack([np.arange(n) if each is None else each for each in rows])
@@ -250,7 +252,9 @@ def fit_together(
         for model, mine in zip(models, chosen, strict=True):
             if observing(model):
                 observe(model, Batches(Data(X[mine], targets[mine]), size, model.dtype))
-        together = StackedModels(models, data, chosen, held_out, size, shuffle, on_divergence)
+        together = StackedModels(
+            models, data, chosen, held_out, size, shuffle, on_divergence, prepare
+        )
     except (CannotStack, TypeError, ValueError):  # what a fit alone refuses, too, it says itself
         return None
     for text, kind in warn_of:

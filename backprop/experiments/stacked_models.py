@@ -44,6 +44,7 @@ class StackedModels:
         batch_size: Samples in a step of each model.
         shuffle: Whether each shuffles its samples.
         on_divergence: What happens to a model that diverges (see ``Sequential.fit``).
+        prepare: Is told the size of the batches before the step for them is made.
 
     Raises:
         CannotStack: Their step has no form for many at once.
@@ -58,6 +59,7 @@ class StackedModels:
         batch_size: int,
         shuffle: bool,
         on_divergence: str,
+        prepare: Callable[[int], None] | None = None,
     ) -> None:
         self.models, self.data, self.rows, self.held_out = models, data, rows, held_out
         self.size, self.shuffle = min(batch_size, rows.shape[1]), shuffle
@@ -65,15 +67,11 @@ class StackedModels:
         self.generators = [model.generators["shuffle"] for model in models]
         self.theta = np.stack([model.parameters.values for model in models])
         self.g = np.stack([model.parameters.gradients for model in models])
-        self.penalised = [
-            (p.regularizer.penalties, self.theta[:, slice(*bounds)], p.value.shape)
-            for p, bounds in models[0].parameters.places()
-            if p.regularizer is not None and p.trainable
-        ]
-        self.unpenalised = np.zeros(len(models))
-        self._begun = False
+        self.unpenalised, self._begun = np.zeros(len(models)), False
         self.steps = {}
         for size in {self.size, rows.shape[1] % self.size} - {0}:
+            if prepare is not None:
+                prepare(size)
             self.steps[size] = StackedStep(models, data, rows[0, :size], self.theta, self.g)
         self.optimizer = StackedOptimizers(models, self.theta, self.g)
         self.guard = StackedGuard(models, self.theta, self.g, self.optimizer, on_divergence)
@@ -125,7 +123,7 @@ class StackedModels:
             guard.keep()
             for call in step.calls:
                 call()
-            penalties = self.penalties()
+            penalties = self.penalties(step)
             if not self._begun:
                 self._begun = True
                 scores.try_on(step, self.data.y, self.rows)
@@ -137,12 +135,12 @@ class StackedModels:
             for loss, model in zip(scores.finish(), self.models, strict=True)
         ]
 
-    def penalties(self) -> Array:
+    def penalties(self, step: StackedStep) -> Array:
         """Ω(θ) of each model, from its row of θ; 0 without regularisers."""
-        if not self.penalised:
+        if not step.penalised:
             return self.unpenalised
         total: Array
-        total, *others = (penalties(rows, shape) for penalties, rows, shape in self.penalised)
+        total, *others = (penalties(rows, shape) for penalties, rows, shape in step.penalised)
         for each in others:
             total += each
         return total
@@ -180,6 +178,7 @@ class StackedStep:
 
     Attributes:
         calls: Functions that make the step.
+        penalised: Of each regulariser the function Ω, its part of every θ, and the shape of that.
         total: The sum of the losses of each model.
         size: How many losses there are in each.
         prediction: The output of each.
@@ -200,6 +199,11 @@ class StackedStep:
             recorded = RecordedStep(model, *batch)
         if not recorded.works:
             raise CannotStack(recorded.tape.failure)
+        self.penalised = [
+            (p.regularizer.penalties, theta[:, slice(*bounds)], p.value.shape)
+            for p, bounds in model.parameters.places()
+            if p.regularizer is not None and p.trainable
+        ]
         vectors = [(model.parameters.values, theta), (model.parameters.gradients, g)]
         stacked = StackedTape(recorded.tape.calls, len(models), vectors)
         self._drawn = [stacked.block(array) for array in arrays]
@@ -243,8 +247,7 @@ class StackedScores:
 
     def note(self, step: StackedStep, penalties: Array) -> None:
         """Counts a step, before the next one is made."""
-        n = step.y.shape[1]
-        masks = self._masks(step.X)
+        n, masks = step.y.shape[1], self._masks(step.X)
         counts = n if masks is None else masks.sum(axis=(1, 2))  # steps that are no padding
         if self._ignored is not None:
             known = step.y != self._ignored

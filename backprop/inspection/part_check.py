@@ -26,6 +26,7 @@ from backprop.inspection.trials import inputs_for, suitable
 from backprop.inspection.unregistered import unregistered
 from backprop.layers import Layer
 from backprop.layers.block import activity_penalty, check_own_methods, shape_through
+from backprop.layers.held import warn_of_held
 from backprop.layers.returned import check_outputs
 from backprop.losses import Loss
 
@@ -88,7 +89,10 @@ def check_layer(
     if layer.input_shape is None and goes_on_without(untouched, X, R):
         problems.append("backward without a training forward before it must raise an error.")
     problems += contract(untouched, X, R)
+    warn_of_held([untouched])
     for path in unregistered(untouched, X):
+        if ".parameters[" in path:  # of a layer in it
+            continue
         console.warn(
             f"forward of {layer} reads {path}, which is no parameter: it is neither trained "
             f"nor saved. Make it in make_parameters by self.add_parameter(…), with learned=False "

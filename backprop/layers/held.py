@@ -20,11 +20,12 @@ def warn_of_held(layers: Iterable[Layer]) -> None:
     for _, layer in walk(layers):
         for way, held in objects_in(layer) if not layer.of_package else ():
             if held is not layer and isinstance(held, Layer) and has_others(held, known):
+                where = f"self{way.split('._')[0]}"
                 console.warn(
-                    f"{layer} holds {held} in self{way.split('._')[0]}, whose weights are not among "
-                    f"those of the model: they are neither trained nor saved. Derive the class "
-                    f"from Block, adopt(…) the layer in __init__ and build_child(…) it in "
-                    f"make_parameters; freeze it if it is to stay as it is."
+                    f"{layer} holds {held} in {where}, whose weights are not among those of the "
+                    f"model: they are neither trained nor saved. Derive the class from Block, "
+                    f"adopt(…) the layer in __init__ and build_child(…) it in make_parameters; "
+                    f"freeze it if it is to stay as it is."
                 )
                 break
 

@@ -107,7 +107,10 @@ def fitted(*layers, X=X):
         ),
         (lambda: Holding(bp.Sequential([Dense(3)])), r"holds Dense 'dense_1' in self.inner\[0\]"),
         (lambda: Built(Dense(3)), r"Built 'built_1' holds Dense 'dense_1' in self.children\[0\]"),
-        (lambda: Residual([Holding(Dense(3))]), r"Holding 'holding_1' holds Dense in self.inner\[0\]"),
+        (
+            lambda: Residual([Holding(Dense(3))]),
+            r"Holding 'holding_1' holds Dense in self.inner\[0\]",
+        ),
     ],
 )
 def test_weights_of_layers_in_attributes_are_warned_of(made, words):

@@ -58,7 +58,7 @@ def check_layer(
     """
     shape, _ = check_shape(input_shape, "input_shape"), check_integer(batch_size, "batch_size")
     if not isinstance(layer, Layer):
-        raise TypeError(f"layer must be a layer, an object with brackets, but it is {layer!r}.")
+        raise TypeError(f"layer must be a layer, an object with brackets, but it is {layer!r:.60}.")
     rng = np.random.default_rng(check_integer(seed, "seed", 0))
     check_own_methods(layer)
     twin = with_spoilt_buffers(in_dtype(layer, np.float64))
@@ -220,7 +220,7 @@ def check_loss(
     shape = check_shape(output_shape, "output_shape")
     check_integer(batch_size, "batch_size")
     if not isinstance(loss, Loss):
-        raise TypeError(f"loss must be a loss, an object with brackets, but it is {loss!r}.")
+        raise TypeError(f"loss must be a loss, an object with brackets, but it is {loss!r:.60}.")
     rng = np.random.default_rng(check_integer(seed, "seed", 0))
     losses.get(loss)  # looks at how its methods take their arguments
     twin = with_spoilt_buffers(in_dtype(loss, np.float64))

@@ -130,7 +130,7 @@ class Network(Weights):
         if not batch or batch[0] is not None:
             raise ShapeError(
                 f"input_shape must be the shape of a batch with None in front, such as "
-                f"(None, 784), but it is {input_shape!r}."
+                f"(None, 784), but it is {input_shape!r:.60}."
             )
         shape = check_shape(batch[1:], f"what follows None in input_shape {batch}")
         if self._parameters is not None:

@@ -83,7 +83,8 @@ def check_function(given: Any, written: str, name: str, *others: str) -> None:
 
 def no_function(given: Any, written: str, name: str) -> TypeError:
     """The error that this is no function of these arguments."""
-    advice = ": write a function that makes and returns it" if hasattr(given, "layers") else ""
+    made = name == "build" and hasattr(given, "layers")
+    advice = ": write a function that makes and returns it" if made else ""
     return TypeError(f"{name} must be a function of ({written}), but it is {given!r:.60}{advice}.")
 
 

@@ -223,6 +223,8 @@ def check_loss(
         raise TypeError(f"loss must be a loss, an object with brackets, but it is {loss!r:.60}.")
     rng = np.random.default_rng(check_integer(seed, "seed", 0))
     losses.get(loss)  # looks at how its methods take their arguments
+    if type(loss).values is Loss.values:
+        loss.values(np.empty(0), np.empty(0))  # says that it must be defined
     twin = with_spoilt_buffers(in_dtype(loss, np.float64))
     P, y = suitable(twin, (batch_size, *shape), rng, prediction, target)
     w = rng.uniform(0.5, 2.0, len(P))

@@ -210,3 +210,22 @@ def test_a_loss_of_whole_sequences_takes_weights_of_samples(n):
         trained.append([*history["loss"], *model.parameters.values])
     np.testing.assert_allclose(trained[0], trained[1], rtol=1e-12)
     assert bp.inspection.check_loss(OfSequences(), (4, 2), batch_size=n).ok
+
+
+def test_an_optimizer_that_changes_nothing_is_warned_of():
+    class Rebinding(Optimizer):
+        def update(self, theta, g, scratch):
+            theta = theta - 0.1 * g
+
+    class Right(Optimizer):
+        def update(self, theta, g, scratch):
+            theta -= 0.1 * g
+
+    with pytest.warns(RuntimeWarning, match="Rebinding has changed no weight in this fit: its up"):
+        fitted(optimizer=Rebinding(0.1))
+    fitted(optimizer=Right(0.1))
+    frozen = bp.Sequential([Dense(3), Softmax()], seed=0)
+    frozen.build((None, X.shape[1]))
+    frozen.trainable = False
+    frozen.compile(Right(0.1), "sparse_categorical_crossentropy")
+    frozen.fit(X, C, verbose=0)

@@ -264,7 +264,8 @@ class Regresses(Scores, RegressorMixin):
     def _finish(self, samples: Samples) -> None:
         """Takes note of how far the targets scatter around the mean of several networks."""
         networks, n_targets = self._networks(), math.prod(samples.y.shape[1:])
-        vars(self).pop("noise_", None)
+        if hasattr(self, "noise_"):
+            del self.noise_  # of another fit
         if len(networks) > 1 and networks[0].output_shape == (n_targets,):
             mean = np.mean([model.predict(samples.X) for model in networks], axis=0)
             error = (samples.y.reshape(mean.shape) - mean) ** 2

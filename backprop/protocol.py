@@ -106,4 +106,5 @@ def check_model(model: Any, name: str = "model") -> None:
     """
     if isinstance(model, type) or not hasattr(model, "layers"):
         advice = ": call the function that makes it" if is_function(model) else ""
-        raise TypeError(f"{name} must be a model, such as Sequential, but it is {model!r}{advice}.")
+        given = f"{model!r:.60}{advice}"
+        raise TypeError(f"{name} must be a model, such as Sequential, but it is {given}.")

@@ -260,3 +260,25 @@ def test_an_unknown_parameter_is_told_those_of_build():
     for kind in (SequentialClassifier, SequentialRegressor):
         with pytest.raises(ValueError, match=r"(?s)Invalid parameter 'unitz'.*'rate'.*'units'"):
             kind(build).set_params(units=4, unitz=3)
+
+
+@pytest.mark.parametrize(
+    ("loss", "each"),
+    [(bp.losses.GaussianNegativeLogLikelihood(), 2), (bp.losses.Quantile([0.1, 0.5, 0.9]), 3)],
+)
+def test_several_networks_with_several_outputs_for_a_target(loss, each):
+    def build(n_features, n_outputs):
+        return bp.Sequential([Dense(each * n_outputs)])
+
+    X = np.random.default_rng(0).standard_normal((40, 3))
+    y = X[:, 0] + 1
+    regressor = SequentialRegressor(build, loss=loss, epochs=2, random_state=0, n_members=3)
+    regressor.fit(X, y)
+    assert regressor.predict(X).shape == (40, each)
+    alone = [model.predict(X) for model in regressor.models_]
+    np.testing.assert_allclose(regressor.predict(X), np.mean(alone, axis=0), rtol=1e-6)
+    with pytest.raises(ValueError, match="return_std=True needs one output a target: with a loss"):
+        regressor.predict(X, return_std=True)
+    words = f"score compares a prediction with each target, but there are {each} outputs for 1 in y"
+    with pytest.raises(ValueError, match=words):
+        regressor.score(X, y)

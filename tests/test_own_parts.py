@@ -167,3 +167,65 @@ def test_a_loss_must_not_return_complex_numbers(method):
         with pytest.raises(ValueError, match=words) as caught:
             verb(X, np.eye(3)[C])
         assert_speaks(caught, [])
+
+
+class OfSequences(bp.losses.Loss):
+    """The mean over all steps of a sequence, as one number."""
+
+    def values(self, prediction, target):
+        return ((prediction - target) ** 2).mean(axis=(1, 2))
+
+    def gradient(self, prediction, target):
+        return 2 * (prediction - target) / prediction[0].size
+
+
+@pytest.mark.parametrize("n", [4, 6])  # 4 is the number of steps, too
+@pytest.mark.parametrize("masked", [True, False])
+def test_a_loss_of_whole_sequences_takes_no_weights_of_steps(n, masked):
+    X, y = np.random.default_rng(0).standard_normal((2, n, 4, 2))
+    X[:, 3] = 0
+    layers = [bp.layers.Masking()] * masked + [bp.layers.SimpleRNN(2, return_sequences=True)]
+    model = bp.Sequential(layers, seed=0)
+    model.compile("sgd", OfSequences())
+    weight = None if masked else np.ones((n, 4))
+    words = (
+        rf"OfSequences.values returned a loss for each sample, shape \({n},\), .* shape \({n}, 4\)"
+    )
+    for verb in (model.fit, model.evaluate, model.train_on_batch):
+        silent = {"verbose": 0} if verb == model.fit else {}
+        with pytest.raises(ValueError, match=words):
+            verb(X, y, sample_weight=weight, **silent)
+
+
+@pytest.mark.parametrize("n", [4, 6])
+def test_a_loss_of_whole_sequences_takes_weights_of_samples(n):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((2, n, 4, 2))
+    weight = rng.random(n)
+    trained = []
+    for loss in (OfSequences(), "mse"):
+        model = bp.Sequential([Dense(2)], seed=0, dtype="float64")
+        model.compile(bp.optimizers.SGD(0.1), loss)
+        history = model.fit(X, y, sample_weight=weight, epochs=2, verbose=0).history
+        trained.append([*history["loss"], *model.parameters.values])
+    np.testing.assert_allclose(trained[0], trained[1], rtol=1e-12)
+    assert bp.inspection.check_loss(OfSequences(), (4, 2), batch_size=n).ok
+
+
+def test_an_optimizer_that_changes_nothing_is_warned_of():
+    class Rebinding(Optimizer):
+        def update(self, theta, g, scratch):
+            theta = theta - 0.1 * g
+
+    class Right(Optimizer):
+        def update(self, theta, g, scratch):
+            theta -= 0.1 * g
+
+    with pytest.warns(RuntimeWarning, match="Rebinding has changed no weight in this fit: its up"):
+        fitted(optimizer=Rebinding(0.1))
+    fitted(optimizer=Right(0.1))
+    frozen = bp.Sequential([Dense(3), Softmax()], seed=0)
+    frozen.build((None, X.shape[1]))
+    frozen.trainable = False
+    frozen.compile(Right(0.1), "sparse_categorical_crossentropy")
+    frozen.fit(X, C, verbose=0)

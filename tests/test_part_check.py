@@ -554,3 +554,12 @@ def test_a_loss_that_writes_into_what_it_gets_is_told(method, name):
     report = check_loss(Writing(), (2,))
     assert list(report.problems) == [f"{method} wrote into the {name} that it was given."]
     assert not report.ok
+
+
+def test_a_loss_that_defines_other_methods_is_told_which_ones_it_must():
+    class Old(bp.losses.Loss):
+        def forward(self, prediction, target):
+            return np.abs(prediction - target).mean(axis=1)
+
+    with pytest.raises(NotImplementedError, match=r"Old must define values\(prediction, target\)"):
+        bp.inspection.check_loss(Old(), 3)

@@ -222,7 +222,7 @@ class CallbackList:
                 hint = " (instances: add the parentheses)" if isinstance(callback, type) else ""
                 raise TypeError(
                     f"callbacks must hold objects of backprop's class Callback{hint}, but one of "
-                    f"them is {callback!r}."
+                    f"them is {callback!r:.60}."
                 )
             methods = dict(METHODS)
             for name in ("state", "restore"):  # attributes may be called so, too

@@ -55,7 +55,7 @@ class Monitor(Informed):
 
     def __init__(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
         if not isinstance(monitor, str):
-            raise TypeError(f"monitor must be the name of a number, but it is {monitor!r}.")
+            raise TypeError(f"monitor must be the name of a number, but it is {monitor!r:.60}.")
         self.monitor = monitor
         self.mode = check_choice(mode, "mode", ("auto", "min", "max"))
         self.min_delta = abs(check_number(min_delta, "min_delta", -math.inf))

@@ -40,7 +40,7 @@ def check_place(value: Any, name: str) -> tuple[int, int]:
         ValueError: It is something else.
     """
     if not isinstance(value, tuple) or len(value) != 2:
-        raise ValueError(f"{name} must be (epoch, step), two integers, but it is {value!r}.")
+        raise ValueError(f"{name} must be (epoch, step), two integers, but it is {value!r:.60}.")
     for number in value:
         check_integer(number, name, 0)
     return value
@@ -53,7 +53,7 @@ def check_flag(value: Any, name: str) -> bool:
         TypeError: It is something else, such as the text "False", which Python takes for true.
     """
     if not isinstance(value, bool | np.bool_ | int | np.integer) or value not in (0, 1):
-        raise TypeError(f"{name} must be True or False, but it is {value!r}.")
+        raise TypeError(f"{name} must be True or False, but it is {value!r:.60}.")
     return bool(value)
 
 
@@ -66,7 +66,7 @@ def check_choice(value: Any, name: str, choices: Collection[str], hint: str = ""
     if not isinstance(value, str) or value not in choices:
         *others, last = map(repr, choices)
         rule = f"{', '.join(others)} or {last}" if others else last
-        raise ValueError(f"{name} must be {rule}, but it is {value!r}{hint}.")
+        raise ValueError(f"{name} must be {rule}, but it is {value!r:.60}{hint}.")
     return value
 
 
@@ -77,7 +77,7 @@ def check_text(value: Any, name: str) -> str:
         TypeError: It is something else.
     """
     if not isinstance(value, str):
-        raise TypeError(f"{name} must be a string, but it is {value!r}.")
+        raise TypeError(f"{name} must be a string, but it is {value!r:.60}.")
     return value
 
 
@@ -92,7 +92,7 @@ def check_shown(value: Any, name: str) -> str:
     for character in text:
         if unicodedata.category(character) in ("Cs", "Cc"):
             raise ValueError(
-                f"{name} is {value!r}, but half a character or a control character such as "
+                f"{name} is {value!r:.60}, but half a character or a control character such as "
                 f"{character!r} cannot be shown: leave it out."
             )
     return text
@@ -134,7 +134,7 @@ def check_sizes(value: Any, name: str, n: int, least: int = 1) -> tuple[int, ...
     if len(sizes) != n or not whole or min(sizes) < least:
         several = f" or {n} of them" if n > 1 else ""
         raise ValueError(
-            f"{name} must be an integer of {least} or more{several}, but it is {value!r}."
+            f"{name} must be an integer of {least} or more{several}, but it is {value!r:.60}."
         )
     return tuple(map(int, sizes))
 
@@ -156,7 +156,7 @@ def check_axis(value: Any, name: str) -> int | tuple[int, ...]:
     axes = tuple(value) if several else (value,)
     if not all(isinstance(a, int | np.integer) and not isinstance(a, bool) for a in axes):
         raise ValueError(
-            f"{name} must be an integer, such as -1, or a list of them, but it is {value!r}."
+            f"{name} must be an integer, such as -1, or a list of them, but it is {value!r:.60}."
         )
     return tuple(map(int, axes)) if several else int(value)
 
@@ -175,7 +175,7 @@ def check_number(value: Any, name: str, least: float = 0.0, below: float = math.
             rules.append(f"below {below:g}")
         elif math.isinf(number) or not rules:
             rules.append("finite")
-        raise ValueError(f"{name} must be {' and '.join(rules)}, but it is {value!r}.")
+        raise ValueError(f"{name} must be {' and '.join(rules)}, but it is {value!r:.60}.")
     return number
 
 
@@ -189,7 +189,7 @@ def check_positive(value: Any, name: str) -> float:
     number = check_real(value, name)
     if not 0 < number < math.inf:
         finite = " and finite" if math.isinf(number) else ""
-        raise ValueError(f"{name} must be above 0{finite}, but it is {value!r}.")
+        raise ValueError(f"{name} must be above 0{finite}, but it is {value!r:.60}.")
     return number
 
 
@@ -208,7 +208,7 @@ def check_share(value: Any, name: str, ends: bool = True) -> float:
     number = check_real(value, name)
     if not 0 <= number <= 1 or (not ends and number in (0, 1)):
         rule = "" if ends else ", both excluded"
-        raise ValueError(f"{name} must lie between 0 and 1{rule}, but it is {value!r}.")
+        raise ValueError(f"{name} must lie between 0 and 1{rule}, but it is {value!r:.60}.")
     return number
 
 
@@ -223,7 +223,7 @@ def check_numbers(value: Any, name: str) -> Array:
     except (TypeError, ShapeError):  # no array, or rows of different lengths
         given = np.asarray(None)
     if given.dtype.kind not in "fiu" or not np.isfinite(given).all():
-        raise ValueError(f"{name} must hold finite numbers, but it is {value!r}.")
+        raise ValueError(f"{name} must hold finite numbers, but it is {value!r:.60}.")
     return np.asarray(given, np.float64)
 
 
@@ -236,7 +236,7 @@ def check_real(value: Any, name: str) -> float:
     if isinstance(value, np.ndarray) and not value.ndim:
         value = value[()]
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-        raise TypeError(f"{name} must be a number, but it is {value!r}.")
+        raise TypeError(f"{name} must be a number, but it is {value!r:.60}.")
     try:
         return float(value)
     except OverflowError:

@@ -51,7 +51,7 @@ def resolve(
         advice = ": a model has one."
     raise TypeError(
         f"{what} must be a name or an object of backprop's class {base.__name__}{hint}, "
-        f"but it is {given!r}{advice}"
+        f"but it is {given!r:.60}{advice}"
     )
 
 
@@ -124,7 +124,7 @@ def check_call(kind: Any, given: Sequence[object], named: Mapping[str, object]) 
         if name not in names:
             advice = {**NOT_TAKEN, **getattr(kind, "not_taken", {})}
             how = advice.get(name, f"there is no such argument; {listed}").format(call=call)
-            raise TypeError(f"{call} cannot be made with {name}={value!r}: {how}.")
+            raise TypeError(f"{call} cannot be made with {name}={value!r:.60}: {how}.")
     raise TypeError(f"{call} lacks {' and '.join(missing)}; {listed}.")
 
 

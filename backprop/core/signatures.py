@@ -74,11 +74,18 @@ def check_function(given: Any, written: str, name: str, *others: str) -> None:
         TypeError: It is no function, or one of other arguments.
     """
     if not is_function(given):
-        raise TypeError(f"{name} must be a function of ({written}), but it is {given!r}.")
+        raise no_function(given, written, name)
     found = [misfit(given, count(each)) for each in (written, *others)]
     if all(each is not None for each in found):
         ways = " or of ".join(f"({each})" for each in (written, *others))
         raise TypeError(f"{name} must be a function of {ways}, but it takes {found[0]}.")
+
+
+def no_function(given: Any, written: str, name: str) -> TypeError:
+    """The error that this is no function of these arguments."""
+    made = name == "build" and hasattr(given, "layers")
+    advice = ": write a function that makes and returns it" if made else ""
+    return TypeError(f"{name} must be a function of ({written}), but it is {given!r:.60}{advice}.")
 
 
 def check_call_by_name(given: Any, names: Mapping[str, Any], name: str, *first: str) -> None:
@@ -95,7 +102,7 @@ def check_call_by_name(given: Any, names: Mapping[str, Any], name: str, *first: 
     """
     written = ", ".join([*first, *(f"{each}=…" for each in names)])
     if not is_function(given):
-        raise TypeError(f"{name} must be a function of ({written}), but it is {given!r}.")
+        raise no_function(given, written, name)
     signature = signature_of(given)
     if signature is None:
         return

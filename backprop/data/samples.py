@@ -97,7 +97,7 @@ def check_data(
     if given.ndim == 0 or len(given) != n:
         raise ShapeError(
             f"{prefix}x has {n} samples, but {prefix}y has the shape {given.shape}: pass one "
-            f"target for each sample."
+            f"target for each sample{several_joined(X.shape, given.shape, prefix)}."
         )
     target = loss.check_target(given, output_shape, dtype)
     weight, ignored = None, loss.ignored
@@ -112,6 +112,19 @@ def check_data(
     data = Data(X, target, weight, digits_lost(given, target), ignored)
     data.name = f"{prefix}x"
     return data
+
+
+def several_joined(of_x: Shape, of_y: Shape, prefix: str) -> str:
+    """What to do about a list of arrays that other libraries take for several inputs or outputs."""
+    if len(of_x) > 2 and of_x[1:2] == of_y[:1]:
+        return (
+            f". If {prefix}x, of shape {of_x}, is a list of several inputs: a model has one, such "
+            f"as np.concatenate(x, axis=-1), and Columns and Parallel take it apart"
+        )
+    if len(of_y) > 1 and of_y[1] == of_x[0]:
+        joined = "np.transpose(y)" if len(of_y) == 2 else "np.concatenate(y, axis=-1)"
+        return f". If {prefix}y is a list of several outputs: {joined} joins them"
+    return ""
 
 
 def warn_if_none_counts(counts: bool, what: str) -> None:
@@ -158,7 +171,8 @@ def weight_by_class(
     """
     if not isinstance(class_weight, Mapping):
         raise TypeError(
-            f"class_weight must be a dict such as {{0: 1.0, 1: 2.5}}, but it is {class_weight!r}."
+            f"class_weight must be a dict such as {{0: 1.0, 1: 2.5}}, but it is "
+            f"{class_weight!r:.60}."
         )
     n_classes = max(output_shape[-1], 2)
     classes = target

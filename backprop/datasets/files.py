@@ -183,7 +183,7 @@ class ImageFolder:
             )
         lengths = [check_integer(length, "size") for length in size] if is_row(size) else []
         if len(lengths) != 2:
-            raise ValueError(f"size must be (height, width), but it is {size!r}.")
+            raise ValueError(f"size must be (height, width), but it is {size!r:.60}.")
         height, width = lengths
         self.size, self.mode = (height, width), "L" if check_flag(grey, "grey") else "RGB"
         self.batch_size = check_integer(batch_size, "batch_size")

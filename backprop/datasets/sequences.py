@@ -51,7 +51,7 @@ def pad_sequences(
     for name, given in (("padding", padding), ("truncating", truncating)):
         check_choice(given, name, ENDS)
     if not hasattr(sequences, "__iter__"):
-        raise TypeError(f"sequences must be a list of sequences, but it is {sequences!r}.")
+        raise TypeError(f"sequences must be a list of sequences, but it is {sequences!r:.60}.")
     arrays = [as_sequence(each, k) for k, each in enumerate(sequences)]
     if not arrays:
         raise ValueError("sequences is empty: pass at least one sequence.")
@@ -71,7 +71,7 @@ def pad_sequences(
             raise ValueError("it would be rounded")
     except (ArithmeticError, TypeError, ValueError) as error:
         raise ValueError(
-            f"value must be a number of {padded.dtype}, but it is {value!r}."
+            f"value must be a number of {padded.dtype}, but it is {value!r:.60}."
         ) from error
     for k, (array, row) in enumerate(zip(arrays, padded, strict=True)):
         part = array[-length:] if truncating == "pre" else array[:length]
@@ -113,7 +113,7 @@ def as_sequence(given: Any, k: int) -> Array:
     if array.ndim < 1 or (array.size and array.dtype.kind not in "fiub"):
         raise ValueError(
             f"sequences must hold a list or an array of numbers for each sequence, but number {k} "
-            f"is {given!r}: Vocabulary turns texts into numbers."
+            f"is {given!r:.60}: Vocabulary turns texts into numbers."
         )
     return array
 

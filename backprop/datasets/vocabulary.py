@@ -160,9 +160,10 @@ def as_texts(texts: str | Iterable[str]) -> list[str]:
         TypeError: They are no strings.
     """
     if not hasattr(texts, "__iter__"):
-        raise TypeError(f"texts must be one string or a list of strings, but they are {texts!r}.")
+        given = f"{texts!r:.60}"
+        raise TypeError(f"texts must be one string or a list of strings, but they are {given}.")
     found = [texts] if isinstance(texts, str) else list(texts)
     for text in found:
         if not isinstance(text, str):
-            raise TypeError(f"texts must be strings, but one of them is {text!r}.")
+            raise TypeError(f"texts must be strings, but one of them is {text!r:.60}.")
     return found

@@ -276,7 +276,7 @@ def check_workers(workers: Any) -> Workers | None:
     if workers is None:
         return None
     if not isinstance(workers, Workers):
-        raise TypeError(f"workers must be made by Workers(), but it is {workers!r}.")
+        raise TypeError(f"workers must be made by Workers(), but it is {workers!r:.60}.")
     if not workers.entered:
         raise ValueError(
             "the workers have not met yet: write `with Workers() as workers:` around the fit."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SPARSE = ["csr", "csc"]
+SEVERAL_OUTPUTS = "with a loss that takes more, such as Quantile, compare columns of predict(X)"
 
 
 class Estimator(BaseEstimator):
@@ -261,11 +263,27 @@ class Regresses(Scores, RegressorMixin):
 
     def _finish(self, samples: Samples) -> None:
         """Takes note of how far the targets scatter around the mean of several networks."""
-        networks = self._networks()
-        if len(networks) > 1:
+        networks, n_targets = self._networks(), math.prod(samples.y.shape[1:])
+        if hasattr(self, "noise_"):
+            del self.noise_  # of another fit
+        if len(networks) > 1 and networks[0].output_shape == (n_targets,):
             mean = np.mean([model.predict(samples.X) for model in networks], axis=0)
             error = (samples.y.reshape(mean.shape) - mean) ** 2
             self.noise_ = np.sqrt(np.average(error, axis=0, weights=samples.weight))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """R² of the predicted numbers; see ``Scores``."""
+        y = as_given(y, "y", numbers=True)
+        check_is_fitted(self)
+        n_outputs, n_targets = (
+            math.prod(each) for each in (self.models_[0].output_shape, np.shape(y)[1:])
+        )
+        if n_outputs != n_targets:
+            raise ValueError(
+                f"score compares a prediction with each target, but there are {n_outputs} outputs "
+                f"for {n_targets} in y: {SEVERAL_OUTPUTS}."
+            )
+        return super().score(X, y, sample_weight)
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
         """The predicted numbers, shape ``(N,)``, or ``(N, n_outputs)`` for several outputs.
@@ -289,6 +307,8 @@ class Regresses(Scores, RegressorMixin):
                 "return_std=True needs several networks, whose predictions differ: fit with "
                 "n_members=10."
             )
+        if not hasattr(self, "noise_"):
+            raise ValueError(f"return_std=True needs one output a target: {SEVERAL_OUTPUTS}.")
         variance = np.var(outputs, axis=0, ddof=1) + self.noise_**2
         return without_axis(np.mean(outputs, axis=0)), without_axis(np.sqrt(variance))
 

@@ -30,13 +30,13 @@ def checked_models(models: Any) -> list[Any]:
     """
     if is_function(models) and not hasattr(models, "compiled"):
         raise TypeError(
-            f"models must be a list of compiled models, but it is {models!r}: call what makes one, "
-            f"as in [build() for _ in range(10)]."
+            f"models must be a list of compiled models, but it is {models!r:.60}: call what makes "
+            f"one, as in [build() for _ in range(10)]."
         )
     found = check_list(models, "models")
     for model in found:
         if isinstance(model, type) or not hasattr(model, "compiled"):
-            raise TypeError(f"models must hold compiled models, but one of them is {model!r}.")
+            raise TypeError(f"models must hold compiled models, but one of them is {model!r:.60}.")
     if len({id(model) for model in found}) < len(found):
         raise ValueError("models holds one model twice: pass a model for each training.")
     if len({id(model.optimizer) for model in found}) < len(found):
@@ -91,7 +91,7 @@ def checked_samples(
             f"pass whole arrays, and rows=[…] with the numbers of each model's samples."
         )
     if callable(x) or isinstance(x, Iterator):
-        raise TypeError(f"x must be an array for several models, but it is {x!r}.")
+        raise TypeError(f"x must be an array for several models, but it is {x!r:.60}.")
     x, y = as_numbers(x, "x", sparse=True), to_array(y, "y")
     if x.ndim == 0 or y.ndim == 0 or x.shape[0] != len(y):
         raise ShapeError(

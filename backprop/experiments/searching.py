@@ -220,7 +220,7 @@ def drawn(settings: Mapping[str, Any], number: int, seed: int) -> list[dict[str,
 def checked(settings: Any) -> Mapping[str, Any]:
     """The settings, which must be a dict that is not empty."""
     if not isinstance(settings, Mapping):
-        raise TypeError(f"settings must be a dict of lists, but it is {settings!r}.")
+        raise TypeError(f"settings must be a dict of lists, but it is {settings!r:.60}.")
     if not settings:
         raise ValueError("settings is empty: give values for an argument of build.")
     return settings

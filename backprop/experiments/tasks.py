@@ -88,7 +88,7 @@ def check_executor(executor: Any) -> Any:
     if executor is not None and (isinstance(executor, type) or not hasattr(executor, "submit")):
         raise TypeError(
             f"executor must be an executor of concurrent.futures, such as ProcessPoolExecutor(2), "
-            f"or one that is like them, but it is {executor!r}."
+            f"or one that is like them, but it is {executor!r:.60}."
         )
     return executor
 

@@ -26,6 +26,7 @@ from backprop.inspection.trials import inputs_for, suitable
 from backprop.inspection.unregistered import unregistered
 from backprop.layers import Layer
 from backprop.layers.block import activity_penalty, check_own_methods, shape_through
+from backprop.layers.held import warn_of_held
 from backprop.layers.returned import check_outputs
 from backprop.losses import Loss
 
@@ -57,7 +58,7 @@ def check_layer(
     """
     shape, _ = check_shape(input_shape, "input_shape"), check_integer(batch_size, "batch_size")
     if not isinstance(layer, Layer):
-        raise TypeError(f"layer must be a layer, an object with brackets, but it is {layer!r}.")
+        raise TypeError(f"layer must be a layer, an object with brackets, but it is {layer!r:.60}.")
     rng = np.random.default_rng(check_integer(seed, "seed", 0))
     check_own_methods(layer)
     twin = with_spoilt_buffers(in_dtype(layer, np.float64))
@@ -88,7 +89,10 @@ def check_layer(
     if layer.input_shape is None and goes_on_without(untouched, X, R):
         problems.append("backward without a training forward before it must raise an error.")
     problems += contract(untouched, X, R)
+    warn_of_held([untouched])
     for path in unregistered(untouched, X):
+        if ".parameters[" in path:  # of a layer in it
+            continue
         console.warn(
             f"forward of {layer} reads {path}, which is no parameter: it is neither trained "
             f"nor saved. Make it in make_parameters by self.add_parameter(…), with learned=False "
@@ -216,9 +220,11 @@ def check_loss(
     shape = check_shape(output_shape, "output_shape")
     check_integer(batch_size, "batch_size")
     if not isinstance(loss, Loss):
-        raise TypeError(f"loss must be a loss, an object with brackets, but it is {loss!r}.")
+        raise TypeError(f"loss must be a loss, an object with brackets, but it is {loss!r:.60}.")
     rng = np.random.default_rng(check_integer(seed, "seed", 0))
     losses.get(loss)  # looks at how its methods take their arguments
+    if type(loss).values is Loss.values:
+        loss.values(np.empty(0), np.empty(0))  # says that it must be defined
     twin = with_spoilt_buffers(in_dtype(loss, np.float64))
     P, y = suitable(twin, (batch_size, *shape), rng, prediction, target)
     w = rng.uniform(0.5, 2.0, len(P))

@@ -113,7 +113,7 @@ class Block(Layer):
         """
         if not isinstance(layer, Layer):
             advice = in_place_of_a_layer(layer)
-            raise TypeError(f"a model is made of layers, but it was given {layer!r}: {advice}.")
+            raise TypeError(f"a model is made of layers, but it was given {layer!r:.60}: {advice}.")
         if type(layer) in (Layer, Activation):
             raise TypeError(
                 f"{type(layer).__name__} is the base of layers of one's own and computes nothing: "

@@ -147,11 +147,9 @@ class Loss(CheckedLoss):
         if sample_weight is None:
             self._scale = 1.0 / values.size
         else:
-            # (N,) -> (N, 1, …): one weight for all of a sample's values
-            shape = sample_weight.shape
-            w = sample_weight.reshape(*shape, *[1] * (values.ndim - len(shape)))
+            w = self.spread(sample_weight, values)  # (N,) -> (N, 1, …): one for all of a sample's
             self._scale = w / self.count(values)
-            if values.ndim < self._prediction.ndim:  # else ℓ has a number for each output
+            while self._scale.ndim < self._prediction.ndim:  # ℓ need not have a number for each
                 self._scale = self._scale[..., np.newaxis]
             values = w * values
         total: Array = np.add.reduce(values, axis=None)

@@ -195,6 +195,21 @@ class CheckedLoss(Settings):
                 raise misshaped(self, "values", values, what)
         return values
 
+    def spread(self, weight: Array, values: Array) -> Array:
+        """The weights with an axis of 1 for each that ℓ has beside theirs.
+
+        Raises:
+            ShapeError: ℓ of a loss of the user's own has none for the steps that are weighed.
+        """
+        more = values.ndim - weight.ndim
+        if more < 0:
+            raise ShapeError(
+                f"{self}.values returned a loss for each sample, shape {values.shape}, but here "
+                f"every step has a weight, which is 0 for padding: let it return a loss for each "
+                f"step, shape {weight.shape}."
+            )
+        return weight.reshape(*weight.shape, *[1] * more)
+
     def kinds(self) -> str:
         """The kinds of numbers that ℓ may be: complex ones of complex predictions alone."""
         return "c" if self._prediction.dtype.kind == "c" else "fiub"

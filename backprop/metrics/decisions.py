@@ -31,10 +31,24 @@ def rows(
         T = c[..., np.newaxis] == np.arange(n_classes)
     else:
         P, Y = metric.paired(P, Y)
+        check_order(metric, P, Y)
         T = Y > 0.5
     K = P.shape[-1]
     w = None if sample_weight is None else metric.spread(sample_weight, P.shape).reshape(-1, K)
     return P.reshape(-1, K), T.reshape(-1, K), w
+
+
+def check_order(metric: Metric, P: Array, Y: Array) -> None:
+    """Checks that a metric that is used by hand is not given the targets first.
+
+    Raises:
+        ValueError: The predictions are all 0 and 1, and the targets numbers between these.
+    """
+    if metric._tried is None and np.isin(P, (0, 1)).all() and np.any((Y > 0) & (Y < 1)):
+        raise ValueError(
+            f"metric {metric.name!r}: the predictions are all 0 and 1, but the targets lie between "
+            f"them: write metric.update(prediction, target), the predictions first."
+        )
 
 
 def check_answers(metric: Metric, P: Array, threshold: Any) -> None:

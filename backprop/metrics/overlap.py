@@ -11,7 +11,7 @@ from backprop.core.errors import check_room
 from backprop.core.types import Array, Shape
 from backprop.metrics.accuracy import check_rows
 from backprop.metrics.base import Metric, as_arrays
-from backprop.metrics.decisions import check_answers
+from backprop.metrics.decisions import check_answers, check_order
 
 
 class IoU(Metric):
@@ -218,6 +218,7 @@ class BinaryIoU(IoU):
         """Whether each output means yes, and whether it should."""
         P, Y = self.paired(prediction, target)
         check_answers(self, P, self.threshold)
+        check_order(self, P, Y)
         return self.threshold <= P, Y > 0.5
 
     def check_targets(self, output_shape: Shape, target: Array) -> None:

@@ -27,6 +27,7 @@ NOT_GIVEN: Any = object()
 
 STEP = "write optimizer.step(model.parameters), after model.backward()"
 ELSEWHERE = {
+    "lr": "write optimizer.learning_rate",
     "zero_grad": "model.backward() writes the gradients anew, so that none need be emptied",
     **dict.fromkeys(("apply_gradients", "apply"), STEP),
     "param_groups": "set learning_rate; layers are left out by their .trainable = False",

@@ -194,7 +194,7 @@ def _choose(runs: list[_Run], keys: str | Sequence[str] | None) -> dict[str, lis
         if not chosen[key]:
             raise ValueError(f"keys holds {key!r}, which is not recorded; there are: {there}.")
     if not chosen:
-        raise ValueError(f"There is nothing to draw: keys is {keys!r}, recorded are: {there}.")
+        raise ValueError(f"There is nothing to draw: keys is {keys!r:.60}, recorded are: {there}.")
     return chosen
 
 

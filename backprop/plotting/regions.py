@@ -130,7 +130,7 @@ def plane(predict: Any, X: Array, y: Array, resolution: int) -> Plane:
     if not callable(predict):
         raise TypeError(
             f"predict must be a model, or a function of points such as model.predict, but it is "
-            f"{predict!r}."
+            f"{predict!r:.60}."
         )
     check_function(predict, "X", "predict")
     samples = finite_array("X", X, 2)

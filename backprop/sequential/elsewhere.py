@@ -2,10 +2,13 @@
 
 from typing import Any, NoReturn
 
+from backprop.core import console
+
 NO_MODES = (
     "there are no modes: fit trains, predict and evaluate do not; forward(x, training=True) "
     "computes as training does"
 )
+OUTPUTS = "model.activations(x) gives every layer's output by its name, model.predict(x) the last"
 WEIGHTS = "write model.get_weights() or model.parameters"
 
 ELSEWHERE = {
@@ -25,12 +28,31 @@ ELSEWHERE = {
     "evaluate_generator": "model.evaluate takes generators",
     "predict_generator": "model.predict takes generators",
     "metrics_names": "write model.evaluate(x, y, return_dict=True), which has the names",
+    **dict.fromkeys(("input", "inputs"), "there is model.input_shape"),
+    **dict.fromkeys(("output", "outputs"), OUTPUTS),
     "name": "layers have names, model.layers[0].name",
     "named_parameters": "model.parameters has each with its .name",
     **dict.fromkeys(("to", "cuda", "device"), "a model computes on the CPU"),
     **dict.fromkeys(("get_config", "to_json"), "model.save(path) keeps the layers and the weights"),
 }
 """By the name of an attribute, what there is for it."""
+
+
+STEPS = "what a step computes is said by layers, a Loss and metrics of your own"
+UNCALLED = {
+    "call": "a model computes by forward(X, training=False) and backward(delta)",
+    **dict.fromkeys(("train_step", "test_step", "predict_step", "training_step"), STEPS),
+    **dict.fromkeys(("validation_step", "compute_loss", "compute_metrics"), STEPS),
+    "configure_optimizers": "compile(optimizer=…, loss=…) takes the optimizer",
+}
+"""Methods that other libraries call of a class derived from a model, and what to write here."""
+
+
+def warn_of_uncalled(kind: type) -> None:
+    """Warns of methods of a user's model class that nobody calls, if its ``fit`` is ours."""
+    names = vars(kind)
+    for name in UNCALLED.keys() & names.keys() if "fit" not in names else ():
+        console.warn(f"{kind.__name__}.{name} is never called: {UNCALLED[name]}.")
 
 
 class Missing:

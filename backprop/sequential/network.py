@@ -23,6 +23,7 @@ from backprop.engine import owners
 from backprop.engine.forward import forward_in_parts
 from backprop.layers import Chain, Input, Layer
 from backprop.layers.block import entrance, forward_through, mask_through, takes, walk
+from backprop.layers.held import warn_of_held
 from backprop.layers.input import check_brackets
 from backprop.losses import Loss
 from backprop.sequential.prediction import batch_of, predict
@@ -129,7 +130,7 @@ class Network(Weights):
         if not batch or batch[0] is not None:
             raise ShapeError(
                 f"input_shape must be the shape of a batch with None in front, such as "
-                f"(None, 784), but it is {input_shape!r}."
+                f"(None, 784), but it is {input_shape!r:.60}."
             )
         shape = check_shape(batch[1:], f"what follows None in input_shape {batch}")
         if self._parameters is not None:
@@ -156,12 +157,12 @@ class Network(Weights):
                 are drawn again, or other ones if the model has none.
         """
         self._seed_with(self._seed if seed is None else seed)
-        shape = self.input_shape
-        if shape is not None:
+        if (shape := self.input_shape) is not None:
             self._make(shape)
 
     def _make(self, shape: Shape) -> None:
         self._chain.build(shape, np.random.default_rng(self._weights_seed), self.dtype)
+        warn_of_held(self.layers)
         self._join()
 
     def _join(self) -> None:

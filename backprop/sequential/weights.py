@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from backprop import storage
 from backprop.core.durable import FilePath
@@ -14,7 +15,7 @@ from backprop.core.settings import Settings
 from backprop.core.signatures import answered
 from backprop.core.transfer import set_weights
 from backprop.core.types import Array
-from backprop.sequential.elsewhere import ELSEWHERE, Missing
+from backprop.sequential.elsewhere import ELSEWHERE, Missing, warn_of_uncalled
 from backprop.storage import models as saving
 
 OTHERS = (".tflite", ".keras", ".h5", ".pt", ".pth", ".pb", ".npz", ".safetensors")
@@ -30,6 +31,10 @@ class Weights(KnowsElsewhere, Settings):
         ("lr", "learning_rate"), "it is the optimizer's: model.optimizer.learning_rate"
     )
     _parameters: Parameters | None = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        warn_of_uncalled(cls)
 
     @property
     def parameters(self) -> Parameters:

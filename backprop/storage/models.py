@@ -146,7 +146,7 @@ def load(
     """
     if custom_objects is not None and not isinstance(custom_objects, Mapping):
         raise TypeError(
-            f"custom_objects must be a dict such as {{'Scale': Scale}}, not {custom_objects!r}."
+            f"custom_objects must be a dict such as {{'Scale': Scale}}, not {custom_objects!r:.60}."
         )
     origin, custom = repr(check_file(path)), custom_objects or {}
     for name, given in custom.items():

@@ -8,6 +8,7 @@ import numpy as np
 
 from backprop.callbacks import CallbackList
 from backprop.core.lookup import takes
+from backprop.core.settings import from_package
 from backprop.core.types import Array
 from backprop.core.walk import SIMPLE, holds_only
 from backprop.data.batches import Batch
@@ -50,6 +51,8 @@ class Evaluator:
         self.model, self.together = model, together
         self._known: Any = None
         self._told = False  # that nothing counted
+        made_by = next(kind for kind in type(model).__mro__ if "forward" in vars(kind))
+        self._own_forward = not from_package(made_by)
 
     @quietly
     def __call__(
@@ -101,9 +104,11 @@ class Evaluator:
 
     def infer(self, X: Array) -> tuple[Array, float]:
         """The output for a batch, and the penalties on what passes through the layers."""
-        if not self.model.penalizes:
+        if not self.model.penalizes and not self._own_forward:
             return self.model.infer(X), 0.0
         with collected() as penalties:
+            if self._own_forward:  # it may do more than the layers
+                return self.model.forward(X), sum(penalties)
             return forward_through(self.model.body, X), sum(penalties)
 
     def _copies(self) -> tuple[Loss, list[Metric]]:
@@ -112,7 +117,8 @@ class Evaluator:
         known: Parts = [(each, settings_of(each)) for each in of]
         if self._known is None or not alike(known, self._known):
             self._known = known
-            self._made = self.model.loss.apart(), copy.deepcopy(self.model.metrics)
+            loss = self.model.loss.unjoined if self._own_forward else self.model.loss
+            self._made = loss.apart(), copy.deepcopy(self.model.metrics)
         return self._made
 
 

@@ -153,7 +153,7 @@ def progress(verbose: int | str) -> list[Callback]:
     if verbose == "auto":
         verbose = 1 if console.is_terminal() else 2
     if verbose not in (0, 1, 2):
-        raise ValueError(f"verbose must be 0, 1, 2 or 'auto', but it is {verbose!r}.")
+        raise ValueError(f"verbose must be 0, 1, 2 or 'auto', but it is {verbose!r:.60}.")
     if verbose == 0:
         return []
     return [ProgressBar() if verbose == 1 and not console.in_notebook() else ProgressLines()]

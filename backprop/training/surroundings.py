@@ -26,6 +26,18 @@ from backprop.training.step import Step
 T = TypeVar("T")
 
 
+def warn_if_unmoved(model: Model, theta: Array) -> None:
+    """Warns if an optimizer of the user's own has left θ as it was, though g is not 0."""
+    optimizer, parameters = model.optimizer, model.parameters
+    free = [p for p in parameters if p.trainable and np.any(p.gradient)]
+    if free and optimizer.learning_rate and np.array_equal(theta, parameters.values):
+        kind = type(optimizer).__name__
+        console.warn(
+            f"{kind} has changed no weight in this fit: its update must change theta in place, as "
+            f"by theta -= …; theta = … makes another array."
+        )
+
+
 class Surroundings:
     """The base of ``Loop``, which says what the arguments are."""
 
@@ -84,6 +96,7 @@ class Surroundings:
         with self.interrupt:
             first, first_step = self.begin()
             made = model.optimizer.iterations
+            theta = None if model.optimizer.of_package else model.parameters.values.copy()
             if model.resume_at is not start:  # also for its first step: generators have changed
                 self.go_on(range(epochs.start, first))
             try:
@@ -92,6 +105,8 @@ class Surroundings:
                     first = epochs.stop
                 self.run(range(first, epochs.stop), first_step)
                 model.optimizer.finalize(model.parameters)
+                if theta is not None and model.optimizer.iterations > made:
+                    warn_if_unmoved(model, theta)
                 model.resume_at = epochs.stop, 0  # nothing raised: the end is reached
             except DivergenceError as error:
                 model.stop_training, diverged = True, error

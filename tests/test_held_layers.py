@@ -1,0 +1,140 @@
+"""Layers that a layer of one's own holds in its attributes, with weights that are not its own."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import backprop as bp
+from backprop.layers import (
+    LSTM,
+    Bidirectional,
+    Block,
+    Dense,
+    Flatten,
+    Layer,
+    ReLU,
+    Residual,
+    TransformerBlock,
+)
+
+X = np.random.default_rng(0).standard_normal((20, 3))
+
+
+class Holding(Layer):
+    """Passes everything on to layers that it made itself."""
+
+    def __init__(self, *inner):
+        super().__init__()
+        self.inner = inner
+
+    def make_parameters(self, input_shape):
+        for layer in self.inner:
+            if isinstance(layer, Layer):
+                layer.build(input_shape, np.random.default_rng(0), self.dtype)
+
+    def output_shape(self, input_shape):
+        return (3,)
+
+    def forward(self, X, training=False):
+        for layer in self.inner:
+            X = layer.forward(X, training)
+        return X
+
+    def backward(self, delta):
+        for layer in self.inner[::-1]:
+            delta = layer.backward(delta)
+        return delta
+
+
+class Adopting(Block):
+    """Holds a layer as a block does."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = self.adopt(inner)
+
+    def make_parameters(self, input_shape):
+        self.build_child(self.inner, input_shape)
+
+    def output_shape(self, input_shape):
+        return self.inner.output_shape(input_shape)
+
+    def forward(self, X, training=False):
+        return self.inner.forward(X, training)
+
+    def backward(self, delta):
+        return self.inner.backward(delta)
+
+
+class Built(Adopting):
+    """Builds its layer itself, so that the weights stay out of the block's."""
+
+    def make_parameters(self, input_shape):
+        self.inner.build(input_shape, np.random.default_rng(0), self.dtype)
+
+
+class Transposed(Layer):
+    """X Wᵀ with the W of another layer of the model."""
+
+    def __init__(self, other):
+        super().__init__()
+        self.other = other
+
+    def output_shape(self, input_shape):
+        return (3,)
+
+    def forward(self, X, training=False):
+        return X @ self.other.W.T
+
+    def backward(self, delta):
+        return delta @ self.other.W
+
+
+def fitted(*layers, X=X):
+    model = bp.Sequential([*layers, Flatten(), Dense(1)], seed=0)
+    model.compile("adam", "mse")
+    model.fit(X, X.reshape(len(X), -1)[:, 0], verbose=0)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (
+            lambda: Holding(ReLU(), Dense(3)),
+            r"Holding 'holding_1' holds Dense in self.inner\[1\]",
+        ),
+        (lambda: Holding(bp.Sequential([Dense(3)])), r"holds Dense 'dense_1' in self.inner\[0\]"),
+        (lambda: Built(Dense(3)), r"Built 'built_1' holds Dense 'dense_1' in self.children\[0\]"),
+        (
+            lambda: Residual([Holding(Dense(3))]),
+            r"Holding 'holding_1' holds Dense in self.inner\[0\]",
+        ),
+    ],
+)
+def test_weights_of_layers_in_attributes_are_warned_of(made, words):
+    words += ", whose weights .* neither trained nor saved.*Block, adopt"
+    with pytest.warns(RuntimeWarning, match=words):
+        fitted(made())
+
+
+def test_check_layer_says_the_same_once():
+    with pytest.warns(RuntimeWarning, match="Derive the class from Block") as told:
+        bp.inspection.check_layer(Holding(Dense(3)), 3)
+    assert len(told) == 1
+
+
+def test_what_is_held_on_purpose_is_not_warned_of():
+    known = fitted(Dense(3))
+    frozen = known.layers[0].copy(trainable=False)
+    encoder = Dense(2)
+    sequences = X.reshape(5, 4, 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fitted(Holding(ReLU()))
+        fitted(Holding(frozen))
+        fitted(encoder, Transposed(encoder))
+        fitted(Adopting(Bidirectional(LSTM(2))), X=sequences)
+        fitted(Adopting(TransformerBlock(1, 4)), X=sequences)
+        fitted(Adopting(Residual([Adopting(Dense(3))])))

@@ -1,0 +1,49 @@
+"""Metrics used by hand: predictions stand first, and targets in their place are noticed."""
+
+import numpy as np
+import pytest
+
+import backprop as bp
+from backprop import metrics
+from backprop.layers import Dense, Sigmoid
+
+R = np.random.default_rng(0)
+TRUE, SHARES = R.integers(0, 2, (40, 3)), R.random((40, 3))
+MADE = [
+    metrics.BinaryAccuracy,
+    metrics.Precision,
+    metrics.Recall,
+    lambda: metrics.F1Score(threshold=0.5),
+    metrics.TruePositives,
+    metrics.AUC,
+    metrics.BinaryIoU,
+    lambda: metrics.PrecisionAtRecall(0.5),
+]
+
+
+@pytest.mark.parametrize("make", MADE)
+@pytest.mark.parametrize("columns", [slice(0, 1), slice(0, 3)])
+def test_targets_in_the_place_of_predictions(make, columns):
+    metric = make()
+    words = r"predictions are all 0 and 1, but the targets lie between .* the predictions first"
+    with pytest.raises(ValueError, match=words):
+        metric.update(TRUE[:, columns], SHARES[:, columns])
+    metric.reset()
+    metric.update(SHARES[:, columns], TRUE[:, columns])
+    assert np.isfinite(metric.result())
+    hard = (SHARES[:, columns] > 0.5).astype(float)
+    metric.update(hard, TRUE[:, columns].astype(float))  # decisions may be counted, too
+
+
+def test_the_accuracy_of_one_output():
+    with pytest.raises(ValueError, match="the predictions first"):
+        metrics.Accuracy().update(TRUE[:, 0], SHARES[:, 0])
+
+
+def test_a_model_may_learn_shares():
+    names = ["binary_accuracy", "precision", "auc"]
+    model = bp.Sequential([Dense(3), Sigmoid()], seed=0)
+    model.compile("adam", "binary_crossentropy", metrics=names)
+    X = 1e4 * R.standard_normal((40, 2))  # so that all predictions are 0 or 1
+    model.fit(X, SHARES, verbose=0)
+    assert np.isfinite(model.evaluate(X, SHARES)).all()

@@ -1,0 +1,86 @@
+"""A model whose class has a forward of its own: what is evaluated is what it computes."""
+
+import numpy as np
+import pytest
+
+import backprop as bp
+from backprop.layers import ActivityRegularization, Dense, Sigmoid, Softmax, Tanh
+
+R = np.random.default_rng(0)
+X, NUMBERS = R.standard_normal((40, 3)), R.standard_normal((40, 1))
+CLASSES = R.integers(0, 2, 40)
+
+
+class Doubling(bp.Sequential):
+    """f(2 X)."""
+
+    def forward(self, X, training=False):
+        return super().forward(2 * np.asarray(X), training)
+
+
+CASES = [
+    ([Dense(4), Tanh(), Dense(1)], "mse", NUMBERS),
+    ([Dense(1), Sigmoid()], "binary_crossentropy", CLASSES),
+    ([Dense(2), Softmax()], "sparse_categorical_crossentropy", CLASSES),
+    ([Dense(4), ActivityRegularization(l2=0.1), Dense(1)], "mse", NUMBERS),
+]
+
+
+@pytest.mark.parametrize(("layers", "loss", "y"), CASES, ids=lambda case: str(case)[:20])
+def test_evaluation_and_validation_go_by_a_forward_of_ones_own(layers, loss, y):
+    model = Doubling(layers, seed=0, dtype="float64")
+    model.compile("sgd", loss, metrics=["mae"] if loss == "mse" else ["accuracy"])
+    history = model.fit(X, y, validation_data=(X, y), verbose=0).history
+    plain = bp.Sequential([layer.copy() for layer in model.layers], dtype="float64")
+    plain.compile("sgd", loss, metrics=["mae"] if loss == "mse" else ["accuracy"])
+    expected = plain.evaluate(2 * X, y)
+    np.testing.assert_allclose(model.evaluate(X, y), expected, rtol=1e-12)
+    np.testing.assert_allclose([v[-1] for k, v in history.items() if k[:3] == "val"], expected)
+    np.testing.assert_allclose(model.test_on_batch(X, y), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("call", r"Net\.call is never called: a model computes by forward\(X, training=False\)"),
+        ("train_step", r"Net\.train_step is never called: what a step computes is said by layers"),
+        ("compute_loss", r"Net\.compute_loss is never called: .* a Loss and metrics of your own"),
+        ("configure_optimizers", r"is never called: compile\(optimizer=…, loss=…\)"),
+    ],
+)
+def test_methods_that_other_libraries_call_are_warned_of(name, words):
+    with pytest.warns(RuntimeWarning, match=words):
+        type("Net", (bp.Sequential,), {name: lambda self, *given: None})
+
+
+def test_a_fit_of_ones_own_may_call_what_it_likes():
+    class Net(bp.Sequential):
+        def train_step(self, x, y):
+            return self.train_on_batch(x, y)
+
+        def fit(self, x, y):
+            return self.train_step(x, y)
+
+    model = Net([Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    assert model.fit(X, NUMBERS) > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("inputs", "there is model.input_shape"),
+        ("output", r"model.activations\(x\) gives every layer's output by its name"),
+    ],
+)
+def test_other_names_of_inputs_and_outputs(name, words):
+    with pytest.raises(AttributeError, match=words):
+        getattr(bp.Sequential([Dense(1)]), name)
+
+
+def test_another_name_of_the_learning_rate():
+    optimizer = bp.optimizers.Adam()
+    with pytest.raises(AttributeError, match=r"Adam has no attribute 'lr': write optimizer\.learn"):
+        optimizer.lr *= 0.5
+    with pytest.raises(AttributeError, match="nobody reads 'lr' of Adam: set learning_rate"):
+        optimizer.lr = 0.5

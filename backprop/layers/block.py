@@ -23,7 +23,6 @@ from backprop.layers.returned import (
     check_size,
     check_unchanged,
     copy_at_first,
-    warn_of_layers_apart,
 )
 
 METHODS = {
@@ -139,8 +138,6 @@ class Block(Layer):
     def build_child(self, layer: Layer, input_shape: Shape) -> Shape:
         """Builds a layer that it holds, and returns the shape of one sample of its output."""
         layer.build(input_shape, self._rng, self.dtype)
-        if not layer.of_package:
-            warn_of_layers_apart(layer)
         for parameter in layer.parameters:
             parameter.name = f"{layer.name}.{parameter.name}"
         self.parameters += layer.parameters

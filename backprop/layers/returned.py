@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core import console
 from backprop.core.arrays import is_masked
 from backprop.core.checks import is_row
 from backprop.core.errors import ShapeError, check_room
@@ -141,17 +140,3 @@ def check_unchanged(
             f"array, or compute in a copy."
         )
     vars(layer)["_looked_at"].add(call)
-
-
-def warn_of_layers_apart(layer: Layer) -> None:
-    """Warns of layers that a layer of the user's own, which is built, holds as mere attributes."""
-    mine = {id(parameter) for parameter in layer.parameters}
-    for held in vars(layer).values():
-        for inner in held if isinstance(held, list | tuple) else (held,):
-            if isinstance(inner, Layer) and any(id(p) not in mine for p in inner.parameters):
-                console.warn(
-                    f"{layer} holds {inner}, whose parameters are none of its own: they are "
-                    f"neither trained nor saved. Derive {type(layer).__name__} from Block, and "
-                    f"call self.adopt(…) with that layer in __init__, and self.build_child(…) in "
-                    f"make_parameters."
-                )

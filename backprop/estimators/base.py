@@ -264,8 +264,7 @@ class Regresses(Scores, RegressorMixin):
     def _finish(self, samples: Samples) -> None:
         """Takes note of how far the targets scatter around the mean of several networks."""
         networks, n_targets = self._networks(), math.prod(samples.y.shape[1:])
-        if hasattr(self, "noise_"):
-            del self.noise_  # of another fit
+        self.__dict__.pop("noise_", None)  # that of another fit
         if len(networks) > 1 and networks[0].output_shape == (n_targets,):
             mean = np.mean([model.predict(samples.X) for model in networks], axis=0)
             error = (samples.y.reshape(mean.shape) - mean) ** 2
@@ -275,9 +274,7 @@ class Regresses(Scores, RegressorMixin):
         """R² of the predicted numbers; see ``Scores``."""
         y = as_given(y, "y", numbers=True)
         check_is_fitted(self)
-        n_outputs, n_targets = (
-            math.prod(each) for each in (self.models_[0].output_shape, np.shape(y)[1:])
-        )
+        n_outputs, n_targets = map(math.prod, (self.models_[0].output_shape, np.shape(y)[1:]))
         if n_outputs != n_targets:
             raise ValueError(
                 f"score compares a prediction with each target, but there are {n_outputs} outputs "

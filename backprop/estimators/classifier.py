@@ -66,9 +66,10 @@ class MLPClassifier(Classifies, MLP):
         metrics: What to report in ``history_`` beside the loss. They see classes as 0, 1, ….
         schedule: A schedule of ``bp.schedules`` for η, in the place of ``learning_rate``.
         dtype: "float32" is quicker; None takes the dtype of X.
-        n_members: How many networks are trained, in step, each from weights of its own. The mean of
-            their probabilities is predicted; each stops by itself; what is said of a fit are the
-            means over the networks. ``coefs_`` are those of the first.
+        n_members: How many networks are trained, in step (with weights of samples or classes one
+            after the other), each from weights of its own. The mean of their probabilities is
+            predicted; each stops by itself; what is said of a fit are the means over the networks.
+            ``coefs_`` are those of the first.
 
     Attributes:
         classes_: The classes in order.

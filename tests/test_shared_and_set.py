@@ -260,7 +260,9 @@ class AddingHolder(Holder):
 
 def test_a_layer_that_is_held_as_a_mere_attribute():
     model = bp.Sequential([Holder(), Dense(3)])
-    with pytest.warns(RuntimeWarning, match=r"'holder_1' holds Dense in self\.dense, whose weights"):
+    with pytest.warns(
+        RuntimeWarning, match=r"'holder_1' holds Dense in self\.dense, whose weights"
+    ):
         model.build((None, 6))
     bp.Sequential([AddingHolder(), Dense(3)]).build((None, 6))
 

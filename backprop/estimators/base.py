@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backprop import plotting
-from backprop.core.array_errors import refuse_kind
-from backprop.core.arrays import to_array
+from backprop.core.arrays import as_numbers
 from backprop.core.durable import FilePath
 from backprop.core.types import Array, is_sparse
 from backprop.estimators.given import as_given, check_given
@@ -79,12 +78,10 @@ class Estimator(BaseEstimator):
         """
         X, y = as_given(X, "X"), as_given(y, "y", numbers=not self._sees_labels)
         if is_sparse(y) and not self._sees_labels:
-            to_array(y, "y")  # which says what to pass
+            as_numbers(y, "y")  # which says what to pass
         rules |= {"accept_sparse": SPARSE, "multi_output": True, "reset": reset}
         X, y = validate_data(self, X, y, y_numeric=not self._sees_labels, **rules)
-        if not self._sees_labels and y.dtype.kind in "US":
-            refuse_kind(y, "y must hold numbers, but ", "it")
-        return X, one_axis(y)
+        return X, one_axis(y if self._sees_labels else as_numbers(y, "y"))
 
     @property
     def model_(self) -> Any:

@@ -24,7 +24,7 @@ EAGER = {
     *(f"backprop.{folder}" for folder in FOLDERS),
     *("backprop.callbacks.base", "backprop.schedules.base"),
     *(f"backprop.layers.{file}" for file in ("base", "checked", "input", "block", "chain")),
-    "backprop.layers.returned",
+    *("backprop.layers.held", "backprop.layers.returned"),
     *(f"backprop.layers.{file}" for file in ("embedding", "scaling", "standardization")),
     *(f"backprop.layers.{file}" for file in ("along_axes", "regularization")),
 }

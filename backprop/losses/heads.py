@@ -71,7 +71,8 @@ class MatchedHead(Loss):
     def apart(self) -> Self:
         """The same head with a loss and an activation of its own."""
         twin = super().apart()
-        twin.loss, twin.activation = self.loss.apart(), copy.copy(self.activation)
+        # past what looks at changed settings: they are the same
+        vars(twin).update(loss=self.loss.apart(), activation=copy.copy(self.activation))
         return twin
 
     @property

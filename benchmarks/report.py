@@ -54,8 +54,8 @@ CONTENTION = """\
 Microseconds per step alone → beside a process that keeps a core busy, and how many times that is. \
 Threads that wait for each other lose more than half of their speed when one of them has no core \
 to run on. A single thread loses nothing, but is slower when no other process needs the cores. \
-Ours therefore changes to one thread when it notices the other process; here it does so anew in \
-each round, a fit of a second. The control has NumPy's default, as many threads as cores."""
+Ours meets the others rarely, and leaves no product to several threads; each round is a fit of a \
+second. The control has NumPy's default, as many threads as cores."""
 SWEEPS = """\
 Microseconds per step with SGD, in rounds of {seconds:g} s or more; p of time ∝ sizeᵖ, fitted to \
 the upper half of the sizes."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any, Self
 
-from backprop.core.buffers import writable
+from backprop.core.buffers import Buffers, writable
 from backprop.core.lookup import NOT_TAKEN, arguments_of, check_call, takes
 
 PACKAGE = __name__.partition(".")[0]
@@ -168,6 +168,14 @@ class Settings:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(writable(state))
+
+    def __copy__(self) -> Self:
+        """As ``copy.copy`` makes it, but with memory of its own to compute in."""
+        twin = object.__new__(type(self))
+        twin.__setstate__(self.__getstate__())
+        if isinstance(vars(twin).get("buffers"), Buffers):
+            vars(twin)["buffers"] = Buffers()
+        return twin
 
     def check_setting(self, name: str) -> None:
         """Refuses a change that would have no effect; there are none unless overridden.

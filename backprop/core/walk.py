@@ -44,19 +44,24 @@ SIMPLE = (bool, int, float, str, np.generic)
 
 
 def numbers_of(part: object, kinds: tuple[type, ...] = SIMPLE) -> dict[str, Any]:
-    """The public attributes that are of these kinds, or tuples of such."""
+    """The public attributes that are of these kinds, or tuples and lists of such, as tuples."""
     return {
-        name: value
+        name: as_tuples(value)
         for name, value in vars(part).items()
         if name[0] != "_" and holds_only(value, kinds)
     }
 
 
 def holds_only(value: object, kinds: tuple[type, ...]) -> bool:
-    """Whether a value is of one of these kinds, or a tuple of such."""
-    if isinstance(value, tuple):
-        return all(holds_only(each, kinds) for each in value)
+    """Whether a value is of one of these kinds, or a tuple or list of such, or of None."""
+    if isinstance(value, tuple | list):
+        return all(each is None or holds_only(each, kinds) for each in value)
     return isinstance(value, kinds)
+
+
+def as_tuples(value: object) -> Any:
+    """The value as it is now: tuples in the place of lists, which may be written into."""
+    return tuple(map(as_tuples, value)) if isinstance(value, tuple | list) else value
 
 
 def from_here(part: object) -> bool:

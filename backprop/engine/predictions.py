@@ -137,7 +137,7 @@ def recorded_pass(model: Model, X: Array) -> RecordedPass | None:
     """Records a pass; None if it cannot be made again from its calls, or needs much memory."""
     loss = loss_of(model)
     parts = [*model.layers, *([loss, getattr(loss, "loss", loss)] if loss else [])]
-    if not all(map(from_here, parts)) or any(hasattr(part, "children") for part in parts):
+    if not all(map(from_here, (model, *parts))) or any(hasattr(part, "children") for part in parts):
         return None
     kept = np.array(X, model.dtype, order="C")
     tape = Tape(model.parameters.values)

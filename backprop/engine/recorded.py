@@ -260,10 +260,15 @@ def settings(model: Model) -> list[Any]:
 
 def form(model: Model) -> list[Any]:
     """What is the same in built models that differ in weights, names, seeds and learning rates."""
-    found: list[Any] = [model.dtype, *(p.trainable for p in model.parameters)]
+    found: list[Any] = [model.dtype]
+    for p in model.parameters:
+        penalty = p.regularizer
+        found.append((p.trainable, type(penalty), numbers_of(penalty) if penalty else None))
     for part in (*parts(model), model.optimizer, *model.metrics):
-        numbers = numbers_of(part)
-        found.append((type(part), {n: numbers[n] for n in numbers.keys() - {"name", "seed"}}))
+        numbers, trainable = numbers_of(part), getattr(part, "trainable", None)
+        lists = {n: len(v) for n, v in vars(part).items() if isinstance(v, list)}  # as of children
+        numbers = {n: numbers[n] for n in numbers.keys() - {"name", "seed"}}
+        found.append((type(part), trainable, numbers, lists))
     return found
 
 

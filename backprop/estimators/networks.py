@@ -206,8 +206,9 @@ def take_weights(model: Any, coefs: Iterable[Any], intercepts: Iterable[Any]) ->
 def forget_batch(model: Any) -> None:
     """Lets go of what the last batch left in the layers and in the loss, and of their buffers."""
     for part in parts(model):
+        ours = getattr(part, "of_package", True)  # arrays of others' parts may be what they are
         for name, value in vars(part).items():
-            if isinstance(value, np.ndarray):
+            if isinstance(value, np.ndarray) and ours:
                 vars(part)[name] = None
             elif isinstance(value, Buffers):
                 value.clear()

@@ -89,6 +89,8 @@ def train_together(
     """
     if mlp.callbacks or samples.weight is not None or type(samples.X) is not np.ndarray:
         return False
+    if not experiments.many.alike(models):
+        return False
     kept: dict[int, Array] = {}
 
     def after_epoch(epoch: int, logs: Sequence[dict[str, float]]) -> bool:

@@ -286,6 +286,11 @@ def plain_training(model: Model) -> bool:
     )
 
 
+def alike(models: Sequence[Model]) -> bool:
+    """Whether models may be trained together on the same samples, none with a metric of another."""
+    return len(groups(models, [None] * len(models))) == 1 and have_their_own_metrics(models)
+
+
 def validation(model: Any, validation_data: Any = None, **arguments: Any) -> Source | None:
     """Makes all checks that ``fit`` makes before it begins, and changes nothing in the model.
 

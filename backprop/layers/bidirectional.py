@@ -11,7 +11,7 @@ from backprop.core.checks import check_choice
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, Interval, Shape, as_array
 from backprop.layers.base import Layer
-from backprop.layers.block import Block
+from backprop.layers.block import Block, backward_of
 
 MODES = ("concat", "sum", "ave", "mul")
 
@@ -163,7 +163,7 @@ class Bidirectional(Block):
         passed = []
         for layer, D in zip(self.children, self.parts_of(delta), strict=True):
             layer.delta = D
-            passed.append(layer.backward(D))
+            passed.append(backward_of(layer, D, self.needs_input_gradient))
         first, second = passed
         if first is None or second is None:
             return None

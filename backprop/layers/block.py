@@ -250,18 +250,30 @@ def backward_through(layers: Sequence[Layer], delta: Array) -> Array | None:
     for layer in reversed(layers):
         layer.delta = passed
         if passed is not None:
-            before = copy_at_first(layer, passed, "backward")
-            if before is None:
-                passed = layer.backward(passed)
-            else:
-                passed = backward_looked_at(layer, passed, before)
-            if passed is None and layer.needs_input_gradient and layer is not layers[0]:
-                raise TypeError(
-                    f"{layer}.backward returned None, but the layers before it need ∂E/∂X: return "
-                    f"it."
-                )
-            if passed is not None and not layer.of_package and layer.needs_input_gradient:
-                check_input_delta(layer, passed)
+            passed = backward_of(layer, passed, layer is not layers[0])
+    return passed
+
+
+def backward_of(layer: Layer, delta: Array, needed: bool = True) -> Array | None:
+    """What one layer passes back, looked at if it is the user's own.
+
+    Args:
+        layer: The layer.
+        delta: ∂E/∂ its outputs.
+        needed: Whether there is something before it that may need ∂E/∂X.
+
+    Raises:
+        TypeError: It returns none although that is needed.
+        ShapeError: It returns an array of another shape than its input's.
+    """
+    before = copy_at_first(layer, delta, "backward")
+    passed = layer.backward(delta) if before is None else backward_looked_at(layer, delta, before)
+    if passed is None and layer.needs_input_gradient and needed:
+        raise TypeError(
+            f"{layer}.backward returned None, but the layers before it need ∂E/∂X: return it."
+        )
+    if passed is not None and not layer.of_package and layer.needs_input_gradient:
+        check_input_delta(layer, passed)
     return passed
 
 

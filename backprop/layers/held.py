@@ -1,8 +1,9 @@
-"""Looks for layers that a layer of the user's own holds without making their weights its own."""
+"""Looks at what layers hold: each parameter by a name, and layers whose weights are no one's."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from backprop.core import console
+from backprop.core.parameters import Parameter
 from backprop.core.walk import objects_in
 from backprop.layers.base import Layer
 from backprop.layers.block import Block, walk
@@ -28,6 +29,23 @@ def warn_of_held(layers: Iterable[Layer]) -> None:
                     f"freeze it if it is to stay as it is."
                 )
                 break
+
+
+def distinct(parameters: Sequence[Parameter]) -> Sequence[Parameter]:
+    """The parameters, no two of which may have one name: files go by that.
+
+    Raises:
+        ValueError: Two have.
+    """
+    names: set[str] = set()
+    for parameter in parameters:
+        if parameter.name in names:
+            raise ValueError(
+                f"two parameters of the model are called {parameter.name!r}: give each layer a "
+                f"name of its own."
+            )
+        names.add(parameter.name)
+    return parameters
 
 
 def has_others(layer: Layer, known: set[int]) -> bool:

@@ -13,7 +13,7 @@ from backprop.core.errors import ShapeError
 from backprop.core.frozen import FixedList
 from backprop.core.types import Array, Shape, as_array
 from backprop.layers.base import Layer
-from backprop.layers.block import ADVICE, Block, forward_through, warn_of_one_alone
+from backprop.layers.block import ADVICE, Block, backward_of, forward_through, warn_of_one_alone
 from backprop.layers.chain import as_layer
 
 MERGES = ("concatenate", "add", "multiply", "average", "maximum")
@@ -129,7 +129,7 @@ class Parallel(Block):
         dX: Array | None = None
         for b, branch in enumerate(self.branches):
             branch.delta = self.branch_delta(b, delta)
-            passed = branch.backward(branch.delta)
+            passed = backward_of(branch, branch.delta, self.needs_input_gradient)
             if passed is None:
                 continue
             if dX is None:

@@ -9,7 +9,7 @@ import numpy as np
 from backprop.core.errors import ShapeError
 from backprop.core.masks import refusal
 from backprop.core.types import Array, Interval, Shape, as_array
-from backprop.layers.block import Block, forward_through
+from backprop.layers.block import Block, backward_of, forward_through
 from backprop.layers.chain import as_layer, ending
 
 
@@ -105,7 +105,7 @@ class TimeDistributed(Block):
         """∂E/∂x_t = δ_t · ∂f/∂x_t."""
         self.check_delta(delta, self._Y)
         self.layer.delta = delta.reshape(-1, *delta.shape[2:])
-        dX = self.layer.backward(self.layer.delta)
+        dX = backward_of(self.layer, self.layer.delta, self.needs_input_gradient)
         return None if dX is None else dX.reshape(*delta.shape[:2], *dX.shape[1:])
 
 

@@ -55,6 +55,12 @@ def get(optimizer: str | Optimizer) -> Optimizer:
             f"slots of {type(found).__name__} must be a tuple of names, but it is "
             f"{found.slots!r}: write slots = ({found.slots!r},), with a comma."
         )
+    for slot in ("average", "gradient_accumulator"):
+        if slot in found.slots:
+            raise ValueError(
+                f"slots of {type(found).__name__} hold {slot!r}, which an Optimizer keeps vectors "
+                f"of its own under: take another name."
+            )
     methods = {"minimize": "loss_and_gradient, theta, after_iteration, iterations"}
     if not found.full_batch:
         update = ", ".join(["theta, g, scratch", *found.slots])

@@ -23,7 +23,7 @@ from backprop.engine import owners
 from backprop.engine.forward import forward_in_parts
 from backprop.layers import Chain, Input, Layer
 from backprop.layers.block import entrance, forward_through, mask_through, takes, walk
-from backprop.layers.held import warn_of_held
+from backprop.layers.held import distinct, warn_of_held
 from backprop.layers.input import check_brackets
 from backprop.losses import Loss
 from backprop.sequential.prediction import batch_of, predict
@@ -166,7 +166,7 @@ class Network(Weights):
         self._join()
 
     def _join(self) -> None:
-        parameters = Parameters(self._chain.parameters, self.dtype)
+        parameters = Parameters(distinct(self._chain.parameters), self.dtype)
         self._regularized = [p for p in parameters if p.regularizer is not None]
         self._penalizing = [layer for _, layer in walk(self.layers) if layer.penalizes]
         self._entrance = entrance(self.layers)

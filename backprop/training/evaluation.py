@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -115,11 +116,18 @@ class Evaluator:
         """Copies of the loss and the metrics, for whose sake nothing of the model's is touched."""
         of = [self.model.loss, self.model.loss.unjoined, *self.model.metrics]
         known: Parts = [(each, settings_of(each)) for each in of]
-        if self._known is None or not alike(known, self._known):
+        if self._known is None or any(map(may_change, of)) or not alike(known, self._known):
             self._known = known
             loss = self.model.loss.unjoined if self._own_forward else self.model.loss
             self._made = loss.apart(), copy.deepcopy(self.model.metrics)
         return self._made
+
+
+def may_change(part: object) -> bool:
+    """Whether it, or what it calls, is an object of the user's own, which may hold anything."""
+    called = (part, getattr(part, "loss", None), getattr(part, "function", None))
+    known = (getattr(each, "of_package", isinstance(each, FunctionType)) for each in called if each)
+    return not all(known)
 
 
 def settings_of(part: object) -> dict[str, Any]:

@@ -295,3 +295,28 @@ def test_pickled_estimators_keep_the_arrays_of_a_loss_of_ones_own():
     other = pickle.loads(pickle.dumps(one))
     np.testing.assert_array_equal(other.loss.w, [1.0, 5.0])
     other.partial_fit(X, X[:, :2])
+
+
+def test_a_backward_that_training_does_not_call_is_warned_of():
+    with pytest.warns(RuntimeWarning, match=r"Tripled\.backward is not called by fit"):
+
+        class Tripled(Scaled):
+            def backward(self, delta=None):
+                return super().backward(delta)
+
+    class Right(Scaled):
+        scale = 3.0
+
+        def backpropagate(self, delta):
+            return super().backpropagate(self.scale * delta)
+
+    model = Right([Dense(4), Tanh(), Dense(1)], seed=0, dtype="float64")
+    model.compile(SGD(1.0), "mse")
+    model.build((None, 4))
+    assert bp.inspection.check_gradients(model, X[:8], Y[:8]).ok  # by backward
+    before = model.parameters.values.copy()
+    model.loss.forward(model.forward(X[:8], training=True), Y[:8])
+    model.backward()
+    g = model.parameters.gradients.copy()
+    model.fit(X[:8], Y[:8], batch_size=8, shuffle=False, verbose=0)
+    np.testing.assert_allclose(before - model.parameters.values, g)

@@ -40,7 +40,7 @@ ELSEWHERE = {
 
 STEPS = "what a step computes is said by layers, a Loss and metrics of your own"
 UNCALLED = {
-    "call": "a model computes by forward(X, training=False) and backward(delta)",
+    "call": "a model computes by forward(X, training=False) and backpropagate(delta)",
     **dict.fromkeys(("train_step", "test_step", "predict_step", "training_step"), STEPS),
     **dict.fromkeys(("validation_step", "compute_loss", "compute_metrics"), STEPS),
     "configure_optimizers": "compile(optimizer=…, loss=…) takes the optimizer",
@@ -51,8 +51,15 @@ UNCALLED = {
 def warn_of_uncalled(kind: type) -> None:
     """Warns of methods of a user's model class that nobody calls, if its ``fit`` is ours."""
     names = vars(kind)
-    for name in UNCALLED.keys() & names.keys() if "fit" not in names else ():
+    if "fit" in names:
+        return
+    for name in UNCALLED.keys() & names.keys():
         console.warn(f"{kind.__name__}.{name} is never called: {UNCALLED[name]}.")
+    if "backward" in names and "backpropagate" not in names:
+        console.warn(
+            f"{kind.__name__}.backward is not called by fit, which calls backpropagate(delta) with "
+            f"∂E/∂output: define that one."
+        )
 
 
 class Missing:

@@ -646,3 +646,31 @@ def test_metrics_of_ones_own_go_on_in_the_middle_of_an_epoch(make, at, tmp_path)
     with pytest.raises(PowerCut):
         fit(model(), backup, power_cut, epochs=3)
     assert fit(model(), BackupAndRestore(tmp_path, 1), epochs=3).history == expected
+
+
+@pytest.mark.parametrize("stop", [1, 5])
+def test_a_stream_that_is_resumed_in_its_first_epoch_begins_once(stop, tmp_path):
+    X = np.random.default_rng(0).standard_normal((64, 4))
+
+    def source():
+        rng = np.random.default_rng(7)
+        return lambda: ((X[rows], X[rows, :1]) for rows in np.split(rng.permutation(64), 8))
+
+    def fit(*callbacks):
+        model = bp.Sequential([bp.Input(4), bp.layers.Dense(1)], seed=0)
+        model.compile("adam", "mse")
+        model.fit(source(), epochs=1, verbose=0, callbacks=list(callbacks))
+        return model.parameters.values
+
+    def leave(batch, logs):
+        if batch == stop:
+            raise KeyError
+
+    expected = fit()
+    with pytest.raises(KeyError):
+        fit(
+            bp.callbacks.BackupAndRestore(tmp_path / "b", 1),
+            bp.callbacks.LambdaCallback(on_train_batch_end=leave),
+        )
+    resumed = fit(bp.callbacks.BackupAndRestore(tmp_path / "b", 1))
+    np.testing.assert_array_equal(resumed, expected)

@@ -79,11 +79,11 @@ class Items:
     def go_on(self, epochs: int) -> None:
         """Continues as if so many epochs had been drawn, in another process perhaps.
 
-        What begins anew in every epoch does so. A generator that had not begun before is drawn from
-        until it is there; one that had is where its owner left it.
+        What begins anew in every epoch does so. A generator that had not begun is drawn from.
         """
         if self._iterator is None:
-            self._begun = None
+            drawn = epochs or isinstance(self._source, Numbered)
+            self._begun, self._rng = None if drawn else self._begun, None  # begun: the first epoch
         elif self._fresh and self._limit is not None:
             for _ in itertools.islice(self._begun or (), epochs * self._limit):
                 pass

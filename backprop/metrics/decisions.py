@@ -42,9 +42,10 @@ def check_order(metric: Metric, P: Array, Y: Array) -> None:
     """Checks that a metric that is used by hand is not given the targets first.
 
     Raises:
-        ValueError: The predictions are all 0 and 1, and the targets numbers between these.
+        ValueError: The predictions are all 0 and 1, and the targets many numbers between these.
     """
-    if metric._tried is None and np.isin(P, (0, 1)).all() and np.any((Y > 0) & (Y < 1)):
+    # a smoothed label is one of two numbers; `weighted` is set by those who train
+    if metric._tried is None and np.isin(P, (0, 1)).all() and len(np.unique(Y)) > 2:
         raise ValueError(
             f"metric {metric.name!r}: the predictions are all 0 and 1, but the targets lie between "
             f"them: write metric.update(prediction, target), the predictions first."

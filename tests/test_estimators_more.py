@@ -15,7 +15,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 import backprop as bp
 from backprop import estimators
-from backprop.estimators import MLPClassifier, MLPRegressor, networks
+from backprop.estimators import MLPClassifier, MLPRegressor, networks, training
 from backprop.estimators.steps import PenalisedSteps
 from backprop.experiments import many
 from backprop.layers import BatchNormalization, Dense, Dropout, ReLU, Softmax
@@ -221,15 +221,14 @@ def test_members_train_in_step_as_each_would_alone(iris, arguments, monkeypatch)
     by_epochs = [model.history.history["loss"] for model in together.models_]
     monkeypatch.setattr(many, "TOGETHER_BELOW", 0)
 
-    def own_order(mlp, model, told, samples, held_out, epochs, random):
-        from backprop.estimators import training
+    by_batches, order = training.train_by_batches, training.Order
 
-        original_order = training.Order
+    def own_order(mlp, model, *others):
         monkeypatch.setattr(training, "Order", lambda _: model.generators["shuffle"])
-        training.train_by_batches(mlp, model, told, samples, held_out, epochs, random)
-        monkeypatch.setattr(training, "Order", original_order)
+        by_batches(mlp, model, *others)
+        monkeypatch.setattr(training, "Order", order)
 
-    monkeypatch.setattr("backprop.estimators.mlp.train_by_batches", own_order)
+    monkeypatch.setattr(training, "train_by_batches", own_order)
     alone = ensemble(MLPClassifier, **arguments).fit(X, y, validation_data=(X[:20], y[:20]))
     stopped = [record.n_iter_ for record in together._records]
     assert stopped == [record.n_iter_ for record in alone._records]

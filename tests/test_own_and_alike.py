@@ -320,3 +320,35 @@ def test_a_backward_that_training_does_not_call_is_warned_of():
     g = model.parameters.gradients.copy()
     model.fit(X[:8], Y[:8], batch_size=8, shuffle=False, verbose=0)
     np.testing.assert_allclose(before - model.parameters.values, g)
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer", "ignore:.*diverged", "ignore:row 0")
+def test_a_network_that_diverges_leaves_the_others_to_go_on():
+    y = X @ [1.0, 2.0, 3.0, 4.0]
+    made = MLPRegressor(
+        activation="identity",
+        solver="sgd",
+        learning_rate_init=0.15,
+        batch_size=20,
+        hidden_layer_sizes=(7,),
+        max_iter=60,
+        early_stopping=True,
+        n_members=3,
+        random_state=1,
+    )
+    with np.errstate(all="warn"):
+        made.fit(X, y, sample_weight=np.ones(60))
+    trained = [model.optimizer.iterations for model in made.models_]
+    assert min(trained) > 0, trained
+
+
+def test_quantiles_with_weights_of_their_own():
+    w = R.uniform(0.5, 2.0, (60, 3))
+    model = bp.Sequential([bp.Input(4), Dense(3)], seed=0, dtype="float64")
+    model.compile("sgd", Quantile([0.1, 0.5, 0.9]))
+    d = Y - model.predict(X)
+    each = np.maximum(np.array([0.1, 0.5, 0.9]) * d, (np.array([0.1, 0.5, 0.9]) - 1) * d)
+    found = model.evaluate(X, Y, sample_weight=w)
+    np.testing.assert_allclose(found, (w * each).mean())
+    assert bp.inspection.check_gradients(model, X[:9], Y[:9], sample_weight=w[:9]).ok
+    assert "0.1" in str(model.explain(X[:2], Y[:2]))

@@ -42,8 +42,8 @@ from backprop.estimators.samples import (
 from backprop.estimators.scikit import ConvergenceWarning, check_random_state
 from backprop.estimators.training import (
     batch_size_of,
-    train_by_batches,
     train_by_lbfgs,
+    train_in_turn,
     train_together,
 )
 
@@ -279,8 +279,7 @@ class MLP(Estimator):
             told.append(Convergence(self, record, n, score, bool(self.verbose) and alone))
         try:
             if alone or not train_together(self, self.models_, told, samples, held_out, epochs):
-                for model, each in zip(self.models_, told, strict=True):
-                    train_by_batches(self, model, each, samples, held_out, epochs, random)
+                train_in_turn(self, told, samples, held_out, epochs, random)
         finally:
             for each in told:
                 each.restore_best()

@@ -11,6 +11,7 @@ from backprop import experiments
 from backprop.callbacks import Callback
 from backprop.core import console
 from backprop.core.checks import check_list
+from backprop.core.errors import DivergenceError
 from backprop.core.types import Array
 from backprop.engine.threads import single_blas_threads
 from backprop.estimators.convergence import Convergence
@@ -69,6 +70,29 @@ def train_by_batches(
     model.history = plan.history
     with single_blas_threads(), PenalisedSteps(model, mlp.alpha, bool(mlp.callbacks)) as step:
         Loop(model, plan, step, "raise").fit()
+
+
+def train_in_turn(
+    mlp: Any,
+    told: Sequence[Convergence],
+    samples: Samples,
+    held_out: Sequence[Any] | None,
+    epochs: int,
+    random: Any,
+) -> None:
+    """Trains the networks one after the other; one that diverges does not end the others.
+
+    Raises:
+        DivergenceError: One has diverged.
+    """
+    diverged: DivergenceError | None = None
+    for model, each in zip(mlp.models_, told, strict=True):
+        try:
+            train_by_batches(mlp, model, each, samples, held_out, epochs, random)
+        except DivergenceError as error:
+            diverged = diverged or error
+    if diverged is not None:
+        raise diverged
 
 
 def train_together(

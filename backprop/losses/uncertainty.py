@@ -100,7 +100,11 @@ class Quantile(Loss):
 
     def centred(self, like: Array) -> Any:
         """q − ½, one for each output or one for all."""
-        return centred(tuple(self.q), like.dtype) if is_row(self.q) else self.q - 0.5
+        if not is_row(self.q):
+            return self.q - 0.5
+        found = centred(tuple(self.q), like.dtype)
+        # where outputs have weights of their own, each stands by itself, (N, K, 1)
+        return found if like.shape[-1] == len(found) else found[:, np.newaxis]
 
 
 class GaussianNegativeLogLikelihood(Loss):

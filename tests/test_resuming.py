@@ -674,3 +674,38 @@ def test_a_stream_that_is_resumed_in_its_first_epoch_begins_once(stop, tmp_path)
         )
     resumed = fit(bp.callbacks.BackupAndRestore(tmp_path / "b", 1))
     np.testing.assert_array_equal(resumed, expected)
+
+
+@pytest.mark.parametrize("stop", [3, 9, 13])
+def test_files_that_are_shuffled_go_on_in_the_order_of_the_epoch(stop, tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    rng = np.random.default_rng(0)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for k in range(10):
+            pixels = rng.integers(0, 256, (2, 2, 3), np.uint8)
+            image.fromarray(pixels).save(tmp_path / name / f"{k}.png")
+
+    def fit(*callbacks):
+        images = bp.datasets.from_image_folder(tmp_path, (2, 2), batch_size=4)
+        layers = [bp.layers.Rescaling(1 / 255), bp.layers.Flatten(), bp.layers.Dense(2)]
+        model = bp.Sequential([bp.Input((2, 2, 3)), *layers, bp.layers.Softmax()], seed=0)
+        model.compile("adam", "sparse_categorical_crossentropy")
+        history = model.fit(images, epochs=3, verbose=0, callbacks=list(callbacks))
+        return [model.parameters.values.tolist(), history.history]
+
+    steps = []
+
+    def leave(batch, logs):
+        steps.append(batch)
+        if len(steps) == stop:
+            raise KeyError
+
+    expected = fit()
+    backup = tmp_path.parent / f"{tmp_path.name}.backup"
+    with pytest.raises(KeyError):
+        fit(
+            bp.callbacks.BackupAndRestore(backup, 1),
+            bp.callbacks.LambdaCallback(on_train_batch_end=leave),
+        )
+    assert fit(bp.callbacks.BackupAndRestore(backup, 1)) == expected

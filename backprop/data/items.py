@@ -77,13 +77,12 @@ class Items:
                 self.steps = len(source)
 
     def go_on(self, epochs: int) -> None:
-        """Continues as if so many epochs had been drawn, in another process perhaps.
-
-        What begins anew in every epoch does so. A generator that had not begun is drawn from.
-        """
+        """Continues as if so many epochs had been drawn; from a new generator, they are."""
         if self._iterator is None:
             drawn = epochs or isinstance(self._source, Numbered)
             self._begun, self._rng = None if drawn else self._begun, None  # begun: the first epoch
+            if epochs and has(self._source, "go_on"):  # its orders follow from the epochs' numbers
+                self._source.go_on(epochs)
         elif self._fresh and self._limit is not None:
             for _ in itertools.islice(self._begun or (), epochs * self._limit):
                 pass

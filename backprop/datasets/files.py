@@ -15,12 +15,13 @@ from backprop.core.checks import check_flag, check_integer, is_row
 from backprop.core.durable import check_file, check_path
 from backprop.core.errors import CorruptFileError
 from backprop.core.types import Array
+from backprop.datasets.orders import Orders
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 """The files in a folder that are taken for images."""
 
 
-class Parquet:
+class Parquet(Orders):
     """Batches ``(x, y)`` of a Parquet file's rows; ``fit`` begins anew in every epoch.
 
     Made by ``from_parquet``.
@@ -43,7 +44,7 @@ class Parquet:
             raise TypeError(f"columns must be a list of names of columns, but it is {columns!r}.")
         self.path, self.columns, self.target = check_file(path), list(columns), target
         self.batch_size = check_integer(batch_size, "batch_size")
-        self._rng = None if seed is None else np.random.default_rng(check_integer(seed, "seed", 0))
+        super().__init__(seed)
         with self._opened() as file:
             known, self._groups = file.schema_arrow.names, file.num_row_groups
         missing = [name for name in [*self.columns, target] if name not in known]
@@ -57,9 +58,9 @@ class Parquet:
 
     def __call__(self) -> Iterator[tuple[Array, Array]]:
         """The batches of an epoch: groups of rows in another order, their rows shuffled."""
-        groups = np.arange(self._groups)
-        if self._rng is not None:
-            self._rng.shuffle(groups)
+        groups, rng = np.arange(self._groups), self._next_rng()
+        if rng is not None:
+            rng.shuffle(groups)
         names = [*self.columns, self.target]
         with self._opened() as file:
             for group in groups:
@@ -68,7 +69,7 @@ class Parquet:
                 x = np.column_stack(columns)
                 y = numbers_in(self.target, table[self.target].to_numpy())
                 n = len(y)
-                order = np.arange(n) if self._rng is None else self._rng.permutation(n)
+                order = np.arange(n) if rng is None else rng.permutation(n)
                 for start in range(0, n, self.batch_size):
                     some = order[start : start + self.batch_size]
                     yield x[some], y[some]
@@ -140,7 +141,7 @@ def numbers_in(name: str, column: Array) -> Array:
     return as_numbers(column, f"the column {name!r}")
 
 
-class ImageFolder:
+class ImageFolder(Orders):
     """Batches ``(x, y)`` of images in folders; ``fit`` begins anew in every epoch.
 
     Made by ``from_image_folder``.
@@ -187,7 +188,7 @@ class ImageFolder:
         height, width = lengths
         self.size, self.mode = (height, width), "L" if check_flag(grey, "grey") else "RGB"
         self.batch_size = check_integer(batch_size, "batch_size")
-        self._rng = None if seed is None else np.random.default_rng(check_integer(seed, "seed", 0))
+        super().__init__(seed)
 
     def __len__(self) -> int:
         """Batches in an epoch."""
@@ -195,8 +196,8 @@ class ImageFolder:
 
     def __call__(self) -> Iterator[tuple[Array, Array]]:
         """The batches of an epoch."""
-        n = len(self._files)
-        order = np.arange(n) if self._rng is None else self._rng.permutation(n)
+        n, rng = len(self._files), self._next_rng()
+        order = np.arange(n) if rng is None else rng.permutation(n)
         for start in range(0, n, self.batch_size):
             some = [self._files[k] for k in order[start : start + self.batch_size]]
             x = np.stack([self._read(file) for file, _ in some])

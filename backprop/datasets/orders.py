@@ -1,0 +1,28 @@
+"""The orders in which a source draws its samples: another one in every epoch, from a seed."""
+
+import numpy as np
+
+from backprop.core.checks import check_integer
+
+
+class Orders:
+    """The base of sources that shuffle: an epoch's order follows from the seed and its number.
+
+    So a training that is resumed goes on with the order in which it was interrupted.
+
+    Args:
+        seed: Determines the orders; None leaves all as it is.
+    """
+
+    def __init__(self, seed: int | None) -> None:
+        self._seed = None if seed is None else check_integer(seed, "seed", 0)
+        self._epoch = 0
+
+    def go_on(self, epochs: int) -> None:
+        """Continues as if so many epochs had been drawn."""
+        self._epoch = epochs
+
+    def _next_rng(self) -> np.random.Generator | None:
+        """What draws the order of the next epoch; None if nothing is shuffled."""
+        self._epoch += 1
+        return None if self._seed is None else np.random.default_rng((self._seed, self._epoch))

@@ -71,6 +71,7 @@ class Items:
         self._rng, self._after = rng, before
         if rng is not None:  # what was drawn for the first epoch counts from when that begins
             self._after, rng.bit_generator.state = rng.bit_generator.state, before
+        self._draws = self._after != before
         self.steps = steps
         if steps is None and has(source, "__len__"):
             with suppress(TypeError):  # of a DataLoader of what has no length
@@ -79,8 +80,8 @@ class Items:
     def go_on(self, epochs: int) -> None:
         """Continues as if so many epochs had been drawn; from a new generator, they are."""
         if self._iterator is None:
-            drawn = epochs or isinstance(self._source, Numbered)
-            self._begun, self._rng = None if drawn else self._begun, None  # begun: the first epoch
+            if epochs or self._draws:
+                self._begun = None
             if epochs and has(self._source, "go_on"):  # its orders follow from the epochs' numbers
                 self._source.go_on(epochs)
         elif self._fresh and self._limit is not None:
@@ -89,7 +90,7 @@ class Items:
 
     def __iter__(self) -> Iterator[Any]:
         items = self._begun or self._begin()
-        if self._begun is not None and self._rng is not None:
+        if self._begun is not None and self._rng is not None and self._draws:
             self._rng.bit_generator.state = self._after
         self._begun = None
         count = 0

@@ -47,6 +47,14 @@ class Holding(Layer):
         return delta
 
 
+class Adding(Holding):
+    """Makes the weights of its layers its own."""
+
+    def make_parameters(self, input_shape):
+        super().make_parameters(input_shape)
+        self.parameters += [p for layer in self.inner for p in layer.parameters]
+
+
 class Adopting(Block):
     """Holds a layer as a block does."""
 
@@ -134,6 +142,7 @@ def test_what_is_held_on_purpose_is_not_warned_of():
         warnings.simplefilter("error")
         fitted(Holding(ReLU()))
         fitted(Holding(frozen))
+        fitted(Adding(Dense(3)))
         fitted(encoder, Transposed(encoder))
         fitted(Adopting(Bidirectional(LSTM(2))), X=sequences)
         fitted(Adopting(TransformerBlock(1, 4)), X=sequences)

@@ -92,7 +92,7 @@ def section_by_section(pieces: list[Piece], n: int) -> list[list[list[Piece]]]:
     sections, left = [], pieces
     while left:
         section: list[list[Piece]] = [[] for _ in range(n)]
-        touched, seconds = [Touched() for _ in section], [0.0] * n
+        touched, seconds = [Touched() for _ in section], [LATE * (k > 0) for k in range(n)]
         whole, later, put_off = Touched(), Touched(), []
         for piece in left:
             free = {k for k in range(n) if piece.part in (k, None)}
@@ -103,7 +103,7 @@ def section_by_section(pieces: list[Piece], n: int) -> list[list[list[Piece]]]:
                 later.add(piece)
                 put_off.append(piece)
                 continue
-            k = min(sorted(free), key=lambda k, spent=seconds: spent[k] + LATE * (k > 0))
+            k = min(sorted(free), key=seconds.__getitem__)
             section[k].append(piece)
             touched[k].add(piece)
             if piece.part is None:

@@ -232,41 +232,6 @@ def test_a_call_that_is_given_no_flag(training):
         small_model()(X, training)
 
 
-class Holder(Layer):
-    """Holds a layer as an attribute, as it is done in Keras and PyTorch, which find it there."""
-
-    def __init__(self):
-        super().__init__()
-        self.dense = Dense(4)
-
-    def make_parameters(self, input_shape):
-        self.dense.build(input_shape, self._rng, self.dtype)
-
-    def output_shape(self, input_shape):
-        return self.dense.output_shape(input_shape)
-
-    def forward(self, X, training=False):
-        return self.dense.forward(X, training)
-
-    def backward(self, delta):
-        return self.dense.backward(delta)
-
-
-class AddingHolder(Holder):
-    def make_parameters(self, input_shape):
-        super().make_parameters(input_shape)
-        self.parameters += self.dense.parameters
-
-
-def test_a_layer_that_is_held_as_a_mere_attribute():
-    model = bp.Sequential([Holder(), Dense(3)])
-    with pytest.warns(
-        RuntimeWarning, match=r"'holder_1' holds Dense in self\.dense, whose weights"
-    ):
-        model.build((None, 6))
-    bp.Sequential([AddingHolder(), Dense(3)]).build((None, 6))
-
-
 @pytest.mark.parametrize("dtype", ["abc", [], -1])
 def test_estimators_know_two_dtypes(dtype):
     from backprop.estimators import MLPClassifier

@@ -18,6 +18,7 @@ from backprop.core.durable import (
     make_folder,
     remove,
 )
+from backprop.core.settings import from_package
 from backprop.storage import files, models, snapshot
 
 
@@ -97,8 +98,7 @@ class ModelCheckpoint(FixedFrequency, Monitor):
         make_folder(folder, "filepath")
         if "{" not in self.filepath:
             check_target(self.filepath)
-        ours = self.model.save.__module__.startswith("backprop.")  # else it saves in its own way
-        if ours and not self.save_weights_only:
+        if not self.save_weights_only and from_package(self.model.save):  # else in its own way
             models.description(self.model)
 
     def state(self) -> dict[str, Any]:

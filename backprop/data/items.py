@@ -68,10 +68,10 @@ class Items:
         self.first = first[0]
         refuse_sample(self.first, source, name, sample_shape)
         self._begun: Iterator[Any] | None = itertools.chain(first, begun)
-        self._rng, self._after = rng, before
+        self._after = before
         if rng is not None:  # what was drawn for the first epoch counts from when that begins
             self._after, rng.bit_generator.state = rng.bit_generator.state, before
-        self._draws = self._after != before
+        self._rng = rng if self._after != before else None  # nothing was
         self.steps = steps
         if steps is None and has(source, "__len__"):
             with suppress(TypeError):  # of a DataLoader of what has no length
@@ -80,7 +80,7 @@ class Items:
     def go_on(self, epochs: int) -> None:
         """Continues as if so many epochs had been drawn; from a new generator, they are."""
         if self._iterator is None:
-            if epochs or self._draws:
+            if epochs or self._rng is not None:
                 self._begun = None
             if epochs and has(self._source, "go_on"):  # its orders follow from the epochs' numbers
                 self._source.go_on(epochs)
@@ -90,7 +90,7 @@ class Items:
 
     def __iter__(self) -> Iterator[Any]:
         items = self._begun or self._begin()
-        if self._begun is not None and self._rng is not None and self._draws:
+        if self._begun is not None and self._rng is not None:
             self._rng.bit_generator.state = self._after
         self._begun = None
         count = 0

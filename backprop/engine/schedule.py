@@ -169,10 +169,8 @@ def schedule(pieces: Sequence[Piece], n_threads: int) -> list[Section]:
             section = before.section
         while len(sections) <= section:
             sections.append([[] for _ in range(n_threads)])
-            times.append([0.0] * n_threads)
-        k = min((spent + LATE * (k > 0), k) for k, spent in enumerate(times[section]) if k in free)[
-            1
-        ]
+            times.append([LATE * (k > 0) for k in range(n_threads)])
+        k = min(free, key=times[section].__getitem__)
         sections[section][k].append(piece)
         times[section][k] += piece.seconds
         use = Use(section, frozenset((k,)), piece.part is None)

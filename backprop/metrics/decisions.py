@@ -44,8 +44,9 @@ def check_order(metric: Metric, P: Array, Y: Array) -> None:
     Raises:
         ValueError: The predictions are all 0 and 1, and the targets many numbers between these.
     """
-    # a smoothed label is one of two numbers; `weighted` is set by those who train
-    if metric._tried is None and np.isin(P, (0, 1)).all() and len(np.unique(Y)) > 2:
+    if metric._tried is not None or not np.isin(P, (0, 1)).all():  # training has tried it
+        return
+    if len(np.unique(Y[(Y > 0) & (Y < 1)])) > 2:  # a label that is smoothed is one of two numbers
         raise ValueError(
             f"metric {metric.name!r}: the predictions are all 0 and 1, but the targets lie between "
             f"them: write metric.update(prediction, target), the predictions first."

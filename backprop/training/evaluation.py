@@ -11,7 +11,7 @@ from backprop.callbacks import CallbackList
 from backprop.core.lookup import takes
 from backprop.core.settings import from_package
 from backprop.core.types import Array
-from backprop.core.walk import SIMPLE, holds_only
+from backprop.core.walk import SIMPLE, holds_only, numbers_of
 from backprop.data.batches import Batch
 from backprop.data.samples import warn_if_none_counts
 from backprop.layers.block import forward_through
@@ -125,19 +125,15 @@ class Evaluator:
 
 def may_change(part: object) -> bool:
     """Whether it, or what it calls, is an object of the user's own, which may hold anything."""
-    called = (part, getattr(part, "loss", None), getattr(part, "function", None))
-    known = (getattr(each, "of_package", isinstance(each, FunctionType)) for each in called if each)
+    called = [part, *(vars(part)[name] for name in ("loss", "function") if name in vars(part))]
+    known = (getattr(each, "of_package", isinstance(each, FunctionType)) for each in called)
     return not all(known)
 
 
 def settings_of(part: object) -> dict[str, Any]:
-    """What a loss or a metric was made with, and all its public numbers."""
-    kind = type(part)
-    return {
-        name: value
-        for name, value in vars(part).items()
-        if name[0] != "_" and (holds_only(value, SIMPLE) or takes(kind, name))
-    }
+    """What a loss or a metric was made with, and all its public numbers as they are now."""
+    made_with = {name: value for name, value in vars(part).items() if takes(type(part), name)}
+    return made_with | numbers_of(part)
 
 
 def alike(now: Parts, before: Parts) -> bool:

@@ -71,7 +71,7 @@ class Items:
         self._after = before
         if rng is not None:  # what was drawn for the first epoch counts from when that begins
             self._after, rng.bit_generator.state = rng.bit_generator.state, before
-        self._rng = rng if self._after != before else None  # nothing was
+        self._rng = rng if self._after != before else None  # if nothing was
         self.steps = steps
         if steps is None and has(source, "__len__"):
             with suppress(TypeError):  # of a DataLoader of what has no length

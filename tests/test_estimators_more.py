@@ -255,6 +255,14 @@ def test_members_divide_by_the_sum_of_the_weights_as_one_does(iris, weigh):
         weighed = ensemble(MLPClassifier, **arguments, class_weight=weights).fit(X, y)
     np.testing.assert_allclose(weighed.loss_curve_, plain.loss_curve_)
     np.testing.assert_allclose(weighed.predict_proba(X), plain.predict_proba(X))
+    uneven = np.linspace(0.5, 2.0, 150)
+    quiet = bp.callbacks.LambdaCallback()  # with callbacks one is trained after the other
+    one, other = (
+        ensemble(MLPClassifier, **arguments, callbacks=told).fit(X, y, sample_weight=uneven)
+        for told in ([], [quiet])
+    )
+    assert not np.allclose(one.predict_proba(X), plain.predict_proba(X))
+    np.testing.assert_allclose(one.predict_proba(X), other.predict_proba(X))
 
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])

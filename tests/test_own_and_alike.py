@@ -10,6 +10,7 @@ import backprop as bp
 from backprop.estimators import MLPClassifier, MLPRegressor
 from backprop.layers import (
     BatchNormalization,
+    Bidirectional,
     Columns,
     Dense,
     Dropout,
@@ -18,6 +19,7 @@ from backprop.layers import (
     PReLU,
     ReLU,
     Residual,
+    SimpleRNN,
     Softmax,
     Tanh,
     TimeDistributed,
@@ -147,17 +149,22 @@ def test_models_that_differ_are_not_trained_as_one(name):
         np.testing.assert_allclose(one.parameters.values, model.parameters.values, rtol=1e-9)
 
 
-def test_recorded_steps_notice_a_list_that_was_changed():
+@pytest.mark.parametrize("in_place", [False, True])
+def test_recorded_steps_and_validations_notice_a_list_that_was_changed(in_place):
     def trained(eagerly):
         model = bp.Sequential([Dense(3)], seed=0, dtype="float64")
         model.compile(SGD(0.1), Quantile([0.1, 0.5, 0.9]), run_eagerly=eagerly)
 
         def change(epoch, logs):
-            if epoch == 6:
+            if epoch == 6 and in_place:
+                model.loss.q[:] = [0.3, 0.4, 0.45]
+            elif epoch == 6:
                 model.loss.q = [0.3, 0.4, 0.45]
 
         told = bp.callbacks.LambdaCallback(on_epoch_begin=change)
-        model.fit(X, Y, epochs=12, batch_size=20, verbose=0, callbacks=[told])
+        options = {"batch_size": 20, "verbose": 0, "callbacks": [told]}
+        history = model.fit(X, Y, epochs=12, validation_data=(X, Y), **options).history
+        assert history["val_loss"][-1] == pytest.approx(model.evaluate(X, Y))
         return model.parameters.values
 
     np.testing.assert_array_equal(trained(False), trained(True))
@@ -230,6 +237,19 @@ class Masking(Layer):
 
 class Forgetting(Masking):
     writes = False
+
+
+class TripledDelta(SimpleRNN):
+    def backward(self, delta):
+        delta *= 3
+        return super().backward(delta)
+
+
+def test_layers_of_ones_own_are_looked_at_in_both_directions():
+    model = bp.Sequential([bp.layers.Reshape((2, 2)), Bidirectional(TripledDelta(3)), Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="wrote into the delta"):
+        model.fit(X, Y, verbose=0)
 
 
 HOLDERS = {

@@ -212,10 +212,22 @@ def test_the_first_thread_gets_more_rows_since_the_others_are_late() -> None:
     assert first > 1.1 * second
 
 
-def test_many_brief_calls_stay_on_one_thread() -> None:
+def test_many_brief_calls_stay_on_one_thread_and_are_not_planned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("backprop.engine.schedule.Cutter", None)
     A, B = np.ones((32, 64), "f4"), np.empty((32, 64), "f4")
     calls = [Call(np.tanh, (A,), B, {}, {}) for _ in range(1000)]
     assert shared_out(calls, [A], 2) is None
+
+
+def test_a_thread_that_begins_late_gets_no_call_that_the_first_makes_sooner() -> None:
+    def whole(k: int, seconds: float) -> Piece:
+        return Piece(print, (), ((k, k + 1),), None, seconds)
+
+    for seconds, counts in ((0.4 * LATE, [3, 0]), (2 * LATE, [2, 1])):
+        (section,) = schedule([whole(k, seconds) for k in range(3)], 2)
+        assert [len(part) for part in section] == counts
 
 
 def test_calls_that_need_nothing_of_the_step_come_first(rng: np.random.Generator) -> None:

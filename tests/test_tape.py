@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
+from numpy.testing import assert_array_equal
 from rows import each
 from scipy.special import betainc, ndtr
 
 import backprop
-from backprop.engine.tape import SMALL, Tape
+from backprop.engine.tape import SMALL, Tape, run_by_run
 from backprop.engine.traced import Traced, TracedGenerator, plain
 
 SIZES = {"small": 4, "large": 40}  # rows of three: below and above SMALL elements
@@ -282,6 +283,46 @@ def test_numbers_beside_arrays_are_constants_of_their_dtype_and_shape():
     tape, _ = record(lambda x: x + 1, {"x": np.arange(3)})
     assert tape.calls[0].inputs[1] == 1  # beside integers a number stays one
     assert type(tape.calls[0].inputs[1]) is int
+
+
+def test_copies_run_by_run_give_the_bits_of_copies():
+    rng = np.random.default_rng(0)
+    quicker = 0
+    for _ in range(600):
+        n_axes = rng.integers(1, 5)
+        whole = rng.integers(1, 9, n_axes)
+        dtype = rng.choice(["float32", "float64", "bool", "int8", "complex64"])
+        raw = rng.integers(0, 2, (2, *whole, 16), dtype="uint8")
+        source, target = raw.view(dtype)  # any bits, so also those of NaN
+        cut = tuple(slice(rng.integers(0, n), None, rng.integers(1, 3)) for n in source.shape)
+        if rng.random() < 0.3:  # axes in another order
+            source = np.moveaxis(source, 0, -2).copy()
+            source = np.moveaxis(source, -2, 0)
+        A, out, expected = source[cut], target[cut], target.copy()
+        np.copyto(expected[cut], A)
+        pair = run_by_run(out, A)
+        assert np.shares_memory(pair[0], out)
+        np.copyto(*pair)
+        quicker += pair[0] is not out
+        assert target.tobytes() == expected.tobytes()
+    assert 100 < quicker < 500
+
+
+def test_copies_of_other_forms_dtypes_or_lengths_are_numpys():
+    whole = np.zeros((3, 8), "float32")
+    out = whole[:, :4]
+    forms = (2.0, np.ones(4, "float32"), np.ones((1, 4), "float32"), whole[:, ::2])
+    for A in (*forms, whole.astype("int32")[:, :4], whole.astype("float64")[:, :4]):
+        assert run_by_run(out, A)[1] is A
+    for n in (0, 1):
+        assert run_by_run(out[:, :n], whole[:, 4 : 4 + n])[0].dtype == "float32"
+    assert run_by_run(out, whole[:, 4:])[0].dtype == "V16"
+
+
+def test_copies_run_by_run_know_memory_that_overlaps():
+    moved = np.arange(40.0).reshape(10, 4)
+    np.copyto(*run_by_run(moved[1:, :2], moved[:-1, :2]))
+    assert_array_equal(moved[:, 0], [0, *range(0, 36, 4)])
 
 
 def test_calls_are_noted_in_order_with_their_arrays():

@@ -25,6 +25,9 @@ CONSTANTS = (bool, int, float, complex, str, np.generic, np.ufunc, np.dtype, typ
 SMALL = 64
 """Elements up to which NumPy takes longer to repeat a number than to read it from an array."""
 
+LONGEST = 4096
+"""Bytes of a run of neighbouring numbers from which on it is copied at its speed anyway."""
+
 
 class Call(NamedTuple):
     """One call, without any of the Python that led to it.
@@ -68,7 +71,8 @@ class Call(NamedTuple):
             case "put":
                 return partial(self.out.put, *self.inputs)
             case "copy":
-                return partial(np.copyto, self.out, first, **options)
+                pair = (self.out, first) if options else run_by_run(self.out, first)
+                return partial(np.copyto, *pair, **options)
             case "at":
                 *values, ufunc = rest
                 return partial(ufunc.at, self.out, first, *values)
@@ -156,6 +160,25 @@ class Tape:
         if isinstance(value, tuple):  # axes
             return all(map(self._lasts, value))
         return value is None or isinstance(value, (*CONSTANTS, TracedGenerator))
+
+
+def run_by_run(out: Array, A: Any) -> tuple[Array, Any]:
+    """What to copy from and to where runs of numbers that are neighbours in both are one element.
+
+    NumPy copies the numbers of a run one by one, and takes a while from run to run. An element as
+    long as a run is copied at once: in 0.06 of the time with 4 numbers, in half of it with 6 to 32.
+    """
+    if not (isinstance(A, np.ndarray) and A.shape == out.shape and A.dtype == out.dtype):
+        return out, A
+    axis, size = out.ndim, out.itemsize
+    while axis and A.strides[axis - 1] == out.strides[axis - 1] == size:
+        axis -= 1
+        size *= out.shape[axis]
+    if axis == 0 or not out.itemsize < size <= LONGEST:
+        return out, A
+    run = np.dtype((np.void, size))
+    shape = (*out.shape[:axis], size // out.itemsize)
+    return out.reshape(shape).view(run)[..., 0], A.reshape(shape).view(run)[..., 0]
 
 
 def constants(ufunc: Any, operands: tuple[Any, ...], out: Array) -> tuple[Any, ...]:

@@ -66,7 +66,7 @@ class Magnitudes:
         covered, others = Intervals(), Intervals()  # bytes of g that have a bound, or have none
         bounds = []
         if later or g.size > FEW:
-            found = bounds_of(calls, g, [] if later else calls, others)
+            found = bounds_of(calls, g, not later, others)
             bounds = [with_known(bound, known) for bound in found]
         for bound in bounds:
             span = [(bound.start, bound.stop)]
@@ -124,26 +124,27 @@ def with_known(bound: Bound, known: Sequence[tuple[Array, float]]) -> Bound:
     return bound._replace(factors=tuple(left), times=times)
 
 
-def bounds_of(
-    calls: Sequence[Call], g: Array, overwriting: Sequence[Call], others: Intervals
-) -> list[Bound]:
+def bounds_of(calls: Sequence[Call], g: Array, overwrites: bool, others: Intervals) -> list[Bound]:
     """A bound for every result in g that has one; the addresses of all else are added to others.
 
     Args:
         calls: The calls of a step.
         g: ∂E/∂θ.
-        overwriting: Calls by which factors may be lost again.
+        overwrites: Whether the step may write over factors before they are looked at.
         others: Gets more.
     """
     low, high = byte_bounds(g)
+    written = [intervals(call.out) for call in calls]
     found = []
     for k, call in enumerate(calls):
-        spans = [(a, b) for a, b in intervals(call.out) if a < high and low < b]
+        spans = [(a, b) for a, b in written[k] if a < high and low < b]
         if not spans:
             continue
         factors, times = factors_of(call)
         kept = all(
-            vector is not None and vector.dtype == g.dtype and not lost(vector, overwriting[k:])
+            vector is not None
+            and vector.dtype == g.dtype
+            and not (overwrites and lost(vector, written[k:]))
             for vector in factors
         )
         if times and kept and call.out.flags.c_contiguous and len(spans) == 1:
@@ -175,11 +176,11 @@ def flat(value: Any) -> Array | None:
     return value.T.reshape(-1) if value.flags.f_contiguous else None
 
 
-def lost(vector: Array, calls: Sequence[Call]) -> bool:
-    """Whether one of the calls writes over any of it."""
+def lost(vector: Array, written: Sequence[Sequence[Interval]]) -> bool:
+    """Whether one of the calls that wrote these addresses wrote over any of it."""
     where = Intervals()
     where.add([byte_bounds(vector)])
-    return any(where.meet(intervals(call.out)) for call in calls)
+    return any(map(where.meet, written))
 
 
 def gaps(spans: Intervals, within: Interval) -> list[Interval]:

@@ -135,7 +135,14 @@ def test_many_pixels_of_few_channels_go_the_quick_way(rng: Any) -> None:
             out = np.empty_like(expected)
             assert functional.by_channel(ufunc, given, v, out) is out
             assert np.array_equal(out, expected)
-    assert np.allclose(functional.column_sum(A), A.sum(axis=(0, 1, 2)), rtol=1e-12)
+    for channels in (1, 3, 4, 5, 6, 25, 33):
+        A = rng.standard_normal((6, 24, 24, channels))
+        for given in (A, A[:, ::2], A[:, :7, :11], A[0, :3]):
+            total = given.reshape(-1, channels).sum(axis=0)
+            out = np.empty(channels)
+            assert functional.column_sum(given, out) is out
+            assert np.allclose(out, total, rtol=1e-10, atol=1e-12)
+            assert np.array_equal(functional.column_sum(given), out)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.errors import check_room
+from backprop.core.spare import spare_memory
 from backprop.core.types import Array, Shape
 
 LINE = 64
@@ -24,10 +25,12 @@ def new_array(shape: Shape, dtype: Any) -> Array:
     """``np.empty``, aligned unless it is large or holds Python objects."""
     dtype = np.dtype(dtype)
     size = math.prod(shape) * dtype.itemsize
-    if size >= LARGE or dtype.hasobject:
+    if size >= LARGE:
         check_room(shape, "a result would be an array")
+    spare = spare_memory(size)
+    if dtype.hasobject or (spare is None and size >= LARGE):
         return np.empty(shape, dtype)
-    memory = bytearray(size + LINE)
+    memory = bytearray(size + LINE) if spare is None else spare.block(size + LINE)
     start = -np.frombuffer(memory, np.uint8).__array_interface__["data"][0] % LINE
     return np.ndarray(shape, dtype, memory, start)
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from backprop.core.spare import SpareMemory, spare_memories
 from backprop.core.types import Array
 from backprop.core.walk import from_here
 from backprop.engine.team import make, team
@@ -11,8 +12,8 @@ from backprop.engine.threads import several
 from backprop.layers import Layer
 from backprop.layers.block import forward_through, walk
 
-ROWS = 256
-"""Rows of a part at the least."""
+ROWS, IMAGES = 256, 128
+"""Rows of a part at the least; images or sequences, whose results are larger."""
 
 WORTH_PARTS = 3e7
 """Multiplications by the weights of a layer from which on a batch is computed in parts."""
@@ -25,7 +26,12 @@ def in_parts(X: Array, largest: int) -> bool:
     """Whether a batch is cut: see ``forward_in_parts``."""
     rows = X.shape[0]
     large = rows * largest >= WORTH_PARTS or (X.ndim > 2 and X.size >= MANY_NUMBERS)
-    return large and rows >= 2 * ROWS
+    return large and rows >= 2 * least(X)
+
+
+def least(X: Array) -> int:
+    """The rows of a part at the least."""
+    return ROWS if X.ndim == 2 else IMAGES
 
 
 def forward_in_parts(layers: Sequence[Layer], X: Array, largest: int) -> Array:
@@ -42,11 +48,18 @@ def forward_in_parts(layers: Sequence[Layer], X: Array, largest: int) -> Array:
     if not in_parts(X, largest):
         return forward_through(layers, X)
     rows = X.shape[0]
-    n = rows // ROWS
+    n = rows // least(X)
     outputs: list[Array] = [X] * n
+    memories = spare_memories()
 
     def compute(k: int) -> None:
-        outputs[k] = forward_through(layers, X[rows * k // n : rows * (k + 1) // n])
+        try:
+            memory = memories.pop()
+        except IndexError:  # another thread has it
+            memory = SpareMemory()
+        with memory:
+            outputs[k] = forward_through(layers, X[rows * k // n : rows * (k + 1) // n])
+        memories.append(memory)
 
     calls = [lambda k=k: compute(k) for k in range(n)]
     threads = several()

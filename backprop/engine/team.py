@@ -13,6 +13,8 @@ from typing import Any
 
 Calls = Sequence[Callable[[], Any]]
 
+NOTHING = contextvars.Context()
+
 
 class Member:
     """One thread besides the one that trains; it is started when it is first needed.
@@ -26,7 +28,7 @@ class Member:
         self._thread: threading.Thread | None = None
         self._busy = False
         self._calls: Calls = ()
-        self._context = contextvars.Context()
+        self._context = NOTHING
         self._error: BaseException | None = None
 
     def start(self, calls: Calls) -> None:
@@ -52,7 +54,8 @@ class Member:
                     self._done.acquire()
             except BaseException as error:  # Ctrl-C: the thread must not be left at work
                 interrupt = error
-        found, self._error, self._calls = self._error or interrupt, None, ()
+        found, self._error = self._error or interrupt, None
+        self._calls, self._context = (), NOTHING  # with which memory is held
         return found
 
     def _run(self) -> None:

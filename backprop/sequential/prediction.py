@@ -14,6 +14,7 @@ from backprop.core.checks import check_integer, check_list
 from backprop.core.errors import ShapeError
 from backprop.core.frames import check_labels
 from backprop.core.ranges import check_finite, check_overflow
+from backprop.core.spare import same_memory
 from backprop.core.types import Array, Shape, is_sparse
 from backprop.data.inputs import as_csr, as_inputs, surely_finite
 from backprop.data.items import Items, inputs_of, makes_inputs, shape_of
@@ -124,6 +125,7 @@ def fits(layers: Sequence[Layer], shape: Shape) -> bool:
     return True
 
 
+@same_memory()
 def predict_by_batches(network: Any, X: Array, size: int, told: CallbackList) -> Array:
     """The outputs for an array that is cut into batches."""
     shape = shape_through(network.layers, X.shape[1:])
@@ -138,6 +140,7 @@ def predict_by_batches(network: Any, X: Array, size: int, told: CallbackList) ->
     return predictions
 
 
+@same_memory()
 def predict_items(
     network: Any, items: Items, verbose: int | str, callbacks: Sequence[Callback] | None
 ) -> Array:

@@ -10,6 +10,7 @@ import numpy as np
 from backprop.callbacks import CallbackList
 from backprop.core.lookup import takes
 from backprop.core.settings import from_package
+from backprop.core.spare import same_memory
 from backprop.core.types import Array
 from backprop.core.walk import SIMPLE, holds_only, numbers_of
 from backprop.data.batches import Batch
@@ -56,6 +57,7 @@ class Evaluator:
         self._own_forward = not from_package(made_by)
 
     @quietly
+    @same_memory()
     def __call__(
         self,
         batches: Iterable[Batch],

@@ -12,6 +12,7 @@ from layer_cases import distinct
 from rows import each
 
 import backprop as bp
+from backprop.core.buffers import Buffers, filled_array
 from backprop.core.errors import ShapeError
 from backprop.layers import (
     AveragePooling1D,
@@ -100,8 +101,11 @@ STRIDES = [None, (1, 1), (2, 2), (3, 3), (1, 3), (2, 1)]
 @pytest.mark.parametrize("padding", ["valid", "same"])
 @each(("size", "strides"), list(product(SIZES, STRIDES)))
 def test_all_configurations_against_loops_and_derivatives(
-    kind: Any, padding: str, size: Any, strides: Any, rng: Any
+    kind: Any, padding: str, size: Any, strides: Any, rng: Any, monkeypatch: Any
 ) -> None:
+    monkeypatch.setattr(
+        Buffers, "new_array", lambda _, *form: filled_array(form[0], np.nan, form[1])
+    )
     what = np.max if kind is MaxPooling2D else np.mean
     for shape in ((2, 5, 6, 2), (1, 7, 4, 1), (3, 4, 5, 1)):
         layer = kind(size, strides, padding)
@@ -113,6 +117,13 @@ def test_all_configurations_against_loops_and_derivatives(
         upstream = rng.standard_normal(Y.shape)
         dX = layer.backward(upstream).copy()
         assert dX.flags.c_contiguous
+        with monkeypatch.context() as patch:
+            patch.setattr("backprop.core.windows.LONG_RUN", 1)  # without planes the same bits
+            direct = kind(size, strides, padding)
+            Y_direct = direct.forward(X, training=True)
+            assert np.array_equal(Y_direct, Y)
+            assert not np.shares_memory(Y_direct, X)
+            assert np.array_equal(direct.backward(upstream), dX)
 
         def E(layer: Any = layer, X: Array = X, upstream: Array = upstream) -> Array:
             return np.sum(upstream * layer.forward(X), axis=(1, 2, 3))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -10,6 +11,9 @@ import numpy as np
 
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, Shape, as_array
+
+LONG_RUN = 128
+"""Neighbouring numbers that NumPy goes through about as quickly as through a whole array."""
 
 NewArray = Callable[[str, Shape, Any], Array]
 """What makes an array: ``layer.buffer``, or in inference a fresh one."""
@@ -42,6 +46,11 @@ class Windows(NamedTuple):
     def padded(self) -> int:
         """Positions of the axis with the padding."""
         return self.before + self.n_in + self.after
+
+    @property
+    def tile(self) -> bool:
+        """Whether every padded position is in one window."""
+        return self.size == self.stride and self.n_out * self.stride == self.padded
 
     def positions(self, j: int) -> slice:
         """The padded positions that are the j-th of their windows, one for each window."""
@@ -218,41 +227,67 @@ def positions(A: Array, axis: int, w: Windows) -> list[Array]:
 
 
 def planes(X: Array, axis: int, w: Windows, new: NewArray) -> list[Array]:
-    """The numbers at each position of the windows, copied into arrays of their own.
+    """The numbers at each position of the windows, in arrays of their own where that is quicker.
 
     NumPy goes through an array run by run of neighbouring numbers, and slowly where these are few,
     such as the channels of every other pixel. It goes through such a plane at once.
     """
     parts = positions(X, axis, w)
-    copies = plane_buffers(parts[0], axis, w, new)
+    if has_long_runs(X, axis):
+        return parts
+    copies = [new(f"plane {axis}.{a}", part.shape, part.dtype) for a, part in enumerate(parts)]
     for copy, part in zip(copies, parts, strict=True):
         np.copyto(copy, part)
     return copies
 
 
-def plane_buffers(like: Array, axis: int, w: Windows, new: NewArray) -> list[Array]:
-    """An array for each position of the windows."""
+def has_long_runs(A: Array, axis: int) -> bool:
+    """Whether what lies beside each other behind an axis is long enough for NumPy."""
+    return math.prod(A.shape[axis + 1 :]) >= LONG_RUN
+
+
+def to_be_windows(like: Array, axis: int, w: Windows, new: NewArray) -> list[Array]:
+    """Arrays for what ``to_windows`` is to bring together; where it leaves them, if that is quick.
+
+    Args:
+        like: An array with the form that each of them has.
+        axis: The axis along which the windows lie.
+        w: The windows.
+        new: What makes arrays.
+    """
+    if in_place(like, axis, w):
+        return positions(new(f"dX {axis}", padded_shape(like, axis, w), like.dtype), axis, w)
     return [new(f"plane {axis}.{a}", like.shape, like.dtype) for a in range(w.size)]
+
+
+def in_place(like: Array, axis: int, w: Windows) -> bool:
+    """Whether what each position gets is written at once where it belongs."""
+    return w.tile and has_long_runs(like, axis)
+
+
+def padded_shape(like: Array, axis: int, w: Windows) -> Shape:
+    """The shape of an array with a number for each window, but for each padded position."""
+    return (*like.shape[:axis], w.padded, *like.shape[axis + 1 :])
 
 
 def to_windows(parts: Sequence[Array], axis: int, w: Windows, new: NewArray) -> Array:
     """Adds up what each number gets at the positions that it has in windows, without the padding.
 
     Args:
-        parts: What the numbers at each position get.
+        parts: What the numbers at each position get, in the arrays of ``to_be_windows``.
         axis: The axis along which the windows lie.
         w: The windows.
-        new: What makes arrays.
+        new: What makes arrays, as for these.
     """
-    shape = (*parts[0].shape[:axis], w.padded, *parts[0].shape[axis + 1 :])
-    dX = new(f"dX {axis}", shape, parts[0].dtype)
-    if w.size != w.stride or w.n_out * w.stride != w.padded:
+    dX = new(f"dX {axis}", padded_shape(parts[0], axis, w), parts[0].dtype)
+    if not w.tile:
         dX.fill(0)
-    for place, part in zip(positions(dX, axis, w), parts, strict=True):
-        if w.size > w.stride:
-            place += part
-        else:
-            np.copyto(place, part)
+    if not in_place(parts[0], axis, w):
+        for place, part in zip(positions(dX, axis, w), parts, strict=True):
+            if w.size > w.stride:
+                place += part
+            else:
+                np.copyto(place, part)
     if not (w.before or w.after):
         return dX
     within = inside(dX, [(0, 0)] * axis + [(w.before, w.after)])

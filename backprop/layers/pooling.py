@@ -19,10 +19,10 @@ from backprop.core.windows import (
     check_axes,
     lay,
     padded,
-    plane_buffers,
     planes,
     positions,
     shares,
+    to_be_windows,
     to_windows,
     windows,
     write,
@@ -158,16 +158,20 @@ class MaxPooling2D(Pooling):
         for part, larger in zip(others, self.later(axis, w, M.shape, new), strict=True):
             np.greater(part, largest, out=larger)
             largest = np.maximum(largest, part, out=M)
-        return largest
+        if w.size == 1:
+            np.copyto(M, largest)
+        return M
 
     def unpool(self, delta: Array, axis: int, w: Windows) -> Array:
         """δ_a = δ where X_a was the last to be larger than all before: it is the first largest."""
-        first, *others = plane_buffers(delta, axis, w, self.buffer)
+        first, *others = to_be_windows(delta, axis, w, self.buffer)
         later, rest = self.later(axis, w, delta.shape, self.buffer), delta
         for part, larger in zip(others[::-1], later[::-1], strict=True):
             np.multiply(rest, larger, out=part)
             rest = np.subtract(rest, part, out=first)
-        return to_windows([rest, *others], axis, w, self.buffer)
+        if w.size == 1:
+            np.copyto(first, delta)
+        return to_windows([first, *others], axis, w, self.buffer)
 
     def later(self, axis: int, w: Windows, shape: Shape, new: NewArray) -> list[Array]:
         """Which numbers are larger than all before them in their windows, from the second on."""
@@ -219,9 +223,11 @@ class AveragePooling2D(Pooling):
 
     def unpool(self, delta: Array, axis: int, w: Windows) -> Array:
         """δ_a = δ / m for every position."""
-        share = self.buffer(f"share {axis}", delta.shape, delta.dtype)
-        np.multiply(delta, shares(w, delta.ndim - 1 - axis, delta.dtype), out=share)
-        return to_windows([share] * w.size, axis, w, self.buffer)
+        m = shares(w, delta.ndim - 1 - axis, delta.dtype)
+        parts = to_be_windows(delta, axis, w, self.buffer)
+        for part in parts:
+            np.multiply(delta, m, out=part)
+        return to_windows(parts, axis, w, self.buffer)
 
 
 class MaxPooling1D(MaxPooling2D):

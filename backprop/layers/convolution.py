@@ -117,13 +117,8 @@ class Conv2D(Sliding):
         """Makes W and b for samples with ``input_shape[-1]`` channels."""
         self.X = self.Z = None
         self.output_shape(input_shape)
-        self.add_parameter(
-            "W",
-            (*self.kernel_size, input_shape[-1] // self.groups, self.filters),
-            self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        shape = (*self.kernel_size, input_shape[-1] // self.groups, self.filters)
+        self.add_chosen("W", shape, "kernel")
         self.add_bias_parameter(self.filters)
 
     def output_shape(self, input_shape: Shape) -> Shape:

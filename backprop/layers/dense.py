@@ -98,22 +98,9 @@ class Dense(Layer):
     def make_parameters(self, input_shape: Shape) -> None:
         """Makes W and b for samples with ``input_shape[-1]`` features."""
         self.X = self.Z = None
-        self.add_parameter(
-            "W",
-            (input_shape[-1], self.units),
-            self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        self.add_chosen("W", (input_shape[-1], self.units), "kernel")
         if self.use_bias:
-            self.add_parameter(
-                "b",
-                (self.units,),
-                self.bias_initializer,
-                decays=False,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+            self.add_chosen("b", (self.units,), "bias", decays=False)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """``units`` in place of the last axis."""

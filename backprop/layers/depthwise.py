@@ -107,13 +107,8 @@ class DepthwiseConv2D(Sliding):
         """Makes W and b for samples with ``input_shape[-1]`` channels."""
         self.X = self.Z = None
         outputs = self.output_shape(input_shape)
-        self.add_parameter(
-            "W",
-            (*self.kernel_size, input_shape[-1], self.depth_multiplier),
-            self.depthwise_initializer,
-            regularizer=self.depthwise_regularizer,
-            constraint=self.depthwise_constraint,
-        )
+        shape = (*self.kernel_size, input_shape[-1], self.depth_multiplier)
+        self.add_chosen("W", shape, "depthwise")
         self.add_bias_parameter(outputs[-1])
 
     def output_shape(self, input_shape: Shape) -> Shape:

@@ -130,14 +130,7 @@ class PReLU(Activation):
                 f"shape {tuple(input_shape)}, whose axes are 1 to {len(input_shape)}."
             )
         shape = tuple(1 if k in shared else n for k, n in enumerate(input_shape, 1))
-        self.add_parameter(
-            "alpha",
-            shape,
-            self.alpha_initializer,
-            decays=False,
-            regularizer=self.alpha_regularizer,
-            constraint=self.alpha_constraint,
-        )
+        self.add_chosen("alpha", shape, "alpha", decays=False)
 
     def forward(self, Z: Array, training: bool = False) -> Array:
         """A = f(Z).

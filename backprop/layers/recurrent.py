@@ -148,29 +148,10 @@ class Recurrent(Layer):
         self.output_shape(input_shape)
         self.Y, self._steps, self._back = None, (), ()
         columns = len(self.gates) * self.units
-        self.add_parameter(
-            "W",
-            (input_shape[-1], columns),
-            self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
-        self.add_parameter(
-            "U",
-            (self.units, columns),
-            self.recurrent_initializer,
-            regularizer=self.recurrent_regularizer,
-            constraint=self.recurrent_constraint,
-        )
+        self.add_chosen("W", (input_shape[-1], columns), "kernel")
+        self.add_chosen("U", (self.units, columns), "recurrent")
         if self.use_bias:
-            self.add_parameter(
-                "b",
-                self.bias_shape(columns),
-                self.bias_initializer,
-                decays=False,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+            self.add_chosen("b", self.bias_shape(columns), "bias", decays=False)
         if self.random:
             own = self._rng.spawn(1)[0] if self.seed is None else np.random.default_rng(self.seed)
             self._rng = own

@@ -137,20 +137,10 @@ class SeparableConv2D(Sliding):
         self.X = self.U = self.Z = None
         self.output_shape(input_shape)
         n_channels = input_shape[-1]
-        self.add_parameter(
-            "depthwise",
-            (*self.kernel_size, n_channels, self.depth_multiplier),
-            self.depthwise_initializer,
-            regularizer=self.depthwise_regularizer,
-            constraint=self.depthwise_constraint,
-        )
-        self.add_parameter(
-            "pointwise",
-            (*[1] * len(self.kernel_size), n_channels * self.depth_multiplier, self.filters),
-            self.pointwise_initializer,
-            regularizer=self.pointwise_regularizer,
-            constraint=self.pointwise_constraint,
-        )
+        V = (*self.kernel_size, n_channels, self.depth_multiplier)
+        P = (*[1] * len(self.kernel_size), n_channels * self.depth_multiplier, self.filters)
+        self.add_chosen("depthwise", V, "depthwise")
+        self.add_chosen("pointwise", P, "pointwise")
         self.add_bias_parameter(self.filters)
 
     def output_shape(self, input_shape: Shape) -> Shape:

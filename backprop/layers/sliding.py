@@ -136,14 +136,7 @@ class Sliding(Layer):
     def add_bias_parameter(self, n_filters: int) -> None:
         """Makes b, a number for each filter."""
         if self.use_bias:
-            self.add_parameter(
-                "b",
-                (n_filters,),
-                self.bias_initializer,
-                decays=False,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+            self.add_chosen("b", (n_filters,), "bias", decays=False)
 
     def add_bias(self, Z: Array) -> None:
         """Z += b."""

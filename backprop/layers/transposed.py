@@ -119,13 +119,7 @@ class Conv2DTranspose(Sliding):
         """Makes W and b for samples with ``input_shape[-1]`` channels."""
         self.X = self.Z = None
         self.output_shape(input_shape)
-        self.add_parameter(
-            "W",
-            (*self.kernel_size, self.filters, input_shape[-1]),
-            self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        self.add_chosen("W", (*self.kernel_size, self.filters, input_shape[-1]), "kernel")
         self.add_bias_parameter(self.filters)
 
     def grid(self, sample: Shape) -> Grid:

@@ -155,8 +155,7 @@ class Bidirectional(Block):
 
     def backward(self, delta: Array) -> Array | None:
         """δ_F · ∂F/∂X + δ_B · ∂B/∂X."""
-        delta = as_array(delta, self.dtype)
-        self.check_delta(delta, self._Y)
+        delta = self.checked_delta(delta, self._Y)
         if self._M is not None:
             masked = self.buffer("masked", delta.shape, self.dtype)
             delta = np.multiply(delta, self._M, out=masked)

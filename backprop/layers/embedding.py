@@ -147,8 +147,7 @@ class Embedding(Layer):
 
     def backward(self, delta: Array) -> None:
         """∂E/∂w_k = Σ δ over all places where x = k."""
-        delta = as_array(delta, self.dtype)
-        self.check_delta(delta, self.Y)
+        delta = self.checked_delta(delta, self.Y)
         # the place in W, as one vector, of every number of Y: added one by one that is quickest
         places = self.buffer("places", self.Y.shape, np.dtype(np.intp))
         np.multiply(self.X[..., np.newaxis], self.output_dim, out=places)

@@ -157,8 +157,7 @@ class PositionEmbedding(Positions):
 
     def backward(self, delta: Array) -> Array:
         """∂E/∂P = Σ_N δ, with 0 for positions that no step has; ∂E/∂X = δ."""
-        delta = as_array(delta, self.dtype)
-        self.check_delta(delta, self.Y)
+        delta = self.checked_delta(delta, self.Y)
         N, T, _ = delta.shape
         np.dot(ones(N, self.dtype), delta.reshape(N, -1), out=self.dP[:T].reshape(-1))
         self.dP[T:] = 0

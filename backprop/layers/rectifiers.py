@@ -11,6 +11,7 @@ from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.checks import check_integer, check_list, check_number, check_positive
 from backprop.core.errors import ShapeError
+from backprop.core.functional import hard_sigmoid
 from backprop.core.parameter_access import parameter_views
 from backprop.core.types import REAL, UNIT, Array, Shape
 from backprop.initializers import Initializer
@@ -301,10 +302,7 @@ class HardSigmoid(Activation):
 
     def f(self, Z: Array, out: Array | None = None) -> Array:
         """Z/6 + ½, cut off below 0 and above 1."""
-        A: Array = np.multiply(Z, 1 / 6, out=out)
-        A += 0.5
-        np.maximum(A, 0, out=A)
-        return np.minimum(A, 1, out=A)
+        return hard_sigmoid(Z, out)
 
     def f_prime(self, Z: Array, A: Array, out: Array) -> Array:
         """⅙ where |Z| < 3, else 0."""

@@ -254,8 +254,7 @@ class Recurrent(Layer):
 
     def backward(self, delta: Array) -> Array | None:
         """∂E/∂W = Σ_t x_tᵀ ∂z_t, ∂E/∂b = Σ_t Σ_N ∂z_t, ∂E/∂x_t = ∂z_t Wᵀ with ∂z_t = ∂E/∂z_t."""
-        delta = as_array(delta, self.dtype)
-        self.check_delta(delta, self.Y)
+        delta = self.checked_delta(delta, self.Y)
         s = Steps(*self._steps[: len(Steps._fields)])
         T, n, n_in = s.x.shape
         dZ = self.backward_steps(delta, s, self._steps[len(s) :])  # (T · N, gates · units)

@@ -113,6 +113,14 @@ class Sliding(Layer):
             raise ShapeError(misfit(X.shape, self.input_shape, self, found))
         return X
 
+    def prepare(self, X: Array, training: bool) -> tuple[Array, Array, Grid]:
+        """X as it is checked, where Z is written, and the grid; in training X and Z are kept."""
+        X = self.check_input(X)
+        Z = self.room((len(X), *self.output_shape(X.shape[1:])), self.dtype, training)
+        if training:
+            self.X, self.Z = X, Z
+        return X, Z, self.grid(X.shape[1:])
+
     def images(self, A: Array) -> Array:
         """Sequences ``(N, T, C)`` as images of one row, ``(N, 1, T, C)``; images as they are."""
         return A if A.ndim == 4 else A[:, np.newaxis]

@@ -23,10 +23,7 @@ class Positions(Layer):
     """Y = X + P, the same P ``(T, C)`` for every sample; ∂E/∂X = δ. A subclass says what P is."""
 
     any_length = 2
-
-    def __init__(self, name: str | None = None) -> None:
-        super().__init__(name)
-        self.Y: Any = None
+    Y: Any = None
 
     def positions(self, T: int, C: int, dtype: np.dtype[Any]) -> Array:
         """P for sequences of T steps with C features."""

@@ -51,3 +51,10 @@ def train_by_hand(
                 parameter += v
         losses.append(total / len(X))
     return theta, losses
+
+
+def assert_as_by_hand(history: Any, weights: Any, losses: Any) -> None:
+    """A training ended with these weights, and its epochs had these losses."""
+    for mine, by_hand in zip(history.model.get_weights(), weights, strict=True):
+        np.testing.assert_allclose(mine, by_hand, rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(history.history["loss"], losses, rtol=1e-12)

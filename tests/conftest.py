@@ -3,7 +3,8 @@
 import importlib.util
 import os
 import shutil
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,30 @@ def example() -> Any:
 def rng() -> np.random.Generator:
     """A generator with the same seed in every test, so that a failure comes back."""
     return np.random.default_rng(12345)
+
+
+@pytest.fixture
+def by_layers(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Switches replay off, so that every step is made by the layers."""
+    return lambda: monkeypatch.setattr(replay, "replayable", lambda model: False)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A browser for the tests of pages."""
+    from browsing import chromium
+
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def opened(browser: Any, tmp_path: Path) -> Iterator[Any]:
+    """Opens the page of an explanation; in the end, nothing was complained of or asked for."""
+    from browsing import lessons
+
+    with lessons(browser, tmp_path) as open_page:
+        yield open_page
 
 
 @pytest.hookimpl(wrapper=True)

@@ -68,6 +68,24 @@ def relative_error(A: Array, B: Array) -> float:
     return float(np.max(np.abs(A - B) / np.maximum(sizes, 1e-3 * sizes.max())))
 
 
+def assert_exact_gradients(layer: Any, X: Array, rng: np.random.Generator) -> None:
+    """∂E/∂X and the parameters' gradients are the derivatives of E = Σ δ ⊙ Y for a random δ."""
+    n = len(X)
+    delta = rng.standard_normal((n, *layer.output_shape(X.shape[1:])))
+    layer.forward(X, training=True)
+    dX = layer.backward(delta)
+
+    def E_of_samples() -> Array:
+        return np.sum((delta * layer.forward(X)).reshape(n, -1), axis=1)
+
+    def E() -> float:
+        return float(np.sum(E_of_samples()))
+
+    assert relative_error(dX, derivative_of_samples(E_of_samples, X)) <= 1e-7
+    for p in layer.parameters:
+        assert relative_error(p.gradient, derivative(E, p.value)) <= 1e-7, p.name
+
+
 def value_and_slope(layer: Any, x: Any) -> tuple[Array, Array]:
     """f(x) and f′(x) of an activation, as a training step computes them, at numbers in a row."""
     Y = layer.forward(np.reshape(x, (1, -1)), training=True)[0].copy()

@@ -288,3 +288,9 @@ def batch(case: Case, *shape: int, seed: int = 1) -> tuple[Array, Array, Array]:
     weight = rng.uniform(0.2, 3, shape[0])
     weight[1:2] = 0
     return prediction, target, weight
+
+
+def train(loss: Loss, *arrays: Array | None) -> tuple[float, Array]:
+    """E and its gradient, as a training step computes them."""
+    value = loss.forward(*arrays)
+    return value, loss.backward().copy()

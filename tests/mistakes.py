@@ -23,6 +23,13 @@ def classifier():
     return model
 
 
+def model_with(layer):
+    """A compiled model for X and C, not built, with that layer inside."""
+    model = bp.Sequential([Dense(5), layer, Dense(3), Softmax()], seed=0)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    return model
+
+
 def assert_speaks(caught, words):
     """The package raised it on purpose, no NumPy or Python from inside, and with these words."""
     last = caught.traceback[-1]

@@ -1,6 +1,7 @@
 """Optimizers by the names of Keras's trajectories, and vectors to step on."""
 
 import numpy as np
+from published import published
 
 from backprop.core.parameters import Parameter, Parameters
 from backprop.optimizers import (
@@ -20,6 +21,8 @@ from backprop.optimizers import (
     RMSprop,
     ScheduleFreeAdamW,
 )
+
+PROBLEM = published("optimizers.npz", "problem")
 
 # name in the file: how Keras was called, and the learning rates on the quadratic and on Rosenbrock
 CALLS = {
@@ -83,6 +86,17 @@ EVERY = {
     **WHOLE,
     **GATHERING,
 }
+
+
+def quad_gradient(x):  # of ½ xᵀ A x − bᵀ x
+    return PROBLEM["A"] @ x - PROBLEM["b"]
+
+
+def rosen_gradient(x):  # of (1 − x)² + 100 (y − x²)²
+    return np.array([-2 * (1 - x[0]) - 400 * x[0] * (x[1] - x[0] ** 2), 200 * (x[1] - x[0] ** 2)])
+
+
+GRADIENTS = {"quad": quad_gradient, "rosen": rosen_gradient}
 
 
 def vector(*sizes: int, dtype: str = "float64", decays: tuple[int, ...] = ()) -> Parameters:

@@ -1,10 +1,21 @@
-"""Steps that are shared out to threads however small they are."""
+"""Steps that are shared out to threads however small they are, and calls in several at once."""
 
+import threading
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
 
 from backprop.engine import parts, schedule
+
+
+def at_once(function: Callable[[Any], object], arguments: Iterable[Any]) -> None:
+    """Calls a function with each argument in a thread of its own, and waits for all of them."""
+    threads = [threading.Thread(target=function, args=(each,)) for each in arguments]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def share_every_step(patch: pytest.MonkeyPatch) -> None:

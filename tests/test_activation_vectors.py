@@ -4,11 +4,10 @@ The vectors in ``data/`` come from PyTorch 2.13 and Keras 3.15 in float64, on a 
 ±1e4, 0, −0 and the kinks.
 """
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from derivatives import derivative, relative_error, value_and_slope
+from published import activation, published
 
 from backprop import Sequential
 from backprop.core.errors import NotBuiltError, ShapeError
@@ -29,8 +28,6 @@ from backprop.layers import (
     Softsign,
 )
 from backprop.optimizers import SGD
-
-DATA = Path(__file__).parent / "data"
 
 PUBLISHED = [
     ("torch", "leaky_relu_0.01", LeakyReLU(0.01)),
@@ -58,17 +55,10 @@ PUBLISHED = [
 ]
 
 
-def published(source, name):
-    file = {"torch": "activations.npz", "keras": "keras_activations.npz"}[source]
-    with np.load(DATA / file) as data:
-        x = data["x/x"] if source == "torch" else data[f"{name}/x"]
-        return x, data[f"{name}/value"], data[f"{name}/grad"]
-
-
 @pytest.mark.parametrize(("source", "name", "layer"), PUBLISHED, ids=lambda x: str(x))
 def test_published_values_and_slopes(source, name, layer):
     """Absolute 1e-12 stands beside relative 1e-12: a tail may underflow here and not there."""
-    x, value, slope = published(source, name)
+    x, value, slope = activation(source, name)
     Y, dX = value_and_slope(layer, x)
     np.testing.assert_allclose(Y, value, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(dX, slope, rtol=1e-12, atol=1e-12)
@@ -77,7 +67,7 @@ def test_published_values_and_slopes(source, name, layer):
 @pytest.mark.parametrize(("source", "name"), [("torch", "hardsigmoid"), ("keras", "hard_sigmoid")])
 def test_published_hard_sigmoid(source, name):
     """Both slopes are PyTorch's, whose ⅙ is a single-precision number and 5e-9 off."""
-    x, value, slope = published(source, name)
+    x, value, slope = activation(source, name)
     Y, dX = value_and_slope(HardSigmoid(), x)
     np.testing.assert_allclose(Y, value, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(dX, slope, rtol=1e-7)
@@ -85,14 +75,12 @@ def test_published_hard_sigmoid(source, name):
 
 
 def test_published_log_softmax():
-    with np.load(DATA / "activations.npz") as data:
-        x, upstream, value, grad = (
-            data[f"log_softmax/{key}"] for key in ("x", "upstream", "value", "grad")
-        )
-    layer = LogSoftmax()
-    np.testing.assert_allclose(layer.forward(x, training=True), value, rtol=1e-12, atol=1e-12)
-    np.testing.assert_allclose(layer.backward(upstream), grad, rtol=1e-12, atol=1e-12)
-    np.testing.assert_allclose(layer.forward(x), value, rtol=1e-12, atol=1e-12)
+    v, layer = published("activations.npz", "log_softmax"), LogSoftmax()
+    np.testing.assert_allclose(
+        layer.forward(v["x"], training=True), v["value"], rtol=1e-12, atol=1e-12
+    )
+    np.testing.assert_allclose(layer.backward(v["upstream"]), v["grad"], rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(layer.forward(v["x"]), v["value"], rtol=1e-12, atol=1e-12)
 
 
 def test_log_softmax_keeps_the_digits_of_large_logits():
@@ -103,8 +91,7 @@ def test_log_softmax_keeps_the_digits_of_large_logits():
 
 
 def test_published_prelu():
-    with np.load(DATA / "activations.npz") as data:
-        v = {key.split("/")[1]: data[key] for key in data.files if key.startswith("prelu/")}
+    v = published("activations.npz", "prelu")
     layer = PReLU(Constant(v["alpha"]))
     layer.build((4,), dtype="float64")
     np.testing.assert_allclose(layer.forward(v["x"], training=True), v["value"], rtol=1e-14)

@@ -3,14 +3,11 @@
 The vectors in ``data/`` come from PyTorch 2.13 and Keras 3.15 in float64.
 """
 
-from pathlib import Path
-
 import numpy as np
 import pytest
+from published import activation, published
 
 from backprop.layers import Identity, ReLU, Sigmoid, Softmax, Tanh
-
-DATA = Path(__file__).parent / "data"
 
 
 @pytest.mark.parametrize("source", ["torch", "keras"])
@@ -24,12 +21,7 @@ def test_published_activations(source, name, layer):
     Absolute 1e-15 where a value is tiny: σ computed by tanh is good to 1e-16, but not relatively,
     and σ(−100) = 4e-44 becomes 0.
     """
-    if source == "torch":
-        with np.load(DATA / "activations.npz") as data:
-            x, value, grad = data["x/x"], data[f"{name}/value"], data[f"{name}/grad"]
-    else:
-        with np.load(DATA / "keras_activations.npz") as data:
-            x, value, grad = (data[f"{name}/{key}"] for key in ("x", "value", "grad"))
+    x, value, grad = activation(source, name)
     Y = layer.forward(x[np.newaxis], training=True)
     np.testing.assert_allclose(Y[0], value, rtol=1e-12, atol=1e-15)
     dX = layer.backward(np.ones_like(Y))
@@ -37,21 +29,17 @@ def test_published_activations(source, name, layer):
 
 
 def test_published_softmax():
-    with np.load(DATA / "activations.npz") as data:
-        x, upstream, value, grad = (
-            data[f"softmax/{key}"] for key in ("x", "upstream", "value", "grad")
-        )
-    layer = Softmax()
-    np.testing.assert_allclose(layer.forward(x, training=True), value, rtol=1e-12, atol=1e-15)
-    np.testing.assert_allclose(layer.backward(upstream), grad, rtol=1e-12, atol=1e-15)
+    v, layer = published("activations.npz", "softmax"), Softmax()
+    np.testing.assert_allclose(
+        layer.forward(v["x"], training=True), v["value"], rtol=1e-12, atol=1e-15
+    )
+    np.testing.assert_allclose(layer.backward(v["upstream"]), v["grad"], rtol=1e-12, atol=1e-15)
 
 
 def test_published_softmax_jacobian():
-    with np.load(DATA / "activations.npz") as data:
-        x, jacobian = data["softmax_jacobian/x"], data["softmax_jacobian/jac"]
-    layer = Softmax()
-    layer.forward(np.tile(x, (3, 1)), training=True)
-    np.testing.assert_allclose(layer.backward(np.eye(3)), jacobian, rtol=1e-12, atol=1e-15)
+    v, layer = published("activations.npz", "softmax_jacobian"), Softmax()
+    layer.forward(np.tile(v["x"], (3, 1)), training=True)
+    np.testing.assert_allclose(layer.backward(np.eye(3)), v["jac"], rtol=1e-12, atol=1e-15)
 
 
 def test_softmax_of_one_number_is_1_with_slope_0(rng):

@@ -1,10 +1,9 @@
 """Penalties on activations: in the loss of ``fit`` and ``evaluate``, in g, and nowhere else."""
 
-import threading
-
 import numpy as np
 import pytest
 from derivatives import derivative, relative_error
+from sharing import at_once
 
 import backprop as bp
 from backprop.layers import (
@@ -97,12 +96,11 @@ def test_threads_that_predict_change_no_loss(rng):
     model = network()
     model.build((None, 3))
     expected, found = model.evaluate(X, y), []
-    threads = [threading.Thread(target=model.predict, args=(X,)) for _ in range(4)]
-    threads += [threading.Thread(target=lambda: found.append(model.evaluate(X, y)))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+
+    def evaluate(X):
+        found.append(model.evaluate(X, y))
+
+    at_once(lambda call: call(X), [*[model.predict] * 4, evaluate])
     assert found == [expected]
 
 

@@ -2,12 +2,12 @@
 
 import copy
 import pickle
-from pathlib import Path
 from typing import Any
 
 import attention_by_loops as by_loops
 import numpy as np
 import pytest
+from published import published
 
 import backprop as bp
 from backprop.core.errors import ShapeError
@@ -24,7 +24,6 @@ from backprop.layers import (
 from backprop.training.step import Step
 
 Array = np.ndarray[Any, Any]
-VECTORS = np.load(Path(__file__).parent / "data" / "attention.npz")
 ORDER = ["query", "key", "value", "output"]
 
 FORMS = {
@@ -66,7 +65,7 @@ def random_lengths(rng: np.random.Generator, N: int, T: int) -> tuple[Array, Arr
 @pytest.mark.parametrize("case", ["mha_plain", "mha_causal", "mha_keypad"])
 def test_it_equals_pytorch(case: str) -> None:
     """PyTorch's output, weights of attention, and gradients of Σ y · upstream."""
-    of = {key.removeprefix(f"{case}/"): VECTORS[key] for key in VECTORS if key.startswith(case)}
+    of = published("attention.npz", case)
     X = of["x"]
     layer = MultiHeadAttention(2, 3, causal=case == "mha_causal")
     layer.build(X.shape[1:], np.random.default_rng(0), "float64")

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from by_loops import convolved
-from derivatives import derivative, derivative_of_samples, relative_error
+from derivatives import assert_exact_gradients
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -131,19 +131,7 @@ def test_outputs_of_any_windows_are_those_of_the_formula(data: Any) -> None:
 @pytest.mark.parametrize("n", [1, 3])
 def test_backward_is_the_exact_derivative(kind, shape, arguments, n, rng) -> None:
     layer, X = made(kind, shape, arguments), rng.standard_normal((n, *shape))
-    delta = rng.standard_normal((n, *layer.output_shape(shape)))
-    layer.forward(X, training=True)
-    dX = layer.backward(delta)
-
-    def E_of_samples() -> Array:
-        return np.sum((delta * layer.forward(X)).reshape(n, -1), axis=1)
-
-    def E() -> float:
-        return float(np.sum(E_of_samples()))
-
-    assert relative_error(dX, derivative_of_samples(E_of_samples, X)) <= 1e-7
-    for p in layer.parameters:
-        assert relative_error(p.gradient, derivative(E, p.value)) <= 1e-7, p.name
+    assert_exact_gradients(layer, X, rng)
 
 
 @each_case

@@ -4,11 +4,11 @@ PyTorch has channels first and the kernels' axes in another order; where it pads
 Keras, layers that pad or cut stand beside the convolution.
 """
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from published import arrays_of
 
 from backprop.layers import (
     Chain,
@@ -22,7 +22,7 @@ from backprop.layers import (
 )
 
 Array = np.ndarray[Any, Any]
-VECTORS = np.load(Path(__file__).parent / "data" / "convolutions.npz")
+VECTORS = arrays_of("convolutions.npz")
 
 CASES = {
     "conv2d_valid": lambda: [Conv2D(6, 3)],
@@ -72,4 +72,4 @@ def test_outputs_and_gradients_are_those_of_pytorch(case: str) -> None:
 
 
 def test_no_case_is_left_out() -> None:
-    assert {key.split("/")[0] for key in VECTORS.files} == CASES.keys()
+    assert {key.split("/")[0] for key in VECTORS} == CASES.keys()

@@ -1,12 +1,11 @@
 """Convolutions as products: blocks within their bound, bands, and which windows meet a pixel."""
 
 import math
-import tracemalloc
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from measuring import peak
 
 from backprop.core import grids
 from backprop.core.buffers import Buffers
@@ -52,18 +51,6 @@ def test_blocks_are_of_about_one_size() -> None:
 def test_one_row_of_windows_is_taken_though_it_is_larger() -> None:
     found = blocks(grid(3, 10, 1), 2, COLUMNS_BYTES)
     assert found == [(slice(k, k + 1), slice(h, h + 1)) for k in range(2) for h in range(3)]
-
-
-def peak(action: Callable[[], Any]) -> int:
-    """The most memory that an action takes beside what was there."""
-    tracemalloc.start()
-    try:
-        kept = action()
-        most = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    del kept
-    return most
 
 
 LAYERS = {

@@ -4,30 +4,24 @@ The vectors in ``data/`` come from PyTorch 2.13 and Keras 3.15 in float64.
 """
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 from derivatives import derivative, relative_error
+from loss_cases import train
+from published import published
 
 from backprop.core.errors import ShapeError
 from backprop.losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
-    Loss,
     SparseCategoricalCrossentropy,
 )
 
-DATA = Path(__file__).parent / "data"
 WORST = -math.log(1e-7)  # Keras's loss of a probability of 0: 16.118…
 FLOOR = math.e * 1e-7  # below it the logarithm goes on as a straight line
 
 ALL = [BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy]
-
-
-def train(loss: Loss, *arrays):
-    value = loss.forward(*arrays)
-    return value, loss.backward().copy()
 
 
 # -------------------------------------------------------------------- certainty, right or wrong
@@ -172,11 +166,6 @@ def test_class_indices_given_to_the_categorical_loss(target):
 # ------------------------------------------------------------------------- published numbers
 
 
-def vectors(file: str, name: str) -> dict[str, np.ndarray]:
-    with np.load(DATA / file) as data:
-        return {key.split("/")[1]: data[key] for key in data.files if key.startswith(f"{name}/")}
-
-
 @pytest.mark.parametrize(
     ("name", "loss"),
     [
@@ -190,7 +179,7 @@ def vectors(file: str, name: str) -> dict[str, np.ndarray]:
     ],
 )
 def test_values_of_pytorch(name, loss):
-    v = vectors("losses.npz", name)
+    v = published("losses.npz", name)
     value, delta = train(loss, v["x"], v["t"])
     assert value == pytest.approx(float(v["value_mean"]), rel=1e-12)
     np.testing.assert_allclose(delta, v["grad_mean"], rtol=1e-12, atol=1e-16)
@@ -198,7 +187,7 @@ def test_values_of_pytorch(name, loss):
 
 def test_pytorch_does_not_normalise_probabilities():
     """So its gradient by p lacks the constant Σ_k y_k of each row, here 1/N; the value is ours."""
-    v = vectors("losses.npz", "cce_prob")
+    v = published("losses.npz", "cce_prob")
     value, delta = train(CategoricalCrossentropy(), v["x"], v["t"])
     assert value == pytest.approx(float(v["value_mean"]), rel=1e-12)
     np.testing.assert_allclose(delta - 1 / 6, v["grad_mean"], rtol=1e-12, atol=1e-15)
@@ -206,7 +195,7 @@ def test_pytorch_does_not_normalise_probabilities():
 
 def test_class_weights_divide_by_the_number_of_samples():
     """As in Keras; PyTorch divides by the sum of the weights."""
-    v = vectors("losses.npz", "cce_classweight")
+    v = published("losses.npz", "cce_classweight")
     weight = v["class_weight"][v["t"]]
     value, delta = train(SparseCategoricalCrossentropy(from_logits=True), v["x"], v["t"], weight)
     assert value == pytest.approx(float(v["value_sum"]) / 6, rel=1e-12)
@@ -215,7 +204,7 @@ def test_class_weights_divide_by_the_number_of_samples():
 
 
 def test_loss_of_a_probability_of_88_percent():
-    v = vectors("losses.npz", "seed003_cce")
+    v = published("losses.npz", "seed003_cce")
     p = float(v["p"])
     value = CategoricalCrossentropy().forward([[p, 1 - p]], [[1.0, 0.0]])
     assert value == pytest.approx(float(v["value"]), rel=1e-12)
@@ -234,7 +223,7 @@ def test_loss_of_a_probability_of_88_percent():
     ],
 )
 def test_values_of_keras(name, loss):
-    v = vectors("keras_losses.npz", name)
+    v = published("keras_losses.npz", name)
     value, delta = train(loss, v["x"], v["t"], v.get("sample_weight"))
     assert value == pytest.approx(float(v["value"]), rel=1e-12)
     np.testing.assert_allclose(delta, v["grad"], rtol=1e-12, atol=1e-16)
@@ -242,7 +231,7 @@ def test_values_of_keras(name, loss):
 
 def test_rows_are_normalised_as_in_keras():
     """Keras's rows sum to 1.7 and reach 1.67, which we refuse; half of them is the same loss."""
-    v = vectors("keras_losses.npz", "CategoricalCrossentropy_unnormalised")
+    v = published("keras_losses.npz", "CategoricalCrossentropy_unnormalised")
     with pytest.raises(ValueError, match="between 0 and 1"):
         CategoricalCrossentropy().forward(v["x"], v["t"])
     for loss, t in (
@@ -256,7 +245,7 @@ def test_rows_are_normalised_as_in_keras():
 
 def test_where_the_categorical_loss_differs_from_keras():
     """Keras clips p to [1e-7, 1 − 1e-7]: we say 0 at p = 1, and keep a gradient at p = 0."""
-    v = vectors("keras_losses.npz", "CategoricalCrossentropy_zero")
+    v = published("keras_losses.npz", "CategoricalCrossentropy_zero")
     loss = CategoricalCrossentropy()
     each = [train(loss, x[None], t[None]) for x, t in zip(v["x"], v["t"], strict=True)]
     (at_0, delta_at_0), (at_1, delta_at_1), (inside, delta_inside) = each
@@ -272,7 +261,7 @@ def test_where_the_categorical_loss_differs_from_keras():
 
 def test_where_the_binary_loss_differs_from_keras():
     """Below e·1e-7 our logarithm is a line: the same at 0, less at 1e-8, and never flat."""
-    v = vectors("keras_losses.npz", "BinaryCrossentropy_extreme")
+    v = published("keras_losses.npz", "BinaryCrossentropy_extreme")
     (first, delta), (second, other) = (
         train(BinaryCrossentropy(), x[None], t[None]) for x, t in zip(v["x"], v["t"], strict=True)
     )

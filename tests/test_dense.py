@@ -1,18 +1,16 @@
 """Dense beyond the contract table, and what every layer inherits: names, views, freezing."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
+from published import published
 
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.core.lookup import default_name
 from backprop.initializers import Constant, GlorotUniform
 from backprop.layers import Dense, Layer, LeakyReLU, PReLU, ReLU, RMSNormalization, Tanh
 from backprop.layers.activations import Activation
-
-DATA = Path(__file__).parent / "data"
 
 
 def dense(units: int = 3, n_in: int = 4, dtype: str = "float64", **options) -> Dense:
@@ -35,8 +33,7 @@ def test_worked_example():
 
 @pytest.mark.parametrize("name", ["dense_2d", "dense_3d"])
 def test_published_dense(name):
-    with np.load(DATA / "layers.npz") as data:
-        v = {key.split("/")[1]: data[key] for key in data.files if key.startswith(f"{name}/")}
+    v = published("layers.npz", name)
     layer = Dense(3)
     layer.build(v["in_x"].shape[1:], dtype="float64")
     layer.W, layer.b = v["param_weight"].T, v["param_bias"]  # PyTorch's weight is (out, in)

@@ -5,15 +5,13 @@ Collected where Playwright and Chromium are there (see ``conftest.py``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pytest
-from browsing import Opened, chromium, lessons
+from browsing import Opened
 from explained import compiled
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from backprop.explain import Explanation
 from backprop.layers import Dense, Layer, Sigmoid, Tanh
@@ -38,18 +36,6 @@ TEXTS = """() => {
 }"""
 LEFT_OUT = """drawing.edges.filter(edge => edge.text.classList.contains("left-out"))
     .map(edge => [edge.s, edge.i, edge.j])"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture
-def opened(browser: Browser, tmp_path: Path) -> Iterator[Opened]:
-    with lessons(browser, tmp_path) as open_page:
-        yield open_page
 
 
 def explained(sizes: tuple[int, ...], seed: int = 0, scale: float = 1.0) -> Explanation:

@@ -6,12 +6,12 @@ import signal
 import stat
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scripts import classes, classifier, line
+from sharing import at_once
 
 import backprop as bp
 from backprop.callbacks import CSVLogger, ModelCheckpoint
@@ -183,11 +183,7 @@ def test_threads_that_write_one_path_never_meet(path):
         except BaseException as error:
             errors.append(error)
 
-    threads = [threading.Thread(target=write, args=(model,)) for model in models]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(write, models)
     assert errors == []
     assert bp.load_model(path).seed in range(4)
     assert names(path.parent) == ["model.npz"]

@@ -1,11 +1,12 @@
 """``evaluate`` and ``predict``: the numbers, in batches, without a trace in the model."""
 
 import threading
-import tracemalloc
 
 import numpy as np
 import pytest
 import scipy.sparse
+from measuring import peak
+from sharing import at_once
 
 import backprop as bp
 from backprop.data.inputs import MANY_NUMBERS, surely_finite
@@ -247,14 +248,9 @@ def test_memory_is_bounded_by_the_batch():
     X = np.ones((100_000, 4))  # float64, the model computes in float32
     hidden, prediction = 100_000 * 500 * 4, 100_000 * 4
     model.predict(X[:10])
-    tracemalloc.start()
-    try:
-        model.predict(X)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert peak < prediction + 3 * 1024 * 500 * 4 + 100_000  # 7 MB; one hidden layer has 200
-    assert peak < hidden / 20
+    most = peak(lambda: model.predict(X))
+    assert most < prediction + 3 * 1024 * 500 * 4 + 100_000  # 7 MB; one hidden layer has 200
+    assert most < hidden / 20
 
 
 def test_eight_threads_at_once_predict_the_same_bits(rng):
@@ -270,9 +266,5 @@ def test_eight_threads_at_once_predict_the_same_bits(rng):
             if not np.array_equal(model.predict(inputs[k], 32), expected[k]):
                 wrong.append(k)
 
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(work, range(8))
     assert wrong == []

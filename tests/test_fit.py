@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from by_hand import train_by_hand
+from by_hand import assert_as_by_hand, train_by_hand
 from small_models import ETA, assert_same_weights, built, classifier, regressor, shuffles
 
 import backprop as bp
@@ -38,9 +38,7 @@ def test_full_batch_mini_batch_and_online_agree_with_a_loop_by_hand(
         momentum=momentum,
     )
     history = model.fit(X, Y, batch_size=batch_size, epochs=4, shuffle=shuffle, verbose=0)
-    for mine, by_hand in zip(model.get_weights(), weights, strict=True):
-        np.testing.assert_allclose(mine, by_hand, rtol=1e-12, atol=1e-13)
-    np.testing.assert_allclose(history.history["loss"], losses, rtol=1e-12)
+    assert_as_by_hand(history, weights, losses)
 
 
 def test_batch_size_is_32_unless_given(rng):

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse
-from by_hand import train_by_hand
+from by_hand import assert_as_by_hand, train_by_hand
 from small_models import ETA, assert_same_weights, built, classifier, regressor, shuffles
 
 import backprop as bp
@@ -69,9 +69,7 @@ def test_steps_per_epoch_takes_the_first_batches_of_each_epochs_order(data, shuf
         )
         losses += loss
     history = model.fit(X, Y, SIZE, 3, 0, shuffle=shuffle, steps_per_epoch=2)
-    for mine, by_hand in zip(model.get_weights(), weights, strict=True):
-        np.testing.assert_allclose(mine, by_hand, rtol=1e-12, atol=1e-13)
-    np.testing.assert_allclose(history.history["loss"], losses, rtol=1e-12)
+    assert_as_by_hand(history, weights, losses)
     assert history.params["steps"] == 2
     assert model.optimizer.iterations == 6
 

@@ -4,7 +4,6 @@ import itertools
 import os
 import signal
 import threading
-import tracemalloc
 import warnings
 
 import numpy as np
@@ -13,6 +12,7 @@ import scipy.sparse
 from layer_cases import CASES as LAYERS
 from loss_cases import CASES as LOSSES
 from loss_cases import batch
+from measuring import peak
 from optimizer_cases import EVERY
 from test_recorded import NOT_REPLAYED, PAIRS, ending, network_with
 
@@ -341,13 +341,8 @@ def test_one_model_may_use_a_generator_up():
 def test_the_samples_are_not_copied_for_every_model():
     x, y = np.ones((20_000, 30)), np.zeros(20_000, int)
     models = [small(k) for k in range(20)]
-    tracemalloc.start()
-    try:
-        bp.fit_many(models, x, y, epochs=0, verbose=0)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert peak < 5 * x.nbytes  # each would have had its own in float32
+    most = peak(lambda: bp.fit_many(models, x, y, epochs=0, verbose=0))
+    assert most < 5 * x.nbytes  # each would have had its own in float32
 
 
 def test_weights_may_be_a_list():

@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 import pytest
-from by_hand import train_by_hand
+from by_hand import assert_as_by_hand, train_by_hand
 from small_models import ETA, assert_same_weights, built, classifier, regressor, shuffles
 
 import backprop as bp
@@ -147,10 +147,7 @@ def test_sample_weights_weight_each_samples_loss(data, rng):
         model.get_weights(), X, Y, orders, batch_size=4, learning_rate=ETA, sample_weight=w
     )
     history = model.fit(X, Y, batch_size=4, epochs=3, sample_weight=w, verbose=0)
-    for mine, by_hand in zip(model.get_weights(), weights, strict=True):
-        np.testing.assert_allclose(mine, by_hand, rtol=1e-12, atol=1e-13)
-    # Σ w ℓ / N, not / Σ w
-    np.testing.assert_allclose(history.history["loss"], losses, rtol=1e-12)
+    assert_as_by_hand(history, weights, losses)  # the losses are Σ w ℓ / N, not / Σ w
 
 
 def test_class_weight_is_the_sample_weight_of_the_class(rng):

@@ -4,10 +4,10 @@ How the numbers were made is said in ``data/make_keras_initializers.py``.
 """
 
 import ast
-from pathlib import Path
 
 import numpy as np
 import pytest
+from published import arrays_of
 
 import backprop as bp
 from backprop.constraints import MaxNorm, MinMaxNorm, NonNegative, UnitNorm
@@ -25,8 +25,7 @@ from backprop.initializers import (
 )
 from backprop.layers import Conv2D, Input
 
-with np.load(Path(__file__).parent / "data" / "keras_initializers.npz") as data:
-    KERAS = dict(data)
+KERAS = arrays_of("keras_initializers.npz")
 
 INITIALIZERS = {
     "glorot_uniform": GlorotUniform(),

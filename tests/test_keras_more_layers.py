@@ -3,10 +3,9 @@
 ``data/keras_more_layers.npz`` is made by ``data/make_keras_more_layers.py`` with Keras 3.15.
 """
 
-from pathlib import Path
-
 import numpy as np
 import pytest
+from published import arrays_of, published
 
 from backprop.layers import (
     AlphaDropout,
@@ -29,8 +28,7 @@ from backprop.layers import (
 )
 from backprop.regularizers import L1, L2
 
-with np.load(Path(__file__).parent / "data" / "keras_more_layers.npz") as data:
-    VECTORS = dict(data)
+VECTORS = arrays_of("keras_more_layers.npz")
 
 STEPS = np.arange(6.0), np.arange(1.0, 7)
 LAYERS = {
@@ -79,7 +77,7 @@ class Drawn:
 
 @pytest.mark.parametrize("case", LAYERS)
 def test_layers(case):
-    v = {key.split("/")[1]: VECTORS[key] for key in VECTORS if key.split("/")[0] == case}
+    v = published("keras_more_layers.npz", case)
     layer, near = LAYERS[case](), {"rtol": 1e-6, "atol": 1e-9}
     layer.build(v["x"].shape[1:], dtype="float64")
     learned = [p for p in layer.parameters if p.learned]

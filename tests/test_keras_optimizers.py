@@ -7,11 +7,11 @@ import ast
 import inspect
 import textwrap
 from itertools import zip_longest
-from pathlib import Path
 
 import mutations
 import numpy as np
 import pytest
+from published import arrays_of, published
 
 from backprop.core.parameters import Parameter, Parameters
 from backprop.optimizers import (
@@ -29,8 +29,7 @@ from backprop.optimizers import (
 from backprop.optimizers.bookkeeping import Bookkeeping
 from backprop.schedules import ExponentialDecay, PiecewiseConstantDecay
 
-with np.load(Path(__file__).parent / "data" / "keras_more_optimizers.npz") as data:
-    KERAS = dict(data)
+KERAS = arrays_of("keras_more_optimizers.npz")
 
 SHAPES = {
     "embedding_1.W": (4, 3),
@@ -105,7 +104,7 @@ def trajectory(case: str, dtype: str = "float64") -> dict[str, np.ndarray]:
 
 def as_in_keras(case: str) -> bool:
     found = trajectory(case)
-    expected = {k.split("/")[1]: v for k, v in KERAS.items() if k.startswith(f"{case}/")}
+    expected = published("keras_more_optimizers.npz", case)
     assert found.keys() == expected.keys()
     return all(np.allclose(found[n], v, rtol=1e-9, atol=1e-11) for n, v in expected.items())
 

@@ -3,10 +3,9 @@
 ``data/keras_parts.npz`` is made by ``data/make_keras_parts.py`` with Keras 3.15.
 """
 
-from pathlib import Path
-
 import numpy as np
 import pytest
+from published import arrays_of, published
 
 from backprop import metrics
 from backprop.layers import (
@@ -24,16 +23,7 @@ from backprop.layers import (
 from backprop.layers.block import activity_penalty
 from backprop.regularizers import L2, OrthogonalRegularizer
 
-with np.load(Path(__file__).parent / "data" / "keras_parts.npz") as data:
-    VECTORS = dict(data)
-
-
-def numbers(case):
-    return {
-        key.removeprefix(f"{case}/"): value
-        for key, value in VECTORS.items()
-        if key.startswith(f"{case}/")
-    }
+VECTORS = arrays_of("keras_parts.npz")
 
 
 def several(v, letter):
@@ -75,7 +65,8 @@ class Drawn:
 
 @pytest.mark.parametrize("case", LAYERS)
 def test_layers(case):
-    v, layer, near = numbers(case), LAYERS[case](), {"rtol": 1e-6, "atol": 1e-9}
+    v = published("keras_parts.npz", case)
+    layer, near = LAYERS[case](), {"rtol": 1e-6, "atol": 1e-9}
     layer.build(v["x"].shape[1:], dtype="float64")
     for p, w in zip(layer.parameters, several(v, "w"), strict=True):
         assert p.shape == w.shape
@@ -108,7 +99,7 @@ def test_layers(case):
     ],
 )
 def test_regularizers(case, regularizer):
-    v = numbers(case)
+    v = published("keras_parts.npz", case)
     assert regularizer.penalty(v["x"]) == pytest.approx(float(v["value"]), rel=1e-9)
     np.testing.assert_allclose(regularizer.gradient(v["x"]), v["grad"], rtol=1e-7, atol=1e-12)
 
@@ -131,7 +122,7 @@ METRICS = {
 @pytest.mark.parametrize("case", METRICS)
 def test_metrics(case, weighted):
     """In float32, which is what Keras counts and divides in."""
-    v, metric = numbers(case + weighted), METRICS[case]
+    v, metric = published("keras_parts.npz", case + weighted), METRICS[case]
     for parts in (1, 3):  # one batch, or several
         metric.reset()
         for rows in np.array_split(np.arange(len(v["x"])), parts):

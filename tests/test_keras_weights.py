@@ -4,12 +4,12 @@
 outputs; ``data/make_keras_layers.py`` made it with Keras in float64.
 """
 
-from pathlib import Path
 from typing import Any
 
 import layer_cases
 import numpy as np
 import pytest
+from published import arrays_of
 
 import backprop as bp
 from backprop.layers import (
@@ -42,7 +42,7 @@ from backprop.layers import (
 )
 
 Array = np.ndarray[Any, Any]
-VECTORS = np.load(Path(__file__).parent / "data" / "keras_layers.npz")
+VECTORS = arrays_of("keras_layers.npz")
 
 BATCH, MOVING = ["gamma (4,)", "beta (4,)"], ["moving_mean (4,)", "moving_variance (4,)"]
 GATES_3 = ["W (3, 12)", "U (4, 12)", "b (2, 12)"]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 import scipy.sparse
+from layer_cases import Scale
 from small_models import assert_same_weights, built
 
 import backprop as bp
@@ -628,20 +629,6 @@ def test_reset_forgets_the_iterations(data):
 
 
 def test_layers_of_ones_own_are_trained(data):
-    class Scale(Layer):
-        def build(self, input_shape, rng=None, dtype="float32"):
-            super().build(input_shape, rng, dtype)
-            self.gamma = self.add_parameter("gamma", input_shape[-1:], "ones")
-
-        def forward(self, X, training=False):
-            if training:
-                self.X = X
-            return X * self.gamma.value
-
-        def backward(self, delta):
-            self.gamma.gradient[...] = np.sum(delta * self.X, axis=0)
-            return delta * self.gamma.value
-
     X = data[0]
     model = bp.Sequential([Scale()], seed=0, dtype="float64")
     model.compile(LBFGS(), "mse")

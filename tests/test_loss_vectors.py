@@ -5,18 +5,21 @@ follow Keras.
 """
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 from derivatives import derivative, relative_error
+from loss_cases import train
+from published import published
 
 from backprop import Sequential, losses
 from backprop.core.errors import ShapeError
 from backprop.layers import Dense, Exponential, Sigmoid, Softmax
 from backprop.losses import (
     BinaryCrossentropy,
+    BinaryFocalCrossentropy,
     CategoricalCrossentropy,
+    CategoricalFocalCrossentropy,
     CategoricalHinge,
     CosineSimilarity,
     Hinge,
@@ -31,8 +34,6 @@ from backprop.losses import (
     SquaredHinge,
 )
 from backprop.optimizers import SGD
-
-DATA = Path(__file__).parent / "data"
 
 KERAS = [
     ("MeanAbsoluteError", MeanAbsoluteError()),
@@ -67,16 +68,6 @@ TORCH = [
     ("squared_hinge", SquaredHinge()),
     ("cce_logits_smooth", CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)),
 ]
-
-
-def published(file, name):
-    with np.load(DATA / file) as data:
-        return {key.split("/")[1]: data[key] for key in data.files if key.startswith(f"{name}/")}
-
-
-def train(loss, *arrays):
-    value = loss.forward(*arrays)
-    return value, loss.backward().copy()
 
 
 @pytest.mark.parametrize(("name", "loss"), KERAS, ids=lambda x: str(x))
@@ -404,10 +395,12 @@ def test_smoothing_of_binary_logits_agrees_with_keras_on_probabilities():
     ("end", "loss", "k"),
     [
         (Sigmoid, BinaryCrossentropy(label_smoothing=0.2), 1),
+        (Sigmoid, BinaryFocalCrossentropy(True, label_smoothing=0.2), 1),
         (Softmax, CategoricalCrossentropy(label_smoothing=0.2), 3),
+        (Softmax, CategoricalFocalCrossentropy(), 3),
     ],
 )
-def test_smoothed_matched_pair_equals_the_unmatched_way(end, loss, k, rng):
+def test_matched_pair_equals_the_unmatched_way(end, loss, k, rng):
     X = rng.standard_normal((8, 2))
     y = rng.integers(0, 2, (8, 1)) if k == 1 else np.eye(k)[rng.integers(0, k, 8)]
     model = Sequential([Dense(k), end()], seed=1, dtype="float64")

@@ -6,13 +6,13 @@ What is special about the cross-entropies stands in ``test_cross_entropy.py``.
 import copy
 import pickle
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from derivatives import derivative, relative_error
-from loss_cases import CASES, batch, classes
+from loss_cases import CASES, batch, classes, train
+from published import published
 from rows import each
 
 import backprop as bp
@@ -27,7 +27,6 @@ from backprop.losses import (
     SparseCategoricalCrossentropy,
 )
 
-DATA = Path(__file__).parent / "data"
 Array = np.ndarray[Any, Any]
 
 each_loss = each("case", CASES, ids=lambda case: case.name)
@@ -36,11 +35,6 @@ each_size = each(
 )
 each_n = pytest.mark.parametrize("n", [1, 7])
 with_and_without_weights = pytest.mark.parametrize("weighted", [False, True])
-
-
-def train(loss: Loss, *arrays: Array | None) -> tuple[float, Array]:
-    value = loss.forward(*arrays)
-    return value, loss.backward().copy()
 
 
 # ------------------------------------------------------------------------------ the contract
@@ -330,8 +324,7 @@ def test_half_squared_error_is_mse_times_half_the_outputs():
 )
 def test_published_squared_errors(file, name, make):
     """PyTorch 2.13 and Keras 3.15 in float64."""
-    with np.load(DATA / file) as data:
-        v = {key.split("/")[1]: data[key] for key in data.files if key.startswith(f"{name}/")}
+    v = published(file, name)
     suffix = "_mean" if file == "losses.npz" else ""
     value, delta = train(make(), v["x"], v["t"], v.get("sample_weight"))
     assert value == pytest.approx(float(v[f"value{suffix}"]), rel=1e-12)

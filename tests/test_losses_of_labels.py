@@ -5,17 +5,13 @@ import math
 import numpy as np
 import pytest
 from derivatives import derivative, relative_error
+from loss_cases import train
 
 from backprop import Sequential, metrics
 from backprop.core.errors import ShapeError
 from backprop.layers import Dense, Input, Softmax, Tanh, UnitNormalization
 from backprop.losses import CategoricalGeneralizedCrossEntropy, Circle
 from backprop.optimizers import Adam
-
-
-def train(loss, *arrays):
-    value = loss.forward(*arrays)
-    return value, loss.backward().copy()
 
 
 def test_wrong_labels_pull_less_on_what_the_model_is_sure_of():

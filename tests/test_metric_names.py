@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from measuring import column, measure, near
 
 import backprop as bp
 from backprop import metrics
@@ -30,21 +31,6 @@ from backprop.metrics import (
     SparseTopKCategoricalAccuracy,
     TopKCategoricalAccuracy,
 )
-
-
-def measure(metric, prediction, target, weight=None):
-    metric.reset()
-    metric.update(prediction, target, weight)
-    return metric.result()
-
-
-def column(array):
-    return np.asarray(array)[:, np.newaxis]
-
-
-def near(value):
-    return pytest.approx(value, rel=1e-12, abs=1e-15)
-
 
 # --- functions -----------------------------------------------------------------------------------
 

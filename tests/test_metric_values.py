@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+from measuring import column, measure, near
 from rows import each
 
 from backprop import metrics as m
@@ -55,20 +56,6 @@ CLASS_WEIGHT = np.array([1, 2, 0.5, 1, 3, 1, 0.25, 2])
 NUMBER = np.array([[3, -0.5], [2, 1], [7, -2], [4.2, 0], [-1, 3]])
 GUESS = np.array([[2.5, 0], [2, 1.5], [8, -1.5], [4, 0.25], [0, 2]])
 NUMBER_WEIGHT = np.array([1, 0.5, 2, 0, 3])
-
-
-def measure(metric, prediction, target, weight=None):
-    metric.reset()
-    metric.update(prediction, target, weight)
-    return metric.result()
-
-
-def column(array):
-    return np.asarray(array)[:, np.newaxis]
-
-
-def near(value):
-    return pytest.approx(value, rel=1e-12, abs=1e-15)
 
 
 def mean_error(y_true, y_pred):

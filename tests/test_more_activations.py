@@ -3,11 +3,10 @@
 ``data/keras_vocabulary.npz`` is made by ``data/make_keras_vocabulary.py`` with Keras 3.15.
 """
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from derivatives import value_and_slope
+from published import published
 
 from backprop import Sequential
 from backprop.core.errors import ShapeError
@@ -32,8 +31,6 @@ from backprop.layers import (
     TanhShrink,
 )
 
-DATA = Path(__file__).parent / "data" / "keras_vocabulary.npz"
-
 KERAS = {
     "relu_options": ReLU(1.5, 0.2, 0.5),
     "relu_max": ReLU(2),
@@ -54,8 +51,8 @@ KERAS = {
 @pytest.mark.parametrize("name", KERAS)
 def test_values_and_slopes_of_keras(name):
     """Far below 0 the square root of Squareplus, which is Keras's, cancels."""
-    with np.load(DATA) as data:
-        x, value, slope = (data[f"activation_{name}/{key}"] for key in ("x", "value", "grad"))
+    v = published("keras_vocabulary.npz", f"activation_{name}")
+    x, value, slope = v["x"], v["value"], v["grad"]
     Y, dX = value_and_slope(KERAS[name], x)
     np.testing.assert_allclose(Y, value, rtol=1e-7, atol=1e-12)
     np.testing.assert_allclose(dX, slope, rtol=1e-7, atol=1e-12)

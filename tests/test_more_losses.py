@@ -4,11 +4,12 @@
 """
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 from derivatives import derivative, relative_error
+from loss_cases import train
+from published import published
 from scipy.stats import norm
 
 from backprop import Sequential, load_model, losses
@@ -32,7 +33,6 @@ from backprop.losses import (
 )
 from backprop.optimizers import Adam
 
-DATA = Path(__file__).parent / "data" / "keras_vocabulary.npz"
 FOCAL = BinaryFocalCrossentropy
 
 KERAS = {
@@ -58,18 +58,11 @@ KERAS = {
 }
 
 
-def train(loss, *arrays):
-    value = loss.forward(*arrays)
-    return value, loss.backward().copy()
-
-
 @pytest.mark.parametrize("weighted", ["", "_weighted"])
 @pytest.mark.parametrize("name", KERAS)
 def test_values_and_gradients_of_keras(name, weighted):
     """Its constants, such as its ε, are rounded to float32."""
-    case = f"{name}{weighted}/"
-    with np.load(DATA) as data:
-        v = {key.removeprefix(case): data[key] for key in data.files if key.startswith(case)}
+    v = published("keras_vocabulary.npz", f"{name}{weighted}")
     value, delta = train(KERAS[name], v["x"], v["t"], v.get("w"))
     assert value == pytest.approx(float(v["value"]), rel=1e-7)
     np.testing.assert_allclose(delta, v["grad"], rtol=1e-6, atol=1e-8 * np.abs(v["grad"]).max())
@@ -124,24 +117,6 @@ def test_logits_of_ten_thousand(gamma, dtype):
     value, delta = train(CategoricalFocalCrossentropy(1.0, gamma, True), Z, y)
     assert value == pytest.approx(2e4 / 2)
     np.testing.assert_allclose(delta, [[0, 0], [-0.5, 0.5]], atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("end", "loss", "k"),
-    [(Sigmoid, FOCAL(True, label_smoothing=0.2), 1), (Softmax, CategoricalFocalCrossentropy(), 3)],
-)
-def test_matched_pair_equals_the_unmatched_way(end, loss, k, rng):
-    X = rng.standard_normal((8, 2))
-    y = rng.integers(0, 2, (8, 1)) if k == 1 else np.eye(k)[rng.integers(0, k, 8)]
-    model = Sequential([Dense(k), end()], seed=1, dtype="float64")
-    model.compile("sgd", loss)
-    assert model.evaluate(X, y) == pytest.approx(loss.forward(model.predict(X), y), rel=1e-13)
-    W = model.parameters["dense_1.W"].value.copy()
-    model.train_on_batch(X, y)
-    activation = end()
-    loss.forward(activation.forward(X @ W, training=True), y)
-    dZ = activation.backward(loss.backward())
-    np.testing.assert_allclose(model.parameters["dense_1.W"].gradient, X.T @ dZ, rtol=1e-10)
 
 
 # --------------------------------------------------------------------------------- ignored class

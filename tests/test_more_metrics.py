@@ -5,17 +5,16 @@
 
 import copy
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
+from measuring import measure
+from published import published
 
 import backprop as bp
 from backprop import losses, metrics
 from backprop.core.errors import ShapeError
 from backprop.layers import Dense, Softmax
-
-DATA = Path(__file__).parent / "data" / "keras_vocabulary.npz"
 
 KERAS = {
     "mape": metrics.MeanAbsolutePercentageError(),
@@ -57,19 +56,11 @@ KERAS = {
 }
 
 
-def measure(metric, prediction, target, weight=None):
-    metric.reset()
-    metric.update(prediction, target, weight)
-    return metric.result()
-
-
 @pytest.mark.parametrize("weighted", ["", "_weighted"])
 @pytest.mark.parametrize("name", KERAS)
 def test_values_of_keras(name, weighted):
     """In float32, which is what Keras counts and divides in."""
-    case = f"metric_{name}{weighted}/"
-    with np.load(DATA) as data:
-        v = {key.removeprefix(case): data[key] for key in data.files if key.startswith(case)}
+    v = published("keras_vocabulary.npz", f"metric_{name}{weighted}")
     found = measure(KERAS[name], v["x"], v["t"], v.get("w"))
     assert found == pytest.approx(float(v["value"]), rel=2e-6)
 

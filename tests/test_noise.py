@@ -1,8 +1,8 @@
-import tracemalloc
 from typing import Any
 
 import numpy as np
 import pytest
+from measuring import peak_of_a_step
 
 import backprop as bp
 from backprop.core.errors import ShapeError
@@ -97,15 +97,7 @@ def test_the_same_seed_trains_to_the_same_bits_and_predict_is_not_random(
 @pytest.mark.parametrize("make", MAKERS)
 def test_a_training_step_allocates_no_array_of_the_batchs_size(make: Any) -> None:
     layer, X = make(), np.ones((1000, 200), np.float32)
-    layer.forward(X, training=True)
-    layer.backward(X)
-    tracemalloc.start()
-    layer.forward(X, training=True)
-    layer.backward(X)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    # NumPy converts and broadcasts through buffers of 8192 numbers, whatever the arrays' size
-    assert peak < X.nbytes / 8
+    assert peak_of_a_step(layer, X, X) < X.nbytes / 8
 
 
 def test_mistakes_are_named() -> None:

@@ -1,16 +1,16 @@
-import tracemalloc
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from derivatives import derivative, relative_error
+from measuring import peak_of_a_step
+from published import arrays_of
 
 import backprop as bp
 from backprop.layers import BatchNormalization, Dense, Input, LayerNormalization
 
 Array = np.ndarray[Any, Any]
-VECTORS = np.load(Path(__file__).parent / "data" / "layers.npz")
+VECTORS = arrays_of("layers.npz")
 
 
 def built(layer: Any, n: int, dtype: str = "float64") -> Any:
@@ -115,15 +115,7 @@ def test_a_training_step_allocates_no_array_of_the_batchs_size(
     layer = built(make(scale=scale), 200, "float32")
     layer.trainable = trainable
     X, delta = (rng.standard_normal((1000, 200)).astype(np.float32) for _ in range(2))
-    layer.forward(X, training=True)
-    layer.backward(delta)
-    tracemalloc.start()
-    layer.forward(X, training=True)
-    layer.backward(delta)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    # NumPy converts and broadcasts through buffers of 8192 numbers, whatever the arrays' size
-    assert peak < X.nbytes / 8
+    assert peak_of_a_step(layer, X, delta) < X.nbytes / 8
 
 
 def test_mistakes_are_named() -> None:

@@ -1,11 +1,11 @@
 """Normalisation of images and sequences: by batch, by sample, by groups of channels."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from derivatives import derivative, relative_error
+from published import arrays_of
 
 import backprop as bp
 from backprop.core import functional
@@ -13,7 +13,7 @@ from backprop.core.errors import ShapeError
 from backprop.layers import BatchNormalization, GroupNormalization, LayerNormalization
 
 Array = np.ndarray[Any, Any]
-VECTORS = np.load(Path(__file__).parent / "data" / "layers_images.npz")
+VECTORS = arrays_of("layers_images.npz")
 
 
 def channels_last(A: Array) -> Array:

@@ -6,14 +6,12 @@ Collected where Playwright and Chromium are there (see ``conftest.py``).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
-from browsing import Opened, chromium, lessons
+from browsing import Opened
 from explained import Quoting, Scale, compiled, mazur
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from backprop.layers import (
     BatchNormalization,
@@ -31,19 +29,6 @@ from backprop.optimizers import SGD
 
 STEPS = ("forward", "loss", "backward", "gradients", "update")
 TRAINED = "JSON.stringify([values, state, curve])"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture
-def opened(browser: Browser, tmp_path: Path) -> Iterator[Opened]:
-    """Opens the page of an explanation; in the end, nothing was complained of or asked for."""
-    with lessons(browser, tmp_path) as open_page:
-        yield open_page
 
 
 # ------------------------------------------------------------------------ numbers out of bounds

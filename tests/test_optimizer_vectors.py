@@ -4,11 +4,11 @@ import copy
 import math
 import pickle
 import tracemalloc
-from pathlib import Path
 
 import numpy as np
 import pytest
-from optimizer_cases import CALLS, EVERY, run, vector
+from optimizer_cases import CALLS, EVERY, GRADIENTS, PROBLEM, run, vector
+from published import arrays_of
 from rows import each
 
 import backprop as bp
@@ -31,12 +31,8 @@ from backprop.optimizers import (
     vectors,
 )
 
-DATA = Path(__file__).parent / "data"
-
-with np.load(DATA / "optimizers.npz") as data:
-    PROBLEM = {key.split("/")[1]: data[key] for key in data.files if key.startswith("problem/")}
-with np.load(DATA / "keras_optimizers.npz") as data:
-    KERAS = {key.split("/")[0]: data[key] for key in data.files if key.endswith("/traj")}
+FOUND = arrays_of("keras_optimizers.npz").items()
+KERAS = {name.split("/")[0]: array for name, array in FOUND if name.endswith("/traj")}
 
 every_optimizer = each(("kind", "options"), EVERY.values(), ids=EVERY)
 
@@ -44,17 +40,9 @@ every_optimizer = each(("kind", "options"), EVERY.values(), ids=EVERY)
 # -------------------------------------------------------------------------------- trajectories
 
 
-def quad_gradient(x):  # of ½ xᵀ A x − bᵀ x
-    return PROBLEM["A"] @ x - PROBLEM["b"]
-
-
-def rosen_gradient(x):  # of (1 − x)² + 100 (y − x²)²
-    return np.array([-2 * (1 - x[0]) - 400 * x[0] * (x[1] - x[0] ** 2), 200 * (x[1] - x[0] ** 2)])
-
-
 def trajectory(optimizer: Optimizer, problem: str, dtype: str = "float64") -> np.ndarray:
     """θ before and after each of 50 steps; one parameter, as it was for Keras."""
-    gradient = {"quad": quad_gradient, "rosen": rosen_gradient}[problem]
+    gradient = GRADIENTS[problem]
     parameters = Parameters([Parameter("x", PROBLEM[f"x0_{problem}"].copy())], np.dtype(dtype))
     points = [parameters.values.copy()]
     for _ in range(50):

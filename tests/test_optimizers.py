@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from optimizer_cases import GRADIENTS, PROBLEM, run, vector
 from rows import each
 
 from backprop import optimizers
@@ -27,34 +28,14 @@ from backprop.optimizers import (
 
 DATA = Path(__file__).parent / "data"
 
-with np.load(DATA / "optimizers.npz") as data:
-    PROBLEM = {key.split("/")[1]: data[key] for key in data.files if key.startswith("problem/")}
-
-
-def vector(*sizes: int, dtype: str = "float64", seed: int = 0) -> Parameters:
-    """Parameters of these sizes with random values and gradients."""
-    rng = np.random.default_rng(seed)
-    parts = [Parameter(f"p{k}", rng.standard_normal(n)) for k, n in enumerate(sizes)]
-    parameters = Parameters(parts, np.dtype(dtype))
-    parameters.gradients[...] = rng.standard_normal(sum(sizes))
-    return parameters
-
 
 # ------------------------------------------------------------------------- published numbers
-
-
-def quad_gradient(x):  # of ½ xᵀ A x − bᵀ x
-    return PROBLEM["A"] @ x - PROBLEM["b"]
-
-
-def rosen_gradient(x):  # of (1 − x)² + 100 (y − x²)²
-    return np.array([-2 * (1 - x[0]) - 400 * x[0] * (x[1] - x[0] ** 2), 200 * (x[1] - x[0] ** 2)])
 
 
 def trajectory(optimizer: Optimizer, problem: str) -> np.ndarray:
     """θ before and after each of 50 steps."""
     start = PROBLEM[f"x0_{problem}"]
-    gradient = {"quad": quad_gradient, "rosen": rosen_gradient}[problem]
+    gradient = GRADIENTS[problem]
     # two parameters, so that the vector is what is stepped on
     parts = [Parameter("first", start[:1].copy()), Parameter("rest", start[1:].copy())]
     parameters = Parameters(parts, np.dtype("float64"))
@@ -114,15 +95,6 @@ EVERY = {
 every_optimizer = each("make", EVERY.values(), ids=EVERY)
 
 
-def run(optimizer: Optimizer, parameters: Parameters, steps: int = 3) -> np.ndarray:
-    """θ after some steps with gradients that change."""
-    for k in range(steps):
-        noise = np.random.default_rng(k).standard_normal(parameters.values.size)
-        parameters.gradients[...] = parameters.values + noise
-        optimizer.step(parameters)
-    return parameters.values.copy()
-
-
 @every_optimizer
 @each("block", [1, 3, 4, 5])
 def test_blocks_change_nothing(make, block, monkeypatch):
@@ -140,7 +112,7 @@ def test_a_vector_of_several_blocks_moves_as_its_parts_do(make):
         part = slice(first, first + 7)
         little = Parameters([Parameter("p", short.values[part].copy())], np.dtype("float64"))
         optimizer = make()
-        for k in range(3):
+        for k in range(5):
             noise = np.random.default_rng(k).standard_normal(n)[part]
             little.gradients[...] = little.values + noise
             optimizer.step(little)
@@ -220,7 +192,7 @@ def test_a_second_model_is_refused_until_reset(make):
     with pytest.raises(ValueError, match=r"already trains another model, or this one before"):
         optimizer.step(second)
     np.testing.assert_array_equal(second.values, before)
-    assert optimizer.iterations == 3
+    assert optimizer.iterations == 5
     optimizer.reset()
     np.testing.assert_array_equal(run(optimizer, second), expected)
 
@@ -238,7 +210,7 @@ def test_copies_go_on_where_the_original_stood(make, clone):
     expected = run(optimizer, parameters)
     np.testing.assert_array_equal(run(twin, twin_parameters), expected)
     np.testing.assert_array_equal(parameters.values, expected)
-    assert twin.iterations == optimizer.iterations == 6
+    assert twin.iterations == optimizer.iterations == 10
 
 
 @every_optimizer

@@ -4,12 +4,12 @@ import copy
 
 import numpy as np
 import pytest
-from mistakes import C, X, assert_speaks
+from mistakes import C, X, assert_speaks, model_with
 
 import backprop as bp
 from backprop.core.errors import ShapeError
 from backprop.inspection import check_layer
-from backprop.layers import Chain, Dense, GlobalAveragePooling1D, Layer, Residual, Softmax
+from backprop.layers import Chain, Dense, GlobalAveragePooling1D, Layer, Residual
 
 
 class Own(Layer):
@@ -29,12 +29,6 @@ class Own(Layer):
 
     def backward(self, delta):
         return delta
-
-
-def model_with(layer):
-    model = bp.Sequential([Dense(5), layer, Dense(3), Softmax()], seed=0)
-    model.compile("sgd", "sparse_categorical_crossentropy")
-    return model
 
 
 VERBS = {

@@ -2,18 +2,12 @@
 
 import numpy as np
 import pytest
-from mistakes import C, X
+from mistakes import C, X, model_with
 
 import backprop as bp
 from backprop.core.errors import NotBuiltError
 from backprop.inspection import check_layer
-from backprop.layers import Dense, Layer, Softmax
-
-
-def model_with(layer):
-    model = bp.Sequential([Dense(5), layer, Dense(3), Softmax()], seed=0)
-    model.compile("sgd", "sparse_categorical_crossentropy")
-    return model
+from backprop.layers import Layer
 
 
 class Scaled(Layer):

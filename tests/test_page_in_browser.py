@@ -6,13 +6,13 @@ Collected where Playwright and Chromium are there (see ``conftest.py``).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from browsing import Opened, chromium, faults, lessons
+from browsing import Opened, faults
 from explained import Array, compiled, mazur, one_hot
 from playwright.sync_api import Browser, Page
 
@@ -25,19 +25,6 @@ from backprop.optimizers import SGD
 from backprop.plotting.nodes import short
 
 STEPS = ("forward", "loss", "backward", "gradients", "update")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture
-def opened(browser: Browser, tmp_path: Path) -> Iterator[Opened]:
-    """Opens the page of an explanation; in the end, nothing was complained of or asked for."""
-    with lessons(browser, tmp_path) as open_page:
-        yield open_page
 
 
 # ------------------------------------------------------------------------------------- its numbers

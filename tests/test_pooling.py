@@ -1,14 +1,14 @@
 """Pooling against loops, PyTorch's numbers and derivatives; ties, paddings, mistakes."""
 
-import tracemalloc
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from derivatives import derivative_of_samples, relative_error
 from layer_cases import distinct
+from measuring import peak_of_a_step
+from published import arrays_of
 from rows import each
 
 import backprop as bp
@@ -29,7 +29,7 @@ from backprop.layers import (
 )
 
 Array = np.ndarray[Any, Any]
-VECTORS = np.load(Path(__file__).parent / "data" / "layers_images.npz")
+VECTORS = arrays_of("layers_images.npz")
 
 
 def channels_last(A: Array) -> Array:
@@ -231,15 +231,8 @@ def test_arguments_that_cannot_be_used() -> None:
 def test_a_training_step_allocates_no_array_of_the_batchs_size(make: Any, rng: Any) -> None:
     layer = make()
     X = rng.standard_normal((64, 16, 16, 8)).astype(np.float32)
-    delta = np.ones_like(layer.forward(X, training=True))
-    layer.backward(delta)
-    tracemalloc.start()
-    layer.forward(X, training=True)
-    layer.backward(delta)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    # NumPy converts and broadcasts through buffers of 8192 numbers, whatever the arrays' size
-    assert peak < X.nbytes / 4
+    delta = np.ones((64, *layer.output_shape(X.shape[1:])), np.float32)
+    assert peak_of_a_step(layer, X, delta) < X.nbytes / 4
 
 
 def test_steps_that_a_mask_leaves_out_count_for_nothing(rng: Any) -> None:

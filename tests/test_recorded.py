@@ -45,16 +45,6 @@ NOT_REPLAYED = {  # they look at numbers: what they do depends on these
 
 
 @pytest.fixture
-def by_layers(monkeypatch):
-    """Switches replay off, so that every step is made by the layers."""
-
-    def switch():
-        monkeypatch.setattr(replay, "replayable", lambda model: False)
-
-    return switch
-
-
-@pytest.fixture
 def replayed(monkeypatch):
     """Counts the steps that were recorded, and whether they can be replayed."""
     found = []

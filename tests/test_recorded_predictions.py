@@ -2,12 +2,12 @@
 
 import copy
 import pickle
-import threading
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from layer_cases import ALL
+from sharing import at_once
 
 import backprop as bp
 from backprop.engine import predictions
@@ -245,9 +245,5 @@ def test_many_threads_each_get_their_own_rows():
             if model.predict(inputs[k]).tobytes() != right[k]:
                 wrong.append(k)
 
-    threads = [threading.Thread(target=ask, args=(k,)) for k in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(ask, range(6))
     assert not wrong

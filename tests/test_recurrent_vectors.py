@@ -1,26 +1,19 @@
 """Recurrent layers and Embedding against PyTorch's and Keras's numbers."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from published import published
 
 from backprop.layers import GRU, LSTM, Bidirectional, Embedding, SimpleRNN
 
 Array = np.ndarray[Any, Any]
 
-with np.load(Path(__file__).parent / "data" / "layers_sequences.npz") as file:
-    VECTORS = dict(file)
-
 UNITS = 4
 KINDS = {"rnn": SimpleRNN, "lstm": LSTM, "gru": GRU}
 OTHER_ORDER = {"gru": [1, 0, 2]}
 """Where PyTorch's gates r, z, n stand among Keras's z, r, h; the others' order is the same."""
-
-
-def vectors(case: str) -> dict[str, Array]:
-    return {key.split("/")[1]: A for key, A in VECTORS.items() if key.split("/")[0] == case}
 
 
 def close(found: Array, expected: Array) -> None:
@@ -66,7 +59,7 @@ def assert_gradients(layer: Any, kind: str, v: dict[str, Array], suffix: str = "
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_layer_computes_what_pytorch_does(kind: str) -> None:
-    v = vectors(kind)
+    v = published("layers_sequences.npz", kind)
     layer = one_way(kind, v, 0)
     layer.build(v["x"].shape[1:], np.random.default_rng(0), "float64")
     set_weights(layer, v)
@@ -80,7 +73,7 @@ def test_a_layer_computes_what_pytorch_does(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_both_directions(kind: str) -> None:
-    v = vectors(f"{kind}_bidir")
+    v = published("layers_sequences.npz", f"{kind}_bidir")
     ways = [one_way(kind, v, k, go_backwards=k == 1) for k in (0, 1)]
     layer = Bidirectional(ways[0], backward_layer=ways[1])
     layer.build(v["x"].shape[1:], np.random.default_rng(0), "float64")
@@ -97,7 +90,7 @@ def test_both_directions(kind: str) -> None:
 
 
 def test_gru_with_the_reset_before_the_product() -> None:
-    v = vectors("gru_reset_before")
+    v = published("layers_sequences.npz", "gru_reset_before")
     layer = GRU(UNITS, reset_after=False, return_sequences=True)
     layer.build(v["x"].shape[1:], np.random.default_rng(0), "float64")
     layer.W, layer.U, layer.b = v["kernel"], v["recurrent_kernel"], v["bias"]
@@ -110,7 +103,7 @@ def test_gru_with_the_reset_before_the_product() -> None:
 
 
 def test_embedding() -> None:
-    v = vectors("embedding")
+    v = published("layers_sequences.npz", "embedding")
     layer = Embedding(*v["param_weight"].shape)
     layer.build(v["in_idx"].shape[1:], np.random.default_rng(0), "float64")
     layer.W = v["param_weight"]

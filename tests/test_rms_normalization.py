@@ -1,17 +1,17 @@
 """RMS normalisation against PyTorch's numbers and against loops."""
 
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from published import arrays_of
 
 from backprop.core.errors import ShapeError
 from backprop.layers import RMSNormalization
 
 Array = np.ndarray[Any, Any]
-VECTORS = np.load(Path(__file__).parent / "data" / "attention.npz")
+VECTORS = arrays_of("attention.npz")
 
 
 def test_it_equals_pytorch() -> None:

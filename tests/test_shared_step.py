@@ -34,16 +34,6 @@ def shared(request, monkeypatch):
     return found
 
 
-@pytest.fixture
-def by_layers(monkeypatch):
-    """Switches replay off, so that every step is made by the layers."""
-
-    def switch():
-        monkeypatch.setattr(replay, "replayable", lambda model: False)
-
-    return switch
-
-
 @pytest.mark.parametrize("case", [case for case in LAYERS if case.recorded], ids=str)
 def test_a_network_with_any_layer(case, shared, by_layers):
     x, y = case.batch(26, 3)

@@ -5,7 +5,7 @@ from collections import deque
 import numpy as np
 import pytest
 import scipy.sparse
-from by_hand import train_by_hand
+from by_hand import assert_as_by_hand, train_by_hand
 from small_models import ETA, assert_same_weights, built, classifier, regressor
 
 import backprop as bp
@@ -135,9 +135,7 @@ def test_weights_of_samples_are_those_of_a_loop_by_hand(data, rng):
         sample_weight=w,
     )
     history = fit(model, Rows(*data, w), epochs=2)
-    for mine, by_hand in zip(model.get_weights(), weights, strict=True):
-        np.testing.assert_allclose(mine, by_hand, rtol=1e-12, atol=1e-13)
-    np.testing.assert_allclose(history.history["loss"], losses, rtol=1e-12)
+    assert_as_by_hand(history, weights, losses)
 
 
 def test_class_weight_weights_the_classes_of_every_batch(rng):

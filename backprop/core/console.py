@@ -8,7 +8,7 @@ by ``?``.
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any
 
@@ -130,6 +130,20 @@ def new_bar(stream: Stream, **options: Any) -> Any:
         return tqdm(file=stream, **options)
     except Exception:  # a stream of the user's own may raise anything
         return tqdm(disable=True)
+
+
+def aligned(rows: Sequence[Sequence[str]], sides: str = ">", gap: str = "  ") -> list[str]:
+    """The rows of a table as lines, with the cells of each column below each other.
+
+    Args:
+        rows: The cells.
+        sides: For each column, or for all, ``"<"`` for cells that stand left, ``">"`` for right.
+        gap: What stands between the columns.
+    """
+    sides = sides * len(rows[0]) if len(sides) == 1 else sides
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    columns = [f"{{:{side}{width}}}" for side, width in zip(sides, widths, strict=True)]
+    return [gap.join(columns).format(*row).rstrip() for row in rows]
 
 
 def encodable(text: str, encoding: str) -> str:

@@ -42,6 +42,14 @@ def sigmoid(Z: Array, out: Array | None = None) -> Array:
     return A
 
 
+def hard_sigmoid(Z: Array, out: Array | None = None) -> Array:
+    """h(z) = min(max(z/6 + ½, 0), 1)."""
+    A: Array = np.multiply(Z, 1 / 6, out=out)
+    A += 0.5
+    np.maximum(A, 0, out=A)
+    return np.minimum(A, 1, out=A)
+
+
 def softplus(Z: Array, out: Array | None = None) -> Array:
     """log(1 + eᶻ), computed as the larger one of z and log(1 + e^min(z, 40)), without overflow.
 

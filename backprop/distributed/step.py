@@ -76,9 +76,6 @@ class WorkersStep(Step):
         """The second half, the same on all workers."""
         self._step.update()
 
-    def complete(self) -> None:
-        """Does nothing: all of g is there."""
-
     def _over_workers(self, mean: Array, back: bool) -> Array:
         """Means of all workers' samples for a layer that needs them.
 

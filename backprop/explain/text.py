@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from backprop.core.console import aligned
 from backprop.core.types import Array
 from backprop.explain.names import Row, Section
 
@@ -88,10 +89,10 @@ def block(row: Row, kernel: bool = False) -> list[str]:
     if row.value is None:
         return []
     if row.after is None:
-        return pictures(row.value, kernel, _WIDE) or _lines(table(row.value))
+        return pictures(row.value, kernel, _WIDE) or aligned(table(row.value))
     half = _WIDE // 2
-    before = pictures(row.value, kernel, half) or _lines(table(row.value, 3))
-    after = pictures(row.after, kernel, half) or _lines(table(row.after, 3))
+    before = pictures(row.value, kernel, half) or aligned(table(row.value, 3))
+    after = pictures(row.after, kernel, half) or aligned(table(row.after, 3))
     width = max(map(len, before))
     arrow = ["→", *[" "] * (len(before) - 1)]
     return [f"{a:<{width}}  {b}  {c}" for a, b, c in zip(before, arrow, after, strict=True)]
@@ -193,15 +194,6 @@ def _pad(text: str, places: int) -> str:
     if not places or not whole.lstrip("-").isdigit():  # nan and inf have none
         return text
     return f"{whole}.{fraction:0<{places}}"
-
-
-def _lines(rows: list[list[str]]) -> list[str]:
-    """The rows with their columns aligned."""
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    return [
-        "  ".join(f"{text:>{width}}" for text, width in zip(row, widths, strict=True))
-        for row in rows
-    ]
 
 
 def escape(text: str) -> str:

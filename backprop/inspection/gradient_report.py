@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from backprop.core.console import aligned
 from backprop.core.frozen import of_result
 from backprop.core.types import Shape
 
@@ -124,21 +125,11 @@ class GradientReport:
 
     def __str__(self) -> str:
         heads = ("Gradient of", "Shape", "Compared", "Worst error", "at", "backward", "numeric")
-        rows = [heads, *map(cells, self.tensors)]
-        widths = [max(len(row[k]) for row in rows) for k in range(len(heads))]
-        left = (True, True, False, False, True, False, False)
-
-        def line(mark: str, row: Sequence[str]) -> str:
-            columns = (
-                f"{cell:<{width}}" if to_left else f"{cell:>{width}}"
-                for cell, width, to_left in zip(row, widths, left, strict=True)
-            )
-            return f"{mark} {'   '.join(columns)}".rstrip()
-
-        rule = "─" * (2 + sum(widths) + 3 * (len(widths) - 1))
+        head, *lines = aligned([heads, *map(cells, self.tensors)], "<<>><>>", "   ")
+        rule = "─" * (2 + len(head))
         marks = ["✓" if tensor.ok else "✗" for tensor in self.tensors]
-        table = [line(mark, row) for mark, row in zip(marks, rows[1:], strict=True)]
-        text = [self.title, rule, line(" ", heads), rule, *table, rule]
+        table = [f"{mark} {line}" for mark, line in zip(marks, lines, strict=True)]
+        text = [self.title, rule, f"  {head}", rule, *table, rule]
         text += [f"✗ {tensor.name} {tensor.finding}" for tensor in self.tensors if not tensor.ok]
         text += [f"✗ {problem}" for problem in self.problems]
         if self.ok:

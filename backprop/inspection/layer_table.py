@@ -1,5 +1,6 @@
 """The table of a model's layers, output shapes and parameters."""
 
+from backprop.core.console import aligned
 from backprop.core.types import Shape
 from backprop.layers import Layer
 from backprop.layers.block import walk
@@ -43,15 +44,9 @@ def summary(layers: list[Layer], input_shape: Shape | None, title: str = "Sequen
             made = inner.output_shape(inner.input_shape) if inner.input_shape else None
             rows.append(row(inner, made, made is not None, "  " * (1 + way.count("."))))
     heads = ("Layer (type)", "Output shape", "Parameters")
-    widths = [max(len(row[k]) for row in [heads, *rows]) for k in range(3)]
-
-    def line(cells: tuple[str, str, str]) -> str:
-        return (
-            f"{cells[0]:<{widths[0]}}   {cells[1]:<{widths[1]}}   {cells[2]:>{widths[2]}}".rstrip()
-        )
-
-    rule = "─" * (sum(widths) + 6)
-    text = [title, rule, line(heads), rule, *map(line, rows), rule]
+    head, *lines = aligned([heads, *rows], "<<>", "   ")
+    rule = "─" * len(head)
+    text = [title, rule, head, rule, *lines, rule]
     if input_shape is None:
         text.append("not built: the number of parameters follows from the first data it sees")
     else:

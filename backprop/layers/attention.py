@@ -206,8 +206,7 @@ class MultiHeadAttention(Projected):
 
     def backward(self, delta: Array) -> Array | None:
         """From δ to dO, dV, dS, dQ, dK and ∂E/∂X; the weights' gradients on the way."""
-        delta = as_array(delta, self.dtype)
-        self.check_delta(delta, self.Y)
+        delta = self.checked_delta(delta, self.Y)
         Q, K, V = map(self.heads, self.parts(self._QKV))
         np.dot(rows(self._O).T, rows(delta), out=rows(self.dW_output))
         if self.use_bias:

@@ -145,6 +145,27 @@ class Layer(CheckedLayer):
         setattr(self, f"_{name}", parameter)
         return parameter
 
+    def add_chosen(self, name: str, shape: Shape, kind: str, *, decays: bool = True) -> Parameter:
+        """A new parameter, with what the layer was given for its kind.
+
+        Args:
+            name: Its name inside the layer.
+            shape: Its shape.
+            kind: "kernel" for ``kernel_initializer``, ``_regularizer`` and ``_constraint``.
+            decays: Whether weight decay applies to it.
+        """
+        initializer, regularizer, constraint = (
+            getattr(self, f"{kind}_{what}") for what in ("initializer", "regularizer", "constraint")
+        )
+        return self.add_parameter(
+            name,
+            shape,
+            initializer,
+            decays=decays,
+            regularizer=regularizer,
+            constraint=constraint,
+        )
+
     def buffer(self, name: str, shape: Shape, dtype: np.dtype[Any]) -> Array:
         """An array for a training result, the same at every call; its first rows for less."""
         return self.buffers.get(name, shape, dtype)

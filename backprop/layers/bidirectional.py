@@ -9,7 +9,7 @@ import numpy as np
 
 from backprop.core.checks import check_choice
 from backprop.core.errors import ShapeError
-from backprop.core.types import Array, Interval, Shape, as_array
+from backprop.core.types import Array, Shape, as_array
 from backprop.layers.base import Layer
 from backprop.layers.block import Block, backward_of
 
@@ -46,7 +46,6 @@ class Bidirectional(Block):
         (5, 16)
     """
 
-    interval: Interval | None = None
     loose = "{kind}({0}, backward_layer={1})"
     definition = "{f}(x) = {self.merge_mode}(F(x), B(x)), where B reads x from its last step on"
 
@@ -155,8 +154,7 @@ class Bidirectional(Block):
 
     def backward(self, delta: Array) -> Array | None:
         """δ_F · ∂F/∂X + δ_B · ∂B/∂X."""
-        delta = as_array(delta, self.dtype)
-        self.check_delta(delta, self._Y)
+        delta = self.checked_delta(delta, self._Y)
         if self._M is not None:
             masked = self.buffer("masked", delta.shape, self.dtype)
             delta = np.multiply(delta, self._M, out=masked)

@@ -177,6 +177,12 @@ class CheckedLayer(Settings):
                 f"shape {delta.shape}: pass ∂E/∂Y, one number for each output."
             )
 
+    def checked_delta(self, delta: Array, Y: Array | None) -> Array:
+        """Delta in the layer's dtype, if ``check_delta`` lets it pass."""
+        delta = as_array(delta, self.dtype)
+        self.check_delta(delta, Y)
+        return delta
+
     def check_values(self, X: Array, name: str = "x") -> None:
         """Raises ValueError, which calls X ``name``, if the layer cannot take its numbers."""
 

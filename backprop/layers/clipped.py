@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from backprop.core.checks import check_number
+from backprop.core.functional import hard_sigmoid
 from backprop.core.types import POSITIVE, REAL, UNIT, Array
 from backprop.layers.base import Activation
 
@@ -287,11 +288,3 @@ class SoftShrink(HardShrink):
         A: Array = np.maximum(Z, -self.threshold, out=out)
         np.minimum(A, self.threshold, out=A)
         return np.subtract(Z, A, out=A)
-
-
-def hard_sigmoid(Z: Array, out: Array | None = None) -> Array:
-    """h(z) = min(max(z/6 + ½, 0), 1)."""
-    A: Array = np.multiply(Z, 1 / 6, out=out)
-    A += 0.5
-    np.maximum(A, 0, out=A)
-    return np.minimum(A, 1, out=A)

@@ -8,7 +8,7 @@ from backprop.core.checks import check_integer
 from backprop.core.correlation import correlate, image_gradient, kernel_gradient
 from backprop.core.errors import ShapeError
 from backprop.core.parameter_access import parameter_views
-from backprop.core.types import Array, Shape, as_array
+from backprop.core.types import Array, Shape
 from backprop.core.windows import times
 from backprop.initializers import Initializer
 from backprop.layers.sliding import OverSteps, Sizes, Sliding
@@ -117,13 +117,8 @@ class Conv2D(Sliding):
         """Makes W and b for samples with ``input_shape[-1]`` channels."""
         self.X = self.Z = None
         self.output_shape(input_shape)
-        self.add_parameter(
-            "W",
-            (*self.kernel_size, input_shape[-1] // self.groups, self.filters),
-            self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        shape = (*self.kernel_size, input_shape[-1] // self.groups, self.filters)
+        self.add_chosen("W", shape, "kernel")
         self.add_bias_parameter(self.filters)
 
     def output_shape(self, input_shape: Shape) -> Shape:
@@ -144,11 +139,8 @@ class Conv2D(Sliding):
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """Z = C W + b, group by group."""
-        X = self.check_input(X)
-        Z = self.room((len(X), *self.output_shape(X.shape[1:])), self.dtype, training)
-        if training:
-            self.X, self.Z = X, Z
-        buffers, grid, W = self.memory(training), self.grid(X.shape[1:]), self.over_images(self.W)
+        X, Z, grid = self.prepare(X, training)
+        buffers, W = self.memory(training), self.over_images(self.W)
         for c, o in self.parts(X):
             correlate(self.images(X)[..., c], W[..., o], grid, self.images(Z)[..., o], buffers)
         self.add_bias(Z)
@@ -156,8 +148,7 @@ class Conv2D(Sliding):
 
     def backward(self, delta: Array) -> Array | None:
         """∂E/∂W = Cᵀ δ, ∂E/∂b = Σ δ, and ∂E/∂X from ∂E/∂C = δ Wᵀ."""
-        delta = as_array(delta, self.dtype)
-        self.check_delta(delta, self.Z)
+        delta = self.checked_delta(delta, self.Z)
         grid, W, dW = (
             self.grid(self.X.shape[1:]),
             self.over_images(self.W),

@@ -11,7 +11,7 @@ from backprop.constraints import Constraint
 from backprop.core.checks import check_integer, check_use_bias
 from backprop.core.functional import ones
 from backprop.core.parameter_access import parameter_views
-from backprop.core.types import REAL, Array, Shape, as_array, is_sparse
+from backprop.core.types import REAL, Array, Shape, is_sparse
 from backprop.initializers import Initializer
 from backprop.layers.base import Layer
 from backprop.regularizers import Regularizer
@@ -98,22 +98,9 @@ class Dense(Layer):
     def make_parameters(self, input_shape: Shape) -> None:
         """Makes W and b for samples with ``input_shape[-1]`` features."""
         self.X = self.Z = None
-        self.add_parameter(
-            "W",
-            (input_shape[-1], self.units),
-            self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        self.add_chosen("W", (input_shape[-1], self.units), "kernel")
         if self.use_bias:
-            self.add_parameter(
-                "b",
-                (self.units,),
-                self.bias_initializer,
-                decays=False,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+            self.add_chosen("b", (self.units,), "bias", decays=False)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """``units`` in place of the last axis."""
@@ -151,8 +138,7 @@ class Dense(Layer):
 
     def backward(self, delta: Array) -> Array | None:
         """∂E/∂W = Xᵀ δ, ∂E/∂b = Σ δ, ∂E/∂X = δ Wᵀ."""
-        delta = as_array(delta, self.dtype)
-        self.check_delta(delta, self.Z)
+        delta = self.checked_delta(delta, self.Z)
         rows = delta.reshape(-1, self.units)  # (N·T, units): every leading axis counts as samples
         if is_sparse(self.X):
             self.dW = self.X.T @ rows

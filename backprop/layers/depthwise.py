@@ -11,7 +11,7 @@ from backprop.core.channelwise import (
 )
 from backprop.core.checks import check_integer
 from backprop.core.parameter_access import parameter_views
-from backprop.core.types import Array, Shape, as_array
+from backprop.core.types import Array, Shape
 from backprop.initializers import Initializer
 from backprop.layers.sliding import OverSteps, Sizes, Sliding
 from backprop.regularizers import Regularizer
@@ -107,13 +107,8 @@ class DepthwiseConv2D(Sliding):
         """Makes W and b for samples with ``input_shape[-1]`` channels."""
         self.X = self.Z = None
         outputs = self.output_shape(input_shape)
-        self.add_parameter(
-            "W",
-            (*self.kernel_size, input_shape[-1], self.depth_multiplier),
-            self.depthwise_initializer,
-            regularizer=self.depthwise_regularizer,
-            constraint=self.depthwise_constraint,
-        )
+        shape = (*self.kernel_size, input_shape[-1], self.depth_multiplier)
+        self.add_chosen("W", shape, "depthwise")
         self.add_bias_parameter(outputs[-1])
 
     def output_shape(self, input_shape: Shape) -> Shape:
@@ -123,19 +118,15 @@ class DepthwiseConv2D(Sliding):
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """Z = Σ_{i j} X_{i j} ⊙ W_{i j} + b."""
-        X = self.check_input(X)
-        Z = self.room((len(X), *self.output_shape(X.shape[1:])), self.dtype, training)
-        if training:
-            self.X, self.Z = X, Z
-        grid, W = self.grid(X.shape[1:]), self.over_images(self.W)
+        X, Z, grid = self.prepare(X, training)
+        W = self.over_images(self.W)
         correlate_channels(self.images(X), W, grid, self.images(Z), self.memory(training))
         self.add_bias(Z)
         return Z
 
     def backward(self, delta: Array) -> Array | None:
         """∂E/∂W_{i j} = Σ X_{i j} ⊙ δ, ∂E/∂b = Σ δ, ∂E/∂X_{i j} += Σ_m δ ⊙ W_{i j}."""
-        delta = as_array(delta, self.dtype)
-        self.check_delta(delta, self.Z)
+        delta = self.checked_delta(delta, self.Z)
         grid, D = self.grid(self.X.shape[1:]), self.images(delta)
         dW = self.over_images(self.dW)
         channel_kernel_gradient(self.images(self.X), D, grid, dW, self.buffers)

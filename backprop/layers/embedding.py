@@ -96,13 +96,7 @@ class Embedding(Layer):
                 f"{self} has input_dim={self.input_dim}, but {self.dtype} holds whole numbers up "
                 f'to {exact} alone: make the model with dtype="float64".'
             )
-        self.add_parameter(
-            "W",
-            (self.input_dim, self.output_dim),
-            self.embeddings_initializer,
-            regularizer=self.embeddings_regularizer,
-            constraint=self.embeddings_constraint,
-        ).looked_up = True
+        self.add_chosen("W", (self.input_dim, self.output_dim), "embeddings").looked_up = True
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """An axis of ``output_dim`` more."""
@@ -153,8 +147,7 @@ class Embedding(Layer):
 
     def backward(self, delta: Array) -> None:
         """∂E/∂w_k = Σ δ over all places where x = k."""
-        delta = as_array(delta, self.dtype)
-        self.check_delta(delta, self.Y)
+        delta = self.checked_delta(delta, self.Y)
         # the place in W, as one vector, of every number of Y: added one by one that is quickest
         places = self.buffer("places", self.Y.shape, np.dtype(np.intp))
         np.multiply(self.X[..., np.newaxis], self.output_dim, out=places)

@@ -28,11 +28,8 @@ class Noise(RandomLayer):
     any_length = 2
     definition = "{f}(x) = x ⊙ M"
     formulas = {"dX": "{delta} ⊙ M"}
-
-    def __init__(self, seed: int | None = None, name: str | None = None) -> None:
-        super().__init__(seed, name)
-        self.M: Any = None
-        self.Y: Any = None
+    M: Any = None
+    Y: Any = None
 
     def factor_shape(self, shape: Shape) -> Shape:
         """The shape of M for inputs of that shape: a factor for each number, unless overridden."""

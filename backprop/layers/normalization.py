@@ -240,22 +240,3 @@ class LayerNormalization(OverAxes, Standardization):
         array([[-1.,  1.],
                [-1.,  1.]], dtype=float32)
     """
-
-    def __init__(
-        self,
-        axis: int | list[int] | tuple[int, ...] = -1,
-        epsilon: float = 1e-3,
-        center: bool = True,
-        scale: bool = True,
-        beta_initializer: str | Initializer = "zeros",
-        gamma_initializer: str | Initializer = "ones",
-        beta_regularizer: str | Regularizer | None = None,
-        gamma_regularizer: str | Regularizer | None = None,
-        beta_constraint: str | Constraint | None = None,
-        gamma_constraint: str | Constraint | None = None,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(
-            *(axis, epsilon, center, scale, beta_initializer, gamma_initializer),
-            *(beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint, name),
-        )

@@ -23,10 +23,7 @@ class Positions(Layer):
     """Y = X + P, the same P ``(T, C)`` for every sample; ∂E/∂X = δ. A subclass says what P is."""
 
     any_length = 2
-
-    def __init__(self, name: str | None = None) -> None:
-        super().__init__(name)
-        self.Y: Any = None
+    Y: Any = None
 
     def positions(self, T: int, C: int, dtype: np.dtype[Any]) -> Array:
         """P for sequences of T steps with C features."""
@@ -157,8 +154,7 @@ class PositionEmbedding(Positions):
 
     def backward(self, delta: Array) -> Array:
         """∂E/∂P = Σ_N δ, with 0 for positions that no step has; ∂E/∂X = δ."""
-        delta = as_array(delta, self.dtype)
-        self.check_delta(delta, self.Y)
+        delta = self.checked_delta(delta, self.Y)
         N, T, _ = delta.shape
         np.dot(ones(N, self.dtype), delta.reshape(N, -1), out=self.dP[:T].reshape(-1))
         self.dP[T:] = 0

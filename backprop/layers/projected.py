@@ -27,12 +27,6 @@ class Projected(Layer):
     key_dim: int
     value_dim: int
     use_bias: bool
-    kernel_initializer: Any
-    kernel_regularizer: Any
-    kernel_constraint: Any
-    bias_initializer: Any
-    bias_regularizer: Any
-    bias_constraint: Any
     W_query: Any
     b_query: Any
     W_key: Any
@@ -50,22 +44,9 @@ class Projected(Layer):
 
     def add_projection(self, what: str, shape: Shape, biases: Shape) -> None:
         """Makes weights and their biases."""
-        self.add_parameter(
-            f"W_{what}",
-            shape,
-            self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        self.add_chosen(f"W_{what}", shape, "kernel")
         if self.use_bias:
-            self.add_parameter(
-                f"b_{what}",
-                biases,
-                self.bias_initializer,
-                decays=False,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+            self.add_chosen(f"b_{what}", biases, "bias", decays=False)
 
     def space(self, name: str, shape: Shape, training: bool) -> Array:
         """A buffer in training, a fresh array in inference."""

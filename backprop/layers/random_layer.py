@@ -44,12 +44,9 @@ class Augmentation(RandomLayer):
 
     formulas = {"Y": "S {x}", "dX": "Sᵀ {delta}"}
     adjustable = ("mode", "height_factor", "width_factor", "factor", "scale", "fill_value")
-
-    def __init__(self, seed: int | None = None, name: str | None = None) -> None:
-        super().__init__(seed, name)
-        self.Y: Any = None
-        self._drawn: Any = None
-        self._X_shape: Shape = ()
+    Y: Any = None
+    _drawn: Any = None
+    _X_shape: Shape = ()
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """The same, if it is that of an image."""

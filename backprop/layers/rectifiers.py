@@ -11,6 +11,7 @@ from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.checks import check_integer, check_list, check_number, check_positive
 from backprop.core.errors import ShapeError
+from backprop.core.functional import hard_sigmoid
 from backprop.core.parameter_access import parameter_views
 from backprop.core.types import REAL, UNIT, Array, Shape
 from backprop.initializers import Initializer
@@ -130,14 +131,7 @@ class PReLU(Activation):
                 f"shape {tuple(input_shape)}, whose axes are 1 to {len(input_shape)}."
             )
         shape = tuple(1 if k in shared else n for k, n in enumerate(input_shape, 1))
-        self.add_parameter(
-            "alpha",
-            shape,
-            self.alpha_initializer,
-            decays=False,
-            regularizer=self.alpha_regularizer,
-            constraint=self.alpha_constraint,
-        )
+        self.add_chosen("alpha", shape, "alpha", decays=False)
 
     def forward(self, Z: Array, training: bool = False) -> Array:
         """A = f(Z).
@@ -308,10 +302,7 @@ class HardSigmoid(Activation):
 
     def f(self, Z: Array, out: Array | None = None) -> Array:
         """Z/6 + ½, cut off below 0 and above 1."""
-        A: Array = np.multiply(Z, 1 / 6, out=out)
-        A += 0.5
-        np.maximum(A, 0, out=A)
-        return np.minimum(A, 1, out=A)
+        return hard_sigmoid(Z, out)
 
     def f_prime(self, Z: Array, A: Array, out: Array) -> Array:
         """⅙ where |Z| < 3, else 0."""

@@ -148,29 +148,10 @@ class Recurrent(Layer):
         self.output_shape(input_shape)
         self.Y, self._steps, self._back = None, (), ()
         columns = len(self.gates) * self.units
-        self.add_parameter(
-            "W",
-            (input_shape[-1], columns),
-            self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
-        self.add_parameter(
-            "U",
-            (self.units, columns),
-            self.recurrent_initializer,
-            regularizer=self.recurrent_regularizer,
-            constraint=self.recurrent_constraint,
-        )
+        self.add_chosen("W", (input_shape[-1], columns), "kernel")
+        self.add_chosen("U", (self.units, columns), "recurrent")
         if self.use_bias:
-            self.add_parameter(
-                "b",
-                self.bias_shape(columns),
-                self.bias_initializer,
-                decays=False,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+            self.add_chosen("b", self.bias_shape(columns), "bias", decays=False)
         if self.random:
             own = self._rng.spawn(1)[0] if self.seed is None else np.random.default_rng(self.seed)
             self._rng = own
@@ -273,8 +254,7 @@ class Recurrent(Layer):
 
     def backward(self, delta: Array) -> Array | None:
         """∂E/∂W = Σ_t x_tᵀ ∂z_t, ∂E/∂b = Σ_t Σ_N ∂z_t, ∂E/∂x_t = ∂z_t Wᵀ with ∂z_t = ∂E/∂z_t."""
-        delta = as_array(delta, self.dtype)
-        self.check_delta(delta, self.Y)
+        delta = self.checked_delta(delta, self.Y)
         s = Steps(*self._steps[: len(Steps._fields)])
         T, n, n_in = s.x.shape
         dZ = self.backward_steps(delta, s, self._steps[len(s) :])  # (T · N, gates · units)

@@ -9,7 +9,7 @@ import numpy as np
 from backprop.core.checks import check_axis, check_positive
 from backprop.core.functional import column_sum
 from backprop.core.parameter_access import parameter_views
-from backprop.core.types import Array, Shape, as_array
+from backprop.core.types import Array, Shape
 from backprop.layers.standardization import OverAxes
 
 
@@ -82,8 +82,7 @@ class RMSNormalization(OverAxes):
 
     def backward(self, delta: Array) -> Array:
         """∂E/∂X = r (d − X̂ mean(d ⊙ X̂)) with d = δ ⊙ γ, and ∂E/∂γ = Σ_N δ ⊙ X̂."""
-        delta = as_array(delta, self.dtype)
-        self.check_delta(delta, self.as_given(self.X_hat))
+        delta = self.checked_delta(delta, self.as_given(self.X_hat))
         delta = self.to_the_end(delta, "delta")
         products, d = (self.buffer(name, delta.shape, self.dtype) for name in ("products", "dX"))
         np.multiply(delta, self.X_hat, out=products)

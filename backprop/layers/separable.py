@@ -14,7 +14,7 @@ from backprop.core.channelwise import (
 from backprop.core.checks import check_integer
 from backprop.core.correlation import correlate, image_gradient, kernel_gradient
 from backprop.core.parameter_access import parameter_views
-from backprop.core.types import Array, Shape, as_array
+from backprop.core.types import Array, Shape
 from backprop.core.windows import windows
 from backprop.initializers import Initializer
 from backprop.layers.sliding import OverSteps, Sizes, Sliding
@@ -137,20 +137,10 @@ class SeparableConv2D(Sliding):
         self.X = self.U = self.Z = None
         self.output_shape(input_shape)
         n_channels = input_shape[-1]
-        self.add_parameter(
-            "depthwise",
-            (*self.kernel_size, n_channels, self.depth_multiplier),
-            self.depthwise_initializer,
-            regularizer=self.depthwise_regularizer,
-            constraint=self.depthwise_constraint,
-        )
-        self.add_parameter(
-            "pointwise",
-            (*[1] * len(self.kernel_size), n_channels * self.depth_multiplier, self.filters),
-            self.pointwise_initializer,
-            regularizer=self.pointwise_regularizer,
-            constraint=self.pointwise_constraint,
-        )
+        V = (*self.kernel_size, n_channels, self.depth_multiplier)
+        P = (*[1] * len(self.kernel_size), n_channels * self.depth_multiplier, self.filters)
+        self.add_chosen("depthwise", V, "depthwise")
+        self.add_chosen("pointwise", P, "pointwise")
         self.add_bias_parameter(self.filters)
 
     def output_shape(self, input_shape: Shape) -> Shape:
@@ -160,14 +150,12 @@ class SeparableConv2D(Sliding):
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """U = Σ_{i j} X_{i j} ⊙ V_{i j}, Z = U P + b."""
-        X = self.check_input(X)
-        buffers, grid = self.memory(training), self.grid(X.shape[1:])
+        X, Z, grid = self.prepare(X, training)
+        buffers = self.memory(training)
         V, P = self.over_images(self.depthwise), self.over_images(self.pointwise)
-        places = len(X), grid[0].n_out, grid[1].n_out
-        U = buffers.get("U", (*places, P.shape[2]), self.dtype)
-        Z = self.room((len(X), *self.output_shape(X.shape[1:])), self.dtype, training)
+        U = buffers.get("U", (len(X), *(axis.n_out for axis in grid), P.shape[2]), self.dtype)
         if training:
-            self.X, self.U, self.Z = X, U, Z
+            self.U = U
         correlate_channels(self.images(X), V, grid, U, buffers)
         correlate(U, P, every_pixel(U), self.images(Z), buffers)
         self.add_bias(Z)
@@ -175,8 +163,7 @@ class SeparableConv2D(Sliding):
 
     def backward(self, delta: Array) -> Array | None:
         """∂E/∂P = Uᵀ δ, ∂E/∂b = Σ δ, ∂E/∂U = δ Pᵀ, and ∂E/∂V and ∂E/∂X from it."""
-        delta = as_array(delta, self.dtype)
-        self.check_delta(delta, self.Z)
+        delta = self.checked_delta(delta, self.Z)
         grid, pixels = self.grid(self.X.shape[1:]), every_pixel(self.U)
         X, D = self.images(self.X), self.images(delta)
         kernel_gradient(self.U, D, pixels, self.over_images(self.d_pointwise), self.buffers)

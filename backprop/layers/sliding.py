@@ -113,6 +113,14 @@ class Sliding(Layer):
             raise ShapeError(misfit(X.shape, self.input_shape, self, found))
         return X
 
+    def prepare(self, X: Array, training: bool) -> tuple[Array, Array, Grid]:
+        """X as it is checked, where Z is written, and the grid; in training X and Z are kept."""
+        X = self.check_input(X)
+        Z = self.room((len(X), *self.output_shape(X.shape[1:])), self.dtype, training)
+        if training:
+            self.X, self.Z = X, Z
+        return X, Z, self.grid(X.shape[1:])
+
     def images(self, A: Array) -> Array:
         """Sequences ``(N, T, C)`` as images of one row, ``(N, 1, T, C)``; images as they are."""
         return A if A.ndim == 4 else A[:, np.newaxis]
@@ -136,14 +144,7 @@ class Sliding(Layer):
     def add_bias_parameter(self, n_filters: int) -> None:
         """Makes b, a number for each filter."""
         if self.use_bias:
-            self.add_parameter(
-                "b",
-                (n_filters,),
-                self.bias_initializer,
-                decays=False,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+            self.add_chosen("b", (n_filters,), "bias", decays=False)
 
     def add_bias(self, Z: Array) -> None:
         """Z += b."""

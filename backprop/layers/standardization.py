@@ -96,23 +96,9 @@ class Standardization(AlongAxes):
                 f"inputs, and nothing is learnt. Leave it out, or normalise over more numbers."
             )
         if self.scale:
-            self.add_parameter(
-                "gamma",
-                shape,
-                self.gamma_initializer,
-                decays=False,
-                regularizer=self.gamma_regularizer,
-                constraint=self.gamma_constraint,
-            )
+            self.add_chosen("gamma", shape, "gamma", decays=False)
         if self.center:
-            self.add_parameter(
-                "beta",
-                shape,
-                self.beta_initializer,
-                decays=False,
-                regularizer=self.beta_regularizer,
-                constraint=self.beta_constraint,
-            )
+            self.add_chosen("beta", shape, "beta", decays=False)
 
     def together(self, input_shape: Shape) -> int:
         """How many numbers of a sample have one mean."""

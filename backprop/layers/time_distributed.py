@@ -8,7 +8,7 @@ import numpy as np
 
 from backprop.core.errors import ShapeError
 from backprop.core.masks import refusal
-from backprop.core.types import Array, Interval, Shape, as_array
+from backprop.core.types import Array, Shape, as_array
 from backprop.layers.block import Block, backward_of, forward_through
 from backprop.layers.chain import as_layer, ending
 
@@ -36,7 +36,6 @@ class TimeDistributed(Block):
     """
 
     any_length = 2
-    interval: Interval | None = None
     definition = "{f}(x)_t = f(x_t)"
 
     def __init__(self, layer: Any, name: str | None = None) -> None:

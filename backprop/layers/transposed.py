@@ -12,7 +12,7 @@ from backprop.core.errors import ShapeError
 from backprop.core.grids import Grid
 from backprop.core.masks import refusal
 from backprop.core.parameter_access import parameter_views
-from backprop.core.types import Array, Shape, as_array
+from backprop.core.types import Array, Shape
 from backprop.core.windows import Windows, check_axes, windows
 from backprop.initializers import Initializer
 from backprop.layers.sliding import Sizes, Sliding
@@ -119,13 +119,7 @@ class Conv2DTranspose(Sliding):
         """Makes W and b for samples with ``input_shape[-1]`` channels."""
         self.X = self.Z = None
         self.output_shape(input_shape)
-        self.add_parameter(
-            "W",
-            (*self.kernel_size, self.filters, input_shape[-1]),
-            self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        self.add_chosen("W", (*self.kernel_size, self.filters, input_shape[-1]), "kernel")
         self.add_bias_parameter(self.filters)
 
     def grid(self, sample: Shape) -> Grid:
@@ -157,19 +151,15 @@ class Conv2DTranspose(Sliding):
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """Z = Σ of all windows + b."""
-        X = self.check_input(X)
-        Z = self.room((len(X), *self.output_shape(X.shape[1:])), self.dtype, training)
-        if training:
-            self.X, self.Z = X, Z
-        grid, W = self.grid(X.shape[1:]), self.over_images(self.W)
+        X, Z, grid = self.prepare(X, training)
+        W = self.over_images(self.W)
         image_gradient(self.images(X), W, grid, self.images(Z), self.memory(training))
         self.add_bias(Z)
         return Z
 
     def backward(self, delta: Array) -> Array | None:
         """∂E/∂X = C W, ∂E/∂W = Cᵀ X, ∂E/∂b = Σ δ, with C the windows of δ."""
-        delta = as_array(delta, self.dtype)
-        self.check_delta(delta, self.Z)
+        delta = self.checked_delta(delta, self.Z)
         grid, D = self.grid(self.X.shape[1:]), self.images(delta)
         kernel_gradient(D, self.images(self.X), grid, self.over_images(self.dW), self.buffers)
         self.bias_gradient(delta)

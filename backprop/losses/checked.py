@@ -6,7 +6,7 @@ from typing import Any, NoReturn, Self
 import numpy as np
 
 from backprop.core.array_errors import NO_NUMBERS
-from backprop.core.arrays import as_numbers, is_masked, to_array
+from backprop.core.arrays import as_numbers, to_array
 from backprop.core.buffers import Buffers
 from backprop.core.errors import ShapeError
 from backprop.core.lookup import show_call
@@ -183,14 +183,8 @@ class CheckedLoss(Settings):
             ShapeError: It has no row for each sample.
         """
         if not self.of_package:
-            shape = self._prediction.shape
-            kind = getattr(values, "dtype", np.dtype(object)).kind
-            if (
-                is_masked(values)
-                or kind not in self.kinds()
-                or not values.ndim
-                or values.shape != shape[: values.ndim]
-            ):
+            shape, n_axes = self._prediction.shape, getattr(values, "ndim", 0)
+            if not n_axes or not is_array(values, shape[:n_axes], self.kinds()):
                 what = f"a loss for each sample, shape {shape[:-1]}"
                 raise misshaped(self, "values", values, what)
         return values

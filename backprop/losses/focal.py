@@ -10,7 +10,7 @@ from backprop.core.types import Array
 from backprop.losses.binary_cross_entropy import BinaryCrossentropy
 from backprop.losses.cross_entropy import CategoricalCrossentropy, Partition, partition_terms
 from backprop.losses.formula import Formula
-from backprop.losses.helpers import row_dot
+from backprop.losses.helpers import row_dot, row_mean
 
 
 class BinaryFocalCrossentropy(BinaryCrossentropy):
@@ -77,9 +77,7 @@ class BinaryFocalCrossentropy(BinaryCrossentropy):
         """(1/K) Σ_k c (1 − t)^γ h."""
         F, _ = self.focus(prediction, self.smooth(target))
         F *= self.cost(prediction, self.smooth(target))
-        total = functional.row_sum(F)
-        total /= F.shape[-1]
-        return total
+        return row_mean(F)
 
     def gradient(self, prediction: Array, target: Array) -> Array:
         """c (1 − t)^γ (−y/p + (1 − y)/(1 − p) + γ (1 − 2y) h / (1 − t)) / K."""
@@ -125,9 +123,7 @@ class BinaryFocalCrossentropy(BinaryCrossentropy):
         self._cost = H
         F, _ = self.focus(functional.sigmoid(Z), y)
         F *= H
-        total = functional.row_sum(F)
-        total /= F.shape[-1]
-        return total
+        return row_mean(F)
 
     def logit_gradient(self, A: Array, target: Array) -> Array:
         """c (1 − t)^γ (a − y + γ (1 − 2y) a (1 − a) h / (1 − t)) / K."""

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.errors import ShapeError
+from backprop.core.functional import row_sum
 from backprop.core.settings import from_package
 from backprop.core.types import Array, Interval, Shape, as_array
 
@@ -13,6 +14,13 @@ from backprop.core.types import Array, Interval, Shape, as_array
 def each_output(sample_weight: Array | None, prediction: Array) -> bool:
     """Whether there is a weight for every output, not one for all outputs of a sample."""
     return sample_weight is not None and sample_weight.ndim == prediction.ndim
+
+
+def row_mean(A: Array) -> Array:
+    """(1/K) Σ_k a_k of every row."""
+    means = row_sum(A)
+    means /= A.shape[-1]
+    return means
 
 
 def row_dot(A: Array, B: Array) -> Array:

@@ -4,11 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.functional import row_sum
 from backprop.core.types import Array, Shape, as_array
 from backprop.losses.base import Loss
 from backprop.losses.formula import Formula
-from backprop.losses.helpers import check_several_outputs, row_dot
+from backprop.losses.helpers import check_several_outputs, row_dot, row_mean
 
 
 class Hinge(Loss):
@@ -52,9 +51,7 @@ class Hinge(Loss):
 
     def values(self, prediction: Array, target: Array) -> Array:
         """(1/K) Σ_k max(1 − t ŷ, 0)."""
-        costs = row_sum(self.shortfall(prediction, self.signs(target)))
-        costs /= prediction.shape[-1]
-        return costs
+        return row_mean(self.shortfall(prediction, self.signs(target)))
 
     def gradient(self, prediction: Array, target: Array) -> Array:
         """−t/K where t ŷ < 1."""

@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 
 from backprop.core.checks import check_positive
-from backprop.core.functional import row_sum
 from backprop.core.types import Array, Shape
 from backprop.losses.base import Loss
 from backprop.losses.formula import Formula
-from backprop.losses.helpers import check_several_outputs, row_dot
+from backprop.losses.helpers import check_several_outputs, row_dot, row_mean
 
 SMALLEST_NORM = 1e-7
 """The cosine similarity does not stretch vectors shorter than this to length 1."""
@@ -114,9 +113,7 @@ class MeanAbsoluteError(Loss):
     def values(self, prediction: Array, target: Array) -> Array:
         """The mean of the absolute errors of each sample."""
         D = np.subtract(prediction, target, out=self.buffer("delta", prediction))
-        errors = row_sum(np.abs(D, out=D))
-        errors /= D.shape[-1]
-        return errors
+        return row_mean(np.abs(D, out=D))
 
     def gradient(self, prediction: Array, target: Array) -> Array:
         """sign(ŷ − y) / K."""
@@ -204,9 +201,7 @@ class LogCosh(Loss):
         L *= 0.5
         np.log1p(L, out=L)
         L += D
-        errors = row_sum(L)
-        errors /= D.shape[-1]
-        return errors
+        return row_mean(L)
 
     def gradient(self, prediction: Array, target: Array) -> Array:
         """tanh(ŷ − y) / K."""

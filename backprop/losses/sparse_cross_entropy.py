@@ -175,7 +175,7 @@ class SparseCategoricalCrossentropy(CrossEntropy):
             W *= self._shown[1]
         W *= np.divide(values.size, np.maximum(np.add.reduce(W, axis=None), 1))
         if weight is not None:
-            W *= weight.reshape(*weight.shape, *[1] * (values.ndim - weight.ndim))
+            W *= self.spread(weight, values)
         return W
 
     def values(self, prediction: Array, target: Array) -> Array:

@@ -12,7 +12,7 @@ from backprop.core.functional import row_sum
 from backprop.core.types import Array, Shape
 from backprop.losses.base import Loss
 from backprop.losses.formula import Formula
-from backprop.losses.helpers import extra_axes, row_dot, show_shape
+from backprop.losses.helpers import extra_axes, row_dot, row_mean, show_shape
 
 
 @lru_cache(maxsize=64)
@@ -85,9 +85,7 @@ class Quantile(Loss):
         S *= 0.5
         D *= self.centred(D)
         S += D
-        costs = row_sum(S)
-        costs /= D.shape[-1]
-        return costs
+        return row_mean(S)
 
     def gradient(self, prediction: Array, target: Array) -> Array:
         """(½ − q − ½ sign(d)) / K."""

@@ -1,6 +1,6 @@
 """What every optimizer does around its formula: state, blocks, clipping, averages, sums of g."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,9 @@ class Bookkeeping(KnowsElsewhere, Settings):
 
     _elsewhere = ELSEWHERE
     slots: tuple[str, ...]
+    only_with: Mapping[str, str] = {}  # slots that there are only with an argument, and its name
+    sums: Mapping[str, str] = {}  # slots that are a moving average over 1 − β, and what β is called
+    at_first: tuple[str, ...] = ()  # arguments that say what the state begins with
     scratches: int
     initial_state: float
     learning_rate: Any
@@ -71,8 +74,6 @@ class Bookkeeping(KnowsElsewhere, Settings):
         every, steps = ema_overwrite_frequency, gradient_accumulation_steps
         self.weight_decay = optional(check_number, weight_decay, "weight_decay")
         given = one_limit(clipnorm=clipnorm, global_clipnorm=global_clipnorm, clipvalue=clipvalue)
-        self.clips = bool(given)
-        self.gathers = self.clips or steps is not None
         self.clipnorm = given.get("clipnorm")
         self.global_clipnorm = given.get("global_clipnorm")
         self.clipvalue = given.get("clipvalue")
@@ -91,13 +92,46 @@ class Bookkeeping(KnowsElsewhere, Settings):
         self._blocks: list[Block] = []
         self._numbers: tuple[float, ...] = ()
         self._keep = 1.0  # 1 − η λ
+        self._earlier = 0  # steps that do not follow from the iterations
+        self.follow()
 
-    def setting_changed(self, trial: Any) -> None:
-        """Takes what follows from the arguments; the next step makes the state that is missing."""
-        for name in ("clips", "gathers", "slots", "initial_state"):
-            setattr(self, name, getattr(trial, name))
-        self._waiting *= self.gradient_accumulation_steps is not None
+    def check_setting(self, name: str) -> None:
+        """Refuses another beginning of the state after the first step.
+
+        Raises:
+            AttributeError: There was one.
+        """
+        if name in self.at_first and self.state:
+            raise AttributeError(f"{name} has no effect after the first step: call reset() first.")
+
+    def note_setting(self, name: str, before: Any) -> None:
+        """Goes on with the same moving averages, and the same number of steps."""
+        if "_earlier" not in vars(self):
+            return  # the constructor is at work
+        for slot, beta in self.sums.items():
+            if beta == name and slot in self.state:
+                self.scale(slot, (1 - before) / (1 - getattr(self, name)))
+        if name == "gradient_accumulation_steps":
+            self._earlier += int(self.iterations) * (before or 1) + self._waiting
+            self._waiting *= self.gradient_accumulation_steps is not None
+            self._earlier -= int(self.iterations) * (getattr(self, name) or 1) + self._waiting
+        self.follow()
+
+    def scale(self, slot: str, factor: float) -> None:
+        """Multiplies a moving average by a number."""
+        self.state[slot] *= factor
+
+    def follow(self) -> None:
+        """Finds what follows from the arguments; the next step makes the state that is missing."""
+        limits = self.clipnorm, self.global_clipnorm, self.clipvalue
+        self.clips = any(limit is not None for limit in limits)
+        self.gathers = self.clips or self.gradient_accumulation_steps is not None
         self._stretches = None
+
+    def used_slots(self) -> list[str]:
+        """Those of ``slots`` that there are with the arguments as they are now."""
+        asked = self.only_with
+        return [name for name in self.slots if name not in asked or getattr(self, asked[name])]
 
     @property
     def schedule(self) -> Callable[[int], float] | None:
@@ -107,7 +141,8 @@ class Bookkeeping(KnowsElsewhere, Settings):
     @property
     def steps(self) -> int:
         """The number of steps taken, those that only added g up among them."""
-        return int(self.iterations) * (self.gradient_accumulation_steps or 1) + self._waiting
+        made = int(self.iterations) * (self.gradient_accumulation_steps or 1)
+        return made + self._waiting + self._earlier
 
     @property
     def state(self) -> dict[str, Array]:
@@ -178,7 +213,10 @@ class Bookkeeping(KnowsElsewhere, Settings):
         due = not self.gathers or self.due
         attributes["iterations"] += due
         if self.gathers:
-            attributes["_waiting"] = 0 if due else self._waiting + 1
+            waiting = self._waiting + 1
+            if due:  # of a round that a change has made shorter or longer, too
+                attributes["_earlier"] += waiting - (self.gradient_accumulation_steps or 1)
+            attributes["_waiting"] = 0 if due else waiting
 
     def check_free(self, parameters: Parameters | None) -> None:
         """Raises ValueError if the state is another model's; None: a model without parameters."""
@@ -216,7 +254,7 @@ class Bookkeeping(KnowsElsewhere, Settings):
 
     def lengths(self, parameters: Parameters) -> dict[str, int]:
         """How many numbers there are in each state vector: as many as in θ."""
-        names = [*self.slots, *["average"] * self.use_ema]
+        names = [*self.used_slots(), *["average"] * self.use_ema]
         names += ["gradient_accumulator"] * bool(self.gradient_accumulation_steps)
         return dict.fromkeys(names, parameters.values.size)
 
@@ -233,13 +271,13 @@ class Bookkeeping(KnowsElsewhere, Settings):
         """Cuts stretches of θ into blocks of at most that many elements."""
         places = zip(parameters.places(), self._decays, strict=False)
         decaying = [bounds for (_, bounds), decays in places if decays]
-        vectors = [parameters.gradients, *(self.state[name] for name in self.slots)]
+        vectors = [parameters.gradients, *(self.state[name] for name in self.used_slots())]
         average = self.state.get("average")
         return cut(parameters.values, vectors, average, self.scratches, stretches, decaying, size)
 
     def finalize(self, parameters: Parameters) -> None:
         """Replaces θ by its moving average at the end of training, if one is kept."""
-        if self.use_ema and self._parameters is parameters:
+        if "average" in self.state and self._parameters is parameters:
             settle(parameters, self.state["average"], self.swapped)
             self.swapped = False
 
@@ -253,7 +291,7 @@ class Bookkeeping(KnowsElsewhere, Settings):
         """Forgets the state and the model."""
         if self._parameters is not None:
             self._schedule, self._learning_rate = self._first_rate
-        self.iterations = self._waiting = 0
+        self.iterations = self._waiting = self._earlier = 0
         self._state, self.swapped = {}, False
         self._parameters, self._blocks = None, []
 

@@ -4,6 +4,7 @@ What is put back lets training go on with the same bits as if it had never stopp
 checked first: either everything is put back or nothing is changed.
 """
 
+import copy
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -228,22 +229,24 @@ def check_optimizer(
 
 def set_optimizer(optimizer: Any, parameters: Parameters, state: Mapping[str, Any]) -> None:
     """Brings an optimizer into a state that was checked."""
-    then = as_it_was(optimizer, state["numbers"])
     if state["vectors"] and optimizer._parameters is not parameters:
         optimizer.bind(parameters)
     vars(optimizer).update(state["numbers"])
-    if then is not optimizer:
-        optimizer.setting_changed(then)
-        optimizer._state = optimizer.next_state()
+    optimizer.follow()
+    optimizer._state = optimizer.next_state()
     for key, vector in state["vectors"].items():
         optimizer.state[key][...] = vector
 
 
 def as_it_was(optimizer: Any, numbers: Mapping[str, Any]) -> Any:
-    """The optimizer, or where arguments of it were others a new one that is made with those."""
+    """The optimizer with other numbers; a new one of the package's that is made with those."""
     given = {key: number for key, number in numbers.items() if takes(type(optimizer), key)}
     given = {key: number for key, number in given.items() if number != getattr(optimizer, key)}
-    return remade(optimizer, **given) if given and from_here(optimizer) else optimizer
+    if given and from_here(optimizer):
+        return remade(optimizer, **given)
+    twin = copy.copy(optimizer)
+    vars(twin).update(numbers)
+    return twin
 
 
 def shown(lengths: Mapping[str, int]) -> str:

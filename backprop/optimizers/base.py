@@ -59,6 +59,8 @@ class Optimizer(Bookkeeping):
     initial_state = 0.0
     full_batch = by_parameter = False
 
+    # ------------------------------------------------------------------ what a subclass defines
+
     def coefficients(self, t: int, eta: float) -> tuple[float, ...]:
         """The numbers that ``update`` finds in ``scalars``, computed once for a step.
 

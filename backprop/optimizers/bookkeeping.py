@@ -189,6 +189,16 @@ class Bookkeeping(KnowsElsewhere, Settings):
         steps = self.gradient_accumulation_steps
         return steps is None or self._waiting + 1 >= steps
 
+    def largest_square(self, parameters: Parameters) -> float:
+        """What ‖g‖² is below if the next step certainly makes finite numbers; 0 if none is so.
+
+        Classes of one's own, and constraints, may make wrong numbers of any g.
+        """
+        if not (self.of_package and all(p.constraint.of_package for p in parameters.constrained)):
+            return 0.0
+        rate = 1.0 if self.schedule else max(1.0, self.learning_rate)
+        return float(np.finfo(parameters.values.dtype).max) / rate / rate
+
     def decaying(self, parameters: Parameters) -> list[bool]:
         """Which parameters decay; an empty list if there is no weight decay."""
         return [p.decays for p in parameters] if self.weight_decay else []

@@ -19,7 +19,7 @@ from backprop.optimizers.options import (
     refuse_coefficients,
     show,
 )
-from backprop.optimizers.vectors import clip, collect, exchange, settle
+from backprop.optimizers.vectors import clip, collect, lend, take_back
 
 NOT_GIVEN: Any = object()
 """In the place of parameters that a step needs, so that it can say so."""
@@ -84,6 +84,7 @@ class Bookkeeping(KnowsElsewhere, Settings):
         self.gradient_accumulation_steps = steps
         self.iterations = self._waiting = 0  # gradients that are added up already
         self.swapped = False
+        self._lent: list[tuple[slice, Array]] | None = None  # the average, while it stands in θ
         self._state: dict[str, Array] = {}
         self.scalars: list[Array] = []
         self._parameters: Parameters | None = None
@@ -111,6 +112,8 @@ class Bookkeeping(KnowsElsewhere, Settings):
         for slot, beta in self.sums.items():
             if beta == name and slot in self.state:
                 self.scale(slot, (1 - before) / (1 - getattr(self, name)))
+        if self._parameters is not None and self.swapped and not self.use_ema:
+            self.swap(self._parameters)
         if name == "gradient_accumulation_steps":
             self._earlier += int(self.iterations) * (before or 1) + self._waiting
             self._waiting *= self.gradient_accumulation_steps is not None
@@ -288,21 +291,28 @@ class Bookkeeping(KnowsElsewhere, Settings):
     def finalize(self, parameters: Parameters) -> None:
         """Replaces θ by its moving average at the end of training, if one is kept."""
         if "average" in self.state and self._parameters is parameters:
-            settle(parameters, self.state["average"], self.swapped)
-            self.swapped = False
+            if self.swapped:
+                self.swap(parameters)
+            for stretch in parameters.trainable_slices():
+                parameters.values[stretch] = self.state["average"][stretch]
 
     def swap(self, parameters: Parameters) -> None:
         """Exchanges θ and its moving average, if there is one by now; ``swapped`` says it."""
-        if "average" in self.state and self._parameters is parameters:
-            exchange(parameters, self.state["average"])
-            self.swapped = not self.swapped
+        if "average" not in self.state or self._parameters is not parameters:
+            return
+        if self.swapped and self._lent is not None:
+            take_back(parameters.values, self.state["average"], self._lent)
+            self._lent = None
+        else:
+            self._lent = lend(parameters, self.state["average"])
+        self.swapped = not self.swapped
 
     def reset(self) -> None:
         """Forgets the state and the model."""
         if self._parameters is not None:
             self._schedule, self._learning_rate = self._first_rate
         self.iterations = self._waiting = self._earlier = 0
-        self._state, self.swapped = {}, False
+        self._state, self.swapped, self._lent = {}, False, None
         self._parameters, self._blocks = None, []
 
     # A copied or unpickled block would no longer be a view of the state: cut new ones.

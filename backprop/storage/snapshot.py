@@ -233,6 +233,7 @@ def set_optimizer(optimizer: Any, parameters: Parameters, state: Mapping[str, An
         optimizer.bind(parameters)
     vars(optimizer).update(state["numbers"])
     optimizer.follow()
+    optimizer._lent = None
     optimizer._state = optimizer.next_state()
     for key, vector in state["vectors"].items():
         optimizer.state[key][...] = vector

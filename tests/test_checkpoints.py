@@ -655,3 +655,19 @@ def test_a_stream_of_batches_goes_on_too(tmp_path):
 def test_backup_needs_a_folder():
     with pytest.raises(ValueError, match="backup_dir must be a path"):
         BackupAndRestore("")
+
+
+def test_a_threshold_that_is_set_later(tmp_path):
+    save = ModelCheckpoint(tmp_path / "a.npz", "loss", save_best_only=True)
+    save.initial_value_threshold = -1.0  # which no loss is below
+    model = classifier()
+    model.fit(*classes(), epochs=1, verbose=0, callbacks=[save])
+    assert not (tmp_path / "a.npz").exists()
+    save.initial_value_threshold = None
+    model.fit(*classes(), epochs=1, verbose=0, callbacks=[save])
+    assert (tmp_path / "a.npz").exists()
+    best = save.best
+    save.initial_value_threshold = best + 1
+    assert save.best == best  # there has been a better one
+    save.mode = "max"
+    assert save.best == best + 1

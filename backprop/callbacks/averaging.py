@@ -10,8 +10,8 @@ class SwapEMAWeights(Callback):
     """Puts the moving average that the optimizer keeps into the model while it is evaluated.
 
     The optimizer needs ``use_ema=True``. Before a validation, an evaluation or a prediction the
-    average and the weights are exchanged, and afterwards again; weights that are set between the two,
-    as by ``load_weights``, stay.
+    average and the weights are exchanged, and afterwards again; weights that are set in between, as
+    by ``load_weights``, stay.
 
     Args:
         swap_on_epoch: Whether they are also exchanged from the end of an epoch to the beginning of

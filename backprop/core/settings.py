@@ -71,7 +71,7 @@ class Setting:
             if not takes(type(made), name):
                 raise AttributeError(f"{type(made).__name__} has no {name} that could be changed.")
             made.check_setting(name)
-            trial = remade(made, **{name: value})
+            trial = remade(made, **made.changing(name, value))
             attributes[name] = vars(trial).get(name, value)
             made.setting_changed(trial)
         else:
@@ -188,6 +188,13 @@ class Settings:
         Raises:
             AttributeError: It is one.
         """
+
+    def changing(self, name: str, value: Any) -> dict[str, Any]:
+        """The arguments to make it with anew where one is changed: that one, unless overridden.
+
+        None for another one lets that follow from it, as it did from the first.
+        """
+        return {name: value}
 
     def setting_changed(self, trial: Any) -> None:
         """Takes note of a change.

@@ -194,6 +194,13 @@ class CheckedLayer(Settings):
                 f"{self} is built, so that another {name} would have no effect: make a new layer."
             )
 
+    def setting_changed(self, trial: Any) -> None:
+        """Before it is built it becomes a layer that was made so, with all that follows."""
+        if self.input_shape is None:
+            kept = vars(CheckedLayer())
+            vars(self).update({k: each for k, each in vars(trial).items() if k not in kept})
+            self.hold(self._held)
+
     def output_mask(self, X: Array, mask: Array | None) -> Array | None:
         """The mask of the output from that of the input: the same, but of images none."""
         return None if self.of_images else mask

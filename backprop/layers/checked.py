@@ -219,6 +219,8 @@ class CheckedLayer(Settings):
         """Whether optimizers may change this layer's parameters; False freezes all that is inside.
 
         Of a frozen block a layer may be set to True; the others stay frozen until the block is not.
+        What was frozen by itself, a layer of a block or a parameter, stays so until it is set to
+        True itself.
         """
         return self._trainable and not self._held
 
@@ -231,7 +233,7 @@ class CheckedLayer(Settings):
         """Takes note of whether the block is frozen that the layer is in; its own flag stays."""
         self._held = held
         for parameter in self.parameters:
-            parameter.trainable = self.trainable and parameter.learned
+            parameter.hold(not self.trainable)
         for layer in getattr(self, "children", ()):
             layer.hold(not self.trainable)
 

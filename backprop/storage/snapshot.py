@@ -64,15 +64,18 @@ def put_back(model: Any, state: Mapping[str, Any], origin: str) -> None:
     for (_, layer), (own, held) in zip(walk(model.layers), flags["trainable_layers"], strict=True):
         layer.trainable = own
         layer.hold(held)
-    each_of = zip(model.parameters, flags["trainable"], flags["decays"], strict=True)
-    for parameter, trainable, decays in each_of:
-        parameter.trainable, parameter.decays = trainable, decays
+    names = ("trainable", "free", "decays")
+    each_of = zip(model.parameters, *(flags[name] for name in names), strict=True)
+    for parameter, trainable, free, decays in each_of:
+        parameter.trainable, parameter.decays = trainable or free, decays
+        parameter.hold(not trainable)
 
 
 def flags_of(model: Any) -> dict[str, list[Any]]:
-    """What is frozen: of each parameter, and of each layer, before those in it; what decays."""
+    """What is frozen: of each parameter, also by itself, and of each layer; what decays."""
     return {
         "trainable": [p.trainable for p in model.parameters],
+        "free": [p._free for p in model.parameters],
         "decays": [p.decays for p in model.parameters],
         "trainable_layers": [(each._trainable, each._held) for _, each in walk(model.layers)],
     }

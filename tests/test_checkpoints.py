@@ -671,3 +671,15 @@ def test_a_threshold_that_is_set_later(tmp_path):
     assert save.best == best  # there has been a better one
     save.mode = "max"
     assert save.best == best + 1
+
+
+def test_a_checkpoint_of_ones_own_with_a_threshold(tmp_path):
+    class Own(ModelCheckpoint):
+        def __init__(self):
+            self.initial_value_threshold = 0.5  # before there is anything
+            super().__init__(tmp_path / "a.npz", "loss", initial_value_threshold=0.25)
+
+    own = Own()
+    assert own.best == 0.25
+    own.initial_value_threshold = 0.125
+    assert own.best == 0.125

@@ -215,7 +215,7 @@ class MonitorFrom(Monitor):
 
     def note_setting(self, name: str, before: Any) -> None:
         """Goes by another threshold from now on, unless there has been a better number."""
-        if name == "initial_value_threshold":
+        if name == "initial_value_threshold" and "best" in vars(self):
             untouched = self.best == (super().worst if before is None else before)
             if untouched or self.improves(self.worst, self.best):
                 self.best = self.worst

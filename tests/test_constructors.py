@@ -2,6 +2,7 @@
 
 import inspect
 import math
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from rows import each
 
 import backprop as bp
 from backprop import layers
+from backprop.core.walk import SIMPLE, holds_only
 from backprop.layers import Input
 
 CLASSES = {**public_classes(*BASES), "layers.Input": Input, "Sequential": bp.Sequential}
@@ -112,6 +114,20 @@ def test_numbers_of_numpy_pass_and_are_kept_as_numbers_of_python(kind, name, fra
             assert kept in ((-number, number), (0, number))
         else:
             assert set(flat(kept)) == {number}
+
+
+@each_number
+def test_one_that_is_set_later_leaves_what_would_have_been_made(kind, name, fraction, default):
+    """Unless the assignment is refused; nothing is left that follows from the old one."""
+    value = example(kind, name, default)
+    value = value / 2 if fraction else value + 1
+    with suppress(AttributeError, ValueError):  # also one that misfits others
+        made, expected = make(kind), make(kind, **{name: value})
+        setattr(made, name, value)
+        for each_name in vars(made) | vars(expected):
+            kept, right = (getattr(one, each_name, None) for one in (made, expected))
+            if holds_only(kept, SIMPLE):
+                assert kept == right, each_name
 
 
 @each_number

@@ -158,3 +158,67 @@ def test_an_optimizer_without_an_average_is_refused():
     with pytest.raises(ValueError, match=r"SwapEMAWeights needs an optimizer .* use_ema=True"):
         fit(model, SwapEMAWeights())
     assert model.optimizer.iterations == 0
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "predict"])
+@pytest.mark.parametrize("many", [False, True])
+def test_weights_are_put_back_when_an_evaluation_fails(verb, many):
+    model = network()
+    fit(model, epochs=1)
+    model.train_on_batch(X, Y)
+    before = model.parameters.values.copy()
+
+    def fail(batch, logs=None):
+        raise KeyboardInterrupt
+
+    hook = "on_test_batch_end" if verb == "evaluate" else "on_predict_batch_end"
+    callbacks = [SwapEMAWeights(), LambdaCallback(**{hook: fail})]
+    data = (X, Y) if verb == "evaluate" else (X,)
+    x = data if not many else (iter([data if verb == "evaluate" else X]),)
+    with pytest.raises(KeyboardInterrupt):
+        getattr(model, verb)(*x, verbose=0, callbacks=callbacks)
+    np.testing.assert_array_equal(model.parameters.values, before)
+    assert not model.optimizer.swapped
+
+
+@pytest.mark.parametrize("at", ["on_epoch_end", "on_test_begin"])
+def test_a_layer_that_is_frozen_while_the_average_is_in_the_model(at):
+    """It gets its own weights back, and keeps them."""
+    plain, swapped = network(), network()
+
+    def freeze(model):
+        return lambda *_: setattr(model.layers[0], "trainable", False)
+
+    for model, swap in ((plain, []), (swapped, [SwapEMAWeights(swap_on_epoch=True)])):
+        fit(model, *swap, LambdaCallback(**{at: freeze(model)}))
+    np.testing.assert_array_equal(swapped.parameters.values, plain.parameters.values)
+    average, expected = swapped.optimizer.state["average"], plain.optimizer.state["average"]
+    np.testing.assert_array_equal(average, expected)
+
+
+def test_weights_that_are_set_while_the_average_is_in_the_model():
+    """They stay, as what a file held that a callback has loaded; the others come back."""
+    model = network()
+    fit(model, epochs=1)
+    model.train_on_batch(X, Y)
+    before, average = model.parameters.values.copy(), model.optimizer.state["average"].copy()
+    model.optimizer.swap(model.parameters)
+    model.layers[0].W[...] = 7
+    model.optimizer.swap(model.parameters)
+    assert (model.layers[0].W == 7).all()
+    size = model.layers[0].W.size
+    np.testing.assert_array_equal(model.parameters.values[size:], before[size:])
+    np.testing.assert_array_equal(model.optimizer.state["average"], average)
+
+
+def test_an_average_that_is_given_up_while_it_is_in_the_model():
+    model = network()
+    fit(model, epochs=1)
+    model.train_on_batch(X, Y)
+    before = model.parameters.values.copy()
+    model.optimizer.swap(model.parameters)
+    assert (model.parameters.values != before).any()
+    model.optimizer.use_ema = False
+    np.testing.assert_array_equal(model.parameters.values, before)
+    fit(model, epochs=1)
+    assert not model.optimizer.swapped

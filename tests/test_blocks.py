@@ -415,3 +415,37 @@ def doubled(shape):
 def test_a_shortcut_that_is_no_list_is_named():
     with pytest.raises(TypeError, match=r"shortcut must be a list: write shortcut=\[<Dense"):
         Residual([Dense(2)], shortcut=Dense(2))
+
+
+def test_what_was_frozen_by_itself_stays_so_when_its_block_is_thawed(tmp_path):
+    """A parameter as a layer does; also in files and copies that are made meanwhile."""
+
+    def network():
+        block = Residual([Dense(4, name="a"), Dense(4, name="b")], name="block")
+        model = bp.Sequential([bp.Input(4), block, Dense(1)], seed=0)
+        model.compile("sgd", "mse")
+        return model
+
+    def trained(parameters):
+        return [p.name for p in parameters if p.trainable]
+
+    model = network()
+    block = model.layers[0]
+    left = ["block.a.b", "block.b.W", "dense_1.W", "dense_1.b"]
+    model.parameters["block.a.W"].trainable = False
+    model.parameters["block.b.b"].trainable = False
+    assert trained(model.parameters) == left
+    for part in (block, block.layers[0], model):
+        part.trainable = False
+        model.save(tmp_path / "model.npz")
+        loaded = bp.load_model(tmp_path / "model.npz")
+        loaded.layers[0].trainable = True
+        twin = block.copy()
+        twin.build((4,))
+        part.trainable = twin.trainable = True
+        assert trained(model.parameters) == left
+        if part is block:
+            assert trained(loaded.parameters) == left
+            assert trained(twin.parameters) == ["a.b", "b.W"]
+    model.parameters["block.a.W"].trainable = True
+    assert trained(model.parameters) == ["block.a.W", *left]

@@ -9,7 +9,24 @@ from scripts import classes, classifier
 import backprop as bp
 from backprop.callbacks import BackupAndRestore, Callback, ModelCheckpoint
 from backprop.layers import BatchNormalization, Chain, Dense, Softmax
-from backprop.optimizers import SGD, Adam, Nadam, RMSprop
+from backprop.optimizers import SGD, Adam, Nadam, Optimizer, RMSprop
+
+
+class OwnDescent(Optimizer):
+    def update(self, theta, g, scratch, *state):
+        theta -= self.learning_rate * g
+
+
+class OwnMomentum(SGD):
+    pass
+
+
+class OwnAdam(Adam):
+    def __init__(self):
+        self.epsilon = 0.5  # before there is anything
+        super().__init__(epsilon=self.epsilon)
+        self.beta_1 = 0.8
+
 
 CHANGES = [
     (Adam(), {"use_ema": True}),
@@ -25,6 +42,13 @@ CHANGES = [
     (SGD(0.1, clipnorm=0.1), {"clipnorm": None}),
     (SGD(0.1, clipnorm=0.1), {"clipnorm": None, "clipvalue": 0.01}),
     (Nadam(), {"beta_1": 0.5}),
+    (Adam(), {"beta_2": 0.5}),
+    (RMSprop(centered=True), {"rho": 0.5}),
+    (SGD(gradient_accumulation_steps=4), {"gradient_accumulation_steps": 3}),
+    (OwnDescent(0.1), {"use_ema": True}),
+    (OwnDescent(0.1), {"clipnorm": 0.01, "gradient_accumulation_steps": 2}),
+    (OwnMomentum(0.1), {"momentum": 0.9}),
+    (OwnAdam(), {"beta_2": 0.5, "amsgrad": True}),
 ]
 NAMES = [f"{type(made).__name__}-{'-'.join(change)}" for made, change in CHANGES]
 
@@ -79,7 +103,8 @@ def test_a_file_holds_what_the_next_step_needs(optimizer, changes, again, tmp_pa
     model.save(tmp_path / "model.npz")
     assert list(model.optimizer.state) == before
     twin = copy.deepcopy(model)
-    loaded = bp.load_model(tmp_path / "model.npz")
+    own = {kind.__name__: kind for kind in (OwnDescent, OwnMomentum, OwnAdam)}
+    loaded = bp.load_model(tmp_path / "model.npz", custom_objects=own)
     assert fit(loaded) == fit(twin) == fit(model)
     np.testing.assert_array_equal(loaded.parameters.values, model.parameters.values)
 
@@ -123,3 +148,68 @@ def test_a_backup_knows_what_a_callback_has_frozen(frozen, tmp_path):
     assert fit(model, Change({}, frozen), BackupAndRestore(tmp_path), epochs=5) == expected
     assert [layer.trainable for layer in model.layers] == [k != frozen for k in range(4)]
     np.testing.assert_array_equal(model.parameters.values, whole.parameters.values)
+
+
+OPTIONS = {
+    "clipnorm": 0.001,
+    "clipvalue": 0.001,
+    "global_clipnorm": 0.001,
+    "use_ema": True,
+    "gradient_accumulation_steps": 2,
+    "weight_decay": 0.1,
+}
+
+
+@pytest.mark.parametrize("epochs", [0, 3])
+@pytest.mark.parametrize("name", OPTIONS)
+def test_options_of_an_optimizer_of_ones_own_that_are_set_later(name, epochs):
+    mine, its = network(OwnDescent(0.1)), network(SGD(0.1))
+    for model in (mine, its):
+        if epochs:
+            fit(model, epochs=epochs)
+        setattr(model.optimizer, name, OPTIONS[name])
+        fit(model, epochs=2)
+    np.testing.assert_array_equal(mine.parameters.values, its.parameters.values)
+    assert mine.optimizer.state.keys() == its.optimizer.state.keys()
+
+
+def test_slots_of_ones_own_beside_those_of_a_class_of_the_package():
+    class Lagging(SGD):
+        slots = ("past",)
+
+        def update(self, theta, g, scratch, past):
+            theta -= self.learning_rate * past
+            past[...] = g
+
+    model = network(Lagging(0.1))
+    fit(model)
+    assert list(model.optimizer.state) == ["past"]
+
+
+def test_an_average_that_a_callback_asks_for_at_the_end():
+    model = network(SGD(0.1))
+    ending = Callback()
+    ending.on_epoch_end = lambda epoch, logs: change(model, {"use_ema": True})
+    plain = network(SGD(0.1))
+    assert fit(model, ending, epochs=1) == fit(plain, epochs=1)
+    np.testing.assert_array_equal(model.parameters.values, plain.parameters.values)
+
+
+@pytest.mark.parametrize("rho", [0.5, 0.9])
+def test_a_variance_of_gradients_that_stay_the_same_is_never_negative(rho):
+    """It is 0 but for rounding, of which the root would be nan."""
+    model = bp.Sequential([bp.Input(300), Dense(20)], seed=0)
+    optimizer = RMSprop(1e-4, rho, centered=True)
+    model.parameters.gradients[...] = np.random.default_rng(0).normal(size=6020)
+    for _ in range(200):
+        optimizer.step(model.parameters)
+    assert np.isfinite(model.parameters.values).all()
+
+
+def test_what_the_state_begins_with_is_not_changed_afterwards():
+    for optimizer in (bp.optimizers.Adagrad(), bp.optimizers.Ftrl()):
+        optimizer.initial_accumulator_value = 0.5
+        model = network(optimizer)
+        fit(model, epochs=1)
+        with pytest.raises(AttributeError, match="no effect after the first step"):
+            model.optimizer.initial_accumulator_value = 0.2

@@ -655,3 +655,31 @@ def test_a_stream_of_batches_goes_on_too(tmp_path):
 def test_backup_needs_a_folder():
     with pytest.raises(ValueError, match="backup_dir must be a path"):
         BackupAndRestore("")
+
+
+def test_a_threshold_that_is_set_later(tmp_path):
+    save = ModelCheckpoint(tmp_path / "a.npz", "loss", save_best_only=True)
+    save.initial_value_threshold = -1.0  # which no loss is below
+    model = classifier()
+    model.fit(*classes(), epochs=1, verbose=0, callbacks=[save])
+    assert not (tmp_path / "a.npz").exists()
+    save.initial_value_threshold = None
+    model.fit(*classes(), epochs=1, verbose=0, callbacks=[save])
+    assert (tmp_path / "a.npz").exists()
+    best = save.best
+    save.initial_value_threshold = best + 1
+    assert save.best == best  # there has been a better one
+    save.mode = "max"
+    assert save.best == best + 1
+
+
+def test_a_checkpoint_of_ones_own_with_a_threshold(tmp_path):
+    class Own(ModelCheckpoint):
+        def __init__(self):
+            self.initial_value_threshold = 0.5  # before there is anything
+            super().__init__(tmp_path / "a.npz", "loss", initial_value_threshold=0.25)
+
+    own = Own()
+    assert own.best == 0.25
+    own.initial_value_threshold = 0.125
+    assert own.best == 0.125

@@ -500,3 +500,40 @@ def test_a_rate_whose_square_overflows_is_told_as_any_that_diverges():
     model = network(SGD(1e300))
     with pytest.warns(RuntimeWarning, match="training has diverged in epoch 1"):
         model.fit(np.ones((8, 4)), np.ones((8, 2)), verbose=0)
+
+
+class WrongStep(bp.optimizers.Optimizer):
+    """Makes nan of a finite g when it is told to."""
+
+    wrong = False
+
+    def update(self, theta, g, scratch, *state):
+        theta -= self.learning_rate * g
+        if self.wrong:
+            theta[0] = math.nan
+
+
+class WrongCondition(bp.constraints.Constraint):
+    wrong = False
+
+    def project(self, W):
+        if self.wrong:
+            W[0] = math.nan
+
+
+@pytest.mark.parametrize("verb", ["fit", "train_on_batch"])
+@pytest.mark.parametrize("kind", [WrongStep, WrongCondition])
+def test_parts_of_ones_own_that_make_wrong_numbers_of_a_finite_gradient(kind, verb):
+    """In the last step, too, after which no loss would show it."""
+    part = kind(0.1) if kind is WrongStep else kind()
+    layer = Dense(2, kernel_constraint=None if kind is WrongStep else part)
+    model = bp.Sequential([layer], seed=0)
+    model.compile(part if kind is WrongStep else "sgd", "mse")
+    options = {"verbose": 0} if verb == "fit" else {}
+    getattr(model, verb)(X, Y, **options)
+    before, steps = model.parameters.values.copy(), model.optimizer.iterations
+    part.wrong = True
+    said = warning_of(lambda: getattr(model, verb)(X, Y, **options))
+    assert "what the optimizer makes of it, is no finite number" in said
+    np.testing.assert_array_equal(model.parameters.values, before)
+    assert model.optimizer.iterations == steps

@@ -16,6 +16,7 @@ ROOMS = {"": bp, "estimators": estimators} | {
     name: room for name in bp.__all__ if isinstance(room := getattr(bp, name), types.ModuleType)
 }
 VERBS_OF_OTHERS = {"backpropagate", "check_setting", "infer", "mask", "setting_changed", "weigh"}
+VERBS_OF_OTHERS |= {"changing", "note_setting"}
 OF_OTHERS = {"distributed.WorkersLoop", "distributed.shared_plan"}
 OF_OTHERS |= {f"Sequential.{name}" for name in VERBS_OF_OTHERS}
 """What other rooms call, and users do not."""

@@ -16,12 +16,16 @@ from published import arrays_of, published
 from backprop.core.parameters import Parameter, Parameters
 from backprop.optimizers import (
     SGD,
+    Adadelta,
     Adafactor,
     Adam,
+    Adamax,
     AdamW,
     Ftrl,
     Lamb,
+    Lion,
     Muon,
+    Nadam,
     Optimizer,
     RMSprop,
     ScheduleFreeAdamW,
@@ -75,7 +79,29 @@ CASES = {
     "free": lambda: ScheduleFreeAdamW(0.1),
     "free_options": lambda: ScheduleFreeAdamW(RATE, 0.6, 0.8, 0.01, 4, clipnorm=0.5, **EMA),
     "average": lambda: Adam(0.1, ema_overwrite_frequency=3, **EMA),
+    "changed_sgd": lambda: SGD(0.1, momentum=0.9),
+    "changed_adam": lambda: Adam(0.1, amsgrad=True),
+    "changed_nadam": lambda: Nadam(0.1),
+    "changed_adamax": lambda: Adamax(0.1),
+    "changed_lamb": lambda: Lamb(0.1),
+    "changed_lion": lambda: Lion(0.1),
+    "changed_muon": lambda: Muon(0.1),
+    "changed_rmsprop": lambda: RMSprop(0.1, centered=True, momentum=0.5),
+    "changed_adadelta": lambda: Adadelta(1.0),
+    "changed_free": lambda: ScheduleFreeAdamW(0.1),
 }  # fmt: skip
+BETAS = {"beta_1": 0.4, "beta_2": 0.7}
+CHANGES = {
+    "changed_sgd": {"momentum": 0.4},
+    "changed_muon": {"momentum": 0.4, "adam_beta_1": 0.4, "adam_beta_2": 0.7},
+    "changed_rmsprop": {"rho": 0.4, "momentum": 0.8},
+    "changed_adadelta": {"rho": 0.4},
+    **dict.fromkeys(
+        ("changed_adam", "changed_nadam", "changed_adamax", "changed_lamb", "changed_lion"), BETAS
+    ),
+    "changed_free": BETAS,
+}
+"""What is set after the fourth step: state vectors stay the averages that they are."""
 
 
 def start(dtype: str = "float64") -> Parameters:
@@ -91,7 +117,9 @@ def trajectory(case: str, dtype: str = "float64") -> dict[str, np.ndarray]:
     if case == "lamb_from_0":
         parameters.values[...] = 0
     found: dict[str, list] = {"theta": [], "counted": [], "rates": [], "average": []}
-    for noise in KERAS["noise"]:
+    for step, noise in enumerate(KERAS["noise"]):
+        for name, value in CHANGES.get(case, {}).items() if step == 4 else ():
+            setattr(optimizer, name, value)
         parameters.gradients[...] = parameters.values + noise
         optimizer.step(parameters)
         found["theta"].append(parameters.values.copy())
@@ -147,6 +175,7 @@ EQUIVALENT = {
     "Optimizer.change: `round_to_0(vector)`": "see test_optimizer_vectors.py",
     "Optimizer.change: `if returned is not None": "see test_errors_elsewhere.py",
     "Optimizer.change: `refuse_returned(self)`": "see test_errors_elsewhere.py",
+    "Bookkeeping.conclude: `attributes['_earlier']": "see test_accumulation.py",
     "Bookkeeping.conclude: `p.constraint.project(p.value)`": "see test_constraints.py",
 }
 """Mistakes that no case can notice; why."""

@@ -466,3 +466,23 @@ def test_metric_of_ones_own_without_weights_is_never_given_any(data):
         TypeError, match=r"write def update\(self, prediction, target, sample_weight"
     ):
         model.compile("sgd", "mse", weighted_metrics=[Smallest("least")])
+
+
+@pytest.mark.parametrize("verb", ["fit", "evaluate", "train_on_batch"])
+def test_a_metric_that_is_given_the_name_of_another_one(verb):
+    """The History would have the numbers of one of them alone."""
+    model = bp.Sequential([Dense(3), Softmax()], seed=0)
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy", F1Score()])
+    model.metrics[1].name = "accuracy"
+    with pytest.raises(ValueError, match="two metrics of the model are called 'accuracy'"):
+        getattr(model, verb)(np.eye(3), np.arange(3))
+    assert model.optimizer.iterations == 0
+    model.metrics[1].name = "f"
+    assert list(model.fit(np.eye(3), np.arange(3), verbose=0).history) == ["loss", "accuracy", "f"]
+
+
+@pytest.mark.parametrize("name", ["loss", "epoch", "batch", "learning_rate", "val_a"])
+def test_names_of_other_numbers_in_logs_and_names_of_files(name):
+    model = bp.Sequential([Dense(1)])
+    with pytest.raises(ValueError, match=f"one of the metrics is called '{name}'"):
+        model.compile("sgd", "mse", metrics=[FunctionMetric(lambda y, p: 0.0, name)])

@@ -394,3 +394,29 @@ def test_the_accuracy_alone_is_not_guessed_for_ignored_targets_either(rng):
 def test_true_rows_of_a_confusion_matrix_are_0_and_1(swapped):
     with pytest.raises(ValueError, match=r"y_true must hold one-hot rows.* true classes first"):
         metrics.confusion_matrix(np.array(swapped), [0, 1, 1])
+
+
+def test_settings_of_a_loss_that_is_a_metric():
+    """Those that it has now, in steps, validations and by hand."""
+
+    def run(delta, later=None):
+        loss = losses.Huber(delta)
+        model = bp.Sequential([bp.layers.Dense(1)], seed=0)
+        model.compile("sgd", "mse", metrics=[loss])
+        X, y = np.arange(40.0).reshape(20, 2) / 10, np.arange(20.0)
+        callback = bp.callbacks.Callback()
+        if later is not None:
+            callback.on_epoch_begin = lambda epoch, logs: setattr(loss, "delta", later)
+        options = {"verbose": 0, "validation_data": (X, y), "callbacks": [callback]}
+        return model.fit(X, y, **options, epochs=2, batch_size=5).history
+
+    assert run(1.0, 5.0) == run(5.0) != run(1.0)
+    assert list(run(1.0)) == ["loss", "huber", "val_loss", "val_huber"]
+    metric = metrics.LossMetric(losses.Huber(1.0))
+    found = []
+    for delta in (1.0, 5.0):
+        metric.loss.delta = delta
+        metric.reset()
+        metric.update([[0.0]], [[4.0]])
+        found.append(metric.result())
+    assert found == [3.5, 8.0]

@@ -322,7 +322,7 @@ def test_state_never_stays_denormal_without_gradients(kind, options, dtype):
     for _ in range(2000):
         parameters.gradients[...] = 0
         optimizer.step(parameters)
-    for name in optimizer.slots:
+    for name in optimizer.used_slots():
         array = np.abs(optimizer.state[name])
         assert ((array == 0) | (array >= tiny)).all(), name
 

@@ -10,7 +10,8 @@ class SwapEMAWeights(Callback):
     """Puts the moving average that the optimizer keeps into the model while it is evaluated.
 
     The optimizer needs ``use_ema=True``. Before a validation, an evaluation or a prediction the
-    average and the weights are exchanged, and afterwards again.
+    average and the weights are exchanged, and afterwards again; weights that are set in between, as
+    by ``load_weights``, stay.
 
     Args:
         swap_on_epoch: Whether they are also exchanged from the end of an epoch to the beginning of
@@ -65,6 +66,10 @@ class SwapEMAWeights(Callback):
 
     def on_predict_end(self, logs: Logs | None = None) -> None:
         """Puts the weights back."""
+        self._swap(False)
+
+    def _after_error(self) -> None:
+        """Puts the weights back where an evaluation or a prediction was ended by an error."""
         self._swap(False)
 
     def _swap(self, average: bool) -> None:

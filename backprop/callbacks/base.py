@@ -1,7 +1,7 @@
 """The contract of a callback, and the list of them that a training loop calls."""
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FunctionType
 from typing import Any
 
@@ -156,6 +156,9 @@ class Callback(Settings):
     def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """After a batch of a prediction."""
 
+    def _after_error(self) -> None:
+        """Undoes what it did to the model for an evaluation or a prediction."""
+
 
 HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
 """The names of all hooks."""
@@ -257,6 +260,16 @@ class CallbackList:
             self._called[hook] = self.listeners(hook)
         for listener in self._called[hook]:
             listener(*arguments)
+
+    @contextmanager
+    def undoing(self) -> Iterator[None]:
+        """Has what callbacks do to the model for a pass undone where an error ends it."""
+        try:
+            yield
+        except BaseException:
+            for callback in self.callbacks:
+                callback._after_error()
+            raise
 
 
 def of_one_training(callbacks: object) -> list[Callback]:

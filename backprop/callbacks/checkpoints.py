@@ -7,9 +7,9 @@ from typing import Any
 from backprop.callbacks.base import Callback, Logs
 from backprop.callbacks.file_names import fill, may_add, plain_path
 from backprop.callbacks.frequency import FixedFrequency, check_frequency
-from backprop.callbacks.monitoring import Monitor
+from backprop.callbacks.monitoring import MonitorFrom
 from backprop.core import console
-from backprop.core.checks import check_flag, check_number
+from backprop.core.checks import check_flag
 from backprop.core.durable import (
     FilePath,
     check_file,
@@ -22,7 +22,7 @@ from backprop.core.settings import from_package
 from backprop.storage import files, models, snapshot
 
 
-class ModelCheckpoint(FixedFrequency, Monitor):
+class ModelCheckpoint(FixedFrequency, MonitorFrom):
     """Saves the model after every epoch or every so many steps, or when it has become better.
 
     A file is written whole or not at all: after a crash the one before is still there.
@@ -66,14 +66,12 @@ class ModelCheckpoint(FixedFrequency, Monitor):
         save_freq: str | int = "epoch",
         initial_value_threshold: float | None = None,
     ) -> None:
-        super().__init__(monitor, mode)
+        super().__init__(monitor, mode, initial_value_threshold)
         self.filepath = check_path(filepath, "filepath")
         self.verbose = verbose
         self.save_best_only = check_flag(save_best_only, "save_best_only")
         self.save_weights_only = check_flag(save_weights_only, "save_weights_only")
         self.save_freq = check_frequency(save_freq)
-        if initial_value_threshold is not None:
-            self.best = check_number(initial_value_threshold, "initial_value_threshold", -math.inf)
         self._steps = self._epoch = 0
         if save_freq != "epoch":  # a hook costs time in every step: define it only where needed
             vars(self)["on_train_batch_end"] = self._count

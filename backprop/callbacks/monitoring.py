@@ -1,6 +1,6 @@
 """The base of callbacks that watch one number of the logs: which way it is better, and when."""
 
-import math
+from math import inf
 from typing import Any
 
 from backprop.callbacks.base import Callback, Logs
@@ -58,7 +58,7 @@ class Monitor(Informed):
             raise TypeError(f"monitor must be the name of a number, but it is {monitor!r:.60}.")
         self.monitor = monitor
         self.mode = check_choice(mode, "mode", ("auto", "min", "max"))
-        self.min_delta = abs(check_number(min_delta, "min_delta", -math.inf))
+        self.min_delta = abs(check_number(min_delta, "min_delta", -inf))
         self.rises = mode == "max"
         self.best = self.worst
         self._watched: tuple[str, bool] | None = None  # in the last fit
@@ -74,7 +74,7 @@ class Monitor(Informed):
     @property
     def worst(self) -> float:
         """The number that every other is better than: −∞ or ∞."""
-        return -math.inf if self.rises else math.inf
+        return -inf if self.rises else inf
 
     def set_model(self, model: Any) -> None:
         """Finds out which way the number is better.
@@ -191,3 +191,31 @@ class Monitor(Informed):
             f"{type(self).__name__} watches {self.monitor!r}, which is not among the numbers of "
             f"training: there are {', '.join(map(repr, self._last or ())) or 'none'}.{hint}"
         )
+
+
+class MonitorFrom(Monitor):
+    """The base of the callbacks whose number must be better than a threshold from the first on.
+
+    Args:
+        monitor: As for ``Monitor``.
+        mode: Likewise.
+        initial_value_threshold: The threshold, if there is one.
+    """
+
+    def __init__(self, monitor: str, mode: str, initial_value_threshold: float | None) -> None:
+        first, name = initial_value_threshold, "initial_value_threshold"
+        self.initial_value_threshold = None if first is None else check_number(first, name, -inf)
+        super().__init__(monitor, mode)
+
+    @property
+    def worst(self) -> float:
+        """The threshold, or the number that every other is better than."""
+        first = self.initial_value_threshold
+        return super().worst if first is None else float(first)
+
+    def note_setting(self, name: str, before: Any) -> None:
+        """Goes by another threshold from now on, unless there has been a better number."""
+        if name == "initial_value_threshold" and "best" in vars(self):
+            untouched = self.best == (super().worst if before is None else before)
+            if untouched or self.improves(self.worst, self.best):
+                self.best = self.worst

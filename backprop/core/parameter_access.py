@@ -97,12 +97,14 @@ class CheckedParameter:
     value: Any
     _value: Array
     _gradient: Array
+    _free: bool
 
     def __setattr__(self, name: str, value: Any) -> None:
         check = CHECKS.get(name)
         value = check(value, name) if check else value
         if name == "trainable":  # optimizers never change what is not learnt
             value = value and self.learned
+            object.__setattr__(self, "_free", value)
         elif name in FIXED and getattr(self, "_joined", False) and value != getattr(self, name):
             raise AttributeError(
                 f"{name} of {self.name} stays what it is in a built model, whose layers and files "
@@ -116,11 +118,15 @@ class CheckedParameter:
         raise AttributeError(f"a Parameter has no attribute {name!r}{hint}.")
 
     def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
-        for name, value in state[1].items():
+        for name, value in {"_free": True, **state[1]}.items():
             object.__setattr__(self, name, writable(value))
 
     regularizer = fixed_in_models("regularizer")
     constraint = fixed_in_models("constraint")
+
+    def hold(self, held: bool) -> None:
+        """Takes note of whether its layer is frozen; what was frozen by itself stays so."""
+        object.__setattr__(self, "trainable", self._free and not held)
 
     def exchange(self, change: Callable[[Any], Any]) -> None:
         """Replaces its arrays by other views of the same numbers."""

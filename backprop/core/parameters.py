@@ -30,6 +30,7 @@ class Parameter(CheckedParameter):
 
     __slots__ = (
         "_constraint",
+        "_free",
         "_gradient",
         "_joined",
         "_regularizer",
@@ -60,8 +61,7 @@ class Parameter(CheckedParameter):
         self.decays = decays
         self.looked_up = False
         self._joined = False
-        self._regularizer = regularizer
-        self._constraint = constraint
+        self._regularizer, self._constraint = regularizer, constraint
 
     @property
     def value(self) -> Array:

@@ -63,15 +63,20 @@ class Setting:
 
     def __set__(self, made: Any, value: Any) -> None:
         attributes, name = vars(made), self.name
-        if name not in attributes or "_trial" in attributes or not finished(made):
+        if name not in attributes or "_trial" in attributes:
             attributes[name] = value
             return
-        if not takes(type(made), name):
-            raise AttributeError(f"{type(made).__name__} has no {name} that could be changed.")
-        made.check_setting(name)
-        trial = remade(made, **{name: value})
-        attributes[name] = vars(trial).get(name, value)
-        made.setting_changed(trial)
+        before = attributes[name]
+        if finished(made):
+            if not takes(type(made), name):
+                raise AttributeError(f"{type(made).__name__} has no {name} that could be changed.")
+            made.check_setting(name)
+            trial = remade(made, **made.changing(name, value))
+            attributes[name] = vars(trial).get(name, value)
+            made.setting_changed(trial)
+        else:
+            attributes[name] = value
+        made.note_setting(name, before)
 
 
 class SettingWithDefault(Setting):
@@ -184,11 +189,26 @@ class Settings:
             AttributeError: It is one.
         """
 
+    def changing(self, name: str, value: Any) -> dict[str, Any]:
+        """The arguments to make it with anew where one is changed: that one, unless overridden.
+
+        None for another one lets that follow from it, as it did from the first.
+        """
+        return {name: value}
+
     def setting_changed(self, trial: Any) -> None:
         """Takes note of a change.
 
         Args:
             trial: A new object made with the arguments as they are now.
+        """
+
+    def note_setting(self, name: str, before: Any) -> None:
+        """Takes note of a change in a class of one's own too, where there is nothing to go by.
+
+        Args:
+            name: The argument, which has its new value.
+            before: The old one.
         """
 
 

@@ -41,12 +41,10 @@ def kept_of(layer: Any, trainable: bool | None) -> list[tuple[Any, bool, bool]]:
         layer: A built layer.
         trainable: What its copy is set to; None if to nothing, so that frozen ones stay so.
     """
-    parts = [layer, *layer.inside()]
-    of_frozen = {id(p) for part in parts if not part.trainable for p in part.parameters}
-    free = [p.trainable or not p.learned or id(p) in of_frozen for p in layer.parameters]
     thawed = trainable is not None
-    found = zip(layer.parameters, free, strict=True)
-    return [(p.value.copy(), thawed or alone, p.decays) for p, alone in found]
+    return [
+        (p.value.copy(), thawed or p._free or not p.learned, p.decays) for p in layer.parameters
+    ]
 
 
 def take_kept(layer: Any) -> None:
@@ -66,7 +64,9 @@ def take_kept(layer: Any) -> None:
         )
     for parameter, (value, free, decays) in zip(layer.parameters, layer._kept, strict=True):
         parameter.value[...] = value
-        parameter.trainable, parameter.decays = parameter.trainable and free, decays
+        parameter.decays = decays
+        if not free:
+            parameter.trainable = False
 
 
 def check_none_kept(layers: Sequence[Any]) -> None:

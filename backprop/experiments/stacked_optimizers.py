@@ -33,14 +33,14 @@ class StackedOptimizers:
         self.scheduled = any(optimizer.schedule is not None for optimizer in self.each)
         self.state = {
             name: np.stack([optimizer.state[name] for optimizer in self.each])
-            for name in first.slots
+            for name in first.used_slots()
         }
         self._blocks = []
         for stretch in models[0].parameters.trainable_slices():
             scratch = np.empty(
                 (first.scratches, len(theta), stretch.stop - stretch.start), theta.dtype
             )
-            views = [self.state[name][:, stretch] for name in first.slots]
+            views = [self.state[name][:, stretch] for name in first.used_slots()]
             spare = scratch if first.scratches > 1 else scratch[0]
             self._blocks.append((theta[:, stretch], g[:, stretch], spare, *views))
         self._dtype = theta.dtype

@@ -122,6 +122,7 @@ class MultiHeadAttention(Projected):
         super().__init__(name)
         self.num_heads = check_integer(num_heads, "MultiHeadAttention(num_heads)")
         self.key_dim = check_integer(key_dim, "MultiHeadAttention(key_dim)")
+        self._value_follows = value_dim is None
         value_dim = self.key_dim if value_dim is None else value_dim
         self.value_dim = check_integer(value_dim, "MultiHeadAttention(value_dim)")
         self.dropout = check_number(dropout, "MultiHeadAttention(dropout)", below=1)
@@ -137,6 +138,10 @@ class MultiHeadAttention(Projected):
         self.bias_constraint = constraints.get(bias_constraint, "bias_constraint")
         self.seed = None if seed is None else check_integer(seed, "seed", 0)
         self._forget()
+
+    def changing(self, name: str, value: Any) -> dict[str, Any]:
+        """A ``value_dim`` that was not given stays as ``key_dim``."""
+        return ({"value_dim": None} if self._value_follows else {}) | {name: value}
 
     @computed
     def random(self) -> bool:

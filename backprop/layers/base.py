@@ -132,12 +132,12 @@ class Layer(CheckedLayer):
         parameter = Parameter(
             name,
             initializers.get(initializer).new_weights(shape, self._rng, self.dtype),
-            trainable=self.trainable,
             decays=decays,
             learned=learned,
             regularizer=regularizers.get(regularizer),
             constraint=constraints.get(constraint),
         )
+        parameter.hold(not self.trainable)
         for part in filter(None, (parameter.regularizer, parameter.constraint)):
             part.check(shape)
             part.try_on(parameter.value)

@@ -61,7 +61,7 @@ class Bidirectional(Block):
         forward_layer: Any = self.adopt(layer)
         if backward_layer is None:
             backward_layer = deepcopy(forward_layer)
-            vars(backward_layer).update(go_backwards=True, name=None)
+            vars(backward_layer).update(go_backwards=True, name=None, _is_copy=True)
         forward_layer.name, self.adopt(backward_layer).name = "forward", "backward"
         self.layer, self.backward_layer = self.children
         self.interval = self.layer.interval and (-2.0, 2.0)  # of a sum
@@ -69,6 +69,11 @@ class Bidirectional(Block):
         self._outputs: tuple[Array, ...] = ()
         self._M: Any = None
         self._Y: Any = None
+
+    def changing(self, name: str, value: Any) -> dict[str, Any]:
+        """The second layer is a copy of another first one too, unless it was given."""
+        copied = name == "layer" and "_is_copy" in vars(self.backward_layer)
+        return {name: value, **({"backward_layer": None} if copied else {})}
 
     def _check_ways(self) -> None:
         ways = [getattr(layer, "go_backwards", None) for layer in self.children]

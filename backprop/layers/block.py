@@ -57,6 +57,7 @@ class Block(Layer):
     """
 
     loose = "{kind}([{shown}])"
+    instead = {"layers": ADVICE}
 
     def __init__(self, name: str | None = None) -> None:
         self.children: list[Layer] = FixedList((), ADVICE)

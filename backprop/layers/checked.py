@@ -200,6 +200,13 @@ class CheckedLayer(Settings):
                 f"{self} is built, so that another {name} would have no effect: make a new layer."
             )
 
+    def setting_changed(self, trial: Any) -> None:
+        """Before it is built it becomes a layer that was made so, with all that follows."""
+        if self.input_shape is None:
+            kept = vars(CheckedLayer())
+            vars(self).update({k: each for k, each in vars(trial).items() if k not in kept})
+            self.hold(self._held)
+
     def output_mask(self, X: Array, mask: Array | None) -> Array | None:
         """The mask of the output from that of the input: the same, but of images none."""
         return None if self.of_images else mask
@@ -218,6 +225,8 @@ class CheckedLayer(Settings):
         """Whether optimizers may change this layer's parameters; False freezes all that is inside.
 
         Of a frozen block a layer may be set to True; the others stay frozen until the block is not.
+        What was frozen by itself, a layer of a block or a parameter, stays so until it is set to
+        True itself.
         """
         return self._trainable and not self._held
 
@@ -230,7 +239,7 @@ class CheckedLayer(Settings):
         """Takes note of whether the block is frozen that the layer is in; its own flag stays."""
         self._held = held
         for parameter in self.parameters:
-            parameter.trainable = self.trainable and parameter.learned
+            parameter.hold(not self.trainable)
         for layer in getattr(self, "children", ()):
             layer.hold(not self.trainable)
 

@@ -92,13 +92,10 @@ class Dropout(Noise):
         super().__init__(seed, name)
         kind = type(self).__name__
         self.rate = check_number(rate, f"{kind}(rate)", below=1)
-        self.noise_shape: tuple[int | None, ...] | None = None
-        if noise_shape is not None:
-            sizes = check_list(noise_shape, f"{kind}(noise_shape)")
-            self.noise_shape = tuple(
-                None if n is None else check_integer(n, f"each of {kind}(noise_shape)")
-                for n in sizes
-            )
+        each = f"each of {kind}(noise_shape)"
+        sizes = check_list(noise_shape, f"{kind}(noise_shape)")
+        shape = tuple(None if n is None else check_integer(n, each) for n in sizes)
+        self.noise_shape = None if noise_shape is None else shape
 
     @computed
     def any_length(self) -> int:

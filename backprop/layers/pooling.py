@@ -59,7 +59,12 @@ class Pooling(Layer):
         given = self.pool_size if strides is None else strides
         self.strides = check_sizes(given, f"strides {of}", n)
         self.padding = check_choice(padding, f"padding {of}", ("valid", "same"))
+        self._strides_follow = strides is None
         self.Y: Any = None
+
+    def changing(self, name: str, value: Any) -> dict[str, Any]:
+        """Strides that were not given stay as ``pool_size``."""
+        return ({"strides": None} if self._strides_follow else {}) | {name: value}
 
     def windows(self, sample: Shape) -> tuple[Windows, ...]:
         """The windows along each axis of a sample.

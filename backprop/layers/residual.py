@@ -57,22 +57,22 @@ class Residual(Block):
         shortcut: Iterable[Any] | Chain | None = None,
         name: str | None = None,
     ) -> None:
-        self.layers: list[Layer] = []
-        self.shortcut: Chain | None = None
         super().__init__(name)
         given = check_list(layers, "layers")
         if not given:
             raise ValueError("Residual needs at least one layer, but the list is empty.")
         self.layers = FixedList([self.adopt(as_layer(layer)) for layer in given], ADVICE)
+        if not isinstance(shortcut, Chain | None):
+            shortcut = Chain(check_list(shortcut, "shortcut"))
+        self.shortcut = shortcut
         if shortcut is not None:
-            if not isinstance(shortcut, Chain):
-                shortcut = Chain(check_list(shortcut, "shortcut"))
-            self.shortcut = shortcut
-            self.shortcut.name = "shortcut"
-            self.adopt(self.shortcut)
+            shortcut.name = "shortcut"
+            self.adopt(shortcut)
 
     def entrances(self) -> list[Layer]:
         """The first layer of f, and the shortcut."""
+        if not self.children:  # the constructor is at work
+            return []
         return self.layers[:1] + ([self.shortcut] if self.shortcut is not None else [])
 
     def make_parameters(self, input_shape: Shape) -> None:

@@ -1,6 +1,5 @@
 """Losses as metrics: for those that have no metric of their own."""
 
-import copy
 from typing import Any
 
 import numpy as np
@@ -31,19 +30,16 @@ class LossMetric(MeanMetric):
     better = "smaller"
 
     def __init__(self, loss: Any, name: str | None = None) -> None:
-        for method in ("check_target", "sample_losses"):
+        for method in ("apart", "check_target", "sample_losses"):
             if isinstance(loss, type) or not hasattr(loss, method):
                 raise TypeError(f"LossMetric(loss) must be a loss such as Huber(), not {loss!r}.")
         super().__init__(default_name(loss) if name is None else name)
         self.loss = loss
-        self._own = copy.deepcopy(loss)  # the other may have the batch of a training in it
-
-    def setting_changed(self, trial: Any) -> None:
-        """Takes another loss from now on."""
-        self._own = trial._own
+        self._own = loss.apart()  # the other may have the batch of a training in it
 
     def update(self, prediction: Array, target: Array, sample_weight: Array | None = None) -> None:
         """Counts a batch; outputs have weights of their own where the loss allows it."""
+        self._own = self.loss.apart()  # with the settings that it has now
         shape = None if sample_weight is None else np.shape(sample_weight)
         if shape == np.shape(prediction) and self._own.weighs_outputs():
             P, Y = as_arrays(prediction, target)
@@ -81,4 +77,4 @@ class LossMetric(MeanMetric):
 
     def check_targets(self, output_shape: Shape, target: Array) -> None:
         """Has the loss look at all targets."""
-        self._own.check_target(target, output_shape, "float64")
+        self.loss.apart().check_target(target, output_shape, "float64")

@@ -1,6 +1,7 @@
 """Checks of what metrics are called, and of what those of the user's own return."""
 
 import copy
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -10,7 +11,7 @@ from backprop.core.checks import check_shown
 
 T = TypeVar("T")
 
-TAKEN = ("loss", "epoch", "learning_rate")
+TAKEN = ("loss", "epoch", "batch", "learning_rate")
 """What other numbers are called beside those of the metrics in logs, History and files."""
 
 
@@ -28,6 +29,20 @@ def check_free_name(name: Any, argument: str) -> str:
             f"that begin with 'val_' are those of other numbers: give it another {argument}."
         )
     return text
+
+
+def check_different(names: Sequence[str]) -> None:
+    """Checks that every metric of a model has a name of its own; one may have been changed.
+
+    Raises:
+        ValueError: Two have the same one.
+    """
+    for k, name in enumerate(names):
+        if name in names[:k]:
+            raise ValueError(
+                f"two metrics of the model are called {name!r}, so that the numbers of one would "
+                f"be lost: give one of them another name."
+            )
 
 
 def shown(returned: Any) -> str:

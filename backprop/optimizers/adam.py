@@ -29,6 +29,7 @@ class AdamLike(Optimizer):
     """
 
     slots: tuple[str, ...] = ("momentum", "velocity")
+    sums = {"momentum": "beta_1", "velocity": "beta_2", "largest_velocity": "beta_2"}
 
     def __init__(
         self,
@@ -69,6 +70,9 @@ class Adam(AdamLike):
         array([4.9], dtype=float32)
     """
 
+    slots = (*AdamLike.slots, "largest_velocity")
+    only_with = {"largest_velocity": "amsgrad"}
+
     def __init__(
         self,
         learning_rate: LearningRate = 0.001,
@@ -80,8 +84,6 @@ class Adam(AdamLike):
     ) -> None:
         super().__init__(learning_rate, beta_1, beta_2, epsilon, **common)
         self.amsgrad = check_flag(amsgrad, "amsgrad")
-        if self.amsgrad:
-            self.slots = (*self.slots, "largest_velocity")
 
     def coefficients(self, t: int, eta: float) -> tuple[float, ...]:
         """β₁, β₂, α (1 − β₁)/√(1 − β₂), ε/√(1 − β₂)."""

@@ -11,7 +11,7 @@ from typing import Unpack
 import numpy as np
 
 from backprop.core.checks import check_flag, check_number, check_positive, check_share
-from backprop.core.types import Array
+from backprop.core.types import Array, computed
 from backprop.optimizers.base import Optimizer
 from backprop.optimizers.options import Common, LearningRate
 
@@ -38,6 +38,7 @@ class Adagrad(Optimizer):
     """
 
     slots = ("accumulator",)
+    at_first = ("initial_accumulator_value",)
 
     def __init__(
         self,
@@ -50,17 +51,12 @@ class Adagrad(Optimizer):
         self.initial_accumulator_value = check_number(
             initial_accumulator_value, "initial_accumulator_value"
         )
-        self.initial_state = self.initial_accumulator_value
         self.epsilon = check_positive(epsilon, "epsilon")
 
-    def check_setting(self, name: str) -> None:
-        """Refuses another beginning of G after the first step.
-
-        Raises:
-            AttributeError: There was one.
-        """
-        if name == "initial_accumulator_value" and self.state:
-            raise AttributeError(f"{name} has no effect after the first step: call reset() first.")
+    @computed
+    def initial_state(self) -> float:
+        """What G begins with."""
+        return self.initial_accumulator_value
 
     def coefficients(self, t: int, eta: float) -> tuple[float, ...]:
         """η, ε."""
@@ -107,6 +103,10 @@ class RMSprop(Optimizer):
         array([3.], dtype=float32)
     """
 
+    slots = ("mean_square", "mean_gradient", "velocity")
+    only_with = {"mean_gradient": "centered", "velocity": "momentum"}
+    sums = {"mean_square": "rho", "mean_gradient": "rho"}
+
     def __init__(
         self,
         learning_rate: LearningRate = 0.001,
@@ -121,11 +121,6 @@ class RMSprop(Optimizer):
         self.momentum = check_share(momentum, "momentum")
         self.epsilon = check_positive(epsilon, "epsilon")
         self.centered = check_flag(centered, "centered")
-        self.slots = (
-            "mean_square",
-            *(["mean_gradient"] if self.centered else []),
-            *(["velocity"] if momentum else []),
-        )
 
     def coefficients(self, t: int, eta: float) -> tuple[float, ...]:
         """η/√(1 − ρ), ρ, 1 − ρ, ε/(1 − ρ), μ."""
@@ -146,6 +141,7 @@ class RMSprop(Optimizer):
             np.multiply(A, A, out=scratch)
             scratch *= rest
             np.subtract(G, scratch, out=scratch)
+            np.maximum(scratch, 0, out=scratch)  # rounding may make it negative
             scratch += epsilon
         else:
             np.add(G, epsilon, out=scratch)
@@ -184,6 +180,7 @@ class Adadelta(Optimizer):
     """
 
     slots = ("mean_square", "mean_square_step")
+    sums = dict.fromkeys(slots, "rho")
     scratches = 2
 
     def __init__(

@@ -1,6 +1,6 @@
 """What every optimizer does around its formula: state, blocks, clipping, averages, sums of g."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from backprop.optimizers.options import (
     refuse_coefficients,
     show,
 )
-from backprop.optimizers.vectors import clip, collect, exchange, settle
+from backprop.optimizers.vectors import clip, collect, lend, take_back
 
 NOT_GIVEN: Any = object()
 """In the place of parameters that a step needs, so that it can say so."""
@@ -44,6 +44,9 @@ class Bookkeeping(KnowsElsewhere, Settings):
 
     _elsewhere = ELSEWHERE
     slots: tuple[str, ...]
+    only_with: Mapping[str, str] = {}  # slots that there are only with an argument, and its name
+    sums: Mapping[str, str] = {}  # slots that are a moving average over 1 − β, and what β is called
+    at_first: tuple[str, ...] = ()  # arguments that say what the state begins with
     scratches: int
     initial_state: float
     learning_rate: Any
@@ -71,8 +74,6 @@ class Bookkeeping(KnowsElsewhere, Settings):
         every, steps = ema_overwrite_frequency, gradient_accumulation_steps
         self.weight_decay = optional(check_number, weight_decay, "weight_decay")
         given = one_limit(clipnorm=clipnorm, global_clipnorm=global_clipnorm, clipvalue=clipvalue)
-        self.clips = bool(given)
-        self.gathers = self.clips or steps is not None
         self.clipnorm = given.get("clipnorm")
         self.global_clipnorm = given.get("global_clipnorm")
         self.clipvalue = given.get("clipvalue")
@@ -83,6 +84,7 @@ class Bookkeeping(KnowsElsewhere, Settings):
         self.gradient_accumulation_steps = steps
         self.iterations = self._waiting = 0  # gradients that are added up already
         self.swapped = False
+        self._lent: list[tuple[slice, Array]] | None = None  # the average, while it stands in θ
         self._state: dict[str, Array] = {}
         self.scalars: list[Array] = []
         self._parameters: Parameters | None = None
@@ -91,13 +93,48 @@ class Bookkeeping(KnowsElsewhere, Settings):
         self._blocks: list[Block] = []
         self._numbers: tuple[float, ...] = ()
         self._keep = 1.0  # 1 − η λ
+        self._earlier = 0  # steps that do not follow from the iterations
+        self.follow()
 
-    def setting_changed(self, trial: Any) -> None:
-        """Takes what follows from the arguments; the next step makes the state that is missing."""
-        for name in ("clips", "gathers", "slots", "initial_state"):
-            setattr(self, name, getattr(trial, name))
-        self._waiting *= self.gradient_accumulation_steps is not None
+    def check_setting(self, name: str) -> None:
+        """Refuses another beginning of the state after the first step.
+
+        Raises:
+            AttributeError: There was one.
+        """
+        if name in self.at_first and self.state:
+            raise AttributeError(f"{name} has no effect after the first step: call reset() first.")
+
+    def note_setting(self, name: str, before: Any) -> None:
+        """Goes on with the same moving averages, and the same number of steps."""
+        if "_earlier" not in vars(self):
+            return  # the constructor is at work
+        for slot, beta in self.sums.items():
+            if beta == name and slot in self.state:
+                self.scale(slot, (1 - before) / (1 - getattr(self, name)))
+        if self._parameters is not None and self.swapped and not self.use_ema:
+            self.swap(self._parameters)
+        if name == "gradient_accumulation_steps":
+            self._earlier += int(self.iterations) * (before or 1) + self._waiting
+            self._waiting *= self.gradient_accumulation_steps is not None
+            self._earlier -= int(self.iterations) * (getattr(self, name) or 1) + self._waiting
+        self.follow()
+
+    def scale(self, slot: str, factor: float) -> None:
+        """Multiplies a moving average by a number."""
+        self.state[slot] *= factor
+
+    def follow(self) -> None:
+        """Finds what follows from the arguments; the next step makes the state that is missing."""
+        limits = self.clipnorm, self.global_clipnorm, self.clipvalue
+        self.clips = any(limit is not None for limit in limits)
+        self.gathers = self.clips or self.gradient_accumulation_steps is not None
         self._stretches = None
+
+    def used_slots(self) -> list[str]:
+        """Those of ``slots`` that there are with the arguments as they are now."""
+        asked = self.only_with
+        return [name for name in self.slots if name not in asked or getattr(self, asked[name])]
 
     @property
     def schedule(self) -> Callable[[int], float] | None:
@@ -107,7 +144,8 @@ class Bookkeeping(KnowsElsewhere, Settings):
     @property
     def steps(self) -> int:
         """The number of steps taken, those that only added g up among them."""
-        return int(self.iterations) * (self.gradient_accumulation_steps or 1) + self._waiting
+        made = int(self.iterations) * (self.gradient_accumulation_steps or 1)
+        return made + self._waiting + self._earlier
 
     @property
     def state(self) -> dict[str, Array]:
@@ -154,6 +192,16 @@ class Bookkeeping(KnowsElsewhere, Settings):
         steps = self.gradient_accumulation_steps
         return steps is None or self._waiting + 1 >= steps
 
+    def largest_square(self, parameters: Parameters) -> float:
+        """What ‖g‖² is below if the next step certainly makes finite numbers; 0 if none is so.
+
+        Classes of one's own, and constraints, may make wrong numbers of any g.
+        """
+        if not (self.of_package and all(p.constraint.of_package for p in parameters.constrained)):
+            return 0.0
+        rate = 1.0 if self.schedule else max(1.0, self.learning_rate)
+        return float(np.finfo(parameters.values.dtype).max) / rate / rate
+
     def decaying(self, parameters: Parameters) -> list[bool]:
         """Which parameters decay; an empty list if there is no weight decay."""
         return [p.decays for p in parameters] if self.weight_decay else []
@@ -178,7 +226,10 @@ class Bookkeeping(KnowsElsewhere, Settings):
         due = not self.gathers or self.due
         attributes["iterations"] += due
         if self.gathers:
-            attributes["_waiting"] = 0 if due else self._waiting + 1
+            waiting = self._waiting + 1
+            if due:  # of a round that a change has made shorter or longer, too
+                attributes["_earlier"] += waiting - (self.gradient_accumulation_steps or 1)
+            attributes["_waiting"] = 0 if due else waiting
 
     def check_free(self, parameters: Parameters | None) -> None:
         """Raises ValueError if the state is another model's; None: a model without parameters."""
@@ -216,7 +267,7 @@ class Bookkeeping(KnowsElsewhere, Settings):
 
     def lengths(self, parameters: Parameters) -> dict[str, int]:
         """How many numbers there are in each state vector: as many as in θ."""
-        names = [*self.slots, *["average"] * self.use_ema]
+        names = [*self.used_slots(), *["average"] * self.use_ema]
         names += ["gradient_accumulator"] * bool(self.gradient_accumulation_steps)
         return dict.fromkeys(names, parameters.values.size)
 
@@ -233,28 +284,35 @@ class Bookkeeping(KnowsElsewhere, Settings):
         """Cuts stretches of θ into blocks of at most that many elements."""
         places = zip(parameters.places(), self._decays, strict=False)
         decaying = [bounds for (_, bounds), decays in places if decays]
-        vectors = [parameters.gradients, *(self.state[name] for name in self.slots)]
+        vectors = [parameters.gradients, *(self.state[name] for name in self.used_slots())]
         average = self.state.get("average")
         return cut(parameters.values, vectors, average, self.scratches, stretches, decaying, size)
 
     def finalize(self, parameters: Parameters) -> None:
         """Replaces θ by its moving average at the end of training, if one is kept."""
-        if self.use_ema and self._parameters is parameters:
-            settle(parameters, self.state["average"], self.swapped)
-            self.swapped = False
+        if "average" in self.state and self._parameters is parameters:
+            if self.swapped:
+                self.swap(parameters)
+            for stretch in parameters.trainable_slices():
+                parameters.values[stretch] = self.state["average"][stretch]
 
     def swap(self, parameters: Parameters) -> None:
         """Exchanges θ and its moving average, if there is one by now; ``swapped`` says it."""
-        if "average" in self.state and self._parameters is parameters:
-            exchange(parameters, self.state["average"])
-            self.swapped = not self.swapped
+        if "average" not in self.state or self._parameters is not parameters:
+            return
+        if self.swapped and self._lent is not None:
+            take_back(parameters.values, self.state["average"], self._lent)
+            self._lent = None
+        else:
+            self._lent = lend(parameters, self.state["average"])
+        self.swapped = not self.swapped
 
     def reset(self) -> None:
         """Forgets the state and the model."""
         if self._parameters is not None:
             self._schedule, self._learning_rate = self._first_rate
-        self.iterations = self._waiting = 0
-        self._state, self.swapped = {}, False
+        self.iterations = self._waiting = self._earlier = 0
+        self._state, self.swapped, self._lent = {}, False, None
         self._parameters, self._blocks = None, []
 
     # A copied or unpickled block would no longer be a view of the state: cut new ones.

@@ -1,7 +1,7 @@
 """Optimizers whose formula needs whole parameters: their shapes, or the length of each."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
 from backprop.core.buffers import new_array
@@ -32,13 +32,14 @@ class ByParameter(Optimizer):
 
     def shapes(self, parameter: Parameter) -> Sequence[Shape]:
         """The shape of each state array of a parameter, in the order of ``slots``."""
-        return [parameter.shape] * len(self.slots)
+        return [parameter.shape] * len(self.used_slots())
 
     def lengths(self, parameters: Parameters) -> dict[str, int]:
         """How many numbers there are in each state vector: those of all parameters."""
         each = [map(math.prod, self.shapes(p)) for p in parameters]
-        sums = map(sum, zip(*each, strict=True)) if each else [0] * len(self.slots)
-        return super().lengths(parameters) | dict(zip(self.slots, sums, strict=True))
+        slots = self.used_slots()
+        sums = map(sum, zip(*each, strict=True)) if each else [0] * len(slots)
+        return super().lengths(parameters) | dict(zip(slots, sums, strict=True))
 
     def blocks(
         self, parameters: Parameters, stretches: Sequence[slice], size: int = BLOCK
@@ -49,7 +50,7 @@ class ByParameter(Optimizer):
         decays = self._decays or [False] * len(parameters)
         average = self.state.get("average")
         for (p, (a, b)), state, decaying in zip(
-            parameters.places(), self._states(parameters), decays, strict=True
+            parameters.places(), self.states(parameters), decays, strict=True
         ):
             if a == b or not any(s.start <= a and b <= s.stop for s in stretches):
                 continue
@@ -60,12 +61,12 @@ class ByParameter(Optimizer):
             found.append(Block(arguments, [p.value] if decaying else [], mean))
         return found
 
-    def _states(self, parameters: Parameters) -> Iterator[list[Array]]:
+    def states(self, parameters: Iterable[Parameter]) -> Iterator[list[Array]]:
         """The state arrays of each parameter."""
         shapes = [self.shapes(p) for p in parameters]
         slots = zip(*shapes, strict=True)
         starts = [list(accumulate(map(math.prod, each), initial=0)) for each in slots]
-        vectors = [self.state[name] for name in self.slots]
+        vectors = [self.state[name] for name in self.used_slots()]
         for k, mine in enumerate(shapes):
             yield [
                 vector[start[k] : start[k + 1]].reshape(shape)

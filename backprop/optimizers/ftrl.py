@@ -41,6 +41,7 @@ class Ftrl(Optimizer):
     """
 
     slots = ("accumulator", "linear")
+    at_first = ("initial_accumulator_value",)
     scratches = 2
 
     def __init__(

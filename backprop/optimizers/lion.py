@@ -36,6 +36,7 @@ class Lion(Optimizer):
     """
 
     slots = ("momentum",)
+    sums = {"momentum": "beta_2"}
     scratches = 2
 
     def __init__(

@@ -67,6 +67,8 @@ class Muon(ByParameter):
     """
 
     slots = ("momentum", "velocity")
+    sums = {"momentum": "adam_beta_1", "velocity": "adam_beta_2"}
+    at_first = ("exclude_layers", "exclude_embeddings")
     scratches = 4
     _keep_adam = 1.0  # 1 − η λ where Adam is followed
 
@@ -107,14 +109,11 @@ class Muon(ByParameter):
         self.nesterov = check_flag(nesterov, "nesterov")
         self.rms_rate = optional(check_number, rms_rate, "rms_rate")
 
-    def check_setting(self, name: str) -> None:
-        """Refuses other exclusions after the first step: the state has its form by them.
-
-        Raises:
-            AttributeError: There was one.
-        """
-        if name.startswith("exclude_") and self.state:
-            raise AttributeError(f"{name} has no effect after the first step: call reset() first.")
+    def scale(self, slot: str, factor: float) -> None:
+        """Multiplies a moving average of Adam's by a number; M of the matrices is none."""
+        for state in self.states(self._parameters or ()):
+            if state[1].size:
+                state[self.slots.index(slot)][...] *= factor
 
     def follows_adam(self, parameter: Parameter) -> bool:
         """Whether Adam is followed in a parameter."""

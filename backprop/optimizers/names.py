@@ -63,7 +63,7 @@ def get(optimizer: str | Optimizer) -> Optimizer:
             )
     methods = {"minimize": "loss_and_gradient, theta, after_iteration, iterations"}
     if not found.full_batch:
-        update = ", ".join(["theta, g, scratch", *found.slots])
+        update = ", ".join(["theta, g, scratch", *found.used_slots()])
         methods = {"coefficients": "t, eta", "update": update}
     check_methods(found, methods, "_learning_rate")
     return found

@@ -34,6 +34,9 @@ class SGD(Optimizer):
         array([4.], dtype=float32)
     """
 
+    slots = ("velocity",)
+    only_with = {"velocity": "momentum"}
+
     def __init__(
         self,
         learning_rate: LearningRate = 0.01,
@@ -44,7 +47,6 @@ class SGD(Optimizer):
         super().__init__(learning_rate, **common)
         self.momentum = check_share(momentum, "momentum")
         self.nesterov = check_flag(nesterov, "nesterov")
-        self.slots = ("velocity",) if momentum else ()
 
     def coefficients(self, t: int, eta: float) -> tuple[float, ...]:
         """η, μ."""

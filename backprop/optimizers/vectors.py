@@ -80,22 +80,23 @@ def include(theta: Array, average: Array, kappa: float, overwrite: bool) -> None
         theta[...] = average
 
 
-def exchange(parameters: Parameters, vector: Array) -> None:
-    """Exchanges θ and another vector, where θ is trained."""
+def lend(parameters: Parameters, vector: Array) -> list[tuple[slice, Array]]:
+    """Exchanges θ and another vector, where θ is trained; what is in θ then, and where."""
+    lent = []
     for stretch in parameters.trainable_slices():
         kept = parameters.values[stretch].copy()
         parameters.values[stretch] = vector[stretch]
+        lent.append((stretch, vector[stretch].copy()))
         vector[stretch] = kept
+    return lent
 
 
-def settle(parameters: Parameters, average: Array, exchanged: bool) -> None:
-    """θ ← a where θ is trained; a ← θ if they are exchanged, so that a stands in θ."""
-    for stretch in parameters.trainable_slices():
-        theta, a = parameters.values[stretch], average[stretch]
-        if exchanged:
-            a[...] = theta
-        else:
-            theta[...] = a
+def take_back(theta: Array, vector: Array, lent: Sequence[tuple[slice, Array]]) -> None:
+    """Undoes ``lend``; weights that have been set meanwhile, as a file is loaded, stay."""
+    for stretch, numbers in lent:
+        untouched = theta[stretch] == numbers
+        np.copyto(theta[stretch], vector[stretch], where=untouched)
+        vector[stretch] = numbers
 
 
 def round_to_0(v: Array) -> None:

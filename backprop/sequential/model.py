@@ -321,7 +321,7 @@ class Sequential(CompiledNetwork):
         self.build((None, *batches.sample_shape))
         check_weights_finite(self)
         name = "" if batch_size == sys.maxsize else "x"  # a batch alone may well be padding
-        with single_blas_threads():
+        with single_blas_threads(), called.undoing():
             logs = Evaluator(self)(batches, called, name)
         if not math.isfinite(logs["loss"]):
             warn_of_overflow(f"the loss is {logs['loss']}", self, batches)

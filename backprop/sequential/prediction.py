@@ -130,13 +130,14 @@ def predict_by_batches(network: Any, X: Array, size: int, told: CallbackList) ->
     """The outputs for an array that is cut into batches."""
     shape = shape_through(network.layers, X.shape[1:])
     predictions = np.empty((X.shape[0], *shape), network.dtype)
-    told.call("on_predict_begin", {})
-    for batch, start in enumerate(range(0, X.shape[0], size)):
-        told.call("on_predict_batch_begin", batch, {})
-        rows = slice(start, start + size)
-        predictions[rows] = predict_rows(network, X[rows], start)
-        told.call("on_predict_batch_end", batch, {"outputs": predictions[rows]})
-    told.call("on_predict_end", {})
+    with told.undoing():
+        told.call("on_predict_begin", {})
+        for batch, start in enumerate(range(0, X.shape[0], size)):
+            told.call("on_predict_batch_begin", batch, {})
+            rows = slice(start, start + size)
+            predictions[rows] = predict_rows(network, X[rows], start)
+            told.call("on_predict_batch_end", batch, {"outputs": predictions[rows]})
+        told.call("on_predict_end", {})
     return predictions
 
 
@@ -150,15 +151,15 @@ def predict_items(
     told = CallbackList(check_list(callbacks, "callbacks"), network, params)
     build_for(network, first)
     predictions, seen = [], 0
-    told.call("on_predict_begin", {})
-    with single_blas_threads():
+    with single_blas_threads(), told.undoing():
+        told.call("on_predict_begin", {})
         for batch, item in enumerate(items):
             told.call("on_predict_batch_begin", batch, {})
             X = items_inputs(network, item)
             predictions.append(predict_rows(network, X, seen))
             seen += len(predictions[-1])
             told.call("on_predict_batch_end", batch, {"outputs": predictions[-1]})
-    told.call("on_predict_end", {})
+        told.call("on_predict_end", {})
     shapes = sorted({each.shape[1:] for each in predictions})
     if len(shapes) > 1:
         raise ShapeError(

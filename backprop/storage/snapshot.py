@@ -4,6 +4,7 @@ What is put back lets training go on with the same bits as if it had never stopp
 checked first: either everything is put back or nothing is changed.
 """
 
+import copy
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -63,15 +64,18 @@ def put_back(model: Any, state: Mapping[str, Any], origin: str) -> None:
     for (_, layer), (own, held) in zip(walk(model.layers), flags["trainable_layers"], strict=True):
         layer.trainable = own
         layer.hold(held)
-    each_of = zip(model.parameters, flags["trainable"], flags["decays"], strict=True)
-    for parameter, trainable, decays in each_of:
-        parameter.trainable, parameter.decays = trainable, decays
+    names = ("trainable", "free", "decays")
+    each_of = zip(model.parameters, *(flags[name] for name in names), strict=True)
+    for parameter, trainable, free, decays in each_of:
+        parameter.trainable, parameter.decays = trainable or free, decays
+        parameter.hold(not trainable)
 
 
 def flags_of(model: Any) -> dict[str, list[Any]]:
-    """What is frozen: of each parameter, and of each layer, before those in it; what decays."""
+    """What is frozen: of each parameter, also by itself, and of each layer; what decays."""
     return {
         "trainable": [p.trainable for p in model.parameters],
+        "free": [p._free for p in model.parameters],
         "decays": [p.decays for p in model.parameters],
         "trainable_layers": [(each._trainable, each._held) for _, each in walk(model.layers)],
     }
@@ -228,22 +232,25 @@ def check_optimizer(
 
 def set_optimizer(optimizer: Any, parameters: Parameters, state: Mapping[str, Any]) -> None:
     """Brings an optimizer into a state that was checked."""
-    then = as_it_was(optimizer, state["numbers"])
     if state["vectors"] and optimizer._parameters is not parameters:
         optimizer.bind(parameters)
     vars(optimizer).update(state["numbers"])
-    if then is not optimizer:
-        optimizer.setting_changed(then)
-        optimizer._state = optimizer.next_state()
+    optimizer.follow()
+    optimizer._lent = None
+    optimizer._state = optimizer.next_state()
     for key, vector in state["vectors"].items():
         optimizer.state[key][...] = vector
 
 
 def as_it_was(optimizer: Any, numbers: Mapping[str, Any]) -> Any:
-    """The optimizer, or where arguments of it were others a new one that is made with those."""
+    """The optimizer with other numbers; a new one of the package's that is made with those."""
     given = {key: number for key, number in numbers.items() if takes(type(optimizer), key)}
     given = {key: number for key, number in given.items() if number != getattr(optimizer, key)}
-    return remade(optimizer, **given) if given and from_here(optimizer) else optimizer
+    if given and from_here(optimizer):
+        return remade(optimizer, **given)
+    twin = copy.copy(optimizer)
+    vars(twin).update(numbers)
+    return twin
 
 
 def shown(lengths: Mapping[str, int]) -> str:

@@ -19,7 +19,7 @@ from backprop.layers import Embedding, Normalization, Rescaling
 from backprop.layers.block import walk
 from backprop.layers.standardization import Standardization
 from backprop.protocol import Model
-from backprop.training.kept import Kept
+from backprop.training.kept import Kept, finite
 from backprop.training.step import Step
 
 P = ParamSpec("P")
@@ -107,6 +107,7 @@ class Guard:
         theta = model.parameters.values
         self._pairs = [(theta[each].copy(), theta[each]) for each in stretches]
         self.averages = bool(stretches)
+        self._kept: Kept | None = None  # in the same memory at each step that is tried
 
     def keep(self) -> None:
         """Copies what the forward pass is going to change."""
@@ -147,14 +148,15 @@ class Guard:
         parameters, optimizer = self.model.parameters, self.model.optimizer
         step.complete()
         trained = parameters.trainable_slices()
-        if not all(np.isfinite(parameters.gradients[each]).all() for each in trained):
+        if not all(finite(parameters.gradients[each]) for each in trained):
             return False
         optimizer.begin(parameters)
-        kept, n = Kept(self.model), len(parameters.values)
+        kept = self._kept = self._kept.renewed(self.model) if self._kept else Kept(self.model)
+        n = len(parameters.values)
         optimizer.step(parameters)
         for vector in kept.vectors:
             parts = [vector[each] for each in trained] if len(vector) == n else [vector]
-            if not all(np.isfinite(part).all() for part in parts):
+            if not all(map(finite, parts)):
                 kept.put_back()
                 return False
         return True

@@ -18,7 +18,7 @@ from backprop.data.samples import warn_if_none_counts
 from backprop.layers.block import forward_through
 from backprop.layers.regularization import collected
 from backprop.losses import Loss
-from backprop.metrics import Metric
+from backprop.metrics import LossMetric, Metric
 from backprop.protocol import Model
 from backprop.training.batched_metrics import count_known, try_metrics, update_steps
 from backprop.training.divergence import quietly
@@ -116,12 +116,14 @@ class Evaluator:
 
     def _copies(self) -> tuple[Loss, list[Metric]]:
         """Copies of the loss and the metrics, for whose sake nothing of the model's is touched."""
-        of = [self.model.loss, self.model.loss.unjoined, *self.model.metrics]
+        metrics = self.model.metrics
+        inside = (metric.loss for metric in metrics if isinstance(metric, LossMetric))
+        of = [self.model.loss, self.model.loss.unjoined, *metrics, *inside]
         known: Parts = [(each, settings_of(each)) for each in of]
         if self._known is None or any(map(may_change, of)) or not alike(known, self._known):
             self._known = known
             loss = self.model.loss.unjoined if self._own_forward else self.model.loss
-            self._made = loss.apart(), copy.deepcopy(self.model.metrics)
+            self._made = loss.apart(), copy.deepcopy(metrics)
         return self._made
 
 

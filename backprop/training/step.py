@@ -19,7 +19,7 @@ class Step:
         square: ‖g‖² or another number that no square of an element of g is above; nan or infinite
             where there may be wrong numbers in g. What ``update`` makes of g is finite if this is
             below the limit; else the loop looks more closely (see ``training/divergence.py``).
-        limit: The largest number, made smaller where the learning rate is large.
+        limit: The largest number, less where the learning rate is large, 0 with parts of one's own.
         late: Whether nobody looks at the square, since it is certain that wrong numbers still show
             when the epoch is through (see ``training/late.py``).
         replays: Whether the model is known to be one whose steps need no Python of the layers.
@@ -57,9 +57,7 @@ class Step:
 
     def refresh(self) -> None:
         """Notices what a callback may have changed in the model since the last step."""
-        optimizer = self.model.optimizer
-        rate = 1.0 if optimizer.schedule else max(1.0, optimizer.learning_rate)
-        self.limit = float(np.finfo(self.model.dtype).max) / rate / rate
+        self.limit = self.model.optimizer.largest_square(self.model.parameters)
 
     def complete(self) -> None:
         """Makes what of g is left to ``update``, for those who want to look at it before."""

@@ -8,7 +8,8 @@ which Keras computes in float32 on JAX, two functions are put in the place of it
 of that length for each step: g = θ + noise. The variables are, in this order, those of ``SHAPES``.
 Those of the cases in ``FROM_0`` begin with 0. For each case it has ``<case>/theta``, the weights
 after each step, ``<case>/counted``, the iterations, ``<case>/rates``, the learning rate, and with
-averages ``<case>/average``, the moving average. Biases are left out of weight decay.
+averages ``<case>/average``, the moving average. Biases are left out of weight decay. What
+``CHANGES`` names is set after the fourth step.
 """
 
 from pathlib import Path
@@ -78,7 +79,28 @@ CASES = {
     "free": lambda: k.ScheduleFreeAdamW(0.1),
     "free_options": lambda: k.ScheduleFreeAdamW(rate(), 0.6, 0.8, 0.01, 4, clipnorm=0.5, **EMA),
     "average": lambda: k.Adam(0.1, ema_overwrite_frequency=3, **EMA),
+    "changed_sgd": lambda: k.SGD(0.1, momentum=0.9),
+    "changed_adam": lambda: k.Adam(0.1, amsgrad=True),
+    "changed_nadam": lambda: k.Nadam(0.1),
+    "changed_adamax": lambda: k.Adamax(0.1),
+    "changed_lamb": lambda: k.Lamb(0.1),
+    "changed_lion": lambda: k.Lion(0.1),
+    "changed_muon": lambda: k.Muon(0.1),
+    "changed_rmsprop": lambda: k.RMSprop(0.1, centered=True, momentum=0.5),
+    "changed_adadelta": lambda: k.Adadelta(1.0),
+    "changed_free": lambda: k.ScheduleFreeAdamW(0.1),
 }  # fmt: skip
+BETAS = {"beta_1": 0.4, "beta_2": 0.7}
+CHANGES = {
+    "changed_sgd": {"momentum": 0.4},
+    "changed_muon": {"momentum": 0.4, "adam_beta_1": 0.4, "adam_beta_2": 0.7},
+    "changed_rmsprop": {"rho": 0.4, "momentum": 0.8},
+    "changed_adadelta": {"rho": 0.4},
+    **dict.fromkeys(
+        ("changed_adam", "changed_nadam", "changed_adamax", "changed_lamb", "changed_lion"), BETAS
+    ),
+    "changed_free": BETAS,
+}
 
 
 FROM_0 = ("lamb_from_0",)
@@ -103,7 +125,9 @@ def trajectory(case, optimizer):
     optimizer.exclude_from_weight_decay(var_names=["^b$"])
     optimizer.build(theta)
     found = {"theta": [], "counted": [], "rates": []}
-    for each in noise:
+    for step, each in enumerate(noise):
+        for name, value in CHANGES.get(case, {}).items() if step == 4 else ():
+            setattr(optimizer, name, value)
         now, g, at = joined(theta), [], 0
         for variable in theta:
             n = np.prod(variable.shape)

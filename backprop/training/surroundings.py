@@ -17,7 +17,7 @@ from backprop.protocol import Model
 from backprop.training import full_batch
 from backprop.training.batched_metrics import BatchedMetrics
 from backprop.training.divergence import Guard, warn_of_nothing, warn_of_overflow
-from backprop.training.evaluation import HELD_OUT, Evaluator, Together, alone, collect
+from backprop.training.evaluation import HELD_OUT, Evaluator, Together, alone, collect, so_far
 from backprop.training.interrupt import DelayedInterrupt
 from backprop.training.late import LateLook
 from backprop.training.plan import Plan
@@ -220,7 +220,8 @@ class Surroundings:
                 if not shows:
                     self._metrics.counted()
                 if logs is None:
-                    logs = collect(*self.together(total, seen, self._metrics.glance()))
+                    sums = self.together(total, seen, self._metrics.glance())
+                    logs = collect(*sums, result=so_far)
                 with np.errstate(**self._errors):
                     hook(batch, logs)
         if logs is not None:

@@ -75,6 +75,10 @@ def test_times_are_no_numbers(table):
     [
         ("text", TypeError, "the column 'other' must hold numbers, but it holds text"),
         ([True, None] * 150, ValueError, "the column 'other' holds None, first in row 1"),
+        ([1.0, None] * 150, ValueError, "the column 'other' holds None, first in row 1:"),
+        ([None] * 300, ValueError, "the column 'other' holds None, first in row 0:"),
+        ([[1.0, 2.0], [1.0]] * 150, ValueError, "the column 'other' holds rows of unequal length"),
+        ([Decimal("1.5"), None] * 150, ValueError, "the column 'other' holds None, first in row"),
     ],
 )
 def test_a_column_that_holds_no_numbers_is_named(values, error, message, table):
@@ -82,8 +86,18 @@ def test_a_column_that_holds_no_numbers_is_named(values, error, message, table):
     frame["other"] = values
     frame.to_parquet(path)
     for columns, target in ((["a", "other"], "y"), (["a"], "other")):
-        with pytest.raises(error, match=message):
+        with pytest.raises(error, match=message) as caught:
             next(from_parquet(path, columns, target)())
+        assert "damaged" not in str(caught.value)
+
+
+def test_a_gap_is_named_by_its_row_in_the_file(table):
+    path, frame = table
+    frame.loc[217, "b"] = None
+    frame.to_parquet(path, row_group_size=70)
+    for seed in (None, 0):
+        with pytest.raises(ValueError, match="the column 'b' holds None, first in row 217:"):
+            list(from_parquet(path, ["a", "b"], "y", seed=seed)())
 
 
 def test_decimal_fractions_are_numbers(table):

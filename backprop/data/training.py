@@ -125,7 +125,7 @@ def training_source(
         if class_weight is not None:  # they weight the training loss alone
             rest.weight = None
         warn_if_none_counts(rest.counts, "validation_split")
-        kept = in_order(rest, held_out[0], "validation_batch_size", held_out[1], model.dtype)
+        kept = in_order(rest, *held_out, model.dtype)
     warn_if_none_counts(data.counts, "x")
     return Batches(data, each, model.dtype, rng, steps), kept
 

@@ -147,8 +147,7 @@ def evaluation_source(
         size = check_integer(EVALUATION_BATCH if batch_size is None else batch_size, "batch_size")
         arrays = named(x, y, sample_weight, prefix)
         rows = RowsOnDisk(*arrays, size, None, range(first, x.shape[0]))
-        most = bounded(len(rows), steps)
-        return Stream(rows, most, checked, model.dtype, f"{prefix}x", None, sample_shape, warn)
+        return Stream(rows, steps, checked, model.dtype, f"{prefix}x", None, sample_shape, warn)
     if makes_batches(x, y):
         refuse_beside_stream(f"{prefix}x", sample_weight, batch_size)
         shape = model.input_shape or sample_shape
@@ -168,11 +167,6 @@ def named(x: Any, y: Any, sample_weight: Any, prefix: str = "") -> tuple[list[An
     given |= {} if sample_weight is None else {f"{prefix}sample_weight": sample_weight}
     arrays = [each if on_disk(each) else to_array(each, name) for name, each in given.items()]
     return arrays, list(given)
-
-
-def bounded(n: int, steps: int | None) -> int:
-    """Steps of an epoch of n batches, if there shall be no more than ``steps``."""
-    return n if steps is None else min(n, steps)
 
 
 def in_order(

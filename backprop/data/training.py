@@ -25,7 +25,6 @@ from backprop.data.samples import (
 from backprop.data.sources import (
     ClassWeight,
     Source,
-    bounded,
     check,
     evaluation_source,
     in_order,
@@ -108,7 +107,7 @@ def training_source(
                 f"validation_split={share} of {n} samples leaves no sample for training."
             )
         rows = RowsOnDisk(*named(x, y, sample_weight), each, rng, range(cut))
-        batches = Stream(rows, bounded(len(rows), steps), checked, model.dtype, rng=rng, warn=warn)
+        batches = Stream(rows, steps, checked, model.dtype, rng=rng, warn=warn)
         if held_out is not None and cut < n:
             size, most = held_out
             kept = evaluation_source(

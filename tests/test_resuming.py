@@ -709,3 +709,46 @@ def test_files_that_are_shuffled_go_on_in_the_order_of_the_epoch(stop, tmp_path)
             bp.callbacks.LambdaCallback(on_train_batch_end=leave),
         )
     assert fit(bp.callbacks.BackupAndRestore(backup, 1)) == expected
+
+
+class Changing:
+    """A data set that has another order and another length in each epoch."""
+
+    def __init__(self):
+        self.rng, self.ended = np.random.default_rng(5), 0
+        self.X, self.y = classes(60)
+
+    def __len__(self):
+        return 3 + self.ended % 3
+
+    def __getitem__(self, k):
+        return self.X[k * 10 : k * 10 + 10], self.y[k * 10 : k * 10 + 10]
+
+    def on_epoch_end(self):
+        order = self.rng.permutation(60)
+        self.X, self.y, self.ended = self.X[order], self.y[order], self.ended + 1
+
+
+class Told(Changing):
+    """The same, which can find out by itself where an epoch begins."""
+
+    def go_on(self, epochs):
+        for _ in range(epochs):
+            self.on_epoch_end()
+
+
+@pytest.mark.parametrize("make", [Changing, Told])
+@pytest.mark.parametrize("at", range(1, 16, 2))
+@pytest.mark.parametrize("save_freq", ["epoch", 1])
+def test_a_data_set_that_changes_from_epoch_to_epoch_goes_on(at, save_freq, make, tmp_path):
+    def fit(model, *callbacks):
+        options = {"validation_data": make(), "validation_freq": 2, "verbose": 0}
+        return model.fit(make(), epochs=4, callbacks=callbacks, **options).history
+
+    whole, resumed = classifier(), classifier(9)
+    expected = fit(whole)
+    backup = BackupAndRestore(tmp_path / "b", save_freq)
+    with pytest.raises(PowerCut):
+        fit(classifier(), backup, cut("on_train_batch_end", at))
+    assert fit(resumed, BackupAndRestore(tmp_path / "b", save_freq)) == expected
+    np.testing.assert_array_equal(resumed.parameters.values, whole.parameters.values)

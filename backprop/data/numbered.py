@@ -56,6 +56,16 @@ class Numbered:
             yield self.source[int(k)]
         self._tell("on_epoch_end")
 
+    def go_on(self, epochs: int) -> None:
+        """Continues as if so many epochs had been drawn, of which the first has begun."""
+        if hasattr(self.source, "go_on"):
+            self.source.go_on(epochs)
+            return
+        for epoch in range(epochs):  # it may change its order or its length at either time
+            if epoch:
+                self._tell("on_epoch_begin")
+            self._tell("on_epoch_end")
+
     def _tell(self, hook: str) -> None:
         if hasattr(self.source, hook):
             getattr(self.source, hook)()

@@ -90,8 +90,12 @@ class Stream:
         self._items.go_on(epochs)
 
     def __iter__(self) -> Iterator[Batch]:
-        for batch in self._items:
-            data = self._unpack(batch)
+        for number, batch in enumerate(self._items):
+            try:
+                data = self._unpack(batch)
+            except (TypeError, ValueError) as error:
+                error.add_note(f"It is batch {number} of {self._name} in this epoch, counted from 0.")
+                raise
             self._counts = self._counts or data.counts
             yield data.X.astype(self._dtype, copy=False), data.y, data.weight, data.given
         warn_if_none_counts(self._counts, self._name)

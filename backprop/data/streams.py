@@ -94,7 +94,7 @@ class Stream:
             try:
                 data = self._unpack(batch)
             except (TypeError, ValueError) as error:
-                error.add_note(f"It is batch {number} of {self._name} in this epoch, counted from 0.")
+                error.add_note(f"It is batch {number} of {self._name} in this epoch (from 0).")
                 raise
             self._counts = self._counts or data.counts
             yield data.X.astype(self._dtype, copy=False), data.y, data.weight, data.given

@@ -2,6 +2,7 @@
 
 import collections
 import copy
+import datetime
 import json
 import os
 import shutil
@@ -752,3 +753,17 @@ def test_a_data_set_that_changes_from_epoch_to_epoch_goes_on(at, save_freq, make
         fit(classifier(), backup, cut("on_train_batch_end", at))
     assert fit(resumed, BackupAndRestore(tmp_path / "b", save_freq)) == expected
     np.testing.assert_array_equal(resumed.parameters.values, whole.parameters.values)
+
+
+def test_what_no_file_can_hold_ends_no_training_and_comes_back_as_text(tmp_path):
+    days = [datetime.date(2026, 11, day) for day in (1, 2, 3)]
+
+    def write(epoch, logs):
+        logs["day"] = days[epoch]
+
+    written = bp.callbacks.LambdaCallback(on_epoch_end=write)
+    stop = cut("on_train_batch_begin", 7)
+    with pytest.raises(PowerCut):
+        fit(classifier(), written, BackupAndRestore(tmp_path / "b"), stop, epochs=3)
+    history = fit(classifier(), written, BackupAndRestore(tmp_path / "b"), epochs=3).history
+    assert history["day"] == [*map(str, days[:2]), days[2]]

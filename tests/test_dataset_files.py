@@ -29,6 +29,17 @@ def test_batches_of_a_parquet_file_are_its_rows(table):
     np.testing.assert_array_equal(y, frame["y"])
 
 
+def test_the_number_of_batches_is_known_before_they_are_read(table):
+    source = from_parquet(table[0], ["a"], "y", batch_size=16)  # of 70 rows, and of the last 20
+    assert len(source) == len(list(source())) == 4 * 5 + 2
+    model = bp.Sequential([Dense(1), Sigmoid()], seed=0)
+    model.compile("sgd", "binary_crossentropy")
+    steps = []
+    told = bp.callbacks.LambdaCallback(on_train_begin=lambda logs: steps.append(told.params["steps"]))
+    model.fit(source, verbose=0, steps_per_epoch=99, callbacks=[told])
+    assert steps == [22]
+
+
 def test_shuffled_rows_keep_their_targets(table):
     path, frame = table
     source = from_parquet(path, ["a", "b", "c"], "y", batch_size=16, seed=1)

@@ -47,7 +47,8 @@ class Parquet(Orders):
         self.batch_size = check_integer(batch_size, "batch_size")
         super().__init__(seed)
         with self._opened() as file:
-            known, self._groups = file.schema_arrow.names, file.num_row_groups
+            known, groups = file.schema_arrow.names, range(file.num_row_groups)
+            self._sizes = [file.metadata.row_group(k).num_rows for k in groups]
         missing = [name for name in [*self.columns, target] if name not in known]
         if missing:
             raise ValueError(f"{path} has no column {missing[0]!r}: it has {', '.join(known)}.")
@@ -57,18 +58,21 @@ class Parquet(Orders):
         """The columns of the inputs: a model that was trained on them refuses others."""
         return self.columns
 
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return sum(-(-n // self.batch_size) for n in self._sizes)
+
     def __call__(self) -> Iterator[tuple[Array, Array]]:
         """The batches of an epoch: groups of rows in another order, their rows shuffled."""
-        groups, rng = np.arange(self._groups), self._next_rng()
+        groups, rng = np.arange(len(self._sizes)), self._next_rng()
         if rng is not None:
             rng.shuffle(groups)
         names = [*self.columns, self.target]
         with self._opened() as file:
-            sizes = [file.metadata.row_group(k).num_rows for k in range(self._groups)]
             for group in groups.tolist():
                 with self._reading():
                     table = file.read_row_group(group, columns=names)
-                first = sum(sizes[:group])
+                first = sum(self._sizes[:group])
                 x = np.column_stack([numbers_in(table, name, first) for name in self.columns])
                 y = numbers_in(table, self.target, first)
                 n = len(y)

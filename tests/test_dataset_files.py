@@ -35,7 +35,9 @@ def test_the_number_of_batches_is_known_before_they_are_read(table):
     model = bp.Sequential([Dense(1), Sigmoid()], seed=0)
     model.compile("sgd", "binary_crossentropy")
     steps = []
-    told = bp.callbacks.LambdaCallback(on_train_begin=lambda logs: steps.append(told.params["steps"]))
+    told = bp.callbacks.LambdaCallback(
+        on_train_begin=lambda logs: steps.append(told.params["steps"])
+    )
     model.fit(source, verbose=0, steps_per_epoch=99, callbacks=[told])
     assert steps == [22]
 

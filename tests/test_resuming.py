@@ -767,3 +767,58 @@ def test_what_no_file_can_hold_ends_no_training_and_comes_back_as_text(tmp_path)
         fit(classifier(), written, BackupAndRestore(tmp_path / "b"), stop, epochs=3)
     history = fit(classifier(), written, BackupAndRestore(tmp_path / "b"), epochs=3).history
     assert history["day"] == [*map(str, days[:2]), days[2]]
+
+
+class OwnOrder:
+    """Batches in another order in each epoch, from a generator of its own."""
+
+    def __init__(self):
+        self.rng, self.drawn = np.random.default_rng(5), 0
+        self.X, self.y = classes(60)
+
+    def order(self):
+        return self.rng.permutation(60)
+
+    def __iter__(self):
+        for rows in np.split(self.order(), 6):
+            self.drawn += 1
+            noise = self.rng.normal(size=(10, 1)) * 0.1  # drawn batch by batch
+            yield self.X[rows] + noise, self.y[rows]
+
+
+class SameOrder(OwnOrder):
+    """The same batches in every epoch."""
+
+    def __iter__(self):
+        self.rng = np.random.default_rng(5)
+        return super().__iter__()
+
+
+@pytest.mark.parametrize("form", [lambda source: source, lambda source: source.__iter__])
+@pytest.mark.parametrize("steps", [None, 4])
+@pytest.mark.parametrize("save_freq", ["epoch", 1])
+@pytest.mark.parametrize("at", [2, 5, 7, 13, 16])
+def test_batches_in_an_order_of_their_own_go_on(form, steps, save_freq, at, tmp_path):
+    def fit(model, *callbacks):
+        options = {"validation_data": form(OwnOrder()), "validation_freq": 2, "verbose": 0}
+        options |= {"epochs": 4, "steps_per_epoch": steps, "validation_steps": steps}
+        return model.fit(form(OwnOrder()), callbacks=callbacks, **options).history
+
+    whole, resumed = classifier(), classifier(9)
+    expected = fit(whole)
+    backup = BackupAndRestore(tmp_path / "b", save_freq)
+    with pytest.raises(PowerCut):
+        fit(classifier(), backup, cut("on_train_batch_end", at))
+    assert fit(resumed, BackupAndRestore(tmp_path / "b", save_freq)) == expected
+    np.testing.assert_array_equal(resumed.parameters.values, whole.parameters.values)
+
+
+@pytest.mark.parametrize(("make", "drawn"), [(SameOrder, 6 + 1 + 6), (OwnOrder, 6 * 6)])
+def test_epochs_that_are_alike_are_not_all_drawn_once_more(make, drawn, tmp_path):
+    options = {"epochs": 6, "verbose": 0}
+    stop = cut("on_train_batch_end", 31)
+    with pytest.raises(PowerCut):
+        classifier().fit(make(), callbacks=[BackupAndRestore(tmp_path / "b"), stop], **options)
+    source = make()
+    classifier().fit(source, callbacks=[BackupAndRestore(tmp_path / "b")], **options)
+    assert source.drawn == drawn

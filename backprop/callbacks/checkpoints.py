@@ -169,9 +169,9 @@ class BackupAndRestore(FixedFrequency):
     Epochs and steps that are in the backup are not run again; what came after it is, with the same
     results. If an epoch was cut off in its validation, that is made again.
 
-    A function, an iterable or a generator that makes batches begins anew: in another process it
-    must make the same ones again, in every epoch, or have a method ``go_on(epochs)``, which is told
-    how many lie behind. A data set by number hears of them by ``on_epoch_end``, too. Metrics of
+    What makes batches begins anew: in another process it must make the same ones again. Where they
+    differ from epoch to epoch, those that lie behind are drawn once more. A data set by number
+    hears of these by ``on_epoch_end``, and what has a method ``go_on(epochs)`` by that. Metrics of
     your own go on in the middle of an epoch if they count in what a file can hold, or in metrics.
     Of a training by L-BFGS a backup holds the gradients of all evaluations, 8 bytes for each
     weight: with many weights let ``save_freq`` be a number of iterations.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from inspect import GEN_CREATED, getgeneratorstate, isgenerator
 from typing import Any
 
@@ -71,15 +73,34 @@ class Items:
         self.steps = at_most(steps, n_items(source))
 
     def go_on(self, epochs: int) -> None:
-        """Continues as if so many epochs had been drawn; from a new generator, they are."""
-        if self._iterator is None:
-            if epochs or self._rng is not None:
-                self._begun = None
-            if epochs and has(self._source, "go_on"):  # its orders follow from the epochs' numbers
-                self._source.go_on(epochs)
-        elif self._fresh and self._limit is not None:
-            for _ in itertools.islice(self._begun or (), epochs * self._limit):
-                pass
+        """Continues as if so many epochs had been drawn.
+
+        A source that has a method ``go_on`` is told so. From others they are drawn, as the next
+        ones may depend on them, unless a generator had begun before.
+        """
+        if self._iterator is not None:
+            if self._fresh and self._limit is not None:
+                exhaust(self._begun or (), epochs * self._limit)
+            return
+        if epochs and has(self._source, "go_on"):
+            self._source.go_on(epochs)
+        elif epochs and not isinstance(self._source, SEQUENCES):
+            self._draw(epochs)
+        if epochs or self._rng is not None:
+            self._begun = None
+
+    def _draw(self, epochs: int) -> None:
+        """Draws epochs; one alone if the next begins with the same item: then all are alike."""
+        items: Iterable[Any] = self._begun or ()
+        like = pickled(self.first)
+        for _ in range(epochs - 1):
+            exhaust(items, self._cut)
+            begun = self._begin()
+            first = list(itertools.islice(begun, 1))
+            if like is not None and like == pickled(*first):
+                return
+            items = itertools.chain(first, begun)
+        exhaust(items, self._cut)
 
     def __iter__(self) -> Iterator[Any]:
         items = self._begun or self._begin()
@@ -119,6 +140,19 @@ class Items:
 
     def _numbered(self, source: Any, rng: np.random.Generator | None = None) -> Any:
         return Numbered(source, self._name, rng, self._limit) if by_number(source) else source
+
+
+def exhaust(items: Iterable[Any], most: int | None) -> None:
+    """Draws items and forgets them."""
+    for _ in itertools.islice(items, most):
+        pass
+
+
+def pickled(*items: Any) -> bytes | None:
+    """Items as bytes, to be compared; None of what cannot be written so."""
+    with suppress(Exception):  # of classes of all kinds
+        return pickle.dumps(items)
+    return None
 
 
 def at_most(steps: int | None, n: int | None) -> int | None:

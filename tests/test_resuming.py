@@ -822,3 +822,21 @@ def test_epochs_that_are_alike_are_not_all_drawn_once_more(make, drawn, tmp_path
     source = make()
     classifier().fit(source, callbacks=[BackupAndRestore(tmp_path / "b")], **options)
     assert source.drawn == drawn
+
+
+@pytest.mark.parametrize("kind", ["generator", "data set", "iterable", "peeked"])
+@pytest.mark.parametrize("at", [3, 9])
+def test_the_second_fit_on_a_stream_goes_on_in_another_program(kind, at, tmp_path):
+    def program(*callbacks):
+        x = {"data set": Changing, "iterable": OwnOrder}.get(kind, endless)()
+        if kind == "peeked":
+            next(x)
+        model, steps = classifier(), 4 if kind in ("generator", "peeked") else None
+        model.fit(x, epochs=2, steps_per_epoch=steps, verbose=0)
+        history = model.fit(x, epochs=3, steps_per_epoch=steps, verbose=0, callbacks=callbacks)
+        return history.history, model.parameters.values.tolist()
+
+    expected = program()
+    with pytest.raises(PowerCut):
+        program(BackupAndRestore(tmp_path / "b", 1), cut("on_train_batch_end", at))
+    assert program(BackupAndRestore(tmp_path / "b", 1)) == expected

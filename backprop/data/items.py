@@ -7,8 +7,9 @@ import pickle
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from inspect import GEN_CREATED, getgeneratorstate, isgenerator
+from inspect import isgenerator
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from backprop.core.arrays import SEQUENCES, readable
 from backprop.core.signatures import check_function
 from backprop.core.types import Shape
 from backprop.data.numbered import Numbered, by_number, has, n_items
+
+LEFT: WeakSet[Any] = WeakSet()
+"""Generators that a training in this process has drawn from until it was cut off."""
 
 
 class Items:
@@ -55,7 +59,7 @@ class Items:
         self._name, self._limit = name, steps
         self._source = source = self._numbered(source, rng)
         self._iterator: Iterator[Any] | None = source if isinstance(source, Iterator) else None
-        self._fresh = getgeneratorstate(source) == GEN_CREATED if isgenerator(source) else False
+        self._behind = isgenerator(source) and source not in LEFT
         if callable(source):
             check_function(source, "", name)
         before: Any = None if rng is None else rng.bit_generator.state
@@ -76,10 +80,10 @@ class Items:
         """Continues as if so many epochs had been drawn.
 
         A source that has a method ``go_on`` is told so. From others they are drawn, as the next
-        ones may depend on them, unless a generator had begun before.
+        ones may depend on them, unless they were, from a generator, before training was cut off.
         """
         if self._iterator is not None:
-            if self._fresh and self._limit is not None:
+            if self._behind and self._limit is not None:
                 exhaust(self._begun or (), epochs * self._limit)
             return
         if epochs and has(self._source, "go_on"):
@@ -88,6 +92,11 @@ class Items:
             self._draw(epochs)
         if epochs or self._rng is not None:
             self._begun = None
+
+    def leave(self) -> None:
+        """Takes note that training was cut off: a generator stays where it is."""
+        if isgenerator(self._source):
+            LEFT.add(self._source)
 
     def _draw(self, epochs: int) -> None:
         """Draws epochs; one alone if the next begins with the same item: then all are alike."""

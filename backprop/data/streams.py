@@ -25,6 +25,9 @@ class GoesOn(Protocol):
     def go_on(self, times: int) -> None:
         """Goes on after so many epochs."""
 
+    def leave(self) -> None:
+        """Takes note that training was cut off."""
+
 
 class Stream:
     """The batches ``(x, y)`` or ``(x, y, sample_weight)`` of an epoch; iterate once for each.
@@ -88,6 +91,10 @@ class Stream:
     def go_on(self, epochs: int) -> None:
         """Continues as if so many epochs had been drawn (see ``Items``)."""
         self._items.go_on(epochs)
+
+    def leave(self) -> None:
+        """Takes note that training was cut off (see ``Items``)."""
+        self._items.leave()
 
     def __iter__(self) -> Iterator[Batch]:
         for number, batch in enumerate(self._items):

@@ -115,6 +115,8 @@ class Surroundings:
                     self.guard.put_back()
                 raise
             finally:
+                if model.resume_at != (epochs.stop, 0):
+                    self.leave()
                 self.callbacks.call("on_train_end", self.logs)
         if diverged is not None:
             if self.on_divergence == "raise":
@@ -132,6 +134,12 @@ class Surroundings:
         for source, times in ((self.plan.batches, len(epochs)), (self.plan.validation, validated)):
             if isinstance(source, GoesOn):
                 source.go_on(times)
+
+    def leave(self) -> None:
+        """Tells streams that training was cut off."""
+        for source in (self.plan.batches, self.plan.validation):
+            if isinstance(source, GoesOn):
+                source.leave()
 
     def begin_epoch(self, first_step: int) -> Iterator[Any]:
         """Brings metrics, sums and the step to where an epoch begins; the batches of the epoch."""

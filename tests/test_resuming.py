@@ -824,6 +824,25 @@ def test_epochs_that_are_alike_are_not_all_drawn_once_more(make, drawn, tmp_path
     assert source.drawn == drawn
 
 
+class Reordered(Changing):
+    """A data set that changes its order alone."""
+
+    def __len__(self):
+        return 5
+
+
+@pytest.mark.parametrize(("make", "save_freq"), [(Changing, "epoch"), (Reordered, 1)])
+@pytest.mark.parametrize("at", [2, 5, 9, 12])
+def test_a_data_set_that_goes_on_in_the_same_program_is_where_it_was(make, save_freq, at, tmp_path):
+    expected = classifier().fit(make(), epochs=4, verbose=0).history
+    source, backup = make(), BackupAndRestore(tmp_path / "b", save_freq)
+    stop = cut("on_train_batch_end", at)
+    with pytest.raises(PowerCut):
+        classifier().fit(source, epochs=4, verbose=0, callbacks=[backup, stop])
+    found = classifier().fit(source, epochs=4, verbose=0, callbacks=[backup])
+    assert found.history == expected
+
+
 @pytest.mark.parametrize("kind", ["generator", "data set", "iterable", "peeked"])
 @pytest.mark.parametrize("at", [3, 9])
 def test_the_second_fit_on_a_stream_goes_on_in_another_program(kind, at, tmp_path):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from inspect import isgenerator
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -18,8 +18,8 @@ from backprop.core.signatures import check_function
 from backprop.core.types import Shape
 from backprop.data.numbered import Numbered, by_number, has, n_items
 
-LEFT: WeakSet[Any] = WeakSet()
-"""Generators that a training in this process has drawn from until it was cut off."""
+LEFT: WeakValueDictionary[int, Any] = WeakValueDictionary()
+"""Sources that a training in this process has drawn from until it was cut off, by their id."""
 
 
 class Items:
@@ -56,10 +56,10 @@ class Items:
         rng: np.random.Generator | None = None,
         sample_shape: Shape | None = None,
     ) -> None:
-        self._name, self._limit = name, steps
+        self._name, self._limit, self._given = name, steps, source
+        self._stays = LEFT.get(id(source)) is source  # where it is, as it was not made anew
         self._source = source = self._numbered(source, rng)
         self._iterator: Iterator[Any] | None = source if isinstance(source, Iterator) else None
-        self._behind = isgenerator(source) and source not in LEFT
         if callable(source):
             check_function(source, "", name)
         before: Any = None if rng is None else rng.bit_generator.state
@@ -80,23 +80,24 @@ class Items:
         """Continues as if so many epochs had been drawn.
 
         A source that has a method ``go_on`` is told so. From others they are drawn, as the next
-        ones may depend on them, unless they were, from a generator, before training was cut off.
+        ones may depend on them, unless they were in this process, before training was cut off.
         """
         if self._iterator is not None:
-            if self._behind and self._limit is not None:
+            if isgenerator(self._given) and not self._stays and self._limit is not None:
                 exhaust(self._begun or (), epochs * self._limit)
             return
-        if epochs and has(self._source, "go_on"):
-            self._source.go_on(epochs)
-        elif epochs and not isinstance(self._source, SEQUENCES):
-            self._draw(epochs)
+        if epochs and (has(self._given, "go_on") or not self._stays):
+            if has(self._source, "go_on"):
+                self._source.go_on(epochs)
+            elif not isinstance(self._source, SEQUENCES):
+                self._draw(epochs)
         if epochs or self._rng is not None:
             self._begun = None
 
     def leave(self) -> None:
-        """Takes note that training was cut off: a generator stays where it is."""
-        if isgenerator(self._source):
-            LEFT.add(self._source)
+        """Takes note that training was cut off: what it has drawn need not be drawn again."""
+        with suppress(TypeError):  # of a list, say, which is the same in every epoch
+            LEFT[id(self._given)] = self._given
 
     def _draw(self, epochs: int) -> None:
         """Draws epochs; one alone if the next begins with the same item: then all are alike."""

@@ -58,7 +58,7 @@ class Numbered:
 
     def go_on(self, epochs: int) -> None:
         """Continues as if so many epochs had been drawn, of which the first has begun."""
-        if hasattr(self.source, "go_on"):
+        if has(self.source, "go_on"):
             self.source.go_on(epochs)
             return
         for epoch in range(epochs):  # it may change its order or its length at either time

@@ -1,5 +1,6 @@
 """The learning rate's callbacks, the logger, the live picture, functions as callbacks."""
 
+import csv
 import sys
 import types
 
@@ -258,6 +259,31 @@ def test_a_number_that_is_missing_later(tmp_path):
     play([0.5, None, 0.25], CSVLogger(path), name="score")
     rows = [row.split(",") for row in path.read_text().splitlines()]
     assert [row[2] for row in rows] == ["score", "0.5", "NA", "0.25"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (np.float64(0.5), "0.5"),
+        ([np.float64(0.5), np.float32(0.25), 1], "[0.5, 0.25, 1]"),
+        ((np.float64(0.5), True), "[0.5, True]"),
+        (np.arange(2000.0), str(np.arange(2000.0).tolist())),
+        (np.array([[0.5], [0.25]]), "[[0.5], [0.25]]"),
+        (np.array(0.5), "0.5"),
+        (np.True_, "True"),
+        (np.nan, "nan"),
+        (None, "NA"),
+        ("a,b", "a,b"),
+    ],
+)
+def test_what_a_callback_writes_into_the_logs_is_written_as_numbers(value, text, tmp_path):
+    path = tmp_path / "log.csv"
+    write = LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(extra=value))
+    model, X, y = line()
+    model.fit(X, y, verbose=0, callbacks=[write, CSVLogger(path)])
+    with open(path, newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["extra"] == text
 
 
 def test_a_number_that_comes_later(tmp_path):

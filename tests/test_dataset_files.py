@@ -29,6 +29,19 @@ def test_batches_of_a_parquet_file_are_its_rows(table):
     np.testing.assert_array_equal(y, frame["y"])
 
 
+def test_the_number_of_batches_is_known_before_they_are_read(table):
+    source = from_parquet(table[0], ["a"], "y", batch_size=16)  # of 70 rows, and of the last 20
+    assert len(source) == len(list(source())) == 4 * 5 + 2
+    model = bp.Sequential([Dense(1), Sigmoid()], seed=0)
+    model.compile("sgd", "binary_crossentropy")
+    steps = []
+    told = bp.callbacks.LambdaCallback(
+        on_train_begin=lambda logs: steps.append(told.params["steps"])
+    )
+    model.fit(source, verbose=0, steps_per_epoch=99, callbacks=[told])
+    assert steps == [22]
+
+
 def test_shuffled_rows_keep_their_targets(table):
     path, frame = table
     source = from_parquet(path, ["a", "b", "c"], "y", batch_size=16, seed=1)
@@ -75,6 +88,10 @@ def test_times_are_no_numbers(table):
     [
         ("text", TypeError, "the column 'other' must hold numbers, but it holds text"),
         ([True, None] * 150, ValueError, "the column 'other' holds None, first in row 1"),
+        ([1.0, None] * 150, ValueError, "the column 'other' holds None, first in row 1:"),
+        ([None] * 300, ValueError, "the column 'other' holds None, first in row 0:"),
+        ([[1.0, 2.0], [1.0]] * 150, ValueError, "the column 'other' holds rows of unequal length"),
+        ([Decimal("1.5"), None] * 150, ValueError, "the column 'other' holds None, first in row"),
     ],
 )
 def test_a_column_that_holds_no_numbers_is_named(values, error, message, table):
@@ -82,8 +99,18 @@ def test_a_column_that_holds_no_numbers_is_named(values, error, message, table):
     frame["other"] = values
     frame.to_parquet(path)
     for columns, target in ((["a", "other"], "y"), (["a"], "other")):
-        with pytest.raises(error, match=message):
+        with pytest.raises(error, match=message) as caught:
             next(from_parquet(path, columns, target)())
+        assert "damaged" not in str(caught.value)
+
+
+def test_a_gap_is_named_by_its_row_in_the_file(table):
+    path, frame = table
+    frame.loc[217, "b"] = None
+    frame.to_parquet(path, row_group_size=70)
+    for seed in (None, 0):
+        with pytest.raises(ValueError, match="the column 'b' holds None, first in row 217:"):
+            list(from_parquet(path, ["a", "b"], "y", seed=seed)())
 
 
 def test_decimal_fractions_are_numbers(table):

@@ -83,7 +83,7 @@ def test_more_steps_than_there_are_take_them_all(data):
 
 @pytest.mark.parametrize("name", ["steps_per_epoch", "validation_steps", "validation_batch_size"])
 @pytest.mark.parametrize("value", [0, -1, 1.5, "2", True])
-@pytest.mark.parametrize("held_out", [{"validation_split": 0.5}, "validation_data"])
+@pytest.mark.parametrize("held_out", [{}, {"validation_split": 0.5}, "validation_data"])
 def test_numbers_of_steps_are_checked_before_training(data, name, value, held_out):
     held_out = {"validation_data": data} if isinstance(held_out, str) else held_out
     model = regressor()

@@ -10,7 +10,7 @@ import pytest
 
 import backprop as bp
 from backprop.core.errors import ShapeError
-from backprop.data.items import shuffled
+from backprop.data.numbered import shuffled
 from backprop.layers import LSTM, Conv2D, Dense, Flatten, ReLU, Softmax
 
 RNG = np.random.default_rng(0)
@@ -299,6 +299,42 @@ def test_predict_takes_as_many_batches_as_steps_say():
         model.predict(X, steps=0)
     with pytest.raises(ValueError, match="x ran out: this epoch got 4 batches of the 9"):
         model.predict(lambda: iter(batches_of(X)), steps=9)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        PyDataset,
+        Numbered,
+        batches_of,
+        lambda *arrays: lambda: PyDataset(*arrays),
+        lambda *arrays: lambda: batches_of(*arrays),
+        lambda *arrays: Sized(batches_of(*arrays)),
+    ],
+    ids=["data set", "num_batches", "list", "function of data set", "of list", "sized"],
+)
+def test_steps_are_the_most_where_the_number_of_batches_is_known(make):
+    model, wanted = classifier(), classifier()
+    given = {"epochs": 2, "verbose": 0, "shuffle": False, "validation_data": make(X, Y)}
+    history = model.fit(make(X, Y), **given, steps_per_epoch=9, validation_steps=9)
+    expected = wanted.fit(make(X, Y), **given, steps_per_epoch=4)
+    assert history.history == expected.history
+    assert history.params["steps"] == 4
+    assert model.evaluate(make(X, Y), steps=9) == wanted.evaluate(make(X, Y))
+    np.testing.assert_array_equal(model.predict(make(X), steps=9), wanted.predict(make(X)))
+
+
+class Sized:
+    """Batches that a function makes, and how many they are."""
+
+    def __init__(self, batches):
+        self.batches = batches
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __call__(self):
+        yield from self.batches
 
 
 @pytest.mark.parametrize("source", [lambda given: given, lambda given: lambda: given])

@@ -142,6 +142,8 @@ def test_mistakes_are_found_before_the_first_step(data):
         model.fit(X, y, sample_weight=np.ones(N), class_weight={0: 1, 1: 2})
     with pytest.raises(ValueError, match="validation_split"):
         model.fit(X, y, validation_split=1.5)
+    with pytest.raises(ValueError, match=r"^validation_batch_size must be an integer"):
+        model.fit(Lazy(X), y, validation_split=0.2, validation_batch_size=0)
     with pytest.raises(ValueError, match="leaves no sample for training"):
         model.fit(X, y, validation_split=0.9999)
     assert not X.read

@@ -368,3 +368,56 @@ def test_many_models_refuse_such_a_function_before_the_first_step_too():
         [plain(needs_both), plain(needs_both)], X, CLASSES, batch_size=5, verbose=0
     )
     assert histories[1].history["needs_both"] == [0.5]
+
+
+class Numbers(bp.callbacks.Callback):
+    """Asks for the numbers after every batch."""
+
+    def __init__(self):
+        self.numbers = []
+
+    def on_train_batch_end(self, batch, logs):
+        self.numbers.append(logs["needs_both"])
+
+    on_test_batch_end = on_train_batch_end
+
+
+def test_a_function_that_needs_more_samples_than_the_first_batches_hold_is_nan_until_then():
+    order, told = np.argsort(CLASSES, kind="stable"), Numbers()
+    model = plain(needs_both)
+    history = model.fit(X[order], CLASSES[order], 5, 1, 0, [told], shuffle=False)
+    assert np.isnan(told.numbers[0])
+    assert told.numbers[-1] == history.history["needs_both"][0] == 0.5
+    model.evaluate(X[order], CLASSES[order], 5, callbacks=[told])
+    assert np.isnan(told.numbers[4])
+    assert told.numbers[-1] == 0.5
+
+
+def weighted_error(y_true, y_pred, sample_weight=None):
+    return np.average(np.abs(y_true - y_pred).mean(axis=-1), weights=sample_weight)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_batches_without_weights_among_weighted_ones_have_the_weight_one(first, rng):
+    weights = rng.uniform(0.5, 2, 20)
+    weights[:10] = 1
+    batches = [(X[:10], Y[:10]), (X[10:], Y[10:], weights[10:])]
+    batches = batches[first:] + batches[:first]
+    model = bp.Sequential([bp.Input(4), Dense(3)], seed=0)
+    model.compile(bp.optimizers.SGD(0.0), "mse", weighted_metrics=[weighted_error, "mae"])
+    wanted = model.evaluate(X, Y, sample_weight=weights)
+    assert model.evaluate(batches) == pytest.approx(wanted)
+    numbers = model.fit(batches, verbose=0).history
+    assert [each[0] for each in numbers.values()] == pytest.approx(wanted)
+    assert wanted[1] == pytest.approx(wanted[2])
+
+
+def test_samples_of_which_none_counts_have_no_weighted_number():
+    model = bp.Sequential([bp.Input(4), Dense(3)], seed=0)
+    model.compile("sgd", "mse", weighted_metrics=[weighted_error])
+    nothing = np.zeros(10)
+    assert np.isnan(model.train_on_batch(X[:10], Y[:10], nothing)[1])
+    told = bp.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None)
+    batches = [(X[:10], Y[:10], nothing), (X[10:], Y[10:], np.ones(10))]
+    numbers = model.fit(batches, shuffle=False, verbose=0, callbacks=[told]).history
+    assert np.isfinite(numbers["weighted_error"][0])

@@ -105,6 +105,11 @@ def test_what_verbose_cannot_be(verbose):
         (12345.6, "1.235e+04"),
         (float("inf"), "inf"),
         (float("nan"), "nan"),
+        (True, "True"),
+        (np.True_, "True"),
+        (None, "None"),
+        ((np.float64(0.5), 1), "[0.5000, 1.0000]"),
+        (np.array([[0.5, 0.25]]), "[[0.5000, 0.2500]]"),
     ],
 )
 def test_numbers(value, text):

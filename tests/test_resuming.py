@@ -2,6 +2,7 @@
 
 import collections
 import copy
+import datetime
 import json
 import os
 import shutil
@@ -709,3 +710,152 @@ def test_files_that_are_shuffled_go_on_in_the_order_of_the_epoch(stop, tmp_path)
             bp.callbacks.LambdaCallback(on_train_batch_end=leave),
         )
     assert fit(bp.callbacks.BackupAndRestore(backup, 1)) == expected
+
+
+class Changing:
+    """A data set that has another order and another length in each epoch."""
+
+    def __init__(self):
+        self.rng, self.ended = np.random.default_rng(5), 0
+        self.X, self.y = classes(60)
+
+    def __len__(self):
+        return 3 + self.ended % 3
+
+    def __getitem__(self, k):
+        return self.X[k * 10 : k * 10 + 10], self.y[k * 10 : k * 10 + 10]
+
+    def on_epoch_end(self):
+        order = self.rng.permutation(60)
+        self.X, self.y, self.ended = self.X[order], self.y[order], self.ended + 1
+
+
+class Told(Changing):
+    """The same, which can find out by itself where an epoch begins."""
+
+    def go_on(self, epochs):
+        for _ in range(epochs):
+            self.on_epoch_end()
+
+
+@pytest.mark.parametrize("make", [Changing, Told])
+@pytest.mark.parametrize("at", range(1, 16, 2))
+@pytest.mark.parametrize("save_freq", ["epoch", 1])
+def test_a_data_set_that_changes_from_epoch_to_epoch_goes_on(at, save_freq, make, tmp_path):
+    def fit(model, *callbacks):
+        options = {"validation_data": make(), "validation_freq": 2, "verbose": 0}
+        return model.fit(make(), epochs=4, callbacks=callbacks, **options).history
+
+    whole, resumed = classifier(), classifier(9)
+    expected = fit(whole)
+    backup = BackupAndRestore(tmp_path / "b", save_freq)
+    with pytest.raises(PowerCut):
+        fit(classifier(), backup, cut("on_train_batch_end", at))
+    assert fit(resumed, BackupAndRestore(tmp_path / "b", save_freq)) == expected
+    np.testing.assert_array_equal(resumed.parameters.values, whole.parameters.values)
+
+
+def test_what_no_file_can_hold_ends_no_training_and_comes_back_as_text(tmp_path):
+    days = [datetime.date(2026, 11, day) for day in (1, 2, 3)]
+
+    def write(epoch, logs):
+        logs["day"] = days[epoch]
+
+    written = bp.callbacks.LambdaCallback(on_epoch_end=write)
+    stop = cut("on_train_batch_begin", 7)
+    with pytest.raises(PowerCut):
+        fit(classifier(), written, BackupAndRestore(tmp_path / "b"), stop, epochs=3)
+    history = fit(classifier(), written, BackupAndRestore(tmp_path / "b"), epochs=3).history
+    assert history["day"] == [*map(str, days[:2]), days[2]]
+
+
+class OwnOrder:
+    """Batches in another order in each epoch, from a generator of its own."""
+
+    def __init__(self):
+        self.rng, self.drawn = np.random.default_rng(5), 0
+        self.X, self.y = classes(60)
+
+    def order(self):
+        return self.rng.permutation(60)
+
+    def __iter__(self):
+        for rows in np.split(self.order(), 6):
+            self.drawn += 1
+            noise = self.rng.normal(size=(10, 1)) * 0.1  # drawn batch by batch
+            yield self.X[rows] + noise, self.y[rows]
+
+
+class SameOrder(OwnOrder):
+    """The same batches in every epoch."""
+
+    def __iter__(self):
+        self.rng = np.random.default_rng(5)
+        return super().__iter__()
+
+
+@pytest.mark.parametrize("form", [lambda source: source, lambda source: source.__iter__])
+@pytest.mark.parametrize("steps", [None, 4])
+@pytest.mark.parametrize("save_freq", ["epoch", 1])
+@pytest.mark.parametrize("at", [2, 5, 7, 13, 16])
+def test_batches_in_an_order_of_their_own_go_on(form, steps, save_freq, at, tmp_path):
+    def fit(model, *callbacks):
+        options = {"validation_data": form(OwnOrder()), "validation_freq": 2, "verbose": 0}
+        options |= {"epochs": 4, "steps_per_epoch": steps, "validation_steps": steps}
+        return model.fit(form(OwnOrder()), callbacks=callbacks, **options).history
+
+    whole, resumed = classifier(), classifier(9)
+    expected = fit(whole)
+    backup = BackupAndRestore(tmp_path / "b", save_freq)
+    with pytest.raises(PowerCut):
+        fit(classifier(), backup, cut("on_train_batch_end", at))
+    assert fit(resumed, BackupAndRestore(tmp_path / "b", save_freq)) == expected
+    np.testing.assert_array_equal(resumed.parameters.values, whole.parameters.values)
+
+
+@pytest.mark.parametrize(("make", "drawn"), [(SameOrder, 6 + 1 + 6), (OwnOrder, 6 * 6)])
+def test_epochs_that_are_alike_are_not_all_drawn_once_more(make, drawn, tmp_path):
+    options = {"epochs": 6, "verbose": 0}
+    stop = cut("on_train_batch_end", 31)
+    with pytest.raises(PowerCut):
+        classifier().fit(make(), callbacks=[BackupAndRestore(tmp_path / "b"), stop], **options)
+    source = make()
+    classifier().fit(source, callbacks=[BackupAndRestore(tmp_path / "b")], **options)
+    assert source.drawn == drawn
+
+
+class Reordered(Changing):
+    """A data set that changes its order alone."""
+
+    def __len__(self):
+        return 5
+
+
+@pytest.mark.parametrize(("make", "save_freq"), [(Changing, "epoch"), (Reordered, 1)])
+@pytest.mark.parametrize("at", [2, 5, 9, 12])
+def test_a_data_set_that_goes_on_in_the_same_program_is_where_it_was(make, save_freq, at, tmp_path):
+    expected = classifier().fit(make(), epochs=4, verbose=0).history
+    source, backup = make(), BackupAndRestore(tmp_path / "b", save_freq)
+    stop = cut("on_train_batch_end", at)
+    with pytest.raises(PowerCut):
+        classifier().fit(source, epochs=4, verbose=0, callbacks=[backup, stop])
+    found = classifier().fit(source, epochs=4, verbose=0, callbacks=[backup])
+    assert found.history == expected
+
+
+@pytest.mark.parametrize("kind", ["generator", "data set", "iterable", "peeked"])
+@pytest.mark.parametrize("at", [3, 9])
+def test_the_second_fit_on_a_stream_goes_on_in_another_program(kind, at, tmp_path):
+    def program(*callbacks):
+        x = {"data set": Changing, "iterable": OwnOrder}.get(kind, endless)()
+        if kind == "peeked":
+            next(x)
+        model, steps = classifier(), 4 if kind in ("generator", "peeked") else None
+        model.fit(x, epochs=2, steps_per_epoch=steps, verbose=0)
+        history = model.fit(x, epochs=3, steps_per_epoch=steps, verbose=0, callbacks=callbacks)
+        return history.history, model.parameters.values.tolist()
+
+    expected = program()
+    with pytest.raises(PowerCut):
+        program(BackupAndRestore(tmp_path / "b", 1), cut("on_train_batch_end", at))
+    assert program(BackupAndRestore(tmp_path / "b", 1)) == expected

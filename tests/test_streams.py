@@ -464,6 +464,7 @@ def test_a_later_batch_of_a_wrong_shape_names_x(data, change, words):
         fit(regressor(), batches)
     for word in words:
         assert word in str(caught.value)
+    assert caught.value.__notes__ == ["It is batch 2 of x in this epoch (from 0)."]
 
 
 def test_a_wrong_first_batch_is_found_before_the_first_weight_moves(data):

@@ -167,11 +167,12 @@ class BackupAndRestore(FixedFrequency):
     Epochs and steps that are in the backup are not run again; what came after it is, with the same
     results. If an epoch was cut off in its validation, that is made again.
 
-    A data set, a function or an iterable that makes batches begins anew, a generator too: in
-    another process it must make the same ones again. Metrics of your own go on in the middle of an
-    epoch if they count in what a file can hold, as ``state`` may, or in metrics. Of a training by
-    L-BFGS a backup holds the gradients of all evaluations so far, 8 bytes for each weight: with
-    many weights let ``save_freq`` be a number of iterations.
+    What makes batches begins anew: in another process it must make the same ones again. Where they
+    differ from epoch to epoch, those that lie behind are drawn once more. A data set by number
+    hears of these by ``on_epoch_end``, and what has a method ``go_on(epochs)`` by that. Metrics of
+    your own go on in the middle of an epoch if they count in what a file can hold, or in metrics.
+    Of a training by L-BFGS a backup holds the gradients of all evaluations, 8 bytes for each
+    weight: with many weights let ``save_freq`` be a number of iterations.
 
     Of what callbacks change in the model the arguments of the optimizer that are numbers come back,
     and which layers are frozen. A schedule or an argument of a layer, such as a Dropout's rate, is
@@ -179,8 +180,7 @@ class BackupAndRestore(FixedFrequency):
 
     Args:
         backup_dir: A folder for the backup, made if it is missing.
-        save_freq: ``"epoch"``, or the number of steps between two backups. One is written at the
-            beginning of training, too.
+        save_freq: ``"epoch"``, or the number of steps between two; one is written at the beginning.
         double_checkpoint: Whether the backup before the last is kept too, and used if the last
             cannot be read.
         delete_checkpoint: Whether the backup is deleted when training has reached its end.
@@ -225,14 +225,14 @@ class BackupAndRestore(FixedFrequency):
         self._others = callbacks
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Brings the model and the callbacks into the state of the backup, if there is one."""
-        self._steps = 0
+        """Brings model and callbacks into the state of the backup, if there is one."""
+        self._steps, self._planned = 0, self.params["steps"]  # which later epochs may change
         self._epoch = self.model.resume_at[0]
         backup = self._read()
         if backup is None:
             self._write(self._epoch, 0)
             return
-        step, steps = backup["step"], self.params["steps"]
+        step, steps = backup["step"], self._planned
         if step and steps not in (None, backup["steps"]) and backup["steps"] is not None:
             raise ValueError(
                 f"the backup in {self.backup_dir!r} is from the middle of an epoch of "
@@ -255,7 +255,7 @@ class BackupAndRestore(FixedFrequency):
 
     def take_over(self, state: dict[str, Any]) -> None:
         """Writes the backups from now on; the model is further on than the last one."""
-        self._steps = 0
+        self._steps, self._planned = 0, self.params["steps"]
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Takes note of the epoch, and of the state that its shuffling starts from."""
@@ -290,7 +290,7 @@ class BackupAndRestore(FixedFrequency):
         backup = {
             "epoch": epoch,
             "step": step,
-            "steps": self.params["steps"],
+            "steps": self._planned,
             "stopped": self.model.stop_training,
             "state": state,
             "callbacks": {name: each.state() for name, each in with_state(self._others)},

@@ -102,7 +102,7 @@ class CSVLogger(Callback):
             self._rows = [columns, *filled]
         if new or not os.path.exists(self.filename):  # somebody may have removed it
             self._replace()
-        line = [str(numbers.get(name, "NA")) for name in stripped(columns)]
+        line = [cell(numbers.get(name)) for name in stripped(columns)]
         self._rows.append(line)
         append(self.filename, encoded(self._text([line])))
 
@@ -141,6 +141,18 @@ class CSVLogger(Callback):
         text = io.StringIO()
         csv.writer(text, delimiter=self.separator, lineterminator="\n").writerows(rows)
         return text.getvalue()
+
+
+def cell(value: Any) -> str:
+    """What stands in a table for a value of the logs: ``NA`` for None, ``[0.5, 1.0]`` for a list.
+
+    What else a callback has written into them stands there as it is printed.
+    """
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(cell, value))}]"
+    return "NA" if value is None else str(value)
 
 
 def stripped(columns: list[str]) -> list[str]:

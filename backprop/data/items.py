@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import itertools
-import sys
+import pickle
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from inspect import GEN_CREATED, getgeneratorstate, isgenerator
+from inspect import isgenerator
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
 from backprop.core.arrays import SEQUENCES, readable
-from backprop.core.checks import check_integer
 from backprop.core.signatures import check_function
 from backprop.core.types import Shape
+from backprop.data.numbered import Numbered, by_number, has, n_items
 
-MANY = 1 << 20
-"""Up to so many items an epoch's whole order is drawn at its beginning."""
+LEFT: WeakValueDictionary[int, Any] = WeakValueDictionary()
+"""Sources that a training in this process has drawn from until it was cut off, by their id."""
 
 
 class Items:
@@ -32,7 +33,8 @@ class Items:
     Args:
         source: A function without arguments that returns an iterable, or an iterable, or a
             generator, or a data set.
-        steps: Items in an epoch; None for all of them.
+        steps: The most items in an epoch; None for all of them. Where nobody knows how many there
+            are, it must have as many.
         name: What error messages call it.
         rng: Shuffles the items of a data set anew in each epoch; None keeps their order.
         sample_shape: The shape of one input sample, if it is known.
@@ -54,10 +56,10 @@ class Items:
         rng: np.random.Generator | None = None,
         sample_shape: Shape | None = None,
     ) -> None:
-        self._name, self._limit, self._cut = name, steps, steps
+        self._name, self._limit, self._given = name, steps, source
+        self._stays = LEFT.get(id(source)) is source  # where it is, as it was not made anew
         self._source = source = self._numbered(source, rng)
         self._iterator: Iterator[Any] | None = source if isinstance(source, Iterator) else None
-        self._fresh = getgeneratorstate(source) == GEN_CREATED if isgenerator(source) else False
         if callable(source):
             check_function(source, "", name)
         before: Any = None if rng is None else rng.bit_generator.state
@@ -72,21 +74,43 @@ class Items:
         if rng is not None:  # what was drawn for the first epoch counts from when that begins
             self._after, rng.bit_generator.state = rng.bit_generator.state, before
         self._rng = rng if self._after != before else None  # if nothing was
-        self.steps = steps
-        if steps is None and has(source, "__len__"):
-            with suppress(TypeError):  # of a DataLoader of what has no length
-                self.steps = len(source)
+        self.steps = at_most(steps, n_items(source))
 
     def go_on(self, epochs: int) -> None:
-        """Continues as if so many epochs had been drawn; from a new generator, they are."""
-        if self._iterator is None:
-            if epochs or self._rng is not None:
-                self._begun = None
-            if epochs and has(self._source, "go_on"):  # its orders follow from the epochs' numbers
+        """Continues as if so many epochs had been drawn.
+
+        A source that has a method ``go_on`` is told so. From others they are drawn, as the next
+        ones may depend on them, unless they were in this process, before training was cut off.
+        """
+        if self._iterator is not None:
+            if isgenerator(self._given) and not self._stays and self._limit is not None:
+                exhaust(self._begun or (), epochs * self._limit)
+            return
+        if epochs and (has(self._given, "go_on") or not self._stays):
+            if has(self._source, "go_on"):
                 self._source.go_on(epochs)
-        elif self._fresh and self._limit is not None:
-            for _ in itertools.islice(self._begun or (), epochs * self._limit):
-                pass
+            elif not isinstance(self._source, SEQUENCES):
+                self._draw(epochs)
+        if epochs or self._rng is not None:
+            self._begun = None
+
+    def leave(self) -> None:
+        """Takes note that training was cut off: what it has drawn need not be drawn again."""
+        with suppress(TypeError):  # of a list, say, which is the same in every epoch
+            LEFT[id(self._given)] = self._given
+
+    def _draw(self, epochs: int) -> None:
+        """Draws epochs; one alone if the next begins with the same item: then all are alike."""
+        items: Iterable[Any] = self._begun or ()
+        like = pickled(self.first)
+        for _ in range(epochs - 1):
+            exhaust(items, self._cut)
+            begun = self._begin()
+            first = list(itertools.islice(begun, 1))
+            if like is not None and like == pickled(*first):
+                return
+            items = itertools.chain(first, begun)
+        exhaust(items, self._cut)
 
     def __iter__(self) -> Iterator[Any]:
         items = self._begun or self._begin()
@@ -97,8 +121,8 @@ class Items:
         for item in itertools.islice(items, self._cut):
             count += 1
             yield item
-        if count == 0 or (self._limit is not None and count < self._limit):
-            wanted = "at least one" if self._limit is None else f"the {self._limit}"
+        if count < self._wanted:
+            wanted = "at least one" if self._limit is None else f"the {self._wanted}"
             raise ValueError(
                 f"{self._name} ran out: this epoch got {count} batches of {wanted} it needs. Pass "
                 f"a function that returns a new generator, which is called for each epoch, or a "
@@ -107,104 +131,43 @@ class Items:
         self.steps = count
 
     def _begin(self) -> Iterator[Any]:
+        self._cut, self._wanted = self._limit, self._limit or 1
         if self._iterator is not None:
             return self._iterator
         made = self._source() if callable(self._source) else self._source
         made = self._numbered(made)
-        self._cut = None if isinstance(made, Numbered) else self._limit  # that ends by itself
         if not isinstance(made, Iterable) or (callable(self._source) and holds_samples(made)):
             raise TypeError(
                 f"{self._name} must be a function that returns batches (x, y), such as one that "
                 f"yields them, but it returned {show(made)}: of one batch return [(x, y)]."
             )
+        if isinstance(made, Numbered):  # that ends by itself
+            self._cut, self._wanted = None, 1
+        elif self._limit is not None:
+            known = n_items(made), n_items(self._source)
+            self._wanted = min(n for n in (self._limit, *known) if n)
         return iter(made)
 
     def _numbered(self, source: Any, rng: np.random.Generator | None = None) -> Any:
         return Numbered(source, self._name, rng, self._limit) if by_number(source) else source
 
 
-class Numbered:
-    """A data set with items by number, ``source[0]``, …, ``source[len(source) - 1]``.
-
-    As for Keras's ``PyDataset`` an item is a batch, ``num_batches`` may stand for the length (None:
-    there is no end), and ``on_epoch_begin`` and ``on_epoch_end`` are called if they are there.
-
-    Args:
-        source: The data set.
-        name: What error messages call it.
-        rng: Shuffles the items anew in each epoch; None keeps their order.
-        steps: How many items are wanted; None for all.
-
-    Raises:
-        ValueError: It has no end, and no number of steps is given.
-    """
-
-    def __init__(
-        self, source: Any, name: str, rng: np.random.Generator | None, steps: int | None
-    ) -> None:
-        self.source, self._name, self._rng, self._steps = source, name, rng, steps
-        if self.n is None and steps is None:
-            raise ValueError(f"{name} has no end: say how many batches an epoch has, by steps.")
-
-    @property
-    def n(self) -> int | None:
-        """How many items there are now: it may change between epochs; None without an end."""
-        n = len(self.source) if has(self.source, "__len__") else self.source.num_batches
-        return None if n is None else check_integer(n, f"num_batches of {self._name}", 0)
-
-    def __iter__(self) -> Iterator[Any]:
-        self._tell("on_epoch_begin")
-        n = self.n
-        order: Iterable[Any] = itertools.count() if n is None else range(n)
-        if self._rng is not None and n is not None:
-            order = self._rng.permutation(n) if n <= MANY else shuffled(n, self._rng)
-        for k in itertools.islice(order, self._steps):
-            yield self.source[int(k)]
-        self._tell("on_epoch_end")
-
-    def __len__(self) -> int:
-        return self.n or 0
-
-    def _tell(self, hook: str) -> None:
-        if hasattr(self.source, hook):
-            getattr(self.source, hook)()
+def exhaust(items: Iterable[Any], most: int | None) -> None:
+    """Draws items and forgets them."""
+    for _ in itertools.islice(items, most):
+        pass
 
 
-def shuffled(n: int, rng: np.random.Generator) -> Iterator[int]:
-    """The numbers below n in random order; memory grows with those that were asked for, not with n.
-
-    It is the shuffle of Fisher and Yates, which keeps no more than the numbers that it has moved.
-    """
-    n = min(n, sys.maxsize)
-    own = np.random.default_rng(rng.integers(sys.maxsize))  # for rng is used for other things, too
-    moved: dict[int, int] = {}
-    for k in range(n):
-        drawn = int(own.integers(k, n))
-        yield moved.pop(drawn, drawn)
-        here = moved.pop(k, k)
-        if drawn != k:
-            moved[drawn] = here
+def pickled(*items: Any) -> bytes | None:
+    """Items as bytes, to be compared; None of what cannot be written so."""
+    with suppress(Exception):  # of classes of all kinds
+        return pickle.dumps(items)
+    return None
 
 
-def by_number(x: Any) -> bool:
-    """Whether x is a data set that gives its items by their numbers.
-
-    It is none if only a base of the class that says how to iterate has items: PyTorch's iterable
-    data sets inherit a ``__getitem__`` that raises an error.
-    """
-    if readable(x) or isinstance(x, Mapping | Iterator) or hasattr(x, "shape"):
-        return False
-    ways = ({"__getitem__", "__iter__"} & vars(kind).keys() for kind in type(x).__mro__)
-    numbered = "__getitem__" in next(filter(None, ways), ())
-    return numbered and has(x, "__getitem__") and (has(x, "__len__") or hasattr(x, "num_batches"))
-
-
-def has(x: Any, method: str) -> bool:
-    """Whether the class of x has a special method; a class itself is called to make one that does.
-
-    None in its place says that it has not.
-    """
-    return getattr(type(x), method, None) is not None
+def at_most(steps: int | None, n: int | None) -> int | None:
+    """The smaller number; None stands for one that is not known."""
+    return min((each for each in (steps, n) if each is not None), default=None)
 
 
 def makes_batches(x: Any, y: Any = None) -> bool:

@@ -104,6 +104,9 @@ class RowsOnDisk:
                     self._drawn = group, some
                     yield tuple(array[some] for array in rows)
 
+    def go_on(self, epochs: int) -> None:
+        """Does nothing: the orders come from the model's generator, which goes on by itself."""
+
     def refuse(self, batch: Sequence[Array], dtype: Any) -> None:
         """Refuses numbers of the last batch as ``fit`` does, but names their rows in the file.
 

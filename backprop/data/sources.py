@@ -144,15 +144,12 @@ def evaluation_source(
             model.looked_at |= set() if prefix else {"evaluate"}
         warn_of_rounding(data.given, f"{of}{prefix}y", model.dtype)  # the loss sees what is left
 
-    if steps is not None:
-        steps = check_integer(steps, f"{prefix.replace(' ', '_')}steps")
+    steps = None if steps is None else check_integer(steps, "steps")
     if on_disk(x):
-        size = EVALUATION_BATCH if batch_size is None else batch_size
-        size = check_integer(size, f"{prefix.replace(' ', '_')}batch_size")
+        size = check_integer(EVALUATION_BATCH if batch_size is None else batch_size, "batch_size")
         arrays = named(x, y, sample_weight, prefix)
         rows = RowsOnDisk(*arrays, size, None, range(first, x.shape[0]))
-        most = bounded(len(rows), steps)
-        return Stream(rows, most, checked, model.dtype, f"{prefix}x", None, sample_shape, warn)
+        return Stream(rows, steps, checked, model.dtype, f"{prefix}x", None, sample_shape, warn)
     if makes_batches(x, y):
         refuse_beside_stream(f"{prefix}x", sample_weight, batch_size)
         shape = model.input_shape or sample_shape
@@ -161,7 +158,7 @@ def evaluation_source(
     data = checked(x, y, sample_weight, drawn=True)
     warn_if_none_counts(data.counts, f"{prefix}x")
     warn(data, "")
-    return in_order(data, batch_size, f"{prefix.replace(' ', '_')}batch_size", steps, model.dtype)
+    return in_order(data, batch_size, steps, model.dtype)
 
 
 def named(x: Any, y: Any, sample_weight: Any, prefix: str = "") -> tuple[list[Any], list[str]]:
@@ -174,17 +171,12 @@ def named(x: Any, y: Any, sample_weight: Any, prefix: str = "") -> tuple[list[An
     return arrays, list(given)
 
 
-def bounded(n: int, steps: int | None) -> int:
-    """Steps of an epoch of n batches, if there shall be no more than ``steps``."""
-    return n if steps is None else min(n, steps)
-
-
 def in_order(
-    data: Data, batch_size: int | None, name: str, steps: int | None, dtype: np.dtype[Any]
+    data: Data, batch_size: int | None, steps: int | None, dtype: np.dtype[Any]
 ) -> Batches:
     """Batches of checked arrays to evaluate on."""
     size = EVALUATION_BATCH if batch_size is None else batch_size
-    return Batches(data, check_integer(size, name), dtype, steps=steps)
+    return Batches(data, check_integer(size, "batch_size"), dtype, steps=steps)
 
 
 def validation_source(

@@ -25,6 +25,9 @@ class GoesOn(Protocol):
     def go_on(self, times: int) -> None:
         """Goes on after so many epochs."""
 
+    def leave(self) -> None:
+        """Takes note that training was cut off."""
+
 
 class Stream:
     """The batches ``(x, y)`` or ``(x, y, sample_weight)`` of an epoch; iterate once for each.
@@ -89,9 +92,17 @@ class Stream:
         """Continues as if so many epochs had been drawn (see ``Items``)."""
         self._items.go_on(epochs)
 
+    def leave(self) -> None:
+        """Takes note that training was cut off (see ``Items``)."""
+        self._items.leave()
+
     def __iter__(self) -> Iterator[Batch]:
-        for batch in self._items:
-            data = self._unpack(batch)
+        for number, batch in enumerate(self._items):
+            try:
+                data = self._unpack(batch)
+            except (TypeError, ValueError) as error:
+                error.add_note(f"It is batch {number} of {self._name} in this epoch (from 0).")
+                raise
             self._counts = self._counts or data.counts
             yield data.X.astype(self._dtype, copy=False), data.y, data.weight, data.given
         warn_if_none_counts(self._counts, self._name)

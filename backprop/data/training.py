@@ -25,7 +25,6 @@ from backprop.data.samples import (
 from backprop.data.sources import (
     ClassWeight,
     Source,
-    bounded,
     check,
     evaluation_source,
     in_order,
@@ -108,7 +107,7 @@ def training_source(
                 f"validation_split={share} of {n} samples leaves no sample for training."
             )
         rows = RowsOnDisk(*named(x, y, sample_weight), each, rng, range(cut))
-        batches = Stream(rows, bounded(len(rows), steps), checked, model.dtype, rng=rng, warn=warn)
+        batches = Stream(rows, steps, checked, model.dtype, rng=rng, warn=warn)
         if held_out is not None and cut < n:
             size, most = held_out
             kept = evaluation_source(
@@ -125,7 +124,7 @@ def training_source(
         if class_weight is not None:  # they weight the training loss alone
             rest.weight = None
         warn_if_none_counts(rest.counts, "validation_split")
-        kept = in_order(rest, held_out[0], "validation_batch_size", held_out[1], model.dtype)
+        kept = in_order(rest, *held_out, model.dtype)
     warn_if_none_counts(data.counts, "x")
     return Batches(data, each, model.dtype, rng, steps), kept
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.array_errors import refuse_gap
 from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_flag, check_integer, is_row
 from backprop.core.durable import check_file, check_path
@@ -46,7 +47,8 @@ class Parquet(Orders):
         self.batch_size = check_integer(batch_size, "batch_size")
         super().__init__(seed)
         with self._opened() as file:
-            known, self._groups = file.schema_arrow.names, file.num_row_groups
+            known, groups = file.schema_arrow.names, range(file.num_row_groups)
+            self._sizes = [file.metadata.row_group(k).num_rows for k in groups]
         missing = [name for name in [*self.columns, target] if name not in known]
         if missing:
             raise ValueError(f"{path} has no column {missing[0]!r}: it has {', '.join(known)}.")
@@ -56,18 +58,23 @@ class Parquet(Orders):
         """The columns of the inputs: a model that was trained on them refuses others."""
         return self.columns
 
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return sum(-(-n // self.batch_size) for n in self._sizes)
+
     def __call__(self) -> Iterator[tuple[Array, Array]]:
         """The batches of an epoch: groups of rows in another order, their rows shuffled."""
-        groups, rng = np.arange(self._groups), self._next_rng()
+        groups, rng = np.arange(len(self._sizes)), self._next_rng()
         if rng is not None:
             rng.shuffle(groups)
         names = [*self.columns, self.target]
         with self._opened() as file:
-            for group in groups:
-                table = file.read_row_group(int(group), columns=names)
-                columns = [numbers_in(name, table[name].to_numpy()) for name in self.columns]
-                x = np.column_stack(columns)
-                y = numbers_in(self.target, table[self.target].to_numpy())
+            for group in groups.tolist():
+                with self._reading():
+                    table = file.read_row_group(group, columns=names)
+                first = sum(self._sizes[:group])
+                x = np.column_stack([numbers_in(table, name, first) for name in self.columns])
+                y = numbers_in(table, self.target, first)
                 n = len(y)
                 order = np.arange(n) if rng is None else rng.permutation(n)
                 for start in range(0, n, self.batch_size):
@@ -76,19 +83,25 @@ class Parquet(Orders):
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:
-        """The open file, whose reader's errors are told in our words.
+        """The open file."""
+        with open(self.path, "rb") as stream:
+            with self._reading():
+                file = self._parquet.ParquetFile(stream)
+            yield file
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Tells errors of the reader in our words.
 
         Raises:
             CorruptFileError: It is no Parquet file, or damaged.
         """
-        with open(self.path, "rb") as stream:
-            try:
-                with self._parquet.ParquetFile(stream) as file:
-                    yield file
-            except (ValueError, OSError) as error:  # pyarrow's are derived from these
-                raise CorruptFileError(
-                    f"{self.path!r} is no Parquet file, or it is damaged: {str(error).strip()}"
-                ) from error
+        try:
+            yield
+        except (ValueError, OSError) as error:  # pyarrow's are derived from these
+            raise CorruptFileError(
+                f"{self.path!r} is no Parquet file, or it is damaged: {str(error).strip()}"
+            ) from error
 
 
 def from_parquet(
@@ -126,19 +139,28 @@ def from_parquet(
     return Parquet(path, columns, target, batch_size, seed)
 
 
-def numbers_in(name: str, column: Array) -> Array:
-    """The column, its decimal fractions as floats.
+def numbers_in(table: Any, name: str, first: int) -> Array:
+    """A column as an array, its decimal fractions as floats.
+
+    Args:
+        table: Some rows of the file.
+        name: The column.
+        first: The number of the first of these rows.
 
     Raises:
         TypeError: It holds something else than numbers, such as texts or times.
         ValueError: A number is missing.
     """
+    what, column = f"the column {name!r}", table[name].to_numpy()
     if column.dtype.kind in "mM":
         raise TypeError(
-            f"the column {name!r} must hold numbers, but its dtype is {column.dtype}: write it "
-            f"into the file as numbers first."
+            f"{what} must hold numbers, but its dtype is {column.dtype}: write it into the file as "
+            f"numbers first."
         )
-    return as_numbers(column, f"the column {name!r}")
+    if table[name].null_count:
+        row = first + int(np.argmax(table[name].is_null().to_numpy()))
+        refuse_gap(what, "None", f"row {row}")
+    return as_numbers(column, what)
 
 
 class ImageFolder(Orders):

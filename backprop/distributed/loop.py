@@ -23,7 +23,7 @@ from backprop.metrics import Metric
 from backprop.protocol import Model
 from backprop.storage import snapshot
 from backprop.training.batched_metrics import BatchedMetrics
-from backprop.training.evaluation import Evaluator, collect
+from backprop.training.evaluation import Evaluator, collect, so_far
 from backprop.training.loop import Loop
 from backprop.training.plan import Plan
 from backprop.training.step import Step
@@ -149,7 +149,8 @@ class WorkersLoop(Loop):
             if not all(shows for shows, _ in told):
                 self._metrics.counted()
             if logs is None:
-                logs = collect(*self.together(total, seen, self._metrics.glance()))
+                sums = self.together(total, seen, self._metrics.glance())
+                logs = collect(*sums, result=so_far)
             for _, hook in told:
                 hook(batch, logs)
             self.step.refresh()

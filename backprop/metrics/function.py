@@ -59,8 +59,8 @@ class FunctionMetric(MeanMetric):
     def reset(self) -> None:
         """Starts anew."""
         super().reset()
-        # of a function of one number the targets, the predictions and perhaps the weights
-        self._kept: list[tuple[Array, ...]] = []
+        # of a function of one number the targets, the predictions, and weights if there are any
+        self._kept: list[tuple[Array, Array, Array | None]] = []
 
     def update(self, prediction: Array, target: Array, sample_weight: Array | None = None) -> None:
         """Counts a batch, or keeps it for ``result``."""
@@ -70,11 +70,11 @@ class FunctionMetric(MeanMetric):
         if not self._whole:
             self.add(self.values(P, Y), sample_weight)
             return
-        kept = [Y.copy(), P.copy()]
+        weight = None
         if sample_weight is not None:
             self._check_weighable()
-            kept.append(self.spread(sample_weight, (len(P),)).copy())
-        self._kept.append(tuple(kept))
+            weight = self.spread(sample_weight, (len(P),)).copy()
+        self._kept.append((Y.copy(), P.copy(), weight))
 
     def try_on(
         self,
@@ -104,18 +104,26 @@ class FunctionMetric(MeanMetric):
             self.spread(sample_weight, (len(P),) if self._whole else self.values(P, Y).shape)
 
     def result(self) -> float:
-        """The function's number of all samples, or the mean of its values; nan without samples."""
+        """The function's number of all samples, or the mean of its values.
+
+        It is nan if there are no samples, or none that counts.
+        """
         if not self._kept:
             return super().result()
-        together = tuple(np.concatenate(part) for part in zip(*self._kept, strict=True))
-        self._kept = [together]
-        Y, P, *weight = together
-        options = {"sample_weight": weight[0]} if weight else {}
+        targets, predictions, weights = zip(*self._kept, strict=True)
+        Y, P, weight = np.concatenate(targets), np.concatenate(predictions), None
+        if any(each is not None for each in weights):  # batches without have the weight 1
+            parts = zip(weights, targets, strict=True)
+            weight = np.concatenate([np.ones(len(y)) if w is None else w for w, y in parts])
+        self._kept = [(Y, P, weight)]
+        if weight is not None and not weight.any():
+            return float("nan")
+        options = {} if weight is None else {"sample_weight": weight}
         v = self._checked(self._call(Y, P, **options), len(P))
         if v.ndim == 0:
             return float(v)
         mean = MeanMetric(self.name)  # the first batch was a single sample without axes
-        mean.add(v, *weight or (None,))
+        mean.add(v, weight)
         return mean.result()
 
     def values(self, prediction: Array, target: Array) -> Array:

@@ -17,9 +17,9 @@ from backprop.core.ranges import check_finite, check_overflow
 from backprop.core.spare import same_memory
 from backprop.core.types import Array, Shape, is_sparse
 from backprop.data.inputs import as_csr, as_inputs, surely_finite
-from backprop.data.items import Items, inputs_of, makes_inputs, shape_of
+from backprop.data.items import Items, at_most, inputs_of, makes_inputs, shape_of
 from backprop.data.on_disk import on_disk, slices_of
-from backprop.data.sources import EVALUATION_BATCH, bounded, refuse_beside_stream
+from backprop.data.sources import EVALUATION_BATCH, refuse_beside_stream
 from backprop.engine.forward import in_parts
 from backprop.engine.predictions import predictions_of
 from backprop.engine.threads import single_blas_threads
@@ -56,9 +56,8 @@ def predict(
     if not array and on_disk(x):
         size = EVALUATION_BATCH if batch_size is None else check_integer(batch_size, "batch_size")
         slices = slices_of(x, size)
-        items = Items(
-            slices, bounded(-(-x.shape[0] // size), steps), "x", None, network.input_shape
-        )
+        most = at_most(steps, -(-x.shape[0] // size))
+        items = Items(slices, most, "x", None, network.input_shape)
         return predict_items(network, items, verbose, callbacks)
     if not array and (makes_inputs(x, network.input_shape) or are_batches(network, x)):
         refuse_beside_stream("x", None, batch_size)

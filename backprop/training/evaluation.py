@@ -1,7 +1,10 @@
 """The loss and the metrics over batches, without learning from them."""
 
 import copy
+import math
+import warnings
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from types import FunctionType
 from typing import Any
 
@@ -18,7 +21,7 @@ from backprop.data.samples import warn_if_none_counts
 from backprop.layers.block import forward_through
 from backprop.layers.regularization import collected
 from backprop.losses import Loss
-from backprop.metrics import LossMetric, Metric
+from backprop.metrics import FunctionMetric, LossMetric, Metric
 from backprop.protocol import Model
 from backprop.training.batched_metrics import count_known, try_metrics, update_steps
 from backprop.training.divergence import quietly
@@ -95,7 +98,7 @@ class Evaluator:
                 total += (loss.compute(prediction, y, weighed) + added) * n
             seen += n
             for hook in after:
-                hook(batch, collect(*self.together(total, seen, metrics), penalty))
+                hook(batch, collect(*self.together(total, seen, metrics), penalty, so_far))
         total, seen, metrics = self.together(total, seen, metrics)
         logs = collect(total, seen, metrics, penalty)
         if callbacks:
@@ -158,11 +161,25 @@ def is_still(before: object, now: object) -> bool:
 
 
 def collect(
-    total: float, seen: int, metrics: list[Metric], penalty: float = 0.0
+    total: float,
+    seen: int,
+    metrics: list[Metric],
+    penalty: float = 0.0,
+    result: Callable[[Metric], Any] = lambda metric: metric.result(),
 ) -> dict[str, float]:
     """The mean loss, with a penalty, and the metrics' results by name."""
     loss = total / max(seen, 1) + penalty
-    return {"loss": loss, **{metric.name: now(metric.result()) for metric in metrics}}
+    return {"loss": loss, **{metric.name: now(result(metric)) for metric in metrics}}
+
+
+def so_far(metric: Metric) -> Any:
+    """A metric's result on the way; nan where a function says that the samples are too few yet."""
+    if not isinstance(metric, FunctionMetric):
+        return metric.result()
+    with suppress(Exception), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return metric.result()
+    return math.nan
 
 
 def now(result: Any) -> Any:

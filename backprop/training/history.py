@@ -9,7 +9,7 @@ from backprop import plotting
 from backprop.callbacks import Callback, Logs
 from backprop.callbacks.base import numbers_of
 from backprop.core.durable import FilePath
-from backprop.storage.files import as_column, as_list
+from backprop.storage.files import as_column, as_list, holds
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,8 +39,11 @@ class History(Callback):
         self._when: dict[str, list[int]] = {}
 
     def state(self) -> dict[str, Any]:
-        """The numbers so far."""
-        columns = {key: as_column(values) for key, values in self.history.items()}
+        """The numbers so far; what a callback has written that no file can hold, as text."""
+        columns = {
+            key: as_column([value if holds(value) else str(value) for value in values])
+            for key, values in self.history.items()
+        }
         when = {key: np.array(epochs, np.int64) for key, epochs in self._when.items()}
         return {"epoch": np.array(self.epoch, np.int64), "history": columns, "when": when}
 

@@ -85,11 +85,12 @@ def plan_fit(
     check_choice(on_divergence)
     users = check_list(callbacks, "callbacks")
     model.optimizer.check_free(model.parameters if model.input_shape else None)
-    steps, validation_steps = (
+    steps, validation_steps, validation_batch_size = (
         None if count is None else check_integer(count, name)
         for count, name in (
             (steps_per_epoch, "steps_per_epoch"),
             (validation_steps, "validation_steps"),
+            (validation_batch_size, "validation_batch_size"),
         )
     )
     shuffle = check_flag(shuffle, "shuffle")

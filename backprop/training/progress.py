@@ -182,9 +182,11 @@ def show_number(value: Any) -> str:
 
     What a callback has written into the logs need be no number, and is shown as it is.
     """
-    if isinstance(value, list):
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
         return f"[{', '.join(map(show_number, value))}]"
-    if not isinstance(value, int | float | np.integer | np.floating):
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         return str(value)
     number = float(value)
     return f"{number:.4f}" if number == 0 or 1e-3 <= abs(number) < 1e4 else f"{number:.3e}"

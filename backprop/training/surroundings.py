@@ -17,7 +17,7 @@ from backprop.protocol import Model
 from backprop.training import full_batch
 from backprop.training.batched_metrics import BatchedMetrics
 from backprop.training.divergence import Guard, warn_of_nothing, warn_of_overflow
-from backprop.training.evaluation import HELD_OUT, Evaluator, Together, alone, collect
+from backprop.training.evaluation import HELD_OUT, Evaluator, Together, alone, collect, so_far
 from backprop.training.interrupt import DelayedInterrupt
 from backprop.training.late import LateLook
 from backprop.training.plan import Plan
@@ -115,6 +115,8 @@ class Surroundings:
                     self.guard.put_back()
                 raise
             finally:
+                if model.resume_at != (epochs.stop, 0):
+                    self.leave()
                 self.callbacks.call("on_train_end", self.logs)
         if diverged is not None:
             if self.on_divergence == "raise":
@@ -132,6 +134,12 @@ class Surroundings:
         for source, times in ((self.plan.batches, len(epochs)), (self.plan.validation, validated)):
             if isinstance(source, GoesOn):
                 source.go_on(times)
+
+    def leave(self) -> None:
+        """Tells streams that training was cut off."""
+        for source in (self.plan.batches, self.plan.validation):
+            if isinstance(source, GoesOn):
+                source.leave()
 
     def begin_epoch(self, first_step: int) -> Iterator[Any]:
         """Brings metrics, sums and the step to where an epoch begins; the batches of the epoch."""
@@ -220,7 +228,8 @@ class Surroundings:
                 if not shows:
                     self._metrics.counted()
                 if logs is None:
-                    logs = collect(*self.together(total, seen, self._metrics.glance()))
+                    sums = self.together(total, seen, self._metrics.glance())
+                    logs = collect(*sums, result=so_far)
                 with np.errstate(**self._errors):
                     hook(batch, logs)
         if logs is not None:

@@ -1,0 +1,117 @@
+"""Data sets that give their items by their numbers, as Keras's ``PyDataset`` does."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from backprop.core.arrays import readable
+from backprop.core.checks import check_integer
+
+MANY = 1 << 20
+"""Up to so many items an epoch's whole order is drawn at its beginning."""
+
+
+class Numbered:
+    """A data set with items by number, ``source[0]``, …, ``source[len(source) - 1]``.
+
+    As for Keras's ``PyDataset`` an item is a batch, ``num_batches`` may stand for the length (None:
+    there is no end), and ``on_epoch_begin`` and ``on_epoch_end`` are called if they are there.
+
+    Args:
+        source: The data set.
+        name: What error messages call it.
+        rng: Shuffles the items anew in each epoch; None keeps their order.
+        steps: How many items are wanted; None for all.
+
+    Raises:
+        ValueError: It has no end, and no number of steps is given.
+    """
+
+    def __init__(
+        self, source: Any, name: str, rng: np.random.Generator | None, steps: int | None
+    ) -> None:
+        self.source, self._name, self._rng, self._steps = source, name, rng, steps
+        if self.n is None and steps is None:
+            raise ValueError(f"{name} has no end: say how many batches an epoch has, by steps.")
+
+    @property
+    def n(self) -> int | None:
+        """How many items there are now: it may change between epochs; None without an end."""
+        n = len(self.source) if has(self.source, "__len__") else self.source.num_batches
+        return None if n is None else check_integer(n, f"num_batches of {self._name}", 0)
+
+    def __iter__(self) -> Iterator[Any]:
+        self._tell("on_epoch_begin")
+        n = self.n
+        order: Iterable[Any] = itertools.count() if n is None else range(n)
+        if self._rng is not None and n is not None:
+            order = self._rng.permutation(n) if n <= MANY else shuffled(n, self._rng)
+        for k in itertools.islice(order, self._steps):
+            yield self.source[int(k)]
+        self._tell("on_epoch_end")
+
+    def go_on(self, epochs: int) -> None:
+        """Continues as if so many epochs had been drawn, of which the first has begun."""
+        if has(self.source, "go_on"):
+            self.source.go_on(epochs)
+            return
+        for epoch in range(epochs):  # it may change its order or its length at either time
+            if epoch:
+                self._tell("on_epoch_begin")
+            self._tell("on_epoch_end")
+
+    def _tell(self, hook: str) -> None:
+        if hasattr(self.source, hook):
+            getattr(self.source, hook)()
+
+
+def shuffled(n: int, rng: np.random.Generator) -> Iterator[int]:
+    """The numbers below n in random order; memory grows with those that were asked for, not with n.
+
+    It is the shuffle of Fisher and Yates, which keeps no more than the numbers that it has moved.
+    """
+    n = min(n, sys.maxsize)
+    own = np.random.default_rng(rng.integers(sys.maxsize))  # for rng is used for other things, too
+    moved: dict[int, int] = {}
+    for k in range(n):
+        drawn = int(own.integers(k, n))
+        yield moved.pop(drawn, drawn)
+        here = moved.pop(k, k)
+        if drawn != k:
+            moved[drawn] = here
+
+
+def by_number(x: Any) -> bool:
+    """Whether x is a data set that gives its items by their numbers.
+
+    It is none if only a base of the class that says how to iterate has items: PyTorch's iterable
+    data sets inherit a ``__getitem__`` that raises an error.
+    """
+    if readable(x) or isinstance(x, Mapping | Iterator) or hasattr(x, "shape"):
+        return False
+    ways = ({"__getitem__", "__iter__"} & vars(kind).keys() for kind in type(x).__mro__)
+    numbered = "__getitem__" in next(filter(None, ways), ())
+    return numbered and has(x, "__getitem__") and (has(x, "__len__") or hasattr(x, "num_batches"))
+
+
+def has(x: Any, method: str) -> bool:
+    """Whether the class of x has a special method; a class itself is called to make one that does.
+
+    None in its place says that it has not.
+    """
+    return getattr(type(x), method, None) is not None
+
+
+def n_items(source: Any) -> int | None:
+    """How many items a source makes in an epoch; None if it does not know."""
+    if isinstance(source, Numbered):
+        return source.n
+    with suppress(TypeError):  # of a DataLoader of what has no length
+        return len(source) if has(source, "__len__") else None
+    return None

@@ -14,7 +14,7 @@ W = RNG.uniform(1, 2, 20).astype("float32")
 
 
 class KeptSlope(bp.losses.Loss):
-    """ℓ = Σ_k c_k ŷ_k: the derivative is the same array for ever, or a view that cannot be written."""
+    """ℓ = Σ_k c_k ŷ_k: the derivative is the same array for ever, or a view of one."""
 
     def __init__(self, view):
         super().__init__()

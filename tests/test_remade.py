@@ -64,6 +64,50 @@ class TwicePenalty(Regularizer):
         return 2 * self.of[1]["b"] * W
 
 
+class Fixed(Dense):
+    """Decides on an argument that the base class takes; another one is popped and kept."""
+
+    def __init__(self, units, **others):
+        self.factor = others.pop("factor", 2)
+        super().__init__(units, use_bias=False, **others)
+
+
+class Other(Dense):
+    """Has another default than the base class, for an argument that it hands on."""
+
+    def __init__(self, **others):
+        others.setdefault("use_bias", False)
+        super().__init__(**others)
+
+
+class Popped(Times):
+    """Keeps what it is given, but not under its name."""
+
+    def __init__(self, **others):
+        self._factor = others.pop("by", 1) * sum(others.pop("more", [1]))
+        super().__init__(**others)
+
+    @property
+    def factor(self):
+        return self._factor
+
+
+class Listed(Times):
+    def __init__(self, *factors, name=None):
+        super().__init__(name)
+        self.factor = sum(factors)
+
+
+class Robust(bp.losses.Huber):
+    def __init__(self, **others):
+        super().__init__(**others)
+
+
+class Steps(SGD):
+    def __init__(self, learning_rate=0.1, **others):
+        super().__init__(learning_rate, **others)
+
+
 def trained(*layers, loss="mse", metrics=None, optimizer="sgd"):
     model = bp.Sequential([*layers, Dense(1)], seed=0)
     model.compile(optimizer, loss, metrics)
@@ -150,3 +194,73 @@ def test_right_parts_are_saved(tmp_path):
     kinds = (Right, Counting, Rate, OwnSGD, half)
     loaded = bp.load_model(tmp_path / "m.npz", {kind.__name__: kind for kind in kinds})
     np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+
+
+def changed(layer, **settings):
+    for name, value in settings.items():
+        setattr(layer, name, value)
+    return layer
+
+
+@pytest.mark.parametrize("make", [
+    lambda: Fixed(3, factor=7, kernel_regularizer="l2"),
+    lambda: changed(Fixed(3), kernel_regularizer=bp.regularizers.L2(0.5)),
+    lambda: Other(units=3),
+    lambda: Other(units=3, use_bias=True, name="mine"),
+    lambda: Popped(by=3),
+    lambda: Popped(by=2, more=[1, 2]),
+    lambda: Listed(2, 3),
+    lambda: Chain([Listed(2, 3), Fixed(2)]),
+])  # fmt: skip
+def test_arguments_that_a_class_hands_on_or_pops_come_back(make, tmp_path):
+    model = trained(make(), loss=Robust(delta=3.0), optimizer=Steps(0.01, momentum=0.5))
+    model.save(tmp_path / "m.npz")
+    custom = {kind.__name__: kind for kind in (Fixed, Other, Popped, Listed, Robust, Steps)}
+    again = bp.load_model(tmp_path / "m.npz", custom)
+    assert (again.loss.delta, again.optimizer.momentum) == (3.0, 0.5)
+    assert again.evaluate(X, Y) == model.evaluate(X, Y)  # with the penalties
+    assert [layer.name for layer in again.layers] == [layer.name for layer in model.layers]
+    assert getattr(again.layers[0], "factor", None) == getattr(model.layers[0], "factor", None)
+
+
+def test_what_is_handed_on_and_kept_nowhere_is_named(tmp_path):
+    class Shaped(Popped):
+        def __init__(self, **others):
+            self._made = others.pop("function")(2)
+            super().__init__(**others)
+
+    class Several(Popped):
+        def __init__(self, *functions):
+            super().__init__()
+
+    with pytest.raises(TypeError, match="Shaped takes the argument 'function', but has no attrib"):
+        trained(Shaped(function=np.ones)).save(tmp_path / "m.npz")
+    with pytest.raises(TypeError, match="Several takes arguments without names, one of which is"):
+        trained(Several(np.ones)).save(tmp_path / "m.npz")
+
+
+@pytest.mark.parametrize("where", ["__init__", "make_parameters"])
+def test_an_error_of_a_class_of_ones_own_is_shown_when_a_file_is_loaded(where, tmp_path):
+    class Fragile(Times):
+        factor = 2
+
+        def __init__(self, name=None):
+            self.fail("__init__")
+            super().__init__(name)
+
+        def make_parameters(self, input_shape):
+            self.fail("make_parameters")
+
+        def fail(self, here):
+            if here in broken:
+                {}["of their own"]
+
+    broken = []
+    trained(Fragile()).save(tmp_path / "m.npz")
+    broken.append(where)
+    with pytest.raises((KeyError, ValueError), match="of their own") as caught:
+        bp.load_model(tmp_path / "m.npz", {"Fragile": Fragile})
+    assert not isinstance(caught.value, bp.CorruptFileError)
+    if where == "__init__":
+        assert "Fragile(name='fragile_1'), which cannot be made again: KeyErr" in str(caught.value)
+        assert isinstance(caught.value.__cause__, KeyError)

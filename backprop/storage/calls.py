@@ -8,6 +8,7 @@ the package and in ``custom_objects``, nowhere else.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
@@ -23,11 +24,12 @@ from backprop import (
     regularizers,
     schedules,
 )
-from backprop.core.lookup import arguments_of
+from backprop.core.lookup import arguments_of, own_arguments
+from backprop.core.walk import objects_in
 from backprop.layers import Layer
 from backprop.losses import scikit
 from backprop.optimizers import Optimizer
-from backprop.storage.remade import check_remade
+from backprop.storage.remade import check_remade, same
 
 FAMILIES = {
     "layers": layers,
@@ -82,28 +84,69 @@ def describe(value: Any, what: str, known: dict[str, Any]) -> Any:
 
 
 def call_of(made: Any, what: str, known: dict[str, Any]) -> dict[str, Any]:
-    """The class of an object, and the arguments that its constructor takes from its attributes."""
+    """The class of an object, and the arguments that its constructor takes from its attributes.
+
+    Those that a class of the user's own takes by ``*args`` and ``**others``, where no attribute
+    need have their names, are known from the call (see ``other_arguments``).
+    """
     kind = type(made)
     try:
         names = arguments_of(made)
     except ValueError:
         raise TypeError(f"{what} cannot be saved: it holds {made!r}.") from None
+    others = getattr(made, "__dict__", {}).get("_others")
+    listed, passed = others or ([], {})
+    if others is not None:
+        names = [*(p.name for p in own_arguments(kind)), *passed]
     arguments: dict[str, Any] = {}
     for name in names:
-        if not hasattr(made, name):
+        value = argument_of(made, name) if hasattr(made, name) else passed.get(name, ...)
+        if value is ...:
             raise TypeError(
                 f"{what} cannot be saved: {kind.__name__} takes the argument {name!r}, but has no "
                 f"attribute of that name: keep it as self.{name}."
             )
-        arguments[name] = describe(argument_of(made, name), f"{name} of {what}", known)
+        arguments[name] = describe(value, f"{name} of {what}", known)
     found: dict[str, Any] = {CLASS: name_of(kind), "arguments": arguments}
     if isinstance(made, Layer):
         found |= {"name": made.name, "trainable": made._trainable}
-    if "." not in found[CLASS]:
-        note(kind, known)
+    if "." in found[CLASS]:
+        return found
+    note(kind, known)
+    if ... in listed:
+        raise TypeError(
+            f"{what} cannot be saved: {kind.__name__} takes arguments without names, one of which "
+            f"is neither a number nor a text: give it a name, and keep it as an attribute."
+        )
+    if listed:
+        found["given"] = listed
+    again = remake(found, known, "the model")
+    if others is not None:  # what was changed since
+        changed = changed_arguments(made, again, what, known)
+        arguments |= {name: changed[name] for name in changed.keys() - set(names)}
         again = remake(found, known, "the model")
-        given, new = ({n: argument_of(each, n) for n in names} for each in (made, again))
-        check_remade(what, kind.__name__, given, new)
+    there = [name for name in arguments if hasattr(made, name)]
+    given, new = ({n: argument_of(each, n) for n in there} for each in (made, again))
+    check_remade(what, kind.__name__, given, new)
+    return found
+
+
+def changed_arguments(made: Any, other: Any, what: str, known: dict[str, Any]) -> dict[str, Any]:
+    """The descriptions of those arguments of an object that are others in another of its class.
+
+    What cannot be written down, or is or has layers, is not among them.
+    """
+    found: dict[str, Any] = {}
+    for name in arguments_of(made):
+        if not (hasattr(made, name) and hasattr(other, name)):
+            continue
+        mine, its = argument_of(made, name), argument_of(other, name)
+        if mine is its or any(isinstance(part, Layer) for _, part in objects_in(mine)):
+            continue
+        with suppress(TypeError):
+            told = describe(mine, f"{name} of {what}", known)
+            if not same(told, describe(its, what, known)):
+                found[name] = told
     return found
 
 
@@ -164,13 +207,15 @@ def remake(value: Any, custom: Mapping[str, Any], origin: str, base: type = obje
             f"{origin} holds the {base.__name__} {value[CLASS]}, but custom_objects has {kind!r} "
             f"for it, which is none: pass the class that it was saved with."
         )
+    given = remake(value.get("given", []), custom, origin)
     arguments = {k: remake(item, custom, origin) for k, item in value["arguments"].items()}
     try:
-        made = kind(**arguments)
+        made = kind(*given, **arguments)
     except Exception as error:  # what the code of others raises may be anything
         if value[CLASS] not in custom and not isinstance(error, TypeError | ValueError):
             raise
-        shown = ", ".join(f"{k}={item!r:.60}" for k, item in arguments.items())
+        named = [f"{k}={item!r:.60}" for k, item in arguments.items()]
+        shown = ", ".join([*(f"{item!r:.60}" for item in given), *named])
         raise ValueError(
             f"{origin} holds {value[CLASS]}({shown}), which cannot be made again: "
             f"{type(error).__name__}: {error}"

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 import backprop as bp
-from backprop.layers import Chain, Dense, Layer
+from backprop.layers import (
+    Chain,
+    Dense,
+    Dropout,
+    Layer,
+    LayerNormalization,
+    MultiHeadAttention,
+    TransformerBlock,
+)
+from backprop.layers.block import backward_through, forward_through
 from backprop.losses import Loss
 from backprop.metrics import MeanMetric
 from backprop.optimizers import SGD
@@ -264,3 +273,75 @@ def test_an_error_of_a_class_of_ones_own_is_shown_when_a_file_is_loaded(where, t
     if where == "__init__":
         assert "Fragile(name='fragile_1'), which cannot be made again: KeyErr" in str(caught.value)
         assert isinstance(caught.value.__cause__, KeyError)
+
+
+class Making(bp.layers.Block):
+    """Makes its layers itself, some when it is made and the others when it is built."""
+
+    def __init__(self, units, name=None):
+        super().__init__(name)
+        self.units = units
+        self.adopt(Chain([Dense(units), LayerNormalization(), Dropout(0.1)]))
+
+    def make_parameters(self, input_shape):
+        if len(self.children) < 2:
+            self.adopt(TransformerBlock(1, self.units, dropout=0.1))
+        shape = input_shape
+        for child in self.children:
+            shape = self.build_child(child, shape)
+
+    def output_shape(self, input_shape):
+        return (*input_shape[:-1], self.units)
+
+    def forward(self, X, training=False, mask=None):
+        return forward_through(self.children, X, training)
+
+    def backward(self, delta):
+        return backward_through(self.children, delta)
+
+
+STEPS, LABELS = np.random.default_rng(1).standard_normal((2, 8, 5, 3)).astype("float32")
+
+
+def making(built):
+    model = bp.Sequential([*([bp.Input((5, 3))] if built else []), Making(3)], seed=0)
+    model.compile("adam", "mse")
+    if built:
+        model.fit(STEPS, LABELS, verbose=0)
+    return model
+
+
+def trains_alike(model, path):
+    model.save(path)
+    again = bp.load_model(path, {"Making": Making})
+    (one, other) = (each.fit(STEPS, LABELS, epochs=2, verbose=0) for each in (model, again))
+    assert one.history == other.history
+    np.testing.assert_array_equal(model.predict(STEPS), again.predict(STEPS))
+    return again
+
+
+@pytest.mark.parametrize("built", [False, True])
+def test_settings_of_layers_that_a_block_makes_itself_are_in_the_file(built, tmp_path):
+    model = making(built)
+    for layer in model.layers[0].inside():
+        if isinstance(layer, LayerNormalization):
+            layer.epsilon = 0.3
+        elif isinstance(layer, Dropout):
+            layer.rate = 0.5
+    first = model.get_layer("making_1.chain_1.dense_1")
+    first.trainable = False
+    if not built:
+        first.kernel_regularizer = bp.regularizers.L2(0.3)
+    again = trains_alike(model, tmp_path / "m.npz")
+    for one, other in zip(model.layers[0].inside(), again.layers[0].inside(), strict=True):
+        assert one.trainable == other.trainable
+        assert getattr(one, "epsilon", None) == getattr(other, "epsilon", None)
+
+
+def test_what_is_changed_in_a_copy_before_it_is_built_is_in_the_file_too(tmp_path):
+    copied = making(True).layers[0].copy()
+    heads = next(part for part in copied.inside() if isinstance(part, MultiHeadAttention))
+    heads.dropout = 0.6  # which cannot be changed once it is built
+    model = bp.Sequential([bp.Input((5, 3)), copied], seed=1)
+    model.compile("sgd", "mse")
+    trains_alike(model, tmp_path / "m.npz")

@@ -7,7 +7,7 @@ be saved if it keeps its arguments under their names; to load it, hand over its 
 the package and in ``custom_objects``, nowhere else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
@@ -24,9 +24,10 @@ from backprop import (
     regularizers,
     schedules,
 )
-from backprop.core.lookup import arguments_of, own_arguments
+from backprop.core.lookup import arguments_of, if_plain, own_arguments
 from backprop.core.walk import objects_in
 from backprop.layers import Layer
+from backprop.layers.block import walk
 from backprop.losses import scikit
 from backprop.optimizers import Optimizer
 from backprop.storage.remade import check_remade, same
@@ -94,8 +95,9 @@ def call_of(made: Any, what: str, known: dict[str, Any]) -> dict[str, Any]:
         names = arguments_of(made)
     except ValueError:
         raise TypeError(f"{what} cannot be saved: it holds {made!r}.") from None
-    others = getattr(made, "__dict__", {}).get("_others")
-    listed, passed = others or ([], {})
+    others: Any = vars(made).get("_others") if hasattr(made, "__dict__") else None
+    listed: list[Any] = others[0] if others else []
+    passed: dict[str, Any] = others[1] if others else {}
     if others is not None:
         names = [*(p.name for p in own_arguments(kind)), *passed]
     arguments: dict[str, Any] = {}
@@ -148,6 +150,45 @@ def changed_arguments(made: Any, other: Any, what: str, known: dict[str, Any]) -
             if not same(told, describe(its, what, known)):
                 found[name] = told
     return found
+
+
+def inside(layers: Iterable[Layer], made: Iterable[Layer], known: dict[str, Any]) -> dict[str, Any]:
+    """By the ways to layers in blocks, the settings that these have, but will not have again.
+
+    They are those of layers that a block makes itself, and were changed since. What it makes when
+    it is built, nothing can be compared with: of such layers all numbers and texts are listed.
+
+    Args:
+        layers: The layers.
+        made: The same, made again from what is written down, and not built.
+        known: Collects the classes and functions of the user's own by name.
+    """
+    there, found = dict(walk(made)), dict[str, Any]()
+    for way, layer in walk(layers):
+        if way in there:
+            found[way] = changed_arguments(layer, there[way], way, known)
+            if layer._trainable != there[way]._trainable:
+                found[way]["trainable"] = layer._trainable
+        else:
+            kept = {name: if_plain(getattr(layer, name, ...)) for name in arguments_of(layer)}
+            found[way] = {name: value for name, value in kept.items() if value is not ...}
+    return {way: settings for way, settings in found.items() if settings}
+
+
+def set_inside(
+    layers: Iterable[Layer], settings: Mapping[str, Any], custom: Mapping[str, Any], origin: str
+) -> bool:
+    """Gives layers in blocks the settings that ``inside`` has found; whether any had others.
+
+    A built layer that had is to be built again.
+    """
+    different = False
+    for way, layer in walk(layers):
+        for name, told in settings.get(way, {}).items():
+            if not same(told, describe(getattr(layer, name), way, {})):
+                vars(layer)["input_shape"], different = None, True
+                setattr(layer, name, remake(told, custom, origin))
+    return different
 
 
 def argument_of(made: Any, name: str) -> Any:

@@ -14,7 +14,7 @@ from backprop.losses import Loss
 from backprop.metrics import Metric
 from backprop.optimizers import Optimizer
 from backprop.storage import files, snapshot
-from backprop.storage.calls import describe, find, remake
+from backprop.storage.calls import describe, find, inside, remake, set_inside
 from backprop.storage.remade import check_model_class
 
 M = TypeVar("M")
@@ -81,9 +81,10 @@ def description(model: Any) -> dict[str, Any]:
             "weighted_metrics": metrics_of(model, True, known),
         }
     # what could not be made again is to be found now, not when the file is needed
-    for part in (tree["layers"], *(tree["compiled"] or {}).values()):
+    for part in (tree["compiled"] or {}).values():
         remake(part, known, "the model")
-    return tree
+    made = remake(tree["layers"], known, "the model")
+    return tree | {"inside": inside(model.layers, made, known)}
 
 
 def metrics_of(model: Any, weighted: bool, known: dict[str, Any]) -> list[Any]:
@@ -128,12 +129,16 @@ def load(
         if tree["class"] != kind.__name__:
             kind = find(tree["class"], custom, origin)
         made = [remake(layer, custom, origin, Layer) for layer in tree["layers"]]
+        settings = tree.get("inside", {})  # which files of older versions have not
+        set_inside(made, settings, custom, origin)
         model = kind(made, seed=tree["seed"], dtype=tree["dtype"])
         if tree["compiled"] is not None:
             parts = tree["compiled"].items()
             model.compile(**{k: remake(v, custom, origin, BASES[k]) for k, v in parts})
         if tree["input_shape"] is not None:
             model.build((None, *tree["input_shape"]))
+            if set_inside(model.layers, settings, custom, origin):
+                model.reset()  # which builds it again
             snapshot.put_back(model, tree, origin)
     loaded: M = model
     return loaded

@@ -16,7 +16,7 @@ from backprop.core.walk import SIMPLE, holds_only, numbers_of
 from backprop.data.batches import Batch
 from backprop.data.samples import warn_if_none_counts
 from backprop.layers.block import forward_through
-from backprop.layers.regularization import collected
+from backprop.layers.returned import collected
 from backprop.losses import Loss
 from backprop.metrics import Metric
 from backprop.protocol import Model

@@ -196,9 +196,9 @@ class Settings:
         """
 
 
-def from_package(kind: type) -> bool:
-    """Whether the package defines this class."""
-    return kind.__module__.partition(".")[0] == PACKAGE
+def from_package(kind: Any) -> bool:
+    """Whether the package defines this class, function or method."""
+    return str(kind.__module__).partition(".")[0] == PACKAGE
 
 
 def finished(made: Any) -> bool:

@@ -151,7 +151,7 @@ def check_own_methods(layer: Layer) -> None:
     Raises:
         TypeError: A method takes others, or the constructor of ``Layer`` has not been called.
     """
-    check_methods(layer, METHODS, "parameters")
+    check_methods(layer, METHODS, "parameters", Layer)
     if not layer.of_package and type(layer).forward is Activation.forward:
         check_functions(layer)
 

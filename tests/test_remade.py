@@ -345,3 +345,51 @@ def test_what_is_changed_in_a_copy_before_it_is_built_is_in_the_file_too(tmp_pat
     model = bp.Sequential([bp.Input((5, 3)), copied], seed=1)
     model.compile("sgd", "mse")
     trains_alike(model, tmp_path / "m.npz")
+
+
+class Multiplying(bp.Sequential):
+    """f(k X), with one argument that is kept and one that is popped."""
+
+    def __init__(self, layers=(), seed=None, dtype="float32", k=1.0, **others):
+        self.more = others.pop("more", 1.0)
+        super().__init__(layers, seed=seed, dtype=dtype)
+        self.k = k
+
+    def forward(self, X, training=False):
+        return super().forward(self.k * self.more * np.asarray(X), training)
+
+
+class Growing(bp.Sequential):
+    """Puts a layer before those that it is given, also when it is made again."""
+
+    def __init__(self, layers=(), seed=None, dtype="float32"):
+        super().__init__([Dense(2), *layers], seed=seed, dtype=dtype)
+
+
+class Forgetting(bp.Sequential):
+    """Takes the first of its layers alone."""
+
+    def __init__(self, layers=(), seed=None, dtype="float32"):
+        super().__init__(list(layers)[:1], seed=seed, dtype=dtype)
+
+
+def test_arguments_of_a_model_class_come_back(tmp_path):
+    model = Multiplying([Dense(1)], seed=0, k=3.0, more=2.0)
+    model.compile("sgd", "mse")
+    model.fit(X, Y, verbose=0)
+    model.save(tmp_path / "m.npz")
+    again = bp.load_model(tmp_path / "m.npz", {"Multiplying": Multiplying})
+    assert (again.k, again.more) == (3.0, 2.0)
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+
+
+def test_a_model_class_that_would_make_other_layers_is_found_when_it_is_saved(tmp_path):
+    with pytest.raises(TypeError, match=r"Growing cannot be saved, .* two layers are called"):
+        Growing([Dense(1)]).save(tmp_path / "m.npz")
+    model = Forgetting([Dense(1)])
+    model.add(Dense(2))
+    with pytest.raises(
+        TypeError, match=r"Forgetting cannot be saved, .* have the layers dense_1\)"
+    ):
+        model.save(tmp_path / "m.npz")
+    assert not list(tmp_path.iterdir())

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from backprop.core.durable import FilePath, check_file
+from backprop.core.lookup import own_arguments
 from backprop.core.settings import Settings
 from backprop.core.transfer import check_none_kept
 from backprop.layers import Layer
@@ -14,8 +15,8 @@ from backprop.losses import Loss
 from backprop.metrics import Metric
 from backprop.optimizers import Optimizer
 from backprop.storage import files, snapshot
-from backprop.storage.calls import describe, find, inside, remake, set_inside
-from backprop.storage.remade import check_model_class
+from backprop.storage.calls import DICT, describe, find, inside, remake, set_inside
+from backprop.storage.remade import check_model, check_model_class
 
 M = TypeVar("M")
 
@@ -84,7 +85,34 @@ def description(model: Any) -> dict[str, Any]:
     for part in (tree["compiled"] or {}).values():
         remake(part, known, "the model")
     made = remake(tree["layers"], known, "the model")
-    return tree | {"inside": inside(model.layers, made, known)}
+    tree["inside"] = inside(model.layers, made, known)
+    if not model.of_package:
+        tree["arguments"] = others_of(model, known)
+        check_model(model, lambda: new_model(type(model), made, tree, known, "the model"))
+    return tree
+
+
+def others_of(model: Any, known: dict[str, Any]) -> dict[str, Any]:
+    """What the constructor of a model of the user's own takes besides layers, seed and dtype.
+
+    An argument that is kept nowhere has served for making the layers.
+    """
+    names = [p.name for p in own_arguments(type(model))[1:]]
+    passed = vars(model).get("_others", ([], {}))[1]
+    found = {n: getattr(model, n, passed.get(n, ...)) for n in [*names, *passed]}
+    return {
+        name: describe(value, f"{name} of the model", known)
+        for name, value in found.items()
+        if value is not ... and name not in ("seed", "dtype")
+    }
+
+
+def new_model(
+    kind: Any, made: list[Layer], tree: dict[str, Any], custom: Mapping[str, Any], origin: str
+) -> Any:
+    """A model of these layers, neither compiled nor built."""
+    others = remake({DICT: tree.get("arguments", {})}, custom, origin)
+    return kind(made, seed=tree["seed"], dtype=tree["dtype"], **others)
 
 
 def metrics_of(model: Any, weighted: bool, known: dict[str, Any]) -> list[Any]:
@@ -131,7 +159,7 @@ def load(
         made = [remake(layer, custom, origin, Layer) for layer in tree["layers"]]
         settings = tree.get("inside", {})  # which files of older versions have not
         set_inside(made, settings, custom, origin)
-        model = kind(made, seed=tree["seed"], dtype=tree["dtype"])
+        model = new_model(kind, made, tree, custom, origin)
         if tree["compiled"] is not None:
             parts = tree["compiled"].items()
             model.compile(**{k: remake(v, custom, origin, BASES[k]) for k, v in parts})

@@ -393,3 +393,41 @@ def test_a_model_class_that_would_make_other_layers_is_found_when_it_is_saved(tm
     ):
         model.save(tmp_path / "m.npz")
     assert not list(tmp_path.iterdir())
+
+
+class Running(Times):
+    """Y = X − m, where m is a running mean that is kept in an attribute alone."""
+
+    factor = 1.0
+
+    def __init__(self, name=None):
+        super().__init__(name)
+        self.mean = 0.0
+
+    def forward(self, X, training=False):
+        if training:
+            self.mean = 0.9 * self.mean + 0.1 * X.mean(axis=0)
+        return X - self.mean
+
+
+class Registered(Running):
+    def make_parameters(self, input_shape):
+        self.moving = self.add_parameter("mean", input_shape, "zeros", learned=False)
+
+    def forward(self, X, training=False):
+        if training:
+            self.moving.value[...] = 0.9 * self.moving.value + 0.1 * X.mean(axis=0)
+        return X - self.moving.value
+
+
+@pytest.mark.parametrize("around", [lambda layer: layer, lambda layer: Chain([layer])])
+def test_what_a_layer_keeps_in_attributes_alone_is_warned_of(around, tmp_path):
+    model = trained(around(Running()))
+    with pytest.warns(
+        RuntimeWarning, match=r"Running 'running_1' will .* attributes, self\.mean, is in"
+    ):
+        model.save(tmp_path / "m.npz")
+    model = trained(around(Registered()))
+    model.save(tmp_path / "m.npz")
+    again = bp.load_model(tmp_path / "m.npz", {"Registered": Registered})
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))

@@ -16,6 +16,7 @@ from backprop.metrics import Metric
 from backprop.optimizers import Optimizer
 from backprop.storage import files, snapshot
 from backprop.storage.calls import DICT, describe, find, inside, remake, set_inside
+from backprop.storage.lost import warn_of_lost
 from backprop.storage.remade import check_model, check_model_class
 
 M = TypeVar("M")
@@ -89,6 +90,9 @@ def description(model: Any) -> dict[str, Any]:
     if not model.of_package:
         tree["arguments"] = others_of(model, known)
         check_model(model, lambda: new_model(type(model), made, tree, known, "the model"))
+    if model.input_shape is not None:
+        set_inside(made, tree["inside"], known, "the model")
+        warn_of_lost(model.layers, made)
     return tree
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from backprop.core.lookup import is_function
 from backprop.core.parameters import Parameters
+from backprop.core.settings import from_package
 from backprop.core.types import Array, Shape
 from backprop.layers import Layer
 from backprop.losses import Loss
@@ -108,3 +109,24 @@ def check_model(model: Any, name: str = "model") -> None:
         advice = ": call the function that makes it" if is_function(model) else ""
         given = f"{model!r:.60}{advice}"
         raise TypeError(f"{name} must be a model, such as Sequential, but it is {given}.")
+
+
+def check_layers_alone(model: Any, what: str, *names: str) -> None:
+    """Checks that a model computes what its layers do one after the other, and nothing else.
+
+    Args:
+        model: A model.
+        what: What is made of its layers, for the error.
+        *names: The passes that its layers are to make.
+
+    Raises:
+        TypeError: Its class makes one of them in a way of its own.
+    """
+    for name in names:
+        if not from_package(getattr(model, name)):
+            kind = type(model).__name__
+            raise TypeError(
+                f"{kind} has a {name} of its own, but {what} its layers alone: let a layer of your "
+                f"own do what it adds, or take a model without it, "
+                f"Sequential([layer.copy() for layer in model.layers])."
+            )

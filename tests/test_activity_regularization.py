@@ -9,10 +9,14 @@ import backprop as bp
 from backprop.layers import (
     ActivityRegularization,
     Dense,
+    Flatten,
     GlobalAveragePooling1D,
+    Layer,
     Masking,
+    Reshape,
     Residual,
     Tanh,
+    TimeDistributed,
 )
 from backprop.optimizers import SGD
 
@@ -125,3 +129,90 @@ def test_what_it_refuses():
     for wrong in ({"l1": -1}, {"l2": float("nan")}):
         with pytest.raises(ValueError, match=r"ActivityRegularization\(l\d\) must be 0 or more"):
             ActivityRegularization(**wrong)
+
+
+class Heavy(Layer):
+    """Y = X, with the penalty ½ Σ x² / N; where it is kept differs."""
+
+    penalizes = True
+
+    def __init__(self, always=False):
+        super().__init__()
+        self.always = always
+
+    def forward(self, X, training=False):
+        if training or self.always:
+            self.penalty = 0.5 * (X * X).sum() / len(X)
+        if training:
+            self.X = X
+        return X
+
+    def backward(self, delta):
+        return delta + self.X / len(self.X)
+
+
+class Alike(ActivityRegularization):
+    def forward(self, X, training=False, mask=None):
+        return super().forward(X, training, mask)
+
+
+class Sampling(Layer):
+    """Y = μ + σ ε with μ and ln σ² of X, in inference μ, and the penalty of a variational layer."""
+
+    penalizes = random = True
+
+    def output_shape(self, input_shape):
+        return (input_shape[0] // 2,)
+
+    def forward(self, X, training=False):
+        mu, log_var = np.split(X, 2, axis=1)
+        if not training:
+            return mu.copy()
+        self.epsilon = self._rng.standard_normal(mu.shape)
+        self.mu, self.log_var = mu, log_var
+        self.penalty = divergence(X)
+        return mu + np.exp(log_var / 2) * self.epsilon
+
+    def backward(self, delta):
+        n, var = len(delta), np.exp(self.log_var)
+        by_log_var = delta * self.epsilon * np.sqrt(var) / 2 + (var - 1) / 2 / n
+        return np.concatenate([delta + self.mu / n, by_log_var], axis=1)
+
+
+def divergence(X):
+    mu, log_var = np.split(X, 2, axis=1)
+    return float(-0.5 * (1 + log_var - mu**2 - np.exp(log_var)).sum() / len(X))
+
+
+OWN = [
+    (lambda: [Heavy()], 0.5),
+    (lambda: [Heavy(always=True)], 0.5),
+    (lambda: [Residual([Heavy()])], 0.5),
+    (lambda: [Reshape((2, 2)), TimeDistributed(Heavy()), Flatten()], 0.25),
+    (lambda: [Alike(l2=0.5)], 0.5),
+]
+
+
+@pytest.mark.parametrize(("make", "weight"), OWN, ids=range(len(OWN)))
+def test_penalties_of_layers_of_ones_own_are_evaluated_too(make, weight, rng):
+    X, y = rng.standard_normal((14, 4)), rng.standard_normal((14, 2))
+    model = bp.Sequential([*make(), Dense(2)], seed=0, dtype="float64")
+    model.compile(SGD(1e-13), "mse", metrics=["mse"])
+    history = model.fit(X, y, batch_size=14, validation_data=(X, y), verbose=0).history
+    penalty = weight * (X * X).sum() / 14
+    np.testing.assert_allclose(history["val_loss"], history["loss"], rtol=1e-9)
+    for size in (14, 5):
+        loss, mse = model.evaluate(X, y, batch_size=size)
+        assert loss - mse == pytest.approx(penalty, rel=1e-9)
+
+
+def test_the_penalty_of_a_layer_that_samples_is_evaluated_and_changes_nothing(rng):
+    X, y = rng.standard_normal((14, 4)), rng.standard_normal((14, 2))
+    models = [bp.Sequential([Dense(6), Sampling(), Dense(2)], seed=0) for _ in range(2)]
+    for model, validated in zip(models, ((X, y), None), strict=True):
+        model.compile("sgd", "mse", metrics=["mse"])
+        model.fit(X, y, epochs=3, validation_data=validated, verbose=0)
+    loss, mse = models[0].evaluate(X, y)
+    expected = divergence(models[0].layers[0].forward(X.astype("float32")))
+    assert loss - mse == pytest.approx(expected, rel=1e-4)
+    np.testing.assert_array_equal(*(model.parameters.values for model in models))

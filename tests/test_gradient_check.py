@@ -618,3 +618,19 @@ def test_users_mistakes_are_named(rng):
 def test_public_names():
     assert bp.inspection is inspection
     assert {"check_gradients", "check_layer", "check_loss", "summary"} <= set(inspection.__all__)
+
+
+@pytest.mark.parametrize("layers", [
+    [bp.layers.Dense(3)],
+    [bp.layers.LayerNormalization(), bp.layers.Dense(3)],
+    [bp.layers.Dense(4), bp.layers.ActivityRegularization(l2=0.1), bp.layers.Dense(3)],
+], ids=len)  # fmt: skip
+def test_padded_steps_count_for_nothing_as_in_training(layers):
+    rng = np.random.default_rng(0)
+    X, y, w = rng.standard_normal((5, 6, 4)), rng.standard_normal((5, 6, 3)), rng.random(5)
+    X[1:, 4:] = 0
+    model = bp.Sequential([bp.layers.Masking(), *layers], seed=0)
+    model.compile("sgd", "mse")
+    for weight in (None, w):
+        report = model.check_gradients(X, y, weight)
+        assert report.ok, report

@@ -118,3 +118,11 @@ def test_it_prints_as_a_table() -> None:
 )
 def test_seconds_are_shown_in_a_fitting_unit(seconds: float, text: str) -> None:
     assert show_seconds(seconds) == text
+
+
+def test_penalties_are_part_of_what_is_differentiated() -> None:
+    layers = [Dense(3, kernel_regularizer="l2"), bp.layers.ActivityRegularization(l2=0.1)]
+    model = bp.Sequential([Input(2), *layers, Dense(1)], seed=0, dtype="float64")
+    model.compile("sgd", "mse")
+    cost = gradient_cost(model, np.array([[1.0, 2.0], [0.0, 1.0]]), np.array([[0.0], [1.0]]))
+    assert cost["central differences"].error < 1e-8

@@ -26,7 +26,7 @@ EAGER = {
     *(f"backprop.layers.{file}" for file in ("base", "checked", "input", "block", "chain")),
     *("backprop.layers.held", "backprop.layers.returned"),
     *(f"backprop.layers.{file}" for file in ("embedding", "scaling", "standardization")),
-    *(f"backprop.layers.{file}" for file in ("along_axes", "regularization")),
+    "backprop.layers.along_axes",
 }
 """All that ``import backprop`` loads of those folders."""
 

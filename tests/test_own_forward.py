@@ -84,3 +84,47 @@ def test_another_name_of_the_learning_rate():
         optimizer.lr *= 0.5
     with pytest.raises(AttributeError, match="nobody reads 'lr' of Adam: set learning_rate"):
         optimizer.lr = 0.5
+
+
+class Tripling(bp.Sequential):
+    """Learns three times as quickly."""
+
+    def backpropagate(self, delta):
+        return super().backpropagate(3 * delta)
+
+
+@pytest.mark.parametrize(("layers", "loss", "y"), CASES, ids=lambda case: str(case)[:20])
+def test_activations_go_by_a_forward_of_ones_own(layers, loss, y):
+    model = Doubling([layer.copy() if layer.input_shape else layer for layer in layers], seed=0)
+    model.compile("sgd", loss)
+    model.fit(X, y, verbose=0)
+    plain = bp.Sequential([layer.copy() for layer in model.layers])
+    plain.build((None, 3))
+    found, expected = model.activations(X), plain.activations(2 * X)
+    assert list(found) == list(expected)
+    for name, output in found.items():
+        np.testing.assert_allclose(output, expected[name], rtol=1e-6)
+    np.testing.assert_allclose(output, model.predict(X), rtol=1e-6)
+    assert len(model.activations(R.standard_normal((30000, 3)))[name]) == 30000
+
+
+def test_what_is_made_of_the_layers_alone_refuses_a_pass_of_ones_own(tmp_path):
+    pytest.importorskip("onnx")
+    for kind, name in ((Doubling, "forward"), (Tripling, "backpropagate")):
+        model = kind([bp.Input(3), Dense(1)], seed=0)
+        model.compile("sgd", "mse")
+        with pytest.raises(TypeError, match=rf"{kind.__name__} has a {name} of its own, but expla"):
+            model.explain(X[:2], NUMBERS[:2])
+    with pytest.raises(TypeError, match=r"Doubling has a forward .* the file would hold"):
+        Doubling([bp.Input(3), Dense(1)]).export(tmp_path / "m.onnx")
+    model.export(tmp_path / "m.onnx")  # what is predicted is not changed by another way back
+    assert [each.name for each in tmp_path.iterdir()] == ["m.onnx"]
+
+
+def test_a_forward_that_is_set_on_a_model_is_evaluated():
+    model = bp.Sequential([bp.Input(3), Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    twice = 4 * model.evaluate(X, 0 * NUMBERS)
+    forward = model.forward
+    model.forward = lambda X, training=False: 2 * forward(X, training)
+    assert model.evaluate(X, 0 * NUMBERS) == pytest.approx(twice, rel=1e-6)

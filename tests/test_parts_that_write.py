@@ -13,6 +13,23 @@ Y = RNG.normal(size=(20, 3)).astype("float32")
 W = RNG.uniform(1, 2, 20).astype("float32")
 
 
+class KeptSlope(bp.losses.Loss):
+    """ℓ = Σ_k c_k ŷ_k: the derivative is the same array for ever, or a view of one."""
+
+    def __init__(self, view):
+        super().__init__()
+        self.slope = np.array([1.0, 2.0, 4.0], "float32")
+        self.view = view
+
+    def values(self, prediction, target):
+        if not self.view and self.slope.ndim == 1:
+            self.slope = np.tile(self.slope, (len(prediction), 1))
+        return (prediction * self.slope).sum(axis=-1)
+
+    def gradient(self, prediction, target):
+        return np.broadcast_to(self.slope, prediction.shape) if self.view else self.slope
+
+
 class Writing(bp.metrics.Metric):
     def reset(self):
         self.total = 0.0
@@ -116,6 +133,15 @@ def test_a_loss_that_writes_into_what_it_gets_changes_nothing_else():
     ((_, *right), _), ((_, *found), _) = trained(False), trained(True)
     assert np.isfinite(right).all()
     assert np.isfinite(found).all()
+
+
+@pytest.mark.parametrize("view", [False, True])
+def test_the_derivative_that_a_loss_returns_stays_the_losss(view):
+    loss = KeptSlope(view)
+    for _ in range(3):
+        E = float((W * (X[:, :3] @ [1, 2, 4])).mean())
+        assert loss.forward(X[:, :3], Y, W) == pytest.approx(E, rel=1e-5)
+        np.testing.assert_allclose(loss.backward(), np.outer(W, [1, 2, 4]) / 20, rtol=1e-6)
 
 
 @pytest.mark.parametrize("where", LAYERS)

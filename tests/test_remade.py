@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 import backprop as bp
-from backprop.layers import Chain, Dense, Layer
+from backprop.layers import (
+    Chain,
+    Dense,
+    Dropout,
+    Layer,
+    LayerNormalization,
+    MultiHeadAttention,
+    TransformerBlock,
+)
+from backprop.layers.block import backward_through, forward_through
 from backprop.losses import Loss
 from backprop.metrics import MeanMetric
 from backprop.optimizers import SGD
@@ -62,6 +71,50 @@ class TwicePenalty(Regularizer):
 
     def gradient(self, W):
         return 2 * self.of[1]["b"] * W
+
+
+class Fixed(Dense):
+    """Decides on an argument that the base class takes; another one is popped and kept."""
+
+    def __init__(self, units, **others):
+        self.factor = others.pop("factor", 2)
+        super().__init__(units, use_bias=False, **others)
+
+
+class Other(Dense):
+    """Has another default than the base class, for an argument that it hands on."""
+
+    def __init__(self, **others):
+        others.setdefault("use_bias", False)
+        super().__init__(**others)
+
+
+class Popped(Times):
+    """Keeps what it is given, but not under its name."""
+
+    def __init__(self, **others):
+        self._factor = others.pop("by", 1) * sum(others.pop("more", [1]))
+        super().__init__(**others)
+
+    @property
+    def factor(self):
+        return self._factor
+
+
+class Listed(Times):
+    def __init__(self, *factors, name=None):
+        super().__init__(name)
+        self.factor = sum(factors)
+
+
+class Robust(bp.losses.Huber):
+    def __init__(self, **others):
+        super().__init__(**others)
+
+
+class Steps(SGD):
+    def __init__(self, learning_rate=0.1, **others):
+        super().__init__(learning_rate, **others)
 
 
 def trained(*layers, loss="mse", metrics=None, optimizer="sgd"):
@@ -150,3 +203,231 @@ def test_right_parts_are_saved(tmp_path):
     kinds = (Right, Counting, Rate, OwnSGD, half)
     loaded = bp.load_model(tmp_path / "m.npz", {kind.__name__: kind for kind in kinds})
     np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+
+
+def changed(layer, **settings):
+    for name, value in settings.items():
+        setattr(layer, name, value)
+    return layer
+
+
+@pytest.mark.parametrize("make", [
+    lambda: Fixed(3, factor=7, kernel_regularizer="l2"),
+    lambda: changed(Fixed(3), kernel_regularizer=bp.regularizers.L2(0.5)),
+    lambda: Other(units=3),
+    lambda: Other(units=3, use_bias=True, name="mine"),
+    lambda: Popped(by=3),
+    lambda: Popped(by=2, more=[1, 2]),
+    lambda: Listed(2, 3),
+    lambda: Chain([Listed(2, 3), Fixed(2)]),
+])  # fmt: skip
+def test_arguments_that_a_class_hands_on_or_pops_come_back(make, tmp_path):
+    model = trained(make(), loss=Robust(delta=3.0), optimizer=Steps(0.01, momentum=0.5))
+    model.save(tmp_path / "m.npz")
+    custom = {kind.__name__: kind for kind in (Fixed, Other, Popped, Listed, Robust, Steps)}
+    again = bp.load_model(tmp_path / "m.npz", custom)
+    assert (again.loss.delta, again.optimizer.momentum) == (3.0, 0.5)
+    assert again.evaluate(X, Y) == model.evaluate(X, Y)  # with the penalties
+    assert [layer.name for layer in again.layers] == [layer.name for layer in model.layers]
+    assert getattr(again.layers[0], "factor", None) == getattr(model.layers[0], "factor", None)
+
+
+def test_what_is_handed_on_and_kept_nowhere_is_named(tmp_path):
+    class Shaped(Popped):
+        def __init__(self, **others):
+            self._made = others.pop("function")(2)
+            super().__init__(**others)
+
+    class Several(Popped):
+        def __init__(self, *functions):
+            super().__init__()
+
+    with pytest.raises(TypeError, match="Shaped takes the argument 'function', but has no attrib"):
+        trained(Shaped(function=np.ones)).save(tmp_path / "m.npz")
+    with pytest.raises(TypeError, match="Several takes arguments without names, one of which is"):
+        trained(Several(np.ones)).save(tmp_path / "m.npz")
+
+
+@pytest.mark.parametrize("where", ["__init__", "make_parameters"])
+def test_an_error_of_a_class_of_ones_own_is_shown_when_a_file_is_loaded(where, tmp_path):
+    class Fragile(Times):
+        factor = 2
+
+        def __init__(self, name=None):
+            self.fail("__init__")
+            super().__init__(name)
+
+        def make_parameters(self, input_shape):
+            self.fail("make_parameters")
+
+        def fail(self, here):
+            if here in broken:
+                {}["of their own"]
+
+    broken = []
+    trained(Fragile()).save(tmp_path / "m.npz")
+    broken.append(where)
+    with pytest.raises((KeyError, ValueError), match="of their own") as caught:
+        bp.load_model(tmp_path / "m.npz", {"Fragile": Fragile})
+    assert not isinstance(caught.value, bp.CorruptFileError)
+    if where == "__init__":
+        assert "Fragile(name='fragile_1'), which cannot be made again: KeyErr" in str(caught.value)
+        assert isinstance(caught.value.__cause__, KeyError)
+
+
+class Making(bp.layers.Block):
+    """Makes its layers itself, some when it is made and the others when it is built."""
+
+    def __init__(self, units, name=None):
+        super().__init__(name)
+        self.units = units
+        self.adopt(Chain([Dense(units), LayerNormalization(), Dropout(0.1)]))
+
+    def make_parameters(self, input_shape):
+        if len(self.children) < 2:
+            self.adopt(TransformerBlock(1, self.units, dropout=0.1))
+        shape = input_shape
+        for child in self.children:
+            shape = self.build_child(child, shape)
+
+    def output_shape(self, input_shape):
+        return (*input_shape[:-1], self.units)
+
+    def forward(self, X, training=False, mask=None):
+        return forward_through(self.children, X, training)
+
+    def backward(self, delta):
+        return backward_through(self.children, delta)
+
+
+STEPS, LABELS = np.random.default_rng(1).standard_normal((2, 8, 5, 3)).astype("float32")
+
+
+def making(built):
+    model = bp.Sequential([*([bp.Input((5, 3))] if built else []), Making(3)], seed=0)
+    model.compile("adam", "mse")
+    if built:
+        model.fit(STEPS, LABELS, verbose=0)
+    return model
+
+
+def trains_alike(model, path):
+    model.save(path)
+    again = bp.load_model(path, {"Making": Making})
+    (one, other) = (each.fit(STEPS, LABELS, epochs=2, verbose=0) for each in (model, again))
+    assert one.history == other.history
+    np.testing.assert_array_equal(model.predict(STEPS), again.predict(STEPS))
+    return again
+
+
+@pytest.mark.parametrize("built", [False, True])
+def test_settings_of_layers_that_a_block_makes_itself_are_in_the_file(built, tmp_path):
+    model = making(built)
+    for layer in model.layers[0].inside():
+        if isinstance(layer, LayerNormalization):
+            layer.epsilon = 0.3
+        elif isinstance(layer, Dropout):
+            layer.rate = 0.5
+    first = model.get_layer("making_1.chain_1.dense_1")
+    first.trainable = False
+    if not built:
+        first.kernel_regularizer = bp.regularizers.L2(0.3)
+    again = trains_alike(model, tmp_path / "m.npz")
+    for one, other in zip(model.layers[0].inside(), again.layers[0].inside(), strict=True):
+        assert one.trainable == other.trainable
+        assert getattr(one, "epsilon", None) == getattr(other, "epsilon", None)
+
+
+def test_what_is_changed_in_a_copy_before_it_is_built_is_in_the_file_too(tmp_path):
+    copied = making(True).layers[0].copy()
+    heads = next(part for part in copied.inside() if isinstance(part, MultiHeadAttention))
+    heads.dropout = 0.6  # which cannot be changed once it is built
+    model = bp.Sequential([bp.Input((5, 3)), copied], seed=1)
+    model.compile("sgd", "mse")
+    trains_alike(model, tmp_path / "m.npz")
+
+
+class Multiplying(bp.Sequential):
+    """f(k X), with one argument that is kept and one that is popped."""
+
+    def __init__(self, layers=(), seed=None, dtype="float32", k=1.0, **others):
+        self.more = others.pop("more", 1.0)
+        super().__init__(layers, seed=seed, dtype=dtype)
+        self.k = k
+
+    def forward(self, X, training=False):
+        return super().forward(self.k * self.more * np.asarray(X), training)
+
+
+class Growing(bp.Sequential):
+    """Puts a layer before those that it is given, also when it is made again."""
+
+    def __init__(self, layers=(), seed=None, dtype="float32"):
+        super().__init__([Dense(2), *layers], seed=seed, dtype=dtype)
+
+
+class Forgetting(bp.Sequential):
+    """Takes the first of its layers alone."""
+
+    def __init__(self, layers=(), seed=None, dtype="float32"):
+        super().__init__(list(layers)[:1], seed=seed, dtype=dtype)
+
+
+def test_arguments_of_a_model_class_come_back(tmp_path):
+    model = Multiplying([Dense(1)], seed=0, k=3.0, more=2.0)
+    model.compile("sgd", "mse")
+    model.fit(X, Y, verbose=0)
+    model.save(tmp_path / "m.npz")
+    again = bp.load_model(tmp_path / "m.npz", {"Multiplying": Multiplying})
+    assert (again.k, again.more) == (3.0, 2.0)
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+
+
+def test_a_model_class_that_would_make_other_layers_is_found_when_it_is_saved(tmp_path):
+    with pytest.raises(TypeError, match=r"Growing cannot be saved, .* two layers are called"):
+        Growing([Dense(1)]).save(tmp_path / "m.npz")
+    model = Forgetting([Dense(1)])
+    model.add(Dense(2))
+    with pytest.raises(
+        TypeError, match=r"Forgetting cannot be saved, .* have the layers dense_1\)"
+    ):
+        model.save(tmp_path / "m.npz")
+    assert not list(tmp_path.iterdir())
+
+
+class Running(Times):
+    """Y = X − m, where m is a running mean that is kept in an attribute alone."""
+
+    factor = 1.0
+
+    def __init__(self, name=None):
+        super().__init__(name)
+        self.mean = 0.0
+
+    def forward(self, X, training=False):
+        if training:
+            self.mean = 0.9 * self.mean + 0.1 * X.mean(axis=0)
+        return X - self.mean
+
+
+class Registered(Running):
+    def make_parameters(self, input_shape):
+        self.moving = self.add_parameter("mean", input_shape, "zeros", learned=False)
+
+    def forward(self, X, training=False):
+        if training:
+            self.moving.value[...] = 0.9 * self.moving.value + 0.1 * X.mean(axis=0)
+        return X - self.moving.value
+
+
+@pytest.mark.parametrize("around", [lambda layer: layer, lambda layer: Chain([layer])])
+def test_what_a_layer_keeps_in_attributes_alone_is_warned_of(around, tmp_path):
+    model = trained(around(Running()))
+    with pytest.warns(
+        RuntimeWarning, match=r"Running 'running_1' will .* attributes, self\.mean, is in"
+    ):
+        model.save(tmp_path / "m.npz")
+    model = trained(around(Registered()))
+    model.save(tmp_path / "m.npz")
+    again = bp.load_model(tmp_path / "m.npz", {"Registered": Registered})
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))

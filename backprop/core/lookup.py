@@ -5,8 +5,10 @@ import inspect
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from inspect import Parameter
+from inspect import CO_VARARGS, CO_VARKEYWORDS, Parameter
 from typing import Any, TypeGuard, TypeVar
+
+from numpy import generic
 
 T = TypeVar("T")
 
@@ -196,6 +198,38 @@ def arguments_of(made: object) -> list[str]:
         if not any(p.kind is p.VAR_KEYWORD for p in given):
             break
     return names
+
+
+def own_arguments(kind: type) -> list[Parameter]:
+    """The arguments of a class's constructor that have names, none of those it hands on."""
+    given = inspect.signature(kind).parameters.values()
+    return [p for p in given if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+
+
+def other_arguments(
+    kind: Any, given: Sequence[object], named: Mapping[str, object]
+) -> tuple[list[Any], dict[str, Any]] | None:
+    """What of a call a constructor takes as ``*args`` and ``**others``; None if it has neither.
+
+    Where files are to have it, nobody else may know it. In the place of what is no number, text or
+    list of such stands ``...``.
+    """
+    code = getattr(kind.__init__, "__code__", None)
+    if code is None or not code.co_flags & (CO_VARARGS | CO_VARKEYWORDS):
+        return None
+    own = own_arguments(kind)
+    n = sum(p.kind is not p.KEYWORD_ONLY for p in own)
+    names = {p.name for p in own}
+    others = {name: value for name, value in named.items() if name not in names}
+    return [*map(if_plain, given[n:])], {name: if_plain(each) for name, each in others.items()}
+
+
+def if_plain(value: Any) -> Any:
+    """A copy of a number, a text, None, or a list or tuple of such; of anything else ``...``."""
+    if isinstance(value, list | tuple):
+        found = type(value) in (list, tuple) and [if_plain(each) for each in value]
+        return ... if found is False or ... in found else type(value)(found)
+    return value if value is None or isinstance(value, bool | int | float | str | generic) else ...
 
 
 def takes(kind: type, name: str) -> bool:

@@ -12,7 +12,7 @@ from types import FunctionType
 from typing import Any, Self
 
 from backprop.core.buffers import Buffers, writable
-from backprop.core.lookup import NOT_TAKEN, arguments_of, check_call, takes
+from backprop.core.lookup import NOT_TAKEN, arguments_of, check_call, other_arguments, takes
 
 PACKAGE = __name__.partition(".")[0]
 
@@ -143,7 +143,11 @@ class Settings:
     def __new__(cls, *given: Any, **named: Any) -> Self:  # noqa: D102
         if cls.of_package and not cls.any_name:
             check_call(cls, given, named)
-        return super().__new__(cls)
+        made = super().__new__(cls)
+        others = None if cls.of_package else other_arguments(cls, given, named)
+        if others is not None:
+            vars(made)["_others"] = others
+        return made
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -212,9 +216,9 @@ class Settings:
         """
 
 
-def from_package(kind: type) -> bool:
-    """Whether the package defines this class."""
-    return kind.__module__.partition(".")[0] == PACKAGE
+def from_package(kind: Any) -> bool:
+    """Whether the package defines this class, function or method."""
+    return str(kind.__module__).partition(".")[0] == PACKAGE
 
 
 def finished(made: Any) -> bool:

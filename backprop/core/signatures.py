@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 
 from backprop.core.lookup import is_function
 from backprop.core.settings import from_package
+from backprop.core.taken import check_names
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -115,16 +116,20 @@ def check_call_by_name(given: Any, names: Mapping[str, Any], name: str, *first: 
         raise TypeError(f"{name} is called as {name}({written}), {takes}.") from None
 
 
-def check_methods(made: Any, methods: Mapping[str, str], attribute: str = "") -> None:
+def check_methods(
+    made: Any, methods: Mapping[str, str], attribute: str = "", base: type = object
+) -> None:
     """Checks how the methods of an object take their arguments, unless its class is ours.
 
     Args:
         made: The object.
         methods: The arguments of each method, as they are written: ``{"forward": "X, training"}``.
         attribute: One that the base class's constructor sets, if it sets any.
+        base: The base class, if it keeps something in attributes (see ``core.taken``).
 
     Raises:
-        TypeError: A method takes others, or the base class's constructor has not been called.
+        TypeError: A method takes others, or the base class's constructor has not been called; or
+            the class has something else under a name that its base class needs.
     """
     kind = type(made)
     if from_package(kind):
@@ -134,6 +139,7 @@ def check_methods(made: Any, methods: Mapping[str, str], attribute: str = "") ->
             f"{kind.__name__}.__init__ must call super().__init__() in its first line: what that "
             f"sets is missing."
         )
+    check_names(made, base)
     for name, written in methods.items():
         method, n = getattr(made, name), count(written)
         if not callable(method):

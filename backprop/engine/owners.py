@@ -34,8 +34,9 @@ def training(model: object, verb: str, callbacks: object = ()) -> Iterator[None]
     owner = _owners.setdefault(id(model), me)  # one step of the interpreter: one thread wins
     if owner[0] != me[0]:
         raise RuntimeError(
-            f"{verb} was called while fit or train_on_batch trains this model in another thread, "
-            f"{owner[1]!r}: wait until that has ended, or train a copy, copy.deepcopy(model)."
+            f"{verb} was called while fit or train_on_batch trains this model, or a pass with "
+            f"training=True is made by it, in another thread, {owner[1]!r}: wait until that has "
+            f"ended, or take a copy, copy.deepcopy(model)."
         )
     try:
         if len(_owners) > 1 and owner is me:

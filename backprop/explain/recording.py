@@ -18,7 +18,7 @@ from backprop.layers import Activation, Chain, Layer
 from backprop.layers.block import outputs_through
 from backprop.losses import Loss
 from backprop.losses.formula import Formula
-from backprop.protocol import Model, check_model
+from backprop.protocol import Model, check_layers_alone, check_model
 from backprop.training.divergence import quietly
 
 
@@ -39,6 +39,7 @@ def record_pass(model: Explainable, X: Any, y: Any, sample_weight: Any = None) -
 
     Raises:
         ValueError: The model is not compiled, or the data do not fit it.
+        TypeError: It has a pass of its own.
     """
     model = copy.deepcopy(model)
     data = _check(model, X, y, sample_weight)
@@ -190,6 +191,7 @@ def _loss_parts(
 def _check(model: Explainable, X: Any, y: Any, sample_weight: Any) -> Data:
     """The data as the model takes them, a single sample as a batch of one; builds the model."""
     check_model(model)
+    check_layers_alone(model, "explain shows", "forward", "backward", "backpropagate")
     check_labels(X, model.feature_names, "X")
     loss = model.loss
     X = to_array(X, "X")

@@ -141,7 +141,8 @@ def compare_costs(model: Model, X: Array, y: Array, max_passes: int) -> Gradient
     theta, loss = model.parameters.values, model.loss
 
     def evaluate() -> float:
-        return loss.compute(model.forward(X, training=True), y, None)
+        E = loss.compute(model.forward(X, training=True), y, None)
+        return E + model.penalty() + model.activity_penalty()
 
     def backpropagate() -> Array:
         evaluate()

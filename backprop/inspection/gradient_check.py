@@ -98,10 +98,11 @@ def check_gradients(
 
     twin = with_spoilt_buffers(in_dtype(built, np.float64))
     inputs = data.X.astype(np.float64)
+    weight = copy.copy(twin.weigh(inputs, data.weight))  # padded steps count for nothing
 
     def evaluate() -> float:
         prediction = twin.forward(inputs, training=True)
-        loss = twin.loss.compute(prediction, data.y, data.weight) + twin.penalty()
+        loss = twin.loss.compute(prediction, data.y, weight) + twin.penalty()
         return loss + twin.activity_penalty()
 
     real = Function(evaluate, tensors_of(twin.parameters, inputs), generators(twin))
@@ -116,7 +117,7 @@ def check_gradients(
             for layer in twin.body:  # a model's own forward takes real numbers alone
                 A = branching_as_real(layer.forward(A, training=True))
             prediction = twin.loss.predict(A, training=True)
-            loss = twin.loss.compute(prediction, data.y, data.weight) + twin.penalty()
+            loss = twin.loss.compute(prediction, data.y, weight) + twin.penalty()
             return loss + twin.activity_penalty()
 
         return Function(evaluate, tensors_of(twin.parameters, inputs), generators(twin))

@@ -24,8 +24,9 @@ def layer_outputs(chain: Chain, X: Array) -> dict[str, Array]:
         {'relu_1': array([[0., 0.]]), 'tanh_1': array([[0., 0.]])}
     """
     check_model(chain, "chain")
-    if hasattr(chain, "activations"):  # a model, whose last activation may be joined with its loss
-        outputs: dict[str, Array] = chain.activations(X)
+    activations = getattr(chain, "activations", None)
+    if activations is not None:  # a model, whose last activation may be joined with its loss
+        outputs: dict[str, Array] = activations(X)
         return outputs
     found: dict[str, Array] = {}
     twin = deepcopy(chain)
@@ -40,4 +41,4 @@ def layer_outputs(chain: Chain, X: Array) -> dict[str, Array]:
     for way, layer in walk(twin.layers):
         vars(layer)["forward"] = watched(way, layer.forward)
     twin.forward(X)
-    return {way: found[way] for way, _ in walk(twin.layers)}
+    return {way: found[way] for way, _ in walk(twin.layers) if way in found}

@@ -22,6 +22,7 @@ from backprop.layers.returned import (
     check_shape_of_outputs,
     check_size,
     check_unchanged,
+    collect_own,
     copy_at_first,
 )
 
@@ -151,7 +152,7 @@ def check_own_methods(layer: Layer) -> None:
     Raises:
         TypeError: A method takes others, or the constructor of ``Layer`` has not been called.
     """
-    check_methods(layer, METHODS, "parameters")
+    check_methods(layer, METHODS, "parameters", Layer)
     if not layer.of_package and type(layer).forward is Activation.forward:
         check_functions(layer)
 
@@ -207,6 +208,8 @@ def outputs_through(
             check_shape_of_outputs(layer, X, Y)
             if training:
                 vars(layer)["_received"] = X.shape
+            elif layer.penalizes:
+                collect_own(layer, X, masked)
         if mask is not None or layer.makes_mask:
             mask = layer.output_mask(X, mask)
             if mask is not None and mask.shape != Y.shape[: mask.ndim]:

@@ -68,6 +68,7 @@ class CheckedLayer(Settings):
         adjustable: The arguments of the constructor that may be changed when the layer is built.
         takes_mask: Whether ``forward`` takes a ``mask`` ``(N, T)``, False where a step is padded.
         penalizes: Whether a training pass leaves what it adds to the loss in ``penalty``.
+        collects: Whether ``forward`` itself adds the penalty of inference to what is collected.
         random: Whether training draws random numbers, as ``self._rng`` does; LBFGS refuses that.
         over_samples: Whether what training makes of a sample depends on the rest of the batch.
         makes_mask: Whether ``output_mask`` makes a mask from the layer's input.
@@ -86,7 +87,8 @@ class CheckedLayer(Settings):
     """
 
     accepts_sparse = random = runs_own_code = linear = rearranges = False
-    takes_any_size = takes_mask = makes_mask = penalizes = over_samples = of_images = False
+    takes_any_size = takes_mask = makes_mask = over_samples = of_images = False
+    penalizes = collects = False
     any_length = 0
     link: str | None = None
     interval: Interval | None = None

@@ -2,14 +2,11 @@
 
 In training a layer leaves its penalty in itself, as it does all else. In inference it changes
 nothing in itself, since threads may predict on one model at once: it adds the penalty to what
-``collected`` has begun in the same thread.
+``collected`` has begun in the same thread (see ``layers.returned``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -17,8 +14,7 @@ import numpy as np
 from backprop.core.checks import check_number
 from backprop.core.types import Array, as_floats
 from backprop.layers.base import Layer
-
-_found: ContextVar[list[float] | None] = ContextVar("found", default=None)
+from backprop.layers.returned import inferred
 
 
 class ActivityRegularization(Layer):
@@ -45,7 +41,7 @@ class ActivityRegularization(Layer):
 
     adjustable = ("l1", "l2")
     any_length = 2
-    takes_mask = penalizes = over_samples = True
+    takes_mask = penalizes = over_samples = collects = True
     formulas = {
         "Y": "{x}",
         "dX": "{delta} + ({self.l1:g} sign({x}) + {self.twice_l2:g} {x}) / N",
@@ -75,7 +71,7 @@ class ActivityRegularization(Layer):
         if mask is not None:
             mask = mask.reshape(*mask.shape, *[1] * (X.ndim - mask.ndim))  # (N, T) -> (N, T, 1, …)
         if not training:
-            found = _found.get()
+            found = inferred.get()
             if found is not None:
                 found.append(float(self.omega(X, mask, np.empty_like(X))))
             return X.copy()
@@ -107,14 +103,3 @@ class ActivityRegularization(Layer):
         np.multiply(S, np.abs(X), out=S)
         total += np.add.reduce(S, axis=None) * self.l2
         return total / len(X)
-
-
-@contextmanager
-def collected() -> Iterator[list[float]]:
-    """The penalties of the inference passes that the same thread makes meanwhile."""
-    found: list[float] = []
-    token = _found.set(found)
-    try:
-        yield found
-    finally:
-        _found.reset(token)

@@ -1,6 +1,10 @@
-"""Checks of what layers of the user's own return, and of what they leave as it was."""
+"""What layers of the user's own return, leave as it was, and add to the loss."""
 
 import weakref
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -10,6 +14,9 @@ from backprop.core.checks import is_row
 from backprop.core.errors import ShapeError, check_room
 from backprop.core.types import Array, Shape
 from backprop.layers.base import Layer
+
+inferred: ContextVar[list[float] | None] = ContextVar("inferred", default=None)
+"""The penalties of inference, where somebody collects them."""
 
 _inputs: dict[int, "weakref.ref[Array]"] = {}
 """By the ids of layers whose ``backward`` is to be looked at: the inputs of their ``forward``."""
@@ -140,3 +147,26 @@ def check_unchanged(
             f"array, or compute in a copy."
         )
     vars(layer)["_looked_at"].add(call)
+
+
+@contextmanager
+def collected() -> Iterator[list[float]]:
+    """The penalties of the inference passes that the same thread makes meanwhile."""
+    found: list[float] = []
+    token = inferred.set(found)
+    try:
+        yield found
+    finally:
+        inferred.reset(token)
+
+
+def collect_own(layer: Layer, X: Array, masked: Mapping[str, Array]) -> None:
+    """Adds the penalty of a layer of the user's own, if somebody collects those of inference.
+
+    It is what a training pass leaves in a copy of the layer.
+    """
+    found = inferred.get()
+    if found is not None and not layer.collects:
+        twin: Any = deepcopy(layer)
+        twin.forward(X, True, **masked)
+        found.append(float(twin.penalty))

@@ -209,7 +209,9 @@ class CheckedLoss(Settings):
         return "c" if self._prediction.dtype.kind == "c" else "fiub"
 
     def checked_gradient(self, gradient: Array) -> Array:
-        """What ``gradient`` returned, looked at if the loss is the user's own.
+        """What ``gradient`` returned; of a loss of the user's own a copy, once it is looked at.
+
+        The weights are multiplied to it, and such a loss may keep it, or return a view.
 
         Raises:
             TypeError: It is no array of floats.
@@ -220,6 +222,7 @@ class CheckedLoss(Settings):
             if not is_array(gradient, shape, "f"):
                 what = f"∂ℓ/∂prediction in floats, shape {shape} as the predictions"
                 raise misshaped(self, "gradient", gradient, what)
+            return gradient.copy()
         return gradient
 
     def check_ending(self, last: Any) -> None:

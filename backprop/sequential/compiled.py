@@ -12,6 +12,7 @@ from backprop.core.frozen import FixedList
 from backprop.core.settings import Checked
 from backprop.core.signatures import answered
 from backprop.core.types import Array, DTypeLike
+from backprop.engine import owners
 from backprop.layers import Input, Layer
 from backprop.layers.block import activity_penalty, backward_through
 from backprop.layers.chain import ending, unfold
@@ -78,6 +79,23 @@ class CompiledNetwork(Network):
             head = head_of([layer], self._given_loss)
         super().add(layer)
         self._set_head(head)
+
+    def __call__(self, X: Array, training: bool = False) -> Array:
+        """``forward``, as Keras and PyTorch write it; no later call changes what it returns.
+
+        Raises:
+            RuntimeError: Another thread trains the model, or makes such a pass: in training the
+                layers keep what ``backward`` needs.
+
+        Example:
+            >>> model = bp.Sequential([bp.layers.Dropout(0.5, seed=0)])
+            >>> model(np.ones((1, 4)), training=True)
+            array([[2., 2., 2., 0.]], dtype=float32)
+        """
+        if not check_flag(training, "training"):
+            return self.forward(X)
+        with owners.training(self, "model(X, training=True)"):
+            return self.forward(X, True).copy()
 
     @answered
     def compile(

@@ -13,7 +13,6 @@ from backprop.core.checks import check_flag, check_list
 from backprop.core.errors import DivergenceError
 from backprop.core.frames import check_labels
 from backprop.core.signatures import answered
-from backprop.core.types import Array
 from backprop.data.sources import check, evaluation_source
 from backprop.data.training import warn_of_numbers
 from backprop.engine.owners import training
@@ -81,17 +80,6 @@ class Sequential(CompiledNetwork):
             self.looked_at = frozenset()
             if self._optimizer is not None:
                 self._optimizer.reset()
-
-    def __call__(self, X: Array, training: bool = False) -> Array:
-        """``forward``, as Keras and PyTorch write it; no later call changes what it returns.
-
-        Example:
-            >>> model = bp.Sequential([bp.layers.Dropout(0.5, seed=0)])
-            >>> model(np.ones((1, 4)), training=True)
-            array([[2., 2., 2., 0.]], dtype=float32)
-        """
-        output = self.forward(X, check_flag(training, "training"))
-        return output.copy() if training else output
 
     @answered
     def fit(

@@ -26,7 +26,7 @@ from backprop.layers.block import entrance, forward_through, mask_through, takes
 from backprop.layers.held import distinct, warn_of_held
 from backprop.layers.input import check_brackets
 from backprop.losses import Loss
-from backprop.sequential.prediction import batch_of, predict
+from backprop.sequential.prediction import batch_of, passing, predict
 from backprop.sequential.weights import Weights
 
 
@@ -273,7 +273,7 @@ class Network(Weights):
         check_labels(x, self.feature_names)
         X = check_inputs(x, self.input_shape, self._some_layers(), "x", self.dtype)
         self.build((None, *X.shape[1:]))
-        return inspection.layer_outputs(self._chain, X.astype(self.dtype, copy=False))
+        return inspection.layer_outputs(passing(self), X.astype(self.dtype, copy=False))
 
     @property
     def input_shape(self) -> Shape | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from copy import deepcopy
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from backprop.core.checks import check_integer, check_list
 from backprop.core.errors import ShapeError
 from backprop.core.frames import check_labels
 from backprop.core.ranges import check_finite, check_overflow
+from backprop.core.settings import from_package
 from backprop.core.spare import same_memory
 from backprop.core.types import Array, Shape, is_sparse
 from backprop.data.inputs import as_csr, as_inputs, surely_finite
@@ -24,7 +27,7 @@ from backprop.engine.forward import in_parts
 from backprop.engine.predictions import predictions_of
 from backprop.engine.threads import single_blas_threads
 from backprop.layers import Layer
-from backprop.layers.block import shape_through, takes
+from backprop.layers.block import forward_through, shape_through, takes
 from backprop.training.divergence import quietly, warn_of_overflow
 from backprop.training.progress import progress
 
@@ -190,6 +193,20 @@ def batch_of(network: Any, x: Any) -> Array:
         check_overflow(X, "X holds", network.dtype)
     batch: Array = X.astype(network.dtype, copy=False)
     return batch
+
+
+def passing(network: Any) -> Any:
+    """What makes a pass through all layers of a network, one after the other and of X as a whole.
+
+    It is the network's chain, or where ``forward`` is the user's own a copy of the network, in
+    which a last layer that is joined with the loss is asked as well.
+    """
+    if from_package(network.forward):
+        return network._chain
+    twin = deepcopy(network)
+    infer = partial(forward_through, twin.layers)
+    vars(twin).update(_head=None, infer=infer, activations=None)
+    return twin
 
 
 def build_for(network: Any, X: Array) -> None:

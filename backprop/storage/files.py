@@ -13,9 +13,11 @@ there are not read at all.
 import math
 import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader
+from traceback import walk_tb
 from typing import Any
 
 import numpy as np
@@ -167,10 +169,19 @@ def belief(path: FilePath) -> Iterator[None]:
     except WRONG_TYPES as error:
         if isinstance(error, ValueError) and repr(os.fsdecode(path)) in str(error):
             raise  # it says already what is wrong with which file
+        if comes_from_others(error):
+            raise  # a class of the user's own, which the file is not to blame for
         raise CorruptFileError(
             f"{os.fsdecode(path)!r} is damaged, or of a version that was never published: what it "
             f"holds does not fit together ({type(error).__name__}: {error})."
         ) from error
+
+
+def comes_from_others(error: BaseException) -> bool:
+    """Whether code raised it, or called what did, that is neither ours nor NumPy's or Python's."""
+    frames = (frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__))
+    known = {"backprop", "numpy", *sys.stdlib_module_names}
+    return any(name.partition(".")[0] not in known for name in frames)
 
 
 # ------------------------------------------------------------------- trees as JSON, and back

@@ -1,53 +1,25 @@
 """Model files: one ``.npz`` with all that a model is, from which training goes on.
 
-An object is written down as the call that makes it: its class's name and, for every argument of
-the constructor, the attribute of that name. So a layer, loss, metric or schedule of one's own can
-be saved if it keeps its arguments under their names; to load it, hand over its class in
-``custom_objects``. Nothing is pickled, and a file cannot run code: classes are looked up by name in
-the package and in ``custom_objects``, nowhere else.
+The parts of a model are written down as the calls that make them (see ``storage.calls``).
 """
 
 from collections.abc import Mapping
-from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, TypeVar
 
-import numpy as np
-
-from backprop import (
-    constraints,
-    initializers,
-    layers,
-    losses,
-    metrics,
-    optimizers,
-    regularizers,
-    schedules,
-)
 from backprop.core.durable import FilePath, check_file
-from backprop.core.lookup import arguments_of
+from backprop.core.lookup import own_arguments
 from backprop.core.settings import Settings
 from backprop.core.transfer import check_none_kept
 from backprop.layers import Layer
-from backprop.losses import Loss, scikit
+from backprop.losses import Loss
 from backprop.metrics import Metric
 from backprop.optimizers import Optimizer
 from backprop.storage import files, snapshot
-from backprop.storage.remade import check_model_class, check_remade
+from backprop.storage.calls import DICT, describe, find, inside, remake, set_inside
+from backprop.storage.lost import warn_of_lost
+from backprop.storage.remade import check_model, check_model_class
 
 M = TypeVar("M")
-
-FAMILIES = {
-    "layers": layers,
-    "losses": losses,
-    "scikit": scikit,
-    "optimizers": optimizers,
-    "metrics": metrics,
-    "initializers": initializers,
-    "regularizers": regularizers,
-    "constraints": constraints,
-    "schedules": schedules,
-}
-"""Where the package's own classes are looked up: ``layers.Dense``."""
 
 BASES: dict[str, type] = {
     "optimizer": Optimizer,
@@ -56,9 +28,6 @@ BASES: dict[str, type] = {
     "weighted_metrics": Metric,
 }
 """What the arguments of ``compile`` are."""
-
-CLASS, FUNCTION, DTYPE, DICT = "class", "function", "dtype", "dict"
-"""What an object is written down as: a dict with one of these keys."""
 
 
 def save(model: Any, path: FilePath, include_optimizer: bool = True) -> None:
@@ -114,9 +83,40 @@ def description(model: Any) -> dict[str, Any]:
             "weighted_metrics": metrics_of(model, True, known),
         }
     # what could not be made again is to be found now, not when the file is needed
-    for part in (tree["layers"], *(tree["compiled"] or {}).values()):
+    for part in (tree["compiled"] or {}).values():
         remake(part, known, "the model")
+    made = remake(tree["layers"], known, "the model")
+    tree["inside"] = inside(model.layers, made, known)
+    if not model.of_package:
+        tree["arguments"] = others_of(model, known)
+        check_model(model, lambda: new_model(type(model), made, tree, known, "the model"))
+    if model.input_shape is not None:
+        set_inside(made, tree["inside"], known, "the model")
+        warn_of_lost(model.layers, made)
     return tree
+
+
+def others_of(model: Any, known: dict[str, Any]) -> dict[str, Any]:
+    """What the constructor of a model of the user's own takes besides layers, seed and dtype.
+
+    An argument that is kept nowhere has served for making the layers.
+    """
+    names = [p.name for p in own_arguments(type(model))[1:]]
+    passed = vars(model).get("_others", ([], {}))[1]
+    found = {n: getattr(model, n, passed.get(n, ...)) for n in [*names, *passed]}
+    return {
+        name: describe(value, f"{name} of the model", known)
+        for name, value in found.items()
+        if value is not ... and name not in ("seed", "dtype")
+    }
+
+
+def new_model(
+    kind: Any, made: list[Layer], tree: dict[str, Any], custom: Mapping[str, Any], origin: str
+) -> Any:
+    """A model of these layers, neither compiled nor built."""
+    others = remake({DICT: tree.get("arguments", {})}, custom, origin)
+    return kind(made, seed=tree["seed"], dtype=tree["dtype"], **others)
 
 
 def metrics_of(model: Any, weighted: bool, known: dict[str, Any]) -> list[Any]:
@@ -161,169 +161,16 @@ def load(
         if tree["class"] != kind.__name__:
             kind = find(tree["class"], custom, origin)
         made = [remake(layer, custom, origin, Layer) for layer in tree["layers"]]
-        model = kind(made, seed=tree["seed"], dtype=tree["dtype"])
+        settings = tree.get("inside", {})  # which files of older versions have not
+        set_inside(made, settings, custom, origin)
+        model = new_model(kind, made, tree, custom, origin)
         if tree["compiled"] is not None:
             parts = tree["compiled"].items()
             model.compile(**{k: remake(v, custom, origin, BASES[k]) for k, v in parts})
         if tree["input_shape"] is not None:
             model.build((None, *tree["input_shape"]))
+            if set_inside(model.layers, settings, custom, origin):
+                model.reset()  # which builds it again
             snapshot.put_back(model, tree, origin)
     loaded: M = model
     return loaded
-
-
-# ------------------------------------------------------------------- objects as calls, and back
-
-
-def describe(value: Any, what: str, known: dict[str, Any]) -> Any:
-    """A value, or an object as the call that makes it, as a tree for ``core.files``.
-
-    Args:
-        value: What is to be written down.
-        what: What it is, for error messages.
-        known: Collects the classes and functions of the user's own by name.
-
-    Raises:
-        TypeError: It cannot be written down.
-    """
-    if value is None or isinstance(value, bool | int | float | str | np.generic | np.ndarray):
-        return value
-    if isinstance(value, list):
-        return [describe(item, what, known) for item in value]
-    if isinstance(value, tuple):
-        return tuple(describe(item, what, known) for item in value)
-    if isinstance(value, dict):
-        return {DICT: {key: describe(item, what, known) for key, item in value.items()}}
-    if isinstance(value, np.dtype):
-        return {DTYPE: value.name}
-    if isinstance(value, FunctionType) and value.__name__ != "<lambda>":
-        note(value, known)
-        return {FUNCTION: value.__name__}
-    if isinstance(
-        value,
-        FunctionType | BuiltinFunctionType | MethodType | np.ufunc | np.random.Generator | type,
-    ):
-        raise TypeError(
-            f"{what} cannot be saved: it holds {value!r}. Write a function with a name, or an "
-            f"object that keeps its arguments."
-        )
-    return call_of(value, what, known)
-
-
-def call_of(made: Any, what: str, known: dict[str, Any]) -> dict[str, Any]:
-    """The class of an object, and the arguments that its constructor takes from its attributes."""
-    kind = type(made)
-    try:
-        names = arguments_of(made)
-    except ValueError:
-        raise TypeError(f"{what} cannot be saved: it holds {made!r}.") from None
-    arguments: dict[str, Any] = {}
-    for name in names:
-        if not hasattr(made, name):
-            raise TypeError(
-                f"{what} cannot be saved: {kind.__name__} takes the argument {name!r}, but has no "
-                f"attribute of that name: keep it as self.{name}."
-            )
-        arguments[name] = describe(argument_of(made, name), f"{name} of {what}", known)
-    found: dict[str, Any] = {CLASS: name_of(kind), "arguments": arguments}
-    if isinstance(made, Layer):
-        found |= {"name": made.name, "trainable": made._trainable}
-    if "." not in found[CLASS]:
-        note(kind, known)
-        again = remake(found, known, "the model")
-        given, new = ({n: argument_of(each, n) for n in names} for each in (made, again))
-        check_remade(what, kind.__name__, given, new)
-    return found
-
-
-def argument_of(made: Any, name: str) -> Any:
-    """The argument of that name of an object's constructor: its attribute of that name."""
-    value = getattr(made, name)
-    scheduled = isinstance(made, Optimizer) and name == "learning_rate"
-    return made.schedule or value if scheduled else value
-
-
-def note(own: Any, known: dict[str, Any]) -> None:
-    """Adds a class or function of the user's own to those known by name.
-
-    Raises:
-        TypeError: Another one has that name.
-    """
-    name = own.__name__
-    if known.setdefault(name, own) is not own:
-        raise TypeError(
-            f"{known[name]!r} and {own!r} have the same name, so that a file cannot tell one from "
-            f"the other: rename one of them."
-        )
-
-
-def name_of(kind: type) -> str:
-    """``layers.Dense`` for a class of the package, ``Scale`` for one of the user's own."""
-    for family, module in FAMILIES.items():
-        if getattr(module, kind.__name__, None) is kind:
-            return f"{family}.{kind.__name__}"
-    return kind.__name__
-
-
-def remake(value: Any, custom: Mapping[str, Any], origin: str, base: type = object) -> Any:
-    """The inverse of ``describe``.
-
-    Args:
-        value: What ``describe`` made.
-        custom: Classes and functions of the user's own by name.
-        origin: The file, for error messages.
-        base: What the class in the file, or each in a list, was derived from.
-
-    Raises:
-        ValueError: A class is not known, or does not take the arguments that it took.
-    """
-    if isinstance(value, list | tuple):
-        return type(value)(remake(item, custom, origin, base) for item in value)
-    if not isinstance(value, dict):
-        return value
-    if DICT in value:
-        return {key: remake(item, custom, origin) for key, item in value[DICT].items()}
-    if DTYPE in value:
-        return np.dtype(value[DTYPE])
-    if FUNCTION in value:
-        return find(value[FUNCTION], custom, origin)
-    kind = find(value[CLASS], custom, origin)
-    if value[CLASS] in custom and not (isinstance(kind, type) and issubclass(kind, base)):
-        raise ValueError(
-            f"{origin} holds the {base.__name__} {value[CLASS]}, but custom_objects has {kind!r} "
-            f"for it, which is none: pass the class that it was saved with."
-        )
-    arguments = {k: remake(item, custom, origin) for k, item in value["arguments"].items()}
-    try:
-        made = kind(**arguments)
-    except (TypeError, ValueError) as error:
-        shown = ", ".join(f"{k}={item!r}" for k, item in arguments.items())
-        raise ValueError(
-            f"{origin} holds {value[CLASS]}({shown}), which cannot be made again: {error}"
-        ) from error
-    if isinstance(made, Layer) and "name" in value:
-        made.name = value["name"]
-        made.trainable = value["trainable"]
-    return made
-
-
-def find(name: str, custom: Mapping[str, Any], origin: str) -> Any:
-    """A class of the package, or a class or function of the user's own.
-
-    Raises:
-        ValueError: There is none of that name.
-    """
-    family, dot, last = name.partition(".")
-    if not dot:
-        if name not in custom:
-            raise ValueError(
-                f"{origin} holds {name!r}, which is not backprop's: pass "
-                f"custom_objects={{{name!r}: {name}}}."
-            )
-        return custom[name]
-    kind = getattr(FAMILIES.get(family), last, None)
-    if not isinstance(kind, type) or kind.__module__.partition(".")[0] != "backprop":
-        raise ValueError(
-            f"{origin} holds {name}, which this version of backprop does not have: update backprop."
-        )
-    return kind

@@ -10,6 +10,7 @@ from backprop.core.durable import FilePath, replacing
 from backprop.core.errors import NotBuiltError
 from backprop.layers import Sigmoid, Softmax
 from backprop.layers.chain import unfold
+from backprop.protocol import check_layers_alone
 from backprop.storage.onnx_blocks import BLOCKS
 from backprop.storage.onnx_graph import Graph, onnx_package
 from backprop.storage.onnx_images import IMAGES
@@ -35,11 +36,13 @@ def export_onnx(model: Any, path: FilePath, logits: bool = False) -> None:
     Raises:
         ImportError: The package ``onnx`` is not installed.
         NotBuiltError: The model has no layers or weights yet.
-        TypeError: A layer of your own has no method ``onnx`` (see ``Graph``).
+        TypeError: A layer of your own has no method ``onnx`` (see ``Graph``), or the model has a
+            ``forward`` of its own.
         ValueError: Logits are asked for, but no Softmax or Sigmoid stands at the end.
         OSError: The file cannot be written.
     """
     onnx = onnx_package()
+    check_layers_alone(model, "the file would hold", "forward")
     made = onnx_model(model, check_flag(logits, "logits"))
     onnx.checker.check_model(made, full_check=True)
     with replacing(path) as temporary:

@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import NoneType
 from typing import Any
 
@@ -20,11 +20,30 @@ def check_model_class(kind: type) -> None:
     try:
         inspect.signature(kind).bind([], seed=0, dtype="float32")
     except TypeError as error:
-        raise TypeError(
-            f"a {kind.__name__} cannot be saved, as it would be made again by {kind.__name__}"
-            f"(layers, seed=…, dtype=…) ({error}): let a function make a Sequential in the place "
-            f"of the class, or save the weights alone by save_weights."
-        ) from None
+        raise not_again(kind, str(error)) from None
+
+
+def check_model(model: Any, make: Callable[[], Any]) -> None:
+    """Checks that a model of the user's own is made again with the layers that it has.
+
+    Raises:
+        TypeError: It is not.
+    """
+    try:
+        names = [layer.name for layer in make().layers]
+    except Exception as error:  # what the code of others raises may be anything
+        raise not_again(type(model), f"{type(error).__name__}: {error}") from error
+    if names != [layer.name for layer in model.layers]:
+        raise not_again(type(model), f"it would have the layers {', '.join(names)}")
+
+
+def not_again(kind: type, why: str) -> TypeError:
+    """The error that a model of this class could not be made again."""
+    return TypeError(
+        f"a {kind.__name__} cannot be saved, as it would be made again by {kind.__name__}"
+        f"(layers, seed=…, dtype=…) ({why}): let a function make a Sequential in the place "
+        f"of the class, or save the weights alone by save_weights."
+    )
 
 
 def check_remade(what: str, kind: str, given: Mapping[str, Any], found: Mapping[str, Any]) -> None:

@@ -19,7 +19,7 @@ from backprop.core.walk import SIMPLE, holds_only, numbers_of
 from backprop.data.batches import Batch
 from backprop.data.samples import warn_if_none_counts
 from backprop.layers.block import forward_through
-from backprop.layers.regularization import collected
+from backprop.layers.returned import collected
 from backprop.losses import Loss
 from backprop.metrics import FunctionMetric, LossMetric, Metric
 from backprop.protocol import Model
@@ -56,8 +56,7 @@ class Evaluator:
         self.model, self.together = model, together
         self._known: Any = None
         self._told = False  # that nothing counted
-        made_by = next(kind for kind in type(model).__mro__ if "forward" in vars(kind))
-        self._own_forward = not from_package(made_by)
+        self._own_forward = not from_package(model.forward)
 
     @quietly
     @same_memory()

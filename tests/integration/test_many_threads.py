@@ -174,6 +174,7 @@ class During(Callback):
         ("fit", lambda model: model.fit(X, Y, verbose=0)),
         ("train_on_batch", lambda model: model.train_on_batch(X, Y)),
         ("reset", lambda model: model.reset()),
+        ("model(X, training=True)", lambda model: model(X, training=True)),
         ("fit_many", lambda model: bp.fit_many([network(), model], X, Y, verbose=0)),
     ],
 )
@@ -187,6 +188,35 @@ def test_a_model_that_another_thread_fits_is_refused(verb, work):
     undisturbed.fit(X, Y, epochs=2, verbose=0)
     np.testing.assert_array_equal(model.parameters.values, undisturbed.parameters.values)
     in_threads(lambda k: model.fit(X, Y, verbose=0).history.clear() or [], 1)  # now it is free
+
+
+def test_training_passes_of_several_threads_are_right_or_refused():
+    model = bp.Sequential([Dense(32), ReLU(), Dense(3)], seed=0)
+    model.build((None, X.shape[1]))
+    own = [X[k : k + 20 + k] for k in range(4)]
+    expected = [model.predict(each) for each in own]
+    refused = []
+
+    def work(k):
+        for _ in range(200):
+            try:
+                found = model(own[k], training=True)
+            except RuntimeError as error:
+                refused.append(str(error))
+            else:
+                np.testing.assert_allclose(found, expected[k], rtol=1e-4, atol=1e-6)
+        return []
+
+    assert in_threads(work, 4) == []
+    assert all("a pass with training=True is made by it, in another thread" in e for e in refused)
+    # one pass begins in the middle of another, for certain
+    during, first = During(lambda model: model(X, training=True)), model.layers[0]
+    during.set_model(model)
+    forward = first.forward
+    first.forward = lambda *given: during.on_epoch_begin(0) or forward(*given)
+    np.testing.assert_allclose(model(own[0], training=True), expected[0], rtol=1e-4, atol=1e-6)
+    assert during.raised.startswith("model(X, training=True) was called while fit")
+    assert "in another thread, 'MainThread'" in during.raised
 
 
 def test_the_thread_that_fits_may_train_from_a_callback():

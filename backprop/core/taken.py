@@ -1,0 +1,117 @@
+"""Names that a class of the user's own takes although its base class keeps something under them.
+
+Python would let the later of the two win without a word: a layer that keeps its own number in
+``self.delta`` would compute with ∂E/∂Y instead, which a model writes there.
+"""
+
+import dis
+import functools
+import inspect
+from collections.abc import Iterator, Mapping
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from backprop.core.settings import from_package
+
+PURPOSES = {
+    "delta": "∂E/∂Y of the last backward pass, which a model writes there",
+    "_rng": "the random generator that the model gives it",
+    "dtype": "the dtype of the model, which build sets",
+    "input_shape": "the shape of one sample, which build sets",
+    "parameters": "what add_parameter makes, which build begins anew",
+    "outputs": "what kind of outputs the model has, as compile says",
+    "ignored": "the class that the loss ignores, as compile says",
+}
+"""What stands under a name."""
+
+ALWAYS = {
+    "Layer": {"delta"},
+    "Metric": {"outputs", "ignored"},
+    "MeanMetric": {"outputs", "ignored"},
+}
+"""Public names that are written from outside at any time, by base class."""
+
+AT_FIRST = {"Layer": {"dtype", "input_shape", "parameters"}}
+"""Those that are written from outside after the constructor."""
+
+
+def check_names(made: Any, base: type) -> None:
+    """Checks that an object of the user's own takes none of the names of its base class.
+
+    Args:
+        made: The object.
+        base: The class of the package that it is derived from.
+
+    Raises:
+        TypeError: A method assigns to an attribute of the base class's own, or something else
+            stands where that has a method, or True or False.
+    """
+    kind: Any = type(made)
+    for method, name in own_stores(kind):
+        first = method == "__init__"
+        kept = kept_by(base) | (AT_FIRST.get(base.__name__, set()) if first else set())
+        if name in kept and (first or name not in stores_of(getattr(base, method, None))):
+            raise TypeError(
+                f"{kind.__name__}.{method} assigns to self.{name}, but under that name "
+                f"{base.__name__} keeps {PURPOSES.get(name, 'something of its own')}: give yours "
+                f"another name, such as self.own_{name.strip('_')}."
+            )
+    for name in (each for each in dir(base) if each[0] != "_"):
+        ours, theirs = (inspect.getattr_static(each, name, None) for each in (base, made))
+        computed = hasattr(theirs, "__get__") and not isinstance(theirs, FunctionType)
+        if theirs is ours or computed:
+            continue
+        if isinstance(ours, FunctionType) and not callable(theirs):
+            raise taken(made, name, base, "has a method", theirs)
+        if isinstance(ours, bool) and not isinstance(theirs, bool | np.bool_):
+            raise taken(made, name, base, "has True or False", theirs)
+
+
+def taken(made: Any, name: str, base: type, what: str, value: Any) -> TypeError:
+    """The error that something else stands under a name."""
+    return TypeError(
+        f"{type(made).__name__} has {value!r:.60} under the name {name}, but there "
+        f"{base.__name__} {what}: give it another name, such as own_{name}."
+    )
+
+
+@functools.cache
+def own_stores(kind: type) -> list[tuple[str, str]]:
+    """The methods of the user's own in a class, with each name that they assign to."""
+    own = (each for each in kind.__mro__ if not from_package(each))
+    return [(method, name) for each in own for method, name in stored_in(vars(each))]
+
+
+@functools.cache
+def kept_by(base: type) -> frozenset[str]:
+    """The names under which a base class keeps its own things at any time.
+
+    The private ones are those to which its constructors, ``build`` and ``reset`` assign.
+    """
+    made = [(method, name) for each in base.__mro__ for method, name in stored_in(vars(each))]
+    private = {n for m, n in made if m in ("__init__", "build", "reset") and n[0] == "_"}
+    return frozenset(private | ALWAYS.get(base.__name__, set()))
+
+
+def stored_in(attributes: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The methods among these attributes of a class, with each name that they assign to."""
+    for method, value in attributes.items():
+        for name in stores_of(value):
+            yield method, name
+
+
+def stores_of(function: Any) -> set[str]:
+    """The attributes of its first argument, ``self``, that a function assigns to."""
+    function = inspect.unwrap(function) if isinstance(function, FunctionType) else None
+    if function is None or not function.__code__.co_argcount:
+        return set()
+    found, before = set[str](), None
+    for each in dis.get_instructions(function):
+        if each.opname == "STORE_ATTR":
+            last: Any = before[-1] if isinstance(before, tuple) else before  # of two in one go
+            if last == function.__code__.co_varnames[0]:
+                found.add(str(each.argval))
+        before = each.argval
+    return found

@@ -167,6 +167,26 @@ def test_lbfgs_reports_too(iris):
     assert mlp.history_.history["accuracy"][-1] == mlp.score(X[:100], y[:100])
 
 
+def test_lbfgs_calls_the_hooks_that_the_optimizer_of_that_name_calls(iris):
+    def hooks(told):
+        class Hooks(bp.callbacks.Callback):
+            pass
+
+        for name in bp.callbacks.base.HOOKS:
+            setattr(Hooks, name, lambda self, *rest, name=name: told.append((name, rest[:-1])))
+        return [Hooks()]
+
+    ours, models = [], []
+    mlp = MLPClassifier((5,), solver="lbfgs", max_iter=3, random_state=0, callbacks=hooks(ours))
+    mlp.fit(*iris, validation_data=iris)
+    model = bp.Sequential([Dense(5), ReLU(), Dense(3), Softmax()], seed=0)
+    model.compile(bp.optimizers.LBFGS(), "sparse_categorical_crossentropy")
+    model.fit(*iris, epochs=3, validation_data=iris, verbose=0, callbacks=hooks(models))
+    assert ("on_train_batch_begin", (0,)) in ours
+    several = ("on_test_batch_begin", "on_test_batch_end")  # batches of 32 there
+    assert [t for t in ours if t[0] not in several] == [t for t in models if t[0] not in several]
+
+
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_pictures(iris, solver, tmp_path):
     X, y = iris

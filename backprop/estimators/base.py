@@ -139,14 +139,11 @@ class Estimator(BaseEstimator):
             The matplotlib figure.
         """
         check_is_fitted(self)
-        drawn = History()
-        curve = self.__dict__.get("loss_curve_") or self.history_.history["loss"]
-        drawn.epoch = list(range(len(curve)))
-        drawn.history["loss"] = curve
-        held_out = self.__dict__.get("validation_loss_curve_")
-        if held_out:  # without those of a fit before this one that had none
-            drawn.history["val_loss"] = [np.nan] * (len(curve) - len(held_out)) + held_out
-        return plotting.loss_curves(drawn, keys=["loss"], path=path)
+        return plotting.loss_curves(self._curves(), keys=["loss"], path=path)
+
+    def _curves(self) -> Any:
+        """What ``plot_loss_curve`` draws."""
+        return self.history_
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

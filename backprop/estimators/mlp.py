@@ -19,7 +19,7 @@ from backprop.core.rounding import warn_of_rounding
 from backprop.core.types import Array, DTypeLike
 from backprop.estimators.arguments import CONSTRAINTS, STOCHASTIC
 from backprop.estimators.base import Estimator, check_members
-from backprop.estimators.convergence import Convergence, Record, show
+from backprop.estimators.convergence import Convergence, Progress, Record, show
 from backprop.estimators.given import check_weight
 from backprop.estimators.networks import (
     draw_weights,
@@ -64,7 +64,8 @@ class MLP(Estimator):
         best_loss_: The smallest; None with ``early_stopping``.
         validation_scores_: With ``early_stopping`` each epoch's accuracy or R², else None.
         best_validation_score_: The largest.
-        validation_loss_curve_: Each epoch's loss on ``validation_data``, without the penalty.
+        validation_loss_curve_: Each epoch's loss on ``validation_data``, without the penalty; nan
+            for epochs of fits before that had none.
         t_: Samples seen.
     """
 
@@ -105,6 +106,7 @@ class MLP(Estimator):
 
     _parameter_constraints = CONSTRAINTS
     _structure: tuple[Any, ...]
+    _losses: list[float]
 
     # ------------------------------------------------------------- what a subclass says of its task
 
@@ -300,8 +302,16 @@ class MLP(Estimator):
     def _minimize(self, samples: Samples, held_out: Samples | None) -> None:
         """Trains by L-BFGS."""
         for model, record in zip(self.models_, self._records, strict=True):
-            train_by_lbfgs(self, model, record, samples, held_out)
-        show(self, self._records, ("n_iter_", "t_", "loss_", "validation_loss_curve_"))
+            record.n_iter_ = 0
+            told = Progress(record, bool(self.verbose))
+            train_by_lbfgs(self, model, told, samples, held_out)
+        names = ("n_iter_", "t_", "loss_", "validation_loss_curve_", "_losses")
+        show(self, self._records, names)
+
+    def _curves(self) -> dict[str, list[Any]]:
+        losses, held_out = self._losses, self.validation_loss_curve_
+        missing = len(losses) - len(held_out)  # since the last fit that had any
+        return {"loss": losses} | ({"val_loss": held_out + [None] * missing} if held_out else {})
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()

@@ -95,6 +95,15 @@ class Order:
         self._order = drawn if self._order is None else self._order[drawn]
         return self._order
 
+    def state(self) -> dict[str, Any]:
+        """Where it is."""
+        return {"random": self._random.get_state(), "order": self._order}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from there."""
+        self._random.set_state(state["random"])
+        self._order = state["order"]
+
 
 def as_rows(X: Any) -> Any:
     """A sparse matrix in the form that rows are drawn from; arrays as they are."""

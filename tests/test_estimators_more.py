@@ -66,6 +66,61 @@ def test_class_weights(iris, class_weight):
             MLPClassifier(class_weight="balanced").partial_fit(X, y, classes=[0, 1, 2])
 
 
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("incremental", [False, True])
+def test_batches_without_weight_count_for_nothing(iris, wide, incremental, monkeypatch):
+    """Without momentum the other batches train as if these were not there."""
+    monkeypatch.setattr(networks, "WIDE", 0 if wide else 10**9)
+    X, y = iris
+    order = np.argsort(y == 2, kind="stable")  # 100 samples of weight 1 or 2, and 50 of 0
+    X, y = X[order], y[order]
+    common = {"solver": "sgd", "momentum": 0.0, "shuffle": False, "batch_size": 25, "alpha": 3.0}
+    mlp, few = (
+        MLPClassifier((5,), max_iter=4, random_state=0, class_weight=weight, **common)
+        for weight in ({0: 1.0, 1: 2.0, 2: 0.0}, {0: 1.0, 1: 2.0})
+    )
+    if incremental:
+        for _ in range(4):
+            mlp.partial_fit(X[:100], y[:100], classes=[0, 1, 2])
+            with pytest.warns(RuntimeWarning, match="no sample of x counts"):
+                mlp.partial_fit(X[100:], y[100:])
+            few.partial_fit(X[:100], y[:100], classes=[0, 1, 2])
+        losses = mlp.loss_curve_[::2]
+        assert mlp.loss_curve_[1::2] == [0] * 4
+    else:
+        mlp.fit(X, y)
+        for _ in range(4):
+            few.partial_fit(X[:100], y[:100], classes=[0, 1, 2])
+        losses = [loss * 150 / 100 for loss in mlp.loss_curve_]
+    np.testing.assert_allclose(losses, few.loss_curve_, rtol=1e-12)
+    np.testing.assert_allclose(mlp.model_.parameters.values, few.model_.parameters.values)
+    with pytest.raises(ValueError, match="all sample weights are 0 with class_weight"):
+        mlp.set_params(class_weight=dict.fromkeys(range(3), 0)).fit(X, y)
+
+
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_losses_of_validation_data_are_weighted_means_without_the_penalty(
+    iris, solver, wide, monkeypatch
+):
+    monkeypatch.setattr(networks, "WIDE", 0 if wide else 10**9)
+    X, y = iris
+    weight, seen = np.where(y == 0, 5.0, 0.5), []
+    told = bp.callbacks.LambdaCallback(
+        on_test_end=lambda logs: seen.append(logs["loss"]),
+        on_epoch_end=lambda epoch, logs: seen.append(
+            mlp.models_[0].evaluate(X, y, sample_weight=weight)
+        ),
+    )
+    mlp = MLPClassifier((5,), solver=solver, alpha=20.0, max_iter=3, random_state=0)
+    mlp.set_params(callbacks=[told]).fit(X, y, validation_data=(X, y, weight))
+    losses = -np.log(mlp.predict_proba(X)[np.arange(150), y])
+    assert mlp.validation_loss_curve_[-1] == pytest.approx(np.average(losses, weights=weight))
+    assert mlp.validation_loss_curve_ == pytest.approx(mlp.history_.history["val_loss"])
+    assert mlp.validation_loss_curve_ == pytest.approx(seen[::2])
+    assert seen[1::2] == pytest.approx([loss * weight.mean() for loss in seen[::2]])
+
+
 def test_validation_data_and_their_curve(iris):
     X, y = iris
     mlp = MLPClassifier((6,), max_iter=8, alpha=0.5, metrics=["accuracy"], random_state=0)
@@ -137,7 +192,7 @@ def test_checkpoints_on_the_way(iris, tmp_path):
     mlp = MLPClassifier((5,), alpha=3.0, max_iter=4, batch_size=150, callbacks=[saver]).fit(X, y)
     loaded = bp.load_model(path)
     np.testing.assert_array_equal(loaded.predict(X), mlp.model_.predict(X))
-    assert loaded.layers[0].kernel_regularizer.l2 == 0.01  # 3 / (2 · 150)
+    assert loaded.layers[0].kernel_regularizer.l2 == 0
     assert mlp.model_.layers[0].kernel_regularizer.l2 == 0  # the penalty is that of the training
 
 

@@ -205,7 +205,8 @@ class Classifies(Scores, ClassifierMixin):
         """The weights of the samples times those of their classes.
 
         Raises:
-            ValueError: The latter are to be balanced, but only a part of the samples is there.
+            ValueError: All are 0, or those of classes are to be balanced, but only a part of the
+                samples is there.
         """
         if self.class_weight is None:
             return weight
@@ -217,7 +218,10 @@ class Classifies(Scores, ClassifierMixin):
         from sklearn.utils.class_weight import compute_sample_weight
 
         found: Array = compute_sample_weight(self.class_weight, y)
-        return found if weight is None else found * weight
+        found = found if weight is None else found * weight
+        if not (found.any() or incremental):
+            raise ValueError(f"all sample weights are 0 with class_weight={self.class_weight}.")
+        return found
 
     def predict(self, X: Any) -> Any:
         """The label of each sample; for several labels a 0 or 1 for each, shape ``(N, K)``."""

@@ -86,7 +86,7 @@ class Progress(Callback):
         verbose: Whether to print.
     """
 
-    def __init__(self, record: Record, verbose: bool) -> None:
+    def __init__(self, record: Record, verbose: bool | int) -> None:
         self.record, self.verbose = record, verbose
 
     def state(self) -> dict[str, Any]:

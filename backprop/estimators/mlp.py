@@ -219,6 +219,7 @@ class MLP(Estimator):
             X = self._converted(X)
             if weight is not None:
                 weight = check_weight(weight, X, dtype=X.dtype)
+                weight = weight * (len(weight) / weight.sum())  # so that the loss is their mean
             return Samples(X, self._encode(y, X.dtype), weight)
 
     def _prepare(
@@ -234,7 +235,8 @@ class MLP(Estimator):
             units = [n_features, *map(int, hidden), self.n_outputs_]
             self.models_ = make_networks(self, units, samples.X.dtype, n, random)
             self.n_layers_ = len(units)
-            self._records = [Record(self.early_stopping, self) for _ in self.models_]
+            before = None if anew else self
+            self._records = [Record(self.early_stopping, before) for _ in self.models_]
         else:
             check_members(self)
             if made:
@@ -242,7 +244,6 @@ class MLP(Estimator):
                 self.coefs_, self.intercepts_ = views(self.models_[0])
         self._structure = structure(self)
         if anew:
-            self._records = [Record(self.early_stopping) for _ in self.models_]
             for model in self.models_:
                 draw_weights(model, self.activation, random)
             self.coefs_, self.intercepts_ = views(self.models_[0])
@@ -303,8 +304,7 @@ class MLP(Estimator):
         """Trains by L-BFGS."""
         for model, record in zip(self.models_, self._records, strict=True):
             record.n_iter_ = 0
-            told = Progress(record, bool(self.verbose))
-            train_by_lbfgs(self, model, told, samples, held_out)
+            train_by_lbfgs(self, model, Progress(record, self.verbose), samples, held_out)
         names = ("n_iter_", "t_", "loss_", "validation_loss_curve_", "_losses")
         show(self, self._records, names)
 

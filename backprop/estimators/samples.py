@@ -59,7 +59,7 @@ def set_aside(
             by chance alone.
 
     Raises:
-        ValueError: There are too few samples.
+        ValueError: There are too few samples, or none that count.
     """
     from sklearn.model_selection import train_test_split
 
@@ -72,7 +72,13 @@ def set_aside(
             "The validation set is too small. Increase 'validation_fraction' or the size of your "
             "dataset."
         )
-    return samples.rows(trained), samples.rows(held_out)
+    parts = samples.rows(trained), samples.rows(held_out)
+    if any(part.weight is not None and not part.weight.any() for part in parts):
+        raise ValueError(
+            "early_stopping sets samples aside, but all of these, or all others, have the weight "
+            "0: leave out samples without weight, or pass validation_data."
+        )
+    return parts
 
 
 class Order:

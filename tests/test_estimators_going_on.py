@@ -22,7 +22,7 @@ CUT = [
     {"shuffle": False},
     {"dropout": 0.2},
     {"batch_normalization": True},
-    {"early_stopping": True},
+    {"early_stopping": True, "learning_rate_init": 0.5},  # the second epoch is the best
     {"solver": "sgd", "learning_rate": "adaptive", "tol": 10.0, "n_iter_no_change": 2},
     {"solver": "sgd", "learning_rate": "invscaling"},
     {"tol": 10.0, "n_iter_no_change": 4},

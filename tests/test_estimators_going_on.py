@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn import datasets
+from sklearn import datasets, neural_network
 
 import backprop as bp
 from backprop.estimators import MLPClassifier, MLPRegressor
@@ -107,3 +107,101 @@ def test_a_fit_without_an_iteration_is_drawn_too(iris):
     assert mlp.n_iter_ == 0
     assert mlp.history_.history["loss"] == [mlp.loss_]
     assert mlp.plot_loss_curve()
+
+
+# --- other arguments -----------------------------------------------------------------------------
+
+SGD = {"solver": "sgd"}
+CHANGES = [
+    ({}, {"activation": "tanh"}),
+    ({}, {"learning_rate_init": 0.1, "beta_1": 0.5}),
+    ({}, {"alpha": 5.0, "batch_size": 20}),
+    ({}, {"solver": "sgd"}),
+    (SGD, {"momentum": 0.1, "activation": "identity"}),
+    (SGD, {"learning_rate": "invscaling"}),
+    (SGD | {"learning_rate": "invscaling"}, {"learning_rate": "constant"}),
+    (SGD | {"learning_rate": "invscaling"}, {"power_t": 0.1, "learning_rate_init": 0.5}),
+    (SGD | {"learning_rate": "adaptive", "tol": 1.0, "n_iter_no_change": 1}, {"tol": 1e-9}),
+]
+
+
+@pytest.mark.parametrize("warm", [False, True])
+@pytest.mark.parametrize(("first", "then"), CHANGES, ids=str)
+def test_other_arguments_count_as_in_scikit_learn(first, then, warm, iris):
+    """In partial fits those of the optimizer do not: it goes on as it was made."""
+    common = {"hidden_layer_sizes": (4,), "random_state": 0, "max_iter": 3, "shuffle": False}
+    pair = [
+        kind(**common | first, batch_size=50, warm_start=warm)
+        for kind in (MLPClassifier, neural_network.MLPClassifier)
+    ]
+    for mlp in pair:
+        for arguments in ({}, {}, then, {}):
+            mlp.set_params(**arguments)
+            mlp.fit(*iris) if warm else mlp.partial_fit(*iris, classes=[0, 1, 2])
+    np.testing.assert_allclose(pair[0].loss_curve_, pair[1].loss_curve_, rtol=1e-12)
+
+
+@pytest.mark.parametrize("warm", [False, True])
+def test_another_loss_and_other_metrics_count_at_once(warm, iris):
+    X, y = iris[0][:, :3], iris[0][:, 3]
+    common = {"hidden_layer_sizes": (4,), "random_state": 0, "max_iter": 1, "batch_size": 150}
+    mlp = MLPRegressor(**common, alpha=0.0, warm_start=True).fit(X, y)
+    mlp.set_params(loss=bp.losses.Huber(0.1), metrics=["mae"])
+    expected = bp.losses.Huber(0.1).forward(mlp.predict(X)[:, np.newaxis], y)
+    (mlp.fit if warm else mlp.partial_fit)(X, y)
+    assert mlp.loss_curve_[1] == pytest.approx(expected)
+    assert list(mlp.history_.history) == ["loss", "mae"]
+
+
+@pytest.mark.parametrize("warm", [False, True])
+def test_another_structure_keeps_all_that_both_have(warm, iris):
+    X, y = iris
+    common = {"batch_normalization": True, "random_state": 0, "learning_rate_init": 0.05}
+    mlp = MLPClassifier((4, 3), **common, max_iter=5, warm_start=True).fit(X, y)
+    before = {p.name: p.value.copy() for p in mlp.model_.parameters}
+    assert not np.allclose(before["batch_normalization_1.gamma"], 1)
+    mlp.set_params(activation="tanh", dropout=0.1)
+    mlp.set_params(max_iter=1, learning_rate_init=1e-9, batch_size=150)
+    (mlp.fit if warm else mlp.partial_fit)(X, y)
+    assert [type(layer).__name__ for layer in mlp.model_.layers].count("Dropout") == 2
+    assert mlp.model_.optimizer.iterations == (1 if warm else 6)
+    for p in mlp.model_.parameters:
+        moves = 1e-6 if warm else 0.1  # by the old learning rate
+        if "moving" not in p.name:
+            np.testing.assert_allclose(p.value, before[p.name], rtol=0, atol=moves)
+
+
+def test_another_dtype_is_that_of_the_network(iris):
+    mlp = MLPClassifier((4,), max_iter=3, random_state=0, warm_start=True).fit(*iris)
+    before = mlp.coefs_[0].copy()
+    mlp.set_params(dtype="float32", learning_rate_init=1e-9).fit(*iris)
+    assert mlp.coefs_[0].dtype == mlp.predict_proba(iris[0]).dtype == np.float32
+    np.testing.assert_allclose(mlp.coefs_[0], before, atol=1e-6)
+    mlp.set_params(dtype="float64").partial_fit(*iris)
+    assert mlp.coefs_[0].dtype == np.float64
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_what_stops_training_may_change(first, iris):
+    mlp = MLPClassifier((4,), max_iter=3, random_state=0, warm_start=True, early_stopping=first)
+    mlp.fit(*iris).set_params(early_stopping=not first).fit(*iris)
+    assert len(mlp.loss_curve_) == 6
+    if first:
+        assert mlp.validation_scores_ is None
+        assert mlp.best_loss_ == min(mlp.loss_curve_[3:])
+    else:
+        assert len(mlp.validation_scores_) == 3
+        assert mlp.best_loss_ is None
+
+
+@pytest.mark.parametrize("warm", [False, True])
+@pytest.mark.parametrize("columns", [[0, 1], [0]])
+def test_as_many_targets_as_before(warm, columns, iris):
+    X, Y = iris[0][:, :2], iris[0][:, 1:]
+    mlp = MLPRegressor(hidden_layer_sizes=(4,), max_iter=2, warm_start=True)
+    mlp.fit(X, Y[:, [0, 1][: 3 - len(columns)]].squeeze())
+    before = mlp.predict(X)
+    with pytest.raises(ValueError, match=rf"had {3 - len(columns)} .* but y has {len(columns)}"):
+        (mlp.fit if warm else mlp.partial_fit)(X, Y[:, columns].squeeze())
+    assert mlp.n_outputs_ == 3 - len(columns)
+    np.testing.assert_array_equal(mlp.predict(X), before)

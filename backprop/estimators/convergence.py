@@ -16,6 +16,15 @@ SMALLEST_RATE = 1e-6
 """With learning_rate="adaptive" training ends when η is not above this."""
 
 
+PROGRESS = (
+    "best_loss_",
+    "validation_scores_",
+    "best_validation_score_",
+    "_no_improvement_count",
+)
+"""What progress is measured by."""
+
+
 class Record:
     """What training has brought one network so far, under scikit-learn's names.
 
@@ -37,6 +46,13 @@ class Record:
         self._no_improvement_count = 0
         for name in vars(self).keys() & getattr(known, "__dict__", {}).keys():
             setattr(self, name, vars(known)[name])
+
+    def watch(self, early_stopping: bool) -> None:
+        """Begins to look for progress anew if it is measured otherwise than before."""
+        if early_stopping != (self.validation_scores_ is not None):
+            new = Record(early_stopping)
+            for name in PROGRESS:
+                setattr(self, name, getattr(new, name))
 
     def add(self, loss: float, held_out: float | None) -> None:
         """Takes note of the losses of an epoch, the second in the place of that epoch."""
@@ -178,9 +194,9 @@ class Convergence(Progress):
         else:
             self._compare_score(self.score(self.model))
         optimizer = self.model.optimizer
-        policy = mlp.learning_rate if mlp.solver == "sgd" and mlp.schedule is None else "constant"
+        policy, rate, power = mlp._policy
         if policy == "invscaling":
-            optimizer.learning_rate = float(mlp.learning_rate_init) / (record.t_ + 1) ** mlp.power_t
+            optimizer.learning_rate = float(rate) / (record.t_ + 1) ** power
         if record._no_improvement_count > mlp.n_iter_no_change:
             self._give_up(policy == "adaptive")
         if self._backed:

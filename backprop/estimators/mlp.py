@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, Self
@@ -12,22 +11,25 @@ import numpy as np
 
 from backprop.callbacks import Callback
 from backprop.core import console
-from backprop.core.checks import check_dtype, check_integer
+from backprop.core.checks import check_dtype
 from backprop.core.errors import DivergenceError
 from backprop.core.ranges import check_finite
 from backprop.core.rounding import warn_of_rounding
 from backprop.core.types import Array, DTypeLike
-from backprop.estimators.arguments import CONSTRAINTS, STOCHASTIC
+from backprop.estimators.arguments import CONSTRAINTS, STOCHASTIC, check_together
 from backprop.estimators.base import Estimator, check_members
 from backprop.estimators.convergence import Convergence, Progress, Record, show
 from backprop.estimators.given import check_weight
 from backprop.estimators.networks import (
+    check_outputs,
     draw_weights,
     forget_batch,
+    kept_optimizer,
     made_anew,
     make_loss,
     make_networks,
     make_optimizer,
+    policy_of,
     structure,
     take_weights,
     views,
@@ -106,6 +108,7 @@ class MLP(Estimator):
 
     _parameter_constraints = CONSTRAINTS
     _structure: tuple[Any, ...]
+    _policy: tuple[Any, ...]
     _losses: list[float]
 
     # ------------------------------------------------------------- what a subclass says of its task
@@ -152,19 +155,7 @@ class MLP(Estimator):
 
     def _fit(self, X: Any, y: Any, weight: Any, held_out: Any, incremental: bool) -> Self:
         """Trains as ``fit`` or, for one epoch, as ``partial_fit``."""
-        sizes = self.hidden_layer_sizes
-        hidden = list(sizes) if isinstance(sizes, Iterable) else [sizes]
-        for size in hidden:
-            check_integer(size, "each of hidden_layer_sizes", -math.inf)
-        if any(size <= 0 for size in hidden):
-            raise ValueError(f"hidden_layer_sizes must be > 0, got {hidden}.")
-        if self.schedule is not None and self.learning_rate != "constant":
-            raise ValueError(
-                f"schedule and learning_rate={self.learning_rate!r} both determine the learning "
-                f"rate: leave one of them out."
-            )
-        if incremental and self.early_stopping:
-            raise ValueError("partial_fit does not support early_stopping=True")
+        hidden = check_together(self, incremental)
         anew = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, y = self._read(X, y, anew)
         warn_of_rounding(X, "X", X.dtype if self.dtype is None else check_dtype(self.dtype))
@@ -226,31 +217,38 @@ class MLP(Estimator):
         self, samples: Samples, hidden: list[int], random: Any, anew: bool, incremental: bool
     ) -> None:
         """Makes the networks if there are none to go on with, and compiles them."""
-        self.n_outputs_, self.out_activation_ = self._outputs_for(samples.y)
+        n_outputs, self.out_activation_ = self._outputs_for(samples.y)
         n, n_features = samples.X.shape
         n = batch_size_of(self, n)
-        known = not anew and hasattr(self, "models_")
-        made = not known or self._structure != structure(self)
-        if not known:
-            units = [n_features, *map(int, hidden), self.n_outputs_]
+        before = [] if anew or not hasattr(self, "models_") else self._networks()
+        if not before:
+            units = [n_features, *map(int, hidden), n_outputs]
             self.models_ = make_networks(self, units, samples.X.dtype, n, random)
-            self.n_layers_ = len(units)
-            before = None if anew else self
-            self._records = [Record(self.early_stopping, before) for _ in self.models_]
+            self.n_layers_, self.n_outputs_ = len(units), n_outputs
+            known = None if anew else self
+            self._records = [Record(self.early_stopping, known) for _ in self.models_]
         else:
             check_members(self)
-            if made:
-                self.models_ = made_anew(self, self._networks(), n, random)
+            check_outputs(self, n_outputs)
+            if self._structure != structure(self):
+                self.models_ = made_anew(self, before, n, random)
                 self.coefs_, self.intercepts_ = views(self.models_[0])
         self._structure = structure(self)
+        for record in self._records:
+            record.watch(self.early_stopping)
         if anew:
             for model in self.models_:
                 draw_weights(model, self.activation, random)
             self.coefs_, self.intercepts_ = views(self.models_[0])
-        for model in self._networks():
+        if not (incremental and before) or before[0].optimizer.full_batch:
+            self._policy = policy_of(self)
+            optimizers = [make_optimizer(self) for _ in self.models_]
+        else:
+            pairs = zip(before, self.models_, strict=True)
+            optimizers = [kept_optimizer(self, *pair) for pair in pairs]
+        for model, optimizer in zip(self._networks(), optimizers, strict=True):
             model.feature_names = self._columns()
-            if made or not incremental:
-                model.compile(make_optimizer(self), make_loss(self), self.metrics)
+            model.compile(optimizer, make_loss(self), self.metrics)
 
     def _networks(self) -> list[Any]:
         """The networks, the first with what was put into the place of its weights."""

@@ -37,6 +37,7 @@ from backprop.losses.scikit import (
 from backprop.optimizers import LBFGS, SGD, Adam, Optimizer
 from backprop.regularizers import L2
 from backprop.sequential import Sequential
+from backprop.storage import snapshot
 
 HIDDEN: dict[str, type[Layer] | None] = {
     "identity": None,
@@ -77,19 +78,38 @@ def make_networks(mlp: Any, units: Sequence[int], dtype: Any, n: int, random: An
 
 
 def made_anew(mlp: Any, models: Sequence[Any], n: int, random: Any) -> list[Any]:
-    """Networks of another structure with the same weight matrices and biases."""
-    weights = [views(model) for model in models]
-    coefs = weights[0][0]
+    """Networks of another structure, with those weights of the old ones that both have."""
+    coefs = views(models[0])[0]
     units = [len(coefs[0]), *(W.shape[1] for W in coefs)]
-    found = make_networks(mlp, units, coefs[0].dtype, n, random)
-    for model, (W, b) in zip(found, weights, strict=True):
-        take_weights(model, W, b)
+    dtype = coefs[0].dtype if mlp.dtype is None else np.dtype(mlp.dtype)
+    found = make_networks(mlp, units, dtype, n, random)
+    for model, before in zip(found, models, strict=True):
+        known = {p.name: p.value for p in before.parameters}
+        for p in model.parameters:
+            if p.name in known:
+                p.value = known[p.name]
     return found
 
 
 def structure(mlp: Any) -> tuple[Any, ...]:
-    """What determines the layers between those with the weights."""
-    return mlp.activation, mlp.out_activation_, float(mlp.dropout), bool(mlp.batch_normalization)
+    """What determines the layers between those with the weights, and the dtype if it is given."""
+    dtype = None if mlp.dtype is None else np.dtype(mlp.dtype)
+    return (
+        mlp.activation,
+        mlp.out_activation_,
+        float(mlp.dropout),
+        bool(mlp.batch_normalization),
+        dtype,
+    )
+
+
+def check_outputs(mlp: Any, n: int) -> None:
+    """Raises ValueError if there are fewer or more targets than in the fit that is gone on with."""
+    if n != mlp.n_outputs_:
+        raise ValueError(
+            f"the fit with which this one goes on had {mlp.n_outputs_} target(s) for each sample, "
+            f"but y has {n}: pass as many, or fit anew, without warm_start."
+        )
 
 
 def make_network(mlp: Any, units: Sequence[int], dtype: Any, seed: int, regularised: bool) -> Any:
@@ -152,6 +172,25 @@ def make_optimizer(mlp: Any) -> Optimizer:
     if mlp.solver == "sgd":
         return SGD(rate, mlp.momentum, mlp.nesterovs_momentum)
     return Adam(rate, mlp.beta_1, mlp.beta_2, mlp.epsilon)
+
+
+def policy_of(mlp: Any) -> tuple[str, float, float]:
+    """How the learning rate changes after an epoch, by scikit-learn's name, with η and power_t."""
+    constant = mlp.solver != "sgd" or mlp.schedule is not None
+    return "constant" if constant else mlp.learning_rate, mlp.learning_rate_init, mlp.power_t
+
+
+def kept_optimizer(mlp: Any, before: Any, model: Any) -> Optimizer:
+    """The optimizer that there was; for another network one in its state, if it fits that."""
+    if model is before:
+        kept: Optimizer = model.optimizer
+        return kept
+    optimizer = make_optimizer(mlp)
+    same = model.parameters.values.size == before.parameters.values.size
+    if same and type(optimizer) is type(before.optimizer):
+        state = snapshot.optimizer_state(before.optimizer)
+        snapshot.set_optimizer(optimizer, model.parameters, state)
+    return optimizer
 
 
 def dense_layers(model: Any) -> list[Dense]:

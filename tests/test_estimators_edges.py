@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from sklearn import datasets, neural_network
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 import backprop as bp
 import backprop.estimators
@@ -172,6 +172,17 @@ def test_validation_data_are_two_or_three(estimator, n, iris):
     for given in ([X, y, np.ones(150), X][:n], 0.2, X[:2]):
         with pytest.raises(ValueError, match=r"validation_data must be \(X, y\) or"):
             estimator.fit(X, y, validation_data=tuple(given) if isinstance(given, list) else given)
+
+
+@pytest.mark.parametrize(
+    "refused", [MLPClassifier(activation="?"), SequentialClassifier(lambda n, k: None)]
+)
+def test_after_a_fit_that_was_refused_there_is_none(refused, iris):
+    refused.classes_ = np.arange(3)  # which a fit finds out first
+    with pytest.raises((ValueError, TypeError)):
+        refused.fit(*iris)
+    with pytest.raises(NotFittedError):
+        refused.predict(iris[0])
 
 
 # --- changes between two fits --------------------------------------------------------------------

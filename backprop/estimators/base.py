@@ -51,8 +51,6 @@ class Estimator(BaseEstimator):
     models_: list[Any]
     history_: History
     n_features_in_: int
-    loss_curve_: list[float]
-    validation_loss_curve_: list[float]
 
     # ------------------------------------------------------------------ what a task says of itself
 
@@ -100,8 +98,7 @@ class Estimator(BaseEstimator):
     def _outputs(self, X: Any) -> list[Array]:
         """The outputs of each network, ``(N, K)``."""
         check_is_fitted(self)
-        X = as_given(X, "X")
-        X = validate_data(self, X, accept_sparse=SPARSE, reset=False)
+        X = validate_data(self, as_given(X, "X"), accept_sparse=SPARSE, reset=False)
         return [model.predict(X) for model in self._networks()]
 
     def _output(self, X: Any) -> Array:
@@ -144,6 +141,9 @@ class Estimator(BaseEstimator):
     def _curves(self) -> Any:
         """What ``plot_loss_curve`` draws."""
         return self.history_
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "models_")  # a fit that failed may have left other attributes
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -110,6 +110,7 @@ class MLP(Estimator):
     _structure: tuple[Any, ...]
     _policy: tuple[Any, ...]
     _losses: list[float]
+    validation_loss_curve_: list[float]
 
     # ------------------------------------------------------------- what a subclass says of its task
 

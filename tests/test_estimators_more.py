@@ -242,6 +242,33 @@ def test_lbfgs_calls_the_hooks_that_the_optimizer_of_that_name_calls(iris):
     assert [t for t in ours if t[0] not in several] == [t for t in models if t[0] not in several]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda epoch, logs: MODELS[-1].parameters.values.fill(0),
+        lambda epoch, logs: setattr(MODELS[-1].layers[0], "trainable", False),
+    ],
+    ids=["weights", "frozen"],
+)
+def test_lbfgs_refuses_what_its_search_cannot_take_up(iris, change):
+    told = bp.callbacks.LambdaCallback(on_epoch_end=change)
+    told.set_model = MODELS.append
+    with pytest.raises(ValueError, match="in the middle of a fit by L-BFGS"):
+        MLPClassifier((5,), solver="lbfgs", max_iter=9, callbacks=[told]).fit(*iris)
+
+
+MODELS = []
+
+
+@pytest.mark.parametrize("max_fun", [15000, 12])
+def test_lbfgs_normalises_by_the_statistics_of_all_samples(iris, max_fun):
+    mlp = MLPClassifier((5,), solver="lbfgs", batch_normalization=True, alpha=0.0)
+    mlp.set_params(max_iter=30, random_state=0, max_fun=max_fun)
+    mlp.fit(*iris, validation_data=iris)
+    assert mlp.validation_loss_curve_[-1] == pytest.approx(mlp.loss_, rel=1e-6)
+    assert mlp.model_.evaluate(*iris) == pytest.approx(mlp.loss_, rel=1e-6)
+
+
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_pictures(iris, solver, tmp_path):
     X, y = iris

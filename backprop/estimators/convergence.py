@@ -105,6 +105,9 @@ class Progress(Callback):
     def __init__(self, record: Record, verbose: bool | int) -> None:
         self.record, self.verbose = record, verbose
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # callbacks that were told beside it hold it: their copies need no samples
+
     def state(self) -> dict[str, Any]:
         """What there is so far."""
         return {"record": vars(self.record)}

@@ -219,11 +219,10 @@ class MLP(Estimator):
     ) -> None:
         """Makes the networks if there are none to go on with, and compiles them."""
         n_outputs, self.out_activation_ = self._outputs_for(samples.y)
-        n, n_features = samples.X.shape
-        n = batch_size_of(self, n)
+        n = batch_size_of(self, samples.X.shape[0])
         before = [] if anew or not hasattr(self, "models_") else self._networks()
         if not before:
-            units = [n_features, *map(int, hidden), n_outputs]
+            units = [samples.X.shape[1], *map(int, hidden), n_outputs]
             self.models_ = make_networks(self, units, samples.X.dtype, n, random)
             self.n_layers_, self.n_outputs_ = len(units), n_outputs
             known = None if anew else self
@@ -301,11 +300,13 @@ class MLP(Estimator):
 
     def _minimize(self, samples: Samples, held_out: Samples | None) -> None:
         """Trains by L-BFGS."""
-        for model, record in zip(self.models_, self._records, strict=True):
-            record.n_iter_ = 0
-            train_by_lbfgs(self, model, Progress(record, self.verbose), samples, held_out)
-        names = ("n_iter_", "t_", "loss_", "validation_loss_curve_", "_losses")
-        show(self, self._records, names)
+        try:
+            for model, record in zip(self.models_, self._records, strict=True):
+                record.n_iter_ = 0
+                train_by_lbfgs(self, model, Progress(record, self.verbose), samples, held_out)
+        finally:
+            names = ("n_iter_", "t_", "loss_", "validation_loss_curve_", "_losses")
+            show(self, self._records, names)
 
     def _curves(self) -> dict[str, list[Any]]:
         losses, held_out = self._losses, self.validation_loss_curve_
@@ -318,7 +319,7 @@ class MLP(Estimator):
             self._networks()
             # copies of views would no longer be views of θ
             state = {k: v for k, v in state.items() if k not in ("coefs_", "intercepts_")}
-            state = copy.deepcopy(state)
+            state = copy.deepcopy(state, {id(self): self})  # which a callback may hold
             for model in state["models_"]:
                 forget_batch(model)
         return state

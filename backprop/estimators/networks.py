@@ -94,13 +94,8 @@ def made_anew(mlp: Any, models: Sequence[Any], n: int, random: Any) -> list[Any]
 def structure(mlp: Any) -> tuple[Any, ...]:
     """What determines the layers between those with the weights, and the dtype if it is given."""
     dtype = None if mlp.dtype is None else np.dtype(mlp.dtype)
-    return (
-        mlp.activation,
-        mlp.out_activation_,
-        float(mlp.dropout),
-        bool(mlp.batch_normalization),
-        dtype,
-    )
+    between = float(mlp.dropout), bool(mlp.batch_normalization), mlp.solver == "lbfgs"
+    return mlp.activation, mlp.out_activation_, between, dtype
 
 
 def check_outputs(mlp: Any, n: int) -> None:
@@ -131,7 +126,7 @@ def make_network(mlp: Any, units: Sequence[int], dtype: Any, seed: int, regulari
     for size in units[1:-1]:
         layers.append(Dense(size, kernel_initializer="zeros", kernel_regularizer=penalty()))
         if mlp.batch_normalization:
-            layers.append(BatchNormalization())
+            layers.append(BatchNormalization(momentum=0.0 if mlp.solver == "lbfgs" else 0.99))
         if hidden is not None:
             layers.append(hidden())
         if mlp.dropout:
@@ -247,7 +242,8 @@ def forget_batch(model: Any) -> None:
     for part in parts(model):
         ours = getattr(part, "of_package", True)  # arrays of others' parts may be what they are
         for name, value in vars(part).items():
-            if isinstance(value, np.ndarray) and ours:
+            arrays = value if isinstance(value, tuple) else (value,)
+            if ours and any(isinstance(each, np.ndarray) for each in arrays):
                 vars(part)[name] = None
             elif isinstance(value, Buffers):
                 value.clear()

@@ -19,7 +19,7 @@ from backprop.estimators.samples import Order, Samples
 from backprop.estimators.scikit import ConvergenceWarning
 from backprop.estimators.steps import PenalisedSteps
 from backprop.training.divergence import quietly
-from backprop.training.full_batch import check_way
+from backprop.training.full_batch import check_untouched, check_way
 from backprop.training.loop import Loop
 from backprop.training.plan import Plan, plan_fit
 
@@ -243,6 +243,8 @@ class Search(Loop):
             epoch, begun = epoch + 1, False
             if model.stop_training:
                 raise StopIteration
+            if mlp.callbacks and epoch > first:
+                check_untouched(model.parameters, stretches, known.reached)
 
         def report(loss: float) -> None:
             place(known.reached)
@@ -270,6 +272,8 @@ class Search(Loop):
             place(known.reached)  # and not where a line search was when it was interrupted
         known.reached = result.x
         place(result.x)
+        if mlp.batch_normalization:  # whose statistics are those of the last evaluation
+            self.step.gradients(X, y, weight)
         if begun:  # an iteration that found no lower loss
             report(float(result.fun))
         record = self._told.record

@@ -272,8 +272,6 @@ class Search(Loop):
             place(known.reached)  # and not where a line search was when it was interrupted
         known.reached = result.x
         place(result.x)
-        if mlp.batch_normalization:  # whose statistics are those of the last evaluation
-            self.step.gradients(X, y, weight)
         if begun:  # an iteration that found no lower loss
             report(float(result.fun))
         record = self._told.record

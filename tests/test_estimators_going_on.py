@@ -171,6 +171,22 @@ def test_another_structure_keeps_all_that_both_have(warm, iris):
             np.testing.assert_allclose(p.value, before[p.name], rtol=0, atol=moves)
 
 
+@pytest.mark.parametrize("change", [{"activation": "tanh"}, {"solver": "lbfgs"}], ids=str)
+def test_what_is_frozen_stays_so(change, iris):
+    mlp = MLPClassifier((4,), batch_normalization=True, max_iter=3, warm_start=True)
+    mlp.fit(*iris)
+    dense, normalisation, *_ = mlp.model_.layers
+    dense.trainable = normalisation.parameters[0].trainable = False
+    before = [W.copy() for W in mlp.coefs_]
+    mlp.set_params(**change).fit(*iris)
+    np.testing.assert_array_equal(mlp.coefs_[0], before[0])
+    assert not np.array_equal(mlp.coefs_[1], before[1])
+    trained = {p.name: p.trainable for p in mlp.model_.parameters}
+    assert not trained["batch_normalization_1.gamma"]
+    assert trained["batch_normalization_1.beta"]
+    assert not mlp.model_.layers[0].trainable
+
+
 def test_another_dtype_is_that_of_the_network(iris):
     mlp = MLPClassifier((4,), max_iter=3, random_state=0, warm_start=True).fit(*iris)
     before = mlp.coefs_[0].copy()

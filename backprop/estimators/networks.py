@@ -78,24 +78,32 @@ def make_networks(mlp: Any, units: Sequence[int], dtype: Any, n: int, random: An
 
 
 def made_anew(mlp: Any, models: Sequence[Any], n: int, random: Any) -> list[Any]:
-    """Networks of another structure, with those weights of the old ones that both have."""
+    """Networks of another structure, with those weights of the old ones that both have.
+
+    What of these is frozen stays so.
+    """
     coefs = views(models[0])[0]
     units = [len(coefs[0]), *(W.shape[1] for W in coefs)]
     dtype = coefs[0].dtype if mlp.dtype is None else np.dtype(mlp.dtype)
     found = make_networks(mlp, units, dtype, n, random)
     for model, before in zip(found, models, strict=True):
-        known = {p.name: p.value for p in before.parameters}
+        layers = {layer.name: layer for layer in before.layers}
+        for layer in model.layers:
+            if layer.parameters and layer.name in layers:
+                layer.trainable = layers[layer.name].trainable
+        known = {p.name: p for p in before.parameters}
         for p in model.parameters:
             if p.name in known:
-                p.value = known[p.name]
+                p.value, p.trainable = known[p.name].value, known[p.name].trainable
     return found
 
 
 def structure(mlp: Any) -> tuple[Any, ...]:
     """What determines the layers between those with the weights, and the dtype if it is given."""
     dtype = None if mlp.dtype is None else np.dtype(mlp.dtype)
-    between = float(mlp.dropout), bool(mlp.batch_normalization), mlp.solver == "lbfgs"
-    return mlp.activation, mlp.out_activation_, between, dtype
+    samples = "all" if mlp.solver == "lbfgs" else "a batch"
+    normalised_by = samples if mlp.batch_normalization else None
+    return mlp.activation, mlp.out_activation_, float(mlp.dropout), normalised_by, dtype
 
 
 def check_outputs(mlp: Any, n: int) -> None:

@@ -62,7 +62,8 @@ class MLPClassifier(Classifies, MLP):
         batch_normalization: Whether to normalise between the hidden layers and their activations.
         class_weight: A dict with a weight for each class, or "balanced": inverse to how often they
             occur.
-        callbacks: Objects whose hooks are called on the way.
+        callbacks: Objects whose hooks are called on the way. ``BackupAndRestore`` needs a
+            ``random_state`` for ``early_stopping`` to hold out the same samples.
         metrics: What to report in ``history_`` beside the loss. They see classes as 0, 1, ….
         schedule: A schedule of ``bp.schedules`` for η, in the place of ``learning_rate``.
         dtype: "float32" is quicker; None takes the dtype of X.

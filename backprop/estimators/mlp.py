@@ -41,12 +41,13 @@ from backprop.estimators.samples import (
     set_aside,
     validation_parts,
 )
-from backprop.estimators.scikit import ConvergenceWarning, check_random_state
+from backprop.estimators.scikit import check_random_state
 from backprop.estimators.training import (
     batch_size_of,
     train_by_lbfgs,
     train_in_turn,
     train_together,
+    warn_of_epochs,
 )
 
 
@@ -287,11 +288,7 @@ class MLP(Estimator):
             show(self, self._records)
         ended = all(model.stop_training for model in self.models_)
         if not incremental and not ended and self.n_iter_ == self.max_iter:
-            console.warn(
-                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
-                f"optimization hasn't converged yet.",
-                ConvergenceWarning,
-            )
+            warn_of_epochs(self.max_iter)
         return kept
 
     def _score(self, kept: Samples, model: Any) -> float:

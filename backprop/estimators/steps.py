@@ -41,12 +41,12 @@ class PenalisedSteps(RecordedSteps):
         self._penalties = [p.regularizer for p in model.parameters if p.regularizer is not None]
         self._adds = bool(alpha) and not self._penalties  # the penalty, when g is there
         self._divided = divided and not self._adds
+        if self._penalties and self._divided:  # else update costs no more than it must
+            vars(self)["update"] = self._update
         theta = model.parameters.values
         size = theta.shape if self._adds else (0,)
         self._penalty, self._kernels = (new_array(size, model.dtype) for _ in range(2))
         self._decays, self._total = np.zeros(size, model.dtype), 0.0
-        if self._penalties and self._divided:  # else update costs no more than it must
-            vars(self)["update"] = self._update
         for p, (start, stop) in model.parameters.places():
             self._decays[start:stop] = alpha if p.decays else 0.0
 

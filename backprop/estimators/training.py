@@ -280,6 +280,15 @@ class Search(Loop):
             warn_of_limit(mlp, record.n_iter_, result)
 
 
+def warn_of_epochs(n: int) -> None:
+    """Warns that n epochs were too few, in the words of scikit-learn."""
+    console.warn(
+        f"Stochastic Optimizer: Maximum iterations ({n}) reached and the optimization hasn't "
+        f"converged yet.",
+        ConvergenceWarning,
+    )
+
+
 def warn_of_limit(mlp: Any, n_iter: int, result: Any) -> None:
     """Warns that L-BFGS ended without having converged, in the words of scikit-learn."""
     more = f"Increase the number of iterations to improve the convergence (max_iter={n_iter}).\n"

@@ -138,6 +138,8 @@ def test_weights_are_not_negative(kind, iris):
     estimator = kind(build, epochs=1) if kind is SequentialClassifier else kind(**SMALL)
     with pytest.raises(ValueError, match="not negative, but holds -1"):
         estimator.fit(X, y, sample_weight=np.full(len(y), -1.0))
+    with pytest.raises(ValueError, match="not negative, but holds -1"):
+        estimator.fit(X, y, validation_data=(X, y, np.full(len(y), -1.0)))
     estimator.set_params(class_weight={0: -1, 1: -2, 2: -1})
     with pytest.raises(ValueError, match="not negative, but holds -1"):
         estimator.fit(X, y)

@@ -19,7 +19,7 @@ from backprop.core.types import Array, DTypeLike
 from backprop.estimators.arguments import CONSTRAINTS, STOCHASTIC, check_together
 from backprop.estimators.base import Estimator, check_members
 from backprop.estimators.convergence import Convergence, Progress, Record, show
-from backprop.estimators.given import check_weight
+from backprop.estimators.given import check_weight, of_mean_1
 from backprop.estimators.networks import (
     check_outputs,
     draw_weights,
@@ -211,8 +211,7 @@ class MLP(Estimator):
             X, y = self._read(X, y, False)
             X = self._converted(X)
             if weight is not None:
-                weight = check_weight(weight, X, dtype=X.dtype)
-                weight = weight * (len(weight) / weight.sum())  # so that the loss is their mean
+                weight = of_mean_1(check_weight(weight, X, dtype=X.dtype))
             return Samples(X, self._encode(y, X.dtype), weight)
 
     def _prepare(

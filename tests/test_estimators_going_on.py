@@ -66,6 +66,24 @@ def test_an_interrupted_training_goes_on_with_the_same_bits(
     assert not (tmp_path / "backup").exists()  # or the next fit would begin where this one ended
 
 
+@pytest.mark.parametrize("hook", ["on_epoch_begin", "on_epoch_end"])
+def test_the_random_numbers_of_numpy_itself_go_on_too(hook, iris, tmp_path):
+    def crash(*_):
+        raise RuntimeError("crash")
+
+    def fitted(seed, **hooks):
+        np.random.seed(seed)
+        told = [bp.callbacks.BackupAndRestore(tmp_path), bp.callbacks.LambdaCallback(**hooks)]
+        return MLPClassifier((4,), max_iter=4, batch_size=40, callbacks=told).fit(*iris)
+
+    whole = fitted(0)
+    with pytest.raises(RuntimeError, match="crash"):
+        fitted(0, **{hook: crash})
+    again = fitted(1)
+    assert again.loss_curve_ == whole.loss_curve_
+    np.testing.assert_array_equal(again.coefs_[0], whole.coefs_[0])
+
+
 # --- curves over several fits --------------------------------------------------------------------
 
 

@@ -181,6 +181,10 @@ class Convergence(Progress):
         if state["drawn"] is not None:
             self.order.restore(state["drawn"])
 
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Takes note of where the first order is drawn from, for the first backup."""
+        self.on_epoch_begin(0)
+
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Takes note of where the order of this epoch is drawn from."""
         if self._backed:

@@ -72,7 +72,7 @@ def test_the_random_numbers_of_numpy_itself_go_on_too(hook, iris, tmp_path):
         raise RuntimeError("crash")
 
     def fitted(seed, **hooks):
-        np.random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002
         told = [bp.callbacks.BackupAndRestore(tmp_path), bp.callbacks.LambdaCallback(**hooks)]
         return MLPClassifier((4,), max_iter=4, batch_size=40, callbacks=told).fit(*iris)
 

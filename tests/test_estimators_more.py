@@ -162,6 +162,56 @@ def test_callbacks_metrics_schedule_and_dtype(iris):
         mlp.set_params(solver="sgd", learning_rate="adaptive").fit(*iris)
 
 
+def test_all_of_them_together_are_these_formulas(iris, rng):
+    """Weights of samples and classes, penalty, normalisation, schedule and Nesterov's momentum."""
+    X, y = iris
+    by_sample, by_class = rng.uniform(0.5, 2, 150), {0: 2.0, 1: 0.5, 2: 0.0}
+    schedule, alpha = bp.schedules.ExponentialDecay(0.3, 2, 0.7), 3.0
+    mlp = MLPClassifier((5,), "tanh", solver="sgd", momentum=0.8, alpha=alpha, batch_size=40)
+    mlp.set_params(max_iter=4, random_state=1, batch_normalization=True, schedule=schedule)
+    mlp.set_params(class_weight=by_class).fit(X, y, by_sample)
+
+    random, parts = np.random.RandomState(1), []
+    for n, k in ((4, 5), (5, 3)):
+        bound = np.sqrt(6 / (n + k))
+        parts += [random.uniform(-bound, bound, (n, k)), random.uniform(-bound, bound, k)]
+    W, b, V, c = parts
+    gamma, beta = np.ones(5), np.zeros(5)
+    theta = [W, b, gamma, beta, V, c]
+    velocity = [np.zeros_like(each) for each in theta]
+    w = by_sample * np.array([by_class[k] for k in y])
+    order, curve, t = np.arange(150), [], 0
+    for _ in range(4):
+        drawn = np.arange(150)
+        random.shuffle(drawn)
+        order, total = order[drawn], 0.0
+        for rows in np.split(order, [40, 80, 120]):
+            x, n, weight = X[rows], len(rows), w[rows] / w[rows].sum()
+            share = alpha / w[rows].sum()
+            Z = x @ W + b
+            deviation = np.sqrt(Z.var(axis=0) + 1e-3)
+            Z_hat = (Z - Z.mean(axis=0)) / deviation
+            A = np.tanh(gamma * Z_hat + beta)
+            P = np.exp(A @ V + c)
+            P /= P.sum(axis=1, keepdims=True)
+            loss = -weight @ np.log(P[np.arange(n), y[rows]])
+            total += n * (loss + share / 2 * ((W**2).sum() + (V**2).sum()))
+            D = weight[:, np.newaxis] * (P - np.eye(3)[y[rows]])
+            delta = D @ V.T * (1 - A**2)
+            d = delta * gamma
+            d = (d - d.mean(axis=0) - Z_hat * (d * Z_hat).mean(axis=0)) / deviation
+            g = [x.T @ d + share * W, d.sum(axis=0), (delta * Z_hat).sum(axis=0)]
+            g += [delta.sum(axis=0), A.T @ D + share * V, D.sum(axis=0)]
+            eta, t = schedule(t), t + 1
+            for value, v, slope in zip(theta, velocity, g, strict=True):
+                v[...] = 0.8 * v - eta * slope
+                value += 0.8 * v - eta * slope
+        curve.append(total / 150)
+    np.testing.assert_allclose(mlp.loss_curve_, curve, rtol=1e-12)
+    np.testing.assert_allclose(mlp.coefs_[0], W, rtol=1e-9)
+    np.testing.assert_allclose(mlp.intercepts_[1], c, rtol=1e-9)
+
+
 @pytest.fixture
 def any_network_is_wide(monkeypatch):
     """Every penalty is that of regularisers."""

@@ -1,5 +1,6 @@
 """MLPClassifier and MLPRegressor against scikit-learn's: the same arguments, the same networks."""
 
+import copy
 import inspect
 import pickle
 import re
@@ -329,8 +330,8 @@ def test_messages():
     assert "only available for stochastic optimizers. lbfgs is" in str(raised.value.__cause__)
     with pytest.raises(ValueError, match="partial_fit does not support early_stopping=True"):
         kind(early_stopping=True).partial_fit(X, y, classes=[0, 1, 2])
-    with pytest.raises(ValueError, match="sample weights of a batch are all 0"):
-        kind(batch_size=1).fit(X, y, sample_weight=(y > 0).astype(float))
+    with pytest.raises(ValueError, match="all others, have the weight 0"):
+        kind(early_stopping=True).fit(X, y, sample_weight=np.arange(150) == 0)
     with pytest.raises(NotFittedError):
         _ = kind().model_
 
@@ -366,6 +367,35 @@ def test_copies(kind):
     assert fresh.get_params() == ours.get_params()
 
 
+class Copier(bp.callbacks.EarlyStopping):
+    """Copies the estimator that it belongs to, and that it knows, after each epoch."""
+
+    def __init__(self):
+        super().__init__("loss")
+        self.estimator, self.sizes = None, []
+
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_epoch_end(epoch, logs)
+        self.sizes.append(len(pickle.dumps(self.estimator)))
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_copies_with_callbacks_that_know_the_estimator_and_all_other_callbacks(solver):
+    X, y = iris()
+    X, y = np.repeat(X, 50, axis=0), np.repeat(y, 50)
+    told = Copier()
+    ours = estimators.MLPClassifier((4,), max_iter=2, solver=solver, random_state=0)
+    ours.set_params(callbacks=[told], early_stopping=True)
+    told.estimator = ours
+    ours.fit(X, y)
+    assert max(told.sizes) < 20_000 < X.nbytes
+    for again in (pickle.loads(pickle.dumps(ours)), copy.deepcopy(ours)):
+        np.testing.assert_array_equal(again.predict(X), ours.predict(X))
+        assert again.callbacks[0].estimator is again
+        assert again.callbacks[0].model is again.model_
+    assert not hasattr(clone(ours), "coefs_")
+
+
 @pytest.fixture
 def interruptible():
     """A process whose parent ignores Ctrl-C ignores it, too."""
@@ -375,7 +405,8 @@ def interruptible():
 
 
 @pytest.mark.usefixtures("interruptible")
-def test_ctrl_c_ends_training_with_a_warning():
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_ctrl_c_ends_training_with_a_warning(solver):
     X, y = iris()
 
     class Press(bp.callbacks.Callback):
@@ -383,10 +414,11 @@ def test_ctrl_c_ends_training_with_a_warning():
             if epoch == 2:
                 signal.raise_signal(signal.SIGINT)
 
-    mlp = estimators.MLPClassifier(callbacks=[Press()], max_iter=50)
+    mlp = estimators.MLPClassifier(callbacks=[Press()], max_iter=50, solver=solver)
     with pytest.warns(UserWarning, match="Training interrupted by user"):
         mlp.fit(X, y)
-    assert len(mlp.loss_curve_) == 3
+    assert mlp.n_iter_ == len(mlp.history_.history["loss"]) == 3
+    assert mlp.loss_ == mlp.history_.history["loss"][-1]
     assert mlp.predict(X).shape == (150,)
 
 

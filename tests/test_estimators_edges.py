@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from sklearn import datasets, neural_network
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 import backprop as bp
 import backprop.estimators
@@ -138,6 +138,8 @@ def test_weights_are_not_negative(kind, iris):
     estimator = kind(build, epochs=1) if kind is SequentialClassifier else kind(**SMALL)
     with pytest.raises(ValueError, match="not negative, but holds -1"):
         estimator.fit(X, y, sample_weight=np.full(len(y), -1.0))
+    with pytest.raises(ValueError, match="not negative, but holds -1"):
+        estimator.fit(X, y, validation_data=(X, y, np.full(len(y), -1.0)))
     estimator.set_params(class_weight={0: -1, 1: -2, 2: -1})
     with pytest.raises(ValueError, match="not negative, but holds -1"):
         estimator.fit(X, y)
@@ -172,6 +174,17 @@ def test_validation_data_are_two_or_three(estimator, n, iris):
     for given in ([X, y, np.ones(150), X][:n], 0.2, X[:2]):
         with pytest.raises(ValueError, match=r"validation_data must be \(X, y\) or"):
             estimator.fit(X, y, validation_data=tuple(given) if isinstance(given, list) else given)
+
+
+@pytest.mark.parametrize(
+    "refused", [MLPClassifier(activation="?"), SequentialClassifier(lambda n, k: None)]
+)
+def test_after_a_fit_that_was_refused_there_is_none(refused, iris):
+    refused.classes_ = np.arange(3)  # which a fit finds out first
+    with pytest.raises((ValueError, TypeError)):
+        refused.fit(*iris)
+    with pytest.raises(NotFittedError):
+        refused.predict(iris[0])
 
 
 # --- changes between two fits --------------------------------------------------------------------

@@ -66,6 +66,61 @@ def test_class_weights(iris, class_weight):
             MLPClassifier(class_weight="balanced").partial_fit(X, y, classes=[0, 1, 2])
 
 
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("incremental", [False, True])
+def test_batches_without_weight_count_for_nothing(iris, wide, incremental, monkeypatch):
+    """Without momentum the other batches train as if these were not there."""
+    monkeypatch.setattr(networks, "WIDE", 0 if wide else 10**9)
+    X, y = iris
+    order = np.argsort(y == 2, kind="stable")  # 100 samples of weight 1 or 2, and 50 of 0
+    X, y = X[order], y[order]
+    common = {"solver": "sgd", "momentum": 0.0, "shuffle": False, "batch_size": 25, "alpha": 3.0}
+    mlp, few = (
+        MLPClassifier((5,), max_iter=4, random_state=0, class_weight=weight, **common)
+        for weight in ({0: 1.0, 1: 2.0, 2: 0.0}, {0: 1.0, 1: 2.0})
+    )
+    if incremental:
+        for _ in range(4):
+            mlp.partial_fit(X[:100], y[:100], classes=[0, 1, 2])
+            with pytest.warns(RuntimeWarning, match="no sample of x counts"):
+                mlp.partial_fit(X[100:], y[100:])
+            few.partial_fit(X[:100], y[:100], classes=[0, 1, 2])
+        losses = mlp.loss_curve_[::2]
+        assert mlp.loss_curve_[1::2] == [0] * 4
+    else:
+        mlp.fit(X, y)
+        for _ in range(4):
+            few.partial_fit(X[:100], y[:100], classes=[0, 1, 2])
+        losses = [loss * 150 / 100 for loss in mlp.loss_curve_]
+    np.testing.assert_allclose(losses, few.loss_curve_, rtol=1e-12)
+    np.testing.assert_allclose(mlp.model_.parameters.values, few.model_.parameters.values)
+    with pytest.raises(ValueError, match="all sample weights are 0 with class_weight"):
+        mlp.set_params(class_weight=dict.fromkeys(range(3), 0)).fit(X, y)
+
+
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_losses_of_validation_data_are_weighted_means_without_the_penalty(
+    iris, solver, wide, monkeypatch
+):
+    monkeypatch.setattr(networks, "WIDE", 0 if wide else 10**9)
+    X, y = iris
+    weight, seen = np.where(y == 0, 5.0, 0.5), []
+    told = bp.callbacks.LambdaCallback(
+        on_test_end=lambda logs: seen.append(logs["loss"]),
+        on_epoch_end=lambda epoch, logs: seen.append(
+            mlp.models_[0].evaluate(X, y, sample_weight=weight)
+        ),
+    )
+    mlp = MLPClassifier((5,), solver=solver, alpha=20.0, max_iter=3, random_state=0)
+    mlp.set_params(callbacks=[told]).fit(X, y, validation_data=(X, y, weight))
+    losses = -np.log(mlp.predict_proba(X)[np.arange(150), y])
+    assert mlp.validation_loss_curve_[-1] == pytest.approx(np.average(losses, weights=weight))
+    assert mlp.validation_loss_curve_ == pytest.approx(mlp.history_.history["val_loss"])
+    assert mlp.validation_loss_curve_ == pytest.approx(seen[::2])
+    assert seen[1::2] == pytest.approx([loss * weight.mean() for loss in seen[::2]])
+
+
 def test_validation_data_and_their_curve(iris):
     X, y = iris
     mlp = MLPClassifier((6,), max_iter=8, alpha=0.5, metrics=["accuracy"], random_state=0)
@@ -107,6 +162,56 @@ def test_callbacks_metrics_schedule_and_dtype(iris):
         mlp.set_params(solver="sgd", learning_rate="adaptive").fit(*iris)
 
 
+def test_all_of_them_together_are_these_formulas(iris, rng):
+    """Weights of samples and classes, penalty, normalisation, schedule and Nesterov's momentum."""
+    X, y = iris
+    by_sample, by_class = rng.uniform(0.5, 2, 150), {0: 2.0, 1: 0.5, 2: 0.0}
+    schedule, alpha = bp.schedules.ExponentialDecay(0.3, 2, 0.7), 3.0
+    mlp = MLPClassifier((5,), "tanh", solver="sgd", momentum=0.8, alpha=alpha, batch_size=40)
+    mlp.set_params(max_iter=4, random_state=1, batch_normalization=True, schedule=schedule)
+    mlp.set_params(class_weight=by_class).fit(X, y, by_sample)
+
+    random, parts = np.random.RandomState(1), []
+    for n, k in ((4, 5), (5, 3)):
+        bound = np.sqrt(6 / (n + k))
+        parts += [random.uniform(-bound, bound, (n, k)), random.uniform(-bound, bound, k)]
+    W, b, V, c = parts
+    gamma, beta = np.ones(5), np.zeros(5)
+    theta = [W, b, gamma, beta, V, c]
+    velocity = [np.zeros_like(each) for each in theta]
+    w = by_sample * np.array([by_class[k] for k in y])
+    order, curve, t = np.arange(150), [], 0
+    for _ in range(4):
+        drawn = np.arange(150)
+        random.shuffle(drawn)
+        order, total = order[drawn], 0.0
+        for rows in np.split(order, [40, 80, 120]):
+            x, n, weight = X[rows], len(rows), w[rows] / w[rows].sum()
+            share = alpha / w[rows].sum()
+            Z = x @ W + b
+            deviation = np.sqrt(Z.var(axis=0) + 1e-3)
+            Z_hat = (Z - Z.mean(axis=0)) / deviation
+            A = np.tanh(gamma * Z_hat + beta)
+            P = np.exp(A @ V + c)
+            P /= P.sum(axis=1, keepdims=True)
+            loss = -weight @ np.log(P[np.arange(n), y[rows]])
+            total += n * (loss + share / 2 * ((W**2).sum() + (V**2).sum()))
+            D = weight[:, np.newaxis] * (P - np.eye(3)[y[rows]])
+            delta = D @ V.T * (1 - A**2)
+            d = delta * gamma
+            d = (d - d.mean(axis=0) - Z_hat * (d * Z_hat).mean(axis=0)) / deviation
+            g = [x.T @ d + share * W, d.sum(axis=0), (delta * Z_hat).sum(axis=0)]
+            g += [delta.sum(axis=0), A.T @ D + share * V, D.sum(axis=0)]
+            eta, t = schedule(t), t + 1
+            for value, v, slope in zip(theta, velocity, g, strict=True):
+                v[...] = 0.8 * v - eta * slope
+                value += 0.8 * v - eta * slope
+        curve.append(total / 150)
+    np.testing.assert_allclose(mlp.loss_curve_, curve, rtol=1e-12)
+    np.testing.assert_allclose(mlp.coefs_[0], W, rtol=1e-9)
+    np.testing.assert_allclose(mlp.intercepts_[1], c, rtol=1e-9)
+
+
 @pytest.fixture
 def any_network_is_wide(monkeypatch):
     """Every penalty is that of regularisers."""
@@ -137,7 +242,7 @@ def test_checkpoints_on_the_way(iris, tmp_path):
     mlp = MLPClassifier((5,), alpha=3.0, max_iter=4, batch_size=150, callbacks=[saver]).fit(X, y)
     loaded = bp.load_model(path)
     np.testing.assert_array_equal(loaded.predict(X), mlp.model_.predict(X))
-    assert loaded.layers[0].kernel_regularizer.l2 == 0.01  # 3 / (2 · 150)
+    assert loaded.layers[0].kernel_regularizer.l2 == 0
     assert mlp.model_.layers[0].kernel_regularizer.l2 == 0  # the penalty is that of the training
 
 
@@ -165,6 +270,53 @@ def test_lbfgs_reports_too(iris):
     assert len(seen) == mlp.n_iter_ == len(mlp.validation_loss_curve_) == 9
     assert seen[-1] == mlp.loss_
     assert mlp.history_.history["accuracy"][-1] == mlp.score(X[:100], y[:100])
+
+
+def test_lbfgs_calls_the_hooks_that_the_optimizer_of_that_name_calls(iris):
+    def hooks(told):
+        class Hooks(bp.callbacks.Callback):
+            pass
+
+        for name in bp.callbacks.base.HOOKS:
+            setattr(Hooks, name, lambda self, *rest, name=name: told.append((name, rest[:-1])))
+        return [Hooks()]
+
+    ours, models = [], []
+    mlp = MLPClassifier((5,), solver="lbfgs", max_iter=3, random_state=0, callbacks=hooks(ours))
+    mlp.fit(*iris, validation_data=iris)
+    model = bp.Sequential([Dense(5), ReLU(), Dense(3), Softmax()], seed=0)
+    model.compile(bp.optimizers.LBFGS(), "sparse_categorical_crossentropy")
+    model.fit(*iris, epochs=3, validation_data=iris, verbose=0, callbacks=hooks(models))
+    assert ("on_train_batch_begin", (0,)) in ours
+    several = ("on_test_batch_begin", "on_test_batch_end")  # batches of 32 there
+    assert [t for t in ours if t[0] not in several] == [t for t in models if t[0] not in several]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda epoch, logs: MODELS[-1].parameters.values.fill(0),
+        lambda epoch, logs: setattr(MODELS[-1].layers[0], "trainable", False),
+    ],
+    ids=["weights", "frozen"],
+)
+def test_lbfgs_refuses_what_its_search_cannot_take_up(iris, change):
+    told = bp.callbacks.LambdaCallback(on_epoch_end=change)
+    told.set_model = MODELS.append
+    with pytest.raises(ValueError, match="in the middle of a fit by L-BFGS"):
+        MLPClassifier((5,), solver="lbfgs", max_iter=9, callbacks=[told]).fit(*iris)
+
+
+MODELS = []
+
+
+@pytest.mark.parametrize("max_fun", [15000, 12])
+def test_lbfgs_normalises_by_the_statistics_of_all_samples(iris, max_fun):
+    mlp = MLPClassifier((5,), solver="lbfgs", batch_normalization=True, alpha=0.0)
+    mlp.set_params(max_iter=30, random_state=0, max_fun=max_fun)
+    mlp.fit(*iris, validation_data=iris)
+    assert mlp.validation_loss_curve_[-1] == pytest.approx(mlp.loss_, rel=1e-6)
+    assert mlp.model_.evaluate(*iris) == pytest.approx(mlp.loss_, rel=1e-6)
 
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])

@@ -1,11 +1,13 @@
 """The arguments of an MLP, what they may be, and how constructors keep theirs."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
+from backprop.core.checks import check_integer
 from backprop.estimators.scikit import Interval, Options, StrOptions
 
 STOCHASTIC = ("sgd", "adam")
@@ -46,6 +48,28 @@ CONSTRAINTS: Mapping[str, list[Any]] = {
     "n_members": [Interval(Integral, 1, None, closed="left")],
 }
 """What scikit-learn checks the arguments by."""
+
+
+def check_together(mlp: Any, incremental: bool) -> list[int]:
+    """Checks what scikit-learn's rules do not; the units of each hidden layer.
+
+    Raises:
+        ValueError: Sizes are not positive integers, or arguments exclude each other.
+    """
+    sizes = mlp.hidden_layer_sizes
+    hidden = list(sizes) if isinstance(sizes, Iterable) else [sizes]
+    for size in hidden:
+        check_integer(size, "each of hidden_layer_sizes", -math.inf)
+    if any(size <= 0 for size in hidden):
+        raise ValueError(f"hidden_layer_sizes must be > 0, got {hidden}.")
+    if mlp.schedule is not None and mlp.learning_rate != "constant":
+        raise ValueError(
+            f"schedule and learning_rate={mlp.learning_rate!r} both determine the learning "
+            f"rate: leave one of them out."
+        )
+    if incremental and mlp.early_stopping:
+        raise ValueError("partial_fit does not support early_stopping=True")
+    return hidden
 
 
 def can_go_on(mlp: Any) -> bool:

@@ -51,8 +51,6 @@ class Estimator(BaseEstimator):
     models_: list[Any]
     history_: History
     n_features_in_: int
-    loss_curve_: list[float]
-    validation_loss_curve_: list[float]
 
     # ------------------------------------------------------------------ what a task says of itself
 
@@ -100,8 +98,7 @@ class Estimator(BaseEstimator):
     def _outputs(self, X: Any) -> list[Array]:
         """The outputs of each network, ``(N, K)``."""
         check_is_fitted(self)
-        X = as_given(X, "X")
-        X = validate_data(self, X, accept_sparse=SPARSE, reset=False)
+        X = validate_data(self, as_given(X, "X"), accept_sparse=SPARSE, reset=False)
         return [model.predict(X) for model in self._networks()]
 
     def _output(self, X: Any) -> Array:
@@ -139,14 +136,14 @@ class Estimator(BaseEstimator):
             The matplotlib figure.
         """
         check_is_fitted(self)
-        drawn = History()
-        curve = self.__dict__.get("loss_curve_") or self.history_.history["loss"]
-        drawn.epoch = list(range(len(curve)))
-        drawn.history["loss"] = curve
-        held_out = self.__dict__.get("validation_loss_curve_")
-        if held_out:  # without those of a fit before this one that had none
-            drawn.history["val_loss"] = [np.nan] * (len(curve) - len(held_out)) + held_out
-        return plotting.loss_curves(drawn, keys=["loss"], path=path)
+        return plotting.loss_curves(self._curves(), keys=["loss"], path=path)
+
+    def _curves(self) -> Any:
+        """What ``plot_loss_curve`` draws."""
+        return self.history_
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "models_")  # a fit that failed may have left other attributes
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -208,7 +205,8 @@ class Classifies(Scores, ClassifierMixin):
         """The weights of the samples times those of their classes.
 
         Raises:
-            ValueError: The latter are to be balanced, but only a part of the samples is there.
+            ValueError: All are 0, or those of classes are to be balanced, but only a part of the
+                samples is there.
         """
         if self.class_weight is None:
             return weight
@@ -220,7 +218,10 @@ class Classifies(Scores, ClassifierMixin):
         from sklearn.utils.class_weight import compute_sample_weight
 
         found: Array = compute_sample_weight(self.class_weight, y)
-        return found if weight is None else found * weight
+        found = found if weight is None else found * weight
+        if not (found.any() or incremental):
+            raise ValueError(f"all sample weights are 0 with class_weight={self.class_weight}.")
+        return found
 
     def predict(self, X: Any) -> Any:
         """The label of each sample; for several labels a 0 or 1 for each, shape ``(N, K)``."""

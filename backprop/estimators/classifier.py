@@ -62,7 +62,8 @@ class MLPClassifier(Classifies, MLP):
         batch_normalization: Whether to normalise between the hidden layers and their activations.
         class_weight: A dict with a weight for each class, or "balanced": inverse to how often they
             occur.
-        callbacks: Objects whose hooks are called on the way.
+        callbacks: Objects whose hooks are called on the way. ``BackupAndRestore`` needs a
+            ``random_state`` for ``early_stopping`` to hold out the same samples.
         metrics: What to report in ``history_`` beside the loss. They see classes as 0, 1, ….
         schedule: A schedule of ``bp.schedules`` for η, in the place of ``learning_rate``.
         dtype: "float32" is quicker; None takes the dtype of X.
@@ -135,6 +136,9 @@ class MLPClassifier(Classifies, MLP):
     @available_if(can_go_on)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """Trains for one epoch, from where the last call ended.
+
+        As in scikit-learn its optimizer stays: arguments of that which are changed in between count
+        from the next ``fit`` on. All others count at once.
 
         Args:
             X: Some samples.

@@ -16,6 +16,15 @@ SMALLEST_RATE = 1e-6
 """With learning_rate="adaptive" training ends when η is not above this."""
 
 
+PROGRESS = (
+    "best_loss_",
+    "validation_scores_",
+    "best_validation_score_",
+    "_no_improvement_count",
+)
+"""What progress is measured by."""
+
+
 class Record:
     """What training has brought one network so far, under scikit-learn's names.
 
@@ -30,12 +39,28 @@ class Record:
         self.loss_ = math.inf
         self.loss_curve_: list[float] = []
         self.validation_loss_curve_: list[float] = []
-        self.best_loss_ = None if early_stopping else math.inf
-        self.validation_scores_: list[float] | None = [] if early_stopping else None
-        self.best_validation_score_ = -math.inf if early_stopping else None
+        self._losses: list[float] = []  # of all epochs and iterations
+        self.best_loss_: Any = None if early_stopping else math.inf
+        self.validation_scores_: Any = [] if early_stopping else None
+        self.best_validation_score_: Any = -math.inf if early_stopping else None
         self._no_improvement_count = 0
         for name in vars(self).keys() & getattr(known, "__dict__", {}).keys():
             setattr(self, name, vars(known)[name])
+
+    def watch(self, early_stopping: bool) -> None:
+        """Begins to look for progress anew if it is measured otherwise than before."""
+        if early_stopping != (self.validation_scores_ is not None):
+            new = Record(early_stopping)
+            for name in PROGRESS:
+                setattr(self, name, getattr(new, name))
+
+    def add(self, loss: float, held_out: float | None) -> None:
+        """Takes note of the losses of an epoch, the second in the place of that epoch."""
+        if held_out is not None:
+            missing = len(self._losses) - len(self.validation_loss_curve_)
+            self.validation_loss_curve_ += [math.nan] * missing + [held_out]
+        self.loss_ = loss
+        self._losses.append(loss)
 
 
 def show(mlp: Any, records: Sequence[Record], names: Iterable[str] = ()) -> None:
@@ -69,7 +94,43 @@ def means(curves: Sequence[Sequence[float]]) -> list[float]:
     return [float(value) for value in np.mean(filled, axis=0)]
 
 
-class Convergence(Callback):
+class Progress(Callback):
+    """Takes note of what training brings a network; a backup holds all of it.
+
+    Args:
+        record: What is kept up to date.
+        verbose: Whether to print.
+    """
+
+    def __init__(self, record: Record, verbose: bool | int) -> None:
+        self.record, self.verbose = record, verbose
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # callbacks that were told beside it hold it: their copies need no samples
+
+    def state(self) -> dict[str, Any]:
+        """What there is so far."""
+        return {"record": vars(self.record)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from there."""
+        vars(self.record).update(state["record"])
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Takes note of an epoch."""
+        record, numbers = self.record, logs or {}
+        record.n_iter_ += 1
+        held_out = numbers.get("val_loss")
+        record.add(numbers["loss"], held_out and held_out - self.model.penalty())
+        self.say(f"Iteration {record.n_iter_}, loss = {record.loss_:.8f}")
+
+    def say(self, text: str) -> None:
+        """Prints it, if anything is to be printed."""
+        if self.verbose:
+            console.write(text)
+
+
+class Convergence(Progress):
     """Counts epochs without progress and ends training.
 
     An epoch makes progress if it lowers the least loss so far, or raises the best validation score,
@@ -78,48 +139,75 @@ class Convergence(Callback):
 
     Args:
         mlp: The estimator, whose arguments it goes by.
-        record: What is kept up to date: the estimator itself, or the Record of one of many.
+        record: What is kept up to date.
         n: Samples in an epoch.
         score: The validation score of the model as it is, for ``early_stopping``; None without.
         verbose: Whether to print.
 
     Attributes:
+        order: What draws the order of the samples, of which a backup holds where it is.
         stopped: Whether it has ended training.
     """
+
+    order: Any = None
 
     def __init__(
         self,
         mlp: Any,
-        record: Any,
+        record: Record,
         n: int,
         score: Callable[[Any], float] | None,
         verbose: bool,
     ) -> None:
-        self.mlp, self.record, self.n = mlp, record, n
-        self.score, self.verbose = score, verbose
+        super().__init__(record, verbose)
+        self.mlp, self.n, self.score = mlp, n, score
         self.stopped = False
         self._best_theta: Array | None = None
+        self._backed = False
+        self._drawn: Any = None
+
+    def set_others(self, callbacks: list[Callback]) -> None:
+        """Finds out whether there are to be backups, which are made last."""
+        self._backed = any(each.comes_last for each in callbacks)
+
+    def state(self) -> dict[str, Any]:
+        """What there is so far, and what the order of the next samples is drawn from."""
+        return {**super().state(), "best": self._best_theta, "drawn": self._drawn}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from there."""
+        super().restore(state)
+        self._best_theta = state["best"]
+        if state["drawn"] is not None:
+            self.order.restore(state["drawn"])
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Takes note of where the first order is drawn from, for the first backup."""
+        self.on_epoch_begin(0)
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Takes note of where the order of this epoch is drawn from."""
+        if self._backed:
+            self._drawn = self.order.state()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Takes note of an epoch."""
-        mlp, record, numbers = self.mlp, self.record, logs or {}
-        record.n_iter_ += 1
+        """Takes note of an epoch, and decides about the next one."""
+        super().on_epoch_end(epoch, logs)
+        mlp, record = self.mlp, self.record
         record.t_ += self.n
-        record.loss_ = numbers["loss"]
         record.loss_curve_.append(record.loss_)
-        if "val_loss" in numbers:
-            record.validation_loss_curve_.append(numbers["val_loss"] - self.model.penalty())
-        self._say(f"Iteration {record.n_iter_}, loss = {record.loss_:.8f}")
         if self.score is None:
             self._compare_loss(record.loss_)
         else:
             self._compare_score(self.score(self.model))
         optimizer = self.model.optimizer
-        policy = mlp.learning_rate if mlp.solver == "sgd" and mlp.schedule is None else "constant"
+        policy, rate, power = mlp._policy
         if policy == "invscaling":
-            optimizer.learning_rate = float(mlp.learning_rate_init) / (record.t_ + 1) ** mlp.power_t
+            optimizer.learning_rate = float(rate) / (record.t_ + 1) ** power
         if record._no_improvement_count > mlp.n_iter_no_change:
             self._give_up(policy == "adaptive")
+        if self._backed:
+            self._drawn = self.order.state()
 
     def _compare_loss(self, loss: float) -> None:
         record = self.record
@@ -130,7 +218,7 @@ class Convergence(Callback):
     def _compare_score(self, score: float) -> None:
         record = self.record
         record.validation_scores_.append(score)
-        self._say(f"Validation score: {score:f}")
+        self.say(f"Validation score: {score:f}")
         self._count(score < record.best_validation_score_ + self.mlp.tol)
         if score > record.best_validation_score_:
             record.best_validation_score_ = score
@@ -149,14 +237,10 @@ class Convergence(Callback):
         if adaptive and optimizer.learning_rate > SMALLEST_RATE:
             optimizer.learning_rate /= 5.0
             self.record._no_improvement_count = 0
-            self._say(f"{message} Setting learning rate to {optimizer.learning_rate:f}")
+            self.say(f"{message} Setting learning rate to {optimizer.learning_rate:f}")
             return
         self.stopped = self.model.stop_training = True
-        self._say(f"{message}{' Learning rate too small.' if adaptive else ''} Stopping.")
-
-    def _say(self, text: str) -> None:
-        if self.verbose:
-            console.write(text)
+        self.say(f"{message}{' Learning rate too small.' if adaptive else ''} Stopping.")
 
     def restore_best(self) -> None:
         """Gives the model the weights with the best validation score, if there was one."""

@@ -17,7 +17,7 @@ from backprop.core.arrays import (
     to_array,
     unmasked,
 )
-from backprop.core.ranges import check_overflow
+from backprop.core.ranges import check_overflow, check_weights
 from backprop.core.types import Array, is_sparse
 from backprop.estimators.scikit import check_sample_weight
 
@@ -112,3 +112,19 @@ def check_weight(weight: Any, X: Array, dtype: Any = None) -> Array:
         check_overflow(given, "sample_weight holds", dtype)
     found: Array = check_sample_weight(weight, X, dtype=dtype)
     return found
+
+
+def of_mean_1(weight: Array | None) -> Array | None:
+    """w N / Σ w, so that the loss is a mean in which samples count by their weights.
+
+    Raises:
+        ValueError: All are 0, or one is negative.
+    """
+    if weight is None:
+        return None
+    weight = check_weights(weight, weight.dtype)
+    mean = weight.mean()
+    if mean == 0:
+        raise ValueError("all sample weights are 0: nothing can be learnt from these samples.")
+    scaled: Array = weight / mean
+    return scaled

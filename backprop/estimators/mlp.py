@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, Self
@@ -12,22 +11,25 @@ import numpy as np
 
 from backprop.callbacks import Callback
 from backprop.core import console
-from backprop.core.checks import check_dtype, check_integer
+from backprop.core.checks import check_dtype
 from backprop.core.errors import DivergenceError
 from backprop.core.ranges import check_finite
 from backprop.core.rounding import warn_of_rounding
 from backprop.core.types import Array, DTypeLike
-from backprop.estimators.arguments import CONSTRAINTS, STOCHASTIC
+from backprop.estimators.arguments import CONSTRAINTS, STOCHASTIC, check_together
 from backprop.estimators.base import Estimator, check_members
-from backprop.estimators.convergence import Convergence, Record, show
-from backprop.estimators.given import check_weight
+from backprop.estimators.convergence import Convergence, Progress, Record, show
+from backprop.estimators.given import check_weight, of_mean_1
 from backprop.estimators.networks import (
+    check_outputs,
     draw_weights,
     forget_batch,
+    kept_optimizer,
     made_anew,
     make_loss,
     make_networks,
     make_optimizer,
+    policy_of,
     structure,
     take_weights,
     views,
@@ -39,12 +41,13 @@ from backprop.estimators.samples import (
     set_aside,
     validation_parts,
 )
-from backprop.estimators.scikit import ConvergenceWarning, check_random_state
+from backprop.estimators.scikit import check_random_state
 from backprop.estimators.training import (
     batch_size_of,
     train_by_lbfgs,
     train_in_turn,
     train_together,
+    warn_of_epochs,
 )
 
 
@@ -64,7 +67,8 @@ class MLP(Estimator):
         best_loss_: The smallest; None with ``early_stopping``.
         validation_scores_: With ``early_stopping`` each epoch's accuracy or R², else None.
         best_validation_score_: The largest.
-        validation_loss_curve_: Each epoch's loss on ``validation_data``, without the penalty.
+        validation_loss_curve_: Each epoch's loss on ``validation_data``, without the penalty; nan
+            for epochs of fits before that had none.
         t_: Samples seen.
     """
 
@@ -105,6 +109,9 @@ class MLP(Estimator):
 
     _parameter_constraints = CONSTRAINTS
     _structure: tuple[Any, ...]
+    _policy: tuple[Any, ...]
+    _losses: list[float]
+    validation_loss_curve_: list[float]
 
     # ------------------------------------------------------------- what a subclass says of its task
 
@@ -150,19 +157,7 @@ class MLP(Estimator):
 
     def _fit(self, X: Any, y: Any, weight: Any, held_out: Any, incremental: bool) -> Self:
         """Trains as ``fit`` or, for one epoch, as ``partial_fit``."""
-        sizes = self.hidden_layer_sizes
-        hidden = list(sizes) if isinstance(sizes, Iterable) else [sizes]
-        for size in hidden:
-            check_integer(size, "each of hidden_layer_sizes", -math.inf)
-        if any(size <= 0 for size in hidden):
-            raise ValueError(f"hidden_layer_sizes must be > 0, got {hidden}.")
-        if self.schedule is not None and self.learning_rate != "constant":
-            raise ValueError(
-                f"schedule and learning_rate={self.learning_rate!r} both determine the learning "
-                f"rate: leave one of them out."
-            )
-        if incremental and self.early_stopping:
-            raise ValueError("partial_fit does not support early_stopping=True")
+        hidden = check_together(self, incremental)
         anew = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, y = self._read(X, y, anew)
         warn_of_rounding(X, "X", X.dtype if self.dtype is None else check_dtype(self.dtype))
@@ -216,38 +211,44 @@ class MLP(Estimator):
             X, y = self._read(X, y, False)
             X = self._converted(X)
             if weight is not None:
-                weight = check_weight(weight, X, dtype=X.dtype)
+                weight = of_mean_1(check_weight(weight, X, dtype=X.dtype))
             return Samples(X, self._encode(y, X.dtype), weight)
 
     def _prepare(
         self, samples: Samples, hidden: list[int], random: Any, anew: bool, incremental: bool
     ) -> None:
         """Makes the networks if there are none to go on with, and compiles them."""
-        self.n_outputs_, self.out_activation_ = self._outputs_for(samples.y)
-        n, n_features = samples.X.shape
-        n = batch_size_of(self, n)
-        known = not anew and hasattr(self, "models_")
-        made = not known or self._structure != structure(self)
-        if not known:
-            units = [n_features, *map(int, hidden), self.n_outputs_]
+        n_outputs, self.out_activation_ = self._outputs_for(samples.y)
+        n = batch_size_of(self, samples.X.shape[0])
+        before = [] if anew or not hasattr(self, "models_") else self._networks()
+        if not before:
+            units = [samples.X.shape[1], *map(int, hidden), n_outputs]
             self.models_ = make_networks(self, units, samples.X.dtype, n, random)
-            self.n_layers_ = len(units)
-            self._records = [Record(self.early_stopping, self) for _ in self.models_]
+            self.n_layers_, self.n_outputs_ = len(units), n_outputs
+            known = None if anew else self
+            self._records = [Record(self.early_stopping, known) for _ in self.models_]
         else:
             check_members(self)
-            if made:
-                self.models_ = made_anew(self, self._networks(), n, random)
+            check_outputs(self, n_outputs)
+            if self._structure != structure(self):
+                self.models_ = made_anew(self, before, n, random)
                 self.coefs_, self.intercepts_ = views(self.models_[0])
         self._structure = structure(self)
+        for record in self._records:
+            record.watch(self.early_stopping)
         if anew:
-            self._records = [Record(self.early_stopping) for _ in self.models_]
             for model in self.models_:
                 draw_weights(model, self.activation, random)
             self.coefs_, self.intercepts_ = views(self.models_[0])
-        for model in self._networks():
+        if not (incremental and before) or before[0].optimizer.full_batch:
+            self._policy = policy_of(self)
+            optimizers = [make_optimizer(self) for _ in self.models_]
+        else:
+            pairs = zip(before, self.models_, strict=True)
+            optimizers = [kept_optimizer(self, *pair) for pair in pairs]
+        for model, optimizer in zip(self._networks(), optimizers, strict=True):
             model.feature_names = self._columns()
-            if made or not incremental:
-                model.compile(make_optimizer(self), make_loss(self), self.metrics)
+            model.compile(optimizer, make_loss(self), self.metrics)
 
     def _networks(self) -> list[Any]:
         """The networks, the first with what was put into the place of its weights."""
@@ -286,11 +287,7 @@ class MLP(Estimator):
             show(self, self._records)
         ended = all(model.stop_training for model in self.models_)
         if not incremental and not ended and self.n_iter_ == self.max_iter:
-            console.warn(
-                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
-                f"optimization hasn't converged yet.",
-                ConvergenceWarning,
-            )
+            warn_of_epochs(self.max_iter)
         return kept
 
     def _score(self, kept: Samples, model: Any) -> float:
@@ -299,9 +296,18 @@ class MLP(Estimator):
 
     def _minimize(self, samples: Samples, held_out: Samples | None) -> None:
         """Trains by L-BFGS."""
-        for model, record in zip(self.models_, self._records, strict=True):
-            train_by_lbfgs(self, model, record, samples, held_out)
-        show(self, self._records, ("n_iter_", "t_", "loss_", "validation_loss_curve_"))
+        try:
+            for model, record in zip(self.models_, self._records, strict=True):
+                record.n_iter_ = 0
+                train_by_lbfgs(self, model, Progress(record, self.verbose), samples, held_out)
+        finally:
+            names = ("n_iter_", "t_", "loss_", "validation_loss_curve_", "_losses")
+            show(self, self._records, names)
+
+    def _curves(self) -> dict[str, list[Any]]:
+        losses, held_out = self._losses, self.validation_loss_curve_
+        missing = len(losses) - len(held_out)  # since the last fit that had any
+        return {"loss": losses} | ({"val_loss": held_out + [None] * missing} if held_out else {})
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()
@@ -309,7 +315,7 @@ class MLP(Estimator):
             self._networks()
             # copies of views would no longer be views of θ
             state = {k: v for k, v in state.items() if k not in ("coefs_", "intercepts_")}
-            state = copy.deepcopy(state)
+            state = copy.deepcopy(state, {id(self): self})  # which a callback may hold
             for model in state["models_"]:
                 forget_batch(model)
         return state

@@ -37,6 +37,7 @@ from backprop.losses.scikit import (
 from backprop.optimizers import LBFGS, SGD, Adam, Optimizer
 from backprop.regularizers import L2
 from backprop.sequential import Sequential
+from backprop.storage import snapshot
 
 HIDDEN: dict[str, type[Layer] | None] = {
     "identity": None,
@@ -77,19 +78,41 @@ def make_networks(mlp: Any, units: Sequence[int], dtype: Any, n: int, random: An
 
 
 def made_anew(mlp: Any, models: Sequence[Any], n: int, random: Any) -> list[Any]:
-    """Networks of another structure with the same weight matrices and biases."""
-    weights = [views(model) for model in models]
-    coefs = weights[0][0]
+    """Networks of another structure, with those weights of the old ones that both have.
+
+    What of these is frozen stays so.
+    """
+    coefs = views(models[0])[0]
     units = [len(coefs[0]), *(W.shape[1] for W in coefs)]
-    found = make_networks(mlp, units, coefs[0].dtype, n, random)
-    for model, (W, b) in zip(found, weights, strict=True):
-        take_weights(model, W, b)
+    dtype = coefs[0].dtype if mlp.dtype is None else np.dtype(mlp.dtype)
+    found = make_networks(mlp, units, dtype, n, random)
+    for model, before in zip(found, models, strict=True):
+        layers = {layer.name: layer for layer in before.layers}
+        for layer in model.layers:
+            if layer.parameters and layer.name in layers:
+                layer.trainable = layers[layer.name].trainable
+        known = {p.name: p for p in before.parameters}
+        for p in model.parameters:
+            if p.name in known:
+                p.value, p.trainable = known[p.name].value, known[p.name].trainable
     return found
 
 
 def structure(mlp: Any) -> tuple[Any, ...]:
-    """What determines the layers between those with the weights."""
-    return mlp.activation, mlp.out_activation_, float(mlp.dropout), bool(mlp.batch_normalization)
+    """What determines the layers between those with the weights, and the dtype if it is given."""
+    dtype = None if mlp.dtype is None else np.dtype(mlp.dtype)
+    samples = "all" if mlp.solver == "lbfgs" else "a batch"
+    normalised_by = samples if mlp.batch_normalization else None
+    return mlp.activation, mlp.out_activation_, float(mlp.dropout), normalised_by, dtype
+
+
+def check_outputs(mlp: Any, n: int) -> None:
+    """Raises ValueError if there are fewer or more targets than in the fit that is gone on with."""
+    if n != mlp.n_outputs_:
+        raise ValueError(
+            f"the fit with which this one goes on had {mlp.n_outputs_} target(s) for each sample, "
+            f"but y has {n}: pass as many, or fit anew, without warm_start."
+        )
 
 
 def make_network(mlp: Any, units: Sequence[int], dtype: Any, seed: int, regularised: bool) -> Any:
@@ -111,7 +134,7 @@ def make_network(mlp: Any, units: Sequence[int], dtype: Any, seed: int, regulari
     for size in units[1:-1]:
         layers.append(Dense(size, kernel_initializer="zeros", kernel_regularizer=penalty()))
         if mlp.batch_normalization:
-            layers.append(BatchNormalization())
+            layers.append(BatchNormalization(momentum=0.0 if mlp.solver == "lbfgs" else 0.99))
         if hidden is not None:
             layers.append(hidden())
         if mlp.dropout:
@@ -152,6 +175,25 @@ def make_optimizer(mlp: Any) -> Optimizer:
     if mlp.solver == "sgd":
         return SGD(rate, mlp.momentum, mlp.nesterovs_momentum)
     return Adam(rate, mlp.beta_1, mlp.beta_2, mlp.epsilon)
+
+
+def policy_of(mlp: Any) -> tuple[str, float, float]:
+    """How the learning rate changes after an epoch, by scikit-learn's name, with η and power_t."""
+    constant = mlp.solver != "sgd" or mlp.schedule is not None
+    return "constant" if constant else mlp.learning_rate, mlp.learning_rate_init, mlp.power_t
+
+
+def kept_optimizer(mlp: Any, before: Any, model: Any) -> Optimizer:
+    """The optimizer that there was; for another network one in its state, if it fits that."""
+    if model is before:
+        kept: Optimizer = model.optimizer
+        return kept
+    optimizer = make_optimizer(mlp)
+    same = model.parameters.values.size == before.parameters.values.size
+    if same and type(optimizer) is type(before.optimizer):
+        state = snapshot.optimizer_state(before.optimizer)
+        snapshot.set_optimizer(optimizer, model.parameters, state)
+    return optimizer
 
 
 def dense_layers(model: Any) -> list[Dense]:
@@ -208,7 +250,8 @@ def forget_batch(model: Any) -> None:
     for part in parts(model):
         ours = getattr(part, "of_package", True)  # arrays of others' parts may be what they are
         for name, value in vars(part).items():
-            if isinstance(value, np.ndarray) and ours:
+            arrays = value if isinstance(value, tuple) else (value,)
+            if ours and any(isinstance(each, np.ndarray) for each in arrays):
                 vars(part)[name] = None
             elif isinstance(value, Buffers):
                 value.clear()

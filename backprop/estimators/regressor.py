@@ -124,6 +124,9 @@ class MLPRegressor(Regresses, MLP):
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Trains for one epoch, from where the last call ended.
 
+        As in scikit-learn its optimizer stays: arguments of that which are changed in between count
+        from the next ``fit`` on. All others count at once.
+
         Args:
             X: Some samples.
             y: Their targets.

@@ -59,7 +59,7 @@ def set_aside(
             by chance alone.
 
     Raises:
-        ValueError: There are too few samples.
+        ValueError: There are too few samples, or none that count.
     """
     from sklearn.model_selection import train_test_split
 
@@ -72,7 +72,13 @@ def set_aside(
             "The validation set is too small. Increase 'validation_fraction' or the size of your "
             "dataset."
         )
-    return samples.rows(trained), samples.rows(held_out)
+    parts = samples.rows(trained), samples.rows(held_out)
+    if any(part.weight is not None and not part.weight.any() for part in parts):
+        raise ValueError(
+            "early_stopping sets samples aside, but all of these, or all others, have the weight "
+            "0: leave out samples without weight, or pass validation_data."
+        )
+    return parts
 
 
 class Order:
@@ -94,6 +100,15 @@ class Order:
         self._random.shuffle(drawn)
         self._order = drawn if self._order is None else self._order[drawn]
         return self._order
+
+    def state(self) -> dict[str, Any]:
+        """Where it is."""
+        return {"random": self._random.get_state(), "order": self._order}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from there."""
+        self._random.set_state(state["random"])
+        self._order = state["order"]
 
 
 def as_rows(X: Any) -> Any:

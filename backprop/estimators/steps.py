@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Self
 
 import numpy as np
@@ -15,10 +16,13 @@ from backprop.protocol import Model
 class PenalisedSteps(RecordedSteps):
     """E = (Σ_i w_i ℓ_i + ½ α Σ ‖W‖²) / Σ_i w_i over the samples of a batch; w_i = 1 unless given.
 
+    Of a batch whose weights are all 0 E and g are 0.
+
     The penalty of a weight matrix depends on the batch. Where the model has L2 regularisers, their
-    λ is α / (2 Σ w) of the batch in hand inside the ``with`` statement, and 0 outside: it stands in
-    an array, which recorded steps read anew each time. Without them the penalty is added when g is
-    there, which takes less time for small networks; g is then computed on one thread.
+    λ is α / (2 Σ w) of the batch in hand during a step, and 0 between two, for validations: inside
+    the ``with`` statement it stands in an array, which recorded steps read anew each time. Without
+    them the penalty is added when g is there, which takes less time for small networks; g is then
+    computed on one thread.
 
     Args:
         model: A built and compiled model.
@@ -37,6 +41,8 @@ class PenalisedSteps(RecordedSteps):
         self._penalties = [p.regularizer for p in model.parameters if p.regularizer is not None]
         self._adds = bool(alpha) and not self._penalties  # the penalty, when g is there
         self._divided = divided and not self._adds
+        if self._penalties and self._divided:  # else update costs no more than it must
+            vars(self)["update"] = self._update
         theta = model.parameters.values
         size = theta.shape if self._adds else (0,)
         self._penalty, self._kernels = (new_array(size, model.dtype) for _ in range(2))
@@ -57,11 +63,14 @@ class PenalisedSteps(RecordedSteps):
         """E, with g = ∂E/∂θ written, and the prediction."""
         total: Any = len(y)
         if weight is not None:
-            total = float(np.add.reduce(weight))
+            total = float(np.add.reduce(weight)) or math.inf
             weight = self._of_mean_1(weight, total)
         if not self._adds:
             self._l2[()] = self._alpha / (2 * total)
-            return super().gradients(X, y, weight)
+            found = super().gradients(X, y, weight)
+            if not self._divided:  # the step is through
+                self._l2[()] = 0.0
+            return found
         loss, prediction = super().gradients(X, y, weight)
         if total != self._total:  # of full batches it is the same
             np.multiply(self._decays, 1 / total, out=self._kernels)
@@ -72,6 +81,11 @@ class PenalisedSteps(RecordedSteps):
         g += penalty
         return loss + 0.5 * float(np.dot(theta, penalty)), prediction
 
+    def _update(self) -> None:
+        """``update``, which may read λ, and nothing does after it."""
+        super().update()
+        self._l2[()] = 0.0
+
     def _first(self, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
         found = super()._first(X, y, weight)
         if not self._divided:
@@ -81,8 +95,6 @@ class PenalisedSteps(RecordedSteps):
 
     def _of_mean_1(self, weight: Array, total: float) -> Array:
         """w N / Σ w, in the same array for every batch of that size."""
-        if total == 0:
-            raise ValueError("the sample weights of a batch are all 0: their mean is not defined.")
         n = len(weight)
         if n not in self._weights:
             self._weights[n] = new_array((n,), weight.dtype)

@@ -14,11 +14,12 @@ from backprop.core.checks import check_list
 from backprop.core.errors import DivergenceError
 from backprop.core.types import Array
 from backprop.engine.threads import single_blas_threads
-from backprop.estimators.convergence import Convergence
+from backprop.estimators.convergence import Convergence, Progress
 from backprop.estimators.samples import Order, Samples
 from backprop.estimators.scikit import ConvergenceWarning
 from backprop.estimators.steps import PenalisedSteps
 from backprop.training.divergence import quietly
+from backprop.training.full_batch import check_untouched, check_way
 from backprop.training.loop import Loop
 from backprop.training.plan import Plan, plan_fit
 
@@ -66,7 +67,8 @@ def train_by_batches(
     random: Any,
 ) -> None:
     """Trains a network until ``told`` ends it, or the epochs are over."""
-    plan = plan_for(mlp, model, samples, held_out, epochs, [told], Order(random))
+    told.order = Order(random)
+    plan = plan_for(mlp, model, samples, held_out, epochs, [told], told.order)
     model.history = plan.history
     with single_blas_threads(), PenalisedSteps(model, mlp.alpha, bool(mlp.callbacks)) as step:
         Loop(model, plan, step, "raise").fit()
@@ -162,72 +164,129 @@ def train_together(
 
 
 def train_by_lbfgs(
-    mlp: Any, model: Any, record: Any, samples: Samples, held_out: Sequence[Any] | None
+    mlp: Any, model: Any, told: Progress, samples: Samples, held_out: Sequence[Any] | None
 ) -> None:
     """Minimises the loss of all samples by SciPy's L-BFGS-B, with scikit-learn's limits.
 
-    An iteration is an epoch for callbacks, validation and History.
+    An iteration is an epoch of one step for callbacks, validation and History.
     """
-    from scipy.optimize import minimize
-
-    plan = plan_for(mlp, model, samples, held_out, mlp.max_iter)
+    plan = plan_for(mlp, model, samples, held_out, mlp.max_iter, [told])
     model.history = plan.history
-    step = PenalisedSteps(model, mlp.alpha, bool(mlp.callbacks), divided=False)
-    loop = Loop(model, plan, step, "raise")
-    theta, g = model.parameters.values, model.parameters.gradients
-    stretches = model.parameters.trainable_slices()
-    X, y, weight, _ = next(iter(plan.batches))
-    epoch = 0
+    with (
+        single_blas_threads(),
+        PenalisedSteps(model, mlp.alpha, bool(mlp.callbacks), divided=False) as step,
+    ):
+        Search(model, plan, step, "raise").search(mlp, told)
 
-    def place(x: Array) -> None:
-        start = 0
-        for stretch in stretches:
-            stop = start + stretch.stop - stretch.start
-            theta[stretch] = x[start:stop]
-            start = stop
 
-    @quietly
-    def loss_and_gradient(x: Array) -> tuple[float, Array]:
-        place(x)
-        loss, _ = step.gradients(X, y, weight)
-        return loss, np.concatenate([g[stretch] for stretch in stretches], dtype=np.float64)
+class Search(Loop):
+    """A training loop whose ``minimize`` is that of scikit-learn."""
 
-    def after_iteration(intermediate_result: Any) -> None:
-        nonlocal epoch
-        loss = float(intermediate_result.fun)
-        if mlp.verbose:
-            console.write(f"Iteration {epoch + 1}, loss = {loss:.8f}")
-        logs = {"loss": loss}
-        if model.metrics or plan.validation is not None or mlp.callbacks:
-            place(intermediate_result.x)
-            logs = {**loop.evaluate(plan.batches), "loss": loss} if model.metrics else logs
-        loop.end_epoch(epoch, logs)
-        if "val_loss" in logs:
-            record.validation_loss_curve_.append(logs["val_loss"] - model.penalty())
-        step.refresh()
-        epoch += 1
-        if model.stop_training:
-            raise StopIteration
+    def search(self, mlp: Any, told: Progress) -> None:
+        """Trains as the estimator's arguments say."""
+        self._mlp, self._told = mlp, told
+        self.fit()
 
-    model.stop_training = False
-    options = {"maxfun": mlp.max_fun, "maxiter": mlp.max_iter, "gtol": mlp.tol}
-    with single_blas_threads(), step, loop.interrupt:
-        loop.callbacks.call("on_train_begin", {})
-        start = np.concatenate([theta[stretch] for stretch in stretches], dtype=np.float64)
-        result = minimize(
-            loss_and_gradient,
-            start,
-            method="L-BFGS-B",
-            jac=True,
-            callback=after_iteration,
-            options=options,
-        )
+    def minimize(self, first: int, first_step: int) -> None:
+        """Iterations until SciPy or a callback ends them.
+
+        Args:
+            first: The number of the first iteration; those before it were made before a crash.
+            first_step: 1 if that one was made, too, but not what follows it in an epoch.
+        """
+        from scipy.optimize import minimize
+
+        mlp, model, plan = self._mlp, self.model, self.plan
+        if first >= plan.epochs.stop:
+            return
+        theta, g = model.parameters.values, model.parameters.gradients
+        stretches = model.parameters.trainable_slices()
+        X, y, weight, _ = next(iter(plan.batches))
+        known = plan.evaluations  # by which a training that goes on is led along the same way
+        again = list(zip(known.losses, known.gradients, strict=True))[::-1]  # the next one is last
+        goal, over = known.reached, first + first_step
+        epoch, begun = 0, False
+
+        def place(x: Array) -> None:
+            start = 0
+            for stretch in stretches:
+                stop = start + stretch.stop - stretch.start
+                theta[stretch] = x[start:stop]
+                start = stop
+
+        def begin() -> None:
+            nonlocal begun
+            if not begun and epoch >= first:
+                begun = True
+                self.callbacks.call("on_epoch_begin", epoch, {})
+                if not (first_step and epoch == first):
+                    self.before_step(0)
+
+        @quietly
+        def loss_and_gradient(x: Array) -> tuple[float, Array]:
+            begin()
+            if again:
+                return again.pop()
+            place(x)
+            loss, _ = self.step.gradients(X, y, weight)
+            gradient = np.concatenate([g[stretch] for stretch in stretches], dtype=np.float64)
+            known.add(loss, gradient)
+            return loss, gradient
+
+        def after_iteration(intermediate_result: Any) -> None:
+            nonlocal epoch, begun
+            known.reached = intermediate_result.x.copy()
+            if epoch + 1 == over and goal is not None:
+                check_way(known.reached, goal)
+            if epoch >= first:
+                report(float(intermediate_result.fun))
+            epoch, begun = epoch + 1, False
+            if model.stop_training:
+                raise StopIteration
+            if mlp.callbacks and epoch > first:
+                check_untouched(model.parameters, stretches, known.reached)
+
+        def report(loss: float) -> None:
+            place(known.reached)
+            logs = {"loss": loss}
+            if model.metrics:
+                logs = {**self.evaluate(plan.batches), **logs}
+            if not (first_step and epoch == first):
+                self.after_step(0, loss, 1, logs)
+            self.end_epoch(epoch, logs)
+
+        if not again:
+            known.start = np.concatenate([theta[s] for s in stretches], dtype=np.float64)
+            known.reached = known.start
+        options = {"maxfun": mlp.max_fun, "maxiter": mlp.max_iter, "gtol": mlp.tol}
+        try:
+            result = minimize(
+                loss_and_gradient,
+                known.start,
+                method="L-BFGS-B",
+                jac=True,
+                callback=after_iteration,
+                options=options,
+            )
+        finally:
+            place(known.reached)  # and not where a line search was when it was interrupted
+        known.reached = result.x
         place(result.x)
-        loop.callbacks.call("on_train_end", loop.logs)
-    record.n_iter_ = min(int(result.nit), mlp.max_iter)
-    record.loss_ = float(result.fun)
-    if result.status != 0 and not model.stop_training:
-        warn_of_limit(mlp, record.n_iter_, result)
+        if begun:  # an iteration that found no lower loss
+            report(float(result.fun))
+        record = self._told.record
+        record.n_iter_, record.loss_ = min(int(result.nit), mlp.max_iter), float(result.fun)
+        if result.status != 0 and not model.stop_training:
+            warn_of_limit(mlp, record.n_iter_, result)
+
+
+def warn_of_epochs(n: int) -> None:
+    """Warns that n epochs were too few, in the words of scikit-learn."""
+    console.warn(
+        f"Stochastic Optimizer: Maximum iterations ({n}) reached and the optimization hasn't "
+        f"converged yet.",
+        ConvergenceWarning,
+    )
 
 
 def warn_of_limit(mlp: Any, n_iter: int, result: Any) -> None:

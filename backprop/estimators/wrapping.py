@@ -12,12 +12,11 @@ import numpy as np
 from backprop.callbacks import Callback
 from backprop.core.checks import check_flag, check_integer
 from backprop.core.lookup import is_function
-from backprop.core.ranges import check_weights
 from backprop.core.signatures import check_call_by_name
 from backprop.core.types import Array
 from backprop.estimators.arguments import keep
 from backprop.estimators.base import Estimator, check_members
-from backprop.estimators.given import check_weight
+from backprop.estimators.given import check_weight, of_mean_1
 from backprop.estimators.samples import (
     Samples,
     as_rows,
@@ -198,22 +197,6 @@ def parameters_of(build: Any) -> list[inspect.Parameter]:
 def defaults_of(build: Any) -> dict[str, Any]:
     """Those of them that have defaults, with these."""
     return {p.name: p.default for p in parameters_of(build) if p.default is not p.empty}
-
-
-def of_mean_1(weight: Array | None) -> Array | None:
-    """w N / Σ w, so that the loss is a mean in which samples count by their weights.
-
-    Raises:
-        ValueError: All are 0, or one is negative.
-    """
-    if weight is None:
-        return None
-    weight = check_weights(weight, weight.dtype)
-    mean = weight.mean()
-    if mean == 0:
-        raise ValueError("all sample weights are 0: nothing can be learnt from these samples.")
-    scaled: Array = weight / mean
-    return scaled
 
 
 def one_hot(codes: Array, n: int) -> Array:

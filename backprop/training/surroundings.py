@@ -101,7 +101,7 @@ class Surroundings:
                 self.go_on(range(epochs.start, first))
             try:
                 if model.optimizer.full_batch:
-                    full_batch.minimize(self, first, first_step)
+                    self.minimize(first, first_step)
                     first = epochs.stop
                 self.run(range(first, epochs.stop), first_step)
                 model.optimizer.finalize(model.parameters)
@@ -122,6 +122,10 @@ class Surroundings:
             if self.on_divergence == "raise":
                 raise diverged
             console.warn(str(diverged))
+
+    def minimize(self, first: int, first_step: int) -> None:
+        """Trains by a full-batch optimizer; see ``full_batch.minimize``."""
+        full_batch.minimize(self, first, first_step)
 
     def begin(self) -> tuple[int, int]:
         """Tells the callbacks that training begins; the epoch and the step to begin with."""

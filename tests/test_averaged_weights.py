@@ -1,5 +1,7 @@
 """``SwapEMAWeights``: what is evaluated, saved and trained on while an average is kept."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,7 @@ from backprop.callbacks import (
 )
 from backprop.layers import BatchNormalization, Dense
 from backprop.optimizers import SGD
+from backprop.storage import snapshot
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((20, 3))
@@ -222,3 +225,18 @@ def test_an_average_that_is_given_up_while_it_is_in_the_model():
     np.testing.assert_array_equal(model.parameters.values, before)
     fit(model, epochs=1)
     assert not model.optimizer.swapped
+
+
+def test_a_state_that_is_put_back_while_another_average_is_in_the_model():
+    model = network()
+    fit(model, epochs=1)
+    model.train_on_batch(X, Y)
+    weights = model.parameters.values.copy()
+    model.optimizer.swap(model.parameters)
+    state = copy.deepcopy(snapshot.take(model))
+    model.optimizer.swap(model.parameters)
+    model.train_on_batch(X, Y)
+    model.optimizer.swap(model.parameters)
+    snapshot.put_back(model, state, "the state")
+    model.optimizer.swap(model.parameters)
+    np.testing.assert_array_equal(model.parameters.values, weights)

@@ -439,6 +439,7 @@ def test_what_was_frozen_by_itself_stays_so_when_its_block_is_thawed(tmp_path):
         part.trainable = False
         model.save(tmp_path / "model.npz")
         loaded = bp.load_model(tmp_path / "model.npz")
+        assert trained(loaded.parameters) == trained(model.parameters)
         loaded.layers[0].trainable = True
         twin = block.copy()
         twin.build((4,))

@@ -213,3 +213,20 @@ def test_what_the_state_begins_with_is_not_changed_afterwards():
         fit(model, epochs=1)
         with pytest.raises(AttributeError, match="no effect after the first step"):
             model.optimizer.initial_accumulator_value = 0.2
+
+
+def test_models_whose_optimizers_were_changed_are_trained_together():
+    def models():
+        made = [bp.Sequential([Dense(6), Dense(3), Softmax()], seed=k) for k in range(3)]
+        for model in made:
+            model.compile(Adam(), "sparse_categorical_crossentropy")
+            fit(model, epochs=1)
+            change(model, {"beta_2": 0.9, "amsgrad": True})
+        return made
+
+    together, alone = models(), models()
+    bp.fit_many(together, *classes(), epochs=3, batch_size=10, verbose=0)
+    for one, other in zip(together, alone, strict=True):
+        fit(other)
+        np.testing.assert_array_equal(one.parameters.values, other.parameters.values)
+        assert one.optimizer.state.keys() == other.optimizer.state.keys()

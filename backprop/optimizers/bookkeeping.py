@@ -240,9 +240,10 @@ class Bookkeeping(KnowsElsewhere, Settings):
             )
 
     def begin(self, parameters: Parameters) -> None:
-        """Makes the state if there is none; before callbacks change the rate, for ``reset``."""
+        """Makes what there is not of the state; before callbacks change the rate, for ``reset``."""
         if self._parameters is not parameters:
             self.bind(parameters)
+        self._state = self.next_state()
 
     def bind(self, parameters: Parameters) -> None:
         """Makes the state for a model's parameters, as the first step does."""
@@ -263,7 +264,6 @@ class Bookkeeping(KnowsElsewhere, Settings):
         self._parameters, self._stretches = parameters, None
         self._first_rate = self._schedule, self._learning_rate
         self.scalars, self._numbers, self._state = [], (), {}
-        self._state = self.next_state()
 
     def lengths(self, parameters: Parameters) -> dict[str, int]:
         """How many numbers there are in each state vector: as many as in θ."""

@@ -481,6 +481,16 @@ def test_a_metric_that_is_given_the_name_of_another_one(verb):
     assert list(model.fit(np.eye(3), np.arange(3), verbose=0).history) == ["loss", "accuracy", "f"]
 
 
+def test_a_metric_that_a_callback_gives_the_name_of_another_one():
+    model = bp.Sequential([Dense(3), Softmax()], seed=0)
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy", F1Score()])
+    rename = bp.callbacks.Callback()
+    rename.on_epoch_begin = lambda epoch, logs: setattr(model.metrics[epoch], "name", "accuracy")
+    with pytest.raises(ValueError, match="two metrics of the model are called 'accuracy'"):
+        model.fit(np.eye(3), np.arange(3), epochs=2, verbose=0, callbacks=[rename])
+    assert model.optimizer.iterations == 1
+
+
 @pytest.mark.parametrize("name", ["loss", "epoch", "batch", "learning_rate", "val_a"])
 def test_names_of_other_numbers_in_logs_and_names_of_files(name):
     model = bp.Sequential([Dense(1)])

@@ -13,6 +13,7 @@ from backprop.core.types import Array
 from backprop.data.sources import check_same_every_time
 from backprop.data.streams import GoesOn
 from backprop.metrics import Metric
+from backprop.metrics.returned import check_different
 from backprop.protocol import Model
 from backprop.training import full_batch
 from backprop.training.batched_metrics import BatchedMetrics
@@ -150,6 +151,7 @@ class Surroundings:
         model, means = self.model, self.plan.means
         if self._counted is not model.metrics:  # compiled anew on the way
             self._counted, self._metrics = model.metrics, self.new_metrics()
+        check_different([metric.name for metric in model.metrics])
         if not first_step:
             self._metrics.reset()
             means.total, means.seen = 0.0, 0

@@ -101,6 +101,14 @@ class Popped(Times):
         return self._factor
 
 
+class Flagged(Times):
+    """Takes an argument that is called like something else of the base class."""
+
+    def __init__(self, **others):
+        self.factor = 5 if others.pop("random", False) else 1
+        super().__init__(**others)
+
+
 class Listed(Times):
     def __init__(self, *factors, name=None):
         super().__init__(name)
@@ -205,6 +213,9 @@ def test_right_parts_are_saved(tmp_path):
     np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
 
 
+OWN = (Fixed, Other, Popped, Flagged, Listed, Robust, Steps)
+
+
 def changed(layer, **settings):
     for name, value in settings.items():
         setattr(layer, name, value)
@@ -218,13 +229,14 @@ def changed(layer, **settings):
     lambda: Other(units=3, use_bias=True, name="mine"),
     lambda: Popped(by=3),
     lambda: Popped(by=2, more=[1, 2]),
+    lambda: Flagged(random=True),
     lambda: Listed(2, 3),
     lambda: Chain([Listed(2, 3), Fixed(2)]),
 ])  # fmt: skip
 def test_arguments_that_a_class_hands_on_or_pops_come_back(make, tmp_path):
     model = trained(make(), loss=Robust(delta=3.0), optimizer=Steps(0.01, momentum=0.5))
     model.save(tmp_path / "m.npz")
-    custom = {kind.__name__: kind for kind in (Fixed, Other, Popped, Listed, Robust, Steps)}
+    custom = {kind.__name__: kind for kind in OWN}
     again = bp.load_model(tmp_path / "m.npz", custom)
     assert (again.loss.delta, again.optimizer.momentum) == (3.0, 0.5)
     assert again.evaluate(X, Y) == model.evaluate(X, Y)  # with the penalties
@@ -381,6 +393,19 @@ def test_arguments_of_a_model_class_come_back(tmp_path):
     again = bp.load_model(tmp_path / "m.npz", {"Multiplying": Multiplying})
     assert (again.k, again.more) == (3.0, 2.0)
     np.testing.assert_array_equal(again.predict(X), model.predict(X))
+
+
+def test_a_model_class_may_compile_itself(tmp_path):
+    class Compiling(bp.Sequential):
+        def __init__(self, layers=(), seed=None, dtype="float32", loss="binary_crossentropy"):
+            super().__init__(layers, seed=seed, dtype=dtype)
+            self.compile("adam", loss)
+
+    model = Compiling([Dense(1), bp.layers.Sigmoid()], seed=0)
+    model.fit(X, Y > 0, verbose=0)
+    model.save(tmp_path / "m.npz")
+    again = bp.load_model(tmp_path / "m.npz", {"Compiling": Compiling})
+    assert again.fit(X, Y > 0, verbose=0).history == model.fit(X, Y > 0, verbose=0).history
 
 
 def test_a_model_class_that_would_make_other_layers_is_found_when_it_is_saved(tmp_path):

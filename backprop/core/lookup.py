@@ -217,6 +217,8 @@ def other_arguments(
     code = getattr(kind.__init__, "__code__", None)
     if code is None or not code.co_flags & (CO_VARARGS | CO_VARKEYWORDS):
         return None
+    if not (given or named):  # as when it is copied
+        return [], {}
     own = own_arguments(kind)
     n = sum(p.kind is not p.KEYWORD_ONLY for p in own)
     names = {p.name for p in own}

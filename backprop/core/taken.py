@@ -49,6 +49,19 @@ def check_names(made: Any, base: type) -> None:
             stands where that has a method, or True or False.
     """
     kind: Any = type(made)
+    check_class(kind, base)
+    known, given = known_of(base), vars(made)
+    for name in known.keys() & given.keys():
+        check_kind(made, name, base, known[name], given[name])
+
+
+@functools.cache
+def check_class(kind: Any, base: Any) -> None:
+    """The same for what its class has.
+
+    Raises:
+        TypeError: As ``check_names``.
+    """
     for method, name in own_stores(kind):
         first = method == "__init__"
         kept = kept_by(base) | (AT_FIRST.get(base.__name__, set()) if first else set())
@@ -58,23 +71,36 @@ def check_names(made: Any, base: type) -> None:
                 f"{base.__name__} keeps {PURPOSES.get(name, 'something of its own')}: give yours "
                 f"another name, such as self.own_{name.strip('_')}."
             )
-    for name in (each for each in dir(base) if each[0] != "_"):
-        ours, theirs = (inspect.getattr_static(each, name, None) for each in (base, made))
+    for name, ours in known_of(base).items():
+        theirs = inspect.getattr_static(kind, name, ours)
         computed = hasattr(theirs, "__get__") and not isinstance(theirs, FunctionType)
-        if theirs is ours or computed:
-            continue
-        if isinstance(ours, FunctionType) and not callable(theirs):
-            raise taken(made, name, base, "has a method", theirs)
-        if isinstance(ours, bool) and not isinstance(theirs, bool | np.bool_):
-            raise taken(made, name, base, "has True or False", theirs)
+        if theirs is not ours and not computed:
+            check_kind(kind, name, base, ours, theirs)
 
 
-def taken(made: Any, name: str, base: type, what: str, value: Any) -> TypeError:
-    """The error that something else stands under a name."""
-    return TypeError(
-        f"{type(made).__name__} has {value!r:.60} under the name {name}, but there "
-        f"{base.__name__} {what}: give it another name, such as own_{name}."
-    )
+@functools.cache
+def known_of(base: Any) -> dict[str, Any]:
+    """The public methods of a base class, and what is True or False in it."""
+    found = {name: inspect.getattr_static(base, name) for name in dir(base) if name[0] != "_"}
+    return {name: each for name, each in found.items() if isinstance(each, FunctionType | bool)}
+
+
+def check_kind(made: Any, name: str, base: type, ours: Any, theirs: Any) -> None:
+    """Checks that what stands under a name is of the kind that stands there in the base class.
+
+    Raises:
+        TypeError: It is not.
+    """
+    if isinstance(ours, bool):
+        right, what = isinstance(theirs, bool | np.bool_), "has True or False"
+    else:
+        right, what = callable(theirs), "has a method"
+    if not right:
+        kind = made if isinstance(made, type) else type(made)
+        raise TypeError(
+            f"{kind.__name__} has {theirs!r:.60} under the name {name}, but there "
+            f"{base.__name__} {what}: give it another name, such as own_{name}."
+        )
 
 
 @functools.cache

@@ -24,7 +24,8 @@ from backprop import (
     regularizers,
     schedules,
 )
-from backprop.core.lookup import arguments_of, if_plain, own_arguments
+from backprop.core.lookup import arguments_of, if_plain, own_arguments, takes
+from backprop.core.settings import from_package
 from backprop.core.walk import objects_in
 from backprop.layers import Layer
 from backprop.layers.block import walk
@@ -102,7 +103,10 @@ def call_of(made: Any, what: str, known: dict[str, Any]) -> dict[str, Any]:
         names = [*(p.name for p in own_arguments(kind)), *passed]
     arguments: dict[str, Any] = {}
     for name in names:
-        value = argument_of(made, name) if hasattr(made, name) else passed.get(name, ...)
+        kept = hasattr(made, name) and (
+            name not in passed or is_own(made, name) or takes(kind, name)
+        )
+        value = argument_of(made, name) if kept else passed.get(name, ...)
         if value is ...:
             raise TypeError(
                 f"{what} cannot be saved: {kind.__name__} takes the argument {name!r}, but has no "
@@ -131,6 +135,12 @@ def call_of(made: Any, what: str, known: dict[str, Any]) -> dict[str, Any]:
     given, new = ({n: argument_of(each, n) for n in there} for each in (made, again))
     check_remade(what, kind.__name__, given, new)
     return found
+
+
+def is_own(made: Any, name: str) -> bool:
+    """Whether an attribute is the object's, or one of the user's class: not just one of ours."""
+    own = (each for each in type(made).__mro__ if not from_package(each))
+    return name in vars(made) or any(name in vars(each) for each in own)
 
 
 def changed_arguments(made: Any, other: Any, what: str, known: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from backprop.losses import Loss
 from backprop.metrics import Metric
 from backprop.optimizers import Optimizer
 from backprop.storage import files, snapshot
-from backprop.storage.calls import DICT, describe, find, inside, remake, set_inside
+from backprop.storage.calls import DICT, describe, find, inside, is_own, remake, set_inside
 from backprop.storage.lost import warn_of_lost
 from backprop.storage.remade import check_model, check_model_class
 
@@ -103,7 +103,8 @@ def others_of(model: Any, known: dict[str, Any]) -> dict[str, Any]:
     """
     names = [p.name for p in own_arguments(type(model))[1:]]
     passed = vars(model).get("_others", ([], {}))[1]
-    found = {n: getattr(model, n, passed.get(n, ...)) for n in [*names, *passed]}
+    found = {n: passed.get(n, ...) for n in [*names, *passed]}
+    found |= {n: getattr(model, n) for n in found if is_own(model, n)}
     return {
         name: describe(value, f"{name} of the model", known)
         for name, value in found.items()

@@ -144,6 +144,18 @@ def test_weights_count_relative_to_each_other(iris):
         by_class.set_params(class_weight={"a": 0, "b": 0, "c": 0}).fit(X, y)
 
 
+@pytest.mark.parametrize("n_members", [1, 2])
+def test_weights_of_validation_data_count_relative_to_each_other(iris, n_members):
+    X, y = iris
+    weight = np.linspace(1.0, 30.0, 150)
+    classifier = SequentialClassifier(build, epochs=2, n_members=n_members, random_state=0)
+    classifier.fit(X, y, validation_data=(X, y, weight))
+    codes = np.searchsorted(classifier.classes_, y)
+    losses = -np.log(classifier.model_.predict(X)[np.arange(150), codes])
+    expected = np.average(losses, weights=weight)
+    assert classifier.history_.history["val_loss"][-1] == pytest.approx(expected)
+
+
 def test_random_states_and_trained_networks(iris):
     X, y = iris
 

@@ -132,7 +132,7 @@ class Wrapped(Estimator):
             with reading_validation_data():
                 held_X, held_y = self._checked(held_X, held_y, reset=False)
                 if held_weight is not None:
-                    held_weight = check_weight(held_weight, held_X)
+                    held_weight = of_mean_1(check_weight(held_weight, held_X))
                 held_out = Samples(as_rows(held_X), self._encode(held_y, first), held_weight)
             validation_data = held_out
         histories = fit_many(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop.callbacks import BackupAndRestore
+from backprop.callbacks import BackupAndRestore, Callback
 from backprop.core.arrays import as_numbers, to_array
 from backprop.core.checks import check_list
 from backprop.core.errors import ShapeError
@@ -61,13 +61,18 @@ def checked_shared(arguments: Mapping[str, Any], n_models: int) -> dict[str, Any
             "validation_data is a generator, which would be used up by the first model: give "
             "validation_steps too, or a function that returns a new generator."
         )
+    refuse_backup(callbacks, n_models)
+    return {**arguments, "callbacks": callbacks}
+
+
+def refuse_backup(callbacks: Sequence[Callback], n_models: int) -> None:
+    """Raises ValueError if a ``BackupAndRestore`` is to keep the state of several trainings."""
     if n_models > 1 and any(isinstance(each, BackupAndRestore) for each in callbacks):
         raise ValueError(
             f"callbacks holds a BackupAndRestore, which keeps the state of one training, but there "
-            f"are {n_models} models, and each would go on from another's: leave it out, or call "
-            f"fit for each model, with a backup_dir of its own."
+            f"are {n_models} models, and each would go on from another's: leave it out, or train "
+            f"each model by itself, with a backup_dir of its own."
         )
-    return {**arguments, "callbacks": callbacks}
 
 
 def checked_samples(

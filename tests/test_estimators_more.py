@@ -528,6 +528,25 @@ def test_frozen_layers_stay_and_have_no_penalty(iris, n_members, told, wide, mon
         assert not np.array_equal(model.layers[2].W, V)
 
 
+def test_curves_of_several_fits_have_the_epochs_of_each_side_by_side(iris):
+    X, y = iris
+    stops = {"warm_start": True, "tol": 0.03, "n_iter_no_change": 3, "max_iter": 60}
+    mlp = ensemble(MLPClassifier, **stops).fit(X, y)
+    epochs = [record.n_iter_ for record in mlp._records]
+    assert min(epochs) < max(epochs) == len(mlp.loss_curve_)
+    means = []
+    for _ in range(2):
+        mlp.partial_fit(X, y)
+        means.append(np.mean([model.history.history["loss"][0] for model in mlp.models_]))
+    np.testing.assert_allclose(mlp.loss_curve_[max(epochs) :], means)
+    mlp.fit(X, y, validation_data=(X, y))
+    first = np.mean([model.history.history["val_loss"][0] for model in mlp.models_])
+    trained, held_out, *_ = mlp.plot_loss_curve().axes[0].lines
+    assert held_out.get_ydata()[0] == pytest.approx(first)
+    assert held_out.get_xdata()[0] == trained.get_xdata()[max(epochs) + 2]
+    assert len(trained.get_xdata()) == len(mlp.loss_curve_)
+
+
 def test_members_go_on(iris):
     X, y = iris
     mlp = ensemble(MLPClassifier, max_iter=3, warm_start=True).fit(X, y)

@@ -85,13 +85,15 @@ def joined(name: str, values: Sequence[Any]) -> Any:
     return max(values) if isinstance(values[0], int) else float(np.mean(values))
 
 
-def means(curves: Sequence[Sequence[float]]) -> list[float]:
-    """The mean of several curves, of which each goes on with its last value when it has ended."""
+def means(curves: Sequence[list[float]]) -> list[float]:
+    """The mean of several curves; one that has ended goes on with its last value from now on.
+
+    So another fit begins at the same place of each.
+    """
     longest = max(map(len, curves))
-    if not all(curves):
-        return []
-    filled = [[*curve, *[curve[-1]] * (longest - len(curve))] for curve in curves]
-    return [float(value) for value in np.mean(filled, axis=0)]
+    for curve in curves:
+        curve += [curve[-1] if curve else math.nan] * (longest - len(curve))
+    return [float(value) for value in np.mean(curves, axis=0)]
 
 
 class Progress(Callback):

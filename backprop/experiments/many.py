@@ -80,7 +80,8 @@ def fit_many(
         y: Targets.
         rows: For each model the numbers of its training samples (folds, bootstrap); all by default.
         validation_rows: For each model the samples that it is evaluated on after every epoch,
-            without weights, where no ``validation_data`` are given for all.
+            without weights, where neither ``validation_data`` nor ``validation_split`` are given
+            for all.
         executor: Shares the fits out to other processes: a ``ProcessPoolExecutor``, mpi4py's
             ``MPIPoolExecutor``, Dask's ``client.get_executor()``. The results have the same bits
             as without it; callbacks are copied. A fit whose process dies is tried once more.
@@ -169,7 +170,7 @@ def arguments(
     found: dict[str, Any] = {"x": x, "y": y, "sample_weight": weight}
     if mine is not None:
         found = {name: None if all_ is None else all_[mine] for name, all_ in found.items()}
-    if kept is not None:
+    if kept is not None and not shared.get("validation_split"):
         found["validation_data"] = x[kept], y[kept]
     found.update(shared)
     return found
@@ -298,7 +299,9 @@ def alike(models: Sequence[Model]) -> bool:
     return len(groups(models, [None] * len(models))) == 1 and have_their_own_metrics(models)
 
 
-def validation(model: Any, validation_data: Any = None, **arguments: Any) -> Source | None:
+def validation(
+    model: Any, validation_data: Any = None, workers: Any = None, **arguments: Any
+) -> Source | None:
     """Makes all checks that ``fit`` makes before it begins, and changes nothing in the model.
 
     Returns:

@@ -34,7 +34,8 @@ class SequentialClassifier(Classifies, Wrapped):
         callbacks: Objects whose hooks are called on the way.
         shuffle: Whether the samples are shuffled in each epoch.
         verbose: As for ``Sequential.fit``.
-        warm_start: Whether ``fit`` goes on with the networks that there are.
+        warm_start: Whether ``fit`` goes on with the networks that there are. Another optimizer,
+            loss or list of metrics is taken over; another ``build``, or settings of it, refused.
         random_state: Draws the seeds of the networks, whose weights are then drawn anew. None
             leaves them as ``build`` made them, trained ones for example.
         n_members: How many networks are trained, in step if they are small; the mean of their

@@ -11,7 +11,7 @@ import numpy as np
 
 from backprop.callbacks import Callback
 from backprop.core import console
-from backprop.core.checks import check_dtype, check_list
+from backprop.core.checks import check_dtype
 from backprop.core.errors import DivergenceError
 from backprop.core.ranges import check_finite
 from backprop.core.rounding import warn_of_rounding
@@ -49,7 +49,7 @@ from backprop.estimators.training import (
     train_together,
     warn_of_epochs,
 )
-from backprop.experiments.checked import refuse_backup
+from backprop.experiments.checked import checked_callbacks
 
 
 class MLP(Estimator):
@@ -159,13 +159,13 @@ class MLP(Estimator):
     def _fit(self, X: Any, y: Any, weight: Any, held_out: Any, incremental: bool) -> Self:
         """Trains as ``fit`` or, for one epoch, as ``partial_fit``."""
         hidden = check_together(self, incremental)
-        refuse_backup(check_list(self.callbacks, "callbacks"), self.n_members)
         anew = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, y = self._read(X, y, anew)
         warn_of_rounding(X, "X", X.dtype if self.dtype is None else check_dtype(self.dtype))
         X = self._converted(X)
         if weight is not None:
             weight = check_weight(weight, X, dtype=X.dtype)
+        checked_callbacks(self.callbacks, self.n_members)
         self._learn_targets(y, incremental)
         weight = self._weigh(y, weight, incremental)
         samples = Samples(X, self._encode(y, X.dtype), weight)

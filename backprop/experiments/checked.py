@@ -54,25 +54,31 @@ def checked_shared(arguments: Mapping[str, Any], n_models: int) -> dict[str, Any
         TypeError: The callbacks are no list.
         ValueError: Something can serve the training of one model alone, and there are several.
     """
-    callbacks = check_list(arguments.get("callbacks"), "callbacks")
+    callbacks = checked_callbacks(arguments.get("callbacks"), n_models)
     once = isinstance(arguments.get("validation_data"), Iterator)
     if once and n_models > 1 and arguments.get("validation_steps") is None:
         raise ValueError(
             "validation_data is a generator, which would be used up by the first model: give "
             "validation_steps too, or a function that returns a new generator."
         )
-    refuse_backup(callbacks, n_models)
     return {**arguments, "callbacks": callbacks}
 
 
-def refuse_backup(callbacks: Sequence[Callback], n_models: int) -> None:
-    """Raises ValueError if a ``BackupAndRestore`` is to keep the state of several trainings."""
-    if n_models > 1 and any(isinstance(each, BackupAndRestore) for each in callbacks):
+def checked_callbacks(callbacks: Any, n_models: int) -> list[Callback]:
+    """The callbacks of several trainings as a list.
+
+    Raises:
+        TypeError: They are no list.
+        ValueError: A ``BackupAndRestore`` is among them.
+    """
+    found = check_list(callbacks, "callbacks")
+    if n_models > 1 and any(isinstance(each, BackupAndRestore) for each in found):
         raise ValueError(
             f"callbacks holds a BackupAndRestore, which keeps the state of one training, but there "
             f"are {n_models} models, and each would go on from another's: leave it out, or train "
             f"each model by itself, with a backup_dir of its own."
         )
+    return found
 
 
 def checked_samples(

@@ -157,6 +157,13 @@ def test_weights_of_validation_data_count_relative_to_each_other(iris, n_members
     assert classifier.history_.history["val_loss"][-1] == pytest.approx(expected)
 
 
+def test_some_networks_may_end_in_logits(iris):
+    ends = iter([build_logits, build])
+    classifier = SequentialClassifier(lambda *n: next(ends)(*n), epochs=2, n_members=2)
+    probabilities = classifier.fit(*iris).predict_proba(iris[0])
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+
+
 @pytest.mark.parametrize("n_members", [1, 2])
 def test_going_on_with_other_arguments(iris, n_members):
     common = {"epochs": 1, "n_members": n_members, "random_state": 0, "warm_start": True}

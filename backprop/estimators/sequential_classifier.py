@@ -121,7 +121,8 @@ class SequentialClassifier(Classifies, Wrapped):
     def _outputs(self, X: Any) -> list[Array]:
         """The probabilities that each network gives."""
         outputs = super()._outputs(X)
-        if getattr(self.models_[0].loss.unjoined, "from_logits", False):
-            alone = self._labels.multilabel or outputs[0].shape[1] == 1
-            return [sigmoid(Z) if alone else softmax(Z)[0] for Z in outputs]
+        for k, (model, Z) in enumerate(zip(self.models_, outputs, strict=True)):
+            if getattr(model.loss.unjoined, "from_logits", False):
+                alone = self._labels.multilabel or Z.shape[1] == 1
+                outputs[k] = sigmoid(Z) if alone else softmax(Z)[0]
         return outputs

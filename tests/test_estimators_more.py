@@ -547,6 +547,22 @@ def test_curves_of_several_fits_have_the_epochs_of_each_side_by_side(iris):
     assert len(trained.get_xdata()) == len(mlp.loss_curve_)
 
 
+def test_an_interrupt_that_leaves_networks_without_training_is_one(iris):
+    def press(epoch, logs):
+        seen.append(epoch)
+        if len(seen) == at:
+            raise KeyboardInterrupt
+
+    told, seen, at = [bp.callbacks.LambdaCallback(on_epoch_end=press)], [], 2
+    mlp = ensemble(MLPClassifier, callbacks=told, max_iter=3, n_members=2)
+    with pytest.raises(KeyboardInterrupt):
+        mlp.fit(*iris)
+    seen, at = [], 5  # the second epoch of the second network
+    with pytest.warns(UserWarning, match="interrupted by user"):
+        mlp.fit(*iris)
+    assert [len(model.history.epoch) for model in mlp.models_] == [3, 2]
+
+
 def test_members_go_on(iris):
     X, y = iris
     mlp = ensemble(MLPClassifier, max_iter=3, warm_start=True).fit(X, y)

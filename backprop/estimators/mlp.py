@@ -179,6 +179,8 @@ class MLP(Estimator):
             else:
                 self._minimize(samples, held_out)
         except KeyboardInterrupt:
+            if len(self.models_) > 1 and not all(record.n_iter_ for record in self._records):
+                raise  # their mean would be that of networks without training
             console.warn("Training interrupted by user.", UserWarning)
         except DivergenceError as error:
             if not self.early_stopping:

@@ -563,6 +563,20 @@ def test_an_interrupt_that_leaves_networks_without_training_is_one(iris):
     assert [len(model.history.epoch) for model in mlp.models_] == [3, 2]
 
 
+def test_members_are_told_of(iris, capsys):
+    mlp = ensemble(MLPClassifier, max_iter=2, verbose=True, n_members=2).fit(*iris)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(" ")[0] for line in lines] == ["Epoch", "Epoch"]
+    assert lines[1].endswith(f"loss: {mlp.loss_:.4f}")
+    mlp.fit(*iris, sample_weight=np.ones(150))  # one after the other
+    found = [line.split(",")[0] for line in capsys.readouterr().out.splitlines()]
+    assert found == [
+        *["Network 1 of 2", "Iteration 1", "Iteration 2"],
+        "Network 2 of 2",
+        *found[1:3],
+    ]
+
+
 def test_members_go_on(iris):
     X, y = iris
     mlp = ensemble(MLPClassifier, max_iter=3, warm_start=True).fit(X, y)

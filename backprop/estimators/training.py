@@ -88,7 +88,10 @@ def train_in_turn(
         DivergenceError: One has diverged.
     """
     diverged: DivergenceError | None = None
-    for model, each in zip(mlp.models_, told, strict=True):
+    for k, (model, each) in enumerate(zip(mlp.models_, told, strict=True), 1):
+        each.verbose = bool(mlp.verbose)
+        if each.verbose and len(told) > 1:
+            console.write(f"Network {k} of {len(told)}")
         try:
             train_by_batches(mlp, model, each, samples, held_out, epochs, random)
         except DivergenceError as error:
@@ -142,7 +145,7 @@ def train_together(
         held,
         batch_size=size,
         epochs=epochs,
-        verbose=0,
+        verbose=2 if mlp.verbose else 0,  # the means
         shuffle=mlp.shuffle,
         after_epoch=after_epoch,
         prepare=penalise,

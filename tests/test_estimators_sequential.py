@@ -24,6 +24,7 @@ from backprop.estimators import (
     SequentialClassifier,
     SequentialRegressor,
 )
+from backprop.experiments.stacked_models import StackedModels
 from backprop.layers import Dense, Input, ReLU, Sigmoid, Softmax
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -155,6 +156,26 @@ def test_weights_of_validation_data_count_relative_to_each_other(iris, n_members
     losses = -np.log(classifier.model_.predict(X)[np.arange(150), codes])
     expected = np.average(losses, weights=weight)
     assert classifier.history_.history["val_loss"][-1] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("n_members", [1, 3])
+def test_the_curve_of_the_validation_is_drawn_too(iris, n_members):
+    classifier = SequentialClassifier(build, epochs=4, n_members=n_members, random_state=0)
+    figure = classifier.fit(*iris, validation_data=iris).plot_loss_curve()
+    trained, *_, held_out = figure.axes[0].lines
+    for line, name in ((trained, "loss"), (held_out, "val_loss")):
+        np.testing.assert_array_equal(line.get_ydata(), classifier.history_.history[name])
+
+
+def test_networks_of_several_have_their_own_metrics_and_train_in_step(iris, monkeypatch):
+    trained, fit = [], StackedModels.fit
+    monkeypatch.setattr(
+        StackedModels, "fit", lambda self, *a: trained.append(len(self.models)) or fit(self, *a)
+    )
+    metrics = [bp.metrics.F1Score(average="macro")]
+    classifier = SequentialClassifier(build, epochs=2, n_members=3, metrics=metrics).fit(*iris)
+    assert trained == [3]
+    assert len({model.history.history["f1_score"][-1] for model in classifier.models_}) > 1
 
 
 def test_some_networks_may_end_in_logits(iris):

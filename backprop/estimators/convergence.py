@@ -148,7 +148,6 @@ class Convergence(Progress):
 
     Attributes:
         order: What draws the order of the samples, of which a backup holds where it is.
-        stopped: Whether it has ended training.
     """
 
     order: Any = None
@@ -163,7 +162,6 @@ class Convergence(Progress):
     ) -> None:
         super().__init__(record, verbose)
         self.mlp, self.n, self.score = mlp, n, score
-        self.stopped = False
         self._best_theta: Array | None = None
         self._backed = False
         self._drawn: Any = None
@@ -241,7 +239,7 @@ class Convergence(Progress):
             self.record._no_improvement_count = 0
             self.say(f"{message} Setting learning rate to {optimizer.learning_rate:f}")
             return
-        self.stopped = self.model.stop_training = True
+        self.model.stop_training = True
         self.say(f"{message}{' Learning rate too small.' if adaptive else ''} Stopping.")
 
     def restore_best(self) -> None:

@@ -188,7 +188,8 @@ class Wrapped(Estimator):
         optimizer = copy.deepcopy(self.optimizer)
         if isinstance(optimizer, Optimizer):
             optimizer.reset()
-        model.compile(optimizer, copy.deepcopy(self.loss) or usual, copy.deepcopy(self.metrics))
+        metrics = self.metrics if self.n_members == 1 else copy.deepcopy(self.metrics)
+        model.compile(optimizer, copy.deepcopy(self.loss) or usual, metrics)
 
     def _made_by(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """What new networks are built by, and what they are compiled by."""

@@ -384,14 +384,37 @@ def test_members_train_in_step_as_each_would_alone(iris, arguments, monkeypatch)
     alone = ensemble(MLPClassifier, **arguments).fit(X, y, validation_data=(X[:20], y[:20]))
     stopped = [record.n_iter_ for record in together._records]
     assert stopped == [record.n_iter_ for record in alone._records]
-    for k, n in enumerate(stopped):
-        mine = alone.models_[k].history.history["loss"]
-        np.testing.assert_allclose(by_epochs[k][:n], mine, rtol=1e-9)
+    for k, (mine, its) in enumerate(zip(together.models_, alone.models_, strict=True)):
+        np.testing.assert_allclose(by_epochs[k], its.history.history["loss"], rtol=1e-9)
+        assert mine.history.epoch == list(range(stopped[k]))
+        assert mine.optimizer.iterations == its.optimizer.iterations
+        for name, vector in mine.optimizer.state.items():
+            np.testing.assert_allclose(vector, its.optimizer.state[name], rtol=1e-7, atol=1e-12)
+        for name, rng in mine.generators.items():
+            assert rng.bit_generator.state == its.generators[name].bit_generator.state
     np.testing.assert_allclose(together.predict_proba(X), alone.predict_proba(X), rtol=1e-7)
     np.testing.assert_allclose(together.loss_curve_, alone.loss_curve_)
     np.testing.assert_allclose(together.validation_loss_curve_, alone.validation_loss_curve_)
     assert together.n_iter_ == max(stopped)
     assert len(together.validation_loss_curve_) == max(stopped)
+
+
+def test_members_go_on_in_step_when_one_diverges(iris, monkeypatch):
+    X, y = iris
+    mlp = ensemble(MLPClassifier, activation="identity", dtype="float32").partial_fit(
+        X, y, classes=[0, 1, 2]
+    )
+    monkeypatch.setattr(training, "train_in_turn", None)
+    mlp.models_[1].parameters.values[...] = 1e30
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(ValueError, match="non-finite parameter weights") as raised,
+    ):
+        mlp.partial_fit(X, y)
+    assert "of models[1] in epoch 1, step 1" in str(raised.value.__cause__)
+    assert [model.optimizer.iterations for model in mlp.models_] == [10, 5, 10, 10]
+    assert [len(model.history.epoch) for model in mlp.models_] == [1, 0, 1, 1]
+    np.testing.assert_array_equal(mlp.models_[1].parameters.values, np.float32(1e30))
 
 
 @pytest.mark.parametrize("weigh", ["sample_weight", "class_weight"])
@@ -472,6 +495,86 @@ def test_members_one_after_the_other(iris, arguments):
     mlp = ensemble(MLPClassifier, max_iter=20, **arguments).fit(X, y)
     assert mlp.score(X, y) > 0.9
     assert mlp.n_iter_ == 20
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_a_backup_keeps_one_network(iris, solver, tmp_path):
+    told = [bp.callbacks.BackupAndRestore(tmp_path)]
+    mlp = ensemble(MLPClassifier, solver=solver, callbacks=told)
+    with pytest.raises(ValueError, match="there are 4 models, and each would go on from another's"):
+        mlp.fit(*iris)
+    assert not hasattr(mlp, "models_")
+
+
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("n_members", [1, 3])
+@pytest.mark.parametrize("told", [[], [bp.callbacks.Callback()]], ids=["alone", "told"])
+def test_frozen_layers_stay_and_have_no_penalty(iris, n_members, told, wide, monkeypatch):
+    monkeypatch.setattr(networks, "WIDE", 0 if wide else networks.WIDE)
+    X, y = iris
+    common = {"alpha": 30.0, "batch_size": 150, "shuffle": False, "callbacks": told}
+    mlp = ensemble(MLPClassifier, n_members=n_members, **common).partial_fit(
+        X, y, classes=[0, 1, 2]
+    )
+    for model in mlp.models_:
+        model.layers[0].trainable = False
+    frozen, free = ([m.layers[k].W.copy() for m in mlp.models_] for k in (0, 2))
+    plain = np.mean([model.evaluate(X, y) for model in mlp.models_])
+    mlp.partial_fit(X, y)
+    penalty = np.mean([15 * (W**2).sum() / 150 for W in free])
+    assert mlp.loss_ == pytest.approx(plain + penalty)
+    for model, W, V in zip(mlp.models_, frozen, free, strict=True):
+        np.testing.assert_array_equal(model.layers[0].W, W)
+        assert not np.array_equal(model.layers[2].W, V)
+
+
+def test_curves_of_several_fits_have_the_epochs_of_each_side_by_side(iris):
+    X, y = iris
+    stops = {"warm_start": True, "tol": 0.03, "n_iter_no_change": 3, "max_iter": 60}
+    mlp = ensemble(MLPClassifier, **stops).fit(X, y)
+    epochs = [record.n_iter_ for record in mlp._records]
+    assert min(epochs) < max(epochs) == len(mlp.loss_curve_)
+    means = []
+    for _ in range(2):
+        mlp.partial_fit(X, y)
+        means.append(np.mean([model.history.history["loss"][0] for model in mlp.models_]))
+    np.testing.assert_allclose(mlp.loss_curve_[max(epochs) :], means)
+    mlp.fit(X, y, validation_data=(X, y))
+    first = np.mean([model.history.history["val_loss"][0] for model in mlp.models_])
+    trained, held_out, *_ = mlp.plot_loss_curve().axes[0].lines
+    assert held_out.get_ydata()[0] == pytest.approx(first)
+    assert held_out.get_xdata()[0] == trained.get_xdata()[max(epochs) + 2]
+    assert len(trained.get_xdata()) == len(mlp.loss_curve_)
+
+
+def test_an_interrupt_that_leaves_networks_without_training_is_one(iris):
+    def press(epoch, logs):
+        seen.append(epoch)
+        if len(seen) == at:
+            raise KeyboardInterrupt
+
+    told, seen, at = [bp.callbacks.LambdaCallback(on_epoch_end=press)], [], 2
+    mlp = ensemble(MLPClassifier, callbacks=told, max_iter=3, n_members=2)
+    with pytest.raises(KeyboardInterrupt):
+        mlp.fit(*iris)
+    seen, at = [], 5  # the second epoch of the second network
+    with pytest.warns(UserWarning, match="interrupted by user"):
+        mlp.fit(*iris)
+    assert [len(model.history.epoch) for model in mlp.models_] == [3, 2]
+
+
+def test_members_are_told_of(iris, capsys):
+    mlp = ensemble(MLPClassifier, max_iter=2, verbose=True, n_members=2).fit(*iris)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(" ")[0] for line in lines] == ["Epoch", "Epoch"]
+    assert lines[1].endswith(f"loss: {mlp.loss_:.4f}")
+    mlp.fit(*iris, sample_weight=np.ones(150))  # one after the other
+    found = [line.split(",")[0] for line in capsys.readouterr().out.splitlines()]
+    assert found == [
+        *["Network 1 of 2", "Iteration 1", "Iteration 2"],
+        "Network 2 of 2",
+        *found[1:3],
+    ]
 
 
 def test_members_go_on(iris):

@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import VotingClassifier
+from sklearn.exceptions import NotFittedError
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -23,6 +24,7 @@ from backprop.estimators import (
     SequentialClassifier,
     SequentialRegressor,
 )
+from backprop.experiments.stacked_models import StackedModels
 from backprop.layers import Dense, Input, ReLU, Sigmoid, Softmax
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -142,6 +144,86 @@ def test_weights_count_relative_to_each_other(iris):
     np.testing.assert_allclose(by_class.fit(X, y).predict_proba(X), P, rtol=1e-9)
     with pytest.raises(ValueError, match="all sample weights are 0"):
         by_class.set_params(class_weight={"a": 0, "b": 0, "c": 0}).fit(X, y)
+
+
+@pytest.mark.parametrize("n_members", [1, 2])
+def test_weights_of_validation_data_count_relative_to_each_other(iris, n_members):
+    X, y = iris
+    weight = np.linspace(1.0, 30.0, 150)
+    classifier = SequentialClassifier(build, epochs=2, n_members=n_members, random_state=0)
+    classifier.fit(X, y, validation_data=(X, y, weight))
+    codes = np.searchsorted(classifier.classes_, y)
+    losses = -np.log(classifier.model_.predict(X)[np.arange(150), codes])
+    expected = np.average(losses, weights=weight)
+    assert classifier.history_.history["val_loss"][-1] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("n_members", [1, 3])
+def test_the_curve_of_the_validation_is_drawn_too(iris, n_members):
+    classifier = SequentialClassifier(build, epochs=4, n_members=n_members, random_state=0)
+    figure = classifier.fit(*iris, validation_data=iris).plot_loss_curve()
+    trained, *_, held_out = figure.axes[0].lines
+    for line, name in ((trained, "loss"), (held_out, "val_loss")):
+        np.testing.assert_array_equal(line.get_ydata(), classifier.history_.history[name])
+
+
+def test_networks_of_several_have_their_own_metrics_and_train_in_step(iris, monkeypatch):
+    trained, fit = [], StackedModels.fit
+    monkeypatch.setattr(
+        StackedModels, "fit", lambda self, *a: trained.append(len(self.models)) or fit(self, *a)
+    )
+    metrics = [bp.metrics.F1Score(average="macro")]
+    classifier = SequentialClassifier(build, epochs=2, n_members=3, metrics=metrics).fit(*iris)
+    assert trained == [3]
+    assert len({model.history.history["f1_score"][-1] for model in classifier.models_}) > 1
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_some_networks_may_end_in_logits(iris, first):
+    builds = iter([build_logits, build][:: 1 - 2 * first])
+    classifier = SequentialClassifier(lambda *n: next(builds)(*n), epochs=2, n_members=2)
+    probabilities = classifier.fit(*iris).predict_proba(iris[0])
+    outputs = [model.predict(iris[0]) for model in classifier.models_]
+    exponentials = np.exp(outputs[first])
+    outputs[first] = exponentials / exponentials.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(probabilities, np.mean(outputs, axis=0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("n_members", [1, 2])
+def test_going_on_with_other_arguments(iris, n_members):
+    common = {"epochs": 1, "n_members": n_members, "random_state": 0, "warm_start": True}
+    classifier = SequentialClassifier(build, metrics=["accuracy"], **common).fit(*iris)
+    states = [model.optimizer for model in classifier.models_]
+    classifier.set_params(metrics=["accuracy"], epochs=2).fit(*iris)
+    assert [model.optimizer for model in classifier.models_] == states
+    classifier.set_params(optimizer=bp.optimizers.SGD(1e-9)).fit(*iris)
+    rates = [model.optimizer.learning_rate for model in classifier.models_]
+    assert rates == [1e-9] * n_members
+    before = classifier.predict_proba(iris[0])
+    with pytest.raises(ValueError, match="units has changed since the last fit built the networks"):
+        classifier.set_params(units=9).fit(*iris)
+    np.testing.assert_array_equal(classifier.predict_proba(iris[0]), before)
+    classifier.set_params(units=8, metrics=None).fit(*iris)
+    assert list(classifier.history_.history) == ["loss"]
+    given = SequentialClassifier(build_compiled, **common).fit(*iris)
+    optimizer = given.model_.optimizer
+    assert given.set_params(optimizer="sgd").fit(*iris).model_.optimizer is optimizer
+
+
+@pytest.mark.parametrize("kind", [SequentialClassifier, SequentialRegressor])
+def test_a_fit_that_is_refused_leaves_the_estimator_as_it_was(iris, kind):
+    X, y = iris
+    y = np.unique(y, return_inverse=True)[1]
+    estimator = kind(build, epochs=1, random_state=0)
+    for wrong in ({"sample_weight": -np.ones(150)}, {"validation_data": (X[:, :2], y)}):
+        with pytest.raises(ValueError, match=r"weight|validation_data"):
+            estimator.fit(X, y, **wrong)
+        with pytest.raises(NotFittedError):
+            estimator.predict(X)
+    before = estimator.fit(X, y).predict(X)
+    with pytest.raises(ValueError, match="weight"):
+        estimator.fit(X[:100, :3], y[:100], sample_weight=-np.ones(100))
+    np.testing.assert_array_equal(estimator.predict(X), before)
 
 
 def test_random_states_and_trained_networks(iris):

@@ -20,6 +20,7 @@ import backprop as bp
 from backprop.callbacks import BackupAndRestore, Callback, EarlyStopping, LambdaCallback
 from backprop.callbacks.base import HOOKS
 from backprop.core.errors import NotCompiledError, ShapeError
+from backprop.distributed import Workers
 from backprop.experiments import many
 from backprop.experiments.stacked_models import StackedModels
 from backprop.layers import BatchNormalization, Chain, Dense, Dropout, ReLU, Softmax, Tanh
@@ -302,6 +303,18 @@ def test_validation_data(form, stacked):
     }[form]
     compare(small, x, y, validation_data=given)
     assert stacked == [K]
+
+
+def test_a_validation_split_wins_over_validation_rows():
+    """Else ``cross_validate`` would stop training by the fold that it is going to score on."""
+    x, y = data()
+    given = {"epochs": 2, "verbose": 0, "validation_split": 0.25}
+    found = bp.fit_many([small(0)], x, y, rows=[np.arange(20)], validation_rows=[[21]], **given)
+    expected = small(0).fit(x[:20], y[:20], **given)
+    assert found[0].history == expected.history
+    result = bp.cross_validate(lambda: small(0), x, y, folds=2, **given)
+    mine = result.held_out[1]
+    assert result.histories[0].history == small(0).fit(x[mine], y[mine], **given).history
 
 
 def test_validation_data_win_over_validation_rows(stacked):
@@ -799,6 +812,14 @@ def test_one_model_may_have_a_backup(tmp_path):
     kept = BackupAndRestore(folder, delete_checkpoint=False)
     bp.fit_many([model], *data(), epochs=2, verbose=0, callbacks=[kept])
     assert os.listdir(folder) == ["latest.npz"]
+
+
+def test_workers_train_one_model_after_the_other(stacked):
+    with Workers() as workers:
+        compare(small, *data(), exact=True, workers=workers)
+    with pytest.raises(TypeError, match="workers must be"):
+        bp.fit_many([small(0)], *data(), workers=2)
+    assert stacked == []
 
 
 OTHERS = {

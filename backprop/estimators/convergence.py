@@ -85,13 +85,15 @@ def joined(name: str, values: Sequence[Any]) -> Any:
     return max(values) if isinstance(values[0], int) else float(np.mean(values))
 
 
-def means(curves: Sequence[Sequence[float]]) -> list[float]:
-    """The mean of several curves, of which each goes on with its last value when it has ended."""
+def means(curves: Sequence[list[float]]) -> list[float]:
+    """The mean of several curves; one that has ended goes on with its last value from now on.
+
+    So another fit begins at the same place of each.
+    """
     longest = max(map(len, curves))
-    if not all(curves):
-        return []
-    filled = [[*curve, *[curve[-1]] * (longest - len(curve))] for curve in curves]
-    return [float(value) for value in np.mean(filled, axis=0)]
+    for curve in curves:
+        curve += [curve[-1] if curve else math.nan] * (longest - len(curve))
+    return [float(value) for value in np.mean(curves, axis=0)]
 
 
 class Progress(Callback):
@@ -146,7 +148,6 @@ class Convergence(Progress):
 
     Attributes:
         order: What draws the order of the samples, of which a backup holds where it is.
-        stopped: Whether it has ended training.
     """
 
     order: Any = None
@@ -161,7 +162,6 @@ class Convergence(Progress):
     ) -> None:
         super().__init__(record, verbose)
         self.mlp, self.n, self.score = mlp, n, score
-        self.stopped = False
         self._best_theta: Array | None = None
         self._backed = False
         self._drawn: Any = None
@@ -239,7 +239,7 @@ class Convergence(Progress):
             self.record._no_improvement_count = 0
             self.say(f"{message} Setting learning rate to {optimizer.learning_rate:f}")
             return
-        self.stopped = self.model.stop_training = True
+        self.model.stop_training = True
         self.say(f"{message}{' Learning rate too small.' if adaptive else ''} Stopping.")
 
     def restore_best(self) -> None:

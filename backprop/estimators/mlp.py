@@ -49,6 +49,7 @@ from backprop.estimators.training import (
     train_together,
     warn_of_epochs,
 )
+from backprop.experiments.checked import checked_callbacks
 
 
 class MLP(Estimator):
@@ -164,6 +165,7 @@ class MLP(Estimator):
         X = self._converted(X)
         if weight is not None:
             weight = check_weight(weight, X, dtype=X.dtype)
+        checked_callbacks(self.callbacks, self.n_members)
         self._learn_targets(y, incremental)
         weight = self._weigh(y, weight, incremental)
         samples = Samples(X, self._encode(y, X.dtype), weight)
@@ -177,6 +179,8 @@ class MLP(Estimator):
             else:
                 self._minimize(samples, held_out)
         except KeyboardInterrupt:
+            if len(self.models_) > 1 and not all(record.n_iter_ for record in self._records):
+                raise  # their mean would be that of networks without training
             console.warn("Training interrupted by user.", UserWarning)
         except DivergenceError as error:
             if not self.early_stopping:

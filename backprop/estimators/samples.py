@@ -46,6 +46,18 @@ def reading_validation_data() -> Iterator[None]:
         raise
 
 
+@contextmanager
+def unchanged_by_errors(estimator: Any) -> Iterator[None]:
+    """Leaves an estimator as it was if an error ends a fit, as a mistake in its arguments does."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except Exception:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
 def set_aside(
     samples: Samples, share: float, random: Any, labels: Array | None
 ) -> tuple[Samples, Samples]:

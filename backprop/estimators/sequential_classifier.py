@@ -34,7 +34,8 @@ class SequentialClassifier(Classifies, Wrapped):
         callbacks: Objects whose hooks are called on the way.
         shuffle: Whether the samples are shuffled in each epoch.
         verbose: As for ``Sequential.fit``.
-        warm_start: Whether ``fit`` goes on with the networks that there are.
+        warm_start: Whether ``fit`` goes on with the networks that there are. Another optimizer,
+            loss or list of metrics is taken over; another ``build``, or settings of it, refused.
         random_state: Draws the seeds of the networks, whose weights are then drawn anew. None
             leaves them as ``build`` made them, trained ones for example.
         n_members: How many networks are trained, in step if they are small; the mean of their
@@ -120,7 +121,8 @@ class SequentialClassifier(Classifies, Wrapped):
     def _outputs(self, X: Any) -> list[Array]:
         """The probabilities that each network gives."""
         outputs = super()._outputs(X)
-        if getattr(self.models_[0].loss.unjoined, "from_logits", False):
-            alone = self._labels.multilabel or outputs[0].shape[1] == 1
-            return [sigmoid(Z) if alone else softmax(Z)[0] for Z in outputs]
+        for k, (model, Z) in enumerate(zip(self.models_, outputs, strict=True)):
+            if getattr(model.loss.unjoined, "from_logits", False):
+                alone = self._labels.multilabel or Z.shape[1] == 1
+                outputs[k] = sigmoid(Z) if alone else softmax(Z)[0]
         return outputs

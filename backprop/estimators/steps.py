@@ -47,8 +47,7 @@ class PenalisedSteps(RecordedSteps):
         size = theta.shape if self._adds else (0,)
         self._penalty, self._kernels = (new_array(size, model.dtype) for _ in range(2))
         self._decays, self._total = np.zeros(size, model.dtype), 0.0
-        for p, (start, stop) in model.parameters.places():
-            self._decays[start:stop] = alpha if p.decays else 0.0
+        self._find_decays()
 
     def __enter__(self) -> Self:
         for each in self._penalties:
@@ -100,7 +99,14 @@ class PenalisedSteps(RecordedSteps):
             self._weights[n] = new_array((n,), weight.dtype)
         return np.multiply(weight, n / total, out=self._weights[n])
 
+    def _find_decays(self) -> None:
+        """Finds which of θ have a penalty: weight matrices that are not frozen."""
+        self._total = 0.0
+        for p, (start, stop) in self.model.parameters.places() if self._adds else ():
+            self._decays[start:stop] = self._alpha if p.decays and p.trainable else 0.0
+
     def refresh(self) -> None:
         """Notices what others changed in the model, if there are any."""
         if self._watched:
             super().refresh()
+            self._find_decays()

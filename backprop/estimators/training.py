@@ -88,7 +88,10 @@ def train_in_turn(
         DivergenceError: One has diverged.
     """
     diverged: DivergenceError | None = None
-    for model, each in zip(mlp.models_, told, strict=True):
+    for k, (model, each) in enumerate(zip(mlp.models_, told, strict=True), 1):
+        each.verbose = bool(mlp.verbose)
+        if each.verbose and len(told) > 1:
+            console.write(f"Network {k} of {len(told)}")
         try:
             train_by_batches(mlp, model, each, samples, held_out, epochs, random)
         except DivergenceError as error:
@@ -107,59 +110,47 @@ def train_together(
 ) -> bool:
     """Trains several networks in step until all of them have ended, if that is quicker.
 
-    Each stops for itself: the others go on, and it keeps the weights that it had. It is not done
-    with sample weights, by whose sum ``PenalisedSteps`` divides the loss of a batch.
+    Each stops for itself, and the others go on. It is not done with sample weights, by whose sum
+    ``PenalisedSteps`` divides the loss of a batch.
 
     Returns:
         Whether it was done.
+
+    Raises:
+        DivergenceError: One has diverged; the others have gone on.
     """
     if mlp.callbacks or samples.weight is not None or type(samples.X) is not np.ndarray:
         return False
     if not experiments.many.alike(models):
         return False
-    kept: dict[int, Array] = {}
 
-    def after_epoch(epoch: int, logs: Sequence[dict[str, float]]) -> bool:
-        for k, (each, model) in enumerate(zip(told, models, strict=True)):
-            if not each.stopped:
-                each.on_epoch_end(epoch, logs[k])
-                if each.stopped:
-                    kept[k] = model.parameters.values.copy()
-        return len(kept) == len(models)
+    def after_epoch(epoch: int, k: int, logs: dict[str, float]) -> None:
+        told[k].on_epoch_end(epoch, logs)
+
+    def penalise(model: Any, n: int) -> None:
+        for p in model.parameters:
+            if p.regularizer is not None:
+                p.regularizer.l2 = mlp.alpha / (2 * n)
 
     for each, model in zip(told, models, strict=True):
         each.set_model(model)
     size = batch_size_of(mlp, samples.X.shape[0])
     held = [plan_for(mlp, model, samples, held_out, epochs).validation for model in models]
-    penalties = [p.regularizer for model in models for p in model.parameters if p.regularizer]
-
-    def penalise(n: int) -> None:
-        for penalty in penalties:
-            penalty.l2 = mlp.alpha / (2 * n)
-
-    try:
-        histories = experiments.many.fit_together(  # loaded when it is first needed
-            models,
-            samples.X,
-            samples.y,
-            None,
-            [None] * len(models),
-            held,
-            batch_size=size,
-            epochs=epochs,
-            verbose=0,
-            shuffle=mlp.shuffle,
-            after_epoch=after_epoch,
-            prepare=penalise,
-            on_divergence="raise",
-        )
-    finally:
-        for penalty in penalties:
-            penalty.l2 = 0.0
-        for k, theta in kept.items():
-            models[k].parameters.values[...] = theta
-    for model, history in zip(models, histories or (), strict=False):
-        model.history = history
+    histories = experiments.many.fit_together(  # loaded when it is first needed
+        models,
+        samples.X,
+        samples.y,
+        None,
+        [None] * len(models),
+        held,
+        batch_size=size,
+        epochs=epochs,
+        verbose=2 if mlp.verbose else 0,  # the means
+        shuffle=mlp.shuffle,
+        after_epoch=after_epoch,
+        prepare=penalise,
+        on_divergence="go on",
+    )
     return histories is not None
 
 

@@ -21,12 +21,14 @@ from backprop.estimators.samples import (
     Samples,
     as_rows,
     reading_validation_data,
+    unchanged_by_errors,
     validation_parts,
 )
 from backprop.estimators.scikit import check_random_state
 from backprop.experiments import fit_many
 from backprop.losses import Loss
 from backprop.optimizers import Optimizer
+from backprop.training.evaluation import is_still
 
 Build = Callable[..., Any]
 
@@ -51,6 +53,9 @@ class Wrapped(Estimator):
     random_state: Any
     n_members: int
     n_iter_: int
+    _compiles: bool
+    _built_by: dict[str, Any]
+    _compiled_by: dict[str, Any]
 
     # ------------------------------------------------------------- what a subclass says of its task
 
@@ -108,6 +113,12 @@ class Wrapped(Estimator):
             sample_weight: Weights of the samples in the loss.
             validation_data: ``(X, y)`` or ``(X, y, sample_weight)``, evaluated after every epoch.
         """
+        with unchanged_by_errors(self):
+            self._fit(X, y, sample_weight, validation_data)
+        return self
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, validation_data: Any) -> None:
+        """Does what ``fit`` says."""
         if not is_function(self.build):
             raise TypeError(
                 f"build must be a function of (n_features, n_outputs, …) that returns a new "
@@ -116,10 +127,7 @@ class Wrapped(Estimator):
         anew = not (check_flag(self.warm_start, "warm_start") and hasattr(self, "models_"))
         X, y = self._checked(X, y, anew)
         n_outputs = self._learn_targets(y)
-        if anew:
-            self.models_ = self._build(X.shape[1], n_outputs)
-        else:
-            check_members(self)
+        self.models_ = self._build(X.shape[1], n_outputs) if anew else self._kept()
         for model in self.models_:
             model.feature_names = self._columns()
         first = self.models_[0]
@@ -132,7 +140,7 @@ class Wrapped(Estimator):
             with reading_validation_data():
                 held_X, held_y = self._checked(held_X, held_y, reset=False)
                 if held_weight is not None:
-                    held_weight = check_weight(held_weight, held_X)
+                    held_weight = of_mean_1(check_weight(held_weight, held_X))
                 held_out = Samples(as_rows(held_X), self._encode(held_y, first), held_weight)
             validation_data = held_out
         histories = fit_many(
@@ -150,7 +158,6 @@ class Wrapped(Estimator):
         self.history_ = histories[0]
         self.n_iter_ = max(len(history.epoch) for history in histories)
         self._finish(held_out)
-        return self
 
     def _build(self, n_features: int, n_outputs: int) -> list[Any]:
         """New networks, compiled."""
@@ -165,17 +172,54 @@ class Wrapped(Estimator):
                 )
             if self.random_state is not None or self.n_members > 1:
                 model.reset(seed=int(random.randint(1 << 31)))
-            if not model.compiled:
-                usual = self._complete(model)
-                optimizer = copy.deepcopy(self.optimizer)
-                if isinstance(optimizer, Optimizer):
-                    optimizer.reset()
-                model.compile(optimizer, copy.deepcopy(self.loss) or usual, self.metrics)
+            self._compiles = not model.compiled
+            if self._compiles:
+                self._compile(model)
             model.build((None, n_features))
             found.append(model)
         if len({id(model) for model in found}) < len(found):
             raise ValueError("build returned the same model twice: let it make a new one.")
+        self._built_by, self._compiled_by = self._made_by()
         return found
+
+    def _compile(self, model: Any) -> None:
+        """Compiles a network by the estimator's arguments."""
+        usual = self._complete(model)
+        optimizer = copy.deepcopy(self.optimizer)
+        if isinstance(optimizer, Optimizer):
+            optimizer.reset()
+        metrics = self.metrics if self.n_members == 1 else copy.deepcopy(self.metrics)
+        model.compile(optimizer, copy.deepcopy(self.loss) or usual, metrics)
+
+    def _made_by(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What new networks are built by, and what they are compiled by."""
+        compiled_by = {n: getattr(self, n) for n in ("optimizer", "loss", "metrics")}
+        return {"build": self.build, **self._settings()}, compiled_by
+
+    def _kept(self) -> list[Any]:
+        """The networks to go on with, compiled anew if they are to be compiled otherwise.
+
+        Raises:
+            ValueError: There would be others, or more.
+        """
+        check_members(self)
+        built_by, compiled_by = self._made_by()
+        for name in changed(self._built_by, built_by):
+            raise ValueError(
+                f"{name} has changed since the last fit built the networks with which this one "
+                f"goes on: fit without warm_start, or set {name} to what it was."
+            )
+        if self._compiles and changed(self._compiled_by, compiled_by):
+            for model in self.models_:
+                self._compile(model)
+            self._compiled_by = compiled_by
+        return self.models_
+
+
+def changed(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """The names of what is not as it was."""
+    names = {**before, **now}
+    return [n for n in names if not is_still(before.get(n), now.get(n))]
 
 
 def keep_with_settings(estimator: Any, arguments: dict[str, Any]) -> None:

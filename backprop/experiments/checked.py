@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop.callbacks import BackupAndRestore
+from backprop.callbacks import BackupAndRestore, Callback
 from backprop.core.arrays import as_numbers, to_array
 from backprop.core.checks import check_list
 from backprop.core.errors import ShapeError
@@ -54,20 +54,31 @@ def checked_shared(arguments: Mapping[str, Any], n_models: int) -> dict[str, Any
         TypeError: The callbacks are no list.
         ValueError: Something can serve the training of one model alone, and there are several.
     """
-    callbacks = check_list(arguments.get("callbacks"), "callbacks")
+    callbacks = checked_callbacks(arguments.get("callbacks"), n_models)
     once = isinstance(arguments.get("validation_data"), Iterator)
     if once and n_models > 1 and arguments.get("validation_steps") is None:
         raise ValueError(
             "validation_data is a generator, which would be used up by the first model: give "
             "validation_steps too, or a function that returns a new generator."
         )
-    if n_models > 1 and any(isinstance(each, BackupAndRestore) for each in callbacks):
+    return {**arguments, "callbacks": callbacks}
+
+
+def checked_callbacks(callbacks: Any, n_models: int) -> list[Callback]:
+    """The callbacks of several trainings as a list.
+
+    Raises:
+        TypeError: They are no list.
+        ValueError: A ``BackupAndRestore`` is among them.
+    """
+    found = check_list(callbacks, "callbacks")
+    if n_models > 1 and any(isinstance(each, BackupAndRestore) for each in found):
         raise ValueError(
             f"callbacks holds a BackupAndRestore, which keeps the state of one training, but there "
-            f"are {n_models} models, and each would go on from another's: leave it out, or call "
-            f"fit for each model, with a backup_dir of its own."
+            f"are {n_models} models, and each would go on from another's: leave it out, or train "
+            f"each model by itself, with a backup_dir of its own."
         )
-    return {**arguments, "callbacks": callbacks}
+    return found
 
 
 def checked_samples(

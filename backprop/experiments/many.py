@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 
 from backprop.callbacks import CallbackList
 from backprop.core import console
+from backprop.core.errors import DivergenceError
 from backprop.core.signatures import check_call_by_name
 from backprop.core.types import Array
 from backprop.core.walk import from_here
@@ -34,6 +35,7 @@ from backprop.experiments.checked import (
     of_all,
 )
 from backprop.experiments.stacked_models import AfterEpoch, StackedModels
+from backprop.experiments.stacked_step import Prepare
 from backprop.experiments.stacked_tape import CannotStack
 from backprop.experiments.tasks import check_executor, run_tasks, width
 from backprop.protocol import Model
@@ -78,7 +80,8 @@ def fit_many(
         y: Targets.
         rows: For each model the numbers of its training samples (folds, bootstrap); all by default.
         validation_rows: For each model the samples that it is evaluated on after every epoch,
-            without weights, where no ``validation_data`` are given for all.
+            without weights, where neither ``validation_data`` nor ``validation_split`` are given
+            for all.
         executor: Shares the fits out to other processes: a ``ProcessPoolExecutor``, mpi4py's
             ``MPIPoolExecutor``, Dask's ``client.get_executor()``. The results have the same bits
             as without it; callbacks are copied. A fit whose process dies is tried once more.
@@ -167,7 +170,7 @@ def arguments(
     found: dict[str, Any] = {"x": x, "y": y, "sample_weight": weight}
     if mine is not None:
         found = {name: None if all_ is None else all_[mine] for name, all_ in found.items()}
-    if kept is not None:
+    if kept is not None and not shared.get("validation_split"):
         found["validation_data"] = x[kept], y[kept]
     found.update(shared)
     return found
@@ -224,14 +227,16 @@ def fit_together(
     class_weight: Any = None,
     on_divergence: str = "warn",
     after_epoch: AfterEpoch | None = None,
-    prepare: Callable[[int], None] | None = None,
+    prepare: Prepare | None = None,
     **known: Any,
 ) -> list[History] | None:
     """Trains models of one form in step; None if that is impossible or would not be quicker.
 
-    ``after_epoch`` is given an epoch and the numbers of each model, and says whether it was the
-    last one. ``warn_of`` is what the models' own fits would warn of. ``prepare`` is told the size
-    of batches before the step for them is made.
+    ``warn_of`` is what the models' own fits would warn of.
+
+    Raises:
+        DivergenceError: A model has diverged: with ``on_divergence="raise"`` at once, and with
+            ``"go on"`` when the others are through.
     """
     first, n = models[0], len(y)
     chosen = np.stack([np.arange(n) if each is None else each for each in rows])
@@ -263,7 +268,10 @@ def fit_together(
     params["validation"] = epochs > 0 and held_out[0] is not None
     with single_blas_threads():
         told = CallbackList(progress(verbose), first, params)
-        return together.fit(range(int(epochs)), told, after_epoch)
+        histories = together.fit(range(int(epochs)), told, after_epoch)
+    if on_divergence == "go on" and together.guard.message:
+        raise DivergenceError(together.guard.message)
+    return histories
 
 
 def can_be_shared(arguments: dict[str, Any]) -> bool:
@@ -291,7 +299,9 @@ def alike(models: Sequence[Model]) -> bool:
     return len(groups(models, [None] * len(models))) == 1 and have_their_own_metrics(models)
 
 
-def validation(model: Any, validation_data: Any = None, **arguments: Any) -> Source | None:
+def validation(
+    model: Any, validation_data: Any = None, workers: Any = None, **arguments: Any
+) -> Source | None:
     """Makes all checks that ``fit`` makes before it begins, and changes nothing in the model.
 
     Returns:

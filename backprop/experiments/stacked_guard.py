@@ -1,4 +1,4 @@
-"""Stops those of K models trained in step whose weights a step would spoil; the others go on."""
+"""Stops single ones of K models trained in step; the others go on."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ from backprop.training.divergence import explain
 class StackedGuard:
     """Lets a step change the weights of those models alone whose weights stay finite.
 
-    The rows of a model that has been stopped are computed on, from weights of 0, and thrown away.
+    The rows of a model that has been stopped are computed on, and thrown away.
 
     Args:
         models: The models.
         theta: θ of each model in a row.
         g: Likewise ∂E/∂θ.
         optimizer: Their optimizers as one.
-        on_divergence: ``"warn"`` or ``"raise"``.
+        on_divergence: ``"warn"``, ``"raise"``, or ``"go on"``, which leaves the message alone.
 
     Attributes:
         active: The numbers of the models that are not stopped.
+        message: What there is to say of the last one that diverged.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class StackedGuard:
         rate = max(1.0, *(model.optimizer.learning_rate for model in models))
         self._limit = float(np.finfo(theta.dtype).max) / rate**2
         self._stopped: dict[int, tuple[Array, Array, dict[str, Array], int, dict[str, Any]]] = {}
-        self._message = ""
+        self.message = ""
         self._stretches: list[slice] = []
         stop = 0
         for p in models[0].parameters:  # what a forward pass changes
@@ -82,8 +83,8 @@ class StackedGuard:
                 self._stop(int(k), step, rows, steps, f"in epoch {epoch + 1}, step {number + 1}")
             for array in arrays:
                 array[k] = 0
-        if self.on_divergence == "raise" and self._message:
-            raise DivergenceError(self._message)
+        if self.on_divergence == "raise" and self.message:
+            raise DivergenceError(self.message)
 
     def _stop(self, k: int, step: Any, rows: list[Array], steps: int, when: str) -> None:
         """Keeps what the model is given back, and says so."""
@@ -96,17 +97,27 @@ class StackedGuard:
         weight = None if step.weight is None else step.weight[k].copy()
         batch = step.X[k].copy(), step.y[k].copy(), weight
         loss = float(step.total[k]) / step.size
-        self._message = explain(model, loss, batch, f"of models[{k}] {when}")
+        self.message = explain(model, loss, batch, f"of models[{k}] {when}")
         if self.on_divergence == "warn":
-            console.warn(self._message)
-        state = {name: rows[1 + i].copy() for i, name in enumerate(self.optimizer.state)}
-        states = {name: rng.bit_generator.state for name, rng in model.generators.items()}
-        self._stopped[k] = theta, self.g[k].copy(), state, steps, states
-        self.active.remove(k)
+            console.warn(self.message)
         model.stop_training = True
+        self.leave(k, theta, dict(zip(self.optimizer.state, rows[1:], strict=True)), steps)
+
+    def leave(self, k: int, theta: Array, state: dict[str, Array], steps: int) -> None:
+        """Keeps what a model has when its training ends; the others go on."""
+        state = {name: row.copy() for name, row in state.items()}
+        states = {name: rng.bit_generator.state for name, rng in self.models[k].generators.items()}
+        self._stopped[k] = theta.copy(), self.g[k].copy(), state, steps, states
+        self.active.remove(k)
+
+    def let_go(self) -> None:
+        """Stops the models whose ``stop_training`` is set after an epoch."""
+        for k in [k for k in self.active if self.models[k].stop_training]:
+            state = {name: rows[k] for name, rows in self.optimizer.state.items()}
+            self.leave(k, self.theta[k], state, self.optimizer.t)
 
     def hand_back(self) -> None:
-        """Writes into the models that were stopped what they had before that step."""
+        """Writes into the models that were stopped what they had when that was done."""
         for k, (theta, g, state, steps, states) in self._stopped.items():
             model = self.models[k]
             model.parameters.values[...], model.parameters.gradients[...] = theta, g

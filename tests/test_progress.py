@@ -332,7 +332,7 @@ def test_bar_leaves_one_whole_line_an_epoch(columns, split, pattern):
         steps = [int(re.match(r"Epoch \d/2 (\d)/\d ", state)[1]) for state in drawn]
         assert len(set(steps)) >= 2
         assert steps == sorted(steps)
-        assert all(re.search(r"ms, loss: \d\.\d{4}, accuracy: \d\.\d{4}$", s) for s in drawn)
+        assert all(re.search(r"s, loss: \d\.\d{4}, accuracy: \d\.\d{4}$", s) for s in drawn)
 
 
 def test_a_terminal_that_does_not_know_its_width_has_80_columns():

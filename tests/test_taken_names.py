@@ -167,6 +167,18 @@ def test_other_names_are_free():
     fit(Around(Wide(4)))
 
 
+def test_delta_may_be_kept_where_it_is_given():
+    class Keeping(Same):
+        def backward(self, delta):
+            self.delta = delta
+            return self.delta.copy()
+
+    model = bp.Sequential([Dense(2), Keeping(), Dense(3)], seed=0)
+    model.compile("sgd", "mse")
+    model.fit(X, Y, verbose=0)
+    assert model.layers[1].delta.shape == (12, 2)
+
+
 def test_what_base_classes_keep_is_found_in_their_code():
     assert {"_scale", "_target", "_prediction"} <= kept_by(Loss)
     assert {"delta", "_rng", "_trainable"} <= kept_by(Layer)

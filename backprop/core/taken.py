@@ -33,6 +33,9 @@ ALWAYS = {
 }
 """Public names that are written from outside at any time, by base class."""
 
+ALIKE = ("backward", "delta")
+"""A method and a name to which it may assign: what it was given stands there already."""
+
 AT_FIRST = {"Layer": {"dtype", "input_shape", "parameters"}}
 """Those that are written from outside after the constructor."""
 
@@ -63,6 +66,8 @@ def check_class(kind: Any, base: Any) -> None:
         TypeError: As ``check_names``.
     """
     for method, name in own_stores(kind):
+        if (method, name) == ALIKE:
+            continue
         first = method == "__init__"
         kept = kept_by(base) | (AT_FIRST.get(base.__name__, set()) if first else set())
         if name in kept and (first or name not in stores_of(getattr(base, method, None))):

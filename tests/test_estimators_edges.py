@@ -141,7 +141,7 @@ def test_weights_are_not_negative(kind, iris):
     with pytest.raises(ValueError, match="not negative, but holds -1"):
         estimator.fit(X, y, validation_data=(X, y, np.full(len(y), -1.0)))
     estimator.set_params(class_weight={0: -1, 1: -2, 2: -1})
-    with pytest.raises(ValueError, match="not negative, but holds -1"):
+    with pytest.raises(ValueError, match="class_weight must hold"):
         estimator.fit(X, y)
 
 

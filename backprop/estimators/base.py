@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -179,7 +179,7 @@ class Classifies(Scores, ClassifierMixin):
     """
 
     classes_: Array
-    class_weight: Mapping[Any, float] | str | None
+    class_weight: Mapping[Any, float] | Sequence[Mapping[int, float]] | str | None
     _labels: Labels
     _sees_labels = True
 
@@ -215,9 +215,7 @@ class Classifies(Scores, ClassifierMixin):
                 'class_weight="balanced" needs all samples at once: give partial_fit a dict with '
                 "the weight of each class."
             )
-        from sklearn.utils.class_weight import compute_sample_weight
-
-        found: Array = compute_sample_weight(self.class_weight, y)
+        found = self._labels.weights(self.class_weight, y)
         found = found if weight is None else found * weight
         if not (found.any() or incremental):
             raise ValueError(f"all sample weights are 0 with class_weight={self.class_weight}.")

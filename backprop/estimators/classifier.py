@@ -13,6 +13,7 @@ from backprop.estimators.arguments import CONSTRAINTS, can_go_on, keep
 from backprop.estimators.base import Classifies
 from backprop.estimators.convergence import accuracy
 from backprop.estimators.mlp import MLP
+from backprop.estimators.samples import unchanged_by_errors
 from backprop.estimators.scikit import (
     StrOptions,
     available_if,
@@ -47,7 +48,7 @@ class MLPClassifier(Classifies, MLP):
         tol: Training stops when more than ``n_iter_no_change`` epochs in a row have not lowered the
             loss by as much as this.
         verbose: Whether to print a line an epoch.
-        warm_start: Whether ``fit`` goes on with the weights that there are.
+        warm_start: Whether ``fit`` goes on with the weights that there are, and as many units.
         momentum: μ of "sgd".
         nesterovs_momentum: Whether it is Nesterov's.
         early_stopping: Whether some samples are held out, whose score decides when to stop. The
@@ -61,7 +62,8 @@ class MLPClassifier(Classifies, MLP):
         dropout: The share of hidden units that a step leaves out.
         batch_normalization: Whether to normalise between the hidden layers and their activations.
         class_weight: A dict with a weight for each class, or "balanced": inverse to how often they
-            occur.
+            occur. Where a sample may have several classes, a list with a dict {0: …, 1: …} for
+            each; its weight is the product.
         callbacks: Objects whose hooks are called on the way. ``BackupAndRestore`` needs a
             ``random_state`` for ``early_stopping`` to hold out the same samples.
         metrics: What to report in ``history_`` beside the loss. They see classes as 0, 1, ….
@@ -91,7 +93,7 @@ class MLPClassifier(Classifies, MLP):
 
     _parameter_constraints = {
         **CONSTRAINTS,
-        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "class_weight": [dict, list, StrOptions({"balanced"}), None],
     }
 
     def __init__(
@@ -122,7 +124,7 @@ class MLPClassifier(Classifies, MLP):
         max_fun: int = 15000,
         dropout: float = 0.0,
         batch_normalization: bool = False,
-        class_weight: Mapping[Any, float] | str | None = None,
+        class_weight: Mapping[Any, float] | Sequence[Mapping[int, float]] | str | None = None,
         callbacks: Sequence[Callback] | None = None,
         metrics: Iterable[Any] | None = None,
         schedule: Any = None,
@@ -134,11 +136,13 @@ class MLPClassifier(Classifies, MLP):
     loss = "log_loss"
 
     @available_if(can_go_on)
+    @unchanged_by_errors
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """Trains for one epoch, from where the last call ended.
 
         As in scikit-learn its optimizer stays: arguments of that which are changed in between count
-        from the next ``fit`` on. All others count at once.
+        from the next ``fit`` on, and ``hidden_layer_sizes`` from the next new networks on. All
+        others count at once.
 
         Args:
             X: Some samples.

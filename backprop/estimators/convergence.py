@@ -265,6 +265,7 @@ def accuracy(prediction: Array, target: Array, weight: Array | None) -> float:
     return float(np.average(right, weights=weight))
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def r2(prediction: Array, target: Array, weight: Array | None) -> float:
     """R², the mean over the outputs; nan if predictions are no numbers.
 

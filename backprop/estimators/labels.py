@@ -29,16 +29,25 @@ class Labels:
         """Numbers of classes, shape ``(N,)``; or a 0 or 1 for each class, shape ``(N, K)``.
 
         Raises:
-            ValueError: A label is none of the classes, or there are several for each sample.
+            ValueError: A label is none of the classes, or there are several for each sample, or
+                not a 0 or 1 for each class where there may be several.
         """
         if self.multilabel:
-            return np.asarray((y.toarray() if is_sparse(y) else y) != 0, np.float64)
+            codes: Array = y.toarray() if is_sparse(y) else np.asarray(y)
+            others = codes[~np.isin(codes, (0, 1))]
+            if others.size or codes.shape[1:] != self.classes.shape:
+                what = f"it holds {others[0]}" if others.size else f"its shape is {codes.shape}"
+                raise ValueError(
+                    f"y must hold a 0 or 1 for each of {len(self.classes)} classes, of which a "
+                    f"sample may have several, but {what}."
+                )
+            return codes.astype(np.float64)
         if np.ndim(y) != 1:
             raise ValueError(
                 f"y must hold one label for each sample, as in the fit, but its shape is "
                 f"{np.shape(y)}."
             )
-        codes: Array = np.searchsorted(self.classes, y)
+        codes = np.searchsorted(self.classes, y)
         unknown = self.classes[np.minimum(codes, len(self.classes) - 1)] != y
         if unknown.any():
             label = np.asarray(y)[unknown].tolist()[0]  # with quotes if it is text: '1' is not 1
@@ -47,6 +56,26 @@ class Labels:
                 f"fit: {self.classes}."
             )
         return codes
+
+    def weights(self, class_weight: Any, y: Any) -> Array:
+        """The weight of each sample's class; those of classes that y lacks may be named, too.
+
+        Raises:
+            ValueError: A weight is negative or not finite, or a class is none.
+        """
+        from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
+
+        if self.multilabel or isinstance(class_weight, str):
+            found: Array = compute_sample_weight(class_weight, y)
+        else:
+            weights = compute_class_weight(class_weight, classes=self.classes, y=self.classes)
+            found = weights[self.encode(y)]
+        if not (np.isfinite(found) & (found >= 0)).all():
+            raise ValueError(
+                f"class_weight must hold finite numbers that are not negative, but it is "
+                f"{class_weight}."
+            )
+        return found
 
     def decode(self, probabilities: Array) -> Any:
         """The label of every sample: the likeliest class, or all that are likelier than not."""

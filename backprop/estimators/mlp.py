@@ -39,6 +39,7 @@ from backprop.estimators.samples import (
     as_rows,
     reading_validation_data,
     set_aside,
+    unchanged_by_errors,
     validation_parts,
 )
 from backprop.estimators.scikit import check_random_state
@@ -47,6 +48,7 @@ from backprop.estimators.training import (
     train_by_lbfgs,
     train_in_turn,
     train_together,
+    warn_of_batch_size,
     warn_of_epochs,
 )
 from backprop.experiments.checked import checked_callbacks
@@ -156,6 +158,7 @@ class MLP(Estimator):
         self._validate_params()
         return self._fit(X, y, sample_weight, validation_data, incremental=False)
 
+    @unchanged_by_errors
     def _fit(self, X: Any, y: Any, weight: Any, held_out: Any, incremental: bool) -> Self:
         """Trains as ``fit`` or, for one epoch, as ``partial_fit``."""
         hidden = check_together(self, incremental)
@@ -271,12 +274,7 @@ class MLP(Estimator):
                 samples, kept = set_aside(samples, share, random, strata)
             score = partial(self._score, kept)
         n, epochs = len(samples.y), 1 if incremental else self.max_iter
-        if self.batch_size != "auto" and int(self.batch_size) > n:
-            console.warn(
-                "Got `batch_size` less than 1 or larger than sample size. It is going to be "
-                "clipped",
-                UserWarning,
-            )
+        warn_of_batch_size(self, n)
         alone = len(self.models_) == 1
         told = []
         for record in self._records:

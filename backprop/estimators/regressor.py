@@ -125,7 +125,8 @@ class MLPRegressor(Regresses, MLP):
         """Trains for one epoch, from where the last call ended.
 
         As in scikit-learn its optimizer stays: arguments of that which are changed in between count
-        from the next ``fit`` on. All others count at once.
+        from the next ``fit`` on, and ``hidden_layer_sizes`` from the next new networks on. All
+        others count at once.
 
         Args:
             X: Some samples.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from functools import wraps
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
 from backprop.core.types import Array, is_sparse
+
+Fit = TypeVar("Fit", bound=Callable[..., Any])
 
 
 class Samples(NamedTuple):
@@ -46,16 +49,20 @@ def reading_validation_data() -> Iterator[None]:
         raise
 
 
-@contextmanager
-def unchanged_by_errors(estimator: Any) -> Iterator[None]:
-    """Leaves an estimator as it was if an error ends a fit, as a mistake in its arguments does."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except Exception:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
+def unchanged_by_errors(fit: Fit) -> Fit:
+    """The same fit, but one that leaves the estimator as it was if an error ends it."""
+
+    @wraps(fit)
+    def leaving(estimator: Any, *arguments: Any, **named: Any) -> Any:
+        before = dict(vars(estimator))
+        try:
+            return fit(estimator, *arguments, **named)
+        except Exception:
+            vars(estimator).clear()
+            vars(estimator).update(before)
+            raise
+
+    return cast(Fit, leaving)
 
 
 def set_aside(

@@ -30,7 +30,7 @@ class SequentialClassifier(Classifies, Wrapped):
         optimizer: For models that are not compiled.
         loss: Likewise; None takes the cross-entropy that fits.
         metrics: Likewise; they see classes as 0, 1, ….
-        class_weight: A dict with a weight for each class, or "balanced".
+        class_weight: As for ``MLPClassifier``.
         callbacks: Objects whose hooks are called on the way.
         shuffle: Whether the samples are shuffled in each epoch.
         verbose: As for ``Sequential.fit``.
@@ -68,7 +68,7 @@ class SequentialClassifier(Classifies, Wrapped):
         optimizer: str | Optimizer = "adam",
         loss: str | Loss | None = None,
         metrics: Iterable[Any] | None = None,
-        class_weight: Mapping[Any, float] | str | None = None,
+        class_weight: Mapping[Any, float] | Sequence[Mapping[int, float]] | str | None = None,
         callbacks: Sequence[Callback] | None = None,
         shuffle: bool = True,
         verbose: int = 0,

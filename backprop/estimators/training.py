@@ -271,6 +271,15 @@ class Search(Loop):
             warn_of_limit(mlp, record.n_iter_, result)
 
 
+def warn_of_batch_size(mlp: Any, n: int) -> None:
+    """Warns that a batch cannot hold more than n samples, in the words of scikit-learn."""
+    if mlp.batch_size != "auto" and int(mlp.batch_size) > n:
+        console.warn(
+            "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
+            UserWarning,
+        )
+
+
 def warn_of_epochs(n: int) -> None:
     """Warns that n epochs were too few, in the words of scikit-learn."""
     console.warn(

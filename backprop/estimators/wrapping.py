@@ -113,10 +113,10 @@ class Wrapped(Estimator):
             sample_weight: Weights of the samples in the loss.
             validation_data: ``(X, y)`` or ``(X, y, sample_weight)``, evaluated after every epoch.
         """
-        with unchanged_by_errors(self):
-            self._fit(X, y, sample_weight, validation_data)
+        self._fit(X, y, sample_weight, validation_data)
         return self
 
+    @unchanged_by_errors
     def _fit(self, X: Any, y: Any, sample_weight: Any, validation_data: Any) -> None:
         """Does what ``fit`` says."""
         if not is_function(self.build):

@@ -1,0 +1,119 @@
+"""The estimators after a refused fit, and what weights of classes and several labels may be."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn import datasets
+
+import backprop as bp
+from backprop.estimators import MLPClassifier, MLPRegressor, SequentialClassifier
+from backprop.layers import Dense, ReLU
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+SMALL = {"hidden_layer_sizes": (3,), "max_iter": 3, "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def iris():
+    X, y = datasets.load_iris(return_X_y=True)
+    return (X - X.mean(0)) / X.std(0), y
+
+
+def build(n_features, n_outputs):
+    return bp.Sequential([Dense(4), ReLU(), Dense(n_outputs)])
+
+
+# --- a refused fit -------------------------------------------------------------------------------
+
+MISTAKES = {
+    "weights": lambda mlp, X, y: mlp.fit(X, y + 5, sample_weight=-np.ones(len(y))),
+    "validation data": lambda mlp, X, y: mlp.fit(X, y + 5, validation_data=(X,)),
+    "labels held out": lambda mlp, X, y: mlp.fit(X, y + 5, validation_data=(X, ["oak"] * len(y))),
+    "columns": lambda mlp, X, y: mlp.fit(X[:, :2], y, validation_data=(X,)),
+    "metric": lambda mlp, X, y: mlp.set_params(metrics=["no metric"]).fit(X, y + 5),
+    "callback": lambda mlp, X, y: mlp.set_params(callbacks=[3]).fit(X, y + 5),
+    "schedule": lambda mlp, X, y: mlp.set_params(schedule=lambda a, b: 1).fit(X, y + 5),
+    "share": lambda mlp, X, y: mlp.set_params(early_stopping=True, validation_fraction=0.001).fit(
+        X, y + 5
+    ),
+    "partial": lambda mlp, X, y: mlp.partial_fit(X, y, sample_weight=-np.ones(len(y))),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+@pytest.mark.parametrize("n_members", [1, 2])
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+def test_a_refused_fit_leaves_the_last_one(kind, n_members, mistake, iris):
+    """It left networks without training, or with other classes, in the place of the trained."""
+    X, y = iris
+    mlp = kind(**SMALL, n_members=n_members).fit(X, y)
+    before, theta = mlp.predict(X), mlp.model_.parameters.values.copy()
+    with pytest.raises((TypeError, ValueError)):
+        MISTAKES[mistake](mlp, X, y)
+    np.testing.assert_array_equal(mlp.predict(X), before)
+    np.testing.assert_array_equal(mlp.model_.parameters.values, theta)
+    assert mlp.n_features_in_ == 4
+    assert mlp.n_iter_ == 3
+
+
+def test_a_refused_first_partial_fit_leaves_nothing(iris):
+    X, y = iris
+    mlp = MLPClassifier(**SMALL)
+    with pytest.raises(ValueError, match="classes not in"):
+        mlp.partial_fit(X, y, classes=["0", "1", "2"])
+    assert mlp.partial_fit(X, y, classes=[0, 1, 2]).classes_.tolist() == [0, 1, 2]
+
+
+# --- weights of classes --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("weights", [{2: 3.0}, {1: 0.5, 2: 3.0}, {0: 1, 1: 1, 2: 3.0}], ids=str)
+def test_a_part_of_the_samples_need_not_have_every_class_with_a_weight(weights, iris):
+    X, y = iris
+    few = y < 1 if len(weights) == 1 else y < 2
+    weighted = MLPClassifier(**SMALL, class_weight=weights)
+    by_hand = MLPClassifier(**SMALL)
+    for part in (few, y >= 0):
+        weight = np.array([weights.get(int(label), 1.0) for label in y[part]])
+        weighted.partial_fit(X[part], y[part], classes=[0, 1, 2])
+        by_hand.partial_fit(X[part], y[part], classes=[0, 1, 2], sample_weight=weight)
+    np.testing.assert_array_equal(weighted.predict_proba(X), by_hand.predict_proba(X))
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier(**SMALL), SequentialClassifier(build, epochs=1)])
+def test_each_of_several_labels_has_weights_of_its_own(kind, iris):
+    X, y = iris
+    several = np.stack([y > 0, y > 1], 1).astype(int)
+    weights = [{0: 1.0, 1: 2.0}, {0: 0.5, 1: 3.0}]
+    product = np.prod(
+        [[w[int(v)] for w, v in zip(weights, row, strict=True)] for row in several], 1
+    )
+    kind.set_params(random_state=0)
+    by_hand = kind.fit(X, several, sample_weight=product).predict_proba(X)
+    kind.set_params(class_weight=weights)
+    np.testing.assert_allclose(kind.fit(X, several).predict_proba(X), by_hand, rtol=1e-6)
+
+
+# --- several labels ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier(**SMALL), SequentialClassifier(build, epochs=1)])
+def test_several_labels_are_zeros_and_ones(kind, iris):
+    X, y = iris
+    several = np.stack([y > 0, y > 1], 1).astype(int)
+    for wrong in (2 * several - 1, several + 1, sparse.csr_array(2 * several)):
+        with pytest.raises(ValueError, match=r"a 0 or 1 for each of 2 classes.*it holds (-1|2)"):
+            kind.fit(X, wrong)
+    for wrong in (several * 0.5, y > 0, np.column_stack([several, y > 0])):
+        with pytest.raises(ValueError, match="validation_data: y must hold a 0 or 1 for each of 2"):
+            kind.fit(X, several, validation_data=(X, wrong))
+    kind.fit(X, sparse.csr_array(several), validation_data=(X, several > 0))
+
+
+def test_a_partial_fit_takes_as_many_labels_as_the_first(iris):
+    X, y = iris
+    several = np.stack([y > 0, y > 1], 1).astype(int)
+    mlp = MLPClassifier(**SMALL).partial_fit(X, several, classes=[0, 1])
+    with pytest.raises(ValueError, match=r"of 2 classes.*shape is \(150,\)"):
+        mlp.partial_fit(X, y > 0)

@@ -1,13 +1,20 @@
 """The estimators after a refused fit, and what weights of classes and several labels may be."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from scipy import sparse
 from sklearn import datasets
 
 import backprop as bp
-from backprop.estimators import MLPClassifier, MLPRegressor, SequentialClassifier
-from backprop.layers import Dense, ReLU
+from backprop.estimators import (
+    MLPClassifier,
+    MLPRegressor,
+    SequentialClassifier,
+    SequentialRegressor,
+)
+from backprop.layers import Dense, ReLU, Sigmoid, Tanh
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -117,3 +124,101 @@ def test_a_partial_fit_takes_as_many_labels_as_the_first(iris):
     mlp = MLPClassifier(**SMALL).partial_fit(X, several, classes=[0, 1])
     with pytest.raises(ValueError, match=r"of 2 classes.*shape is \(150,\)"):
         mlp.partial_fit(X, y > 0)
+
+
+# --- weights of samples --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [MLPClassifier(**SMALL), SequentialClassifier(build, epochs=1)],
+    ids=["MLP", "Sequential"],
+)
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        ({0: 1.0, 1: 2.0}, "sample_weight .* class_weight"),
+        ("balanced", "sample_weight must hold numbers, but it holds text"),
+        (["a"] * 150, "sample_weight must hold numbers, but it holds text, 'a' in row 0"),
+        ([1.0, None] * 75, "sample_weight holds None, first in row 1"),
+        ((np.zeros((150, 4)), np.zeros(150)), "sample_weight holds arrays of different shapes"),
+    ],
+    ids=str,
+)
+def test_weights_that_are_no_numbers_are_named(estimator, weight, message, iris):
+    """They came to NumPy, which could not convert 'balanced' to float."""
+    with pytest.raises((TypeError, ValueError), match=f"^{message}"):
+        estimator.fit(*iris, sample_weight=weight)
+    with pytest.raises((TypeError, ValueError), match=f"^validation_data: {message}"):
+        estimator.fit(*iris, validation_data=(*iris, weight))
+    estimator.fit(*iris, sample_weight=2.0, validation_data=(*iris, np.float32(0.5)))
+
+
+# --- outputs that are no probabilities -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
+@pytest.mark.parametrize("last", [None, Tanh, Sigmoid])
+@pytest.mark.parametrize("n_members", [1, 2])
+@pytest.mark.parametrize("several", [False, True])
+def test_scores_after_a_hinge_are_divided_at_0(loss, last, n_members, several, iris):
+    """They were divided at a half, where a sigmoid has 0.5."""
+    X, y = iris
+    labels = np.stack([y > 0, y == 0, y > 1], 1).astype(int) if several else y > 1
+
+    def scores(n_features, n_outputs):
+        units = Dense(n_outputs if several else 1)
+        model = bp.Sequential([units, *([] if last is None else [last()])])
+        model.compile(bp.optimizers.Adam(0.02), loss)
+        return model
+
+    classifier = SequentialClassifier(scores, epochs=10, random_state=0, n_members=n_members)
+    classifier.fit(X, labels)
+    outputs = [model.predict(X) for model in classifier.models_]
+    if last is not Sigmoid:
+        outputs = [(np.clip(each, -1, 1) + 1) / 2 for each in outputs]
+    mean = np.mean(outputs, 0)
+    found = classifier.predict_proba(X)
+    np.testing.assert_allclose(found if several else found[:, 1:], mean, rtol=1e-6)
+    if n_members == 1 and last is not Sigmoid:
+        signs = classifier.model_.predict(X) > 0
+        np.testing.assert_array_equal(classifier.predict(X), signs if several else signs[:, 0])
+
+
+def test_outputs_that_are_no_probabilities_are_warned_of(iris):
+    X, y = iris
+
+    def numbers(n_features, n_outputs):
+        model = bp.Sequential([Dense(n_outputs)])
+        model.compile(bp.optimizers.Adam(0.1), "mse")
+        return model
+
+    classifier = SequentialClassifier(numbers, epochs=10, random_state=0).fit(X, y)
+    assert classifier.score(X, y) > 0.7
+    with pytest.warns(RuntimeWarning, match=r"no probabilities, but run from -0\.\d+ to"):
+        classifier.predict_proba(X)
+
+
+# --- the names of settings -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [SequentialClassifier, SequentialRegressor])
+def test_build_takes_no_argument_of_the_estimator(kind, iris):
+    """It was never given: a grid over optimizers compared one with itself."""
+
+    def compiled(n_features, n_outputs, optimizer="sgd"):
+        model = build(n_features, n_outputs)
+        model.compile(optimizer, "mse")
+        return model
+
+    with pytest.raises(ValueError, match=r"build takes 'optimizer', which .* another name"):
+        kind(compiled, optimizer="adam", epochs=1).fit(*iris)
+    bound = kind(partial(compiled, optimizer="rmsprop"), epochs=1)
+    assert type(bound.fit(*iris).model_.optimizer) is bp.optimizers.RMSprop
+
+
+@pytest.mark.parametrize("name", ["optimizer__learning_rate", "build__units", "loss__delta"])
+def test_settings_inside_others_are_refused(name):
+    classifier = SequentialClassifier(build, optimizer=bp.optimizers.Adam())
+    with pytest.raises(ValueError, match=f"'{name}' cannot be set: .* as a whole"):
+        classifier.set_params(**{name: 0.1})

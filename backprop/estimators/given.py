@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from backprop.core.array_errors import describe, refuse_gap, refuse_kind
 from backprop.core.arrays import (
+    as_numbers,
     check_items,
     columns_of,
     is_masked,
@@ -107,10 +109,10 @@ def check_kind(x: Any, name: str, what: str) -> None:
 def check_weight(weight: Any, X: Array, dtype: Any = None) -> Array:
     """The weights of samples as scikit-learn reads them, if it reads what is meant."""
     check_given(weight, "sample_weight")
-    given = np.asarray(weight)
+    given = np.asarray(weight) if isinstance(weight, Real) else as_numbers(weight, "sample_weight")
     if dtype is not None and given.ndim:
         check_overflow(given, "sample_weight holds", dtype)
-    found: Array = check_sample_weight(weight, X, dtype=dtype)
+    found: Array = check_sample_weight(given if given.ndim else weight, X, dtype=dtype)
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from backprop.callbacks import Callback
+from backprop.core import console
 from backprop.core.functional import sigmoid, softmax
 from backprop.core.types import Array
 from backprop.estimators.base import Classifies
@@ -40,7 +41,8 @@ class SequentialClassifier(Classifies, Wrapped):
             leaves them as ``build`` made them, trained ones for example.
         n_members: How many networks are trained, in step if they are small; the mean of their
             probabilities is predicted. They draw weights of their own.
-        **settings: What else ``build`` is given. Its arguments are parameters of the estimator:
+        **settings: What else ``build`` is given, by names that are none of the above. Its
+            arguments are parameters of the estimator:
             ``GridSearchCV(SequentialClassifier(build), {"units": [16, 64], "epochs": [20]})``.
 
     Attributes:
@@ -122,7 +124,31 @@ class SequentialClassifier(Classifies, Wrapped):
         """The probabilities that each network gives."""
         outputs = super()._outputs(X)
         for k, (model, Z) in enumerate(zip(self.models_, outputs, strict=True)):
-            if getattr(model.loss.unjoined, "from_logits", False):
-                alone = self._labels.multilabel or Z.shape[1] == 1
+            loss, alone = model.loss.unjoined, self._labels.multilabel or Z.shape[1] == 1
+            if getattr(loss, "from_logits", False):
                 outputs[k] = sigmoid(Z) if alone else softmax(Z)[0]
+            elif (
+                alone and loss.decision_threshold == 0 and not isinstance(model.layers[-1], Sigmoid)
+            ):  # a hinge: scores from −1 to 1, of which those above 0 say yes
+                outputs[k] = (np.clip(Z, -1, 1) + 1) / 2
         return outputs
+
+    def predict_proba(self, X: Any) -> Array:
+        """The probability of each class, shape ``(N, n_classes)``, in the order of ``classes_``.
+
+        After a hinge loss they are (z + 1) / 2 of scores z between −1 and 1, as in scikit-learn's
+        ``SGDClassifier`` after a modified Huber loss.
+
+        Args:
+            X: Samples in rows.
+        """
+        found = super().predict_proba(X)
+        low, high = found.min(), found.max()
+        if low < -1e-6 or high > 1 + 1e-6:
+            console.warn(
+                f"the network's outputs are no probabilities, but run from {low:.3g} to "
+                f"{high:.3g}: end it with Softmax() or Sigmoid(), or take a loss with "
+                f"from_logits=True. predict is right without.",
+                RuntimeWarning,
+            )
+        return found

@@ -33,7 +33,7 @@ class SequentialRegressor(Regresses, Wrapped):
         random_state: See there.
         n_members: How many networks are trained. Their mean is predicted, and
             ``predict(X, return_std=True)`` says how sure it is.
-        **settings: What else ``build`` is given.
+        **settings: What else ``build`` is given, by names that are none of the above.
 
     Attributes:
         models_: The networks, ``model_`` the first of them.

@@ -97,6 +97,12 @@ class Wrapped(Estimator):
                     f"Invalid parameter {name!r} for estimator {self}. Valid parameters are: "
                     f"{sorted(known)!r}."
                 )
+            own, nested, _ = name.partition("__")
+            if nested and not hasattr(known[own], "set_params"):
+                raise ValueError(
+                    f"{name!r} cannot be set: arguments of build go by their own names, units=16, "
+                    f"and other objects are set as a whole, optimizer=Adam(0.01)."
+                )
         super().set_params(**params)
         return self
 
@@ -161,6 +167,7 @@ class Wrapped(Estimator):
 
     def _build(self, n_features: int, n_outputs: int) -> list[Any]:
         """New networks, compiled."""
+        self._check_names()
         random, found = check_random_state(self.random_state), []
         for _ in range(check_integer(self.n_members, "n_members")):
             settings = self._settings()
@@ -181,6 +188,16 @@ class Wrapped(Estimator):
             raise ValueError("build returned the same model twice: let it make a new one.")
         self._built_by, self._compiled_by = self._made_by()
         return found
+
+    def _check_names(self) -> None:
+        """Raises ValueError if build takes an argument with the name of one of the estimator's."""
+        bound = getattr(self.build, "keywords", {})  # by functools.partial
+        for name in [p.name for p in parameters_of(self.build) if p.name not in bound]:
+            if name in self._get_param_names():
+                raise ValueError(
+                    f"build takes {name!r}, which is an argument of {type(self).__name__} itself "
+                    f"and is not handed on: give that of build another name, my_{name} for example."
+                )
 
     def _compile(self, model: Any) -> None:
         """Compiles a network by the estimator's arguments."""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 from sklearn import datasets
+from sklearn.exceptions import NotFittedError
 
 import backprop as bp
 from backprop.estimators import (
@@ -70,6 +71,39 @@ def test_a_refused_first_partial_fit_leaves_nothing(iris):
     with pytest.raises(ValueError, match="classes not in"):
         mlp.partial_fit(X, y, classes=["0", "1", "2"])
     assert mlp.partial_fit(X, y, classes=[0, 1, 2]).classes_.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier, SequentialClassifier])
+@pytest.mark.parametrize("n_members", [1, 2])
+def test_after_an_interrupt_all_networks_are_trained_or_the_old_ones_are_there(
+    kind, n_members, iris
+):
+    """Predictions were those of networks without training, and there was no history_."""
+
+    def press(epoch, logs):
+        seen.append(epoch)
+        if len(seen) == at:
+            raise KeyboardInterrupt
+
+    X, y = iris
+    told, own = [bp.callbacks.LambdaCallback(on_epoch_end=press)], {"max_iter": 3}
+    if kind is SequentialClassifier:
+        own = {"build": build, "epochs": 3}
+    classifier = kind(**own, n_members=n_members, callbacks=told, random_state=0)
+    if n_members > 1:
+        seen, at = [], 2  # the second network has not begun
+        with pytest.raises(KeyboardInterrupt):
+            classifier.fit(X, y)
+        with pytest.raises(NotFittedError):
+            classifier.predict(X)
+    seen, at = [], 3 * n_members - 1  # in the second epoch of the last one
+    with pytest.warns(UserWarning, match="interrupted by user"):
+        classifier.fit(X, y)
+    epochs = [len(model.history.epoch) for model in classifier.models_]
+    assert epochs == [3] * (n_members - 1) + [2]
+    assert classifier.n_iter_ >= 1
+    classifier.plot_loss_curve()
+    assert classifier.predict(X).shape == y.shape
 
 
 # --- weights of classes --------------------------------------------------------------------------

@@ -50,14 +50,14 @@ def reading_validation_data() -> Iterator[None]:
 
 
 def unchanged_by_errors(fit: Fit) -> Fit:
-    """The same fit, but one that leaves the estimator as it was if an error ends it."""
+    """The same fit, but one that leaves the estimator as it was if an error or Ctrl-C ends it."""
 
     @wraps(fit)
     def leaving(estimator: Any, *arguments: Any, **named: Any) -> Any:
         before = dict(vars(estimator))
         try:
             return fit(estimator, *arguments, **named)
-        except Exception:
+        except BaseException:  # Ctrl-C among them
             vars(estimator).clear()
             vars(estimator).update(before)
             raise

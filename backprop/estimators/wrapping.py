@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from backprop.callbacks import Callback
+from backprop.core import console
 from backprop.core.checks import check_flag, check_integer
 from backprop.core.lookup import is_function
 from backprop.core.signatures import check_call_by_name
@@ -149,18 +150,26 @@ class Wrapped(Estimator):
                     held_weight = of_mean_1(check_weight(held_weight, held_X))
                 held_out = Samples(as_rows(held_X), self._encode(held_y, first), held_weight)
             validation_data = held_out
-        histories = fit_many(
-            self.models_,
-            samples.X,
-            samples.y,
-            sample_weight=samples.weight,
-            batch_size=self.batch_size,
-            epochs=self.epochs,
-            verbose=self.verbose,
-            callbacks=self.callbacks,
-            shuffle=self.shuffle,
-            validation_data=validation_data,
-        )
+        before = [model.history for model in self.models_]
+        try:
+            fit_many(
+                self.models_,
+                samples.X,
+                samples.y,
+                sample_weight=samples.weight,
+                batch_size=self.batch_size,
+                epochs=self.epochs,
+                verbose=self.verbose,
+                callbacks=self.callbacks,
+                shuffle=self.shuffle,
+                validation_data=validation_data,
+            )
+        except KeyboardInterrupt:
+            pairs = zip(before, self.models_, strict=True)
+            if not all(model.history is not old and model.history.epoch for old, model in pairs):
+                raise  # the mean would be that of networks without training
+            console.warn("Training interrupted by user.", UserWarning)
+        histories = [model.history for model in self.models_]
         self.history_ = histories[0]
         self.n_iter_ = max(len(history.epoch) for history in histories)
         self._finish(held_out)

@@ -233,6 +233,27 @@ def test_outputs_that_are_no_probabilities_are_warned_of(iris):
         classifier.predict_proba(X)
 
 
+# --- two that determine the learning rate --------------------------------------------------------
+
+
+@pytest.mark.parametrize("policy", ["adaptive", "invscaling"])
+@pytest.mark.parametrize(
+    "callback",
+    [
+        bp.callbacks.ReduceLROnPlateau("loss", patience=0),
+        bp.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2),
+    ],
+    ids=["plateau", "scheduler"],
+)
+def test_callbacks_for_the_learning_rate_need_a_constant_one(callback, policy, iris):
+    """What the callback set was overwritten after every epoch, or the other way round."""
+    mlp = MLPClassifier(**SMALL, solver="sgd", learning_rate=policy, callbacks=[callback])
+    with pytest.raises(ValueError, match=f"{type(callback).__name__} and learning_rate='{policy}'"):
+        mlp.fit(*iris)
+    mlp.set_params(solver="adam").fit(*iris)  # which does not look at it
+    mlp.set_params(solver="sgd", learning_rate="constant").fit(*iris)
+
+
 # --- the names of settings -----------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.callbacks import LearningRateScheduler, ReduceLROnPlateau
 from backprop.core.checks import check_integer
 from backprop.estimators.scikit import Interval, Options, StrOptions
 
@@ -67,6 +68,13 @@ def check_together(mlp: Any, incremental: bool) -> list[int]:
             f"schedule and learning_rate={mlp.learning_rate!r} both determine the learning "
             f"rate: leave one of them out."
         )
+    rates = mlp.learning_rate if mlp.solver == "sgd" else "constant"
+    for each in mlp.callbacks or ():
+        if rates != "constant" and isinstance(each, LearningRateScheduler | ReduceLROnPlateau):
+            raise ValueError(
+                f"{type(each).__name__} and learning_rate={rates!r} both determine the learning "
+                f"rate: leave one of them out."
+            )
     if incremental and mlp.early_stopping:
         raise ValueError("partial_fit does not support early_stopping=True")
     return hidden

@@ -44,6 +44,22 @@ def test_signs_are_answers_from_the_threshold_0_on(metric):
         fit(SIGNS, [metric], end=[Tanh])
 
 
+@pytest.mark.parametrize("end", [[Sigmoid], [Tanh], []], ids=str)
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
+def test_a_hinge_divides_probabilities_at_a_half_and_scores_at_0(loss, end):
+    """After a sigmoid every answer was yes."""
+    model = bp.Sequential([Dense(1), *(layer() for layer in end)], seed=0)
+    y = (X[:, 0] > 0.3).astype(float)
+    model.compile(bp.optimizers.SGD(0.3), loss, metrics=["accuracy", "precision"])
+    model.fit(X, y, epochs=50, verbose=0)
+    found = model.predict(X) > (0.5 if end == [Sigmoid] else 0)
+    assert 0 < found.mean() < 1
+    _, accuracy, precision = model.evaluate(X, y, verbose=0)
+    right = found == (y.reshape(found.shape) > 0)
+    assert accuracy == pytest.approx(right.mean())
+    assert precision == pytest.approx(right[found].mean())
+
+
 def test_right_uses_are_silent():
     zero = [Accuracy(threshold=0), Precision(0), BinaryIoU(threshold=0), AUC()]
     fit(SIGNS, zero, end=[Tanh])

@@ -14,6 +14,7 @@ from backprop.core.types import Array
 from backprop.estimators.base import Classifies
 from backprop.estimators.wrapping import Build, Wrapped, keep_with_settings, one_hot
 from backprop.layers import Sigmoid, Softmax
+from backprop.layers.chain import ending
 from backprop.losses import Loss, SparseCategoricalCrossentropy
 from backprop.optimizers import Optimizer
 
@@ -128,7 +129,9 @@ class SequentialClassifier(Classifies, Wrapped):
             if getattr(loss, "from_logits", False):
                 outputs[k] = sigmoid(Z) if alone else softmax(Z)[0]
             elif (
-                alone and loss.decision_threshold == 0 and not isinstance(model.layers[-1], Sigmoid)
+                alone
+                and loss.decision_threshold == 0
+                and not isinstance(ending(model.layers), Sigmoid)
             ):  # a hinge: scores from −1 to 1, of which those above 0 say yes
                 outputs[k] = (np.clip(Z, -1, 1) + 1) / 2
         return outputs

@@ -141,6 +141,8 @@ class CompiledNetwork(Network):
         eagerly = check_flag(run_eagerly, "run_eagerly")
         head = head_of(self.layers, given_loss)
         threshold, outputs = given_loss.decision_threshold, outputs_of(self.layers, given_loss)
+        if threshold == 0 and self.layers and interval_of(ending(self.layers)) == (0, 1):
+            threshold = None  # after a sigmoid a hinge, too, has its middle at ½
         found = get_all(plain, weighted, threshold, outputs, given_loss.ignored)
         told = [note(metric) for metric in found]
         if found and self.layers:

@@ -396,3 +396,25 @@ def test_what_compile_goes_by_cannot_be_changed_through_the_head_either():
     with pytest.raises(AttributeError, match="SparseCategoricalCrossentropy has no label_smooth"):
         model.loss.label_smoothing = 0.1
     assert not hasattr(model.loss, "label_smooth")
+
+
+@pytest.mark.parametrize("rows", [5, 6])
+@pytest.mark.parametrize("eagerly", [True, False])
+def test_a_pass_in_training_that_a_callback_makes_leaves_the_last_step_to_itself(eagerly, rows):
+    """Such as those of Monte-Carlo dropout: they may have as many rows as the batch, or others."""
+    model = bp.Sequential([bp.Input(2), Dense(K), Softmax()], seed=0)
+    model.compile("sgd", "sparse_categorical_crossentropy", run_eagerly=eagerly)
+    X, y = np.eye(2)[[0, 1, 1, 0, 1, 1]], CLASSES
+    monte_carlo = bp.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: model(X[:rows] + 1, training=True)
+    )
+    model.fit(X, y, epochs=8, verbose=0, shuffle=False, callbacks=[monte_carlo])
+    assert model.layers[-1].delta is None  # there is no δ of what was computed last
+    model.fit(X, y, epochs=8, verbose=0, shuffle=False)
+    assert model.layers[-1].delta.shape == (6, K)
+    model.train_on_batch(X, y)
+    before, A = model.layers[-1].delta.copy(), model.layers[-1].A.copy()
+    np.testing.assert_allclose(before[range(6), y], (1 - 1 / A[range(6), y]) / 6, rtol=1e-5)
+    model(X[:rows] + 1, training=True)
+    model.train_on_batch(X, y)
+    assert model.layers[-1].delta.shape == (6, K)

@@ -13,7 +13,16 @@ from backprop.core import spare
 from backprop.core.buffers import LINE, new_array
 from backprop.core.spare import WORTH_KEEPING, SpareMemory, same_memory, spare_memories
 from backprop.engine import forward
-from backprop.layers import Conv2D, Dense, Flatten, Input, MaxPooling2D, ReLU
+from backprop.layers import (
+    Conv1D,
+    Conv2D,
+    Dense,
+    Flatten,
+    GlobalMaxPooling1D,
+    Input,
+    MaxPooling2D,
+    ReLU,
+)
 
 N = WORTH_KEEPING // 4
 
@@ -137,16 +146,41 @@ def test_an_error_in_a_pass_leaves_the_thread_as_it_was(monkeypatch):
     monkeypatch.setattr(model.layers[2], "forward", broken)
     with pytest.raises(ZeroDivisionError):
         model.predict(IMAGES)
-    assert spare_memories() == []
+    assert spare_memories((12, 12, 3)) == []
     assert new_array((N,), "float32").base is not None
     assert spare._thread.memory is None
 
 
 def test_memories_are_shared_within_a_block_alone():
     with same_memory():
-        spare_memories().append(SpareMemory())
-        assert len(spare_memories()) == 1
+        spare_memories((3,)).append(SpareMemory())
+        assert len(spare_memories((3,))) == 1
         with same_memory():
-            assert spare_memories() == []
-        assert len(spare_memories()) == 1
-    assert spare_memories() == []
+            assert spare_memories((12, 12, 3)) == []
+        assert len(spare_memories((3,))) == 1
+    assert spare_memories((12, 12, 3)) == []
+
+
+def test_memory_that_fits_sequences_of_another_length_is_given_back(monkeypatch):
+    """Else batches of many lengths would take as much memory as all of them together."""
+    monkeypatch.setattr(forward, "several", lambda: 1)
+    made, alive = [], []
+
+    class Watched(SpareMemory):
+        def __init__(self):
+            super().__init__()
+            made.append(weakref.ref(self))
+
+    monkeypatch.setattr(forward, "SpareMemory", Watched)
+    model = bp.Sequential([Conv1D(8, 3), ReLU(), GlobalMaxPooling1D()], seed=0)
+    batches = [np.random.default_rng(T).random((256, T, 8)) for T in (300, 300, 200, 300, 400)]
+
+    def sequences():
+        for batch in batches:
+            yield batch
+            alive.append([memory() is not None for memory in made])
+
+    found = model.predict(sequences())
+    assert alive[1] == [True]
+    assert alive[-1] == [False, False, False, True]
+    np.testing.assert_array_equal(found, np.concatenate([model.predict(b) for b in batches]))

@@ -298,3 +298,15 @@ def test_a_memory_map_of_sequences_is_trained_on_as_an_array(
     logs = [fit(models[0], X, y, shuffle=True), fit(models[1], mapped, y, shuffle=True)]
     assert logs[0] == logs[1]
     assert_same_weights(*models)
+
+
+def test_targets_of_windows_with_an_axis_of_features_are_told_how_they_fit():
+    series = np.sin(np.arange(40.0))[:, np.newaxis]
+    X, y = bp.datasets.windows(series, 8, horizon=2)
+    model = bp.Sequential([LSTM(4), Dense(2)], seed=0)
+    model.compile("sgd", "mse")
+    with pytest.raises(
+        ValueError, match=r"have the shape \(31, 2, 1\).*: .* y\.reshape\(-1, 2\)\."
+    ):
+        model.fit(X, y, verbose=0)
+    model.fit(X, y.reshape(-1, 2), verbose=0)

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 
 import numpy as np
 
-from backprop.core.types import Array
+from backprop.core.types import Array, Shape
 
 WORTH_KEEPING = 1 << 16
 """Bytes of an array whose memory is kept: what is smaller is rarely given back to the system."""
@@ -55,7 +55,7 @@ class _Thread(threading.local):
 
 _thread = _Thread()
 
-_shared: ContextVar[list[SpareMemory] | None] = ContextVar("shared", default=None)
+_shared: ContextVar[dict[Shape, list[SpareMemory]] | None] = ContextVar("shared", default=None)
 
 
 def spare_memory(size: int) -> SpareMemory | None:
@@ -66,14 +66,22 @@ def spare_memory(size: int) -> SpareMemory | None:
 @contextmanager
 def same_memory() -> Iterator[None]:
     """Has the batches that are computed meanwhile use the same memory in turn."""
-    token = _shared.set([])
+    token = _shared.set({})
     try:
         yield
     finally:
         _shared.reset(token)
 
 
-def spare_memories() -> list[SpareMemory]:
-    """What earlier passes have left, to be taken from and added to; each is for one thread."""
+def spare_memories(sample: Shape) -> list[SpareMemory]:
+    """What earlier passes have left, to be taken from and added to; each is for one thread.
+
+    What was left by samples of another shape, such as longer sequences, would fit none of the
+    arrays: it is given back.
+    """
     shared = _shared.get()
-    return [] if shared is None else shared
+    if shared is None:
+        return []
+    if sample not in shared:
+        shared.clear()
+    return shared.setdefault(sample, [])

@@ -50,7 +50,7 @@ def forward_in_parts(layers: Sequence[Layer], X: Array, largest: int) -> Array:
     rows = X.shape[0]
     n = rows // least(X)
     outputs: list[Array] = [X] * n
-    memories = spare_memories()
+    memories = spare_memories(X.shape[1:])
 
     def compute(k: int) -> None:
         try:

@@ -1,6 +1,7 @@
 """What every loss does besides its formulas: checks of targets and weights, masks, what it says."""
 
 import copy
+from math import prod
 from typing import Any, NoReturn, Self
 
 import numpy as np
@@ -166,6 +167,8 @@ class CheckedLoss(Settings):
     def shape_hint(self, target: Array, output_shape: Shape) -> str:
         """What to do about targets whose shape is not that of the predictions."""
         if target.ndim > len(output_shape) + 1:
+            if prod(target.shape[1:]) == prod(output_shape):
+                return f"bring them into that shape, y.reshape{(-1, *output_shape)}."
             return at_each_step(target.shape[1])
         return "pass one target for each output, or change the number of units of the last layer."
 

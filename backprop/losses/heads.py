@@ -107,6 +107,7 @@ class MatchedHead(Loss):
         if not training:
             return self.loss.probabilities(output)[0]
         out = self.buffer("A", output)
+        self._target = None  # that of the last pass goes with other A
         self._guess = self.loss.likeliest(output)
         A, self._partition = self.loss.probabilities(output, out, self._guess)
         self.activation.Z, self.activation.A = output, A
@@ -146,7 +147,7 @@ class MatchedHead(Loss):
         return self.loss.backward()
 
     def prediction_delta(self) -> Array | None:
-        """∂E/∂A, by the loss on probabilities: to look at; None before the first ``forward``."""
+        """∂E/∂A, by the loss on probabilities: to look at; None until ``forward`` has taken A."""
         if self._target is None:
             return None
         loss = self.loss.apart()

@@ -310,3 +310,19 @@ def test_a_table_without_columns(frame, model):
         ValueError, match=r"without numbers .* \(20, 0\)\. Pass at least one number"
     ):
         model.fit(frame[[]], np.zeros(20), verbose=0)
+
+
+def test_columns_that_are_missing_are_not_called_another_order():
+    """Numbers as names become text in a file, and a frame without them cannot be indexed."""
+    X = np.random.default_rng(0).random((20, 2))
+    model = bp.Sequential([Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    model.fit(pd.DataFrame(X), X[:, 0], verbose=0)
+    for names in (["0", "1"], ["a", "b"], [1, "0"]):
+        words = "^x has no column 0, but .* the columns 0, 1: pass these, in this order"
+        with pytest.raises(ValueError, match=words):
+            model.predict(pd.DataFrame(X, columns=names))
+    with pytest.raises(
+        ValueError, match=r"another order.*: pass x\[list\(model\.feature_names\)\]"
+    ):
+        model.predict(pd.DataFrame(X, columns=[1, 0]))

@@ -37,15 +37,15 @@ def check_labels(x: Any, known: Labels | None, name: str = "x") -> Labels | None
     if known is None or labels is None:
         return labels or known
     if labels != tuple(known):
-        if sorted(map(str, labels)) == sorted(map(str, known)):
+        missing = [label for label in known if label not in labels]
+        if not missing and sorted(map(str, labels)) == sorted(map(str, known)):
             wrong = "the columns of another order"
         else:
-            missing = [label for label in known if label not in labels]
             new = [label for label in labels if label not in known]
             wrong = f"{f'no column {missing[0]!r}' if missing else f'a new column {new[0]!r}'}"
         some = ", ".join(map(repr, known[:8])) + (", …" if len(known) > 8 else "")
         advice = f"pass {in_code(name)}[list(model.feature_names)]"
-        if callable(x) or name.startswith("validation "):  # beside x, which the model learns
+        if missing or callable(x) or name.startswith("validation "):  # learnt from beside x
             advice = "pass these, in this order"
         raise ValueError(
             f"{name} has {wrong}, but the model was trained on the columns {some}: {advice}."

@@ -218,3 +218,17 @@ def test_a_file_that_becomes_shorter_is_said(data):
 
     with pytest.raises(ShapeError, match=r"rows 690 to 719 of x are 10 rows now: the file has bec"):
         classifier().fit(Shorter(data[0]), data[1], batch_size=30, shuffle=False, verbose=0)
+
+
+def test_a_file_that_was_closed_is_said(tmp_path, data):
+    with h5py.File(tmp_path / "f.h5", "w") as file:
+        X = file.create_dataset("x", data=data[0])
+    model, (x, y) = classifier(), data
+    for verb in (
+        model.predict,
+        lambda X: model.evaluate(X, y),
+        lambda X: model.fit(X, y),
+        lambda X: model.fit(x, y, validation_data=(X, y)),
+    ):
+        with pytest.raises(ValueError, match=r"Dataset cannot be read .* is its file closed\? Use"):
+            verb(X)

@@ -25,6 +25,9 @@ def on_disk(x: Any) -> bool:
 
     It has ``shape``, ``dtype`` and slices by rows, is read only when asked for them, and is larger
     than 64 MiB; a smaller one is simply read.
+
+    Raises:
+        ValueError: Its file is closed.
     """
     if isinstance(x, np.ndarray | np.generic | list | tuple) or is_sparse(x):
         return False
@@ -32,9 +35,16 @@ def on_disk(x: Any) -> bool:
         return False
     if any(hasattr(x, name) for name in ("__array_interface__", "__dlpack__", "iloc")):
         return False  # its numbers are in memory
-    if not isinstance(x.dtype, np.dtype) or not isinstance(x.shape, tuple) or not x.shape:
+    try:
+        dtype, shape = x.dtype, x.shape
+    except ValueError as error:  # h5py's
+        raise ValueError(
+            f"a {type(x).__name__} cannot be read ({error}): is its file closed? Use it inside of "
+            f"the block that opens the file."
+        ) from error
+    if not isinstance(dtype, np.dtype) or not isinstance(shape, tuple) or not shape:
         return False
-    return math.prod(x.shape) * x.dtype.itemsize > BUFFER_BYTES
+    return math.prod(shape) * dtype.itemsize > BUFFER_BYTES
 
 
 class RowsOnDisk:

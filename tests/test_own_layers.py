@@ -28,6 +28,8 @@ class Own(Layer):
         return self.made(X)
 
     def backward(self, delta):
+        for parameter in self.parameters:
+            parameter.gradient[...] = 0
         return delta
 
 

@@ -26,6 +26,7 @@ class Scaled(Layer):
         return self.way(self, X)
 
     def backward(self, delta):
+        self.parameters[0].gradient[...] = 0
         return delta
 
 
@@ -126,3 +127,78 @@ def test_a_parameter_that_build_would_throw_away_is_refused():
         InConstructor(4)
     with pytest.raises(NotBuiltError, match=words):
         bp.Sequential([BeforeBuild()]).build((None, 4))
+
+
+class Kept(Layer):
+    """Multiplies by W; keeps and writes what it is told to."""
+
+    def __init__(self, keep=lambda parameter: None, write=None):
+        super().__init__()
+        self.keep, self.write = keep, write or (lambda gradient, found: np.copyto(gradient, found))
+
+    def make_parameters(self, input_shape):
+        self.W = self.add_parameter("W", input_shape, "ones")
+        self.kept = self.keep(self.W)
+
+    def forward(self, X, training=False):
+        if training:
+            self.X = X
+        return X * self.W.value
+
+    def backward(self, delta):
+        self.write(self.W.gradient, np.sum(delta * self.X, axis=0))
+        return delta * self.W.value
+
+
+@pytest.mark.parametrize(
+    ("keep", "what"),
+    [
+        (lambda parameter: parameter.value, "value"),
+        (lambda parameter: parameter.value.T, "value"),
+        (lambda parameter: [parameter.value[1:]], "value"),
+        (lambda parameter: {"g": parameter.gradient}, "gradient"),
+    ],
+)
+def test_a_layer_that_keeps_an_array_of_a_parameter_is_refused(keep, what):
+    # a model moves the numbers into θ: the array kept would never change again
+    for call in (
+        lambda: model_with(Kept(keep)).fit(X, C, verbose=0),
+        lambda: check_layer(Kept(keep), (5,)),
+    ):
+        with pytest.raises(ValueError, match=rf"keeps the {what} of .*W' in self\.kept, an array"):
+            call()
+
+
+def test_a_layer_may_keep_a_copy_of_a_parameter():
+    model_with(Kept(lambda parameter: parameter.value.copy())).fit(X, C, verbose=0)
+
+
+def add(gradient, found):
+    gradient += found
+
+
+def write_some(gradient, found):
+    gradient[1:] = found[1:]
+
+
+@pytest.mark.parametrize("write", [add, write_some, lambda gradient, found: None])
+def test_a_backward_that_does_not_write_a_gradient_is_refused(write):
+    model = model_with(Kept(write=write))
+    model.predict(X)
+    before = model.parameters.values.copy()
+    with pytest.raises(ValueError, match=r"must write the whole gradient of 'kept_1\.W'"):
+        model.fit(X, C, verbose=0)
+    np.testing.assert_array_equal(model.parameters.values, before)
+    assert np.isfinite(model.parameters.gradients).all()
+
+
+def test_a_gradient_that_is_nan_by_its_formula_is_no_such_mistake():
+    model = model_with(Kept(write=lambda gradient, found: np.copyto(gradient, found * np.nan)))
+    with pytest.warns(RuntimeWarning, match="diverged"):
+        model.fit(X, C, verbose=0)
+
+
+def test_a_frozen_layer_need_not_write_its_gradient():
+    layer = Kept(write=lambda gradient, found: None)
+    layer.trainable = False
+    model_with(layer).fit(X, C, verbose=0)

@@ -26,7 +26,7 @@ from backprop.inspection.trials import inputs_for, suitable
 from backprop.inspection.unregistered import unregistered
 from backprop.layers import Layer
 from backprop.layers.block import activity_penalty, check_own_methods, shape_through
-from backprop.layers.held import warn_of_held
+from backprop.layers.held import look_at_held
 from backprop.layers.returned import check_outputs
 from backprop.losses import Loss
 
@@ -69,6 +69,7 @@ def check_layer(
                 p.value += 0.5 * rng.standard_normal(p.shape)
     elif twin.input_shape != shape:
         raise ShapeError(f"{layer} is built for samples of shape {layer.input_shape}, not {shape}.")
+    look_at_held([twin])
     X, numbers = inputs_for(twin, (batch_size, *shape), rng)
     expected = (batch_size, *shape_through([twin], shape))
     problems: list[str] = []
@@ -89,7 +90,6 @@ def check_layer(
     if layer.input_shape is None and goes_on_without(untouched, X, R):
         problems.append("backward without a training forward before it must raise an error.")
     problems += contract(untouched, X, R)
-    warn_of_held([untouched])
     for path in unregistered(untouched, X):
         if ".parameters[" in path:  # of a layer in it
             continue

@@ -1,12 +1,56 @@
-"""Looks at what layers hold: each parameter by a name, and layers whose weights are no one's."""
+"""Looks at what layers hold: parameters by their names, arrays, layers with weights of no one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
 
 from backprop.core import console
 from backprop.core.parameters import Parameter
+from backprop.core.types import Array
 from backprop.core.walk import objects_in
 from backprop.layers.base import Layer
 from backprop.layers.block import Block, walk
+
+
+def look_at_held(layers: Sequence[Layer]) -> None:
+    """Looks at what layers of the user's own hold, as they have just been built.
+
+    Raises:
+        ValueError: One keeps an array of a parameter.
+    """
+    check_arrays(layers)
+    warn_of_held(layers)
+
+
+def check_arrays(layers: Iterable[Layer]) -> None:
+    """Refuses layers of the user's own that keep the array of a parameter, or a view of it.
+
+    A model moves all parameters into θ, and their gradients into g: what a layer has kept would be
+    neither trained nor read.
+
+    Raises:
+        ValueError: There is such a layer.
+    """
+    for _, layer in walk(layers):
+        for name, kept in () if layer.of_package else arrays_of(layer):
+            for p in layer.parameters:
+                for what in ("value", "gradient"):
+                    if np.may_share_memory(kept, getattr(p, what)):
+                        raise ValueError(
+                            f"{layer} keeps the {what} of its parameter {p.name!r} in "
+                            f"self.{name}, an array that a model's training does not change, as "
+                            f"it moves all parameters into one vector: keep what add_parameter "
+                            f"returns, and write .{what} wherever it is needed."
+                        )
+
+
+def arrays_of(layer: Layer) -> Iterator[tuple[str, Array]]:
+    """The arrays among a layer's attributes, and in lists and dicts there, by the attribute."""
+    for name, held in vars(layer).items():
+        inside = held.values() if isinstance(held, dict) else held
+        for each in inside if isinstance(held, dict | list | tuple) else [held]:
+            if isinstance(each, np.ndarray):
+                yield name, each
 
 
 def warn_of_held(layers: Iterable[Layer]) -> None:

@@ -1,7 +1,7 @@
 """What layers of the user's own return, leave as it was, and add to the loss."""
 
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from copy import deepcopy
@@ -12,6 +12,7 @@ import numpy as np
 from backprop.core.arrays import is_masked
 from backprop.core.checks import is_row
 from backprop.core.errors import ShapeError, check_room
+from backprop.core.parameters import Parameter
 from backprop.core.types import Array, Shape
 from backprop.layers.base import Layer
 
@@ -118,16 +119,46 @@ def backward_looked_at(layer: Layer, delta: Array, before: Array) -> Any:
     """∂E/∂X of a layer of the user's own, which must leave delta and the layer's inputs alone.
 
     Raises:
-        ValueError: It wrote into one of them.
+        ValueError: It wrote into one of them, or did not write a gradient.
     """
     found = _inputs.pop(id(layer), None)
     X = None if found is None else found()
     inputs = None if X is None else X.copy()
+    learned = [p for p in layer.parameters if p.trainable and not layer.of_package]
+    for p in learned:
+        p.gradient.fill(np.nan)
     dX = layer.backward(delta)
+    if np.isfinite(before).all():
+        check_written(layer, learned, before)
     check_unchanged(layer, before, delta, "backward")
     if X is not None and inputs is not None:
         check_unchanged(layer, inputs, X, "backward", "inputs of its forward pass")
     return dX
+
+
+def check_written(layer: Layer, learned: Sequence[Parameter], delta: Array) -> None:
+    """Checks that ``backward`` wrote the gradients, which were nan before.
+
+    Raises:
+        ValueError: It left numbers of one as they were, or added to them.
+    """
+    for k, p in enumerate(learned):
+        if np.isnan(p.gradient).any() and not makes_nan(layer, layer.parameters.index(p), delta):
+            for each in learned[k:]:
+                each.gradient.fill(0)
+            raise ValueError(
+                f"{layer}.backward must write the whole gradient of {p.name!r}, but it left "
+                f"numbers there as they were, or added to them: what add_parameter returned has a "
+                f".gradient, and .gradient[...] = … in every call is what it takes."
+            )
+
+
+def makes_nan(layer: Layer, k: int, delta: Array) -> bool:
+    """Whether a gradient that is 0 before becomes nan by what is written into it."""
+    twin = deepcopy(layer)
+    twin.parameters[k].gradient.fill(0)
+    twin.backward(delta)
+    return bool(np.isnan(twin.parameters[k].gradient).any())
 
 
 def check_unchanged(

@@ -23,7 +23,7 @@ from backprop.engine import owners
 from backprop.engine.forward import forward_in_parts
 from backprop.layers import Chain, Input, Layer
 from backprop.layers.block import entrance, forward_through, mask_through, takes, walk
-from backprop.layers.held import distinct, warn_of_held
+from backprop.layers.held import distinct, look_at_held
 from backprop.layers.input import check_brackets
 from backprop.losses import Loss
 from backprop.sequential.prediction import batch_of, passing, predict
@@ -162,7 +162,7 @@ class Network(Weights):
 
     def _make(self, shape: Shape) -> None:
         self._chain.build(shape, np.random.default_rng(self._weights_seed), self.dtype)
-        warn_of_held(self.layers)
+        look_at_held(self.layers)
         self._join()
 
     def _join(self) -> None:

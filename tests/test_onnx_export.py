@@ -282,6 +282,27 @@ def test_a_class_derived_from_a_layer_is_not_taken_for_it(tmp_path):
         model_of([Other()], (3,)).export(tmp_path / "a.onnx")
 
 
+@pytest.mark.parametrize("wrap", [lambda layer: layer, lambda layer: Residual([layer])])
+def test_a_class_with_another_formula_needs_an_onnx_of_its_own(wrap, tmp_path):
+    class Double(layers.Layer):
+        def forward(self, X, training=False):
+            return 2 * X
+
+        def onnx(self, graph, x):
+            return graph.add("Mul", x, 2.0)
+
+    class Triple(Double):
+        def forward(self, X, training=False):
+            return 3 * X
+
+    class Named(Double):
+        pass
+
+    with pytest.raises(TypeError, match="Triple has a forward of its own, but the onnx of a class"):
+        model_of([wrap(Triple())], (3,)).export(tmp_path / "a.onnx")
+    model_of([wrap(Named())], (3,)).export(tmp_path / "a.onnx")
+
+
 def example_of(text):
     """The indented lines behind ``::`` in a docstring, run: what they define."""
     code = text.split("::\n", 1)[1].splitlines()

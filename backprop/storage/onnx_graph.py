@@ -40,6 +40,23 @@ def onnx_package() -> Any:
     return onnx
 
 
+def check_same_formula(layer: Any) -> None:
+    """Checks that the ``onnx`` of a layer of one's own is no older than what it computes.
+
+    Raises:
+        TypeError: It is inherited from a class whose formula the layer's class has replaced.
+    """
+    for kind in type(layer).__mro__:
+        if "onnx" in vars(kind):
+            return
+        found = {"forward", "f"} & vars(kind).keys()
+        if found:
+            raise TypeError(
+                f"{layer} cannot be exported: {kind.__name__} has a {min(found)} of its own, but "
+                f"the onnx of a class that it is derived from: {HOW}"
+            )
+
+
 class Graph:
     """The nodes, constants and names of a graph.
 
@@ -158,6 +175,7 @@ class Graph:
         with self.inside(layer.name):
             own = getattr(type(layer), "onnx", None)
             if own is not None:
+                check_same_formula(layer)
                 made = own(layer, self, x, mask) if layer.takes_mask else own(layer, self, x)
             elif type(layer) in self.table:
                 made = self.table[type(layer)](layer, self, x, mask)

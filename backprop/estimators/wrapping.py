@@ -13,6 +13,7 @@ from backprop.callbacks import Callback
 from backprop.core import console
 from backprop.core.checks import check_flag, check_integer
 from backprop.core.lookup import is_function
+from backprop.core.settings import from_package
 from backprop.core.signatures import check_call_by_name
 from backprop.core.types import Array
 from backprop.estimators.arguments import keep
@@ -76,14 +77,23 @@ class Wrapped(Estimator):
 
     def _settings(self) -> dict[str, Any]:
         """The arguments of ``build`` after the first two: those given, and defaults of others."""
-        own = self._get_param_names()
+        taken = {p.name for p in parameters_of(self.build)}
+        own = {*self._of_package(), *(n for n in self._get_param_names() if n not in taken)}
         given = {n: v for n, v in vars(self).items() if n[0] != "_" and n[-1] != "_"}
         return {n: v for n, v in (defaults_of(self.build) | given).items() if n not in own}
 
+    def _of_package(self) -> list[str]:
+        """The arguments of the package's class, from which that of the user's own is derived."""
+        kind: Any = next(filter(from_package, type(self).__mro__))
+        return list(kind._get_param_names())
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The arguments of the estimator and those of ``build``."""
+        """The arguments of the estimator and, where it takes any, those of ``build``."""
         own: dict[str, Any] = super().get_params(deep)
-        return own | self._settings()
+        arguments = inspect.signature(type(self)).parameters.values()
+        if all(p.kind is not p.VAR_KEYWORD for p in arguments):  # a class of the user's own
+            return own
+        return {n: getattr(self, n) for n in self._of_package()} | self._settings() | own
 
     def set_params(self, **params: Any) -> Self:
         """Changes arguments of the estimator or of ``build``."""
@@ -256,7 +266,11 @@ def keep_with_settings(estimator: Any, arguments: dict[str, Any]) -> None:
     settings = arguments.pop("settings")
     keep(estimator, arguments)
     known = defaults_of(estimator.build)
-    keep(estimator, {k: v for k, v in settings.items() if k not in known or v is not known[k]})
+    own = estimator._get_param_names()  # those of a class of the user's own, too
+    keep(
+        estimator,
+        {k: v for k, v in settings.items() if k not in known or v is not known[k] or k in own},
+    )
 
 
 def parameters_of(build: Any) -> list[inspect.Parameter]:

@@ -7,7 +7,7 @@ from scripts import classes, classifier
 import backprop as bp
 from backprop.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from backprop.core.errors import CorruptFileError
-from backprop.layers import Activation, Dense, Softmax, Tanh
+from backprop.layers import Activation, Dense, Dropout, LeakyReLU, Residual, Softmax, Tanh
 from backprop.losses import Loss, SparseCategoricalCrossentropy
 from backprop.optimizers import LBFGS, Adam, Optimizer
 
@@ -160,3 +160,53 @@ def test_slots_are_a_tuple():
 
     with pytest.raises(TypeError, match=r"slots of Own must be .* write slots = \('velocity',\)"):
         classifier().compile(Own(0.1), "mse")
+
+
+class OwnDropout(Dropout):
+    def __init__(self, name=None):
+        super().__init__(0.5, seed=1, name=name)
+
+
+class OwnSlope(LeakyReLU):
+    def __init__(self, name=None):
+        super().__init__(0.5, name=name)
+
+
+class OwnHuber(bp.losses.Huber):
+    def __init__(self):
+        super().__init__(2.0)
+
+
+class OwnPenalty(bp.regularizers.L2):
+    def __init__(self):
+        super().__init__(0.5)
+
+
+class OwnAccuracy(bp.metrics.BinaryAccuracy):
+    def __init__(self):
+        super().__init__("own", threshold=0.7)
+
+
+def test_what_was_changed_is_kept_where_the_constructor_of_ones_own_fixes_it(tmp_path):
+    dense = Dense(4, kernel_regularizer=OwnPenalty())
+    model = bp.Sequential([dense, Residual([OwnDropout()]), OwnSlope(), Dense(1)], seed=0)
+    model.compile("sgd", OwnHuber(), metrics=[OwnAccuracy()])
+    X, y = np.random.default_rng(0).standard_normal((2, 20, 4))
+    y = (y[:, :1] > 0).astype(float)
+    model.fit(X, y, verbose=0)
+
+    def parts(model):
+        dense, residual, slope, _ = model.layers
+        numbers = [dense.kernel_regularizer.l2, residual.children[0].rate, slope.negative_slope]
+        return [*numbers, model.loss.delta, model.metrics[0].threshold]
+
+    kinds = (OwnDropout, OwnSlope, OwnHuber, OwnPenalty, OwnAccuracy)
+    given = {kind.__name__: kind for kind in kinds}
+    model.save(tmp_path / "before.npz")
+    assert parts(bp.load_model(tmp_path / "before.npz", given)) == [0.5, 0.5, 0.5, 2.0, 0.7]
+    dense.kernel_regularizer.l2, model.layers[1].children[0].rate = 0.1, 0.2
+    model.layers[2].negative_slope, model.loss.delta, model.metrics[0].threshold = 0.9, 0.3, 0.4
+    model.save(tmp_path / "after.npz")
+    again = bp.load_model(tmp_path / "after.npz", given)
+    assert parts(again) == [0.1, 0.2, 0.9, 0.3, 0.4]
+    assert again.evaluate(X, y, verbose=0) == model.evaluate(X, y, verbose=0)

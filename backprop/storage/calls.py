@@ -24,7 +24,7 @@ from backprop import (
     regularizers,
     schedules,
 )
-from backprop.core.lookup import arguments_of, if_plain, own_arguments, takes
+from backprop.core.lookup import arguments_of, if_plain, names_taken, own_arguments, takes
 from backprop.core.settings import from_package
 from backprop.core.walk import objects_in
 from backprop.layers import Layer
@@ -131,6 +131,11 @@ def call_of(made: Any, what: str, known: dict[str, Any]) -> dict[str, Any]:
         changed = changed_arguments(made, again, what, known)
         arguments |= {name: changed[name] for name in changed.keys() - set(names)}
         again = remake(found, known, "the model")
+    if not isinstance(made, Optimizer):  # which has them in its state
+        base = next(filter(from_package, kind.__mro__), object)
+        fixed = [n for n in names_taken(base)[0] if n not in arguments and n != "name"]
+        if settings := changed_arguments(made, again, what, known, fixed):
+            found["settings"] = settings  # changed since, and no argument of its constructor
     there = [name for name in arguments if hasattr(made, name)]
     given, new = ({n: argument_of(each, n) for n in there} for each in (made, again))
     check_remade(what, kind.__name__, given, new)
@@ -143,13 +148,15 @@ def is_own(made: Any, name: str) -> bool:
     return name in vars(made) or any(name in vars(each) for each in own)
 
 
-def changed_arguments(made: Any, other: Any, what: str, known: dict[str, Any]) -> dict[str, Any]:
+def changed_arguments(
+    made: Any, other: Any, what: str, known: dict[str, Any], names: Iterable[str] | None = None
+) -> dict[str, Any]:
     """The descriptions of those arguments of an object that are others in another of its class.
 
     What cannot be written down, or is or has layers, is not among them.
     """
     found: dict[str, Any] = {}
-    for name in arguments_of(made):
+    for name in arguments_of(made) if names is None else names:
         if not (hasattr(made, name) and hasattr(other, name)):
             continue
         mine, its = argument_of(made, name), argument_of(other, name)
@@ -274,6 +281,8 @@ def remake(value: Any, custom: Mapping[str, Any], origin: str, base: type = obje
     if isinstance(made, Layer) and "name" in value:
         made.name = value["name"]
         made.trainable = value["trainable"]
+    for name, item in value.get("settings", {}).items():
+        setattr(made, name, remake(item, custom, origin))
     return made
 
 

@@ -155,3 +155,32 @@ def test_sequences_of_other_lengths_and_inputs_that_nobody_needs_are_left_alone(
     first = bp.Sequential([OwnBackward(lambda delta: delta[:1]), Dense(1)], seed=0)
     first.compile("sgd", "mse")
     first.fit(np.ones((4, 2)), np.ones(4), verbose=0)
+
+
+class InBuffer(Own):
+    """Writes its outputs into the same array again and again, in inference too."""
+
+    def forward(self, X, training=False):
+        return np.multiply(X, 2, out=self.buffer("Y", X.shape, X.dtype))
+
+
+class InAttribute(Own):
+    def forward(self, X, training=False):
+        if getattr(self, "Y", None) is None or self.Y.shape != X.shape:
+            self.Y = np.empty_like(X)
+        return np.multiply(X, 2, out=self.Y)
+
+
+@pytest.mark.parametrize("wrap", [lambda layer: layer, lambda layer: Chain([layer])])
+@pytest.mark.parametrize("make", [InBuffer, InAttribute, lambda: Own(lambda X: X[:, ::-1])])
+def test_predictions_are_nobody_elses(make, wrap):
+    rows = np.arange(8.0, dtype=np.float32).reshape(4, 2)
+    model = bp.Sequential([wrap(make())])
+    expected = model.predict(rows[:2]).copy(), model.predict(rows[2:]).copy()
+    assert not np.array_equal(*expected)
+    for predict in (model.predict, model):
+        first, second = predict(rows[:2]), predict(rows[2:])
+        np.testing.assert_array_equal([first, second], expected)
+        assert not np.shares_memory(first, rows)
+    by_batches = model.predict(iter([rows[:2], rows[2:]]))
+    np.testing.assert_array_equal(by_batches, np.concatenate(expected))

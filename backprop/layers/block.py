@@ -22,8 +22,8 @@ from backprop.layers.returned import (
     check_shape_of_outputs,
     check_size,
     check_unchanged,
-    collect_own,
     copy_at_first,
+    inferred_by_own,
 )
 
 METHODS = {
@@ -208,8 +208,8 @@ def outputs_through(
             check_shape_of_outputs(layer, X, Y)
             if training:
                 vars(layer)["_received"] = X.shape
-            elif layer.penalizes:
-                collect_own(layer, X, masked)
+            else:
+                Y = inferred_by_own(layer, X, Y, masked)
         if mask is not None or layer.makes_mask:
             mask = layer.output_mask(X, mask)
             if mask is not None and mask.shape != Y.shape[: mask.ndim]:

@@ -180,6 +180,19 @@ def check_unchanged(
     vars(layer)["_looked_at"].add(call)
 
 
+def inferred_by_own(layer: Layer, X: Array, Y: Array, masked: Mapping[str, Array]) -> Array:
+    """What a layer of the user's own made in inference; its penalty is collected, if it has one.
+
+    It is a copy if Y lies in X, or in what the layer keeps and may write into again. Else whoever
+    writes into predictions would change the inputs, and the next predictions would change them.
+    """
+    if layer.penalizes:
+        collect_own(layer, X, masked)
+    kept = [each for each in vars(layer).values() if isinstance(each, np.ndarray)]
+    others = (X, *kept, *layer.buffers.arrays())
+    return Y.copy() if any(np.may_share_memory(Y, each) for each in others) else Y
+
+
 @contextmanager
 def collected() -> Iterator[list[float]]:
     """The penalties of the inference passes that the same thread makes meanwhile."""

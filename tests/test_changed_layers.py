@@ -167,3 +167,11 @@ def test_a_wrong_layer_is_refused_and_nothing_changes():
     assert layer.layers is before
     with pytest.raises(AttributeError, match="a block is made of all of its layers"):
         Chain([Dense(4)]).layers = [Dense(3)]
+
+
+@pytest.mark.parametrize("name", ["go_backwards", "return_sequences"])
+def test_the_directions_still_fit_when_one_is_changed(name):
+    layer = Bidirectional(LSTM(3))
+    setattr(layer.layer, name, True)
+    with pytest.raises(ValueError, match=rf"Bidirectional\(layer, backward_layer\).*{name}"):
+        bp.Sequential([layer]).predict(np.zeros(STEPS))

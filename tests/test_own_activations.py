@@ -4,8 +4,18 @@ import numpy as np
 import pytest
 from mistakes import C, X, assert_speaks, model_with
 
+import backprop as bp
 from backprop.inspection import check_layer
-from backprop.layers import Activation, ReLU
+from backprop.layers import (
+    LSTM,
+    Activation,
+    Bidirectional,
+    Chain,
+    Dense,
+    ReLU,
+    Tanh,
+    TimeDistributed,
+)
 
 
 def f(self, Z, out=None):
@@ -117,3 +127,42 @@ def test_a_layer_with_a_forward_of_its_own_may_call_them_as_it_likes():
 
     assert check_layer(Own(), 3).ok
     fitted(Own())
+
+
+class Unit(Tanh):
+    """(1 + tanh z) / 2, which lies between 0 and 1."""
+
+    def f(self, Z, out=None):
+        return np.divide(1 + np.tanh(Z), 2, out=out)
+
+    def f_prime(self, Z, A, out):
+        return np.multiply(2, A * (1 - A), out=out)
+
+
+class UnitLSTM(LSTM):
+    """Outputs between 0 and 1."""
+
+    def forward(self, X, training=False, mask=None):
+        return (1 + super().forward(X, training, mask)) / 2
+
+    def backward(self, delta):
+        return super().backward(delta / 2)
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        lambda: [Dense(2), Unit()],
+        lambda: [Dense(2), TimeDistributed(Unit())],
+        lambda: [TimeDistributed(Chain([Dense(2), Unit()]))],
+        lambda: [Bidirectional(UnitLSTM(1, return_sequences=True))],
+    ],
+)
+def test_the_range_of_a_base_class_is_not_that_of_another_formula(ending):
+    # a binary cross-entropy refuses what a tanh makes
+    steps = np.random.default_rng(0).standard_normal((12, 3, 4))
+    model = bp.Sequential(ending(), seed=0)
+    model.compile("sgd", "binary_crossentropy")
+    y = np.arange(72).reshape(12, 3, 2) % 2
+    model.fit(steps, y, verbose=0)
+    assert model.check_gradients(steps[:2], y[:2]).ok

@@ -1,4 +1,4 @@
-"""The functions of elementwise activations of the user's own: their arguments, what they return."""
+"""The functions of elementwise activations of the user's own: arguments, results, their range."""
 
 import functools
 from collections.abc import Callable
@@ -11,6 +11,7 @@ import numpy as np
 from backprop.core.returned import is_array, misshaped
 from backprop.core.settings import from_package
 from backprop.core.signatures import signature_of
+from backprop.core.types import Interval
 
 WRITTEN = {"f": "Z, out=None", "f_prime": "Z, A, out"}
 """What an activation defines, and its arguments as they are written."""
@@ -20,6 +21,17 @@ CALLS: dict[str, list[tuple[list[str], dict[str, None]]]] = {
     "f_prime": [(["Z", "A", "out"], {})],
 }
 """How they are called: the arguments by position, and those by name."""
+
+
+def interval_of(layer: Any) -> Interval | None:
+    """What a layer's outputs lie between; None if a class of the user's own computes them."""
+    for kind in type(layer).__mro__:
+        if "interval" in vars(kind):
+            break
+        if not from_package(kind) and {"forward", "f"} & vars(kind).keys():
+            return None
+    found: Interval | None = layer.interval
+    return found
 
 
 def check_functions(layer: Any) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from backprop.core.checks import check_choice
 from backprop.core.errors import ShapeError
+from backprop.core.own_functions import interval_of
 from backprop.core.types import Array, Shape, as_array
 from backprop.layers.base import Layer
 from backprop.layers.block import Block, backward_of
@@ -64,7 +65,7 @@ class Bidirectional(Block):
             vars(backward_layer).update(go_backwards=True, name=None, _is_copy=True)
         forward_layer.name, self.adopt(backward_layer).name = "forward", "backward"
         self.layer, self.backward_layer = self.children
-        self.interval = self.layer.interval and (-2.0, 2.0)  # of a sum
+        self.interval = interval_of(self.layer) and (-2.0, 2.0)  # of a sum
         self._check_ways()
         self._outputs: tuple[Array, ...] = ()
         self._M: Any = None
@@ -102,6 +103,7 @@ class Bidirectional(Block):
     def make_parameters(self, input_shape: Shape) -> None:
         """Builds both for the same input."""
         self._outputs, self._M, self._Y = (), None, None
+        self._check_ways()  # which may have been changed
         for layer in self.children:
             self.build_child(layer, input_shape)
         self.output_shape(input_shape)

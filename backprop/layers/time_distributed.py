@@ -8,6 +8,7 @@ import numpy as np
 
 from backprop.core.errors import ShapeError
 from backprop.core.masks import refusal
+from backprop.core.own_functions import interval_of
 from backprop.core.types import Array, Shape, as_array
 from backprop.layers.block import Block, backward_of, forward_through
 from backprop.layers.chain import as_layer, ending
@@ -42,7 +43,7 @@ class TimeDistributed(Block):
         super().__init__(name)
         self.layer = self.adopt(as_layer(layer))
         last = ending([self.layer])
-        self.interval, self.sums_to_one = last.interval, last.sums_to_one
+        self.interval, self.sums_to_one = interval_of(last), last.sums_to_one
         self._Y: Any = None
 
     def make_parameters(self, input_shape: Shape) -> None:

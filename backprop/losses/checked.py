@@ -11,12 +11,13 @@ from backprop.core.arrays import as_numbers, to_array
 from backprop.core.buffers import Buffers
 from backprop.core.errors import ShapeError
 from backprop.core.lookup import show_call
+from backprop.core.own_functions import interval_of
 from backprop.core.ranges import check_finite, check_weights
 from backprop.core.returned import is_array, misshaped
 from backprop.core.settings import Settings, SettingWithDefault
 from backprop.core.types import Array, Interval, Outputs, Shape, as_array
 from backprop.losses.formula import Formula
-from backprop.losses.helpers import at_each_step, extra_axes, interval_of, show_interval, show_shape
+from backprop.losses.helpers import at_each_step, extra_axes, show_interval, show_shape
 
 
 class CheckedLoss(Settings):

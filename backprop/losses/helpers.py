@@ -1,13 +1,11 @@
 """What several losses share: checks of shapes and probabilities, sums along rows."""
 
 import math
-from typing import Any
 
 import numpy as np
 
 from backprop.core.errors import ShapeError
 from backprop.core.functional import row_sum
-from backprop.core.settings import from_package
 from backprop.core.types import Array, Interval, Shape, as_array
 
 
@@ -82,17 +80,6 @@ def at_each_step(n_steps: int) -> str:
         f"if they are for the {n_steps} steps of each sequence, let every recurrent layer have "
         f"return_sequences=True."
     )
-
-
-def interval_of(layer: Any) -> Interval | None:
-    """What a layer's outputs lie between; None if a class of the user's own computes them."""
-    for kind in type(layer).__mro__:
-        if "interval" in vars(kind):
-            break
-        if not from_package(kind) and {"forward", "f"} & vars(kind).keys():
-            return None
-    found: Interval | None = layer.interval
-    return found
 
 
 def show_interval(interval: Interval) -> str:

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from backprop.core.own_functions import interval_of
 from backprop.core.types import UNIT, Array, Shape
 from backprop.losses.base import Loss
-from backprop.losses.helpers import check_several_outputs, interval_of
+from backprop.losses.helpers import check_several_outputs
 
 DIVIDED = "The loss divides each row of `{p}` by its sum, as Keras does."
 

@@ -9,6 +9,7 @@ from backprop import explain, inspection, losses, optimizers
 from backprop.core.checks import check_flag, check_list, check_place
 from backprop.core.errors import NotCompiledError
 from backprop.core.frozen import FixedList
+from backprop.core.own_functions import interval_of
 from backprop.core.settings import Checked
 from backprop.core.signatures import answered
 from backprop.core.types import Array, DTypeLike
@@ -18,7 +19,6 @@ from backprop.layers.block import activity_penalty, backward_through
 from backprop.layers.chain import ending, unfold
 from backprop.losses import Loss
 from backprop.losses.heads import join
-from backprop.losses.helpers import interval_of
 from backprop.metrics import Metric, get_all
 from backprop.metrics.decisions import check_thresholds
 from backprop.optimizers import Optimizer

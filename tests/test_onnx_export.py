@@ -298,7 +298,7 @@ def test_a_class_with_another_formula_needs_an_onnx_of_its_own(wrap, tmp_path):
     class Named(Double):
         pass
 
-    with pytest.raises(TypeError, match="Triple has a forward of its own, but the onnx of a class"):
+    with pytest.raises(TypeError, match="Triple has a formula of its own, but the onnx of Double"):
         model_of([wrap(Triple())], (3,)).export(tmp_path / "a.onnx")
     model_of([wrap(Named())], (3,)).export(tmp_path / "a.onnx")
 

@@ -157,22 +157,22 @@ def differentiate(
 ) -> Array | None:
     """Makes a forward and a backward pass that write into ``gradients``; returns a copy of ∂E/∂X.
 
-    They are made twice, since in training the buffers hold the numbers of the step before. In
-    between the gradients are filled with nan: what backward leaves out, or adds to, stays nan.
+    They are made twice, since in training the buffers hold the numbers of the step before. Before
+    each the gradients are filled with nan: what backward leaves out, or adds to, stays nan.
     """
     frozen = set()
     for _, part in list(objects_in(twin)):
         if isinstance(part, Layer):
             part.needs_input_gradient = True
             frozen |= {id(p.gradient) for p in part.parameters if not p.trainable}
-    real()
-    backward()
-    for gradient in gradients.values():
-        if id(gradient) not in frozen:
-            gradient.fill(np.nan)
-    real()
+    input_gradient: Array | None = None
+    for _ in range(2):
+        real()
+        for gradient in gradients.values():
+            if id(gradient) not in frozen:
+                gradient.fill(np.nan)
+        input_gradient = backward()
     real.passes = 0
-    input_gradient = backward()
     return None if input_gradient is None else np.array(input_gradient, copy=True)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.types import Array
+from backprop.layers import Activation, Layer
 
 Mask = str | None
 """The name of a mask, booleans ``(N, T)``; None where no step is padding."""
@@ -46,15 +47,17 @@ def check_same_formula(layer: Any) -> None:
     Raises:
         TypeError: It is inherited from a class whose formula the layer's class has replaced.
     """
-    for kind in type(layer).__mro__:
-        if "onnx" in vars(kind):
-            return
-        found = {"forward", "f"} & vars(kind).keys()
-        if found:
-            raise TypeError(
-                f"{layer} cannot be exported: {kind.__name__} has a {min(found)} of its own, but "
-                f"the onnx of a class that it is derived from: {HOW}"
-            )
+    kinds = [kind for kind in type(layer).__mro__ if kind not in (Layer, Activation)]
+    (first, *_) = (k for k, kind in enumerate(kinds) if "onnx" in vars(kind))
+    newer, older = (
+        [kind for kind in part if {"forward", "f"} & vars(kind).keys()]
+        for part in (kinds[:first], kinds[first:])
+    )
+    if newer and older:
+        raise TypeError(
+            f"{layer} cannot be exported: {newer[0].__name__} has a formula of its own, but the "
+            f"onnx of {older[0].__name__}: {HOW}"
+        )
 
 
 class Graph:

@@ -212,7 +212,7 @@ class Wrapped(Estimator):
         """Raises ValueError if build takes an argument with the name of one of the estimator's."""
         bound = getattr(self.build, "keywords", {})  # by functools.partial
         for name in [p.name for p in parameters_of(self.build) if p.name not in bound]:
-            if name in self._get_param_names():
+            if name in self._of_package():
                 raise ValueError(
                     f"build takes {name!r}, which is an argument of {type(self).__name__} itself "
                     f"and is not handed on: give that of build another name, my_{name} for example."

@@ -25,6 +25,8 @@ class CheckedLoss(Settings):
     not_taken = {"weight": "fit takes class_weight and sample_weight"}
     buffers: Buffers
     _prediction: Any
+    _judged: tuple[Array, Array] | None
+    _returned: Array | None
     _target: Any
     over_outputs: str | None
 
@@ -91,6 +93,7 @@ class CheckedLoss(Settings):
             n, *output_shape = prediction.shape
             weight = as_numbers(sample_weight, "sample_weight")
             sample_weight = self.check_weight(weight, n, tuple(output_shape), prediction.dtype)
+        self._judged = prediction, target
         return prediction, target, sample_weight
 
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
@@ -255,7 +258,27 @@ class CheckedLoss(Settings):
 
     def predict(self, output: Array, training: bool = False) -> Array:
         """The prediction for the last layer's outputs: the same, unless an activation is joined."""
+        if training:
+            self._returned = output  # what a backward pass through the layers will differentiate
         return output
+
+    def check_given(self) -> None:
+        """Checks that ``forward`` was given what the model's last training pass returned.
+
+        Raises:
+            ValueError: It was given other numbers, of which the layers have kept nothing.
+        """
+        judged, returned = self._judged, self._returned
+        if judged is None or returned is None or self._target is not judged[1]:
+            return  # the last one to ask for E was no user
+        same = judged[0] is returned or np.array_equal(judged[0], returned, equal_nan=True)
+        if not same:
+            raise ValueError(
+                f"{self}: its last forward was given other numbers than the model's last training "
+                f"pass returned, and backward goes through that pass: pass the loss what "
+                f"model.forward(X, training=True) returned last. Where the loss is of numbers that "
+                f"you have made of it, call model.backward(delta) with ∂E/∂output."
+            )
 
     @property
     def ignored(self) -> int | None:

@@ -1,4 +1,4 @@
-"""What a training loop written by hand can get wrong, and what an empty batch is answered with."""
+"""What those who begin get wrong: in loops by hand, with the shapes of targets, with pixels."""
 
 import numpy as np
 import pytest
@@ -149,3 +149,16 @@ def test_no_samples_have_no_predictions(layer, shape):
     none = model.predict(np.ones((0, *shape), "float32"))
     assert none.shape == (0, *some.shape[1:])
     assert none.dtype == some.dtype
+
+
+def test_pixels_as_targets_of_an_autoencoder_are_to_be_divided():
+    pixels = RNG.integers(0, 256, (8, 4, 4, 1))
+    model = bp.Sequential([Conv2D(1, 3, padding="same"), bp.layers.Sigmoid()])
+    model.compile("adam", "binary_crossentropy")
+    with pytest.raises(ValueError, match=r"divide by .* 255 of images"):
+        model.fit(pixels / 255, pixels, verbose=0)
+
+
+def test_a_training_without_an_epoch_has_nothing_to_draw():
+    with pytest.raises(ValueError, match="no numbers of an epoch"):
+        regression().fit(X, Y, epochs=0, verbose=0).plot()

@@ -271,13 +271,11 @@ class CheckedLoss(Settings):
         judged, returned = self._judged, self._returned
         if judged is None or returned is None or self._target is not judged[1]:
             return  # the last one to ask for E was no user
-        same = judged[0] is returned or np.array_equal(judged[0], returned, equal_nan=True)
-        if not same:
+        if judged[0] is not returned and not np.array_equal(judged[0], returned, equal_nan=True):
             raise ValueError(
-                f"{self}: its last forward was given other numbers than the model's last training "
-                f"pass returned, and backward goes through that pass: pass the loss what "
-                f"model.forward(X, training=True) returned last. Where the loss is of numbers that "
-                f"you have made of it, call model.backward(delta) with ∂E/∂output."
+                f"{self}: forward was given other numbers than the model's last training pass "
+                f"returned, through which backward goes: pass it what model.forward(X, "
+                f"training=True) returned, or call model.backward(delta) with ∂E/∂output."
             )
 
     @property

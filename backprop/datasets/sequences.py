@@ -126,6 +126,7 @@ def windows(series: Any, length: int, horizon: int = 1, stride: int = 1) -> tupl
     A recurrent layer takes series with an axis of features, ``(T, 1)`` for a single one: pass
     ``series[:, np.newaxis]``. To predict each next step of a text from all before it, take windows
     that are a step longer: ``X, y = W[:, :-1], W[:, 1:]`` with ``W, _ = windows(…, length + 1)``.
+    Where one ``Dense(horizon)`` predicts all steps at once, take ``y.reshape(len(y), -1)``.
 
     Args:
         series: Shape ``(T,)`` or ``(T, features)``.

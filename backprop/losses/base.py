@@ -45,7 +45,7 @@ class Loss(CheckedLoss):
     have weights of their own, shape ``(N, K)``; None if it is neither."""
 
     def __init__(self) -> None:
-        self._prediction: Any = None
+        self._prediction = self._judged = self._returned = None
         self._target: Any = None
         self._scale: Any = None
         self._each = False

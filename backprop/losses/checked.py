@@ -26,6 +26,8 @@ class CheckedLoss(Settings):
     not_taken = {"weight": "fit takes class_weight and sample_weight"}
     buffers: Buffers
     _prediction: Any
+    _judged: tuple[Array, Array] | None
+    _returned: Array | None
     _target: Any
     over_outputs: str | None
 
@@ -92,6 +94,7 @@ class CheckedLoss(Settings):
             n, *output_shape = prediction.shape
             weight = as_numbers(sample_weight, "sample_weight")
             sample_weight = self.check_weight(weight, n, tuple(output_shape), prediction.dtype)
+        self._judged = prediction, target
         return prediction, target, sample_weight
 
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
@@ -256,7 +259,25 @@ class CheckedLoss(Settings):
 
     def predict(self, output: Array, training: bool = False) -> Array:
         """The prediction for the last layer's outputs: the same, unless an activation is joined."""
+        if training:
+            self._returned = output  # what a backward pass through the layers will differentiate
         return output
+
+    def check_given(self) -> None:
+        """Checks that ``forward`` was given what the model's last training pass returned.
+
+        Raises:
+            ValueError: It was given other numbers, of which the layers have kept nothing.
+        """
+        judged, returned = self._judged, self._returned
+        if judged is None or returned is None or self._target is not judged[1]:
+            return  # the last one to ask for E was no user
+        if judged[0] is not returned and not np.array_equal(judged[0], returned, equal_nan=True):
+            raise ValueError(
+                f"{self}: forward was given other numbers than the model's last training pass "
+                f"returned, through which backward goes: pass it what model.forward(X, "
+                f"training=True) returned, or call model.backward(delta) with ∂E/∂output."
+            )
 
     @property
     def ignored(self) -> int | None:

@@ -76,6 +76,8 @@ def extra_axes(target: Array, output_shape: Shape) -> str:
 
 def at_each_step(n_steps: int) -> str:
     """What to do where targets for all steps meet predictions for whole sequences."""
+    if n_steps == 1:
+        return "they have an axis for a single step, which y[:, 0] leaves out."
     return (
         f"if they are for the {n_steps} steps of each sequence, let every recurrent layer have "
         f"return_sequences=True."

@@ -94,7 +94,12 @@ def check_shares(target: Array, loss: str) -> Array:
             "write 0 for -1, or number more than two classes and take "
             "loss='sparse_categorical_crossentropy'"
         )
-        if target.shape[-1] > 1 and target.min() < 0 and (abs(target) != 1).any():
+        if target[0].size > 1 and target.min() >= 0:  # the pixels of an autoencoder
+            advice = (
+                "divide by the largest number that there may be, 255 of images, or if they number "
+                "classes take loss='sparse_categorical_crossentropy'"
+            )
+        elif target.shape[-1] > 1 and (abs(target) != 1).any():
             advice = (
                 "numbers to be predicted as such take loss='mse', and a factor for each sample "
                 "goes into sample_weight, which must not be negative"

@@ -182,6 +182,8 @@ def _has_lone_point(values: Array) -> bool:
 def _choose(runs: list[_Run], keys: str | Sequence[str] | None) -> dict[str, list[str]]:
     """Return ``{quantity: names of its lines}`` for the keys asked for, in their order."""
     there = list(dict.fromkeys(name for run in runs for name in run.values))
+    if not there:
+        raise ValueError("There is nothing to draw: there are no numbers of an epoch that ended.")
     if keys is None:
         keys = list(dict.fromkeys(name.removeprefix(_VALIDATION) for name in there))
     chosen = {}

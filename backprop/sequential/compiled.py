@@ -10,7 +10,7 @@ from backprop.core.checks import check_flag, check_list, check_place
 from backprop.core.errors import NotCompiledError
 from backprop.core.frozen import FixedList
 from backprop.core.own_functions import interval_of
-from backprop.core.settings import Checked
+from backprop.core.settings import Checked, from_package
 from backprop.core.signatures import answered
 from backprop.core.types import Array, DTypeLike
 from backprop.engine import owners
@@ -170,6 +170,9 @@ class CompiledNetwork(Network):
         Returns:
             ∂E/∂X if the first layer's ``needs_input_gradient`` is set, else None; it is yours.
 
+        Raises:
+            ValueError: That was not given what the last training pass returned.
+
         Example:
             >>> model = bp.Sequential([bp.layers.Dense(1, False, "ones")])
             >>> model.compile("sgd", "half_squared_error")
@@ -179,6 +182,8 @@ class CompiledNetwork(Network):
             array([-6.], dtype=float32)
         """
         if delta is None:
+            if from_package(self.forward):  # of another one the user alone knows the slope
+                self.loss.check_given()
             found = self.backpropagate(self.loss.backward())
             self._complete_deltas()
         else:

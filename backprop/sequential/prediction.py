@@ -76,7 +76,7 @@ def predict(
     build_for(network, X)
     if batch_size is None and not heard and X.dtype == network.dtype and X.ndim == 2:
         size *= MANY if in_parts(X[:size], network.parameters.largest) else 1
-    if told is None and X.shape[0] > size:
+    if told is None and not 0 < X.shape[0] <= size:  # of no rows no layer is asked
         told = CallbackList([], network, {})
     with single_blas_threads():
         if told is None:

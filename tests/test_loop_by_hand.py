@@ -1,0 +1,164 @@
+"""What those who begin get wrong: in loops by hand, with the shapes of targets, with pixels."""
+
+import numpy as np
+import pytest
+
+import backprop as bp
+from backprop.core.errors import NoForwardError, ShapeError
+from backprop.layers import (
+    LSTM,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    Embedding,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    GroupNormalization,
+    MultiHeadAttention,
+    ReLU,
+    UnitNormalization,
+)
+
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((64, 5)).astype("float32")
+Y = X.sum(axis=1, keepdims=True)
+
+
+def regression(loss="mse"):
+    model = bp.Sequential([Dense(8), ReLU(), Dense(1)], seed=0)
+    model.compile("sgd", loss)
+    model.build((None, 5))
+    return model
+
+
+@pytest.mark.parametrize("loss", ["mse", "huber", bp.losses.GaussianNegativeLogLikelihood()])
+def test_backward_refuses_a_loss_of_other_predictions_than_those_of_the_training_pass(loss):
+    """The layers would differentiate the last batch of ``fit`` in the place of this one."""
+    outputs = 1 if isinstance(loss, str) else 2
+    model = bp.Sequential([Dense(8), ReLU(), Dense(outputs)], seed=0)
+    model.compile("sgd", loss)
+    model.fit(X, Y, batch_size=32, verbose=0)
+    for made in (model.forward, model, model.predict):
+        model.loss.forward(made(X[:32]), Y[:32])
+        with pytest.raises(ValueError, match=r"model\.forward\(X, training=True\)"):
+            model.backward()
+
+
+def test_backward_refuses_a_loss_of_an_earlier_batch_and_of_changed_predictions():
+    model = regression()
+    first = model.forward(X[:32], training=True).copy()
+    second = model.forward(X[32:], training=True)
+    model.loss.forward(first, Y[:32])
+    with pytest.raises(ValueError, match="other numbers"):
+        model.backward()
+    E = model.loss.forward(2 * second, Y[32:])
+    with pytest.raises(ValueError, match=r"model\.backward\(delta\)"):
+        model.backward()
+    assert E > 0
+    model.backward(2 * model.loss.backward())  # the chain rule by hand
+
+
+def test_backward_takes_the_predictions_however_they_are_passed_on():
+    model = regression()
+    for weight in (None, np.ones(32), np.ones((32, 1))):
+        found = []
+        for change in (lambda A: A, np.copy, np.ndarray.tolist, lambda A: A.astype("float64")):
+            model.loss.forward(change(model.forward(X[:32], training=True)), Y[:32], weight)
+            model.predict(X)
+            model.backward()
+            found.append(model.parameters.gradients.copy())
+        model.loss.forward(model(X[:32], training=True), Y[:32], weight)
+        model.backward()
+        for g in found:
+            np.testing.assert_array_equal(g, model.parameters.gradients)
+
+
+def test_a_loss_by_hand_hinders_nobody_who_computes_another():
+    model = regression()
+    model.forward(X[:32], training=True)
+    model.loss.forward(model.forward(X[32:]), Y[32:])
+    assert model.check_gradients(X[:8], Y[:8]).ok
+    assert np.isfinite(model.explain(X[0], Y[0])["dense_1"].dW).all()
+    model.fit(X, Y, verbose=0)
+    bp.inspection.gradient_cost(model, X[:8], Y[:8])
+
+
+def test_backward_of_a_new_model_asks_for_a_training_pass():
+    model = regression()
+    model.loss.forward(model.forward(X[:32]), Y[:32])
+    with pytest.raises(NoForwardError, match="training=True"):
+        model.backward()
+
+
+def test_padded_steps_by_hand_as_by_train_on_batch():
+    ids = np.array([[1, 2, 3, 0, 0], [4, 0, 0, 0, 0], [1, 2, 3, 4, 5]])
+    targets = RNG.standard_normal((3, 5, 1))
+    by_hand, model = (
+        bp.Sequential(
+            [Embedding(6, 4, mask_zero=True), LSTM(3, return_sequences=True), Dense(1)], seed=0
+        )
+        for _ in range(2)
+    )
+    for each in (by_hand, model):
+        each.compile("sgd", "mse")
+        each.build((None, 5))
+    A = by_hand.forward(ids, training=True)
+    E = by_hand.loss.forward(A, targets, by_hand.weigh(ids, None))
+    by_hand.backward()
+    by_hand.optimizer.step(by_hand.parameters)
+    assert model.train_on_batch(ids, targets) == pytest.approx(E, rel=1e-6)
+    for ours, theirs in zip(by_hand.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "targets", "advice"),
+    [
+        (1, (64, 1, 1), r"y\.reshape\(-1, 1\)"),
+        (3, (64, 3, 1), r"y\.reshape\(-1, 3\)"),
+        (1, (64, 1, 2), r"y\[:, 0\]"),
+        (1, (64, 3, 1), "return_sequences=True"),
+    ],
+)
+def test_targets_of_windows_for_a_single_prediction(outputs, targets, advice):
+    """``windows`` of a series with an axis of features makes targets that have it too."""
+    model = bp.Sequential([LSTM(4), Dense(outputs)], seed=0)
+    model.compile("sgd", "mse")
+    with pytest.raises(ShapeError, match=advice) as found:
+        model.fit(np.ones((64, 5, 1)), np.ones(targets), verbose=0)
+    assert "1 steps" not in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (Dense(3), (4,)),
+        (Conv2D(3, 3), (8, 8, 1)),
+        (DepthwiseConv2D(3), (8, 8, 2)),
+        (GlobalAveragePooling2D(), (8, 8, 2)),
+        (GlobalMaxPooling2D(), (8, 8, 2)),
+        (GroupNormalization(1), (8, 8, 2)),
+        (UnitNormalization(), (4,)),
+        (MultiHeadAttention(2, 3), (5, 4)),
+    ],
+)
+def test_no_samples_have_no_predictions(layer, shape):
+    model = bp.Sequential([layer])
+    model.build((None, *shape))
+    some = model.predict(np.ones((2, *shape), "float32"))
+    none = model.predict(np.ones((0, *shape), "float32"))
+    assert none.shape == (0, *some.shape[1:])
+    assert none.dtype == some.dtype
+
+
+def test_pixels_as_targets_of_an_autoencoder_are_to_be_divided():
+    pixels = RNG.integers(0, 256, (8, 4, 4, 1))
+    model = bp.Sequential([Conv2D(1, 3, padding="same"), bp.layers.Sigmoid()])
+    model.compile("adam", "binary_crossentropy")
+    with pytest.raises(ValueError, match=r"divide by .* 255 of images"):
+        model.fit(pixels / 255, pixels, verbose=0)
+
+
+def test_a_training_without_an_epoch_has_nothing_to_draw():
+    with pytest.raises(ValueError, match="no numbers of an epoch"):
+        regression().fit(X, Y, epochs=0, verbose=0).plot()

@@ -274,9 +274,8 @@ class CheckedLoss(Settings):
             return  # the last one to ask for E was no user
         if judged[0] is not returned and not np.array_equal(judged[0], returned, equal_nan=True):
             raise ValueError(
-                f"{self}: forward was given other numbers than the model's last training pass "
-                f"returned, through which backward goes: pass it what model.forward(X, "
-                f"training=True) returned, or call model.backward(delta) with ∂E/∂output."
+                f"{self}: forward was given other numbers than the last training pass returned: "
+                f"pass what model.forward(X, training=True) did, or delta to model.backward."
             )
 
     @property

@@ -36,7 +36,7 @@ def assert_renders(explanation: Explanation, *, drawn: bool = True) -> None:
         assert isinstance(explanation.plot(), Figure)
 
 
-@pytest.mark.parametrize("n", [1, 4])
+@pytest.mark.parametrize("n", [1, pytest.param(4, marks=pytest.mark.long)])
 @each("case", LAYERS, ids=str)
 def test_every_layer_is_explained(case: Case, n: int, rng: np.random.Generator) -> None:
     body = (Dense(*case.shape), case.make(), Dense(2), Softmax())

@@ -131,7 +131,7 @@ def compare(
 # --- what models are made of ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.long)])
 @pytest.mark.parametrize("case", LAYERS, ids=str)
 def test_models_with_any_layer(case, dtype, stacked):
     compare(lambda k: network_with(case, k, SGD(0.1), dtype), *case.batch(26, 3))

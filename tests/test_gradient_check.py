@@ -49,7 +49,7 @@ ENDINGS = {
 }
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", [pytest.param("float32", marks=pytest.mark.long), "float64"])
 @each("case", PACKAGE, ids=str)
 def test_every_layer_passes_inside_a_model(case, dtype):
     model = bp.Sequential([*case.in_front(), case.make(), Dense(3)], seed=3, dtype=dtype)

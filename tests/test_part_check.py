@@ -21,7 +21,9 @@ from backprop.losses import Loss, MeanSquaredError
 # --- layers ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("batch_size", "seed"), [(1, 2), mutations.SIZE_AND_SEED])
+@pytest.mark.parametrize(
+    ("batch_size", "seed"), [pytest.param(1, 2, marks=pytest.mark.long), mutations.SIZE_AND_SEED]
+)
 @each("case", [case for case in ALL if not case.own])
 def test_every_layer_is_right_and_keeps_the_contract(case, batch_size, seed):
     report = mutations.layer_check(case, batch_size, seed)

@@ -115,7 +115,7 @@ def network_with(case, seed=1, optimizer="adam", dtype="float32"):
     return model
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.long)])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("case", LAYERS, ids=str)
 def test_a_network_with_any_layer(case, weighted, dtype, by_layers, replayed):

@@ -115,3 +115,11 @@ def disks_and_recordings_take_no_time() -> Iterator[None]:
         patch.setattr(os, "fsync", lambda descriptor: None)
         patch.setattr(replay, "RECORD_AFTER", 1)
         yield
+
+
+@pytest.fixture
+def iris() -> tuple[Any, Any]:
+    """Scikit-learn's irises, standardised, and their classes."""
+    datasets = pytest.importorskip("sklearn.datasets")
+    X, y = datasets.load_iris(return_X_y=True)
+    return (X - X.mean(0)) / X.std(0), y

@@ -8,6 +8,9 @@ from backprop.optimizers import SGD
 
 ETA = 0.2
 
+SMALL = {"hidden_layer_sizes": (3,), "max_iter": 3, "random_state": 0}
+"""Arguments of a small MLP."""
+
 
 def regressor(seed=0, learning_rate=ETA, momentum=0.0, n_out=2, dtype="float64", metrics=None):
     model = bp.Sequential([Dense(5), Tanh(), Dense(n_out)], seed=seed, dtype=dtype)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn import datasets, neural_network
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from small_models import SMALL
 
 import backprop as bp
 import backprop.estimators
@@ -18,14 +19,6 @@ from backprop.estimators import (
 from backprop.layers import Dense, ReLU
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-SMALL = {"hidden_layer_sizes": (3,), "max_iter": 3, "random_state": 0}
-
-
-@pytest.fixture(scope="module")
-def iris():
-    X, y = datasets.load_iris(return_X_y=True)
-    return (X - X.mean(0)) / X.std(0), y
 
 
 def build(n_features, n_outputs, units=4):

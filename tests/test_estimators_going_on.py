@@ -2,18 +2,12 @@
 
 import numpy as np
 import pytest
-from sklearn import datasets, neural_network
+from sklearn import neural_network
 
 import backprop as bp
 from backprop.estimators import MLPClassifier, MLPRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-
-@pytest.fixture(scope="module")
-def iris():
-    X, y = datasets.load_iris(return_X_y=True)
-    return (X - X.mean(0)) / X.std(0), y
 
 
 # --- after a crash -------------------------------------------------------------------------------

@@ -5,8 +5,8 @@ from functools import partial
 import numpy as np
 import pytest
 from scipy import sparse
-from sklearn import datasets
 from sklearn.exceptions import NotFittedError
+from small_models import SMALL
 
 import backprop as bp
 from backprop.estimators import (
@@ -18,14 +18,6 @@ from backprop.estimators import (
 from backprop.layers import Dense, ReLU, Sigmoid, Tanh
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-SMALL = {"hidden_layer_sizes": (3,), "max_iter": 3, "random_state": 0}
-
-
-@pytest.fixture(scope="module")
-def iris():
-    X, y = datasets.load_iris(return_X_y=True)
-    return (X - X.mean(0)) / X.std(0), y
 
 
 def build(n_features, n_outputs):

@@ -18,6 +18,7 @@ from backprop.losses import Loss
 from backprop.metrics import MeanMetric
 from backprop.optimizers import SGD
 from backprop.regularizers import Regularizer
+from backprop.storage.calls import put, remake
 
 X = np.random.default_rng(0).standard_normal((12, 4))
 Y = X.sum(axis=1)
@@ -456,3 +457,16 @@ def test_what_a_layer_keeps_in_attributes_alone_is_warned_of(around, tmp_path):
     model.save(tmp_path / "m.npz")
     again = bp.load_model(tmp_path / "m.npz", {"Registered": Registered})
     np.testing.assert_array_equal(again.predict(X), model.predict(X))
+
+
+@pytest.mark.parametrize("name", ["forward", "of_package", "input_shape", "__class__"])
+def test_a_setting_in_a_file_is_an_argument(name):
+    call = {"class": "layers.Dense", "arguments": {"units": 3}, "settings": {name: 1}}
+    with pytest.raises(ValueError, match=f"a setting {name} for .*, which has none"):
+        remake(call, {}, "the file")
+    layer = Dense(3)
+    with pytest.raises(ValueError, match=f"a setting {name} for"):
+        put(layer, name, 1, "the file")
+    put(layer, "units", 5, "the file")
+    put(layer, "trainable", False, "the file")
+    assert (layer.units, layer.trainable) == (5, False)

@@ -738,6 +738,16 @@ class Told(Changing):
             self.on_epoch_end()
 
 
+def assert_goes_on(fit, at, path, save_freq):
+    """A training that was cut off after so many steps ends as one that was not."""
+    whole, resumed = classifier(), classifier(9)
+    expected = fit(whole)
+    with pytest.raises(PowerCut):
+        fit(classifier(), BackupAndRestore(path, save_freq), cut("on_train_batch_end", at))
+    assert fit(resumed, BackupAndRestore(path, save_freq)) == expected
+    np.testing.assert_array_equal(resumed.parameters.values, whole.parameters.values)
+
+
 @pytest.mark.parametrize("make", [Changing, Told])
 @pytest.mark.parametrize("at", range(1, 16, 2))
 @pytest.mark.parametrize("save_freq", ["epoch", 1])
@@ -746,13 +756,7 @@ def test_a_data_set_that_changes_from_epoch_to_epoch_goes_on(at, save_freq, make
         options = {"validation_data": make(), "validation_freq": 2, "verbose": 0}
         return model.fit(make(), epochs=4, callbacks=callbacks, **options).history
 
-    whole, resumed = classifier(), classifier(9)
-    expected = fit(whole)
-    backup = BackupAndRestore(tmp_path / "b", save_freq)
-    with pytest.raises(PowerCut):
-        fit(classifier(), backup, cut("on_train_batch_end", at))
-    assert fit(resumed, BackupAndRestore(tmp_path / "b", save_freq)) == expected
-    np.testing.assert_array_equal(resumed.parameters.values, whole.parameters.values)
+    assert_goes_on(fit, at, tmp_path / "b", save_freq)
 
 
 def test_what_no_file_can_hold_ends_no_training_and_comes_back_as_text(tmp_path):
@@ -804,13 +808,7 @@ def test_batches_in_an_order_of_their_own_go_on(form, steps, save_freq, at, tmp_
         options |= {"epochs": 4, "steps_per_epoch": steps, "validation_steps": steps}
         return model.fit(form(OwnOrder()), callbacks=callbacks, **options).history
 
-    whole, resumed = classifier(), classifier(9)
-    expected = fit(whole)
-    backup = BackupAndRestore(tmp_path / "b", save_freq)
-    with pytest.raises(PowerCut):
-        fit(classifier(), backup, cut("on_train_batch_end", at))
-    assert fit(resumed, BackupAndRestore(tmp_path / "b", save_freq)) == expected
-    np.testing.assert_array_equal(resumed.parameters.values, whole.parameters.values)
+    assert_goes_on(fit, at, tmp_path / "b", save_freq)
 
 
 @pytest.mark.parametrize(("make", "drawn"), [(SameOrder, 6 + 1 + 6), (OwnOrder, 6 * 6)])

@@ -19,7 +19,7 @@ from backprop.estimators.samples import Order, Samples
 from backprop.estimators.scikit import ConvergenceWarning
 from backprop.estimators.steps import PenalisedSteps
 from backprop.training.divergence import quietly
-from backprop.training.full_batch import check_untouched, check_way
+from backprop.training.full_batch import check_untouched, check_way, gathered, scatter
 from backprop.training.loop import Loop
 from backprop.training.plan import Plan, plan_fit
 
@@ -198,13 +198,6 @@ class Search(Loop):
         goal, over = known.reached, first + first_step
         epoch, begun = 0, False
 
-        def place(x: Array) -> None:
-            start = 0
-            for stretch in stretches:
-                stop = start + stretch.stop - stretch.start
-                theta[stretch] = x[start:stop]
-                start = stop
-
         def begin() -> None:
             nonlocal begun
             if not begun and epoch >= first:
@@ -218,9 +211,9 @@ class Search(Loop):
             begin()
             if again:
                 return again.pop()
-            place(x)
+            scatter(x, theta, stretches)
             loss, _ = self.step.gradients(X, y, weight)
-            gradient = np.concatenate([g[stretch] for stretch in stretches], dtype=np.float64)
+            gradient = gathered(g, stretches)
             known.add(loss, gradient)
             return loss, gradient
 
@@ -238,7 +231,7 @@ class Search(Loop):
                 check_untouched(model.parameters, stretches, known.reached)
 
         def report(loss: float) -> None:
-            place(known.reached)
+            scatter(known.reached, theta, stretches)
             logs = {"loss": loss}
             if model.metrics:
                 logs = {**self.evaluate(plan.batches), **logs}
@@ -247,7 +240,7 @@ class Search(Loop):
             self.end_epoch(epoch, logs)
 
         if not again:
-            known.start = np.concatenate([theta[s] for s in stretches], dtype=np.float64)
+            known.start = gathered(theta, stretches)
             known.reached = known.start
         options = {"maxfun": mlp.max_fun, "maxiter": mlp.max_iter, "gtol": mlp.tol}
         try:
@@ -260,9 +253,11 @@ class Search(Loop):
                 options=options,
             )
         finally:
-            place(known.reached)  # and not where a line search was when it was interrupted
+            scatter(
+                known.reached, theta, stretches
+            )  # and not where a line search was when it was interrupted
         known.reached = result.x
-        place(result.x)
+        scatter(result.x, theta, stretches)
         if begun:  # an iteration that found no lower loss
             report(float(result.fun))
         record = self._told.record

@@ -204,8 +204,20 @@ def set_inside(
         for name, told in settings.get(way, {}).items():
             if not same(told, describe(getattr(layer, name), way, {})):
                 vars(layer)["input_shape"], different = None, True
-                setattr(layer, name, remake(told, custom, origin))
+                put(layer, name, remake(told, custom, origin), origin)
     return different
+
+
+def put(made: Any, name: str, value: Any, origin: str) -> None:
+    """Changes an argument of an object, or of the class of the package that its own goes back to.
+
+    Raises:
+        ValueError: It is none: a file may not put something into the place of a method, say.
+    """
+    base: Any = next(filter(from_package, type(made).__mro__), object)
+    if not (name == "trainable" or takes(type(made), name) or takes(base, name)):
+        raise ValueError(f"{origin} has a setting {name} for {made!r:.60}, which has none.")
+    setattr(made, name, value)
 
 
 def argument_of(made: Any, name: str) -> Any:
@@ -282,7 +294,7 @@ def remake(value: Any, custom: Mapping[str, Any], origin: str, base: type = obje
         made.name = value["name"]
         made.trainable = value["trainable"]
     for name, item in value.get("settings", {}).items():
-        setattr(made, name, remake(item, custom, origin))
+        put(made, name, remake(item, custom, origin), origin)
     return made
 
 

@@ -1,6 +1,7 @@
 """Training by a full-batch optimizer: every epoch is one iteration on the loss of all samples."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -96,7 +97,7 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
         loop.end_epoch(epoch, logs)
         optimizer.message = "there is nothing to train: all weights are frozen"
         return
-    reached = np.concatenate([theta[stretch] for stretch in stretches]).astype(np.float64)
+    reached = gathered(theta, stretches)
     if again:
         reached = known.start
         optimizer.iterations -= over - epoch  # which are counted again
@@ -106,14 +107,6 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
     batch: tuple[Any, ...] = ()  # the last one
     largest = 0.0  # of the first outputs
     search = line = 0  # the numbers of evaluations before the last line search and after it
-
-    def place(x: Array) -> None:
-        start = 0
-        for stretch in stretches:
-            stop = start + stretch.stop - stretch.start
-            with quiet():  # a line search may try numbers that are too large for θ
-                theta[stretch] = x[start:stop]
-            start = stop
 
     def begin() -> None:
         nonlocal begun
@@ -129,7 +122,7 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
         if again:
             losses.append(again[-1][0])
             return again.pop()
-        place(x)
+        scatter(x, theta, stretches)
         loss, gradient = loop.attempt(means)
         losses.append(loss if np.isfinite(gradient).all() else math.nan)
         known.add(loss, gradient)
@@ -153,7 +146,7 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
             n = len(y) if mask is None else int(mask.sum())
             if model.loss.ignored is not None:
                 n = count_known(y, mask, model.loss.ignored)
-            gradient += n * np.concatenate([g[stretch] for stretch in stretches], dtype=np.float64)
+            gradient += n * gathered(g, stretches)
             total += n * loss
             seen += n
         if drawn and draws(model.layers) != drawn:
@@ -171,7 +164,7 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
 
     def after_iteration(x: Array) -> bool:
         nonlocal epoch, begun, reached, search, line
-        place(x)
+        scatter(x, theta, stretches)
         search, line = line, len(losses)
         if epoch + 1 == over and goal is not None:
             check_way(x, goal)
@@ -195,7 +188,9 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
     try:
         found = optimizer.minimize(loss_and_gradient, reached, after_iteration, len(epochs))
     finally:
-        place(reached)  # and not where a line search was when it was interrupted or gave up
+        scatter(
+            reached, theta, stretches
+        )  # and not where a line search was when it was interrupted or gave up
     ended = epoch < epochs.stop and not model.stop_training
     soon = ended and len(losses) > 1 and epoch < epochs.start + 2
     short = soon and are_nothing(losses[0], batch, largest)
@@ -229,6 +224,21 @@ def draws(layers: list[Any]) -> list[str]:
     return [str(each.bit_generator.state) for each in found]
 
 
+def gathered(vector: Array, stretches: Sequence[slice]) -> Array:
+    """What of θ or g is trained, as L-BFGS has it: one vector in float64."""
+    return np.concatenate([vector[stretch] for stretch in stretches], dtype=np.float64)
+
+
+def scatter(x: Array, theta: Array, stretches: Sequence[slice]) -> None:
+    """Writes such a vector into θ."""
+    start = 0
+    for stretch in stretches:
+        stop = start + stretch.stop - stretch.start
+        with quiet():  # a line search may try numbers that are too large for θ
+            theta[stretch] = x[start:stop]
+        start = stop
+
+
 def check_untouched(parameters: Any, stretches: list[slice], x: Array) -> None:
     """Checks that no callback has frozen a layer or set weights.
 
@@ -236,8 +246,8 @@ def check_untouched(parameters: Any, stretches: list[slice], x: Array) -> None:
         ValueError: One has: the search would go on as if it had not.
     """
     if parameters.trainable_slices() == stretches:
-        theta = np.concatenate([parameters.values[stretch] for stretch in stretches])
-        if np.array_equal(theta, x.astype(theta.dtype)):
+        theta = parameters.values
+        if np.array_equal(gathered(theta, stretches), x.astype(theta.dtype)):
             return
     raise ValueError(
         "a callback has frozen layers or set weights in the middle of a fit by L-BFGS, whose "

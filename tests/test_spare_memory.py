@@ -23,6 +23,7 @@ from backprop.layers import (
     MaxPooling2D,
     ReLU,
 )
+from backprop.layers.block import forward_through
 
 N = WORTH_KEEPING // 4
 
@@ -122,10 +123,19 @@ def test_parts_of_batches_use_the_same_memory_and_give_the_same_bits(threads, mo
             super().__init__()
             made.append(weakref.ref(self))
 
+    sizes = []
+
+    def through(layers, X):
+        sizes.append(len(X))
+        return forward_through(layers, X)
+
     monkeypatch.setattr(forward, "SpareMemory", Watched)
+    monkeypatch.setattr(forward, "forward_through", through)
     model = network()
     found = model.predict(IMAGES)
     assert 1 <= len(made) <= threads  # for three batches
+    assert 128 <= min(sizes) <= max(sizes) < 256
+    assert sum(sizes) == len(IMAGES)
     model.evaluate(IMAGES, found, verbose=0)
     assert len(made) <= 2 * threads
     assert all(memory() is None for memory in made)  # nothing is kept

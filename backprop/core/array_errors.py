@@ -92,19 +92,6 @@ def refuse_beside_vectors(number: Any, index: Iterable[Any], name: str) -> NoRet
     )
 
 
-def refuse_unconvertible(x: Array, name: str, column: str) -> NoReturn:
-    """The error for objects of which one is a number that refuses to become a float."""
-    for index, value in np.ndenumerate(x):
-        try:
-            float(value)
-        except Exception as error:
-            raise ValueError(
-                f"{name} holds {value!r} in {place(index)}{column}, which is no float ({error}): "
-                f"remove or replace it first."
-            ) from error
-    raise ValueError(f"{name} cannot be converted to float64: pass numbers of another type.")
-
-
 def describe(x: Any, name: str) -> str:
     """What an object is that is no array, and what to pass in its place."""
     if x is None:

@@ -96,7 +96,7 @@ def call_of(made: Any, what: str, known: dict[str, Any]) -> dict[str, Any]:
         names = arguments_of(made)
     except ValueError:
         raise TypeError(f"{what} cannot be saved: it holds {made!r}.") from None
-    others = getattr(made, "_others", None)
+    others: tuple[list[Any], dict[str, Any]] | None = getattr(made, "_others", None)
     listed, passed = others or ([], {})
     if others is not None:
         names = [*(p.name for p in own_arguments(kind)), *passed]

@@ -128,7 +128,7 @@ def scan(layer: Any, graph: Graph, x: str, mask: str) -> str:
     if layer.use_bias:
         z = graph.add("Add", z, graph.constant(np.atleast_2d(layer.b)[0], "b"))
     n = graph.add("Shape", x, start=0, end=1)
-    value = zero(graph)
+    value = onnx_package().numpy_helper.from_array(np.zeros(1, graph.dtype))
     zeros = graph.add("ConstantOfShape", graph.add("Concat", n, np.array([u]), axis=0), value=value)
     m = for_features(graph, mask)
     z, m = (turned(graph, steps) if layer.go_backwards else steps for steps in (z, m))
@@ -154,11 +154,6 @@ def scan(layer: Any, graph: Graph, x: str, mask: str) -> str:
     if not layer.return_sequences:
         return made[0]
     return graph.add("Transpose", made[-1], perm=[1, 0, 2])
-
-
-def zero(graph: Graph) -> Any:
-    """A tensor with one zero."""
-    return onnx_package().numpy_helper.from_array(np.zeros(1, graph.dtype))
 
 
 def planes(body: Graph, a: str, n: int) -> list[str]:

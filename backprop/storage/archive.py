@@ -22,11 +22,12 @@ from backprop.core.types import Array
 END = struct.Struct("<4s4H2IH")
 """What an archive ends with, the length of its directory among it."""
 
-START = 30
-"""Bytes in front of a member, besides its name and perhaps the fields for sizes of 64 bits."""
+START, CHECKSUM = 30, 14
+"""Bytes in front of a member, besides its name and perhaps the fields for sizes of 64 bits; and
+where its checksum and its two sizes begin."""
 
-FIELDS_64 = 20
-"""Bytes of these fields."""
+FIELDS_64, FULL = 20, 0xFFFFFFFF
+"""Bytes of these fields; and what may stand for both sizes in their place."""
 
 UTF_8 = 0x800
 """The only flag that a member may have: its name is in UTF-8."""
@@ -146,11 +147,16 @@ def directory(file: BufferedReader, size: int) -> list[Member]:
         odd = info.compress_type or info.flag_bits & ~UTF_8 or info.comment or info.volume
         if odd or info.compress_size != info.file_size or not info.filename.endswith(".npy"):
             raise Damage("a member is packed, encrypted or described in another way")
-        start = after - info.file_size
+        n = info.file_size
+        start = after - n
         if start - before - START - len(info.filename.encode()) not in (0, FIELDS_64):
             raise Damage("members overlap, or there is something between them")
+        file.seek(before + CHECKSUM)
+        told = struct.unpack("<3I", file.read(12))
+        if told not in ((info.CRC, n, n), (info.CRC, FULL, FULL)):
+            raise Damage("a member and the directory contradict each other")
         name = info.filename.removesuffix(".npy")
-        members.append(Member(name, start, info.file_size, info.CRC))
+        members.append(Member(name, start, n, info.CRC))
     if len({member.name for member in members}) < len(members):
         raise Damage("two members have the same name")
     return members

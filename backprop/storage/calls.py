@@ -308,7 +308,7 @@ def find(name: str, custom: Mapping[str, Any], origin: str) -> Any:
             )
         return custom[name]
     kind = getattr(FAMILIES.get(family), last, None)
-    if not isinstance(kind, type) or kind.__module__.partition(".")[0] != "backprop":
+    if not (isinstance(kind, type) and from_package(kind)):
         raise ValueError(
             f"{origin} holds {name}, which this version of backprop does not have: update backprop."
         )

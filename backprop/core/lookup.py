@@ -133,10 +133,7 @@ def check_call(kind: Any, given: Sequence[object], named: Mapping[str, object]) 
 def check_brackets(kind: Any, given: Sequence[object], names: Sequence[str]) -> None:
     """Checks that layers or sizes that belong together came in brackets, not one by one.
 
-    Args:
-        kind: The class; its ``loose`` is what to write, ``{kind}([{shown}])``.
-        given: The arguments by position, at least two.
-        names: The names of its arguments.
+    What to write is the ``loose`` of the class, ``{kind}([{shown}])``.
 
     Raises:
         TypeError: They did not.

@@ -33,15 +33,7 @@ def recurrent(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
 
 
 def states(layer: Any, graph: Graph, x: str, mask: Mask, in_order: bool) -> str:
-    """h_T, or h_1 … h_T.
-
-    Args:
-        layer: The layer.
-        graph: The graph.
-        x: The sequences.
-        mask: Which of their steps are there.
-        in_order: Whether the states of one that goes backwards stand in the order of x.
-    """
+    """h_T, or h_1 … h_T; with ``in_order`` in the order of x also where a layer goes backwards."""
     as_read = True
     if type(layer) not in OPERATORS:  # the user's own
         y, _ = graph.layer(layer, x, mask)

@@ -8,7 +8,7 @@ array. So no file can make its reader take more memory than it is long.
 import math
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from io import BufferedReader
 from itertools import pairwise
@@ -59,18 +59,19 @@ class Member(NamedTuple):
     checksum: int
 
 
-def digest_of(arrays: Mapping[str, Array]) -> bytes:
-    """SHA-256 over the names of arrays and all of their bytes, which say dtypes and shapes too."""
+def with_digest(pairs: Iterable[tuple[str, Array]]) -> tuple[dict[str, Array], bytes]:
+    """Arrays by their names, and SHA-256 over names and bytes, which say dtypes and shapes too."""
     import hashlib  # slow to load, as zipfile and zlib are, and only files need them
 
-    found = hashlib.sha256()
-    for name, array in arrays.items():
+    found, arrays = hashlib.sha256(), dict[str, Array]()
+    for name, array in pairs:
+        arrays[name] = array
         encoded, (start, content) = name.encode(), array_bytes(array)
         # the lengths keep the parts from running into each other
         found.update(struct.pack("<QQ", len(encoded), len(start) + content.nbytes) + encoded)
         found.update(start)
         found.update(content)
-    return found.digest()
+    return arrays, found.digest()
 
 
 # -------------------------------------------------------------------------------------- writing

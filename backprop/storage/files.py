@@ -17,6 +17,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader
+from itertools import chain
 from traceback import walk_tb
 from typing import Any
 
@@ -75,10 +76,10 @@ def write(path: FilePath, kind: str, tree: dict[str, Any]) -> None:
     text = json.dumps(header, allow_nan=False).encode()
     if len(text) > LONGEST_TEXT:
         raise ValueError(f"{len(text)} bytes of plain values are too many for one file.")
-    arrays = {TEXT: np.frombuffer(text, np.uint8), **arrays}
-    arrays[DIGEST] = np.frombuffer(archive.digest_of(arrays), np.uint8)
+    named = {TEXT: np.frombuffer(text, np.uint8), **arrays}
+    named[DIGEST] = np.frombuffer(archive.with_digest(named.items())[1], np.uint8)
     with replacing(path) as temporary, open(temporary, "wb") as file:
-        archive.write(file, arrays)
+        archive.write(file, named)
 
 
 def read(path: FilePath, *kinds: str) -> dict[str, Any]:
@@ -143,8 +144,8 @@ def read_open(file: BufferedReader) -> tuple[str, int, dict[str, Any]]:
     check(content, expected, finite=version > 1)
     if len(header) != 2 or {member.name for member in others} != expected:
         raise Damage("its arrays are not those that its text names")
-    arrays = {member.name: archive.read_array(file, member) for member in others}
-    digest = archive.digest_of({TEXT: text, **arrays}) if last else b""
+    read = ((member.name, archive.read_array(file, member)) for member in others)
+    arrays, digest = archive.with_digest(chain([(TEXT, text)], read))
     if last and archive.read_array(file, last).tobytes() != digest:
         raise Damage("its SHA-256 is another one")
     tree = unpack(content, arrays)

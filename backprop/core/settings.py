@@ -200,12 +200,7 @@ class Settings:
         """
 
     def note_setting(self, name: str, before: Any) -> None:
-        """Takes note of a change in a class of one's own too, where there is nothing to go by.
-
-        Args:
-            name: The argument, which has its new value.
-            before: The old one.
-        """
+        """Takes note that an argument has another value than before, in a class of one's own too."""
 
 
 def from_package(kind: Any) -> bool:

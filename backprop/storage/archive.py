@@ -123,11 +123,7 @@ def bytes_of(numbers: Array) -> memoryview:
 
 
 def directory(file: BufferedReader, size: int) -> list[Member]:
-    """The members of an archive, in their order.
-
-    Args:
-        file: The archive.
-        size: Its length in bytes.
+    """The members of an archive of this size, in their order.
 
     Raises:
         Damage: It is not in the one form that is read; zipfile has errors of its own.

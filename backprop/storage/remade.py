@@ -31,13 +31,9 @@ def check_model(model: Any, make: Callable[[], Any]) -> None:
 
 
 def check_remade(what: str, kind: str, given: Mapping[str, Any], found: Mapping[str, Any]) -> None:
-    """Refuses a part that a file would bring back as another one.
+    """Refuses a part of some kind that a file would bring back as another one.
 
-    Args:
-        what: The part, for error messages.
-        kind: Its class.
-        given: The arguments, from the attributes of the part.
-        found: The same of what was made again.
+    Given are its arguments, as its attributes say them, and found those of what was made again.
 
     Raises:
         ValueError: An argument is kept in another way than it is taken.

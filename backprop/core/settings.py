@@ -200,7 +200,7 @@ class Settings:
         """
 
     def note_setting(self, name: str, before: Any) -> None:
-        """Takes note that an argument has another value than before, in a class of one's own too."""
+        """Takes note that an argument has another value than before, in any class."""
 
 
 def from_package(kind: Any) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.parameters import Parameter
+from backprop.core.settings import from_package
 
 
 def objects_in(root: object) -> Iterator[tuple[str, Any]]:
@@ -67,5 +68,5 @@ def as_tuples(value: object) -> Any:
 def from_here(part: object) -> bool:
     """Whether it runs the package's own code alone, and none of its methods has been replaced."""
     kind = type(part)
-    own = kind.__module__.startswith("backprop.") and not getattr(kind, "runs_own_code", False)
-    return own and not any(callable(getattr(type(part), name, None)) for name in vars(part))
+    own = from_package(kind) and not getattr(kind, "runs_own_code", False)
+    return own and not any(callable(getattr(kind, name, None)) for name in vars(part))

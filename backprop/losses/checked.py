@@ -246,7 +246,8 @@ class CheckedLoss(Settings):
             takes = "probabilities" if most == 1 else "numbers from 0 on"
             raise ValueError(
                 f"{self} takes {takes}, but the model ends with {last}, whose outputs may be "
-                f"{show_interval(interval)}: end it with {self.ending}."
+                f"{show_interval(interval)}: end it with "
+                f"{self.ending or 'a layer that makes such numbers'}."
             )
 
     def has_classes(self, target: Array) -> bool:

@@ -1,5 +1,6 @@
 """Model files: what is saved comes back with the same bits, and nothing else is believed."""
 
+import enum
 import inspect
 import json
 import os
@@ -522,7 +523,9 @@ def test_what_cannot_be_written_down_is_found_when_it_is_saved(path):
         model(wider).save(path)
     with pytest.raises(ValueError, match=r"the model holds FixedLoss\(.* which cannot be made ag"):
         model(loss=other).save(path)
-    for argument in (np.tanh, len, Dense, [].append, np.random.default_rng(0), map(len, [])):
+    member = enum.Enum("Mode", "A B").A
+    others = np.random.default_rng(0), map(len, []), member
+    for argument in (np.tanh, len, Dense, [].append, *others):
         with pytest.raises(TypeError, match="k of Scale 'scale_1' cannot be saved: it holds"):
             model(Scale(argument)).save(path)
     assert path.read_bytes() == before

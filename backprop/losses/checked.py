@@ -34,7 +34,7 @@ class CheckedLoss(Settings):
     domain: Interval | None = None
     """What predictions must lie between; None if they may be any numbers."""
 
-    ending = ""
+    ending = "a layer that makes such numbers"
     """The layers that make such predictions, for error messages."""
 
     outputs: Outputs | None = None
@@ -246,8 +246,7 @@ class CheckedLoss(Settings):
             takes = "probabilities" if most == 1 else "numbers from 0 on"
             raise ValueError(
                 f"{self} takes {takes}, but the model ends with {last}, whose outputs may be "
-                f"{show_interval(interval)}: end it with "
-                f"{self.ending or 'a layer that makes such numbers'}."
+                f"{show_interval(interval)}: end it with {self.ending}."
             )
 
     def has_classes(self, target: Array) -> bool:

@@ -15,6 +15,7 @@ from backprop.layers import (
     Embedding,
     Flatten,
     GlobalAveragePooling1D,
+    Lambda,
     Layer,
     Residual,
     Tanh,
@@ -222,6 +223,14 @@ def test_outputs_have_the_dtype_of_the_model(made, last):
     whole, parts = model.predict(X), model.predict(X, batch_size=5)
     assert whole.dtype == parts.dtype == model.forward(X).dtype == np.float32
     np.testing.assert_array_equal(whole, parts)
+
+
+def test_outputs_of_functions_are_floats():
+    signs = Lambda(lambda X: X > 0, lambda delta, X, Y: delta)
+    model = bp.Sequential([Dense(3), signs], seed=0)
+    model.compile("sgd", "mse")
+    model.fit(X, np.eye(3)[C], verbose=0)
+    assert model.predict(X).dtype == np.float32
 
 
 def test_predictions_are_no_weights():

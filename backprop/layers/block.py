@@ -186,6 +186,7 @@ def outputs_through(
             check_unchanged(layer, before, X, call)
         if type(Y) is not np.ndarray or Y.dtype.kind != "f" or Y.shape[:1] != X.shape[:1]:
             check_outputs(layer, X, Y)
+            Y = Y.astype(layer.dtype) if layer.runs_own_code else Y
         if not layer.of_package:
             check_shape_of_outputs(layer, X, Y)
             Y = Y.astype(layer.dtype, copy=False)  # NumPy may have made float64 or bool of it

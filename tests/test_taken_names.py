@@ -67,12 +67,6 @@ class Collecting(Same):
         self.buffers = {}
 
 
-class Tree(Same):
-    def __init__(self):
-        super().__init__()
-        self.children = [1, 2]
-
-
 class Stepping(LSTM):
     def __init__(self):
         super().__init__(2)
@@ -150,7 +144,6 @@ def fit(layer=None, optimizer="sgd", loss="mse", metrics=None):
     ({"layer": Typed()}, "Typed.__init__ assigns to self.dtype, .* which build sets"),
     ({"layer": Sine()}, "Sine.__init__ assigns to self.A, .* Activation keeps the outputs of"),
     ({"layer": Collecting()}, "Collecting.__init__ assigns to self.buffers, .* the arrays that"),
-    ({"layer": Tree()}, "Tree.__init__ assigns to self.children, .* that a block holds"),
     ({"layer": Stepping()}, "Stepping.__init__ assigns to self._steps, .* LSTM keeps something"),
     ({"layer": Unrolling()}, "Unrolling has False under the name unroll, .* LSTM has a method"),
     ({"layer": changed(Same(), "linear", Dense(2))}, "Same has .* name linear, but there Layer"),

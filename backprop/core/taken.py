@@ -22,7 +22,6 @@ PURPOSES = {
     },
     "Layer": {
         "buffers": "the arrays that training computes in",
-        "children": "the layers that a block holds",
         "delta": "∂E/∂Y of the last backward pass, which a model writes there",
         "_rng": "the random generator that the model gives it",
         "dtype": "the dtype of the model, which build sets",

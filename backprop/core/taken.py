@@ -75,7 +75,7 @@ def check_stores(kind: Any, base: Any) -> None:
     Raises:
         TypeError: One is the base class's own, and its method of that name does not assign to it.
     """
-    kept = dict(kept_by(base))
+    kept = kept_by(base)
     if getattr(kind, "forward", None) is not getattr(base, "forward", None):
         kept = {name: kept[name] for name in kept.keys() - set(OF_FORWARD)}
     for each in kind.__mro__:

@@ -17,6 +17,7 @@ from backprop.layers import (
     GlobalAveragePooling1D,
     Lambda,
     Layer,
+    Masking,
     Residual,
     Tanh,
 )
@@ -252,10 +253,12 @@ def test_a_mask_that_forward_would_never_get_is_refused():
         def forward(self, X, training=False, mask=None):
             return X if mask is None else X * mask[..., None]
 
-    with pytest.raises(TypeError, match=r"Masked\.forward has an argument mask, .* takes_mask = T"):
-        bp.Sequential([Masked()])
+    steps = np.ones((2, 3, 4))
+    assert (bp.Sequential([Masked()]).predict(steps) == 1).all()
+    with pytest.raises(TypeError, match=r"Masked.*forward has an argument mask, .* takes_mask = T"):
+        bp.Sequential([Masking(), Masked()]).predict(steps)
     Masked.takes_mask = True
-    assert bp.Sequential([Masked()]).layers[0].takes_mask
+    assert (bp.Sequential([Masking(), Masked()]).predict(steps) == 1).all()
 
 
 @pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS)

@@ -16,6 +16,7 @@ from backprop.layers.base import Activation, Layer
 from backprop.layers.returned import (
     backward_looked_at,
     check_input_delta,
+    check_needs_no_mask,
     check_outputs,
     check_own_methods,
     check_shape_of_outputs,
@@ -189,6 +190,8 @@ def outputs_through(
             Y = Y.astype(layer.dtype) if layer.runs_own_code else Y
         if not layer.of_package:
             check_shape_of_outputs(layer, X, Y)
+            if mask is not None and not masked:
+                check_needs_no_mask(layer)
             Y = Y.astype(layer.dtype, copy=False)  # NumPy may have made float64 or bool of it
             if training:
                 vars(layer)["_received"] = X.shape

@@ -38,21 +38,27 @@ def check_own_methods(layer: Layer) -> None:
     """Checks how the methods of a layer of the user's own take their arguments.
 
     Raises:
-        TypeError: A method takes others, or the constructor of ``Layer`` has not been called; or
-            ``forward`` has a mask that it would never be given.
+        TypeError: A method takes others, or the constructor of ``Layer`` has not been called.
     """
     if layer.of_package:
         return
     check_methods(layer, METHODS, "parameters", keeps=True)
-    signature = signature_of(layer.forward)
-    if signature is not None and "mask" in signature.parameters and not layer.takes_mask:
-        kind = type(layer).__name__
-        raise TypeError(
-            f"{kind}.forward has an argument mask, but is given none: write takes_mask = True in "
-            f"the class {kind}, or leave the argument out."
-        )
     if type(layer).forward is Activation.forward:
         check_functions(layer)
+
+
+def check_needs_no_mask(layer: Layer) -> None:
+    """Checks that a layer of the user's own that is given no mask does not expect one.
+
+    Raises:
+        TypeError: Its ``forward`` has an argument for it.
+    """
+    signature = signature_of(layer.forward)
+    if signature is not None and "mask" in signature.parameters:
+        raise TypeError(
+            f"{layer}.forward has an argument mask, but is not given that of the padded steps: "
+            f"write takes_mask = True in the class {type(layer).__name__}."
+        )
 
 
 def check_outputs(layer: Layer, X: Array, Y: Any) -> None:

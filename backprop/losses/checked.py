@@ -34,7 +34,7 @@ class CheckedLoss(Settings):
     domain: Interval | None = None
     """What predictions must lie between; None if they may be any numbers."""
 
-    ending = ""
+    ending = "a layer that makes such numbers"
     """The layers that make such predictions, for error messages."""
 
     outputs: Outputs | None = None

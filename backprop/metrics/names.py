@@ -15,7 +15,7 @@ from backprop.metrics.accuracy import (
     SparseTopKCategoricalAccuracy,
     TopKCategoricalAccuracy,
 )
-from backprop.metrics.base import MeanMetric, Metric
+from backprop.metrics.base import Metric
 from backprop.metrics.classification import Precision, Recall
 from backprop.metrics.counts import FalseNegatives, FalsePositives, TrueNegatives, TruePositives
 from backprop.metrics.errors import (
@@ -150,8 +150,7 @@ def get(
     found: Metric = resolve(given, Metric, names, "metric", others=_KERAS)
     if isinstance(given, str):
         found.name = given
-    base = MeanMetric if isinstance(found, MeanMetric) else Metric
-    check_methods(found, METHODS, "" if isinstance(found.name, str) else "name", base)
+    check_methods(found, METHODS, "" if isinstance(found.name, str) else "name", keeps=True)
     if found.better not in ("larger", "smaller", None):
         raise ValueError(
             f"metric {found.name!r} has better={found.better!r}, but it must be 'larger' or "

@@ -96,6 +96,8 @@ class Bookkeeping(KnowsElsewhere, Settings):
         self._earlier = 0  # steps that do not follow from the iterations
         self.follow()
 
+    __init__.__qualname__ = "Optimizer.__init__"  # as Python's errors call it
+
     def check_setting(self, name: str) -> None:
         """Refuses another beginning of the state after the first step.
 

@@ -65,5 +65,5 @@ def get(optimizer: str | Optimizer) -> Optimizer:
     if not found.full_batch:
         update = ", ".join(["theta, g, scratch", *found.used_slots()])
         methods = {"coefficients": "t, eta", "update": update}
-    check_methods(found, methods, "_learning_rate", Optimizer)
+    check_methods(found, methods, "_learning_rate", keeps=True)
     return found

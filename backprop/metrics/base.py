@@ -17,6 +17,7 @@ from backprop.core.errors import ShapeError
 from backprop.core.ranges import check_one_class, check_weights
 from backprop.core.settings import Checked, Settings
 from backprop.core.types import Array, Outputs, Shape
+from backprop.core.walk import from_here
 from backprop.metrics.returned import check_free_name, check_result, check_values, copied
 from backprop.metrics.verbs import KnowsVerbs
 
@@ -102,7 +103,7 @@ class Metric(KnowsVerbs, Settings):
 
     def apart(self) -> Self:
         """The same metric with counts of its own, which are none yet; evaluations count in one."""
-        twin = copy.copy(self) if self.of_package else copied(self, self.name)
+        twin = copy.copy(self) if from_here(self) else copied(self, self.name)
         twin.reset()
         return twin
 

@@ -85,17 +85,9 @@ class Guard:
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        stretches: list[slice] = []
-        stop = 0
-        for p in model.parameters:
-            start, stop = stop, stop + p.value.size
-            if not p.learned and stretches and stretches[-1].stop == start:
-                stretches[-1] = slice(stretches[-1].start, stop)
-            elif not p.learned:
-                stretches.append(slice(start, stop))
-        theta = model.parameters.values
-        self._pairs = [(theta[each].copy(), theta[each]) for each in stretches]
-        self.averages = bool(stretches)
+        averages = [p.value for p in model.parameters if not p.learned]
+        self._pairs = [(average.copy(), average) for average in averages]
+        self.averages = bool(averages)
         self._kept: Kept | None = None  # in the same memory at each step that is tried
 
     def keep(self) -> None:

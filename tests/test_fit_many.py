@@ -671,6 +671,21 @@ def test_a_users_own_model_is_trained_by_its_own_fit(stacked):
     assert stacked == []
 
 
+@pytest.mark.parametrize("rows", [None, [[0, 1, 2], [3, 4, 5]]])
+def test_a_users_own_fit_needs_only_the_arguments_that_are_given(rows):
+    class Own(bp.Sequential):
+        def fit(self, X, y, epochs=2):
+            self.n_samples = len(X)
+            return super().fit(X, y, epochs=epochs, verbose=0)
+
+    models = [Own([Dense(3), Softmax()], seed=k) for k in range(2)]
+    for model in models:
+        model.compile("sgd", "sparse_categorical_crossentropy")
+    histories = bp.fit_many(models, *data(), rows=rows)
+    assert [len(history.epoch) for history in histories] == [2, 2]
+    assert [model.n_samples for model in models] == [26 if rows is None else 3] * 2
+
+
 def test_a_model_that_cannot_be_copied(stacked):
     def make(k):
         model = small(k)

@@ -17,6 +17,9 @@ import numpy as np
 
 from backprop.core.types import Array
 
+PIECE = 1 << 20
+"""Bytes that are written at once."""
+
 LONGEST_DIRECTORY = 1 << 24
 """Bytes of the longest directory, room for more than a hundred thousand arrays."""
 
@@ -108,7 +111,9 @@ class Writer:
         self.digest.begin(name, size)
         large = size >= zipfile.ZIP64_LIMIT
         with self._archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=large) as member:
-            for part in (start, content):
+            pieces = (content[place : place + PIECE] for place in range(0, content.nbytes, PIECE))
+            for each in (start, *pieces):
+                part = bytes(each)  # a copy, as another thread may train the model meanwhile
                 member.write(part)
                 self.digest.update(part)
 

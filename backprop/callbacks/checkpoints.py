@@ -167,14 +167,15 @@ class BackupAndRestore(FixedFrequency):
     Epochs and steps that are in the backup are not run again; what came after it is, with the same
     results. If an epoch was cut off in its validation, that is made again.
 
-    What makes batches begins anew: in another process it must make the same ones again. Where they
-    differ from epoch to epoch, those that lie behind are drawn once more; two epochs that are the
-    same in every batch are taken for all. A data set by number hears of them by ``on_epoch_end``,
-    and what has a method ``go_on(epochs)`` by that. Metrics of your own go on in the middle of an
-    epoch if they count in what a file can hold, or in metrics. Of a training by L-BFGS a backup
-    holds the gradients of all evaluations, 8 bytes for each weight: with many weights let
-    ``save_freq`` be a number of iterations. It goes through the data several times in an epoch:
-    if their order changes from pass to pass, the last digits are other ones after a restart.
+    Make what makes batches anew, in the same process too, so that it makes the same ones again.
+    Where they differ from epoch to epoch, those that lie behind are drawn once more; two epochs
+    that are the same in every batch are taken for all. A data set by number hears of epochs by
+    ``on_epoch_end``, and what has a method ``go_on(epochs)`` by that. An iterator that is no
+    generator, such as ``itertools.cycle``, is taken to be where the training goes on.
+    Metrics of your own go on in the middle of an epoch if they count in what a file can hold, or in
+    metrics. Of a training by L-BFGS a backup holds the gradients of all evaluations, 8 bytes for
+    each weight: with many weights let ``save_freq`` be a number of iterations. If the order of the
+    data changes from pass to pass, its last digits are other ones after a restart.
 
     Of what callbacks change in the model the arguments of the optimizer that are numbers come back,
     and which layers are frozen. A schedule or an argument of a layer, such as a Dropout's rate, is
@@ -297,10 +298,9 @@ class BackupAndRestore(FixedFrequency):
             "callbacks": {name: each.state() for name, each in with_state(self._others)},
         }
         make_folder(self.backup_dir, "backup_dir")
-        latest, previous = self._files
-        if self.double_checkpoint and self._sound and os.path.exists(latest):
-            os.replace(latest, previous)
-        files.write(latest, "backup", backup)
+        if self.double_checkpoint and self._sound and os.path.exists(self._files[0]):
+            os.replace(*self._files)
+        files.write(self._files[0], "backup", backup)
         self._sound = True
 
     def _read(self) -> dict[str, Any] | None:

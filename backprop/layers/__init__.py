@@ -4,6 +4,15 @@ Inputs have the samples in front and the features or channels last: ``(N, n)``, 
 ``(N, H, W, C)``, sequences ``(N, T, C)``. Where a class names no shapes, Y has the shape of X, and
 that may be any; so it is with all activation functions, whose formulas are for single numbers.
 
+What these arguments mean is the same for all:
+
+- ``name`` is what the layer is called; a model numbers layers without a name: ``dense_1``,
+- ``seed`` determines what a layer draws; None takes that from the model's seed,
+- ``use_bias`` says whether b is there,
+- ``kernel_initializer`` says how the kernel W starts, ``kernel_regularizer`` is the penalty on it,
+  added to the loss, and ``kernel_constraint`` the condition on it that is restored after every
+  step; likewise for b, γ and all other parameters.
+
 Of every layer
 
 - the constructor raises ``ValueError`` or ``TypeError`` for an argument that cannot be used,

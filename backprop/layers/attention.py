@@ -55,17 +55,8 @@ class MultiHeadAttention(Projected):
         key_dim: d, the size of a query or key.
         value_dim: The size of a value; ``key_dim`` if None.
         dropout: p, the share of A that is dropped in training, in [0, 1).
-        use_bias: Whether there are biases.
         causal: Whether a step sees only itself and those before it.
         sliding_window: w, for which step i sees step j only if |i − j| < w; None for all.
-        kernel_initializer: How each W starts.
-        bias_initializer: How each b starts.
-        kernel_regularizer: The penalty on each W, added to the loss.
-        bias_regularizer: The penalty on each b.
-        kernel_constraint: The condition on each W that is restored after every step.
-        bias_constraint: The condition on each b.
-        seed: Determines what dropout draws; None takes it from the model's seed.
-        name: The layer's name.
 
     Example:
         >>> layer = bp.layers.MultiHeadAttention(num_heads=2, key_dim=3, causal=True)

@@ -35,7 +35,6 @@ class Bidirectional(Block):
         merge_mode: How F and B are joined: one of the words above.
         backward_layer: The one that reads from the last step on, ``go_backwards=True``; a copy of
             ``layer`` with weights of its own unless given.
-        name: The layer's name.
 
     Attributes:
         layer: The first, which is called ``"forward"`` here.

@@ -45,14 +45,6 @@ class Conv2D(Sliding):
             cannot both be greater than 1.
         groups: Into how many groups channels and filters are divided; a filter sees the channels
             of its own group.
-        use_bias: Whether b is there.
-        kernel_initializer: How W starts.
-        bias_initializer: How b starts.
-        kernel_regularizer: The penalty on W, added to the loss.
-        bias_regularizer: The penalty on b.
-        kernel_constraint: What is restored in W after every step.
-        bias_constraint: What is restored in b.
-        name: The layer's name.
 
     Attributes:
         W: Weights, a view of the model's θ; assigning writes into it.
@@ -199,14 +191,6 @@ class Conv1D(OverSteps, Conv2D):
         padding: ``"valid"``, ``"same"``, or ``"causal"``, with all zeros in front.
         dilation_rate: The steps from one element of a window to the next.
         groups: Into how many groups channels and filters are divided.
-        use_bias: Whether b is there.
-        kernel_initializer: How W starts.
-        bias_initializer: How b starts.
-        kernel_regularizer: The penalty on W, added to the loss.
-        bias_regularizer: The penalty on b.
-        kernel_constraint: What is restored in W after every step.
-        bias_constraint: What is restored in b.
-        name: The layer's name.
 
     Example:
         >>> layer = bp.layers.Conv1D(1, 2, padding="causal", kernel_initializer="ones")

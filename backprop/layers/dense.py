@@ -42,7 +42,6 @@ class Dense(Layer):
         bias_regularizer: The penalty on b.
         kernel_constraint: The condition on W that is restored after every step.
         bias_constraint: The condition on b.
-        name: The layer's name.
 
     Attributes:
         W: Weights, a view of the model's θ; assigning writes into it.

@@ -39,14 +39,6 @@ class DepthwiseConv2D(Sliding):
         depth_multiplier: The number of filters for each channel.
         dilation_rate: The pixels from one element of a window to the next. Strides and dilation
             cannot both be greater than 1.
-        use_bias: Whether b is there.
-        depthwise_initializer: How W starts.
-        bias_initializer: How b starts.
-        depthwise_regularizer: The penalty on W, added to the loss.
-        bias_regularizer: The penalty on b.
-        depthwise_constraint: What is restored in W after every step.
-        bias_constraint: What is restored in b.
-        name: The layer's name.
 
     Attributes:
         W: Weights, a view of the model's θ; assigning writes into it.
@@ -156,14 +148,6 @@ class DepthwiseConv1D(OverSteps, DepthwiseConv2D):
         depth_multiplier: The number of filters for each channel.
         dilation_rate: The steps from one element of a window to the next. Strides and dilation
             cannot both be greater than 1.
-        use_bias: Whether b is there.
-        depthwise_initializer: How W starts.
-        bias_initializer: How b starts.
-        depthwise_regularizer: The penalty on W, added to the loss.
-        bias_regularizer: The penalty on b.
-        depthwise_constraint: What is restored in W after every step.
-        bias_constraint: What is restored in b.
-        name: The layer's name.
 
     Example:
         >>> layer = bp.layers.DepthwiseConv1D(2, depthwise_initializer="ones")

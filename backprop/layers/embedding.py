@@ -31,11 +31,7 @@ class Embedding(Layer):
     Args:
         input_dim: The number of rows of W: x runs from 0 to ``input_dim`` − 1.
         output_dim: The length of a row.
-        embeddings_initializer: How W starts.
-        embeddings_regularizer: The penalty on W, added to the loss.
-        embeddings_constraint: The condition on W that is restored after every step.
         mask_zero: Whether 0 stands for a padded step, which the mask of the output leaves out.
-        name: The layer's name.
 
     Attributes:
         W: The vectors, one in each row; a view of the model's θ.

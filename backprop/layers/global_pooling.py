@@ -21,7 +21,6 @@ class GlobalPooling(Layer):
 
     Args:
         keepdims: Whether the axes of the places stay, with size 1.
-        name: The layer's name.
     """
 
     axes = "HWC"
@@ -82,7 +81,6 @@ class GlobalAveragePooling2D(GlobalPooling):
 
     Args:
         keepdims: Whether the axes of the places stay, with size 1.
-        name: The layer's name.
 
     Example:
         >>> bp.layers.GlobalAveragePooling2D().forward(np.arange(4.0).reshape(1, 2, 2, 1))
@@ -118,7 +116,6 @@ class GlobalMaxPooling2D(GlobalPooling):
 
     Args:
         keepdims: Whether the axes of the places stay, with size 1.
-        name: The layer's name.
 
     Example:
         >>> bp.layers.GlobalMaxPooling2D().forward(np.arange(4.0).reshape(1, 2, 2, 1))
@@ -153,7 +150,6 @@ class GlobalAveragePooling1D(GlobalAveragePooling2D):
 
     Args:
         keepdims: Whether the axis of the steps stays, with size 1.
-        name: The layer's name.
 
     Example:
         >>> X = np.array([[[1.0], [3.0], [9.0]]])
@@ -201,7 +197,6 @@ class GlobalMaxPooling1D(GlobalMaxPooling2D):
 
     Args:
         keepdims: Whether the axis of the steps stays, with size 1.
-        name: The layer's name.
 
     Example:
         >>> bp.layers.GlobalMaxPooling1D().forward(np.array([[[1.0], [9.0], [3.0]]]))

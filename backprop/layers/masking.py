@@ -22,7 +22,6 @@ class Masking(Layer):
 
     Args:
         mask_value: v.
-        name: The layer's name.
 
     Example:
         >>> X = np.array([[[1.0, 0.0], [0.0, 0.0]]])  # one sequence, its second step padded

@@ -33,7 +33,6 @@ class Parallel(Block):
     Args:
         branches: A layer, or a list of layers, for each branch.
         merge: How the branches are joined: one of the words above.
-        name: The layer's name.
 
     Attributes:
         branches: The branches, lists as chains.

@@ -41,7 +41,6 @@ class Pooling(Layer):
         strides: From one window to the next; as ``pool_size`` unless given.
         padding: ``"valid"`` takes the windows that lie inside; with ``"same"`` there is one at
             every stride, and what would lie outside does not count.
-        name: The layer's name.
     """
 
     axes = "HWC"
@@ -137,7 +136,6 @@ class MaxPooling2D(Pooling):
         strides: From one window to the next; as ``pool_size`` unless given.
         padding: ``"valid"`` takes the windows that lie inside; with ``"same"`` there is one at
             every stride, and what would lie outside does not count.
-        name: The layer's name.
 
     Example:
         >>> layer = bp.layers.MaxPooling2D(2)
@@ -198,7 +196,6 @@ class AveragePooling2D(Pooling):
         strides: From one window to the next; as ``pool_size`` unless given.
         padding: ``"valid"`` takes the windows that lie inside; with ``"same"`` there is one at
             every stride, and what would lie outside does not count.
-        name: The layer's name.
 
     Example:
         >>> bp.layers.AveragePooling2D(2).forward(np.arange(4.0).reshape(1, 2, 2, 1)).ravel()
@@ -246,7 +243,6 @@ class MaxPooling1D(MaxPooling2D):
         pool_size: The steps in a window.
         strides: From one window to the next; as ``pool_size`` unless given.
         padding: As for ``MaxPooling2D``.
-        name: The layer's name.
 
     Example:
         >>> X = np.array([1.0, 7.0, 2.0, 3.0]).reshape(1, 4, 1)
@@ -278,7 +274,6 @@ class AveragePooling1D(AveragePooling2D):
         pool_size: The steps in a window.
         strides: From one window to the next; as ``pool_size`` unless given.
         padding: As for ``AveragePooling2D``.
-        name: The layer's name.
 
     Example:
         >>> X = np.array([1.0, 7.0, 2.0]).reshape(1, 3, 1)

@@ -71,9 +71,6 @@ class PositionalEncoding(Positions):
 
     Shapes: X and Y ``(N, T, C)``. Source: Vaswani et al. 2017, "Attention is all you need".
 
-    Args:
-        name: The layer's name.
-
     Example:
         >>> bp.layers.PositionalEncoding().forward(np.zeros((1, 3, 2)))[0].round(2)  # sin t, cos t
         array([[ 0.  ,  1.  ],
@@ -99,7 +96,6 @@ class PositionEmbedding(Positions):
     Args:
         sequence_length: The number of steps of the longest sequence.
         initializer: How P starts.
-        name: The layer's name.
 
     Example:
         >>> model = bp.Sequential([bp.Input((2, 3)), bp.layers.PositionEmbedding(2)])

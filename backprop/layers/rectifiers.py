@@ -33,7 +33,6 @@ class LeakyReLU(Activation):
 
     Args:
         negative_slope: s, 0 or more.
-        name: The layer's name.
 
     Raises:
         ValueError: The slope is negative or not finite.
@@ -77,12 +76,8 @@ class PReLU(Activation):
     Source: He, Zhang, Ren & Sun 2015, "Delving deep into rectifiers".
 
     Args:
-        alpha_initializer: How α starts.
-        alpha_regularizer: The penalty on α, added to the loss.
-        alpha_constraint: The condition on α that is restored after every step.
         shared_axes: The axes along which places share an α, where 1 is the first one of a sample,
             such as ``[1, 2]`` for one α for each channel of images; None shares none.
-        name: The layer's name.
 
     Attributes:
         alpha: α, a view of the model's θ; assigning writes into it.
@@ -179,7 +174,6 @@ class ELU(Activation):
 
     Args:
         alpha: α; the slope jumps at 0 unless it is 1.
-        name: The layer's name.
 
     Raises:
         ValueError: α is negative or not finite.
@@ -229,9 +223,6 @@ class SELU(ELU):
 
     Source: Klambauer, Unterthiner, Mayr & Hochreiter 2017, "Self-normalizing neural networks".
 
-    Args:
-        name: The layer's name.
-
     Example:
         >>> bp.layers.SELU().forward(np.array([[-99.0, 1.0]])).round(4)  # −λα and λ
         array([[-1.7581,  1.0507]])
@@ -252,7 +243,6 @@ class CELU(Activation):
 
     Args:
         alpha: α, above 0.
-        name: The layer's name.
 
     Example:
         >>> bp.layers.CELU(2.0).forward(np.array([[-2 * np.log(2), 2.0]])).round(4)  # 2 (½ − 1)

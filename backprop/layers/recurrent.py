@@ -51,18 +51,6 @@ class Recurrent(Layer):
         go_backwards: Whether the last step is read first; h_1 then belongs to x_T.
         dropout: The share of the inputs that is dropped in training.
         recurrent_dropout: The share of the state that is dropped in training.
-        use_bias: Whether b is there.
-        kernel_initializer: How W starts.
-        recurrent_initializer: How U starts.
-        bias_initializer: How b starts.
-        kernel_regularizer: The penalty on W, added to the loss.
-        recurrent_regularizer: The penalty on U.
-        bias_regularizer: The penalty on b.
-        kernel_constraint: The condition on W that is restored after every step.
-        recurrent_constraint: The condition on U.
-        bias_constraint: The condition on b.
-        seed: Determines what dropout draws; None takes it from the model's seed.
-        name: The layer's name.
 
     Attributes:
         W: The weights of the inputs, Keras's ``kernel``; a view of the model's θ.

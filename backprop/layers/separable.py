@@ -45,17 +45,6 @@ class SeparableConv2D(Sliding):
         dilation_rate: The pixels from one element of a window to the next. Strides and dilation
             cannot both be greater than 1.
         depth_multiplier: The number of filters for each channel.
-        use_bias: Whether b is there.
-        depthwise_initializer: How V starts.
-        pointwise_initializer: How P starts.
-        bias_initializer: How b starts.
-        depthwise_regularizer: The penalty on V, added to the loss.
-        pointwise_regularizer: The penalty on P.
-        bias_regularizer: The penalty on b.
-        depthwise_constraint: What is restored in V after every step.
-        pointwise_constraint: What is restored in P.
-        bias_constraint: What is restored in b.
-        name: The layer's name.
 
     Attributes:
         depthwise: V, a view of the model's θ; assigning writes into it.
@@ -198,17 +187,6 @@ class SeparableConv1D(OverSteps, SeparableConv2D):
         dilation_rate: The steps from one element of a window to the next. Strides and dilation
             cannot both be greater than 1.
         depth_multiplier: The number of filters for each channel.
-        use_bias: Whether b is there.
-        depthwise_initializer: How V starts.
-        pointwise_initializer: How P starts.
-        bias_initializer: How b starts.
-        depthwise_regularizer: The penalty on V, added to the loss.
-        pointwise_regularizer: The penalty on P.
-        bias_regularizer: The penalty on b.
-        depthwise_constraint: What is restored in V after every step.
-        pointwise_constraint: What is restored in P.
-        bias_constraint: What is restored in b.
-        name: The layer's name.
 
     Example:
         >>> layer = bp.layers.SeparableConv1D(4, 3, padding="same")

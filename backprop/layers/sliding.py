@@ -39,11 +39,6 @@ class Sliding(Layer):
             alone, has all zeros in front, so that no output sees what comes later.
         dilation_rate: The steps from one position of a window to the next, likewise. Strides and
             dilation cannot both be greater than 1.
-        use_bias: Whether b is there.
-        bias_initializer: How b starts.
-        bias_regularizer: The penalty on b.
-        bias_constraint: What is restored in b after every step.
-        name: The layer's name.
     """
 
     interval = REAL

@@ -77,7 +77,6 @@ class Squareplus(Activation):
 
     Args:
         b: How round it is at 0, above 0.
-        name: The layer's name.
 
     Example:
         >>> bp.layers.Squareplus().forward(np.array([[-1.5, 0.0, 1.5]]))
@@ -215,7 +214,6 @@ class GELU(Activation):
 
     Args:
         approximate: Whether to take the approximation.
-        name: The layer's name.
 
     Example:
         >>> bp.layers.GELU().forward(np.array([[-1.0, 0.0, 1.0]])).round(4)  # Φ(1) is 0.8413

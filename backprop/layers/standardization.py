@@ -36,13 +36,6 @@ class Standardization(AlongAxes):
         epsilon: ε, which keeps a constant input finite.
         center: Whether β is there.
         scale: Whether γ is there.
-        beta_initializer: How β starts.
-        gamma_initializer: How γ starts.
-        beta_regularizer: The penalty on β.
-        gamma_regularizer: The penalty on γ.
-        beta_constraint: What β is brought to after every step.
-        gamma_constraint: What γ is brought to after every step.
-        name: The layer's name.
     """
 
     interval, takes_any_size = REAL, True

@@ -44,14 +44,6 @@ class Conv2DTranspose(Sliding):
             stride. None for the sizes above.
         dilation_rate: The pixels from one element of a window to the next. Strides and dilation
             cannot both be greater than 1.
-        use_bias: Whether b is there.
-        kernel_initializer: How W starts.
-        bias_initializer: How b starts.
-        kernel_regularizer: The penalty on W, added to the loss.
-        bias_regularizer: The penalty on b.
-        kernel_constraint: What is restored in W after every step.
-        bias_constraint: What is restored in b.
-        name: The layer's name.
 
     Attributes:
         W: Weights, a view of the model's θ; assigning writes into it.
@@ -191,14 +183,6 @@ class Conv1DTranspose(Conv2DTranspose):
             stride. None for the sizes above.
         dilation_rate: The steps from one element of a window to the next. Strides and dilation
             cannot both be greater than 1.
-        use_bias: Whether b is there.
-        kernel_initializer: How W starts.
-        bias_initializer: How b starts.
-        kernel_regularizer: The penalty on W, added to the loss.
-        bias_regularizer: The penalty on b.
-        kernel_constraint: What is restored in W after every step.
-        bias_constraint: What is restored in b.
-        name: The layer's name.
 
     Example:
         >>> layer = bp.layers.Conv1DTranspose(1, 2, strides=2, kernel_initializer="ones")

@@ -189,9 +189,10 @@ class MultiHeadAttention(Projected):
         A = seen = self.attend(Q, K, mask, training)
         if training and self.random:
             seen = self.drop(A)
-        joined = self.space("O", (*X.shape[:2], self.num_heads * self.value_dim), training)
+        shape = (*X.shape[:2], self.num_heads * self.value_dim)
+        joined = self.room(shape, self.dtype, training, "O")
         np.matmul(seen.transpose(1, 2, 3, 0), V, out=self.heads(joined))  # O = A V
-        Y = self.space("Y", X.shape, training)
+        Y = self.room(X.shape, self.dtype, training)
         stacked_product(rows(joined), rows(self.W_output), rows(Y))
         if self.use_bias:
             Y += self.b_output
@@ -253,7 +254,7 @@ class MultiHeadAttention(Projected):
         if self.causal or self.sliding_window is not None:
             A += hidden(T, self.dtype, self.causal, self.sliding_window)
         if mask is not None:
-            A += padding(mask, self.space("M", (N, T), training))
+            A += padding(mask, self.room((N, T), self.dtype, training, "M"))
         share_out(A, masked=mask is not None)
         return A
 

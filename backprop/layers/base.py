@@ -170,9 +170,9 @@ class Layer(CheckedLayer):
         """An array for a training result, the same at every call; its first rows for less."""
         return self.buffers.get(name, shape, dtype)
 
-    def room(self, shape: Shape, dtype: np.dtype[Any], training: bool) -> Array:
-        """Where Y is written: in training the buffer ``"Y"``, in inference a fresh array."""
-        return self.buffer("Y", shape, dtype) if training else new_array(shape, dtype)
+    def room(self, shape: Shape, dtype: np.dtype[Any], training: bool, name: str = "Y") -> Array:
+        """Where a result is written: in training the buffer of that name, else a fresh array."""
+        return self.buffer(name, shape, dtype) if training else new_array(shape, dtype)
 
 
 class Activation(Layer):

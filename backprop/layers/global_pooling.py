@@ -217,7 +217,7 @@ class GlobalMaxPooling1D(GlobalMaxPooling2D):
             X, steps = as_floats(X), check_mask(self, X, mask)
             M = steps[..., np.newaxis]  # (N, T, 1)
             hidden = np.greater(np.logical_or.reduce(M, axis=1, keepdims=True), M)
-            shown = self.buffer("shown", X.shape, X.dtype) if training else np.empty_like(X)
+            shown = self.room(X.shape, X.dtype, training, "shown")
             np.multiply(X, M, out=shown)
             X = np.subtract(shown, np.inf, out=shown, where=hidden)
         Y = super().forward(X, training)

@@ -107,7 +107,7 @@ class Parallel(Block):
         shape = first.shape
         if self.merge == "concatenate":
             shape = (*shape[:-1], sum(each.shape[-1] for each in outputs))
-        Y = self.buffer("Y", shape, first.dtype) if training else np.empty(shape, first.dtype)
+        Y = self.room(shape, first.dtype, training)
         if training:
             self._outputs, self._Y = tuple(outputs), Y
         if self.merge == "concatenate":

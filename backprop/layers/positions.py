@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from backprop import initializers
-from backprop.core.buffers import new_array
 from backprop.core.checks import check_integer
 from backprop.core.errors import ShapeError
 from backprop.core.functional import ones
@@ -48,10 +47,10 @@ class Positions(Layer):
         X = as_floats(X)
         T, C = self.output_shape(X.shape[1:])
         P = self.positions(T, C, X.dtype)
-        if not training:
-            return as_array(np.add(X, P, out=new_array(X.shape, X.dtype)))
-        self.Y = self.buffer("Y", X.shape, X.dtype)
-        return as_array(np.add(X, P, out=self.Y))
+        Y = self.room(X.shape, X.dtype, training)
+        if training:
+            self.Y = Y
+        return as_array(np.add(X, P, out=Y))
 
     def backward(self, delta: Array) -> Array:
         """∂E/∂X = δ."""

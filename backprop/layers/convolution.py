@@ -9,7 +9,7 @@ from backprop.core.correlation import correlate, image_gradient, kernel_gradient
 from backprop.core.errors import ShapeError
 from backprop.core.parameter_access import parameter_views
 from backprop.core.types import Array, Shape
-from backprop.core.windows import times
+from backprop.core.windows import over_steps, times
 from backprop.initializers import Initializer
 from backprop.layers.sliding import OverSteps, Sizes, Sliding
 from backprop.regularizers import Regularizer
@@ -199,15 +199,7 @@ class Conv1D(OverSteps, Conv2D):
         array([0., 1., 3., 5.], dtype=float32)
     """
 
-    definition = (
-        "{f}(x)_{{tk}} = Σ_{{uc}} x_{{{self.written.at}, {self.channel[0]}}} W_{{uck}} + {b}_k"
-        "{self.written.outside}"
-    )
-    formulas = {
-        "dW": "_{{uck}} = Σ_N Σ_t {x}_{{{self.written.at}, {self.channel[0]}}} {delta}_{{tk}}",
-        "db": "_k = Σ_N Σ_t {delta}_{{tk}}",
-        "dX": "_{{a{self.channel[1]}}} = Σ_{{{self.written.hits}{self.channel[2]}, k}} "
-        "{delta}_{{tk}} {W}_{{uck}}",
-    }
+    definition = over_steps(Conv2D.definition)
+    formulas = {name: over_steps(text) for name, text in Conv2D.formulas.items()}
 
     paddings = ("valid", "same", "causal")

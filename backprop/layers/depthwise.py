@@ -12,6 +12,7 @@ from backprop.core.channelwise import (
 from backprop.core.checks import check_integer
 from backprop.core.parameter_access import parameter_views
 from backprop.core.types import Array, Shape
+from backprop.core.windows import over_steps
 from backprop.initializers import Initializer
 from backprop.layers.sliding import OverSteps, Sizes, Sliding
 from backprop.regularizers import Regularizer
@@ -157,12 +158,5 @@ class DepthwiseConv1D(OverSteps, DepthwiseConv2D):
                [ 5., 50.]], dtype=float32)
     """
 
-    definition = (
-        "{f}(x)_{{tcm}} = Σ_u x_{{{self.written.at}, c}} W_{{ucm}} + {b}_{{cm}}"
-        "{self.written.outside}"
-    )
-    formulas = {
-        "dW": "_{{ucm}} = Σ_N Σ_t {x}_{{{self.written.at}, c}} {delta}_{{tcm}}",
-        "db": "_{{cm}} = Σ_N Σ_t {delta}_{{tcm}}",
-        "dX": "_{{ac}} = Σ_{{{self.written.hits}, m}} {delta}_{{tcm}} {W}_{{ucm}}",
-    }
+    definition = over_steps(DepthwiseConv2D.definition)
+    formulas = {name: over_steps(text) for name, text in DepthwiseConv2D.formulas.items()}

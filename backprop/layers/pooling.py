@@ -18,6 +18,7 @@ from backprop.core.windows import (
     WrittenWindows,
     check_axes,
     lay,
+    over_steps,
     padded,
     planes,
     positions,
@@ -250,14 +251,8 @@ class MaxPooling1D(MaxPooling2D):
         array([7., 7., 3.])
     """
 
-    definition = (
-        "{f}(x)_{{tc}} = max_{{{self.written.inside}}} x_{{{self.written.at}, c}}"
-        "{self.written.outside}"
-    )
-    formulas = {
-        "dX": "_{{ac}} = Σ_{{{self.written.hits}}} {delta}_{{tc}} "
-        "where {x}_{{ac}} is the first largest of the window"
-    }
+    definition = over_steps(MaxPooling2D.definition)
+    formulas = {name: over_steps(text) for name, text in MaxPooling2D.formulas.items()}
 
     axes = "TC"
     any_length = 2
@@ -281,11 +276,8 @@ class AveragePooling1D(AveragePooling2D):
         array([4., 2.])
     """
 
-    definition = (
-        "{f}(x)_{{tc}} = Σ_{{{self.written.inside}}} x_{{{self.written.at}, c}} / {self.count}"
-        "{self.written.outside}"
-    )
-    formulas = {"dX": "_{{ac}} = Σ_{{{self.written.hits}}} {delta}_{{tc}} / {self.count}"}
+    definition = over_steps(AveragePooling2D.definition)
+    formulas = {name: over_steps(text) for name, text in AveragePooling2D.formulas.items()}
 
     axes = "TC"
     any_length = 2

@@ -15,7 +15,7 @@ from backprop.core.checks import check_integer
 from backprop.core.correlation import correlate, image_gradient, kernel_gradient
 from backprop.core.parameter_access import parameter_views
 from backprop.core.types import Array, Shape
-from backprop.core.windows import windows
+from backprop.core.windows import over_steps, windows
 from backprop.initializers import Initializer
 from backprop.layers.sliding import OverSteps, Sizes, Sliding
 from backprop.regularizers import Regularizer
@@ -195,18 +195,8 @@ class SeparableConv1D(OverSteps, SeparableConv2D):
         [(3, 2, 1), (1, 2, 4), (4,)]
     """
 
-    definition = (
-        "{f}(x)_{{tk}} = Σ_{{cm}} U_{{tcm}} {pointwise}_{{cmk}} + {b}_k, "
-        "U_{{tcm}} = Σ_u x_{{{self.written.at}, c}} {depthwise}_{{ucm}}{self.written.outside}"
-    )
-    formulas = {
-        "ddepthwise": "_{{ucm}} = Σ_N Σ_{{tk}} {x}_{{{self.written.at}, c}} {delta}_{{tk}} "
-        "{pointwise}_{{cmk}}",
-        "dpointwise": "_{{cmk}} = Σ_N Σ_t U_{{tcm}} {delta}_{{tk}}",
-        "db": "_k = Σ_N Σ_t {delta}_{{tk}}",
-        "dX": "_{{ac}} = Σ_{{{self.written.hits}, mk}} {delta}_{{tk}} {pointwise}_{{cmk}} "
-        "{depthwise}_{{ucm}}",
-    }
+    definition = over_steps(SeparableConv2D.definition)
+    formulas = {name: over_steps(text) for name, text in SeparableConv2D.formulas.items()}
 
 
 def every_pixel(U: Array) -> tuple[Any, Any]:

@@ -13,7 +13,7 @@ from backprop.core.grids import Grid
 from backprop.core.masks import refusal
 from backprop.core.parameter_access import parameter_views
 from backprop.core.types import Array, Shape
-from backprop.core.windows import Windows, check_axes, windows
+from backprop.core.windows import Windows, check_axes, over_steps, windows
 from backprop.initializers import Initializer
 from backprop.layers.sliding import Sizes, Sliding
 from backprop.regularizers import Regularizer
@@ -191,14 +191,8 @@ class Conv1DTranspose(Conv2DTranspose):
         array([1., 1., 2., 2., 3., 3.], dtype=float32)
     """
 
-    definition = "{f}(x)_{{ak}} = Σ_{{{self.written.hits}, c}} x_{{tc}} W_{{ukc}} + {b}_k"
-    formulas = {
-        "dW": "_{{ukc}} = Σ_N Σ_t {x}_{{tc}} {delta}_{{{self.written.at}, k}}"
-        "{self.written.outside}",
-        "db": "_k = Σ_N Σ_a {delta}_{{ak}}",
-        "dX": "_{{tc}} = Σ_{{uk}} {delta}_{{{self.written.at}, k}} {W}_{{ukc}}"
-        "{self.written.outside}",
-    }
+    definition = over_steps(Conv2DTranspose.definition)
+    formulas = {name: over_steps(text) for name, text in Conv2DTranspose.formulas.items()}
 
     axes = "TC"
     any_length = 2

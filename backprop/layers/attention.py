@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.attention import hidden, padding, share_out
 from backprop.core.checks import check_flag, check_integer, check_number
@@ -121,12 +120,8 @@ class MultiHeadAttention(Projected):
         self.causal = check_flag(causal, "causal")
         window = sliding_window
         self.sliding_window = None if window is None else check_integer(window, "sliding_window")
-        self.kernel_initializer = initializers.get(kernel_initializer, "kernel_initializer")
-        self.bias_initializer = initializers.get(bias_initializer, "bias_initializer")
-        self.kernel_regularizer = regularizers.get(kernel_regularizer, "kernel_regularizer")
-        self.bias_regularizer = regularizers.get(bias_regularizer, "bias_regularizer")
-        self.kernel_constraint = constraints.get(kernel_constraint, "kernel_constraint")
-        self.bias_constraint = constraints.get(bias_constraint, "bias_constraint")
+        self.keep_chosen("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
+        self.keep_chosen("bias", bias_initializer, bias_regularizer, bias_constraint)
         self.seed = None if seed is None else check_integer(seed, "seed", 0)
         self._forget()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.channelwise import (
     channel_image_gradient,
@@ -88,13 +87,9 @@ class DepthwiseConv2D(Sliding):
         self.depth_multiplier = check_integer(
             depth_multiplier, f"depth_multiplier of {type(self).__name__}"
         )
-        self.depthwise_initializer = initializers.get(
-            depthwise_initializer, "depthwise_initializer"
+        self.keep_chosen(
+            "depthwise", depthwise_initializer, depthwise_regularizer, depthwise_constraint
         )
-        self.depthwise_regularizer = regularizers.get(
-            depthwise_regularizer, "depthwise_regularizer"
-        )
-        self.depthwise_constraint = constraints.get(depthwise_constraint, "depthwise_constraint")
 
     def make_parameters(self, input_shape: Shape) -> None:
         """Makes W and b for samples with ``input_shape[-1]`` channels."""

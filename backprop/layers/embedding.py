@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.checks import check_flag, check_integer
 from backprop.core.errors import NotBuiltError
@@ -67,13 +66,9 @@ class Embedding(Layer):
         super().__init__(name)
         self.input_dim = check_integer(input_dim, "Embedding(input_dim)")
         self.output_dim = check_integer(output_dim, "Embedding(output_dim)")
-        self.embeddings_initializer = initializers.get(
-            embeddings_initializer, "embeddings_initializer"
+        self.keep_chosen(
+            "embeddings", embeddings_initializer, embeddings_regularizer, embeddings_constraint
         )
-        self.embeddings_regularizer = regularizers.get(
-            embeddings_regularizer, "embeddings_regularizer"
-        )
-        self.embeddings_constraint = constraints.get(embeddings_constraint, "embeddings_constraint")
         self.mask_zero = check_flag(mask_zero, "mask_zero")
         self.X: Any = None
         self.Y: Any = None

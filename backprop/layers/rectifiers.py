@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.checks import check_integer, check_list, check_number, check_positive
 from backprop.core.errors import ShapeError
@@ -109,9 +108,7 @@ class PReLU(Activation):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        self.alpha_initializer = initializers.get(alpha_initializer, "alpha_initializer")
-        self.alpha_regularizer = regularizers.get(alpha_regularizer, "alpha_regularizer")
-        self.alpha_constraint = constraints.get(alpha_constraint, "alpha_constraint")
+        self.keep_chosen("alpha", alpha_initializer, alpha_regularizer, alpha_constraint)
         axes = check_list(shared_axes, "PReLU(shared_axes)")
         self.shared_axes = [check_integer(axis, "PReLU(shared_axes)") for axis in axes] or None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.channelwise import (
     channel_image_gradient,
@@ -105,20 +104,12 @@ class SeparableConv2D(Sliding):
         self.depth_multiplier = check_integer(
             depth_multiplier, f"depth_multiplier of {type(self).__name__}"
         )
-        self.depthwise_initializer = initializers.get(
-            depthwise_initializer, "depthwise_initializer"
+        self.keep_chosen(
+            "depthwise", depthwise_initializer, depthwise_regularizer, depthwise_constraint
         )
-        self.pointwise_initializer = initializers.get(
-            pointwise_initializer, "pointwise_initializer"
+        self.keep_chosen(
+            "pointwise", pointwise_initializer, pointwise_regularizer, pointwise_constraint
         )
-        self.depthwise_regularizer = regularizers.get(
-            depthwise_regularizer, "depthwise_regularizer"
-        )
-        self.pointwise_regularizer = regularizers.get(
-            pointwise_regularizer, "pointwise_regularizer"
-        )
-        self.depthwise_constraint = constraints.get(depthwise_constraint, "depthwise_constraint")
-        self.pointwise_constraint = constraints.get(pointwise_constraint, "pointwise_constraint")
         self.U: Any = None
 
     def make_parameters(self, input_shape: Shape) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.buffers import Buffers
 from backprop.core.checks import check_choice, check_sizes, check_use_bias
@@ -76,9 +75,7 @@ class Sliding(Layer):
                 f"are {self.strides} and {self.dilation_rate}: set one of them to 1."
             )
         self.use_bias = check_use_bias(use_bias, kind)
-        self.bias_initializer = initializers.get(bias_initializer, "bias_initializer")
-        self.bias_regularizer = regularizers.get(bias_regularizer, "bias_regularizer")
-        self.bias_constraint = constraints.get(bias_constraint, "bias_constraint")
+        self.keep_chosen("bias", bias_initializer, bias_regularizer, bias_constraint)
         self.X: Any = None
         self.Z: Any = None
 

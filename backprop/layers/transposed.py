@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.checks import check_integer, check_sizes
 from backprop.core.correlation import correlate, image_gradient, kernel_gradient
@@ -103,9 +102,7 @@ class Conv2DTranspose(Sliding):
                     f"{self.strides}, but it is {output_padding!r}."
                 )
         self.output_padding = more
-        self.kernel_initializer = initializers.get(kernel_initializer, "kernel_initializer")
-        self.kernel_regularizer = regularizers.get(kernel_regularizer, "kernel_regularizer")
-        self.kernel_constraint = constraints.get(kernel_constraint, "kernel_constraint")
+        self.keep_chosen("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
 
     def make_parameters(self, input_shape: Shape) -> None:
         """Makes W and b for samples with ``input_shape[-1]`` channels."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from onnx_cases import FILES, Array, Expressed, NodeCase
+from onnx_cases import FILES, Expressed, NodeCase
 from published import channels_last
 
 from backprop import layers

@@ -17,7 +17,7 @@ from backprop.layers.random_layer import RandomLayer
 
 
 class Noise(RandomLayer):
-    """Y = X ⊙ M in training, with a new factor M in every step: the base of the kinds of dropout."""
+    """Y = X ⊙ M in training, with a new M in every step: the base of the kinds of dropout."""
 
     adjustable = ("rate",)
     any_length = 2

@@ -61,7 +61,7 @@ def check_input_delta(layer: Layer, dX: Any) -> None:
         TypeError: It is no array.
         ShapeError: It has another shape than the X of the last training pass, or other numbers.
     """
-    shape = vars(layer).get("_received") or getattr(dX, "shape", ())
+    shape: Any = vars(layer).get("_received") or getattr(dX, "shape", ())
     if not is_array(dX, shape, "f"):
         expected = f"∂E/∂X in floats, shape {shape} as its inputs"
         raise misshaped(layer, "backward", dX, expected)

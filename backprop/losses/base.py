@@ -7,8 +7,6 @@ With w_i the sample weights (1 unless given) and ℓ_i the loss of sample i, eve
 and ``backward`` the derivative of that very number, the mean and the weights included.
 """
 
-from typing import Any
-
 import numpy as np
 
 from backprop.core.buffers import Buffers

@@ -15,6 +15,8 @@ What these arguments mean is the same for all:
 
 Of every layer
 
+- the parameters are attributes such as ``W`` and ``b``, views of the model's θ, so that assigning
+  writes into them; ``dW`` and ``db`` are their gradients of the last backward pass,
 - the constructor raises ``ValueError`` or ``TypeError`` for an argument that cannot be used,
 - ``build`` and ``forward`` raise ``ShapeError``, a ``ValueError``, for inputs that do not fit,
 - ``forward`` raises ``NotBuiltError``, a ``ValueError``, if there are parameters and no ``build``

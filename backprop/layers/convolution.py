@@ -45,12 +45,6 @@ class Conv2D(Sliding):
         groups: Into how many groups channels and filters are divided; a filter sees the channels
             of its own group.
 
-    Attributes:
-        W: Weights, a view of the model's θ; assigning writes into it.
-        b: Biases, likewise.
-        dW: ∂E/∂W of the last backward pass.
-        db: ∂E/∂b, likewise.
-
     Example:
         >>> layer = bp.layers.Conv2D(1, 2, kernel_initializer="ones")  # sums of 2×2 pixels
         >>> model = bp.Sequential([bp.Input((3, 3, 1)), layer])

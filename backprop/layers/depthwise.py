@@ -40,12 +40,6 @@ class DepthwiseConv2D(Sliding):
         dilation_rate: The pixels from one element of a window to the next. Strides and dilation
             cannot both be greater than 1.
 
-    Attributes:
-        W: Weights, a view of the model's θ; assigning writes into it.
-        b: Biases, likewise.
-        dW: ∂E/∂W of the last backward pass.
-        db: ∂E/∂b, likewise.
-
     Example:
         >>> layer = bp.layers.DepthwiseConv2D(2, depthwise_initializer="ones")
         >>> model = bp.Sequential([bp.Input((2, 2, 3)), layer])

@@ -32,10 +32,6 @@ class Embedding(Layer):
         output_dim: The length of a row.
         mask_zero: Whether 0 stands for a padded step, which the mask of the output leaves out.
 
-    Attributes:
-        W: The vectors, one in each row; a view of the model's θ.
-        dW: ∂E/∂W of the last backward pass.
-
     Example:
         >>> model = bp.Sequential([bp.Input(2), bp.layers.Embedding(3, 2)])
         >>> model.set_weights([[[0, 0], [1, 10], [2, 20]]])

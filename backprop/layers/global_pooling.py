@@ -17,11 +17,7 @@ from backprop.layers.base import Layer
 
 
 class GlobalPooling(Layer):
-    """The base of the global pooling layers, for X as ``(N, S, C)`` with all S places in one axis.
-
-    Args:
-        keepdims: Whether the axes of the places stay, with size 1.
-    """
+    """The base of global pooling layers, for X as ``(N, S, C)`` with all S places in one axis."""
 
     axes = "HWC"
     any_length = 2

@@ -36,12 +36,6 @@ class Pooling(Layer):
 
     A subclass says in ``pool`` what becomes of the windows along one axis, and in ``unpool``, the
     derivative, what each number in them gets.
-
-    Args:
-        pool_size: The size of a window along each axis, or one number for all.
-        strides: From one window to the next; as ``pool_size`` unless given.
-        padding: ``"valid"`` takes the windows that lie inside; with ``"same"`` there is one at
-            every stride, and what would lie outside does not count.
     """
 
     axes = "HWC"

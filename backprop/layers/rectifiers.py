@@ -78,10 +78,6 @@ class PReLU(Activation):
         shared_axes: The axes along which places share an α, where 1 is the first one of a sample,
             such as ``[1, 2]`` for one α for each channel of images; None shares none.
 
-    Attributes:
-        alpha: α, a view of the model's θ; assigning writes into it.
-        dalpha: ∂E/∂α of the last backward pass.
-
     Example:
         >>> layer = bp.layers.PReLU()
         >>> layer.build((2,), dtype="float64")

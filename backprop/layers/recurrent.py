@@ -50,12 +50,9 @@ class Recurrent(Layer):
         recurrent_dropout: The share of the state that is dropped in training.
 
     Attributes:
-        W: The weights of the inputs, Keras's ``kernel``; a view of the model's θ.
+        W: The weights of the inputs, Keras's ``kernel``.
         U: The weights of the state, Keras's ``recurrent_kernel``.
         b: The biases.
-        dW: ∂E/∂W of the last backward pass.
-        dU: ∂E/∂U.
-        db: ∂E/∂b.
     """
 
     interval = (-1.0, 1.0)

@@ -46,12 +46,10 @@ class SeparableConv2D(Sliding):
         depth_multiplier: The number of filters for each channel.
 
     Attributes:
-        depthwise: V, a view of the model's θ; assigning writes into it.
-        pointwise: P, likewise.
-        b: Biases, likewise.
-        d_depthwise: ∂E/∂V of the last backward pass.
-        d_pointwise: ∂E/∂P, likewise.
-        db: ∂E/∂b, likewise.
+        depthwise: V.
+        pointwise: P.
+        d_depthwise: ∂E/∂V.
+        d_pointwise: ∂E/∂P.
 
     Example:
         >>> layers = [bp.layers.Conv2D(32, 3), bp.layers.SeparableConv2D(32, 3)]

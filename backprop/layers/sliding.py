@@ -29,15 +29,6 @@ class Sliding(Layer):
     """The base of the convolutions: their windows, where these lie, and a bias for each filter.
 
     A sequence ``(T, C)`` is computed as an image of one row, ``(1, T, C)``.
-
-    Args:
-        kernel_size: The size of a window along each axis; one number for all of them.
-        strides: The steps from one window to the next, likewise.
-        padding: ``"valid"`` takes the windows that lie inside. ``"same"`` has one at every stride
-            and zeros around the image for it, an odd one at the end. ``"causal"``, for sequences
-            alone, has all zeros in front, so that no output sees what comes later.
-        dilation_rate: The steps from one position of a window to the next, likewise. Strides and
-            dilation cannot both be greater than 1.
     """
 
     interval = REAL

@@ -27,12 +27,6 @@ class Standardization(AlongAxes):
 
     A subclass says in ``mean`` which numbers are normalised together. Here the chosen axes are at
     the end.
-
-    Args:
-        axis: The axes of γ and β.
-        epsilon: ε, which keeps a constant input finite.
-        center: Whether β is there.
-        scale: Whether γ is there.
     """
 
     interval, takes_any_size = REAL, True

@@ -44,12 +44,6 @@ class Conv2DTranspose(Sliding):
         dilation_rate: The pixels from one element of a window to the next. Strides and dilation
             cannot both be greater than 1.
 
-    Attributes:
-        W: Weights, a view of the model's θ; assigning writes into it.
-        b: Biases, likewise.
-        dW: ∂E/∂W of the last backward pass.
-        db: ∂E/∂b, likewise.
-
     Example:
         >>> layer = bp.layers.Conv2DTranspose(1, 2, strides=2, kernel_initializer="ones")
         >>> model = bp.Sequential([bp.Input((1, 2, 1)), layer])

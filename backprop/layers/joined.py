@@ -42,10 +42,12 @@ class Joined(Block):
         joined = self._how == "concatenate"
         if len({shape[:-1] if joined else shape for shape in shapes}) > 1:
             found = ", ".join(f"{f} {s}" for f, s in zip(self.children, shapes, strict=True))
-            what = "the same shape but for the last axis" if joined else "the same shape"
+            what, or_so = "the same shape", ", or concatenate them"
+            if joined:
+                what, or_so = "the same shape but for the last axis", ""
             raise ShapeError(
                 f"{self} joins its layers by {self._word!r}, for which they must make {what}, but "
-                f"for one sample they make {found}: change the layers, or concatenate them."
+                f"for one sample they make {found}: change the layers{or_so}."
             )
         return (*shapes[0][:-1], sum(s[-1] for s in shapes)) if joined else shapes[0]
 

@@ -147,7 +147,8 @@ def test_a_table_loads_the_file_of_the_name_alone(tmp_path, monkeypatch):
     (folder / "two.py").write_text("second = 2\n")
     monkeypatch.syspath_prepend(tmp_path)
     module = import_module("a_folder")
-    find, names = lazy_names("a_folder", one=["first"], two=["second"])
+    find, names, public = lazy_names("a_folder", one=["first"], two=["second"])
+    assert public == ["first", "second"]
     assert {"first", "second", "__name__"} <= set(names())
     assert names() == sorted(names())
     assert "a_folder.one" not in sys.modules

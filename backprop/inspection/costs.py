@@ -74,9 +74,6 @@ class GradientCost:
         """The cost of the method of that name."""
         return {cost.method: cost for cost in self.methods}[method]
 
-    def __repr__(self) -> str:
-        return str(self)
-
     def __str__(self) -> str:
         forward = show_seconds(self.forward_seconds)
         lines = [
@@ -94,6 +91,8 @@ class GradientCost:
                 f"{cost.seconds / self.forward_seconds:>20,.1f}"
             )
         return "\n".join(lines)
+
+    __repr__ = __str__
 
 
 def gradient_cost(model: Model, X: Array, y: Array, max_passes: int = 2000) -> GradientCost:

@@ -144,8 +144,7 @@ class GradientReport:
         text.append(f"  {self._method()}")
         return "\n".join(text)
 
-    def __repr__(self) -> str:
-        return str(self)
+    __repr__ = __str__
 
     def _method(self) -> str:
         sentence = (
@@ -165,13 +164,8 @@ def cells(tensor: TensorReport) -> tuple[str, ...]:
     if tensor.directions:
         compared += f" + {tensor.directions} directions"
     if tensor.index is not None:
-        at = show(tensor.index)
+        at = str(tensor.index)
     else:
         at = "direction" if tensor.directions else "–"
     numbers = (f"{tensor.analytic:+.4e}", f"{tensor.numeric:+.4e}")
-    return tensor.name, show(tensor.shape), compared, f"{tensor.error:.1e}", at, *numbers
-
-
-def show(numbers: Sequence[int]) -> str:
-    """``(3, 4)``, and ``(3,)`` for one."""
-    return str(tuple(int(n) for n in numbers))
+    return tensor.name, str(tensor.shape), compared, f"{tensor.error:.1e}", at, *numbers

@@ -13,7 +13,7 @@ import numpy as np
 from backprop.core.array_errors import refuse_gap
 from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_flag, check_integer, is_row
-from backprop.core.durable import check_file, check_path
+from backprop.core.durable import FilePath, check_file, check_path
 from backprop.core.errors import CorruptFileError
 from backprop.core.types import Array
 from backprop.datasets.orders import Orders
@@ -29,12 +29,7 @@ class Parquet(Orders):
     """
 
     def __init__(
-        self,
-        path: str | Path,
-        columns: Sequence[str],
-        target: str,
-        batch_size: int = 1024,
-        seed: int | None = None,
+        self, path: FilePath, columns: Sequence[str], target: str, batch_size: int, seed: int | None
     ) -> None:
         try:
             from pyarrow import parquet
@@ -105,7 +100,7 @@ class Parquet(Orders):
 
 
 def from_parquet(
-    path: str | Path,
+    path: FilePath,
     columns: Sequence[str],
     target: str,
     batch_size: int = 1024,
@@ -174,12 +169,7 @@ class ImageFolder(Orders):
     """
 
     def __init__(
-        self,
-        path: str | Path,
-        size: tuple[int, int],
-        batch_size: int = 32,
-        grey: bool = False,
-        seed: int | None = 0,
+        self, path: FilePath, size: tuple[int, int], batch_size: int, grey: bool, seed: int | None
     ) -> None:
         try:
             from PIL.Image import open as read_image
@@ -245,7 +235,7 @@ class ImageFolder(Orders):
 
 
 def from_image_folder(
-    path: str | Path,
+    path: FilePath,
     size: tuple[int, int],
     batch_size: int = 32,
     grey: bool = False,

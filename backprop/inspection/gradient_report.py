@@ -117,11 +117,10 @@ class GradientReport:
         Raises:
             KeyError: There is none of that name.
         """
-        for tensor in self.tensors:
-            if tensor.name == name:
-                return tensor
-        names = ", ".join(tensor.name for tensor in self.tensors)
-        raise KeyError(f"no gradient of {name!r} was checked: there are {names}.")
+        found = {tensor.name: tensor for tensor in self.tensors}
+        if name not in found:
+            raise KeyError(f"no gradient of {name!r} was checked: there are {', '.join(found)}.")
+        return found[name]
 
     def __str__(self) -> str:
         heads = ("Gradient of", "Shape", "Compared", "Worst error", "at", "backward", "numeric")

@@ -68,28 +68,19 @@ def assert_is_the_double(parts, arrays):
         np.testing.assert_allclose(X.reshape(-1, 28, 28), images / 255, rtol=1e-7)
 
 
-@pytest.mark.parametrize("as_type", [str, Path])
-@pytest.mark.parametrize(
-    "rename",
-    [
-        lambda name: name,
-        lambda name: name.replace("-idx", ".idx"),
-        lambda name: name.removesuffix(".gz"),  # packed all the same
-    ],
-    ids=["usual", "dotted", "misnamed"],
-)
-def test_packed_folder(tmp_path, arrays, packed_files, rename, as_type):
-    folder = write(tmp_path, packed_files, rename)
-    assert_is_the_double(load_mnist(as_type(folder)), arrays)
-
-
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("ending", [".gz", ""])  # it need not say what is inside
 @pytest.mark.parametrize("dotted", [False, True])
-def test_unpacked_folder(tmp_path, arrays, plain_files, dotted):
+def test_folder_of_the_four_files(
+    tmp_path, arrays, plain_files, packed_files, dotted, ending, packed
+):
     def rename(name):
-        plain = name.removesuffix(".gz")
+        plain = name.removesuffix(".gz") + ending
         return plain.replace("-idx", ".idx") if dotted else plain
 
-    assert_is_the_double(load_mnist(write(tmp_path, plain_files, rename)), arrays)
+    folder = write(tmp_path, packed_files if packed else plain_files, rename)
+    for path in (folder, str(folder)):
+        assert_is_the_double(load_mnist(path), arrays)
 
 
 def test_npz_with_the_names_of_keras(tmp_path, arrays):

@@ -46,7 +46,7 @@ class Parquet(Orders):
             self._sizes = [file.metadata.row_group(k).num_rows for k in groups]
         missing = [name for name in [*self.columns, target] if name not in known]
         if missing:
-            raise ValueError(f"{path} has no column {missing[0]!r}: it has {', '.join(known)}.")
+            raise ValueError(f"{self.path} has no column {missing[0]!r}: it has {', '.join(known)}.")
 
     @property
     def column_names(self) -> list[str]:
@@ -191,7 +191,7 @@ class ImageFolder(Orders):
         ]
         if not self._files:
             raise ValueError(
-                f"{path} holds no images: it needs a folder for each class, with files that end in "
+                f"{place} holds no images: it needs a folder for each class, with files that end in "
                 f"{', '.join(SUFFIXES)}."
             )
         lengths = [check_integer(length, "size") for length in size] if is_row(size) else []

@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import ContextDecorator
 from itertools import product
 from typing import Any
 
@@ -52,7 +53,7 @@ class Pool:
                     self.set = getattr(controller.dynlib, name.format("set"))
 
 
-class single_blas_threads:
+class single_blas_threads(ContextDecorator):
     """Gives every BLAS in the process one thread, and restores them afterwards.
 
     A product then has the same bits however many cores are free. Nothing is changed if users have

@@ -46,7 +46,9 @@ class Parquet(Orders):
             self._sizes = [file.metadata.row_group(k).num_rows for k in groups]
         missing = [name for name in [*self.columns, target] if name not in known]
         if missing:
-            raise ValueError(f"{self.path} has no column {missing[0]!r}: it has {', '.join(known)}.")
+            raise ValueError(
+                f"{self.path} has no column {missing[0]!r}: it has {', '.join(known)}."
+            )
 
     @property
     def column_names(self) -> list[str]:
@@ -191,8 +193,8 @@ class ImageFolder(Orders):
         ]
         if not self._files:
             raise ValueError(
-                f"{place} holds no images: it needs a folder for each class, with files that end in "
-                f"{', '.join(SUFFIXES)}."
+                f"{place} holds no images: it needs a folder for each class, with files that end "
+                f"in {', '.join(SUFFIXES)}."
             )
         lengths = [check_integer(length, "size") for length in size] if is_row(size) else []
         if len(lengths) != 2:

@@ -21,7 +21,7 @@ FOLDERS = (
 )
 EAGER = {
     *(f"backprop.{folder}" for folder in FOLDERS),
-    *("backprop.callbacks.base", "backprop.schedules.base"),
+    *("backprop.callbacks.base", "backprop.datasets.orders", "backprop.schedules.base"),
     *(f"backprop.layers.{file}" for file in ("base", "checked", "input", "block", "chain")),
     *("backprop.layers.held", "backprop.layers.returned"),
     *(f"backprop.layers.{file}" for file in ("embedding", "scaling", "standardization")),

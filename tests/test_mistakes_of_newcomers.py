@@ -72,7 +72,7 @@ CALLS = {
         r"fit is called as fit\(x, y, nb_epoch=…\), nb_epoch: the name is epochs",
     ),
     "cross_validate": (lambda: bp.cross_validate(classifier, X, C, cv=3), "search have folds="),
-    "search": (lambda: bp.search(lambda a: 5, {"a": [1]}, X, C, folds=2), "models must hold"),
+    "search": (lambda: bp.search(lambda a: 5, {"a": [1]}, X, C, folds=2), "^build returned 5: let"),
     "summary": (lambda: classifier().summary(5), "print_fn must be a function"),
     "saliency": (lambda: plotting.saliency(classifier(), X), "image must hold numbers"),
     "pad_sequences": (lambda: datasets.pad_sequences(5), "sequences must be a list"),
@@ -109,7 +109,7 @@ CALLS = {
     ),
     "search without samples": (
         lambda: bp.search(lambda rate: None, {"rate": [0.1, 0.2]}, [], []),
-        "^0 samples cannot be cut into 5 folds",
+        r"^X has the shape \(0,\) and y \(0,\): .* at least as many samples as folds \(5\)",
     ),
     "fit_many samples apart": (
         lambda: bp.fit_many([classifier(), classifier()], [X, X], [C, C], verbose=0),
@@ -186,7 +186,10 @@ CALLS = {
     "fit_many class": (lambda: bp.fit_many([bp.Sequential], X, C), "models must hold"),
     "build of a number": (lambda: bp.cross_validate(lambda: 5, X, C), "build returned 5"),
     "build of none": (lambda: bp.cross_validate(lambda: None, X, C), "return the model"),
-    "search of none": (lambda: bp.search(lambda a: None, {"a": [1]}, X, C), "models must hold"),
+    "search of none": (
+        lambda: bp.search(lambda a: None, {"a": [1]}, X, C),
+        "build returned None",
+    ),
     "a matrix of labels": (lambda: plotting.confusion_matrix(C, C), "confusion_matrix.*counts it"),
     "curves of a model": (lambda: plotting.loss_curves(classifier()), "the History that fit"),
     "a dict of layers": (lambda: bp.Sequential({"a": Dense(3)}), r"write layers=\[<Dense>\]"),

@@ -1,5 +1,7 @@
 """The orders in which a source draws its samples: another one in every epoch, from a seed."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from backprop.core.checks import check_integer

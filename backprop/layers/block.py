@@ -192,7 +192,8 @@ def outputs_through(
             check_shape_of_outputs(layer, X, Y)
             if mask is not None and not masked:
                 check_needs_no_mask(layer)
-            Y = Y.astype(layer.dtype, copy=False)  # NumPy may have made float64 or bool of it
+            if layer.input_shape is not None:  # else the dtype is still the user's matter
+                Y = Y.astype(layer.dtype, copy=False)  # NumPy may have made float64 or bool of it
             if training:
                 vars(layer)["_received"] = X.shape
             else:

@@ -12,6 +12,7 @@ from backprop.core.checks import check_flag, check_integer
 from backprop.core.lookup import is_function
 from backprop.core.settings import from_package
 from backprop.core.signatures import check_call_by_name
+from backprop.core.walk import is_still
 from backprop.estimators.arguments import keep
 from backprop.estimators.base import Estimator, check_members
 from backprop.estimators.given import check_weight, of_mean_1
@@ -20,7 +21,6 @@ from backprop.estimators.scikit import check_random_state
 from backprop.experiments import fit_many
 from backprop.losses import Loss
 from backprop.optimizers import Optimizer
-from backprop.training.evaluation import is_still
 
 Build = Callable[..., Any]
 

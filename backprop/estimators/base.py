@@ -86,7 +86,8 @@ class Estimator(BaseEstimator):
             as_numbers(y, "y")  # which says what to pass
         rules = {"accept_sparse": "csr", "multi_output": True, "y_numeric": not self._sees_labels}
         X, y = validate_data(self, X, y, reset=reset, **rules, **self._rules)
-        return X, one_axis(y if self._sees_labels else as_numbers(y, "y"))
+        y = y if self._sees_labels else as_numbers(y, "y")
+        return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
     def _held_out(self, given: Any) -> Samples | None:
         """``validation_data`` as samples; None if there are none.
@@ -192,8 +193,3 @@ def check_members(estimator: Any) -> None:
             f"n_members is {estimator.n_members}, but the last fit trained {there}, with which "
             f"this one goes on: let n_members be {there}, or fit without warm_start."
         )
-
-
-def one_axis(y: Any) -> Any:
-    """The same for targets, of which a warning says that they should have had that shape."""
-    return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y

@@ -81,16 +81,13 @@ class Labels:
         """The label of every sample: the likeliest class, or all that are likelier than not."""
         if self.multilabel:
             found = (probabilities > 0.5).astype(np.int64)
-            return as_sparse(found) if self.sparse else found
+            if not self.sparse:
+                return found
+            from scipy.sparse import csr_matrix
+
+            return csr_matrix(found)
         if len(self.classes) == 1:
             return np.repeat(self.classes, len(probabilities))
         if probabilities.shape[1] == 1:
             return self.classes[(probabilities[:, 0] > 0.5).astype(np.intp)]
         return self.classes[probabilities.argmax(axis=1)]
-
-
-def as_sparse(found: Array) -> Any:
-    """The same as a matrix of ``scipy.sparse``."""
-    from scipy.sparse import csr_matrix
-
-    return csr_matrix(found)

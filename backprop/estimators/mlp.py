@@ -28,7 +28,6 @@ from backprop.estimators.networks import (
     make_loss,
     make_networks,
     make_optimizer,
-    policy_of,
     structure,
     take_weights,
     views,
@@ -98,7 +97,7 @@ class MLP(Estimator):
     _parameter_constraints = CONSTRAINTS
     _rules = {"dtype": [np.float64, np.float32], "order": "C"}
     _structure: tuple[Any, ...]
-    _policy: tuple[Any, ...]
+    _policy: tuple[Any, ...]  # how the learning rate changes after an epoch, with η and power_t
     _losses: list[float]
     validation_loss_curve_: list[float]
 
@@ -212,7 +211,8 @@ class MLP(Estimator):
                 draw_weights(model, self.activation, random)
             self.coefs_, self.intercepts_ = views(self.models_[0])
         if not (incremental and before) or before[0].optimizer.full_batch:
-            self._policy = policy_of(self)
+            policy = self.learning_rate if self.solver == "sgd" else "constant"
+            self._policy = policy, self.learning_rate_init, self.power_t
             optimizers = [make_optimizer(self) for _ in self.models_]
         else:
             pairs = zip(before, self.models_, strict=True)

@@ -74,7 +74,8 @@ def make_networks(mlp: Any, units: Sequence[int], dtype: Any, n: int, random: An
     several = mlp.n_members > 1
     seeded = mlp.dropout or several
     seeds = [random.randint(1 << 31) if seeded else 0 for _ in range(mlp.n_members)]
-    regularised = several or is_wide(units, n)  # see PenalisedSteps
+    wide = 3 * n * sum(a * b for a, b in pairwise(units)) > WIDE
+    regularised = several or wide  # see PenalisedSteps
     return [make_network(mlp, units, dtype, seed, regularised) for seed in seeds]
 
 
@@ -149,11 +150,6 @@ def make_network(mlp: Any, units: Sequence[int], dtype: Any, seed: int, regulari
     return model
 
 
-def is_wide(units: Sequence[int], n: int) -> bool:
-    """Whether a step on n samples is so long that several threads may share it."""
-    return 3 * n * sum(a * b for a, b in pairwise(units)) > WIDE
-
-
 def make_loss(mlp: Any) -> Loss:
     """The loss that the estimator minimises beside its penalty."""
     if isinstance(mlp.loss, Loss):
@@ -176,12 +172,6 @@ def make_optimizer(mlp: Any) -> Optimizer:
     if mlp.solver == "sgd":
         return SGD(rate, mlp.momentum, mlp.nesterovs_momentum)
     return Adam(rate, mlp.beta_1, mlp.beta_2, mlp.epsilon)
-
-
-def policy_of(mlp: Any) -> tuple[str, float, float]:
-    """How the learning rate changes after an epoch, by scikit-learn's name, with η and power_t."""
-    constant = mlp.solver != "sgd" or mlp.schedule is not None
-    return "constant" if constant else mlp.learning_rate, mlp.learning_rate_init, mlp.power_t
 
 
 def kept_optimizer(mlp: Any, before: Any, model: Any) -> Optimizer:

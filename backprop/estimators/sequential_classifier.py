@@ -11,7 +11,7 @@ from backprop.callbacks import Callback
 from backprop.core import console
 from backprop.core.types import Array
 from backprop.estimators.tasks import Classifies
-from backprop.estimators.wrapping import Build, Wrapped, keep_with_settings, one_hot
+from backprop.estimators.wrapping import Build, Wrapped, keep_with_settings
 from backprop.layers import HardTanh, Layer, Rescaling, Sigmoid, Softmax
 from backprop.layers.chain import ending
 from backprop.losses import Loss, SparseCategoricalCrossentropy
@@ -121,8 +121,8 @@ class SequentialClassifier(Classifies, Wrapped):
         codes, model = self._labels.encode(y), self.models_[0]
         if codes.ndim == 2 or isinstance(model.loss.unjoined, SparseCategoricalCrossentropy):
             return codes
-        n_outputs = model.output_shape[-1]
-        return codes[:, np.newaxis] if n_outputs == 1 else one_hot(codes, len(self.classes_))
+        one_hot = np.eye(len(self.classes_))[codes]
+        return codes[:, np.newaxis] if model.output_shape == (1,) else one_hot
 
     def _ends(self, model: Any) -> list[Layer]:
         loss, alone = model.loss.unjoined, self._labels.multilabel or model.output_shape == (1,)

@@ -121,7 +121,7 @@ def train_together(
     """
     if mlp.callbacks or samples.weight is not None or type(samples.X) is not np.ndarray:
         return False
-    if not experiments.many.alike(models):
+    if len(experiments.many.groups(models, [None] * len(models))) > 1:
         return False
 
     def after_epoch(epoch: int, k: int, logs: dict[str, float]) -> None:

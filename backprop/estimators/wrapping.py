@@ -7,14 +7,11 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Self
 
-import numpy as np
-
 from backprop.core import console
 from backprop.core.checks import check_flag, check_integer
 from backprop.core.lookup import is_function
 from backprop.core.settings import from_package
 from backprop.core.signatures import check_call_by_name
-from backprop.core.types import Array
 from backprop.core.walk import is_still
 from backprop.estimators.arguments import keep
 from backprop.estimators.base import Estimator, check_members
@@ -253,8 +250,3 @@ def parameters_of(build: Any) -> list[inspect.Parameter]:
 def defaults_of(build: Any) -> dict[str, Any]:
     """Those of them that have defaults, with these."""
     return {p.name: p.default for p in parameters_of(build) if p.default is not p.empty}
-
-
-def one_hot(codes: Array, n: int) -> Array:
-    """Numbers of classes as rows with one 1."""
-    return np.eye(n)[codes]

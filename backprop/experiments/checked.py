@@ -17,7 +17,6 @@ from backprop.core.types import Array, is_sparse
 from backprop.data.inputs import as_csr
 from backprop.layers import Layer
 from backprop.layers.block import Block, walk
-from backprop.protocol import Model
 
 
 def checked_models(models: Any) -> list[Any]:
@@ -225,12 +224,6 @@ def refuse_lists(models: Sequence[Any]) -> None:
                 f"{metric!r} gives a list of numbers, but there must be one for each fold: take "
                 f"an average, a class_id or one threshold."
             )
-
-
-def have_their_own_metrics(models: Sequence[Model]) -> bool:
-    """Whether no two of the models share a metric."""
-    metrics = [metric for model in models for metric in model.metrics]
-    return len({id(metric) for metric in metrics}) == len(metrics)
 
 
 def has_learnt_mask(layers: Sequence[Layer]) -> bool:

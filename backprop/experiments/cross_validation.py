@@ -19,7 +19,7 @@ from backprop.training.history import History
 
 
 @of_result
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class CrossValidation:
     """What the folds gave; prints as a table.
 
@@ -46,9 +46,6 @@ class CrossValidation:
     scores: dict[str, Array]
 
     def __repr__(self) -> str:
-        return str(self)
-
-    def __str__(self) -> str:
         width = max(map(len, self.scores))
         folds = len(self.histories)
         lines = [f"{folds} folds, each held out once: mean ± standard deviation over the folds"]

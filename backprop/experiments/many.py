@@ -31,7 +31,6 @@ from backprop.experiments.checked import (
     checked_shared,
     columns_of,
     has_learnt_mask,
-    have_their_own_metrics,
     of_all,
 )
 from backprop.experiments.stacked_models import AfterEpoch, StackedModels
@@ -139,8 +138,10 @@ def fit_all(
     for model in models:
         model.build((None, *x.shape[1:]))
     for group in groups(models, trained):
-        stack = len(group) > 1 and type(x) is np.ndarray and can_be_shared(shared)
-        stack = stack and have_their_own_metrics([models[k] for k in group])
+        metrics = [metric for k in group for metric in models[k].metrics]
+        shares_one = len({id(metric) for metric in metrics}) < len(metrics)
+        stack = len(group) > 1 and type(x) is np.ndarray and not shares_one
+        stack = stack and can_be_shared(shared)
         parts = [group]
         if executor is not None:
             n = min(len(group), width(executor)) if stack else len(group)
@@ -293,11 +294,6 @@ def plain_training(model: Model) -> bool:
         and not any(p.constraint for p in model.parameters)
         and not has_learnt_mask(model.layers)  # models of one form then have other masks
     )
-
-
-def alike(models: Sequence[Model]) -> bool:
-    """Whether models may be trained together on the same samples, none with a metric of another."""
-    return len(groups(models, [None] * len(models))) == 1 and have_their_own_metrics(models)
 
 
 def validation(

@@ -3,10 +3,9 @@
 import copy
 import math
 import os
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from itertools import chain, islice, repeat
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,11 +31,9 @@ SMOOTHING = 0.85
 GROWTH = 4.0
 """The test ends when the smoothed loss is this many times the lowest."""
 
-T = TypeVar("T")
-
 
 @of_result
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class LearningRateRange:
     """How the loss went while the learning rate grew; prints in two lines.
 
@@ -64,9 +61,6 @@ class LearningRateRange:
         return plotting.learning_rates(self.learning_rates, self.losses, self.suggestion, path)
 
     def __repr__(self) -> str:
-        return str(self)
-
-    def __str__(self) -> str:
         eta, lowest = self.learning_rates, int(self.losses.argmin())
         end = ", where the loss diverged" if self.diverged else ""
         fell = f"The loss fell steepest at {self.suggestion:.2g} and"
@@ -152,7 +146,7 @@ def learning_rate_range(
     step = Step(twin)
     with single_blas_threads(), np.errstate(all="ignore"):
         observe(twin, batches)
-        for batch in islice(again_and_again(batches), steps):
+        for batch in islice(chain.from_iterable(repeat(batches)), steps):  # in epochs without end
             loss, _ = step.gradients(*batch[:3])
             step.update()
             if not math.isfinite(loss):
@@ -176,9 +170,3 @@ def learning_rate_range(
     steepest = int(slope.argmin())
     suggestion = float(rates[steepest]) if slope[steepest] < 0 else math.nan
     return LearningRateRange(rates, smoothed, suggestion, diverged)
-
-
-def again_and_again(things: Iterable[T]) -> Iterator[T]:
-    """The things, and the things anew, without end."""
-    while True:
-        yield from things

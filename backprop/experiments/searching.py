@@ -29,7 +29,7 @@ SHOWN = 10
 
 
 @of_result
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class Search:
     """What a search found, the best settings first; prints as a table.
 
@@ -60,9 +60,6 @@ class Search:
         return self.settings[0]
 
     def __repr__(self) -> str:
-        return str(self)
-
-    def __str__(self) -> str:
         names = list(self.settings[0])
         head = [*names, *self.scores]
         rows = [
@@ -198,7 +195,7 @@ def combinations(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
         TypeError: A value is no list.
         ValueError: There are no values.
     """
-    lists = [values_of(name, value) for name, value in checked(settings).items()]
+    lists = [values_of(name, value) for name, value in settings.items()]
     return [dict(zip(settings, chosen, strict=True)) for chosen in itertools.product(*lists)]
 
 
@@ -213,9 +210,8 @@ def drawn(settings: Mapping[str, Any], number: int, seed: int) -> list[dict[str,
         values = values_of(name, value)
         return values[int(rng.integers(len(values)))]
 
-    given = checked(settings)
     return [
-        {name: draw(name, value) for name, value in given.items()}
+        {name: draw(name, value) for name, value in settings.items()}
         for _ in range(check_integer(number, "number"))
     ]
 

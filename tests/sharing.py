@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from backprop.engine import parts, schedule
+from backprop.engine.team import team
 
 
 def at_once(function: Callable[[Any], object], arguments: Iterable[Any]) -> None:
@@ -20,11 +21,12 @@ def at_once(function: Callable[[Any], object], arguments: Iterable[Any]) -> None
 
 def share_every_step(patch: pytest.MonkeyPatch) -> None:
     """Leaves nothing to one thread that could be shared out, and the first thread more rows."""
-    for name, value in {"LEAST": 0, "BRIEF": 0, "SHORT": 0, "LATE": 0, "WORTH": -1e9}.items():
+    for name, value in {"LEAST": 0, "BRIEF": 0, "SHORT": 0, "WORTH": -1e9}.items():
         patch.setattr(schedule, name, value)
-    patch.setattr(parts, "EDGE", 1)
+    patch.setattr(team, "lateness", lambda: 0.0)
+    patch.setattr(parts, "rows_at_once", lambda: 1)
 
-    def cutter(n_rows: int, n: int, places: Any, _: float) -> parts.Cutter:
+    def cutter(n_rows: int, n: int, places: Any, *_: float) -> parts.Cutter:
         return parts.Cutter(n_rows, n, places, 0.0 if places else parts.MOST_AHEAD)
 
     patch.setattr(schedule, "Cutter", cutter)

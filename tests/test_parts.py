@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from backprop.engine import parts as parts_of
-from backprop.engine.parts import Cutter, intervals
-from backprop.engine.products import layout, same_bits
+from backprop.engine import products
+from backprop.engine.parts import Cutter, best_step, cut, intervals
+from backprop.engine.products import layout, rows_at_once, same_bits
 from backprop.engine.tape import Call
 
 R = np.random.default_rng(0)
@@ -81,14 +82,14 @@ def test_calls_that_compute_row_by_row_are_cut(name: str, n: int) -> None:
     assert_cut(call, n_rows, n)
 
 
-@pytest.mark.parametrize(("n", "sizes"), [(2, [72, 56]), (3, [56, 36, 36]), (4, [32] * 4)])
+@pytest.mark.parametrize(("n", "sizes"), [(2, [72, 56]), (3, [56, 32, 40]), (4, [32] * 4)])
 def test_the_first_part_may_be_larger(n: int, sizes: list[int]) -> None:
     call = Call(np.tanh, (numbers(128, 3),), np.empty((128, 3)), {}, {})
-    cutter = Cutter(128, n, ahead=0.2 if n < 4 else 0.0)
+    cutter = Cutter(128, n, ahead=0.2 if n < 4 else 0.0, step=8)
     assert_cut(call, 128, n, cutter)
     assert [sum(b - a for a, b in piece.writes) // 24 for piece in cutter.cut(call)] == sizes
     few = Call(np.tanh, (numbers(12, 3),), np.empty((12, 3)), {}, {})
-    same = [sum(b - a for a, b in p.writes) // 24 for p in Cutter(12, n, ahead=0.2).cut(few)]
+    same = [sum(b - a for a, b in p.writes) // 24 for p in Cutter(12, n, (), 0.2, 8).cut(few)]
     assert same == [12 // n] * n
 
 
@@ -151,6 +152,36 @@ def test_other_bits_are_noticed() -> None:
     same_bits.cache_clear()
     assert not same_bits(backwards, layout(A), layout(B), (32, 32), ("dot", "dot"))
     same_bits.cache_clear()
+
+
+@pytest.mark.parametrize("rows", products.EDGES)
+def test_the_rows_that_blas_computes_at_once(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "same_bits", lambda *given: given[3][0] % rows == 0)
+    assert rows_at_once.__wrapped__() == rows
+
+
+@pytest.mark.parametrize(("m", "k", "n"), [(128, 784, 512), (784, 128, 512), (256, 100, 30)])
+def test_products_keep_their_bits_where_they_are_cut(m: int, k: int, n: int) -> None:
+    """On every machine: else no step would be shared out to threads."""
+    A, B = numbers(m, k).astype("f4"), numbers(k, n).astype("f4")
+    sizes = tuple(b - a for a, b in itertools.pairwise(cut(m, 2, rows_at_once(), 0.05)))
+    assert same_bits("dot", layout(A), layout(B), sizes, ("dot", "dot"))
+
+
+@pytest.mark.parametrize(
+    ("edge", "rows", "times", "step"),
+    [(12, 128, [1], 12), (8, 128, [1], 1), (12, 32, [32], 3), (8, 32, [32], 1), (12, 32, [], 1),
+     (12, 100, [32, 1], 12), (12, 32, [1], 1)],
+)  # fmt: skip
+def test_samples_are_cut_so_that_products_keep_their_bits(
+    edge: int, rows: int, times: list[int], step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts_of, "rows_at_once", lambda: edge)
+    calls = [
+        Call("dot", (numbers(rows * each, 5), numbers(5, 4)), np.empty((rows * each, 4)), {}, {})
+        for each in times
+    ]
+    assert best_step(calls, rows, 2, 0.0) == step
 
 
 def test_columns_of_a_wide_array_are_intervals_row_by_row() -> None:

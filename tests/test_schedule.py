@@ -1,6 +1,7 @@
 """Calls shared out to threads: every order that it allows gives the same numbers."""
 
 import itertools
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -8,9 +9,7 @@ import pytest
 from backprop.engine.parts import Cutter, Piece, intervals
 from backprop.engine.schedule import (
     BEGIN,
-    LATE,
     WAIT,
-    WAKE,
     Intervals,
     Touched,
     duration,
@@ -19,6 +18,18 @@ from backprop.engine.schedule import (
     shared_out,
 )
 from backprop.engine.tape import Call
+from backprop.engine.team import team
+from backprop.engine.threads import single_blas_threads
+
+LATE = 25e-6
+
+
+@pytest.fixture(autouse=True)
+def _late(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """BLAS has one thread, as in a training loop, and others begin late on every machine alike."""
+    monkeypatch.setattr(team, "_lateness", LATE)
+    with single_blas_threads():
+        yield
 
 
 def test_intervals_unite_and_meet() -> None:
@@ -165,7 +176,7 @@ def test_the_time_of_a_section() -> None:
     alone = [[piece(None, 1.0), piece(None, 2.0)], []]
     assert duration([alone]) == 3.0
     waited_for = [[piece(0, 1.0)], [piece(1, 1.0), piece(1, 0.5)]]
-    assert duration([waited_for]) == pytest.approx(BEGIN + LATE + 1.5 + 2 * WAIT + WAKE, abs=1e-12)
+    assert duration([waited_for]) == pytest.approx(BEGIN + 2 * LATE + 1.5 + 2 * WAIT, abs=1e-12)
     first_is_last = [[piece(0, 1.0)], [piece(1, 0.5)]]
     assert duration([first_is_last, alone]) == pytest.approx(BEGIN + 1 + WAIT + 3, abs=1e-12)
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
+from math import gcd
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from backprop.core.types import Array
-from backprop.engine.products import layout, same_bits, way
+from backprop.engine.products import layout, rows_at_once, same_bits, way
 from backprop.engine.tape import Call
 
 CALL = 1e-6
@@ -29,9 +30,6 @@ CACHE = 1 << 19
 
 PACKING = 4
 """Rows that a product computes in the time in which it brings its right factor into order."""
-
-EDGE = 8
-"""A multiple of the rows that BLAS computes at once: a larger part ends at such an edge."""
 
 MOST_AHEAD = 1 / 8
 """The share of the rows by which a part may be larger than the others at the most."""
@@ -70,12 +68,18 @@ class Cutter:
         places: Where memory lies that is used for some of the rows alone: the addresses between
             which it lies, and for which part of how many.
         ahead: How much larger the first part is than the others, as a share of all rows.
+        step: What the rows of the batch in each part but the last are a multiple of.
     """
 
     def __init__(
-        self, n_rows: int, n_parts: int, places: Sequence[Place] = (), ahead: float = 0.0
+        self,
+        n_rows: int,
+        n_parts: int,
+        places: Sequence[Place] = (),
+        ahead: float = 0.0,
+        step: int = 1,
     ) -> None:
-        self._n_rows, self._n_parts = n_rows, n_parts
+        self._n_rows, self._n_parts, self._step = n_rows, n_parts, step
         self._ahead = min(ahead, MOST_AHEAD)
         self._apart: dict[tuple[Interval, ...], int] = {}
         self._places = sorted(places)
@@ -93,7 +97,7 @@ class Cutter:
         match call.function:
             case "take" | "put":
                 return self._indexed(call)
-            case "dot" | np.matmul if call.out.ndim == call.inputs[0].ndim == 2:
+            case "dot" | np.matmul if is_product(call):
                 return self._product(call)
             case "dot" if call.out.ndim == 1 and call.inputs[0].ndim == 2:
                 return self._product(call)
@@ -117,12 +121,8 @@ class Cutter:
         """The slices of so many rows that make the parts; only one if there are too few."""
         n = self._n_parts if rows >= 2 * self._n_parts else 1
         times, rest = divmod(rows, self._n_rows)  # rows of a sample, such as steps or pixels
-        unit, times = (rows, 1) if rest else (self._n_rows, times)
-        bounds = [unit * k // n for k in range(n + 1)]
-        if self._ahead and n > 1 and unit >= 2 * n * EDGE:
-            first = round(unit * (1 + (n - 1) * self._ahead) / n / EDGE) * EDGE
-            bounds[1:] = [first + (unit - first) * k // (n - 1) for k in range(n)]
-        return [slice(a * times, b * times) for a, b in pairwise(bounds)]
+        unit, times, step = (rows, 1, rows_at_once()) if rest else (self._n_rows, times, self._step)
+        return [slice(a * times, b * times) for a, b in pairwise(cut(unit, n, step, self._ahead))]
 
     def _along(self, A: Array) -> int:
         """The axis of an array along which the samples lie: the first, or else the second."""
@@ -223,6 +223,44 @@ class Cutter:
         if len(parts) > 1 and same_bits(call.function, layout(A), layout(B), sizes, ways):
             return _pieces(parts)
         return [whole(call)]
+
+
+def cut(rows: int, n: int, step: int, ahead: float) -> list[int]:
+    """Where n parts of so many rows begin and end: equal ones if there are few for such steps."""
+    if not (ahead or step > 1) or n == 1 or rows < 2 * n * step:
+        return [rows * k // n for k in range(n + 1)]
+    steps = -(-rows // step)
+    first = round(steps * (1 + (n - 1) * ahead) / n)
+    return [0, *((first + (steps - first) * k // (n - 1)) * step for k in range(n - 1)), rows]
+
+
+def best_step(calls: Iterable[Call], rows: int, n: int, ahead: float) -> int:
+    """The step with which the products of a training step are cut best, on paper.
+
+    BLAS computes some rows at once. Of a product of many rows for each sample, such as its steps or
+    pixels, that allows for parts of more numbers of samples than of one with a row for each.
+    """
+    edge = rows_at_once()
+    found = [
+        (len(call.out) // rows, seconds(call))
+        for call in calls
+        if is_product(call) and len(call.out) % rows == 0
+    ]
+
+    def cost(step: int) -> float:
+        *bounds, _ = cut(rows, n, step, ahead)
+        largest = max(b - a for a, b in pairwise((*bounds, rows)))
+        return sum(
+            time * (rows if any(bound * times % edge for bound in bounds) else largest)
+            for times, time in found
+        )
+
+    return min(sorted({1, *(edge // gcd(edge, times) for times, _ in found)}), key=cost)
+
+
+def is_product(call: Call) -> bool:
+    """Whether it is a product of matrices, whose bits depend on how BLAS computes its rows."""
+    return call.function in ("dot", np.matmul) and call.out.ndim == call.inputs[0].ndim == 2
 
 
 def _pieces(parts: Iterable[Call]) -> list[Piece]:

@@ -13,15 +13,20 @@ import numpy as np
 
 from backprop.core.types import Array
 from backprop.engine.tape import Call
+from backprop.engine.threads import single_blas_threads
 
 COMPARED = 64
 """How many numbers of every row must agree before two ways to compute them are taken for one.
 
 BLAS may treat a single row at an edge in another way, and even then half of its sums agree."""
 
-TRIED = 320
-"""Rows and columns of a product up to which it is tried whole. Of a larger one as many are tried,
-and what is left over from a multiple of 64: its sums are as long, and its edges as wide."""
+ROWS, COLUMNS = 192, 320
+"""Rows of a part, and columns, up to which a product is tried whole. Of a larger one as many are
+tried, and what is left over from a multiple of 192 or 64: its sums are as long, and its edges as
+wide."""
+
+EDGES = (8, 12, 16, 24, 32, 48)
+"""Rows that BLAS may compute at once."""
 
 Layout = tuple[tuple[int, ...], np.dtype[Any], bool]
 
@@ -32,6 +37,7 @@ def way(A: Array, function: Any) -> Any:
 
 
 @cache
+@single_blas_threads()
 def same_bits(
     function: Any, a: Layout, b: Layout, sizes: tuple[int, ...], names: tuple[Any, ...]
 ) -> bool:
@@ -63,12 +69,26 @@ def same_bits(
     return True
 
 
+@cache
+def rows_at_once() -> int:
+    """The rows that BLAS computes at once: cut at a multiple of them, products keep their bits.
+
+    They are 12 in OpenBLAS for processors with AVX2, and 8 with AVX-512.
+    """
+    factor = (160, 160), np.dtype(np.float32), False
+    for rows in EDGES:
+        sizes = 19 * rows, 19 * rows + 5
+        if same_bits("dot", ((sum(sizes), 160), *factor[1:]), factor, sizes, ("dot", "dot")):
+            return rows
+    return EDGES[0]
+
+
 def _smaller(a: Layout, b: Layout, sizes: tuple[int, ...]) -> tuple[Layout, Layout, Any]:
     """Factors whose product is quicker to try, with sums of the same length."""
     inner = a[0][1]
-    if inner >= 64 and min(sizes) > TRIED // 2:
-        sizes = tuple(TRIED // 2 + size % 64 for size in sizes)
-    columns = tuple(TRIED + n % 64 if inner >= 64 and n > TRIED else n for n in b[0][1:])
+    if inner >= 64 and min(sizes) > ROWS:
+        sizes = tuple(ROWS + size % ROWS for size in sizes)
+    columns = tuple(COLUMNS + n % 64 if inner >= 64 and n > COLUMNS else n for n in b[0][1:])
     return ((sum(sizes), inner), *a[1:]), ((inner, *columns), *b[1:]), sizes
 
 

@@ -13,12 +13,22 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from backprop.core.types import Array
-from backprop.engine.parts import Cutter, Interval, Piece, Place, intervals, seconds, whole
+from backprop.engine.parts import (
+    Cutter,
+    Interval,
+    Piece,
+    Place,
+    best_step,
+    intervals,
+    seconds,
+    whole,
+)
 from backprop.engine.tape import Call
+from backprop.engine.team import team
 
-BEGIN, LATE, WAKE = 10e-6, 25e-6, 25e-6
-"""Seconds until the first thread begins, how much later the others do, and how long it takes to
-wake the first if it had to wait for them."""
+BEGIN = 10e-6
+"""Seconds until the first thread begins; the others begin later, by ``team.lateness()``, in which
+the first wakes as well if it had to wait for them."""
 
 WAIT = 3e-6
 """Seconds that a call waits for Python's lock while other threads make calls, too."""
@@ -155,6 +165,7 @@ def schedule(pieces: Sequence[Piece], n_threads: int) -> list[Section]:
         pieces: The pieces of a step in the order in which one thread would make them.
         n_threads: How many threads there are.
     """
+    late = team.lateness()
     sections: list[Section] = []
     times: list[list[float]] = []
     reads, writes = Memory(), Memory()
@@ -169,7 +180,7 @@ def schedule(pieces: Sequence[Piece], n_threads: int) -> list[Section]:
             section = before.section
         while len(sections) <= section:
             sections.append([[] for _ in range(n_threads)])
-            times.append([LATE * (k > 0) for k in range(n_threads)])
+            times.append([late * (k > 0) for k in range(n_threads)])
         k = min(free, key=times[section].__getitem__)
         sections[section][k].append(piece)
         times[section][k] += piece.seconds
@@ -222,10 +233,11 @@ def shared_out(
         return None
     before, others = hoisted(calls, [each for array in batch for each in intervals(array)])
     # the first thread makes up for the lateness of the others, in two sections of most steps
-    ahead = 0.0 if places else 2 * LATE / alone
+    ahead = 0.0 if places else 2 * team.lateness() / alone
     left = 0.0 if places or alone > 20 * SHORT else SHORT
     for n, short in product(sizes, {0.0, left}):
-        cutter = Cutter(len(batch[0]), n, places, ahead)
+        step = 1 if places else best_step(others, len(batch[0]), n, ahead)
+        cutter = Cutter(len(batch[0]), n, places, ahead, step)
         pieces = [
             piece
             for call in others
@@ -250,14 +262,14 @@ def joined(section: Section, n_threads: int) -> Section:
 
 def duration(sections: Sequence[Section]) -> float:
     """About how many seconds the sections take."""
-    total = 0.0
+    total, late = 0.0, team.lateness()
     for section in sections:
         if sum(map(bool, section)) < 2:
             total += sum(piece.seconds for part in section for piece in part)
             continue
         first, *others = (sum(WAIT + piece.seconds for piece in part) for part in section)
-        last = LATE + max(others)
-        total += BEGIN + (first if first > last else last + WAKE)
+        last = late + max(others)
+        total += BEGIN + (first if first > last else last + late)
     return total
 
 

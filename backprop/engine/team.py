@@ -9,11 +9,15 @@ import contextvars
 import os
 import threading
 from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import Any
 
 Calls = Sequence[Callable[[], Any]]
 
 NOTHING = contextvars.Context()
+
+TRIALS = 24
+"""How often it is tried how late a thread begins; other processes disturb some of them."""
 
 
 class Member:
@@ -79,6 +83,21 @@ class Team:
         """Begins with no threads: those of the parent, and its locks, are not a forked child's."""
         self._free = threading.Lock()
         self._members: list[Member] = []
+        self._lateness = 0.0
+
+    def lateness(self) -> float:
+        """Seconds until a thread that was waiting begins, measured once.
+
+        Where cores are lent it takes several times as long as elsewhere.
+        """
+        if not self._lateness:
+            times = []
+            for _ in range(TRIALS):
+                start = perf_counter()
+                self.make([(), (perf_counter,)])  # begins there, and then wakes this thread
+                times.append((perf_counter() - start) / 2)
+            self._lateness = sorted(times)[TRIALS // 4]
+        return self._lateness
 
     def make(self, parts: Sequence[Calls]) -> None:
         """Makes the calls of each part, in order, each part on a thread of its own.

@@ -170,23 +170,11 @@ def makes_batches(x: Any, y: Any = None) -> bool:
     return callable(x) or isinstance(x, Iterable) or by_number(x)
 
 
-def makes_inputs(x: Any, sample_shape: Shape | None) -> bool:
-    """Whether x makes batches of inputs, or of tuples that begin with them, for ``predict``.
-
-    A list does if its items are such tuples, or arrays of several samples each.
-    """
+def makes_inputs(x: Any) -> bool:
+    """Whether x makes batches of inputs, or is a list of tuples that begin with them."""
     if not isinstance(x, SEQUENCES):
         return makes_batches(x)
-    if not isinstance(x, list | tuple | deque) or not x:
-        return False
-    if all(is_batch(item) for item in x):
-        return True
-    shapes = [shape_of(item) or () for item in x]
-    if min(map(len, shapes)) < 2:
-        return False
-    if sample_shape is not None:
-        return all(shape[1:] == sample_shape for shape in shapes)
-    return len(set(shapes)) > 1
+    return isinstance(x, list | tuple | deque) and bool(x) and all(map(is_batch, x))
 
 
 def is_batch(item: Any) -> bool:

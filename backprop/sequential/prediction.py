@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Sequence
 from copy import deepcopy
 from functools import partial
@@ -60,7 +61,7 @@ def predict(
         size = EVALUATION_BATCH if batch_size is None else check_integer(batch_size, "batch_size")
         items = Items(RowsOnDisk([x], ["x"], size), steps, "x", None, network.input_shape)
         return predict_items(network, items, verbose, callbacks)
-    if not array and (makes_inputs(x, network.input_shape) or are_batches(network, x)):
+    if not array and (makes_inputs(x) or are_batches(network, x)):
         refuse_beside_stream("x", None, batch_size)
         items = Items(x, steps, "x", None, network.input_shape)
         return predict_items(network, items, verbose, callbacks)
@@ -87,13 +88,13 @@ def predict(
 def are_batches(network: Any, x: Any) -> bool:
     """Whether a list of arrays is one of batches, by what the layers take.
 
-    Those of a network that is not built are asked of equal arrays alone.
+    Where a network is not built, they are asked about equal arrays alone: others are batches.
 
     Raises:
         ShapeError: It may be one of samples as well.
     """
     known = network.input_shape
-    first = shape_of(x[0]) if isinstance(x, list | tuple) and x else None
+    first = shape_of(x[0]) if isinstance(x, list | tuple | deque) and x else None
     if first is None or (known is not None and len(first) != len(known) + 1):
         return False  # before many rows are looked at
     shapes = {shape_of(item) for item in x}
@@ -103,14 +104,15 @@ def are_batches(network: Any, x: Any) -> bool:
         rest = {each[1:] for each in shapes if each}
         unequal = len(rest) < len(shapes)  # in their rows alone, as batches may be
         return unequal or all(takes(network.layers, each, known) for each in rest)
-    shape = shapes.pop() if len(shapes) == 1 else None
-    if shape is None or len(shape) < 2:
+    if len(shapes) > 1:
+        return min(len(each or ()) for each in shapes) > 1
+    if len(first) < 2:
         return False
-    samples = not is_sparse(x[0]) and fits(network.layers, shape)
-    batches = is_sparse(x[0]) or fits(network.layers, shape[1:])
+    samples = not is_sparse(x[0]) and fits(network.layers, first)
+    batches = is_sparse(x[0]) or fits(network.layers, first[1:])
     if batches and samples:
         raise ShapeError(
-            f"x is a list of arrays of the shape {shape}, which may be batches or samples, as the "
+            f"x is a list of arrays of the shape {first}, which may be batches or samples, as the "
             f"model is not built yet: pass np.concatenate(x) for batches, or np.stack(x)."
         )
     return batches

@@ -1,5 +1,6 @@
 """Model files: what is saved comes back with the same bits, and nothing else is believed."""
 
+import enum
 import inspect
 import json
 import os
@@ -515,7 +516,9 @@ def test_what_cannot_be_written_down_is_found_when_it_is_saved(path):
         model(Forgetful(2.0)).save(path)
     with pytest.raises(TypeError, match="learning_rate of the optimizer cannot be saved"):
         model(rate=lambda step: 0.1).save(path)
-    for argument in (np.tanh, len, Dense, [].append, np.random.default_rng(0), map(len, [])):
+    member = enum.Enum("Mode", "A B").A
+    others = np.random.default_rng(0), map(len, []), member
+    for argument in (np.tanh, len, Dense, [].append, *others):
         with pytest.raises(TypeError, match="k of Scale 'scale_1' cannot be saved: it holds"):
             model(Scale(argument)).save(path)
     assert path.read_bytes() == before

@@ -60,6 +60,13 @@ def holds_only(value: object, kinds: tuple[type, ...]) -> bool:
     return isinstance(value, kinds)
 
 
+def is_still(before: object, now: object) -> bool:
+    """Whether a setting is the same object, or the same number."""
+    return before is now or (
+        holds_only(before, SIMPLE) and holds_only(now, SIMPLE) and bool(before == now)
+    )
+
+
 def as_tuples(value: object) -> Any:
     """The value as it is now: tuples in the place of lists, which may be written into."""
     return tuple(map(as_tuples, value)) if isinstance(value, tuple | list) else value

@@ -9,6 +9,7 @@ the package and in ``custom_objects``, nowhere else.
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from enum import Enum
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
@@ -76,11 +77,17 @@ def describe(value: Any, what: str, known: dict[str, Any]) -> Any:
         return {FUNCTION: value.__name__}
     if isinstance(
         value,
-        FunctionType | BuiltinFunctionType | MethodType | np.ufunc | np.random.Generator | type,
+        FunctionType
+        | BuiltinFunctionType
+        | MethodType
+        | np.ufunc
+        | np.random.Generator
+        | Enum
+        | type,
     ):
         raise TypeError(
-            f"{what} cannot be saved: it holds {value!r}. Write a function with a name, or an "
-            f"object that keeps its arguments."
+            f"{what} cannot be saved: it holds {value!r}. Write a number or text, a function with "
+            f"a name, or an object that keeps its arguments."
         )
     return call_of(value, what, known)
 

@@ -41,7 +41,7 @@ from backprop.training import History
 if TYPE_CHECKING:
     from backprop.experiments import cross_validate, fit_many, learning_rate_range, search
 else:
-    __getattr__, __dir__ = lazy_names(
+    __getattr__, __dir__, _ = lazy_names(
         __name__, experiments=["cross_validate", "fit_many", "learning_rate_range", "search"]
     )
 

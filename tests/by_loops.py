@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core import grids
+
 Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
 
@@ -88,3 +90,16 @@ def painted(X: Array, W: Array, strides: Pair = (1, 1), dilation: Pair = (1, 1))
         row, column = h * strides[0] + i * dilation[0], w * strides[1] + j * dilation[1]
         Z[n, row, column, o] += X[n, h, w, c] * W[i, j, o, c]
     return Z
+
+
+def assert_same_in_blocks(make: Any, X: Array, limit: int, monkeypatch: Any) -> None:
+    """Outputs and gradients do not depend on how many bytes of columns are there at a time."""
+    results = []
+    for most in (grids.COLUMNS_BYTES, limit):
+        monkeypatch.setattr(grids, "COLUMNS_BYTES", most)
+        layer = make()
+        Z = layer.forward(X, training=True)
+        dX = layer.backward(np.random.default_rng(1).standard_normal(Z.shape))
+        results.append([Z, layer.forward(X), dX, *(p.gradient for p in layer.parameters)])
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)

@@ -27,7 +27,7 @@ from backprop.layers import Dense, Layer, Softmax, Tanh
 
 LAYER_METHODS = ("backward", "unstretch", "unstandardize", "unpool", "change_back", "f_prime")
 LAYER_METHODS += ("backward_steps", "back_after", "back_before", "slopes", "in_keras_order")
-LAYER_METHODS += ("parts_of", "slope_with_options")
+LAYER_METHODS += ("parts_of", "delta_of", "slope_with_options")
 LAYER_METHODS += ("weighted_sum", "hand_out")
 LOSS_METHODS = ("backward", "gradient", "logit_gradient")
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from onnx_cases import FILES, Array, Expressed, NodeCase
+from onnx_cases import FILES, Expressed, NodeCase
+from published import channels_last
 
 from backprop import layers
 from backprop.core.windows import windows
@@ -18,11 +19,6 @@ FILES["InstanceNormalization"] = "instance_normalization"
 
 ABOVE = 1000.0
 """More than the inputs of all cases lie below 0, so that zeros are never the largest."""
-
-
-def channels_last(A: Array) -> Array:
-    """(N, C, …) as (N, …, C)."""
-    return np.moveaxis(A, 1, -1)
 
 
 def attributes(case: NodeCase, *known: str) -> dict[str, Any]:

@@ -35,3 +35,8 @@ def activation(source: str, name: str) -> list[np.ndarray[Any, Any]]:
     v = published(file, name)
     v |= published(file, "x") if source == "torch" else {}
     return [v[key] for key in ("x", "value", "grad")]
+
+
+def channels_last(A: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """(N, C, …) as (N, …, C)."""
+    return np.ascontiguousarray(np.moveaxis(A, 1, -1))

@@ -4,13 +4,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from by_loops import convolved
+from by_loops import assert_same_in_blocks, convolved
 from derivatives import assert_exact_gradients
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import backprop as bp
-from backprop.core import grids
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.layers import Conv1D, Conv2D, Dense, Flatten, Input, ReLU, Softmax
 
@@ -138,15 +137,7 @@ def test_backward_is_the_exact_derivative(kind, shape, arguments, n, rng) -> Non
 @pytest.mark.parametrize("limit", [1, 700])
 def test_blocks_of_any_size_give_the_same(kind, shape, arguments, limit, rng, monkeypatch) -> None:
     X = rng.standard_normal((5, *shape))
-    results = []
-    for most in (grids.COLUMNS_BYTES, limit):
-        monkeypatch.setattr(grids, "COLUMNS_BYTES", most)
-        layer = made(kind, shape, arguments)
-        Z = layer.forward(X, training=True)
-        delta = np.random.default_rng(1).standard_normal(Z.shape)
-        results.append([Z, layer.forward(X), layer.backward(delta), layer.dW])
-    for one, other in zip(*results, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
+    assert_same_in_blocks(lambda: made(kind, shape, arguments), X, limit, monkeypatch)
 
 
 def test_a_causal_output_sees_nothing_later(rng) -> None:

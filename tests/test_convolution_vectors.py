@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from published import arrays_of
+from published import arrays_of, channels_last
 
 from backprop.layers import (
     Chain,
@@ -39,10 +39,6 @@ CASES = {
     "convtranspose2d": lambda: [Conv2DTranspose(4, 3, 2), Cropping2D(((1, 0), (1, 0)))],
 }
 """The layers that compute each case: see the calls in the vectors' index."""
-
-
-def channels_last(A: Array) -> Array:
-    return np.moveaxis(A, 1, -1)
 
 
 def as_kernel(W: Array, layer: Layer) -> Array:

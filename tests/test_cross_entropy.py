@@ -122,7 +122,7 @@ def test_predictions_that_are_no_probabilities(make, bad):
     prediction[1, 2] = bad
     target = np.array([0, 1]) if make is SparseCategoricalCrossentropy else np.eye(3)[:2]
     layer = "Sigmoid" if make is BinaryCrossentropy else "Softmax"
-    with pytest.raises(ValueError, match=rf"between 0 and 1.*{layer}\(\).*from_logits=True"):
+    with pytest.raises(ValueError, match=rf"must be probabilities.*{layer}\(\).*from_logits=True"):
         make().forward(prediction, target)
     make(from_logits=True).forward(prediction, target)
 
@@ -166,25 +166,6 @@ def test_class_indices_given_to_the_categorical_loss(target):
 # ------------------------------------------------------------------------- published numbers
 
 
-@pytest.mark.parametrize(
-    ("name", "loss"),
-    [
-        ("bce_prob", BinaryCrossentropy()),
-        ("bce_logits", BinaryCrossentropy(from_logits=True)),
-        ("bce_logits_extreme", BinaryCrossentropy(from_logits=True)),
-        ("cce_logits_onehot", CategoricalCrossentropy(from_logits=True)),
-        ("cce_logits_soft", CategoricalCrossentropy(from_logits=True)),
-        ("scce_logits", SparseCategoricalCrossentropy(from_logits=True)),
-        ("scce_logits_extreme", SparseCategoricalCrossentropy(from_logits=True)),
-    ],
-)
-def test_values_of_pytorch(name, loss):
-    v = published("losses.npz", name)
-    value, delta = train(loss, v["x"], v["t"])
-    assert value == pytest.approx(float(v["value_mean"]), rel=1e-12)
-    np.testing.assert_allclose(delta, v["grad_mean"], rtol=1e-12, atol=1e-16)
-
-
 def test_pytorch_does_not_normalise_probabilities():
     """So its gradient by p lacks the constant Σ_k y_k of each row, here 1/N; the value is ours."""
     v = published("losses.npz", "cce_prob")
@@ -210,29 +191,10 @@ def test_loss_of_a_probability_of_88_percent():
     assert value == pytest.approx(float(v["value"]), rel=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("name", "loss"),
-    [
-        ("BinaryCrossentropy", BinaryCrossentropy()),
-        ("BinaryCrossentropy_logits", BinaryCrossentropy(from_logits=True)),
-        ("CategoricalCrossentropy", CategoricalCrossentropy()),
-        ("CategoricalCrossentropy_logits", CategoricalCrossentropy(from_logits=True)),
-        ("CategoricalCrossentropy_sw", CategoricalCrossentropy()),
-        ("SparseCategoricalCrossentropy", SparseCategoricalCrossentropy()),
-        ("SparseCategoricalCrossentropy_logits", SparseCategoricalCrossentropy(from_logits=True)),
-    ],
-)
-def test_values_of_keras(name, loss):
-    v = published("keras_losses.npz", name)
-    value, delta = train(loss, v["x"], v["t"], v.get("sample_weight"))
-    assert value == pytest.approx(float(v["value"]), rel=1e-12)
-    np.testing.assert_allclose(delta, v["grad"], rtol=1e-12, atol=1e-16)
-
-
 def test_rows_are_normalised_as_in_keras():
     """Keras's rows sum to 1.7 and reach 1.67, which we refuse; half of them is the same loss."""
     v = published("keras_losses.npz", "CategoricalCrossentropy_unnormalised")
-    with pytest.raises(ValueError, match="between 0 and 1"):
+    with pytest.raises(ValueError, match="must be probabilities"):
         CategoricalCrossentropy().forward(v["x"], v["t"])
     for loss, t in (
         (CategoricalCrossentropy(), v["t"]),

@@ -338,10 +338,12 @@ class ForgetsTheGradient(Layer):
 
 def test_a_layer_that_returns_nothing_is_named():
     """Layers before one without ∂E/∂X never learnt, and nobody said so."""
-    with pytest.raises(TypeError, match=r"ForgetsTheOutputs.*\.forward returned None"):
+    with pytest.raises(
+        TypeError, match=r"ForgetsTheOutputs.*\.forward must return .* returned None"
+    ):
         bp.inspection.check_layer(ForgetsTheOutputs(), (3,))
     for layer, words in (
-        (ForgetsTheOutputs(), r"'forgets_the_outputs_1'\.forward returned None"),
+        (ForgetsTheOutputs(), r"'forgets_the_outputs_1'\.forward must return .* returned None"),
         (ForgetsTheGradient(), r"'forgets_the_gradient_1'\.backward returned None.* need ∂E/∂X"),
         (Chain([ForgetsTheGradient()]), r"'chain_1'\.backward returned None"),
         (Chain([Dense(3), ForgetsTheGradient()]), r"'forgets_the_gradient_1'\.backward returned"),

@@ -1,4 +1,4 @@
-"""The later losses against published numbers, at their kinks and at their extremes.
+"""The losses against published numbers, at their kinks and at their extremes.
 
 The vectors in ``data/`` come from PyTorch 2.13 and Keras 3.15 in float64. Where the two differ we
 follow Keras.
@@ -8,12 +8,10 @@ import math
 
 import numpy as np
 import pytest
-from derivatives import derivative, relative_error
 from loss_cases import train
 from published import published
 
-from backprop import Sequential, losses
-from backprop.core.errors import ShapeError
+from backprop import Sequential
 from backprop.layers import Dense, Exponential, Sigmoid, Softmax
 from backprop.losses import (
     BinaryCrossentropy,
@@ -22,6 +20,7 @@ from backprop.losses import (
     CategoricalFocalCrossentropy,
     CategoricalHinge,
     CosineSimilarity,
+    HalfSquaredError,
     Hinge,
     Huber,
     KLDivergence,
@@ -51,11 +50,30 @@ KERAS = [
     ("Hinge_labels01", Hinge()),
     ("SquaredHinge", SquaredHinge()),
     ("CategoricalHinge", CategoricalHinge()),
+    ("MeanSquaredError", MeanSquaredError()),
+    ("MeanSquaredError_sw", MeanSquaredError()),
+    ("BinaryCrossentropy", BinaryCrossentropy()),
+    ("BinaryCrossentropy_logits", BinaryCrossentropy(from_logits=True)),
+    ("CategoricalCrossentropy", CategoricalCrossentropy()),
+    ("CategoricalCrossentropy_logits", CategoricalCrossentropy(from_logits=True)),
+    ("CategoricalCrossentropy_sw", CategoricalCrossentropy()),
+    ("SparseCategoricalCrossentropy", SparseCategoricalCrossentropy()),
+    ("SparseCategoricalCrossentropy_logits", SparseCategoricalCrossentropy(from_logits=True)),
     ("BinaryCrossentropy_ls0.1", BinaryCrossentropy(label_smoothing=0.1)),
     ("CategoricalCrossentropy_ls0.1", CategoricalCrossentropy(label_smoothing=0.1)),
 ]
 
 TORCH = [
+    ("mse", MeanSquaredError()),
+    ("mse_sample_weight", MeanSquaredError()),
+    ("quadratic_half", HalfSquaredError()),
+    ("bce_prob", BinaryCrossentropy()),
+    ("bce_logits", BinaryCrossentropy(from_logits=True)),
+    ("bce_logits_extreme", BinaryCrossentropy(from_logits=True)),
+    ("cce_logits_onehot", CategoricalCrossentropy(from_logits=True)),
+    ("cce_logits_soft", CategoricalCrossentropy(from_logits=True)),
+    ("scce_logits", SparseCategoricalCrossentropy(from_logits=True)),
+    ("scce_logits_extreme", SparseCategoricalCrossentropy(from_logits=True)),
     ("mae", MeanAbsoluteError()),
     ("mae_ties", MeanAbsoluteError()),
     ("rmse", RootMeanSquaredError()),
@@ -75,15 +93,15 @@ def test_values_and_gradients_of_keras(name, loss):
     v = published("keras_losses.npz", name)
     value, delta = train(loss, v["x"], v["t"], v.get("sample_weight"))
     assert value == pytest.approx(float(v["value"]), rel=1e-12)
-    np.testing.assert_allclose(delta, v["grad"], rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(delta, v["grad"], rtol=1e-12, atol=1e-16)
 
 
 @pytest.mark.parametrize(("name", "loss"), TORCH, ids=lambda x: str(x))
 def test_values_and_gradients_of_torch(name, loss):
     v = published("losses.npz", name)
-    value, delta = train(loss, v["x"], v["t"])
+    value, delta = train(loss, v["x"], v["t"], v.get("sample_weight"))
     assert value == pytest.approx(float(v["value_mean"]), rel=1e-12)
-    np.testing.assert_allclose(delta, v["grad_mean"], rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(delta, v["grad_mean"], rtol=1e-12, atol=1e-16)
 
 
 def test_poisson_of_torch():
@@ -95,75 +113,6 @@ def test_poisson_of_torch():
     delta += v["t"] * (1 / ours - 1 / theirs) / delta.size
     assert value == pytest.approx(float(v["value_mean"]), rel=1e-12)
     np.testing.assert_allclose(delta, v["grad_mean"], rtol=1e-12, atol=1e-12)
-
-
-# ---------------------------------------------------------------------------- derivatives
-
-
-def away_from_kinks(rng, n, k):
-    """Errors that keep away from 0 and ±1, the kinks of all losses on differences."""
-    D = rng.uniform(0.1, 0.9, (n, k)) + rng.integers(0, 3, (n, k))
-    return D * rng.choice([-1, 1], (n, k))
-
-
-def differences(rng, n, k):
-    y = rng.standard_normal((n, k))
-    return y + away_from_kinks(rng, n, k), y
-
-
-def signs(rng, n, k):
-    y = rng.choice([-1.0, 1.0], (n, k))
-    return y + away_from_kinks(rng, n, k), y
-
-
-def bits(rng, n, k):
-    return rng.standard_normal((n, k)), rng.choice([0.0, 1.0], (n, k))
-
-
-def classes(rng, n, k):
-    return rng.standard_normal((n, k)), np.eye(k)[rng.integers(0, k, n)]
-
-
-def counts(rng, n, k):
-    return rng.uniform(0.1, 4, (n, k)), rng.poisson(2.0, (n, k)).astype(float)
-
-
-def distributions(rng, n, k):
-    P, Y = rng.uniform(0.1, 1, (2, n, k))
-    Y[0, 0] = 0
-    return P / P.sum(axis=1, keepdims=True), Y / Y.sum(axis=1, keepdims=True)
-
-
-DERIVATIVES = [
-    (RootMeanSquaredError(), differences),
-    (MeanAbsoluteError(), differences),
-    (Huber(), differences),
-    (Huber(2.0), differences),
-    (LogCosh(), differences),
-    (CosineSimilarity(), differences),
-    (Poisson(), counts),
-    (KLDivergence(), distributions),
-    (Hinge(), signs),
-    (SquaredHinge(), signs),
-    (CategoricalHinge(), classes),
-    (BinaryCrossentropy(label_smoothing=0.2), distributions),
-    (BinaryCrossentropy(from_logits=True, label_smoothing=0.2), bits),
-    (CategoricalCrossentropy(label_smoothing=0.2), distributions),
-    (CategoricalCrossentropy(from_logits=True, label_smoothing=0.2), classes),
-]
-
-
-@pytest.mark.parametrize(
-    ("loss", "draw"), DERIVATIVES, ids=lambda x: getattr(x, "__name__", repr(x))
-)
-@pytest.mark.parametrize("weighted", [False, True])
-def test_backward_is_the_exact_derivative(loss, draw, weighted, rng):
-    prediction, target = draw(rng, 7, 3)
-    weight = rng.uniform(0.2, 3, 7) if weighted else None
-    _, delta = train(loss, prediction, target, weight)
-    expected = derivative(lambda: loss.forward(prediction, target, weight), prediction)
-    assert relative_error(delta, expected) < 1e-7
-    assert np.abs(delta).max() > 0
 
 
 # -------------------------------------------------------------------- root mean squared error
@@ -284,7 +233,7 @@ def test_poisson_at_rate_0_is_finite():
 
 
 def test_poisson_refuses_negative_rates_and_counts():
-    with pytest.raises(ValueError, match=r"rates and must not be negative, but one is -0\.5"):
+    with pytest.raises(ValueError, match=r"predictions must be numbers from 0 on.*-0\.5 to 1: end"):
         Poisson().forward(np.array([[-0.5, 1]]), np.ones((1, 2)))
     with pytest.raises(ValueError, match=r"targets are counts, but one is -1"):
         Poisson().forward(np.ones((1, 2)), np.array([[-1.0, 1]]))
@@ -319,7 +268,7 @@ def test_kl_divergence_refuses_what_is_no_probability():
     with pytest.raises(ValueError, match=r"predictions must be probabilities.*-1 to 2.*Softmax"):
         KLDivergence().forward(np.array([[-1.0, 2.0]]), P)
     for bad in ([[-0.5, 1.0]], [[0.5, 1.5]]):
-        with pytest.raises(ValueError, match=r"targets must be probabilities"):
+        with pytest.raises(ValueError, match=r"targets are probabilities"):
             KLDivergence().forward(P, np.array(bad))
 
 
@@ -428,32 +377,3 @@ def test_label_smoothing_below_0_or_from_1_on(kind, bad):
 def test_sparse_targets_have_no_label_smoothing():
     with pytest.raises(TypeError, match="label_smoothing"):
         SparseCategoricalCrossentropy(label_smoothing=0.1)
-
-
-# -------------------------------------------------------------------------------- names
-
-
-def test_losses_by_keras_names():
-    for name, kind in {
-        "rmse": RootMeanSquaredError,
-        "root_mean_squared_error": RootMeanSquaredError,
-        "mae": MeanAbsoluteError,
-        "mean_absolute_error": MeanAbsoluteError,
-        "huber": Huber,
-        "log_cosh": LogCosh,
-        "logcosh": LogCosh,
-        "cosine_similarity": CosineSimilarity,
-        "poisson": Poisson,
-        "kld": KLDivergence,
-        "kl_divergence": KLDivergence,
-        "hinge": Hinge,
-        "squared_hinge": SquaredHinge,
-        "categorical_hinge": CategoricalHinge,
-    }.items():
-        assert type(losses.get(name)) is kind
-
-
-@pytest.mark.parametrize("kind", [CategoricalHinge, KLDivergence, CosineSimilarity, Poisson])
-def test_class_indices_are_not_broadcast(kind):
-    with pytest.raises(ShapeError, match="targets have the shape"):
-        kind().forward(np.full((5, 3), 0.3), np.zeros(5, int))

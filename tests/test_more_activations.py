@@ -12,6 +12,7 @@ from backprop import Sequential
 from backprop.core.errors import ShapeError
 from backprop.layers import (
     CELU,
+    GELU,
     GLU,
     Conv2D,
     Dense,
@@ -158,3 +159,12 @@ def test_options_of_relu_may_be_set_before_it_is_built():
     Z = np.array([[10.0, 3.0, -2.0]])
     np.testing.assert_array_equal(layer.forward(Z, training=True), [[6.0, 3.0, -1.0]])
     np.testing.assert_array_equal(layer.backward(np.ones((1, 3))), [[0.0, 1.0, 0.5]])
+
+
+def test_the_formula_of_gelu_is_the_one_that_it_computes_by():
+    layer = GELU()
+    layer.build((3,))
+    for approximate in (True, False):
+        layer.approximate = approximate
+        made = GELU(approximate)
+        assert (layer.definition, layer.slope) == (made.definition, made.slope)

@@ -12,7 +12,7 @@ from loss_cases import train
 from published import published
 from scipy.stats import norm
 
-from backprop import Sequential, load_model, losses
+from backprop import Sequential, load_model
 from backprop.core.errors import ShapeError
 from backprop.layers import Dense, Input, Sigmoid, Softmax
 from backprop.losses import (
@@ -66,21 +66,6 @@ def test_values_and_gradients_of_keras(name, weighted):
     value, delta = train(KERAS[name], v["x"], v["t"], v.get("w"))
     assert value == pytest.approx(float(v["value"]), rel=1e-7)
     np.testing.assert_allclose(delta, v["grad"], rtol=1e-6, atol=1e-8 * np.abs(v["grad"]).max())
-
-
-def test_strings():
-    for name in losses.__all__:
-        if name not in ("Loss", "CrossEntropy", "Formula", "get"):
-            assert type(losses.get(name)).__name__ == name
-    for name, kind in {
-        "MSE": losses.MeanSquaredError,
-        "mape": MeanAbsolutePercentageError,
-        "MSLE": MeanSquaredLogarithmicError,
-        "KLD": losses.KLDivergence,
-        "dice": Dice,
-        "categorical_focal_crossentropy": CategoricalFocalCrossentropy,
-    }.items():
-        assert type(losses.get(name)) is kind
 
 
 # --------------------------------------------------------------------------------------- focal

@@ -8,6 +8,9 @@ EQUIVALENT = {
     "Dense.backward: not transposed: `self.dW = self.X.T @ rows`": (
         "runs on sparse inputs only; test_sparse_inputs.py compares these with dense ones"
     ),
+    "Joined.delta_of: another comparison: `D *= np.greater(outputs[b], other) if c < b": (
+        "of equal numbers alone, which test_blocks.py has"
+    ),
     "Masking.backward: another function": "random numbers have no padded step, and δ/1 = δ",
     "PReLU.f_prime": "f(z) = z f′(z) calls it: value and slope change together",
     "Hinge.gradient: another operator: `G *= T` -> `G /= T`": "t is −1 or 1, and so 1/t = t",

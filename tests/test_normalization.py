@@ -1,16 +1,36 @@
+"""Normalisation against published numbers, moving averages, freezing, memory."""
+
 from typing import Any
 
 import numpy as np
 import pytest
 from derivatives import derivative, relative_error
 from measuring import peak_of_a_step
-from published import arrays_of
+from published import channels_last, published
 
 import backprop as bp
-from backprop.layers import BatchNormalization, Dense, Input, LayerNormalization
+from backprop.layers import (
+    BatchNormalization,
+    Dense,
+    GroupNormalization,
+    Input,
+    LayerNormalization,
+    RMSNormalization,
+)
 
 Array = np.ndarray[Any, Any]
-VECTORS = arrays_of("layers.npz")
+
+PYTORCH = [
+    (BatchNormalization(), "layers.npz", "bn1d_train", np.asarray),
+    (BatchNormalization(), "layers.npz", "bn1d_zero_variance", np.asarray),
+    (BatchNormalization(), "layers_images.npz", "bn2d_train", channels_last),
+    (LayerNormalization(epsilon=1e-5), "layers.npz", "ln_lastaxis", np.asarray),
+    (LayerNormalization(epsilon=1e-3), "layers.npz", "ln_eps1e-3", np.asarray),
+    (LayerNormalization([-2, -1]), "layers_images.npz", "ln_two_axes", np.asarray),
+    (LayerNormalization((2, 1)), "layers_images.npz", "ln_two_axes", np.asarray),
+    (GroupNormalization(2), "layers_images.npz", "groupnorm_2", channels_last),
+    (RMSNormalization(), "attention.npz", "rmsnorm", np.asarray),
+]
 
 
 def built(layer: Any, n: int, dtype: str = "float64") -> Any:
@@ -18,37 +38,39 @@ def built(layer: Any, n: int, dtype: str = "float64") -> Any:
     return layer
 
 
-def check_against_vectors(layer: Any, case: str) -> None:
-    """PyTorch's output and gradients of Σ y · upstream."""
-    built(layer, VECTORS[f"{case}/in_x"].shape[-1])
-    layer.gamma, layer.beta = VECTORS[f"{case}/param_weight"], VECTORS[f"{case}/param_bias"]
-    Y = layer.forward(VECTORS[f"{case}/in_x"], training=True)
-    assert np.allclose(Y, VECTORS[f"{case}/y"], rtol=1e-12, atol=1e-12)
-    dX = layer.backward(VECTORS[f"{case}/upstream"])
-    assert np.allclose(dX, VECTORS[f"{case}/grad_in_x"], rtol=1e-11, atol=1e-12)
-    assert np.allclose(layer.dgamma, VECTORS[f"{case}/grad_param_weight"], rtol=1e-12, atol=1e-12)
-    assert np.allclose(layer.dbeta, VECTORS[f"{case}/grad_param_bias"], rtol=1e-12, atol=1e-12)
+@pytest.mark.parametrize(("layer", "file", "case", "order"), PYTORCH)
+def test_outputs_and_gradients_are_those_of_pytorch(layer, file, case, order) -> None:
+    """The gradients are those of Σ y · upstream."""
+    v = published(file, case)
+    X, Y, upstream, dX = (order(v[name]) for name in ("in_x", "y", "upstream", "grad_in_x"))
+    layer.build(X.shape[1:], dtype="float64")
+    layer.gamma = v["param_weight"]
+    if "param_bias" in v:
+        layer.beta = v["param_bias"]
+    near = {"rtol": 1e-11, "atol": 1e-12}
+    np.testing.assert_allclose(layer.forward(X, training=True), Y, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(layer.backward(upstream), dX, **near)
+    np.testing.assert_allclose(layer.dgamma, v["grad_param_weight"], rtol=1e-12, atol=1e-12)
+    if "param_bias" in v:
+        np.testing.assert_allclose(layer.dbeta, v["grad_param_bias"], rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("case", ["bn1d_train", "bn1d_zero_variance"])
-def test_batch_normalization_equals_pytorch_in_training(case: str) -> None:
-    check_against_vectors(BatchNormalization(), case)
-
-
-@pytest.mark.parametrize(("case", "epsilon"), [("ln_lastaxis", 1e-5), ("ln_eps1e-3", 1e-3)])
-def test_layer_normalization_equals_pytorch(case: str, epsilon: float) -> None:
-    check_against_vectors(LayerNormalization(epsilon=epsilon), case)
-
-
-def test_the_moving_averages_are_those_of_keras() -> None:
-    layer = built(BatchNormalization(), 4)
-    layer.gamma, layer.beta = VECTORS["bn1d_running/gamma"], VECTORS["bn1d_running/beta"]
-    for k, X in enumerate(VECTORS["bn1d_running/x"]):
-        Y = layer.forward(X, training=True)
-        assert np.allclose(Y, VECTORS["bn1d_running/y"][k], rtol=1e-12, atol=1e-12)
-        mean, variance = layer.moving_mean, layer.moving_variance
-        assert np.allclose(mean, VECTORS["bn1d_running/keras_moving_mean"][k], rtol=1e-12)
-        assert np.allclose(variance, VECTORS["bn1d_running/keras_moving_var"][k], rtol=1e-12)
+@pytest.mark.parametrize(
+    ("momentum", "file", "case", "order"),
+    [
+        (0.99, "layers.npz", "bn1d_running", np.asarray),
+        (0.9, "layers_images.npz", "bn2d_running", channels_last),
+    ],
+)
+def test_the_moving_averages_are_those_of_keras(momentum, file, case, order) -> None:
+    v, layer = published(file, case), BatchNormalization(momentum=momentum)
+    layer.build(order(v["x"][0]).shape[1:], dtype="float64")
+    layer.gamma, layer.beta = v["gamma"], v["beta"]
+    for k, X in enumerate(v["x"]):
+        Y, expected = layer.forward(order(X), training=True), order(v["y"][k])
+        np.testing.assert_allclose(Y, expected, rtol=1e-11, atol=1e-12)
+        np.testing.assert_allclose(layer.moving_mean, v["keras_moving_mean"][k], rtol=1e-11)
+        np.testing.assert_allclose(layer.moving_variance, v["keras_moving_var"][k], rtol=1e-11)
 
 
 def test_inference_uses_the_moving_averages_and_changes_nothing(rng: np.random.Generator) -> None:

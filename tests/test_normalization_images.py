@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import pytest
 from derivatives import derivative, relative_error
-from published import arrays_of
 
 import backprop as bp
 from backprop.core import functional
@@ -13,49 +12,11 @@ from backprop.core.errors import ShapeError
 from backprop.layers import BatchNormalization, GroupNormalization, LayerNormalization
 
 Array = np.ndarray[Any, Any]
-VECTORS = arrays_of("layers_images.npz")
-
-
-def channels_last(A: Array) -> Array:
-    """(N, C, H, W) as (N, H, W, C)."""
-    return np.ascontiguousarray(np.moveaxis(A, 1, -1))
 
 
 def built(layer: Any, shape: tuple[int, ...], dtype: str = "float64") -> Any:
     layer.build(shape, np.random.default_rng(0), dtype)
     return layer
-
-
-@pytest.mark.parametrize(
-    ("make", "case", "order"),
-    [
-        (BatchNormalization, "bn2d_train", channels_last),
-        (lambda: GroupNormalization(2), "groupnorm_2", channels_last),
-        (lambda: LayerNormalization([-2, -1]), "ln_two_axes", np.asarray),
-        (lambda: LayerNormalization((2, 1)), "ln_two_axes", np.asarray),
-    ],
-)
-def test_it_equals_pytorch(make: Any, case: str, order: Any) -> None:
-    """PyTorch's output and gradients of Σ y · upstream."""
-    X, upstream = order(VECTORS[f"{case}/in_x"]), order(VECTORS[f"{case}/upstream"])
-    layer = built(make(), X.shape[1:])
-    layer.gamma, layer.beta = VECTORS[f"{case}/param_weight"], VECTORS[f"{case}/param_bias"]
-    assert np.allclose(layer.forward(X, training=True), order(VECTORS[f"{case}/y"]), rtol=1e-11)
-    dX = layer.backward(upstream)
-    assert np.allclose(dX, order(VECTORS[f"{case}/grad_in_x"]), rtol=1e-10, atol=1e-12)
-    assert np.allclose(layer.dgamma, VECTORS[f"{case}/grad_param_weight"], rtol=1e-11, atol=1e-12)
-    assert np.allclose(layer.dbeta, VECTORS[f"{case}/grad_param_bias"], rtol=1e-11, atol=1e-12)
-
-
-def test_the_moving_averages_of_images_are_those_of_keras() -> None:
-    layer = built(BatchNormalization(momentum=0.9), (5, 5, 3))
-    layer.gamma, layer.beta = VECTORS["bn2d_running/gamma"], VECTORS["bn2d_running/beta"]
-    for k, X in enumerate(VECTORS["bn2d_running/x"]):
-        Y = layer.forward(channels_last(X), training=True)
-        assert np.allclose(Y, channels_last(VECTORS["bn2d_running/y"][k]), rtol=1e-11)
-        mean, variance = layer.moving_mean, layer.moving_variance
-        assert np.allclose(mean, VECTORS["bn2d_running/keras_moving_mean"][k], rtol=1e-11)
-        assert np.allclose(variance, VECTORS["bn2d_running/keras_moving_var"][k], rtol=1e-11)
 
 
 @pytest.mark.filterwarnings("ignore:GroupNormalization.* normalises single numbers")

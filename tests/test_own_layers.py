@@ -110,17 +110,14 @@ class OwnBackward(Own):
 
 
 DELTAS = {
-    "a column less": (
-        lambda delta: delta[:, :4],
-        r"shape \(\d+, 4\), but its inputs .* \(\d+, 5\)",
-    ),
-    "a row": (lambda delta: delta[:1], r"shape \(1, 5\), but its inputs"),
-    "an axis more": (lambda delta: delta[..., None], r"shape \(\d+, 5, 1\), but its inputs"),
-    "a list": (lambda delta: delta.tolist(), "an array of floats, but it returned"),
-    "a number": (lambda delta: delta.sum(), "an array of floats, but it returned"),
-    "text": (lambda delta: delta.astype(str), "an array of floats, but it returned"),
-    "complex": (lambda delta: delta * 1j, "an array of floats, but it returned"),
-    "masked": (lambda delta: np.ma.masked_less(delta, 0), "an array of floats, but it returned"),
+    "a column less": (lambda delta: delta[:, :4], r"shape \(\d+, 4\)"),
+    "a row": (lambda delta: delta[:1], r"shape \(1, 5\)"),
+    "an axis more": (lambda delta: delta[..., None], r"shape \(\d+, 5, 1\)"),
+    "a list": (lambda delta: delta.tolist(), r"\[\["),
+    "a number": (lambda delta: delta.sum(), r"shape \(\)"),
+    "text": (lambda delta: delta.astype(str), "shape .* dtype <U"),
+    "complex": (lambda delta: delta * 1j, "shape .* dtype complex"),
+    "masked": (lambda delta: np.ma.masked_less(delta, 0), "what is masked"),
 }
 
 
@@ -132,10 +129,11 @@ def test_backward_must_return_a_number_for_each_input(returned, words, verb, beh
     """Else a layer in front would be blamed, one of one's own perhaps compute with it."""
     layer = OwnBackward(returned)
     inner = [copy.deepcopy(each) for each in (*behind, layer)]
+    words = rf"^OwnBackward .*\.backward must return ∂E/∂X in floats, .* it returned {words}"
     model = model_with(block(inner) if block else Chain(inner))
     model.build((None, X.shape[1]))
     before = model.get_weights()
-    with pytest.raises((TypeError, ShapeError), match=rf"^OwnBackward .*\.backward .*{words}"):
+    with pytest.raises((TypeError, ShapeError), match=words):
         VERBS[verb](model)
     for mine, its in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(mine, its)

@@ -8,7 +8,7 @@ import pytest
 from derivatives import derivative_of_samples, relative_error
 from layer_cases import distinct
 from measuring import peak_of_a_step
-from published import arrays_of
+from published import arrays_of, channels_last
 from rows import each
 
 import backprop as bp
@@ -30,11 +30,6 @@ from backprop.layers import (
 
 Array = np.ndarray[Any, Any]
 VECTORS = arrays_of("layers_images.npz")
-
-
-def channels_last(A: Array) -> Array:
-    """(N, C, H, W) as (N, H, W, C)."""
-    return np.ascontiguousarray(np.moveaxis(A, 1, -1))
 
 
 def vectors(case: str) -> list[Array]:

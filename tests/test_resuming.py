@@ -6,12 +6,11 @@ import datetime
 import json
 import os
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from constructors import public_classes
+from programs import run
 from scripts import classes, classifier, line
 
 import backprop as bp
@@ -541,13 +540,7 @@ def test_two_fits_in_two_programs_are_those_in_one(tmp_path):
         second = model.fit(*classes(), 8, epochs=2, verbose=0)
         model.save(tmp_path / "whole.npz")
         expected.append((second.history, (tmp_path / "whole.npz").read_bytes()))
-    folders = [os.path.dirname(__file__), os.path.dirname(os.path.dirname(bp.__file__))]
-    found = subprocess.run(
-        [sys.executable, "-c", SECOND_FIT, *map(str, paths)],
-        check=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(folders)},
-        stdout=subprocess.PIPE,
-    ).stdout.splitlines()
+    found = run("-c", SECOND_FIT, *paths, check=True).stdout.splitlines()
     for path, text, (history, content) in zip(paths, found, expected, strict=True):
         assert json.loads(text) == history
         assert path.read_bytes() == content

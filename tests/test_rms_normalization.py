@@ -1,29 +1,15 @@
-"""RMS normalisation against PyTorch's numbers and against loops."""
+"""RMS normalisation against loops; PyTorch's numbers: test_normalization.py."""
 
 import math
 from typing import Any
 
 import numpy as np
 import pytest
-from published import arrays_of
 
 from backprop.core.errors import ShapeError
 from backprop.layers import RMSNormalization
 
 Array = np.ndarray[Any, Any]
-VECTORS = arrays_of("attention.npz")
-
-
-def test_it_equals_pytorch() -> None:
-    """PyTorch's output and gradients of Σ y · upstream."""
-    X, upstream = VECTORS["rmsnorm/in_x"], VECTORS["rmsnorm/upstream"]
-    layer = RMSNormalization()
-    layer.build(X.shape[1:], dtype="float64")
-    layer.gamma = VECTORS["rmsnorm/param_weight"]
-    near = {"rtol": 1e-10, "atol": 1e-12}
-    np.testing.assert_allclose(layer.forward(X, training=True), VECTORS["rmsnorm/y"], **near)
-    np.testing.assert_allclose(layer.backward(upstream), VECTORS["rmsnorm/grad_in_x"], **near)
-    np.testing.assert_allclose(layer.dgamma, VECTORS["rmsnorm/grad_param_weight"], **near)
 
 
 @pytest.mark.parametrize(

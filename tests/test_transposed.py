@@ -4,11 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from by_loops import painted
+from by_loops import assert_same_in_blocks, painted
 from derivatives import assert_exact_gradients
 
 import backprop as bp
-from backprop.core import grids
 from backprop.core.errors import ShapeError
 from backprop.layers import Conv2D, Conv2DTranspose, Input
 
@@ -80,17 +79,8 @@ def test_backward_is_the_exact_derivative(name, n, rng) -> None:
 @each_case
 @pytest.mark.parametrize("limit", [1, 500])
 def test_blocks_of_any_size_give_the_same(name, limit, rng, monkeypatch) -> None:
-    shape, _ = CASES[name]
-    X = rng.standard_normal((5, *shape))
-    results = []
-    for most in (grids.COLUMNS_BYTES, limit):
-        monkeypatch.setattr(grids, "COLUMNS_BYTES", most)
-        layer, _ = made(name)
-        Z = layer.forward(X, training=True)
-        dX = layer.backward(np.random.default_rng(1).standard_normal(Z.shape))
-        results.append([Z, layer.forward(X), dX, layer.dW])
-    for one, other in zip(*results, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
+    X = rng.standard_normal((5, *CASES[name][0]))
+    assert_same_in_blocks(lambda: made(name)[0], X, limit, monkeypatch)
 
 
 @pytest.mark.parametrize("padding", ["valid", "same"])

@@ -8,40 +8,31 @@ is none of the model's numbers, unless ``mode`` is given for one that another ca
 
 from typing import TYPE_CHECKING
 
-from backprop.callbacks.base import Callback, CallbackList, LambdaCallback, Logs
 from backprop.core.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from backprop.callbacks.averaging import SwapEMAWeights
-    from backprop.callbacks.checkpoints import BackupAndRestore, ModelCheckpoint
-    from backprop.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
-    from backprop.callbacks.logging import CSVLogger, LivePlot
-    from backprop.callbacks.stopping import EarlyStopping, TerminateOnNaN
-    from backprop.callbacks.tensorboard import TensorBoard
+    from backprop.callbacks.averaging import SwapEMAWeights as SwapEMAWeights
+    from backprop.callbacks.base import Callback as Callback
+    from backprop.callbacks.base import CallbackList as CallbackList
+    from backprop.callbacks.base import LambdaCallback as LambdaCallback
+    from backprop.callbacks.base import Logs as Logs
+    from backprop.callbacks.checkpoints import BackupAndRestore as BackupAndRestore
+    from backprop.callbacks.checkpoints import ModelCheckpoint as ModelCheckpoint
+    from backprop.callbacks.learning_rate import LearningRateScheduler as LearningRateScheduler
+    from backprop.callbacks.learning_rate import ReduceLROnPlateau as ReduceLROnPlateau
+    from backprop.callbacks.logging import CSVLogger as CSVLogger
+    from backprop.callbacks.logging import LivePlot as LivePlot
+    from backprop.callbacks.stopping import EarlyStopping as EarlyStopping
+    from backprop.callbacks.stopping import TerminateOnNaN as TerminateOnNaN
+    from backprop.callbacks.tensorboard import TensorBoard as TensorBoard
 else:
-    __getattr__, __dir__ = lazy_names(
+    __getattr__, __dir__, __all__ = lazy_names(
         __name__,
         averaging=["SwapEMAWeights"],
+        base=["Callback", "CallbackList", "LambdaCallback", "Logs"],
         checkpoints=["BackupAndRestore", "ModelCheckpoint"],
         learning_rate=["LearningRateScheduler", "ReduceLROnPlateau"],
         logging=["CSVLogger", "LivePlot"],
         stopping=["EarlyStopping", "TerminateOnNaN"],
         tensorboard=["TensorBoard"],
     )
-
-__all__ = [
-    "BackupAndRestore",
-    "CSVLogger",
-    "Callback",
-    "CallbackList",
-    "EarlyStopping",
-    "LambdaCallback",
-    "LearningRateScheduler",
-    "LivePlot",
-    "Logs",
-    "ModelCheckpoint",
-    "ReduceLROnPlateau",
-    "SwapEMAWeights",
-    "TensorBoard",
-    "TerminateOnNaN",
-]

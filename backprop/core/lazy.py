@@ -8,12 +8,13 @@ from typing import Any
 
 def lazy_names(
     folder: str, **names: Sequence[str]
-) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """The ``__getattr__`` and ``__dir__`` of a folder's ``__init__`` (PEP 562).
+) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+    """The ``__getattr__``, ``__dir__`` (PEP 562) and ``__all__`` of a folder's ``__init__``.
 
-    Beside the call the same names stand as ordinary imports under ``TYPE_CHECKING``, for readers,
-    editors and type checkers. The files themselves are found, too. No file may have the name of
-    something that it defines: Python sets a folder's attribute to the file once that is loaded.
+    Beside the call the same names stand as imports under ``TYPE_CHECKING``, for readers, editors
+    and type checkers, which take ``import Dense as Dense`` for a name of the folder itself. The
+    files themselves are found, too. No file may have the name of something that it defines: Python
+    sets a folder's attribute to the file once that is loaded.
 
     Args:
         folder: The ``__name__`` of the ``__init__``.
@@ -33,4 +34,4 @@ def lazy_names(
 
     if "pdoc" in sys.modules:  # it looks at the names of a folder without asking for them
         vars(sys.modules[folder]).update({name: getattr_(name) for name in file_of})
-    return getattr_, dir_
+    return getattr_, dir_, sorted(file_of)

@@ -44,6 +44,9 @@ ALIASES = {
 }
 """Names from other libraries, and what they are called here: the first that there is."""
 
+CHOSEN = ("_initializer", "_regularizer", "_constraint")
+"""The endings of arguments that layers keep by ``keep_chosen``."""
+
 PLAIN: Any = object.__setattr__
 """How a class assigns whose names are not looked at: several times as quickly."""
 
@@ -152,7 +155,8 @@ class Settings:
         code = init.__code__
         for name in code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]:
             there = getattr(cls, name, None)
-            if name == "name" or name not in code.co_names or isinstance(there, property):
+            kept = name in code.co_names or name.endswith(CHOSEN)
+            if name == "name" or not kept or isinstance(there, property):
                 continue  # it is not kept as an attribute, or looked after already
             plain = there is None or isinstance(there, Setting)
             setattr(cls, name, Setting(name) if plain else SettingWithDefault(name, there))

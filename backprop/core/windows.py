@@ -98,6 +98,13 @@ def write(grid: Sequence[Windows], outside: str = "") -> WrittenWindows:
     )
 
 
+def over_steps(formula: str) -> str:
+    """A formula about images as one about sequences, with t for ij, u for uv and a for ab."""
+    for two, one in (("ij", "t"), ("uv", "u"), ("ab", "a")):
+        formula = formula.replace(f"{{{{{two}}}}}", one).replace(two, one)
+    return formula
+
+
 def times(n: int, place: str) -> str:
     """How formulas write a multiple of a place: ``2i``, or ``i``."""
     return place if n == 1 else f"{n}{place}"

@@ -5,15 +5,21 @@ from typing import TYPE_CHECKING
 from backprop.core.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from backprop.datasets.bundled import load_breast_cancer, load_digits, load_iris, load_wine
-    from backprop.datasets.files import from_image_folder, from_parquet
-    from backprop.datasets.mnist import load_mnist
-    from backprop.datasets.sequences import pad_sequences, windows
-    from backprop.datasets.splitting import standardize, stratified_split
-    from backprop.datasets.text import load_shakespeare
-    from backprop.datasets.vocabulary import Vocabulary
+    from backprop.datasets.bundled import load_breast_cancer as load_breast_cancer
+    from backprop.datasets.bundled import load_digits as load_digits
+    from backprop.datasets.bundled import load_iris as load_iris
+    from backprop.datasets.bundled import load_wine as load_wine
+    from backprop.datasets.files import from_image_folder as from_image_folder
+    from backprop.datasets.files import from_parquet as from_parquet
+    from backprop.datasets.mnist import load_mnist as load_mnist
+    from backprop.datasets.sequences import pad_sequences as pad_sequences
+    from backprop.datasets.sequences import windows as windows
+    from backprop.datasets.splitting import standardize as standardize
+    from backprop.datasets.splitting import stratified_split as stratified_split
+    from backprop.datasets.text import load_shakespeare as load_shakespeare
+    from backprop.datasets.vocabulary import Vocabulary as Vocabulary
 else:
-    __getattr__, __dir__ = lazy_names(
+    __getattr__, __dir__, __all__ = lazy_names(
         __name__,
         bundled=["load_breast_cancer", "load_digits", "load_iris", "load_wine"],
         files=["from_image_folder", "from_parquet"],
@@ -23,19 +29,3 @@ else:
         text=["load_shakespeare"],
         vocabulary=["Vocabulary"],
     )
-
-__all__ = [
-    "Vocabulary",
-    "from_image_folder",
-    "from_parquet",
-    "load_breast_cancer",
-    "load_digits",
-    "load_iris",
-    "load_mnist",
-    "load_shakespeare",
-    "load_wine",
-    "pad_sequences",
-    "standardize",
-    "stratified_split",
-    "windows",
-]

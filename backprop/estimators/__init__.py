@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING
 from backprop.core.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from backprop.estimators.classifier import MLPClassifier
-    from backprop.estimators.regressor import MLPRegressor
-    from backprop.estimators.sequential_classifier import SequentialClassifier
-    from backprop.estimators.sequential_regressor import SequentialRegressor
+    from backprop.estimators.classifier import MLPClassifier as MLPClassifier
+    from backprop.estimators.regressor import MLPRegressor as MLPRegressor
+    from backprop.estimators.sequential_classifier import (
+        SequentialClassifier as SequentialClassifier,
+    )
+    from backprop.estimators.sequential_regressor import SequentialRegressor as SequentialRegressor
 else:
-    __getattr__, __dir__ = lazy_names(
+    __getattr__, __dir__, __all__ = lazy_names(
         __name__,
         classifier=["MLPClassifier"],
         regressor=["MLPRegressor"],
         sequential_classifier=["SequentialClassifier"],
         sequential_regressor=["SequentialRegressor"],
     )
-
-__all__ = ["MLPClassifier", "MLPRegressor", "SequentialClassifier", "SequentialRegressor"]

@@ -92,7 +92,6 @@ class ReLU(ReLUOptions):
         max_value: m; None sets no limit.
         negative_slope: s, 0 or more.
         threshold: t, 0 or more.
-        name: The layer's name.
 
     Example:
         >>> layer = bp.layers.ReLU()
@@ -129,7 +128,6 @@ class Softmax(SoftmaxAxes):
     Args:
         axis: The axis of the classes, or a list of axes whose numbers together are those of the
             classes, such as ``[1, 2]`` for the pixels of an image.
-        name: The layer's name.
 
     Example:
         >>> bp.layers.Softmax().forward(np.log([[1.0, 2.0, 5.0]])).round(4)

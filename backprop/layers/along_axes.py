@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from backprop.core.buffers import new_array
 from backprop.core.errors import ShapeError
 from backprop.core.masks import refusal
 from backprop.core.types import Array, Shape, as_array, computed
@@ -109,7 +108,7 @@ class AlongAxes(Layer):
         if order is None:
             return A
         shape = tuple(A.shape[k] for k in order)
-        turned = self.buffer(name, shape, A.dtype) if training else new_array(shape, A.dtype)
+        turned = self.room(shape, A.dtype, training, name)
         np.copyto(turned, A.transpose(order))
         return turned
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.attention import hidden, padding, share_out
 from backprop.core.checks import check_flag, check_integer, check_number
@@ -55,17 +54,8 @@ class MultiHeadAttention(Projected):
         key_dim: d, the size of a query or key.
         value_dim: The size of a value; ``key_dim`` if None.
         dropout: p, the share of A that is dropped in training, in [0, 1).
-        use_bias: Whether there are biases.
         causal: Whether a step sees only itself and those before it.
         sliding_window: w, for which step i sees step j only if |i − j| < w; None for all.
-        kernel_initializer: How each W starts.
-        bias_initializer: How each b starts.
-        kernel_regularizer: The penalty on each W, added to the loss.
-        bias_regularizer: The penalty on each b.
-        kernel_constraint: The condition on each W that is restored after every step.
-        bias_constraint: The condition on each b.
-        seed: Determines what dropout draws; None takes it from the model's seed.
-        name: The layer's name.
 
     Example:
         >>> layer = bp.layers.MultiHeadAttention(num_heads=2, key_dim=3, causal=True)
@@ -130,12 +120,8 @@ class MultiHeadAttention(Projected):
         self.causal = check_flag(causal, "causal")
         window = sliding_window
         self.sliding_window = None if window is None else check_integer(window, "sliding_window")
-        self.kernel_initializer = initializers.get(kernel_initializer, "kernel_initializer")
-        self.bias_initializer = initializers.get(bias_initializer, "bias_initializer")
-        self.kernel_regularizer = regularizers.get(kernel_regularizer, "kernel_regularizer")
-        self.bias_regularizer = regularizers.get(bias_regularizer, "bias_regularizer")
-        self.kernel_constraint = constraints.get(kernel_constraint, "kernel_constraint")
-        self.bias_constraint = constraints.get(bias_constraint, "bias_constraint")
+        self.keep_chosen("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
+        self.keep_chosen("bias", bias_initializer, bias_regularizer, bias_constraint)
         self.seed = None if seed is None else check_integer(seed, "seed", 0)
         self._forget()
 
@@ -198,9 +184,10 @@ class MultiHeadAttention(Projected):
         A = seen = self.attend(Q, K, mask, training)
         if training and self.random:
             seen = self.drop(A)
-        joined = self.space("O", (*X.shape[:2], self.num_heads * self.value_dim), training)
+        shape = (*X.shape[:2], self.num_heads * self.value_dim)
+        joined = self.room(shape, self.dtype, training, "O")
         np.matmul(seen.transpose(1, 2, 3, 0), V, out=self.heads(joined))  # O = A V
-        Y = self.space("Y", X.shape, training)
+        Y = self.room(X.shape, self.dtype, training)
         stacked_product(rows(joined), rows(self.W_output), rows(Y))
         if self.use_bias:
             Y += self.b_output
@@ -262,7 +249,7 @@ class MultiHeadAttention(Projected):
         if self.causal or self.sliding_window is not None:
             A += hidden(T, self.dtype, self.causal, self.sliding_window)
         if mask is not None:
-            A += padding(mask, self.space("M", (N, T), training))
+            A += padding(mask, self.room((N, T), self.dtype, training, "M"))
         share_out(A, masked=mask is not None)
         return A
 

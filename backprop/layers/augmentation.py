@@ -27,8 +27,6 @@ class RandomFlip(Augmentation):
     Args:
         mode: ``"horizontal"`` (left for right), ``"vertical"`` (upside down), or
             ``"horizontal_and_vertical"``.
-        seed: Determines what is drawn; None takes it from the model's seed.
-        name: The layer's name.
 
     Example:
         >>> layer = bp.layers.RandomFlip("horizontal", seed=2)
@@ -72,8 +70,6 @@ class RandomTranslation(Augmentation):
         height_factor: The range of a, as a share of the height: 0.1 for up to a tenth up or down,
             ``(0, 0.1)`` for down alone.
         width_factor: The range of b, as a share of the width; to the right is positive.
-        seed: Determines what is drawn; None takes it from the model's seed.
-        name: The layer's name.
 
     Example:
         >>> layer = bp.layers.RandomTranslation(height_factor=0, width_factor=(0.5, 0.5), seed=0)
@@ -116,8 +112,6 @@ class RandomCrop(Augmentation):
     Args:
         height: The height of the part.
         width: Its width.
-        seed: Determines what is drawn; None takes it from the model's seed.
-        name: The layer's name.
 
     Example:
         >>> X = np.arange(16.0).reshape(1, 4, 4, 1)
@@ -178,8 +172,6 @@ class RandomRotation(Augmentation):
     Args:
         factor: The range of the angle, as a share of a full turn: 0.1 for up to 36° to both sides;
             counter-clockwise is positive.
-        seed: Determines what is drawn; None takes it from the model's seed.
-        name: The layer's name.
 
     Example:
         >>> layer = bp.layers.RandomRotation((0.25, 0.25), seed=0)  # always a quarter
@@ -227,8 +219,6 @@ class RandomErasing(Augmentation):
         factor: The range of the probability with which an image gets one; f stands for (0, f).
         scale: The range of u.
         fill_value: The value.
-        seed: Determines what is drawn; None takes it from the model's seed.
-        name: The layer's name.
 
     Example:
         >>> layer = bp.layers.RandomErasing(factor=(1, 1), scale=(0.25, 0.25), seed=0)

@@ -145,8 +145,14 @@ class Layer(CheckedLayer):
         setattr(self, f"_{name}", parameter)
         return parameter
 
+    def keep_chosen(self, kind: str, initializer: Any, regularizer: Any, constraint: Any) -> None:
+        """Keeps what the layer was given for parameters of a kind, such as "kernel"."""
+        setattr(self, f"{kind}_initializer", initializers.get(initializer, f"{kind}_initializer"))
+        setattr(self, f"{kind}_regularizer", regularizers.get(regularizer, f"{kind}_regularizer"))
+        setattr(self, f"{kind}_constraint", constraints.get(constraint, f"{kind}_constraint"))
+
     def add_chosen(self, name: str, shape: Shape, kind: str, *, decays: bool = True) -> Parameter:
-        """A new parameter, with what the layer was given for its kind.
+        """A new parameter, with what ``keep_chosen`` has kept for its kind.
 
         Args:
             name: Its name inside the layer.
@@ -154,25 +160,17 @@ class Layer(CheckedLayer):
             kind: "kernel" for ``kernel_initializer``, ``_regularizer`` and ``_constraint``.
             decays: Whether weight decay applies to it.
         """
-        initializer, regularizer, constraint = (
-            getattr(self, f"{kind}_{what}") for what in ("initializer", "regularizer", "constraint")
-        )
-        return self.add_parameter(
-            name,
-            shape,
-            initializer,
-            decays=decays,
-            regularizer=regularizer,
-            constraint=constraint,
-        )
+        kept = ("initializer", "regularizer", "constraint")
+        chosen = {what: getattr(self, f"{kind}_{what}") for what in kept}
+        return self.add_parameter(name, shape, decays=decays, **chosen)
 
     def buffer(self, name: str, shape: Shape, dtype: np.dtype[Any]) -> Array:
         """An array for a training result, the same at every call; its first rows for less."""
         return self.buffers.get(name, shape, dtype)
 
-    def room(self, shape: Shape, dtype: np.dtype[Any], training: bool) -> Array:
-        """Where Y is written: in training the buffer ``"Y"``, in inference a fresh array."""
-        return self.buffer("Y", shape, dtype) if training else new_array(shape, dtype)
+    def room(self, shape: Shape, dtype: np.dtype[Any], training: bool, name: str = "Y") -> Array:
+        """Where a result is written: in training the buffer of that name, else a fresh array."""
+        return self.buffer(name, shape, dtype) if training else new_array(shape, dtype)
 
 
 class Activation(Layer):

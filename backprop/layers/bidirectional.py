@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 
 from backprop.core.checks import check_choice
-from backprop.core.errors import ShapeError
 from backprop.core.own_functions import interval_of
 from backprop.core.types import Array, Shape, as_array
-from backprop.layers.base import Layer
-from backprop.layers.block import Block, backward_of, forward_through
+from backprop.layers.block import forward_through
+from backprop.layers.joined import Joined
 
-MODES = ("concat", "sum", "ave", "mul")
+MODES = {"concat": "concatenate", "sum": "add", "ave": "average", "mul": "multiply"}
+"""What ``Parallel`` calls each of the ways to join F and B."""
 
 
-class Bidirectional(Block):
+class Bidirectional(Joined):
     """One recurrent layer reads the sequence from the first step on, another one from the last.
 
         concat:  Y = [F B],          δ_F, δ_B = the parts of δ
@@ -36,7 +36,6 @@ class Bidirectional(Block):
         backward_layer: The one that reads from the last step on, ``go_backwards=True``; a copy of
             ``layer`` with weights of its own unless given. What is changed in ``layer`` later does
             not reach the copy; another ``layer`` that is assigned is copied anew.
-        name: The layer's name.
 
     Attributes:
         layer: The first, which is called ``"forward"`` here.
@@ -60,6 +59,7 @@ class Bidirectional(Block):
     ) -> None:
         super().__init__(name)
         self.merge_mode = check_choice(merge_mode, "merge_mode", MODES)
+        self._word, self._how = self.merge_mode, MODES[self.merge_mode]
         forward_layer: Any = self.adopt(layer)
         if backward_layer is None:
             backward_layer = deepcopy(forward_layer)
@@ -68,9 +68,7 @@ class Bidirectional(Block):
         self.layer, self.backward_layer = self.children
         self.interval = interval_of(self.layer) and (-2.0, 2.0)  # of a sum
         self._check_ways()
-        self._outputs: tuple[Array, ...] = ()
         self._M: Any = None
-        self._Y: Any = None
 
     def changing(self, name: str, value: Any) -> dict[str, Any]:
         """The second layer is a copy of another first one too, unless it was given."""
@@ -84,47 +82,22 @@ class Bidirectional(Block):
                 f"Bidirectional(layer, backward_layer) takes recurrent layers, the first with "
                 f"go_backwards=False and the second with True, but they have {ways}."
             )
-        if len({layer.return_sequences for layer in self._ways()}) > 1:
+        if len({layer.return_sequences for layer in self.children}) > 1:
             raise ValueError(
                 "Bidirectional(layer, backward_layer): return_sequences must be the same in both."
             )
 
-    def _ways(self) -> list[Any]:
-        return self.children
-
     @property
     def return_sequences(self) -> bool:
         """Whether the outputs of all steps are returned."""
-        return bool(self._ways()[0].return_sequences)
-
-    def entrances(self) -> list[Layer]:
-        """Both layers."""
-        return self.children
+        return bool(self.children[0].return_sequences)
 
     def make_parameters(self, input_shape: Shape) -> None:
         """Builds both for the same input."""
-        self._outputs, self._M, self._Y = (), None, None
+        self._M = None
         self._check_ways()  # which may have been changed
-        for layer in self.children:
-            self.build_child(layer, input_shape)
+        super().make_parameters(input_shape)
         self.output_shape(input_shape)
-
-    def output_shape(self, input_shape: Shape) -> Shape:
-        """That of one of the layers; with ``"concat"`` both along the last axis.
-
-        Raises:
-            ShapeError: The layers make shapes that cannot be joined so.
-        """
-        first, second = (layer.output_shape(input_shape) for layer in self.children)
-        if self.merge_mode == "concat":
-            return (*first[:-1], first[-1] + second[-1])
-        if first != second:
-            raise ShapeError(
-                f"{self} joins its layers by {self.merge_mode!r}, for which they must make the "
-                f"same shape, but for one sample they make {first} and {second}: give both as many "
-                f"units, or join them by 'concat'."
-            )
-        return first
 
     def output_mask(self, X: Array, mask: Array | None) -> Array | None:
         """The same mask if all steps are returned, else none."""
@@ -134,30 +107,14 @@ class Bidirectional(Block):
         """F and B, joined."""
         X = as_array(X, self.dtype)
         F, B = (forward_through([layer], X, training, mask) for layer in self.children)
-        B = self.turned(B)
-        shape = (len(X), *self.output_shape(X.shape[1:]))
-        Y = self.buffer("Y", shape, self.dtype) if training else np.empty(shape, self.dtype)
-        self.join(F, B, Y)
+        Y = self.join([F, self.turned(B)], training)
         M = None
         if mask is not None and self.return_sequences:
             M = as_array(mask)[..., np.newaxis]
             Y *= M
         if training:
-            self._outputs, self._M, self._Y = (F, B), M, Y
+            self._M = M
         return Y
-
-    def join(self, F: Array, B: Array, Y: Array) -> None:
-        """Writes what becomes of F and B into Y."""
-        n = F.shape[-1]
-        if self.merge_mode == "concat":
-            np.copyto(Y[..., :n], F)
-            np.copyto(Y[..., n:], B)
-        elif self.merge_mode == "mul":
-            np.multiply(F, B, out=Y)
-        else:
-            np.add(F, B, out=Y)
-            if self.merge_mode == "ave":
-                Y *= 0.5
 
     def backward(self, delta: Array) -> Array | None:
         """δ_F · ∂F/∂X + δ_B · ∂B/∂X."""
@@ -165,32 +122,12 @@ class Bidirectional(Block):
         if self._M is not None:
             masked = self.buffer("masked", delta.shape, self.dtype)
             delta = np.multiply(delta, self._M, out=masked)
-        passed = []
-        for layer, D in zip(self.children, self.parts_of(delta), strict=True):
-            layer.delta = D
-            passed.append(backward_of(layer, D, self.needs_input_gradient))
-        first, second = passed
-        if first is None or second is None:
-            return None
-        return np.add(first, second, out=self.buffer("dX", first.shape, self.dtype))
+        return super().backward(delta)
 
-    def parts_of(self, delta: Array) -> tuple[Array, Array]:
-        """δ_F and δ_B, the steps of δ_B in the order in which its layer returned them."""
-        F, B = self._outputs
-        D_F = self.buffer("delta_F", F.shape, self.dtype)
-        D_B = self.buffer("delta_B", B.shape, self.dtype)
-        n = F.shape[-1]
-        if self.merge_mode == "concat":
-            np.copyto(D_F, delta[..., :n])
-            np.copyto(D_B, self.turned(delta[..., n:]))
-        elif self.merge_mode == "mul":
-            np.multiply(delta, B, out=D_F)
-            np.multiply(self.turned(delta), self.turned(F), out=D_B)
-        else:
-            share = 0.5 if self.merge_mode == "ave" else 1.0
-            np.multiply(delta, share, out=D_F)
-            np.multiply(self.turned(delta), share, out=D_B)
-        return D_F, D_B
+    def delta_of(self, b: int, delta: Array) -> Array:
+        """δ_F or δ_B, whose steps are in the order in which its layer returned them."""
+        D = super().delta_of(b, delta)
+        return self.turned(D) if b else D
 
     def turned(self, A: Array) -> Array:
         """The steps from the last to the first, if there are steps."""

@@ -25,7 +25,6 @@ class ZeroPadding2D(Layer):
     Args:
         padding: ``((top, bottom), (left, right))``, or ``(rows, columns)`` for both sides alike, or
             one number for all four.
-        name: The layer's name.
 
     Example:
         >>> bp.layers.ZeroPadding2D().forward(np.ones((1, 1, 2, 1)))[0, :, :, 0]
@@ -85,7 +84,6 @@ class Cropping2D(Layer):
     Args:
         cropping: ``((top, bottom), (left, right))``, or ``(rows, columns)`` for both sides alike,
             or one number for all four.
-        name: The layer's name.
 
     Example:
         >>> X = np.arange(9.0).reshape(1, 3, 3, 1)
@@ -155,7 +153,6 @@ class UpSampling2D(Layer):
 
     Args:
         size: a and b, or one number for both.
-        name: The layer's name.
 
     Example:
         >>> X = np.array([1.0, 2.0]).reshape(1, 1, 2, 1)
@@ -220,7 +217,6 @@ class ZeroPadding1D(ZeroPadding2D):
 
     Args:
         padding: ``(before, after)``, or one number for both.
-        name: The layer's name.
 
     Example:
         >>> bp.layers.ZeroPadding1D((2, 0)).forward(np.ones((1, 3, 1))).ravel()
@@ -247,7 +243,6 @@ class Cropping1D(Cropping2D):
 
     Args:
         cropping: ``(before, after)``, or one number for both.
-        name: The layer's name.
 
     Example:
         >>> bp.layers.Cropping1D((1, 2)).forward(np.arange(5.0).reshape(1, 5, 1)).ravel()
@@ -272,7 +267,6 @@ class UpSampling1D(UpSampling2D):
 
     Args:
         size: a.
-        name: The layer's name.
 
     Example:
         >>> bp.layers.UpSampling1D(2).forward(np.arange(3.0).reshape(1, 3, 1)).ravel()

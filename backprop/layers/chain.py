@@ -25,7 +25,6 @@ class Chain(Block):
 
     Args:
         layers: The layers in order; a list among them is a chain itself.
-        name: The layer's name.
 
     Attributes:
         layers: The layers in order.

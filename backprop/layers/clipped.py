@@ -101,7 +101,6 @@ class Threshold(Activation):
     Args:
         threshold: t.
         default_value: v.
-        name: The layer's name.
 
     Example:
         >>> bp.layers.Threshold(0.5, -1.0).forward(np.array([[0.4, 0.5, 0.6]]))
@@ -238,7 +237,6 @@ class HardShrink(Activation):
 
     Args:
         threshold: t, 0 or more.
-        name: The layer's name.
 
     Example:
         >>> bp.layers.HardShrink(0.5).forward(np.array([[-0.4, 0.4, 2.0]]))
@@ -273,7 +271,6 @@ class SoftShrink(HardShrink):
 
     Args:
         threshold: t, 0 or more.
-        name: The layer's name.
 
     Example:
         >>> bp.layers.SoftShrink(0.5).forward(np.array([[-2.0, 0.4, 2.0]]))

@@ -23,7 +23,6 @@ class Columns(Layer):
 
     Args:
         which: The numbers c of the columns, from 0; negative ones count from the end.
-        name: The layer's name.
 
     Example:
         >>> bp.layers.Columns([0, -1]).forward(np.array([[5.0, 6.0, 7.0]]))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.checks import check_integer
 from backprop.core.correlation import correlate, image_gradient, kernel_gradient
 from backprop.core.errors import ShapeError
 from backprop.core.parameter_access import parameter_views
 from backprop.core.types import Array, Shape
-from backprop.core.windows import times
+from backprop.core.windows import over_steps, times
 from backprop.initializers import Initializer
 from backprop.layers.sliding import OverSteps, Sizes, Sliding
 from backprop.regularizers import Regularizer
@@ -45,20 +44,6 @@ class Conv2D(Sliding):
             cannot both be greater than 1.
         groups: Into how many groups channels and filters are divided; a filter sees the channels
             of its own group.
-        use_bias: Whether b is there.
-        kernel_initializer: How W starts.
-        bias_initializer: How b starts.
-        kernel_regularizer: The penalty on W, added to the loss.
-        bias_regularizer: The penalty on b.
-        kernel_constraint: What is restored in W after every step.
-        bias_constraint: What is restored in b.
-        name: The layer's name.
-
-    Attributes:
-        W: Weights, a view of the model's θ; assigning writes into it.
-        b: Biases, likewise.
-        dW: ∂E/∂W of the last backward pass.
-        db: ∂E/∂b, likewise.
 
     Example:
         >>> layer = bp.layers.Conv2D(1, 2, kernel_initializer="ones")  # sums of 2×2 pixels
@@ -109,9 +94,7 @@ class Conv2D(Sliding):
                 f"{type(self).__name__} cannot divide {filters} filters into {groups} groups: "
                 f"choose filters that are a multiple of groups."
             )
-        self.kernel_initializer = initializers.get(kernel_initializer, "kernel_initializer")
-        self.kernel_regularizer = regularizers.get(kernel_regularizer, "kernel_regularizer")
-        self.kernel_constraint = constraints.get(kernel_constraint, "kernel_constraint")
+        self.keep_chosen("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
 
     def make_parameters(self, input_shape: Shape) -> None:
         """Makes W and b for samples with ``input_shape[-1]`` channels."""
@@ -199,14 +182,6 @@ class Conv1D(OverSteps, Conv2D):
         padding: ``"valid"``, ``"same"``, or ``"causal"``, with all zeros in front.
         dilation_rate: The steps from one element of a window to the next.
         groups: Into how many groups channels and filters are divided.
-        use_bias: Whether b is there.
-        kernel_initializer: How W starts.
-        bias_initializer: How b starts.
-        kernel_regularizer: The penalty on W, added to the loss.
-        bias_regularizer: The penalty on b.
-        kernel_constraint: What is restored in W after every step.
-        bias_constraint: What is restored in b.
-        name: The layer's name.
 
     Example:
         >>> layer = bp.layers.Conv1D(1, 2, padding="causal", kernel_initializer="ones")
@@ -215,15 +190,7 @@ class Conv1D(OverSteps, Conv2D):
         array([0., 1., 3., 5.], dtype=float32)
     """
 
-    definition = (
-        "{f}(x)_{{tk}} = Σ_{{uc}} x_{{{self.written.at}, {self.channel[0]}}} W_{{uck}} + {b}_k"
-        "{self.written.outside}"
-    )
-    formulas = {
-        "dW": "_{{uck}} = Σ_N Σ_t {x}_{{{self.written.at}, {self.channel[0]}}} {delta}_{{tk}}",
-        "db": "_k = Σ_N Σ_t {delta}_{{tk}}",
-        "dX": "_{{a{self.channel[1]}}} = Σ_{{{self.written.hits}{self.channel[2]}, k}} "
-        "{delta}_{{tk}} {W}_{{uck}}",
-    }
+    definition = over_steps(Conv2D.definition)
+    formulas = {name: over_steps(text) for name, text in Conv2D.formulas.items()}
 
     paddings = ("valid", "same", "causal")

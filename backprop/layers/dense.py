@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.checks import check_integer, check_use_bias
 from backprop.core.functional import ones
@@ -42,7 +41,6 @@ class Dense(Layer):
         bias_regularizer: The penalty on b.
         kernel_constraint: The condition on W that is restored after every step.
         bias_constraint: The condition on b.
-        name: The layer's name.
 
     Attributes:
         W: Weights, a view of the model's θ; assigning writes into it.
@@ -86,12 +84,8 @@ class Dense(Layer):
         super().__init__(name)
         self.units = check_integer(units, "Dense(units)")
         self.use_bias = check_use_bias(use_bias, f"Dense({units})")
-        self.kernel_initializer = initializers.get(kernel_initializer, "kernel_initializer")
-        self.bias_initializer = initializers.get(bias_initializer, "bias_initializer")
-        self.kernel_regularizer = regularizers.get(kernel_regularizer, "kernel_regularizer")
-        self.bias_regularizer = regularizers.get(bias_regularizer, "bias_regularizer")
-        self.kernel_constraint = constraints.get(kernel_constraint, "kernel_constraint")
-        self.bias_constraint = constraints.get(bias_constraint, "bias_constraint")
+        self.keep_chosen("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
+        self.keep_chosen("bias", bias_initializer, bias_regularizer, bias_constraint)
         self.X: Any = None
         self.Z: Any = None
 

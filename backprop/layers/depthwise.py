@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.channelwise import (
     channel_image_gradient,
@@ -12,6 +11,7 @@ from backprop.core.channelwise import (
 from backprop.core.checks import check_integer
 from backprop.core.parameter_access import parameter_views
 from backprop.core.types import Array, Shape
+from backprop.core.windows import over_steps
 from backprop.initializers import Initializer
 from backprop.layers.sliding import OverSteps, Sizes, Sliding
 from backprop.regularizers import Regularizer
@@ -39,20 +39,6 @@ class DepthwiseConv2D(Sliding):
         depth_multiplier: The number of filters for each channel.
         dilation_rate: The pixels from one element of a window to the next. Strides and dilation
             cannot both be greater than 1.
-        use_bias: Whether b is there.
-        depthwise_initializer: How W starts.
-        bias_initializer: How b starts.
-        depthwise_regularizer: The penalty on W, added to the loss.
-        bias_regularizer: The penalty on b.
-        depthwise_constraint: What is restored in W after every step.
-        bias_constraint: What is restored in b.
-        name: The layer's name.
-
-    Attributes:
-        W: Weights, a view of the model's θ; assigning writes into it.
-        b: Biases, likewise.
-        dW: ∂E/∂W of the last backward pass.
-        db: ∂E/∂b, likewise.
 
     Example:
         >>> layer = bp.layers.DepthwiseConv2D(2, depthwise_initializer="ones")
@@ -95,13 +81,9 @@ class DepthwiseConv2D(Sliding):
         self.depth_multiplier = check_integer(
             depth_multiplier, f"depth_multiplier of {type(self).__name__}"
         )
-        self.depthwise_initializer = initializers.get(
-            depthwise_initializer, "depthwise_initializer"
+        self.keep_chosen(
+            "depthwise", depthwise_initializer, depthwise_regularizer, depthwise_constraint
         )
-        self.depthwise_regularizer = regularizers.get(
-            depthwise_regularizer, "depthwise_regularizer"
-        )
-        self.depthwise_constraint = constraints.get(depthwise_constraint, "depthwise_constraint")
 
     def make_parameters(self, input_shape: Shape) -> None:
         """Makes W and b for samples with ``input_shape[-1]`` channels."""
@@ -156,14 +138,6 @@ class DepthwiseConv1D(OverSteps, DepthwiseConv2D):
         depth_multiplier: The number of filters for each channel.
         dilation_rate: The steps from one element of a window to the next. Strides and dilation
             cannot both be greater than 1.
-        use_bias: Whether b is there.
-        depthwise_initializer: How W starts.
-        bias_initializer: How b starts.
-        depthwise_regularizer: The penalty on W, added to the loss.
-        bias_regularizer: The penalty on b.
-        depthwise_constraint: What is restored in W after every step.
-        bias_constraint: What is restored in b.
-        name: The layer's name.
 
     Example:
         >>> layer = bp.layers.DepthwiseConv1D(2, depthwise_initializer="ones")
@@ -173,12 +147,5 @@ class DepthwiseConv1D(OverSteps, DepthwiseConv2D):
                [ 5., 50.]], dtype=float32)
     """
 
-    definition = (
-        "{f}(x)_{{tcm}} = Σ_u x_{{{self.written.at}, c}} W_{{ucm}} + {b}_{{cm}}"
-        "{self.written.outside}"
-    )
-    formulas = {
-        "dW": "_{{ucm}} = Σ_N Σ_t {x}_{{{self.written.at}, c}} {delta}_{{tcm}}",
-        "db": "_{{cm}} = Σ_N Σ_t {delta}_{{tcm}}",
-        "dX": "_{{ac}} = Σ_{{{self.written.hits}, m}} {delta}_{{tcm}} {W}_{{ucm}}",
-    }
+    definition = over_steps(DepthwiseConv2D.definition)
+    formulas = {name: over_steps(text) for name, text in DepthwiseConv2D.formulas.items()}

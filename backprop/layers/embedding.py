@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.checks import check_flag, check_integer
 from backprop.core.errors import NotBuiltError
@@ -31,15 +30,7 @@ class Embedding(Layer):
     Args:
         input_dim: The number of rows of W: x runs from 0 to ``input_dim`` − 1.
         output_dim: The length of a row.
-        embeddings_initializer: How W starts.
-        embeddings_regularizer: The penalty on W, added to the loss.
-        embeddings_constraint: The condition on W that is restored after every step.
         mask_zero: Whether 0 stands for a padded step, which the mask of the output leaves out.
-        name: The layer's name.
-
-    Attributes:
-        W: The vectors, one in each row; a view of the model's θ.
-        dW: ∂E/∂W of the last backward pass.
 
     Example:
         >>> model = bp.Sequential([bp.Input(2), bp.layers.Embedding(3, 2)])
@@ -71,13 +62,9 @@ class Embedding(Layer):
         super().__init__(name)
         self.input_dim = check_integer(input_dim, "Embedding(input_dim)")
         self.output_dim = check_integer(output_dim, "Embedding(output_dim)")
-        self.embeddings_initializer = initializers.get(
-            embeddings_initializer, "embeddings_initializer"
+        self.keep_chosen(
+            "embeddings", embeddings_initializer, embeddings_regularizer, embeddings_constraint
         )
-        self.embeddings_regularizer = regularizers.get(
-            embeddings_regularizer, "embeddings_regularizer"
-        )
-        self.embeddings_constraint = constraints.get(embeddings_constraint, "embeddings_constraint")
         self.mask_zero = check_flag(mask_zero, "mask_zero")
         self.X: Any = None
         self.Y: Any = None

@@ -21,7 +21,6 @@ class Lambda(Layer):
         derivative: The function of ``(delta, X, Y)`` that returns ∂E/∂X.
         shape: A function from the shape of an input sample to that of an output sample; both are
             the same unless it is given.
-        name: The layer's name.
 
     Example:
         >>> square = bp.layers.Lambda(np.square, lambda delta, X, Y: 2 * X * delta)

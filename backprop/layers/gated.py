@@ -28,7 +28,6 @@ class GLU(AlongAxes):
 
     Args:
         axis: The axis that is halved, counted with that of the batch; its size must be even.
-        name: The layer's name.
 
     Example:
         >>> bp.layers.GLU().forward(np.array([[1.0, 2.0, 0.0, 100.0]]))

@@ -17,12 +17,7 @@ from backprop.layers.base import Layer
 
 
 class GlobalPooling(Layer):
-    """The base of the global pooling layers, for X as ``(N, S, C)`` with all S places in one axis.
-
-    Args:
-        keepdims: Whether the axes of the places stay, with size 1.
-        name: The layer's name.
-    """
+    """The base of global pooling layers, for X as ``(N, S, C)`` with all S places in one axis."""
 
     axes = "HWC"
     any_length = 2
@@ -82,7 +77,6 @@ class GlobalAveragePooling2D(GlobalPooling):
 
     Args:
         keepdims: Whether the axes of the places stay, with size 1.
-        name: The layer's name.
 
     Example:
         >>> bp.layers.GlobalAveragePooling2D().forward(np.arange(4.0).reshape(1, 2, 2, 1))
@@ -118,7 +112,6 @@ class GlobalMaxPooling2D(GlobalPooling):
 
     Args:
         keepdims: Whether the axes of the places stay, with size 1.
-        name: The layer's name.
 
     Example:
         >>> bp.layers.GlobalMaxPooling2D().forward(np.arange(4.0).reshape(1, 2, 2, 1))
@@ -153,7 +146,6 @@ class GlobalAveragePooling1D(GlobalAveragePooling2D):
 
     Args:
         keepdims: Whether the axis of the steps stays, with size 1.
-        name: The layer's name.
 
     Example:
         >>> X = np.array([[[1.0], [3.0], [9.0]]])
@@ -201,7 +193,6 @@ class GlobalMaxPooling1D(GlobalMaxPooling2D):
 
     Args:
         keepdims: Whether the axis of the steps stays, with size 1.
-        name: The layer's name.
 
     Example:
         >>> bp.layers.GlobalMaxPooling1D().forward(np.array([[[1.0], [9.0], [3.0]]]))
@@ -222,7 +213,7 @@ class GlobalMaxPooling1D(GlobalMaxPooling2D):
             X, steps = as_floats(X), check_mask(self, X, mask)
             M = steps[..., np.newaxis]  # (N, T, 1)
             hidden = np.greater(np.logical_or.reduce(M, axis=1, keepdims=True), M)
-            shown = self.buffer("shown", X.shape, X.dtype) if training else np.empty_like(X)
+            shown = self.room(X.shape, X.dtype, training, "shown")
             np.multiply(X, M, out=shown)
             X = np.subtract(shown, np.inf, out=shown, where=hidden)
         Y = super().forward(X, training)

@@ -36,13 +36,6 @@ class GroupNormalization(Standardization):
         epsilon: ε.
         center: Whether β is there.
         scale: Whether γ is there.
-        beta_initializer: How β starts.
-        gamma_initializer: How γ starts.
-        beta_regularizer: The penalty on β, added to the loss.
-        gamma_regularizer: The penalty on γ.
-        beta_constraint: What β is brought to after every step.
-        gamma_constraint: What γ is brought to after every step.
-        name: The layer's name.
 
     Example:
         >>> layer = bp.layers.GroupNormalization(groups=2)

@@ -22,7 +22,6 @@ class Masking(Layer):
 
     Args:
         mask_value: v.
-        name: The layer's name.
 
     Example:
         >>> X = np.array([[[1.0, 0.0], [0.0, 0.0]]])  # one sequence, its second step padded
@@ -52,10 +51,10 @@ class Masking(Layer):
         X = as_floats(X)
         M = np.not_equal(X, self.mask_value)
         M = np.logical_or.reduce(M, axis=-1, keepdims=True)
-        if not training:
-            return as_array(np.multiply(X, M))
-        self._M, self._Y = M, self.buffer("Y", X.shape, X.dtype)
-        return as_array(np.multiply(X, M, out=self._Y))
+        Y = self.room(X.shape, X.dtype, training)
+        if training:
+            self._M, self._Y = M, Y
+        return as_array(np.multiply(X, M, out=Y))
 
     def backward(self, delta: Array) -> Array:
         """∂E/∂X_t = m_t δ_t."""

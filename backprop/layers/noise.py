@@ -17,12 +17,7 @@ from backprop.layers.random_layer import RandomLayer
 
 
 class Noise(RandomLayer):
-    """Y = X ⊙ M in training, with a new factor M in every step: the base of the kinds of dropout.
-
-    Args:
-        seed: Determines the noise; None takes it from the model's seed.
-        name: The layer's name.
-    """
+    """Y = X ⊙ M in training, with a new M in every step: the base of the kinds of dropout."""
 
     adjustable = ("rate",)
     any_length = 2
@@ -73,8 +68,6 @@ class Dropout(Noise):
         noise_shape: The shape of M with the batch axis in front: 1 where one factor holds along an
             axis, else None or the size of X, such as ``(None, 1, None)`` for the same features at
             all steps of a sequence; None stands for a factor for each number.
-        seed: Determines the noise; None takes it from the model's seed.
-        name: The layer's name.
 
     Example:
         >>> layer = bp.layers.Dropout(0.5, seed=0)
@@ -149,8 +142,6 @@ class AlphaDropout(Dropout):
     Args:
         rate: p, the share that is dropped, in [0, 1).
         noise_shape: As for ``Dropout``.
-        seed: Determines the noise; None takes it from the model's seed.
-        name: The layer's name.
 
     Example:
         >>> layer = bp.layers.AlphaDropout(0.5, seed=0)
@@ -199,8 +190,6 @@ class SpatialDropout2D(Dropout):
 
     Args:
         rate: p, the share of the channels that is dropped, in [0, 1).
-        seed: Determines the noise; None takes it from the model's seed.
-        name: The layer's name.
 
     Example:
         >>> layer = bp.layers.SpatialDropout2D(0.5, seed=1)
@@ -235,8 +224,6 @@ class SpatialDropout1D(SpatialDropout2D):
 
     Args:
         rate: p, the share of the features that is dropped, in [0, 1).
-        seed: Determines the noise; None takes it from the model's seed.
-        name: The layer's name.
 
     Example:
         >>> layer = bp.layers.SpatialDropout1D(0.5, seed=1)
@@ -257,8 +244,6 @@ class GaussianDropout(Noise):
 
     Args:
         rate: p in [0, 1), so that the noise has the variance that Dropout's has.
-        seed: Determines the noise; None takes it from the model's seed.
-        name: The layer's name.
 
     Example:
         >>> layer = bp.layers.GaussianDropout(0.5, seed=0)
@@ -283,8 +268,6 @@ class GaussianNoise(RandomLayer):
 
     Args:
         stddev: σ.
-        seed: Determines the noise; None takes it from the model's seed.
-        name: The layer's name.
 
     Example:
         >>> Y = bp.layers.GaussianNoise(0.1, seed=0).forward(np.ones((100, 100)), training=True)

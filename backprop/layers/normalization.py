@@ -44,15 +44,6 @@ class BatchNormalization(Standardization):
         epsilon: ε.
         center: Whether β is there.
         scale: Whether γ is there.
-        beta_initializer: How β starts.
-        gamma_initializer: How γ starts.
-        moving_mean_initializer: How the moving average of μ starts.
-        moving_variance_initializer: How that of v starts.
-        beta_regularizer: The penalty on β, added to the loss.
-        gamma_regularizer: The penalty on γ.
-        beta_constraint: What β is brought to after every step.
-        gamma_constraint: What γ is brought to after every step.
-        name: The layer's name.
         synchronized: Whether μ and v are those of the samples of all ``workers`` of a fit. Each
             batch then takes four more messages between them, of C numbers each.
 
@@ -225,13 +216,6 @@ class LayerNormalization(OverAxes, Standardization):
         epsilon: ε.
         center: Whether β is there.
         scale: Whether γ is there.
-        beta_initializer: How β starts.
-        gamma_initializer: How γ starts.
-        beta_regularizer: The penalty on β, added to the loss.
-        gamma_regularizer: The penalty on γ.
-        beta_constraint: What β is brought to after every step.
-        gamma_constraint: What γ is brought to after every step.
-        name: The layer's name.
 
     Example:
         >>> layer = bp.layers.LayerNormalization()

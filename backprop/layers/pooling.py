@@ -18,6 +18,7 @@ from backprop.core.windows import (
     WrittenWindows,
     check_axes,
     lay,
+    over_steps,
     padded,
     planes,
     positions,
@@ -35,13 +36,6 @@ class Pooling(Layer):
 
     A subclass says in ``pool`` what becomes of the windows along one axis, and in ``unpool``, the
     derivative, what each number in them gets.
-
-    Args:
-        pool_size: The size of a window along each axis, or one number for all.
-        strides: From one window to the next; as ``pool_size`` unless given.
-        padding: ``"valid"`` takes the windows that lie inside; with ``"same"`` there is one at
-            every stride, and what would lie outside does not count.
-        name: The layer's name.
     """
 
     axes = "HWC"
@@ -137,7 +131,6 @@ class MaxPooling2D(Pooling):
         strides: From one window to the next; as ``pool_size`` unless given.
         padding: ``"valid"`` takes the windows that lie inside; with ``"same"`` there is one at
             every stride, and what would lie outside does not count.
-        name: The layer's name.
 
     Example:
         >>> layer = bp.layers.MaxPooling2D(2)
@@ -198,7 +191,6 @@ class AveragePooling2D(Pooling):
         strides: From one window to the next; as ``pool_size`` unless given.
         padding: ``"valid"`` takes the windows that lie inside; with ``"same"`` there is one at
             every stride, and what would lie outside does not count.
-        name: The layer's name.
 
     Example:
         >>> bp.layers.AveragePooling2D(2).forward(np.arange(4.0).reshape(1, 2, 2, 1)).ravel()
@@ -246,7 +238,6 @@ class MaxPooling1D(MaxPooling2D):
         pool_size: The steps in a window.
         strides: From one window to the next; as ``pool_size`` unless given.
         padding: As for ``MaxPooling2D``.
-        name: The layer's name.
 
     Example:
         >>> X = np.array([1.0, 7.0, 2.0, 3.0]).reshape(1, 4, 1)
@@ -254,14 +245,8 @@ class MaxPooling1D(MaxPooling2D):
         array([7., 7., 3.])
     """
 
-    definition = (
-        "{f}(x)_{{tc}} = max_{{{self.written.inside}}} x_{{{self.written.at}, c}}"
-        "{self.written.outside}"
-    )
-    formulas = {
-        "dX": "_{{ac}} = Σ_{{{self.written.hits}}} {delta}_{{tc}} "
-        "where {x}_{{ac}} is the first largest of the window"
-    }
+    definition = over_steps(MaxPooling2D.definition)
+    formulas = {name: over_steps(text) for name, text in MaxPooling2D.formulas.items()}
 
     axes = "TC"
     any_length = 2
@@ -278,7 +263,6 @@ class AveragePooling1D(AveragePooling2D):
         pool_size: The steps in a window.
         strides: From one window to the next; as ``pool_size`` unless given.
         padding: As for ``AveragePooling2D``.
-        name: The layer's name.
 
     Example:
         >>> X = np.array([1.0, 7.0, 2.0]).reshape(1, 3, 1)
@@ -286,11 +270,8 @@ class AveragePooling1D(AveragePooling2D):
         array([4., 2.])
     """
 
-    definition = (
-        "{f}(x)_{{tc}} = Σ_{{{self.written.inside}}} x_{{{self.written.at}, c}} / {self.count}"
-        "{self.written.outside}"
-    )
-    formulas = {"dX": "_{{ac}} = Σ_{{{self.written.hits}}} {delta}_{{tc}} / {self.count}"}
+    definition = over_steps(AveragePooling2D.definition)
+    formulas = {name: over_steps(text) for name, text in AveragePooling2D.formulas.items()}
 
     axes = "TC"
     any_length = 2

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from backprop import initializers
-from backprop.core.buffers import new_array
 from backprop.core.checks import check_integer
 from backprop.core.errors import ShapeError
 from backprop.core.functional import ones
@@ -48,10 +47,10 @@ class Positions(Layer):
         X = as_floats(X)
         T, C = self.output_shape(X.shape[1:])
         P = self.positions(T, C, X.dtype)
-        if not training:
-            return as_array(np.add(X, P, out=new_array(X.shape, X.dtype)))
-        self.Y = self.buffer("Y", X.shape, X.dtype)
-        return as_array(np.add(X, P, out=self.Y))
+        Y = self.room(X.shape, X.dtype, training)
+        if training:
+            self.Y = Y
+        return as_array(np.add(X, P, out=Y))
 
     def backward(self, delta: Array) -> Array:
         """∂E/∂X = δ."""
@@ -70,9 +69,6 @@ class PositionalEncoding(Positions):
     they are apart. Nothing is learnt, and sequences may be of any length.
 
     Shapes: X and Y ``(N, T, C)``. Source: Vaswani et al. 2017, "Attention is all you need".
-
-    Args:
-        name: The layer's name.
 
     Example:
         >>> bp.layers.PositionalEncoding().forward(np.zeros((1, 3, 2)))[0].round(2)  # sin t, cos t
@@ -99,7 +95,6 @@ class PositionEmbedding(Positions):
     Args:
         sequence_length: The number of steps of the longest sequence.
         initializer: How P starts.
-        name: The layer's name.
 
     Example:
         >>> model = bp.Sequential([bp.Input((2, 3)), bp.layers.PositionEmbedding(2)])

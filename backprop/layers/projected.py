@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.buffers import new_array
 from backprop.core.functional import stacked_product
 from backprop.core.types import Array, Shape
 from backprop.layers.base import Layer
@@ -48,21 +47,17 @@ class Projected(Layer):
         if self.use_bias:
             self.add_chosen(f"b_{what}", biases, "bias", decays=False)
 
-    def space(self, name: str, shape: Shape, training: bool) -> Array:
-        """A buffer in training, a fresh array in inference."""
-        return self.buffer(name, shape, self.dtype) if training else new_array(shape, self.dtype)
-
     def keys_in_front(self, name: str, N: int, T: int, training: bool = True) -> Array:
         """An array ``(T, N, h, T)`` for numbers s_ij of all heads, j in front.
 
         In the buffer's own shape samples come first, so that a smaller batch takes a part of it.
         """
         h = self.num_heads
-        return self.space(name, (N, h * T * T), training).reshape(T, N, h, T)
+        return self.room((N, h * T * T), self.dtype, training, name).reshape(T, N, h, T)
 
     def turned(self, name: str, A: Array, training: bool = True) -> Array:
         """Aᵀ as an array of its own: OpenBLAS takes longer for B Aᵀ than to copy Aᵀ first."""
-        T = self.space(name, (*A.shape[:-2], A.shape[-1], A.shape[-2]), training)
+        T = self.room((*A.shape[:-2], A.shape[-1], A.shape[-2]), self.dtype, training, name)
         np.copyto(T, A.swapaxes(-1, -2))
         return T
 
@@ -81,11 +76,11 @@ class Projected(Layer):
         The factor is cheapest on the weights of the queries: S and dS then need none.
         """
         size = self.num_heads * (2 * self.key_dim + self.value_dim)
-        W = self.space("W", (len(self.W_query), size), training)
+        W = self.room((len(self.W_query), size), self.dtype, training, "W")
         self.join(W, self.W_query, self.W_key, self.W_value)
         if not self.use_bias:
             return W, None
-        b = self.space("b", (size,), training)
+        b = self.room((size,), self.dtype, training, "b")
         self.join(b, self.b_query, self.b_key, self.b_value)
         return W, b
 
@@ -105,7 +100,7 @@ class Projected(Layer):
 
     def project(self, X: Array, W: Array, b: Array | None, training: bool) -> Array:
         """[Q/√d  K  V] = X W + b."""
-        QKV = self.space("QKV", (*X.shape[:2], W.shape[1]), training)
+        QKV = self.room((*X.shape[:2], W.shape[1]), self.dtype, training, "QKV")
         stacked_product(rows(X), W, rows(QKV))
         if b is not None:
             QKV += b

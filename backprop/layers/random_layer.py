@@ -13,12 +13,7 @@ from backprop.layers.base import Layer
 
 
 class RandomLayer(Layer):
-    """A layer with a generator of its own, so that it does not change what other layers draw.
-
-    Args:
-        seed: Determines what it draws; None takes it from the model's seed.
-        name: The layer's name.
-    """
+    """A layer with a generator of its own, so that it does not change what other layers draw."""
 
     random = True
 
@@ -36,10 +31,6 @@ class Augmentation(RandomLayer):
     """The base: a subclass says what is drawn, what becomes of the images, and how δ goes back.
 
     Shapes: X ``(N, H, W, C)``, Y the same unless a subclass says otherwise.
-
-    Args:
-        seed: Determines what is drawn; None takes it from the model's seed.
-        name: The layer's name.
     """
 
     formulas = {"Y": "S {x}", "dX": "Sᵀ {delta}"}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.checks import check_integer, check_list, check_number, check_positive
 from backprop.core.errors import ShapeError
@@ -33,7 +32,6 @@ class LeakyReLU(Activation):
 
     Args:
         negative_slope: s, 0 or more.
-        name: The layer's name.
 
     Raises:
         ValueError: The slope is negative or not finite.
@@ -77,16 +75,8 @@ class PReLU(Activation):
     Source: He, Zhang, Ren & Sun 2015, "Delving deep into rectifiers".
 
     Args:
-        alpha_initializer: How α starts.
-        alpha_regularizer: The penalty on α, added to the loss.
-        alpha_constraint: The condition on α that is restored after every step.
         shared_axes: The axes along which places share an α, where 1 is the first one of a sample,
             such as ``[1, 2]`` for one α for each channel of images; None shares none.
-        name: The layer's name.
-
-    Attributes:
-        alpha: α, a view of the model's θ; assigning writes into it.
-        dalpha: ∂E/∂α of the last backward pass.
 
     Example:
         >>> layer = bp.layers.PReLU()
@@ -114,9 +104,7 @@ class PReLU(Activation):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        self.alpha_initializer = initializers.get(alpha_initializer, "alpha_initializer")
-        self.alpha_regularizer = regularizers.get(alpha_regularizer, "alpha_regularizer")
-        self.alpha_constraint = constraints.get(alpha_constraint, "alpha_constraint")
+        self.keep_chosen("alpha", alpha_initializer, alpha_regularizer, alpha_constraint)
         axes = check_list(shared_axes, "PReLU(shared_axes)")
         self.shared_axes = [check_integer(axis, "PReLU(shared_axes)") for axis in axes] or None
 
@@ -179,7 +167,6 @@ class ELU(Activation):
 
     Args:
         alpha: α; the slope jumps at 0 unless it is 1.
-        name: The layer's name.
 
     Raises:
         ValueError: α is negative or not finite.
@@ -229,9 +216,6 @@ class SELU(ELU):
 
     Source: Klambauer, Unterthiner, Mayr & Hochreiter 2017, "Self-normalizing neural networks".
 
-    Args:
-        name: The layer's name.
-
     Example:
         >>> bp.layers.SELU().forward(np.array([[-99.0, 1.0]])).round(4)  # −λα and λ
         array([[-1.7581,  1.0507]])
@@ -252,7 +236,6 @@ class CELU(Activation):
 
     Args:
         alpha: α, above 0.
-        name: The layer's name.
 
     Example:
         >>> bp.layers.CELU(2.0).forward(np.array([[-2 * np.log(2), 2.0]])).round(4)  # 2 (½ − 1)

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from backprop import constraints
 from backprop.constraints import Constraint
 from backprop.core.buffers import Buffers, new_array
 from backprop.core.checks import check_flag, check_integer, check_number
@@ -18,10 +17,8 @@ from backprop.core.types import Array, Shape, as_array, computed
 from backprop.core.unrolled import Room, Steps, by_step, in_planes, weights_in_planes
 from backprop.core.windows import check_axes
 from backprop.initializers import Initializer
-from backprop.initializers import get as get_initializer
 from backprop.layers.base import Layer
 from backprop.regularizers import Regularizer
-from backprop.regularizers import get as get_regularizer
 
 AT_ONCE = 128
 """Sequences that inference goes through at a time: it keeps the gates of all of their steps."""
@@ -51,26 +48,11 @@ class Recurrent(Layer):
         go_backwards: Whether the last step is read first; h_1 then belongs to x_T.
         dropout: The share of the inputs that is dropped in training.
         recurrent_dropout: The share of the state that is dropped in training.
-        use_bias: Whether b is there.
-        kernel_initializer: How W starts.
-        recurrent_initializer: How U starts.
-        bias_initializer: How b starts.
-        kernel_regularizer: The penalty on W, added to the loss.
-        recurrent_regularizer: The penalty on U.
-        bias_regularizer: The penalty on b.
-        kernel_constraint: The condition on W that is restored after every step.
-        recurrent_constraint: The condition on U.
-        bias_constraint: The condition on b.
-        seed: Determines what dropout draws; None takes it from the model's seed.
-        name: The layer's name.
 
     Attributes:
-        W: The weights of the inputs, Keras's ``kernel``; a view of the model's θ.
+        W: The weights of the inputs, Keras's ``kernel``.
         U: The weights of the state, Keras's ``recurrent_kernel``.
         b: The biases.
-        dW: ∂E/∂W of the last backward pass.
-        dU: ∂E/∂U.
-        db: ∂E/∂b.
     """
 
     interval = (-1.0, 1.0)
@@ -123,15 +105,11 @@ class Recurrent(Layer):
         self.dropout = check_number(dropout, "dropout", 0.0, 1.0)
         self.recurrent_dropout = check_number(recurrent_dropout, "recurrent_dropout", 0.0, 1.0)
         self.use_bias = check_flag(use_bias, "use_bias")
-        self.kernel_initializer = get_initializer(kernel_initializer, "kernel_initializer")
-        self.recurrent_initializer = get_initializer(recurrent_initializer, "recurrent_initializer")
-        self.bias_initializer = get_initializer(bias_initializer, "bias_initializer")
-        self.kernel_regularizer = get_regularizer(kernel_regularizer, "kernel_regularizer")
-        self.recurrent_regularizer = get_regularizer(recurrent_regularizer, "recurrent_regularizer")
-        self.bias_regularizer = get_regularizer(bias_regularizer, "bias_regularizer")
-        self.kernel_constraint = constraints.get(kernel_constraint, "kernel_constraint")
-        self.recurrent_constraint = constraints.get(recurrent_constraint, "recurrent_constraint")
-        self.bias_constraint = constraints.get(bias_constraint, "bias_constraint")
+        self.keep_chosen("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
+        self.keep_chosen(
+            "recurrent", recurrent_initializer, recurrent_regularizer, recurrent_constraint
+        )
+        self.keep_chosen("bias", bias_initializer, bias_regularizer, bias_constraint)
         self.seed = None if seed is None else check_integer(seed, "seed", 0)
         self.formulas = {"Y": "(h_1 … h_T)" if return_sequences else "h_T", **self.formulas}
         self.Y: Any = None

@@ -30,7 +30,6 @@ class ActivityRegularization(Layer):
     Args:
         l1: λ₁, which drives activations to 0.
         l2: λ₂, which keeps them small.
-        name: The layer's name.
 
     Example:
         >>> layer = bp.layers.ActivityRegularization(l1=0.5, l2=0.25)

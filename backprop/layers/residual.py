@@ -36,7 +36,6 @@ class Residual(Block):
     Args:
         layers: f, the layers in order.
         shortcut: S, the layers of the way around them.
-        name: The layer's name.
 
     Attributes:
         layers: f.

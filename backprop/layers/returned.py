@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.arrays import is_masked
 from backprop.core.checks import is_row
 from backprop.core.errors import ShapeError, check_room
 from backprop.core.own_functions import check_functions
 from backprop.core.parameters import Parameter
+from backprop.core.returned import is_array, misshaped
 from backprop.core.signatures import check_methods, signature_of
 from backprop.core.types import Array, Shape
 from backprop.layers.base import Activation, Layer
@@ -62,27 +62,17 @@ def check_needs_no_mask(layer: Layer) -> None:
 
 
 def check_outputs(layer: Layer, X: Array, Y: Any) -> None:
-    """Checks that what ``forward`` returned has a row for each sample.
+    """Checks that ``forward`` returned numbers, with a row for each sample.
 
     Raises:
-        TypeError: It is no array.
-        ShapeError: It has another number of rows.
+        TypeError: It returned no array.
+        ShapeError: It has another number of rows, or holds something else than real numbers.
     """
-    if Y is None:
-        raise TypeError(f"{layer}.forward returned None: end it with return and the outputs.")
-    if not hasattr(Y, "tape"):
-        kinds = "fiub" if X.dtype.kind != "c" else "c"  # complex numbers differentiate
-        if not isinstance(Y, np.ndarray) or is_masked(Y) or Y.dtype.kind not in kinds:
-            masked = "masked and " if is_masked(Y) else ""
-            kind = f", {masked}of dtype {Y.dtype}" if isinstance(Y, np.ndarray) else ""
-            raise TypeError(
-                f"{layer}.forward must return numbers, an array, but returned {Y!r:.60}{kind}."
-            )
-    if Y.shape[:1] != X.shape[:1]:
-        raise ShapeError(
-            f"{layer}.forward must return a row for each of {X.shape[0]} samples, but it returned "
-            f"an array of shape {Y.shape}."
-        )
+    kinds = "c" if X.dtype.kind == "c" else "fiub"  # complex numbers differentiate
+    shape = getattr(Y, "shape", ())
+    if shape[:1] != X.shape[:1] or not (hasattr(Y, "tape") or is_array(Y, shape, kinds)):
+        expected = f"numbers, an array with a row for each of {X.shape[0]} samples"
+        raise misshaped(layer, "forward", Y, expected)
 
 
 def check_shape_of_outputs(layer: Layer, X: Array, Y: Array) -> None:
@@ -106,19 +96,13 @@ def check_input_delta(layer: Layer, dX: Any) -> None:
     """Checks that what ``backward`` of a layer of the user's own returned is a ∂E/∂X.
 
     Raises:
-        TypeError: It is no array of numbers.
-        ShapeError: It has another shape than the X of the last training pass.
+        TypeError: It is no array.
+        ShapeError: It has another shape than the X of the last training pass, or other numbers.
     """
-    received = vars(layer).get("_received")
-    if not isinstance(dX, np.ndarray) or is_masked(dX) or dX.dtype.kind != "f":
-        raise TypeError(
-            f"{layer}.backward must return ∂E/∂X, an array of floats, but it returned {dX!r:.60}."
-        )
-    if received not in (None, dX.shape):
-        raise ShapeError(
-            f"{layer}.backward returned an array of shape {dX.shape}, but its inputs have the "
-            f"shape {received}: return ∂E/∂X, one number for each input."
-        )
+    shape: Any = vars(layer).get("_received") or getattr(dX, "shape", ())
+    if not is_array(dX, shape, "f"):
+        expected = f"∂E/∂X in floats, shape {shape} as its inputs"
+        raise misshaped(layer, "backward", dX, expected)
 
 
 def check_size(layer: Layer, found: Any) -> Shape:

@@ -29,7 +29,6 @@ class RMSNormalization(OverAxes):
     Args:
         axis: The axis, or a list of several, such as ``[-2, -1]``.
         epsilon: ε, which keeps a sample of zeros finite.
-        name: The layer's name.
 
     Example:
         >>> layer = bp.layers.RMSNormalization()

@@ -26,7 +26,6 @@ class Rescaling(Layer):
     Args:
         scale: What the inputs are multiplied by.
         offset: What is added then.
-        name: The layer's name.
 
     Example:
         >>> bp.layers.Rescaling(1 / 255).forward(np.array([[0.0, 51.0, 255.0]]))
@@ -87,7 +86,6 @@ class Normalization(Layer):
         mean: μ, if it is known, with ``variance``.
         variance: The variance.
         invert: Whether it makes numbers of the inputs' scale out of normalised ones.
-        name: The layer's name.
 
     Attributes:
         mean_: μ as it is used, a view of the model's θ.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.channelwise import (
     channel_image_gradient,
@@ -15,7 +14,7 @@ from backprop.core.checks import check_integer
 from backprop.core.correlation import correlate, image_gradient, kernel_gradient
 from backprop.core.parameter_access import parameter_views
 from backprop.core.types import Array, Shape
-from backprop.core.windows import windows
+from backprop.core.windows import over_steps, windows
 from backprop.initializers import Initializer
 from backprop.layers.sliding import OverSteps, Sizes, Sliding
 from backprop.regularizers import Regularizer
@@ -45,25 +44,12 @@ class SeparableConv2D(Sliding):
         dilation_rate: The pixels from one element of a window to the next. Strides and dilation
             cannot both be greater than 1.
         depth_multiplier: The number of filters for each channel.
-        use_bias: Whether b is there.
-        depthwise_initializer: How V starts.
-        pointwise_initializer: How P starts.
-        bias_initializer: How b starts.
-        depthwise_regularizer: The penalty on V, added to the loss.
-        pointwise_regularizer: The penalty on P.
-        bias_regularizer: The penalty on b.
-        depthwise_constraint: What is restored in V after every step.
-        pointwise_constraint: What is restored in P.
-        bias_constraint: What is restored in b.
-        name: The layer's name.
 
     Attributes:
-        depthwise: V, a view of the model's θ; assigning writes into it.
-        pointwise: P, likewise.
-        b: Biases, likewise.
-        d_depthwise: ∂E/∂V of the last backward pass.
-        d_pointwise: ∂E/∂P, likewise.
-        db: ∂E/∂b, likewise.
+        depthwise: V.
+        pointwise: P.
+        d_depthwise: ∂E/∂V.
+        d_pointwise: ∂E/∂P.
 
     Example:
         >>> layers = [bp.layers.Conv2D(32, 3), bp.layers.SeparableConv2D(32, 3)]
@@ -116,20 +102,12 @@ class SeparableConv2D(Sliding):
         self.depth_multiplier = check_integer(
             depth_multiplier, f"depth_multiplier of {type(self).__name__}"
         )
-        self.depthwise_initializer = initializers.get(
-            depthwise_initializer, "depthwise_initializer"
+        self.keep_chosen(
+            "depthwise", depthwise_initializer, depthwise_regularizer, depthwise_constraint
         )
-        self.pointwise_initializer = initializers.get(
-            pointwise_initializer, "pointwise_initializer"
+        self.keep_chosen(
+            "pointwise", pointwise_initializer, pointwise_regularizer, pointwise_constraint
         )
-        self.depthwise_regularizer = regularizers.get(
-            depthwise_regularizer, "depthwise_regularizer"
-        )
-        self.pointwise_regularizer = regularizers.get(
-            pointwise_regularizer, "pointwise_regularizer"
-        )
-        self.depthwise_constraint = constraints.get(depthwise_constraint, "depthwise_constraint")
-        self.pointwise_constraint = constraints.get(pointwise_constraint, "pointwise_constraint")
         self.U: Any = None
 
     def make_parameters(self, input_shape: Shape) -> None:
@@ -198,17 +176,6 @@ class SeparableConv1D(OverSteps, SeparableConv2D):
         dilation_rate: The steps from one element of a window to the next. Strides and dilation
             cannot both be greater than 1.
         depth_multiplier: The number of filters for each channel.
-        use_bias: Whether b is there.
-        depthwise_initializer: How V starts.
-        pointwise_initializer: How P starts.
-        bias_initializer: How b starts.
-        depthwise_regularizer: The penalty on V, added to the loss.
-        pointwise_regularizer: The penalty on P.
-        bias_regularizer: The penalty on b.
-        depthwise_constraint: What is restored in V after every step.
-        pointwise_constraint: What is restored in P.
-        bias_constraint: What is restored in b.
-        name: The layer's name.
 
     Example:
         >>> layer = bp.layers.SeparableConv1D(4, 3, padding="same")
@@ -217,18 +184,8 @@ class SeparableConv1D(OverSteps, SeparableConv2D):
         [(3, 2, 1), (1, 2, 4), (4,)]
     """
 
-    definition = (
-        "{f}(x)_{{tk}} = Σ_{{cm}} U_{{tcm}} {pointwise}_{{cmk}} + {b}_k, "
-        "U_{{tcm}} = Σ_u x_{{{self.written.at}, c}} {depthwise}_{{ucm}}{self.written.outside}"
-    )
-    formulas = {
-        "ddepthwise": "_{{ucm}} = Σ_N Σ_{{tk}} {x}_{{{self.written.at}, c}} {delta}_{{tk}} "
-        "{pointwise}_{{cmk}}",
-        "dpointwise": "_{{cmk}} = Σ_N Σ_t U_{{tcm}} {delta}_{{tk}}",
-        "db": "_k = Σ_N Σ_t {delta}_{{tk}}",
-        "dX": "_{{ac}} = Σ_{{{self.written.hits}, mk}} {delta}_{{tk}} {pointwise}_{{cmk}} "
-        "{depthwise}_{{ucm}}",
-    }
+    definition = over_steps(SeparableConv2D.definition)
+    formulas = {name: over_steps(text) for name, text in SeparableConv2D.formulas.items()}
 
 
 def every_pixel(U: Array) -> tuple[Any, Any]:

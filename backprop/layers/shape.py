@@ -23,7 +23,6 @@ class Reshape(Layer):
     Args:
         target_shape: The shape of one sample, without the batch axis. One size may be −1: it
             follows from the others.
-        name: The layer's name.
 
     Raises:
         ValueError: ``target_shape`` holds something else than positive integers and one −1.
@@ -96,9 +95,6 @@ class Reshape(Layer):
 class Flatten(Reshape):
     """All numbers of a sample in one row: X ``(N, …)``, Y ``(N, product of the sizes)``.
 
-    Args:
-        name: The layer's name.
-
     Example:
         >>> bp.layers.Flatten().forward(np.zeros((32, 8, 8, 3))).shape
         (32, 192)
@@ -115,7 +111,6 @@ class Permute(Layer):
 
     Args:
         dims: The axes of X, counted from 1 as the batch axis is 0: ``(2, 1)`` swaps two.
-        name: The layer's name.
 
     Raises:
         ValueError: ``dims`` are not the numbers from 1 to n, each once.
@@ -185,7 +180,6 @@ class RepeatVector(Layer):
 
     Args:
         n: The number of steps.
-        name: The layer's name.
 
     Example:
         >>> bp.layers.RepeatVector(3).forward(np.array([[1.0, 2.0]]))[0]

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.buffers import Buffers
 from backprop.core.checks import check_choice, check_sizes, check_use_bias
@@ -30,20 +29,6 @@ class Sliding(Layer):
     """The base of the convolutions: their windows, where these lie, and a bias for each filter.
 
     A sequence ``(T, C)`` is computed as an image of one row, ``(1, T, C)``.
-
-    Args:
-        kernel_size: The size of a window along each axis; one number for all of them.
-        strides: The steps from one window to the next, likewise.
-        padding: ``"valid"`` takes the windows that lie inside. ``"same"`` has one at every stride
-            and zeros around the image for it, an odd one at the end. ``"causal"``, for sequences
-            alone, has all zeros in front, so that no output sees what comes later.
-        dilation_rate: The steps from one position of a window to the next, likewise. Strides and
-            dilation cannot both be greater than 1.
-        use_bias: Whether b is there.
-        bias_initializer: How b starts.
-        bias_regularizer: The penalty on b.
-        bias_constraint: What is restored in b after every step.
-        name: The layer's name.
     """
 
     interval = REAL
@@ -81,9 +66,7 @@ class Sliding(Layer):
                 f"are {self.strides} and {self.dilation_rate}: set one of them to 1."
             )
         self.use_bias = check_use_bias(use_bias, kind)
-        self.bias_initializer = initializers.get(bias_initializer, "bias_initializer")
-        self.bias_regularizer = regularizers.get(bias_regularizer, "bias_regularizer")
-        self.bias_constraint = constraints.get(bias_constraint, "bias_constraint")
+        self.keep_chosen("bias", bias_initializer, bias_regularizer, bias_constraint)
         self.X: Any = None
         self.Z: Any = None
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from backprop.core import functional
 from backprop.core.checks import check_flag, check_positive
-from backprop.core.types import POSITIVE, REAL, Array, as_array
+from backprop.core.types import POSITIVE, REAL, Array, as_array, computed
 from backprop.layers.base import Activation
 
 CUBIC = 0.044715
@@ -77,7 +77,6 @@ class Squareplus(Activation):
 
     Args:
         b: How round it is at 0, above 0.
-        name: The layer's name.
 
     Example:
         >>> bp.layers.Squareplus().forward(np.array([[-1.5, 0.0, 1.5]]))
@@ -215,7 +214,6 @@ class GELU(Activation):
 
     Args:
         approximate: Whether to take the approximation.
-        name: The layer's name.
 
     Example:
         >>> bp.layers.GELU().forward(np.array([[-1.0, 0.0, 1.0]])).round(4)  # Φ(1) is 0.8413
@@ -224,18 +222,27 @@ class GELU(Activation):
 
     interval = REAL
     adjustable = ("approximate",)
-    definition = "gelu(z) = z Φ(z)"
-    slope = "Φ({z}) + {z} ⊙ φ({z})"
 
     def __init__(self, approximate: bool = False, name: str | None = None) -> None:
         super().__init__(name)
         self.approximate = check_flag(approximate, "approximate")
-        if self.approximate:
-            self.definition = (
-                "gelu(z) = z σ(u(z)), u(z) = 2 √(2/π) (z + 0.044715 z³), "
-                "u′(z) = 2 √(2/π) (1 + 0.134145 z²)"
-            )
-            self.slope = "σ(u({z})) + {a} ⊙ (1 − σ(u({z}))) ⊙ u′({z})"
+
+    @computed
+    def definition(self) -> str:
+        """That of Φ, or of what is taken for it."""
+        if not self.approximate:
+            return "gelu(z) = z Φ(z)"
+        return (
+            "gelu(z) = z σ(u(z)), u(z) = 2 √(2/π) (z + 0.044715 z³), "
+            "u′(z) = 2 √(2/π) (1 + 0.134145 z²)"
+        )
+
+    @computed
+    def slope(self) -> str:
+        """Likewise."""
+        if not self.approximate:
+            return "Φ({z}) + {z} ⊙ φ({z})"
+        return "σ(u({z})) + {a} ⊙ (1 − σ(u({z}))) ⊙ u′({z})"
 
     def f(self, Z: Array, out: Array | None = None) -> Array:
         """Z Φ(Z)."""

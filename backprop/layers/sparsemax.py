@@ -26,7 +26,6 @@ class Sparsemax(SumsToOne):
 
     Args:
         axis: The axis of the classes, counted with that of the batch.
-        name: The layer's name.
 
     Example:
         >>> bp.layers.Sparsemax().forward(np.array([[1.0, 0.5, -1.0]]))

@@ -8,17 +8,14 @@ from typing import Any
 import numpy as np
 
 from backprop.constraints import Constraint
-from backprop.constraints import get as get_constraint
 from backprop.core import console
 from backprop.core.checks import check_axis, check_flag, check_positive
 from backprop.core.functional import by_channel, column_sum, ones
 from backprop.core.parameter_access import parameter_views
 from backprop.core.types import REAL, Array, Shape, as_array
 from backprop.initializers import Initializer
-from backprop.initializers import get as get_initializer
 from backprop.layers.along_axes import AlongAxes
 from backprop.regularizers import Regularizer
-from backprop.regularizers import get as get_regularizer
 
 
 class Standardization(AlongAxes):
@@ -30,19 +27,6 @@ class Standardization(AlongAxes):
 
     A subclass says in ``mean`` which numbers are normalised together. Here the chosen axes are at
     the end.
-
-    Args:
-        axis: The axes of γ and β.
-        epsilon: ε, which keeps a constant input finite.
-        center: Whether β is there.
-        scale: Whether γ is there.
-        beta_initializer: How β starts.
-        gamma_initializer: How γ starts.
-        beta_regularizer: The penalty on β.
-        gamma_regularizer: The penalty on γ.
-        beta_constraint: What β is brought to after every step.
-        gamma_constraint: What γ is brought to after every step.
-        name: The layer's name.
     """
 
     interval, takes_any_size = REAL, True
@@ -73,12 +57,8 @@ class Standardization(AlongAxes):
         self.epsilon = check_positive(epsilon, "epsilon")
         self.center = check_flag(center, "center")
         self.scale = check_flag(scale, "scale")
-        self.beta_initializer = get_initializer(beta_initializer, "beta_initializer")
-        self.gamma_initializer = get_initializer(gamma_initializer, "gamma_initializer")
-        self.beta_regularizer = get_regularizer(beta_regularizer, "beta_regularizer")
-        self.gamma_regularizer = get_regularizer(gamma_regularizer, "gamma_regularizer")
-        self.beta_constraint = get_constraint(beta_constraint, "beta_constraint")
-        self.gamma_constraint = get_constraint(gamma_constraint, "gamma_constraint")
+        self.keep_chosen("beta", beta_initializer, beta_regularizer, beta_constraint)
+        self.keep_chosen("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
         self.X_hat: Any = None
         self._inverse: Any = None  # 1 / √(v + ε)
 

@@ -24,7 +24,6 @@ class TimeDistributed(Block):
 
     Args:
         layer: f, a layer or a list of layers.
-        name: The layer's name.
 
     Attributes:
         layer: f.

@@ -39,7 +39,6 @@ class TransformerBlock(Chain):
         dropout: The share that is dropped in training of what is added to the input, and of the
             shares of attention.
         causal: Whether a step sees only itself and those before it.
-        name: The layer's name.
 
     Attributes:
         layers: The two ``Residual`` blocks, ``"attention"`` and ``"mlp"``, once it is built.

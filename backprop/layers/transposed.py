@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.checks import check_integer, check_sizes
 from backprop.core.correlation import correlate, image_gradient, kernel_gradient
@@ -13,7 +12,7 @@ from backprop.core.grids import Grid
 from backprop.core.masks import refusal
 from backprop.core.parameter_access import parameter_views
 from backprop.core.types import Array, Shape
-from backprop.core.windows import Windows, check_axes, windows
+from backprop.core.windows import Windows, check_axes, over_steps, windows
 from backprop.initializers import Initializer
 from backprop.layers.sliding import Sizes, Sliding
 from backprop.regularizers import Regularizer
@@ -44,20 +43,6 @@ class Conv2DTranspose(Sliding):
             stride. None for the sizes above.
         dilation_rate: The pixels from one element of a window to the next. Strides and dilation
             cannot both be greater than 1.
-        use_bias: Whether b is there.
-        kernel_initializer: How W starts.
-        bias_initializer: How b starts.
-        kernel_regularizer: The penalty on W, added to the loss.
-        bias_regularizer: The penalty on b.
-        kernel_constraint: What is restored in W after every step.
-        bias_constraint: What is restored in b.
-        name: The layer's name.
-
-    Attributes:
-        W: Weights, a view of the model's θ; assigning writes into it.
-        b: Biases, likewise.
-        dW: ∂E/∂W of the last backward pass.
-        db: ∂E/∂b, likewise.
 
     Example:
         >>> layer = bp.layers.Conv2DTranspose(1, 2, strides=2, kernel_initializer="ones")
@@ -111,9 +96,7 @@ class Conv2DTranspose(Sliding):
                     f"{self.strides}, but it is {output_padding!r}."
                 )
         self.output_padding = more
-        self.kernel_initializer = initializers.get(kernel_initializer, "kernel_initializer")
-        self.kernel_regularizer = regularizers.get(kernel_regularizer, "kernel_regularizer")
-        self.kernel_constraint = constraints.get(kernel_constraint, "kernel_constraint")
+        self.keep_chosen("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
 
     def make_parameters(self, input_shape: Shape) -> None:
         """Makes W and b for samples with ``input_shape[-1]`` channels."""
@@ -191,14 +174,6 @@ class Conv1DTranspose(Conv2DTranspose):
             stride. None for the sizes above.
         dilation_rate: The steps from one element of a window to the next. Strides and dilation
             cannot both be greater than 1.
-        use_bias: Whether b is there.
-        kernel_initializer: How W starts.
-        bias_initializer: How b starts.
-        kernel_regularizer: The penalty on W, added to the loss.
-        bias_regularizer: The penalty on b.
-        kernel_constraint: What is restored in W after every step.
-        bias_constraint: What is restored in b.
-        name: The layer's name.
 
     Example:
         >>> layer = bp.layers.Conv1DTranspose(1, 2, strides=2, kernel_initializer="ones")
@@ -207,14 +182,8 @@ class Conv1DTranspose(Conv2DTranspose):
         array([1., 1., 2., 2., 3., 3.], dtype=float32)
     """
 
-    definition = "{f}(x)_{{ak}} = Σ_{{{self.written.hits}, c}} x_{{tc}} W_{{ukc}} + {b}_k"
-    formulas = {
-        "dW": "_{{ukc}} = Σ_N Σ_t {x}_{{tc}} {delta}_{{{self.written.at}, k}}"
-        "{self.written.outside}",
-        "db": "_k = Σ_N Σ_a {delta}_{{ak}}",
-        "dX": "_{{tc}} = Σ_{{uk}} {delta}_{{{self.written.at}, k}} {W}_{{ukc}}"
-        "{self.written.outside}",
-    }
+    definition = over_steps(Conv2DTranspose.definition)
+    formulas = {name: over_steps(text) for name, text in Conv2DTranspose.formulas.items()}
 
     axes = "TC"
     any_length = 2

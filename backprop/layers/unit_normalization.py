@@ -26,7 +26,6 @@ class UnitNormalization(OverAxes):
 
     Args:
         axis: The axis, or a list of several, such as ``[-2, -1]``.
-        name: The layer's name.
 
     Example:
         >>> bp.layers.UnitNormalization().forward(np.array([[3.0, 4.0], [0.0, 0.0]]))

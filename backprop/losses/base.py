@@ -7,15 +7,13 @@ With w_i the sample weights (1 unless given) and ℓ_i the loss of sample i, eve
 and ``backward`` the derivative of that very number, the mean and the weights included.
 """
 
-from typing import Any
-
 import numpy as np
 
 from backprop.core.buffers import Buffers
 from backprop.core.errors import NoForwardError
 from backprop.core.types import Array
 from backprop.losses.checked import CheckedLoss
-from backprop.losses.helpers import each_output
+from backprop.losses.helpers import check_domain, each_output
 
 
 class Loss(CheckedLoss):
@@ -45,9 +43,7 @@ class Loss(CheckedLoss):
     have weights of their own, shape ``(N, K)``; None if it is neither."""
 
     def __init__(self) -> None:
-        self._prediction = self._judged = self._returned = None
-        self._target: Any = None
-        self._scale: Any = None
+        self._prediction = self._judged = self._returned = self._target = self._scale = None
         self._each = False
         self.buffers = Buffers()
 
@@ -123,6 +119,8 @@ class Loss(CheckedLoss):
         With ``each``, outputs have weights of their own: ℓ then has the shape ``(N, K)``, as of N·K
         samples with one output each.
         """
+        if self.domain is not None:
+            check_domain(self, prediction, self.domain)
         self._each = each
         if each:
             prediction, target = prediction[..., np.newaxis], target[..., np.newaxis]

@@ -17,7 +17,7 @@ from backprop.core.returned import is_array, misshaped
 from backprop.core.settings import Settings, SettingWithDefault
 from backprop.core.types import Array, Interval, Outputs, Shape, as_array
 from backprop.losses.formula import Formula
-from backprop.losses.helpers import at_each_step, extra_axes, show_interval, show_shape
+from backprop.losses.helpers import at_each_step, extra_axes, show_domain, show_interval, show_shape
 
 
 class CheckedLoss(Settings):
@@ -29,6 +29,7 @@ class CheckedLoss(Settings):
     _judged: tuple[Array, Array] | None
     _returned: Array | None
     _target: Any
+    _scale: Any
     over_outputs: str | None
 
     domain: Interval | None = None
@@ -187,7 +188,8 @@ class CheckedLoss(Settings):
         """
         if not self.of_package:
             shape, n_axes = self._prediction.shape, getattr(values, "ndim", 0)
-            if not n_axes or not is_array(values, shape[:n_axes], self.kinds()):
+            kinds = "c" if self._prediction.dtype.kind == "c" else "fiub"
+            if not n_axes or not is_array(values, shape[:n_axes], kinds):
                 what = f"a loss for each sample, shape {shape[:-1]}"
                 raise misshaped(self, "values", values, what)
         return values
@@ -206,10 +208,6 @@ class CheckedLoss(Settings):
                 f"step, shape {weight.shape}."
             )
         return weight.reshape(*weight.shape, *[1] * more)
-
-    def kinds(self) -> str:
-        """The kinds of numbers that ℓ may be: complex ones of complex predictions alone."""
-        return "c" if self._prediction.dtype.kind == "c" else "fiub"
 
     def checked_gradient(self, gradient: Array) -> Array:
         """What ``gradient`` returned; of a loss of the user's own a copy, once it is looked at.
@@ -237,12 +235,10 @@ class CheckedLoss(Settings):
         interval = interval_of(last)
         if self.domain is None or interval is None:
             return
-        (low, high), (least, most) = interval, self.domain
-        if low < least or high > most:
-            takes = "probabilities" if most == 1 else "numbers from 0 on"
+        if interval[0] < self.domain[0] or interval[1] > self.domain[1]:
             raise ValueError(
-                f"{self} takes {takes}, but the model ends with {last}, whose outputs may be "
-                f"{show_interval(interval)}: end it with {self.ending}."
+                f"{self} takes {show_domain(self.domain)}, but the model ends with {last}, whose "
+                f"outputs may be {show_interval(interval)}: end it with {self.ending}."
             )
 
     def has_classes(self, target: Array) -> bool:

@@ -6,7 +6,7 @@ from backprop.core import functional
 from backprop.core.checks import check_flag, check_number
 from backprop.core.types import UNIT, Array
 from backprop.losses.formula import Formula
-from backprop.losses.helpers import check_probabilities, row_dot
+from backprop.losses.helpers import row_dot
 from backprop.losses.probabilities import DIVIDED, DIVIDED_BY_1, OfProbabilities, OneHotTargets
 
 Partition = tuple[Array, Array] | None
@@ -79,10 +79,9 @@ class CrossEntropy(OfProbabilities):
         if self.from_logits:
             A, partition = self.probabilities(prediction)
             return self.sample_losses_on_logits(prediction, A, partition, target, each)
-        advice = f"end the model with a {self.ending}."
-        check_probabilities(prediction, f"{self}", advice)
+        values = super().sample_losses(prediction, target, each)
         self._on_logits = False
-        return super().sample_losses(prediction, target, each)
+        return values
 
     def sample_losses_on_logits(
         self, Z: Array, A: Array, partition: Partition, target: Array, each: bool = False

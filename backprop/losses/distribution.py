@@ -8,7 +8,8 @@ from backprop.core import functional
 from backprop.core.types import POSITIVE, UNIT, Array, Shape
 from backprop.losses.base import Loss
 from backprop.losses.formula import Formula
-from backprop.losses.helpers import check_probabilities, check_several_outputs, row_dot
+from backprop.losses.helpers import check_several_outputs, row_dot
+from backprop.losses.probabilities import check_shares
 
 EPSILON = 1e-7
 """Keras adds it to a rate, and takes no probability in a target for less."""
@@ -44,20 +45,6 @@ class Poisson(Loss):
         if target.size and target.min() < 0:
             raise ValueError(f"{self}: targets are counts, but one is {target.min():.4g}.")
         return target
-
-    def sample_losses(self, prediction: Array, target: Array, each: bool = False) -> Array:
-        """ℓ; keeps what ``backward`` needs.
-
-        Raises:
-            ValueError: A rate is negative.
-        """
-        lowest = prediction.min()
-        if lowest < 0:
-            raise ValueError(
-                f"{self}: predictions are rates and must not be negative, but one is "
-                f"{lowest:.4g}: end the model with an {self.ending}."
-            )
-        return super().sample_losses(prediction, target, each)
 
     def values(self, prediction: Array, target: Array) -> Array:
         """(1/K) Σ_k [ŷ − y log(ŷ + ε)]."""
@@ -106,21 +93,7 @@ class KLDivergence(Loss):
         target = super().check_target(target, output_shape, dtype)
         advice = "for one probability take loss='binary_crossentropy'."
         check_several_outputs(f"{self}", output_shape, advice)
-        if target.size and (target.min() < 0 or target.max() > 1):
-            raise ValueError(
-                f"{self}: targets must be probabilities between 0 and 1, but they run from "
-                f"{target.min():.4g} to {target.max():.4g}."
-            )
-        return target
-
-    def sample_losses(self, prediction: Array, target: Array, each: bool = False) -> Array:
-        """ℓ; keeps what ``backward`` needs.
-
-        Raises:
-            ValueError: Predictions lie outside [0, 1].
-        """
-        check_probabilities(prediction, f"{self}", f"end the model with a {self.ending}.")
-        return super().sample_losses(prediction, target, each)
+        return check_shares(target, f"{self}")
 
     def values(self, prediction: Array, target: Array) -> Array:
         """Σ_k y_k (log y_k − log p_k)."""

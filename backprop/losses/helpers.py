@@ -1,12 +1,13 @@
-"""What several losses share: checks of shapes and probabilities, sums along rows."""
+"""What several losses share: checks of shapes and domains, sums along rows."""
 
 import math
+from typing import Any
 
 import numpy as np
 
 from backprop.core.errors import ShapeError
 from backprop.core.functional import row_sum
-from backprop.core.types import Array, Interval, Shape, as_array
+from backprop.core.types import UNIT, Array, Interval, Shape, as_array
 
 
 def each_output(sample_weight: Array | None, prediction: Array) -> bool:
@@ -26,22 +27,18 @@ def row_dot(A: Array, B: Array) -> Array:
     return as_array(np.vecdot(A, B))
 
 
-def check_probabilities(prediction: Array, loss: str, advice: str) -> None:
-    """Checks that predictions are probabilities.
-
-    Args:
-        prediction: The network's output.
-        loss: What wants them, for the error message.
-        advice: What to do about it, likewise.
+def check_domain(loss: Any, prediction: Array, domain: Interval) -> None:
+    """Checks that predictions lie in the domain of a loss.
 
     Raises:
-        ValueError: They are not.
+        ValueError: They do not.
     """
     low, high = prediction.min(), prediction.max()
-    if low < 0 or high > 1.0001:  # rounding may lift a sum of probabilities above 1
+    least, most = domain
+    if low < least or high > most + 1e-4:  # rounding may lift a sum of probabilities above 1
         raise ValueError(
-            f"{loss}: predictions must be probabilities between 0 and 1, but they run from "
-            f"{low:.4g} to {high:.4g}: {advice}"
+            f"{loss}: predictions must be {show_domain(domain)}, but they run from {low:.4g} "
+            f"to {high:.4g}: end the model with {loss.ending}."
         )
 
 
@@ -82,6 +79,11 @@ def at_each_step(n_steps: int) -> str:
         f"if they are for the {n_steps} steps of each sequence, let every recurrent layer have "
         f"return_sequences=True."
     )
+
+
+def show_domain(domain: Interval) -> str:
+    """``probabilities``, or the interval."""
+    return "probabilities" if domain == UNIT else show_interval(domain)
 
 
 def show_interval(interval: Interval) -> str:

@@ -11,7 +11,7 @@ from backprop.core.functional import row_sum
 from backprop.core.types import UNIT, Array, Shape
 from backprop.losses.base import Loss
 from backprop.losses.formula import Formula
-from backprop.losses.helpers import check_probabilities, row_dot
+from backprop.losses.helpers import row_dot
 from backprop.losses.probabilities import check_shares
 
 
@@ -68,10 +68,10 @@ class Tversky(Loss):
 
     def sample_losses(self, prediction: Array, target: Array, each: bool = False) -> Array:
         """ℓ, shape ``(N,)`` whatever the axes; keeps what ``backward`` needs."""
-        check_probabilities(prediction, f"{self}", f"end the model with a {self.ending}.")
-        self._shape = prediction.shape
         rows = len(prediction), -1  # (N, H, W, C) -> (N, H W C)
-        return super().sample_losses(prediction.reshape(rows), target.reshape(rows))
+        values = super().sample_losses(prediction.reshape(rows), target.reshape(rows))
+        self._shape = prediction.shape
+        return values
 
     def as_prediction(self, delta: Array) -> Array:
         """∂E/∂prediction in the shape of the prediction."""

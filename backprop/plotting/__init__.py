@@ -1,22 +1,29 @@
-"""Pictures from plain arrays: each function returns a matplotlib ``Figure`` and can save it."""
+"""Pictures from plain arrays: each function returns a matplotlib ``Figure``.
+
+With ``path`` it is saved as well, in the format of the path's ending: a format that matplotlib does
+not know is a ``ValueError``, a folder that does not exist a ``FileNotFoundError``.
+"""
 
 from typing import TYPE_CHECKING
 
 from backprop.core.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from backprop.plotting.attention_maps import attention
-    from backprop.plotting.costs import gradient_costs
-    from backprop.plotting.curves import loss_curves
-    from backprop.plotting.distributions import histograms
-    from backprop.plotting.images import feature_maps, filters, saliency
-    from backprop.plotting.landscape import loss_surface
-    from backprop.plotting.predictions import confusion_matrix, predictions_grid
-    from backprop.plotting.rate_range import learning_rates
-    from backprop.plotting.regions import decision_regions
-    from backprop.plotting.searches import setting_scores
+    from backprop.plotting.attention_maps import attention as attention
+    from backprop.plotting.costs import gradient_costs as gradient_costs
+    from backprop.plotting.curves import loss_curves as loss_curves
+    from backprop.plotting.distributions import histograms as histograms
+    from backprop.plotting.images import feature_maps as feature_maps
+    from backprop.plotting.images import filters as filters
+    from backprop.plotting.images import saliency as saliency
+    from backprop.plotting.landscape import loss_surface as loss_surface
+    from backprop.plotting.predictions import confusion_matrix as confusion_matrix
+    from backprop.plotting.predictions import predictions_grid as predictions_grid
+    from backprop.plotting.rate_range import learning_rates as learning_rates
+    from backprop.plotting.regions import decision_regions as decision_regions
+    from backprop.plotting.searches import setting_scores as setting_scores
 else:
-    __getattr__, __dir__ = lazy_names(
+    __getattr__, __dir__, __all__ = lazy_names(
         __name__,
         attention_maps=["attention"],
         costs=["gradient_costs"],
@@ -29,19 +36,3 @@ else:
         regions=["decision_regions"],
         searches=["setting_scores"],
     )
-
-__all__ = [
-    "attention",
-    "confusion_matrix",
-    "decision_regions",
-    "feature_maps",
-    "filters",
-    "gradient_costs",
-    "histograms",
-    "learning_rates",
-    "loss_curves",
-    "loss_surface",
-    "predictions_grid",
-    "saliency",
-    "setting_scores",
-]

@@ -9,22 +9,21 @@ Constructors raise ``ValueError`` or ``TypeError`` for numbers that cannot be us
 from typing import TYPE_CHECKING
 
 from backprop.core.lazy import lazy_names
-from backprop.schedules.base import Schedule
 
 if TYPE_CHECKING:
-    from backprop.schedules.formulas import (
-        CosineDecay,
-        CosineDecayRestarts,
-        ExponentialDecay,
-        InverseTimeDecay,
-        OneCycle,
-        PiecewiseConstantDecay,
-        PolynomialDecay,
-        RateDecay,
-    )
+    from backprop.schedules.base import Schedule as Schedule
+    from backprop.schedules.formulas import CosineDecay as CosineDecay
+    from backprop.schedules.formulas import CosineDecayRestarts as CosineDecayRestarts
+    from backprop.schedules.formulas import ExponentialDecay as ExponentialDecay
+    from backprop.schedules.formulas import InverseTimeDecay as InverseTimeDecay
+    from backprop.schedules.formulas import OneCycle as OneCycle
+    from backprop.schedules.formulas import PiecewiseConstantDecay as PiecewiseConstantDecay
+    from backprop.schedules.formulas import PolynomialDecay as PolynomialDecay
+    from backprop.schedules.formulas import RateDecay as RateDecay
 else:
-    __getattr__, __dir__ = lazy_names(
+    __getattr__, __dir__, __all__ = lazy_names(
         __name__,
+        base=["Schedule"],
         formulas=[
             "CosineDecay",
             "CosineDecayRestarts",
@@ -36,15 +35,3 @@ else:
             "RateDecay",
         ],
     )
-
-__all__ = [
-    "CosineDecay",
-    "CosineDecayRestarts",
-    "ExponentialDecay",
-    "InverseTimeDecay",
-    "OneCycle",
-    "PiecewiseConstantDecay",
-    "PolynomialDecay",
-    "RateDecay",
-    "Schedule",
-]

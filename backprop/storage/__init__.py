@@ -5,15 +5,14 @@ from typing import TYPE_CHECKING
 from backprop.core.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from backprop.storage.onnx_export import export_onnx
-    from backprop.storage.onnx_import import import_onnx
-    from backprop.storage.weights import load_weights, save_weights
+    from backprop.storage.onnx_export import export_onnx as export_onnx
+    from backprop.storage.onnx_import import import_onnx as import_onnx
+    from backprop.storage.weights import load_weights as load_weights
+    from backprop.storage.weights import save_weights as save_weights
 else:
-    __getattr__, __dir__ = lazy_names(
+    __getattr__, __dir__, __all__ = lazy_names(
         __name__,
         onnx_export=["export_onnx"],
         onnx_import=["import_onnx"],
         weights=["load_weights", "save_weights"],
     )
-
-__all__ = ["export_onnx", "import_onnx", "load_weights", "save_weights"]

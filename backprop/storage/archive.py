@@ -99,8 +99,9 @@ def write(file: BinaryIO, arrays: Mapping[str, Array], digest: str) -> None:
     import hashlib
     import zipfile
 
-    if sum(len(name.encode()) + 80 for name in arrays) > LONGEST_LIST:
-        raise ValueError(f"{len(arrays)} arrays are too many for one file.")
+    names = [*arrays, digest]
+    if sum(len(name.encode()) + 80 for name in names) > LONGEST_LIST:
+        raise ValueError(f"{len(names)} arrays are too many for one file.")
     new_archive = zipfile.ZipFile(file, "w", zipfile.ZIP_STORED)
     found = hashlib.sha256()
 

@@ -113,19 +113,14 @@ def windows_of(X: Array, grid: Grid, rows: slice, buffers: Buffers) -> Array:
     P = with_borders(X, grid, buffers)
     if P is not X and rows.start == 0:  # the rows that follow find it as it is
         pad(X, borders(grid), 0, P)
-    every = sliding_window_view(P, (reach(height), reach(width)), axis=(1, 2))
+    every = sliding_window_view(P, (height.reach, width.reach), axis=(1, 2))
     every = every[:, :: height.stride, :: width.stride, :, :: height.dilation, :: width.dilation]
     return every[:, rows, : width.n_out]
 
 
-def reach(axis: Windows) -> int:
-    """How many positions a window spans."""
-    return (axis.size - 1) * axis.dilation + 1
-
-
 def turn(axis: Windows) -> Windows:
     """The windows over the outputs that meet each position, for windows of stride 1."""
-    before = reach(axis) - 1 - axis.before
+    before = axis.reach - 1 - axis.before
     after = axis.n_in + axis.before - axis.n_out
     return axis._replace(before=before, after=after, n_in=axis.n_out, n_out=axis.n_in)
 

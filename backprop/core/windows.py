@@ -48,6 +48,16 @@ class Windows(NamedTuple):
         return self.before + self.n_in + self.after
 
     @property
+    def reach(self) -> int:
+        """Positions from the beginning of a window to its end."""
+        return (self.size - 1) * self.dilation + 1
+
+    @property
+    def rest(self) -> int:
+        """Padded positions behind the last window."""
+        return self.padded - (self.n_out - 1) * self.stride - self.reach
+
+    @property
     def tile(self) -> bool:
         """Whether every padded position is in one window."""
         return self.size == self.stride and self.n_out * self.stride == self.padded
@@ -165,12 +175,12 @@ def lay(
         for n, size, stride, dilation in zip(sample[:-1], sizes, strides, dilations, strict=True)
     )
     if any(w.n_out == 0 for w in found):
-        reach = tuple((w.size - 1) * w.dilation + 1 for w in found)
+        reach = " × ".join(str(w.reach) for w in found)
         advice = "choose smaller windows, or padding='same'"
         if len(sample) == 3 and sample[0] in (1, 3):
             advice += "; where the channels stand first, X.transpose(0, 2, 3, 1) puts them last"
         raise ShapeError(
-            f"{layer} has windows of {' × '.join(map(str, reach))}, but received samples of shape "
+            f"{layer} has windows of {reach}, but received samples of shape "
             f"{tuple(sample)}, which are smaller: {advice}."
         )
     return found

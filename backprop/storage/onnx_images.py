@@ -82,14 +82,10 @@ def separable(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
 
 def transposed(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
     """Every pixel paints its window; what the windows do not reach is ``output_padding``."""
-    grid = grid_of(layer)
-    more = []
-    for w in grid:  # n_out pixels paint the n_in of the image
-        whole = (w.n_out - 1) * w.stride + (w.size - 1) * w.dilation + 1
-        more.append(w.n_in + w.before + w.after - whole)
+    grid = grid_of(layer)  # n_out pixels paint the n_in of the image
     W = graph.constant(filters_first(layer.W), "W")
     x = channels_second(layer, graph, x)
-    how = window_attributes(grid) | {"output_padding": more}
+    how = window_attributes(grid) | {"output_padding": [w.rest for w in grid]}
     z = graph.add("ConvTranspose", x, W, *bias(layer, graph), **how)
     return channels_last(layer, graph, z)
 

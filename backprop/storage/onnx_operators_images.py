@@ -103,9 +103,7 @@ def transposed(r: Reader, node: Node) -> None:
     for padding, extra in (("valid", None), ("same", None), ("valid", more), ("same", more)):
         layer = make(filters, sizes, padding=padding, output_padding=extra, **how)
         grid = layer.grid(r.shape)[-n:]
-        whole = [(w.n_out - 1) * w.stride + (w.size - 1) * w.dilation + 1 for w in grid]
-        beyond = [w.n_in + w.before + w.after - m for w, m in zip(grid, whole, strict=True)]
-        if beyond == more and [(w.before, w.after) for w in grid] == wanted:
+        if [w.rest for w in grid] == more and [(w.before, w.after) for w in grid] == wanted:
             return r.add(layer, ours_last(W), *bias)
     layer = make(filters, sizes, padding="valid", output_padding=more, **how)
     r.add(layer, ours_last(W), *bias)

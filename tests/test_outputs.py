@@ -5,6 +5,7 @@ Where a test says so, its numbers are scikit-learn 1.9.1's for the inputs that s
 
 import numpy as np
 import pytest
+from measuring import measure
 
 import backprop as bp
 from backprop.core.errors import ShapeError
@@ -37,12 +38,6 @@ def trained(layers, loss, y, metrics, epochs=3, **options):
     model.compile(bp.optimizers.SGD(0.3), loss, metrics)
     model.fit(X, y, epochs=epochs, verbose=0, **options)
     return model, model.evaluate(X, y, return_dict=True)
-
-
-def measure(metric, prediction, target, weight=None):
-    metric.reset()
-    metric.update(np.asarray(prediction), np.asarray(target), weight)
-    return metric.result()
 
 
 # ------------------------------------------------------------------- answers, each for itself

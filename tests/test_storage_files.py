@@ -176,7 +176,7 @@ def test_what_is_too_long_for_a_file_is_refused_when_it_is_written(tmp_path, mon
     with pytest.raises(ValueError, match="bytes of plain values are too many"):
         files.write(tmp_path / "a", "thing", {"text": "x" * 100})
     monkeypatch.undo()
-    monkeypatch.setattr(archive, "LONGEST_DIRECTORY", 500)
+    monkeypatch.setattr(archive, "LONGEST_LIST", 500)
     with pytest.raises(ValueError, match="7 arrays are too many for one file"):
         files.write(tmp_path / "a", "thing", {"a": [np.ones(1)] * 5})
     assert names(tmp_path) == []

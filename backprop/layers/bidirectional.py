@@ -10,6 +10,7 @@ import numpy as np
 from backprop.core.checks import check_choice
 from backprop.core.own_functions import interval_of
 from backprop.core.types import Array, Shape, as_array
+from backprop.layers.block import forward_through
 from backprop.layers.joined import Joined
 
 MODES = {"concat": "concatenate", "sum": "add", "ave": "average", "mul": "multiply"}
@@ -33,7 +34,8 @@ class Bidirectional(Joined):
         layer: The recurrent layer that reads from the first step on.
         merge_mode: How F and B are joined: one of the words above.
         backward_layer: The one that reads from the last step on, ``go_backwards=True``; a copy of
-            ``layer`` with weights of its own unless given.
+            ``layer`` with weights of its own unless given. What is changed in ``layer`` later does
+            not reach the copy; another ``layer`` that is assigned is copied anew.
 
     Attributes:
         layer: The first, which is called ``"forward"`` here.
@@ -104,8 +106,7 @@ class Bidirectional(Joined):
     def forward(self, X: Array, training: bool = False, mask: Array | None = None) -> Array:
         """F and B, joined."""
         X = as_array(X, self.dtype)
-        given = {} if mask is None else {"mask": mask}
-        F, B = (layer.forward(X, training, **given) for layer in self.children)
+        F, B = (forward_through([layer], X, training, mask) for layer in self.children)
         Y = self.join([F, self.turned(B)], training)
         M = None
         if mask is not None and self.return_sequences:

@@ -4,6 +4,7 @@
 """
 
 import argparse
+import sys
 import tempfile
 from pathlib import Path
 from webbrowser import open_new_tab
@@ -36,22 +37,18 @@ def main(arguments: list[str] | None = None) -> None:
         metavar="DIR",
         help="folder for the pictures, or for the page of the lesson (backprop-output)",
     )
-    lesson_parser = parser.add_subparsers(dest="command", metavar="[lesson]").add_parser(
-        "lesson",
+    parser.add_argument(
+        "what",
+        nargs="?",
+        choices=["lesson"],
+        metavar="lesson",
         help="write lesson.html instead, a page that runs a small network step by step",
-        description="Write lesson.html, a page that runs the worked example of backpropagation: "
-        "step through it, change its numbers, train it. It needs nothing but a browser.",
     )
-    lesson_parser.add_argument("--open", action="store_true", help="open the page in the browser")
-    lesson_parser.add_argument(
-        "--output",
-        type=Path,
-        default=argparse.SUPPRESS,  # the one given before "lesson" counts, if any
-        metavar="DIR",
-        help="folder for the page (backprop-output)",
-    )
+    parser.add_argument("--open", action="store_true", help="open the lesson in the browser")
     options = parser.parse_args(arguments)
-    lesson = options.command == "lesson"
+    lesson = options.what == "lesson"
+    if options.open and not lesson:
+        parser.error("--open is for the lesson, and not for the training")
     if lesson and (options.epochs, options.seed) != (None, None):
         parser.error("--epochs and --seed are for the training, and not for the lesson")
     epochs = 30 if options.epochs is None else options.epochs
@@ -142,4 +139,7 @@ def classify_digits(output: Path, epochs: int, seed: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)  # as a shell reports Ctrl-C

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from backprop.explain import Explanation
 
 Opened = Callable[..., Page]
+STEPS = ("forward", "loss", "backward", "gradients", "update")
 
 
 @contextmanager

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 import numpy as np
+from layer_cases import PACKAGE
 
 import backprop as bp
 from backprop.layers import (
@@ -18,6 +20,13 @@ from backprop.layers import (
 from backprop.optimizers import SGD
 
 Array = Any
+
+VECTORS = [
+    case
+    for case in PACKAGE
+    if not case.integers and len(case.shape) == 1 == len(case.make().output_shape(case.shape))
+]
+"""The layers from vectors to vectors."""
 
 
 def network(*body: Layer, n_in: int = 2, seed: int = 1, dtype: str = "float64") -> bp.Sequential:
@@ -87,6 +96,13 @@ class Doubling(Layer):
 
     def backward(self, delta: Array) -> Array:
         return delta * 2
+
+
+def data_of(page: str) -> Any:
+    """What the scripts of a page are told."""
+    text = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
+    assert text is not None
+    return json.loads(text[1])
 
 
 def assert_sound_latex(tex: str) -> None:

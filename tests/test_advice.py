@@ -1,16 +1,13 @@
 """Mistakes whose first answer named nothing that one could do, or was another library's."""
 
 import json
-import os
 import re
 import struct
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from programs import run
 
 import backprop as bp
 from backprop.core.errors import ShapeError
@@ -24,7 +21,6 @@ from backprop.layers import (
     Softmax,
 )
 
-ROOT = Path(bp.__file__).parents[1]
 X = np.random.default_rng(0).standard_normal((60, 4)).astype("f4")
 Y = X.sum(axis=1)
 
@@ -201,14 +197,7 @@ __main__.main(["--output", "pictures"])
 
 def test_a_backend_that_matplotlib_does_not_know_is_named(tmp_path):
     """Before the demonstration trains, too."""
-    answer = subprocess.run(
-        [sys.executable, "-c", UNKNOWN_BACKEND],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "nonsense"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    answer = run("-c", UNKNOWN_BACKEND, cwd=tmp_path, MPLBACKEND="nonsense")
     assert "Traceback" not in answer.stderr
     assert re.search(r"error: matplotlib cannot be loaded.*MPLBACKEND", answer.stderr)
     assert not list((tmp_path / "pictures").iterdir())

@@ -2,14 +2,13 @@
 
 import ast
 import graphlib
-import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeGuard
 
 import pytest
+from programs import run
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "backprop"
@@ -314,14 +313,7 @@ def test_import_needs_numpy_alone(tmp_path: Path) -> None:
     code = (
         f"import sys, backprop; print(backprop.__file__, [m for m in {heavy} if m in sys.modules])"
     )
-    answer = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    answer = run("-c", code, cwd=tmp_path, check=True)
     assert answer.stdout.strip() == f"{ROOT / PACKAGE / '__init__.py'} []"
 
 

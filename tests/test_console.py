@@ -3,12 +3,15 @@
 import io
 import os
 import re
+import runpy
 import subprocess
 import sys
 import types
 from pathlib import Path
 
+import programs
 import pytest
+from programs import environment
 
 import backprop as bp
 from backprop import __main__, plotting
@@ -63,10 +66,9 @@ def run(program, folder, *, command=(sys.executable,), shell="", **variables):
     """A program in a process of its own; its stdout, or what ``shell`` makes of it."""
     path = folder / "program.py"
     path.write_text(EVERYTHING + program, encoding="utf-8")
-    variables = {"PYTHONPATH": str(Path(bp.__file__).parents[1]), **variables}
     line = " ".join([*command, str(path), str(folder), shell])
     return subprocess.run(
-        line, shell=True, env={**os.environ, **variables}, capture_output=True, timeout=120
+        line, shell=True, env=environment(**variables), capture_output=True, timeout=120
     )
 
 
@@ -118,15 +120,11 @@ def test_files_are_utf_8_whatever_the_system_thinks(tmp_path):
 
 
 def test_the_demo_of_the_readme_on_a_terminal_that_knows_ascii_alone(tmp_path):
-    arguments = [sys.executable, "-m", "backprop", "--epochs", "1", "--output", str(tmp_path)]
-    environment = {**os.environ, "PYTHONPATH": str(Path(bp.__file__).parents[1])}
-    environment["PYTHONIOENCODING"] = "ascii"
+    arguments = ["-m", "backprop", "--epochs", "1", "--output", tmp_path]
     for more in ([], ["--help"]):
-        made = subprocess.run(
-            [*arguments, *more], env=environment, capture_output=True, timeout=120, cwd=tmp_path
-        )
-        assert made.returncode == 0, made.stderr.decode()
-        made.stdout.decode("ascii")
+        made = programs.run(*arguments, *more, cwd=tmp_path, PYTHONIOENCODING="ascii")
+        assert made.returncode == 0, made.stderr
+        assert made.stdout.isascii()
     assert sorted(file.name for file in tmp_path.iterdir()) == ["digits.png", "training.png"]
 
 
@@ -136,13 +134,7 @@ def test_a_folder_that_cannot_be_written_is_found_before_training(tmp_path, wher
     (tmp_path / "locked").mkdir(mode=0o500)
     if where == "locked" and os.access(tmp_path / "locked", os.W_OK):
         return  # whoever runs the tests may write everywhere
-    made = subprocess.run(
-        [sys.executable, "-m", "backprop", "--output", where],
-        env={**os.environ, "PYTHONPATH": str(Path(bp.__file__).parents[1])},
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-    )
+    made = programs.run("-m", "backprop", "--output", where, cwd=tmp_path)
     assert made.returncode == 2
     assert "Traceback" not in made.stderr
     assert f"--output {where}: no pictures can be written there: " in made.stderr
@@ -275,3 +267,14 @@ except UnicodeEncodeError:
 """
     made = run(program, tmp_path, PYTHONIOENCODING="ascii")
     assert made.stdout.decode().splitlines()[-1] == "ended", made.stderr.decode()
+
+
+def test_ctrl_c_ends_the_demo_without_a_traceback(tmp_path, monkeypatch):
+    def press(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bp.Sequential, "fit", press)
+    monkeypatch.setattr(sys, "argv", ["backprop", "--output", str(tmp_path)])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(__main__.__file__, run_name="__main__")
+    assert ended.value.code == 130

@@ -1,12 +1,8 @@
 """The same seed gives the same bits, in one process and in two; another seed gives others."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from programs import run
 
 import backprop as bp
 from backprop.layers import Dense, ReLU, Softmax
@@ -87,18 +83,6 @@ def test_both_dtypes_start_from_the_same_weights():
 
 
 def test_two_processes_give_the_same_bits():
-    root = str(Path(bp.__file__).parents[1])
-    answers = []
-    for hash_seed in ("1", "2"):
-        environment = {**os.environ, "PYTHONPATH": root, "PYTHONHASHSEED": hash_seed}
-        run = subprocess.run(
-            [sys.executable, "-c", PROGRAM],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=60,
-        )
-        answers.append(run.stdout)
+    answers = [run("-c", PROGRAM, check=True, PYTHONHASHSEED=seed).stdout for seed in ("1", "2")]
     assert answers[0] == answers[1]
     assert len(answers[0].split()[0]) == 64

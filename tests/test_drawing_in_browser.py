@@ -9,14 +9,13 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from browsing import Opened
+from browsing import STEPS, Opened
 from explained import compiled
 from playwright.sync_api import Page
 
 from backprop.explain import Explanation
 from backprop.layers import Dense, Layer, Sigmoid, Tanh
 
-STEPS = ("forward", "loss", "backward", "gradients", "update")
 WIDTHS = (1280, 360, 1920)
 WITH_NUMBERS = 5  # units of the smaller of two layers; beyond, numbers stand where one points
 LEAST = 8.0  # pixels of a letter's size

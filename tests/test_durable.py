@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from programs import environment
 from scripts import classes, classifier, line
 from sharing import at_once
 
@@ -37,12 +38,8 @@ def names(folder):
 
 def program(text, *arguments, **options):
     """Runs a program that may use the tests' modules."""
-    folders = os.pathsep.join([os.path.dirname(__file__), str(ROOT)])
-    return subprocess.Popen(
-        [sys.executable, "-c", text, *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": folders},
-        **options,
-    )
+    command = [sys.executable, "-c", text, *map(str, arguments)]
+    return subprocess.Popen(command, env=environment(), **options)
 
 
 # --------------------------------------------------------------------------- the order of things

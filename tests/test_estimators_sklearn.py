@@ -1,13 +1,11 @@
 """scikit-learn's judgement: its checks of estimators, and its own tests of its MLPs, on ours."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 
+import programs
 import pytest
 from sklearn.utils.estimator_checks import check_estimator
 
@@ -62,17 +60,9 @@ def judged(estimator):
     return len(found), other
 
 
-def run(tmp_path, *arguments, **environment):
-    """What a Python process of its own prints that finds the package and the tests."""
-    ours = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
-    environment = {**os.environ, "PYTHONPATH": ours, "OPENBLAS_NUM_THREADS": "1", **environment}
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
+def run(tmp_path, *arguments, **variables):
+    return programs.run(
+        *arguments, cwd=tmp_path, timeout=None, OPENBLAS_NUM_THREADS="1", **variables
     )
 
 

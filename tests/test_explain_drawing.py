@@ -21,7 +21,6 @@ from backprop.layers import (
     Softmax,
     Tanh,
 )
-from backprop.plotting.network import network_diagram
 from backprop.plotting.nodes import short
 
 # --------------------------------------------------------------------------------------- pictures
@@ -143,15 +142,6 @@ def test_images_and_kernels_are_drawn_channel_by_channel(rng: np.random.Generato
 def test_pictures_need_no_pyplot(example: Explanation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)  # importing it would now fail
     assert type(example.plot()) is Figure
-
-
-def test_diagram_refuses_arrays_that_do_not_fit() -> None:
-    x, a = np.ones(2), np.ones(3)
-    with pytest.raises(ValueError, match=r"weights must have the shapes \[\(2, 3\)\]"):
-        network_diagram(
-            [x, a], [np.ones((3, 2))], [None], [a], [np.ones((2, 3))], [None], [x, a],
-            1.0, a, ["x", "a"], ["x", "a"],
-        )  # fmt: skip
 
 
 @pytest.mark.parametrize(

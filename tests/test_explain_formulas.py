@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from element_formulas import compare
-from explained import Array, assert_sound_latex, compiled
+from explained import VECTORS, Array, assert_sound_latex, compiled
 from formula_values import unread_formulas
 from layer_cases import PACKAGE
 from layer_cases import Case as LayerCase
@@ -55,12 +55,6 @@ from backprop.losses import (
 from backprop.optimizers import SGD, Optimizer
 
 # ------------------------------------------------------------------------ what is printed is true
-
-VECTORS = [
-    case
-    for case in PACKAGE
-    if not case.integers and len(case.shape) == 1 == len(case.make().output_shape(case.shape))
-]
 
 
 def letters_of(explanation: Explanation) -> dict[str, Array]:

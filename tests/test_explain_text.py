@@ -6,8 +6,8 @@ import re
 
 import numpy as np
 import pytest
-from explained import Doubling, assert_sound_latex, classifier, compiled, one_hot
-from layer_cases import PACKAGE, Case
+from explained import VECTORS, Doubling, assert_sound_latex, classifier, compiled, one_hot
+from layer_cases import Case
 from matplotlib.figure import Figure
 from rows import each
 
@@ -16,12 +16,6 @@ from backprop import losses
 from backprop.explain import Explanation
 from backprop.explain.text import format_numbers
 from backprop.layers import Conv2D, Dense, Dropout, Flatten, ReLU, Softmax, Tanh
-
-LAYERS = [
-    case
-    for case in PACKAGE
-    if not case.integers and len(case.shape) == 1 == len(case.make().output_shape(case.shape))
-]
 
 
 def assert_renders(explanation: Explanation, *, drawn: bool = True) -> None:
@@ -37,7 +31,7 @@ def assert_renders(explanation: Explanation, *, drawn: bool = True) -> None:
 
 
 @pytest.mark.parametrize("n", [1, pytest.param(4, marks=pytest.mark.long)])
-@each("case", LAYERS, ids=str)
+@each("case", VECTORS, ids=str)
 def test_every_layer_is_explained(case: Case, n: int, rng: np.random.Generator) -> None:
     body = (Dense(*case.shape), case.make(), Dense(2), Softmax())
     model = compiled(*body, loss="categorical_crossentropy")

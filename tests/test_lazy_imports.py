@@ -2,15 +2,14 @@
 
 import inspect
 import json
-import os
 import pkgutil
-import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
+from programs import run
 
 import backprop as bp
 from backprop.core.lazy import lazy_names
@@ -37,14 +36,7 @@ PUBLIC = [(folder, name) for folder in FOLDERS for name in getattr(bp, folder)._
 
 def in_a_new_process(code: str) -> Any:
     """What the code prints, from JSON."""
-    answer = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "agg"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return json.loads(answer.stdout)
+    return json.loads(run("-c", code, check=True, MPLBACKEND="agg").stdout)
 
 
 def test_importing_loads_what_training_needs_and_no_more():

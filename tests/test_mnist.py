@@ -3,12 +3,13 @@
 import gzip
 import hashlib
 import threading
-import tracemalloc
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
+from measuring import peak
 
 from backprop.core.errors import DataError
 from backprop.datasets import download, load_mnist
@@ -67,28 +68,19 @@ def assert_is_the_double(parts, arrays):
         np.testing.assert_allclose(X.reshape(-1, 28, 28), images / 255, rtol=1e-7)
 
 
-@pytest.mark.parametrize("as_type", [str, Path])
-@pytest.mark.parametrize(
-    "rename",
-    [
-        lambda name: name,
-        lambda name: name.replace("-idx", ".idx"),
-        lambda name: name.removesuffix(".gz"),  # packed all the same
-    ],
-    ids=["usual", "dotted", "misnamed"],
-)
-def test_packed_folder(tmp_path, arrays, packed_files, rename, as_type):
-    folder = write(tmp_path, packed_files, rename)
-    assert_is_the_double(load_mnist(as_type(folder)), arrays)
-
-
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("ending", [".gz", ""])  # it need not say what is inside
 @pytest.mark.parametrize("dotted", [False, True])
-def test_unpacked_folder(tmp_path, arrays, plain_files, dotted):
+def test_folder_of_the_four_files(
+    tmp_path, arrays, plain_files, packed_files, dotted, ending, packed
+):
     def rename(name):
-        plain = name.removesuffix(".gz")
+        plain = name.removesuffix(".gz") + ending
         return plain.replace("-idx", ".idx") if dotted else plain
 
-    assert_is_the_double(load_mnist(write(tmp_path, plain_files, rename)), arrays)
+    folder = write(tmp_path, packed_files if packed else plain_files, rename)
+    for path in (folder, str(folder)):
+        assert_is_the_double(load_mnist(path), arrays)
 
 
 def test_npz_with_the_names_of_keras(tmp_path, arrays):
@@ -129,13 +121,9 @@ def test_conversion_needs_no_more_than_the_result_and_the_raw_bytes(tmp_path, ar
         )
     }
     folder = write(tmp_path, files, lambda name: name.removesuffix(".gz"))
-    tracemalloc.start()
-    try:
-        (X, y), _ = load_mnist(folder)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert peak < X.nbytes + y.nbytes + images.nbytes + 500_000  # a float64 copy: 25 MB
+    most = peak(lambda: load_mnist(folder))
+    (X, y), _ = load_mnist(folder)
+    assert most < X.nbytes + y.nbytes + images.nbytes + 500_000  # a float64 copy: 25 MB
 
 
 # --------------------------------------------------------------------------- MNIST: wrong files
@@ -160,53 +148,37 @@ def test_folder_that_lacks_files_names_them(tmp_path, packed_files):
         load_mnist(tmp_path)
 
 
-def test_truncated_idx_names_the_sizes(tmp_path, plain_files):
-    folder = write(tmp_path, plain_files, lambda name: name.removesuffix(".gz"))
-    file = folder / "train-images-idx3-ubyte"
-    file.write_bytes(file.read_bytes()[:1000])
-    with pytest.raises(DataError, match=r"train-images-idx3-ubyte.*3936 bytes.*found 1000\b"):
-        load_mnist(folder)
+IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 
 
-def test_idx_with_too_many_bytes_names_the_sizes(tmp_path, plain_files):
-    folder = write(tmp_path, plain_files, lambda name: name.removesuffix(".gz"))
-    file = folder / "t10k-labels-idx1-ubyte"
-    file.write_bytes(file.read_bytes() + b"\0")
-    with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte.*11 bytes.*found 12\b"):
-        load_mnist(folder)
-
-
-def test_idx_without_a_whole_header(tmp_path, plain_files):
-    folder = write(tmp_path, plain_files, lambda name: name.removesuffix(".gz"))
-    (folder / "train-labels-idx1-ubyte").write_bytes(b"")
-    with pytest.raises(DataError, match=r"truncated: expected a header of 8 bytes, found 0\b"):
-        load_mnist(folder)
-
-
-@pytest.mark.parametrize("kept", [2000, -8])
-def test_truncated_gzip_names_the_sizes(tmp_path, packed_files, kept):
-    folder = write(tmp_path, packed_files)
-    file = folder / "train-images-idx3-ubyte.gz"
-    file.write_bytes(file.read_bytes()[:kept])
-    with pytest.raises(DataError, match=r"idx3-ubyte\.gz is truncated.*3936 bytes.*ends early"):
-        load_mnist(folder)
-
-
-def test_gzip_with_a_flipped_bit(tmp_path, packed_files):
-    folder = write(tmp_path, packed_files)
-    file = folder / "train-images-idx3-ubyte.gz"
-    data = bytearray(file.read_bytes())
-    data[-6] ^= 1  # in the checksum
-    file.write_bytes(data)
-    with pytest.raises(DataError, match=r"train-images-idx3-ubyte\.gz is damaged.*delete it"):
-        load_mnist(folder)
-
-
-def test_wrong_magic_number(tmp_path, packed_files):
-    folder = write(tmp_path, packed_files)
-    file = folder / "train-labels-idx1-ubyte.gz"
-    file.write_bytes(packed_files["train-images-idx3-ubyte.gz"])
-    with pytest.raises(DataError, match=r"train-labels.* magic number 2051, expected 2049"):
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        (IMAGES, lambda data: data[:1000], rf"{IMAGES} .*3936 bytes.*found 1000\b"),
+        (LABELS, lambda data: data + b"\0", rf"{LABELS} .*13 bytes.*found 14\b"),
+        (LABELS, lambda data: b"", rf"{LABELS} is truncated.* header of 8 bytes, found 0\b"),
+        (f"{IMAGES}.gz", lambda data: data[:2000], r"gz is truncated.*3936 bytes.*ends early"),
+        (f"{IMAGES}.gz", lambda data: data[:-8], r"gz is truncated.*3936 bytes.*ends early"),
+        (
+            f"{IMAGES}.gz",
+            lambda data: data[:-6] + bytes([data[-6] ^ 1]) + data[-5:],  # in the checksum
+            rf"{IMAGES}\.gz is damaged.*delete it",
+        ),
+        (
+            f"{LABELS}.gz",
+            lambda data: gzip.compress(idx(np.zeros((5, 28, 28), np.uint8))),
+            rf"{LABELS}.* magic number 2051, expected 2049",
+        ),
+    ],
+    ids=["cut", "longer", "empty", "half packed", "packed, cut", "flipped bit", "other magic"],
+)
+def test_damaged_file_is_named(tmp_path, plain_files, packed_files, name, change, message):
+    if name.endswith(".gz"):
+        folder = write(tmp_path, packed_files)
+    else:
+        folder = write(tmp_path, plain_files, lambda name: name.removesuffix(".gz"))
+    (folder / name).write_bytes(change((folder / name).read_bytes()))
+    with pytest.raises(DataError, match=message):
         load_mnist(folder)
 
 
@@ -275,21 +247,30 @@ class FileHandler(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def server(monkeypatch, packed_files):
-    """A mirror on this machine; it is the only one, and its files are the right ones."""
+@contextmanager
+def mirror_of(files):
+    """A mirror on this machine that has these files."""
     with ThreadingHTTPServer(("127.0.0.1", 0), FileHandler) as mirror:
-        mirror.files, mirror.requests, mirror.sent = dict(packed_files), [], None
+        mirror.files, mirror.requests, mirror.sent = files, [], None
         mirror.url = f"http://127.0.0.1:{mirror.server_port}/mnist/"
         thread = threading.Thread(target=mirror.serve_forever, args=(0.01,))
         thread.start()
+        try:
+            yield mirror
+        finally:
+            mirror.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def server(monkeypatch, packed_files):
+    """The only mirror, whose files are the right ones."""
+    with mirror_of(dict(packed_files)) as mirror:
         monkeypatch.setenv("no_proxy", "127.0.0.1")
         monkeypatch.setattr(download, "MIRRORS", (mirror.url,))
         for name, data in packed_files.items():
             monkeypatch.setitem(download.SHA256, name, hashlib.sha256(data).hexdigest())
         yield mirror
-        mirror.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -329,23 +310,11 @@ def test_npz_files_in_the_cache_need_no_download(server, cache, arrays):
 def test_second_mirror_is_asked_when_the_first_fails(server, cache, arrays, monkeypatch):
     first = server.url.replace("/mnist/", "/gone/")
     server.files.pop("train-labels-idx1-ubyte.gz")
-    with ThreadingHTTPServer(("127.0.0.1", 0), FileHandler) as other:
-        other.files, other.requests, other.sent = (
-            server.files
-            | {"train-labels-idx1-ubyte.gz": gzip.compress(idx(arrays["y_train"]), mtime=0)},
-            [],
-            None,
-        )
-        thread = threading.Thread(target=other.serve_forever, args=(0.01,))
-        thread.start()
-        second = f"http://127.0.0.1:{other.server_port}/"
-        monkeypatch.setattr(download, "MIRRORS", (first, second))
-        try:
-            assert_is_the_double(load_mnist(), arrays)
-        finally:
-            other.shutdown()
-            thread.join()
-    assert other.requests == ["/train-labels-idx1-ubyte.gz"]
+    labels = gzip.compress(idx(arrays["y_train"]), mtime=0)
+    with mirror_of(server.files | {"train-labels-idx1-ubyte.gz": labels}) as other:
+        monkeypatch.setattr(download, "MIRRORS", (first, other.url))
+        assert_is_the_double(load_mnist(), arrays)
+    assert other.requests == ["/mnist/train-labels-idx1-ubyte.gz"]
 
 
 def test_wrong_checksum_leaves_nothing_behind(server, cache):

@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 import pytest
-from browsing import Opened
+from browsing import STEPS, Opened
 from explained import Quoting, Scale, compiled, mazur
 from playwright.sync_api import Page
 
@@ -27,7 +27,6 @@ from backprop.layers import (
 )
 from backprop.optimizers import SGD
 
-STEPS = ("forward", "loss", "backward", "gradients", "update")
 TRAINED = "JSON.stringify([values, state, curve])"
 
 

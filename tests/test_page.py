@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from explained import Doubling, Quoting, Scale, classifier, compiled, one_hot
+from explained import Doubling, Quoting, Scale, classifier, compiled, data_of, one_hot
 
 import backprop as bp
 from backprop import __main__
@@ -32,13 +32,6 @@ from backprop.optimizers import SGD
 def saved(explanation: Explanation, folder: Path) -> str:
     explanation.save(folder / "lesson.html")
     return (folder / "lesson.html").read_text(encoding="utf-8")
-
-
-def data_of(page: str) -> dict[str, Any]:
-    text = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
-    assert text is not None
-    found: dict[str, Any] = json.loads(text[1])
-    return found
 
 
 class Rows(HTMLParser):

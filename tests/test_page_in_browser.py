@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browsing import Opened, faults
+from browsing import STEPS, Opened, faults
 from explained import Array, compiled, mazur, one_hot
 from playwright.sync_api import Browser, Page
 
@@ -23,9 +23,6 @@ from backprop.explain.text import block
 from backprop.layers import Dense, Identity, Layer, ReLU, Sigmoid, Softmax, Tanh
 from backprop.optimizers import SGD
 from backprop.plotting.nodes import short
-
-STEPS = ("forward", "loss", "backward", "gradients", "update")
-
 
 # ------------------------------------------------------------------------------------- its numbers
 
@@ -39,11 +36,14 @@ def assert_equal_numbers(text: str, expected: str) -> None:
     assert re.sub(r"[-\d.e+ ]", "", text) == re.sub(r"[-\d.e+ ]", "", expected)
 
 
+def rows_of(explanation: Explanation) -> list[Any]:
+    parts = derivation(explanation._record)
+    return [row for _, part in parts for section in part for row in section.rows]
+
+
 def assert_shows(page: Page, explanation: Explanation) -> None:
     """Every number of every step: in the rows, before rounding, and in the drawing."""
-    rows = [
-        row for _, part in derivation(explanation._record) for each in part for row in each.rows
-    ]
+    rows = rows_of(explanation)
     blocks = ["\n".join(block(row)) for row in rows if row.value is not None]
     shown = page.locator(".row pre").all_text_contents()
     assert len(shown) == len(blocks)
@@ -327,10 +327,7 @@ def test_network_that_cannot_run_shows_the_numbers_of_python(opened: Opened) -> 
     assert not page.locator("#editing").is_visible()
     assert_drawn(page, explanation)
     page.click("button[data-step='']")
-    rows = [
-        row for _, part in derivation(explanation._record) for each in part for row in each.rows
-    ]
-    blocks = ["\n".join(block(row)) for row in rows if row.value is not None]
+    blocks = ["\n".join(block(row)) for row in rows_of(explanation) if row.value is not None]
     assert page.locator(".row pre").all_text_contents() == blocks
 
 

@@ -11,10 +11,10 @@ import sys
 import termios
 import time
 import types
-from pathlib import Path
 
 import numpy as np
 import pytest
+from programs import environment, run
 
 import backprop as bp
 from backprop.callbacks import Callback, LambdaCallback
@@ -268,12 +268,11 @@ def run_on_a_terminal(columns, *arguments, program=PROGRAM, **variables):
     """What a program writes to a terminal of that many columns."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
-    environment |= {"PYTHONPATH": str(Path(bp.__file__).parents[1]), "PYTHONIOENCODING": "utf-8"}
-    environment |= variables
+    inherited = environment(PYTHONIOENCODING="utf-8").items()
+    variables = {k: v for k, v in inherited if k not in ("COLUMNS", "LINES")} | variables
     command = [sys.executable, "-c", program, *map(str, arguments)]
     with subprocess.Popen(
-        command, stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True
+        command, stdin=slave, stdout=slave, stderr=slave, env=variables, start_new_session=True
     ) as process:
         os.close(slave)
         written = b""
@@ -370,14 +369,9 @@ model = bp.Sequential([bp.layers.Dense(1)], seed=0)
 model.compile("sgd", "mse")
 model.fit(np.ones((5000, 2)), np.ones(5000), 1, 2, verbose=1)
 """
-    made = subprocess.run(
-        [sys.executable, "-c", program],
-        env={**os.environ, "PYTHONPATH": str(Path(bp.__file__).parents[1]), setting: "1"},
-        capture_output=True,
-        timeout=100,
-    )
-    assert made.returncode == 0, made.stderr.decode()
-    assert b"Epoch 2/2 5000/5000" in made.stdout
+    made = run("-c", program, **{setting: "1"})
+    assert made.returncode == 0, made.stderr
+    assert "Epoch 2/2 5000/5000" in made.stdout
 
 
 @pytest.mark.parametrize("setting", [{"TQDM_DELAY": "9"}, {"TQDM_POSITION": "3"}])

@@ -6,8 +6,6 @@ import json
 import os
 import pickle
 import shutil
-import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import numpy as np
 import pytest
 from constructors import SAVED, public_classes, required
 from layer_cases import PACKAGE
+from programs import run
 from scripts import classes, classifier
 
 import backprop as bp
@@ -79,9 +78,7 @@ def test_training_goes_on_in_another_process(path):
         "model = bp.load_model(sys.argv[1])\n"
         "model.fit(*classes(), 8, epochs=2, verbose=0)\nmodel.save(sys.argv[1])"
     )
-    folders = [os.path.dirname(__file__), os.path.dirname(os.path.dirname(bp.__file__))]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
-    subprocess.run([sys.executable, "-c", program, str(path)], check=True, env=environment)
+    run("-c", program, path, check=True)
     same(bp.load_model(path), whole)
 
 

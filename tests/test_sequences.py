@@ -126,13 +126,6 @@ def test_words_are_numbered_from_the_most_frequent_on() -> None:
     np.testing.assert_array_equal(vocabulary.encode(["", "be"]), [[0], [2]])
 
 
-def test_the_example_of_the_vocabulary() -> None:
-    vocabulary = Vocabulary(["To be, or not to be"])
-    found = vocabulary.encode(["Not to be!", "or"])
-    np.testing.assert_array_equal(found, [[4, 3, 2], [5, 0, 0]])
-    assert vocabulary.decode([4, 3, 2]) == "not to be"
-
-
 def test_numbers_become_words_again() -> None:
     vocabulary = Vocabulary(TEXTS)
     for text in TEXTS:

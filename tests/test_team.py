@@ -1,12 +1,11 @@
 """The threads that make parts of a step."""
 
-import subprocess
-import sys
 import threading
 import time
 
 import numpy as np
 import pytest
+from programs import run
 
 from backprop.engine.team import Team
 
@@ -77,12 +76,6 @@ def test_floating_point_errors_are_treated_as_the_caller_said(team: Team) -> Non
         team.make([[], [overflow]])
 
 
-def run(code: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
-    )
-
-
 def test_a_forked_process_has_threads_of_its_own() -> None:
     code = """
 import os, warnings
@@ -97,11 +90,11 @@ if not child:
     os._exit(0 if made == [os.getpid()] else 1)
 print(os.waitpid(child, 0)[1])
 """
-    assert run(code).stdout == "0\n"
+    assert run("-c", code).stdout == "0\n"
 
 
 def test_the_threads_end_with_the_process() -> None:
-    done = run("from backprop.engine.team import team; team.make([[], [int]]); print(1)")
+    done = run("-c", "from backprop.engine.team import team; team.make([[], [int]]); print(1)")
     assert (done.returncode, done.stdout) == (0, "1\n")
 
 
@@ -123,4 +116,4 @@ except KeyboardInterrupt:
 team.make([[], [lambda: through.append("again")]])
 print(through)
 """
-    assert run(code).stdout == "[True, 'interrupted', 'again']\n"
+    assert run("-c", code).stdout == "[True, 'interrupted', 'again']\n"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from explained import data_of
 from trainings import recorded
 
 import backprop as bp
@@ -17,19 +17,16 @@ from backprop.inspection import Recorder
 from backprop.layers import Dense, Softmax
 
 
-def data_of(recorder: Recorder, folder: Path, *samples: Any) -> dict[str, Any]:
+def saved(recorder: Recorder, folder: Path, *samples: Any) -> Any:
     recorder.save(folder / "training.html", *samples)
     page = (folder / "training.html").read_text(encoding="utf-8")
     assert not re.search(r"\\{\\{|https?://(?!www.w3.org/2000/svg)", page)
-    text = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
-    assert text is not None
-    found: dict[str, Any] = json.loads(text[1])
-    return found
+    return data_of(page)
 
 
 def test_it_holds_the_recorded_numbers(tmp_path: Path) -> None:
     model, recorder, _, _ = recorded(epochs=4)
-    data = data_of(recorder, tmp_path)
+    data = saved(recorder, tmp_path)
     assert data["epochs"] == [0, 1, 2, 3, 4]
     np.testing.assert_allclose(data["losses"], [recorder.losses, recorder.validation_losses], 1e-3)
     assert [own["name"] for own in data["weights"]] == ["dense_1.W", "dense_2.W"]
@@ -47,13 +44,13 @@ def test_validations_stand_at_their_own_epochs(tmp_path: Path) -> None:
     history = model.fit(X, X, epochs=5, verbose=0, **given).history
     first, second = history["val_loss"]
     assert recorder.validation_losses[1::2] == [first, second]
-    _, validations = data_of(recorder, tmp_path)["losses"]
+    _, validations = saved(recorder, tmp_path)["losses"]
     assert validations == [None, float(f"{first:.4g}"), None, float(f"{second:.4g}")]
 
 
 def test_every_delta_is_counted_once(tmp_path: Path) -> None:
     _, recorder, _, _ = recorded(epochs=3)
-    data = data_of(recorder, tmp_path)
+    data = saved(recorder, tmp_path)
     assert [own["name"] for own in data["deltas"]] == ["dense_1", "dense_2"]
     for own in data["deltas"]:
         for k, delta in enumerate(recorder.deltas[own["name"]]):
@@ -66,7 +63,7 @@ def test_every_delta_is_counted_once(tmp_path: Path) -> None:
 def test_regions_are_what_the_model_says_at_every_epoch(tmp_path: Path) -> None:
     model, recorder, X, y = recorded(epochs=2)
     kept = model.parameters.values.copy()
-    regions = data_of(recorder, tmp_path, X, y)["regions"]
+    regions = saved(recorder, tmp_path, X, y)["regions"]
     assert np.array_equal(model.parameters.values, kept)
     r = regions["size"]
     across, up = np.linspace(*regions["x"], r), np.linspace(*regions["y"], r)
@@ -88,7 +85,7 @@ def test_regions_of_many_classes_are_told_apart(K: int, tmp_path: Path) -> None:
     model.compile("sgd", "sparse_categorical_crossentropy")
     recorder = Recorder()
     model.fit(5 * X, y, epochs=1, verbose=0, callbacks=[recorder])
-    regions = data_of(recorder, tmp_path, X, y)["regions"]
+    regions = saved(recorder, tmp_path, X, y)["regions"]
     assert len(set(regions["colours"])) == K
     r = regions["size"]
     grid = [np.linspace(*regions[axis], r) for axis in "xy"]
@@ -101,7 +98,7 @@ def test_regions_of_many_classes_are_told_apart(K: int, tmp_path: Path) -> None:
 
 def test_of_many_epochs_some_are_shown(tmp_path: Path) -> None:
     _, recorder, _, _ = recorded(epochs=150)
-    data = data_of(recorder, tmp_path)
+    data = saved(recorder, tmp_path)
     assert len(data["epochs"]) == 101
     assert (data["epochs"][0], data["epochs"][-1]) == (0, 150)
     assert len(data["weights"][0]["frames"]) == 101

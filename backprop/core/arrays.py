@@ -297,11 +297,14 @@ def check_items(x: Iterable[Any], name: str, row: int | None = None, deep: bool 
 
 
 def asarray(x: Any, name: str, column: str = "") -> Array:
-    """``np.asarray`` with errors that name the argument, and the column if x is one."""
+    """``np.asanyarray`` with errors that name the argument, and the column if x is one.
+
+    It keeps what is masked, as variables of netCDF4 give gaps.
+    """
     if hasattr(x, "combine_chunks") and x.null_count:  # PyArrow misreads gaps of dictionaries
         return np.concatenate([asarray(chunk, name, column) for chunk in x.chunks])
     try:
-        return np.asarray(x)
+        return np.asanyarray(x)
     except ValueError:  # NumPy's word for rows of different lengths
         raise ragged(name, x) from None
     except Exception as error:

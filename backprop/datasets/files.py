@@ -13,7 +13,7 @@ import numpy as np
 from backprop.core.array_errors import refuse_gap
 from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_flag, check_integer, is_row
-from backprop.core.durable import check_file, check_path
+from backprop.core.durable import FilePath, check_file, check_path
 from backprop.core.errors import CorruptFileError
 from backprop.core.types import Array
 from backprop.datasets.orders import Orders
@@ -29,12 +29,7 @@ class Parquet(Orders):
     """
 
     def __init__(
-        self,
-        path: str | Path,
-        columns: Sequence[str],
-        target: str,
-        batch_size: int = 1024,
-        seed: int | None = None,
+        self, path: FilePath, columns: Sequence[str], target: str, batch_size: int, seed: int | None
     ) -> None:
         try:
             from pyarrow import parquet
@@ -51,7 +46,9 @@ class Parquet(Orders):
             self._sizes = [file.metadata.row_group(k).num_rows for k in groups]
         missing = [name for name in [*self.columns, target] if name not in known]
         if missing:
-            raise ValueError(f"{path} has no column {missing[0]!r}: it has {', '.join(known)}.")
+            raise ValueError(
+                f"{self.path} has no column {missing[0]!r}: it has {', '.join(known)}."
+            )
 
     @property
     def column_names(self) -> list[str]:
@@ -86,7 +83,7 @@ class Parquet(Orders):
         """The open file."""
         with open(self.path, "rb") as stream:
             with self._reading():
-                file = self._parquet.ParquetFile(stream)
+                file = self._parquet.ParquetFile(stream, page_checksum_verification=True)
             yield file
 
     @contextmanager
@@ -105,7 +102,7 @@ class Parquet(Orders):
 
 
 def from_parquet(
-    path: str | Path,
+    path: FilePath,
     columns: Sequence[str],
     target: str,
     batch_size: int = 1024,
@@ -114,6 +111,8 @@ def from_parquet(
     """Batches of a Parquet file that may be larger than memory, for ``fit`` and ``evaluate``.
 
     One group of rows is in memory at a time. ``model.fit(from_parquet(path, ["a", "b"], "y"))``.
+    A damaged page of numbers is noticed if it has a checksum, which pyarrow writes only when asked:
+    ``pyarrow.parquet.write_table(…, write_page_checksum=True)``.
 
     Args:
         path: The file.
@@ -174,12 +173,7 @@ class ImageFolder(Orders):
     """
 
     def __init__(
-        self,
-        path: str | Path,
-        size: tuple[int, int],
-        batch_size: int = 32,
-        grey: bool = False,
-        seed: int | None = 0,
+        self, path: FilePath, size: tuple[int, int], batch_size: int, grey: bool, seed: int | None
     ) -> None:
         try:
             from PIL.Image import open as read_image
@@ -201,8 +195,8 @@ class ImageFolder(Orders):
         ]
         if not self._files:
             raise ValueError(
-                f"{path} holds no images: it needs a folder for each class, with files that end in "
-                f"{', '.join(SUFFIXES)}."
+                f"{place} holds no images: it needs a folder for each class, with files that end "
+                f"in {', '.join(SUFFIXES)}."
             )
         lengths = [check_integer(length, "size") for length in size] if is_row(size) else []
         if len(lengths) != 2:
@@ -245,7 +239,7 @@ class ImageFolder(Orders):
 
 
 def from_image_folder(
-    path: str | Path,
+    path: FilePath,
     size: tuple[int, int],
     batch_size: int = 32,
     grey: bool = False,

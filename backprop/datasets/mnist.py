@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 
 from backprop.core.checks import check_flag
-from backprop.core.durable import check_path
+from backprop.core.durable import FilePath, check_path
 from backprop.core.errors import DataError
 from backprop.core.file_kinds import kind_of_file
 from backprop.core.types import Array
@@ -18,7 +18,7 @@ IMAGES_MAGIC = 0x00000803  # the last byte of an IDX magic number is the number 
 LABELS_MAGIC = 0x00000801
 
 
-def load_mnist(path: str | os.PathLike[str] | None = None, images: bool = False) -> Parts:
+def load_mnist(path: FilePath | None = None, images: bool = False) -> Parts:
     """70,000 handwritten digits, images of 28×28 pixels: 60,000 for training, 10,000 for the test.
 
     The rows are flattened images; with ``images=True`` they are ``(N, H, W, C)``, for convolutions.
@@ -100,24 +100,20 @@ def _missing(folder: str) -> list[str]:
     """The original files that the folder lacks; none if it holds the pair of npz files."""
     if all(map(os.path.isfile, _npz_pair(folder))):
         return []
-    return [name for name in SHA256 if _find(folder, name) is None]
+    return [name for name in SHA256 if not os.path.isfile(_find(folder, name))]
 
 
-def _find(folder: str, name: str) -> str | None:
-    """The path of an original file under one of the usual spellings; None if it is missing."""
+def _find(folder: str, name: str) -> str:
+    """The path of an original file, in that of the usual spellings which is there."""
     plain = name.removesuffix(".gz")
-    for spelling in (plain, plain.replace("-idx", ".idx")):
-        for file in (os.path.join(folder, spelling), os.path.join(folder, f"{spelling}.gz")):
-            if os.path.isfile(file):
-                return file
-    return None
+    spellings = (plain, plain.replace("-idx", ".idx"))
+    files = [os.path.join(folder, f"{each}{end}") for each in spellings for end in ("", ".gz")]
+    return next(filter(os.path.isfile, files), files[0])
 
 
 def _read_idx_pair(folder: str, part: str) -> tuple[Array, Array]:
     images = _find(folder, f"{part}-images-idx3-ubyte.gz")
     labels = _find(folder, f"{part}-labels-idx1-ubyte.gz")
-    if images is None or labels is None:
-        raise DataError(f"A file of MNIST has just vanished from {folder!r}: call again.")
     return _to_samples(_read_idx(images, IMAGES_MAGIC), _read_idx(labels, LABELS_MAGIC), images)
 
 

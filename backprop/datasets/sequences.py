@@ -79,13 +79,11 @@ def pad_sequences(
         if n == 0:
             continue
         place = row[length - n :] if padding == "pre" else row[:n]
-        try:
-            with np.errstate(invalid="ignore", over="raise"):
-                place[...] = part
-            held = padded.dtype.kind not in "iub" or np.array_equal(place, part)
-        except FloatingPointError:
-            held = False
-        if not held:
+        with np.errstate(invalid="ignore", over="ignore"):
+            place[...] = part
+        whole = padded.dtype.kind in "iub"
+        lost = place != part if whole else np.isinf(place) & ~np.isinf(part)
+        if lost.any():
             wider = "float64" if padded.dtype.kind == "f" else "float32"
             if part.dtype.kind in "iu" and padded.dtype.kind in "iub":
                 wider = part.dtype.name

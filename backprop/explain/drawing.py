@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from backprop.core.durable import FilePath
 from backprop.core.types import Array
 from backprop.explain.names import delta_definition, function_name, name_layers
 from backprop.explain.record import LayerRecord, Record
 from backprop.plotting.heat_maps import heat_maps
-from backprop.plotting.network import MOST_UNITS, network_diagram
+from backprop.plotting.network import MOST_UNITS, Side, network_diagram
+from backprop.plotting.nodes import short
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,7 +21,7 @@ _MOST_STAGES = 8
 _MOST_TILES = 16  # channels or filters of a heat map, beside each other
 
 
-def draw(record: Record, path: str | os.PathLike[str] | None, sample: int) -> Figure:
+def draw(record: Record, path: FilePath | None, sample: int) -> Figure:
     """Draws a pass as nodes and edges, or as heat maps where nodes would not be legible.
 
     Raises:
@@ -53,10 +54,7 @@ def stages(layers: list[LayerRecord]) -> list[tuple[int, int]]:
 
 
 def _network(
-    record: Record,
-    stages: list[tuple[int, int]],
-    path: str | os.PathLike[str] | None,
-    sample: int,
+    record: Record, stages: list[tuple[int, int]], path: FilePath | None, sample: int
 ) -> Figure:
     names = name_layers(record.layers, single=True)
     dense = [record.layers[start] for start, _ in stages]
@@ -70,28 +68,43 @@ def _network(
     goals = record.target
     if goals.shape != record.prediction.shape:  # class indices
         goals = np.equal.outer(goals, np.arange(record.prediction.shape[-1])).astype(float)
-    inputs = np.zeros_like(dense[0].X) if dense[0].delta_input is None else dense[0].delta_input
-    return network_diagram(
-        activations=[dense[0].X[sample], *(layer.Y[sample] for layer in last)],
-        weights=[layer.W for layer in dense],
-        biases=[layer.b if "b" in layer.parameters else None for layer in dense],
-        deltas=[layer.delta[sample] for layer in dense],
-        weight_gradients=[layer.dW for layer in dense],
-        bias_gradients=[layer.db if "b" in layer.parameters else None for layer in dense],
-        activation_gradients=[inputs[sample], *(layer.delta[sample] for layer in last)],
-        loss=record.loss,
-        targets=goals[sample],
-        forward_names=heads,
-        backward_names=[
-            f"∂E/∂{heads[0]}",
-            *(delta_definition(names[start].y) for start, _ in stages),
-        ],
-        caption=_caption(record, sample),
-        path=path,
+    first = dense[0]
+    inputs = np.zeros_like(first.X) if first.delta_input is None else first.delta_input
+    below: list[list[str]] = [[""] * first.X.shape[1]]  # what stands there: nothing at the inputs
+    below_back = below.copy()
+    for own, behind in zip(dense, last, strict=True):
+        nothing = [""] * own.Y.shape[1]
+        below.append(_notes("b", own.b) if "b" in own.parameters else nothing)
+        lines = [] if behind is last[-1] else [_notes("∂E/∂a", behind.delta[sample])]
+        if "b" in own.parameters and not np.allclose(own.db, own.delta[sample]):
+            lines.append(_notes("∂E/∂b", own.db))  # which is δ for a single sample
+        below_back.append(["\n".join(each) for each in zip(*lines, strict=True)] or nothing)
+    forward = Side(
+        nodes=[first.X[sample], *(layer.Y[sample] for layer in last)],
+        edges=[layer.W for layer in dense],
+        notes=below,
+        heads=heads,
+        ends=[f"target {short(goal)}" for goal in goals[sample]],
+        loss=f"E = {record.loss:.6g}",
+        back=False,
     )
+    backward = Side(
+        nodes=[inputs[sample], *(layer.delta[sample] for layer in dense)],
+        edges=[layer.dW for layer in dense],
+        notes=below_back,
+        heads=[f"∂E/∂{heads[0]}", *(delta_definition(names[start].y) for start, _ in stages)],
+        ends=[f"∂E/∂ŷ = {short(d)}" for d in last[-1].delta[sample]],
+        loss="E",
+        back=True,
+    )
+    return network_diagram(forward, backward, _caption(record, sample), path)
 
 
-def _maps(record: Record, path: str | os.PathLike[str] | None, sample: int) -> Figure:
+def _notes(name: str, values: Array) -> list[str]:
+    return [f"{name} = {short(value)}" for value in values]
+
+
+def _maps(record: Record, path: FilePath | None, sample: int) -> Figure:
     names = name_layers(record.layers, single=True)
     pairs = []
 

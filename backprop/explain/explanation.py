@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from backprop.core.durable import check_file, save_text
+from backprop.core.durable import FilePath, check_file, save_text
 from backprop.core.types import Array
 from backprop.explain.drawing import draw
 from backprop.explain.formulas import derivation
@@ -104,7 +104,7 @@ class Explanation:
         return as_latex(self._head(), derivation(self._record))
 
     @quietly
-    def plot(self, path: str | os.PathLike[str] | None = None, sample: int = 0) -> Figure:
+    def plot(self, path: FilePath | None = None, sample: int = 0) -> Figure:
         """Draws the activations flowing forward and the error flowing back.
 
         Networks of dense layers with up to eight units each are drawn as nodes and edges, others
@@ -117,7 +117,7 @@ class Explanation:
         """
         return draw(self._record, path, sample)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: FilePath) -> None:
         """Writes the explanation to a file, in the form that its ending names.
 
         ``.html`` is a page that runs the network and needs nothing but a browser, ``.tex`` the
@@ -136,18 +136,14 @@ class Explanation:
             ".tex": self.latex,
             ".txt": lambda: f"{self}\n",
         }
-        pictures = (".png", ".svg")
         name = check_file(path)
         suffix = os.path.splitext(name)[1].lower()
-        if suffix not in (*texts, *pictures):
-            raise ValueError(
-                f"path is {name!r}: let it end with "
-                f"{', '.join([*texts, *pictures[:-1]])} or {pictures[-1]}."
-            )
-        if suffix in texts:
+        if suffix in (".png", ".svg"):
+            self.plot(path)
+        elif suffix in texts:
             save_text(path, texts[suffix]())
         else:
-            self.plot(path)
+            raise ValueError(f"path is {name!r}: let it end with .html, .tex, .txt, .png or .svg.")
 
     def _position(self, layer: str | int) -> int:
         if isinstance(layer, str):

@@ -8,10 +8,10 @@ import numpy as np
 
 from backprop.core.arrays import to_array
 from backprop.core.frames import check_labels
-from backprop.core.types import Array, Shape
+from backprop.core.types import Array
 from backprop.data.inputs import check_inputs
-from backprop.data.samples import Data, check_data
-from backprop.data.sources import checked_output_shape
+from backprop.data.samples import Data
+from backprop.data.sources import check
 from backprop.explain.record import LayerRecord, ParameterRecord, Record
 from backprop.explain.stated import stated
 from backprop.layers import Activation, Chain, Layer
@@ -24,10 +24,6 @@ from backprop.training.divergence import quietly
 
 class Explainable(Model, Protocol):
     """A compiled model, built or not."""
-
-    @property
-    def output_shape(self) -> Shape:
-        """The shape of one prediction."""
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Makes the parameters for inputs of that shape."""
@@ -193,7 +189,6 @@ def _check(model: Explainable, X: Any, y: Any, sample_weight: Any) -> Data:
     check_model(model)
     check_layers_alone(model, "explain shows", "forward", "backward", "backpropagate")
     check_labels(X, model.feature_names, "X")
-    loss = model.loss
     X = to_array(X, "X")
     if X.ndim == (1 if model.input_shape is None else len(model.input_shape)):
         X, y = X[np.newaxis], to_array(y, "y")[np.newaxis]
@@ -201,14 +196,5 @@ def _check(model: Explainable, X: Any, y: Any, sample_weight: Any) -> Data:
             sample_weight = to_array(sample_weight, "sample_weight")[np.newaxis]
     X = check_inputs(X, model.input_shape, model.layers, "X", model.dtype)
     model.build((None, *X.shape[1:]))
-    output_shape = checked_output_shape(model.layers, X.shape[1:], loss)
-    data = check_data(
-        X,
-        y,
-        sample_weight,
-        None,
-        output_shape=output_shape,
-        loss=loss,
-        dtype=model.dtype,
-    )
+    data = check(model, X, y, sample_weight)
     return Data(data.X.astype(model.dtype), data.y, data.weight)

@@ -38,7 +38,8 @@ def as_text(head: str, parts: Sequence[Part]) -> str:
                     cells = (formula, _shape(row)) if number == 0 else ("", "")
                     line = f"  {cells[0]:<{left}}  {cells[1]:<{middle}}  {value}"
                     lines += [line.rstrip()] if line.strip() else []
-            lines += [f"  {line}" for line in _wrap(section.remark.replace("`", ""))]
+            remark = textwrap.wrap(section.remark.replace("`", ""), 88)
+            lines += [f"  {line}" for line in remark]
     return "\n".join(lines)
 
 
@@ -200,10 +201,6 @@ def escape(text: str) -> str:
     """The text with what HTML reads as its own signs written out."""
     # html.escape would do the same, but importing it loads a table of all HTML entities
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _wrap(text: str) -> list[str]:
-    return textwrap.wrap(text, 88)
 
 
 def _shape(row: Row) -> str:

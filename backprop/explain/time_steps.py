@@ -10,9 +10,9 @@ from backprop.explain.record import LayerRecord
 from backprop.explain.stated import stated
 from backprop.layers import Layer
 from backprop.layers.block import walk
+from backprop.plotting.nodes import unit_name
 
 _MOST = 6  # steps; of a longer sequence the first two and the last two are shown
-_LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 def steps_forward(record: LayerRecord) -> list[Row]:
@@ -103,8 +103,7 @@ def _symbols(text: str, layer: Layer, unrolled: Unrolled, at: int, y: str) -> Sy
         found[name] = _symbol(bare, step.reads if bare == "x" else t), around[t].get(bare)
     if "own" in step.backward:
         if len(unrolled.steps) > 1 and "own" in unrolled.steps[0].backward:  # all are outputs
-            name, bracket, level = y.partition("⁽")
-            y = f"{name}{_low(step.t)}{bracket}{level}"
+            y = unit_name(y, step.t - 1)
         found["own"] = delta_name(y), step.backward["own"]
     return found
 
@@ -114,8 +113,4 @@ def _symbol(name: str, t: int) -> str:
     if name.startswith("d"):
         return f"∂E/∂{_symbol(name[1:], t)}"
     name, _, index = name.partition("_")
-    return f"{name}{_low(t)}{'_' * bool(index)}{index}"
-
-
-def _low(t: int) -> str:
-    return str(t).translate(_LOW)
+    return f"{unit_name(name, t - 1)}{'_' * bool(index)}{index}"

@@ -58,37 +58,9 @@ def in_dtype(thing: T, dtype: DTypeLike) -> T:
     return twin
 
 
-def prepare_for_complex(twin: object) -> None:
-    """Lets a copy compute with complex numbers: its buffers branch as real numbers do.
-
-    A loss reduces its values to a Python float, which has no imaginary part; since that is linear
-    in the values, it is called once for the real and once for the imaginary parts.
-    """
-
-    def buffer(name: str, shape: Any, dtype: Any) -> Array:
-        array = np.empty(shape, dtype)
-        return branching_as_real(array) if array.dtype.kind == "c" else array
-
-    def buffer_like(name: str, like: Array) -> Array:
-        return buffer(name, like.shape, like.dtype)
-
-    def by_parts(reduce: Callable[[Array, Any], float]) -> Callable[[Array, Any], complex]:
-        def reduce_both(values: Array, weight: Any) -> complex:
-            values = np.asarray(values)
-            return complex(reduce(values.real, weight), reduce(values.imag, weight))
-
-        return reduce_both
-
-    for _, part in list(objects_in(twin)):
-        if isinstance(part, Layer):
-            vars(part)["buffer"] = buffer
-        elif isinstance(part, Loss):
-            vars(part)["buffer"] = buffer_like
-            vars(part)["reduce"] = by_parts(part.reduce)
-
-
-def with_spoilt_buffers(twin: T) -> T:
-    """The same copy, whose new buffers hold nan, which shows where it reads what it never wrote."""
+def in_float64(thing: T) -> T:
+    """Such a copy in float64, whose new buffers hold nan: what is read unwritten shows."""
+    twin = in_dtype(thing, np.float64)
     for _, part in list(objects_in(twin)):
         if isinstance(part, Buffers):
             vars(part)["new_array"] = spoilt_array
@@ -101,3 +73,33 @@ def spoilt_array(shape: Shape, dtype: Any) -> Array:
     if array.dtype.kind == "f":
         array.fill(np.nan)
     return array
+
+
+def in_complex(thing: T) -> T:
+    """Such a copy in complex128, whose buffers branch as real numbers do.
+
+    A loss reduces its values to a Python float, which has no imaginary part; since that is linear
+    in the values, it is called once for the real and once for the imaginary parts.
+    """
+
+    def buffer(name: str, shape: Any, dtype: Any) -> Array:
+        return branching_as_real(np.empty(shape, dtype))
+
+    def buffer_like(name: str, like: Array) -> Array:
+        return buffer(name, like.shape, like.dtype)
+
+    def by_parts(reduce: Callable[[Array, Any], float]) -> Callable[[Array, Any], complex]:
+        def reduce_both(values: Array, weight: Any) -> complex:
+            values = np.asarray(values)
+            return complex(reduce(values.real, weight), reduce(values.imag, weight))
+
+        return reduce_both
+
+    twin = in_dtype(thing, np.complex128)
+    for _, part in list(objects_in(twin)):
+        if isinstance(part, Layer):
+            vars(part)["buffer"] = buffer
+        elif isinstance(part, Loss):
+            vars(part)["buffer"] = buffer_like
+            vars(part)["reduce"] = by_parts(part.reduce)
+    return twin

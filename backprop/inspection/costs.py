@@ -74,9 +74,6 @@ class GradientCost:
         """The cost of the method of that name."""
         return {cost.method: cost for cost in self.methods}[method]
 
-    def __repr__(self) -> str:
-        return str(self)
-
     def __str__(self) -> str:
         forward = show_seconds(self.forward_seconds)
         lines = [
@@ -94,6 +91,8 @@ class GradientCost:
                 f"{cost.seconds / self.forward_seconds:>20,.1f}"
             )
         return "\n".join(lines)
+
+    __repr__ = __str__
 
 
 def gradient_cost(model: Model, X: Array, y: Array, max_passes: int = 2000) -> GradientCost:
@@ -154,21 +153,17 @@ def compare_costs(model: Model, X: Array, y: Array, max_passes: int) -> Gradient
     gradient = backpropagate().copy()
     scale = float(np.abs(gradient).max()) or 1.0
     methods = []
-    weights = theta.copy()
-    try:
-        for method, passes, difference in (
-            ("forward differences", theta.size + 1, forward_difference),
-            ("central differences", 2 * theta.size, central_difference),
-        ):
-            n = min(theta.size, max(1, max_passes * theta.size // passes))
-            start = time.perf_counter()
-            estimate = difference(evaluate, theta, n)
-            seconds = (time.perf_counter() - start) * theta.size / n
-            complete = n == theta.size
-            error = float(np.abs(estimate - gradient).max()) / scale if complete else float("nan")
-            methods.append(MethodCost(method, passes, seconds, complete, error))
-    finally:
-        theta[...] = weights  # also if the user interrupts
+    for method, passes, difference in (
+        ("forward differences", theta.size + 1, forward_difference),
+        ("central differences", 2 * theta.size, central_difference),
+    ):
+        n = min(theta.size, max(1, max_passes * theta.size // passes))
+        start = time.perf_counter()
+        estimate = difference(evaluate, theta, n)
+        seconds = (time.perf_counter() - start) * theta.size / n
+        complete = n == theta.size
+        error = float(np.abs(estimate - gradient).max()) / scale if complete else float("nan")
+        methods.append(MethodCost(method, passes, seconds, complete, error))
     methods.append(MethodCost("backpropagation", 1, backward_seconds, True, 0.0))
     return GradientCost(theta.size, forward_seconds, methods)
 

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Sequence
 from types import EllipsisType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -71,26 +71,6 @@ class Function:
             tensor[move.where] = start
 
 
-class Method(Protocol):
-    """A way to the derivative of E along a line.
-
-    Attributes:
-        name: What the report calls it.
-        tolerance: The largest relative error that a right gradient has by this method.
-        stepped_around: For how many slopes the step had to be made smaller.
-    """
-
-    name: str
-    tolerance: float
-    stepped_around: int
-
-    def slope(self, move: Move, offset: float = 0.0) -> Slope:
-        """dE(θ + t d)/dt at t = offset, for ‖d‖ = 1."""
-
-    def again(self, move: Move, first: Slope) -> Slope | None:
-        """The slope, found with more care; None if E has a kink at the point, and so no slope."""
-
-
 class ComplexStep:
     """dE/dt = Im E(θ + ihd) / h, exact up to rounding, since nothing is subtracted.
 
@@ -100,12 +80,12 @@ class ComplexStep:
     """
 
     name = "complex step"
-    tolerance = 1e-8
+    tolerance = 1e-8  # the largest relative error that a right gradient has by this method
     nearby = 2.0**-40
 
     def __init__(self, function: Function) -> None:
         self.function = function
-        self.stepped_around = 0
+        self.stepped_around = 0  # slopes for which the step had to be made smaller
 
     def slope(self, move: Move, offset: float = 0.0) -> Slope:
         """Im E(θ + (offset + ih) d) / h."""
@@ -191,6 +171,10 @@ class CentralDifferences:
         size = max(abs(left.value), abs(right.value))
         kink = gaps[1] > max(0.5 * gaps[0], self.tolerance * size + 2 * right.noise)
         return None if kink else first
+
+
+Method = ComplexStep | CentralDifferences
+"""A way to dE(θ + t d)/dt, ‖d‖ = 1; ``again`` looks with more care, and returns None at a kink."""
 
 
 def jumps(function: Function, move: Move, t: float) -> bool:

@@ -14,19 +14,8 @@ from backprop.core.walk import objects_in
 from backprop.data.inputs import check_inputs
 from backprop.data.samples import check_data
 from backprop.data.sources import checked_output_shape
-from backprop.inspection.copies import (
-    generators,
-    in_dtype,
-    prepare_for_complex,
-    with_spoilt_buffers,
-)
-from backprop.inspection.derivatives import (
-    Function,
-    Method,
-    Move,
-    choose,
-    random_direction,
-)
+from backprop.inspection.copies import generators, in_complex, in_float64
+from backprop.inspection.derivatives import Function, Method, Move, choose, random_direction
 from backprop.inspection.gradient_report import GradientReport, TensorReport
 from backprop.inspection.real_branches import branching_as_real
 from backprop.layers import Embedding, Layer
@@ -96,51 +85,41 @@ def check_gradients(
         dtype=np.dtype(np.float64),
     )
 
-    twin = with_spoilt_buffers(in_dtype(built, np.float64))
+    twin = in_float64(built)
     inputs = data.X.astype(np.float64)
     weight = copy.copy(twin.weigh(inputs, data.weight))  # padded steps count for nothing
 
-    def evaluate() -> float:
-        prediction = twin.forward(inputs, training=True)
-        loss = twin.loss.compute(prediction, data.y, weight) + twin.penalty()
-        return loss + twin.activity_penalty()
+    def total(twin: Any, prediction: Array) -> Any:
+        loss = twin.loss.compute(prediction, data.y, weight)
+        return loss + twin.penalty() + twin.activity_penalty()
 
-    real = Function(evaluate, tensors_of(twin.parameters, inputs), generators(twin))
+    real = Function(
+        lambda: total(twin, twin.forward(inputs, training=True)),
+        tensors_of(twin.parameters, inputs),
+        generators(twin),
+    )
 
     def make_complex() -> Function:
-        twin = in_dtype(built, np.complex128)
-        prepare_for_complex(twin)
-        inputs = data.X.astype(np.complex128)
+        twin, inputs = in_complex(built), data.X.astype(np.complex128)
 
         def evaluate() -> Any:
             A = branching_as_real(inputs)
             for layer in twin.body:  # a model's own forward takes real numbers alone
                 A = branching_as_real(layer.forward(A, training=True))
-            prediction = twin.loss.predict(A, training=True)
-            loss = twin.loss.compute(prediction, data.y, weight) + twin.penalty()
-            return loss + twin.activity_penalty()
+            return total(twin, twin.loss.predict(A, training=True))
 
         return Function(evaluate, tensors_of(twin.parameters, inputs), generators(twin))
 
     gradients = {p.name: p.gradient for p in twin.parameters if p.learned}
-    problems: list[str] = []
-    input_gradient = differentiate(twin, real, gradients, twin.backward)
-    if input_gradient is None:
-        # by indices there is no derivative
-        looked_up = any(isinstance(layer, Embedding) for _, layer in walk(model.layers))
-        if given.dtype.kind == "f" and not looked_up:
-            problems.append("backward returned None instead of ∂E/∂X.")
-    elif input_gradient.shape != inputs.shape:
-        problems.append(
-            f"backward returned an array of shape {input_gradient.shape} for inputs of shape "
-            f"{inputs.shape}."
-        )
-    else:
-        gradients["X"] = input_gradient
+    # by whole numbers, and by indices, there is no derivative
+    looked_up = any(isinstance(layer, Embedding) for _, layer in walk(model.layers))
+    needed = given.dtype.kind == "f" and not looked_up
+    problems = differentiate(twin, real, gradients, twin.backward, needed)
     kinds = [type(layer).__name__ for layer in model.layers]
     if len(kinds) > 7:
         kinds[4:-2] = ["…"]
-    title = f"Gradient check: {' → '.join(kinds)}, {model.loss}, {count(len(inputs))}"
+    samples = f"{len(inputs)} sample{'s' * (len(inputs) != 1)}"
+    title = f"Gradient check: {' → '.join(kinds)}, {model.loss}, {samples}"
     return compare(title, real, make_complex, gradients, problems, max_entries)
 
 
@@ -152,28 +131,39 @@ def tensors_of(parameters: Iterable[Parameter], inputs: Array) -> dict[str, Arra
 def differentiate(
     twin: object,
     real: Function,
-    gradients: Mapping[str, Array],
+    gradients: dict[str, Array],
     backward: Callable[[], Array | None],
-) -> Array | None:
-    """Makes a forward and a backward pass that write into ``gradients``; returns a copy of ∂E/∂X.
+    needed: bool,
+) -> list[str]:
+    """Makes a forward and a backward pass that write into ``gradients``, and adds ∂E/∂X to them.
 
     They are made twice, since in training the buffers hold the numbers of the step before. Before
     each the gradients are filled with nan: what backward leaves out, or adds to, stays nan.
+
+    Returns:
+        What is wrong with ∂E/∂X; it may be None unless it is ``needed``.
     """
     frozen = set()
     for _, part in list(objects_in(twin)):
         if isinstance(part, Layer):
             part.needs_input_gradient = True
             frozen |= {id(p.gradient) for p in part.parameters if not p.trainable}
-    input_gradient: Array | None = None
     for _ in range(2):
         real()
         for gradient in gradients.values():
             if id(gradient) not in frozen:
                 gradient.fill(np.nan)
-        input_gradient = backward()
+        returned = backward()
     real.passes = 0
-    return None if input_gradient is None else np.array(input_gradient, copy=True)
+    if returned is None:
+        return ["backward returned None instead of ∂E/∂X."] * needed
+    if "X" not in real.tensors:
+        return []
+    delta, shape = np.array(returned), real.tensors["X"].shape
+    if delta.shape != shape:
+        return [f"backward returned an array of shape {delta.shape} for inputs of shape {shape}."]
+    gradients["X"] = delta
+    return []
 
 
 def compare(
@@ -292,8 +282,3 @@ def describe(judged: Sequence[tuple[float, Move, float, float]], tolerance: floa
     if not bad:
         return "is wrong at entries that were not sampled, as random directions show"
     return f"is wrong at {bad} of {entries} entries"
-
-
-def count(n: int) -> str:
-    """``1 sample``, ``2 samples``."""
-    return f"{n} sample{'s' * (n != 1)}"

@@ -117,11 +117,10 @@ class GradientReport:
         Raises:
             KeyError: There is none of that name.
         """
-        for tensor in self.tensors:
-            if tensor.name == name:
-                return tensor
-        names = ", ".join(tensor.name for tensor in self.tensors)
-        raise KeyError(f"no gradient of {name!r} was checked: there are {names}.")
+        found = {tensor.name: tensor for tensor in self.tensors}
+        if name not in found:
+            raise KeyError(f"no gradient of {name!r} was checked: there are {', '.join(found)}.")
+        return found[name]
 
     def __str__(self) -> str:
         heads = ("Gradient of", "Shape", "Compared", "Worst error", "at", "backward", "numeric")
@@ -144,8 +143,7 @@ class GradientReport:
         text.append(f"  {self._method()}")
         return "\n".join(text)
 
-    def __repr__(self) -> str:
-        return str(self)
+    __repr__ = __str__
 
     def _method(self) -> str:
         sentence = (
@@ -165,13 +163,8 @@ def cells(tensor: TensorReport) -> tuple[str, ...]:
     if tensor.directions:
         compared += f" + {tensor.directions} directions"
     if tensor.index is not None:
-        at = show(tensor.index)
+        at = str(tensor.index)
     else:
         at = "direction" if tensor.directions else "–"
     numbers = (f"{tensor.analytic:+.4e}", f"{tensor.numeric:+.4e}")
-    return tensor.name, show(tensor.shape), compared, f"{tensor.error:.1e}", at, *numbers
-
-
-def show(numbers: Sequence[int]) -> str:
-    """``(3, 4)``, and ``(3,)`` for one."""
-    return str(tuple(int(n) for n in numbers))
+    return tensor.name, str(tensor.shape), compared, f"{tensor.error:.1e}", at, *numbers

@@ -42,8 +42,8 @@ class RealBranches(np.ndarray[Any, np.dtype[Any]]):
 
 
 def branching_as_real(array: Array) -> Array:
-    """The same complex numbers, branching as their real parts do."""
-    return array if isinstance(array, RealBranches) else array.view(RealBranches)
+    """The same complex numbers, branching as their real parts do; real ones as they are."""
+    return array.view(RealBranches) if array.dtype.kind == "c" else array
 
 
 def strip(value: Any) -> Any:

@@ -1,13 +1,12 @@
 """What happens inside a network while it trains: weights, gradients and δ, epoch by epoch."""
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from backprop import plotting
 from backprop.callbacks import Callback, Logs
-from backprop.core.durable import check_file, save_text
+from backprop.core.durable import FilePath, check_file, save_text
 from backprop.core.types import Array
 from backprop.inspection.training_page import training_page
 
@@ -76,15 +75,15 @@ class Recorder(Callback):
                 delta = layer.delta * len(layer.delta)  # undoes the mean over the batch
                 self.deltas.setdefault(layer.name, []).append(delta.ravel())
 
-    def plot_weights(self, path: str | os.PathLike[str] | None = None) -> "Figure":
+    def plot_weights(self, path: FilePath | None = None) -> "Figure":
         """The distribution of each layer's weights over the epochs."""
         return plotting.histograms(self.weights, "weights", path)
 
-    def plot_deltas(self, path: str | os.PathLike[str] | None = None) -> "Figure":
+    def plot_deltas(self, path: FilePath | None = None) -> "Figure":
         """The sizes of each layer's δ over the epochs, on a log axis: it shows where δ vanishes."""
         return plotting.histograms(self.deltas, "δ = ∂E/∂Z", path, logarithmic=True)
 
-    def save(self, path: str | os.PathLike[str], X: Any = None, y: Any = None) -> None:
+    def save(self, path: FilePath, X: Any = None, y: Any = None) -> None:
         """Writes a page to scrub through the epochs; it needs nothing but a browser.
 
         It shows the losses, the weights as heat maps, the sizes of each layer's δ, and for a

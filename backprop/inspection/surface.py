@@ -1,7 +1,6 @@
 """The loss over a plane through parameter space, with the path that training took."""
 
 import copy
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ import numpy as np
 
 from backprop import plotting
 from backprop.core.checks import check_integer, check_numbers, check_positive
+from backprop.core.durable import FilePath
 from backprop.core.frozen import of_result
 from backprop.core.types import Array
 from backprop.protocol import Model, check_model
@@ -47,7 +47,7 @@ class LossSurface:
     path: Array | None
     explained: float
 
-    def plot(self, path: str | os.PathLike[str] | None = None) -> "Figure":
+    def plot(self, path: FilePath | None = None) -> "Figure":
         """The surface as contours, with the path on it."""
         return plotting.loss_surface(self.alphas, self.betas, self.losses, self.path, path)
 

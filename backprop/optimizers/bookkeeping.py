@@ -239,10 +239,15 @@ class Bookkeeping(KnowsElsewhere, Settings):
             )
 
     def begin(self, parameters: Parameters) -> None:
-        """Makes what there is not of the state; before callbacks change the rate, for ``reset``."""
+        """Makes what there is not of the state; before callbacks change the rate, for ``reset``.
+
+        The weights are put back where a file of ``SwapEMAWeights`` has their average in θ.
+        """
         if self._parameters is not parameters:
             self.bind(parameters)
         self._state = self.next_state()
+        if self.swapped:
+            self.swap(parameters)
 
     def bind(self, parameters: Parameters) -> None:
         """Makes the state for a model's parameters, as the first step does."""

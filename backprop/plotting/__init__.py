@@ -1,4 +1,8 @@
-"""Pictures from plain arrays: each function returns a matplotlib ``Figure`` and can save it."""
+"""Pictures from plain arrays: each function returns a matplotlib ``Figure``.
+
+With ``path`` it is saved as well, in the format of the path's ending: a format that matplotlib does
+not know is a ``ValueError``, a folder that does not exist a ``FileNotFoundError``.
+"""
 
 from typing import TYPE_CHECKING
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from backprop.core.arrays import to_array
+from backprop.core.durable import FilePath
 from backprop.core.types import Array
 from backprop.plotting.style import finite_array, new_figure, save
 
@@ -21,9 +21,7 @@ _COLUMNS = 4
 
 
 def attention(
-    weights: Array,
-    steps: Sequence[str] | None = None,
-    path: str | os.PathLike[str] | None = None,
+    weights: Array, steps: Sequence[str] | None = None, path: FilePath | None = None
 ) -> Figure:
     """Draw the attention weights of one sequence, a square for each head.
 
@@ -42,7 +40,6 @@ def attention(
 
     Raises:
         ValueError: If ``weights`` has another shape or negative numbers, or a step has no name.
-        FileNotFoundError: If the folder of ``path`` does not exist.
 
     Example:
         >>> weights = np.array([[1.0, 0.0], [0.5, 0.5]])  # step 2 looks at both

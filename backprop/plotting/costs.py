@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from backprop.core.durable import FilePath
 from backprop.plotting.style import colours, finite_array, new_figure, save, unbox
 
 if TYPE_CHECKING:
@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 
 
 def gradient_costs(
-    weights: Sequence[int],
-    seconds: Mapping[str, Sequence[float]],
-    path: str | os.PathLike[str] | None = None,
+    weights: Sequence[int], seconds: Mapping[str, Sequence[float]], path: FilePath | None = None
 ) -> Figure:
     """Draw the time of each method against the number of weights, on logarithmic axes.
 
@@ -23,9 +21,6 @@ def gradient_costs(
         weights: N of each network.
         seconds: For each method's name the time of one gradient of each network.
         path: Where to save the picture as well.
-
-    Returns:
-        The figure.
 
     Raises:
         ValueError: If a method has not one time for each network.

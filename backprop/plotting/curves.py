@@ -81,7 +81,6 @@ def loss_curves(
     Raises:
         TypeError: If ``histories`` is neither of the two.
         ValueError: If a key is unknown, or quantities of one training differ in length.
-        FileNotFoundError: If the folder of ``path`` does not exist.
 
     Example:
         >>> training = {"loss": [0.9, 0.4], "val_loss": [0.9, 0.5], "accuracy": [0.5, 0.8]}

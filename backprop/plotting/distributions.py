@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from backprop.core.durable import FilePath
 from backprop.core.types import Array
 from backprop.plotting.style import epoch_ticks, new_figure, save, spans_decades
 
@@ -21,7 +21,7 @@ _QUANTILES = (0.05, 0.5, 0.95)
 def histograms(
     arrays_by_layer: Mapping[str, Sequence[Array]],
     title: str,
-    path: str | os.PathLike[str] | None = None,
+    path: FilePath | None = None,
     logarithmic: bool | None = None,
 ) -> Figure:
     """Draw the distribution of each layer's values over the epochs, one panel for each layer.
@@ -43,7 +43,6 @@ def histograms(
 
     Raises:
         ValueError: If there is no layer or a layer has no epoch.
-        FileNotFoundError: If the folder of ``path`` does not exist.
 
     Example:
         >>> rng = np.random.default_rng(0)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from backprop.core.durable import FilePath
 from backprop.core.types import Array, Shape
 from backprop.plotting.nodes import BACKWARD, FORWARD, NEGATIVE, POSITIVE, largest_size, short
 from backprop.plotting.style import new_figure, save
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def heat_maps(
     pairs: Sequence[tuple[str, Array, str, Array]],
     caption: str = "",
-    path: str | os.PathLike[str] | None = None,
+    path: FilePath | None = None,
 ) -> Figure:
     """Draw arrays as heat maps, two beside each other: a value and the derivative by it.
 
@@ -37,9 +37,6 @@ def heat_maps(
 
     Returns:
         The figure: for each row two axes and those of their colour scales.
-
-    Raises:
-        FileNotFoundError: If the folder of ``path`` does not exist.
     """
     heights = [_height(np.asarray(values)) for _, values, *_ in pairs]
     lines = textwrap.wrap(caption, 110)

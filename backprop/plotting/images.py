@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from backprop.core.arrays import as_numbers
+from backprop.core.durable import FilePath
 from backprop.core.types import Array
 from backprop.plotting.nodes import short
 from backprop.plotting.style import finite_array, new_figure, save
@@ -21,9 +21,7 @@ MOST = 64
 """Pictures in a grid; more would be too small to be seen."""
 
 
-def filters(
-    W: Any, channel: int | None = None, path: str | os.PathLike[str] | None = None
-) -> Figure:
+def filters(W: Any, channel: int | None = None, path: FilePath | None = None) -> Figure:
     """Draws the filters of a convolution: blue where a weight is negative, red where positive.
 
     Args:
@@ -58,7 +56,7 @@ def filters(
     return _grid(pictures, caption, path, cmap="RdBu_r", vmin=-largest, vmax=largest)
 
 
-def feature_maps(A: Any, path: str | os.PathLike[str] | None = None) -> Figure:
+def feature_maps(A: Any, path: FilePath | None = None) -> Figure:
     """Draws what a layer makes of one image: a picture for each channel, dark where it is large.
 
     Args:
@@ -81,7 +79,7 @@ def feature_maps(A: Any, path: str | os.PathLike[str] | None = None) -> Figure:
     return _grid([maps[:, :, k] for k in range(maps.shape[2])], caption, path, cmap="Greys")
 
 
-def saliency(image: Any, gradient: Any, path: str | os.PathLike[str] | None = None) -> Figure:
+def saliency(image: Any, gradient: Any, path: FilePath | None = None) -> Figure:
     """Draws an image beside the size of ∂E/∂X: the pixels that matter most to the loss are dark.
 
     Args:
@@ -117,9 +115,7 @@ def saliency(image: Any, gradient: Any, path: str | os.PathLike[str] | None = No
     return save(figure, path)
 
 
-def _grid(
-    pictures: list[Array], caption: str, path: str | os.PathLike[str] | None, **shown: Any
-) -> Figure:
+def _grid(pictures: list[Array], caption: str, path: FilePath | None, **shown: Any) -> Figure:
     """Numbered pictures in rows above a caption, the first ``MOST`` of them."""
     drawn = pictures[:MOST]
     columns = min(8, len(drawn))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from backprop.core.durable import FilePath
 from backprop.core.types import Array
 from backprop.plotting.style import finite_array, new_figure, save, spans_decades
 
@@ -21,7 +21,7 @@ def loss_surface(
     betas: Array,
     losses: Array,
     path_points: Array | None = None,
-    path: str | os.PathLike[str] | None = None,
+    path: FilePath | None = None,
 ) -> Figure:
     """Draw the loss at θ + α·d₁ + β·d₂ as filled contours, with the optimizer's path on them.
 
@@ -40,7 +40,6 @@ def loss_surface(
 
     Raises:
         ValueError: If the shapes do not fit, or no loss is finite.
-        FileNotFoundError: If the folder of ``path`` does not exist.
 
     Example:
         >>> alphas, betas = np.linspace(-1, 1, 9), np.linspace(-2, 2, 9)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import textwrap
 from collections.abc import Sequence
 from itertools import pairwise
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from backprop.core.durable import FilePath
 from backprop.core.types import Array
 from backprop.plotting.nodes import (
     BACKWARD,
@@ -50,88 +50,37 @@ class Scale(NamedTuple):
 class Side(NamedTuple):
     """What one of the two panels shows."""
 
-    nodes: Sequence[Array]  # for each column
+    nodes: Sequence[Array]  # (n_l,) for each of the L + 1 columns
     edges: Sequence[Array]  # (n_in, n_out) for each pair of neighbours
     notes: Sequence[Sequence[str]]  # under each node
-    heads: Sequence[str]  # above each column
+    heads: Sequence[str]  # above each column, such as a⁽¹⁾ = σ(z⁽¹⁾)
     ends: Sequence[str]  # on the lines between the last column and the loss
     loss: str
     back: bool
 
 
 def network_diagram(
-    activations: Sequence[Array],
-    weights: Sequence[Array],
-    biases: Sequence[Array | None],
-    deltas: Sequence[Array],
-    weight_gradients: Sequence[Array],
-    bias_gradients: Sequence[Array | None],
-    activation_gradients: Sequence[Array],
-    loss: float,
-    targets: Array,
-    forward_names: Sequence[str],
-    backward_names: Sequence[str],
-    caption: str = "",
-    path: str | os.PathLike[str] | None = None,
+    forward: Side, backward: Side, caption: str = "", path: FilePath | None = None
 ) -> Figure:
     """Draw a network twice: values flowing forward, and the error flowing back.
 
     Forward, nodes hold the activations and edges the weights; back, nodes hold δ = ∂E/∂z and edges
     ∂E/∂w. The larger the number, the thicker and darker its line; negative ones are dashed and have
-    another colour. With more than 40 edges, the edges' numbers and the biases are left out.
+    another colour. With more than 40 edges, the edges' numbers and the notes are left out.
 
     Args:
-        activations: The inputs, then each layer's activations: L + 1 arrays ``(n_l,)``.
-        weights: L arrays ``(n_in, n_out)``.
-        biases: L arrays ``(n_out,)``, or None where a layer has none.
-        deltas: ∂E/∂z of each layer, L arrays ``(n_out,)``.
-        weight_gradients: ∂E/∂W, shaped like the weights.
-        bias_gradients: ∂E/∂b, likewise.
-        activation_gradients: ∂E/∂x and ∂E/∂a, shaped like the activations.
-        loss: E.
-        targets: What the outputs should have been, ``(n_L,)``.
-        forward_names: What stands above the L + 1 columns in the upper panel: ``a⁽¹⁾ = σ(z⁽¹⁾)``.
-        backward_names: The same for the lower panel: ``δ⁽¹⁾ = ∂E/∂z⁽¹⁾``.
+        forward: The upper panel.
+        backward: The lower panel.
         caption: What stands below the picture.
         path: Where to save the picture, if anywhere.
 
     Returns:
         The figure, with an axes for each of the two directions.
-
-    Raises:
-        ValueError: The shapes do not fit together.
-        FileNotFoundError: If the folder of ``path`` does not exist.
     """
-    _check_shapes(activations, weights, deltas, weight_gradients, activation_gradients)
-    sizes = [len(column) for column in activations]
-    numbers = sum(w.size for w in weights) <= _MOST_NUMBERS
+    sizes = [len(column) for column in forward.nodes]
+    numbers = sum(edges.size for edges in forward.edges) <= _MOST_NUMBERS
     scale = Scale(1.15, 0.37, 8.5, True) if numbers else Scale(0.6, 0.26, 6.5, False)
     xs = np.cumsum([0.0, *(_distance(n, m, scale) for n, m in pairwise(sizes))])
-    forward = Side(
-        activations,
-        weights,
-        [[""] * sizes[0], *(_notes("b", b, n) for b, n in zip(biases, sizes[1:], strict=True))],
-        forward_names,
-        [f"target {short(target)}" for target in targets],
-        f"E = {loss:.6g}",
-        back=False,
-    )
-    notes = [[""] * sizes[0]]
-    for delta, db, da in zip(deltas, bias_gradients, activation_gradients[1:], strict=True):
-        own = [_notes("∂E/∂a", da, len(da))] if da is not activation_gradients[-1] else []
-        if db is not None and not np.allclose(db, delta):  # of one sample they are equal
-            own.append(_notes("∂E/∂b", db, len(db)))
-        notes.append(["\n".join(lines) for lines in zip(*own, strict=True)] or [""] * len(delta))
-    backward = Side(
-        [activation_gradients[0], *deltas],
-        weight_gradients,
-        notes,
-        backward_names,
-        [f"∂E/∂ŷ = {short(d)}" for d in activation_gradients[-1]],
-        "E",
-        back=True,
-    )
-
     width = max(xs[-1] + _TO_LOSS + 1.6, 7.0)
     panel = max(sizes) * scale.rows + 0.75
     words = textwrap.wrap(caption, int(13 * width))
@@ -201,12 +150,6 @@ def _distance(n: int, m: int, scale: Scale) -> float:
     return max(2.3, (min(n, m) + 1) * (scale.radius + 0.42))
 
 
-def _notes(name: str, values: Array | None, count: int) -> list[str]:
-    if values is None:
-        return [""] * count
-    return [f"{name} = {short(value)}" for value in values]
-
-
 def _explain(figure: Figure, caption: list[str]) -> None:
     """Put the meaning of the lines and the caption below the picture."""
     from matplotlib.lines import Line2D
@@ -227,25 +170,3 @@ def _explain(figure: Figure, caption: list[str]) -> None:
         title_fontsize=9,
     )
     legend.get_title().set_multialignment("center")
-
-
-def _check_shapes(
-    activations: Sequence[Array],
-    weights: Sequence[Array],
-    deltas: Sequence[Array],
-    weight_gradients: Sequence[Array],
-    activation_gradients: Sequence[Array],
-) -> None:
-    sizes = [np.shape(column) for column in activations]
-    expected = [(*n, *m) for n, m in pairwise(sizes)]
-    for name, arrays, shapes in (
-        ("weights", weights, expected),
-        ("deltas", deltas, sizes[1:]),
-        ("weight_gradients", weight_gradients, expected),
-        ("activation_gradients", activation_gradients, sizes),
-    ):
-        found = [np.shape(array) for array in arrays]
-        if found != shapes:
-            raise ValueError(
-                f"{name} must have the shapes {shapes} to fit the activations, but has {found}."
-            )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from backprop.core.arrays import to_array
 from backprop.core.checks import check_integer
+from backprop.core.durable import FilePath
 from backprop.core.types import Array
 from backprop.plotting.style import (
     MISTAKE,
@@ -36,7 +36,7 @@ def predictions_grid(
     probabilities: Array | None = None,
     class_names: Sequence[str] | None = None,
     columns: int = 10,
-    path: str | os.PathLike[str] | None = None,
+    path: FilePath | None = None,
 ) -> Figure:
     """Draw images in rows, the prediction above each; mistakes are framed red with the truth.
 
@@ -55,7 +55,6 @@ def predictions_grid(
 
     Raises:
         ValueError: If shapes do not fit together or a class has no name.
-        FileNotFoundError: If the folder of ``path`` does not exist.
 
     Example:
         >>> (X, y), _ = bp.datasets.load_digits()
@@ -124,7 +123,7 @@ def confusion_matrix(
     matrix: Array,
     class_names: Sequence[str] | None = None,
     normalize: bool = False,
-    path: str | os.PathLike[str] | None = None,
+    path: FilePath | None = None,
 ) -> Figure:
     """Draw how often each true class (row) was predicted as each class (column).
 
@@ -142,7 +141,6 @@ def confusion_matrix(
 
     Raises:
         ValueError: If ``matrix`` is not square, has negative counts or a class has no name.
-        FileNotFoundError: If the folder of ``path`` does not exist.
 
     Example:
         >>> matrix = bp.metrics.confusion_matrix([0, 0, 1], [0, 1, 1])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from backprop.core.durable import FilePath
 from backprop.core.types import Array
 from backprop.plotting.style import PALETTE, finite_array, new_figure, save, unbox
 
@@ -15,10 +15,7 @@ if TYPE_CHECKING:
 
 
 def learning_rates(
-    rates: Array,
-    losses: Array,
-    suggestion: float | None = None,
-    path: str | os.PathLike[str] | None = None,
+    rates: Array, losses: Array, suggestion: float | None = None, path: FilePath | None = None
 ) -> Figure:
     """Draw the loss against the learning rate, on a logarithmic axis.
 
@@ -28,12 +25,8 @@ def learning_rates(
         suggestion: The learning rate to mark; none if it is None or nan.
         path: Where to save the picture, if anywhere.
 
-    Returns:
-        The figure.
-
     Raises:
         ValueError: If there is not one loss for each learning rate, or one of these is not above 0.
-        FileNotFoundError: If the folder of ``path`` does not exist.
 
     Example:
         >>> rates, losses = [0.001, 0.01, 0.1, 1.0], [2.3, 2.0, 0.5, 9.0]

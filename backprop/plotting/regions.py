@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from backprop.core.checks import check_integer
+from backprop.core.durable import FilePath
 from backprop.core.frames import check_labels
 from backprop.core.signatures import check_function
 from backprop.core.types import Array
@@ -52,7 +52,7 @@ def decision_regions(
     y: Array,
     class_names: Sequence[str] | None = None,
     resolution: int = 200,
-    path: str | os.PathLike[str] | None = None,
+    path: FilePath | None = None,
 ) -> Figure:
     """Draw the class that ``predict`` gives each point of the plane, paler where it is unsure.
 
@@ -72,7 +72,6 @@ def decision_regions(
     Raises:
         ValueError: If shapes do not fit, or ``predict`` returns anything else.
         TypeError: If ``predict`` is neither a model nor a function.
-        FileNotFoundError: If the folder of ``path`` does not exist.
 
     Example:
         >>> X, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 1, 1, 0])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from backprop.core.durable import FilePath
 from backprop.core.types import Array
 from backprop.plotting.style import LOG_SPAN, PALETTE, finite_array, new_figure, save, unbox
 
@@ -20,7 +20,7 @@ def setting_scores(
     means: Array,
     spreads: Array,
     name: str = "score",
-    path: str | os.PathLike[str] | None = None,
+    path: FilePath | None = None,
 ) -> Figure:
     """Draw the score against each setting, a panel for each; the first one, the best, is marked.
 
@@ -31,12 +31,8 @@ def setting_scores(
         name: What the scores are called.
         path: Where to save the picture, if anywhere.
 
-    Returns:
-        The figure.
-
     Raises:
         ValueError: If there is not one score and one deviation for each value.
-        FileNotFoundError: If the folder of ``path`` does not exist.
 
     Example:
         >>> values = {"units": [64, 16, 4], "rate": [0.1, 0.01, 0.1]}

@@ -19,6 +19,9 @@ import numpy as np
 from backprop.core.file_kinds import LONGEST_LIST
 from backprop.core.types import Array
 
+PIECE = 1 << 20
+"""Bytes that are written at once."""
+
 END = struct.Struct("<4s4H2IH")
 """What an archive ends with, the length of its directory among it."""
 
@@ -66,36 +69,57 @@ def with_digest(pairs: Iterable[tuple[str, Array]]) -> tuple[dict[str, Array], b
     found, arrays = hashlib.sha256(), dict[str, Array]()
     for name, array in pairs:
         arrays[name] = array
-        encoded, (start, content) = name.encode(), array_bytes(array)
-        # the lengths keep the parts from running into each other
-        found.update(struct.pack("<QQ", len(encoded), len(start) + content.nbytes) + encoded)
+        start, content = array_bytes(array)
+        found.update(beginning(name, len(start) + content.nbytes))
         found.update(start)
         found.update(content)
     return arrays, found.digest()
 
 
+def beginning(name: str, size: int) -> bytes:
+    """What the digest has in front of a member: lengths keep parts from running into each other."""
+    encoded = name.encode()
+    return struct.pack("<QQ", len(encoded), size) + encoded
+
+
 # -------------------------------------------------------------------------------------- writing
 
 
-def write(file: BinaryIO, arrays: Mapping[str, Array]) -> None:
-    """Writes arrays into an empty file, one behind the other.
+def write(file: BinaryIO, arrays: Mapping[str, Array], digest: str) -> None:
+    """Writes arrays into an empty file, one behind the other, and last their digest.
+
+    Args:
+        file: The file.
+        arrays: The arrays by their names.
+        digest: The name of the digest.
 
     Raises:
         ValueError: They are too many.
     """
+    import hashlib
     import zipfile
 
     if sum(len(name.encode()) + 80 for name in arrays) > LONGEST_LIST:
         raise ValueError(f"{len(arrays)} arrays are too many for one file.")
     new_archive = zipfile.ZipFile(file, "w", zipfile.ZIP_STORED)
+    found = hashlib.sha256()
+
+    def add(name: str, array: Array) -> None:
+        start, content = array_bytes(array)
+        size = len(start) + content.nbytes
+        found.update(beginning(name, size))
+        large, info = size >= zipfile.ZIP64_LIMIT, zipfile.ZipInfo(f"{name}.npy")
+        with new_archive.open(info, "w", force_zip64=large) as member:
+            pieces = (content[place : place + PIECE] for place in range(0, content.nbytes, PIECE))
+            for each in (start, *pieces):
+                part = bytes(each)  # a copy, as another thread may train the model meanwhile
+                member.write(part)
+                found.update(part)
+
     try:
         for name, array in arrays.items():
-            start, content = array_bytes(array)
-            large = len(start) + content.nbytes >= zipfile.ZIP64_LIMIT
-            info = zipfile.ZipInfo(f"{name}.npy")
-            with new_archive.open(info, "w", force_zip64=large) as member:
-                member.write(start)
-                member.write(content)
+            add(name, array)
+        add(digest, np.frombuffer(found.digest(), np.uint8))
     except BaseException:
         with suppress(OSError, ValueError):  # of a file that is given up
             new_archive.close()

@@ -77,9 +77,8 @@ def write(path: FilePath, kind: str, tree: dict[str, Any]) -> None:
     if len(text) > LONGEST_TEXT:
         raise ValueError(f"{len(text)} bytes of plain values are too many for one file.")
     named = {TEXT: np.frombuffer(text, np.uint8), **arrays}
-    named[DIGEST] = np.frombuffer(archive.with_digest(named.items())[1], np.uint8)
     with replacing(path) as temporary, open(temporary, "wb") as file:
-        archive.write(file, named)
+        archive.write(file, named, DIGEST)
 
 
 def read(path: FilePath, *kinds: str) -> dict[str, Any]:

@@ -63,6 +63,9 @@ def put_back(model: Any, state: Mapping[str, Any], origin: str) -> None:
     for parameter, trainable, free, decays in each_of:
         parameter.trainable, parameter.decays = trainable or free, decays
         parameter.hold(not trainable)
+    if state["optimizer"] is not None and model.optimizer.swapped:
+        theta, trained = model.parameters.values, model.parameters.trainable_slices()
+        model.optimizer._lent = [(each, theta[each].copy()) for each in trained]
 
 
 def flags_of(model: Any) -> dict[str, list[Any]]:

@@ -7,10 +7,10 @@ import threading
 import time
 import warnings
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import pytest
+from programs import environment
 from threadpoolctl import ThreadpoolController
 
 import backprop as bp
@@ -336,16 +336,9 @@ print(hung, wrong)
 
 
 def forked(times):
-    root = str(Path(bp.__file__).parents[1])
-    free = {name: value for name, value in os.environ.items() if name not in SETTINGS}
-    run = subprocess.run(
-        [sys.executable, "-c", FORKS, str(times)],
-        env={**free, "PYTHONPATH": root},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return run.stdout
+    free = {name: value for name, value in environment().items() if name not in SETTINGS}
+    command = [sys.executable, "-c", FORKS, str(times)]
+    return subprocess.run(command, env=free, capture_output=True, text=True, check=True).stdout
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")

@@ -4,6 +4,7 @@
 """
 
 import argparse
+import sys
 import tempfile
 from pathlib import Path
 from webbrowser import open_new_tab
@@ -138,4 +139,7 @@ def classify_digits(output: Path, epochs: int, seed: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)  # as a shell reports Ctrl-C

@@ -1,9 +1,10 @@
-"""Trainings whose numbers are written down beforehand, to see what callbacks make of them."""
+"""Trainings whose numbers are written down beforehand, and callbacks that note what they hear."""
 
 import numpy as np
 
 import backprop as bp
 from backprop.callbacks import Callback
+from backprop.callbacks.base import HOOKS
 from backprop.layers import Dense, Dropout, ReLU, Softmax
 from backprop.optimizers import SGD
 
@@ -20,6 +21,26 @@ class Script(Callback):
         if self.values[epoch] is not None:
             logs[self.name] = self.values[epoch]
         self.thetas.append(self.model.parameters.values.copy())
+
+
+class Record(Callback):
+    """The names of the hooks in the order of their calls, and their last arguments."""
+
+    def __init__(self):
+        self.calls = []
+        self.logs = {}
+        for hook in HOOKS:
+            setattr(self, hook, self._listener(hook))
+
+    def _listener(self, hook):
+        def listen(*arguments):
+            self.calls.append(hook.removeprefix("on_"))
+            self.logs[hook] = arguments[-1]
+
+        return listen
+
+    def count(self, hook):
+        return self.calls.count(hook)
 
 
 def line(learning_rate=0.1):

@@ -24,6 +24,16 @@ def classifier(seed=0, learning_rate=0.1, dtype="float64", metrics=None, n_out=3
     return model
 
 
+def deep_layers():
+    return [Dense(6), Tanh(), Dense(4), ReLU(), Dense(3), Softmax()]
+
+
+def deep_classifier(seed=0, dtype="float64", momentum=0.9, **options):
+    model = bp.Sequential(deep_layers(), seed=seed, dtype=dtype)
+    model.compile(SGD(0.1, momentum=momentum), "sparse_categorical_crossentropy", **options)
+    return model
+
+
 def built(model, n_in=3):
     model.build((None, n_in))
     return model

@@ -8,6 +8,8 @@ from sharing import at_once
 import backprop as bp
 from backprop.layers import (
     ActivityRegularization,
+    Bidirectional,
+    Block,
     Dense,
     Flatten,
     GlobalAveragePooling1D,
@@ -18,6 +20,7 @@ from backprop.layers import (
     Tanh,
     TimeDistributed,
 )
+from backprop.layers.block import backward_of, forward_through
 from backprop.optimizers import SGD
 
 
@@ -151,6 +154,25 @@ class Heavy(Layer):
         return delta + self.X / len(self.X)
 
 
+class BothWays(Heavy):
+    return_sequences, go_backwards = True, False
+
+
+class Holding(Block):
+    def __init__(self, layer):
+        super().__init__()
+        self.adopt(layer)
+
+    def make_parameters(self, input_shape):
+        self.build_child(self.children[0], input_shape)
+
+    def forward(self, X, training=False, mask=None):
+        return forward_through(self.children, X, training, mask)
+
+    def backward(self, delta):
+        return backward_of(self.children[0], delta)
+
+
 class Alike(ActivityRegularization):
     def forward(self, X, training=False, mask=None):
         return super().forward(X, training, mask)
@@ -188,7 +210,10 @@ OWN = [
     (lambda: [Heavy()], 0.5),
     (lambda: [Heavy(always=True)], 0.5),
     (lambda: [Residual([Heavy()])], 0.5),
+    (lambda: [Holding(Heavy())], 0.5),
+    (lambda: [Holding(ActivityRegularization(l2=0.5))], 0.5),
     (lambda: [Reshape((2, 2)), TimeDistributed(Heavy()), Flatten()], 0.25),
+    (lambda: [Reshape((2, 2)), Bidirectional(BothWays()), Flatten()], 1.0),
     (lambda: [Alike(l2=0.5)], 0.5),
 ]
 

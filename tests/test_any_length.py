@@ -287,3 +287,27 @@ def test_a_list_of_batches_of_another_length_is_predicted_batch_by_batch(
     for shape in ((4, 5, 3), (3, 5, 3)):
         with pytest.raises(ShapeError, match="LSTM 'lstm_1' was built for"):
             model.predict([np.ones((4, 5, 3)), np.ones(shape)])
+
+
+def test_a_layer_of_ones_own_that_goes_by_the_length_is_named() -> None:
+    class Same(bp.layers.Layer):
+        def forward(self, X: Array, training: bool = False) -> Array:
+            return X.copy()
+
+        def backward(self, delta: Array) -> Array:
+            return delta.copy()
+
+    class Longer(Same):
+        any_length = 2
+
+    for own in (Same(), Longer()):
+        model = bp.Sequential([Embedding(5, 3), own, GlobalAveragePooling1D()], seed=0)
+        model.build((None, 4))
+        tokens = np.ones((2, 6), int)
+        if own.any_length:
+            assert model.predict(tokens).shape == (2, 3)
+            continue
+        with pytest.raises(ShapeError, match=r"If Same 'same_1' can .* write any_length = 2 in"):
+            model.predict(tokens)
+        with pytest.raises(ShapeError, match=r"4 columns\.$"):
+            bp.Sequential([bp.Input(4), Dense(3), Same()]).predict(np.ones((2, 6)))

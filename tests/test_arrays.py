@@ -159,6 +159,13 @@ def masked(values, row):
     return np.ma.masked_array(values, mask)
 
 
+class Variable:
+    """What gives gaps as masked numbers, as a variable of netCDF4 does."""
+
+    def __array__(self, dtype=None, copy=None):
+        return masked(X, (6, 1))
+
+
 def with_nan(values, *index):
     changed = values.copy()
     changed[index] = np.nan
@@ -192,10 +199,11 @@ NO_NUMBERS = {
     "a Decimal that is no float": (
         FRAME.assign(s=[Decimal(1)] * 5 + [Decimal("sNaN")] * (N - 5)),
         ValueError,
-        ["x holds Decimal('sNaN')", "row 5, column 's'"],
+        ["x holds what is no float", "column 's'"],
     ),
     "huge integers": ([[10**400, 1]] * N, ValueError, ["x overflows"]),
     "masked": (masked(X, (6, 1)), ValueError, ["x is masked", "row 6, column 1", "x.filled"]),
+    "a variable with gaps": (Variable(), ValueError, ["x is masked", "row 6, column 1"]),
     "masked rows": ([masked(row, 0) for row in X], ValueError, ["x is masked", "row 0"]),
     "a masked number": ([[1, 2, 3], [1, 2, np.ma.masked]] * 12, ValueError, ["masked", "row 1"]),
     "a masked record": (

@@ -85,6 +85,25 @@ def test_callbacks_after_it_see_the_average_between_epochs(tmp_path):
     np.testing.assert_array_equal(loaded.parameters.values, found.seen[1][0])
 
 
+@pytest.mark.parametrize("change", [False, True])
+@pytest.mark.parametrize("verb", ["fit", "train_on_batch"])
+def test_a_file_that_holds_the_average_is_trained_on_from_the_weights(verb, change, tmp_path):
+    """As a model does that was saved without the callback; weights that are set before stay."""
+    verbs = {"fit": fit, "train_on_batch": lambda model: model.train_on_batch(X, Y)}
+    paths = [tmp_path / "weights.npz", tmp_path / "average.npz"]
+    fit(network(), ModelCheckpoint(paths[0]), epochs=2)
+    fit(network(), SwapEMAWeights(swap_on_epoch=True), ModelCheckpoint(paths[1]), epochs=2)
+    weights, average = map(bp.load_model, paths)
+    trained = weights.parameters.trainable_slices()[0]
+    assert (weights.parameters.values[trained] != average.parameters.values[trained]).any()
+    for model in (weights, average):
+        if change:
+            model.layers[0].W[...] = 0.5
+        verbs[verb](model)
+    np.testing.assert_array_equal(average.parameters.values, weights.parameters.values)
+    assert not average.optimizer.swapped
+
+
 @pytest.mark.parametrize("swap_on_epoch", [False, True])
 def test_a_training_that_is_ended_early_ends_with_the_average(swap_on_epoch):
     plain, swapped = network(), network()

@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import runpy
 import subprocess
 import sys
 import types
@@ -266,3 +267,14 @@ except UnicodeEncodeError:
 """
     made = run(program, tmp_path, PYTHONIOENCODING="ascii")
     assert made.stdout.decode().splitlines()[-1] == "ended", made.stderr.decode()
+
+
+def test_ctrl_c_ends_the_demo_without_a_traceback(tmp_path, monkeypatch):
+    def press(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bp.Sequential, "fit", press)
+    monkeypatch.setattr(sys, "argv", ["backprop", "--output", str(tmp_path)])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(__main__.__file__, run_name="__main__")
+    assert ended.value.code == 130

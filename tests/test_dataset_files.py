@@ -4,8 +4,10 @@ from decimal import Decimal
 
 import numpy as np
 import pandas as pd
+import pyarrow
 import pytest
 from PIL import Image
+from pyarrow import parquet
 
 import backprop as bp
 from backprop.datasets import from_image_folder, from_parquet
@@ -132,6 +134,19 @@ def test_a_model_remembers_the_columns_of_a_file(table):
             model.predict(reordered)
     with pytest.raises(ValueError, match="no column 'a'"):
         model.evaluate(from_parquet(path, ["b", "c"], "y"), verbose=0)
+
+
+def test_a_number_that_was_changed_in_a_page_with_a_checksum_is_noticed(tmp_path):
+    column = np.arange(100.0)
+    table, path = pyarrow.table({"a": column, "y": column}), tmp_path / "t.parquet"
+    options = {"compression": "none", "use_dictionary": False, "write_statistics": False}
+    parquet.write_table(table, path, **options, write_page_checksum=True)
+    content = path.read_bytes()
+    old, new = (np.float64(value).tobytes() for value in (42.0, 43.0))
+    assert content.count(old) == 2
+    path.write_bytes(content.replace(old, new, 1))
+    with pytest.raises(bp.CorruptFileError, match="damaged"):
+        list(from_parquet(path, ["a"], "y")())
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from sharing import at_once
 import backprop as bp
 from backprop.callbacks import CSVLogger, ModelCheckpoint
 from backprop.core import durable
-from backprop.core.durable import replacing
 
 ROOT = Path(bp.__file__).resolve().parents[1]
 
@@ -363,12 +362,6 @@ def test_a_line_that_does_not_fit_is_not_begun(tmp_path):
     assert path.read_bytes() == b"epoch,loss\n"
     durable.append(path, b"0,0.1\n")
     assert path.read_bytes() == b"epoch,loss\n0,0.1\n"
-
-
-def test_nothing_is_left_when_the_body_raises(path):
-    with pytest.raises(RuntimeError), replacing(path):
-        raise RuntimeError
-    assert names(path.parent) == []
 
 
 def test_a_model_with_its_optimizer_and_without(path):

@@ -99,6 +99,35 @@ def test_logits_are_exported_of_one_network(tmp_path: Path) -> None:
         fitted(CLASSIFIER, "labels", n_members=2).export(tmp_path / "b.onnx", logits=True)
 
 
+def of_logits(n_features: int, n_outputs: int) -> bp.Sequential:
+    model = build(n_features, n_outputs)
+    several = n_outputs > 2
+    kind = bp.losses.SparseCategoricalCrossentropy if several else bp.losses.BinaryCrossentropy
+    model.compile("adam", kind(from_logits=True))
+    return model
+
+
+def of_scores(n_features: int, n_outputs: int) -> bp.Sequential:
+    model = build(n_features, 1)
+    model.compile("adam", "hinge")
+    return model
+
+
+@pytest.mark.parametrize("n_members", [1, 2])
+@pytest.mark.parametrize(
+    ("target", "make"), [("three classes", of_logits), ("two classes", of_scores)]
+)
+def test_what_predict_makes_of_logits_and_scores_is_exported_too(
+    target: str, make: Any, n_members: int, tmp_path: Path
+) -> None:
+    """The file gave logits, or scores from −1 to 1, where ``predict_proba`` gives probabilities."""
+    estimator = SequentialClassifier(make, epochs=2, n_members=n_members, random_state=0)
+    estimator.fit(X, TARGETS[target]).export(tmp_path / "a.onnx")
+    session = onnxruntime.InferenceSession(str(tmp_path / "a.onnx"))
+    (Y,) = session.run(None, {"x": X.astype(np.float32)})
+    np.testing.assert_allclose(Y, outputs(estimator), rtol=1e-5, atol=1e-6)
+
+
 def test_what_is_not_fitted_is_not_exported(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not fitted"):
         MLPClassifier().export(tmp_path / "a.onnx")

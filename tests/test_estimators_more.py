@@ -338,6 +338,18 @@ def test_any_loss(sine):
         MLPRegressor(loss="huge").fit(*sine)
 
 
+@pytest.mark.parametrize("n_members", [1, 2])
+def test_estimators_with_one_loss_and_one_metric_compute_in_copies(sine, n_members):
+    """In two threads each took up what the other had computed."""
+    loss, metric = bp.losses.Huber(), bp.metrics.MeanAbsoluteError()
+    given = {"loss": loss, "metrics": [metric], "n_members": n_members, "max_iter": 2}
+    regressors = [MLPRegressor(**given, random_state=seed).fit(*sine) for seed in range(2)]
+    models = [model for regressor in regressors for model in regressor.models_]
+    used = [part for model in models for part in (model.loss, *model.metrics)]
+    assert len({id(part) for part in [loss, metric, *used]}) == 2 + 2 * len(models)
+    assert metric.result() != metric.result()  # nan: it has counted nothing
+
+
 # --- ensembles -----------------------------------------------------------------------------------
 
 
@@ -356,6 +368,7 @@ def ensemble(kind, **arguments):
         {"tol": 0.03, "n_iter_no_change": 3},
         {"early_stopping": True, "n_iter_no_change": 3},
         {"dropout": 0.2, "batch_normalization": True, "metrics": ["accuracy"]},
+        {"metrics": [bp.metrics.F1Score(average="macro")], "max_iter": 3},
     ],
     ids=str,
 )

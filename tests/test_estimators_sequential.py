@@ -25,7 +25,8 @@ from backprop.estimators import (
     SequentialRegressor,
 )
 from backprop.experiments.stacked_models import StackedModels
-from backprop.layers import Dense, Input, ReLU, Sigmoid, Softmax
+from backprop.layers import Chain, Dense, Input, ReLU, Sigmoid, Softmax
+from backprop.layers.chain import unfold
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -43,6 +44,11 @@ def build_compiled(n_features, n_outputs, learning_rate=0.05):
 
 def build_single(n_features, n_outputs):
     return bp.Sequential([Dense(6), ReLU(), Dense(1), Sigmoid()])
+
+
+def build_chain(n_features, n_outputs):
+    last = [Dense(1), Sigmoid()] if n_outputs == 2 else [Dense(n_outputs), Softmax()]
+    return bp.Sequential([Dense(6), ReLU(), Chain(last)])
 
 
 def build_logits(n_features, n_outputs):
@@ -89,7 +95,7 @@ everyone = pytest.mark.parametrize("estimator", CLASSIFIERS + REGRESSORS, ids=na
 # --- what build may return -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("made", [build, build_compiled, build_logits])
+@pytest.mark.parametrize("made", [build, build_compiled, build_chain, build_logits])
 def test_three_classes(iris, made):
     X, y = iris
     found = SequentialClassifier(made, epochs=30, optimizer=ADAM, random_state=1)
@@ -98,13 +104,15 @@ def test_three_classes(iris, made):
     np.testing.assert_allclose(P.sum(axis=1), 1, rtol=1e-6)
     np.testing.assert_array_equal(found.predict(X), found.classes_[P.argmax(axis=1)])
     assert found.score(X, y) > (0.6 if made is build_logits else 0.9)
+    assert sum(isinstance(layer, Softmax) for layer in unfold(found.model_.layers)) <= 1
     assert found.n_iter_ == len(found.history_.history["val_loss"]) == 30
 
 
-@pytest.mark.parametrize("made", [build, build_single])
+@pytest.mark.parametrize("made", [build, build_single, build_chain])
 def test_two_classes(iris, made):
     X, y = iris[0], iris[1] == "a"
     found = SequentialClassifier(made, epochs=20, optimizer=ADAM, random_state=0).fit(X, y)
+    assert isinstance(unfold(found.model_.layers)[-2], Dense)  # one probability, not one of one
     assert found.predict_proba(X).shape == (150, 2)
     assert found.predict(X).dtype == bool
     assert found.score(X, y) > 0.95
@@ -176,6 +184,16 @@ def test_networks_of_several_have_their_own_metrics_and_train_in_step(iris, monk
     classifier = SequentialClassifier(build, epochs=2, n_members=3, metrics=metrics).fit(*iris)
     assert trained == [3]
     assert len({model.history.history["f1_score"][-1] for model in classifier.models_}) > 1
+
+
+def test_a_loss_of_logits_leaves_the_end_as_it_is(iris):
+    """A Softmax was added, with which the loss was refused."""
+    loss = bp.losses.SparseCategoricalCrossentropy(from_logits=True)
+    common = {"epochs": 3, "random_state": 0}
+    found = SequentialClassifier(build, loss=loss, **common).fit(*iris)
+    assert isinstance(found.model_.layers[-1], Dense)
+    usual = SequentialClassifier(build, **common).fit(*iris)
+    np.testing.assert_allclose(found.predict_proba(iris[0]), usual.predict_proba(iris[0]))
 
 
 @pytest.mark.parametrize("first", [0, 1])
@@ -333,6 +351,32 @@ def test_calibration_voting_and_importance(classifier, iris):
     fitted = clone(classifier).fit(X, y)
     importance = permutation_importance(fitted, X, y, n_repeats=3, random_state=0)
     assert importance.importances_mean[2] > importance.importances_mean[1]
+
+
+def test_the_names_of_settings_may_end_or_begin_with_a_line(iris):
+    """They were left out as if they were results: a grid compared a network with itself."""
+
+    def of_lines(n_features, n_outputs, lambda_=0.0, _units=3):
+        layers = [Dense(_units, kernel_regularizer=bp.regularizers.L2(lambda_)), Dense(n_outputs)]
+        return bp.Sequential(layers)
+
+    classifier = clone(SequentialClassifier(of_lines, epochs=1, lambda_=0.5)).set_params(_units=7)
+    layer = classifier.fit(*iris).model_.layers[0]
+    assert (layer.units, layer.W.shape[1]) == (7, 7)
+    assert classifier.get_params()["lambda_"] == 0.5
+    assert classifier.model_.parameters["dense_1.W"].regularizer.l2 == 0.5
+
+
+def test_another_build_is_set_together_with_its_own_arguments(iris):
+    """Its argument was refused, as the build before takes none of that name."""
+
+    def wide(n_features, n_outputs, width=4):
+        return build(n_features, n_outputs, units=width)
+
+    given = {"width": 9, "build": wide}
+    for params in (given, dict(reversed(given.items()))):
+        classifier = SequentialClassifier(build, epochs=1).set_params(**params)
+        assert classifier.fit(*iris).model_.layers[0].units == 9
 
 
 def test_an_unknown_parameter_is_told_those_of_build():

@@ -239,10 +239,3 @@ def test_divergence_warns_once_and_says_what_to_do(rng):
     assert np.isfinite(history.history["loss"]).all()
     for words in (f"in epoch {len(history.epoch) + 1}", "learning rate", "scale the inputs"):
         assert words in str(ours.message)
-
-
-def test_finite_training_does_not_warn(data):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        history = regressor().fit(*data, epochs=3, verbose=0)
-    assert np.all(np.isfinite(history.history["loss"]))

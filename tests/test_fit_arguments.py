@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import scipy.sparse
 from by_hand import assert_as_by_hand, train_by_hand
+from scripts import Record
 from small_models import ETA, assert_same_weights, built, classifier, regressor, shuffles
 
 import backprop as bp
 from backprop.callbacks import Callback
-from backprop.callbacks.base import HOOKS
 from backprop.core.errors import ShapeError
 from backprop.data.samples import Data, split_validation
 from backprop.experiments.many import fit_together
-from backprop.layers import Dense, Dropout, ReLU, Sigmoid, Softmax
+from backprop.layers import Dense, Dropout, ReLU, Sigmoid
 from backprop.optimizers import SGD
 from backprop.training.plan import plan_fit
 
@@ -31,26 +31,6 @@ def data(rng):
 @pytest.fixture
 def labelled(rng):
     return rng.normal(size=(N, 3)), np.arange(N) % 3
-
-
-class Record(Callback):
-    """The names of the hooks in the order of their calls, and their last arguments."""
-
-    def __init__(self):
-        self.calls = []
-        self.logs = {}
-        for hook in HOOKS:
-            setattr(self, hook, self._listener(hook))
-
-    def _listener(self, hook):
-        def listen(*arguments):
-            self.calls.append(hook.removeprefix("on_"))
-            self.logs[hook] = arguments[-1]
-
-        return listen
-
-    def count(self, hook):
-        return self.calls.count(hook)
 
 
 # ------------------------------------------------------------------------------ steps_per_epoch
@@ -526,19 +506,6 @@ def test_sparse_matrices_on_single_batches(data):
     assert sparse.train_on_batch(S, data[1]) == pytest.approx(dense.train_on_batch(X, data[1]))
     assert sparse.test_on_batch(S, data[1]) == pytest.approx(dense.test_on_batch(X, data[1]))
     np.testing.assert_allclose(sparse.predict_on_batch(S), dense.predict_on_batch(X), rtol=1e-10)
-
-
-@pytest.mark.parametrize("head", [Softmax, Sigmoid])
-def test_last_epochs_loss_without_learning_is_that_of_evaluate(rng, head):
-    X = rng.normal(size=(33, 4))
-    y = np.eye(3)[np.arange(33) % 3]
-    model = bp.Sequential([Dense(8), ReLU(), Dense(3, kernel_regularizer="l2"), head()], seed=0)
-    loss = "categorical_crossentropy" if head is Softmax else "binary_crossentropy"
-    model.compile(SGD(0.0), loss, ["accuracy"])
-    logs = model.fit(X, y, 7, 3, 0).history
-    evaluated = model.evaluate(X, y, return_dict=True)
-    assert logs["loss"][-1] == pytest.approx(evaluated["loss"], rel=1e-6)
-    assert logs["accuracy"][-1] == pytest.approx(evaluated["accuracy"], rel=1e-6)
 
 
 @pytest.mark.parametrize("function", [plan_fit, fit_together])

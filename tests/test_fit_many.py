@@ -77,7 +77,9 @@ def randomness(model):
 def assert_alike(model, other, exact=False):
     one, two = inside(model), inside(other)
     assert one.keys() == two.keys()
-    limit = 1e-6 if model.dtype == np.float32 else 1e-12
+    # BLAS adds up in other orders for stacked models, and rounding grows from step to step: up to
+    # 2e-6 was seen with the kernels for AVX2
+    limit = 4e-6 if model.dtype == np.float32 else 1e-12
     for name in one:
         # what cancels out is as exact as the largest of the numbers that it came from
         scale = max(1.0, float(np.abs(two[name]).max(initial=0)))
@@ -667,6 +669,21 @@ def test_a_users_own_model_is_trained_by_its_own_fit(stacked):
     bp.fit_many(models, *data(), verbose=0)
     assert all(model.called for model in models)
     assert stacked == []
+
+
+@pytest.mark.parametrize("rows", [None, [[0, 1, 2], [3, 4, 5]]])
+def test_a_users_own_fit_needs_only_the_arguments_that_are_given(rows):
+    class Own(bp.Sequential):
+        def fit(self, X, y, epochs=2):
+            self.n_samples = len(X)
+            return super().fit(X, y, epochs=epochs, verbose=0)
+
+    models = [Own([Dense(3), Softmax()], seed=k) for k in range(2)]
+    for model in models:
+        model.compile("sgd", "sparse_categorical_crossentropy")
+    histories = bp.fit_many(models, *data(), rows=rows)
+    assert [len(history.epoch) for history in histories] == [2, 2]
+    assert [model.n_samples for model in models] == [26 if rows is None else 3] * 2
 
 
 def test_a_model_that_cannot_be_copied(stacked):

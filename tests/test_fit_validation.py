@@ -119,6 +119,16 @@ def test_what_a_callback_changes_in_the_loss_or_a_metric_counts_in_the_validatio
     assert last[0] != pytest.approx(last[1], rel=1e-3)
 
 
+def test_a_method_of_a_metric_that_was_replaced_counts_in_its_own_copy(data):
+    """It belongs to the metric of the training, whose copy has one of its own."""
+    model = regressor(metrics=["mae"])
+    metric = model.metrics[0]
+    metric.add = type(metric).add.__get__(metric)
+    found = model.fit(*data, validation_data=(data[0], data[1] + 9), verbose=0).history
+    plain = regressor(metrics=["mae"])
+    assert found == plain.fit(*data, validation_data=(data[0], data[1] + 9), verbose=0).history
+
+
 def test_validation_data_wins_over_the_split_and_may_be_a_list(data):
     X, Y = data
     both, alone = regressor(), regressor()

@@ -1,63 +1,11 @@
-"""Metrics: accuracy in its three forms, and metrics of one's own."""
-
-import math
+"""Metrics in trainings: one's own, epoch by epoch, and what a model says of its outputs."""
 
 import numpy as np
 import pytest
 
 import backprop as bp
 from backprop.layers import Chain, Dense, LogSoftmax, ReLU, Reshape, Sigmoid, Softmax, Tanh
-from backprop.metrics import Accuracy, Metric
-
-
-def accuracy(prediction, target, **options):
-    metric = Accuracy(**options)
-    metric.update(np.asarray(prediction), np.asarray(target))
-    return metric.result()
-
-
-THREE_CLASSES = [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4], [0.2, 0.5, 0.3]]
-
-
-def test_class_indices_are_compared_with_the_largest_output():
-    assert accuracy(THREE_CLASSES, [0, 1, 2, 0]) == 0.75  # the last one says 1
-
-
-def test_one_hot_rows_are_compared_with_the_largest_output():
-    assert accuracy(THREE_CLASSES, np.eye(3)[[0, 1, 2, 0]]) == 0.75
-
-
-def test_single_output_counts_as_class_1_above_the_threshold():
-    p, y = [[0.2], [0.5], [0.51], [0.9], [0.4]], [[0.0], [0.0], [1.0], [0.0], [1.0]]
-    assert accuracy(p, y) == 3 / 5  # 0.5 itself is class 0
-    assert accuracy(p, y, threshold=0.45) == 2 / 5  # 0, 1, 1, 1, 0 against 0, 0, 1, 0, 1
-    assert accuracy(p, y, threshold=0.85) == 2 / 5  # 0, 0, 0, 1, 0
-    assert accuracy(p, y, threshold=0.1) == 2 / 5  # always 1
-
-
-def test_batches_count_by_their_samples_and_reset_starts_anew():
-    metric = Accuracy()
-    metric.update(np.array([[0.9, 0.1]]), np.array([0]))  # 1 of 1
-    metric.update(np.array([[0.9, 0.1]] * 4), np.array([1, 1, 1, 0]))  # 1 of 4
-    assert metric.result() == 2 / 5
-    metric.reset()
-    assert math.isnan(metric.result())
-    metric.update(np.array([[0.9, 0.1]]), np.array([1]))
-    assert metric.result() == 0
-
-
-def test_predictions_with_a_time_axis_count_at_every_step():
-    P = np.array([THREE_CLASSES, THREE_CLASSES])  # (2, 4, 3)
-    assert accuracy(P, [[0, 1, 2, 0], [0, 1, 2, 1]]) == 7 / 8
-
-
-def test_names_give_metrics_that_keep_the_name():
-    assert [type(bp.metrics.get(name)) for name in ("accuracy", "acc")] == [Accuracy, Accuracy]
-    assert [bp.metrics.get(name).name for name in ("accuracy", "acc")] == ["accuracy", "acc"]
-    mine = Accuracy(name="hits")
-    assert bp.metrics.get(mine) is mine
-    assert repr(mine) == "Accuracy(name='hits')"
-    assert bp.metrics.get("acc") is not bp.metrics.get("acc")
+from backprop.metrics import Metric
 
 
 def test_unfinished_metric_says_what_is_missing():

@@ -205,6 +205,31 @@ def test_an_error_while_reading_reaches_the_user(data):
         classifier().fit(Broken(data[0]), data[1], shuffle=False, verbose=0)
 
 
+def test_what_is_masked_is_refused_by_its_rows(data):
+    class Masked(Lazy):
+        def __getitem__(self, which):
+            rows = super().__getitem__(which)
+            return np.ma.masked_where(np.arange(which.start, which.stop)[:, None] == 777, rows)
+
+    model = bp.Sequential([Dense(1)])
+    model.compile("sgd", "mse")
+    X = np.ones((N, 1), "float32")
+    verbs = [lambda x: model.fit(x, X, verbose=0), lambda x: model.evaluate(x, X), model.predict]
+    for verb in verbs:
+        with pytest.raises(ValueError, match=r"x\[.*:.*\] is masked, first in row .*: leave out"):
+            verb(Masked(X))
+
+
+@pytest.mark.parametrize("verb", ["fit", "evaluate", "predict"])
+def test_one_axis_is_told_to_be_two(verb):
+    model = bp.Sequential([Dense(1)])
+    model.compile("sgd", "mse")
+    column = Lazy(np.ones(N, "float32"))
+    arguments = [column] if verb == "predict" else [column, column]
+    with pytest.raises(ShapeError, match=r"a row for each sample.*np.asarray\(x\).reshape\(-1, 1"):
+        getattr(model, verb)(*arguments)
+
+
 def test_a_file_that_becomes_shorter_is_said(data):
     class Shorter(Lazy):
         def __getitem__(self, which):

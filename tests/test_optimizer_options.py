@@ -289,6 +289,9 @@ def test_models_train_on_schedules():
         (AdamW, {"weight_decay": None}, "weight_decay must be a number"),
         (RMSprop, {"rho": 1.0}, "rho must be 0 or more and below 1"),
         (RMSprop, {"momentum": -1}, "momentum must lie between 0 and 1"),
+        (SGD, {"momentum": -0.1}, "momentum must lie between 0 and 1"),
+        (SGD, {"momentum": 1.1}, "momentum must lie between 0 and 1"),
+        (SGD, {"momentum": math.nan}, "momentum must lie between 0 and 1"),
         (RMSprop, {"epsilon": -1e-7}, "epsilon must be above 0"),
         (Adagrad, {"initial_accumulator_value": -0.1}, "initial_accumulator_value must be 0"),
         (Adadelta, {"rho": 2.0}, "rho must be 0 or more and below 1"),
@@ -308,6 +311,10 @@ def test_names():
             assert type(optimizers.get(given)) is kind
     with pytest.raises(ValueError, match="optimizer 'Adams' is not known: the names are sgd"):
         optimizers.get("Adams")
+    given = SGD(0.3)
+    assert optimizers.get(given) is given
+    with pytest.raises(TypeError, match="add the parentheses"):
+        optimizers.get(SGD)
 
 
 def test_momentum_may_be_changed_between_steps():
@@ -329,7 +336,9 @@ def test_momentum_may_be_changed_between_steps():
 
 
 def test_representation_shows_the_call():
-    assert repr(Adam(0.5)) == (
+    optimizer = Adam(0.5)
+    run(optimizer, vector(4))
+    assert repr(optimizer) == (
         "Adam(learning_rate=0.5, beta_1=0.9, beta_2=0.999, epsilon=1e-07, amsgrad=False)"
     )
     text = repr(SGD(schedules.InverseTimeDecay(0.1, 5, 2.0), clipnorm=2, use_ema=True))

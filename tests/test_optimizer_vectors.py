@@ -8,7 +8,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from optimizer_cases import CALLS, EVERY, GRADIENTS, PROBLEM, run, vector
-from published import arrays_of
+from published import arrays_of, published
 from rows import each
 
 import backprop as bp
@@ -66,6 +66,16 @@ def test_trajectories_are_those_of_keras(name, problem):
     found = trajectory(optimizer, problem)
     np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-13)
     assert np.abs(expected[-1] - expected[0]).max() > 1e-3
+
+
+@each("name", ["SGD", "SGD_momentum", "SGD_nesterov"])
+@each("problem", ["quad", "rosen"])
+def test_descent_with_momentum_is_that_of_pytorch_too(name, problem):
+    """As long as the learning rate stays the same."""
+    kind, options, *rates = CALLS[name]
+    found = trajectory(kind(rates[problem == "rosen"], **options), problem)
+    expected = published("optimizers.npz", f"{name.lower()}_{problem}")["traj"]
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
 
 
 @each("name", sorted(set(CALLS) - {"Lion"}))  # a sign of rounding errors is anything
@@ -215,11 +225,14 @@ def test_freezing_and_thawing_take_effect_at_the_next_step(kind, options):
 
 @every_optimizer
 @each("dtype", ["float32", "float64"])
-def test_state_is_as_long_as_theta_and_of_its_dtype(kind, options, dtype):
+def test_state_is_as_long_as_theta_and_of_its_dtype_and_g_stays(kind, options, dtype):
     parameters, optimizer = vector(4, 3, dtype=dtype), kind(0.1, **options)
-    theta = parameters.values
-    run(optimizer, parameters)
+    theta, g, before = parameters.values, parameters.gradients, parameters.gradients.copy()
+    for _ in range(5):
+        optimizer.step(parameters)
     assert parameters.values is theta
+    assert parameters.gradients is g
+    assert optimizer.gathers or np.array_equal(g, before)
     assert theta.dtype == dtype
     assert {name: len(v) for name, v in optimizer.state.items()} == optimizer.lengths(parameters)
     assert all(v.dtype == dtype for v in optimizer.state.values())

@@ -9,7 +9,18 @@ from mistakes import C, X, assert_speaks, model_with
 import backprop as bp
 from backprop.core.errors import ShapeError
 from backprop.inspection import check_layer
-from backprop.layers import Chain, Dense, GlobalAveragePooling1D, Layer, Residual
+from backprop.layers import (
+    Chain,
+    Dense,
+    Embedding,
+    Flatten,
+    GlobalAveragePooling1D,
+    Lambda,
+    Layer,
+    Masking,
+    Residual,
+    Tanh,
+)
 
 
 class Own(Layer):
@@ -184,3 +195,95 @@ def test_predictions_are_nobody_elses(make, wrap):
         assert not np.shares_memory(first, rows)
     by_batches = model.predict(iter([rows[:2], rows[2:]]))
     np.testing.assert_array_equal(by_batches, np.concatenate(expected))
+
+
+class Odd(Own):
+    """Multiplies by a parameter, and makes something else of it in the end."""
+
+    def __init__(self, made=lambda Y: Y, shape=tuple):
+        super().__init__(made, shape)
+        self.made = made
+
+    def make_parameters(self, input_shape):
+        self.gamma = self.add_parameter("gamma", input_shape, "ones")
+
+    def forward(self, X, training=False):
+        return self.made(X * self.gamma.value)
+
+    def backward(self, delta):
+        self.gamma.gradient[...] = 0
+        return delta
+
+
+@pytest.mark.parametrize("last", [True, False])
+@pytest.mark.parametrize("made", [lambda Y: Y > 0, lambda Y: Y.astype(int), np.float64])
+def test_outputs_have_the_dtype_of_the_model(made, last):
+    model = bp.Sequential([Dense(3), Odd(made), *[Tanh()] * (not last)], seed=0)
+    model.compile("sgd", "mse")
+    model.fit(X, np.eye(3)[C], verbose=0)
+    whole, parts = model.predict(X), model.predict(X, batch_size=5)
+    assert whole.dtype == parts.dtype == model.forward(X).dtype == np.float32
+    np.testing.assert_array_equal(whole, parts)
+
+
+def test_outputs_of_functions_are_floats():
+    signs = Lambda(lambda X: X > 0, lambda delta, X, Y: delta)
+    model = bp.Sequential([Dense(3), signs], seed=0)
+    model.compile("sgd", "mse")
+    model.fit(X, np.eye(3)[C], verbose=0)
+    assert model.predict(X).dtype == np.float32
+
+
+def test_predictions_are_no_weights():
+    class Rows(Own):
+        def make_parameters(self, input_shape):
+            self.P = self.add_parameter("P", (4, 2))
+
+        def forward(self, X, training=False):
+            return self.P.value[: len(X)]
+
+    model = bp.Sequential([bp.Input(2), Rows()], seed=0)
+    before = model.get_weights()
+    model.predict(np.ones((4, 2)))[...] = 7
+    np.testing.assert_array_equal(model.get_weights(), before)
+
+
+def test_a_mask_that_forward_would_never_get_is_refused():
+    class Masked(Own):
+        def forward(self, X, training=False, mask=None):
+            return X if mask is None else X * mask[..., None]
+
+    steps = np.ones((2, 3, 4))
+    assert (bp.Sequential([Masked()]).predict(steps) == 1).all()
+    with pytest.raises(TypeError, match=r"Masked.*forward has an argument mask, .* takes_mask = T"):
+        bp.Sequential([Masking(), Masked()]).predict(steps)
+    Masked.takes_mask = True
+    assert (bp.Sequential([Masking(), Masked()]).predict(steps) == 1).all()
+
+
+@pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS)
+def test_a_number_for_each_sample_is_no_row(verb):
+    model = bp.Sequential([Dense(3), Own(lambda X: X.sum(axis=1), lambda shape: ())], seed=0)
+    model.compile("sgd", "mse")
+    if verb is VERBS["predict"]:
+        assert verb(model).shape == (len(X),)
+        return
+    with pytest.raises(ShapeError, match=r"let Own 'own_1' make .* output_shape \(1,\)") as caught:
+        verb(model, np.zeros(len(X)))
+    assert_speaks(caught, [])
+
+
+def test_what_stands_before_an_embedding_cannot_learn():
+    model = bp.Sequential([Odd(np.abs), Embedding(50, 2), Flatten(), Dense(3)], seed=0)
+    model.compile("sgd", "mse")
+    with pytest.raises(TypeError, match=r"Embedding .* returned None, .* the first that learns"):
+        model.fit(np.arange(24).reshape(12, 2), np.eye(3)[C], verbose=0)
+
+
+def test_arguments_that_no_base_class_takes_are_those_of_layer():
+    class Passing(Own):
+        def __init__(self, **others):
+            Layer.__init__(self, **others)
+
+    with pytest.raises(TypeError, match=r"^Layer\.__init__\(\) got an unexpected .*'trainable'"):
+        Passing(trainable=False)

@@ -229,3 +229,27 @@ def test_an_optimizer_that_changes_nothing_is_warned_of():
     frozen.trainable = False
     frozen.compile(Right(0.1), "sparse_categorical_crossentropy")
     frozen.fit(X, C, verbose=0)
+
+
+def test_a_callback_keeps_another_model_under_another_name():
+    class Distilling(bp.callbacks.Callback):
+        def __init__(self, model):
+            self.model = model
+
+    model, other = fitted(), fitted()
+    with pytest.raises(TypeError, match=r"Distilling keeps another model in self\.model, .*own_m"):
+        model.fit(X, C, verbose=0, callbacks=[Distilling(other)])
+    same = Distilling(model)
+    model.fit(X, C, verbose=0, callbacks=[same])
+    other.fit(X, C, verbose=0, callbacks=[same])
+    assert same.model is other
+
+
+def test_a_loss_that_says_what_it_takes_alone_is_refused_in_whole_sentences():
+    class Positive(bp.losses.MeanSquaredError):
+        domain = (0, np.inf)
+
+    model = bp.Sequential([Dense(3)])
+    model.compile("sgd", Positive())
+    with pytest.raises(ValueError, match="end it with a layer that makes such numbers"):
+        model.fit(X, np.eye(3)[C], verbose=0)

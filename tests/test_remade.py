@@ -396,6 +396,16 @@ def test_arguments_of_a_model_class_come_back(tmp_path):
     np.testing.assert_array_equal(again.predict(X), model.predict(X))
 
 
+def test_an_argument_that_a_model_class_needs_comes_back(tmp_path):
+    class Needing(bp.Sequential):
+        def __init__(self, layers, k, seed=None, dtype="float32"):
+            super().__init__(layers, seed=seed, dtype=dtype)
+            self.k = k
+
+    Needing([Dense(1)], 3).save(tmp_path / "m.npz")
+    assert bp.load_model(tmp_path / "m.npz", {"Needing": Needing}).k == 3
+
+
 def test_a_model_class_may_compile_itself(tmp_path):
     class Compiling(bp.Sequential):
         def __init__(self, layers=(), seed=None, dtype="float32", loss="binary_crossentropy"):

@@ -13,8 +13,6 @@ from backprop.layers import (
     GaussianNoise,
     Input,
     PReLU,
-    ReLU,
-    Softmax,
     Tanh,
 )
 from backprop.optimizers import SGD, Adam
@@ -77,15 +75,6 @@ def test_training_after_it_is_that_of_a_new_model(data, optimizer, shuffle):
     assert_same_weights(model, new)
     assert again.history == first.history
     np.testing.assert_array_equal(model.predict(data[0]), new.predict(data[0]))
-
-
-def test_many_resets_give_the_same_training_each_time(data):
-    model = varied()
-    losses = []
-    for _ in range(3):
-        losses.append(model.fit(*data, epochs=2, **SHARED).history["loss"])
-        model.reset()
-    assert losses[0] == losses[1] == losses[2]
 
 
 def test_the_optimizer_forgets_its_state(data):
@@ -268,18 +257,3 @@ def test_a_wrong_seed_changes_nothing(data, seed):
     assert model.history is history
     assert model.optimizer.iterations == 4
     assert model.seed == 0
-
-
-def test_k_folds_by_hand(rng):
-    """What it is for: the same start in every fold, without making the model again."""
-    X, y = rng.normal(size=(12, 3)), np.arange(12) % 3
-    model = bp.Sequential([Dense(4), ReLU(), Dense(3), Softmax()], seed=0, dtype="float64")
-    model.compile(Adam(), "sparse_categorical_crossentropy")
-    for fold in range(3):
-        rest = np.arange(12) % 3 != fold
-        model.reset()
-        model.fit(X[rest], y[rest], epochs=2, **SHARED)
-        alone = bp.Sequential([Dense(4), ReLU(), Dense(3), Softmax()], seed=0, dtype="float64")
-        alone.compile(Adam(), "sparse_categorical_crossentropy")
-        alone.fit(X[rest], y[rest], epochs=2, **SHARED)
-        assert_same_weights(model, alone)

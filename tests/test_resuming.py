@@ -25,6 +25,7 @@ from backprop.callbacks import (
     ReduceLROnPlateau,
 )
 from backprop.core.errors import ShapeError
+from backprop.datasets.orders import Orders
 from backprop.layers import Dense, Softmax, Tanh
 from backprop.optimizers import LBFGS, SGD, Optimizer
 from backprop.storage import files, snapshot
@@ -804,7 +805,7 @@ def test_batches_in_an_order_of_their_own_go_on(form, steps, save_freq, at, tmp_
     assert_goes_on(fit, at, tmp_path / "b", save_freq)
 
 
-@pytest.mark.parametrize(("make", "drawn"), [(SameOrder, 6 + 1 + 6), (OwnOrder, 6 * 6)])
+@pytest.mark.parametrize(("make", "drawn"), [(SameOrder, 6 + 6 + 6), (OwnOrder, 6 * 6)])
 def test_epochs_that_are_alike_are_not_all_drawn_once_more(make, drawn, tmp_path):
     options = {"epochs": 6, "verbose": 0}
     stop = cut("on_train_batch_end", 31)
@@ -815,6 +816,19 @@ def test_epochs_that_are_alike_are_not_all_drawn_once_more(make, drawn, tmp_path
     assert source.drawn == drawn
 
 
+@pytest.mark.parametrize("at", [8, 14, 16])
+def test_epochs_that_only_begin_alike_are_drawn_once_more(at, tmp_path):
+    class Late(OwnOrder):
+        def __iter__(self):
+            yield self.X[:10], self.y[:10]
+            yield from super().__iter__()
+
+    def fit(model, *callbacks):
+        return model.fit(Late(), epochs=3, callbacks=callbacks, verbose=0).history
+
+    assert_goes_on(fit, at, tmp_path / "b", 1)
+
+
 class Reordered(Changing):
     """A data set that changes its order alone."""
 
@@ -822,11 +836,31 @@ class Reordered(Changing):
         return 5
 
 
-@pytest.mark.parametrize(("make", "save_freq"), [(Changing, "epoch"), (Reordered, 1)])
+class Seeded(Orders):
+    """What shuffles files: the seed and the number of the epoch determine an order."""
+
+    def __init__(self):
+        super().__init__(seed=3)
+
+    def __call__(self):
+        (X, y), rng = classes(60), self._next_rng()
+        for rows in np.split(rng.permutation(60), 6):
+            yield X[rows], y[rows]
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize(
+    ("make", "save_freq"), [(Changing, "epoch"), (Reordered, 1), (Seeded, "epoch"), (Seeded, 1)]
+)
 @pytest.mark.parametrize("at", [2, 5, 9, 12])
-def test_a_data_set_that_goes_on_in_the_same_program_is_where_it_was(make, save_freq, at, tmp_path):
-    expected = classifier().fit(make(), epochs=4, verbose=0).history
-    source, backup = make(), BackupAndRestore(tmp_path / "b", save_freq)
+def test_a_data_set_that_goes_on_in_the_same_program_is_where_it_was(
+    first, make, save_freq, at, tmp_path
+):
+    whole, source, backup = make(), make(), BackupAndRestore(tmp_path / "b", save_freq)
+    if first:  # another fit has drawn from it before
+        for each in (whole, source):
+            classifier().fit(each, epochs=2, verbose=0)
+    expected = classifier().fit(whole, epochs=4, verbose=0).history
     stop = cut("on_train_batch_end", at)
     with pytest.raises(PowerCut):
         classifier().fit(source, epochs=4, verbose=0, callbacks=[backup, stop])
@@ -834,11 +868,21 @@ def test_a_data_set_that_goes_on_in_the_same_program_is_where_it_was(make, save_
     assert found.history == expected
 
 
-@pytest.mark.parametrize("kind", ["generator", "data set", "iterable", "peeked"])
+@pytest.mark.parametrize("at", [3, 9, 14])
+def test_files_that_are_trained_and_validated_on_go_on(at, tmp_path):
+    def fit(model, *callbacks):
+        x = Seeded()
+        return model.fit(x, validation_data=x, epochs=3, verbose=0, callbacks=callbacks).history
+
+    assert_goes_on(fit, at, tmp_path / "b", 1)
+
+
+@pytest.mark.parametrize("kind", ["generator", "data set", "iterable", "peeked", "files"])
 @pytest.mark.parametrize("at", [3, 9])
 def test_the_second_fit_on_a_stream_goes_on_in_another_program(kind, at, tmp_path):
     def program(*callbacks):
-        x = {"data set": Changing, "iterable": OwnOrder}.get(kind, endless)()
+        made = {"data set": Changing, "iterable": OwnOrder, "files": Seeded}
+        x = made.get(kind, endless)()
         if kind == "peeked":
             next(x)
         model, steps = classifier(), 4 if kind in ("generator", "peeked") else None

@@ -60,6 +60,37 @@ def test_table_and_picture(labelled, tmp_path):
     assert figure.axes[1].get_xscale() == "log"
 
 
+@pytest.mark.parametrize("order", [[True, False], [False, True]])
+def test_settings_with_other_metrics_are_compared_by_what_all_have(labelled, order):
+    """A KeyError came after all models had been trained."""
+
+    def build(more):
+        model = bp.Sequential([Dense(3), Softmax()], seed=0)
+        metrics = [bp.metrics.F1Score(average="macro"), "accuracy"][0 if more else 1 :]
+        model.compile("adam", "sparse_categorical_crossentropy", metrics)
+        return model
+
+    found = search(build, {"more": order}, *labelled, folds=2)
+    assert (found.by, sorted(found.scores)) == ("accuracy", ["accuracy", "loss"])
+    with pytest.raises(
+        ValueError, match=r"by='f1_score' does not say .* one of 'loss', 'accuracy'"
+    ):
+        search(build, {"more": order}, *labelled, folds=2, by="f1_score")
+
+
+def test_callbacks_see_the_fold_as_in_cross_validation(labelled):
+    """EarlyStopping found no val_loss, and never stopped a training."""
+    arguments = {"folds": 2, "epochs": 20}
+
+    def told():
+        return [bp.callbacks.EarlyStopping("val_loss", patience=0, min_delta=0.05)]
+
+    found = search(made, {"units": [3]}, *labelled, callbacks=told(), **arguments)
+    judged = bp.cross_validate(lambda: made(3), *labelled, callbacks=told(), **arguments)
+    assert len(judged.histories[0].epoch) < 20
+    np.testing.assert_array_equal(found.scores["loss"][0], judged.scores["loss"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

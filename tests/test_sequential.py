@@ -2,10 +2,13 @@
 
 import copy
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
-from small_models import assert_same_weights
+from small_models import assert_same_weights, built
+from small_models import deep_classifier as classifier
+from small_models import deep_layers as layers
 
 import backprop as bp
 from backprop.initializers import Constant
@@ -13,15 +16,7 @@ from backprop.layers import Dense, Dropout, Input, Layer, ReLU, Softmax, Tanh
 from backprop.losses.heads import MatchedHead
 from backprop.optimizers import SGD
 
-
-def layers():
-    return [Dense(6), Tanh(), Dense(4), ReLU(), Dense(3), Softmax()]
-
-
-def classifier(seed=0, dtype="float64", momentum=0.9, **options):
-    model = bp.Sequential(layers(), seed=seed, dtype=dtype)
-    model.compile(SGD(0.1, momentum=momentum), "sparse_categorical_crossentropy", **options)
-    return model
+build = partial(built, n_in=5)
 
 
 @pytest.fixture
@@ -84,11 +79,6 @@ def test_weights_do_not_depend_on_how_the_model_was_put_together(make):
 def add_all(model, added, first=None):
     for layer in [first, *added] if first else added:
         model.add(layer)
-    return model
-
-
-def build(model):
-    model.build((None, 5))
     return model
 
 

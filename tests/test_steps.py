@@ -1,34 +1,24 @@
 """The five steps of backpropagation by hand, what they leave in the layers, and frozen layers."""
 
 import copy
+from functools import partial
 
 import numpy as np
 import pytest
-from small_models import assert_same_weights
+from small_models import assert_same_weights, built
+from small_models import deep_classifier as classifier
+from small_models import deep_layers as layers
 
 import backprop as bp
-from backprop.layers import Dense, Identity, ReLU, Sigmoid, Softmax, Tanh
+from backprop.layers import Dense, Identity, Sigmoid, Softmax, Tanh
 from backprop.optimizers import SGD
 
-
-def layers():
-    return [Dense(6), Tanh(), Dense(4), ReLU(), Dense(3), Softmax()]
-
-
-def classifier(seed=0, dtype="float64", momentum=0.9, **options):
-    model = bp.Sequential(layers(), seed=seed, dtype=dtype)
-    model.compile(SGD(0.1, momentum=momentum), "sparse_categorical_crossentropy", **options)
-    return model
+build = partial(built, n_in=5)
 
 
 @pytest.fixture
 def data(rng):
     return rng.normal(size=(17, 5)), rng.integers(0, 3, 17)
-
-
-def build(model):
-    model.build((None, 5))
-    return model
 
 
 # ------------------------------------------------------------------------ the five steps

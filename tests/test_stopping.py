@@ -106,7 +106,7 @@ each_kind = pytest.mark.parametrize("kind", [EarlyStopping, ModelCheckpoint, Red
 
 @each_kind
 @each("prefix", ["", "val_"])
-@each("name", [*metrics_module._WITH_THRESHOLD, *metrics_module._OTHERS])
+@each("name", metrics_module._BY_NAME)
 def test_a_metric_says_which_way_is_better(name, prefix, kind):
     callback = watching(prefix + name, kind, [name])
     errors = not name.startswith(RISING)

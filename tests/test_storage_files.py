@@ -1,5 +1,7 @@
 """Files that appear whole or not at all, and what can be in them."""
 
+import hashlib
+import io
 import os
 import pickle
 import zipfile
@@ -176,7 +178,7 @@ def test_what_is_too_long_for_a_file_is_refused_when_it_is_written(tmp_path, mon
     with pytest.raises(ValueError, match="bytes of plain values are too many"):
         files.write(tmp_path / "a", "thing", {"text": "x" * 100})
     monkeypatch.undo()
-    monkeypatch.setattr(archive, "LONGEST_DIRECTORY", 500)
+    monkeypatch.setattr(archive, "LONGEST_LIST", 500)
     with pytest.raises(ValueError, match="7 arrays are too many for one file"):
         files.write(tmp_path / "a", "thing", {"a": [np.ones(1)] * 5})
     assert names(tmp_path) == []
@@ -251,3 +253,22 @@ def test_kinds_are_told_apart(tmp_path):
     assert files.read(tmp_path / "a", "other", "thing") == {}
     with pytest.raises(ValueError, match="holds a thing, but a model or weights is needed"):
         files.read(tmp_path / "a", "model", "weights")
+
+
+def test_an_array_that_another_thread_changes_meanwhile_makes_a_whole_file(monkeypatch):
+    """As a model does that is saved while ``fit`` runs: each byte is looked at once."""
+    monkeypatch.setattr(archive, "PIECE", 24)
+    array = np.zeros(20)
+
+    class Changing(io.BytesIO):
+        def write(self, part):
+            array[:] += 1
+            return super().write(part)
+
+    file = Changing()
+    archive.write(file, {"a": array}, "digest")
+    with zipfile.ZipFile(file) as found:
+        content, digest = (found.read(f"{name}.npy") for name in ("a", "digest"))  # and checksums
+    expected = hashlib.sha256(archive.beginning("a", len(content)) + content).digest()
+    assert np.load(io.BytesIO(digest)).tobytes() == expected
+    assert np.load(io.BytesIO(content)).shape == (20,)

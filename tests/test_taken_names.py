@@ -5,7 +5,7 @@ import pytest
 
 import backprop as bp
 from backprop.core.taken import kept_by
-from backprop.layers import Block, Dense, Layer
+from backprop.layers import LSTM, Activation, Block, Dense, Layer
 from backprop.layers.block import backward_of
 from backprop.losses import Loss
 from backprop.metrics import MeanMetric, Metric
@@ -45,6 +45,38 @@ class Typed(Same):
     def __init__(self):
         super().__init__()
         self.dtype = "float64"
+
+
+class Sine(Activation):
+    """A sin(z)."""
+
+    def __init__(self):
+        super().__init__()
+        self.A = 2.0
+
+    def f(self, Z, out=None):
+        return np.multiply(self.A, np.sin(Z), out=out)
+
+    def f_prime(self, Z, A, out):
+        return np.multiply(self.A, np.cos(Z), out=out)
+
+
+class Collecting(Same):
+    def __init__(self):
+        super().__init__()
+        self.buffers = {}
+
+
+class Stepping(LSTM):
+    def __init__(self):
+        super().__init__(2)
+        self._steps = 3
+
+
+class Unrolling(LSTM):
+    def __init__(self, unroll=False):
+        super().__init__(2)
+        self.unroll = unroll
 
 
 class Scaled(Loss):
@@ -110,6 +142,10 @@ def fit(layer=None, optimizer="sgd", loss="mse", metrics=None):
     ({"layer": Difference()}, r"Difference.forward assigns to self.delta, .* self.own_delta"),
     ({"layer": Drawing()}, "Drawing.__init__ assigns to self._rng, .* the random generator"),
     ({"layer": Typed()}, "Typed.__init__ assigns to self.dtype, .* which build sets"),
+    ({"layer": Sine()}, "Sine.__init__ assigns to self.A, .* Activation keeps the outputs of"),
+    ({"layer": Collecting()}, "Collecting.__init__ assigns to self.buffers, .* the arrays that"),
+    ({"layer": Stepping()}, "Stepping.__init__ assigns to self._steps, .* LSTM keeps something"),
+    ({"layer": Unrolling()}, "Unrolling has False under the name unroll, .* LSTM has a method"),
     ({"layer": changed(Same(), "linear", Dense(2))}, "Same has .* name linear, but there Layer"),
     ({"layer": changed(Same(), "inside", 3)}, "Same has 3 under the name inside, .* has a method"),
     ({"layer": type("Odd", (Same,), {"random": lambda self: 0})()}, "Odd has .* name random"),
@@ -159,6 +195,22 @@ def test_other_names_are_free():
             layer.delta = delta
             return backward_of(layer, delta)
 
+    class Odd(Activation):
+        """Keeps Z and A in a forward of its own."""
+
+        def __init__(self):
+            super().__init__()
+            self.Z = self.A = None
+
+        def forward(self, Z, training=False):
+            self.Z, self.A = Z, Z.copy()
+            return self.A
+
+        def backward(self, delta):
+            return delta * (self.Z == self.A)
+
+    fit(Odd())
+
     class Wide(Dense):
         def forward(self, X, training=False):
             self.X = X
@@ -180,7 +232,16 @@ def test_delta_may_be_kept_where_it_is_given():
 
 
 def test_what_base_classes_keep_is_found_in_their_code():
-    assert {"_scale", "_target", "_prediction"} <= kept_by(Loss)
-    assert {"delta", "_rng", "_trainable"} <= kept_by(Layer)
-    assert {"_total", "_weight"} <= kept_by(MeanMetric)
-    assert {"_state", "_parameters"} <= kept_by(Optimizer)
+    assert {"_scale", "_target", "_prediction"} <= kept_by(Loss).keys()
+    assert {"delta", "_rng", "_trainable"} <= kept_by(Layer).keys()
+    assert {"_total", "_weight"} <= kept_by(MeanMetric).keys()
+    assert {"_state", "_parameters"} <= kept_by(Optimizer).keys()
+
+
+class Inheriting(Threshold):
+    pass
+
+
+def test_the_class_is_named_whose_method_assigns():
+    with pytest.raises(TypeError, match=r"^Threshold\.__init__ assigns to self\.delta"):
+        fit(Inheriting())

@@ -15,7 +15,10 @@ class SwapEMAWeights(Callback):
 
     Args:
         swap_on_epoch: Whether they are also exchanged from the end of an epoch to the beginning of
-            the next, for callbacks that stand after this one, such as ``ModelCheckpoint``.
+            the next, for callbacks that stand after this one, such as ``ModelCheckpoint``. The
+            model of such a file predicts with the average; ``fit`` and ``train_on_batch`` go on
+            with the weights, and so does a loop of your own after
+            ``model.optimizer.swap(model.parameters)``.
 
     Raises:
         ValueError: The model's optimizer keeps no average.
@@ -48,29 +51,19 @@ class SwapEMAWeights(Callback):
         """Exchanges them, if that was asked for."""
         self._swap(self.swap_on_epoch)
 
-    def on_train_end(self, logs: Logs | None = None) -> None:
-        """Puts the weights back where training has ended before its time."""
-        self._swap(False)
-
     def on_test_begin(self, logs: Logs | None = None) -> None:
-        """Puts the average into the model."""
+        """Puts the average into the model, as before predictions."""
         self._swap(True)
 
     def on_test_end(self, logs: Logs | None = None) -> None:
-        """Puts the weights back."""
-        self._swap(False)
-
-    def on_predict_begin(self, logs: Logs | None = None) -> None:
-        """Puts the average into the model."""
-        self._swap(True)
-
-    def on_predict_end(self, logs: Logs | None = None) -> None:
-        """Puts the weights back."""
+        """Puts the weights back, as after predictions, and where training has ended early."""
         self._swap(False)
 
     def _after_error(self) -> None:
         """Puts the weights back where an evaluation or a prediction was ended by an error."""
         self._swap(False)
+
+    on_predict_begin, on_predict_end, on_train_end = on_test_begin, on_test_end, on_test_end
 
     def _swap(self, average: bool) -> None:
         """Sees to it that the average, or that the weights stand in the model."""

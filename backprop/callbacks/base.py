@@ -232,6 +232,12 @@ class CallbackList:
                 if not callable(getattr(callback, name)):
                     del methods[name]
             check_methods(callback, methods)
+            mine = vars(callback)
+            if "params" not in mine and mine.get("model", model) not in (None, model):
+                raise TypeError(
+                    f"{type(callback).__name__} keeps another model in self.model, where the one "
+                    f"in training is put: give that another name, such as self.own_model."
+                )
         self.callbacks, self.params = sorted(callbacks, key=lambda each: each.comes_last), params
         self.everyone = self.callbacks
         self._called: dict[str, list[Any]] = {}

@@ -167,19 +167,22 @@ class BackupAndRestore(FixedFrequency):
     Epochs and steps that are in the backup are not run again; what came after it is, with the same
     results. If an epoch was cut off in its validation, that is made again.
 
-    What makes batches begins anew: in another process it must make the same ones again. Where they
-    differ from epoch to epoch, those that lie behind are drawn once more. A data set by number
-    hears of these by ``on_epoch_end``, and what has a method ``go_on(epochs)`` by that. Metrics of
-    your own go on in the middle of an epoch if they count in what a file can hold, or in metrics.
-    Of a training by L-BFGS a backup holds the gradients of all evaluations, 8 bytes for each
-    weight: with many weights let ``save_freq`` be a number of iterations.
+    Make what makes batches anew, in the same process too, so that it makes the same ones again.
+    Where they differ from epoch to epoch, those that lie behind are drawn once more; two epochs
+    that are the same in every batch are taken for all. A data set by number hears of epochs by
+    ``on_epoch_end``, and what has a method ``go_on(epochs)`` by that. An iterator that is no
+    generator, such as ``itertools.cycle``, is taken to be where the training goes on.
+    Metrics of your own go on in the middle of an epoch if they count in what a file can hold, or in
+    metrics. Of a training by L-BFGS a backup holds the gradients of all evaluations, 8 bytes for
+    each weight: with many weights let ``save_freq`` be a number of iterations. If the order of the
+    data changes from pass to pass, its last digits are other ones after a restart.
 
     Of what callbacks change in the model the arguments of the optimizer that are numbers come back,
     and which layers are frozen. A schedule or an argument of a layer, such as a Dropout's rate, is
     that of the program: let ``on_epoch_begin`` assign it by the number of the epoch.
 
     Args:
-        backup_dir: A folder for the backup, made if it is missing.
+        backup_dir: A folder for the backup, made if it is missing; each ``fit`` needs its own.
         save_freq: ``"epoch"``, or the number of steps between two; one is written at the beginning.
         double_checkpoint: Whether the backup before the last is kept too, and used if the last
             cannot be read.
@@ -211,14 +214,13 @@ class BackupAndRestore(FixedFrequency):
         self.delete_checkpoint = check_flag(delete_checkpoint, "delete_checkpoint")
         self._others: list[Callback] = []
         self._sound = True  # the latest backup; one that is not takes the place of no other
-        self._latest = os.path.join(self.backup_dir, "latest.npz")
-        self._previous = os.path.join(self.backup_dir, "previous.npz")
         if save_freq != "epoch":
             vars(self)["on_train_batch_end"] = self._count
 
-    def setting_changed(self, trial: Any) -> None:
-        """Takes the files of another folder."""
-        self._latest, self._previous = trial._latest, trial._previous
+    @property
+    def _files(self) -> list[str]:
+        """The paths of the latest backup and of the one before."""
+        return [os.path.join(self.backup_dir, name) for name in ("latest.npz", "previous.npz")]
 
     def set_others(self, callbacks: list[Callback]) -> None:
         """Takes note of whose state belongs into a backup."""
@@ -278,7 +280,7 @@ class BackupAndRestore(FixedFrequency):
         finished = self.model.resume_at[0] >= self.params["epochs"]
         if not (finished and self.delete_checkpoint):
             return
-        for path in (self._latest, self._previous):
+        for path in self._files:
             remove(path)
         if os.path.isdir(self.backup_dir) and not os.listdir(self.backup_dir):
             os.rmdir(self.backup_dir)
@@ -296,13 +298,13 @@ class BackupAndRestore(FixedFrequency):
             "callbacks": {name: each.state() for name, each in with_state(self._others)},
         }
         make_folder(self.backup_dir, "backup_dir")
-        if self.double_checkpoint and self._sound and os.path.exists(self._latest):
-            os.replace(self._latest, self._previous)
-        files.write(self._latest, "backup", backup)
+        if self.double_checkpoint and self._sound and os.path.exists(self._files[0]):
+            os.replace(*self._files)
+        files.write(self._files[0], "backup", backup)
         self._sound = True
 
     def _read(self) -> dict[str, Any] | None:
-        paths = [path for path in (self._latest, self._previous) if os.path.exists(path)]
+        paths = [path for path in self._files if os.path.exists(path)]
         for path in paths:
             try:
                 return files.read(path, "backup")

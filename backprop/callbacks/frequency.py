@@ -14,12 +14,12 @@ class FixedFrequency(Callback):
             raise AttributeError(f"save_freq cannot be changed: make another {made}.")
 
 
-def check_frequency(save_freq: str | int) -> str | int:
+def check_frequency(frequency: str | int, name: str = "save_freq") -> str | int:
     """``"epoch"`` or a number of steps.
 
     Raises:
         ValueError: It is neither.
     """
-    if isinstance(save_freq, str) and save_freq == "epoch":
-        return save_freq
-    return check_integer(save_freq, "save_freq, if it is not 'epoch',")
+    if isinstance(frequency, str) and frequency == "epoch":
+        return frequency
+    return check_integer(frequency, f"{name}, if it is not 'epoch',")

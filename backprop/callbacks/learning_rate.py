@@ -53,7 +53,8 @@ class LearningRateScheduler(Callback):
             return
         self._asked = epoch
         given = (epoch, self.model.optimizer.learning_rate)
-        rate = self.schedule(*given if takes_two(self.schedule) else given[:1])
+        takes_both = misfit(self.schedule, 2) is None
+        rate = self.schedule(*given if takes_both else given[:1])
         rate = check_number(rate, f"the learning_rate that schedule returned for epoch {epoch}")
         self.model.optimizer.learning_rate = rate
         if self.verbose:
@@ -158,11 +159,6 @@ class ReduceLROnPlateau(Monitor):
                         f"Epoch {epoch + 1}: no progress of {self.monitor}, the learning rate is "
                         f"lowered to {lower:g}."
                     )
-
-
-def takes_two(schedule: Callable[..., float]) -> bool:
-    """Whether a schedule takes the learning rate as a second argument."""
-    return misfit(schedule, 2) is None
 
 
 def check_settable(optimizer: Any, callback: Callback) -> None:

@@ -95,18 +95,14 @@ class EarlyStopping(Monitor):
             return
         self.wait += 1
         if not self._compared or self.improves(current, self.best):
-            self.best, self._compared = current, True
-            self._keep(epoch)
+            self.best, self.best_epoch, self._compared = current, epoch, True
+            if self.restore_best_weights:
+                self._best_theta = self.model.parameters.values.copy()
             if self.baseline is None or self.improves(current, self.baseline):
                 self.wait = 0
         elif self.wait >= self.patience and epoch > 0:
             self.stopped_epoch = epoch
             self.model.stop_training = True
-
-    def _keep(self, epoch: int) -> None:
-        self.best_epoch = epoch
-        if self.restore_best_weights:
-            self._best_theta = self.model.parameters.values.copy()
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Restores the best weights if that was asked for."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from backprop.callbacks.base import Callback, Logs, numbers_of
 from backprop.callbacks.file_names import plain_path
+from backprop.callbacks.frequency import check_frequency
 from backprop.core.checks import check_integer
 from backprop.core.durable import FilePath, make_folder
 from backprop.core.types import Array
@@ -66,7 +67,8 @@ class TensorBoard(Callback):
         super().__init__()
         self.log_dir = plain_path(log_dir, "log_dir")
         self.histogram_freq = check_integer(histogram_freq, "histogram_freq", 0)
-        self.update_freq = check_update(update_freq)
+        steps = 1 if update_freq == "batch" else update_freq
+        self.update_freq = check_frequency(steps, "update_freq")
         self._writers: dict[str, Any] = {}
         self._open = find_writer()
         self._steps = 0
@@ -225,15 +227,3 @@ def find_writer() -> Callable[[str], Any]:
                 "TensorBoard needs tensorboardX or tensorboard: pip install tensorboardX"
             ) from error
     return EventFileOfX if hasattr(found, "EventsWriter") else EventFile
-
-
-def check_update(update_freq: Any) -> str | int:
-    """``"epoch"`` or a number of steps.
-
-    Raises:
-        ValueError: It is neither.
-        TypeError: Likewise.
-    """
-    if isinstance(update_freq, str) and update_freq in ("epoch", "batch"):
-        return 1 if update_freq == "batch" else "epoch"
-    return check_integer(update_freq, "update_freq, if it is not 'epoch' or 'batch',")

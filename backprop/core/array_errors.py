@@ -22,10 +22,6 @@ NO_NUMBERS = {
 def ragged(name: str, rows: Any) -> ShapeError:
     """The error for rows of different lengths.
 
-    Args:
-        name: The argument's name, for error messages.
-        rows: The rows.
-
     Raises:
         ValueError: Among them is what stands for a missing one, or a number.
     """
@@ -92,19 +88,6 @@ def refuse_beside_vectors(number: Any, index: Iterable[Any], name: str) -> NoRet
     )
 
 
-def refuse_unconvertible(x: Array, name: str, column: str) -> NoReturn:
-    """The error for objects of which one is a number that refuses to become a float."""
-    for index, value in np.ndenumerate(x):
-        try:
-            float(value)
-        except Exception as error:
-            raise ValueError(
-                f"{name} holds {value!r} in {place(index)}{column}, which is no float ({error}): "
-                f"remove or replace it first."
-            ) from error
-    raise ValueError(f"{name} cannot be converted to float64: pass numbers of another type.")
-
-
 def describe(x: Any, name: str) -> str:
     """What an object is that is no array, and what to pass in its place."""
     if x is None:
@@ -151,11 +134,7 @@ def first_of(x: Array, kind: type) -> Array:
 def refuse_vectors(x: Any, arrays: Sequence[Array], labels: Sequence[Any], name: str) -> NoReturn:
     """The error for columns of a frame that hold a vector in each row, with what to pass instead.
 
-    Args:
-        x: The frame, or an array of records.
-        arrays: Its columns.
-        labels: Their labels.
-        name: The argument's name.
+    x is the frame, or an array of records; the arrays are its columns, of these labels.
     """
     code, wide = in_code(name), [k for k, each in enumerate(arrays) if each.ndim > 1]
     parts = [f"np.stack({code}[{labels[k]!r}])" for k in wide]

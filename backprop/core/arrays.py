@@ -11,6 +11,7 @@ import warnings
 from array import array
 from collections import deque
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from numbers import Complex, Number, Real
 from typing import Any
 
@@ -26,7 +27,6 @@ from backprop.core.array_errors import (
     refuse_beside_vectors,
     refuse_gap,
     refuse_kind,
-    refuse_unconvertible,
     refuse_vectors,
 )
 from backprop.core.errors import in_code
@@ -70,12 +70,7 @@ def to_array(x: Any, name: str) -> Array:
 
 
 def as_numbers(x: Any, name: str, sparse: bool = False) -> Array:
-    """``to_array`` for what must hold numbers.
-
-    Args:
-        x: As there.
-        name: Likewise.
-        sparse: Whether a sparse matrix passes as it is.
+    """``to_array`` for what must hold numbers; with ``sparse`` a sparse matrix passes as it is.
 
     Raises:
         TypeError: They are not real numbers.
@@ -173,10 +168,7 @@ def unmasked(x: Any, name: str) -> Array:
 def from_objects(x: Array, name: str, column: str = "") -> Array:
     """An array of Python objects as the numbers or the vectors that they are; text stays as it is.
 
-    Args:
-        x: The objects.
-        name: The argument's name, for error messages.
-        column: What error messages say after the row.
+    ``column`` is what error messages say after the row.
 
     Raises:
         ValueError: There are gaps, or integers too large for any dtype.
@@ -208,21 +200,21 @@ def from_objects(x: Array, name: str, column: str = "") -> Array:
                 f"{name} must hold numbers, but {place(index)}{column} holds the "
                 f"{kind.__name__} {value!r}: convert it to numbers first."
             )
+    if all(issubclass(kind, bool | np.bool_) for kind in kinds):
+        return x.astype(bool)
+    whole = all(issubclass(kind, int | np.integer | np.bool_) for kind in kinds)
     try:
-        if all(issubclass(kind, bool | np.bool_) for kind in kinds):
-            return x.astype(bool)
-        whole = all(issubclass(kind, int | np.integer | np.bool_) for kind in kinds)
-        return x.astype(np.int64 if whole else np.float64)
-    except OverflowError:
-        try:
-            return x.astype(np.float64)
-        except OverflowError:
-            raise ValueError(
-                f"{name} overflows: it holds integers above {np.finfo(np.float64).max:.4g}: scale "
-                f"them first."
-            ) from None
-    except (ValueError, TypeError, ArithmeticError):  # such as Decimal's signaling nan
-        refuse_unconvertible(x, name, column)
+        for dtype in (np.int64, np.float64) if whole else (np.float64,):
+            with suppress(OverflowError):
+                return x.astype(dtype)
+    except (ValueError, TypeError, ArithmeticError) as error:  # such as Decimal's signaling nan
+        raise ValueError(
+            f"{name} holds what is no float ({error}){column}: remove or replace it first."
+        ) from error
+    raise ValueError(
+        f"{name} overflows: it holds integers above {np.finfo(np.float64).max:.4g}: scale them "
+        f"first."
+    )
 
 
 def stacked(x: Array, name: str) -> Array:
@@ -305,11 +297,14 @@ def check_items(x: Iterable[Any], name: str, row: int | None = None, deep: bool 
 
 
 def asarray(x: Any, name: str, column: str = "") -> Array:
-    """``np.asarray`` with errors that name the argument, and the column if x is one."""
+    """``np.asanyarray`` with errors that name the argument, and the column if x is one.
+
+    It keeps what is masked, as variables of netCDF4 give gaps.
+    """
     if hasattr(x, "combine_chunks") and x.null_count:  # PyArrow misreads gaps of dictionaries
         return np.concatenate([asarray(chunk, name, column) for chunk in x.chunks])
     try:
-        return np.asarray(x)
+        return np.asanyarray(x)
     except ValueError:  # NumPy's word for rows of different lengths
         raise ragged(name, x) from None
     except Exception as error:

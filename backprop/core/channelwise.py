@@ -3,8 +3,9 @@
 A product of matrices would have a row of a few numbers for each channel, and be slow. Here whole
 images, shifted by an element of the kernel, are multiplied by that element's row of weights.
 
-Images are ``(N, H, W, C)``, kernels ``(kh, kw, C, M)``: M filters for each channel, whose outputs
-stand beside each other, ``(N, H', W', C · M)``.
+Images X are ``(N, H, W, C)``, a kernel W is ``(kh, kw, C, M)``: M filters for each channel, whose
+outputs stand beside each other, so that Z and δ are ``(N, H', W', C · M)``. A grid says where the
+windows lie on an image. Results are written into ``out``; buffers hold what a block needs.
 """
 
 import numpy as np
@@ -23,13 +24,6 @@ def correlate_channels(X: Array, W: Array, grid: Grid, out: Array, buffers: Buff
     """z_{n h w c m} = Σ_{i j} x_{n, h s + i d, w s + j d, c} w_{i j c m}: Z = Σ X_{i j} ⊙ W_{i j}.
 
     X_{i j} are the pixels that element (i, j) of the kernel meets, each channel M times.
-
-    Args:
-        X: Images, shape ``(N, H, W, C)``.
-        W: The kernel, shape ``(kh, kw, C, M)``.
-        grid: Where the windows lie on an image.
-        out: Z, shape ``(N, H', W', C · M)``.
-        buffers: Memory for a block.
     """
     rows_of_W = repeated(W, grid, buffers)
     for samples, rows in blocks(grid, len(X), ARRAYS * out.shape[-1] * out.itemsize):
@@ -45,15 +39,7 @@ def correlate_channels(X: Array, W: Array, grid: Grid, out: Array, buffers: Buff
 def channel_kernel_gradient(
     X: Array, delta: Array, grid: Grid, out: Array, buffers: Buffers
 ) -> None:
-    """∂E/∂W_{i j} = Σ_{n h w} X_{i j} ⊙ δ.
-
-    Args:
-        X: Images, shape ``(N, H, W, C)``.
-        delta: ∂E/∂Z, shape ``(N, H', W', C · M)``.
-        grid: Where the windows lie on an image.
-        out: ∂E/∂W, shape ``(kh, kw, C, M)``.
-        buffers: Memory for a block.
-    """
+    """∂E/∂W_{i j} = Σ_{n h w} X_{i j} ⊙ δ."""
     row = delta.shape[-2:]
     sums = room(buffers, "sums", (*out.shape[:2], row[0] * row[1]), out.dtype)
     part = room(buffers, "part", sums.shape[2:], out.dtype)
@@ -75,15 +61,7 @@ def channel_kernel_gradient(
 def channel_image_gradient(
     delta: Array, W: Array, grid: Grid, out: Array, buffers: Buffers
 ) -> None:
-    """∂E/∂X: each δ goes back to the pixels of its window, X_{i j} += Σ_m δ ⊙ W_{i j}.
-
-    Args:
-        delta: ∂E/∂Z, shape ``(N, H', W', C · M)``.
-        W: The kernel, shape ``(kh, kw, C, M)``.
-        grid: Where the windows lie on an image.
-        out: ∂E/∂X, shape ``(N, H, W, C)``.
-        buffers: Memory for a block.
-    """
+    """∂E/∂X: each δ goes back to the pixels of its window, X_{i j} += Σ_m δ ⊙ W_{i j}."""
     rows_of_W = repeated(W, grid, buffers)
     for samples, rows in blocks(grid, len(delta), ARRAYS * delta.shape[-1] * delta.itemsize):
         D = delta[samples, rows]
@@ -113,14 +91,9 @@ def repeated(W: Array, grid: Grid, buffers: Buffers) -> Array:
 
 
 def multiplied(X: Array, m: int, grid: Grid, rows: slice, buffers: Buffers) -> Array:
-    """Images with their borders and each channel m times: ``(n, H + borders, W + borders, C · m)``.
+    """Images of a block with their borders, each channel m times.
 
-    Args:
-        X: The images of a block.
-        m: How many times.
-        grid: Where the windows lie on an image.
-        rows: The rows of windows in the block.
-        buffers: Memory for them.
+    Their shape is ``(n, H + borders, W + borders, C · m)``; the block has these rows of windows.
     """
     if m == 1 and not has_borders(grid):
         return X

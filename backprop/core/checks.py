@@ -18,10 +18,15 @@ def check_integer(value: Any, name: str, least: float = 1) -> int:
     Raises:
         ValueError: It is not an integer, or smaller than ``least``.
     """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+    if not is_whole(value) or value < least:
         rule = f" of {least} or more" if least > -math.inf else ""
         raise ValueError(f"{name} must be an integer{rule}, but it is {value!r:.80}.")
     return int(value)
+
+
+def is_whole(value: Any) -> bool:
+    """Whether the value is an integer; True and False are none."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def check_count(value: Any, name: str) -> int:
@@ -130,8 +135,7 @@ def check_sizes(value: Any, name: str, n: int, least: int = 1) -> tuple[int, ...
         ValueError: They are not n integers, or one is smaller than ``least``.
     """
     sizes = tuple(value) if is_row(value) else (value,) * n
-    whole = all(isinstance(k, int | np.integer) and not isinstance(k, bool) for k in sizes)
-    if len(sizes) != n or not whole or min(sizes) < least:
+    if len(sizes) != n or not all(map(is_whole, sizes)) or min(sizes) < least:
         several = f" or {n} of them" if n > 1 else ""
         raise ValueError(
             f"{name} must be an integer of {least} or more{several}, but it is {value!r:.60}."
@@ -154,7 +158,7 @@ def check_axis(value: Any, name: str) -> int | tuple[int, ...]:
     """
     several = is_row(value)
     axes = tuple(value) if several else (value,)
-    if not all(isinstance(a, int | np.integer) and not isinstance(a, bool) for a in axes):
+    if not all(map(is_whole, axes)):
         raise ValueError(
             f"{name} must be an integer, such as -1, or a list of them, but it is {value!r:.60}."
         )
@@ -194,12 +198,7 @@ def check_positive(value: Any, name: str) -> float:
 
 
 def check_share(value: Any, name: str, ends: bool = True) -> float:
-    """The value as a float.
-
-    Args:
-        value: What was given.
-        name: The argument's name.
-        ends: Whether 0 and 1 are allowed.
+    """The value as a float; ``ends`` says whether 0 and 1 are allowed.
 
     Raises:
         TypeError: It is no number.
@@ -244,12 +243,9 @@ def check_real(value: Any, name: str) -> float:
 
 
 def check_range(value: Any, name: str, lowest: float = -1) -> tuple[float, float]:
-    """The lower and upper end of a range of shares.
+    """The lower and upper end of a range of shares, which lie between ``lowest``, −1 or 0, and 1.
 
-    Args:
-        value: Both ends, or the upper one f, which stands for (−f, f), or (0, f) if 0 is lowest.
-        name: The argument's name.
-        lowest: The least number that makes sense, −1 or 0; the greatest is 1.
+    A number f alone stands for (−f, f), or for (0, f) if 0 is the lowest.
 
     Raises:
         ValueError: It is something else.
@@ -273,10 +269,9 @@ def check_shape(value: Any, name: str) -> Shape:
         ShapeError: It is empty, or holds something else than integers of 1 or more.
     """
     sizes = tuple(value) if is_row(value) else (value,)
-    kinds = [type(n) for n in sizes]
-    whole = [issubclass(kind, int | np.integer) and kind is not bool for kind in kinds]
-    if not sizes or not all(whole) or min(sizes) < 1:
-        advice = ": leave it out, and the shape is found in the first data" * (type(None) in kinds)
+    if not sizes or not all(map(is_whole, sizes)) or min(sizes) < 1:
+        unknown = any(n is None for n in sizes)
+        advice = ": leave it out, and the shape is found in the first data" * unknown
         raise ShapeError(
             f"{name} must be the shape of one sample, such as (784,), without the batch axis, but "
             f"it is {value!r:.60}{advice}."
@@ -291,7 +286,7 @@ def check_dimensions(value: Any, layer: object) -> Shape:
         ShapeError: It is no list of integers of 0 or more, or of too many numbers.
     """
     sizes = tuple(value) if is_row(value) else (None,)
-    if not all(isinstance(n, int | np.integer) and n >= 0 for n in sizes):
+    if not all(is_whole(n) and n >= 0 for n in sizes):
         raise ShapeError(
             f"{layer}.add_parameter(shape) must be a shape, such as (4, 3), but it is {value!r}."
         )

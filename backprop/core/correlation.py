@@ -4,8 +4,9 @@ With the numbers of a window in each row of a matrix C, and a filter in each col
 the product C W is every output at once. Networks call this convolution; elsewhere it is called
 correlation, since the kernel is not turned round.
 
-Images are ``(N, H, W, C)``, kernels ``(kh, kw, C, O)``. A grid says how the windows lie along the
-height and along the width.
+Images X are ``(N, H, W, C)``, a kernel W is ``(kh, kw, C, O)``, Z and δ are ``(N, H', W', O)``. A
+grid says how the windows lie along the height and along the width. Results are written into
+``out``; buffers hold what a block needs: its columns, and its part of a sum.
 """
 
 import math
@@ -38,15 +39,7 @@ to copy each of its numbers; and how many columns a product computes in the time
 
 
 def correlate(X: Array, W: Array, grid: Grid, out: Array, buffers: Buffers) -> None:
-    """z_{n h w o} = Σ_{i j c} x_{n, h s + i d, w s + j d, c} w_{i j c o}: Z = C W.
-
-    Args:
-        X: Images, shape ``(N, H, W, C)``.
-        W: The kernel, shape ``(kh, kw, C, O)``.
-        grid: Where the windows lie on an image.
-        out: Z, shape ``(N, H', W', O)``.
-        buffers: Memory for the columns of a block.
-    """
+    """z_{n h w o} = Σ_{i j c} x_{n, h s + i d, w s + j d, c} w_{i j c o}: Z = C W."""
     if winograd.suits(grid, W.shape):
         winograd.correlate(X, W, grid, out, buffers)
         return
@@ -60,15 +53,7 @@ def correlate(X: Array, W: Array, grid: Grid, out: Array, buffers: Buffers) -> N
 
 
 def kernel_gradient(X: Array, delta: Array, grid: Grid, out: Array, buffers: Buffers) -> None:
-    """∂E/∂w_{i j c o} = Σ_{n h w} x_{n, h s + i d, w s + j d, c} δ_{n h w o}: ∂E/∂W = Cᵀ δ.
-
-    Args:
-        X: Images, shape ``(N, H, W, C)``.
-        delta: ∂E/∂Z, shape ``(N, H', W', O)``.
-        grid: Where the windows lie on an image.
-        out: ∂E/∂W, shape ``(kh, kw, C, O)``.
-        buffers: Memory for the columns of a block, and for its part of the sum.
-    """
+    """∂E/∂w_{i j c o} = Σ_{n h w} x_{n, h s + i d, w s + j d, c} δ_{n h w o}: ∂E/∂W = Cᵀ δ."""
     if winograd.suits(grid, out.shape):
         winograd.kernel_gradient(X, delta, grid, out, buffers)
         return
@@ -95,13 +80,6 @@ def image_gradient(delta: Array, W: Array, grid: Grid, out: Array, buffers: Buff
 
     X_{i j} are the pixels that element (i, j) of the kernel meets. With stride 1 this is the
     correlation of δ with the kernel turned round, which needs no additions.
-
-    Args:
-        delta: ∂E/∂Z, shape ``(N, H', W', O)``.
-        W: The kernel, shape ``(kh, kw, C, O)``.
-        grid: Where the windows lie on an image.
-        out: ∂E/∂X, shape ``(N, H, W, C)``.
-        buffers: Memory for the products of a block.
     """
     kh, kw, n_channels, n_filters = W.shape
     W_T = room(buffers, "transposed", (kh, kw, n_filters, n_channels), W.dtype)
@@ -132,14 +110,7 @@ def image_gradient(delta: Array, W: Array, grid: Grid, out: Array, buffers: Buff
 
 
 def columns(X: Array, grid: Grid, rows: slice, buffers: Buffers) -> Array:
-    """C, the numbers of a window in each row: shape ``(n · rows · W', kh · kw · C)``.
-
-    Args:
-        X: The images of a block.
-        grid: Where the windows lie on an image.
-        rows: The rows of windows in the block.
-        buffers: Memory for C, and for the images with their borders.
-    """
+    """C, each row the numbers of one of a block's windows: ``(n · rows · W', kh · kw · C)``."""
     height, width = grid
     n_channels = X.shape[-1]
     if is_pointwise(grid) and X.flags.c_contiguous:  # every pixel is a window

@@ -95,11 +95,7 @@ def check_target(path: FilePath) -> str:
 
 
 def make_folder(path: str, name: str) -> None:
-    """Makes a folder, and those above it, where they are missing.
-
-    Args:
-        path: The folder.
-        name: The argument that it comes from, for error messages.
+    """Makes a folder, and those above it, where they are missing; ``name`` is the argument's name.
 
     Raises:
         OSError: It cannot be made, as a file stands in its place or above it, for instance.

@@ -11,10 +11,6 @@ class Elsewhere:
     """An attribute that there is none of: looking it up says what to write.
 
     It costs nothing where others are read, which a ``__getattr__`` of the class would slow down.
-
-    Args:
-        name: Its name.
-        advice: What to write.
     """
 
     def __init__(self, name: str, advice: str) -> None:

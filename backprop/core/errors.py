@@ -93,9 +93,7 @@ def in_code(name: str) -> str:
 def check_room(shape: Sequence[int], what: str) -> None:
     """Refuses a shape of more numbers than any computer holds.
 
-    Args:
-        shape: The shape of an array.
-        what: What has it, for the error message: ``"Dense 'dense_1' makes samples"``.
+    ``what`` has it, for the error message: ``"Dense 'dense_1' makes samples"``.
 
     Raises:
         ShapeError: It is so large.

@@ -22,25 +22,17 @@ def stays(advice: str) -> Callable[[type[T]], type[T]]:
     def decorated(kind: Any) -> Any:
         names = [field.name for field in fields(kind)]
 
-        def refuse(made: object, name: str) -> NoReturn:
+        def change(made: object, name: str, *value: object) -> None:
             what = type(made).__name__
-            if name not in names:
+            if name in names:
+                instead = advice.format(kind=what, name=name)
+                raise FrozenInstanceError(f"{name} of {what} cannot be changed: {instead}.")
+            if from_package(type(made)):
                 known = ", ".join(names)
                 raise FrozenInstanceError(f"nobody reads {name!r} of {what}, which has {known}.")
-            instead = advice.format(kind=what, name=name)
-            raise FrozenInstanceError(f"{name} of {what} cannot be changed: {instead}.")
+            (object.__setattr__ if value else object.__delattr__)(made, name, *value)
 
-        def set_attribute(made: object, name: str, value: object) -> None:
-            if from_package(type(made)) or name in names:
-                refuse(made, name)
-            object.__setattr__(made, name, value)
-
-        def delete_attribute(made: object, name: str) -> None:
-            if from_package(type(made)) or name in names:
-                refuse(made, name)
-            object.__delattr__(made, name)
-
-        kind.__setattr__, kind.__delattr__ = set_attribute, delete_attribute
+        kind.__setattr__ = kind.__delattr__ = change
         return kind
 
     return decorated

@@ -30,11 +30,7 @@ WORTH_A_PART = 1 << 17
 def parts(n_samples: int, grid: Grid, window: int, buffers: Buffers) -> list[tuple[slice, Buffers]]:
     """Slices of the samples, each with memory of its own; one of all of them if they are few.
 
-    Args:
-        n_samples: The number of images.
-        grid: Where the windows lie on an image.
-        window: How many numbers a window has.
-        buffers: The memory for all of them.
+    A window has ``window`` numbers.
     """
     numbers = n_samples * grid[0].n_out * grid[1].n_out * window
     n = min(PARTS, n_samples, numbers // WORTH_A_PART)
@@ -56,11 +52,8 @@ def blocks(
 ) -> list[tuple[slice, slice]]:
     """Samples and rows of windows that are computed at once, within ``COLUMNS_BYTES``.
 
-    Args:
-        grid: Where the windows lie on an image.
-        n_samples: The number of images.
-        window_bytes: What one window takes.
-        memory: Where their columns are kept; of n parts of a batch each has its share of the bytes.
+    A window takes ``window_bytes``. The columns are kept in ``memory``; of n parts of a batch each
+    has its share of the bytes.
 
     Returns:
         Slices of samples, with all of their rows of windows; or of one sample and some of its rows,
@@ -83,14 +76,9 @@ def blocks(
 
 
 def pixels(P: Array, grid: Grid, rows: slice, i: int, j: int) -> Array:
-    """The pixels that element (i, j) of the kernel meets in those rows of windows, as a view.
+    """The pixels of P that element (i, j) of the kernel meets in those rows of windows, as a view.
 
-    Args:
-        P: Images with their borders.
-        grid: Where the windows lie on an image.
-        rows: The rows of windows.
-        i: The element's row.
-        j: The element's column.
+    P are images with their borders.
     """
     height, width = grid
     below = P[:, rows.start * height.stride :]
@@ -119,11 +107,7 @@ def with_borders(X: Array, grid: Grid, buffers: Buffers) -> Array:
 def windows_of(X: Array, grid: Grid, rows: slice, buffers: Buffers) -> Array:
     """The pixels of windows in these rows of them, a view of shape ``(n, rows, W', C, kh, kw)``.
 
-    Args:
-        X: The images of a block.
-        grid: Where the windows lie on an image.
-        rows: The rows of windows.
-        buffers: Memory for the images with their borders.
+    X are the images of a block; buffers hold them with their borders.
     """
     height, width = grid
     P = with_borders(X, grid, buffers)

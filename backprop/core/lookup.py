@@ -4,7 +4,7 @@ import functools
 import inspect
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from inspect import CO_VARARGS, CO_VARKEYWORDS, Parameter
 from typing import Any, TypeGuard, TypeVar
 
@@ -133,10 +133,7 @@ def check_call(kind: Any, given: Sequence[object], named: Mapping[str, object]) 
 def check_brackets(kind: Any, given: Sequence[object], names: Sequence[str]) -> None:
     """Checks that layers or sizes that belong together came in brackets, not one by one.
 
-    Args:
-        kind: The class; its ``loose`` is what to write, ``{kind}([{shown}])``.
-        given: The arguments by position, at least two.
-        names: The names of its arguments.
+    What to write is the ``loose`` of the class, ``{kind}([{shown}])``.
 
     Raises:
         TypeError: They did not.
@@ -155,21 +152,26 @@ def names_taken(kind: type) -> tuple[tuple[str, ...], float, list[str]]:
 
     Those of the classes that it hands ``**others`` on to are among the first.
     """
-    names: list[str] = []
-    positions: float = 0
-    needed: list[str] = []
+    own = own_arguments(kind)
+    given = inspect.signature(kind).parameters.values()
+    listed = any(p.kind is p.VAR_POSITIONAL for p in given)
+    positions = math.inf if listed else sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in own)
+    names = dict.fromkeys(p.name for _, given in constructors(kind) for p in given)
+    return tuple(names), positions, [p.name for p in own if p.default is p.empty]
+
+
+def constructors(kind: type) -> Iterator[tuple[type, list[Parameter]]]:
+    """A class and those that it hands ``**others`` on to, with the arguments that have names."""
     for each in kind.__mro__:
         given = inspect.signature(each).parameters.values()
-        kinds = {p.kind for p in given}
-        if each is kind:
-            by_position = [p for p in given if p.kind is p.POSITIONAL_OR_KEYWORD]
-            positions = math.inf if Parameter.VAR_POSITIONAL in kinds else len(by_position)
-        own = [p for p in given if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
-        names += [p.name for p in own]
-        needed = needed or [p.name for p in own if each is kind and p.default is p.empty]
-        if Parameter.VAR_KEYWORD not in kinds:
+        yield each, [p for p in given if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+        if not any(p.kind is p.VAR_KEYWORD for p in given):
             break
-    return tuple(dict.fromkeys(names)), positions, needed
+
+
+def own_arguments(kind: type) -> list[Parameter]:
+    """The arguments of a class's constructor that have names, none of those it hands on."""
+    return next(constructors(kind))[1]
 
 
 def show_call(made: object) -> str:
@@ -188,22 +190,14 @@ def arguments_of(made: object) -> list[str]:
     belong to them that have another value than they have by default.
     """
     names: list[str] = []
-    for kind in type(made).__mro__:
-        given = inspect.signature(kind).parameters.values()
-        for p in given:
-            if p.name in names or p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL):
-                continue
-            if kind is type(made) or getattr(made, p.name, p.default) != p.default:
-                names.append(p.name)
-        if not any(p.kind is p.VAR_KEYWORD for p in given):
-            break
+    for kind, given in constructors(type(made)):
+        names += [
+            p.name
+            for p in given
+            if p.name not in names
+            and (kind is type(made) or getattr(made, p.name, p.default) != p.default)
+        ]
     return names
-
-
-def own_arguments(kind: type) -> list[Parameter]:
-    """The arguments of a class's constructor that have names, none of those it hands on."""
-    given = inspect.signature(kind).parameters.values()
-    return [p for p in given if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
 
 
 def other_arguments(
@@ -217,8 +211,6 @@ def other_arguments(
     code = getattr(kind.__init__, "__code__", None)
     if code is None or not code.co_flags & (CO_VARARGS | CO_VARKEYWORDS):
         return None
-    if not (given or named):  # as when it is copied
-        return [], {}
     own = own_arguments(kind)
     n = sum(p.kind is not p.KEYWORD_ONLY for p in own)
     names = {p.name for p in own}

@@ -39,13 +39,7 @@ def mask_behind_windows(
 def steps_of_windows(steps: Array, w: Windows, padding: str) -> list[Array]:
     """The steps by which an output is there or not: all of its window, or the one it belongs to.
 
-    Args:
-        steps: Something for each step of sequences, shape ``(N, T)``.
-        w: The windows over the T steps.
-        padding: ``"valid"``, ``"same"`` or ``"causal"``.
-
-    Returns:
-        Views of it, each of shape ``(N, n_out)``.
+    Of something for each step, shape ``(N, T)``, these are views, each of shape ``(N, n_out)``.
     """
     if padding == "valid":
         return [steps[:, w.positions(j)] for j in range(w.size)]
@@ -53,13 +47,7 @@ def steps_of_windows(steps: Array, w: Windows, padding: str) -> list[Array]:
 
 
 def refusal(layer: object, fault: str, advice: str) -> ValueError:
-    """The error of a layer that cannot leave padded steps out.
-
-    Args:
-        layer: The layer.
-        fault: Why it cannot.
-        advice: What to do about it.
-    """
+    """The error of a layer that cannot leave padded steps out: why, and what to do about it."""
     return ValueError(
         f"{layer} {fault}, so that padded steps would change its outputs: {advice}, or do without "
         f"the mask (mask_zero=False, or no Masking)."

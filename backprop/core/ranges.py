@@ -47,10 +47,7 @@ def check_finite(X: Array, what: str, dtype: Any = None, first_row: int | Array 
 def check_overflow(values: Array, what: str, dtype: Any) -> None:
     """Refuses finite numbers that become infinite in a dtype; those that are infinite pass.
 
-    Args:
-        values: Numbers.
-        what: What holds them, as for ``check_finite``.
-        dtype: What they are to be converted to.
+    The arguments are those of ``check_finite``.
 
     Raises:
         ValueError: There are such numbers.
@@ -70,15 +67,9 @@ def within(values: Array, limit: Any) -> bool:
 def refuse(
     values: Array, limit: Any, what: str, dtype: Any, sparse: Any, first_row: int | Array
 ) -> NoReturn:
-    """The error for numbers that are not within the limit.
+    """The error for numbers that are not within the limit, the largest that is allowed.
 
-    Args:
-        values: The numbers.
-        limit: The largest that is allowed.
-        what: What holds them, as for ``check_finite``.
-        dtype: Likewise.
-        sparse: The sparse matrix whose entries they are; None if they are rows.
-        first_row: The number of the first row, or of each.
+    ``sparse`` is the matrix whose entries they are; the others are as in ``check_finite``.
     """
     finite = np.isfinite(values)
     overflows = bool(finite.all())

@@ -22,14 +22,7 @@ def is_number(returned: Any) -> bool:
 
 
 def misshaped(owner: Any, method: str, returned: Any, expected: str) -> Exception:
-    """The error for what a method of a class of the user's own returned.
-
-    Args:
-        owner: The object whose method it is.
-        method: The method.
-        returned: What it returned.
-        expected: What it must return.
-    """
+    """The error for what a method of the owner, of a class of the user's own, returned."""
     must = f"{owner}.{method} must return {expected}, but it returned"
     if isinstance(returned, np.ndarray | np.generic):
         masked = "what is masked, of " if is_masked(returned) else ""

@@ -52,9 +52,6 @@ class Setting:
     """One argument of a constructor, as an attribute of what was made.
 
     It has no ``__get__``: reading finds the value in the object itself, as quickly as ever.
-
-    Args:
-        name: Its name.
     """
 
     def __init__(self, name: str) -> None:
@@ -80,12 +77,7 @@ class Setting:
 
 
 class SettingWithDefault(Setting):
-    """A setting of a class that has a value for objects without one of their own.
-
-    Args:
-        name: Its name.
-        default: That value.
-    """
+    """A setting of a class that has a default for objects without a value of their own."""
 
     def __init__(self, name: str, default: Any) -> None:
         super().__init__(name)
@@ -208,12 +200,7 @@ class Settings:
         """
 
     def note_setting(self, name: str, before: Any) -> None:
-        """Takes note of a change in a class of one's own too, where there is nothing to go by.
-
-        Args:
-            name: The argument, which has its new value.
-            before: The old one.
-        """
+        """Takes note that an argument has another value than before, in any class."""
 
 
 def from_package(kind: Any) -> bool:

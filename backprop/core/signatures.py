@@ -117,7 +117,7 @@ def check_call_by_name(given: Any, names: Mapping[str, Any], name: str, *first: 
 
 
 def check_methods(
-    made: Any, methods: Mapping[str, str], attribute: str = "", base: type = object
+    made: Any, methods: Mapping[str, str], attribute: str = "", keeps: bool = False
 ) -> None:
     """Checks how the methods of an object take their arguments, unless its class is ours.
 
@@ -125,7 +125,7 @@ def check_methods(
         made: The object.
         methods: The arguments of each method, as they are written: ``{"forward": "X, training"}``.
         attribute: One that the base class's constructor sets, if it sets any.
-        base: The base class, if it keeps something in attributes (see ``core.taken``).
+        keeps: Whether the base class keeps something in attributes (see ``core.taken``).
 
     Raises:
         TypeError: A method takes others, or the base class's constructor has not been called; or
@@ -139,7 +139,8 @@ def check_methods(
             f"{kind.__name__}.__init__ must call super().__init__() in its first line: what that "
             f"sets is missing."
         )
-    check_names(made, base)
+    if keeps:
+        check_names(made)
     for name, written in methods.items():
         method, n = getattr(made, name), count(written)
         if not callable(method):

@@ -7,7 +7,7 @@ Python would let the later of the two win without a word: a layer that keeps its
 import dis
 import functools
 import inspect
-from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from types import FunctionType
 from typing import Any
 
@@ -16,121 +16,101 @@ import numpy as np
 from backprop.core.settings import from_package
 
 PURPOSES = {
-    "delta": "∂E/∂Y of the last backward pass, which a model writes there",
-    "_rng": "the random generator that the model gives it",
-    "dtype": "the dtype of the model, which build sets",
-    "input_shape": "the shape of one sample, which build sets",
-    "parameters": "what add_parameter makes, which build begins anew",
-    "outputs": "what kind of outputs the model has, as compile says",
-    "ignored": "the class that the loss ignores, as compile says",
+    "Activation": {
+        "Z": "the inputs of the last training pass",
+        "A": "the outputs of the last training pass",
+    },
+    "Layer": {
+        "buffers": "the arrays that training computes in",
+        "delta": "∂E/∂Y of the last backward pass, which a model writes there",
+        "_rng": "the random generator that the model gives it",
+        "dtype": "the dtype of the model, which build sets",
+        "input_shape": "the shape of one sample, which build sets",
+        "parameters": "what add_parameter makes, which build begins anew",
+    },
+    "Loss": {"buffers": "the arrays that it computes in"},
+    "Metric": {
+        "outputs": "what kind of outputs the model has, as compile says",
+        "ignored": "the class that the loss ignores, as compile says",
+    },
 }
-"""What stands under a name."""
+"""What is written from outside under a name, by the class that keeps it."""
 
-ALWAYS = {
-    "Layer": {"delta"},
-    "Metric": {"outputs", "ignored"},
-    "MeanMetric": {"outputs", "ignored"},
-}
-"""Public names that are written from outside at any time, by base class."""
+AT_FIRST = ("dtype", "input_shape", "parameters")
+"""Those that are written after the constructor, in which alone they are refused."""
+
+OF_FORWARD = ("Z", "A")
+"""Those that ``forward`` writes: who has another one may keep there what it likes."""
 
 ALIKE = ("backward", "delta")
 """A method and a name to which it may assign: what it was given stands there already."""
 
-AT_FIRST = {"Layer": {"dtype", "input_shape", "parameters"}}
-"""Those that are written from outside after the constructor."""
 
-
-def check_names(made: Any, base: type) -> None:
+def check_names(made: Any) -> None:
     """Checks that an object of the user's own takes none of the names of its base class.
-
-    Args:
-        made: The object.
-        base: The class of the package that it is derived from.
 
     Raises:
         TypeError: A method assigns to an attribute of the base class's own, or something else
             stands where that has a method, or True or False.
     """
     kind: Any = type(made)
-    check_class(kind, base)
-    known, given = known_of(base), vars(made)
-    for name in known.keys() & given.keys():
-        check_kind(made, name, base, known[name], given[name])
+    base = next(filter(from_package, kind.__mro__))
+    check_stores(kind, base)
+    for name, ours in known_of(base).items():
+        theirs = vars(made).get(name, getattr(kind, name, ours))
+        right = callable(theirs) if callable(ours) else isinstance(theirs, bool | np.bool_)
+        computed = hasattr(theirs, "__get__") and not callable(theirs)  # as by a property
+        if not (right or computed):
+            raise TypeError(
+                f"{kind.__name__} has {theirs!r:.60} under the name {name}, but there "
+                f"{base.__name__} has {'a method' if callable(ours) else 'True or False'}: give it "
+                f"another name, such as own_{name}."
+            )
 
 
 @functools.cache
-def check_class(kind: Any, base: Any) -> None:
-    """The same for what its class has.
+def check_stores(kind: Any, base: Any) -> None:
+    """Checks to which attributes the methods of a class of the user's own assign.
 
     Raises:
-        TypeError: As ``check_names``.
+        TypeError: One is the base class's own, and its method of that name does not assign to it.
     """
-    for method, name in own_stores(kind):
-        if (method, name) == ALIKE:
-            continue
-        first = method == "__init__"
-        kept = kept_by(base) | (AT_FIRST.get(base.__name__, set()) if first else set())
-        if name in kept and (first or name not in stores_of(getattr(base, method, None))):
-            raise TypeError(
-                f"{kind.__name__}.{method} assigns to self.{name}, but under that name "
-                f"{base.__name__} keeps {PURPOSES.get(name, 'something of its own')}: give yours "
-                f"another name, such as self.own_{name.strip('_')}."
-            )
-    for name, ours in known_of(base).items():
-        theirs = inspect.getattr_static(kind, name, ours)
-        computed = hasattr(theirs, "__get__") and not isinstance(theirs, FunctionType)
-        if theirs is not ours and not computed:
-            check_kind(kind, name, base, ours, theirs)
+    kept = kept_by(base)
+    if getattr(kind, "forward", None) is not getattr(base, "forward", None):
+        kept = {name: kept[name] for name in kept.keys() - set(OF_FORWARD)}
+    for each in kind.__mro__:
+        for method, function in () if from_package(each) else vars(each).items():
+            first = method == "__init__"
+            free = set() if first else {*AT_FIRST, *stores_of(getattr(base, method, None))}
+            for name in (stores_of(function) & kept.keys()) - free:
+                if (method, name) != ALIKE:
+                    raise TypeError(
+                        f"{each.__name__}.{method} assigns to self.{name}, but under that name "
+                        f"{base.__name__} keeps {kept[name]}: give yours another name, such as "
+                        f"self.own_{name.strip('_')}."
+                    )
 
 
 @functools.cache
-def known_of(base: Any) -> dict[str, Any]:
+def known_of(base: type) -> dict[str, Any]:
     """The public methods of a base class, and what is True or False in it."""
     found = {name: inspect.getattr_static(base, name) for name in dir(base) if name[0] != "_"}
     return {name: each for name, each in found.items() if isinstance(each, FunctionType | bool)}
 
 
-def check_kind(made: Any, name: str, base: type, ours: Any, theirs: Any) -> None:
-    """Checks that what stands under a name is of the kind that stands there in the base class.
-
-    Raises:
-        TypeError: It is not.
-    """
-    if isinstance(ours, bool):
-        right, what = isinstance(theirs, bool | np.bool_), "has True or False"
-    else:
-        right, what = callable(theirs), "has a method"
-    if not right:
-        kind = made if isinstance(made, type) else type(made)
-        raise TypeError(
-            f"{kind.__name__} has {theirs!r:.60} under the name {name}, but there "
-            f"{base.__name__} {what}: give it another name, such as own_{name}."
-        )
-
-
 @functools.cache
-def own_stores(kind: type) -> list[tuple[str, str]]:
-    """The methods of the user's own in a class, with each name that they assign to."""
-    own = (each for each in kind.__mro__ if not from_package(each))
-    return [(method, name) for each in own for method, name in stored_in(vars(each))]
+def kept_by(base: type) -> dict[str, str]:
+    """What a base class keeps of its own, by the name.
 
-
-@functools.cache
-def kept_by(base: type) -> frozenset[str]:
-    """The names under which a base class keeps its own things at any time.
-
-    The private ones are those to which its constructors, ``build`` and ``reset`` assign.
+    The private names are those to which its constructors, ``build`` and ``reset`` assign.
     """
-    made = [(method, name) for each in base.__mro__ for method, name in stored_in(vars(each))]
-    private = {n for m, n in made if m in ("__init__", "build", "reset") and n[0] == "_"}
-    return frozenset(private | ALWAYS.get(base.__name__, set()))
-
-
-def stored_in(attributes: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The methods among these attributes of a class, with each name that they assign to."""
-    for method, value in attributes.items():
-        for name in stores_of(value):
-            yield method, name
+    found: dict[str, str] = {}
+    for each in base.__mro__:
+        made = [stores_of(vars(each).get(method)) for method in ("__init__", "build", "reset")]
+        private = [name for name in set().union(*made) if name[0] == "_"]
+        found = dict.fromkeys(private, "something of its own") | found
+        found |= PURPOSES.get(each.__name__, {})
+    return found
 
 
 def stores_of(function: Any) -> set[str]:
@@ -138,11 +118,9 @@ def stores_of(function: Any) -> set[str]:
     function = inspect.unwrap(function) if isinstance(function, FunctionType) else None
     if function is None or not function.__code__.co_argcount:
         return set()
-    found, before = set[str](), None
-    for each in dis.get_instructions(function):
-        if each.opname == "STORE_ATTR":
-            last: Any = before[-1] if isinstance(before, tuple) else before  # of two in one go
-            if last == function.__code__.co_varnames[0]:
-                found.add(str(each.argval))
-        before = each.argval
+    own, found = function.__code__.co_varnames[0], set[str]()
+    for load, store in pairwise(dis.get_instructions(function)):
+        loaded = load.argval if isinstance(load.argval, tuple) else (load.argval,)  # two in one
+        if store.opname == "STORE_ATTR" and loaded[-1:] == (own,):
+            found.add(str(store.argval))
     return found

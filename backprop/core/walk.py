@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.parameters import Parameter
+from backprop.core.settings import from_package
 
 
 def objects_in(root: object) -> Iterator[tuple[str, Any]]:
@@ -59,6 +60,13 @@ def holds_only(value: object, kinds: tuple[type, ...]) -> bool:
     return isinstance(value, kinds)
 
 
+def is_still(before: object, now: object) -> bool:
+    """Whether a setting is the same object, or the same number."""
+    return before is now or (
+        holds_only(before, SIMPLE) and holds_only(now, SIMPLE) and bool(before == now)
+    )
+
+
 def as_tuples(value: object) -> Any:
     """The value as it is now: tuples in the place of lists, which may be written into."""
     return tuple(map(as_tuples, value)) if isinstance(value, tuple | list) else value
@@ -67,5 +75,5 @@ def as_tuples(value: object) -> Any:
 def from_here(part: object) -> bool:
     """Whether it runs the package's own code alone, and none of its methods has been replaced."""
     kind = type(part)
-    own = kind.__module__.startswith("backprop.") and not getattr(kind, "runs_own_code", False)
-    return own and not any(callable(getattr(type(part), name, None)) for name in vars(part))
+    own = from_package(kind) and not getattr(kind, "runs_own_code", False)
+    return own and not any(callable(getattr(kind, name, None)) for name in vars(part))

@@ -172,11 +172,7 @@ def lay(
 def pad(X: Array, borders: Sequence[tuple[int, int]], value: float, out: Array) -> Array:
     """Writes X into ``out`` with a border of one value around it.
 
-    Args:
-        X: Any array.
-        borders: How wide the border is before and after, for each axis from the first on.
-        value: What it is filled with.
-        out: As large as both together.
+    The borders are its widths before and after, for each axis from the first on.
     """
     for axis, (before, after) in enumerate(borders):
         along = [slice(None)] * axis
@@ -249,11 +245,7 @@ def has_long_runs(A: Array, axis: int) -> bool:
 def to_be_windows(like: Array, axis: int, w: Windows, new: NewArray) -> list[Array]:
     """Arrays for what ``to_windows`` is to bring together; where it leaves them, if that is quick.
 
-    Args:
-        like: An array with the form that each of them has.
-        axis: The axis along which the windows lie.
-        w: The windows.
-        new: What makes arrays.
+    Each of them has the form of ``like``.
     """
     if in_place(like, axis, w):
         return positions(new(f"dX {axis}", padded_shape(like, axis, w), like.dtype), axis, w)
@@ -273,11 +265,7 @@ def padded_shape(like: Array, axis: int, w: Windows) -> Shape:
 def to_windows(parts: Sequence[Array], axis: int, w: Windows, new: NewArray) -> Array:
     """Adds up what each number gets at the positions that it has in windows, without the padding.
 
-    Args:
-        parts: What the numbers at each position get, in the arrays of ``to_be_windows``.
-        axis: The axis along which the windows lie.
-        w: The windows.
-        new: What makes arrays, as for these.
+    What the numbers at each position get are the parts, in the arrays of ``to_be_windows``.
     """
     dX = new(f"dX {axis}", padded_shape(parts[0], axis, w), parts[0].dtype)
     if not w.tile:

@@ -77,8 +77,21 @@ def as_inputs(x: Any, input_shape: Shape | None, layers: Sequence[Layer], name: 
     check_rows(X, name, x)
     if input_shape is not None and not takes(layers, X.shape[1:], input_shape):
         found = f"{name} has the shape {X.shape}"
-        raise ShapeError(misfit(X.shape, input_shape, layers[0], found, as_array_code(x, name)))
+        wrong = misfit(X.shape, input_shape, layers[0], found, as_array_code(x, name))
+        raise ShapeError(wrong + about_lengths(X.shape[1:], input_shape, layers))
     return X
+
+
+def about_lengths(shape: Shape, known: Shape, layers: Sequence[Layer]) -> str:
+    """How a layer of the user's own lets sequences through that are longer or shorter."""
+    own = [
+        layer
+        for _, layer in walk(layers)
+        if not (layer.of_package or layer.any_length) and len(layer.input_shape or ()) == 2
+    ]
+    if not own or len(shape) > 2 or len(shape) != len(known) or shape[1:] != known[1:]:
+        return ""
+    return f" If {own[0]} can take any number of steps, write any_length = 2 in its class."
 
 
 def as_array_code(x: Any, name: str) -> str:

@@ -17,6 +17,7 @@ from backprop.core.arrays import SEQUENCES, readable
 from backprop.core.signatures import check_function
 from backprop.core.types import Shape
 from backprop.data.numbered import Numbered, by_number, has, n_items
+from backprop.datasets.orders import Orders
 
 LEFT: WeakValueDictionary[int, Any] = WeakValueDictionary()
 """Sources that a training in this process has drawn from until it was cut off, by their id."""
@@ -63,6 +64,7 @@ class Items:
         if callable(source):
             check_function(source, "", name)
         before: Any = None if rng is None else rng.bit_generator.state
+        self._before = source.begun if isinstance(source, Orders) else 0
         begun = self._begin()
         first = list(itertools.islice(begun, 1))
         if not first:
@@ -74,7 +76,7 @@ class Items:
         if rng is not None:  # what was drawn for the first epoch counts from when that begins
             self._after, rng.bit_generator.state = rng.bit_generator.state, before
         self._rng = rng if self._after != before else None  # if nothing was
-        self.steps = at_most(steps, n_items(source))
+        self.steps = min((n for n in (steps, n_items(source)) if n is not None), default=None)
 
     def go_on(self, epochs: int) -> None:
         """Continues as if so many epochs had been drawn.
@@ -84,7 +86,8 @@ class Items:
         """
         if self._iterator is not None:
             if isgenerator(self._given) and not self._stays and self._limit is not None:
-                exhaust(self._begun or (), epochs * self._limit)
+                for _ in itertools.islice(self._begun or (), epochs * self._limit):
+                    pass
             return
         if epochs and (has(self._given, "go_on") or not self._stays):
             if has(self._source, "go_on"):
@@ -96,21 +99,20 @@ class Items:
 
     def leave(self) -> None:
         """Takes note that training was cut off: what it has drawn need not be drawn again."""
+        if isinstance(self._given, Orders):  # which is told where to go on
+            self._given.begun = min(self._given.begun, self._before)
         with suppress(TypeError):  # of a list, say, which is the same in every epoch
             LEFT[id(self._given)] = self._given
 
     def _draw(self, epochs: int) -> None:
-        """Draws epochs; one alone if the next begins with the same item: then all are alike."""
-        items: Iterable[Any] = self._begun or ()
-        like = pickled(self.first)
-        for _ in range(epochs - 1):
-            exhaust(items, self._cut)
-            begun = self._begin()
-            first = list(itertools.islice(begun, 1))
-            if like is not None and like == pickled(*first):
+        """Draws epochs; two alone if all their items are the same: then all epochs are alike."""
+        before: list[int | None] = [None]
+        for epoch in range(epochs):
+            items: Iterable[Any] = self._begin() if epoch else self._begun or ()
+            drawn = [hash_of(item) for item in itertools.islice(items, self._cut)]
+            if drawn == before and None not in drawn:
                 return
-            items = itertools.chain(first, begun)
-        exhaust(items, self._cut)
+            before = drawn
 
     def __iter__(self) -> Iterator[Any]:
         items = self._begun or self._begin()
@@ -152,22 +154,11 @@ class Items:
         return Numbered(source, self._name, rng, self._limit) if by_number(source) else source
 
 
-def exhaust(items: Iterable[Any], most: int | None) -> None:
-    """Draws items and forgets them."""
-    for _ in itertools.islice(items, most):
-        pass
-
-
-def pickled(*items: Any) -> bytes | None:
-    """Items as bytes, to be compared; None of what cannot be written so."""
+def hash_of(item: Any) -> int | None:
+    """The hash of an item's bytes, by which it is compared; None of what cannot be pickled."""
     with suppress(Exception):  # of classes of all kinds
-        return pickle.dumps(items)
+        return hash(pickle.dumps(item))
     return None
-
-
-def at_most(steps: int | None, n: int | None) -> int | None:
-    """The smaller number; None stands for one that is not known."""
-    return min((each for each in (steps, n) if each is not None), default=None)
 
 
 def makes_batches(x: Any, y: Any = None) -> bool:

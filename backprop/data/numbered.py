@@ -14,7 +14,7 @@ from backprop.core.arrays import readable
 from backprop.core.checks import check_integer
 
 MANY = 1 << 20
-"""Up to so many items an epoch's whole order is drawn at its beginning."""
+"""Up to so many items the order of all of them is drawn, however few steps an epoch has."""
 
 
 class Numbered:
@@ -51,7 +51,11 @@ class Numbered:
         n = self.n
         order: Iterable[Any] = itertools.count() if n is None else range(n)
         if self._rng is not None and n is not None:
-            order = self._rng.permutation(n) if n <= MANY else shuffled(n, self._rng)
+            if self._steps is None or n <= MANY:
+                order = self._rng.permutation(n)
+            else:  # memory grows with the steps, not with n
+                n = min(n, sys.maxsize)
+                order = self._rng.choice(n, min(n, self._steps), replace=False)
         for k in itertools.islice(order, self._steps):
             yield self.source[int(k)]
         self._tell("on_epoch_end")
@@ -69,22 +73,6 @@ class Numbered:
     def _tell(self, hook: str) -> None:
         if hasattr(self.source, hook):
             getattr(self.source, hook)()
-
-
-def shuffled(n: int, rng: np.random.Generator) -> Iterator[int]:
-    """The numbers below n in random order; memory grows with those that were asked for, not with n.
-
-    It is the shuffle of Fisher and Yates, which keeps no more than the numbers that it has moved.
-    """
-    n = min(n, sys.maxsize)
-    own = np.random.default_rng(rng.integers(sys.maxsize))  # for rng is used for other things, too
-    moved: dict[int, int] = {}
-    for k in range(n):
-        drawn = int(own.integers(k, n))
-        yield moved.pop(drawn, drawn)
-        here = moved.pop(k, k)
-        if drawn != k:
-            moved[drawn] = here
 
 
 def by_number(x: Any) -> bool:

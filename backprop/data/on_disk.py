@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
+from backprop.core.arrays import to_array
 from backprop.core.errors import ShapeError
 from backprop.core.ranges import check_finite, check_weights
 from backprop.core.types import Array, is_sparse
+from backprop.data.inputs import check_rows
 
 BLOCK_BYTES = 1 << 22
 """Bytes of the inputs that are read at once: one contiguous read of 4 MiB."""
@@ -67,7 +69,7 @@ class RowsOnDisk:
         waited: Seconds for which steps have waited for rows so far.
 
     Raises:
-        ShapeError: They have different lengths, or none.
+        ShapeError: They have different lengths, or none, or inputs have one axis alone.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class RowsOnDisk:
         rng: np.random.Generator | None = None,
         rows: range | None = None,
     ) -> None:
+        check_rows(np.broadcast_to(0, arrays[0].shape), names[0], arrays[0])
         lengths = [array.shape[0] for array in arrays]
         if len(set(lengths)) > 1 or not lengths[0]:
             found = ", ".join(f"{name} has {n}" for name, n in zip(names, lengths, strict=True))
@@ -148,7 +151,8 @@ class RowsOnDisk:
             stop = 0
             for block in blocks:
                 start, stop = stop, stop + len(block)
-                some = np.asarray(array[block.start : block.stop])
+                what = f"{name}[{block.start}:{block.stop}]"  # where something is masked
+                some = to_array(array[block.start : block.stop], what)
                 if len(some) != len(block):
                     raise ShapeError(
                         f"the rows {block.start} to {block.stop - 1} of {name} are {len(some)} "
@@ -159,15 +163,3 @@ class RowsOnDisk:
                 rows[start:stop] = some
             found.append(rows)
         return found
-
-
-def slices_of(x: Any, size: int) -> Callable[[], Iterator[Array]]:
-    """What makes the rows of an array on disk in order, so many at a time."""
-
-    def read() -> Iterator[Array]:
-        for start in range(0, x.shape[0], size):
-            rows = np.asarray(x[start : start + size])
-            check_finite(rows, "x holds", first_row=start)
-            yield rows
-
-    return read

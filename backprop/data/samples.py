@@ -241,7 +241,7 @@ def warn_of_other_classes(
 def split_validation(
     data: Data, fraction: float, categorical: bool = False, shown: Array | None = None
 ) -> tuple[Data, Data]:
-    """The first rows for training and the last for validation, cut at ⌊n (1 − fraction)⌋.
+    """The first rows for training and the last for validation (see ``validation_cut``).
 
     Warns where the targets are classes and one of them is in the last rows only.
 
@@ -250,17 +250,8 @@ def split_validation(
         fraction: The share of the last rows.
         categorical: Whether the targets are class indices, or a probability for each class.
         shown: Where targets are no padding; None if nowhere.
-
-    Raises:
-        ValueError: The fraction is not inside (0, 1), or leaves one side empty.
     """
-    fraction = check_share(fraction, "validation_split", ends=False)
-    cut = int(np.floor(len(data) * (1 - fraction)))
-    if not 0 < cut < len(data):
-        raise ValueError(
-            f"validation_split={fraction} of {len(data)} samples leaves no sample for "
-            f"{'training' if cut == 0 else 'validation'}."
-        )
+    cut = validation_cut(len(data), fraction)
     first, last = data.rows(slice(cut)), data.rows(slice(cut, None))
     missing = []
     if categorical:
@@ -274,6 +265,22 @@ def split_validation(
             f"or pass validation_data."
         )
     return first, last
+
+
+def validation_cut(n: int, fraction: float) -> int:
+    """Where the first rows end, for training, and the last begin: ⌊n (1 − fraction)⌋.
+
+    Raises:
+        ValueError: The fraction is not inside (0, 1), or leaves one side empty.
+    """
+    fraction = check_share(fraction, "validation_split", ends=False)
+    cut = int(n * (1 - fraction))
+    if not 0 < cut < n:
+        raise ValueError(
+            f"validation_split={fraction} of {n} samples leaves no sample for "
+            f"{'training' if cut == 0 else 'validation'}."
+        )
+    return cut
 
 
 def classes_that_count(data: Data, shown: Array | None) -> Array:

@@ -95,13 +95,18 @@ def checked_output_shape(layers: Sequence[Layer], shape: Shape, loss: Loss) -> S
     loss.check_ending(ending(layers))
     output_shape, decides = shape, deciding(layers)
     for layer, output_shape in shapes_through(layers, shape):
-        if layer.sums_along_last(output_shape) and output_shape[-1] == 1:
+        if layer.sums_along_last(output_shape) and output_shape[-1:] == (1,):
             where = "ends with" if layer is decides else "contains"
             raise ShapeError(
                 f"the model {where} {layer}, whose outputs are probabilities with the sum 1, or "
                 f"their logarithms: one alone never changes. A single output takes Sigmoid(); two "
                 f"classes can have two outputs."
             )
+    if not output_shape:
+        raise ShapeError(
+            f"the model makes a number for each sample, shape (N,), but {loss} takes a row, shape "
+            f"(N, K): let {layers[-1]} make arrays of shape (N, 1), output_shape (1,)."
+        )
     if loss.outputs == "classes":
         unfold(layers)[-1].check_classes(output_shape, loss)
     return output_shape

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 
@@ -16,17 +16,6 @@ from backprop.data.batches import Batch
 from backprop.data.items import Items
 from backprop.data.on_disk import RowsOnDisk
 from backprop.data.samples import Data, warn_if_none_counts
-
-
-@runtime_checkable
-class GoesOn(Protocol):
-    """A source of batches that must be told how many epochs lie behind."""
-
-    def go_on(self, times: int) -> None:
-        """Goes on after so many epochs."""
-
-    def leave(self) -> None:
-        """Takes note that training was cut off."""
 
 
 class Stream:

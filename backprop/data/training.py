@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core import console
-from backprop.core.checks import check_integer, check_share
+from backprop.core.checks import check_integer
 from backprop.core.ranges import warn_of_underflow
 from backprop.core.rounding import warn_of_rounding
 from backprop.core.types import Array, Shape
@@ -19,6 +19,7 @@ from backprop.data.samples import (
     WIDE,
     Data,
     split_validation,
+    validation_cut,
     warn_if_none_counts,
     warn_of_other_classes,
 )
@@ -99,13 +100,9 @@ def training_source(
         refuse_to_observe(model)
         if sample_weight is not None and class_weight is not None:
             raise ValueError("pass sample_weight or class_weight, not both.")
-        share = check_share(split, "validation_split", ends=not split)
-        n = x.shape[0]
-        cut = n if held_out is None else int(n * (1 - share))
-        if not cut:
-            raise ValueError(
-                f"validation_split={share} of {n} samples leaves no sample for training."
-            )
+        n = cut = x.shape[0]
+        if split and held_out is not None:
+            cut = validation_cut(n, split)
         rows = RowsOnDisk(*named(x, y, sample_weight), each, rng, range(cut))
         batches = Stream(rows, steps, checked, model.dtype, rng=rng, warn=warn)
         if held_out is not None and cut < n:

@@ -83,7 +83,7 @@ class Parquet(Orders):
         """The open file."""
         with open(self.path, "rb") as stream:
             with self._reading():
-                file = self._parquet.ParquetFile(stream)
+                file = self._parquet.ParquetFile(stream, page_checksum_verification=True)
             yield file
 
     @contextmanager
@@ -111,6 +111,8 @@ def from_parquet(
     """Batches of a Parquet file that may be larger than memory, for ``fit`` and ``evaluate``.
 
     One group of rows is in memory at a time. ``model.fit(from_parquet(path, ["a", "b"], "y"))``.
+    A damaged page of numbers is noticed if it has a checksum, which pyarrow writes only when asked:
+    ``pyarrow.parquet.write_table(…, write_page_checksum=True)``.
 
     Args:
         path: The file.

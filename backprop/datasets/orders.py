@@ -12,17 +12,20 @@ class Orders:
 
     Args:
         seed: Determines the orders; None leaves all as it is.
+
+    Attributes:
+        begun: How many epochs have begun so far.
     """
 
     def __init__(self, seed: int | None) -> None:
         self._seed = None if seed is None else check_integer(seed, "seed", 0)
-        self._epoch = 0
+        self.begun = 0
 
     def go_on(self, epochs: int) -> None:
-        """Continues as if so many epochs had been drawn."""
-        self._epoch = epochs
+        """Continues as if so many epochs had been drawn, of which the first has begun."""
+        self.begun += epochs - 1
 
     def _next_rng(self) -> np.random.Generator | None:
         """What draws the order of the next epoch; None if nothing is shuffled."""
-        self._epoch += 1
-        return None if self._seed is None else np.random.default_rng((self._seed, self._epoch))
+        self.begun += 1
+        return None if self._seed is None else np.random.default_rng((self._seed, self.begun))

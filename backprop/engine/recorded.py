@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
-from backprop.core.parameters import Parameter
 from backprop.core.types import Array
 from backprop.core.walk import SIMPLE, from_here, numbers_of
 from backprop.engine.magnitudes import Magnitudes
@@ -229,18 +228,12 @@ def parts(model: Model) -> Iterator[Any]:
     while pending:
         part = pending.pop()
         yield part
-        pending += getattr(part, "children", ())
-        inner = [
-            getattr(part, "loss", None),
-            getattr(part, "buffers", None),
-            *(p.regularizer for p in own_parameters(part)),
-        ]
+        inner = [getattr(part, "loss", None), getattr(part, "buffers", None)]
+        if hasattr(part, "children"):
+            pending += part.children
+        else:  # the parameters of a block are those of the layers in it
+            inner += [p.regularizer for p in getattr(part, "parameters", ())]
         pending += [each for each in inner if each is not None]
-
-
-def own_parameters(part: Any) -> list[Parameter]:
-    """The parameters of a layer, but not those of the layers in it."""
-    return [] if hasattr(part, "children") else getattr(part, "parameters", [])
 
 
 def replayable(model: Model) -> bool:

@@ -62,12 +62,28 @@ class single_blas_threads(ContextDecorator):
     """
 
     def __enter__(self) -> None:
-        if not CHOSEN:
-            _limit()
+        global _before
+        if CHOSEN:
+            return
+        thread = threading.get_ident()
+        with _lock:
+            if not _loops:
+                if _modules != len(sys.modules):  # a module may have brought a BLAS of its own
+                    _find_pools()
+                _before = _before or [pool.count() for pool in _pools]
+                _set([1] * len(_pools))
+            _loops[thread] = _loops.get(thread, 0) + 1
 
     def __exit__(self, *error: object) -> None:
-        if not CHOSEN:
-            _release()
+        if CHOSEN:
+            return
+        thread = threading.get_ident()
+        with _lock:
+            _loops[thread] -= 1
+            if not _loops[thread]:
+                del _loops[thread]
+            if not _loops:
+                _restore()
 
 
 def several() -> int:
@@ -78,28 +94,6 @@ def several() -> int:
     if CHOSEN or not _loops:
         return 1
     return max((n for n, pool in zip(_before, _pools, strict=False) if pool.numpys), default=1)
-
-
-def _limit() -> None:
-    global _before
-    thread = threading.get_ident()
-    with _lock:
-        if not _loops:
-            if _modules != len(sys.modules):  # a module may have brought a BLAS of its own
-                _find_pools()
-            _before = _before or [pool.count() for pool in _pools]
-            _set([1] * len(_pools))
-        _loops[thread] = _loops.get(thread, 0) + 1
-
-
-def _release() -> None:
-    thread = threading.get_ident()
-    with _lock:
-        _loops[thread] -= 1
-        if not _loops[thread]:
-            del _loops[thread]
-        if not _loops:
-            _restore()
 
 
 def _restore() -> None:

@@ -10,7 +10,6 @@ import numpy as np
 from backprop.callbacks import Callback
 from backprop.core.types import Array, DTypeLike
 from backprop.estimators.arguments import CONSTRAINTS, can_go_on, keep
-from backprop.estimators.base import Classifies
 from backprop.estimators.convergence import accuracy
 from backprop.estimators.mlp import MLP
 from backprop.estimators.samples import unchanged_by_errors
@@ -22,6 +21,7 @@ from backprop.estimators.scikit import (
     type_of_target,
     unique_labels,
 )
+from backprop.estimators.tasks import Classifies
 
 
 class MLPClassifier(Classifies, MLP):
@@ -194,4 +194,4 @@ class MLPClassifier(Classifies, MLP):
         return 1.0 if len(self.classes_) == 1 else accuracy(prediction, y, weight)
 
     def _strata(self, y: Array) -> Array | None:
-        return y > 0 if self.n_outputs_ == 1 else None
+        return self._labels.decode(y) if self.n_outputs_ == 1 else None

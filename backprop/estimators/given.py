@@ -106,11 +106,14 @@ def check_kind(x: Any, name: str, what: str) -> None:
         refuse_kind(found, f"{name} must hold numbers, but ", what)
 
 
-def check_weight(weight: Any, X: Array, dtype: Any = None) -> Array:
+def check_weight(weight: Any, X: Array) -> Array | None:
     """The weights of samples as scikit-learn reads them, if it reads what is meant."""
+    if weight is None:
+        return None
     check_given(weight, "sample_weight")
     given = np.asarray(weight) if isinstance(weight, Real) else as_numbers(weight, "sample_weight")
-    if dtype is not None and given.ndim:
+    dtype = np.promote_types(X.dtype, np.float32)
+    if given.ndim:
         check_overflow(given, "sample_weight holds", dtype)
     found: Array = check_sample_weight(given if given.ndim else weight, X, dtype=dtype)
     return found

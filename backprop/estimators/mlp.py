@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Self
 
 import numpy as np
 
-from backprop.callbacks import Callback
 from backprop.core import console
 from backprop.core.checks import check_dtype
 from backprop.core.errors import DivergenceError
@@ -19,7 +18,7 @@ from backprop.core.types import Array, DTypeLike
 from backprop.estimators.arguments import CONSTRAINTS, STOCHASTIC, check_together
 from backprop.estimators.base import Estimator, check_members
 from backprop.estimators.convergence import Convergence, Progress, Record, show
-from backprop.estimators.given import check_weight, of_mean_1
+from backprop.estimators.given import check_weight
 from backprop.estimators.networks import (
     check_outputs,
     draw_weights,
@@ -34,14 +33,7 @@ from backprop.estimators.networks import (
     take_weights,
     views,
 )
-from backprop.estimators.samples import (
-    Samples,
-    as_rows,
-    reading_validation_data,
-    set_aside,
-    unchanged_by_errors,
-    validation_parts,
-)
+from backprop.estimators.samples import Samples, set_aside, unchanged_by_errors
 from backprop.estimators.scikit import check_random_state
 from backprop.estimators.training import (
     batch_size_of,
@@ -85,11 +77,7 @@ class MLP(Estimator):
     power_t: float
     max_iter: int
     loss: Any
-    shuffle: bool
-    random_state: Any
     tol: float
-    verbose: bool | int
-    warm_start: bool
     momentum: float
     nesterovs_momentum: bool
     early_stopping: bool
@@ -101,16 +89,14 @@ class MLP(Estimator):
     max_fun: int
     dropout: float
     batch_normalization: bool
-    callbacks: Sequence[Callback] | None
-    metrics: Iterable[Any] | None
     schedule: Any
     dtype: DTypeLike | None
-    n_members: int
 
     coefs_: list[Array]
     intercepts_: list[Array]
 
     _parameter_constraints = CONSTRAINTS
+    _rules = {"dtype": [np.float64, np.float32], "order": "C"}
     _structure: tuple[Any, ...]
     _policy: tuple[Any, ...]
     _losses: list[float]
@@ -120,10 +106,6 @@ class MLP(Estimator):
 
     def _learn_targets(self, y: Any, incremental: bool) -> None:
         """Finds out what kind of targets these are, or checks them against those before."""
-
-    def _encode(self, y: Any, dtype: Any) -> Array:
-        """Targets as the network is trained on them."""
-        raise NotImplementedError(f"{type(self).__name__} must define _encode(y, dtype).")
 
     def _outputs_for(self, y: Array) -> tuple[int, str]:
         """How many outputs encoded targets need, and what is applied to them."""
@@ -164,16 +146,12 @@ class MLP(Estimator):
         hidden = check_together(self, incremental)
         anew = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, y = self._read(X, y, anew)
-        warn_of_rounding(X, "X", X.dtype if self.dtype is None else check_dtype(self.dtype))
-        X = self._converted(X)
-        if weight is not None:
-            weight = check_weight(weight, X, dtype=X.dtype)
+        weight = check_weight(weight, X)
         checked_callbacks(self.callbacks, self.n_members)
         self._learn_targets(y, incremental)
         weight = self._weigh(y, weight, incremental)
         samples = Samples(X, self._encode(y, X.dtype), weight)
-        if held_out is not None:
-            held_out = self._held_out(held_out)
+        held_out = self._held_out(held_out)
         random = check_random_state(self.random_state)
         self._prepare(samples, hidden, random, anew, incremental)
         try:
@@ -198,28 +176,14 @@ class MLP(Estimator):
         self._finish(samples if held_out is None else held_out)
         return self
 
-    def _read(self, X: Any, y: Any, anew: bool) -> tuple[Any, Any]:
-        """Inputs, with rows that are drawn quickly, and targets; see ``_checked``."""
-        X, y = self._checked(X, y, anew, dtype=[np.float64, np.float32], order="C")
-        return as_rows(X), y
-
-    def _converted(self, X: Any) -> Any:
-        """Inputs in the dtype that is computed in."""
+    def _read(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
+        X, y = super()._read(X, y, reset)
         if self.dtype is None:
-            return X
+            return X, y
         dtype = check_dtype(self.dtype)
+        warn_of_rounding(X, "X", dtype)
         check_finite(X, "X holds", dtype)
-        return X.astype(dtype, copy=False)
-
-    def _held_out(self, given: Any) -> Samples:
-        """``validation_data`` as samples."""
-        X, y, weight = validation_parts(given)
-        with reading_validation_data():
-            X, y = self._read(X, y, False)
-            X = self._converted(X)
-            if weight is not None:
-                weight = of_mean_1(check_weight(weight, X, dtype=X.dtype))
-            return Samples(X, self._encode(y, X.dtype), weight)
+        return X.astype(dtype, copy=False), y
 
     def _prepare(
         self, samples: Samples, hidden: list[int], random: Any, anew: bool, incremental: bool
@@ -255,7 +219,7 @@ class MLP(Estimator):
             optimizers = [kept_optimizer(self, *pair) for pair in pairs]
         for model, optimizer in zip(self._networks(), optimizers, strict=True):
             model.feature_names = self._columns()
-            model.compile(optimizer, make_loss(self), self.metrics)
+            model.compile(optimizer, make_loss(self), copy.deepcopy(self.metrics))
 
     def _networks(self) -> list[Any]:
         """The networks, the first with what was put into the place of its weights."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -156,7 +157,7 @@ def is_wide(units: Sequence[int], n: int) -> bool:
 def make_loss(mlp: Any) -> Loss:
     """The loss that the estimator minimises beside its penalty."""
     if isinstance(mlp.loss, Loss):
-        return mlp.loss
+        return copy.deepcopy(mlp.loss)  # others may compute in its memory at the same time
     if mlp.out_activation_ == "softmax":
         return SparseCategoricalCrossentropy()
     alone = mlp.n_outputs_ == 1

@@ -12,10 +12,10 @@ from backprop.core.ranges import check_finite
 from backprop.core.rounding import warn_of_rounding
 from backprop.core.types import Array, DTypeLike
 from backprop.estimators.arguments import CONSTRAINTS, can_go_on, keep
-from backprop.estimators.base import Regresses
 from backprop.estimators.convergence import r2
 from backprop.estimators.mlp import MLP
 from backprop.estimators.scikit import StrOptions, available_if
+from backprop.estimators.tasks import Regresses
 from backprop.losses import Loss
 
 

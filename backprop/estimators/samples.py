@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import wraps
 from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
-from backprop.core.types import Array, is_sparse
+from backprop.core.types import Array
 
 Fit = TypeVar("Fit", bound=Callable[..., Any])
 
@@ -25,28 +24,6 @@ class Samples(NamedTuple):
         """Some of them."""
         weight = None if self.weight is None else self.weight[which]
         return Samples(self.X[which], self.y[which], weight)
-
-
-def validation_parts(given: Any) -> tuple[Any, Any, Any]:
-    """X, y and the sample weights, or None, of ``validation_data``.
-
-    Raises:
-        ValueError: They are something else.
-    """
-    if not isinstance(given, list | tuple) or len(given) not in (2, 3):
-        raise ValueError("validation_data must be (X, y) or (X, y, sample_weight).")
-    X, y, *weight = given
-    return X, y, weight[0] if weight else None
-
-
-@contextmanager
-def reading_validation_data() -> Iterator[None]:
-    """Lets errors say that the mistake is in ``validation_data``, where X and y are read."""
-    try:
-        yield
-    except (TypeError, ValueError) as error:
-        error.args = (f"validation_data: {error}",)
-        raise
 
 
 def unchanged_by_errors(fit: Fit) -> Fit:
@@ -74,8 +51,8 @@ def set_aside(
         samples: All of them.
         share: The share for validation.
         random: The ``RandomState`` to draw from.
-        labels: True or False for each sample, whose proportions both parts keep; None for a split
-            by chance alone.
+        labels: The label of each sample, whose proportions both parts keep; None for a split by
+            chance alone.
 
     Raises:
         ValueError: There are too few samples, or none that count.
@@ -128,8 +105,3 @@ class Order:
         """Goes on from there."""
         self._random.set_state(state["random"])
         self._order = state["order"]
-
-
-def as_rows(X: Any) -> Any:
-    """A sparse matrix in the form that rows are drawn from; arrays as they are."""
-    return X.tocsr() if is_sparse(X) else X

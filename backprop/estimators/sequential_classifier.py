@@ -9,11 +9,10 @@ import numpy as np
 
 from backprop.callbacks import Callback
 from backprop.core import console
-from backprop.core.functional import sigmoid, softmax
 from backprop.core.types import Array
-from backprop.estimators.base import Classifies
+from backprop.estimators.tasks import Classifies
 from backprop.estimators.wrapping import Build, Wrapped, keep_with_settings, one_hot
-from backprop.layers import Sigmoid, Softmax
+from backprop.layers import HardTanh, Layer, Rescaling, Sigmoid, Softmax
 from backprop.layers.chain import ending
 from backprop.losses import Loss, SparseCategoricalCrossentropy
 from backprop.optimizers import Optimizer
@@ -26,7 +25,8 @@ class SequentialClassifier(Classifies, Wrapped):
         build: ``build(n_features, n_outputs, **settings)`` returns a new ``Sequential``. n_outputs
             is the number of classes, or of labels. Where the model is not compiled, a ``Softmax``
             (for several labels, or a single output, a ``Sigmoid``) is added unless it ends with
-            one, and it is compiled with ``optimizer``, ``loss`` and ``metrics``.
+            one or the loss takes logits, and it is compiled with ``optimizer``, ``loss`` and
+            ``metrics``, or copies of them.
         epochs: Passes over the samples.
         batch_size: Samples in a step.
         optimizer: For models that are not compiled.
@@ -45,6 +45,8 @@ class SequentialClassifier(Classifies, Wrapped):
         **settings: What else ``build`` is given, by names that are none of the above. Its
             arguments are parameters of the estimator:
             ``GridSearchCV(SequentialClassifier(build), {"units": [16, 64], "epochs": [20]})``.
+            A class of your own that fixes some arguments, such as ``build``, names all that it
+            takes and has no ``**settings``: scikit-learn copies an estimator by passing each.
 
     Attributes:
         classes_: The classes in order.
@@ -107,34 +109,29 @@ class SequentialClassifier(Classifies, Wrapped):
         return found
 
     def _complete(self, model: Any) -> str:
-        ends = model.layers[-1] if model.layers else None
-        if not isinstance(ends, Softmax | Sigmoid):
+        ends = ending(model.layers) if model.layers else None
+        if not (isinstance(ends, Softmax | Sigmoid) or getattr(self.loss, "from_logits", False)):
             single = getattr(ends, "units", 0) == 1
-            model.add(Sigmoid() if single or self._labels.multilabel else Softmax())
-        softmax_ends = isinstance(model.layers[-1], Softmax)
-        return "sparse_categorical_crossentropy" if softmax_ends else "binary_crossentropy"
+            ends = Sigmoid() if single or self._labels.multilabel else Softmax()
+            model.add(ends)
+        several = isinstance(ends, Softmax)
+        return "sparse_categorical_crossentropy" if several else "binary_crossentropy"
 
-    def _encode(self, y: Any, model: Any) -> Array:
-        codes = self._labels.encode(y)
+    def _encode(self, y: Any, dtype: Any) -> Array:
+        codes, model = self._labels.encode(y), self.models_[0]
         if codes.ndim == 2 or isinstance(model.loss.unjoined, SparseCategoricalCrossentropy):
             return codes
         n_outputs = model.output_shape[-1]
         return codes[:, np.newaxis] if n_outputs == 1 else one_hot(codes, len(self.classes_))
 
-    def _outputs(self, X: Any) -> list[Array]:
-        """The probabilities that each network gives."""
-        outputs = super()._outputs(X)
-        for k, (model, Z) in enumerate(zip(self.models_, outputs, strict=True)):
-            loss, alone = model.loss.unjoined, self._labels.multilabel or Z.shape[1] == 1
-            if getattr(loss, "from_logits", False):
-                outputs[k] = sigmoid(Z) if alone else softmax(Z)[0]
-            elif (
-                alone
-                and loss.decision_threshold == 0
-                and not isinstance(ending(model.layers), Sigmoid)
-            ):  # a hinge: scores from −1 to 1, of which those above 0 say yes
-                outputs[k] = (np.clip(Z, -1, 1) + 1) / 2
-        return outputs
+    def _ends(self, model: Any) -> list[Layer]:
+        loss, alone = model.loss.unjoined, self._labels.multilabel or model.output_shape == (1,)
+        if getattr(loss, "from_logits", False):
+            return [Sigmoid() if alone else Softmax()]
+        if alone and loss.decision_threshold == 0 and not isinstance(ending(model.layers), Sigmoid):
+            # a hinge: scores from −1 to 1, of which those above 0 say yes
+            return [HardTanh(), Rescaling(0.5, 0.5)]
+        return []
 
     def predict_proba(self, X: Any) -> Array:
         """The probability of each class, shape ``(N, n_classes)``, in the order of ``classes_``.

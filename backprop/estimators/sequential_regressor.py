@@ -9,7 +9,7 @@ import numpy as np
 
 from backprop.callbacks import Callback
 from backprop.core.types import Array
-from backprop.estimators.base import Regresses
+from backprop.estimators.tasks import Regresses
 from backprop.estimators.wrapping import Build, Wrapped, keep_with_settings
 from backprop.losses import Loss
 from backprop.optimizers import Optimizer
@@ -75,5 +75,5 @@ class SequentialRegressor(Regresses, Wrapped):
     def _complete(self, model: Any) -> str:
         return "mse"
 
-    def _encode(self, y: Any, model: Any) -> Array:
+    def _encode(self, y: Any, dtype: Any) -> Array:
         return np.asarray(y)  # fit looks at what the dtype of the network makes of them

@@ -4,33 +4,26 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
 
-from backprop.callbacks import Callback
 from backprop.core import console
 from backprop.core.checks import check_flag, check_integer
 from backprop.core.lookup import is_function
 from backprop.core.settings import from_package
 from backprop.core.signatures import check_call_by_name
 from backprop.core.types import Array
+from backprop.core.walk import is_still
 from backprop.estimators.arguments import keep
 from backprop.estimators.base import Estimator, check_members
 from backprop.estimators.given import check_weight, of_mean_1
-from backprop.estimators.samples import (
-    Samples,
-    as_rows,
-    reading_validation_data,
-    unchanged_by_errors,
-    validation_parts,
-)
+from backprop.estimators.samples import Samples, unchanged_by_errors
 from backprop.estimators.scikit import check_random_state
 from backprop.experiments import fit_many
 from backprop.losses import Loss
 from backprop.optimizers import Optimizer
-from backprop.training.evaluation import is_still
 
 Build = Callable[..., Any]
 
@@ -47,13 +40,6 @@ class Wrapped(Estimator):
     batch_size: int
     optimizer: str | Optimizer
     loss: str | Loss | None
-    metrics: Iterable[Any] | None
-    callbacks: Sequence[Callback] | None
-    shuffle: bool
-    verbose: int
-    warm_start: bool
-    random_state: Any
-    n_members: int
     n_iter_: int
     _compiles: bool
     _built_by: dict[str, Any]
@@ -69,17 +55,13 @@ class Wrapped(Estimator):
         """Ends a network that is not compiled as the task needs it; returns the loss for it."""
         raise NotImplementedError(f"{type(self).__name__} must define _complete(model).")
 
-    def _encode(self, y: Any, model: Any) -> Array:
-        """Targets as the loss of the network takes them."""
-        raise NotImplementedError(f"{type(self).__name__} must define _encode(y, model).")
-
     # --------------------------------------------------------------------------------- the settings
 
     def _settings(self) -> dict[str, Any]:
         """The arguments of ``build`` after the first two: those given, and defaults of others."""
         taken = {p.name for p in parameters_of(self.build)}
         own = {*self._of_package(), *(n for n in self._get_param_names() if n not in taken)}
-        given = {n: v for n, v in vars(self).items() if n[0] != "_" and n[-1] != "_"}
+        given = {n: v for n, v in vars(self).items() if n in taken or "_" not in (n[0], n[-1])}
         return {n: v for n, v in (defaults_of(self.build) | given).items() if n not in own}
 
     def _of_package(self) -> list[str]:
@@ -97,19 +79,19 @@ class Wrapped(Estimator):
 
     def set_params(self, **params: Any) -> Self:
         """Changes arguments of the estimator or of ``build``."""
-        if any(p.kind is p.VAR_KEYWORD for p in parameters_of(self.build)):  # it takes any name
-            for name in params.keys() - self.get_params():
-                if "__" not in name:
-                    setattr(self, name, params[name])
+        self.build = params.get("build", self.build)  # which the other names are of
+        takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters_of(self.build))
         known = self.get_params()
-        for name in params:
-            if name.partition("__")[0] not in known:
+        for name, value in params.items():
+            own, nested, _ = name.partition("__")
+            if takes_any and not nested:
+                setattr(self, name, value)
+            elif own not in known:
                 raise ValueError(
                     f"Invalid parameter {name!r} for estimator {self}. Valid parameters are: "
                     f"{sorted(known)!r}."
                 )
-            own, nested, _ = name.partition("__")
-            if nested and not hasattr(known[own], "set_params"):
+            elif nested and not hasattr(known[own], "set_params"):
                 raise ValueError(
                     f"{name!r} cannot be set: arguments of build go by their own names, units=16, "
                     f"and other objects are set as a whole, optimizer=Adam(0.01)."
@@ -142,24 +124,14 @@ class Wrapped(Estimator):
                 f"Sequential, but it is {self.build!r}."
             )
         anew = not (check_flag(self.warm_start, "warm_start") and hasattr(self, "models_"))
-        X, y = self._checked(X, y, anew)
+        X, y = self._read(X, y, anew)
         n_outputs = self._learn_targets(y)
+        weight = of_mean_1(self._weigh(y, check_weight(sample_weight, X)))
         self.models_ = self._build(X.shape[1], n_outputs) if anew else self._kept()
         for model in self.models_:
             model.feature_names = self._columns()
-        first = self.models_[0]
-        weight = None if sample_weight is None else check_weight(sample_weight, X)
-        weight = of_mean_1(self._weigh(y, weight))
-        samples = Samples(as_rows(X), self._encode(y, first), weight)
-        held_out = samples
-        if validation_data is not None:
-            held_X, held_y, held_weight = validation_parts(validation_data)
-            with reading_validation_data():
-                held_X, held_y = self._checked(held_X, held_y, reset=False)
-                if held_weight is not None:
-                    held_weight = of_mean_1(check_weight(held_weight, held_X))
-                held_out = Samples(as_rows(held_X), self._encode(held_y, first), held_weight)
-            validation_data = held_out
+        samples = Samples(X, self._encode(y, X.dtype), weight)
+        held_out = self._held_out(validation_data)
         before = [model.history for model in self.models_]
         try:
             fit_many(
@@ -172,7 +144,7 @@ class Wrapped(Estimator):
                 verbose=self.verbose,
                 callbacks=self.callbacks,
                 shuffle=self.shuffle,
-                validation_data=validation_data,
+                validation_data=held_out,
             )
         except KeyboardInterrupt:
             pairs = zip(before, self.models_, strict=True)
@@ -182,7 +154,7 @@ class Wrapped(Estimator):
         histories = [model.history for model in self.models_]
         self.history_ = histories[0]
         self.n_iter_ = max(len(history.epoch) for history in histories)
-        self._finish(held_out)
+        self._finish(samples if held_out is None else held_out)
 
     def _build(self, n_features: int, n_outputs: int) -> list[Any]:
         """New networks, compiled."""
@@ -224,8 +196,8 @@ class Wrapped(Estimator):
         optimizer = copy.deepcopy(self.optimizer)
         if isinstance(optimizer, Optimizer):
             optimizer.reset()
-        metrics = self.metrics if self.n_members == 1 else copy.deepcopy(self.metrics)
-        model.compile(optimizer, copy.deepcopy(self.loss) or usual, metrics)
+        loss, metrics = copy.deepcopy((self.loss, self.metrics))
+        model.compile(optimizer, loss or usual, metrics)
 
     def _made_by(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """What new networks are built by, and what they are compiled by."""

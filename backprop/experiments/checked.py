@@ -1,6 +1,6 @@
 """The arguments of ``fit_many``, every mistake found before the first model is trained."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -48,20 +48,22 @@ def checked_models(models: Any) -> list[Any]:
 
 
 def checked_shared(arguments: Mapping[str, Any], n_models: int) -> dict[str, Any]:
-    """What every model's ``fit`` is given, the callbacks as a list.
+    """What every model's ``fit`` is given, callbacks as a list.
 
     Raises:
         TypeError: The callbacks are no list.
         ValueError: Something can serve the training of one model alone, and there are several.
     """
-    callbacks = checked_callbacks(arguments.get("callbacks"), n_models)
+    found = dict(arguments)
+    if "callbacks" in found:
+        found["callbacks"] = checked_callbacks(found["callbacks"], n_models)
     once = isinstance(arguments.get("validation_data"), Iterator)
     if once and n_models > 1 and arguments.get("validation_steps") is None:
         raise ValueError(
             "validation_data is a generator, which would be used up by the first model: give "
             "validation_steps too, or a function that returns a new generator."
         )
-    return {**arguments, "callbacks": callbacks}
+    return found
 
 
 def checked_callbacks(callbacks: Any, n_models: int) -> list[Callback]:
@@ -148,7 +150,7 @@ def checked_rows(rows: Any, name: str, n_models: int, n: int) -> list[Array | No
 
 
 @contextmanager
-def columns_of(models: Sequence[Any], x: Any, name: str = "x") -> Iterator[None]:
+def columns_of(models: Sequence[Any], x: Any) -> Iterator[None]:
     """Has the models know the columns of a frame, as those of validation data must be the same.
 
     Where the call fails they know what they knew before.
@@ -157,7 +159,7 @@ def columns_of(models: Sequence[Any], x: Any, name: str = "x") -> Iterator[None]
         ValueError: A model was trained on other columns.
     """
     before = [model.feature_names for model in models]
-    labels = [check_labels(x, known, name) for known in before]
+    labels = [check_labels(x, known) for known in before]
     try:
         for model, known in zip(models, labels, strict=True):
             model.feature_names = known
@@ -192,6 +194,23 @@ def of_all(
             if array is not None:
                 check_finite(array[used], f"{name} holds", dtype, used)
         raise
+
+
+def built(build: Callable[..., Any], settings: Iterable[Mapping[str, Any]]) -> list[Any]:
+    """A new model for each of the settings.
+
+    Raises:
+        TypeError: ``build`` returns something else.
+        ValueError: It returns the same model twice, or a metric of one is a list of numbers.
+    """
+    models = [build(**each) for each in settings]
+    for model in models:
+        if isinstance(model, type) or not hasattr(model, "compiled"):
+            raise TypeError(f"build returned {model!r:.60}: let it return the model.")
+    if len({id(model) for model in models}) < len(models):
+        raise ValueError("build returned the same model twice: let it make a new one.")
+    refuse_lists(models)
+    return models
 
 
 def refuse_lists(models: Sequence[Any]) -> None:

@@ -13,7 +13,7 @@ from backprop.core.frozen import of_result
 from backprop.core.signatures import check_function
 from backprop.core.types import Array, is_sparse
 from backprop.data.inputs import as_csr
-from backprop.experiments.checked import columns_of, refuse_lists
+from backprop.experiments.checked import built, refuse_lists
 from backprop.experiments.many import fit_many
 from backprop.training.history import History
 
@@ -108,34 +108,48 @@ def cross_validate(
         ((5,), True)
     """
     check_function(build, "", "build")
-    folds = check_integer(folds, "folds", 2)
-    seed = check_integer(seed, "seed", 0)
-    given, X = X, as_csr(X, "X") if is_sparse(X) else to_array(X, "X")
-    y = to_array(y, "y")
+    x, targets, held_out, rest = folded(X, y, folds, seed)
+    models = built(build, [{}] * len(rest))
+    histories = fit_many(
+        models,
+        X,
+        targets,
+        rows=rest,
+        validation_rows=held_out,
+        verbose=verbose,
+        executor=executor,
+        **fit_arguments,
+    )
+    return CrossValidation(histories, models, held_out, scores_of(models, x, targets, held_out))
+
+
+def folded(X: Any, y: Any, folds: int, seed: int) -> tuple[Any, Array, list[Array], list[Array]]:
+    """Inputs and targets as arrays, the rows that each fold holds out, and those that it does not.
+
+    Raises:
+        ValueError: There are fewer samples than folds, or not as many targets.
+    """
+    folds, seed = check_integer(folds, "folds", 2), check_integer(seed, "seed", 0)
+    X, y = as_csr(X, "X") if is_sparse(X) else to_array(X, "X"), to_array(y, "y")
     if X.ndim == 0 or y.ndim == 0 or len(y) != X.shape[0] or len(y) < folds:
         raise ValueError(
             f"X has the shape {X.shape} and y {y.shape}: pass one target for each sample, and at "
             f"least as many samples as folds ({folds})."
         )
-    models = [build() for _ in range(folds)]
-    for model in models:
-        if isinstance(model, type) or not hasattr(model, "compiled"):
-            raise TypeError(f"build returned {model!r:.60}: let it return the model.")
-    if len({id(model) for model in models}) < folds:
-        raise ValueError("build returned the same model twice: let it make a new one.")
-    refuse_lists(models)
-    rows = cut(y, folds, seed)
-    rest = [np.concatenate(rows[:k] + rows[k + 1 :]) for k in range(folds)]
-    arguments = {"verbose": verbose, "executor": executor, **fit_arguments}
-    with columns_of(models, given, "X"):
-        histories = fit_many(models, X, y, rows=rest, validation_rows=rows, **arguments)
+    held_out = cut(y, folds, seed)
+    rest = [np.concatenate(held_out[:k] + held_out[k + 1 :]) for k in range(folds)]
+    return X, y, held_out, rest
+
+
+def scores_of(models: list[Any], X: Any, y: Array, held_out: list[Array]) -> dict[str, Array]:
+    """Each number that ``evaluate`` gives of all models, of every one on its held-out rows."""
     refuse_lists(models)  # once more: of a metric of one's own it shows in training
     logs = [
-        model.evaluate(X[held_out], y[held_out], return_dict=True)
-        for model, held_out in zip(models, rows, strict=True)
+        model.evaluate(X[rows], y[rows], return_dict=True)
+        for model, rows in zip(models, held_out, strict=True)
     ]
-    scores = {name: np.array([each[name] for each in logs]) for name in logs[0]}
-    return CrossValidation(histories, models, rows, scores)
+    shared = [name for name in logs[0] if all(name in each for each in logs)]
+    return {name: np.array([each[name] for each in logs]) for name in shared}
 
 
 def cut(y: Array, folds: int, seed: int) -> list[Array]:

@@ -167,9 +167,8 @@ def arguments(
     x: Any, y: Array, weight: Array | None, mine: Array | None, kept: Array | None, shared: Any
 ) -> dict[str, Any]:
     """What the fit of a model is given."""
-    found: dict[str, Any] = {"x": x, "y": y, "sample_weight": weight}
-    if mine is not None:
-        found = {name: None if all_ is None else all_[mine] for name, all_ in found.items()}
+    given = {"x": x, "y": y} | ({} if weight is None else {"sample_weight": weight})
+    found = {name: array if mine is None else array[mine] for name, array in given.items()}
     if kept is not None and not shared.get("validation_split"):
         found["validation_data"] = x[kept], y[kept]
     found.update(shared)
@@ -197,15 +196,17 @@ def fit_group(
         told = dict.fromkeys((str(each.message), each.category) for each in said)
         found = fit_together(models, x, y, weight, trained, sources, told, **shared)
     if found is None:
-        found = [model.fit(**each) for model, each in zip(models, given, strict=True)]
+        each_fit = zip(models, given, strict=True)  # an own fit may call its arguments X and y
+        found = [model.fit(each.pop("x"), each.pop("y"), **each) for model, each in each_fit]
     return found
 
 
 def fit_apart(models: Sequence[Any], *rest: Any) -> list[tuple[History, dict[str, Any]]]:
     """``fit_group`` in another process or thread; the Histories and what training has changed."""
     *data, shared = rest
-    models, told = copy.deepcopy((models, shared["callbacks"]))  # of which threads share parts
-    histories = fit_group(models, *[*data, {**shared, "callbacks": told}])
+    told = {name: value for name, value in shared.items() if name == "callbacks"}
+    models, told = copy.deepcopy((models, told))  # of which threads share parts
+    histories = fit_group(models, *[*data, {**shared, **told}])
     for history in histories:
         history.model = None  # which need not travel
     return [(h, snapshot.take(model)) for h, model in zip(histories, models, strict=True)]
@@ -276,7 +277,7 @@ def fit_together(
 
 def can_be_shared(arguments: dict[str, Any]) -> bool:
     """Whether models can be trained together with these arguments of ``fit``."""
-    return arguments.keys() <= UNDERSTOOD and not arguments["callbacks"]
+    return arguments.keys() <= UNDERSTOOD and not arguments.get("callbacks")
 
 
 def plain_training(model: Model) -> bool:

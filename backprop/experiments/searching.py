@@ -17,8 +17,8 @@ from backprop.core.frozen import of_result
 from backprop.core.lookup import is_function
 from backprop.core.signatures import check_call_by_name, check_function
 from backprop.core.types import Array
-from backprop.experiments.checked import checked_models, checked_samples, columns_of, refuse_lists
-from backprop.experiments.cross_validation import cut, mean_and_spread
+from backprop.experiments.checked import built
+from backprop.experiments.cross_validation import folded, mean_and_spread, scores_of
 from backprop.experiments.many import fit_many
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ class Search:
 
     Attributes:
         settings: The settings that were tried.
-        scores: For each number that ``evaluate`` gives the values, shape ``(settings, folds)``.
+        scores: For each number that ``evaluate`` gives of all models its values, shape
+            ``(settings, folds)``.
         by: The number that they are ordered by.
 
     Example:
@@ -127,7 +128,8 @@ def search(
         seed: Determines the folds, and the settings that are drawn.
         verbose: As for ``fit``.
         executor: Shares the fits out to other processes (see ``fit_many``).
-        **fit_arguments: What else ``fit`` is to be given, such as ``epochs=20``.
+        **fit_arguments: What else ``fit`` is to be given, such as ``epochs=20``. Callbacks see the
+            numbers of the held-out fold as ``val_…``.
 
     Returns:
         Settings and scores, the best first.
@@ -147,38 +149,39 @@ def search(
         {'units': 8}
     """
     check_call_by_name(build, checked(settings), "build")
-    folds, seed = check_integer(folds, "folds", 2), check_integer(seed, "seed", 0)
+    x, targets, held_out, rest = folded(X, y, folds, seed)
     tried = combinations(settings) if number is None else drawn(settings, number, seed)
-    x, targets, _ = checked_samples(X, y, None)
-    if len(targets) < folds:
-        raise ValueError(f"{len(targets)} samples cannot be cut into {folds} folds.")
-    held_out = cut(targets, folds, seed)
-    rest = [np.concatenate(held_out[:k] + held_out[k + 1 :]) for k in range(folds)]
-    models = checked_models([build(**setting) for setting in tried for _ in range(folds)])
-    refuse_lists(models)
-    name, sign = order(models[0], by)
-    arguments = {"verbose": verbose, "executor": executor, **fit_arguments}
-    with columns_of(models, X, "X"):
-        fit_many(models, x, targets, rows=rest * len(tried), **arguments)
-    refuse_lists(models)  # once more: of a metric of one's own it shows in training
-    logs = [
-        model.evaluate(x[rows], targets[rows], return_dict=True)
-        for model, rows in zip(models, held_out * len(tried), strict=True)
-    ]
-    scores = {key: np.array([each[key] for each in logs]).reshape(-1, folds) for key in logs[0]}
+    models = built(build, [setting for setting in tried for _ in rest])
+    name, sign = order(models, by)
+    each_rest, each_held_out = rest * len(tried), held_out * len(tried)
+    fit_many(
+        models,
+        X,
+        targets,
+        rows=each_rest,
+        validation_rows=each_held_out if fit_arguments.get("callbacks") else None,
+        verbose=verbose,
+        executor=executor,
+        **fit_arguments,
+    )
+    found = scores_of(models, x, targets, each_held_out)
+    scores = {key: values.reshape(-1, len(rest)) for key, values in found.items()}
     means = sign * mean_and_spread(scores[name])[0]
     best_first = np.argsort(means, kind="stable")  # nan comes last
     ordered = {key: values[best_first] for key, values in scores.items()}
     return Search([tried[k] for k in best_first], ordered, name)
 
 
-def order(model: Any, by: str | None) -> tuple[str, float]:
+def order(models: Sequence[Any], by: str | None) -> tuple[str, float]:
     """The number that settings are ordered by, and 1 if smaller is better, −1 if larger is.
 
     Raises:
-        ValueError: The model has no number of that name, or does not say which way it is better.
+        ValueError: Not all models have a number of that name, or it does not say which way it is
+            better.
     """
-    known = {"loss": "smaller"} | {metric.name: metric.better for metric in model.metrics}
+    shared = set.intersection(*({metric.name for metric in each.metrics} for each in models))
+    metrics = [metric for metric in models[0].metrics if metric.name in shared]
+    known = {"loss": "smaller"} | {metric.name: metric.better for metric in metrics}
     name = by or [*known][min(1, len(known) - 1)]
     if known.get(name) is None:
         numbers = ", ".join(repr(each) for each, better in known.items() if better)

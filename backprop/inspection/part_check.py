@@ -20,9 +20,9 @@ from backprop.inspection.real_branches import branching_as_real
 from backprop.inspection.trials import inputs_for, suitable
 from backprop.inspection.unregistered import unregistered
 from backprop.layers import Layer
-from backprop.layers.block import activity_penalty, check_own_methods, shape_through
+from backprop.layers.block import activity_penalty, shape_through
 from backprop.layers.held import look_at_held
-from backprop.layers.returned import check_outputs
+from backprop.layers.returned import check_outputs, check_own_methods
 from backprop.losses import Loss
 
 

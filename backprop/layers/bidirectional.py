@@ -12,7 +12,7 @@ from backprop.core.errors import ShapeError
 from backprop.core.own_functions import interval_of
 from backprop.core.types import Array, Shape, as_array
 from backprop.layers.base import Layer
-from backprop.layers.block import Block, backward_of
+from backprop.layers.block import Block, backward_of, forward_through
 
 MODES = ("concat", "sum", "ave", "mul")
 
@@ -34,7 +34,8 @@ class Bidirectional(Block):
         layer: The recurrent layer that reads from the first step on.
         merge_mode: How F and B are joined: one of the words above.
         backward_layer: The one that reads from the last step on, ``go_backwards=True``; a copy of
-            ``layer`` with weights of its own unless given.
+            ``layer`` with weights of its own unless given. What is changed in ``layer`` later does
+            not reach the copy; another ``layer`` that is assigned is copied anew.
         name: The layer's name.
 
     Attributes:
@@ -132,8 +133,7 @@ class Bidirectional(Block):
     def forward(self, X: Array, training: bool = False, mask: Array | None = None) -> Array:
         """F and B, joined."""
         X = as_array(X, self.dtype)
-        given = {} if mask is None else {"mask": mask}
-        F, B = (layer.forward(X, training, **given) for layer in self._ways())
+        F, B = (forward_through([layer], X, training, mask) for layer in self.children)
         B = self.turned(B)
         shape = (len(X), *self.output_shape(X.shape[1:]))
         Y = self.buffer("Y", shape, self.dtype) if training else np.empty(shape, self.dtype)

@@ -11,30 +11,20 @@ from backprop.core import console
 from backprop.core.errors import ShapeError
 from backprop.core.frozen import FixedList
 from backprop.core.lookup import default_name, in_place_of_a_layer
-from backprop.core.own_functions import check_functions
-from backprop.core.signatures import check_methods
 from backprop.core.types import Array, Shape, computed
 from backprop.layers.base import Activation, Layer
 from backprop.layers.returned import (
     backward_looked_at,
     check_input_delta,
+    check_needs_no_mask,
     check_outputs,
+    check_own_methods,
     check_shape_of_outputs,
     check_size,
     check_unchanged,
     copy_at_first,
     inferred_by_own,
 )
-
-METHODS = {
-    "forward": "X, training=False",
-    "backward": "delta",
-    "output_shape": "input_shape",
-    "make_parameters": "input_shape",
-    "build": "input_shape, rng=None, dtype='float32'",
-}
-"""What a model calls of a layer, and how."""
-
 
 ADVICE = "a model gets more layers by add(…), a block is made of all of its layers"
 """What to do in the place of changing the layers of what is made of layers."""
@@ -46,6 +36,10 @@ class Block(Layer):
     A subclass calls ``adopt`` for every layer that it is given, and in ``make_parameters`` calls
     ``build_child`` for each with the shape that it will get. The parameters of a block are those
     of its children, by their ways: ``residual_1.dense_2.W``.
+
+    Its ``forward`` may call a child's own. ``forward_through([child], X, training, mask)`` of
+    ``layers.block`` also gives the mask to those that take one, checks layers of one's own, and
+    counts their penalties in ``evaluate``; ``backward_of(child, delta)`` is the way back.
 
     Attributes:
         children: The layers that it holds, in the order of their weights.
@@ -146,17 +140,6 @@ class Block(Layer):
         return check_size(layer, layer.output_shape(input_shape))
 
 
-def check_own_methods(layer: Layer) -> None:
-    """Checks how the methods of a layer of the user's own take their arguments.
-
-    Raises:
-        TypeError: A method takes others, or the constructor of ``Layer`` has not been called.
-    """
-    check_methods(layer, METHODS, "parameters", Layer)
-    if not layer.of_package and type(layer).forward is Activation.forward:
-        check_functions(layer)
-
-
 def warn_of_one_alone(layers: Iterable[Layer], block: Layer) -> None:
     """Warns of a softmax of one number within layers that are built; ``fit`` looks at the others.
 
@@ -204,8 +187,12 @@ def outputs_through(
             check_unchanged(layer, before, X, call)
         if type(Y) is not np.ndarray or Y.dtype.kind != "f" or Y.shape[:1] != X.shape[:1]:
             check_outputs(layer, X, Y)
+            Y = Y.astype(layer.dtype) if layer.runs_own_code else Y
         if not layer.of_package:
             check_shape_of_outputs(layer, X, Y)
+            if mask is not None and not masked:
+                check_needs_no_mask(layer)
+            Y = Y.astype(layer.dtype, copy=False)  # NumPy may have made float64 or bool of it
             if training:
                 vars(layer)["_received"] = X.shape
             else:
@@ -273,8 +260,9 @@ def backward_of(layer: Layer, delta: Array, needed: bool = True) -> Array | None
     before = copy_at_first(layer, delta, "backward")
     passed = layer.backward(delta) if before is None else backward_looked_at(layer, delta, before)
     if passed is None and layer.needs_input_gradient and needed:
+        advice = "it must be the first that learns" if layer.of_package else "return it"
         raise TypeError(
-            f"{layer}.backward returned None, but the layers before it need ∂E/∂X: return it."
+            f"{layer}.backward returned None, but the layers before it need ∂E/∂X: {advice}."
         )
     if passed is not None and not layer.of_package and layer.needs_input_gradient:
         check_input_delta(layer, passed)

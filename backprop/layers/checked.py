@@ -112,6 +112,8 @@ class CheckedLayer(Settings):
         self._looked_at: set[str] = set()  # the calls of own code that left their input as it was
         self.buffers = Buffers()
 
+    __init__.__qualname__ = "Layer.__init__"  # as Python's errors call it
+
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if cls.is_activation and not cls.of_package:

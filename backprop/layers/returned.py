@@ -1,4 +1,4 @@
-"""What layers of the user's own return, leave as it was, and add to the loss."""
+"""What layers of the user's own take, return, leave as it was, and add to the loss."""
 
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,15 +12,53 @@ import numpy as np
 from backprop.core.arrays import is_masked
 from backprop.core.checks import is_row
 from backprop.core.errors import ShapeError, check_room
+from backprop.core.own_functions import check_functions
 from backprop.core.parameters import Parameter
+from backprop.core.signatures import check_methods, signature_of
 from backprop.core.types import Array, Shape
-from backprop.layers.base import Layer
+from backprop.layers.base import Activation, Layer
+
+METHODS = {
+    "forward": "X, training=False",
+    "backward": "delta",
+    "output_shape": "input_shape",
+    "make_parameters": "input_shape",
+    "build": "input_shape, rng=None, dtype='float32'",
+}
+"""What a model calls of a layer, and how."""
 
 inferred: ContextVar[list[float] | None] = ContextVar("inferred", default=None)
 """The penalties of inference, where somebody collects them."""
 
 _inputs: dict[int, "weakref.ref[Array]"] = {}
 """By the ids of layers whose ``backward`` is to be looked at: the inputs of their ``forward``."""
+
+
+def check_own_methods(layer: Layer) -> None:
+    """Checks how the methods of a layer of the user's own take their arguments.
+
+    Raises:
+        TypeError: A method takes others, or the constructor of ``Layer`` has not been called.
+    """
+    if layer.of_package:
+        return
+    check_methods(layer, METHODS, "parameters", keeps=True)
+    if type(layer).forward is Activation.forward:
+        check_functions(layer)
+
+
+def check_needs_no_mask(layer: Layer) -> None:
+    """Checks that a layer of the user's own that is given no mask does not expect one.
+
+    Raises:
+        TypeError: Its ``forward`` has an argument for it.
+    """
+    signature = signature_of(layer.forward)
+    if signature is not None and "mask" in signature.parameters:
+        raise TypeError(
+            f"{layer}.forward has an argument mask, but is not given that of the padded steps: "
+            f"write takes_mask = True in the class {type(layer).__name__}."
+        )
 
 
 def check_outputs(layer: Layer, X: Array, Y: Any) -> None:
@@ -192,7 +230,7 @@ def inferred_by_own(layer: Layer, X: Array, Y: Array, masked: Mapping[str, Array
     if layer.penalizes:
         collect_own(layer, X, masked)
     kept = [each for each in vars(layer).values() if isinstance(each, np.ndarray)]
-    others = (X, *kept, *layer.buffers.arrays())
+    others = (X, *kept, *layer.buffers.arrays(), *(p.value for p in layer.parameters))
     return Y.copy() if any(np.may_share_memory(Y, each) for each in others) else Y
 
 

@@ -34,7 +34,7 @@ class CheckedLoss(Settings):
     domain: Interval | None = None
     """What predictions must lie between; None if they may be any numbers."""
 
-    ending = ""
+    ending = "a layer that makes such numbers"
     """The layers that make such predictions, for error messages."""
 
     outputs: Outputs | None = None
@@ -64,11 +64,7 @@ class CheckedLoss(Settings):
 
     def apart(self) -> Self:
         """The same loss with memory of its own: what it computes changes nothing in this one."""
-        if not self.of_package:
-            return copy.deepcopy(self)
-        twin = copy.copy(self)
-        twin.buffers = Buffers()
-        return twin
+        return copy.copy(self) if self.of_package else copy.deepcopy(self)
 
     def checked(
         self, prediction: Array, target: Array, sample_weight: Array | None

@@ -88,5 +88,5 @@ def get(loss: str | Loss) -> Loss:
     """
     own = "values(prediction, target) and, below it, gradient(prediction, target)"
     found = resolve(loss, Loss, _BY_NAME, "loss", own, _KERAS)
-    check_methods(found, METHODS, "buffers", Loss)
+    check_methods(found, METHODS, "buffers", keeps=True)
     return found

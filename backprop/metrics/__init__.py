@@ -4,7 +4,8 @@
 all batches since ``reset()``, nan if there were none. Shapes: predictions ``(N, K)``; targets
 ``(N, K)``, or class indices ``(N,)``; weights ``(N,)``. Sequences and images have axes between.
 Logarithms are natural: cross-entropies and likelihoods are in nats. ``update`` raises
-``ShapeError``, a ``ValueError``, if predictions and targets do not fit.
+``ShapeError``, a ``ValueError``, if predictions and targets do not fit. The ``name`` of a metric is
+its key in logs and History.
 """
 
 from backprop.metrics.accuracy import (

@@ -10,6 +10,16 @@ from backprop.metrics.base import MeanMetric, Metric, as_arrays
 from backprop.metrics.decisions import check_answers, check_order
 
 
+def check_rows(metric: Metric, output_shape: Shape, target: Array) -> None:
+    """Checks that targets in rows name one class each.
+
+    Raises:
+        ValueError: One does not.
+    """
+    if output_shape[-1] > 1 and target.shape[1:] == output_shape:
+        metric.largest(target)
+
+
 class GuessMetric(MeanMetric):
     """An accuracy that can be given the guesses, if a matched head has found them already."""
 
@@ -114,15 +124,14 @@ class BinaryAccuracy(MeanMetric):
 class CategoricalAccuracy(GuessMetric):
     """The share of samples whose largest output is that of their class, of two or more.
 
-    Args:
-        name: Its key in logs and History.
-
     Example:
         >>> metric = bp.metrics.CategoricalAccuracy()
         >>> metric.update(np.array([[0.1, 0.9], [0.8, 0.2]]), np.array([[0, 1], [0, 1]]))
         >>> metric.result()
         0.5
     """
+
+    check_targets = check_rows
 
     def __init__(self, name: str = "categorical_accuracy") -> None:
         super().__init__(name)
@@ -131,10 +140,6 @@ class CategoricalAccuracy(GuessMetric):
         """Whether each prediction is right, for one-hot rows or class indices."""
         hits: Array = prediction.argmax(-1) == self.class_indices(prediction, target)
         return hits
-
-    def check_targets(self, output_shape: Shape, target: Array) -> None:
-        """Looks for rows that are not those of one class."""
-        check_rows(self, output_shape, target)
 
 
 class SparseCategoricalAccuracy(CategoricalAccuracy):
@@ -172,6 +177,7 @@ class TopKCategoricalAccuracy(MeanMetric):
     """
 
     better = "larger"
+    check_targets = check_rows
     not_taken = {"top_k": "the name is k"}
 
     def __init__(self, k: int = 5, name: str = "top_k_categorical_accuracy") -> None:
@@ -191,10 +197,6 @@ class TopKCategoricalAccuracy(MeanMetric):
         not_larger = prediction <= np.take_along_axis(prediction, c, axis=-1)
         return np.asarray(np.count_nonzero(not_larger, axis=-1) > n_classes - self.k)
 
-    def check_targets(self, output_shape: Shape, target: Array) -> None:
-        """Looks for rows that are not those of one class."""
-        check_rows(self, output_shape, target)
-
 
 class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
     """``TopKCategoricalAccuracy`` by the name that Keras gives it for class indices.
@@ -208,13 +210,3 @@ class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
 
     def __init__(self, k: int = 5, name: str = "sparse_top_k_categorical_accuracy") -> None:
         super().__init__(k, name)
-
-
-def check_rows(metric: Metric, output_shape: Shape, target: Array) -> None:
-    """Checks that targets in rows name one class each.
-
-    Raises:
-        ValueError: One does not.
-    """
-    if output_shape[-1] > 1 and target.shape[1:] == output_shape:
-        metric.largest(target)

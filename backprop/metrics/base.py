@@ -4,9 +4,10 @@ Losses and metrics of this package take ``(prediction, target)``; functions that
 ``(y_true, y_pred)``, as in Keras.
 """
 
+import copy
 import warnings
 from contextlib import suppress
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from backprop.core.errors import ShapeError
 from backprop.core.ranges import check_one_class, check_weights
 from backprop.core.settings import Checked, Settings
 from backprop.core.types import Array, Outputs, Shape
+from backprop.core.walk import from_here
 from backprop.metrics.returned import check_free_name, check_result, check_values, copied
 from backprop.metrics.verbs import KnowsVerbs
 
@@ -99,6 +101,12 @@ class Metric(KnowsVerbs, Settings):
         """The number over all samples counted so far; nan if there were none."""
         raise NotImplementedError(f"{type(self).__name__} must define result().")
 
+    def apart(self) -> Self:
+        """The same metric with counts of its own, which are none yet; evaluations count in one."""
+        twin = copy.copy(self) if from_here(self) else copied(self, self.name)
+        twin.reset()
+        return twin
+
     def check(self, output_shape: Shape, target: Array, sample_weight: Array | None = None) -> None:
         """Tries ``update`` on a copy of itself, so that misfits show before the first step.
 
@@ -116,8 +124,7 @@ class Metric(KnowsVerbs, Settings):
         form = output_shape, target.shape[1:], self.weighted, parts, self.outputs
         if form == self._tried:
             return
-        trial = copied(self, self.name)
-        trial.reset()
+        trial = self.apart()
         weight = (np.ones((1, *parts)),) if self.weighted else ()
         trial.update(np.full((1, *output_shape), 0.5), target[:1].copy(), *weight)
         if not self.of_package:

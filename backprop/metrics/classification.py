@@ -260,12 +260,7 @@ class Precision(DecisionMetric):
 class Recall(DecisionMetric):
     """hits / true: how much of what should be chosen was; 0 if nothing should.
 
-    Args:
-        thresholds: As for ``Precision``.
-        top_k: As for ``Precision``.
-        class_id: The class whose recall it is.
-        name: Its key in logs and History.
-        average: As for ``Precision``.
+    The arguments are those of ``Precision``.
 
     Example:
         >>> metric = bp.metrics.Recall()

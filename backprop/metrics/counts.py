@@ -48,12 +48,6 @@ class TruePositives(DecisionMetric):
 class TrueNegatives(TruePositives):
     """How many outputs were rightly not chosen (see ``TruePositives``).
 
-    Args:
-        thresholds: Every output above it is chosen; None is ½. Of a list the result is a list,
-            with a number for each.
-        name: Its key in logs and History.
-        class_id: The class whose number it is.
-
     Example:
         >>> metric = bp.metrics.TrueNegatives()
         >>> metric.update(np.array([[0.9], [0.3], [0.2]]), np.array([[1], [0], [0]]))
@@ -76,12 +70,6 @@ class TrueNegatives(TruePositives):
 
 class FalsePositives(TruePositives):
     """How many outputs were chosen wrongly (see ``TruePositives``).
-
-    Args:
-        thresholds: Every output above it is chosen; None is ½. Of a list the result is a list,
-            with a number for each.
-        name: Its key in logs and History.
-        class_id: The class whose number it is.
 
     Example:
         >>> metric = bp.metrics.FalsePositives()
@@ -107,12 +95,6 @@ class FalsePositives(TruePositives):
 
 class FalseNegatives(TruePositives):
     """How many outputs were wrongly not chosen (see ``TruePositives``).
-
-    Args:
-        thresholds: Every output above it is chosen; None is ½. Of a list the result is a list,
-            with a number for each.
-        name: Its key in logs and History.
-        class_id: The class whose number it is.
 
     Example:
         >>> metric = bp.metrics.FalseNegatives(thresholds=0.95)

@@ -91,8 +91,7 @@ def are_two_classes(metric: Metric, n_outputs: int, one_true: bool) -> bool:
         n_outputs: K.
         one_true: Whether exactly one is true in every sample.
     """
-    known = None if metric.outputs is None else metric.outputs != "answers"
-    return n_outputs == 2 and (one_true if known is None else known)
+    return n_outputs == 2 and (one_true if metric.outputs is None else metric.outputs != "answers")
 
 
 def check_class_id(metric: Metric, class_id: int | None, n_classes: int) -> None:

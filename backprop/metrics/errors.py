@@ -13,9 +13,6 @@ EPSILON = 1e-7
 class MeanAbsolutePercentageError(MeanMetric):
     """100 Σ |ŷ − y| / max(|y|, 10⁻⁷) / (N K) over N samples of K outputs.
 
-    Args:
-        name: Its key in logs and History.
-
     Example:
         >>> metric = bp.metrics.MeanAbsolutePercentageError()
         >>> metric.update(np.array([110.0, 8.0]), np.array([100.0, 10.0]))
@@ -36,9 +33,6 @@ class MeanAbsolutePercentageError(MeanMetric):
 
 class MeanSquaredLogarithmicError(MeanMetric):
     """The mean of (log(1 + ŷ) − log(1 + y))², where both count as 10⁻⁷ at least.
-
-    Args:
-        name: Its key in logs and History.
 
     Example:
         >>> metric = bp.metrics.MeanSquaredLogarithmicError()
@@ -62,9 +56,6 @@ class MeanSquaredLogarithmicError(MeanMetric):
 
 class LogCoshError(MeanMetric):
     """The mean of log cosh(ŷ − y) over N samples of K outputs.
-
-    Args:
-        name: Its key in logs and History.
 
     Example:
         >>> metric = bp.metrics.LogCoshError()
@@ -90,9 +81,6 @@ class CosineSimilarity(MeanMetric):
 
     The loss of that name is its negative.
 
-    Args:
-        name: Its key in logs and History.
-
     Example:
         >>> metric = bp.metrics.CosineSimilarity()
         >>> metric.update(np.array([[3.0, 4.0]]), np.array([[1.0, 0.0]]))
@@ -115,9 +103,6 @@ class PearsonCorrelation(MeanMetric):
     """The mean correlation of a sample's K outputs with its targets, as in Keras.
 
     0 where all of them are equal. For the correlation over the samples take ``"r2_score"``.
-
-    Args:
-        name: Its key in logs and History.
 
     Example:
         >>> metric = bp.metrics.PearsonCorrelation()
@@ -145,9 +130,6 @@ class ConcordanceCorrelation(MeanMetric):
     with m the means over the K, s² the variances and s_ŷy the covariance; the result is the mean
     of ρ over the samples, as in Keras. Source: Lin 1989, "A concordance correlation coefficient to
     evaluate reproducibility".
-
-    Args:
-        name: Its key in logs and History.
 
     Example:
         >>> metric = bp.metrics.ConcordanceCorrelation()

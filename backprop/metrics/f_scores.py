@@ -57,14 +57,6 @@ class FBetaScore(DecisionMetric):
 class F1Score(FBetaScore):
     """F₁ = 2 P R / (P + R): precision and recall count alike (see ``FBetaScore``).
 
-    Args:
-        average: ``"micro"``, ``"macro"`` or ``"weighted"`` over the classes; ``"auto"`` is class 1
-            of two classes, and ``"macro"`` otherwise; None gives a list, the score of each class.
-        threshold: Every output above it is chosen; None takes the largest of K classes, and of
-            answers, as after a binary cross-entropy, those above ½.
-        name: Its key in logs and History.
-        class_id: The class whose score it is.
-
     Example:
         >>> metric = bp.metrics.F1Score()
         >>> metric.update(np.array([[0.9], [0.1]]), np.array([[1], [1]]))

@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from types import FunctionType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from backprop.core.arrays import is_masked
 from backprop.core.signatures import check_function
 from backprop.core.types import Array, Shape
 from backprop.metrics.base import MeanMetric, as_arrays
-from backprop.metrics.returned import shown
+from backprop.metrics.returned import copied, shown
 
 
 class FunctionMetric(MeanMetric):
@@ -61,6 +61,12 @@ class FunctionMetric(MeanMetric):
         super().reset()
         # of a function of one number the targets, the predictions, and weights if there are any
         self._kept: list[tuple[Array, Array, Array | None]] = []
+
+    def apart(self) -> Self:
+        """As of every metric; the function may be an object that changes when it is called."""
+        twin = super().apart()
+        vars(twin)["function"] = copied(self.function, self.name)
+        return twin
 
     def update(self, prediction: Array, target: Array, sample_weight: Array | None = None) -> None:
         """Counts a batch, or keeps it for ``result``."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from backprop.core import functional
 from backprop.core.checks import check_flag, check_integer, check_number
-from backprop.core.types import Array, Shape
+from backprop.core.types import Array
 from backprop.metrics.accuracy import check_rows
 from backprop.metrics.base import MeanMetric, as_arrays
 from backprop.metrics.errors import EPSILON, paired, several
@@ -61,10 +61,7 @@ class BinaryCrossentropy(OfProbabilities):
 class CategoricalCrossentropy(OfProbabilities):
     """−log of the probability given to the class that came true, for one-hot rows.
 
-    Args:
-        name: Its key in logs and History.
-        from_logits: Whether predictions are logits; else they are probabilities.
-        label_smoothing: The share of every label that is spread over all classes.
+    The arguments are those of ``BinaryCrossentropy``.
 
     Example:
         >>> metric = bp.metrics.CategoricalCrossentropy()
@@ -106,6 +103,8 @@ class SparseCategoricalCrossentropy(OfProbabilities):
         1.3863
     """
 
+    check_targets = check_rows
+
     def __init__(
         self,
         name: str = "sparse_categorical_crossentropy",
@@ -135,16 +134,9 @@ class SparseCategoricalCrossentropy(OfProbabilities):
         L = log_shares(self, prediction.astype(np.float64), self.from_logits)
         return np.asarray(-np.take_along_axis(L, c, axis=-1)[..., 0])
 
-    def check_targets(self, output_shape: Shape, target: Array) -> None:
-        """Looks for rows that are not those of one class."""
-        check_rows(self, output_shape, target)
-
 
 class KLDivergence(OfProbabilities):
     """Kullback–Leibler divergence of the predicted distribution p from the target's y.
-
-    Args:
-        name: Its key in logs and History.
 
     Example:
         >>> metric = bp.metrics.KLDivergence()
@@ -165,9 +157,6 @@ class KLDivergence(OfProbabilities):
 
 class Poisson(MeanMetric):
     """−log-likelihood of counts y at rates ŷ, without the constant log y!.
-
-    Args:
-        name: Its key in logs and History.
 
     Example:
         >>> metric = bp.metrics.Poisson()
@@ -198,9 +187,6 @@ class Poisson(MeanMetric):
 class Hinge(MeanMetric):
     """The mean of max(1 − t ŷ, 0); targets −1/+1, or 0/1 where 0 stands for t = −1.
 
-    Args:
-        name: Its key in logs and History.
-
     Example:
         >>> metric = bp.metrics.Hinge()
         >>> metric.update(np.array([[0.25], [3.0]]), np.array([[1], [1]]))
@@ -222,9 +208,6 @@ class Hinge(MeanMetric):
 class SquaredHinge(Hinge):
     """The mean of max(1 − t ŷ, 0)²; targets as for ``Hinge``.
 
-    Args:
-        name: Its key in logs and History.
-
     Example:
         >>> metric = bp.metrics.SquaredHinge()
         >>> metric.update(np.array([[-1.0]]), np.array([[1]]))
@@ -242,9 +225,6 @@ class SquaredHinge(Hinge):
 
 class CategoricalHinge(MeanMetric):
     """The mean of max(1 + max_k (1 − y_k) ŷ_k − Σ_k y_k ŷ_k, 0), for one-hot rows.
-
-    Args:
-        name: Its key in logs and History.
 
     Example:
         >>> metric = bp.metrics.CategoricalHinge()

@@ -10,9 +10,6 @@ from backprop.metrics.base import MeanMetric
 class Mean(MeanMetric):
     """Σ w v / Σ w of the numbers v that it is shown, in training the outputs of the model.
 
-    Args:
-        name: Its key in logs and History.
-
     Example:
         >>> metric = bp.metrics.Mean()
         >>> metric.update([1, 3, 5, 7], sample_weight=[1, 1, 0, 0])
@@ -38,9 +35,6 @@ class Mean(MeanMetric):
 
 class Sum(Mean):
     """Σ w v of the numbers v that it is shown (see ``Mean``); 0 if there were none.
-
-    Args:
-        name: Its key in logs and History.
 
     Example:
         >>> metric = bp.metrics.Sum()

@@ -1,7 +1,6 @@
 """Metrics by Keras's strings, and the names under which their numbers are kept."""
 
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import Any
 
 from backprop.core.lookup import is_function, resolve, takes
@@ -15,7 +14,7 @@ from backprop.metrics.accuracy import (
     SparseTopKCategoricalAccuracy,
     TopKCategoricalAccuracy,
 )
-from backprop.metrics.base import MeanMetric, Metric
+from backprop.metrics.base import Metric
 from backprop.metrics.classification import Precision, Recall
 from backprop.metrics.counts import FalseNegatives, FalsePositives, TrueNegatives, TruePositives
 from backprop.metrics.errors import (
@@ -49,7 +48,7 @@ from backprop.metrics.regression import (
 )
 from backprop.metrics.returned import check_free_name
 
-_WITH_THRESHOLD: dict[str, type[Metric]] = {
+_BY_NAME: dict[str, type[Metric]] = {
     "accuracy": Accuracy,
     "acc": Accuracy,
     "binary_accuracy": BinaryAccuracy,
@@ -62,9 +61,6 @@ _WITH_THRESHOLD: dict[str, type[Metric]] = {
     "false_positives": FalsePositives,
     "false_negatives": FalseNegatives,
     "binary_io_u": BinaryIoU,
-}
-
-_OTHERS: dict[str, type[Metric]] = {
     "categorical_accuracy": CategoricalAccuracy,
     "sparse_categorical_accuracy": SparseCategoricalAccuracy,
     "top_k_categorical_accuracy": TopKCategoricalAccuracy,
@@ -99,7 +95,7 @@ _OTHERS: dict[str, type[Metric]] = {
     "r2": R2Score,
 }
 
-_KERAS = {made.__name__: key for key, made in [*_WITH_THRESHOLD.items(), *_OTHERS.items()]}
+_KERAS = {made.__name__: key for key, made in _BY_NAME.items()}
 _KERAS |= {name.upper(): name for name in ("mse", "mae", "mape", "msle", "bce", "kld")}
 _KERAS |= {"f_beta_score": "fbeta_score", "log_cosh_error": "log_cosh"}
 """What Keras's other strings, the names of classes and capitals, stand for."""
@@ -110,7 +106,7 @@ METHODS = {"reset": "", "update": "prediction, target", "result": ""}
 
 def is_known(name: str) -> bool:
     """Whether a metric has that name."""
-    return name in _WITH_THRESHOLD or name in _OTHERS or name in _KERAS
+    return name in _BY_NAME or name in _KERAS
 
 
 def get(
@@ -137,21 +133,14 @@ def get(
     """
     if is_function(metric) and not isinstance(metric, Metric | type):
         return FunctionMetric(metric)
-
-    def options(made: type[Metric]) -> dict[str, Any]:
-        argument = "thresholds" if takes(made, "thresholds") else "threshold"
-        return {} if threshold is None else {argument: threshold}
-
-    names: dict[str, Callable[[], Metric]] = {
-        **{key: partial(made, **options(made)) for key, made in _WITH_THRESHOLD.items()},
-        **_OTHERS,
-    }
     given: Any = metric
-    found: Metric = resolve(given, Metric, names, "metric", others=_KERAS)
+    found: Metric = resolve(given, Metric, _BY_NAME, "metric", others=_KERAS)
     if isinstance(given, str):
         found.name = given
-    base = MeanMetric if isinstance(found, MeanMetric) else Metric
-    check_methods(found, METHODS, "" if isinstance(found.name, str) else "name", base)
+        for argument in ("threshold", "thresholds"):
+            if threshold is not None and takes(type(found), argument):
+                setattr(found, argument, threshold)
+    check_methods(found, METHODS, "" if isinstance(found.name, str) else "name", keeps=True)
     if found.better not in ("larger", "smaller", None):
         raise ValueError(
             f"metric {found.name!r} has better={found.better!r}, but it must be 'larger' or "

@@ -68,6 +68,7 @@ class LossMetric(MeanMetric):
         Raises:
             ShapeError: There is one for all steps of a sample.
         """
+        self._own = self.loss.apart()
         if self.values(prediction[:1], target[:1]).ndim < 2:
             raise ShapeError(
                 f"metric {self.name!r}: {self.loss} gives one number for all steps of a sample, so "

@@ -38,6 +38,7 @@ class IoU(Metric):
     """
 
     better = "larger"
+    check_targets = check_rows
 
     def __init__(
         self,
@@ -83,10 +84,6 @@ class IoU(Metric):
                 f"{prediction.shape[-1]} outputs."
             )
         return prediction.argmax(-1), c
-
-    def check_targets(self, output_shape: Shape, target: Array) -> None:
-        """Looks for rows that are not those of one class."""
-        check_rows(self, output_shape, target)
 
     def update(self, prediction: Array, target: Array, sample_weight: Array | None = None) -> None:
         """Counts a batch.
@@ -146,12 +143,6 @@ class MeanIoU(IoU):
 class OneHotIoU(IoU):
     """``IoU`` under Keras's name for targets that are one-hot rows.
 
-    Args:
-        num_classes: K, the number of outputs.
-        target_class_ids: The classes that the mean is over.
-        name: Its key in logs and History.
-        ignore_class: A class whose samples do not count.
-
     Example:
         >>> metric = bp.metrics.OneHotIoU(num_classes=2, target_class_ids=[1])
         >>> metric.update(np.array([[0.1, 0.9], [0.2, 0.8]]), np.array([[0, 1], [1, 0]]))
@@ -171,11 +162,6 @@ class OneHotIoU(IoU):
 
 class OneHotMeanIoU(MeanIoU):
     """``MeanIoU`` under Keras's name for targets that are one-hot rows.
-
-    Args:
-        num_classes: K, the number of outputs.
-        name: Its key in logs and History.
-        ignore_class: A class whose samples do not count.
 
     Example:
         >>> metric = bp.metrics.OneHotMeanIoU(num_classes=2)

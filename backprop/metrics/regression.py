@@ -13,9 +13,6 @@ from backprop.metrics.base import MeanMetric, Metric
 class MeanSquaredError(MeanMetric):
     """Σ (ŷ − y)² / (N K) over N samples of K outputs.
 
-    Args:
-        name: Its key in logs and History.
-
     Example:
         >>> metric = bp.metrics.MeanSquaredError()
         >>> metric.update(np.array([[1.0], [5.0]]), np.array([[1.0], [2.0]]))
@@ -38,9 +35,6 @@ class MeanSquaredError(MeanMetric):
 class RootMeanSquaredError(MeanSquaredError):
     """√(Σ (ŷ − y)² / (N K)): the root of the whole epoch's mean, in the unit of the targets.
 
-    Args:
-        name: Its key in logs and History.
-
     Example:
         >>> metric = bp.metrics.RootMeanSquaredError()
         >>> metric.update(np.array([[1.0]]), np.array([[0.0]]))
@@ -59,9 +53,6 @@ class RootMeanSquaredError(MeanSquaredError):
 
 class MeanAbsoluteError(MeanMetric):
     """Σ |ŷ − y| / (N K) over N samples of K outputs.
-
-    Args:
-        name: Its key in logs and History.
 
     Example:
         >>> metric = bp.metrics.MeanAbsoluteError()

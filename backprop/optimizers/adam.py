@@ -18,15 +18,7 @@ from backprop.optimizers.options import Common, LearningRate, Shared
 
 
 class AdamLike(Optimizer):
-    """The arguments that the whole family shares.
-
-    Args:
-        learning_rate: η.
-        beta_1: β₁ in [0, 1).
-        beta_2: β₂ in [0, 1).
-        epsilon: ε, above 0; it stands outside of the root (the paper's ε̂), as in Keras.
-        **common: Weight decay, clipping and averaging, see ``Optimizer``.
-    """
+    """The base of the family, with the arguments that all of it has."""
 
     slots: tuple[str, ...] = ("momentum", "velocity")
     sums = {"momentum": "beta_1", "velocity": "beta_2", "largest_velocity": "beta_2"}
@@ -58,7 +50,7 @@ class Adam(AdamLike):
         learning_rate: η.
         beta_1: β₁ in [0, 1).
         beta_2: β₂ in [0, 1).
-        epsilon: ε, above 0.
+        epsilon: ε, above 0; it stands outside of the root (the paper's ε̂), as in Keras.
         amsgrad: Whether the denominators may never shrink.
         **common: Weight decay, clipping and averaging, see ``Optimizer``.
 
@@ -134,14 +126,7 @@ class AdamW(Adam):
     The same as ``Adam(weight_decay=…)``. Source: Loshchilov & Hutter 2019, "Decoupled weight decay
     regularization".
 
-    Args:
-        learning_rate: η.
-        weight_decay: λ.
-        beta_1: β₁ in [0, 1).
-        beta_2: β₂ in [0, 1).
-        epsilon: ε, above 0.
-        amsgrad: Whether the denominators may never shrink.
-        **common: Clipping and averaging, see ``Optimizer``.
+    ``weight_decay`` is λ; the other arguments are Adam's.
 
     Example:
         >>> model = bp.Sequential([bp.Input(1), bp.layers.Dense(1, use_bias=False)])

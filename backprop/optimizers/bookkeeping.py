@@ -7,18 +7,12 @@ import numpy as np
 
 from backprop.core.checks import check_count, check_flag, check_integer, check_number, check_share
 from backprop.core.elsewhere import KnowsElsewhere
+from backprop.core.lookup import arguments_of
 from backprop.core.parameters import Parameters
 from backprop.core.settings import Checked, Settings
 from backprop.core.types import Array
 from backprop.optimizers.blocks import BLOCK, Block, cut, vectors_of, written
-from backprop.optimizers.options import (
-    LearningRate,
-    new_rate,
-    one_limit,
-    optional,
-    refuse_coefficients,
-    show,
-)
+from backprop.optimizers.options import LearningRate, new_rate, one_limit, optional
 from backprop.optimizers.vectors import clip, collect, lend, take_back
 
 NOT_GIVEN: Any = object()
@@ -95,6 +89,8 @@ class Bookkeeping(KnowsElsewhere, Settings):
         self._keep = 1.0  # 1 − η λ
         self._earlier = 0  # steps that do not follow from the iterations
         self.follow()
+
+    __init__.__qualname__ = "Optimizer.__init__"  # as Python's errors call it
 
     def check_setting(self, name: str) -> None:
         """Refuses another beginning of the state after the first step.
@@ -183,7 +179,10 @@ class Bookkeeping(KnowsElsewhere, Settings):
                 scalars = written(numbers, self.scalars, parameters.values.dtype)
                 self.__dict__.update(_numbers=numbers, scalars=scalars)  # quicker than one by one
         except (TypeError, ValueError):
-            refuse_coefficients(self, numbers)
+            raise TypeError(
+                f"{type(self).__name__}.coefficients must return a tuple of numbers, as many at "
+                f"each step, but it returned {numbers!r:.60}: for one number write return (eta,)."
+            ) from None
         return self._blocks
 
     @property
@@ -240,10 +239,15 @@ class Bookkeeping(KnowsElsewhere, Settings):
             )
 
     def begin(self, parameters: Parameters) -> None:
-        """Makes what there is not of the state; before callbacks change the rate, for ``reset``."""
+        """Makes what there is not of the state; before callbacks change the rate, for ``reset``.
+
+        The weights are put back where a file of ``SwapEMAWeights`` has their average in θ.
+        """
         if self._parameters is not parameters:
             self.bind(parameters)
         self._state = self.next_state()
+        if self.swapped:
+            self.swap(parameters)
 
     def bind(self, parameters: Parameters) -> None:
         """Makes the state for a model's parameters, as the first step does."""
@@ -320,4 +324,7 @@ class Bookkeeping(KnowsElsewhere, Settings):
         return {**vars(self), "_stretches": None, "_blocks": []}
 
     def __repr__(self) -> str:
-        return show(self, Bookkeeping, {"learning_rate": self._schedule or self._learning_rate})
+        given = {"learning_rate": self._schedule or self._learning_rate}
+        names = [name for name in arguments_of(self) if hasattr(self, name)]
+        shown = ", ".join(f"{name}={given.get(name, getattr(self, name))!r}" for name in names)
+        return f"{type(self).__name__}({shown})"

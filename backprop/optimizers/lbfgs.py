@@ -9,6 +9,7 @@ from backprop.core.parameters import Parameters
 from backprop.core.types import Array, computed
 from backprop.optimizers.base import Optimizer
 from backprop.optimizers.bookkeeping import NOT_GIVEN
+from backprop.optimizers.options import optional
 
 
 class LBFGS(Optimizer):
@@ -60,9 +61,7 @@ class LBFGS(Optimizer):
         gradient_tolerance: float = 1e-8,
     ) -> None:
         super().__init__(1.0)
-        if max_iterations is not None:
-            max_iterations = check_integer(max_iterations, "max_iterations")
-        self.max_iterations = max_iterations
+        self.max_iterations = optional(check_integer, max_iterations, "max_iterations")
         self.history_size = check_integer(history_size, "history_size")
         self.max_evaluations = check_integer(max_evaluations, "max_evaluations")
         self.tolerance = check_number(tolerance, "tolerance")

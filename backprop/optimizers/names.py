@@ -1,6 +1,7 @@
 """Optimizers by Keras's strings."""
 
 from collections.abc import Callable
+from typing import Any
 
 from backprop.core.lookup import resolve
 from backprop.core.signatures import check_methods
@@ -16,23 +17,11 @@ from backprop.optimizers.muon import Muon
 from backprop.optimizers.schedule_free import ScheduleFreeAdamW
 from backprop.optimizers.sgd import SGD
 
-_BY_NAME: dict[str, Callable[[], Optimizer]] = {
-    "sgd": SGD,
-    "rmsprop": RMSprop,
-    "adagrad": Adagrad,
-    "adadelta": Adadelta,
-    "adam": Adam,
-    "adamw": AdamW,
-    "nadam": Nadam,
-    "adamax": Adamax,
-    "lion": Lion,
-    "ftrl": Ftrl,
-    "adafactor": Adafactor,
-    "lamb": Lamb,
-    "muon": Muon,
-    "schedulefreeadamw": ScheduleFreeAdamW,
-    "lbfgs": LBFGS,
-}
+_CLASSES: tuple[Any, ...] = (
+    *(SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, Nadam, Adamax, Lion, Ftrl, Adafactor, Lamb),
+    *(Muon, ScheduleFreeAdamW, LBFGS),
+)
+_BY_NAME: dict[str, Callable[[], Optimizer]] = {kind.__name__.lower(): kind for kind in _CLASSES}
 
 
 def get(optimizer: str | Optimizer) -> Optimizer:
@@ -65,5 +54,5 @@ def get(optimizer: str | Optimizer) -> Optimizer:
     if not found.full_batch:
         update = ", ".join(["theta, g, scratch", *found.used_slots()])
         methods = {"coefficients": "t, eta", "update": update}
-    check_methods(found, methods, "_learning_rate", Optimizer)
+    check_methods(found, methods, "_learning_rate", keeps=True)
     return found

@@ -34,34 +34,6 @@ class Common(Shared, total=False):
     weight_decay: float | None
 
 
-def check_schedule(given: Any) -> None:
-    """Checks that what can be called is a function of the number of steps, or such an object.
-
-    Raises:
-        TypeError: It is a class, or takes other arguments.
-    """
-    if inspect.isclass(given):
-        raise TypeError(f"learning_rate must be an object: write {given.__name__}(…).")
-    check_function(given, "step", "learning_rate")
-
-
-def show(optimizer: object, base: type, values: dict[str, Any]) -> str:
-    """``Class(…)`` with the arguments of its own, and those of the base that are not the default.
-
-    Args:
-        optimizer: The optimizer.
-        base: The class of all optimizers.
-        values: What stands for attributes of these names.
-    """
-    own = inspect.signature(type(optimizer)).parameters
-    common = {n: p.default for n, p in inspect.signature(base).parameters.items()}
-    found = {n: values.get(n, getattr(optimizer, n)) for n in own if hasattr(optimizer, n)}
-    for name, default in common.items():
-        if name not in values and getattr(optimizer, name) != default:
-            found[name] = getattr(optimizer, name)
-    return f"{type(optimizer).__name__}({', '.join(f'{n}={v!r}' for n, v in found.items())})"
-
-
 def one_limit(**limits: float | None) -> dict[str, float]:
     """That limit of a gradient which is given, if any.
 
@@ -94,7 +66,8 @@ def new_rate(
 
     Raises:
         ValueError: It is negative or not finite.
-        TypeError: It is no number, or a number where there is a schedule.
+        TypeError: It is no number and no function of the number of steps, or a number where there
+            is a schedule.
     """
     if isinstance(value, Parameters):
         raise TypeError(
@@ -102,7 +75,9 @@ def new_rate(
             "it gets those of the model by model.compile(optimizer, loss)."
         )
     if callable(value):
-        check_schedule(value)
+        if inspect.isclass(value):
+            raise TypeError(f"learning_rate must be an object: write {value.__name__}(…).")
+        check_function(value, "step", "learning_rate")
         return value, number
     if schedule is not None:
         raise TypeError(
@@ -123,19 +98,6 @@ def refuse_returned(optimizer: object) -> NoReturn:
         f"{kind}.update must change theta in place and return nothing: write theta -= …, or "
         f"theta[...] = what it returns."
     )
-
-
-def refuse_coefficients(optimizer: object, returned: Any) -> NoReturn:
-    """Says what ``coefficients`` must return.
-
-    Raises:
-        TypeError: Always.
-    """
-    kind = type(optimizer).__name__
-    raise TypeError(
-        f"{kind}.coefficients must return a tuple of numbers, as many at each step, but it "
-        f"returned {returned!r:.60}: for one number write return (eta,)."
-    ) from None
 
 
 def optional(check: Callable[..., T], value: Any, name: str, *limits: float) -> T | None:

@@ -227,6 +227,8 @@ class Sequential(CompiledNetwork):
                 self.looked_at |= {"train_on_batch"}
             self.build((None, *data.X.shape[1:]))
             self.feature_names = labels
+            if self.optimizer.swapped:  # as it was when a file was written
+                self.optimizer.swap(self.parameters)
             X = data.X.astype(self.dtype, copy=False)
             step = Step(self)
             guard, batch = Guard(self), (X, data.y, data.weight)

@@ -188,8 +188,8 @@ class Network(Weights):
 
         Args:
             X: A batch, shape ``(N, n_features)``.
-            training: Whether a backward pass is to follow. The array is then a layer's own, which
-                the next such call overwrites; ``model(X, training=True)`` returns one to keep.
+            training: Whether a backward pass is to follow. The array is then a layer's, which the
+                next such call, of any thread, overwrites; ``model(X, training=True)`` copies it.
 
         Example:
             >>> bp.Sequential([bp.layers.Rescaling(3)]).forward([[1.0, 2.0]])

@@ -20,8 +20,8 @@ from backprop.core.settings import from_package
 from backprop.core.spare import same_memory
 from backprop.core.types import Array, Shape, is_sparse
 from backprop.data.inputs import as_csr, as_inputs, surely_finite
-from backprop.data.items import Items, at_most, inputs_of, makes_inputs, shape_of
-from backprop.data.on_disk import on_disk, slices_of
+from backprop.data.items import Items, inputs_of, makes_inputs, shape_of
+from backprop.data.on_disk import RowsOnDisk, on_disk
 from backprop.data.sources import EVALUATION_BATCH, refuse_beside_stream
 from backprop.engine.forward import in_parts
 from backprop.engine.predictions import predictions_of
@@ -58,9 +58,7 @@ def predict(
         check_labels(x, network.feature_names)
     if not array and on_disk(x):
         size = EVALUATION_BATCH if batch_size is None else check_integer(batch_size, "batch_size")
-        slices = slices_of(x, size)
-        most = at_most(steps, -(-x.shape[0] // size))
-        items = Items(slices, most, "x", None, network.input_shape)
+        items = Items(RowsOnDisk([x], ["x"], size), steps, "x", None, network.input_shape)
         return predict_items(network, items, verbose, callbacks)
     if not array and (makes_inputs(x, network.input_shape) or are_batches(network, x)):
         refuse_beside_stream("x", None, batch_size)
@@ -76,7 +74,7 @@ def predict(
     build_for(network, X)
     if batch_size is None and not heard and X.dtype == network.dtype and X.ndim == 2:
         size *= MANY if in_parts(X[:size], network.parameters.largest) else 1
-    if told is None and not 0 < X.shape[0] <= size:  # of no rows no layer is asked
+    if told is None and X.shape[0] > size:
         told = CallbackList([], network, {})
     with single_blas_threads():
         if told is None:
@@ -217,7 +215,9 @@ def build_for(network: Any, X: Array) -> None:
 
 
 def predict_rows(network: Any, X: Array, first_row: int) -> Array:
-    """The outputs for a batch."""
+    """The outputs for a batch; of no rows no layer is asked."""
+    if not X.shape[0]:
+        return np.empty((0, *shape_through(network.layers, X.shape[1:])), network.dtype)
     if X.dtype != network.dtype or not surely_finite(X):
         check_finite(X, "x holds", network.dtype, first_row)
     return predictions_of(network)(network, X)

@@ -9,6 +9,7 @@ the package and in ``custom_objects``, nowhere else.
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from enum import Enum
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
@@ -76,11 +77,17 @@ def describe(value: Any, what: str, known: dict[str, Any]) -> Any:
         return {FUNCTION: value.__name__}
     if isinstance(
         value,
-        FunctionType | BuiltinFunctionType | MethodType | np.ufunc | np.random.Generator | type,
+        FunctionType
+        | BuiltinFunctionType
+        | MethodType
+        | np.ufunc
+        | np.random.Generator
+        | Enum
+        | type,
     ):
         raise TypeError(
-            f"{what} cannot be saved: it holds {value!r}. Write a function with a name, or an "
-            f"object that keeps its arguments."
+            f"{what} cannot be saved: it holds {value!r}. Write a number or text, a function with "
+            f"a name, or an object that keeps its arguments."
         )
     return call_of(value, what, known)
 
@@ -96,9 +103,8 @@ def call_of(made: Any, what: str, known: dict[str, Any]) -> dict[str, Any]:
         names = arguments_of(made)
     except ValueError:
         raise TypeError(f"{what} cannot be saved: it holds {made!r}.") from None
-    others: Any = vars(made).get("_others") if hasattr(made, "__dict__") else None
-    listed: list[Any] = others[0] if others else []
-    passed: dict[str, Any] = others[1] if others else {}
+    others: tuple[list[Any], dict[str, Any]] | None = getattr(made, "_others", None)
+    listed, passed = others or ([], {})
     if others is not None:
         names = [*(p.name for p in own_arguments(kind)), *passed]
     arguments: dict[str, Any] = {}
@@ -127,15 +133,11 @@ def call_of(made: Any, what: str, known: dict[str, Any]) -> dict[str, Any]:
     if listed:
         found["given"] = listed
     again = remake(found, known, "the model")
-    if others is not None:  # what was changed since
-        changed = changed_arguments(made, again, what, known)
-        arguments |= {name: changed[name] for name in changed.keys() - set(names)}
-        again = remake(found, known, "the model")
-    if not isinstance(made, Optimizer):  # which has them in its state
-        base = next(filter(from_package, kind.__mro__), object)
-        fixed = [n for n in names_taken(base)[0] if n not in arguments and n != "name"]
-        if settings := changed_arguments(made, again, what, known, fixed):
-            found["settings"] = settings  # changed since, and no argument of its constructor
+    base = next(filter(from_package, kind.__mro__), object)
+    more = [*arguments_of(made), *names_taken(base)[0]]
+    more = [name for name in more if name not in arguments and name != "name"]
+    if settings := changed_arguments(made, again, what, known, more):
+        found["settings"] = settings  # changed since, and not what its constructor was given
     there = [name for name in arguments if hasattr(made, name)]
     given, new = ({n: argument_of(each, n) for n in there} for each in (made, again))
     check_remade(what, kind.__name__, given, new)
@@ -149,14 +151,14 @@ def is_own(made: Any, name: str) -> bool:
 
 
 def changed_arguments(
-    made: Any, other: Any, what: str, known: dict[str, Any], names: Iterable[str] | None = None
+    made: Any, other: Any, what: str, known: dict[str, Any], names: Iterable[str]
 ) -> dict[str, Any]:
     """The descriptions of those arguments of an object that are others in another of its class.
 
     What cannot be written down, or is or has layers, is not among them.
     """
     found: dict[str, Any] = {}
-    for name in arguments_of(made) if names is None else names:
+    for name in names:
         if not (hasattr(made, name) and hasattr(other, name)):
             continue
         mine, its = argument_of(made, name), argument_of(other, name)
@@ -183,7 +185,7 @@ def inside(layers: Iterable[Layer], made: Iterable[Layer], known: dict[str, Any]
     there, found = dict(walk(made)), dict[str, Any]()
     for way, layer in walk(layers):
         if way in there:
-            found[way] = changed_arguments(layer, there[way], way, known)
+            found[way] = changed_arguments(layer, there[way], way, known, arguments_of(layer))
             if layer._trainable != there[way]._trainable:
                 found[way]["trainable"] = layer._trainable
         else:
@@ -313,7 +315,7 @@ def find(name: str, custom: Mapping[str, Any], origin: str) -> Any:
             )
         return custom[name]
     kind = getattr(FAMILIES.get(family), last, None)
-    if not isinstance(kind, type) or kind.__module__.partition(".")[0] != "backprop":
+    if not (isinstance(kind, type) and from_package(kind)):
         raise ValueError(
             f"{origin} holds {name}, which this version of backprop does not have: update backprop."
         )

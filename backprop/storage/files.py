@@ -17,6 +17,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader
+from itertools import chain
 from traceback import walk_tb
 from typing import Any
 
@@ -27,7 +28,7 @@ from backprop.core.errors import CorruptFileError
 from backprop.core.file_kinds import DAMAGED, check_regular, kind_of_file
 from backprop.core.types import Array
 from backprop.storage import archive
-from backprop.storage.archive import Damage, Digest
+from backprop.storage.archive import Damage
 
 VERSION = 2
 """The version of the form that files are written in; older ones can be read, newer ones cannot."""
@@ -75,15 +76,9 @@ def write(path: FilePath, kind: str, tree: dict[str, Any]) -> None:
     text = json.dumps(header, allow_nan=False).encode()
     if len(text) > LONGEST_TEXT:
         raise ValueError(f"{len(text)} bytes of plain values are too many for one file.")
-    with (
-        replacing(path) as temporary,
-        open(temporary, "wb") as file,
-        archive.Writer(file) as writer,
-    ):
-        writer.add(TEXT, np.frombuffer(text, np.uint8))
-        for name, array in arrays.items():
-            writer.add(name, array)
-        writer.add(DIGEST, np.frombuffer(writer.digest.found(), np.uint8))
+    named = {TEXT: np.frombuffer(text, np.uint8), **arrays}
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        archive.write(file, named, DIGEST)
 
 
 def read(path: FilePath, *kinds: str) -> dict[str, Any]:
@@ -129,12 +124,12 @@ def read_open(file: BufferedReader) -> tuple[str, int, dict[str, Any]]:
     """The kind, version and tree of an open file; of a newer version without the tree."""
     import json  # slow to load, and only files need it
 
-    digest = Digest()
     members = archive.directory(file, os.fstat(file.fileno()).st_size)
     if not members or members[0].name != TEXT or members[0].size > LONGEST_TEXT + 128:
         raise Damage(f"{TEXT} is not where it should be")
     first, *others = members
-    header = json.loads(archive.read_array(file, first, digest).tobytes())
+    text = archive.read_array(file, first)
+    header = json.loads(text.tobytes())
     kind, version = header["backprop"], header["version"]
     if type(kind) is not str or type(version) is not int or version < 1:
         raise Damage(f"{TEXT} says neither what it holds nor how")
@@ -148,8 +143,9 @@ def read_open(file: BufferedReader) -> tuple[str, int, dict[str, Any]]:
     check(content, expected, finite=version > 1)
     if len(header) != 2 or {member.name for member in others} != expected:
         raise Damage("its arrays are not those that its text names")
-    arrays = {member.name: archive.read_array(file, member, digest) for member in others}
-    if last and archive.read_array(file, last, Digest()).tobytes() != digest.found():
+    read = ((member.name, archive.read_array(file, member)) for member in others)
+    arrays, digest = archive.with_digest(chain([(TEXT, text)], read))
+    if last and archive.read_array(file, last).tobytes() != digest:
         raise Damage("its SHA-256 is another one")
     tree = unpack(content, arrays)
     if not isinstance(tree, dict):

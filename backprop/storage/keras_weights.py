@@ -193,13 +193,7 @@ class Matching:
 
 
 def places(layers: Sequence[Layer], nested: bool, branches: dict[int, int]) -> Iterator[Place]:
-    """The layers that stand in the same model of Keras.
-
-    Args:
-        layers: Layers in order.
-        nested: Whether a ``Chain`` is a model of its own there.
-        branches: Where the layers stand.
-    """
+    """The layers of one model of Keras; ``nested`` if a ``Chain`` is a model of its own there."""
     for layer in layers:
         whole = isinstance(layer, Bidirectional | TimeDistributed) or not isinstance(layer, Block)
         if whole or (nested and type(layer) is Chain):

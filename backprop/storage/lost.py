@@ -15,9 +15,7 @@ from backprop.storage.remade import same
 def warn_of_lost(layers: Iterable[Layer], made: Iterable[Layer]) -> None:
     """Warns of a layer of the user's own that will compute something else once it is loaded.
 
-    Args:
-        layers: The layers of a built model.
-        made: The same, made again from what is written down, and not built.
+    ``made`` are the layers of a built model, made again from what is written down, and not built.
     """
     there = dict(walk(made))
     for way, layer in walk(layers):

@@ -17,7 +17,7 @@ from backprop.optimizers import Optimizer
 from backprop.storage import files, snapshot
 from backprop.storage.calls import DICT, describe, find, inside, is_own, remake, set_inside
 from backprop.storage.lost import warn_of_lost
-from backprop.storage.remade import check_model, check_model_class
+from backprop.storage.remade import check_model
 
 M = TypeVar("M")
 
@@ -66,7 +66,6 @@ def description(model: Any) -> dict[str, Any]:
         ValueError: A part could not be made again from what would be written down.
     """
     known: dict[str, Any] = {}
-    check_model_class(type(model))
     tree: dict[str, Any] = {
         "class": type(model).__name__,
         "layers": [describe(layer, str(layer), known) for layer in model.layers],

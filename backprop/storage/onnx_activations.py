@@ -14,11 +14,10 @@ def relu(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
     t, s, m = layer.threshold, layer.negative_slope, layer.max_value
     y = graph.add("ThresholdedRelu", x, alpha=t) if t else graph.add("Relu", x)
     if m is not None:
-        y = graph.add("Min", y, number(graph, m, "max_value"))
+        y = graph.add("Min", y, m)
     if s:
-        below = graph.add("Sub", x, number(graph, t, "threshold"))
-        below = graph.add("Min", below, number(graph, 0, "zero"))
-        y = graph.add("Add", y, graph.add("Mul", below, number(graph, s, "negative_slope")))
+        below = graph.add("Min", graph.add("Sub", x, t), 0.0)
+        y = graph.add("Add", y, graph.add("Mul", below, s))
     return y
 
 
@@ -26,17 +25,16 @@ def clip(low: float, high: float) -> Conversion:
     """min(max(X, low), high)."""
 
     def convert(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
-        return graph.add("Clip", x, number(graph, low, "low"), number(graph, high, "high"))
+        return graph.add("Clip", x, low, high)
 
     return convert
 
 
 def celu(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
     """max(X, 0) + α (exp(min(X, 0) / α) − 1), of operators that take float64 too."""
-    alpha = number(graph, layer.alpha, "alpha")
-    below = graph.add("Div", graph.add("Min", x, number(graph, 0, "zero")), alpha)
-    rest = graph.add("Sub", graph.add("Exp", below), number(graph, 1, "one"))
-    return graph.add("Add", graph.add("Relu", x), graph.add("Mul", rest, alpha))
+    below = graph.add("Div", graph.add("Min", x, 0.0), layer.alpha)
+    rest = graph.add("Sub", graph.add("Exp", below), 1.0)
+    return graph.add("Add", graph.add("Relu", x), graph.add("Mul", rest, layer.alpha))
 
 
 def log_sigmoid(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
@@ -46,17 +44,14 @@ def log_sigmoid(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
 
 def squareplus(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
     """½ (X + √(X² + b))."""
-    square = graph.add("Add", graph.add("Mul", x, x), number(graph, layer.b, "b"))
-    y = graph.add("Add", x, graph.add("Sqrt", square))
-    return graph.add("Mul", y, number(graph, 0.5, "half"))
+    square = graph.add("Add", graph.add("Mul", x, x), layer.b)
+    return graph.add("Mul", graph.add("Add", x, graph.add("Sqrt", square)), 0.5)
 
 
 def sparse_plus(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
     """(½ (C + 1))² + max(X − 1, 0), where C is X cut off at −1 and 1."""
-    one = number(graph, 1, "one")
-    cut = clip(-1, 1)(layer, graph, x, mask)
-    half = graph.add("Mul", graph.add("Add", cut, one), number(graph, 0.5, "half"))
-    rest = graph.add("Relu", graph.add("Sub", x, one))
+    half = graph.add("Mul", graph.add("Add", graph.add("Clip", x, -1.0, 1.0), 1.0), 0.5)
+    rest = graph.add("Relu", graph.add("Sub", x, 1.0))
     return graph.add("Add", graph.add("Mul", half, half), rest)
 
 
@@ -77,8 +72,8 @@ def soft_shrink(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
 
 def threshold(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
     """X where X > t, else v."""
-    above = graph.add("Greater", x, number(graph, layer.threshold, "threshold"))
-    return graph.add("Where", above, x, number(graph, layer.default_value, "default_value"))
+    above = graph.add("Greater", x, layer.threshold)
+    return graph.add("Where", above, x, layer.default_value)
 
 
 def sparsemax(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
@@ -90,13 +85,6 @@ def sparsemax(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
     ordered, _ = graph.node("TopK", [x, np.array([K])], 2, axis=axis)
     sums = graph.add("CumSum", ordered, np.array(axis))
     counts = np.arange(1.0, K + 1).reshape(-1, *[1] * (n - axis))
-    each = graph.add(
-        "Div", graph.add("Sub", sums, number(graph, 1, "one")), graph.constant(counts, "k")
-    )
+    each = graph.add("Div", graph.add("Sub", sums, 1.0), counts)
     tau = graph.add("ReduceMax", each, np.array([axis]), keepdims=1)
     return graph.add("Relu", graph.add("Sub", x, tau))
-
-
-def number(graph: Graph, value: float, name: str) -> str:
-    """A constant without axes."""
-    return graph.constant(np.asarray(value, np.float64), name)

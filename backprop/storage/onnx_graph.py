@@ -233,10 +233,7 @@ class Graph:
     def finish(self, name: str, inputs: Sequence[Any], outputs: Sequence[Any]) -> Any:
         """ONNX's own form of the graph, without what no output needs.
 
-        Args:
-            name: The name of the graph.
-            inputs: What ``value`` makes of the inputs.
-            outputs: What it makes of the outputs.
+        The inputs and outputs are what ``value`` makes of them.
         """
         onnx = onnx_package()
         needed, kept = {value.name for value in outputs}, []

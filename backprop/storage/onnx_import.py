@@ -91,24 +91,15 @@ def load_graph(path: FilePath, origin: str) -> Any:
         CorruptFileError: It is no ONNX file, or damaged.
         ValueError: It cannot be brought to that version.
     """
-    onnx = onnx_package()
+    onnx, name = onnx_package(), os.fsdecode(path)
     try:
-        found = onnx.load(os.fsdecode(path))
+        found = onnx.load(name)
+        onnx.checker.check_model(found)
     except OSError:
         raise
-    except Exception as error:  # whatever protobuf makes of other files
-        kind = foreign_kind(os.fsdecode(path))
-        told = f", or it is damaged{': ' if kind else ''}{kind}."
-        raise CorruptFileError(f"{origin} is no ONNX file{told}") from error
-    try:
-        onnx.checker.check_model(found)
-    except onnx.checker.ValidationError as error:
-        kind = foreign_kind(os.fsdecode(path))
-        if kind:
-            raise CorruptFileError(f"{origin} is no ONNX file: {kind}.") from error
-        raise CorruptFileError(
-            f"{origin} is not as the standard wants it, or newer than the installed onnx: {error}"
-        ) from error
+    except Exception as error:  # whatever protobuf and onnx make of other files
+        told = foreign_kind(name) or f"it is damaged, or newer than the installed onnx ({error})"
+        raise CorruptFileError(f"{origin} is no ONNX file that can be read: {told}.") from error
     version = max((o.version for o in found.opset_import if o.domain in ("", "ai.onnx")), default=0)
     if version < OPSET:
         try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from backprop.core.windows import windows
 from backprop.storage.onnx_operators import Reading, refuse
 from backprop.storage.onnx_reader import Node, Reader
 
-ONE_OR_TWO = "it has other than one or two axes beside the channels"
+T = TypeVar("T")
 
 
 def ours_last(W: Array) -> Array:
@@ -22,7 +23,7 @@ def ours_last(W: Array) -> Array:
 
 def by_rank(name: str, n: int) -> Any:
     """The layer for sequences or for images."""
-    refuse(n not in (1, 2), ONE_OR_TWO)
+    refuse(n not in (1, 2), "it has other than one or two axes beside the channels")
     return getattr(layers, f"{name}{n}D")
 
 
@@ -48,11 +49,11 @@ def placed(
     return strides, given, given == usual and fits and any(map(any, given))
 
 
-def around(r: Reader, borders: list[tuple[int, int]]) -> None:
-    """Adds a border of zeros."""
-    if any(map(any, borders)):
-        layer = by_rank("ZeroPadding", len(borders))
-        r.add(layer(borders[0] if len(borders) == 1 else borders))
+def border(r: Reader, name: str, widths: list[tuple[int, int]]) -> None:
+    """Adds a ZeroPadding or a Cropping of these widths, if any is more than 0."""
+    if any(map(any, widths)):
+        make = by_rank(name, len(widths))
+        r.add(make(widths[0] if len(widths) == 1 else widths))
 
 
 def convolution(r: Reader, node: Node) -> None:
@@ -60,7 +61,7 @@ def convolution(r: Reader, node: Node) -> None:
     W, b = node.needed(1), node.constant(2)
     filters, own, *sizes = W.shape
     n = len(sizes)
-    by_rank("Conv", n)
+    make = by_rank("Conv", n)
     dilations = list(node.attributes.get("dilations", [1] * n))
     groups = node.attributes.get("group", 1)
     strides, borders, same = placed(r, node, tuple(sizes), dilations)
@@ -68,19 +69,15 @@ def convolution(r: Reader, node: Node) -> None:
     causal = n == 1 and borders == reach and any(map(any, borders))
     padding = "same" if same else "causal" if causal else "valid"
     if padding == "valid":
-        around(r, borders)
+        border(r, "ZeroPadding", borders)
     how: dict[str, Any] = {"strides": strides, "padding": padding, "dilation_rate": dilations}
+    how |= {"use_bias": b is not None}
     bias = [] if b is None else [b]
     if own == 1 and groups == r.shape[-1] > 1 and not causal:
         kernel = np.moveaxis(W.reshape(groups, -1, *sizes), (0, 1), (-2, -1))
-        each = filters // groups
-        layer: Any = by_rank("DepthwiseConv", n)(
-            sizes, depth_multiplier=each, use_bias=b is not None, **how
-        )
-        return r.add(layer, kernel, *bias)
-    make = by_rank("Conv", n)
-    r.add(make(filters, sizes, groups=groups, use_bias=b is not None, **how), ours_last(W), *bias)
-    return None
+        make = by_rank("DepthwiseConv", n)
+        return r.add(make(sizes, depth_multiplier=filters // groups, **how), kernel, *bias)
+    return r.add(make(filters, sizes, groups=groups, **how), ours_last(W), *bias)
 
 
 def transposed(r: Reader, node: Node) -> None:
@@ -112,8 +109,7 @@ def transposed(r: Reader, node: Node) -> None:
             return r.add(layer, ours_last(W), *bias)
     layer = make(filters, sizes, padding="valid", output_padding=more, **how)
     r.add(layer, ours_last(W), *bias)
-    crop = by_rank("Cropping", n)
-    return r.add(crop(wanted[0] if n == 1 else wanted))
+    return border(r, "Cropping", wanted)
 
 
 def pooling(kind: str) -> Reading:
@@ -134,7 +130,7 @@ def pooling(kind: str) -> Reading:
         padding = "same" if same and not counted else "valid"
         if padding == "valid" and any(map(any, borders)):
             refuse(not counted, "its padding is not that of padding='same'")
-            around(r, borders)
+            border(r, "ZeroPadding", borders)
         r.add(make(sizes, strides, padding))
 
     return read
@@ -179,6 +175,12 @@ def places_of(r: Reader, axes: list[int]) -> list[int]:
     raise ValueError("it changes samples or channels")
 
 
+def for_places(r: Reader, given: Mapping[int, T], other: T) -> list[T]:
+    """What is given for some of ONNX's axes, for each axis of our images but the channels."""
+    by_place = dict(zip(places_of(r, list(given)), given.values(), strict=True))
+    return [by_place.get(place, other) for place in range(1, len(r.shape))]
+
+
 def padding(r: Reader, node: Node) -> None:
     """A border of zeros."""
     refuse(node.attributes.get("mode", b"constant") != b"constant", "its mode is not constant")
@@ -188,8 +190,7 @@ def padding(r: Reader, node: Node) -> None:
     borders = zip(axes, pads[: len(axes)], pads[len(axes) :], strict=True)
     some = {axis: (before, after) for axis, before, after in borders if before or after}
     refuse(min([0, *(min(b) for b in some.values())]) < 0, "it cuts off")
-    by_place = dict(zip(places_of(r, list(some)), some.values(), strict=True))
-    around(r, [by_place.get(place, (0, 0)) for place in range(1, len(r.shape))])
+    border(r, "ZeroPadding", for_places(r, some, (0, 0)))
 
 
 def cut(r: Reader, node: Node) -> None:
@@ -203,17 +204,12 @@ def cut(r: Reader, node: Node) -> None:
     refuse(set(steps) != {1}, "it leaves out steps, or goes backwards")
     refuse(0 in map(r.of_axis, axes), "it leaves out samples")
     sizes = [r.sizes()[axis] for axis in axes]
-    borders = []
-    for start, end, size in zip(starts, ends, sizes, strict=True):
+    some = {}
+    for axis, start, end, size in zip(axes, starts, ends, sizes, strict=True):
         first, last, _ = slice(start, end).indices(size)
-        borders.append((first, size - last))
-    some = [k for k, border in enumerate(borders) if any(border)]
-    places = places_of(r, [axes[k] for k in some])
-    by_place = {place: borders[k] for place, k in zip(places, some, strict=True)}
-    if by_place:
-        all_of_them = [by_place.get(place, (0, 0)) for place in range(1, len(r.shape))]
-        make = by_rank("Cropping", len(all_of_them))
-        r.add(make(all_of_them[0] if len(all_of_them) == 1 else all_of_them))
+        if first or last < size:
+            some[axis] = first, size - last
+    border(r, "Cropping", for_places(r, some, (0, 0)))
 
 
 def enlarging(r: Reader, node: Node) -> None:
@@ -227,9 +223,7 @@ def enlarging(r: Reader, node: Node) -> None:
     scales = [float(s) for s in node.constant(2, [])]
     refuse(len(scales) != len(r.axes), "it has sizes, not scales for all axes")
     refuse(any(s < 1 or s % 1 for s in scales), "its scales are not whole numbers")
-    larger = [k for k, s in enumerate(scales) if s > 1]
-    by_place = dict(zip(places_of(r, larger), (int(scales[k]) for k in larger), strict=True))
-    times = [by_place.get(place, 1) for place in range(1, len(r.shape))]
+    times = for_places(r, {axis: int(s) for axis, s in enumerate(scales) if s > 1}, 1)
     r.add(by_rank("UpSampling", len(times))(times))
 
 

@@ -33,15 +33,7 @@ def recurrent(layer: Any, graph: Graph, x: str, mask: Mask) -> Result:
 
 
 def states(layer: Any, graph: Graph, x: str, mask: Mask, in_order: bool) -> str:
-    """h_T, or h_1 … h_T.
-
-    Args:
-        layer: The layer.
-        graph: The graph.
-        x: The sequences.
-        mask: Which of their steps are there.
-        in_order: Whether the states of one that goes backwards stand in the order of x.
-    """
+    """h_T, or h_1 … h_T; with ``in_order`` in the order of x also where a layer goes backwards."""
     as_read = True
     if type(layer) not in OPERATORS:  # the user's own
         y, _ = graph.layer(layer, x, mask)
@@ -128,7 +120,7 @@ def scan(layer: Any, graph: Graph, x: str, mask: str) -> str:
     if layer.use_bias:
         z = graph.add("Add", z, graph.constant(np.atleast_2d(layer.b)[0], "b"))
     n = graph.add("Shape", x, start=0, end=1)
-    value = zero(graph)
+    value = onnx_package().numpy_helper.from_array(np.zeros(1, graph.dtype))
     zeros = graph.add("ConstantOfShape", graph.add("Concat", n, np.array([u]), axis=0), value=value)
     m = for_features(graph, mask)
     z, m = (turned(graph, steps) if layer.go_backwards else steps for steps in (z, m))
@@ -154,11 +146,6 @@ def scan(layer: Any, graph: Graph, x: str, mask: str) -> str:
     if not layer.return_sequences:
         return made[0]
     return graph.add("Transpose", made[-1], perm=[1, 0, 2])
-
-
-def zero(graph: Graph) -> Any:
-    """A tensor with one zero."""
-    return onnx_package().numpy_helper.from_array(np.zeros(1, graph.dtype))
 
 
 def planes(body: Graph, a: str, n: int) -> list[str]:

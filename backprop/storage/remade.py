@@ -1,6 +1,5 @@
 """Whether a model, or a part of the user's own, can be made again from its arguments as it is."""
 
-import inspect
 import math
 from collections.abc import Callable, Mapping
 from types import NoneType
@@ -11,49 +10,30 @@ import numpy as np
 from backprop.core.walk import SIMPLE
 
 
-def check_model_class(kind: type) -> None:
-    """Checks that a model of this class can be made again.
-
-    Raises:
-        TypeError: Its constructor takes something else than layers, a seed and a dtype.
-    """
-    try:
-        inspect.signature(kind).bind([], seed=0, dtype="float32")
-    except TypeError as error:
-        raise not_again(kind, str(error)) from None
-
-
 def check_model(model: Any, make: Callable[[], Any]) -> None:
     """Checks that a model of the user's own is made again with the layers that it has.
 
     Raises:
         TypeError: It is not.
     """
+    kind, names, cause = type(model).__name__, None, None
     try:
         names = [layer.name for layer in make().layers]
+        why = f"it would have the layers {', '.join(names)}"
     except Exception as error:  # what the code of others raises may be anything
-        raise not_again(type(model), f"{type(error).__name__}: {error}") from error
+        cause, why = error, f"{type(error).__name__}: {error}"
     if names != [layer.name for layer in model.layers]:
-        raise not_again(type(model), f"it would have the layers {', '.join(names)}")
-
-
-def not_again(kind: type, why: str) -> TypeError:
-    """The error that a model of this class could not be made again."""
-    return TypeError(
-        f"a {kind.__name__} cannot be saved, as it would be made again by {kind.__name__}"
-        f"(layers, seed=…, dtype=…) ({why}): let a function make a Sequential in the place "
-        f"of the class, or save the weights alone by save_weights."
-    )
+        raise TypeError(
+            f"a {kind} cannot be saved, as it would be made again by {kind}(layers, seed=…, "
+            f"dtype=…) ({why}): let a function make a Sequential in the place of the class, or "
+            f"save the weights alone by save_weights."
+        ) from cause
 
 
 def check_remade(what: str, kind: str, given: Mapping[str, Any], found: Mapping[str, Any]) -> None:
-    """Refuses a part that a file would bring back as another one.
+    """Refuses a part of some kind that a file would bring back as another one.
 
-    Args:
-        what: The part, for error messages.
-        kind: Its class.
-        given: The arguments, from the attributes of the part.
-        found: The same of what was made again.
+    Given are its arguments, as its attributes say them, and found those of what was made again.
 
     Raises:
         ValueError: An argument is kept in another way than it is taken.

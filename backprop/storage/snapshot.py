@@ -45,13 +45,7 @@ def take(model: Any, include_optimizer: bool = True) -> dict[str, Any]:
 
 
 def put_back(model: Any, state: Mapping[str, Any], origin: str) -> None:
-    """Brings a model into a state that ``take`` found, or raises as ``check`` and changes nothing.
-
-    Args:
-        model: A built model of the same layers, compiled with the same optimizer.
-        state: The tree.
-        origin: Where it comes from, for error messages.
-    """
+    """Brings a model into a state that ``take`` found, or raises what ``check`` does beforehand."""
     check(model, state, origin)
     if state["optimizer"] is not None:
         set_optimizer(model.optimizer, model.parameters, state["optimizer"])
@@ -69,6 +63,9 @@ def put_back(model: Any, state: Mapping[str, Any], origin: str) -> None:
     for parameter, trainable, free, decays in each_of:
         parameter.trainable, parameter.decays = trainable or free, decays
         parameter.hold(not trainable)
+    if state["optimizer"] is not None and model.optimizer.swapped:
+        theta, trained = model.parameters.values, model.parameters.trainable_slices()
+        model.optimizer._lent = [(each, theta[each].copy()) for each in trained]
 
 
 def flags_of(model: Any) -> dict[str, list[Any]]:

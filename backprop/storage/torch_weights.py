@@ -102,13 +102,10 @@ def shapes_of(arrays: dict[str, Array]) -> str:
 class Loading:
     """Goes through layers and modules side by side.
 
-    Args:
-        modules: The modules by the ways to them.
-
     Attributes:
         found: The weights by the names of the parameters.
         faults: What does not fit.
-        modules: Those that no layer has taken so far.
+        modules: The modules that no layer has taken so far, by the ways to them.
     """
 
     def __init__(self, modules: dict[tuple[str, ...], Module]) -> None:

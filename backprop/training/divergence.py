@@ -32,17 +32,6 @@ SCALING = (Normalization, Rescaling, Standardization, Embedding)
 """Layers in front that take inputs of any size."""
 
 
-def check_choice(on_divergence: Any) -> str:
-    """``"warn"`` or ``"raise"``.
-
-    Raises:
-        ValueError: It is neither.
-    """
-    if on_divergence not in ("warn", "raise"):
-        raise ValueError(f"on_divergence must be 'warn' or 'raise', but it is {on_divergence!r}.")
-    return str(on_divergence)
-
-
 def quiet() -> np.errstate:
     """No warnings of NumPy's about overflow: there is one of ours. Who had it raise, has it so.
 
@@ -96,17 +85,9 @@ class Guard:
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        stretches: list[slice] = []
-        stop = 0
-        for p in model.parameters:
-            start, stop = stop, stop + p.value.size
-            if not p.learned and stretches and stretches[-1].stop == start:
-                stretches[-1] = slice(stretches[-1].start, stop)
-            elif not p.learned:
-                stretches.append(slice(start, stop))
-        theta = model.parameters.values
-        self._pairs = [(theta[each].copy(), theta[each]) for each in stretches]
-        self.averages = bool(stretches)
+        averages = [p.value for p in model.parameters if not p.learned]
+        self._pairs = [(average.copy(), average) for average in averages]
+        self.averages = bool(averages)
         self._kept: Kept | None = None  # in the same memory at each step that is tried
 
     def keep(self) -> None:
@@ -166,7 +147,7 @@ def explain(model: Model, loss: float, batch: tuple[Any, ...], when: str) -> str
     """What the warning says: where the first wrong number arose, and what is likely to help."""
     found = first_wrong_number(model, *batch) or "it did not come again when the step was repeated"
     X = batch[0]
-    low, high = extent(X.data if is_sparse(X) else X)
+    low, high = extent(X)
     begun = model.optimizer.iterations > 0
     advice = [f"inputs that are not scaled (these are between {low:.3g} and {high:.3g})"]
     scaled = "the inputs"
@@ -273,7 +254,7 @@ def watched(model: Model, found: list[str]) -> Iterator[None]:
 
 def extent(X: Any) -> tuple[float, float]:
     """The smallest and the largest finite number."""
-    numbers = np.asarray(X)
+    numbers = np.asarray(X.data if is_sparse(X) else X)
     numbers = numbers[np.isfinite(numbers)]
     return (float(numbers.min()), float(numbers.max())) if numbers.size else (math.nan, math.nan)
 
@@ -291,7 +272,7 @@ def large(model: Any, y: Array, least: float = 0.0) -> float:
 
 def between(X: Any) -> str:
     """``between −1 and 1``."""
-    low, high = extent(X.data if is_sparse(X) else X)
+    low, high = extent(X)
     return f"between {low:.3g} and {high:.3g}"
 
 

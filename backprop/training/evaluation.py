@@ -1,36 +1,29 @@
 """The loss and the metrics over batches, without learning from them."""
 
-import copy
 import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from backprop.callbacks import CallbackList
-from backprop.core.lookup import takes
 from backprop.core.settings import from_package
 from backprop.core.spare import same_memory
 from backprop.core.types import Array
-from backprop.core.walk import SIMPLE, holds_only, numbers_of
 from backprop.data.batches import Batch
 from backprop.data.samples import warn_if_none_counts
 from backprop.layers.block import forward_through
 from backprop.layers.returned import collected
 from backprop.losses import Loss
-from backprop.metrics import FunctionMetric, LossMetric, Metric
+from backprop.metrics import FunctionMetric, Metric
 from backprop.protocol import Model
 from backprop.training.batched_metrics import count_known, try_metrics, update_steps
 from backprop.training.divergence import quietly
 
 Together = Callable[[float, int, list[Metric]], tuple[float, int, list[Metric]]]
 """Makes of Σ n E, Σ n = N and the metrics those over all workers, where several train a model."""
-
-Parts = list[tuple[object, dict[str, Any]]]
-"""Parts of a model, and what each was made with."""
 
 HELD_OUT = "the validation data"
 """What a fit's validation is called in warnings."""
@@ -45,7 +38,7 @@ class Evaluator:
     """Evaluates a model, as often as it is called, without changing anything in it.
 
     What a training step left in the layers and in the loss is still there afterwards: the loss and
-    the metrics are copies, made once, and again when those of the model are other ones.
+    the metrics are copies.
 
     Args:
         model: A built and compiled model.
@@ -54,7 +47,6 @@ class Evaluator:
 
     def __init__(self, model: Model, together: Together = alone) -> None:
         self.model, self.together = model, together
-        self._known: Any = None
         self._told = False  # that nothing counted
         self._own_forward = not from_package(model.forward)
 
@@ -72,8 +64,6 @@ class Evaluator:
         """
         model = self.model
         loss, metrics = self._copies()
-        for metric in metrics:
-            metric.reset()
         before = callbacks.listeners("on_test_batch_begin") if callbacks else []
         after = callbacks.listeners("on_test_batch_end") if callbacks else []
         if callbacks:
@@ -118,45 +108,8 @@ class Evaluator:
 
     def _copies(self) -> tuple[Loss, list[Metric]]:
         """Copies of the loss and the metrics, for whose sake nothing of the model's is touched."""
-        metrics = self.model.metrics
-        inside = (metric.loss for metric in metrics if isinstance(metric, LossMetric))
-        of = [self.model.loss, self.model.loss.unjoined, *metrics, *inside]
-        known: Parts = [(each, settings_of(each)) for each in of]
-        if self._known is None or any(map(may_change, of)) or not alike(known, self._known):
-            self._known = known
-            loss = self.model.loss.unjoined if self._own_forward else self.model.loss
-            self._made = loss.apart(), copy.deepcopy(metrics)
-        return self._made
-
-
-def may_change(part: object) -> bool:
-    """Whether it, or what it calls, is an object of the user's own, which may hold anything."""
-    called = [part, *(vars(part)[name] for name in ("loss", "function") if name in vars(part))]
-    known = (getattr(each, "of_package", isinstance(each, FunctionType)) for each in called)
-    return not all(known)
-
-
-def settings_of(part: object) -> dict[str, Any]:
-    """What a loss or a metric was made with, and all its public numbers as they are now."""
-    made_with = {name: value for name, value in vars(part).items() if takes(type(part), name)}
-    return made_with | numbers_of(part)
-
-
-def alike(now: Parts, before: Parts) -> bool:
-    """Whether the parts are the same objects with the same settings."""
-    return len(now) == len(before) and all(
-        part is other
-        and settings.keys() == others.keys()
-        and all(is_still(others[name], value) for name, value in settings.items())
-        for (part, settings), (other, others) in zip(now, before, strict=True)
-    )
-
-
-def is_still(before: object, now: object) -> bool:
-    """Whether a setting is the same object, or the same number."""
-    return before is now or (
-        holds_only(before, SIMPLE) and holds_only(now, SIMPLE) and bool(before == now)
-    )
+        loss = self.model.loss.unjoined if self._own_forward else self.model.loss
+        return loss.apart(), [metric.apart() for metric in self.model.metrics]
 
 
 def collect(

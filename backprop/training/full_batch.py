@@ -92,8 +92,7 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
         return
     if not stretches:
         loop.callbacks.call("on_epoch_begin", epoch, {})
-        with quiet():
-            logs = loop.attempt(lambda: loop.evaluate(batches))
+        logs = loop.attempt(lambda: loop.evaluate(batches))
         loop.end_epoch(epoch, logs)
         optimizer.message = "there is nothing to train: all weights are frozen"
         return
@@ -169,8 +168,7 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
         if epoch + 1 == over and goal is not None:
             check_way(x, goal)
         if epoch >= first:
-            with quiet():
-                logs = loop.attempt(lambda: loop.evaluate(batches))
+            logs = loop.attempt(lambda: loop.evaluate(batches))
             if not math.isfinite(logs["loss"]):  # the line search believed in it
                 refuse(logs["loss"])
         reached = known.reached = x
@@ -188,16 +186,14 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
     try:
         found = optimizer.minimize(loss_and_gradient, reached, after_iteration, len(epochs))
     finally:
-        scatter(
-            reached, theta, stretches
-        )  # and not where a line search was when it was interrupted or gave up
+        # and not where a line search was when it was interrupted or gave up
+        scatter(reached, theta, stretches)
     ended = epoch < epochs.stop and not model.stop_training
     soon = ended and len(losses) > 1 and epoch < epochs.start + 2
     short = soon and are_nothing(losses[0], batch, largest)
     if (not found or epoch == epochs.start) and epoch >= first:
         begin()
-        with quiet():
-            logs = loop.attempt(lambda: loop.evaluate(batches))
+        logs = loop.attempt(lambda: loop.evaluate(batches))
         if len(losses) == 1:
             logs["loss"] = losses[0]
         loop.end_epoch(epoch, logs)

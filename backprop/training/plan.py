@@ -9,12 +9,11 @@ import numpy as np
 
 from backprop.callbacks import Callback, CallbackList
 from backprop.callbacks.base import warn_of_misspelt_hooks
-from backprop.core.checks import check_flag, check_integer, check_list
+from backprop.core.checks import check_choice, check_flag, check_integer, check_list
 from backprop.core.frames import Labels, check_labels
 from backprop.data.sources import Source, check_same_every_time, validation_source
 from backprop.data.training import training_source
 from backprop.protocol import Model
-from backprop.training.divergence import check_choice
 from backprop.training.full_batch import Evaluations
 from backprop.training.history import History
 from backprop.training.means import EpochMeans
@@ -82,7 +81,7 @@ def plan_fit(
         validation_freq = list(validation_freq)  # which is asked twice
     validate_after = check_frequency(validation_freq)
     shown = progress(verbose)
-    check_choice(on_divergence)
+    check_choice(on_divergence, "on_divergence", ("warn", "raise"))
     users = check_list(callbacks, "callbacks")
     model.optimizer.check_free(model.parameters if model.input_shape else None)
     steps, validation_steps, validation_batch_size = (

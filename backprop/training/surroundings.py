@@ -11,7 +11,7 @@ from backprop.core import console
 from backprop.core.errors import DivergenceError
 from backprop.core.types import Array
 from backprop.data.sources import check_same_every_time
-from backprop.data.streams import GoesOn
+from backprop.data.streams import Stream
 from backprop.metrics import Metric
 from backprop.metrics.returned import check_different
 from backprop.protocol import Model
@@ -137,13 +137,13 @@ class Surroundings:
         """Brings streams to where they are after these epochs."""
         validated = sum(map(self.plan.validate_after, epochs))
         for source, times in ((self.plan.batches, len(epochs)), (self.plan.validation, validated)):
-            if isinstance(source, GoesOn):
+            if isinstance(source, Stream):
                 source.go_on(times)
 
     def leave(self) -> None:
         """Tells streams that training was cut off."""
         for source in (self.plan.batches, self.plan.validation):
-            if isinstance(source, GoesOn):
+            if isinstance(source, Stream):
                 source.leave()
 
     def begin_epoch(self, first_step: int) -> Iterator[Any]:

@@ -163,49 +163,6 @@ def test_one_and_three_outputs_tell_the_half_squared_error_from_the_mean(n_outpu
     assert MeanSquaredError().forward(prediction, target) == mean
 
 
-# ------------------------------------------------------------------ a 2-3-1 network without biases
-
-
-def network_231(*last):
-    hidden, output = Dense(3, use_bias=False), Dense(1, use_bias=False)
-    model = bp.Sequential([bp.Input(2), hidden, Sigmoid(), output, *last], dtype="float64")
-    model.set_weights([[[0.8, 0.4, 0.3], [0.2, 0.9, 0.5]], [[0.3], [0.5], [0.9]]])
-    return model
-
-
-def test_231_has_nine_weights_that_start_in_the_unit_interval():
-    uniform = bp.initializers.RandomUniform(0, 1)
-    layers = [Dense(n, use_bias=False, kernel_initializer=uniform) for n in (3, 1)]
-    model = bp.Sequential([bp.Input(2), layers[0], Sigmoid(), layers[1]], seed=0)
-    assert [p.value.size for p in model.parameters] == [6, 3]
-    theta = model.parameters.values
-    assert theta.shape == (9,)
-    assert (theta >= 0).all()
-    assert (theta < 1).all()
-    assert np.ptp(theta) > 0.5
-
-
-def test_231_forward_and_backward():
-    model = network_231()
-    model.compile(SGD(0.1), "mse")
-    x, y = np.array([[1.0, 1.0]]), np.array([[0.0]])
-    prediction = model.forward(x, training=True)
-    hidden, sigmoid, output = model.layers
-    assert_same(hidden.Z, [[1, 1.3, 0.8]], 1e-15)
-    assert_prints(sigmoid.A, "0.73105858", "0.78583498", "0.68997448")
-    assert_prints(prediction, "1.2332121")
-    assert_prints(model.loss.forward(prediction, y), "1.52081208")
-
-    model.backward()
-    row = ("0.14547853", "0.20754758", "0.47483285")
-    assert_prints(hidden.dW, *row, *row)  # both inputs are 1
-    assert_prints(output.dW, "1.80310057", "1.93820242", "1.70176976")
-
-
-def test_231_with_a_sigmoid_output():
-    assert_prints(network_231(Sigmoid()).predict(np.array([[1.0, 1.0]])), "0.77438027")
-
-
 # ----------------------------------------------------------------------------- Nielsen's examples
 
 

@@ -68,9 +68,9 @@ def test_the_moving_averages_are_those_of_keras(momentum, file, case, order) -> 
     layer.gamma, layer.beta = v["gamma"], v["beta"]
     for k, X in enumerate(v["x"]):
         Y, expected = layer.forward(order(X), training=True), order(v["y"][k])
-        np.testing.assert_allclose(Y, expected, rtol=1e-11, atol=1e-12)
-        np.testing.assert_allclose(layer.moving_mean, v["keras_moving_mean"][k], rtol=1e-11)
-        np.testing.assert_allclose(layer.moving_variance, v["keras_moving_var"][k], rtol=1e-11)
+        np.testing.assert_allclose(Y, expected, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(layer.moving_mean, v["keras_moving_mean"][k], rtol=1e-12)
+        np.testing.assert_allclose(layer.moving_variance, v["keras_moving_var"][k], rtol=1e-12)
 
 
 def test_inference_uses_the_moving_averages_and_changes_nothing(rng: np.random.Generator) -> None:

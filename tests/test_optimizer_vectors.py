@@ -64,7 +64,7 @@ def test_trajectories_are_those_of_keras(name, problem):
     optimizer = kind(rates[problem == "rosen"], **options)
     expected = KERAS[f"{name}_{problem}"]
     found = trajectory(optimizer, problem)
-    np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13)
     assert np.abs(expected[-1] - expected[0]).max() > 1e-3
 
 

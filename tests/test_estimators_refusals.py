@@ -98,14 +98,6 @@ def test_after_an_interrupt_all_networks_are_trained_or_the_old_ones_are_there(
     assert classifier.predict(X).shape == y.shape
 
 
-def test_a_class_of_a_single_sample_is_named_by_its_label(iris):
-    """It was called True, which is no label."""
-    X, y = iris
-    labels = np.where(np.arange(len(y)) == 3, "oak", "elm")
-    with pytest.raises(ValueError, match=r"only 1 member, .*'oak'"):
-        MLPClassifier(**SMALL, early_stopping=True).fit(X, labels)
-
-
 # --- weights of classes --------------------------------------------------------------------------
 
 

@@ -194,4 +194,4 @@ class MLPClassifier(Classifies, MLP):
         return 1.0 if len(self.classes_) == 1 else accuracy(prediction, y, weight)
 
     def _strata(self, y: Array) -> Array | None:
-        return self._labels.decode(y) if self.n_outputs_ == 1 else None
+        return y > 0 if self.n_outputs_ == 1 else None  # whose values scikit-learn names, too

@@ -620,9 +620,9 @@ CASES = [
     ),
     Case("group_normalization", lambda: GroupNormalization(2), shape=(3, 2, 4), leading=False),
     Case(
-        "group_normalization_of_vectors",
+        "group_normalization_of_vectors",  # six in a group: the variance of a few may be tiny
         lambda: GroupNormalization(2, scale=False),
-        shape=(6,),
+        shape=(12,),
         leading=False,
     ),
     augmentation("random_flip", RandomFlip),

@@ -77,9 +77,7 @@ def randomness(model):
 def assert_alike(model, other, exact=False):
     one, two = inside(model), inside(other)
     assert one.keys() == two.keys()
-    # BLAS adds up in other orders for stacked models, and rounding grows from step to step: up to
-    # 2e-6 was seen with the kernels for AVX2
-    limit = 4e-6 if model.dtype == np.float32 else 1e-12
+    limit = 1e-6 if model.dtype == np.float32 else 1e-12
     for name in one:
         # what cancels out is as exact as the largest of the numbers that it came from
         scale = max(1.0, float(np.abs(two[name]).max(initial=0)))

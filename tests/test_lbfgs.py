@@ -686,7 +686,7 @@ def test_a_line_search_that_finds_nothing_says_so(data):
         history = fit(model, *data)
     assert [warning.filename for warning in caught] == [__file__]
     np.testing.assert_array_equal(model.parameters.values, before)
-    assert history.history["loss"] == pytest.approx([model.evaluate(*data)], rel=1e-14)
+    assert history.history["loss"] == [model.evaluate(*data, batch_size=32)]
     assert model.optimizer.message == "the line search found no lower loss"
 
 

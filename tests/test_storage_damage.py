@@ -55,6 +55,15 @@ def try_all(saved, times, first_seed):
     return refused
 
 
+@pytest.mark.parametrize("place", [14, 18, 22])
+def test_a_member_that_contradicts_the_directory_is_noticed(saved, place):
+    """Its checksum and its two sizes stand in front of it, and a second time at the end."""
+    folder, content, _ = saved
+    damaged = bytearray(content)
+    damaged[place] ^= 1
+    assert outcome(folder, bytes(damaged), content)
+
+
 def test_damage_is_noticed(saved):
     refused = try_all(saved, 16, 0)
     rarely = {name for name, count in refused.items() if count < 8}

@@ -117,3 +117,35 @@ team.make([[], [lambda: through.append("again")]])
 print(through)
 """
     assert run("-c", code).stdout == "[True, 'interrupted', 'again']\n"
+
+
+def test_how_late_a_thread_begins_is_measured_once_when_the_threads_are_free(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[int] = []
+    freed: list[bool] = []
+    held = threading.Event()
+
+    def noted() -> float:
+        ran.append(threading.get_ident())
+        return time.perf_counter()
+
+    def hold() -> None:
+        with team._free:
+            held.set()
+            time.sleep(0.05)
+            freed.append(True)
+
+    monkeypatch.setattr("backprop.engine.team.perf_counter", noted)
+    other = threading.Thread(target=hold)
+    other.start()
+    held.wait()
+    lateness = team.lateness()
+    assert freed  # another step had them until then
+    other.join()
+    assert len(set(ran)) == 2  # this thread and the one that was waited for
+    assert 0 < lateness < 0.05
+    ran.clear()
+    assert team.lateness() == lateness
+    assert ran == []
+    assert not team._free.locked()

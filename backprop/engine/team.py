@@ -92,10 +92,11 @@ class Team:
         """
         if not self._lateness:
             times = []
-            for _ in range(TRIALS):
-                start = perf_counter()
-                self.make([(), (perf_counter,)])  # begins there, and then wakes this thread
-                times.append((perf_counter() - start) / 2)
+            with self._free:  # else another step might have the threads meanwhile
+                for _ in range(TRIALS):
+                    start = perf_counter()
+                    self._make((), [(perf_counter,)])  # begins there, and then wakes this thread
+                    times.append((perf_counter() - start) / 2)
             self._lateness = sorted(times)[TRIALS // 4]
         return self._lateness
 
@@ -109,22 +110,26 @@ class Team:
             for calls in parts:
                 make(calls)
             return
-        error: BaseException | None = None
         try:
-            while len(self._members) < len(others):
-                self._members.append(Member())
-            started: list[Member] = []
-            try:
-                for member, calls in zip(self._members, others, strict=False):
-                    if calls:
-                        member.start(calls)
-                        started.append(member)
-                make(first)
-            finally:
-                for member in started:
-                    error = member.wait() or error
+            self._make(first, others)
         finally:
             self._free.release()
+
+    def _make(self, first: Calls, others: Sequence[Calls]) -> None:
+        """The same for who has the threads."""
+        while len(self._members) < len(others):
+            self._members.append(Member())
+        started: list[Member] = []
+        error: BaseException | None = None
+        try:
+            for member, calls in zip(self._members, others, strict=False):
+                if calls:
+                    member.start(calls)
+                    started.append(member)
+            make(first)
+        finally:
+            for member in started:
+                error = member.wait() or error
         if error is not None:
             raise error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from backprop.estimators.scikit import (
     validate_data,
 )
 from backprop.layers import Layer, Parallel
+from backprop.layers.block import forward_through
 from backprop.sequential import Sequential
 from backprop.training import History
 
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class Estimator(BaseEstimator):
+class Estimator(BaseEstimator, ABC):
     """The base of the four estimators: one network, or several whose mean is predicted.
 
     Attributes:
@@ -56,9 +58,9 @@ class Estimator(BaseEstimator):
 
     _sees_labels: bool
 
+    @abstractmethod
     def _encode(self, y: Any, dtype: Any) -> Array:
         """Targets as the networks are trained on them."""
-        raise NotImplementedError(f"{type(self).__name__} must define _encode(y, dtype).")
 
     def _weigh(self, y: Any, weight: Array | None, incremental: bool = False) -> Array | None:
         """The weights of the samples, those of their classes among them."""
@@ -126,7 +128,7 @@ class Estimator(BaseEstimator):
         """The outputs of each network, ``(N, K)``."""
         check_is_fitted(self)
         X = validate_data(self, as_given(X, "X"), accept_sparse="csr", reset=False)
-        return [apply(self._ends(model), model.predict(X)) for model in self._networks()]
+        return [forward_through(self._ends(model), model.predict(X)) for model in self._networks()]
 
     def _output(self, X: Any) -> Array:
         """The mean of the networks' outputs."""
@@ -176,13 +178,6 @@ class Estimator(BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-def apply(layers: Sequence[Layer], outputs: Array) -> Array:
-    """The outputs after further layers."""
-    for layer in layers:
-        outputs = layer.forward(outputs)
-    return outputs
 
 
 def check_members(estimator: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from abc import abstractmethod
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, Self
@@ -106,15 +107,13 @@ class MLP(Estimator):
     def _learn_targets(self, y: Any, incremental: bool) -> None:
         """Finds out what kind of targets these are, or checks them against those before."""
 
+    @abstractmethod
     def _outputs_for(self, y: Array) -> tuple[int, str]:
         """How many outputs encoded targets need, and what is applied to them."""
-        raise NotImplementedError(f"{type(self).__name__} must define _outputs_for(y).")
 
+    @abstractmethod
     def _score_of(self, prediction: Array, y: Array, weight: Array | None) -> float:
         """The score of predictions of encoded targets."""
-        raise NotImplementedError(
-            f"{type(self).__name__} must define _score_of(prediction, y, weight)."
-        )
 
     def _strata(self, y: Array) -> Array | None:
         """What early stopping splits by (see ``set_aside``)."""

@@ -51,8 +51,8 @@ def set_aside(
         samples: All of them.
         share: The share for validation.
         random: The ``RandomState`` to draw from.
-        labels: The label of each sample, whose proportions both parts keep; None for a split by
-            chance alone.
+        labels: True or False for each sample, whose proportions both parts keep; None for a split
+            by chance alone.
 
     Raises:
         ValueError: There are too few samples, or none that count.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -44,13 +45,13 @@ class Wrapped(Estimator):
 
     # ------------------------------------------------------------- what a subclass says of its task
 
+    @abstractmethod
     def _learn_targets(self, y: Any) -> int:
         """Finds out what kind of targets these are; returns how many outputs they need."""
-        raise NotImplementedError(f"{type(self).__name__} must define _learn_targets(y).")
 
+    @abstractmethod
     def _complete(self, model: Any) -> str:
         """Ends a network that is not compiled as the task needs it; returns the loss for it."""
-        raise NotImplementedError(f"{type(self).__name__} must define _complete(model).")
 
     # --------------------------------------------------------------------------------- the settings
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from copy import deepcopy
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -47,14 +48,20 @@ def check_own_methods(layer: Layer) -> None:
         check_functions(layer)
 
 
+@cache
+def expects_mask(forward: Any) -> bool:
+    """Whether a layer's ``forward`` has an argument for the mask."""
+    signature = signature_of(forward)
+    return signature is not None and "mask" in signature.parameters
+
+
 def check_needs_no_mask(layer: Layer) -> None:
     """Checks that a layer of the user's own that is given no mask does not expect one.
 
     Raises:
         TypeError: Its ``forward`` has an argument for it.
     """
-    signature = signature_of(layer.forward)
-    if signature is not None and "mask" in signature.parameters:
+    if expects_mask(type(layer).forward):
         raise TypeError(
             f"{layer}.forward has an argument mask, but is not given that of the padded steps: "
             f"write takes_mask = True in the class {type(layer).__name__}."

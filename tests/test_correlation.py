@@ -10,7 +10,7 @@ from measuring import peak
 from backprop.core import grids
 from backprop.core.buffers import Buffers
 from backprop.core.correlation import band, columns, fold_band, join, neighbours
-from backprop.core.functional import SMALL_PRODUCT, rows_at_once, stacked_product
+from backprop.core.functional import SMALL_PRODUCT, rows_of_product, stacked_product
 from backprop.core.grids import COLUMNS_BYTES, blocks, turn
 from backprop.core.windows import windows
 from backprop.layers import Conv1D, Conv2D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D
@@ -196,12 +196,12 @@ def test_a_stack_of_products_is_the_product(rows, K, n, dtype, rng) -> None:
 
 
 def test_rows_of_small_products() -> None:
-    assert rows_at_once(600, 100, 100) == 100
-    assert rows_at_once(60, 10, 10) == 60
-    assert rows_at_once(997, 100, 100) == 997  # a prime: one product
-    assert rows_at_once(600, 1000, 1000) == 600  # no small product has so few rows
+    assert rows_of_product(600, 100, 100) == 100
+    assert rows_of_product(60, 10, 10) == 60
+    assert rows_of_product(997, 100, 100) == 997  # a prime: one product
+    assert rows_of_product(600, 1000, 1000) == 600  # no small product has so few rows
     for n_rows in range(1, 300):
-        m = rows_at_once(n_rows, 90, 90)
+        m = rows_of_product(n_rows, 90, 90)
         assert n_rows % m == 0
         assert m * 90 * 90 <= SMALL_PRODUCT or m == n_rows
 

@@ -134,11 +134,17 @@ def by_channel(ufunc: np.ufunc, A: Array, v: Array, out: Array) -> Array:
 
 
 def pixels_of_row(A: Array) -> int:
-    """How many pixels of few channels make a row that is long enough; 1 if that is not worth it."""
+    """How many pixels of few channels make a row that is long enough; 1 if that is not worth it.
+
+    They are all of one sample, if its number of pixels can be divided so: then the rows can be cut
+    where the samples are.
+    """
     channels = A.shape[-1]
     if channels > FEW_CHANNELS or A.size < 8 * LONG_ROW or not A.flags.c_contiguous:
         return 1
-    return math.gcd(A.size // channels, 1 << (LONG_ROW // channels).bit_length() - 1)
+    pixels, most = A.size // channels, LONG_ROW // channels
+    of_one = divisor(pixels // len(A), most)
+    return of_one if 2 * of_one >= most else math.gcd(pixels, 1 << most.bit_length() - 1)
 
 
 def row_max(A: Array) -> Array:
@@ -186,19 +192,23 @@ def stacked_product(A: Array, B: Array, out: Array) -> None:
         B: Shape ``(K, n)``.
         out: Shape ``(rows, n)``; contiguous but for the step from row to row.
     """
-    m = rows_at_once(*A.shape, B.shape[1])
+    m = rows_of_product(*A.shape, B.shape[1])
     np.matmul(A.reshape(-1, m, A.shape[1]), B, out=out.reshape(-1, m, B.shape[1]))
 
 
-@lru_cache(maxsize=256)
-def rows_at_once(n_rows: int, K: int, n: int) -> int:
+def rows_of_product(n_rows: int, K: int, n: int) -> int:
     """How many rows make one small product: their greatest divisor that does; all if it is small.
 
     Fewer than 8 rows are not worth a product of their own.
     """
-    most = SMALL_PRODUCT // (K * n)
-    divisors = (m for m in range(min(most, n_rows), 7, -1) if n_rows % m == 0)
-    return next(divisors, n_rows)
+    rows = divisor(n_rows, SMALL_PRODUCT // (K * n))
+    return rows if rows >= 8 else n_rows
+
+
+@lru_cache(maxsize=256)
+def divisor(n: int, most: int) -> int:
+    """The greatest divisor of n that is at most so large; 1 if there is none."""
+    return next((m for m in range(min(most, n), 0, -1) if n % m == 0), 1)
 
 
 def safe_log(P: Array) -> Array:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from itertools import pairwise
-from math import gcd
+from itertools import pairwise, product
+from math import gcd, lcm
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -117,12 +117,19 @@ class Cutter:
                     return part * self._n_parts // n
         return None
 
-    def _bounds(self, rows: int) -> list[slice]:
-        """The slices of so many rows that make the parts; only one if there are too few."""
+    def _bounds(self, rows: int, stack: bool = False) -> list[slice]:
+        """The slices of so many rows that make the parts; only one if there are too few.
+
+        They are cut where the samples are if each has several of the rows, such as steps or pixels,
+        or if each row, a product in a stack, has several samples; else as those of ∂E/∂W.
+        """
         n = self._n_parts if rows >= 2 * self._n_parts else 1
-        times, rest = divmod(rows, self._n_rows)  # rows of a sample, such as steps or pixels
-        unit, times, step = (rows, 1, rows_at_once()) if rest else (self._n_rows, times, self._step)
-        return [slice(a * times, b * times) for a, b in pairwise(cut(unit, n, step, self._ahead))]
+        bounds = [rows * b for b in cut(self._n_rows, n, self._step, self._ahead)]
+        if rows % self._n_rows == 0 or (stack and not any(b % self._n_rows for b in bounds)):
+            bounds = [b // self._n_rows for b in bounds]
+        else:
+            bounds = cut(rows, n, rows_at_once(), self._ahead)
+        return [slice(a, b) for a, b in pairwise(bounds)]
 
     def _along(self, A: Array) -> int:
         """The axis of an array along which the samples lie: the first, or else the second."""
@@ -149,7 +156,7 @@ class Cutter:
                 inputs=tuple(part(value, rows) for value in call.inputs),
                 out=along_axis(out, along, rows),
             )
-            for rows in self._bounds(out.shape[along])
+            for rows in self._bounds(out.shape[along], stack=call.function is np.matmul)
         )
 
     def _reduction(self, call: Call) -> list[Piece]:
@@ -238,24 +245,28 @@ def best_step(calls: Iterable[Call], rows: int, n: int, ahead: float) -> int:
     """The step with which the products of a training step are cut best, on paper.
 
     BLAS computes some rows at once. Of a product of many rows for each sample, such as its steps or
-    pixels, that allows for parts of more numbers of samples than of one with a row for each.
+    pixels, that allows for parts of more numbers of samples than of one with a row for each. A
+    stack of products can be cut between these.
     """
     edge = rows_at_once()
-    found = [
-        (len(call.out) // rows, seconds(call))
-        for call in calls
-        if is_product(call) and len(call.out) % rows == 0
-    ]
+    found = []
+    for call in calls:
+        size = len(call.out) if call.out.ndim else 0
+        if is_product(call) and size % rows == 0:
+            found.append((edge // gcd(edge, size // rows), seconds(call)))
+        elif call.function is np.matmul and size and rows % size == 0:
+            found.append((rows // size, seconds(call)))
 
     def cost(step: int) -> float:
         *bounds, _ = cut(rows, n, step, ahead)
         largest = max(b - a for a, b in pairwise((*bounds, rows)))
         return sum(
-            time * (rows if any(bound * times % edge for bound in bounds) else largest)
-            for times, time in found
+            time * (rows if any(bound % every for bound in bounds) else largest)
+            for every, time in found
         )
 
-    return min(sorted({1, *(edge // gcd(edge, times) for times, _ in found)}), key=cost)
+    steps = {1, *(every for every, _ in found)}
+    return min(sorted({lcm(*two) for two in product(steps, steps)}), key=cost)
 
 
 def is_product(call: Call) -> bool:

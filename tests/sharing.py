@@ -21,8 +21,9 @@ def at_once(function: Callable[[Any], object], arguments: Iterable[Any]) -> None
 
 def share_every_step(patch: pytest.MonkeyPatch) -> None:
     """Leaves nothing to one thread that could be shared out, and the first thread more rows."""
-    for name, value in {"LEAST": 0, "BRIEF": 0, "SHORT": 0, "WORTH": -1e9}.items():
-        patch.setattr(schedule, name, value)
+    for name in ("LEAST", "BRIEF", "SHORT", "BEGIN", "WAIT"):
+        patch.setattr(schedule, name, 0.0)
+    patch.setattr(schedule, "WORTH", -1e9)
     patch.setattr(team, "lateness", lambda: 0.0)
     patch.setattr(parts, "rows_at_once", lambda: 1)
 

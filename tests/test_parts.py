@@ -7,7 +7,8 @@ import pytest
 
 from backprop.engine import parts as parts_of
 from backprop.engine import products
-from backprop.engine.parts import Cutter, best_step, cut, intervals
+from backprop.engine.intervals import intervals
+from backprop.engine.parts import Cutter, best_step, cut
 from backprop.engine.products import layout, rows_at_once, same_bits
 from backprop.engine.tape import Call
 

@@ -2,17 +2,20 @@
 
 import itertools
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import pytest
 
-from backprop.engine.parts import Cutter, Piece, intervals
+from backprop.engine.intervals import Intervals, intervals
+from backprop.engine.parts import Cutter, Piece
 from backprop.engine.schedule import (
     BEGIN,
     WAIT,
-    Intervals,
     Touched,
+    at_least_cost,
     duration,
+    grouped,
     hoisted,
     schedule,
     shared_out,
@@ -163,8 +166,7 @@ def test_a_large_step_is_shared_out(rng: np.random.Generator) -> None:
     X, W = rng.standard_normal((512, 512)), rng.standard_normal((512, 512))
     sections = shared_out([Call("dot", (X, W), np.empty((512, 512)), {}, {})], [X], 2)
     assert sections is not None
-    before, product = sections
-    assert before == [[]]
+    (product,) = sections
     assert [piece.part for part in product for piece in part] == [0, 1]
     assert duration(sections) < 0.7 * sum(p.seconds for part in product for p in part)
 
@@ -179,6 +181,32 @@ def test_the_time_of_a_section() -> None:
     assert duration([waited_for]) == pytest.approx(BEGIN + 2 * LATE + 1.5 + 2 * WAIT, abs=1e-12)
     first_is_last = [[piece(0, 1.0)], [piece(1, 0.5)]]
     assert duration([first_is_last, alone]) == pytest.approx(BEGIN + 1 + WAIT + 3, abs=1e-12)
+
+
+def test_sections_of_little_work_are_left_to_one_thread() -> None:
+    def piece(part: int, seconds: float) -> Piece:
+        return Piece(print, (), (), part, seconds)
+
+    long, brief = ([[piece(0, each)], [piece(1, each)]] for each in (1.0, 1e-9))
+    twice = [[*brief[0], *brief[1]] * 2]
+    once = [[*brief[0], *brief[1]]]
+    assert [*at_least_cost([brief, brief, long, brief])] == [twice, long, once]
+
+
+def test_pieces_of_one_part_are_planned_as_one() -> None:
+    made: list[int] = []
+    memory = [((0, 8), (8, 16)), ((8, 16), (32, 40)), ((64, 72), (40, 48))]
+    first, second, third = (
+        Piece(partial(made.append, k), memory[k][:1], memory[k][1:], 1, 1.0) for k in range(3)
+    )
+    whole = first._replace(part=None)
+    pieces = [*grouped([whole, whole, first, second, third, whole])]
+    assert [*pieces[:2], *pieces[3:]] == [whole] * 3
+    one = pieces[2]
+    assert (one.reads, one.writes, one.part) == (((0, 16), (64, 72)), ((8, 16), (32, 48)), 1)
+    assert one.seconds == pytest.approx(3.0 + 2 * WAIT, abs=1e-12)
+    one.function()
+    assert made == [0, 1, 2]
 
 
 def perceptron(units: int, rows: int) -> tuple[list[Call], list[np.ndarray]]:
@@ -201,25 +229,20 @@ def perceptron(units: int, rows: int) -> tuple[list[Call], list[np.ndarray]]:
 def test_short_calls_are_left_to_one_thread() -> None:
     sections = shared_out(*perceptron(128, 128), 2)
     assert sections is not None
-    assert [[len(part) for part in section] for section in sections] == [
-        [0],
-        [1, 1],
-        [23, 0],
-        [1, 1],
-    ]
-    assert [piece.part for part in sections[1] for piece in part] == [0, 1]
+    assert [[len(part) for part in section] for section in sections] == [[1, 1], [23], [1, 1]]
+    assert [piece.part for part in sections[0] for piece in part] == [0, 1]
 
 
 def test_a_large_step_leaves_none_to_one_thread() -> None:
     sections = shared_out(*perceptron(1024, 1024), 2)
     assert sections is not None
-    assert [[len(part) for part in section] for section in sections] == [[0], [24, 24], [1, 1]]
+    assert [[len(part) for part in section] for section in sections] == [[24, 24], [1, 1]]
 
 
 def test_the_first_thread_gets_more_rows_since_the_others_are_late() -> None:
     sections = shared_out(*perceptron(128, 128), 2)
     assert sections is not None
-    first, second = (part[0].seconds for part in sections[1])
+    first, second = (part[0].seconds for part in sections[0])
     assert first > 1.1 * second
 
 
@@ -248,10 +271,9 @@ def test_calls_that_need_nothing_of_the_step_come_first(rng: np.random.Generator
     calls.insert(3, Call(np.multiply, (calls[1].out, mask), calls[1].out, {}, {}))
     cutter = Cutter(8, 2)
     before, others = hoisted(calls, intervals(calls[0].inputs[0]))
-    assert [call.out is mask for call in before] == [True]
-    assert (
-        len(schedule([piece for call in others for piece in cutter.cut(call)], 2)) == 4
-    )  # forward; the sum; back; the gradients of W
+    assert [piece.writes[:1] == intervals(mask) for piece in before] == [True]
+    pieces = [piece for call, made in others for piece in cutter.cut(call, made)]
+    assert len(schedule(pieces, 2)) == 4  # forward; the sum; back; the gradients of W
 
 
 def test_memory_of_a_part_tells_the_thread(rng: np.random.Generator) -> None:

@@ -13,7 +13,8 @@ import backprop as bp
 from backprop.core import grids
 from backprop.core.parameters import Parameter, Parameters
 from backprop.engine import recorded as replay
-from backprop.engine.parts import Piece, intervals
+from backprop.engine.intervals import intervals
+from backprop.engine.parts import Piece
 from backprop.layers import BatchNormalization, Dense, Dropout, ReLU
 
 

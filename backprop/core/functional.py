@@ -192,8 +192,9 @@ def stacked_product(A: Array, B: Array, out: Array) -> None:
         B: Shape ``(K, n)``.
         out: Shape ``(rows, n)``; contiguous but for the step from row to row.
     """
-    m = rows_of_product(*A.shape, B.shape[1])
-    np.matmul(A.reshape(-1, m, A.shape[1]), B, out=out.reshape(-1, m, B.shape[1]))
+    K, n = B.shape
+    m = rows_of_product(len(A), K, n)
+    np.matmul(A.reshape(-1, m, K), B, out=out.reshape(-1, m, n))
 
 
 def rows_of_product(n_rows: int, K: int, n: int) -> int:

@@ -15,8 +15,7 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from backprop.core.types import Array
-from backprop.engine.parts import Interval, intervals
-from backprop.engine.schedule import Intervals
+from backprop.engine.intervals import Interval, Intervals, intervals
 from backprop.engine.tape import Call
 
 FEW = 8192

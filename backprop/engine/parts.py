@@ -13,9 +13,9 @@ from math import gcd, lcm
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.lib.array_utils import byte_bounds
 
 from backprop.core.types import Array
+from backprop.engine.intervals import Interval, along_axis, intervals
 from backprop.engine.products import layout, rows_at_once, same_bits, way
 from backprop.engine.tape import Call
 
@@ -34,10 +34,6 @@ PACKING = 4
 MOST_AHEAD = 1 / 8
 """The share of the rows by which a part may be larger than the others at the most."""
 
-FEW = 64
-"""Contiguous parts up to which an array with gaps is looked at part by part."""
-
-Interval = tuple[int, int]
 Place = tuple[Interval, tuple[int, int]]
 
 
@@ -85,15 +81,23 @@ class Cutter:
         self._places = sorted(places)
         self._starts = [start for (start, _), _ in self._places]
 
-    def cut(self, call: Call) -> list[Piece]:
-        """The call in parts, or whole where that would change its bits."""
+    def cut(self, call: Call, made: Piece | None = None) -> list[Piece]:
+        """The call in parts, or whole where that would change its bits.
+
+        Args:
+            call: A call of the step.
+            made: The whole of it, if that is there.
+        """
+        made = made or whole(call)
         if call.function is np.add and (apart := _apart(call.inputs[0])):
-            self._apart[intervals(call.out)] = apart
-        place = self._place(call)
-        if place is not None:
-            return [_piece(call, place)]
+            self._apart[made.writes] = apart
+        place = self._place(made)
+        return [made._replace(part=place)] if place is not None else self._parts(call) or [made]
+
+    def _parts(self, call: Call) -> list[Piece]:
+        """The parts of a call; none if it cannot be cut."""
         if any(isinstance(value, np.ndarray) for value in call.options.values()):
-            return [whole(call)]
+            return []
         match call.function:
             case "take" | "put":
                 return self._indexed(call)
@@ -105,16 +109,15 @@ class Cutter:
                 return self._reduction(call)
             case "copy" | np.matmul | np.ufunc(signature=None):
                 return self._elementwise(call)
-        return [whole(call)]
+        return []
 
-    def _place(self, call: Call) -> int | None:
-        """The part for whose memory alone the call is, if it is."""
-        for value in (call.out, *call.inputs):
-            for start, stop in intervals(value)[:1]:
-                k = bisect_right(self._starts, start) - 1
-                if k >= 0 and stop <= self._places[k][0][1]:
-                    part, n = self._places[k][1]
-                    return part * self._n_parts // n
+    def _place(self, piece: Piece) -> int | None:
+        """The part for whose memory alone a call is, if it is."""
+        for start, stop in (*piece.writes, *piece.reads) if self._places else ():
+            k = bisect_right(self._starts, start) - 1
+            if k >= 0 and stop <= self._places[k][0][1]:
+                part, n = self._places[k][1]
+                return part * self._n_parts // n
         return None
 
     def _bounds(self, rows: int, stack: bool = False) -> list[slice]:
@@ -142,7 +145,7 @@ class Cutter:
         """Every row by itself; operands of other shapes are broadcast to it."""
         out = call.out
         if out.ndim == 0:
-            return [whole(call)]
+            return []
         along = 0 if call.function is np.matmul else self._along(out)
 
         def part(value: Any, rows: slice) -> Any:
@@ -165,11 +168,11 @@ class Cutter:
         axis = call.options["axis"] if call.function == "reduce" else call.inputs[1]
         axes = axis if isinstance(axis, tuple) else (axis,)
         if A.ndim < 2 or call.out.ndim == 0 or None in axes:
-            return [whole(call)]
+            return []
         reduced = {each % A.ndim for each in axes}
         along = self._along(A)
         if along in reduced:
-            return [whole(call)]
+            return []
         kept = call.options.get("keepdims") or along == 0 or 0 not in reduced
         return _pieces(
             call._replace(
@@ -194,7 +197,7 @@ class Cutter:
                 for rows in self._bounds(len(indices))
             )
         if apart is None or np.ndim(indices) == 0:
-            return [whole(call)]
+            return []
         pieces = []
         each = indices.size // len(indices)  # flat indices of a row of the batch
         bounds = self._bounds(len(indices))
@@ -213,7 +216,7 @@ class Cutter:
                 reads = [*intervals(indices[rows]), *intervals(near)]
                 writes = intervals(call.out[rows])
             pieces.append(Piece(part.bind(), (*reads,), writes, k, seconds(part) / 2))
-        return pieces or [whole(call)]
+        return pieces
 
     def _product(self, call: Call) -> list[Piece]:
         """Rows of a matrix product, if they have the same bits in parts."""
@@ -227,9 +230,8 @@ class Cutter:
         ]
         sizes = tuple(len(part.out) for part in parts)
         ways = tuple(part.function for part in parts)
-        if len(parts) > 1 and same_bits(call.function, layout(A), layout(B), sizes, ways):
-            return _pieces(parts)
-        return [whole(call)]
+        same = len(parts) > 1 and same_bits(call.function, layout(A), layout(B), sizes, ways)
+        return _pieces(parts) if same else []
 
 
 def cut(rows: int, n: int, step: int, ahead: float) -> list[int]:
@@ -275,9 +277,9 @@ def is_product(call: Call) -> bool:
 
 
 def _pieces(parts: Iterable[Call]) -> list[Piece]:
-    """A piece for each part; a single one is whole."""
+    """A piece for each of several parts."""
     parts = list(parts)
-    return [_piece(part, k if len(parts) > 1 else None) for k, part in enumerate(parts)]
+    return [_piece(part, k) for k, part in enumerate(parts)] if len(parts) > 1 else []
 
 
 def whole(call: Call) -> Piece:
@@ -294,25 +296,6 @@ def _piece(call: Call, part: int | None) -> Piece:
     if call.function == "draw":  # which changes the generator, too
         writes += ((-id(call.inputs[0]) - 1, -id(call.inputs[0])),)
     return Piece(call.bind(), reads, writes, part, seconds(call))
-
-
-def along_axis(A: Array, axis: int, part: slice) -> Array:
-    """Part of an array along one axis."""
-    return A[(slice(None),) * axis + (part,)]
-
-
-def intervals(value: Any) -> tuple[Interval, ...]:
-    """The addresses between which an array lies; those of its few contiguous parts, if it has."""
-    if not isinstance(value, np.ndarray) or not value.size:
-        return ()
-    if value.flags.c_contiguous or value.flags.f_contiguous or value.ndim < 2:
-        return (byte_bounds(value),)
-    outer = max(range(value.ndim), key=value.strides.__getitem__)
-    if value.shape[outer] > FEW:
-        return (byte_bounds(value),)
-    low, high = byte_bounds(along_axis(value, outer, slice(1)))
-    step = value.strides[outer]
-    return tuple((low + k * step, high + k * step) for k in range(value.shape[outer]))
 
 
 def _apart(value: Any) -> int:

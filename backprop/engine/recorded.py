@@ -50,7 +50,7 @@ class RecordedStep:
         largest: The largest size of a number in any X that will be there, if it is known.
 
     Attributes:
-        calls: Functions that make the step again.
+        calls: Functions that make the step again, on one thread.
         total: The sum of the losses, an array without axes.
         size: How many losses there are (see ``Loss.count``).
         prediction: The model's output.
@@ -86,8 +86,9 @@ class RecordedStep:
         self.prediction, self.total = plain(prediction), plain(total)
         self.size = model.loss.count(losses)
         self.works = tape.failure is None
-        self.calls = [call.bind() for call in tape.calls] if self.works else []
         self.shared = self._share(model) if self.works else None
+        alone = self.works and self.shared is None
+        self.calls = [call.bind() for call in tape.calls] if alone else []
         later = self.shared.later if self.shared else []
         g = model.parameters.gradients
         known = [] if largest is None else [(X, X.size * largest**2)]

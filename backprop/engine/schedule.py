@@ -9,22 +9,16 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import product
+from functools import partial
+from itertools import groupby, product
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from backprop.core.types import Array
-from backprop.engine.parts import (
-    Cutter,
-    Interval,
-    Piece,
-    Place,
-    best_step,
-    intervals,
-    seconds,
-    whole,
-)
+from backprop.engine.intervals import Interval, Intervals, intervals
+from backprop.engine.parts import Cutter, Piece, Place, best_step, seconds, whole
 from backprop.engine.tape import Call
-from backprop.engine.team import team
+from backprop.engine.team import make, team
 
 BEGIN = 10e-6
 """Seconds until the first thread begins; the others begin later, by ``team.lateness()``, in which
@@ -67,35 +61,6 @@ class Touched:
         return (
             writes.meet(piece.reads) or writes.meet(piece.writes) or self.reads.meet(piece.writes)
         )
-
-
-class Intervals:
-    """Disjoint intervals in ascending order; those that overlap or touch are one."""
-
-    def __init__(self) -> None:
-        self._starts: list[int] = []
-        self._stops: list[int] = []
-
-    def add(self, intervals: Iterable[Interval]) -> None:
-        """Unites them with more."""
-        for start, stop in intervals:
-            first = bisect_left(self._stops, start)
-            last = bisect_left(self._starts, stop + 1)
-            if first < last:
-                start = min(start, self._starts[first])
-                stop = max(stop, self._stops[last - 1])
-            self._starts[first:last], self._stops[first:last] = [start], [stop]
-
-    def __iter__(self) -> Iterator[Interval]:
-        return zip(self._starts, self._stops, strict=True)
-
-    def meet(self, intervals: Iterable[Interval]) -> bool:
-        """Whether one of these overlaps with one of them."""
-        for start, stop in intervals:
-            k = bisect_left(self._stops, start + 1)
-            if k < len(self._starts) and self._starts[k] < stop:
-                return True
-        return False
 
 
 class Use(NamedTuple):
@@ -190,25 +155,49 @@ def schedule(pieces: Sequence[Piece], n_threads: int) -> list[Section]:
     return sections
 
 
-def hoisted(calls: Sequence[Call], batch: Iterable[Interval]) -> tuple[list[Call], list[Call]]:
+def hoisted(
+    calls: Sequence[Call], batch: Iterable[Interval]
+) -> tuple[list[Piece], list[tuple[Call, Piece]]]:
     """The calls that need nothing of the batch, such as draws and copies of W; and the others.
 
     Args:
         calls: The calls of a step in order.
         batch: Where its inputs, targets and weights lie.
+
+    Returns:
+        Whole pieces; those of the others with their calls.
     """
-    before: list[Call] = []
-    others: list[Call] = []
+    before: list[Piece] = []
+    others: list[tuple[Call, Piece]] = []
     touched = Touched()
     touched.writes.add(batch)
     for call in calls:
         piece = whole(call)
         if touched.hinders(piece):
             touched.add(piece)
-            others.append(call)
+            others.append((call, piece))
         else:
-            before.append(call)
+            before.append(piece)
     return before, others
+
+
+def grouped(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """Neighbours of the same part as one piece, such as what is done in the memory of one part."""
+    for part, group in groupby(pieces, key=attrgetter("part")):
+        run = list(group)
+        if part is None or len(run) == 1:
+            yield from run
+            continue
+        touched = Touched()
+        for piece in run:
+            touched.add(piece)
+        yield Piece(
+            partial(make, [piece.function for piece in run]),
+            (*touched.reads,),
+            (*touched.writes,),
+            part,
+            sum(piece.seconds for piece in run) + WAIT * (len(run) - 1),
+        )
 
 
 def shared_out(
@@ -236,15 +225,16 @@ def shared_out(
     ahead = 0.0 if places else 2 * team.lateness() / alone
     left = 0.0 if places or alone > 20 * SHORT else SHORT
     for n, short in product(sizes, {0.0, left}):
-        step = 1 if places else best_step(others, len(batch[0]), n, ahead)
+        step = 1 if places else best_step(calls, len(batch[0]), n, ahead)
         cutter = Cutter(len(batch[0]), n, places, ahead, step)
         pieces = [
             piece
-            for call in others
-            for piece in ([whole(call)] if seconds(call) < short else cutter.cut(call))
+            for call, made in others
+            for piece in ([made] if made.seconds < short else cutter.cut(call, made))
         ]
-        sections = [[list(map(whole, before))]]
-        sections += [joined(section, n_threads) for section in schedule(pieces, n)]
+        *head, last = schedule([*grouped(pieces)], n)
+        sections = [*at_least_cost([[before], *(joined(each, n_threads) for each in head)])]
+        sections.append(joined(last, n_threads))  # with which all threads update θ
         if duration(sections) < least:
             best, least = sections, duration(sections)
     return best
@@ -258,6 +248,22 @@ def joined(section: Section, n_threads: int) -> Section:
         [piece for part in section[n * k // threads : n * (k + 1) // threads] for piece in part]
         for k in range(threads)
     ]
+
+
+def at_least_cost(sections: Iterable[Section]) -> Iterator[Section]:
+    """The sections; those on one thread that are quicker so, and neighbours of these as one."""
+    alone: list[Piece] = []
+    for section in sections:
+        pieces = [piece for part in section for piece in part]
+        if duration([section]) < sum(piece.seconds for piece in pieces):
+            if alone:
+                yield [alone]
+            yield section
+            alone = []
+        else:
+            alone = [*alone, *pieces]
+    if alone:
+        yield [alone]
 
 
 def duration(sections: Sequence[Section]) -> float:

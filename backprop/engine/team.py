@@ -16,8 +16,9 @@ Calls = Sequence[Callable[[], Any]]
 
 NOTHING = contextvars.Context()
 
-TRIALS = 24
-"""How often it is tried how late a thread begins; other processes disturb some of them."""
+TRIALS, IDLE = 16, 300e-6
+"""How often it is tried how late a thread begins, since other processes disturb some of the trials;
+and the seconds for which it sleeps before, as in a step: after a moment it would begin sooner."""
 
 
 class Member:
@@ -94,7 +95,9 @@ class Team:
             times = []
             with self._free:  # else another step might have the threads meanwhile
                 for _ in range(TRIALS):
-                    start = perf_counter()
+                    until = perf_counter() + IDLE
+                    while (start := perf_counter()) < until:
+                        pass
                     self._make((), [(perf_counter,)])  # begins there, and then wakes this thread
                     times.append((perf_counter() - start) / 2)
             self._lateness = sorted(times)[TRIALS // 4]

@@ -24,6 +24,7 @@ def share_every_step(patch: pytest.MonkeyPatch) -> None:
     for name in ("LEAST", "BRIEF", "SHORT", "BEGIN", "WAIT"):
         patch.setattr(schedule, name, 0.0)
     patch.setattr(schedule, "WORTH", -1e9)
+    patch.setattr(schedule, "CHOSEN", {})
     patch.setattr(team, "lateness", lambda: 0.0)
     patch.setattr(parts, "rows_at_once", lambda: 1)
 

@@ -12,6 +12,7 @@ from backprop.core.functional import (
     PROBABILITY_FLOOR,
     at_columns,
     ones,
+    pixels_of_row,
     row_argmax,
     row_max,
     row_starts,
@@ -181,3 +182,12 @@ def test_the_independent_derivative_finds_what_is_wrong():
     assert relative_error(found, 1.0001 * exact) > 5e-5
     assert relative_error(np.zeros(2), np.zeros(2)) == 0
     assert relative_error(np.zeros(2), np.array([0, 1e-9])) == 1
+
+
+@pytest.mark.parametrize(
+    ("shape", "pixels"),
+    [((64, 28, 28, 6), 56), ((64, 10, 10, 16), 25), ((4096, 6), 64), ((64, 101, 8), 64)],
+)
+def test_rows_of_pixels_are_those_of_one_sample(shape: tuple[int, ...], pixels: int) -> None:
+    """Where a sample's pixels can be divided so: then threads can cut the rows between samples."""
+    assert pixels_of_row(np.empty(shape, "f4")) == pixels

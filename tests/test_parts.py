@@ -185,6 +185,17 @@ def test_samples_are_cut_so_that_products_keep_their_bits(
     assert best_step(calls, rows, 2, 0.0) == step
 
 
+def test_stacks_of_products_are_cut_where_the_samples_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each product of this one is of two samples of four rows: else one part waits for another."""
+    monkeypatch.setattr(parts_of, "rows_at_once", lambda: 12)
+    dense = Call("dot", (numbers(160, 5), numbers(5, 4)), np.empty((160, 4)), {}, {})
+    stack = Call(np.matmul, (numbers(20, 8, 5), numbers(5, 4)), np.empty((20, 8, 4)), {}, {})
+    step = best_step([stack, dense], 40, 2, 0.0)
+    assert step == 6
+    rows = [np.ptp(piece.writes) // 8 for piece in Cutter(40, 2, (), 0.0, step).cut(stack)]
+    assert rows == [12 * 8 * 4, 8 * 8 * 4]
+
+
 def test_columns_of_a_wide_array_are_intervals_row_by_row() -> None:
     wide = np.zeros((3, 100))
     assert len(intervals(wide[:, :50])) == 3

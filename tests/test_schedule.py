@@ -31,6 +31,7 @@ LATE = 25e-6
 def _late(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """BLAS has one thread, as in a training loop, and others begin late on every machine alike."""
     monkeypatch.setattr(team, "_lateness", LATE)
+    monkeypatch.setattr("backprop.engine.schedule.CHOSEN", {})
     with single_blas_threads():
         yield
 
@@ -231,6 +232,25 @@ def test_short_calls_are_left_to_one_thread() -> None:
     assert sections is not None
     assert [[len(part) for part in section] for section in sections] == [[1, 1], [23], [1, 1]]
     assert [piece.part for part in sections[0] for piece in part] == [0, 1]
+
+
+@pytest.mark.parametrize(("units", "tried"), [(128, 1), (20, 0)])
+def test_what_was_quickest_is_remembered(
+    units: int, tried: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the same sections; and a step that stays on one thread is not planned again."""
+    monkeypatch.setattr("backprop.engine.schedule.LEAST", 0.0)
+    monkeypatch.setattr("backprop.engine.schedule.BRIEF", 0.0)
+    made: list[int] = []
+    monkeypatch.setattr("backprop.engine.schedule.Cutter", lambda *a: made.append(1) or Cutter(*a))
+    first = shared_out(*perceptron(units, 128), 2)
+    made.clear()
+    again = shared_out(*perceptron(units, 128), 2)
+    assert len(made) == tried
+    assert (first is None) == (again is None) == (tried == 0)
+    if first is not None and again is not None:
+        counts = [[[len(part) for part in section] for section in each] for each in (first, again)]
+        assert counts[0] == counts[1]
 
 
 def test_a_large_step_leaves_none_to_one_thread() -> None:

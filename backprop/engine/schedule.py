@@ -43,6 +43,13 @@ MOST = 8000
 
 Section = list[list[Piece]]  # the pieces of each thread
 
+CHOSEN: dict[tuple[Any, ...], list[tuple[int, float]]] = {}
+"""What was quickest for steps of a form: the number of parts, and the seconds of a call up to which
+it is left whole; nothing if one thread was. The next ``fit`` need not try the rest."""
+
+REMEMBERED = 64
+"""Forms of steps."""
+
 
 class Touched:
     """The addresses that some pieces read and write."""
@@ -220,11 +227,17 @@ def shared_out(
     sizes = {n for n in (n_threads, finest) if n > 1 and len(calls) * n <= MOST}
     if alone < max(LEAST, BRIEF * len(calls)) or not sizes:
         return None
+    kinds = ((call.function, call.out.shape, call.out.dtype) for call in calls)
+    form = (n_threads, len(batch[0]), len(places), *kinds)
+    left = 0.0 if places or alone > 20 * SHORT else SHORT
+    tried = CHOSEN.get(form, [*product(sizes, {0.0, left})])
+    if not tried:
+        return None
     before, others = hoisted(calls, [each for array in batch for each in intervals(array)])
     # the first thread makes up for the lateness of the others, in two sections of most steps
     ahead = 0.0 if places else 2 * team.lateness() / alone
-    left = 0.0 if places or alone > 20 * SHORT else SHORT
-    for n, short in product(sizes, {0.0, left}):
+    chosen: list[tuple[int, float]] = []
+    for n, short in tried:
         step = 1 if places else best_step(calls, len(batch[0]), n, ahead)
         cutter = Cutter(len(batch[0]), n, places, ahead, step)
         pieces = [
@@ -236,7 +249,10 @@ def shared_out(
         sections = [*at_least_cost([[before], *(joined(each, n_threads) for each in head)])]
         sections.append(joined(last, n_threads))  # with which all threads update θ
         if duration(sections) < least:
-            best, least = sections, duration(sections)
+            best, least, chosen = sections, duration(sections), [(n, short)]
+    if len(CHOSEN) >= REMEMBERED:
+        CHOSEN.clear()
+    CHOSEN[form] = chosen
     return best
 
 

@@ -433,6 +433,22 @@ def test_a_number_of_batches_that_is_none_is_refused(n):
         classifier().fit(Odd(X, Y), verbose=0)
 
 
+@pytest.mark.parametrize("n", [np.ceil(N / 6), -1, "a"])
+def test_a_length_that_is_none_is_refused_by_name(n):
+    """Python's own len() says that a 'numpy.float64' object cannot be interpreted."""
+
+    class Odd(PyDataset):
+        def __len__(self):
+            return n
+
+    odd = Odd(X, Y)
+    for verb in ("fit", "evaluate", "predict"):
+        with pytest.raises(ValueError, match=r"^len\(x\) must be an integer of 0 or more"):
+            getattr(classifier(), verb)(odd)
+    with pytest.raises(ValueError, match=r"^len\(validation x\) must be an integer"):
+        classifier().fit(X, Y, validation_data=odd, verbose=0)
+
+
 def test_lists_that_are_arrays_stay_arrays():
     model = classifier()
     np.testing.assert_array_equal(model.predict(X.tolist()), model.predict(X))

@@ -521,6 +521,30 @@ def test_a_class_is_a_function_that_makes_its_batches():
     assert classifier().predict(Made).shape == (N, 3)
 
 
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_batches_of_several_inputs_or_outputs_are_not_called_samples(kind):
+    """As a model of Keras's with several of them takes."""
+
+    class Several(PyDataset):
+        def __getitem__(self, k):
+            x, y = super().__getitem__(k)
+            return self.form(x, y)
+
+    forms = {
+        "inputs": [lambda x, y: (kind([x, x]), y), lambda x, y: (kind([x, x]), kind([y, y]))],
+        "outputs": [lambda x, y: (x, kind([y, y])), lambda x, y: (x, kind([y, y, y]), y + 1.0)],
+    }
+    for what, each in ((what, each) for what, some in forms.items() for each in some):
+        odd = Several(X, Y, size=5)
+        odd.form = each
+        for verb in ("fit", "evaluate", "predict"):
+            with pytest.raises(TypeError, match=f"hold several {what} each, but a model"):
+                getattr(classifier(), verb)(odd)
+    rows = Several(X, Y, size=4)  # four rows of four numbers are none of them
+    rows.form = lambda x, y: (kind(x), y)
+    classifier().fit(rows, verbose=0)
+
+
 def test_a_row_of_a_later_batch_is_numbered_from_the_first_one():
     wrong = X.copy()
     wrong[17, 2] = np.nan

@@ -433,6 +433,22 @@ def test_a_number_of_batches_that_is_none_is_refused(n):
         classifier().fit(Odd(X, Y), verbose=0)
 
 
+@pytest.mark.parametrize("n", [np.ceil(N / 6), -1, "a"])
+def test_a_length_that_is_none_is_refused_by_name(n):
+    """Python's own len() says that a 'numpy.float64' object cannot be interpreted."""
+
+    class Odd(PyDataset):
+        def __len__(self):
+            return n
+
+    odd = Odd(X, Y)
+    for verb in ("fit", "evaluate", "predict"):
+        with pytest.raises(ValueError, match=r"^len\(x\) must be an integer of 0 or more"):
+            getattr(classifier(), verb)(odd)
+    with pytest.raises(ValueError, match=r"^len\(validation x\) must be an integer"):
+        classifier().fit(X, Y, validation_data=odd, verbose=0)
+
+
 def test_lists_that_are_arrays_stay_arrays():
     model = classifier()
     np.testing.assert_array_equal(model.predict(X.tolist()), model.predict(X))
@@ -503,6 +519,30 @@ def test_a_class_is_a_function_that_makes_its_batches():
 
     assert classifier().fit(Made, verbose=0).params["steps"] == 4
     assert classifier().predict(Made).shape == (N, 3)
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_batches_of_several_inputs_or_outputs_are_not_called_samples(kind):
+    """As a model of Keras's with several of them takes."""
+
+    class Several(PyDataset):
+        def __getitem__(self, k):
+            x, y = super().__getitem__(k)
+            return self.form(x, y)
+
+    forms = {
+        "inputs": [lambda x, y: (kind([x, x]), y), lambda x, y: (kind([x, x]), kind([y, y]))],
+        "outputs": [lambda x, y: (x, kind([y, y])), lambda x, y: (x, kind([y, y, y]), y + 1.0)],
+    }
+    for what, each in ((what, each) for what, some in forms.items() for each in some):
+        odd = Several(X, Y, size=5)
+        odd.form = each
+        for verb in ("fit", "evaluate", "predict"):
+            with pytest.raises(TypeError, match=f"hold several {what} each, but a model"):
+                getattr(classifier(), verb)(odd)
+    rows = Several(X, Y, size=4)  # four rows of four numbers are none of them
+    rows.form = lambda x, y: (kind(x), y)
+    classifier().fit(rows, verbose=0)
 
 
 def test_a_row_of_a_later_batch_is_numbered_from_the_first_one():

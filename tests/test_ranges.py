@@ -9,6 +9,12 @@ import scipy.sparse
 from mistakes import assert_speaks
 
 import backprop as bp
+from backprop.estimators import (
+    MLPClassifier,
+    MLPRegressor,
+    SequentialClassifier,
+    SequentialRegressor,
+)
 from backprop.layers import Dense, Sigmoid
 
 RNG = np.random.default_rng(0)
@@ -94,6 +100,45 @@ def test_class_weights_that_overflow_are_named(verb):
     }
     with pytest.raises(ValueError, match=r"class_weight\[1\] is 1e\+300, an overflow in float32"):
         calls[verb]()
+
+
+@pytest.mark.parametrize(("dtype", "size"), [("float32", 1e38), ("float64", 1e308)])
+def test_weights_whose_sum_overflows_are_refused_everywhere(dtype, size):
+    """Their mean would be infinite, and a weighted mean 0, infinite or nan without a word."""
+    model, y, w = model_of(dtype, 1), Y[:, 0], np.full(N, size)
+    x, classes = X.astype(dtype), np.arange(N) % 2
+    binary = bp.Sequential([Dense(1), Sigmoid()], seed=0, dtype=dtype)
+    binary.compile("sgd", "binary_crossentropy")
+    by_class, quiet = {0: size, 1: size}, {"verbose": 0}
+
+    def network(n_features, n_outputs):
+        return bp.Sequential([Dense(n_outputs)], seed=0, dtype=dtype)
+
+    calls = [
+        lambda: model.fit(x, y, sample_weight=w, **quiet),
+        lambda: model.fit(x, y, validation_data=(x, y, w), **quiet),
+        lambda: model.fit([(x, y, w)], **quiet),
+        lambda: model.evaluate(x, y, sample_weight=w),
+        lambda: model.train_on_batch(x, y, sample_weight=w),
+        lambda: bp.fit_many([model], x, y, sample_weight=w, **quiet),
+        lambda: binary.fit(x, classes, class_weight=by_class, **quiet),
+        lambda: model.loss.forward(y[:, None].astype(dtype), y[:, None], w),
+        lambda: MLPClassifier().fit(x, classes, sample_weight=w),
+        lambda: MLPClassifier(class_weight=by_class).fit(x, classes),
+        lambda: MLPRegressor(solver="lbfgs").fit(x, y, sample_weight=w),
+        lambda: MLPClassifier().partial_fit(x, classes, w, classes=[0, 1]),
+        lambda: SequentialClassifier(network).fit(x, classes, sample_weight=w),
+        lambda: SequentialRegressor(network).fit(x, y, w),
+    ]
+    for metric in ("BinaryAccuracy", "Precision", "AUC", "R2Score", "LogCoshError", "F1Score"):
+        made = getattr(bp.metrics, metric)()
+        large = np.full(N, 1e308)  # metrics add up in float64
+        calls.append(lambda made=made, w=large: made.update(y[:, None], classes[:, None], w))
+    words = rf"(sample|class)_weight must have a finite sum, .* overflows ({dtype}|float64)"
+    for call in calls:
+        with pytest.raises(ValueError, match=words):
+            call()
+    assert model.input_shape is None
 
 
 def test_the_number_that_overflows_is_written_without_a_bare_point():
@@ -185,6 +230,26 @@ def test_a_warning_that_cannot_be_shown_ends_nothing(monkeypatch):
         monkeypatch.setattr("warnings.showwarning", lambda *given, **named: closed.write("…"))
         model_of(outputs=1).fit(X, LATE, epochs=1, verbose=0)
         model_of(outputs=1).fit(np.full((N, 3), 200, "uint8"), np.zeros(N), verbose=0)
+
+
+class Destroyed:
+    """A window's text field in the place of stderr, after the window was closed."""
+
+    def write(self, text):
+        raise RuntimeError("invalid command name")
+
+
+@pytest.mark.parametrize("stderr", [Destroyed(), object()])
+def test_a_stderr_of_the_users_own_that_raises_ends_nothing(stderr, monkeypatch):
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        monkeypatch.setattr("warnings.showwarning", lambda *given, **named: stderr.write("…"))
+        assert model_of(outputs=1).fit(X, LATE, epochs=1, verbose=0).history
+        model_of(outputs=1).evaluate(X, LATE)
+        MLPClassifier(max_iter=1).fit(X, np.arange(N) % 2)
+        warnings.simplefilter("error")
+        with pytest.raises(RuntimeWarning, match=r"^y varies by 59"):
+            model_of(outputs=1).fit(X, LATE, epochs=1, verbose=0)
 
 
 def test_columns_of_inputs_are_named():

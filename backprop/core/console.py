@@ -47,8 +47,12 @@ def warn(message: str, category: type[Warning] = RuntimeWarning) -> None:
     # SciPy calls back what it minimises
     while frame.f_back and frame.f_globals.get("__name__", "").startswith(("backprop.", "scipy.")):
         frame, level = frame.f_back, level + 1
-    with suppress(OSError, ValueError):  # of a stderr that is closed, or lacks a character
+    try:
         warnings.warn(message, category, stacklevel=level)
+    except Warning:  # where the program wants warnings to be errors
+        raise
+    except Exception:  # of a stderr that is closed, lacks a character, or is the user's own
+        return
 
 
 def is_terminal() -> bool:

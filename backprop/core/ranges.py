@@ -114,7 +114,7 @@ def check_weights(
         first_row: The number of the first row, or of each, for error messages.
 
     Raises:
-        ValueError: A weight is negative or not finite.
+        ValueError: A weight is negative or not finite, or their sum overflows.
     """
     rule = f"{name} must hold finite numbers that are not negative, but holds"
     check_finite(weight, rule, dtype, first_row)
@@ -123,7 +123,25 @@ def check_weights(
         value = weight[tuple(index)]
         index[0] = among_all(index[0], first_row)
         raise ValueError(f"{rule} {value:.4g} in {place(index)}.")
-    return weight.astype(dtype, copy=False)
+    weight = weight.astype(dtype, copy=False)
+    check_sum(weight, name)
+    return weight
+
+
+def check_sum(weight: Array, name: str) -> None:
+    """Refuses weights whose sum overflows: a mean with them would be 0, infinite or nan.
+
+    Raises:
+        ValueError: It does.
+    """
+    with np.errstate(over="ignore"):
+        total = np.add.reduce(weight, axis=None)
+    if not np.isfinite(total):
+        raise ValueError(
+            f"{name} must have a finite sum, but the largest is {weight.max():.4g}, and the sum "
+            f"overflows {weight.dtype}, whose largest number is {np.finfo(weight.dtype).max:.4g}: "
+            f"divide the weights by their mean."
+        )
 
 
 def warn_of_underflow(y: Array, loss: Any, what: str) -> None:

@@ -225,6 +225,7 @@ def refuse_sample(item: Any, source: Any, name: str, sample_shape: Shape | None)
 
     Raises:
         TypeError: It is one: the inputs have no batch axis, or the target has none, or another one.
+            Or an item of a data set is a batch of several inputs or outputs.
     """
     numbered = isinstance(source, Numbered)
     source = source.source if numbered else source
@@ -242,6 +243,13 @@ def refuse_sample(item: Any, source: Any, name: str, sample_shape: Shape | None)
         )
     if any(isinstance(part, Mapping) for part in parts):  # which no array is made of
         return
+    for k, what in enumerate(("inputs", "outputs") if numbered and parts[1:] else ()):
+        if several(parts[k], parts[1 - k]):
+            raise TypeError(
+                f"{name} is a {type(source).__name__} whose batches hold several {what} each, "
+                f"but a model has one: join them, as by np.concatenate(…, axis=-1); the layers "
+                f"Columns and Parallel take inputs apart."
+            )
     one = axes(parts[0]) < 2
     if not one and len(parts) > 1 and parts[1] is not None:
         one = axes(parts[1]) == 0 or (numbered and length(parts[0]) != length(parts[1]))
@@ -254,6 +262,19 @@ def refuse_sample(item: Any, source: Any, name: str, sample_shape: Shape | None)
             f"({shown}), but batches are needed: pass all samples as arrays, or what makes batches "
             f"of them, such as PyTorch's DataLoader."
         )
+
+
+def several(part: Any, other: Any) -> bool:
+    """Whether a part of a batch is a list of arrays, each with as many rows as the other part.
+
+    If there are as many arrays as rows, each is a row.
+    """
+    if isinstance(other, list | tuple) and other:
+        other = other[0]
+    rows = (shape_of(other) or ())[:1]
+    if not rows or not isinstance(part, list | tuple) or len(part) in (0, *rows):
+        return False
+    return all((shape_of(each) or ())[:1] == rows for each in part)
 
 
 def holds_samples(made: Any) -> bool:

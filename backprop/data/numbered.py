@@ -43,7 +43,9 @@ class Numbered:
     @property
     def n(self) -> int | None:
         """How many items there are now: it may change between epochs; None without an end."""
-        n = len(self.source) if has(self.source, "__len__") else self.source.num_batches
+        if has(self.source, "__len__"):  # which Python's own len() would refuse without a name
+            return check_integer(type(self.source).__len__(self.source), f"len({self._name})", 0)
+        n = self.source.num_batches
         return None if n is None else check_integer(n, f"num_batches of {self._name}", 0)
 
     def __iter__(self) -> Iterator[Any]:

@@ -9,7 +9,7 @@ from backprop.core import console
 from backprop.core.arrays import as_numbers, to_array
 from backprop.core.checks import check_number, check_share
 from backprop.core.errors import ShapeError
-from backprop.core.ranges import check_one_class
+from backprop.core.ranges import check_one_class, check_sum
 from backprop.core.types import Array, Shape
 from backprop.losses import Loss
 
@@ -202,7 +202,9 @@ def weight_by_class(
                 f"whose largest number is {largest:.4g}: take smaller weights."
             )
         table[int(key)] = number
-    return table[classes.astype(np.intp)]
+    weight = table[classes.astype(np.intp)]
+    check_sum(weight, "class_weight")
+    return weight
 
 
 def are_of_one_class(rows: Array) -> bool:

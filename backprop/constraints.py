@@ -25,6 +25,8 @@ class Constraint(Settings):
         array([[ 1., -1.]])
     """
 
+    own_names = False
+
     def check(self, shape: Shape) -> None:
         """Refuses weights of a shape that cannot be projected; none unless overridden."""
 

@@ -39,6 +39,8 @@ class Regularizer(Settings):
         2.0
     """
 
+    own_names = False
+
     def check(self, shape: Shape) -> None:
         """Refuses weights of a shape that has no penalty; none unless overridden."""
 

@@ -78,6 +78,7 @@ def make(kind, **given):
 @each_number
 def test_what_is_no_number_or_not_finite_is_refused_by_name(kind, name, fraction, default):
     bad = [math.nan, math.inf, -math.inf, np.float32("nan"), np.inf, "0.5", True, np.True_, 0.5j]
+    bad += [np.array([0.5, math.nan])]
     bad += [10**400] if fraction else []
     listed = name in ("value", "q") or name == "thresholds"
     bad += [["a"], [math.nan], {}] if listed else [[0.5], {}]
@@ -87,6 +88,18 @@ def test_what_is_no_number_or_not_finite_is_refused_by_name(kind, name, fraction
     for wrong in bad:
         with pytest.raises((ValueError, TypeError), match=rf"\b{name}\b"):
             make(kind, **{name: wrong})
+
+
+VERBOSE = [kind for kind in CLASSES.values() if "verbose" in arguments(kind)]
+
+
+@each("kind", VERBOSE)
+def test_what_cannot_be_verbose_is_refused_where_it_is_made(kind):
+    for wrong in ("False", "", None, 3, -1, math.nan, [1], np.array([1, 0])):
+        with pytest.raises(ValueError, match="verbose must be 0, 1 or 2"):
+            make(kind, verbose=wrong)
+    for value in (False, True, np.True_, np.int64(2)):
+        assert make(kind, verbose=value).verbose == value
 
 
 def example(kind, name, default):

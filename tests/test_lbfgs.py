@@ -773,3 +773,14 @@ def test_limits_that_stand_for_none():
         model.compile(LBFGS(**limits), "mse")
         found.append(model.fit(X, X[:, 0], epochs=8, verbose=0).history["loss"])
     assert found[0] == found[1]
+
+
+def test_a_first_loss_near_the_end_of_float32_leads_to_no_warning_of_numpy(recwarn):
+    """The share of it that is too low to matter was computed in float32, as ∞: all was low."""
+    X = np.random.default_rng(0).standard_normal((20, 4))
+    model = bp.Sequential([Dense(5, kernel_regularizer=L2(1e38)), Dense(1)], seed=0)
+    model.compile(LBFGS(), "mse")
+    with np.errstate(all="warn", under="ignore"):
+        losses = model.fit(X, X[:, 0], epochs=10, verbose=0).history["loss"]
+    assert losses[-1] < 10
+    assert not recwarn.list

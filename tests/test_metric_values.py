@@ -542,8 +542,10 @@ def test_root_is_of_the_mean_over_all_batches():
 def test_confusion_matrix_by_scikit_learn():
     """confusion_matrix of CLASS and the largest outputs."""
     expected = [[1, 1, 0], [1, 2, 0], [1, 0, 2]]
-    for true in (CLASS, CLASS.tolist(), column(CLASS), np.eye(3)[CLASS], CLASS.astype(float)):
-        for guess in (PROBABILITY, PROBABILITY.argmax(axis=1)):
+    floats = CLASS.astype(float)
+    for true in (CLASS, CLASS.tolist(), column(CLASS), np.eye(3)[CLASS], floats, column(floats)):
+        guesses = PROBABILITY.argmax(axis=1)
+        for guess in (PROBABILITY, guesses, column(guesses.astype(float))):
             found = confusion_matrix(true, guess)
             assert found.tolist() == expected
             assert found.dtype.kind == "i"
@@ -574,6 +576,9 @@ def test_confusion_matrix_can_be_drawn():
         (["a", "b"], [0, 1], {}, "y_true must hold class indices"),
         (np.ones((2, 2, 2)), [0, 1], {}, r"y_true must hold class indices \(N,\) or rows"),
         ([0, 1], [0, 2], {"n_classes": 2}, "n_classes is 2, but there is a class 2"),
+        (column([0.2, 1.0]), [0, 1], {}, "y_true must hold class indices"),
+        ([0, 1], column([-0.4, 2.5]), {}, r"from -0.4 to 2.5: of logits pass \(y_pred > 0\)"),
+        ([0, 1], column([0.4, np.inf]), {}, "from 0.4 to inf"),
     ],
 )
 def test_confusion_matrix_refuses(true, guess, options, message):

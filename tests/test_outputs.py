@@ -252,6 +252,20 @@ def test_metrics_that_compare_outputs_refuse_one_alone(metric, y):
 
 
 @pytest.mark.parametrize(
+    ("metric", "advice"),
+    [
+        (bp.metrics.MeanIoU(2), r"take BinaryIoU\(\)"),
+        ("sparse_categorical_crossentropy", "take 'binary_crossentropy'"),
+    ],
+)
+def test_they_name_what_measures_the_same_of_a_single_output(metric, advice):
+    model = bp.Sequential([bp.Input(4), Dense(1), Sigmoid()], seed=0)
+    model.compile("sgd", "bce", [metric])
+    with pytest.raises(ShapeError, match=advice):
+        model.fit(X, CLASS, verbose=0)
+
+
+@pytest.mark.parametrize(
     ("loss", "kind"),
     [
         *((loss, Softmax) for loss in ("bce", "mse", "kld")),

@@ -31,6 +31,45 @@ def fitted(constraint=None, optimizer="sgd"):
     return model
 
 
+class Exchanged(bp.losses.Loss):
+    def values(self, y_true, y_pred):
+        return np.square(y_pred / y_true - 1)
+
+    def gradient(self, y_true, y_pred):
+        return 2 * (y_pred / y_true - 1) / y_true
+
+
+class Relative(bp.metrics.MeanMetric):
+    def values(self, target, prediction):
+        return abs(prediction / target - 1)
+
+
+class Largest(bp.metrics.Metric):
+    def update(self, y_true, y_pred, sample_weight=None):
+        pass
+
+    def reset(self):
+        pass
+
+    def result(self):
+        return 0.0
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ({"loss": Exchanged()}, r"Exchanged.values is called with \(prediction, target\)"),
+        ({"metrics": [Relative("relative")]}, r"its arguments are \(target, prediction\)"),
+        ({"metrics": [Largest("largest")]}, "Largest.update is called with"),
+        ({"metrics": [lambda y_pred, y_true: 0.0]}, r"with \(y_true, y_pred\), but .* exchange"),
+        ({"metrics": [lambda preds, target: 0.0]}, "the other way round"),
+    ],
+)
+def test_predictions_and_targets_that_have_each_others_names_are_refused(parts, words):
+    with pytest.raises(TypeError, match=words):
+        bp.Sequential([Dense(1)]).compile("sgd", **{"loss": "mse", **parts})
+
+
 class Forgotten(Constraint):
     pass
 

@@ -86,7 +86,7 @@ def test_a_notebook_keeps_all_that_is_drawn_and_so_gets_lines(monkeypatch, verbo
     assert [type(callback) for callback in progress(1)] == [ProgressBar]
 
 
-@pytest.mark.parametrize("verbose", [3, -1, None, "yes"])
+@pytest.mark.parametrize("verbose", [3, -1, None, "yes", np.array([0, 1])])
 def test_what_verbose_cannot_be(verbose):
     with pytest.raises(ValueError, match="verbose must be 0, 1, 2 or 'auto', but it is"):
         progress(verbose)

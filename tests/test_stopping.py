@@ -16,7 +16,7 @@ from backprop.callbacks import (
     TerminateOnNaN,
 )
 from backprop.layers import Dense
-from backprop.metrics import AUC, MeanMetric, MeanSquaredError
+from backprop.metrics import AUC, Accuracy, MeanMetric, MeanSquaredError
 from backprop.metrics import names as metrics_module
 
 NAN = float("nan")
@@ -125,6 +125,23 @@ def test_a_metric_says_so_whatever_it_is_called(kind):
         better = "smaller"
 
     assert not watching("accumulated_accuracy", kind, [Distance("accumulated_accuracy")]).rises
+
+
+@each_kind
+def test_a_metric_with_another_formula_does_not_inherit_it(kind):
+    class Misses(Accuracy):
+        def result(self):
+            return 1 - super().result()
+
+    class Named(Accuracy):
+        def update(self, prediction, target, sample_weight=None):
+            super().update(prediction, target, sample_weight)
+
+    with pytest.raises(ValueError, match="'misses', a metric that does not say which way"):
+        watching("misses", kind, [Misses("misses")])
+    assert watching("named", kind, [Named("named")]).rises
+    Misses.better = "smaller"
+    assert not watching("misses", kind, [Misses("misses")]).rises
 
 
 @pytest.mark.parametrize("better", ["bigger", "max", True, 1])

@@ -68,7 +68,7 @@ class ModelCheckpoint(FixedFrequency, MonitorFrom):
     ) -> None:
         super().__init__(monitor, mode, initial_value_threshold)
         self.filepath = check_path(filepath, "filepath")
-        self.verbose = verbose
+        self.verbose = console.check_verbose(verbose)
         self.save_best_only = check_flag(save_best_only, "save_best_only")
         self.save_weights_only = check_flag(save_weights_only, "save_weights_only")
         self.save_freq = check_frequency(save_freq)

@@ -32,7 +32,7 @@ class LearningRateScheduler(Callback):
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
         check_function(schedule, "epoch, learning_rate", "schedule", "epoch")
         self.schedule = schedule
-        self.verbose = verbose
+        self.verbose = console.check_verbose(verbose)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Checks that the learning rate can be set."""
@@ -113,7 +113,7 @@ class ReduceLROnPlateau(Monitor):
         super().__init__(monitor, mode, min_delta)
         self.factor = check_number(factor, "factor", below=1)
         self.patience = check_integer(patience, "patience", 0)
-        self.verbose = verbose
+        self.verbose = console.check_verbose(verbose)
         self.cooldown = check_integer(cooldown, "cooldown", 0)
         self.min_lr = check_number(min_lr, "min_lr")
         self.wait = self.cooldown_counter = 0

@@ -58,7 +58,7 @@ class EarlyStopping(Monitor):
     ) -> None:
         super().__init__(monitor, mode, min_delta)
         self.patience = check_integer(patience, "patience", 0)
-        self.verbose = verbose
+        self.verbose = console.check_verbose(verbose)
         self.baseline = None if baseline is None else check_number(baseline, "baseline", -math.inf)
         self.restore_best_weights = check_flag(restore_best_weights, "restore_best_weights")
         self.start_from_epoch = check_integer(start_from_epoch, "start_from_epoch", 0)

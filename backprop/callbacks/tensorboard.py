@@ -67,7 +67,7 @@ class TensorBoard(Callback):
         super().__init__()
         self.log_dir = plain_path(log_dir, "log_dir")
         self.histogram_freq = check_integer(histogram_freq, "histogram_freq", 0)
-        steps = 1 if update_freq == "batch" else update_freq
+        steps = 1 if isinstance(update_freq, str) and update_freq == "batch" else update_freq
         self.update_freq = check_frequency(steps, "update_freq")
         self._writers: dict[str, Any] = {}
         self._open = find_writer()

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any
 
+import numpy as np
+
 LOOKALIKES = {"─": "-", "│": "|", "×": "x", "→": ">", "←": "<", "–": "-", "−": "-", "·": "."}
 """What is printed in place of characters that an encoding may lack."""
 
@@ -179,3 +181,14 @@ def last_words(message: str) -> None:
             stream.flush()
     with suppress(OSError):
         os.write(2, f"{message}\n".encode(errors="replace"))
+
+
+def check_verbose(value: Any, hint: str = "0, 1 or 2") -> int:
+    """The value, which is 0, 1 or 2; True and False will do.
+
+    Raises:
+        ValueError: It is something else; ``hint`` says what it may be.
+    """
+    if not isinstance(value, int | float | np.number | np.bool_) or value not in (0, 1, 2):
+        raise ValueError(f"verbose must be {hint}, but it is {value!r:.60}.")
+    return int(value)

@@ -80,6 +80,7 @@ def check_function(given: Any, written: str, name: str, *others: str) -> None:
     if all(each is not None for each in found):
         ways = " or of ".join(f"({each})" for each in (written, *others))
         raise TypeError(f"{name} must be a function of {ways}, but it takes {found[0]}.")
+    check_order(given, written, name)
 
 
 def no_function(given: Any, written: str, name: str) -> TypeError:
@@ -152,6 +153,28 @@ def check_methods(
                 f"{kind.__name__}.{name} takes {signature}, but is called with {n} "
                 f"argument{'s' * (n != 1)}: write def {name}({self_and})."
             )
+        check_order(method, written, f"{kind.__name__}.{name}")
+
+
+def check_order(function: Any, written: str, name: str) -> None:
+    """Checks that predictions and targets do not have each other's names in a function.
+
+    Raises:
+        TypeError: They have, so that its formula would be that of the two exchanged.
+    """
+    signature = signature_of(function)
+    names = [] if signature is None else list(signature.parameters)[:2]
+    sides = [side(each) for each in names]
+    if sides in (["P", "Y"], ["Y", "P"]) and sides[::-1] == [*map(side, written.split(", ")[:2])]:
+        raise TypeError(
+            f"{name} is called with ({written}), but its arguments are ({', '.join(names)}), the "
+            f"other way round: exchange them."
+        )
+
+
+def side(name: str) -> str:
+    """Whether an argument is called as predictions are (P), or as targets (Y)."""
+    return "P" if "pred" in name else "Y" if "true" in name or "target" in name else ""
 
 
 def count(written: str) -> int:

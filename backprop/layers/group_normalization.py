@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from backprop.constraints import Constraint
-from backprop.core.checks import check_integer
+from backprop.core.checks import check_integer, is_whole
 from backprop.core.errors import ShapeError
 from backprop.core.functional import ones
 from backprop.core.masks import refusal
@@ -64,7 +64,8 @@ class GroupNormalization(Standardization):
             *(axis, epsilon, center, scale, beta_initializer, gamma_initializer),
             *(beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint, name),
         )
-        self.groups = -1 if groups == -1 else check_integer(groups, "groups of GroupNormalization")
+        all_alone = is_whole(groups) and groups == -1
+        self.groups = -1 if all_alone else check_integer(groups, "groups of GroupNormalization")
 
     def features(self, input_shape: Shape) -> Shape:
         """A number for each channel.

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.checks import check_integer
+from backprop.core.checks import check_integer, is_row, is_whole
 from backprop.core.errors import ShapeError
 from backprop.core.types import Array, Shape, as_floats
 from backprop.core.windows import check_axes
@@ -40,15 +40,17 @@ class Reshape(Layer):
 
     def __init__(self, target_shape: Sequence[int], name: str | None = None) -> None:
         super().__init__(name)
-        given = tuple(target_shape) if isinstance(target_shape, Sequence) else (target_shape,)
-        if not given or given.count(-1) > 1:
+        given = tuple(target_shape) if is_row(target_shape) else (target_shape,)
+        sizes = tuple(
+            -1 if is_whole(size) and size == -1 else check_integer(size, "target_shape of Reshape")
+            for size in given
+        )
+        if not sizes or sizes.count(-1) > 1:
             raise ValueError(
                 f"target_shape of Reshape must be the shape of one sample, such as (28, 28, 1), "
                 f"with at most one −1, but it is {target_shape!r}."
             )
-        self.target_shape = tuple(
-            -1 if size == -1 else check_integer(size, "target_shape of Reshape") for size in given
-        )
+        self.target_shape = sizes
         self._X_shape: Shape = ()
         self.Y: Any = None
 
@@ -127,7 +129,7 @@ class Permute(Layer):
 
     def __init__(self, dims: Sequence[int], name: str | None = None) -> None:
         super().__init__(name)
-        given = tuple(dims) if isinstance(dims, Sequence) else ()
+        given = tuple(dims) if is_row(dims) else ()
         if not given or sorted(map(str, given)) != sorted(map(str, range(1, len(given) + 1))):
             raise ValueError(
                 f"dims of Permute must hold the axes of a sample from 1 on, each once, "

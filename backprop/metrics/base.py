@@ -37,7 +37,7 @@ class Metric(KnowsVerbs, Settings):
 
     Attributes:
         better: ``"larger"`` or ``"smaller"``: which results are better, for callbacks that watch
-            it; None where that is not known, so that they ask for it.
+            it; None where nobody says, as of a formula of one's own: they ask for it then.
         several: Whether the result is a list of numbers, such as one for each class; History keeps
             it, and callbacks that watch a number refuse it. Training finds out if it is.
         weighted: Whether training gives it the sample weights; ``compile`` sets it.
@@ -188,7 +188,7 @@ class Metric(KnowsVerbs, Settings):
         if shape[-1] == 1:
             raise ShapeError(
                 f"metric {self.name!r} compares outputs with each other, but there is one: take "
-                f"'accuracy' or 'binary_accuracy', or a model with an output for each class."
+                f"{self._of_one}, or a model with an output for each class."
             )
         if target.shape == shape:
             return self.largest(target)

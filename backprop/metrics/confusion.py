@@ -20,7 +20,7 @@ def confusion_matrix(y_true: Any, y_pred: Any, n_classes: int | None = None) -> 
         y_true: The true classes: indices ``(N,)`` or one-hot rows ``(N, K)``; for K answers to K
             questions draw up a matrix for each column.
         y_pred: The predicted ones: likewise, or what ``model.predict`` returned. Of rows the
-            largest entry counts; a single column of floats is class 1 above ½.
+            largest entry counts; probabilities in a single column are class 1 above ½.
         n_classes: K; by default as many as the two need.
 
     Returns:
@@ -29,7 +29,7 @@ def confusion_matrix(y_true: Any, y_pred: Any, n_classes: int | None = None) -> 
     Raises:
         ShapeError: The two have different lengths, or are no rows at all.
         ValueError: An index is no whole number from 0 to K − 1, a row of ``y_true`` names several
-            classes or none, or a row has a nan.
+            classes or none, a row has a nan, or a single column holds no probabilities.
 
     Example:
         >>> bp.metrics.confusion_matrix([0, 0, 1], [0, 1, 1])  # one 0 was taken for a 1
@@ -64,7 +64,14 @@ def as_classes(y: Any, name: str, scores: bool = True) -> Array:
         if Y.dtype.kind == "f" and (lost := np.isnan(Y).any(axis=1)).any():
             raise ValueError(f"{name} has a nan in row {lost.argmax()}, which names no class.")
         if Y.shape[1] == 1:
-            Y = Y[:, 0] > 0.5 if Y.dtype.kind == "f" else Y[:, 0]
+            Y = Y[:, 0]
+            if scores and Y.dtype.kind == "f" and (np.floor(Y) != Y).any():  # no indices
+                if not 0 <= Y.min() <= Y.max() <= 1:
+                    raise ValueError(
+                        f"{name} must be probabilities from 0 to 1 if it is one column, but it "
+                        f"runs from {Y.min():.4g} to {Y.max():.4g}: of logits pass ({name} > 0)."
+                    )
+                Y = Y > 0.5
         elif Y.shape[1]:
             if not scores and not np.isin(Y, (0, 1)).all():
                 raise ValueError(

@@ -104,6 +104,7 @@ class SparseCategoricalCrossentropy(OfProbabilities):
     """
 
     check_targets = check_rows
+    _of_one = "'binary_crossentropy'"
 
     def __init__(
         self,

@@ -14,7 +14,7 @@ from backprop.metrics.accuracy import (
     SparseTopKCategoricalAccuracy,
     TopKCategoricalAccuracy,
 )
-from backprop.metrics.base import Metric
+from backprop.metrics.base import MeanMetric, Metric
 from backprop.metrics.classification import Precision, Recall
 from backprop.metrics.counts import FalseNegatives, FalsePositives, TrueNegatives, TruePositives
 from backprop.metrics.errors import (
@@ -140,7 +140,8 @@ def get(
         for argument in ("threshold", "thresholds"):
             if threshold is not None and takes(type(found), argument):
                 setattr(found, argument, threshold)
-    check_methods(found, METHODS, "" if isinstance(found.name, str) else "name", keeps=True)
+    methods = METHODS | ({"values": "prediction, target"} if isinstance(found, MeanMetric) else {})
+    check_methods(found, methods, "" if isinstance(found.name, str) else "name", keeps=True)
     if found.better not in ("larger", "smaller", None):
         raise ValueError(
             f"metric {found.name!r} has better={found.better!r}, but it must be 'larger' or "

@@ -39,6 +39,7 @@ class IoU(Metric):
 
     better = "larger"
     check_targets = check_rows
+    _of_one = "BinaryIoU()"
 
     def __init__(
         self,

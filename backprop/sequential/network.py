@@ -11,7 +11,7 @@ import numpy as np
 from backprop import inspection
 from backprop.callbacks import Callback
 from backprop.core import console
-from backprop.core.checks import check_dtype, check_integer, check_list, check_shape
+from backprop.core.checks import check_dtype, check_integer, check_list, check_shape, is_row
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.core.frames import check_labels
 from backprop.core.parameters import Parameter, Parameters
@@ -126,7 +126,7 @@ class Network(Weights):
             >>> model.parameters.values.shape  # 784 · 10 + 10
             (7850,)
         """
-        batch = tuple(input_shape) if isinstance(input_shape, Sequence) else ()
+        batch = tuple(input_shape) if is_row(input_shape) else ()
         if not batch or batch[0] is not None:
             raise ShapeError(
                 f"input_shape must be the shape of a batch with None in front, such as "

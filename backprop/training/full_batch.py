@@ -200,7 +200,7 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
     # after a loss that is not finite a line search may stay where it is, and call that a minimum
     finite = all(map(math.isfinite, losses[search:] if found else losses))
     now = loop.logs.get("loss", math.nan)
-    low = now < np.finfo(model.dtype).eps * losses[0]
+    low = now < float(np.finfo(model.dtype).eps) * losses[0]
     # the usual end of a training in float32, whose digits are soon used up
     usual = found or (epoch > epochs.start and model.dtype == np.float32)
     expected = short or low or (finite and usual)

@@ -150,10 +150,9 @@ def progress(verbose: int | str) -> list[Callback]:
     Raises:
         ValueError: It is none of these.
     """
-    if verbose == "auto":
+    if isinstance(verbose, str) and verbose == "auto":
         verbose = 1 if console.is_terminal() else 2
-    if verbose not in (0, 1, 2):
-        raise ValueError(f"verbose must be 0, 1, 2 or 'auto', but it is {verbose!r:.60}.")
+    console.check_verbose(verbose, "0, 1, 2 or 'auto'")
     if verbose == 0:
         return []
     return [ProgressBar() if verbose == 1 and not console.in_notebook() else ProgressLines()]

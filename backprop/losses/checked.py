@@ -275,6 +275,10 @@ class CheckedLoss(Settings):
         """The class whose samples E is no mean over, if there is one."""
         return None
 
+    def weigh_known(self, values: Array, weight: Array | None) -> Array | None:
+        """The weights by which the mean leaves out the targets that are ignored."""
+        return weight
+
     @property
     def counted(self) -> Array | None:
         """Which ℓ of the last batch count in E; None if all do."""

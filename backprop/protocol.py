@@ -39,6 +39,10 @@ class Model(Protocol):
         """The shape of one sample."""
 
     @property
+    def output_shape(self) -> Shape:
+        """The shape of one prediction."""
+
+    @property
     def parameters(self) -> Parameters:
         """θ and g."""
 

@@ -20,7 +20,8 @@ from backprop.callbacks import (
     logging,
 )
 from backprop.callbacks.base import HOOKS
-from backprop.layers import Dense
+from backprop.layers import Dense, Softmax
+from backprop.losses import MeanSquaredError
 from backprop.optimizers import SGD
 from backprop.schedules import ExponentialDecay
 from backprop.storage import files
@@ -740,3 +741,31 @@ def test_live_plot_does_not_call_epochs_without_a_validation_lost(tmp_path):
     files.write(tmp_path / "state", "backup", live.state())
     again.restore(files.read(tmp_path / "state", "backup"))
     assert again.history == live.history
+
+
+def compiling(loss, y, then, **options):
+    """Three epochs; after the first a callback compiles the model with another loss."""
+    model = bp.Sequential([Dense(3), Softmax()], seed=0)
+    model.compile("sgd", loss)
+    again = LambdaCallback(on_epoch_end=lambda epoch, logs: epoch or model.compile("sgd", then))
+    x = np.eye(3)
+    return model.fit(x, y, epochs=3, callbacks=[again], verbose=0, **options).history
+
+
+def test_a_loss_compiled_on_the_way_takes_the_targets_or_is_refused():
+    """Three class indices were broadcast against three outputs of three samples."""
+    classes, rows = np.arange(3), np.eye(3)
+    with pytest.raises(ValueError, match=r"MeanSquaredError: .* the targets have the shape \(3,\)"):
+        compiling("sparse_categorical_crossentropy", classes, "mse")
+    with pytest.raises(ValueError, match=r"was compiled during fit.*, and then fit again"):
+        compiling("sparse_categorical_crossentropy", classes, Classes())
+    for then in ("mse", "categorical_crossentropy"):
+        losses = compiling("categorical_crossentropy", rows, then, validation_data=(rows, rows))
+        assert len(losses["val_loss"]) == 3
+
+
+class Classes(MeanSquaredError):
+    """Takes class indices too, as rows."""
+
+    def check_target(self, target, output_shape, dtype):
+        return super().check_target(np.eye(3)[np.asarray(target)], output_shape, dtype)

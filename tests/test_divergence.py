@@ -537,3 +537,19 @@ def test_parts_of_ones_own_that_make_wrong_numbers_of_a_finite_gradient(kind, ve
     assert "what the optimizer makes of it, is no finite number" in said
     np.testing.assert_array_equal(model.parameters.values, before)
     assert model.optimizer.iterations == steps
+
+
+def test_a_loss_of_ones_own_that_is_no_number_is_named():
+    class Log(bp.losses.Loss):
+        def values(self, prediction, target):
+            return np.sum(np.log(prediction), axis=1)
+
+        def gradient(self, prediction, target):
+            return 1 / prediction
+
+    for loss, words in ((Log(), "float32, or Log makes them of"), ("mse", r"float32\. ")):
+        model = bp.Sequential([bp.Input(1), bp.layers.Dense(1, False, "ones")])
+        model.compile("sgd", loss)
+        x = -np.ones((2, 1)) * (1e30 if loss == "mse" else 1)
+        with pytest.warns(RuntimeWarning, match=words):
+            model.evaluate(x, np.ones(2), verbose=0)

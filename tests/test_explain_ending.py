@@ -106,3 +106,22 @@ def test_loss_of_a_user_is_shown_sample_by_sample(rng: np.random.Generator) -> N
     expected = np.sum(np.abs(explanation.prediction - Y) ** 3, axis=1) / 4
     np.testing.assert_allclose(explanation.loss_parts, expected)
     assert "E_i = (1/N) Cubic(Ŷ_i, Y_i)" in str(explanation)
+
+
+@pytest.mark.parametrize("weights", [None, [1.0, 2.0, 3.0]])
+def test_targets_that_are_ignored_weigh_nothing_in_the_formulas(weights: Any) -> None:
+    """The mean is over the two others: 1/N of all samples was printed beside halves."""
+    loss = losses.SparseCategoricalCrossentropy(ignore_class=-1)
+    model = compiled(Dense(3), Softmax(), loss=loss)
+    X, c = np.eye(3)[:, :2] + 1, np.array([0, -1, 2])
+    explanation = model.explain(X, c, weights)
+    w = np.array([1.5, 0, 1.5]) * (1 if weights is None else weights)
+    text = str(explanation)
+    assert "E_ik = (w_i/N) (−[k = c] ln Ŷ_ik)" in text
+    assert "δ⁽¹⁾ = ∂E/∂Z⁽¹⁾ = (w_i/N) (Ŷ_k − [k = c])" in text
+    Y = explanation.prediction
+    delta = w[:, np.newaxis] / 3 * (Y - np.eye(3)[c])
+    np.testing.assert_allclose(explanation["dense_1"].delta, delta, rtol=1e-12)
+    parts = w[:, np.newaxis] / 3 * -np.log(Y) * np.eye(3)[c]
+    np.testing.assert_allclose(explanation.loss_parts, parts, atol=1e-15)
+    assert explanation.loss == pytest.approx(model.evaluate(X, c, sample_weight=weights))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from explained import assert_sound_latex, compiled
@@ -134,3 +136,27 @@ def test_a_power_of_a_symbol_with_a_superscript_has_brackets() -> None:
         tex = model.explain(np.ones(3), np.ones(1)).latex()
         assert "( z^{(1)} ) ^{2}" in tex
         assert_sound_latex(tex)
+
+
+def test_gradients_of_parameters_in_blocks_name_the_whole_way() -> None:
+    """∂E/∂dense_1.W is a derivative by that W, and not by dense_1; a name may hold any sign."""
+    chain = bp.layers.Chain([Dense(2, name="50 % _b"), bp.layers.Tanh()])
+    model = compiled(bp.layers.Residual([chain, Dense(2)]), Dense(1))
+    tex = model.explain([1.0, 2.0], [1.0]).latex()
+    assert_sound_latex(tex)
+    for way in (r"dense\_1.", r"chain\_1.50\_\%\_\_b."):
+        assert rf"\frac{{\partial E}}{{\partial \text{{{way}}}W^{{(0)}}}}" in tex
+    assert not re.search(r"(?<!\\)%", tex)
+
+
+@each(
+    "text, words",
+    [
+        ("h = p with p = x and s = t − 1", r"\text{ and } s"),
+        ("f(x)_t = x for t = 1 … 3", r"x \text{ for } t"),
+        ("Σ δ over the places of X that hold the row's number", "{ that hold the row's number }"),
+        ("where m numbers of a window lie inside", "{ numbers of a window lie inside }"),
+    ],
+)
+def test_words_in_formulas_are_words(text: str, words: str) -> None:
+    assert words in formula(text)

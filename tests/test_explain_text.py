@@ -14,6 +14,7 @@ from rows import each
 import backprop as bp
 from backprop import losses
 from backprop.explain import Explanation
+from backprop.explain.formulas import derivation
 from backprop.explain.text import format_numbers
 from backprop.layers import Conv2D, Dense, Dropout, Flatten, ReLU, Softmax, Tanh
 
@@ -188,3 +189,26 @@ def test_html_escapes_signs(example: Explanation) -> None:
 def test_the_table_of_a_notebook_is_set_like_the_text(example: Explanation) -> None:
     """In a proportional font neither the formulas nor the numbers stand below each other."""
     assert example._repr_html_().startswith('<table style="font-family: monospace">')
+
+
+def test_no_two_parameters_share_a_symbol(rng: np.random.Generator) -> None:
+    """γ of two normalisations behind one Dense, or b of a convolution that no W stands in."""
+    two = [bp.layers.PReLU(), bp.layers.BatchNormalization(), bp.layers.BatchNormalization()]
+    separable = [bp.layers.SeparableConv1D(2, 2), bp.layers.SeparableConv1D(2, 2)]
+    attention = [bp.layers.MultiHeadAttention(1, 2) for _ in range(2)]
+    for body in ([Dense(2), *two, bp.layers.PReLU()], separable, attention):
+        model = bp.Sequential([bp.Input((4, 2)), *body, Dense(1)], seed=0)
+        model.compile("sgd", "mse")
+        explanation = model.explain(rng.random((2, 4, 2)), np.zeros((2, *model.output_shape)))
+        _, _, (_, update) = derivation(explanation._record)
+        left = [row.formula.partition(" ← ")[0] for section in update for row in section.rows]
+        assert len(set(left)) == len(left) == len(model.parameters)
+        assert any("′⁽" in symbol for symbol in left)
+        assert_sound_latex(explanation.latex())
+
+
+def test_a_sequences_bias_is_summed_over_its_steps_once(rng: np.random.Generator) -> None:
+    layers = [bp.Input((3, 2)), bp.layers.LSTM(2, return_sequences=True), Dense(1)]
+    model = bp.Sequential(layers, seed=0)
+    model.compile("sgd", "mse")
+    assert "∂E/∂b⁽¹⁾ = Σ_t ∂E/∂p_t" in str(model.explain(rng.random((3, 2)), np.zeros((3, 1))))

@@ -115,3 +115,12 @@ def test_a_trained_trunk_stays_as_it_is_below_a_new_head() -> None:
     shown, before = model.activations(X), first.activations(X)
     np.testing.assert_array_equal(shown["trunk"], before["residual_1"])
     np.testing.assert_array_equal(shown["trunk.conv2d_1"], before["conv2d_1"])
+
+
+@pytest.mark.parametrize("verb", ["fit", "evaluate", "train_on_batch"])
+def test_targets_in_one_row_are_told_the_shape_of_the_images(verb: str) -> None:
+    """There is no Dense layer for a Flatten to stand in front of."""
+    model = autoencoder(3, "mse")
+    rows = NUMBERS.reshape(len(X), -1)
+    with pytest.raises(bp.core.errors.ShapeError, match=r"y.reshape\(-1, 6, 4, 3\)\.$"):
+        getattr(model, verb)(X, rows)

@@ -62,6 +62,16 @@ CALLS = {
         lambda: Conv1D(8),
         r"^Conv1D\(8\) lacks kernel_size; those of Conv1D are filters,",
     ),
+    "Conv1D(in, out)": (
+        lambda: Conv1D(1, 8, kernel_size=3),
+        r"^Conv1D\(1, 8\) .* kernel_size is 8 already, by its place; a layer finds by itself how",
+    ),
+    "SGD twice": (
+        lambda: bp.optimizers.SGD(0.1, learning_rate=0.2),
+        r"learning_rate is 0.1 already, by its place; those of SGD are",
+    ),
+    "Dense.build": (lambda: Dense(3).build((None, 4)), r"input_shape of Dense must .* one sample"),
+    "Dense.build()": (lambda: Dense(3).build("4"), r"input_shape of Dense must .* one sample"),
     "SimpleRNN": (
         lambda: SimpleRNN(return_sequences=True),
         r"^SimpleRNN\(\) lacks units; those of SimpleRNN are units",

@@ -7,9 +7,10 @@ import pytest
 from mistakes import C, X, assert_speaks, model_with
 
 import backprop as bp
-from backprop.core.errors import ShapeError
+from backprop.core.errors import NoForwardError, ShapeError
 from backprop.inspection import check_layer
 from backprop.layers import (
+    BatchNormalization,
     Chain,
     Dense,
     Embedding,
@@ -19,6 +20,7 @@ from backprop.layers import (
     Layer,
     Masking,
     Residual,
+    Sigmoid,
     Tanh,
 )
 
@@ -285,3 +287,21 @@ def test_arguments_that_no_base_class_takes_are_those_of_layer():
 
     with pytest.raises(TypeError, match=r"^Layer\.__init__\(\) got an unexpected .*'trainable'"):
         Passing(trainable=False)
+
+
+@pytest.mark.parametrize("base", [Dense, Sigmoid, BatchNormalization])
+def test_a_forward_of_ones_own_needs_a_backward(base):
+    class Mine(base):
+        def forward(self, X, training=False):
+            return np.asarray(X)
+
+    layer = Mine(4) if base is Dense else Mine()
+    model = bp.Sequential([Dense(4), layer, Dense(3)], seed=0)
+    model.compile("sgd", "mse")
+    words = r"Mine has a forward of its own, but the backward of .*: define backward\(self, delta\)"
+    with pytest.raises(NoForwardError, match=words):
+        model.fit(X, np.zeros((len(X), 3)), verbose=0)
+    layer = base(4) if base is Dense else base()
+    layer.build((4,))
+    with pytest.raises(NoForwardError, match=r"first\.$"):
+        layer.backward(np.zeros((2, 4), "float32"))

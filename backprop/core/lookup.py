@@ -112,7 +112,9 @@ def check_call(kind: Any, given: Sequence[object], named: Mapping[str, object]) 
         check_brackets(kind, given, names)
     passed = {*named, *names[: len(given)]}
     missing = [name for name in needed if name not in passed] if passed else []
-    if len(given) <= positions and all(name in names for name in named) and not missing:
+    twice = [name for name in names[: len(given)] if name in named]
+    known = len(given) <= positions and all(name in names for name in named)
+    if known and not missing and not twice:
         return  # nothing is written out, which can take long
     call = f"{kind.__name__}({', '.join(f'{each!r:.60}' for each in given)})"
     listed = f"those of {kind.__name__} are {', '.join(names)}" if names else "there are none"
@@ -121,6 +123,13 @@ def check_call(kind: Any, given: Sequence[object], named: Mapping[str, object]) 
         raise TypeError(
             f"{call} has {len(given)} arguments without a name, but {kind.__name__} takes "
             f"{positions or 'no'} {several}; {listed}."
+        )
+    for name in twice:
+        size = "a layer finds by itself how many features or channels come in; "
+        raise TypeError(
+            f"{call} cannot be made with {name}={named[name]!r:.60}: {name} is "
+            f"{given[names.index(name)]!r:.60} already, by its place; "
+            f"{size * hasattr(kind, 'output_shape')}{listed}."
         )
     for name, value in named.items():
         if name not in names:

@@ -116,7 +116,8 @@ def _gradient(layer: LayerRecord, name: str, symbols: Symbols, single: bool) -> 
     """A parameter's gradient, with the part that its penalty has in it."""
     p, symbol = layer.parameters[name], symbols[name][0]
     text = stated(layer.layer, "formulas", "backward").get(f"d{name}", "")
-    if single and (layer.delta.ndim == 2 or text.startswith("_")):  # then Σ_N is over samples alone
+    by_sample = layer.delta.ndim == 2 or text.startswith("_") or "Σ_N Σ_" in text
+    if single and by_sample:  # and not over the steps of samples too
         text = re.sub("(^|= )Σ_N ", r"\1", text)
     right, operands = fill(text, symbols, layer.layer)
     if p.penalty_gradient is not None:

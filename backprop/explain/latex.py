@@ -23,18 +23,20 @@ _LETTER = rf"[A-Za-z][A-Za-z0-9]+(?:_[A-Za-z0-9]+)*|[A-Za-z{''.join(_LETTERS)}]"
 _HIGH = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 _LOW = "₀₁₂₃₄₅₆₇₈₉"
 _INDEX = r"(?:_(?P<index{n}>[A-Za-z]+|\{{[^}}]*\}}))?"
+_PATH = r"(?:[^\s(),;∂]*[^\W\d][^\s(),;∂]*\.)"  # dense_1. of the layers in a block
 _SYMBOL = (
+    rf"(?P<path{{n}}>{_PATH}(?=[A-Za-z]))?"
     rf"(?P<letter{{n}}>{_LETTER})(?P<primes{{n}}>′*)(?P<units{{n}}>[{_LOW}]+(?:,[{_LOW}]+)?)?"
-    rf"(?:_(?P<part{{n}}>[A-Za-z]+)(?=⁽))?(?:⁽(?P<level{{n}}>[{_HIGH}]+)⁾)?"
+    rf"(?:_(?P<part{{n}}>[A-Za-z]+)(?=′*⁽))?(?P<more{{n}}>′*)(?:⁽(?P<level{{n}}>[{_HIGH}]+)⁾)?"
     rf"{_INDEX}(?P<transposed{{n}}>ᵀ)?"
 )
 _OPERATORS = ("ln", "exp", "max", "min", "tanh", "cosh")
-_WORD = rf"(?!(?:{'|'.join(_OPERATORS)})\b)[a-z]{{2,}}(?![A-Za-z0-9(_⁽′ᵀ])"
+_WORD = rf"(?!(?:{'|'.join(_OPERATORS)})\b)[a-z]{{2,}}(?:'s)?(?![A-Za-z0-9(_⁽′ᵀ.])"
 _TOKEN = "|".join(  # compiled when it is first needed
     [
         rf"(?P<fraction>∂{_SYMBOL.format(n=1)}/∂{_SYMBOL.format(n=2)})",
         r"(?P<number>\d+(?:\.\d+)?(?:e[+−-]\d+)?)",
-        rf"(?P<words>(?:where|with)\b(?: {_WORD})*|{_WORD}(?: {_WORD})+)",
+        rf"(?P<words>(?:where|with|and|for)\b(?: {_WORD})*|{_WORD}(?: (?:a )?{_WORD})+)",
         rf"(?P<symbol>{_SYMBOL.format(n=3)})",
         r"_(?P<subscript>[A-Za-z]+|\{[^}]*\})",
         r"(?P<sign>\S)",
@@ -62,7 +64,7 @@ _SIGNS = {
     "…": r"\cdots",
     "⋮": r"\vdots",
     "×": r"\times",
-}
+} | {sign: f"\\{sign}" for sign in "%#&$"}
 _PLAIN = str.maketrans(_HIGH + _LOW, "0123456789" * 2)
 _ESCAPED = str.maketrans(
     {sign: f"\\{sign}" for sign in "&%$#_{}"}
@@ -162,7 +164,7 @@ def _token(match: re.Match[str]) -> str:
 def _symbol(match: re.Match[str], n: int) -> str:
     r"""``A^{(1)\top}_{i}``: all superscripts of a letter in one pair of braces."""
     letter = match[f"letter{n}"]
-    high = r"\prime" * len(match[f"primes{n}"])
+    high = r"\prime" * len(match[f"primes{n}"] + match[f"more{n}"])
     if match[f"level{n}"]:
         high += f"({match[f'level{n}'].translate(_PLAIN)})"
     if match[f"transposed{n}"]:
@@ -174,6 +176,8 @@ def _symbol(match: re.Match[str], n: int) -> str:
         text = rf"\{letter}"
     elif len(letter) > 1:
         text = rf"\mathrm{{{letter.replace('_', '|')}}}".replace("|", r"\_")
+    path = (match[f"path{n}"] or "").translate(_ESCAPED)
+    text = rf"\text{{{path}}}{text}" if path else text
     return text + (f"_{{{low}}}" if low else "") + (f"^{{{high}}}" if high else "")
 
 

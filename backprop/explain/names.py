@@ -47,7 +47,7 @@ class Names(NamedTuple):
     Attributes:
         x: The input.
         y: The output.
-        level: The superscript of the parameters: ``⁽¹⁾``.
+        level: The superscript of the parameters: ``⁽¹⁾``, or ``′⁽¹⁾`` where a name is taken.
     """
 
     x: str
@@ -121,8 +121,8 @@ def equation(left: str, right: str) -> str:
 
 
 def letter(name: str) -> str:
-    """γ for ``"gamma"``; W for ``"W"``."""
-    return _GREEK.get(name, name)
+    """γ for ``"gamma"``; W for ``"W"``; a way without spaces for a parameter in a block."""
+    return _GREEK.get(name, name.replace(" ", "_"))
 
 
 def name_layers(layers: Sequence[LayerRecord], single: bool) -> list[Names]:
@@ -130,10 +130,11 @@ def name_layers(layers: Sequence[LayerRecord], single: bool) -> list[Names]:
 
     The superscript counts the layers with weights W; the layers after one share its number. Of the
     first such layer z⁽¹⁾ is the output, a⁽¹⁾ that of the activation behind it, and h⁽¹⁾ that of any
-    other layer. If a name is taken it gets a prime. Small letters stand for a single sample,
-    capitals for a batch.
+    other layer. If a name is taken it gets a prime, as do all of a layer's parameters if one of
+    theirs is. Small letters stand for a single sample, capitals for a batch.
     """
     names: list[Names] = []
+    taken: set[str] = set()
     count = 0
     x = "x" if single else "X"
     for layer in layers:
@@ -143,6 +144,9 @@ def name_layers(layers: Sequence[LayerRecord], single: bool) -> list[Names]:
         y = (output if single else output.upper()) + level
         while any(y == own.y for own in names):
             y = y.replace("⁽", "′⁽")
+        while taken & {name + level for name in layer.parameters}:
+            level = f"′{level}"
+        taken |= {name + level for name in layer.parameters}
         names.append(Names(x, y, level))
         x = y
     return names

@@ -44,6 +44,9 @@ def record_pass(model: Explainable, X: Any, y: Any, sample_weight: Any = None) -
     values = [p.value.copy() for p in model.parameters]
     layers = _layers(model)
     arrays, deltas, E = _there_and_back(model, layers, data)
+    if model.loss.ignored is not None:  # the mean is over the other targets
+        every = np.ones(data.y.shape, model.dtype)
+        data = Data(data.X, data.y, model.loss.unjoined.weigh_known(every, data.weight))
     penalty = model.penalty() + model.activity_penalty()
     head, loss = model.loss, model.loss.unjoined
     joined = head is not loss

@@ -10,7 +10,7 @@ import numpy as np
 from backprop import constraints, initializers, regularizers
 from backprop.constraints import Constraint
 from backprop.core.buffers import new_array
-from backprop.core.checks import check_dimensions
+from backprop.core.checks import check_dimensions, check_shape
 from backprop.core.parameters import Parameter
 from backprop.core.transfer import take_kept
 from backprop.core.types import Array, DTypeLike, Shape, as_floats
@@ -73,7 +73,7 @@ class Layer(CheckedLayer):
             rng: Where the initial weights are drawn from; fresh entropy if None.
             dtype: The dtype of the parameters.
         """
-        shape = tuple(input_shape)
+        shape = check_shape(input_shape, f"input_shape of {self}")
         vars(self).update(input_shape=shape, dtype=np.dtype(dtype))
         self.parameters = []
         self.buffers.clear()

@@ -13,7 +13,7 @@ from backprop.core.checks import check_flag, check_name
 from backprop.core.errors import NoForwardError, NotBuiltError, ShapeError, misfit
 from backprop.core.own_functions import look_at_functions
 from backprop.core.parameters import Parameter
-from backprop.core.settings import ALIASES, Checked, Settings
+from backprop.core.settings import ALIASES, Checked, Settings, from_package
 from backprop.core.time_steps import Unrolled
 from backprop.core.transfer import copy_of
 from backprop.core.types import Array, Interval, Shape, as_array, is_sparse
@@ -163,6 +163,20 @@ class CheckedLayer(Settings):
             raise ShapeError(misfit(X.shape, self.input_shape, self, found))
         return X
 
+    def _half(self) -> str:
+        """What is to be said where ``forward`` is the user's own and ``backward`` is not."""
+        kinds = type(self).__mro__
+        forward, backward = (
+            next(kind for kind in kinds if name in vars(kind)) for name in ("forward", "backward")
+        )
+        if from_package(forward) or not from_package(backward):
+            return ""
+        return (
+            f" {forward.__name__} has a forward of its own, but the backward of "
+            f"{backward.__name__}, which needs what the forward of that keeps: define "
+            f"backward(self, delta) too, or call super().forward(X, training)."
+        )
+
     def check_delta(self, delta: Array, Y: Array | None) -> None:
         """Checks that there is a training output Y to differentiate, and that delta fits it.
 
@@ -173,7 +187,7 @@ class CheckedLayer(Settings):
         if Y is None:
             raise NoForwardError(
                 f"{self}: backward needs the activations of a training pass: call "
-                f"forward(X, training=True) first."
+                f"forward(X, training=True) first.{self._half()}"
             )
         if delta.shape != Y.shape:
             raise ShapeError(

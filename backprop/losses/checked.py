@@ -117,6 +117,8 @@ class CheckedLoss(Settings):
             target = target[..., np.newaxis]  # (N,) -> (N, 1)
         if target.shape[1:] != output_shape:
             hint = extra_axes(target, output_shape) or self.shape_hint(target, output_shape)
+            if prod(target.shape[1:]) == prod(output_shape):
+                hint = f"bring them into that shape, y.reshape{(-1, *output_shape)}."
             raise ShapeError(
                 f"{self}: the predictions have the shape {show_shape(output_shape)}, but the "
                 f"targets have the shape {target.shape}: {hint}"
@@ -168,8 +170,6 @@ class CheckedLoss(Settings):
     def shape_hint(self, target: Array, output_shape: Shape) -> str:
         """What to do about targets whose shape is not that of the predictions."""
         if target.ndim > len(output_shape) + 1:
-            if prod(target.shape[1:]) == prod(output_shape):
-                return f"bring them into that shape, y.reshape{(-1, *output_shape)}."
             return at_each_step(target.shape[1])
         return "pass one target for each output, or change the number of units of the last layer."
 
@@ -274,6 +274,10 @@ class CheckedLoss(Settings):
     def ignored(self) -> int | None:
         """The class whose samples E is no mean over, if there is one."""
         return None
+
+    def weigh_known(self, values: Array, weight: Array | None) -> Array | None:
+        """The weights by which the mean leaves out the targets that are ignored."""
+        return weight
 
     @property
     def counted(self) -> Array | None:

@@ -66,9 +66,14 @@ def warn_of_overflow(what: str, model: Any, source: Any = None) -> None:
     if y is not None and (size := large(model, y, least)):
         advice = f"Scale the targets, which go up to {size:.4g}, and train anew"
     wider = "" if model.dtype == np.float64 else ", or make the model with dtype='float64'"
+    parts = [layer for _, layer in walk(model.layers)]
+    own = [str(part) for part in parts if part.runs_own_code or not part.of_package]
+    if source is not None and not model.loss.unjoined.of_package:
+        own.append(str(model.loss))
+    log = f", or {' or '.join(own)} makes them of finite ones, as a logarithm of 0 does" * bool(own)
     console.warn(
         f"{what}: weights and inputs are finite, but on the way numbers become too large for "
-        f"{model.dtype}. {advice}{wider}."
+        f"{model.dtype}{log}. {advice}{wider}."
     )
 
 

@@ -151,6 +151,7 @@ class Surroundings:
         model, means = self.model, self.plan.means
         if self._counted is not model.metrics:  # compiled anew on the way
             self._counted, self._metrics = model.metrics, self.new_metrics()
+            self.check_targets()
         check_different([metric.name for metric in model.metrics])
         if not first_step:
             self._metrics.reset()
@@ -160,6 +161,23 @@ class Surroundings:
         means.in_epoch = True
         stopped = bool(first_step) and model.stop_training
         return islice(self.plan.batches, first_step, first_step if stopped else None)
+
+    def check_targets(self) -> None:
+        """Checks that a loss which a callback compiled takes the targets as the first one got them.
+
+        Raises:
+            ValueError: It does not.
+        """
+        loss, dtype = self.model.loss, self.model.dtype
+        for source in (self.plan.batches, self.plan.validation):
+            targets: Array | None = getattr(source, "targets", None)
+            if targets is not None:
+                found = loss.check_target(targets, self.model.output_shape, dtype)
+                if (found.shape, found.dtype.kind) != (targets.shape, targets.dtype.kind):
+                    raise ValueError(
+                        f"{loss.unjoined} was compiled during fit, but takes targets of another "
+                        f"form than the loss before: call compile, and then fit again."
+                    )
 
     @property
     def targets(self) -> Array | None:

@@ -52,6 +52,7 @@ class Estimator(BaseEstimator, ABC):
     models_: list[Any]
     history_: History
     n_features_in_: int
+    feature_names_in_: Any
     _rules: dict[str, Any] = {}  # what else scikit-learn is to check of X and y
 
     # ------------------------------------------------------------------ what a task says of itself

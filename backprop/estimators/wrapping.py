@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Self
 
 from backprop.core import console
@@ -78,6 +78,7 @@ class Wrapped(Estimator):
     def set_params(self, **params: Any) -> Self:
         """Changes arguments of the estimator or of ``build``."""
         self.build = params.get("build", self.build)  # which the other names are of
+        self._check_names(params)
         takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters_of(self.build))
         known = self.get_params()
         for name, value in params.items():
@@ -178,13 +179,22 @@ class Wrapped(Estimator):
         self._built_by, self._compiled_by = self._made_by()
         return found
 
-    def _check_names(self) -> None:
-        """Raises ValueError if build takes an argument with the name of one of the estimator's."""
+    def _check_names(self, given: Iterable[str] = ()) -> None:
+        """Checks the names of the arguments of build, those given by name among them.
+
+        Raises:
+            ValueError: One is that of an argument, method or attribute of the estimator.
+        """
         bound = getattr(self.build, "keywords", {})  # by functools.partial
-        for name in [p.name for p in parameters_of(self.build) if p.name not in bound]:
-            if name in self._of_package():
+        names = [p.name for p in parameters_of(self.build) if p.name not in bound]
+        own, kind = self._of_package(), next(filter(from_package, type(self).__mro__))
+        there = {*dir(kind), *(n for each in kind.__mro__ for n in inspect.get_annotations(each))}
+        others = there - {*own, *self._get_param_names()}
+        for name in [*names, *given]:
+            if name in others or (name in names and name in own):
+                what = "a method or attribute" if name in others else "an argument"
                 raise ValueError(
-                    f"build takes {name!r}, which is an argument of {type(self).__name__} itself "
+                    f"build takes {name!r}, which is {what} of {type(self).__name__} itself "
                     f"and is not handed on: give that of build another name, my_{name} for example."
                 )
 
@@ -235,6 +245,7 @@ def keep_with_settings(estimator: Any, arguments: dict[str, Any]) -> None:
     """
     settings = arguments.pop("settings")
     keep(estimator, arguments)
+    estimator._check_names(settings)
     known = defaults_of(estimator.build)
     own = estimator._get_param_names()  # those of a class of the user's own, too
     keep(

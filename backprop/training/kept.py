@@ -40,6 +40,10 @@ class Kept:
         """Whether all of it still is."""
         return all(map(finite, self.vectors))
 
+    def unmoved(self) -> bool:
+        """Whether θ is as it was."""
+        return np.array_equal(self.vectors[0], self._before[0])
+
     def put_back(self) -> None:
         """Undoes the steps since then; the next one writes the numbers of its formula anew."""
         for vector, old in zip(self.vectors, self._before, strict=True):

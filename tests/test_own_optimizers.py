@@ -89,7 +89,7 @@ class Bare(Optimizer):
         parameters.values[...] -= self.learning_rate * parameters.gradients
 
 
-@pytest.mark.parametrize("train", ["fit", "train_on_batch"])
+@pytest.mark.parametrize("train", ["fit", "train_on_batch", "learning_rate_range"])
 @pytest.mark.parametrize("options", [{}, {"gradient_accumulation_steps": 2}])
 @pytest.mark.parametrize(
     ("kind", "words"),
@@ -107,6 +107,8 @@ def test_steps_that_are_not_counted_once_are_refused_and_undone(kind, words, opt
     def two_steps():  # with two to add up, the first one may change nothing
         if train == "fit":
             return model.fit(X, C, batch_size=20, verbose=0)
+        if train == "learning_rate_range":
+            return bp.learning_rate_range(model, X, C, batch_size=20)
         return model.train_on_batch(X, C), model.train_on_batch(X, C)
 
     with pytest.raises(TypeError, match=words):

@@ -19,7 +19,7 @@ from backprop.layers import Embedding, Normalization, Rescaling
 from backprop.layers.block import walk
 from backprop.layers.standardization import Standardization
 from backprop.protocol import Model
-from backprop.training.kept import Kept, finite
+from backprop.training.kept import Kept, check_counted, finite
 from backprop.training.step import Step
 
 P = ParamSpec("P")
@@ -135,31 +135,17 @@ class Guard:
         kept = self._kept = self._kept.renewed(self.model) if self._kept else Kept(self.model)
         n, made = len(parameters.values), optimizer.steps
         optimizer.step(parameters)
-        self._check_counted(optimizer.steps - made, kept)
+        try:
+            check_counted(optimizer, optimizer.steps - made, not kept.unmoved())
+        except TypeError:
+            kept.put_back()
+            raise
         for vector in kept.vectors:
             parts = [vector[each] for each in trained] if len(vector) == n else [vector]
             if not all(map(finite, parts)):
                 kept.put_back()
                 return False
         return True
-
-    def _check_counted(self, made: int, kept: Kept) -> None:
-        """Checks that an optimizer counts a step that has changed θ as one: schedules go by that.
-
-        Raises:
-            TypeError: It does not, and the step is undone.
-        """
-        optimizer = self.model.optimizer
-        advice = "Optimizer.step counts iterations already, and is to be called once"
-        if made < 1 and not kept.unmoved():
-            advice = "call super().step(parameters), or add 1 to self.iterations at its end"
-        elif made <= 1:
-            return
-        kept.put_back()
-        raise TypeError(
-            f"a step of {type(optimizer).__name__} counts as {made} steps, by its iterations, and "
-            f"schedules would be wrong: {advice}."
-        )
 
 
 def explain(model: Model, loss: float, batch: tuple[Any, ...], when: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from backprop.core import console
 from backprop.core.checks import check_flag, check_integer
+from backprop.core.errors import said
 from backprop.core.lookup import is_function
 from backprop.core.settings import from_package
 from backprop.core.signatures import check_call_by_name
@@ -87,8 +88,8 @@ class Wrapped(Estimator):
                 setattr(self, name, value)
             elif own not in known:
                 raise ValueError(
-                    f"Invalid parameter {name!r} for estimator {self}. Valid parameters are: "
-                    f"{sorted(known)!r}."
+                    f"Invalid parameter {name!r} for estimator {said(self, None)}. Valid "
+                    f"parameters are: {sorted(known)!r}."
                 )
             elif nested and not hasattr(known[own], "set_params"):
                 raise ValueError(
@@ -120,7 +121,7 @@ class Wrapped(Estimator):
         if not is_function(self.build):
             raise TypeError(
                 f"build must be a function of (n_features, n_outputs, …) that returns a new "
-                f"Sequential, but it is {self.build!r}."
+                f"Sequential, but it is {said(self.build)}."
             )
         anew = not (check_flag(self.warm_start, "warm_start") and hasattr(self, "models_"))
         X, y = self._read(X, y, anew)

@@ -8,6 +8,7 @@ import numpy as np
 
 from backprop.callbacks import Callback, Logs
 from backprop.core import console
+from backprop.core.errors import said
 
 REFRESH = 0.1
 """Seconds between two redrawings of a bar."""
@@ -153,7 +154,7 @@ def progress(verbose: int | str) -> list[Callback]:
     if verbose == "auto":
         verbose = 1 if console.is_terminal() else 2
     if verbose not in (0, 1, 2):
-        raise ValueError(f"verbose must be 0, 1, 2 or 'auto', but it is {verbose!r:.60}.")
+        raise ValueError(f"verbose must be 0, 1, 2 or 'auto', but it is {said(verbose)}.")
     if verbose == 0:
         return []
     return [ProgressBar() if verbose == 1 and not console.in_notebook() else ProgressLines()]

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from backprop.core.errors import said
 from backprop.core.lookup import is_function
 from backprop.core.parameters import Parameters
 from backprop.core.settings import from_package
@@ -111,7 +112,7 @@ def check_model(model: Any, name: str = "model") -> None:
     """
     if isinstance(model, type) or not hasattr(model, "layers"):
         advice = ": call the function that makes it" if is_function(model) else ""
-        given = f"{model!r:.60}{advice}"
+        given = f"{said(model)}{advice}"
         raise TypeError(f"{name} must be a model, such as Sequential, but it is {given}.")
 
 

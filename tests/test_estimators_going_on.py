@@ -1,11 +1,20 @@
-"""MLPs whose training goes on: after a crash, in a warm start, in a partial fit."""
+"""Estimators whose training goes on: after a crash, in a warm start, a partial fit, a copy."""
+
+import copy
 
 import numpy as np
 import pytest
 from sklearn import neural_network
+from sklearn.base import clone
 
 import backprop as bp
-from backprop.estimators import MLPClassifier, MLPRegressor
+from backprop.estimators import (
+    MLPClassifier,
+    MLPRegressor,
+    SequentialClassifier,
+    SequentialRegressor,
+)
+from backprop.layers import Dense, Tanh
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -233,3 +242,38 @@ def test_as_many_targets_as_before(warm, columns, iris):
         (mlp.fit if warm else mlp.partial_fit)(X, Y[:, columns].squeeze())
     assert mlp.n_outputs_ == 3 - len(columns)
     np.testing.assert_array_equal(mlp.predict(X), before)
+
+
+# --- a copy --------------------------------------------------------------------------------------
+
+
+def build(n_features, n_outputs, units=4):
+    return bp.Sequential([Dense(units), Tanh(), Dense(n_outputs)])
+
+
+SMALL = {"hidden_layer_sizes": (4,), "max_iter": 2, "random_state": 0, "warm_start": True}
+WRAPPED = {"build": build, "units": 3, "epochs": 2, "random_state": 0, "warm_start": True}
+COPIED = [
+    SequentialClassifier(**WRAPPED, optimizer=bp.optimizers.Adam(0.05)),
+    SequentialRegressor(**WRAPPED, n_members=2),
+    MLPClassifier(**SMALL),
+    MLPRegressor(**SMALL, solver="lbfgs"),
+]
+
+
+@pytest.mark.parametrize("estimator", COPIED, ids=lambda each: type(each).__name__)
+def test_a_fit_of_a_copy_leaves_the_original_as_it_was(estimator, iris):
+    """Both had the same networks, so that a warm start of the one trained the other's, too."""
+    X, y = iris
+    original, alike = estimator.fit(X, y), clone(estimator).fit(X, y)
+    predict = "predict_proba" if hasattr(original, "predict_proba") else "predict"
+    before = getattr(original, predict)(X)
+    twin = copy.copy(original)
+    np.testing.assert_array_equal(getattr(twin, predict)(X), before)
+    twin.fit(X, y)
+    twin.model_.parameters.values[...] = 0
+    np.testing.assert_array_equal(getattr(original, predict)(X), before)
+    assert twin.get_params() == original.get_params()
+    assert twin.history_ is twin.models_[0].history
+    again = copy.copy(original).fit(X, y)  # goes on as if it were the original
+    np.testing.assert_array_equal(getattr(again, predict)(X), getattr(alike.fit(X, y), predict)(X))

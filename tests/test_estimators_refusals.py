@@ -264,6 +264,28 @@ def test_build_takes_no_argument_of_the_estimator(kind, iris):
     assert type(bound.fit(*iris).model_.optimizer) is bp.optimizers.RMSprop
 
 
+@pytest.mark.parametrize(
+    "name", ["fit", "score", "predict", "get_params", "model_", "history_", "feature_names_in_"]
+)
+@pytest.mark.parametrize("kind", [SequentialClassifier, SequentialRegressor])
+def test_build_takes_no_method_or_attribute_of_the_estimator(kind, name, iris):
+    """The fit ended in "'int' object is not callable", or handed the History on."""
+    words = rf"build takes '{name}', which is a method or attribute .* my_{name} for example"
+
+    def open_to_all(n_features, n_outputs, **others):
+        return build(n_features, n_outputs)
+
+    named = {"build": build}
+    exec(f"def taking(n_features, n_outputs, {name}=5): return build(n_features, 3)", named)
+    for function, given in ((named["taking"], {}), (named["taking"], {name: 7})):
+        with pytest.raises(ValueError, match=words):
+            kind(function, **given)
+    estimator = kind(open_to_all, epochs=1).fit(*iris)
+    with pytest.raises(ValueError, match=words):
+        estimator.set_params(**{name: 7})
+    estimator.fit(*iris).score(*iris)
+
+
 @pytest.mark.parametrize("name", ["optimizer__learning_rate", "build__units", "loss__delta"])
 def test_settings_inside_others_are_refused(name):
     classifier = SequentialClassifier(build, optimizer=bp.optimizers.Adam())

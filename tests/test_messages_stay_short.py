@@ -1,11 +1,15 @@
 """What is passed in a wrong place may be large: messages show its beginning alone."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import backprop as bp
 from backprop import datasets, inspection, plotting
-from backprop.callbacks import EarlyStopping, LearningRateScheduler
+from backprop.callbacks import EarlyStopping, LearningRateScheduler, ReduceLROnPlateau
+from backprop.estimators import SequentialRegressor
 from backprop.layers import Dense
 
 R = np.random.default_rng(0)
@@ -54,6 +58,56 @@ def test_a_message_does_not_print_a_whole_array(name):
     with pytest.raises((TypeError, ValueError)) as caught:
         CALLS[name]()
     assert len(str(caught.value)) < 500
+
+
+class Thing:
+    """Python shows it with its address, as it shows functions."""
+
+
+WITH_OBJECTS = {
+    "callbacks, not in a list": lambda thing: model().fit(X, Y, callbacks=EarlyStopping()),
+    "callbacks": lambda thing: model().fit(X, Y, callbacks=[thing]),
+    "epochs": lambda thing: model().fit(X, Y, epochs=thing),
+    "EarlyStopping": lambda thing: EarlyStopping(thing),
+    "compile, loss": lambda thing: model().compile("adam", thing),
+    "compile, optimizer": lambda thing: model().compile(thing),
+    "a name of a layer": lambda thing: model().get_layer(thing),
+    "a name of a parameter": lambda thing: fitted().parameters[thing],
+    "search": lambda thing: bp.search(model, {"units": thing}, X, Y),
+    "cross_validate": lambda thing: bp.cross_validate(lambda: thing, X, Y),
+    "X": lambda thing: model().fit([[thing]] * 4, Y[:4]),
+    "class_weight": lambda thing: model().fit(X, Y, class_weight={thing: 1}),
+    "a schedule": lambda thing: bp.optimizers.SGD(lambda step: thing).step(fitted().parameters),
+    "an optimizer": lambda thing: fitted(bp.optimizers.SGD(lambda step: 0.1), ReduceLROnPlateau()),
+    "a file": lambda thing: fitted(bp.optimizers.SGD(lambda step: 0.1)).save("model.npz"),
+    "build": lambda thing: SequentialRegressor(thing).set_params(units_=2),
+}
+
+
+def fitted(optimizer="adam", *callbacks):
+    made = bp.Sequential([Dense(1)], seed=0)
+    made.compile(optimizer, "mse")
+    made.fit(X, Y, verbose=0, callbacks=callbacks)
+    return made
+
+
+@pytest.mark.parametrize("thing", [Thing(), fitted, [Thing()]], ids=["object", "function", "list"])
+@pytest.mark.parametrize("name", WITH_OBJECTS)
+def test_a_message_shows_no_address(name, thing, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Exception) as caught:  # noqa: PT011
+        WITH_OBJECTS[name](thing)
+    assert " at 0x" not in str(caught.value)
+
+
+def test_the_advice_about_brackets_names_the_class():
+    with pytest.raises(TypeError, match=r"a list: write callbacks=\[EarlyStopping\(…\)\]\."):
+        model().fit(X, Y, callbacks=EarlyStopping())
+
+
+def test_what_is_cut_short_goes_through_the_function_that_leaves_addresses_out():
+    for path in Path(bp.__file__).parent.rglob("*.py"):
+        assert not re.search(r"\{[^{}]*!r:", path.read_text(encoding="utf-8")), path
 
 
 def test_a_model_in_the_place_of_what_makes_one_is_told_so():

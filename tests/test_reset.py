@@ -12,6 +12,7 @@ from backprop.layers import (
     Dropout,
     GaussianNoise,
     Input,
+    Layer,
     PReLU,
     Tanh,
 )
@@ -46,6 +47,38 @@ def varied(seed: int | None = 0, optimizer=None):
 
 def differs(model, other):
     return np.any(model.parameters.values != other.parameters.values)
+
+
+class Drawing(Layer):
+    random = True
+
+    def __init__(self, rng=None):
+        super().__init__()
+        self.rng = rng
+
+    def forward(self, X, training=False):
+        rng = self._rng if self.rng is None else self.rng
+        return X + rng.standard_normal(X.shape) if training else X
+
+    def backward(self, delta):
+        return delta
+
+
+def test_layers_of_ones_own_draw_anew_from_what_the_model_gives_them(data):
+    """What they were given is the user's, who may draw from it elsewhere."""
+    for given, again in ((None, True), (np.random.default_rng(0), False)):
+        model = regressor_of(Drawing(given))
+        losses = []
+        for _ in range(2):
+            model.reset()
+            losses.append(model.fit(*data, epochs=2, **SHARED).history["loss"])
+        assert (losses[0] == losses[1]) is again
+
+
+def regressor_of(*layers):
+    model = bp.Sequential([*layers, Dense(2)], seed=0)
+    model.compile("adam", "mse")
+    return model
 
 
 @pytest.mark.parametrize("make", [regressor, varied])

@@ -10,6 +10,7 @@ from sharing import share_every_step
 from test_recorded import ACTIONS, NOT_REPLAYED, At, compare, data, ending, network, network_with
 
 import backprop as bp
+from backprop.callbacks import Callback
 from backprop.core import grids
 from backprop.core.parameters import Parameter, Parameters
 from backprop.engine import recorded as replay
@@ -84,6 +85,22 @@ def test_what_callbacks_change_is_noticed(action, hook, shared, by_layers):
 
     compare(make, x, y, by_layers, callbacks=lambda: [At(hook, action)], batch_size=10, epochs=8)
     assert shared
+
+
+def test_a_step_of_the_optimizer_that_a_callback_replaces_is_called(shared):
+    x, y, _ = data()
+    calls = []
+
+    class Watch(Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            step = self.model.optimizer.step
+            if epoch == 12:
+                self.model.optimizer.step = lambda given: (calls.append(epoch), step(given))
+
+    model = network(Dense(6), ReLU())
+    history = model.fit(x, y, batch_size=len(x), epochs=14, verbose=0, callbacks=[Watch()])
+    assert shared
+    assert len(calls) == len(history.epoch) - 12
 
 
 @pytest.mark.parametrize("sizes", [(4,), (3, 2)], ids=["sequences", "images"])

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core import console
+from backprop.core.errors import said
 from backprop.core.settings import Settings, from_package
 from backprop.core.signatures import check_function, check_methods
 
@@ -225,7 +226,7 @@ class CallbackList:
                 hint = " (instances: add the parentheses)" if isinstance(callback, type) else ""
                 raise TypeError(
                     f"callbacks must hold objects of backprop's class Callback{hint}, but one of "
-                    f"them is {callback!r:.60}."
+                    f"them is {said(callback)}."
                 )
             methods = dict(METHODS)
             for name in ("state", "restore"):  # attributes may be called so, too

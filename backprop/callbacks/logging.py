@@ -16,6 +16,7 @@ from backprop.callbacks.monitoring import Informed
 from backprop.core import console
 from backprop.core.checks import check_flag, check_integer, check_list, check_text
 from backprop.core.durable import FilePath, append, check_file, check_target, replacing
+from backprop.core.errors import said
 from backprop.plotting.style import picture_path
 from backprop.storage.files import as_column, as_list
 
@@ -59,7 +60,7 @@ class CSVLogger(Callback):
         if not isinstance(separator, str) or len(separator) != 1 or separator in '"\r\n\0':
             raise ValueError(
                 f"separator must be one character, no quotation mark and no end of a line, but it "
-                f"is {separator!r}."
+                f"is {said(separator)}."
             )
         self.filename = plain_path(filename, "filename")
         self.separator = separator

@@ -6,6 +6,7 @@ from typing import Any
 from backprop.callbacks.base import Callback, Logs
 from backprop.core import console
 from backprop.core.checks import check_choice, check_number, check_real
+from backprop.core.errors import said
 from backprop.core.settings import Checked
 
 
@@ -55,7 +56,7 @@ class Monitor(Informed):
 
     def __init__(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
         if not isinstance(monitor, str):
-            raise TypeError(f"monitor must be the name of a number, but it is {monitor!r:.60}.")
+            raise TypeError(f"monitor must be the name of a number, but it is {said(monitor)}.")
         self.monitor = monitor
         self.mode = check_choice(mode, "mode", ("auto", "min", "max"))
         self.min_delta = abs(check_number(min_delta, "min_delta", -inf))

@@ -29,7 +29,7 @@ from backprop.core.array_errors import (
     refuse_kind,
     refuse_vectors,
 )
-from backprop.core.errors import in_code
+from backprop.core.errors import in_code, said
 from backprop.core.types import Array, as_array, is_sparse
 
 NUMBERS = "fiub"
@@ -198,7 +198,7 @@ def from_objects(x: Array, name: str, column: str = "") -> Array:
             value = x[tuple(index)]
             raise TypeError(
                 f"{name} must hold numbers, but {place(index)}{column} holds the "
-                f"{kind.__name__} {value!r}: convert it to numbers first."
+                f"{kind.__name__} {said(value)}: convert it to numbers first."
             )
     if all(issubclass(kind, bool | np.bool_) for kind in kinds):
         return x.astype(bool)

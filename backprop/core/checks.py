@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.arrays import to_array
-from backprop.core.errors import ShapeError, check_room
+from backprop.core.errors import ShapeError, check_room, said
 from backprop.core.types import FLOAT_DTYPES, Array, Shape
 
 
@@ -20,7 +20,7 @@ def check_integer(value: Any, name: str, least: float = 1) -> int:
     """
     if not is_whole(value) or value < least:
         rule = f" of {least} or more" if least > -math.inf else ""
-        raise ValueError(f"{name} must be an integer{rule}, but it is {value!r:.80}.")
+        raise ValueError(f"{name} must be an integer{rule}, but it is {said(value, 80)}.")
     return int(value)
 
 
@@ -45,7 +45,7 @@ def check_place(value: Any, name: str) -> tuple[int, int]:
         ValueError: It is something else.
     """
     if not isinstance(value, tuple) or len(value) != 2:
-        raise ValueError(f"{name} must be (epoch, step), two integers, but it is {value!r:.60}.")
+        raise ValueError(f"{name} must be (epoch, step), two integers, but it is {said(value)}.")
     for number in value:
         check_integer(number, name, 0)
     return value
@@ -58,7 +58,7 @@ def check_flag(value: Any, name: str) -> bool:
         TypeError: It is something else, such as the text "False", which Python takes for true.
     """
     if not isinstance(value, bool | np.bool_ | int | np.integer) or value not in (0, 1):
-        raise TypeError(f"{name} must be True or False, but it is {value!r:.60}.")
+        raise TypeError(f"{name} must be True or False, but it is {said(value)}.")
     return bool(value)
 
 
@@ -71,7 +71,7 @@ def check_choice(value: Any, name: str, choices: Collection[str], hint: str = ""
     if not isinstance(value, str) or value not in choices:
         *others, last = map(repr, choices)
         rule = f"{', '.join(others)} or {last}" if others else last
-        raise ValueError(f"{name} must be {rule}, but it is {value!r:.60}{hint}.")
+        raise ValueError(f"{name} must be {rule}, but it is {said(value)}{hint}.")
     return value
 
 
@@ -82,7 +82,7 @@ def check_text(value: Any, name: str) -> str:
         TypeError: It is something else.
     """
     if not isinstance(value, str):
-        raise TypeError(f"{name} must be a string, but it is {value!r:.60}.")
+        raise TypeError(f"{name} must be a string, but it is {said(value)}.")
     return value
 
 
@@ -97,7 +97,7 @@ def check_shown(value: Any, name: str) -> str:
     for character in text:
         if unicodedata.category(character) in ("Cs", "Cc"):
             raise ValueError(
-                f"{name} is {value!r:.60}, but half a character or a control character such as "
+                f"{name} is {said(value)}, but half a character or a control character such as "
                 f"{character!r} cannot be shown: leave it out."
             )
     return text
@@ -124,7 +124,9 @@ def check_use_bias(value: Any, call: str) -> bool:
         advice = f"an activation is a layer of its own: {call}, ReLU()"
         if whole:
             advice = f"the number of inputs is found by itself: {call}"
-        raise TypeError(f"use_bias of {call} must be True or False, but it is {value!r}: {advice}.")
+        raise TypeError(
+            f"use_bias of {call} must be True or False, but it is {said(value)}: {advice}."
+        )
     return bool(value)
 
 
@@ -138,7 +140,7 @@ def check_sizes(value: Any, name: str, n: int, least: int = 1) -> tuple[int, ...
     if len(sizes) != n or not all(map(is_whole, sizes)) or min(sizes) < least:
         several = f" or {n} of them" if n > 1 else ""
         raise ValueError(
-            f"{name} must be an integer of {least} or more{several}, but it is {value!r:.60}."
+            f"{name} must be an integer of {least} or more{several}, but it is {said(value)}."
         )
     return tuple(map(int, sizes))
 
@@ -160,7 +162,7 @@ def check_axis(value: Any, name: str) -> int | tuple[int, ...]:
     axes = tuple(value) if several else (value,)
     if not all(map(is_whole, axes)):
         raise ValueError(
-            f"{name} must be an integer, such as -1, or a list of them, but it is {value!r:.60}."
+            f"{name} must be an integer, such as -1, or a list of them, but it is {said(value)}."
         )
     return tuple(map(int, axes)) if several else int(value)
 
@@ -179,7 +181,7 @@ def check_number(value: Any, name: str, least: float = 0.0, below: float = math.
             rules.append(f"below {below:g}")
         elif math.isinf(number) or not rules:
             rules.append("finite")
-        raise ValueError(f"{name} must be {' and '.join(rules)}, but it is {value!r:.60}.")
+        raise ValueError(f"{name} must be {' and '.join(rules)}, but it is {said(value)}.")
     return number
 
 
@@ -193,7 +195,7 @@ def check_positive(value: Any, name: str) -> float:
     number = check_real(value, name)
     if not 0 < number < math.inf:
         finite = " and finite" if math.isinf(number) else ""
-        raise ValueError(f"{name} must be above 0{finite}, but it is {value!r:.60}.")
+        raise ValueError(f"{name} must be above 0{finite}, but it is {said(value)}.")
     return number
 
 
@@ -207,7 +209,7 @@ def check_share(value: Any, name: str, ends: bool = True) -> float:
     number = check_real(value, name)
     if not 0 <= number <= 1 or (not ends and number in (0, 1)):
         rule = "" if ends else ", both excluded"
-        raise ValueError(f"{name} must lie between 0 and 1{rule}, but it is {value!r:.60}.")
+        raise ValueError(f"{name} must lie between 0 and 1{rule}, but it is {said(value)}.")
     return number
 
 
@@ -222,7 +224,7 @@ def check_numbers(value: Any, name: str) -> Array:
     except (TypeError, ShapeError):  # no array, or rows of different lengths
         given = np.asarray(None)
     if given.dtype.kind not in "fiu" or not np.isfinite(given).all():
-        raise ValueError(f"{name} must hold finite numbers, but it is {value!r:.60}.")
+        raise ValueError(f"{name} must hold finite numbers, but it is {said(value)}.")
     return np.asarray(given, np.float64)
 
 
@@ -235,7 +237,7 @@ def check_real(value: Any, name: str) -> float:
     if isinstance(value, np.ndarray) and not value.ndim:
         value = value[()]
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-        raise TypeError(f"{name} must be a number, but it is {value!r:.60}.")
+        raise TypeError(f"{name} must be a number, but it is {said(value)}.")
     try:
         return float(value)
     except OverflowError:
@@ -257,7 +259,8 @@ def check_range(value: Any, name: str, lowest: float = -1) -> tuple[float, float
         ends = lowest * value, value
     if not real or len(ends) != 2 or not lowest <= ends[0] <= ends[1] <= 1:
         raise ValueError(
-            f"{name} must be a number, or two in order, from {lowest:g} to 1, but it is {value!r}."
+            f"{name} must be a number, or two in order, from {lowest:g} to 1, but it is "
+            f"{said(value)}."
         )
     return float(ends[0]), float(ends[1])
 
@@ -274,7 +277,7 @@ def check_shape(value: Any, name: str) -> Shape:
         advice = ": leave it out, and the shape is found in the first data" * unknown
         raise ShapeError(
             f"{name} must be the shape of one sample, such as (784,), without the batch axis, but "
-            f"it is {value!r:.60}{advice}."
+            f"it is {said(value)}{advice}."
         )
     return tuple(map(int, sizes))
 
@@ -288,7 +291,8 @@ def check_dimensions(value: Any, layer: object) -> Shape:
     sizes = tuple(value) if is_row(value) else (None,)
     if not all(is_whole(n) and n >= 0 for n in sizes):
         raise ShapeError(
-            f"{layer}.add_parameter(shape) must be a shape, such as (4, 3), but it is {value!r}."
+            f"{layer}.add_parameter(shape) must be a shape, such as (4, 3), but it is "
+            f"{said(value)}."
         )
     check_room(sizes, f"{layer} would have weights")
     return sizes
@@ -303,7 +307,7 @@ def check_list(given: Any, name: str) -> list[Any]:
     if not is_row(given) and given is not None:
         argument = name.rpartition("(")[2].rstrip(")")  # of "Dropout(noise_shape)"
         items = given.values() if isinstance(given, dict) else [given]
-        raise TypeError(f"{name} must be a list: write {argument}={[*items]!r}.")
+        raise TypeError(f"{name} must be a list: write {argument}={said([*items])}.")
     return [] if given is None else list(given)
 
 
@@ -318,5 +322,5 @@ def check_dtype(dtype: Any) -> np.dtype[Any]:
     except TypeError:
         found = np.dtype(object)
     if dtype is None or found.name not in FLOAT_DTYPES:  # NumPy takes None for float64
-        raise ValueError(f"dtype must be one of {FLOAT_DTYPES}, but it is {dtype!r}.")
+        raise ValueError(f"dtype must be one of {FLOAT_DTYPES}, but it is {said(dtype)}.")
     return found

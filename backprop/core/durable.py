@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from backprop.core.errors import said
+
 fcntl: Any
 try:
     import fcntl
@@ -33,7 +35,9 @@ def check_path(value: Any, name: str) -> str:
         ValueError: It is empty, or holds a character that no path can have.
     """
     if not isinstance(value, str | bytes | os.PathLike):
-        raise TypeError(f"{name} must be a path, a string or a pathlib.Path, but it is {value!r}.")
+        raise TypeError(
+            f"{name} must be a path, a string or a pathlib.Path, but it is {said(value)}."
+        )
     path = os.fsdecode(value)
     if not path:
         raise ValueError(f"{name} must be a path, but it is empty.")

@@ -1,10 +1,14 @@
 """The errors that users meet; each is also the built-in error that one would expect."""
 
 import math
+import re
 from collections.abc import Sequence
 
 MOST = 1 << 47
 """More numbers than this no computer holds."""
+
+AT = re.compile(r"<[\w.<>]*?(\w+) object at 0x\w+>| at 0x\w+")
+"""What Python says of an object whose class says nothing; an address, which tells nothing."""
 
 
 class ShapeError(ValueError):
@@ -103,3 +107,23 @@ def check_room(shape: Sequence[int], what: str) -> None:
             f"{what} of shape {tuple(map(int, shape))}, which no computer can hold: choose smaller "
             f"sizes."
         )
+
+
+def said(value: object, length: int | None = 60) -> str:
+    """The beginning of the object's ``repr``, without addresses: ``EarlyStopping(…)``.
+
+    Args:
+        value: The object.
+        length: How much of it; None for all.
+
+    Example:
+        >>> from backprop.core.errors import said
+        >>> said([object(), len])
+        '[object(…), <built-in function len>]'
+    """
+    return without_addresses(repr(value))[:length]
+
+
+def without_addresses(text: str) -> str:
+    """The text; in the place of an object with its address stands how it was made."""
+    return AT.sub(lambda found: f"{found[1]}(…)" if found[1] else "", text)

@@ -10,6 +10,8 @@ from typing import Any, TypeGuard, TypeVar
 
 from numpy import generic
 
+from backprop.core.errors import said, without_addresses
+
 T = TypeVar("T")
 
 
@@ -53,7 +55,7 @@ def resolve(
         advice = ": a model has one."
     raise TypeError(
         f"{what} must be a name or an object of backprop's class {base.__name__}{hint}, "
-        f"but it is {given!r:.60}{advice}"
+        f"but it is {said(given)}{advice}"
     )
 
 
@@ -116,7 +118,7 @@ def check_call(kind: Any, given: Sequence[object], named: Mapping[str, object]) 
     known = len(given) <= positions and all(name in names for name in named)
     if known and not missing and not twice:
         return  # nothing is written out, which can take long
-    call = f"{kind.__name__}({', '.join(f'{each!r:.60}' for each in given)})"
+    call = f"{kind.__name__}({', '.join(map(said, given))})"
     listed = f"those of {kind.__name__} are {', '.join(names)}" if names else "there are none"
     if len(given) > positions:
         several = f"argument{'s' * (positions != 1)} without a name"
@@ -135,7 +137,7 @@ def check_call(kind: Any, given: Sequence[object], named: Mapping[str, object]) 
         if name not in names:
             advice = {**NOT_TAKEN, **getattr(kind, "not_taken", {})}
             how = advice.get(name, f"there is no such argument; {listed}").format(call=call)
-            raise TypeError(f"{call} cannot be made with {name}={value!r:.60}: {how}.")
+            raise TypeError(f"{call} cannot be made with {name}={said(value)}: {how}.")
     raise TypeError(f"{call} lacks {' and '.join(missing)}; {listed}.")
 
 
@@ -189,7 +191,7 @@ def show_call(made: object) -> str:
     arguments = ", ".join(
         f"{name}={getattr(made, name)!r}" for name in names if hasattr(made, name)
     )
-    return f"{type(made).__name__}({arguments})"
+    return without_addresses(f"{type(made).__name__}({arguments})")
 
 
 def arguments_of(made: object) -> list[str]:

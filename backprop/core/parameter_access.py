@@ -9,7 +9,7 @@ import numpy as np
 from backprop.core.arrays import as_numbers
 from backprop.core.buffers import writable
 from backprop.core.checks import check_flag, check_shown
-from backprop.core.errors import NotBuiltError, ShapeError
+from backprop.core.errors import NotBuiltError, ShapeError, said
 from backprop.core.ranges import check_overflow
 from backprop.core.types import Array, Shape
 
@@ -169,7 +169,7 @@ class NamedParameters(Generic[P]):
             if p.name == name:
                 return p
         names = ", ".join(p.name for p in self._parameters)
-        raise KeyError(f"no parameter is called {name!r}: there are {names}.")
+        raise KeyError(f"no parameter is called {said(name)}: there are {names}.")
 
     def __call__(self, *arguments: object, **options: object) -> NoReturn:
         """An attribute, and no method."""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.arrays import NUMBERS, is_masked
-from backprop.core.errors import ShapeError
+from backprop.core.errors import ShapeError, said
 from backprop.core.types import Shape
 
 
@@ -27,4 +27,4 @@ def misshaped(owner: Any, method: str, returned: Any, expected: str) -> Exceptio
     if isinstance(returned, np.ndarray | np.generic):
         masked = "what is masked, of " if is_masked(returned) else ""
         return ShapeError(f"{must} {masked}shape {returned.shape} and dtype {returned.dtype}.")
-    return TypeError(f"{must} {returned!r:.60}.")
+    return TypeError(f"{must} {said(returned)}.")

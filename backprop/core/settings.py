@@ -12,6 +12,7 @@ from types import FunctionType
 from typing import Any, Self
 
 from backprop.core.buffers import Buffers, writable
+from backprop.core.errors import said
 from backprop.core.lookup import NOT_TAKEN, arguments_of, check_call, other_arguments, takes
 
 PACKAGE = __name__.partition(".")[0]
@@ -281,7 +282,7 @@ def check_read(made: Any, name: str, value: Any) -> None:
         advice = made.instead.get(name, "it follows from others")
         raise AttributeError(f"{name} cannot be assigned: {advice}.")
     if isinstance(getattr(kind, name, None), FunctionType) and not callable(value):
-        raise AttributeError(f"{name} of {kind.__name__} is a method, and cannot be {value!r:.60}.")
+        raise AttributeError(f"{name} of {kind.__name__} is a method, and cannot be {said(value)}.")
     if hasattr(kind, name):
         return
     import difflib  # slow to load, and needed here alone

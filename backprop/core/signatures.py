@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
+from backprop.core.errors import said
 from backprop.core.lookup import is_function
 from backprop.core.settings import from_package
 from backprop.core.taken import check_names
@@ -87,7 +88,7 @@ def no_function(given: Any, written: str, name: str) -> TypeError:
     """The error that this is no function of these arguments."""
     made = name == "build" and hasattr(given, "layers")
     advice = ": write a function that makes and returns it" if made else ""
-    return TypeError(f"{name} must be a function of ({written}), but it is {given!r:.60}{advice}.")
+    return TypeError(f"{name} must be a function of ({written}), but it is {said(given)}{advice}.")
 
 
 def check_call_by_name(given: Any, names: Mapping[str, Any], name: str, *first: str) -> None:
@@ -145,7 +146,7 @@ def check_methods(
     for name, written in methods.items():
         method, n = getattr(made, name), count(written)
         if not callable(method):
-            raise TypeError(f"{kind.__name__}.{name} must be a method, but it is {method!r}.")
+            raise TypeError(f"{kind.__name__}.{name} must be a method, but it is {said(method)}.")
         signature = misfit(method, n)
         if signature is not None:
             self_and = ", ".join(["self", *([written] if written else [])])

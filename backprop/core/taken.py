@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.errors import said
 from backprop.core.settings import from_package
 
 PURPOSES = {
@@ -62,7 +63,7 @@ def check_names(made: Any) -> None:
         computed = hasattr(theirs, "__get__") and not callable(theirs)  # as by a property
         if not (right or computed):
             raise TypeError(
-                f"{kind.__name__} has {theirs!r:.60} under the name {name}, but there "
+                f"{kind.__name__} has {said(theirs)} under the name {name}, but there "
                 f"{base.__name__} has {'a method' if callable(ours) else 'True or False'}: give it "
                 f"another name, such as own_{name}."
             )

@@ -8,7 +8,7 @@ import numpy as np
 from backprop.core import console
 from backprop.core.arrays import as_numbers, to_array
 from backprop.core.checks import check_number, check_share
-from backprop.core.errors import ShapeError
+from backprop.core.errors import ShapeError, said
 from backprop.core.ranges import check_one_class, check_sum
 from backprop.core.types import Array, Shape
 from backprop.losses import Loss
@@ -172,7 +172,7 @@ def weight_by_class(
     if not isinstance(class_weight, Mapping):
         raise TypeError(
             f"class_weight must be a dict such as {{0: 1.0, 1: 2.5}}, but it is "
-            f"{class_weight!r:.60}."
+            f"{said(class_weight)}."
         )
     n_classes = max(output_shape[-1], 2)
     classes = target
@@ -193,7 +193,7 @@ def weight_by_class(
     for key, value in class_weight.items():
         if key not in range(n_classes):
             raise ValueError(
-                f"class_weight has the key {key!r}, but classes run from 0 to {n_classes - 1}."
+                f"class_weight has the key {said(key)}, but classes run from 0 to {n_classes - 1}."
             )
         number, largest = check_number(value, f"class_weight[{key}]"), float(np.finfo(dtype).max)
         if number > largest:

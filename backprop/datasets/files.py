@@ -14,7 +14,7 @@ from backprop.core.array_errors import refuse_gap
 from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_flag, check_integer, is_row
 from backprop.core.durable import FilePath, check_file, check_path
-from backprop.core.errors import CorruptFileError
+from backprop.core.errors import CorruptFileError, said
 from backprop.core.types import Array
 from backprop.datasets.orders import Orders
 
@@ -37,7 +37,9 @@ class Parquet(Orders):
             raise ImportError("Parquet files need pyarrow: pip install pyarrow") from error
         self._parquet = parquet
         if isinstance(columns, str) or not columns:
-            raise TypeError(f"columns must be a list of names of columns, but it is {columns!r}.")
+            raise TypeError(
+                f"columns must be a list of names of columns, but it is {said(columns)}."
+            )
         self.path, self.columns, self.target = check_file(path), list(columns), target
         self.batch_size = check_integer(batch_size, "batch_size")
         super().__init__(seed)
@@ -200,7 +202,7 @@ class ImageFolder(Orders):
             )
         lengths = [check_integer(length, "size") for length in size] if is_row(size) else []
         if len(lengths) != 2:
-            raise ValueError(f"size must be (height, width), but it is {size!r:.60}.")
+            raise ValueError(f"size must be (height, width), but it is {said(size)}.")
         height, width = lengths
         self.size, self.mode = (height, width), "L" if check_flag(grey, "grey") else "RGB"
         self.batch_size = check_integer(batch_size, "batch_size")

@@ -7,7 +7,7 @@ import numpy as np
 
 from backprop.core.arrays import as_python, to_array
 from backprop.core.checks import check_choice, check_integer
-from backprop.core.errors import ShapeError
+from backprop.core.errors import ShapeError, said
 from backprop.core.rounding import SOME, warn_of_rounding
 from backprop.core.types import Array, DTypeLike
 
@@ -51,7 +51,7 @@ def pad_sequences(
     for name, given in (("padding", padding), ("truncating", truncating)):
         check_choice(given, name, ENDS)
     if not hasattr(sequences, "__iter__"):
-        raise TypeError(f"sequences must be a list of sequences, but it is {sequences!r:.60}.")
+        raise TypeError(f"sequences must be a list of sequences, but it is {said(sequences)}.")
     arrays = [as_sequence(each, k) for k, each in enumerate(sequences)]
     if not arrays:
         raise ValueError("sequences is empty: pass at least one sequence.")
@@ -71,7 +71,7 @@ def pad_sequences(
             raise ValueError("it would be rounded")
     except (ArithmeticError, TypeError, ValueError) as error:
         raise ValueError(
-            f"value must be a number of {padded.dtype}, but it is {value!r:.60}."
+            f"value must be a number of {padded.dtype}, but it is {said(value)}."
         ) from error
     for k, (array, row) in enumerate(zip(arrays, padded, strict=True)):
         part = array[-length:] if truncating == "pre" else array[:length]
@@ -111,7 +111,7 @@ def as_sequence(given: Any, k: int) -> Array:
     if array.ndim < 1 or (array.size and array.dtype.kind not in "fiub"):
         raise ValueError(
             f"sequences must hold a list or an array of numbers for each sequence, but number {k} "
-            f"is {given!r:.60}: Vocabulary turns texts into numbers."
+            f"is {said(given)}: Vocabulary turns texts into numbers."
         )
     return array
 

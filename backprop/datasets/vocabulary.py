@@ -14,7 +14,7 @@ import numpy as np
 from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_choice, check_integer
 from backprop.core.durable import FilePath, check_file, replacing
-from backprop.core.errors import CorruptFileError
+from backprop.core.errors import CorruptFileError, said
 from backprop.core.file_kinds import kind_of_file
 from backprop.core.types import Array
 from backprop.datasets.sequences import pad_sequences
@@ -160,10 +160,10 @@ def as_texts(texts: str | Iterable[str]) -> list[str]:
         TypeError: They are no strings.
     """
     if not hasattr(texts, "__iter__"):
-        given = f"{texts!r:.60}"
+        given = said(texts)
         raise TypeError(f"texts must be one string or a list of strings, but they are {given}.")
     found = [texts] if isinstance(texts, str) else list(texts)
     for text in found:
         if not isinstance(text, str):
-            raise TypeError(f"texts must be strings, but one of them is {text!r:.60}.")
+            raise TypeError(f"texts must be strings, but one of them is {said(text)}.")
     return found

@@ -14,6 +14,7 @@ import numpy as np
 from backprop.core import console
 from backprop.core.blas import CHOSEN
 from backprop.core.checks import check_flag, check_positive
+from backprop.core.errors import said
 from backprop.core.types import Array
 from backprop.distributed.ending import Ending
 from backprop.distributed.farewell import farewell
@@ -276,7 +277,7 @@ def check_workers(workers: Any) -> Workers | None:
     if workers is None:
         return None
     if not isinstance(workers, Workers):
-        raise TypeError(f"workers must be made by Workers(), but it is {workers!r:.60}.")
+        raise TypeError(f"workers must be made by Workers(), but it is {said(workers)}.")
     if not workers.entered:
         raise ValueError(
             "the workers have not met yet: write `with Workers() as workers:` around the fit."

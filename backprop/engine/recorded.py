@@ -249,7 +249,8 @@ def settings(model: Model) -> list[Any]:
         (part, getattr(part, "trainable", None), numbers_of(part, REPLACED))
         for part in (model, *parts(model))
     ]
-    return [*found, model.parameters, [p.trainable for p in model.parameters]]
+    trained = [p.trainable for p in model.parameters]
+    return [*found, model.parameters, trained, from_here(model.optimizer)]
 
 
 def form(model: Model) -> list[Any]:

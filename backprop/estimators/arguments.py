@@ -9,6 +9,7 @@ import numpy as np
 
 from backprop.callbacks import LearningRateScheduler, ReduceLROnPlateau
 from backprop.core.checks import check_integer
+from backprop.core.errors import said
 from backprop.estimators.scikit import Interval, Options, StrOptions
 
 STOCHASTIC = ("sgd", "adam")
@@ -65,15 +66,15 @@ def check_together(mlp: Any, incremental: bool) -> list[int]:
         raise ValueError(f"hidden_layer_sizes must be > 0, got {hidden}.")
     if mlp.schedule is not None and mlp.learning_rate != "constant":
         raise ValueError(
-            f"schedule and learning_rate={mlp.learning_rate!r} both determine the learning "
+            f"schedule and learning_rate={said(mlp.learning_rate)} both determine the learning "
             f"rate: leave one of them out."
         )
     rates = mlp.learning_rate if mlp.solver == "sgd" else "constant"
     for each in mlp.callbacks or ():
         if rates != "constant" and isinstance(each, LearningRateScheduler | ReduceLROnPlateau):
             raise ValueError(
-                f"{type(each).__name__} and learning_rate={rates!r} both determine the learning "
-                f"rate: leave one of them out."
+                f"{type(each).__name__} and learning_rate={said(rates)} both determine the "
+                f"learning rate: leave one of them out."
             )
     if incremental and mlp.early_stopping:
         raise ValueError("partial_fit does not support early_stopping=True")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -52,6 +53,7 @@ class Estimator(BaseEstimator, ABC):
     models_: list[Any]
     history_: History
     n_features_in_: int
+    feature_names_in_: Any
     _rules: dict[str, Any] = {}  # what else scikit-learn is to check of X and y
 
     # ------------------------------------------------------------------ what a task says of itself
@@ -170,6 +172,15 @@ class Estimator(BaseEstimator, ABC):
     def _curves(self) -> Any:
         """What ``plot_loss_curve`` draws."""
         return self.history_
+
+    def __copy__(self) -> Self:
+        """As ``copy.copy`` makes it, but with networks of its own, which a fit may go on with."""
+        twin, given = object.__new__(type(self)), self.get_params(deep=False)
+        given["build"] = getattr(self, "build", None)  # which a derived class may fix
+        learned = {name: each for name, each in vars(self).items() if name not in given}
+        kept = {id(each): each for each in given.values()}  # networks know by which they were made
+        twin.__dict__.update(vars(self) | copy.deepcopy(learned, kept))
+        return twin
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "models_")  # a fit that failed may have left other attributes

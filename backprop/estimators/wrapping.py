@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import inspect
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Self
 
 from backprop.core import console
 from backprop.core.checks import check_flag, check_integer
+from backprop.core.errors import said
 from backprop.core.lookup import is_function
 from backprop.core.settings import from_package
 from backprop.core.signatures import check_call_by_name
@@ -78,6 +79,7 @@ class Wrapped(Estimator):
     def set_params(self, **params: Any) -> Self:
         """Changes arguments of the estimator or of ``build``."""
         self.build = params.get("build", self.build)  # which the other names are of
+        self._check_names(params)
         takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters_of(self.build))
         known = self.get_params()
         for name, value in params.items():
@@ -86,8 +88,8 @@ class Wrapped(Estimator):
                 setattr(self, name, value)
             elif own not in known:
                 raise ValueError(
-                    f"Invalid parameter {name!r} for estimator {self}. Valid parameters are: "
-                    f"{sorted(known)!r}."
+                    f"Invalid parameter {name!r} for estimator {said(self, None)}. Valid "
+                    f"parameters are: {sorted(known)!r}."
                 )
             elif nested and not hasattr(known[own], "set_params"):
                 raise ValueError(
@@ -119,7 +121,7 @@ class Wrapped(Estimator):
         if not is_function(self.build):
             raise TypeError(
                 f"build must be a function of (n_features, n_outputs, …) that returns a new "
-                f"Sequential, but it is {self.build!r}."
+                f"Sequential, but it is {said(self.build)}."
             )
         anew = not (check_flag(self.warm_start, "warm_start") and hasattr(self, "models_"))
         X, y = self._read(X, y, anew)
@@ -178,13 +180,22 @@ class Wrapped(Estimator):
         self._built_by, self._compiled_by = self._made_by()
         return found
 
-    def _check_names(self) -> None:
-        """Raises ValueError if build takes an argument with the name of one of the estimator's."""
+    def _check_names(self, given: Iterable[str] = ()) -> None:
+        """Checks the names of the arguments of build, those given by name among them.
+
+        Raises:
+            ValueError: One is that of an argument, method or attribute of the estimator.
+        """
         bound = getattr(self.build, "keywords", {})  # by functools.partial
-        for name in [p.name for p in parameters_of(self.build) if p.name not in bound]:
-            if name in self._of_package():
+        names = [p.name for p in parameters_of(self.build) if p.name not in bound]
+        own, kind = self._of_package(), next(filter(from_package, type(self).__mro__))
+        there = {*dir(kind), *(n for each in kind.__mro__ for n in inspect.get_annotations(each))}
+        others = there - {*own, *self._get_param_names()}
+        for name in [*names, *given]:
+            if name in others or (name in names and name in own):
+                what = "a method or attribute" if name in others else "an argument"
                 raise ValueError(
-                    f"build takes {name!r}, which is an argument of {type(self).__name__} itself "
+                    f"build takes {name!r}, which is {what} of {type(self).__name__} itself "
                     f"and is not handed on: give that of build another name, my_{name} for example."
                 )
 
@@ -235,6 +246,7 @@ def keep_with_settings(estimator: Any, arguments: dict[str, Any]) -> None:
     """
     settings = arguments.pop("settings")
     keep(estimator, arguments)
+    estimator._check_names(settings)
     known = defaults_of(estimator.build)
     own = estimator._get_param_names()  # those of a class of the user's own, too
     keep(

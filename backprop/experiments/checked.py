@@ -9,7 +9,7 @@ import numpy as np
 from backprop.callbacks import BackupAndRestore, Callback
 from backprop.core.arrays import as_numbers, to_array
 from backprop.core.checks import check_list
-from backprop.core.errors import ShapeError
+from backprop.core.errors import ShapeError, said
 from backprop.core.frames import check_labels
 from backprop.core.lookup import is_function
 from backprop.core.ranges import check_finite
@@ -29,13 +29,13 @@ def checked_models(models: Any) -> list[Any]:
     """
     if is_function(models) and not hasattr(models, "compiled"):
         raise TypeError(
-            f"models must be a list of compiled models, but it is {models!r:.60}: call what makes "
+            f"models must be a list of compiled models, but it is {said(models)}: call what makes "
             f"one, as in [build() for _ in range(10)]."
         )
     found = check_list(models, "models")
     for model in found:
         if isinstance(model, type) or not hasattr(model, "compiled"):
-            raise TypeError(f"models must hold compiled models, but one of them is {model!r:.60}.")
+            raise TypeError(f"models must hold compiled models, but one of them is {said(model)}.")
     if len({id(model) for model in found}) < len(found):
         raise ValueError("models holds one model twice: pass a model for each training.")
     if len({id(model.optimizer) for model in found}) < len(found):
@@ -103,7 +103,7 @@ def checked_samples(
             f"pass whole arrays, and rows=[…] with the numbers of each model's samples."
         )
     if callable(x) or isinstance(x, Iterator):
-        raise TypeError(f"x must be an array for several models, but it is {x!r:.60}.")
+        raise TypeError(f"x must be an array for several models, but it is {said(x)}.")
     x, y = as_numbers(x, "x", sparse=True), to_array(y, "y")
     if x.ndim == 0 or y.ndim == 0 or x.shape[0] != len(y):
         raise ShapeError(
@@ -205,7 +205,7 @@ def built(build: Callable[..., Any], settings: Iterable[Mapping[str, Any]]) -> l
     models = [build(**each) for each in settings]
     for model in models:
         if isinstance(model, type) or not hasattr(model, "compiled"):
-            raise TypeError(f"build returned {model!r:.60}: let it return the model.")
+            raise TypeError(f"build returned {said(model)}: let it return the model.")
     if len({id(model) for model in models}) < len(models):
         raise ValueError("build returned the same model twice: let it make a new one.")
     refuse_lists(models)
@@ -221,8 +221,8 @@ def refuse_lists(models: Sequence[Any]) -> None:
     for metric in getattr(models[0], "metrics", ()):
         if metric.several:
             raise ValueError(
-                f"{metric!r} gives a list of numbers, but there must be one for each fold: take "
-                f"an average, a class_id or one threshold."
+                f"{metric!r} gives a list of numbers, but there must be one for each fold: "
+                f"take an average, a class_id or one threshold."
             )
 
 

@@ -19,6 +19,7 @@ from backprop.data.sources import check
 from backprop.data.training import warn_of_numbers
 from backprop.engine.threads import single_blas_threads
 from backprop.protocol import Model, check_model
+from backprop.training.kept import check_counted
 from backprop.training.observation import observe
 from backprop.training.step import Step
 
@@ -148,7 +149,10 @@ def learning_rate_range(
         observe(twin, batches)
         for batch in islice(chain.from_iterable(repeat(batches)), steps):  # in epochs without end
             loss, _ = step.gradients(*batch[:3])
+            before, made = twin.parameters.values.copy(), optimizer.steps
             step.update()
+            moved = not np.array_equal(before, twin.parameters.values)
+            check_counted(optimizer, optimizer.steps - made, moved)
             if not math.isfinite(loss):
                 diverged = True
                 break

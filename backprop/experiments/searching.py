@@ -13,6 +13,7 @@ import numpy as np
 
 from backprop import plotting
 from backprop.core.checks import check_integer
+from backprop.core.errors import said
 from backprop.core.frozen import of_result
 from backprop.core.lookup import is_function
 from backprop.core.signatures import check_call_by_name, check_function
@@ -219,7 +220,7 @@ def drawn(settings: Mapping[str, Any], number: int, seed: int) -> list[dict[str,
 def checked(settings: Any) -> Mapping[str, Any]:
     """The settings, which must be a dict that is not empty."""
     if not isinstance(settings, Mapping):
-        raise TypeError(f"settings must be a dict of lists, but it is {settings!r:.60}.")
+        raise TypeError(f"settings must be a dict of lists, but it is {said(settings)}.")
     if not settings:
         raise ValueError("settings is empty: give values for an argument of build.")
     return settings
@@ -234,8 +235,8 @@ def values_of(name: str, value: Any) -> Sequence[Any]:
     """
     if is_function(value) or isinstance(value, str) or not hasattr(value, "__len__"):
         raise TypeError(
-            f"settings[{name!r}] must be a list of values, but it is {value!r}; functions that "
-            f"draw one need number=…, how many settings are to be drawn."
+            f"settings[{name!r}] must be a list of values, but it is {said(value)}; functions "
+            f"that draw one need number=…, how many settings are to be drawn."
         )
     if not len(value):
         raise ValueError(f"settings[{name!r}] is empty: give at least one value.")

@@ -9,6 +9,8 @@ from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExec
 from contextlib import nullcontext
 from typing import Any
 
+from backprop.core.errors import said
+
 
 def width(executor: Executor) -> int:
     """How many tasks an executor works on at once; as many as there are cores if it hides that."""
@@ -88,7 +90,7 @@ def check_executor(executor: Any) -> Any:
     if executor is not None and (isinstance(executor, type) or not hasattr(executor, "submit")):
         raise TypeError(
             f"executor must be an executor of concurrent.futures, such as ProcessPoolExecutor(2), "
-            f"or one that is like them, but it is {executor!r:.60}."
+            f"or one that is like them, but it is {said(executor)}."
         )
     return executor
 

@@ -7,6 +7,7 @@ from typing import NamedTuple, overload
 
 import numpy as np
 
+from backprop.core.errors import said
 from backprop.core.frozen import of_result
 from backprop.core.types import Array
 from backprop.explain.names import Names, function_name, name_layers
@@ -161,7 +162,9 @@ def find_paths(record: Record, layer: int, unit: int, sample: int) -> Paths:
         ("unit", unit, outputs.shape[1]),
     ):
         if not 0 <= value < size:
-            raise ValueError(f"{argument} must lie between 0 and {size - 1}, but it is {value!r}.")
+            raise ValueError(
+                f"{argument} must lie between 0 and {size - 1}, but it is {said(value)}."
+            )
     for _, inner in walk(own.layer for own, _ in above):
         if inner.penalizes:
             raise ValueError(

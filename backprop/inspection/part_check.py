@@ -9,7 +9,7 @@ import numpy as np
 from backprop import losses
 from backprop.core import console
 from backprop.core.checks import check_integer, check_shape
-from backprop.core.errors import ShapeError
+from backprop.core.errors import ShapeError, said
 from backprop.core.types import Array, Shape
 from backprop.core.walk import objects_in
 from backprop.inspection.copies import generators, in_complex, in_float64
@@ -53,7 +53,7 @@ def check_layer(
     """
     shape, _ = check_shape(input_shape, "input_shape"), check_integer(batch_size, "batch_size")
     if not isinstance(layer, Layer):
-        raise TypeError(f"layer must be a layer, an object with brackets, but it is {layer!r:.60}.")
+        raise TypeError(f"layer must be a layer, an object with brackets, but it is {said(layer)}.")
     rng = np.random.default_rng(check_integer(seed, "seed", 0))
     check_own_methods(layer)
     twin = in_float64(layer)
@@ -198,7 +198,7 @@ def check_loss(
     shape = check_shape(output_shape, "output_shape")
     check_integer(batch_size, "batch_size")
     if not isinstance(loss, Loss):
-        raise TypeError(f"loss must be a loss, an object with brackets, but it is {loss!r:.60}.")
+        raise TypeError(f"loss must be a loss, an object with brackets, but it is {said(loss)}.")
     rng = np.random.default_rng(check_integer(seed, "seed", 0))
     losses.get(loss)  # looks at how its methods take their arguments
     if type(loss).values is Loss.values:

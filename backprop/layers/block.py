@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core import console
-from backprop.core.errors import ShapeError
+from backprop.core.errors import ShapeError, said
 from backprop.core.frozen import FixedList
 from backprop.core.lookup import default_name, in_place_of_a_layer
 from backprop.core.types import Array, Shape, computed
@@ -108,7 +108,7 @@ class Block(Layer):
         """
         if not isinstance(layer, Layer):
             advice = in_place_of_a_layer(layer)
-            raise TypeError(f"a model is made of layers, but it was given {layer!r:.60}: {advice}.")
+            raise TypeError(f"a model is made of layers, but it was given {said(layer)}: {advice}.")
         if type(layer) in (Layer, Activation):
             raise TypeError(
                 f"{type(layer).__name__} is the base of layers of one's own and computes nothing: "

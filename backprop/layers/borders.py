@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.checks import check_sizes
-from backprop.core.errors import ShapeError
+from backprop.core.errors import ShapeError, said
 from backprop.core.types import Array, Shape, as_array, as_floats
 from backprop.core.windows import check_axes, inside, pad, shifted
 from backprop.layers.base import Layer
@@ -311,7 +311,7 @@ def check_borders(value: Any, name: str, n: int) -> Borders:
     if len(given) != n:
         raise ValueError(
             f"{name} must be one number, {n} numbers, or {n} pairs (before, after), but it is "
-            f"{value!r}."
+            f"{said(value)}."
         )
     pairs = [check_sizes(each, name, 2, least=0) for each in given]
     return tuple((before, after) for before, after in pairs)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.checks import is_row
-from backprop.core.errors import ShapeError, check_room
+from backprop.core.errors import ShapeError, check_room, said
 from backprop.core.own_functions import check_functions
 from backprop.core.parameters import Parameter
 from backprop.core.returned import is_array, misshaped
@@ -123,7 +123,7 @@ def check_size(layer: Layer, found: Any) -> Shape:
         return tuple(found)
     raise TypeError(
         f"{layer}.output_shape must return the shape of one sample, a tuple of integers, but it "
-        f"returned {found!r}."
+        f"returned {said(found)}."
     )
 
 

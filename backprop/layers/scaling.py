@@ -9,7 +9,7 @@ import numpy as np
 
 from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_axis, check_flag, check_number, check_numbers
-from backprop.core.errors import ShapeError
+from backprop.core.errors import ShapeError, said
 from backprop.core.functional import by_channel
 from backprop.core.parameter_access import parameter_views
 from backprop.core.ranges import check_finite, warn_of_lost_variance
@@ -127,7 +127,7 @@ class Normalization(Layer):
         )
         if self.variance is not None and not (self.variance >= 0).all():
             raise ValueError(
-                f"variance of Normalization must be 0 or more, but it is {variance!r}."
+                f"variance of Normalization must be 0 or more, but it is {said(variance)}."
             )
         self.invert = check_flag(invert, "invert")
         if self.invert:

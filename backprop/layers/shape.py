@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.checks import check_integer, is_row, is_whole
-from backprop.core.errors import ShapeError
+from backprop.core.errors import ShapeError, said
 from backprop.core.types import Array, Shape, as_floats
 from backprop.core.windows import check_axes
 from backprop.layers.base import Layer
@@ -48,7 +48,7 @@ class Reshape(Layer):
         if not sizes or sizes.count(-1) > 1:
             raise ValueError(
                 f"target_shape of Reshape must be the shape of one sample, such as (28, 28, 1), "
-                f"with at most one −1, but it is {target_shape!r}."
+                f"with at most one −1, but it is {said(target_shape)}."
             )
         self.target_shape = sizes
         self._X_shape: Shape = ()
@@ -133,7 +133,7 @@ class Permute(Layer):
         if not given or sorted(map(str, given)) != sorted(map(str, range(1, len(given) + 1))):
             raise ValueError(
                 f"dims of Permute must hold the axes of a sample from 1 on, each once, "
-                f"such as (2, 1), but it is {dims!r}."
+                f"such as (2, 1), but it is {said(dims)}."
             )
         self.dims = tuple(check_integer(axis, "each axis in dims of Permute") for axis in given)
         self._X_shape: Shape = ()

@@ -7,7 +7,7 @@ from typing import Any
 from backprop.constraints import Constraint
 from backprop.core.checks import check_integer, check_sizes
 from backprop.core.correlation import correlate, image_gradient, kernel_gradient
-from backprop.core.errors import ShapeError
+from backprop.core.errors import ShapeError, said
 from backprop.core.grids import Grid
 from backprop.core.masks import refusal
 from backprop.core.parameter_access import parameter_views
@@ -93,7 +93,7 @@ class Conv2DTranspose(Sliding):
             if any(extra >= s for extra, s in zip(more, self.strides, strict=True)):
                 raise ValueError(
                     f"{what} must be smaller than the strides, "
-                    f"{self.strides}, but it is {output_padding!r}."
+                    f"{self.strides}, but it is {said(output_padding)}."
                 )
         self.output_padding = more
         self.keep_chosen("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)

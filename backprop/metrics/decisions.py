@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.errors import said
 from backprop.core.types import Array, Interval
 from backprop.metrics.base import Metric, as_arrays
 
@@ -103,7 +104,7 @@ def check_class_id(metric: Metric, class_id: int | None, n_classes: int) -> None
     if class_id is not None and class_id not in range(n_classes):
         raise ValueError(
             f"metric {metric.name!r}: class_id must be one of the {n_classes} outputs, 0 to "
-            f"{n_classes - 1}, but it is {class_id!r}."
+            f"{n_classes - 1}, but it is {said(class_id)}."
         )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from backprop.core.errors import said
 from backprop.core.lookup import is_function, resolve, takes
 from backprop.core.signatures import check_methods
 from backprop.core.types import Array, Outputs
@@ -144,7 +145,7 @@ def get(
     check_methods(found, methods, "" if isinstance(found.name, str) else "name", keeps=True)
     if found.better not in ("larger", "smaller", None):
         raise ValueError(
-            f"metric {found.name!r} has better={found.better!r}, but it must be 'larger' or "
+            f"metric {found.name!r} has better={said(found.better)}, but it must be 'larger' or "
             f"'smaller', or None where neither is."
         )
     return found

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.errors import ShapeError
+from backprop.core.errors import ShapeError, said
 from backprop.core.lookup import default_name
 from backprop.core.types import Array, Shape
 from backprop.metrics.base import MeanMetric, as_arrays
@@ -32,7 +32,9 @@ class LossMetric(MeanMetric):
     def __init__(self, loss: Any, name: str | None = None) -> None:
         for method in ("apart", "check_target", "sample_losses"):
             if isinstance(loss, type) or not hasattr(loss, method):
-                raise TypeError(f"LossMetric(loss) must be a loss such as Huber(), not {loss!r}.")
+                raise TypeError(
+                    f"LossMetric(loss) must be a loss such as Huber(), not {said(loss)}."
+                )
         super().__init__(default_name(loss) if name is None else name)
         self.loss = loss
         self._own = loss.apart()  # the other may have the batch of a training in it

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.checks import check_integer, check_list, check_number
-from backprop.core.errors import check_room
+from backprop.core.errors import check_room, said
 from backprop.core.types import Array, Shape
 from backprop.metrics.accuracy import check_rows
 from backprop.metrics.base import Metric, as_arrays
@@ -58,7 +58,7 @@ class IoU(Metric):
         if not ids or max(ids) >= num_classes:
             raise ValueError(
                 f"{kind}(target_class_ids) must hold classes from 0 to {num_classes - 1}, but it "
-                f"is {target_class_ids!r}."
+                f"is {said(target_class_ids)}."
             )
         if ignore_class is not None:
             ignore_class = check_integer(ignore_class, f"{kind}(ignore_class)", -math.inf)

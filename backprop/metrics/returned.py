@@ -8,6 +8,7 @@ import numpy as np
 
 from backprop.core.arrays import is_masked
 from backprop.core.checks import check_shown
+from backprop.core.errors import said
 
 T = TypeVar("T")
 
@@ -50,7 +51,7 @@ def shown(returned: Any) -> str:
     if isinstance(returned, np.ndarray | np.generic):
         kind = "a masked array" if is_masked(returned) else "an array"
         return f"{kind} of shape {returned.shape} and dtype {returned.dtype}"
-    return f"{returned!r:.60}"
+    return said(returned)
 
 
 def check_values(returned: Any, name: str, n: int) -> None:

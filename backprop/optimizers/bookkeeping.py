@@ -7,6 +7,7 @@ import numpy as np
 
 from backprop.core.checks import check_count, check_flag, check_integer, check_number, check_share
 from backprop.core.elsewhere import KnowsElsewhere
+from backprop.core.errors import said, without_addresses
 from backprop.core.lookup import arguments_of
 from backprop.core.parameters import Parameters
 from backprop.core.settings import Checked, Settings
@@ -17,7 +18,6 @@ from backprop.optimizers.vectors import clip, collect, lend, take_back
 
 NOT_GIVEN: Any = object()
 """In the place of parameters that a step needs, so that it can say so."""
-
 
 STEP = "write optimizer.step(model.parameters), after model.backward()"
 ELSEWHERE = {
@@ -181,7 +181,7 @@ class Bookkeeping(KnowsElsewhere, Settings):
         except (TypeError, ValueError):
             raise TypeError(
                 f"{type(self).__name__}.coefficients must return a tuple of numbers, as many at "
-                f"each step, but it returned {numbers!r:.60}: for one number write return (eta,)."
+                f"each step, but it returned {said(numbers)}: for one number write return (eta,)."
             ) from None
         return self._blocks
 
@@ -327,4 +327,4 @@ class Bookkeeping(KnowsElsewhere, Settings):
         given = {"learning_rate": self._schedule or self._learning_rate}
         names = [name for name in arguments_of(self) if hasattr(self, name)]
         shown = ", ".join(f"{name}={given.get(name, getattr(self, name))!r}" for name in names)
-        return f"{type(self).__name__}({shown})"
+        return without_addresses(f"{type(self).__name__}({shown})")

@@ -15,6 +15,7 @@ from backprop.core.checks import (
     check_positive,
     check_share,
 )
+from backprop.core.errors import said
 from backprop.core.parameters import Parameter, Parameters
 from backprop.core.types import Array, Shape
 from backprop.optimizers.adam import adam_coefficients, adam_direction
@@ -191,12 +192,12 @@ def check_expressions(given: Sequence[str] | None) -> tuple[str, ...]:
     """
     found = () if given is None else tuple(check_list(given, "exclude_layers"))
     if isinstance(given, str) or not all(isinstance(each, str) for each in found):
-        raise TypeError(f"exclude_layers must be a list of texts, but it is {given!r}.")
+        raise TypeError(f"exclude_layers must be a list of texts, but it is {said(given)}.")
     for each in found:
         try:
             re.compile(each)
         except re.error as error:
             raise ValueError(
-                f"exclude_layers must hold regular expressions, but {each!r} is none: {error}."
+                f"exclude_layers must hold regular expressions, but {said(each)} is none: {error}."
             ) from error
     return found

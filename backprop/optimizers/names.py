@@ -29,7 +29,7 @@ def get(optimizer: str | Optimizer) -> Optimizer:
 
     Raises:
         ValueError: No optimizer has that name.
-        TypeError: It is neither a name nor an optimizer.
+        TypeError: It is neither a name nor an optimizer, or one that holds another.
 
     Example:
         >>> bp.optimizers.get("adam").learning_rate
@@ -53,6 +53,21 @@ def get(optimizer: str | Optimizer) -> Optimizer:
     methods = {"minimize": "loss_and_gradient, theta, after_iteration, iterations"}
     if not found.full_batch:
         update = ", ".join(["theta, g, scratch", *found.used_slots()])
-        methods = {"coefficients": "t, eta", "update": update}
+        methods = {"coefficients": "t, eta", "update": update, "step": "parameters"}
     check_methods(found, methods, "_learning_rate", keeps=True)
+    for name, held in vars(found).items():
+        inside = [*held.values()] if isinstance(held, dict) else held
+        for each in inside if isinstance(inside, list | tuple) else [held]:
+            if isinstance(each, Optimizer):
+                raise holder(found, name, each)
     return found
+
+
+def holder(outer: Optimizer, name: str, inner: Optimizer) -> TypeError:
+    """The error that an optimizer holds another, of which callbacks, reset and files know not."""
+    kind, base = type(outer).__name__, type(inner).__name__
+    return TypeError(
+        f"{kind} holds another optimizer, {base}, in {name}, whose learning rate, state and steps "
+        f"a model would not follow: derive it, class {kind}({base}), and let its step or update "
+        f"call super()."
+    )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn, TypedDict, TypeVar
 
 from backprop.core.checks import check_number, check_positive
+from backprop.core.errors import said
 from backprop.core.parameters import Parameters
 from backprop.core.signatures import check_function
 from backprop.schedules import Schedule
@@ -55,7 +56,7 @@ def check_power(value: Any, name: str) -> float:
     """
     number = check_number(value, name, -math.inf)
     if number > 0:
-        raise ValueError(f"{name} must be 0 or less, but it is {value!r}.")
+        raise ValueError(f"{name} must be 0 or less, but it is {said(value)}.")
     return number
 
 
@@ -81,8 +82,8 @@ def new_rate(
         return value, number
     if schedule is not None:
         raise TypeError(
-            f"learning_rate cannot be set to {value!r}, as {schedule!r} determines it: set another "
-            f"schedule, or make the optimizer with a number."
+            f"learning_rate cannot be set to {said(value)}, as {said(schedule, None)} determines "
+            f"it: set another schedule, or make the optimizer with a number."
         )
     return None, check_number(value, "learning_rate")
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from backprop.core.checks import check_list, check_text
 from backprop.core.durable import FilePath
+from backprop.core.errors import said
 from backprop.core.types import Array
 from backprop.plotting.style import (
     colours,
@@ -195,7 +196,7 @@ def _choose(runs: list[_Run], keys: str | Sequence[str] | None) -> dict[str, lis
         if not chosen[key]:
             raise ValueError(f"keys holds {key!r}, which is not recorded; there are: {there}.")
     if not chosen:
-        raise ValueError(f"There is nothing to draw: keys is {keys!r:.60}, recorded are: {there}.")
+        raise ValueError(f"There is nothing to draw: keys is {said(keys)}, recorded are: {there}.")
     return chosen
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from backprop.core.checks import check_integer
 from backprop.core.durable import FilePath
+from backprop.core.errors import said
 from backprop.core.frames import check_labels
 from backprop.core.signatures import check_function
 from backprop.core.types import Array
@@ -129,7 +130,7 @@ def plane(predict: Any, X: Array, y: Array, resolution: int) -> Plane:
     if not callable(predict):
         raise TypeError(
             f"predict must be a model, or a function of points such as model.predict, but it is "
-            f"{predict!r:.60}."
+            f"{said(predict)}."
         )
     check_function(predict, "X", "predict")
     samples = finite_array("X", X, 2)

@@ -13,6 +13,7 @@ import numpy as np
 
 from backprop.core.arrays import is_masked, to_array
 from backprop.core.durable import FilePath, check_file, replacing
+from backprop.core.errors import said
 from backprop.core.types import Array, is_sparse
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ def finite_array(name: str, values: object, ndim: int, advice: str = "") -> Arra
         array = np.array(values, dtype=np.float64)
     except (TypeError, ValueError):
         raise ValueError(
-            f"{name} must hold numbers, with {ndim} axes, but it is {values!r:.60}{advice}."
+            f"{name} must hold numbers, with {ndim} axes, but it is {said(values)}{advice}."
         ) from None
     if array.ndim != ndim or not array.size:
         raise ValueError(

@@ -62,7 +62,8 @@ class Sequential(CompiledNetwork):
         """Draws new weights and forgets all training.
 
         That includes the optimizer's state, and what callbacks or you made of its learning rate
-        since the first step, or since it was loaded. Its other arguments stay as they are.
+        since the first step, or since it was loaded. Its other arguments stay as they are, as do
+        generators that a layer of your own has made: draw from ``self._rng``.
 
         Args:
             seed: Takes the place of the model's seed; None keeps it (see ``Network.reset``).

@@ -12,7 +12,7 @@ from backprop import inspection
 from backprop.callbacks import Callback
 from backprop.core import console
 from backprop.core.checks import check_dtype, check_integer, check_list, check_shape, is_row
-from backprop.core.errors import NotBuiltError, ShapeError
+from backprop.core.errors import NotBuiltError, ShapeError, said
 from backprop.core.frames import check_labels
 from backprop.core.parameters import Parameter, Parameters
 from backprop.core.signatures import answered, check_function
@@ -130,7 +130,7 @@ class Network(Weights):
         if not batch or batch[0] is not None:
             raise ShapeError(
                 f"input_shape must be the shape of a batch with None in front, such as "
-                f"(None, 784), but it is {input_shape!r:.60}."
+                f"(None, 784), but it is {said(input_shape)}."
             )
         shape = check_shape(batch[1:], f"what follows None in input_shape {batch}")
         if self._parameters is not None:
@@ -259,7 +259,7 @@ class Network(Weights):
         """
         found = dict(walk(self.layers))
         if not isinstance(name, str) or name not in found:
-            raise ValueError(f"no layer is called {name!r}: the names are {', '.join(found)}.")
+            raise ValueError(f"no layer is called {said(name)}: the names are {', '.join(found)}.")
         return found[name]
 
     def activations(self, x: Any) -> dict[str, Array]:

@@ -25,6 +25,7 @@ from backprop import (
     regularizers,
     schedules,
 )
+from backprop.core.errors import said
 from backprop.core.lookup import arguments_of, if_plain, names_taken, own_arguments, takes
 from backprop.core.settings import from_package
 from backprop.core.walk import objects_in
@@ -86,8 +87,8 @@ def describe(value: Any, what: str, known: dict[str, Any]) -> Any:
         | type,
     ):
         raise TypeError(
-            f"{what} cannot be saved: it holds {value!r}. Write a number or text, a function with "
-            f"a name, or an object that keeps its arguments."
+            f"{what} cannot be saved: it holds {said(value)}. Write a number or text, a function "
+            f"with a name, or an object that keeps its arguments."
         )
     return call_of(value, what, known)
 
@@ -102,7 +103,7 @@ def call_of(made: Any, what: str, known: dict[str, Any]) -> dict[str, Any]:
     try:
         names = arguments_of(made)
     except ValueError:
-        raise TypeError(f"{what} cannot be saved: it holds {made!r}.") from None
+        raise TypeError(f"{what} cannot be saved: it holds {said(made)}.") from None
     others: tuple[list[Any], dict[str, Any]] | None = getattr(made, "_others", None)
     listed, passed = others or ([], {})
     if others is not None:
@@ -218,7 +219,7 @@ def put(made: Any, name: str, value: Any, origin: str) -> None:
     """
     base: Any = next(filter(from_package, type(made).__mro__), object)
     if not (name == "trainable" or takes(type(made), name) or takes(base, name)):
-        raise ValueError(f"{origin} has a setting {name} for {made!r:.60}, which has none.")
+        raise ValueError(f"{origin} has a setting {name} for {said(made)}, which has none.")
     setattr(made, name, value)
 
 
@@ -238,8 +239,8 @@ def note(own: Any, known: dict[str, Any]) -> None:
     name = own.__name__
     if known.setdefault(name, own) is not own:
         raise TypeError(
-            f"{known[name]!r} and {own!r} have the same name, so that a file cannot tell one from "
-            f"the other: rename one of them."
+            f"{said(known[name], None)} and {said(own, None)} have the same name, so that a file "
+            f"cannot tell one from the other: rename one of them."
         )
 
 
@@ -276,8 +277,8 @@ def remake(value: Any, custom: Mapping[str, Any], origin: str, base: type = obje
     kind = find(value[CLASS], custom, origin)
     if value[CLASS] in custom and not (isinstance(kind, type) and issubclass(kind, base)):
         raise ValueError(
-            f"{origin} holds the {base.__name__} {value[CLASS]}, but custom_objects has {kind!r} "
-            f"for it, which is none: pass the class that it was saved with."
+            f"{origin} holds the {base.__name__} {value[CLASS]}, but custom_objects has "
+            f"{said(kind, None)} for it, which is none: pass the class that it was saved with."
         )
     given = remake(value.get("given", []), custom, origin)
     arguments = {k: remake(item, custom, origin) for k, item in value["arguments"].items()}
@@ -286,8 +287,8 @@ def remake(value: Any, custom: Mapping[str, Any], origin: str, base: type = obje
     except Exception as error:  # what the code of others raises may be anything
         if value[CLASS] not in custom and not isinstance(error, TypeError | ValueError):
             raise
-        named = [f"{k}={item!r:.60}" for k, item in arguments.items()]
-        shown = ", ".join([*(f"{item!r:.60}" for item in given), *named])
+        named = [f"{k}={said(item)}" for k, item in arguments.items()]
+        shown = ", ".join([*map(said, given), *named])
         raise ValueError(
             f"{origin} holds {value[CLASS]}({shown}), which cannot be made again: "
             f"{type(error).__name__}: {error}"

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.durable import FilePath, check_file, replacing
-from backprop.core.errors import CorruptFileError
+from backprop.core.errors import CorruptFileError, said
 from backprop.core.file_kinds import DAMAGED, check_regular, kind_of_file
 from backprop.core.types import Array
 from backprop.storage import archive
@@ -209,7 +209,7 @@ def pack(value: Any, way: str, arrays: dict[str, Array], depth: int = 0) -> Any:
     if isinstance(value, list | tuple):
         items = [pack(item, f"{way}/{k}", arrays, depth + 1) for k, item in enumerate(value)]
         return {TUPLE: items} if isinstance(value, tuple) else items
-    raise TypeError(f"{way} cannot be saved: it is {value!r}.")
+    raise TypeError(f"{way} cannot be saved: it is {said(value)}.")
 
 
 def as_column(values: list[Any]) -> Any:

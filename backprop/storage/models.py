@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from backprop.core.durable import FilePath, check_file
+from backprop.core.errors import said
 from backprop.core.lookup import own_arguments
 from backprop.core.settings import Settings
 from backprop.core.transfer import check_none_kept
@@ -146,14 +147,14 @@ def load(
     """
     if custom_objects is not None and not isinstance(custom_objects, Mapping):
         raise TypeError(
-            f"custom_objects must be a dict such as {{'Scale': Scale}}, not {custom_objects!r:.60}."
+            f"custom_objects must be a dict such as {{'Scale': Scale}}, not {said(custom_objects)}."
         )
     origin, custom = repr(check_file(path)), custom_objects or {}
     for name, given in custom.items():
         if isinstance(given, Settings):
             raise TypeError(
                 f"custom_objects[{name!r}] must be the class, but it is an object of it, "
-                f"{given!r:.60}: leave out the parentheses."
+                f"{said(given)}: leave out the parentheses."
             )
     tree = files.read(path, "model")
     kind: Any = model_class

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.errors import said
 from backprop.core.types import Array
 from backprop.layers import Activation, Layer
 
@@ -192,7 +193,7 @@ class Graph:
         if not (isinstance(found, tuple) and len(found) == 2 and isinstance(found[0], str)):
             raise TypeError(
                 f"onnx of {layer} must return the name of its output, as graph.add does, or that "
-                f"and the name of a mask, but it returned {made!r}."
+                f"and the name of a mask, but it returned {said(made)}."
             )
         return found
 

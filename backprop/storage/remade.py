@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.errors import said
 from backprop.core.walk import SIMPLE
 
 
@@ -41,8 +42,8 @@ def check_remade(what: str, kind: str, given: Mapping[str, Any], found: Mapping[
     for name, value in given.items():
         if not same(value, found[name]):
             raise ValueError(
-                f"{what} cannot be saved: its {name} is {value!r:.60}, but {kind}({name}="
-                f"{value!r:.60}) has {name} = {found[name]!r:.60}: keep the argument as it is in "
+                f"{what} cannot be saved: its {name} is {said(value)}, but {kind}({name}="
+                f"{said(value)}) has {name} = {said(found[name])}: keep the argument as it is in "
                 f"self.{name}, and what is computed from it under another name."
             )
 

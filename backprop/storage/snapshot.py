@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.checks import check_flag
-from backprop.core.errors import ShapeError
+from backprop.core.errors import ShapeError, said
 from backprop.core.lookup import takes
 from backprop.core.parameters import Parameters
 from backprop.core.ranges import check_overflow
@@ -96,7 +96,7 @@ def check(model: Any, state: Mapping[str, Any], origin: str) -> None:
     for key, mine in flags_of(model).items():
         flags = state.get(key, mine)
         if np.shape(flags) != np.shape(mine):
-            raise ValueError(f"{key} in it is {flags!r:.60}")
+            raise ValueError(f"{key} in it is {said(flags)}")
         for flag in np.ravel(flags).tolist():
             check_flag(flag, key)
     if state["optimizer"] is not None:

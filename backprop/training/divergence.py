@@ -19,7 +19,7 @@ from backprop.layers import Embedding, Normalization, Rescaling
 from backprop.layers.block import walk
 from backprop.layers.standardization import Standardization
 from backprop.protocol import Model
-from backprop.training.kept import Kept, finite
+from backprop.training.kept import Kept, check_counted, finite
 from backprop.training.step import Step
 
 P = ParamSpec("P")
@@ -138,8 +138,13 @@ class Guard:
             return False
         optimizer.begin(parameters)
         kept = self._kept = self._kept.renewed(self.model) if self._kept else Kept(self.model)
-        n = len(parameters.values)
+        n, made = len(parameters.values), optimizer.steps
         optimizer.step(parameters)
+        try:
+            check_counted(optimizer, optimizer.steps - made, not kept.unmoved())
+        except TypeError:
+            kept.put_back()
+            raise
         for vector in kept.vectors:
             parts = [vector[each] for each in trained] if len(vector) == n else [vector]
             if not all(map(finite, parts)):

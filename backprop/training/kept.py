@@ -2,6 +2,7 @@
 
 import math
 from operator import is_
+from typing import Any
 
 import numpy as np
 
@@ -40,11 +41,38 @@ class Kept:
         """Whether all of it still is."""
         return all(map(finite, self.vectors))
 
+    def unmoved(self) -> bool:
+        """Whether θ is as it was."""
+        return np.array_equal(self.vectors[0], self._before[0])
+
     def put_back(self) -> None:
         """Undoes the steps since then; the next one writes the numbers of its formula anew."""
         for vector, old in zip(self.vectors, self._before, strict=True):
             vector[...] = old
         vars(self._optimizer).update(self._attributes, _numbers=())
+
+
+def check_counted(optimizer: Any, made: int, moved: bool) -> None:
+    """Checks that an optimizer counts a step that changes θ as one, as schedules go by that.
+
+    Args:
+        optimizer: The optimizer, whose step has just been called.
+        made: By how many its ``steps`` are more than before.
+        moved: Whether θ has changed.
+
+    Raises:
+        TypeError: It does not.
+    """
+    if made < 1 and moved:
+        advice = "call super().step(parameters), or add 1 to self.iterations at its end"
+    elif made > 1:
+        advice = "Optimizer.step counts iterations already, and is to be called once"
+    else:
+        return
+    raise TypeError(
+        f"a step of {type(optimizer).__name__} counts as {made} steps, by its iterations, and "
+        f"schedules would be wrong: {advice}."
+    )
 
 
 def finite(v: Array) -> bool:

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.errors import said
+
 LOOKALIKES = {"─": "-", "│": "|", "×": "x", "→": ">", "←": "<", "–": "-", "−": "-", "·": "."}
 """What is printed in place of characters that an encoding may lack."""
 
@@ -190,5 +192,5 @@ def check_verbose(value: Any, hint: str = "0, 1 or 2") -> int:
         ValueError: It is something else; ``hint`` says what it may be.
     """
     if not isinstance(value, int | float | np.number | np.bool_) or value not in (0, 1, 2):
-        raise ValueError(f"verbose must be {hint}, but it is {value!r:.60}.")
+        raise ValueError(f"verbose must be {hint}, but it is {said(value)}.")
     return int(value)

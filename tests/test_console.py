@@ -72,27 +72,50 @@ def run(program, folder, *, command=(sys.executable,), shell="", **variables):
     )
 
 
-ENDED = 'open(sys.argv[1] + "/ended", "w").write(str(run(sys.argv[1])))\n'
+ENDED = 'open(folder + "/ended", "w").write(str(run(folder)))\n'
+WITHOUT = [
+    "sys.stdout = None",
+    "sys.stdout = sys.stderr = None",
+    "sys.stdout.close()",
+    "sys.stdout.close(); sys.stderr.close()",
+    "del sys.stdout",
+    "class W:\n  def write(self, text): pass\nsys.stdout = W()",  # no flush, no isatty
+    "class W:\n  def write(self, text): raise RuntimeError\nsys.stdout = W()",
+]
+FORKED = f"""
+import os
+for k, before in enumerate({WITHOUT}):
+    if os.fork():
+        os.wait()
+    else:
+        folder = sys.argv[1] + f"/{{k}}"
+        os.mkdir(folder)
+        exec(before)
+        {ENDED}
+        break
+"""
+
+
+def test_training_without_stdout(tmp_path):
+    """A process of its own for each, forked from one, as importing takes longer than the rest."""
+    made = run(FORKED, tmp_path)
+    assert b"Traceback" not in made.stderr, made.stderr.decode()
+    for k, before in enumerate(WITHOUT):
+        assert (tmp_path / str(k) / "ended").read_text() == "1", before
+    assert made.stdout == b""
 
 
 @pytest.mark.parametrize(
-    ("before", "shell"),
+    "shell",
     [
-        ("sys.stdout = None\n", ""),
-        ("sys.stdout = sys.stderr = None\n", ""),
-        ("sys.stdout.close()\n", ""),
-        ("sys.stdout.close(); sys.stderr.close()\n", ""),
-        ("", ">&-"),  # closed by whoever started it
-        ("", ">&- 2>&- <&-"),
-        ("", "| true"),  # the reader has gone
-        ("", "> /dev/full"),
-        ("del sys.stdout\n", ""),
-        ("class W:\n  def write(self, text): pass\nsys.stdout = W()\n", ""),  # no flush, no isatty
-        ("class W:\n  def write(self, text): raise RuntimeError\nsys.stdout = W()\n", ""),
+        ">&-",  # closed by whoever started it
+        ">&- 2>&- <&-",
+        "| true",  # the reader has gone
+        "> /dev/full",
     ],
 )
-def test_training_without_stdout(tmp_path, before, shell):
-    made = run(before + ENDED, tmp_path, shell=shell)
+def test_training_without_stdout_from_the_start(tmp_path, shell):
+    made = run("folder = sys.argv[1]\n" + ENDED, tmp_path, shell=shell)
     assert b"Traceback" not in made.stderr, made.stderr.decode()
     assert (tmp_path / "ended").read_text() == "1"
     assert made.stdout == b""

@@ -139,13 +139,9 @@ def test_mazur_rounds(biases):
         np.testing.assert_allclose(model.predict(X)[0], prediction, rtol=1e-12)
         for actual, expected in zip(model.get_weights(), weights, strict=True):
             np.testing.assert_allclose(actual, expected, rtol=1e-12)
-
-
-def test_mazur_error_and_outputs_after_10_000_rounds():
-    model = mazur_network(train_biases=False)
-    model.fit(X, Y, batch_size=1, epochs=10_000, verbose=0)
-    assert f"{model.evaluate(X, Y):.8e}" == "3.51018778e-05"
-    assert_prints(model.predict(X), "0.015913620444", "0.984064273515")
+        if (biases, rounds) == ("none", 10_000):  # what the text prints
+            assert f"{model.evaluate(X, Y):.8e}" == "3.51018778e-05"
+            assert_prints(model.predict(X), "0.015913620444", "0.984064273515")
 
 
 def test_mazur_error_after_one_round_with_trained_biases():

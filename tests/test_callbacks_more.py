@@ -769,3 +769,13 @@ class Classes(MeanSquaredError):
 
     def check_target(self, target, output_shape, dtype):
         return super().check_target(np.eye(3)[np.asarray(target)], output_shape, dtype)
+
+
+@pytest.mark.parametrize("make", [CSVLogger, LivePlot])
+def test_names_in_the_logs_need_be_no_text(make, tmp_path):
+    told = LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update({3: 0.5}))
+    path = tmp_path / {CSVLogger: "log.csv", LivePlot: "a.png"}[make]
+    _, _, history = play([0.5, 0.25], told, make(path), name="loss")
+    assert history.history[3] == [0.5, 0.5]
+    if make is CSVLogger:
+        assert path.read_text().splitlines()[0] == "epoch,3,loss"

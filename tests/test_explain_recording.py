@@ -280,3 +280,31 @@ def test_padded_steps_count_for_nothing(rng: np.random.Generator) -> None:
     assert explanation.loss_parts.sum() == pytest.approx(explanation.loss)
     assert "  E_ik = (w_it/N) (1/K) " in str(explanation)
     assert model.train_on_batch(X, y) == explanation.loss
+
+
+@pytest.mark.parametrize(
+    "body",
+    [[bp.layers.LSTM(2), Dense(1)], [bp.layers.Conv1D(2, 2), bp.layers.Flatten(), Dense(1)]],
+    ids=["lstm", "conv1d"],
+)
+def test_a_single_sequence_needs_no_built_model(body: Any, rng: np.random.Generator) -> None:
+    model = bp.Sequential(body, seed=0)
+    model.compile("sgd", "mse")
+    X = rng.random((4, 3))
+    assert model.explain(X, [1.0]).X.shape == (1, 4, 3)
+    assert model.explain(X[np.newaxis].repeat(2, axis=0), np.ones((2, 1))).X.shape == (2, 4, 3)
+    assert model.input_shape is None
+
+
+def test_places_that_are_none_are_named(example: Explanation) -> None:
+    for place in (None, 0.5):
+        with pytest.raises(TypeError, match=f"by its name or its position, not by {place}"):
+            example[place]  # type: ignore[index]
+    with pytest.raises(ValueError, match="sample must lie between 0 and 0, but it is 'a'"):
+        example.plot(sample="a")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="row must lie between 0 and 0, but it is 9"):
+        example["dense_1"].jacobian(9)
+    model = bp.Sequential([bp.Input((4, 3)), bp.layers.Conv1D(2, 2)], seed=0)
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="mixes the steps or pixels of a sample"):
+        model.explain(np.ones((1, 4, 3)), np.ones((1, 3, 2)))[0].jacobian(0)

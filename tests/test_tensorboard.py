@@ -321,3 +321,9 @@ def test_frequencies_that_are_none(bad, written):
 def test_what_it_does_not_write(name, written):
     with pytest.raises(TypeError, match=name):
         TensorBoard(**{name: True})
+
+
+def test_a_name_in_the_logs_need_be_no_text(written):
+    told = LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update({3: 0.5}))
+    fit(network(), told, TensorBoard("logs"))
+    assert written["logs/train"]["epoch_3", 0] == 0.5

@@ -298,7 +298,7 @@ def numbers_of(logs: Logs | None) -> dict[str, Any]:
         with suppress(ValueError):  # rows of unequal length
             array = np.asarray(value)
             if array.dtype.kind in "biuf" and array.ndim < 2:
-                found[name] = array.tolist()
+                found[str(name)] = array.tolist()
     return found
 
 

@@ -92,10 +92,11 @@ class CSVLogger(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Writes the epoch's line, and the whole file again if there are new columns."""
-        numbers = {name.strip(): value for name, value in {"epoch": epoch, **(logs or {})}.items()}
+        logs = {str(name): value for name, value in (logs or {}).items()}
+        numbers = {name.strip(): value for name, value in {"epoch": epoch, **logs}.items()}
         columns, *rows = self._rows or [[]]
         there = stripped(columns)
-        new = [name for name in ("epoch", *sorted(logs or {})) if name.strip() not in there]
+        new = [name for name in ("epoch", *sorted(logs)) if name.strip() not in there]
         if new:
             columns = [*columns, *new]
             # a line that was cut off has fewer numbers than the others

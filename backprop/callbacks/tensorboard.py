@@ -107,7 +107,8 @@ class TensorBoard(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Writes the numbers of the epoch, and distributions if it is time."""
-        numbers = {**(logs or {}), "learning_rate": self.model.optimizer.learning_rate}
+        numbers = {str(name): value for name, value in (logs or {}).items()}
+        numbers["learning_rate"] = self.model.optimizer.learning_rate
         validated = {k.removeprefix("val_"): v for k, v in numbers.items() if k.startswith("val_")}
         trained = {k: v for k, v in numbers.items() if not k.startswith("val_")}
         self._write("train", "epoch_{}", trained, epoch)

@@ -24,6 +24,13 @@ def check_integer(value: Any, name: str, least: float = 1) -> int:
     return int(value)
 
 
+def check_position(value: Any, name: str, size: int) -> int:
+    """The value, if it is an integer from 0 to below ``size``; a ValueError if not."""
+    if not is_whole(value) or not 0 <= value < size:
+        raise ValueError(f"{name} must lie between 0 and {size - 1}, but it is {value!r:.60}.")
+    return int(value)
+
+
 def is_whole(value: Any) -> bool:
     """Whether the value is an integer; True and False are none."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from backprop.core.checks import check_position
 from backprop.core.durable import FilePath
-from backprop.core.errors import said
 from backprop.core.types import Array
 from backprop.explain.names import delta_definition, function_name, name_layers
 from backprop.explain.record import LayerRecord, Record
@@ -28,9 +28,7 @@ def draw(record: Record, path: FilePath | None, sample: int) -> Figure:
     Raises:
         ValueError: There is no such sample.
     """
-    count = len(record.data)
-    if not 0 <= sample < count:
-        raise ValueError(f"sample must lie between 0 and {count - 1}, but it is {said(sample)}.")
+    sample = check_position(sample, "sample", len(record.data))
     columns = stages(record.layers)
     if 0 < len(columns) <= _MOST_STAGES:
         return _network(record, columns, path, sample)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from backprop.core.checks import is_whole
 from backprop.core.durable import FilePath, check_file, save_text
 from backprop.core.types import Array
 from backprop.explain.drawing import draw
@@ -151,6 +152,8 @@ class Explanation:
             if layer not in names:
                 raise KeyError(f"no layer is called {layer!r}: there are {', '.join(names)}.")
             return names.index(layer)
+        if not is_whole(layer):
+            raise TypeError(f"a layer is found by its name or its position, not by {layer!r:.60}.")
         if not -len(self.layers) <= layer < len(self.layers):
             raise IndexError(f"there are {len(self.layers)} layers, but {layer} was asked for.")
         return layer % len(self.layers)

@@ -7,7 +7,7 @@ from typing import NamedTuple, overload
 
 import numpy as np
 
-from backprop.core.errors import said
+from backprop.core.checks import check_position
 from backprop.core.frozen import of_result
 from backprop.core.types import Array
 from backprop.explain.names import Names, function_name, name_layers
@@ -157,14 +157,8 @@ def find_paths(record: Record, layer: int, unit: int, sample: int) -> Paths:
                 f"paths need layers whose outputs are vectors, shape (N, n), but one has the "
                 f"shape {array.shape}: begin behind it, such as at Flatten or a later layer."
             )
-    for argument, value, size in (
-        ("sample", sample, len(outputs)),
-        ("unit", unit, outputs.shape[1]),
-    ):
-        if not 0 <= value < size:
-            raise ValueError(
-                f"{argument} must lie between 0 and {size - 1}, but it is {said(value)}."
-            )
+    sample = check_position(sample, "sample", len(outputs))
+    unit = check_position(unit, "unit", outputs.shape[1])
     for _, inner in walk(own.layer for own, _ in above):
         if inner.penalizes:
             raise ValueError(

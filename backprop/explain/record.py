@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from backprop.core.checks import check_position
 from backprop.core.frozen import of_result
 from backprop.core.parameters import Parameter
 from backprop.core.time_steps import TimeStep
@@ -116,9 +117,10 @@ class LayerRecord:
             row: Which sample; with more axes, which row of the last one.
 
         Raises:
-            ValueError: The sample's output depends on the other samples, as in batch
+            ValueError: There is no such row, its output depends on the other rows, as in batch
                 normalisation, or there is no derivative.
         """
+        row = check_position(row, "row", self.Y[..., 0].size)
         own = copy.deepcopy(self.layer)  # its backward writes gradients
         columns = []
         for j in range(self.Y.shape[-1]):
@@ -128,6 +130,11 @@ class LayerRecord:
             if by_input is None:
                 raise ValueError(f"{self.layer} has no derivative by its input.")
             rows = by_input.reshape(-1, by_input.shape[-1])
+            if np.delete(rows, row, axis=0).any() and self.Y.ndim > 2:
+                raise ValueError(
+                    f"{self.layer} mixes the steps or pixels of a sample, so that none of them has "
+                    f"a Jacobian of its own."
+                )
             if np.delete(rows, row, axis=0).any():
                 raise ValueError(
                     f"{self.layer} mixes the samples of a batch, so that paths run through the "

@@ -8,7 +8,7 @@ import numpy as np
 
 from backprop.core.arrays import to_array
 from backprop.core.frames import check_labels
-from backprop.core.types import Array
+from backprop.core.types import Array, Shape
 from backprop.data.inputs import check_inputs
 from backprop.data.samples import Data
 from backprop.data.sources import check
@@ -193,7 +193,7 @@ def _check(model: Explainable, X: Any, y: Any, sample_weight: Any) -> Data:
     check_layers_alone(model, "explain shows", "forward", "backward", "backpropagate")
     check_labels(X, model.feature_names, "X")
     X = to_array(X, "X")
-    if X.ndim == (1 if model.input_shape is None else len(model.input_shape)):
+    if _is_single(model, X.shape):
         X, y = X[np.newaxis], to_array(y, "y")[np.newaxis]
         if sample_weight is not None:
             sample_weight = to_array(sample_weight, "sample_weight")[np.newaxis]
@@ -201,3 +201,19 @@ def _check(model: Explainable, X: Any, y: Any, sample_weight: Any) -> Data:
     model.build((None, *X.shape[1:]))
     data = check(model, X, y, sample_weight)
     return Data(data.X.astype(model.dtype), data.y, data.weight)
+
+
+def _is_single(model: Model, shape: Shape) -> bool:
+    """Whether an array of this shape is one sample; a model that is not built is asked for both."""
+
+    def fits(sample: Shape) -> bool:
+        try:
+            for layer in model.layers:
+                sample = layer.output_shape(sample)
+        except ValueError:
+            return False
+        return True
+
+    if model.input_shape is not None:
+        return len(shape) == len(model.input_shape)
+    return len(shape) == 1 or (fits(shape) and not fits(shape[1:]))

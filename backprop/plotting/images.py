@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backprop.core.arrays import as_numbers
+from backprop.core.checks import check_position
 from backprop.core.durable import FilePath
-from backprop.core.errors import said
 from backprop.core.types import Array
 from backprop.plotting.nodes import short
 from backprop.plotting.style import finite_array, new_figure, save
@@ -47,11 +47,7 @@ def filters(W: Any, channel: int | None = None, path: FilePath | None = None) ->
         scaled = (weights - low) / np.where(high > low, high - low, 1)
         caption = "filters in colour, each from its smallest weight to its largest one"
         return _grid(list(np.moveaxis(scaled, 3, 0)), caption, path)
-    channel = 0 if channel is None else channel
-    if not 0 <= channel < n_channels:
-        raise ValueError(
-            f"channel must lie between 0 and {n_channels - 1}, but it is {said(channel)}."
-        )
+    channel = 0 if channel is None else check_position(channel, "channel", n_channels)
     largest = float(np.nanmax(np.abs(weights))) or 1.0
     pictures = [weights[:, :, channel, k] for k in range(weights.shape[3])]
     of = f" for channel {channel} of {n_channels} (from 0)" if n_channels > 1 else ""

@@ -385,8 +385,10 @@ def test_a_masked_object_in_a_table_of_objects_is_named_by_row_and_column():
             np.array(["2020-01-01"] * 3, "M8[D]"),
             r"x\[7\] has the dtype datetime64.*subtract a date",
         ),
+        ([1.0, "a", 2.0], r"x\[7\] holds text, 'a' in row 1"),
+        (deque((1.0, 2.0, "a")), r"x\[7\] holds text, 'a' in row 2"),
     ],
-    ids=["missing", "text", "dates"],
+    ids=["missing", "text", "dates", "text beside numbers", "text in a deque"],
 )
 def test_what_is_no_vector_of_numbers_among_vectors_is_named_by_its_row(odd, words):
     rows = pd.Series([*X[:7], odd, *X[8:]])
@@ -399,6 +401,13 @@ def test_a_column_of_sparse_rows_is_told_what_to_do():
     rows = pd.Series([scipy.sparse.csr_matrix(row[None]) for row in X])
     with pytest.raises(TypeError, match=r"x holds sparse matrices: .*vstack\(list\(x\)\)"):
         classifier().fit(rows, Y, verbose=0)
+
+
+@pytest.mark.parametrize("text", ["a", b"a", np.str_("a"), "1.5"], ids=repr)
+def test_text_in_every_row_of_a_column_of_vectors_is_named_by_its_place(text):
+    frame = pd.DataFrame({"v": [[1.5, text] for _ in X]})
+    with pytest.raises(TypeError, match=r"its column 'v' holds text, .* in row 0, column 1 "):
+        classifier().fit(frame, Y, verbose=0)
 
 
 @pytest.mark.parametrize("text", ["a", b"a", np.str_("a"), "1.5"], ids=repr)

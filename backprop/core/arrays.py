@@ -77,8 +77,6 @@ def as_numbers(x: Any, name: str, sparse: bool = False) -> Array:
     """
     X = x if sparse and is_sparse(x) else to_array(x, name)
     if X.dtype.kind not in NUMBERS:
-        if X.dtype.kind in "US":  # beside text, NumPy has made text of numbers too
-            X = np.asarray(x, object)
         refuse_kind(X, f"{name} must hold numbers, but ", "it")
     return X
 
@@ -304,7 +302,10 @@ def asarray(x: Any, name: str, column: str = "") -> Array:
     if hasattr(x, "combine_chunks") and x.null_count:  # PyArrow misreads gaps of dictionaries
         return np.concatenate([asarray(chunk, name, column) for chunk in x.chunks])
     try:
-        return np.asanyarray(x)
+        found = np.asanyarray(x)
+        # beside text, NumPy makes text of numbers too
+        made_text = found.dtype.kind in "US" and isinstance(x, SEQUENCES)
+        return np.asarray(x, object) if made_text else found
     except ValueError:  # NumPy's word for rows of different lengths
         raise ragged(name, x) from None
     except Exception as error:

@@ -497,3 +497,15 @@ def test_targets_that_are_dates_or_complex_are_told_what_to_do(y, advice):
     words = f"MeanSquaredError: targets must be numbers, but their dtype is .*: .*{advice}"
     with pytest.raises(TypeError, match=words):
         model.fit(np.ones((2, 1)), y, verbose=0)
+
+
+def test_numbers_of_a_dtype_that_numpy_does_not_have_are_told_what_to_do():
+    """Targets in bfloat16 were told to number their classes."""
+    short = pytest.importorskip("ml_dtypes").bfloat16
+    model = bp.Sequential([Dense(1)])
+    model.compile("sgd", "mse")
+    x, words = np.ones((2, 1)), r"dtype (is )?bfloat16: convert it to .*astype\('float32'\)\.$"
+    with pytest.raises(TypeError, match=words):
+        model.fit(x, x.astype(short), verbose=0)
+    with pytest.raises(TypeError, match=words):
+        model.fit(x.astype(short), x, verbose=0)

@@ -397,6 +397,20 @@ def test_what_is_no_vector_of_numbers_among_vectors_is_named_by_its_row(odd, wor
             call(rows)
 
 
+@pytest.mark.parametrize("kind", [list, pd.Series])
+def test_the_advice_on_sparse_rows_of_targets_and_weights_is_python(kind):
+    """The joined matrix was refused again, as these must be dense."""
+    dense = Y[:, None] + 1.0
+    rows = kind([scipy.sparse.csr_array(row[None]) for row in dense])
+    for name in ("y", "sample_weight"):
+        given = {"y": Y, "sample_weight": None, name: rows}
+        with pytest.raises(TypeError, match=f"^{name} .* sparse matrices: pass one, ") as caught:
+            classifier().fit(X, verbose=0, **given)
+        advice = str(caught.value).split("pass one, ")[1].removesuffix(".")
+        found = eval(advice, {"scipy": scipy, name: rows})  # it is Python
+        np.testing.assert_array_equal(found, dense)
+
+
 def test_a_column_of_sparse_rows_is_told_what_to_do():
     rows = pd.Series([scipy.sparse.csr_matrix(row[None]) for row in X])
     with pytest.raises(TypeError, match=r"x holds sparse matrices: .*vstack\(list\(x\)\)"):

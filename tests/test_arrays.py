@@ -385,8 +385,10 @@ def test_a_masked_object_in_a_table_of_objects_is_named_by_row_and_column():
             np.array(["2020-01-01"] * 3, "M8[D]"),
             r"x\[7\] has the dtype datetime64.*subtract a date",
         ),
+        ([1.0, "a", 2.0], r"x\[7\] holds text, 'a' in row 1"),
+        (deque((1.0, 2.0, "a")), r"x\[7\] holds text, 'a' in row 2"),
     ],
-    ids=["missing", "text", "dates"],
+    ids=["missing", "text", "dates", "text beside numbers", "text in a deque"],
 )
 def test_what_is_no_vector_of_numbers_among_vectors_is_named_by_its_row(odd, words):
     rows = pd.Series([*X[:7], odd, *X[8:]])
@@ -395,10 +397,31 @@ def test_what_is_no_vector_of_numbers_among_vectors_is_named_by_its_row(odd, wor
             call(rows)
 
 
+@pytest.mark.parametrize("kind", [list, pd.Series])
+def test_the_advice_on_sparse_rows_of_targets_and_weights_is_python(kind):
+    """The joined matrix was refused again, as these must be dense."""
+    dense = Y[:, None] + 1.0
+    rows = kind([scipy.sparse.csr_array(row[None]) for row in dense])
+    for name in ("y", "sample_weight"):
+        given = {"y": Y, "sample_weight": None, name: rows}
+        with pytest.raises(TypeError, match=f"^{name} .* sparse matrices: pass one, ") as caught:
+            classifier().fit(X, verbose=0, **given)
+        advice = str(caught.value).split("pass one, ")[1].removesuffix(".")
+        found = eval(advice, {"scipy": scipy, name: rows})  # it is Python
+        np.testing.assert_array_equal(found, dense)
+
+
 def test_a_column_of_sparse_rows_is_told_what_to_do():
     rows = pd.Series([scipy.sparse.csr_matrix(row[None]) for row in X])
     with pytest.raises(TypeError, match=r"x holds sparse matrices: .*vstack\(list\(x\)\)"):
         classifier().fit(rows, Y, verbose=0)
+
+
+@pytest.mark.parametrize("text", ["a", b"a", np.str_("a"), "1.5"], ids=repr)
+def test_text_in_every_row_of_a_column_of_vectors_is_named_by_its_place(text):
+    frame = pd.DataFrame({"v": [[1.5, text] for _ in X]})
+    with pytest.raises(TypeError, match=r"its column 'v' holds text, .* in row 0, column 1 "):
+        classifier().fit(frame, Y, verbose=0)
 
 
 @pytest.mark.parametrize("text", ["a", b"a", np.str_("a"), "1.5"], ids=repr)
@@ -488,3 +511,15 @@ def test_targets_that_are_dates_or_complex_are_told_what_to_do(y, advice):
     words = f"MeanSquaredError: targets must be numbers, but their dtype is .*: .*{advice}"
     with pytest.raises(TypeError, match=words):
         model.fit(np.ones((2, 1)), y, verbose=0)
+
+
+def test_numbers_of_a_dtype_that_numpy_does_not_have_are_told_what_to_do():
+    """Targets in bfloat16 were told to number their classes."""
+    short = pytest.importorskip("ml_dtypes").bfloat16
+    model = bp.Sequential([Dense(1)])
+    model.compile("sgd", "mse")
+    x, words = np.ones((2, 1)), r"dtype (is )?bfloat16: convert it to .*astype\('float32'\)\.$"
+    with pytest.raises(TypeError, match=words):
+        model.fit(x, x.astype(short), verbose=0)
+    with pytest.raises(TypeError, match=words):
+        model.fit(x.astype(short), x, verbose=0)

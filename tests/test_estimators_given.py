@@ -1,6 +1,8 @@
 """What the estimators refuse because scikit-learn would read something else than is meant."""
 
 from datetime import date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -167,6 +169,67 @@ def test_targets_of_which_the_dtype_keeps_nothing():
     with pytest.warns(RuntimeWarning, match="y varies by 11 around 1.7e\\+09.*float32") as told:
         regressor.fit(X, 1.7e9 + np.arange(N))
     assert told[0].filename == __file__
+
+
+TEXT = np.array(["no", "yes"], dtype=object)[LABELS]
+CLASSIFIERS = [make for name, (make, _) in ESTIMATORS.items() if "Classifier" in name]
+
+
+def without(labels, gap):
+    return [*labels[:3], gap, *labels[4:]]
+
+
+@pytest.mark.parametrize("make", CLASSIFIERS)
+@pytest.mark.parametrize(
+    ("labels", "shown"),
+    [
+        (without(TEXT, None), "None"),
+        (np.array(without(TEXT, None), dtype=object), "None"),
+        (pd.Series(without(TEXT, None), dtype=object), "None"),
+        (pd.Series(without(TEXT, None), dtype="string"), "<NA>"),
+        (pd.Series(without(LABELS.tolist(), pd.NA), dtype=object), "<NA>"),
+        (pl.Series(without(TEXT, None)), "None"),
+        (pd.Categorical(without(TEXT, pd.NaT)), "nan"),
+    ],
+)
+def test_labels_that_are_missing_are_named_by_their_row(labels, shown, make):
+    """scikit-learn sorts them, and ends in Python's words, or says that they are no classes."""
+    fitted = make().fit(X, TEXT)
+    calls = [lambda: make().fit(X, labels), lambda: fitted.score(X, labels)]
+    if isinstance(fitted, MLPClassifier):
+        calls += [lambda: make().partial_fit(X, labels, classes=["no", "yes"])]
+        calls += [lambda: make().partial_fit(X, TEXT, classes=labels)]
+    for call in calls[: 1 if shown == "nan" else None]:  # which is scikit-learn's to refuse
+        words = "NaN" if shown == "nan" else f"(y|classes) holds {shown}, first in row 3: remove"
+        with pytest.raises(ValueError, match=words):
+            call()
+
+
+@pytest.mark.parametrize("make", CLASSIFIERS)
+@pytest.mark.parametrize(
+    ("labels", "plain"),
+    [
+        ([Decimal(v) for v in LABELS.tolist()], [0, 1]),
+        ([Fraction(v) for v in LABELS.tolist()], [0, 1]),
+        (pd.Series(LABELS, dtype=object), [0, 1]),
+        (np.array(LABELS > 0, dtype=object), [False, True]),
+        (TEXT.astype(np.dtypes.StringDType()), ["no", "yes"]),
+    ],
+    ids=["decimals", "fractions", "integers", "bools", "text of NumPy 2"],
+)
+def test_labels_among_objects_are_those_labels(labels, plain, make):
+    made = make().fit(X, labels)
+    assert made.classes_.tolist() == plain
+    np.testing.assert_array_equal(made.predict_proba(X), make().fit(X, LABELS).predict_proba(X))
+    assert made.score(X, labels) == make().fit(X, LABELS).score(X, LABELS)
+    if isinstance(made, MLPClassifier):
+        again = make().partial_fit(X, labels, classes=labels)
+        assert again.classes_.tolist() == plain
+
+
+def test_classes_that_are_masked_are_refused():
+    with pytest.raises(ValueError, match="classes is masked, first in row 2"):
+        MLPClassifier().partial_fit(X, LABELS, classes=np.ma.masked_equal([0, 1, 2], 2))
 
 
 def test_gaps_in_tables_of_arrow(estimator, y):

@@ -521,6 +521,22 @@ def test_a_class_is_a_function_that_makes_its_batches():
     assert classifier().predict(Made).shape == (N, 3)
 
 
+@pytest.mark.parametrize("n", [2.0, -1, 2**70])
+def test_a_length_that_is_none_is_not_needed_where_batches_are_iterated(n):
+    class Odd:
+        def __len__(self):
+            return n
+
+        def __iter__(self):
+            return iter([(X, Y)] * 2)
+
+    model = classifier()
+    history = model.fit(Odd(), epochs=2, verbose=0, validation_data=Odd())
+    assert (len(history.epoch), model.optimizer.iterations) == (2, 4)
+    assert model.evaluate(Odd())[1] == model.evaluate(X, Y)[1]
+    assert len(model.predict(Odd())) == 2 * N
+
+
 @pytest.mark.parametrize("kind", [list, tuple])
 def test_batches_of_several_inputs_or_outputs_are_not_called_samples(kind):
     """As a model of Keras's with several of them takes."""

@@ -15,8 +15,9 @@ NO_NUMBERS = {
     "M": "subtract a date and divide by a unit, such as np.timedelta64(1, 'D')",
     "m": "divide by a unit, such as np.timedelta64(1, 'D')",
     "c": "pass the real and the imaginary parts as numbers of their own",
+    "V": "convert it to one of NumPy's own, such as by astype('float32')",
 }
-"""What to do with dates, lengths of time and complex numbers, by the kinds of their dtypes."""
+"""What to do with dates, lengths of time, complex numbers and bfloat16, by their dtypes' kinds."""
 
 
 def ragged(name: str, rows: Any) -> ShapeError:

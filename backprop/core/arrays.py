@@ -77,8 +77,6 @@ def as_numbers(x: Any, name: str, sparse: bool = False) -> Array:
     """
     X = x if sparse and is_sparse(x) else to_array(x, name)
     if X.dtype.kind not in NUMBERS:
-        if X.dtype.kind in "US":  # beside text, NumPy has made text of numbers too
-            X = np.asarray(x, object)
         refuse_kind(X, f"{name} must hold numbers, but ", "it")
     return X
 
@@ -183,7 +181,7 @@ def from_objects(x: Array, name: str, column: str = "") -> Array:
             refuse_gap(name, repr(x[tuple(index)]), place(index) + column)
     if any(is_sparse(each) for each in x.flat[:1]):
         raise TypeError(
-            f"{name} holds sparse matrices: pass one, scipy.sparse.vstack(list({in_code(name)}))."
+            f"{name} holds sparse matrices: pass {joined(f'list({in_code(name)})', name)}."
         )
     if any(is_vector(kind) for kind in kinds):
         label = column.removeprefix(", column ")
@@ -215,6 +213,12 @@ def from_objects(x: Array, name: str, column: str = "") -> Array:
         f"{name} overflows: it holds integers above {np.finfo(np.float64).max:.4g}: scale them "
         f"first."
     )
+
+
+def joined(code: str, name: str) -> str:
+    """The code that joins sparse rows; all but inputs must be dense."""
+    inputs = name.lower().endswith("x")
+    return f"one, scipy.sparse.vstack({code})" + ("" if inputs else ".toarray()")
 
 
 def stacked(x: Array, name: str) -> Array:
@@ -289,8 +293,7 @@ def check_items(x: Iterable[Any], name: str, row: int | None = None, deep: bool 
             )
         elif is_sparse(item):
             raise TypeError(
-                f"{name} is a list of sparse matrices: pass one, "
-                f"scipy.sparse.vstack({in_code(name)})."
+                f"{name} is a list of sparse matrices: pass {joined(in_code(name), name)}."
             )
         elif hasattr(item, "__getitem__") and not isinstance(item, Mapping) and not readable(item):
             raise TypeError(f"{name} must hold numbers, but row {at} holds {describe(item, name)}")
@@ -304,7 +307,10 @@ def asarray(x: Any, name: str, column: str = "") -> Array:
     if hasattr(x, "combine_chunks") and x.null_count:  # PyArrow misreads gaps of dictionaries
         return np.concatenate([asarray(chunk, name, column) for chunk in x.chunks])
     try:
-        return np.asanyarray(x)
+        found = np.asanyarray(x)
+        # beside text, NumPy makes text of numbers too
+        made_text = found.dtype.kind in "US" and isinstance(x, SEQUENCES)
+        return np.asarray(x, object) if made_text else found
     except ValueError:  # NumPy's word for rows of different lengths
         raise ragged(name, x) from None
     except Exception as error:

@@ -102,6 +102,7 @@ def n_items(source: Any) -> int | None:
     """How many items a source makes in an epoch; None if it does not know."""
     if isinstance(source, Numbered):
         return source.n
-    with suppress(TypeError):  # of a DataLoader of what has no length
+    # of a DataLoader of what has no length, or of a length that is negative or beyond all numbers
+    with suppress(TypeError, ValueError, OverflowError):
         return len(source) if has(source, "__len__") else None
     return None

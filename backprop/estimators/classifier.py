@@ -11,6 +11,7 @@ from backprop.callbacks import Callback
 from backprop.core.types import Array, DTypeLike
 from backprop.estimators.arguments import CONSTRAINTS, can_go_on, keep
 from backprop.estimators.convergence import accuracy
+from backprop.estimators.given import as_given
 from backprop.estimators.mlp import MLP
 from backprop.estimators.samples import unchanged_by_errors
 from backprop.estimators.scikit import (
@@ -152,6 +153,9 @@ class MLPClassifier(Classifies, MLP):
         """
         if not hasattr(self, "models_"):
             self._validate_params()
+        y, classes = (
+            as_given(given, name, numbers=False) for given, name in ((y, "y"), (classes, "classes"))
+        )
         if check_first_call(self, classes):
             self._set_classes(classes, y)
         return self._fit(X, y, sample_weight, None, incremental=True)

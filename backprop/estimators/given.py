@@ -8,12 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.array_errors import describe, refuse_gap, refuse_kind
+from backprop.core.array_errors import (
+    GAPS,
+    describe,
+    first_of,
+    place,
+    refuse_gap,
+    refuse_kind,
+)
 from backprop.core.arrays import (
     as_numbers,
     check_items,
     columns_of,
+    from_objects,
     is_masked,
+    is_number,
     is_vector,
     readable,
     to_array,
@@ -67,13 +76,39 @@ def as_given(x: Any, name: str, numbers: bool = True) -> Any:
 
     Raises:
         ShapeError: The vectors differ in length, or stand in a column of a frame.
+        ValueError: A label is missing.
     """
     check_given(x, name, numbers)
+    x = x if numbers else as_labels(x, name)
     if isinstance(x, list | tuple) or is_sparse(x):
         return x
     columns = columns_of(x[:1]) if columns_of(x) is not None else [(None, x)]
     vectors = any(holds_vectors(column) for _, column in columns or ())
     return to_array(x, name) if vectors else x
+
+
+def as_labels(y: Any, name: str) -> Any:
+    """Labels that scikit-learn can sort: numbers among objects as numbers, text as Python's.
+
+    Raises:
+        ValueError: One is missing.
+    """
+    if is_sparse(y):
+        return y
+    try:
+        found = np.asarray(y)
+    except ValueError:  # rows of different lengths, which scikit-learn refuses
+        return y
+    if found.dtype.kind == "T":  # which scikit-learn does not know
+        y = found = found.astype(object)
+    if found.dtype.kind != "O" or not found.ndim:
+        return y
+    kinds = set(map(type, found.flat))
+    for kind in kinds:
+        if kind.__name__ in GAPS:
+            index = first_of(found, kind)
+            refuse_gap(name, repr(found[tuple(index)]), place(index))
+    return from_objects(found, name) if all(map(is_number, kinds)) else y
 
 
 def holds_vectors(column: Any) -> bool:

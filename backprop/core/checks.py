@@ -27,7 +27,7 @@ def check_integer(value: Any, name: str, least: float = 1) -> int:
 def check_position(value: Any, name: str, size: int) -> int:
     """The value, if it is an integer from 0 to below ``size``; a ValueError if not."""
     if not is_whole(value) or not 0 <= value < size:
-        raise ValueError(f"{name} must lie between 0 and {size - 1}, but it is {value!r:.60}.")
+        raise ValueError(f"{name} must lie between 0 and {size - 1}, but it is {said(value)}.")
     return int(value)
 
 

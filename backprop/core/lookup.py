@@ -129,8 +129,8 @@ def check_call(kind: Any, given: Sequence[object], named: Mapping[str, object]) 
     for name in twice:
         size = "a layer finds by itself how many features or channels come in; "
         raise TypeError(
-            f"{call} cannot be made with {name}={named[name]!r:.60}: {name} is "
-            f"{given[names.index(name)]!r:.60} already, by its place; "
+            f"{call} cannot be made with {name}={said(named[name])}: {name} is "
+            f"{said(given[names.index(name)])} already, by its place; "
             f"{size * hasattr(kind, 'output_shape')}{listed}."
         )
     for name, value in named.items():

@@ -153,7 +153,7 @@ class Explanation:
                 raise KeyError(f"no layer is called {layer!r}: there are {', '.join(names)}.")
             return names.index(layer)
         if not is_whole(layer):
-            raise TypeError(f"a layer is found by its name or its position, not by {layer!r:.60}.")
+            raise TypeError(f"a layer is found by its name or its position, not by {said(layer)}.")
         if not -len(self.layers) <= layer < len(self.layers):
             raise IndexError(f"there are {len(self.layers)} layers, but {layer} was asked for.")
         return layer % len(self.layers)

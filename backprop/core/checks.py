@@ -37,11 +37,7 @@ def is_whole(value: Any) -> bool:
 
 
 def check_count(value: Any, name: str) -> int:
-    """The value as an int of 0 or more.
-
-    Raises:
-        ValueError: It is something else.
-    """
+    """The value as an int of 0 or more; a ValueError if it is something else."""
     return check_integer(value, name, 0)
 
 

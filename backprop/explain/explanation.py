@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from backprop.core.checks import is_whole
 from backprop.core.durable import FilePath, check_file, save_text
+from backprop.core.errors import said
 from backprop.core.types import Array
 from backprop.explain.drawing import draw
 from backprop.explain.formulas import derivation

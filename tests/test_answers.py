@@ -38,6 +38,14 @@ def test_it_is_said_once_and_also_of_single_steps():
     model.train_on_batch(X, NUMBERS)
 
 
+def test_it_is_said_of_an_evaluation_once():
+    model = bp.Sequential([Dense(1)], seed=0)
+    model.compile("sgd", "mse", metrics=["accuracy"])
+    with pytest.warns(RuntimeWarning, match="y holds"):
+        model.evaluate(X, NUMBERS)
+    model.evaluate(X, NUMBERS)
+
+
 @pytest.mark.parametrize("metric", ["accuracy", "precision", BinaryAccuracy(), F1Score()], ids=str)
 def test_signs_are_answers_from_the_threshold_0_on(metric):
     with pytest.warns(RuntimeWarning, match=r"y holds -1, 1, …: pass .* the threshold 0, or"):

@@ -171,6 +171,11 @@ CALLS = {
         TypeError,
         ["layers must be a list", "Sequential([Dense(…), ReLU(…)])"],
     ),
+    "layers in two lists": (
+        lambda: bp.Sequential([Dense(3)], [ReLU()]),
+        TypeError,
+        ["layers must be a list", "Sequential([…, ReLU(…)])"],
+    ),
     "four layers without brackets": (
         lambda: bp.Sequential(Input(4), Dense(3), ReLU(), Dense(2), Softmax()),
         TypeError,

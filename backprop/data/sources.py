@@ -15,6 +15,7 @@ from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.core.frames import Labels, check_labels
 from backprop.core.rounding import warn_of_rounding
 from backprop.core.types import Shape
+from backprop.data.answers import warn_of_no_answers
 from backprop.data.batches import Batches
 from backprop.data.inputs import check_inputs
 from backprop.data.items import is_batch, makes_batches
@@ -146,6 +147,8 @@ def evaluation_source(
         # an evaluation of few samples must cost little; those held out are among the others
         if prefix or not (first or "evaluate" in model.looked_at):
             warn_of_rounding(data.X, f"{of}{prefix}x", model.dtype)
+            if not prefix:
+                warn_of_no_answers(data, model)
             model.looked_at |= set() if prefix else {"evaluate"}
         warn_of_rounding(data.given, f"{of}{prefix}y", model.dtype)  # the loss sees what is left
 

@@ -11,6 +11,7 @@ from backprop.core.checks import check_integer
 from backprop.core.ranges import warn_of_underflow
 from backprop.core.rounding import warn_of_rounding
 from backprop.core.types import Array, Shape
+from backprop.data.answers import warn_of_no_answers
 from backprop.data.batches import Batches
 from backprop.data.inputs import warn_of_bytes
 from backprop.data.items import makes_batches
@@ -36,9 +37,6 @@ from backprop.data.sources import (
 from backprop.data.streams import Stream
 from backprop.layers.block import walk
 from backprop.layers.chain import decided, deciding
-from backprop.metrics import Accuracy, BinaryAccuracy, BinaryIoU
-from backprop.metrics.classification import DecisionMetric
-from backprop.metrics.ranking import Ranking
 from backprop.protocol import Model
 
 
@@ -139,42 +137,6 @@ def warn_of_numbers(data: Data, model: Model, of: str = "") -> None:
         warn_of_rounding(array, f"{of}{name}", model.dtype)
     warn_of_underflow(data.y, model.loss.unjoined, f"{of or 'the '}targets")
     warn_of_no_answers(data, model)
-
-
-def warn_of_no_answers(data: Data, model: Model) -> None:
-    """Warns of metrics that take each target for a yes or no where targets are other numbers.
-
-    Args:
-        data: What it is trained on; what lies between 0 and 1 passes, and what has no weight.
-        model: The model.
-    """
-    kinds = Accuracy, BinaryAccuracy, BinaryIoU, DecisionMetric, Ranking
-    y, several = data.y, data.y.shape[-1] > 1
-    found = [m for m in model.metrics if m.of_package and isinstance(m, kinds)]
-    if several:
-        found = [m for m in found if m.outputs == "answers" or not isinstance(m, Accuracy)]
-    if not found or y.dtype.kind != "f" or model.makes_mask:
-        return
-    if data.weight is not None:
-        y = y[data.weight.reshape(len(y), -1).any(axis=1)]
-    if y.min(initial=0) >= -WIDE and y.max(initial=0) <= 1 + WIDE:
-        return
-    advice = "for numbers take 'mae' or 'r2_score'"
-    if (np.abs(y) == 1).all():
-        advice = "pass an object of its class with the threshold 0, or targets of 0 and 1"
-        found = [] if several else [m for m in found if halves(m)]
-    for metric in found[:1]:
-        first = ", ".join(f"{v:g}" for v in np.unique(y)[:3])
-        console.warn(
-            f"metric {metric.name!r} takes numbers above 0.5 for yes and others for no, in outputs "
-            f"and in targets, but y holds {first}, …: {advice}."
-        )
-
-
-def halves(metric: Any) -> bool:
-    """Whether a metric takes outputs for yes from ½ on."""
-    given = getattr(metric, "threshold", getattr(metric, "thresholds", None))
-    return not isinstance(metric, Ranking) and given in (None, 0.5)
 
 
 def warn_of_shares(data: Data, model: Model) -> None:

@@ -55,7 +55,11 @@ def intervals(value: Any) -> tuple[Interval, ...]:
     """The addresses between which an array lies; those of its few contiguous parts, if it has."""
     if not isinstance(value, np.ndarray) or not value.size:
         return ()
-    if value.flags.c_contiguous or value.flags.f_contiguous or value.ndim < 2:
+    flags = value.flags
+    if flags.c_contiguous or flags.f_contiguous:
+        start = value.__array_interface__["data"][0]
+        return ((start, start + value.nbytes),)
+    if value.ndim < 2:
         return (byte_bounds(value),)
     outer = max(range(value.ndim), key=value.strides.__getitem__)
     if value.shape[outer] > FEW:

@@ -309,7 +309,7 @@ def _apart(value: Any) -> int:
 
 def seconds(call: Call) -> float:
     """About how long a call takes."""
-    size = max(int(np.size(value)) for value in (*call.inputs, call.out))
+    size = max(int(getattr(value, "size", 1)) for value in (*call.inputs, call.out))
     scale = float(call.out.itemsize / 4)
     if call.function == "dot" or call.function is np.matmul:
         columns = call.out.size // max(len(call.out), 1) if call.out.ndim else 1

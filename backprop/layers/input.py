@@ -33,7 +33,7 @@ class Input(Settings):
 
 
 def check_brackets(kind: str, *given: Any) -> None:
-    """Checks that layers came in a list, not one by one.
+    """Checks that layers came in one list, not one by one.
 
     Args:
         kind: The class that was called.
@@ -42,9 +42,11 @@ def check_brackets(kind: str, *given: Any) -> None:
     Raises:
         TypeError: There are layers among them, or more than three.
     """
-    loose = [each for each in given if isinstance(each, Layer | Input)]
+    several = [inner for each in given[1:] if isinstance(each, list | tuple) for inner in each]
+    loose = [each for each in (*given, *several) if isinstance(each, Layer | Input)]
     if loose or len(given) > 3:
-        shown = ", ".join(f"{type(each).__name__}(…)" for each in loose) or "…"
+        first = ["…"] if several or not loose else []  # the layers of the first list
+        shown = ", ".join([*first, *(f"{type(each).__name__}(…)" for each in loose)])
         raise TypeError(
             f"layers must be a list, before seed and dtype: write {kind}([{shown}]), with brackets."
         )

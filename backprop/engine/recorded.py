@@ -1,6 +1,7 @@
 """Training steps: made by the layers once, and then by the NumPy calls that these made."""
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from operator import is_
 from time import perf_counter
 from types import FunctionType, MethodType, NoneType
@@ -50,7 +51,6 @@ class RecordedStep:
         largest: The largest size of a number in any X that will be there, if it is known.
 
     Attributes:
-        calls: Functions that make the step again, on one thread.
         total: The sum of the losses, an array without axes.
         size: How many losses there are (see ``Loss.count``).
         prediction: The model's output.
@@ -87,8 +87,6 @@ class RecordedStep:
         self.size = model.loss.count(losses)
         self.works = tape.failure is None
         self.shared = self._share(model) if self.works else None
-        alone = self.works and self.shared is None
-        self.calls = [call.bind() for call in tape.calls] if alone else []
         later = self.shared.later if self.shared else []
         g = model.parameters.gradients
         known = [] if largest is None else [(X, X.size * largest**2)]
@@ -98,6 +96,11 @@ class RecordedStep:
             magnitudes = Magnitudes((), g)
         self.square = magnitudes.function()
         self._attributes = [(vars(each), results_of(each)) for each in objects]
+
+    @cached_property
+    def calls(self) -> list[Callable[[], Any]]:
+        """Functions that make the step again, on one thread."""
+        return [call.bind() for call in self.tape.calls]
 
     def _share(self, model: Model) -> SharedStep | None:
         if model.optimizer.full_batch or not from_here(model.optimizer):

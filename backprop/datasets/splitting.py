@@ -126,9 +126,10 @@ def standardize(X: npt.ArrayLike, *others: npt.ArrayLike) -> tuple[Array, ...]:
     X = arrays[0]
     for array in arrays:
         if array.dtype.kind not in "fiub":
+            found = "text or other objects" if array.dtype == object else f"dtype {array.dtype}"
             raise TypeError(
-                f"standardize needs arrays of real numbers, received dtype {array.dtype}: "
-                f"turn names and categories into numbers first."
+                f"standardize needs arrays of real numbers, received {found}: turn names and "
+                f"categories into numbers first."
             )
         if array.ndim == 0 or array.shape[1:] != X.shape[1:]:
             raise ShapeError(

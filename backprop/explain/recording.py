@@ -15,7 +15,7 @@ from backprop.data.sources import check
 from backprop.explain.record import LayerRecord, ParameterRecord, Record
 from backprop.explain.stated import stated
 from backprop.layers import Activation, Chain, Layer
-from backprop.layers.block import outputs_through
+from backprop.layers.block import outputs_through, shape_through
 from backprop.losses import Loss
 from backprop.losses.formula import Formula
 from backprop.protocol import Model, check_layers_alone, check_model
@@ -208,9 +208,8 @@ def _is_single(model: Model, shape: Shape) -> bool:
 
     def fits(sample: Shape) -> bool:
         try:
-            for layer in model.layers:
-                sample = layer.output_shape(sample)
-        except ValueError:
+            shape_through(model.layers, sample)
+        except Exception:  # also one of a layer of the user's own, which build names
             return False
         return True
 

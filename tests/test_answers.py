@@ -30,20 +30,13 @@ def test_numbers_are_no_answers(metric):
         fit(np.column_stack([NUMBERS, YES]), [Precision(), "mae"], outputs=2)
 
 
-def test_it_is_said_once_and_also_of_single_steps():
+@pytest.mark.parametrize("verb", ["train_on_batch", "evaluate"])
+def test_it_is_said_once_and_also_of_single_steps_and_evaluations(verb):
     model = bp.Sequential([Dense(1)], seed=0)
     model.compile("sgd", "mse", metrics=["accuracy"])
     with pytest.warns(RuntimeWarning, match="y holds"):
-        model.train_on_batch(X, NUMBERS)
-    model.train_on_batch(X, NUMBERS)
-
-
-def test_it_is_said_of_an_evaluation_once():
-    model = bp.Sequential([Dense(1)], seed=0)
-    model.compile("sgd", "mse", metrics=["accuracy"])
-    with pytest.warns(RuntimeWarning, match="y holds"):
-        model.evaluate(X, NUMBERS)
-    model.evaluate(X, NUMBERS)
+        getattr(model, verb)(X, NUMBERS)
+    getattr(model, verb)(X, NUMBERS)
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "precision", BinaryAccuracy(), F1Score()], ids=str)

@@ -234,15 +234,18 @@ def test_short_calls_are_left_to_one_thread() -> None:
     assert [piece.part for part in sections[0] for piece in part] == [0, 1]
 
 
-@pytest.mark.parametrize(("units", "tried"), [(128, 1), (20, 0)])
+@pytest.mark.parametrize(("units", "tried"), [(128, 2), (20, 0)])
 def test_what_was_quickest_is_remembered(
     units: int, tried: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the same sections; and a step that stays on one thread is not planned again."""
+    """With the same sections, cut once; a step that stays on one thread is not looked at again."""
     monkeypatch.setattr("backprop.engine.schedule.LEAST", 0.0)
     monkeypatch.setattr("backprop.engine.schedule.BRIEF", 0.0)
     made: list[int] = []
     monkeypatch.setattr("backprop.engine.schedule.Cutter", lambda *a: made.append(1) or Cutter(*a))
+    monkeypatch.setattr(
+        "backprop.engine.schedule.hoisted", lambda *a: made.append(1) or hoisted(*a)
+    )
     first = shared_out(*perceptron(units, 128), 2)
     made.clear()
     again = shared_out(*perceptron(units, 128), 2)

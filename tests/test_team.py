@@ -1,5 +1,6 @@
 """The threads that make parts of a step."""
 
+import itertools
 import threading
 import time
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from programs import run
 
-from backprop.engine.team import Team
+from backprop.engine.team import IDLE, TRIALS, Team
 
 
 @pytest.fixture
@@ -149,3 +150,14 @@ def test_how_late_a_thread_begins_is_measured_once_when_the_threads_are_free(
     assert team.lateness() == lateness
     assert ran == []
     assert not team._free.locked()
+
+
+def test_how_late_a_thread_begins_is_measured_after_it_slept(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a step: a thread that has just worked begins sooner."""
+    times: list[float] = []
+    monkeypatch.setattr(team, "_make", lambda *_: times.append(time.perf_counter()))
+    team.lateness()
+    assert len(times) == TRIALS
+    assert min(b - a for a, b in itertools.pairwise(times)) >= IDLE

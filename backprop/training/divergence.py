@@ -140,11 +140,12 @@ class Guard:
         kept = self._kept = self._kept.renewed(self.model) if self._kept else Kept(self.model)
         n, made = len(parameters.values), optimizer.steps
         optimizer.step(parameters)
-        try:
-            check_counted(optimizer, optimizer.steps - made, not kept.unmoved())
-        except TypeError:
-            kept.put_back()
-            raise
+        if optimizer.steps != made + 1:
+            try:
+                check_counted(optimizer, optimizer.steps - made, not kept.unmoved())
+            except TypeError:
+                kept.put_back()
+                raise
         for vector in kept.vectors:
             parts = [vector[each] for each in trained] if len(vector) == n else [vector]
             if not all(map(finite, parts)):

@@ -12,7 +12,7 @@ import numpy as np
 
 from backprop.core.buffers import Buffers
 from backprop.core.types import Array
-from backprop.engine.recorded import parts
+from backprop.engine.taking_part import parts
 from backprop.layers import (
     BatchNormalization,
     Dense,

@@ -8,11 +8,23 @@ import weakref
 import numpy as np
 import pytest
 from layer_cases import CASES as LAYERS
-from test_recorded import ACTIONS, assert_same, data, inside, network, network_with, replayed
+from test_recorded import ACTIONS, At, assert_same, data, inside, network, network_with, replayed
 
 import backprop as bp
 from backprop.engine import recorded as replay
-from backprop.layers import BatchNormalization, Dense, Dropout, ReLU, Softmax
+from backprop.layers import (
+    BatchNormalization,
+    Columns,
+    Dense,
+    Dropout,
+    Embedding,
+    Exponential,
+    Flatten,
+    Normalization,
+    ReLU,
+    Rescaling,
+    Softmax,
+)
 
 __all__ = ["replayed"]  # a fixture
 
@@ -107,12 +119,59 @@ def test_steps_of_another_model_are_forgotten(change, replayed):
     x, y, _ = data(24)
     model = noisy()
     trained(model, x, y, 1)
-    step = weakref.ref(next(iter(replay.LAST[model][1].values())))
+    step = weakref.ref(next(iter(model._last_steps.steps.values())))
     change(model)
     trained(model, x, y, 1)
     gc.collect()
     assert step() is None
     assert replayed == [True, True]
+
+
+def test_errors_of_numbers_are_treated_as_by_the_layers(replayed):
+    """Only where errors raise is it noted that they do not where infinity is meant."""
+    x, y, _ = data(24)
+    model = network(Dense(3), Exponential())
+    with np.errstate(over="warn"):
+        trained(model, x, y, 1)
+    model.layers[0].W *= 1000
+    with np.errstate(over="raise"), pytest.warns(RuntimeWarning, match="training has diverged"):
+        trained(model, x, y, 1)
+    assert replayed == [True]
+
+
+def test_what_was_adapted_between_fits_stays():
+    x, y, _ = data(24)
+    model = network(Normalization(), Dense(5), ReLU())
+    for factor in (1, 3):
+        model.layers[0].adapt(factor * x)
+        trained(model, x, y, 1)
+        np.testing.assert_allclose(model.layers[0].mean, factor * x.mean(0), rtol=1e-6)
+
+
+def test_deltas_of_an_earlier_fit_are_gone(by_layers):
+    """In a fit, a matched head computes no ∂E/∂A of its last layer."""
+
+    def look(model, number):
+        with pytest.raises(ZeroDivisionError):
+            trained(model, x, y, 1, callbacks=[At("on_train_batch_end", lambda *_: 1 / 0)])
+
+    x, y, _ = data(24)
+    compare(noisy, x, y, by_layers, between=look, fits=1)
+
+
+@pytest.mark.parametrize(("front", "made"), [(Rescaling(1.0), 5), (Columns([0, 1]), 0)])
+@pytest.mark.parametrize("wrong", [-1, 5, 1.5])
+def test_numbers_for_an_embedding_are_looked_at(front, made, wrong):
+    """Behind a layer that computes, it looks at every step; else x is looked at before."""
+    model = network(copy.deepcopy(front), Embedding(5, 3), Flatten())
+    x = np.random.default_rng(0).integers(0, 5, (24, 3)).astype("float32")
+    y = data(24)[1]
+    trained(model, x, y, 2)
+    x[20, 1] = wrong
+    before = model.optimizer.iterations
+    with pytest.raises(ValueError, match="takes whole numbers"):
+        trained(model, x, y, 1, shuffle=False)
+    assert model.optimizer.iterations == before + made
 
 
 def test_more_threads_are_noticed(replayed, monkeypatch):
@@ -132,18 +191,15 @@ def test_inputs_that_are_larger_than_those_recorded_are_looked_at_again(replayed
         assert len(replayed) == recorded
 
 
-def test_a_model_is_let_go_with_its_steps(replayed):
+def test_a_model_is_let_go_with_its_steps():
     x, y, _ = data(24)
     model = noisy()
+    model.layers[0].owner = model  # as a schedule or a layer may look at it
     trained(model, x, y, 2)
-    assert model in replay.LAST
-    gc.collect()
-    before = len(replay.LAST)
-    gone = weakref.ref(model)
+    gone = weakref.ref(model), weakref.ref(model._last_steps)
     del model
     gc.collect()
-    assert gone() is None
-    assert len(replay.LAST) == before - 1
+    assert [each() for each in gone] == [None, None]
 
 
 @pytest.mark.parametrize("way", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
@@ -255,4 +311,4 @@ def test_large_inputs_of_little_work_are_not_copied(replayed, monkeypatch):
     assert replayed == []
     trained(model, x, y, 1)  # in the same arrays, as always
     assert replayed == [True]
-    assert model not in replay.LAST
+    assert "_last_steps" not in vars(model)

@@ -25,6 +25,7 @@ from backprop.data.streams import Stream
 from backprop.layers import Layer
 from backprop.layers.block import shape_through
 from backprop.layers.chain import Chain, deciding, ending, unfold
+from backprop.layers.front import check_values_through
 from backprop.losses import Loss
 from backprop.metrics.returned import check_different
 from backprop.protocol import Model
@@ -63,7 +64,7 @@ def check(
         raise NotBuiltError("the model has no layers: add some first.")
     sample_shape = model.input_shape or sample_shape
     X = check_inputs(x, sample_shape, model.layers, f"{prefix}x", model.dtype, drawn)
-    model.layers[0].check_values(X, f"{prefix}x")
+    check_values_through(model.layers, X, f"{prefix}x")
     check_different([metric.name for metric in model.metrics])
     output_shape = checked_output_shape(model.layers, X.shape[1:], loss)
     try:

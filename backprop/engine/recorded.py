@@ -5,7 +5,6 @@ from functools import cached_property
 from operator import is_
 from time import perf_counter
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
@@ -13,6 +12,7 @@ from numpy.lib.array_utils import byte_bounds
 from backprop.core.buffers import new_array
 from backprop.core.types import Array
 from backprop.core.walk import from_here
+from backprop.engine.last_steps import LastSteps
 from backprop.engine.magnitudes import Magnitudes
 from backprop.engine.schedule import shared_out
 from backprop.engine.shared_step import SharedStep
@@ -48,9 +48,6 @@ TWICE = 2
 
 SHAPES = 4
 """Shapes of batches up to which long steps are recorded: each holds what a step computes."""
-
-LAST: "WeakKeyDictionary[Model, tuple[list[Any], dict[Any, RecordedStep]]]" = WeakKeyDictionary()
-"""The long steps of the last ``fit`` of a model, and what they were recorded for."""
 
 
 class RecordedStep:
@@ -184,10 +181,11 @@ class RecordedSteps(Step):
         self._shared: SharedStep | None = None  # what update has to go on with
         self._settings: Any = None  # those of the recorded steps; None before the first one
         self.replays = self._penalised = self._penalises = False
-        if self.keeps and from_here(model) and model in LAST and self._can_replay():
-            conditions, steps = LAST[model]
-            if conditions == self._conditions():
-                self._long = steps
+        self._errors = np.geterr()  # which formulas may change for a while
+        last = vars(model).get(LastSteps.name) if self.keeps and from_here(model) else None
+        if last is not None and self._can_replay():
+            if last.conditions == self._conditions():
+                self._long = last.steps
             else:
                 self._forget()
 
@@ -256,7 +254,11 @@ class RecordedSteps(Step):
             self._slow.clear()
             self._sample = X.shape[1:]
         copyable = all(alike(each, each) for each in batch)
-        slow = copyable and self._slow.get(key, 0) >= TWICE and len(self._long) < SHAPES
+        slow = (
+            copyable
+            and self._slow.get(key, 0) >= TWICE
+            and (key in self._long or len(self._long) < SHAPES)
+        )
         if not (slow or times >= RECORD_AFTER) or not self._can_replay():
             start = perf_counter()
             found = super().gradients(X, y, weight)
@@ -278,7 +280,8 @@ class RecordedSteps(Step):
         elif slow:
             self._long[key] = step
             if self.keeps:
-                LAST[self.model] = self._conditions(), self._long
+                last = LastSteps(self._conditions(), self._long)
+                vars(self.model)[LastSteps.name] = last
         else:
             self._recorded[id(X), id(y), id(weight)] = step  # keeps them: their ids stay theirs
         loss = float(step.total) / step.size + self.model.penalty()
@@ -288,7 +291,7 @@ class RecordedSteps(Step):
         """Lets long steps go that are of no use any more."""
         self._long = {}
         if self.keeps:
-            LAST.pop(self.model, None)
+            vars(self.model).pop(LastSteps.name, None)
 
     def _can_replay(self) -> bool:
         """Whether the steps of the model as it is can be replayed."""
@@ -302,7 +305,7 @@ class RecordedSteps(Step):
 
     def _conditions(self) -> list[Any]:
         """What must be as it was for the steps of the last ``fit`` to be those of this one."""
-        return [several(), self._fuse, self.model.optimizer, self._settings]
+        return [several(), self._fuse, self._errors, self.model.optimizer, self._settings]
 
 
 def shapes(*arrays: Array | None) -> tuple[Any, ...]:

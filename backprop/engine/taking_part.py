@@ -6,7 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.lookup import arguments_of
 from backprop.core.walk import SIMPLE, from_here, numbers_of
+from backprop.layers.block import Block, walk
+from backprop.layers.front import front, looks
 from backprop.losses import Loss
 from backprop.protocol import Model
 
@@ -28,9 +31,24 @@ def parts(model: Model) -> Iterator[Any]:
 
 
 def replayable(model: Model) -> bool:
-    """Whether a step is made by parts of this package alone, none of them changed by hand."""
+    """Whether a step is made by parts of this package alone, none of them changed by hand.
+
+    Nor may any of them look at numbers as it computes them, which calls on arrays do not.
+    """
     ours = all(map(from_here, (model, *parts(model))))
-    return ours and type(model.loss).reduce is Loss.reduce
+    return ours and type(model.loss).reduce is Loss.reduce and not looks_inside(model)
+
+
+def looks_inside(model: Model) -> bool:
+    """Whether a layer takes some numbers alone, but not from x, which is looked at before."""
+    asked, pending = set[int](), front(model.layers)
+    while pending:
+        layer = pending.pop()
+        asked.add(id(layer))
+        if isinstance(layer, Block):
+            pending += layer.asked()
+    inside = (layer for _, layer in walk(model.layers) if not isinstance(layer, Block))
+    return any(looks(layer) and id(layer) not in asked for layer in inside)
 
 
 def settings(model: Model) -> list[Any]:
@@ -83,7 +101,11 @@ def exchange(objects: list[Any], model: Model, change: Callable[[Any], Any]) -> 
 
 
 def results_of(part: Any) -> dict[str, Any]:
-    """What a step leaves in a part: arrays, and a loss's factor if that is a number."""
-    found = {n: v for n, v in vars(part).items() if isinstance(v, np.ndarray | tuple)}
-    private = {n: v for n, v in vars(part).items() if n[0] == "_"}
-    return found | {n: v for n, v in private.items() if isinstance(v, float | NoneType)}
+    """What a step leaves in a part: arrays or None, and a loss's factor if that is a number.
+
+    Arguments of its constructor are none of it: others may change them between two steps.
+    """
+    given = set(arguments_of(part))
+    kept = {n: v for n, v in vars(part).items() if n not in given}
+    found = {n: v for n, v in kept.items() if isinstance(v, np.ndarray | tuple | NoneType)}
+    return found | {n: v for n, v in kept.items() if n[0] == "_" and isinstance(v, float)}

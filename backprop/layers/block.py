@@ -83,9 +83,13 @@ class Block(Layer):
         """
         return entrance(self.children) if self.of_package else ()
 
+    def asked(self) -> Sequence[Layer]:
+        """Those of its layers that ``check_values`` asks: the first one, which takes X."""
+        return self.children[:1]
+
     def check_values(self, X: Array, name: str = "x") -> None:
-        """Asks the first of its layers, which takes X."""
-        for layer in self.children[:1]:
+        """Asks the layers that take X, or some of its numbers."""
+        for layer in self.asked():
             layer.check_values(X, name)
 
     @property

@@ -16,6 +16,7 @@ from backprop.layers.block import (
     mask_through,
     shape_through,
 )
+from backprop.layers.front import check_values_through, front
 
 
 class Chain(Block):
@@ -71,6 +72,14 @@ class Chain(Block):
         self._shape = input_shape
         for layer in self.children:
             self._shape = self.build_child(layer, self._shape)
+
+    def asked(self) -> list[Layer]:
+        """Those that numbers of X reach unchanged."""
+        return front(self.children)
+
+    def check_values(self, X: Array, name: str = "x") -> None:
+        """Asks them."""
+        check_values_through(self.children, X, name)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """What the last layer makes of it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from backprop.core.checks import check_choice, check_list
 from backprop.core.frozen import FixedList
 from backprop.core.types import Array, Shape, as_array
+from backprop.layers.base import Layer
 from backprop.layers.block import ADVICE, forward_through, warn_of_one_alone
 from backprop.layers.chain import as_layer
 from backprop.layers.joined import Joined
@@ -53,10 +54,9 @@ class Parallel(Joined):
         if not self.branches:
             raise ValueError("Parallel needs at least one branch, but the list is empty.")
 
-    def check_values(self, X: Array, name: str = "x") -> None:
-        """Asks all branches."""
-        for branch in self.branches:
-            branch.check_values(X, name)
+    def asked(self) -> Sequence[Layer]:
+        """All branches."""
+        return self.branches
 
     def make_parameters(self, input_shape: Shape) -> None:
         """Builds every branch for the same input."""

@@ -135,3 +135,19 @@ def test_a_stretch_that_is_written_twice_is_updated_once():
     step.gradients()
     step.update(bp.optimizers.SGD(0.25))
     np.testing.assert_array_equal(theta.values, np.full(8, 0.5))
+
+
+@pytest.mark.filterwarnings("ignore:training has diverged")
+def test_g_of_a_step_that_diverged_is_whole(shared, by_layers):
+    def spoil(model, number):
+        model.optimizer.learning_rate = 1e25 if number == 5 else 0.01
+
+    def make():
+        model = bp.Sequential([Dense(4), ReLU(), Dense(3)], seed=1)
+        model.compile("sgd", "mse")
+        return model
+
+    x, y, _ = data(40)
+    with np.errstate(all="ignore"):
+        compare(make, x, np.eye(3)[y], by_layers, lambda: [At("on_train_batch_end", spoil)])
+    assert len(shared) == 1

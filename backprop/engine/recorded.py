@@ -40,8 +40,8 @@ Recording takes as long as a replay saves in some 20 steps: a short fit is quick
 LONG = 0.005
 """Seconds of a step from which on it is recorded earlier: that takes less than it saves."""
 
-COPIED = 2e-8
-"""Seconds of a step for each byte of its inputs from which on it does not matter to copy them."""
+COPIED = 1e-8
+"""Seconds of a step for each byte of its inputs from which on to copy them takes 1 % of it."""
 
 TWICE = 2
 """Steps by the layers that must be long: one may only have been interrupted."""
@@ -264,7 +264,7 @@ class RecordedSteps(Step):
             found = super().gradients(X, y, weight)
             seconds = perf_counter() - start
             if type(X) is np.ndarray:
-                long = copyable and seconds > LONG + COPIED * X.nbytes
+                long = copyable and seconds > max(LONG, COPIED * X.nbytes)
                 if copyable:
                     self._slow[key] = self._slow.get(key, 0) + 1 if long else 0
                 if not long and seconds > LONG:

@@ -11,6 +11,7 @@ import backprop as bp
 from backprop import DivergenceError
 from backprop.callbacks import BackupAndRestore, Callback
 from backprop.constraints import NonNegative
+from backprop.engine import recorded
 from backprop.layers import BatchNormalization, Dense, Dropout, GaussianNoise, ReLU
 from backprop.losses import MeanSquaredError
 from backprop.metrics import MeanAbsoluteError
@@ -395,3 +396,24 @@ def test_ctrl_c_in_an_epoch_that_went_wrong(monkeypatch, looks):
     assert begun == [0, 1, 2]
     assert np.isfinite(model.parameters.values).all()
     assert model.optimizer.iterations == 2 * STEPS + 1
+
+
+def test_of_the_first_step_of_an_epoch_made_again_is_told_once(looks, rng, monkeypatch):
+    """As in a fit that begins with a replay, since the one before left its long steps."""
+    monkeypatch.setattr(recorded, "LONG", 0.0)
+    monkeypatch.setattr(recorded, "COPIED", 0.0)
+    x, y = samples(rng)
+    weight = np.ones(len(x))
+    model = bp.Sequential([Dense(4), ReLU(), Dense(2)], seed=1)
+    model.compile(Adam(1e-3), "mae")
+    for large in (1, 1e25):
+        weight[-1] = large
+        looks.clear()
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            model.fit(
+                300 * x, 1e8 * y, batch_size=SIZE, sample_weight=weight, shuffle=False, verbose=0
+            )
+    assert looks[:3] == [True, "again", False]
+    said = [str(warning.message)[:12] for warning in told]
+    assert said == ["the loss of ", "training has"]

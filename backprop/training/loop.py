@@ -55,7 +55,8 @@ class Loop(Surroundings):
         metrics, counts, masked = self._metrics, bool(model.metrics), model.makes_mask
         total, seen, ignored = means.total, means.seen, model.loss.ignored
         before, hear, guard = self._before, self._hear, self.guard
-        isfinite, averages, begun = math.isfinite, guard.averages, epoch > self.plan.epochs.start
+        isfinite, averages = math.isfinite, guard.averages
+        begun = self._begun or epoch > self.plan.epochs.start  # an epoch may be made again
         for batch, (X, y, weight, given) in enumerate(batches, first_step):
             if before:
                 self.before_step(batch)
@@ -70,7 +71,7 @@ class Loop(Surroundings):
             else:
                 self.in_doubt(loss, (X, y, weight), epoch, batch)
             if not begun:
-                begun = True
+                begun = self._begun = True
                 warn_of_scale(model, X, y, loss)
             n = len(y)
             if masked:

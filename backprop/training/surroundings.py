@@ -59,7 +59,7 @@ class Surroundings:
         self.interrupt = DelayedInterrupt()  # Ctrl-C waits until a step is through
         self._counted, self._metrics = model.metrics, self.new_metrics()
         self.evaluate = Evaluator(model, together)
-        self._told_of_overflow = False
+        self._told_of_overflow = self._begun = False
         self.listen()
         self._hear = bool(self._after)  # whether anybody is told of steps that are through
         self._errors: Any = np.geterr()

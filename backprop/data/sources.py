@@ -24,8 +24,7 @@ from backprop.data.samples import Data, check_data, warn_if_none_counts
 from backprop.data.streams import Stream
 from backprop.layers import Layer
 from backprop.layers.block import shape_through
-from backprop.layers.chain import Chain, deciding, ending, unfold
-from backprop.layers.front import check_values_through
+from backprop.layers.chain import Chain, check_values_through, deciding, ending, unfold
 from backprop.losses import Loss
 from backprop.metrics.returned import check_different
 from backprop.protocol import Model

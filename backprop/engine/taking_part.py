@@ -1,5 +1,7 @@
 """What takes part in a training step: the objects, their settings, what a step leaves in them."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from types import FunctionType, MethodType, NoneType
 from typing import Any
@@ -9,7 +11,7 @@ import numpy as np
 from backprop.core.lookup import arguments_of
 from backprop.core.walk import SIMPLE, from_here, numbers_of
 from backprop.layers.block import Block, walk
-from backprop.layers.front import front, looks
+from backprop.layers.chain import front, looks
 from backprop.losses import Loss
 from backprop.protocol import Model
 

@@ -16,7 +16,6 @@ from backprop.layers.block import (
     mask_through,
     shape_through,
 )
-from backprop.layers.front import check_values_through, front
 
 
 class Chain(Block):
@@ -96,6 +95,31 @@ class Chain(Block):
     def backward(self, delta: Array) -> Array | None:
         """Through all layers, from the last to the first."""
         return backward_through(self.children, delta)
+
+
+def looks(layer: Layer) -> bool:
+    """Whether it takes some numbers alone."""
+    return type(layer).check_values is not Layer.check_values
+
+
+def front(layers: Sequence[Layer]) -> list[Layer]:
+    """The layers up to the first one that computes: what they take are numbers of x itself."""
+    passing = [each.of_package and (each.rearranges or each.selects) for each in layers]
+    return list(layers[: [*passing, False].index(False) + 1])
+
+
+def check_values_through(layers: Sequence[Layer], X: Array, name: str) -> None:
+    """Asks all layers whether they can take the numbers of X that reach them unchanged.
+
+    Raises:
+        ValueError: One cannot.
+    """
+    asked = front(layers)
+    while any(map(looks, asked)):
+        layer, *asked = asked
+        layer.check_values(X, name)
+        if layer.selects:
+            X = layer.forward(X)
 
 
 def as_layer(given: Any) -> Any:

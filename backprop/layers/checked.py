@@ -81,12 +81,13 @@ class CheckedLayer(Settings):
         takes_any_size: Whether the outputs depend little on how large all inputs are: it scales
             them, or takes them for indices.
         rearranges: Whether the outputs are the inputs, perhaps in another shape or order.
+        selects: Whether the outputs are some of the inputs.
         sums_to_one: Whether the outputs are probabilities with the sum 1, or their logarithms.
         is_activation: Whether it is an activation function, of a pre-activation Z.
         step_formulas: Likewise what ``unrolled`` has of each step in time, ``{h_s}`` being h_{t−1}.
     """
 
-    accepts_sparse = random = runs_own_code = linear = rearranges = False
+    accepts_sparse = random = runs_own_code = linear = rearranges = selects = False
     takes_any_size = takes_mask = makes_mask = over_samples = of_images = False
     penalizes = collects = False
     any_length = 0

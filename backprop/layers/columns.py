@@ -29,6 +29,7 @@ class Columns(Layer):
         array([[5., 7.]])
     """
 
+    selects = True
     formulas = {"Y": "{x} S", "dX": "{delta} Sᵀ"}
 
     def __init__(self, which: Iterable[int], name: str | None = None) -> None:

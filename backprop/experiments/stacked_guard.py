@@ -38,8 +38,7 @@ class StackedGuard:
         self.on_divergence = on_divergence
         self.active = list(range(len(models)))
         self._flat = g.reshape(-1)
-        rate = max(1.0, *(model.optimizer.learning_rate for model in models))
-        self._limit = float(np.finfo(theta.dtype).max) / rate**2
+        self._limit = min(m.optimizer.largest_square(m.parameters) for m in models)
         self._stopped: dict[int, tuple[Array, Array, dict[str, Array], int, dict[str, Any]]] = {}
         self.message = ""
         self._stretches: list[slice] = []

@@ -63,6 +63,8 @@ def test_padding_of_steps_with_features() -> None:
         ({"sequences": [[1]], "padding": "left"}, ["padding must be 'pre' or 'post'", "'left'"]),
         ({"sequences": [[1]], "truncating": 3}, ["truncating must be"]),
         ({"sequences": [[1]], "maxlen": 0}, ["maxlen"]),
+        ({"sequences": [[1]], "dtype": "flaot32"}, ["dtype must be one of numbers", "'flaot32'"]),
+        ({"sequences": [[1]], "dtype": str}, ["dtype must be one of numbers, such as 'int32'"]),
     ],
 )
 def test_mistakes_in_padding(arguments: Any, words: list[str]) -> None:

@@ -63,7 +63,7 @@ def pad_sequences(
             f"the steps of all sequences must have the same shape, but they have "
             f"{', '.join(map(str, sorted(shapes)))}: give each step the same features."
         )
-    padded = np.empty((len(arrays), length, *shapes.pop()), dtype)
+    padded = np.empty((len(arrays), length, *shapes.pop()), check_kind(dtype))
     try:
         with np.errstate(over="raise"):
             padded[...] = value
@@ -96,6 +96,23 @@ def pad_sequences(
             advice = 'take dtype="float64" here and for the model'
             warn_of_rounding(np.concatenate(some), "what sequences holds", padded.dtype, advice)
     return padded
+
+
+def check_kind(dtype: DTypeLike) -> np.dtype[Any]:
+    """A dtype of numbers or booleans.
+
+    Raises:
+        ValueError: It is none.
+    """
+    try:
+        found: np.dtype[Any] = np.dtype(dtype)
+    except (TypeError, ValueError):
+        found = np.dtype(object)
+    if found.kind not in "fiub":
+        raise ValueError(
+            f"dtype must be one of numbers, such as 'int32' or 'float32', but it is {said(dtype)}."
+        )
+    return found
 
 
 def as_sequence(given: Any, k: int) -> Array:

@@ -60,6 +60,7 @@ class Weights(KnowsElsewhere, Settings):
         """
         return [p.value.copy() for p in self.parameters]
 
+    @answered
     def set_weights(self, weights: Sequence[Array]) -> None:
         """Sets all parameters, in the order of ``get_weights``.
 

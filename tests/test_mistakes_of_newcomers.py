@@ -244,6 +244,23 @@ def test_verbs_of_other_libraries_are_answered(name):
         setattr(model, name, 5)
 
 
+def test_models_and_histories_say_what_to_write_for_their_items():
+    model = classifier()
+    for index in (
+        lambda: model[0],
+        lambda: model["dense_1"],
+        lambda: list(model),
+        lambda: 3 in model,
+    ):
+        with pytest.raises(TypeError, match=r"^Sequential has no items: write model\.layers\[0\]"):
+            index()
+    history = model.fit(X, C, verbose=0)
+    with pytest.raises(TypeError, match=r"^History has no items: write history\.history\['loss'\]"):
+        history["loss"]
+    assert model
+    assert history
+
+
 def test_models_of_ones_own_may_have_such_verbs():
     class Scored(bp.Sequential):
         def score(self):

@@ -6,7 +6,7 @@ from mistakes import ONE_HOT, RNG, C, X, Y, assert_speaks, classifier
 
 import backprop as bp
 from backprop.callbacks import Callback
-from backprop.core.errors import NotBuiltError, ShapeError
+from backprop.core.errors import NotBuiltError, ShapeError, rearranged
 from backprop.initializers import Constant
 from backprop.layers import Conv1D, Dense, Flatten, Reshape, Sigmoid, Softmax, UpSampling1D
 from backprop.layers.chain import Chain
@@ -289,3 +289,38 @@ def test_weights_that_cannot_be_made_leave_the_model_unbuilt_and_usable():
     assert model.history is None
     model.fit(X, Y, epochs=0, verbose=0)
     np.testing.assert_array_equal(model.get_weights()[0], np.arange(20.0).reshape(4, 5))
+
+
+@pytest.mark.parametrize(
+    ("shape", "wanted", "code"),
+    [
+        ((9, 3, 5), (5, 3), "x.transpose(0, 2, 1)"),  # reshape would mix steps and channels
+        ((9, 6, 8, 1), (8, 6, 1), "x.transpose(0, 2, 1, 3)"),
+        ((9, 1, 8, 6), (8, 6, 1), "x.transpose(0, 2, 3, 1)"),
+        ((9, 2, 4, 4), (4, 4, 2), "x.transpose(0, 2, 3, 1)"),  # rows stay before columns
+        ((9, 15), (5, 3), "x.reshape(-1, 5, 3)"),
+        ((9, 8, 8, 3), (64, 3), "x.reshape(-1, 64, 3)"),
+        ((9, 8, 8), (64,), "x.reshape(-1, 64)"),
+        ((9, 1, 4), (4,), "x.reshape(-1, 4)"),
+        ((9, 3, 5), (5, 3, 1), ""),
+        ((9, 4, 6), (2, 12), ""),
+        ((9, 4), (5,), ""),
+    ],
+)
+def test_code_that_brings_samples_into_a_shape_leaves_their_axes_whole(shape, wanted, code):
+    assert rearranged("x", shape, wanted) == code
+    if code:
+        assert eval(code, {"x": np.zeros(shape)}).shape == (9, *wanted)
+
+
+def test_axes_in_another_order_are_exchanged_and_not_mixed():
+    sequences = bp.Sequential([bp.Input((5, 3)), bp.layers.LSTM(1, return_sequences=True)])
+    with pytest.raises(ShapeError, match=r"pass x\.transpose\(0, 2, 1\)\.$"):
+        sequences.predict(np.zeros((4, 3, 5)))
+    flat = bp.Sequential([bp.Input(64), bp.layers.Dense(1)])
+    with pytest.raises(ShapeError, match=r"pass x\.reshape\(-1, 64\)\.$"):
+        flat.predict(np.zeros((4, 8, 8)))
+    images = bp.Sequential([bp.layers.Conv2D(3, 1)])
+    images.compile("sgd", "mse")
+    with pytest.raises(ShapeError, match=r"into that shape, y\.transpose\(0, 2, 3, 1\)\.$"):
+        images.fit(np.zeros((4, 6, 5, 1)), np.zeros((4, 3, 6, 5)), verbose=0)

@@ -1,7 +1,6 @@
 """What every loss does besides its formulas: checks of targets and weights, masks, what it says."""
 
 import copy
-from math import prod
 from typing import Any, NoReturn, Self
 
 import numpy as np
@@ -9,7 +8,7 @@ import numpy as np
 from backprop.core.array_errors import NO_NUMBERS
 from backprop.core.arrays import as_numbers, to_array
 from backprop.core.buffers import Buffers
-from backprop.core.errors import ShapeError
+from backprop.core.errors import ShapeError, rearranged
 from backprop.core.lookup import show_call
 from backprop.core.own_functions import interval_of
 from backprop.core.ranges import check_finite, check_weights
@@ -117,8 +116,8 @@ class CheckedLoss(Settings):
             target = target[..., np.newaxis]  # (N,) -> (N, 1)
         if target.shape[1:] != output_shape:
             hint = extra_axes(target, output_shape) or self.shape_hint(target, output_shape)
-            if prod(target.shape[1:]) == prod(output_shape):
-                hint = f"bring them into that shape, y.reshape{(-1, *output_shape)}."
+            if code := rearranged("y", target.shape, output_shape):
+                hint = f"bring them into that shape, {code}."
             raise ShapeError(
                 f"{self}: the predictions have the shape {show_shape(output_shape)}, but the "
                 f"targets have the shape {target.shape}: {hint}"

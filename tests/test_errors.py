@@ -1,5 +1,7 @@
 """Users' mistakes in ``fit``: what is raised, the words in it, and that nothing has changed."""
 
+import re
+
 import numpy as np
 import pytest
 from mistakes import ONE_HOT, RNG, C, X, Y, assert_speaks, classifier
@@ -324,3 +326,34 @@ def test_axes_in_another_order_are_exchanged_and_not_mixed():
     images.compile("sgd", "mse")
     with pytest.raises(ShapeError, match=r"into that shape, y\.transpose\(0, 2, 3, 1\)\.$"):
         images.fit(np.zeros((4, 6, 5, 1)), np.zeros((4, 3, 6, 5)), verbose=0)
+
+
+ADVISED = {
+    "focal": (bp.losses.CategoricalFocalCrossentropy, C, "np.eye(3)[y]"),
+    "smoothed": (lambda: bp.losses.CategoricalCrossentropy(label_smoothing=0.1), C, "np.eye(3)[y]"),
+    "in a column": (bp.losses.CategoricalCrossentropy, C[:, None], "np.eye(3)[y[..., 0]]"),
+    "floats": (bp.losses.CategoricalCrossentropy, C * 1.0, "np.eye(3)[y.astype(int)]"),
+    "divergence": (bp.losses.KLDivergence, C, "np.eye(3)[y]"),
+    "hinge": (bp.losses.CategoricalHinge, C, "np.eye(3)[y]"),
+    "overlap": (bp.losses.Dice, C, "np.eye(3)[y]"),
+    "generalized": (bp.losses.CategoricalGeneralizedCrossEntropy, ONE_HOT, "y.argmax(axis=-1)"),
+    "ignoring": (
+        lambda: bp.losses.SparseCategoricalCrossentropy(ignore_class=7),
+        ONE_HOT,
+        "y.argmax(axis=-1)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("loss", "y", "code"), ADVISED.values(), ids=ADVISED)
+def test_targets_of_classes_are_told_how_the_loss_that_was_chosen_takes_them(loss, y, code):
+    model = compiled(loss(), Dense(3), Softmax())
+    with pytest.raises(ShapeError, match=f"{re.escape(code)}( makes rows)?\\.$"):
+        model.fit(X, y, verbose=0)
+    model.fit(X, eval(code, {"np": np, "y": y}), verbose=0)
+
+
+@pytest.mark.parametrize("layer", [Conv1D(2, 3), bp.layers.MaxPooling1D(3)], ids=str)
+def test_sequences_with_their_channels_first_are_told_to_put_them_last(layer):
+    with pytest.raises(ShapeError, match=r"which are smaller.*X\.transpose\(0, 2, 1\)"):
+        bp.Sequential([layer]).predict(np.zeros((4, 2, 20)))

@@ -16,7 +16,13 @@ from backprop.core.returned import is_array, misshaped
 from backprop.core.settings import Settings, SettingWithDefault
 from backprop.core.types import Array, Interval, Outputs, Shape, as_array
 from backprop.losses.formula import Formula
-from backprop.losses.helpers import at_each_step, extra_axes, show_domain, show_interval, show_shape
+from backprop.losses.helpers import (
+    extra_axes,
+    for_each_output,
+    show_domain,
+    show_interval,
+    show_shape,
+)
 
 
 class CheckedLoss(Settings):
@@ -168,9 +174,7 @@ class CheckedLoss(Settings):
 
     def shape_hint(self, target: Array, output_shape: Shape) -> str:
         """What to do about targets whose shape is not that of the predictions."""
-        if target.ndim > len(output_shape) + 1:
-            return at_each_step(target.shape[1])
-        return "pass one target for each output, or change the number of units of the last layer."
+        return for_each_output(target, output_shape)
 
     def given(self) -> tuple[Array, Array]:
         """The predictions and targets of a batch; a loss of the user's own may write into them."""

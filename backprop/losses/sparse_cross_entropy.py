@@ -79,7 +79,7 @@ class SparseCategoricalCrossentropy(CrossEntropy):
             if hint:
                 hint = f"the predictions have the shape {show_shape(output_shape)}, for {hint}"
             if target.shape[1:] == output_shape:
-                hint = "one-hot targets need loss='categorical_crossentropy'."
+                hint = "one-hot targets need loss='categorical_crossentropy', or y.argmax(axis=-1)."
             elif not hint and target.ndim == len(output_shape) + 1:
                 hint = (
                     f"one-hot targets need an output for each of their {target.shape[-1]} classes "

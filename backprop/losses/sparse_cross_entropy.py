@@ -98,7 +98,7 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         if target.dtype.kind not in "fiub":
             raise TypeError(
                 f"{self}: targets must be class indices, but their dtype is {target.dtype}: "
-                f"number the classes, for example with np.unique(y, return_inverse=True)."
+                f"number the classes, for example with np.unique(y, return_inverse=True)[1]."
             )
         check_finite(target, f"{self}: the targets hold")
         if target.dtype.kind == "f" and not np.array_equal(target, np.floor(target)):

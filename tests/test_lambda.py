@@ -5,7 +5,7 @@ import pytest
 
 import backprop as bp
 from backprop.core.errors import ShapeError
-from backprop.layers import Dense, Lambda, Parallel, Residual, Tanh
+from backprop.layers import Dense, Lambda, Layer, Parallel, Residual, Tanh
 
 R = np.random.default_rng(0)
 X, y = R.standard_normal((20, 4)).astype("float32"), R.standard_normal(20)
@@ -41,6 +41,32 @@ def test_a_function_that_changes_the_shape_is_blamed_and_not_what_stands_behind_
         r"Lambda\(…, shape=lambda input_shape: \(2,\)\)",
     ):
         fitted(*layers())
+
+
+class Sums(Layer):
+    """The sum of the features, of which no output_shape tells."""
+
+    def forward(self, X, training=False):
+        self.shape = X.shape
+        return X.sum(axis=1, keepdims=True)
+
+    def backward(self, delta):
+        return np.broadcast_to(delta, self.shape)
+
+
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [
+        (two_of_four, r"If Lambda 'lambda_1' makes another shape .* by shape=…\.$"),
+        (Sums, r"If Sums 'sums_1' makes another shape .* by output_shape\(input_shape\)\.$"),
+        (lambda: two_of_four(lambda shape: (2,)), r"the number of units of the last layer\.$"),
+    ],
+)
+def test_targets_are_not_blamed_alone_where_a_shape_may_be_unsaid(layer, words):
+    model = bp.Sequential([layer()])
+    model.compile("sgd", "mse")
+    with pytest.raises(ShapeError, match=words):
+        model.fit(X, y, verbose=0)
 
 
 def test_a_function_of_the_shape_returns_a_shape():

@@ -22,7 +22,7 @@ from backprop.data.items import is_batch, makes_batches
 from backprop.data.on_disk import RowsOnDisk, on_disk
 from backprop.data.samples import Data, check_data, warn_if_none_counts
 from backprop.data.streams import Stream
-from backprop.layers import Lambda, Layer
+from backprop.layers import Layer
 from backprop.layers.block import shape_through
 from backprop.layers.chain import Chain, deciding, ending, unfold
 from backprop.losses import Loss
@@ -91,15 +91,12 @@ def check(
 def about_own_shape(layers: Sequence[Layer]) -> str:
     """What to look at first where the user's own code ends a model and has said no shape."""
     last = unfold(layers)[-1]
-    unsaid = type(last).output_shape is Layer.output_shape
-    if isinstance(last, Lambda):
-        unsaid = last.shape is None
+    unsaid, how = type(last).output_shape is Layer.output_shape, "output_shape(input_shape)"
+    if last.runs_own_code:
+        unsaid, how = vars(last).get("shape") is None, "shape=…"
     if not last.of_user or last.is_activation or not unsaid:
         return ""
-    return (
-        f" If {last} makes another shape than that of its inputs, it must say so by "
-        f"{'shape=…' if isinstance(last, Lambda) else 'output_shape(input_shape)'}."
-    )
+    return f" If {last} makes another shape than that of its inputs, it must say so by {how}."
 
 
 def checked_output_shape(layers: Sequence[Layer], shape: Shape, loss: Loss) -> Shape:

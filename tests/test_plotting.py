@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import pickle
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -276,6 +277,9 @@ def test_any_name_can_be_drawn(name: str, tmp_path: Path) -> None:
     ):
         assert figure._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]
     assert len(list(tmp_path.glob("*.png"))) == 3
+    for figure in (history.plot(), confusion_matrix(np.eye(3, dtype=int), [name, "b", name])):
+        with warnings.catch_warnings(action="ignore"):  # of matplotlib, about letters
+            figure.savefig(tmp_path / "by_itself.png")  # as its own method, without ours
 
 
 @pytest.mark.parametrize(

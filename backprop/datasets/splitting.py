@@ -8,12 +8,14 @@ import numpy.typing as npt
 from backprop.core.arrays import columns_of, readable, to_array
 from backprop.core.checks import check_integer, check_share
 from backprop.core.errors import ShapeError
+from backprop.core.signatures import answered
 from backprop.core.types import Array, Shape, is_sparse
 
 Parts = tuple[tuple[Array, Array], tuple[Array, Array]]
 """What every loader returns: ``(X, y), (X_test, y_test)``."""
 
 
+@answered
 def stratified_split(
     X: npt.ArrayLike, y: npt.ArrayLike, test_fraction: float = 0.2, seed: int = 0
 ) -> Parts:

@@ -79,7 +79,7 @@ class SparseCategoricalCrossentropy(CrossEntropy):
             if hint:
                 hint = f"the predictions have the shape {show_shape(output_shape)}, for {hint}"
             if target.shape[1:] == output_shape:
-                hint = "one-hot targets need loss='categorical_crossentropy'."
+                hint = "one-hot targets need loss='categorical_crossentropy', or y.argmax(axis=-1)."
             elif not hint and target.ndim == len(output_shape) + 1:
                 hint = (
                     f"one-hot targets need an output for each of their {target.shape[-1]} classes "
@@ -98,7 +98,7 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         if target.dtype.kind not in "fiub":
             raise TypeError(
                 f"{self}: targets must be class indices, but their dtype is {target.dtype}: "
-                f"number the classes, for example with np.unique(y, return_inverse=True)."
+                f"number the classes, for example with np.unique(y, return_inverse=True)[1]."
             )
         check_finite(target, f"{self}: the targets hold")
         if target.dtype.kind == "f" and not np.array_equal(target, np.floor(target)):

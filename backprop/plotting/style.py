@@ -95,6 +95,8 @@ def save(figure: Figure, path: FilePath | None) -> Figure:
     if path is not None:
         with replacing(picture_path(path)) as temporary:
             write(figure, temporary, dpi=SAVED_DPI)
+    else:
+        drop_formulas(figure)  # a notebook draws it, or savefig
     return figure
 
 

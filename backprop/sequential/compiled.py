@@ -265,6 +265,7 @@ class CompiledNetwork(Network):
         """
         return explain.explain(self, X, y, sample_weight)
 
+    @answered
     def check_gradients(
         self, X: Any, y: Any, sample_weight: Any = None, max_entries: int = 100
     ) -> "inspection.GradientReport":

@@ -5,10 +5,12 @@ from typing import Any
 
 from backprop import storage
 from backprop.core.durable import FilePath
+from backprop.core.signatures import answered
 from backprop.sequential.model import Sequential
 from backprop.storage import models as saving
 
 
+@answered
 def load_model(path: FilePath, custom_objects: Mapping[str, Any] | None = None) -> Sequential:
     """The model that ``model.save`` wrote: it predicts and trains on with the same bits.
 
@@ -33,6 +35,7 @@ def load_model(path: FilePath, custom_objects: Mapping[str, Any] | None = None) 
     return saving.load(Sequential, path, custom_objects)
 
 
+@answered
 def load_onnx(path: FilePath) -> Sequential:
     """The model that an ONNX file holds, to predict, explain or train on with; needs ``onnx``.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from backprop import storage
 from backprop.core.durable import FilePath
-from backprop.core.elsewhere import KnowsElsewhere
+from backprop.core.elsewhere import KnowsElsewhere, WithoutItems
 from backprop.core.errors import NotBuiltError
 from backprop.core.file_kinds import check_ending
 from backprop.core.parameters import Parameters
@@ -22,11 +22,12 @@ OTHERS = (".tflite", ".keras", ".h5", ".pt", ".pth", ".pb", ".npz", ".safetensor
 """Endings of files that are not ONNX."""
 
 
-class Weights(KnowsElsewhere, Settings):
+class Weights(KnowsElsewhere, WithoutItems, Settings):
     """θ and g of a model, and the files that hold it."""
 
     own_names = False
     _elsewhere = ELSEWHERE
+    _instead_of_items = "write model.layers[0], or model.get_layer(name)"
     not_taken = dict.fromkeys(
         ("lr", "learning_rate"), "it is the optimizer's: model.optimizer.learning_rate"
     )
@@ -60,6 +61,7 @@ class Weights(KnowsElsewhere, Settings):
         """
         return [p.value.copy() for p in self.parameters]
 
+    @answered
     def set_weights(self, weights: Sequence[Array]) -> None:
         """Sets all parameters, in the order of ``get_weights``.
 

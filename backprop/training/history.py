@@ -9,13 +9,14 @@ from backprop import plotting
 from backprop.callbacks import Callback, Logs
 from backprop.callbacks.base import numbers_of
 from backprop.core.durable import FilePath
+from backprop.core.elsewhere import WithoutItems
 from backprop.storage.files import as_column, as_list, holds
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class History(Callback):
+class History(Callback, WithoutItems):
     """Collects the logs of every epoch; ``fit`` returns it.
 
     Attributes:
@@ -31,6 +32,8 @@ class History(Callback):
         >>> history.history  # W is 0, and then 0 + 0.5 · 2
         {'loss': [1.0, 0.0]}
     """
+
+    _instead_of_items = "write history.history['loss'], a list of numbers"
 
     def __init__(self) -> None:
         self.history: dict[str, list[float]] = {}

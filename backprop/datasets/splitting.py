@@ -8,6 +8,7 @@ import numpy.typing as npt
 from backprop.core.arrays import columns_of, readable, to_array
 from backprop.core.checks import check_integer, check_share
 from backprop.core.errors import ShapeError
+from backprop.core.frames import check_alike
 from backprop.core.types import Array, Shape, is_sparse
 
 Parts = tuple[tuple[Array, Array], tuple[Array, Array]]
@@ -111,7 +112,7 @@ def standardize(X: npt.ArrayLike, *others: npt.ArrayLike) -> tuple[Array, ...]:
         TypeError: An array does not hold real numbers.
         ShapeError: ``X`` has no rows, or another array has other features.
         ValueError: ``X`` holds NaN or an infinity, which would spoil a whole feature, or its
-            squares overflow, or underflow.
+            squares overflow, or underflow; or another frame has other columns, or another order.
 
     Example:
         >>> X, X_test = bp.datasets.standardize(np.array([[1.0], [3.0]]), np.array([[5.0]]))
@@ -123,6 +124,8 @@ def standardize(X: npt.ArrayLike, *others: npt.ArrayLike) -> tuple[Array, ...]:
         to_array(array, "X" if not k else f"others[{k - 1}]")
         for k, array in enumerate((X, *others))
     ]
+    for k, other in enumerate(others):
+        check_alike(X, "X", other, f"others[{k}]")
     X = arrays[0]
     for array in arrays:
         if array.dtype.kind not in "fiub":

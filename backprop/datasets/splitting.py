@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from backprop.core.array_errors import check_one_kind, check_present
 from backprop.core.arrays import columns_of, readable, to_array
 from backprop.core.checks import check_integer, check_share
 from backprop.core.errors import ShapeError
@@ -36,9 +37,9 @@ def stratified_split(
 
     Raises:
         ShapeError: ``y`` is not one column as long as ``X``.
-        TypeError: ``test_fraction`` is not a number.
+        TypeError: ``test_fraction`` is not a number, or classes are of several kinds.
         ValueError: ``test_fraction`` is not between 0 and 1, ``seed`` is no integer of 0 or more,
-            or a class has fewer than two samples, so that it cannot be in both parts.
+            a class is missing, or has fewer than two samples, so that it cannot be in both parts.
 
     Example:
         >>> X, y = np.arange(10), np.repeat([0, 1], 5)
@@ -59,6 +60,9 @@ def stratified_split(
         )
     if len(y) == 0:
         raise ValueError("stratified_split received no samples: pass at least two of each class.")
+    if y.dtype.kind == "O":
+        check_one_kind(y, "y")
+    check_present(y, "y")
     test_fraction = check_share(test_fraction, "test_fraction", ends=False)
     rng = np.random.default_rng(check_integer(seed, "seed", 0))
     train, test = [], []

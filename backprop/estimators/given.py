@@ -10,6 +10,8 @@ import numpy as np
 
 from backprop.core.array_errors import (
     GAPS,
+    check_one_kind,
+    check_present,
     describe,
     first_of,
     place,
@@ -28,7 +30,6 @@ from backprop.core.arrays import (
     to_array,
     unmasked,
 )
-from backprop.core.errors import said
 from backprop.core.ranges import check_overflow, check_weights
 from backprop.core.types import Array, is_sparse
 from backprop.data.inputs import check_indices
@@ -104,7 +105,7 @@ def as_labels(y: Any, name: str) -> Any:
     except ValueError:  # rows of different lengths, which scikit-learn refuses
         return y
     if found.dtype.kind in "mM":
-        check_present(found, name, "NaT")
+        check_present(found, name)
     if found.dtype.kind in "US" and isinstance(y, list | tuple):  # of which NumPy makes text
         check_present(np.asarray(y, object), name)
     if found.dtype.kind == "T":  # which scikit-learn does not know
@@ -119,37 +120,8 @@ def as_labels(y: Any, name: str) -> Any:
     if all(map(is_number, kinds)):
         return from_objects(found, name)
     if not any(map(is_vector, kinds)):
-        check_one_kind(found, kinds, name)
+        check_one_kind(found, name)
     return y
-
-
-def check_present(labels: Array, name: str, what: str = "nan") -> None:
-    """Refuses what is not equal to itself: nan, and missing dates."""
-    missing = np.argwhere(np.asarray(labels != labels, bool))
-    if len(missing):
-        refuse_gap(name, what, place(missing[0]))
-
-
-def check_one_kind(labels: Array, kinds: set[type], name: str) -> None:
-    """Refuses labels that cannot be sorted: text beside numbers, and objects of other kinds.
-
-    Args:
-        labels: An array of objects that are not all numbers.
-        kinds: Their types.
-        name: The argument's name, for error messages.
-    """
-    check_present(labels, name)
-    text = [kind for kind in kinds if issubclass(kind, str | bytes)]
-    wrong = [kind for kind in kinds if kind not in text]
-    if wrong:
-        shown = []
-        for kind in [*text[:1], wrong[0]]:
-            index = first_of(labels, kind)
-            shown.append(f"{place(index)} holds the {kind.__name__} {said(labels[tuple(index)])}")
-        raise TypeError(
-            f"{name} must hold labels of one kind, text or numbers, but {' and '.join(shown)}: "
-            f"pass text, such as np.asarray({name}).astype(str)."
-        )
 
 
 def holds_vectors(column: Any) -> bool:

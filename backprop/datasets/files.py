@@ -121,8 +121,8 @@ def from_parquet(
         columns: The columns of the inputs, in this order.
         target: The column of the targets.
         batch_size: Rows in a batch; the last of each group of rows may be smaller.
-        seed: Shuffles the groups of rows, and the rows in each, anew in every epoch; None keeps
-            their order.
+        seed: Shuffles the groups of rows, and the rows in each, anew in every epoch, and in every
+            ``predict`` too; None keeps their order.
 
     Raises:
         ImportError: pyarrow is not installed.
@@ -256,7 +256,8 @@ def from_image_folder(
         size: The height and width that every image is brought to.
         batch_size: Images in a batch.
         grey: Whether the images get one channel instead of red, green and blue.
-        seed: Shuffles the images anew in every epoch; None keeps the order of their names.
+        seed: Shuffles the images anew in every epoch, and in every ``predict`` too; None keeps the
+            order of their names.
 
     Raises:
         ImportError: Pillow is not installed.

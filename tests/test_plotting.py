@@ -438,6 +438,13 @@ def test_grid_refuses(images: Array, change: dict[str, Any], message: str) -> No
         predictions_grid(**arguments)
 
 
+@pytest.mark.parametrize("names", ["ab", {"a", "b"}, {0: "a", 1: "b"}])
+def test_names_of_classes_are_a_list(names: Any) -> None:
+    """Letters of a text, a set in any order, or the numbers of a dict would stand for classes."""
+    with pytest.raises(TypeError, match="class_names must be a list: write class_names="):
+        confusion_matrix([[8, 2], [0, 40]], class_names=names)
+
+
 # --- confusion_matrix ----------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from backprop.core.array_errors import refuse_gap
 from backprop.core.arrays import as_numbers
-from backprop.core.checks import check_flag, check_integer, is_row
+from backprop.core.checks import check_flag, check_integer, check_list, is_row
 from backprop.core.durable import FilePath, check_file, check_path
 from backprop.core.errors import CorruptFileError, said
 from backprop.core.types import Array
@@ -36,11 +36,12 @@ class Parquet(Orders):
         except ImportError as error:
             raise ImportError("Parquet files need pyarrow: pip install pyarrow") from error
         self._parquet = parquet
-        if isinstance(columns, str) or not columns:
+        names = check_list(columns, "columns") if is_row(columns) else []
+        if not names:
             raise TypeError(
                 f"columns must be a list of names of columns, but it is {said(columns)}."
             )
-        self.path, self.columns, self.target = check_file(path), list(columns), target
+        self.path, self.columns, self.target = check_file(path), names, target
         self.batch_size = check_integer(batch_size, "batch_size")
         super().__init__(seed)
         with self._opened() as file:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backprop.core.arrays import is_masked, to_array
+from backprop.core.checks import check_list
 from backprop.core.durable import FilePath, check_file, replacing
 from backprop.core.errors import said
 from backprop.core.types import Array, is_sparse
@@ -232,12 +233,14 @@ def name_classes(class_names: Sequence[str] | None, count: int) -> list[str]:
     """Return the names of classes 0 to ``count - 1``, which are their numbers if not given.
 
     Raises:
+        TypeError: They are no list.
         ValueError: If there are fewer names than classes.
     """
     if class_names is None:
         return [str(index) for index in range(count)]
-    if len(class_names) < count:
+    names = [str(name) for name in check_list(class_names, "class_names")]
+    if len(names) < count:
         raise ValueError(
-            f"class_names has {len(class_names)} names but there are {count} classes: name each."
+            f"class_names has {len(names)} names but there are {count} classes: name each."
         )
-    return [str(name) for name in class_names]
+    return names

@@ -10,6 +10,7 @@ import pytest
 import scipy.sparse
 
 import backprop as bp
+from backprop.core.errors import ShapeError
 from backprop.layers import Dense, Softmax
 
 KINDS = [
@@ -370,3 +371,15 @@ def test_frames_are_standardized_column_by_column(columns, words):
     same = bp.datasets.standardize(X, X[:2], X.to_numpy())
     np.testing.assert_array_equal(same[1], same[0][:2])
     np.testing.assert_array_equal(same[2], same[0])
+
+
+def test_one_record_or_number_is_no_batch():
+    records = np.rec.fromarrays([np.arange(3.0), np.ones(3)], names="a,b")
+    model = bp.Sequential([Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    model.fit(records, np.ones(3), verbose=0)
+    with pytest.raises(ShapeError, match=r"x must have a row for each sample, .* \(2,\): use"):
+        model.predict(records[0])
+    for call in (model, model.forward):
+        with pytest.raises(ShapeError, match=r"X must have a row for each sample, .* \(\): use"):
+            call(0.5)

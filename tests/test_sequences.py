@@ -203,6 +203,8 @@ def test_mistakes_with_vocabularies() -> None:
         Vocabulary(["a", 3])
     with pytest.raises(TypeError, match="texts must be one string or a list of strings, but"):
         Vocabulary(np.array("a b"))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="sequences must be a list of sequences, but it is array"):
+        pad_sequences(np.array(1.0))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="size must be an integer of 3 or more"):
         Vocabulary(TEXTS, size=2)
     vocabulary = Vocabulary(TEXTS)

@@ -135,6 +135,18 @@ def test_numbers_beyond_the_shape_of_a_sparse_matrix_are_refused(kind: str, numb
             call()
 
 
+@pytest.mark.skipif(SCIPY < (1, 15), reason="SciPy has sparse arrays of one axis since 1.15")
+@pytest.mark.parametrize("kind", ["coo", "csr"])
+def test_a_sparse_array_of_one_axis_has_no_rows(kind: str) -> None:
+    vector = scipy.sparse.coo_array(np.arange(6.0)).asformat(kind)
+    model = classifier()
+    for call in (lambda: model.fit(vector, np.zeros(6, int)), lambda: model.predict(vector)):
+        with pytest.raises(
+            ShapeError, match=r"x must have a row .* \(6,\): use x\.reshape\(-1, 1\)"
+        ):
+            call()
+
+
 def test_a_list_of_sparse_matrices_is_one_of_batches() -> None:
     X = matrix()
     expected = classifier().predict(X)

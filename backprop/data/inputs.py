@@ -202,8 +202,7 @@ def check_indices(X: Any, name: str) -> None:
     Raises:
         ShapeError: There are such numbers.
     """
-    ends = {"csr": X.shape[1], "csc": X.shape[0]}
-    end = ends.get(getattr(X, "format", ""))
+    end = {"csr": X.shape[-1], "csc": X.shape[0]}.get(getattr(X, "format", ""))
     if end is None or not X.indices.size:
         return
     low, high = int(X.indices.min()), int(X.indices.max())

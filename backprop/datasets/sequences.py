@@ -53,7 +53,7 @@ def pad_sequences(
     for name, given in (("padding", padding), ("truncating", truncating)):
         check_choice(given, name, ENDS)
     check_no_table(sequences, "sequences")
-    if not hasattr(sequences, "__iter__"):
+    if not hasattr(sequences, "__iter__") or getattr(sequences, "shape", None) == ():
         raise TypeError(f"sequences must be a list of sequences, but it is {said(sequences)}.")
     arrays = [as_sequence(each, k) for k, each in enumerate(sequences)]
     if not arrays:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backprop.core.array_errors import check_one_kind, check_present
-from backprop.core.arrays import columns_of, readable, to_array
+from backprop.core.arrays import asarray, columns_of, readable, to_array
 from backprop.core.checks import check_integer, check_share
 from backprop.core.errors import ShapeError
 from backprop.core.frames import check_alike
@@ -93,7 +93,7 @@ def any_array(x: Any, name: str) -> Array:
         return to_array(x, name)  # which says why not
     if hasattr(x, "combine_chunks") and any(column.null_count for _, column in columns or ()):
         return to_array(x, name)  # NumPy may be given other numbers for gaps of PyArrow's
-    return np.asanyarray(x)
+    return asarray(x, name) if columns is None else np.asanyarray(x)
 
 
 def standardize(X: npt.ArrayLike, *others: npt.ArrayLike) -> tuple[Array, ...]:

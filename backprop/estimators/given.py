@@ -164,7 +164,7 @@ def validated(estimator: Any, X: Any, *y: Any, **rules: Any) -> Any:
         found = validate_data(estimator, X, *y, **rules)
     except (TypeError, ValueError) as error:
         text = isinstance(error, ValueError) and "string" in str(error)
-        if text or columns_of(X) is not None or isinstance(X, Mapping):
+        if text or not isinstance(X, np.ndarray):
             as_numbers(X, "X", sparse=True)
         raise
     if (found[0] if y else found).dtype.kind == "O":

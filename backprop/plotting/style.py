@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from backprop.core.arrays import is_masked, to_array
+from backprop.core.arrays import columns_of, is_masked, readable, to_array
 from backprop.core.checks import check_list
 from backprop.core.durable import FilePath, check_file, replacing
 from backprop.core.errors import said
@@ -186,8 +186,10 @@ def finite_array(name: str, values: object, ndim: int, advice: str = "") -> Arra
     Raises:
         ValueError: If it is no such array.
     """
-    if is_sparse(values) or is_masked(values):
-        values = to_array(values, name)  # which says what to do
+    by_item = hasattr(type(values), "__getitem__") and not isinstance(values, Mapping)
+    unread = by_item and not readable(values) and columns_of(values) is None
+    if unread or is_masked(values) or is_sparse(values):
+        values = to_array(values, name)  # which says what to do, and never asks for items
     try:
         array = np.array(values, dtype=np.float64)
     except (TypeError, ValueError):

@@ -227,6 +227,13 @@ def test_lists():
             check_list(wrong, "metrics")
 
 
+@pytest.mark.parametrize("given", [{"accuracy"}, frozenset(["accuracy"])])
+def test_a_set_is_no_list(given):
+    """Its order is another one in every process: of columns, of metrics, of names of classes."""
+    with pytest.raises(TypeError, match=r"^metrics must be a list: write metrics=\['accuracy'\]"):
+        check_list(given, "metrics")
+
+
 def test_dtypes():
     assert check_dtype("float32") == check_dtype(np.float32) == np.dtype("float32")
     assert check_dtype(np.dtype("float64")) == check_dtype(float) == FLOAT64

@@ -442,6 +442,31 @@ def test_grid_refuses(images: Array, change: dict[str, Any], message: str) -> No
         predictions_grid(**arguments)
 
 
+@pytest.mark.parametrize("names", ["ab", {"a", "b"}, {0: "a", 1: "b"}])
+def test_names_of_classes_are_a_list(names: Any) -> None:
+    """Letters of a text, a set in any order, or the numbers of a dict would stand for classes."""
+    with pytest.raises(TypeError, match="class_names must be a list: write class_names="):
+        confusion_matrix([[8, 2], [0, 40]], class_names=names)
+
+
+def test_a_data_set_is_not_read_item_by_item() -> None:
+    """It may have no end, or be larger than memory."""
+
+    class Batches:
+        def __len__(self) -> int:
+            return 2
+
+        def __getitem__(self, k: int) -> Any:
+            raise AssertionError("it was asked for an item")
+
+    for call in (
+        lambda: confusion_matrix(Batches()),
+        lambda: decision_regions(lambda points: points[:, 0], Batches(), [0, 1]),
+    ):
+        with pytest.raises(TypeError, match="must hold numbers, but it is a Batches, which gives"):
+            call()
+
+
 # --- confusion_matrix ----------------------------------------------------------------------------
 
 

@@ -109,6 +109,44 @@ def test_a_sparse_array_of_three_axes_is_refused_in_our_words() -> None:
         bp.cross_validate(lambda: model, cube, y, folds=2)
 
 
+@pytest.mark.parametrize("kind", ["csr", "csc"])
+@pytest.mark.parametrize("number", [99, -1])
+def test_numbers_beyond_the_shape_of_a_sparse_matrix_are_refused(kind: str, number: int) -> None:
+    """SciPy makes such a matrix and computes with it, and then writes beyond its memory."""
+    X = matrix().asformat(kind)
+    X.indices[0] = number
+    y = labels(matrix())
+    model = classifier()
+    model.build((None, 40))
+    calls = [
+        lambda: model.fit(X, y),
+        lambda: model.fit([(X, y)]),
+        lambda: model.fit(matrix(), y, validation_data=(X, y)),
+        lambda: model.evaluate(X, y),
+        lambda: model.predict(X),
+        lambda: model(X),
+        lambda: model.check_gradients(X, y),
+        lambda: bp.fit_many([classifier(), classifier()], X, y),
+        lambda: bp.cross_validate(classifier, X, y, folds=2),
+    ]
+    place = f"{'column' if kind == 'csr' else 'row'} {number}: make it with a shape"
+    for call in calls:
+        with pytest.raises(ShapeError, match=rf"of shape \(60, 40\), but has a number in {place}"):
+            call()
+
+
+@pytest.mark.skipif(SCIPY < (1, 15), reason="SciPy has sparse arrays of one axis since 1.15")
+@pytest.mark.parametrize("kind", ["coo", "csr"])
+def test_a_sparse_array_of_one_axis_has_no_rows(kind: str) -> None:
+    vector = scipy.sparse.coo_array(np.arange(6.0)).asformat(kind)
+    model = classifier()
+    for call in (lambda: model.fit(vector, np.zeros(6, int)), lambda: model.predict(vector)):
+        with pytest.raises(
+            ShapeError, match=r"x must have a row .* \(6,\): use x\.reshape\(-1, 1\)"
+        ):
+            call()
+
+
 def test_a_list_of_sparse_matrices_is_one_of_batches() -> None:
     X = matrix()
     expected = classifier().predict(X)

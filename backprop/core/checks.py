@@ -306,11 +306,12 @@ def check_list(given: Any, name: str) -> list[Any]:
     """The objects of a list, a tuple or another iterable; none for None.
 
     Raises:
-        TypeError: It is something else, perhaps one object that is not in brackets.
+        TypeError: It is something else, perhaps one object that is not in brackets, or a set, whose
+            order is another one in every process.
     """
-    if not is_row(given) and given is not None:
+    if isinstance(given, set | frozenset) or not (is_row(given) or given is None):
         argument = name.rpartition("(")[2].rstrip(")")  # of "Dropout(noise_shape)"
-        items = given.values() if isinstance(given, dict) else [given]
+        items = given.values() if isinstance(given, dict) else given if is_row(given) else [given]
         raise TypeError(f"{name} must be a list: write {argument}={said([*items])}.")
     return [] if given is None else list(given)
 

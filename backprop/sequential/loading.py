@@ -6,7 +6,6 @@ from typing import Any
 from backprop import storage
 from backprop.core.durable import FilePath
 from backprop.sequential.model import Sequential
-from backprop.storage import models as saving
 
 
 def load_model(path: FilePath, custom_objects: Mapping[str, Any] | None = None) -> Sequential:
@@ -30,7 +29,7 @@ def load_model(path: FilePath, custom_objects: Mapping[str, Any] | None = None) 
         >>> np.array_equal(bp.load_model("model.npz").predict(X), model.predict(X))
         True
     """
-    return saving.load(Sequential, path, custom_objects)
+    return storage.models.load(Sequential, path, custom_objects)
 
 
 def load_onnx(path: FilePath) -> Sequential:

@@ -306,8 +306,7 @@ def check_list(given: Any, name: str) -> list[Any]:
     """The objects of a list, a tuple or another iterable; none for None.
 
     Raises:
-        TypeError: It is something else, perhaps one object that is not in brackets, or a set, whose
-            order is another one in every process.
+        TypeError: It is something else: one object without brackets, or a set, which has no order.
     """
     if isinstance(given, set | frozenset) or not (is_row(given) or given is None):
         argument = name.rpartition("(")[2].rstrip(")")  # of "Dropout(noise_shape)"

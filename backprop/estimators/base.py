@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from backprop import plotting
+from backprop import layers, plotting
 from backprop.callbacks import Callback
 from backprop.core.arrays import as_numbers
 from backprop.core.durable import FilePath
@@ -22,7 +22,7 @@ from backprop.estimators.scikit import (
     check_is_fitted,
     column_or_1d,
 )
-from backprop.layers import Layer, Parallel
+from backprop.layers import Layer
 from backprop.layers.block import forward_through
 from backprop.sequential import Sequential
 from backprop.training import History
@@ -151,8 +151,8 @@ class Estimator(BaseEstimator, ABC):
         network, *others = networks = self._networks()
         if others or self._ends(network):
             ways = [[layer.copy() for layer in m.layers] + self._ends(m) for m in networks]
-            layers = [Parallel(ways, "average")] if others else ways[0]
-            network = Sequential(layers, dtype=network.dtype)
+            found = [layers.Parallel(ways, "average")] if others else ways[0]
+            network = Sequential(found, dtype=network.dtype)
             network.build((None, *networks[0].input_shape))
         network.export(path, logits)
 

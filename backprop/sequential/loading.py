@@ -7,7 +7,6 @@ from backprop import storage
 from backprop.core.durable import FilePath
 from backprop.core.signatures import answered
 from backprop.sequential.model import Sequential
-from backprop.storage import models as saving
 
 
 @answered
@@ -32,7 +31,7 @@ def load_model(path: FilePath, custom_objects: Mapping[str, Any] | None = None) 
         >>> np.array_equal(bp.load_model("model.npz").predict(X), model.predict(X))
         True
     """
-    return saving.load(Sequential, path, custom_objects)
+    return storage.models.load(Sequential, path, custom_objects)
 
 
 @answered

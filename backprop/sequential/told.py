@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Self
 
-from backprop import losses
+from backprop import losses, metrics
 from backprop.core import console
 from backprop.core.lookup import takes
 from backprop.core.own_functions import interval_of
@@ -12,7 +12,7 @@ from backprop.layers import Layer
 from backprop.layers.chain import ending
 from backprop.losses import Loss
 from backprop.losses import names as loss_names
-from backprop.metrics import Accuracy, FBetaScore, LossMetric, Metric
+from backprop.metrics import LossMetric, Metric
 from backprop.metrics import names as metric_names
 from backprop.metrics.decisions import check_thresholds
 
@@ -79,15 +79,16 @@ def check_endings(metrics: Iterable[Metric], last: Layer) -> None:
             )
 
 
-def warn_of_halves(metrics: Iterable[Any], last: Layer, threshold: float) -> None:
+def warn_of_halves(given: Iterable[Any], last: Layer, threshold: float) -> None:
     """Warns of objects that go by ½ where outputs mean yes above another number, as names do."""
     several = getattr(last, "units", 1) > 1
-    for metric in metrics:
+    for metric in given:
         names = [name for name in ("threshold", "thresholds") if takes(type(metric), name)]
         if not (metric.of_package and names):
             continue
         limit = getattr(metric, names[0])
-        compares = isinstance(metric, Accuracy) or (isinstance(metric, FBetaScore) and not limit)
+        scores = isinstance(metric, metrics.FBetaScore)
+        compares = isinstance(metric, metrics.Accuracy) or (scores and not limit)
         largest = several and metric.outputs != "answers" and compares
         if limit in (None, 0.5) and not (largest or getattr(metric, "top_k", None)):
             console.warn(

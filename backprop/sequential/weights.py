@@ -16,7 +16,6 @@ from backprop.core.signatures import answered
 from backprop.core.transfer import set_weights
 from backprop.core.types import Array
 from backprop.sequential.elsewhere import ELSEWHERE, Missing, warn_of_uncalled
-from backprop.storage import models as saving
 
 OTHERS = (".tflite", ".keras", ".h5", ".pt", ".pth", ".pb", ".npz", ".safetensors")
 """Endings of files that are not ONNX."""
@@ -101,7 +100,7 @@ class Weights(KnowsElsewhere, WithoutItems, Settings):
             <Sequential [Dense 'dense_1']>
         """
         check_ending(path, (".onnx", ".tflite"), "model.export(path) writes ONNX")
-        saving.save(self, path, include_optimizer)
+        storage.models.save(self, path, include_optimizer)
 
     @answered
     def save_weights(self, path: FilePath) -> None:

@@ -15,9 +15,16 @@ from backprop.core.own_functions import interval_of
 from backprop.core.ranges import check_finite, check_weights
 from backprop.core.returned import is_array, misshaped
 from backprop.core.settings import Settings, SettingWithDefault
-from backprop.core.types import Array, Interval, Outputs, Shape, as_array
+from backprop.core.types import Array, Interval, Outputs, Shape
 from backprop.losses.formula import Formula
-from backprop.losses.helpers import at_each_step, extra_axes, show_domain, show_interval, show_shape
+from backprop.losses.helpers import (
+    at_each_step,
+    extra_axes,
+    show_domain,
+    show_interval,
+    show_shape,
+    weighted_steps,
+)
 
 
 class CheckedLoss(Settings):
@@ -311,16 +318,3 @@ class CheckedLoss(Settings):
 
     def __repr__(self) -> str:
         return show_call(self)
-
-
-def weighted_steps(M: Array, weight: Array | None) -> Array:
-    """M ⊙ w, in place, for weights of samples ``(N,)`` or of steps ``(N, T)``.
-
-    For weights of each output ``(N, T, K)`` in an array of their own: then M holds for all K.
-    """
-    if weight is None:
-        return M
-    if weight.ndim > M.ndim:
-        return as_array(M.reshape(*M.shape, *[1] * (weight.ndim - M.ndim)) * weight)
-    M *= weight if weight.ndim > 1 else weight[:, np.newaxis]
-    return M

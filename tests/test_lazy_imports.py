@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from programs import run
+from rows import each
 
 import backprop as bp
 from backprop.core.lazy import lazy_names
@@ -120,7 +121,7 @@ def test_threads_may_use_a_name_first_at_the_same_time(use):
     assert len(set(found)) == 1
 
 
-@pytest.mark.parametrize(("folder", "name"), PUBLIC)
+@each(("folder", "name"), PUBLIC)
 def test_every_public_name_is_found_and_listed(folder, name):
     room = getattr(bp, folder)
     value = getattr(room, name)

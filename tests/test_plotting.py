@@ -270,13 +270,13 @@ def test_any_name_can_be_drawn(name: str, tmp_path: Path) -> None:
     history = bp.training.History()
     history.epoch = [0, 1]
     history.history = {"loss": [2.0, 1.0], name: [0.5, 0.6], f"val_{name}": [0.4, 0.5]}
+    loss_curves(history, path=tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
     for figure in (
-        loss_curves(history, path=tmp_path / "curves"),
-        loss_curves({name: history, "b": history}, path=tmp_path / "several"),
-        confusion_matrix(np.eye(3, dtype=int), [name, "b", name], path=tmp_path / "matrix"),
+        loss_curves({name: history, "b": history}),
+        confusion_matrix(np.eye(3, dtype=int), [name, "b", name]),
     ):
         assert figure._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]
-    assert len(list(tmp_path.glob("*.png"))) == 3
     for figure in (history.plot(), confusion_matrix(np.eye(3, dtype=int), [name, "b", name])):
         with warnings.catch_warnings(action="ignore"):  # of matplotlib, about letters
             figure.savefig(tmp_path / "by_itself.png")  # as its own method, without ours

@@ -66,7 +66,7 @@ def test_validation_and_weights_work_on_sparse_inputs() -> None:
 
 def test_training_never_holds_a_tenth_of_the_dense_matrix() -> None:
     """20,000 features, 0.1 % filled, as a text might give."""
-    n, d = 4000, 20_000
+    n, d = 1000, 20_000
     X = scipy.sparse.random(n, d, density=0.001, random_state=0, format="csr", dtype=np.float32)
     y = np.arange(n) % 2
     model = bp.Sequential([Dense(16), ReLU(), Dense(2), Softmax()], seed=0)

@@ -14,7 +14,7 @@ from backprop.core.own_functions import interval_of
 from backprop.core.ranges import check_finite, check_weights
 from backprop.core.returned import is_array, misshaped
 from backprop.core.settings import Settings, SettingWithDefault
-from backprop.core.types import Array, Interval, Outputs, Shape, as_array
+from backprop.core.types import Array, Interval, Outputs, Shape
 from backprop.losses.formula import Formula
 from backprop.losses.helpers import (
     extra_axes,
@@ -22,6 +22,7 @@ from backprop.losses.helpers import (
     show_domain,
     show_interval,
     show_shape,
+    weighted_steps,
 )
 
 
@@ -314,16 +315,3 @@ class CheckedLoss(Settings):
 
     def __repr__(self) -> str:
         return show_call(self)
-
-
-def weighted_steps(M: Array, weight: Array | None) -> Array:
-    """M ⊙ w, in place, for weights of samples ``(N,)`` or of steps ``(N, T)``.
-
-    For weights of each output ``(N, T, K)`` in an array of their own: then M holds for all K.
-    """
-    if weight is None:
-        return M
-    if weight.ndim > M.ndim:
-        return as_array(M.reshape(*M.shape, *[1] * (weight.ndim - M.ndim)) * weight)
-    M *= weight if weight.ndim > 1 else weight[:, np.newaxis]
-    return M

@@ -96,6 +96,24 @@ def extra_axes(target: Array, output_shape: Shape) -> str:
     )
 
 
+def weighted_steps(M: Array, weight: Array | None) -> Array:
+    """M ⊙ w, in place, for weights of samples ``(N,)`` or of steps ``(N, T)``.
+
+    For weights of each output ``(N, T, K)`` in an array of their own: then M holds for all K.
+    """
+    if weight is None:
+        return M
+    if weight.ndim > M.ndim:
+        return as_array(with_axes(M, weight.ndim) * weight)
+    M *= with_axes(weight, M.ndim)
+    return M
+
+
+def with_axes(array: Array, ndim: int) -> Array:
+    """The array with so many axes at least: those that it lacks come last, of one number each."""
+    return array.reshape(*array.shape, *[1] * (ndim - array.ndim))
+
+
 def at_each_step(n_steps: int) -> str:
     """What to do where targets for all steps meet predictions for whole sequences."""
     if n_steps == 1:

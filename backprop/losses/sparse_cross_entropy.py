@@ -10,10 +10,15 @@ from backprop.core.checks import check_integer
 from backprop.core.errors import ShapeError
 from backprop.core.ranges import check_finite
 from backprop.core.types import Array, Shape, as_array
-from backprop.losses.checked import weighted_steps
 from backprop.losses.cross_entropy import CrossEntropy, Partition, partition_terms
 from backprop.losses.formula import Formula
-from backprop.losses.helpers import at_each_step, check_several_outputs, extra_axes, show_shape
+from backprop.losses.helpers import (
+    at_each_step,
+    check_several_outputs,
+    extra_axes,
+    show_shape,
+    weighted_steps,
+)
 from backprop.losses.probabilities import DIVIDED, DIVIDED_BY_1, ONE_ANSWER
 
 

@@ -15,6 +15,7 @@ import backprop as bp
 from backprop.callbacks import Callback, LambdaCallback
 from backprop.data import batches
 from backprop.engine import recorded as replay
+from backprop.engine.taking_part import parts
 from backprop.engine.tape import Tape
 from backprop.engine.traced import Traced
 from backprop.layers import (
@@ -64,7 +65,7 @@ def inside(model):
     kept = {f"parameter {p.name}": p.value for p in model.parameters}
     kept |= {f"gradient {p.name}": p.gradient for p in model.parameters}
     kept |= {f"state {name}": value for name, value in optimizer.state.items()}
-    for part in replay.parts(model):
+    for part in parts(model):
         for name, value in vars(part).items():
             values = value if isinstance(value, tuple) else (value,)
             for k, each in enumerate(values):
@@ -453,11 +454,15 @@ def test_recording_waits_for_a_number_of_steps_of_a_size(epochs, recorded, repla
     assert len(replayed) == recorded
 
 
-def test_of_long_steps_the_second_is_recorded(replayed, monkeypatch):
+@pytest.mark.parametrize(("copied", "batches"), [(0.0, 3), (np.inf, 2)])
+def test_long_steps_are_recorded_early(copied, batches, replayed, monkeypatch):
     monkeypatch.setattr(replay, "RECORD_AFTER", 4)
     monkeypatch.setattr(replay, "LONG", 0)
-    x, y, _ = data(12)
-    network(Dense(4), ReLU()).fit(x, y, batch_size=6, epochs=1, verbose=0)
+    monkeypatch.setattr(replay, "COPIED", copied)
+    x, y, _ = data(4 * batches)
+    network(Dense(4), ReLU()).fit(x[4:], y[4:], batch_size=4, epochs=1, verbose=0)
+    assert replayed == []
+    network(Dense(4), ReLU()).fit(x, y, batch_size=4, epochs=1, verbose=0)
     assert replayed == [True]
 
 

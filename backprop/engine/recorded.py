@@ -1,24 +1,32 @@
 """Training steps: made by the layers once, and then by the NumPy calls that these made."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cached_property
 from operator import is_
 from time import perf_counter
-from types import FunctionType, MethodType, NoneType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
+from backprop.core.buffers import new_array
 from backprop.core.types import Array
-from backprop.core.walk import SIMPLE, from_here, numbers_of
+from backprop.core.walk import from_here
 from backprop.engine.magnitudes import Magnitudes
 from backprop.engine.schedule import shared_out
 from backprop.engine.shared_step import SharedStep
+from backprop.engine.taking_part import (
+    exchange,
+    generators,
+    parts,
+    replayable,
+    results_of,
+    settings,
+)
 from backprop.engine.tape import Tape
 from backprop.engine.threads import several
 from backprop.engine.traced import plain
-from backprop.losses import Loss
 from backprop.losses.helpers import each_output
 from backprop.protocol import Model
 from backprop.training.step import Step
@@ -30,9 +38,19 @@ Recording takes as long as a replay saves in some 20 steps: a short fit is quick
 """
 
 LONG = 0.005
-"""Seconds of a step from which on the second one is recorded: that takes less than it saves."""
+"""Seconds of a step from which on it is recorded earlier: that takes less than it saves."""
 
-REPLACED = (*SIMPLE, FunctionType, MethodType)  # a function may stand in the place of a method
+COPIED = 1e-8
+"""Seconds of a step for each byte of its inputs from which on to copy them takes 1 % of it."""
+
+TWICE = 2
+"""Steps by the layers that must be long: one may only have been interrupted."""
+
+SHAPES = 4
+"""Shapes of batches up to which long steps are recorded: each holds what a step computes."""
+
+LAST: "WeakKeyDictionary[Model, tuple[list[Any], dict[Any, RecordedStep]]]" = WeakKeyDictionary()
+"""The long steps of the last ``fit`` of a model, and what they were recorded for."""
 
 
 class RecordedStep:
@@ -70,6 +88,7 @@ class RecordedStep:
         fuse: bool = True,
     ) -> None:
         self.X, self.y, self.weight, self._fuse = X, y, weight, fuse
+        self._largest = largest
         tape = self.tape = Tape()
         objects = list(parts(model))
         exchange(objects, model, tape.trace)
@@ -115,6 +134,22 @@ class RecordedStep:
         sections = shared_out(self.tape.calls, batch, several(), places)
         return None if sections is None else SharedStep(sections, model.parameters, self._fuse)
 
+    def take(self, batch: tuple[Array, Array, Array | None], largest: float | None) -> bool:
+        """Copies a batch into the arrays of this step, if it is like the one that was recorded.
+
+        Args:
+            batch: Inputs, targets and weights.
+            largest: The largest size of a number in its inputs, if it is known.
+        """
+        own = self.X, self.y, self.weight
+        bounded = self._largest is None or (largest is not None and largest <= self._largest)
+        if not (bounded and all(map(alike, own, batch))):
+            return False
+        for mine, given in zip(own, batch, strict=True):
+            if mine is not None and given is not None:
+                mine[...] = given
+        return True
+
     def enter(self) -> None:
         """Leaves in the layers what this step does, after a step with other arrays."""
         for attributes, results in self._attributes:
@@ -125,7 +160,8 @@ class RecordedSteps(Step):
     """Makes the training steps of a model by replay, where that is possible.
 
     It is for layers, losses and regularisers of this package, whose steps consist of calls on
-    arrays alone, and for batches that arrive in the same arrays as the one before of that size.
+    arrays alone. Short steps are replayed for batches that arrive in the same arrays as the one
+    before of that size, long ones for all of their shapes, also in the next ``fit``.
 
     Args:
         model: A built and compiled model.
@@ -133,15 +169,27 @@ class RecordedSteps(Step):
             θ whose gradient it has just computed. Not where g is read between the two halves.
     """
 
+    keeps = True
+    """Whether the long steps are there for the next ``fit``."""
+
     def __init__(self, model: Model, fuse: bool = True) -> None:
         super().__init__(model)
         self._fuse = fuse
         self._recorded: dict[tuple[int, int, int], RecordedStep] = {}
+        self._long: dict[Any, RecordedStep] = {}  # by the shapes of the batch
         self._current: RecordedStep | None = None
-        self._seen: dict[int, tuple[tuple[Array, Array, Array | None], int]] = {}
+        self._seen: dict[int, tuple[tuple[Any, ...], int]] = {}
+        self._slow: dict[Any, int] = {}  # long steps by the layers in a row, by the shapes
+        self._sample: tuple[int, ...] = ()  # the shape of the last inputs that went by the layers
         self._shared: SharedStep | None = None  # what update has to go on with
         self._settings: Any = None  # those of the recorded steps; None before the first one
         self.replays = self._penalised = self._penalises = False
+        if self.keeps and from_here(model) and model in LAST and self._can_replay():
+            conditions, steps = LAST[model]
+            if conditions == self._conditions():
+                self._long = steps
+            else:
+                self._forget()
 
     def refresh(self) -> None:
         """Notices what others changed in the model since the last step."""
@@ -150,17 +198,19 @@ class RecordedSteps(Step):
         if self._settings is not None and self._settings != settings(self.model):
             self._recorded.clear()
             self._seen.clear()
+            self._forget()
             self._settings, self.replays = None, False
 
     def gradients(self, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
         """The first half of a step, by the recorded calls if these arrays have been seen often."""
         step = self._current
         if step is None or step.X is not X or step.y is not y or step.weight is not weight:
-            step = self._recorded.get((id(X), id(y), id(weight)))
+            step = self._recorded.get((id(X), id(y), id(weight))) or self._taking(X, y, weight)
             if step is None:
                 return self._first(X, y, weight)
-            step.enter()
-            self._current = step
+            if step is not self._current:
+                step.enter()
+                self._current = step
         self._shared = step.shared
         if step.shared is None:
             for call in step.calls:
@@ -190,105 +240,86 @@ class RecordedSteps(Step):
         else:
             self._shared.update(model.optimizer)
 
+    def _taking(self, *batch: Any) -> RecordedStep | None:
+        """A long step that was recorded for such a batch, with the batch in its arrays."""
+        step = self._long.get(shapes(*batch)) if self._long else None
+        return step if step is not None and step.take(batch, self.largest) else None
+
     def _first(self, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
-        """A step by the layers; recorded if enough with these arrays have come before."""
+        """A step by the layers; recorded if enough like it have come before."""
         self._current = self._shared = None
-        arrays = X, y, weight
+        batch, key = (X, y, weight), shapes(X, y, weight)
         before, times = self._seen.get(len(y), ((), 0))
-        if not all(map(is_, arrays, before)):
+        if not all(map(is_, batch, before)):
             times = 0
-        if times < RECORD_AFTER or not self._can_replay():
+        if X.shape[1:] != self._sample:  # the layers have let their buffers for others go
+            self._slow.clear()
+            self._sample = X.shape[1:]
+        copyable = all(alike(each, each) for each in batch)
+        slow = copyable and self._slow.get(key, 0) >= TWICE and len(self._long) < SHAPES
+        if not (slow or times >= RECORD_AFTER) or not self._can_replay():
             start = perf_counter()
             found = super().gradients(X, y, weight)
-            if perf_counter() - start > LONG:
-                times = RECORD_AFTER
+            seconds = perf_counter() - start
             if type(X) is np.ndarray:
-                self._seen[len(y)] = arrays, times + 1
+                long = copyable and seconds > max(LONG, COPIED * X.nbytes)
+                if copyable:
+                    self._slow[key] = self._slow.get(key, 0) + 1 if long else 0
+                if not long and seconds > LONG:
+                    times = RECORD_AFTER
+                self._seen[len(y)] = batch, times + 1
             return found
-        step = RecordedStep(self.model, X, y, weight, self.largest, self._fuse)
+        if slow:
+            batch = aligned(X), aligned(y), None if weight is None else aligned(weight)
+        step = RecordedStep(self.model, *batch, self.largest, self._fuse)
         self.square = step.square()
-        if step.works:
-            self._recorded[id(X), id(y), id(weight)] = step  # keeps them: their ids stay theirs
-            draws = [call.inputs[0] for call in step.tape.calls if call.function == "draw"]
-            self.generators = list({id(generator): generator for generator in draws}.values())
-        else:
+        if not step.works:
             self.replays = False
+        elif slow:
+            self._long[key] = step
+            if self.keeps:
+                LAST[self.model] = self._conditions(), self._long
+        else:
+            self._recorded[id(X), id(y), id(weight)] = step  # keeps them: their ids stay theirs
         loss = float(step.total) / step.size + self.model.penalty()
         return loss + self.model.activity_penalty(), step.prediction
+
+    def _forget(self) -> None:
+        """Lets long steps go that are of no use any more."""
+        self._long = {}
+        if self.keeps:
+            LAST.pop(self.model, None)
 
     def _can_replay(self) -> bool:
         """Whether the steps of the model as it is can be replayed."""
         if self._settings is None:
             self._settings = settings(self.model)
             self.replays = replayable(self.model)
+            self.generators = generators(self.model)
             self._penalised = any(p.regularizer is not None for p in self.model.parameters)
             self._penalises = self.model.penalizes
         return self.replays
 
-
-def parts(model: Model) -> Iterator[Any]:
-    """Everything that takes part in a step: layers and those in them, losses, regularisers."""
-    pending: list[Any] = [*model.layers, model.loss]
-    while pending:
-        part = pending.pop()
-        yield part
-        inner = [getattr(part, "loss", None), getattr(part, "buffers", None)]
-        if hasattr(part, "children"):
-            pending += part.children
-        else:  # the parameters of a block are those of the layers in it
-            inner += [p.regularizer for p in getattr(part, "parameters", ())]
-        pending += [each for each in inner if each is not None]
+    def _conditions(self) -> list[Any]:
+        """What must be as it was for the steps of the last ``fit`` to be those of this one."""
+        return [several(), self._fuse, self.model.optimizer, self._settings]
 
 
-def replayable(model: Model) -> bool:
-    """Whether a step is made by parts of this package alone, none of them changed by hand."""
-    ours = all(map(from_here, (model, *parts(model))))
-    return ours and type(model.loss).reduce is Loss.reduce
+def shapes(*arrays: Array | None) -> tuple[Any, ...]:
+    """The shapes of arrays, and None for what is none."""
+    return tuple(None if each is None else each.shape for each in arrays)
 
 
-def settings(model: Model) -> list[Any]:
-    """What a recorded step has in it besides arrays: parts, their numbers, switches, methods."""
-    found = [
-        (part, getattr(part, "trainable", None), numbers_of(part, REPLACED))
-        for part in (model, *parts(model))
-    ]
-    trained = [p.trainable for p in model.parameters]
-    return [*found, model.parameters, trained, from_here(model.optimizer)]
+def aligned(A: Array) -> Array:
+    """A copy."""
+    copy = new_array(A.shape, A.dtype)
+    copy[...] = A
+    return copy
 
 
-def form(model: Model) -> list[Any]:
-    """What is the same in built models that differ in weights, names, seeds and learning rates."""
-    found: list[Any] = [model.dtype]
-    for p in model.parameters:
-        penalty = p.regularizer
-        found.append((p.trainable, type(penalty), numbers_of(penalty) if penalty else None))
-    for part in (*parts(model), model.optimizer, *model.metrics):
-        numbers, trainable = numbers_of(part), getattr(part, "trainable", None)
-        lists = {n: len(v) for n, v in vars(part).items() if isinstance(v, list)}  # as of children
-        numbers = {n: numbers[n] for n in numbers.keys() - {"name", "seed"}}
-        found.append((type(part), trainable, numbers, lists))
-    return found
-
-
-def exchange(objects: list[Any], model: Model, change: Callable[[Any], Any]) -> None:
-    """Changes every array and generator in these objects and in the model's parameters."""
-
-    def changed(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: changed(inner) for key, inner in value.items()}
-        if type(value) is tuple:
-            return tuple(map(changed, value))
-        return value if isinstance(value, list) else change(value)
-
-    for each in objects:
-        for name, value in vars(each).items():
-            vars(each)[name] = changed(value)
-    for parameter in model.parameters:
-        parameter.exchange(change)
-
-
-def results_of(part: Any) -> dict[str, Any]:
-    """What a step leaves in a part: arrays, and a loss's factor if that is a number."""
-    found = {n: v for n, v in vars(part).items() if isinstance(v, np.ndarray | tuple)}
-    private = {n: v for n, v in vars(part).items() if n[0] == "_"}
-    return found | {n: v for n, v in private.items() if isinstance(v, float | NoneType)}
+def alike(own: Array | None, given: Any) -> bool:
+    """Whether the numbers of one array can be copied into another and mean the same there."""
+    if own is None or given is None:
+        return own is given
+    same = type(given) is np.ndarray and given.shape == own.shape and given.dtype == own.dtype
+    return same and bool(given.flags.c_contiguous)

@@ -13,7 +13,7 @@ import numpy as np
 from backprop import layers, losses, optimizers, storage
 from backprop.core.buffers import Buffers
 from backprop.core.types import Array
-from backprop.engine.recorded import parts
+from backprop.engine.taking_part import parts
 from backprop.layers import Dense, Layer
 from backprop.losses import Loss
 from backprop.optimizers import Optimizer

@@ -31,6 +31,8 @@ class PenalisedSteps(RecordedSteps):
         divided: Whether ``update`` may compute a part of g, as it does on several threads.
     """
 
+    keeps = False  # the recorded calls read this object's λ
+
     def __init__(
         self, model: Model, alpha: float, watched: bool = True, divided: bool = True
     ) -> None:
@@ -88,7 +90,7 @@ class PenalisedSteps(RecordedSteps):
     def _first(self, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
         found = super()._first(X, y, weight)
         if not self._divided:
-            for step in self._recorded.values():
+            for step in (*self._recorded.values(), *self._long.values()):
                 step.shared = None
         return found
 

@@ -22,7 +22,7 @@ from backprop.data.samples import Data
 from backprop.data.sources import Source, check
 from backprop.data.training import observing
 from backprop.engine.owners import training
-from backprop.engine.recorded import form, replayable
+from backprop.engine.taking_part import form, replayable
 from backprop.engine.threads import single_blas_threads
 from backprop.experiments.checked import (
     checked_models,

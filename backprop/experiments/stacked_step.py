@@ -10,7 +10,8 @@ import numpy as np
 from backprop.core.types import Array
 from backprop.data.batches import as_batch
 from backprop.data.samples import Data
-from backprop.engine.recorded import RecordedStep, parts
+from backprop.engine.recorded import RecordedStep
+from backprop.engine.taking_part import parts
 from backprop.experiments.stacked_tape import CannotStack, StackedTape
 from backprop.protocol import Model
 from backprop.training.divergence import quiet

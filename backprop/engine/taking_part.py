@@ -1,0 +1,89 @@
+"""What takes part in a training step: the objects, their settings, what a step leaves in them."""
+
+from collections.abc import Callable, Iterator
+from types import FunctionType, MethodType, NoneType
+from typing import Any
+
+import numpy as np
+
+from backprop.core.walk import SIMPLE, from_here, numbers_of
+from backprop.losses import Loss
+from backprop.protocol import Model
+
+METHODS = (FunctionType, MethodType)  # a function may stand in the place of a method
+
+
+def parts(model: Model) -> Iterator[Any]:
+    """Everything that takes part in a step: layers and those in them, losses, regularisers."""
+    pending: list[Any] = [*model.layers, model.loss]
+    while pending:
+        part = pending.pop()
+        yield part
+        inner = [getattr(part, "loss", None), getattr(part, "buffers", None)]
+        if hasattr(part, "children"):
+            pending += part.children
+        else:  # the parameters of a block are those of the layers in it
+            inner += [p.regularizer for p in getattr(part, "parameters", ())]
+        pending += [each for each in inner if each is not None]
+
+
+def replayable(model: Model) -> bool:
+    """Whether a step is made by parts of this package alone, none of them changed by hand."""
+    ours = all(map(from_here, (model, *parts(model))))
+    return ours and type(model.loss).reduce is Loss.reduce
+
+
+def settings(model: Model) -> list[Any]:
+    """What a recorded step has in it besides arrays: parts, their numbers, switches, methods."""
+    found = [
+        (part, getattr(part, "trainable", None), numbers_of(part, (*SIMPLE, *METHODS)))
+        for part in parts(model)
+    ]
+    trained = [p.trainable for p in model.parameters]
+    others = numbers_of(model, METHODS), generators(model), from_here(model.optimizer)
+    return [*found, model.parameters, trained, *others]
+
+
+def generators(model: Model) -> list[np.random.Generator]:
+    """What the parts of a step may draw random numbers from."""
+    inside = [value for part in parts(model) for value in vars(part).values()]
+    found = {id(value): value for value in inside if isinstance(value, np.random.Generator)}
+    return list(found.values())
+
+
+def form(model: Model) -> list[Any]:
+    """What is the same in built models that differ in weights, names, seeds and learning rates."""
+    found: list[Any] = [model.dtype]
+    for p in model.parameters:
+        penalty = p.regularizer
+        found.append((p.trainable, type(penalty), numbers_of(penalty) if penalty else None))
+    for part in (*parts(model), model.optimizer, *model.metrics):
+        numbers, trainable = numbers_of(part), getattr(part, "trainable", None)
+        lists = {n: len(v) for n, v in vars(part).items() if isinstance(v, list)}  # as of children
+        numbers = {n: numbers[n] for n in numbers.keys() - {"name", "seed"}}
+        found.append((type(part), trainable, numbers, lists))
+    return found
+
+
+def exchange(objects: list[Any], model: Model, change: Callable[[Any], Any]) -> None:
+    """Changes every array and generator in these objects and in the model's parameters."""
+
+    def changed(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: changed(inner) for key, inner in value.items()}
+        if type(value) is tuple:
+            return tuple(map(changed, value))
+        return value if isinstance(value, list) else change(value)
+
+    for each in objects:
+        for name, value in vars(each).items():
+            vars(each)[name] = changed(value)
+    for parameter in model.parameters:
+        parameter.exchange(change)
+
+
+def results_of(part: Any) -> dict[str, Any]:
+    """What a step leaves in a part: arrays, and a loss's factor if that is a number."""
+    found = {n: v for n, v in vars(part).items() if isinstance(v, np.ndarray | tuple)}
+    private = {n: v for n, v in vars(part).items() if n[0] == "_"}
+    return found | {n: v for n, v in private.items() if isinstance(v, float | NoneType)}

@@ -1,5 +1,7 @@
 """What takes part in a training step: the objects, their settings, what a step leaves in them."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from types import FunctionType, MethodType, NoneType
 from typing import Any

@@ -1,5 +1,6 @@
 """What every test stands on: seeded randomness, and floating-point errors that raise."""
 
+import gc
 import importlib.util
 import os
 import shutil
@@ -47,6 +48,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if long:
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if not item.get_closest_marker("long")]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What the collection leaves stays to the end: garbage is not looked for in it ever again.
+
+    Python would go through it every few tests, which took it longer than the tests.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -6,6 +6,7 @@ a largest number, not there; a sum over ``2i+u=a`` has the terms for which that 
 
 from __future__ import annotations
 
+import functools
 import re
 from itertools import product
 from typing import Any
@@ -25,9 +26,15 @@ def places(index: str) -> list[str]:
 
 def value(place: str, letters: dict[str, int]) -> int:
     """``2i+u−1`` for these letters."""
+    return int(eval(code(place), {}, letters))
+
+
+@functools.cache
+def code(place: str) -> Any:
+    """What is in it, as Python computes it."""
     text = re.sub(r"(\d)([a-z⌊])", r"\1*\2", place.replace("−", "-"))
     text = text.replace("⌊", "(").replace("⌋", ")").replace("/", "//")
-    return int(eval(text, {}, letters))
+    return compile(text, place, "eval")
 
 
 class Elements:

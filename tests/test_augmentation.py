@@ -216,6 +216,7 @@ def test_lbfgs_wants_the_same_images_every_time(rng: Any) -> None:
         (lambda: RandomFlip("left"), "mode of .* must be 'horizontal', 'vertical' or"),
         (lambda: RandomTranslation(1.5, 0), "height_factor of .* from -1 to 1, but it is 1.5"),
         (lambda: RandomTranslation(0, (0.3, 0.2)), r"width_factor .* but it is \(0\.3, 0\.2\)"),
+        (lambda: RandomRotation(np.uint8(2)), "factor of .* must be a number, or two in order"),
         (lambda: RandomRotation((0, 0.1, 0.2)), "factor of .* must be a number, or two in order"),
         (lambda: RandomErasing(-0.1), "factor of .* must be .* from 0 to 1, but it is -0.1"),
         (lambda: RandomErasing("often"), "factor of .* must be .* but it is 'often'"),

@@ -7,12 +7,14 @@ import backprop as bp
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.inspection import check_layer
 from backprop.layers import (
+    LSTM,
     BatchNormalization,
     Block,
     Chain,
     Columns,
     Dense,
     Dropout,
+    Flatten,
     Identity,
     Lambda,
     Parallel,
@@ -362,6 +364,12 @@ def test_a_copy_of_other_shapes_is_refused():
     [
         (lambda: Residual([Dense(3)]), (4,), r"\(3,\), and its input.*\(4,\).*\[Dense\(3"),
         (lambda: Residual([Dense(3)], [Dense(2)]), (4,), r"its shortcut has the shape \(2,\)"),
+        (
+            lambda: Residual([LSTM(3)]),
+            (5, 3),
+            r"let both .*, for example by return_sequences=True\.$",
+        ),
+        (lambda: Residual([Flatten()]), (2, 2, 3), r"\(2, 2, 3\): let both make the same shape\.$"),
         (lambda: Parallel([Dense(3), Dense(2)], "add"), (4,), r"'add'.*'dense_1' \(3,\).*\(2,\)"),
         (lambda: Columns([4]), (4,), r"takes the columns \[4\], but its inputs have 4"),
         (lambda: Columns([-5]), (4,), r"its inputs have 4"),

@@ -82,9 +82,17 @@ WITHOUT = [
     "class W:\n  def write(self, text): pass\nsys.stdout = W()",  # no flush, no isatty
     "class W:\n  def write(self, text): raise RuntimeError\nsys.stdout = W()",
 ]
-FORKED = f"""
+ENCODINGS = ["ascii", "latin-1", "cp1252", "cp437", "cp932", "utf-8"]
+
+
+def run_after(each, tmp_path):
+    """A process of its own after each, forked from one, as importing takes longer than the rest.
+
+    Every one has ended without printing anything; their folders.
+    """
+    forked = f"""
 import os
-for k, before in enumerate({WITHOUT}):
+for k, before in enumerate({each}):
     if os.fork():
         os.wait()
     else:
@@ -94,15 +102,17 @@ for k, before in enumerate({WITHOUT}):
         {ENDED}
         break
 """
+    made = run(forked, tmp_path)
+    assert b"Traceback" not in made.stderr, made.stderr.decode()
+    assert made.stdout == b""
+    folders = [tmp_path / str(k) for k in range(len(each))]
+    for before, folder in zip(each, folders, strict=True):
+        assert (folder / "ended").read_text() == "1", before
+    return folders
 
 
 def test_training_without_stdout(tmp_path):
-    """A process of its own for each, forked from one, as importing takes longer than the rest."""
-    made = run(FORKED, tmp_path)
-    assert b"Traceback" not in made.stderr, made.stderr.decode()
-    for k, before in enumerate(WITHOUT):
-        assert (tmp_path / str(k) / "ended").read_text() == "1", before
-    assert made.stdout == b""
+    run_after(WITHOUT, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -121,16 +131,16 @@ def test_training_without_stdout_from_the_start(tmp_path, shell):
     assert made.stdout == b""
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "cp437", "cp932", "utf-8"])
-def test_characters_that_stdout_lacks_are_replaced(tmp_path, encoding):
-    made = run("run(sys.argv[1])\n", tmp_path, PYTHONIOENCODING=encoding)
-    assert made.returncode == 0, made.stderr.decode()
-    text = made.stdout.decode(encoding)
-    assert ("точность: " in text) == (encoding in ("utf-8", "cp932"))
-    assert "loss: " in text
-    rule = "─" * 40 if encoding in ("utf-8", "cp437", "cp932") else "-" * 40
-    assert f"Sequential\n{rule}" in text.replace("\r\n", "\n")
-    assert (tmp_path / "log.csv").read_bytes().decode().startswith("epoch,loss,точность\n")
+def test_characters_that_stdout_lacks_are_replaced(tmp_path):
+    opened = "sys.stdout = open(folder + '/shown', 'w', encoding={!r})"
+    folders = run_after([opened.format(encoding) for encoding in ENCODINGS], tmp_path)
+    for encoding, folder in zip(ENCODINGS, folders, strict=True):
+        text = (folder / "shown").read_text(encoding=encoding)
+        assert ("точность: " in text) == (encoding in ("utf-8", "cp932"))
+        assert "loss: " in text
+        rule = "─" * 40 if encoding in ("utf-8", "cp437", "cp932") else "-" * 40
+        assert f"Sequential\n{rule}" in text
+        assert (folder / "log.csv").read_bytes().decode().startswith("epoch,loss,точность\n")
 
 
 def test_files_are_utf_8_whatever_the_system_thinks(tmp_path):
@@ -152,16 +162,20 @@ def test_the_demo_of_the_readme_on_a_terminal_that_knows_ascii_alone(tmp_path):
 
 
 @pytest.mark.parametrize("where", ["/proc/nope", "file", "file/inside", "locked"])
-def test_a_folder_that_cannot_be_written_is_found_before_training(tmp_path, where):
+def test_a_folder_that_cannot_be_written_is_found_before_training(
+    tmp_path, where, monkeypatch, capsys
+):
     (tmp_path / "file").write_text("")
     (tmp_path / "locked").mkdir(mode=0o500)
     if where == "locked" and os.access(tmp_path / "locked", os.W_OK):
         return  # whoever runs the tests may write everywhere
-    made = programs.run("-m", "backprop", "--output", where, cwd=tmp_path)
-    assert made.returncode == 2
-    assert "Traceback" not in made.stderr
-    assert f"--output {where}: no pictures can be written there: " in made.stderr
-    assert made.stdout == ""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        __main__.main(["--output", where])
+    assert ended.value.code == 2
+    printed = capsys.readouterr()
+    assert f"--output {where}: no pictures can be written there: " in printed.err
+    assert printed.out == ""
 
 
 def test_what_is_written_in_place_of_what_an_encoding_lacks():

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backprop.core.checks import check_dtype, check_integer, check_list
+from backprop.core.checks import check_dtype, check_integer, check_list, check_real
 from backprop.core.errors import ShapeError
 from backprop.data.inputs import check_inputs
 from backprop.data.samples import Data, check_data, split_validation, weight_by_class
@@ -206,11 +206,16 @@ def test_positive_integers(value):
     assert check_integer(0, "epochs", 0) == 0
 
 
-@pytest.mark.parametrize("value", [0, -1, True, 2.5, 2.0, "3", None, [3]])
+@pytest.mark.parametrize("value", [0, -1, True, 2.5, 2.0, "3", None, [3], np.timedelta64(3, "s")])
 def test_what_is_no_positive_integer(value):
     words = re.escape(f"batch_size must be an integer of 1 or more, but it is {value!r}.")
     with pytest.raises(ValueError, match=f"^{words}$"):
         check_integer(value, "batch_size")
+
+
+def test_a_span_of_time_is_no_number():
+    with pytest.raises(TypeError, match=r"^rate must be a number, but it is np\.timedelta64"):
+        check_real(np.timedelta64(3, "s"), "rate")
 
 
 def test_lists():
@@ -220,6 +225,13 @@ def test_lists():
     for wrong in ("accuracy", 3, len):
         with pytest.raises(TypeError, match=r"^metrics must be a list: write metrics=\["):
             check_list(wrong, "metrics")
+
+
+@pytest.mark.parametrize("given", [{"accuracy"}, frozenset(["accuracy"])])
+def test_a_set_is_no_list(given):
+    """Its order is another one in every process: of columns, of metrics, of names of classes."""
+    with pytest.raises(TypeError, match=r"^metrics must be a list: write metrics=\['accuracy'\]"):
+        check_list(given, "metrics")
 
 
 def test_dtypes():

@@ -75,6 +75,20 @@ def test_columns_must_be_a_list(table, columns):
         from_parquet(table[0], columns, "y")
 
 
+def test_columns_may_be_those_of_a_frame(table):
+    path, frame = table
+    expected = next(from_parquet(path, ["a", "b", "c"], "y")())[0]
+    for columns in (
+        frame.columns[:3],
+        np.array(["a", "b", "c"]),
+        tuple("abc"),
+        pd.Series(list("abc")),
+    ):
+        np.testing.assert_array_equal(next(from_parquet(path, columns, "y")())[0], expected)
+    with pytest.raises(TypeError, match="columns must be a list: write columns="):
+        from_parquet(path, {"a", "b"}, "y")
+
+
 def test_times_are_no_numbers(table):
     path, frame = table
     frame["when"] = pd.date_range("2020-01-01", periods=300)

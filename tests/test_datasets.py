@@ -202,7 +202,9 @@ def test_split_leaves_its_arguments_and_the_global_random_state_alone():
         ({"X": 3.0}, ShapeError, r"shape \(\)"),
         ({"X": np.zeros((0, 2)), "y": []}, ValueError, "no samples"),
         ({"y": [0, 0, 0, 1]}, ValueError, "at least two samples.*holds 1 of class 1"),
-        ({"y": [0.0, 0.0, np.nan, np.nan]}, ValueError, "0 of class nan"),
+        ({"y": [0.0, 0.0, np.nan, np.nan]}, ValueError, "y holds nan, first in row 2"),
+        ({"y": ["a", 1, "a", 1]}, TypeError, "row 0 holds the str 'a' and row 1 holds the int 1"),
+        ({"y": np.array(["2024", "NaT"] * 2, "M8[Y]")}, ValueError, "holds NaT, first in row 1"),
         (
             {"test_fraction": 0},
             ValueError,

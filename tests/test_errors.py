@@ -1,12 +1,14 @@
 """Users' mistakes in ``fit``: what is raised, the words in it, and that nothing has changed."""
 
+import re
+
 import numpy as np
 import pytest
 from mistakes import ONE_HOT, RNG, C, X, Y, assert_speaks, classifier
 
 import backprop as bp
 from backprop.callbacks import Callback
-from backprop.core.errors import NotBuiltError, ShapeError
+from backprop.core.errors import NotBuiltError, ShapeError, rearranged
 from backprop.initializers import Constant
 from backprop.layers import Conv1D, Dense, Flatten, Reshape, Sigmoid, Softmax, UpSampling1D
 from backprop.layers.chain import Chain
@@ -289,3 +291,69 @@ def test_weights_that_cannot_be_made_leave_the_model_unbuilt_and_usable():
     assert model.history is None
     model.fit(X, Y, epochs=0, verbose=0)
     np.testing.assert_array_equal(model.get_weights()[0], np.arange(20.0).reshape(4, 5))
+
+
+@pytest.mark.parametrize(
+    ("shape", "wanted", "code"),
+    [
+        ((9, 3, 5), (5, 3), "x.transpose(0, 2, 1)"),  # reshape would mix steps and channels
+        ((9, 6, 8, 1), (8, 6, 1), "x.transpose(0, 2, 1, 3)"),
+        ((9, 1, 8, 6), (8, 6, 1), "x.transpose(0, 2, 3, 1)"),
+        ((9, 2, 4, 4), (4, 4, 2), "x.transpose(0, 2, 3, 1)"),  # rows stay before columns
+        ((9, 15), (5, 3), "x.reshape(-1, 5, 3)"),
+        ((9, 8, 8, 3), (64, 3), "x.reshape(-1, 64, 3)"),
+        ((9, 8, 8), (64,), "x.reshape(-1, 64)"),
+        ((9, 1, 4), (4,), "x.reshape(-1, 4)"),
+        ((9, 3, 5), (5, 3, 1), ""),
+        ((9, 4, 6), (2, 12), ""),
+        ((9, 4), (5,), ""),
+    ],
+)
+def test_code_that_brings_samples_into_a_shape_leaves_their_axes_whole(shape, wanted, code):
+    assert rearranged("x", shape, wanted) == code
+    if code:
+        assert eval(code, {"x": np.zeros(shape)}).shape == (9, *wanted)
+
+
+def test_axes_in_another_order_are_exchanged_and_not_mixed():
+    sequences = bp.Sequential([bp.Input((5, 3)), bp.layers.LSTM(1, return_sequences=True)])
+    with pytest.raises(ShapeError, match=r"pass x\.transpose\(0, 2, 1\)\.$"):
+        sequences.predict(np.zeros((4, 3, 5)))
+    flat = bp.Sequential([bp.Input(64), bp.layers.Dense(1)])
+    with pytest.raises(ShapeError, match=r"pass x\.reshape\(-1, 64\)\.$"):
+        flat.predict(np.zeros((4, 8, 8)))
+    images = bp.Sequential([bp.layers.Conv2D(3, 1)])
+    images.compile("sgd", "mse")
+    with pytest.raises(ShapeError, match=r"into that shape, y\.transpose\(0, 2, 3, 1\)\.$"):
+        images.fit(np.zeros((4, 6, 5, 1)), np.zeros((4, 3, 6, 5)), verbose=0)
+
+
+ADVISED = {
+    "focal": (bp.losses.CategoricalFocalCrossentropy, C, "np.eye(3)[y]"),
+    "smoothed": (lambda: bp.losses.CategoricalCrossentropy(label_smoothing=0.1), C, "np.eye(3)[y]"),
+    "in a column": (bp.losses.CategoricalCrossentropy, C[:, None], "np.eye(3)[y[..., 0]]"),
+    "floats": (bp.losses.CategoricalCrossentropy, C * 1.0, "np.eye(3)[y.astype(int)]"),
+    "divergence": (bp.losses.KLDivergence, C, "np.eye(3)[y]"),
+    "hinge": (bp.losses.CategoricalHinge, C, "np.eye(3)[y]"),
+    "overlap": (bp.losses.Dice, C, "np.eye(3)[y]"),
+    "generalized": (bp.losses.CategoricalGeneralizedCrossEntropy, ONE_HOT, "y.argmax(axis=-1)"),
+    "ignoring": (
+        lambda: bp.losses.SparseCategoricalCrossentropy(ignore_class=7),
+        ONE_HOT,
+        "y.argmax(axis=-1)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("loss", "y", "code"), ADVISED.values(), ids=ADVISED)
+def test_targets_of_classes_are_told_how_the_loss_that_was_chosen_takes_them(loss, y, code):
+    model = compiled(loss(), Dense(3), Softmax())
+    with pytest.raises(ShapeError, match=f"{re.escape(code)}( makes rows)?\\.$"):
+        model.fit(X, y, verbose=0)
+    model.fit(X, eval(code, {"np": np, "y": y}), verbose=0)
+
+
+@pytest.mark.parametrize("layer", [Conv1D(2, 3), bp.layers.MaxPooling1D(3)], ids=str)
+def test_sequences_with_their_channels_first_are_told_to_put_them_last(layer):
+    with pytest.raises(ShapeError, match=r"which are smaller.*X\.transpose\(0, 2, 1\)"):
+        bp.Sequential([layer]).predict(np.zeros((4, 2, 20)))

@@ -1,5 +1,6 @@
 """What the estimators refuse because scikit-learn would read something else than is meant."""
 
+import math
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -13,6 +14,7 @@ import scipy.sparse
 import sklearn.base
 
 import backprop as bp
+from backprop.core.errors import ShapeError
 from backprop.estimators import (
     MLPClassifier,
     MLPRegressor,
@@ -190,6 +192,8 @@ def without(labels, gap):
         (pd.Series(without(LABELS.tolist(), pd.NA), dtype=object), "<NA>"),
         (pl.Series(without(TEXT, None)), "None"),
         (pd.Categorical(without(TEXT, pd.NaT)), "nan"),
+        (without(TEXT, math.nan), "nan"),
+        (pd.cut(without(range(N), 99), [-1, 3, 50]), "nan"),
     ],
 )
 def test_labels_that_are_missing_are_named_by_their_row(labels, shown, make):
@@ -199,10 +203,35 @@ def test_labels_that_are_missing_are_named_by_their_row(labels, shown, make):
     if isinstance(fitted, MLPClassifier):
         calls += [lambda: make().partial_fit(X, labels, classes=["no", "yes"])]
         calls += [lambda: make().partial_fit(X, TEXT, classes=labels)]
-    for call in calls[: 1 if shown == "nan" else None]:  # which is scikit-learn's to refuse
-        words = "NaN" if shown == "nan" else f"(y|classes) holds {shown}, first in row 3: remove"
-        with pytest.raises(ValueError, match=words):
+    for call in calls:
+        with pytest.raises(ValueError, match=f"(y|classes) holds {shown}, first in row 3: remove"):
             call()
+
+
+@pytest.mark.parametrize("make", CLASSIFIERS)
+def test_a_date_that_is_missing_is_no_class(make):
+    with pytest.raises(ValueError, match="y holds NaT, first in row 3: remove"):
+        make().fit(X, pd.to_datetime(pd.Series(without(["2020-01-01"] * N, None))))
+
+
+@pytest.mark.parametrize("make", CLASSIFIERS)
+@pytest.mark.parametrize(
+    ("labels", "shown"),
+    [
+        (np.array(without(TEXT, 1), object), "row 0 holds the str '(no|yes)' and row 3 .* int 1"),
+        (pd.Series(without([True] * N, "no")), "row 3 holds the str 'no' and row 0 .* bool True"),
+        (pd.Series(pd.period_range("2020", periods=N)), "row 0 holds the Period"),
+        (pd.cut(range(N), 2), "row 0 holds the Interval"),
+    ],
+    ids=["integers", "bools", "periods", "intervals"],
+)
+def test_labels_that_cannot_be_sorted_are_named_by_their_row(labels, shown, make):
+    """scikit-learn ends in Python's words, or takes them for numbers of a regression."""
+    words = rf"y must hold labels of one kind, .*{shown}.*np\.asarray\(y\)\.astype\(str\)"
+    for call in (make().fit, make().fit(X, TEXT).score):
+        with pytest.raises(TypeError, match=words):
+            call(X, labels)
+    assert len(make().fit(X, np.asarray(labels).astype(str)).classes_) > 1
 
 
 @pytest.mark.parametrize("make", CLASSIFIERS)
@@ -361,6 +390,42 @@ def test_records_are_passed_as_a_frame(estimator, y):
     with pytest.raises(TypeError, match="X is an array of records"):
         estimator.predict(records)
     assert estimator.feature_names_in_.tolist() == ["a", "b"]
+
+
+FRAME = pd.DataFrame(X, columns=["a", "b"])
+"""``X`` with labels."""
+
+
+@pytest.mark.parametrize(
+    ("inputs", "words"),
+    [
+        (FRAME.assign(c="x"), "its column 'c' holds text, 'x' in row 0"),
+        (FRAME.assign(c=pd.Categorical(["x"] * N)), "its column 'c' holds text, 'x' in row 0"),
+        (pl.DataFrame(X).with_columns(c=pl.lit("x")), "its column 'c' holds text, 'x' in row 0"),
+        (pa.table({"a": X[:, 0], "c": ["x"] * N}), "its column 'c' holds text, 'x' in row 0"),
+        (FRAME.assign(c=pd.period_range("2020", periods=N)), "row 0, column 'c' holds the Period"),
+        (FRAME.assign(c=pd.Timestamp("2020", tz="UTC")), "row 0, column 'c' holds the Timestamp"),
+        (FRAME.assign(c=pd.array([None] + [1] * (N - 1))), "nan, first in row 0, column 'c'"),
+        ([["x", 1.0]] * N, "it holds text, 'x' in row 0, column 0"),
+        (np.array([["x", "y"]] * N), "it holds text, 'x' in row 0, column 0"),
+        ({"a": X[:, 0]}, r"it is a dict: .*np\.column_stack\(list\(X\.values\(\)\)\)"),
+    ],
+)
+def test_what_is_no_number_is_named_by_its_column(inputs, words, estimator, y):
+    """scikit-learn's "could not convert string to float" says neither where nor what to do."""
+    with pytest.raises((TypeError, ValueError), match=f"X .*{words}"):
+        estimator.fit(inputs, y)
+
+
+@pytest.mark.parametrize("kind", ["csr_array", "csc_array"])
+def test_sparse_inputs_with_numbers_beyond_their_shape(kind, estimator, y):
+    """With which SciPy writes beyond its memory."""
+    wrong = getattr(scipy.sparse, kind)(X)
+    wrong.indices[0] = 99
+    with pytest.raises(ShapeError, match=r"X is a sparse matrix of shape \(12, 2\), but .* 99"):
+        estimator.fit(wrong, y)
+    with pytest.raises(ShapeError, match=r"X is a sparse matrix of shape \(12, 2\), but .* 99"):
+        estimator.fit(X, y).predict(wrong)
 
 
 @pytest.mark.parametrize("make", [MLPRegressor, lambda: SequentialRegressor(build)])

@@ -613,3 +613,22 @@ def test_without_scikit_learn_it_says_what_to_install():
     assert answer.stderr.splitlines()[-1] == (
         "ImportError: backprop.estimators needs scikit-learn 1.6 or newer: pip install scikit-learn"
     )
+
+
+@pytest.mark.parametrize(("held_out", "plans"), [(False, 1), (True, 3)])
+def test_networks_trained_in_step_are_planned_once(held_out, plans, monkeypatch):
+    """But for what is held out, of which each needs a source of its own."""
+    planned = []
+    plan_fit = training.plan_fit
+
+    def planning(*given, **named):
+        planned.append(named)
+        return plan_fit(*given, **named)
+
+    monkeypatch.setattr(training, "plan_fit", planning)
+    X, y = np.eye(8), np.arange(8.0)
+    mlp = MLPRegressor(hidden_layer_sizes=(4,), max_iter=2, random_state=0, n_members=3)
+    with pytest.warns(sklearn.exceptions.ConvergenceWarning):
+        mlp.fit(X, y, validation_data=(X, y) if held_out else None)
+    assert len(planned) == plans
+    assert len(mlp.validation_loss_curve_) == (2 if held_out else 0)

@@ -24,6 +24,21 @@ def build(n_features, n_outputs):
     return bp.Sequential([Dense(4), ReLU(), Dense(n_outputs)])
 
 
+@pytest.mark.parametrize(
+    "estimator", [MLPClassifier(), MLPRegressor(), SequentialClassifier(build)]
+)
+def test_arguments_that_a_fit_does_not_take(estimator):
+    X, y = np.ones((4, 2)), np.array([0, 1, 0, 1])
+    for wrong in ({"epochs": 3}, {"verbose": 0}):
+        with pytest.raises(TypeError, match=r"^fit has no argument .* X, y, sample_weight, valid"):
+            estimator.fit(X, y, **wrong)
+    with pytest.raises(TypeError, match="eval_set: the name is validation_data"):
+        estimator.fit(X, y, eval_set=[(X, y)])
+    if hasattr(estimator, "partial_fit"):
+        with pytest.raises(TypeError, match=r"^partial_fit has no argument epochs: its arguments"):
+            estimator.partial_fit(X, y, epochs=3)
+
+
 # --- a refused fit -------------------------------------------------------------------------------
 
 MISTAKES = {

@@ -25,6 +25,7 @@ from backprop.estimators import (
     SequentialRegressor,
 )
 from backprop.experiments.stacked_models import StackedModels
+from backprop.initializers import Constant
 from backprop.layers import Chain, Dense, Input, ReLU, Sigmoid, Softmax
 from backprop.layers.chain import unfold
 
@@ -194,6 +195,39 @@ def test_a_loss_of_logits_leaves_the_end_as_it_is(iris):
     assert isinstance(found.model_.layers[-1], Dense)
     usual = SequentialClassifier(build, **common).fit(*iris)
     np.testing.assert_allclose(found.predict_proba(iris[0]), usual.predict_proba(iris[0]))
+
+
+@pytest.mark.parametrize("logits", [False, True])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_outputs_that_learn_each_by_itself_share_a_probability_of_1(iris, classes, logits):
+    """Of logits there was a softmax, which is too sure; the others had any sum."""
+
+    def build_single_answers(n_features, n_outputs):
+        ending = [] if logits else [Sigmoid()]
+        model = bp.Sequential([Dense(6), ReLU(), Dense(n_outputs), *ending], seed=0)
+        model.compile("adam", bp.losses.BinaryCrossentropy(from_logits=logits))
+        return model
+
+    X, y = (each[iris[1] < "abcd"[classes]] for each in iris)
+    classifier = SequentialClassifier(build_single_answers, epochs=3, random_state=0).fit(X, y)
+    answers = classifier.model_.predict(X).astype(float)
+    if logits:
+        answers = 1 / (1 + np.exp(-answers))
+    expected = answers / answers.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(classifier.predict_proba(X), expected, rtol=1e-5)
+    np.testing.assert_array_equal(
+        classifier.predict(X), classifier.classes_[expected.argmax(axis=1)]
+    )
+
+
+def test_answers_that_are_all_no_make_every_class_as_likely(iris):
+    def build_no(n_features, n_outputs):
+        model = bp.Sequential([Dense(n_outputs, bias_initializer=Constant(-1e4)), Sigmoid()])
+        model.compile(bp.optimizers.SGD(0.0), "binary_crossentropy")
+        return model
+
+    found = SequentialClassifier(build_no, epochs=1).fit(*iris).predict_proba(iris[0])
+    np.testing.assert_allclose(found, np.full((150, 3), 1 / 3))
 
 
 @pytest.mark.parametrize("first", [0, 1])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 from measuring import peak
+from rows import each
 from sharing import at_once
 
 import backprop as bp
@@ -171,12 +172,12 @@ def on_disk(X, folder):
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("row", [0, 6, 7, 48])
 @pytest.mark.parametrize("batch_size", [1, 7, None])
-@pytest.mark.parametrize(
+@each(
     "form",
     [np.float32, np.float16, np.asfortranarray, on_disk, scipy.sparse.csr_array, np.ndarray.tolist],
 )
 def test_first_row_that_is_no_number_is_named(data, bad, row, batch_size, form, tmp_path):
-    X, _ = data
+    X = data[0].copy()
     model = classifier()
     model.build((None, 4))
     X[row, 3] = X[49, 0] = bad

@@ -176,7 +176,7 @@ def endings(case: LossCase) -> list[Any]:
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("n", [1, 4])
-@pytest.mark.parametrize(
+@each(
     ("case", "end"),
     [pytest.param(c, end, id=f"{c.name}-{end.__name__}") for c in LOSSES for end in endings(c)],
 )

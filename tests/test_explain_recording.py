@@ -122,6 +122,13 @@ def test_update_is_the_one_that_training_makes(rng: np.random.Generator) -> None
     assert "v its velocity" in str(explanation)
 
 
+@pytest.mark.parametrize("optimizer", [Adam(), SGD(0.1, momentum=0.9, nesterov=True)])
+def test_no_symbol_is_explained_that_no_formula_has(rng: np.random.Generator, optimizer) -> None:
+    explanation = classifier(optimizer).explain(rng.normal(size=(2, 4)), np.eye(3)[:2])
+    assert "W⁽¹⁾ ← W⁽¹⁾ + ΔW⁽¹⁾" in str(explanation)
+    assert "velocity" not in str(explanation)
+
+
 @pytest.mark.parametrize(
     ("optimizer", "formula"),
     [

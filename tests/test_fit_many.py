@@ -134,8 +134,8 @@ def compare(
 @pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.long)])
 @pytest.mark.parametrize("case", LAYERS, ids=str)
 def test_models_with_any_layer(case, dtype, stacked):
-    compare(lambda k: network_with(case, k, SGD(0.1), dtype), *case.batch(26, 3))
-    assert stacked == ([K] if case.stacked else [])
+    compare(lambda k: network_with(case, k, SGD(0.1), dtype), *case.batch(26, 3), k=2)
+    assert stacked == ([2] if case.stacked else [])
 
 
 @pytest.mark.filterwarnings("ignore:the outputs stand for classes")  # targets are drawn
@@ -930,7 +930,8 @@ def test_a_press_at_the_end_of_an_epoch_comes_after_its_numbers(epoch, ctrl_c, m
     from backprop.experiments import stacked_models as together
 
     models = [small(k, optimizer=Adam(0.02)) for k in range(K)]
-    monkeypatch.setattr(together, "means", Press(ctrl_c, epoch, together.means))
+    pressed = Press(ctrl_c, epoch, together.StackedGuard.let_go)
+    monkeypatch.setattr(together.StackedGuard, "let_go", lambda guard: pressed(guard))
     with pytest.raises(KeyboardInterrupt):
         bp.fit_many(models, *data(24), batch_size=4, epochs=2, verbose=0)
     assert [len(model.history.epoch) for model in models] == [epoch] * K
@@ -940,14 +941,30 @@ def test_a_press_at_the_end_of_an_epoch_comes_after_its_numbers(epoch, ctrl_c, m
 def test_an_error_leaves_whole_models(monkeypatch):
     from backprop.experiments import stacked_models as together
 
-    def fail(logs):
+    def fail(guard):
         raise RuntimeError("mine")
 
     models = [small(k, optimizer=Adam(0.02)) for k in range(K)]
-    monkeypatch.setattr(together, "means", fail)
+    monkeypatch.setattr(together.StackedGuard, "let_go", fail)
     with pytest.raises(RuntimeError, match="mine"):
         bp.fit_many(models, *data(24), batch_size=4, epochs=2, verbose=0)
     assert_whole(models, 6)
+
+
+def test_an_epoch_computes_nothing_that_nobody_sees(monkeypatch):
+    """Means that are not shown, and g and the optimizers' state between two epochs."""
+    from backprop.experiments import stacked_models as together
+
+    handed = []
+    hand_back = together.StackedModels.hand_back
+    monkeypatch.setattr(together, "means", None)
+    monkeypatch.setattr(
+        together.StackedModels, "hand_back", lambda self: (handed.append(1), hand_back(self))
+    )
+    models = [small(k, optimizer=Adam(0.02)) for k in range(K)]
+    bp.fit_many(models, *data(24), batch_size=4, epochs=3, verbose=0)
+    assert len(handed) == 1
+    assert_whole(models, 18)
 
 
 # --- mistakes -------------------------------------------------------------------------------------

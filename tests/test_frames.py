@@ -10,6 +10,7 @@ import pytest
 import scipy.sparse
 
 import backprop as bp
+from backprop.core.errors import ShapeError
 from backprop.layers import Dense, Softmax
 
 KINDS = [
@@ -326,3 +327,59 @@ def test_columns_that_are_missing_are_not_called_another_order():
         ValueError, match=r"another order.*: pass x\[list\(model\.feature_names\)\]"
     ):
         model.predict(pd.DataFrame(X, columns=[1, 0]))
+
+
+def test_a_column_that_is_there_twice_is_named():
+    """As of frames that were joined; taking the columns by their labels would keep both."""
+    X = np.random.default_rng(0).random((20, 2))
+    model = bp.Sequential([Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    model.fit(pd.DataFrame(X, columns=["a", "b"]), X[:, 0], verbose=0)
+    twice = pd.DataFrame(X[:, [0, 1, 1]], columns=["a", "b", "b"])
+    with pytest.raises(ValueError, match=r"^x has more than one column 'b', .*: pass these"):
+        model.predict(twice)
+    model.fit(twice.set_axis(list("abc"), axis=1)[["a", "b"]], X[:, 0], verbose=0)
+
+
+def test_columns_of_a_table_of_arrow_are_chosen_by_its_method():
+    table = pa.table({"a": np.arange(20.0), "b": np.ones(20)})
+    model = bp.Sequential([Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    model.fit(table, np.ones(20), verbose=0)
+    x = table.select(["b", "a"])
+    with pytest.raises(ValueError, match="another order") as error:
+        model.predict(x)
+    advice = str(error.value).rpartition("pass ")[2].rstrip(".")
+    assert model.predict(eval(advice)).shape == (20, 1)
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        (["b", "a"], "others.0. has the columns of another order, .* of X, .*: 'a', 'b'"),
+        (["a", "c"], "others.0. has no column 'b'"),
+        (["a", "b", "c"], "others.0. has a new column 'c'"),
+    ],
+)
+def test_frames_are_standardized_column_by_column(columns, words):
+    """In another order each would be scaled by another one's mean, into an array without names."""
+    frame = pd.DataFrame(np.arange(12.0).reshape(4, 3) ** 2, columns=["a", "b", "c"])
+    X, other = frame[["a", "b"]], frame[columns]
+    for given in (other, pa.table(dict(other))):
+        with pytest.raises(ValueError, match=words):
+            bp.datasets.standardize(X, given)
+    same = bp.datasets.standardize(X, X[:2], X.to_numpy())
+    np.testing.assert_array_equal(same[1], same[0][:2])
+    np.testing.assert_array_equal(same[2], same[0])
+
+
+def test_one_record_or_number_is_no_batch():
+    records = np.rec.fromarrays([np.arange(3.0), np.ones(3)], names="a,b")
+    model = bp.Sequential([Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    model.fit(records, np.ones(3), verbose=0)
+    with pytest.raises(ShapeError, match=r"x must have a row for each sample, .* \(2,\): use"):
+        model.predict(records[0])
+    for call in (model, model.forward):
+        with pytest.raises(ShapeError, match=r"X must have a row for each sample, .* \(\): use"):
+            call(0.5)

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from rows import each
 
 from backprop import initializers
 from backprop.initializers import (
@@ -74,9 +75,9 @@ def test_kernels_of_convolutions_use_their_fans(rng):
     assert np.abs(V).max() == pytest.approx(np.sqrt(3 / 100_000), rel=1e-3)
 
 
-@pytest.mark.parametrize("kind", ALL)
 @pytest.mark.parametrize("shape", [(), (5,), (4, 3), (2, 2, 3, 4)])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+@each("kind", ALL)
 def test_shape_and_dtype(kind, shape, dtype):
     for seed in range(50):  # a few of which draw numbers that are cut off
         W = kind()(shape, np.random.default_rng(seed), dtype)

@@ -11,7 +11,7 @@ import json
 import re
 from pathlib import Path
 
-import pytest
+from rows import each
 
 from backprop import layers
 from backprop.core.lookup import names_taken
@@ -71,7 +71,7 @@ def test_no_exception_is_one_any_longer():
     assert min(map(len, EXCEPTIONS.values())) > 10
 
 
-@pytest.mark.parametrize("name", [name for name in KERAS["layers"] if name in SHARED])
+@each("name", [name for name in KERAS["layers"] if name in SHARED])
 def test_arguments_have_the_order_and_the_defaults_of_keras(name):
     """A number may stand for a tuple of equal ones, and strings in small letters for others.
 

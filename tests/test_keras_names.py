@@ -10,8 +10,8 @@ import json
 import re
 from pathlib import Path
 
-import pytest
 from constructors import ABSTRACT
+from rows import each
 
 import backprop as bp
 from backprop.core.lookup import names_taken
@@ -61,7 +61,7 @@ def excused(kind, argument):
     return {(base.__name__, argument) for base in kind.__mro__} & EXCEPTIONS
 
 
-@pytest.mark.parametrize("path", KERAS)
+@each("path", KERAS)
 def test_the_name_is_there_or_the_page_says_what_is(path):
     name = path.split(".")[1]
     assert (ours(path) is None) == ((name, "") in EXCEPTIONS)
@@ -74,7 +74,7 @@ WITH_ARGUMENTS = {
 }
 
 
-@pytest.mark.parametrize("path", WITH_ARGUMENTS)
+@each("path", WITH_ARGUMENTS)
 def test_arguments_their_order_and_defaults_are_those_of_keras(path):
     kind, arguments = WITH_ARGUMENTS[path]
     taken = names_taken(kind)[0]

@@ -4,6 +4,7 @@ import copy
 import inspect
 import pickle
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -82,24 +83,27 @@ def test_backward_is_the_exact_derivative(case):
     X, delta = case.samples()
     _, *gradients = case.train(layer, X, delta)
 
-    def E_of_samples() -> Array:
-        training = case.penalizes or not case.same_in_training
-        return np.sum((delta * case.forward(layer, X, training)).reshape(len(X), -1), axis=1)
-
     def E() -> float:
-        return float(np.sum(E_of_samples())) + activity_penalty([layer])
+        training = case.penalizes or not case.same_in_training
+        return float(np.sum(delta * case.forward(layer, X, training))) + activity_penalty([layer])
 
     if not case.integers:
-        alone = not (case.mixes or case.penalizes)
-        dX = derivative_of_samples(E_of_samples, X) if alone else derivative(E, X)
+        if case.same_in_training and not case.penalizes:
+            dX = derivative_of_samples(partial(case.forward, layer), X, delta)
+        else:
+            dX = derivative(E, X)
         assert relative_error(gradients.pop(0), dX) <= 1e-7
     learned = [p for p in layer.parameters if p.learned]
     for p, gradient in zip(learned, gradients, strict=True):
+        weights = p.value
+        if weights.size > 2000:  # every ninth, which meet each channel of a convolution
+            weights, gradient = weights.reshape(-1)[::9], gradient.reshape(-1)[::9]
+        slope = derivative(E, weights)
         if p.name.endswith(case.idle):
             assert np.abs(gradient).max() <= 1e-13, p.name
-            assert np.abs(derivative(E, p.value)).max() <= 1e-10, p.name
+            assert np.abs(slope).max() <= 1e-10, p.name
             continue
-        assert relative_error(gradient, derivative(E, p.value)) <= 1e-7, p.name
+        assert relative_error(gradient, slope) <= 1e-7, p.name
 
 
 @each_layer

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from programs import run
+from rows import each
 
 import backprop as bp
 from backprop.core.lazy import lazy_names
@@ -17,7 +18,7 @@ from backprop.core.lazy import lazy_names
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = (
     *("inspection", "explain", "experiments", "distributed", "layers"),
-    *("plotting", "datasets", "callbacks", "schedules"),
+    *("plotting", "datasets", "callbacks", "schedules", "losses", "metrics", "optimizers"),
 )
 EAGER = {
     *(f"backprop.{folder}" for folder in FOLDERS),
@@ -26,6 +27,13 @@ EAGER = {
     *("backprop.layers.held", "backprop.layers.returned"),
     *(f"backprop.layers.{file}" for file in ("embedding", "scaling", "standardization")),
     "backprop.layers.along_axes",
+    *(f"backprop.losses.{file}" for file in ("base", "checked", "formula", "heads", "helpers")),
+    *(f"backprop.losses.{file}" for file in ("cross_entropy", "names", "probabilities")),
+    *(f"backprop.metrics.{file}" for file in ("base", "names", "returned", "verbs")),
+    *(f"backprop.metrics.{file}" for file in ("accuracy", "decisions", "function", "means")),
+    *(f"backprop.optimizers.{file}" for file in ("base", "blocks", "bookkeeping", "options")),
+    *("backprop.metrics.of_losses", "backprop.optimizers.by_parameter"),
+    "backprop.optimizers.vectors",
 }
 """All that ``import backprop`` loads of those folders."""
 
@@ -60,7 +68,26 @@ def test_training_loads_no_picture_and_no_tool_either():
         "print(json.dumps(sorted(m for m in sys.modules if m.startswith('backprop.'))))"
     )
     rooms = {name for name in loaded if name.split(".")[1] in FOLDERS}
-    assert rooms == EAGER | {"backprop.layers.dense"}
+    used = {"layers.dense", "losses.regression", "metrics.regression"}
+    used |= {
+        f"metrics.{file}" for file in ("classification", "overlap", "ranking")
+    }  # compared with
+    used |= {"optimizers.adam", "optimizers.names"}
+    assert rooms == EAGER | {f"backprop.{file}" for file in used}
+    assert not any(name.startswith("backprop.storage.") for name in loaded)
+
+
+def test_an_estimator_loads_what_its_network_is_made_of_and_no_more():
+    loaded = in_a_new_process(
+        "import sys, json, numpy as np\n"
+        "from backprop.estimators import MLPClassifier\n"
+        "MLPClassifier((4,), max_iter=12).fit(np.eye(8), np.arange(8) % 3)\n"
+        "print(json.dumps(sorted(m for m in sys.modules if m.startswith('backprop.'))))"
+    )
+    rooms = {name for name in loaded if name.split(".")[1] in (*FOLDERS, "storage")}
+    used = {"layers.dense", "layers.activations", "layers.activation_options", "storage"}
+    used |= {"losses.sparse_cross_entropy", "optimizers.adam", "optimizers.names"}
+    assert rooms == EAGER | {f"backprop.{file}" for file in used | {"experiments.checked"}}
 
 
 def test_names_are_not_hidden_by_files_that_are_loaded_first():
@@ -94,7 +121,7 @@ def test_threads_may_use_a_name_first_at_the_same_time(use):
     assert len(set(found)) == 1
 
 
-@pytest.mark.parametrize(("folder", "name"), PUBLIC)
+@each(("folder", "name"), PUBLIC)
 def test_every_public_name_is_found_and_listed(folder, name):
     room = getattr(bp, folder)
     value = getattr(room, name)

@@ -210,6 +210,22 @@ def test_ignored_targets_and_padded_steps_are_left_out_of_one_mean(end, weighted
     assert model_of().evaluate(*padded[:2], **more) == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.parametrize("n_axes", [1, 2, 3])
+def test_weights_of_samples_and_sentences_count_beside_the_mask_of_words(n_axes, rng):
+    X, y = rng.standard_normal((2, 4, 3, 2, 5))
+    X[1, 2] = X[0, :, 1] = X[3, 1, 0] = 0
+    model = bp.Sequential([Masking(), Dense(5)], seed=0, dtype="float64")
+    model.compile("sgd", "mse", weighted_metrics=["mae"])
+    w = rng.uniform(0.5, 2, X.shape[:n_axes])
+    m, D = X.any(axis=-1), model.predict(X) - y
+    v = m * w.reshape(*w.shape, *[1] * (3 - n_axes))
+    mse, mae = (D * D).mean(axis=-1), abs(D).mean(axis=-1)
+    expected = [(v * mse).sum() / m.sum(), (v * mae).sum() / v.sum()]
+    assert model.evaluate(X, y, sample_weight=w) == pytest.approx(expected, rel=1e-12)
+    assert model.train_on_batch(X, y, sample_weight=w) == pytest.approx(expected, rel=1e-12)
+    assert model.check_gradients(X, y, w).ok
+
+
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
 @pytest.mark.parametrize(("loss", "end"), [("mse", []), ("binary_crossentropy", [Sigmoid])])
 def test_weights_of_outputs_count_beside_a_mask(loss, end, optimizer, rng):

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -395,9 +396,10 @@ def test_class_weights_reach_weighted_metrics(data):
 def test_names_know_where_yes_begins_for_logits_and_hinge_scores(data, loss):
     X, y, _ = data
     by_name = ["accuracy", "precision", "recall", "f1_score", "auc"]
-    model = binary_model(
-        [Dense(1)], loss, metrics=[*by_name, Accuracy("given")], weighted_metrics=["acc"]
-    )
+    with pytest.warns(RuntimeWarning, match="'given' takes outputs above 0.5 for yes.*threshold=0"):
+        model = binary_model(
+            [Dense(1)], loss, metrics=[*by_name, Accuracy("given")], weighted_metrics=["acc"]
+        )
     z = model.predict(X)
     assert np.any((z > 0) & (z < 0.5))  # where the thresholds 0 and ½ differ
     found = model.evaluate(X, y, return_dict=True)
@@ -407,6 +409,51 @@ def test_names_know_where_yes_begins_for_logits_and_hinge_scores(data, loss):
     assert found["acc"] == found["accuracy"]
     assert found["auc"] == measure(AUC(), z, y)
     assert found["given"] == measure(Accuracy(), z, y)  # an object is as it was made
+
+
+HALVES = {
+    "none": lambda: Precision(name="it"),
+    "half": lambda: Precision(0.5, name="it"),
+    "accuracy": lambda: metrics.BinaryAccuracy("it"),
+    "overlap": lambda: metrics.BinaryIoU(name="it"),
+    "counts": lambda: metrics.TruePositives(name="it"),
+    "f-score": lambda: metrics.F1Score(name="it"),
+}
+
+
+@pytest.mark.parametrize("loss", [BinaryCrossentropy(from_logits=True), "hinge"])
+@pytest.mark.parametrize("made", HALVES)
+def test_objects_that_go_by_one_half_of_logits_are_told_of(made, loss):
+    """What they count is wrong without a word: a probability of ½ is a logit of 0."""
+    with pytest.warns(
+        RuntimeWarning, match=r"'it' takes outputs above 0\.5 .* pass thresholds?=0 "
+    ):
+        binary_model([Dense(1)], loss, metrics=[HALVES[made]()])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        binary_model([Dense(1), Sigmoid()], "binary_crossentropy", metrics=[HALVES[made]()])
+        two = Precision([0.3, 0.5], name="two")
+        fine = [Precision(0.0), AUC(), two, "recall", Accuracy("mine", 0.0)]
+        binary_model([Dense(1)], loss, metrics=fine)
+
+
+def test_the_largest_of_several_outputs_needs_no_threshold():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = bp.Sequential([Dense(3)])
+        model.compile("sgd", "hinge", metrics=[Accuracy(), metrics.F1Score(), Precision(top_k=1)])
+
+
+@pytest.mark.parametrize("kind", ["Binary", "Categorical", "SparseCategorical"])
+def test_a_metric_on_logits_after_probabilities_is_refused(kind):
+    """It took them for logits, and its numbers were too high."""
+    made = getattr(metrics, f"{kind}Crossentropy")(from_logits=True)
+    last = Sigmoid() if kind == "Binary" else Softmax()
+    model = bp.Sequential([Dense(1 + 2 * (kind != "Binary")), last])
+    with pytest.raises(
+        ValueError, match=r"takes logits, as from_logits=True says, but .* ends with"
+    ):
+        model.compile("sgd", "mse", metrics=[made])
 
 
 def test_probabilities_keep_the_threshold_of_one_half(data):

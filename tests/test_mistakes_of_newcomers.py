@@ -244,6 +244,23 @@ def test_verbs_of_other_libraries_are_answered(name):
         setattr(model, name, 5)
 
 
+def test_models_and_histories_say_what_to_write_for_their_items():
+    model = classifier()
+    for index in (
+        lambda: model[0],
+        lambda: model["dense_1"],
+        lambda: list(model),
+        lambda: 3 in model,
+    ):
+        with pytest.raises(TypeError, match=r"^Sequential has no items: write model\.layers\[0\]"):
+            index()
+    history = model.fit(X, C, verbose=0)
+    with pytest.raises(TypeError, match=r"^History has no items: write history\.history\['loss'\]"):
+        history["loss"]
+    assert model
+    assert history
+
+
 def test_models_of_ones_own_may_have_such_verbs():
     class Scored(bp.Sequential):
         def score(self):
@@ -373,6 +390,12 @@ VERBS = {
     "save()": "save lacks path; its arguments are path, include_optimizer.",
     "save('a', True, 3)": "save is given 3 arguments; its arguments are path, include_optimizer.",
     "explain(X)": "explain lacks y; its arguments are X, y, sample_weight.",
+    "predict(X, workers=2)": "predict has no argument workers: batches come one after the other",
+    "predict()": "predict lacks x; its arguments are x, batch_size, verbose, steps, callbacks.",
+    "evaluate(X, C, use_multiprocessing=True)": "evaluate has no argument use_multiprocessing:",
+    "get_layer(index=0)": "get_layer has no argument index: write model.layers[index].",
+    "set_weights(X, X)": "set_weights is given 2 arguments; its arguments are weights.",
+    "check_gradients()": "check_gradients lacks X and y; its arguments are X, y, sample",
 }
 
 
@@ -380,6 +403,23 @@ VERBS = {
 def test_arguments_that_a_verb_does_not_take(call, words):
     with pytest.raises(TypeError, match=re.escape(words)) as caught:
         eval(f"model.{call}", {"model": classifier(), "X": X, "C": C})
+    assert_speaks(caught, [])
+
+
+FUNCTIONS = {
+    "load_model('a.npz', compile=False)": "compile: a model is loaded as it was saved; compile(…)",
+    "load_onnx()": "load_onnx lacks path; its arguments are path.",
+    "load_onnx('a', 'b', 'c')": "load_onnx is given 3 arguments; its arguments are path.",
+    "datasets.stratified_split(X, C, test_size=0.2)": "test_size: the name is test_fraction",
+    "datasets.stratified_split(X, C, 0.2, 1, 2)": "stratified_split is given 5 arguments; its arg",
+    "learning_rate_range(model, X, C, epochs=1)": "epochs: its arguments are model, X, y, start,",
+}
+
+
+@pytest.mark.parametrize(("call", "words"), FUNCTIONS.items(), ids=FUNCTIONS)
+def test_arguments_that_a_function_does_not_take(call, words):
+    with pytest.raises(TypeError, match=re.escape(words)) as caught:
+        eval(f"bp.{call}", {"bp": bp, "model": classifier(), "X": X, "C": C})
     assert_speaks(caught, [])
 
 

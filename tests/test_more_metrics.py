@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from measuring import measure
 from published import published
+from rows import each
 
 import backprop as bp
 from backprop import losses, metrics
@@ -57,7 +58,7 @@ KERAS = {
 
 
 @pytest.mark.parametrize("weighted", ["", "_weighted"])
-@pytest.mark.parametrize("name", KERAS)
+@each("name", KERAS)
 def test_values_of_keras(name, weighted):
     """In float32, which is what Keras counts and divides in."""
     v = published("keras_vocabulary.npz", f"metric_{name}{weighted}")
@@ -337,9 +338,9 @@ def test_ignored_targets_are_left_out_as_in_the_loss(shape, weighted, rng):
     if weighted:  # the loss divides by how many there are, the metric by their weights
         known = c != 255
         expected *= known.sum() / (w.reshape(-1, *[1] * (len(shape) - 1)) * known).sum()
-    for each in (metric, of_loss):
-        assert measure(each, P, c, w) == pytest.approx(expected, rel=1e-12)
-        assert math.isnan(measure(each, P, np.full(shape, 255)))
+    for one in (metric, of_loss):
+        assert measure(one, P, c, w) == pytest.approx(expected, rel=1e-12)
+        assert math.isnan(measure(one, P, np.full(shape, 255)))
 
 
 @pytest.mark.parametrize("weighted", [False, True])

@@ -129,6 +129,42 @@ def test_a_last_batch_of_one_sample_stays_finite(rng: np.random.Generator) -> No
     assert np.isfinite(model.predict(X)).all()
 
 
+NORMALIZATIONS = [
+    BatchNormalization,
+    LayerNormalization,
+    RMSNormalization,
+    lambda: GroupNormalization(2),
+]
+
+
+@pytest.mark.parametrize("make", NORMALIZATIONS)
+def test_inputs_whose_squares_overflow_are_told_of(make: Any, rng: np.random.Generator) -> None:
+    """They became 0 for all samples, and the moving variance infinite, without a word."""
+    y = rng.standard_normal(40)
+    X = rng.standard_normal((40, 6)) * 1e25
+    model, wide = (
+        bp.Sequential([make(), Dense(1)], seed=0, dtype=dtype) for dtype in ("float32", "float64")
+    )
+    for each in (model, wide):
+        each.compile("sgd", "mse")
+    words = r"diverged in .*step 1.* in the output of \w+Normalization"
+    with np.errstate(all="warn"):
+        with pytest.raises(bp.DivergenceError, match=words):
+            model.fit(X, y, verbose=0, on_divergence="raise")
+        with pytest.warns(RuntimeWarning, match=words):
+            model.train_on_batch(X, y)
+    assert np.isfinite(model.parameters.values).all()
+    assert np.isfinite(wide.fit(X, y, verbose=0).history["loss"]).all()
+
+
+@pytest.mark.parametrize("make", NORMALIZATIONS[1:])
+def test_a_prediction_whose_squares_overflow_is_told_of(make: Any) -> None:
+    model = bp.Sequential([make(), Dense(1)], seed=0)
+    words = "row 0 of the predictions is not finite"
+    with np.errstate(all="warn"), pytest.warns(RuntimeWarning, match=words):
+        model.predict([[1e25, 2e25, 3e25, 4e25]])
+
+
 @pytest.mark.parametrize("make", [BatchNormalization, LayerNormalization])
 @pytest.mark.parametrize(("trainable", "scale"), [(True, True), (True, False), (False, True)])
 def test_a_training_step_allocates_no_array_of_the_batchs_size(

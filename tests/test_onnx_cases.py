@@ -1,8 +1,8 @@
 """Layers against the node cases of the ONNX standard."""
 
 import numpy as np
-import pytest
 from onnx_cases import ADAPTERS, CANNOT_EXPRESS, NodeCase, cases
+from rows import each
 
 from backprop.layers import Chain
 
@@ -10,7 +10,7 @@ CASES = [case for op_type in ADAPTERS for case in cases(op_type)]
 EXPRESSIBLE = [case for case in CASES if case.name not in CANNOT_EXPRESS]
 
 
-@pytest.mark.parametrize("case", EXPRESSIBLE, ids=lambda case: case.name)
+@each("case", EXPRESSIBLE, ids=lambda case: case.name)
 def test_layers_compute_the_cases_of_the_standard(case: NodeCase) -> None:
     expressed = ADAPTERS[case.op_type](case)
     chain = Chain(expressed.layers)

@@ -18,6 +18,7 @@ from onnx_runs import (
     model_of,
     operators,
 )
+from rows import each
 
 import backprop as bp
 from backprop import layers
@@ -51,7 +52,7 @@ IN_FLOAT32_ALONE = {
 the standard's definitions no LayerNormalization."""
 
 
-@pytest.mark.parametrize("case", PACKAGE, ids=str)
+@each("case", PACKAGE, ids=str)
 def test_every_layer_runs_elsewhere_with_the_same_numbers(case, tmp_path):
     model, X = case_and_inputs(case)
     model.export(tmp_path / "a.onnx")
@@ -60,7 +61,7 @@ def test_every_layer_runs_elsewhere_with_the_same_numbers(case, tmp_path):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("case", PACKAGE, ids=str)
+@each("case", PACKAGE, ids=str)
 def test_every_layer_is_exported_in_float64(case, tmp_path):
     """Attributes, such as ε, are float32 in ONNX: that leaves 7 digits of them."""
     model, X = case_and_inputs(case, "float64")

@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx_cases import FILES, cases
 from onnx_networks import NETWORKS, inputs_for
 from onnx_runs import case_and_inputs, in_reference, model_of
+from rows import each
 
 import backprop as bp
 from backprop import layers
@@ -79,7 +80,7 @@ def exported(model, path):
 def kept(model):
     """The weights that an ONNX file has: no count of a Normalization, no positions beyond T."""
     found = []
-    for layer in (each for top in model.layers for each in (top.inside() or [top])):
+    for layer in (one for top in model.layers for one in (top.inside() or [top])):
         if layer.inside():
             continue
         for parameter in layer.parameters:
@@ -94,7 +95,7 @@ def kept(model):
     return found
 
 
-@pytest.mark.parametrize("case", CHAINS, ids=str)
+@each("case", CHAINS, ids=str)
 def test_every_chain_comes_back_with_its_weights(case, tmp_path):
     model, X = case_and_inputs(case)
     back = bp.load_onnx(exported(model, tmp_path / "a.onnx"))

@@ -128,7 +128,7 @@ def test_a_result_that_the_metric_goes_on_with_stays_as_it_was(counts, how):
         assert sums == [each[1] for each in told]
 
 
-@pytest.mark.parametrize("error", [ValueError, ZeroDivisionError, IndexError])
+@pytest.mark.parametrize("error", [ValueError, ZeroDivisionError, IndexError, AssertionError])
 def test_a_result_that_one_sample_is_too_few_for_is_asked_for_later(error):
     class Two(Result):
         def result(self):
@@ -267,6 +267,20 @@ def test_a_batch_with_one_class_alone_is_too_small_to_tell():
     other = with_averages(metrics=[needs_both])
     assert other.evaluate(stream, return_dict=True)["needs_both"] == 0.5
     assert other.fit(stream, verbose=0).history["needs_both"] == [0.5]
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, IndexError, AssertionError])
+def test_a_batch_of_which_a_function_makes_another_error_is_too_small_to_tell(error):
+    def found(y_true, y_pred):
+        if not y_true.any():
+            raise error("there is nothing to find")
+        return 0.5
+
+    model = with_averages(metrics=[found])
+    assert model.fit(X, CLASSES, 5, 1, 0, shuffle=False).history["found"] == [0.5]
+    assert model.evaluate(X, CLASSES, 5, return_dict=True)["found"] == 0.5
+    with pytest.raises(error, match="nothing to find"):
+        with_averages(metrics=[found]).fit(X, np.zeros(20, int), 5, verbose=0)
 
 
 def test_train_on_batch_counts_before_it_changes_a_weight():

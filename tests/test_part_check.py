@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import mutations
 import numpy as np
 import pytest
-from layer_cases import ALL
+from layer_cases import ALL, PACKAGE
 from loss_cases import CASES as LOSSES
 from rows import each
 
@@ -21,11 +21,16 @@ from backprop.losses import Loss, MeanSquaredError
 # --- layers ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("batch_size", "seed"), [pytest.param(1, 2, marks=pytest.mark.long), mutations.SIZE_AND_SEED]
-)
+@each("case", PACKAGE)
+def test_every_layer_is_right_and_keeps_the_contract(case):
+    report = mutations.layer_check(case)
+    assert report.ok, report
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("batch_size", "seed"), [(1, 2), mutations.SIZE_AND_SEED])
 @each("case", [case for case in ALL if not case.own])
-def test_every_layer_is_right_and_keeps_the_contract(case, batch_size, seed):
+def test_every_layer_is_right_in_other_batches_and_along_more_axes(case, batch_size, seed):
     report = mutations.layer_check(case, batch_size, seed)
     assert report.ok, report
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import pickle
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -269,13 +270,16 @@ def test_any_name_can_be_drawn(name: str, tmp_path: Path) -> None:
     history = bp.training.History()
     history.epoch = [0, 1]
     history.history = {"loss": [2.0, 1.0], name: [0.5, 0.6], f"val_{name}": [0.4, 0.5]}
+    loss_curves(history, path=tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
     for figure in (
-        loss_curves(history, path=tmp_path / "curves"),
-        loss_curves({name: history, "b": history}, path=tmp_path / "several"),
-        confusion_matrix(np.eye(3, dtype=int), [name, "b", name], path=tmp_path / "matrix"),
+        loss_curves({name: history, "b": history}),
+        confusion_matrix(np.eye(3, dtype=int), [name, "b", name]),
     ):
         assert figure._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]
-    assert len(list(tmp_path.glob("*.png"))) == 3
+    for figure in (history.plot(), confusion_matrix(np.eye(3, dtype=int), [name, "b", name])):
+        with warnings.catch_warnings(action="ignore"):  # of matplotlib, about letters
+            figure.savefig(tmp_path / "by_itself.png")  # as its own method, without ours
 
 
 @pytest.mark.parametrize(
@@ -436,6 +440,31 @@ def test_grid_refuses(images: Array, change: dict[str, Any], message: str) -> No
     arguments = {"images": images, "labels": LABELS, "predictions": LABELS, **change}
     with pytest.raises(ValueError, match=message):
         predictions_grid(**arguments)
+
+
+@pytest.mark.parametrize("names", ["ab", {"a", "b"}, {0: "a", 1: "b"}])
+def test_names_of_classes_are_a_list(names: Any) -> None:
+    """Letters of a text, a set in any order, or the numbers of a dict would stand for classes."""
+    with pytest.raises(TypeError, match="class_names must be a list: write class_names="):
+        confusion_matrix([[8, 2], [0, 40]], class_names=names)
+
+
+def test_a_data_set_is_not_read_item_by_item() -> None:
+    """It may have no end, or be larger than memory."""
+
+    class Batches:
+        def __len__(self) -> int:
+            return 2
+
+        def __getitem__(self, k: int) -> Any:
+            raise AssertionError("it was asked for an item")
+
+    for call in (
+        lambda: confusion_matrix(Batches()),
+        lambda: decision_regions(lambda points: points[:, 0], Batches(), [0, 1]),
+    ):
+        with pytest.raises(TypeError, match="must hold numbers, but it is a Batches, which gives"):
+            call()
 
 
 # --- confusion_matrix ----------------------------------------------------------------------------

@@ -15,6 +15,7 @@ import types
 import numpy as np
 import pytest
 from programs import environment, run
+from rows import each
 
 import backprop as bp
 from backprop.callbacks import Callback, LambdaCallback
@@ -420,7 +421,7 @@ def test_narrow_terminal_wraps_the_line_and_loses_no_number():
         assert "{" not in text
 
 
-@pytest.mark.parametrize("columns", range(20, 140))
+@each("columns", range(20, 140))
 def test_line_is_whole_at_every_width(columns, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", str(columns))
     bar = ProgressBar()

@@ -117,9 +117,10 @@ def network_with(case, seed=1, optimizer="adam", dtype="float32"):
 
 
 @pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.long)])
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("weighted", [False, pytest.param(True, marks=pytest.mark.long)])
 @pytest.mark.parametrize("case", LAYERS, ids=str)
 def test_a_network_with_any_layer(case, weighted, dtype, by_layers, replayed):
+    """Weights of samples are the loss's alone: vectors have them with each loss, others below."""
     x, y = case.batch(26, 3)
     w = data()[2] if weighted else None
     compare(lambda: network_with(case, dtype=dtype), x, y, by_layers, sample_weight=w)
@@ -131,7 +132,8 @@ def test_a_network_with_any_layer(case, weighted, dtype, by_layers, replayed):
 @pytest.mark.parametrize("case", [case for case in LAYERS if case.leading], ids=str)
 def test_a_layer_along_the_last_axis_of_sequences_and_images(case, sizes, by_layers, replayed):
     of_images = replace(case, shape=(*sizes, *case.shape))
-    compare(lambda: network_with(of_images), *of_images.batch(26, 3), by_layers)
+    x, y = of_images.batch(26, 3)
+    compare(lambda: network_with(of_images), x, y, by_layers, sample_weight=data()[2])
     assert replayed == ([True, True] if case.recorded else [] if case.own else [False])
 
 

@@ -14,6 +14,7 @@ import pytest
 from constructors import SAVED, public_classes, required
 from layer_cases import PACKAGE
 from programs import run
+from rows import each
 from scripts import classes, classifier
 
 import backprop as bp
@@ -276,7 +277,7 @@ def round_trip(made):
     return saving.remake(found, {}, "file"), found
 
 
-@pytest.mark.parametrize("kind", public_classes(*SAVED).values(), ids=public_classes(*SAVED))
+@each("kind", public_classes(*SAVED).values(), ids=public_classes(*SAVED))
 def test_every_class_is_made_again_with_the_arguments_that_it_had(kind):
     made = 0
     for arguments in variants(kind):
@@ -301,7 +302,7 @@ def test_every_class_is_made_again_with_the_arguments_that_it_had(kind):
     assert made
 
 
-@pytest.mark.parametrize("case", PACKAGE, ids=str)
+@each("case", PACKAGE, ids=str)
 def test_every_layer_computes_the_same_from_a_file(case, path):
     model = bp.Sequential([case.make()], seed=1)
     X, _ = case.batch(5, 3)

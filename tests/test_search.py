@@ -76,6 +76,8 @@ def test_settings_with_other_metrics_are_compared_by_what_all_have(labelled, ord
         ValueError, match=r"by='f1_score' does not say .* one of 'loss', 'accuracy'"
     ):
         search(build, {"more": order}, *labelled, folds=2, by="f1_score")
+    with pytest.raises(ValueError, match=r"by=\['accuracy'\] does not say .* one of 'loss'"):
+        search(build, {"more": order}, *labelled, folds=2, by=["accuracy"])
 
 
 def test_callbacks_see_the_fold_as_in_cross_validation(labelled):

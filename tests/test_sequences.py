@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from mistakes import assert_speaks
 
@@ -63,6 +66,8 @@ def test_padding_of_steps_with_features() -> None:
         ({"sequences": [[1]], "padding": "left"}, ["padding must be 'pre' or 'post'", "'left'"]),
         ({"sequences": [[1]], "truncating": 3}, ["truncating must be"]),
         ({"sequences": [[1]], "maxlen": 0}, ["maxlen"]),
+        ({"sequences": [[1]], "dtype": "flaot32"}, ["dtype must be one of numbers", "'flaot32'"]),
+        ({"sequences": [[1]], "dtype": str}, ["dtype must be one of numbers, such as 'int32'"]),
     ],
 )
 def test_mistakes_in_padding(arguments: Any, words: list[str]) -> None:
@@ -175,11 +180,33 @@ def test_a_damaged_vocabulary_is_never_believed(tmp_path: Path) -> None:
         assert tokens == vocabulary.tokens
 
 
+LISTS = {"t": [[1, 2], [3, 4]]}
+TABLES = [pd.DataFrame, pl.DataFrame, pa.table, dict]
+
+
+@pytest.mark.parametrize("make", TABLES)
+def test_a_frame_is_no_list_of_texts_or_sequences(make: Any) -> None:
+    """Its items are the names of its columns, or the columns: a vocabulary of one word, ``t``."""
+    words = r"must be a list or a column, but it is a \w+: pass .* such as"
+    texts = make({"t": TEXTS})
+    for call in (lambda: Vocabulary(texts), lambda: Vocabulary(TEXTS).encode(texts)):
+        with pytest.raises(TypeError, match=rf"^texts {words} texts\['t'\]"):
+            call()
+    assert Vocabulary(texts["t"]).tokens == Vocabulary(TEXTS).tokens
+    with pytest.raises(TypeError, match=rf"^sequences {words} sequences\['t'\]"):
+        pad_sequences(make(LISTS))
+    np.testing.assert_array_equal(pad_sequences(make(LISTS)["t"]), LISTS["t"])
+
+
 def test_mistakes_with_vocabularies() -> None:
     with pytest.raises(ValueError, match="kind must be 'words' or 'characters'"):
         Vocabulary(TEXTS, "letters")
     with pytest.raises(TypeError, match="texts must be strings, but one of them is 3"):
         Vocabulary(["a", 3])
+    with pytest.raises(TypeError, match="texts must be one string or a list of strings, but"):
+        Vocabulary(np.array("a b"))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="sequences must be a list of sequences, but it is array"):
+        pad_sequences(np.array(1.0))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="size must be an integer of 3 or more"):
         Vocabulary(TEXTS, size=2)
     vocabulary = Vocabulary(TEXTS)

@@ -458,6 +458,7 @@ def test_a_layer_changed_between_fits_does_what_it_then_says(layer, name, value)
     (lambda: ReduceLROnPlateau("loss"), "epsilon", "set min_delta"),
     (lambda: model_with("sgd"), "name", "names of your own"),
     (model_with, "class_weight", "it is an argument of fit"),
+    (lambda: model_with("sgd").loss, "ignore_klass", "set ignore_class"),
 ])  # fmt: skip
 def test_other_libraries_names_of_attributes_are_refused(made, name, advice):
     with pytest.raises(AttributeError, match=f"nobody reads '{name}' of .*: {re.escape(advice)}"):

@@ -19,9 +19,12 @@ from backprop.engine.parts import Piece
 from backprop.layers import BatchNormalization, Dense, Dropout, ReLU
 
 
-@pytest.fixture(params=[2, 3])
+@pytest.fixture(params=[3, pytest.param(2, marks=pytest.mark.long)])
 def shared(request, monkeypatch):
-    """Shares every step out to so many threads, and collects these steps."""
+    """Shares every step out to so many threads, and collects these steps.
+
+    Three cut rows as two do and unevenly, too; two have the random models.
+    """
     share_every_step(monkeypatch)
     monkeypatch.setattr(grids, "WORTH_A_PART", 1)
     monkeypatch.setattr(replay, "several", lambda: request.param)

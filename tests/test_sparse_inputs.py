@@ -66,7 +66,7 @@ def test_validation_and_weights_work_on_sparse_inputs() -> None:
 
 def test_training_never_holds_a_tenth_of_the_dense_matrix() -> None:
     """20,000 features, 0.1 % filled, as a text might give."""
-    n, d = 4000, 20_000
+    n, d = 1000, 20_000
     X = scipy.sparse.random(n, d, density=0.001, random_state=0, format="csr", dtype=np.float32)
     y = np.arange(n) % 2
     model = bp.Sequential([Dense(16), ReLU(), Dense(2), Softmax()], seed=0)
@@ -107,6 +107,44 @@ def test_a_sparse_array_of_three_axes_is_refused_in_our_words() -> None:
             call()
     with pytest.raises(ShapeError, match=words.replace("x is", "X is")):
         bp.cross_validate(lambda: model, cube, y, folds=2)
+
+
+@pytest.mark.parametrize("kind", ["csr", "csc"])
+@pytest.mark.parametrize("number", [99, -1])
+def test_numbers_beyond_the_shape_of_a_sparse_matrix_are_refused(kind: str, number: int) -> None:
+    """SciPy makes such a matrix and computes with it, and then writes beyond its memory."""
+    X = matrix().asformat(kind)
+    X.indices[0] = number
+    y = labels(matrix())
+    model = classifier()
+    model.build((None, 40))
+    calls = [
+        lambda: model.fit(X, y),
+        lambda: model.fit([(X, y)]),
+        lambda: model.fit(matrix(), y, validation_data=(X, y)),
+        lambda: model.evaluate(X, y),
+        lambda: model.predict(X),
+        lambda: model(X),
+        lambda: model.check_gradients(X, y),
+        lambda: bp.fit_many([classifier(), classifier()], X, y),
+        lambda: bp.cross_validate(classifier, X, y, folds=2),
+    ]
+    place = f"{'column' if kind == 'csr' else 'row'} {number}: make it with a shape"
+    for call in calls:
+        with pytest.raises(ShapeError, match=rf"of shape \(60, 40\), but has a number in {place}"):
+            call()
+
+
+@pytest.mark.skipif(SCIPY < (1, 15), reason="SciPy has sparse arrays of one axis since 1.15")
+@pytest.mark.parametrize("kind", ["coo", "csr"])
+def test_a_sparse_array_of_one_axis_has_no_rows(kind: str) -> None:
+    vector = scipy.sparse.coo_array(np.arange(6.0)).asformat(kind)
+    model = classifier()
+    for call in (lambda: model.fit(vector, np.zeros(6, int)), lambda: model.predict(vector)):
+        with pytest.raises(
+            ShapeError, match=r"x must have a row .* \(6,\): use x\.reshape\(-1, 1\)"
+        ):
+            call()
 
 
 def test_a_list_of_sparse_matrices_is_one_of_batches() -> None:

@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 import threading
+from importlib.machinery import EXTENSION_SUFFIXES
 
 import numpy as np
 import pytest
@@ -66,8 +67,7 @@ def test_the_setting_comes_back_when_another_thread_had_set_it() -> None:
         other.join()
 
 
-@pytest.mark.parametrize("name", SETTINGS)
-def test_an_environment_setting_is_honoured(name: str) -> None:
+def test_an_environment_setting_is_honoured() -> None:
     code = (
         "import backprop, threadpoolctl\n"
         "from backprop.engine.threads import single_blas_threads\n"
@@ -75,17 +75,17 @@ def test_an_environment_setting_is_honoured(name: str) -> None:
         "    print([pool['num_threads'] for pool in threadpoolctl.threadpool_info()])"
     )
     free = {key: value for key, value in os.environ.items() if key not in SETTINGS}
-    shown = [
-        subprocess.run(
-            [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
-        ).stdout
-        for env in (free, {**free, name: "2"})
-    ]
-    assert shown[0] == "[1]\n"
-    if name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):  # NumPy's wheel reads these two
-        assert shown[1] == "[2]\n"
-    else:
-        assert shown[1] in ("[2]\n", f"[{os.cpu_count()}]\n")
+
+    def shown(**setting: str) -> str:
+        command, env = [sys.executable, "-c", code], free | setting
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
+
+    assert shown() == "[1]\n"
+    for name in SETTINGS:
+        if name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):  # NumPy's wheel reads these two
+            assert shown(**{name: "2"}) == "[2]\n", name
+        else:
+            assert shown(**{name: "2"}) in ("[2]\n", f"[{os.cpu_count()}]\n"), name
 
 
 def test_of_loops_in_several_threads_the_last_one_restores() -> None:
@@ -97,6 +97,23 @@ def test_of_loops_in_several_threads_the_last_one_restores() -> None:
     assert set(threads().values()) == {1}
     second.__exit__(None, None, None)
     assert threads() == before
+
+
+def test_files_of_pythons_own_modules_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There are hundreds of them with scikit-learn, and resolving their paths took 9 ms."""
+    monkeypatch.setattr(core_threads, "_pools", [])
+    seen: list[str] = []
+    make = ThreadpoolController._make_controller_from_path
+
+    def noting(self, filepath):
+        seen.append(filepath)
+        make(self, filepath)
+
+    monkeypatch.setattr(ThreadpoolController, "_make_controller_from_path", noting)
+    core_threads._find_pools()
+    assert sorted(pool.numpys for pool in core_threads._pools) == [False, True]
+    assert sum("openblas" in os.path.basename(path) for path in seen) == 2
+    assert not any(path.endswith(EXTENSION_SUFFIXES[0]) for path in seen)
 
 
 class Count(bp.callbacks.Callback):

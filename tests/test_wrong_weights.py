@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from rows import each
 
 import backprop as bp
 from backprop.layers import Dense, Layer, ReLU
@@ -28,7 +29,7 @@ def hidden(layers):
 
 
 @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
-@pytest.mark.parametrize("case", [c for c in CASES if c.built().parameters], ids=str)
+@each("case", [c for c in CASES if c.built().parameters], ids=str)
 def test_one_weight_of_any_layer(case, value):
     rng = np.random.default_rng(0)
     model = hidden([case.make()])

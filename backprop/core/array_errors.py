@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from backprop.core.errors import ShapeError, in_code
+from backprop.core.errors import ShapeError, in_code, said
 from backprop.core.types import Array
 
 GAPS = {"NoneType", "NAType", "NaTType", "NullScalar", "MaskedConstant"}
@@ -130,6 +130,35 @@ def first_of(x: Array, kind: type) -> Array:
     """The index of the first object of that type."""
     found: Array = np.argwhere(np.frompyfunc(lambda v: type(v) is kind, 1, 1)(x).astype(bool))[0]
     return found
+
+
+def check_present(labels: Array, name: str) -> None:
+    """Refuses what is not equal to itself: nan, and missing dates."""
+    missing = np.argwhere(np.asarray(labels != labels, bool))
+    if len(missing):
+        refuse_gap(name, "NaT" if labels.dtype.kind in "mM" else "nan", place(missing[0]))
+
+
+def check_one_kind(labels: Array, name: str) -> None:
+    """Refuses labels that cannot be sorted: text beside numbers, and objects of other kinds.
+
+    Args:
+        labels: An array of objects that are not all numbers.
+        name: The argument's name, for error messages.
+    """
+    check_present(labels, name)
+    kinds = dict.fromkeys(map(type, labels.flat))
+    text = [kind for kind in kinds if issubclass(kind, str | bytes)]
+    wrong = [kind for kind in kinds if kind not in text]
+    if wrong:
+        shown = []
+        for kind in [*text[:1], wrong[0]]:
+            index = first_of(labels, kind)
+            shown.append(f"{place(index)} holds the {kind.__name__} {said(labels[tuple(index)])}")
+        raise TypeError(
+            f"{name} must hold labels of one kind, text or numbers, but {' and '.join(shown)}: "
+            f"pass text, such as np.asarray({name}).astype(str)."
+        )
 
 
 def refuse_vectors(x: Any, arrays: Sequence[Array], labels: Sequence[Any], name: str) -> NoReturn:

@@ -110,8 +110,8 @@ def from_columns(x: Any, columns: list[tuple[Any, Any]], name: str) -> Array:
         arrays = [column_of_numbers(column, name, label) for label, column in columns]
         if any(each.ndim > 1 for each in arrays):
             refuse_vectors(x, arrays, [label for label, _ in columns], name)
-        X = np.stack(arrays, axis=1) if arrays else np.empty((len(x), 0))
-    if X.dtype.kind == "f":
+        X = np.stack(arrays, axis=-1) if arrays else np.empty((len(x), 0))
+    if X.dtype.kind == "f" and X.ndim > 1:  # else it is one record
         for row, k in first_not_finite(X):
             what = "nan" if np.isnan(X[row, k]) else "infinite numbers"
             refuse_gap(name, what, f"row {row}, column {columns[k][0]!r}")

@@ -32,8 +32,8 @@ def check_position(value: Any, name: str, size: int) -> int:
 
 
 def is_whole(value: Any) -> bool:
-    """Whether the value is an integer; True and False are none."""
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+    """Whether the value is an integer; True, False and spans of time are none."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool | np.timedelta64)
 
 
 def check_count(value: Any, name: str) -> int:
@@ -239,7 +239,7 @@ def check_real(value: Any, name: str) -> float:
     """
     if isinstance(value, np.ndarray) and not value.ndim:
         value = value[()]
-    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+    if not (is_whole(value) or isinstance(value, float | np.floating)):
         raise TypeError(f"{name} must be a number, but it is {said(value)}.")
     try:
         return float(value)
@@ -255,9 +255,10 @@ def check_range(value: Any, name: str, lowest: float = -1) -> tuple[float, float
     Raises:
         ValueError: It is something else.
     """
-    kinds = int | float | np.integer | np.floating
+    if isinstance(value, np.unsignedinteger):
+        value = int(value)  # minus an unsigned one is none
     ends = tuple(value) if isinstance(value, list | tuple) else (value, value)
-    real = all(isinstance(n, kinds) and not isinstance(n, bool) for n in ends)
+    real = all(is_whole(n) or isinstance(n, float | np.floating) for n in ends)
     if real and not isinstance(value, list | tuple):
         ends = lowest * value, value
     if not real or len(ends) != 2 or not lowest <= ends[0] <= ends[1] <= 1:
@@ -305,11 +306,11 @@ def check_list(given: Any, name: str) -> list[Any]:
     """The objects of a list, a tuple or another iterable; none for None.
 
     Raises:
-        TypeError: It is something else, perhaps one object that is not in brackets.
+        TypeError: It is something else: one object without brackets, or a set, which has no order.
     """
-    if not is_row(given) and given is not None:
+    if isinstance(given, set | frozenset) or not (is_row(given) or given is None):
         argument = name.rpartition("(")[2].rstrip(")")  # of "Dropout(noise_shape)"
-        items = given.values() if isinstance(given, dict) else [given]
+        items = given.values() if isinstance(given, dict) else given if is_row(given) else [given]
         raise TypeError(f"{name} must be a list: write {argument}={said([*items])}.")
     return [] if given is None else list(given)
 

@@ -36,3 +36,12 @@ class KnowsElsewhere:
             for name in super().__dir__()
             if not isinstance(getattr_static(self, name, None), Elsewhere)
         ]
+
+
+class WithoutItems:
+    """The base of what others index: doing so, or going through it, says what to write."""
+
+    _instead_of_items = ""
+
+    def __getitem__(self, key: object) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} has no items: {self._instead_of_items}.")

@@ -3,6 +3,8 @@
 import math
 import re
 from collections.abc import Sequence
+from itertools import accumulate
+from operator import mul
 
 MOST = 1 << 47
 """More numbers than this no computer holds."""
@@ -74,9 +76,10 @@ def misfit(
     """
     name = in_code(name)
     built, advice = f"samples of shape {input_shape}", "pass samples of that shape"
+    code = rearranged(name, shape, input_shape)
     if len(input_shape) == 1:
         built, advice = f"{input_shape[0]} features", f"pass samples with {input_shape[0]} columns"
-    elif shape == input_shape:
+    if shape == input_shape and len(shape) > 1:
         advice = f"pass a batch of one sample, {name}[np.newaxis]"
     elif len(shape) == 4 and input_shape == (*shape[2:], shape[1]):
         advice = f"pass the channels last, {name}.transpose(0, 2, 3, 1)"
@@ -84,9 +87,26 @@ def misfit(
         advice = f"build it for images with their channels last, Input({shape[1:]})"
     elif input_shape == (*shape[1:], 1):
         advice = f"add the axis of the channels, {name}[..., np.newaxis]"
-    elif math.prod(shape[1:]) == math.prod(input_shape):
-        advice = f"pass {name}.reshape(-1, {', '.join(map(str, input_shape))})"
+    elif code:
+        advice = f"pass {code}"
     return f"{layer} was built for {built} but {found}: {advice}."
+
+
+def rearranged(name: str, shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
+    """The code that brings samples of shape ``shape[1:]`` into another one; empty if none does.
+
+    Where the same axes stand in another order they are exchanged, as ``reshape`` would mix what
+    they hold; that is for axes which one of the two has in one.
+    """
+    given, order = list(shape[1:]), [0]
+    if sorted(given) == sorted(wanted):
+        for n in wanted:
+            order.append(given.index(n) + 1)
+            given[order[-1] - 1] = -1  # taken
+        return f"{name}.transpose{tuple(order)}"
+    cuts, others = (set(accumulate(each, mul)) for each in (shape[1:], wanted))
+    same = math.prod(shape[1:]) == math.prod(wanted)
+    return f"{name}.reshape{(-1, *wanted)}" if same and (cuts <= others or others <= cuts) else ""
 
 
 def in_code(name: str) -> str:

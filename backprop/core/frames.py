@@ -1,5 +1,6 @@
 """The columns of data frames: what was first trained on says their names and order."""
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -37,17 +38,43 @@ def check_labels(x: Any, known: Labels | None, name: str = "x") -> Labels | None
     if known is None or labels is None:
         return labels or known
     if labels != tuple(known):
-        missing = [label for label in known if label not in labels]
-        if not missing and sorted(map(str, labels)) == sorted(map(str, known)):
-            wrong = "the columns of another order"
-        else:
-            new = [label for label in labels if label not in known]
-            wrong = f"{f'no column {missing[0]!r}' if missing else f'a new column {new[0]!r}'}"
-        some = ", ".join(map(repr, known[:8])) + (", …" if len(known) > 8 else "")
-        advice = f"pass {in_code(name)}[list(model.feature_names)]"
-        if missing or callable(x) or name.startswith("validation "):  # learnt from beside x
+        wrong, table = difference(labels, known), hasattr(x, "column_names")
+        code = "{}.select({})" if table else "{}[{}]"  # PyArrow's take no list of labels
+        advice = f"pass {code.format(in_code(name), 'list(model.feature_names)')}"
+        several = wrong.startswith(("no", "more"))  # or learnt from beside x
+        if several or callable(x) or name.startswith("validation "):
             advice = "pass these, in this order"
         raise ValueError(
-            f"{name} has {wrong}, but the model was trained on the columns {some}: {advice}."
+            f"{name} has {wrong}, but the model was trained on the columns {shown(known)}: "
+            f"{advice}."
         )
     return labels
+
+
+def check_alike(x: Any, name: str, other: Any, other_name: str) -> None:
+    """Checks that two frames have the same columns in the same order; others than frames pass.
+
+    Raises:
+        ValueError: They have not.
+    """
+    known, labels = labels_of(x), labels_of(other)
+    if known is not None and labels is not None and labels != known:
+        raise ValueError(
+            f"{other_name} has {difference(labels, known)}, but must have those of {name}, in "
+            f"their order: {shown(known)}."
+        )
+
+
+def difference(labels: Labels, known: Labels) -> str:
+    """What is wrong with the columns of a frame, of which some may have the same label."""
+    missing, more = Counter(known) - Counter(labels), Counter(labels) - Counter(known)
+    if missing:
+        return f"no column {next(iter(missing))!r}"
+    for label in more:
+        return f"more than one column {label!r}" if label in known else f"a new column {label!r}"
+    return "the columns of another order"
+
+
+def shown(labels: Labels) -> str:
+    """The first labels, for error messages."""
+    return ", ".join(map(repr, labels[:8])) + (", …" if len(labels) > 8 else "")

@@ -212,6 +212,17 @@ def divisor(n: int, most: int) -> int:
     return next((m for m in range(min(most, n), 0, -1) if n % m == 0), 1)
 
 
+def inverse_root(v: Array, epsilon: Any) -> Array:
+    """1 / √(v + ε), and nan where the squares of which v is a mean overflow.
+
+    There 1 / ∞ would make 0 of all inputs, and a training would go on with nothing to learn from.
+    """
+    v = v + epsilon
+    r: Array = 1 / np.sqrt(v)
+    r += v - v
+    return r
+
+
 def safe_log(P: Array) -> Array:
     """log p, continued by its tangent where p is below the floor τ = e·10⁻⁷.
 

@@ -1,7 +1,7 @@
 """Loads the files of a folder when one of their names is first used: importing stays quick."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -35,3 +35,17 @@ def lazy_names(
     if "pdoc" in sys.modules:  # it looks at the names of a folder without asking for them
         vars(sys.modules[folder]).update({name: getattr_(name) for name in file_of})
     return getattr_, dir_, sorted(file_of)
+
+
+def makers(folder: str, classes: Mapping[str, str]) -> dict[str, Callable[[], Any]]:
+    """What makes an object of a class without arguments, by that object's other names.
+
+    Args:
+        folder: The folder that has the classes among its lazy names.
+        classes: The names of the classes by the other names.
+    """
+
+    def maker(kind: str) -> Callable[[], Any]:
+        return lambda: getattr(import_module(folder), kind)()
+
+    return {name: maker(kind) for name, kind in classes.items()}

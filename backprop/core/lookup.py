@@ -164,17 +164,22 @@ def names_taken(kind: type) -> tuple[tuple[str, ...], float, list[str]]:
     Those of the classes that it hands ``**others`` on to are among the first.
     """
     own = own_arguments(kind)
-    given = inspect.signature(kind).parameters.values()
-    listed = any(p.kind is p.VAR_POSITIONAL for p in given)
+    listed = any(p.kind is p.VAR_POSITIONAL for p in parameters_of(kind))
     positions = math.inf if listed else sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in own)
     names = dict.fromkeys(p.name for _, given in constructors(kind) for p in given)
     return tuple(names), positions, [p.name for p in own if p.default is p.empty]
 
 
+@functools.cache
+def parameters_of(kind: type) -> list[Parameter]:
+    """The parameters of a class's constructor: asked for once, as Python takes a while to say."""
+    return list(inspect.signature(kind).parameters.values())
+
+
 def constructors(kind: type) -> Iterator[tuple[type, list[Parameter]]]:
     """A class and those that it hands ``**others`` on to, with the arguments that have names."""
     for each in kind.__mro__:
-        given = inspect.signature(each).parameters.values()
+        given = parameters_of(each)
         yield each, [p for p in given if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
         if not any(p.kind is p.VAR_KEYWORD for p in given):
             break

@@ -22,6 +22,16 @@ INSTEAD = {
     **dict.fromkeys(("loss_weights", "losses"), "a model has one loss"),
     "jit_compile": "steps are recorded and made again in any case",
     **dict.fromkeys(
+        ("workers", "use_multiprocessing", "max_queue_size"),
+        "batches come one after the other, in the program itself",
+    ),
+    "compile": "a model is loaded as it was saved; compile(…) changes the optimizer and the loss",
+    "safe_mode": "nothing in a file is run",
+    "index": "write model.layers[index]",
+    "test_size": "the name is test_fraction, a part of the samples",
+    "random_state": "the name is seed",
+    "stratify": "the parts have the classes of y as all samples do",
+    **dict.fromkeys(
         ("overwrite", "save_format"), "there is one format, and a file that is there is replaced"
     ),
 }
@@ -29,7 +39,7 @@ INSTEAD = {
 
 
 def answered(method: F) -> F:
-    """The method; arguments that it does not take are answered by what there is.
+    """The function or method; arguments that it does not take are answered by what there is.
 
     Not for methods that are called at every step: it is a call more.
     """
@@ -48,16 +58,17 @@ def answered(method: F) -> F:
 
 
 def misuse(method: Callable[..., Any], given: Sequence[Any], named: Mapping[str, Any]) -> str:
-    """What is wrong about the arguments of a method that does not take them."""
+    """What is wrong about the arguments of a function or method that does not take them."""
     names = list(inspect.signature(method).parameters)
-    verb, listed = method.__name__, f"its arguments are {', '.join(names[1:])}"
+    own = int(names[:1] == ["self"])  # Python passes it, the user does not
+    verb, listed = method.__name__, f"its arguments are {', '.join(names[own:])}"
     for name in named:
         if name not in names:
             return f"{verb} has no argument {name}: {INSTEAD.get(name, listed)}."
         if name in names[: len(given)]:
             return f"{verb} is given {name} twice; {listed}."
     if len(given) > len(names):
-        return f"{verb} is given {len(given) - 1} arguments; {listed}."
+        return f"{verb} is given {len(given) - own} arguments; {listed}."
     needed = [p for p in inspect.signature(method).parameters.values() if p.default is p.empty]
     missing = [p.name for p in needed[len(given) :] if p.name not in named]
     return f"{verb} lacks {' and '.join(missing)}; {listed}."

@@ -179,6 +179,8 @@ def lay(
         advice = "choose smaller windows, or padding='same'"
         if len(sample) == 3 and sample[0] in (1, 3):
             advice += "; where the channels stand first, X.transpose(0, 2, 3, 1) puts them last"
+        elif len(sample) == 2 and sample[0] < sample[1]:
+            advice += "; where the channels stand first, X.transpose(0, 2, 1) puts them last"
         raise ShapeError(
             f"{layer} has windows of {reach}, but received samples of shape "
             f"{tuple(sample)}, which are smaller: {advice}."

@@ -6,11 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from backprop import metrics
 from backprop.core import console
 from backprop.data.samples import WIDE, Data
-from backprop.metrics import Accuracy, BinaryAccuracy, BinaryIoU
-from backprop.metrics.classification import DecisionMetric
-from backprop.metrics.ranking import Ranking
 from backprop.protocol import Model
 
 
@@ -22,11 +20,14 @@ def warn_of_no_answers(data: Data, model: Model) -> None:
             no weight.
         model: The model.
     """
-    kinds = Accuracy, BinaryAccuracy, BinaryIoU, DecisionMetric, Ranking
+    if not model.metrics:
+        return
+    of_yes = metrics.classification.DecisionMetric, metrics.ranking.Ranking
+    kinds = metrics.Accuracy, metrics.BinaryAccuracy, metrics.BinaryIoU, *of_yes
     y, several = data.y, data.y.shape[-1] > 1
     found = [m for m in model.metrics if m.of_package and isinstance(m, kinds)]
     if several:
-        found = [m for m in found if m.outputs == "answers" or not isinstance(m, Accuracy)]
+        found = [m for m in found if m.outputs == "answers" or not isinstance(m, metrics.Accuracy)]
     if not found or y.dtype.kind != "f" or model.makes_mask:
         return
     if data.weight is not None:
@@ -48,4 +49,4 @@ def warn_of_no_answers(data: Data, model: Model) -> None:
 def halves(metric: Any) -> bool:
     """Whether a metric takes outputs for yes from ½ on."""
     given = getattr(metric, "threshold", getattr(metric, "thresholds", None))
-    return not isinstance(metric, Ranking) and given in (None, 0.5)
+    return not isinstance(metric, metrics.ranking.Ranking) and given in (None, 0.5)

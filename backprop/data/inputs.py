@@ -182,7 +182,7 @@ def as_csr(X: Any, name: str) -> Any:
     """A sparse matrix in the form from which rows are drawn quickly.
 
     Raises:
-        ShapeError: It is an array of more axes.
+        ShapeError: It is an array of more axes, or has numbers beyond its last row or column.
     """
     if len(X.shape) > 2:
         code = in_code(name)
@@ -190,4 +190,25 @@ def as_csr(X: Any, name: str) -> Any:
             f"{name} is a sparse array of shape {X.shape}, but a sparse one must have rows and "
             f"columns alone: pass {code}.toarray(), or {code}.reshape(({X.shape[0]}, -1))."
         )
+    check_indices(X, name)
     return X.tocsr()
+
+
+def check_indices(X: Any, name: str) -> None:
+    """Refuses a sparse matrix with numbers beyond its last row or column.
+
+    SciPy lets them be made, but writes beyond the memory of its arrays when it computes with them.
+
+    Raises:
+        ShapeError: There are such numbers.
+    """
+    end = {"csr": X.shape[-1], "csc": X.shape[0]}.get(getattr(X, "format", ""))
+    if end is None or not X.indices.size:
+        return
+    low, high = int(X.indices.min()), int(X.indices.max())
+    if low < 0 or high >= end:
+        what = "column" if X.format == "csr" else "row"
+        raise ShapeError(
+            f"{name} is a sparse matrix of shape {X.shape}, but has a number in {what} "
+            f"{low if low < 0 else high}: make it with a shape that holds all of its indices."
+        )

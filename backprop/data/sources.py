@@ -80,10 +80,23 @@ def check(
         for metric in model.metrics:
             metric.check(output_shape, data.y, data.weight)
     except (TypeError, ValueError) as error:  # of a loss or a metric, which know no prefix
+        if isinstance(error, ShapeError):
+            error.args = (f"{error}{about_own_shape(model.layers)}",)
         if not str(error).startswith(prefix):
             error.args = (f"{prefix}data: {error}",)
         raise
     return data
+
+
+def about_own_shape(layers: Sequence[Layer]) -> str:
+    """What to look at first where the user's own code ends a model and has said no shape."""
+    last = unfold(layers)[-1]
+    unsaid, how = type(last).output_shape is Layer.output_shape, "output_shape(input_shape)"
+    if last.runs_own_code:
+        unsaid, how = vars(last).get("shape") is None, "shape=…"
+    if not last.of_user or last.is_activation or not unsaid:
+        return ""
+    return f" If {last} makes another shape than that of its inputs, it must say so by {how}."
 
 
 def checked_output_shape(layers: Sequence[Layer], shape: Shape, loss: Loss) -> Shape:

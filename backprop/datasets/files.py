@@ -12,7 +12,7 @@ import numpy as np
 
 from backprop.core.array_errors import refuse_gap
 from backprop.core.arrays import as_numbers
-from backprop.core.checks import check_flag, check_integer, is_row
+from backprop.core.checks import check_flag, check_integer, check_list, is_row
 from backprop.core.durable import FilePath, check_file, check_path
 from backprop.core.errors import CorruptFileError, said
 from backprop.core.types import Array
@@ -36,11 +36,12 @@ class Parquet(Orders):
         except ImportError as error:
             raise ImportError("Parquet files need pyarrow: pip install pyarrow") from error
         self._parquet = parquet
-        if isinstance(columns, str) or not columns:
+        names = check_list(columns, "columns") if is_row(columns) else []
+        if not names:
             raise TypeError(
                 f"columns must be a list of names of columns, but it is {said(columns)}."
             )
-        self.path, self.columns, self.target = check_file(path), list(columns), target
+        self.path, self.columns, self.target = check_file(path), names, target
         self.batch_size = check_integer(batch_size, "batch_size")
         super().__init__(seed)
         with self._opened() as file:
@@ -121,8 +122,8 @@ def from_parquet(
         columns: The columns of the inputs, in this order.
         target: The column of the targets.
         batch_size: Rows in a batch; the last of each group of rows may be smaller.
-        seed: Shuffles the groups of rows, and the rows in each, anew in every epoch; None keeps
-            their order.
+        seed: Shuffles the groups of rows, and the rows in each, anew in every epoch, and in every
+            ``predict`` too; None keeps their order.
 
     Raises:
         ImportError: pyarrow is not installed.
@@ -256,7 +257,8 @@ def from_image_folder(
         size: The height and width that every image is brought to.
         batch_size: Images in a batch.
         grey: Whether the images get one channel instead of red, green and blue.
-        seed: Shuffles the images anew in every epoch; None keeps the order of their names.
+        seed: Shuffles the images anew in every epoch, and in every ``predict`` too; None keeps the
+            order of their names.
 
     Raises:
         ImportError: Pillow is not installed.

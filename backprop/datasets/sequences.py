@@ -1,13 +1,14 @@
 """Sequences of unequal length in one array, and windows of long ones."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from backprop.core.arrays import as_python, to_array
+from backprop.core.arrays import as_python, columns_of, to_array
 from backprop.core.checks import check_choice, check_integer
 from backprop.core.errors import ShapeError, said
+from backprop.core.frames import labels_of
 from backprop.core.rounding import SOME, warn_of_rounding
 from backprop.core.types import Array, DTypeLike
 
@@ -42,6 +43,7 @@ def pad_sequences(
         ValueError: There are no sequences, or numbers that the dtype cannot hold. Where a floating
             one keeps next to nothing of them, a warning says so.
         ShapeError: Their steps have different shapes.
+        TypeError: They are no list and no column.
 
     Example:
         >>> bp.datasets.pad_sequences([[1, 2, 3], [4]])
@@ -50,7 +52,8 @@ def pad_sequences(
     """
     for name, given in (("padding", padding), ("truncating", truncating)):
         check_choice(given, name, ENDS)
-    if not hasattr(sequences, "__iter__"):
+    check_no_table(sequences, "sequences")
+    if not hasattr(sequences, "__iter__") or getattr(sequences, "shape", None) == ():
         raise TypeError(f"sequences must be a list of sequences, but it is {said(sequences)}.")
     arrays = [as_sequence(each, k) for k, each in enumerate(sequences)]
     if not arrays:
@@ -63,7 +66,7 @@ def pad_sequences(
             f"the steps of all sequences must have the same shape, but they have "
             f"{', '.join(map(str, sorted(shapes)))}: give each step the same features."
         )
-    padded = np.empty((len(arrays), length, *shapes.pop()), dtype)
+    padded = np.empty((len(arrays), length, *shapes.pop()), check_kind(dtype))
     try:
         with np.errstate(over="raise"):
             padded[...] = value
@@ -96,6 +99,37 @@ def pad_sequences(
             advice = 'take dtype="float64" here and for the model'
             warn_of_rounding(np.concatenate(some), "what sequences holds", padded.dtype, advice)
     return padded
+
+
+def check_kind(dtype: DTypeLike) -> np.dtype[Any]:
+    """A dtype of numbers or booleans.
+
+    Raises:
+        ValueError: It is none.
+    """
+    try:
+        found: np.dtype[Any] = np.dtype(dtype)
+    except (TypeError, ValueError):
+        found = np.dtype(object)
+    if found.kind not in "fiub":
+        raise ValueError(
+            f"dtype must be one of numbers, such as 'int32' or 'float32', but it is {said(dtype)}."
+        )
+    return found
+
+
+def check_no_table(x: Any, name: str) -> None:
+    """Refuses frames and dicts where a list is wanted: their items are the columns, or their names.
+
+    Raises:
+        TypeError: It is one.
+    """
+    if columns_of(x) is not None or isinstance(x, Mapping):
+        label = next(iter(labels_of(x) or x), "…")
+        raise TypeError(
+            f"{name} must be a list or a column, but it is a {type(x).__name__}: pass one of its "
+            f"columns, such as {name}[{label!r}]."
+        )
 
 
 def as_sequence(given: Any, k: int) -> Array:

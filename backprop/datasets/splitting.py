@@ -5,15 +5,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from backprop.core.arrays import columns_of, readable, to_array
+from backprop.core.array_errors import check_one_kind, check_present
+from backprop.core.arrays import asarray, columns_of, readable, to_array
 from backprop.core.checks import check_integer, check_share
 from backprop.core.errors import ShapeError
+from backprop.core.frames import check_alike
+from backprop.core.signatures import answered
 from backprop.core.types import Array, Shape, is_sparse
 
 Parts = tuple[tuple[Array, Array], tuple[Array, Array]]
 """What every loader returns: ``(X, y), (X_test, y_test)``."""
 
 
+@answered
 def stratified_split(
     X: npt.ArrayLike, y: npt.ArrayLike, test_fraction: float = 0.2, seed: int = 0
 ) -> Parts:
@@ -35,9 +39,9 @@ def stratified_split(
 
     Raises:
         ShapeError: ``y`` is not one column as long as ``X``.
-        TypeError: ``test_fraction`` is not a number.
+        TypeError: ``test_fraction`` is not a number, or classes are of several kinds.
         ValueError: ``test_fraction`` is not between 0 and 1, ``seed`` is no integer of 0 or more,
-            or a class has fewer than two samples, so that it cannot be in both parts.
+            a class is missing, or has fewer than two samples, so that it cannot be in both parts.
 
     Example:
         >>> X, y = np.arange(10), np.repeat([0, 1], 5)
@@ -58,6 +62,9 @@ def stratified_split(
         )
     if len(y) == 0:
         raise ValueError("stratified_split received no samples: pass at least two of each class.")
+    if y.dtype.kind == "O":
+        check_one_kind(y, "y")
+    check_present(y, "y")
     test_fraction = check_share(test_fraction, "test_fraction", ends=False)
     rng = np.random.default_rng(check_integer(seed, "seed", 0))
     train, test = [], []
@@ -88,7 +95,7 @@ def any_array(x: Any, name: str) -> Array:
         return to_array(x, name)  # which says why not
     if hasattr(x, "combine_chunks") and any(column.null_count for _, column in columns or ()):
         return to_array(x, name)  # NumPy may be given other numbers for gaps of PyArrow's
-    return np.asanyarray(x)
+    return asarray(x, name) if columns is None else np.asanyarray(x)
 
 
 def standardize(X: npt.ArrayLike, *others: npt.ArrayLike) -> tuple[Array, ...]:
@@ -111,7 +118,7 @@ def standardize(X: npt.ArrayLike, *others: npt.ArrayLike) -> tuple[Array, ...]:
         TypeError: An array does not hold real numbers.
         ShapeError: ``X`` has no rows, or another array has other features.
         ValueError: ``X`` holds NaN or an infinity, which would spoil a whole feature, or its
-            squares overflow, or underflow.
+            squares overflow, or underflow; or another frame has other columns, or another order.
 
     Example:
         >>> X, X_test = bp.datasets.standardize(np.array([[1.0], [3.0]]), np.array([[5.0]]))
@@ -123,6 +130,8 @@ def standardize(X: npt.ArrayLike, *others: npt.ArrayLike) -> tuple[Array, ...]:
         to_array(array, "X" if not k else f"others[{k - 1}]")
         for k, array in enumerate((X, *others))
     ]
+    for k, other in enumerate(others):
+        check_alike(X, "X", other, f"others[{k}]")
     X = arrays[0]
     for array in arrays:
         if array.dtype.kind not in "fiub":

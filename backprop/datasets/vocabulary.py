@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.arrays import as_numbers
+from backprop.core.arrays import as_numbers, as_python
 from backprop.core.checks import check_choice, check_integer
 from backprop.core.durable import FilePath, check_file, replacing
 from backprop.core.errors import CorruptFileError, said
 from backprop.core.file_kinds import kind_of_file
 from backprop.core.types import Array
-from backprop.datasets.sequences import pad_sequences
+from backprop.datasets.sequences import check_no_table, pad_sequences
 
 WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 """Letters and digits; marks stand inside of words only, as in ``don't``."""
@@ -159,10 +159,11 @@ def as_texts(texts: str | Iterable[str]) -> list[str]:
     Raises:
         TypeError: They are no strings.
     """
-    if not hasattr(texts, "__iter__"):
+    check_no_table(texts, "texts")
+    if not hasattr(texts, "__iter__") or getattr(texts, "shape", None) == ():
         given = said(texts)
         raise TypeError(f"texts must be one string or a list of strings, but they are {given}.")
-    found = [texts] if isinstance(texts, str) else list(texts)
+    found = [texts] if isinstance(texts, str) else list(map(as_python, texts))
     for text in found:
         if not isinstance(text, str):
             raise TypeError(f"texts must be strings, but one of them is {said(text)}.")

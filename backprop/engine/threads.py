@@ -12,10 +12,14 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import ContextDecorator
+from importlib.machinery import EXTENSION_SUFFIXES
 from itertools import product
 from typing import Any
 
 from backprop.core.blas import CHOSEN
+
+OF_MODULES = tuple(ending for ending in EXTENSION_SUFFIXES if ending.count(".") > 1)
+"""How the files of Python's own modules end, ``.cpython-311-x86_64-linux-gnu.so`` for example."""
 
 _lock = threading.RLock()
 _loops: dict[int, int] = {}  # how many loops are running, by the thread that they run in
@@ -113,7 +117,14 @@ def _find_pools() -> None:
     global _pools, _modules
     from threadpoolctl import ThreadpoolController
 
-    controllers = ThreadpoolController().select(user_api="blas").lib_controllers
+    class Libraries(ThreadpoolController):
+        """Those in the process that no Python module is made of: there are hundreds of these."""
+
+        def _make_controller_from_path(self, filepath: str, *others: Any) -> None:
+            if not filepath.endswith(OF_MODULES):
+                super()._make_controller_from_path(filepath, *others)
+
+    controllers = Libraries().select(user_api="blas").lib_controllers
     folders = [os.path.basename(os.path.dirname(found.filepath)) for found in controllers]
     _pools = [
         Pool(found, len(controllers) == 1 or "numpy" in folder)

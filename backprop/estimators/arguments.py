@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop.callbacks import LearningRateScheduler, ReduceLROnPlateau
+from backprop import callbacks
 from backprop.core.checks import check_integer
 from backprop.core.errors import said
 from backprop.estimators.scikit import Interval, Options, StrOptions
@@ -71,7 +71,8 @@ def check_together(mlp: Any, incremental: bool) -> list[int]:
         )
     rates = mlp.learning_rate if mlp.solver == "sgd" else "constant"
     for each in mlp.callbacks or ():
-        if rates != "constant" and isinstance(each, LearningRateScheduler | ReduceLROnPlateau):
+        setters = callbacks.LearningRateScheduler, callbacks.ReduceLROnPlateau
+        if rates != "constant" and isinstance(each, setters):
             raise ValueError(
                 f"{type(each).__name__} and learning_rate={said(rates)} both determine the "
                 f"learning rate: leave one of them out."

@@ -10,20 +10,19 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from backprop import plotting
+from backprop import layers, plotting
 from backprop.callbacks import Callback
 from backprop.core.arrays import as_numbers
 from backprop.core.durable import FilePath
 from backprop.core.types import Array, is_sparse
-from backprop.estimators.given import as_given, check_weight, of_mean_1
+from backprop.estimators.given import as_given, check_weight, of_mean_1, validated
 from backprop.estimators.samples import Samples
 from backprop.estimators.scikit import (
     BaseEstimator,
     check_is_fitted,
     column_or_1d,
-    validate_data,
 )
-from backprop.layers import Layer, Parallel
+from backprop.layers import Layer
 from backprop.layers.block import forward_through
 from backprop.sequential import Sequential
 from backprop.training import History
@@ -89,7 +88,7 @@ class Estimator(BaseEstimator, ABC):
         if is_sparse(y) and not self._sees_labels:
             as_numbers(y, "y")  # which says what to pass
         rules = {"accept_sparse": "csr", "multi_output": True, "y_numeric": not self._sees_labels}
-        X, y = validate_data(self, X, y, reset=reset, **rules, **self._rules)
+        X, y = validated(self, X, y, reset=reset, **rules, **self._rules)
         y = y if self._sees_labels else as_numbers(y, "y")
         return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
@@ -129,7 +128,7 @@ class Estimator(BaseEstimator, ABC):
     def _outputs(self, X: Any) -> list[Array]:
         """The outputs of each network, ``(N, K)``."""
         check_is_fitted(self)
-        X = validate_data(self, as_given(X, "X"), accept_sparse="csr", reset=False)
+        X = validated(self, as_given(X, "X"), accept_sparse="csr", reset=False)
         return [forward_through(self._ends(model), model.predict(X)) for model in self._networks()]
 
     def _output(self, X: Any) -> Array:
@@ -152,8 +151,8 @@ class Estimator(BaseEstimator, ABC):
         network, *others = networks = self._networks()
         if others or self._ends(network):
             ways = [[layer.copy() for layer in m.layers] + self._ends(m) for m in networks]
-            layers = [Parallel(ways, "average")] if others else ways[0]
-            network = Sequential(layers, dtype=network.dtype)
+            found = [layers.Parallel(ways, "average")] if others else ways[0]
+            network = Sequential(found, dtype=network.dtype)
             network.build((None, *networks[0].input_shape))
         network.export(path, logits)
 

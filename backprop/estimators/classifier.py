@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from backprop.callbacks import Callback
+from backprop.core.signatures import answered
 from backprop.core.types import Array, DTypeLike
 from backprop.estimators.arguments import CONSTRAINTS, can_go_on, keep
 from backprop.estimators.convergence import accuracy
@@ -138,6 +139,7 @@ class MLPClassifier(Classifies, MLP):
 
     @available_if(can_go_on)
     @unchanged_by_errors
+    @answered
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """Trains for one epoch, from where the last call ended.
 

@@ -124,7 +124,8 @@ class Progress(Callback):
         record.n_iter_ += 1
         held_out = numbers.get("val_loss")
         record.add(numbers["loss"], held_out and held_out - self.model.penalty())
-        self.say(f"Iteration {record.n_iter_}, loss = {record.loss_:.8f}")
+        if self.verbose:
+            self.say(f"Iteration {record.n_iter_}, loss = {record.loss_:.8f}")
 
     def say(self, text: str) -> None:
         """Prints it, if anything is to be printed."""

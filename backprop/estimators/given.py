@@ -10,6 +10,8 @@ import numpy as np
 
 from backprop.core.array_errors import (
     GAPS,
+    check_one_kind,
+    check_present,
     describe,
     first_of,
     place,
@@ -30,7 +32,8 @@ from backprop.core.arrays import (
 )
 from backprop.core.ranges import check_overflow, check_weights
 from backprop.core.types import Array, is_sparse
-from backprop.estimators.scikit import check_sample_weight
+from backprop.data.inputs import check_indices
+from backprop.estimators.scikit import check_sample_weight, validate_data
 
 
 def check_given(x: Any, name: str, numbers: bool = True) -> None:
@@ -45,7 +48,8 @@ def check_given(x: Any, name: str, numbers: bool = True) -> None:
         numbers: Whether they must be numbers; labels may be dates.
 
     Raises:
-        ValueError: Something is masked, or missing in a table of PyArrow.
+        ValueError: Something is masked, or missing in a table of PyArrow, or beyond the last column
+            of a sparse matrix.
         TypeError: There are dates or records, or x gives its items one by one.
     """
     if getattr(getattr(x, "dtype", None), "names", None):
@@ -55,7 +59,9 @@ def check_given(x: Any, name: str, numbers: bool = True) -> None:
         )
     if hasattr(x, "combine_chunks"):
         check_gaps(x, name)
-    if is_masked(x):
+    if is_sparse(x):
+        check_indices(x, name)
+    elif is_masked(x):
         unmasked(x, name)
     elif isinstance(x, list | tuple):
         check_items(x, name, deep=False)
@@ -63,9 +69,7 @@ def check_given(x: Any, name: str, numbers: bool = True) -> None:
         for label, column in columns_of(x[:1]) or ():
             check_kind(column, name, f"its column {label!r}")
         return
-    elif hasattr(type(x), "__getitem__") and not (
-        isinstance(x, Mapping) or is_sparse(x) or readable(x)
-    ):
+    elif hasattr(type(x), "__getitem__") and not (isinstance(x, Mapping) or readable(x)):
         raise TypeError(f"{name} must be an array, but it is {describe(x, name)}")
     if numbers and all(hasattr(type(x), way) for way in ("__array__", "__getitem__")):
         check_kind(x[:1] if np.ndim(x) else x, name, "it")
@@ -92,6 +96,7 @@ def as_labels(y: Any, name: str) -> Any:
 
     Raises:
         ValueError: One is missing.
+        TypeError: They are of several kinds, or neither text nor numbers nor dates.
     """
     if is_sparse(y):
         return y
@@ -99,6 +104,10 @@ def as_labels(y: Any, name: str) -> Any:
         found = np.asarray(y)
     except ValueError:  # rows of different lengths, which scikit-learn refuses
         return y
+    if found.dtype.kind in "mM":
+        check_present(found, name)
+    if found.dtype.kind in "US" and isinstance(y, list | tuple):  # of which NumPy makes text
+        check_present(np.asarray(y, object), name)
     if found.dtype.kind == "T":  # which scikit-learn does not know
         y = found = found.astype(object)
     if found.dtype.kind != "O" or not found.ndim:
@@ -108,7 +117,11 @@ def as_labels(y: Any, name: str) -> Any:
         if kind.__name__ in GAPS:
             index = first_of(found, kind)
             refuse_gap(name, repr(found[tuple(index)]), place(index))
-    return from_objects(found, name) if all(map(is_number, kinds)) else y
+    if all(map(is_number, kinds)):
+        return from_objects(found, name)
+    if not any(map(is_vector, kinds)):
+        check_one_kind(found, name)
+    return y
 
 
 def holds_vectors(column: Any) -> bool:
@@ -139,6 +152,24 @@ def check_kind(x: Any, name: str, what: str) -> None:
     found = np.asarray(x)
     if found.dtype.kind in "mM":
         refuse_kind(found, f"{name} must hold numbers, but ", what)
+
+
+def validated(estimator: Any, X: Any, *y: Any, **rules: Any) -> Any:
+    """What scikit-learn's check makes of samples, with errors that name the column at fault.
+
+    Its own, such as "could not convert string to float", say neither where nor what to do. Those
+    that it asks of all estimators, about arrays, stay as they are.
+    """
+    try:
+        found = validate_data(estimator, X, *y, **rules)
+    except (TypeError, ValueError) as error:
+        text = isinstance(error, ValueError) and "string" in str(error)
+        if text or not isinstance(X, np.ndarray):
+            as_numbers(X, "X", sparse=True)
+        raise
+    if (found[0] if y else found).dtype.kind == "O":
+        as_numbers(X, "X")
+    return found
 
 
 def check_weight(weight: Any, X: Array) -> Array | None:

@@ -15,6 +15,7 @@ from backprop.core.checks import check_dtype
 from backprop.core.errors import DivergenceError
 from backprop.core.ranges import check_finite
 from backprop.core.rounding import warn_of_rounding
+from backprop.core.signatures import answered
 from backprop.core.types import Array, DTypeLike
 from backprop.estimators.arguments import CONSTRAINTS, STOCHASTIC, check_together
 from backprop.estimators.base import Estimator, check_members
@@ -121,6 +122,7 @@ class MLP(Estimator):
 
     # --------------------------------------------------------------------------------- the course
 
+    @answered
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, validation_data: Any = None
     ) -> Self:

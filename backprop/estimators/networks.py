@@ -10,51 +10,25 @@ from typing import Any
 
 import numpy as np
 
+from backprop import layers, losses, optimizers, storage
 from backprop.core.buffers import Buffers
 from backprop.core.types import Array
 from backprop.engine.taking_part import parts
-from backprop.layers import (
-    BatchNormalization,
-    Dense,
-    Dropout,
-    Exponential,
-    Layer,
-    ReLU,
-    Sigmoid,
-    Softmax,
-    Tanh,
-)
-from backprop.losses import (
-    BinaryCrossentropy,
-    HalfSquaredError,
-    Loss,
-    SparseCategoricalCrossentropy,
-)
-from backprop.losses.scikit import (
-    HalfMeanSquaredError,
-    HalfPoissonDeviance,
-    SummedBinaryCrossentropy,
-)
-from backprop.optimizers import LBFGS, SGD, Adam, Optimizer
+from backprop.layers import Dense, Layer
+from backprop.losses import Loss
+from backprop.optimizers import Optimizer
 from backprop.regularizers import L2
 from backprop.sequential import Sequential
-from backprop.storage import snapshot
 
-HIDDEN: dict[str, type[Layer] | None] = {
+ACTIVATIONS = {
     "identity": None,
-    "logistic": Sigmoid,
-    "tanh": Tanh,
-    "relu": ReLU,
+    "logistic": "Sigmoid",
+    "tanh": "Tanh",
+    "relu": "ReLU",
+    "softmax": "Softmax",
+    "exp": "Exponential",
 }
-"""What stands after a hidden ``Dense``."""
-
-OUTPUT: dict[str, type[Layer] | None] = {
-    "identity": None,
-    "logistic": Sigmoid,
-    "softmax": Softmax,
-    "exp": Exponential,
-}
-"""What stands after the last one."""
+"""The layers that stand for scikit-learn's activations; their files are loaded when one is made."""
 
 
 WIDE = 5_000_000
@@ -127,27 +101,29 @@ def make_network(mlp: Any, units: Sequence[int], dtype: Any, seed: int, regulari
         seed: Determines what its dropout leaves out.
         regularised: Whether weight matrices have regularisers, whose λ training sets.
     """
-    layers: list[Layer] = []
-    hidden = HIDDEN[mlp.activation]
+    made: list[Layer] = []
 
     def penalty() -> L2 | None:
         return L2(0.0) if regularised else None
 
     for size in units[1:-1]:
-        layers.append(Dense(size, kernel_initializer="zeros", kernel_regularizer=penalty()))
+        made.append(Dense(size, kernel_initializer="zeros", kernel_regularizer=penalty()))
         if mlp.batch_normalization:
-            layers.append(BatchNormalization(momentum=0.0 if mlp.solver == "lbfgs" else 0.99))
-        if hidden is not None:
-            layers.append(hidden())
+            momentum = 0.0 if mlp.solver == "lbfgs" else 0.99
+            made.append(layers.BatchNormalization(momentum=momentum))
+        made += activation(mlp.activation)
         if mlp.dropout:
-            layers.append(Dropout(mlp.dropout))
-    layers.append(Dense(units[-1], kernel_initializer="zeros", kernel_regularizer=penalty()))
-    output = OUTPUT[mlp.out_activation_]
-    if output is not None:
-        layers.append(output())
-    model = Sequential(layers, seed=seed, dtype=dtype)
+            made.append(layers.Dropout(mlp.dropout))
+    made.append(Dense(units[-1], kernel_initializer="zeros", kernel_regularizer=penalty()))
+    model = Sequential(made + activation(mlp.out_activation_), seed=seed, dtype=dtype)
     model.build((None, units[0]))
     return model
+
+
+def activation(name: str) -> list[Layer]:
+    """The layer that stands for an activation, if one does."""
+    kind = ACTIVATIONS[name]
+    return [] if kind is None else [getattr(layers, kind)()]
 
 
 def make_loss(mlp: Any) -> Loss:
@@ -155,23 +131,23 @@ def make_loss(mlp: Any) -> Loss:
     if isinstance(mlp.loss, Loss):
         return copy.deepcopy(mlp.loss)  # others may compute in its memory at the same time
     if mlp.out_activation_ == "softmax":
-        return SparseCategoricalCrossentropy()
+        return losses.SparseCategoricalCrossentropy()
     alone = mlp.n_outputs_ == 1
     if mlp.out_activation_ == "logistic":
-        return BinaryCrossentropy() if alone else SummedBinaryCrossentropy()
+        return losses.BinaryCrossentropy() if alone else losses.scikit.SummedBinaryCrossentropy()
     if mlp.loss == "poisson":
-        return HalfPoissonDeviance()
-    return HalfSquaredError() if alone else HalfMeanSquaredError()
+        return losses.scikit.HalfPoissonDeviance()
+    return losses.HalfSquaredError() if alone else losses.scikit.HalfMeanSquaredError()
 
 
 def make_optimizer(mlp: Any) -> Optimizer:
     """The optimizer that a solver stands for."""
     if mlp.solver == "lbfgs":
-        return LBFGS(mlp.max_iter)
+        return optimizers.LBFGS(mlp.max_iter)
     rate = mlp.learning_rate_init if mlp.schedule is None else mlp.schedule
     if mlp.solver == "sgd":
-        return SGD(rate, mlp.momentum, mlp.nesterovs_momentum)
-    return Adam(rate, mlp.beta_1, mlp.beta_2, mlp.epsilon)
+        return optimizers.SGD(rate, mlp.momentum, mlp.nesterovs_momentum)
+    return optimizers.Adam(rate, mlp.beta_1, mlp.beta_2, mlp.epsilon)
 
 
 def kept_optimizer(mlp: Any, before: Any, model: Any) -> Optimizer:
@@ -182,8 +158,8 @@ def kept_optimizer(mlp: Any, before: Any, model: Any) -> Optimizer:
     optimizer = make_optimizer(mlp)
     same = model.parameters.values.size == before.parameters.values.size
     if same and type(optimizer) is type(before.optimizer):
-        state = snapshot.optimizer_state(before.optimizer)
-        snapshot.set_optimizer(optimizer, model.parameters, state)
+        state = storage.snapshot.optimizer_state(before.optimizer)
+        storage.snapshot.set_optimizer(optimizer, model.parameters, state)
     return optimizer
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from backprop.callbacks import Callback
 from backprop.core.ranges import check_finite
 from backprop.core.rounding import warn_of_rounding
+from backprop.core.signatures import answered
 from backprop.core.types import Array, DTypeLike
 from backprop.estimators.arguments import CONSTRAINTS, can_go_on, keep
 from backprop.estimators.convergence import r2
@@ -121,6 +122,7 @@ class MLPRegressor(Regresses, MLP):
         keep(self, locals())
 
     @available_if(can_go_on)
+    @answered
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Trains for one epoch, from where the last call ended.
 

@@ -127,7 +127,7 @@ class SequentialClassifier(Classifies, Wrapped):
     def _ends(self, model: Any) -> list[Layer]:
         loss, alone = model.loss.unjoined, self._labels.multilabel or model.output_shape == (1,)
         if getattr(loss, "from_logits", False):
-            return [Sigmoid() if alone else Softmax()]
+            return [Sigmoid() if alone or loss.link == Sigmoid.link else Softmax()]
         if alone and loss.decision_threshold == 0 and not isinstance(ending(model.layers), Sigmoid):
             # a hinge: scores from −1 to 1, of which those above 0 say yes
             return [HardTanh(), Rescaling(0.5, 0.5)]
@@ -136,6 +136,8 @@ class SequentialClassifier(Classifies, Wrapped):
     def predict_proba(self, X: Any) -> Array:
         """The probability of each class, shape ``(N, n_classes)``, in the order of ``classes_``.
 
+        Where one class is right, but each output was trained by itself, as by a Sigmoid and a
+        binary cross-entropy, they are divided by their sum, as in ``OneVsRestClassifier``.
         After a hinge loss they are (z + 1) / 2 of scores z between −1 and 1, as in scikit-learn's
         ``SGDClassifier`` after a modified Huber loss.
 
@@ -151,4 +153,9 @@ class SequentialClassifier(Classifies, Wrapped):
                 f"from_logits=True. predict is right without.",
                 RuntimeWarning,
             )
+        elif not self._labels.multilabel:
+            total = found.sum(axis=1, keepdims=True)
+            if abs(total - 1).max() > 1e-3:
+                equal = np.full_like(found, 1 / found.shape[1])
+                found = np.divide(found, total, out=equal, where=total > 0)
         return found

@@ -135,14 +135,15 @@ def train_together(
     for each, model in zip(told, models, strict=True):
         each.set_model(model)
     size = batch_size_of(mlp, samples.X.shape[0])
-    held = [plan_for(mlp, model, samples, held_out, epochs).validation for model in models]
+    planned = models if held_out is not None else models[:1]  # else their plans are the same
+    held = [plan_for(mlp, model, samples, held_out, epochs).validation for model in planned]
     histories = experiments.many.fit_together(  # loaded when it is first needed
         models,
         samples.X,
         samples.y,
         None,
         [None] * len(models),
-        held,
+        held if held_out is not None else [None] * len(models),
         batch_size=size,
         epochs=epochs,
         verbose=2 if mlp.verbose else 0,  # the means

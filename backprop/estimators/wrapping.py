@@ -13,7 +13,7 @@ from backprop.core.checks import check_flag, check_integer
 from backprop.core.errors import said
 from backprop.core.lookup import is_function
 from backprop.core.settings import from_package
-from backprop.core.signatures import check_call_by_name
+from backprop.core.signatures import answered, check_call_by_name
 from backprop.core.walk import is_still
 from backprop.estimators.arguments import keep
 from backprop.estimators.base import Estimator, check_members
@@ -101,6 +101,7 @@ class Wrapped(Estimator):
 
     # --------------------------------------------------------------------------------- the course
 
+    @answered
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, validation_data: Any = None
     ) -> Self:

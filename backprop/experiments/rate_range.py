@@ -13,6 +13,7 @@ from backprop import plotting
 from backprop.core.checks import check_integer, check_positive
 from backprop.core.frames import check_labels
 from backprop.core.frozen import of_result
+from backprop.core.signatures import answered
 from backprop.core.types import Array
 from backprop.data.batches import Batches
 from backprop.data.sources import check
@@ -73,6 +74,7 @@ class LearningRateRange:
         )
 
 
+@answered
 def learning_rate_range(
     model: Model,
     X: Any,

@@ -180,11 +180,11 @@ def order(models: Sequence[Any], by: str | None) -> tuple[str, float]:
     shared = set.intersection(*({metric.name for metric in each.metrics} for each in models))
     metrics = [metric for metric in models[0].metrics if metric.name in shared]
     known = {"loss": "smaller"} | {metric.name: metric.better for metric in metrics}
-    name = by or [*known][min(1, len(known) - 1)]
-    if known.get(name) is None:
+    name = [*known][min(1, len(known) - 1)] if by is None else by
+    if not isinstance(name, str) or known.get(name) is None:
         numbers = ", ".join(repr(each) for each, better in known.items() if better)
         raise ValueError(
-            f"by={name!r} does not say which settings are better: pass one of {numbers}."
+            f"by={said(name)} does not say which settings are better: pass one of {numbers}."
         )
     return name, 1.0 if known[name] == "smaller" else -1.0
 

@@ -38,8 +38,7 @@ class StackedGuard:
         self.on_divergence = on_divergence
         self.active = list(range(len(models)))
         self._flat = g.reshape(-1)
-        rate = max(1.0, *(model.optimizer.learning_rate for model in models))
-        self._limit = float(np.finfo(theta.dtype).max) / rate**2
+        self._limit = min(m.optimizer.largest_square(m.parameters) for m in models)
         self._stopped: dict[int, tuple[Array, Array, dict[str, Array], int, dict[str, Any]]] = {}
         self.message = ""
         self._stretches: list[slice] = []
@@ -67,8 +66,8 @@ class StackedGuard:
         Raises:
             DivergenceError: There are some, and that was asked for.
         """
-        vectors, limit = (self._flat, step.total, penalties), self._limit
-        if all(np.vdot(vector, vector) < limit for vector in vectors):  # which warns of nothing
+        g, total, limit = self._flat, step.total, self._limit
+        if g.dot(g) < limit and total.dot(total) < limit and penalties.dot(penalties) < limit:
             self.optimizer.step()
             return
         wrong = ~(np.isfinite(self.g).all(axis=1) & np.isfinite(step.total + penalties))

@@ -78,6 +78,7 @@ class StackedModels:
             model.history = history
             model.stop_training, model.resume_at = False, (epochs.start, 0)
         active = self.guard.active  # gets shorter where a model diverges
+        heard = bool(callbacks.overriding("on_epoch_end"))
         with DelayedInterrupt() as interrupt:
             callbacks.call("on_train_begin", {})
             try:
@@ -85,13 +86,14 @@ class StackedModels:
                     callbacks.call("on_epoch_begin", epoch, {})
                     with quiet():
                         logs = self.epoch(epoch, interrupt)
-                    self.hand_back()
+                    self.show()
                     if not active:
                         break
                     self.validate(logs, interrupt)
                     for k in active:
                         histories[k].on_epoch_end(epoch, logs[k])
-                    callbacks.call("on_epoch_end", epoch, means([logs[k] for k in active]))
+                    if heard:
+                        callbacks.call("on_epoch_end", epoch, means([logs[k] for k in active]))
                     if after_epoch is not None:
                         for k in active:
                             after_epoch(epoch, k, logs[k])
@@ -109,8 +111,9 @@ class StackedModels:
         order = self.rows
         self.optimizer.find_rates()
         if self.shuffle:
-            shuffled = [each.permutation(order.shape[1]) for each in self.generators]
-            order = np.take_along_axis(order, np.stack(shuffled), axis=1)
+            order = np.empty_like(order)
+            for rng, row, out in zip(self.generators, self.rows, order, strict=True):
+                row.take(rng.permutation(len(row)), 0, out, "clip")
         scores, guard = StackedScores(self.models), self.guard
         for number, index in enumerate(batches(order, self.size)):
             step = self.steps[index.shape[1]]
@@ -139,6 +142,13 @@ class StackedModels:
         for each in others:
             total += each
         return total
+
+    def show(self) -> None:
+        """Writes into the models that go on what may be looked at after an epoch: θ and η."""
+        for k in self.guard.active:
+            self.models[k].parameters.values[...] = self.theta[k]
+        if self.optimizer.scheduled:
+            self.optimizer.count()
 
     def hand_back(self) -> None:
         """Writes θ, g and the optimizers' state into the models."""

@@ -69,8 +69,8 @@ class StackedOptimizers:
         if numbers != self._numbers:
             self._numbers = numbers
             if len(numbers) == 1:  # NumPy takes a number faster than a column
-                self.formula.scalars = written(numbers[0], self._scalars, self._dtype)
-                self._scalars = self.formula.scalars
+                self._scalars = written(numbers[0], self._scalars, self._dtype)
+                vars(self.formula)["scalars"] = self._scalars  # quicker than the attribute
             else:
                 columns = np.array(numbers, self._dtype)
                 self.formula.scalars = list(columns[self._which].T[..., np.newaxis])  # (K, 1) each

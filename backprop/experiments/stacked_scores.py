@@ -81,8 +81,10 @@ class StackedScores:
         totals, sizes, penalties, counts = zip(*self._losses, strict=True)
         columns = np.array(sizes)[:, np.newaxis]
         samples = np.array(counts).reshape(len(counts), -1)  # a column if nothing is padded
-        losses = (np.array(totals, np.float64) / columns + np.array(penalties)) * samples
-        self.totals = np.add.reduce([self.totals, *losses], axis=0)
+        sums = np.concatenate(totals).reshape(len(counts), -1).astype(np.float64)
+        omegas = np.concatenate(penalties).reshape(sums.shape)
+        losses = (sums / columns + omegas) * samples
+        self.totals = np.add.reduce(np.concatenate((self.totals[np.newaxis], losses)), axis=0)
         self.seen += samples.sum(axis=0)
         self._losses.clear()
 

@@ -41,7 +41,8 @@ def derivation(record: Record) -> list[tuple[str, list[Section]]]:
         else:
             backward.append(_backward(layer, own, record.single, layer.delta_input))
     update = [_update(layer, own, record) for layer, own in layers]
-    velocity = ", `v` its velocity" if "velocity" in record.optimizer.state else ""
+    written = any(" v " in row.formula for section in update for row in section.rows)
+    velocity = ", `v` its velocity" * (written and "velocity" in record.optimizer.state)
     return [
         ("Forward", forward),
         ("Backward", backward),

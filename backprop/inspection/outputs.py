@@ -4,8 +4,10 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
+import numpy as np
+
 from backprop.core.types import Array
-from backprop.layers import Chain
+from backprop.layers import Chain, Layer
 from backprop.layers.block import walk
 from backprop.protocol import check_model
 from backprop.training.divergence import quietly
@@ -41,4 +43,10 @@ def layer_outputs(chain: Chain, X: Array) -> dict[str, Array]:
     for way, layer in walk(twin.layers):
         vars(layer)["forward"] = watched(way, layer.forward)
     twin.forward(X)
-    return {way: found[way] for way, _ in walk(twin.layers) if way in found}
+    kept = [(way, layer, found[way]) for way, layer in walk(twin.layers) if way in found]
+    return {way: as_passed_on(layer, Y) if layer.of_user else Y for way, layer, Y in kept}
+
+
+def as_passed_on(layer: Layer, Y: Array) -> Array:
+    """What the user's own code made, as the next layer is given it, and apart from X."""
+    return np.array(Y, None if layer.input_shape is None else layer.dtype)

@@ -191,8 +191,7 @@ def outputs_through(
             check_unchanged(layer, before, X, call)
         if type(Y) is not np.ndarray or Y.dtype.kind != "f" or Y.shape[:1] != X.shape[:1]:
             check_outputs(layer, X, Y)
-            Y = Y.astype(layer.dtype) if layer.runs_own_code else Y
-        if not layer.of_package:
+        if layer.of_user:
             check_shape_of_outputs(layer, X, Y)
             if mask is not None and not masked:
                 check_needs_no_mask(layer)
@@ -265,11 +264,11 @@ def backward_of(layer: Layer, delta: Array, needed: bool = True) -> Array | None
     before = copy_at_first(layer, delta, "backward")
     passed = layer.backward(delta) if before is None else backward_looked_at(layer, delta, before)
     if passed is None and layer.needs_input_gradient and needed:
-        advice = "it must be the first that learns" if layer.of_package else "return it"
+        advice = "it must be the first that learns" if not layer.of_user else "return it"
         raise TypeError(
             f"{layer}.backward returned None, but the layers before it need ∂E/∂X: {advice}."
         )
-    if passed is not None and not layer.of_package and layer.needs_input_gradient:
+    if passed is not None and layer.of_user and layer.needs_input_gradient:
         check_input_delta(layer, passed)
     return passed
 

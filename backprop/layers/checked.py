@@ -75,6 +75,7 @@ class CheckedLayer(Settings):
         of_images: Whether samples are images, which have no steps, so that a mask ends here.
         any_length: The axes of samples that may have any number of steps: 2 for (T, C); 0 for none.
         runs_own_code: Whether it calls functions that users wrote.
+        of_user: Whether these or its class are the user's own: it is looked at more closely.
         link: What a loss may be joined with at the end of a model: "softmax" or "sigmoid".
         linear: Whether the outputs are a weighted sum.
         interval: What all outputs lie between, (0, 1) after a sigmoid; None if that is not known.
@@ -87,9 +88,9 @@ class CheckedLayer(Settings):
         step_formulas: Likewise what ``unrolled`` has of each step in time, ``{h_s}`` being h_{t−1}.
     """
 
-    accepts_sparse = random = runs_own_code = linear = rearranges = selects = False
+    accepts_sparse = random = runs_own_code = of_user = linear = rearranges = False
     takes_any_size = takes_mask = makes_mask = over_samples = of_images = False
-    penalizes = collects = False
+    penalizes = collects = selects = False
     any_length = 0
     link: str | None = None
     interval: Interval | None = None
@@ -117,6 +118,7 @@ class CheckedLayer(Settings):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        cls.of_user = cls.runs_own_code or not cls.of_package
         if cls.is_activation and not cls.of_package:
             look_at_functions(cls)
 

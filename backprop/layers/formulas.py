@@ -8,6 +8,7 @@ from typing import Any
 from backprop.core.signatures import check_function
 from backprop.core.types import Array, Shape
 from backprop.layers.base import Layer
+from backprop.layers.returned import check_size
 
 
 class Lambda(Layer):
@@ -48,7 +49,8 @@ class Lambda(Layer):
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """What ``shape`` returns for it."""
-        return tuple(input_shape if self.shape is None else self.shape(tuple(input_shape)))
+        shape = tuple(input_shape)
+        return shape if self.shape is None else check_size(self, self.shape(shape))
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """f(X)."""

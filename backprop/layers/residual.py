@@ -100,7 +100,10 @@ class Residual(Block):
     def _misfit(self, shape: Shape, other: Shape) -> str:
         what = "its input" if self.shortcut is None else "its shortcut"
         advice = "let both make the same shape, for example by padding='same'."
-        if self.shortcut is None and len(shape) == len(other):
+        if len(shape) != len(other):
+            steps = ", for example by return_sequences=True" * (len(shape) + len(other) == 3)
+            advice = f"let both make the same shape{steps}."
+        elif self.shortcut is None:
             projection = projection_to(shape, other)
             if projection:
                 advice = f"give it a shortcut that projects, shortcut=[{projection}]."

@@ -92,10 +92,11 @@ def check_shape_of_outputs(layer: Layer, X: Array, Y: Array) -> None:
     """
     expected = check_size(layer, layer.output_shape(X.shape[1:]))
     if Y.shape[1:] != expected:
+        function = f", such as by Lambda(…, shape=lambda input_shape: {Y.shape[1:]})"
         raise ShapeError(
             f"{layer}.forward returned an array of shape {Y.shape} for inputs of shape {X.shape}, "
             f"but its output_shape says that the shape is {(len(X), *expected)}: change one of "
-            f"the two."
+            f"the two{function * layer.runs_own_code}."
         )
 
 
@@ -135,8 +136,7 @@ def copy_at_first(layer: Layer, given: Any, call: str) -> Any:
         given: X or delta.
         call: ``"forward"``, ``"forward in training"`` or ``"backward"``.
     """
-    own = layer.runs_own_code or not layer.of_package
-    if not own or type(given) is not np.ndarray or call in vars(layer)["_looked_at"]:
+    if not layer.of_user or type(given) is not np.ndarray or call in vars(layer)["_looked_at"]:
         return None
     if call == "forward in training":
         key, kept = id(layer), _inputs

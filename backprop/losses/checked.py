@@ -1,7 +1,6 @@
 """What every loss does besides its formulas: checks of targets and weights, masks, what it says."""
 
 import copy
-from math import prod
 from typing import Any, NoReturn, Self
 
 import numpy as np
@@ -9,15 +8,22 @@ import numpy as np
 from backprop.core.array_errors import NO_NUMBERS
 from backprop.core.arrays import as_numbers, to_array
 from backprop.core.buffers import Buffers
-from backprop.core.errors import ShapeError
+from backprop.core.errors import ShapeError, rearranged
 from backprop.core.lookup import show_call
 from backprop.core.own_functions import interval_of
 from backprop.core.ranges import check_finite, check_weights
 from backprop.core.returned import is_array, misshaped
 from backprop.core.settings import Settings, SettingWithDefault
-from backprop.core.types import Array, Interval, Outputs, Shape, as_array
+from backprop.core.types import Array, Interval, Outputs, Shape
 from backprop.losses.formula import Formula
-from backprop.losses.helpers import at_each_step, extra_axes, show_domain, show_interval, show_shape
+from backprop.losses.helpers import (
+    extra_axes,
+    for_each_output,
+    show_domain,
+    show_interval,
+    show_shape,
+    weighted_steps,
+)
 
 
 class CheckedLoss(Settings):
@@ -117,8 +123,8 @@ class CheckedLoss(Settings):
             target = target[..., np.newaxis]  # (N,) -> (N, 1)
         if target.shape[1:] != output_shape:
             hint = extra_axes(target, output_shape) or self.shape_hint(target, output_shape)
-            if prod(target.shape[1:]) == prod(output_shape):
-                hint = f"bring them into that shape, y.reshape{(-1, *output_shape)}."
+            if code := rearranged("y", target.shape, output_shape):
+                hint = f"bring them into that shape, {code}."
             raise ShapeError(
                 f"{self}: the predictions have the shape {show_shape(output_shape)}, but the "
                 f"targets have the shape {target.shape}: {hint}"
@@ -169,9 +175,7 @@ class CheckedLoss(Settings):
 
     def shape_hint(self, target: Array, output_shape: Shape) -> str:
         """What to do about targets whose shape is not that of the predictions."""
-        if target.ndim > len(output_shape) + 1:
-            return at_each_step(target.shape[1])
-        return "pass one target for each output, or change the number of units of the last layer."
+        return for_each_output(target, output_shape)
 
     def given(self) -> tuple[Array, Array]:
         """The predictions and targets of a batch; a loss of the user's own may write into them."""
@@ -311,16 +315,3 @@ class CheckedLoss(Settings):
 
     def __repr__(self) -> str:
         return show_call(self)
-
-
-def weighted_steps(M: Array, weight: Array | None) -> Array:
-    """M ⊙ w, in place, for weights of samples ``(N,)`` or of steps ``(N, T)``.
-
-    For weights of each output ``(N, T, K)`` in an array of their own: then M holds for all K.
-    """
-    if weight is None:
-        return M
-    if weight.ndim > M.ndim:
-        return as_array(M.reshape(*M.shape, *[1] * (weight.ndim - M.ndim)) * weight)
-    M *= weight if weight.ndim > 1 else weight[:, np.newaxis]
-    return M

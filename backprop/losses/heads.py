@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from backprop.core.lookup import takes
+from backprop.core.settings import check_read
 from backprop.core.types import Array, Shape
 from backprop.losses.base import Loss
 from backprop.losses.cross_entropy import CrossEntropy, Partition
@@ -57,6 +58,8 @@ class MatchedHead(Loss):
         elif "loss" in vars(self) and takes(type(self.loss), name):
             setattr(self.loss, name, value)
         else:
+            if "loss" in vars(self) and name not in vars(self):  # who misspells means the loss
+                check_read(self.loss, name, value)
             super().__setattr__(name, value)
 
     @property

@@ -57,6 +57,31 @@ def check_several_outputs(loss: str, output_shape: Shape, instead: str) -> None:
         raise ShapeError(f"{loss}: the model has one output, but it needs two or more: {instead}")
 
 
+def are_indices(target: Array, output_shape: Shape) -> bool:
+    """Whether targets have the shape of class indices where a row of outputs is compared."""
+    one = output_shape[:-1]
+    return output_shape[-1] > 1 and target.shape[1:] in (one, (*one, 1))
+
+
+def as_rows(target: Array, output_shape: Shape) -> str:
+    """The code that makes one-hot rows of class indices."""
+    y = "y" if target.ndim == len(output_shape) else "y[..., 0]"
+    whole = ".astype(int)" * (target.dtype.kind not in "iu")
+    return f"np.eye({output_shape[-1]})[{y}{whole}]"
+
+
+def for_each_output(target: Array, output_shape: Shape) -> str:
+    """What to do about targets that are not one for each output."""
+    if target.ndim > len(output_shape) + 1:
+        return at_each_step(target.shape[1])
+    rows = ""
+    if are_indices(target, output_shape) and target.dtype.kind in "iub":
+        rows = f"; of class indices {as_rows(target, output_shape)} makes rows"
+    return (
+        f"pass one target for each output, or change the number of units of the last layer{rows}."
+    )
+
+
 def extra_axes(target: Array, output_shape: Shape) -> str:
     """What to do about predictions that have axes which the targets do not have, if they do."""
     steps, K = len(output_shape) == 2, output_shape[-1]  # (T, K)
@@ -69,6 +94,24 @@ def extra_axes(target: Array, output_shape: Shape) -> str:
         "prediction a sample put Flatten() in front of the last Dense layer, or reshape the inputs "
         "to (N, features): x.reshape(len(x), -1)." + advice * steps
     )
+
+
+def weighted_steps(M: Array, weight: Array | None) -> Array:
+    """M ⊙ w, in place, for weights of samples ``(N,)`` or of steps ``(N, T)``.
+
+    For weights of each output ``(N, T, K)`` in an array of their own: then M holds for all K.
+    """
+    if weight is None:
+        return M
+    if weight.ndim > M.ndim:
+        return as_array(with_axes(M, weight.ndim) * weight)
+    M *= with_axes(weight, M.ndim)
+    return M
+
+
+def with_axes(array: Array, ndim: int) -> Array:
+    """The array with so many axes at least: those that it lacks come last, of one number each."""
+    return array.reshape(*array.shape, *[1] * (ndim - array.ndim))
 
 
 def at_each_step(n_steps: int) -> str:

@@ -1,69 +1,55 @@
 """Losses by Keras's strings."""
 
+from collections.abc import Callable
+
+from backprop.core.lazy import makers
 from backprop.core.lookup import resolve
 from backprop.core.signatures import check_methods
 from backprop.losses.base import Loss
-from backprop.losses.binary_cross_entropy import BinaryCrossentropy
-from backprop.losses.circle import Circle
-from backprop.losses.cross_entropy import CategoricalCrossentropy
-from backprop.losses.distribution import KLDivergence, Poisson
-from backprop.losses.focal import BinaryFocalCrossentropy, CategoricalFocalCrossentropy
-from backprop.losses.generalized import CategoricalGeneralizedCrossEntropy
-from backprop.losses.hinge import CategoricalHinge, Hinge, SquaredHinge
-from backprop.losses.overlap import Dice, Tversky
-from backprop.losses.regression import (
-    CosineSimilarity,
-    HalfSquaredError,
-    Huber,
-    LogCosh,
-    MeanAbsoluteError,
-    MeanSquaredError,
-    RootMeanSquaredError,
-)
-from backprop.losses.relative import MeanAbsolutePercentageError, MeanSquaredLogarithmicError
-from backprop.losses.sparse_cross_entropy import SparseCategoricalCrossentropy
-from backprop.losses.uncertainty import GaussianNegativeLogLikelihood, Quantile
 
 METHODS = dict.fromkeys(("values", "gradient"), "prediction, target")
 """What is called of a loss, and how."""
 
-_BY_NAME: dict[str, type[Loss]] = {
-    "mse": MeanSquaredError,
-    "mean_squared_error": MeanSquaredError,
-    "rmse": RootMeanSquaredError,
-    "root_mean_squared_error": RootMeanSquaredError,
-    "half_squared_error": HalfSquaredError,
-    "mae": MeanAbsoluteError,
-    "mean_absolute_error": MeanAbsoluteError,
-    "mape": MeanAbsolutePercentageError,
-    "mean_absolute_percentage_error": MeanAbsolutePercentageError,
-    "msle": MeanSquaredLogarithmicError,
-    "mean_squared_logarithmic_error": MeanSquaredLogarithmicError,
-    "huber": Huber,
-    "log_cosh": LogCosh,
-    "logcosh": LogCosh,
-    "cosine_similarity": CosineSimilarity,
-    "bce": BinaryCrossentropy,
-    "binary_crossentropy": BinaryCrossentropy,
-    "binary_focal_crossentropy": BinaryFocalCrossentropy,
-    "categorical_crossentropy": CategoricalCrossentropy,
-    "categorical_focal_crossentropy": CategoricalFocalCrossentropy,
-    "categorical_generalized_cross_entropy": CategoricalGeneralizedCrossEntropy,
-    "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
-    "poisson": Poisson,
-    "kld": KLDivergence,
-    "kl_divergence": KLDivergence,
-    "hinge": Hinge,
-    "squared_hinge": SquaredHinge,
-    "categorical_hinge": CategoricalHinge,
-    "circle": Circle,
-    "dice": Dice,
-    "tversky": Tversky,
-    "quantile": Quantile,
-    "gaussian_negative_log_likelihood": GaussianNegativeLogLikelihood,
+_CLASSES = {
+    "mse": "MeanSquaredError",
+    "mean_squared_error": "MeanSquaredError",
+    "rmse": "RootMeanSquaredError",
+    "root_mean_squared_error": "RootMeanSquaredError",
+    "half_squared_error": "HalfSquaredError",
+    "mae": "MeanAbsoluteError",
+    "mean_absolute_error": "MeanAbsoluteError",
+    "mape": "MeanAbsolutePercentageError",
+    "mean_absolute_percentage_error": "MeanAbsolutePercentageError",
+    "msle": "MeanSquaredLogarithmicError",
+    "mean_squared_logarithmic_error": "MeanSquaredLogarithmicError",
+    "huber": "Huber",
+    "log_cosh": "LogCosh",
+    "logcosh": "LogCosh",
+    "cosine_similarity": "CosineSimilarity",
+    "bce": "BinaryCrossentropy",
+    "binary_crossentropy": "BinaryCrossentropy",
+    "binary_focal_crossentropy": "BinaryFocalCrossentropy",
+    "categorical_crossentropy": "CategoricalCrossentropy",
+    "categorical_focal_crossentropy": "CategoricalFocalCrossentropy",
+    "categorical_generalized_cross_entropy": "CategoricalGeneralizedCrossEntropy",
+    "sparse_categorical_crossentropy": "SparseCategoricalCrossentropy",
+    "poisson": "Poisson",
+    "kld": "KLDivergence",
+    "kl_divergence": "KLDivergence",
+    "hinge": "Hinge",
+    "squared_hinge": "SquaredHinge",
+    "categorical_hinge": "CategoricalHinge",
+    "circle": "Circle",
+    "dice": "Dice",
+    "tversky": "Tversky",
+    "quantile": "Quantile",
+    "gaussian_negative_log_likelihood": "GaussianNegativeLogLikelihood",
 }
+"""The classes by Keras's strings; their files are loaded when one is asked for."""
 
-_KERAS = {kind.__name__: name for name, kind in _BY_NAME.items()}
+_BY_NAME: dict[str, Callable[[], Loss]] = makers("backprop.losses", _CLASSES)
+
+_KERAS = {kind: name for name, kind in _CLASSES.items()}
 _KERAS |= {name.upper(): name for name in ("mse", "mae", "mape", "msle", "bce", "kld")}
 """What Keras's other strings, the names of classes and capitals, stand for."""
 

@@ -5,7 +5,7 @@ from typing import Any
 from backprop.core.own_functions import interval_of
 from backprop.core.types import UNIT, Array, Shape
 from backprop.losses.base import Loss
-from backprop.losses.helpers import check_several_outputs
+from backprop.losses.helpers import are_indices, as_rows, check_several_outputs
 
 DIVIDED = "The loss divides each row of `{p}` by its sum, as Keras does."
 
@@ -77,9 +77,10 @@ class OneHotTargets(Loss):
         return check_shares(target, f"{self}")
 
     def shape_hint(self, target: Array, output_shape: Shape) -> str:
-        """Class indices belong to the sparse loss."""
-        if target.shape[1:] == output_shape[:-1] or target.shape[1:] == (*output_shape[:-1], 1):
-            return "class indices need loss='sparse_categorical_crossentropy'."
+        """Class indices belong to the sparse loss, or are made rows."""
+        if are_indices(target, output_shape):
+            rows = as_rows(target, output_shape)
+            return f"class indices need loss='sparse_categorical_crossentropy', or rows, {rows}."
         return super().shape_hint(target, output_shape)
 
 

@@ -10,10 +10,15 @@ from backprop.core.checks import check_integer
 from backprop.core.errors import ShapeError
 from backprop.core.ranges import check_finite
 from backprop.core.types import Array, Shape, as_array
-from backprop.losses.checked import weighted_steps
 from backprop.losses.cross_entropy import CrossEntropy, Partition, partition_terms
 from backprop.losses.formula import Formula
-from backprop.losses.helpers import at_each_step, check_several_outputs, extra_axes, show_shape
+from backprop.losses.helpers import (
+    at_each_step,
+    check_several_outputs,
+    extra_axes,
+    show_shape,
+    weighted_steps,
+)
 from backprop.losses.probabilities import DIVIDED, DIVIDED_BY_1, ONE_ANSWER
 
 
@@ -79,7 +84,7 @@ class SparseCategoricalCrossentropy(CrossEntropy):
             if hint:
                 hint = f"the predictions have the shape {show_shape(output_shape)}, for {hint}"
             if target.shape[1:] == output_shape:
-                hint = "one-hot targets need loss='categorical_crossentropy'."
+                hint = "one-hot targets need loss='categorical_crossentropy', or y.argmax(axis=-1)."
             elif not hint and target.ndim == len(output_shape) + 1:
                 hint = (
                     f"one-hot targets need an output for each of their {target.shape[-1]} classes "
@@ -98,7 +103,7 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         if target.dtype.kind not in "fiub":
             raise TypeError(
                 f"{self}: targets must be class indices, but their dtype is {target.dtype}: "
-                f"number the classes, for example with np.unique(y, return_inverse=True)."
+                f"number the classes, for example with np.unique(y, return_inverse=True)[1]."
             )
         check_finite(target, f"{self}: the targets hold")
         if target.dtype.kind == "f" and not np.array_equal(target, np.floor(target)):

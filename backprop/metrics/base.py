@@ -18,7 +18,7 @@ from backprop.core.ranges import check_one_class, check_weights
 from backprop.core.settings import Checked, Settings
 from backprop.core.types import Array, Outputs, Shape
 from backprop.core.walk import from_here
-from backprop.metrics.returned import check_free_name, check_result, check_values, copied
+from backprop.metrics.returned import TOO_FEW, check_free_name, check_result, check_values, copied
 from backprop.metrics.verbs import KnowsVerbs
 
 
@@ -128,7 +128,7 @@ class Metric(KnowsVerbs, Settings):
         weight = (np.ones((1, *parts)),) if self.weighted else ()
         trial.update(np.full((1, *output_shape), 0.5), target[:1].copy(), *weight)
         if not self.of_package:
-            with suppress(ArithmeticError, LookupError, ValueError):  # one sample may be too few
+            with suppress(*TOO_FEW):
                 with warnings.catch_warnings(), np.errstate(all="ignore"):
                     warnings.simplefilter("ignore")
                     returned = trial.result()

@@ -13,7 +13,7 @@ from backprop.core.arrays import is_masked
 from backprop.core.signatures import check_function
 from backprop.core.types import Array, Shape
 from backprop.metrics.base import MeanMetric, as_arrays
-from backprop.metrics.returned import copied, shown
+from backprop.metrics.returned import TOO_FEW, copied, shown
 
 
 class FunctionMetric(MeanMetric):
@@ -159,13 +159,13 @@ class FunctionMetric(MeanMetric):
     def _returns_a_number(self, P: Array, Y: Array, targets: Array | None) -> bool:
         """Whether the function returns one number; learnt by a call with the first batch.
 
-        A ValueError may say that this is too small: it has one class alone, and the area needs two.
+        An error may say that this is too small: it has one class alone, and the area needs two.
         Then all targets are tried, if they are known, with the predictions of the batch repeated.
         """
         n = len(P)
         try:
             v = self._quietly(Y, P)
-        except ValueError:
+        except TOO_FEW:
             if targets is None:
                 return True
             if len(targets) <= n:
@@ -173,7 +173,7 @@ class FunctionMetric(MeanMetric):
         else:
             number = self._checked(v, n).ndim == 0
             if not number and P.shape[-1] == n > 1:  # is it one for each sample, or output?
-                with suppress(ArithmeticError, LookupError, ValueError):  # too few samples
+                with suppress(*TOO_FEW):
                     v = self._quietly(Y[1:], P[1:])
                     n -= 1
                 self._checked(v, n)

@@ -4,99 +4,66 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from backprop.core.errors import said
+from backprop.core.lazy import makers
 from backprop.core.lookup import is_function, resolve, takes
 from backprop.core.signatures import check_methods
 from backprop.core.types import Array, Outputs
-from backprop.metrics.accuracy import (
-    Accuracy,
-    BinaryAccuracy,
-    CategoricalAccuracy,
-    SparseCategoricalAccuracy,
-    SparseTopKCategoricalAccuracy,
-    TopKCategoricalAccuracy,
-)
 from backprop.metrics.base import MeanMetric, Metric
-from backprop.metrics.classification import Precision, Recall
-from backprop.metrics.counts import FalseNegatives, FalsePositives, TrueNegatives, TruePositives
-from backprop.metrics.errors import (
-    ConcordanceCorrelation,
-    CosineSimilarity,
-    LogCoshError,
-    MeanAbsolutePercentageError,
-    MeanSquaredLogarithmicError,
-    PearsonCorrelation,
-)
-from backprop.metrics.f_scores import F1Score, FBetaScore
 from backprop.metrics.function import FunctionMetric
-from backprop.metrics.likelihoods import (
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-    CategoricalHinge,
-    Hinge,
-    KLDivergence,
-    Poisson,
-    SparseCategoricalCrossentropy,
-    SquaredHinge,
-)
 from backprop.metrics.means import Mean
-from backprop.metrics.overlap import BinaryIoU
-from backprop.metrics.ranking import AUC
-from backprop.metrics.regression import (
-    MeanAbsoluteError,
-    MeanSquaredError,
-    R2Score,
-    RootMeanSquaredError,
-)
 from backprop.metrics.returned import check_free_name
 
-_BY_NAME: dict[str, type[Metric]] = {
-    "accuracy": Accuracy,
-    "acc": Accuracy,
-    "binary_accuracy": BinaryAccuracy,
-    "precision": Precision,
-    "recall": Recall,
-    "f1_score": F1Score,
-    "fbeta_score": FBetaScore,
-    "true_positives": TruePositives,
-    "true_negatives": TrueNegatives,
-    "false_positives": FalsePositives,
-    "false_negatives": FalseNegatives,
-    "binary_io_u": BinaryIoU,
-    "categorical_accuracy": CategoricalAccuracy,
-    "sparse_categorical_accuracy": SparseCategoricalAccuracy,
-    "top_k_categorical_accuracy": TopKCategoricalAccuracy,
-    "sparse_top_k_categorical_accuracy": SparseTopKCategoricalAccuracy,
-    "auc": AUC,
-    "mse": MeanSquaredError,
-    "mean_squared_error": MeanSquaredError,
-    "rmse": RootMeanSquaredError,
-    "root_mean_squared_error": RootMeanSquaredError,
-    "mae": MeanAbsoluteError,
-    "mean_absolute_error": MeanAbsoluteError,
-    "mape": MeanAbsolutePercentageError,
-    "mean_absolute_percentage_error": MeanAbsolutePercentageError,
-    "msle": MeanSquaredLogarithmicError,
-    "mean_squared_logarithmic_error": MeanSquaredLogarithmicError,
-    "log_cosh": LogCoshError,
-    "logcosh": LogCoshError,
-    "cosine_similarity": CosineSimilarity,
-    "pearson_correlation": PearsonCorrelation,
-    "concordance_correlation": ConcordanceCorrelation,
-    "bce": BinaryCrossentropy,
-    "binary_crossentropy": BinaryCrossentropy,
-    "categorical_crossentropy": CategoricalCrossentropy,
-    "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
-    "kld": KLDivergence,
-    "kl_divergence": KLDivergence,
-    "poisson": Poisson,
-    "hinge": Hinge,
-    "squared_hinge": SquaredHinge,
-    "categorical_hinge": CategoricalHinge,
-    "r2_score": R2Score,
-    "r2": R2Score,
+_CLASSES = {
+    "accuracy": "Accuracy",
+    "acc": "Accuracy",
+    "binary_accuracy": "BinaryAccuracy",
+    "precision": "Precision",
+    "recall": "Recall",
+    "f1_score": "F1Score",
+    "fbeta_score": "FBetaScore",
+    "true_positives": "TruePositives",
+    "true_negatives": "TrueNegatives",
+    "false_positives": "FalsePositives",
+    "false_negatives": "FalseNegatives",
+    "binary_io_u": "BinaryIoU",
+    "categorical_accuracy": "CategoricalAccuracy",
+    "sparse_categorical_accuracy": "SparseCategoricalAccuracy",
+    "top_k_categorical_accuracy": "TopKCategoricalAccuracy",
+    "sparse_top_k_categorical_accuracy": "SparseTopKCategoricalAccuracy",
+    "auc": "AUC",
+    "mse": "MeanSquaredError",
+    "mean_squared_error": "MeanSquaredError",
+    "rmse": "RootMeanSquaredError",
+    "root_mean_squared_error": "RootMeanSquaredError",
+    "mae": "MeanAbsoluteError",
+    "mean_absolute_error": "MeanAbsoluteError",
+    "mape": "MeanAbsolutePercentageError",
+    "mean_absolute_percentage_error": "MeanAbsolutePercentageError",
+    "msle": "MeanSquaredLogarithmicError",
+    "mean_squared_logarithmic_error": "MeanSquaredLogarithmicError",
+    "log_cosh": "LogCoshError",
+    "logcosh": "LogCoshError",
+    "cosine_similarity": "CosineSimilarity",
+    "pearson_correlation": "PearsonCorrelation",
+    "concordance_correlation": "ConcordanceCorrelation",
+    "bce": "BinaryCrossentropy",
+    "binary_crossentropy": "BinaryCrossentropy",
+    "categorical_crossentropy": "CategoricalCrossentropy",
+    "sparse_categorical_crossentropy": "SparseCategoricalCrossentropy",
+    "kld": "KLDivergence",
+    "kl_divergence": "KLDivergence",
+    "poisson": "Poisson",
+    "hinge": "Hinge",
+    "squared_hinge": "SquaredHinge",
+    "categorical_hinge": "CategoricalHinge",
+    "r2_score": "R2Score",
+    "r2": "R2Score",
 }
+"""The classes by Keras's strings; their files are loaded when one is asked for."""
 
-_KERAS = {made.__name__: key for key, made in _BY_NAME.items()}
+_BY_NAME: dict[str, Callable[[], Metric]] = makers("backprop.metrics", _CLASSES)
+
+_KERAS = {kind: name for name, kind in _CLASSES.items()}
 _KERAS |= {name.upper(): name for name in ("mse", "mae", "mape", "msle", "bce", "kld")}
 _KERAS |= {"f_beta_score": "fbeta_score", "log_cosh_error": "log_cosh"}
 """What Keras's other strings, the names of classes and capitals, stand for."""

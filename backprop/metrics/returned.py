@@ -15,6 +15,9 @@ T = TypeVar("T")
 TAKEN = ("loss", "epoch", "batch", "learning_rate")
 """What other numbers are called beside those of the metrics in logs, History and files."""
 
+TOO_FEW = (ArithmeticError, AssertionError, LookupError, ValueError)
+"""What a user's code may raise of samples that are too few for it."""
+
 
 def check_free_name(name: Any, argument: str) -> str:
     """The name of a metric.

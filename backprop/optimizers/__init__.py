@@ -6,39 +6,45 @@ learning rate η is a number or a schedule, a function of the number of steps. C
 ``ValueError`` if the optimizer trains another model already.
 """
 
-from backprop.optimizers.adafactor import Adafactor
-from backprop.optimizers.adam import Adam, Adamax, AdamW, Nadam
-from backprop.optimizers.adaptive import Adadelta, Adagrad, RMSprop
-from backprop.optimizers.base import Optimizer
-from backprop.optimizers.blocks import BLOCK
-from backprop.optimizers.by_parameter import ByParameter
-from backprop.optimizers.ftrl import Ftrl
-from backprop.optimizers.lamb import Lamb
-from backprop.optimizers.lbfgs import LBFGS
-from backprop.optimizers.lion import Lion
-from backprop.optimizers.muon import Muon
-from backprop.optimizers.names import get
-from backprop.optimizers.schedule_free import ScheduleFreeAdamW
-from backprop.optimizers.sgd import SGD
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "BLOCK",
-    "LBFGS",
-    "SGD",
-    "Adadelta",
-    "Adafactor",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "Adamax",
-    "ByParameter",
-    "Ftrl",
-    "Lamb",
-    "Lion",
-    "Muon",
-    "Nadam",
-    "Optimizer",
-    "RMSprop",
-    "ScheduleFreeAdamW",
-    "get",
-]
+from backprop.core.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from backprop.optimizers.adafactor import Adafactor as Adafactor
+    from backprop.optimizers.adam import Adam as Adam
+    from backprop.optimizers.adam import Adamax as Adamax
+    from backprop.optimizers.adam import AdamW as AdamW
+    from backprop.optimizers.adam import Nadam as Nadam
+    from backprop.optimizers.adaptive import Adadelta as Adadelta
+    from backprop.optimizers.adaptive import Adagrad as Adagrad
+    from backprop.optimizers.adaptive import RMSprop as RMSprop
+    from backprop.optimizers.base import Optimizer as Optimizer
+    from backprop.optimizers.blocks import BLOCK as BLOCK
+    from backprop.optimizers.by_parameter import ByParameter as ByParameter
+    from backprop.optimizers.ftrl import Ftrl as Ftrl
+    from backprop.optimizers.lamb import Lamb as Lamb
+    from backprop.optimizers.lbfgs import LBFGS as LBFGS
+    from backprop.optimizers.lion import Lion as Lion
+    from backprop.optimizers.muon import Muon as Muon
+    from backprop.optimizers.names import get as get
+    from backprop.optimizers.schedule_free import ScheduleFreeAdamW as ScheduleFreeAdamW
+    from backprop.optimizers.sgd import SGD as SGD
+else:
+    __getattr__, __dir__, __all__ = lazy_names(
+        __name__,
+        adafactor=["Adafactor"],
+        adam=["Adam", "Adamax", "AdamW", "Nadam"],
+        adaptive=["Adadelta", "Adagrad", "RMSprop"],
+        base=["Optimizer"],
+        blocks=["BLOCK"],
+        by_parameter=["ByParameter"],
+        ftrl=["Ftrl"],
+        lamb=["Lamb"],
+        lbfgs=["LBFGS"],
+        lion=["Lion"],
+        muon=["Muon"],
+        names=["get"],
+        schedule_free=["ScheduleFreeAdamW"],
+        sgd=["SGD"],
+    )

@@ -192,11 +192,10 @@ class Bookkeeping(KnowsElsewhere, Settings):
         return steps is None or self._waiting + 1 >= steps
 
     def largest_square(self, parameters: Parameters) -> float:
-        """What ‖g‖² is below if the next step certainly makes finite numbers; 0 if none is so.
-
-        Classes of one's own, and constraints, may make wrong numbers of any g.
-        """
-        if not (self.of_package and all(p.constraint.of_package for p in parameters.constrained)):
+        """What ‖g‖² is below if the next step certainly makes finite numbers; 0 if none is so."""
+        # classes of one's own, constraints, and decay with |1 − η λ| > 1 make them of any g
+        known = self.of_package and all(p.constraint.of_package for p in parameters.constrained)
+        if not known or (self.weight_decay and self.weight_decay * self.learning_rate > 2):
             return 0.0
         rate = 1.0 if self.schedule else max(1.0, self.learning_rate)
         return float(np.finfo(parameters.values.dtype).max) / rate / rate

@@ -5,9 +5,13 @@ from typing import Unpack
 import numpy as np
 
 from backprop.core.checks import check_number
+from backprop.core.parameters import Parameters
 from backprop.core.types import Array
 from backprop.optimizers.base import Optimizer
 from backprop.optimizers.options import Common, LearningRate, check_power
+
+SMALL = 1e-6
+"""Numbers below this may overflow what is divided by them."""
 
 
 class Ftrl(Optimizer):
@@ -76,13 +80,24 @@ class Ftrl(Optimizer):
                 "above 0, or such a beta or l2_regularization_strength."
             )
 
+    def largest_square(self, parameters: Parameters) -> float:
+        """As for others, but 0 where a quotient may overflow, or the penalty lets θ grow."""
+        least = max(self.initial_accumulator_value, self.beta, self.l2_regularization_strength)
+        steady = (
+            min(self.learning_rate, least) > SMALL
+            and self.schedule is None
+            and self.learning_rate_power >= -1
+            and not self.l2_shrinkage_regularization_strength
+        )
+        return super().largest_square(parameters) if steady else 0.0
+
     def coefficients(self, t: int, eta: float) -> tuple[float, ...]:
         """η, n at first, −p, 2 λ_s, β, 2 λ₂.
 
         Raises:
-            ValueError: η is 0.
+            ValueError: η is 0, or next to it.
         """
-        if not eta:
+        if eta < np.finfo(np.float32).tiny:
             raise ValueError(
                 "Ftrl divides by its learning rate, which must be above 0: pass a larger one, or a "
                 "schedule that does not end at 0."

@@ -23,6 +23,9 @@ from backprop.optimizers.by_parameter import ByParameter
 from backprop.optimizers.options import LearningRate, Shared, optional
 from backprop.optimizers.vectors import norm
 
+POLYNOMIAL = 3.4445, -4.7750, 2.0315
+"""a, b and c with which singular values up to 1 stay near to it."""
+
 
 class Muon(ByParameter):
     """Momentum whose matrices are orthogonalised; Adam for everything that is no matrix.
@@ -84,9 +87,9 @@ class Muon(ByParameter):
         *,
         exclude_layers: Sequence[str] | None = None,
         exclude_embeddings: bool = True,
-        muon_a: float = 3.4445,
-        muon_b: float = -4.7750,
-        muon_c: float = 2.0315,
+        muon_a: float = POLYNOMIAL[0],
+        muon_b: float = POLYNOMIAL[1],
+        muon_c: float = POLYNOMIAL[2],
         adam_lr_ratio: float = 1.0,
         momentum: float = 0.95,
         ns_steps: int = 5,
@@ -109,6 +112,12 @@ class Muon(ByParameter):
         self.ns_steps = check_integer(ns_steps, "ns_steps", 0)
         self.nesterov = check_flag(nesterov, "nesterov")
         self.rms_rate = optional(check_number, rms_rate, "rms_rate")
+
+    def largest_square(self, parameters: Parameters) -> float:
+        """As for others, but 0 for a polynomial of one's own, and where Adam's λ lets θ grow."""
+        known = (self.muon_a, self.muon_b, self.muon_c) == POLYNOMIAL
+        steady = known and self.learning_rate * (self.adam_weight_decay or 0) <= 2
+        return super().largest_square(parameters) if steady else 0.0
 
     def scale(self, slot: str, factor: float) -> None:
         """Multiplies a moving average of Adam's by a number; M of the matrices is none."""

@@ -1,27 +1,19 @@
 """Optimizers by Keras's strings."""
 
 from collections.abc import Callable
-from typing import Any
 
+from backprop.core.lazy import makers
 from backprop.core.lookup import resolve
 from backprop.core.signatures import check_methods
-from backprop.optimizers.adafactor import Adafactor
-from backprop.optimizers.adam import Adam, Adamax, AdamW, Nadam
-from backprop.optimizers.adaptive import Adadelta, Adagrad, RMSprop
 from backprop.optimizers.base import Optimizer
-from backprop.optimizers.ftrl import Ftrl
-from backprop.optimizers.lamb import Lamb
-from backprop.optimizers.lbfgs import LBFGS
-from backprop.optimizers.lion import Lion
-from backprop.optimizers.muon import Muon
-from backprop.optimizers.schedule_free import ScheduleFreeAdamW
-from backprop.optimizers.sgd import SGD
 
-_CLASSES: tuple[Any, ...] = (
-    *(SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, Nadam, Adamax, Lion, Ftrl, Adafactor, Lamb),
-    *(Muon, ScheduleFreeAdamW, LBFGS),
+_CLASSES = (
+    *("SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "AdamW", "Nadam", "Adamax", "Lion", "Ftrl"),
+    *("Adafactor", "Lamb", "Muon", "ScheduleFreeAdamW", "LBFGS"),
 )
-_BY_NAME: dict[str, Callable[[], Optimizer]] = {kind.__name__.lower(): kind for kind in _CLASSES}
+_BY_NAME: dict[str, Callable[[], Optimizer]] = makers(
+    "backprop.optimizers", {kind.lower(): kind for kind in _CLASSES}
+)
 
 
 def get(optimizer: str | Optimizer) -> Optimizer:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from backprop.core.arrays import is_masked, to_array
+from backprop.core.arrays import columns_of, is_masked, readable, to_array
+from backprop.core.checks import check_list
 from backprop.core.durable import FilePath, check_file, replacing
 from backprop.core.errors import said
 from backprop.core.types import Array, is_sparse
@@ -95,6 +96,8 @@ def save(figure: Figure, path: FilePath | None) -> Figure:
     if path is not None:
         with replacing(picture_path(path)) as temporary:
             write(figure, temporary, dpi=SAVED_DPI)
+    else:
+        drop_formulas(figure)  # a notebook draws it, or savefig
     return figure
 
 
@@ -185,8 +188,10 @@ def finite_array(name: str, values: object, ndim: int, advice: str = "") -> Arra
     Raises:
         ValueError: If it is no such array.
     """
-    if is_sparse(values) or is_masked(values):
-        values = to_array(values, name)  # which says what to do
+    by_item = hasattr(type(values), "__getitem__") and not isinstance(values, Mapping)
+    unread = by_item and not readable(values) and columns_of(values) is None
+    if unread or is_masked(values) or is_sparse(values):
+        values = to_array(values, name)  # which says what to do, and never asks for items
     try:
         array = np.array(values, dtype=np.float64)
     except (TypeError, ValueError):
@@ -232,12 +237,14 @@ def name_classes(class_names: Sequence[str] | None, count: int) -> list[str]:
     """Return the names of classes 0 to ``count - 1``, which are their numbers if not given.
 
     Raises:
+        TypeError: They are no list.
         ValueError: If there are fewer names than classes.
     """
     if class_names is None:
         return [str(index) for index in range(count)]
-    if len(class_names) < count:
+    names = [str(name) for name in check_list(class_names, "class_names")]
+    if len(names) < count:
         raise ValueError(
-            f"class_names has {len(class_names)} names but there are {count} classes: name each."
+            f"class_names has {len(names)} names but there are {count} classes: name each."
         )
-    return [str(name) for name in class_names]
+    return names

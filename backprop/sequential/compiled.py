@@ -20,10 +20,9 @@ from backprop.layers.chain import ending, unfold
 from backprop.losses import Loss
 from backprop.losses.heads import join
 from backprop.metrics import Metric, get_all
-from backprop.metrics.decisions import check_thresholds
 from backprop.optimizers import Optimizer
 from backprop.sequential.network import Network
-from backprop.sequential.told import Told, as_metric, check_endings, note, outputs_of, tell
+from backprop.sequential.told import Told, as_metric, check_all, note, outputs_of, tell
 from backprop.training.history import History
 
 T = TypeVar("T")
@@ -146,9 +145,7 @@ class CompiledNetwork(Network):
         found = get_all(plain, weighted, threshold, outputs, given_loss.ignored)
         told = [note(metric) for metric in found]
         if found and self.layers:
-            last = ending(self.layers)
-            check_thresholds(found, last, interval_of(last))
-            check_endings(found, last)
+            check_all(plain + weighted, found, ending(self.layers), threshold)
         self._metrics, self._told = FixedList(found, ADVICE), told
         self._optimizer, self._given_loss = given_optimizer, given_loss
         self.run_eagerly = eagerly
@@ -268,6 +265,7 @@ class CompiledNetwork(Network):
         """
         return explain.explain(self, X, y, sample_weight)
 
+    @answered
     def check_gradients(
         self, X: Any, y: Any, sample_weight: Any = None, max_entries: int = 100
     ) -> "inspection.GradientReport":

@@ -5,10 +5,11 @@ from typing import Any
 
 from backprop import storage
 from backprop.core.durable import FilePath
+from backprop.core.signatures import answered
 from backprop.sequential.model import Sequential
-from backprop.storage import models as saving
 
 
+@answered
 def load_model(path: FilePath, custom_objects: Mapping[str, Any] | None = None) -> Sequential:
     """The model that ``model.save`` wrote: it predicts and trains on with the same bits.
 
@@ -30,9 +31,10 @@ def load_model(path: FilePath, custom_objects: Mapping[str, Any] | None = None) 
         >>> np.array_equal(bp.load_model("model.npz").predict(X), model.predict(X))
         True
     """
-    return saving.load(Sequential, path, custom_objects)
+    return storage.models.load(Sequential, path, custom_objects)
 
 
+@answered
 def load_onnx(path: FilePath) -> Sequential:
     """The model that an ONNX file holds, to predict, explain or train on with; needs ``onnx``.
 

@@ -265,6 +265,7 @@ class Sequential(CompiledNetwork):
         """
         return self.evaluate(x, y, sys.maxsize, 0, sample_weight, return_dict=return_dict)
 
+    @answered
     def evaluate(
         self,
         x: Any,

@@ -143,9 +143,7 @@ class Network(Weights):
         owners.once(lambda: self._parameters is None, lambda: self._make(shape))
 
     def _seed_with(self, seed: int | None) -> None:
-        if seed is not None:
-            seed = check_integer(seed, "seed", 0)
-        self._seed = seed
+        self._seed = seed = None if seed is None else check_integer(seed, "seed", 0)
         self._weights_seed, shuffle_seed = np.random.SeedSequence(seed).spawn(2)
         self._shuffle_rng = np.random.default_rng(shuffle_seed)
 
@@ -208,6 +206,7 @@ class Network(Weights):
         """What all layers but a matched head's make of a checked batch in inference."""
         return forward_in_parts(self._body, X, self.parameters.largest)
 
+    @answered
     def predict(
         self,
         x: Any,
@@ -231,9 +230,8 @@ class Network(Weights):
 
         Example:
             >>> model = bp.Sequential([bp.layers.Dense(1, False, "ones")])
-            >>> model.predict([[1.0, 2.0], [3.0, 4.0]])
-            array([[3.],
-                   [7.]], dtype=float32)
+            >>> model.predict([[1.0, 2.0], [3.0, 4.0]]).ravel()
+            array([3., 7.], dtype=float32)
         """
         return predict(self, x, batch_size, verbose, steps, callbacks)
 
@@ -246,6 +244,7 @@ class Network(Weights):
         """
         return self.predict(x, sys.maxsize)
 
+    @answered
     def get_layer(self, name: str) -> Layer:
         """The layer of that name; inside a block by the way to it, ``"residual_1.dense_2"``.
 
@@ -258,9 +257,9 @@ class Network(Weights):
             <Dense 'dense_1'>
         """
         found = dict(walk(self.layers))
-        if not isinstance(name, str) or name not in found:
-            raise ValueError(f"no layer is called {said(name)}: the names are {', '.join(found)}.")
-        return found[name]
+        if isinstance(name, str) and name in found:
+            return found[name]
+        raise ValueError(f"no layer is called {said(name)}: the names are {', '.join(found)}.")
 
     def activations(self, x: Any) -> dict[str, Array]:
         """The output of every layer for a batch, by the layer's name or, in blocks, its way.

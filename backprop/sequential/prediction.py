@@ -20,7 +20,7 @@ from backprop.core.ranges import check_finite, check_overflow
 from backprop.core.settings import from_package
 from backprop.core.spare import same_memory
 from backprop.core.types import Array, Shape, is_sparse
-from backprop.data.inputs import as_csr, as_inputs, surely_finite
+from backprop.data.inputs import as_csr, as_inputs, check_rows, surely_finite
 from backprop.data.items import Items, inputs_of, makes_inputs, shape_of
 from backprop.data.on_disk import RowsOnDisk, on_disk
 from backprop.data.sources import EVALUATION_BATCH, refuse_beside_stream
@@ -189,6 +189,8 @@ def batch_of(network: Any, x: Any) -> Array:
     if is_sparse(X):
         X = as_csr(X, "X")
         check_finite(X, "X holds", network.dtype)
+    elif X.ndim == 0:
+        check_rows(X, "X", x)  # which says what to do
     else:
         check_overflow(X, "X holds", network.dtype)
     batch: Array = X.astype(network.dtype, copy=False)

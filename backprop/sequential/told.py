@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Self
 
-from backprop import losses
+from backprop import losses, metrics
+from backprop.core import console
 from backprop.core.lookup import takes
+from backprop.core.own_functions import interval_of
 from backprop.core.types import Outputs
 from backprop.layers import Layer
 from backprop.layers.chain import ending
@@ -12,6 +14,7 @@ from backprop.losses import Loss
 from backprop.losses import names as loss_names
 from backprop.metrics import LossMetric, Metric
 from backprop.metrics import names as metric_names
+from backprop.metrics.decisions import check_thresholds
 
 
 class Told(NamedTuple):
@@ -38,6 +41,27 @@ def tell(metric: Metric, told: Told) -> None:
     vars(metric).update(told._asdict(), _told=told)
 
 
+def check_all(
+    given: Iterable[Any], metrics: Sequence[Metric], last: Layer, threshold: float | None
+) -> None:
+    """Checks that metrics can take what a model ends with.
+
+    Args:
+        given: What ``compile`` was given.
+        metrics: The metrics that it stands for.
+        last: The layer that makes the outputs.
+        threshold: Above it outputs mean yes by the loss; None says that it is ½.
+
+    Raises:
+        ValueError: One cannot.
+    """
+    check_thresholds(metrics, last, interval_of(last))
+    check_endings(metrics, last)
+    if threshold is not None:
+        objects = [m for one, m in zip(given, metrics, strict=True) if not isinstance(one, str)]
+        warn_of_halves(objects, last, threshold)
+
+
 def check_endings(metrics: Iterable[Metric], last: Layer) -> None:
     """Checks that losses among the metrics can take what a model ends with.
 
@@ -47,6 +71,31 @@ def check_endings(metrics: Iterable[Metric], last: Layer) -> None:
     for metric in metrics:
         if isinstance(metric, LossMetric) and isinstance(metric.loss, Loss):
             metric.loss.check_ending(last)
+        logits = metric.of_package and getattr(metric, "from_logits", False)
+        if logits and interval_of(last) == (0, 1):
+            raise ValueError(
+                f"metric {metric.name!r} takes logits, as from_logits=True says, but the model "
+                f"ends with {last}, whose outputs lie between 0 and 1: drop one of the two."
+            )
+
+
+def warn_of_halves(given: Iterable[Any], last: Layer, threshold: float) -> None:
+    """Warns of objects that go by ½ where outputs mean yes above another number, as names do."""
+    several = getattr(last, "units", 1) > 1
+    for metric in given:
+        names = [name for name in ("threshold", "thresholds") if takes(type(metric), name)]
+        if not (metric.of_package and names):
+            continue
+        limit = getattr(metric, names[0])
+        scores = isinstance(metric, metrics.FBetaScore)
+        compares = isinstance(metric, metrics.Accuracy) or (scores and not limit)
+        largest = several and metric.outputs != "answers" and compares
+        if limit in (None, 0.5) and not (largest or getattr(metric, "top_k", None)):
+            console.warn(
+                f"metric {metric.name!r} takes outputs above 0.5 for yes, but by the loss those "
+                f"above {threshold:g} are yes: pass {names[0]}={threshold:g} to "
+                f"{type(metric).__name__}, or the name of the metric to compile."
+            )
 
 
 def outputs_of(layers: Sequence[Layer], loss: Loss) -> Outputs | None:

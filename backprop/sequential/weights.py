@@ -7,7 +7,7 @@ from typing import Any
 
 from backprop import storage
 from backprop.core.durable import FilePath
-from backprop.core.elsewhere import KnowsElsewhere
+from backprop.core.elsewhere import KnowsElsewhere, WithoutItems
 from backprop.core.errors import NotBuiltError
 from backprop.core.file_kinds import check_ending
 from backprop.core.parameters import Parameters
@@ -16,17 +16,17 @@ from backprop.core.signatures import answered
 from backprop.core.transfer import set_weights
 from backprop.core.types import Array
 from backprop.sequential.elsewhere import ELSEWHERE, Missing, warn_of_uncalled
-from backprop.storage import models as saving
 
 OTHERS = (".tflite", ".keras", ".h5", ".pt", ".pth", ".pb", ".npz", ".safetensors")
 """Endings of files that are not ONNX."""
 
 
-class Weights(KnowsElsewhere, Settings):
+class Weights(KnowsElsewhere, WithoutItems, Settings):
     """θ and g of a model, and the files that hold it."""
 
     own_names = False
     _elsewhere = ELSEWHERE
+    _instead_of_items = "write model.layers[0], or model.get_layer(name)"
     not_taken = dict.fromkeys(
         ("lr", "learning_rate"), "it is the optimizer's: model.optimizer.learning_rate"
     )
@@ -60,6 +60,7 @@ class Weights(KnowsElsewhere, Settings):
         """
         return [p.value.copy() for p in self.parameters]
 
+    @answered
     def set_weights(self, weights: Sequence[Array]) -> None:
         """Sets all parameters, in the order of ``get_weights``.
 
@@ -99,7 +100,7 @@ class Weights(KnowsElsewhere, Settings):
             <Sequential [Dense 'dense_1']>
         """
         check_ending(path, (".onnx", ".tflite"), "model.export(path) writes ONNX")
-        saving.save(self, path, include_optimizer)
+        storage.models.save(self, path, include_optimizer)
 
     @answered
     def save_weights(self, path: FilePath) -> None:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__, __all__ = lazy_names(
         __name__,
+        files=[],
+        models=[],
+        snapshot=[],
         onnx_export=["export_onnx"],
         onnx_import=["import_onnx"],
         weights=["load_weights", "save_weights"],

@@ -9,6 +9,7 @@ import numpy as np
 from backprop.core.types import Array
 from backprop.core.walk import from_here
 from backprop.losses import Loss
+from backprop.losses.helpers import with_axes
 from backprop.metrics import FunctionMetric, LossMetric, Metric
 from backprop.metrics.accuracy import GuessMetric
 
@@ -80,7 +81,8 @@ def shown_steps(
 ) -> tuple[Array, Array, Array | None]:
     """Those steps of sequences that are no padding, each as a sample."""
     if weight is not None:
-        weight = (weight if weight.ndim > 1 else weight[:, np.newaxis] * mask)[mask]
+        weight = with_axes(weight, mask.ndim)
+        weight = np.broadcast_to(weight, mask.shape + weight.shape[mask.ndim :])[mask]
     return prediction[mask], y[mask], weight
 
 

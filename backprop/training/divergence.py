@@ -67,7 +67,7 @@ def warn_of_overflow(what: str, model: Any, source: Any = None) -> None:
         advice = f"Scale the targets, which go up to {size:.4g}, and train anew"
     wider = "" if model.dtype == np.float64 else ", or make the model with dtype='float64'"
     parts = [layer for _, layer in walk(model.layers)]
-    own = [str(part) for part in parts if part.runs_own_code or not part.of_package]
+    own = [str(part) for part in parts if part.of_user]
     if source is not None and not model.loss.unjoined.of_package:
         own.append(str(model.loss))
     log = f", or {' or '.join(own)} makes them of finite ones, as a logarithm of 0 does" * bool(own)

@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from backprop import plotting
+from backprop import plotting, storage
 from backprop.callbacks import Callback, Logs
 from backprop.callbacks.base import numbers_of
 from backprop.core.durable import FilePath
-from backprop.storage.files import as_column, as_list, holds
+from backprop.core.elsewhere import WithoutItems
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class History(Callback):
+class History(Callback, WithoutItems):
     """Collects the logs of every epoch; ``fit`` returns it.
 
     Attributes:
@@ -32,6 +32,8 @@ class History(Callback):
         {'loss': [1.0, 0.0]}
     """
 
+    _instead_of_items = "write history.history['loss'], a list of numbers"
+
     def __init__(self) -> None:
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
@@ -40,8 +42,9 @@ class History(Callback):
 
     def state(self) -> dict[str, Any]:
         """The numbers so far; what a callback has written that no file can hold, as text."""
+        files = storage.files
         columns = {
-            key: as_column([value if holds(value) else str(value) for value in values])
+            key: files.as_column([v if files.holds(v) else str(v) for v in values])
             for key, values in self.history.items()
         }
         when = {key: np.array(epochs, np.int64) for key, epochs in self._when.items()}
@@ -49,6 +52,7 @@ class History(Callback):
 
     def restore(self, state: dict[str, Any]) -> None:
         """Goes on behind them."""
+        as_list = storage.files.as_list
         self.epoch = as_list(state["epoch"])
         self.history = {key: as_list(values) for key, values in state["history"].items()}
         self._when = {key: as_list(epochs) for key, epochs in state["when"].items()}

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from backprop import storage
 from backprop.callbacks import Callback
 from backprop.core.walk import from_here, objects_in
 from backprop.metrics import Metric
-from backprop.storage.files import holds
 
 
 class EpochMeans(Callback):
@@ -51,7 +51,7 @@ class EpochMeans(Callback):
 
 def counted(metric: Metric) -> dict[str, Any]:
     """The attributes of a metric that a file can hold."""
-    return {key: value for key, value in vars(metric).items() if holds(value)}
+    return {key: value for key, value in vars(metric).items() if storage.files.holds(value)}
 
 
 def inside(metric: Metric) -> dict[str, Metric]:

@@ -149,10 +149,11 @@ class Surroundings:
     def begin_epoch(self, first_step: int) -> Iterator[Any]:
         """Brings metrics, sums and the step to where an epoch begins; the batches of the epoch."""
         model, means = self.model, self.plan.means
-        if self._counted is not model.metrics:  # compiled anew on the way
-            self._counted, self._metrics = model.metrics, self.new_metrics()
+        metrics = model.metrics  # which looks at each of them
+        if self._counted is not metrics:  # compiled anew on the way
+            self._counted, self._metrics = metrics, self.new_metrics()
             self.check_targets()
-        check_different([metric.name for metric in model.metrics])
+        check_different([metric.name for metric in metrics])
         if not first_step:
             self._metrics.reset()
             means.total, means.seen = 0.0, 0

@@ -343,7 +343,7 @@ def forked(times):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 def test_a_forked_child_predicts_and_fits_while_its_parent_predicts():
-    assert forked(40) == "0 0\n"
+    assert forked(15) == "0 0\n"
 
 
 @pytest.mark.long

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pytest
 
 import backprop as bp
 from backprop.layers import Dense, LayerNormalization, PositionEmbedding, Softmax, TransformerBlock
@@ -58,6 +59,7 @@ def test_it_learns_to_copy() -> None:
     assert np.mean(found == np.arange(LENGTH)) > 0.9
 
 
+@pytest.mark.long
 def test_it_learns_to_sort() -> None:
     rng = np.random.default_rng(0)
     letters, X = questions(rng, 12000)

@@ -111,6 +111,7 @@ class Network(Weights):
         if self._parameters is not None:
             self._join()
 
+    @answered
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Makes the parameters for inputs of that shape; ``fit`` does it by itself.
 
@@ -235,6 +236,7 @@ class Network(Weights):
         """
         return predict(self, x, batch_size, verbose, steps, callbacks)
 
+    @answered
     def predict_on_batch(self, x: Any) -> Array:
         """The outputs for one batch, computed at once.
 

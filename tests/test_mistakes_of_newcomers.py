@@ -397,7 +397,6 @@ VERBS = {
     "set_weights(X, X)": "set_weights is given 2 arguments; its arguments are weights.",
     "train_on_batch(X, C, reset_metrics=False)": "reset_metrics: its arguments are x, y, sample_",
     "test_on_batch(X)": "test_on_batch lacks y; its arguments are x, y, sample_weight, return_dict",
-    "predict_on_batch(X, batch_size=2)": "no argument batch_size: its arguments are x.",
     "build()": "build lacks input_shape; its arguments are input_shape.",
     "check_gradients()": "check_gradients lacks X and y; its arguments are X, y, sample",
 }

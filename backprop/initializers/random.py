@@ -28,7 +28,7 @@ class RandomUniform(Initializer):
         self.maxval = check_number(maxval, "maxval", -math.inf)
         if not 0 <= self.maxval - self.minval < math.inf:
             raise ValueError(
-                f"RandomUniform needs minval <= maxval, at a distance that is no overflow, but "
+                f"RandomUniform needs minval <= maxval, and not infinitely far from it, but "
                 f"received {minval} and {maxval}."
             )
 

@@ -153,7 +153,7 @@ def test_validation_freq_counts_from_the_first_epoch_of_all(data):
     assert (history.epoch, len(history.history["val_loss"])) == ([3, 4, 5], 2)  # 4 and 6 of 4, 5, 6
 
 
-@pytest.mark.parametrize("frequency", [0, -2, 1.5, "2", [0, 1], [1.5], True, ["1"]])
+@pytest.mark.parametrize("frequency", [0, -2, 1.5, "2", [0, 1], [1.5], True, ["1"], np.array(2)])
 def test_what_validation_freq_cannot_be(data, frequency):
     model = regressor()
     with pytest.raises(ValueError, match="validation_freq must be an integer of 1 or more"):

@@ -395,6 +395,9 @@ VERBS = {
     "evaluate(X, C, use_multiprocessing=True)": "evaluate has no argument use_multiprocessing:",
     "get_layer(index=0)": "get_layer has no argument index: write model.layers[index].",
     "set_weights(X, X)": "set_weights is given 2 arguments; its arguments are weights.",
+    "train_on_batch(X, C, reset_metrics=False)": "reset_metrics: its arguments are x, y, sample_",
+    "test_on_batch(X)": "test_on_batch lacks y; its arguments are x, y, sample_weight, return_dict",
+    "build()": "build lacks input_shape; its arguments are input_shape.",
     "check_gradients()": "check_gradients lacks X and y; its arguments are X, y, sample",
 }
 

@@ -39,10 +39,7 @@ INSTEAD = {
 
 
 def answered(method: F) -> F:
-    """The function or method; arguments that it does not take are answered by what there is.
-
-    Not for methods that are called at every step: it is a call more.
-    """
+    """The function or method; arguments that it does not take are answered by what there is."""
 
     @functools.wraps(method)
     def called(*given: Any, **named: Any) -> Any:

@@ -26,9 +26,10 @@ class RandomUniform(Initializer):
     def __init__(self, minval: float = -0.05, maxval: float = 0.05) -> None:
         self.minval = check_number(minval, "minval", -math.inf)
         self.maxval = check_number(maxval, "maxval", -math.inf)
-        if minval > maxval:
+        if not 0 <= self.maxval - self.minval < math.inf:
             raise ValueError(
-                f"RandomUniform needs minval <= maxval, but received {minval} and {maxval}."
+                f"RandomUniform needs minval <= maxval, and not infinitely far from it, but "
+                f"received {minval} and {maxval}."
             )
 
     def draw(self, shape: Shape, rng: np.random.Generator) -> Array:

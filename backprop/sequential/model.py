@@ -196,6 +196,7 @@ class Sequential(CompiledNetwork):
             self._complete_deltas()
             return plan.history
 
+    @answered
     def train_on_batch(
         self,
         x: Any,
@@ -252,6 +253,7 @@ class Sequential(CompiledNetwork):
             self._complete_deltas()
         return logs if return_dict else unwrap(logs)
 
+    @answered
     def test_on_batch(
         self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:

@@ -111,6 +111,7 @@ class Network(Weights):
         if self._parameters is not None:
             self._join()
 
+    @answered
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Makes the parameters for inputs of that shape; ``fit`` does it by itself.
 
@@ -129,17 +130,17 @@ class Network(Weights):
         batch = tuple(input_shape) if is_row(input_shape) else ()
         if not batch or batch[0] is not None:
             raise ShapeError(
-                f"input_shape must be the shape of a batch with None in front, such as "
-                f"(None, 784), but it is {said(input_shape)}."
+                f"input_shape must be the shape of a batch with None in front, such as (None, 784),"
+                f" but it is {said(input_shape)}."
             )
         shape = check_shape(batch[1:], f"what follows None in input_shape {batch}")
         if self._parameters is not None:
-            if not takes(self.layers, shape, self.input_shape or shape):
-                raise ShapeError(
-                    f"the model is built for samples of shape {self.input_shape} already, and "
-                    f"cannot be built again for {shape}."
-                )
-            return
+            if takes(self.layers, shape, self.input_shape or shape):
+                return
+            raise ShapeError(
+                f"the model is built for samples of shape {self.input_shape} already, and cannot "
+                f"be built again for {shape}."
+            )
         owners.once(lambda: self._parameters is None, lambda: self._make(shape))
 
     def _seed_with(self, seed: int | None) -> None:

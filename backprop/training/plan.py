@@ -9,7 +9,7 @@ import numpy as np
 
 from backprop.callbacks import Callback, CallbackList
 from backprop.callbacks.base import warn_of_misspelt_hooks
-from backprop.core.checks import check_choice, check_flag, check_integer, check_list
+from backprop.core.checks import check_choice, check_flag, check_integer, check_list, is_row
 from backprop.core.frames import Labels, check_labels
 from backprop.data.sources import Source, check_same_every_time, validation_source
 from backprop.data.training import training_source
@@ -77,8 +77,8 @@ def plan_fit(
     labels = check_labels(x, model.feature_names)
     first = check_integer(initial_epoch, "initial_epoch", 0)
     last = check_integer(epochs, "epochs", 0)
-    if isinstance(validation_freq, Iterable):
-        validation_freq = list(validation_freq)  # which is asked twice
+    if is_row(validation_freq):
+        validation_freq = list(validation_freq)  # type: ignore[arg-type]  # asked twice
     validate_after = check_frequency(validation_freq)
     shown = progress(verbose)
     check_choice(on_divergence, "on_divergence", ("warn", "raise"))
@@ -150,7 +150,7 @@ def check_frequency(frequency: int | Iterable[int]) -> Callable[[int], bool]:
     Args:
         frequency: Every so many epochs, or the epochs themselves, counted from 1 as Keras does.
     """
-    if isinstance(frequency, Iterable):
+    if isinstance(frequency, list):
         chosen = {check_integer(epoch, "validation_freq") for epoch in frequency}
         return lambda epoch: epoch + 1 in chosen
     every = check_integer(frequency, "validation_freq")

@@ -66,8 +66,8 @@ class StackedGuard:
         Raises:
             DivergenceError: There are some, and that was asked for.
         """
-        g, total, limit = self._flat, step.total, self._limit
-        if g.dot(g) < limit and total.dot(total) < limit and penalties.dot(penalties) < limit:
+        vectors, limit = (self._flat, step.total, penalties), self._limit
+        if all(np.vdot(vector, vector) < limit for vector in vectors):  # which warns of nothing
             self.optimizer.step()
             return
         wrong = ~(np.isfinite(self.g).all(axis=1) & np.isfinite(step.total + penalties))

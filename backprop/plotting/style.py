@@ -188,7 +188,8 @@ def finite_array(name: str, values: object, ndim: int, advice: str = "") -> Arra
     Raises:
         ValueError: If it is no such array.
     """
-    by_item = hasattr(type(values), "__getitem__") and not isinstance(values, Mapping)
+    indexed = hasattr(type(values), "__getitem__") and hasattr(type(values), "__len__")
+    by_item = indexed and not isinstance(values, Mapping)
     unread = by_item and not readable(values) and columns_of(values) is None
     if unread or is_masked(values) or is_sparse(values):
         values = to_array(values, name)  # which says what to do, and never asks for items

@@ -402,13 +402,6 @@ VERBS = {
 }
 
 
-@pytest.mark.parametrize(("call", "words"), VERBS.items(), ids=VERBS)
-def test_arguments_that_a_verb_does_not_take(call, words):
-    with pytest.raises(TypeError, match=re.escape(words)) as caught:
-        eval(f"model.{call}", {"model": classifier(), "X": X, "C": C})
-    assert_speaks(caught, [])
-
-
 FUNCTIONS = {
     "load_model('a.npz', compile=False)": "compile: a model is loaded as it was saved; compile(…)",
     "load_onnx()": "load_onnx lacks path; its arguments are path.",
@@ -419,10 +412,14 @@ FUNCTIONS = {
 }
 
 
-@pytest.mark.parametrize(("call", "words"), FUNCTIONS.items(), ids=FUNCTIONS)
-def test_arguments_that_a_function_does_not_take(call, words):
+CALLS = {f"model.{call}": words for call, words in VERBS.items()}
+CALLS |= {f"bp.{call}": words for call, words in FUNCTIONS.items()}
+
+
+@pytest.mark.parametrize(("call", "words"), CALLS.items(), ids=CALLS)
+def test_arguments_that_a_verb_or_a_function_does_not_take(call, words):
     with pytest.raises(TypeError, match=re.escape(words)) as caught:
-        eval(f"bp.{call}", {"bp": bp, "model": classifier(), "X": X, "C": C})
+        eval(call, {"bp": bp, "model": classifier(), "X": X, "C": C})
     assert_speaks(caught, [])
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from backprop.core.checks import check_axis, check_number, check_positive, check_share
 from backprop.core.errors import ShapeError
+from backprop.core.functional import root
 from backprop.core.lookup import resolve, show_call
 from backprop.core.settings import Settings
 from backprop.core.signatures import check_methods
@@ -84,8 +85,7 @@ class MaxNorm(Constraint):
 
     def norms(self, W: Array) -> Array:
         """‖w‖ of each unit; the axis stays, with the length 1."""
-        lengths: Array = np.sqrt(np.sum(W * W, axis=self.axis, keepdims=True))
-        return lengths
+        return root(np.sum(W * W, axis=self.axis, keepdims=True))
 
     def project(self, W: Array) -> None:
         """Shrinks what is too long."""

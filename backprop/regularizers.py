@@ -13,6 +13,7 @@ import numpy as np
 from backprop.core.arrays import NUMBERS
 from backprop.core.checks import check_choice, check_number
 from backprop.core.errors import ShapeError
+from backprop.core.functional import root
 from backprop.core.lookup import resolve, show_call
 from backprop.core.returned import is_array, is_number, misshaped
 from backprop.core.settings import Settings
@@ -198,7 +199,7 @@ class OrthogonalRegularizer(Regularizer):
     def directions(self, W: Array) -> tuple[Array, Array]:
         """V, a vector in each row, and the lengths of W's."""
         rows = W if self.mode == "rows" else W.T
-        lengths = np.sqrt(np.add.reduce(rows * rows, axis=1, keepdims=True))
+        lengths = root(np.add.reduce(rows * rows, axis=1, keepdims=True))
         return rows / np.maximum(lengths, SHORTEST), lengths
 
     def share(self, n: int) -> float:

@@ -5,6 +5,8 @@ import backprop as bp
 from backprop.constraints import MaxNorm, NonNegative
 from backprop.core.errors import ShapeError
 from backprop.layers import Dense, Input
+from backprop.losses import CosineSimilarity
+from backprop.regularizers import OrthogonalRegularizer
 
 
 def test_max_norm_shrinks_the_weights_into_a_unit_that_are_too_long() -> None:
@@ -67,3 +69,33 @@ def test_an_axis_that_is_named_twice_is_found_before_training(axis) -> None:
     layer = Dense(3, kernel_constraint=MaxNorm(axis=axis))
     with pytest.raises(ShapeError, match=r"W has the shape \(4, 3\); choose each of its axes once"):
         bp.Sequential([Input(4), layer])
+
+
+def project(W: np.ndarray) -> np.ndarray:
+    MaxNorm(2).project(W)
+    return W
+
+
+def cosines(W: np.ndarray) -> np.ndarray:
+    return CosineSimilarity().values(W, np.ones_like(W))
+
+
+def penalty(W: np.ndarray) -> np.ndarray:
+    return np.array(OrthogonalRegularizer(0.1).penalty(W))
+
+
+@pytest.mark.parametrize("divided", [project, cosines, penalty])
+def test_divided_by_a_length_that_overflows_nothing_becomes_0(divided) -> None:
+    """A training would go on with zeros that nobody notices; nan ends it with a word."""
+    W = np.array([[3.0, 4.0], [4.0, 1.0]], np.float32) * np.float32(1e25)
+    with np.errstate(all="ignore"):
+        assert np.isnan(divided(W)).any()
+
+
+def test_weights_whose_length_overflows_end_a_training() -> None:
+    model = bp.Sequential([Dense(2, kernel_constraint="max_norm")], seed=0)
+    model.compile(bp.optimizers.SGD(1e25), "mse")
+    X = np.array([[1.0, 2.0]])
+    with np.errstate(all="warn"), pytest.raises(bp.DivergenceError):
+        model.fit(X, X, epochs=3, verbose=0, on_divergence="raise")
+    assert 0 < np.abs(model.layers[0].W).max() < np.inf

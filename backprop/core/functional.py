@@ -212,14 +212,13 @@ def divisor(n: int, most: int) -> int:
     return next((m for m in range(min(most, n), 0, -1) if n % m == 0), 1)
 
 
-def inverse_root(v: Array, epsilon: Any) -> Array:
-    """1 / √(v + ε), and nan where the squares of which v is a mean overflow.
+def root(squares: Array) -> Array:
+    """√ of sums or means of squares, and nan where these overflow.
 
-    There 1 / ∞ would make 0 of all inputs, and a training would go on with nothing to learn from.
+    Divided by ∞ all numbers would be 0, and a training would go on with nothing to learn from.
     """
-    v = v + epsilon
-    r: Array = 1 / np.sqrt(v)
-    r += v - v
+    r: Array = np.sqrt(squares)
+    r += squares - squares
     return r
 
 

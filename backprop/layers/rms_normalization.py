@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.checks import check_axis, check_positive
-from backprop.core.functional import column_sum, inverse_root
+from backprop.core.functional import column_sum, root
 from backprop.core.parameter_access import parameter_views
 from backprop.core.types import Array, Shape
 from backprop.layers.standardization import OverAxes
@@ -96,6 +96,6 @@ class RMSNormalization(OverAxes):
     def normalize(self, X: Array, out: Array) -> Array:
         """Writes X̂; returns r."""
         squares = np.multiply(X, X, out=out)
-        r = inverse_root(self.mean(squares), self.dtype.type(self.epsilon))
+        r: Array = 1 / root(self.mean(squares) + self.dtype.type(self.epsilon))
         np.multiply(X, r, out=out)
         return r

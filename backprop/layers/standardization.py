@@ -10,7 +10,7 @@ import numpy as np
 from backprop.constraints import Constraint
 from backprop.core import console
 from backprop.core.checks import check_axis, check_flag, check_positive
-from backprop.core.functional import by_channel, column_sum, inverse_root, ones
+from backprop.core.functional import by_channel, column_sum, ones, root
 from backprop.core.parameter_access import parameter_views
 from backprop.core.types import REAL, Array, Shape, as_array
 from backprop.initializers import Initializer
@@ -105,7 +105,7 @@ class Standardization(AlongAxes):
         mean = self.mean(X)
         by_channel(np.subtract, X, mean, X_hat)
         variance = self.mean(np.multiply(X_hat, X_hat, out=squares))
-        inverse = inverse_root(variance, self.dtype.type(self.epsilon))
+        inverse = 1 / root(variance + self.dtype.type(self.epsilon))
         by_channel(np.multiply, X_hat, inverse, X_hat)
         return mean, variance, inverse
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.checks import check_positive
+from backprop.core.functional import root
 from backprop.core.types import Array, Shape
 from backprop.losses.base import Loss
 from backprop.losses.formula import Formula
@@ -262,5 +263,5 @@ class CosineSimilarity(Loss):
 
 def norm(A: Array) -> Array:
     """The length of every row, 10⁻⁷ at least."""
-    lengths: Array = np.maximum(np.sqrt(row_dot(A, A)), SMALLEST_NORM)
+    lengths: Array = np.maximum(root(row_dot(A, A)), SMALLEST_NORM)
     return lengths

@@ -86,7 +86,7 @@ def penalty(W: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("divided", [project, cosines, penalty])
 def test_divided_by_a_length_that_overflows_nothing_becomes_0(divided) -> None:
-    """A training would go on with zeros that nobody notices; nan ends it with a word."""
+    """With zeros a training would go on, and nobody would notice; nan ends it with a warning."""
     W = np.array([[3.0, 4.0], [4.0, 1.0]], np.float32) * np.float32(1e25)
     with np.errstate(all="ignore"):
         assert np.isnan(divided(W)).any()

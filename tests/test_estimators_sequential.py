@@ -200,7 +200,7 @@ def test_a_loss_of_logits_leaves_the_end_as_it_is(iris):
 @pytest.mark.parametrize("logits", [False, True])
 @pytest.mark.parametrize("classes", [2, 3])
 def test_outputs_that_learn_each_by_itself_share_a_probability_of_1(iris, classes, logits):
-    """Of logits there was a softmax, which is too sure; the others had any sum."""
+    """A softmax of their logits would be too sure, and without a division they have any sum."""
 
     def build_single_answers(n_features, n_outputs):
         ending = [] if logits else [Sigmoid()]

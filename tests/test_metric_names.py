@@ -446,7 +446,7 @@ def test_the_largest_of_several_outputs_needs_no_threshold():
 
 @pytest.mark.parametrize("kind", ["Binary", "Categorical", "SparseCategorical"])
 def test_a_metric_on_logits_after_probabilities_is_refused(kind):
-    """It took them for logits, and its numbers were too high."""
+    """Taken for logits, they would give numbers that are too high."""
     made = getattr(metrics, f"{kind}Crossentropy")(from_logits=True)
     last = Sigmoid() if kind == "Binary" else Softmax()
     model = bp.Sequential([Dense(1 + 2 * (kind != "Binary")), last])

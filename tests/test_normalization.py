@@ -139,7 +139,7 @@ NORMALIZATIONS = [
 
 @pytest.mark.parametrize("make", NORMALIZATIONS)
 def test_inputs_whose_squares_overflow_are_told_of(make: Any, rng: np.random.Generator) -> None:
-    """They became 0 for all samples, and the moving variance infinite, without a word."""
+    """Zeros for all samples, and an infinite moving variance, would go unnoticed."""
     y = rng.standard_normal(40)
     X = rng.standard_normal((40, 6)) * 1e25
     model, wide = (

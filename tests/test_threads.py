@@ -100,7 +100,7 @@ def test_of_loops_in_several_threads_the_last_one_restores() -> None:
 
 
 def test_files_of_pythons_own_modules_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    """There are hundreds of them with scikit-learn, and resolving their paths took 9 ms."""
+    """There are hundreds of them with scikit-learn, and resolving their paths takes 9 ms."""
     monkeypatch.setattr(core_threads, "_pools", [])
     seen: list[str] = []
     make = ThreadpoolController._make_controller_from_path

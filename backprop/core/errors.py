@@ -95,8 +95,8 @@ def misfit(
 def rearranged(name: str, shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
     """The code that brings samples of shape ``shape[1:]`` into another one; empty if none does.
 
-    Where the same axes stand in another order they are exchanged, as ``reshape`` would mix what
-    they hold; that is for axes which one of the two has in one.
+    Axes that only stand in another order are exchanged: ``reshape``, which merges or splits
+    neighbouring axes, would mix their numbers.
     """
     given, order = list(shape[1:]), [0]
     if sorted(given) == sorted(wanted):

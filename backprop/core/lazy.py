@@ -13,7 +13,8 @@ def lazy_names(
 
     Beside the call the same names stand as imports under ``TYPE_CHECKING``, for readers, editors
     and type checkers, which take ``import Dense as Dense`` for a name of the folder itself. The
-    files themselves are found, too. No file may have the name of something that it defines: Python
+    files themselves are found, too; one that defines none of the names stands with an empty list,
+    ``files=[]``. No file may have the name of something that it defines: Python
     sets a folder's attribute to the file once that is loaded.
 
     Args:
@@ -38,11 +39,11 @@ def lazy_names(
 
 
 def makers(folder: str, classes: Mapping[str, str]) -> dict[str, Callable[[], Any]]:
-    """What makes an object of a class without arguments, by that object's other names.
+    """Functions that make an object of a class without arguments, by other names of the class.
 
     Args:
         folder: The folder that has the classes among its lazy names.
-        classes: The names of the classes by the other names.
+        classes: The classes' own names by the other ones.
     """
 
     def maker(kind: str) -> Callable[[], Any]:

@@ -171,9 +171,9 @@ def names_taken(kind: type) -> tuple[tuple[str, ...], float, list[str]]:
 
 
 @functools.cache
-def parameters_of(kind: type) -> list[Parameter]:
+def parameters_of(kind: type) -> tuple[Parameter, ...]:
     """The parameters of a class's constructor: asked for once, as Python takes a while to say."""
-    return list(inspect.signature(kind).parameters.values())
+    return tuple(inspect.signature(kind).parameters.values())
 
 
 def constructors(kind: type) -> Iterator[tuple[type, list[Parameter]]]:

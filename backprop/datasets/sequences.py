@@ -40,8 +40,8 @@ def pad_sequences(
         An array of shape ``(N, maxlen, …)``.
 
     Raises:
-        ValueError: There are no sequences, or numbers that the dtype cannot hold. Where a floating
-            one keeps next to nothing of them, a warning says so.
+        ValueError: There are no sequences, the dtype is none of numbers, or it cannot hold those of
+            the sequences. Where a floating one keeps next to nothing of them, a warning says so.
         ShapeError: Their steps have different shapes.
         TypeError: They are no list and no column.
 
@@ -102,10 +102,10 @@ def pad_sequences(
 
 
 def check_kind(dtype: DTypeLike) -> np.dtype[Any]:
-    """A dtype of numbers or booleans.
+    """The dtype that is given, if it is one of numbers or booleans.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not.
     """
     try:
         found: np.dtype[Any] = np.dtype(dtype)

@@ -38,16 +38,16 @@ Recording takes as long as a replay saves in some 20 steps: a short fit is quick
 """
 
 LONG = 0.005
-"""Seconds of a step from which on it is recorded earlier: that takes less than it saves."""
+"""Seconds of a step that is long: it is recorded earlier, as that takes less than it saves."""
 
 COPIED = 1e-8
-"""Seconds of a step for each byte of its inputs from which on to copy them takes 1 % of it."""
+"""Seconds for each byte of the inputs: copying them takes at most 1 % of a step that takes more."""
 
-TWICE = 2
-"""Steps by the layers that must be long: one may only have been interrupted."""
+LONG_IN_A_ROW = 2
+"""Long steps by the layers before one is recorded: a single one may only have been interrupted."""
 
 SHAPES = 4
-"""Shapes of batches up to which long steps are recorded: each holds what a step computes."""
+"""The most shapes of batches whose long steps are recorded: each keeps all that a step computes."""
 
 
 class RecordedStep:
@@ -181,7 +181,7 @@ class RecordedSteps(Step):
         self._shared: SharedStep | None = None  # what update has to go on with
         self._settings: Any = None  # those of the recorded steps; None before the first one
         self.replays = self._penalised = self._penalises = False
-        self._errors = np.geterr()  # which formulas may change for a while
+        self._errors = np.geterr()  # now, as formulas may change it while they compute
         last = vars(model).get(LastSteps.name) if self.keeps and from_here(model) else None
         if last is not None and self._can_replay():
             if last.conditions == self._conditions():
@@ -200,7 +200,7 @@ class RecordedSteps(Step):
             self._settings, self.replays = None, False
 
     def gradients(self, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
-        """The first half of a step, by the recorded calls if these arrays have been seen often."""
+        """The first half of a step, by recorded calls if there are some for such a batch."""
         step = self._current
         if step is None or step.X is not X or step.y is not y or step.weight is not weight:
             step = self._recorded.get((id(X), id(y), id(weight))) or self._taking(X, y, weight)
@@ -250,13 +250,13 @@ class RecordedSteps(Step):
         before, times = self._seen.get(len(y), ((), 0))
         if not all(map(is_, batch, before)):
             times = 0
-        if X.shape[1:] != self._sample:  # the layers have let their buffers for others go
+        if X.shape[1:] != self._sample:  # the layers have given up their buffers for others
             self._slow.clear()
             self._sample = X.shape[1:]
         copyable = all(alike(each, each) for each in batch)
         slow = (
             copyable
-            and self._slow.get(key, 0) >= TWICE
+            and self._slow.get(key, 0) >= LONG_IN_A_ROW
             and (key in self._long or len(self._long) < SHAPES)
         )
         if not (slow or times >= RECORD_AFTER) or not self._can_replay():
@@ -309,12 +309,12 @@ class RecordedSteps(Step):
 
 
 def shapes(*arrays: Array | None) -> tuple[Any, ...]:
-    """The shapes of arrays, and None for what is none."""
+    """The shapes of arrays; None stays None."""
     return tuple(None if each is None else each.shape for each in arrays)
 
 
 def aligned(A: Array) -> Array:
-    """A copy."""
+    """A copy that starts on a cache-line boundary, unless it is large."""
     copy = new_array(A.shape, A.dtype)
     copy[...] = A
     return copy

@@ -35,14 +35,14 @@ def parts(model: Model) -> Iterator[Any]:
 def replayable(model: Model) -> bool:
     """Whether a step is made by parts of this package alone, none of them changed by hand.
 
-    Nor may any of them look at numbers as it computes them, which calls on arrays do not.
+    Nor may any of them look at the numbers on the way, as a recording has no call that does so.
     """
     ours = all(map(from_here, (model, *parts(model))))
     return ours and type(model.loss).reduce is Loss.reduce and not looks_inside(model)
 
 
 def looks_inside(model: Model) -> bool:
-    """Whether a layer takes some numbers alone, but not from x, which is looked at before."""
+    """Whether a layer looks at numbers that are not those of x, which are looked at before."""
     asked, pending = set[int](), front(model.layers)
     while pending:
         layer = pending.pop()
@@ -103,9 +103,9 @@ def exchange(objects: list[Any], model: Model, change: Callable[[Any], Any]) -> 
 
 
 def results_of(part: Any) -> dict[str, Any]:
-    """What a step leaves in a part: arrays or None, and a loss's factor if that is a number.
+    """What a step leaves in a part: arrays, tuples, None, and a loss's factor if it is a number.
 
-    Arguments of its constructor are none of it: others may change them between two steps.
+    Arguments of its constructor are left out: users may change them between two steps.
     """
     given = set(arguments_of(part))
     kept = {n: v for n, v in vars(part).items() if n not in given}

@@ -118,7 +118,11 @@ def _find_pools() -> None:
     from threadpoolctl import ThreadpoolController
 
     class Libraries(ThreadpoolController):
-        """Those in the process that no Python module is made of: there are hundreds of these."""
+        """Those in the process that no Python module is made of: there are hundreds of these.
+
+        A threadpoolctl without the method that is overridden looks at all of them, and finds the
+        same.
+        """
 
         def _make_controller_from_path(self, filepath: str, *others: Any) -> None:
             if not filepath.endswith(OF_MODULES):

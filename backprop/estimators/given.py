@@ -157,8 +157,8 @@ def check_kind(x: Any, name: str, what: str) -> None:
 def validated(estimator: Any, X: Any, *y: Any, **rules: Any) -> Any:
     """What scikit-learn's check makes of samples, with errors that name the column at fault.
 
-    Its own, such as "could not convert string to float", say neither where nor what to do. Those
-    that it asks of all estimators, about arrays, stay as they are.
+    Its own errors, such as "could not convert string to float", say neither where nor what to do.
+    Those about arrays that it wants of every estimator stay as they are.
     """
     try:
         found = validate_data(estimator, X, *y, **rules)

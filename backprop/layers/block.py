@@ -264,7 +264,7 @@ def backward_of(layer: Layer, delta: Array, needed: bool = True) -> Array | None
     before = copy_at_first(layer, delta, "backward")
     passed = layer.backward(delta) if before is None else backward_looked_at(layer, delta, before)
     if passed is None and layer.needs_input_gradient and needed:
-        advice = "it must be the first that learns" if not layer.of_user else "return it"
+        advice = "return it" if layer.of_user else "it must be the first that learns"
         raise TypeError(
             f"{layer}.backward returned None, but the layers before it need ∂E/∂X: {advice}."
         )

@@ -73,11 +73,11 @@ class Chain(Block):
             self._shape = self.build_child(layer, self._shape)
 
     def asked(self) -> list[Layer]:
-        """Those that numbers of X reach unchanged."""
+        """Those up to the first that computes (see ``front``)."""
         return front(self.children)
 
     def check_values(self, X: Array, name: str = "x") -> None:
-        """Asks them."""
+        """Asks those that numbers of X reach unchanged."""
         check_values_through(self.children, X, name)
 
     def output_shape(self, input_shape: Shape) -> Shape:
@@ -98,7 +98,7 @@ class Chain(Block):
 
 
 def looks(layer: Layer) -> bool:
-    """Whether it takes some numbers alone."""
+    """Whether it looks at its inputs, as it takes certain numbers alone."""
     return type(layer).check_values is not Layer.check_values
 
 

@@ -75,7 +75,7 @@ class CheckedLayer(Settings):
         of_images: Whether samples are images, which have no steps, so that a mask ends here.
         any_length: The axes of samples that may have any number of steps: 2 for (T, C); 0 for none.
         runs_own_code: Whether it calls functions that users wrote.
-        of_user: Whether these or its class are the user's own: it is looked at more closely.
+        of_user: Whether its class or such a function is the user's own, so that it is watched.
         link: What a loss may be joined with at the end of a model: "softmax" or "sigmoid".
         linear: Whether the outputs are a weighted sum.
         interval: What all outputs lie between, (0, 1) after a sigmoid; None if that is not known.

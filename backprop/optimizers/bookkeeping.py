@@ -193,7 +193,7 @@ class Bookkeeping(KnowsElsewhere, Settings):
 
     def largest_square(self, parameters: Parameters) -> float:
         """What ‖g‖² is below if the next step certainly makes finite numbers; 0 if none is so."""
-        # classes of one's own, constraints, and decay with |1 − η λ| > 1 make them of any g
+        # whatever g is: classes of one's own, and decay with |1 − η λ| > 1, may make wrong numbers
         known = self.of_package and all(p.constraint.of_package for p in parameters.constrained)
         if not known or (self.weight_decay and self.weight_decay * self.learning_rate > 2):
             return 0.0

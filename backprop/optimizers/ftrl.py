@@ -11,7 +11,10 @@ from backprop.optimizers.base import Optimizer
 from backprop.optimizers.options import Common, LearningRate, check_power
 
 SMALL = 1e-6
-"""Numbers below this may overflow what is divided by them."""
+"""What is divided by numbers below this may overflow."""
+
+SMALLEST_RATE = float(np.finfo(np.float32).tiny)
+"""The least learning rate: float32 has no smaller numbers of full precision."""
 
 
 class Ftrl(Optimizer):
@@ -95,12 +98,12 @@ class Ftrl(Optimizer):
         """η, n at first, −p, 2 λ_s, β, 2 λ₂.
 
         Raises:
-            ValueError: η is 0, or next to it.
+            ValueError: η is below ``SMALLEST_RATE``.
         """
-        if eta < np.finfo(np.float32).tiny:
+        if eta < SMALLEST_RATE:
             raise ValueError(
-                "Ftrl divides by its learning rate, which must be above 0: pass a larger one, or a "
-                "schedule that does not end at 0."
+                f"Ftrl divides by its learning rate, which must be {SMALLEST_RATE:.2g} or more, "
+                f"but it is {eta:g}: pass a larger one, or a schedule that does not end at 0."
             )
         shrinkage = 2 * self.l2_shrinkage_regularization_strength
         first, power = self.initial_accumulator_value, -self.learning_rate_power

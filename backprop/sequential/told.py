@@ -42,33 +42,33 @@ def tell(metric: Metric, told: Told) -> None:
 
 
 def check_all(
-    given: Iterable[Any], metrics: Sequence[Metric], last: Layer, threshold: float | None
+    given: Iterable[Any], found: Sequence[Metric], last: Layer, threshold: float | None
 ) -> None:
     """Checks that metrics can take what a model ends with.
 
     Args:
         given: What ``compile`` was given.
-        metrics: The metrics that it stands for.
+        found: The metrics that this stands for.
         last: The layer that makes the outputs.
-        threshold: Above it outputs mean yes by the loss; None says that it is ½.
+        threshold: By the loss outputs above it mean yes; None for ½.
 
     Raises:
         ValueError: One cannot.
     """
-    check_thresholds(metrics, last, interval_of(last))
-    check_endings(metrics, last)
+    check_thresholds(found, last, interval_of(last))
+    check_endings(found, last)
     if threshold is not None:
-        objects = [m for one, m in zip(given, metrics, strict=True) if not isinstance(one, str)]
+        objects = [m for one, m in zip(given, found, strict=True) if not isinstance(one, str)]
         warn_of_halves(objects, last, threshold)
 
 
-def check_endings(metrics: Iterable[Metric], last: Layer) -> None:
+def check_endings(found: Iterable[Metric], last: Layer) -> None:
     """Checks that losses among the metrics can take what a model ends with.
 
     Raises:
         ValueError: One cannot.
     """
-    for metric in metrics:
+    for metric in found:
         if isinstance(metric, LossMetric) and isinstance(metric.loss, Loss):
             metric.loss.check_ending(last)
         logits = metric.of_package and getattr(metric, "from_logits", False)
@@ -80,7 +80,13 @@ def check_endings(metrics: Iterable[Metric], last: Layer) -> None:
 
 
 def warn_of_halves(given: Iterable[Any], last: Layer, threshold: float) -> None:
-    """Warns of objects that go by ½ where outputs mean yes above another number, as names do."""
+    """Warns of metrics that go by ½ where outputs above another number mean yes.
+
+    Args:
+        given: Metrics that were given as objects; one given by its name has the right number.
+        last: The layer that makes the outputs.
+        threshold: The other number.
+    """
     several = getattr(last, "units", 1) > 1
     for metric in given:
         names = [name for name in ("threshold", "thresholds") if takes(type(metric), name)]

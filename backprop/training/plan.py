@@ -66,7 +66,7 @@ def plan_fit(
     steps_per_epoch: int | None = None,
     validation_steps: int | None = None,
     validation_batch_size: int | None = None,
-    validation_freq: int | Iterable[int] = 1,
+    validation_freq: Any = 1,
     on_divergence: str = "warn",
     rng: np.random.Generator | None = None,
 ) -> Plan:
@@ -78,7 +78,7 @@ def plan_fit(
     first = check_integer(initial_epoch, "initial_epoch", 0)
     last = check_integer(epochs, "epochs", 0)
     if is_row(validation_freq):
-        validation_freq = list(validation_freq)  # type: ignore[arg-type]  # asked twice
+        validation_freq = list(validation_freq)  # which is asked twice
     validate_after = check_frequency(validation_freq)
     shown = progress(verbose)
     check_choice(on_divergence, "on_divergence", ("warn", "raise"))

@@ -54,7 +54,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_collection() -> Generator[None, object, object]:
     """What the collection leaves stays to the end: garbage is not looked for in it ever again.
 
-    Python would go through it every few tests, which took it longer than the tests.
+    Python would go through it every few tests, which takes longer than the tests do.
     """
     gc.disable()
     try:

@@ -7,11 +7,11 @@ from typing import Any
 class LastSteps:
     """The long steps of the last ``fit`` of a model, which has this as an attribute.
 
-    A table of all models would keep those forever that can be reached from what was recorded, such
-    as from a schedule that looks at its model. Copies and files of a model have nothing of it.
+    In a table of all models one would stay forever that can be reached from its own recorded steps,
+    for example from a schedule that looks at its model. Copies and files of a model are without it.
 
     Args:
-        conditions: What the steps were recorded for.
+        conditions: What must be the same for the steps to be replayed.
         steps: The steps by the shapes of the batch.
     """
 

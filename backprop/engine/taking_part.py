@@ -11,7 +11,7 @@ import numpy as np
 from backprop.core.lookup import arguments_of
 from backprop.core.walk import SIMPLE, from_here, numbers_of
 from backprop.layers.block import Block, walk
-from backprop.layers.chain import front, looks
+from backprop.layers.chain import checks_values, front
 from backprop.losses import Loss
 from backprop.protocol import Model
 
@@ -38,10 +38,10 @@ def replayable(model: Model) -> bool:
     Nor may any of them look at the numbers on the way, as a recording has no call that does so.
     """
     ours = all(map(from_here, (model, *parts(model))))
-    return ours and type(model.loss).reduce is Loss.reduce and not looks_inside(model)
+    return ours and type(model.loss).reduce is Loss.reduce and not checks_inside(model)
 
 
-def looks_inside(model: Model) -> bool:
+def checks_inside(model: Model) -> bool:
     """Whether a layer looks at numbers that are not those of x, which are looked at before."""
     asked, pending = set[int](), front(model.layers)
     while pending:
@@ -50,7 +50,7 @@ def looks_inside(model: Model) -> bool:
         if isinstance(layer, Block):
             pending += layer.asked()
     inside = (layer for _, layer in walk(model.layers) if not isinstance(layer, Block))
-    return any(looks(layer) and id(layer) not in asked for layer in inside)
+    return any(checks_values(layer) and id(layer) not in asked for layer in inside)
 
 
 def settings(model: Model) -> list[Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop import callbacks as known
+from backprop import callbacks as callback_classes
 from backprop.callbacks import Callback
 from backprop.core.arrays import as_numbers, to_array
 from backprop.core.checks import check_list
@@ -74,7 +74,7 @@ def checked_callbacks(callbacks: Any, n_models: int) -> list[Callback]:
         ValueError: A ``BackupAndRestore`` is among them.
     """
     found = check_list(callbacks, "callbacks")
-    if n_models > 1 and any(isinstance(each, known.BackupAndRestore) for each in found):
+    if n_models > 1 and any(isinstance(each, callback_classes.BackupAndRestore) for each in found):
         raise ValueError(
             f"callbacks holds a BackupAndRestore, which keeps the state of one training, but there "
             f"are {n_models} models, and each would go on from another's: leave it out, or train "

@@ -97,8 +97,8 @@ class Chain(Block):
         return backward_through(self.children, delta)
 
 
-def looks(layer: Layer) -> bool:
-    """Whether it looks at its inputs, as it takes certain numbers alone."""
+def checks_values(layer: Layer) -> bool:
+    """Whether it looks at the numbers that it is given, as it takes certain ones alone."""
     return type(layer).check_values is not Layer.check_values
 
 
@@ -115,7 +115,7 @@ def check_values_through(layers: Sequence[Layer], X: Array, name: str) -> None:
         ValueError: One cannot.
     """
     asked = front(layers)
-    while any(map(looks, asked)):
+    while any(map(checks_values, asked)):
         layer, *asked = asked
         layer.check_values(X, name)
         if layer.selects:

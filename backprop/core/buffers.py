@@ -35,6 +35,13 @@ def new_array(shape: Shape, dtype: Any) -> Array:
     return np.ndarray(shape, dtype, memory, start)
 
 
+def aligned(A: Array) -> Array:
+    """A copy that starts on a cache-line boundary, unless it is large."""
+    copy = new_array(A.shape, A.dtype)
+    copy[...] = A
+    return copy
+
+
 def filled_array(shape: Shape, value: float, dtype: Any) -> Array:
     """``np.full``, aligned unless it is large."""
     array = new_array(shape, dtype)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
-from backprop.core.buffers import new_array
+from backprop.core.buffers import aligned
 from backprop.core.types import Array
 from backprop.core.walk import from_here
 from backprop.engine.last_steps import LastSteps
@@ -203,7 +203,7 @@ class RecordedSteps(Step):
         """The first half of a step, by recorded calls if there are some for such a batch."""
         step = self._current
         if step is None or step.X is not X or step.y is not y or step.weight is not weight:
-            step = self._recorded.get((id(X), id(y), id(weight))) or self._taking(X, y, weight)
+            step = self._recorded.get((id(X), id(y), id(weight))) or self._filled(X, y, weight)
             if step is None:
                 return self._first(X, y, weight)
             if step is not self._current:
@@ -238,7 +238,7 @@ class RecordedSteps(Step):
         else:
             self._shared.update(model.optimizer)
 
-    def _taking(self, *batch: Any) -> RecordedStep | None:
+    def _filled(self, *batch: Any) -> RecordedStep | None:
         """A long step that was recorded for such a batch, with the batch in its arrays."""
         step = self._long.get(shapes(*batch)) if self._long else None
         return step if step is not None and step.take(batch, self.largest) else None
@@ -273,7 +273,7 @@ class RecordedSteps(Step):
             return found
         if slow:
             batch = aligned(X), aligned(y), None if weight is None else aligned(weight)
-        step = RecordedStep(self.model, *batch, self.largest, self._fuse)
+        step = self.record(batch)
         self.square = step.square()
         if not step.works:
             self.replays = False
@@ -286,6 +286,10 @@ class RecordedSteps(Step):
             self._recorded[id(X), id(y), id(weight)] = step  # keeps them: their ids stay theirs
         loss = float(step.total) / step.size + self.model.penalty()
         return loss + self.model.activity_penalty(), step.prediction
+
+    def record(self, batch: tuple[Array, Array, Array | None]) -> RecordedStep:
+        """A step on these arrays, which is made and recorded."""
+        return RecordedStep(self.model, *batch, self.largest, self._fuse)
 
     def _forget(self) -> None:
         """Lets long steps go that are of no use any more."""
@@ -311,13 +315,6 @@ class RecordedSteps(Step):
 def shapes(*arrays: Array | None) -> tuple[Any, ...]:
     """The shapes of arrays; None stays None."""
     return tuple(None if each is None else each.shape for each in arrays)
-
-
-def aligned(A: Array) -> Array:
-    """A copy that starts on a cache-line boundary, unless it is large."""
-    copy = new_array(A.shape, A.dtype)
-    copy[...] = A
-    return copy
 
 
 def alike(own: Array | None, given: Any) -> bool:

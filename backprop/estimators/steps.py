@@ -9,7 +9,7 @@ import numpy as np
 
 from backprop.core.buffers import new_array
 from backprop.core.types import Array
-from backprop.engine.recorded import RecordedSteps
+from backprop.engine.recorded import RecordedStep, RecordedSteps
 from backprop.protocol import Model
 
 
@@ -87,12 +87,12 @@ class PenalisedSteps(RecordedSteps):
         super().update()
         self._l2[()] = 0.0
 
-    def _first(self, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
-        found = super()._first(X, y, weight)
+    def record(self, batch: tuple[Array, Array, Array | None]) -> RecordedStep:
+        """A step on these arrays; all of it made by one thread if ``update`` may not be."""
+        step = super().record(batch)
         if not self._divided:
-            for step in (*self._recorded.values(), *self._long.values()):
-                step.shared = None
-        return found
+            step.shared = None
+        return step
 
     def _of_mean_1(self, weight: Array, total: float) -> Array:
         """w N / Σ w, in the same array for every batch of that size."""

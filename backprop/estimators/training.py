@@ -143,7 +143,7 @@ def train_together(
         samples.y,
         None,
         [None] * len(models),
-        held if held_out is not None else [None] * len(models),
+        held * (len(models) // len(planned)),
         batch_size=size,
         epochs=epochs,
         verbose=2 if mlp.verbose else 0,  # the means

@@ -328,3 +328,18 @@ def test_large_inputs_of_little_work_are_not_copied(replayed, monkeypatch):
     trained(model, x, y, 1)  # in the same arrays, as always
     assert replayed == [True]
     assert "_last_steps" not in vars(model)
+
+
+def test_what_batches_are_drawn_into_is_not_held_twice():
+    x, y, w = data(24)
+    seen = []
+    model = network(Dense(5), ReLU())
+    model.fit(
+        *(x, y),
+        batch_size=4,
+        verbose=0,
+        sample_weight=w,
+        callbacks=[At("on_train_batch_end", lambda model, _: seen.append(model.layers[0].X))],
+    )
+    (step,) = model._last_steps.steps.values()
+    assert all(np.shares_memory(X, step.X) for X in seen)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -113,6 +114,10 @@ class Batches:
         """The targets as they were given, of as many samples as an epoch has."""
         y = self._arrays[-1 if self._places[1] else 1]
         return y[: self.steps * self._size]
+
+    def owns(self, array: Array) -> bool:
+        """Whether it is one of the buffers, which are nobody's when the last pass is over."""
+        return any(array is each for each in chain(self._buffers, *self._shorter.values()))
 
     def inputs(self, size: int) -> Iterator[Array]:
         """All inputs in order, so many at a time; nothing is drawn at random."""

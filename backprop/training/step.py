@@ -1,6 +1,6 @@
 """One training step, in the two halves that every faster way of making it keeps."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -16,6 +16,7 @@ class Step:
 
     Attributes:
         largest: The largest size of a number in the inputs, if somebody has found it.
+        owns: Whether an array is one that batches are drawn into, and nobody else's.
         square: ‖g‖² or another number that no square of an element of g is above; nan or infinite
             where there may be wrong numbers in g. What ``update`` makes of g is finite if this is
             below the limit; else the loop looks more closely (see ``training/divergence.py``).
@@ -32,6 +33,7 @@ class Step:
     def __init__(self, model: Model) -> None:
         self.model = model
         self.largest: float | None = None
+        self.owns: Callable[[Array], bool] = lambda array: False
         self.square: float = 0.0
         self.limit = float(np.finfo(model.dtype).max)
 

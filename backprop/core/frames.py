@@ -38,15 +38,14 @@ def check_labels(x: Any, known: Labels | None, name: str = "x") -> Labels | None
     if known is None or labels is None:
         return labels or known
     if labels != tuple(known):
-        wrong, table = difference(labels, known), hasattr(x, "column_names")
-        code = "{}.select({})" if table else "{}[{}]"  # PyArrow's take no list of labels
+        code = "{}.select({})" if hasattr(x, "column_names") else "{}[{}]"  # of PyArrow, or others
         advice = f"pass {code.format(in_code(name), 'list(model.feature_names)')}"
-        several = wrong.startswith(("no", "more"))  # or learnt from beside x
-        if several or callable(x) or name.startswith("validation "):
+        each_once = all(labels.count(label) == 1 for label in known)  # so that these can be chosen
+        if not each_once or callable(x) or name.startswith("validation "):  # learnt from beside x
             advice = "pass these, in this order"
         raise ValueError(
-            f"{name} has {wrong}, but the model was trained on the columns {shown(known)}: "
-            f"{advice}."
+            f"{name} has {difference(labels, known)}, but the model was trained on the columns "
+            f"{shown(known)}: {advice}."
         )
     return labels
 

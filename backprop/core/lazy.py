@@ -14,8 +14,8 @@ def lazy_names(
     Beside the call the same names stand as imports under ``TYPE_CHECKING``, for readers, editors
     and type checkers, which take ``import Dense as Dense`` for a name of the folder itself. The
     files themselves are found, too; one that defines none of the names stands with an empty list,
-    ``files=[]``. No file may have the name of something that it defines: Python
-    sets a folder's attribute to the file once that is loaded.
+    ``files=[]``. No file may have the name of something that it defines: Python sets a folder's
+    attribute to the file once that is loaded.
 
     Args:
         folder: The ``__name__`` of the ``__init__``.

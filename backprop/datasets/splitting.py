@@ -64,7 +64,8 @@ def stratified_split(
         raise ValueError("stratified_split received no samples: pass at least two of each class.")
     if y.dtype.kind == "O":
         check_one_kind(y, "y")
-    check_present(y, "y")
+    else:
+        check_present(y, "y")
     test_fraction = check_share(test_fraction, "test_fraction", ends=False)
     rng = np.random.default_rng(check_integer(seed, "seed", 0))
     train, test = [], []

@@ -56,19 +56,21 @@ def checks_inside(model: Model) -> bool:
 def settings(model: Model) -> list[Any]:
     """What a recorded step has in it besides arrays: parts, their numbers, switches, methods."""
     found = [
-        (part, getattr(part, "trainable", None), numbers_of(part, (*SIMPLE, *METHODS)))
+        (
+            *(part, getattr(part, "trainable", None), vars(part).get("_rng")),
+            numbers_of(part, (*SIMPLE, *METHODS)),
+        )
         for part in parts(model)
     ]
     trained = [p.trainable for p in model.parameters]
-    others = numbers_of(model, METHODS), generators(model), from_here(model.optimizer)
+    others = numbers_of(model, METHODS), from_here(model.optimizer)
     return [*found, model.parameters, trained, *others]
 
 
 def generators(model: Model) -> list[np.random.Generator]:
     """What the parts of a step may draw random numbers from."""
-    inside = [value for part in parts(model) for value in vars(part).values()]
-    found = {id(value): value for value in inside if isinstance(value, np.random.Generator)}
-    return list(found.values())
+    found = [vars(part).get("_rng") for part in parts(model)]
+    return list({id(rng): rng for rng in found if rng is not None}.values())
 
 
 def form(model: Model) -> list[Any]:

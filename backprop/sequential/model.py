@@ -189,7 +189,6 @@ class Sequential(CompiledNetwork):
                 observe(self, plan.batches)
                 step = Step(self) if self.run_eagerly else RecordedSteps(self, fuse=several is None)
                 step.largest = getattr(plan.batches, "largest", None)
-                step.owns = getattr(plan.batches, "owns", step.owns)
                 if several is None:
                     Loop(self, plan, step, on_divergence).fit()
                 else:

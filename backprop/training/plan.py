@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -144,7 +144,7 @@ def plan_fit(
     )
 
 
-def check_frequency(frequency: int | Iterable[int]) -> Callable[[int], bool]:
+def check_frequency(frequency: int | list[int]) -> Callable[[int], bool]:
     """Whether to validate after an epoch that is counted from 0.
 
     Args:
@@ -157,8 +157,8 @@ def check_frequency(frequency: int | Iterable[int]) -> Callable[[int], bool]:
     return lambda epoch: (epoch + 1) % every == 0
 
 
-def validates(frequency: int | Iterable[int], first: int, last: int) -> bool:
+def validates(frequency: int | list[int], first: int, last: int) -> bool:
     """Whether there is a validation after any of the epochs from first to last − 1."""
-    if isinstance(frequency, Iterable):
+    if isinstance(frequency, list):
         return any(first < epoch <= last for epoch in frequency)
     return last // frequency > first // frequency

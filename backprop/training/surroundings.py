@@ -53,6 +53,7 @@ class Surroundings:
         together: Together = alone,
     ) -> None:
         self.model, self.plan, self.step, self.together = model, plan, step, together
+        step.owns = getattr(plan.batches, "owns", step.owns)
         self.on_divergence = on_divergence
         self.callbacks = plan.callbacks
         self.logs: dict[str, float] = {}

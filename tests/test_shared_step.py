@@ -140,6 +140,7 @@ def test_a_stretch_that_is_written_twice_is_updated_once():
     np.testing.assert_array_equal(theta.values, np.full(8, 0.5))
 
 
+@pytest.mark.parametrize("shared", [2], indirect=True)
 @pytest.mark.filterwarnings("ignore:training has diverged")
 def test_g_of_a_step_that_diverged_is_whole(shared, by_layers):
     def spoil(model, number):
